@@ -1,0 +1,170 @@
+//! What people look at: lines, tables, and the progress of what takes longer than a second.
+//!
+//! Output that nobody reads any more (`cargo xtask releases | head -1`) ends the program quietly.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use console::{Style, Term, measure_text_width, style};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// A line of the program's answer, on standard output.
+pub fn say(line: impl Display) {
+    BARS.suspend(|| {
+        if writeln!(std::io::stdout(), "{line}").is_err() {
+            // The reader has gone: it has seen what it wanted.
+            std::process::exit(0);
+        }
+    });
+}
+
+/// A line about the work, on standard error, so that the answer can be piped on.
+pub fn note(line: impl Display) {
+    BARS.suspend(|| drop(writeln!(std::io::stderr(), "{line}")));
+}
+
+/// Something that went wrong without stopping the work.
+pub fn warn(line: impl Display) {
+    note(format_args!("{} {line}", style("warning:").for_stderr().yellow().bold()));
+}
+
+/// Colours by meaning.
+pub mod paint {
+    use super::{Display, Style};
+    /// Went well, is healthy, serves.
+    pub fn good(text: impl Display) -> String {
+        Style::new().green().apply_to(text).to_string()
+    }
+    /// Failed, is down.
+    pub fn bad(text: impl Display) -> String {
+        Style::new().red().bold().apply_to(text).to_string()
+    }
+    /// Wants attention.
+    pub fn warn(text: impl Display) -> String {
+        Style::new().yellow().apply_to(text).to_string()
+    }
+    /// Of less interest.
+    pub fn dim(text: impl Display) -> String {
+        Style::new().dim().apply_to(text).to_string()
+    }
+    /// Of more interest.
+    pub fn strong(text: impl Display) -> String {
+        Style::new().bold().apply_to(text).to_string()
+    }
+}
+
+/// Prints rows in columns that align, under dim headings.
+pub fn table(headings: &[&str], rows: &[Vec<String>]) {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| measure_text_width(cell));
+        cells.chain([headings[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
+    let line = |cells: Vec<String>| {
+        let mut line = String::new();
+        for (cell, width) in cells.iter().zip(&widths) {
+            line.push_str(cell);
+            line.push_str(&" ".repeat(width.saturating_sub(measure_text_width(cell)) + 2));
+        }
+        say(line.trim_end());
+    };
+    line(headings.iter().map(paint::dim).collect());
+    rows.iter().for_each(|row| line(row.clone()));
+}
+
+/// Asks on the terminal; without one the answer is no.
+pub fn confirm(question: &str) -> bool {
+    if !std::io::stdin().is_terminal() {
+        return false;
+    }
+    let mut answer = String::new();
+    let _ = write!(std::io::stderr(), "{question} [y/N] ");
+    let _ = std::io::stderr().flush();
+    std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}
+
+/// Something that takes a while: a spinner with its last output line on a terminal, a line at its end elsewhere
+/// (and one at its beginning, so that a log shows what is being waited for).
+pub struct Activity {
+    name: String,
+    began: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Activity {
+    /// Shows that `name` is under way.
+    pub fn start(name: impl Into<String>) -> Activity {
+        let name = name.into();
+        let bar = Term::stderr().is_term().then(|| {
+            let bar = BARS.add(ProgressBar::new_spinner());
+            bar.set_style(
+                ProgressStyle::with_template("{spinner:.cyan} {prefix} {elapsed:.dim}  {wide_msg:.dim}")
+                    .expect("a fixed template"),
+            );
+            bar.set_prefix(name.clone());
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        if bar.is_none() {
+            note(format_args!("  {name} …"));
+        }
+        Activity { name, began: Instant::now(), bar }
+    }
+
+    /// The last line of what is running.
+    pub fn line(&self, line: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(console::strip_ansi_codes(line).trim().to_owned());
+        }
+    }
+
+    /// It went well; `what` adds a few words.
+    pub fn done(self, what: impl Display) {
+        let what = what.to_string();
+        let words = if what.is_empty() { String::new() } else { format!("  {what}") };
+        let tick = style("✓").for_stderr().green();
+        self.end(format_args!("{tick} {}{words}  {}", self.name, self.took()));
+    }
+
+    /// It failed; the error itself is printed by whoever handles it.
+    pub fn failed(self) {
+        let cross = style("✗").for_stderr().red().bold();
+        self.end(format_args!("{cross} {}  {}", self.name, self.took()));
+    }
+
+    /// Runs `work` and ends as it ends.
+    pub fn of<T, E>(name: impl Into<String>, work: impl FnOnce(&Activity) -> Result<T, E>) -> Result<T, E> {
+        let activity = Activity::start(name);
+        let result = work(&activity);
+        match &result {
+            Ok(_) => activity.done(""),
+            Err(_) => activity.failed(),
+        }
+        result
+    }
+
+    fn took(&self) -> impl Display + use<> {
+        style(seconds(self.began.elapsed())).for_stderr().dim()
+    }
+
+    fn end(&self, line: impl Display) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+            BARS.remove(bar);
+        }
+        note(line);
+    }
+}
+
+/// `0.3 s`, `12.4 s`, `3 min 05 s`.
+pub fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 100.0 {
+        return format!("{seconds:.1} s");
+    }
+    format!("{} min {:02} s", duration.as_secs() / 60, duration.as_secs() % 60)
+}

@@ -1,0 +1,68 @@
+//! Ctrl-C, SIGTERM and SIGHUP: seen once, acted on by whoever runs a command.
+//!
+//! The first one is a request: the running command's group is ended, and what had been begun is undone
+//! (the undoing is [`shielded`]). The second one ends the program at once.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+static INTERRUPTED: std::sync::LazyLock<std::sync::Arc<AtomicBool>> =
+    std::sync::LazyLock::new(Default::default);
+
+thread_local! {
+    static SHIELDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The user asked this program to stop.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// Begins to listen. Called once, by `main`.
+pub fn listen() -> std::io::Result<()> {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // In this order: the second signal finds the flag set and ends the program.
+        flag::register_conditional_shutdown(signal, 128 + signal, std::sync::Arc::clone(&INTERRUPTED))?;
+        flag::register(signal, std::sync::Arc::clone(&INTERRUPTED))?;
+    }
+    Ok(())
+}
+
+/// Whether somebody asked to stop.
+pub fn is_set() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// An error when somebody asked to stop and this thread is not shielded.
+pub fn check() -> Result<(), Interrupted> {
+    if is_set() && !is_shielded() { Err(Interrupted) } else { Ok(()) }
+}
+
+/// Whether this thread is undoing something and must not be stopped by the first signal.
+pub fn is_shielded() -> bool {
+    SHIELDED.get()
+}
+
+/// Runs `work` (an undoing) to its end although somebody asked to stop.
+pub fn shielded<T>(work: impl FnOnce() -> T) -> T {
+    let before = SHIELDED.replace(true);
+    let result = work();
+    SHIELDED.set(before);
+    result
+}
+
+/// Waits, but not when somebody asked to stop.
+pub fn pause(duration: std::time::Duration) -> Result<(), Interrupted> {
+    let until = std::time::Instant::now() + duration;
+    loop {
+        check()?;
+        let left = until.saturating_duration_since(std::time::Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        std::thread::sleep(left.min(std::time::Duration::from_millis(50)));
+    }
+}

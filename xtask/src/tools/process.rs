@@ -1,0 +1,360 @@
+//! The one runner: every outside tool is started here, in a process group of its own, with a time
+//! limit, and its output captured.
+//!
+//! `cmd!` spells a command; [`Run`] starts it. Groups matter because tools have children (npm, docker
+//! and cargo all do): a signal to the group reaches them, a signal to the leader does not.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use xshell::Cmd;
+
+use super::interrupt;
+use crate::project;
+
+/// How many lines of a failed command's output its error carries.
+const TAIL_LINES: usize = 12;
+/// What a group gets between being asked to end and being killed.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The program is not on the PATH (or not at the path it was called by).
+    #[error("`{program}` was not found on this machine")]
+    NotFound {
+        /// As it was spelled.
+        program: String,
+    },
+    /// It ran and ended with another exit code than 0, or by a signal.
+    #[error("`{command}` {ending}{}", indented(.tail))]
+    Failed {
+        /// The command line.
+        command: String,
+        /// 'exit code 2', 'killed by signal 9'.
+        ending: String,
+        /// The exit code, unless a signal ended it.
+        code: Option<i32>,
+        /// The last lines of its output.
+        tail: String,
+    },
+    /// It was still running at its time limit, and was killed with all its children.
+    #[error("`{command}` was ended at its time limit of {}{}", humantime::format_duration(*.limit), indented(.tail))]
+    TimedOut {
+        /// The command line.
+        command: String,
+        /// The limit.
+        limit: Duration,
+        /// The last lines of its output.
+        tail: String,
+    },
+    /// Ctrl-C or SIGTERM.
+    #[error("interrupted")]
+    Interrupted,
+    /// It could not be started or waited for.
+    #[error("`{command}` could not be run: {source}")]
+    Io {
+        /// The command line.
+        command: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+fn indented(tail: &str) -> String {
+    tail.lines().fold(String::new(), |mut out, line| {
+        let _ = write!(out, "\n    {line}");
+        out
+    })
+}
+
+/// How a command ended, whatever its exit code.
+#[derive(Debug)]
+pub struct Finished {
+    /// Exit code or signal.
+    pub status: ExitStatus,
+    /// Everything it wrote to its standard output.
+    pub stdout: String,
+    /// Everything it wrote to its standard error.
+    pub stderr: String,
+}
+
+/// A command about to be run.
+pub struct Run<'a> {
+    command: Command,
+    line: String,
+    limit: Duration,
+    stdin: Option<Vec<u8>>,
+    each_line: Option<&'a (dyn Fn(&str) + Sync)>,
+}
+
+impl<'a> Run<'a> {
+    /// Takes what `cmd!` spelled. The default time limit is two minutes.
+    pub fn new(cmd: Cmd<'_>) -> Run<'a> {
+        let line = cmd.to_string();
+        Run { command: cmd.into(), line, limit: Duration::from_secs(120), stdin: None, each_line: None }
+    }
+
+    /// After this long the whole process group is killed.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// What the command reads; without it, its standard input is empty.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Called with each line of output, of either stream, as it comes.
+    pub fn each_line(mut self, each_line: &'a (dyn Fn(&str) + Sync)) -> Self {
+        self.each_line = Some(each_line);
+        self
+    }
+
+    /// Runs it and gives its standard output, without the last newline. Another exit code than 0 is an error.
+    pub fn text(self) -> Result<String, CommandError> {
+        Ok(self.checked()?.stdout.trim_end_matches(['\n', '\r']).to_owned())
+    }
+
+    /// Runs it for its effect. Another exit code than 0 is an error.
+    pub fn run(self) -> Result<(), CommandError> {
+        self.checked().map(drop)
+    }
+
+    /// Runs it and says whether it ended with 0.
+    pub fn succeeds(self) -> Result<bool, CommandError> {
+        Ok(self.finish()?.status.success())
+    }
+
+    /// Runs it; another exit code than 0 is an error that carries the last lines of output.
+    pub fn checked(self) -> Result<Finished, CommandError> {
+        let line = self.line.clone();
+        let finished = self.finish()?;
+        if finished.status.success() {
+            return Ok(finished);
+        }
+        let output = if finished.stderr.trim().is_empty() { &finished.stdout } else { &finished.stderr };
+        let ending = match (finished.status.code(), finished.status.signal()) {
+            (Some(code), _) => format!("ended with exit code {code}"),
+            (None, Some(signal)) => format!("was killed by signal {signal}"),
+            (None, None) => "ended without an exit code".to_owned(),
+        };
+        Err(CommandError::Failed { command: line, ending, code: finished.status.code(), tail: tail(output) })
+    }
+
+    /// Runs it to its end, whatever the exit code.
+    pub fn finish(mut self) -> Result<Finished, CommandError> {
+        interrupt::check().map_err(|_| CommandError::Interrupted)?;
+        prepare_environment(&mut self.command);
+        self.command
+            .process_group(0)
+            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child =
+            self.command.spawn().map_err(|source| spawn_error(&self.command, &self.line, source))?;
+        let group = Group::of(&child);
+        let stdout = Arc::new(Mutex::new(String::new()));
+        let stderr = Arc::new(Mutex::new(String::new()));
+
+        // Scoped threads would wait for a grandchild that holds a pipe open; these are left behind instead.
+        let (ended, end) = channel();
+        thread::scope(|scope| {
+            let each_line = self.each_line;
+            let (lines, received) = channel::<String>();
+            let readers = [
+                read_into(child.stdout.take().expect("piped"), Arc::clone(&stdout), lines.clone()),
+                read_into(child.stderr.take().expect("piped"), Arc::clone(&stderr), lines),
+            ];
+            scope.spawn(move || {
+                received.iter().for_each(|line| each_line.into_iter().for_each(|call| call(&line)))
+            });
+            if let Some(bytes) = self.stdin.take() {
+                let mut pipe = child.stdin.take().expect("piped");
+                // A child that ends before it has read everything is judged by its exit code, not by this.
+                thread::spawn(move || drop(pipe.write_all(&bytes)));
+            }
+            thread::spawn(move || drop(ended.send(child.wait())));
+            let outcome = wait_for_end(&end, &group, self.limit);
+            group.kill(Signal::KILL);
+            for reader in readers {
+                // Done unless something outside the group still holds the pipe.
+                let _ = reader.recv_timeout(Duration::from_secs(1));
+            }
+            outcome
+        })
+        .map_err(|stop| stop.into_error(&self.line, self.limit, &stdout, &stderr))
+        .map(|status| Finished { status, stdout: take(&stdout), stderr: take(&stderr) })
+    }
+
+    /// Runs it on the user's own terminal (psql, logs -f): same group, so that it may read the keyboard.
+    pub fn interactive(mut self) -> Result<ExitStatus, CommandError> {
+        prepare_environment(&mut self.command);
+        self.command.status().map_err(|source| spawn_error(&self.command, &self.line, source))
+    }
+}
+
+/// Starts a process that outlives this one (an engine): a session of its own, output to `log`, none of the
+/// driver's marks.
+pub fn daemon(cmd: Cmd<'_>, log: &std::fs::File) -> Result<u32, CommandError> {
+    let line = cmd.to_string();
+    let io = |source| CommandError::Io { command: line.clone(), source };
+    // `setsid --fork` would hide the pid; as a group leader `setsid` execs the program in place after a fork.
+    let mut command = Command::from(cmd);
+    prepare_environment(&mut command);
+    command
+        .env_remove(DRIVER)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().map_err(io)?)
+        .stderr(log.try_clone().map_err(io)?);
+    let child = command.spawn().map_err(|source| spawn_error(&command, &line, source))?;
+    Ok(child.id())
+}
+
+/// The environment variable by which everything that this process started can be found again.
+pub const DRIVER: &str = "XTASK_DRIVER";
+
+/// This process's value of [`DRIVER`]: its number and when it began, so that a reused number does not match.
+pub fn driver_mark() -> &'static str {
+    static MARK: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        format!("{}-{}", std::process::id(), began.as_micros())
+    });
+    &MARK
+}
+
+/// What `cargo run` adds to the environment would make an inner cargo rebuild the world, and xtask's own
+/// secrets are nobody else's.
+pub fn prepare_environment(command: &mut Command) {
+    let under_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
+    for (name, _) in std::env::vars_os() {
+        let Some(name) = name.to_str() else { continue };
+        let cargos_own = name.starts_with("CARGO_PKG_")
+            || name.starts_with("CARGO_MANIFEST_")
+            || matches!(name, "CARGO_BIN_NAME" | "CARGO_CRATE_NAME" | "CARGO_PRIMARY_PACKAGE" | "OUT_DIR")
+            || (under_cargo && matches!(name, "LD_LIBRARY_PATH" | "RUSTUP_TOOLCHAIN" | "CARGO"));
+        if cargos_own || project::is_secret_variable(name) {
+            command.env_remove(name);
+        }
+    }
+    command.env(DRIVER, driver_mark());
+}
+
+fn spawn_error(command: &Command, line: &str, source: std::io::Error) -> CommandError {
+    if source.kind() == std::io::ErrorKind::NotFound {
+        return CommandError::NotFound { program: command.get_program().to_string_lossy().into_owned() };
+    }
+    CommandError::Io { command: line.to_owned(), source }
+}
+
+enum Stop {
+    TimedOut,
+    Interrupted,
+    Io(std::io::Error),
+}
+
+impl Stop {
+    fn into_error(
+        self,
+        line: &str,
+        limit: Duration,
+        stdout: &Mutex<String>,
+        stderr: &Mutex<String>,
+    ) -> CommandError {
+        match self {
+            Stop::TimedOut => {
+                let tail = tail(&format!("{}\n{}", take(stdout), take(stderr)));
+                CommandError::TimedOut { command: line.to_owned(), limit, tail }
+            }
+            Stop::Interrupted => CommandError::Interrupted,
+            Stop::Io(source) => CommandError::Io { command: line.to_owned(), source },
+        }
+    }
+}
+
+type Ended = std::sync::mpsc::Receiver<std::io::Result<ExitStatus>>;
+
+fn wait_for_end(end: &Ended, group: &Group, limit: Duration) -> Result<ExitStatus, Stop> {
+    let began = Instant::now();
+    let stop = loop {
+        // Short turns, so that an interrupt is seen soon; the end of the child itself wakes this at once.
+        match end.recv_timeout(Duration::from_millis(50)) {
+            Ok(status) if !group.shielded && interrupt::is_set() && status.is_ok() => {
+                return Err(Stop::Interrupted);
+            }
+            Ok(status) => return status.map_err(Stop::Io),
+            Err(RecvTimeoutError::Disconnected) => unreachable!("the waiting thread always sends"),
+            Err(RecvTimeoutError::Timeout) if !group.shielded && interrupt::is_set() => {
+                break Stop::Interrupted;
+            }
+            Err(RecvTimeoutError::Timeout) if began.elapsed() >= limit => break Stop::TimedOut,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    };
+    group.kill(Signal::TERM);
+    if end.recv_timeout(GRACE).is_err() {
+        group.kill(Signal::KILL);
+        let _ = end.recv();
+    }
+    Err(stop)
+}
+
+/// A child's process group.
+struct Group {
+    leader: Option<Pid>,
+    shielded: bool,
+}
+
+impl Group {
+    fn of(child: &Child) -> Group {
+        let leader = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        Group { leader, shielded: interrupt::is_shielded() }
+    }
+
+    fn kill(&self, signal: Signal) {
+        if let Some(leader) = self.leader {
+            // Nobody left in the group is what is hoped for.
+            let _ = kill_process_group(leader, signal);
+        }
+    }
+}
+
+fn read_into(
+    pipe: impl Read + Send + 'static,
+    into: Arc<Mutex<String>>,
+    lines: std::sync::mpsc::Sender<String>,
+) -> std::sync::mpsc::Receiver<()> {
+    let (done, receiver) = channel();
+    thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            let text = String::from_utf8_lossy(&line);
+            into.lock().expect("no holder panics").push_str(&text);
+            let _ = lines.send(text.trim_end_matches(['\n', '\r']).to_owned());
+            line.clear();
+        }
+        let _ = done.send(());
+    });
+    receiver
+}
+
+fn take(text: &Mutex<String>) -> String {
+    std::mem::take(&mut text.lock().expect("no holder panics"))
+}
+
+/// The last lines that say something.
+pub fn tail(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
