@@ -2,6 +2,7 @@
 //! exit code; nothing else.
 
 mod commands;
+mod exit;
 mod pipeline;
 mod project;
 mod rollout;

@@ -1,10 +1,16 @@
 //! TraceHub's facts: components, images, environments, limits. The one file to edit when the project changes,
 //! and the one to rewrite for another product.
 
+mod bases;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::tools::elf::Glibc;
+
+pub use bases::{BASES, Base, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, Suite};
 
 /// The name in front of everything that the project owns on a host: compose projects, networks, volumes, labels.
 pub const NAME: &str = "tracehub";
@@ -35,55 +41,16 @@ pub struct Component {
     pub port: u16,
 }
 
-/// The images that ours stand on. Where a registry answers they are pulled by their public name, elsewhere
-/// assembled from the distribution's packages under a name of their own, with the same ports, users and paths.
-pub const BASES: &[Base] = &[
-    Base {
-        name: "runtime",
-        purpose: "the backend: a C library, certificates, time zones",
-        public: "gcr.io/distroless/cc-debian12:latest",
-        suite: Suite::Own("bookworm"),
-        packages: &["base-files", "netbase", "tzdata", "ca-certificates", "libc6", "libgcc-s1", "libstdc++6"],
-    },
-    Base {
-        name: "caddy",
-        purpose: "the edge, the frontend's file server, and (with sh and flock) the guard",
-        public: "docker.io/library/caddy:2.11-alpine",
-        suite: Suite::Newest("sid"),
-        packages: &["caddy", "busybox-static", "ca-certificates", "base-files", "tzdata"],
-    },
-    Base {
-        name: "postgres",
-        purpose: "the database",
-        public: "docker.io/library/postgres:15-bookworm",
-        suite: Suite::Own("bookworm"),
-        packages: &["postgresql-15", "postgresql-client-15"],
-    },
-];
-
-/// A base image.
-#[derive(Debug, Clone, Copy)]
-pub struct Base {
-    /// How the rest of xtask calls it.
-    pub name: &'static str,
-    /// What stands on it.
-    pub purpose: &'static str,
-    /// Its name in a public registry.
-    pub public: &'static str,
-    /// Where the packages come from when no registry answers.
-    pub suite: Suite,
-    /// What it holds then. Dependencies that are not listed are left out on purpose.
-    pub packages: &'static [&'static str],
-}
-
-/// A suite of the distribution.
-#[derive(Debug, Clone, Copy)]
-pub enum Suite {
-    /// The stable one.
-    Own(&'static str),
-    /// One that is newer than the stable one, for a package that is too old there.
-    Newest(&'static str),
-}
+/// The role that owns the schema: migrations run as it.
+pub const OWNER_ROLE: &str = "tracehub_owner";
+/// The role that the backend serves with.
+pub const APP_ROLE: &str = "tracehub_app";
+/// The PostgreSQL of every environment, and so of the tests.
+pub const POSTGRES_MAJOR: u32 = 15;
+/// The backend's sqlx, and so its command line's: a test compares it with `Cargo.lock`.
+pub const SQLX_VERSION: &str = "0.9.0";
+/// The first of Debian's suites with a Compose and a buildx that will do.
+pub const PLUGINS_SUITE: &str = "trixie";
 
 /// Secrets of the app, made at an environment's first deploy when the environment is `local` or a test's.
 pub const SECRETS: &[Secret] = &[
@@ -115,6 +82,8 @@ pub struct Secret {
     pub of_platform: bool,
 }
 
+/// The C library of the runtime image: Debian 12's, in the public image and in the assembled one.
+pub const RUNTIME_GLIBC: Glibc = Glibc(2, 36);
 /// The user that our images run as.
 pub const APP_UID: u32 = 10001;
 
@@ -123,8 +92,71 @@ pub fn is_secret_variable(name: &str) -> bool {
     SECRETS.iter().any(|secret| secret.variable == name)
 }
 
+/// Who answers a smoke request, and where: each front door of a release is asked on the edge's network, by a one-off
+/// container of the backend's image.
+pub const SMOKE: &[(Component, &str)] = &[(BACKEND, "/health/ready"), (FRONTEND, "/healthz")];
+/// What the watch asks through the edge: it answers 200 only when the release can serve.
+pub const PROBE_PATH: &str = "/health/ready";
+/// The header by which an answer says which release it comes from.
+pub const RELEASE_HEADER: &str = "x-tracehub-release";
+/// The database's name, and the role that owns its schema.
+pub const DATABASE: &str = "tracehub";
+
+/// Where the migrations are, as pairs of `.up.sql` and `.down.sql`.
+pub const MIGRATIONS: &str = "tracehub/backend/migrations";
+
+/// Where a release runs: a typed constant, not a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// `local`, or `test-…` for a test's own.
+    pub name: String,
+    /// How long the parts of a rollout may take here.
+    pub limits: Limits,
+    /// The edge listens here on the loopback, or on the next free port.
+    pub port: u16,
+}
+
+impl Environment {
+    /// This machine.
+    pub fn local() -> Environment {
+        Environment { name: "local".to_owned(), limits: LOCAL_LIMITS, port: LOCAL_PORT }
+    }
+
+    /// Its root folder on the host.
+    pub fn root(&self) -> Utf8PathBuf {
+        local_dir().join(&self.name)
+    }
+
+    /// What stands in front of the names of everything that it owns: `tracehub-local`.
+    pub fn prefix(&self) -> String {
+        format!("{NAME}-{}", self.name)
+    }
+
+    /// The file with what the app is told here.
+    pub fn settings(&self) -> Utf8PathBuf {
+        root().join("tracehub/deploy/environments/local.env")
+    }
+}
+
+impl std::str::FromStr for Environment {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Environment, String> {
+        let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        match name.strip_prefix("test-") {
+            Some(test) if !test.is_empty() && test.len() <= 16 && plain(test) => Ok(Environment {
+                name: name.to_owned(),
+                limits: Limits { ready: Duration::from_secs(40), ..LOCAL_LIMITS },
+                port: LOCAL_PORT + 1000,
+            }),
+            None if name == "local" => Ok(Environment::local()),
+            _ => Err("there are 'local' and, for tests, 'test-NAME'".to_owned()),
+        }
+    }
+}
+
 /// How long the parts of a rollout may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How long a new release is watched after the switch before it is confirmed.
     pub bake: Duration,

@@ -1,1 +1,62 @@
-fn main() {}
+//! The command line: parse, dispatch, turn an error into words and an exit code.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracehub_backend::settings::{self, Settings};
+use tracehub_backend::{healthcheck, http, logs, migrate, seed, serve};
+
+/// TraceHub's API. Settings come from environment variables; a secret may come from the file that `<NAME>_FILE` names.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Answer requests until told to stop
+    Serve,
+    /// Apply the pending migrations, as the role that owns the schema
+    Migrate,
+    /// List the migrations that this release holds: version, description
+    Migrations,
+    /// Fill a demo organisation and print its log-in (never in production)
+    Seed,
+    /// Print the OpenAPI document
+    Openapi,
+    /// Ask a running TraceHub how it is; for images that hold no other HTTP client
+    Healthcheck(healthcheck::Healthcheck),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tracehub-backend: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve => {
+            logs::start(settings::log_format()?);
+            serve::serve(Settings::from_environment()?).await
+        }
+        Command::Migrate => migrate::migrate(settings::database()?, settings::migration_limits()?).await,
+        Command::Migrations => {
+            migrate::embedded().for_each(|(version, description)| println!("{version} {description}"));
+            Ok(())
+        }
+        Command::Seed => seed::seed(settings::environment()?, settings::database()?).await,
+        Command::Openapi => {
+            println!("{}", http::openapi().to_pretty_json()?);
+            Ok(())
+        }
+        Command::Healthcheck(healthcheck) => healthcheck.run(),
+    }
+}

@@ -1,14 +1,27 @@
 //! One file a verb: what the user sees, top to bottom.
 
+mod attempt;
 mod ci;
+mod deploy;
 mod doctor;
+mod down;
 mod engine;
+mod fmt;
+mod image;
+mod lint;
+mod logs;
 mod migrate;
+mod moves;
+mod releases;
+mod rollback;
+mod status;
+mod test;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use crate::exit::{Exit, Failure, refuse};
 use crate::terminal;
 use crate::tools::interrupt;
 use crate::tools::process::CommandError;
@@ -23,10 +36,17 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Deploy(deploy::Deploy),
+    Rollback(rollback::Rollback),
+    Status(status::Status),
+    Releases(releases::Releases),
+    Logs(logs::Logs),
+    Down(down::Down),
     Ci(ci::Ci),
-    Lint(ci::Lint),
-    Test(ci::Test),
-    Fmt(ci::Fmt),
+    Lint(lint::Lint),
+    Test(test::Test),
+    Fmt(fmt::Fmt),
+    Image(image::Image),
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
     Engine(engine::Engine),
@@ -36,48 +56,22 @@ impl Cli {
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
         match self.verb {
+            Verb::Deploy(deploy) => deploy.run(),
+            Verb::Rollback(rollback) => rollback.run(),
+            Verb::Status(status) => status.run(),
+            Verb::Releases(releases) => releases.run(),
+            Verb::Logs(logs) => logs.run(),
+            Verb::Down(down) => down.run(),
             Verb::Ci(ci) => ci.run(),
             Verb::Lint(lint) => lint.run(),
             Verb::Test(test) => test.run(),
             Verb::Fmt(fmt) => fmt.run(),
+            Verb::Image(image) => image.run(),
             Verb::Migrate(migrate) => migrate.run(),
             Verb::Doctor(doctor) => doctor.run(),
             Verb::Engine(engine) => engine.run(),
         }
     }
-}
-
-/// The exit codes that mean something, as `docs/exit-codes.md` lists them. 2 is clap's own, for words that it does
-/// not understand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// A check, a test or a command failed.
-    Failed = 1,
-    /// Refused before anything was changed.
-    Refused = 3,
-    /// Failed, and everything is as it was before.
-    Undone = 4,
-    /// Failed, and a person must act: the message says how.
-    NotUndone = 5,
-    /// Somebody else holds the lease.
-    LeaseHeld = 6,
-    /// Ctrl-C or SIGTERM; what was begun is undone.
-    Interrupted = 130,
-}
-
-/// An error that decides the exit code. Anything else ends with [`Exit::Failed`].
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    /// The exit code.
-    pub exit: Exit,
-    /// What failed, on what, why, what to do next.
-    pub message: String,
-}
-
-/// An error that refuses the work before anything was changed.
-pub fn refuse(message: impl Into<String>) -> anyhow::Error {
-    Failure { exit: Exit::Refused, message: message.into() }.into()
 }
 
 /// Says what went wrong, and gives the exit code for it.
@@ -91,6 +85,10 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         None if interrupted => Exit::Interrupted,
         None => Exit::Failed,
     };
-    terminal::note(format_args!("{} {error:#}", terminal::paint::bad("error:")));
+    // A verb that has said everything, and whose last line is its answer, ends with no words.
+    let words = format!("{error:#}");
+    if !words.is_empty() {
+        terminal::note(format_args!("{} {words}", terminal::paint::bad("error:")));
+    }
     ExitCode::from(exit as u8)
 }

@@ -1,1 +1,14 @@
-//! Placeholder.
+//! The embedded language for deploys. A [`plan::Plan`] is a list of [`plan::Step`]s, built from what is seen under the
+//! [`host::Lease`]; it can be printed, run, undone and read about afterwards in the [`ledger`]. It knows nothing of
+//! the terminal, and reaches the world through [`host::Host`] alone.
+
+pub mod guard;
+pub mod host;
+pub mod journal;
+pub mod ledger;
+pub mod machine;
+pub mod plan;
+pub mod plans;
+pub mod recover;
+pub mod release;
+pub mod steps;

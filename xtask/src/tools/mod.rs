@@ -1,4 +1,18 @@
 //! One file an outside tool: build the command line, run it, parse what comes back. Nothing here decides.
 
+pub mod apt;
+pub mod buildx;
+pub mod cargo;
+pub mod compose;
+pub mod container;
+pub mod docker;
+pub mod elf;
+pub mod engine;
+pub mod git;
 pub mod interrupt;
+pub mod locate;
+pub mod npm;
+pub mod postgres;
 pub mod process;
+pub mod shell;
+pub mod sqlx;

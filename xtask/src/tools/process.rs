@@ -203,12 +203,11 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Starts a process that outlives this one (an engine): a session of its own, output to `log`, none of the
-/// driver's marks.
+/// Starts a process that outlives this one (an engine): away from our terminal's signals, output to `log`, and none
+/// of the driver's marks, by which it would be found and ended with everything else that a killed driver left.
 pub fn daemon(cmd: Cmd<'_>, log: &std::fs::File) -> Result<u32, CommandError> {
     let line = cmd.to_string();
     let io = |source| CommandError::Io { command: line.clone(), source };
-    // `setsid --fork` would hide the pid; as a group leader `setsid` execs the program in place after a fork.
     let mut command = Command::from(cmd);
     prepare_environment(&mut command);
     command
@@ -358,3 +357,6 @@ pub fn tail(output: &str) -> String {
     let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! The database: who connects to it, and the one way to an organisation's rows.
+
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use uuid::Uuid;
+
+/// Every migration of this release, inside the binary.
+pub static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// How many connections a release opens: three releases live on one host, and the server has a hundred.
+const CONNECTIONS: u32 = 20;
+
+/// A pool that connects when it is first asked, so that serving starts, and says what is wrong, without a database.
+pub fn pool(options: PgConnectOptions, release: &str) -> PgPool {
+    // Named, so that whoever is blocked by one of our connections can see whose it is.
+    let options = options.application_name(&format!("tracehub-backend {release}"));
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(Duration::from_secs(5))
+        // Rather an error than a request that outlives its client and its time limit.
+        .connect_lazy_with(options.options([("statement_timeout", "15s"), ("lock_timeout", "5s")]))
+}
+
+/// A transaction that sees one organisation and nothing else: row-level security reads the setting that it begins
+/// with, which ends with it. Handlers reach shipments and users through this and through nothing else.
+pub struct OrganisationTx(Transaction<'static, Postgres>);
+
+impl OrganisationTx {
+    /// Begins one for this organisation.
+    pub async fn begin(pool: &PgPool, organisation: Uuid) -> sqlx::Result<Self> {
+        let mut transaction = pool.begin().await?;
+        sqlx::query!("SELECT set_config('app.organisation_id', $1, true)", organisation.to_string())
+            .fetch_one(&mut *transaction)
+            .await?;
+        Ok(Self(transaction))
+    }
+
+    /// Makes what was written last. Dropping it instead takes everything back.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        self.0.commit().await
+    }
+}
+
+impl Deref for OrganisationTx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.0
+    }
+}
+
+impl DerefMut for OrganisationTx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
+}

@@ -1,0 +1,147 @@
+//! Who is asking: logging in, and the token that a request brings along.
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::header;
+use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::extract::Json;
+use super::{App, Claims, Error, Problem};
+use crate::database::OrganisationTx;
+use crate::password;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(login)).routes(routes!(me))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct Credentials {
+    email: String,
+    #[schema(format = Password)]
+    password: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Login {
+    /// For the header `authorization: Bearer …`.
+    token: String,
+    /// When the token ceases to be good.
+    expires_at: DateTime<Utc>,
+    #[serde(flatten)]
+    me: Me,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Me {
+    user: User,
+    organisation: Organisation,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct User {
+    id: Uuid,
+    email: String,
+    name: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Organisation {
+    id: Uuid,
+    name: String,
+}
+
+/// Log in with an address and a password
+#[utoipa::path(
+    post, path = "/api/auth/login", tag = "auth", request_body = Credentials,
+    responses(
+        (status = OK, body = Login),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn login(
+    State(app): State<App>,
+    Json(Credentials { email, password }): Json<Credentials>,
+) -> Result<Json<Login>, Error> {
+    let found = sqlx::query!(
+        r#"SELECT user_id AS "user!", organisation_id AS "organisation!", password_hash AS "hash!"
+           FROM find_credentials($1)"#,
+        email
+    )
+    .fetch_optional(&app.database)
+    .await?;
+    let (known, hash) = found.map(|found| ((found.user, found.organisation), found.hash)).unzip();
+    let fits = password::verify(password, hash).await?;
+    // One answer for a wrong password and for an address that nobody has, or it would tell who is a customer.
+    let Some((user, organisation)) = known.filter(|_| fits) else {
+        return Err(Error::Unauthenticated("the address or the password is not right"));
+    };
+    let claims = Claims::new(user, organisation, Utc::now());
+    Ok(Json(Login {
+        token: app.keys.sign(&claims)?,
+        expires_at: claims.expires_at(),
+        me: Caller(claims).me(&app).await?,
+    }))
+}
+
+/// Who the token belongs to
+#[utoipa::path(
+    get, path = "/api/auth/me", tag = "auth", security(("bearer" = [])),
+    responses(
+        (status = OK, body = Me),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn me(State(app): State<App>, caller: Caller) -> Result<Json<Me>, Error> {
+    caller.me(&app).await.map(Json)
+}
+
+/// Whoever sent the request: a handler that takes one is answered 401 instead of called without a good token.
+pub struct Caller(Claims);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let (scheme, token) = header
+            .and_then(|header| header.split_once(' '))
+            .ok_or(Error::Unauthenticated("please log in"))?;
+        let claims =
+            Some(token).filter(|_| scheme.eq_ignore_ascii_case("bearer")).and_then(|t| app.keys.check(t));
+        claims.map(Self).ok_or(Error::Unauthenticated("please log in again"))
+    }
+}
+
+impl Caller {
+    /// The organisation that the caller belongs to.
+    pub fn organisation(&self) -> Uuid {
+        self.0.org
+    }
+
+    /// A transaction that sees what the caller may see.
+    pub async fn begin(&self, app: &App) -> sqlx::Result<OrganisationTx> {
+        OrganisationTx::begin(&app.database, self.organisation()).await
+    }
+
+    async fn me(&self, app: &App) -> Result<Me, Error> {
+        let mut tx = self.begin(app).await?;
+        let found = sqlx::query!(
+            r#"SELECT users.id, email, users.name, organisations.id AS organisation_id,
+                      organisations.name AS organisation_name
+               FROM users JOIN organisations ON organisations.id = organisation_id WHERE users.id = $1"#,
+            self.0.sub
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(Error::Unauthenticated("please log in again"))?;
+        Ok(Me {
+            user: User { id: found.id, email: found.email, name: found.name },
+            organisation: Organisation { id: found.organisation_id, name: found.organisation_name },
+        })
+    }
+}

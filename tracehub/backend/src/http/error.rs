@@ -1,0 +1,186 @@
+//! What can go wrong, and how it is answered: one enum, `application/problem+json` as RFC 9457 has it.
+
+use std::any::Any;
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::request;
+
+/// Why a request is not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody has logged in, or not with this token.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// There is nothing here; or there is, and it is another organisation's, which must look the same.
+    #[error("there is nothing here")]
+    NotFound,
+    /// There is something here, but not for this method.
+    #[error("this address does not answer that method")]
+    MethodNotAllowed,
+    /// Something else has taken what must be unique.
+    #[error("{0}")]
+    Conflict(String),
+    /// The request was understood, and some of its fields can't be.
+    #[error("some fields are not right")]
+    Invalid(Vec<FieldError>),
+    /// The request was not understood.
+    #[error("{1}")]
+    Rejected(StatusCode, String),
+    /// Something that this depends on does not answer: trying again later may help.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It took longer than anybody should wait.
+    #[error("the answer took too long")]
+    TimedOut,
+    /// A mistake of ours. What exactly is for the log, not for the answer.
+    #[error("something went wrong here")]
+    Internal(#[source] anyhow::Error),
+}
+
+/// What is wrong with one field.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// Its name in the request.
+    pub field: String,
+    /// For people.
+    pub message: String,
+}
+
+/// The body of every answer that is not what was asked for.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// What kind of problem this is, where the status alone doesn't say.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The status.
+    pub status: u16,
+    /// What went wrong this time.
+    pub detail: String,
+    /// The address that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// What to tell us, so that we find it in the logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The fields that are not right, where it is about fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub errors: Vec<FieldError>,
+}
+
+impl Error {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Rejected(status, _) => *status,
+            // Not 408: that one invites browsers to send the request again by themselves.
+            Self::Unavailable(_) | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if let Self::Internal(cause) = &self {
+            tracing::error!("{cause:#}");
+        }
+        let status = self.status();
+        let (request_id, instance) = request::current().unzip();
+        let problem = Problem {
+            kind: "about:blank".into(),
+            title: status.canonical_reason().unwrap_or("Error").into(),
+            status: status.as_u16(),
+            detail: self.to_string(),
+            instance,
+            request_id,
+            errors: match self {
+                Self::Invalid(errors) => errors,
+                _ => Vec::new(),
+            },
+        };
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// A panic is a mistake of ours like any other, and ends one request, not the process.
+pub fn of_panic(panic: Box<dyn Any + Send>) -> Response {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words");
+    Error::Internal(anyhow::anyhow!("panicked: {words}")).into_response()
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Internal(error)
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => {
+                tracing::error!("the database does not answer: {error}");
+                Self::Unavailable("the database does not answer".into())
+            }
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<JsonRejection> for Error {
+    fn from(rejection: JsonRejection) -> Self {
+        match &rejection {
+            JsonRejection::JsonDataError(error) => Self::Invalid(vec![FieldError::of_json(error)]),
+            _ => Self::Rejected(rejection.status(), rejection.body_text()),
+        }
+    }
+}
+
+impl From<QueryRejection> for Error {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::Rejected(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Error {
+    /// An address with an id that can't be one is an address with nothing behind it.
+    fn from(_: PathRejection) -> Self {
+        Self::NotFound
+    }
+}
+
+impl FieldError {
+    /// Says what is wrong with this field.
+    pub fn new(field: &str, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+
+    /// Finds the field in what serde says: its path, or nothing when the body as a whole is another thing.
+    fn of_json(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        let found =
+            causes.find_map(|cause| cause.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>());
+        match found {
+            Some(error) => Self { field: error.path().to_string(), message: error.inner().to_string() },
+            None => Self { field: ".".into(), message: error.to_string() },
+        }
+    }
+}

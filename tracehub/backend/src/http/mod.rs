@@ -1,0 +1,78 @@
+//! The API: a file for each part of the domain, and what all of them share.
+
+mod auth;
+mod error;
+mod extract;
+mod health;
+mod request;
+mod shipments;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::response::Json;
+use axum::routing::get;
+use sqlx::PgPool;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{InfoBuilder, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+
+pub use error::{Error, FieldError, Problem};
+pub use token::{Claims, Keys};
+
+use crate::settings::Release;
+
+/// No request of ours needs more.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct App {
+    /// The database, as the role that owns nothing.
+    pub database: PgPool,
+    /// What tokens are signed and checked with.
+    pub keys: Keys,
+    /// What runs here.
+    pub release: Arc<Release>,
+}
+
+/// The whole API, ready to serve.
+pub fn router(app: App) -> Router {
+    let (api, openapi) = documented().split_for_parts();
+    api.route("/health", get(health::live))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/api/openapi.json", get(async || Json(openapi)))
+        .fallback(async || Error::NotFound)
+        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(CatchPanicLayer::custom(error::of_panic))
+        // Outermost, so that no answer leaves without what it adds.
+        .layer(from_fn_with_state(app.clone(), request::around))
+        .with_state(app)
+}
+
+/// The document that `/api/openapi.json` serves, and that `openapi.json` beside the sources is a copy of.
+pub fn openapi() -> OpenApi {
+    documented().into_openapi()
+}
+
+fn documented() -> OpenApiRouter<App> {
+    let mut router =
+        OpenApiRouter::new().merge(health::routes()).merge(auth::routes()).merge(shipments::routes());
+    let document = router.get_openapi_mut();
+    document.info = InfoBuilder::new()
+        .title("TraceHub")
+        .version("1")
+        .description(Some(
+            "Export shipments of small exporters. Whatever goes wrong is answered as RFC 9457 has it.",
+        ))
+        .build();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    router
+}

@@ -1,0 +1,100 @@
+//! What happens around every request, whoever answers it: an id, one line in the log, a time limit, and the headers
+//! that no answer leaves without.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::{App, Error};
+
+/// Below the time that a stopping process has for what is in flight.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RELEASE: HeaderName = HeaderName::from_static("x-tracehub-release");
+
+tokio::task_local! {
+    /// The id and the path of the request that this task answers.
+    static CURRENT: (String, String);
+}
+
+/// The id and the path of the request that is being answered: for problems, which name both.
+pub fn current() -> Option<(String, String)> {
+    CURRENT.try_with(Clone::clone).ok()
+}
+
+/// The middleware.
+pub async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    // At the highest level, so that the id is with every line that RUST_LOG lets through.
+    let span = tracing::error_span!("request", %id, %method, %path);
+    let answer = async {
+        let began = Instant::now();
+        let answered = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+        let mut response = answered.unwrap_or_else(|_| Error::TimedOut.into_response());
+        add_headers(response.headers_mut(), &path, &id, &app.release.id);
+        log(&path, &response, began.elapsed());
+        response
+    };
+    CURRENT.scope((id.clone(), path.clone()), answer.instrument(span)).await
+}
+
+/// The id that came along, when it is one that can safely be logged and returned, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let sane = |id: &&str| {
+        (8..=64).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(sane);
+    given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+fn add_headers(headers: &mut HeaderMap, path: &str, id: &str, release: &str) {
+    let value = |text: &str| HeaderValue::from_str(text).expect("checked where it came in");
+    headers.insert(REQUEST_ID, value(id));
+    headers.insert(RELEASE, value(release));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if path.starts_with("/api") || is_health(path) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// One line a request. What was searched for stays out of it, and health checks, one every other second, out of sight.
+fn log(path: &str, response: &Response, latency: Duration) {
+    let status = response.status().as_u16();
+    let latency_ms = latency.as_secs_f64() * 1000.0;
+    if is_health(path) {
+        tracing::debug!(status, latency_ms, "answered");
+    } else {
+        tracing::info!(status, latency_ms, "answered");
+    }
+}
+
+fn is_health(path: &str) -> bool {
+    path.trim_start_matches("/api").starts_with("/health")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_sane_request_id_is_kept() {
+        let returned = |given: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::from_str(given).unwrap());
+            request_id(&headers)
+        };
+        assert_eq!(returned("edge-1234_5.6"), "edge-1234_5.6");
+        for odd in ["short", "with space", "quote\"d-and-long", &"x".repeat(65)] {
+            assert_ne!(returned(odd), odd);
+        }
+    }
+}

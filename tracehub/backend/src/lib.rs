@@ -1,0 +1,15 @@
+//! TraceHub's API: what small exporters ship, where it is, and nobody else's business.
+//!
+//! [`http`] is the API, one file for each part of the domain; the other modules are the commands of the binary and
+//! what they stand on.
+
+pub mod container_number;
+pub mod database;
+pub mod healthcheck;
+pub mod http;
+pub mod logs;
+pub mod migrate;
+pub mod password;
+pub mod seed;
+pub mod serve;
+pub mod settings;

@@ -1,0 +1,67 @@
+//! Serving: from the first connection to the last answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::database;
+use crate::http::{self, App, Keys};
+use crate::settings::Settings;
+
+/// How long requests in flight get to finish. More than one may take, less than the 30 s until the engine kills.
+const DRAIN_LIMIT: Duration = Duration::from_secs(25);
+
+/// Answers requests until SIGTERM or SIGINT. Starts without a database: whoever waits for one asks `/health/ready`.
+pub async fn serve(settings: Settings) -> anyhow::Result<()> {
+    let Settings { listen, database, jwt_secret, release } = settings;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    let stop = stop_signal()?;
+    tracing::info!(address = %listener.local_addr()?, release = release.id, "listening");
+    let app = App {
+        database: database::pool(database, &release.id),
+        keys: Keys::new(&jwt_secret),
+        release: Arc::new(release),
+    };
+    serve_until(listener, http::router(app), stop, DRAIN_LIMIT).await
+}
+
+/// Answers requests until `stop`, then takes no more and finishes those in flight, for `drain_limit` at most.
+pub async fn serve_until(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+    drain_limit: Duration,
+) -> anyhow::Result<()> {
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let stop = async move {
+        stop.await;
+        tracing::info!("stopping: requests in flight are finished, new ones are not taken");
+        let _ = stopping.send(());
+    };
+    let too_long = async {
+        let _ = stopped.await;
+        tokio::time::sleep(drain_limit).await;
+    };
+    tokio::select! {
+        served = axum::serve(listener, router).with_graceful_shutdown(stop).into_future() => {
+            served?;
+            tracing::info!("stopped: nothing was cut off");
+        }
+        () = too_long => tracing::warn!("stopped: some requests were not finished in {drain_limit:?}"),
+    }
+    Ok(())
+}
+
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

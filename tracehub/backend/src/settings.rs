@@ -1,0 +1,299 @@
+//! What the program is told by its environment: parsed once, here, and trusted everywhere else.
+//!
+//! | variable | of | |
+//! | --- | --- | --- |
+//! | `DATABASE_URL` | serve, migrate, seed | `postgres://user@host:port/database`, best without a password |
+//! | `DATABASE_PASSWORD` | serve, migrate, seed | secret; none when the server trusts the connection |
+//! | `JWT_SECRET` | serve | secret, at least 32 bytes |
+//! | `ENVIRONMENT` | serve, seed | a name, `local` unless told |
+//! | `RELEASE`, `RELEASE_COMMIT`, `RELEASE_BUILT_AT` | serve | what `/api/version` says, `development` and nothing unless told |
+//! | `LISTEN_ADDRESS` | serve | `0.0.0.0:8000` unless told |
+//! | `LOG_FORMAT`, `RUST_LOG` | serve | `text` or `json`; a filter, `info` unless told |
+//! | `MIGRATE_LOCK_TIMEOUT`, `MIGRATE_STATEMENT_TIMEOUT` | migrate | `5s` and `60s` unless told |
+//!
+//! A secret's value may instead be in the file that its name with `_FILE` behind it points to.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use axum::http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+/// Everything that is wrong with the settings, at once.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings are not right:\n  {}", .0.join("\n  "))]
+pub struct Wrong(Vec<String>);
+
+/// What `serve` needs.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where requests come in.
+    pub listen: SocketAddr,
+    /// The database, as the role that owns nothing.
+    pub database: PgConnectOptions,
+    /// What tokens are signed with.
+    pub jwt_secret: SecretString,
+    /// What runs here.
+    pub release: Release,
+}
+
+/// What `/api/version` says.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// The release's id: also a header of every answer.
+    pub id: String,
+    /// The commit that it was built from.
+    pub commit: Option<String>,
+    /// When that was.
+    pub built_at: Option<String>,
+}
+
+/// How long a migration may wait and work: PostgreSQL's own notation, `5s` or `200ms`.
+#[derive(Debug)]
+pub struct MigrationLimits {
+    /// For one lock. Short, since everybody else waits behind it.
+    pub lock: String,
+    /// For one statement.
+    pub statement: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// The shortest key that is worth its name: as long as the digest that it makes.
+const JWT_SECRET_BYTES: usize = 32;
+
+impl Settings {
+    /// Reads them from the process's environment.
+    pub fn from_environment() -> Result<Self, Wrong> {
+        Self::read(&variable)
+    }
+
+    /// Reads them from wherever `lookup` finds a variable.
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, Wrong> {
+        let mut reader = Reader { lookup, wrong: Vec::new() };
+        let listen = reader.parsed("LISTEN_ADDRESS", "0.0.0.0:8000");
+        let database = reader.database();
+        let jwt_secret = reader.required_secret("JWT_SECRET");
+        let release = reader.release();
+        if jwt_secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < JWT_SECRET_BYTES) {
+            reader.wrong.push(format!("JWT_SECRET is shorter than {JWT_SECRET_BYTES} bytes"));
+        }
+        match (listen, database, jwt_secret, release) {
+            (Some(listen), Some(database), Some(jwt_secret), Some(release)) if reader.wrong.is_empty() => {
+                Ok(Self { listen, database, jwt_secret, release })
+            }
+            _ => Err(Wrong(reader.wrong)),
+        }
+    }
+}
+
+/// The database that `migrate` and `seed` work on.
+pub fn database() -> Result<PgConnectOptions, Wrong> {
+    Reader::of_process(|reader| reader.database())
+}
+
+/// The limits of `migrate`.
+pub fn migration_limits() -> Result<MigrationLimits, Wrong> {
+    Reader::of_process(|reader| {
+        Some(MigrationLimits {
+            lock: reader.or("MIGRATE_LOCK_TIMEOUT", "5s"),
+            statement: reader.or("MIGRATE_STATEMENT_TIMEOUT", "60s"),
+        })
+    })
+}
+
+/// The name of the environment.
+pub fn environment() -> Result<String, Wrong> {
+    Reader::of_process(|reader| Some(reader.or("ENVIRONMENT", "local")))
+}
+
+/// How to log: read by itself, so that what is wrong with the other settings can already be logged.
+pub fn log_format() -> Result<LogFormat, Wrong> {
+    Reader::of_process(|reader| reader.parsed("LOG_FORMAT", "text"))
+}
+
+impl FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("neither json nor text"),
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Reads one variable after the other and remembers what was wrong, so that all of it is said at once.
+struct Reader<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    wrong: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn of_process<T>(read: impl FnOnce(&mut Reader) -> Option<T>) -> Result<T, Wrong> {
+        let mut reader = Reader { lookup: &variable, wrong: Vec::new() };
+        let value = read(&mut reader);
+        value.filter(|_| reader.wrong.is_empty()).ok_or(Wrong(reader.wrong))
+    }
+
+    /// An empty variable counts as none: compose files have no other way to leave one out.
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    fn or(&self, name: &str, default: &str) -> String {
+        self.optional(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    fn required(&mut self, name: &str) -> Option<String> {
+        let value = self.optional(name);
+        if value.is_none() {
+            self.wrong.push(format!("{name} is missing"));
+        }
+        value
+    }
+
+    fn parsed<T: FromStr<Err: std::fmt::Display>>(&mut self, name: &str, default: &str) -> Option<T> {
+        let value = self.or(name, default);
+        value.parse().map_err(|error| self.wrong.push(format!("{name} is {value:?}: {error}"))).ok()
+    }
+
+    fn required_secret(&mut self, name: &str) -> Option<SecretString> {
+        let wrong_before = self.wrong.len();
+        let secret = self.secret(name);
+        if secret.is_none() && self.wrong.len() == wrong_before {
+            self.wrong.push(format!("{name} (or {name}_FILE) is missing"));
+        }
+        secret
+    }
+
+    fn secret(&mut self, name: &str) -> Option<SecretString> {
+        let file_name = format!("{name}_FILE");
+        match (self.optional(name), self.optional(&file_name)) {
+            (Some(_), Some(_)) => {
+                self.wrong.push(format!("{name} and {file_name} are both set: which one is meant?"));
+                None
+            }
+            (Some(value), None) => Some(value.into()),
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                Ok(text) => Some(text.trim_end_matches(['\r', '\n']).into()),
+                Err(error) => {
+                    self.wrong.push(format!("{file_name} is {path:?}: {error}"));
+                    None
+                }
+            },
+            (None, None) => None,
+        }
+    }
+
+    fn database(&mut self) -> Option<PgConnectOptions> {
+        let password = self.secret("DATABASE_PASSWORD");
+        let url = self.required("DATABASE_URL")?;
+        let Ok(options) = url.parse::<PgConnectOptions>() else {
+            // Without the value: it may hold a password.
+            self.wrong.push("DATABASE_URL is not of the form postgres://user@host:port/database".into());
+            return None;
+        };
+        Some(match password {
+            Some(password) => options.password(password.expose_secret()),
+            None => options,
+        })
+    }
+
+    fn release(&mut self) -> Option<Release> {
+        let id = self.or("RELEASE", "development");
+        if HeaderValue::from_str(&id).is_err() {
+            self.wrong.push(format!("RELEASE is {id:?}, which cannot be sent in a header"));
+            return None;
+        }
+        let (commit, built_at) = (self.optional("RELEASE_COMMIT"), self.optional("RELEASE_BUILT_AT"));
+        Some(Release { id, commit, built_at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "a key that is longer than 32 bytes";
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, Wrong> {
+        let variables: Vec<(String, String)> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Settings::read(&move |name| {
+            variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        })
+    }
+
+    #[test]
+    fn everything_that_is_missing_or_wrong_is_said_at_once() {
+        let said =
+            read(&[("LISTEN_ADDRESS", "somewhere"), ("RELEASE", "two\nlines")]).unwrap_err().to_string();
+        for expected in [
+            "LISTEN_ADDRESS",
+            "DATABASE_URL is missing",
+            "JWT_SECRET (or JWT_SECRET_FILE) is missing",
+            "RELEASE",
+        ] {
+            assert!(said.contains(expected), "{expected:?} is not in {said}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_read_from_its_file_without_the_last_line_end() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("{KEY}\n")).unwrap();
+        let path = file.path().to_str().unwrap();
+        let settings =
+            read(&[("DATABASE_URL", "postgres://app@db/tracehub"), ("JWT_SECRET_FILE", path)]).unwrap();
+        assert_eq!(settings.jwt_secret.expose_secret(), KEY);
+    }
+
+    #[test]
+    fn a_secret_that_is_given_twice_is_refused() {
+        let said = read(&[
+            ("DATABASE_URL", "postgres://app@db/tracehub"),
+            ("JWT_SECRET", KEY),
+            ("JWT_SECRET_FILE", "x"),
+        ]);
+        assert!(said.unwrap_err().to_string().contains("JWT_SECRET and JWT_SECRET_FILE are both set"));
+    }
+
+    #[test]
+    fn a_secret_file_that_is_not_there_is_named() {
+        let said =
+            read(&[("DATABASE_URL", "postgres://app@db/tracehub"), ("JWT_SECRET_FILE", "/nowhere/key")]);
+        assert!(said.unwrap_err().to_string().contains("/nowhere/key"));
+    }
+
+    #[test]
+    fn a_short_key_is_refused_and_not_repeated() {
+        let said =
+            read(&[("DATABASE_URL", "postgres://app@db/tracehub"), ("JWT_SECRET", "short-one")]).unwrap_err();
+        assert!(said.to_string().contains("32 bytes") && !said.to_string().contains("short-one"));
+    }
+
+    #[test]
+    fn printing_the_settings_prints_no_secret() {
+        let variables = [
+            ("DATABASE_URL", "postgres://app@db/tracehub"),
+            ("DATABASE_PASSWORD", "hush-hush"),
+            ("JWT_SECRET", KEY),
+        ];
+        let printed = format!("{:?}", read(&variables).unwrap());
+        assert!(!printed.contains(KEY) && !printed.contains("hush-hush"), "{printed}");
+    }
+}

@@ -1,0 +1,105 @@
+import { screen } from '@testing-library/react'
+import type { UserEvent } from '@testing-library/user-event'
+import { expect, test } from 'vitest'
+
+import { fakeApi, json, problem } from '../test/fakeApi'
+import { open, openAsAda } from '../test/open'
+import { ADA, CASHEWS } from '../test/samples'
+
+async function logIn(user: UserEvent) {
+  await user.type(await screen.findByLabelText('Email'), 'ada@example.com')
+  await user.type(screen.getByLabelText('Password'), 'correct horse')
+  await user.click(screen.getByRole('button', { name: 'Log in' }))
+}
+
+test('who is not logged in gets the log-in page, and then the page they wanted', async () => {
+  const asked = fakeApi({
+    'POST /api/auth/login': () => json(ADA),
+    [`GET /api/shipments/${CASHEWS.id}`]: () => json(CASHEWS),
+  })
+  const { user, address } = open(`/shipments/${CASHEWS.id}`)
+
+  await logIn(user)
+
+  expect(await screen.findByRole('heading', { name: 'EXP-1' })).toBeVisible()
+  expect(address()).toBe(`/shipments/${CASHEWS.id}`)
+  expect(await asked[0]?.json()).toEqual({ email: 'ada@example.com', password: 'correct horse' })
+  expect(asked[0]?.headers.get('Authorization')).toBeNull()
+  expect(asked[1]?.headers.get('Authorization')).toBe('Bearer token-of-ada')
+})
+
+test('a wrong password is said, and the form stays', async () => {
+  fakeApi({
+    'POST /api/auth/login': () =>
+      problem(401, 'Log-in failed', { detail: 'Email or password is wrong.', request_id: 'r-42' }),
+  })
+  const { user } = open('/login')
+
+  await logIn(user)
+
+  expect(await screen.findByRole('alert')).toHaveTextContent('Email or password is wrong.')
+  expect(screen.getByRole('alert')).toHaveTextContent('r-42')
+  expect(screen.getByLabelText('Email')).toHaveValue('ada@example.com')
+})
+
+test('a cut connection is said in words', async () => {
+  fakeApi({})
+  const { user } = open('/login')
+
+  await logIn(user)
+
+  expect(await screen.findByRole('alert')).toHaveTextContent('TraceHub cannot be reached')
+})
+
+test('an answer that is not from the API is said in words', async () => {
+  fakeApi({ 'POST /api/auth/login': () => new Response('<h1>Bad gateway</h1>', { status: 502 }) })
+  const { user } = open('/login')
+
+  await logIn(user)
+
+  expect(await screen.findByRole('alert')).toHaveTextContent('TraceHub answered 502')
+})
+
+test('an expired token leads to the log-in page with a word why, and back again', async () => {
+  let expired = true
+  fakeApi({
+    'GET /api/shipments': () =>
+      expired ? problem(401, 'Token expired') : json({ items: [CASHEWS], next: null }),
+    'POST /api/auth/login': () => json({ ...ADA, token: 'fresh' }),
+  })
+  const { user, address } = openAsAda('/shipments?search=EXP')
+
+  expect(await screen.findByText('Your log-in has expired')).toBeVisible()
+  expect(sessionStorage.getItem('tracehub.credentials')).toBeNull()
+
+  expired = false
+  await logIn(user)
+
+  expect(await screen.findByRole('link', { name: 'EXP-1' })).toBeVisible()
+  expect(address()).toBe('/shipments?search=EXP')
+})
+
+test('after log-in nobody is sent to another site', async () => {
+  fakeApi({
+    'POST /api/auth/login': () => json(ADA),
+    'GET /api/shipments': () => json({ items: [CASHEWS], next: null }),
+  })
+  const { user, address } = open('/login?from=//evil.example/shipments')
+
+  await logIn(user)
+
+  expect(await screen.findByRole('link', { name: 'EXP-1' })).toBeVisible()
+  expect(address()).toBe('/shipments')
+})
+
+test('logging out forgets the token and asks for a log-in, without a complaint', async () => {
+  fakeApi({ 'GET /api/shipments': () => json({ items: [CASHEWS], next: null }) })
+  const { user } = openAsAda('/')
+
+  await user.click(await screen.findByRole('button', { name: 'Account of Ada Obi' }))
+  await user.click(await screen.findByRole('menuitem', { name: 'Log out' }))
+
+  expect(await screen.findByRole('heading', { name: 'Welcome back' })).toBeVisible()
+  expect(screen.queryByText('Your log-in has expired')).not.toBeInTheDocument()
+  expect(sessionStorage.getItem('tracehub.credentials')).toBeNull()
+})

@@ -1,0 +1,26 @@
+import { Alert, Button, Code, Text } from '@mantine/core'
+
+import { explain } from '../api/problem'
+import { AlertIcon } from './icons'
+
+type Props = { error: Error; onRetry?: () => void }
+
+/** What went wrong, what the API says about it, and the number that support can look up. */
+export function ProblemAlert({ error, onRetry }: Props) {
+  const { title, detail, request_id } = explain(error)
+  return (
+    <Alert role="alert" color="red" variant="light" icon={<AlertIcon />} title={title}>
+      {detail && <Text size="sm">{detail}</Text>}
+      {request_id && (
+        <Text size="xs" mt={6} c="dimmed">
+          Request <Code>{request_id}</Code>
+        </Text>
+      )}
+      {onRetry && (
+        <Button mt="sm" size="xs" variant="default" onClick={onRetry}>
+          Try again
+        </Button>
+      )}
+    </Alert>
+  )
+}

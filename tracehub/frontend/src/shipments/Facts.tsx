@@ -1,0 +1,33 @@
+import { Paper, SimpleGrid, Text, Title } from '@mantine/core'
+import type { ReactNode } from 'react'
+
+import type { Shipment } from '../api/types'
+import classes from './Facts.module.css'
+import { formatDay } from './dates'
+
+export function Facts({ shipment }: { shipment: Shipment }) {
+  return (
+    <Paper component="section" aria-labelledby="details" p="xl">
+      <Title order={2} size="h5" id="details" mb="lg">
+        Details
+      </Title>
+      <SimpleGrid component="dl" m={0} cols={{ base: 1, xs: 2, md: 4 }} spacing="lg">
+        <Fact name="Reference">{shipment.reference}</Fact>
+        <Fact name="Product">{shipment.product}</Fact>
+        <Fact name="Container">{shipment.container_number ?? 'Not assigned yet'}</Fact>
+        <Fact name="Created">{formatDay(shipment.created_at)}</Fact>
+      </SimpleGrid>
+    </Paper>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div>
+      <Text component="dt" size="sm" c="dimmed">
+        {name}
+      </Text>
+      <dd className={classes.value}>{children}</dd>
+    </div>
+  )
+}

@@ -1,0 +1,66 @@
+import { Paper, Text, Title } from '@mantine/core'
+
+import type { Shipment } from '../api/types'
+import { CheckIcon, ShipIcon } from '../layout/icons'
+import classes from './Journey.module.css'
+import { daysBetween, formatDay } from './dates'
+import { STATUSES, positionOf } from './status'
+
+/** From where to where, when, and how far along. */
+export function Journey({ shipment }: { shipment: Shipment }) {
+  const { origin_port, destination_port, departs_on, arrives_on, status } = shipment
+  return (
+    <Paper component="section" aria-labelledby="journey" p="xl">
+      <Title order={2} size="h5" id="journey" mb="lg">
+        Journey
+      </Title>
+      <div className={classes.ports}>
+        <Port name={origin_port} moment="Departs" day={departs_on} />
+        <div className={classes.crossing}>
+          <ShipIcon size={26} />
+          {departs_on && arrives_on && <Crossing days={daysBetween(departs_on, arrives_on)} />}
+        </div>
+        <Port name={destination_port} moment="Arrives" day={arrives_on} />
+      </div>
+      <Steps reached={positionOf(status)} />
+    </Paper>
+  )
+}
+
+function Port({ name, moment, day }: { name: string; moment: string; day?: string | null }) {
+  return (
+    <div className={classes.port}>
+      <Text fw={650} fz="xl" lh={1.3}>
+        {name}
+      </Text>
+      <Text size="sm" c="dimmed">
+        {day ? `${moment} ${formatDay(day)}` : `${moment}: not known yet`}
+      </Text>
+    </div>
+  )
+}
+
+function Crossing({ days }: { days: number }) {
+  return (
+    <Text size="xs" fw={600}>
+      {days === 1 ? '1 day' : `${days} days`}
+    </Text>
+  )
+}
+
+function Steps({ reached }: { reached: number }) {
+  return (
+    <ol className={classes.steps} aria-label="Progress">
+      {STATUSES.map(({ status, label }, position) => (
+        <li
+          key={status}
+          data-done={position < reached || undefined}
+          aria-current={position === reached ? 'step' : undefined}
+        >
+          <span className={classes.dot}>{position < reached && <CheckIcon size={12} />}</span>
+          {label}
+        </li>
+      ))}
+    </ol>
+  )
+}

@@ -1,0 +1,104 @@
+import { screen } from '@testing-library/react'
+import type { UserEvent } from '@testing-library/user-event'
+import { expect, test } from 'vitest'
+
+import { fakeApi, json, problem } from '../test/fakeApi'
+import { openAsAda } from '../test/open'
+import { CASHEWS } from '../test/samples'
+
+const CREATE = 'POST /api/shipments'
+
+async function fillIn(user: UserEvent) {
+  await user.type(await screen.findByLabelText(/Reference/), 'EXP-1')
+  await user.type(screen.getByLabelText(/Product/), 'Cashew kernels')
+  await user.type(screen.getByLabelText(/Port of origin/), ' Lagos ')
+  await user.type(screen.getByLabelText(/Port of destination/), 'Hamburg')
+}
+
+const submit = (user: UserEvent) => user.click(screen.getByRole('button', { name: 'Create shipment' }))
+
+test('a new shipment is sent without what was left empty, and then shown', async () => {
+  const asked = fakeApi({
+    [CREATE]: () => json(CASHEWS, 201),
+    [`GET /api/shipments/${CASHEWS.id}`]: () => json(CASHEWS),
+  })
+  const { user, address } = openAsAda('/shipments/new')
+
+  await fillIn(user)
+  await submit(user)
+
+  expect(await screen.findByRole('heading', { name: 'EXP-1' })).toBeVisible()
+  expect(address()).toBe(`/shipments/${CASHEWS.id}`)
+  expect(await asked[0]?.json()).toEqual({
+    reference: 'EXP-1',
+    product: 'Cashew kernels',
+    origin_port: 'Lagos',
+    destination_port: 'Hamburg',
+  })
+})
+
+test('what the API has against a field stands at the field, and the first one gets the focus', async () => {
+  fakeApi({
+    [CREATE]: () =>
+      problem(422, 'Some fields are not valid', {
+        errors: [
+          { field: 'arrives_on', message: 'Arrives before it departs.' },
+          { field: 'container_number', message: 'The check digit is wrong.' },
+        ],
+      }),
+  })
+  const { user } = openAsAda('/shipments/new')
+
+  await fillIn(user)
+  await user.type(screen.getByLabelText('Container number'), 'MSKU1234560')
+  await submit(user)
+
+  const container = await screen.findByLabelText('Container number')
+  await screen.findByText('The check digit is wrong.')
+  expect(container).toBeInvalid()
+  expect(container).toHaveAccessibleDescription(/The check digit is wrong\./)
+  expect(container).toHaveFocus()
+  expect(screen.getByLabelText('Arrives on')).toHaveAccessibleDescription(
+    'Arrives before it departs.',
+  )
+  expect(screen.queryByRole('alert')).not.toBeInTheDocument()
+  expect(container).toHaveValue('MSKU1234560')
+})
+
+test('a reference that exists already is said at the reference', async () => {
+  fakeApi({
+    [CREATE]: () => problem(409, 'Conflict', { detail: 'EXP-1 exists already.' }),
+  })
+  const { user } = openAsAda('/shipments/new')
+
+  await fillIn(user)
+  await submit(user)
+
+  expect(await screen.findByText('EXP-1 exists already.')).toBeVisible()
+  expect(screen.getByLabelText(/Reference/)).toBeInvalid()
+  expect(screen.getByLabelText(/Reference/)).toHaveFocus()
+})
+
+test('an empty form is not sent', async () => {
+  const asked = fakeApi({})
+  const { user } = openAsAda('/shipments/new')
+
+  await screen.findByLabelText(/Reference/)
+  await submit(user)
+
+  expect(await screen.findByText('Give the shipment a reference.')).toBeVisible()
+  expect(screen.getByLabelText(/Reference/)).toHaveFocus()
+  expect(asked).toHaveLength(0)
+})
+
+test('a refusal that belongs to no field stands above the form', async () => {
+  fakeApi({
+    [CREATE]: () => problem(403, 'Not allowed', { detail: 'You may only look at shipments.' }),
+  })
+  const { user } = openAsAda('/shipments/new')
+
+  await fillIn(user)
+  await submit(user)
+
+  expect(await screen.findByRole('alert')).toHaveTextContent('You may only look at shipments.')
+})

@@ -1,0 +1,33 @@
+import { CloseButton, TextInput } from '@mantine/core'
+import { useDebouncedCallback } from '@mantine/hooks'
+import { useState } from 'react'
+
+import { SearchIcon } from '../layout/icons'
+
+type Props = { value: string; onChange: (value: string) => void }
+
+/** Asks when the typing pauses, not at each letter. */
+export function SearchBox({ value, onChange }: Props) {
+  const [typed, setTyped] = useState(value)
+  const askSoon = useDebouncedCallback((text: string) => onChange(text.trim()), 250)
+
+  function type(text: string) {
+    setTyped(text)
+    askSoon(text)
+  }
+
+  return (
+    <TextInput
+      type="search"
+      role="searchbox"
+      aria-label="Search shipments"
+      placeholder="Reference, product, container, port"
+      leftSection={<SearchIcon />}
+      rightSection={typed && <CloseButton aria-label="Clear the search" onClick={() => type('')} />}
+      size="md"
+      mb="md"
+      value={typed}
+      onChange={(event) => type(event.currentTarget.value)}
+    />
+  )
+}

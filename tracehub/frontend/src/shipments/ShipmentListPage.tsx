@@ -1,0 +1,36 @@
+import { Button, Group, Text, Title } from '@mantine/core'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+
+import { PlusIcon } from '../layout/icons'
+import { SearchBox } from './SearchBox'
+import { ShipmentList } from './ShipmentList'
+
+/** The search stands in the address, so that going back and sharing a link find it again. */
+export function ShipmentListPage() {
+  const { search = '' } = useSearch({ from: '/logged-in/shipments' })
+  const navigate = useNavigate()
+
+  return (
+    <>
+      <title>Shipments · TraceHub</title>
+      <Group justify="space-between" align="flex-end" mb="lg">
+        <div>
+          <Title order={1} size="h2">
+            Shipments
+          </Title>
+          <Text c="dimmed">Everything that you have at sea, on land and in the making.</Text>
+        </div>
+        <Button component={Link} to="/shipments/new" leftSection={<PlusIcon />}>
+          New shipment
+        </Button>
+      </Group>
+      <SearchBox
+        value={search}
+        onChange={(next) =>
+          void navigate({ to: '/shipments', search: next ? { search: next } : {}, replace: true })
+        }
+      />
+      <ShipmentList search={search} />
+    </>
+  )
+}

@@ -1,0 +1,33 @@
+import { screen } from '@testing-library/react'
+import { expect, test } from 'vitest'
+
+import { fakeApi, json, problem } from '../test/fakeApi'
+import { openAsAda } from '../test/open'
+import { CASHEWS, SESAME } from '../test/samples'
+
+test('a shipment shows its journey and how far along it is', async () => {
+  fakeApi({ [`GET /api/shipments/${CASHEWS.id}`]: () => json(CASHEWS) })
+  openAsAda(`/shipments/${CASHEWS.id}`)
+
+  expect(await screen.findByText('Departs 1 Mar 2026')).toBeVisible()
+  expect(screen.getByText('Arrives 29 Mar 2026')).toBeVisible()
+  expect(screen.getByText('28 days')).toBeVisible()
+  const current = screen.getAllByRole('listitem').filter((step) => step.ariaCurrent === 'step')
+  expect(current.map((step) => step.textContent)).toEqual(['In transit'])
+})
+
+test('what is not known yet is said', async () => {
+  fakeApi({ [`GET /api/shipments/${SESAME.id}`]: () => json(SESAME) })
+  openAsAda(`/shipments/${SESAME.id}`)
+
+  expect(await screen.findByText('Not assigned yet')).toBeVisible()
+  expect(screen.getByText('Departs: not known yet')).toBeVisible()
+})
+
+test('a shipment that does not exist is no error of ours', async () => {
+  fakeApi({ 'GET /api/shipments/nope': () => problem(404, 'No such shipment') })
+  openAsAda('/shipments/nope')
+
+  expect(await screen.findByText('There is no such shipment')).toBeVisible()
+  expect(screen.queryByRole('alert')).not.toBeInTheDocument()
+})

@@ -1,0 +1,80 @@
+import { Button, Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { Link, useParams } from '@tanstack/react-router'
+
+import { ApiError } from '../api/problem'
+import { shipment } from '../api/shipments'
+import type { Shipment } from '../api/types'
+import { Notice } from '../layout/Notice'
+import { ProblemAlert } from '../layout/ProblemAlert'
+import { BackToList } from './BackToList'
+import { Facts } from './Facts'
+import { Journey } from './Journey'
+import { StatusBadge } from './StatusBadge'
+
+export function ShipmentPage() {
+  const { id } = useParams({ from: '/logged-in/shipments/$id' })
+  const { data, error, refetch } = useQuery(shipment(id))
+
+  return (
+    <>
+      <title>{`${data?.reference ?? 'Shipment'} · TraceHub`}</title>
+      <BackToList />
+      {data ? (
+        <Details shipment={data} />
+      ) : error ? (
+        <Missing error={error} onRetry={() => void refetch()} />
+      ) : (
+        <Loading />
+      )}
+    </>
+  )
+}
+
+function Details({ shipment }: { shipment: Shipment }) {
+  return (
+    <Stack gap="lg">
+      <div>
+        <Group gap="sm">
+          <Title order={1} size="h2" style={{ overflowWrap: 'anywhere' }}>
+            {shipment.reference}
+          </Title>
+          <StatusBadge status={shipment.status} size="lg" />
+        </Group>
+        <Text c="dimmed">{shipment.product}</Text>
+      </div>
+      <Journey shipment={shipment} />
+      <Facts shipment={shipment} />
+    </Stack>
+  )
+}
+
+function Missing({ error, onRetry }: { error: Error; onRetry: () => void }) {
+  if (!(error instanceof ApiError && error.problem.status === 404)) {
+    return <ProblemAlert error={error} onRetry={onRetry} />
+  }
+  return (
+    <Paper>
+      <Notice
+        title="There is no such shipment"
+        action={
+          <Button component={Link} to="/shipments" variant="default">
+            See all shipments
+          </Button>
+        }
+      >
+        It may have been removed, or belong to another organisation.
+      </Notice>
+    </Paper>
+  )
+}
+
+function Loading() {
+  return (
+    <Stack role="status" aria-label="Loading the shipment">
+      <Skeleton height={34} width={260} />
+      <Skeleton height={220} radius="lg" />
+      <Skeleton height={140} radius="lg" />
+    </Stack>
+  )
+}

@@ -1,0 +1,17 @@
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
+
+const MILLISECONDS_A_DAY = 24 * 60 * 60 * 1000
+
+/** '2026-03-09' or a full timestamp, as people write it; a dash where nothing is known. */
+export function formatDay(iso: string | null | undefined): string {
+  return iso ? day.format(atMidnight(iso)) : '–'
+}
+
+export function daysBetween(from: string, to: string): number {
+  return Math.round((atMidnight(to).getTime() - atMidnight(from).getTime()) / MILLISECONDS_A_DAY)
+}
+
+/** A day has no time zone: read it as this place's midnight, or it may show as the day before. */
+function atMidnight(iso: string) {
+  return new Date(iso.length === 10 ? `${iso}T00:00:00` : iso)
+}

@@ -1,0 +1,50 @@
+import { ApiError } from '../api/problem'
+import type { NewShipment } from '../api/types'
+
+/** What the form holds; its fields are named as the API names them, so its errors find their place. */
+export const NOTHING_TYPED = {
+  reference: '',
+  container_number: '',
+  product: '',
+  origin_port: '',
+  destination_port: '',
+  departs_on: '',
+  arrives_on: '',
+}
+
+export type Draft = typeof NOTHING_TYPED
+export type Field = keyof Draft
+export type FieldErrors = Partial<Record<Field, string>>
+
+export const FIELDS = Object.keys(NOTHING_TYPED) as Field[]
+
+/** What was left empty is left out. */
+export function toRequest(draft: Draft): NewShipment {
+  const { reference, product, origin_port, destination_port } = draft
+  return {
+    reference: reference.trim(),
+    product: product.trim(),
+    container_number: draft.container_number.trim() || undefined,
+    origin_port: origin_port.trim(),
+    destination_port: destination_port.trim(),
+    departs_on: draft.departs_on || undefined,
+    arrives_on: draft.arrives_on || undefined,
+  }
+}
+
+/** What the API has against single fields; a reference that exists already is one of them. */
+export function fieldErrors(error: Error): FieldErrors {
+  if (!(error instanceof ApiError)) return {}
+  const { status, title, detail, errors } = error.problem
+  if (status === 409) return { reference: detail ?? title }
+
+  const found: FieldErrors = {}
+  for (const { field, message } of errors ?? []) {
+    if (isField(field)) found[field] ??= message
+  }
+  return found
+}
+
+function isField(name: string): name is Field {
+  return name in NOTHING_TYPED
+}

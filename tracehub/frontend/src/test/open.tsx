@@ -1,0 +1,23 @@
+import { createMemoryHistory } from '@tanstack/react-router'
+import { render } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
+
+import { App } from '../App'
+import { credentials } from '../auth/credentials'
+import type { Config } from '../config'
+import { createAppRouter } from '../router'
+import { ADA } from './samples'
+
+const STAGING: Config = { environment: 'staging', release: '20260103t120000z-1a2b3c4d5e6f' }
+
+/** Opens the whole app at an address, as a visitor does. */
+export function open(address: string, config = STAGING) {
+  const router = createAppRouter(createMemoryHistory({ initialEntries: [address] }))
+  render(<App config={config} router={router} />)
+  return { user: userEvent.setup(), address: () => router.state.location.href }
+}
+
+export function openAsAda(address: string, config = STAGING) {
+  credentials.keep(ADA)
+  return open(address, config)
+}

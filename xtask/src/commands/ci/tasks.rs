@@ -1,0 +1,79 @@
+//! The definition of CI. To add a check, add a row: it is run by `cargo xtask ci`, listed by `--plan`, and run by
+//! itself by its name. Rows run in this order as far as their needs allow: what fails soonest comes first.
+
+use crate::pipeline::{Task, minutes, task};
+use crate::setup::Tool;
+use crate::tools::{cargo, npm};
+
+/// Node itself, and its package manager.
+const NODE: &[Tool] = &[Tool::Node, Tool::Npm];
+
+/// Every task there is.
+#[rustfmt::skip]
+pub fn table() -> Vec<Task> {
+    vec![
+        // The sources, without running them.
+        task("format", "Rust is laid out by rustfmt; `cargo xtask fmt` mends it")
+            .groups(["lint", "fmt"])
+            .run(|task| task.run(cargo::format_check(&task.sh))),
+
+        task("npm-ci", "the frontend's packages, as its lock file says")
+            .tools(NODE)
+            .run(|task| npm::ci(&task.lines())),
+
+        task("prettier", "the frontend is laid out by prettier; `cargo xtask fmt` mends it")
+            .needs(["npm-ci"]).groups(["lint", "fmt"]).tools(NODE)
+            .run(|task| task.run(npm::script(&task.sh, "format:check")?)),
+
+        task("eslint", "the frontend's lint rules, accessibility included")
+            .needs(["npm-ci"]).groups(["lint"]).tools(NODE)
+            .run(|task| task.run(npm::script(&task.sh, "lint")?)),
+
+        task("typecheck", "the frontend's types")
+            .needs(["npm-ci"]).groups(["lint"]).tools(NODE)
+            .run(|task| task.run(npm::script(&task.sh, "typecheck")?)),
+
+        task("api-types", "the frontend's types of the API are those of the backend's openapi.json")
+            .needs(["npm-ci"]).groups(["lint"]).tools(NODE)
+            .run(|task| task.run(npm::script(&task.sh, "generate:check")?)),
+
+        task("clippy", "Rust's lint rules, on every crate and its tests")
+            .groups(["lint"]).timeout(minutes(20))
+            .run(|task| task.run(cargo::clippy(&task.sh))),
+
+        // The tests.
+        task("frontend-test", "the frontend's components and pages, in jsdom")
+            .needs(["npm-ci"]).groups(["test"]).tools(NODE)
+            .run(|task| task.run(npm::script(&task.sh, "test")?)),
+
+        task("xtask-test", "xtask itself, and its command line as a user meets it")
+            .groups(["test"]).timeout(minutes(20))
+            .run(|task| task.run(cargo::test_xtask(&task.sh))),
+
+        // What is shipped.
+        task("frontend-build", "the frontend, bundled as it is served")
+            .needs(["npm-ci", "typecheck"]).tools(NODE)
+            .run(|task| task.run(npm::script(&task.sh, "build")?)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Graph;
+
+    #[test]
+    fn the_table_is_a_graph_with_the_groups_that_verbs_run() {
+        let graph = Graph::new(table()).expect("a graph");
+        for group in ["lint", "test", "fmt"] {
+            assert!(graph.groups().contains(&group), "a verb runs the group {group}");
+        }
+    }
+
+    #[test]
+    fn each_row_says_what_it_is_for() {
+        for task in table() {
+            assert!(!task.summary.is_empty() && task.summary.len() < 90, "{}", task.name);
+        }
+    }
+}

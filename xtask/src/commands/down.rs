@@ -1,0 +1,55 @@
+//! `cargo xtask down`: stops everything that deploy started.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::attempt::Attempt;
+use super::refuse;
+use crate::project::Environment;
+use crate::rollout::ledger::Kind;
+use crate::rollout::machine::Machine;
+use crate::rollout::plan::Plan;
+use crate::rollout::plans::Observed;
+use crate::rollout::steps::{StopAll, StopTraffic};
+use crate::terminal::{self, Activity, paint};
+use crate::tools::locate;
+
+/// Stop everything that deploy started; the data, the releases and the ledger stay
+#[derive(Debug, Args)]
+pub struct Down {
+    /// Where: local, or test-NAME
+    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
+    env: Environment,
+    /// Forget the data of the database too, after asking
+    #[arg(long)]
+    volumes: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Down {
+    /// Asks, then stops: the traffic first, the platform last.
+    pub fn run(self) -> Result<()> {
+        let name = self.env.name.clone();
+        let question = format!("All data of the database of {name} is forgotten for good. Go on?");
+        if self.volumes && !self.yes && !terminal::confirm(&question) {
+            return Err(refuse(format!("nothing was stopped: forgetting the data of {name} wants a yes, or `--yes`")));
+        }
+        let machine = Machine::new(self.env, locate::compose()?)?;
+        machine.make_folders()?;
+        let attempt = Attempt::begin(&machine, "down".to_owned())?;
+        let seen = Observed::of(&machine)?;
+        let releases = seen.kept.iter().map(|release| release.id.clone()).collect();
+        let plan = Plan::default().then(StopTraffic).then(StopAll { releases, limit: Duration::from_secs(120) });
+        attempt.run(Kind::Down, seen.live.live.as_ref(), None, &plan)?;
+        Activity::of("stop the platform: edge and database", |_| machine.platform_down())?;
+        if self.volumes {
+            Activity::of("forget the data", |_| machine.forget_data())?;
+        }
+        terminal::say(format_args!("{} {name} is stopped.", paint::good("Down:")));
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! `cargo xtask fmt`: one way to lay out the sources. `--check` verifies what the plain call writes.
+
+use clap::Args;
+use xshell::Shell;
+
+use super::ci::How;
+use crate::project;
+use crate::setup::{self, Tool};
+use crate::terminal::Activity;
+use crate::tools::process::Run;
+use crate::tools::{cargo, npm};
+
+/// Format all sources, or with --check only say which are not formatted
+#[derive(Debug, Args)]
+pub struct Fmt {
+    /// Change nothing; fail where something is not formatted
+    #[arg(long)]
+    check: bool,
+}
+
+impl Fmt {
+    /// Runs the verb.
+    pub fn run(self) -> anyhow::Result<()> {
+        if self.check {
+            return How::default().run(&["fmt"]);
+        }
+        let sh = Shell::new()?;
+        sh.change_dir(project::root());
+        Activity::of("cargo fmt", |activity| {
+            Run::new(cargo::format(&sh)).each_line(&|line| activity.line(line)).run()
+        })?;
+        setup::ensure(&[Tool::Node, Tool::Npm], false)?;
+        Activity::of("npm ci", |activity| npm::ci(&|line| activity.line(line)))?;
+        Activity::of("prettier", |activity| {
+            Ok(Run::new(npm::script(&sh, "format")?).each_line(&|line| activity.line(line)).run()?)
+        })
+    }
+}

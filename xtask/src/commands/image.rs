@@ -1,0 +1,328 @@
+//! `cargo xtask image build`: the images of this tree. What is slow (compiler, npm, base images) runs beside each
+//! other; an image whose inputs have not changed is not built again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, Subcommand};
+use sha2::{Digest as _, Sha256};
+use xshell::{Shell, cmd};
+
+use super::refuse;
+use crate::project::{self, Component};
+use crate::rollout::machine::Bases;
+use crate::rollout::release::hex;
+use crate::setup::base_images::{self, BaseImage};
+use crate::setup::{self, Tool};
+use crate::terminal::{self, Activity, paint};
+use crate::tools::buildx::Build;
+use crate::tools::elf;
+use crate::tools::git::{self, Commit};
+use crate::tools::process::Run;
+use crate::tools::{cargo, locate, npm};
+
+/// The label that holds the hash of everything that went into an image.
+const INPUTS_LABEL: &str = "tracehub.inputs";
+
+/// The images of this tree
+#[derive(Debug, Args)]
+pub struct Image {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Build both images, tagged with the commit, the branch, and `latest` on the default branch
+    Build {
+        /// Install what is missing without asking
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl Image {
+    /// Builds, and says what came of it.
+    pub fn run(self) -> Result<()> {
+        let Verb::Build { yes } = self.verb;
+        let built = build(yes)?;
+        let rows: Vec<Vec<String>> = built
+            .images
+            .iter()
+            .map(|image| {
+                let size = format!("{:.1} MB", image.bytes as f64 / 1e6);
+                vec![image.component.name.to_owned(), image.tags.join("\n"), image.id[7..19].to_owned(), size]
+            })
+            .collect();
+        terminal::table(&["IMAGE", "NAME", "ID", "SIZE"], &rows);
+        Ok(())
+    }
+}
+
+/// What a build leaves.
+pub struct Built {
+    /// What it was built from.
+    pub tree: Tree,
+    /// Both images.
+    pub images: Vec<BuiltImage>,
+    /// The images that the platform runs.
+    pub bases: Bases,
+}
+
+/// One image, in the engine.
+pub struct BuiltImage {
+    /// Which half of the app.
+    pub component: Component,
+    /// Its id.
+    pub id: String,
+    /// Its names.
+    pub tags: Vec<String>,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What is built: a commit, and what was changed since.
+pub struct Tree {
+    /// The commit.
+    pub commit: Commit,
+    /// 12 hex digits when something differs from the commit.
+    pub dirty: Option<String>,
+    branch: Option<String>,
+    origin: Option<String>,
+}
+
+impl Tree {
+    /// Looks at the working tree.
+    pub fn look() -> Result<Tree> {
+        let root = project::root();
+        Ok(Tree {
+            commit: git::head(root)?,
+            dirty: git::dirty_hash(root)?,
+            branch: git::branch(root)?,
+            origin: git::origin_url(root)?,
+        })
+    }
+
+    /// The commit's time.
+    pub fn time(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.commit.time.try_into().unwrap_or(0))
+    }
+
+    /// The commit, and what differs from it.
+    pub fn revision(&self) -> String {
+        self.dirty.as_ref().map_or(self.commit.sha.clone(), |hash| format!("{}-dirty-{hash}", self.commit.sha))
+    }
+
+    /// `sha`, branch, `latest`; of a dirty tree only the first, since no branch holds it.
+    fn tags(&self) -> Vec<String> {
+        let mut tags = vec![self.revision()];
+        if let (None, Some(branch)) = (&self.dirty, &self.branch) {
+            tags.push(branch.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_', "-").to_lowercase());
+            tags.extend((branch == project::DEFAULT_BRANCH).then(|| "latest".to_owned()));
+        }
+        tags
+    }
+
+    /// `ghcr.io/<owner>/<repository>` of the origin on GitHub, in lower case as registries demand; elsewhere the
+    /// project's own name, which no registry has.
+    fn repository(&self) -> String {
+        let path = self.origin.as_deref().and_then(|url| url.split_once("github.com"));
+        let path = path.map(|(_, path)| path.trim_matches(['/', ':']).trim_end_matches(".git").to_lowercase());
+        path.map_or(project::NAME.to_owned(), |path| format!("ghcr.io/{path}"))
+    }
+
+    fn labels(&self) -> Vec<(String, String)> {
+        let label = |name: &str, value: &str| (format!("org.opencontainers.image.{name}"), value.to_owned());
+        let created = humantime::format_rfc3339_seconds(self.time()).to_string();
+        let mut labels = vec![
+            label("revision", &self.revision()),
+            label("version", env!("CARGO_PKG_VERSION")),
+            label("created", &created),
+        ];
+        labels.extend(self.origin.as_ref().filter(|url| !url.contains('@')).map(|url| label("source", url)));
+        labels
+    }
+}
+
+/// Builds everything that a release of this tree consists of.
+pub fn build(yes: bool) -> Result<Built> {
+    let tree = Tree::look()?;
+    // The compiler needs none of the tools that may have to be installed first.
+    let (binary, site, bases) = thread::scope(|scope| {
+        let binary = scope.spawn(build_binary);
+        let site = scope.spawn(move || setup::ensure(&[Tool::Node, Tool::Npm], yes).and_then(|()| build_site()));
+        let bases = setup::ensure(&[Tool::Engine, Tool::Docker, Tool::Compose, Tool::Buildx, Tool::Readelf], yes)
+            .and_then(|()| base_images::ensure(&["runtime", "caddy", "postgres"]));
+        let join = "a build does not panic";
+        anyhow::Ok((binary.join().expect(join)?, site.join().expect(join)?, bases?))
+    })?;
+    say_bases(&bases);
+    let sh = Shell::new()?;
+    check_fit(&sh, &binary)?;
+    let backend = Inputs {
+        component: project::BACKEND,
+        files: vec![(binary, project::BACKEND.image.to_owned())],
+        arguments: vec![("BINARY", "prebuilt".to_owned()), ("RUNTIME_IMAGE", bases["runtime"].reference.clone())],
+    };
+    let frontend = Inputs {
+        component: project::FRONTEND,
+        files: vec![(site, "dist".to_owned()), (folder(project::FRONTEND).join("Caddyfile"), "Caddyfile".to_owned())],
+        arguments: vec![("SITE", "prebuilt".to_owned()), ("CADDY_IMAGE", bases["caddy"].reference.clone())],
+    };
+    let images = [backend, frontend].into_iter().map(|inputs| inputs.build(&sh, &tree)).collect::<Result<_>>()?;
+    let base = |name: &str| bases[name].reference.clone();
+    Ok(Built { tree, images, bases: Bases { caddy: base("caddy"), postgres: base("postgres") } })
+}
+
+fn say_bases(bases: &BTreeMap<&'static str, BaseImage>) {
+    let of = |origin| bases.iter().filter(move |(_, base)| base.origin == origin).map(|(name, _)| *name);
+    let assembled: Vec<&str> = of(base_images::Origin::Assembled).collect();
+    if !assembled.is_empty() {
+        let names = assembled.join(", ");
+        terminal::note(paint::dim(format_args!("  base images made of the distribution's packages: {names}")));
+    }
+}
+
+fn folder(component: Component) -> Utf8PathBuf {
+    project::root().join(component.folder)
+}
+
+fn build_binary() -> Result<Utf8PathBuf> {
+    let package = project::BACKEND.image;
+    Activity::of(format!("compile {package}"), |activity| cargo::build_release(package, &|line| activity.line(line)))
+        .with_context(|| format!("compiling {package}"))
+}
+
+fn build_site() -> Result<Utf8PathBuf> {
+    let built = folder(project::FRONTEND).join("dist");
+    let stamp = project::local_dir().join("dist-made-from");
+    let sources = git::content_hash(project::root(), project::FRONTEND.folder)?;
+    if built.join("index.html").is_file() && fs::read_to_string(&stamp).is_ok_and(|noted| noted == sources) {
+        return Ok(built);
+    }
+    Activity::of("install the page's packages", |activity| npm::ci(&|line| activity.line(line)))
+        .context("installing the frontend's packages")?;
+    let sh = Shell::new()?;
+    Activity::of("build the page", |activity| {
+        let limit = Duration::from_secs(300);
+        Run::new(npm::script(&sh, "build")?).limit(limit).each_line(&|line| activity.line(line)).run()?;
+        anyhow::Ok(())
+    })
+    .context("building the frontend")?;
+    fs::create_dir_all(project::local_dir())?;
+    fs::write(&stamp, sources).context("noting what the page was built from")?;
+    Ok(built)
+}
+
+/// A binary runs in an image only if the image's C library is as new as the one that it was linked with.
+fn check_fit(sh: &Shell, binary: &Utf8Path) -> Result<()> {
+    let needed = elf::needed_glibc(sh, binary)?;
+    match needed.filter(|needed| *needed > project::RUNTIME_GLIBC) {
+        None => Ok(()),
+        Some(needed) => Err(refuse(format!(
+            "{binary} needs glibc {needed}, and the runtime image has {}: build on an older system (Debian 12 will do)",
+            project::RUNTIME_GLIBC
+        ))),
+    }
+}
+
+/// What goes into an image.
+struct Inputs {
+    component: Component,
+    /// Files and folders of this machine, and their names in the context.
+    files: Vec<(Utf8PathBuf, String)>,
+    arguments: Vec<(&'static str, String)>,
+}
+
+impl Inputs {
+    fn build(self, sh: &Shell, tree: &Tree) -> Result<BuiltImage> {
+        let component = self.component;
+        let dockerfile = folder(component).join("Dockerfile");
+        let context = project::target_dir().join("images").join(component.name);
+        self.stage(&context, tree.time())?;
+        let name = format!("{}/{}", tree.repository(), component.image);
+        let tags: Vec<String> = tree.tags().iter().map(|tag| format!("{name}:{tag}")).collect();
+        let mut labels = tree.labels();
+        let inputs = self.fingerprint(&dockerfile, &context, &labels)?;
+        labels.push((INPUTS_LABEL.to_owned(), inputs.clone()));
+
+        if let Some((id, bytes)) = same_image(sh, &tags[0], &inputs)? {
+            tags[1..].iter().try_for_each(|tag| Run::new(cmd!(sh, "docker tag {id} {tag}")).run())?;
+            return Ok(BuiltImage { component, id, tags, bytes });
+        }
+        let program = locate::buildx()?;
+        let id_file = context.with_extension("id");
+        let arguments = self.arguments;
+        let build =
+            Build { program: &program, dockerfile: &dockerfile, context: &context, arguments, labels, tags: tags.clone() };
+        Activity::of(format!("build the image {}", component.image), |activity| {
+            let limit = Duration::from_secs(600);
+            Run::new(build.command(sh, &id_file)).limit(limit).each_line(&|line| activity.line(line)).run()
+        })
+        .with_context(|| format!("building the image of {}", component.name))?;
+        let (id, bytes) = same_image(sh, &tags[0], &inputs)?.context("the engine lost the image that it has just built")?;
+        Ok(BuiltImage { component, id, tags, bytes })
+    }
+
+    /// A context that holds only what the image needs, with the commit's time on everything: layers hash times too.
+    fn stage(&self, context: &Utf8Path, time: SystemTime) -> Result<()> {
+        if context.exists() {
+            fs::remove_dir_all(context).with_context(|| format!("emptying {context}"))?;
+        }
+        fs::create_dir_all(context).with_context(|| format!("making {context}"))?;
+        self.files.iter().try_for_each(|(from, name)| copy(from, &context.join(name), time))
+    }
+
+    fn fingerprint(&self, dockerfile: &Utf8Path, context: &Utf8Path, labels: &[(String, String)]) -> Result<String> {
+        let mut all = Sha256::new();
+        all.update(fs::read(dockerfile).with_context(|| format!("reading {dockerfile}"))?);
+        all.update(format!("{:?} {labels:?}", self.arguments));
+        for path in files_below(context)? {
+            all.update(path.strip_prefix(context).unwrap_or(&path).as_str());
+            all.update(Sha256::digest(fs::read(&path)?));
+        }
+        Ok(hex(&all.finalize()))
+    }
+}
+
+/// The id and size of the image of this name, if it was made from these very inputs.
+fn same_image(sh: &Shell, name: &str, inputs: &str) -> Result<Option<(String, u64)>> {
+    let told = Run::new(cmd!(sh, "docker image inspect {name}")).finish()?;
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap_or_default();
+    let image = &told[0];
+    let same = image["Config"]["Labels"][INPUTS_LABEL] == *inputs;
+    let id = image["Id"].as_str().filter(|_| same);
+    Ok(id.map(|id| (id.to_owned(), image["Size"].as_u64().unwrap_or(0))))
+}
+
+fn copy(from: &Utf8Path, to: &Utf8Path, time: SystemTime) -> Result<()> {
+    if from.is_dir() {
+        fs::create_dir(to)?;
+        for entry in from.read_dir_utf8()? {
+            let entry = entry?;
+            copy(entry.path(), &to.join(entry.file_name()), time)?;
+        }
+    } else {
+        fs::copy(from, to).with_context(|| format!("copying {from}"))?;
+    }
+    let file = fs::File::open(to)?;
+    file.set_modified(time).with_context(|| format!("setting the time of {to}"))
+}
+
+fn files_below(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
+    let mut files = Vec::new();
+    for entry in folder.read_dir_utf8()? {
+        let path = entry?.into_path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

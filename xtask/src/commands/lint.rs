@@ -1,0 +1,19 @@
+//! `cargo xtask lint`: what judges the sources without running them.
+
+use clap::Args;
+
+use super::ci::How;
+
+/// Run the checks that judge the sources without running them
+#[derive(Debug, Args)]
+pub struct Lint {
+    #[command(flatten)]
+    how: How,
+}
+
+impl Lint {
+    /// Runs the verb.
+    pub fn run(self) -> anyhow::Result<()> {
+        self.how.run(&["lint"])
+    }
+}

@@ -1,0 +1,43 @@
+//! `cargo xtask logs`: what the parts wrote.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::refuse;
+use crate::project::Environment;
+use crate::rollout::host::Host;
+use crate::rollout::machine::Machine;
+use crate::tools::locate;
+
+/// What the parts of the live release wrote, or one service
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// One of them; without it, both halves of the live release
+    #[arg(value_parser = ["backend", "frontend", "postgres", "edge"])]
+    service: Option<String>,
+    /// Where: local, or test-NAME
+    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
+    env: Environment,
+    /// Go on as more is written, until Ctrl-C
+    #[arg(short, long)]
+    follow: bool,
+    /// How many lines of the past
+    #[arg(long, value_name = "LINES", default_value_t = 100)]
+    tail: u32,
+}
+
+impl Logs {
+    /// Hands the terminal to compose.
+    pub fn run(self) -> Result<()> {
+        let machine = Machine::new(self.env, locate::compose()?)?;
+        machine.make_folders()?;
+        let service = self.service.as_deref();
+        if matches!(service, Some("postgres" | "edge")) {
+            return machine.platform_logs(service, self.tail, self.follow);
+        }
+        let environment = &machine.environment().name;
+        let nothing = || refuse(format!("no release has the traffic in {environment}: `cargo xtask deploy` changes that"));
+        let live = machine.live()?.live.ok_or_else(nothing)?;
+        machine.release_logs(&live, service, self.tail, self.follow)
+    }
+}

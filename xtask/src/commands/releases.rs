@@ -1,0 +1,75 @@
+//! `cargo xtask releases`: what is kept, and what happened.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use super::status::ago;
+use crate::project::Environment;
+use crate::rollout::guard::written;
+use crate::rollout::ledger::Outcome;
+use crate::rollout::machine::Machine;
+use crate::rollout::plans::Observed;
+use crate::rollout::release::Release;
+use crate::terminal::{self, paint};
+use crate::tools::locate;
+
+/// What is kept here, and the attempts that the ledger knows
+#[derive(Debug, Args)]
+pub struct Releases {
+    /// Where: local, or test-NAME
+    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
+    env: Environment,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+impl Releases {
+    /// Prints both tables, the newest first.
+    pub fn run(self) -> Result<()> {
+        let machine = Machine::new(self.env, locate::compose()?)?;
+        machine.make_folders()?;
+        let seen = Observed::of(&machine)?;
+        let attempts = seen.ledger.attempts();
+        if self.json {
+            let kept: Vec<_> = seen.kept.iter().map(|release| {
+                json!({ "id": release.id, "commit": release.commit, "subject": release.subject, "state": state(&seen, release) })
+            }).collect();
+            terminal::say(json!({ "kept": kept, "attempts": attempts }));
+            return Ok(());
+        }
+        let row = |release: &Release| {
+            let state = match state(&seen, release) {
+                state @ "live" => paint::good(state),
+                state @ "warm" => paint::warn(state),
+                state => paint::dim(state),
+            };
+            vec![release.id.to_string(), state, release.commit[..12].to_owned(), release.subject.clone()]
+        };
+        let rows: Vec<_> = seen.kept.iter().rev().map(row).collect();
+        terminal::table(&["RELEASE", "STATE", "COMMIT", "SUBJECT"], &rows);
+        terminal::say("");
+        let rows: Vec<_> = attempts.iter().rev().take(20).map(|attempt| {
+            let outcome = match attempt.outcome {
+                Some(outcome @ Outcome::Succeeded) => paint::good(outcome),
+                Some(outcome) => paint::bad(outcome),
+                None => paint::warn("not ended"),
+            };
+            let to = written(attempt.to.as_ref()).to_owned();
+            vec![ago(&attempt.at), attempt.kind.to_string(), to, outcome, attempt.by.clone()]
+        }).collect();
+        terminal::table(&["WHEN", "WHAT", "TO", "HOW IT ENDED", "BY"], &rows);
+        Ok(())
+    }
+}
+
+fn state(seen: &Observed, release: &Release) -> &'static str {
+    if seen.live.live.as_ref() == Some(&release.id) {
+        "live"
+    } else if seen.is_ready(release) {
+        "warm"
+    } else {
+        "stopped"
+    }
+}

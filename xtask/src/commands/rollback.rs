@@ -1,0 +1,100 @@
+//! `cargo xtask rollback`: an earlier release has the traffic again.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::attempt::Attempt;
+use super::deploy::say_plan;
+use super::refuse;
+use crate::project::Environment;
+use crate::rollout::guard::GuardState;
+use crate::rollout::host::Host;
+use crate::rollout::ledger::Kind;
+use crate::rollout::machine::Machine;
+use crate::rollout::plans::{self, Observed};
+use crate::rollout::release::Release;
+use crate::terminal::{self, paint, seconds};
+use crate::tools::locate;
+
+/// Give the traffic back to an earlier release: no build, no pull
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// Where: local, or test-NAME
+    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
+    env: Environment,
+    /// Which kept release; without it, the newest confirmed one that was never rolled back from
+    #[arg(long, value_name = "RELEASE")]
+    to: Option<String>,
+    /// Print the moves, and change nothing
+    #[arg(long)]
+    plan: bool,
+}
+
+impl Rollback {
+    /// A provisional switch is undone at once; otherwise plan and run, under the lease.
+    pub fn run(self) -> Result<()> {
+        let machine = Machine::new(self.env, locate::compose()?)?;
+        if self.to.is_none() && !self.plan && undo_provisional(&machine)? {
+            return Ok(());
+        }
+        if self.plan {
+            let seen = Observed::of(&machine)?;
+            let release = target(&seen, self.to.as_deref())?;
+            say_plan(&plans::rollback(release, &seen, &machine.environment().limits));
+            return Ok(());
+        }
+        // Refused before the lease, so that a wrong word leaves nothing behind.
+        target(&Observed::of(&machine)?, self.to.as_deref())?;
+        let attempt = Attempt::begin(&machine, "rollback".to_owned())?;
+        let seen = Observed::of(&machine)?;
+        let release = target(&seen, self.to.as_deref())?;
+        let plan = plans::rollback(release, &seen, &machine.environment().limits);
+        let from = seen.live.live.as_ref();
+        let times = attempt.run(Kind::Rollback, from, Some(&release.id), &plan)?;
+        terminal::say(format_args!(
+            "{} {} ({}) has the traffic.  to switch {}",
+            paint::good("Rolled back:"),
+            paint::strong(&release.id),
+            release.subject,
+            times.to_switch.map_or("-".to_owned(), seconds),
+        ));
+        terminal::say(machine.url()?);
+        Ok(())
+    }
+}
+
+/// While a deploy's switch is provisional, a rollback does not wait for its lease: it trips the guard, and that deploy
+/// ends as undone.
+fn undo_provisional(machine: &Machine) -> Result<bool> {
+    let live = machine.live()?;
+    let Some(guard) = live.guard.filter(|guard| guard.state == GuardState::Armed) else { return Ok(false) };
+    if live.live.is_none() || live.live != guard.to {
+        return Ok(false);
+    }
+    machine.trip(&guard.attempt, "rollback")?;
+    let now = machine.live()?.live.map_or("no release".to_owned(), |id| id.to_string());
+    terminal::say(format_args!("{} the deploy under way is taken back; {now} has the traffic.", paint::good("Rolled back:")));
+    Ok(true)
+}
+
+fn target<'a>(seen: &'a Observed, to: Option<&str>) -> Result<&'a Release> {
+    let Some(to) = to else {
+        return seen.rollback_target().ok_or_else(|| {
+            refuse("there is no earlier release to go back to: none that is kept was confirmed and not rolled back from")
+        });
+    };
+    let found = seen.kept.iter().find(|release| release.id.as_str() == to);
+    let release = found.ok_or_else(|| refuse(format!("'{to}' is not kept here. {}", near(seen, to))))?;
+    if seen.live.live.as_ref() == Some(&release.id) {
+        return Err(refuse(format!("{to} has the traffic already")));
+    }
+    Ok(release)
+}
+
+/// The kept releases, those that begin alike first.
+fn near(seen: &Observed, to: &str) -> String {
+    let alike = |id: &str| id.bytes().zip(to.bytes()).take_while(|(a, b)| a == b).count();
+    let mut kept: Vec<&str> = seen.kept.iter().map(|release| release.id.as_str()).collect();
+    kept.sort_by_key(|id| std::cmp::Reverse((alike(id), *id)));
+    if kept.is_empty() { "Nothing is.".to_owned() } else { format!("These are: {}", kept.join(", ")) }
+}

@@ -1,0 +1,133 @@
+//! `cargo xtask status`: what runs, since when, by whom, and how it is.
+
+use std::time::SystemTime;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use crate::project::Environment;
+use crate::rollout::guard::{GuardState, written};
+use crate::rollout::host::Part;
+use crate::rollout::journal::since;
+use crate::rollout::ledger::Attempt;
+use crate::rollout::machine::{Machine, PlatformPart};
+use crate::rollout::plans::Observed;
+use crate::terminal::{self, paint};
+use crate::tools::locate;
+
+/// What runs, since when, by whom, and how it is
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Where: local, or test-NAME
+    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
+    env: Environment,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    /// Looks, and says what it saw.
+    pub fn run(self) -> Result<()> {
+        let machine = Machine::new(self.env, locate::compose()?)?;
+        machine.make_folders()?;
+        let seen = Observed::of(&machine)?;
+        let platform = machine.platform_parts()?;
+        let attempt = last_confirmed(&seen);
+        if self.json {
+            terminal::say(json!({
+                "environment": machine.environment().name,
+                "url": machine.url().ok(),
+                "live": seen.live.live,
+                "warm": seen.live.warm,
+                "unconfirmed": is_provisional(&seen),
+                "ought_to_be_live": seen.ledger.ought_to_be_live(),
+                "since": attempt.as_ref().map(|attempt| &attempt.at),
+                "by": attempt.as_ref().map(|attempt| &attempt.by),
+                "schema": seen.schema.last(),
+                "platform": platform,
+                "parts": seen.parts,
+            }));
+            return Ok(());
+        }
+        say_live(&machine, &seen, attempt.as_ref());
+        if let Some(unfinished) = seen.ledger.unfinished() {
+            let at = unfinished.step.map_or(String::new(), |(step, _)| format!(", at '{step}'"));
+            let (kind, by, when) = (unfinished.kind, unfinished.by, ago(&unfinished.at));
+            terminal::say(paint::warn(format_args!("a {kind} by {by} that began {when} has not ended{at}")));
+        }
+        if !seen.ledger.damaged.is_empty() {
+            let lines: Vec<String> = seen.ledger.damaged.iter().map(usize::to_string).collect();
+            terminal::say(paint::warn(format_args!("the ledger is damaged in line {}", lines.join(", "))));
+        }
+        say_parts(&seen, &platform);
+        Ok(())
+    }
+}
+
+fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&Attempt>) {
+    let environment = paint::strong(&machine.environment().name);
+    let Some(live) = &seen.live.live else {
+        return terminal::say(format_args!("{environment}: no release has the traffic; `cargo xtask deploy` changes that"));
+    };
+    let provisional = if is_provisional(seen) { paint::warn(" (unconfirmed)") } else { String::new() };
+    let url = machine.url().unwrap_or_default();
+    terminal::say(format_args!("{environment}: {}{provisional}  {url}", paint::good(live)));
+    if let Some(release) = seen.kept.iter().find(|release| &release.id == live) {
+        terminal::say(format_args!("  commit    {}  {}", &release.commit[..12], release.subject));
+    }
+    if let Some(attempt) = attempt {
+        terminal::say(format_args!("  since     {}, by {} ({})", ago(&attempt.at), attempt.by, attempt.kind));
+    }
+    terminal::say(format_args!("  warm      {}", written(seen.live.warm.as_ref())));
+    let schema = seen.schema.last().map_or("unknown: the database does not answer".to_owned(), i64::to_string);
+    terminal::say(format_args!("  schema    {schema}"));
+    let ought = seen.ledger.ought_to_be_live();
+    if ought.as_ref() != Some(live) && !is_provisional(seen) {
+        let ought = written(ought.as_ref());
+        terminal::say(paint::warn(format_args!("  by the ledger, {ought} ought to have the traffic")));
+    }
+}
+
+fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
+    let health = |state: &str, health: &str, words: String| {
+        if state == "running" && matches!(health, "healthy" | "") { paint::good(words) } else { paint::bad(words) }
+    };
+    let words = |state: &str, health: &str| [state, health].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ");
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for part in platform {
+        let state = health(&part.state, &part.health, words(&part.state, &part.health));
+        rows.push(vec![part.service.clone(), "platform".to_owned(), state, ago(&part.since)]);
+    }
+    let shown = |part: &&Part| part.state != "exited" || seen.live.holds(&part.release);
+    for part in seen.parts.iter().filter(shown) {
+        let state = if part.said.is_empty() { words(&part.state, &part.health) } else { part.words() };
+        let state = health(&part.state, &part.health, state);
+        rows.push(vec![part.service.clone(), part.release.to_string(), state, ago(&part.since)]);
+    }
+    terminal::say("");
+    terminal::table(&["PART", "OF", "HEALTH", "SINCE"], &rows);
+}
+
+/// The attempt by which the live release got the traffic.
+fn last_confirmed(seen: &Observed) -> Option<Attempt> {
+    let attempts = seen.ledger.attempts();
+    attempts.into_iter().rev().find(|attempt| attempt.confirmed && attempt.to == seen.live.live)
+}
+
+fn is_provisional(seen: &Observed) -> bool {
+    seen.live.guard.as_ref().is_some_and(|guard| guard.state == GuardState::Armed && guard.to == seen.live.live)
+}
+
+/// '3 min ago', for people.
+pub fn ago(timestamp: &str) -> String {
+    let Some(age) = since(timestamp, SystemTime::now()) else { return timestamp.to_owned() };
+    let seconds = age.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..172_800 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}

@@ -1,0 +1,19 @@
+//! `cargo xtask test`: what runs the code.
+
+use clap::Args;
+
+use super::ci::How;
+
+/// Run the tests of every part, the backend's on a throw-away PostgreSQL
+#[derive(Debug, Args)]
+pub struct Test {
+    #[command(flatten)]
+    how: How,
+}
+
+impl Test {
+    /// Runs the verb.
+    pub fn run(self) -> anyhow::Result<()> {
+        self.how.run(&["test"])
+    }
+}

@@ -1,0 +1,189 @@
+//! The images that TraceHub's own stand on, as rows.
+
+/// The images that ours stand on. Where a registry answers they are pulled by their public name, elsewhere
+/// assembled from the distribution's packages under a name of their own, with the same ports, users and paths.
+pub const BASES: &[Base] = &[
+    Base {
+        name: "runtime",
+        purpose: "the backend: a C library, certificates, time zones",
+        public: "gcr.io/distroless/cc-debian12:latest",
+        packages: &[Packages { names: &["libstdc++6"], ..SMALL_SYSTEM }, SMALL_SYSTEM],
+        user: None,
+        folders: &[],
+        settings: &["ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],
+        at_least: "2.36",
+        proofs: &[&["ldconfig", "--version"]],
+    },
+    Base {
+        name: "caddy",
+        purpose: "the edge, the frontend's file server, and (with sh and flock) the guard",
+        public: "docker.io/library/caddy:2.11-alpine",
+        packages: &[
+            SMALL_SYSTEM,
+            SHELL,
+            FLOCK,
+            Packages { names: &["media-types"], ..SMALL_SYSTEM },
+            // Debian's stable releases have 2.6, which does not know `{file.…}`; unstable's needs no newer C library.
+            Packages {
+                suite: Suite::Newest("sid"),
+                names: &["caddy"],
+                only: &["usr/bin/caddy", "usr/share/caddy"],
+            },
+        ],
+        user: None,
+        folders: &["config/caddy", "data/caddy", "etc/caddy", "srv"],
+        settings: &[
+            "ENV XDG_CONFIG_HOME=/config XDG_DATA_HOME=/data",
+            "EXPOSE 80 443 443/udp 2019",
+            "WORKDIR /srv",
+            r#"CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]"#,
+        ],
+        at_least: "2.11",
+        proofs: &[
+            &["caddy", "version"],
+            &[
+                "sh",
+                "-c",
+                "flock /srv true && date +%s >/srv/a && sync /srv/a && mv /srv/a /srv/b && stat /srv/b",
+            ],
+            // Nothing listens: that it says so is the proof.
+            &["sh", "-c", "wget -q -O - http://127.0.0.1:1 2>&1 | grep refused"],
+        ],
+    },
+    Base {
+        name: "postgres",
+        purpose: "the database",
+        public: "docker.io/library/postgres:15-bookworm",
+        packages: &[
+            SMALL_SYSTEM,
+            SHELL,
+            FLOCK,
+            Packages { names: POSTGRES_PACKAGES, ..SMALL_SYSTEM },
+            POSTGRES_SERVER,
+        ],
+        user: Some(("postgres", 999)),
+        folders: &["var/lib/postgresql/data", "run/postgresql"],
+        settings: &[
+            "ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
+            "ENV LANG=C.UTF-8 PGDATA=/var/lib/postgresql/data",
+            "EXPOSE 5432",
+            r#"CMD ["postgres"]"#,
+        ],
+        at_least: "15.0",
+        proofs: &[
+            &["postgres", "--version"],
+            &[
+                "sh",
+                "-ec",
+                "initdb --locale=C.UTF-8 --encoding=UTF8 --no-sync >/dev/null && flock $PGDATA true
+                 pg_ctl --wait --log=/tmp/log start && psql --command='select version()' postgres
+                 pg_dump --format=custom postgres >/dev/null && pg_ctl --wait stop",
+            ],
+        ],
+    },
+];
+
+/// What every base has. The rest of a row's packages stands on it.
+const SMALL_SYSTEM: Packages = Packages {
+    suite: Suite::Own("bookworm"),
+    names: &["base-files", "ca-certificates", "libc-bin", "libc6", "libgcc-s1", "netbase", "tzdata"],
+    only: &[],
+};
+/// A shell and the small programs that scripts call. Debian's is built without `flock`.
+const SHELL: Packages = Packages { names: &["busybox"], ..SMALL_SYSTEM };
+const FLOCK: Packages = Packages { names: &["util-linux"], only: &["usr/bin/flock"], ..SMALL_SYSTEM };
+
+/// What PostgreSQL's programs load, as `ldd` says, and its client.
+pub const POSTGRES_PACKAGES: &[&str] = &[
+    "libaudit1",
+    "libcap-ng0",
+    "libcap2",
+    "libcom-err2",
+    "libffi8",
+    "libgcrypt20",
+    "libgmp10",
+    "libgnutls30",
+    "libgpg-error0",
+    "libgssapi-krb5-2",
+    "libhogweed6",
+    "libicu72",
+    "libidn2-0",
+    "libk5crypto3",
+    "libkeyutils1",
+    "libkrb5-3",
+    "libkrb5support0",
+    "libldap-2.5-0",
+    "liblz4-1",
+    "liblzma5",
+    "libnettle8",
+    "libp11-kit0",
+    "libpam0g",
+    "libpq5",
+    "libreadline8",
+    "libsasl2-2",
+    "libssl3",
+    "libstdc++6",
+    "libsystemd0",
+    "libtasn1-6",
+    "libtinfo6",
+    "libunistring2",
+    "libxml2",
+    "libzstd1",
+    "postgresql-client-15",
+    "zlib1g",
+];
+
+/// PostgreSQL's server, without the compiler for queries: with what that needs it would be four fifths of the image.
+pub const POSTGRES_SERVER: Packages = Packages {
+    names: &["postgresql-15"],
+    only: &[
+        "usr/lib/postgresql/15",
+        "usr/share/postgresql/15",
+        "!usr/lib/postgresql/15/lib/bitcode",
+        "!usr/lib/postgresql/15/lib/llvmjit.so",
+    ],
+    ..SMALL_SYSTEM
+};
+
+/// A base image.
+#[derive(Debug, Clone, Copy)]
+pub struct Base {
+    /// How the rest of xtask calls it.
+    pub name: &'static str,
+    /// What stands on it.
+    pub purpose: &'static str,
+    /// Its name in a public registry.
+    pub public: &'static str,
+    /// What it is made of when no registry answers. Dependencies that are not listed are left out on purpose.
+    pub packages: &'static [Packages],
+    /// A user of the same name and number as in the public image.
+    pub user: Option<(&'static str, u32)>,
+    /// Folders that the public image has; they belong to the user.
+    pub folders: &'static [&'static str],
+    /// Lines of a Dockerfile.
+    pub settings: &'static [&'static str],
+    /// The least version that will do, of what the first proof asks.
+    pub at_least: &'static str,
+    /// Commands that must end well in a container of it.
+    pub proofs: &'static [&'static [&'static str]],
+}
+
+/// Packages of one suite.
+#[derive(Debug, Clone, Copy)]
+pub struct Packages {
+    /// Where they come from.
+    pub suite: Suite,
+    /// Their names.
+    pub names: &'static [&'static str],
+    /// If not empty, only these paths of them; with `!` in front, what is left out even so.
+    pub only: &'static [&'static str],
+}
+
+/// A suite of the distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Suite {
+    /// The stable one.
+    Own(&'static str),
+    /// One that is newer than the stable one, for a package that is too old there.
+    Newest(&'static str),
+}

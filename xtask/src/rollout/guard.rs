@@ -1,0 +1,92 @@
+//! The live folder's state: who has the traffic, who is warm, and the guard that undoes a switch which nobody
+//! confirms. How it changes is in `scripts/live.sh`.
+
+use super::release::ReleaseId;
+
+/// What the live folder holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// The release that has the traffic; none before the first deploy and after `down`.
+    pub live: Option<ReleaseId>,
+    /// The one that had it before.
+    pub warm: Option<ReleaseId>,
+    /// The guard of the attempt under way, or that was under way when its driver died.
+    pub guard: Option<Guard>,
+}
+
+/// A guard, as its file tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// What it is doing.
+    pub state: GuardState,
+    /// The attempt that armed it.
+    pub attempt: String,
+    /// The release that it guards.
+    pub to: Option<ReleaseId>,
+    /// Why it tripped: deadline, restarted, watch, rollback, recover.
+    pub reason: String,
+}
+
+/// What a guard is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuardState {
+    /// It will take the switch back at its deadline.
+    Armed,
+    /// It is taking the switch back, or was cut while it did.
+    Tripping,
+    /// It has taken the switch back.
+    Tripped,
+    /// The switch was confirmed.
+    Disarmed,
+}
+
+/// The live folder holds something that xtask did not write.
+#[derive(Debug, thiserror::Error)]
+#[error("the live folder holds something that is not understood: {0:?}")]
+pub struct Unreadable(String);
+
+impl Live {
+    /// Reads what `live.sh read` prints: a line each for live, warm and guard.
+    pub fn parse(text: &str) -> Result<Live, Unreadable> {
+        let unreadable = || Unreadable(text.to_owned());
+        let mut lines = text.lines();
+        let mut release = || match lines.next() {
+            Some("none") => Ok(None),
+            Some(id) => id.parse().map(Some).map_err(|_| unreadable()),
+            None => Err(unreadable()),
+        };
+        let (live, warm) = (release()?, release()?);
+        let guard = match lines.next() {
+            Some("none") => None,
+            Some(line) => Some(Guard::parse(line).ok_or_else(unreadable)?),
+            None => return Err(unreadable()),
+        };
+        Ok(Live { live, warm, guard })
+    }
+
+    /// Whether the release has the traffic or is the one that an instant rollback goes to.
+    pub fn holds(&self, id: &ReleaseId) -> bool {
+        self.live.as_ref() == Some(id) || self.warm.as_ref() == Some(id)
+    }
+}
+
+impl Guard {
+    fn parse(line: &str) -> Option<Guard> {
+        let mut words = line.split(' ');
+        let state = match words.next()? {
+            "armed" => GuardState::Armed,
+            "tripping" => GuardState::Tripping,
+            "tripped" => GuardState::Tripped,
+            "disarmed" => GuardState::Disarmed,
+            _ => return None,
+        };
+        let attempt = words.next()?.to_owned();
+        let to = words.nth(1)?.parse().ok();
+        Some(Guard { state, attempt, to, reason: words.skip(2).collect::<Vec<_>>().join(" ") })
+    }
+}
+
+/// How an id, or the lack of one, is written in the live folder.
+pub fn written(id: Option<&ReleaseId>) -> &str {
+    id.map_or("none", ReleaseId::as_str)
+}

@@ -1,0 +1,213 @@
+//! The narrow trait by which a rollout reaches the world. Everything that a plan sees or changes goes through it, so
+//! that the protocol runs the same on this machine, behind ssh, and against a simulated host.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::guard::Live;
+use super::ledger::{Entry, Ledger};
+use super::release::{Release, ReleaseId};
+
+/// A host, on which one environment lives. Errors say what failed and why, in words for a person.
+pub trait Host {
+    /// The time by the driver's clock.
+    fn now(&self) -> SystemTime;
+    /// Waits; an error when the user asked to stop.
+    fn pause(&self, duration: Duration) -> Result<()>;
+
+    /// Takes the lease, or says who holds it.
+    fn lease(&self, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError>;
+
+    /// The live folder.
+    fn live(&self) -> Result<Live>;
+    /// The ledger.
+    fn ledger(&self) -> Result<Ledger>;
+    /// Appends an entry; made once, also when the same one is appended again.
+    fn append(&self, entry: &Entry) -> Result<()>;
+
+    /// The releases that are kept whole.
+    fn kept(&self) -> Result<Vec<Release>>;
+    /// The containers of all releases, running or not.
+    fn parts(&self) -> Result<Vec<Part>>;
+    /// Versions of the migrations that the database has, in order; none when it does not answer.
+    fn schema(&self) -> Result<Vec<i64>>;
+
+    /// Brings everything that the release needs to the host: images, files.
+    fn pull(&self, release: &Release) -> Result<()>;
+    /// Forgets a release whole: containers, network, images that no other one uses, files.
+    fn forget(&self, id: &ReleaseId) -> Result<()>;
+    /// Dumps the database, verifies the dump, and says where it is.
+    fn backup(&self, attempt: &str) -> Result<String>;
+    /// Runs the migrations that the release's own image carries, and says what they printed. One that an earlier
+    /// driver left running is waited for, not started again.
+    fn migrate(&self, release: &Release) -> Result<String>;
+    /// Waits for a migration whose driver died, when there is one.
+    fn wait_for_migration(&self) -> Result<()>;
+    /// Creates and starts the release's containers beside whatever else runs.
+    fn start(&self, release: &Release) -> Result<()>;
+    /// Lets the release finish what it has and stops it. It stays, whole.
+    fn stop(&self, id: &ReleaseId) -> Result<()>;
+    /// Stops the release and removes its containers and network; its files and images stay.
+    fn remove(&self, id: &ReleaseId) -> Result<()>;
+    /// Asks each of the release's front doors, from the edge's network, whether it is the release and is ready.
+    fn smoke(&self, release: &Release) -> Result<()>;
+    /// The last log lines of a release's container.
+    fn last_lines(&self, part: &Part, lines: usize) -> Result<String>;
+
+    /// Starts the guard, and comes back when it is armed.
+    fn arm(&self, watch: &Watch) -> Result<()>;
+    /// Armed to disarmed. An error when it has tripped.
+    fn confirm(&self, attempt: &str) -> Result<()>;
+    /// Takes the switch of the attempt back.
+    fn trip(&self, attempt: &str, reason: &str) -> Result<()>;
+    /// Removes the guard, whatever its state.
+    fn remove_guard(&self) -> Result<()>;
+    /// Nobody has the traffic: what `down` leaves.
+    fn clear_live(&self) -> Result<()>;
+    /// Gives the traffic to another release, if `from` still has it and the lease is still held.
+    fn switch(&self, switch: &Switching) -> Result<()>;
+
+    /// One request through the edge, as a user sends it.
+    fn probe(&self) -> Result<Answer>;
+    /// How many requests the edge has answered since it started, and how many of them with 5xx.
+    fn edge_counts(&self) -> Result<EdgeCounts>;
+}
+
+/// The right to change an environment. Given back when it is dropped.
+pub trait Lease {
+    /// One more with each holder.
+    fn number(&self) -> u64;
+    /// An error when it was lost.
+    fn check(&self) -> Result<()>;
+}
+
+/// Who asks for the lease, and what for: what a second one is told.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// User and machine.
+    pub by: String,
+    /// 'deploy 20260103t120000z-1a2b3c4d5e6f'.
+    pub doing: String,
+    /// RFC 3339 in UTC.
+    pub since: String,
+}
+
+/// Why there is no lease.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Somebody has it. The words say who, since when, and what for.
+    #[error("{0}")]
+    Held(String),
+    /// It could not be asked for.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+/// One container of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// The release that it belongs to.
+    pub release: ReleaseId,
+    /// The service: backend, frontend.
+    pub service: String,
+    /// The container's name.
+    pub container: String,
+    /// created, running, restarting, exited, dead.
+    pub state: String,
+    /// starting, healthy, unhealthy; empty when it has no check.
+    pub health: String,
+    /// What the last check of its health said, when it did not pass.
+    pub said: String,
+    /// When it was started, RFC 3339 in UTC.
+    pub since: String,
+    /// How often it came back after it had ended by itself.
+    pub restarts: u32,
+    /// How it ended, when it did: exit code, out of memory.
+    pub ending: String,
+}
+
+impl Part {
+    /// Running, and its check passes.
+    pub fn is_ready(&self) -> bool {
+        self.state == "running" && (self.health == "healthy" || self.health.is_empty())
+    }
+
+    /// In words: 'backend is running, unhealthy: 503 …'.
+    pub fn words(&self) -> String {
+        let mut words = format!("{} is {}", self.service, self.state);
+        for more in [&self.health, &self.ending] {
+            if !more.is_empty() {
+                words.push_str(", ");
+                words.push_str(more);
+            }
+        }
+        if !self.said.is_empty() {
+            words.push_str(": ");
+            words.push_str(&self.said);
+        }
+        words
+    }
+}
+
+/// What the guard is told.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// The attempt that it belongs to.
+    pub attempt: String,
+    /// The release that gets the traffic back.
+    pub from: Option<ReleaseId>,
+    /// The release that is about to get it.
+    pub to: ReleaseId,
+    /// The warm one, as it was.
+    pub warm: Option<ReleaseId>,
+    /// How long it waits for the confirm.
+    pub deadline: Duration,
+}
+
+/// A switch, and what must hold for it.
+#[derive(Debug, Clone)]
+pub struct Switching {
+    /// The release that has the traffic.
+    pub from: Option<ReleaseId>,
+    /// The one that gets it.
+    pub to: ReleaseId,
+    /// The number of the driver's lease.
+    pub lease: u64,
+    /// The attempt whose guard must be armed, with at least this long to go; none for a rollback, which is confirmed
+    /// by its own rename.
+    pub guarded: Option<(String, Duration)>,
+}
+
+/// What the edge answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The release that answered, by its header.
+    pub release: Option<ReleaseId>,
+    /// The beginning of the body, or where it redirects to.
+    pub said: String,
+}
+
+/// Requests that the edge has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EdgeCounts {
+    /// All.
+    pub all: u64,
+    /// With 5xx.
+    pub errors: u64,
+}
+
+impl EdgeCounts {
+    /// What came since `before`. An edge that was started again began to count anew.
+    pub fn since(self, before: EdgeCounts) -> EdgeCounts {
+        EdgeCounts { all: self.all.saturating_sub(before.all), errors: self.errors.saturating_sub(before.errors) }
+    }
+
+    /// The share of 5xx, from 0 to 1.
+    pub fn share(self) -> f64 {
+        if self.all == 0 { 0.0 } else { self.errors as f64 / self.all as f64 }
+    }
+}

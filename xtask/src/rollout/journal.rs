@@ -1,0 +1,58 @@
+//! One attempt's pen: writes its entries into the ledger, each chained to the one before.
+
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+
+use super::host::Host;
+use super::ledger::{Entry, Event, FORMAT, Ledger, hash};
+
+/// Writes the entries of one attempt.
+pub struct Journal<'a> {
+    host: &'a dyn Host,
+    /// The attempt's id.
+    pub attempt: String,
+    head: RefCell<String>,
+    written: Cell<u32>,
+}
+
+impl<'a> Journal<'a> {
+    /// Begins behind what the ledger holds. The caller has the lease: nobody else writes.
+    pub fn new(host: &'a dyn Host, attempt: String, ledger: &Ledger) -> Journal<'a> {
+        Journal { host, attempt, head: RefCell::new(ledger.head.clone()), written: Cell::new(0) }
+    }
+
+    /// Appends what happened in this attempt, and has it on the disk when it comes back.
+    pub fn write(&self, event: Event) -> Result<()> {
+        self.write_of(&self.attempt, event)
+    }
+
+    /// Appends what happened in another attempt: how a killed one ended.
+    pub fn write_of(&self, attempt: &str, event: Event) -> Result<()> {
+        let id = format!("{}-{}", self.attempt, self.written.get());
+        let prev = self.head.borrow().clone();
+        let at = timestamp(self.host.now());
+        let entry = Entry { v: FORMAT, id, at, attempt: attempt.to_owned(), prev, event };
+        self.host.append(&entry).context("writing the ledger")?;
+        self.written.set(self.written.get() + 1);
+        *self.head.borrow_mut() = hash(&serde_json::to_string(&entry)?);
+        Ok(())
+    }
+}
+
+/// The id of an attempt: its time, and enough of the process's own mark that two are never the same.
+pub fn attempt_id(now: SystemTime, mark: &str) -> String {
+    let time = humantime::format_rfc3339_seconds(now).to_string().replace(['-', ':'], "").to_lowercase();
+    format!("{time}-{}", &hash(&format!("{mark} {:?}", now))[..6])
+}
+
+/// RFC 3339 in UTC, to the millisecond.
+pub fn timestamp(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+/// How long ago a timestamp of the ledger (or of the engine) was; nothing when it is no timestamp.
+pub fn since(timestamp: &str, now: SystemTime) -> Option<Duration> {
+    now.duration_since(humantime::parse_rfc3339_weak(timestamp).ok()?).ok()
+}

@@ -1,0 +1,366 @@
+//! The ledger: the append-only record, on the host, of every attempt and how it ended. One JSON object a line, each
+//! with the hash of the line before it.
+//!
+//! The live file alone says who *has* the traffic; the ledger says who ought to, and what was.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::release::{ReleaseId, hex};
+
+/// The version of the format that is written here.
+pub const FORMAT: u32 = 1;
+
+/// One line of the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The format's version: 1.
+    pub v: u32,
+    /// Unique: the attempt, and a number that counts up within it. An append whose answer was lost is not made twice.
+    pub id: String,
+    /// When, RFC 3339 in UTC, by the driver's clock.
+    pub at: String,
+    /// Which attempt this belongs to.
+    pub attempt: String,
+    /// SHA-256 of the line before, in hexadecimal; empty in the first.
+    pub prev: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// An attempt holds the lease and is about to change something.
+    Began {
+        /// Deploy, rollback, down.
+        kind: Kind,
+        /// Who: user and machine.
+        by: String,
+        /// The number of the lease, one more with each holder.
+        lease: u64,
+        /// The release that had the traffic.
+        from: Option<ReleaseId>,
+        /// The release that is to have it.
+        to: Option<ReleaseId>,
+        /// The names of the steps, in order.
+        plan: Vec<String>,
+    },
+    /// A step is about to change something, or has.
+    Step {
+        /// The step's name.
+        step: String,
+        /// How far it is.
+        state: StepState,
+        /// What there is to say: the cause of a failure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+        /// The latest moment at which a begun step has ended, RFC 3339 in UTC.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+    },
+    /// The switch of this attempt counts: from here on the release ought to have the traffic.
+    Confirmed {
+        /// The release.
+        release: ReleaseId,
+    },
+    /// The attempt is over.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// The cause of a failure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+        /// Milliseconds from the beginning to the switch, when there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to_switch_ms: Option<u64>,
+    },
+    /// Something that a later holder of the lease found: a change by hand.
+    Noted {
+        /// In words.
+        what: String,
+    },
+}
+
+/// What an attempt is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A new release gets the traffic.
+    Deploy,
+    /// A kept release gets it back.
+    Rollback,
+    /// Everything is stopped.
+    Down,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Kind::Deploy => "deploy",
+            Kind::Rollback => "rollback",
+            Kind::Down => "down",
+        })
+    }
+}
+
+/// How far a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// About to be applied.
+    Begun,
+    /// Applied.
+    Done,
+    /// Not, or not wholly, applied.
+    Failed,
+    /// Undone.
+    Reverted,
+    /// Could not be undone.
+    RevertFailed,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It did what it was for.
+    Succeeded,
+    /// It failed, and everything is as it was before.
+    Undone,
+    /// It failed, and a person must act.
+    NotUndone,
+    /// Nobody confirmed its switch, and the guard took it back.
+    UndoneByGuard,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Outcome::Succeeded => "succeeded",
+            Outcome::Undone => "failed, undone",
+            Outcome::NotUndone => "failed, NOT undone",
+            Outcome::UndoneByGuard => "undone by guard",
+        })
+    }
+}
+
+/// The whole ledger, as it was read.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    /// Oldest first.
+    pub entries: Vec<Entry>,
+    /// The hash that the next entry carries as `prev`.
+    pub head: String,
+    /// Lines that are no entries, or whose `prev` is not the line before: a torn append, or somebody's editor.
+    pub damaged: Vec<usize>,
+}
+
+/// One attempt, gathered from its entries.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Attempt {
+    /// Its id.
+    pub id: String,
+    /// When it began, RFC 3339 in UTC.
+    pub at: String,
+    /// What it was for.
+    pub kind: Kind,
+    /// Who did it.
+    pub by: String,
+    /// The release that had the traffic before.
+    pub from: Option<ReleaseId>,
+    /// The release that was to have it.
+    pub to: Option<ReleaseId>,
+    /// Whether its switch counts.
+    pub confirmed: bool,
+    /// How it ended; none yet when it is under way or was killed.
+    pub outcome: Option<Outcome>,
+    /// The cause of a failure.
+    pub detail: Option<String>,
+    /// The last step that was begun, and until when at most it takes.
+    pub step: Option<(String, Option<String>)>,
+}
+
+impl Ledger {
+    /// Reads what stands in the file. A line that is no entry is passed over and named in `damaged`: an append that
+    /// was cut leaves one.
+    pub fn parse(text: &str) -> Ledger {
+        let mut ledger = Ledger::default();
+        for (number, line) in text.lines().enumerate() {
+            match serde_json::from_str::<Entry>(line) {
+                Ok(entry) => {
+                    if entry.prev != ledger.head {
+                        ledger.damaged.push(number + 1);
+                    }
+                    ledger.head = hash(line);
+                    ledger.entries.push(entry);
+                }
+                Err(_) => ledger.damaged.push(number + 1),
+            }
+        }
+        ledger
+    }
+
+    /// The attempts, oldest first.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        let mut attempts: Vec<Attempt> = Vec::new();
+        for entry in &self.entries {
+            if let Event::Began { kind, by, from, to, .. } = &entry.event {
+                attempts.push(Attempt {
+                    id: entry.attempt.clone(),
+                    at: entry.at.clone(),
+                    kind: *kind,
+                    by: by.clone(),
+                    from: from.clone(),
+                    to: to.clone(),
+                    confirmed: false,
+                    outcome: None,
+                    detail: None,
+                    step: None,
+                });
+            }
+            let Some(attempt) = attempts.iter_mut().rev().find(|attempt| attempt.id == entry.attempt) else { continue };
+            match &entry.event {
+                Event::Confirmed { .. } => attempt.confirmed = true,
+                Event::Step { step, state: StepState::Begun, until, .. } => {
+                    attempt.step = Some((step.clone(), until.clone()));
+                }
+                Event::Ended { outcome, detail, .. } => {
+                    attempt.outcome = Some(*outcome);
+                    attempt.confirmed |= attempt.kind == Kind::Down && *outcome == Outcome::Succeeded;
+                    attempt.detail.clone_from(detail);
+                }
+                _ => {}
+            }
+        }
+        attempts
+    }
+
+    /// The last attempt, when nothing says how it ended.
+    pub fn unfinished(&self) -> Option<Attempt> {
+        self.attempts().pop().filter(|attempt| attempt.outcome.is_none())
+    }
+
+    /// The release that ought to have the traffic: the last one confirmed, unless everything was taken down since.
+    pub fn ought_to_be_live(&self) -> Option<ReleaseId> {
+        let attempts = self.attempts();
+        let last = attempts.iter().rev().find(|attempt| attempt.confirmed)?;
+        if last.kind == Kind::Down { None } else { last.to.clone() }
+    }
+
+    /// Releases that were confirmed, the newest first, each once.
+    pub fn confirmed(&self) -> Vec<ReleaseId> {
+        let mut seen = BTreeSet::new();
+        let attempts = self.attempts();
+        let confirmed = attempts.iter().rev().filter(|attempt| attempt.confirmed).filter_map(|attempt| attempt.to.clone());
+        confirmed.filter(|id| seen.insert(id.clone())).collect()
+    }
+
+    /// Releases that somebody rolled back from, and that were not deployed again since.
+    pub fn rolled_back_from(&self) -> BTreeSet<ReleaseId> {
+        let mut bad = BTreeSet::new();
+        for attempt in self.attempts().into_iter().filter(|attempt| attempt.confirmed) {
+            match attempt.kind {
+                Kind::Rollback => drop(attempt.from.map(|from| bad.insert(from))),
+                Kind::Deploy => drop(attempt.to.map(|to| bad.remove(&to))),
+                Kind::Down => {}
+            }
+        }
+        bad
+    }
+}
+
+/// The hash of a line, without its newline.
+pub fn hash(line: &str) -> String {
+    hex(&Sha256::digest(line.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u32) -> ReleaseId {
+        format!("20260103t12000{n}z-1a2b3c4d5e6f").parse().unwrap()
+    }
+
+    /// A ledger text of attempts: kind, from, to, confirmed, ended.
+    fn ledger(attempts: &[(Kind, Option<u32>, Option<u32>, bool, bool)]) -> String {
+        let mut text = String::new();
+        let mut prev = String::new();
+        for (number, (kind, from, to, confirmed, ended)) in attempts.iter().enumerate() {
+            let began = Event::Began {
+                kind: *kind,
+                by: "ada@desk".into(),
+                lease: number as u64,
+                from: from.map(id),
+                to: to.map(id),
+                plan: vec![],
+            };
+            let confirmed = confirmed.then(|| Event::Confirmed { release: id(to.unwrap_or(0)) });
+            let outcome = if confirmed.is_some() { Outcome::Succeeded } else { Outcome::Undone };
+            let ended = ended.then_some(Event::Ended { outcome, detail: None, to_switch_ms: None });
+            for (n, event) in [Some(began), confirmed, ended].into_iter().flatten().enumerate() {
+                let attempt = format!("a{number}");
+                let entry = Entry { v: FORMAT, id: format!("{attempt}-{n}"), at: String::new(), attempt, prev, event };
+                let line = serde_json::to_string(&entry).unwrap();
+                prev = hash(&line);
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_last_confirmed_release_ought_to_be_live() {
+        let text = ledger(&[
+            (Kind::Deploy, None, Some(1), true, true),
+            (Kind::Deploy, Some(1), Some(2), true, true),
+            (Kind::Deploy, Some(2), Some(3), false, true),
+        ]);
+        let read = Ledger::parse(&text);
+        assert_eq!(read.ought_to_be_live(), Some(id(2)));
+        assert_eq!(read.confirmed(), [id(2), id(1)]);
+        assert!(read.damaged.is_empty());
+        assert_eq!(read.unfinished(), None);
+    }
+
+    #[test]
+    fn after_a_rollback_the_release_that_was_left_is_remembered_until_it_is_deployed_again() {
+        let mut attempts = vec![
+            (Kind::Deploy, None, Some(1), true, true),
+            (Kind::Deploy, Some(1), Some(2), true, true),
+            (Kind::Rollback, Some(2), Some(1), true, true),
+        ];
+        assert_eq!(Ledger::parse(&ledger(&attempts)).rolled_back_from(), [id(2)].into());
+        attempts.push((Kind::Deploy, Some(1), Some(2), true, true));
+        assert_eq!(Ledger::parse(&ledger(&attempts)).rolled_back_from(), [].into());
+    }
+
+    #[test]
+    fn an_attempt_without_an_end_is_unfinished() {
+        let text = ledger(&[(Kind::Deploy, None, Some(1), true, true), (Kind::Deploy, Some(1), Some(2), false, false)]);
+        assert_eq!(Ledger::parse(&text).unfinished().unwrap().to, Some(id(2)));
+    }
+
+    #[test]
+    fn a_torn_line_is_passed_over_and_what_follows_is_read() {
+        let whole = ledger(&[(Kind::Deploy, None, Some(1), true, true), (Kind::Deploy, Some(1), Some(2), true, true)]);
+        let lines: Vec<&str> = whole.lines().collect();
+        let torn = format!("{}\n{}\n{}\n", lines[..3].join("\n"), &lines[3][..20], lines[3..].join("\n"));
+        let read = Ledger::parse(&torn);
+        assert_eq!(read.damaged, [4]);
+        assert_eq!(read.entries, Ledger::parse(&whole).entries);
+    }
+
+    #[test]
+    fn a_line_that_somebody_changed_breaks_the_chain() {
+        let text = ledger(&[(Kind::Deploy, None, Some(1), true, true)]).replacen("ada@desk", "eve@desk", 1);
+        assert_eq!(Ledger::parse(&text).damaged, [2]);
+    }
+}

@@ -1,0 +1,256 @@
+//! The containers of an environment: releases, one-off runs, the guard; and the questions asked of them.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use camino::Utf8PathBuf;
+use xshell::{Cmd, Shell, cmd};
+
+use super::Machine;
+use super::files::live_script_text;
+use crate::project;
+use crate::rollout::guard::{GuardState, written};
+use crate::rollout::host::{Answer, EdgeCounts, Host, Part, Watch};
+use crate::rollout::release::{Release, ReleaseId};
+use crate::tools::compose::Project;
+use crate::tools::container::{self, Inspected};
+use crate::tools::process::Run;
+
+/// The longest that one call to the engine may take. Stopping waits for what is in flight.
+const CALL: Duration = Duration::from_secs(120);
+/// The longest that a migration may take.
+const MIGRATION: Duration = Duration::from_secs(900);
+/// The label with the id of the release that a container belongs to.
+const RELEASE_LABEL: &str = "tracehub.release";
+
+/// A release's compose project, as it is kept on the host.
+pub(super) struct ReleaseProject<'a> {
+    machine: &'a Machine,
+    folder: Utf8PathBuf,
+    name: String,
+}
+
+impl ReleaseProject<'_> {
+    pub(super) fn run(&self, call: impl for<'c> FnOnce(&Project, &'c Shell) -> Cmd<'c>) -> Result<()> {
+        self.with(|project| Ok(Run::new(call(project, &self.machine.sh)).limit(CALL).run()?))
+    }
+
+    fn with<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
+        let (file, variables) = (self.folder.join("compose.yaml"), self.folder.join("variables.env"));
+        use_it(&Project {
+            program: &self.machine.compose,
+            name: self.name.clone(),
+            folder: &self.folder,
+            file: &file,
+            variables: &variables,
+        })
+    }
+}
+
+impl Machine {
+    pub(super) fn release_project(&self, id: &ReleaseId) -> Result<ReleaseProject<'_>> {
+        self.refresh_variables(id)?;
+        Ok(ReleaseProject { machine: self, folder: self.release_folder(id), name: self.named(id.as_str()) })
+    }
+
+    pub(super) fn release_parts(&self) -> Result<Vec<Part>> {
+        let labels = [self.label(), RELEASE_LABEL.to_owned(), "com.docker.compose.oneoff=False".to_owned()];
+        let mut parts: Vec<Part> = container::labelled(&self.sh, &labels)?.iter().filter_map(part).collect();
+        parts.sort_by(|a, b| (&a.release, &a.service).cmp(&(&b.release, &b.service)));
+        Ok(parts)
+    }
+
+    /// Removes a release whole. Its images go too, unless another release or something else needs them.
+    pub(super) fn forget_release(&self, id: &ReleaseId) -> Result<()> {
+        let kept = self.kept_releases()?;
+        self.remove(id)?;
+        self.remove_folder(&self.release_folder(id))?;
+        let (going, staying): (Vec<_>, Vec<_>) = kept.iter().partition(|release| &release.id == id);
+        let needed = |image: &String| staying.iter().any(|release| release.contents.images.values().any(|other| other == image));
+        for image in going.iter().flat_map(|release| release.contents.images.values()).filter(|image| !needed(image)) {
+            // Tags of the build may still name it; then the engine refuses, and rightly.
+            let _ = container::remove_image(&self.sh, image);
+        }
+        Ok(())
+    }
+
+    /// Runs a service of the release once, to its end, and gives what it printed.
+    pub(super) fn run_once(&self, id: &ReleaseId, service: &str) -> Result<String> {
+        let name = self.named(service);
+        container::remove(&self.sh, &name)?;
+        let project = self.release_project(id)?;
+        let told = project.with(|project| Ok(Run::new(project.run_once(&self.sh, service, &name)).limit(MIGRATION).finish()?))?;
+        let ended = container::named(&self.sh, &name)?.map(|found| found.state);
+        match ended {
+            Some(state) if state.status == "exited" && state.exit_code == 0 => {
+                container::remove(&self.sh, &name)?;
+                Ok(told.stdout.trim().to_owned())
+            }
+            Some(state) => {
+                let lines = container::last_lines(&self.sh, &name, 12)?;
+                bail!("{service} is {}, exit code {}:\n    {}", state.status, state.exit_code, lines.replace('\n', "\n    "))
+            }
+            None => bail!("{service} could not be started:\n    {}", told.stderr.trim().replace('\n', "\n    ")),
+        }
+    }
+
+    /// The engine goes on with a one-off container after its driver has died: it is waited for.
+    pub(super) fn wait_for_once(&self, service: &str) -> Result<()> {
+        let name = self.named(service);
+        if container::named(&self.sh, &name)?.is_some_and(|found| found.state.status == "running") {
+            Run::new(container::wait(&self.sh, &name)).limit(MIGRATION).run()?;
+        }
+        container::remove(&self.sh, &name)?;
+        Ok(())
+    }
+
+    /// Hands the terminal to compose: what the parts of a release wrote.
+    pub fn release_logs(&self, id: &ReleaseId, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+        self.release_project(id)?.with(|project| show_logs(&self.sh, project, service, tail, follow))
+    }
+
+    /// Hands the terminal to compose: what the platform wrote.
+    pub fn platform_logs(&self, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+        self.with_platform(|project| show_logs(&self.sh, project, service, tail, follow))
+    }
+
+    pub(super) fn smoke_release(&self, release: &Release) -> Result<()> {
+        let image = &release.contents.images[project::BACKEND.name];
+        let (network, id) = (self.named("edge"), release.id.as_str());
+        for (component, path) in project::SMOKE {
+            let url = format!("http://{}-{id}:{}{path}", component.name, component.port);
+            let run = cmd!(self.sh, "docker run --rm --network {network} {image} healthcheck --url {url} --release {id}");
+            let told = Run::new(run).limit(Duration::from_secs(30)).finish()?;
+            let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
+            ensure!(told.status.success(), "{} of {id}, asked for {path} on the edge's network: {}", component.name, said.trim());
+        }
+        Ok(())
+    }
+
+    /// Starts the guard: the live folder is its only mount, it has no network, and it comes back with the engine.
+    pub(super) fn start_guard(&self, watch: &Watch) -> Result<()> {
+        self.remove_guard()?;
+        let (name, label, image) = (self.named("guard"), self.label(), &self.bases()?.caddy);
+        let (folder, seconds) = (self.folder("live"), watch.deadline.as_secs().to_string());
+        let mount = format!("{folder}:/live");
+        let user = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+        let (from, warm) = (written(watch.from.as_ref()), written(watch.warm.as_ref()));
+        let (attempt, to, script) = (&watch.attempt, watch.to.as_str(), live_script_text());
+        let run = cmd!(
+            self.sh,
+            "docker run --detach --name {name} --label {label} --network none --restart always --user {user} --volume {mount} --entrypoint sh {image} -c {script} guard guard /live {attempt} {from} {to} {warm} {seconds}"
+        );
+        Run::new(run).run().context("the guard could not be started")?;
+        let began = Instant::now();
+        loop {
+            let guard = self.live()?.guard;
+            if guard.is_some_and(|guard| guard.state == GuardState::Armed && guard.attempt == watch.attempt) {
+                return Ok(());
+            }
+            if began.elapsed() > Duration::from_secs(10) {
+                bail!("the guard did not arm itself: {}", container::last_lines(&self.sh, &name, 5)?);
+            }
+            self.pause(Duration::from_millis(20))?;
+        }
+    }
+
+    /// `pg_dump` of the server's own version, in the custom format; then its table of contents is read back.
+    pub(super) fn dump(&self, attempt: &str) -> Result<String> {
+        let postgres = self.platform_container("postgres")?;
+        let path = self.folder("backups").join(format!("{attempt}.dump"));
+        let database = project::DATABASE;
+        let sh = &self.sh;
+        let dump = cmd!(sh, "docker exec --user 999 {postgres} pg_dump --format=custom --username=postgres --file=/tmp/xtask.dump {database}");
+        Run::new(dump).limit(Duration::from_secs(1200)).run().context("dumping the database")?;
+        Run::new(cmd!(sh, "docker cp {postgres}:/tmp/xtask.dump {path}")).limit(Duration::from_secs(300)).run()?;
+        let list = cmd!(sh, "docker exec --user 999 {postgres} pg_restore --list /tmp/xtask.dump");
+        let contents = Run::new(list).text().context("reading the dump back")?;
+        Run::new(cmd!(sh, "docker exec --user 999 {postgres} rm -f /tmp/xtask.dump")).run()?;
+        ensure!(contents.contains("TABLE DATA"), "the dump holds no table's data: it is no backup");
+        Ok(path.into_string())
+    }
+
+    pub(super) fn ask_edge(&self) -> Result<Answer> {
+        let url = format!("{}{}", self.url()?, project::PROBE_PATH);
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(2)))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .build()
+            .into();
+        let mut answer = agent.get(&url).call().with_context(|| format!("asking {url}"))?;
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (release, location) = (header(project::RELEASE_HEADER), header("location"));
+        let body = answer.body_mut().with_config().limit(2048).read_to_string().unwrap_or_default();
+        let said = location.map_or(body.chars().take(200).collect(), |location| format!("redirect to {location}"));
+        let release = release.and_then(|id| id.parse().ok());
+        Ok(Answer { status: answer.status().as_u16(), release, said })
+    }
+
+    /// Read off the edge's own metrics, which nobody outside its container can ask for.
+    pub(super) fn count_edge(&self) -> Result<EdgeCounts> {
+        let edge = self.platform_container("edge")?;
+        let ask = container::exec(&self.sh, &edge, "10001", &["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metrics"]);
+        Ok(counts(&Run::new(ask).text().context("reading the edge's numbers")?))
+    }
+}
+
+fn show_logs(sh: &Shell, project: &Project, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+    let status = Run::new(project.logs(sh, service, tail, follow)).interactive()?;
+    ensure!(status.success() || follow, "compose could not show the logs");
+    Ok(())
+}
+
+fn part(found: &Inspected) -> Option<Part> {
+    let state = &found.state;
+    let check = state.health.as_ref().and_then(|health| health.log.as_ref()?.last());
+    let ended = matches!(state.status.as_str(), "exited" | "dead" | "restarting");
+    let ending = match (state.oom_killed, ended) {
+        (true, _) => "out of memory".to_owned(),
+        (false, true) => format!("exit code {}", state.exit_code),
+        (false, false) => String::new(),
+    };
+    Some(Part {
+        release: found.label(RELEASE_LABEL)?.parse().ok()?,
+        service: found.label("com.docker.compose.service")?.to_owned(),
+        container: found.plain_name().to_owned(),
+        state: state.status.clone(),
+        health: state.health.as_ref().map(|health| health.status.clone()).unwrap_or_default(),
+        said: check.filter(|check| check.exit_code != 0).map(|check| check.output.trim().to_owned()).unwrap_or_default(),
+        since: state.started_at.clone(),
+        restarts: found.restart_count,
+        ending,
+    })
+}
+
+/// Sums `caddy_http_request_duration_seconds_count` over handlers; the label `code` is the status. Requests pass
+/// through several handlers, so only the outermost one counts.
+fn counts(metrics: &str) -> EdgeCounts {
+    let mut counts = EdgeCounts::default();
+    for line in metrics.lines() {
+        let Some(rest) = line.strip_prefix("caddy_http_request_duration_seconds_count{") else { continue };
+        let Some((labels, value)) = rest.rsplit_once("} ") else { continue };
+        let label = |name: &str| labels.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'));
+        if label("handler") != Some("subroute") {
+            continue;
+        }
+        let number = value.trim().parse::<f64>().unwrap_or(0.0) as u64;
+        counts.all += number;
+        counts.errors += if label("code").is_some_and(|code| code.starts_with('5')) { number } else { 0 };
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edges_numbers_are_read_and_each_request_counts_once() {
+        let metrics = "# TYPE caddy_http_request_duration_seconds histogram\n\
+            caddy_http_request_duration_seconds_count{code=\"200\",handler=\"subroute\",method=\"GET\",server=\"srv0\"} 40\n\
+            caddy_http_request_duration_seconds_count{code=\"502\",handler=\"subroute\",method=\"GET\",server=\"srv0\"} 2\n\
+            caddy_http_request_duration_seconds_count{code=\"200\",handler=\"reverse_proxy\",method=\"GET\",server=\"srv0\"} 40\n";
+        assert_eq!(counts(metrics), EdgeCounts { all: 42, errors: 2 });
+    }
+}

@@ -1,0 +1,91 @@
+//! The lease: a lock on the host, held by a process that lives as long as beats come from here.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use camino::Utf8Path;
+use xshell::{Shell, cmd};
+
+use crate::rollout::host::{Holder, Lease, LeaseError};
+use crate::tools::{process, shell};
+
+const SCRIPT: &str = include_str!("../scripts/lease.sh");
+/// The holder lets go after 20 s of silence.
+const BEAT: Duration = Duration::from_secs(4);
+
+struct Held {
+    number: u64,
+    holder: std::sync::Mutex<Child>,
+    goodbye: Option<Sender<()>>,
+    beats: Option<JoinHandle<()>>,
+}
+
+/// Takes the lease, or says who holds it.
+pub fn take(sh: &Shell, root: &Utf8Path, file: &Utf8Path, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
+    std::fs::create_dir_all(root).with_context(|| format!("making {root}"))?;
+    let told = format!("{} since {}, for: {}", holder.by, holder.since, holder.doing);
+    let mark = format!("{}={}", process::DRIVER, process::driver_mark());
+    let mut command = Command::from(cmd!(sh, "sh -c {SCRIPT} lease {file} {told} {mark}"));
+    process::prepare_environment(&mut command);
+    // Not marked as the driver's own: it must outlive it to clear up behind it.
+    command.env_remove(process::DRIVER);
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().context("the lease's process could not be started")?;
+
+    let mut first = String::new();
+    let stdout = child.stdout.take().expect("piped");
+    BufReader::new(stdout).read_line(&mut first).context("the lease's process said nothing")?;
+    let Ok(number) = first.trim().parse() else {
+        let status = child.wait().context("waiting for the lease's process")?;
+        if status.code() == Some(75) {
+            return Err(LeaseError::Held(held_by(sh, file)));
+        }
+        return Err(anyhow::anyhow!("the lease on {file} could not be taken ({status})").into());
+    };
+    let (goodbye, end) = channel();
+    let stdin = child.stdin.take().expect("piped");
+    let beats = thread::spawn(move || beat(stdin, &end));
+    Ok(Box::new(Held { number, holder: child.into(), goodbye: Some(goodbye), beats: Some(beats) }))
+}
+
+fn beat(mut stdin: ChildStdin, end: &std::sync::mpsc::Receiver<()>) {
+    loop {
+        match end.recv_timeout(BEAT) {
+            Err(RecvTimeoutError::Timeout) if stdin.write_all(b".").is_ok() => {}
+            // Without this word the holder takes the end of its input for the driver's death.
+            _ => return drop(stdin.write_all(b"q")),
+        }
+    }
+}
+
+fn held_by(sh: &Shell, file: &Utf8Path) -> String {
+    let second = r#"sed -n 2p "$1""#;
+    shell::script(sh, second, &[file.as_str()], b"").unwrap_or_else(|_| "somebody".to_owned())
+}
+
+impl Lease for Held {
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn check(&self) -> Result<()> {
+        let ended = self.holder.lock().expect("no holder panics").try_wait()?;
+        ensure!(ended.is_none(), "the process that held the lease has ended");
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.goodbye.take());
+        if let Some(beats) = self.beats.take() {
+            let _ = beats.join();
+        }
+        let _ = self.holder.lock().expect("no holder panics").wait();
+    }
+}

@@ -1,0 +1,223 @@
+//! A real host: its files through `sh`, its containers through the engine's socket.
+
+mod containers;
+mod files;
+mod lease;
+mod platform;
+mod secrets;
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::Shell;
+
+use super::guard::{Live, written};
+use super::host::{Answer, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching, Watch};
+use super::ledger::{Entry, Ledger};
+use super::release::{Release, ReleaseId};
+use crate::project::Environment;
+use crate::tools::{container, interrupt};
+
+pub use platform::{PlatformPart, PlatformState};
+
+/// One environment on one host.
+pub struct Machine {
+    sh: Shell,
+    compose: Utf8PathBuf,
+    environment: Environment,
+    root: Utf8PathBuf,
+    bases: Option<Bases>,
+}
+
+/// The images that the platform and the guard run.
+#[derive(Debug, Clone)]
+pub struct Bases {
+    /// The edge; has `sh`, `flock` and `wget` too.
+    pub caddy: String,
+    /// The database.
+    pub postgres: String,
+}
+
+impl Machine {
+    /// An environment on this machine.
+    pub fn new(environment: Environment, compose: Utf8PathBuf) -> Result<Machine> {
+        let sh = Shell::new().context("the working directory can't be read")?;
+        let root = environment.root();
+        Ok(Machine { sh, compose, environment, root, bases: None })
+    }
+
+    /// With the images that starting a platform or a guard takes. Only a deploy does that.
+    pub fn with_bases(self, bases: Bases) -> Machine {
+        Machine { bases: Some(bases), ..self }
+    }
+
+    fn bases(&self) -> Result<&Bases> {
+        self.bases.as_ref().context("only a deploy starts a platform or a guard")
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    fn folder(&self, name: &str) -> Utf8PathBuf {
+        self.root.join(name)
+    }
+
+    fn label(&self) -> String {
+        format!("{}={}", crate::project::ENVIRONMENT_LABEL, self.environment.name)
+    }
+
+    /// The name of something that the environment owns: `tracehub-local-edge`.
+    fn named(&self, what: &str) -> String {
+        format!("{}-{what}", self.environment.prefix())
+    }
+
+    fn lease_file(&self) -> Utf8PathBuf {
+        self.root.join("lease")
+    }
+
+    fn release_folder(&self, id: &ReleaseId) -> Utf8PathBuf {
+        self.root.join("releases").join(id.as_str())
+    }
+}
+
+impl Host for Machine {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn pause(&self, duration: Duration) -> Result<()> {
+        Ok(interrupt::pause(duration)?)
+    }
+
+    fn lease(&self, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
+        lease::take(&self.sh, &self.root, &self.lease_file(), holder)
+    }
+
+    fn live(&self) -> Result<Live> {
+        Ok(Live::parse(&self.live_script("read", &[])?)?)
+    }
+
+    fn ledger(&self) -> Result<Ledger> {
+        Ok(Ledger::parse(&self.read(&self.ledger_file())?.unwrap_or_default()))
+    }
+
+    fn append(&self, entry: &Entry) -> Result<()> {
+        self.append_to_ledger(entry)
+    }
+
+    fn kept(&self) -> Result<Vec<Release>> {
+        self.kept_releases()
+    }
+
+    fn parts(&self) -> Result<Vec<Part>> {
+        self.release_parts()
+    }
+
+    fn schema(&self) -> Result<Vec<i64>> {
+        self.applied_migrations()
+    }
+
+    fn pull(&self, release: &Release) -> Result<()> {
+        self.keep(release)?;
+        for (component, image) in &release.contents.images {
+            let here = container::has_image(&self.sh, image)?;
+            anyhow::ensure!(here, "the image of {component}, {image}, is not on this machine any more");
+        }
+        let project = self.release_project(&release.id)?;
+        project.run(|project, sh| project.check(sh)).context("the release's compose file is not valid")
+    }
+
+    fn forget(&self, id: &ReleaseId) -> Result<()> {
+        self.forget_release(id)
+    }
+
+    fn backup(&self, attempt: &str) -> Result<String> {
+        self.dump(attempt)
+    }
+
+    fn migrate(&self, release: &Release) -> Result<String> {
+        self.wait_for_migration()?;
+        self.run_once(&release.id, "migrate")
+    }
+
+    fn wait_for_migration(&self) -> Result<()> {
+        self.wait_for_once("migrate")
+    }
+
+    fn start(&self, release: &Release) -> Result<()> {
+        self.release_project(&release.id)?.run(|project, sh| project.up(sh))
+    }
+
+    fn stop(&self, id: &ReleaseId) -> Result<()> {
+        self.release_project(id)?.run(|project, sh| project.stop(sh))
+    }
+
+    fn remove(&self, id: &ReleaseId) -> Result<()> {
+        match self.read(&self.release_folder(id).join("release.json"))? {
+            Some(_) => self.release_project(id)?.run(|project, sh| project.down(sh)),
+            None => Ok(()),
+        }
+    }
+
+    fn smoke(&self, release: &Release) -> Result<()> {
+        self.smoke_release(release)
+    }
+
+    fn last_lines(&self, part: &Part, lines: usize) -> Result<String> {
+        Ok(container::last_lines(&self.sh, &part.container, lines)?)
+    }
+
+    fn arm(&self, watch: &Watch) -> Result<()> {
+        self.start_guard(watch)
+    }
+
+    fn confirm(&self, attempt: &str) -> Result<()> {
+        self.live_script("confirm", &[attempt]).map(drop)
+    }
+
+    fn trip(&self, attempt: &str, reason: &str) -> Result<()> {
+        self.live_script("trip", &[attempt, reason]).map(drop)
+    }
+
+    fn remove_guard(&self) -> Result<()> {
+        container::remove(&self.sh, &self.named("guard"))?;
+        self.live_script("forget", &[]).map(drop)
+    }
+
+    fn switch(&self, switch: &Switching) -> Result<()> {
+        let (from, lease, file) = (written(switch.from.as_ref()), switch.lease.to_string(), self.lease_file());
+        let (attempt, seconds) = match &switch.guarded {
+            Some((attempt, margin)) => (attempt.as_str(), margin.as_secs()),
+            None => ("-", 0),
+        };
+        let seconds = seconds.to_string();
+        self.live_script("switch", &[from, switch.to.as_str(), file.as_str(), &lease, attempt, &seconds]).map(drop)
+    }
+
+    fn clear_live(&self) -> Result<()> {
+        self.live_script("set", &["none", "none"]).map(drop)
+    }
+
+    fn probe(&self) -> Result<Answer> {
+        self.ask_edge()
+    }
+
+    fn edge_counts(&self) -> Result<EdgeCounts> {
+        self.count_edge()
+    }
+}
+
+impl Machine {
+    /// Fills a demo organisation by the release's own image, and gives what it printed.
+    pub fn seed(&self, id: &ReleaseId) -> Result<String> {
+        self.run_once(id, "seed")
+    }
+
+    /// The environment's root folder.
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+}

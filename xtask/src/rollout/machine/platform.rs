@@ -1,0 +1,245 @@
+//! The platform of an environment: database and edge, their networks and volumes. Started when there is none; a
+//! running one is never changed by a deploy.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use xshell::cmd;
+
+use super::Machine;
+use crate::project;
+use crate::rollout::host::Host;
+use crate::rollout::release::hex;
+use crate::tools::compose::Project;
+use crate::tools::container::{self, Inspected};
+use crate::tools::process::Run;
+
+/// How long the database and the edge may take to be healthy.
+const HEALTHY: Duration = Duration::from_secs(120);
+/// Makes the cluster when the volume is empty. Only processes of the database's own container may come without a
+/// password; the superuser has none, and so can't come from outside it at all.
+const INIT: &str = r#"[ -s /var/lib/postgresql/data/PG_VERSION ] || exec initdb --pgdata=/var/lib/postgresql/data \
+  --username=postgres --encoding=UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 --data-checksums"#;
+
+/// What the platform is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlatformState {
+    /// As the files say, and healthy.
+    Up,
+    /// Running, but with another configuration than the files have; the services are named.
+    Differs(Vec<String>),
+    /// Not, or not wholly, running.
+    Down,
+}
+
+/// A service of the platform.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlatformPart {
+    /// postgres, edge.
+    pub service: String,
+    /// running, exited, …
+    pub state: String,
+    /// starting, healthy, unhealthy.
+    pub health: String,
+    /// RFC 3339.
+    pub since: String,
+}
+
+impl Machine {
+    /// Where users go.
+    pub fn url(&self) -> Result<String> {
+        let port = self.edge_port()?.context("the platform was never started")?;
+        Ok(format!("http://localhost:{port}"))
+    }
+
+    /// Starts the platform when there is none, and gives the state that it was found in.
+    pub fn platform_up(&self, wait: &dyn Fn(&str)) -> Result<PlatformState> {
+        self.make_folders()?;
+        let found = self.platform_state()?;
+        if found == PlatformState::Down {
+            wait("making secrets");
+            self.make_secrets()?;
+            self.write_platform()?;
+            wait("preparing the database");
+            self.init_database()?;
+            wait("starting the database and the edge");
+            self.with_platform(|project| Ok(Run::new(project.up(&self.sh)).limit(HEALTHY).run()?))?;
+            self.wait_for_platform(wait)?;
+            self.make_roles()?;
+        }
+        Ok(found)
+    }
+
+    /// Stops the platform and removes its containers and networks. The volumes stay.
+    pub fn platform_down(&self) -> Result<()> {
+        if self.read(&self.folder("platform").join("compose.yaml"))?.is_none() {
+            return Ok(());
+        }
+        self.with_platform(|project| Ok(Run::new(project.down(&self.sh)).limit(HEALTHY).run()?))
+    }
+
+    /// Removes the database's volume: all data.
+    pub fn forget_data(&self) -> Result<()> {
+        Ok(container::remove_volume(&self.sh, &self.named("database"))?)
+    }
+
+    /// What runs of the platform.
+    pub fn platform_parts(&self) -> Result<Vec<PlatformPart>> {
+        let part = |found: &Inspected| PlatformPart {
+            service: found.label("com.docker.compose.service").unwrap_or_default().to_owned(),
+            state: found.state.status.clone(),
+            health: found.state.health.as_ref().map(|health| health.status.clone()).unwrap_or_default(),
+            since: found.state.started_at.clone(),
+        };
+        Ok(self.platform_containers()?.iter().map(part).collect())
+    }
+
+    /// The name of a service's container; an error when it is not running.
+    pub(super) fn platform_container(&self, service: &str) -> Result<String> {
+        let containers = self.platform_containers()?;
+        let running = containers
+            .iter()
+            .find(|found| found.label("com.docker.compose.service") == Some(service) && found.state.status == "running");
+        let environment = &self.environment.name;
+        let found = running.with_context(|| format!("{service} of {environment} is not running: `cargo xtask deploy` starts it"))?;
+        Ok(found.plain_name().to_owned())
+    }
+
+    /// Versions of the migrations that the database has; none before the first one, or when it is not running.
+    pub(super) fn applied_migrations(&self) -> Result<Vec<i64>> {
+        let Ok(postgres) = self.platform_container("postgres") else { return Ok(Vec::new()) };
+        let ask = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
+        let database = project::DATABASE;
+        let psql = ["psql", "--username=postgres", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname", database, "--command", ask];
+        let told = Run::new(container::exec(&self.sh, &postgres, "999", &psql)).finish()?;
+        if told.status.success() {
+            return Ok(told.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect());
+        }
+        // 42P01, undefined_table: nothing was ever migrated.
+        if told.stderr.contains("_sqlx_migrations\" does not exist") {
+            return Ok(Vec::new());
+        }
+        bail!("the database does not say which migrations it has: {}", told.stderr.trim())
+    }
+
+    fn platform_state(&self) -> Result<PlatformState> {
+        let containers = self.platform_containers()?;
+        let running = containers.iter().filter(|found| found.state.status == "running");
+        if running.count() < 2 || self.edge_port()?.is_none() {
+            return Ok(PlatformState::Down);
+        }
+        self.wait_for_platform(&|_| {})?;
+        let ought = self.with_new_platform(|project| Ok(Run::new(project.hashes(&self.sh)).text()?))?;
+        let ought: BTreeMap<&str, &str> = ought.lines().filter_map(|line| line.split_once(' ')).collect();
+        let differs = |found: &&Inspected| {
+            let service = found.label("com.docker.compose.service").unwrap_or_default();
+            found.label("com.docker.compose.config-hash") != ought.get(service).copied()
+        };
+        let names = |found: &Inspected| found.label("com.docker.compose.service").unwrap_or_default().to_owned();
+        let different: Vec<String> = containers.iter().filter(differs).map(names).collect();
+        Ok(if different.is_empty() { PlatformState::Up } else { PlatformState::Differs(different) })
+    }
+
+    fn platform_containers(&self) -> Result<Vec<Inspected>> {
+        let project = format!("com.docker.compose.project={}", self.named("platform"));
+        Ok(container::labelled(&self.sh, &[self.label(), project])?)
+    }
+
+    fn edge_port(&self) -> Result<Option<u16>> {
+        let text = self.read(&self.folder("platform").join("variables.env"))?.unwrap_or_default();
+        Ok(text.lines().find_map(|line| line.strip_prefix("EDGE_PORT=")?.parse().ok()))
+    }
+
+    /// The port that the edge had, or the environment's own, or the next free one.
+    fn choose_port(&self) -> Result<u16> {
+        let first = self.edge_port()?.unwrap_or(self.environment.port);
+        let free = (first..=first.saturating_add(100)).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        free.with_context(|| format!("no port from {first} to {} is free on 127.0.0.1: stop what uses them", first + 100))
+    }
+
+    fn write_platform(&self) -> Result<()> {
+        let deploy = project::root().join("tracehub/deploy");
+        let text = |name: &str| std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"));
+        let platform = self.folder("platform");
+        self.write(&self.folder("edge").join("Caddyfile"), &text("edge/Caddyfile")?)?;
+        self.write(&platform.join("variables.env"), &self.platform_variables(self.choose_port()?)?)?;
+        self.write(&platform.join("compose.yaml"), &text("platform.yaml")?)
+    }
+
+    fn platform_variables(&self, port: u16) -> Result<String> {
+        let caddyfile = std::fs::read(project::root().join("tracehub/deploy/edge/Caddyfile"))?;
+        let mut variables = vec![
+            ("ENVIRONMENT".to_owned(), self.environment.name.clone()),
+            ("POSTGRES_IMAGE".to_owned(), self.bases()?.postgres.clone()),
+            ("CADDY_IMAGE".to_owned(), self.bases()?.caddy.clone()),
+            ("EDGE_PORT".to_owned(), port.to_string()),
+            ("EDGE_CONFIGURATION".to_owned(), hex(&Sha256::digest(caddyfile))),
+            ("EDGE".to_owned(), self.folder("edge").to_string()),
+            ("LIVE".to_owned(), self.folder("live").to_string()),
+            ("SECRETS".to_owned(), self.folder("secrets").to_string()),
+        ];
+        let versions = self.secret_versions(|secret| secret.of_platform)?;
+        variables.extend(versions.iter().map(|(name, version)| (format!("{}_VERSION", name.to_uppercase()), version.to_string())));
+        Ok(variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect())
+    }
+
+    /// The platform as it was started.
+    pub(super) fn with_platform<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
+        let folder = self.folder("platform");
+        self.with_project(&folder.join("compose.yaml"), &folder.join("variables.env"), use_it)
+    }
+
+    /// The platform as the repository's files would have it.
+    fn with_new_platform<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
+        let port = self.edge_port()?.unwrap_or(self.environment.port);
+        let variables = tempfile::NamedTempFile::new()?;
+        std::fs::write(variables.path(), self.platform_variables(port)?)?;
+        let path = variables.path().to_str().context("the temporary folder's name is not UTF-8")?;
+        self.with_project(&project::root().join("tracehub/deploy/platform.yaml"), path.into(), use_it)
+    }
+
+    fn with_project<T>(
+        &self,
+        file: &camino::Utf8Path,
+        variables: &camino::Utf8Path,
+        use_it: impl FnOnce(&Project) -> Result<T>,
+    ) -> Result<T> {
+        let folder = self.folder("platform");
+        use_it(&Project { program: &self.compose, name: self.named("platform"), folder: &folder, file, variables })
+    }
+
+    fn init_database(&self) -> Result<()> {
+        let (volume, image, label) = (self.named("database"), &self.bases()?.postgres, self.label());
+        container::create_volume(&self.sh, &volume, &label)?;
+        let mount = format!("{volume}:/var/lib/postgresql/data");
+        let init = cmd!(self.sh, "docker run --rm --network none --user 999:999 --entrypoint sh --volume {mount} {image} -c {INIT}");
+        Run::new(init).run().context("making the database's cluster")
+    }
+
+    fn make_roles(&self) -> Result<()> {
+        let sql = std::fs::read(project::root().join("tracehub/deploy/roles.sql")).context("reading roles.sql")?;
+        let postgres = self.platform_container("postgres")?;
+        let psql = container::exec(&self.sh, &postgres, "0", &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--file=-"]);
+        Run::new(psql).stdin(sql).run().context("making the database's roles")
+    }
+
+    fn wait_for_platform(&self, wait: &dyn Fn(&str)) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let containers = self.platform_containers()?;
+            let healthy = |found: &&Inspected| found.state.health.as_ref().is_some_and(|health| health.status == "healthy");
+            let Some(waiting) = containers.iter().find(|found| !healthy(found)) else { return Ok(()) };
+            let service = waiting.label("com.docker.compose.service").unwrap_or_default();
+            if began.elapsed() > HEALTHY || matches!(waiting.state.status.as_str(), "exited" | "dead" | "restarting") {
+                let lines = container::last_lines(&self.sh, waiting.plain_name(), 8)?;
+                bail!("{service} of the platform is {}, and not healthy:\n    {}", waiting.state.status, lines.replace('\n', "\n    "));
+            }
+            wait(&format!("waiting for {service}"));
+            self.pause(Duration::from_millis(200))?;
+        }
+    }
+}

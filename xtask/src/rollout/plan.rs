@@ -1,0 +1,170 @@
+//! A plan: steps as data, run in order with a journal, undone backwards when one fails.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Error, Result};
+
+use super::host::{EdgeCounts, Host, Lease};
+use super::journal::{Journal, timestamp};
+use super::ledger::{Event, Outcome, StepState};
+use crate::tools::interrupt;
+
+/// One move of a rollout.
+pub trait Step {
+    /// One word, as in the ledger.
+    fn name(&self) -> &'static str;
+    /// What it will touch, for `--plan`.
+    fn describe(&self) -> String;
+    /// The longest that it may take.
+    fn limit(&self) -> Duration;
+    /// Does it. May have been done before, wholly or in part.
+    fn apply(&self, run: &Run) -> Result<()>;
+    /// Undoes it, also when it was done only in part, or not at all.
+    fn revert(&self, _run: &Run) -> Result<()> {
+        Ok(())
+    }
+    /// What goes wrong in tidying up is a warning: it neither stops nor undoes the attempt.
+    fn is_tidying(&self) -> bool {
+        false
+    }
+}
+
+/// The steps of one attempt, in order.
+#[derive(Default)]
+pub struct Plan {
+    steps: Vec<Box<dyn Step>>,
+    /// Why a step that one might expect is not needed.
+    pub not_needed: Vec<String>,
+}
+
+impl Plan {
+    /// Adds a step.
+    pub fn then(mut self, step: impl Step + 'static) -> Plan {
+        self.steps.push(Box::new(step));
+        self
+    }
+
+    /// Adds what `more` adds, or the reason why it is not needed.
+    pub fn when(mut self, needed: bool, otherwise: &str, more: impl FnOnce(Plan) -> Plan) -> Plan {
+        if needed {
+            return more(self);
+        }
+        self.not_needed.push(otherwise.to_owned());
+        self
+    }
+
+    /// The steps, in order.
+    pub fn steps(&self) -> &[Box<dyn Step>] {
+        &self.steps
+    }
+
+    /// Their names, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.steps.iter().map(|step| step.name().to_owned()).collect()
+    }
+}
+
+/// What a running plan's steps see of it.
+pub struct Run<'a> {
+    /// The host.
+    pub host: &'a dyn Host,
+    /// The lease, held.
+    pub lease: &'a dyn Lease,
+    /// The attempt's pen.
+    pub journal: &'a Journal<'a>,
+    /// Told what happens, as it happens.
+    pub report: &'a dyn Report,
+    /// When the attempt began.
+    pub began: Instant,
+    /// When users had the release, counted from the beginning.
+    pub to_switch: Cell<Option<Duration>>,
+    /// When it was confirmed, counted from the beginning.
+    pub to_confirm: Cell<Option<Duration>>,
+    /// The edge's numbers when the attempt began: what the watch compares with.
+    pub counts_before: Cell<Option<EdgeCounts>>,
+}
+
+/// Who is told what happens, as it happens.
+pub trait Report {
+    /// A step is about to be applied.
+    fn begun(&self, step: &dyn Step);
+    /// It was.
+    fn done(&self, step: &dyn Step, took: Duration);
+    /// It was not.
+    fn failed(&self, step: &dyn Step, took: Duration);
+    /// A step is undone.
+    fn reverted(&self, step: &dyn Step, result: &Result<()>);
+    /// What a step has to say while it runs.
+    fn says(&self, line: &str);
+    /// What went wrong without stopping the attempt.
+    fn warns(&self, line: &str);
+}
+
+/// Why a plan stopped, and what state things are in now.
+#[derive(Debug)]
+pub struct Stopped {
+    /// The step that failed.
+    pub step: &'static str,
+    /// Why.
+    pub cause: Error,
+    /// Steps that could not be undone, and why: empty when everything is as it was before.
+    pub left: Vec<String>,
+}
+
+impl Plan {
+    /// Applies the steps in order. When one fails, it and those before it are undone, the last one first.
+    pub fn run(&self, run: &Run) -> Result<(), Stopped> {
+        for (number, step) in self.steps.iter().enumerate() {
+            let began = Instant::now();
+            let until = run.host.now() + self.steps[number..].iter().map(|step| step.limit()).sum::<Duration>();
+            run.report.begun(step.as_ref());
+            match apply(step.as_ref(), run, timestamp(until)) {
+                Ok(()) => run.report.done(step.as_ref(), began.elapsed()),
+                Err(cause) if step.is_tidying() => run.report.warns(&format!("{}: {cause:#}", step.name())),
+                Err(cause) => {
+                    run.report.failed(step.as_ref(), began.elapsed());
+                    let left = interrupt::shielded(|| self.undo(number, run, &cause));
+                    return Err(Stopped { step: step.name(), cause, left });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes the steps up to and with `last`, backwards, and says which could not be undone.
+    fn undo(&self, last: usize, run: &Run, cause: &Error) -> Vec<String> {
+        let mut left = Vec::new();
+        let mut write = |event| {
+            // The ledger is told when it can be; not being able to write it must not stop the undoing.
+            run.journal.write(event).err().map(|error| format!("ledger: {error:#}"))
+        };
+        let failed = step_event(self.steps[last].as_ref(), StepState::Failed, Some(format!("{cause:#}")));
+        left.extend(write(failed));
+        for step in self.steps[..=last].iter().rev() {
+            let result = step.revert(run);
+            run.report.reverted(step.as_ref(), &result);
+            let state = if result.is_ok() { StepState::Reverted } else { StepState::RevertFailed };
+            let detail = result.err().map(|error| format!("{error:#}"));
+            left.extend(detail.as_ref().map(|detail| format!("{}: {detail}", step.name())));
+            left.extend(write(step_event(step.as_ref(), state, detail)));
+        }
+        let outcome = if left.is_empty() { Outcome::Undone } else { Outcome::NotUndone };
+        let detail = Some(format!("{}: {cause:#}", self.steps[last].name()));
+        left.extend(write(Event::Ended { outcome, detail, to_switch_ms: None }));
+        left
+    }
+}
+
+fn apply(step: &dyn Step, run: &Run, until: String) -> Result<()> {
+    interrupt::check()?;
+    run.lease.check().context("the lease was lost, and nothing may be changed without it")?;
+    let begun = Event::Step { step: step.name().to_owned(), state: StepState::Begun, detail: None, until: Some(until) };
+    run.journal.write(begun)?;
+    step.apply(run)?;
+    run.journal.write(step_event(step, StepState::Done, None))
+}
+
+fn step_event(step: &dyn Step, state: StepState, detail: Option<String>) -> Event {
+    Event::Step { step: step.name().to_owned(), state, detail, until: None }
+}

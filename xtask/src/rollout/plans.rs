@@ -1,0 +1,124 @@
+//! The plans: a deploy and a rollback, as data, built from what is seen under the lease.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use super::guard::Live;
+use super::host::{Host, Part};
+use super::ledger::Ledger;
+use super::plan::Plan;
+use super::release::{Release, ReleaseId};
+use super::steps::{
+    Backup, Confirm, Guard, Migrate, Prune, Pull, Ready, Retire, Start, Switch, SwitchBack, Watch,
+};
+use crate::project::Limits;
+
+/// What is seen of a host.
+#[derive(Debug)]
+pub struct Observed {
+    /// The live folder.
+    pub live: Live,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The releases that are kept whole.
+    pub kept: Vec<Release>,
+    /// The containers of all releases.
+    pub parts: Vec<Part>,
+    /// Versions of the migrations that the database has.
+    pub schema: Vec<i64>,
+}
+
+impl Observed {
+    /// Looks at everything.
+    pub fn of(host: &dyn Host) -> Result<Observed> {
+        Ok(Observed {
+            live: host.live()?,
+            ledger: host.ledger()?,
+            kept: host.kept()?,
+            parts: host.parts()?,
+            schema: host.schema()?,
+        })
+    }
+
+    /// Migrations that the release carries and the database does not have.
+    pub fn pending(&self, release: &Release) -> Vec<i64> {
+        release.migrations.iter().filter(|version| !self.schema.contains(version)).copied().collect()
+    }
+
+    /// Whether all of the release's containers run and pass their checks.
+    pub fn is_ready(&self, release: &Release) -> bool {
+        let ready = |service: &String| {
+            self.parts.iter().any(|part| part.release == release.id && &part.service == service && part.is_ready())
+        };
+        release.contents.images.keys().all(ready)
+    }
+
+    /// Releases with a container that is not stopped.
+    pub fn running(&self) -> BTreeSet<ReleaseId> {
+        let stopped = |part: &&Part| !matches!(part.state.as_str(), "exited" | "created" | "dead");
+        self.parts.iter().filter(stopped).map(|part| part.release.clone()).collect()
+    }
+
+    /// Where a rollback goes that names no release: the newest confirmed one that is kept, has not the traffic, and
+    /// was never rolled back from.
+    pub fn rollback_target(&self) -> Option<&Release> {
+        let bad = self.ledger.rolled_back_from();
+        let good = |id: &ReleaseId| Some(id) != self.live.live.as_ref() && !bad.contains(id);
+        let confirmed = self.ledger.confirmed().into_iter().filter(good);
+        confirmed.into_iter().find_map(|id| self.kept.iter().find(|release| release.id == id))
+    }
+
+    /// Kept releases that nobody needs any more: beyond the newest confirmed ones, and those that were never
+    /// confirmed. Never the live one, the warm one, or the one that is about to be deployed.
+    fn superfluous(&self, limits: &Limits, deploying: &ReleaseId) -> Vec<ReleaseId> {
+        let confirmed = self.ledger.confirmed();
+        let newest: Vec<&ReleaseId> =
+            confirmed.iter().filter(|id| self.kept.iter().any(|kept| &kept.id == *id)).take(limits.kept_releases).collect();
+        let needed = |id: &ReleaseId| newest.contains(&id) || self.live.holds(id) || id == deploying;
+        self.kept.iter().map(|release| release.id.clone()).filter(|id| !needed(id)).collect()
+    }
+
+    /// Running releases that are neither of these two.
+    fn others(&self, live: &ReleaseId, warm: Option<&ReleaseId>) -> Vec<ReleaseId> {
+        self.running().into_iter().filter(|id| id != live && Some(id) != warm).collect()
+    }
+}
+
+/// A new release gets the traffic.
+pub fn deploy(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
+    let from = seen.live.live.clone();
+    let superfluous = seen.superfluous(limits, &release.id);
+    let others = seen.others(&release.id, from.as_ref());
+    Plan::default()
+        .when(!superfluous.is_empty(), "prune: nothing is kept that is not needed", |plan| {
+            plan.then(Prune { releases: superfluous })
+        })
+        .then(Pull { release: release.clone() })
+        .when(!seen.pending(release).is_empty(), "backup, migrate: no migration is pending", |plan| {
+            plan.when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| plan.then(Backup))
+                .then(Migrate { release: release.clone(), pending: seen.pending(release) })
+        })
+        .when(!seen.is_ready(release), "start: it runs already, warm", |plan| plan.then(Start { release: release.clone() }))
+        .then(Ready { release: release.clone(), limit: limits.ready })
+        .then(Guard { from: from.clone(), to: release.id.clone(), warm: seen.live.warm.clone(), bake: limits.bake })
+        .then(Switch { from: from.clone(), to: release.id.clone(), bake: limits.bake })
+        .then(Watch { release: release.clone(), bake: limits.bake })
+        .then(Confirm { release: release.id.clone() })
+        .when(!others.is_empty(), "retire: nothing runs but the new release and the one before", |plan| {
+            plan.then(Retire { releases: others, drain: limits.drain })
+        })
+}
+
+/// A kept release gets the traffic back. Confirmed by its own rename: no guard, no watch.
+pub fn rollback(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
+    let from = seen.live.live.clone();
+    let others = seen.others(&release.id, from.as_ref());
+    Plan::default()
+        .when(!seen.is_ready(release), "start: it runs already, warm", |plan| plan.then(Start { release: release.clone() }))
+        .then(Ready { release: release.clone(), limit: limits.ready })
+        .then(SwitchBack { from, to: release.id.clone() })
+        .when(!others.is_empty(), "retire: nothing runs but the two releases", |plan| {
+            plan.then(Retire { releases: others, drain: limits.drain })
+        })
+}

@@ -1,0 +1,81 @@
+//! What a killed attempt left is finished or undone by the next holder of the lease, before it does anything of its
+//! own. The guard's state decides; no guard survives this.
+
+use anyhow::Result;
+
+use super::guard::{GuardState, written};
+use super::host::Host;
+use super::journal::Journal;
+use super::ledger::{Attempt, Event, Ledger, Outcome};
+use super::release::ReleaseId;
+
+/// Settles the unfinished attempt, when there is one, and says in words what was found and done.
+pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Vec<String>> {
+    let mut said = Vec::new();
+    if let Some(attempt) = ledger.unfinished() {
+        said.push(settle(host, &attempt, journal)?);
+    }
+    host.remove_guard()?;
+
+    // The live file is believed: where the ledger says otherwise, somebody's hand was there.
+    let live = host.live()?.live;
+    let ledger = host.ledger()?;
+    let ought = ledger.ought_to_be_live();
+    if live != ought {
+        let what = format!("changed by hand: {} has the traffic, not {}", written(live.as_ref()), written(ought.as_ref()));
+        let last = ledger.entries.iter().rev().find_map(|entry| match &entry.event {
+            Event::Noted { what } => Some(what.clone()),
+            Event::Confirmed { .. } => Some(String::new()),
+            _ => None,
+        });
+        if last.as_ref() != Some(&what) {
+            journal.write(Event::Noted { what: what.clone() })?;
+        }
+        said.push(what);
+    }
+    Ok(said)
+}
+
+fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<String> {
+    host.wait_for_migration()?;
+    let live = host.live()?;
+    let guard = live.guard.as_ref().filter(|guard| guard.attempt == attempt.id);
+    let (outcome, found) = match guard.map(|guard| guard.state) {
+        // Its confirm was its own rename, or came before the guard was removed: only the ledger's end is missing.
+        _ if attempt.confirmed => (Outcome::Succeeded, "was confirmed"),
+        Some(GuardState::Disarmed) => {
+            if let Some(release) = attempt.to.clone() {
+                journal.write_of(&attempt.id, Event::Confirmed { release })?;
+            }
+            (Outcome::Succeeded, "was confirmed")
+        }
+        Some(GuardState::Tripped) => (Outcome::UndoneByGuard, "was taken back by its guard"),
+        Some(GuardState::Armed | GuardState::Tripping) => {
+            host.trip(&attempt.id, "recover")?;
+            (Outcome::Undone, "was not confirmed, and is undone now")
+        }
+        // A rollback whose rename was made, and whose entry was not.
+        None if attempt.to.is_some() && live.live == attempt.to && attempt.from != attempt.to => {
+            if let Some(release) = attempt.to.clone() {
+                journal.write_of(&attempt.id, Event::Confirmed { release })?;
+            }
+            (Outcome::Succeeded, "had made its switch")
+        }
+        None => (Outcome::Undone, "never came to its switch, and is undone now"),
+    };
+    if outcome != Outcome::Succeeded {
+        stop_unless_needed(host, attempt.to.as_ref())?;
+    }
+    let detail = Some("its driver died".to_owned());
+    journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
+    let to = written(attempt.to.as_ref());
+    Ok(format!("the {} of {to} by {} ({}) was cut off: it {found}", attempt.kind, attempt.by, attempt.at))
+}
+
+/// A release that has the traffic or is warm is never stopped here, whatever attempt started it.
+fn stop_unless_needed(host: &dyn Host, id: Option<&ReleaseId>) -> Result<()> {
+    match id {
+        Some(id) if !host.live()?.holds(id) => host.remove(id),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,10 @@
+# Appends one line, read from standard input, to the ledger, and has it on the disk before it answers. A line whose
+# id is already there is not written again: its answer was lost on the way. A line that a crash tore is closed
+# first, so that it spoils nothing but itself.
+# Usage: append.sh FILE ID
+
+line=$(cat)
+exec 8>>"$1" && flock 8 || exit 1
+if tail -n 1 "$1" | grep -qF "\"id\":\"$2\""; then exit 0; fi
+if [ -s "$1" ] && [ -n "$(tail -c 1 "$1")" ]; then echo >&8; fi
+printf '%s\n' "$line" >&8 && sync "$1"

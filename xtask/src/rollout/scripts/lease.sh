@@ -1,0 +1,21 @@
+# Holds the lease of an environment: a lock on a file that is never deleted (two holders would be possible), for as
+# long as beats come. Line 1 of the file is the lease's number, line 2 says who holds it.
+# Usage: lease.sh FILE HOLDER MARK
+
+exec 9>>"$1" || exit 1
+flock -n 9 || exit 75
+number=$(($(head -n 1 "$1" | grep -x '[0-9]*' || echo 0) + 1))
+printf '%s\n%s\n' "$number" "$2" >"$1" && sync "$1"
+echo "$number"
+
+# Nothing for 20 s is the same as the end: a connection that died without a word would hold the lease for hours.
+while beat=$(timeout 20 dd bs=1 count=1 2>/dev/null 9>&-) && [ "$beat" = . ]; do :; done
+[ "$beat" = q ] && exit 0
+
+# The driver died or fell silent. Whatever it started must not go on once somebody else may begin.
+for process in /proc/[0-9]*; do
+    if tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qxF "$3"; then
+        kill -9 "${process#/proc/}" 2>/dev/null
+    fi
+done
+exit 0

@@ -1,0 +1,108 @@
+# The live folder: who has the traffic, and what undoes a switch that nobody confirms. POSIX sh, because it runs on
+# the host and, as the guard, in a container that has nothing else.
+#
+#   live    the id of the release that has the traffic, or `none`
+#   warm    the id that had it before
+#   guard   STATE ATTEMPT FROM TO WARM DEADLINE REASON; STATE is armed, tripping, tripped or disarmed
+#
+# Every change is made under one lock, on the folder itself, and by replacing a file whole.
+# Usage: live.sh VERB FOLDER ARGUMENT...
+
+set -u
+
+replace() { # FILE CONTENT
+    printf '%s\n' "$2" >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" && sync .
+}
+
+content() { # FILE
+    if [ -f "$1" ]; then cat "$1"; else echo none; fi
+}
+
+lock() { exec 8<. && flock 8; }
+unlock() { exec 8<&-; }
+
+read_guard() {
+    state=none attempt='' from='' to='' warm='' deadline=0 reason=''
+    if [ -f guard ]; then read -r state attempt from to warm deadline reason <guard || :; fi
+}
+
+# Takes the switch back. Done again from the start when it was cut: each part may be repeated.
+trip() { # REASON
+    replace guard "tripping $attempt $from $to $warm $deadline $1"
+    if [ "$(content live)" = "$to" ]; then
+        replace live "$from"
+        replace warm "$warm"
+    fi
+    replace guard "tripped $attempt $from $to $warm $deadline $1"
+}
+
+verb=$1
+cd "$2" || exit 1
+shift 2
+lock || exit 1
+case $verb in
+read)
+    content live
+    content warm
+    content guard
+    ;;
+switch) # FROM TO LEASE-FILE LEASE ATTEMPT|- SECONDS: with an attempt, only under its armed guard
+    [ "$(content live)" = "$1" ] || { echo "the live file holds $(content live), not $1" >&2; exit 10; }
+    [ "$(head -n 1 "$3")" = "$4" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
+    read_guard
+    if [ "$5" = - ]; then
+        case $state in armed | tripping) echo "the guard of $attempt is $state" >&2; exit 12 ;; esac
+    else
+        [ "$state $attempt" = "armed $5" ] || { echo "the guard is $state, for '$attempt'" >&2; exit 12; }
+        [ $((deadline - $(date +%s))) -ge "$6" ] || { echo "the guard's deadline is too near" >&2; exit 13; }
+    fi
+    replace warm "$1" && replace live "$2"
+    ;;
+confirm) # ATTEMPT
+    read_guard
+    case "$state $attempt" in
+    "armed $1") replace guard "disarmed $attempt $from $to $warm $deadline" ;;
+    "disarmed $1") ;;
+    *) echo "the guard is $state${reason:+: $reason}" >&2; exit 12 ;;
+    esac
+    ;;
+trip) # ATTEMPT REASON
+    read_guard
+    case "$state $attempt" in
+    "armed $1" | "tripping $1") trip "$2" ;;
+    "tripped $1") ;;
+    *) echo "the guard is $state, for '$attempt'" >&2; exit 12 ;;
+    esac
+    ;;
+set) # LIVE WARM: under the lease, with no guard
+    replace warm "$2" && replace live "$1"
+    ;;
+forget) # the guard's file, once its container is gone
+    rm -f guard && sync .
+    ;;
+guard) # ATTEMPT FROM TO WARM SECONDS: what the guard's container runs
+    if [ -e /tmp/guarding ]; then
+        # Restarted: the machine went down while nobody had confirmed.
+        read_guard
+        case "$state $attempt" in "armed $1" | "tripping $1") trip restarted ;; esac
+    else
+        replace guard "armed $1 $2 $3 $4 $(($(date +%s) + $5))" && : >/tmp/guarding
+    fi
+    mine=$1
+    trap 'exit 0' TERM INT
+    while read_guard && [ "$attempt" = "$mine" ]; do
+        case $state in
+        tripping) trip "${reason:-unknown}" ;;
+        armed) if [ "$(date +%s)" -ge "$deadline" ]; then trip deadline; fi ;;
+        esac
+        unlock
+        sleep 1 &
+        wait $!
+        lock
+    done
+    ;;
+*)
+    echo "unknown verb $verb" >&2
+    exit 2
+    ;;
+esac

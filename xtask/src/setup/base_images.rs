@@ -1,0 +1,131 @@
+//! The images that ours stand on: what is here is used, what a registry has is pulled, and where none answers they
+//! are assembled.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use xshell::Shell;
+
+use super::assemble;
+use super::lock::Lock;
+use crate::project::{self, BASES, Base};
+use crate::terminal::{self, Activity};
+use crate::tools::docker;
+use crate::tools::process::{CommandError, Run};
+
+/// A registry that has not begun to answer by then is taken for none.
+const PATIENCE: Duration = Duration::from_secs(20);
+const PULL_LIMIT: Duration = Duration::from_secs(900);
+
+/// An image that ours may stand on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseImage {
+    /// What to write behind FROM.
+    pub reference: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// How a base image came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// From its public registry.
+    Pulled,
+    /// Made here from the distribution's packages.
+    Assembled,
+}
+
+/// Makes sure that the rows `names` of [`BASES`] are here as images.
+pub fn ensure(names: &[&str]) -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
+    let mut images = here()?;
+    for base in rows(names)? {
+        if !images.contains_key(base.name) {
+            images.insert(base.name, get(base)?);
+        }
+    }
+    images.retain(|name, _| names.contains(name));
+    Ok(images)
+}
+
+/// The base images that are on this engine already. A pulled one comes before an assembled one.
+pub fn here() -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
+    let sh = Shell::new()?;
+    let listed = Run::new(docker::images(&sh)).text()?;
+    let find = |base: &'static Base| {
+        let pulled = listed.lines().find(|name| *name == docker::familiar_name(base.public));
+        let assembled = || listed.lines().find(|name| name.starts_with(&assemble::name_prefix(base)));
+        let image = match pulled {
+            Some(_) => BaseImage { reference: base.public.to_owned(), origin: Origin::Pulled },
+            None => BaseImage { reference: assembled()?.to_owned(), origin: Origin::Assembled },
+        };
+        Some((base.name, image))
+    };
+    Ok(BASES.iter().filter_map(find).collect())
+}
+
+fn rows(names: &[&str]) -> anyhow::Result<Vec<&'static Base>> {
+    let row = |name: &&str| {
+        let row = BASES.iter().find(|base| base.name == *name);
+        row.with_context(|| format!("no base image is called `{name}`"))
+    };
+    names.iter().map(row).collect()
+}
+
+fn get(base: &'static Base) -> anyhow::Result<BaseImage> {
+    let name = base.name;
+    if pull(base)? {
+        return Ok(BaseImage { reference: base.public.to_owned(), origin: Origin::Pulled });
+    }
+    let lock = project::tools_dir().join(format!("locks/base-{name}"));
+    let _one = Lock::hold(&lock, || {
+        terminal::note(format_args!("  base image {name}: waiting for another run that assembles it"));
+    })?;
+    if let Some(image) = here()?.remove(name) {
+        return Ok(image);
+    }
+    let reference = Activity::of(format!("base image {name}: assembling it from packages"), |activity| {
+        assemble::image(base, activity)
+    })
+    .with_context(|| format!("assembling the base image {name} ({})", base.purpose))?;
+    Ok(BaseImage { reference, origin: Origin::Assembled })
+}
+
+/// Pulls the public image. False when its registry does not answer, which is remembered: the next name of the same
+/// registry need not wait for that again.
+fn pull(base: &Base) -> anyhow::Result<bool> {
+    static SILENT: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+    let registry = docker::registry(base.public);
+    if SILENT.lock().expect("no holder panics").as_ref().is_some_and(|silent| silent.contains(registry)) {
+        return Ok(false);
+    }
+    let activity = Activity::start(format!("base image {}: pulling {}", base.name, base.public));
+    match pull_patiently(base.public, &activity) {
+        Ok(()) => activity.done(""),
+        Err(CommandError::Interrupted) => return Err(CommandError::Interrupted.into()),
+        Err(_) => {
+            activity.done(format_args!("{registry} does not answer"));
+            SILENT.lock().expect("no holder panics").get_or_insert_default().insert(registry);
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A silent registry is given up soon; one that has begun gets the time that an image takes.
+fn pull_patiently(name: &str, activity: &Activity) -> Result<(), CommandError> {
+    let Ok(sh) = Shell::new() else { return Err(CommandError::NotFound { program: "docker".to_owned() }) };
+    let began = AtomicBool::new(false);
+    let see = |line: &str| {
+        began.fetch_or(line.contains("Pulling"), Ordering::Relaxed);
+        activity.line(line);
+    };
+    match Run::new(docker::pull(&sh, name)).limit(PATIENCE).each_line(&see).run() {
+        Err(CommandError::TimedOut { .. }) if began.load(Ordering::Relaxed) => {
+            Run::new(docker::pull(&sh, name)).limit(PULL_LIMIT).each_line(&see).run()
+        }
+        ended => ended,
+    }
+}

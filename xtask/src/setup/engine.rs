@@ -1,0 +1,119 @@
+//! Docker's engine: the one that answers is used; otherwise it is installed and started.
+
+use std::time::{Duration, Instant};
+
+use xshell::{Shell, cmd};
+
+use super::lock::Lock;
+use super::{Recipe, Tool, packages};
+use crate::exit::refuse;
+use crate::terminal::{self, Activity};
+use crate::tools::process::{Run, tail};
+use crate::tools::{engine, interrupt, locate};
+
+const PACKAGES: &[&str] = &["docker.io", "iptables"];
+/// A first start, with an empty store, takes a few seconds; one after a crash checks what it finds.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// It stops its containers one after the other, each with a grace period.
+const STOP_LIMIT: Duration = Duration::from_secs(120);
+
+/// Installed where we may, and started by the service manager or by ourselves.
+pub fn recipe() -> Result<Recipe, String> {
+    if let Ok(host) = std::env::var("DOCKER_HOST").as_deref() {
+        return Err(format!("no engine answers at DOCKER_HOST={host}: start it, or unset DOCKER_HOST"));
+    }
+    if cfg!(target_os = "macos") {
+        return Err("no Docker engine answers: start Docker Desktop, or `colima start`".to_owned());
+    }
+    let installed = packages::on_path("dockerd");
+    if !rustix::process::geteuid().is_root() {
+        return Err(if installed {
+            "the Docker engine does not answer: type `sudo systemctl start docker`, and see that your user is in the \
+             group `docker` (`sudo usermod -aG docker \"$USER\"`, then log in again)"
+                .to_owned()
+        } else {
+            packages::by_hand(PACKAGES)
+        });
+    }
+    match (installed, packages::can_install()) {
+        (true, _) => {
+            Ok(Recipe { how: "starting it".to_owned(), changes_machine: false, install: Box::new(start) })
+        }
+        (false, true) => Ok(Recipe {
+            how: format!("apt-get install {}, then starting it", PACKAGES.join(" ")),
+            changes_machine: true,
+            install: Box::new(|activity| {
+                packages::install(PACKAGES, activity)?;
+                start(activity)
+            }),
+        }),
+        (false, false) => Err(packages::by_hand(PACKAGES)),
+    }
+}
+
+/// Starts the engine that is installed here, and returns when it answers.
+pub fn start(activity: &Activity) -> anyhow::Result<()> {
+    if !packages::on_path("dockerd") {
+        return Err(refuse("Docker's engine is not installed here: `cargo xtask engine start` installs it"));
+    }
+    let _one = Lock::hold(&engine::folder().join("lock"), || {
+        activity.line("waiting for another run that starts it")
+    })?;
+    locate::forget(Tool::Engine);
+    if locate::find(Tool::Engine).is_some() {
+        return Ok(());
+    }
+    if has_service_manager() {
+        let sh = Shell::new()?;
+        Run::new(cmd!(sh, "systemctl start docker")).limit(START_LIMIT).run()?;
+    } else if !engine::any_runs() {
+        engine::start()?;
+    }
+    wait_until_it_answers(activity)
+}
+
+fn wait_until_it_answers(activity: &Activity) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while engine::ask().is_none() {
+        // The first half second belongs to the shell that becomes dockerd.
+        let ended =
+            began.elapsed() > Duration::from_millis(500) && !engine::any_runs() && !has_service_manager();
+        if ended {
+            anyhow::bail!("dockerd ended before it answered:\n{}", last_words());
+        }
+        if began.elapsed() > START_LIMIT {
+            anyhow::bail!("dockerd does not answer after {} s:\n{}", START_LIMIT.as_secs(), last_words());
+        }
+        activity.line(last_words().lines().last().unwrap_or("waiting for its answer"));
+        interrupt::pause(Duration::from_millis(50))?;
+    }
+    Ok(())
+}
+
+/// Stops the engine if xtask started it. Gives whether there was one.
+pub fn stop() -> anyhow::Result<bool> {
+    let Some(pid) = engine::started() else { return Ok(false) };
+    let _one = Lock::hold(&engine::folder().join("lock"), || terminal::note("waiting for another run"))?;
+    engine::ask_to_end(pid)?;
+    let began = Instant::now();
+    while engine::started() == Some(pid) {
+        if began.elapsed() > STOP_LIMIT {
+            anyhow::bail!(
+                "dockerd (process {}) still runs after {} s",
+                pid.as_raw_nonzero(),
+                STOP_LIMIT.as_secs()
+            );
+        }
+        interrupt::pause(Duration::from_millis(50))?;
+    }
+    locate::forget(Tool::Engine);
+    Ok(true)
+}
+
+fn has_service_manager() -> bool {
+    std::path::Path::new("/run/systemd/system").is_dir()
+}
+
+fn last_words() -> String {
+    std::fs::read_to_string(engine::log_file()).map(|log| tail(&log)).unwrap_or_default()
+}

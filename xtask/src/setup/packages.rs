@@ -1,0 +1,166 @@
+//! Debian's packages, for the other recipes: installed on the machine, or unpacked into a folder from any suite.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::Context;
+use camino::Utf8Path;
+use xshell::{Shell, cmd};
+
+use super::Recipe;
+use super::lock::Lock;
+use crate::project::{self, Packages, Suite};
+use crate::terminal::Activity;
+use crate::tools::apt;
+use crate::tools::process::Run;
+
+/// Package lists older than this are fetched again.
+const LISTS_MAX_AGE: Duration = Duration::from_secs(24 * 3600);
+const FETCH_LIMIT: Duration = Duration::from_secs(300);
+const INSTALL_LIMIT: Duration = Duration::from_secs(900);
+
+/// A tool that a package of the machine's own release brings.
+pub fn recipe(packages: &'static [&'static str]) -> Result<Recipe, String> {
+    let words = packages.join(" ");
+    if !can_install() {
+        return Err(by_hand(packages));
+    }
+    Ok(Recipe {
+        how: format!("apt-get install {words}"),
+        changes_machine: true,
+        install: Box::new(|activity| install(packages, activity)),
+    })
+}
+
+/// What a person types where xtask can't install.
+pub fn by_hand(packages: &[&str]) -> String {
+    let words = packages.join(" ");
+    if on_path("apt-get") {
+        return format!("{words} can be installed by root only: type `sudo apt-get install {words}`");
+    }
+    if cfg!(target_os = "macos") {
+        return format!("install {words} with your package manager, for instance `brew install {words}`");
+    }
+    format!("install {words} with your system's package manager")
+}
+
+/// Whether this process may install packages on this machine.
+pub fn can_install() -> bool {
+    rustix::process::geteuid().is_root() && on_path("apt-get")
+}
+
+/// Whether a program of that name is on the PATH.
+pub fn on_path(program: &str) -> bool {
+    which::which(program).is_ok()
+}
+
+/// Whether the machine's suites have a package of that name.
+pub fn known(package: &str) -> bool {
+    let Ok(sh) = Shell::new() else { return false };
+    Run::new(cmd!(sh, "apt-cache show {package}")).succeeds().unwrap_or(false)
+}
+
+/// Installs packages on the machine; one caller at a time, since dpkg serves one.
+pub fn install(packages: &[&str], activity: &Activity) -> anyhow::Result<()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().expect("no holder panics");
+    let sh = Shell::new()?;
+    let line = |line: &str| activity.line(line);
+    // Old lists name files that the mirror has replaced since.
+    if lists_age().is_none_or(|age| age > LISTS_MAX_AGE) {
+        Run::new(apt::update(&sh)).limit(FETCH_LIMIT).each_line(&line).run()?;
+    }
+    Ok(Run::new(apt::install(&sh, packages)).limit(INSTALL_LIMIT).each_line(&line).run()?)
+}
+
+fn lists_age() -> Option<Duration> {
+    let lists = fs::read_dir("/var/lib/apt/lists").ok()?.flatten();
+    let fetched = lists
+        .filter(|file| file.file_name().to_string_lossy().ends_with("InRelease"))
+        .filter_map(|file| file.metadata().ok()?.modified().ok())
+        .max()?;
+    fetched.elapsed().ok()
+}
+
+/// Unpacks a row's packages into `root`, without their scripts and without installing anything. Gives the names of the
+/// packages' files, which hold their versions.
+pub fn unpack(packages: &Packages, root: &Utf8Path, activity: &Activity) -> anyhow::Result<Vec<String>> {
+    let work = tempfile::tempdir_in(project::tools_dir())?;
+    let work = Utf8Path::from_path(work.path()).context("the folder for tools has a name in UTF-8")?;
+    let (files, fresh) = (work.join("files"), work.join("fresh"));
+    fs::create_dir_all(&files)?;
+    fs::create_dir_all(&fresh)?;
+    activity.line(&format!("fetching {}", packages.names.join(" ")));
+    download(packages, &files, activity)?;
+
+    let sh = Shell::new()?;
+    let mut names = Vec::new();
+    for file in sh.read_dir(&files)? {
+        let file = Utf8Path::from_path(&file).context("a package's name is in UTF-8")?;
+        let name = file.file_name().unwrap_or_default();
+        activity.line(&format!("unpacking {name}"));
+        names.push(name.to_owned());
+        Run::new(apt::unpack(&sh, file, &fresh)).run()?;
+    }
+    merge_usr(&fresh)?;
+    copy(&fresh, packages.only, root)?;
+    names.sort();
+    Ok(names)
+}
+
+/// Fetches packages of one suite from the mirror that the machine is configured with.
+fn download(packages: &Packages, into: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
+    let mirror = apt::mirror()?.context(
+        "Debian's packages are only to be had on a Debian machine: its configuration says from where",
+    )?;
+    let (name, rolling) = match packages.suite {
+        Suite::Own(name) => (name, false),
+        Suite::Newest(name) => (name, true),
+    };
+    // Two runs on one folder would read lists that the other is writing.
+    let lock = project::tools_dir().join(format!("locks/apt-{name}"));
+    let _one = Lock::hold(&lock, || activity.line("waiting for another run that fetches packages"))?;
+    let apt = apt::Private::new(project::tools_dir().join("apt").join(name), &mirror, name, rolling)?;
+    let fresh = apt.age().is_some_and(|age| age < LISTS_MAX_AGE);
+    if fresh && apt.download(packages.names, into).is_ok() {
+        return Ok(());
+    }
+    // Even young lists may name versions that a rolling suite has replaced since.
+    activity.line(&format!("fetching the package lists of {name}"));
+    apt.update().with_context(|| format!("fetching the package lists of {name}"))?;
+    activity.line(&format!("fetching {}", packages.names.join(" ")));
+    apt.download(packages.names, into)
+}
+
+/// The folders of a root that are links into `usr`.
+pub const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
+
+/// Packages of that age still ship `/lib/…`: in a root where `/lib` is a link, that is `/usr/lib/…`.
+fn merge_usr(folder: &Utf8Path) -> anyhow::Result<()> {
+    let sh = Shell::new()?;
+    for name in MERGED {
+        let (outside, inside) = (folder.join(name), folder.join("usr").join(name));
+        if outside.is_symlink() || !outside.is_dir() {
+            continue;
+        }
+        fs::create_dir_all(&inside)?;
+        Run::new(cmd!(sh, "cp --archive --no-target-directory {outside} {inside}")).run()?;
+        fs::remove_dir_all(&outside)?;
+        symlink(format!("usr/{name}"), &outside)?;
+    }
+    Ok(())
+}
+
+/// Copies all of `from`, or `only` these paths, over `into`.
+fn copy(from: &Utf8Path, only: &[&str], into: &Utf8Path) -> anyhow::Result<()> {
+    let sh = Shell::new()?;
+    sh.change_dir(from);
+    for left_out in only.iter().filter_map(|path| path.strip_prefix('!')) {
+        sh.remove_path(left_out)?;
+    }
+    let wanted: Vec<&str> = only.iter().copied().filter(|path| !path.starts_with('!')).collect();
+    let wanted = if wanted.is_empty() { vec!["."] } else { wanted };
+    Ok(Run::new(cmd!(sh, "cp --archive --parents {wanted...} {into}")).run()?)
+}

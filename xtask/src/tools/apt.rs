@@ -1,0 +1,170 @@
+//! Debian's packages: installed on the machine with `apt-get install`, or only fetched and unpacked somewhere, from
+//! any suite, by an apt-get with lists and sources of its own that leaves the machine as it is.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::{Cmd, Shell, cmd};
+
+use super::process::Run;
+
+/// Brings the machine's package lists up to date.
+pub fn update(sh: &Shell) -> Cmd<'_> {
+    cmd!(sh, "apt-get update --quiet").env("DEBIAN_FRONTEND", "noninteractive")
+}
+
+/// Installs packages on the machine. Somebody else's apt is waited for: on a fresh machine one often runs.
+pub fn install<'a>(sh: &'a Shell, packages: &[&str]) -> Cmd<'a> {
+    cmd!(
+        sh,
+        "apt-get install --quiet --yes --no-install-recommends --option DPkg::Lock::Timeout=300 {packages...}"
+    )
+    .env("DEBIAN_FRONTEND", "noninteractive")
+}
+
+/// Unpacks a package's files into a folder, without its scripts and without telling dpkg's database.
+pub fn unpack<'a>(sh: &'a Shell, package: &Utf8Path, into: &Utf8Path) -> Cmd<'a> {
+    cmd!(sh, "dpkg --extract {package} {into}")
+}
+
+/// Where this machine gets Debian from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// The archive.
+    pub archive: String,
+    /// The archive of security updates, where the machine has one.
+    pub security: Option<String>,
+}
+
+/// Debian's mirror in the machine's own configuration; none when the machine is no Debian (Ubuntu's archive has
+/// other suites).
+pub fn mirror() -> anyhow::Result<Option<Mirror>> {
+    let sh = Shell::new()?;
+    let format = "$(ORIGIN) $(CODENAME) $(REPO_URI)";
+    // Lists that were never fetched have no origin, so the release's name has to do as well.
+    let targets = cmd!(sh, "apt-get indextargets --format {format} 'Created-By: Packages'");
+    match Run::new(targets).text() {
+        Ok(targets) => Ok(parse_mirror(&targets)),
+        Err(super::process::CommandError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn parse_mirror(targets: &str) -> Option<Mirror> {
+    let debian = targets.lines().filter_map(|line| {
+        let (origin, rest) = line.split_once(' ')?;
+        let (codename, uri) = rest.split_once(' ')?;
+        (origin == "Debian").then_some((codename, uri.trim_end_matches('/')))
+    });
+    let (security, archive): (Vec<_>, Vec<_>) =
+        debian.partition(|(codename, _)| codename.ends_with("-security"));
+    Some(Mirror {
+        archive: archive.first()?.1.to_owned(),
+        security: security.first().map(|(_, uri)| (*uri).to_owned()),
+    })
+}
+
+/// An apt-get of one's own: one suite, its lists and its cache in one folder.
+pub struct Private {
+    folder: Utf8PathBuf,
+}
+
+impl Private {
+    /// Lays out `folder` for `suite`. Security updates come along where the suite has them.
+    pub fn new(folder: Utf8PathBuf, mirror: &Mirror, suite: &str, rolling: bool) -> anyhow::Result<Private> {
+        for part in ["lists/partial", "cache/archives/partial"] {
+            std::fs::create_dir_all(folder.join(part)).with_context(|| format!("making {folder}/{part}"))?;
+        }
+        let sources = sources(mirror, suite, rolling, Utf8Path::new(KEYRING).exists());
+        if std::fs::read_to_string(folder.join("sources.list")).ok().as_ref() != Some(&sources) {
+            std::fs::write(folder.join("sources.list"), sources)?;
+        }
+        Ok(Private { folder })
+    }
+
+    /// How long ago the lists were fetched.
+    pub fn age(&self) -> Option<Duration> {
+        std::fs::metadata(self.folder.join("fetched")).ok()?.modified().ok()?.elapsed().ok()
+    }
+
+    /// Fetches the lists.
+    pub fn update(&self) -> anyhow::Result<()> {
+        let sh = Shell::new()?;
+        let options = self.options();
+        // Without --error-on=any a mirror that does not answer is a warning, and the lists are empty.
+        Run::new(cmd!(sh, "apt-get {options...} --error-on=any update"))
+            .limit(Duration::from_secs(300))
+            .run()?;
+        std::fs::write(self.folder.join("fetched"), "")?;
+        Ok(())
+    }
+
+    /// Fetches packages into a folder.
+    pub fn download(&self, packages: &[&str], into: &Utf8Path) -> anyhow::Result<()> {
+        let sh = Shell::new()?;
+        sh.change_dir(into);
+        let options = self.options();
+        let download = cmd!(sh, "apt-get {options...} download {packages...}");
+        Ok(Run::new(download).limit(Duration::from_secs(900)).run()?)
+    }
+
+    fn options(&self) -> Vec<String> {
+        let folder = &self.folder;
+        vec![
+            "--quiet".to_owned(),
+            format!("--option=Dir::Etc::sourcelist={folder}/sources.list"),
+            "--option=Dir::Etc::sourceparts=/dev/null".to_owned(),
+            // The machine's pins would hide another suite's packages.
+            "--option=Dir::Etc::preferences=/dev/null".to_owned(),
+            "--option=Dir::Etc::preferencesparts=/dev/null".to_owned(),
+            format!("--option=Dir::State::Lists={folder}/lists"),
+            format!("--option=Dir::Cache={folder}/cache"),
+            // As root, apt would fetch as a user who may not enter the repository's folder.
+            "--option=APT::Sandbox::User=root".to_owned(),
+        ]
+    }
+}
+
+/// Debian's own keys, which a machine's configuration for other sources need not name.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+fn sources(mirror: &Mirror, suite: &str, rolling: bool, keyring: bool) -> String {
+    let key = if keyring { format!(" signed-by={KEYRING}") } else { String::new() };
+    let mut lines = format!("deb [target=Packages{key}] {} {suite} main\n", mirror.archive);
+    if let (Some(security), false) = (&mirror.security, rolling) {
+        lines += &format!("deb [target=Packages{key}] {security} {suite}-security main\n");
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mirror_is_the_machines_own() {
+        let targets = "Other sid http://example.org/\n\
+            Debian bookworm http://mirror.example/debian/\n\
+            Debian bookworm-security http://mirror.example/debian-security/";
+        let mirror = parse_mirror(targets).unwrap();
+        assert_eq!(mirror.archive, "http://mirror.example/debian");
+        assert_eq!(mirror.security.as_deref(), Some("http://mirror.example/debian-security"));
+        assert_eq!(parse_mirror("Ubuntu noble http://mirror.example/ubuntu/"), None);
+    }
+
+    #[test]
+    fn a_rolling_suite_has_no_security_updates() {
+        let mirror = Mirror {
+            archive: "http://mirror.example".into(),
+            security: Some("http://security.example".into()),
+        };
+        assert_eq!(
+            sources(&mirror, "sid", true, false),
+            "deb [target=Packages] http://mirror.example sid main\n"
+        );
+        assert!(
+            sources(&mirror, "trixie", false, true).contains("http://security.example trixie-security main")
+        );
+    }
+}

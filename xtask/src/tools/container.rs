@@ -1,0 +1,141 @@
+//! `docker`, as far as containers, networks and volumes go.
+
+use serde::Deserialize;
+use xshell::{Cmd, Shell, cmd};
+
+use super::process::{CommandError, Run};
+
+/// What `docker inspect` tells of a container, as far as anybody here asks.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Inspected {
+    /// With a slash in front.
+    pub name: String,
+    /// Running or not, since when, how it ended.
+    pub state: State,
+    /// How often the engine has started it again.
+    pub restart_count: u32,
+    /// Its labels are in here.
+    pub config: Config,
+}
+
+/// See [`Inspected`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct State {
+    /// created, running, restarting, exited, dead.
+    pub status: String,
+    /// RFC 3339.
+    pub started_at: String,
+    /// Of the last end.
+    pub exit_code: i64,
+    /// Whether the kernel ended it for want of memory.
+    #[serde(rename = "OOMKilled")]
+    pub oom_killed: bool,
+    /// Absent when it has no check.
+    pub health: Option<Health>,
+}
+
+/// See [`Inspected`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Health {
+    /// starting, healthy, unhealthy.
+    pub status: String,
+    /// The last checks, oldest first.
+    pub log: Option<Vec<HealthCheck>>,
+}
+
+/// See [`Inspected`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HealthCheck {
+    /// 0 when it passed.
+    pub exit_code: i64,
+    /// What it printed.
+    pub output: String,
+}
+
+/// See [`Inspected`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Config {
+    /// Name to value.
+    pub labels: Option<std::collections::BTreeMap<String, String>>,
+}
+
+impl Inspected {
+    /// The value of a label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.config.labels.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// The name, without the slash.
+    pub fn plain_name(&self) -> &str {
+        self.name.trim_start_matches('/')
+    }
+}
+
+/// All containers, running or not, that carry all of these labels (`name` or `name=value`).
+pub fn labelled(sh: &Shell, labels: &[String]) -> Result<Vec<Inspected>, CommandError> {
+    let filters = labels.iter().flat_map(|label| ["--filter".to_owned(), format!("label={label}")]);
+    let ids = Run::new(cmd!(sh, "docker ps --all --quiet --no-trunc {filters...}")).text()?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ids.lines();
+    // One that has been removed in between makes the exit code 1; the others are told all the same.
+    let told = Run::new(cmd!(sh, "docker container inspect {ids...}")).finish()?;
+    Ok(serde_json::from_str(&told.stdout).unwrap_or_default())
+}
+
+/// One container by its name; none when there is none.
+pub fn named(sh: &Shell, name: &str) -> Result<Option<Inspected>, CommandError> {
+    let told = Run::new(cmd!(sh, "docker container inspect {name}")).finish()?;
+    Ok(serde_json::from_str::<Vec<Inspected>>(&told.stdout).ok().and_then(|mut found| found.pop()))
+}
+
+/// The last lines that a container wrote, of both streams.
+pub fn last_lines(sh: &Shell, name: &str, lines: usize) -> Result<String, CommandError> {
+    let lines = lines.to_string();
+    let told = Run::new(cmd!(sh, "docker logs --tail {lines} {name}")).finish()?;
+    Ok(format!("{}{}", told.stdout, told.stderr).trim_end().to_owned())
+}
+
+/// Removes a container, running or not. One that is not there is what was wanted.
+pub fn remove(sh: &Shell, name: &str) -> Result<(), CommandError> {
+    match named(sh, name)? {
+        Some(_) => Run::new(cmd!(sh, "docker rm --force {name}")).run(),
+        None => Ok(()),
+    }
+}
+
+/// A command inside a running container.
+pub fn exec<'a>(sh: &'a Shell, container: &str, user: &str, command: &[&str]) -> Cmd<'a> {
+    cmd!(sh, "docker exec --interactive --user {user} {container} {command...}")
+}
+
+/// `docker wait`: comes back with the container's exit code when it has ended.
+pub fn wait<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
+    cmd!(sh, "docker wait {name}")
+}
+
+/// Creates a named volume with a label. One that is there already is left as it is.
+pub fn create_volume(sh: &Shell, name: &str, label: &str) -> Result<(), CommandError> {
+    Run::new(cmd!(sh, "docker volume create --label {label} {name}")).run()
+}
+
+/// Removes a volume with everything in it.
+pub fn remove_volume(sh: &Shell, name: &str) -> Result<(), CommandError> {
+    Run::new(cmd!(sh, "docker volume rm --force {name}")).run()
+}
+
+/// Whether the engine has an image of this name or id.
+pub fn has_image(sh: &Shell, image: &str) -> Result<bool, CommandError> {
+    Run::new(cmd!(sh, "docker image inspect {image} --format ok")).succeeds()
+}
+
+/// Removes an image, unless another one or a container needs it.
+pub fn remove_image(sh: &Shell, image: &str) -> Result<(), CommandError> {
+    Run::new(cmd!(sh, "docker image rm {image}")).run()
+}

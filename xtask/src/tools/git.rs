@@ -1,0 +1,302 @@
+//! git: what this working tree is made of.
+//!
+//! Only asks, never changes anything: no command here takes git's locks, so that a person's own `git commit` in
+//! another window never fails for our sake.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+
+use anyhow::{Context, Result, anyhow};
+use camino::Utf8Path;
+use sha2::{Digest, Sha256};
+use xshell::{Cmd, Shell, cmd};
+
+use super::process::{CommandError, Run};
+
+/// One commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Its full name, 40 hex digits.
+    pub sha: String,
+    /// When it was committed, in seconds since 1970 (UTC).
+    pub time: i64,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+/// The commit that is checked out in `folder`.
+pub fn head(folder: &Utf8Path) -> Result<Commit> {
+    let sh = shell(folder)?;
+    let line = ask(folder, cmd!(sh, "git log --no-show-signature --format=%H%x09%ct%x09%s --max-count=1"))?;
+    parse_commit(&line)
+}
+
+/// The branch that is checked out; none in the middle of a rebase, or where a workflow checked out a commit.
+pub fn branch(folder: &Utf8Path) -> Result<Option<String>> {
+    let sh = shell(folder)?;
+    let name = ask(folder, cmd!(sh, "git branch --show-current"))?;
+    Ok(Some(name).filter(|name| !name.is_empty()))
+}
+
+/// Where `origin` is fetched from, if there is such a remote.
+pub fn origin_url(folder: &Utf8Path) -> Result<Option<String>> {
+    let sh = shell(folder)?;
+    // Listed, because asking for one that is not there is an error like any other.
+    let remotes = ask(folder, cmd!(sh, "git remote"))?;
+    if !remotes.lines().any(|remote| remote == "origin") {
+        return Ok(None);
+    }
+    ask(folder, cmd!(sh, "git remote get-url origin")).map(Some)
+}
+
+/// The commits that `to` has and `from` has not, newest first.
+pub fn commits_between(folder: &Utf8Path, from: &str, to: &str) -> Result<Vec<Commit>> {
+    let sh = shell(folder)?;
+    let range = format!("{from}..{to}");
+    let lines = ask(folder, cmd!(sh, "git log --no-show-signature --format=%H%x09%ct%x09%s {range} --"))?;
+    lines.lines().map(parse_commit).collect()
+}
+
+/// Whether something differs from the commit: changed, deleted, or new and not ignored.
+pub fn is_dirty(folder: &Utf8Path) -> Result<bool> {
+    Ok(!dirty_paths(folder)?.is_empty())
+}
+
+/// What differs from the commit as 12 hex digits: the same differences give the same digits, staged or not.
+/// None when nothing does. `folder` is the repository's root.
+pub fn dirty_hash(folder: &Utf8Path) -> Result<Option<String>> {
+    let paths = dirty_paths(folder)?;
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let mut all = Sha256::new();
+    for path in paths {
+        let file = hash_file(&folder.join(&path)).with_context(|| format!("reading {path}"))?;
+        all.update(path.as_bytes());
+        all.update([0]);
+        all.update(file);
+    }
+    let digits = format!("{:x}", all.finalize());
+    Ok(Some(digits[..12].to_owned()))
+}
+
+/// What stands below `path` now, ignored files apart, as a hash: the same content gives the same one, committed or not.
+pub fn content_hash(folder: &Utf8Path, path: &str) -> Result<String> {
+    let sh = shell(folder)?;
+    let listed = ask(folder, cmd!(sh, "git ls-files --cached --others --exclude-standard --deduplicate -z -- {path}"))?;
+    let mut all = Sha256::new();
+    for path in listed.split_terminator('\0') {
+        let file = hash_file(&folder.join(path)).with_context(|| format!("reading {path}"))?;
+        all.update(path.as_bytes());
+        all.update([0]);
+        all.update(file);
+    }
+    Ok(format!("{:x}", all.finalize()))
+}
+
+/// In the order of their names. A rename is a deletion and a new file.
+fn dirty_paths(folder: &Utf8Path) -> Result<Vec<String>> {
+    let sh = shell(folder)?;
+    let status = ask(folder, cmd!(sh, "git status --porcelain=v1 -z --untracked-files=all --no-renames"))?;
+    // Each entry is two letters, a space and the path.
+    let mut paths: Vec<String> =
+        status.split_terminator('\0').filter_map(|entry| entry.get(3..)).map(str::to_owned).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// The kind of a file and its content; a deleted one has neither.
+fn hash_file(path: &Utf8Path) -> io::Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => hash.update("deleted"),
+        Err(error) => return Err(error),
+        Ok(found) if found.is_symlink() => {
+            hash.update("link ");
+            hash.update(fs::read_link(path)?.as_os_str().as_bytes());
+        }
+        // A repository inside the repository: git does not look into it either.
+        Ok(found) if found.is_dir() => hash.update("folder"),
+        Ok(found) => {
+            hash.update(if found.permissions().mode() & 0o100 == 0 { "file " } else { "program " });
+            io::copy(&mut fs::File::open(path)?, &mut hash)?;
+        }
+    }
+    Ok(hash.finalize().into())
+}
+
+fn parse_commit(line: &str) -> Result<Commit> {
+    let mut parts = line.splitn(3, '\t');
+    let mut next = || parts.next().with_context(|| format!("git described a commit as {line:?}"));
+    Ok(Commit {
+        sha: next()?.to_owned(),
+        time: next()?.parse().context("a commit's time is a number")?,
+        subject: next()?.to_owned(),
+    })
+}
+
+fn shell(folder: &Utf8Path) -> Result<Shell> {
+    let sh = Shell::new()?;
+    sh.change_dir(folder);
+    // Its messages are looked at below.
+    sh.set_var("LC_ALL", "C");
+    sh.set_var("GIT_OPTIONAL_LOCKS", "0");
+    Ok(sh)
+}
+
+/// Runs git and gives its answer, without the last newline. The two things that go wrong in a fresh folder are
+/// said in words.
+fn ask(folder: &Utf8Path, cmd: Cmd<'_>) -> Result<String> {
+    // Inside a hook git sets these to the repository that the hook is for.
+    let cmd = cmd.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
+    Run::new(cmd).text().map_err(|error| match &error {
+        CommandError::Failed { tail, .. } if tail.contains("not a git repository") => anyhow!(
+            "{folder} is not a git repository; a release is made from a commit: clone the project with git, or \
+             `git init` and commit it"
+        ),
+        CommandError::Failed { tail, .. } if tail.contains("does not have any commits") => {
+            anyhow!("{folder} has no commit yet, and a release is made from one: `git commit` first")
+        }
+        _ => error.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A repository in a temporary folder.
+    struct Repository(tempfile::TempDir);
+
+    impl Repository {
+        fn empty() -> Repository {
+            let repository = Repository(tempfile::tempdir().expect("a temporary folder"));
+            repository.git(&["init", "--quiet", "--initial-branch=main"]);
+            repository
+        }
+
+        fn with_one_commit() -> Repository {
+            let repository = Repository::empty();
+            repository.write("a.txt", "one\n").write("b.txt", "two\n");
+            repository.commit("First\n\nWith a body.");
+            repository
+        }
+
+        fn folder(&self) -> &Utf8Path {
+            Utf8Path::from_path(self.0.path()).expect("UTF-8")
+        }
+
+        fn write(&self, name: &str, content: &str) -> &Repository {
+            fs::write(self.folder().join(name), content).expect("written");
+            self
+        }
+
+        fn commit(&self, message: &str) {
+            self.git(&["add", "--all"]);
+            self.git(&["-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", message]);
+        }
+
+        fn git(&self, arguments: &[&str]) {
+            let sh = shell(self.folder()).expect("a shell");
+            // A person's own settings (signing, hooks) are no part of a test.
+            let cmd = cmd!(sh, "git {arguments...}").env("GIT_CONFIG_GLOBAL", "/dev/null");
+            ask(self.folder(), cmd).expect("git works");
+        }
+
+        fn hash(&self) -> Option<String> {
+            dirty_hash(self.folder()).expect("a hash")
+        }
+    }
+
+    #[test]
+    fn a_commit_is_described() {
+        let repository = Repository::with_one_commit();
+        let commit = head(repository.folder()).expect("a commit");
+        assert_eq!(commit.subject, "First");
+        assert_eq!(commit.sha.len(), 40);
+        assert!(commit.time > 1_700_000_000, "{}", commit.time);
+        assert_eq!(branch(repository.folder()).expect("a branch").as_deref(), Some("main"));
+        repository.git(&["checkout", "--quiet", "--detach"]);
+        assert_eq!(branch(repository.folder()).expect("no branch"), None);
+    }
+
+    #[test]
+    fn a_folder_without_git_or_without_a_commit_is_explained() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let error = head(Utf8Path::from_path(folder.path()).expect("UTF-8")).expect_err("no repository");
+        assert!(error.to_string().contains("not a git repository"), "{error:#}");
+        let error = head(Repository::empty().folder()).expect_err("no commit");
+        assert!(error.to_string().contains("no commit yet"), "{error:#}");
+    }
+
+    #[test]
+    fn origin_is_optional() {
+        let repository = Repository::with_one_commit();
+        assert_eq!(origin_url(repository.folder()).expect("an answer"), None);
+        repository.git(&["remote", "add", "origin", "git@example.org:a/b.git"]);
+        assert_eq!(
+            origin_url(repository.folder()).expect("an answer").as_deref(),
+            Some("git@example.org:a/b.git")
+        );
+    }
+
+    #[test]
+    fn commits_between_two_are_newest_first() {
+        let repository = Repository::with_one_commit();
+        for subject in ["Second", "Third"] {
+            repository.write("a.txt", subject).commit(subject);
+        }
+        let commits = commits_between(repository.folder(), "HEAD~2", "HEAD").expect("commits");
+        let subjects: Vec<&str> = commits.iter().map(|commit| commit.subject.as_str()).collect();
+        assert_eq!(subjects, ["Third", "Second"]);
+        assert!(commits_between(repository.folder(), "HEAD", "HEAD").expect("none").is_empty());
+    }
+
+    #[test]
+    fn a_clean_tree_has_no_hash() {
+        let repository = Repository::with_one_commit();
+        assert_eq!(repository.hash(), None);
+        assert!(!is_dirty(repository.folder()).expect("an answer"));
+    }
+
+    #[test]
+    fn each_kind_of_difference_changes_the_hash() {
+        let repository = Repository::with_one_commit();
+        let mut seen = vec![repository.hash()];
+        let mut changed = |what: &str| {
+            let hash = repository.hash();
+            assert!(hash.as_ref().is_some_and(|hash| hash.len() == 12), "{what}: {hash:?}");
+            assert!(!seen.contains(&hash), "{what} gave a hash that was there before");
+            seen.push(hash);
+        };
+        repository.write("a.txt", "changed\n");
+        changed("a changed file");
+        repository.write("new file.txt", "");
+        changed("an untracked file");
+        fs::remove_file(repository.folder().join("b.txt")).expect("deleted");
+        changed("a deletion");
+        fs::set_permissions(repository.folder().join("a.txt"), fs::Permissions::from_mode(0o755))
+            .expect("executable");
+        changed("an executable bit");
+        std::os::unix::fs::symlink("a.txt", repository.folder().join("link")).expect("linked");
+        changed("a link");
+        assert!(is_dirty(repository.folder()).expect("an answer"));
+    }
+
+    #[test]
+    fn staging_does_not_change_the_hash_and_ignored_files_are_not_in_it() {
+        let repository = Repository::with_one_commit();
+        repository.write(".gitignore", "*.log\n").commit("Ignore");
+        repository.write("a.txt", "changed\n");
+        let before = repository.hash();
+        repository.git(&["add", "--all"]);
+        assert_eq!(repository.hash(), before);
+        repository.write("x.log", "noise");
+        assert_eq!(repository.hash(), before);
+        repository.write("a.txt", "one\n");
+        repository.git(&["add", "--all"]);
+        assert_eq!(repository.hash(), None);
+    }
+}

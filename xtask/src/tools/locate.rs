@@ -1,0 +1,289 @@
+//! Where the tools are that xtask calls: first what the machine has, if it is new enough, then what was installed into
+//! the repository's own folder for tools.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::{Shell, cmd};
+
+use super::engine;
+use super::process::Run;
+use crate::project;
+
+/// A tool of other people's making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tool {
+    /// Docker's engine, found when it answers: here, or where `DOCKER_HOST` points.
+    Engine,
+    /// Docker's client.
+    Docker,
+    /// Docker Compose.
+    Compose,
+    /// Docker's image builder.
+    Buildx,
+    /// PostgreSQL's server and its programs.
+    Postgres,
+    /// sqlx's command line: migrations, offline query data.
+    SqlxCli,
+    /// Node.
+    Node,
+    /// Node's package manager.
+    Npm,
+    /// The browser of the page's tests.
+    Chromium,
+    /// Git.
+    Git,
+    /// Reads what a binary needs of its C library.
+    Readelf,
+}
+
+/// A tool that will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What to call.
+    pub program: Utf8PathBuf,
+    /// What it says its version is.
+    pub version: Version,
+}
+
+/// The numbers of a version, as far as xtask compares them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl Version {
+    /// The first version in `text`: `Docker version 28.2.2, build e6534b4`, `v20.19.2`, `psql (PostgreSQL) 15.13`.
+    pub fn parse(text: &str) -> Option<Version> {
+        let words = text.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | ','));
+        words.filter_map(|word| Self::of_word(word.trim_start_matches('v'))).next()
+    }
+
+    fn of_word(word: &str) -> Option<Version> {
+        let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
+        let mut numbers = word[..end].split('.').map(|number| number.parse().ok());
+        let (major, minor) = (numbers.next()??, numbers.next()??);
+        Some(Version(major, minor, numbers.next().flatten().unwrap_or(0)))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Tool::Engine => "docker engine",
+            Tool::Docker => "docker",
+            Tool::Compose => "docker compose",
+            Tool::Buildx => "docker buildx",
+            Tool::Postgres => "postgres",
+            Tool::SqlxCli => "sqlx",
+            Tool::Node => "node",
+            Tool::Npm => "npm",
+            Tool::Chromium => "chromium",
+            Tool::Git => "git",
+            Tool::Readelf => "readelf",
+        })
+    }
+}
+
+impl Tool {
+    /// Which versions will do. Behind each is the feature that an older one lacks.
+    pub fn will_do(self, version: Version) -> bool {
+        match self {
+            Tool::Engine | Tool::Docker => version >= Version(20, 10, 0),
+            // `up --wait` with one-shot services, and `config --hash` as it is now.
+            Tool::Compose => version >= Version(2, 20, 0),
+            // `--output type=docker,rewrite-timestamp` and build checks.
+            Tool::Buildx => version >= Version(0, 12, 0),
+            // The host runs this one: a dump, and a query plan, of another is another thing.
+            Tool::Postgres => version.0 == project::POSTGRES_MAJOR,
+            // It writes what the library of the same version reads.
+            Tool::SqlxCli => Some(version) == Version::parse(project::SQLX_VERSION),
+            Tool::Node => version >= Version(20, 0, 0),
+            Tool::Npm => version >= Version(9, 0, 0),
+            Tool::Chromium => version >= Version(109, 0, 0),
+            Tool::Git => version >= Version(2, 30, 0),
+            Tool::Readelf => true,
+        }
+    }
+
+    /// Where it may be, the first that will do being taken.
+    fn places(self) -> Vec<Utf8PathBuf> {
+        match self {
+            Tool::Engine | Tool::Docker => on_path(&["docker"]),
+            Tool::Compose => plugin_places("docker-compose"),
+            Tool::Buildx => plugin_places("docker-buildx"),
+            Tool::Postgres => postgres_places(),
+            Tool::SqlxCli => with(on_path(&["sqlx"]), sqlx_folder().join("bin/sqlx")),
+            Tool::Node => on_path(&["node"]),
+            Tool::Npm => on_path(&["npm"]),
+            Tool::Chromium => on_path(&["chromium", "chromium-browser", "google-chrome"]),
+            Tool::Git => on_path(&["git"]),
+            Tool::Readelf => on_path(&["readelf"]),
+        }
+    }
+
+    /// Asks one candidate for its version.
+    fn ask(self, program: &Utf8Path) -> Option<Version> {
+        let sh = Shell::new().ok()?;
+        let cmd = match self {
+            Tool::Engine => return Version::parse(&engine::ask()?.version),
+            Tool::Compose | Tool::Buildx => cmd!(sh, "{program} version"),
+            Tool::Postgres => with_libraries(cmd!(sh, "{program} --version"), program),
+            _ => cmd!(sh, "{program} --version"),
+        };
+        Version::parse(&Run::new(cmd).limit(Duration::from_secs(20)).text().ok()?)
+    }
+}
+
+static KNOWN: LazyLock<Mutex<HashMap<Tool, Option<Found>>>> = LazyLock::new(Default::default);
+
+/// The tool, if one that will do is here. Looked up once a process, until [`forget`].
+pub fn find(tool: Tool) -> Option<Found> {
+    if let Some(known) = KNOWN.lock().expect("no holder panics").get(&tool) {
+        return known.clone();
+    }
+    let found = candidates(tool).into_iter().find(|found| tool.will_do(found.version));
+    KNOWN.lock().expect("no holder panics").insert(tool, found.clone());
+    found
+}
+
+/// Every copy of the tool that is here and answers, whether it will do or not.
+pub fn candidates(tool: Tool) -> impl IntoIterator<Item = Found> {
+    tool.places()
+        .into_iter()
+        .filter(|place| place.is_file())
+        .filter_map(move |program| tool.ask(&program).map(|version| Found { program, version }))
+}
+
+/// Something was installed: look again.
+pub fn forget(tool: Tool) {
+    KNOWN.lock().expect("no holder panics").remove(&tool);
+}
+
+/// The path of a tool, or an error that says how to get it.
+pub fn require(tool: Tool) -> anyhow::Result<Utf8PathBuf> {
+    find(tool).map(|found| found.program).ok_or_else(|| {
+        anyhow::anyhow!(
+            "{tool} is not here in a version that will do; `cargo xtask doctor` says how to get it"
+        )
+    })
+}
+
+/// Docker's client.
+pub fn docker() -> anyhow::Result<Utf8PathBuf> {
+    require(Tool::Docker)
+}
+
+/// Docker Compose, as a program that runs by itself.
+pub fn compose() -> anyhow::Result<Utf8PathBuf> {
+    require(Tool::Compose)
+}
+
+/// Docker's image builder, as a program that runs by itself.
+pub fn buildx() -> anyhow::Result<Utf8PathBuf> {
+    require(Tool::Buildx)
+}
+
+/// Where the plugins of Docker's client are installed that a machine has none of.
+pub fn plugins_folder() -> Utf8PathBuf {
+    project::tools_dir().join(format!("docker-plugins-{}", project::PLUGINS_SUITE))
+}
+
+/// Where PostgreSQL's packages are unpacked on a machine that has none.
+pub fn postgres_folder() -> Utf8PathBuf {
+    project::tools_dir().join(format!("postgresql-{}", project::POSTGRES_MAJOR))
+}
+
+/// Where sqlx's command line is installed.
+pub fn sqlx_folder() -> Utf8PathBuf {
+    project::tools_dir().join(format!("sqlx-cli-{}", project::SQLX_VERSION))
+}
+
+/// Unpacked programs look for their libraries where they were unpacked; installed ones need no help.
+pub fn with_libraries<'a>(cmd: xshell::Cmd<'a>, program: &Utf8Path) -> xshell::Cmd<'a> {
+    let Some(root) = program.as_str().split_once("/usr/lib/").map(|(root, _)| root).filter(|r| !r.is_empty())
+    else {
+        return cmd;
+    };
+    let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
+    cmd.env("LD_LIBRARY_PATH", format!("{root}/usr/lib/{triplet}:{root}/lib/{triplet}"))
+}
+
+fn on_path(names: &[&str]) -> Vec<Utf8PathBuf> {
+    // Those that one set of tools may hide from another (a folder of this repository's tests, say) come first on PATH.
+    let all = names.iter().filter_map(|name| which::which_all(name).ok()).flatten();
+    all.filter_map(|path| Utf8PathBuf::from_path_buf(path).ok()).collect()
+}
+
+/// The folders in which Docker's client looks for its plugins, and ours.
+fn plugin_places(name: &str) -> Vec<Utf8PathBuf> {
+    let config = std::env::var("DOCKER_CONFIG").map(Utf8PathBuf::from);
+    let home = std::env::var("HOME").map(|home| Utf8PathBuf::from(home).join(".docker"));
+    let systems = ["/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec"]
+        .map(|folder| Utf8PathBuf::from(folder).join("docker/cli-plugins"));
+    let of_desktop =
+        ["/opt/homebrew/lib/docker/cli-plugins", "/Applications/Docker.app/Contents/Resources/cli-plugins"]
+            .map(Utf8PathBuf::from);
+    let own = plugins_folder().join("usr/libexec/docker/cli-plugins");
+    let users = config.or(home).ok().map(|folder| folder.join("cli-plugins"));
+    let folders = users.into_iter().chain(systems).chain(of_desktop).chain([own]);
+    folders.map(|folder| folder.join(name)).collect()
+}
+
+fn postgres_places() -> Vec<Utf8PathBuf> {
+    let inside = format!("usr/lib/postgresql/{}/bin/postgres", project::POSTGRES_MAJOR);
+    let machine = [
+        format!("/{inside}"),
+        format!("/opt/homebrew/opt/postgresql@{}/bin/postgres", project::POSTGRES_MAJOR),
+        format!("/usr/pgsql-{}/bin/postgres", project::POSTGRES_MAJOR),
+    ];
+    with(machine.map(Utf8PathBuf::from).into_iter().collect(), postgres_folder().join(inside))
+}
+
+fn with(mut places: Vec<Utf8PathBuf>, last: Utf8PathBuf) -> Vec<Utf8PathBuf> {
+    places.push(last);
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_what_tools_say() {
+        for (text, version) in [
+            ("Docker version 28.2.2, build e6534b4", Version(28, 2, 2)),
+            ("Docker Compose version 2.26.1-4", Version(2, 26, 1)),
+            ("github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3", Version(0, 13, 1)),
+            ("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)", Version(15, 13, 0)),
+            ("v20.19.2", Version(20, 19, 2)),
+            ("git version 2.49.0", Version(2, 49, 0)),
+            ("GNU readelf (GNU Binutils for Debian) 2.40", Version(2, 40, 0)),
+            ("Chromium 137.0.7151.55 built on Debian", Version(137, 0, 7151)),
+            ("v2.11.4 h1:abc=", Version(2, 11, 4)),
+        ] {
+            assert_eq!(Version::parse(text), Some(version), "{text}");
+        }
+        assert_eq!(Version::parse("no number here"), None);
+    }
+
+    #[test]
+    fn a_minor_version_of_postgresql_does_not_matter_and_a_major_one_does() {
+        assert!(Tool::Postgres.will_do(Version(15, 4, 0)));
+        assert!(!Tool::Postgres.will_do(Version(16, 1, 0)));
+    }
+
+    #[test]
+    fn the_pinned_sqlx_is_the_one_in_cargos_lock_file() {
+        let lock = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"));
+        let Some((_, after)) = lock.split_once("name = \"sqlx\"\nversion = \"") else { return };
+        assert_eq!(after.split('"').next(), Some(project::SQLX_VERSION));
+    }
+}

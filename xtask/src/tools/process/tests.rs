@@ -1,0 +1,134 @@
+//! What the runner promises. An interrupt is one for the whole process, so those tests are with the command line's,
+//! in `tests/cli.rs`.
+
+use std::fs::File;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::{Shell, cmd};
+
+use super::*;
+
+/// What is far longer than anything here takes.
+const LONG: Duration = Duration::from_secs(30);
+
+/// `script`, as a child of the runner.
+fn sh(script: &str) -> Run<'static> {
+    let shell = Shell::new().expect("a shell");
+    Run::new(cmd!(shell, "sh -c {script}"))
+}
+
+/// A message when nobody holds the pipe open for writing any more.
+fn when_closed(pipe: Utf8PathBuf) -> Receiver<()> {
+    let (close, closed) = channel();
+    thread::spawn(move || {
+        let _ = File::open(pipe).expect("opened").read_to_end(&mut Vec::new());
+        let _ = close.send(());
+    });
+    closed
+}
+
+fn named_pipe(folder: &tempfile::TempDir) -> Utf8PathBuf {
+    let pipe = Utf8Path::from_path(folder.path()).expect("UTF-8").join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo starts").success());
+    pipe
+}
+
+#[test]
+fn the_answer_is_standard_output_without_its_last_newline() {
+    assert_eq!(sh("echo one; echo two; echo aside >&2").text().expect("it passes"), "one\ntwo");
+}
+
+#[test]
+fn a_failure_carries_the_command_the_exit_code_and_the_last_lines() {
+    let error = sh("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do echo line $i >&2; done; exit 3").run();
+    let error = error.expect_err("it fails");
+    assert!(matches!(error, CommandError::Failed { code: Some(3), .. }), "{error:?}");
+    let words = error.to_string();
+    assert!(words.starts_with("`sh -c"), "{words}");
+    assert!(words.contains("ended with exit code 3"), "{words}");
+    assert!(words.ends_with("\n    line 13\n    line 14"), "{words}");
+    assert!(!words.contains("line 2\n"), "the first lines are left out: {words}");
+}
+
+#[test]
+fn a_failure_that_was_explained_on_standard_output_carries_that() {
+    let words = sh("echo the reason; exit 1").run().expect_err("it fails").to_string();
+    assert!(words.ends_with("\n    the reason"), "{words}");
+}
+
+#[test]
+fn a_signal_is_no_exit_code() {
+    let error = sh("kill -9 $$").run().expect_err("it is killed");
+    assert!(matches!(error, CommandError::Failed { code: None, .. }), "{error:?}");
+    assert!(error.to_string().contains("was killed by signal 9"), "{error}");
+}
+
+#[test]
+fn whether_it_succeeds_can_be_asked_without_an_error() {
+    assert!(sh("exit 0").succeeds().expect("it ran"));
+    assert!(!sh("exit 4").succeeds().expect("it ran"));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let shell = Shell::new().expect("a shell");
+    let error = Run::new(cmd!(shell, "no-such-program --flag")).run().expect_err("nothing to run");
+    assert_eq!(error.to_string(), "`no-such-program` was not found on this machine");
+}
+
+#[test]
+fn standard_input_is_what_was_given_and_otherwise_empty() {
+    assert_eq!(sh("cat").stdin("given").text().expect("it passes"), "given");
+    assert_eq!(sh("cat").text().expect("it passes"), "");
+    sh("exit 0").stdin(vec![b'x'; 1 << 20]).run().expect("a child need not read it");
+}
+
+#[test]
+fn each_line_of_both_streams_is_seen() {
+    let seen = Mutex::new(Vec::new());
+    let each_line = |line: &str| seen.lock().expect("no holder panics").push(line.to_owned());
+    sh("echo out; echo err >&2; printf last").each_line(&each_line).run().expect("it passes");
+    let mut seen = seen.into_inner().expect("no holder panics");
+    seen.sort();
+    assert_eq!(seen, ["err", "last", "out"]);
+}
+
+#[test]
+fn the_time_limit_ends_a_grandchild_that_holds_the_pipe() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pipe = named_pipe(&folder);
+    let closed = when_closed(pipe.clone());
+    let limit = Duration::from_millis(300);
+    let error = sh(&format!("exec 3> {pipe}; echo begun; sleep 300 & sleep 300"))
+        .limit(limit)
+        .run()
+        .expect_err("it does not end by itself");
+    assert!(matches!(error, CommandError::TimedOut { .. }), "{error:?}");
+    assert!(error.to_string().contains("time limit of 300ms\n    begun"), "{error}");
+    closed.recv_timeout(LONG).expect("the grandchild has gone");
+}
+
+#[test]
+fn who_does_not_listen_when_asked_to_end_is_killed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pipe = named_pipe(&folder);
+    let closed = when_closed(pipe.clone());
+    let stubborn = format!("trap '' TERM; exec 3> {pipe}; sleep 300 & sleep 300");
+    let error = sh(&stubborn).limit(Duration::from_millis(100)).run().expect_err("it does not end by itself");
+    assert!(matches!(error, CommandError::TimedOut { .. }), "{error:?}");
+    closed.recv_timeout(LONG).expect("all of it has gone");
+}
+
+#[test]
+fn what_a_command_leaves_running_in_its_group_ends_with_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pipe = named_pipe(&folder);
+    let closed = when_closed(pipe.clone());
+    let began = Instant::now();
+    let answer = sh(&format!("exec 3> {pipe}; sleep 300 & echo done")).text().expect("it passes");
+    assert_eq!(answer, "done");
+    assert!(began.elapsed() < LONG, "it waited for the grandchild");
+    closed.recv_timeout(LONG).expect("the grandchild has gone");
+}

@@ -1,0 +1,299 @@
+//! `cargo xtask` as a user meets it: the real program, in a project of its own where `cargo` and `npm` are scripts.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// What is far longer than anything here takes, and shorter than anybody waits.
+const LONG: Duration = Duration::from_secs(30);
+
+/// A folder that xtask takes for its repository.
+struct Project(tempfile::TempDir);
+
+impl Project {
+    fn new() -> Project {
+        let project = Project(tempfile::tempdir().expect("a temporary folder"));
+        for folder in ["xtask", "bin"] {
+            fs::create_dir(project.folder().join(folder)).expect("made");
+        }
+        fs::write(project.folder().join("xtask/Cargo.toml"), "").expect("written");
+        project
+    }
+
+    /// A project where `cargo` does this.
+    fn where_cargo(script: &str) -> Project {
+        let project = Project::new();
+        let cargo = project.folder().join("bin/cargo");
+        fs::write(&cargo, format!("#!/bin/sh\n{script}\n")).expect("written");
+        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("executable");
+        project
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// `cargo xtask ARGUMENTS`, on a machine that has the scripts and no Node.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(arguments).current_dir(self.folder()).env("PATH", self.folder().join("bin"));
+        for variable in ["CI", "CARGO_TARGET_DIR", "XTASK_TOOLS_DIR"] {
+            command.env_remove(variable);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn xtask(&self, arguments: &[&str]) -> Said {
+        Said::by(self.command(arguments).output().expect("it starts"))
+    }
+}
+
+/// What it said, and how it ended.
+#[derive(Debug)]
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Said {
+    fn by(output: Output) -> Said {
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    fn last_line(&self) -> &str {
+        self.stdout.lines().last().unwrap_or_default()
+    }
+
+    fn events(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+    }
+}
+
+#[test]
+fn help_lists_each_verb_with_a_line_that_says_what_it_does() {
+    let said = Project::new().xtask(&["--help"]);
+    assert_eq!(said.code, Some(0));
+    let (_, after) = said.stdout.split_once("Commands:\n").expect("a list of verbs");
+    let verbs: Vec<&str> = after.lines().take_while(|line| !line.is_empty()).collect();
+    for line in &verbs {
+        let (verb, about) = line.trim().split_once("  ").unwrap_or((line, ""));
+        assert!(!about.trim().is_empty(), "`{verb}` has no line of its own:\n{}", said.stdout);
+    }
+    for verb in ["ci", "lint", "test", "fmt"] {
+        assert!(verbs.iter().any(|line| line.trim().split(' ').next() == Some(verb)), "{verb} is missing");
+    }
+}
+
+#[test]
+fn without_a_verb_it_shows_what_there_is() {
+    let said = Project::new().xtask(&[]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.stderr.contains("Commands:"), "{said:?}");
+}
+
+#[test]
+fn a_slip_of_the_keyboard_is_answered_with_what_was_meant() {
+    for (slip, meant) in [
+        (&["lnt"][..], "lint"),
+        (&["ci", "--kep-going"], "--keep-going"),
+        (&["ci", "clipy"], "clippy"),
+        (&["ci", "npmci"], "npm-ci"),
+        (&["fmt", "--chek"], "--check"),
+    ] {
+        let said = Project::new().xtask(slip);
+        assert_eq!(said.code, Some(2), "{slip:?}");
+        assert!(said.stderr.contains(slip[slip.len() - 1]), "the word itself: {}", said.stderr);
+        assert!(said.stderr.contains(&format!("'{meant}'")), "{slip:?}: {}", said.stderr);
+    }
+}
+
+#[test]
+fn the_plan_lists_needs_first_and_changes_nothing() {
+    let project = Project::new();
+    let said = project.xtask(&["ci", "--plan"]);
+    assert_eq!(said.code, Some(0));
+    let line = |task: &str| said.stdout.lines().position(|line| line.starts_with(task)).expect("listed");
+    assert!(line("npm-ci") < line("eslint"), "{}", said.stdout);
+    assert!(!project.folder().join(".local").exists());
+
+    let events = project.xtask(&["ci", "--plan", "--json", "eslint"]).events();
+    let names: Vec<&str> = events.iter().filter_map(|event| event["task"].as_str()).collect();
+    assert_eq!(names, ["npm-ci", "eslint"]);
+    assert_eq!(events[1]["needs"], serde_json::json!(["npm-ci"]));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_it_quietly() {
+    let mut child = Project::new().command(&["ci", "--plan"]).spawn().expect("it starts");
+    // As `| head -0` does, and before the first line is written or after: it must not matter.
+    drop(child.stdout.take());
+    let said = Said::by(child.wait_with_output().expect("it ends"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(said.stderr, "");
+}
+
+#[test]
+fn what_passes_is_quiet_and_the_last_line_counts() {
+    let project = Project::where_cargo("echo 'much to say'");
+    let said = project.xtask(&["ci", "format", "clippy"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(said.last_line(), "2 passed, 0 failed, 0 skipped");
+    assert!(!said.stderr.contains("much to say"), "{}", said.stderr);
+
+    let said = project.xtask(&["ci", "format", "--verbose"]);
+    assert_eq!(said.last_line(), "1 passed, 0 failed, 0 skipped");
+    assert!(said.stderr.contains("much to say"), "{}", said.stderr);
+}
+
+#[test]
+fn a_failure_shows_the_lines_that_matter_how_to_repeat_it_and_where_the_rest_is() {
+    let project =
+        Project::where_cargo("for i in 1 2 3 4 5 6 7 8 9; do echo \"$i-\n\n\n\n\n-$i\"; done; exit 7");
+    let said = project.xtask(&["ci", "format", "clippy"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stderr.contains("-9"), "the last line: {}", said.stderr);
+    assert!(!said.stderr.contains("1-"), "54 lines are too many: {}", said.stderr);
+    assert!(said.stderr.contains("`cargo fmt --all --check` ended with exit code 7"), "{}", said.stderr);
+    assert!(said.stderr.contains("cargo xtask ci format\n"), "{}", said.stderr);
+    let log = project.folder().join(".local/ci/format.log");
+    assert!(said.stderr.contains(".local/ci/format.log"), "{}", said.stderr);
+    let log = fs::read_to_string(log).expect("a log");
+    assert!(log.starts_with("$ cargo fmt --all --check\n1-\n"), "{log}");
+    assert!(said.stdout.contains("clippy: skipped, because format failed"), "{}", said.stdout);
+    assert_eq!(said.last_line(), "0 passed, 1 failed, 1 skipped");
+}
+
+#[test]
+fn nothing_stands_below_the_last_line_even_when_both_streams_are_one() {
+    let project = Project::where_cargo("exit 1");
+    let log = project.folder().join("both");
+    let both = fs::File::create(&log).expect("a file");
+    let mut command = project.command(&["ci", "format"]);
+    let status = command.stdout(both.try_clone().expect("cloned")).stderr(both).status().expect("it ends");
+    assert_eq!(status.code(), Some(1));
+    let said = fs::read_to_string(log).expect("both streams");
+    assert!(said.ends_with("\n0 passed, 1 failed, 0 skipped\n"), "{said}");
+}
+
+#[test]
+fn keep_going_runs_what_does_not_need_what_failed() {
+    let project = Project::where_cargo("exit 1");
+    let said = project.xtask(&["ci", "--keep-going", "format", "clippy"]);
+    assert_eq!(said.code, Some(1));
+    assert_eq!(said.last_line(), "0 passed, 2 failed, 0 skipped");
+}
+
+#[test]
+fn what_can_not_run_here_is_skipped_with_the_reason_and_a_failure_in_ci() {
+    let project = Project::new();
+    let said = project.xtask(&["ci", "eslint"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stdout.contains("npm-ci: skipped, Node 20"), "{}", said.stdout);
+    assert!(said.stdout.contains("eslint: skipped, because npm-ci was skipped"), "{}", said.stdout);
+    assert_eq!(said.last_line(), "0 passed, 0 failed, 2 skipped");
+
+    let in_ci = project.command(&["ci", "eslint"]).env("CI", "true").output().expect("it ends");
+    let said = Said::by(in_ci);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(said.last_line(), "0 passed, 1 failed, 1 skipped");
+}
+
+#[test]
+fn a_program_reads_one_event_a_line() {
+    let project = Project::where_cargo("exit 1");
+    let said = project.xtask(&["ci", "--json", "format", "clippy"]);
+    assert_eq!(said.code, Some(1));
+    let events = said.events();
+    let kinds: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(kinds, ["started", "finished", "finished", "summary"]);
+    assert_eq!(events[1]["task"], "format");
+    assert_eq!(events[1]["outcome"], "failed");
+    assert!(events[1]["log"].as_str().is_some_and(|log| log.ends_with("format.log")), "{}", events[1]);
+    assert_eq!(events[2]["reason"], "because format failed");
+    assert_eq!(events[3]["failed"], 1);
+}
+
+#[test]
+fn fmt_check_verifies_and_changes_nothing() {
+    let project = Project::where_cargo("echo \"$@\"; exit 1");
+    let said = project.xtask(&["fmt", "--check"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stderr.contains("fmt --all --check"), "{}", said.stderr);
+}
+
+#[test]
+fn tasks_see_neither_secrets_nor_what_cargo_told_xtask() {
+    let project = Project::where_cargo("export");
+    let secret = "not-for-children";
+    let mut command = project.command(&["ci", "format"]);
+    command.env("JWT_SECRET", secret).env("CARGO_PKG_NAME", "xtask").env("CARGO_MANIFEST_DIR", "/x");
+    let said = Said::by(command.output().expect("it ends"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let log = fs::read_to_string(project.folder().join(".local/ci/format.log")).expect("a log");
+    assert!(log.contains("XTASK_DRIVER="), "the script writes its environment: {log}");
+    for unwanted in [secret, "CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"] {
+        assert!(!log.contains(unwanted), "{unwanted}: {log}");
+    }
+}
+
+/// Every process of the task holds the pipe's other end open: when it reads as closed, all of them have gone.
+#[test]
+fn ctrl_c_ends_the_task_with_all_its_children_and_says_what_became_of_the_rest() {
+    let project = Project::where_cargo("PATH=/usr/bin:/bin; exec 3> pipe; sleep 300 & sleep 300");
+    let (opened, closed) = watch(&pipe(project.folder()));
+    let child = project.command(&["ci", "format", "clippy"]).spawn().expect("it starts");
+    opened.recv_timeout(LONG).expect("the task runs");
+    send(&child, Signal::INT);
+    closed.recv_timeout(Duration::from_secs(2)).expect("no process of the task is left");
+    let said = Said::by(child.wait_with_output().expect("it ends"));
+    assert_eq!(said.code, Some(130), "{said:?}");
+    assert!(said.stdout.contains("format: skipped, interrupted"), "{}", said.stdout);
+    assert_eq!(said.last_line(), "0 passed, 0 failed, 2 skipped");
+}
+
+#[test]
+fn a_workflow_that_is_cancelled_is_an_interrupt_too() {
+    let project = Project::where_cargo("PATH=/usr/bin:/bin; exec 3> pipe; sleep 300 & sleep 300");
+    let (opened, closed) = watch(&pipe(project.folder()));
+    let child = project.command(&["ci", "format"]).spawn().expect("it starts");
+    opened.recv_timeout(LONG).expect("the task runs");
+    send(&child, Signal::TERM);
+    closed.recv_timeout(Duration::from_secs(2)).expect("no process of the task is left");
+    assert_eq!(child.wait_with_output().expect("it ends").status.code(), Some(130));
+}
+
+fn pipe(folder: &Path) -> PathBuf {
+    let pipe = folder.join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo starts");
+    assert!(made.success());
+    pipe
+}
+
+/// Two messages: somebody writes to the pipe; nobody can any more.
+fn watch(pipe: &Path) -> (Receiver<()>, Receiver<()>) {
+    let ((open, opened), (close, closed)) = (channel(), channel());
+    let pipe = pipe.to_owned();
+    thread::spawn(move || {
+        let mut reader = fs::File::open(pipe).expect("opened");
+        let _ = open.send(());
+        let _ = reader.read_to_end(&mut Vec::new());
+        let _ = close.send(());
+    });
+    (opened, closed)
+}
+
+fn send(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a pid");
+    kill_process(pid, signal).expect("sent");
+}

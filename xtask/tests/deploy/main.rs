@@ -1,0 +1,231 @@
+//! The deploy suite: xtask, as a user calls it, on a real engine, in an environment of its own beside the user's.
+//!
+//! One environment serves all tests, in order; each says in its name what must hold. Conditions are waited for.
+
+mod client;
+mod project;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+
+use client::{Client, get};
+use project::{Project, wait_until};
+
+type Test = fn(&Project) -> Result<(), Failed>;
+
+const TESTS: &[(&str, Test)] = &[
+    ("the_first_deploy_brings_everything_up_and_says_where_and_how_to_log_in", first_deploy),
+    ("the_same_tree_again_is_nothing_to_do", nothing_to_do),
+    ("secrets_are_files_that_only_the_app_reads_and_are_in_no_container_s_configuration", secrets),
+    ("a_release_with_a_migration_takes_over_and_no_request_fails", second_release),
+    ("a_rollback_is_at_once_and_no_request_fails", rollback),
+    ("a_release_that_never_gets_ready_costs_users_nothing", never_ready),
+    ("a_migration_that_fails_stops_everything_and_moves_no_traffic", broken_migration),
+    ("a_second_deploy_at_once_is_told_who_has_the_lease", two_at_once),
+    ("a_switch_that_nobody_confirms_undoes_itself", killed_in_the_watch),
+    ("ctrl_c_before_the_switch_undoes_what_was_begun", interrupted),
+    ("an_unknown_release_is_answered_with_those_that_are_kept", unknown_release),
+    ("somebody_logs_in_and_creates_a_shipment_in_a_browser", browser),
+    ("down_leaves_nothing_running_and_the_edge_s_port_free", down),
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    if arguments.list {
+        let names = TESTS.iter().map(|(name, _)| Trial::test(*name, || Ok(())));
+        return libtest_mimic::run(&arguments, names.collect()).exit_code();
+    }
+    let project = Arc::new(Project::copy());
+    let trial = |(name, test): &(&'static str, Test)| {
+        let (project, test) = (Arc::clone(&project), *test);
+        Trial::test(*name, move || test(&project))
+    };
+    let conclusion = libtest_mimic::run(&arguments, TESTS.iter().map(trial).collect());
+    project.clear_up();
+    conclusion.exit_code()
+}
+
+fn first_deploy(project: &Project) -> Result<(), Failed> {
+    let told = project.deploy().succeeds()?;
+    check(told.contains(&project.url()), || format!("the URL is not printed:\n{told}"))?;
+    check(told.contains("log in as "), || format!("no log-in is printed:\n{told}"))?;
+    let answer = get(&project.url(), "/health/ready")?;
+    check(answer.status == 200 && answer.release == project.live(), || format!("{answer:?}"))?;
+    check(get(&project.url(), "/")?.body.contains("<div id=\"root\""), || "the page is not served".into())?;
+    check(get(&project.url(), "/metrics")?.status == 404, || "/metrics is served to everybody".into())?;
+    let index = get(&project.url(), "/")?;
+    check(index.header("cache-control") == Some("no-cache"), || format!("{index:?}"))?;
+    let script = index.body.split("src=\"").nth(1).and_then(|rest| rest.split('"').next()).ok_or("the page has no script")?;
+    let script = get(&project.url(), script)?;
+    check(script.status == 200 && script.header("cache-control").is_some_and(|it| it.contains("immutable")), || format!("{:?}", script.headers))?;
+    check(get(&project.url(), "/assets/gone-12345678.js")?.status == 404, || "an asset that never was is answered".into())?;
+    project.ends_as("deploy", "succeeded")
+}
+
+fn nothing_to_do(project: &Project) -> Result<(), Failed> {
+    let attempts = project.attempts().len();
+    let told = project.deploy().succeeds()?;
+    check(told.contains("Nothing to do"), || told)?;
+    check(project.attempts().len() == attempts, || "the ledger grew".into())
+}
+
+fn secrets(project: &Project) -> Result<(), Failed> {
+    let containers = project.containers();
+    check(containers.len() >= 4, || format!("{containers:?}"))?;
+    let mut all = Vec::new();
+    for name in ["jwt_secret", "database_app_password", "database_owner_password"] {
+        let path = project.root().join("secrets").join(name).join("1");
+        let found = std::fs::metadata(&path)?;
+        let (mode, uid) = (std::os::unix::fs::MetadataExt::mode(&found), std::os::unix::fs::MetadataExt::uid(&found));
+        check(mode & 0o777 == 0o400 && uid == 10001, || format!("{name}: mode {mode:o}, uid {uid}"))?;
+        all.push(project.as_root(&["cat", path.as_str()]));
+    }
+    for container in containers {
+        let told = project.docker(&["inspect", &container]);
+        check(!all.iter().any(|secret| told.contains(secret.as_str())), || format!("{container} shows a secret"))?;
+    }
+    Ok(())
+}
+
+fn second_release(project: &Project) -> Result<(), Failed> {
+    let first = project.live();
+    project.write(
+        "tracehub/backend/migrations/20990101000000_a_table_more.up.sql",
+        "-- expand\nCREATE TABLE a_table_more (id bigint PRIMARY KEY);\n",
+    );
+    project.write("tracehub/backend/migrations/20990101000000_a_table_more.down.sql", "DROP TABLE a_table_more;\n");
+    project.commit("Add a table");
+    let client = Client::start(&project.url());
+    let deployed = project.deploy().succeeds();
+    let seen = client.stop();
+    deployed?;
+    println!("    {seen}");
+    check(seen.failed.is_empty(), || format!("{seen}"))?;
+    check(seen.releases.len() == 2, || format!("answers came from {:?}", seen.releases))?;
+    check(project.live() != first && project.warm() == first, || "the first release is not the warm one".into())?;
+    check(project.status()["schema"] == 20_990_101_000_000_i64, || format!("{}", project.status()["schema"]))?;
+    let backups = std::fs::read_dir(project.root().join("backups"))?.count();
+    check(backups == 1, || format!("{backups} backups were made before the migration"))?;
+    project.ends_as("deploy", "succeeded")
+}
+
+fn rollback(project: &Project) -> Result<(), Failed> {
+    let (live, warm) = (project.live(), project.warm());
+    let client = Client::start(&project.url());
+    let told = project.xtask(&["rollback"]).succeeds();
+    let back = told.is_ok().then(|| project.live());
+    let again = project.xtask(&["rollback", "--to", live.as_deref().unwrap_or_default()]).succeeds();
+    let seen = client.stop();
+    println!("    {seen}");
+    told?;
+    again?;
+    check(back == Some(warm.clone()), || format!("{back:?} instead of {warm:?}"))?;
+    check(project.live() == live && project.warm() == warm, || "forth again, the second release is not live".into())?;
+    check(seen.failed.is_empty() && seen.releases.len() == 2, || format!("{seen}"))?;
+    project.ends_as("rollback", "succeeded")
+}
+
+fn never_ready(project: &Project) -> Result<(), Failed> {
+    let live = project.live();
+    project.replace("tracehub/deploy/release.yaml", "tracehub_app@postgres:5432/tracehub", "tracehub_app@postgres:5432/nowhere");
+    project.commit("Ask for a database that is not there");
+    let client = Client::start(&project.url());
+    let told = project.deploy().fails_with(4);
+    let seen = client.stop();
+    let told = told?;
+    println!("    {seen}");
+    check(seen.failed.is_empty(), || format!("{seen}"))?;
+    check(told.contains("'ready'") && told.contains("backend is running, unhealthy"), || told.clone())?;
+    check(project.live() == live, || "the traffic moved".into())?;
+    check(project.running_releases() == 2, || "the release that failed still runs".into())?;
+    project.back();
+    project.ends_as("deploy", "undone")
+}
+
+fn broken_migration(project: &Project) -> Result<(), Failed> {
+    let (live, schema) = (project.live(), project.status()["schema"].clone());
+    project.write(
+        "tracehub/backend/migrations/20990102000000_broken.up.sql",
+        "-- expand\nCREATE TABLE half (id bigint);\nSELECT 1 / 0;\n",
+    );
+    project.write("tracehub/backend/migrations/20990102000000_broken.down.sql", "DROP TABLE half;\n");
+    project.commit("Divide by zero");
+    let told = project.deploy().fails_with(4)?;
+    check(told.contains("'migrate'") && told.contains("division by zero"), || told.clone())?;
+    check(project.live() == live, || "the traffic moved".into())?;
+    check(project.status()["schema"] == schema, || "half a migration stayed".into())?;
+    project.back();
+    project.ends_as("deploy", "undone")
+}
+
+fn two_at_once(project: &Project) -> Result<(), Failed> {
+    project.touch("Another release, for two deploys at once");
+    let first = project.deploy().starts();
+    wait_until("the first deploy has begun", Duration::from_secs(120), || project.unfinished())?;
+    let told = project.xtask(&["rollback", "--to", project.warm().unwrap_or_default().as_str()]).fails_with(6)?;
+    check(told.contains("is being changed by") && told.contains("at the latest"), || told.clone())?;
+    first.succeeds()?;
+    project.ends_as("deploy", "succeeded")
+}
+
+fn killed_in_the_watch(project: &Project) -> Result<(), Failed> {
+    let live = project.live();
+    project.touch("A release whose driver dies");
+    let client = Client::start(&project.url());
+    let driver = project.deploy().starts();
+    wait_until("the switch is made", Duration::from_secs(120), || project.live_file() != live.clone().unwrap_or_default())?;
+    driver.kill();
+    let unconfirmed = project.status()["unconfirmed"] == true;
+    let undone = wait_until("the guard has undone it", Duration::from_secs(60), || Some(project.live_file()) == live);
+    let seen = client.stop();
+    println!("    {seen}");
+    undone?;
+    check(unconfirmed, || "status did not say that it was unconfirmed".into())?;
+    check(seen.failed.is_empty(), || format!("{seen}"))?;
+    let told = project.deploy().succeeds()?;
+    check(told.contains("was taken back by its guard"), || told.clone())?;
+    check(project.live() != live, || "the next deploy did not converge".into())?;
+    let outcomes: Vec<Value> = project.attempts().iter().rev().take(2).map(|attempt| attempt["outcome"].clone()).collect();
+    check(outcomes == ["succeeded", "undone_by_guard"], || format!("{outcomes:?}"))
+}
+
+fn interrupted(project: &Project) -> Result<(), Failed> {
+    let live = project.live();
+    project.replace("tracehub/deploy/release.yaml", "tracehub_app@postgres:5432/tracehub", "tracehub_app@postgres:5432/nowhere");
+    project.commit("Ask for a database that is not there, and be interrupted");
+    let driver = project.deploy().starts();
+    wait_until("it waits for the release to be ready", Duration::from_secs(120), || project.running_releases() == 3)?;
+    driver.interrupt();
+    let told = driver.fails_with(130)?;
+    check(told.contains("everything that it had begun is undone"), || told.clone())?;
+    check(project.live() == live && project.running_releases() == 2, || "something is left".into())?;
+    project.back();
+    project.ends_as("deploy", "undone")
+}
+
+fn unknown_release(project: &Project) -> Result<(), Failed> {
+    let attempts = project.attempts().len();
+    let told = project.xtask(&["rollback", "--to", "20200101t000000z-000000000000"]).fails_with(3)?;
+    check(told.contains(&project.live().unwrap_or_default()), || told.clone())?;
+    check(project.attempts().len() == attempts, || "a refused attempt is in the ledger".into())
+}
+
+fn browser(project: &Project) -> Result<(), Failed> {
+    project.browser_test()
+}
+
+fn down(project: &Project) -> Result<(), Failed> {
+    let url = project.url();
+    project.xtask(&["down", "--volumes", "--yes"]).succeeds()?;
+    check(project.containers().is_empty(), || format!("{:?}", project.containers()))?;
+    check(get(&url, "/health").is_err(), || "something still answers".into())?;
+    project.ends_as("down", "succeeded")
+}
+
+fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(otherwise().into()) }
+}

@@ -1,0 +1,290 @@
+//! A copy of the repository, in which the tests make commits and call xtask.
+
+use std::cell::RefCell;
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use libtest_mimic::Failed;
+use serde_json::Value;
+
+/// The environment that the suite deploys to: its containers, ports and labels are not the user's.
+const ENVIRONMENT: &str = "test-suite";
+/// The longest that a call of xtask may take: the first one compiles.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// The copy.
+pub struct Project {
+    folder: Utf8PathBuf,
+    original: Utf8PathBuf,
+}
+
+impl Project {
+    /// Copies what git knows and what it does not ignore, and commits it.
+    pub fn copy() -> Project {
+        let original = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository's root").to_owned();
+        let folder = Utf8PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("deploy-suite");
+        let project = Project { folder, original };
+        if project.folder.exists() {
+            // What an earlier run left when it was killed.
+            project.clear_up();
+        }
+        let listed = run(git(&project.original).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]));
+        for path in listed.split_terminator('\0').filter(|path| project.original.join(path).is_file()) {
+            let to = project.folder.join(path);
+            fs::create_dir_all(to.parent().expect("below the root")).expect("a folder");
+            fs::copy(project.original.join(path), to).expect("a copy");
+        }
+        // The packages are the same; installing them again would take longer than the tests.
+        let packages = "tracehub/frontend/node_modules";
+        if project.original.join(packages).is_dir() {
+            std::os::unix::fs::symlink(project.original.join(packages), project.folder.join(packages)).expect("a link");
+        }
+        run(git(&project.folder).args(["init", "--quiet", "--initial-branch=main"]));
+        project.commit("The first release");
+        project
+    }
+
+    /// Stops everything, removes what the suite's environment left on the engine, and the copy.
+    pub fn clear_up(&self) {
+        let _ = self.xtask(&["down", "--volumes", "--yes"]).command.output();
+        let label = format!("label=tracehub.environment={ENVIRONMENT}");
+        let left = self.docker(&["ps", "--all", "--quiet", "--filter", &label]);
+        left.lines().for_each(|id| drop(self.docker(&["rm", "--force", id])));
+        for image in fs::read_dir(self.root().join("releases")).into_iter().flatten().flatten() {
+            let Ok(text) = fs::read_to_string(image.path().join("release.json")) else { continue };
+            let release: Value = serde_json::from_str(&text).expect("a release");
+            let images = release["contents"]["images"].as_object().expect("images");
+            images.values().filter_map(Value::as_str).for_each(|id| drop(self.docker(&["rmi", "--force", id])));
+        }
+        // Secrets belong to the app's user.
+        fs::remove_dir_all(&self.folder).expect("the copy can be removed");
+    }
+
+    /// The environment's root folder.
+    pub fn root(&self) -> Utf8PathBuf {
+        self.folder.join(".local").join(ENVIRONMENT)
+    }
+
+    /// Writes a file of the copy.
+    pub fn write(&self, path: &str, text: &str) {
+        fs::write(self.folder.join(path), text).expect("written");
+    }
+
+    /// Replaces text in a file of the copy; it must be there.
+    pub fn replace(&self, path: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.folder.join(path)).expect("read");
+        assert!(text.contains(from), "{path} does not contain {from}");
+        self.write(path, &text.replace(from, to));
+    }
+
+    /// A commit of everything.
+    pub fn commit(&self, message: &str) {
+        run(git(&self.folder).args(["add", "--all", "--", ".", ":!tracehub/frontend/node_modules"]));
+        run(git(&self.folder).args(["commit", "--quiet", "--allow-empty", "--message", message]));
+    }
+
+    /// A commit that makes another release, and that costs no compiler.
+    pub fn touch(&self, message: &str) {
+        self.commit(message);
+    }
+
+    /// Takes the last commit back.
+    pub fn back(&self) {
+        run(git(&self.folder).args(["reset", "--quiet", "--hard", "HEAD~1"]));
+    }
+
+    /// `cargo xtask deploy`, here.
+    pub fn deploy(&self) -> Call {
+        self.xtask(&["deploy", "--yes"])
+    }
+
+    /// A call of xtask, here.
+    pub fn xtask(&self, arguments: &[&str]) -> Call {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let target = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| self.original.join("target"), Utf8PathBuf::from);
+        let tools = std::env::var("XTASK_TOOLS_DIR").map_or_else(|_| self.original.join(".tools"), Utf8PathBuf::from);
+        command
+            .args(arguments)
+            .args(["--env", ENVIRONMENT])
+            .current_dir(&self.folder)
+            .env("CARGO_TARGET_DIR", target)
+            .env("XTASK_TOOLS_DIR", tools)
+            .stdin(Stdio::null());
+        Call { command }
+    }
+
+    /// `status --json`.
+    pub fn status(&self) -> Value {
+        self.json(&["status", "--json"])
+    }
+
+    /// The attempts, oldest first.
+    pub fn attempts(&self) -> Vec<Value> {
+        self.json(&["releases", "--json"])["attempts"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Whether the ledger has an attempt that has not ended.
+    pub fn unfinished(&self) -> bool {
+        self.attempts().last().is_some_and(|attempt| attempt["outcome"].is_null())
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let told = self.xtask(arguments).command.output().expect("xtask runs");
+        serde_json::from_slice(&told.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {told:?}"))
+    }
+
+    /// The release that has the traffic.
+    pub fn live(&self) -> Option<String> {
+        self.status()["live"].as_str().map(str::to_owned)
+    }
+
+    /// The one before.
+    pub fn warm(&self) -> Option<String> {
+        self.status()["warm"].as_str().map(str::to_owned)
+    }
+
+    /// What the edge reads.
+    pub fn live_file(&self) -> String {
+        fs::read_to_string(self.root().join("live/live")).unwrap_or_default().trim().to_owned()
+    }
+
+    /// Where the edge answers.
+    pub fn url(&self) -> String {
+        self.status()["url"].as_str().expect("a URL").to_owned()
+    }
+
+    /// How many releases have a running container.
+    pub fn running_releases(&self) -> usize {
+        let parts = self.status()["parts"].as_array().cloned().unwrap_or_default();
+        let running = parts.iter().filter(|part| part["state"] == "running");
+        running.map(|part| part["release"].to_string()).collect::<std::collections::BTreeSet<_>>().len()
+    }
+
+    /// The names of all containers that run here.
+    pub fn containers(&self) -> Vec<String> {
+        let label = format!("label=tracehub.environment={ENVIRONMENT}");
+        self.docker(&["ps", "--filter", &label, "--format", "{{.Names}}"]).lines().map(str::to_owned).collect()
+    }
+
+    /// What docker says.
+    pub fn docker(&self, arguments: &[&str]) -> String {
+        let told = Command::new("docker").args(arguments).output().expect("docker runs");
+        String::from_utf8_lossy(&told.stdout).trim().to_owned()
+    }
+
+    /// Whether the last attempt was of this kind and ended like this.
+    pub fn ends_as(&self, kind: &str, outcome: &str) -> Result<(), Failed> {
+        let last = self.attempts().pop().ok_or("the ledger is empty")?;
+        let holds = last["kind"] == kind && last["outcome"] == outcome;
+        if holds { Ok(()) } else { Err(format!("the ledger's last attempt is {last}").into()) }
+    }
+
+    /// A command on this machine, with the rights of root by way of a container where the user has none.
+    pub fn as_root(&self, command: &[&str]) -> String {
+        let secrets = format!("{0}:{0}:ro", self.root());
+        let image = self.docker(&["inspect", "--format", "{{.Config.Image}}", &format!("tracehub-{ENVIRONMENT}-platform-edge-1")]);
+        let mut arguments = vec!["run", "--rm", "--user", "0", "--volume", &secrets, "--entrypoint", command[0], &image];
+        arguments.extend(&command[1..]);
+        self.docker(&arguments)
+    }
+
+    /// The frontend's browser test against this environment.
+    pub fn browser_test(&self) -> Result<(), Failed> {
+        let demo = self.docker(&["inspect", "--format", "{{.Config.Image}}", "none"]);
+        let _ = demo;
+        Err("not yet".into())
+    }
+}
+
+/// A call of xtask that is about to be made.
+pub struct Call {
+    command: Command,
+}
+
+impl Call {
+    /// It must end with 0. Gives everything that it printed.
+    pub fn succeeds(self) -> Result<String, Failed> {
+        self.starts().succeeds()
+    }
+
+    /// It must end with this code. Gives everything that it printed.
+    pub fn fails_with(self, code: i32) -> Result<String, Failed> {
+        self.starts().fails_with(code)
+    }
+
+    /// Begins it, and comes back at once.
+    pub fn starts(mut self) -> Running {
+        let output = tempfile::NamedTempFile::new().expect("a file");
+        self.command.stdout(output.reopen().expect("a file")).stderr(output.reopen().expect("a file"));
+        Running { child: RefCell::new(self.command.spawn().expect("xtask starts")), output }
+    }
+}
+
+/// A call of xtask under way.
+pub struct Running {
+    child: RefCell<Child>,
+    output: tempfile::NamedTempFile,
+}
+
+impl Running {
+    /// SIGKILL, and its end.
+    pub fn kill(&self) {
+        let mut child = self.child.borrow_mut();
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
+
+    /// Ctrl-C.
+    pub fn interrupt(&self) {
+        let id = self.child.borrow().id().to_string();
+        run(Command::new("kill").args(["-INT", &id]));
+    }
+
+    /// It must end with 0. Gives everything that it printed.
+    pub fn succeeds(self) -> Result<String, Failed> {
+        self.fails_with(0)
+    }
+
+    /// It must end with this code. Gives everything that it printed.
+    pub fn fails_with(self, code: i32) -> Result<String, Failed> {
+        let mut ended = None;
+        wait_until("xtask has ended", LIMIT, || {
+            ended = self.child.borrow_mut().try_wait().expect("waited for");
+            ended.is_some()
+        })?;
+        let told = fs::read_to_string(self.output.path())?;
+        match ended.and_then(|status| status.code()) {
+            Some(found) if found == code => Ok(told),
+            found => Err(format!("exit code {found:?} instead of {code}:\n{told}").into()),
+        }
+    }
+}
+
+/// Asks again until it holds.
+pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Result<(), Failed> {
+    let began = Instant::now();
+    while !holds() {
+        if began.elapsed() > limit {
+            return Err(format!("waited {} s in vain until {what}", limit.as_secs()).into());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+fn git(folder: &Utf8Path) -> Command {
+    let mut command = Command::new("git");
+    // A person's own settings (signing, hooks) are no part of a test.
+    let identity = ["user.name=Suite", "user.email=suite@example.org", "commit.gpgsign=false"];
+    command.arg("-C").arg(folder).args(identity.iter().flat_map(|setting| ["-c", setting]));
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null");
+    command
+}
+
+fn run(command: &mut Command) -> String {
+    let told = command.output().expect("it starts");
+    assert!(told.status.success(), "{command:?}: {}", String::from_utf8_lossy(&told.stderr));
+    String::from_utf8_lossy(&told.stdout).into_owned()
+}
