@@ -25,10 +25,10 @@ export default defineConfig({
     environment: 'jsdom',
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: 'src/test/setup.ts',
-    restoreMocks: true,
+    testTimeout: 20_000,
     unstubGlobals: true,
     coverage: {
-      include: ['src/**'],
+      include: ['src/**/*.{ts,tsx}'],
       exclude: ['src/test/**', 'src/**/*.test.*', 'src/api/schema.ts'],
       reporter: ['text', 'lcov'],
     },

@@ -28,7 +28,7 @@ fn value(byte: u8) -> u32 {
     }
     let place = u32::from(byte - b'A');
     // 11, 22 and 33 would weigh nothing modulo 11, so the standard skips them.
-    10 + place + (place + 9) / 10
+    10 + place + place.div_ceil(10)
 }
 
 #[cfg(test)]

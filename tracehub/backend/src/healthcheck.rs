@@ -59,10 +59,12 @@ fn get(url: &Uri) -> anyhow::Result<Answer> {
 
     let mut stream = TcpStream::connect_timeout(&address, TIME_LIMIT)?;
     let path = url.path_and_query().map_or("/", |path| path.as_str());
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: {host}:{port}\r\nuser-agent: healthcheck\r\nconnection: close\r\n\r\n"
-    )?;
+    let host = url.authority().map_or(host, |authority| authority.as_str());
+    // In one piece: a server may answer, and close, after the first line.
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: healthcheck\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes())?;
     Answer::parse(&read(stream, began)?)
 }
 

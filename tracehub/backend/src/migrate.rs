@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, PgConnection};
 use tokio::task::JoinHandle;
 
 use crate::database::MIGRATIONS;
-use crate::settings::MigrationLimits;
+use crate::settings::{Database, MigrationLimits};
 
 /// Where sqlx, and so its command line too, remembers what is applied.
 const TABLE: &str = "_sqlx_migrations";
@@ -28,9 +28,10 @@ pub fn embedded() -> impl Iterator<Item = (i64, &'static str)> {
 }
 
 /// Applies what is pending, and says so line by line.
-pub async fn migrate(options: PgConnectOptions, limits: MigrationLimits) -> anyhow::Result<()> {
+pub async fn migrate(database: Database, limits: MigrationLimits) -> anyhow::Result<()> {
     // As options of the connection: a SET could be undone by a RESET in a migration.
-    let options = options
+    let options = database
+        .0
         .application_name("tracehub-backend migrate")
         .options([("lock_timeout", &limits.lock), ("statement_timeout", &limits.statement)]);
     let mut connection = connect(&options).await?;

@@ -5,11 +5,12 @@
 
 use anyhow::{Context, bail};
 use chrono::{Days, Utc};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use uuid::{Uuid, uuid};
 
 use crate::database::OrganisationTx;
 use crate::password;
+use crate::settings::Database;
 
 const ORGANISATION: Uuid = uuid!("01946c1a-0000-7000-8000-000000000001");
 const USER: Uuid = uuid!("01946c1a-0000-7000-8000-000000000002");
@@ -31,12 +32,12 @@ const SHIPMENTS: [Row; 6] = [
 ];
 
 /// Fills the demo organisation, once, and prints how to log in as one line of JSON.
-pub async fn seed(environment: String, options: PgConnectOptions) -> anyhow::Result<()> {
+pub async fn seed(environment: String, database: Database) -> anyhow::Result<()> {
     if environment == "production" {
         bail!("production gets no demo organisation: anybody could log in to it");
     }
     let database =
-        PgPoolOptions::new().max_connections(1).connect_with(options).await.context("connecting")?;
+        PgPoolOptions::new().max_connections(1).connect_with(database.0).await.context("connecting")?;
     let mut tx = OrganisationTx::begin(&database, ORGANISATION).await?;
     sqlx::query!(
         "INSERT INTO organisations (id, name) VALUES ($1, 'Savanna Exports (demo)') ON CONFLICT DO NOTHING",

@@ -22,7 +22,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     tracing::info!(address = %listener.local_addr()?, release = release.id, "listening");
     let app = App {
-        database: database::pool(database, &release.id),
+        database: database::pool(database.0, &release.id),
         keys: Keys::new(&jwt_secret),
         release: Arc::new(release),
     };

@@ -13,6 +13,7 @@
 //!
 //! A secret's value may instead be in the file that its name with `_FILE` behind it points to.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
@@ -31,12 +32,15 @@ pub struct Settings {
     /// Where requests come in.
     pub listen: SocketAddr,
     /// The database, as the role that owns nothing.
-    pub database: PgConnectOptions,
+    pub database: Database,
     /// What tokens are signed with.
     pub jwt_secret: SecretString,
     /// What runs here.
     pub release: Release,
 }
+
+/// How to connect to the database. It holds the password, so it prints as nothing.
+pub struct Database(pub PgConnectOptions);
 
 /// What `/api/version` says.
 #[derive(Debug, Clone)]
@@ -96,7 +100,7 @@ impl Settings {
 }
 
 /// The database that `migrate` and `seed` work on.
-pub fn database() -> Result<PgConnectOptions, Wrong> {
+pub fn database() -> Result<Database, Wrong> {
     Reader::of_process(|reader| reader.database())
 }
 
@@ -118,6 +122,12 @@ pub fn environment() -> Result<String, Wrong> {
 /// How to log: read by itself, so that what is wrong with the other settings can already be logged.
 pub fn log_format() -> Result<LogFormat, Wrong> {
     Reader::of_process(|reader| reader.parsed("LOG_FORMAT", "text"))
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Database(..)")
+    }
 }
 
 impl FromStr for LogFormat {
@@ -166,7 +176,7 @@ impl Reader<'_> {
         value
     }
 
-    fn parsed<T: FromStr<Err: std::fmt::Display>>(&mut self, name: &str, default: &str) -> Option<T> {
+    fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: &str) -> Option<T> {
         let value = self.or(name, default);
         value.parse().map_err(|error| self.wrong.push(format!("{name} is {value:?}: {error}"))).ok()
     }
@@ -199,7 +209,7 @@ impl Reader<'_> {
         }
     }
 
-    fn database(&mut self) -> Option<PgConnectOptions> {
+    fn database(&mut self) -> Option<Database> {
         let password = self.secret("DATABASE_PASSWORD");
         let url = self.required("DATABASE_URL")?;
         let Ok(options) = url.parse::<PgConnectOptions>() else {
@@ -207,10 +217,10 @@ impl Reader<'_> {
             self.wrong.push("DATABASE_URL is not of the form postgres://user@host:port/database".into());
             return None;
         };
-        Some(match password {
+        Some(Database(match password {
             Some(password) => options.password(password.expose_secret()),
             None => options,
-        })
+        }))
     }
 
     fn release(&mut self) -> Option<Release> {

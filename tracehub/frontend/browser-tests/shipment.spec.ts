@@ -7,7 +7,7 @@ test('a user logs in, creates a shipment, finds it in the list and opens it', as
   await page.getByLabel('Email').fill(process.env.TRACEHUB_EMAIL!)
   await page.getByRole('textbox', { name: 'Password' }).fill(process.env.TRACEHUB_PASSWORD!)
   await page.getByRole('button', { name: 'Log in' }).click()
-  await expect(page.getByRole('heading', { name: 'Shipments' })).toBeVisible()
+  await expect(page.getByRole('heading', { name: 'Shipments', exact: true })).toBeVisible()
 
   await page.getByRole('link', { name: 'New shipment' }).click()
   await page.getByLabel('Reference').fill(reference)

@@ -19,6 +19,7 @@ export const palette: CSSVariablesResolver = () => ({
     '--mantine-color-harbour-light-color': '#075f70',
     '--mantine-color-indigo-light-color': '#364fc7',
     '--mantine-color-orange-light-color': '#a33b00',
+    '--mantine-color-red-light': '#fdecec',
     '--mantine-color-red-light-color': '#a61e1e',
     '--mantine-color-yellow-light-color': '#7a5200',
   },
@@ -32,5 +33,10 @@ export const palette: CSSVariablesResolver = () => ({
     '--mantine-color-dimmed': '#9db0b5',
     '--mantine-color-placeholder': '#7f9196',
     '--mantine-color-error': '#ff8787',
+    '--mantine-color-default': '#222d30',
+    '--mantine-color-default-hover': '#2b383b',
+    '--mantine-color-default-border': '#374649',
+    '--mantine-color-red-light': '#3d1b1e',
+    '--mantine-color-yellow-light': '#3a2f10',
   },
 })

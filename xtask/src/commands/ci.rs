@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: the checks that decide whether a change may be merged.
 
+mod database;
 mod tasks;
 
 use clap::Args;

@@ -1,8 +1,102 @@
-//! Placeholder.
+use anyhow::Context;
+use camino::Utf8Path;
+
+use crate::project::{self, BASES};
+use crate::setup::base_images::{self, Origin};
+use crate::setup::{self, Found, Tool};
+use crate::terminal::{self, paint};
+use crate::tools::{engine, locate};
+
+/// What this machine has of what xtask calls, and how the rest would be had. Changes nothing.
 #[derive(Debug, clap::Args)]
 pub struct Doctor {}
+
 impl Doctor {
     pub fn run(self) -> anyhow::Result<()> {
+        let unobtainable = tools();
+        terminal::say("");
+        engine_and_disk()?;
+        terminal::say("");
+        bases();
+        for sentence in &unobtainable {
+            terminal::say(format_args!("\n{} {sentence}", paint::bad("✗")));
+        }
+        anyhow::ensure!(
+            unobtainable.is_empty(),
+            "{} of the tools can't be had by xtask here",
+            unobtainable.len()
+        );
         Ok(())
     }
+}
+
+/// The table of tools. Gives a sentence for each that a person must bring.
+fn tools() -> Vec<String> {
+    let mut unobtainable = Vec::new();
+    let mut rows = Vec::new();
+    for (tool, found) in setup::survey(&Tool::ALL) {
+        if let Some(Found { program, version }) = found {
+            rows.push(row(tool, &version.to_string(), paint::good("yes"), &short(&program)));
+            continue;
+        }
+        rows.push(match setup::recipe(tool) {
+            Ok(recipe) => row(tool, &old(tool), paint::warn("when needed"), &recipe.how),
+            Err(sentence) => {
+                unobtainable.push(format!("{tool}: {sentence}"));
+                row(tool, &old(tool), paint::bad("no"), "by hand: see below")
+            }
+        });
+    }
+    terminal::table(&["tool", "version", "will do", "where, or how it is had"], &rows);
+    unobtainable
+}
+
+fn row(tool: Tool, version: &str, will_do: String, place: &str) -> Vec<String> {
+    vec![tool.to_string(), version.to_owned(), will_do, place.to_owned()]
+}
+
+/// What is here and won't do.
+fn old(tool: Tool) -> String {
+    let old = locate::candidates(tool).into_iter().next();
+    old.map_or_else(|| "-".to_owned(), |found| format!("{} is too old", found.version))
+}
+
+/// A path inside the repository, as one would type it there.
+fn short(program: &Utf8Path) -> String {
+    program.strip_prefix(project::root()).unwrap_or(program).to_string()
+}
+
+fn engine_and_disk() -> anyhow::Result<()> {
+    let engine = match engine::ask() {
+        Some(info) => format!("{}, API {}", info.version, info.api),
+        None => "none answers".to_owned(),
+    };
+    let disk =
+        rustix::fs::statvfs(project::root().as_std_path()).context("asking for the free disk space")?;
+    let free = disk.f_bavail * disk.f_frsize / (1 << 30);
+    let free = if free < LEAST_FREE_GIB { paint::warn(format!("{free} GiB")) } else { format!("{free} GiB") };
+    terminal::table(&["engine", "disk free"], &[vec![engine, free]]);
+    Ok(())
+}
+
+/// Two builds of everything, their images and a few releases.
+const LEAST_FREE_GIB: u64 = 15;
+
+fn bases() {
+    let here = base_images::here().unwrap_or_default();
+    let row = |base: &project::Base| {
+        let (state, reference) = match here.get(base.name) {
+            Some(image) => {
+                let state = match image.origin {
+                    Origin::Pulled => "pulled",
+                    Origin::Assembled => "assembled here",
+                };
+                (paint::good(state), image.reference.clone())
+            }
+            None => (paint::warn("when needed"), format!("{}, or from packages", base.public)),
+        };
+        vec![base.name.to_owned(), state, reference, base.purpose.to_owned()]
+    };
+    let rows: Vec<Vec<String>> = BASES.iter().map(row).collect();
+    terminal::table(&["base image", "state", "name", "for"], &rows);
 }

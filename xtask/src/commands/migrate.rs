@@ -69,18 +69,14 @@ fn new(name: &str) -> anyhow::Result<()> {
     }
     setup::ensure(&[Tool::SqlxCli], false)?;
     let sh = Shell::new()?;
-    let before = sqlx::migrations();
-    fs::create_dir_all(&before)?;
+    fs::create_dir_all(sqlx::migrations())?;
+    let before = sh.read_dir(sqlx::migrations())?;
     Run::new(sqlx::add(&sh, name)).run()?;
-    for file in sh.read_dir(sqlx::migrations())? {
-        let path = file.to_string_lossy();
-        let of_this = path.contains(&format!("_{name}."));
-        if of_this && path.ends_with(".up.sql") && !fs::read_to_string(&file)?.starts_with(FIRST_LINE) {
-            fs::write(&file, FIRST_LINE)?;
+    for file in sh.read_dir(sqlx::migrations())?.iter().filter(|file| !before.contains(file)) {
+        if file.to_string_lossy().ends_with(".up.sql") {
+            fs::write(file, FIRST_LINE)?;
         }
-        if of_this {
-            terminal::say(file.strip_prefix(project::root()).unwrap_or(&file).display());
-        }
+        terminal::say(file.strip_prefix(project::root()).unwrap_or(file).display());
     }
     Ok(())
 }

@@ -86,7 +86,7 @@ fn in_order(mut table: Vec<Task>) -> Result<Vec<Task>, GraphError> {
     let mut taken: Vec<Task> = Vec::new();
     while !table.is_empty() {
         let is_taken = |need: &&str| taken.iter().any(|task| task.name == *need);
-        match table.iter().position(|task| task.needs.iter().all(|need| is_taken(need))) {
+        match table.iter().position(|task| task.needs.iter().all(is_taken)) {
             Some(next) => taken.push(table.remove(next)),
             None => return Err(GraphError::Circle(find_circle(&table))),
         }

@@ -17,4 +17,4 @@ mod task;
 pub use graph::Graph;
 pub use report::{Format, Report};
 pub use run::{Options, Tally, run};
-pub use task::{Task, minutes, task};
+pub use task::{Context, Task, minutes, task};

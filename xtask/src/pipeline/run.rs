@@ -112,7 +112,7 @@ fn start(task: &Task, options: &Options, report: &Report) -> Result<Ended> {
         Err(error) => Err(Unavailable(format!("{error:#}")).into()),
     };
     if let Err(error) = &result {
-        say_why(error).lines().for_each(|line| context.line(line));
+        format!("{error:#}").lines().for_each(|line| context.line(line));
     }
     let outcome = judge(result, task, options.strict);
     let activity = context.end();
@@ -135,15 +135,6 @@ fn judge(result: Result<()>, task: &Task, strict: bool) -> Outcome {
     match error.downcast_ref::<Unavailable>() {
         Some(Unavailable(reason)) if task.needs_network || !strict => Outcome::Skipped(reason.clone()),
         _ => Outcome::Failed,
-    }
-}
-
-/// The error as the last lines of the task's output. Those of a command are there already, above it.
-fn say_why(error: &anyhow::Error) -> String {
-    let words = format!("{error:#}");
-    match error.downcast_ref::<CommandError>() {
-        Some(_) => words.lines().next().unwrap_or_default().to_owned(),
-        None => words,
     }
 }
 
@@ -196,16 +187,6 @@ mod tests {
         Outcome::Skipped(reason.to_owned())
     }
 
-    fn command_failed() -> anyhow::Error {
-        CommandError::Failed {
-            command: "cargo test".to_owned(),
-            ending: "ended with exit code 101".to_owned(),
-            code: Some(101),
-            tail: "its last line".to_owned(),
-        }
-        .into()
-    }
-
     #[test]
     fn after_a_failure_nothing_starts() {
         let ended = [ended("a", Outcome::Passed), ended("b", Outcome::Failed)];
@@ -236,17 +217,10 @@ mod tests {
     #[test]
     fn a_failure_is_a_failure_everywhere_and_an_interrupt_is_not() {
         let networked = task("b", "").needs_network().run(|_| Ok(()));
-        assert_eq!(judge(Err(command_failed()), &networked, false), Outcome::Failed);
+        assert_eq!(judge(Err(anyhow::anyhow!("3 tests failed")), &networked, false), Outcome::Failed);
         assert_eq!(judge(Ok(()), &networked, true), Outcome::Passed);
         let interrupted = anyhow::Error::from(CommandError::Interrupted).context("testing");
         assert_eq!(judge(Err(interrupted), &networked, true), skipped("interrupted"));
-    }
-
-    #[test]
-    fn the_output_of_a_failed_command_is_not_said_twice() {
-        assert_eq!(say_why(&command_failed()), "`cargo test` ended with exit code 101");
-        let own = anyhow::anyhow!("the schema differs:\n- a\n+ b");
-        assert_eq!(say_why(&own), "the schema differs:\n- a\n+ b");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use xshell::{Cmd, Shell};
 
 use crate::setup::Tool;
 use crate::terminal::Activity;
-use crate::tools::process::Run;
+use crate::tools::process::{CommandError, Run};
 
 /// What a task does. A function and not a closure: everything it depends on is in its row.
 pub type Work = fn(&Context) -> Result<()>;
@@ -123,8 +123,8 @@ impl Context {
     /// Runs a command for its effect. Its output goes to the task's log.
     pub fn run(&self, cmd: Cmd<'_>) -> Result<()> {
         self.line(&format!("$ {cmd}"));
-        Run::new(cmd).limit(self.left()).each_line(&self.lines()).run()?;
-        Ok(())
+        let run = Run::new(cmd).limit(self.left()).each_line(&self.lines()).run();
+        run.map_err(|error| without_tail(error).into())
     }
 
     /// Adds a line to the task's output.
@@ -149,6 +149,14 @@ impl Context {
     }
 }
 
+/// The last lines are in the log already, with all that came before them.
+fn without_tail(mut error: CommandError) -> CommandError {
+    if let CommandError::Failed { tail, .. } | CommandError::TimedOut { tail, .. } = &mut error {
+        tail.clear();
+    }
+    error
+}
+
 /// Where a task's lines go: all of them into its log, the last one to who looks on.
 struct Output {
     log: Mutex<File>,
@@ -162,5 +170,21 @@ impl Output {
         // A full disk fails the task itself soon enough; it must not end the run.
         let _ = writeln!(self.log.lock().expect("no holder panics"), "{line}");
         self.activity.line(&line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_output_of_a_failed_command_is_not_said_twice() {
+        let error = CommandError::Failed {
+            command: "cargo test".to_owned(),
+            ending: "ended with exit code 101".to_owned(),
+            code: Some(101),
+            tail: "its last line".to_owned(),
+        };
+        assert_eq!(without_tail(error).to_string(), "`cargo test` ended with exit code 101");
     }
 }

@@ -135,7 +135,7 @@ impl Plan {
     /// Undoes the steps up to and with `last`, backwards, and says which could not be undone.
     fn undo(&self, last: usize, run: &Run, cause: &Error) -> Vec<String> {
         let mut left = Vec::new();
-        let mut write = |event| {
+        let write = |event| {
             // The ledger is told when it can be; not being able to write it must not stop the undoing.
             run.journal.write(event).err().map(|error| format!("ledger: {error:#}"))
         };

@@ -134,7 +134,7 @@ impl Step for Start {
     }
     fn describe(&self) -> String {
         let services: Vec<&str> = self.release.contents.images.keys().map(String::as_str).collect();
-        format!("start {} of {} beside what runs", services.join(" and "), self.release.id)
+        format!("start the new {} beside what runs", services.join(" and "))
     }
     fn limit(&self) -> Duration {
         Duration::from_secs(120)
@@ -162,7 +162,7 @@ impl Step for Ready {
         "ready"
     }
     fn describe(&self) -> String {
-        format!("wait until {} is ready, at most {}", self.release.id, humantime::format_duration(self.limit))
+        format!("every part is healthy and answers as {}, within {}", self.release.id, humantime::format_duration(self.limit))
     }
     fn limit(&self) -> Duration {
         self.limit + Duration::from_secs(30)
@@ -208,7 +208,7 @@ impl Step for Guard {
     fn describe(&self) -> String {
         let back = self.from.as_ref().map_or("nobody".to_owned(), ToString::to_string);
         let deadline = humantime::format_duration(self.bake + GUARD_BEYOND_BAKE);
-        format!("arm the guard: unless confirmed within {deadline}, {back} has the traffic again")
+        format!("unless confirmed within {deadline}, {back} has the traffic again")
     }
     fn limit(&self) -> Duration {
         Duration::from_secs(30)
@@ -242,7 +242,7 @@ impl Step for Switch {
         "switch"
     }
     fn describe(&self) -> String {
-        format!("the traffic moves from {} to {}: one rename", written(self.from.as_ref()), self.to)
+        format!("the traffic moves to {}: one rename", self.to)
     }
     fn limit(&self) -> Duration {
         Duration::from_secs(30)
@@ -277,7 +277,7 @@ impl Step for Watch {
         "watch"
     }
     fn describe(&self) -> String {
-        format!("ask through the edge for {}: the new release must answer", humantime::format_duration(self.bake))
+        format!("for {}, the new release must answer through the edge", humantime::format_duration(self.bake))
     }
     fn limit(&self) -> Duration {
         self.bake + GUARD_MARGIN
@@ -345,7 +345,7 @@ impl Step for Confirm {
         "confirm"
     }
     fn describe(&self) -> String {
-        format!("disarm the guard: {} keeps the traffic", self.release)
+        "disarm the guard: the switch counts".to_owned()
     }
     fn limit(&self) -> Duration {
         Duration::from_secs(30)
@@ -374,7 +374,7 @@ impl Step for SwitchBack {
         "switch"
     }
     fn describe(&self) -> String {
-        format!("the traffic moves from {} back to {}: one rename", written(self.from.as_ref()), self.to)
+        format!("the traffic moves back to {}: one rename", self.to)
     }
     fn limit(&self) -> Duration {
         Duration::from_secs(30)

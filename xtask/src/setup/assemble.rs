@@ -26,8 +26,10 @@ pub fn name_prefix(base: &Base) -> String {
 
 /// Makes the image, tries it, and gives its name.
 pub fn image(base: &Base, activity: &Activity) -> anyhow::Result<String> {
-    let work = tempfile::tempdir_in(project::tools_dir())?;
-    let work = Utf8Path::from_path(work.path()).context("the folder for tools has a name in UTF-8")?;
+    let sh = Shell::new()?;
+    let work = project::tools_dir().join(format!(".base-{}", base.name));
+    // A run that was killed left it; whoever calls this holds the lock.
+    sh.remove_path(&work)?;
     let root = work.join("root");
     lay_out(&root)?;
     let mut files = Vec::new();
@@ -36,14 +38,14 @@ pub fn image(base: &Base, activity: &Activity) -> anyhow::Result<String> {
     }
     activity.line("finishing");
     finish(base, &root)?;
-    let archive = archive(base, &root, work)?;
+    let archive = archive(base, &root, &work)?;
     // Under a name that nobody looks for, until it has proved itself.
     let unproved = format!("{}-base/{}:unproved-{}", project::NAME, base.name, std::process::id());
     let name = format!("{}{}", name_prefix(base), hash(&[&files.join(" ")]));
-    let sh = Shell::new()?;
     Run::new(docker::import(&sh, &archive, &unproved, &settings(base)))
         .limit(Duration::from_secs(300))
         .run()?;
+    sh.remove_path(&work)?;
     let proved = prove(base, &unproved, activity);
     if proved.is_ok() {
         Run::new(cmd!(sh, "docker image tag {unproved} {name}")).run()?;

@@ -1,7 +1,7 @@
 //! The images that ours stand on: what is here is used, what a registry has is pulled, and where none answers they
 //! are assembled.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -76,9 +76,9 @@ fn rows(names: &[&str]) -> anyhow::Result<Vec<&'static Base>> {
 
 fn get(base: &'static Base) -> anyhow::Result<BaseImage> {
     let name = base.name;
-    if pull(base)? {
+    let Some(refusal) = pull(base)? else {
         return Ok(BaseImage { reference: base.public.to_owned(), origin: Origin::Pulled });
-    }
+    };
     let lock = project::tools_dir().join(format!("locks/base-{name}"));
     let _one = Lock::hold(&lock, || {
         terminal::note(format_args!("  base image {name}: waiting for another run that assembles it"));
@@ -89,29 +89,32 @@ fn get(base: &'static Base) -> anyhow::Result<BaseImage> {
     let reference = Activity::of(format!("base image {name}: assembling it from packages"), |activity| {
         assemble::image(base, activity)
     })
-    .with_context(|| format!("assembling the base image {name} ({})", base.purpose))?;
+    .with_context(|| {
+        format!("assembling the base image {name}, since {} can't be pulled ({refusal})", base.public)
+    })?;
     Ok(BaseImage { reference, origin: Origin::Assembled })
 }
 
-/// Pulls the public image. False when its registry does not answer, which is remembered: the next name of the same
-/// registry need not wait for that again.
-fn pull(base: &Base) -> anyhow::Result<bool> {
-    static SILENT: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+/// Pulls the public image. If its registry gives none, says why, and remembers it: the next name of the same registry
+/// need not wait for that again.
+fn pull(base: &Base) -> anyhow::Result<Option<String>> {
+    static REFUSALS: Mutex<BTreeMap<&'static str, String>> = Mutex::new(BTreeMap::new());
     let registry = docker::registry(base.public);
-    if SILENT.lock().expect("no holder panics").as_ref().is_some_and(|silent| silent.contains(registry)) {
-        return Ok(false);
+    if let Some(refusal) = REFUSALS.lock().expect("no holder panics").get(registry) {
+        return Ok(Some(refusal.clone()));
     }
     let activity = Activity::start(format!("base image {}: pulling {}", base.name, base.public));
-    match pull_patiently(base.public, &activity) {
-        Ok(()) => activity.done(""),
-        Err(CommandError::Interrupted) => return Err(CommandError::Interrupted.into()),
-        Err(_) => {
-            activity.done(format_args!("{registry} does not answer"));
-            SILENT.lock().expect("no holder panics").get_or_insert_default().insert(registry);
-            return Ok(false);
+    let refusal = match pull_patiently(base.public, &activity) {
+        Ok(()) => {
+            activity.done("");
+            return Ok(None);
         }
-    }
-    Ok(true)
+        Err(CommandError::Interrupted) => return Err(CommandError::Interrupted.into()),
+        Err(error) => error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+    };
+    activity.done("not to be had");
+    REFUSALS.lock().expect("no holder panics").insert(registry, refusal.clone());
+    Ok(Some(refusal))
 }
 
 /// A silent registry is given up soon; one that has begun gets the time that an image takes.

@@ -6,7 +6,6 @@ use xshell::{Shell, cmd};
 
 use super::lock::Lock;
 use super::{Recipe, Tool, packages};
-use crate::exit::refuse;
 use crate::terminal::{self, Activity};
 use crate::tools::process::{Run, tail};
 use crate::tools::{engine, interrupt, locate};
@@ -52,10 +51,7 @@ pub fn recipe() -> Result<Recipe, String> {
 }
 
 /// Starts the engine that is installed here, and returns when it answers.
-pub fn start(activity: &Activity) -> anyhow::Result<()> {
-    if !packages::on_path("dockerd") {
-        return Err(refuse("Docker's engine is not installed here: `cargo xtask engine start` installs it"));
-    }
+fn start(activity: &Activity) -> anyhow::Result<()> {
     let _one = Lock::hold(&engine::folder().join("lock"), || {
         activity.line("waiting for another run that starts it")
     })?;

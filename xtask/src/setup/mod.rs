@@ -20,14 +20,13 @@ use std::thread;
 
 use anyhow::Context;
 
-pub use crate::tools::locate::Tool;
+pub use crate::tools::locate::{Found, Tool};
 
 use crate::exit::refuse;
 use crate::terminal::{self, Activity};
 use crate::tools::{interrupt, locate};
 
-pub use engine::{start as start_engine, stop as stop_engine};
-pub use lock::Lock;
+pub use engine::stop as stop_engine;
 
 /// How a missing tool is had on this machine.
 pub struct Recipe {
@@ -36,8 +35,11 @@ pub struct Recipe {
     /// Whether it changes the machine and not only the repository's folders.
     pub changes_machine: bool,
     /// Does it.
-    pub install: Box<dyn Fn(&Activity) -> anyhow::Result<()> + Send + Sync>,
+    pub install: Install,
 }
+
+/// What a recipe does; it is given where to say how far it is.
+type Install = Box<dyn Fn(&Activity) -> anyhow::Result<()> + Send + Sync>;
 
 /// How `tool` is had here, or a sentence with what a person must type.
 pub fn recipe(tool: Tool) -> Result<Recipe, String> {
@@ -57,7 +59,8 @@ pub fn recipe(tool: Tool) -> Result<Recipe, String> {
 /// Makes sure that `tools` are here in versions that will do. `yes` answers the question whether the machine may be
 /// changed; so does `CI=true`.
 pub fn ensure(tools: &[Tool], yes: bool) -> anyhow::Result<()> {
-    let missing = missing(tools);
+    let missing: Vec<Tool> =
+        survey(tools).into_iter().filter(|(_, found)| found.is_none()).map(|(tool, _)| tool).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -73,15 +76,13 @@ pub fn ensure(tools: &[Tool], yes: bool) -> anyhow::Result<()> {
     })
 }
 
-/// The tools that are not here, or too old. Each lookup starts a program, so they run beside each other.
-fn missing(tools: &[Tool]) -> Vec<Tool> {
+/// What is here of `tools` and will do. Each lookup starts a program, so they run beside each other.
+pub fn survey(tools: &[Tool]) -> Vec<(Tool, Option<Found>)> {
     thread::scope(|scope| {
         let lookups: Vec<_> =
-            tools.iter().map(|&tool| (tool, scope.spawn(move || locate::find(tool).is_none()))).collect();
-        let absent = lookups.into_iter().filter_map(|(tool, lookup)| {
-            lookup.join().expect("a lookup does not panic").then_some(tool)
-        });
-        absent.collect()
+            tools.iter().map(|&tool| (tool, scope.spawn(move || locate::find(tool)))).collect();
+        let answers = lookups.into_iter();
+        answers.map(|(tool, lookup)| (tool, lookup.join().expect("a lookup does not panic"))).collect()
     })
 }
 
@@ -99,13 +100,15 @@ fn agree(recipes: &[(Tool, Recipe)], yes: bool) -> anyhow::Result<()> {
     if terminal::confirm(&format!("This machine lacks\n{changes}\nInstall on it?")) {
         return Ok(());
     }
-    Err(refuse(format!("nothing was installed. This machine lacks\n{changes}\n`--yes` or CI=true agrees to it")))
+    Err(refuse(format!(
+        "nothing was installed. This machine lacks\n{changes}\n`--yes` or CI=true agrees to it"
+    )))
 }
 
 fn follow(tool: Tool, recipe: &Recipe) -> anyhow::Result<()> {
     interrupt::check()?;
     Activity::of(format!("{tool}: {}", recipe.how), |activity| (recipe.install)(activity))
-        .with_context(|| format!("installing {tool}"))?;
+        .with_context(|| format!("getting {tool} ready ({})", recipe.how))?;
     locate::forget(tool);
     match locate::find(tool) {
         Some(_) => Ok(()),

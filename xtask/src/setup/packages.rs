@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::Context;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
 use super::Recipe;
@@ -87,15 +87,16 @@ fn lists_age() -> Option<Duration> {
 /// Unpacks a row's packages into `root`, without their scripts and without installing anything. Gives the names of the
 /// packages' files, which hold their versions.
 pub fn unpack(packages: &Packages, root: &Utf8Path, activity: &Activity) -> anyhow::Result<Vec<String>> {
-    let work = tempfile::tempdir_in(project::tools_dir())?;
-    let work = Utf8Path::from_path(work.path()).context("the folder for tools has a name in UTF-8")?;
+    let sh = Shell::new()?;
+    // Beside the root, so that whoever removes what a killed run left there can't miss it.
+    let work = Utf8PathBuf::from(format!("{root}.packages"));
+    sh.remove_path(&work)?;
     let (files, fresh) = (work.join("files"), work.join("fresh"));
     fs::create_dir_all(&files)?;
     fs::create_dir_all(&fresh)?;
     activity.line(&format!("fetching {}", packages.names.join(" ")));
     download(packages, &files, activity)?;
 
-    let sh = Shell::new()?;
     let mut names = Vec::new();
     for file in sh.read_dir(&files)? {
         let file = Utf8Path::from_path(&file).context("a package's name is in UTF-8")?;
@@ -106,6 +107,7 @@ pub fn unpack(packages: &Packages, root: &Utf8Path, activity: &Activity) -> anyh
     }
     merge_usr(&fresh)?;
     copy(&fresh, packages.only, root)?;
+    sh.remove_path(&work)?;
     names.sort();
     Ok(names)
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use xshell::{Shell, cmd};
 
 use super::{Recipe, Tool, install};
-use crate::project::{self, SQLX_VERSION};
+use crate::project::SQLX_VERSION;
 use crate::tools::locate;
 use crate::tools::process::Run;
 
@@ -21,8 +21,7 @@ pub fn recipe() -> Result<Recipe, String> {
         install: Box::new(|activity| {
             install::once(Tool::SqlxCli, &locate::sqlx_folder(), activity, |folder| {
                 // What is built on the way is of no use afterwards, and is half a gigabyte.
-                let target = tempfile::tempdir_in(project::tools_dir())?;
-                let target = target.path();
+                let target = format!("{folder}.target");
                 let sh = Shell::new()?;
                 // TLS is left out: migrations of environments run in containers, this one's databases are local.
                 let install = cmd!(
@@ -30,9 +29,10 @@ pub fn recipe() -> Result<Recipe, String> {
                     "cargo install sqlx-cli --version {SQLX_VERSION} --locked --no-default-features --features postgres
                         --root {folder}"
                 )
-                .env("CARGO_TARGET_DIR", target);
+                .env("CARGO_TARGET_DIR", &target);
                 let line = |line: &str| activity.line(line);
-                Run::new(install).limit(LIMIT).each_line(&line).run().context("compiling sqlx-cli")
+                Run::new(install).limit(LIMIT).each_line(&line).run().context("compiling sqlx-cli")?;
+                Ok(sh.remove_path(target)?)
             })
         }),
     })

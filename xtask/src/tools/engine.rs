@@ -58,7 +58,8 @@ pub fn start() -> anyhow::Result<()> {
 pub fn started() -> Option<Pid> {
     let number = fs::read_to_string(folder().join("dockerd.pid")).ok()?;
     let pid = Pid::from_raw(number.trim().parse().ok()?)?;
-    command_line(pid).filter(|line| line.contains("dockerd") && line.contains(LABEL)).map(|_| pid)
+    let ours = command_line(pid)?.contains(LABEL) && program(pid)? == "dockerd";
+    ours.then_some(pid)
 }
 
 /// Asks the `dockerd` that xtask started to end, as its service manager would.
@@ -69,9 +70,8 @@ pub fn ask_to_end(pid: Pid) -> anyhow::Result<()> {
 /// Whether any `dockerd` runs on this machine, whoever started it.
 pub fn any_runs() -> bool {
     let Ok(processes) = fs::read_dir("/proc") else { return false };
-    processes.flatten().any(|process| {
-        fs::read_to_string(process.path().join("comm")).is_ok_and(|name| name.trim() == "dockerd")
-    })
+    let pids = processes.flatten().filter_map(|process| process.file_name().to_str()?.parse().ok());
+    pids.filter_map(Pid::from_raw).any(|pid| program(pid).is_some_and(|name| name == "dockerd"))
 }
 
 /// After a crash the engine finds its own number, or its containerd's, in a file; if another process has that number
@@ -82,10 +82,17 @@ fn remove_stale_pid_files() {
     {
         let number = fs::read_to_string(file).ok().and_then(|number| number.trim().parse().ok());
         let Some(pid) = number.and_then(Pid::from_raw) else { continue };
-        if !command_line(pid).is_some_and(|line| line.contains(program)) {
+        if self::program(pid).is_none_or(|name| name != program) {
             let _ = fs::remove_file(file);
         }
     }
+}
+
+/// The name of the program that a process runs, or none when it has ended.
+fn program(pid: Pid) -> Option<String> {
+    let line = command_line(pid)?;
+    let program = line.split_whitespace().next()?;
+    Some(program.rsplit('/').next().unwrap_or(program).to_owned())
 }
 
 /// A process's command line, or none when it has ended.

@@ -85,7 +85,10 @@ pub fn dirty_hash(folder: &Utf8Path) -> Result<Option<String>> {
 /// What stands below `path` now, ignored files apart, as a hash: the same content gives the same one, committed or not.
 pub fn content_hash(folder: &Utf8Path, path: &str) -> Result<String> {
     let sh = shell(folder)?;
-    let listed = ask(folder, cmd!(sh, "git ls-files --cached --others --exclude-standard --deduplicate -z -- {path}"))?;
+    let listed = ask(
+        folder,
+        cmd!(sh, "git ls-files --cached --others --exclude-standard --deduplicate -z -- {path}"),
+    )?;
     let mut all = Sha256::new();
     for path in listed.split_terminator('\0') {
         let file = hash_file(&folder.join(path)).with_context(|| format!("reading {path}"))?;

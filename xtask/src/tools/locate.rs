@@ -93,13 +93,28 @@ impl fmt::Display for Tool {
 }
 
 impl Tool {
+    /// All of them, in the order in which people meet them.
+    pub const ALL: [Tool; 11] = [
+        Tool::Git,
+        Tool::Node,
+        Tool::Npm,
+        Tool::Postgres,
+        Tool::SqlxCli,
+        Tool::Chromium,
+        Tool::Docker,
+        Tool::Engine,
+        Tool::Compose,
+        Tool::Buildx,
+        Tool::Readelf,
+    ];
+
     /// Which versions will do. Behind each is the feature that an older one lacks.
     pub fn will_do(self, version: Version) -> bool {
         match self {
             Tool::Engine | Tool::Docker => version >= Version(20, 10, 0),
-            // `up --wait` with one-shot services, and `config --hash` as it is now.
+            // It knows `depends_on: required`.
             Tool::Compose => version >= Version(2, 20, 0),
-            // `--output type=docker,rewrite-timestamp` and build checks.
+            // Older ones were not tried.
             Tool::Buildx => version >= Version(0, 12, 0),
             // The host runs this one: a dump, and a query plan, of another is another thing.
             Tool::Postgres => version.0 == project::POSTGRES_MAJOR,
@@ -217,7 +232,7 @@ pub fn with_libraries<'a>(cmd: xshell::Cmd<'a>, program: &Utf8Path) -> xshell::C
 }
 
 fn on_path(names: &[&str]) -> Vec<Utf8PathBuf> {
-    // Those that one set of tools may hide from another (a folder of this repository's tests, say) come first on PATH.
+    // All of that name: the first one may be too old, and the next one not.
     let all = names.iter().filter_map(|name| which::which_all(name).ok()).flatten();
     all.filter_map(|path| Utf8PathBuf::from_path_buf(path).ok()).collect()
 }

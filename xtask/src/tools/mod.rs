@@ -12,6 +12,7 @@ pub mod git;
 pub mod interrupt;
 pub mod locate;
 pub mod npm;
+pub mod pg_dump;
 pub mod postgres;
 pub mod process;
 pub mod shell;

@@ -50,11 +50,6 @@ impl Server {
         self.url(OWNER_ROLE, database)
     }
 
-    /// Where the backend finds a database.
-    pub fn app_url(&self, database: &str) -> String {
-        self.url(APP_ROLE, database)
-    }
-
     /// Makes a database that belongs to the owner, unless it is there.
     pub fn create_database(&self, name: &str) -> anyhow::Result<()> {
         let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -18,6 +19,8 @@ const LIMIT: Duration = Duration::from_secs(900);
 pub struct Project {
     folder: Utf8PathBuf,
     original: Utf8PathBuf,
+    /// What the first deploy printed: e-mail and password of the demo user.
+    pub log_in: Mutex<String>,
 }
 
 impl Project {
@@ -25,7 +28,7 @@ impl Project {
     pub fn copy() -> Project {
         let original = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository's root").to_owned();
         let folder = Utf8PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("deploy-suite");
-        let project = Project { folder, original };
+        let project = Project { folder, original, log_in: Mutex::default() };
         if project.folder.exists() {
             // What an earlier run left when it was killed.
             project.clear_up();
@@ -83,11 +86,6 @@ impl Project {
     pub fn commit(&self, message: &str) {
         run(git(&self.folder).args(["add", "--all", "--", ".", ":!tracehub/frontend/node_modules"]));
         run(git(&self.folder).args(["commit", "--quiet", "--allow-empty", "--message", message]));
-    }
-
-    /// A commit that makes another release, and that costs no compiler.
-    pub fn touch(&self, message: &str) {
-        self.commit(message);
     }
 
     /// Takes the last commit back.
@@ -190,11 +188,22 @@ impl Project {
         self.docker(&arguments)
     }
 
-    /// The frontend's browser test against this environment.
+    /// The frontend's browser test against this environment, with the log-in that the first deploy printed.
     pub fn browser_test(&self) -> Result<(), Failed> {
-        let demo = self.docker(&["inspect", "--format", "{{.Config.Image}}", "none"]);
-        let _ = demo;
-        Err("not yet".into())
+        let log_in = self.log_in.lock().expect("no holder panics");
+        let (email, password) = log_in.split_once("  ").ok_or("the first deploy printed no log-in")?;
+        let chromium = ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| which::which(name).ok());
+        let told = Command::new("npm")
+            .args(["--prefix", "tracehub/frontend", "run", "test:browser"])
+            .current_dir(&self.folder)
+            .env("TRACEHUB_URL", self.url())
+            .env("TRACEHUB_EMAIL", email)
+            .env("TRACEHUB_PASSWORD", password)
+            .env("CHROMIUM", chromium.ok_or("no Chromium is on the PATH")?)
+            .stdin(Stdio::null())
+            .output()?;
+        let said = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+        if told.status.success() { Ok(()) } else { Err(said.into()) }
     }
 }
 

@@ -135,12 +135,19 @@ impl From<anyhow::Error> for Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => {
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+        match (&error, code.as_str()) {
+            // PostgreSQL's codes: no lock in time, no answer in time, shutting down, starting up.
+            (sqlx::Error::PoolTimedOut | sqlx::Error::Io(_), _)
+            | (_, "55P03" | "57014" | "57P01" | "57P03") => {
                 tracing::error!("the database does not answer: {error}");
                 Self::Unavailable("the database does not answer".into())
             }
-            error => Self::Internal(error.into()),
+            // A text with a zero byte: JSON can hold one, PostgreSQL can't.
+            (_, "22021") => {
+                Self::Rejected(StatusCode::BAD_REQUEST, "a text must not hold a zero byte".into())
+            }
+            _ => Self::Internal(error.into()),
         }
     }
 }

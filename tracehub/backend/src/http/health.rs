@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sqlx::{ConnectOptions, PgPool};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -13,8 +14,10 @@ use super::extract::Json;
 use super::{App, Error, Problem};
 use crate::database::MIGRATIONS;
 
-/// How long the database may take to say that it is there.
-const DATABASE_LIMIT: Duration = Duration::from_secs(2);
+/// How long the database may take to say that it is there; together with the next, less than who asks will wait.
+const DATABASE_LIMIT: Duration = Duration::from_millis(1500);
+/// How long finding out why it doesn't may take.
+const REASON_LIMIT: Duration = Duration::from_millis(500);
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -77,12 +80,22 @@ pub async fn ready(State(app): State<App>) -> Result<Json<Health>, Error> {
     .fetch_one(&app.database);
     let unavailable = |reason: String| Err(Error::Unavailable(reason));
     match tokio::time::timeout(DATABASE_LIMIT, applied).await {
-        Err(_) => unavailable(format!("the database has not answered for {} s", DATABASE_LIMIT.as_secs())),
+        Err(_) => unavailable(reason(&app.database).await),
         Ok(Err(error)) => unavailable(format!("the database can't be asked: {error}")),
         Ok(Ok(applied)) if applied < versions.len() as i64 => {
             unavailable(format!("{} migrations of this release are pending", versions.len() as i64 - applied))
         }
         Ok(Ok(_)) => Ok(Health::ok()),
+    }
+}
+
+/// Why there is no answer. The pool tries again when a server refuses, since that may be starting; asked once, and
+/// directly, it says what is wrong.
+async fn reason(database: &PgPool) -> String {
+    match tokio::time::timeout(REASON_LIMIT, database.connect_options().connect()).await {
+        Err(_) => format!("the database has not answered for {:?}", DATABASE_LIMIT + REASON_LIMIT),
+        Ok(Err(error)) => format!("the database can't be reached: {error}"),
+        Ok(Ok(_)) => format!("the database is there, and had no answer for us in {DATABASE_LIMIT:?}"),
     }
 }
 

@@ -34,7 +34,7 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     // At the highest level, so that the id is with every line that RUST_LOG lets through.
-    let span = tracing::error_span!("request", %id, %method, %path);
+    let span = tracing::error_span!("request", request_id = %id, %method, %path);
     let answer = async {
         let began = Instant::now();
         let answered = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;

@@ -16,13 +16,27 @@ export async function dataOf<Data>(call: Promise<Answer<Data>>): Promise<Data> {
   return data as Data
 }
 
-/** For people: what went wrong, in a title and perhaps a sentence. */
-export function explain(error: Error): Pick<Problem, 'title' | 'detail' | 'request_id'> {
-  if (error instanceof ApiError) return error.problem
-  return {
-    title: 'TraceHub cannot be reached',
-    detail: 'Please check your connection and try again.',
+type Explanation = { title: string; advice?: string; requestId?: string | null }
+
+/** What went wrong, for people. */
+export function explain(error: Error): Explanation {
+  if (!(error instanceof ApiError)) {
+    return {
+      title: 'TraceHub cannot be reached',
+      advice: 'Please check your connection and try again.',
+    }
   }
+  const { status, title, detail, request_id } = error.problem
+  return {
+    title: capitalised(detail || title),
+    advice: status >= 500 ? 'That is not your mistake. Please try again in a moment.' : undefined,
+    requestId: request_id,
+  }
+}
+
+/** The API speaks in lower case, as for the middle of a sentence. */
+export function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 function isProblem(body: unknown): body is Problem {
@@ -35,6 +49,6 @@ function unexplained({ status }: Response): Problem {
     type: 'about:blank',
     title: 'Something went wrong',
     status,
-    detail: `TraceHub answered ${status}. Please try again in a moment.`,
+    detail: `TraceHub answered ${status}`,
   }
 }

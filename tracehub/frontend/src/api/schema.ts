@@ -13,6 +13,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /** Log in with an address and a password */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -27,7 +28,59 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Who the token belongs to */
         get: operations["me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process is there (the same as `/api/health/live`) */
+        get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process is there: says nothing about the database, whose absence is no reason to restart this */
+        get: operations["live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests can be answered: the database is there, with all that this release was built for */
+        get: operations["ready"];
         put?: never;
         post?: never;
         delete?: never;
@@ -43,8 +96,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** The organisation's shipments, newest first */
         get: operations["list_shipments"];
         put?: never;
+        /** Enter a new shipment */
         post: operations["create_shipment"];
         delete?: never;
         options?: never;
@@ -59,7 +114,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** One shipment */
         get: operations["get_shipment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which release answers */
+        get: operations["version"];
         put?: never;
         post?: never;
         delete?: never;
@@ -74,69 +147,111 @@ export interface components {
     schemas: {
         Credentials: {
             email: string;
+            /** Format: password */
             password: string;
         };
-        User: {
-            id: string;
-            email: string;
-            name: string;
+        /** @description What is wrong with one field. */
+        FieldError: {
+            /** @description Its name in the request. */
+            field: string;
+            /** @description For people. */
+            message: string;
         };
-        Organisation: {
-            id: string;
-            name: string;
+        /** @description The process is there. */
+        Health: {
+            /**
+             * @description Always `ok`: anything else is a problem.
+             * @example ok
+             */
+            status: string;
+            /** Format: date-time */
+            timestamp: string;
+        };
+        Login: components["schemas"]["Me"] & {
+            /**
+             * Format: date-time
+             * @description When the token ceases to be good.
+             */
+            expires_at: string;
+            /** @description For the header `authorization: Bearer …`. */
+            token: string;
         };
         Me: {
-            user: components["schemas"]["User"];
             organisation: components["schemas"]["Organisation"];
-        };
-        Login: {
-            token: string;
-            /** Format: date-time */
-            expires_at: string;
             user: components["schemas"]["User"];
-            organisation: components["schemas"]["Organisation"];
-        };
-        /** @enum {string} */
-        Status: "draft" | "booked" | "in_transit" | "arrived" | "delivered";
-        Shipment: {
-            id: string;
-            reference: string;
-            product: string;
-            status: components["schemas"]["Status"];
-            container_number?: string | null;
-            origin_port: string;
-            destination_port: string;
-            /** Format: date */
-            departs_on?: string | null;
-            /** Format: date */
-            arrives_on?: string | null;
-            /** Format: date-time */
-            created_at: string;
         };
         NewShipment: {
-            reference: string;
-            product: string;
-            container_number?: string | null;
-            origin_port: string;
-            destination_port: string;
-            departs_on?: string | null;
+            /** Format: date */
             arrives_on?: string | null;
+            container_number?: string | null;
+            /** Format: date */
+            departs_on?: string | null;
+            destination_port: string;
+            origin_port: string;
+            product: string;
+            reference: string;
+        };
+        Organisation: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @description The body of every answer that is not what was asked for. */
+        Problem: {
+            /** @description What went wrong this time. */
+            detail: string;
+            /** @description The fields that are not right, where it is about fields. */
+            errors?: components["schemas"]["FieldError"][];
+            /** @description The address that was asked. */
+            instance?: string | null;
+            /** @description What to tell us, so that we find it in the logs. */
+            request_id?: string | null;
+            /**
+             * Format: int32
+             * @description The status.
+             */
+            status: number;
+            /** @description The status in words. */
+            title: string;
+            /** @description What kind of problem this is, where the status alone doesn't say. */
+            type: string;
+        };
+        Shipment: {
+            /** Format: date */
+            arrives_on?: string | null;
+            /** @description As ISO 6346 has it. */
+            container_number?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date */
+            departs_on?: string | null;
+            destination_port: string;
+            /** Format: uuid */
+            id: string;
+            origin_port: string;
+            product: string;
+            /** @description The organisation's own name for it, unique there. */
+            reference: string;
+            status: components["schemas"]["Status"];
         };
         ShipmentPage: {
             items: components["schemas"]["Shipment"][];
+            /** @description What to ask the following page with, if there is one. */
             next?: string | null;
         };
-        FieldError: {
-            field: string;
-            message: string;
+        /** @enum {string} */
+        Status: "draft" | "booked" | "in_transit" | "arrived" | "delivered";
+        User: {
+            email: string;
+            /** Format: uuid */
+            id: string;
+            name: string;
         };
-        Problem: {
-            type: string;
-            title: string;
-            status: number;
-            detail?: string | null;
-            request_id?: string | null;
-            errors?: components["schemas"]["FieldError"][] | null;
+        /** @description What runs here. */
+        Version: {
+            built_at?: string | null;
+            commit?: string | null;
+            release: string;
         };
     };
     responses: never;
@@ -160,7 +275,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -169,7 +283,6 @@ export interface operations {
                     "application/json": components["schemas"]["Login"];
                 };
             };
-            /** @description no */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -189,7 +302,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -198,8 +310,72 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description no */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -212,8 +388,11 @@ export interface operations {
     list_shipments: {
         parameters: {
             query?: {
+                /** @description How many at most. */
                 limit?: number;
+                /** @description The `next` of the page before. */
                 after?: string;
+                /** @description A part of the reference, product, container number or a port. */
                 search?: string;
             };
             header?: never;
@@ -222,7 +401,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -231,8 +409,15 @@ export interface operations {
                     "application/json": components["schemas"]["ShipmentPage"];
                 };
             };
-            /** @description no */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -255,16 +440,23 @@ export interface operations {
             };
         };
         responses: {
-            /** @description ok */
             201: {
                 headers: {
+                    location?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Shipment"];
                 };
             };
-            /** @description dup */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -273,7 +465,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description no */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -295,7 +486,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -304,13 +494,39 @@ export interface operations {
                     "application/json": components["schemas"]["Shipment"];
                 };
             };
-            /** @description no */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"];
                 };
             };
         };

@@ -31,13 +31,13 @@ test('who is not logged in gets the log-in page, and then the page they wanted',
 test('a wrong password is said, and the form stays', async () => {
   fakeApi({
     'POST /api/auth/login': () =>
-      problem(401, 'Log-in failed', { detail: 'Email or password is wrong.', request_id: 'r-42' }),
+      problem(401, 'Unauthorized', { detail: 'email or password is wrong', request_id: 'r-42' }),
   })
   const { user } = open('/login')
 
   await logIn(user)
 
-  expect(await screen.findByRole('alert')).toHaveTextContent('Email or password is wrong.')
+  expect(await screen.findByRole('alert')).toHaveTextContent('Email or password is wrong')
   expect(screen.getByRole('alert')).toHaveTextContent('r-42')
   expect(screen.getByLabelText('Email')).toHaveValue('ada@example.com')
 })

@@ -5,15 +5,15 @@ import { AlertIcon } from './icons'
 
 type Props = { error: Error; onRetry?: () => void }
 
-/** What went wrong, what the API says about it, and the number that support can look up. */
+/** What went wrong, what to do about it, and the number that support can look up. */
 export function ProblemAlert({ error, onRetry }: Props) {
-  const { title, detail, request_id } = explain(error)
+  const { title, advice, requestId } = explain(error)
   return (
     <Alert role="alert" color="red" variant="light" icon={<AlertIcon />} title={title}>
-      {detail && <Text size="sm">{detail}</Text>}
-      {request_id && (
+      {advice && <Text size="sm">{advice}</Text>}
+      {requestId && (
         <Text size="xs" mt={6} c="dimmed">
-          Request <Code>{request_id}</Code>
+          Request <Code>{requestId}</Code>
         </Text>
       )}
       {onRetry && (

@@ -18,7 +18,7 @@ export function Shell() {
         <Container size="lg" h="100%">
           <Group h="100%" justify="space-between" wrap="nowrap">
             <Group gap="sm" wrap="nowrap">
-              <Link to="/shipments" className={classes.home} aria-label="TraceHub, all shipments">
+              <Link to="/shipments" className={classes.home} activeOptions={{ exact: true }}>
                 <Brand />
               </Link>
               <EnvironmentBadge />

@@ -5,7 +5,14 @@ import { ArrowLeftIcon } from '../layout/icons'
 
 export function BackToList() {
   return (
-    <Anchor component={Link} to="/shipments" size="sm" display="inline-block" mb="md">
+    <Anchor
+      component={Link}
+      to="/shipments"
+      activeOptions={{ exact: true }}
+      size="sm"
+      display="inline-block"
+      mb="md"
+    >
       <Group gap={6}>
         <ArrowLeftIcon size={14} /> All shipments
       </Group>

@@ -15,7 +15,8 @@ async function fillIn(user: UserEvent) {
   await user.type(screen.getByLabelText(/Port of destination/), 'Hamburg')
 }
 
-const submit = (user: UserEvent) => user.click(screen.getByRole('button', { name: 'Create shipment' }))
+const submit = (user: UserEvent) =>
+  user.click(screen.getByRole('button', { name: 'Create shipment' }))
 
 test('a new shipment is sent without what was left empty, and then shown', async () => {
   const asked = fakeApi({
@@ -42,8 +43,8 @@ test('what the API has against a field stands at the field, and the first one ge
     [CREATE]: () =>
       problem(422, 'Some fields are not valid', {
         errors: [
-          { field: 'arrives_on', message: 'Arrives before it departs.' },
-          { field: 'container_number', message: 'The check digit is wrong.' },
+          { field: 'arrives_on', message: 'must not be before the departure' },
+          { field: 'container_number', message: 'must be four letters and seven digits' },
         ],
       }),
   })
@@ -54,12 +55,12 @@ test('what the API has against a field stands at the field, and the first one ge
   await submit(user)
 
   const container = await screen.findByLabelText('Container number')
-  await screen.findByText('The check digit is wrong.')
+  await screen.findByText('Must be four letters and seven digits')
   expect(container).toBeInvalid()
-  expect(container).toHaveAccessibleDescription(/The check digit is wrong\./)
+  expect(container).toHaveAccessibleDescription(/Must be four letters and seven digits/)
   expect(container).toHaveFocus()
   expect(screen.getByLabelText('Arrives on')).toHaveAccessibleDescription(
-    'Arrives before it departs.',
+    'Must not be before the departure',
   )
   expect(screen.queryByRole('alert')).not.toBeInTheDocument()
   expect(container).toHaveValue('MSKU1234560')
@@ -67,14 +68,14 @@ test('what the API has against a field stands at the field, and the first one ge
 
 test('a reference that exists already is said at the reference', async () => {
   fakeApi({
-    [CREATE]: () => problem(409, 'Conflict', { detail: 'EXP-1 exists already.' }),
+    [CREATE]: () => problem(409, 'Conflict', { detail: 'there already is such a reference' }),
   })
   const { user } = openAsAda('/shipments/new')
 
   await fillIn(user)
   await submit(user)
 
-  expect(await screen.findByText('EXP-1 exists already.')).toBeVisible()
+  expect(await screen.findByText('There already is such a reference')).toBeVisible()
   expect(screen.getByLabelText(/Reference/)).toBeInvalid()
   expect(screen.getByLabelText(/Reference/)).toHaveFocus()
 })
@@ -86,19 +87,19 @@ test('an empty form is not sent', async () => {
   await screen.findByLabelText(/Reference/)
   await submit(user)
 
-  expect(await screen.findByText('Give the shipment a reference.')).toBeVisible()
+  expect(await screen.findByText('Give the shipment a reference')).toBeVisible()
   expect(screen.getByLabelText(/Reference/)).toHaveFocus()
   expect(asked).toHaveLength(0)
 })
 
 test('a refusal that belongs to no field stands above the form', async () => {
   fakeApi({
-    [CREATE]: () => problem(403, 'Not allowed', { detail: 'You may only look at shipments.' }),
+    [CREATE]: () => problem(403, 'Not allowed', { detail: 'you may only look at shipments' }),
   })
   const { user } = openAsAda('/shipments/new')
 
   await fillIn(user)
   await submit(user)
 
-  expect(await screen.findByRole('alert')).toHaveTextContent('You may only look at shipments.')
+  expect(await screen.findByRole('alert')).toHaveTextContent('You may only look at shipments')
 })

@@ -19,10 +19,10 @@ export function ShipmentForm({ busy, error, onSubmit }: Props) {
   const form = useForm<Draft>({
     initialValues: NOTHING_TYPED,
     validate: {
-      reference: isNotEmpty('Give the shipment a reference.'),
-      product: isNotEmpty('Say what is shipped.'),
-      origin_port: isNotEmpty('Say where it departs.'),
-      destination_port: isNotEmpty('Say where it goes.'),
+      reference: isNotEmpty('Give the shipment a reference'),
+      product: isNotEmpty('Say what is shipped'),
+      origin_port: isNotEmpty('Say where it departs'),
+      destination_port: isNotEmpty('Say where it goes'),
     },
   })
 
@@ -39,7 +39,7 @@ export function ShipmentForm({ busy, error, onSubmit }: Props) {
     if (first) form.getInputNode(first)?.focus()
   }
 
-  const input = (field: Field) => ({ key: form.key(field), ...form.getInputProps(field) })
+  const input = (field: Field) => form.getInputProps(field)
   const belongsToFields = error !== null && Object.keys(fieldErrors(error)).length > 0
 
   return (
@@ -57,7 +57,7 @@ export function ShipmentForm({ busy, error, onSubmit }: Props) {
           <TextInput
             label="Container number"
             description="Four letters, seven digits; the door shows it"
-            placeholder="MSKU1234565"
+            placeholder="CSQU3054383"
             autoCapitalize="characters"
             {...input('container_number')}
           />
@@ -87,7 +87,12 @@ export function ShipmentForm({ busy, error, onSubmit }: Props) {
           <TextInput label="Arrives on" type="date" {...input('arrives_on')} />
         </Section>
         <Group justify="flex-end">
-          <Button component={Link} to="/shipments" variant="default">
+          <Button
+            component={Link}
+            to="/shipments"
+            activeOptions={{ exact: true }}
+            variant="default"
+          >
             Cancel
           </Button>
           <Button type="submit" loading={busy}>

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { fakeApi, json, problem } from '../test/fakeApi'
 import { openAsAda } from '../test/open'
 import { CASHEWS, SESAME } from '../test/samples'
+import { phoneScreen } from '../test/screen'
 
 const LIST = 'GET /api/shipments'
 
@@ -100,13 +101,11 @@ test('more are fetched from where the last page ended', async () => {
 })
 
 test('on a phone the shipments are cards', async () => {
-  const wide = window.matchMedia
-  window.matchMedia = (query) => ({ ...wide(query), matches: query.includes('max-width') })
+  phoneScreen()
   fakeApi({ [LIST]: () => json({ items: [CASHEWS], next: null }) })
   openAsAda('/shipments')
 
   const cards = await screen.findByRole('list', { name: 'Shipments' })
   expect(within(cards).getByRole('link')).toHaveTextContent('EXP-1')
   expect(screen.queryByRole('table')).not.toBeInTheDocument()
-  window.matchMedia = wide
 })

@@ -58,7 +58,12 @@ function Missing({ error, onRetry }: { error: Error; onRetry: () => void }) {
       <Notice
         title="There is no such shipment"
         action={
-          <Button component={Link} to="/shipments" variant="default">
+          <Button
+            component={Link}
+            to="/shipments"
+            activeOptions={{ exact: true }}
+            variant="default"
+          >
             See all shipments
           </Button>
         }

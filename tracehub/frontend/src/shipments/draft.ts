@@ -1,4 +1,4 @@
-import { ApiError } from '../api/problem'
+import { ApiError, capitalised } from '../api/problem'
 import type { NewShipment } from '../api/types'
 
 /** What the form holds; its fields are named as the API names them, so its errors find their place. */
@@ -36,11 +36,11 @@ export function toRequest(draft: Draft): NewShipment {
 export function fieldErrors(error: Error): FieldErrors {
   if (!(error instanceof ApiError)) return {}
   const { status, title, detail, errors } = error.problem
-  if (status === 409) return { reference: detail ?? title }
+  if (status === 409) return { reference: capitalised(detail || title) }
 
   const found: FieldErrors = {}
   for (const { field, message } of errors ?? []) {
-    if (isField(field)) found[field] ??= message
+    if (isField(field)) found[field] ??= capitalised(message)
   }
   return found
 }

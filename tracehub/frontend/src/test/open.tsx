@@ -14,7 +14,7 @@ const STAGING: Config = { environment: 'staging', release: '20260103t120000z-1a2
 export function open(address: string, config = STAGING) {
   const router = createAppRouter(createMemoryHistory({ initialEntries: [address] }))
   render(<App config={config} router={router} />)
-  return { user: userEvent.setup(), address: () => router.state.location.href }
+  return { user: userEvent.setup({ delay: null }), address: () => router.state.location.href }
 }
 
 export function openAsAda(address: string, config = STAGING) {

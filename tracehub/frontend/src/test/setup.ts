@@ -1,29 +1,25 @@
 import '@testing-library/jest-dom/vitest'
 
-import { cleanup } from '@testing-library/react'
-import { afterEach, vi } from 'vitest'
+import { cleanup, configure } from '@testing-library/react'
+import { afterEach, beforeEach } from 'vitest'
 
 import { credentials } from '../auth/credentials'
+import { wideScreen } from './screen'
+
+// A busy machine may take longer than the usual second, and that is no failure.
+configure({ asyncUtilTimeout: 5_000 })
+
+beforeEach(wideScreen)
 
 afterEach(() => {
   cleanup()
   credentials.drop('logged-out')
-  sessionStorage.clear()
 })
 
 // What the component library asks of a browser, and jsdom lacks.
-window.matchMedia = (query) =>
-  ({
-    matches: false,
-    media: query,
-    addEventListener: vi.fn(),
-    removeEventListener: vi.fn(),
-  }) as unknown as MediaQueryList
-
+window.scrollTo = () => {}
 window.ResizeObserver = class {
   observe() {}
   unobserve() {}
   disconnect() {}
 }
-
-window.scrollTo = () => {}

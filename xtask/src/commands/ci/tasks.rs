@@ -1,12 +1,15 @@
 //! The definition of CI. To add a check, add a row: it is run by `cargo xtask ci`, listed by `--plan`, and run by
 //! itself by its name. Rows run in this order as far as their needs allow: what fails soonest comes first.
 
+use super::database;
 use crate::pipeline::{Task, minutes, task};
 use crate::setup::Tool;
 use crate::tools::{cargo, npm};
 
 /// Node itself, and its package manager.
 const NODE: &[Tool] = &[Tool::Node, Tool::Npm];
+/// A throw-away server, and what runs migrations on it.
+const DATABASE: &[Tool] = &[Tool::Postgres, Tool::SqlxCli];
 
 /// Every task there is.
 #[rustfmt::skip]
@@ -45,6 +48,18 @@ pub fn table() -> Vec<Task> {
         task("frontend-test", "the frontend's components and pages, in jsdom")
             .needs(["npm-ci"]).groups(["test"]).tools(NODE)
             .run(|task| task.run(npm::script(&task.sh, "test")?)),
+
+        task("migrations", "each migration has a way back, and the schema is the same after there, back and there")
+            .groups(["test"]).tools(DATABASE)
+            .run(database::migrations),
+
+        task("sqlx-data", "the query data by which the backend compiles is that of its queries and migrations")
+            .needs(["migrations"]).groups(["test"]).tools(DATABASE).timeout(minutes(20))
+            .run(database::sqlx_data),
+
+        task("backend-test", "the backend, on PostgreSQL")
+            .needs(["migrations"]).groups(["test"]).tools(&[Tool::Postgres]).timeout(minutes(20))
+            .run(database::backend_test),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
             .groups(["test"]).timeout(minutes(20))

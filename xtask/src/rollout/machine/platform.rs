@@ -20,10 +20,18 @@ use crate::tools::process::Run;
 
 /// How long the database and the edge may take to be healthy.
 const HEALTHY: Duration = Duration::from_secs(120);
-/// Makes the cluster when the volume is empty. Only processes of the database's own container may come without a
-/// password; the superuser has none, and so can't come from outside it at all.
-const INIT: &str = r#"[ -s /var/lib/postgresql/data/PG_VERSION ] || exec initdb --pgdata=/var/lib/postgresql/data \
-  --username=postgres --encoding=UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 --data-checksums"#;
+/// Makes the cluster when there is none, beside and then renamed, so that a cut one is never taken for whole. Only
+/// processes of the database's own container may come without a password; the superuser has none, and so can't come
+/// from outside it at all.
+const INIT: &str = r#"set -eu
+cd /var/lib/postgresql/data
+[ -e cluster ] && exit 0
+rm -rf next
+initdb --pgdata=next --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
+  --auth-local=trust --auth-host=scram-sha-256
+echo 'host all all all scram-sha-256' >>next/pg_hba.conf
+mv next cluster
+"#;
 
 /// What the platform is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,64 @@
+use axum::http::StatusCode;
+use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tracehub_backend::database::OrganisationTx;
+use tracehub_backend::http::{Claims, Keys};
+
+use crate::world::{PASSWORD, World, keys};
+
+#[sqlx::test]
+async fn logging_in_gives_a_token_that_says_who_one_is(owner: PgPool) {
+    let world = World::new(&owner).await;
+    // The address in whatever case it is typed.
+    let credentials = json!({ "email": "ADA@acme.example", "password": PASSWORD });
+    let login = world.post("/api/auth/login", "", credentials).await;
+    assert_eq!(login.status, StatusCode::OK, "{}", login.body);
+    assert_eq!(login.body["user"]["email"], "ada@acme.example");
+    assert_eq!(login.body["organisation"], json!({ "id": world.acme.id, "name": "acme" }));
+
+    let me = world.get("/api/auth/me", login.body["token"].as_str().unwrap()).await;
+    assert_eq!(me.status, StatusCode::OK);
+    assert_eq!(me.body, json!({ "user": login.body["user"], "organisation": login.body["organisation"] }));
+}
+
+#[sqlx::test]
+async fn a_wrong_password_and_an_unknown_address_get_the_same_answer(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let refused = async |email: &str, password: &str| -> Value {
+        let answer = world.post("/api/auth/login", "", json!({ "email": email, "password": password })).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        json!({ "title": answer.body["title"], "detail": answer.body["detail"], "errors": answer.body["errors"] })
+    };
+    assert_eq!(refused(&world.acme.email, "not it").await, refused("nobody@acme.example", PASSWORD).await);
+}
+
+#[sqlx::test]
+async fn only_a_good_token_opens_the_door(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let claims = |age| Claims::new(world.acme.user, world.acme.id, Utc::now() - age);
+    let forged =
+        Keys::new(&"somebody else's key, also 32 bytes".into()).sign(&claims(TimeDelta::zero())).unwrap();
+    let expired = keys().sign(&claims(TimeDelta::minutes(31))).unwrap();
+    let mut tampered = world.acme.token();
+    tampered.replace_range(60..61, if tampered.as_bytes()[60] == b'A' { "B" } else { "A" });
+    for token in ["", "nonsense", &forged, &expired, &tampered] {
+        for path in ["/api/auth/me", "/api/shipments", "/api/shipments/01946c1a-0000-7000-8000-000000000001"]
+        {
+            let answer = world.get(path, token).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path} with {token:?}");
+            assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        }
+    }
+}
+
+#[sqlx::test]
+async fn a_deleted_user_is_nobody(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let mut tx = OrganisationTx::begin(&owner, world.acme.id).await.unwrap();
+    sqlx::query("DELETE FROM users").execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(world.get("/api/auth/me", &world.acme.token()).await.status, StatusCode::UNAUTHORIZED);
+    let credentials = json!({ "email": world.acme.email, "password": PASSWORD });
+    assert_eq!(world.post("/api/auth/login", "", credentials).await.status, StatusCode::UNAUTHORIZED);
+}

@@ -1,0 +1,14 @@
+//! TraceHub as its callers meet it: through the router, through the binary, and through SQL as the role that serves.
+//!
+//! `DATABASE_URL` names a server as `tracehub_owner`, who may create databases; each test gets one of its own.
+//! `tracehub_app` must be able to connect to the same server.
+
+mod auth;
+mod commands;
+mod migrations;
+mod openapi;
+mod problems;
+mod rows;
+mod serving;
+mod shipments;
+mod world;

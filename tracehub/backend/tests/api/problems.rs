@@ -1,0 +1,107 @@
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use serde_json::json;
+use sqlx::PgPool;
+use tracehub_backend::database::MIGRATIONS;
+
+use crate::world::{Answer, RELEASE, World, app_options, ask, no_database, request, router};
+
+/// What holds for every answer, good or bad.
+fn is_ours(answer: &Answer) {
+    assert_eq!(answer.headers["x-tracehub-release"], RELEASE);
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    assert!(answer.headers.contains_key("x-request-id"));
+}
+
+fn is_problem(answer: &Answer, status: u16, path: &str) {
+    is_ours(answer);
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    assert_eq!(answer.body["type"], "about:blank");
+    assert_eq!(answer.body["status"], status);
+    assert_eq!(answer.body["instance"], path);
+    assert_eq!(answer.body["request_id"], answer.headers["x-request-id"].to_str().unwrap());
+    assert!(answer.body["title"].is_string() && answer.body["detail"].is_string());
+}
+
+#[sqlx::test]
+async fn whatever_is_refused_is_refused_as_a_problem(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let token = world.acme.token();
+    let post = |kind: &str, body: String| {
+        request("POST", "/api/shipments", &token)
+            .header(header::CONTENT_TYPE, kind)
+            .body(Body::from(body))
+            .unwrap()
+    };
+    let get = |path: &str| request("GET", path, &token).body(Body::empty()).unwrap();
+    let no_field = json!({ "reference": "A-1" }).to_string();
+    for (refused, status, path) in [
+        (get("/"), 404, "/"),
+        (get("/api/nothing"), 404, "/api/nothing"),
+        (get("/api/shipments/not-an-id"), 404, "/api/shipments/not-an-id"),
+        (get("/api/shipments?limit=many"), 400, "/api/shipments"),
+        (get("/api/shipments?after=nonsense"), 400, "/api/shipments"),
+        (get("/api/shipments?search=%00"), 400, "/api/shipments"),
+        (request("DELETE", "/api/shipments", &token).body(Body::empty()).unwrap(), 405, "/api/shipments"),
+        (post("application/json", "{".into()), 400, "/api/shipments"),
+        (post("text/plain", "{}".into()), 415, "/api/shipments"),
+        (post("application/json", no_field), 422, "/api/shipments"),
+        (post("application/json", "[]".into()), 422, "/api/shipments"),
+        (post("application/json", format!("\"{}\"", "x".repeat(70_000))), 413, "/api/shipments"),
+        (Request::get("/api/auth/me").body(Body::empty()).unwrap(), 401, "/api/auth/me"),
+    ] {
+        is_problem(&world.ask(refused).await, status, path);
+    }
+    let refused = world.ask(request("DELETE", "/api/shipments", &token).body(Body::empty()).unwrap()).await;
+    assert_eq!(refused.headers["allow"], "GET,HEAD,POST");
+}
+
+#[sqlx::test]
+async fn good_answers_say_which_release_gave_them(owner: PgPool) {
+    let world = World::new(&owner).await;
+    for path in
+        ["/health", "/health/live", "/health/ready", "/api/health", "/api/health/live", "/api/health/ready"]
+    {
+        let answer = world.get(path, "").await;
+        is_ours(&answer);
+        assert_eq!((answer.status, &answer.body["status"]), (StatusCode::OK, &json!("ok")), "{path}");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
+    let version = world.get("/api/version", "").await;
+    is_ours(&version);
+    assert_eq!(version.body, json!({ "release": RELEASE, "commit": "c0ffee", "built_at": null }));
+}
+
+#[sqlx::test]
+async fn a_request_keeps_the_id_that_it_came_with(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let asked =
+        Request::get("/api/nothing").header("x-request-id", "edge-20260103-77").body(Body::empty()).unwrap();
+    assert_eq!(world.ask(asked).await.body["request_id"], "edge-20260103-77");
+}
+
+#[tokio::test]
+async fn without_a_database_the_process_lives_and_is_not_ready() {
+    let router = router(no_database());
+    let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    assert_eq!(ask(&router, get("/health/live")).await.status, StatusCode::OK);
+    let ready = ask(&router, get("/health/ready")).await;
+    is_problem(&ready, 503, "/health/ready");
+    assert!(ready.body["detail"].as_str().unwrap().contains("refused"), "{}", ready.body);
+
+    let credentials = Request::post("/api/auth/login")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(json!({ "email": "ada@acme.example", "password": "x" }).to_string().into());
+    is_problem(&ask(&router, credentials.unwrap()).await, 503, "/api/auth/login");
+}
+
+#[sqlx::test(migrations = false)]
+async fn with_pending_migrations_it_is_not_ready(owner: PgPool) {
+    let router = router(PgPool::connect_lazy_with(app_options(&owner)));
+    let first = MIGRATIONS.iter().next().unwrap().version;
+    MIGRATIONS.run_to(first, &owner).await.unwrap();
+    let ready = ask(&router, Request::get("/health/ready").body(Body::empty()).unwrap()).await;
+    is_problem(&ready, 503, "/health/ready");
+    assert!(ready.body["detail"].as_str().unwrap().contains("pending"), "{}", ready.body);
+}

@@ -1,0 +1,107 @@
+//! What the role that serves can do when it is asked in SQL, whatever the code above it forgets or gets wrong.
+
+use sqlx::{AssertSqlSafe, PgPool};
+use tracehub_backend::database::OrganisationTx;
+use uuid::Uuid;
+
+use crate::world::{Tenant, World};
+
+/// PostgreSQL's codes.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+const CHECK_VIOLATION: &str = "23514";
+
+async fn insert(tx: &mut OrganisationTx, of: &Tenant, reference: &str) -> sqlx::Result<()> {
+    let insert =
+        "INSERT INTO shipments (id, organisation_id, reference, product, origin_port, destination_port)
+                  VALUES ($1, $2, $3, 'Cocoa', 'Tema', 'Antwerp')";
+    sqlx::query(insert).bind(Uuid::now_v7()).bind(of.id).bind(reference).execute(&mut **tx).await.map(drop)
+}
+
+async fn count(tx: &mut OrganisationTx, table: &str) -> i64 {
+    let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+    sqlx::query_scalar(count).fetch_one(&mut **tx).await.unwrap()
+}
+
+fn code<T>(result: sqlx::Result<T>) -> String {
+    let error = result.err().expect("it was allowed");
+    error.as_database_error().unwrap().code().unwrap().into_owned()
+}
+
+#[sqlx::test]
+async fn a_transaction_sees_its_own_organisation_only(owner: PgPool) {
+    let world = World::new(&owner).await;
+    for tenant in [&world.acme, &world.zenith] {
+        let mut tx = OrganisationTx::begin(&world.app, tenant.id).await.unwrap();
+        insert(&mut tx, tenant, "A-1").await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+    for table in ["shipments", "users", "organisations"] {
+        assert_eq!(count(&mut tx, table).await, 1, "{table}");
+    }
+}
+
+#[sqlx::test]
+async fn without_an_organisation_nothing_is_seen_not_even_by_the_owner(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+    insert(&mut tx, &world.acme, "A-1").await.unwrap();
+    tx.commit().await.unwrap();
+    // Also on a connection that has had one before.
+    for (pool, tables) in
+        [(&world.app, &["shipments", "users", "organisations"][..]), (&owner, &["shipments"])]
+    {
+        for table in tables {
+            let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+            let seen: i64 = sqlx::query_scalar(count).fetch_one(pool).await.unwrap();
+            assert_eq!(seen, 0, "{table}");
+        }
+    }
+}
+
+#[sqlx::test]
+async fn nothing_is_written_for_another_organisation(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+    assert_eq!(code(insert(&mut tx, &world.zenith, "A-1").await), INSUFFICIENT_PRIVILEGE);
+}
+
+#[sqlx::test]
+async fn the_serving_role_can_change_no_table_and_read_no_hash(owner: PgPool) {
+    let world = World::new(&owner).await;
+    for forbidden in [
+        "ALTER TABLE shipments DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE shipments ADD COLUMN extra text",
+        "DROP TABLE shipments",
+        "TRUNCATE shipments",
+        "DELETE FROM shipments",
+        "UPDATE shipments SET product = 'none'",
+        "CREATE TABLE mine (id int)",
+        "DROP POLICY own_organisation ON shipments",
+        "SELECT password_hash FROM users",
+        "INSERT INTO organisations (id, name) VALUES (gen_random_uuid(), 'mine')",
+        "UPDATE _sqlx_migrations SET success = false",
+        "SET ROLE tracehub_owner",
+        "CREATE OR REPLACE FUNCTION find_credentials(address text)
+            RETURNS TABLE (user_id uuid, organisation_id uuid, password_hash text) LANGUAGE sql AS 'SELECT 1'",
+    ] {
+        assert_eq!(code(sqlx::raw_sql(forbidden).execute(&world.app).await), INSUFFICIENT_PRIVILEGE, "{forbidden}");
+    }
+}
+
+#[sqlx::test]
+async fn the_database_itself_refuses_what_makes_no_sense(owner: PgPool) {
+    let world = World::new(&owner).await;
+    for wrong in [
+        "UPDATE shipments SET status = 'lost'",
+        "UPDATE shipments SET container_number = 'CSQX3054383'",
+        "UPDATE shipments SET departs_on = '2026-03-21', arrives_on = '2026-03-01'",
+        "UPDATE shipments SET reference = ''",
+        "UPDATE users SET email = 'ADA@acme.example'",
+        "UPDATE users SET password_hash = 'in the clear'",
+    ] {
+        let mut tx = OrganisationTx::begin(&owner, world.acme.id).await.unwrap();
+        insert(&mut tx, &world.acme, "A-1").await.unwrap();
+        assert_eq!(code(sqlx::raw_sql(wrong).execute(&mut *tx).await), CHECK_VIOLATION, "{wrong}");
+    }
+}

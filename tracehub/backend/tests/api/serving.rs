@@ -1,0 +1,126 @@
+use std::future::pending;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use sqlx::{Executor, PgPool};
+use tracehub_backend::serve::serve_until;
+
+use crate::world::{JWT_SECRET, World, app_options, binary};
+
+/// A serving process, and the address that it says it listens on.
+struct Serving {
+    process: Child,
+    address: String,
+    /// Kept open: it goes on logging.
+    _logs: BufReader<ChildStdout>,
+}
+
+impl Serving {
+    fn start(mut command: Command) -> Self {
+        command.env("JWT_SECRET", JWT_SECRET).env("LISTEN_ADDRESS", "127.0.0.1:0").env("LOG_FORMAT", "json");
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut first = String::new();
+        let mut logs = BufReader::new(process.stdout.take().unwrap());
+        logs.read_line(&mut first).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&first).unwrap();
+        Self { process, address: line["address"].as_str().unwrap().into(), _logs: logs }
+    }
+
+    fn ask(&self, path: &str, token: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n").unwrap();
+        stream
+    }
+
+    fn terminate(&self) {
+        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn status(stream: &mut TcpStream) -> String {
+    let mut answer = String::new();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    BufReader::new(stream).read_line(&mut answer).unwrap();
+    answer.trim().to_owned()
+}
+
+#[sqlx::test]
+async fn told_to_stop_it_finishes_what_is_in_flight(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let mut serving = Serving::start(binary(&["serve"], &app_options(&owner)));
+    // A lock keeps the request in flight for as long as we like.
+    let mut lock = owner.begin().await.unwrap();
+    lock.execute("LOCK TABLE shipments IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let mut in_flight = serving.ask("/api/shipments", &world.acme.token());
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'shipments'::regclass";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&owner).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    serving.terminate();
+    while TcpStream::connect(&serving.address).is_ok() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(serving.process.try_wait().unwrap().is_none(), "it did not wait for the request");
+    lock.rollback().await.unwrap();
+    assert_eq!(status(&mut in_flight), "HTTP/1.1 200 OK");
+    assert!(serving.process.wait().unwrap().success());
+}
+
+#[test]
+fn it_starts_without_a_database_and_an_idle_connection_does_not_keep_it() {
+    let nowhere = no_database_options();
+    let mut serving = Serving::start(binary(&["serve"], &nowhere));
+    let mut idle = serving.ask("/health/live", "");
+    assert_eq!(status(&mut idle), "HTTP/1.1 200 OK");
+    assert_eq!(status(&mut serving.ask("/health/ready", "")), "HTTP/1.1 503 Service Unavailable");
+    let began = Instant::now();
+    serving.terminate();
+    assert!(serving.process.wait().unwrap().success());
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+fn no_database_options() -> sqlx::postgres::PgConnectOptions {
+    "postgres://nobody@127.0.0.1:1/nothing".parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_does_not_keep_it_for_ever() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (arrived, has_arrived) = tokio::sync::oneshot::channel();
+    let arrived = std::sync::Arc::new(std::sync::Mutex::new(Some(arrived)));
+    let router = Router::new().route(
+        "/",
+        get(move || {
+            arrived.lock().unwrap().take().unwrap().send(()).unwrap();
+            pending::<()>()
+        }),
+    );
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let stop = async { has_arrived.await.unwrap() };
+    let served = serve_until(listener, router, stop, Duration::from_millis(100));
+    tokio::time::timeout(Duration::from_secs(5), served).await.expect("it waits for ever").unwrap();
+}
+
+#[test]
+fn what_is_missing_is_said_before_anything_starts() {
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_tracehub-backend"));
+    let output = serve.arg("serve").env_clear().output().unwrap();
+    let mut said = String::new();
+    output.stderr.as_slice().read_to_string(&mut said).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("DATABASE_URL") && said.contains("JWT_SECRET"), "{said}");
+}

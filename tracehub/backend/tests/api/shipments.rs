@@ -1,0 +1,133 @@
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::world::World;
+
+fn cocoa(reference: &str) -> Value {
+    json!({
+        "reference": reference, "product": "Cocoa beans", "container_number": "csqu 305438-3",
+        "origin_port": " Tema ", "destination_port": "Antwerp", "departs_on": "2026-03-01", "arrives_on": "2026-03-21",
+    })
+}
+
+fn references(page: &Value) -> Vec<&str> {
+    page["items"].as_array().unwrap().iter().map(|item| item["reference"].as_str().unwrap()).collect()
+}
+
+fn wrong_fields(problem: &Value) -> Vec<&str> {
+    problem["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect()
+}
+
+#[sqlx::test]
+async fn what_was_entered_is_where_the_answer_says(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let token = world.acme.token();
+    let created = world.post("/api/shipments", &token, cocoa("A-1")).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{}", created.body);
+    assert_eq!(created.body["status"], "draft");
+    assert_eq!(created.body["container_number"], "CSQU3054383");
+    assert_eq!(created.body["origin_port"], "Tema");
+    assert_eq!(created.body["departs_on"], "2026-03-01");
+
+    let found = world.get(created.headers["location"].to_str().unwrap(), &token).await;
+    assert_eq!((found.status, &found.body), (StatusCode::OK, &created.body));
+    assert_eq!(
+        world.get("/api/shipments", &token).await.body,
+        json!({ "items": [created.body], "next": null })
+    );
+}
+
+#[sqlx::test]
+async fn one_organisation_never_sees_another_s(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let theirs = world.post("/api/shipments", &world.acme.token(), cocoa("A-1")).await;
+    let stranger = world.zenith.token();
+
+    let location = theirs.headers["location"].to_str().unwrap();
+    assert_eq!(world.get(location, &stranger).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(world.get("/api/shipments?search=cocoa", &stranger).await.body["items"], json!([]));
+    // Not even that the reference is taken.
+    assert_eq!(world.post("/api/shipments", &stranger, cocoa("A-1")).await.status, StatusCode::CREATED);
+    assert_eq!(references(&world.get("/api/shipments", &world.acme.token()).await.body), ["A-1"]);
+}
+
+#[sqlx::test]
+async fn pages_follow_each_other_newest_first_without_gap_or_repeat(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let token = world.acme.token();
+    for reference in ["A-1", "A-2", "A-3", "A-4", "A-5"] {
+        world.post("/api/shipments", &token, cocoa(reference)).await;
+    }
+    let mut path = "/api/shipments?limit=2".to_owned();
+    let mut pages = Vec::new();
+    loop {
+        let page = world.get(&path, &token).await.body;
+        pages.push(references(&page).join(" "));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/shipments?limit=2&after={next}");
+    }
+    assert_eq!(pages, ["A-5 A-4", "A-3 A-2", "A-1"]);
+    // A page that is exactly full is the last one when nothing follows.
+    assert_eq!(world.get("/api/shipments?limit=5", &token).await.body["next"], Value::Null);
+}
+
+#[sqlx::test]
+async fn a_search_means_what_it_says(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let token = world.acme.token();
+    world.post("/api/shipments", &token, cocoa("A_1")).await;
+    world.post("/api/shipments", &token, cocoa("A-100%")).await;
+    for (search, found) in [
+        ("COCOA", vec!["A-100%", "A_1"]),
+        ("antw", vec!["A-100%", "A_1"]),
+        ("3054383", vec!["A-100%", "A_1"]),
+        ("%25", vec!["A-100%"]),
+        ("A_1", vec!["A_1"]),
+        ("+", vec!["A-100%", "A_1"]),
+        ("coffee", vec![]),
+    ] {
+        let page = world.get(&format!("/api/shipments?search={search}"), &token).await.body;
+        assert_eq!(references(&page), found, "{search}");
+    }
+}
+
+#[sqlx::test]
+async fn a_reference_is_taken_once(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let token = world.acme.token();
+    world.post("/api/shipments", &token, cocoa("A-1")).await;
+    let again = world.post("/api/shipments", &token, cocoa(" A-1 ")).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert!(again.body["detail"].as_str().unwrap().contains("A-1"), "{}", again.body);
+}
+
+#[sqlx::test]
+async fn everything_that_is_wrong_is_said_field_by_field(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let token = world.acme.token();
+    let wrong = json!({
+        "reference": " ", "product": "x".repeat(201), "container_number": "CSQU3054384", "origin_port": "a\nb",
+        "destination_port": "", "departs_on": "2026-03-21", "arrives_on": "2026-03-01",
+    });
+    let answer = world.post("/api/shipments", &token, wrong).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        wrong_fields(&answer.body),
+        ["reference", "product", "origin_port", "destination_port", "container_number", "arrives_on"]
+    );
+
+    let mut no_date = cocoa("A-1");
+    no_date["departs_on"] = json!("2026-02-30");
+    let answer = world.post("/api/shipments", &token, no_date).await;
+    assert_eq!(
+        (answer.status, wrong_fields(&answer.body)),
+        (StatusCode::UNPROCESSABLE_ENTITY, vec!["departs_on"])
+    );
+
+    let answer = world.get("/api/shipments?limit=101", &token).await;
+    assert_eq!(
+        (answer.status, wrong_fields(&answer.body)),
+        (StatusCode::UNPROCESSABLE_ENTITY, vec!["limit"])
+    );
+}

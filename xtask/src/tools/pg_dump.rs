@@ -1,0 +1,34 @@
+//! `pg_dump`: what a database looks like, to be compared.
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use super::locate::{self, Tool};
+use super::process::Run;
+
+/// The schema of the database at `url`, as SQL, without the table in which sqlx notes what has run.
+pub fn schema(url: &str) -> Result<String> {
+    let sh = Shell::new()?;
+    let program = locate::require(Tool::Postgres)?.with_file_name("pg_dump");
+    let dump = cmd!(sh, "{program} --schema-only --exclude-table=_sqlx_migrations --dbname={url}");
+    Ok(comparable(&Run::new(locate::with_libraries(dump, &program)).text()?))
+}
+
+/// Without the words that newer versions put around a dump, different each time.
+fn comparable(dump: &str) -> String {
+    let is_random = |line: &&str| line.starts_with("\\restrict ") || line.starts_with("\\unrestrict ");
+    let lines = dump.lines().filter(|line| !is_random(line));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_dumps_of_one_schema_are_equal() {
+        let dump = |key: &str| format!("--\n\\restrict {key}\nCREATE TABLE a ();\n\\unrestrict {key}");
+        assert_eq!(comparable(&dump("x1")), comparable(&dump("y2")));
+        assert_eq!(comparable(&dump("x1")), "--\nCREATE TABLE a ();\n");
+    }
+}
