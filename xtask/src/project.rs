@@ -19,8 +19,6 @@ pub const ENVIRONMENT_LABEL: &str = "tracehub.environment";
 /// The branch whose images are also tagged `latest`.
 pub const DEFAULT_BRANCH: &str = "main";
 
-/// What TraceHub is made of: one image each.
-pub const COMPONENTS: &[Component] = &[BACKEND, FRONTEND];
 /// The API: the cargo package, and the binary in it, of the same name.
 pub const BACKEND: Component =
     Component { name: "backend", image: "tracehub-backend", folder: "tracehub/backend", port: 8000 };

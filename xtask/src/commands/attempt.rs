@@ -65,7 +65,13 @@ impl<'a> Attempt<'a> {
 
     /// Runs the plan, with everything in the ledger. When it fails, the error says which step, why, and what state
     /// things are in now; the exit code says whether a person must act.
-    pub fn run(&self, kind: Kind, from: Option<&ReleaseId>, to: Option<&ReleaseId>, plan: &Plan) -> Result<Times> {
+    pub fn run(
+        &self,
+        kind: Kind,
+        from: Option<&ReleaseId>,
+        to: Option<&ReleaseId>,
+        plan: &Plan,
+    ) -> Result<Times> {
         self.journal.write(Event::Began {
             kind,
             by: who(),
@@ -85,8 +91,11 @@ impl<'a> Attempt<'a> {
             counts_before: Cell::new(self.machine.edge_counts().ok()),
         };
         plan.run(&run).map_err(|stopped| self.explain(kind, to, stopped))?;
-        let times =
-            Times { to_switch: run.to_switch.get(), to_confirm: run.to_confirm.get(), in_all: self.began.elapsed() };
+        let times = Times {
+            to_switch: run.to_switch.get(),
+            to_confirm: run.to_confirm.get(),
+            in_all: self.began.elapsed(),
+        };
         let to_switch_ms = times.to_switch.and_then(|time| time.as_millis().try_into().ok());
         self.journal.write(Event::Ended { outcome: Outcome::Succeeded, detail: None, to_switch_ms })?;
         Ok(times)
@@ -95,7 +104,8 @@ impl<'a> Attempt<'a> {
     fn explain(&self, kind: Kind, to: Option<&ReleaseId>, stopped: Stopped) -> anyhow::Error {
         let Stopped { step, cause, left } = stopped;
         let interrupted = cause.chain().any(|cause| {
-            cause.is::<interrupt::Interrupted>() || matches!(cause.downcast_ref(), Some(CommandError::Interrupted))
+            cause.is::<interrupt::Interrupted>()
+                || matches!(cause.downcast_ref(), Some(CommandError::Interrupted))
         });
         let live = interrupt::shielded(|| self.machine.live());
         let serves = match live.as_ref().map(|live| live.live.as_ref()) {

@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: the checks that decide whether a change may be merged.
 
 mod database;
+mod delivery;
 mod tasks;
 
 use clap::Args;

@@ -45,7 +45,11 @@ impl Deploy {
         if let Some(release) = release_if_known(&machine, &built)?
             && is_settled(&machine, &release)?
         {
-            terminal::say(format_args!("{} {} has the traffic already.", paint::good("Nothing to do:"), release.id));
+            terminal::say(format_args!(
+                "{} {} has the traffic already.",
+                paint::good("Nothing to do:"),
+                release.id
+            ));
             terminal::say(machine.url()?);
             return Ok(());
         }
@@ -55,7 +59,8 @@ impl Deploy {
 
         let attempt = Attempt::begin(&machine, format!("deploy of {}", built.tree.revision()))?;
         start_platform(&machine)?;
-        let release = release_if_known(&machine, &built)?.context("the secrets that were just made are not there")?;
+        let release =
+            release_if_known(&machine, &built)?.context("the secrets that were just made are not there")?;
         let seen = Observed::of(&machine)?;
         let first = seen.ledger.confirmed().is_empty();
         let plan = plans::deploy(&release, &seen, &machine.environment().limits);
@@ -73,7 +78,8 @@ fn release_if_known(machine: &Machine, built: &Built) -> Result<Option<Release>>
     if secrets.len() < SECRETS.iter().filter(|secret| !secret.of_platform).count() {
         return Ok(None);
     }
-    let read = |path: &camino::Utf8Path| std::fs::read_to_string(path).with_context(|| format!("reading {path}"));
+    let read =
+        |path: &camino::Utf8Path| std::fs::read_to_string(path).with_context(|| format!("reading {path}"));
     let images: BTreeMap<String, String> =
         built.images.iter().map(|image| (image.component.name.to_owned(), image.id.clone())).collect();
     let contents = Contents {
@@ -137,8 +143,10 @@ fn check_disk(machine: &Machine) -> Result<()> {
 }
 
 fn start_platform(machine: &Machine) -> Result<()> {
-    let found = Activity::of("platform: database and edge", |activity| machine.platform_up(&|line| activity.line(line)))
-        .context("starting the platform")?;
+    let found = Activity::of("platform: database and edge", |activity| {
+        machine.platform_up(&|line| activity.line(line))
+    })
+    .context("starting the platform")?;
     if let PlatformState::Differs(services) = found {
         let services = services.join(" and ");
         terminal::warn(format_args!(
@@ -151,7 +159,9 @@ fn start_platform(machine: &Machine) -> Result<()> {
 
 fn show_plan(machine: &Machine, built: &Built) -> Result<()> {
     let Some(release) = release_if_known(machine, built)? else {
-        terminal::say("The first deploy here: secrets are made, the database and the edge are started, then the release");
+        terminal::say(
+            "The first deploy here: secrets are made, the database and the edge are started, then the release",
+        );
         terminal::say("is migrated, started, checked and given the traffic.");
         return Ok(());
     };

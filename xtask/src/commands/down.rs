@@ -36,14 +36,17 @@ impl Down {
         let name = self.env.name.clone();
         let question = format!("All data of the database of {name} is forgotten for good. Go on?");
         if self.volumes && !self.yes && !terminal::confirm(&question) {
-            return Err(refuse(format!("nothing was stopped: forgetting the data of {name} wants a yes, or `--yes`")));
+            return Err(refuse(format!(
+                "nothing was stopped: forgetting the data of {name} wants a yes, or `--yes`"
+            )));
         }
         let machine = Machine::new(self.env, locate::compose()?)?;
         machine.make_folders()?;
         let attempt = Attempt::begin(&machine, "down".to_owned())?;
         let seen = Observed::of(&machine)?;
         let releases = seen.kept.iter().map(|release| release.id.clone()).collect();
-        let plan = Plan::default().then(StopTraffic).then(StopAll { releases, limit: Duration::from_secs(120) });
+        let plan =
+            Plan::default().then(StopTraffic).then(StopAll { releases, limit: Duration::from_secs(120) });
         attempt.run(Kind::Down, seen.live.live.as_ref(), None, &plan)?;
         Activity::of("stop the platform: edge and database", |_| machine.platform_down())?;
         if self.volumes {

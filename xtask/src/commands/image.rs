@@ -114,24 +114,36 @@ impl Tree {
 
     /// The commit, and what differs from it.
     pub fn revision(&self) -> String {
-        self.dirty.as_ref().map_or(self.commit.sha.clone(), |hash| format!("{}-dirty-{hash}", self.commit.sha))
+        self.dirty
+            .as_ref()
+            .map_or(self.commit.sha.clone(), |hash| format!("{}-dirty-{hash}", self.commit.sha))
     }
 
     /// `sha`, branch, `latest`; of a dirty tree only the first, since no branch holds it.
     fn tags(&self) -> Vec<String> {
         let mut tags = vec![self.revision()];
         if let (None, Some(branch)) = (&self.dirty, &self.branch) {
-            tags.push(branch.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_', "-").to_lowercase());
+            tags.push(
+                branch
+                    .replace(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_', "-")
+                    .to_lowercase(),
+            );
             tags.extend((branch == project::DEFAULT_BRANCH).then(|| "latest".to_owned()));
         }
         tags
+    }
+
+    /// The name, with its most exact tag, that a component's image has when it is built from this tree.
+    pub fn name_of(&self, component: Component) -> String {
+        format!("{}/{}:{}", self.repository(), component.image, self.revision())
     }
 
     /// `ghcr.io/<owner>/<repository>` of the origin on GitHub, in lower case as registries demand; elsewhere the
     /// project's own name, which no registry has.
     fn repository(&self) -> String {
         let path = self.origin.as_deref().and_then(|url| url.split_once("github.com"));
-        let path = path.map(|(_, path)| path.trim_matches(['/', ':']).trim_end_matches(".git").to_lowercase());
+        let path =
+            path.map(|(_, path)| path.trim_matches(['/', ':']).trim_end_matches(".git").to_lowercase());
         path.map_or(project::NAME.to_owned(), |path| format!("ghcr.io/{path}"))
     }
 
@@ -154,9 +166,11 @@ pub fn build(yes: bool) -> Result<Built> {
     // The compiler needs none of the tools that may have to be installed first.
     let (binary, site, bases) = thread::scope(|scope| {
         let binary = scope.spawn(build_binary);
-        let site = scope.spawn(move || setup::ensure(&[Tool::Node, Tool::Npm], yes).and_then(|()| build_site()));
-        let bases = setup::ensure(&[Tool::Engine, Tool::Docker, Tool::Compose, Tool::Buildx, Tool::Readelf], yes)
-            .and_then(|()| base_images::ensure(&["runtime", "caddy", "postgres"]));
+        let site =
+            scope.spawn(move || setup::ensure(&[Tool::Node, Tool::Npm], yes).and_then(|()| build_site()));
+        let bases =
+            setup::ensure(&[Tool::Engine, Tool::Docker, Tool::Compose, Tool::Buildx, Tool::Readelf], yes)
+                .and_then(|()| base_images::ensure(&["runtime", "caddy", "postgres"]));
         let join = "a build does not panic";
         anyhow::Ok((binary.join().expect(join)?, site.join().expect(join)?, bases?))
     })?;
@@ -166,14 +180,21 @@ pub fn build(yes: bool) -> Result<Built> {
     let backend = Inputs {
         component: project::BACKEND,
         files: vec![(binary, project::BACKEND.image.to_owned())],
-        arguments: vec![("BINARY", "prebuilt".to_owned()), ("RUNTIME_IMAGE", bases["runtime"].reference.clone())],
+        arguments: vec![
+            ("BINARY", "prebuilt".to_owned()),
+            ("RUNTIME_IMAGE", bases["runtime"].reference.clone()),
+        ],
     };
     let frontend = Inputs {
         component: project::FRONTEND,
-        files: vec![(site, "dist".to_owned()), (folder(project::FRONTEND).join("Caddyfile"), "Caddyfile".to_owned())],
+        files: vec![
+            (site, "dist".to_owned()),
+            (folder(project::FRONTEND).join("Caddyfile"), "Caddyfile".to_owned()),
+        ],
         arguments: vec![("SITE", "prebuilt".to_owned()), ("CADDY_IMAGE", bases["caddy"].reference.clone())],
     };
-    let images = [backend, frontend].into_iter().map(|inputs| inputs.build(&sh, &tree)).collect::<Result<_>>()?;
+    let images =
+        [backend, frontend].into_iter().map(|inputs| inputs.build(&sh, &tree)).collect::<Result<_>>()?;
     let base = |name: &str| bases[name].reference.clone();
     Ok(Built { tree, images, bases: Bases { caddy: base("caddy"), postgres: base("postgres") } })
 }
@@ -183,7 +204,9 @@ fn say_bases(bases: &BTreeMap<&'static str, BaseImage>) {
     let assembled: Vec<&str> = of(base_images::Origin::Assembled).collect();
     if !assembled.is_empty() {
         let names = assembled.join(", ");
-        terminal::note(paint::dim(format_args!("  base images made of the distribution's packages: {names}")));
+        terminal::note(paint::dim(format_args!(
+            "  base images made of the distribution's packages: {names}"
+        )));
     }
 }
 
@@ -193,8 +216,10 @@ fn folder(component: Component) -> Utf8PathBuf {
 
 fn build_binary() -> Result<Utf8PathBuf> {
     let package = project::BACKEND.image;
-    Activity::of(format!("compile {package}"), |activity| cargo::build_release(package, &|line| activity.line(line)))
-        .with_context(|| format!("compiling {package}"))
+    Activity::of(format!("compile {package}"), |activity| {
+        cargo::build_release(package, &|line| activity.line(line))
+    })
+    .with_context(|| format!("compiling {package}"))
 }
 
 fn build_site() -> Result<Utf8PathBuf> {
@@ -257,14 +282,21 @@ impl Inputs {
         let program = locate::buildx()?;
         let id_file = context.with_extension("id");
         let arguments = self.arguments;
-        let build =
-            Build { program: &program, dockerfile: &dockerfile, context: &context, arguments, labels, tags: tags.clone() };
+        let build = Build {
+            program: &program,
+            dockerfile: &dockerfile,
+            context: &context,
+            arguments,
+            labels,
+            tags: tags.clone(),
+        };
         Activity::of(format!("build the image {}", component.image), |activity| {
             let limit = Duration::from_secs(600);
             Run::new(build.command(sh, &id_file)).limit(limit).each_line(&|line| activity.line(line)).run()
         })
         .with_context(|| format!("building the image of {}", component.name))?;
-        let (id, bytes) = same_image(sh, &tags[0], &inputs)?.context("the engine lost the image that it has just built")?;
+        let (id, bytes) =
+            same_image(sh, &tags[0], &inputs)?.context("the engine lost the image that it has just built")?;
         Ok(BuiltImage { component, id, tags, bytes })
     }
 
@@ -277,7 +309,12 @@ impl Inputs {
         self.files.iter().try_for_each(|(from, name)| copy(from, &context.join(name), time))
     }
 
-    fn fingerprint(&self, dockerfile: &Utf8Path, context: &Utf8Path, labels: &[(String, String)]) -> Result<String> {
+    fn fingerprint(
+        &self,
+        dockerfile: &Utf8Path,
+        context: &Utf8Path,
+        labels: &[(String, String)],
+    ) -> Result<String> {
         let mut all = Sha256::new();
         all.update(fs::read(dockerfile).with_context(|| format!("reading {dockerfile}"))?);
         all.update(format!("{:?} {labels:?}", self.arguments));

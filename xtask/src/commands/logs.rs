@@ -36,7 +36,9 @@ impl Logs {
             return machine.platform_logs(service, self.tail, self.follow);
         }
         let environment = &machine.environment().name;
-        let nothing = || refuse(format!("no release has the traffic in {environment}: `cargo xtask deploy` changes that"));
+        let nothing = || {
+            refuse(format!("no release has the traffic in {environment}: `cargo xtask deploy` changes that"))
+        };
         let live = machine.live()?.live.ok_or_else(nothing)?;
         machine.release_logs(&live, service, self.tail, self.follow)
     }

@@ -50,15 +50,20 @@ impl Releases {
         let rows: Vec<_> = seen.kept.iter().rev().map(row).collect();
         terminal::table(&["RELEASE", "STATE", "COMMIT", "SUBJECT"], &rows);
         terminal::say("");
-        let rows: Vec<_> = attempts.iter().rev().take(20).map(|attempt| {
-            let outcome = match attempt.outcome {
-                Some(outcome @ Outcome::Succeeded) => paint::good(outcome),
-                Some(outcome) => paint::bad(outcome),
-                None => paint::warn("not ended"),
-            };
-            let to = written(attempt.to.as_ref()).to_owned();
-            vec![ago(&attempt.at), attempt.kind.to_string(), to, outcome, attempt.by.clone()]
-        }).collect();
+        let rows: Vec<_> = attempts
+            .iter()
+            .rev()
+            .take(20)
+            .map(|attempt| {
+                let outcome = match attempt.outcome {
+                    Some(outcome @ Outcome::Succeeded) => paint::good(outcome),
+                    Some(outcome) => paint::bad(outcome),
+                    None => paint::warn("not ended"),
+                };
+                let to = written(attempt.to.as_ref()).to_owned();
+                vec![ago(&attempt.at), attempt.kind.to_string(), to, outcome, attempt.by.clone()]
+            })
+            .collect();
         terminal::table(&["WHEN", "WHAT", "TO", "HOW IT ENDED", "BY"], &rows);
         Ok(())
     }

@@ -73,7 +73,10 @@ fn undo_provisional(machine: &Machine) -> Result<bool> {
     }
     machine.trip(&guard.attempt, "rollback")?;
     let now = machine.live()?.live.map_or("no release".to_owned(), |id| id.to_string());
-    terminal::say(format_args!("{} the deploy under way is taken back; {now} has the traffic.", paint::good("Rolled back:")));
+    terminal::say(format_args!(
+        "{} the deploy under way is taken back; {now} has the traffic.",
+        paint::good("Rolled back:")
+    ));
     Ok(true)
 }
 

@@ -69,7 +69,9 @@ impl Status {
 fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&Attempt>) {
     let environment = paint::strong(&machine.environment().name);
     let Some(live) = &seen.live.live else {
-        return terminal::say(format_args!("{environment}: no release has the traffic; `cargo xtask deploy` changes that"));
+        return terminal::say(format_args!(
+            "{environment}: no release has the traffic; `cargo xtask deploy` changes that"
+        ));
     };
     let provisional = if is_provisional(seen) { paint::warn(" (unconfirmed)") } else { String::new() };
     let url = machine.url().unwrap_or_default();
@@ -81,7 +83,8 @@ fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&Attempt>) {
         terminal::say(format_args!("  since     {}, by {} ({})", ago(&attempt.at), attempt.by, attempt.kind));
     }
     terminal::say(format_args!("  warm      {}", written(seen.live.warm.as_ref())));
-    let schema = seen.schema.last().map_or("unknown: the database does not answer".to_owned(), i64::to_string);
+    let schema =
+        seen.schema.last().map_or("unknown: the database does not answer".to_owned(), i64::to_string);
     terminal::say(format_args!("  schema    {schema}"));
     let ought = seen.ledger.ought_to_be_live();
     if ought.as_ref() != Some(live) && !is_provisional(seen) {
@@ -92,9 +95,15 @@ fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&Attempt>) {
 
 fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
     let health = |state: &str, health: &str, words: String| {
-        if state == "running" && matches!(health, "healthy" | "") { paint::good(words) } else { paint::bad(words) }
+        if state == "running" && matches!(health, "healthy" | "") {
+            paint::good(words)
+        } else {
+            paint::bad(words)
+        }
     };
-    let words = |state: &str, health: &str| [state, health].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ");
+    let words = |state: &str, health: &str| {
+        [state, health].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ")
+    };
     let mut rows: Vec<Vec<String>> = Vec::new();
     for part in platform {
         let state = health(&part.state, &part.health, words(&part.state, &part.health));
@@ -117,7 +126,10 @@ fn last_confirmed(seen: &Observed) -> Option<Attempt> {
 }
 
 fn is_provisional(seen: &Observed) -> bool {
-    seen.live.guard.as_ref().is_some_and(|guard| guard.state == GuardState::Armed && guard.to == seen.live.live)
+    seen.live
+        .guard
+        .as_ref()
+        .is_some_and(|guard| guard.state == GuardState::Armed && guard.to == seen.live.live)
 }
 
 /// '3 min ago', for people.

@@ -21,7 +21,7 @@ pub struct Options {
     pub logs: Utf8PathBuf,
     /// Goes on after a failure with whatever does not need what failed.
     pub keep_going: bool,
-    /// A task that can't run here is a failure, unless its row says that it needs the network.
+    /// A task that can't run here is a failure.
     pub strict: bool,
     /// What a task lacks is installed without asking.
     pub yes: bool,
@@ -114,7 +114,7 @@ fn start(task: &Task, options: &Options, report: &Report) -> Result<Ended> {
     if let Err(error) = &result {
         format!("{error:#}").lines().for_each(|line| context.line(line));
     }
-    let outcome = judge(result, task, options.strict);
+    let outcome = judge(result, options.strict);
     let activity = context.end();
     match &outcome {
         Outcome::Passed => activity.done(""),
@@ -127,13 +127,13 @@ fn start(task: &Task, options: &Options, report: &Report) -> Result<Ended> {
 }
 
 /// What a task's own result means for the run.
-fn judge(result: Result<()>, task: &Task, strict: bool) -> Outcome {
+fn judge(result: Result<()>, strict: bool) -> Outcome {
     let Err(error) = result else { return Outcome::Passed };
     if is_interrupted(&error) {
         return Outcome::Skipped("interrupted".to_owned());
     }
     match error.downcast_ref::<Unavailable>() {
-        Some(Unavailable(reason)) if task.needs_network || !strict => Outcome::Skipped(reason.clone()),
+        Some(Unavailable(reason)) if !strict => Outcome::Skipped(reason.clone()),
         _ => Outcome::Failed,
     }
 }
@@ -205,22 +205,18 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_run_is_skipped_at_home_and_a_failure_in_ci_unless_it_needs_the_network() {
+    fn what_can_not_run_is_skipped_at_home_and_a_failure_in_ci() {
         let lacks = || Err(Unavailable("no Node.js".to_owned()).into());
-        let usual = task("a", "").run(|_| Ok(()));
-        let networked = task("b", "").needs_network().run(|_| Ok(()));
-        assert_eq!(judge(lacks(), &usual, false), skipped("no Node.js"));
-        assert_eq!(judge(lacks(), &usual, true), Outcome::Failed);
-        assert_eq!(judge(lacks(), &networked, true), skipped("no Node.js"));
+        assert_eq!(judge(lacks(), false), skipped("no Node.js"));
+        assert_eq!(judge(lacks(), true), Outcome::Failed);
     }
 
     #[test]
     fn a_failure_is_a_failure_everywhere_and_an_interrupt_is_not() {
-        let networked = task("b", "").needs_network().run(|_| Ok(()));
-        assert_eq!(judge(Err(anyhow::anyhow!("3 tests failed")), &networked, false), Outcome::Failed);
-        assert_eq!(judge(Ok(()), &networked, true), Outcome::Passed);
+        assert_eq!(judge(Err(anyhow::anyhow!("3 tests failed")), false), Outcome::Failed);
+        assert_eq!(judge(Ok(()), true), Outcome::Passed);
         let interrupted = anyhow::Error::from(CommandError::Interrupted).context("testing");
-        assert_eq!(judge(Err(interrupted), &networked, true), skipped("interrupted"));
+        assert_eq!(judge(Err(interrupted), true), skipped("interrupted"));
     }
 
     #[test]

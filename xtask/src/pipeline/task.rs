@@ -29,8 +29,6 @@ pub struct Task {
     pub groups: Vec<&'static str>,
     /// What is installed before it starts, where it is missing.
     pub tools: &'static [Tool],
-    /// It can't run without a network: a machine that has none may skip it even when nothing else may be skipped.
-    pub needs_network: bool,
     /// When its running command is ended.
     pub timeout: Duration,
     /// What it does.
@@ -49,7 +47,6 @@ pub fn task(name: &'static str, summary: &'static str) -> Row {
         needs: Vec::new(),
         groups: Vec::new(),
         tools: &[],
-        needs_network: false,
         timeout: minutes(10),
         work: |_| Ok(()),
     })
@@ -71,12 +68,6 @@ impl Row {
     /// What is installed before it starts, where it is missing.
     pub fn tools(mut self, tools: &'static [Tool]) -> Row {
         self.0.tools = tools;
-        self
-    }
-
-    /// It can't run on a machine without a network.
-    pub fn needs_network(mut self) -> Row {
-        self.0.needs_network = true;
         self
     }
 

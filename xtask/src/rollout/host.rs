@@ -203,7 +203,10 @@ pub struct EdgeCounts {
 impl EdgeCounts {
     /// What came since `before`. An edge that was started again began to count anew.
     pub fn since(self, before: EdgeCounts) -> EdgeCounts {
-        EdgeCounts { all: self.all.saturating_sub(before.all), errors: self.errors.saturating_sub(before.errors) }
+        EdgeCounts {
+            all: self.all.saturating_sub(before.all),
+            errors: self.errors.saturating_sub(before.errors),
+        }
     }
 
     /// The share of 5xx, from 0 to 1.

@@ -224,7 +224,9 @@ impl Ledger {
                     step: None,
                 });
             }
-            let Some(attempt) = attempts.iter_mut().rev().find(|attempt| attempt.id == entry.attempt) else { continue };
+            let Some(attempt) = attempts.iter_mut().rev().find(|attempt| attempt.id == entry.attempt) else {
+                continue;
+            };
             match &entry.event {
                 Event::Confirmed { .. } => attempt.confirmed = true,
                 Event::Step { step, state: StepState::Begun, until, .. } => {
@@ -257,7 +259,11 @@ impl Ledger {
     pub fn confirmed(&self) -> Vec<ReleaseId> {
         let mut seen = BTreeSet::new();
         let attempts = self.attempts();
-        let confirmed = attempts.iter().rev().filter(|attempt| attempt.confirmed).filter_map(|attempt| attempt.to.clone());
+        let confirmed = attempts
+            .iter()
+            .rev()
+            .filter(|attempt| attempt.confirmed)
+            .filter_map(|attempt| attempt.to.clone());
         confirmed.filter(|id| seen.insert(id.clone())).collect()
     }
 
@@ -306,7 +312,14 @@ mod tests {
             let ended = ended.then_some(Event::Ended { outcome, detail: None, to_switch_ms: None });
             for (n, event) in [Some(began), confirmed, ended].into_iter().flatten().enumerate() {
                 let attempt = format!("a{number}");
-                let entry = Entry { v: FORMAT, id: format!("{attempt}-{n}"), at: String::new(), attempt, prev, event };
+                let entry = Entry {
+                    v: FORMAT,
+                    id: format!("{attempt}-{n}"),
+                    at: String::new(),
+                    attempt,
+                    prev,
+                    event,
+                };
                 let line = serde_json::to_string(&entry).unwrap();
                 prev = hash(&line);
                 text.push_str(&line);
@@ -344,13 +357,19 @@ mod tests {
 
     #[test]
     fn an_attempt_without_an_end_is_unfinished() {
-        let text = ledger(&[(Kind::Deploy, None, Some(1), true, true), (Kind::Deploy, Some(1), Some(2), false, false)]);
+        let text = ledger(&[
+            (Kind::Deploy, None, Some(1), true, true),
+            (Kind::Deploy, Some(1), Some(2), false, false),
+        ]);
         assert_eq!(Ledger::parse(&text).unfinished().unwrap().to, Some(id(2)));
     }
 
     #[test]
     fn a_torn_line_is_passed_over_and_what_follows_is_read() {
-        let whole = ledger(&[(Kind::Deploy, None, Some(1), true, true), (Kind::Deploy, Some(1), Some(2), true, true)]);
+        let whole = ledger(&[
+            (Kind::Deploy, None, Some(1), true, true),
+            (Kind::Deploy, Some(1), Some(2), true, true),
+        ]);
         let lines: Vec<&str> = whole.lines().collect();
         let torn = format!("{}\n{}\n{}\n", lines[..3].join("\n"), &lines[3][..20], lines[3..].join("\n"));
         let read = Ledger::parse(&torn);

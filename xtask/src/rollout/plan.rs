@@ -117,7 +117,8 @@ impl Plan {
     pub fn run(&self, run: &Run) -> Result<(), Stopped> {
         for (number, step) in self.steps.iter().enumerate() {
             let began = Instant::now();
-            let until = run.host.now() + self.steps[number..].iter().map(|step| step.limit()).sum::<Duration>();
+            let until =
+                run.host.now() + self.steps[number..].iter().map(|step| step.limit()).sum::<Duration>();
             run.report.begun(step.as_ref());
             match apply(step.as_ref(), run, timestamp(until)) {
                 Ok(()) => run.report.done(step.as_ref(), began.elapsed()),
@@ -159,7 +160,12 @@ impl Plan {
 fn apply(step: &dyn Step, run: &Run, until: String) -> Result<()> {
     interrupt::check()?;
     run.lease.check().context("the lease was lost, and nothing may be changed without it")?;
-    let begun = Event::Step { step: step.name().to_owned(), state: StepState::Begun, detail: None, until: Some(until) };
+    let begun = Event::Step {
+        step: step.name().to_owned(),
+        state: StepState::Begun,
+        detail: None,
+        until: Some(until),
+    };
     run.journal.write(begun)?;
     step.apply(run)?;
     run.journal.write(step_event(step, StepState::Done, None))

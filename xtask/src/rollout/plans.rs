@@ -49,7 +49,9 @@ impl Observed {
     /// Whether all of the release's containers run and pass their checks.
     pub fn is_ready(&self, release: &Release) -> bool {
         let ready = |service: &String| {
-            self.parts.iter().any(|part| part.release == release.id && &part.service == service && part.is_ready())
+            self.parts
+                .iter()
+                .any(|part| part.release == release.id && &part.service == service && part.is_ready())
         };
         release.contents.images.keys().all(ready)
     }
@@ -73,8 +75,11 @@ impl Observed {
     /// confirmed. Never the live one, the warm one, or the one that is about to be deployed.
     fn superfluous(&self, limits: &Limits, deploying: &ReleaseId) -> Vec<ReleaseId> {
         let confirmed = self.ledger.confirmed();
-        let newest: Vec<&ReleaseId> =
-            confirmed.iter().filter(|id| self.kept.iter().any(|kept| &kept.id == *id)).take(limits.kept_releases).collect();
+        let newest: Vec<&ReleaseId> = confirmed
+            .iter()
+            .filter(|id| self.kept.iter().any(|kept| &kept.id == *id))
+            .take(limits.kept_releases)
+            .collect();
         let needed = |id: &ReleaseId| newest.contains(&id) || self.live.holds(id) || id == deploying;
         self.kept.iter().map(|release| release.id.clone()).filter(|id| !needed(id)).collect()
     }
@@ -96,12 +101,21 @@ pub fn deploy(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
         })
         .then(Pull { release: release.clone() })
         .when(!seen.pending(release).is_empty(), "backup, migrate: no migration is pending", |plan| {
-            plan.when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| plan.then(Backup))
-                .then(Migrate { release: release.clone(), pending: seen.pending(release) })
+            plan.when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
+                plan.then(Backup)
+            })
+            .then(Migrate { release: release.clone(), pending: seen.pending(release) })
         })
-        .when(!seen.is_ready(release), "start: it runs already, warm", |plan| plan.then(Start { release: release.clone() }))
+        .when(!seen.is_ready(release), "start: it runs already, warm", |plan| {
+            plan.then(Start { release: release.clone() })
+        })
         .then(Ready { release: release.clone(), limit: limits.ready })
-        .then(Guard { from: from.clone(), to: release.id.clone(), warm: seen.live.warm.clone(), bake: limits.bake })
+        .then(Guard {
+            from: from.clone(),
+            to: release.id.clone(),
+            warm: seen.live.warm.clone(),
+            bake: limits.bake,
+        })
         .then(Switch { from: from.clone(), to: release.id.clone(), bake: limits.bake })
         .then(Watch { release: release.clone(), bake: limits.bake })
         .then(Confirm { release: release.id.clone() })
@@ -115,7 +129,9 @@ pub fn rollback(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
     let from = seen.live.live.clone();
     let others = seen.others(&release.id, from.as_ref());
     Plan::default()
-        .when(!seen.is_ready(release), "start: it runs already, warm", |plan| plan.then(Start { release: release.clone() }))
+        .when(!seen.is_ready(release), "start: it runs already, warm", |plan| {
+            plan.then(Start { release: release.clone() })
+        })
         .then(Ready { release: release.clone(), limit: limits.ready })
         .then(SwitchBack { from, to: release.id.clone() })
         .when(!others.is_empty(), "retire: nothing runs but the two releases", |plan| {

@@ -22,7 +22,11 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Ve
     let ledger = host.ledger()?;
     let ought = ledger.ought_to_be_live();
     if live != ought {
-        let what = format!("changed by hand: {} has the traffic, not {}", written(live.as_ref()), written(ought.as_ref()));
+        let what = format!(
+            "changed by hand: {} has the traffic, not {}",
+            written(live.as_ref()),
+            written(ought.as_ref())
+        );
         let last = ledger.entries.iter().rev().find_map(|entry| match &entry.event {
             Event::Noted { what } => Some(what.clone()),
             Event::Confirmed { .. } => Some(String::new()),

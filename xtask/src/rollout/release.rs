@@ -155,9 +155,18 @@ mod tests {
             assert!(format!("frontend-{id}").len() <= 63, "names on a network end at 63");
         }
         for wrong in [
-            "", "none", "latest", "20260103t120000z", "20260103T120000Z-1a2b3c4d5e6f", "20260103t120000z-1a2b3c4d5e6",
-            "20260103t120000z-1a2b3c4d5e6f-dirty", "20260103t120000z-1a2b3c4d5e6f\n", "../20260103t120000z-1a2b3c4d5e6f",
-            "20260103t120000z-$(reboot)xx", "-20260103t120000z-1a2b3c4d5e6f", "ä0260103t12000z-1a2b3c4d5e6f",
+            "",
+            "none",
+            "latest",
+            "20260103t120000z",
+            "20260103T120000Z-1a2b3c4d5e6f",
+            "20260103t120000z-1a2b3c4d5e6",
+            "20260103t120000z-1a2b3c4d5e6f-dirty",
+            "20260103t120000z-1a2b3c4d5e6f\n",
+            "../20260103t120000z-1a2b3c4d5e6f",
+            "20260103t120000z-$(reboot)xx",
+            "-20260103t120000z-1a2b3c4d5e6f",
+            "ä0260103t12000z-1a2b3c4d5e6f",
         ] {
             assert!(wrong.parse::<ReleaseId>().is_err(), "{wrong:?}");
         }

@@ -144,7 +144,11 @@ impl Step for Start {
     }
     fn revert(&self, run: &Run) -> Result<()> {
         let live = run.host.live()?;
-        ensure!(live.live.as_ref() != Some(&self.release.id), "{} has the traffic: it is not stopped", self.release.id);
+        ensure!(
+            live.live.as_ref() != Some(&self.release.id),
+            "{} has the traffic: it is not stopped",
+            self.release.id
+        );
         run.host.remove(&self.release.id)
     }
 }
@@ -162,7 +166,11 @@ impl Step for Ready {
         "ready"
     }
     fn describe(&self) -> String {
-        format!("every part is healthy and answers as {}, within {}", self.release.id, humantime::format_duration(self.limit))
+        format!(
+            "every part is healthy and answers as {}, within {}",
+            self.release.id,
+            humantime::format_duration(self.limit)
+        )
     }
     fn limit(&self) -> Duration {
         self.limit + Duration::from_secs(30)
@@ -323,7 +331,12 @@ impl Watch {
     fn answer(&self, host: &dyn Host) -> Result<()> {
         let answer = host.probe()?;
         let by = written(answer.release.as_ref());
-        ensure!(answer.release.as_ref() == Some(&self.release.id), "{by} answered ({} {})", answer.status, answer.said);
+        ensure!(
+            answer.release.as_ref() == Some(&self.release.id),
+            "{by} answered ({} {})",
+            answer.status,
+            answer.said
+        );
         ensure!(answer.status == 200, "it answered {} {}", answer.status, answer.said);
         Ok(())
     }
@@ -462,7 +475,9 @@ fn parts_of(host: &dyn Host, id: &ReleaseId) -> Result<Vec<Part>> {
 
 /// It will not get ready by waiting.
 fn is_broken(part: &Part) -> bool {
-    part.health == "unhealthy" || matches!(part.state.as_str(), "exited" | "dead") || part.restarts >= RESTARTS
+    part.health == "unhealthy"
+        || matches!(part.state.as_str(), "exited" | "dead")
+        || part.restarts >= RESTARTS
 }
 
 fn log_of(host: &dyn Host, part: &Part) -> String {

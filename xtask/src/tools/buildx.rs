@@ -25,8 +25,12 @@ impl Build<'_> {
     /// the same image.
     pub fn command<'c>(&self, sh: &'c Shell, id_file: &Utf8Path) -> Cmd<'c> {
         let Build { program, dockerfile, context, .. } = self;
-        let arguments = self.arguments.iter().flat_map(|(name, value)| ["--build-arg".to_owned(), format!("{name}={value}")]);
-        let labels = self.labels.iter().flat_map(|(name, value)| ["--label".to_owned(), format!("{name}={value}")]);
+        let arguments = self
+            .arguments
+            .iter()
+            .flat_map(|(name, value)| ["--build-arg".to_owned(), format!("{name}={value}")]);
+        let labels =
+            self.labels.iter().flat_map(|(name, value)| ["--label".to_owned(), format!("{name}={value}")]);
         let tags = self.tags.iter().flat_map(|tag| ["--tag".to_owned(), tag.clone()]);
         cmd!(
             sh,

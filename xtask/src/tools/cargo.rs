@@ -38,6 +38,11 @@ pub fn test_xtask(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo test --locked --package xtask --bins --test cli")
 }
 
+/// xtask's suite that deploys on a real engine.
+pub fn test_deploys(sh: &Shell) -> Cmd<'_> {
+    cmd!(sh, "cargo test --locked --package xtask --test deploy")
+}
+
 /// Builds a package as it is shipped, and says where its binary is.
 pub fn build_release(package: &str, each_line: &(dyn Fn(&str) + Sync)) -> Result<Utf8PathBuf> {
     let sh = Shell::new()?;

@@ -19,7 +19,9 @@ impl std::fmt::Display for Glibc {
 /// The newest version of glibc that a binary needs; none when it needs no glibc at all.
 pub fn needed_glibc(sh: &Shell, binary: &Utf8Path) -> Result<Option<Glibc>> {
     let told = Run::new(cmd!(sh, "readelf --version-info --wide {binary}")).text();
-    Ok(newest(&told.with_context(|| format!("reading what {binary} needs (readelf is in the package binutils)"))?))
+    Ok(newest(
+        &told.with_context(|| format!("reading what {binary} needs (readelf is in the package binutils)"))?,
+    ))
 }
 
 /// Each needed version is listed as `Name: GLIBC_2.34`.

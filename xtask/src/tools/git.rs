@@ -51,19 +51,6 @@ pub fn origin_url(folder: &Utf8Path) -> Result<Option<String>> {
     ask(folder, cmd!(sh, "git remote get-url origin")).map(Some)
 }
 
-/// The commits that `to` has and `from` has not, newest first.
-pub fn commits_between(folder: &Utf8Path, from: &str, to: &str) -> Result<Vec<Commit>> {
-    let sh = shell(folder)?;
-    let range = format!("{from}..{to}");
-    let lines = ask(folder, cmd!(sh, "git log --no-show-signature --format=%H%x09%ct%x09%s {range} --"))?;
-    lines.lines().map(parse_commit).collect()
-}
-
-/// Whether something differs from the commit: changed, deleted, or new and not ignored.
-pub fn is_dirty(folder: &Utf8Path) -> Result<bool> {
-    Ok(!dirty_paths(folder)?.is_empty())
-}
-
 /// What differs from the commit as 12 hex digits: the same differences give the same digits, staged or not.
 /// None when nothing does. `folder` is the repository's root.
 pub fn dirty_hash(folder: &Utf8Path) -> Result<Option<String>> {
@@ -246,22 +233,9 @@ mod tests {
     }
 
     #[test]
-    fn commits_between_two_are_newest_first() {
-        let repository = Repository::with_one_commit();
-        for subject in ["Second", "Third"] {
-            repository.write("a.txt", subject).commit(subject);
-        }
-        let commits = commits_between(repository.folder(), "HEAD~2", "HEAD").expect("commits");
-        let subjects: Vec<&str> = commits.iter().map(|commit| commit.subject.as_str()).collect();
-        assert_eq!(subjects, ["Third", "Second"]);
-        assert!(commits_between(repository.folder(), "HEAD", "HEAD").expect("none").is_empty());
-    }
-
-    #[test]
     fn a_clean_tree_has_no_hash() {
         let repository = Repository::with_one_commit();
         assert_eq!(repository.hash(), None);
-        assert!(!is_dirty(repository.folder()).expect("an answer"));
     }
 
     #[test]
@@ -285,7 +259,6 @@ mod tests {
         changed("an executable bit");
         std::os::unix::fs::symlink("a.txt", repository.folder().join("link")).expect("linked");
         changed("a link");
-        assert!(is_dirty(repository.folder()).expect("an answer"));
     }
 
     #[test]

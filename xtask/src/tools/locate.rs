@@ -191,11 +191,6 @@ pub fn require(tool: Tool) -> anyhow::Result<Utf8PathBuf> {
     })
 }
 
-/// Docker's client.
-pub fn docker() -> anyhow::Result<Utf8PathBuf> {
-    require(Tool::Docker)
-}
-
 /// Docker Compose, as a program that runs by itself.
 pub fn compose() -> anyhow::Result<Utf8PathBuf> {
     require(Tool::Compose)

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use camino::Utf8PathBuf;
 use xshell::{Cmd, Shell, cmd};
 
-use super::locate;
-use super::process::{CommandError, Run};
+use super::locate::{self, Tool};
+use super::process::Run;
 use crate::project;
 
 /// Where the migrations are.
@@ -39,18 +40,21 @@ pub fn info<'a>(sh: &'a Shell, database: &str) -> Cmd<'a> {
 }
 
 /// Writes the backend's `.sqlx` from a migrated database, or checks that it is as it would be written.
-pub fn prepare(database: &str, check: bool) -> Result<(), CommandError> {
-    let Ok(sh) = Shell::new() else { return Err(CommandError::NotFound { program: "sqlx".to_owned() }) };
+pub fn prepare(database: &str, check: bool) -> anyhow::Result<()> {
+    let sh = Shell::new()?;
     sh.change_dir(project::root().join(project::BACKEND.folder));
-    let (sqlx, check) = (program("cargo-sqlx"), check.then_some("--check"));
-    let prepare = cmd!(sh, "{sqlx} sqlx prepare {check...} -- --all-targets")
-        .env("DATABASE_URL", database)
-        // It insists on being called by cargo.
-        .env("CARGO", "cargo");
-    Run::new(prepare).limit(Duration::from_secs(900)).run()
+    // It insists on being called by cargo, which looks for its subcommands on the PATH.
+    let cargo_sqlx = locate::require(Tool::SqlxCli)?.with_file_name("cargo-sqlx");
+    let folder = cargo_sqlx.parent().context("a program is in a folder")?;
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());
+    let check = check.then_some("--check");
+    let prepare = cmd!(sh, "cargo sqlx prepare {check...} -- --all-targets")
+        .env("PATH", path)
+        .env("DATABASE_URL", database);
+    Ok(Run::new(prepare).limit(Duration::from_secs(900)).run()?)
 }
 
 fn program(name: &str) -> Utf8PathBuf {
-    let found = locate::find(locate::Tool::SqlxCli).map(|found| found.program.with_file_name(name));
+    let found = locate::find(Tool::SqlxCli).map(|found| found.program.with_file_name(name));
     found.unwrap_or_else(|| name.into())
 }

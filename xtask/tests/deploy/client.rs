@@ -92,7 +92,13 @@ pub struct Seen {
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} requests, {} failed, slowest {} ms", self.sent, self.failed.len(), self.slowest.as_millis())?;
+        write!(
+            f,
+            "{} requests, {} failed, slowest {} ms",
+            self.sent,
+            self.failed.len(),
+            self.slowest.as_millis()
+        )?;
         self.failed.iter().take(5).try_for_each(|failure| write!(f, "\n      {failure}"))
     }
 }
@@ -149,7 +155,9 @@ fn send(url: &str, keep: bool, stop: &AtomicBool) -> Seen {
         match answered {
             Ok(answer) if answer.status == 200 => seen.releases.extend(answer.release),
             Ok(answer) => seen.failed.push(format!("{path}: {} {}", answer.status, answer.body)),
-            Err(error) => seen.failed.push(format!("{path} on a {} connection: {error}", if keep { "kept" } else { "new" })),
+            Err(error) => seen
+                .failed
+                .push(format!("{path} on a {} connection: {error}", if keep { "kept" } else { "new" })),
         }
         seen.slowest = seen.slowest.max(began.elapsed());
         thread::sleep(EVERY.saturating_sub(began.elapsed()));

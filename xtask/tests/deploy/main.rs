@@ -60,10 +60,20 @@ fn first_deploy(project: &Project) -> Result<(), Failed> {
     check(get(&project.url(), "/metrics")?.status == 404, || "/metrics is served to everybody".into())?;
     let index = get(&project.url(), "/")?;
     check(index.header("cache-control") == Some("no-cache"), || format!("{index:?}"))?;
-    let script = index.body.split("src=\"").nth(1).and_then(|rest| rest.split('"').next()).ok_or("the page has no script")?;
+    let script = index
+        .body
+        .split("src=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .ok_or("the page has no script")?;
     let script = get(&project.url(), script)?;
-    check(script.status == 200 && script.header("cache-control").is_some_and(|it| it.contains("immutable")), || format!("{:?}", script.headers))?;
-    check(get(&project.url(), "/assets/gone-12345678.js")?.status == 404, || "an asset that never was is answered".into())?;
+    check(
+        script.status == 200 && script.header("cache-control").is_some_and(|it| it.contains("immutable")),
+        || format!("{:?}", script.headers),
+    )?;
+    check(get(&project.url(), "/assets/gone-12345678.js")?.status == 404, || {
+        "an asset that never was is answered".into()
+    })?;
     project.ends_as("deploy", "succeeded")
 }
 
@@ -81,13 +91,16 @@ fn secrets(project: &Project) -> Result<(), Failed> {
     for name in ["jwt_secret", "database_app_password", "database_owner_password"] {
         let path = project.root().join("secrets").join(name).join("1");
         let found = std::fs::metadata(&path)?;
-        let (mode, uid) = (std::os::unix::fs::MetadataExt::mode(&found), std::os::unix::fs::MetadataExt::uid(&found));
+        let (mode, uid) =
+            (std::os::unix::fs::MetadataExt::mode(&found), std::os::unix::fs::MetadataExt::uid(&found));
         check(mode & 0o777 == 0o400 && uid == 10001, || format!("{name}: mode {mode:o}, uid {uid}"))?;
         all.push(project.as_root(&["cat", path.as_str()]));
     }
     for container in containers {
         let told = project.docker(&["inspect", &container]);
-        check(!all.iter().any(|secret| told.contains(secret.as_str())), || format!("{container} shows a secret"))?;
+        check(!all.iter().any(|secret| told.contains(secret.as_str())), || {
+            format!("{container} shows a secret")
+        })?;
     }
     Ok(())
 }
@@ -98,7 +111,10 @@ fn second_release(project: &Project) -> Result<(), Failed> {
         "tracehub/backend/migrations/20990101000000_a_table_more.up.sql",
         "-- expand\nCREATE TABLE a_table_more (id bigint PRIMARY KEY);\n",
     );
-    project.write("tracehub/backend/migrations/20990101000000_a_table_more.down.sql", "DROP TABLE a_table_more;\n");
+    project.write(
+        "tracehub/backend/migrations/20990101000000_a_table_more.down.sql",
+        "DROP TABLE a_table_more;\n",
+    );
     project.commit("Add a table");
     let client = Client::start(&project.url());
     let deployed = project.deploy().succeeds();
@@ -107,8 +123,12 @@ fn second_release(project: &Project) -> Result<(), Failed> {
     println!("    {seen}");
     check(seen.failed.is_empty(), || format!("{seen}"))?;
     check(seen.releases.len() == 2, || format!("answers came from {:?}", seen.releases))?;
-    check(project.live() != first && project.warm() == first, || "the first release is not the warm one".into())?;
-    check(project.status()["schema"] == 20_990_101_000_000_i64, || format!("{}", project.status()["schema"]))?;
+    check(project.live() != first && project.warm() == first, || {
+        "the first release is not the warm one".into()
+    })?;
+    check(project.status()["schema"] == 20_990_101_000_000_i64, || {
+        format!("{}", project.status()["schema"])
+    })?;
     let backups = std::fs::read_dir(project.root().join("backups"))?.count();
     check(backups == 1, || format!("{backups} backups were made before the migration"))?;
     project.ends_as("deploy", "succeeded")
@@ -125,14 +145,20 @@ fn rollback(project: &Project) -> Result<(), Failed> {
     told?;
     again?;
     check(back == Some(warm.clone()), || format!("{back:?} instead of {warm:?}"))?;
-    check(project.live() == live && project.warm() == warm, || "forth again, the second release is not live".into())?;
+    check(project.live() == live && project.warm() == warm, || {
+        "forth again, the second release is not live".into()
+    })?;
     check(seen.failed.is_empty() && seen.releases.len() == 2, || format!("{seen}"))?;
     project.ends_as("rollback", "succeeded")
 }
 
 fn never_ready(project: &Project) -> Result<(), Failed> {
     let live = project.live();
-    project.replace("tracehub/deploy/release.yaml", "tracehub_app@postgres:5432/tracehub", "tracehub_app@postgres:5432/nowhere");
+    project.replace(
+        "tracehub/deploy/release.yaml",
+        "tracehub_app@postgres:5432/tracehub",
+        "tracehub_app@postgres:5432/nowhere",
+    );
     project.commit("Ask for a database that is not there");
     let client = Client::start(&project.url());
     let told = project.deploy().fails_with(4);
@@ -167,7 +193,8 @@ fn two_at_once(project: &Project) -> Result<(), Failed> {
     project.commit("Another release, for two deploys at once");
     let first = project.deploy().starts();
     wait_until("the first deploy has begun", Duration::from_secs(120), || project.unfinished())?;
-    let told = project.xtask(&["rollback", "--to", project.warm().unwrap_or_default().as_str()]).fails_with(6)?;
+    let told =
+        project.xtask(&["rollback", "--to", project.warm().unwrap_or_default().as_str()]).fails_with(6)?;
     check(told.contains("is being changed by") && told.contains("at the latest"), || told.clone())?;
     first.succeeds()?;
     project.ends_as("deploy", "succeeded")
@@ -178,10 +205,13 @@ fn killed_in_the_watch(project: &Project) -> Result<(), Failed> {
     project.commit("A release whose driver dies");
     let client = Client::start(&project.url());
     let driver = project.deploy().starts();
-    wait_until("the switch is made", Duration::from_secs(120), || project.live_file() != live.clone().unwrap_or_default())?;
+    wait_until("the switch is made", Duration::from_secs(120), || {
+        project.live_file() != live.clone().unwrap_or_default()
+    })?;
     driver.kill();
     let unconfirmed = project.status()["unconfirmed"] == true;
-    let undone = wait_until("the guard has undone it", Duration::from_secs(60), || Some(project.live_file()) == live);
+    let undone =
+        wait_until("the guard has undone it", Duration::from_secs(60), || Some(project.live_file()) == live);
     let seen = client.stop();
     println!("    {seen}");
     undone?;
@@ -190,16 +220,23 @@ fn killed_in_the_watch(project: &Project) -> Result<(), Failed> {
     let told = project.deploy().succeeds()?;
     check(told.contains("was taken back by its guard"), || told.clone())?;
     check(project.live() != live, || "the next deploy did not converge".into())?;
-    let outcomes: Vec<Value> = project.attempts().iter().rev().take(2).map(|attempt| attempt["outcome"].clone()).collect();
+    let outcomes: Vec<Value> =
+        project.attempts().iter().rev().take(2).map(|attempt| attempt["outcome"].clone()).collect();
     check(outcomes == ["succeeded", "undone_by_guard"], || format!("{outcomes:?}"))
 }
 
 fn interrupted(project: &Project) -> Result<(), Failed> {
     let live = project.live();
-    project.replace("tracehub/deploy/release.yaml", "tracehub_app@postgres:5432/tracehub", "tracehub_app@postgres:5432/nowhere");
+    project.replace(
+        "tracehub/deploy/release.yaml",
+        "tracehub_app@postgres:5432/tracehub",
+        "tracehub_app@postgres:5432/nowhere",
+    );
     project.commit("Ask for a database that is not there, and be interrupted");
     let driver = project.deploy().starts();
-    wait_until("it waits for the release to be ready", Duration::from_secs(120), || project.running_releases() == 3)?;
+    wait_until("it waits for the release to be ready", Duration::from_secs(120), || {
+        project.running_releases() == 3
+    })?;
     driver.interrupt();
     let told = driver.fails_with(130)?;
     check(told.contains("everything that it had begun is undone"), || told.clone())?;

@@ -26,14 +26,21 @@ pub struct Project {
 impl Project {
     /// Copies what git knows and what it does not ignore, and commits it.
     pub fn copy() -> Project {
-        let original = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository's root").to_owned();
+        let original =
+            Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository's root").to_owned();
         let folder = Utf8PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("deploy-suite");
         let project = Project { folder, original, log_in: Mutex::default() };
         if project.folder.exists() {
             // What an earlier run left when it was killed.
             project.clear_up();
         }
-        let listed = run(git(&project.original).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]));
+        let listed = run(git(&project.original).args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ]));
         for path in listed.split_terminator('\0').filter(|path| project.original.join(path).is_file()) {
             let to = project.folder.join(path);
             fs::create_dir_all(to.parent().expect("below the root")).expect("a folder");
@@ -42,7 +49,8 @@ impl Project {
         // The packages are the same; installing them again would take longer than the tests.
         let packages = "tracehub/frontend/node_modules";
         if project.original.join(packages).is_dir() {
-            std::os::unix::fs::symlink(project.original.join(packages), project.folder.join(packages)).expect("a link");
+            std::os::unix::fs::symlink(project.original.join(packages), project.folder.join(packages))
+                .expect("a link");
         }
         run(git(&project.folder).args(["init", "--quiet", "--initial-branch=main"]));
         project.commit("The first release");
@@ -59,7 +67,10 @@ impl Project {
             let Ok(text) = fs::read_to_string(image.path().join("release.json")) else { continue };
             let release: Value = serde_json::from_str(&text).expect("a release");
             let images = release["contents"]["images"].as_object().expect("images");
-            images.values().filter_map(Value::as_str).for_each(|id| drop(self.docker(&["rmi", "--force", id])));
+            images
+                .values()
+                .filter_map(Value::as_str)
+                .for_each(|id| drop(self.docker(&["rmi", "--force", id])));
         }
         // Secrets belong to the app's user.
         fs::remove_dir_all(&self.folder).expect("the copy can be removed");
@@ -101,8 +112,10 @@ impl Project {
     /// A call of xtask, here.
     pub fn xtask(&self, arguments: &[&str]) -> Call {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        let target = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| self.original.join("target"), Utf8PathBuf::from);
-        let tools = std::env::var("XTASK_TOOLS_DIR").map_or_else(|_| self.original.join(".tools"), Utf8PathBuf::from);
+        let target = std::env::var("CARGO_TARGET_DIR")
+            .map_or_else(|_| self.original.join("target"), Utf8PathBuf::from);
+        let tools =
+            std::env::var("XTASK_TOOLS_DIR").map_or_else(|_| self.original.join(".tools"), Utf8PathBuf::from);
         command
             .args(arguments)
             .args(["--env", ENVIRONMENT])
@@ -130,7 +143,8 @@ impl Project {
 
     fn json(&self, arguments: &[&str]) -> Value {
         let told = self.xtask(arguments).command.output().expect("xtask runs");
-        serde_json::from_slice(&told.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {told:?}"))
+        serde_json::from_slice(&told.stdout)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {told:?}"))
     }
 
     /// The release that has the traffic.
@@ -163,7 +177,10 @@ impl Project {
     /// The names of all containers that run here.
     pub fn containers(&self) -> Vec<String> {
         let label = format!("label=tracehub.environment={ENVIRONMENT}");
-        self.docker(&["ps", "--filter", &label, "--format", "{{.Names}}"]).lines().map(str::to_owned).collect()
+        self.docker(&["ps", "--filter", &label, "--format", "{{.Names}}"])
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// What docker says.
@@ -182,8 +199,14 @@ impl Project {
     /// A command on this machine, with the rights of root by way of a container where the user has none.
     pub fn as_root(&self, command: &[&str]) -> String {
         let secrets = format!("{0}:{0}:ro", self.root());
-        let image = self.docker(&["inspect", "--format", "{{.Config.Image}}", &format!("tracehub-{ENVIRONMENT}-platform-edge-1")]);
-        let mut arguments = vec!["run", "--rm", "--user", "0", "--volume", &secrets, "--entrypoint", command[0], &image];
+        let image = self.docker(&[
+            "inspect",
+            "--format",
+            "{{.Config.Image}}",
+            &format!("tracehub-{ENVIRONMENT}-platform-edge-1"),
+        ]);
+        let mut arguments =
+            vec!["run", "--rm", "--user", "0", "--volume", &secrets, "--entrypoint", command[0], &image];
         arguments.extend(&command[1..]);
         self.docker(&arguments)
     }
@@ -192,7 +215,8 @@ impl Project {
     pub fn browser_test(&self) -> Result<(), Failed> {
         let log_in = self.log_in.lock().expect("no holder panics");
         let (email, password) = log_in.split_once("  ").ok_or("the first deploy printed no log-in")?;
-        let chromium = ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| which::which(name).ok());
+        let chromium =
+            ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| which::which(name).ok());
         let told = Command::new("npm")
             .args(["--prefix", "tracehub/frontend", "run", "test:browser"])
             .current_dir(&self.folder)
@@ -202,7 +226,8 @@ impl Project {
             .env("CHROMIUM", chromium.ok_or("no Chromium is on the PATH")?)
             .stdin(Stdio::null())
             .output()?;
-        let said = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
         if told.status.success() { Ok(()) } else { Err(said.into()) }
     }
 }
@@ -226,7 +251,9 @@ impl Call {
     /// Begins it, and comes back at once.
     pub fn starts(mut self) -> Running {
         let output = tempfile::NamedTempFile::new().expect("a file");
-        self.command.stdout(output.reopen().expect("a file")).stderr(output.reopen().expect("a file"));
+        // One offset for both streams, or they would overwrite each other.
+        let stream = || output.as_file().try_clone().expect("a file");
+        self.command.stdout(stream()).stderr(stream());
         Running { child: RefCell::new(self.command.spawn().expect("xtask starts")), output }
     }
 }

@@ -1,7 +1,7 @@
 //! The definition of CI. To add a check, add a row: it is run by `cargo xtask ci`, listed by `--plan`, and run by
 //! itself by its name. Rows run in this order as far as their needs allow: what fails soonest comes first.
 
-use super::database;
+use super::{database, delivery};
 use crate::pipeline::{Task, minutes, task};
 use crate::setup::Tool;
 use crate::tools::{cargo, npm};
@@ -10,6 +10,21 @@ use crate::tools::{cargo, npm};
 const NODE: &[Tool] = &[Tool::Node, Tool::Npm];
 /// A throw-away server, and what runs migrations on it.
 const DATABASE: &[Tool] = &[Tool::Postgres, Tool::SqlxCli];
+
+/// What builds images.
+const IMAGES: &[Tool] =
+    &[Tool::Engine, Tool::Docker, Tool::Compose, Tool::Buildx, Tool::Readelf, Tool::Node, Tool::Npm];
+/// What deploys them, and looks at them.
+const DEPLOYS: &[Tool] = &[
+    Tool::Engine,
+    Tool::Docker,
+    Tool::Compose,
+    Tool::Buildx,
+    Tool::Readelf,
+    Tool::Node,
+    Tool::Npm,
+    Tool::Chromium,
+];
 
 /// Every task there is.
 #[rustfmt::skip]
@@ -69,6 +84,14 @@ pub fn table() -> Vec<Task> {
         task("frontend-build", "the frontend, bundled as it is served")
             .needs(["npm-ci", "typecheck"]).tools(NODE)
             .run(|task| task.run(npm::script(&task.sh, "build")?)),
+
+        task("images", "both images are built, run as their own user, and hold what they should")
+            .needs(["frontend-build"]).tools(IMAGES).timeout(minutes(30))
+            .run(delivery::images),
+
+        task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")
+            .needs(["images"]).tools(DEPLOYS).timeout(minutes(30))
+            .run(|task| task.run(cargo::test_deploys(&task.sh))),
     ]
 }
 

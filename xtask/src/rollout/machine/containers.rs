@@ -66,8 +66,12 @@ impl Machine {
         self.remove(id)?;
         self.remove_folder(&self.release_folder(id))?;
         let (going, staying): (Vec<_>, Vec<_>) = kept.iter().partition(|release| &release.id == id);
-        let needed = |image: &String| staying.iter().any(|release| release.contents.images.values().any(|other| other == image));
-        for image in going.iter().flat_map(|release| release.contents.images.values()).filter(|image| !needed(image)) {
+        let needed = |image: &String| {
+            staying.iter().any(|release| release.contents.images.values().any(|other| other == image))
+        };
+        for image in
+            going.iter().flat_map(|release| release.contents.images.values()).filter(|image| !needed(image))
+        {
             // Tags of the build may still name it; then the engine refuses, and rightly.
             let _ = container::remove_image(&self.sh, image);
         }
@@ -79,7 +83,9 @@ impl Machine {
         let name = self.named(service);
         container::remove(&self.sh, &name)?;
         let project = self.release_project(id)?;
-        let told = project.with(|project| Ok(Run::new(project.run_once(&self.sh, service, &name)).limit(MIGRATION).finish()?))?;
+        let told = project.with(|project| {
+            Ok(Run::new(project.run_once(&self.sh, service, &name)).limit(MIGRATION).finish()?)
+        })?;
         let ended = container::named(&self.sh, &name)?.map(|found| found.state);
         match ended {
             Some(state) if state.status == "exited" && state.exit_code == 0 => {
@@ -88,9 +94,16 @@ impl Machine {
             }
             Some(state) => {
                 let lines = container::last_lines(&self.sh, &name, 12)?;
-                bail!("{service} is {}, exit code {}:\n    {}", state.status, state.exit_code, lines.replace('\n', "\n    "))
+                bail!(
+                    "{service} is {}, exit code {}:\n    {}",
+                    state.status,
+                    state.exit_code,
+                    lines.replace('\n', "\n    ")
+                )
             }
-            None => bail!("{service} could not be started:\n    {}", told.stderr.trim().replace('\n', "\n    ")),
+            None => {
+                bail!("{service} could not be started:\n    {}", told.stderr.trim().replace('\n', "\n    "))
+            }
         }
     }
 
@@ -119,10 +132,18 @@ impl Machine {
         let (network, id) = (self.named("edge"), release.id.as_str());
         for (component, path) in project::SMOKE {
             let url = format!("http://{}-{id}:{}{path}", component.name, component.port);
-            let run = cmd!(self.sh, "docker run --rm --network {network} {image} healthcheck --url {url} --release {id}");
+            let run = cmd!(
+                self.sh,
+                "docker run --rm --network {network} {image} healthcheck --url {url} --release {id}"
+            );
             let told = Run::new(run).limit(Duration::from_secs(30)).finish()?;
             let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
-            ensure!(told.status.success(), "{} of {id}, asked for {path} on the edge's network: {}", component.name, said.trim());
+            ensure!(
+                told.status.success(),
+                "{} of {id}, asked for {path} on the edge's network: {}",
+                component.name,
+                said.trim()
+            );
         }
         Ok(())
     }
@@ -160,9 +181,14 @@ impl Machine {
         let path = self.folder("backups").join(format!("{attempt}.dump"));
         let database = project::DATABASE;
         let sh = &self.sh;
-        let dump = cmd!(sh, "docker exec --user 999 {postgres} pg_dump --format=custom --username=postgres --file=/tmp/xtask.dump {database}");
+        let dump = cmd!(
+            sh,
+            "docker exec --user 999 {postgres} pg_dump --format=custom --username=postgres --file=/tmp/xtask.dump {database}"
+        );
         Run::new(dump).limit(Duration::from_secs(1200)).run().context("dumping the database")?;
-        Run::new(cmd!(sh, "docker cp {postgres}:/tmp/xtask.dump {path}")).limit(Duration::from_secs(300)).run()?;
+        Run::new(cmd!(sh, "docker cp {postgres}:/tmp/xtask.dump {path}"))
+            .limit(Duration::from_secs(300))
+            .run()?;
         let list = cmd!(sh, "docker exec --user 999 {postgres} pg_restore --list /tmp/xtask.dump");
         let contents = Run::new(list).text().context("reading the dump back")?;
         Run::new(cmd!(sh, "docker exec --user 999 {postgres} rm -f /tmp/xtask.dump")).run()?;
@@ -179,10 +205,12 @@ impl Machine {
             .build()
             .into();
         let mut answer = agent.get(&url).call().with_context(|| format!("asking {url}"))?;
-        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header =
+            |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (release, location) = (header(project::RELEASE_HEADER), header("location"));
         let body = answer.body_mut().with_config().limit(2048).read_to_string().unwrap_or_default();
-        let said = location.map_or(body.chars().take(200).collect(), |location| format!("redirect to {location}"));
+        let said =
+            location.map_or(body.chars().take(200).collect(), |location| format!("redirect to {location}"));
         let release = release.and_then(|id| id.parse().ok());
         Ok(Answer { status: answer.status().as_u16(), release, said })
     }
@@ -190,7 +218,12 @@ impl Machine {
     /// Read off the edge's own metrics, which nobody outside its container can ask for.
     pub(super) fn count_edge(&self) -> Result<EdgeCounts> {
         let edge = self.platform_container("edge")?;
-        let ask = container::exec(&self.sh, &edge, "10001", &["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metrics"]);
+        let ask = container::exec(
+            &self.sh,
+            &edge,
+            "10001",
+            &["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metrics"],
+        );
         Ok(counts(&Run::new(ask).text().context("reading the edge's numbers")?))
     }
 }
@@ -216,7 +249,10 @@ fn part(found: &Inspected) -> Option<Part> {
         container: found.plain_name().to_owned(),
         state: state.status.clone(),
         health: state.health.as_ref().map(|health| health.status.clone()).unwrap_or_default(),
-        said: check.filter(|check| check.exit_code != 0).map(|check| check.output.trim().to_owned()).unwrap_or_default(),
+        said: check
+            .filter(|check| check.exit_code != 0)
+            .map(|check| check.output.trim().to_owned())
+            .unwrap_or_default(),
         since: state.started_at.clone(),
         restarts: found.restart_count,
         ending,
@@ -230,7 +266,9 @@ fn counts(metrics: &str) -> EdgeCounts {
     for line in metrics.lines() {
         let Some(rest) = line.strip_prefix("caddy_http_request_duration_seconds_count{") else { continue };
         let Some((labels, value)) = rest.rsplit_once("} ") else { continue };
-        let label = |name: &str| labels.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'));
+        let label = |name: &str| {
+            labels.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
+        };
         if label("handler") != Some("subroute") {
             continue;
         }

@@ -14,7 +14,8 @@ const APPEND: &str = include_str!("../scripts/append.sh");
 const READ: &str = r#"if [ -e "$1" ]; then echo there; cat "$1"; fi"#;
 const WRITE: &str = r#"mkdir -p "$(dirname "$1")" && cat >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" && sync "$(dirname "$1")""#;
 const MAKE_FOLDERS: &str = r#"mkdir -p "$@""#;
-const RELEASES: &str = r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && cat "$f" && echo; done; :"#;
+const RELEASES: &str =
+    r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && cat "$f" && echo; done; :"#;
 const REMOVE: &str = r#"rm -rf -- "$1""#;
 
 /// The script that the guard's container runs is the one that the host runs.
@@ -25,7 +26,8 @@ pub fn live_script_text() -> &'static str {
 impl Machine {
     /// Makes the environment's folders.
     pub fn make_folders(&self) -> Result<()> {
-        let folders = ["live", "releases", "secrets", "backups", "edge", "platform"].map(|name| self.folder(name));
+        let folders =
+            ["live", "releases", "secrets", "backups", "edge", "platform"].map(|name| self.folder(name));
         let folders: Vec<&str> = folders.iter().map(|folder| folder.as_str()).collect();
         shell::script(&self.sh, MAKE_FOLDERS, &folders, b"").context("making the environment's folders")?;
         Ok(())
@@ -49,7 +51,8 @@ impl Machine {
 
     /// A file's text; none when it is not there.
     pub(super) fn read(&self, path: &Utf8Path) -> Result<Option<String>> {
-        let told = shell::script(&self.sh, READ, &[path.as_str()], b"").with_context(|| format!("reading {path}"))?;
+        let told = shell::script(&self.sh, READ, &[path.as_str()], b"")
+            .with_context(|| format!("reading {path}"))?;
         Ok(told.strip_prefix("there").map(|text| text.strip_prefix('\n').unwrap_or(text).to_owned()))
     }
 
@@ -59,7 +62,9 @@ impl Machine {
     }
 
     pub(super) fn remove_folder(&self, path: &Utf8Path) -> Result<()> {
-        shell::script(&self.sh, REMOVE, &[path.as_str()], b"").with_context(|| format!("removing {path}")).map(drop)
+        shell::script(&self.sh, REMOVE, &[path.as_str()], b"")
+            .with_context(|| format!("removing {path}"))
+            .map(drop)
     }
 
     pub(super) fn kept_releases(&self) -> Result<Vec<Release>> {
@@ -90,17 +95,24 @@ impl Machine {
             ("SECRETS".to_owned(), self.folder("secrets").to_string()),
         ];
         let images = release.contents.images.iter();
-        variables.extend(images.map(|(component, image)| (format!("{}_IMAGE", component.to_uppercase()), image.clone())));
+        variables.extend(
+            images.map(|(component, image)| (format!("{}_IMAGE", component.to_uppercase()), image.clone())),
+        );
         let mut versions = self.secret_versions(|secret| secret.of_platform)?;
         versions.extend(release.contents.secrets.clone());
-        variables.extend(versions.iter().map(|(name, version)| (format!("{}_VERSION", name.to_uppercase()), version.to_string())));
+        variables.extend(
+            versions
+                .iter()
+                .map(|(name, version)| (format!("{}_VERSION", name.to_uppercase()), version.to_string())),
+        );
         Ok(variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect())
     }
 
     pub(super) fn refresh_variables(&self, id: &ReleaseId) -> Result<()> {
         let path = self.release_folder(id).join("release.json");
         let text = self.read(&path)?.with_context(|| format!("{id} is not kept any more"))?;
-        let release: Release = serde_json::from_str(&text).with_context(|| format!("{path} can't be read"))?;
+        let release: Release =
+            serde_json::from_str(&text).with_context(|| format!("{path} can't be read"))?;
         self.write(&self.release_folder(id).join("variables.env"), &self.variables(&release)?)
     }
 }

@@ -25,7 +25,12 @@ struct Held {
 }
 
 /// Takes the lease, or says who holds it.
-pub fn take(sh: &Shell, root: &Utf8Path, file: &Utf8Path, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
+pub fn take(
+    sh: &Shell,
+    root: &Utf8Path,
+    file: &Utf8Path,
+    holder: &Holder,
+) -> Result<Box<dyn Lease>, LeaseError> {
     std::fs::create_dir_all(root).with_context(|| format!("making {root}"))?;
     let told = format!("{} since {}, for: {}", holder.by, holder.since, holder.doing);
     let mark = format!("{}={}", process::DRIVER, process::driver_mark());

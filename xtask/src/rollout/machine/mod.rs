@@ -188,13 +188,15 @@ impl Host for Machine {
     }
 
     fn switch(&self, switch: &Switching) -> Result<()> {
-        let (from, lease, file) = (written(switch.from.as_ref()), switch.lease.to_string(), self.lease_file());
+        let (from, lease, file) =
+            (written(switch.from.as_ref()), switch.lease.to_string(), self.lease_file());
         let (attempt, seconds) = match &switch.guarded {
             Some((attempt, margin)) => (attempt.as_str(), margin.as_secs()),
             None => ("-", 0),
         };
         let seconds = seconds.to_string();
-        self.live_script("switch", &[from, switch.to.as_str(), file.as_str(), &lease, attempt, &seconds]).map(drop)
+        self.live_script("switch", &[from, switch.to.as_str(), file.as_str(), &lease, attempt, &seconds])
+            .map(drop)
     }
 
     fn clear_live(&self) -> Result<()> {

@@ -109,11 +109,13 @@ impl Machine {
     /// The name of a service's container; an error when it is not running.
     pub(super) fn platform_container(&self, service: &str) -> Result<String> {
         let containers = self.platform_containers()?;
-        let running = containers
-            .iter()
-            .find(|found| found.label("com.docker.compose.service") == Some(service) && found.state.status == "running");
+        let running = containers.iter().find(|found| {
+            found.label("com.docker.compose.service") == Some(service) && found.state.status == "running"
+        });
         let environment = &self.environment.name;
-        let found = running.with_context(|| format!("{service} of {environment} is not running: `cargo xtask deploy` starts it"))?;
+        let found = running.with_context(|| {
+            format!("{service} of {environment} is not running: `cargo xtask deploy` starts it")
+        })?;
         Ok(found.plain_name().to_owned())
     }
 
@@ -122,7 +124,17 @@ impl Machine {
         let Ok(postgres) = self.platform_container("postgres") else { return Ok(Vec::new()) };
         let ask = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
         let database = project::DATABASE;
-        let psql = ["psql", "--username=postgres", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname", database, "--command", ask];
+        let psql = [
+            "psql",
+            "--username=postgres",
+            "--no-psqlrc",
+            "--tuples-only",
+            "--no-align",
+            "--dbname",
+            database,
+            "--command",
+            ask,
+        ];
         let told = Run::new(container::exec(&self.sh, &postgres, "999", &psql)).finish()?;
         if told.status.success() {
             return Ok(told.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect());
@@ -147,7 +159,8 @@ impl Machine {
             let service = found.label("com.docker.compose.service").unwrap_or_default();
             found.label("com.docker.compose.config-hash") != ought.get(service).copied()
         };
-        let names = |found: &Inspected| found.label("com.docker.compose.service").unwrap_or_default().to_owned();
+        let names =
+            |found: &Inspected| found.label("com.docker.compose.service").unwrap_or_default().to_owned();
         let different: Vec<String> = containers.iter().filter(differs).map(names).collect();
         Ok(if different.is_empty() { PlatformState::Up } else { PlatformState::Differs(different) })
     }
@@ -165,13 +178,18 @@ impl Machine {
     /// The port that the edge had, or the environment's own, or the next free one.
     fn choose_port(&self) -> Result<u16> {
         let first = self.edge_port()?.unwrap_or(self.environment.port);
-        let free = (first..=first.saturating_add(100)).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-        free.with_context(|| format!("no port from {first} to {} is free on 127.0.0.1: stop what uses them", first + 100))
+        let free =
+            (first..=first.saturating_add(100)).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        free.with_context(|| {
+            format!("no port from {first} to {} is free on 127.0.0.1: stop what uses them", first + 100)
+        })
     }
 
     fn write_platform(&self) -> Result<()> {
         let deploy = project::root().join("tracehub/deploy");
-        let text = |name: &str| std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"));
+        let text = |name: &str| {
+            std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
+        };
         let platform = self.folder("platform");
         self.write(&self.folder("edge").join("Caddyfile"), &text("edge/Caddyfile")?)?;
         self.write(&platform.join("variables.env"), &self.platform_variables(self.choose_port()?)?)?;
@@ -191,7 +209,11 @@ impl Machine {
             ("SECRETS".to_owned(), self.folder("secrets").to_string()),
         ];
         let versions = self.secret_versions(|secret| secret.of_platform)?;
-        variables.extend(versions.iter().map(|(name, version)| (format!("{}_VERSION", name.to_uppercase()), version.to_string())));
+        variables.extend(
+            versions
+                .iter()
+                .map(|(name, version)| (format!("{}_VERSION", name.to_uppercase()), version.to_string())),
+        );
         Ok(variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect())
     }
 
@@ -217,21 +239,36 @@ impl Machine {
         use_it: impl FnOnce(&Project) -> Result<T>,
     ) -> Result<T> {
         let folder = self.folder("platform");
-        use_it(&Project { program: &self.compose, name: self.named("platform"), folder: &folder, file, variables })
+        use_it(&Project {
+            program: &self.compose,
+            name: self.named("platform"),
+            folder: &folder,
+            file,
+            variables,
+        })
     }
 
     fn init_database(&self) -> Result<()> {
         let (volume, image, label) = (self.named("database"), &self.bases()?.postgres, self.label());
         container::create_volume(&self.sh, &volume, &label)?;
         let mount = format!("{volume}:/var/lib/postgresql/data");
-        let init = cmd!(self.sh, "docker run --rm --network none --user 999:999 --entrypoint sh --volume {mount} {image} -c {INIT}");
+        let init = cmd!(
+            self.sh,
+            "docker run --rm --network none --user 999:999 --entrypoint sh --volume {mount} {image} -c {INIT}"
+        );
         Run::new(init).run().context("making the database's cluster")
     }
 
     fn make_roles(&self) -> Result<()> {
-        let sql = std::fs::read(project::root().join("tracehub/deploy/roles.sql")).context("reading roles.sql")?;
+        let sql =
+            std::fs::read(project::root().join("tracehub/deploy/roles.sql")).context("reading roles.sql")?;
         let postgres = self.platform_container("postgres")?;
-        let psql = container::exec(&self.sh, &postgres, "0", &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--file=-"]);
+        let psql = container::exec(
+            &self.sh,
+            &postgres,
+            "0",
+            &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--file=-"],
+        );
         Run::new(psql).stdin(sql).run().context("making the database's roles")
     }
 
@@ -239,12 +276,20 @@ impl Machine {
         let began = Instant::now();
         loop {
             let containers = self.platform_containers()?;
-            let healthy = |found: &&Inspected| found.state.health.as_ref().is_some_and(|health| health.status == "healthy");
+            let healthy = |found: &&Inspected| {
+                found.state.health.as_ref().is_some_and(|health| health.status == "healthy")
+            };
             let Some(waiting) = containers.iter().find(|found| !healthy(found)) else { return Ok(()) };
             let service = waiting.label("com.docker.compose.service").unwrap_or_default();
-            if began.elapsed() > HEALTHY || matches!(waiting.state.status.as_str(), "exited" | "dead" | "restarting") {
+            if began.elapsed() > HEALTHY
+                || matches!(waiting.state.status.as_str(), "exited" | "dead" | "restarting")
+            {
                 let lines = container::last_lines(&self.sh, waiting.plain_name(), 8)?;
-                bail!("{service} of the platform is {}, and not healthy:\n    {}", waiting.state.status, lines.replace('\n', "\n    "));
+                bail!(
+                    "{service} of the platform is {}, and not healthy:\n    {}",
+                    waiting.state.status,
+                    lines.replace('\n', "\n    ")
+                );
             }
             wait(&format!("waiting for {service}"));
             self.pause(Duration::from_millis(200))?;

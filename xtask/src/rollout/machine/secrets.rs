@@ -49,7 +49,8 @@ impl Machine {
 
     /// The current version of each secret that `which` chooses: a counter, never derived from the value.
     pub fn secret_versions(&self, which: impl Fn(&Secret) -> bool) -> Result<BTreeMap<String, u32>> {
-        let listed = shell::script(&self.sh, LIST, &[self.folder("secrets").as_str()], b"").context("listing secrets")?;
+        let listed = shell::script(&self.sh, LIST, &[self.folder("secrets").as_str()], b"")
+            .context("listing secrets")?;
         let mut versions = BTreeMap::new();
         for (name, version) in listed.lines().filter_map(|line| line.split_once('/')) {
             let chosen = SECRETS.iter().any(|secret| secret.name == name && which(secret));
