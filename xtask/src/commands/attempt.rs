@@ -54,7 +54,6 @@ impl<'a> Attempt<'a> {
             .into(),
             LeaseError::Other(error) => error.context(format!("taking the lease of {environment}")),
         })?;
-        machine.make_folders()?;
         let ledger = machine.ledger()?;
         let journal = Journal::new(machine, attempt_id(now, driver_mark()), &ledger);
         for line in recover(machine, &ledger, &journal).context("settling what an earlier attempt left")? {
@@ -142,7 +141,10 @@ fn step_of_other(machine: &Machine) -> String {
 pub fn who() -> String {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let user = variable("GITHUB_ACTOR").or_else(|| variable("SUDO_USER")).or_else(|| variable("USER"));
-    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let user = user.unwrap_or_else(|| match rustix::process::getuid() {
+        uid if uid.is_root() => "root".to_owned(),
+        uid => format!("uid {}", uid.as_raw()),
+    });
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{machine}")
 }

@@ -7,8 +7,9 @@ use clap::Args;
 
 use super::attempt::{Attempt, Times};
 use super::image::{self, Built};
+use super::place::Place;
 use super::refuse;
-use crate::project::{self, Environment, SECRETS};
+use crate::project::{self, SECRETS};
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
 use crate::rollout::machine::{Machine, PlatformState};
@@ -16,7 +17,6 @@ use crate::rollout::plan::Plan;
 use crate::rollout::plans::{self, Observed};
 use crate::rollout::release::{Contents, Release, ReleaseId};
 use crate::terminal::{self, Activity, paint, seconds};
-use crate::tools::locate;
 
 /// Disk that must be free: two images, a dump, logs.
 const FREE_BYTES: u64 = 1 << 30;
@@ -24,9 +24,8 @@ const FREE_BYTES: u64 = 1 << 30;
 /// Build this tree and give it the traffic
 #[derive(Debug, Args)]
 pub struct Deploy {
-    /// Where to: local, or test-NAME
-    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
-    env: Environment,
+    #[command(flatten)]
+    place: Place,
     /// Print the moves, and change nothing
     #[arg(long)]
     plan: bool,
@@ -39,9 +38,8 @@ impl Deploy {
     /// Builds; then, under the lease: platform, plan, run.
     pub fn run(self) -> Result<()> {
         let built = image::build(self.yes)?;
-        let machine = Machine::new(self.env, locate::compose()?)?.with_bases(built.bases.clone());
+        let machine = self.place.reach()?.with_bases(built.bases.clone());
         check_disk(&machine)?;
-        machine.make_folders()?;
         if let Some(release) = release_if_known(&machine, &built)?
             && is_settled(&machine, &release)?
         {
@@ -63,12 +61,21 @@ impl Deploy {
             release_if_known(&machine, &built)?.context("the secrets that were just made are not there")?;
         let seen = Observed::of(&machine)?;
         let first = seen.ledger.confirmed().is_empty();
-        let plan = plans::deploy(&release, &seen, &machine.environment().limits);
+        let plan = plan_for(&release, &seen, &machine);
         say_what_comes(&machine, &release, &seen, &plan);
         let times = attempt.run(Kind::Deploy, seen.live.live.as_ref(), Some(&release.id), &plan)?;
         drop(attempt);
         let log_in = if first { seed(&machine, &release.id) } else { None };
         say_result(&machine, &release, &times, log_in.as_deref())
+    }
+}
+
+fn plan_for(release: &Release, seen: &Observed, machine: &Machine) -> Plan {
+    let limits = &machine.environment().limits;
+    if seen.live.live.as_ref() == Some(&release.id) {
+        plans::repair(release, limits)
+    } else {
+        plans::deploy(release, seen, limits)
     }
 }
 
@@ -166,7 +173,7 @@ fn show_plan(machine: &Machine, built: &Built) -> Result<()> {
         return Ok(());
     };
     let seen = Observed::of(machine)?;
-    let plan = plans::deploy(&release, &seen, &machine.environment().limits);
+    let plan = plan_for(&release, &seen, machine);
     say_what_comes(machine, &release, &seen, &plan);
     say_plan(&plan);
     Ok(())
@@ -174,8 +181,9 @@ fn show_plan(machine: &Machine, built: &Built) -> Result<()> {
 
 /// The moves, each with what it will touch.
 pub fn say_plan(plan: &Plan) {
-    let row = |step: &Box<dyn crate::rollout::plan::Step>| vec![step.name().to_owned(), step.describe()];
-    terminal::table(&["STEP", "WHAT"], &plan.steps().iter().map(row).collect::<Vec<_>>());
+    let rows: Vec<_> =
+        plan.steps().iter().map(|step| vec![step.name().to_owned(), step.describe()]).collect();
+    terminal::table(&["STEP", "WHAT"], &rows);
     for reason in &plan.not_needed {
         terminal::say(paint::dim(format_args!("not needed: {reason}")));
     }

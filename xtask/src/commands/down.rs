@@ -6,22 +6,20 @@ use anyhow::Result;
 use clap::Args;
 
 use super::attempt::Attempt;
+use super::place::Place;
 use super::refuse;
-use crate::project::Environment;
 use crate::rollout::ledger::Kind;
-use crate::rollout::machine::Machine;
 use crate::rollout::plan::Plan;
 use crate::rollout::plans::Observed;
-use crate::rollout::steps::{StopAll, StopTraffic};
+use crate::rollout::steps::StopAll;
+use crate::rollout::traffic::StopTraffic;
 use crate::terminal::{self, Activity, paint};
-use crate::tools::locate;
 
 /// Stop everything that deploy started; the data, the releases and the ledger stay
 #[derive(Debug, Args)]
 pub struct Down {
-    /// Where: local, or test-NAME
-    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
-    env: Environment,
+    #[command(flatten)]
+    place: Place,
     /// Forget the data of the database too, after asking
     #[arg(long)]
     volumes: bool,
@@ -33,15 +31,14 @@ pub struct Down {
 impl Down {
     /// Asks, then stops: the traffic first, the platform last.
     pub fn run(self) -> Result<()> {
-        let name = self.env.name.clone();
+        let name = self.place.name().to_owned();
         let question = format!("All data of the database of {name} is forgotten for good. Go on?");
         if self.volumes && !self.yes && !terminal::confirm(&question) {
             return Err(refuse(format!(
                 "nothing was stopped: forgetting the data of {name} wants a yes, or `--yes`"
             )));
         }
-        let machine = Machine::new(self.env, locate::compose()?)?;
-        machine.make_folders()?;
+        let machine = self.place.reach()?;
         let attempt = Attempt::begin(&machine, "down".to_owned())?;
         let seen = Observed::of(&machine)?;
         let releases = seen.kept.iter().map(|release| release.id.clone()).collect();

@@ -3,11 +3,9 @@
 use anyhow::Result;
 use clap::Args;
 
+use super::place::Place;
 use super::refuse;
-use crate::project::Environment;
 use crate::rollout::host::Host;
-use crate::rollout::machine::Machine;
-use crate::tools::locate;
 
 /// What the parts of the live release wrote, or one service
 #[derive(Debug, Args)]
@@ -15,9 +13,8 @@ pub struct Logs {
     /// One of them; without it, both halves of the live release
     #[arg(value_parser = ["backend", "frontend", "postgres", "edge"])]
     service: Option<String>,
-    /// Where: local, or test-NAME
-    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
-    env: Environment,
+    #[command(flatten)]
+    place: Place,
     /// Go on as more is written, until Ctrl-C
     #[arg(short, long)]
     follow: bool,
@@ -29,8 +26,7 @@ pub struct Logs {
 impl Logs {
     /// Hands the terminal to compose.
     pub fn run(self) -> Result<()> {
-        let machine = Machine::new(self.env, locate::compose()?)?;
-        machine.make_folders()?;
+        let machine = self.place.reach()?;
         let service = self.service.as_deref();
         if matches!(service, Some("postgres" | "edge")) {
             return machine.platform_logs(service, self.tail, self.follow);

@@ -12,6 +12,7 @@ mod lint;
 mod logs;
 mod migrate;
 mod moves;
+mod place;
 mod releases;
 mod rollback;
 mod status;

@@ -4,22 +4,19 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::place::Place;
 use super::status::ago;
-use crate::project::Environment;
 use crate::rollout::guard::written;
 use crate::rollout::ledger::Outcome;
-use crate::rollout::machine::Machine;
 use crate::rollout::plans::Observed;
 use crate::rollout::release::Release;
 use crate::terminal::{self, paint};
-use crate::tools::locate;
 
 /// What is kept here, and the attempts that the ledger knows
 #[derive(Debug, Args)]
 pub struct Releases {
-    /// Where: local, or test-NAME
-    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
-    env: Environment,
+    #[command(flatten)]
+    place: Place,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -28,8 +25,7 @@ pub struct Releases {
 impl Releases {
     /// Prints both tables, the newest first.
     pub fn run(self) -> Result<()> {
-        let machine = Machine::new(self.env, locate::compose()?)?;
-        machine.make_folders()?;
+        let machine = self.place.reach()?;
         let seen = Observed::of(&machine)?;
         let attempts = seen.ledger.attempts();
         if self.json {

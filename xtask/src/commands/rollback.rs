@@ -5,8 +5,8 @@ use clap::Args;
 
 use super::attempt::Attempt;
 use super::deploy::say_plan;
+use super::place::Place;
 use super::refuse;
-use crate::project::Environment;
 use crate::rollout::guard::GuardState;
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
@@ -14,14 +14,12 @@ use crate::rollout::machine::Machine;
 use crate::rollout::plans::{self, Observed};
 use crate::rollout::release::Release;
 use crate::terminal::{self, paint, seconds};
-use crate::tools::locate;
 
 /// Give the traffic back to an earlier release: no build, no pull
 #[derive(Debug, Args)]
 pub struct Rollback {
-    /// Where: local, or test-NAME
-    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
-    env: Environment,
+    #[command(flatten)]
+    place: Place,
     /// Which kept release; without it, the newest confirmed one that was never rolled back from
     #[arg(long, value_name = "RELEASE")]
     to: Option<String>,
@@ -33,7 +31,7 @@ pub struct Rollback {
 impl Rollback {
     /// A provisional switch is undone at once; otherwise plan and run, under the lease.
     pub fn run(self) -> Result<()> {
-        let machine = Machine::new(self.env, locate::compose()?)?;
+        let machine = self.place.reach()?;
         if self.to.is_none() && !self.plan && undo_provisional(&machine)? {
             return Ok(());
         }
@@ -43,6 +41,7 @@ impl Rollback {
             say_plan(&plans::rollback(release, &seen, &machine.environment().limits));
             return Ok(());
         }
+        machine.check_platform()?;
         // Refused before the lease, so that a wrong word leaves nothing behind.
         target(&Observed::of(&machine)?, self.to.as_deref())?;
         let attempt = Attempt::begin(&machine, "rollback".to_owned())?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use crate::project::Environment;
+use super::place::Place;
 use crate::rollout::guard::{GuardState, written};
 use crate::rollout::host::Part;
 use crate::rollout::journal::since;
@@ -14,14 +14,12 @@ use crate::rollout::ledger::Attempt;
 use crate::rollout::machine::{Machine, PlatformPart};
 use crate::rollout::plans::Observed;
 use crate::terminal::{self, paint};
-use crate::tools::locate;
 
 /// What runs, since when, by whom, and how it is
 #[derive(Debug, Args)]
 pub struct Status {
-    /// Where: local, or test-NAME
-    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
-    env: Environment,
+    #[command(flatten)]
+    place: Place,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -30,8 +28,7 @@ pub struct Status {
 impl Status {
     /// Looks, and says what it saw.
     pub fn run(self) -> Result<()> {
-        let machine = Machine::new(self.env, locate::compose()?)?;
-        machine.make_folders()?;
+        let machine = self.place.reach()?;
         let seen = Observed::of(&machine)?;
         let platform = machine.platform_parts()?;
         let attempt = last_confirmed(&seen);

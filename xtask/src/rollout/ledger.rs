@@ -294,8 +294,10 @@ mod tests {
         format!("20260103t12000{n}z-1a2b3c4d5e6f").parse().unwrap()
     }
 
-    /// A ledger text of attempts: kind, from, to, confirmed, ended.
-    fn ledger(attempts: &[(Kind, Option<u32>, Option<u32>, bool, bool)]) -> String {
+    /// Kind, from, to, confirmed, ended.
+    type Told = (Kind, Option<u32>, Option<u32>, bool, bool);
+
+    fn ledger(attempts: &[Told]) -> String {
         let mut text = String::new();
         let mut prev = String::new();
         for (number, (kind, from, to, confirmed, ended)) in attempts.iter().enumerate() {

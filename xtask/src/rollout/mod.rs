@@ -12,3 +12,4 @@ pub mod plans;
 pub mod recover;
 pub mod release;
 pub mod steps;
+pub mod traffic;

@@ -9,9 +9,8 @@ use super::host::{Host, Part};
 use super::ledger::Ledger;
 use super::plan::Plan;
 use super::release::{Release, ReleaseId};
-use super::steps::{
-    Backup, Confirm, Guard, Migrate, Prune, Pull, Ready, Retire, Start, Switch, SwitchBack, Watch,
-};
+use super::steps::{Backup, Migrate, Prune, Pull, Ready, Retire, Start};
+use super::traffic::{Confirm, Guard, Switch, SwitchBack, Watch};
 use crate::project::Limits;
 
 /// What is seen of a host.
@@ -88,6 +87,14 @@ impl Observed {
     fn others(&self, live: &ReleaseId, warm: Option<&ReleaseId>) -> Vec<ReleaseId> {
         self.running().into_iter().filter(|id| id != live && Some(id) != warm).collect()
     }
+}
+
+/// The release that has the traffic is started again, since a part of it is not well.
+pub fn repair(release: &Release, limits: &Limits) -> Plan {
+    Plan::default()
+        .then(Pull { release: release.clone() })
+        .then(Start { release: release.clone() })
+        .then(Ready { release: release.clone(), limit: limits.ready })
 }
 
 /// A new release gets the traffic.

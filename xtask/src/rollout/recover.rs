@@ -6,7 +6,7 @@ use anyhow::Result;
 use super::guard::{GuardState, written};
 use super::host::Host;
 use super::journal::Journal;
-use super::ledger::{Attempt, Event, Ledger, Outcome};
+use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
 use super::release::ReleaseId;
 
 /// Settles the unfinished attempt, when there is one, and says in words what was found and done.
@@ -57,6 +57,9 @@ fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<Strin
         Some(GuardState::Armed | GuardState::Tripping) => {
             host.trip(&attempt.id, "recover")?;
             (Outcome::Undone, "was not confirmed, and is undone now")
+        }
+        None if attempt.kind == Kind::Down && live.live.is_none() => {
+            (Outcome::Succeeded, "had stopped the traffic")
         }
         // A rollback whose rename was made, and whose entry was not.
         None if attempt.to.is_some() && live.live == attempt.to && attempt.from != attempt.to => {

@@ -135,10 +135,10 @@ mod tests {
         let first = contents();
         assert_eq!(id(&first), id(&contents()));
         let changes: [fn(&mut Contents); 4] = [
-            |c| drop(c.images.insert("backend".into(), "sha256:12".into())),
+            |c| c.images.get_mut("backend").unwrap().push('2'),
             |c| c.compose.push(' '),
             |c| c.configuration.clear(),
-            |c| drop(c.secrets.insert("token".into(), 2)),
+            |c| *c.secrets.get_mut("token").unwrap() = 2,
         ];
         for change in changes {
             let mut other = contents();

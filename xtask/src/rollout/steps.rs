@@ -1,28 +1,13 @@
-//! The steps that plans are made of.
+//! The steps that plans are made of, as far as they are about releases. Those about the traffic are in `traffic.rs`.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
-use super::guard::written;
-use super::host::{self, Host, Part, Switching};
-use super::ledger::Event;
+use super::host::{Host, Part};
 use super::plan::{Run, Step};
 use super::release::{Release, ReleaseId};
 
-/// How long the guard waits beyond the bake time.
-const GUARD_BEYOND_BAKE: Duration = Duration::from_secs(30);
-/// What must be left of the guard's time, beyond the bake time, when the switch is made.
-const GUARD_MARGIN: Duration = Duration::from_secs(10);
-/// How often the watch asks.
-const PROBE_EVERY: Duration = Duration::from_millis(250);
-/// Bad answers in a row that undo a switch.
-const BAD_IN_A_ROW: u32 = 3;
-/// How often the edge's own numbers are read.
-const COUNTS_EVERY: Duration = Duration::from_secs(2);
-/// At least this many 5xx, and this share of all answers above what it was before, undo a switch.
-const ERRORS_AT_LEAST: u64 = 5;
-const ERROR_SHARE: f64 = 0.05;
 /// How often a container may come back before its release counts as broken.
 const RESTARTS: u32 = 2;
 
@@ -197,210 +182,6 @@ impl Step for Ready {
     }
 }
 
-/// What undoes the switch when nobody confirms it.
-pub struct Guard {
-    /// The release that has the traffic.
-    pub from: Option<ReleaseId>,
-    /// The release that is about to get it.
-    pub to: ReleaseId,
-    /// The warm one.
-    pub warm: Option<ReleaseId>,
-    /// How long the new release will be watched.
-    pub bake: Duration,
-}
-
-impl Step for Guard {
-    fn name(&self) -> &'static str {
-        "guard"
-    }
-    fn describe(&self) -> String {
-        let back = self.from.as_ref().map_or("nobody".to_owned(), ToString::to_string);
-        let deadline = humantime::format_duration(self.bake + GUARD_BEYOND_BAKE);
-        format!("unless confirmed within {deadline}, {back} has the traffic again")
-    }
-    fn limit(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.host.arm(&host::Watch {
-            attempt: run.journal.attempt.clone(),
-            from: self.from.clone(),
-            to: self.to.clone(),
-            warm: self.warm.clone(),
-            deadline: self.bake + GUARD_BEYOND_BAKE,
-        })
-    }
-    fn revert(&self, run: &Run) -> Result<()> {
-        run.host.remove_guard()
-    }
-}
-
-/// The traffic moves, provisionally.
-pub struct Switch {
-    /// The release that has it.
-    pub from: Option<ReleaseId>,
-    /// The one that gets it.
-    pub to: ReleaseId,
-    /// How long it will be watched.
-    pub bake: Duration,
-}
-
-impl Step for Switch {
-    fn name(&self) -> &'static str {
-        "switch"
-    }
-    fn describe(&self) -> String {
-        format!("the traffic moves to {}: one rename", self.to)
-    }
-    fn limit(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let guarded = Some((run.journal.attempt.clone(), self.bake + GUARD_MARGIN));
-        let (from, to) = (self.from.clone(), self.to.clone());
-        run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded })?;
-        run.to_switch.set(Some(run.began.elapsed()));
-        Ok(())
-    }
-    fn revert(&self, run: &Run) -> Result<()> {
-        let live = run.host.live()?;
-        // It never came to the switch, or the guard was faster.
-        if live.live.as_ref() != Some(&self.to) {
-            return Ok(());
-        }
-        run.host.trip(&run.journal.attempt, "undo")
-    }
-}
-
-/// The new release is watched through the edge while it can still be taken back.
-pub struct Watch {
-    /// The release.
-    pub release: Release,
-    /// How long.
-    pub bake: Duration,
-}
-
-impl Step for Watch {
-    fn name(&self) -> &'static str {
-        "watch"
-    }
-    fn describe(&self) -> String {
-        format!("for {}, the new release must answer through the edge", humantime::format_duration(self.bake))
-    }
-    fn limit(&self) -> Duration {
-        self.bake + GUARD_MARGIN
-    }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let began = Instant::now();
-        let mut bad = 0;
-        let start = run.host.edge_counts()?;
-        let share_before = run.counts_before.get().map_or(0.0, |before| start.since(before).share());
-        let mut counted = (Instant::now(), start);
-        loop {
-            match self.answer(run.host) {
-                Ok(()) => bad = 0,
-                Err(error) => {
-                    bad += 1;
-                    if bad >= BAD_IN_A_ROW {
-                        return Err(anyhow!("{bad} bad answers in a row: {error:#}{}", self.logs(run.host)));
-                    }
-                }
-            }
-            let over = bad == 0 && began.elapsed() >= self.bake;
-            if over || counted.0.elapsed() >= COUNTS_EVERY {
-                let now = run.host.edge_counts()?;
-                let new = now.since(counted.1);
-                ensure!(
-                    new.errors < ERRORS_AT_LEAST || new.share() < share_before + ERROR_SHARE,
-                    "{} of {} requests through the edge were answered with 5xx{}",
-                    new.errors,
-                    new.all,
-                    self.logs(run.host)
-                );
-                counted = (Instant::now(), now);
-            }
-            if over {
-                return Ok(());
-            }
-            run.host.pause(PROBE_EVERY)?;
-        }
-    }
-}
-
-impl Watch {
-    fn answer(&self, host: &dyn Host) -> Result<()> {
-        let answer = host.probe()?;
-        let by = written(answer.release.as_ref());
-        ensure!(
-            answer.release.as_ref() == Some(&self.release.id),
-            "{by} answered ({} {})",
-            answer.status,
-            answer.said
-        );
-        ensure!(answer.status == 200, "it answered {} {}", answer.status, answer.said);
-        Ok(())
-    }
-
-    fn logs(&self, host: &dyn Host) -> String {
-        let parts = parts_of(host, &self.release.id).unwrap_or_default();
-        parts.iter().map(|part| log_of(host, part)).collect()
-    }
-}
-
-/// From here on the switch counts.
-pub struct Confirm {
-    /// The release.
-    pub release: ReleaseId,
-}
-
-impl Step for Confirm {
-    fn name(&self) -> &'static str {
-        "confirm"
-    }
-    fn describe(&self) -> String {
-        "disarm the guard: the switch counts".to_owned()
-    }
-    fn limit(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.host.confirm(&run.journal.attempt).context("the switch was not confirmed")?;
-        run.to_confirm.set(Some(run.began.elapsed()));
-        run.journal.write(Event::Confirmed { release: self.release.clone() })?;
-        if let Err(error) = run.host.remove_guard() {
-            run.report.warns(&format!("the guard, disarmed, could not be removed: {error:#}"));
-        }
-        Ok(())
-    }
-}
-
-/// A kept release gets the traffic back, for good.
-pub struct SwitchBack {
-    /// The release that has it.
-    pub from: Option<ReleaseId>,
-    /// The one that gets it.
-    pub to: ReleaseId,
-}
-
-impl Step for SwitchBack {
-    fn name(&self) -> &'static str {
-        "switch"
-    }
-    fn describe(&self) -> String {
-        format!("the traffic moves back to {}: one rename", self.to)
-    }
-    fn limit(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let (from, to) = (self.from.clone(), self.to.clone());
-        run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded: None })?;
-        run.to_switch.set(Some(run.began.elapsed()));
-        run.to_confirm.set(Some(run.began.elapsed()));
-        run.journal.write(Event::Confirmed { release: self.to.clone() })
-    }
-}
-
 /// What neither has the traffic nor is warm finishes what it has, and stops.
 pub struct Retire {
     /// The releases.
@@ -428,24 +209,6 @@ impl Step for Retire {
     }
 }
 
-/// Nobody has the traffic any more.
-pub struct StopTraffic;
-
-impl Step for StopTraffic {
-    fn name(&self) -> &'static str {
-        "switch"
-    }
-    fn describe(&self) -> String {
-        "no release has the traffic; the edge answers 503".to_owned()
-    }
-    fn limit(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.host.clear_live()
-    }
-}
-
 /// Every release stops, and its containers are removed; files and images stay.
 pub struct StopAll {
     /// The releases.
@@ -469,7 +232,7 @@ impl Step for StopAll {
     }
 }
 
-fn parts_of(host: &dyn Host, id: &ReleaseId) -> Result<Vec<Part>> {
+pub(super) fn parts_of(host: &dyn Host, id: &ReleaseId) -> Result<Vec<Part>> {
     Ok(host.parts()?.into_iter().filter(|part| &part.release == id).collect())
 }
 
@@ -480,7 +243,7 @@ fn is_broken(part: &Part) -> bool {
         || part.restarts >= RESTARTS
 }
 
-fn log_of(host: &dyn Host, part: &Part) -> String {
+pub(super) fn log_of(host: &dyn Host, part: &Part) -> String {
     let lines = host.last_lines(part, 8).unwrap_or_default();
     if lines.is_empty() {
         return String::new();

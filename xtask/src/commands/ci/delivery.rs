@@ -1,6 +1,6 @@
 //! The tasks about what is shipped.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use xshell::cmd;
 
 use crate::commands::image::Tree;
@@ -10,8 +10,7 @@ use crate::tools::process::Run;
 
 /// Builds both images as `cargo xtask image build` does, and runs each.
 pub fn images(task: &Context) -> Result<()> {
-    let xtask = std::env::current_exe().context("this program's own path can't be found")?;
-    task.run(cmd!(task.sh, "{xtask} image build --yes"))?;
+    task.run(cmd!(task.sh, "cargo xtask image build --yes"))?;
     let tree = Tree::look()?;
     let (backend, frontend) = (tree.name_of(project::BACKEND), tree.name_of(project::FRONTEND));
 

@@ -66,7 +66,6 @@ impl Machine {
 
     /// Starts the platform when there is none, and gives the state that it was found in.
     pub fn platform_up(&self, wait: &dyn Fn(&str)) -> Result<PlatformState> {
-        self.make_folders()?;
         let found = self.platform_state()?;
         if found == PlatformState::Down {
             wait("making secrets");
@@ -80,6 +79,11 @@ impl Machine {
             self.make_roles()?;
         }
         Ok(found)
+    }
+
+    /// An error that says what to do when the database or the edge is not running.
+    pub fn check_platform(&self) -> Result<()> {
+        ["postgres", "edge"].iter().try_for_each(|service| self.platform_container(service).map(drop))
     }
 
     /// Stops the platform and removes its containers and networks. The volumes stay.
@@ -178,6 +182,9 @@ impl Machine {
     /// The port that the edge had, or the environment's own, or the next free one.
     fn choose_port(&self) -> Result<u16> {
         let first = self.edge_port()?.unwrap_or(self.environment.port);
+        if self.platform_container("edge").is_ok() {
+            return Ok(first);
+        }
         let free =
             (first..=first.saturating_add(100)).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
         free.with_context(|| {
