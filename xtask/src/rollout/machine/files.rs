@@ -9,7 +9,7 @@ use crate::rollout::release::{Release, ReleaseId};
 use crate::tools::shell;
 
 const LIVE: &str = include_str!("../scripts/live.sh");
-const APPEND: &str = include_str!("../scripts/append.sh");
+pub(super) const APPEND: &str = include_str!("../scripts/append.sh");
 
 const READ: &str = r#"if [ -e "$1" ]; then echo there; cat "$1"; fi"#;
 const WRITE: &str = r#"mkdir -p "$(dirname "$1")" && cat >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" && sync "$(dirname "$1")""#;

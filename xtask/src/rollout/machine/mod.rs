@@ -5,6 +5,8 @@ mod files;
 mod lease;
 mod platform;
 mod secrets;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, SystemTime};
 

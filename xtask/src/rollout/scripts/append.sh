@@ -5,6 +5,9 @@
 
 line=$(cat)
 exec 8>>"$1" && flock 8 || exit 1
-if tail -n 1 "$1" | grep -qF "\"id\":\"$2\""; then exit 0; fi
-if [ -s "$1" ] && [ -n "$(tail -c 1 "$1")" ]; then echo >&8; fi
+if [ -s "$1" ] && [ -n "$(tail -c 1 "$1")" ]; then
+    echo >&8
+elif tail -n 1 "$1" | grep -qF "\"id\":\"$2\""; then
+    exit 0
+fi
 printf '%s\n' "$line" >&8 && sync "$1"

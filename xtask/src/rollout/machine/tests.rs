@@ -1,0 +1,149 @@
+//! The scripts that run on a host, run by this machine's own `sh`: what must hold without any container.
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::files::{APPEND, live_script_text};
+use super::lease;
+use crate::rollout::guard::{GuardState, Live};
+use crate::rollout::host::{Holder, Lease, LeaseError};
+use crate::rollout::ledger::Ledger;
+
+const OLD: &str = "20260103t120000z-1a2b3c4d5e6f";
+const NEW: &str = "20260104t120000z-1a2b3c4d5e6f";
+
+/// A folder with a live folder and a lease file, as on a host.
+struct Host(tempfile::TempDir);
+
+impl Host {
+    fn with_live(live: &str) -> Host {
+        let host = Host(tempfile::tempdir().unwrap());
+        fs::create_dir(host.path("live")).unwrap();
+        fs::write(host.path("live/live"), format!("{live}\n")).unwrap();
+        fs::write(host.path("lease"), "7\nada\n").unwrap();
+        host
+    }
+
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.0.path()).unwrap().join(name)
+    }
+
+    /// A call of the live script; its exit code.
+    fn call(&self, verb: &str, arguments: &[&str]) -> i32 {
+        self.output(verb, arguments).status.code().unwrap()
+    }
+
+    fn output(&self, verb: &str, arguments: &[&str]) -> Output {
+        let folder = self.path("live");
+        let script = ["-c", live_script_text(), "xtask", verb, folder.as_str()];
+        Command::new("sh").args(script).args(arguments).output().unwrap()
+    }
+
+    fn switch(&self, from: &str, to: &str, lease: &str, attempt: &str) -> i32 {
+        self.call("switch", &[from, to, self.path("lease").as_str(), lease, attempt, "10"])
+    }
+
+    fn arm(&self, deadline_in: i64) {
+        let now =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+        let guard = format!("armed a1 {OLD} {NEW} none {}\n", now + deadline_in);
+        fs::write(self.path("live/guard"), guard).unwrap();
+    }
+
+    fn live(&self) -> Live {
+        Live::parse(&String::from_utf8(self.output("read", &[]).stdout).unwrap()).unwrap()
+    }
+
+    fn append(&self, id: &str, line: &str) {
+        let mut child = Command::new("sh")
+            .args(["-c", APPEND, "xtask", self.path("ledger").as_str(), id])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), line.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_switch_needs_the_old_release_the_lease_and_an_armed_guard_with_time_left() {
+    let host = Host::with_live(OLD);
+    assert_eq!(host.switch(OLD, NEW, "7", "a1"), 12, "no guard");
+    host.arm(60);
+    assert_eq!(host.switch(OLD, NEW, "7", "a2"), 12, "another attempt's guard");
+    assert_eq!(host.switch(NEW, OLD, "7", "a1"), 10, "another release has the traffic");
+    assert_eq!(host.switch(OLD, NEW, "6", "a1"), 11, "the lease has passed on");
+    assert_eq!(host.switch(OLD, NEW, "7", "-"), 12, "a rollback goes through that guard, not past it");
+    host.arm(5);
+    assert_eq!(host.switch(OLD, NEW, "7", "a1"), 13, "the guard would trip in the middle of the watch");
+    assert_eq!(host.live().live.unwrap().as_str(), OLD, "nothing moved so far");
+    host.arm(60);
+    assert_eq!(host.switch(OLD, NEW, "7", "a1"), 0);
+    assert_eq!(host.live().live.unwrap().as_str(), NEW);
+    assert_eq!(host.live().warm.unwrap().as_str(), OLD);
+}
+
+#[test]
+fn either_the_confirm_or_the_trip_wins_and_never_both() {
+    for first in ["confirm", "trip"] {
+        let host = Host::with_live(OLD);
+        host.arm(60);
+        host.switch(OLD, NEW, "7", "a1");
+        let second = if first == "confirm" { "trip" } else { "confirm" };
+        assert_eq!(host.call(first, &["a1", "test"]), 0);
+        assert_eq!(host.call(first, &["a1", "test"]), 0, "{first} again: its answer may have been lost");
+        assert_eq!(host.call(second, &["a1", "test"]), 12, "{second} after {first}");
+        let (live, state) =
+            if first == "confirm" { (NEW, GuardState::Disarmed) } else { (OLD, GuardState::Tripped) };
+        assert_eq!(host.live().live.unwrap().as_str(), live);
+        assert_eq!(host.live().guard.unwrap().state, state);
+    }
+}
+
+#[test]
+fn a_guard_writes_only_while_its_own_release_has_the_traffic() {
+    let host = Host::with_live(OLD);
+    host.arm(60);
+    fs::write(host.path("live/live"), "20260105t120000z-000000000000\n").unwrap();
+    assert_eq!(host.call("trip", &["a1", "test"]), 0);
+    assert_eq!(host.live().live.unwrap().as_str(), "20260105t120000z-000000000000");
+}
+
+#[test]
+fn an_entry_is_appended_once_and_a_torn_line_spoils_nothing_but_itself() {
+    let host = Host::with_live(OLD);
+    let entry = |id: &str| {
+        format!(
+            r#"{{"v":1,"id":"{id}","at":"","attempt":"a","prev":"","event":"noted","what":"it's \"$(reboot)\""}}"#
+        )
+    };
+    host.append("a-0", &entry("a-0"));
+    host.append("a-0", &entry("a-0"));
+    let mut torn = fs::read_to_string(host.path("ledger")).unwrap();
+    assert_eq!(torn, format!("{}\n", entry("a-0")), "once");
+    torn.push_str(r#"{"v":1,"id":"a-1","a"#);
+    fs::write(host.path("ledger"), torn).unwrap();
+    host.append("a-1", &entry("a-1"));
+    let read = Ledger::parse(&fs::read_to_string(host.path("ledger")).unwrap());
+    let ids: Vec<&str> = read.entries.iter().map(|entry| entry.id.as_str()).collect();
+    assert_eq!(ids, ["a-0", "a-1"]);
+}
+
+#[test]
+fn one_holds_the_lease_at_a_time_and_each_holder_has_a_higher_number() {
+    let host = Host::with_live(OLD);
+    let sh = xshell::Shell::new().unwrap();
+    let holder = Holder { by: "ada@desk".into(), doing: "a test; \"$(reboot)\"".into(), since: "now".into() };
+    let take = || lease::take(&sh, &host.path("."), &host.path("lease"), &holder);
+    let first = take().unwrap();
+    assert_eq!(first.number(), 8);
+    match take() {
+        Err(LeaseError::Held(by)) => assert_eq!(by, "ada@desk since now, for: a test; \"$(reboot)\""),
+        other => panic!("{:?}", other.map(|lease| lease.number())),
+    }
+    first.check().unwrap();
+    drop(first);
+    assert_eq!(take().unwrap().number(), 9, "given back when it is dropped, and never deleted");
+}
