@@ -191,14 +191,14 @@ pub fn say_plan(plan: &Plan) {
 
 fn say_what_comes(machine: &Machine, release: &Release, seen: &Observed, plan: &Plan) {
     let from = seen.live.live.as_ref().map_or("nothing yet".to_owned(), ToString::to_string);
+    let (environment, moves) = (&machine.environment().name, plan.steps().len());
     terminal::note(format_args!(
-        "{} to {}: {} ({}), after {from}; {} moves",
-        paint::strong("Deploying"),
-        machine.environment().name,
-        paint::strong(&release.id),
-        release.subject,
-        plan.steps().len()
+        "{} {environment}: {}",
+        paint::strong("Deploying to"),
+        paint::strong(&release.id)
     ));
+    terminal::note(paint::dim(format_args!("  {}", release.subject)));
+    terminal::note(paint::dim(format_args!("  after {from}, in {moves} moves")));
 }
 
 /// Fills a demo organisation, so that a fresh environment has something to show.

@@ -41,7 +41,7 @@ impl Rollback {
             say_plan(&plans::rollback(release, &seen, &machine.environment().limits));
             return Ok(());
         }
-        machine.check_platform()?;
+        machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
         // Refused before the lease, so that a wrong word leaves nothing behind.
         target(&Observed::of(&machine)?, self.to.as_deref())?;
         let attempt = Attempt::begin(&machine, "rollback".to_owned())?;

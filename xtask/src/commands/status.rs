@@ -112,6 +112,9 @@ fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
         let state = health(&part.state, &part.health, state);
         rows.push(vec![part.service.clone(), part.release.to_string(), state, ago(&part.since)]);
     }
+    if rows.is_empty() {
+        return;
+    }
     terminal::say("");
     terminal::table(&["PART", "OF", "HEALTH", "SINCE"], &rows);
 }

@@ -52,6 +52,7 @@ impl Project {
             std::os::unix::fs::symlink(project.original.join(packages), project.folder.join(packages))
                 .expect("a link");
         }
+        fill_target(&project.original);
         run(git(&project.folder).args(["init", "--quiet", "--initial-branch=main"]));
         project.commit("The first release");
         project
@@ -120,7 +121,7 @@ impl Project {
             .args(arguments)
             .args(["--env", ENVIRONMENT])
             .current_dir(&self.folder)
-            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_TARGET_DIR", target())
             .env("XTASK_TOOLS_DIR", tools)
             .stdin(Stdio::null());
         Call { command }
@@ -308,6 +309,24 @@ pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) 
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(())
+}
+
+/// Where the copy is compiled. Never where the original is: cargo tells packages apart by their path within the
+/// workspace, and would take the copy's binary for the original's.
+fn target() -> Utf8PathBuf {
+    Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("deploy-suite-target")
+}
+
+/// What the original has compiled of the dependencies need not be compiled again.
+fn fill_target(original: &Utf8Path) {
+    let compiled =
+        std::env::var("CARGO_TARGET_DIR").map_or_else(|_| original.join("target"), Utf8PathBuf::from);
+    let to = target().join("release");
+    if compiled.join("release").is_dir() && !to.exists() {
+        fs::create_dir_all(&to).expect("a folder");
+        let parts = [".fingerprint", "build", "deps"].map(|part| compiled.join("release").join(part));
+        run(Command::new("cp").arg("-a").args(parts).arg(to));
+    }
 }
 
 fn git(folder: &Utf8Path) -> Command {

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::files::{APPEND, live_script_text};
 use super::lease;
 use crate::rollout::guard::{GuardState, Live};
-use crate::rollout::host::{Holder, Lease, LeaseError};
+use crate::rollout::host::{Holder, LeaseError};
 use crate::rollout::ledger::Ledger;
 
 const OLD: &str = "20260103t120000z-1a2b3c4d5e6f";
