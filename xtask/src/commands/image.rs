@@ -27,6 +27,9 @@ use crate::tools::{cargo, locate, npm};
 
 /// The label that holds the hash of everything that went into an image.
 const INPUTS_LABEL: &str = "tracehub.inputs";
+/// What a build calls.
+pub const TOOLS: &[Tool] =
+    &[Tool::Engine, Tool::Docker, Tool::Compose, Tool::Buildx, Tool::Readelf, Tool::Node, Tool::Npm];
 
 /// The images of this tree
 #[derive(Debug, Args)]
@@ -163,14 +166,11 @@ impl Tree {
 /// Builds everything that a release of this tree consists of.
 pub fn build(yes: bool) -> Result<Built> {
     let tree = Tree::look()?;
-    // The compiler needs none of the tools that may have to be installed first.
+    // First, so that the one question comes before the long wait, and what can't be had ends it at once.
+    setup::ensure(TOOLS, yes)?;
     let (binary, site, bases) = thread::scope(|scope| {
-        let binary = scope.spawn(build_binary);
-        let site =
-            scope.spawn(move || setup::ensure(&[Tool::Node, Tool::Npm], yes).and_then(|()| build_site()));
-        let bases =
-            setup::ensure(&[Tool::Engine, Tool::Docker, Tool::Compose, Tool::Buildx, Tool::Readelf], yes)
-                .and_then(|()| base_images::ensure(&["runtime", "caddy", "postgres"]));
+        let (binary, site) = (scope.spawn(build_binary), scope.spawn(build_site));
+        let bases = base_images::ensure(&["runtime", "caddy", "postgres"]);
         let join = "a build does not panic";
         anyhow::Ok((binary.join().expect(join)?, site.join().expect(join)?, bases?))
     })?;

@@ -80,6 +80,7 @@ impl Private {
         if std::fs::read_to_string(folder.join("sources.list")).ok().as_ref() != Some(&sources) {
             std::fs::write(folder.join("sources.list"), sources)?;
         }
+        std::fs::write(folder.join("apt.conf"), NO_HOOKS)?;
         Ok(Private { folder })
     }
 
@@ -113,6 +114,7 @@ impl Private {
         let folder = &self.folder;
         vec![
             "--quiet".to_owned(),
+            format!("--config-file={folder}/apt.conf"),
             format!("--option=Dir::Etc::sourcelist={folder}/sources.list"),
             "--option=Dir::Etc::sourceparts=/dev/null".to_owned(),
             // The machine's pins would hide another suite's packages.
@@ -125,6 +127,11 @@ impl Private {
         ]
     }
 }
+
+/// What the machine does after each `apt-get update` is about the machine's own lists. Debian's container images empty
+/// the package cache then, under the hands of an installation that may be running beside this.
+const NO_HOOKS: &str = "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n\
+                        #clear APT::Update::Post-Invoke-Success;\n";
 
 /// Debian's own keys, which a machine's configuration for other sources need not name.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";

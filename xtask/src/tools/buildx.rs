@@ -3,6 +3,8 @@
 use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};
 
+use crate::project;
+
 /// One image to build.
 #[derive(Debug, Clone)]
 pub struct Build<'a> {
@@ -36,5 +38,7 @@ impl Build<'_> {
             sh,
             "{program} build --load --provenance=false --progress plain --iidfile {id_file} --file {dockerfile} {arguments...} {labels...} {tags...} {context}"
         )
+        // What it notes for itself goes there, and not into the user's home.
+        .env("BUILDX_CONFIG", project::tools_dir().join("buildx"))
     }
 }

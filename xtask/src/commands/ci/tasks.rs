@@ -2,6 +2,7 @@
 //! itself by its name. Rows run in this order as far as their needs allow: what fails soonest comes first.
 
 use super::{database, delivery};
+use crate::commands::image;
 use crate::pipeline::{Task, minutes, task};
 use crate::setup::Tool;
 use crate::tools::{cargo, npm};
@@ -11,20 +12,8 @@ const NODE: &[Tool] = &[Tool::Node, Tool::Npm];
 /// A throw-away server, and what runs migrations on it.
 const DATABASE: &[Tool] = &[Tool::Postgres, Tool::SqlxCli];
 
-/// What builds images.
-const IMAGES: &[Tool] =
-    &[Tool::Engine, Tool::Docker, Tool::Compose, Tool::Buildx, Tool::Readelf, Tool::Node, Tool::Npm];
-/// What deploys them, and looks at them.
-const DEPLOYS: &[Tool] = &[
-    Tool::Engine,
-    Tool::Docker,
-    Tool::Compose,
-    Tool::Buildx,
-    Tool::Readelf,
-    Tool::Node,
-    Tool::Npm,
-    Tool::Chromium,
-];
+/// What looks at a deployed page.
+const BROWSER: &[Tool] = &[Tool::Chromium];
 
 /// Every task there is.
 #[rustfmt::skip]
@@ -86,11 +75,11 @@ pub fn table() -> Vec<Task> {
             .run(|task| task.run(npm::script(&task.sh, "build")?)),
 
         task("images", "both images are built, run as their own user, and hold what they should")
-            .needs(["frontend-build"]).tools(IMAGES).timeout(minutes(30))
+            .needs(["frontend-build"]).tools(image::TOOLS).timeout(minutes(30))
             .run(delivery::images),
 
         task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")
-            .needs(["images"]).tools(DEPLOYS).timeout(minutes(30))
+            .needs(["images"]).tools(BROWSER).timeout(minutes(30))
             .run(|task| task.run(cargo::test_deploys(&task.sh))),
     ]
 }
