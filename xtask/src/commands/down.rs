@@ -41,7 +41,7 @@ impl Down {
         let machine = self.place.reach()?;
         let attempt = Attempt::begin(&machine, "down".to_owned())?;
         let seen = Observed::of(&machine)?;
-        let releases = seen.kept.iter().map(|release| release.id.clone()).collect();
+        let releases = seen.parts.iter().map(|part| part.release.clone()).collect();
         let plan =
             Plan::default().then(StopTraffic).then(StopAll { releases, limit: Duration::from_secs(120) });
         attempt.run(Kind::Down, seen.live.live.as_ref(), None, &plan)?;

@@ -30,6 +30,13 @@ impl Place {
             ));
         }
         let machine = Machine::new(self.env, locate::compose()?)?;
+        if let Some(other) = machine.other_owner()? {
+            let (name, here) = (machine.environment().name.clone(), machine.root());
+            return Err(refuse(format!(
+                "on this engine, the environment {name} belongs to another copy of the repository: it lives in {other}, \
+                 and not in {here}. `cargo xtask down` there frees the name."
+            )));
+        }
         machine.make_folders()?;
         Ok(machine)
     }

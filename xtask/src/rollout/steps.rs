@@ -1,5 +1,6 @@
 //! The steps that plans are made of, as far as they are about releases. Those about the traffic are in `traffic.rs`.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
@@ -212,7 +213,7 @@ impl Step for Retire {
 /// Every release stops, and its containers are removed; files and images stay.
 pub struct StopAll {
     /// The releases.
-    pub releases: Vec<ReleaseId>,
+    pub releases: BTreeSet<ReleaseId>,
     /// How long each may take.
     pub limit: Duration,
 }

@@ -10,13 +10,16 @@ use camino::{Utf8Path, Utf8PathBuf};
 use libtest_mimic::Failed;
 use serde_json::Value;
 
-/// The environment that the suite deploys to: its containers, ports and labels are not the user's.
-const ENVIRONMENT: &str = "test-suite";
+/// What the names of environments of tests begin with.
+const TESTS: &str = "test-";
 /// The longest that a call of xtask may take: the first one compiles.
 const LIMIT: Duration = Duration::from_secs(900);
 
 /// The copy.
 pub struct Project {
+    /// The environment that the suite deploys to: its containers, ports and labels are not the user's, nor those of
+    /// another copy of the repository.
+    environment: String,
     folder: Utf8PathBuf,
     original: Utf8PathBuf,
     /// What the first deploy printed: e-mail and password of the demo user.
@@ -29,11 +32,13 @@ impl Project {
         let original =
             Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository's root").to_owned();
         let folder = Utf8PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("deploy-suite");
-        let project = Project { folder, original, log_in: Mutex::default() };
+        let project =
+            Project { environment: environment_of(&original), folder, original, log_in: Mutex::default() };
         if project.folder.exists() {
             // What an earlier run left when it was killed.
             project.clear_up();
         }
+        project.sweep();
         let listed = run(git(&project.original).args([
             "ls-files",
             "-z",
@@ -61,7 +66,7 @@ impl Project {
     /// Stops everything, removes what the suite's environment left on the engine, and the copy.
     pub fn clear_up(&self) {
         let _ = self.xtask(&["down", "--volumes", "--yes"]).command.output();
-        let label = format!("label=tracehub.environment={ENVIRONMENT}");
+        let label = format!("label=tracehub.environment={}", self.environment);
         let left = self.docker(&["ps", "--all", "--quiet", "--filter", &label]);
         left.lines().for_each(|id| drop(self.docker(&["rm", "--force", id])));
         for image in fs::read_dir(self.root().join("releases")).into_iter().flatten().flatten() {
@@ -77,9 +82,24 @@ impl Project {
         fs::remove_dir_all(&self.folder).expect("the copy can be removed");
     }
 
+    /// Removes what is left of other copies' tests when the copy itself is gone.
+    fn sweep(&self) {
+        const FORMAT: &str = r#"{{.ID}} {{.Label "tracehub.environment"}} {{.Label "com.docker.compose.project.working_dir"}}"#;
+        let listed =
+            self.docker(&["ps", "--all", "--filter", "label=tracehub.environment", "--format", FORMAT]);
+        for container in listed.lines() {
+            let mut words = container.split(' ');
+            let (id, environment, folder) = (words.next(), words.next(), words.next());
+            let gone = folder.is_some_and(|folder| !folder.is_empty() && !Utf8Path::new(folder).exists());
+            if gone && environment.is_some_and(|environment| environment.starts_with(TESTS)) {
+                self.docker(&["rm", "--force", "--volumes", id.unwrap_or_default()]);
+            }
+        }
+    }
+
     /// The environment's root folder.
     pub fn root(&self) -> Utf8PathBuf {
-        self.folder.join(".local").join(ENVIRONMENT)
+        self.folder.join(".local").join(&self.environment)
     }
 
     /// Writes a file of the copy.
@@ -119,7 +139,7 @@ impl Project {
             std::env::var("XTASK_TOOLS_DIR").map_or_else(|_| self.original.join(".tools"), Utf8PathBuf::from);
         command
             .args(arguments)
-            .args(["--env", ENVIRONMENT])
+            .args(["--env", &self.environment])
             .current_dir(&self.folder)
             .env("CARGO_TARGET_DIR", target())
             .env("XTASK_TOOLS_DIR", tools)
@@ -177,7 +197,7 @@ impl Project {
 
     /// The names of all containers that run here.
     pub fn containers(&self) -> Vec<String> {
-        let label = format!("label=tracehub.environment={ENVIRONMENT}");
+        let label = format!("label=tracehub.environment={}", self.environment);
         self.docker(&["ps", "--filter", &label, "--format", "{{.Names}}"])
             .lines()
             .map(str::to_owned)
@@ -204,7 +224,7 @@ impl Project {
             "inspect",
             "--format",
             "{{.Config.Image}}",
-            &format!("tracehub-{ENVIRONMENT}-platform-edge-1"),
+            &format!("tracehub-{}-platform-edge-1", self.environment),
         ]);
         let mut arguments =
             vec!["run", "--rm", "--user", "0", "--volume", &secrets, "--entrypoint", command[0], &image];
@@ -309,6 +329,13 @@ pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) 
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(())
+}
+
+/// One a copy of the repository: two may be tested on one engine at once.
+fn environment_of(original: &Utf8Path) -> String {
+    let mut hasher = std::hash::DefaultHasher::new();
+    std::hash::Hash::hash(original.as_str(), &mut hasher);
+    format!("{TESTS}{:08x}", std::hash::Hasher::finish(&hasher) as u32)
 }
 
 /// Where the copy is compiled. Never where the original is: cargo tells packages apart by their path within the

@@ -60,6 +60,17 @@ impl Machine {
         Ok(parts)
     }
 
+    pub(super) fn is_kept(&self, id: &ReleaseId) -> Result<bool> {
+        Ok(self.read(&self.release_folder(id).join("release.json"))?.is_some())
+    }
+
+    /// Containers of a release whose files are gone: there is nothing to start them from again.
+    pub(super) fn remove_strays(&self, id: &ReleaseId) -> Result<()> {
+        let labels = [self.label(), format!("{RELEASE_LABEL}={id}")];
+        let strays = container::labelled(&self.sh, &labels)?;
+        strays.iter().try_for_each(|stray| Ok(container::remove(&self.sh, stray.plain_name())?))
+    }
+
     /// Removes a release whole. Its images go too, unless another release or something else needs them.
     pub(super) fn forget_release(&self, id: &ReleaseId) -> Result<()> {
         let kept = self.kept_releases()?;

@@ -154,14 +154,17 @@ impl Host for Machine {
     }
 
     fn stop(&self, id: &ReleaseId) -> Result<()> {
-        self.release_project(id)?.run(|project, sh| project.stop(sh))
+        if self.is_kept(id)? {
+            return self.release_project(id)?.run(|project, sh| project.stop(sh));
+        }
+        self.remove_strays(id)
     }
 
     fn remove(&self, id: &ReleaseId) -> Result<()> {
-        match self.read(&self.release_folder(id).join("release.json"))? {
-            Some(_) => self.release_project(id)?.run(|project, sh| project.down(sh)),
-            None => Ok(()),
+        if self.is_kept(id)? {
+            return self.release_project(id)?.run(|project, sh| project.down(sh));
         }
+        self.remove_strays(id)
     }
 
     fn smoke(&self, release: &Release) -> Result<()> {

@@ -81,6 +81,17 @@ impl Machine {
         Ok(found)
     }
 
+    /// The root folder of another copy of the repository that has an environment of this name on the engine. One whose
+    /// folder is gone has given it up.
+    pub fn other_owner(&self) -> Result<Option<String>> {
+        let folder = self.folder("platform");
+        let containers = self.platform_containers()?;
+        let owners =
+            containers.iter().filter_map(|found| found.label("com.docker.compose.project.working_dir"));
+        let other = owners.into_iter().find(|owner| *owner != folder && std::path::Path::new(owner).exists());
+        Ok(other.map(|owner| owner.trim_end_matches("/platform").to_owned()))
+    }
+
     /// An error that says what to do when the database or the edge is not running.
     pub fn check_platform(&self) -> Result<()> {
         ["postgres", "edge"].iter().try_for_each(|service| self.platform_container(service).map(drop))
