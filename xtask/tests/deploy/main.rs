@@ -12,7 +12,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
-use client::{Client, get};
+use client::{Answer, Client, get};
 use project::{Project, wait_until};
 
 type Test = fn(&Project) -> Result<(), Failed>;
@@ -60,13 +60,7 @@ fn first_deploy(project: &Project) -> Result<(), Failed> {
     check(get(&project.url(), "/metrics")?.status == 404, || "/metrics is served to everybody".into())?;
     let index = get(&project.url(), "/")?;
     check(index.header("cache-control") == Some("no-cache"), || format!("{index:?}"))?;
-    let script = index
-        .body
-        .split("src=\"")
-        .nth(1)
-        .and_then(|rest| rest.split('"').next())
-        .ok_or("the page has no script")?;
-    let script = get(&project.url(), script)?;
+    let script = get(&project.url(), &script_of(&index)?)?;
     check(
         script.status == 200 && script.header("cache-control").is_some_and(|it| it.contains("immutable")),
         || format!("{:?}", script.headers),
@@ -75,6 +69,12 @@ fn first_deploy(project: &Project) -> Result<(), Failed> {
         "an asset that never was is answered".into()
     })?;
     project.ends_as("deploy", "succeeded")
+}
+
+/// The address of the page's script, which holds a hash of its content.
+fn script_of(index: &Answer) -> Result<String, Failed> {
+    let script = index.body.split("src=\"").nth(1).and_then(|rest| rest.split('"').next());
+    Ok(script.ok_or("the page has no script")?.to_owned())
 }
 
 fn nothing_to_do(project: &Project) -> Result<(), Failed> {
@@ -115,7 +115,9 @@ fn second_release(project: &Project) -> Result<(), Failed> {
         "tracehub/backend/migrations/20990101000000_a_table_more.down.sql",
         "DROP TABLE a_table_more;\n",
     );
-    project.commit("Add a table");
+    project.append("tracehub/frontend/src/main.tsx", "console.info('the second release')\n");
+    project.commit("Add a table, and change the page");
+    let open_tab = script_of(&get(&project.url(), "/")?)?;
     let client = Client::start(&project.url());
     let deployed = project.deploy().succeeds();
     let seen = client.stop();
@@ -128,6 +130,12 @@ fn second_release(project: &Project) -> Result<(), Failed> {
     })?;
     check(project.status()["schema"] == 20_990_101_000_000_i64, || {
         format!("{}", project.status()["schema"])
+    })?;
+    let script = script_of(&get(&project.url(), "/")?)?;
+    check(script != open_tab, || "the page did not change".into())?;
+    check(get(&project.url(), &script)?.status == 200, || format!("{script} is not served"))?;
+    check(get(&project.url(), &open_tab)?.status == 200, || {
+        format!("an open tab does not find {open_tab} any more")
     })?;
     let backups = std::fs::read_dir(project.root().join("backups"))?.count();
     check(backups == 1, || format!("{backups} backups were made before the migration"))?;

@@ -107,6 +107,12 @@ impl Project {
         fs::write(self.folder.join(path), text).expect("written");
     }
 
+    /// Adds text at the end of a file of the copy.
+    pub fn append(&self, path: &str, text: &str) {
+        let before = fs::read_to_string(self.folder.join(path)).expect("read");
+        self.write(path, &(before + text));
+    }
+
     /// Replaces text in a file of the copy; it must be there.
     pub fn replace(&self, path: &str, from: &str, to: &str) {
         let text = fs::read_to_string(self.folder.join(path)).expect("read");
