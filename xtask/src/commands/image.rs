@@ -1,32 +1,29 @@
 //! `cargo xtask image build`: the images of this tree. What is slow (compiler, npm, base images) runs beside each
 //! other; an image whose inputs have not changed is not built again.
 
+mod inputs;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use clap::{Args, Subcommand};
-use sha2::{Digest as _, Sha256};
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
-use super::refuse;
+use self::inputs::Inputs;
 use crate::project::{self, Component};
 use crate::rollout::machine::Bases;
-use crate::rollout::release::hex;
 use crate::setup::base_images::{self, BaseImage};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
-use crate::tools::buildx::Build;
 use crate::tools::elf;
 use crate::tools::git::{self, Commit};
 use crate::tools::process::Run;
-use crate::tools::{cargo, locate, npm};
+use crate::tools::{cargo, npm};
 
-/// The label that holds the hash of everything that went into an image.
-const INPUTS_LABEL: &str = "tracehub.inputs";
 /// What a build calls.
 pub const TOOLS: &[Tool] =
     &[Tool::Engine, Tool::Docker, Tool::Compose, Tool::Buildx, Tool::Readelf, Tool::Node, Tool::Npm];
@@ -176,14 +173,11 @@ pub fn build(yes: bool) -> Result<Built> {
     })?;
     say_bases(&bases);
     let sh = Shell::new()?;
-    check_fit(&sh, &binary)?;
+    let (binary, files) = backend_files(&sh, binary)?;
     let backend = Inputs {
         component: project::BACKEND,
-        files: vec![(binary, project::BACKEND.image.to_owned())],
-        arguments: vec![
-            ("BINARY", "prebuilt".to_owned()),
-            ("RUNTIME_IMAGE", bases["runtime"].reference.clone()),
-        ],
+        files,
+        arguments: vec![("BINARY", binary.to_owned()), ("RUNTIME_IMAGE", bases["runtime"].reference.clone())],
     };
     let frontend = Inputs {
         component: project::FRONTEND,
@@ -210,6 +204,7 @@ fn say_bases(bases: &BTreeMap<&'static str, BaseImage>) {
     }
 }
 
+/// Where a component's sources are.
 fn folder(component: Component) -> Utf8PathBuf {
     project::root().join(component.folder)
 }
@@ -243,123 +238,18 @@ fn build_site() -> Result<Utf8PathBuf> {
     Ok(built)
 }
 
-/// A binary runs in an image only if the image's C library is as new as the one that it was linked with.
-fn check_fit(sh: &Shell, binary: &Utf8Path) -> Result<()> {
-    let needed = elf::needed_glibc(sh, binary)?;
-    match needed.filter(|needed| *needed > project::RUNTIME_GLIBC) {
-        None => Ok(()),
-        Some(needed) => Err(refuse(format!(
-            "{binary} needs glibc {needed}, and the runtime image has {}: build on an older system (Debian 12 will do)",
-            project::RUNTIME_GLIBC
-        ))),
-    }
-}
-
-/// What goes into an image.
-struct Inputs {
-    component: Component,
-    /// Files and folders of this machine, and their names in the context.
-    files: Vec<(Utf8PathBuf, String)>,
-    arguments: Vec<(&'static str, String)>,
-}
-
-impl Inputs {
-    fn build(self, sh: &Shell, tree: &Tree) -> Result<BuiltImage> {
-        let component = self.component;
-        let dockerfile = folder(component).join("Dockerfile");
-        let context = project::target_dir().join("images").join(component.name);
-        self.stage(&context, tree.time())?;
-        let name = format!("{}/{}", tree.repository(), component.image);
-        let tags: Vec<String> = tree.tags().iter().map(|tag| format!("{name}:{tag}")).collect();
-        let mut labels = tree.labels();
-        let inputs = self.fingerprint(&dockerfile, &context, &labels)?;
-        labels.push((INPUTS_LABEL.to_owned(), inputs.clone()));
-
-        if let Some((id, bytes)) = same_image(sh, &tags[0], &inputs)? {
-            tags[1..].iter().try_for_each(|tag| Run::new(cmd!(sh, "docker tag {id} {tag}")).run())?;
-            return Ok(BuiltImage { component, id, tags, bytes });
-        }
-        let program = locate::buildx()?;
-        let id_file = context.with_extension("id");
-        let arguments = self.arguments;
-        let build = Build {
-            program: &program,
-            dockerfile: &dockerfile,
-            context: &context,
-            arguments,
-            labels,
-            tags: tags.clone(),
-        };
-        Activity::of(format!("build the image {}", component.image), |activity| {
-            let limit = Duration::from_secs(600);
-            Run::new(build.command(sh, &id_file)).limit(limit).each_line(&|line| activity.line(line)).run()
-        })
-        .with_context(|| format!("building the image of {}", component.name))?;
-        let (id, bytes) =
-            same_image(sh, &tags[0], &inputs)?.context("the engine lost the image that it has just built")?;
-        Ok(BuiltImage { component, id, tags, bytes })
-    }
-
-    /// A context that holds only what the image needs, with the commit's time on everything: layers hash times too.
-    fn stage(&self, context: &Utf8Path, time: SystemTime) -> Result<()> {
-        if context.exists() {
-            fs::remove_dir_all(context).with_context(|| format!("emptying {context}"))?;
-        }
-        fs::create_dir_all(context).with_context(|| format!("making {context}"))?;
-        self.files.iter().try_for_each(|(from, name)| copy(from, &context.join(name), time))
-    }
-
-    fn fingerprint(
-        &self,
-        dockerfile: &Utf8Path,
-        context: &Utf8Path,
-        labels: &[(String, String)],
-    ) -> Result<String> {
-        let mut all = Sha256::new();
-        all.update(fs::read(dockerfile).with_context(|| format!("reading {dockerfile}"))?);
-        all.update(format!("{:?} {labels:?}", self.arguments));
-        for path in files_below(context)? {
-            all.update(path.strip_prefix(context).unwrap_or(&path).as_str());
-            all.update(Sha256::digest(fs::read(&path)?));
-        }
-        Ok(hex(&all.finalize()))
-    }
-}
-
-/// The id and size of the image of this name, if it was made from these very inputs.
-fn same_image(sh: &Shell, name: &str, inputs: &str) -> Result<Option<(String, u64)>> {
-    let told = Run::new(cmd!(sh, "docker image inspect {name}")).finish()?;
-    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap_or_default();
-    let image = &told[0];
-    let same = image["Config"]["Labels"][INPUTS_LABEL] == *inputs;
-    let id = image["Id"].as_str().filter(|_| same);
-    Ok(id.map(|id| (id.to_owned(), image["Size"].as_u64().unwrap_or(0))))
-}
-
-fn copy(from: &Utf8Path, to: &Utf8Path, time: SystemTime) -> Result<()> {
-    if from.is_dir() {
-        fs::create_dir(to)?;
-        for entry in from.read_dir_utf8()? {
-            let entry = entry?;
-            copy(entry.path(), &to.join(entry.file_name()), time)?;
-        }
-    } else {
-        fs::copy(from, to).with_context(|| format!("copying {from}"))?;
-    }
-    let file = fs::File::open(to)?;
-    file.set_modified(time).with_context(|| format!("setting the time of {to}"))
-}
-
-fn files_below(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
-    let mut files = Vec::new();
-    for entry in folder.read_dir_utf8()? {
-        let path = entry?.into_path();
-        if path.is_dir() {
-            files.extend(files_below(&path)?);
-        } else {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
+/// What the backend's image is made of, and the stage of its Dockerfile that takes it. A binary runs in an image only
+/// if the image's C library is as new as the one that it was linked with; otherwise the image's own build makes one.
+fn backend_files(sh: &Shell, binary: Utf8PathBuf) -> Result<(&'static str, Vec<(Utf8PathBuf, String)>)> {
+    let needed = elf::needed_glibc(sh, &binary)?;
+    let Some(needed) = needed.filter(|needed| *needed > project::RUNTIME_GLIBC) else {
+        return Ok(("prebuilt", vec![(binary, project::BACKEND.image.to_owned())]));
+    };
+    terminal::note(format_args!(
+        "  compiled here, the backend needs glibc {needed}, and its image has {}: it is compiled in a container, whose \
+         image a registry must have",
+        project::RUNTIME_GLIBC
+    ));
+    let sources = ["Cargo.toml", "Cargo.lock", "xtask", project::BACKEND.folder];
+    Ok(("build", sources.map(|path| (project::root().join(path), path.to_owned())).into()))
 }

@@ -26,6 +26,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a_release_that_never_gets_ready_costs_users_nothing", never_ready),
     ("a_migration_that_fails_stops_everything_and_moves_no_traffic", broken_migration),
     ("a_second_deploy_at_once_is_told_who_has_the_lease", two_at_once),
+    ("a_rollback_to_an_older_release_starts_it_first", rollback_to_older),
     ("a_switch_that_nobody_confirms_undoes_itself", killed_in_the_watch),
     ("ctrl_c_before_the_switch_undoes_what_was_begun", interrupted),
     ("an_unknown_release_is_answered_with_those_that_are_kept", unknown_release),
@@ -208,6 +209,19 @@ fn two_at_once(project: &Project) -> Result<(), Failed> {
     project.ends_as("deploy", "succeeded")
 }
 
+fn rollback_to_older(project: &Project) -> Result<(), Failed> {
+    let live = project.live();
+    let stopped = project.kept("stopped").pop().ok_or("with three releases, none is stopped")?;
+    let client = Client::start(&project.url());
+    let told = project.xtask(&["rollback", "--to", &stopped]).succeeds();
+    let seen = client.stop();
+    println!("    {seen}");
+    check(told?.contains("start "), || "it was not started".into())?;
+    check(seen.failed.is_empty(), || format!("{seen}"))?;
+    check(project.live() == Some(stopped) && project.warm() == live, || format!("{}", project.status()))?;
+    project.ends_as("rollback", "succeeded")
+}
+
 fn killed_in_the_watch(project: &Project) -> Result<(), Failed> {
     let live = project.live();
     project.commit("A release whose driver dies");
@@ -217,6 +231,9 @@ fn killed_in_the_watch(project: &Project) -> Result<(), Failed> {
         project.live_file() != live.clone().unwrap_or_default()
     })?;
     driver.kill();
+    wait_until("the lease's process has ended what the driver had started", Duration::from_secs(10), || {
+        driver.left_behind() == 0
+    })?;
     let unconfirmed = project.status()["unconfirmed"] == true;
     let undone =
         wait_until("the guard has undone it", Duration::from_secs(60), || Some(project.live_file()) == live);
@@ -246,7 +263,8 @@ fn interrupted(project: &Project) -> Result<(), Failed> {
         project.running_releases() == 3
     })?;
     driver.interrupt();
-    let told = driver.fails_with(130)?;
+    let told = driver.ends_with(130)?;
+    check(driver.left_behind() == 0, || "a child process is left behind".into())?;
     check(told.contains("everything that it had begun is undone"), || told.clone())?;
     check(project.live() == live && project.running_releases() == 2, || "something is left".into())?;
     project.back();

@@ -163,6 +163,13 @@ impl Project {
         self.json(&["releases", "--json"])["attempts"].as_array().cloned().unwrap_or_default()
     }
 
+    /// The kept releases in this state: live, warm, stopped.
+    pub fn kept(&self, state: &str) -> Vec<String> {
+        let kept = self.json(&["releases", "--json"])["kept"].as_array().cloned().unwrap_or_default();
+        let these = kept.iter().filter(|release| release["state"] == state);
+        these.filter_map(|release| release["id"].as_str()).map(str::to_owned).collect()
+    }
+
     /// Whether the ledger has an attempt that has not ended.
     pub fn unfinished(&self) -> bool {
         self.attempts().last().is_some_and(|attempt| attempt["outcome"].is_null())
@@ -272,7 +279,7 @@ impl Call {
 
     /// It must end with this code. Gives everything that it printed.
     pub fn fails_with(self, code: i32) -> Result<String, Failed> {
-        self.starts().fails_with(code)
+        self.starts().ends_with(code)
     }
 
     /// Begins it, and comes back at once.
@@ -305,13 +312,24 @@ impl Running {
         run(Command::new("kill").args(["-INT", &id]));
     }
 
+    /// How many processes are left of those that it started.
+    pub fn left_behind(&self) -> usize {
+        let mark = format!("XTASK_DRIVER={}-", self.child.borrow().id());
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let environments = processes.filter_map(|process| fs::read(process.path().join("environ")).ok());
+        let its = |environment: &Vec<u8>| {
+            environment.split(|byte| *byte == 0).any(|it| it.starts_with(mark.as_bytes()))
+        };
+        environments.filter(its).count()
+    }
+
     /// It must end with 0. Gives everything that it printed.
     pub fn succeeds(self) -> Result<String, Failed> {
-        self.fails_with(0)
+        self.ends_with(0)
     }
 
     /// It must end with this code. Gives everything that it printed.
-    pub fn fails_with(self, code: i32) -> Result<String, Failed> {
+    pub fn ends_with(&self, code: i32) -> Result<String, Failed> {
         let mut ended = None;
         wait_until("xtask has ended", LIMIT, || {
             ended = self.child.borrow_mut().try_wait().expect("waited for");

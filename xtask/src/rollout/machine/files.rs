@@ -12,8 +12,9 @@ const LIVE: &str = include_str!("../scripts/live.sh");
 pub(super) const APPEND: &str = include_str!("../scripts/append.sh");
 
 const READ: &str = r#"if [ -e "$1" ]; then echo there; cat "$1"; fi"#;
-const WRITE: &str = r#"mkdir -p "$(dirname "$1")" && cat >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" && sync "$(dirname "$1")""#;
-const MAKE_FOLDERS: &str = r#"mkdir -p "$@""#;
+// What containers mount is read by other users, whatever the operator's own umask is.
+const WRITE: &str = r#"umask 022; mkdir -p "$(dirname "$1")" && cat >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" && sync "$(dirname "$1")""#;
+const MAKE_FOLDERS: &str = r#"umask 022; mkdir -p "$@""#;
 const RELEASES: &str =
     r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && cat "$f" && echo; done; :"#;
 const REMOVE: &str = r#"rm -rf -- "$1""#;

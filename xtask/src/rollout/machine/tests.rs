@@ -86,6 +86,19 @@ fn a_switch_needs_the_old_release_the_lease_and_an_armed_guard_with_time_left() 
 }
 
 #[test]
+fn the_edge_can_read_what_a_careful_operator_writes() {
+    let host = Host::with_live(OLD);
+    host.arm(60);
+    let (folder, lease) = (host.path("live"), host.path("lease"));
+    let script = format!("umask 077; {}", live_script_text());
+    let arguments = ["switch", folder.as_str(), OLD, NEW, lease.as_str(), "7", "a1", "10"];
+    assert!(Command::new("sh").args(["-c", &script, "xtask"]).args(arguments).status().unwrap().success());
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(host.path("live/live")).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o644);
+}
+
+#[test]
 fn either_the_confirm_or_the_trip_wins_and_never_both() {
     for first in ["confirm", "trip"] {
         let host = Host::with_live(OLD);

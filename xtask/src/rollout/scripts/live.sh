@@ -9,6 +9,8 @@
 # Usage: live.sh VERB FOLDER ARGUMENT...
 
 set -u
+# The edge reads these files as another user, whatever the operator's own habit is.
+umask 022
 
 replace() { # FILE CONTENT
     printf '%s\n' "$2" >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" && sync .
