@@ -183,7 +183,7 @@ fn show_plan(machine: &Machine, built: &Built) -> Result<()> {
 pub fn say_plan(plan: &Plan) {
     let rows: Vec<_> =
         plan.steps().iter().map(|step| vec![step.name().to_owned(), step.describe()]).collect();
-    terminal::table(&["STEP", "WHAT"], &rows);
+    terminal::table(&["step", "what"], &rows);
     for reason in &plan.not_needed {
         terminal::say(paint::dim(format_args!("not needed: {reason}")));
     }

@@ -58,7 +58,7 @@ impl Image {
                 vec![image.component.name.to_owned(), image.tags.join("\n"), image.id[7..19].to_owned(), size]
             })
             .collect();
-        terminal::table(&["IMAGE", "NAME", "ID", "SIZE"], &rows);
+        terminal::table(&["image", "name", "id", "size"], &rows);
         Ok(())
     }
 }

@@ -44,7 +44,7 @@ impl Releases {
             vec![release.id.to_string(), state, release.commit[..12].to_owned(), release.subject.clone()]
         };
         let rows: Vec<_> = seen.kept.iter().rev().map(row).collect();
-        terminal::table(&["RELEASE", "STATE", "COMMIT", "SUBJECT"], &rows);
+        terminal::table(&["release", "state", "commit", "subject"], &rows);
         terminal::say("");
         let rows: Vec<_> = attempts
             .iter()
@@ -60,7 +60,7 @@ impl Releases {
                 vec![ago(&attempt.at), attempt.kind.to_string(), to, outcome, attempt.by.clone()]
             })
             .collect();
-        terminal::table(&["WHEN", "WHAT", "TO", "HOW IT ENDED", "BY"], &rows);
+        terminal::table(&["when", "what", "to", "how it ended", "by"], &rows);
         Ok(())
     }
 }

@@ -116,7 +116,7 @@ fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
         return;
     }
     terminal::say("");
-    terminal::table(&["PART", "OF", "HEALTH", "SINCE"], &rows);
+    terminal::table(&["part", "of", "health", "since"], &rows);
 }
 
 /// The attempt by which the live release got the traffic.

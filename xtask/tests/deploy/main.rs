@@ -27,6 +27,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a_migration_that_fails_stops_everything_and_moves_no_traffic", broken_migration),
     ("a_second_deploy_at_once_is_told_who_has_the_lease", two_at_once),
     ("a_rollback_to_an_older_release_starts_it_first", rollback_to_older),
+    ("a_release_that_turns_bad_after_the_switch_is_taken_back", turns_bad),
     ("a_switch_that_nobody_confirms_undoes_itself", killed_in_the_watch),
     ("ctrl_c_before_the_switch_undoes_what_was_begun", interrupted),
     ("an_unknown_release_is_answered_with_those_that_are_kept", unknown_release),
@@ -220,6 +221,28 @@ fn rollback_to_older(project: &Project) -> Result<(), Failed> {
     check(seen.failed.is_empty(), || format!("{seen}"))?;
     check(project.live() == Some(stopped) && project.warm() == live, || format!("{}", project.status()))?;
     project.ends_as("rollback", "succeeded")
+}
+
+fn turns_bad(project: &Project) -> Result<(), Failed> {
+    let live = project.live().ok_or("nothing is live")?;
+    project.commit("A release whose backend dies");
+    let client = Client::start(&project.url());
+    let driver = project.deploy().starts();
+    wait_until("the switch is made", Duration::from_secs(120), || project.live_file() != live)?;
+    project.docker(&["kill", &project.container_of(&project.live_file(), "backend")]);
+    let died = std::time::Instant::now();
+    let taken_back = wait_until("it is taken back", Duration::from_secs(25), || project.live_file() == live);
+    let took = died.elapsed();
+    let told = driver.ends_with(4);
+    let seen = client.stop();
+    println!("    taken back after {} ms; {seen}", took.as_millis());
+    taken_back?;
+    let told = told?;
+    check(told.contains("'watch'") && told.contains("bad answers in a row"), || told.clone())?;
+    check(project.running_releases() == 2, || "the release that failed still runs".into())?;
+    let after = get(&project.url(), "/health/ready")?;
+    check(after.status == 200 && after.release.as_ref() == Some(&live), || format!("{after:?}"))?;
+    project.ends_as("deploy", "undone")
 }
 
 fn killed_in_the_watch(project: &Project) -> Result<(), Failed> {

@@ -217,6 +217,11 @@ impl Project {
             .collect()
     }
 
+    /// The name of a release's container.
+    pub fn container_of(&self, release: &str, service: &str) -> String {
+        format!("tracehub-{}-{release}-{service}-1", self.environment)
+    }
+
     /// What docker says.
     pub fn docker(&self, arguments: &[&str]) -> String {
         let told = Command::new("docker").args(arguments).output().expect("docker runs");
