@@ -139,8 +139,6 @@ impl Project {
     /// A call of xtask, here.
     pub fn xtask(&self, arguments: &[&str]) -> Call {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        let target = std::env::var("CARGO_TARGET_DIR")
-            .map_or_else(|_| self.original.join("target"), Utf8PathBuf::from);
         let tools =
             std::env::var("XTASK_TOOLS_DIR").map_or_else(|_| self.original.join(".tools"), Utf8PathBuf::from);
         command

@@ -67,7 +67,8 @@ impl Inputs {
         Ok(BuiltImage { component, id, tags, bytes })
     }
 
-    /// A context that holds only what the image needs, with the commit's time on everything: layers hash times too.
+    /// A context that holds only what the image needs, each file with a time that follows from the commit's and its own
+    /// content: layers hold times, so the same inputs must have the same.
     fn stage(&self, context: &Utf8Path, time: SystemTime) -> Result<()> {
         if context.exists() {
             fs::remove_dir_all(context).with_context(|| format!("emptying {context}"))?;
@@ -103,18 +104,28 @@ fn same_image(sh: &Shell, name: &str, inputs: &str) -> Result<Option<(String, u6
     Ok(id.map(|id| (id.to_owned(), image["Size"].as_u64().unwrap_or(0))))
 }
 
-fn copy(from: &Utf8Path, to: &Utf8Path, time: SystemTime) -> Result<()> {
-    if from.is_dir() {
+fn copy(from: &Utf8Path, to: &Utf8Path, commit: SystemTime) -> Result<()> {
+    let time = if from.is_dir() {
         fs::create_dir_all(to)?;
         for entry in from.read_dir_utf8()? {
             let entry = entry?;
-            copy(entry.path(), &to.join(entry.file_name()), time)?;
+            copy(entry.path(), &to.join(entry.file_name()), commit)?;
         }
+        commit
     } else {
         fs::copy(from, to).with_context(|| format!("copying {from}"))?;
-    }
+        time_of(&fs::read(to)?, commit)
+    };
     let file = fs::File::open(to)?;
     file.set_modified(time).with_context(|| format!("setting the time of {to}"))
+}
+
+/// A moment within the days before the commit, which differs when the content does. BuildKit takes a file of the same
+/// size and time for unchanged and would use the one that it has, and a web server makes its ETag of the two.
+fn time_of(content: &[u8], commit: SystemTime) -> SystemTime {
+    let hash = Sha256::digest(content);
+    let part = |from: usize| u32::from_be_bytes(hash[from..from + 4].try_into().expect("four bytes"));
+    commit - Duration::new(u64::from(part(0) % 1_000_000), part(4) % 1_000_000_000)
 }
 
 fn files_below(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
@@ -129,4 +140,19 @@ fn files_below(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_one_size_have_one_time_only_when_their_content_is_one() {
+        let commit = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        assert_eq!(time_of(b"<script 1>", commit), time_of(b"<script 1>", commit));
+        let whole = |content: &[u8]| {
+            commit.duration_since(time_of(content, commit)).expect("before the commit").as_secs()
+        };
+        assert_ne!(whole(b"<script 1>"), whole(b"<script 2>"), "to the second: layers hold no more");
+    }
 }
