@@ -60,12 +60,12 @@ impl Deploy {
         let release =
             release_if_known(&machine, &built)?.context("the secrets that were just made are not there")?;
         let seen = Observed::of(&machine)?;
-        let first = seen.ledger.confirmed().is_empty();
+        let empty = seen.schema.is_empty();
         let plan = plan_for(&release, &seen, &machine);
         say_what_comes(&machine, &release, &seen, &plan);
         let times = attempt.run(Kind::Deploy, seen.live.live.as_ref(), Some(&release.id), &plan)?;
         drop(attempt);
-        let log_in = if first { seed(&machine, &release.id) } else { None };
+        let log_in = if empty { seed(&machine, &release.id) } else { None };
         say_result(&machine, &release, &times, log_in.as_deref())
     }
 }
