@@ -34,7 +34,8 @@ impl<'a> Journal<'a> {
         let prev = self.head.borrow().clone();
         let at = timestamp(self.host.now());
         let entry = Entry { v: FORMAT, id, at, attempt: attempt.to_owned(), prev, event };
-        self.host.append(&entry).context("writing the ledger")?;
+        // The answer may have been lost, and not the entry. The same one is never made twice.
+        self.host.append(&entry).or_else(|_| self.host.append(&entry)).context("writing the ledger")?;
         self.written.set(self.written.get() + 1);
         *self.head.borrow_mut() = hash(&serde_json::to_string(&entry)?);
         Ok(())

@@ -11,5 +11,7 @@ pub mod plan;
 pub mod plans;
 pub mod recover;
 pub mod release;
+#[cfg(test)]
+mod simulation;
 pub mod steps;
 pub mod traffic;

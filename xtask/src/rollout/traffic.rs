@@ -222,7 +222,13 @@ impl Step for SwitchBack {
     }
     fn apply(&self, run: &Run) -> Result<()> {
         let (from, to) = (self.from.clone(), self.to.clone());
-        run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded: None })?;
+        let switched = run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded: None });
+        // There is no guard to take it back: if the answer was lost and not the rename, it counts.
+        if let Err(error) = switched
+            && run.host.live()?.live.as_ref() != Some(&self.to)
+        {
+            return Err(error);
+        }
         run.to_switch.set(Some(run.began.elapsed()));
         run.to_confirm.set(Some(run.began.elapsed()));
         run.journal.write(Event::Confirmed { release: self.to.clone() })

@@ -1,0 +1,187 @@
+//! The protocol against a simulated host: every call that a deploy or a rollback makes fails once, loses its answer
+//! once, and is the last one of a driver that dies before or after it. Then the next deploy comes, at once or after the
+//! guard's deadline. What must hold is checked whenever the traffic moves, and at the end.
+
+mod host;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use self::host::{FAULTS, Simulated, World};
+use super::guard::GuardState;
+use super::host::{Holder, Host};
+use super::journal::{Journal, attempt_id};
+use super::ledger::{Event, Kind, Ledger, Outcome};
+use super::plan::{Plan, Report, Run, Step};
+use super::plans::{self, Observed};
+use super::recover::recover;
+use super::release::{Contents, Release, ReleaseId};
+use crate::project::{LOCAL_LIMITS, Limits};
+
+/// No waiting: the simulation has no clock of its own.
+const LIMITS: Limits = Limits { bake: Duration::ZERO, kept_releases: 2, ..LOCAL_LIMITS };
+
+struct Silent;
+
+impl Report for Silent {
+    fn begun(&self, _: &dyn Step) {}
+    fn done(&self, _: &dyn Step, _: Duration) {}
+    fn failed(&self, _: &dyn Step, _: Duration) {}
+    fn reverted(&self, _: &dyn Step, _: &Result<()>) {}
+    fn says(&self, _: &str) {}
+    fn warns(&self, _: &str) {}
+}
+
+fn release(number: u32) -> Release {
+    let contents = Contents {
+        images: [("app".to_owned(), format!("sha256:{number}"))].into(),
+        compose: String::new(),
+        configuration: String::new(),
+        secrets: [].into(),
+    };
+    Release {
+        id: ReleaseId::of(&format!("2026010{number}t120000z"), None, &contents),
+        commit: String::new(),
+        subject: String::new(),
+        built_at: String::new(),
+        migrations: (1..=i64::from(number)).collect(),
+        contents,
+    }
+}
+
+/// One attempt, as the commands make it.
+fn attempt(host: &Simulated, kind: Kind, to: &Release) -> Result<()> {
+    let holder = Holder { by: "ada".into(), doing: String::new(), since: String::new() };
+    let lease = host.lease(&holder)?;
+    let ledger = host.ledger()?;
+    let id = attempt_id(host.now(), &lease.number().to_string());
+    let journal = Journal::new(host, id, &ledger);
+    recover(host, &ledger, &journal)?;
+    let seen = Observed::of(host)?;
+    let plan: Plan = match kind {
+        Kind::Rollback => plans::rollback(to, &seen, &LIMITS),
+        _ if seen.live.live.as_ref() == Some(&to.id) => return Ok(()),
+        _ => plans::deploy(to, &seen, &LIMITS),
+    };
+    let (from, to) = (seen.live.live.clone(), Some(to.id.clone()));
+    journal.write(Event::Began {
+        kind,
+        by: "ada".into(),
+        lease: lease.number(),
+        from,
+        to,
+        plan: plan.names(),
+    })?;
+    let run = Run {
+        host,
+        lease: lease.as_ref(),
+        journal: &journal,
+        report: &Silent,
+        began: Instant::now(),
+        to_switch: Cell::new(None),
+        to_confirm: Cell::new(None),
+        counts_before: Cell::new(None),
+    };
+    plan.run(&run).map_err(|stopped| stopped.cause)?;
+    journal.write(Event::Ended { outcome: Outcome::Succeeded, detail: None, to_switch_ms: None })
+}
+
+/// A host on which releases 1 and 2 were deployed, in this order.
+fn host_with_two() -> Simulated {
+    let host = Simulated(Rc::default());
+    attempt(&host, Kind::Deploy, &release(1)).unwrap();
+    attempt(&host, Kind::Deploy, &release(2)).unwrap();
+    let mut world = host.0.borrow_mut();
+    world.calls = 0;
+    world.story.clear();
+    drop(world);
+    host
+}
+
+/// What must hold when the dust has settled.
+fn check_settled(world: &World, live: &Release) -> Vec<String> {
+    let mut broken = world.broken.clone();
+    let mut must = |holds: bool, what: &str| broken.extend((!holds).then(|| what.to_owned()));
+    let ledger = Ledger::parse(&world.ledger);
+    must(world.live.as_ref() == Some(&live.id), "the next deploy did not converge");
+    must(world.guard.is_none(), "a guard is left");
+    must(ledger.damaged.is_empty(), "the ledger's chain is broken");
+    must(ledger.unfinished().is_none(), "an attempt has no end");
+    must(ledger.ought_to_be_live() == world.live, "the ledger does not say who ought to be live");
+    let needed = |id: &ReleaseId| world.live.as_ref() == Some(id) || world.warm.as_ref() == Some(id);
+    must(world.running.iter().all(needed), "something runs that is neither live nor warm");
+    broken
+}
+
+/// Every fault at every call of one attempt, then the next deploy, at once or after the guard's deadline.
+fn every_single_fault(kind: Kind, to: u32) -> usize {
+    let calls = {
+        let host = host_with_two();
+        attempt(&host, kind, &release(to)).unwrap();
+        host.0.borrow().calls
+    };
+    for (call, fault, late) in (0..calls).flat_map(|call| {
+        FAULTS.into_iter().flat_map(move |fault| [(call, fault, false), (call, fault, true)])
+    }) {
+        let host = host_with_two();
+        host.0.borrow_mut().fault = Some((call, fault));
+        let _ = attempt(&host, kind, &release(to));
+        {
+            let mut world = host.0.borrow_mut();
+            let told = Ledger::parse(&world.ledger).attempts().pop();
+            let undone = told.filter(|attempt| attempt.outcome == Some(Outcome::Undone));
+            if undone.is_some_and(|attempt| attempt.from != world.live) {
+                world.broken.push("the ledger calls it undone, and the traffic has moved".to_owned());
+            }
+            (world.fault, world.driver_is_dead) = (None, false);
+            if late && world.guard.as_ref().is_some_and(|(guard, ..)| guard.state == GuardState::Armed) {
+                world.trip();
+            }
+            world.story.push(format!(
+                "-- the next deploy{}",
+                if late { ", after the guard's deadline" } else { "" }
+            ));
+        }
+        let next = attempt(&host, Kind::Deploy, &release(4));
+        let world = host.0.borrow();
+        let mut broken = check_settled(&world, &release(4));
+        broken.extend(next.err().map(|error| format!("the next deploy failed: {error:#}")));
+        assert!(broken.is_empty(), "{fault:?} at call {call}: {broken:#?}\n  {}", world.story.join("\n  "));
+    }
+    calls
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_deploy_users_are_served_and_the_next_one_converges() {
+    assert!(every_single_fault(Kind::Deploy, 3) > 40, "the plan has become suspiciously short");
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_rollback_users_are_served_and_the_next_deploy_converges() {
+    assert!(every_single_fault(Kind::Rollback, 1) > 15, "the plan has become suspiciously short");
+}
+
+#[test]
+fn the_order_is_fixed_and_migrations_come_before_the_traffic() {
+    let host = host_with_two();
+    let seen = Observed::of(&host).unwrap();
+    let plan = plans::deploy(&release(3), &seen, &LIMITS);
+    let order =
+        ["pull", "backup", "migrate", "start", "ready", "guard", "switch", "watch", "confirm", "retire"];
+    assert_eq!(plan.names(), order);
+}
+
+#[test]
+fn a_rollback_goes_to_the_newest_confirmed_release_that_nobody_rolled_back_from() {
+    let host = host_with_two();
+    let target =
+        |host: &Simulated| Observed::of(host).unwrap().rollback_target().map(|release| release.id.clone());
+    assert_eq!(target(&host), Some(release(1).id));
+    attempt(&host, Kind::Rollback, &release(1)).unwrap();
+    assert_eq!(target(&host), None, "not forth again, to the one that was bad");
+    attempt(&host, Kind::Deploy, &release(3)).unwrap();
+    assert_eq!(target(&host), Some(release(1).id));
+}
