@@ -16,8 +16,8 @@ const CONNECTIONS: u32 = 20;
 
 /// A pool that connects when it is first asked, so that serving starts, and says what is wrong, without a database.
 pub fn pool(options: PgConnectOptions, release: &str) -> PgPool {
-    // Named, so that whoever is blocked by one of our connections can see whose it is.
-    let options = options.application_name(&format!("tracehub-backend {release}"));
+    // Named, so that whoever is blocked by one of our connections can see whose it is; PostgreSQL keeps 63 bytes.
+    let options = options.application_name(&format!("tracehub {release}"));
     PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(Duration::from_secs(5))

@@ -50,17 +50,21 @@ impl Image {
     pub fn run(self) -> Result<()> {
         let Verb::Build { yes } = self.verb;
         let built = build(yes)?;
-        let rows: Vec<Vec<String>> = built
-            .images
-            .iter()
-            .map(|image| {
-                let size = format!("{:.1} MB", image.bytes as f64 / 1e6);
-                vec![image.component.name.to_owned(), image.tags.join("\n"), image.id[7..19].to_owned(), size]
-            })
-            .collect();
-        terminal::table(&["image", "name", "id", "size"], &rows);
+        let rows: Vec<Vec<String>> = built.images.iter().flat_map(rows).collect();
+        terminal::table(&["image", "id", "size", "name"], &rows);
         Ok(())
     }
+}
+
+/// A row a name, the rest beside the first.
+fn rows(image: &BuiltImage) -> impl Iterator<Item = Vec<String>> {
+    let size = format!("{:.1} MB", image.bytes as f64 / 1e6);
+    let first = [image.component.name.to_owned(), image.id[7..19].to_owned(), size];
+    image.tags.iter().enumerate().map(move |(number, tag)| {
+        let mut row = if number == 0 { first.clone().into() } else { vec![String::new(); 3] };
+        row.push(tag.clone());
+        row
+    })
 }
 
 /// What a build leaves.
