@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use self::host::{FAULTS, Simulated, World};
+use self::host::{FAULTS, Fault, Simulated, World};
 use super::guard::GuardState;
 use super::host::{Holder, Host};
 use super::journal::{Journal, attempt_id};
@@ -116,42 +116,82 @@ fn check_settled(world: &World, live: &Release) -> Vec<String> {
     broken
 }
 
+/// What goes wrong at which call, and whether the guard's deadline passes before the next attempt.
+type Trouble = (usize, Fault, bool);
+
+/// An attempt in trouble, and what must hold right after it.
+fn attempt_in_trouble(host: &Simulated, kind: Kind, to: u32, (call, fault, late): Trouble) {
+    {
+        let mut world = host.0.borrow_mut();
+        (world.calls, world.fault) = (0, Some((call, fault)));
+    }
+    let _ = attempt(host, kind, &release(to));
+    let mut world = host.0.borrow_mut();
+    let told = Ledger::parse(&world.ledger).attempts().pop();
+    let undone = told.filter(|attempt| attempt.outcome == Some(Outcome::Undone));
+    if undone.is_some_and(|attempt| attempt.from != world.live) {
+        world.broken.push("the ledger calls it undone, and the traffic has moved".to_owned());
+    }
+    (world.fault, world.driver_is_dead) = (None, false);
+    if late && world.guard.as_ref().is_some_and(|(guard, ..)| guard.state == GuardState::Armed) {
+        world.trip();
+    }
+    world
+        .story
+        .push(format!("-- the next attempt{}", if late { ", after the guard's deadline" } else { "" }));
+}
+
+/// The next deploy, with nothing going wrong, must converge.
+fn check_convergence(host: &Simulated, troubles: &[Trouble]) {
+    let next = attempt(host, Kind::Deploy, &release(4));
+    let world = host.0.borrow();
+    let mut broken = check_settled(&world, &release(4));
+    broken.extend(next.err().map(|error| format!("the next deploy failed: {error:#}")));
+    assert!(broken.is_empty(), "{troubles:?}: {broken:#?}\n  {}", world.story.join("\n  "));
+}
+
+fn calls_of(kind: Kind, to: u32) -> usize {
+    let host = host_with_two();
+    attempt(&host, kind, &release(to)).unwrap();
+    host.0.borrow().calls
+}
+
 /// Every fault at every call of one attempt, then the next deploy, at once or after the guard's deadline.
 fn every_single_fault(kind: Kind, to: u32) -> usize {
-    let calls = {
-        let host = host_with_two();
-        attempt(&host, kind, &release(to)).unwrap();
-        host.0.borrow().calls
-    };
-    for (call, fault, late) in (0..calls).flat_map(|call| {
-        FAULTS.into_iter().flat_map(move |fault| [(call, fault, false), (call, fault, true)])
-    }) {
-        let host = host_with_two();
-        host.0.borrow_mut().fault = Some((call, fault));
-        let _ = attempt(&host, kind, &release(to));
-        {
-            let mut world = host.0.borrow_mut();
-            let told = Ledger::parse(&world.ledger).attempts().pop();
-            let undone = told.filter(|attempt| attempt.outcome == Some(Outcome::Undone));
-            if undone.is_some_and(|attempt| attempt.from != world.live) {
-                world.broken.push("the ledger calls it undone, and the traffic has moved".to_owned());
-            }
-            (world.fault, world.driver_is_dead) = (None, false);
-            if late && world.guard.as_ref().is_some_and(|(guard, ..)| guard.state == GuardState::Armed) {
-                world.trip();
-            }
-            world.story.push(format!(
-                "-- the next deploy{}",
-                if late { ", after the guard's deadline" } else { "" }
-            ));
+    let calls = calls_of(kind, to);
+    for call in 0..calls {
+        for (fault, late) in FAULTS.into_iter().flat_map(|fault| [(fault, false), (fault, true)]) {
+            let host = host_with_two();
+            attempt_in_trouble(&host, kind, to, (call, fault, late));
+            check_convergence(&host, &[(call, fault, late)]);
         }
-        let next = attempt(&host, Kind::Deploy, &release(4));
-        let world = host.0.borrow();
-        let mut broken = check_settled(&world, &release(4));
-        broken.extend(next.err().map(|error| format!("the next deploy failed: {error:#}")));
-        assert!(broken.is_empty(), "{fault:?} at call {call}: {broken:#?}\n  {}", world.story.join("\n  "));
     }
     calls
+}
+
+/// A deploy in trouble, and the next attempt, which finds what it left, in trouble too.
+#[test]
+fn whatever_goes_wrong_again_while_an_attempt_settles_another_the_next_deploy_converges() {
+    let seed = std::env::var("XTASK_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_260_103_u64);
+    println!("XTASK_SEED={seed}");
+    let mut state = seed;
+    // Knuth's constants: good enough to choose with, and the same everywhere.
+    let mut below = |limit: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap_or(0) % limit
+    };
+    let calls = calls_of(Kind::Deploy, 3);
+    for _ in 0..300 {
+        let mut trouble = || (below(calls), FAULTS[below(FAULTS.len())], below(2) == 0);
+        let troubles = [trouble(), trouble()];
+        let host = host_with_two();
+        attempt_in_trouble(&host, Kind::Deploy, 3, troubles[0]);
+        let second = if below(3) == 0 { (Kind::Rollback, 1) } else { (Kind::Deploy, 3) };
+        if host.0.borrow().live.as_ref() != Some(&release(second.1).id) {
+            attempt_in_trouble(&host, second.0, second.1, troubles[1]);
+        }
+        check_convergence(&host, &troubles);
+    }
 }
 
 #[test]
