@@ -111,8 +111,7 @@ fn check_settled(world: &World, live: &Release) -> Vec<String> {
     must(ledger.damaged.is_empty(), "the ledger's chain is broken");
     must(ledger.unfinished().is_none(), "an attempt has no end");
     must(ledger.ought_to_be_live() == world.live, "the ledger does not say who ought to be live");
-    let needed = |id: &ReleaseId| world.live.as_ref() == Some(id) || world.warm.as_ref() == Some(id);
-    must(world.running.iter().all(needed), "something runs that is neither live nor warm");
+    must(world.is_tidy(), "something runs that is neither live nor warm");
     broken
 }
 
@@ -129,8 +128,13 @@ fn attempt_in_trouble(host: &Simulated, kind: Kind, to: u32, (call, fault, late)
     let mut world = host.0.borrow_mut();
     let told = Ledger::parse(&world.ledger).attempts().pop();
     let undone = told.filter(|attempt| attempt.outcome == Some(Outcome::Undone));
-    if undone.is_some_and(|attempt| attempt.from != world.live) {
-        world.broken.push("the ledger calls it undone, and the traffic has moved".to_owned());
+    if let Some(attempt) = undone {
+        if attempt.from != world.live {
+            world.broken.push("the ledger calls it undone, and the traffic has moved".to_owned());
+        }
+        if !world.is_tidy() {
+            world.broken.push("the ledger calls it undone, and what it started still runs".to_owned());
+        }
     }
     (world.fault, world.driver_is_dead) = (None, false);
     if late && world.guard.as_ref().is_some_and(|(guard, ..)| guard.state == GuardState::Armed) {

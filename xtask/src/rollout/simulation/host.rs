@@ -9,7 +9,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::rollout::guard::{Guard, GuardState, Live};
 use crate::rollout::host::{Answer, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching, Watch};
-use crate::rollout::ledger::{Entry, Ledger};
+use crate::rollout::ledger::{Entry, Event, Ledger};
 use crate::rollout::release::{Release, ReleaseId};
 
 /// What goes wrong, at one call.
@@ -71,6 +71,12 @@ impl World {
         if !migrations.is_some_and(|all| all.iter().all(|version| self.schema.contains(version))) {
             self.broken.push(format!("{live} has the traffic, and the schema lacks a migration of it"));
         }
+    }
+
+    /// Whether nothing runs that is neither live nor warm.
+    pub fn is_tidy(&self) -> bool {
+        let needed = |id: &ReleaseId| self.live.as_ref() == Some(id) || self.warm.as_ref() == Some(id);
+        self.running.iter().all(needed)
     }
 
     /// The guard takes the switch back.
@@ -155,6 +161,10 @@ impl Host for Simulated {
     fn append(&self, entry: &Entry) -> Result<()> {
         let line = serde_json::to_string(entry)?;
         self.call(&format!("append {:?}", entry.event), |world| {
+            let armed = world.guard.as_ref().is_some_and(|(guard, ..)| guard.state == GuardState::Armed);
+            if armed && matches!(entry.event, Event::Confirmed { .. }) {
+                world.broken.push("the ledger calls confirmed what the guard can still take back".to_owned());
+            }
             if world.ledger.lines().last() != Some(&line) {
                 world.ledger += &format!("{line}\n");
             }
