@@ -16,6 +16,10 @@ pub use bases::{BASES, Base, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, Suite
 pub const NAME: &str = "tracehub";
 /// The label that says which environment a container, network or volume belongs to.
 pub const ENVIRONMENT_LABEL: &str = "tracehub.environment";
+/// The label that says which release a container belongs to.
+pub const RELEASE_LABEL: &str = "tracehub.release";
+/// Where the files are that run on a host: compose files, the edge's configuration, environments.
+pub const DEPLOY: &str = "tracehub/deploy";
 /// The branch whose images are also tagged `latest`.
 pub const DEFAULT_BRANCH: &str = "main";
 
@@ -132,7 +136,7 @@ impl Environment {
 
     /// The file with what the app is told here.
     pub fn settings(&self) -> Utf8PathBuf {
-        root().join("tracehub/deploy/environments/local.env")
+        root().join(DEPLOY).join("environments/local.env")
     }
 }
 

@@ -18,7 +18,7 @@ use crate::rollout::recover::recover;
 use crate::rollout::release::ReleaseId;
 use crate::terminal::{self, paint};
 use crate::tools::interrupt;
-use crate::tools::process::{CommandError, driver_mark};
+use crate::tools::process::{driver_mark, is_interrupt};
 
 /// An attempt under the lease.
 pub struct Attempt<'a> {
@@ -102,10 +102,7 @@ impl<'a> Attempt<'a> {
 
     fn explain(&self, kind: Kind, to: Option<&ReleaseId>, stopped: Stopped) -> anyhow::Error {
         let Stopped { step, cause, left } = stopped;
-        let interrupted = cause.chain().any(|cause| {
-            cause.is::<interrupt::Interrupted>()
-                || matches!(cause.downcast_ref(), Some(CommandError::Interrupted))
-        });
+        let interrupted = is_interrupt(&cause);
         let live = interrupt::shielded(|| self.machine.live());
         let serves = match live.as_ref().map(|live| live.live.as_ref()) {
             Ok(Some(id)) => format!("{id} has the traffic"),

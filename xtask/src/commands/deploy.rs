@@ -91,7 +91,7 @@ fn release_if_known(machine: &Machine, built: &Built) -> Result<Option<Release>>
         built.images.iter().map(|image| (image.component.name.to_owned(), image.id.clone())).collect();
     let contents = Contents {
         images,
-        compose: read(&project::root().join("tracehub/deploy/release.yaml"))?,
+        compose: read(&project::root().join(project::DEPLOY).join("release.yaml"))?,
         configuration: read(&machine.environment().settings())?,
         secrets,
     };

@@ -24,8 +24,7 @@ use clap::{Parser, Subcommand};
 
 pub use crate::exit::{Exit, Failure, refuse};
 use crate::terminal;
-use crate::tools::interrupt;
-use crate::tools::process::CommandError;
+use crate::tools::process::is_interrupt;
 
 /// TraceHub's delivery: everything between a keystroke and a customer.
 #[derive(Debug, Parser)]
@@ -77,13 +76,9 @@ impl Cli {
 
 /// Says what went wrong, and gives the exit code for it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    let interrupted = error.chain().any(|cause| {
-        cause.is::<interrupt::Interrupted>()
-            || matches!(cause.downcast_ref(), Some(CommandError::Interrupted))
-    });
     let exit = match error.chain().find_map(|cause| cause.downcast_ref::<Failure>()) {
         Some(failure) => failure.exit,
-        None if interrupted => Exit::Interrupted,
+        None if is_interrupt(error) => Exit::Interrupted,
         None => Exit::Failed,
     };
     // A verb that has said everything, and whose last line is its answer, ends with no words.

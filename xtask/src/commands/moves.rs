@@ -1,7 +1,6 @@
 //! The moves of a rollout, as somebody watches them: a line a move, with its time.
 
 use std::cell::RefCell;
-use std::time::Duration;
 
 use crate::rollout::plan::{Report, Step};
 use crate::terminal::{self, Activity, paint};
@@ -25,11 +24,11 @@ impl Report for Moves {
         *self.running.borrow_mut() = Some(Activity::start(format!("{:<8} {}", step.name(), step.describe())));
     }
 
-    fn done(&self, _step: &dyn Step, _took: Duration) {
+    fn done(&self, _step: &dyn Step) {
         self.end(|activity| activity.done(""));
     }
 
-    fn failed(&self, _step: &dyn Step, _took: Duration) {
+    fn failed(&self, _step: &dyn Step) {
         self.end(Activity::failed);
     }
 

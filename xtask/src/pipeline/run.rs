@@ -10,7 +10,7 @@ use super::report::Report;
 use super::task::{Context, Task, Unavailable};
 use crate::setup;
 use crate::tools::interrupt;
-use crate::tools::process::CommandError;
+use crate::tools::process::is_interrupt;
 
 /// How a run behaves.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ fn start(task: &Task, options: &Options, report: &Report) -> Result<Ended> {
     let context = Context::new(task, &options.folder, &log)?;
     let result = match ready {
         Ok(()) => (task.work)(&context),
-        Err(error) if is_interrupted(&error) => Err(error),
+        Err(error) if is_interrupt(&error) => Err(error),
         Err(error) => Err(Unavailable(format!("{error:#}")).into()),
     };
     if let Err(error) = &result {
@@ -129,20 +129,13 @@ fn start(task: &Task, options: &Options, report: &Report) -> Result<Ended> {
 /// What a task's own result means for the run.
 fn judge(result: Result<()>, strict: bool) -> Outcome {
     let Err(error) = result else { return Outcome::Passed };
-    if is_interrupted(&error) {
+    if is_interrupt(&error) {
         return Outcome::Skipped("interrupted".to_owned());
     }
     match error.downcast_ref::<Unavailable>() {
         Some(Unavailable(reason)) if !strict => Outcome::Skipped(reason.clone()),
         _ => Outcome::Failed,
     }
-}
-
-fn is_interrupted(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.is::<interrupt::Interrupted>()
-            || matches!(cause.downcast_ref(), Some(CommandError::Interrupted))
-    })
 }
 
 /// The lines at the end of a log.
@@ -178,6 +171,7 @@ impl std::fmt::Display for Tally {
 mod tests {
     use super::super::task::task;
     use super::*;
+    use crate::tools::process::CommandError;
 
     fn ended(name: &'static str, outcome: Outcome) -> Ended {
         Ended { name, outcome, took: Duration::ZERO, log: None }

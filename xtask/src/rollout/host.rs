@@ -57,7 +57,7 @@ pub trait Host {
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String>;
 
     /// Starts the guard, and comes back when it is armed.
-    fn arm(&self, watch: &Watch) -> Result<()>;
+    fn arm(&self, arming: &Arming) -> Result<()>;
     /// Armed to disarmed. An error when it has tripped.
     fn confirm(&self, attempt: &str) -> Result<()>;
     /// Takes the switch of the attempt back.
@@ -153,7 +153,7 @@ impl Part {
 
 /// What the guard is told.
 #[derive(Debug, Clone)]
-pub struct Watch {
+pub struct Arming {
     /// The attempt that it belongs to.
     pub attempt: String,
     /// The release that gets the traffic back.

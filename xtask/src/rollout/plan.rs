@@ -90,9 +90,9 @@ pub trait Report {
     /// A step is about to be applied.
     fn begun(&self, step: &dyn Step);
     /// It was.
-    fn done(&self, step: &dyn Step, took: Duration);
+    fn done(&self, step: &dyn Step);
     /// It was not.
-    fn failed(&self, step: &dyn Step, took: Duration);
+    fn failed(&self, step: &dyn Step);
     /// A step is undone.
     fn reverted(&self, step: &dyn Step, result: &Result<()>);
     /// What a step has to say while it runs.
@@ -116,15 +116,14 @@ impl Plan {
     /// Applies the steps in order. When one fails, it and those before it are undone, the last one first.
     pub fn run(&self, run: &Run) -> Result<(), Stopped> {
         for (number, step) in self.steps.iter().enumerate() {
-            let began = Instant::now();
             let until =
                 run.host.now() + self.steps[number..].iter().map(|step| step.limit()).sum::<Duration>();
             run.report.begun(step.as_ref());
             match apply(step.as_ref(), run, timestamp(until)) {
-                Ok(()) => run.report.done(step.as_ref(), began.elapsed()),
+                Ok(()) => run.report.done(step.as_ref()),
                 Err(cause) if step.is_tidying() => run.report.warns(&format!("{}: {cause:#}", step.name())),
                 Err(cause) => {
-                    run.report.failed(step.as_ref(), began.elapsed());
+                    run.report.failed(step.as_ref());
                     let left = interrupt::shielded(|| self.undo(number, run, &cause));
                     return Err(Stopped { step: step.name(), cause, left });
                 }

@@ -28,8 +28,8 @@ struct Silent;
 
 impl Report for Silent {
     fn begun(&self, _: &dyn Step) {}
-    fn done(&self, _: &dyn Step, _: Duration) {}
-    fn failed(&self, _: &dyn Step, _: Duration) {}
+    fn done(&self, _: &dyn Step) {}
+    fn failed(&self, _: &dyn Step) {}
     fn reverted(&self, _: &dyn Step, _: &Result<()>) {}
     fn says(&self, _: &str) {}
     fn warns(&self, _: &str) {}

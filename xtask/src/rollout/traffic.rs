@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::guard::written;
-use super::host::{self, Host, Switching};
+use super::host::{self, EdgeCounts, Host, Switching};
 use super::ledger::Event;
 use super::plan::{Run, Step};
 use super::release::{Release, ReleaseId};
@@ -50,7 +50,7 @@ impl Step for Guard {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        run.host.arm(&host::Watch {
+        run.host.arm(&host::Arming {
             attempt: run.journal.attempt.clone(),
             from: self.from.clone(),
             to: self.to.clone(),
@@ -139,7 +139,7 @@ impl Step for Watch {
                 let now = run.host.edge_counts()?;
                 let new = now.since(counted.1);
                 ensure!(
-                    new.errors < ERRORS_AT_LEAST || new.share() < share_before + ERROR_SHARE,
+                    !is_worse(new, share_before),
                     "{} of {} requests through the edge were answered with 5xx{}",
                     new.errors,
                     new.all,
@@ -153,6 +153,11 @@ impl Step for Watch {
             run.host.pause(PROBE_EVERY)?;
         }
     }
+}
+
+/// Whether more requests fail than before the switch, beyond the few that fail anyway.
+fn is_worse(new: EdgeCounts, share_before: f64) -> bool {
+    new.errors >= ERRORS_AT_LEAST && new.share() >= share_before + ERROR_SHARE
 }
 
 impl Watch {
@@ -250,5 +255,20 @@ impl Step for StopTraffic {
     }
     fn apply(&self, run: &Run) -> Result<()> {
         run.host.clear_live()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_worse_when_many_fail_that_did_not_fail_before() {
+        let counts = |errors, all| EdgeCounts { all, errors };
+        assert!(is_worse(counts(5, 100), 0.0));
+        assert!(!is_worse(counts(4, 4), 0.0), "a few fail anyway");
+        assert!(!is_worse(counts(5, 101), 0.0), "less than the share that counts");
+        assert!(!is_worse(counts(12, 100), 0.1), "they failed before it as well");
+        assert!(is_worse(counts(16, 100), 0.1));
     }
 }

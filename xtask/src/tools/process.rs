@@ -68,6 +68,14 @@ pub enum CommandError {
     },
 }
 
+/// Whether somebody's wish to stop is behind an error, wherever it was noticed.
+pub fn is_interrupt(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<interrupt::Interrupted>()
+            || matches!(cause.downcast_ref(), Some(CommandError::Interrupted))
+    })
+}
+
 fn indented(tail: &str) -> String {
     tail.lines().fold(String::new(), |mut out, line| {
         let _ = write!(out, "\n    {line}");

@@ -8,9 +8,9 @@ use xshell::{Cmd, Shell, cmd};
 
 use super::Machine;
 use super::files::live_script_text;
-use crate::project;
+use crate::project::{self, RELEASE_LABEL};
 use crate::rollout::guard::{GuardState, written};
-use crate::rollout::host::{Answer, EdgeCounts, Host, Part, Watch};
+use crate::rollout::host::{Answer, Arming, EdgeCounts, Host, Part};
 use crate::rollout::release::{Release, ReleaseId};
 use crate::tools::compose::Project;
 use crate::tools::container::{self, Inspected};
@@ -20,8 +20,6 @@ use crate::tools::process::Run;
 const CALL: Duration = Duration::from_secs(120);
 /// The longest that a migration may take.
 const MIGRATION: Duration = Duration::from_secs(900);
-/// The label with the id of the release that a container belongs to.
-const RELEASE_LABEL: &str = "tracehub.release";
 
 /// A release's compose project, as it is kept on the host.
 pub(super) struct ReleaseProject<'a> {
@@ -160,14 +158,14 @@ impl Machine {
     }
 
     /// Starts the guard: the live folder is its only mount, it has no network, and it comes back with the engine.
-    pub(super) fn start_guard(&self, watch: &Watch) -> Result<()> {
+    pub(super) fn start_guard(&self, arming: &Arming) -> Result<()> {
         self.remove_guard()?;
         let (name, label, image) = (self.named("guard"), self.label(), &self.bases()?.caddy);
-        let (folder, seconds) = (self.folder("live"), watch.deadline.as_secs().to_string());
+        let (folder, seconds) = (self.folder("live"), arming.deadline.as_secs().to_string());
         let mount = format!("{folder}:/live");
         let user = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-        let (from, warm) = (written(watch.from.as_ref()), written(watch.warm.as_ref()));
-        let (attempt, to, script) = (&watch.attempt, watch.to.as_str(), live_script_text());
+        let (from, warm) = (written(arming.from.as_ref()), written(arming.warm.as_ref()));
+        let (attempt, to, script) = (&arming.attempt, arming.to.as_str(), live_script_text());
         let run = cmd!(
             self.sh,
             "docker run --detach --name {name} --label {label} --network none --restart always --user {user} --volume {mount} --entrypoint sh {image} -c {script} guard guard /live {attempt} {from} {to} {warm} {seconds}"
@@ -176,7 +174,8 @@ impl Machine {
         let began = Instant::now();
         loop {
             let guard = self.live()?.guard;
-            if guard.is_some_and(|guard| guard.state == GuardState::Armed && guard.attempt == watch.attempt) {
+            if guard.is_some_and(|guard| guard.state == GuardState::Armed && guard.attempt == arming.attempt)
+            {
                 return Ok(());
             }
             if began.elapsed() > Duration::from_secs(10) {

@@ -15,7 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use xshell::Shell;
 
 use super::guard::{Live, written};
-use super::host::{Answer, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching, Watch};
+use super::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
 use super::ledger::{Entry, Ledger};
 use super::release::{Release, ReleaseId};
 use crate::project::Environment;
@@ -71,7 +71,7 @@ impl Machine {
         format!("{}={}", crate::project::ENVIRONMENT_LABEL, self.environment.name)
     }
 
-    /// The name of something that the environment owns: `tracehub-local-edge`.
+    /// The name of something that the environment owns: `<project>-local-edge`.
     fn named(&self, what: &str) -> String {
         format!("{}-{what}", self.environment.prefix())
     }
@@ -175,8 +175,8 @@ impl Host for Machine {
         Ok(container::last_lines(&self.sh, &part.container, lines)?)
     }
 
-    fn arm(&self, watch: &Watch) -> Result<()> {
-        self.start_guard(watch)
+    fn arm(&self, arming: &Arming) -> Result<()> {
+        self.start_guard(arming)
     }
 
     fn confirm(&self, attempt: &str) -> Result<()> {

@@ -204,7 +204,7 @@ impl Machine {
     }
 
     fn write_platform(&self) -> Result<()> {
-        let deploy = project::root().join("tracehub/deploy");
+        let deploy = project::root().join(project::DEPLOY);
         let text = |name: &str| {
             std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
         };
@@ -215,7 +215,7 @@ impl Machine {
     }
 
     fn platform_variables(&self, port: u16) -> Result<String> {
-        let caddyfile = std::fs::read(project::root().join("tracehub/deploy/edge/Caddyfile"))?;
+        let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))?;
         let mut variables = vec![
             ("ENVIRONMENT".to_owned(), self.environment.name.clone()),
             ("POSTGRES_IMAGE".to_owned(), self.bases()?.postgres.clone()),
@@ -247,7 +247,7 @@ impl Machine {
         let variables = tempfile::NamedTempFile::new()?;
         std::fs::write(variables.path(), self.platform_variables(port)?)?;
         let path = variables.path().to_str().context("the temporary folder's name is not UTF-8")?;
-        self.with_project(&project::root().join("tracehub/deploy/platform.yaml"), path.into(), use_it)
+        self.with_project(&project::root().join(project::DEPLOY).join("platform.yaml"), path.into(), use_it)
     }
 
     fn with_project<T>(
@@ -278,8 +278,8 @@ impl Machine {
     }
 
     fn make_roles(&self) -> Result<()> {
-        let sql =
-            std::fs::read(project::root().join("tracehub/deploy/roles.sql")).context("reading roles.sql")?;
+        let sql = std::fs::read(project::root().join(project::DEPLOY).join("roles.sql"))
+            .context("reading roles.sql")?;
         let postgres = self.platform_container("postgres")?;
         let psql = container::exec(
             &self.sh,

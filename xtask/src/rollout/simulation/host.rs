@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Result, bail, ensure};
 
 use crate::rollout::guard::{Guard, GuardState, Live};
-use crate::rollout::host::{Answer, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching, Watch};
+use crate::rollout::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
 use crate::rollout::ledger::{Entry, Event, Ledger};
 use crate::rollout::release::{Release, ReleaseId};
 
@@ -249,11 +249,11 @@ impl Host for Simulated {
     fn last_lines(&self, _: &Part, _: usize) -> Result<String> {
         Ok(String::new())
     }
-    fn arm(&self, watch: &Watch) -> Result<()> {
+    fn arm(&self, arming: &Arming) -> Result<()> {
         self.call("arm", |world| {
-            let (attempt, to) = (watch.attempt.clone(), Some(watch.to.clone()));
+            let (attempt, to) = (arming.attempt.clone(), Some(arming.to.clone()));
             let guard = Guard { state: GuardState::Armed, attempt, to, reason: String::new() };
-            world.guard = Some((guard, watch.from.clone(), watch.warm.clone()));
+            world.guard = Some((guard, arming.from.clone(), arming.warm.clone()));
             Ok(())
         })
     }
