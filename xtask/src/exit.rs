@@ -14,6 +14,16 @@ pub enum Exit {
     NotUndone = 5,
     /// Somebody else holds the lease.
     LeaseHeld = 6,
+    /// The host does not answer.
+    Unreachable = 7,
+    /// The host does not let us in.
+    KeyRefused = 8,
+    /// The host shows another key than the pinned one.
+    HostKey = 9,
+    /// The host lacks something: an engine, disk, a setting of its sshd.
+    HostUnfit = 10,
+    /// This commit may not go to this environment.
+    Gate = 11,
     /// Ctrl-C or SIGTERM; what was begun is undone.
     Interrupted = 130,
 }

@@ -2,15 +2,16 @@
 //! and the one to rewrite for another product.
 
 mod bases;
+mod environments;
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::tools::elf::Glibc;
 
 pub use bases::{BASES, Base, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, Suite};
+pub use environments::{Environment, Limits, Site};
 
 /// The name in front of everything that the project owns on a host: compose projects, networks, volumes, labels.
 pub const NAME: &str = "tracehub";
@@ -92,6 +93,8 @@ pub const APP_UID: u32 = 10001;
 /// Whether a variable of xtask's own environment is a secret, and so is never handed to a child.
 pub fn is_secret_variable(name: &str) -> bool {
     SECRETS.iter().any(|secret| secret.variable == name)
+        || name.ends_with("_SSH_KEY")
+        || name.ends_with("_LEDGER_KEY")
 }
 
 /// Who answers a smoke request, and where: each front door of a release is asked on the edge's network, by a one-off
@@ -106,80 +109,6 @@ pub const DATABASE: &str = "tracehub";
 
 /// Where the migrations are, as pairs of `.up.sql` and `.down.sql`.
 pub const MIGRATIONS: &str = "tracehub/backend/migrations";
-
-/// Where a release runs: a typed constant, not a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Environment {
-    /// `local`, or `test-…` for a test's own.
-    pub name: String,
-    /// How long the parts of a rollout may take here.
-    pub limits: Limits,
-    /// The edge listens here on the loopback, or on the next free port.
-    pub port: u16,
-}
-
-impl Environment {
-    /// This machine.
-    pub fn local() -> Environment {
-        Environment { name: "local".to_owned(), limits: LOCAL_LIMITS, port: LOCAL_PORT }
-    }
-
-    /// Its root folder on the host.
-    pub fn root(&self) -> Utf8PathBuf {
-        local_dir().join(&self.name)
-    }
-
-    /// What stands in front of the names of everything that it owns: `tracehub-local`.
-    pub fn prefix(&self) -> String {
-        format!("{NAME}-{}", self.name)
-    }
-
-    /// The file with what the app is told here.
-    pub fn settings(&self) -> Utf8PathBuf {
-        root().join(DEPLOY).join("environments/local.env")
-    }
-}
-
-impl std::str::FromStr for Environment {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Environment, String> {
-        let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        match name.strip_prefix("test-") {
-            Some(test) if !test.is_empty() && test.len() <= 16 && plain(test) => Ok(Environment {
-                name: name.to_owned(),
-                limits: Limits { ready: Duration::from_secs(40), ..LOCAL_LIMITS },
-                port: LOCAL_PORT + 1000,
-            }),
-            None if name == "local" => Ok(Environment::local()),
-            _ => Err("there are 'local' and, for tests, 'test-NAME'".to_owned()),
-        }
-    }
-}
-
-/// How long the parts of a rollout may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// How long a new release is watched after the switch before it is confirmed.
-    pub bake: Duration,
-    /// How long a release may take to be ready.
-    pub ready: Duration,
-    /// How long a release that lost the traffic gets to finish what it has.
-    pub drain: Duration,
-    /// How many releases are kept whole on the host.
-    pub kept_releases: usize,
-}
-
-/// The limits of `local` and of test environments.
-pub const LOCAL_LIMITS: Limits = Limits {
-    bake: Duration::from_secs(2),
-    ready: Duration::from_secs(120),
-    drain: Duration::from_secs(30),
-    kept_releases: 5,
-};
-
-/// Where the edge of `local` listens, unless the port is taken: then on the next free one.
-pub const LOCAL_PORT: u16 = 8080;
 
 /// The repository's root: the nearest folder above the working directory that holds `xtask/Cargo.toml`.
 pub fn root() -> &'static Utf8Path {

@@ -162,6 +162,58 @@ impl Activity {
     }
 }
 
+/// Things that are done one after the other: on a terminal all of them are seen, what is done with its time, what runs,
+/// and what is to come; elsewhere a line at the end of each.
+pub struct Agenda {
+    lines: Vec<String>,
+    bars: Vec<ProgressBar>,
+}
+
+impl Agenda {
+    /// Lists them.
+    pub fn of(lines: Vec<String>) -> Agenda {
+        let shown = if Term::stderr().is_term() { lines.as_slice() } else { &[] };
+        let bar = |line: &String| {
+            let bar = BARS.add(ProgressBar::new_spinner());
+            bar.set_style(ProgressStyle::with_template("{wide_msg}").expect("a fixed template"));
+            bar.set_message(format!("{}", style(format_args!("· {line}")).for_stderr().dim()));
+            bar
+        };
+        let bars = shown.iter().map(bar).collect();
+        Agenda { lines, bars }
+    }
+
+    /// This one is under way.
+    pub fn begin(&self, number: usize) {
+        let Some(bar) = self.bars.get(number) else { return };
+        let running = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed:.dim}");
+        bar.set_style(running.expect("a fixed template"));
+        bar.set_message(self.lines[number].clone());
+        bar.reset_elapsed();
+        bar.enable_steady_tick(Duration::from_millis(120));
+    }
+
+    /// This one is over.
+    pub fn end(&self, number: usize, well: bool, took: Duration) {
+        let sign =
+            if well { style("✓").for_stderr().green() } else { style("✗").for_stderr().red().bold() };
+        let (line, took) = (&self.lines[number], style(seconds(took)).for_stderr().dim());
+        let Some(bar) = self.bars.get(number) else { return note(format_args!("{sign} {line}  {took}")) };
+        bar.finish_and_clear();
+        BARS.remove(bar);
+        // What is over stands above what is to come, and stays when the bars are gone.
+        note(format_args!("{sign} {line}  {took}"));
+    }
+
+    /// What is to come will not come.
+    pub fn forget_rest(&self) {
+        for bar in &self.bars {
+            bar.finish_and_clear();
+            BARS.remove(bar);
+        }
+    }
+}
+
 /// `0.3 s`, `12.4 s`, `3 min 05 s`.
 pub fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::moves::Moves;
+use super::moves::{Move, Moves};
 use super::{Exit, Failure};
 use crate::rollout::guard::written;
 use crate::rollout::host::{Holder, Host, Lease, LeaseError};
@@ -35,8 +35,10 @@ pub struct Times {
     pub to_switch: Option<std::time::Duration>,
     /// Until it could not be taken back any more.
     pub to_confirm: Option<std::time::Duration>,
-    /// Until everything was over.
-    pub in_all: std::time::Duration,
+    /// Until the releases before had ended what they had, and everything was over.
+    pub to_retire: std::time::Duration,
+    /// What each move took.
+    pub moves: Vec<Move>,
 }
 
 impl<'a> Attempt<'a> {
@@ -70,6 +72,7 @@ impl<'a> Attempt<'a> {
         from: Option<&ReleaseId>,
         to: Option<&ReleaseId>,
         plan: &Plan,
+        overrides: Vec<String>,
     ) -> Result<Times> {
         self.journal.write(Event::Began {
             kind,
@@ -78,23 +81,23 @@ impl<'a> Attempt<'a> {
             from: from.cloned(),
             to: to.cloned(),
             plan: plan.names(),
+            overrides,
         })?;
+        let moves = Moves::of(plan);
         let run = Run {
             host: self.machine,
             lease: self.lease.as_ref(),
             journal: &self.journal,
-            report: &Moves::default(),
+            report: &moves,
             began: self.began,
             to_switch: Cell::new(None),
             to_confirm: Cell::new(None),
             counts_before: Cell::new(self.machine.edge_counts().ok()),
         };
         plan.run(&run).map_err(|stopped| self.explain(kind, to, stopped))?;
-        let times = Times {
-            to_switch: run.to_switch.get(),
-            to_confirm: run.to_confirm.get(),
-            in_all: self.began.elapsed(),
-        };
+        let (to_switch, to_confirm) = (run.to_switch.get(), run.to_confirm.get());
+        let times =
+            Times { to_switch, to_confirm, to_retire: self.began.elapsed(), moves: moves.into_list() };
         let to_switch_ms = times.to_switch.and_then(|time| time.as_millis().try_into().ok());
         self.journal.write(Event::Ended { outcome: Outcome::Succeeded, detail: None, to_switch_ms })?;
         Ok(times)

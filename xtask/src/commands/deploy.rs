@@ -1,72 +1,218 @@
-//! `cargo xtask deploy`: this tree, built, gets the traffic.
+//! `cargo xtask deploy`: this tree, or a commit, gets the traffic.
+
+mod gate;
+mod sources;
+mod version;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use serde_json::json;
 
+use self::gate::Override;
+use self::sources::Sources;
+use super::access::{self, Access};
 use super::attempt::{Attempt, Times};
-use super::image::{self, Built};
+use super::image::{self, Registry};
+use super::moves::say_moves;
 use super::place::Place;
-use super::refuse;
-use crate::project::{self, SECRETS};
+use super::{Exit, Failure, refuse};
+use crate::project::{Environment, SECRETS};
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
 use crate::rollout::machine::{Machine, PlatformState};
 use crate::rollout::plan::Plan;
 use crate::rollout::plans::{self, Observed};
-use crate::rollout::release::{Contents, Release, ReleaseId};
+use crate::rollout::release::{Release, ReleaseId};
 use crate::terminal::{self, Activity, paint, seconds};
 
 /// Disk that must be free: two images, a dump, logs.
-const FREE_BYTES: u64 = 1 << 30;
+const FREE_DISK: u64 = 1 << 30;
+/// Memory that three releases beside each other want.
+const FREE_MEMORY: u64 = 256 << 20;
+/// By how much a host's clock may be wrong before somebody should know: the ledger's times and certificates need it.
+const CLOCK: i64 = 5;
 
-/// Build this tree and give it the traffic
+/// Give a release the traffic: of this tree in local, of a commit elsewhere
 #[derive(Debug, Args)]
 pub struct Deploy {
     #[command(flatten)]
     place: Place,
+    /// Which commit: a branch, a tag, or the beginning of its name (elsewhere than in local)
+    #[arg(long, value_name = "REV")]
+    version: Option<String>,
     /// Print the moves, and change nothing
     #[arg(long)]
     plan: bool,
-    /// Install what is missing without asking
+    /// Go on without asking: what is missing here is installed, and production is changed
     #[arg(long)]
     yes: bool,
+    /// Open one gate of production by hand, with a reason for the record: staging="…", branch="…"
+    #[arg(long = "override", value_name = "GATE=REASON")]
+    overrides: Vec<Override>,
+    /// The result, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 impl Deploy {
-    /// Builds; then, under the lease: platform, plan, run.
+    /// Looks and makes ready; then, under the lease: platform, plan, run.
     pub fn run(self) -> Result<()> {
-        let built = image::build(self.yes)?;
-        let machine = self.place.reach()?.with_bases(built.bases.clone());
-        check_disk(&machine)?;
-        if let Some(release) = release_if_known(&machine, &built)?
+        let environment = self.place.environment().clone();
+        let (machine, sources) =
+            if environment.is_here() { self.from_tree()? } else { self.from_commit(&environment)? };
+        preflight(&machine)?;
+        let secrets = access::secrets_given(&environment);
+        if let Some(release) = release_if_known(&machine, &sources)?
             && is_settled(&machine, &release)?
+            && machine.changed_secrets(&secrets)?.is_empty()
         {
-            terminal::say(format_args!(
-                "{} {} has the traffic already.",
-                paint::good("Nothing to do:"),
-                release.id
-            ));
-            terminal::say(machine.url()?);
+            return self.nothing_to_do(&machine, &release);
+        }
+        let shown = self.show_plan(&machine, &sources)?;
+        if self.plan {
             return Ok(());
         }
-        if self.plan {
-            return show_plan(&machine, &built);
-        }
+        self.ask(&environment, "Go on?")?;
 
-        let attempt = Attempt::begin(&machine, format!("deploy of {}", built.tree.revision()))?;
+        let attempt = Attempt::begin(&machine, format!("deploy of {}", sources.revision()))?;
         start_platform(&machine)?;
+        machine.take_secrets(&secrets)?;
         let release =
-            release_if_known(&machine, &built)?.context("the secrets that were just made are not there")?;
+            release_if_known(&machine, &sources)?.context("the secrets that were just made are not there")?;
         let seen = Observed::of(&machine)?;
         let empty = seen.schema.is_empty();
         let plan = plan_for(&release, &seen, &machine);
         say_what_comes(&machine, &release, &seen, &plan);
-        let times = attempt.run(Kind::Deploy, seen.live.live.as_ref(), Some(&release.id), &plan)?;
+        if shown.as_ref().is_some_and(|shown| *shown != described(&plan)) {
+            terminal::note(paint::warn("What is seen now differs from what was shown. The moves are:"));
+            say_plan(&plan);
+            self.ask(&environment, "Go on with these?")?;
+        }
+        let overrides = self.overrides.iter().map(ToString::to_string).collect();
+        let times =
+            attempt.run(Kind::Deploy, seen.live.live.as_ref(), Some(&release.id), &plan, overrides)?;
         drop(attempt);
-        let log_in = if empty { seed(&machine, &release.id) } else { None };
-        say_result(&machine, &release, &times, log_in.as_deref())
+        let log_in = if empty && environment.is_for_trying() { seed(&machine, &release.id) } else { None };
+        self.say_result(machine, &release, &times, log_in.as_deref())
+    }
+
+    /// On this machine: the working tree, built.
+    fn from_tree(&self) -> Result<(Machine, Sources)> {
+        if self.version.is_some() || !self.overrides.is_empty() {
+            return Err(refuse(
+                "local takes this tree as it is: --version and --override are for other environments",
+            ));
+        }
+        let built = image::build(self.yes)?;
+        let sources = Sources::of_tree(&built, self.place.environment())?;
+        Ok((self.place.clone().reach()?.with_bases(built.bases), sources))
+    }
+
+    /// On a host: a commit, whose images a registry has. What can be refused here is refused before the host is reached,
+    /// and what can be refused there before anything is built.
+    fn from_commit(&self, environment: &Environment) -> Result<(Machine, Sources)> {
+        let access = Access::of(environment)?;
+        let commit = version::choose(environment, self.version.as_deref())?;
+        gate::check_branch_of(environment, &commit, &self.overrides)?;
+        image::ensure_client(self.yes)?;
+        let registry = Registry::choose()?;
+        let found = image::find(&registry, &commit)?;
+        gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
+        let machine = self.place.clone().reach_by(&access)?.with_way_back(registry.way_back);
+        let images = match found {
+            Some(images) => images,
+            None => image::build_and_push(&registry, &commit, self.yes)?,
+        };
+        let bases = match machine.running_bases()? {
+            Some(bases) => bases,
+            None => image::bases_for_host(&registry)?,
+        };
+        Ok((machine.with_bases(bases), Sources::of_commit(commit, images, environment)?))
+    }
+
+    fn nothing_to_do(&self, machine: &Machine, release: &Release) -> Result<()> {
+        if self.json {
+            terminal::say(json!({ "release": release.id, "changed": false, "url": machine.url()? }));
+            return Ok(());
+        }
+        terminal::say(format_args!(
+            "{} {} has the traffic already.",
+            paint::good("Nothing to do:"),
+            release.id
+        ));
+        terminal::say(machine.url()?);
+        Ok(())
+    }
+
+    /// Where a person decides, or asked to see them, the moves are shown. Gives what was shown.
+    fn show_plan(&self, machine: &Machine, sources: &Sources) -> Result<Option<Vec<String>>> {
+        if !self.plan && machine.environment().gate().is_none() {
+            return Ok(None);
+        }
+        let Some(release) = release_if_known(machine, sources)? else {
+            terminal::say(
+                "The first deploy here: secrets are made, the database and the edge are started, then the release",
+            );
+            terminal::say("is migrated, started, checked and given the traffic.");
+            return Ok(None);
+        };
+        let seen = Observed::of(machine)?;
+        let plan = plan_for(&release, &seen, machine);
+        say_what_comes(machine, &release, &seen, &plan);
+        say_plan(&plan);
+        Ok(Some(described(&plan)))
+    }
+
+    fn ask(&self, environment: &Environment, question: &str) -> Result<()> {
+        let name = &environment.name;
+        if self.yes
+            || environment.gate().is_none()
+            || terminal::confirm(&format!("{name} is changed. {question}"))
+        {
+            return Ok(());
+        }
+        Err(refuse(format!("nothing was changed: {name} wants a yes, or `--yes` where nobody can be asked")))
+    }
+
+    fn say_result(
+        &self,
+        machine: Machine,
+        release: &Release,
+        times: &Times,
+        log_in: Option<&str>,
+    ) -> Result<()> {
+        let url = machine.url()?;
+        let carried = machine.close();
+        if self.json {
+            let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            let moves: BTreeMap<&str, u64> = times.moves.iter().map(|it| (it.name, ms(it.took))).collect();
+            terminal::say(json!({
+                "release": release.id, "changed": true, "url": url, "log_in": log_in,
+                "to_switch_ms": times.to_switch.map(ms), "to_confirm_ms": times.to_confirm.map(ms),
+                "to_retire_ms": ms(times.to_retire), "moves_ms": moves, "connection": carried,
+            }));
+            return Ok(());
+        }
+        say_moves(&times.moves);
+        let time = |time: Option<std::time::Duration>| time.map_or("-".to_owned(), seconds);
+        terminal::say(format_args!(
+            "{} {} has the traffic.  to switch {}, to confirm {}, to retire {}",
+            paint::good("Deployed:"),
+            paint::strong(&release.id),
+            time(times.to_switch),
+            time(times.to_confirm),
+            seconds(times.to_retire)
+        ));
+        if let Some(carried) = carried {
+            terminal::say(paint::dim(carried));
+        }
+        terminal::say(format_args!("{}", paint::strong(url)));
+        if let Some(log_in) = log_in {
+            terminal::say(format_args!("log in as {log_in}"));
+        }
+        Ok(())
     }
 }
 
@@ -79,47 +225,11 @@ fn plan_for(release: &Release, seen: &Observed, machine: &Machine) -> Plan {
     }
 }
 
-/// The release that this build makes here; none while the environment has no secrets yet.
-fn release_if_known(machine: &Machine, built: &Built) -> Result<Option<Release>> {
+/// The release that these sources make here; none while the environment has no secrets yet.
+fn release_if_known(machine: &Machine, sources: &Sources) -> Result<Option<Release>> {
     let secrets = machine.secret_versions(|secret| !secret.of_platform)?;
-    if secrets.len() < SECRETS.iter().filter(|secret| !secret.of_platform).count() {
-        return Ok(None);
-    }
-    let read =
-        |path: &camino::Utf8Path| std::fs::read_to_string(path).with_context(|| format!("reading {path}"));
-    let images: BTreeMap<String, String> =
-        built.images.iter().map(|image| (image.component.name.to_owned(), image.id.clone())).collect();
-    let contents = Contents {
-        images,
-        compose: read(&project::root().join(project::DEPLOY).join("release.yaml"))?,
-        configuration: read(&machine.environment().settings())?,
-        secrets,
-    };
-    let tree = &built.tree;
-    let built_at = humantime::format_rfc3339_seconds(tree.time()).to_string();
-    let time = built_at.replace(['-', ':'], "").to_lowercase();
-    Ok(Some(Release {
-        id: ReleaseId::of(&time, tree.dirty.as_deref(), &contents),
-        commit: tree.commit.sha.clone(),
-        subject: tree.commit.subject.clone(),
-        built_at,
-        migrations: migrations()?,
-        contents,
-    }))
-}
-
-/// Versions of the migrations in this tree: the number in front of each `.up.sql`.
-fn migrations() -> Result<Vec<i64>> {
-    let folder = project::root().join(project::MIGRATIONS);
-    let mut versions = Vec::new();
-    for entry in folder.read_dir_utf8().with_context(|| format!("reading {folder}"))? {
-        let entry = entry?;
-        let Some(name) = entry.file_name().strip_suffix(".up.sql") else { continue };
-        let number = name.split('_').next().unwrap_or_default();
-        versions.push(number.parse().with_context(|| format!("{name}.up.sql does not begin with a number"))?);
-    }
-    versions.sort_unstable();
-    Ok(versions)
+    let needed = SECRETS.iter().filter(|secret| !secret.of_platform).count();
+    Ok((secrets.len() >= needed).then(|| sources.release(secrets)))
 }
 
 /// Whether the release has the traffic, for good, and is well.
@@ -132,19 +242,29 @@ fn is_settled(machine: &Machine, release: &Release) -> Result<bool> {
     Ok(seen.is_ready(release) && seen.ledger.unfinished().is_none() && machine.platform_parts()?.len() == 2)
 }
 
-fn check_disk(machine: &Machine) -> Result<()> {
-    std::fs::create_dir_all(machine.root()).with_context(|| format!("making {}", machine.root()))?;
-    let disk = rustix::fs::statvfs(machine.root().as_str()).context("asking how much disk is free")?;
-    let free = disk.f_bavail * disk.f_frsize;
-    if free < FREE_BYTES {
-        let mib = |bytes: u64| bytes >> 20;
-        return Err(refuse(format!(
-            "the disk under {} has {} MiB free, and a deploy wants {}: free {} MiB more",
-            machine.root(),
-            mib(free),
-            mib(FREE_BYTES),
-            mib(FREE_BYTES - free)
-        )));
+/// What the host must have before anything is changed on it.
+fn preflight(machine: &Machine) -> Result<()> {
+    let (facts, root) = (machine.facts(), machine.root());
+    let mib = |bytes: u64| bytes >> 20;
+    if facts.free_disk < FREE_DISK {
+        let (free, wanted) = (mib(facts.free_disk), mib(FREE_DISK));
+        let message = format!(
+            "the disk under {root} has {free} MiB free, and a deploy wants {wanted}\n  Free {} MiB more. Nothing was \
+             changed.",
+            wanted - free
+        );
+        return Err(Failure { exit: Exit::HostUnfit, message }.into());
+    }
+    if facts.free_memory < FREE_MEMORY {
+        terminal::warn(format_args!(
+            "the host has {} MiB of memory free; three releases beside each other want {}",
+            mib(facts.free_memory),
+            mib(FREE_MEMORY)
+        ));
+    }
+    if facts.clock_ahead.abs() > CLOCK {
+        let (by, way) = (facts.clock_ahead.abs(), if facts.clock_ahead > 0 { "ahead of" } else { "behind" });
+        terminal::warn(format_args!("the host's clock is {by} s {way} the one here: one of them is wrong"));
     }
     Ok(())
 }
@@ -155,27 +275,13 @@ fn start_platform(machine: &Machine) -> Result<()> {
     })
     .context("starting the platform")?;
     if let PlatformState::Differs(services) = found {
-        let services = services.join(" and ");
+        let (services, name) = (services.join(" and "), &machine.environment().name);
         terminal::warn(format_args!(
             "{services} of the platform would be started differently now. A deploy leaves it running as it is; \
-             `cargo xtask down` and `cargo xtask deploy` take the change over, and keep the data."
+             `cargo xtask down --env {name}` and `cargo xtask deploy --env {name}` take the change over, and keep the \
+             data."
         ));
     }
-    Ok(())
-}
-
-fn show_plan(machine: &Machine, built: &Built) -> Result<()> {
-    let Some(release) = release_if_known(machine, built)? else {
-        terminal::say(
-            "The first deploy here: secrets are made, the database and the edge are started, then the release",
-        );
-        terminal::say("is migrated, started, checked and given the traffic.");
-        return Ok(());
-    };
-    let seen = Observed::of(machine)?;
-    let plan = plan_for(&release, &seen, machine);
-    say_what_comes(machine, &release, &seen, &plan);
-    say_plan(&plan);
     Ok(())
 }
 
@@ -187,6 +293,10 @@ pub fn say_plan(plan: &Plan) {
     for reason in &plan.not_needed {
         terminal::say(paint::dim(format_args!("not needed: {reason}")));
     }
+}
+
+fn described(plan: &Plan) -> Vec<String> {
+    plan.steps().iter().map(|step| format!("{} {}", step.name(), step.describe())).collect()
 }
 
 fn say_what_comes(machine: &Machine, release: &Release, seen: &Observed, plan: &Plan) {
@@ -219,21 +329,4 @@ fn log_in(said: &str) -> Result<String> {
     let (email, password) = (told["email"].as_str(), told["password"].as_str());
     ensure!(email.is_some() && password.is_some(), "its log-in lacks a part");
     Ok(format!("{}  {}", email.unwrap_or_default(), password.unwrap_or_default()))
-}
-
-fn say_result(machine: &Machine, release: &Release, times: &Times, log_in: Option<&str>) -> Result<()> {
-    let time = |time: Option<std::time::Duration>| time.map_or("-".to_owned(), seconds);
-    terminal::say(format_args!(
-        "{} {} has the traffic.  to switch {}, to confirm {}, in all {}",
-        paint::good("Deployed:"),
-        paint::strong(&release.id),
-        time(times.to_switch),
-        time(times.to_confirm),
-        seconds(times.in_all)
-    ));
-    terminal::say(format_args!("{}", paint::strong(machine.url()?)));
-    if let Some(log_in) = log_in {
-        terminal::say(format_args!("log in as {log_in}"));
-    }
-    Ok(())
 }

@@ -31,7 +31,7 @@ pub struct Down {
 impl Down {
     /// Asks, then stops: the traffic first, the platform last.
     pub fn run(self) -> Result<()> {
-        let name = self.place.name().to_owned();
+        let name = self.place.environment().name.clone();
         let question = format!("All data of the database of {name} is forgotten for good. Go on?");
         if self.volumes && !self.yes && !terminal::confirm(&question) {
             return Err(refuse(format!(
@@ -44,7 +44,7 @@ impl Down {
         let releases = seen.parts.iter().map(|part| part.release.clone()).collect();
         let plan =
             Plan::default().then(StopTraffic).then(StopAll { releases, limit: Duration::from_secs(120) });
-        attempt.run(Kind::Down, seen.live.live.as_ref(), None, &plan)?;
+        attempt.run(Kind::Down, seen.live.live.as_ref(), None, &plan, Vec::new())?;
         Activity::of("stop the platform: edge and database", |_| machine.platform_down())?;
         if self.volumes {
             Activity::of("forget the data", |_| machine.forget_data())?;

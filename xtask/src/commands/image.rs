@@ -2,6 +2,9 @@
 //! other; an image whose inputs have not changed is not built again.
 
 mod inputs;
+mod lock;
+mod push;
+mod registry;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,6 +27,9 @@ use crate::tools::git::{self, Commit};
 use crate::tools::process::Run;
 use crate::tools::{cargo, npm};
 
+pub use self::push::{bases_for_host, build_and_push, ensure_client, find};
+pub use self::registry::Registry;
+
 /// What a build calls.
 pub const TOOLS: &[Tool] =
     &[Tool::Engine, Tool::Docker, Tool::Compose, Tool::Buildx, Tool::Readelf, Tool::Node, Tool::Npm];
@@ -43,16 +49,31 @@ enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Build both images and push them, under the same tags; gives their names by digest
+    Push {
+        /// Install what is missing without asking
+        #[arg(long)]
+        yes: bool,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write down the digests of the base images that their registries have now
+    Lock,
 }
 
 impl Image {
     /// Builds, and says what came of it.
     pub fn run(self) -> Result<()> {
-        let Verb::Build { yes } = self.verb;
-        let built = build(yes)?;
-        let rows: Vec<Vec<String>> = built.images.iter().flat_map(rows).collect();
-        terminal::table(&["image", "id", "size", "name"], &rows);
-        Ok(())
+        match self.verb {
+            Verb::Build { yes } => {
+                let rows: Vec<Vec<String>> = build(yes)?.images.iter().flat_map(rows).collect();
+                terminal::table(&["image", "id", "size", "name"], &rows);
+                Ok(())
+            }
+            Verb::Push { yes, json } => push::push_tree(yes, json),
+            Verb::Lock => lock::write(),
+        }
     }
 }
 
@@ -142,13 +163,11 @@ impl Tree {
         format!("{}/{}:{}", self.repository(), component.image, self.revision())
     }
 
-    /// `ghcr.io/<owner>/<repository>` of the origin on GitHub, in lower case as registries demand; elsewhere the
+    /// What stands in front of the images' names: GitHub's registry, when that is where the origin is; elsewhere the
     /// project's own name, which no registry has.
     fn repository(&self) -> String {
-        let path = self.origin.as_deref().and_then(|url| url.split_once("github.com"));
-        let path =
-            path.map(|(_, path)| path.trim_matches(['/', ':']).trim_end_matches(".git").to_lowercase());
-        path.map_or(project::NAME.to_owned(), |path| format!("ghcr.io/{path}"))
+        let github = self.origin.as_deref().and_then(registry::of_github);
+        github.unwrap_or_else(|| project::NAME.to_owned())
     }
 
     fn labels(&self) -> Vec<(String, String)> {

@@ -1,5 +1,6 @@
 //! One file a verb: what the user sees, top to bottom.
 
+mod access;
 mod attempt;
 mod ci;
 mod deploy;
@@ -7,6 +8,7 @@ mod doctor;
 mod down;
 mod engine;
 mod fmt;
+mod host;
 mod image;
 mod lint;
 mod logs;
@@ -42,6 +44,7 @@ enum Verb {
     Releases(releases::Releases),
     Logs(logs::Logs),
     Down(down::Down),
+    Host(host::HostVerb),
     Ci(ci::Ci),
     Lint(lint::Lint),
     Test(test::Test),
@@ -62,6 +65,7 @@ impl Cli {
             Verb::Releases(releases) => releases.run(),
             Verb::Logs(logs) => logs.run(),
             Verb::Down(down) => down.run(),
+            Verb::Host(host) => host.run(),
             Verb::Ci(ci) => ci.run(),
             Verb::Lint(lint) => lint.run(),
             Verb::Test(test) => test.run(),

@@ -3,41 +3,117 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::refuse;
+use super::access::Access;
+use super::{Exit, Failure, refuse};
 use crate::project::Environment;
-use crate::rollout::machine::Machine;
+use crate::rollout::machine::{Arrival, Machine};
+use crate::setup::{self, Tool};
+use crate::tools::shell::HostShell;
+use crate::tools::ssh::{ConnectError, Connection};
 use crate::tools::{engine, locate};
 
 /// The option that every verb about an environment has.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Place {
-    /// Which environment: local, or test-NAME
+    /// Which environment: local, staging, production, or lab
     #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
     env: Environment,
 }
 
 impl Place {
-    /// The environment's name.
-    pub fn name(&self) -> &str {
-        &self.env.name
+    /// The environment.
+    pub fn environment(&self) -> &Environment {
+        &self.env
     }
 
     /// The environment on its host, which must have an engine that answers. Its folders are made when there are none.
     pub fn reach(self) -> Result<Machine> {
-        if engine::ask().is_none() {
-            return Err(refuse(
-                "no container engine answers here: `cargo xtask engine start` starts one, `cargo xtask doctor` says what is missing",
-            ));
+        if self.env.is_here() {
+            return here(self.env);
         }
-        let machine = Machine::new(self.env, locate::compose()?)?;
-        if let Some(other) = machine.other_owner()? {
-            let (name, here) = (machine.environment().name.clone(), machine.root());
-            return Err(refuse(format!(
-                "on this engine, the environment {name} belongs to another copy of the repository: it lives in {other}, \
-                 and not in {here}. `cargo xtask down` there frees the name."
-            )));
-        }
-        machine.make_folders()?;
-        Ok(machine)
+        let access = Access::of(&self.env)?;
+        there(self.env, &access)
     }
+
+    /// The same, when the way to the host is known already.
+    pub fn reach_by(self, access: &Access) -> Result<Machine> {
+        there(self.env, access)
+    }
+}
+
+fn here(environment: Environment) -> Result<Machine> {
+    if engine::ask().is_none() {
+        return Err(refuse(
+            "no container engine answers here: `cargo xtask engine start` starts one, `cargo xtask doctor` says what is missing",
+        ));
+    }
+    let shell = HostShell::here()?;
+    let machine = Arrival { environment, shell, compose: locate::compose()?, public_url: None }.arrive()?;
+    if let Some(other) = machine.other_owner()? {
+        let (name, here) = (machine.environment().name.clone(), machine.root());
+        return Err(refuse(format!(
+            "on this engine, the environment {name} belongs to another copy of the repository: it lives in {other}, \
+             and not in {here}. `cargo xtask down` there frees the name."
+        )));
+    }
+    Ok(machine)
+}
+
+fn there(environment: Environment, access: &Access) -> Result<Machine> {
+    setup::ensure(&[Tool::Docker, Tool::Compose], false)?;
+    let compose = locate::compose()?;
+    let connection = connect(access)?;
+    connection.ping_engine().map_err(|error| explain(error, access))?;
+    let shell = HostShell::behind(connection)?;
+    let name = environment.name.clone();
+    let arrival = Arrival { environment, shell, compose, public_url: Some(access.url.clone()) };
+    arrival.arrive().map_err(|error| {
+        let message = format!("{error:#}\n  `cargo xtask host setup --env {name}` makes a machine a host.");
+        Failure { exit: Exit::HostUnfit, message }.into()
+    })
+}
+
+/// A connection to an environment's host.
+pub fn connect(access: &Access) -> Result<Connection> {
+    Connection::open(&access.destination).map_err(|error| explain(error, access))
+}
+
+/// What to do about it, and the exit code.
+fn explain(error: ConnectError, access: &Access) -> anyhow::Error {
+    let (prefix, name) = (access.prefix, &access.environment);
+    let (exit, todo) = match &error {
+        ConnectError::Unreachable { .. } => (
+            Exit::Unreachable,
+            format!("Is the machine up, and are {prefix}_HOST and {prefix}_PORT right? Nothing was changed."),
+        ),
+        ConnectError::KeyRefused { .. } => (
+            Exit::KeyRefused,
+            format!(
+                "Is {prefix}_USER right, and the public half of {prefix}_SSH_KEY in that user's authorized_keys? \
+                 `cargo xtask host setup --env {name}` puts it there."
+            ),
+        ),
+        ConnectError::KeyDamaged(_) => (
+            Exit::KeyRefused,
+            format!("Set {prefix}_SSH_KEY to the whole private key, or to the path of its file."),
+        ),
+        ConnectError::HostKey { .. } => (
+            Exit::HostKey,
+            format!(
+                "If the machine was rebuilt, ask its provider for the new fingerprint, then set {prefix}_HOST_KEY; if \
+                 not, somebody may be between you and it. Nothing was sent."
+            ),
+        ),
+        ConnectError::ForwardingRefused { .. } => (
+            Exit::HostUnfit,
+            format!(
+                "Set `AllowStreamLocalForwarding yes` for its sshd; `cargo xtask host setup --env {name}` does."
+            ),
+        ),
+        ConnectError::NoEngine { .. } => {
+            (Exit::HostUnfit, format!("`cargo xtask host setup --env {name}` installs and starts one."))
+        }
+        ConnectError::Other(_) => return anyhow::Error::from(error),
+    };
+    Failure { exit, message: format!("{error}\n  {todo}") }.into()
 }

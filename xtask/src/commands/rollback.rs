@@ -49,7 +49,7 @@ impl Rollback {
         let release = target(&seen, self.to.as_deref())?;
         let plan = plans::rollback(release, &seen, &machine.environment().limits);
         let from = seen.live.live.as_ref();
-        let times = attempt.run(Kind::Rollback, from, Some(&release.id), &plan)?;
+        let times = attempt.run(Kind::Rollback, from, Some(&release.id), &plan, Vec::new())?;
         terminal::say(format_args!(
             "{} {} ({}) has the traffic.  to switch {}",
             paint::good("Rolled back:"),

@@ -3,7 +3,7 @@
 //!
 //! The live file alone says who *has* the traffic; the ledger says who ought to, and what was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub enum Event {
         to: Option<ReleaseId>,
         /// The names of the steps, in order.
         plan: Vec<String>,
+        /// Gates that somebody opened by hand, each with the reason.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        overrides: Vec<String>,
     },
     /// A step is about to change something, or has.
     Step {
@@ -68,6 +71,9 @@ pub enum Event {
     Confirmed {
         /// The release.
         release: ReleaseId,
+        /// Its images, so that another environment can ask for those that were confirmed here.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        images: BTreeMap<String, String>,
     },
     /// The attempt is over.
     Ended {
@@ -267,6 +273,15 @@ impl Ledger {
         confirmed.filter(|id| seen.insert(id.clone())).collect()
     }
 
+    /// The images of each release that was confirmed, as far as was written down.
+    pub fn confirmed_images(&self) -> Vec<&BTreeMap<String, String>> {
+        let images = self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Confirmed { images, .. } if !images.is_empty() => Some(images),
+            _ => None,
+        });
+        images.collect()
+    }
+
     /// Releases that somebody rolled back from, and that were not deployed again since.
     pub fn rolled_back_from(&self) -> BTreeSet<ReleaseId> {
         let mut bad = BTreeSet::new();
@@ -308,8 +323,10 @@ mod tests {
                 from: from.map(id),
                 to: to.map(id),
                 plan: vec![],
+                overrides: vec![],
             };
-            let confirmed = confirmed.then(|| Event::Confirmed { release: id(to.unwrap_or(0)) });
+            let confirmed =
+                confirmed.then(|| Event::Confirmed { release: id(to.unwrap_or(0)), images: BTreeMap::new() });
             let outcome = if confirmed.is_some() { Outcome::Succeeded } else { Outcome::Undone };
             let ended = ended.then_some(Event::Ended { outcome, detail: None, to_switch_ms: None });
             for (n, event) in [Some(began), confirmed, ended].into_iter().flatten().enumerate() {

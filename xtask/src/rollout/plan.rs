@@ -97,8 +97,8 @@ pub trait Report {
     fn reverted(&self, step: &dyn Step, result: &Result<()>);
     /// What a step has to say while it runs.
     fn says(&self, line: &str);
-    /// What went wrong without stopping the attempt.
-    fn warns(&self, line: &str);
+    /// A step went wrong without stopping the attempt.
+    fn warns(&self, step: &dyn Step, line: &str);
 }
 
 /// Why a plan stopped, and what state things are in now.
@@ -121,7 +121,9 @@ impl Plan {
             run.report.begun(step.as_ref());
             match apply(step.as_ref(), run, timestamp(until)) {
                 Ok(()) => run.report.done(step.as_ref()),
-                Err(cause) if step.is_tidying() => run.report.warns(&format!("{}: {cause:#}", step.name())),
+                Err(cause) if step.is_tidying() => {
+                    run.report.warns(step.as_ref(), &format!("{}: {cause:#}", step.name()))
+                }
                 Err(cause) => {
                     run.report.failed(step.as_ref());
                     let left = interrupt::shielded(|| self.undo(number, run, &cause));

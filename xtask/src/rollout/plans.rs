@@ -125,7 +125,7 @@ pub fn deploy(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
         })
         .then(Switch { from: from.clone(), to: release.id.clone(), bake: limits.bake })
         .then(Watch { release: release.clone(), bake: limits.bake })
-        .then(Confirm { release: release.id.clone() })
+        .then(Confirm { release: release.clone() })
         .when(!others.is_empty(), "retire: nothing runs but the new release and the one before", |plan| {
             plan.then(Retire { releases: others, drain: limits.drain })
         })
@@ -140,7 +140,7 @@ pub fn rollback(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
             plan.then(Start { release: release.clone() })
         })
         .then(Ready { release: release.clone(), limit: limits.ready })
-        .then(SwitchBack { from, to: release.id.clone() })
+        .then(SwitchBack { from, to: release.clone() })
         .when(!others.is_empty(), "retire: nothing runs but the two releases", |plan| {
             plan.then(Retire { releases: others, drain: limits.drain })
         })

@@ -49,7 +49,7 @@ fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<Strin
         _ if attempt.confirmed => (Outcome::Succeeded, "was confirmed"),
         Some(GuardState::Disarmed) => {
             if let Some(release) = attempt.to.clone() {
-                journal.write_of(&attempt.id, Event::Confirmed { release })?;
+                journal.write_of(&attempt.id, confirmed(host, release)?)?;
             }
             (Outcome::Succeeded, "was confirmed")
         }
@@ -64,7 +64,7 @@ fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<Strin
         // A rollback whose rename was made, and whose entry was not.
         None if attempt.to.is_some() && live.live == attempt.to && attempt.from != attempt.to => {
             if let Some(release) = attempt.to.clone() {
-                journal.write_of(&attempt.id, Event::Confirmed { release })?;
+                journal.write_of(&attempt.id, confirmed(host, release)?)?;
             }
             (Outcome::Succeeded, "had made its switch")
         }
@@ -77,6 +77,11 @@ fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<Strin
     journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
     let to = written(attempt.to.as_ref());
     Ok(format!("the {} of {to} by {} ({}) was cut off: it {found}", attempt.kind, attempt.by, attempt.at))
+}
+
+fn confirmed(host: &dyn Host, release: ReleaseId) -> Result<Event> {
+    let kept = host.kept()?.into_iter().find(|kept| kept.id == release);
+    Ok(Event::Confirmed { release, images: kept.map(|kept| kept.contents.images).unwrap_or_default() })
 }
 
 /// A release that has the traffic or is warm is never stopped here, whatever attempt started it.

@@ -19,10 +19,15 @@ use super::plan::{Plan, Report, Run, Step};
 use super::plans::{self, Observed};
 use super::recover::recover;
 use super::release::{Contents, Release, ReleaseId};
-use crate::project::{LOCAL_LIMITS, Limits};
+use crate::project::Limits;
 
 /// No waiting: the simulation has no clock of its own.
-const LIMITS: Limits = Limits { bake: Duration::ZERO, kept_releases: 2, ..LOCAL_LIMITS };
+const LIMITS: Limits = Limits {
+    bake: Duration::ZERO,
+    ready: Duration::from_secs(120),
+    drain: Duration::from_secs(30),
+    kept_releases: 2,
+};
 
 struct Silent;
 
@@ -32,7 +37,7 @@ impl Report for Silent {
     fn failed(&self, _: &dyn Step) {}
     fn reverted(&self, _: &dyn Step, _: &Result<()>) {}
     fn says(&self, _: &str) {}
-    fn warns(&self, _: &str) {}
+    fn warns(&self, _: &dyn Step, _: &str) {}
 }
 
 fn release(number: u32) -> Release {
@@ -74,6 +79,7 @@ fn attempt(host: &Simulated, kind: Kind, to: &Release) -> Result<()> {
         from,
         to,
         plan: plan.names(),
+        overrides: Vec::new(),
     })?;
     let run = Run {
         host,

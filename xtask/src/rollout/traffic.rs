@@ -183,7 +183,7 @@ impl Watch {
 /// From here on the switch counts.
 pub struct Confirm {
     /// The release.
-    pub release: ReleaseId,
+    pub release: Release,
 }
 
 impl Step for Confirm {
@@ -199,12 +199,16 @@ impl Step for Confirm {
     fn apply(&self, run: &Run) -> Result<()> {
         run.host.confirm(&run.journal.attempt).context("the switch was not confirmed")?;
         run.to_confirm.set(Some(run.began.elapsed()));
-        run.journal.write(Event::Confirmed { release: self.release.clone() })?;
+        run.journal.write(confirmed(&self.release))?;
         if let Err(error) = run.host.remove_guard() {
-            run.report.warns(&format!("the guard, disarmed, could not be removed: {error:#}"));
+            run.report.says(&format!("the guard, disarmed, could not be removed: {error:#}"));
         }
         Ok(())
     }
+}
+
+fn confirmed(release: &Release) -> Event {
+    Event::Confirmed { release: release.id.clone(), images: release.contents.images.clone() }
 }
 
 /// A kept release gets the traffic back, for good.
@@ -212,7 +216,7 @@ pub struct SwitchBack {
     /// The release that has it.
     pub from: Option<ReleaseId>,
     /// The one that gets it.
-    pub to: ReleaseId,
+    pub to: Release,
 }
 
 impl Step for SwitchBack {
@@ -220,23 +224,23 @@ impl Step for SwitchBack {
         "switch"
     }
     fn describe(&self) -> String {
-        format!("the traffic moves back to {}: one rename", self.to)
+        format!("the traffic moves back to {}: one rename", self.to.id)
     }
     fn limit(&self) -> Duration {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        let (from, to) = (self.from.clone(), self.to.clone());
+        let (from, to) = (self.from.clone(), self.to.id.clone());
         let switched = run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded: None });
         // There is no guard to take it back: if the answer was lost and not the rename, it counts.
         if let Err(error) = switched
-            && run.host.live()?.live.as_ref() != Some(&self.to)
+            && run.host.live()?.live.as_ref() != Some(&self.to.id)
         {
             return Err(error);
         }
         run.to_switch.set(Some(run.began.elapsed()));
         run.to_confirm.set(Some(run.began.elapsed()));
-        run.journal.write(Event::Confirmed { release: self.to.clone() })
+        run.journal.write(confirmed(&self.to))
     }
 }
 

@@ -8,12 +8,14 @@ pub mod base_images;
 mod chromium;
 mod docker;
 mod engine;
+pub mod host;
 mod install;
 mod lock;
 mod node;
 mod packages;
 mod plugins;
 mod postgres;
+pub mod registry;
 mod sqlx_cli;
 
 use std::thread;

@@ -3,7 +3,15 @@
 use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};
 
+use super::locate;
 use crate::project;
+
+/// Asks a registry for the digest of an image, with the log-ins that docker's client has.
+pub fn inspect<'a>(sh: &'a Shell, name: &str) -> anyhow::Result<Cmd<'a>> {
+    let (program, format) = (locate::buildx()?, "{{json .Manifest.Digest}}");
+    let cmd = cmd!(sh, "{program} imagetools inspect --format {format} {name}");
+    Ok(cmd.env("BUILDX_CONFIG", project::tools_dir().join("buildx")))
+}
 
 /// One image to build.
 #[derive(Debug, Clone)]

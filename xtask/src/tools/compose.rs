@@ -1,6 +1,6 @@
 //! `docker compose`: projects of services, called as a program of its own, by path.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
 /// A project on disk: its file, and the variables that the file names.
@@ -12,18 +12,19 @@ pub struct Project<'a> {
     pub name: String,
     /// Where relative paths in the file begin.
     pub folder: &'a Utf8Path,
-    /// The compose file.
-    pub file: &'a Utf8Path,
+    /// The compose files, later ones over earlier ones.
+    pub files: &'a [Utf8PathBuf],
     /// The file with the variables.
     pub variables: &'a Utf8Path,
 }
 
 impl Project<'_> {
     fn call<'a>(&self, sh: &'a Shell, arguments: &[&str]) -> Cmd<'a> {
-        let Project { program, name, folder, file, variables } = self;
+        let Project { program, name, folder, files, variables } = self;
+        let files = files.iter().flat_map(|file| ["--file", file.as_str()]);
         cmd!(
             sh,
-            "{program} --project-name {name} --project-directory {folder} --file {file} --env-file {variables} --ansi never {arguments...}"
+            "{program} --project-name {name} --project-directory {folder} {files...} --env-file {variables} --ansi never {arguments...}"
         )
     }
 

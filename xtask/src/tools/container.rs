@@ -60,6 +60,8 @@ pub struct HealthCheck {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Config {
+    /// The name of the image that it was made from.
+    pub image: String,
     /// Name to value.
     pub labels: Option<std::collections::BTreeMap<String, String>>,
 }

@@ -3,6 +3,8 @@
 use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};
 
+use super::process::{CommandError, Run};
+
 /// The names of all images that are here, one `name:tag` a line.
 pub fn images(sh: &Shell) -> Cmd<'_> {
     let format = "{{.Repository}}:{{.Tag}}";
@@ -12,6 +14,23 @@ pub fn images(sh: &Shell) -> Cmd<'_> {
 /// Brings an image from its registry.
 pub fn pull<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "docker pull {name}")
+}
+
+/// Gives an image one more name.
+pub fn tag<'a>(sh: &'a Shell, image: &str, name: &str) -> Cmd<'a> {
+    cmd!(sh, "docker tag {image} {name}")
+}
+
+/// Brings an image to the registry that its name says.
+pub fn push<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
+    cmd!(sh, "docker push {name}")
+}
+
+/// An image's names by digest: one a registry that it was pulled from or pushed to.
+pub fn digests(sh: &Shell, image: &str) -> Result<Vec<String>, CommandError> {
+    let format = "{{json .RepoDigests}}";
+    let told = Run::new(cmd!(sh, "docker image inspect --format {format} {image}")).text()?;
+    Ok(serde_json::from_str(&told).unwrap_or_default())
 }
 
 /// Makes an image of one layer from an archive of a root folder. `settings` are lines of a Dockerfile.

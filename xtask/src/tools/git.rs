@@ -33,6 +33,91 @@ pub fn head(folder: &Utf8Path) -> Result<Commit> {
     parse_commit(&line)
 }
 
+/// One commit by its full name.
+pub fn commit(folder: &Utf8Path, sha: &str) -> Result<Commit> {
+    let sh = shell(folder)?;
+    let line = ask(
+        folder,
+        cmd!(sh, "git log --no-show-signature --format=%H%x09%ct%x09%s --max-count=1 --end-of-options {sha}"),
+    )?;
+    parse_commit(&line)
+}
+
+/// What somebody's word for a commit means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// This commit, by its full name.
+    Commit(String),
+    /// More than one: these begin so.
+    Ambiguous(Vec<String>),
+    /// None; branches and tags that look alike.
+    Unknown(Vec<String>),
+}
+
+/// Looks up a branch, a tag, or a commit's name or its beginning.
+pub fn meaning(folder: &Utf8Path, word: &str) -> Result<Meaning> {
+    let sh = shell(folder)?;
+    // git would take `-x`, `a..b` or `:/text` for more than a name.
+    let plain = !word.is_empty()
+        && !word.starts_with('-')
+        && word.bytes().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'+' | b'~' | b'^')
+        });
+    if plain && !word.contains("..") {
+        let commit = format!("{word}^{{commit}}");
+        let told = Run::new(cmd!(sh, "git rev-parse --verify --end-of-options {commit}")).finish()?;
+        if told.status.success() {
+            return Ok(Meaning::Commit(told.stdout.trim().to_owned()));
+        }
+        if told.stderr.contains("is ambiguous") {
+            let disambiguate = format!("--disambiguate={word}");
+            let all = ask(folder, cmd!(sh, "git rev-parse {disambiguate}"))?;
+            return Ok(Meaning::Ambiguous(all.lines().map(str::to_owned).collect()));
+        }
+    }
+    let format = "%(refname:short)";
+    let names =
+        ask(folder, cmd!(sh, "git for-each-ref --format={format} refs/heads refs/tags refs/remotes"))?;
+    let alike = |name: &&str| {
+        let (name, word) = (name.trim_start_matches("origin/").to_lowercase(), word.to_lowercase());
+        name.chars().zip(word.chars()).take_while(|(a, b)| a == b).count() >= 2
+    };
+    Ok(Meaning::Unknown(names.lines().filter(alike).take(5).map(str::to_owned).collect()))
+}
+
+/// Whether a branch of a remote has the commit, as far as was fetched.
+pub fn is_pushed(folder: &Utf8Path, sha: &str) -> Result<bool> {
+    let sh = shell(folder)?;
+    Ok(!ask(folder, cmd!(sh, "git branch --remotes --contains {sha}"))?.is_empty())
+}
+
+/// Whether `branch` (as its remote has it, or else as it is here) has the commit; none when there is no such branch.
+pub fn branch_has(folder: &Utf8Path, branch: &str, sha: &str) -> Result<Option<bool>> {
+    let sh = shell(folder)?;
+    for name in [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")] {
+        if Run::new(cmd!(sh, "git rev-parse --verify --quiet --end-of-options {name}")).succeeds()? {
+            return Ok(Some(Run::new(cmd!(sh, "git merge-base --is-ancestor {sha} {name}")).succeeds()?));
+        }
+    }
+    Ok(None)
+}
+
+/// A file's text as it is in a commit. `path` begins at the repository's root.
+pub fn show(folder: &Utf8Path, sha: &str, path: &str) -> Result<String> {
+    let sh = shell(folder)?;
+    let object = format!("{sha}:{path}");
+    let told = Run::new(cmd!(sh, "git cat-file blob {object}")).checked();
+    Ok(told.with_context(|| format!("reading {path} of {sha}"))?.stdout)
+}
+
+/// The names of the files in a folder, as it is in a commit.
+pub fn files_in(folder: &Utf8Path, sha: &str, path: &str) -> Result<Vec<String>> {
+    let sh = shell(folder)?;
+    let tree = format!("{sha}:{path}");
+    let listed = ask(folder, cmd!(sh, "git ls-tree --name-only -z {tree}"))?;
+    Ok(listed.split_terminator('\0').map(str::to_owned).collect())
+}
+
 /// The branch that is checked out; none in the middle of a rebase, or where a workflow checked out a commit.
 pub fn branch(folder: &Utf8Path) -> Result<Option<String>> {
     let sh = shell(folder)?;
@@ -219,6 +304,33 @@ mod tests {
         assert!(error.to_string().contains("not a git repository"), "{error:#}");
         let error = head(Repository::empty().folder()).expect_err("no commit");
         assert!(error.to_string().contains("no commit yet"), "{error:#}");
+    }
+
+    #[test]
+    fn a_word_for_a_commit_is_looked_up_and_never_taken_for_an_option() {
+        let repository = Repository::with_one_commit();
+        let folder = repository.folder();
+        let sha = head(folder).expect("a commit").sha;
+        for word in ["main", "HEAD", &sha, &sha[..8]] {
+            assert_eq!(meaning(folder, word).expect("an answer"), Meaning::Commit(sha.clone()), "{word}");
+        }
+        assert_eq!(meaning(folder, "mainn").expect("an answer"), Meaning::Unknown(vec!["main".to_owned()]));
+        for word in
+            ["", "-h", "--all", "main; reboot", "$(reboot)", "a..b", ":/First", "no such\nbranch", "é"]
+        {
+            assert_eq!(meaning(folder, word).expect("an answer"), Meaning::Unknown(vec![]), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_is_in_a_commit() {
+        let repository = Repository::with_one_commit();
+        let sha = head(repository.folder()).expect("a commit").sha;
+        repository.write("a.txt", "changed\n");
+        assert_eq!(show(repository.folder(), &sha, "a.txt").expect("text"), "one\n");
+        assert_eq!(files_in(repository.folder(), &sha, "").expect("names"), ["a.txt", "b.txt"]);
+        assert_eq!(branch_has(repository.folder(), "main", &sha).expect("an answer"), Some(true));
+        assert_eq!(branch_has(repository.folder(), "other", &sha).expect("an answer"), None);
     }
 
     #[test]

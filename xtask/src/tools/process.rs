@@ -110,6 +110,12 @@ impl<'a> Run<'a> {
         Run { command: cmd.into(), line, limit: Duration::from_secs(120), stdin: None, each_line: None }
     }
 
+    /// What errors call it, when its words say less: the text of a script, for one.
+    pub fn called(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.line);
+        self
+    }
+
     /// After this long the whole process group is killed.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;

@@ -14,6 +14,7 @@ use crate::rollout::host::{Answer, Arming, EdgeCounts, Host, Part};
 use crate::rollout::release::{Release, ReleaseId};
 use crate::tools::compose::Project;
 use crate::tools::container::{self, Inspected};
+use crate::tools::curl;
 use crate::tools::process::Run;
 
 /// The longest that one call to the engine may take. Stopping waits for what is in flight.
@@ -24,22 +25,23 @@ const MIGRATION: Duration = Duration::from_secs(900);
 /// A release's compose project, as it is kept on the host.
 pub(super) struct ReleaseProject<'a> {
     machine: &'a Machine,
+    /// Where compose finds its files, on the machine that calls it.
     folder: Utf8PathBuf,
     name: String,
 }
 
 impl ReleaseProject<'_> {
     pub(super) fn run(&self, call: impl for<'c> FnOnce(&Project, &'c Shell) -> Cmd<'c>) -> Result<()> {
-        self.with(|project| Ok(Run::new(call(project, &self.machine.sh)).limit(CALL).run()?))
+        self.with(|project| Ok(Run::new(call(project, self.machine.shell.docker())).limit(CALL).run()?))
     }
 
     fn with<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
-        let (file, variables) = (self.folder.join("compose.yaml"), self.folder.join("variables.env"));
+        let (files, variables) = ([self.folder.join("compose.yaml")], self.folder.join("variables.env"));
         use_it(&Project {
             program: &self.machine.compose,
             name: self.name.clone(),
             folder: &self.folder,
-            file: &file,
+            files: &files,
             variables: &variables,
         })
     }
@@ -47,13 +49,13 @@ impl ReleaseProject<'_> {
 
 impl Machine {
     pub(super) fn release_project(&self, id: &ReleaseId) -> Result<ReleaseProject<'_>> {
-        self.refresh_variables(id)?;
-        Ok(ReleaseProject { machine: self, folder: self.release_folder(id), name: self.named(id.as_str()) })
+        Ok(ReleaseProject { machine: self, folder: self.release_desk(id)?, name: self.named(id.as_str()) })
     }
 
     pub(super) fn release_parts(&self) -> Result<Vec<Part>> {
         let labels = [self.label(), RELEASE_LABEL.to_owned(), "com.docker.compose.oneoff=False".to_owned()];
-        let mut parts: Vec<Part> = container::labelled(&self.sh, &labels)?.iter().filter_map(part).collect();
+        let mut parts: Vec<Part> =
+            container::labelled(self.shell.docker(), &labels)?.iter().filter_map(part).collect();
         parts.sort_by(|a, b| (&a.release, &a.service).cmp(&(&b.release, &b.service)));
         Ok(parts)
     }
@@ -65,8 +67,8 @@ impl Machine {
     /// Containers of a release whose files are gone: there is nothing to start them from again.
     pub(super) fn remove_strays(&self, id: &ReleaseId) -> Result<()> {
         let labels = [self.label(), format!("{RELEASE_LABEL}={id}")];
-        let strays = container::labelled(&self.sh, &labels)?;
-        strays.iter().try_for_each(|stray| Ok(container::remove(&self.sh, stray.plain_name())?))
+        let strays = container::labelled(self.shell.docker(), &labels)?;
+        strays.iter().try_for_each(|stray| Ok(container::remove(self.shell.docker(), stray.plain_name())?))
     }
 
     /// Removes a release whole. Its images go too, unless another release or something else needs them.
@@ -82,7 +84,7 @@ impl Machine {
             going.iter().flat_map(|release| release.contents.images.values()).filter(|image| !needed(image))
         {
             // Tags of the build may still name it; then the engine refuses, and rightly.
-            let _ = container::remove_image(&self.sh, image);
+            let _ = container::remove_image(self.shell.docker(), image);
         }
         Ok(())
     }
@@ -90,19 +92,19 @@ impl Machine {
     /// Runs a service of the release once, to its end, and gives what it printed.
     pub(super) fn run_once(&self, id: &ReleaseId, service: &str) -> Result<String> {
         let name = self.named(service);
-        container::remove(&self.sh, &name)?;
+        container::remove(self.shell.docker(), &name)?;
         let project = self.release_project(id)?;
         let told = project.with(|project| {
-            Ok(Run::new(project.run_once(&self.sh, service, &name)).limit(MIGRATION).finish()?)
+            Ok(Run::new(project.run_once(self.shell.docker(), service, &name)).limit(MIGRATION).finish()?)
         })?;
-        let ended = container::named(&self.sh, &name)?.map(|found| found.state);
+        let ended = container::named(self.shell.docker(), &name)?.map(|found| found.state);
         match ended {
             Some(state) if state.status == "exited" && state.exit_code == 0 => {
-                container::remove(&self.sh, &name)?;
+                container::remove(self.shell.docker(), &name)?;
                 Ok(told.stdout.trim().to_owned())
             }
             Some(state) => {
-                let lines = container::last_lines(&self.sh, &name, 12)?;
+                let lines = container::last_lines(self.shell.docker(), &name, 12)?;
                 bail!(
                     "{service} is {}, exit code {}:\n    {}",
                     state.status,
@@ -119,21 +121,23 @@ impl Machine {
     /// The engine goes on with a one-off container after its driver has died: it is waited for.
     pub(super) fn wait_for_once(&self, service: &str) -> Result<()> {
         let name = self.named(service);
-        if container::named(&self.sh, &name)?.is_some_and(|found| found.state.status == "running") {
-            Run::new(container::wait(&self.sh, &name)).limit(MIGRATION).run()?;
+        if container::named(self.shell.docker(), &name)?.is_some_and(|found| found.state.status == "running")
+        {
+            Run::new(container::wait(self.shell.docker(), &name)).limit(MIGRATION).run()?;
         }
-        container::remove(&self.sh, &name)?;
+        container::remove(self.shell.docker(), &name)?;
         Ok(())
     }
 
     /// Hands the terminal to compose: what the parts of a release wrote.
     pub fn release_logs(&self, id: &ReleaseId, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
-        self.release_project(id)?.with(|project| show_logs(&self.sh, project, service, tail, follow))
+        self.release_project(id)?
+            .with(|project| show_logs(self.shell.docker(), project, service, tail, follow))
     }
 
     /// Hands the terminal to compose: what the platform wrote.
     pub fn platform_logs(&self, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
-        self.with_platform(|project| show_logs(&self.sh, project, service, tail, follow))
+        self.with_platform(|project| show_logs(self.shell.docker(), project, service, tail, follow))
     }
 
     pub(super) fn smoke_release(&self, release: &Release) -> Result<()> {
@@ -142,7 +146,7 @@ impl Machine {
         for (component, path) in project::SMOKE {
             let url = format!("http://{}-{id}:{}{path}", component.name, component.port);
             let run = cmd!(
-                self.sh,
+                self.shell.docker(),
                 "docker run --rm --network {network} {image} healthcheck --url {url} --release {id}"
             );
             let told = Run::new(run).limit(Duration::from_secs(30)).finish()?;
@@ -163,11 +167,11 @@ impl Machine {
         let (name, label, image) = (self.named("guard"), self.label(), &self.bases()?.caddy);
         let (folder, seconds) = (self.folder("live"), arming.deadline.as_secs().to_string());
         let mount = format!("{folder}:/live");
-        let user = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+        let user = format!("{}:{}", self.facts.uid, self.facts.gid);
         let (from, warm) = (written(arming.from.as_ref()), written(arming.warm.as_ref()));
         let (attempt, to, script) = (&arming.attempt, arming.to.as_str(), live_script_text());
         let run = cmd!(
-            self.sh,
+            self.shell.docker(),
             "docker run --detach --name {name} --label {label} --network none --restart always --user {user} --volume {mount} --entrypoint sh {image} -c {script} guard guard /live {attempt} {from} {to} {warm} {seconds}"
         );
         Run::new(run).run().context("the guard could not be started")?;
@@ -179,7 +183,10 @@ impl Machine {
                 return Ok(());
             }
             if began.elapsed() > Duration::from_secs(10) {
-                bail!("the guard did not arm itself: {}", container::last_lines(&self.sh, &name, 5)?);
+                bail!(
+                    "the guard did not arm itself: {}",
+                    container::last_lines(self.shell.docker(), &name, 5)?
+                );
             }
             self.pause(Duration::from_millis(20))?;
         }
@@ -190,7 +197,7 @@ impl Machine {
         let postgres = self.platform_container("postgres")?;
         let path = self.folder("backups").join(format!("{attempt}.dump"));
         let database = project::DATABASE;
-        let sh = &self.sh;
+        let sh = self.shell.docker();
         let dump = cmd!(
             sh,
             "docker exec --user 999 {postgres} pg_dump --format=custom --username=postgres --file=/tmp/xtask.dump {database}"
@@ -208,28 +215,20 @@ impl Machine {
 
     pub(super) fn ask_edge(&self) -> Result<Answer> {
         let url = format!("{}{}", self.url()?, project::PROBE_PATH);
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(2)))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .build()
-            .into();
-        let mut answer = agent.get(&url).call().with_context(|| format!("asking {url}"))?;
-        let header =
-            |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let (release, location) = (header(project::RELEASE_HEADER), header("location"));
-        let body = answer.body_mut().with_config().limit(2048).read_to_string().unwrap_or_default();
-        let said =
-            location.map_or(body.chars().take(200).collect(), |location| format!("redirect to {location}"));
-        let release = release.and_then(|id| id.parse().ok());
-        Ok(Answer { status: answer.status().as_u16(), release, said })
+        let answer = curl::get(&url, Duration::from_secs(2)).with_context(|| format!("asking {url}"))?;
+        let said = answer.header("location").map_or_else(
+            || answer.body.chars().take(200).collect(),
+            |location| format!("redirect to {location}"),
+        );
+        let release = answer.header(project::RELEASE_HEADER).and_then(|id| id.parse().ok());
+        Ok(Answer { status: answer.status, release, said })
     }
 
     /// Read off the edge's own metrics, which nobody outside its container can ask for.
     pub(super) fn count_edge(&self) -> Result<EdgeCounts> {
         let edge = self.platform_container("edge")?;
         let ask = container::exec(
-            &self.sh,
+            self.shell.docker(),
             &edge,
             "10001",
             &["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metrics"],

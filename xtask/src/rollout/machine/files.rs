@@ -6,38 +6,37 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Machine;
 use crate::rollout::ledger::Entry;
 use crate::rollout::release::{Release, ReleaseId};
-use crate::tools::shell;
+use crate::tools::shell::Script;
 
-const LIVE: &str = include_str!("../scripts/live.sh");
-pub(super) const APPEND: &str = include_str!("../scripts/append.sh");
+const LIVE: Script = Script::new("live.sh", include_str!("../scripts/live.sh"));
 
-const READ: &str = r#"if [ -e "$1" ]; then echo there; cat "$1"; fi"#;
+const READ: Script = Script::new("reading a file", r#"if [ -e "$1" ]; then echo there; cat "$1"; fi"#);
 // What containers mount is read by other users, whatever the operator's own umask is.
-const WRITE: &str = r#"umask 022; mkdir -p "$(dirname "$1")" && cat >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" && sync "$(dirname "$1")""#;
-const MAKE_FOLDERS: &str = r#"umask 022; mkdir -p "$@""#;
-const RELEASES: &str =
-    r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && cat "$f" && echo; done; :"#;
-const REMOVE: &str = r#"rm -rf -- "$1""#;
+// The files come one after the other, each as long as it is told to be.
+const WRITE: Script = Script::new(
+    "writing files",
+    r#"umask 022; mkdir -p "$1" && cd "$1" || exit 1; shift
+while [ $# -gt 0 ]; do
+    head -c "$2" >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" || exit 1; shift 2
+done; sync ."#,
+);
+const RELEASES: Script = Script::new(
+    "reading the kept releases",
+    r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && cat "$f" && echo; done; :"#,
+);
+const REMOVE: Script = Script::new("removing a folder", r#"rm -rf -- "$1""#);
+pub(super) const APPEND: Script = Script::new("append.sh", include_str!("../scripts/append.sh"));
 
 /// The script that the guard's container runs is the one that the host runs.
 pub fn live_script_text() -> &'static str {
-    LIVE
+    LIVE.text
 }
 
 impl Machine {
-    /// Makes the environment's folders.
-    pub fn make_folders(&self) -> Result<()> {
-        let folders =
-            ["live", "releases", "secrets", "backups", "edge", "platform"].map(|name| self.folder(name));
-        let folders: Vec<&str> = folders.iter().map(|folder| folder.as_str()).collect();
-        shell::script(&self.sh, MAKE_FOLDERS, &folders, b"").context("making the environment's folders")?;
-        Ok(())
-    }
-
     pub(super) fn live_script(&self, verb: &str, arguments: &[&str]) -> Result<String> {
         let folder = self.folder("live");
         let all: Vec<&str> = [verb, folder.as_str()].into_iter().chain(arguments.iter().copied()).collect();
-        Ok(shell::script(&self.sh, LIVE, &all, b"")?)
+        Ok(self.shell.script(LIVE, &all, b"")?)
     }
 
     pub(super) fn ledger_file(&self) -> Utf8PathBuf {
@@ -46,30 +45,33 @@ impl Machine {
 
     pub(super) fn append_to_ledger(&self, entry: &Entry) -> Result<()> {
         let line = serde_json::to_string(entry)?;
-        shell::script(&self.sh, APPEND, &[self.ledger_file().as_str(), &entry.id], line.as_bytes())?;
+        self.shell.script(APPEND, &[self.ledger_file().as_str(), &entry.id], line.as_bytes())?;
         Ok(())
     }
 
     /// A file's text; none when it is not there.
     pub(super) fn read(&self, path: &Utf8Path) -> Result<Option<String>> {
-        let told = shell::script(&self.sh, READ, &[path.as_str()], b"")
-            .with_context(|| format!("reading {path}"))?;
+        let told =
+            self.shell.script(READ, &[path.as_str()], b"").with_context(|| format!("reading {path}"))?;
         Ok(told.strip_prefix("there").map(|text| text.strip_prefix('\n').unwrap_or(text).to_owned()))
     }
 
-    pub(super) fn write(&self, path: &Utf8Path, text: &str) -> Result<()> {
-        let written = shell::script(&self.sh, WRITE, &[path.as_str()], text.as_bytes());
-        written.with_context(|| format!("writing {path}")).map(drop)
+    /// Writes files of one folder, in this order, each whole or not at all.
+    pub(super) fn write(&self, folder: &Utf8Path, files: &[(&str, &str)]) -> Result<()> {
+        let sizes: Vec<String> = files.iter().map(|(_, text)| text.len().to_string()).collect();
+        let pairs = files.iter().zip(&sizes).flat_map(|((name, _), size)| [*name, size.as_str()]);
+        let arguments: Vec<&str> = [folder.as_str()].into_iter().chain(pairs).collect();
+        let texts: String = files.iter().map(|(_, text)| *text).collect();
+        let written = self.shell.script(WRITE, &arguments, texts.as_bytes());
+        written.with_context(|| format!("writing into {folder}")).map(drop)
     }
 
     pub(super) fn remove_folder(&self, path: &Utf8Path) -> Result<()> {
-        shell::script(&self.sh, REMOVE, &[path.as_str()], b"")
-            .with_context(|| format!("removing {path}"))
-            .map(drop)
+        self.shell.script(REMOVE, &[path.as_str()], b"").with_context(|| format!("removing {path}")).map(drop)
     }
 
     pub(super) fn kept_releases(&self) -> Result<Vec<Release>> {
-        let told = shell::script(&self.sh, RELEASES, &[self.folder("releases").as_str()], b"")?;
+        let told = self.shell.script(RELEASES, &[self.folder("releases").as_str()], b"")?;
         // One after another in one text: serde_json reads such streams. A manifest that can't be read is no release.
         let releases = serde_json::Deserializer::from_str(&told).into_iter::<Release>();
         let mut releases: Vec<Release> = releases.filter_map(Result::ok).collect();
@@ -79,11 +81,50 @@ impl Machine {
 
     /// Keeps a release whole: the manifest comes last, since it is what makes the folder a release.
     pub(super) fn keep(&self, release: &Release) -> Result<()> {
-        let folder = self.release_folder(&release.id);
-        self.write(&folder.join("compose.yaml"), &release.contents.compose)?;
-        self.write(&folder.join("settings.env"), &release.contents.configuration)?;
-        self.write(&folder.join("variables.env"), &self.variables(release)?)?;
-        self.write(&folder.join("release.json"), &serde_json::to_string_pretty(release)?)
+        let (variables, manifest) = (self.variables(release)?, serde_json::to_string_pretty(release)?);
+        let files = [
+            ("compose.yaml", release.contents.compose.as_str()),
+            ("settings.env", &release.contents.configuration),
+            ("variables.env", &variables),
+            ("release.json", &manifest),
+        ];
+        self.write(&self.release_folder(&release.id), &files)?;
+        self.lay_out(release, &files)
+    }
+
+    /// Compose reads its files on the machine that calls it. When the host is another one, they are laid out here.
+    fn lay_out(&self, release: &Release, files: &[(&str, &str)]) -> Result<()> {
+        let folder = self.desk_of(&release.id);
+        if self.desk.is_some() {
+            write_here(&folder, files)?;
+        }
+        self.laid_out.borrow_mut().insert(release.id.clone());
+        Ok(())
+    }
+
+    /// The folder with a kept release's files, where compose finds them.
+    pub(super) fn release_desk(&self, id: &ReleaseId) -> Result<Utf8PathBuf> {
+        if !self.laid_out.borrow().contains(id) {
+            let path = self.release_folder(id).join("release.json");
+            let text = self.read(&path)?.with_context(|| format!("{id} is not kept any more"))?;
+            let release: Release =
+                serde_json::from_str(&text).with_context(|| format!("{path} can't be read"))?;
+            let variables = self.variables(&release)?;
+            // The passwords of the database's roles may have been changed since the release was kept.
+            self.write(&self.release_folder(id), &[("variables.env", &variables)])?;
+            let contents = &release.contents;
+            let files = [
+                ("compose.yaml", contents.compose.as_str()),
+                ("settings.env", &contents.configuration),
+                ("variables.env", &variables),
+            ];
+            self.lay_out(&release, &files)?;
+        }
+        Ok(self.desk_of(id))
+    }
+
+    fn desk_of(&self, id: &ReleaseId) -> Utf8PathBuf {
+        self.desk().join("releases").join(id.as_str())
     }
 
     /// What the compose file's variables stand for. Passwords of database roles belong to the platform: today's.
@@ -108,12 +149,13 @@ impl Machine {
         );
         Ok(variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect())
     }
+}
 
-    pub(super) fn refresh_variables(&self, id: &ReleaseId) -> Result<()> {
-        let path = self.release_folder(id).join("release.json");
-        let text = self.read(&path)?.with_context(|| format!("{id} is not kept any more"))?;
-        let release: Release =
-            serde_json::from_str(&text).with_context(|| format!("{path} can't be read"))?;
-        self.write(&self.release_folder(id).join("variables.env"), &self.variables(&release)?)
-    }
+/// Files of a folder on this machine.
+pub(super) fn write_here(folder: &Utf8Path, files: &[(&str, &str)]) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("making {folder}"))?;
+    files.iter().try_for_each(|(name, text)| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).with_context(|| format!("writing {path}"))
+    })
 }

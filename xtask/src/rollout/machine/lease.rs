@@ -6,12 +6,11 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::rollout::host::{Holder, Lease, LeaseError};
+use crate::tools::process;
+use crate::tools::shell::{HostShell, Script};
 use anyhow::{Context, Result, ensure};
 use camino::Utf8Path;
-use xshell::{Shell, cmd};
-
-use crate::rollout::host::{Holder, Lease, LeaseError};
-use crate::tools::{process, shell};
 
 const SCRIPT: &str = include_str!("../scripts/lease.sh");
 /// The holder lets go after 20 s of silence.
@@ -25,16 +24,15 @@ struct Held {
 }
 
 /// Takes the lease, or says who holds it.
-pub fn take(
-    sh: &Shell,
-    root: &Utf8Path,
-    file: &Utf8Path,
-    holder: &Holder,
-) -> Result<Box<dyn Lease>, LeaseError> {
-    std::fs::create_dir_all(root).with_context(|| format!("making {root}"))?;
+pub fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
     let told = format!("{} since {}, for: {}", holder.by, holder.since, holder.doing);
-    let mark = format!("{}={}", process::DRIVER, process::driver_mark());
-    let mut command = Command::from(cmd!(sh, "sh -c {SCRIPT} lease {file} {told} {mark}"));
+    // Here what a dead driver started is found by its mark; behind ssh it all hangs on the connection.
+    let mark = match shell.connection() {
+        Some(_) => "connection".to_owned(),
+        None => format!("{}={}", process::DRIVER, process::driver_mark()),
+    };
+    let mut command =
+        Command::from(shell.command(&["sh", "-c", SCRIPT, "lease", file.as_str(), &told, &mark]));
     process::prepare_environment(&mut command);
     // Not marked as the driver's own: it must outlive it to clear up behind it.
     command.env_remove(process::DRIVER);
@@ -48,7 +46,7 @@ pub fn take(
     let Ok(number) = first.trim().parse() else {
         let status = child.wait().context("waiting for the lease's process")?;
         if status.code() == Some(75) {
-            return Err(LeaseError::Held(held_by(sh, file)));
+            return Err(LeaseError::Held(holder_of(shell, file)));
         }
         return Err(anyhow::anyhow!("the lease on {file} could not be taken ({status})").into());
     };
@@ -68,9 +66,19 @@ fn beat(mut stdin: ChildStdin, end: &std::sync::mpsc::Receiver<()>) {
     }
 }
 
-fn held_by(sh: &Shell, file: &Utf8Path) -> String {
-    let second = r#"sed -n 2p "$1""#;
-    shell::script(sh, second, &[file.as_str()], b"").unwrap_or_else(|_| "somebody".to_owned())
+fn holder_of(shell: &HostShell, file: &Utf8Path) -> String {
+    const SECOND_LINE: Script = Script::new("reading the lease", r#"sed -n 2p "$1""#);
+    shell.script(SECOND_LINE, &[file.as_str()], b"").unwrap_or_else(|_| "somebody".to_owned())
+}
+
+/// Who has the lease at this moment, when somebody has. Looking takes it from nobody.
+pub fn held_by(shell: &HostShell, file: &Utf8Path) -> Result<Option<String>> {
+    const LOOK: Script = Script::new(
+        "looking at the lease",
+        r#"[ -e "$1" ] || exit 0; flock --nonblock --shared "$1" true || { echo held; sed -n 2p "$1"; }"#,
+    );
+    let told = shell.script(LOOK, &[file.as_str()], b"")?;
+    Ok(told.strip_prefix("held\n").map(str::to_owned))
 }
 
 impl Lease for Held {

@@ -1,35 +1,49 @@
 //! A real host: its files through `sh`, its containers through the engine's socket.
 
+mod arrival;
 mod containers;
 mod files;
+mod images;
 mod lease;
 mod platform;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use xshell::Shell;
 
 use super::guard::{Live, written};
 use super::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
 use super::ledger::{Entry, Ledger};
 use super::release::{Release, ReleaseId};
 use crate::project::Environment;
+use crate::tools::shell::HostShell;
 use crate::tools::{container, interrupt};
 
+pub use arrival::{Arrival, Facts};
+pub use images::WayBack;
 pub use platform::{PlatformPart, PlatformState};
 
 /// One environment on one host.
 pub struct Machine {
-    sh: Shell,
+    shell: HostShell,
     compose: Utf8PathBuf,
     environment: Environment,
     root: Utf8PathBuf,
+    facts: Facts,
+    /// Where users go, when the host is another machine.
+    public_url: Option<String>,
+    /// Where compose finds its files, when the host is another machine.
+    desk: Option<tempfile::TempDir>,
+    laid_out: RefCell<BTreeSet<ReleaseId>>,
     bases: Option<Bases>,
+    way_back: Option<WayBack>,
+    led_back: Cell<bool>,
 }
 
 /// The images that the platform and the guard run.
@@ -42,13 +56,6 @@ pub struct Bases {
 }
 
 impl Machine {
-    /// An environment on this machine.
-    pub fn new(environment: Environment, compose: Utf8PathBuf) -> Result<Machine> {
-        let sh = Shell::new().context("the working directory can't be read")?;
-        let root = environment.root();
-        Ok(Machine { sh, compose, environment, root, bases: None })
-    }
-
     /// With the images that starting a platform or a guard takes. Only a deploy does that.
     pub fn with_bases(self, bases: Bases) -> Machine {
         Machine { bases: Some(bases), ..self }
@@ -61,6 +68,12 @@ impl Machine {
     /// The environment.
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// Where compose finds its files, on the machine that calls it.
+    fn desk(&self) -> &Utf8Path {
+        let desk = self.desk.as_ref().map(|desk| Utf8Path::from_path(desk.path()).expect("made as UTF-8"));
+        desk.unwrap_or(&self.root)
     }
 
     fn folder(&self, name: &str) -> Utf8PathBuf {
@@ -95,7 +108,7 @@ impl Host for Machine {
     }
 
     fn lease(&self, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
-        lease::take(&self.sh, &self.root, &self.lease_file(), holder)
+        lease::take(&self.shell, &self.lease_file(), holder)
     }
 
     fn live(&self) -> Result<Live> {
@@ -125,8 +138,7 @@ impl Host for Machine {
     fn pull(&self, release: &Release) -> Result<()> {
         self.keep(release)?;
         for (component, image) in &release.contents.images {
-            let here = container::has_image(&self.sh, image)?;
-            anyhow::ensure!(here, "the image of {component}, {image}, is not on this machine any more");
+            self.fetch(image).with_context(|| format!("bringing the image of {component}"))?;
         }
         let project = self.release_project(&release.id)?;
         project.run(|project, sh| project.check(sh)).context("the release's compose file is not valid")
@@ -172,7 +184,7 @@ impl Host for Machine {
     }
 
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String> {
-        Ok(container::last_lines(&self.sh, &part.container, lines)?)
+        Ok(container::last_lines(self.shell.docker(), &part.container, lines)?)
     }
 
     fn arm(&self, arming: &Arming) -> Result<()> {
@@ -188,7 +200,7 @@ impl Host for Machine {
     }
 
     fn remove_guard(&self) -> Result<()> {
-        container::remove(&self.sh, &self.named("guard"))?;
+        container::remove(self.shell.docker(), &self.named("guard"))?;
         self.live_script("forget", &[]).map(drop)
     }
 
@@ -226,5 +238,15 @@ impl Machine {
     /// The environment's root folder.
     pub fn root(&self) -> &Utf8Path {
         &self.root
+    }
+
+    /// What was seen of the host when it was reached.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Who has the lease at this moment, when somebody has.
+    pub fn lease_holder(&self) -> Result<Option<String>> {
+        lease::held_by(&self.shell, &self.lease_file())
     }
 }

@@ -10,8 +10,9 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
-use super::Machine;
-use crate::project;
+use super::files::write_here;
+use super::{Bases, Machine};
+use crate::project::{self, Site};
 use crate::rollout::host::Host;
 use crate::rollout::release::hex;
 use crate::tools::compose::Project;
@@ -60,6 +61,9 @@ pub struct PlatformPart {
 impl Machine {
     /// Where users go.
     pub fn url(&self) -> Result<String> {
+        if let Some(url) = &self.public_url {
+            return Ok(url.clone());
+        }
         let port = self.edge_port()?.context("the platform was never started")?;
         Ok(format!("http://localhost:{port}"))
     }
@@ -71,19 +75,27 @@ impl Machine {
             wait("making secrets");
             self.make_secrets()?;
             self.write_platform()?;
+            wait("bringing the images of the database and the edge");
+            let Bases { caddy, postgres } = self.bases()?;
+            [caddy, postgres].iter().try_for_each(|image| self.fetch(image))?;
             wait("preparing the database");
             self.init_database()?;
             wait("starting the database and the edge");
-            self.with_platform(|project| Ok(Run::new(project.up(&self.sh)).limit(HEALTHY).run()?))?;
+            self.with_platform(|project| {
+                Ok(Run::new(project.up(self.shell.docker())).limit(HEALTHY).run()?)
+            })?;
             self.wait_for_platform(wait)?;
             self.make_roles()?;
         }
         Ok(found)
     }
 
-    /// The root folder of another copy of the repository that has an environment of this name on the engine. One whose
-    /// folder is gone has given it up.
+    /// The root folder of another copy of the repository that has an environment of this name on this machine's engine.
+    /// One whose folder is gone has given it up.
     pub fn other_owner(&self) -> Result<Option<String>> {
+        if !self.environment.is_here() {
+            return Ok(None);
+        }
         let folder = self.folder("platform");
         let containers = self.platform_containers()?;
         let owners =
@@ -99,15 +111,15 @@ impl Machine {
 
     /// Stops the platform and removes its containers and networks. The volumes stay.
     pub fn platform_down(&self) -> Result<()> {
-        if self.read(&self.folder("platform").join("compose.yaml"))?.is_none() {
+        if self.read(&self.folder("platform").join("platform.yaml"))?.is_none() {
             return Ok(());
         }
-        self.with_platform(|project| Ok(Run::new(project.down(&self.sh)).limit(HEALTHY).run()?))
+        self.with_platform(|project| Ok(Run::new(project.down(self.shell.docker())).limit(HEALTHY).run()?))
     }
 
     /// Removes the database's volume: all data.
     pub fn forget_data(&self) -> Result<()> {
-        Ok(container::remove_volume(&self.sh, &self.named("database"))?)
+        Ok(container::remove_volume(self.shell.docker(), &self.named("database"))?)
     }
 
     /// What runs of the platform.
@@ -129,7 +141,7 @@ impl Machine {
         });
         let environment = &self.environment.name;
         let found = running.with_context(|| {
-            format!("{service} of {environment} is not running: `cargo xtask deploy` starts it")
+            format!("{service} of {environment} is not running: `cargo xtask deploy --env {environment}` starts it")
         })?;
         Ok(found.plain_name().to_owned())
     }
@@ -150,7 +162,7 @@ impl Machine {
             "--command",
             ask,
         ];
-        let told = Run::new(container::exec(&self.sh, &postgres, "999", &psql)).finish()?;
+        let told = Run::new(container::exec(self.shell.docker(), &postgres, "999", &psql)).finish()?;
         if told.status.success() {
             return Ok(told.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect());
         }
@@ -164,11 +176,12 @@ impl Machine {
     fn platform_state(&self) -> Result<PlatformState> {
         let containers = self.platform_containers()?;
         let running = containers.iter().filter(|found| found.state.status == "running");
-        if running.count() < 2 || self.edge_port()?.is_none() {
+        if running.count() < 2 {
             return Ok(PlatformState::Down);
         }
         self.wait_for_platform(&|_| {})?;
-        let ought = self.with_new_platform(|project| Ok(Run::new(project.hashes(&self.sh)).text()?))?;
+        let ought =
+            self.with_new_platform(|project| Ok(Run::new(project.hashes(self.shell.docker())).text()?))?;
         let ought: BTreeMap<&str, &str> = ought.lines().filter_map(|line| line.split_once(' ')).collect();
         let differs = |found: &&Inspected| {
             let service = found.label("com.docker.compose.service").unwrap_or_default();
@@ -180,27 +193,43 @@ impl Machine {
         Ok(if different.is_empty() { PlatformState::Up } else { PlatformState::Differs(different) })
     }
 
-    fn platform_containers(&self) -> Result<Vec<Inspected>> {
+    pub(super) fn platform_containers(&self) -> Result<Vec<Inspected>> {
         let project = format!("com.docker.compose.project={}", self.named("platform"));
-        Ok(container::labelled(&self.sh, &[self.label(), project])?)
+        Ok(container::labelled(self.shell.docker(), &[self.label(), project])?)
     }
 
+    /// Where the edge of an environment on this machine listens.
     fn edge_port(&self) -> Result<Option<u16>> {
         let text = self.read(&self.folder("platform").join("variables.env"))?.unwrap_or_default();
-        Ok(text.lines().find_map(|line| line.strip_prefix("EDGE_PORT=")?.parse().ok()))
+        Ok(text.lines().find_map(|line| line.strip_prefix("EDGE_LISTEN=127.0.0.1:")?.parse().ok()))
     }
 
-    /// The port that the edge had, or the environment's own, or the next free one.
-    fn choose_port(&self) -> Result<u16> {
-        let first = self.edge_port()?.unwrap_or(self.environment.port);
+    /// What the edge listens on, as compose spells the host's side of a port: on a host of its own, its port 80; here
+    /// the port that it had, or the environment's own, or the next free one.
+    fn edge_listens(&self) -> Result<String> {
+        let Site::Here { port } = self.environment.site else { return Ok("80".to_owned()) };
+        let first = self.edge_port()?.unwrap_or(port);
         if self.platform_container("edge").is_ok() {
-            return Ok(first);
+            return Ok(format!("127.0.0.1:{first}"));
         }
         let free =
             (first..=first.saturating_add(100)).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-        free.with_context(|| {
+        let port = free.with_context(|| {
             format!("no port from {first} to {} is free on 127.0.0.1: stop what uses them", first + 100)
-        })
+        })?;
+        Ok(format!("127.0.0.1:{port}"))
+    }
+
+    /// What the edge serves, as its configuration has it: a name, for which it gets certificates by itself, or, where
+    /// users come by plain HTTP, whatever they ask for.
+    fn edge_site(&self) -> &str {
+        let https = self.public_url.as_deref().and_then(|url| url.strip_prefix("https://"));
+        https.map_or(":80", |name| name.split([':', '/']).next().unwrap_or(name))
+    }
+
+    /// The platform's compose files: those of a host that serves HTTPS have one more.
+    fn platform_files(&self) -> &'static [&'static str] {
+        if self.edge_site() == ":80" { &["platform.yaml"] } else { &["platform.yaml", "platform.https.yaml"] }
     }
 
     fn write_platform(&self) -> Result<()> {
@@ -208,19 +237,23 @@ impl Machine {
         let text = |name: &str| {
             std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
         };
-        let platform = self.folder("platform");
-        self.write(&self.folder("edge").join("Caddyfile"), &text("edge/Caddyfile")?)?;
-        self.write(&platform.join("variables.env"), &self.platform_variables(self.choose_port()?)?)?;
-        self.write(&platform.join("compose.yaml"), &text("platform.yaml")?)
+        self.write(&self.folder("edge"), &[("Caddyfile", &text("edge/Caddyfile")?)])?;
+        let variables = self.platform_variables(&self.edge_listens()?)?;
+        let files = self.platform_files().iter().map(|name| Ok((*name, text(name)?)));
+        let files: Vec<(&str, String)> = files.collect::<Result<_>>()?;
+        let mut all = vec![("variables.env", variables.as_str())];
+        all.extend(files.iter().map(|(name, text)| (*name, text.as_str())));
+        self.write(&self.folder("platform"), &all)
     }
 
-    fn platform_variables(&self, port: u16) -> Result<String> {
+    fn platform_variables(&self, listens: &str) -> Result<String> {
         let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))?;
         let mut variables = vec![
             ("ENVIRONMENT".to_owned(), self.environment.name.clone()),
             ("POSTGRES_IMAGE".to_owned(), self.bases()?.postgres.clone()),
             ("CADDY_IMAGE".to_owned(), self.bases()?.caddy.clone()),
-            ("EDGE_PORT".to_owned(), port.to_string()),
+            ("EDGE_LISTEN".to_owned(), listens.to_owned()),
+            ("EDGE_SITE".to_owned(), self.edge_site().to_owned()),
             ("EDGE_CONFIGURATION".to_owned(), hex(&Sha256::digest(caddyfile))),
             ("EDGE".to_owned(), self.folder("edge").to_string()),
             ("LIVE".to_owned(), self.folder("live").to_string()),
@@ -237,41 +270,51 @@ impl Machine {
 
     /// The platform as it was started.
     pub(super) fn with_platform<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
-        let folder = self.folder("platform");
-        self.with_project(&folder.join("compose.yaml"), &folder.join("variables.env"), use_it)
+        let desk = self.desk().join("platform");
+        if self.desk.is_some() {
+            let on_host = self.folder("platform");
+            let names = self.platform_files().iter().chain(&["variables.env"]);
+            let texts = names.map(|name| Ok((*name, self.read(&on_host.join(name))?.unwrap_or_default())));
+            let texts: Vec<(&str, String)> = texts.collect::<Result<_>>()?;
+            let files: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            write_here(&desk, &files)?;
+        }
+        self.with_project(&desk, &desk.join("variables.env"), use_it)
     }
 
     /// The platform as the repository's files would have it.
     fn with_new_platform<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
-        let port = self.edge_port()?.unwrap_or(self.environment.port);
+        let listens = self.edge_listens()?;
         let variables = tempfile::NamedTempFile::new()?;
-        std::fs::write(variables.path(), self.platform_variables(port)?)?;
+        std::fs::write(variables.path(), self.platform_variables(&listens)?)?;
         let path = variables.path().to_str().context("the temporary folder's name is not UTF-8")?;
-        self.with_project(&project::root().join(project::DEPLOY).join("platform.yaml"), path.into(), use_it)
+        self.with_project(&project::root().join(project::DEPLOY), path.into(), use_it)
     }
 
     fn with_project<T>(
         &self,
-        file: &camino::Utf8Path,
+        files: &camino::Utf8Path,
         variables: &camino::Utf8Path,
         use_it: impl FnOnce(&Project) -> Result<T>,
     ) -> Result<T> {
-        let folder = self.folder("platform");
+        let folder = self.desk().join("platform");
+        let files: Vec<camino::Utf8PathBuf> =
+            self.platform_files().iter().map(|name| files.join(name)).collect();
         use_it(&Project {
             program: &self.compose,
             name: self.named("platform"),
             folder: &folder,
-            file,
+            files: &files,
             variables,
         })
     }
 
     fn init_database(&self) -> Result<()> {
         let (volume, image, label) = (self.named("database"), &self.bases()?.postgres, self.label());
-        container::create_volume(&self.sh, &volume, &label)?;
+        container::create_volume(self.shell.docker(), &volume, &label)?;
         let mount = format!("{volume}:/var/lib/postgresql/data");
         let init = cmd!(
-            self.sh,
+            self.shell.docker(),
             "docker run --rm --network none --user 999:999 --entrypoint sh --volume {mount} {image} -c {INIT}"
         );
         Run::new(init).run().context("making the database's cluster")
@@ -282,7 +325,7 @@ impl Machine {
             .context("reading roles.sql")?;
         let postgres = self.platform_container("postgres")?;
         let psql = container::exec(
-            &self.sh,
+            self.shell.docker(),
             &postgres,
             "0",
             &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--file=-"],
@@ -302,7 +345,7 @@ impl Machine {
             if began.elapsed() > HEALTHY
                 || matches!(waiting.state.status.as_str(), "exited" | "dead" | "restarting")
             {
-                let lines = container::last_lines(&self.sh, waiting.plain_name(), 8)?;
+                let lines = container::last_lines(self.shell.docker(), waiting.plain_name(), 8)?;
                 bail!(
                     "{service} of the platform is {}, and not healthy:\n    {}",
                     waiting.state.status,

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use xshell::cmd;
+use camino::Utf8PathBuf;
+use xshell::{Cmd, cmd};
 
 use super::Machine;
 use crate::project::{SECRETS, Secret};
 use crate::rollout::release::hex;
 use crate::tools::process::Run;
-use crate::tools::shell;
+use crate::tools::shell::Script;
 
 const WRITE: &str = r#"set -eu
 umask 022
@@ -22,7 +23,9 @@ chown "$3" "/secrets/$1/.next"
 chmod 0400 "/secrets/$1/.next"
 mv "/secrets/$1/.next" "/secrets/$1/$2"
 "#;
-const LIST: &str = r#"cd "$1" && for f in */*; do [ -e "$f" ] && echo "$f"; done; :"#;
+const COMPARE: &str = r#"cmp -s - "$1""#;
+const LIST: Script =
+    Script::new("listing secrets", r#"cd "$1" && for f in */*; do [ -e "$f" ] && echo "$f"; done; :"#);
 
 impl Machine {
     /// Makes those secrets that are not there yet, out of the kernel's randomness.
@@ -36,21 +39,58 @@ impl Machine {
         Ok(())
     }
 
+    /// Of these secrets, those whose newest version here has another value.
+    pub fn changed_secrets(&self, given: &BTreeMap<&'static str, String>) -> Result<Vec<&'static Secret>> {
+        // A database role's password is changed in the database first, and not by handing in another one.
+        let versions = self.secret_versions(|secret| !secret.of_platform)?;
+        let mut changed = Vec::new();
+        for secret in SECRETS.iter().filter(|secret| !secret.of_platform) {
+            let Some(value) = given.get(secret.name) else { continue };
+            let version = versions.get(secret.name);
+            if version.is_none_or(|version| !self.is_value(secret, *version, value).unwrap_or(false)) {
+                changed.push(secret);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Gives each of these secrets that has another value now one more version.
+    pub fn take_secrets(&self, given: &BTreeMap<&'static str, String>) -> Result<()> {
+        let changed = self.changed_secrets(given)?;
+        let versions = self.secret_versions(|_| true)?;
+        changed.iter().try_for_each(|secret| {
+            self.write_secret(
+                secret,
+                versions.get(secret.name).map_or(1, |version| version + 1),
+                &given[secret.name],
+            )
+        })
+    }
+
+    fn is_value(&self, secret: &Secret, version: u32, value: &str) -> Result<bool> {
+        let path = Utf8PathBuf::from("/secrets").join(secret.name).join(version.to_string());
+        Ok(Run::new(self.in_secrets(COMPARE, &[path.as_str()])?).stdin(value).succeeds()?)
+    }
+
+    /// A script in a one-off root container that mounts the secrets' folder and nothing else.
+    fn in_secrets<'a>(&'a self, script: &str, arguments: &[&str]) -> Result<Cmd<'a>> {
+        let (mount, image) = (format!("{}:/secrets", self.folder("secrets")), &self.bases()?.caddy);
+        Ok(cmd!(
+            self.shell.docker(),
+            "docker run --rm --interactive --network none --user 0 --entrypoint sh --volume {mount} {image} -c {script} secrets {arguments...}"
+        ))
+    }
+
     fn write_secret(&self, secret: &Secret, version: u32, value: &str) -> Result<()> {
-        let mount = format!("{}:/secrets", self.folder("secrets"));
-        let image = &self.bases()?.caddy;
         let (name, uid, version) = (secret.name, secret.uid.to_string(), version.to_string());
-        let run = cmd!(
-            self.sh,
-            "docker run --rm --interactive --network none --user 0 --entrypoint sh --volume {mount} {image} -c {WRITE} secrets {name} {version} {uid}"
-        );
-        Run::new(run).stdin(value).run().with_context(|| format!("writing the secret {name}"))
+        let write = self.in_secrets(WRITE, &[name, &version, &uid])?;
+        Run::new(write).stdin(value).run().with_context(|| format!("writing the secret {name}"))
     }
 
     /// The current version of each secret that `which` chooses: a counter, never derived from the value.
     pub fn secret_versions(&self, which: impl Fn(&Secret) -> bool) -> Result<BTreeMap<String, u32>> {
-        let listed = shell::script(&self.sh, LIST, &[self.folder("secrets").as_str()], b"")
-            .context("listing secrets")?;
+        let listed =
+            self.shell.script(LIST, &[self.folder("secrets").as_str()], b"").context("listing secrets")?;
         let mut versions = BTreeMap::new();
         for (name, version) in listed.lines().filter_map(|line| line.split_once('/')) {
             let chosen = SECRETS.iter().any(|secret| secret.name == name && which(secret));

@@ -10,6 +10,7 @@ use super::lease;
 use crate::rollout::guard::{GuardState, Live};
 use crate::rollout::host::{Holder, LeaseError};
 use crate::rollout::ledger::Ledger;
+use crate::tools::shell::HostShell;
 
 const OLD: &str = "20260103t120000z-1a2b3c4d5e6f";
 const NEW: &str = "20260104t120000z-1a2b3c4d5e6f";
@@ -58,7 +59,7 @@ impl Host {
 
     fn append(&self, id: &str, line: &str) {
         let mut child = Command::new("sh")
-            .args(["-c", APPEND, "xtask", self.path("ledger").as_str(), id])
+            .args(["-c", APPEND.text, "xtask", self.path("ledger").as_str(), id])
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
@@ -147,9 +148,9 @@ fn an_entry_is_appended_once_and_a_torn_line_spoils_nothing_but_itself() {
 #[test]
 fn one_holds_the_lease_at_a_time_and_each_holder_has_a_higher_number() {
     let host = Host::with_live(OLD);
-    let sh = xshell::Shell::new().unwrap();
+    let shell = HostShell::here().unwrap();
     let holder = Holder { by: "ada@desk".into(), doing: "a test; \"$(reboot)\"".into(), since: "now".into() };
-    let take = || lease::take(&sh, &host.path("."), &host.path("lease"), &holder);
+    let take = || lease::take(&shell, &host.path("lease"), &holder);
     let first = take().unwrap();
     assert_eq!(first.number(), 8);
     match take() {

@@ -1,6 +1,7 @@
 # Holds the lease of an environment: a lock on a file that is never deleted (two holders would be possible), for as
 # long as beats come. Line 1 of the file is the lease's number, line 2 says who holds it.
-# Usage: lease.sh FILE HOLDER MARK
+# Usage: lease.sh FILE HOLDER MARK; MARK is NAME=VALUE, in the environment of all that the driver started on this
+# machine, or `connection` when the driver is behind the ssh connection that started this.
 
 exec 9>>"$1" || exit 1
 flock -n 9 || exit 75
@@ -13,6 +14,11 @@ while beat=$(timeout 20 dd bs=1 count=1 2>/dev/null 9>&-) && [ "$beat" = . ]; do
 [ "$beat" = q ] && exit 0
 
 # The driver died or fell silent. Whatever it started must not go on once somebody else may begin.
+if [ "$3" = connection ]; then
+    # The connection's own sshd: with it go the forwarded socket and the input of every command of that driver.
+    kill "$PPID"
+    exit 0
+fi
 for process in /proc/[0-9]*; do
     if tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qxF "$3"; then
         kill -9 "${process#/proc/}" 2>/dev/null

@@ -1,0 +1,169 @@
+//! What a commit must have gone through before it may go to an environment: xtask's own gates, since those of a hosting
+//! service depend on the plan that one pays for.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+
+use crate::commands::access::Access;
+use crate::exit::{Exit, Failure, refuse};
+use crate::project::{self, Environment};
+use crate::rollout::ledger::Ledger;
+use crate::tools::git::{self, Commit};
+use crate::tools::ssh;
+use crate::tools::ssh_keys::Key;
+
+/// Each gate: the name that an override gives, and what it asks for.
+pub const GATES: &[(&str, &str)] = &[
+    ("branch", "the commit is on the default branch"),
+    ("staging", "staging has confirmed these very images"),
+];
+
+/// A gate that somebody opens by hand, and why. It is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    gate: &'static str,
+    reason: String,
+}
+
+impl std::fmt::Display for Override {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.gate, self.reason)
+    }
+}
+
+impl std::str::FromStr for Override {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Override, String> {
+        let (name, reason) = text.split_once('=').unwrap_or((text, ""));
+        let names: Vec<&str> = GATES.iter().map(|(name, _)| *name).collect();
+        let gate = names.iter().find(|gate| **gate == name);
+        let gate = gate.ok_or_else(|| format!("there are the gates {}", names.join(" and ")))?;
+        let reason = reason.trim().to_owned();
+        if reason.len() < 10 || reason.contains('\n') {
+            return Err(format!("{gate}=\"reason\": the reason is recorded, so write it out in one line"));
+        }
+        Ok(Override { gate, reason })
+    }
+}
+
+/// Refuses a commit that is not on the default branch, where that matters.
+pub fn check_branch_of(environment: &Environment, commit: &Commit, overrides: &[Override]) -> Result<()> {
+    if environment.gate().is_none() || is_open("branch", overrides) { Ok(()) } else { check_branch(commit) }
+}
+
+/// Refuses images that were not confirmed in the environment before. Nothing of the environment itself is touched.
+pub fn check_images_of(
+    environment: &Environment,
+    commit: &Commit,
+    images: Option<&BTreeMap<String, String>>,
+    overrides: &[Override],
+) -> Result<()> {
+    match environment.gate() {
+        Some(before) if !is_open("staging", overrides) => check_confirmed(&before, commit, images),
+        _ => Ok(()),
+    }
+}
+
+fn is_open(gate: &str, overrides: &[Override]) -> bool {
+    overrides.iter().any(|open| open.gate == gate)
+}
+
+fn closed(gate: &str, why: String) -> anyhow::Error {
+    let todo = format!("`--override {gate}=\"reason\"` opens this gate by hand; the reason is recorded.");
+    Failure { exit: Exit::Gate, message: format!("{why}\n  {todo}") }.into()
+}
+
+fn check_branch(commit: &Commit) -> Result<()> {
+    let branch = project::DEFAULT_BRANCH;
+    match git::branch_has(project::root(), branch, &commit.sha)? {
+        Some(true) => Ok(()),
+        Some(false) => Err(closed(
+            "branch",
+            format!(
+                "the commit {} ({}) is not on {branch}: merge it first",
+                &commit.sha[..12],
+                commit.subject
+            ),
+        )),
+        None => Err(closed(
+            "branch",
+            format!("there is no branch {branch} here to look at: `git fetch origin {branch}` first"),
+        )),
+    }
+}
+
+fn check_confirmed(
+    before: &Environment,
+    commit: &Commit,
+    images: Option<&BTreeMap<String, String>>,
+) -> Result<()> {
+    let ledger = read_ledger(before)?;
+    let wanted = images.map(digests);
+    if wanted.is_some()
+        && ledger.confirmed_images().iter().any(|confirmed| Some(digests(confirmed)) == wanted)
+    {
+        return Ok(());
+    }
+    let (name, sha) = (&before.name, &commit.sha[..12]);
+    Err(closed(
+        "staging",
+        format!(
+            "{name} has not confirmed the images of {sha} ({}): `cargo xtask deploy --env {name} --version {sha}` first",
+            commit.subject
+        ),
+    ))
+}
+
+/// Component to digest: the name in front of it is the registry's affair.
+fn digests<'a>(images: &'a BTreeMap<String, String>) -> BTreeMap<&'a str, &'a str> {
+    let pair = |(component, image): (&'a String, &'a String)| {
+        (component.as_str(), image.rsplit('@').next().unwrap_or(image))
+    };
+    images.iter().map(pair).collect()
+}
+
+/// Reads a ledger with a key that can do nothing else: its line in `authorized_keys` names the only command that it
+/// may run, so what is asked for is of no matter.
+fn read_ledger(environment: &Environment) -> Result<Ledger> {
+    let mut access = Access::of(environment)?;
+    let variable = format!("{}_LEDGER_KEY", access.prefix);
+    let key = std::env::var(&variable).map_err(|_| {
+        refuse(format!(
+            "{variable} is not set: with it this reads from {} what was confirmed there. `cargo xtask host setup --env \
+             {}` allows it in, and lets it do nothing else.",
+            environment.name, environment.name
+        ))
+    })?;
+    access.destination.key = Some(Key::parse(&key).map_err(|why| refuse(format!("{variable}: {why}")))?);
+    let text = ssh::forced_command(&access.destination)
+        .with_context(|| format!("reading the ledger of {}", environment.name))
+        .map_err(|error| closed("staging", format!("{error:#}")))?;
+    Ok(Ledger::parse(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_override_names_one_gate_and_a_reason() {
+        let open: Override = "staging=the fire is in production".parse().unwrap();
+        assert_eq!(open.to_string(), "staging=the fire is in production");
+        for wrong in
+            ["staging", "staging=", "staging=ok", "all=because I say so", "staging=two\nlines of reason"]
+        {
+            assert!(wrong.parse::<Override>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_same_digests_are_the_same_images_whatever_their_registry() {
+        let images = |registry: &str, digest: &str| {
+            BTreeMap::from([("backend".to_owned(), format!("{registry}/backend@sha256:{digest}"))])
+        };
+        assert_eq!(digests(&images("a", "11")), digests(&images("localhost:1/b", "11")));
+        assert_ne!(digests(&images("a", "11")), digests(&images("a", "22")));
+    }
+}

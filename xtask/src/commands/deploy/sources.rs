@@ -1,0 +1,100 @@
+//! What a release is made of, apart from the secrets of its environment: out of this tree, or out of a commit.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+
+use crate::commands::image::Built;
+use crate::project::{self, Environment};
+use crate::rollout::release::{Contents, Release, ReleaseId};
+use crate::tools::git::{self, Commit};
+
+/// The release without its secrets.
+pub struct Sources {
+    commit: Commit,
+    dirty: Option<String>,
+    images: BTreeMap<String, String>,
+    compose: String,
+    configuration: String,
+    migrations: Vec<i64>,
+}
+
+impl Sources {
+    /// This tree, as it was built just now.
+    pub fn of_tree(built: &Built, environment: &Environment) -> Result<Sources> {
+        let read = |path: camino::Utf8PathBuf| {
+            std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
+        };
+        let folder = project::root().join(project::MIGRATIONS);
+        let mut names = Vec::new();
+        for entry in folder.read_dir_utf8().with_context(|| format!("reading {folder}"))? {
+            names.push(entry?.file_name().to_owned());
+        }
+        let images = built.images.iter();
+        Ok(Sources {
+            commit: built.tree.commit.clone(),
+            dirty: built.tree.dirty.clone(),
+            images: images.map(|image| (image.component.name.to_owned(), image.id.clone())).collect(),
+            compose: read(project::root().join(project::DEPLOY).join("release.yaml"))?,
+            configuration: read(environment.settings_file())?,
+            migrations: versions(&names)?,
+        })
+    }
+
+    /// A commit, whatever is checked out.
+    pub fn of_commit(
+        commit: Commit,
+        images: BTreeMap<String, String>,
+        environment: &Environment,
+    ) -> Result<Sources> {
+        let (root, sha) = (project::root(), commit.sha.clone());
+        Ok(Sources {
+            dirty: None,
+            images,
+            compose: git::show(root, &sha, &format!("{}/release.yaml", project::DEPLOY))?,
+            configuration: git::show(root, &sha, &environment.settings())?,
+            migrations: versions(&git::files_in(root, &sha, project::MIGRATIONS)?)?,
+            commit,
+        })
+    }
+
+    /// The commit, and what differs from it.
+    pub fn revision(&self) -> String {
+        let sha = &self.commit.sha;
+        self.dirty.as_ref().map_or(sha.clone(), |hash| format!("{sha}-dirty-{hash}"))
+    }
+
+    /// The release, with these versions of its secrets.
+    pub fn release(&self, secrets: BTreeMap<String, u32>) -> Release {
+        let contents = Contents {
+            images: self.images.clone(),
+            compose: self.compose.clone(),
+            configuration: self.configuration.clone(),
+            secrets,
+        };
+        let committed =
+            SystemTime::UNIX_EPOCH + Duration::from_secs(self.commit.time.try_into().unwrap_or(0));
+        let built_at = humantime::format_rfc3339_seconds(committed).to_string();
+        let time = built_at.replace(['-', ':'], "").to_lowercase();
+        Release {
+            id: ReleaseId::of(&time, self.dirty.as_deref(), &contents),
+            commit: self.commit.sha.clone(),
+            subject: self.commit.subject.clone(),
+            built_at,
+            migrations: self.migrations.clone(),
+            contents,
+        }
+    }
+}
+
+/// Versions of the migrations among these files: the number in front of each `.up.sql`.
+fn versions(names: &[String]) -> Result<Vec<i64>> {
+    let mut versions = Vec::new();
+    for name in names.iter().filter_map(|name| name.strip_suffix(".up.sql")) {
+        let number = name.split('_').next().unwrap_or_default();
+        versions.push(number.parse().with_context(|| format!("{name}.up.sql does not begin with a number"))?);
+    }
+    versions.sort_unstable();
+    Ok(versions)
+}

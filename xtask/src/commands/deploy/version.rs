@@ -1,0 +1,53 @@
+//! Which commit goes to an environment with a host of its own.
+
+use anyhow::Result;
+
+use crate::exit::refuse;
+use crate::project::{self, Environment};
+use crate::tools::git::{self, Commit, Meaning};
+
+/// The commit that `word` means; without one, production takes what is on the default branch, and others what is
+/// checked out. It must be one that everybody can get.
+pub fn choose(environment: &Environment, word: Option<&str>) -> Result<Commit> {
+    let root = project::root();
+    if word.is_none() && environment.gate().is_none() && git::dirty_hash(root)?.is_some() {
+        return Err(refuse(format!(
+            "this tree holds changes that are in no commit, and {} takes commits only: commit them, or name a commit \
+             with --version",
+            environment.name
+        )));
+    }
+    let word = word.unwrap_or(if environment.gate().is_some() { project::DEFAULT_BRANCH } else { "HEAD" });
+    let sha = match git::meaning(root, word)? {
+        Meaning::Commit(sha) => sha,
+        Meaning::Ambiguous(all) => {
+            let all: Vec<String> = all.iter().filter_map(|sha| describe(sha)).collect();
+            return Err(refuse(format!(
+                "{word:?} is the beginning of more than one commit's name. Write more of one:\n    {}",
+                all.join("\n    ")
+            )));
+        }
+        Meaning::Unknown(near) => {
+            let near =
+                if near.is_empty() { String::new() } else { format!(" Near it: {}.", near.join(", ")) };
+            return Err(refuse(format!(
+                "{word:?} is no commit, branch or tag here.{near} If it is new, `git fetch` first."
+            )));
+        }
+    };
+    let commit = git::commit(root, &sha)?;
+    if git::origin_url(root)?.is_some() && !git::is_pushed(root, &sha)? {
+        return Err(refuse(format!(
+            "the commit {} ({}) is on no branch of the remote: push it first, so that others can see what runs",
+            &commit.sha[..12],
+            commit.subject
+        )));
+    }
+    Ok(commit)
+}
+
+/// Of the objects that begin alike, those that are commits.
+fn describe(sha: &str) -> Option<String> {
+    let commit = git::commit(project::root(), sha).ok()?;
+    Some(format!("{}  {}", &commit.sha[..16], commit.subject))
+}

@@ -1,0 +1,101 @@
+//! Images that a host can pull: found in a registry, or built here and pushed.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use xshell::Shell;
+
+use super::registry::Registry;
+use super::{Built, build, lock};
+use crate::exit::refuse;
+use crate::project::{self, BACKEND, Component, FRONTEND};
+use crate::rollout::machine::Bases;
+use crate::setup::base_images::{self, BaseImage, Origin};
+use crate::setup::{self, Tool};
+use crate::terminal::{self, paint};
+use crate::tools::docker;
+use crate::tools::git::{self, Commit};
+
+/// Both halves of the app.
+const COMPONENTS: [Component; 2] = [BACKEND, FRONTEND];
+
+/// `cargo xtask image push`.
+pub fn push_tree(yes: bool, json: bool) -> Result<()> {
+    if git::dirty_hash(project::root())?.is_some() {
+        return Err(refuse(
+            "this tree holds changes that are in no commit, and only commits are pushed: commit them",
+        ));
+    }
+    let registry = Registry::choose()?;
+    let images = push(&registry, &build(yes)?)?;
+    if json {
+        terminal::say(json!(images));
+        return Ok(());
+    }
+    let rows: Vec<_> = images.iter().map(|(name, image)| vec![name.clone(), image.clone()]).collect();
+    terminal::table(&["image", "name by digest"], &rows);
+    Ok(())
+}
+
+/// What asking a registry takes.
+pub fn ensure_client(yes: bool) -> Result<()> {
+    setup::ensure(&[Tool::Docker, Tool::Buildx], yes)
+}
+
+/// The images of a commit, component to name by digest; none unless the registry has all of them.
+pub fn find(registry: &Registry, commit: &Commit) -> Result<Option<BTreeMap<String, String>>> {
+    let mut images = BTreeMap::new();
+    for component in COMPONENTS {
+        let Some(image) = registry.find(component, &commit.sha)? else { return Ok(None) };
+        images.insert(component.name.to_owned(), image);
+    }
+    Ok(Some(images))
+}
+
+/// Builds the images of a commit, which must be what is checked out, and pushes them.
+pub fn build_and_push(registry: &Registry, commit: &Commit, yes: bool) -> Result<BTreeMap<String, String>> {
+    let root = project::root();
+    let sha = &commit.sha[..12];
+    if git::head(root)?.sha != commit.sha || git::dirty_hash(root)?.is_some() {
+        return Err(refuse(format!(
+            "{registry} has no images of {sha} ({}), and they can be built only from a clean tree of that commit: `git \
+             switch --detach {sha}` and `cargo xtask image push`, or let its workflow run",
+            commit.subject
+        )));
+    }
+    terminal::note(paint::dim(format_args!("  {registry} has no images of {sha} yet: they are built here")));
+    push(registry, &build(yes)?)
+}
+
+fn push(registry: &Registry, built: &Built) -> Result<BTreeMap<String, String>> {
+    let pushed = built.images.iter();
+    pushed.map(|image| Ok((image.component.name.to_owned(), registry.push(image)?))).collect()
+}
+
+/// The images of a platform that is to be started on a host: by the digests of the lock file, and where that has none,
+/// through our registry.
+pub fn bases_for_host(registry: &Registry) -> Result<Bases> {
+    let locked = lock::read()?;
+    let name = |base: &str| {
+        let public = || project::BASES.iter().find(|row| row.name == base).map(|row| row.public);
+        match locked.get(base) {
+            Some(digest) => Ok(format!("{}@{digest}", public().context("a row of the table")?)),
+            None => bring(registry, base),
+        }
+    };
+    Ok(Bases { caddy: name("caddy")?, postgres: name("postgres")? })
+}
+
+fn bring(registry: &Registry, base: &str) -> Result<String> {
+    setup::ensure(&[Tool::Engine, Tool::Docker], false)?;
+    let BaseImage { reference, origin } =
+        base_images::ensure(&[base])?.remove(base).context("it was made sure of")?;
+    let sh = Shell::new()?;
+    if origin == Origin::Pulled {
+        let digests = docker::digests(&sh, &reference)?;
+        return digests.into_iter().next().with_context(|| format!("{reference} has no digest"));
+    }
+    let (name, tag) = reference.rsplit_once(':').context("an assembled image has a tag")?;
+    registry.push_as(&reference, name, &[tag])
+}

@@ -1,0 +1,148 @@
+//! Where images are kept for hosts to pull: a registry on the network, or one of ours that a host reaches through the
+//! connection.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use xshell::Shell;
+
+use super::BuiltImage;
+use crate::exit::refuse;
+use crate::project::{self, Component};
+use crate::rollout::machine::WayBack;
+use crate::setup::registry;
+use crate::terminal::Activity;
+use crate::tools::process::Run;
+use crate::tools::{buildx, docker, git};
+
+/// The ports of the registry that is started when there is no other. Fixed, since they are part of images' names.
+const OWN_PORTS: (u16, u16) = (5115, 5116);
+/// The longest that one image may take.
+const PUSH: Duration = Duration::from_secs(600);
+
+/// A registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registry {
+    /// What stands in front of the images' names: `ghcr.io/owner/repository`, `localhost:5115`.
+    prefix: String,
+    /// How a host reaches it, when it is ours.
+    pub way_back: Option<WayBack>,
+}
+
+impl Registry {
+    /// What `REGISTRY` says; of a repository on GitHub, GitHub's; otherwise one of our own on the loopback, which is
+    /// started when it does not run.
+    pub fn choose() -> Result<Registry> {
+        if let Ok(prefix) = std::env::var("REGISTRY") {
+            return Registry::told(prefix.trim(), std::env::var("REGISTRY_READ_ONLY_PORT").ok().as_deref());
+        }
+        if let Some(prefix) = git::origin_url(project::root())?.as_deref().and_then(of_github) {
+            return Ok(Registry { prefix, way_back: None });
+        }
+        let own = registry::ensure(&format!("{}-registry", project::NAME), Some(OWN_PORTS))
+            .context("starting a registry for the images, since REGISTRY names none")?;
+        let way_back = Some(WayBack { port: own.port, to: own.read_only_port });
+        Ok(Registry { prefix: format!("localhost:{}", own.port), way_back })
+    }
+
+    fn told(prefix: &str, read_only: Option<&str>) -> Result<Registry> {
+        let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".:-_/".contains(&byte);
+        if prefix.is_empty() || !prefix.bytes().all(fine) || prefix.starts_with(['-', '/']) {
+            return Err(refuse(format!("REGISTRY: {prefix:?} can't stand in front of an image's name")));
+        }
+        let port = prefix.strip_prefix("localhost:").map(|rest| rest.split('/').next().unwrap_or(rest));
+        let number = |variable: &str, text: &str| {
+            text.trim().parse::<u16>().map_err(|_| refuse(format!("{variable}: {text:?} is no port")))
+        };
+        let way_back = match port {
+            Some(port) => Some(WayBack {
+                port: number("REGISTRY", port)?,
+                to: number("REGISTRY_READ_ONLY_PORT", read_only.unwrap_or(port))?,
+            }),
+            None => None,
+        };
+        Ok(Registry { prefix: prefix.trim_end_matches('/').to_owned(), way_back })
+    }
+
+    /// A component's image of a commit, by digest; none when the registry has none.
+    pub fn find(&self, component: Component, sha: &str) -> Result<Option<String>> {
+        let name = self.name(component.image);
+        let sh = Shell::new()?;
+        let told = Run::new(buildx::inspect(&sh, &format!("{name}:{sha}"))?)
+            .limit(Duration::from_secs(60))
+            .finish()?;
+        if !told.status.success() && !told.stderr.contains("not found") {
+            anyhow::bail!("{} does not say whether it has {name}:{sha}: {}", self.prefix, told.stderr.trim());
+        }
+        let digest = told.stdout.trim().trim_matches('"');
+        Ok(digest.starts_with("sha256:").then(|| format!("{name}@{digest}")))
+    }
+
+    /// Pushes an image that was built here, under all of its tags, and gives its name by digest.
+    pub fn push(&self, image: &BuiltImage) -> Result<String> {
+        let tags = image.tags.iter().filter_map(|name| name.rsplit_once(':')).map(|(_, tag)| tag);
+        self.push_as(&image.id, image.component.image, &tags.collect::<Vec<_>>())
+    }
+
+    /// Pushes an image of the engine here as `name`, and gives its name by digest.
+    pub fn push_as(&self, image: &str, name: &str, tags: &[&str]) -> Result<String> {
+        let name = self.name(name);
+        let sh = Shell::new()?;
+        Activity::of(format!("push {name}"), |activity| {
+            for tag in tags {
+                let tagged = format!("{name}:{tag}");
+                Run::new(docker::tag(&sh, image, &tagged)).run()?;
+                let pushed = Run::new(docker::push(&sh, &tagged)).limit(PUSH);
+                pushed.each_line(&|line| activity.line(line)).run()?;
+            }
+            docker::digests(&sh, image)?
+                .into_iter()
+                .find(|digest| digest.split('@').next() == Some(&name))
+                .context("the engine does not know the digest of what it has pushed")
+        })
+        .with_context(|| {
+            let host = docker::registry(&name);
+            format!("pushing {name}: is `docker login {host}` needed?")
+        })
+    }
+
+    fn name(&self, image: &str) -> String {
+        format!("{}/{image}", self.prefix)
+    }
+}
+
+impl std::fmt::Display for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.prefix)
+    }
+}
+
+/// `ghcr.io/<owner>/<repository>` of an origin on GitHub, in lower case as registries demand.
+pub fn of_github(url: &str) -> Option<String> {
+    let (_, path) = url.split_once("github.com")?;
+    let path = path.trim_matches(['/', ':']).trim_end_matches(".git").to_lowercase();
+    Some(format!("ghcr.io/{path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_on_the_loopback_leads_back_and_another_does_not() {
+        let lab = Registry::told("localhost:5200", Some("5201")).unwrap();
+        assert_eq!(lab.way_back, Some(WayBack { port: 5200, to: 5201 }));
+        assert_eq!(Registry::told("ghcr.io/a/b/", None).unwrap().prefix, "ghcr.io/a/b");
+        for wrong in ["", "-x", "a b", "a;reboot", "localhost:x", "Ghcr.io/A"] {
+            assert!(Registry::told(wrong, None).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn github_s_registry_has_the_repository_s_name_in_lower_case() {
+        for url in ["git@github.com:Ada/Engine.git", "https://github.com/Ada/Engine"] {
+            assert_eq!(of_github(url).as_deref(), Some("ghcr.io/ada/engine"));
+        }
+        assert_eq!(of_github("https://example.org/a/b"), None);
+    }
+}

@@ -1,0 +1,437 @@
+//! One ssh connection to a host, that carries everything: commands, files, the host's docker socket, and a way back to
+//! a registry of ours.
+//!
+//! The master is a child of this process, in the foreground: its session is a `cat` on the host that reads from a
+//! pipe of ours, so that the connection ends with this process, however that ends. Every other call goes through the
+//! master's socket with options by which it can't become a connection of its own.
+
+use std::cell::Cell;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::{Cmd, Shell, cmd};
+
+use super::process::{self, Run};
+use super::ssh_keys::{self, HostKeys, Key};
+use super::{interrupt, shell};
+
+/// The longest that a name look-up, a handshake and a log-in may take together.
+const CONNECT: Duration = Duration::from_secs(20);
+/// The host asks every 15 s whether we are there (as `host setup` has it); we ask more often, so that this side is the
+/// first to know of a dead link. After three questions without an answer the connection is given up.
+const ALIVE_EVERY: u32 = 5;
+/// Where engines listen.
+const ENGINE_SOCKET: &str = "/var/run/docker.sock";
+
+/// Where to, as whom, with which key, and which keys the host may show.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// A name, an address, or an alias of the user's own `~/.ssh/config`.
+    pub host: String,
+    /// 22, mostly.
+    pub port: u16,
+    /// The user to log in as.
+    pub user: String,
+    /// The key to log in with; without one, what the user's agent and configuration have.
+    pub key: Option<Key>,
+    /// The keys that the host may show.
+    pub host_keys: HostKeys,
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{} (port {})", self.user, self.host, self.port)
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No answer, or no such name.
+    #[error("{to} can't be reached: {why}")]
+    Unreachable {
+        /// Where to.
+        to: String,
+        /// ssh's last words.
+        why: String,
+    },
+    /// The host answered, and does not let us in.
+    #[error("{to} does not accept the key: {why}")]
+    KeyRefused {
+        /// Where to.
+        to: String,
+        /// ssh's last words.
+        why: String,
+    },
+    /// The key itself can't be read.
+    #[error("{0}")]
+    KeyDamaged(String),
+    /// The host shows another key than the pinned one.
+    #[error("{to} shows another host key than the pinned one: pinned is {pinned}, shown is {shown}")]
+    HostKey {
+        /// Where to.
+        to: String,
+        /// Its fingerprint.
+        pinned: String,
+        /// Its fingerprint, or what the host offers.
+        shown: String,
+    },
+    /// Connected, but the engine's socket can't be forwarded: sshd's own setting.
+    #[error("{to} lets us in, but its sshd forwards no sockets")]
+    ForwardingRefused {
+        /// Where to.
+        to: String,
+    },
+    /// Connected, but no engine answers.
+    #[error("{to} lets us in, but no container engine answers there: {why}")]
+    NoEngine {
+        /// Where to.
+        to: String,
+        /// What was found instead.
+        why: String,
+    },
+    /// Something else.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+/// What a connection carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Bytes from here to the host.
+    pub sent: u64,
+    /// Bytes from the host to here.
+    pub received: u64,
+}
+
+/// An open connection.
+pub struct Connection {
+    /// Private, and short: the path of a socket may hold about 100 bytes.
+    folder: tempfile::TempDir,
+    to: String,
+    master: Option<Master>,
+    said: Arc<Mutex<String>>,
+    sessions: Cell<u32>,
+}
+
+struct Master {
+    child: Child,
+    input: ChildStdin,
+}
+
+impl Connection {
+    /// Connects, logs in, and checks the host's key. Nothing is asked on the terminal.
+    pub fn open(destination: &Destination) -> Result<Connection, ConnectError> {
+        let folder = private_folder()?;
+        let path = Utf8Path::from_path(folder.path()).context("the folder for sockets is not UTF-8")?;
+        let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
+        destination.host_keys.write(&path.join("known_hosts"))?;
+        let sh = Shell::new().context("the working directory can't be read")?;
+        let spelled = master(&sh, destination, path, key.as_deref());
+        let to = destination.to_string();
+        let (connection, greeting) = Connection::start(folder, to, Command::from(spelled))?;
+        let greeted = connection.wait_for(&greeting);
+        // Needed for the log-in alone: it is on the disk no longer than that takes.
+        if let Some(Key::Text(_)) = destination.key {
+            let _ = key.map(fs::remove_file);
+        }
+        match greeted {
+            Ok(()) => Ok(connection),
+            Err(Some(interrupted)) => Err(interrupted),
+            Err(None) => Err(connection.failed(destination)),
+        }
+    }
+
+    fn start(
+        folder: tempfile::TempDir,
+        to: String,
+        mut command: Command,
+    ) -> Result<(Connection, Receiver<String>), ConnectError> {
+        process::prepare_environment(&mut command);
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("ssh could not be started: is it installed?")?;
+        let input = child.stdin.take().expect("piped");
+        let (greet, greeting) = channel();
+        let output = child.stdout.take().expect("piped");
+        thread::spawn(move || {
+            let mut line = String::new();
+            let _ = BufReader::new(output).read_line(&mut line);
+            let _ = greet.send(line);
+        });
+        let said = Arc::new(Mutex::new(String::new()));
+        let (errors, hear) = (child.stderr.take().expect("piped"), Arc::clone(&said));
+        thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                let mut said = hear.lock().expect("no holder panics");
+                said.push_str(&line);
+                said.push('\n');
+            }
+        });
+        let master = Some(Master { child, input });
+        Ok((Connection { folder, to, master, said, sessions: Cell::new(0) }, greeting))
+    }
+
+    /// The error is none when ssh gave up by itself or said nothing in time.
+    fn wait_for(&self, greeting: &Receiver<String>) -> Result<(), Option<ConnectError>> {
+        let began = Instant::now();
+        loop {
+            interrupt::check().map_err(|stop| Some(ConnectError::Other(stop.into())))?;
+            match greeting.recv_timeout(Duration::from_millis(50)) {
+                Ok(line) if line.trim() == "ready" => return Ok(()),
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) if began.elapsed() < CONNECT => {}
+                _ => return Err(None),
+            }
+        }
+    }
+
+    fn failed(mut self, destination: &Destination) -> ConnectError {
+        self.end();
+        explain(&self.said.lock().expect("no holder panics"), destination)
+    }
+
+    /// Where the connection's own files are, as long as it lives.
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.folder.path()).expect("checked when it was made").join(name)
+    }
+
+    /// A program on the host, its words passed on as they are.
+    pub fn command<'a>(&self, sh: &'a Shell, words: &[&str]) -> Cmd<'a> {
+        self.sessions.set(self.sessions.get() + 1);
+        let (socket, line) = (self.path("ctl"), format!("exec {}", shell::line(words)));
+        let only = through_master();
+        cmd!(sh, "ssh -S {socket} {only...} -T -- host {line}").quiet()
+    }
+
+    /// How many calls went through it so far.
+    pub fn sessions(&self) -> u32 {
+        self.sessions.get()
+    }
+
+    /// The value of `DOCKER_HOST` by which docker's client here reaches the engine there.
+    pub fn docker_host(&self) -> String {
+        format!("unix://{}", self.path("docker"))
+    }
+
+    /// Asks the engine whether it is there: a refused forwarding shows at its first use only.
+    pub fn ping_engine(&self) -> Result<(), ConnectError> {
+        let answer = ping(&self.path("docker")).unwrap_or_default();
+        if answer.contains(" 200 ") {
+            return Ok(());
+        }
+        let sh = Shell::new().context("the working directory can't be read")?;
+        // ssh writes why on another way than the one on which the answer did not come.
+        let began = Instant::now();
+        while !self.heard("open failed") && began.elapsed() < Duration::from_secs(1) {
+            thread::sleep(Duration::from_millis(20));
+        }
+        let to = self.to.clone();
+        if self.heard("administratively prohibited") {
+            return Err(ConnectError::ForwardingRefused { to });
+        }
+        const LOOK: &str = r#"[ -S "$1" ] || { echo "there is no $1"; exit; }
+            [ -w "$1" ] || { echo "$(id -un) may not use $1: is the user in the group docker?"; exit; }
+            echo "$1 does not answer""#;
+        let look = self.command(&sh, &["sh", "-c", LOOK, "look", ENGINE_SOCKET]);
+        let why = Run::new(look).limit(Duration::from_secs(10)).text().unwrap_or_else(|_| answer.clone());
+        Err(ConnectError::NoEngine { to, why })
+    }
+
+    fn heard(&self, words: &str) -> bool {
+        self.said.lock().expect("no holder panics").contains(words)
+    }
+
+    /// Opens a port of the host's loopback that leads to `to` on ours.
+    pub fn lead_back(&self, port: u16, to: u16) -> Result<()> {
+        let sh = Shell::new()?;
+        let (socket, way) = (self.path("ctl"), format!("127.0.0.1:{port}:127.0.0.1:{to}"));
+        let only = through_master();
+        let forward = cmd!(sh, "ssh -S {socket} {only...} -O forward -R {way} -- host").quiet();
+        Run::new(forward).limit(Duration::from_secs(15)).run().with_context(|| {
+            format!(
+                "port {port} of the host's loopback can't lead back to the registry here: its sshd must allow it \
+                 (AllowTcpForwarding), and nothing else may use the port"
+            )
+        })
+    }
+
+    /// Ends it in good order, and says what it carried.
+    pub fn close(mut self) -> Traffic {
+        self.end();
+        traffic(&self.said.lock().expect("no holder panics"))
+    }
+
+    fn end(&mut self) {
+        let Some(Master { mut child, input }) = self.master.take() else { return };
+        // The end of its input is the end of `cat` on the host, and so of the session that the master is.
+        drop(input);
+        let began = Instant::now();
+        while let Ok(None) = child.try_wait() {
+            if began.elapsed() > Duration::from_secs(2) {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Its last line is still on its way through the reading thread.
+        while Arc::strong_count(&self.said) > 1 && began.elapsed() < Duration::from_secs(3) {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What a key's forced command prints: what is asked for is of no matter to it. A connection of its own, since such a
+/// key may open nothing else.
+pub fn forced_command(destination: &Destination) -> Result<String, ConnectError> {
+    let folder = private_folder()?;
+    let path = Utf8Path::from_path(folder.path()).context("the folder for the key is not UTF-8")?;
+    let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
+    destination.host_keys.write(&path.join("known_hosts"))?;
+    let sh = Shell::new().context("the working directory can't be read")?;
+    let options = options(destination, path, key.as_deref());
+    let host = &destination.host;
+    let told = Run::new(cmd!(sh, "ssh {options...} -T -- {host} true").quiet())
+        .limit(CONNECT)
+        .finish()
+        .context("asking by ssh")?;
+    if told.status.success() { Ok(told.stdout) } else { Err(explain(&told.stderr, destination)) }
+}
+
+/// What ssh's last words mean.
+fn explain(said: &str, destination: &Destination) -> ConnectError {
+    let (to, why) = (destination.to_string(), last_words(said));
+    if said.contains("Host key verification failed") || said.contains("no matching host key type") {
+        let shown = ssh_keys::shown_fingerprint(said).unwrap_or(why);
+        return ConnectError::HostKey { to, pinned: destination.host_keys.fingerprints(), shown };
+    }
+    if said.contains("error in libcrypto") || said.contains("invalid format") {
+        return ConnectError::KeyDamaged(format!("the key for {to} can't be read by ssh: {why}"));
+    }
+    if said.contains("Permission denied") || said.contains("Too many authentication failures") {
+        return ConnectError::KeyRefused { to, why };
+    }
+    ConnectError::Unreachable { to, why }
+}
+
+/// The master's command line.
+fn master<'a>(sh: &'a Shell, to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Cmd<'a> {
+    let (socket, engine) = (folder.join("ctl"), format!("{}:{ENGINE_SOCKET}", folder.join("docker")));
+    let (options, host) = (options(to, folder, key), &to.host);
+    let own = ["-M", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"];
+    let greet = "echo ready; exec cat >/dev/null";
+    cmd!(sh, "ssh -S {socket} {own...} {options...} -L {engine} -- {host} {greet}").quiet()
+}
+
+/// What every connection is made with. Of the user's own configuration, aliases and keys count; what checks the host's
+/// key, and what would make this another kind of call, does not.
+fn options(to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Vec<String> {
+    let mut settings = vec![
+        "BatchMode=yes".to_owned(),
+        format!("Port={}", to.port),
+        format!("User={}", to.user),
+        format!("ConnectTimeout={}", CONNECT.as_secs() / 2),
+        format!("ServerAliveInterval={ALIVE_EVERY}"),
+        "ServerAliveCountMax=3".to_owned(),
+        "StrictHostKeyChecking=yes".to_owned(),
+        format!("UserKnownHostsFile={}", folder.join("known_hosts")),
+        "GlobalKnownHostsFile=/dev/null".to_owned(),
+        format!("HostKeyAlias={}", ssh_keys::ALIAS),
+        format!("HostKeyAlgorithms={}", to.host_keys.algorithms()),
+        "CheckHostIP=no".to_owned(),
+        "UpdateHostKeys=no".to_owned(),
+        "VerifyHostKeyDNS=no".to_owned(),
+        "KnownHostsCommand=none".to_owned(),
+        "ForwardAgent=no".to_owned(),
+        "ForwardX11=no".to_owned(),
+        "PermitLocalCommand=no".to_owned(),
+        "RemoteCommand=none".to_owned(),
+        "RequestTTY=no".to_owned(),
+        "EscapeChar=none".to_owned(),
+        "StreamLocalBindUnlink=yes".to_owned(),
+        // At its end it says how many bytes it carried.
+        "LogLevel=VERBOSE".to_owned(),
+    ];
+    if let Some(key) = key {
+        settings.extend(["IdentitiesOnly=yes".to_owned(), format!("IdentityFile={key}")]);
+    }
+    settings.into_iter().flat_map(|setting| ["-o".to_owned(), setting]).collect()
+}
+
+/// Options by which a call uses the master or fails.
+fn through_master() -> [&'static str; 8] {
+    ["-F", "none", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "BatchMode=yes"]
+}
+
+fn private_folder() -> Result<tempfile::TempDir> {
+    tempfile::Builder::new()
+        .prefix("xt-")
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir_in("/tmp")
+        .context("making a private folder in /tmp for the connection's sockets")
+}
+
+fn ping(socket: &Utf8Path) -> std::io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")?;
+    let mut answer = [0; 64];
+    let read = stream.read(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer[..read]).into_owned())
+}
+
+/// What ssh wrote last that is about the failure and not about the connection as a whole.
+fn last_words(said: &str) -> String {
+    let noise = |line: &&str| {
+        !line.trim().is_empty()
+            && !["Transferred:", "Bytes per second:", "Authenticated to", "Warning: Permanently"]
+                .iter()
+                .any(|start| line.starts_with(start))
+    };
+    said.lines().rfind(noise).unwrap_or("it did not answer in time").trim().to_owned()
+}
+
+/// `Transferred: sent 3264, received 3040 bytes, in 0.1 seconds`
+fn traffic(said: &str) -> Traffic {
+    let line = said.lines().rfind(|line| line.starts_with("Transferred:")).unwrap_or_default();
+    let mut numbers = line.split(' ').filter_map(|word| word.trim_end_matches(',').parse().ok());
+    Traffic { sent: numbers.next().unwrap_or(0), received: numbers.next().unwrap_or(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_connection_carried_is_read_from_its_last_line() {
+        let said = "Authenticated to h.\nTransferred: sent 3264, received 3040 bytes, in 0.1 seconds\nBytes per second: sent 1.0\n";
+        assert_eq!(traffic(said), Traffic { sent: 3264, received: 3040 });
+        assert_eq!(traffic(""), Traffic::default());
+    }
+
+    #[test]
+    fn a_call_can_not_become_a_connection_of_its_own_and_a_word_is_never_an_option() {
+        let sh = Shell::new().unwrap();
+        let (folder, said) = (private_folder().unwrap(), Arc::default());
+        let connection = Connection { folder, to: String::new(), master: None, said, sessions: Cell::new(0) };
+        let line =
+            connection.command(&sh, &["sh", "-c", "echo $1", "x", "-oProxyCommand=reboot"]).to_string();
+        for part in ["ControlMaster=no", "ProxyCommand=false", " -T -- host "] {
+            assert!(line.contains(part), "{line}");
+        }
+    }
+}
