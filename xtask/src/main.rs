@@ -3,6 +3,7 @@
 
 mod commands;
 mod exit;
+mod lab;
 mod pipeline;
 mod project;
 mod rollout;

@@ -31,8 +31,16 @@ pub use self::push::{bases_for_host, build_and_push, ensure_client, find};
 pub use self::registry::Registry;
 
 /// What a build calls.
-pub const TOOLS: &[Tool] =
-    &[Tool::Engine, Tool::Docker, Tool::Compose, Tool::Buildx, Tool::Readelf, Tool::Node, Tool::Npm];
+pub const TOOLS: &[Tool] = &[
+    Tool::Engine,
+    Tool::Docker,
+    Tool::Compose,
+    Tool::Buildx,
+    Tool::Readelf,
+    Tool::Node,
+    Tool::Npm,
+    Tool::Curl,
+];
 
 /// The images of this tree
 #[derive(Debug, Args)]

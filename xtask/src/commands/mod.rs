@@ -10,6 +10,7 @@ mod engine;
 mod fmt;
 mod host;
 mod image;
+mod lab;
 mod lint;
 mod logs;
 mod migrate;
@@ -45,6 +46,7 @@ enum Verb {
     Logs(logs::Logs),
     Down(down::Down),
     Host(host::HostVerb),
+    Lab(lab::LabVerb),
     Ci(ci::Ci),
     Lint(lint::Lint),
     Test(test::Test),
@@ -66,6 +68,7 @@ impl Cli {
             Verb::Logs(logs) => logs.run(),
             Verb::Down(down) => down.run(),
             Verb::Host(host) => host.run(),
+            Verb::Lab(lab) => lab.run(),
             Verb::Ci(ci) => ci.run(),
             Verb::Lint(lint) => lint.run(),
             Verb::Test(test) => test.run(),

@@ -60,7 +60,7 @@ fn here(environment: Environment) -> Result<Machine> {
 }
 
 fn there(environment: Environment, access: &Access) -> Result<Machine> {
-    setup::ensure(&[Tool::Docker, Tool::Compose], false)?;
+    setup::ensure(&[Tool::Ssh, Tool::Curl, Tool::Docker, Tool::Compose], false)?;
     let compose = locate::compose()?;
     let connection = connect(access)?;
     connection.ping_engine().map_err(|error| explain(error, access))?;

@@ -51,6 +51,17 @@ pub const BASES: &[Base] = &[
         ],
     },
     Base {
+        name: "registry",
+        purpose: "images for hosts that come for them through the connection",
+        public: "docker.io/library/registry:2",
+        packages: &[SMALL_SYSTEM, SHELL, Packages { names: &["docker-registry"], ..SMALL_SYSTEM }],
+        user: None,
+        folders: &["var/lib/registry"],
+        settings: &["EXPOSE 5000", r#"CMD ["docker-registry", "serve", "/etc/docker/registry/config.yml"]"#],
+        at_least: "2.8",
+        proofs: &[&["docker-registry", "--version"]],
+    },
+    Base {
         name: "postgres",
         purpose: "the database",
         public: "docker.io/library/postgres:15-bookworm",

@@ -76,7 +76,7 @@ fn rows(names: &[&str]) -> anyhow::Result<Vec<&'static Base>> {
 
 fn get(base: &'static Base) -> anyhow::Result<BaseImage> {
     let name = base.name;
-    let Some(refusal) = pull(base)? else {
+    let Some(refusal) = pull(name, base.public)? else {
         return Ok(BaseImage { reference: base.public.to_owned(), origin: Origin::Pulled });
     };
     let lock = project::tools_dir().join(format!("locks/base-{name}"));
@@ -95,16 +95,16 @@ fn get(base: &'static Base) -> anyhow::Result<BaseImage> {
     Ok(BaseImage { reference, origin: Origin::Assembled })
 }
 
-/// Pulls the public image. If its registry gives none, says why, and remembers it: the next name of the same registry
+/// Pulls a public image. If its registry gives none, says why, and remembers it: the next name of the same registry
 /// need not wait for that again.
-fn pull(base: &Base) -> anyhow::Result<Option<String>> {
+pub fn pull(name: &str, public: &'static str) -> anyhow::Result<Option<String>> {
     static REFUSALS: Mutex<BTreeMap<&'static str, String>> = Mutex::new(BTreeMap::new());
-    let registry = docker::registry(base.public);
+    let registry = docker::registry(public);
     if let Some(refusal) = REFUSALS.lock().expect("no holder panics").get(registry) {
         return Ok(Some(refusal.clone()));
     }
-    let activity = Activity::start(format!("base image {}: pulling {}", base.name, base.public));
-    let refusal = match pull_patiently(base.public, &activity) {
+    let activity = Activity::start(format!("base image {name}: pulling {public}"));
+    let refusal = match pull_patiently(public, &activity) {
         Ok(()) => {
             activity.done("");
             return Ok(None);

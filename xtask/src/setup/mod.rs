@@ -55,6 +55,9 @@ pub fn recipe(tool: Tool) -> Result<Recipe, String> {
         Tool::Chromium => chromium::recipe(),
         Tool::Git => packages::recipe(&["git"]),
         Tool::Readelf => packages::recipe(&["binutils"]),
+        Tool::Ssh => packages::recipe(&["openssh-client"]),
+        Tool::Curl => packages::recipe(&["curl"]),
+        Tool::Debootstrap => packages::recipe(&["debootstrap"]),
     }
 }
 

@@ -318,7 +318,7 @@ mod tests {
         for word in
             ["", "-h", "--all", "main; reboot", "$(reboot)", "a..b", ":/First", "no such\nbranch", "é"]
         {
-            assert_eq!(meaning(folder, word).expect("an answer"), Meaning::Unknown(vec![]), "{word:?}");
+            assert!(matches!(meaning(folder, word), Ok(Meaning::Unknown(_))), "{word:?}");
         }
     }
 

@@ -38,6 +38,12 @@ pub enum Tool {
     Git,
     /// Reads what a binary needs of its C library.
     Readelf,
+    /// OpenSSH's client.
+    Ssh,
+    /// One request, as a user sends it.
+    Curl,
+    /// Makes a Debian in a folder: for the lab, where no registry answers.
+    Debootstrap,
 }
 
 /// A tool that will do.
@@ -88,13 +94,16 @@ impl fmt::Display for Tool {
             Tool::Chromium => "chromium",
             Tool::Git => "git",
             Tool::Readelf => "readelf",
+            Tool::Ssh => "ssh",
+            Tool::Curl => "curl",
+            Tool::Debootstrap => "debootstrap",
         })
     }
 }
 
 impl Tool {
     /// All of them, in the order in which people meet them.
-    pub const ALL: [Tool; 11] = [
+    pub const ALL: [Tool; 14] = [
         Tool::Git,
         Tool::Node,
         Tool::Npm,
@@ -106,6 +115,9 @@ impl Tool {
         Tool::Compose,
         Tool::Buildx,
         Tool::Readelf,
+        Tool::Ssh,
+        Tool::Curl,
+        Tool::Debootstrap,
     ];
 
     /// Which versions will do. Behind each is the feature that an older one lacks.
@@ -124,7 +136,9 @@ impl Tool {
             Tool::Npm => version >= Version(9, 0, 0),
             Tool::Chromium => version >= Version(109, 0, 0),
             Tool::Git => version >= Version(2, 30, 0),
-            Tool::Readelf => true,
+            Tool::Readelf | Tool::Curl | Tool::Debootstrap => true,
+            // It knows `KnownHostsCommand`.
+            Tool::Ssh => version >= Version(8, 5, 0),
         }
     }
 
@@ -141,6 +155,9 @@ impl Tool {
             Tool::Chromium => on_path(&["chromium", "chromium-browser", "google-chrome"]),
             Tool::Git => on_path(&["git"]),
             Tool::Readelf => on_path(&["readelf"]),
+            Tool::Ssh => on_path(&["ssh"]),
+            Tool::Curl => on_path(&["curl"]),
+            Tool::Debootstrap => on_path(&["debootstrap"]),
         }
     }
 
@@ -151,6 +168,12 @@ impl Tool {
             Tool::Engine => return Version::parse(&engine::ask()?.version),
             Tool::Compose | Tool::Buildx => cmd!(sh, "{program} version"),
             Tool::Postgres => with_libraries(cmd!(sh, "{program} --version"), program),
+            // `OpenSSH_9.2p1 Debian-2`, on the other stream.
+            Tool::Ssh => {
+                let said =
+                    Run::new(cmd!(sh, "{program} -V")).limit(Duration::from_secs(20)).finish().ok()?.stderr;
+                return Version::parse(&said.replace("OpenSSH_", ""));
+            }
             _ => cmd!(sh, "{program} --version"),
         };
         Version::parse(&Run::new(cmd).limit(Duration::from_secs(20)).text().ok()?)

@@ -84,8 +84,8 @@ pub fn line(words: &[&str]) -> String {
     words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// Between single quotes nothing but a single quote means anything (POSIX, Shell Command Language, 2.2.2).
-fn quote(word: &str) -> String {
+/// One word. Between single quotes nothing but a single quote means anything (POSIX, Shell Command Language, 2.2.2).
+pub fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

@@ -16,7 +16,7 @@ use crate::tools::process::Run;
 use crate::tools::{buildx, docker, git};
 
 /// The ports of the registry that is started when there is no other. Fixed, since they are part of images' names.
-const OWN_PORTS: (u16, u16) = (5115, 5116);
+const OWN: registry::Registry = registry::Registry { port: 5115, read_only_port: 5116 };
 /// The longest that one image may take.
 const PUSH: Duration = Duration::from_secs(600);
 
@@ -39,10 +39,10 @@ impl Registry {
         if let Some(prefix) = git::origin_url(project::root())?.as_deref().and_then(of_github) {
             return Ok(Registry { prefix, way_back: None });
         }
-        let own = registry::ensure(&format!("{}-registry", project::NAME), Some(OWN_PORTS))
+        registry::ensure(&registry::own_name(), OWN)
             .context("starting a registry for the images, since REGISTRY names none")?;
-        let way_back = Some(WayBack { port: own.port, to: own.read_only_port });
-        Ok(Registry { prefix: format!("localhost:{}", own.port), way_back })
+        let way_back = Some(WayBack { port: OWN.port, to: OWN.read_only_port });
+        Ok(Registry { prefix: format!("localhost:{}", OWN.port), way_back })
     }
 
     fn told(prefix: &str, read_only: Option<&str>) -> Result<Registry> {

@@ -1,0 +1,116 @@
+//! `cargo xtask lab`: a throw-away VPS on this machine, to deploy to.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::refuse;
+use crate::lab::{Lab, Seen, Vps};
+use crate::terminal::{self, paint, seconds};
+use crate::tools::shell::quote;
+
+/// A throw-away VPS on this machine, or several, to deploy to as to a rented one
+#[derive(Debug, Args)]
+pub struct LabVerb {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Bring it up, or start again what is stopped
+    Up {
+        /// How many machines: the first is staging's, the second production's
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+        hosts: u8,
+        /// Install what is missing here without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Remove it, with everything that it holds
+    Down,
+    /// What runs of it, and at which ports
+    Status {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the variables by which other verbs find it: eval "$(cargo xtask lab env)"
+    Env,
+}
+
+impl LabVerb {
+    /// Does it, and says what to do next.
+    pub fn run(self) -> Result<()> {
+        match self.verb {
+            Verb::Up { hosts, yes } => up(usize::from(hosts), yes),
+            Verb::Down => down(),
+            Verb::Status { json } => status(json),
+            Verb::Env => env(),
+        }
+    }
+}
+
+fn up(hosts: usize, yes: bool) -> Result<()> {
+    let began = Instant::now();
+    let lab = Lab::up(hosts, yes)?;
+    say_table(&lab, &lab.look()?);
+    terminal::say(format_args!("{} the lab, in {}. Next:", paint::good("Up:"), seconds(began.elapsed())));
+    terminal::say("  eval \"$(cargo xtask lab env)\"");
+    terminal::say("  cargo xtask host setup --env staging");
+    terminal::say("  cargo xtask deploy --env staging");
+    Ok(())
+}
+
+fn down() -> Result<()> {
+    match Lab::load()? {
+        Some(lab) => lab.down()?,
+        None => return Ok(terminal::say("no lab is up")),
+    }
+    terminal::say(format_args!("{} the lab, and everything that it held", paint::good("Removed:")));
+    Ok(())
+}
+
+fn status(json: bool) -> Result<()> {
+    let lab = Lab::load()?;
+    if json {
+        let seen = lab.as_ref().map(Lab::look).transpose()?;
+        terminal::say(json!({ "lab": lab, "seen": seen }));
+        return Ok(());
+    }
+    let Some(lab) = lab else { return Ok(terminal::say("no lab is up: `cargo xtask lab up`")) };
+    say_table(&lab, &lab.look()?);
+    Ok(())
+}
+
+fn say_table(lab: &Lab, seen: &[Seen]) {
+    let yes_no = |yes: bool| if yes { paint::good("answers") } else { paint::dim("no") };
+    let row = |(host, seen): (&Vps, &Seen)| {
+        let state = if seen.state == "running" { paint::good(&seen.state) } else { paint::bad(&seen.state) };
+        let port = |port: u16| format!("127.0.0.1:{port}");
+        vec![
+            host.container.clone(),
+            state,
+            yes_no(seen.ssh),
+            yes_no(seen.engine),
+            port(host.ssh),
+            port(host.http),
+        ]
+    };
+    let rows: Vec<_> = lab.hosts.iter().zip(seen).map(row).collect();
+    terminal::table(&["machine", "state", "sshd", "engine", "ssh", "http"], &rows);
+    terminal::say(paint::dim(format_args!("registry localhost:{}", lab.registry)));
+}
+
+fn env() -> Result<()> {
+    let lab = Lab::load()?.ok_or_else(|| refuse("no lab is up: `cargo xtask lab up` brings one up"))?;
+    for (name, value) in lab.variables() {
+        terminal::say(format_args!("export {name}={}", quote(&value)));
+    }
+    if lab.hosts.len() < 2 {
+        terminal::say("# production has no machine: `cargo xtask lab up --hosts 2` gives it one");
+    }
+    Ok(())
+}

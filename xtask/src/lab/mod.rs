@@ -1,0 +1,210 @@
+//! A throw-away VPS, or several, on this machine, to deploy to: with an sshd, an engine and an address of their own, and
+//! a registry beside them. Everything is published on the loopback and nowhere else.
+
+mod vps;
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use xshell::{Shell, cmd};
+
+use crate::project;
+use crate::rollout::release::hex;
+use crate::setup::registry::{self, Registry};
+use crate::setup::{self, Tool};
+use crate::terminal::Activity;
+use crate::tools::container;
+use crate::tools::process::Run;
+use crate::tools::ssh_keys::Key;
+
+/// The label that says which lab a container belongs to.
+const LABEL: &str = "tracehub.lab";
+/// The user that deploys to a lab's host.
+const USER: &str = "deploy";
+
+/// A lab, as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lab {
+    /// One a copy of the repository: `tracehub-lab-1a2b3c`.
+    pub name: String,
+    /// Where its registry is written to.
+    pub registry: u16,
+    /// Where its registry only reads.
+    pub registry_read_only: u16,
+    /// Its machines.
+    pub hosts: Vec<Vps>,
+}
+
+/// One machine, with the ports of the loopback that lead to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vps {
+    /// The container's name.
+    pub container: String,
+    /// To its sshd.
+    pub ssh: u16,
+    /// To its port 80.
+    pub http: u16,
+    /// To its port 443.
+    pub https: u16,
+    /// The key that its sshd shows.
+    pub host_key: String,
+}
+
+/// What is seen of a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// running, exited, gone.
+    pub state: String,
+    /// Whether its sshd answers.
+    pub ssh: bool,
+    /// Whether its engine answers.
+    pub engine: bool,
+}
+
+fn folder() -> Utf8PathBuf {
+    project::local_dir().join("lab")
+}
+
+fn key_file(name: &str) -> Utf8PathBuf {
+    folder().join(name)
+}
+
+impl Lab {
+    /// The lab of this copy of the repository, if it was brought up.
+    pub fn load() -> Result<Option<Lab>> {
+        let path = folder().join("lab.json");
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                serde_json::from_str(&text).map(Some).with_context(|| format!("{path} can't be read"))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {path}")),
+        }
+    }
+
+    fn save(&self) -> Result<()> {
+        let (path, next) = (folder().join("lab.json"), folder().join("lab.json.next"));
+        fs::write(&next, serde_json::to_string_pretty(self)?).with_context(|| format!("writing {next}"))?;
+        fs::rename(&next, &path).with_context(|| format!("writing {path}"))
+    }
+
+    /// Has a lab of at least so many machines running.
+    pub fn up(hosts: usize, yes: bool) -> Result<Lab> {
+        setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Ssh, Tool::Curl], yes)?;
+        fs::create_dir_all(folder())?;
+        fs::set_permissions(folder(), fs::Permissions::from_mode(0o700))?;
+        ["deploy", "ledger"].iter().try_for_each(|name| make_key(&key_file(name)))?;
+        let mut lab = match Lab::load()? {
+            Some(lab) => lab,
+            None => Lab::new()?,
+        };
+        while lab.hosts.len() < hosts {
+            lab.add_host()?;
+        }
+        // Before anything of it runs, so that a lab that was cut off can be taken down.
+        lab.save()?;
+        Activity::of("a registry", |_| {
+            let Lab { registry: port, registry_read_only: read_only_port, .. } = lab;
+            registry::ensure(&lab.name, Registry { port, read_only_port })
+        })?;
+        let image = vps::image(yes)?;
+        let key = Key::File(key_file("deploy")).public()?;
+        for host in &mut lab.hosts {
+            let name = host.container.clone();
+            host.host_key =
+                Activity::of(format!("machine {name}"), |_| vps::ensure(&lab.name, host, &image, &key))?;
+        }
+        lab.save()?;
+        Ok(lab)
+    }
+
+    fn new() -> Result<Lab> {
+        let hash = hex(&Sha256::digest(project::root().canonicalize_utf8()?.as_str()));
+        let name = format!("{}-lab-{}", project::NAME, &hash[..6]);
+        let [registry, registry_read_only] = free_ports()?;
+        Ok(Lab { name, registry, registry_read_only, hosts: Vec::new() })
+    }
+
+    fn add_host(&mut self) -> Result<()> {
+        let [ssh, http, https] = free_ports()?;
+        let container = format!("{}-{}", self.name, self.hosts.len() + 1);
+        self.hosts.push(Vps { container, ssh, http, https, host_key: String::new() });
+        Ok(())
+    }
+
+    /// What is seen of each machine.
+    pub fn look(&self) -> Result<Vec<Seen>> {
+        let sh = Shell::new()?;
+        let look = |host: &Vps| {
+            let state = container::named(&sh, &host.container)?.map(|found| found.state.status);
+            let (ssh, engine) =
+                if state.as_deref() == Some("running") { vps::answers(host)? } else { (false, false) };
+            Ok(Seen { state: state.unwrap_or_else(|| "gone".to_owned()), ssh, engine })
+        };
+        self.hosts.iter().map(look).collect()
+    }
+
+    /// Takes it down, with everything that its machines and its registry hold.
+    pub fn down(self) -> Result<()> {
+        let sh = Shell::new()?;
+        for found in container::labelled(&sh, &[format!("{LABEL}={}", self.name)])? {
+            let name = found.plain_name().to_owned();
+            Activity::of(format!("remove {name}"), |_| container::remove(&sh, &name))?;
+        }
+        self.hosts.iter().try_for_each(|host| container::remove_volume(&sh, &host.container))?;
+        registry::remove(&self.name)?;
+        fs::remove_dir_all(folder()).context("forgetting the lab's keys")
+    }
+
+    /// The variables by which the other verbs find the lab's machines: the first one is the lab's own and staging's, the
+    /// second one production's.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let mut all = vec![
+            ("REGISTRY".to_owned(), format!("localhost:{}", self.registry)),
+            ("REGISTRY_READ_ONLY_PORT".to_owned(), self.registry_read_only.to_string()),
+        ];
+        let places =
+            [("LAB", self.hosts.first()), ("STAGING", self.hosts.first()), ("PRODUCTION", self.hosts.get(1))];
+        for (prefix, host) in places {
+            let Some(host) = host else { continue };
+            let values = [
+                ("HOST", "127.0.0.1".to_owned()),
+                ("PORT", host.ssh.to_string()),
+                ("USER", USER.to_owned()),
+                ("SSH_KEY", key_file("deploy").into_string()),
+                ("HOST_KEY", host.host_key.clone()),
+                ("URL", format!("http://localhost:{}", host.http)),
+            ];
+            all.extend(values.map(|(name, value)| (format!("{prefix}_{name}"), value)));
+        }
+        all.push(("STAGING_LEDGER_KEY".to_owned(), key_file("ledger").into_string()));
+        all
+    }
+}
+
+fn make_key(path: &Utf8Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let sh = Shell::new()?;
+    Run::new(cmd!(sh, "ssh-keygen -q -t ed25519 -N '' -C tracehub-lab -f {path}"))
+        .run()
+        .context("making a key")
+}
+
+/// Free now, and all different.
+fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut listeners = Vec::new();
+    for port in &mut ports {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
+        *port = listener.local_addr()?.port();
+        listeners.push(listener);
+    }
+    Ok(ports)
+}
