@@ -72,12 +72,12 @@ impl Machine {
     pub fn platform_up(&self, wait: &dyn Fn(&str)) -> Result<PlatformState> {
         let found = self.platform_state()?;
         if found == PlatformState::Down {
-            wait("making secrets");
-            self.make_secrets()?;
-            self.write_platform()?;
             wait("bringing the images of the database and the edge");
             let Bases { caddy, postgres } = self.bases()?;
             [caddy, postgres].iter().try_for_each(|image| self.fetch(image))?;
+            wait("making secrets");
+            self.make_secrets()?;
+            self.write_platform()?;
             wait("preparing the database");
             self.init_database()?;
             wait("starting the database and the edge");
