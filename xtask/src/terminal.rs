@@ -162,6 +162,19 @@ impl Activity {
     }
 }
 
+/// Asks for a word to be typed; without a terminal it was not.
+pub fn asked_for(question: &str, word: &str) -> bool {
+    if !std::io::stdin().is_terminal() {
+        return false;
+    }
+    BARS.suspend(|| {
+        let mut answer = String::new();
+        let _ = write!(std::io::stderr(), "{question} ");
+        let _ = std::io::stderr().flush();
+        std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == word
+    })
+}
+
 /// Things that are done one after the other: on a terminal all of them are seen, what is done with its time, what runs,
 /// and what is to come; elsewhere a line at the end of each.
 pub struct Agenda {

@@ -64,6 +64,11 @@ impl<'a> Attempt<'a> {
         Ok(Attempt { machine, lease, journal, began })
     }
 
+    /// Its id, as the ledger has it.
+    pub fn id(&self) -> &str {
+        &self.journal.attempt
+    }
+
     /// Runs the plan, with everything in the ledger. When it fails, the error says which step, why, and what state
     /// things are in now; the exit code says whether a person must act.
     pub fn run(

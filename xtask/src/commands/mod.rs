@@ -3,6 +3,7 @@
 mod access;
 mod attempt;
 mod ci;
+mod db;
 mod deploy;
 mod doctor;
 mod down;
@@ -45,6 +46,7 @@ enum Verb {
     Releases(releases::Releases),
     Logs(logs::Logs),
     Down(down::Down),
+    Db(db::Db),
     Host(host::HostVerb),
     Lab(lab::LabVerb),
     Ci(ci::Ci),
@@ -67,6 +69,7 @@ impl Cli {
             Verb::Releases(releases) => releases.run(),
             Verb::Logs(logs) => logs.run(),
             Verb::Down(down) => down.run(),
+            Verb::Db(db) => db.run(),
             Verb::Host(host) => host.run(),
             Verb::Lab(lab) => lab.run(),
             Verb::Ci(ci) => ci.run(),

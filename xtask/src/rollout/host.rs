@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::backup::Backup;
 use super::guard::Live;
 use super::ledger::{Entry, Ledger};
 use super::release::{Release, ReleaseId};
@@ -38,8 +39,18 @@ pub trait Host {
     fn pull(&self, release: &Release) -> Result<()>;
     /// Forgets a release whole: containers, network, images that no other one uses, files.
     fn forget(&self, id: &ReleaseId) -> Result<()>;
-    /// Dumps the database, verifies the dump, and says where it is.
-    fn backup(&self, attempt: &str) -> Result<String>;
+    /// Dumps the database, and reads the dump back. `made_by` says what for.
+    fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup>;
+    /// Loads a backup into a database beside the one that is used.
+    fn load_backup(&self, backup: &Backup) -> Result<()>;
+    /// Forgets what was loaded.
+    fn drop_loaded(&self) -> Result<()>;
+    /// What was loaded becomes the database, and the database is put aside under this name.
+    fn exchange_database(&self, aside: &str) -> Result<()>;
+    /// What was put aside under this name becomes the database again, if it was put aside.
+    fn exchange_back(&self, aside: &str) -> Result<()>;
+    /// Whether something was put aside under this name.
+    fn is_aside(&self, aside: &str) -> Result<bool>;
     /// Runs the migrations that the release's own image carries, and says what they printed. One that an earlier
     /// driver left running is waited for, not started again.
     fn migrate(&self, release: &Release) -> Result<String>;

@@ -103,6 +103,8 @@ pub enum Kind {
     Rollback,
     /// Everything is stopped.
     Down,
+    /// A backup takes the database's place; the traffic stays where it is.
+    Restore,
 }
 
 impl fmt::Display for Kind {
@@ -111,6 +113,7 @@ impl fmt::Display for Kind {
             Kind::Deploy => "deploy",
             Kind::Rollback => "rollback",
             Kind::Down => "down",
+            Kind::Restore => "restore",
         })
     }
 }
@@ -289,7 +292,7 @@ impl Ledger {
             match attempt.kind {
                 Kind::Rollback => drop(attempt.from.map(|from| bad.insert(from))),
                 Kind::Deploy => drop(attempt.to.map(|to| bad.remove(&to))),
-                Kind::Down => {}
+                Kind::Down | Kind::Restore => {}
             }
         }
         bad

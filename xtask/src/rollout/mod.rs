@@ -2,6 +2,7 @@
 //! [`host::Lease`]; it can be printed, run, undone and read about afterwards in the [`ledger`]. It knows nothing of
 //! the terminal, and reaches the world through [`host::Host`] alone.
 
+pub mod backup;
 pub mod guard;
 pub mod host;
 pub mod journal;
@@ -11,6 +12,7 @@ pub mod plan;
 pub mod plans;
 pub mod recover;
 pub mod release;
+pub mod restore;
 #[cfg(test)]
 mod simulation;
 pub mod steps;

@@ -109,7 +109,7 @@ pub fn deploy(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
         .then(Pull { release: release.clone() })
         .when(!seen.pending(release).is_empty(), "backup, migrate: no migration is pending", |plan| {
             plan.when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
-                plan.then(Backup)
+                plan.then(Backup { why: "since migrations are pending" })
             })
             .then(Migrate { release: release.clone(), pending: seen.pending(release) })
         })

@@ -3,11 +3,13 @@
 
 use anyhow::Result;
 
+use super::backup;
 use super::guard::{GuardState, written};
 use super::host::Host;
 use super::journal::Journal;
 use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
 use super::release::ReleaseId;
+use crate::project;
 
 /// Settles the unfinished attempt, when there is one, and says in words what was found and done.
 pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Vec<String>> {
@@ -41,6 +43,9 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Ve
 }
 
 fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<String> {
+    if attempt.kind == Kind::Restore {
+        return settle_restore(host, attempt, journal);
+    }
     host.wait_for_migration()?;
     let live = host.live()?;
     let guard = live.guard.as_ref().filter(|guard| guard.attempt == attempt.id);
@@ -77,6 +82,20 @@ fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<Strin
     journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
     let to = written(attempt.to.as_ref());
     Ok(format!("the {} of {to} by {} ({}) was cut off: it {found}", attempt.kind, attempt.by, attempt.at))
+}
+
+/// A restore never touches the traffic: what it had loaded is forgotten, unless the databases have exchanged their names.
+fn settle_restore(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<String> {
+    let exchanged = host.is_aside(&backup::aside(project::DATABASE, &attempt.id))?;
+    host.drop_loaded()?;
+    let (outcome, found) = if exchanged {
+        (Outcome::Succeeded, "had put the backup in the database's place")
+    } else {
+        (Outcome::Undone, "had not yet put the backup in the database's place, and is undone now")
+    };
+    let detail = Some("its driver died".to_owned());
+    journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
+    Ok(format!("the restore by {} ({}) was cut off: it {found}", attempt.by, attempt.at))
 }
 
 fn confirmed(host: &dyn Host, release: ReleaseId) -> Result<Event> {

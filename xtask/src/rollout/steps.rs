@@ -60,21 +60,24 @@ impl Step for Pull {
 }
 
 /// The database is dumped, and the dump verified, before a migration changes it.
-pub struct Backup;
+pub struct Backup {
+    /// Why, as the plan says it.
+    pub why: &'static str,
+}
 
 impl Step for Backup {
     fn name(&self) -> &'static str {
         "backup"
     }
     fn describe(&self) -> String {
-        "dump the database and verify the dump, since migrations are pending".to_owned()
+        format!("dump the database and read the dump back, {}", self.why)
     }
     fn limit(&self) -> Duration {
         Duration::from_secs(1800)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        let path = run.host.backup(&run.journal.attempt)?;
-        run.report.says(&format!("backup: {path}"));
+        let backup = run.host.backup(&run.journal.attempt, self.why)?;
+        run.report.says(&format!("backup {}, {} tables", backup.name, backup.tables));
         Ok(())
     }
 }

@@ -192,27 +192,6 @@ impl Machine {
         }
     }
 
-    /// `pg_dump` of the server's own version, in the custom format; then its table of contents is read back.
-    pub(super) fn dump(&self, attempt: &str) -> Result<String> {
-        let postgres = self.platform_container("postgres")?;
-        let path = self.folder("backups").join(format!("{attempt}.dump"));
-        let database = project::DATABASE;
-        let sh = self.shell.docker();
-        let dump = cmd!(
-            sh,
-            "docker exec --user 999 {postgres} pg_dump --format=custom --username=postgres --file=/tmp/xtask.dump {database}"
-        );
-        Run::new(dump).limit(Duration::from_secs(1200)).run().context("dumping the database")?;
-        Run::new(cmd!(sh, "docker cp {postgres}:/tmp/xtask.dump {path}"))
-            .limit(Duration::from_secs(300))
-            .run()?;
-        let list = cmd!(sh, "docker exec --user 999 {postgres} pg_restore --list /tmp/xtask.dump");
-        let contents = Run::new(list).text().context("reading the dump back")?;
-        Run::new(cmd!(sh, "docker exec --user 999 {postgres} rm -f /tmp/xtask.dump")).run()?;
-        ensure!(contents.contains("TABLE DATA"), "the dump holds no table's data: it is no backup");
-        Ok(path.into_string())
-    }
-
     pub(super) fn ask_edge(&self) -> Result<Answer> {
         let url = format!("{}{}", self.url()?, project::PROBE_PATH);
         let answer = curl::get(&url, Duration::from_secs(2)).with_context(|| format!("asking {url}"))?;

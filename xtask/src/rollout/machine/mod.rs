@@ -2,6 +2,7 @@
 
 mod arrival;
 mod containers;
+mod database;
 mod files;
 mod images;
 mod lease;
@@ -17,6 +18,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::backup::Backup;
 use super::guard::{Live, written};
 use super::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
 use super::ledger::{Entry, Ledger};
@@ -148,8 +150,28 @@ impl Host for Machine {
         self.forget_release(id)
     }
 
-    fn backup(&self, attempt: &str) -> Result<String> {
-        self.dump(attempt)
+    fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
+        self.dump(attempt, made_by)
+    }
+
+    fn load_backup(&self, backup: &Backup) -> Result<()> {
+        self.restore_dump(backup)
+    }
+
+    fn drop_loaded(&self) -> Result<()> {
+        self.drop_restored()
+    }
+
+    fn exchange_database(&self, aside: &str) -> Result<()> {
+        self.exchange(aside)
+    }
+
+    fn exchange_back(&self, aside: &str) -> Result<()> {
+        self.exchange_again(aside)
+    }
+
+    fn is_aside(&self, aside: &str) -> Result<bool> {
+        self.has_database(aside)
     }
 
     fn migrate(&self, release: &Release) -> Result<String> {

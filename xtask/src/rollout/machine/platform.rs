@@ -79,6 +79,7 @@ impl Machine {
             self.make_secrets()?;
             self.write_platform()?;
             wait("preparing the database");
+            self.give_backups_folder()?;
             self.init_database()?;
             wait("starting the database and the edge");
             self.with_platform(|project| {
@@ -258,6 +259,7 @@ impl Machine {
             ("EDGE".to_owned(), self.folder("edge").to_string()),
             ("LIVE".to_owned(), self.folder("live").to_string()),
             ("SECRETS".to_owned(), self.folder("secrets").to_string()),
+            ("BACKUPS".to_owned(), self.folder("backups").to_string()),
         ];
         let versions = self.secret_versions(|secret| secret.of_platform)?;
         variables.extend(

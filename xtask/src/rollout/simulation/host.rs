@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail, ensure};
 
+use crate::rollout::backup::Backup;
 use crate::rollout::guard::{Guard, GuardState, Live};
 use crate::rollout::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
 use crate::rollout::ledger::{Entry, Event, Ledger};
@@ -210,8 +211,28 @@ impl Host for Simulated {
             Ok(())
         })
     }
-    fn backup(&self, _: &str) -> Result<String> {
-        self.call("backup", |_| Ok("a dump".into()))
+    fn backup(&self, name: &str, made_by: &str) -> Result<Backup> {
+        let (name, made_by) = (name.to_owned(), made_by.to_owned());
+        self.call("backup", |world| {
+            let schema = world.schema.last().copied().unwrap_or(0);
+            let (at, live, sha256) = (String::new(), String::new(), String::new());
+            Ok(Backup { name, at, made_by, live, schema, tables: 1, bytes: 1, sha256 })
+        })
+    }
+    fn load_backup(&self, _: &Backup) -> Result<()> {
+        self.call("load_backup", |_| Ok(()))
+    }
+    fn drop_loaded(&self) -> Result<()> {
+        self.call("drop_loaded", |_| Ok(()))
+    }
+    fn exchange_database(&self, _: &str) -> Result<()> {
+        self.call("exchange_database", |_| Ok(()))
+    }
+    fn exchange_back(&self, _: &str) -> Result<()> {
+        self.call("exchange_back", |_| Ok(()))
+    }
+    fn is_aside(&self, _: &str) -> Result<bool> {
+        self.call("is_aside", |_| Ok(false))
     }
     fn migrate(&self, release: &Release) -> Result<String> {
         self.call("migrate", |world| {

@@ -1,0 +1,228 @@
+//! `cargo xtask db`: an environment's database: look into it, back it up, bring a backup back.
+
+use std::io::IsTerminal;
+use std::time::SystemTime;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::attempt::Attempt;
+use super::deploy::say_plan;
+use super::place::Place;
+use super::refuse;
+use super::status::ago;
+use crate::project::{DATABASE, OWNER_ROLE};
+use crate::rollout::backup::{self, Backup};
+use crate::rollout::host::Host;
+use crate::rollout::journal::attempt_id;
+use crate::rollout::ledger::Kind;
+use crate::rollout::machine::Machine;
+use crate::rollout::plans::Observed;
+use crate::rollout::restore;
+use crate::terminal::{self, Activity, paint};
+use crate::tools::process::driver_mark;
+
+/// The database of an environment: a shell, backups, and bringing one back
+#[derive(Debug, Args)]
+pub struct Db {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// psql, of the server's own version
+    Shell(Shell),
+    /// Dump the database, and read the dump back before it is called a backup
+    Backup(MakeBackup),
+    /// The backups that are kept
+    List(List),
+    /// Bring a backup back; what it replaces is backed up and put aside
+    Restore(Restore),
+}
+
+#[derive(Debug, Args)]
+struct Shell {
+    #[command(flatten)]
+    place: Place,
+    /// As the superuser, and not as the owner of the schema
+    #[arg(long)]
+    superuser: bool,
+    /// For psql itself: -- --command 'SELECT 1'
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct MakeBackup {
+    #[command(flatten)]
+    place: Place,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    place: Place,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Restore {
+    /// Which one, as `db list` names it
+    backup: String,
+    #[command(flatten)]
+    place: Place,
+    /// The environment's name once more, where nobody can be asked for it
+    #[arg(long, value_name = "ENVIRONMENT")]
+    confirm: Option<String>,
+    /// Print the moves, and change nothing
+    #[arg(long)]
+    plan: bool,
+}
+
+impl Db {
+    /// One method a verb.
+    pub fn run(self) -> Result<()> {
+        match self.verb {
+            Verb::Shell(shell) => shell.run(),
+            Verb::Backup(backup) => backup.run(),
+            Verb::List(list) => list.run(),
+            Verb::Restore(restore) => restore.run(),
+        }
+    }
+}
+
+impl Shell {
+    fn run(self) -> Result<()> {
+        let machine = self.place.reach()?;
+        let role = if self.superuser { "postgres" } else { OWNER_ROLE };
+        let name = paint::strong(&machine.environment().name);
+        terminal::note(paint::dim(format_args!("  {DATABASE} of {name}, as {role}")));
+        machine.psql(role, &self.arguments, std::io::stdin().is_terminal())
+    }
+}
+
+impl MakeBackup {
+    /// Without the lease: it changes nothing, and when a restore takes the database away under it, it fails and leaves
+    /// nothing behind.
+    fn run(self) -> Result<()> {
+        let machine = self.place.reach()?;
+        let name = attempt_id(SystemTime::now(), driver_mark());
+        let made =
+            Activity::of("dump the database, and read the dump back", |_| machine.dump(&name, "by hand"))?;
+        if self.json {
+            terminal::say(json!(made));
+        } else {
+            terminal::say(format_args!(
+                "{} {}  {}",
+                paint::good("Backup:"),
+                paint::strong(&made.name),
+                words(&made)
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl List {
+    fn run(self) -> Result<()> {
+        let machine = self.place.reach()?;
+        let backups = machine.backups()?;
+        if self.json {
+            terminal::say(json!(backups));
+            return Ok(());
+        }
+        let row = |it: &Backup| {
+            vec![
+                it.name.clone(),
+                ago(&it.at),
+                it.made_by.clone(),
+                size(it.bytes),
+                it.schema.to_string(),
+                it.live.clone(),
+            ]
+        };
+        let rows: Vec<_> = backups.iter().rev().map(row).collect();
+        terminal::table(&["backup", "when", "made by", "size", "schema", "live then"], &rows);
+        Ok(())
+    }
+}
+
+impl Restore {
+    fn run(self) -> Result<()> {
+        let environment = self.place.environment().name.clone();
+        if let Some(confirm) = self.confirm.as_ref().filter(|confirm| **confirm != environment) {
+            return Err(refuse(format!("--confirm says {confirm:?}, and the environment is {environment}")));
+        }
+        let machine = self.place.clone().reach()?;
+        let dump = find(&machine, &self.backup)?;
+        machine.check_restorable(&dump).map_err(|error| refuse(format!("{error:#}")))?;
+        let plan_of = |seen: &Observed| {
+            restore::restore(&dump, DATABASE, seen.schema.is_empty(), seen.live.live.is_some())
+        };
+        if self.plan {
+            say_plan(&plan_of(&Observed::of(&machine)?));
+            return Ok(());
+        }
+        self.ask(&environment, &dump)?;
+        let attempt = Attempt::begin(&machine, format!("restore of {}", dump.name))?;
+        let seen = Observed::of(&machine)?;
+        let live = seen.live.live.as_ref();
+        attempt.run(Kind::Restore, live, live, &plan_of(&seen), Vec::new())?;
+        let aside = backup::aside(DATABASE, attempt.id());
+        terminal::say(format_args!(
+            "{} {} is what {environment} has now.",
+            paint::good("Restored:"),
+            dump.name
+        ));
+        terminal::say(format_args!("What it replaced is kept as {aside}. When nobody needs it any more:"));
+        terminal::say(format_args!(
+            "  cargo xtask db shell --env {environment} --superuser -- --command 'DROP DATABASE {aside}'"
+        ));
+        Ok(())
+    }
+
+    fn ask(&self, environment: &str, dump: &Backup) -> Result<()> {
+        let when = ago(&dump.at);
+        let question = format!(
+            "The database of {environment} becomes what it was {when}. Type the environment's name to go on:"
+        );
+        if self.confirm.is_some() || terminal::asked_for(&question, environment) {
+            return Ok(());
+        }
+        Err(refuse(format!(
+            "nothing was changed: a restore wants the environment's name typed, or `--confirm {environment}`"
+        )))
+    }
+}
+
+fn find(machine: &Machine, name: &str) -> Result<Backup> {
+    let mut backups = machine.backups()?;
+    if let Some(at) = backups.iter().position(|backup| backup.name == name) {
+        return Ok(backups.swap_remove(at));
+    }
+    let alike = |other: &str| other.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+    backups.sort_by_key(|backup| std::cmp::Reverse((alike(&backup.name), backup.name.clone())));
+    let near: Vec<&str> = backups.iter().take(5).map(|backup| backup.name.as_str()).collect();
+    let near =
+        if near.is_empty() { "There is none.".to_owned() } else { format!("There are: {}", near.join(", ")) };
+    Err(refuse(format!("there is no backup {name:?}. {near}")))
+}
+
+fn words(backup: &Backup) -> String {
+    format!("{}, {} tables, schema {}", size(backup.bytes), backup.tables, backup.schema)
+}
+
+fn size(bytes: u64) -> String {
+    if bytes < 1_000_000 {
+        format!("{:.1} kB", bytes as f64 / 1e3)
+    } else {
+        format!("{:.1} MB", bytes as f64 / 1e6)
+    }
+}

@@ -1,0 +1,135 @@
+//! The database of an environment: backups, and what a restore does. All of it happens inside the database's own
+//! container, by programs of its own version: a dump never travels.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use xshell::{Cmd, cmd};
+
+use super::Machine;
+use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE};
+use crate::rollout::backup::{Backup, beside};
+use crate::rollout::guard::written;
+use crate::rollout::host::Host;
+use crate::rollout::journal::timestamp;
+use crate::tools::container;
+use crate::tools::process::Run;
+use crate::tools::shell::Script;
+
+const SCRIPT: &str = include_str!("../scripts/database.sh");
+/// A dump, or loading one.
+const LONG: Duration = Duration::from_secs(1200);
+const SHORT: Duration = Duration::from_secs(60);
+// Dumps are read by the database's user and by whoever deploys, and by nobody else of the host.
+const GIVE: &str = r#"chown 999:"$1" /backups && chmod 2770 /backups"#;
+const FACTS: Script = Script::new(
+    "listing backups",
+    r#"cd "$1" 2>/dev/null || exit 0; for f in *.json; do [ -f "$f" ] && cat "$f"; done; :"#,
+);
+
+impl Machine {
+    /// Gives the folder of backups to the database's user.
+    pub(super) fn give_backups_folder(&self) -> Result<()> {
+        let (mount, image) = (format!("{}:/backups", self.folder("backups")), &self.bases()?.postgres);
+        let group = self.facts.gid.to_string();
+        let give = cmd!(
+            self.shell.docker(),
+            "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {GIVE} give {group}"
+        );
+        Run::new(give).run().context("preparing the folder of backups")
+    }
+
+    /// The backups that are on the host, oldest first.
+    pub fn backups(&self) -> Result<Vec<Backup>> {
+        let told = self.shell.script(FACTS, &[self.folder("backups").as_str()], b"")?;
+        let facts = serde_json::Deserializer::from_str(&told).into_iter::<Backup>();
+        let mut backups: Vec<Backup> = facts.filter_map(Result::ok).collect();
+        backups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(backups)
+    }
+
+    /// Dumps the database and reads the dump back. A failure leaves nothing behind.
+    pub fn dump(&self, name: &str, made_by: &str) -> Result<Backup> {
+        let live = self.live()?.live;
+        let at = timestamp(self.now());
+        let told = self.in_database(&["dump", DATABASE, name, made_by, written(live.as_ref()), &at], LONG)?;
+        serde_json::from_str(&told).with_context(|| format!("the backup described itself as {told:?}"))
+    }
+
+    pub(super) fn restore_dump(&self, backup: &Backup) -> Result<()> {
+        self.in_database(&["verify", &backup.name, &backup.sha256], LONG)
+            .with_context(|| format!("the backup {} is damaged", backup.name))?;
+        self.in_database(&["load", &backup.name, &beside(DATABASE), OWNER_ROLE, APP_ROLE], LONG).map(drop)
+    }
+
+    pub(super) fn drop_restored(&self) -> Result<()> {
+        self.in_database(&["drop", &beside(DATABASE)], SHORT).map(drop)
+    }
+
+    pub(super) fn exchange(&self, aside: &str) -> Result<()> {
+        self.in_database(&["exchange", DATABASE, &beside(DATABASE), aside], SHORT).map(drop)
+    }
+
+    pub(super) fn exchange_again(&self, aside: &str) -> Result<()> {
+        if self.has_database(aside)? {
+            self.in_database(&["exchange", DATABASE, aside, &beside(DATABASE)], SHORT)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_database(&self, name: &str) -> Result<bool> {
+        Ok(self.in_database(&["has", name], SHORT)?.trim() == "1")
+    }
+
+    fn in_database(&self, arguments: &[&str], limit: Duration) -> Result<String> {
+        let postgres = self.platform_container("postgres")?;
+        let words: Vec<&str> = ["sh", "-c", SCRIPT, "database"].iter().chain(arguments).copied().collect();
+        let command = container::exec(self.shell.docker(), &postgres, "999", &words);
+        let told = Run::new(command).called(&format!("database.sh {}", arguments[0])).limit(limit).text();
+        told.map_err(|error| match error.to_string() {
+            text if text.contains("/backups") && text.contains("No such file") => anyhow::anyhow!(
+                "the database was started before it could make backups by itself: `cargo xtask down --env {0}` and \
+                 `cargo xtask deploy --env {0}` take the change over, and keep the data",
+                self.environment.name
+            ),
+            _ => error.into(),
+        })
+    }
+
+    /// psql of the server's own version, on the user's own terminal.
+    pub fn psql(&self, role: &str, arguments: &[String], terminal: bool) -> Result<()> {
+        let postgres = self.platform_container("postgres")?;
+        let status = Run::new(self.psql_command(&postgres, role, arguments, terminal)).interactive()?;
+        match status.code() {
+            Some(0) => Ok(()),
+            Some(code) => bail!("psql ended with exit code {code}"),
+            None => bail!("psql was killed"),
+        }
+    }
+
+    fn psql_command(&self, postgres: &str, role: &str, arguments: &[String], terminal: bool) -> Cmd<'_> {
+        let tty = terminal.then_some("--tty");
+        let (role, database) = (format!("--username={role}"), format!("--dbname={DATABASE}"));
+        cmd!(
+            self.shell.docker(),
+            "docker exec --interactive {tty...} --user 999 {postgres} psql --no-psqlrc {role} {database} {arguments...}"
+        )
+    }
+
+    /// An error unless the backup can be restored here: the live release needs migrations that it may lack.
+    pub fn check_restorable(&self, backup: &Backup) -> Result<()> {
+        let Some(live) = self.live()?.live else { return Ok(()) };
+        let kept = self.kept_releases()?;
+        let needs = kept.iter().find(|release| release.id == live).map_or(&[][..], |it| &it.migrations);
+        let lacking: Vec<String> =
+            needs.iter().filter(|version| **version > backup.schema).map(i64::to_string).collect();
+        ensure!(
+            lacking.is_empty(),
+            "the backup {} lacks the migrations {} that the live release needs: roll back to a release from before them \
+             first",
+            backup.name,
+            lacking.join(", ")
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+# Backups, and what a restore does, inside the database's own container, by its own programs, as the superuser that
+# only this container's processes can be.
+# Usage: database.sh VERB ARGUMENT...
+
+set -eu
+umask 027
+cd /backups
+ask() { psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
+
+verb=$1
+shift
+case $verb in
+dump) # DATABASE NAME MADE-BY LIVE AT
+    next=".$2.next"
+    trap 'rm -f "$next" "$2.json.next"' EXIT
+    pg_dump --username=postgres --format=custom --file="$next" "$1"
+    # What can't be read back is no backup.
+    tables=$(pg_restore --list "$next" | grep -c ' TABLE DATA ') || { echo "the dump holds no table's data" >&2; exit 1; }
+    schema=$(ask --command="SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success" "$1")
+    sum=$(sha256sum "$next" | cut -d ' ' -f 1)
+    printf '{"name":"%s","at":"%s","made_by":"%s","live":"%s","schema":%s,"tables":%s,"bytes":%s,"sha256":"%s"}\n' \
+        "$2" "$5" "$3" "$4" "$schema" "$tables" "$(stat -c %s "$next")" "$sum" >"$2.json.next"
+    sync "$next" "$2.json.next"
+    mv "$next" "$2.dump"
+    mv "$2.json.next" "$2.json"
+    sync .
+    cat "$2.json"
+    ;;
+verify) # NAME SHA256
+    [ "$(sha256sum "$1.dump" | cut -d ' ' -f 1)" = "$2" ] || { echo "the dump is not the one that was made" >&2; exit 1; }
+    pg_restore --list "$1.dump" >/dev/null
+    ;;
+load) # NAME BESIDE OWNER APP
+    dropdb --username=postgres --if-exists --force "$2"
+    createdb --username=postgres --owner="$3" --template=template0 --encoding=UTF8 "$2"
+    ask --command="REVOKE ALL ON DATABASE $2 FROM PUBLIC" --command="GRANT CONNECT ON DATABASE $2 TO $4" postgres
+    pg_restore --username=postgres --exit-on-error --single-transaction --dbname="$2" "$1.dump"
+    ;;
+drop) # DATABASE
+    dropdb --username=postgres --if-exists --force "$1"
+    ;;
+exchange) # DATABASE BESIDE ASIDE: the second takes the first one's name, and the first gets the third name
+    names=$(ask --command="SELECT datname FROM pg_database" postgres)
+    # Done already, and the answer was lost.
+    if echo "$names" | grep -qx "$3" && ! echo "$names" | grep -qx "$2"; then exit 0; fi
+    ask --command="ALTER DATABASE $1 ALLOW_CONNECTIONS false" postgres
+    trap 'ask --command="ALTER DATABASE $1 ALLOW_CONNECTIONS true" postgres' EXIT
+    tries=0
+    until ask --command="SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$1'" postgres >/dev/null &&
+        ask --single-transaction --command="ALTER DATABASE $1 RENAME TO $3" --command="ALTER DATABASE $2 RENAME TO $1" postgres; do
+        tries=$((tries + 1))
+        [ $tries -lt 30 ] || exit 1
+        sleep 0.1
+    done
+    ask --command="ALTER DATABASE $3 ALLOW_CONNECTIONS true" postgres
+    ;;
+has) # DATABASE
+    ask --command="SELECT 1 FROM pg_database WHERE datname = '$1'" postgres
+    ;;
+esac
