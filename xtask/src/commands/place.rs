@@ -68,6 +68,9 @@ fn there(environment: Environment, access: &Access) -> Result<Machine> {
     let name = environment.name.clone();
     let arrival = Arrival { environment, shell, compose, public_url: Some(access.url.clone()) };
     arrival.arrive().map_err(|error| {
+        if error.is::<Failure>() {
+            return error;
+        }
         let message = format!("{error:#}\n  `cargo xtask host setup --env {name}` makes a machine a host.");
         Failure { exit: Exit::HostUnfit, message }.into()
     })

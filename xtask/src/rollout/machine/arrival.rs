@@ -3,10 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 
 use super::Machine;
+use crate::exit::refuse;
 use crate::project::Environment;
 use crate::tools::shell::{HostShell, Script};
 
@@ -50,7 +51,11 @@ impl Arrival {
         let facts = Facts::parse(&told, SystemTime::now())
             .with_context(|| format!("the host described itself as {told:?}"))?;
         if let Some(other) = told.lines().find_map(|line| line.strip_prefix("environment ")) {
-            bail!("{root} on this host belongs to the environment {other}, not to {}", environment.name);
+            return Err(refuse(format!(
+                "{root} on this host belongs to the environment {other}, and not to {}: an environment has a host of its \
+                 own",
+                environment.name
+            )));
         }
         let desk = match environment.is_here() {
             true => None,
