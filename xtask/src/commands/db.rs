@@ -14,7 +14,6 @@ use super::refuse;
 use super::status::ago;
 use crate::project::{DATABASE, OWNER_ROLE};
 use crate::rollout::backup::{self, Backup};
-use crate::rollout::host::Host;
 use crate::rollout::journal::attempt_id;
 use crate::rollout::ledger::Kind;
 use crate::rollout::machine::Machine;

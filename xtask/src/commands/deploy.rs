@@ -61,7 +61,7 @@ impl Deploy {
     pub fn run(self) -> Result<()> {
         let environment = self.place.environment().clone();
         let (machine, sources) =
-            if environment.is_here() { self.from_tree()? } else { self.from_commit(&environment)? };
+            if environment.is_here() { self.take_tree()? } else { self.take_commit(&environment)? };
         preflight(&machine)?;
         let secrets = access::secrets_given(&environment);
         if let Some(release) = release_if_known(&machine, &sources)?
@@ -99,7 +99,7 @@ impl Deploy {
     }
 
     /// On this machine: the working tree, built.
-    fn from_tree(&self) -> Result<(Machine, Sources)> {
+    fn take_tree(&self) -> Result<(Machine, Sources)> {
         if self.version.is_some() || !self.overrides.is_empty() {
             return Err(refuse(
                 "local takes this tree as it is: --version and --override are for other environments",
@@ -112,7 +112,7 @@ impl Deploy {
 
     /// On a host: a commit, whose images a registry has. What can be refused here is refused before the host is reached,
     /// and what can be refused there before anything is built.
-    fn from_commit(&self, environment: &Environment) -> Result<(Machine, Sources)> {
+    fn take_commit(&self, environment: &Environment) -> Result<(Machine, Sources)> {
         let access = Access::of(environment)?;
         let commit = version::choose(environment, self.version.as_deref())?;
         gate::check_branch_of(environment, &commit, &self.overrides)?;

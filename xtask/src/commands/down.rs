@@ -38,6 +38,10 @@ impl Down {
                 "nothing was stopped: forgetting the data of {name} wants a yes, or `--yes`"
             )));
         }
+        let is_gated = self.place.environment().gate().is_some();
+        if is_gated && !self.yes && !terminal::confirm(&format!("{name} stops, for all its users. Go on?")) {
+            return Err(refuse(format!("nothing was stopped: {name} wants a yes, or `--yes`")));
+        }
         let machine = self.place.reach()?;
         let attempt = Attempt::begin(&machine, "down".to_owned())?;
         let seen = Observed::of(&machine)?;

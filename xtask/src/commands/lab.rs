@@ -9,7 +9,7 @@ use serde_json::json;
 use super::refuse;
 use crate::lab::{Lab, Seen, Vps};
 use crate::terminal::{self, paint, seconds};
-use crate::tools::shell::quote;
+use crate::tools::quote::quote;
 
 /// A throw-away VPS on this machine, or several, to deploy to as to a rented one
 #[derive(Debug, Args)]
@@ -65,10 +65,11 @@ fn up(hosts: usize, yes: bool) -> Result<()> {
 }
 
 fn down() -> Result<()> {
-    match Lab::load()? {
-        Some(lab) => lab.down()?,
-        None => return Ok(terminal::say("no lab is up")),
-    }
+    let Some(lab) = Lab::load()? else {
+        terminal::say("no lab is up");
+        return Ok(());
+    };
+    lab.down()?;
     terminal::say(format_args!("{} the lab, and everything that it held", paint::good("Removed:")));
     Ok(())
 }
@@ -80,7 +81,10 @@ fn status(json: bool) -> Result<()> {
         terminal::say(json!({ "lab": lab, "seen": seen }));
         return Ok(());
     }
-    let Some(lab) = lab else { return Ok(terminal::say("no lab is up: `cargo xtask lab up`")) };
+    let Some(lab) = lab else {
+        terminal::say("no lab is up: `cargo xtask lab up`");
+        return Ok(());
+    };
     say_table(&lab, &lab.look()?);
     Ok(())
 }

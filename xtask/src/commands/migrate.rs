@@ -1,13 +1,17 @@
+use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::Context;
 use clap::Subcommand;
+use serde_json::json;
 use xshell::Shell;
 
+use super::place::Place;
 use crate::exit::refuse;
-use crate::project;
+use crate::project::{self, Environment};
+use crate::rollout::plans::Observed;
 use crate::setup::{self, Tool};
-use crate::terminal::{self, Activity};
+use crate::terminal::{self, Activity, paint};
 use crate::tools::postgres::{Kind, Server};
 use crate::tools::process::Run;
 use crate::tools::sqlx;
@@ -33,8 +37,15 @@ enum What {
     Run,
     /// Take back the newest one that the database has.
     Revert,
-    /// List them all, and which of them the database has.
-    Info,
+    /// List them all, and which of them the database has; with --env, an environment's.
+    Info {
+        /// Which environment; without it, the development database.
+        #[arg(long, value_name = "ENVIRONMENT")]
+        env: Option<Environment>,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Migrate {
@@ -42,18 +53,76 @@ impl Migrate {
         if let What::New { name } = &self.what {
             return new(name);
         }
+        if let What::Info { env: Some(env), json } = self.what {
+            return info(env, json);
+        }
         setup::ensure(&[Tool::SqlxCli], false)?;
         let database = Database::open()?;
         let (sh, url) = (Shell::new()?, database.url());
         let cmd = match self.what {
             What::Run => sqlx::run(&sh, &url),
             What::Revert => sqlx::revert(&sh, &url),
-            What::Info | What::New { .. } => sqlx::info(&sh, &url),
+            What::Info { .. } | What::New { .. } => sqlx::info(&sh, &url),
         };
         let said = Run::new(cmd).text()?;
         terminal::say(if said.is_empty() { "nothing to do" } else { &said });
         Ok(())
     }
+}
+
+/// What an environment's database has, beside what its live release carries and what this tree has.
+fn info(environment: Environment, json: bool) -> anyhow::Result<()> {
+    let machine = Place::of(environment).reach()?;
+    let seen = Observed::of(&machine)?;
+    let live = seen.kept.iter().find(|release| Some(&release.id) == seen.live.live.as_ref());
+    let carried = live.map(|release| release.migrations.clone()).unwrap_or_default();
+    let here = names_here()?;
+    let mut all: Vec<i64> = seen.schema.iter().chain(&carried).chain(here.keys()).copied().collect();
+    all.sort_unstable();
+    all.dedup();
+    let state = |version: &i64| match (seen.schema.contains(version), carried.contains(version)) {
+        (true, _) => "applied",
+        (false, true) => "lacking",
+        (false, false) => "not deployed",
+    };
+    if json {
+        let all: Vec<_> =
+            all.iter().map(|it| json!({ "version": it, "name": here.get(it), "state": state(it) })).collect();
+        terminal::say(json!(all));
+        return Ok(());
+    }
+    let row = |version: &i64| {
+        let state = match state(version) {
+            state @ "applied" => paint::good(state),
+            state @ "lacking" => paint::bad(state),
+            state => paint::dim(state),
+        };
+        vec![
+            version.to_string(),
+            state,
+            here.get(version).cloned().unwrap_or_else(|| "(not in this tree)".to_owned()),
+        ]
+    };
+    terminal::table(&["version", "state", "name"], &all.iter().map(row).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// The migrations of this tree: version and name.
+fn names_here() -> anyhow::Result<BTreeMap<i64, String>> {
+    let mut names = BTreeMap::new();
+    for entry in project::root().join(project::MIGRATIONS).read_dir_utf8()? {
+        let entry = entry?;
+        let Some((version, name)) =
+            entry.file_name().strip_suffix(".up.sql").and_then(|name| name.split_once('_'))
+        else {
+            continue;
+        };
+        names.insert(
+            version.parse().with_context(|| format!("the name {}", entry.file_name()))?,
+            name.replace('_', " "),
+        );
+    }
+    Ok(names)
 }
 
 /// What expands is safe while the old release still runs; what contracts must wait until nothing needs it any more.

@@ -21,6 +21,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// This one.
+    pub fn of(env: Environment) -> Place {
+        Place { env }
+    }
+
     /// The environment.
     pub fn environment(&self) -> &Environment {
         &self.env

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
+use serde_json::json;
 
 use super::attempt::Attempt;
 use super::deploy::say_plan;
@@ -26,6 +27,9 @@ pub struct Rollback {
     /// Print the moves, and change nothing
     #[arg(long)]
     plan: bool,
+    /// The result, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 impl Rollback {
@@ -50,6 +54,11 @@ impl Rollback {
         let plan = plans::rollback(release, &seen, &machine.environment().limits);
         let from = seen.live.live.as_ref();
         let times = attempt.run(Kind::Rollback, from, Some(&release.id), &plan, Vec::new())?;
+        if self.json {
+            let ms = times.to_switch.and_then(|time| u64::try_from(time.as_millis()).ok());
+            terminal::say(json!({ "release": release.id, "url": machine.url()?, "to_switch_ms": ms }));
+            return Ok(());
+        }
         terminal::say(format_args!(
             "{} {} ({}) has the traffic.  to switch {}",
             paint::good("Rolled back:"),

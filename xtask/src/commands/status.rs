@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::place::Place;
+use crate::rollout::backup::Backup;
 use crate::rollout::guard::{GuardState, written};
 use crate::rollout::host::Part;
 use crate::rollout::journal::since;
@@ -32,6 +33,10 @@ impl Status {
         let seen = Observed::of(&machine)?;
         let platform = machine.platform_parts()?;
         let attempt = last_confirmed(&seen);
+        let lease = machine.lease_holder()?;
+        let backup = machine.backups()?.pop();
+        let live = seen.kept.iter().find(|release| Some(&release.id) == seen.live.live.as_ref());
+        let lacks = live.map(|release| seen.pending(release)).unwrap_or_default();
         if self.json {
             terminal::say(json!({
                 "environment": machine.environment().name,
@@ -42,13 +47,25 @@ impl Status {
                 "ought_to_be_live": seen.ledger.ought_to_be_live(),
                 "since": attempt.as_ref().map(|attempt| &attempt.at),
                 "by": attempt.as_ref().map(|attempt| &attempt.by),
+                "lease": lease,
+                "unfinished": seen.ledger.unfinished(),
                 "schema": seen.schema.last(),
+                "pending_migrations": lacks,
+                "disk_free_bytes": machine.facts().free_disk,
+                "last_backup": backup,
+                "certificate_days": machine.certificate_days(),
                 "platform": platform,
                 "parts": seen.parts,
             }));
             return Ok(());
         }
         say_live(&machine, &seen, attempt.as_ref());
+        if seen.live.live.is_some() {
+            say_data(&machine, &seen, &lacks, backup.as_ref());
+        }
+        if let Some(holder) = lease {
+            terminal::say(paint::warn(format_args!("  lease     {}", holder.trim())));
+        }
         if let Some(unfinished) = seen.ledger.unfinished() {
             let at = unfinished.step.map_or(String::new(), |(step, _)| format!(", at '{step}'"));
             let (kind, by, when) = (unfinished.kind, unfinished.by, ago(&unfinished.at));
@@ -80,13 +97,31 @@ fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&Attempt>) {
         terminal::say(format_args!("  since     {}, by {} ({})", ago(&attempt.at), attempt.by, attempt.kind));
     }
     terminal::say(format_args!("  warm      {}", written(seen.live.warm.as_ref())));
-    let schema =
-        seen.schema.last().map_or("unknown: the database does not answer".to_owned(), i64::to_string);
-    terminal::say(format_args!("  schema    {schema}"));
     let ought = seen.ledger.ought_to_be_live();
     if ought.as_ref() != Some(live) && !is_provisional(seen) {
         let ought = written(ought.as_ref());
         terminal::say(paint::warn(format_args!("  by the ledger, {ought} ought to have the traffic")));
+    }
+}
+
+fn say_data(machine: &Machine, seen: &Observed, lacks: &[i64], backup: Option<&Backup>) {
+    let schema =
+        seen.schema.last().map_or("unknown: the database does not answer".to_owned(), i64::to_string);
+    let lacks: Vec<String> = lacks.iter().map(i64::to_string).collect();
+    let lacks = match lacks.as_slice() {
+        [] => String::new(),
+        some => paint::bad(format_args!("  the live release needs {}", some.join(", "))),
+    };
+    terminal::say(format_args!("  schema    {schema}{lacks}"));
+    let backup = backup
+        .map_or_else(|| paint::warn("none yet"), |backup| format!("{}, {}", ago(&backup.at), backup.name));
+    terminal::say(format_args!("  backup    {backup}"));
+    let free = machine.facts().free_disk as f64 / 1e9;
+    let free = if free < 2.0 { paint::bad(format_args!("{free:.1}")) } else { format!("{free:.1}") };
+    terminal::say(format_args!("  disk      {free} GB free"));
+    if let Some(days) = machine.certificate_days() {
+        let days = if days < 15 { paint::bad(days) } else { days.to_string() };
+        terminal::say(format_args!("  HTTPS     the certificate ends in {days} days"));
     }
 }
 

@@ -24,6 +24,8 @@ use crate::tools::ssh_keys::Key;
 
 /// The label that says which lab a container belongs to.
 const LABEL: &str = "tracehub.lab";
+/// The label that says to which copy of the repository its lab belongs.
+const ROOT_LABEL: &str = "tracehub.lab.root";
 /// The user that deploys to a lab's host.
 const USER: &str = "deploy";
 
@@ -99,6 +101,7 @@ impl Lab {
         fs::create_dir_all(folder())?;
         fs::set_permissions(folder(), fs::Permissions::from_mode(0o700))?;
         ["deploy", "ledger"].iter().try_for_each(|name| make_key(&key_file(name)))?;
+        sweep()?;
         let mut lab = match Lab::load()? {
             Some(lab) => lab,
             None => Lab::new()?,
@@ -185,6 +188,20 @@ impl Lab {
         all.push(("STAGING_LEDGER_KEY".to_owned(), key_file("ledger").into_string()));
         all
     }
+}
+
+/// Removes the machines of copies of the repository that are gone.
+fn sweep() -> Result<()> {
+    let sh = Shell::new()?;
+    for found in container::labelled(&sh, &[LABEL.to_owned()])? {
+        let is_gone = found.label(ROOT_LABEL).is_some_and(|root| !Utf8Path::new(root).exists());
+        if let (true, Some(lab)) = (is_gone, found.label(LABEL)) {
+            container::remove(&sh, found.plain_name())?;
+            container::remove_volume(&sh, found.plain_name())?;
+            registry::remove(lab)?;
+        }
+    }
+    Ok(())
 }
 
 fn make_key(path: &Utf8Path) -> Result<()> {

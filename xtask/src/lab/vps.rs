@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use sha2::{Digest as _, Sha256};
 use xshell::{Cmd, Shell, cmd};
 
-use super::{LABEL, Vps};
+use super::{LABEL, ROOT_LABEL, Vps};
 use crate::project;
 use crate::rollout::release::hex;
 use crate::setup::{self, Tool, base_images};
@@ -154,14 +154,14 @@ fn create(sh: &Shell, lab: &str, vps: &Vps, image: &str) -> Result<()> {
 
 fn run<'a>(sh: &'a Shell, lab: &str, vps: &Vps, image: &str, rights: &[&str]) -> Cmd<'a> {
     let Vps { container, ssh, http, https, .. } = vps;
-    let label = format!("{LABEL}={lab}");
+    let (label, root) = (format!("{LABEL}={lab}"), format!("{ROOT_LABEL}={}", project::root()));
     let published = [(ssh, 22), (http, 80), (https, 443)];
     let ports = published.map(|(port, inside)| format!("--publish=127.0.0.1:{port}:{inside}"));
     let engine = format!("{container}:/var/lib/docker");
     let packages = format!("{}-lab-packages:/var/cache/apt/archives", project::NAME);
     cmd!(
         sh,
-        "docker run --detach --name {container} --hostname {container} --label {label} {rights...} {ports...} --volume {engine} --volume {packages} --tmpfs /run:exec --stop-timeout 60 {image}"
+        "docker run --detach --name {container} --hostname {container} --label {label} --label {root} {rights...} {ports...} --volume {engine} --volume {packages} --tmpfs /run:exec --stop-timeout 60 {image}"
     )
 }
 

@@ -42,6 +42,35 @@ pub fn get(url: &str, limit: Duration) -> Result<Answer> {
     parse(&told.stdout).with_context(|| format!("{:?} is no answer", told.stdout))
 }
 
+/// In how many days the certificate ends that a host shows; none without HTTPS, or when it does not say.
+pub fn certificate_days(url: &str, now: std::time::SystemTime) -> Option<i64> {
+    if !url.starts_with("https://") {
+        return None;
+    }
+    let sh = Shell::new().ok()?;
+    // Whether it is to be trusted is not the question here.
+    let ask = cmd!(sh, "curl --silent --verbose --insecure --head --max-time 5 --output /dev/null -- {url}");
+    let told = Run::new(ask).finish().ok()?;
+    let line = told.stderr.lines().find_map(|line| line.split_once("expire date: "))?.1;
+    days_until(line.trim(), now)
+}
+
+/// `Mar  1 12:00:00 2027 GMT`, as OpenSSL writes it.
+fn days_until(date: &str, now: std::time::SystemTime) -> Option<i64> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let words: Vec<&str> = date.split_whitespace().collect();
+    let [month, day, time, year, "GMT"] = words[..] else { return None };
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    let text = format!("{year}-{month:02}-{day:0>2}T{time}Z");
+    let ends = humantime::parse_rfc3339(&text).ok()?;
+    let seconds = match ends.duration_since(now) {
+        Ok(left) => i64::try_from(left.as_secs()).ok()?,
+        Err(over) => -i64::try_from(over.duration().as_secs()).ok()?,
+    };
+    Some(seconds.div_euclid(86_400))
+}
+
 fn parse(text: &str) -> Option<Answer> {
     let mut lines = text.split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
@@ -67,5 +96,13 @@ mod tests {
             assert_eq!((answer.header("retry-after"), answer.body.as_str()), (Some("10"), "nobody\r\nhere"));
         }
         assert_eq!(parse("no answer"), None);
+    }
+
+    #[test]
+    fn a_certificate_s_end_is_read_as_days() {
+        let now = humantime::parse_rfc3339("2027-02-01T00:00:00Z").unwrap();
+        assert_eq!(days_until("Mar  1 12:00:00 2027 GMT", now), Some(28));
+        assert_eq!(days_until("Jan 31 12:00:00 2027 GMT", now), Some(-1));
+        assert_eq!(days_until("soon", now), None);
     }
 }

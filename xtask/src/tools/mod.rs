@@ -16,6 +16,7 @@ pub mod npm;
 pub mod pg_dump;
 pub mod postgres;
 pub mod process;
+pub mod quote;
 pub mod shell;
 pub mod sqlx;
 pub mod ssh;

@@ -78,92 +78,24 @@ impl HostShell {
     }
 }
 
-/// Words as one line for a POSIX sh, each arriving as it is: what a remote shell is given is made here and nowhere
-/// else.
-pub fn line(words: &[&str]) -> String {
-    words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
-}
-
-/// One word. Between single quotes nothing but a single quote means anything (POSIX, Shell Command Language, 2.2.2).
-pub fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
+#[cfg(test)]
+#[path = "../../tests/support/words.rs"]
+mod words;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    /// What has broken quoting before, and what a random string seldom holds.
-    const NASTY: &[&str] = &[
-        "",
-        " ",
-        "-",
-        "-n",
-        "--",
-        "'",
-        "''",
-        "\\",
-        "\\'",
-        "\"",
-        "$HOME",
-        "$(reboot)",
-        "`reboot`",
-        ";",
-        "&&",
-        "|",
-        "\n",
-        "\r\n",
-        "a\nb\n",
-        "*",
-        "?",
-        "[a]",
-        "~",
-        "!",
-        "!!",
-        "#",
-        "{a,b}",
-        "\t",
-        "\u{1b}[0m",
-        "é",
-        "\u{202e}",
-        "%s",
-        "\\n",
-        "a'b\"c`d$e\\f",
-        "\\\n",
-    ];
-
-    /// Random words out of `NASTY` and single characters; the seed is in the message of a failure.
-    fn words(seed: u64) -> Vec<String> {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let mut next = move |below: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state % below as u64) as usize
-        };
-        let count = 1 + next(8);
-        let mut word = || {
-            let parts = next(6);
-            (0..parts)
-                .map(|_| match next(2) {
-                    0 => NASTY[next(NASTY.len())].to_owned(),
-                    _ => char::from_u32(1 + next(0x2ff) as u32).unwrap_or('x').to_string(),
-                })
-                .collect::<String>()
-        };
-        (0..count).map(|_| word()).collect()
-    }
+    use super::words::samples;
+    use crate::tools::quote::line;
 
     #[test]
     fn every_word_arrives_at_a_real_sh_as_it_is() {
-        for seed in 0..400 {
-            let words = words(seed);
+        for (seed, words) in samples(400) {
             let all: Vec<&str> =
                 ["printf", "%s\\0"].into_iter().chain(words.iter().map(String::as_str)).collect();
             let told = std::process::Command::new("sh").args(["-c", &line(&all)]).output().unwrap();
             let arrived = String::from_utf8(told.stdout).unwrap();
             let arrived: Vec<&str> = arrived.split_terminator('\0').collect();
-            assert_eq!(arrived, words, "seed {seed}");
+            assert_eq!(arrived, words, "sample {seed}");
         }
     }
 }

@@ -23,7 +23,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use super::process::{self, Run};
 use super::ssh_keys::{self, HostKeys, Key};
-use super::{interrupt, shell};
+use super::{interrupt, quote};
 
 /// The longest that a name look-up, a handshake and a log-in may take together.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -207,7 +207,7 @@ impl Connection {
     /// A program on the host, its words passed on as they are.
     pub fn command<'a>(&self, sh: &'a Shell, words: &[&str]) -> Cmd<'a> {
         self.sessions.set(self.sessions.get() + 1);
-        let (socket, line) = (self.path("ctl"), format!("exec {}", shell::line(words)));
+        let (socket, line) = (self.path("ctl"), format!("exec {}", quote::line(words)));
         let only = through_master();
         cmd!(sh, "ssh -S {socket} {only...} -T -- host {line}").quiet()
     }

@@ -2,7 +2,9 @@
 //!
 //! One environment serves all tests, in order; each says in its name what must hold. Conditions are waited for.
 
+#[path = "../support/client.rs"]
 mod client;
+#[path = "../support/project.rs"]
 mod project;
 
 use std::process::ExitCode;
@@ -12,8 +14,8 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
-use client::{Answer, Client, get};
-use project::{Project, wait_until};
+use client::{Answer, Client, Stream, get};
+use project::{DOWNLOAD, DOWNLOAD_BYTES, Project, wait_until};
 
 type Test = fn(&Project) -> Result<(), Failed>;
 
@@ -41,7 +43,7 @@ fn main() -> ExitCode {
         let names = TESTS.iter().map(|(name, _)| Trial::test(*name, || Ok(())));
         return libtest_mimic::run(&arguments, names.collect()).exit_code();
     }
-    let project = Arc::new(Project::copy());
+    let project = Arc::new(Project::copy(None));
     let trial = |(name, test): &(&'static str, Test)| {
         let (project, test) = (Arc::clone(&project), *test);
         Trial::test(*name, move || test(&project))
@@ -121,10 +123,16 @@ fn second_release(project: &Project) -> Result<(), Failed> {
     project.commit("Add a table, and change the page");
     let open_tab = script_of(&get(&project.url(), "/")?)?;
     let client = Client::start(&project.url());
+    let streams =
+        [Stream::download(&project.url(), DOWNLOAD, DOWNLOAD_BYTES)?, Stream::upload(&project.url())?];
     let deployed = project.deploy().succeeds();
+    let ended = streams.map(Stream::finish);
     let seen = client.stop();
     deployed?;
     println!("    {seen}");
+    for stream in ended {
+        check(Some(stream?) == first, || "a slow stream was answered by another release".into())?;
+    }
     check(seen.failed.is_empty(), || format!("{seen}"))?;
     check(seen.releases.len() == 2, || format!("answers came from {:?}", seen.releases))?;
     check(project.live() != first && project.warm() == first, || {

@@ -25,7 +25,7 @@ use super::ledger::{Entry, Ledger};
 use super::release::{Release, ReleaseId};
 use crate::project::Environment;
 use crate::tools::shell::HostShell;
-use crate::tools::{container, interrupt};
+use crate::tools::{container, curl, interrupt};
 
 pub use arrival::{Arrival, Facts};
 pub use images::WayBack;
@@ -265,6 +265,11 @@ impl Machine {
     /// What was seen of the host when it was reached.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// In how many days the certificate ends that users are shown, when they come by HTTPS.
+    pub fn certificate_days(&self) -> Option<i64> {
+        curl::certificate_days(self.public_url.as_deref()?, self.now())
     }
 
     /// Who has the lease at this moment, when somebody has.

@@ -1,6 +1,7 @@
 //! A copy of the repository, in which the tests make commits and call xtask.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -12,6 +13,10 @@ use serde_json::Value;
 
 /// What the names of environments of tests begin with.
 const TESTS: &str = "test-";
+/// A file of the page that is bigger than all the buffers on its way.
+pub const DOWNLOAD: &str = "/download.bin";
+/// Its size.
+pub const DOWNLOAD_BYTES: usize = 24 << 20;
 /// The longest that a call of xtask may take: the first one compiles.
 const LIMIT: Duration = Duration::from_secs(900);
 
@@ -22,18 +27,22 @@ pub struct Project {
     environment: String,
     folder: Utf8PathBuf,
     original: Utf8PathBuf,
+    /// What xtask is told of the way to hosts.
+    variables: Mutex<BTreeMap<String, String>>,
     /// What the first deploy printed: e-mail and password of the demo user.
     pub log_in: Mutex<String>,
 }
 
 impl Project {
-    /// Copies what git knows and what it does not ignore, and commits it.
-    pub fn copy() -> Project {
+    /// Copies what git knows and what it does not ignore, and commits it. Without an environment's name, one on this
+    /// machine's engine, for tests alone.
+    pub fn copy(environment: Option<&str>) -> Project {
         let original =
             Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository's root").to_owned();
-        let folder = Utf8PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("deploy-suite");
-        let project =
-            Project { environment: environment_of(&original), folder, original, log_in: Mutex::default() };
+        let folder = Utf8PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("suite");
+        let environment = environment.map_or_else(|| environment_of(&original), str::to_owned);
+        let (variables, log_in) = (Mutex::default(), Mutex::default());
+        let project = Project { environment, folder, original, variables, log_in };
         if project.folder.exists() {
             // What an earlier run left when it was killed.
             project.clear_up();
@@ -58,6 +67,9 @@ impl Project {
                 .expect("a link");
         }
         fill_target(&project.original);
+        fs::create_dir_all(project.folder.join("tracehub/frontend/public")).expect("a folder");
+        fs::write(project.folder.join("tracehub/frontend/public").join(&DOWNLOAD[1..]), noise())
+            .expect("written");
         run(git(&project.folder).args(["init", "--quiet", "--initial-branch=main"]));
         project.commit("The first release");
         project
@@ -65,7 +77,10 @@ impl Project {
 
     /// Stops everything, removes what the suite's environment left on the engine, and the copy.
     pub fn clear_up(&self) {
-        let _ = self.xtask(&["down", "--volumes", "--yes"]).command.output();
+        let _ = self.raw(&["lab", "down"]).command.output();
+        if self.environment.starts_with(TESTS) {
+            let _ = self.xtask(&["down", "--volumes", "--yes"]).command.output();
+        }
         let label = format!("label=tracehub.environment={}", self.environment);
         let left = self.docker(&["ps", "--all", "--quiet", "--filter", &label]);
         left.lines().for_each(|id| drop(self.docker(&["rm", "--force", id])));
@@ -138,17 +153,89 @@ impl Project {
 
     /// A call of xtask, here.
     pub fn xtask(&self, arguments: &[&str]) -> Call {
+        // What comes behind `--` is another program's.
+        let (own, rest) =
+            arguments.split_at(arguments.iter().position(|it| *it == "--").unwrap_or(arguments.len()));
+        let mut command = self.program();
+        command.args(own).args(["--env", &self.environment]).args(rest);
+        Call { command }
+    }
+
+    /// `deploy --json`, and what it told.
+    pub fn deploy_json(&self) -> Result<Value, Failed> {
+        self.xtask(&["deploy", "--yes", "--json"]).json()
+    }
+
+    /// The beginning that two commits' names share.
+    pub fn ambiguous(&self) -> String {
+        // Commits of one tree differ in their messages; among so many, two begin with the same four digits.
+        let tree = run(git(&self.folder).args(["rev-parse", "HEAD^{tree}"]));
+        let mut seen = std::collections::BTreeSet::new();
+        for number in 0..5000 {
+            let message = format!("Commit {number}");
+            let sha = run(git(&self.folder).args(["commit-tree", tree.trim(), "-m", &message]));
+            if !seen.insert(sha[..4].to_owned()) {
+                return sha[..4].to_owned();
+            }
+        }
+        unreachable!("there are 65,536 beginnings of four digits")
+    }
+
+    /// With a remote that has everything but the last commit.
+    pub fn with_origin(&self, test: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
+        let origin = tempfile::tempdir()?;
+        let path = origin.path().to_str().ok_or("the temporary folder is not UTF-8")?;
+        run(git(&self.folder).args(["init", "--quiet", "--bare", path]));
+        run(git(&self.folder).args(["remote", "add", "origin", path]));
+        run(git(&self.folder).args(["push", "--quiet", "origin", "HEAD~1:refs/heads/main"]));
+        let result = test();
+        run(git(&self.folder).args(["remote", "remove", "origin"]));
+        result
+    }
+
+    /// With a commit that is on a branch of its own.
+    pub fn on_a_branch(&self, test: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
+        run(git(&self.folder).args(["switch", "--quiet", "--create", "a-branch"]));
+        self.commit("A commit that is not on main");
+        let result = test();
+        run(git(&self.folder).args(["switch", "--quiet", "main"]));
+        result
+    }
+
+    /// Removes the copy.
+    pub fn forget(&self) {
+        fs::remove_dir_all(&self.folder).expect("the copy can be removed");
+    }
+
+    /// A call of xtask, here, that is about no environment or names its own.
+    pub fn raw(&self, arguments: &[&str]) -> Call {
+        let mut command = self.program();
+        command.args(arguments);
+        Call { command }
+    }
+
+    /// What xtask is told of the way to hosts, from now on.
+    pub fn tell(&self, name: &str, value: &str) {
+        self.variables.lock().expect("no holder panics").insert(name.to_owned(), value.to_owned());
+    }
+
+    /// What it is told.
+    pub fn told(&self, name: &str) -> String {
+        self.variables.lock().expect("no holder panics").get(name).cloned().unwrap_or_default()
+    }
+
+    fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         let tools =
             std::env::var("XTASK_TOOLS_DIR").map_or_else(|_| self.original.join(".tools"), Utf8PathBuf::from);
         command
-            .args(arguments)
-            .args(["--env", &self.environment])
             .current_dir(&self.folder)
             .env("CARGO_TARGET_DIR", target())
             .env("XTASK_TOOLS_DIR", tools)
+            .env_remove("SSH_AUTH_SOCK")
+            .envs(self.variables.lock().expect("no holder panics").iter())
             .stdin(Stdio::null());
-        Call { command }
+        command
     }
 
     /// `status --json`.
@@ -280,6 +367,21 @@ impl Call {
         self.starts().succeeds()
     }
 
+    /// With a variable of its own.
+    pub fn with(mut self, name: &str, value: &str) -> Call {
+        self.command.env(name, value);
+        self
+    }
+
+    /// What it prints, when it ends with 0: for programs.
+    pub fn json(mut self) -> Result<Value, Failed> {
+        let told = self.command.output()?;
+        if !told.status.success() {
+            return Err(format!("{:?}: {}", self.command, String::from_utf8_lossy(&told.stderr)).into());
+        }
+        Ok(serde_json::from_slice(&told.stdout)?)
+    }
+
     /// It must end with this code. Gives everything that it printed.
     pub fn fails_with(self, code: i32) -> Result<String, Failed> {
         self.starts().ends_with(code)
@@ -358,6 +460,18 @@ pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) 
     Ok(())
 }
 
+/// Bytes that no compression makes fewer, and always the same ones.
+fn noise() -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    (0..DOWNLOAD_BYTES / 8).flat_map(|_| next()).collect()
+}
+
 /// One a copy of the repository: two may be tested on one engine at once.
 fn environment_of(original: &Utf8Path) -> String {
     let mut hasher = std::hash::DefaultHasher::new();
@@ -368,7 +482,7 @@ fn environment_of(original: &Utf8Path) -> String {
 /// Where the copy is compiled. Never where the original is: cargo tells packages apart by their path within the
 /// workspace, and would take the copy's binary for the original's.
 fn target() -> Utf8PathBuf {
-    Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("deploy-suite-target")
+    Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("suite-target")
 }
 
 /// What the original has compiled of the dependencies need not be compiled again.

@@ -1,0 +1,131 @@
+//! What goes wrong in the middle: two drivers, a killed one, a link that is cut or falls silent, a reboot.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+
+use crate::client::{Client, get};
+use crate::project::{Running, wait_until};
+use crate::{Lab, check};
+
+pub fn two_at_once(lab: &Lab) -> Result<(), Failed> {
+    let project = &lab.project;
+    project.commit("Another release, for two drivers at once");
+    project.raw(&["image", "push", "--yes"]).succeeds()?;
+    let first = project.deploy().starts();
+    lab.wait_for_step("ready")?;
+    let images = lab.host().sh("docker images --quiet | wc -l");
+    let told = project.deploy().fails_with(6)?;
+    check(told.contains("is being changed by") && told.contains("at the latest"), || told)?;
+    check(lab.host().sh("docker images --quiet | wc -l") == images, || {
+        "the refused one pulled something".into()
+    })?;
+    first.succeeds()?;
+    check(lab.host().ended() == "deploy succeeded", || lab.host().ended())
+}
+
+/// A deploy that waits at the step, with clients all along.
+fn deploy_until(lab: &Lab, what: &str, step: &str) -> Result<(Client, Running, String), Failed> {
+    let live = lab.host().live();
+    lab.project.commit(what);
+    lab.project.raw(&["image", "push", "--yes"]).succeeds()?;
+    let client = Client::start(lab.url());
+    let driver = lab.project.deploy().starts();
+    lab.wait_for_step(step)?;
+    Ok((client, driver, live))
+}
+
+/// Waits for the lease, says how long that took, and has the next deploy converge.
+fn converges(lab: &Lab, since: Instant, words: &str) -> Result<(), Failed> {
+    wait_until("the lease is free", Duration::from_secs(40), || lab.host().is_free())?;
+    println!("    the lease is free after {:.1} s", since.elapsed().as_secs_f64());
+    let told = lab.project.deploy().succeeds()?;
+    check(told.contains(words), || told)?;
+    check(lab.host().running() == 2, || format!("{} releases run", lab.host().running()))?;
+    check(lab.host().sh("docker ps --all --quiet --filter name=guard").is_empty(), || {
+        "a guard is left".into()
+    })?;
+    check(get(lab.url(), "/health/ready")?.release == Some(lab.host().live()), || {
+        "another one answers".into()
+    })?;
+    check(lab.host().ended() == "deploy succeeded", || lab.host().ended())
+}
+
+fn nothing_failed(client: Client) -> Result<(), Failed> {
+    let seen = client.stop();
+    println!("    {seen}");
+    check(seen.failed.is_empty(), || format!("{seen}"))
+}
+
+fn back_by_guard(lab: &Lab, live: &str) -> Result<(), Failed> {
+    wait_until("the guard has undone it", Duration::from_secs(60), || lab.host().live() == live)
+}
+
+pub fn killed_before_the_switch(lab: &Lab) -> Result<(), Failed> {
+    let (client, driver, live) = deploy_until(lab, "A release whose driver dies early", "ready")?;
+    driver.kill();
+    let died = Instant::now();
+    check(lab.host().live() == live, || "the traffic moved".into())?;
+    converges(lab, died, "never came to its switch")?;
+    nothing_failed(client)
+}
+
+pub fn killed_after_the_switch(lab: &Lab) -> Result<(), Failed> {
+    let live = lab.host().live();
+    lab.project.commit("A release whose driver dies right after the switch");
+    lab.project.raw(&["image", "push", "--yes"]).succeeds()?;
+    let client = Client::start(lab.url());
+    let driver = lab.project.deploy().starts();
+    wait_until("the switch is made", Duration::from_secs(180), || lab.host().live() != live)?;
+    driver.kill();
+    let died = Instant::now();
+    check(lab.project.status()["unconfirmed"] == true, || "status does not say 'unconfirmed'".into())?;
+    back_by_guard(lab, &live)?;
+    converges(lab, died, "was taken back by its guard")?;
+    nothing_failed(client)
+}
+
+pub fn killed_in_the_watch(lab: &Lab) -> Result<(), Failed> {
+    let (client, driver, live) = deploy_until(lab, "A release whose driver dies in the watch", "watch")?;
+    driver.kill();
+    let died = Instant::now();
+    // The next deploy does not wait for the guard: it trips it.
+    converges(lab, died, "was not confirmed, and is undone now")?;
+    check(lab.host().live() != live, || "the next deploy did not converge".into())?;
+    nothing_failed(client)
+}
+
+pub fn cut_before_the_switch(lab: &Lab) -> Result<(), Failed> {
+    let (client, driver, live) = deploy_until(lab, "A release whose driver loses its link", "ready")?;
+    lab.link.cut();
+    let cut = Instant::now();
+    let told = driver.ends_with(5)?;
+    check(told.contains("`cargo xtask status"), || told)?;
+    check(lab.host().live() == live, || "the traffic moved".into())?;
+    lab.link.mend();
+    converges(lab, cut, "never came to its switch")?;
+    nothing_failed(client)
+}
+
+pub fn silent_in_the_watch(lab: &Lab) -> Result<(), Failed> {
+    let (client, driver, live) = deploy_until(lab, "A release whose link falls silent", "watch")?;
+    lab.link.freeze();
+    let silent = Instant::now();
+    back_by_guard(lab, &live)?;
+    driver.ends_with(5)?;
+    lab.link.mend();
+    converges(lab, silent, "was taken back by its guard")?;
+    nothing_failed(client)
+}
+
+pub fn reboot(lab: &Lab) -> Result<(), Failed> {
+    let (host, live) = (lab.host(), lab.host().live());
+    let restarted = Command::new("docker").args(["restart", &host.container]).output()?;
+    check(restarted.status.success(), || String::from_utf8_lossy(&restarted.stderr).into_owned())?;
+    let serves =
+        || get(lab.url(), "/health/ready").is_ok_and(|answer| answer.release.as_ref() == Some(&live));
+    wait_until("the right release serves", Duration::from_secs(60), serves)?;
+    let told = lab.project.deploy().succeeds()?;
+    check(told.contains("Nothing to do"), || told)
+}

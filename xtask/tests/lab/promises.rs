@@ -1,0 +1,157 @@
+//! What works: from a bare machine to a rollback, a restore and down.
+
+use libtest_mimic::Failed;
+
+use crate::client::{Client, Stream, get};
+use crate::project::{DOWNLOAD, DOWNLOAD_BYTES};
+use crate::{Lab, check};
+
+pub fn host_setup(lab: &Lab) -> Result<(), Failed> {
+    let (project, host) = (&lab.project, lab.host());
+    let told = project.xtask(&["host", "setup", "--plan"]).succeeds()?;
+    check(told.contains("to do") && told.contains("Nothing was changed"), || told)?;
+    check(host.sh("command -v dockerd; id deploy").is_empty(), || "--plan changed something".into())?;
+    project.xtask(&["host", "setup"]).fails_with(3)?;
+    check(host.sh("command -v dockerd; id deploy").is_empty(), || "it was done without a yes".into())?;
+    project.xtask(&["host", "setup", "--yes"]).succeeds()?;
+    let again = project.xtask(&["host", "setup", "--yes"]).succeeds()?;
+    check(!again.contains("to do") && again.contains("Ready:"), || again)
+}
+
+pub fn first_deploy(lab: &Lab) -> Result<(), Failed> {
+    let (connections, sent) = (lab.link.connections(), lab.link.sent());
+    let told = lab.project.deploy().succeeds()?;
+    let (connections, sent) = (lab.link.connections() - connections, lab.link.sent() - sent);
+    println!("    {connections} connection, {:.1} MB sent", sent as f64 / 1e6);
+    check(connections == 1, || format!("{connections} connections"))?;
+    check(told.contains("one ssh connection") && told.contains("to retire"), || told)?;
+    let answer = get(lab.url(), "/health/ready")?;
+    check(answer.status == 200 && answer.release.as_deref() == Some(&lab.host().live()), || {
+        format!("{answer:?}")
+    })?;
+    let keys = lab
+        .host()
+        .sh("docker inspect $(docker ps -q) | grep -c \"$(cat /opt/tracehub-app/secrets/jwt_secret/1)\"");
+    check(keys == "0", || "a container's configuration shows a secret".into())?;
+    check(lab.host().ended() == "deploy succeeded", || lab.host().ended())
+}
+
+pub fn second_release(lab: &Lab) -> Result<(), Failed> {
+    let (project, first) = (&lab.project, lab.host().live());
+    let migration = "tracehub/backend/migrations/20990101000000_a_table_more";
+    project.write(
+        &format!("{migration}.up.sql"),
+        "-- expand\nCREATE TABLE a_table_more (id bigint PRIMARY KEY);\n",
+    );
+    project.write(&format!("{migration}.down.sql"), "DROP TABLE a_table_more;\n");
+    project.append("tracehub/backend/src/main.rs", "// One line more.\n");
+    project.commit("Add a table, and change the backend");
+    project.raw(&["image", "push", "--yes"]).succeeds()?;
+    let sent = lab.link.sent();
+    let client = Client::start(lab.url());
+    let streams = [Stream::download(lab.url(), DOWNLOAD, DOWNLOAD_BYTES)?, Stream::upload(lab.url())?];
+    let deployed = project.deploy_json();
+    let ended = streams.map(Stream::finish);
+    let seen = client.stop();
+    let deployed = deployed?;
+    println!("    {seen}\n    {deployed}, {:.1} MB sent", (lab.link.sent() - sent) as f64 / 1e6);
+    check(seen.failed.is_empty() && seen.releases.len() == 2, || format!("{seen}, by {:?}", seen.releases))?;
+    for stream in ended {
+        check(stream? == first, || "a slow stream was answered by another release".into())?;
+    }
+    check(project.status()["schema"] == 20_990_101_000_000_i64, || {
+        format!("{}", project.status()["schema"])
+    })?;
+    check(project.status()["warm"] == first.as_str(), || "the first release is not the warm one".into())?;
+    let backups = project.xtask(&["db", "list", "--json"]).json()?;
+    check(backups.as_array().is_some_and(|all| all.len() == 1), || format!("{backups}"))
+}
+
+pub fn rollback(lab: &Lab) -> Result<(), Failed> {
+    let (project, live) = (&lab.project, lab.host().live());
+    let warm = project.warm().ok_or("nothing is warm")?;
+    let client = Client::start(lab.url());
+    let streams = [Stream::download(lab.url(), DOWNLOAD, DOWNLOAD_BYTES)?, Stream::upload(lab.url())?];
+    let told = project.xtask(&["rollback", "--json"]).json();
+    let back = lab.host().live();
+    let again = project.xtask(&["rollback", "--to", &live]).succeeds();
+    let ended = streams.map(Stream::finish);
+    let seen = client.stop();
+    println!("    {seen}\n    {}", told?);
+    again?;
+    check(back == warm && lab.host().live() == live, || format!("{back}, then {}", lab.host().live()))?;
+    check(seen.failed.is_empty() && seen.releases.len() == 2, || format!("{seen}"))?;
+    for stream in ended {
+        check(stream? == live, || "a slow stream was answered by another release".into())?;
+    }
+    check(lab.host().ended() == "rollback succeeded", || lab.host().ended())
+}
+
+pub fn never_ready(lab: &Lab) -> Result<(), Failed> {
+    let (project, live) = (&lab.project, lab.host().live());
+    project.replace("tracehub/deploy/release.yaml", "@postgres:5432/tracehub", "@postgres:5432/nowhere");
+    project.commit("Ask for a database that is not there");
+    let client = Client::start(lab.url());
+    let told = project.deploy().fails_with(4);
+    let seen = client.stop();
+    println!("    {seen}");
+    let told = told?;
+    check(told.contains("'ready'") && told.contains("backend is running, unhealthy"), || told)?;
+    check(seen.failed.is_empty() && lab.host().live() == live, || format!("{seen}"))?;
+    check(lab.host().running() == 2, || "the release that failed still runs".into())?;
+    project.back();
+    check(lab.host().ended() == "deploy undone", || lab.host().ended())
+}
+
+pub fn restore(lab: &Lab) -> Result<(), Failed> {
+    let project = &lab.project;
+    let sql =
+        |text: &str| project.xtask(&["db", "shell", "--", "--tuples-only", "--no-align", "--command", text]);
+    let count = || sql("SELECT count(*) FROM a_table_more").succeeds();
+    sql("INSERT INTO a_table_more VALUES (1), (2)").succeeds()?;
+    let made = project.xtask(&["db", "backup", "--json"]).json()?;
+    let name = made["name"].as_str().ok_or("the backup has no name")?;
+    sql("DELETE FROM a_table_more").succeeds()?;
+    check(count()?.lines().any(|line| line == "0"), || "the rows are still there".into())?;
+
+    let refused = project.xtask(&["db", "restore", name, "--confirm", "production"]).fails_with(3)?;
+    check(refused.contains("the environment is lab"), || refused)?;
+    let refused = project.xtask(&["db", "restore", &name[..8], "--confirm", "lab"]).fails_with(3)?;
+    check(refused.contains(name), || refused)?;
+    let dump = format!("/opt/tracehub-app/backups/{name}.dump");
+    lab.host().sh(&format!("cp {dump} /root/dump; truncate -s 4000 {dump}"));
+    let refused = project.xtask(&["db", "restore", name, "--confirm", "lab"]).fails_with(4)?;
+    check(refused.contains("is damaged"), || refused)?;
+    check(count()?.lines().any(|line| line == "0"), || "a damaged backup was restored".into())?;
+    lab.host().sh(&format!("cat /root/dump >{dump}"));
+
+    let told = project.xtask(&["db", "restore", name, "--confirm", "lab"]).succeeds()?;
+    check(count()?.lines().any(|line| line == "2"), || "the rows are not back".into())?;
+    let aside = told.split_whitespace().find(|word| word.starts_with("tracehub_replaced_"));
+    let aside = aside.ok_or_else(|| told.clone())?.trim_end_matches('.');
+    let databases = sql("SELECT datname FROM pg_database").succeeds()?;
+    check(databases.contains(aside) && !databases.contains("tracehub_restoring"), || databases)?;
+    check(get(lab.url(), "/health/ready")?.status == 200, || "the app does not answer".into())?;
+    check(lab.host().ended() == "restore succeeded", || lab.host().ended())
+}
+
+pub fn look(lab: &Lab) -> Result<(), Failed> {
+    let project = &lab.project;
+    let status = project.status();
+    for name in ["live", "warm", "schema", "disk_free_bytes", "last_backup", "url"] {
+        check(!status[name].is_null(), || format!("status says nothing of {name}: {status}"))?;
+    }
+    check(status["pending_migrations"] == serde_json::json!([]), || format!("{status}"))?;
+    let told = project.xtask(&["logs", "backend", "--tail", "5"]).succeeds()?;
+    check(told.contains("listening") || told.contains("backend-1"), || told)?;
+    let told = project.xtask(&["migrate", "info"]).succeeds()?;
+    check(told.contains("20990101000000") && told.contains("applied"), || told)?;
+    let told = project.xtask(&["releases"]).succeeds()?;
+    check(told.contains(&lab.host().live()) && told.contains("restore"), || told)
+}
+
+pub fn down(lab: &Lab) -> Result<(), Failed> {
+    lab.project.xtask(&["down", "--volumes", "--yes"]).succeeds()?;
+    check(lab.host().sh("docker ps --quiet").is_empty(), || lab.host().sh("docker ps"))?;
+    check(lab.host().ended() == "down succeeded", || lab.host().ended())
+}

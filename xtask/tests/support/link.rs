@@ -1,0 +1,107 @@
+//! A link that can fail: a forwarder in front of a port of the loopback, to be frozen (nothing comes through, and nobody
+//! is told) or cut. It counts what goes through it.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// The link.
+pub struct Link {
+    port: u16,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    frozen: AtomicBool,
+    broken: AtomicBool,
+    connections: AtomicUsize,
+    sent: AtomicU64,
+    streams: Mutex<Vec<TcpStream>>,
+}
+
+impl Link {
+    /// Leads to a port of the loopback, and is whole.
+    pub fn to(target: u16) -> Link {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("it listens").port();
+        let state = Arc::new(State::default());
+        let own = Arc::clone(&state);
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                if own.broken.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let Ok(far) = TcpStream::connect(("127.0.0.1", target)) else { continue };
+                own.connections.fetch_add(1, Ordering::Relaxed);
+                let mut streams = own.streams.lock().expect("no holder panics");
+                streams.extend([near.try_clone().expect("a copy"), far.try_clone().expect("a copy")]);
+                drop(streams);
+                forward(near.try_clone().expect("a copy"), far.try_clone().expect("a copy"), &own, true);
+                forward(far, near, &own, false);
+            }
+        });
+        Link { port, state }
+    }
+
+    /// Where it begins.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// From now on nothing comes through, and both ends believe that the other one is only silent.
+    pub fn freeze(&self) {
+        self.state.frozen.store(true, Ordering::Relaxed);
+    }
+
+    /// Every connection is closed, and no new one is let in.
+    pub fn cut(&self) {
+        self.state.broken.store(true, Ordering::Relaxed);
+        for stream in self.state.streams.lock().expect("no holder panics").drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// New connections come through again. Those that were frozen are closed.
+    pub fn mend(&self) {
+        self.cut();
+        self.state.frozen.store(false, Ordering::Relaxed);
+        self.state.broken.store(false, Ordering::Relaxed);
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
+    }
+
+    /// Bytes to the target so far.
+    pub fn sent(&self) -> u64 {
+        self.state.sent.load(Ordering::Relaxed)
+    }
+}
+
+fn forward(mut from: TcpStream, mut to: TcpStream, state: &Arc<State>, counted: bool) {
+    let state = Arc::clone(state);
+    thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 16];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            while state.frozen.load(Ordering::Relaxed) {
+                // A frozen link stays so until the test is over or mends it; then this stream is closed.
+                if state.broken.load(Ordering::Relaxed) {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+            if to.write_all(&buffer[..read]).is_err() {
+                break;
+            }
+            if counted {
+                state.sent.fetch_add(read as u64, Ordering::Relaxed);
+            }
+        }
+        let _ = to.shutdown(Shutdown::Write);
+    });
+}
