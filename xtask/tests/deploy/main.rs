@@ -2,8 +2,10 @@
 //!
 //! One environment serves all tests, in order; each says in its name what must hold. Conditions are waited for.
 
+#[allow(dead_code, reason = "each suite uses its part of it")]
 #[path = "../support/client.rs"]
 mod client;
+#[allow(dead_code, reason = "each suite uses its part of it")]
 #[path = "../support/project.rs"]
 mod project;
 

@@ -1,12 +1,14 @@
 //! The lab suite: xtask, as a user calls it, deploys over real ssh to machines that begin bare, with an engine and an
 //! sshd of their own. One machine serves most of the tests, in order; conditions are waited for.
 
+#[allow(dead_code, reason = "each suite uses its part of it")]
 #[path = "../support/client.rs"]
 mod client;
 mod faults;
 mod host;
 #[path = "../support/link.rs"]
 mod link;
+#[allow(dead_code, reason = "each suite uses its part of it")]
 #[path = "../support/project.rs"]
 mod project;
 mod promises;

@@ -71,6 +71,8 @@ impl Project {
         fs::write(project.folder.join("tracehub/frontend/public").join(&DOWNLOAD[1..]), noise())
             .expect("written");
         run(git(&project.folder).args(["init", "--quiet", "--initial-branch=main"]));
+        // A link, which the rules for folders do not hide.
+        fs::write(project.folder.join(".git/info/exclude"), "node_modules\n").expect("written");
         project.commit("The first release");
         project
     }
@@ -137,7 +139,7 @@ impl Project {
 
     /// A commit of everything.
     pub fn commit(&self, message: &str) {
-        run(git(&self.folder).args(["add", "--all", "--", ".", ":!tracehub/frontend/node_modules"]));
+        run(git(&self.folder).args(["add", "--all"]));
         run(git(&self.folder).args(["commit", "--quiet", "--allow-empty", "--message", message]));
     }
 

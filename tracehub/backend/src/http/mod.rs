@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Json;
 use axum::routing::get;
 use sqlx::PgPool;
@@ -50,6 +50,7 @@ pub fn router(app: App) -> Router {
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(request::whole))
         .layer(CatchPanicLayer::custom(error::of_panic))
         // Outermost, so that no answer leaves without what it adds.
         .layer(from_fn_with_state(app.clone(), request::around))

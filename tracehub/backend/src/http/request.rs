@@ -3,14 +3,15 @@
 
 use std::time::{Duration, Instant};
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{App, Error};
+use super::{App, BODY_LIMIT, Error};
 
 /// Below the time that a stopping process has for what is in flight.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -44,6 +45,20 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
         response
     };
     CURRENT.scope((id.clone(), path.clone()), answer.instrument(span)).await
+}
+
+/// Has the whole of a request before anybody answers it. An answer that comes before the body (a POST of somebody who is
+/// not logged in) makes hyper close the connection, just when the edge has begun to send somebody else's request on it;
+/// and what is not safe to be repeated is then lost.
+pub async fn whole(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match to_bytes(body, BODY_LIMIT).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(_) => {
+            let why = format!("a request may hold {} kB", BODY_LIMIT / 1024);
+            Error::Rejected(StatusCode::PAYLOAD_TOO_LARGE, why).into_response()
+        }
+    }
 }
 
 /// The id that came along, when it is one that can safely be logged and returned, else a new one.

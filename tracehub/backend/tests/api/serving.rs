@@ -91,6 +91,25 @@ fn it_starts_without_a_database_and_an_idle_connection_does_not_keep_it() {
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
+/// The edge keeps its connections; one that was closed under a request can't be used for another that must not be repeated.
+#[test]
+fn a_post_that_is_refused_leaves_its_connection_to_the_next_one() {
+    let nowhere = no_database_options();
+    let serving = Serving::start(binary(&["serve"], &nowhere));
+    let mut stream = TcpStream::connect(&serving.address).unwrap();
+    for number in 0..3 {
+        write!(stream, "POST /api/shipments HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n")
+            .unwrap();
+        // Late, as over a network.
+        std::thread::sleep(Duration::from_millis(50));
+        write!(stream, "{{}}").unwrap();
+        let mut answer = [0; 4096];
+        let read = stream.read(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer[..read]);
+        assert!(answer.starts_with("HTTP/1.1 401"), "request {number}: {answer:?}");
+    }
+}
+
 fn no_database_options() -> sqlx::postgres::PgConnectOptions {
     "postgres://nobody@127.0.0.1:1/nothing".parse().unwrap()
 }
