@@ -3,14 +3,17 @@
 
 mount -o remount,rw /sys
 mount -o remount,rw /proc/sys
+# A container that was killed leaves what a machine that lost its power leaves.
+rm -f /run/sshd.pid
 mkdir -p /run/sshd
 ssh-keygen -A >/dev/null
 /usr/sbin/sshd
 # The engine comes back with the machine once somebody has installed one.
-service docker start
+[ ! -e /etc/init.d/docker ] || service docker start
 
 end() {
     service docker stop
+    kill "$(cat /run/sshd.pid)"
     exit 0
 }
 trap end TERM INT
