@@ -12,10 +12,19 @@ use crate::tools::{apt, container};
 
 /// Written last: where it is, all has been told.
 const SETTINGS: &str = "/etc/apt/apt.conf.d/90tracehub-lab";
-/// What is fetched stays in the volume that all labs share. Two machines that are set up at once wait for each other
-/// there.
-const KEEP: &str = "APT::Keep-Downloaded-Packages \"true\";\nBinary::apt::APT::Keep-Downloaded-Packages \"true\";\n\
-                    DPkg::Lock::Timeout \"300\";\n";
+/// The folder that all labs share; `packages.sh` takes from it and gives to it.
+pub const COMMON: &str = "/var/cache/lab-packages";
+/// The path, in a machine, of `packages.sh`.
+pub const PROGRAM: &str = "usr/local/sbin/lab-packages";
+
+/// What is fetched is kept and shared.
+fn keep() -> String {
+    format!(
+        "APT::Keep-Downloaded-Packages \"true\";\nBinary::apt::APT::Keep-Downloaded-Packages \"true\";\n\
+         APT::Update::Post-Invoke {{ \"/{PROGRAM} take\"; }};\nDPkg::Post-Invoke {{ \"/{PROGRAM} give\"; }};\n"
+    )
+}
+
 const WRITE: &str = r#"mkdir -p "$(dirname "$1")" && cat >"$1""#;
 
 /// Tells the machine, unless it was told before.
@@ -36,5 +45,5 @@ pub fn tell(sh: &Shell, machine: &str) -> Result<()> {
         write("/etc/apt/sources.list", apt::sources(&mirror, SUITE, false, true).into_bytes())?;
         run(&["rm", "-f", "/etc/apt/sources.list.d/debian.sources"]).run()?;
     }
-    write(SETTINGS, format!("{KEEP}{}", apt::way()?).into_bytes())
+    write(SETTINGS, format!("{}{}", keep(), apt::way()?).into_bytes())
 }

@@ -25,8 +25,11 @@ const PACKAGES: &str = "openssh-server,ca-certificates,iproute2,procps,sudo";
 pub const SUITE: &str = "bookworm";
 const PUBLIC: &str = "docker.io/library/debian:bookworm";
 /// Programs of the image: their paths and texts.
-const PROGRAMS: [(&str, &str); 2] =
-    [("init", include_str!("init.sh")), ("usr/local/bin/service", include_str!("service.sh"))];
+const PROGRAMS: [(&str, &str); 3] = [
+    ("init", include_str!("init.sh")),
+    ("usr/local/bin/service", include_str!("service.sh")),
+    (packages::PROGRAM, include_str!("packages.sh")),
+];
 /// As a provider's image comes: without keys (each machine makes its own at its first boot), without what apt has
 /// fetched, and without the mirror that it was made from.
 const BLANK: &str = r#"rm -f etc/ssh/ssh_host_* etc/apt/apt.conf.d/docker-clean var/cache/apt/*.bin
@@ -195,7 +198,7 @@ fn run<'a>(sh: &'a Shell, lab: &str, vps: &Vps, image: &str, rights: &[&str]) ->
     let published = [(ssh, 22), (http, 80), (https, 443)];
     let ports = published.map(|(port, inside)| format!("--publish=127.0.0.1:{port}:{inside}"));
     let engine = format!("{container}:/var/lib/docker");
-    let packages = format!("{}-lab-packages:/var/cache/apt/archives", project::NAME);
+    let packages = format!("{}-lab-packages:{}", project::NAME, packages::COMMON);
     cmd!(
         sh,
         "docker run --detach --name {container} --hostname {container} --label {label} --label {root} {rights...} {ports...} --volume {engine} --volume {packages} --tmpfs /run:exec --stop-timeout 60 {image}"
