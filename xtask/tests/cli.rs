@@ -98,6 +98,41 @@ fn help_lists_each_verb_with_a_line_that_says_what_it_does() {
 }
 
 #[test]
+fn without_a_lab_its_variables_are_refused_and_the_verb_that_helps_is_named() {
+    let project = Project::new();
+    let said = project.xtask(&["lab", "env"]);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(3), ""));
+    assert!(said.stderr.contains("cargo xtask lab up"), "{said:?}");
+    for verb in ["status", "down"] {
+        let said = project.xtask(&["lab", verb]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.stdout.contains("no lab is up"), "{said:?}");
+    }
+}
+
+#[test]
+fn what_lab_env_prints_arrives_in_a_real_sh_as_it_is() {
+    let project = Project::new();
+    let folder = project.folder().join(".local/lab");
+    fs::create_dir_all(&folder).expect("made");
+    let host = r#"{"container": "c", "ssh": 2201, "http": 8001, "https": 8401, "host_key": "ssh-ed25519 A'$(exit)\"B"}"#;
+    let lab = format!(r#"{{"name": "n", "registry": 5000, "registry_read_only": 5001, "hosts": [{host}]}}"#);
+    fs::write(folder.join("lab.json"), lab).expect("written");
+    let said = project.xtask(&["lab", "env"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stdout.contains("# production has no machine: `cargo xtask lab up --hosts 2`"), "{said:?}");
+    let show =
+        r#"eval "$1"; printf '%s\n' "$STAGING_HOST_KEY" "$LAB_PORT" "$REGISTRY" "${PRODUCTION_HOST-none}""#;
+    let told = Command::new("/bin/sh")
+        .args(["-c", show, "sh", &said.stdout])
+        .env_clear()
+        .output()
+        .expect("it starts");
+    let told = String::from_utf8(told.stdout).expect("UTF-8");
+    assert_eq!(told, "ssh-ed25519 A'$(exit)\"B\n2201\nlocalhost:5000\nnone\n");
+}
+
+#[test]
 fn without_a_verb_it_shows_what_there_is() {
     let said = Project::new().xtask(&[]);
     assert_eq!(said.code, Some(2));

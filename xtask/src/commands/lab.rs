@@ -30,7 +30,11 @@ enum Verb {
         yes: bool,
     },
     /// Remove it, with everything that it holds
-    Down,
+    Down {
+        /// Keep the machines' image, so that the next `up` takes seconds
+        #[arg(long)]
+        keep_image: bool,
+    },
     /// What runs of it, and at which ports
     Status {
         /// For programs
@@ -46,7 +50,7 @@ impl LabVerb {
     pub fn run(self) -> Result<()> {
         match self.verb {
             Verb::Up { hosts, yes } => up(usize::from(hosts), yes),
-            Verb::Down => down(),
+            Verb::Down { keep_image } => down(keep_image),
             Verb::Status { json } => status(json),
             Verb::Env => env(),
         }
@@ -64,13 +68,12 @@ fn up(hosts: usize, yes: bool) -> Result<()> {
     Ok(())
 }
 
-fn down() -> Result<()> {
-    let Some(lab) = Lab::load()? else {
+fn down(keep_image: bool) -> Result<()> {
+    if Lab::down(keep_image)? {
+        terminal::say(format_args!("{} the lab, and everything that it held", paint::good("Removed:")));
+    } else {
         terminal::say("no lab is up");
-        return Ok(());
-    };
-    lab.down()?;
-    terminal::say(format_args!("{} the lab, and everything that it held", paint::good("Removed:")));
+    }
     Ok(())
 }
 
@@ -81,11 +84,10 @@ fn status(json: bool) -> Result<()> {
         terminal::say(json!({ "lab": lab, "seen": seen }));
         return Ok(());
     }
-    let Some(lab) = lab else {
-        terminal::say("no lab is up: `cargo xtask lab up`");
-        return Ok(());
-    };
-    say_table(&lab, &lab.look()?);
+    match lab {
+        Some(lab) => say_table(&lab, &lab.look()?),
+        None => terminal::say("no lab is up: `cargo xtask lab up`"),
+    }
     Ok(())
 }
 

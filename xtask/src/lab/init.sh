@@ -1,16 +1,21 @@
 #!/bin/sh
 # The first process of a lab's VPS: what happens at boot and at the end, as far as a host needs it.
 
-mount -o remount,rw /sys
-mount -o remount,rw /proc/sys
+# An engine writes to both. How much of /proc is a mount of its own depends on what the container may.
+for part in /sys /proc/sys; do
+    ! mountpoint -q $part || mount -o remount,rw $part
+done
+# A container that was killed leaves what a machine that lost its power leaves.
+rm -f /run/sshd.pid
 mkdir -p /run/sshd
 ssh-keygen -A >/dev/null
 /usr/sbin/sshd
 # The engine comes back with the machine once somebody has installed one.
-service docker start
+[ ! -e /etc/init.d/docker ] || service docker start
 
 end() {
     service docker stop
+    kill "$(cat /run/sshd.pid)"
     exit 0
 }
 trap end TERM INT

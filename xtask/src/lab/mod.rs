@@ -1,6 +1,9 @@
 //! A throw-away VPS, or several, on this machine, to deploy to: with an sshd, an engine and an address of their own, and
 //! a registry beside them. Everything is published on the loopback and nowhere else.
 
+mod packages;
+#[cfg(test)]
+mod tests;
 mod vps;
 
 use std::fs;
@@ -13,14 +16,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use xshell::{Shell, cmd};
 
+use crate::exit::refuse;
 use crate::project;
 use crate::rollout::release::hex;
 use crate::setup::registry::{self, Registry};
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
-use crate::tools::container;
 use crate::tools::process::Run;
 use crate::tools::ssh_keys::Key;
+use crate::tools::{container, engine};
 
 /// The label that says which lab a container belongs to.
 const LABEL: &str = "tracehub.lab";
@@ -68,8 +72,25 @@ pub struct Seen {
     pub engine: bool,
 }
 
+/// One a copy of the repository.
+fn name() -> Result<String> {
+    let hash = hex(&Sha256::digest(project::root().canonicalize_utf8()?.as_str()));
+    Ok(format!("{}-lab-{}", project::NAME, &hash[..6]))
+}
+
+/// Its machines and its registry's two, as far as they are here.
+fn containers(name: &str) -> Result<Vec<String>> {
+    let machines = container::labelled(&Shell::new()?, &[format!("{LABEL}={name}")])?;
+    let machines = machines.iter().map(|machine| machine.plain_name().to_owned());
+    Ok(machines.chain(registry::containers(name)?).collect())
+}
+
 fn folder() -> Utf8PathBuf {
     project::local_dir().join("lab")
+}
+
+fn state_file() -> Utf8PathBuf {
+    folder().join("lab.json")
 }
 
 fn key_file(name: &str) -> Utf8PathBuf {
@@ -79,7 +100,7 @@ fn key_file(name: &str) -> Utf8PathBuf {
 impl Lab {
     /// The lab of this copy of the repository, if it was brought up.
     pub fn load() -> Result<Option<Lab>> {
-        let path = folder().join("lab.json");
+        let path = state_file();
         match fs::read_to_string(&path) {
             Ok(text) => {
                 serde_json::from_str(&text).map(Some).with_context(|| format!("{path} can't be read"))
@@ -90,22 +111,23 @@ impl Lab {
     }
 
     fn save(&self) -> Result<()> {
-        let (path, next) = (folder().join("lab.json"), folder().join("lab.json.next"));
+        let (path, next) = (state_file(), folder().join("lab.json.next"));
         fs::write(&next, serde_json::to_string_pretty(self)?).with_context(|| format!("writing {next}"))?;
+        fs::set_permissions(&next, fs::Permissions::from_mode(0o600))?;
         fs::rename(&next, &path).with_context(|| format!("writing {path}"))
     }
 
     /// Has a lab of at least so many machines running.
     pub fn up(hosts: usize, yes: bool) -> Result<Lab> {
         setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Ssh, Tool::Curl], yes)?;
-        fs::create_dir_all(folder())?;
-        fs::set_permissions(folder(), fs::Permissions::from_mode(0o700))?;
-        ["deploy", "ledger"].iter().try_for_each(|name| make_key(&key_file(name)))?;
         sweep()?;
         let mut lab = match Lab::load()? {
             Some(lab) => lab,
             None => Lab::new()?,
         };
+        fs::create_dir_all(folder())?;
+        fs::set_permissions(folder(), fs::Permissions::from_mode(0o700))?;
+        ["deploy", "ledger"].iter().try_for_each(|name| make_key(&key_file(name)))?;
         while lab.hosts.len() < hosts {
             lab.add_host()?;
         }
@@ -127,8 +149,16 @@ impl Lab {
     }
 
     fn new() -> Result<Lab> {
-        let hash = hex(&Sha256::digest(project::root().canonicalize_utf8()?.as_str()));
-        let name = format!("{}-lab-{}", project::NAME, &hash[..6]);
+        let name = name()?;
+        let forgotten = containers(&name)?;
+        if !forgotten.is_empty() {
+            return Err(refuse(format!(
+                "a lab of this copy of the repository is here ({}), and {}, which remembers its ports, is not: \
+                 `cargo xtask lab down` removes it, then `cargo xtask lab up` makes another",
+                forgotten.join(", "),
+                state_file()
+            )));
+        }
         let [registry, registry_read_only] = free_ports()?;
         Ok(Lab { name, registry, registry_read_only, hosts: Vec::new() })
     }
@@ -152,16 +182,32 @@ impl Lab {
         self.hosts.iter().map(look).collect()
     }
 
-    /// Takes it down, with everything that its machines and its registry hold.
-    pub fn down(self) -> Result<()> {
-        let sh = Shell::new()?;
-        for found in container::labelled(&sh, &[format!("{LABEL}={}", self.name)])? {
-            let name = found.plain_name().to_owned();
-            Activity::of(format!("remove {name}"), |_| container::remove(&sh, &name))?;
+    /// Takes it down, with everything that its machines and its registry hold, also what is left of one whose file is
+    /// lost. Packages that were fetched stay. Gives whether there was one.
+    pub fn down(keep_image: bool) -> Result<bool> {
+        let lab = Lab::load()?;
+        if lab.is_none() && engine::ask().is_none() {
+            return Ok(false);
         }
-        self.hosts.iter().try_for_each(|host| container::remove_volume(&sh, &host.container))?;
-        registry::remove(&self.name)?;
-        fs::remove_dir_all(folder()).context("forgetting the lab's keys")
+        let (sh, name) = (Shell::new()?, name()?);
+        let label = format!("{LABEL}={name}");
+        let found = containers(&name)?;
+        for container in &found {
+            Activity::of(format!("remove {container}"), |_| container::remove(&sh, container))?;
+        }
+        let mut volumes = container::labelled_volumes(&sh, &label)?;
+        volumes.extend(lab.iter().flat_map(|lab| &lab.hosts).map(|host| host.container.clone()));
+        volumes.iter().try_for_each(|volume| container::remove_volume(&sh, volume))?;
+        registry::remove(&name)?;
+        if !keep_image {
+            vps::remove_image()?;
+        }
+        match fs::remove_dir_all(folder()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context("forgetting the lab's keys")
+            }
+            _ => Ok(lab.is_some() || !found.is_empty() || !volumes.is_empty()),
+        }
     }
 
     /// The variables by which the other verbs find the lab's machines: the first one is the lab's own and staging's, the
@@ -181,7 +227,8 @@ impl Lab {
                 ("USER", USER.to_owned()),
                 ("SSH_KEY", key_file("deploy").into_string()),
                 ("HOST_KEY", host.host_key.clone()),
-                ("URL", format!("http://localhost:{}", host.http)),
+                // Nothing is published on ::1, which `localhost` may be.
+                ("URL", format!("http://127.0.0.1:{}", host.http)),
             ];
             all.extend(values.map(|(name, value)| (format!("{prefix}_{name}"), value)));
         }

@@ -1,6 +1,8 @@
 //! A VPS on this machine: a container with an sshd of its own, in which an engine can be installed, as on a rented one.
 
 use std::fs;
+use std::io::Read;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -8,21 +10,30 @@ use camino::Utf8Path;
 use sha2::{Digest as _, Sha256};
 use xshell::{Cmd, Shell, cmd};
 
-use super::{LABEL, ROOT_LABEL, Vps};
+use super::{LABEL, ROOT_LABEL, Vps, packages};
 use crate::project;
 use crate::rollout::release::hex;
+use crate::setup::lock::Lock;
 use crate::setup::{self, Tool, base_images};
-use crate::terminal::Activity;
+use crate::terminal::{self, Activity};
 use crate::tools::process::Run;
 use crate::tools::{apt, container, docker, interrupt};
 
 /// What a bare machine of a provider has.
 const PACKAGES: &str = "openssh-server,ca-certificates,iproute2,procps,sudo";
-const SUITE: &str = "bookworm";
+/// The Debian that it is.
+pub const SUITE: &str = "bookworm";
 const PUBLIC: &str = "docker.io/library/debian:bookworm";
 /// Programs of the image: their paths and texts.
-const PROGRAMS: [(&str, &str); 2] =
-    [("init", include_str!("init.sh")), ("usr/local/bin/service", include_str!("service.sh"))];
+const PROGRAMS: [(&str, &str); 3] = [
+    ("init", include_str!("init.sh")),
+    ("usr/local/bin/service", include_str!("service.sh")),
+    (packages::PROGRAM, include_str!("packages.sh")),
+];
+/// As a provider's image comes: without keys (each machine makes its own at its first boot), without what apt has
+/// fetched, and without the mirror that it was made from.
+const BLANK: &str = r#"rm -f etc/ssh/ssh_host_* etc/apt/apt.conf.d/docker-clean var/cache/apt/*.bin
+find var/cache/apt/archives var/lib/apt/lists -type f -delete"#;
 /// How long its sshd may take to answer.
 const READY: Duration = Duration::from_secs(30);
 /// How a container runs an engine of its own. Where the machine itself lacks what `--privileged` gives, without that.
@@ -37,9 +48,13 @@ const NEARLY_PRIVILEGED: &[&str] = &[
 
 /// The image, made when there is none.
 pub fn image(yes: bool) -> Result<String> {
-    let recipe = hex(&Sha256::digest(format!("{PACKAGES} {SUITE} {PROGRAMS:?}")));
-    let name = format!("{}-lab/vps:{}", project::NAME, &recipe[..12]);
-    let sh = Shell::new()?;
+    let (sh, name) = (Shell::new()?, image_name());
+    if container::has_image(&sh, &name)? {
+        return Ok(name);
+    }
+    let _one = Lock::hold(&project::tools_dir().join("locks/lab-vps"), || {
+        terminal::note("  image of the VPS: waiting for another run that makes it");
+    })?;
     if container::has_image(&sh, &name)? {
         return Ok(name);
     }
@@ -57,16 +72,29 @@ pub fn image(yes: bool) -> Result<String> {
     Ok(name)
 }
 
+fn image_name() -> String {
+    let recipe = hex(&Sha256::digest(format!("{PACKAGES} {SUITE} {BLANK} {PROGRAMS:?}")));
+    format!("{}-lab/vps:{}", project::NAME, &recipe[..12])
+}
+
+/// Removes the image, unless a lab of another copy of the repository stands on it.
+pub fn remove_image() -> Result<()> {
+    let (sh, name) = (Shell::new()?, image_name());
+    if container::has_image(&sh, &name)? && !container::is_image_in_use(&sh, &name)? {
+        container::remove_image(&sh, &name)?;
+    }
+    Ok(())
+}
+
 fn from_public(sh: &Shell, name: &str) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = Utf8Path::from_path(folder.path()).context("the temporary folder's name is not UTF-8")?;
     let packages = PACKAGES.replace(',', " ");
     let install = format!("apt-get update && apt-get install -y --no-install-recommends {packages}");
-    // Debian's images throw away what apt has fetched; a machine keeps it.
-    let keep = "rm -f /etc/apt/apt.conf.d/docker-clean";
+    let blank = BLANK.replace('\n', " && ");
     fs::write(
         path.join("Dockerfile"),
-        format!("FROM {PUBLIC}\nRUN {keep} && {install}\nCOPY programs /\nCMD [\"/init\"]\n"),
+        format!("FROM {PUBLIC}\nRUN {install} && {blank}\nCOPY programs /\nCMD [\"/init\"]\n"),
     )?;
     programs(&path.join("programs"))?;
     Run::new(cmd!(sh, "docker build --tag {name} {path}")).limit(Duration::from_secs(600)).run()?;
@@ -75,15 +103,22 @@ fn from_public(sh: &Shell, name: &str) -> Result<()> {
 
 fn from_packages(sh: &Shell, name: &str, activity: &Activity) -> Result<()> {
     let mirror = apt::mirror()?.context("this machine's own package sources name no Debian mirror")?.archive;
-    let work = tempfile::Builder::new().prefix("lab-vps-").tempdir_in(project::tools_dir())?;
-    let root = Utf8Path::from_path(work.path()).context("the tools' folder is not UTF-8")?.join("root");
+    let work = project::tools_dir().join(".lab-vps");
+    // A run that was killed left it; whoever calls this holds the lock.
+    sh.remove_path(&work)?;
+    fs::create_dir_all(&work)?;
+    let root = work.join("root");
     let include = format!("--include={PACKAGES}");
-    let make = cmd!(sh, "debootstrap --variant=minbase {include} {SUITE} {root} {mirror}");
+    // In namespaces that end with this process, however that ends: nothing goes on writing to the folder, and /proc and
+    // /sys, which it mounts there, are never seen by whoever clears the folder.
+    let alone = ["--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child"];
+    let make = cmd!(sh, "setpriv {alone...} debootstrap --variant=minbase {include} {SUITE} {root} {mirror}");
     Run::new(make).limit(Duration::from_secs(600)).each_line(&|line| activity.line(line)).run()?;
     programs(&root)?;
-    // A key is made by each machine for itself.
-    for key in glob(&root.join("etc/ssh"), "ssh_host_")? {
-        fs::remove_file(key)?;
+    fs::write(root.join("etc/apt/sources.list"), "")?;
+    {
+        let _here = sh.push_dir(&root);
+        Run::new(cmd!(sh, "sh -ec {BLANK}")).run()?;
     }
     activity.line("making an image of it");
     let archive = root.with_extension("tar");
@@ -92,7 +127,7 @@ fn from_packages(sh: &Shell, name: &str, activity: &Activity) -> Result<()> {
         .run()?;
     let settings = [r#"CMD ["/init"]"#.to_owned()];
     Run::new(docker::import(sh, &archive, name, &settings)).limit(Duration::from_secs(300)).run()?;
-    Ok(())
+    Ok(sh.remove_path(&work)?)
 }
 
 fn programs(root: &Utf8Path) -> Result<()> {
@@ -105,32 +140,26 @@ fn programs(root: &Utf8Path) -> Result<()> {
     Ok(())
 }
 
-fn glob(folder: &Utf8Path, start: &str) -> Result<Vec<camino::Utf8PathBuf>> {
-    let entries = folder.read_dir_utf8()?.collect::<std::io::Result<Vec<_>>>()?;
-    Ok(entries
-        .into_iter()
-        .map(|it| it.into_path())
-        .filter(|it| it.file_name().is_some_and(|name| name.starts_with(start)))
-        .collect())
-}
-
 /// Has it running, with its sshd answering, and the key let in as root. Gives the key that it shows.
 pub fn ensure(lab: &str, vps: &Vps, image: &str, key: &str) -> Result<String> {
     let sh = Shell::new()?;
     let name = &vps.container;
     match container::named(&sh, name)?.map(|found| found.state.status) {
         Some(state) if state == "running" => {}
-        Some(_) => Run::new(cmd!(sh, "docker start {name}")).run()?,
+        Some(_) => Run::new(cmd!(sh, "docker start {name}")).run().with_context(|| starting(vps))?,
         None => create(&sh, lab, vps, image)?,
     }
-    const LET_IN: &str = r#"umask 077; mkdir -p /root/.ssh && cat >/root/.ssh/authorized_keys"#;
-    Run::new(container::exec(&sh, name, "0", &["sh", "-c", LET_IN])).stdin(format!("{key}\n")).run()?;
+    packages::tell(&sh, name)?;
+    // Keys that somebody has added stay.
+    const LET_IN: &str = r#"umask 077; mkdir -p /root/.ssh; f=/root/.ssh/authorized_keys
+grep -qxFs -e "$1" $f || printf '%s\n' "$1" >>$f"#;
+    Run::new(container::exec(&sh, name, "0", &["sh", "-c", LET_IN, "let-in", key])).run()?;
     let began = Instant::now();
     loop {
-        let show = ["sh", "-c", "cat /etc/ssh/ssh_host_ed25519_key.pub && ss -tln | grep -q ':22 '"];
+        let show = ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"];
         let told = Run::new(container::exec(&sh, name, "0", &show)).finish()?;
-        if told.status.success() {
-            return Ok(told.stdout.split(' ').take(2).collect::<Vec<_>>().join(" ").trim().to_owned());
+        if told.status.success() && greets(vps.ssh) {
+            return Ok(told.stdout.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
         }
         if began.elapsed() > READY {
             bail!(
@@ -149,7 +178,21 @@ fn create(sh: &Shell, lab: &str, vps: &Vps, image: &str) -> Result<()> {
     } else {
         NEARLY_PRIVILEGED
     };
-    Run::new(run(sh, lab, vps, image, rights)).run().with_context(|| format!("starting {}", vps.container))
+    container::create_volume(sh, &vps.container, &format!("{LABEL}={lab}"))?;
+    let created = Run::new(run(sh, lab, vps, image, rights)).run().with_context(|| starting(vps));
+    if created.is_err() {
+        // The engine keeps what it could make and not start.
+        interrupt::shielded(|| container::remove(sh, &vps.container))?;
+    }
+    created
+}
+
+fn starting(vps: &Vps) -> String {
+    let Vps { container, ssh, http, https, .. } = vps;
+    format!(
+        "starting {container}, which is reached at the ports {ssh}, {http} and {https} of the loopback (when one is \
+         taken: `cargo xtask lab down`, then `lab up`, chooses others)"
+    )
 }
 
 fn run<'a>(sh: &'a Shell, lab: &str, vps: &Vps, image: &str, rights: &[&str]) -> Cmd<'a> {
@@ -158,7 +201,7 @@ fn run<'a>(sh: &'a Shell, lab: &str, vps: &Vps, image: &str, rights: &[&str]) ->
     let published = [(ssh, 22), (http, 80), (https, 443)];
     let ports = published.map(|(port, inside)| format!("--publish=127.0.0.1:{port}:{inside}"));
     let engine = format!("{container}:/var/lib/docker");
-    let packages = format!("{}-lab-packages:/var/cache/apt/archives", project::NAME);
+    let packages = format!("{}-lab-packages:{}", project::NAME, packages::COMMON);
     cmd!(
         sh,
         "docker run --detach --name {container} --hostname {container} --label {label} --label {root} {rights...} {ports...} --volume {engine} --volume {packages} --tmpfs /run:exec --stop-timeout 60 {image}"
@@ -168,8 +211,19 @@ fn run<'a>(sh: &'a Shell, lab: &str, vps: &Vps, image: &str, rights: &[&str]) ->
 /// Whether its sshd and its engine answer.
 pub fn answers(vps: &Vps) -> Result<(bool, bool)> {
     let sh = Shell::new()?;
-    let ask = |program: &str| {
-        Run::new(container::exec(&sh, &vps.container, "0", &["sh", "-c", program])).succeeds()
+    let engine = Run::new(container::exec(&sh, &vps.container, "0", &["docker", "info"])).succeeds()?;
+    Ok((greets(vps.ssh), engine))
+}
+
+/// Whether an sshd greets at this port of the loopback. That something accepts there proves nothing: the engine does,
+/// for a container in which nothing listens.
+fn greets(port: u16) -> bool {
+    let greeting = || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        let mut greeting = [0; 4];
+        stream.read_exact(&mut greeting)?;
+        std::io::Result::Ok(greeting)
     };
-    Ok((ask("ss -tln | grep -q ':22 '")?, ask("docker info >/dev/null 2>&1")?))
+    greeting().is_ok_and(|greeting| &greeting == b"SSH-")
 }

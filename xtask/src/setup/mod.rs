@@ -10,7 +10,7 @@ mod docker;
 mod engine;
 pub mod host;
 mod install;
-mod lock;
+pub mod lock;
 mod node;
 mod packages;
 mod plugins;

@@ -78,12 +78,16 @@ fn wait_for(sh: &Shell, container: &str, port: u16) -> Result<()> {
     Ok(())
 }
 
+/// The containers of a registry that are here, running or not.
+pub fn containers(name: &str) -> Result<Vec<String>> {
+    let found = container::labelled(&Shell::new()?, &[format!("{LABEL}={name}")])?;
+    Ok(found.iter().map(|found| found.plain_name().to_owned()).collect())
+}
+
 /// Removes both, and everything that they hold.
 pub fn remove(name: &str) -> Result<()> {
     let sh = Shell::new()?;
-    for found in container::labelled(&sh, &[format!("{LABEL}={name}")])? {
-        container::remove(&sh, found.plain_name())?;
-    }
+    containers(name)?.iter().try_for_each(|container| container::remove(&sh, container))?;
     Ok(container::remove_volume(&sh, name)?)
 }
 

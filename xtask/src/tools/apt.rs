@@ -65,6 +65,41 @@ fn parse_mirror(targets: &str) -> Option<Mirror> {
     })
 }
 
+/// How this machine's apt reaches its mirror (proxies, and whether the mirror's clock is believed), as lines of a
+/// configuration for another machine. Empty where there is no apt.
+pub fn way() -> anyhow::Result<String> {
+    let sh = Shell::new()?;
+    match Run::new(cmd!(sh, "apt-config dump Acquire")).text() {
+        Ok(dump) => Ok(way_in(&dump, |variable| std::env::var(variable).ok())),
+        Err(super::process::CommandError::NotFound { .. }) => Ok(String::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn way_in(dump: &str, variable: impl Fn(&str) -> Option<String>) -> String {
+    let mut way: String =
+        dump.lines().filter(|line| is_of_the_way(line)).fold(String::new(), |way, line| way + line + "\n");
+    for scheme in ["http", "https"] {
+        let setting = format!("Acquire::{scheme}::Proxy");
+        // As apt itself has it: the variable counts where the configuration says nothing.
+        let told = dump.lines().any(|line| line.starts_with(&format!("{setting} ")));
+        let proxy = variable(&format!("{scheme}_proxy")).filter(|proxy| !proxy.is_empty());
+        let Some(proxy) = proxy.filter(|proxy| !told && !proxy.contains(['"', '\n'])) else { continue };
+        way += &format!("{setting} \"{proxy}\";\n");
+    }
+    way
+}
+
+fn is_of_the_way(line: &str) -> bool {
+    let name = line.split(' ').next().unwrap_or_default().to_lowercase();
+    // These name programs and files that the other machine has not.
+    let of_this_machine = ["auto-detect", "autodetect", "cainfo", "capath", "sslcert", "sslkey", "crlfile"];
+    ["acquire::http::", "acquire::https::", "acquire::check-", "acquire::retries"]
+        .iter()
+        .any(|start| name.starts_with(start))
+        && !of_this_machine.iter().any(|part| name.contains(part))
+}
+
 /// An apt-get of one's own: one suite, its lists and its cache in one folder.
 pub struct Private {
     folder: Utf8PathBuf,
@@ -134,9 +169,10 @@ const NO_HOOKS: &str = "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Pos
                         #clear APT::Update::Post-Invoke-Success;\n";
 
 /// Debian's own keys, which a machine's configuration for other sources need not name.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-fn sources(mirror: &Mirror, suite: &str, rolling: bool, keyring: bool) -> String {
+/// The lines of a `sources.list` for one suite, with its security updates where it has them.
+pub fn sources(mirror: &Mirror, suite: &str, rolling: bool, keyring: bool) -> String {
     let key = if keyring { format!(" signed-by={KEYRING}") } else { String::new() };
     let mut lines = format!("deb [target=Packages{key}] {} {suite} main\n", mirror.archive);
     if let (Some(security), false) = (&mirror.security, rolling) {
@@ -158,6 +194,20 @@ mod tests {
         assert_eq!(mirror.archive, "http://mirror.example/debian");
         assert_eq!(mirror.security.as_deref(), Some("http://mirror.example/debian-security"));
         assert_eq!(parse_mirror("Ubuntu noble http://mirror.example/ubuntu/"), None);
+    }
+
+    #[test]
+    fn another_machine_is_told_the_proxy_and_nothing_that_is_only_here() {
+        let dump = "Acquire \"\";\nAcquire::http::Proxy \"http://proxy.example:3128\";\n\
+            Acquire::http::Proxy-Auto-Detect \"/usr/bin/here\";\nAcquire::https::CAInfo \"/etc/here.pem\";\n\
+            Acquire::Check-Date \"false\";\nAcquire::Languages:: \"none\";";
+        let proxies = |name: &str| Some(format!("http://{name}.example"));
+        assert_eq!(
+            way_in(dump, proxies),
+            "Acquire::http::Proxy \"http://proxy.example:3128\";\nAcquire::Check-Date \"false\";\n\
+             Acquire::https::Proxy \"http://https_proxy.example\";\n"
+        );
+        assert_eq!(way_in("", |_| Some("\"; DPkg::Pre-Invoke \"reboot".to_owned())), "");
     }
 
     #[test]

@@ -127,6 +127,17 @@ pub fn create_volume(sh: &Shell, name: &str, label: &str) -> Result<(), CommandE
     Run::new(cmd!(sh, "docker volume create --label {label} {name}")).run()
 }
 
+/// The names of all volumes that carry this label.
+pub fn labelled_volumes(sh: &Shell, label: &str) -> Result<Vec<String>, CommandError> {
+    let told = Run::new(cmd!(sh, "docker volume ls --quiet --filter label={label}")).text()?;
+    Ok(told.lines().map(str::to_owned).collect())
+}
+
+/// Whether any container, running or not, is made of this image.
+pub fn is_image_in_use(sh: &Shell, image: &str) -> Result<bool, CommandError> {
+    Ok(!Run::new(cmd!(sh, "docker ps --all --quiet --filter ancestor={image}")).text()?.is_empty())
+}
+
 /// Removes a volume with everything in it.
 pub fn remove_volume(sh: &Shell, name: &str) -> Result<(), CommandError> {
     Run::new(cmd!(sh, "docker volume rm --force {name}")).run()

@@ -78,7 +78,7 @@ fn main() -> ExitCode {
         })
     };
     let conclusion = libtest_mimic::run(&arguments, TESTS.iter().map(trial).collect());
-    lab.project.raw(&["lab", "down"]).succeeds().expect("the lab goes down");
+    lab.project.raw(&["lab", "down", "--keep-image"]).succeeds().expect("the lab goes down");
     lab.project.forget();
     conclusion.exit_code()
 }

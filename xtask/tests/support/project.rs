@@ -79,7 +79,7 @@ impl Project {
 
     /// Stops everything, removes what the suite's environment left on the engine, and the copy.
     pub fn clear_up(&self) {
-        let _ = self.raw(&["lab", "down"]).command.output();
+        let _ = self.raw(&["lab", "down", "--keep-image"]).command.output();
         if self.environment.starts_with(TESTS) {
             let _ = self.xtask(&["down", "--volumes", "--yes"]).command.output();
         }
