@@ -110,14 +110,24 @@ impl<'a> Attempt<'a> {
 
     fn explain(&self, kind: Kind, to: Option<&ReleaseId>, stopped: Stopped) -> anyhow::Error {
         let Stopped { step, cause, left } = stopped;
-        let interrupted = is_interrupt(&cause);
+        let (interrupted, environment) = (is_interrupt(&cause), &self.machine.environment().name);
+        if self.machine.is_cut_off() {
+            let message = format!(
+                "the {kind} stopped at '{step}': the connection to the host of {environment} is lost\n  Users are \
+                 served all the same: a switch that nobody confirms is taken back by its guard at its deadline, and the \
+                 lease is free 20 s after the link fell silent at the latest.\n  When the link is back, run the command \
+                 again: it settles what is left before it begins. `cargo xtask status --env {environment}` shows what runs."
+            );
+            return Failure { exit: Exit::NotUndone, message }.into();
+        }
         let live = interrupt::shielded(|| self.machine.live());
         let serves = match live.as_ref().map(|live| live.live.as_ref()) {
             Ok(Some(id)) => format!("{id} has the traffic"),
             Ok(None) => "no release has the traffic".to_owned(),
             Err(error) => format!("it can't be seen which release has the traffic: {error}"),
         };
-        let what = format!("the {kind} of {} failed at '{step}': {cause:#}", written(to));
+        let of = if kind == Kind::Deploy { format!(" of {}", written(to)) } else { String::new() };
+        let what = format!("the {kind}{of} failed at '{step}': {cause:#}");
         if left.is_empty() {
             let exit = if interrupted { Exit::Interrupted } else { Exit::Undone };
             let message = format!("{what}\n  Now: everything that it had begun is undone; {serves}.");
@@ -126,7 +136,8 @@ impl<'a> Attempt<'a> {
         let left = left.join("\n    ");
         let message = format!(
             "{what}\n  Now: {serves}, but not everything could be undone:\n    {left}\n  Mend what these lines name, then run \
-             the command again: it settles what is left before it begins. `cargo xtask status` shows what runs."
+             the command again: it settles what is left before it begins. `cargo xtask status --env {environment}` shows \
+             what runs."
         );
         Failure { exit: Exit::NotUndone, message }.into()
     }

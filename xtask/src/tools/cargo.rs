@@ -40,9 +40,9 @@ pub fn test_xtask(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo test --locked --package xtask --bins --test cli")
 }
 
-/// xtask's suite that deploys on a real engine.
-pub fn test_deploys(sh: &Shell) -> Cmd<'_> {
-    cmd!(sh, "cargo test --locked --package xtask --test deploy")
+/// A suite of xtask's that deploys for real.
+pub fn test_suite<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
+    cmd!(sh, "cargo test --locked --package xtask --test {name}")
 }
 
 /// Builds a package as it is shipped, and says where its binary is.

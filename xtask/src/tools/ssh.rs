@@ -5,7 +5,7 @@
 //! pipe of ours, so that the connection ends with this process, however that ends. Every other call goes through the
 //! master's socket with options by which it can't become a connection of its own.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -125,7 +125,7 @@ pub struct Connection {
 }
 
 struct Master {
-    child: Child,
+    child: RefCell<Child>,
     input: ChildStdin,
 }
 
@@ -177,7 +177,7 @@ impl Connection {
                 said.push('\n');
             }
         });
-        let master = Some(Master { child, input });
+        let master = Some(Master { child: child.into(), input });
         Ok((Connection { folder, to, master, said, sessions: Cell::new(0) }, greeting))
     }
 
@@ -215,6 +215,12 @@ impl Connection {
     /// How many calls went through it so far.
     pub fn sessions(&self) -> u32 {
         self.sessions.get()
+    }
+
+    /// Whether it has ended by itself: the link is gone, or the host has closed it.
+    pub fn is_lost(&self) -> bool {
+        let ended = |master: &Master| !matches!(master.child.borrow_mut().try_wait(), Ok(None));
+        self.master.as_ref().is_none_or(ended)
     }
 
     /// The value of `DOCKER_HOST` by which docker's client here reaches the engine there.
@@ -271,7 +277,8 @@ impl Connection {
     }
 
     fn end(&mut self) {
-        let Some(Master { mut child, input }) = self.master.take() else { return };
+        let Some(Master { child, input }) = self.master.take() else { return };
+        let mut child = child.into_inner();
         // The end of its input is the end of `cat` on the host, and so of the session that the master is.
         drop(input);
         let began = Instant::now();

@@ -163,11 +163,6 @@ impl Project {
         Call { command }
     }
 
-    /// `deploy --json`, and what it told.
-    pub fn deploy_json(&self) -> Result<Value, Failed> {
-        self.xtask(&["deploy", "--yes", "--json"]).json()
-    }
-
     /// The beginning that two commits' names share.
     pub fn ambiguous(&self) -> String {
         // Commits of one tree differ in their messages; among so many, two begin with the same four digits.

@@ -13,7 +13,8 @@ const NODE: &[Tool] = &[Tool::Node, Tool::Npm];
 const DATABASE: &[Tool] = &[Tool::Postgres, Tool::SqlxCli];
 
 /// What looks at a deployed page.
-const BROWSER: &[Tool] = &[Tool::Chromium];
+const BROWSER: &[Tool] = &[Tool::Chromium, Tool::Curl];
+const LAB: &[Tool] = &[Tool::Ssh, Tool::Curl];
 
 /// Every task there is.
 #[rustfmt::skip]
@@ -80,7 +81,11 @@ pub fn table() -> Vec<Task> {
 
         task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")
             .needs(["images"]).tools(BROWSER).timeout(minutes(30))
-            .run(|task| task.run(cargo::test_deploys(&task.sh))),
+            .run(|task| task.run(cargo::test_suite(&task.sh, "deploy"))),
+
+        task("lab-suite", "the same over ssh: bare machines become hosts; kills, cut links, refusals, the gate")
+            .needs(["deploy-suite"]).tools(LAB).timeout(minutes(45))
+            .run(|task| task.run(cargo::test_suite(&task.sh, "lab"))),
     ]
 }
 

@@ -57,9 +57,13 @@ impl Machine {
     }
 
     pub(super) fn restore_dump(&self, backup: &Backup) -> Result<()> {
-        self.in_database(&["verify", &backup.name, &backup.sha256], LONG)
-            .with_context(|| format!("the backup {} is damaged", backup.name))?;
+        self.verify(backup)?;
         self.in_database(&["load", &backup.name, &beside(DATABASE), OWNER_ROLE, APP_ROLE], LONG).map(drop)
+    }
+
+    fn verify(&self, backup: &Backup) -> Result<()> {
+        let verified = self.in_database(&["verify", &backup.name, &backup.sha256], LONG);
+        verified.with_context(|| format!("the backup {} is damaged", backup.name)).map(drop)
     }
 
     pub(super) fn drop_restored(&self) -> Result<()> {
@@ -116,8 +120,10 @@ impl Machine {
         )
     }
 
-    /// An error unless the backup can be restored here: the live release needs migrations that it may lack.
+    /// An error unless the backup can be restored here: it is the one that was made, and it has every migration that the
+    /// live release needs.
     pub fn check_restorable(&self, backup: &Backup) -> Result<()> {
+        self.verify(backup)?;
         let Some(live) = self.live()?.live else { return Ok(()) };
         let kept = self.kept_releases()?;
         let needs = kept.iter().find(|release| release.id == live).map_or(&[][..], |it| &it.migrations);

@@ -25,6 +25,7 @@ use super::ledger::{Entry, Ledger};
 use super::release::{Release, ReleaseId};
 use crate::project::Environment;
 use crate::tools::shell::HostShell;
+use crate::tools::ssh::Connection;
 use crate::tools::{container, curl, interrupt};
 
 pub use arrival::{Arrival, Facts};
@@ -265,6 +266,11 @@ impl Machine {
     /// What was seen of the host when it was reached.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Whether the connection to the host has ended by itself.
+    pub fn is_cut_off(&self) -> bool {
+        self.shell.connection().is_some_and(Connection::is_lost)
     }
 
     /// In how many days the certificate ends that users are shown, when they come by HTTPS.

@@ -12,7 +12,7 @@ use xshell::cmd;
 
 use super::files::write_here;
 use super::{Bases, Machine};
-use crate::project::{self, Site};
+use crate::project::{self, APP_UID, Site};
 use crate::rollout::host::Host;
 use crate::rollout::release::hex;
 use crate::tools::compose::Project;
@@ -81,6 +81,7 @@ impl Machine {
             wait("preparing the database");
             self.give_backups_folder()?;
             self.init_database()?;
+            self.prepare_certificates()?;
             wait("starting the database and the edge");
             self.with_platform(|project| {
                 Ok(Run::new(project.up(self.shell.docker())).limit(HEALTHY).run()?)
@@ -320,6 +321,21 @@ impl Machine {
             "docker run --rm --network none --user 999:999 --entrypoint sh --volume {mount} {image} -c {INIT}"
         );
         Run::new(init).run().context("making the database's cluster")
+    }
+
+    /// A place for the certificates that the edge gets by itself, which belongs to the user that it runs as.
+    fn prepare_certificates(&self) -> Result<()> {
+        if self.edge_site() == ":80" {
+            return Ok(());
+        }
+        let (volume, image) = (self.named("certificates"), &self.bases()?.caddy);
+        container::create_volume(self.shell.docker(), &volume, &self.label())?;
+        let (mount, user) = (format!("{volume}:/data"), format!("{APP_UID}:{APP_UID}"));
+        let give = cmd!(
+            self.shell.docker(),
+            "docker run --rm --network none --user 0 --entrypoint chown --volume {mount} {image} -R {user} /data"
+        );
+        Run::new(give).run().context("preparing a place for the edge's certificates")
     }
 
     fn make_roles(&self) -> Result<()> {
