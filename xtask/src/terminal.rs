@@ -175,6 +175,11 @@ pub fn asked_for(question: &str, word: &str) -> bool {
     })
 }
 
+/// Whether somebody sees what is being done as it is done, on a terminal.
+pub fn is_watched() -> bool {
+    Term::stderr().is_term()
+}
+
 /// Things that are done one after the other: on a terminal all of them are seen, what is done with its time, what runs,
 /// and what is to come; elsewhere a line at the end of each.
 pub struct Agenda {
@@ -185,7 +190,7 @@ pub struct Agenda {
 impl Agenda {
     /// Lists them.
     pub fn of(lines: Vec<String>) -> Agenda {
-        let shown = if Term::stderr().is_term() { lines.as_slice() } else { &[] };
+        let shown = if is_watched() { lines.as_slice() } else { &[] };
         let bar = |line: &String| {
             let bar = BARS.add(ProgressBar::new_spinner());
             bar.set_style(ProgressStyle::with_template("{wide_msg}").expect("a fixed template"));

@@ -195,7 +195,9 @@ impl Deploy {
             }));
             return Ok(());
         }
-        say_moves(&times.moves);
+        if !terminal::is_watched() {
+            say_moves(&times.moves);
+        }
         let time = |time: Option<std::time::Duration>| time.map_or("-".to_owned(), seconds);
         terminal::say(format_args!(
             "{} {} has the traffic.  to switch {}, to confirm {}, to retire {}",

@@ -105,7 +105,7 @@ pub fn things(wanted: &Wanted) -> Vec<Thing> {
         things.push(thing("key", what, LOOK_KEY, ADD_KEY, &[user, key, key]));
     }
     if let Some(key) = &wanted.ledger_key {
-        let line = format!("restrict,command=\"cat {root}/ledger.jsonl\" {key}");
+        let line = format!("restrict,command=\"cat {root}/ledger.jsonl 2>/dev/null || :\" {key}");
         let what = "a key that can print the ledger and do nothing else".to_owned();
         things.push(thing("ledger key", what, LOOK_KEY, ADD_KEY, &[user, key, &line]));
     }

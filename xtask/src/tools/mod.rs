@@ -15,6 +15,7 @@ pub mod locate;
 pub mod npm;
 pub mod pg_dump;
 pub mod postgres;
+pub mod private;
 pub mod process;
 pub mod quote;
 pub mod shell;

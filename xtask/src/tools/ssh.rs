@@ -8,7 +8,6 @@
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -21,6 +20,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
+use super::private::Folder;
 use super::process::{self, Run};
 use super::ssh_keys::{self, HostKeys, Key};
 use super::{interrupt, quote};
@@ -116,8 +116,7 @@ pub struct Traffic {
 
 /// An open connection.
 pub struct Connection {
-    /// Private, and short: the path of a socket may hold about 100 bytes.
-    folder: tempfile::TempDir,
+    folder: Folder,
     to: String,
     master: Option<Master>,
     said: Arc<Mutex<String>>,
@@ -132,8 +131,8 @@ struct Master {
 impl Connection {
     /// Connects, logs in, and checks the host's key. Nothing is asked on the terminal.
     pub fn open(destination: &Destination) -> Result<Connection, ConnectError> {
-        let folder = private_folder()?;
-        let path = Utf8Path::from_path(folder.path()).context("the folder for sockets is not UTF-8")?;
+        let folder = Folder::new()?;
+        let path = folder.path();
         let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
         destination.host_keys.write(&path.join("known_hosts"))?;
         let sh = Shell::new().context("the working directory can't be read")?;
@@ -153,7 +152,7 @@ impl Connection {
     }
 
     fn start(
-        folder: tempfile::TempDir,
+        folder: Folder,
         to: String,
         mut command: Command,
     ) -> Result<(Connection, Receiver<String>), ConnectError> {
@@ -201,7 +200,7 @@ impl Connection {
 
     /// Where the connection's own files are, as long as it lives.
     fn path(&self, name: &str) -> Utf8PathBuf {
-        Utf8Path::from_path(self.folder.path()).expect("checked when it was made").join(name)
+        self.folder.join(name)
     }
 
     /// A program on the host, its words passed on as they are.
@@ -234,26 +233,19 @@ impl Connection {
         if answer.contains(" 200 ") {
             return Ok(());
         }
-        let sh = Shell::new().context("the working directory can't be read")?;
-        // ssh writes why on another way than the one on which the answer did not come.
-        let began = Instant::now();
-        while !self.heard("open failed") && began.elapsed() < Duration::from_secs(1) {
-            thread::sleep(Duration::from_millis(20));
-        }
-        let to = self.to.clone();
-        if self.heard("administratively prohibited") {
-            return Err(ConnectError::ForwardingRefused { to });
-        }
+        // ssh says 'open failed' whatever the reason: the host itself is asked.
         const LOOK: &str = r#"[ -S "$1" ] || { echo "there is no $1"; exit; }
             [ -w "$1" ] || { echo "$(id -un) may not use $1: is the user in the group docker?"; exit; }
+            timeout 10 docker --host "unix://$1" version >/dev/null 2>&1 && { echo fine; exit; }
             echo "$1 does not answer""#;
+        let sh = Shell::new().context("the working directory can't be read")?;
         let look = self.command(&sh, &["sh", "-c", LOOK, "look", ENGINE_SOCKET]);
-        let why = Run::new(look).limit(Duration::from_secs(10)).text().unwrap_or_else(|_| answer.clone());
-        Err(ConnectError::NoEngine { to, why })
-    }
-
-    fn heard(&self, words: &str) -> bool {
-        self.said.lock().expect("no holder panics").contains(words)
+        let seen = Run::new(look).called("looking for an engine").limit(Duration::from_secs(15)).text();
+        let to = self.to.clone();
+        Err(match seen.context("looking for an engine on the host")?.as_str() {
+            "fine" => ConnectError::ForwardingRefused { to },
+            why => ConnectError::NoEngine { to, why: why.to_owned() },
+        })
     }
 
     /// Opens a port of the host's loopback that leads to `to` on ours.
@@ -305,8 +297,8 @@ impl Drop for Connection {
 /// What a key's forced command prints: what is asked for is of no matter to it. A connection of its own, since such a
 /// key may open nothing else.
 pub fn forced_command(destination: &Destination) -> Result<String, ConnectError> {
-    let folder = private_folder()?;
-    let path = Utf8Path::from_path(folder.path()).context("the folder for the key is not UTF-8")?;
+    let folder = Folder::new()?;
+    let path = folder.path();
     let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
     destination.host_keys.write(&path.join("known_hosts"))?;
     let sh = Shell::new().context("the working directory can't be read")?;
@@ -384,14 +376,6 @@ fn through_master() -> [&'static str; 8] {
     ["-F", "none", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "BatchMode=yes"]
 }
 
-fn private_folder() -> Result<tempfile::TempDir> {
-    tempfile::Builder::new()
-        .prefix("xt-")
-        .permissions(fs::Permissions::from_mode(0o700))
-        .tempdir_in("/tmp")
-        .context("making a private folder in /tmp for the connection's sockets")
-}
-
 fn ping(socket: &Utf8Path) -> std::io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -433,7 +417,7 @@ mod tests {
     #[test]
     fn a_call_can_not_become_a_connection_of_its_own_and_a_word_is_never_an_option() {
         let sh = Shell::new().unwrap();
-        let (folder, said) = (private_folder().unwrap(), Arc::default());
+        let (folder, said) = (Folder::new().unwrap(), Arc::default());
         let connection = Connection { folder, to: String::new(), master: None, said, sessions: Cell::new(0) };
         let line =
             connection.command(&sh, &["sh", "-c", "echo $1", "x", "-oProxyCommand=reboot"]).to_string();

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
+use super::private::Folder;
 use super::process::Run;
 use super::ssh::ConnectError;
 
@@ -80,8 +81,8 @@ impl Key {
 
     /// The public half, as a line of `authorized_keys`.
     pub fn public(&self) -> Result<String> {
-        let folder = tempfile::Builder::new().prefix("xt-").tempdir_in("/tmp")?;
-        let path = self.as_file(Utf8Path::from_path(folder.path()).context("/tmp is not UTF-8")?)?;
+        let folder = Folder::new()?;
+        let path = self.as_file(folder.path())?;
         let sh = Shell::new()?;
         let line = Run::new(cmd!(sh, "ssh-keygen -y -P '' -f {path}"))
             .text()

@@ -36,10 +36,16 @@ fn deploy_until(lab: &Lab, what: &str, step: &str) -> Result<(Client, Running, S
     Ok((client, driver, live))
 }
 
-/// Waits for the lease, says how long that took, and has the next deploy converge.
-fn converges(lab: &Lab, since: Instant, words: &str) -> Result<(), Failed> {
+/// Waits for the lease, and says how long that took.
+fn lease_is_freed(lab: &Lab) -> Result<(), Failed> {
+    let began = Instant::now();
     wait_until("the lease is free", Duration::from_secs(40), || lab.host().is_free())?;
-    println!("    the lease is free after {:.1} s", since.elapsed().as_secs_f64());
+    println!("    the lease is free after {:.1} s", began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// The next deploy settles what is left, says so, and leaves nothing over.
+fn converges(lab: &Lab, words: &str) -> Result<(), Failed> {
     let told = lab.project.deploy().succeeds()?;
     check(told.contains(words), || told)?;
     check(lab.host().running() == 2, || format!("{} releases run", lab.host().running()))?;
@@ -65,9 +71,9 @@ fn back_by_guard(lab: &Lab, live: &str) -> Result<(), Failed> {
 pub fn killed_before_the_switch(lab: &Lab) -> Result<(), Failed> {
     let (client, driver, live) = deploy_until(lab, "A release whose driver dies early", "ready")?;
     driver.kill();
-    let died = Instant::now();
+    lease_is_freed(lab)?;
     check(lab.host().live() == live, || "the traffic moved".into())?;
-    converges(lab, died, "never came to its switch")?;
+    converges(lab, "never came to its switch")?;
     nothing_failed(client)
 }
 
@@ -79,19 +85,19 @@ pub fn killed_after_the_switch(lab: &Lab) -> Result<(), Failed> {
     let driver = lab.project.deploy().starts();
     wait_until("the switch is made", Duration::from_secs(180), || lab.host().live() != live)?;
     driver.kill();
-    let died = Instant::now();
+    lease_is_freed(lab)?;
     check(lab.project.status()["unconfirmed"] == true, || "status does not say 'unconfirmed'".into())?;
     back_by_guard(lab, &live)?;
-    converges(lab, died, "was taken back by its guard")?;
+    converges(lab, "was taken back by its guard")?;
     nothing_failed(client)
 }
 
 pub fn killed_in_the_watch(lab: &Lab) -> Result<(), Failed> {
     let (client, driver, live) = deploy_until(lab, "A release whose driver dies in the watch", "watch")?;
     driver.kill();
-    let died = Instant::now();
+    lease_is_freed(lab)?;
     // The next deploy does not wait for the guard: it trips it.
-    converges(lab, died, "was not confirmed, and is undone now")?;
+    converges(lab, "was not confirmed, and is undone now")?;
     check(lab.host().live() != live, || "the next deploy did not converge".into())?;
     nothing_failed(client)
 }
@@ -99,23 +105,24 @@ pub fn killed_in_the_watch(lab: &Lab) -> Result<(), Failed> {
 pub fn cut_before_the_switch(lab: &Lab) -> Result<(), Failed> {
     let (client, driver, live) = deploy_until(lab, "A release whose driver loses its link", "ready")?;
     lab.link.cut();
-    let cut = Instant::now();
+    lease_is_freed(lab)?;
     let told = driver.ends_with(5)?;
-    check(told.contains("`cargo xtask status"), || told)?;
+    check(told.contains("is lost") && told.contains("`cargo xtask status --env lab`"), || told)?;
     check(lab.host().live() == live, || "the traffic moved".into())?;
     lab.link.mend();
-    converges(lab, cut, "never came to its switch")?;
+    converges(lab, "never came to its switch")?;
     nothing_failed(client)
 }
 
 pub fn silent_in_the_watch(lab: &Lab) -> Result<(), Failed> {
     let (client, driver, live) = deploy_until(lab, "A release whose link falls silent", "watch")?;
     lab.link.freeze();
-    let silent = Instant::now();
+    lease_is_freed(lab)?;
     back_by_guard(lab, &live)?;
-    driver.ends_with(5)?;
+    let told = driver.ends_with(5)?;
+    check(told.contains("is lost"), || told)?;
     lab.link.mend();
-    converges(lab, silent, "was taken back by its guard")?;
+    converges(lab, "was taken back by its guard")?;
     nothing_failed(client)
 }
 
@@ -126,6 +133,10 @@ pub fn reboot(lab: &Lab) -> Result<(), Failed> {
     let serves =
         || get(lab.url(), "/health/ready").is_ok_and(|answer| answer.release.as_ref() == Some(&live));
     wait_until("the right release serves", Duration::from_secs(60), serves)?;
+    let well = || {
+        host.sh("docker ps --filter health=healthy --quiet | wc -l") == host.sh("docker ps --quiet | wc -l")
+    };
+    wait_until("all its parts are healthy", Duration::from_secs(60), well)?;
     let told = lab.project.deploy().succeeds()?;
     check(told.contains("Nothing to do"), || told)
 }

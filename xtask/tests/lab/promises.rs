@@ -131,7 +131,7 @@ pub fn restore(lab: &Lab) -> Result<(), Failed> {
 
     let told = project.xtask(&["db", "restore", name, "--confirm", "lab"]).succeeds()?;
     check(count()?.lines().any(|line| line == "2"), || "the rows are not back".into())?;
-    let aside = told.split_whitespace().find(|word| word.starts_with("tracehub_replaced_"));
+    let aside = told.split_whitespace().find(|word| word.starts_with("tracehub_replaced_2"));
     let aside = aside.ok_or_else(|| told.clone())?.trim_end_matches('.');
     let databases = sql("SELECT datname FROM pg_database").succeeds()?;
     check(databases.contains(aside) && !databases.contains("tracehub_restoring"), || databases)?;

@@ -9,6 +9,7 @@ use camino::Utf8PathBuf;
 use super::Machine;
 use crate::exit::refuse;
 use crate::project::Environment;
+use crate::tools::private::Folder;
 use crate::tools::shell::{HostShell, Script};
 
 const ARRIVE: Script = Script::new("looking at the host", include_str!("../scripts/arrive.sh"));
@@ -59,7 +60,7 @@ impl Arrival {
         }
         let desk = match environment.is_here() {
             true => None,
-            false => Some(tempfile::Builder::new().prefix("xtask-").tempdir_in("/tmp")?),
+            false => Some(Folder::new()?),
         };
         Ok(Machine {
             shell,

@@ -24,6 +24,7 @@ use super::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, P
 use super::ledger::{Entry, Ledger};
 use super::release::{Release, ReleaseId};
 use crate::project::Environment;
+use crate::tools::private::Folder;
 use crate::tools::shell::HostShell;
 use crate::tools::ssh::Connection;
 use crate::tools::{container, curl, interrupt};
@@ -42,7 +43,7 @@ pub struct Machine {
     /// Where users go, when the host is another machine.
     public_url: Option<String>,
     /// Where compose finds its files, when the host is another machine.
-    desk: Option<tempfile::TempDir>,
+    desk: Option<Folder>,
     laid_out: RefCell<BTreeSet<ReleaseId>>,
     bases: Option<Bases>,
     way_back: Option<WayBack>,
@@ -75,8 +76,7 @@ impl Machine {
 
     /// Where compose finds its files, on the machine that calls it.
     fn desk(&self) -> &Utf8Path {
-        let desk = self.desk.as_ref().map(|desk| Utf8Path::from_path(desk.path()).expect("made as UTF-8"));
-        desk.unwrap_or(&self.root)
+        self.desk.as_ref().map_or(&self.root, Folder::path)
     }
 
     fn folder(&self, name: &str) -> Utf8PathBuf {

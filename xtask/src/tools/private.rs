@@ -1,0 +1,69 @@
+//! Private folders for sockets and files of one run, with short names: the path of a socket may hold about 100 bytes.
+//! They go with the run; what a killed one left is removed by the next.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::process::{Pid, test_kill_process};
+
+/// Not the user's own temporary folder, whose name is long on some systems.
+const WHERE: &str = "/tmp";
+
+/// Removed when it is dropped.
+#[derive(Debug)]
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// A new one, that nobody else can look into.
+    pub fn new() -> Result<Folder> {
+        sweep(Utf8Path::new(WHERE));
+        let made = tempfile::Builder::new()
+            .prefix(&format!("xt-{}-", std::process::id()))
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(WHERE);
+        made.map(Folder).with_context(|| format!("making a private folder in {WHERE}"))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.0.path()).expect("its name is made of digits and letters")
+    }
+
+    /// Something in it.
+    pub fn join(&self, name: &str) -> Utf8PathBuf {
+        self.path().join(name)
+    }
+}
+
+/// Removes those whose process has ended. Others' can't be removed, and need not be.
+fn sweep(parent: &Utf8Path) {
+    for entry in parent.read_dir_utf8().into_iter().flatten().flatten() {
+        let owner = entry.file_name().strip_prefix("xt-").and_then(|rest| rest.split('-').next());
+        let Some(owner) = owner.and_then(|number| Pid::from_raw(number.parse().ok()?)) else { continue };
+        if test_kill_process(owner) == Err(rustix::io::Errno::SRCH) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_what_a_living_one_has_is_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let parent = Utf8Path::from_path(parent.path()).unwrap();
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        let (dead, alive) = (format!("xt-{}-a", ended.id()), format!("xt-{}-a", std::process::id()));
+        for name in [dead.as_str(), &alive, "xt-", "xt-x-y", "other"] {
+            fs::create_dir(parent.join(name)).unwrap();
+        }
+        sweep(parent);
+        assert!(!parent.join(dead).exists());
+        assert!([alive.as_str(), "xt-", "xt-x-y", "other"].iter().all(|name| parent.join(name).exists()));
+    }
+}
