@@ -113,7 +113,8 @@ impl Variables {
             prefix,
             values: BTreeMap::new(),
             unreadable: Vec::new(),
-            own_keys: std::env::var_os("SSH_AUTH_SOCK").is_some(),
+            own_keys: std::env::var_os("SSH_AUTH_SOCK").is_some()
+                || std::env::home_dir().is_some_and(|home| home.join(".ssh/config").is_file()),
         };
         for name in ["HOST", "PORT", "USER", "SSH_KEY", "HOST_KEY", "URL"] {
             let variable = format!("{prefix}_{name}");
@@ -147,14 +148,15 @@ impl Variables {
                 }
             ));
         }
-        let port = self.values.get("PORT").map_or("22", String::as_str).trim();
+        let port =
+            |port: &String| port.trim().parse().map_err(|_| format!("{prefix}_PORT: {port:?} is no port"));
         let wrong = |variable: &str, why: String| format!("{prefix}_{variable}: {why}");
         Ok(Access {
             environment: name.clone(),
             prefix,
             destination: Destination {
                 host: plain(&self.values["HOST"], HOST_NAME).map_err(|why| wrong("HOST", why))?,
-                port: port.parse().map_err(|_| wrong("PORT", format!("{port:?} is no port")))?,
+                port: self.values.get("PORT").map(port).transpose()?,
                 user: user_name(&self.values["USER"]).map_err(|why| wrong("USER", why))?,
                 key: match self.values.get("SSH_KEY") {
                     Some(key) => Some(Key::parse(key).map_err(|why| wrong("SSH_KEY", why))?),
@@ -221,7 +223,7 @@ mod tests {
     #[test]
     fn the_usual_port_and_the_environment_s_own_name_need_not_be_told() {
         let access = access(&[("HOST", "vps"), ("USER", "deploy"), HOST_KEY]).unwrap();
-        assert_eq!((access.destination.port, access.url.as_str()), (22, "https://example.org"));
+        assert_eq!((access.destination.port, access.url.as_str()), (None, "https://example.org"));
     }
 
     #[test]

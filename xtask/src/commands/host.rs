@@ -61,7 +61,7 @@ impl Setup {
             key: access.destination.key.as_ref().map(Key::public).transpose()?,
             ledger_key: ledger_key(access.prefix)?,
             root: environment.root().into_string(),
-            port: access.destination.port,
+            port: access.destination.port.unwrap_or(22),
         };
         access.destination.user = super::access::user_name(&self.admin).map_err(refuse)?;
         let connection = Activity::of(format!("connect to {}", access.destination), |_| connect(&access))?;

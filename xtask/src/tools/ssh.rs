@@ -38,8 +38,8 @@ const ENGINE_SOCKET: &str = "/var/run/docker.sock";
 pub struct Destination {
     /// A name, an address, or an alias of the user's own `~/.ssh/config`.
     pub host: String,
-    /// 22, mostly.
-    pub port: u16,
+    /// None for 22, or what the user's configuration says of an alias.
+    pub port: Option<u16>,
     /// The user to log in as.
     pub user: String,
     /// The key to log in with; without one, what the user's agent and configuration have.
@@ -50,7 +50,8 @@ pub struct Destination {
 
 impl std::fmt::Display for Destination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}@{} (port {})", self.user, self.host, self.port)
+        write!(f, "{}@{}", self.user, self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, " (port {port})"))
     }
 }
 
@@ -341,7 +342,6 @@ fn master<'a>(sh: &'a Shell, to: &Destination, folder: &Utf8Path, key: Option<&U
 fn options(to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Vec<String> {
     let mut settings = vec![
         "BatchMode=yes".to_owned(),
-        format!("Port={}", to.port),
         format!("User={}", to.user),
         format!("ConnectTimeout={}", CONNECT.as_secs() / 2),
         format!("ServerAliveInterval={ALIVE_EVERY}"),
@@ -365,6 +365,7 @@ fn options(to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Vec<S
         // At its end it says how many bytes it carried.
         "LogLevel=VERBOSE".to_owned(),
     ];
+    settings.extend(to.port.map(|port| format!("Port={port}")));
     if let Some(key) = key {
         settings.extend(["IdentitiesOnly=yes".to_owned(), format!("IdentityFile={key}")]);
     }

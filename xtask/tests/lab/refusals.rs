@@ -67,6 +67,14 @@ pub fn unfit(lab: &Lab) -> Result<(), Failed> {
     host.sh("mv /var/run/docker.away /var/run/docker.sock");
     let told = told?;
     check(told.contains("no container engine answers") && told.contains("host setup"), || told)?;
+    host.sh("mount -t tmpfs -o size=64m tmpfs /opt/tracehub-app && chown deploy /opt/tracehub-app");
+    let told = project.deploy().fails_with(10);
+    host.sh("umount /opt/tracehub-app");
+    let told = told?;
+    check(
+        told.contains("MiB free, and a deploy wants 1024") && told.contains("Nothing was changed"),
+        || told,
+    )?;
     project.xtask(&["status"]).succeeds().map(drop)
 }
 
