@@ -5,6 +5,7 @@ pub mod buildx;
 pub mod cargo;
 pub mod compose;
 pub mod container;
+pub mod conversation;
 pub mod curl;
 pub mod docker;
 pub mod elf;

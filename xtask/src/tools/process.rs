@@ -68,6 +68,21 @@ pub enum CommandError {
     },
 }
 
+impl CommandError {
+    /// A command that ended with another exit code than 0.
+    pub fn of_exit_code(command: &str, code: i32, stdout: &str, stderr: &str) -> CommandError {
+        let output = if stderr.trim().is_empty() { stdout } else { stderr };
+        let ending = format!("ended with exit code {code}");
+        CommandError::Failed { command: command.to_owned(), ending, code: Some(code), tail: tail(output) }
+    }
+
+    /// A command whose way to here is gone.
+    pub fn cut_off(command: &str) -> CommandError {
+        let ending = "was cut off: the connection is gone".to_owned();
+        CommandError::Failed { command: command.to_owned(), ending, code: None, tail: String::new() }
+    }
+}
+
 /// Whether somebody's wish to stop is behind an error, wherever it was noticed.
 pub fn is_interrupt(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
@@ -156,13 +171,15 @@ impl<'a> Run<'a> {
         if finished.status.success() {
             return Ok(finished);
         }
+        if let Some(code) = finished.status.code() {
+            return Err(CommandError::of_exit_code(&line, code, &finished.stdout, &finished.stderr));
+        }
         let output = if finished.stderr.trim().is_empty() { &finished.stdout } else { &finished.stderr };
-        let ending = match (finished.status.code(), finished.status.signal()) {
-            (Some(code), _) => format!("ended with exit code {code}"),
-            (None, Some(signal)) => format!("was killed by signal {signal}"),
-            (None, None) => "ended without an exit code".to_owned(),
+        let ending = match finished.status.signal() {
+            Some(signal) => format!("was killed by signal {signal}"),
+            None => "ended without an exit code".to_owned(),
         };
-        Err(CommandError::Failed { command: line, ending, code: finished.status.code(), tail: tail(output) })
+        Err(CommandError::Failed { command: line, ending, code: None, tail: tail(output) })
     }
 
     /// Runs it to its end, whatever the exit code.

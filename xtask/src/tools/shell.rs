@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use xshell::{Cmd, Shell, cmd};
 
+use super::conversation::Words;
 use super::process::{CommandError, Run};
 use super::ssh::Connection;
 
@@ -70,32 +71,15 @@ impl HostShell {
         }
     }
 
-    /// Runs a script on the host with `arguments` as `$1`, `$2`, …; gives what it printed.
-    pub fn script(&self, script: Script, arguments: &[&str], input: &[u8]) -> Result<String, CommandError> {
+    /// Runs a script on the host with `arguments` as `$1`, `$2`, …; gives what it printed. `input` is text.
+    pub fn script(&self, script: Script, arguments: &[&str], input: &str) -> Result<String, CommandError> {
+        let limit = Duration::from_secs(30);
+        if let Some(connection) = &self.connection {
+            let words = Words { name: script.name, script: script.text, arguments, input, limit };
+            return connection.script(&self.docker, &words);
+        }
         let words: Vec<&str> =
             ["sh", "-c", script.text, "xtask"].into_iter().chain(arguments.iter().copied()).collect();
-        Run::new(self.command(&words)).called(script.name).stdin(input).limit(Duration::from_secs(30)).text()
-    }
-}
-
-#[cfg(test)]
-#[path = "../../tests/support/words.rs"]
-mod words;
-
-#[cfg(test)]
-mod tests {
-    use super::words::samples;
-    use crate::tools::quote::line;
-
-    #[test]
-    fn every_word_arrives_at_a_real_sh_as_it_is() {
-        for (seed, words) in samples(400) {
-            let all: Vec<&str> =
-                ["printf", "%s\\0"].into_iter().chain(words.iter().map(String::as_str)).collect();
-            let told = std::process::Command::new("sh").args(["-c", &line(&all)]).output().unwrap();
-            let arrived = String::from_utf8(told.stdout).unwrap();
-            let arrived: Vec<&str> = arrived.split_terminator('\0').collect();
-            assert_eq!(arrived, words, "sample {seed}");
-        }
+        Run::new(self.command(&words)).called(script.name).stdin(input).limit(limit).text()
     }
 }

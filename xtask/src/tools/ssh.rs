@@ -20,8 +20,9 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
+use super::conversation::{Conversation, Words};
 use super::private::Folder;
-use super::process::{self, Run};
+use super::process::{self, CommandError, Run};
 use super::ssh_keys::{self, HostKeys, Key};
 use super::{interrupt, quote};
 
@@ -122,6 +123,8 @@ pub struct Connection {
     master: Option<Master>,
     said: Arc<Mutex<String>>,
     sessions: Cell<u32>,
+    /// The shell on the host that scripts are handed to.
+    conversation: Conversation,
 }
 
 struct Master {
@@ -178,7 +181,17 @@ impl Connection {
             }
         });
         let master = Some(Master { child: child.into(), input });
-        Ok((Connection { folder, to, master, said, sessions: Cell::new(0) }, greeting))
+        Ok((
+            Connection {
+                folder,
+                to,
+                master,
+                said,
+                sessions: Cell::new(0),
+                conversation: Conversation::default(),
+            },
+            greeting,
+        ))
     }
 
     /// The error is none when ssh gave up by itself or said nothing in time.
@@ -212,9 +225,14 @@ impl Connection {
         cmd!(sh, "ssh -S {socket} {only...} -T -- host {line}").quiet()
     }
 
-    /// How many calls went through it so far.
-    pub fn sessions(&self) -> u32 {
-        self.sessions.get()
+    /// A script on the host, by a shell that stays there for the next one.
+    pub fn script(&self, sh: &Shell, words: &Words) -> Result<String, CommandError> {
+        self.conversation.say(words, || Command::from(self.command(sh, &["sh"])))
+    }
+
+    /// How many commands and scripts went through it so far.
+    pub fn calls(&self) -> u32 {
+        self.sessions.get() + self.conversation.count()
     }
 
     /// Whether it has ended by itself: the link is gone, or the host has closed it.
@@ -419,7 +437,14 @@ mod tests {
     fn a_call_can_not_become_a_connection_of_its_own_and_a_word_is_never_an_option() {
         let sh = Shell::new().unwrap();
         let (folder, said) = (Folder::new().unwrap(), Arc::default());
-        let connection = Connection { folder, to: String::new(), master: None, said, sessions: Cell::new(0) };
+        let connection = Connection {
+            folder,
+            to: String::new(),
+            master: None,
+            said,
+            sessions: Cell::new(0),
+            conversation: Conversation::default(),
+        };
         let line =
             connection.command(&sh, &["sh", "-c", "echo $1", "x", "-oProxyCommand=reboot"]).to_string();
         for part in ["ControlMaster=no", "ProxyCommand=false", " -T -- host "] {

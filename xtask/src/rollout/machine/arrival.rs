@@ -47,7 +47,7 @@ impl Arrival {
         let Arrival { environment, shell, compose, public_url } = self;
         let root = environment.root();
         let owner = if environment.is_here() { "-" } else { &environment.name };
-        let told = shell.script(ARRIVE, &[root.as_str(), owner], b"").map_err(anyhow::Error::from);
+        let told = shell.script(ARRIVE, &[root.as_str(), owner], "").map_err(anyhow::Error::from);
         let told = told.with_context(|| format!("looking at {root} on the host"))?;
         let facts = Facts::parse(&told, SystemTime::now())
             .with_context(|| format!("the host described itself as {told:?}"))?;

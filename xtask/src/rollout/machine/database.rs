@@ -41,7 +41,7 @@ impl Machine {
 
     /// The backups that are on the host, oldest first.
     pub fn backups(&self) -> Result<Vec<Backup>> {
-        let told = self.shell.script(FACTS, &[self.folder("backups").as_str()], b"")?;
+        let told = self.shell.script(FACTS, &[self.folder("backups").as_str()], "")?;
         let facts = serde_json::Deserializer::from_str(&told).into_iter::<Backup>();
         let mut backups: Vec<Backup> = facts.filter_map(Result::ok).collect();
         backups.sort_by(|a, b| a.name.cmp(&b.name));

@@ -36,7 +36,7 @@ impl Machine {
     pub(super) fn live_script(&self, verb: &str, arguments: &[&str]) -> Result<String> {
         let folder = self.folder("live");
         let all: Vec<&str> = [verb, folder.as_str()].into_iter().chain(arguments.iter().copied()).collect();
-        Ok(self.shell.script(LIVE, &all, b"")?)
+        Ok(self.shell.script(LIVE, &all, "")?)
     }
 
     pub(super) fn ledger_file(&self) -> Utf8PathBuf {
@@ -45,14 +45,14 @@ impl Machine {
 
     pub(super) fn append_to_ledger(&self, entry: &Entry) -> Result<()> {
         let line = serde_json::to_string(entry)?;
-        self.shell.script(APPEND, &[self.ledger_file().as_str(), &entry.id], line.as_bytes())?;
+        self.shell.script(APPEND, &[self.ledger_file().as_str(), &entry.id], &line)?;
         Ok(())
     }
 
     /// A file's text; none when it is not there.
     pub(super) fn read(&self, path: &Utf8Path) -> Result<Option<String>> {
         let told =
-            self.shell.script(READ, &[path.as_str()], b"").with_context(|| format!("reading {path}"))?;
+            self.shell.script(READ, &[path.as_str()], "").with_context(|| format!("reading {path}"))?;
         Ok(told.strip_prefix("there").map(|text| text.strip_prefix('\n').unwrap_or(text).to_owned()))
     }
 
@@ -62,16 +62,16 @@ impl Machine {
         let pairs = files.iter().zip(&sizes).flat_map(|((name, _), size)| [*name, size.as_str()]);
         let arguments: Vec<&str> = [folder.as_str()].into_iter().chain(pairs).collect();
         let texts: String = files.iter().map(|(_, text)| *text).collect();
-        let written = self.shell.script(WRITE, &arguments, texts.as_bytes());
+        let written = self.shell.script(WRITE, &arguments, &texts);
         written.with_context(|| format!("writing into {folder}")).map(drop)
     }
 
     pub(super) fn remove_folder(&self, path: &Utf8Path) -> Result<()> {
-        self.shell.script(REMOVE, &[path.as_str()], b"").with_context(|| format!("removing {path}")).map(drop)
+        self.shell.script(REMOVE, &[path.as_str()], "").with_context(|| format!("removing {path}")).map(drop)
     }
 
     pub(super) fn kept_releases(&self) -> Result<Vec<Release>> {
-        let told = self.shell.script(RELEASES, &[self.folder("releases").as_str()], b"")?;
+        let told = self.shell.script(RELEASES, &[self.folder("releases").as_str()], "")?;
         // One after another in one text: serde_json reads such streams. A manifest that can't be read is no release.
         let releases = serde_json::Deserializer::from_str(&told).into_iter::<Release>();
         let mut releases: Vec<Release> = releases.filter_map(Result::ok).collect();

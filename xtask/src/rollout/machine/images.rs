@@ -67,7 +67,7 @@ impl Machine {
     /// Ends the connection, when there is one, and says what it carried.
     pub fn close(self) -> Option<Carried> {
         let connection = self.shell.into_connection()?;
-        let calls = connection.sessions();
+        let calls = connection.calls();
         let Traffic { sent, received } = connection.close();
         Some(Carried { calls, sent, received })
     }

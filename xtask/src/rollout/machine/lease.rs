@@ -68,7 +68,7 @@ fn beat(mut stdin: ChildStdin, end: &std::sync::mpsc::Receiver<()>) {
 
 fn holder_of(shell: &HostShell, file: &Utf8Path) -> String {
     const SECOND_LINE: Script = Script::new("reading the lease", r#"sed -n 2p "$1""#);
-    shell.script(SECOND_LINE, &[file.as_str()], b"").unwrap_or_else(|_| "somebody".to_owned())
+    shell.script(SECOND_LINE, &[file.as_str()], "").unwrap_or_else(|_| "somebody".to_owned())
 }
 
 /// Who has the lease at this moment, when somebody has. Looking takes it from nobody.
@@ -77,7 +77,7 @@ pub fn held_by(shell: &HostShell, file: &Utf8Path) -> Result<Option<String>> {
         "looking at the lease",
         r#"[ -e "$1" ] || exit 0; flock --nonblock --shared "$1" true || { echo held; sed -n 2p "$1"; }"#,
     );
-    let told = shell.script(LOOK, &[file.as_str()], b"")?;
+    let told = shell.script(LOOK, &[file.as_str()], "")?;
     Ok(told.strip_prefix("held\n").map(str::to_owned))
 }
 

@@ -90,7 +90,7 @@ impl Machine {
     /// The current version of each secret that `which` chooses: a counter, never derived from the value.
     pub fn secret_versions(&self, which: impl Fn(&Secret) -> bool) -> Result<BTreeMap<String, u32>> {
         let listed =
-            self.shell.script(LIST, &[self.folder("secrets").as_str()], b"").context("listing secrets")?;
+            self.shell.script(LIST, &[self.folder("secrets").as_str()], "").context("listing secrets")?;
         let mut versions = BTreeMap::new();
         for (name, version) in listed.lines().filter_map(|line| line.split_once('/')) {
             let chosen = SECRETS.iter().any(|secret| secret.name == name && which(secret));
