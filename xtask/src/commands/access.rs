@@ -58,29 +58,27 @@ impl Access {
                 );
                 anyhow::Error::from(Failure { exit: Exit::Unreachable, message })
             })?;
-            agree_on(&shown, fingerprint, &host, prefix)?;
-            variables.values.insert("HOST_KEY".to_owned(), shown.to_string());
+            let agreed = agree_on(&shown, fingerprint, &host, prefix)?;
+            variables.values.insert("HOST_KEY".to_owned(), agreed.to_string());
         }
         Ok((variables.access(environment, domain).map_err(refuse)?, is_new))
     }
 }
 
-fn agree_on(shown: &HostKeys, fingerprint: Option<&str>, host: &str, prefix: &str) -> Result<()> {
-    let prints = shown.fingerprints();
+fn agree_on(shown: &HostKeys, fingerprint: Option<&str>, host: &str, prefix: &str) -> Result<HostKeys> {
+    let (all, first) = (shown.fingerprints(), shown.preferred());
+    let question = format!("{host} shows the key {}. Is that what its provider shows?", first.fingerprints());
     let agreed = match fingerprint {
-        Some(given) => prints.split(" or ").any(|print| print == given.trim()),
-        None => {
-            terminal::confirm(&format!("{host} shows the key {prints}. Is that what its provider shows?"))
-        }
+        Some(given) => shown.only(given.trim()),
+        None => terminal::confirm(&question).then_some(first),
     };
-    if agreed {
-        return Ok(());
-    }
-    let message = format!(
-        "{host} shows the key {prints}, and nobody has said that it is the right one\n  Compare it with what the \
-         machine's provider shows, then give `--fingerprint SHA256:…`, or set {prefix}_HOST_KEY."
-    );
-    Err(Failure { exit: Exit::HostKey, message }.into())
+    agreed.ok_or_else(|| {
+        let message = format!(
+            "{host} shows the key {all}, and nobody has said that it is the right one\n  Compare it with what the \
+             machine's provider shows, then give `--fingerprint SHA256:…`, or set {prefix}_HOST_KEY."
+        );
+        Failure { exit: Exit::HostKey, message }.into()
+    })
 }
 
 /// A user's name, as it may come to ssh.

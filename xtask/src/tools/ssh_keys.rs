@@ -126,6 +126,20 @@ impl HostKeys {
         all.join(",")
     }
 
+    /// The one with this fingerprint: what somebody vouched for, and nothing else that was shown beside it.
+    pub fn only(&self, wanted: &str) -> Option<HostKeys> {
+        let is_it = |(kind, key): &&(String, String)| {
+            fingerprint(&format!("{kind} {key}")).as_deref() == Some(wanted)
+        };
+        self.0.iter().find(is_it).map(|found| HostKeys(vec![found.clone()]))
+    }
+
+    /// The one that people compare: an Ed25519 key, where there is one.
+    pub fn preferred(&self) -> HostKeys {
+        let found = self.0.iter().find(|(kind, _)| kind == "ssh-ed25519").or(self.0.first());
+        HostKeys(found.cloned().into_iter().collect())
+    }
+
     /// `SHA256:…` of each, as `ssh-keygen -l` shows them.
     pub fn fingerprints(&self) -> String {
         let all = self.0.iter().map(|(kind, key)| {
@@ -197,6 +211,15 @@ mod tests {
         for wrong in ["", "SHA256:abc", "ssh-ed25519", "ssh-ed25519 $(reboot)", "a b ssh-ed25519 AAAA"] {
             assert!(HostKeys::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn of_many_keys_only_the_one_is_taken_that_somebody_vouched_for() {
+        let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAGL2G9zWIfGUQw2xFMWZfcfitNQygZLwWeXqmeaxeGd";
+        let both = HostKeys::parse(&format!("{other}\n{LINE}")).unwrap();
+        let one = HostKeys::parse(LINE).unwrap();
+        assert_eq!(both.only(&one.fingerprints()), Some(one));
+        assert_eq!(both.only("SHA256:nothing"), None);
     }
 
     #[test]
