@@ -97,9 +97,11 @@ pub fn is_secret_variable(name: &str) -> bool {
         || name.ends_with("_LEDGER_KEY")
 }
 
-/// Who answers a smoke request, and where: each front door of a release is asked on the edge's network, by a one-off
-/// container of the backend's image.
+/// Who answers a smoke request, and where: each front door of a release is asked under the name by which the edge will
+/// dial it, from the release's own backend. A container of its own for that would take most of a rollback's time.
 pub const SMOKE: &[(Component, &str)] = &[(BACKEND, "/health/ready"), (FRONTEND, "/healthz")];
+/// What asks, in the backend's container.
+pub const SMOKE_PROGRAM: &[&str] = &["/usr/local/bin/tracehub-backend", "healthcheck"];
 /// What the watch asks through the edge: it answers 200 only when the release can serve.
 pub const PROBE_PATH: &str = "/health/ready";
 /// The header by which an answer says which release it comes from.

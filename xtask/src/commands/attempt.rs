@@ -2,9 +2,10 @@
 //! left, runs a plan, and says what state things are in.
 
 use std::cell::Cell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use clap::Args;
 
 use super::moves::{Move, Moves};
 use super::{Exit, Failure};
@@ -20,48 +21,56 @@ use crate::terminal::{self, paint};
 use crate::tools::interrupt;
 use crate::tools::process::{driver_mark, is_interrupt};
 
+/// How often a lease is asked for that somebody else has.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// An attempt under the lease.
 pub struct Attempt<'a> {
     machine: &'a Machine,
     lease: Box<dyn Lease>,
     journal: Journal<'a>,
     began: Instant,
+    settled: Vec<String>,
+}
+
+/// The option of every verb that changes an environment.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Patience {
+    /// When somebody else holds the lease, wait for it: --wait, or for so long at most: --wait=5m
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m",
+          value_parser = humantime::parse_duration)]
+    wait: Option<Duration>,
 }
 
 /// How long a plan took, from its beginning.
 #[derive(Debug, Default)]
 pub struct Times {
     /// Until users had the release.
-    pub to_switch: Option<std::time::Duration>,
+    pub to_switch: Option<Duration>,
     /// Until it could not be taken back any more.
-    pub to_confirm: Option<std::time::Duration>,
+    pub to_confirm: Option<Duration>,
     /// Until the releases before had ended what they had, and everything was over.
-    pub to_retire: std::time::Duration,
+    pub to_retire: Duration,
     /// What each move took.
     pub moves: Vec<Move>,
 }
 
 impl<'a> Attempt<'a> {
     /// Takes the lease of the environment, and finishes or undoes what a killed attempt left.
-    pub fn begin(machine: &'a Machine, doing: String) -> Result<Attempt<'a>> {
-        let began = Instant::now();
-        let now = machine.now();
-        let holder = Holder { by: who(), doing, since: timestamp(now) };
-        let environment = &machine.environment().name;
-        let lease = machine.lease(&holder).map_err(|error| match error {
-            LeaseError::Held(by) => Failure {
-                exit: Exit::LeaseHeld,
-                message: format!("{environment} is being changed by {by}{}", step_of_other(machine)),
-            }
-            .into(),
-            LeaseError::Other(error) => error.context(format!("taking the lease of {environment}")),
-        })?;
+    pub fn begin(machine: &'a Machine, doing: String, patience: Patience) -> Result<Attempt<'a>> {
+        let lease = take_lease(machine, doing, patience)?;
+        // The times of an attempt are its own, and not those of whom it waited for.
+        let (began, now) = (Instant::now(), machine.now());
         let ledger = machine.ledger()?;
         let journal = Journal::new(machine, attempt_id(now, driver_mark()), &ledger);
-        for line in recover(machine, &ledger, &journal).context("settling what an earlier attempt left")? {
-            terminal::note(paint::warn(line));
-        }
-        Ok(Attempt { machine, lease, journal, began })
+        let settled = recover(machine, &ledger, &journal).context("settling what an earlier attempt left")?;
+        settled.iter().for_each(|line| terminal::note(paint::warn(line)));
+        Ok(Attempt { machine, lease, journal, began, settled })
+    }
+
+    /// What was left by others and is settled now, in words.
+    pub fn settled(&self) -> &[String] {
+        &self.settled
     }
 
     /// Its id, as the ledger has it.
@@ -140,6 +149,33 @@ impl<'a> Attempt<'a> {
              what runs."
         );
         Failure { exit: Exit::NotUndone, message }.into()
+    }
+}
+
+/// Takes the lease, or waits for it, saying for whom.
+fn take_lease(machine: &Machine, doing: String, patience: Patience) -> Result<Box<dyn Lease>> {
+    let environment = &machine.environment().name;
+    let holder = Holder { by: who(), doing, since: timestamp(machine.now()) };
+    let (began, mut said) = (Instant::now(), String::new());
+    loop {
+        let words = match machine.lease(&holder) {
+            Ok(lease) => return Ok(lease),
+            Err(LeaseError::Held(by)) => {
+                format!("{environment} is being changed by {by}{}", step_of_other(machine))
+            }
+            Err(LeaseError::Other(error)) => {
+                return Err(error.context(format!("taking the lease of {environment}")));
+            }
+        };
+        if patience.wait.is_none_or(|wait| began.elapsed() >= wait) {
+            let message = format!("{words}\n  Nothing was changed. `--wait` waits for it.");
+            return Err(Failure { exit: Exit::LeaseHeld, message }.into());
+        }
+        if words != said {
+            terminal::note(paint::dim(format_args!("  waiting: {words}")));
+            said = words;
+        }
+        machine.pause(ASK_AGAIN)?;
     }
 }
 

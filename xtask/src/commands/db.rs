@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Patience};
 use super::deploy::say_plan;
 use super::place::Place;
 use super::refuse;
@@ -77,6 +77,8 @@ struct Restore {
     backup: String,
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    patience: Patience,
     /// The environment's name once more, where nobody can be asked for it
     #[arg(long, value_name = "ENVIRONMENT")]
     confirm: Option<String>,
@@ -170,7 +172,7 @@ impl Restore {
             return Ok(());
         }
         self.ask(&environment, &dump)?;
-        let attempt = Attempt::begin(&machine, format!("restore of {}", dump.name))?;
+        let attempt = Attempt::begin(&machine, format!("restore of {}", dump.name), self.patience)?;
         let seen = Observed::of(&machine)?;
         let live = seen.live.live.as_ref();
         attempt.run(Kind::Restore, live, live, &plan_of(&seen), Vec::new())?;

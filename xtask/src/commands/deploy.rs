@@ -13,7 +13,7 @@ use serde_json::json;
 use self::gate::Override;
 use self::sources::Sources;
 use super::access::{self, Access};
-use super::attempt::{Attempt, Times};
+use super::attempt::{Attempt, Patience, Times};
 use super::image::{self, Registry};
 use super::moves::say_moves;
 use super::place::Place;
@@ -39,6 +39,8 @@ const CLOCK: i64 = 5;
 pub struct Deploy {
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    patience: Patience,
     /// Which commit: a branch, a tag, or the beginning of its name (elsewhere than in local)
     #[arg(long, value_name = "REV")]
     version: Option<String>,
@@ -76,7 +78,7 @@ impl Deploy {
         }
         self.ask(&environment, "Go on?")?;
 
-        let attempt = Attempt::begin(&machine, format!("deploy of {}", sources.revision()))?;
+        let attempt = Attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.patience)?;
         start_platform(&machine)?;
         machine.take_secrets(&secrets)?;
         let release =

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Patience};
 use super::place::Place;
 use super::refuse;
 use crate::rollout::ledger::Kind;
@@ -20,6 +20,8 @@ use crate::terminal::{self, Activity, paint};
 pub struct Down {
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    patience: Patience,
     /// Forget the data of the database too, after asking
     #[arg(long)]
     volumes: bool,
@@ -43,7 +45,7 @@ impl Down {
             return Err(refuse(format!("nothing was stopped: {name} wants a yes, or `--yes`")));
         }
         let machine = self.place.reach()?;
-        let attempt = Attempt::begin(&machine, "down".to_owned())?;
+        let attempt = Attempt::begin(&machine, "down".to_owned(), self.patience)?;
         let seen = Observed::of(&machine)?;
         let releases = seen.parts.iter().map(|part| part.release.clone()).collect();
         let plan =

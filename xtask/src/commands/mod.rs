@@ -17,6 +17,7 @@ mod logs;
 mod migrate;
 mod moves;
 mod place;
+mod recover;
 mod releases;
 mod rollback;
 mod status;
@@ -42,6 +43,7 @@ pub struct Cli {
 enum Verb {
     Deploy(deploy::Deploy),
     Rollback(rollback::Rollback),
+    Recover(recover::Recover),
     Status(status::Status),
     Releases(releases::Releases),
     Logs(logs::Logs),
@@ -65,6 +67,7 @@ impl Cli {
         match self.verb {
             Verb::Deploy(deploy) => deploy.run(),
             Verb::Rollback(rollback) => rollback.run(),
+            Verb::Recover(recover) => recover.run(),
             Verb::Status(status) => status.run(),
             Verb::Releases(releases) => releases.run(),
             Verb::Logs(logs) => logs.run(),

@@ -1,5 +1,7 @@
 //! Which environment a verb is about, and the way to it.
 
+use std::thread;
+
 use anyhow::Result;
 use clap::Args;
 
@@ -65,9 +67,14 @@ fn here(environment: Environment) -> Result<Machine> {
 }
 
 fn there(environment: Environment, access: &Access) -> Result<Machine> {
-    setup::ensure(&[Tool::Ssh, Tool::Curl, Tool::Docker, Tool::Compose], false)?;
-    let compose = locate::compose()?;
-    let connection = connect(access)?;
+    setup::ensure(&[Tool::Ssh], false)?;
+    // Asking each tool for its version takes as long as connecting.
+    let (connection, ready) = thread::scope(|scope| {
+        let ready = scope.spawn(|| setup::ensure(&[Tool::Curl, Tool::Docker, Tool::Compose], false));
+        (connect(access), ready.join().expect("a recipe does not panic"))
+    });
+    ready?;
+    let (connection, compose) = (connection?, locate::compose()?);
     connection.ping_engine().map_err(|error| explain(error, access))?;
     let shell = HostShell::behind(connection)?;
     let name = environment.name.clone();

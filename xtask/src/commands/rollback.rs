@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Patience};
 use super::deploy::say_plan;
 use super::place::Place;
 use super::refuse;
@@ -21,6 +21,8 @@ use crate::terminal::{self, paint, seconds};
 pub struct Rollback {
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    patience: Patience,
     /// Which kept release; without it, the newest confirmed one that was never rolled back from
     #[arg(long, value_name = "RELEASE")]
     to: Option<String>,
@@ -47,8 +49,8 @@ impl Rollback {
         }
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
         // Refused before the lease, so that a wrong word leaves nothing behind.
-        target(&Observed::of(&machine)?, self.to.as_deref())?;
-        let attempt = Attempt::begin(&machine, "rollback".to_owned())?;
+        target(&Observed::of_files(&machine)?, self.to.as_deref())?;
+        let attempt = Attempt::begin(&machine, "rollback".to_owned(), self.patience)?;
         let seen = Observed::of(&machine)?;
         let release = target(&seen, self.to.as_deref())?;
         let plan = plans::rollback(release, &seen, &machine.environment().limits);

@@ -145,6 +145,11 @@ impl Part {
         self.state == "running" && (self.health == "healthy" || self.health.is_empty())
     }
 
+    /// Running, and no check of its own says otherwise.
+    pub fn is_up(&self) -> bool {
+        self.state == "running" && self.health != "unhealthy"
+    }
+
     /// In words: 'backend is running, unhealthy: 503 …'.
     pub fn words(&self) -> String {
         let mut words = format!("{} is {}", self.service, self.state);

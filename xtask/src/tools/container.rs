@@ -117,6 +117,11 @@ pub fn exec<'a>(sh: &'a Shell, container: &str, user: &str, command: &[&str]) ->
     cmd!(sh, "docker exec --interactive --user {user} {container} {command...}")
 }
 
+/// Whether the engine's words mean that a container is not there, or does not run.
+pub fn is_absence(said: &str) -> bool {
+    said.contains("No such container") || said.contains("is not running")
+}
+
 /// `docker wait`: comes back with the container's exit code when it has ended.
 pub fn wait<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "docker wait {name}")

@@ -62,6 +62,11 @@ impl Conversation {
         answer.map(|_| String::new())
     }
 
+    /// Ends the shell, when there is one.
+    pub fn end(&self) {
+        drop(self.talk.take());
+    }
+
     /// Scripts so far.
     pub fn count(&self) -> u32 {
         self.count.get()

@@ -290,6 +290,8 @@ impl Connection {
     fn end(&mut self) {
         let Some(Master { child, input }) = self.master.take() else { return };
         let mut child = child.into_inner();
+        // The master stays as long as another session does.
+        self.conversation.end();
         // The end of its input is the end of `cat` on the host, and so of the session that the master is.
         drop(input);
         let began = Instant::now();

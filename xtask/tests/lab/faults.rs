@@ -21,8 +21,10 @@ pub fn two_at_once(lab: &Lab) -> Result<(), Failed> {
     check(lab.host().sh("docker images --quiet | wc -l") == images, || {
         "the refused one pulled something".into()
     })?;
+    let told = project.xtask(&["rollback", "--wait=2m"]).succeeds()?;
+    check(told.contains("waiting: lab is being changed by"), || told)?;
     first.succeeds()?;
-    check(lab.host().ended() == "deploy succeeded", || lab.host().ended())
+    check(lab.host().ended() == "rollback succeeded", || lab.host().ended())
 }
 
 /// A deploy that waits at the step, with clients all along.
@@ -73,7 +75,10 @@ pub fn killed_before_the_switch(lab: &Lab) -> Result<(), Failed> {
     driver.kill();
     lease_is_freed(lab)?;
     check(lab.host().live() == live, || "the traffic moved".into())?;
-    converges(lab, "never came to its switch")?;
+    let told = lab.project.xtask(&["recover"]).succeeds()?;
+    check(told.contains("never came to its switch") && told.contains(&live), || told)?;
+    check(lab.host().ended() == "deploy undone" && lab.host().running() == 2, || lab.host().ended())?;
+    converges(lab, "has the traffic")?;
     nothing_failed(client)
 }
 

@@ -1,5 +1,6 @@
 //! The containers of an environment: releases, one-off runs, the guard; and the questions asked of them.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -141,24 +142,37 @@ impl Machine {
     }
 
     pub(super) fn smoke_release(&self, release: &Release) -> Result<()> {
-        let image = &release.contents.images[project::BACKEND.name];
-        let (network, id) = (self.named("edge"), release.id.as_str());
-        for (component, path) in project::SMOKE {
-            let url = format!("http://{}-{id}:{}{path}", component.name, component.port);
-            let run = cmd!(
-                self.shell.docker(),
-                "docker run --rm --network {network} {image} healthcheck --url {url} --release {id}"
-            );
-            let told = Run::new(run).limit(Duration::from_secs(30)).finish()?;
-            let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
-            ensure!(
-                told.status.success(),
-                "{} of {id}, asked for {path} on the edge's network: {}",
-                component.name,
-                said.trim()
-            );
-        }
-        Ok(())
+        let id = release.id.as_str();
+        let container = self.named(&format!("{id}-{}-1", project::BACKEND.name));
+        let asked: Vec<_> = project::SMOKE
+            .iter()
+            .map(|(component, path)| {
+                let url = format!("http://{}-{id}:{}{path}", component.name, component.port);
+                let words: Vec<&str> =
+                    project::SMOKE_PROGRAM.iter().chain(&["--url", &url, "--release", id]).copied().collect();
+                let user = project::APP_UID.to_string();
+                let ask = container::exec(self.shell.docker(), &container, &user, &words);
+                (component, path, Run::new(ask).limit(Duration::from_secs(30)))
+            })
+            .collect();
+        // Nearly all of the time goes to starting a process in a container: beside each other.
+        thread::scope(|scope| {
+            let running: Vec<_> = asked
+                .into_iter()
+                .map(|(component, path, run)| (component, path, scope.spawn(|| run.finish())))
+                .collect();
+            for (component, path, thread) in running {
+                let told = thread.join().expect("a runner does not panic")?;
+                let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
+                let (success, component) = (told.status.success(), component.name);
+                ensure!(
+                    success,
+                    "{component} of {id}, asked for {path} on the edge's network: {}",
+                    said.trim()
+                );
+            }
+            Ok(())
+        })
     }
 
     /// Starts the guard: the live folder is its only mount, it has no network, and it comes back with the engine.
@@ -205,14 +219,10 @@ impl Machine {
 
     /// Read off the edge's own metrics, which nobody outside its container can ask for.
     pub(super) fn count_edge(&self) -> Result<EdgeCounts> {
-        let edge = self.platform_container("edge")?;
-        let ask = container::exec(
-            self.shell.docker(),
-            &edge,
-            "10001",
-            &["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metrics"],
-        );
-        Ok(counts(&Run::new(ask).text().context("reading the edge's numbers")?))
+        let wget = ["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metrics"];
+        let told = self.in_platform("edge", "10001", &wget)?;
+        ensure!(told.status.success(), "reading the edge's numbers: {}", told.stderr.trim());
+        Ok(counts(&told.stdout))
     }
 }
 

@@ -86,7 +86,7 @@ impl Machine {
     }
 
     fn in_database(&self, arguments: &[&str], limit: Duration) -> Result<String> {
-        let postgres = self.platform_container("postgres")?;
+        let postgres = self.platform_container("postgres");
         let words: Vec<&str> = ["sh", "-c", SCRIPT, "database"].iter().chain(arguments).copied().collect();
         let command = container::exec(self.shell.docker(), &postgres, "999", &words);
         let told = Run::new(command).called(&format!("database.sh {}", arguments[0])).limit(limit).text();
@@ -96,13 +96,15 @@ impl Machine {
                  `cargo xtask deploy --env {0}` take the change over, and keep the data",
                 self.environment.name
             ),
+            text if container::is_absence(&text) => self.is_not_running("postgres"),
             _ => error.into(),
         })
     }
 
     /// psql of the server's own version, on the user's own terminal.
     pub fn psql(&self, role: &str, arguments: &[String], terminal: bool) -> Result<()> {
-        let postgres = self.platform_container("postgres")?;
+        self.check_platform()?;
+        let postgres = self.platform_container("postgres");
         let status = Run::new(self.psql_command(&postgres, role, arguments, terminal)).interactive()?;
         match status.code() {
             Some(0) => Ok(()),

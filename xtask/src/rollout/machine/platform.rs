@@ -17,7 +17,7 @@ use crate::rollout::host::Host;
 use crate::rollout::release::hex;
 use crate::tools::compose::Project;
 use crate::tools::container::{self, Inspected};
-use crate::tools::process::Run;
+use crate::tools::process::{Finished, Run};
 
 /// How long the database and the edge may take to be healthy.
 const HEALTHY: Duration = Duration::from_secs(120);
@@ -108,7 +108,13 @@ impl Machine {
 
     /// An error that says what to do when the database or the edge is not running.
     pub fn check_platform(&self) -> Result<()> {
-        ["postgres", "edge"].iter().try_for_each(|service| self.platform_container(service).map(drop))
+        let containers = self.platform_containers()?;
+        ["postgres", "edge"].iter().try_for_each(|service| {
+            let runs = |found: &Inspected| {
+                found.label("com.docker.compose.service") == Some(service) && found.state.status == "running"
+            };
+            if containers.iter().any(runs) { Ok(()) } else { Err(self.is_not_running(service)) }
+        })
     }
 
     /// Stops the platform and removes its containers and networks. The volumes stay.
@@ -135,36 +141,39 @@ impl Machine {
         Ok(self.platform_containers()?.iter().map(part).collect())
     }
 
-    /// The name of a service's container; an error when it is not running.
-    pub(super) fn platform_container(&self, service: &str) -> Result<String> {
-        let containers = self.platform_containers()?;
-        let running = containers.iter().find(|found| {
-            found.label("com.docker.compose.service") == Some(service) && found.state.status == "running"
-        });
+    /// What compose calls the one container of a service.
+    pub(super) fn platform_container(&self, service: &str) -> String {
+        self.named(&format!("platform-{service}-1"))
+    }
+
+    pub(super) fn is_not_running(&self, service: &str) -> anyhow::Error {
         let environment = &self.environment.name;
-        let found = running.with_context(|| {
-            format!("{service} of {environment} is not running: `cargo xtask deploy --env {environment}` starts it")
-        })?;
-        Ok(found.plain_name().to_owned())
+        anyhow::anyhow!(
+            "{service} of {environment} is not running: `cargo xtask deploy --env {environment}` starts it"
+        )
+    }
+
+    /// A program in a service's container, to its end, whatever the exit code; an error when the service does not run.
+    pub(super) fn in_platform(&self, service: &str, user: &str, words: &[&str]) -> Result<Finished> {
+        let name = self.platform_container(service);
+        let told = Run::new(container::exec(self.shell.docker(), &name, user, words)).finish()?;
+        if !told.status.success() && container::is_absence(&told.stderr) {
+            return Err(self.is_not_running(service));
+        }
+        Ok(told)
     }
 
     /// Versions of the migrations that the database has; none before the first one, or when it is not running.
     pub(super) fn applied_migrations(&self) -> Result<Vec<i64>> {
-        let Ok(postgres) = self.platform_container("postgres") else { return Ok(Vec::new()) };
         let ask = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
         let database = project::DATABASE;
-        let psql = [
-            "psql",
-            "--username=postgres",
-            "--no-psqlrc",
-            "--tuples-only",
-            "--no-align",
-            "--dbname",
-            database,
-            "--command",
-            ask,
-        ];
-        let told = Run::new(container::exec(self.shell.docker(), &postgres, "999", &psql)).finish()?;
+        let psql = ["psql", "--username=postgres", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname"];
+        let words: Vec<&str> = psql.into_iter().chain([database, "--command", ask]).collect();
+        let name = self.platform_container("postgres");
+        let told = Run::new(container::exec(self.shell.docker(), &name, "999", &words)).finish()?;
+        if container::is_absence(&told.stderr) {
+            return Ok(Vec::new());
+        }
         if told.status.success() {
             return Ok(told.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect());
         }
@@ -211,7 +220,8 @@ impl Machine {
     fn edge_listens(&self) -> Result<String> {
         let Site::Here { port } = self.environment.site else { return Ok("80".to_owned()) };
         let first = self.edge_port()?.unwrap_or(port);
-        if self.platform_container("edge").is_ok() {
+        let edge = container::named(self.shell.docker(), &self.platform_container("edge"))?;
+        if edge.is_some_and(|edge| edge.state.status == "running") {
             return Ok(format!("127.0.0.1:{first}"));
         }
         let free =
@@ -341,7 +351,7 @@ impl Machine {
     fn make_roles(&self) -> Result<()> {
         let sql = std::fs::read(project::root().join(project::DEPLOY).join("roles.sql"))
             .context("reading roles.sql")?;
-        let postgres = self.platform_container("postgres")?;
+        let postgres = self.platform_container("postgres");
         let psql = container::exec(
             self.shell.docker(),
             &postgres,

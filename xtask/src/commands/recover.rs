@@ -1,0 +1,33 @@
+//! `cargo xtask recover`: settles what a killed attempt left, and does nothing else.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::attempt::{Attempt, Patience};
+use super::place::Place;
+use crate::rollout::guard::written;
+use crate::rollout::host::Host;
+use crate::terminal::{self, paint};
+
+/// Finish or undo what a killed attempt left; the next deploy or rollback does it too
+#[derive(Debug, Args)]
+pub struct Recover {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    patience: Patience,
+}
+
+impl Recover {
+    /// Taking the lease is all that it takes.
+    pub fn run(self) -> Result<()> {
+        let machine = self.place.reach()?;
+        let attempt = Attempt::begin(&machine, "recover".to_owned(), self.patience)?;
+        let serves = machine.live()?.live;
+        if attempt.settled().is_empty() {
+            terminal::say(format_args!("{} nothing was left unsettled.", paint::good("Nothing to do:")));
+        }
+        terminal::say(format_args!("{} has the traffic.", written(serves.as_ref())));
+        Ok(())
+    }
+}
