@@ -151,8 +151,8 @@ fn second_release(project: &Project) -> Result<(), Failed> {
     check(get(&project.url(), &open_tab)?.status == 200, || {
         format!("an open tab does not find {open_tab} any more")
     })?;
-    let backups = std::fs::read_dir(project.root().join("backups"))?.count();
-    check(backups == 1, || format!("{backups} backups were made before the migration"))?;
+    let backups = project.xtask(&["db", "list", "--json"]).json()?;
+    check(backups.as_array().is_some_and(|all| all.len() == 1), || format!("{backups}"))?;
     project.ends_as("deploy", "succeeded")
 }
 
