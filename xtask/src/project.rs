@@ -95,6 +95,7 @@ pub fn is_secret_variable(name: &str) -> bool {
     SECRETS.iter().any(|secret| secret.variable == name)
         || name.ends_with("_SSH_KEY")
         || name.ends_with("_LEDGER_KEY")
+        || matches!(name, "SLACK_WEBHOOK_URL" | "SENTRY_AUTH_TOKEN")
 }
 
 /// Who answers a smoke request, and where: each front door of a release is asked under the name by which the edge will

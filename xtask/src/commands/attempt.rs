@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::moves::{Move, Moves};
+use super::tell::{News, State, Teller};
 use super::{Exit, Failure};
+use crate::project;
 use crate::rollout::guard::written;
 use crate::rollout::host::{Holder, Host, Lease, LeaseError};
 use crate::rollout::journal::{Journal, attempt_id, timestamp};
@@ -18,8 +20,8 @@ use crate::rollout::plan::{Plan, Run, Stopped};
 use crate::rollout::recover::recover;
 use crate::rollout::release::ReleaseId;
 use crate::terminal::{self, paint};
-use crate::tools::interrupt;
 use crate::tools::process::{driver_mark, is_interrupt};
+use crate::tools::{git, interrupt};
 
 /// How often a lease is asked for that somebody else has.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -81,6 +83,45 @@ impl<'a> Attempt<'a> {
     /// Runs the plan, with everything in the ledger. When it fails, the error says which step, why, and what state
     /// things are in now; the exit code says whether a person must act.
     pub fn run(
+        &self,
+        kind: Kind,
+        from: Option<&ReleaseId>,
+        to: Option<&ReleaseId>,
+        plan: &Plan,
+        overrides: Vec<String>,
+    ) -> Result<Times> {
+        let news = |state| self.news(kind, from, to, state);
+        let teller =
+            if self.machine.environment().is_here() { Teller::silent() } else { Teller::of_process() };
+        teller.tell(|| news(State::Started));
+        let result = self.run_plan(kind, from, to, plan, overrides);
+        teller.tell(|| match &result {
+            Ok(_) => news(State::Succeeded { took: self.began.elapsed() }),
+            Err(error) => news(State::Failed { why: format!("{error:#}") }),
+        });
+        result
+    }
+
+    fn news(&self, kind: Kind, from: Option<&ReleaseId>, to: Option<&ReleaseId>, state: State) -> News {
+        // What can't be found out is not told.
+        let kept = self.machine.kept().unwrap_or_default();
+        let commit = |id: Option<&ReleaseId>| {
+            kept.iter().find(|release| Some(&release.id) == id).map(|it| it.commit.clone())
+        };
+        let commits =
+            commit(from).zip(commit(to)).map(|(from, to)| git::commits_between(project::root(), &from, &to));
+        News {
+            environment: self.machine.environment().name.clone(),
+            kind: kind.to_string(),
+            state,
+            release: written(to).to_owned(),
+            by: who(),
+            url: self.machine.url().unwrap_or_default(),
+            commits: commits.and_then(Result::ok).unwrap_or_default(),
+        }
+    }
+
+    fn run_plan(
         &self,
         kind: Kind,
         from: Option<&ReleaseId>,

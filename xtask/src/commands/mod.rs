@@ -21,6 +21,7 @@ mod recover;
 mod releases;
 mod rollback;
 mod status;
+mod tell;
 mod test;
 
 use std::process::ExitCode;

@@ -18,10 +18,10 @@ use xshell::{Shell, cmd};
 
 use crate::exit::refuse;
 use crate::project;
-use crate::rollout::release::hex;
 use crate::setup::registry::{self, Registry};
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
+use crate::tools::hex::hex;
 use crate::tools::process::Run;
 use crate::tools::ssh_keys::Key;
 use crate::tools::{container, engine};

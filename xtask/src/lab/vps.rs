@@ -12,10 +12,10 @@ use xshell::{Cmd, Shell, cmd};
 
 use super::{LABEL, ROOT_LABEL, Vps, packages};
 use crate::project;
-use crate::rollout::release::hex;
 use crate::setup::lock::Lock;
 use crate::setup::{self, Tool, base_images};
 use crate::terminal::{self, Activity};
+use crate::tools::hex::hex;
 use crate::tools::process::Run;
 use crate::tools::{apt, container, docker, interrupt};
 

@@ -9,7 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::release::{ReleaseId, hex};
+use super::release::ReleaseId;
+use crate::tools::hex::hex;
 
 /// The version of the format that is written here.
 pub const FORMAT: u32 = 1;

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::tools::hex::hex;
+
 /// The name of a release: its commit's time and a hash of what it is made of, in lower case because the names of
 /// compose projects must be: `20260103t120000z-1a2b3c4d5e6f`, with `-dirty-<12 hex>` behind it when the tree held
 /// changes that are in no commit.
@@ -109,11 +111,6 @@ pub struct Release {
     pub migrations: Vec<i64>,
     /// What it is made of.
     pub contents: Contents,
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -42,6 +42,30 @@ pub fn get(url: &str, limit: Duration) -> Result<Answer> {
     parse(&told.stdout).with_context(|| format!("{:?} is no answer", told.stdout))
 }
 
+/// A POST of JSON. The address, the headers and the body go through curl's standard input: any of them may be a secret.
+/// So may be what an error would say, and it says the status or curl's own code alone.
+pub fn post(url: &str, headers: &[&str], body: &serde_json::Value) -> Result<()> {
+    let sh = Shell::new()?;
+    let mut config = format!("url = {}\ndata-raw = {}\n", quoted(url), quoted(&body.to_string()));
+    for header in headers.iter().chain(&["Content-Type: application/json"]) {
+        config.push_str(&format!("header = {}\n", quoted(header)));
+    }
+    let (most, status) = ("10", "%{http_code}");
+    let ask = cmd!(sh, "curl --silent --output /dev/null --max-time {most} --write-out {status} --config -");
+    let told = Run::new(ask).stdin(config).limit(Duration::from_secs(12)).finish()?;
+    match told.stdout.trim() {
+        "000" => anyhow::bail!("no answer (curl's exit code {})", told.status.code().unwrap_or(-1)),
+        status if status.starts_with('2') => Ok(()),
+        status => anyhow::bail!("it was answered with {status}"),
+    }
+}
+
+/// A value in curl's configuration.
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "\\r");
+    format!("\"{}\"", escaped.replace('\t', "\\t"))
+}
+
 /// In how many days the certificate ends that a host shows; none without HTTPS, or when it does not say.
 pub fn certificate_days(url: &str, now: std::time::SystemTime) -> Option<i64> {
     if !url.starts_with("https://") {

@@ -102,6 +102,15 @@ pub fn branch_has(folder: &Utf8Path, branch: &str, sha: &str) -> Result<Option<b
     Ok(None)
 }
 
+/// The commits that `to` has and `from` has not, newest first, a line each: short name and subject. None when one of them
+/// is not here.
+pub fn commits_between(folder: &Utf8Path, from: &str, to: &str) -> Result<Vec<String>> {
+    let (sh, range) = (shell(folder)?, format!("{from}..{to}"));
+    let told = Run::new(cmd!(sh, "git log --no-show-signature --format=%h%x20%s --max-count=200 {range} --"))
+        .finish()?;
+    Ok(told.stdout.lines().map(str::to_owned).collect())
+}
+
 /// A file's text as it is in a commit. `path` begins at the repository's root.
 pub fn show(folder: &Utf8Path, sha: &str, path: &str) -> Result<String> {
     let sh = shell(folder)?;

@@ -11,6 +11,7 @@ pub mod docker;
 pub mod elf;
 pub mod engine;
 pub mod git;
+pub mod hex;
 pub mod interrupt;
 pub mod locate;
 pub mod npm;

@@ -10,9 +10,9 @@ use xshell::{Shell, cmd};
 
 use super::{BuiltImage, Tree, folder};
 use crate::project::{self, Component};
-use crate::rollout::release::hex;
 use crate::terminal::Activity;
 use crate::tools::buildx::Build;
+use crate::tools::hex::hex;
 use crate::tools::locate;
 use crate::tools::process::Run;
 

@@ -14,9 +14,9 @@ use super::files::write_here;
 use super::{Bases, Machine};
 use crate::project::{self, APP_UID, Site};
 use crate::rollout::host::Host;
-use crate::rollout::release::hex;
 use crate::tools::compose::Project;
 use crate::tools::container::{self, Inspected};
+use crate::tools::hex::hex;
 use crate::tools::process::{Finished, Run};
 
 /// How long the database and the edge may take to be healthy.

@@ -10,7 +10,7 @@ use xshell::{Cmd, cmd};
 
 use super::Machine;
 use crate::project::{SECRETS, Secret};
-use crate::rollout::release::hex;
+use crate::tools::hex::hex;
 use crate::tools::process::Run;
 use crate::tools::shell::Script;
 
