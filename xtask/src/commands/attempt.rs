@@ -70,6 +70,11 @@ impl<'a> Attempt<'a> {
         Ok(Attempt { machine, lease, journal, began, settled })
     }
 
+    /// Writes into the ledger what was done without a plan.
+    pub fn note(&self, what: &str) -> Result<()> {
+        self.journal.write(Event::Noted { what: what.to_owned() })
+    }
+
     /// What was left by others and is settled now, in words.
     pub fn settled(&self) -> &[String] {
         &self.settled

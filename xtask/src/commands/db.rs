@@ -37,6 +37,8 @@ enum Verb {
     Backup(MakeBackup),
     /// The backups that are kept
     List(List),
+    /// Restore a backup into a scratch database and compare the rows: the proof that it can be restored
+    Rehearse(Rehearse),
     /// Bring a backup back; what it replaces is backed up and put aside
     Restore(Restore),
 }
@@ -72,6 +74,16 @@ struct List {
 }
 
 #[derive(Debug, Args)]
+struct Rehearse {
+    /// Which one, as `db list` names it; without it, the newest
+    backup: Option<String>,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    patience: Patience,
+}
+
+#[derive(Debug, Args)]
 struct Restore {
     /// Which one, as `db list` names it
     backup: String,
@@ -94,6 +106,7 @@ impl Db {
             Verb::Shell(shell) => shell.run(),
             Verb::Backup(backup) => backup.run(),
             Verb::List(list) => list.run(),
+            Verb::Rehearse(rehearse) => rehearse.run(),
             Verb::Restore(restore) => restore.run(),
         }
     }
@@ -117,6 +130,9 @@ impl MakeBackup {
         let name = attempt_id(SystemTime::now(), driver_mark());
         let made =
             Activity::of("dump the database, and read the dump back", |_| machine.dump(&name, "by hand"))?;
+        if let Err(error) = machine.prune_backups() {
+            terminal::warn(format_args!("older backups could not be removed: {error:#}"));
+        }
         if self.json {
             terminal::say(json!(made));
         } else {
@@ -151,6 +167,29 @@ impl List {
         };
         let rows: Vec<_> = backups.iter().rev().map(row).collect();
         terminal::table(&["backup", "when", "made by", "size", "schema", "live then"], &rows);
+        Ok(())
+    }
+}
+
+impl Rehearse {
+    fn run(self) -> Result<()> {
+        let machine = self.place.reach()?;
+        let dump = match &self.backup {
+            Some(name) => find(&machine, name)?,
+            None => machine
+                .backups()?
+                .pop()
+                .ok_or_else(|| refuse("there is no backup yet: `db backup` makes one"))?,
+        };
+        let attempt = Attempt::begin(&machine, format!("rehearsal of {}", dump.name), self.patience)?;
+        Activity::of(format!("restore {} into a scratch database", dump.name), |_| machine.rehearse(&dump))?;
+        attempt.note(&format!("rehearsed: {} can be restored, and has every row", dump.name))?;
+        terminal::say(format_args!(
+            "{} {}  {}",
+            paint::good("Rehearsed:"),
+            paint::strong(&dump.name),
+            words(&dump)
+        ));
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod image;
 mod lab;
 mod lint;
 mod logs;
+mod maintenance;
 mod migrate;
 mod moves;
 mod place;
@@ -45,6 +46,7 @@ enum Verb {
     Deploy(deploy::Deploy),
     Rollback(rollback::Rollback),
     Recover(recover::Recover),
+    Maintenance(maintenance::Maintenance),
     Status(status::Status),
     Releases(releases::Releases),
     Logs(logs::Logs),
@@ -68,6 +70,7 @@ impl Cli {
         match self.verb {
             Verb::Deploy(deploy) => deploy.run(),
             Verb::Rollback(rollback) => rollback.run(),
+            Verb::Maintenance(maintenance) => maintenance.run(),
             Verb::Recover(recover) => recover.run(),
             Verb::Status(status) => status.run(),
             Verb::Releases(releases) => releases.run(),

@@ -48,6 +48,7 @@ impl Status {
                 "since": attempt.as_ref().map(|attempt| &attempt.at),
                 "by": attempt.as_ref().map(|attempt| &attempt.by),
                 "lease": lease,
+                "maintenance": seen.live.maintenance,
                 "unfinished": seen.ledger.unfinished(),
                 "schema": seen.schema.last(),
                 "pending_migrations": lacks,
@@ -62,6 +63,9 @@ impl Status {
         say_live(&machine, &seen, attempt.as_ref());
         if seen.live.live.is_some() {
             say_data(&machine, &seen, &lacks, backup.as_ref());
+        }
+        if let Some(until) = &seen.live.maintenance {
+            terminal::say(paint::warn(format_args!("  users are asked to wait until {until}")));
         }
         if let Some(holder) = lease {
             terminal::say(paint::warn(format_args!("  lease     {}", holder.trim())));

@@ -1,5 +1,7 @@
 //! A backup: a dump of the database that was read back and found whole, and what is known of it.
 
+use std::time::{Duration, SystemTime};
+
 use serde::{Deserialize, Serialize};
 
 /// What is known of a backup. The dump itself stays on the host.
@@ -23,6 +25,28 @@ pub struct Backup {
     pub sha256: String,
 }
 
+/// How many backups are kept, and for how long; never fewer than the least.
+pub const KEPT_AT_MOST: usize = 30;
+/// See [`KEPT_AT_MOST`].
+pub const KEPT_AT_LEAST: usize = 3;
+/// See [`KEPT_AT_MOST`].
+pub const KEPT_FOR: Duration = Duration::from_secs(90 * 86_400);
+
+/// Of these, oldest first, the names of those that need not be kept any longer.
+pub fn superfluous(backups: &[Backup], now: SystemTime) -> Vec<&str> {
+    let is_old =
+        |backup: &Backup| humantime::parse_rfc3339_weak(&backup.at).is_ok_and(|at| at + KEPT_FOR < now);
+    let from_the_newest = backups.iter().rev().enumerate();
+    let over = from_the_newest
+        .filter(|(number, backup)| *number >= KEPT_AT_LEAST && (*number >= KEPT_AT_MOST || is_old(backup)));
+    over.map(|(_, backup)| backup.name.as_str()).collect()
+}
+
+/// What a dump is restored into to see that it can be.
+pub fn scratch(database: &str) -> String {
+    format!("{database}_rehearsal")
+}
+
 /// What the database that a restore has replaced is called afterwards: by the time of the attempt.
 pub fn aside(database: &str, attempt: &str) -> String {
     let time = attempt.split('-').next().unwrap_or(attempt);
@@ -32,4 +56,29 @@ pub fn aside(database: &str, attempt: &str) -> String {
 /// What a dump is restored into, before it takes the database's place.
 pub fn beside(database: &str) -> String {
     format!("{database}_restoring")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backups_are_kept_by_number_and_age_and_the_last_ones_always() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
+        let backup = |days: u64| Backup {
+            name: format!("{days}"),
+            at: humantime::format_rfc3339_seconds(now - Duration::from_secs(days * 86_400)).to_string(),
+            made_by: String::new(),
+            live: String::new(),
+            schema: 1,
+            tables: 1,
+            bytes: 1,
+            sha256: String::new(),
+        };
+        let of = |days: &[u64]| days.iter().map(|days| backup(*days)).collect::<Vec<_>>();
+        assert_eq!(superfluous(&of(&[400, 300, 200]), now), [""; 0], "the last three, however old");
+        assert_eq!(superfluous(&of(&[300, 200, 100, 80, 1]), now), ["200", "300"]);
+        let many: Vec<u64> = (1..=40).rev().collect();
+        assert_eq!(superfluous(&of(&many), now).len(), 10);
+    }
 }

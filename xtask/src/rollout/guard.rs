@@ -12,6 +12,8 @@ pub struct Live {
     pub warm: Option<ReleaseId>,
     /// The guard of the attempt under way, or that was under way when its driver died.
     pub guard: Option<Guard>,
+    /// Until when users are asked to wait, while they are.
+    pub maintenance: Option<String>,
 }
 
 /// A guard, as its file tells.
@@ -46,7 +48,7 @@ pub enum GuardState {
 pub struct Unreadable(String);
 
 impl Live {
-    /// Reads what `live.sh read` prints: a line each for live, warm and guard.
+    /// Reads what `live.sh read` prints: a line each for live, warm, guard and maintenance.
     pub fn parse(text: &str) -> Result<Live, Unreadable> {
         let unreadable = || Unreadable(text.to_owned());
         let mut lines = text.lines();
@@ -61,7 +63,8 @@ impl Live {
             Some(line) => Some(Guard::parse(line).ok_or_else(unreadable)?),
             None => return Err(unreadable()),
         };
-        Ok(Live { live, warm, guard })
+        let maintenance = lines.next().filter(|line| *line != "none").map(str::to_owned);
+        Ok(Live { live, warm, guard, maintenance })
     }
 
     /// Whether the release has the traffic or is the one that an instant rollback goes to.

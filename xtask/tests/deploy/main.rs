@@ -35,6 +35,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a_switch_that_nobody_confirms_undoes_itself", killed_in_the_watch),
     ("ctrl_c_before_the_switch_undoes_what_was_begun", interrupted),
     ("an_unknown_release_is_answered_with_those_that_are_kept", unknown_release),
+    ("maintenance_asks_users_to_wait_and_answers_about_health_stay_true", maintenance),
     ("somebody_logs_in_and_creates_a_shipment_in_a_browser", browser),
     ("down_leaves_nothing_running_and_the_edge_s_port_free", down),
 ];
@@ -312,6 +313,23 @@ fn unknown_release(project: &Project) -> Result<(), Failed> {
     let told = project.xtask(&["rollback", "--to", "20200101t000000z-000000000000"]).fails_with(3)?;
     check(told.contains(&project.live().unwrap_or_default()), || told.clone())?;
     check(project.attempts().len() == attempts, || "a refused attempt is in the ledger".into())
+}
+
+fn maintenance(project: &Project) -> Result<(), Failed> {
+    project.xtask(&["maintenance", "on", "--until", "10m"]).succeeds()?;
+    let (page, api, health) = (
+        get(&project.url(), "/")?,
+        get(&project.url(), "/api/version")?,
+        get(&project.url(), "/health/ready")?,
+    );
+    check(page.status == 503 && page.body.contains("is being looked after"), || format!("{page:?}"))?;
+    let until = page.header("retry-after").unwrap_or_default().to_owned();
+    check(until.ends_with(" GMT") && project.status()["maintenance"] == until.as_str(), || until)?;
+    check(api.status == 503 && health.status == 200, || format!("{api:?} {health:?}"))?;
+    project.xtask(&["maintenance", "on", "--until", "yesterday"]).fails_with(3)?;
+    project.xtask(&["maintenance", "off"]).succeeds()?;
+    let page = get(&project.url(), "/")?;
+    check(page.status == 200 && project.status()["maintenance"].is_null(), || format!("{page:?}"))
 }
 
 fn browser(project: &Project) -> Result<(), Failed> {

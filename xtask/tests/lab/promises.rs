@@ -118,6 +118,12 @@ pub fn restore(lab: &Lab) -> Result<(), Failed> {
     sql("DELETE FROM a_table_more").succeeds()?;
     check(count()?.lines().any(|line| line == "0"), || "the rows are still there".into())?;
 
+    let told = project.xtask(&["db", "rehearse"]).succeeds()?;
+    check(told.contains("Rehearsed:") && told.contains(name), || told)?;
+    check(!sql("SELECT datname FROM pg_database").succeeds()?.contains("rehearsal"), || {
+        "scratch is left".into()
+    })?;
+
     let refused = project.xtask(&["db", "restore", name, "--confirm", "production"]).fails_with(3)?;
     check(refused.contains("the environment is lab"), || refused)?;
     let refused = project.xtask(&["db", "restore", &name[..8], "--confirm", "lab"]).fails_with(3)?;

@@ -8,7 +8,7 @@ use xshell::{Cmd, cmd};
 
 use super::Machine;
 use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE};
-use crate::rollout::backup::{Backup, beside};
+use crate::rollout::backup::{self, Backup, beside};
 use crate::rollout::guard::written;
 use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
@@ -54,6 +54,29 @@ impl Machine {
         let at = timestamp(self.now());
         let told = self.in_database(&["dump", DATABASE, name, made_by, written(live.as_ref()), &at], LONG)?;
         serde_json::from_str(&told).with_context(|| format!("the backup described itself as {told:?}"))
+    }
+
+    /// Removes backups that need not be kept any longer, and says how many.
+    pub fn prune_backups(&self) -> Result<usize> {
+        let backups = self.backups()?;
+        let over = backup::superfluous(&backups, self.now());
+        if !over.is_empty() {
+            let words: Vec<&str> = ["forget"].into_iter().chain(over.iter().copied()).collect();
+            self.in_database(&words, SHORT)?;
+        }
+        Ok(over.len())
+    }
+
+    /// Restores the backup into a scratch database, and compares each table's rows with those of the moment of the dump.
+    pub fn rehearse(&self, dump: &Backup) -> Result<()> {
+        let scratch = backup::scratch(DATABASE);
+        self.verify(dump)?;
+        self.in_database(&["load", &dump.name, &scratch, OWNER_ROLE, APP_ROLE], LONG)?;
+        let differs = self.in_database(&["counts", &dump.name, &scratch], LONG);
+        self.in_database(&["drop", &scratch], SHORT)?;
+        let differs = differs?;
+        ensure!(differs.trim().is_empty(), "the restored rows are not those of the dump:\n{differs}");
+        Ok(())
     }
 
     pub(super) fn restore_dump(&self, backup: &Backup) -> Result<()> {

@@ -152,7 +152,10 @@ impl Host for Machine {
     }
 
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
-        self.dump(attempt, made_by)
+        let made = self.dump(attempt, made_by)?;
+        // What could not be removed now is removed by the next one.
+        let _ = self.prune_backups();
+        Ok(made)
     }
 
     fn load_backup(&self, backup: &Backup) -> Result<()> {
@@ -266,6 +269,11 @@ impl Machine {
     /// What was seen of the host when it was reached.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Asks users to wait until then (an HTTP date, RFC 9110), or lets them in again.
+    pub fn set_maintenance(&self, until: Option<&str>) -> Result<()> {
+        self.live_script("maintenance", &[until.unwrap_or("none")]).map(drop)
     }
 
     /// Whether the connection to the host has ended by itself.

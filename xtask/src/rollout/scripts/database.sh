@@ -12,15 +12,28 @@ shift
 case $verb in
 dump) # DATABASE NAME MADE-BY LIVE AT
     next=".$2.next"
-    trap 'rm -f "$next" "$2.json.next"' EXIT
-    pg_dump --username=postgres --format=custom --file="$next" "$1"
+    trap 'rm -f "$next" "$2.json.next" "$2.counts.next"' EXIT
+    # The dump and the counts are of one moment: psql waits for the dump in the middle of its own transaction.
+    NEXT=$next DATABASE=$1 COUNTS=$2.counts.next psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align \
+        --set=ON_ERROR_STOP=1 "$1" <<'END'
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SELECT pg_export_snapshot() AS snapshot \gset
+\setenv SNAPSHOT :snapshot
+\! pg_dump --username=postgres --format=custom --snapshot="$SNAPSHOT" --file="$NEXT" "$DATABASE"
+\o | sort >"$COUNTS"
+SELECT format('SELECT %L, count(*) FROM %s', c.oid::regclass, c.oid::regclass) FROM pg_class c
+WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)' \gexec
+\o
+COMMIT;
+END
     # What can't be read back is no backup.
     tables=$(pg_restore --list "$next" | grep -c ' TABLE DATA ') || { echo "the dump holds no table's data" >&2; exit 1; }
     schema=$(ask --command="SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success" "$1")
     sum=$(sha256sum "$next" | cut -d ' ' -f 1)
     printf '{"name":"%s","at":"%s","made_by":"%s","live":"%s","schema":%s,"tables":%s,"bytes":%s,"sha256":"%s"}\n' \
         "$2" "$5" "$3" "$4" "$schema" "$tables" "$(stat -c %s "$next")" "$sum" >"$2.json.next"
-    sync "$next" "$2.json.next"
+    sync "$next" "$2.json.next" "$2.counts.next"
+    mv "$2.counts.next" "$2.counts"
     mv "$next" "$2.dump"
     mv "$2.json.next" "$2.json"
     sync .
@@ -35,6 +48,15 @@ load) # NAME BESIDE OWNER APP
     createdb --username=postgres --owner="$3" --template=template0 --encoding=UTF8 "$2"
     ask --command="REVOKE ALL ON DATABASE $2 FROM PUBLIC" --command="GRANT CONNECT ON DATABASE $2 TO $4" postgres
     pg_restore --username=postgres --exit-on-error --single-transaction --dbname="$2" "$1.dump"
+    ;;
+counts) # NAME DATABASE: prints what differs between the rows of the moment of the dump and those of this database
+    ask "$2" <<'END' | sort | diff "$1.counts" - || :
+SELECT format('SELECT %L, count(*) FROM %s', c.oid::regclass, c.oid::regclass) FROM pg_class c
+WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)' \gexec
+END
+    ;;
+forget) # NAME...
+    for name; do rm -f "$name.json" "$name.dump" "$name.counts"; done
     ;;
 drop) # DATABASE
     dropdb --username=postgres --if-exists --force "$1"

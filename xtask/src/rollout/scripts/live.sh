@@ -3,6 +3,7 @@
 #
 #   live    the id of the release that has the traffic, or `none`
 #   warm    the id that had it before
+#   maintenance  until when users are asked to wait, as Retry-After has it; only while they are
 #   guard   STATE ATTEMPT FROM TO WARM DEADLINE REASON; STATE is armed, tripping, tripped or disarmed
 #
 # Every change is made under one lock, on the folder itself, and by replacing a file whole.
@@ -47,6 +48,7 @@ read)
     content live
     content warm
     content guard
+    content maintenance
     ;;
 switch) # FROM TO LEASE-FILE LEASE ATTEMPT|- SECONDS: with an attempt, only under its armed guard
     [ "$(content live)" = "$1" ] || { echo "the live file holds $(content live), not $1" >&2; exit 10; }
@@ -78,6 +80,9 @@ trip) # ATTEMPT REASON
     ;;
 set) # LIVE WARM: under the lease, with no guard
     replace warm "$2" && replace live "$1"
+    ;;
+maintenance) # UNTIL|none
+    if [ "$1" = none ]; then rm -f maintenance && sync .; else replace maintenance "$1"; fi
     ;;
 forget) # the guard's file, once its container is gone
     rm -f guard && sync .

@@ -153,7 +153,8 @@ impl Host for Simulated {
     fn live(&self) -> Result<Live> {
         self.call("live", |world| {
             let guard = world.guard.as_ref().map(|(guard, ..)| guard.clone());
-            Ok(Live { live: world.live.clone(), warm: world.warm.clone(), guard })
+            let (live, warm, maintenance) = (world.live.clone(), world.warm.clone(), None);
+            Ok(Live { live, warm, guard, maintenance })
         })
     }
     fn ledger(&self) -> Result<Ledger> {

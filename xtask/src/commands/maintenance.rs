@@ -1,0 +1,109 @@
+//! `cargo xtask maintenance`: users are asked to wait, by a page that says so.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use super::attempt::{Attempt, Patience};
+use super::place::Place;
+use super::refuse;
+use crate::terminal::{self, paint};
+
+/// How long it is unless somebody says so.
+const USUAL: Duration = Duration::from_secs(1800);
+
+/// Ask users to wait (503, Retry-After and a page that says so), or let them in again
+#[derive(Debug, Args)]
+pub struct Maintenance {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Users are asked to wait; answers about health stay true
+    On {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        patience: Patience,
+        /// For how long (30m), or until when (2026-01-03T12:00:00Z); it is what users are told, and nothing ends by itself
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
+    /// Users come in again
+    Off {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        patience: Patience,
+    },
+}
+
+impl Maintenance {
+    /// Under the lease, and in the ledger.
+    pub fn run(self) -> Result<()> {
+        let (place, patience, until) = match self.verb {
+            Verb::On { place, patience, until } => {
+                (place, patience, Some(moment(until.as_deref(), SystemTime::now()).map_err(refuse)?))
+            }
+            Verb::Off { place, patience } => (place, patience, None),
+        };
+        let machine = place.reach()?;
+        let date = until.map(http_date);
+        let words = match &date {
+            Some(date) => format!("maintenance until {date}"),
+            None => "maintenance is over".to_owned(),
+        };
+        let attempt = Attempt::begin(&machine, words.clone(), patience)?;
+        machine.set_maintenance(date.as_deref())?;
+        attempt.note(&words)?;
+        terminal::say(format_args!("{} {}", paint::strong(&machine.environment().name), words));
+        Ok(())
+    }
+}
+
+fn moment(until: Option<&str>, now: SystemTime) -> Result<SystemTime, String> {
+    let Some(text) = until else { return Ok(now + USUAL) };
+    let moment = match humantime::parse_duration(text) {
+        Ok(duration) => now + duration,
+        Err(_) => humantime::parse_rfc3339_weak(text).map_err(|_| {
+            format!("--until: {text:?} is neither a time (30m) nor a moment (2026-01-03T12:00:00Z)")
+        })?,
+    };
+    if moment <= now { Err(format!("--until: {text} is over")) } else { Ok(moment) }
+}
+
+/// `Sat, 03 Jan 2026 12:00:00 GMT` (RFC 9110, section 5.6.7).
+fn http_date(moment: SystemTime) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let day = DAYS[(since / 86_400 % 7) as usize];
+    let text = humantime::format_rfc3339_seconds(moment).to_string();
+    let month = MONTHS[text[5..7].parse::<usize>().map_or(0, |month| month - 1)];
+    format!("{day}, {} {month} {} {} GMT", &text[8..10], &text[..4], &text[11..19])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_as_http_has_it() {
+        let moment = humantime::parse_rfc3339("1994-11-06T08:49:37Z").unwrap();
+        assert_eq!(http_date(moment), "Sun, 06 Nov 1994 08:49:37 GMT", "the example of RFC 9110");
+    }
+
+    #[test]
+    fn a_time_a_moment_or_half_an_hour_and_nothing_that_is_over() {
+        let now = humantime::parse_rfc3339("2026-01-03T12:00:00Z").unwrap();
+        assert_eq!(moment(None, now), Ok(now + USUAL));
+        assert_eq!(moment(Some("2h"), now), Ok(now + Duration::from_secs(7200)));
+        assert_eq!(moment(Some("2026-01-03T12:01:00Z"), now), Ok(now + Duration::from_secs(60)));
+        assert!(moment(Some("2026-01-03T11:00:00Z"), now).unwrap_err().contains("is over"));
+        assert!(moment(Some("soon"), now).is_err());
+    }
+}
