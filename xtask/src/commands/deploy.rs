@@ -223,7 +223,7 @@ impl Deploy {
 fn plan_for(release: &Release, seen: &Observed, machine: &Machine) -> Plan {
     let limits = &machine.environment().limits;
     if seen.live.live.as_ref() == Some(&release.id) {
-        plans::repair(release, limits)
+        plans::repair(release, seen, limits)
     } else {
         plans::deploy(release, seen, limits)
     }
@@ -243,7 +243,10 @@ fn is_settled(machine: &Machine, release: &Release) -> Result<bool> {
         return Ok(false);
     }
     let seen = Observed::of(machine)?;
-    Ok(seen.is_ready(release) && seen.ledger.unfinished().is_none() && machine.platform_parts()?.len() == 2)
+    Ok(seen.is_ready(release)
+        && seen.ledger.ought_to_be_live().as_ref() == Some(&release.id)
+        && seen.ledger.unfinished().is_none()
+        && machine.platform_parts()?.len() == 2)
 }
 
 /// What the host must have before anything is changed on it.

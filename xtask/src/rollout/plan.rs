@@ -20,8 +20,8 @@ pub trait Step {
     fn limit(&self) -> Duration;
     /// Does it. May have been done before, wholly or in part.
     fn apply(&self, run: &Run) -> Result<()>;
-    /// Undoes it, also when it was done only in part, or not at all.
-    fn revert(&self, _run: &Run) -> Result<()> {
+    /// Undoes it, also when it was done only in part, or not at all. `cause` is why the attempt failed.
+    fn revert(&self, _run: &Run, _cause: &Error) -> Result<()> {
         Ok(())
     }
     /// What goes wrong in tidying up is a warning: it neither stops nor undoes the attempt.
@@ -144,7 +144,7 @@ impl Plan {
         let failed = step_event(self.steps[last].as_ref(), StepState::Failed, Some(format!("{cause:#}")));
         left.extend(write(failed));
         for step in self.steps[..=last].iter().rev() {
-            let result = step.revert(run);
+            let result = step.revert(run, cause);
             run.report.reverted(step.as_ref(), &result);
             let state = if result.is_ok() { StepState::Reverted } else { StepState::RevertFailed };
             let detail = result.err().map(|error| format!("{error:#}"));

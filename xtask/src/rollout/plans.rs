@@ -10,7 +10,7 @@ use super::ledger::Ledger;
 use super::plan::Plan;
 use super::release::{Release, ReleaseId};
 use super::steps::{Backup, Migrate, Prune, Pull, Ready, Retire, Start};
-use super::traffic::{Confirm, Guard, Switch, SwitchBack, Watch};
+use super::traffic::{Adopt, Confirm, Guard, Switch, SwitchBack, Watch};
 use crate::project::Limits;
 
 /// What is seen of a host.
@@ -61,6 +61,10 @@ impl Observed {
         release.contents.images.keys().all(ready)
     }
 
+    fn kept_release(&self, id: Option<&ReleaseId>) -> Option<Release> {
+        self.kept.iter().find(|release| Some(&release.id) == id).cloned()
+    }
+
     /// Releases with a container that is not stopped.
     pub fn running(&self) -> BTreeSet<ReleaseId> {
         let stopped = |part: &&Part| !matches!(part.state.as_str(), "exited" | "created" | "dead");
@@ -96,11 +100,15 @@ impl Observed {
 }
 
 /// The release that has the traffic is started again, since a part of it is not well.
-pub fn repair(release: &Release, limits: &Limits) -> Plan {
+pub fn repair(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
+    let ought = seen.ledger.ought_to_be_live().as_ref() == Some(&release.id);
     Plan::default()
         .then(Pull { release: release.clone() })
         .then(Start { release: release.clone() })
         .then(Ready { release: release.clone(), limit: limits.ready })
+        .when(!ought, "adopt: the ledger says already that it ought to have the traffic", |plan| {
+            plan.then(Adopt { release: release.clone() })
+        })
 }
 
 /// A new release gets the traffic.
@@ -130,7 +138,7 @@ pub fn deploy(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
             bake: limits.bake,
         })
         .then(Switch { from: from.clone(), to: release.id.clone(), bake: limits.bake })
-        .then(Watch { release: release.clone(), bake: limits.bake })
+        .then(Watch { release: release.clone(), before: seen.kept_release(from.as_ref()), bake: limits.bake })
         .then(Confirm { release: release.clone() })
         .when(!others.is_empty(), "retire: nothing runs but the new release and the one before", |plan| {
             plan.then(Retire { releases: others, drain: limits.drain })

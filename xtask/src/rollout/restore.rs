@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 
 use super::backup::{self, Backup as Dump};
 use super::plan::{Plan, Run, Step};
@@ -42,7 +42,7 @@ impl Step for Load {
     fn apply(&self, run: &Run) -> Result<()> {
         run.host.load_backup(&self.dump)
     }
-    fn revert(&self, run: &Run) -> Result<()> {
+    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         run.host.drop_loaded()
     }
 }
@@ -68,7 +68,7 @@ impl Step for Exchange {
     fn apply(&self, run: &Run) -> Result<()> {
         run.host.exchange_database(&backup::aside(self.database, &run.journal.attempt))
     }
-    fn revert(&self, run: &Run) -> Result<()> {
+    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         run.host.exchange_back(&backup::aside(self.database, &run.journal.attempt))
     }
 }

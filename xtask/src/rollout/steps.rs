@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Error, Result, bail, ensure};
 
 use super::host::{Host, Part};
 use super::plan::{Run, Step};
@@ -131,7 +131,7 @@ impl Step for Start {
     fn apply(&self, run: &Run) -> Result<()> {
         run.host.start(&self.release)
     }
-    fn revert(&self, run: &Run) -> Result<()> {
+    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         let live = run.host.live()?;
         ensure!(
             live.live.as_ref() != Some(&self.release.id),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Error, Result, anyhow, ensure};
 
 use super::guard::written;
 use super::host::{self, EdgeCounts, Host, Switching};
@@ -58,7 +58,7 @@ impl Step for Guard {
             deadline: self.bake + GUARD_BEYOND_BAKE,
         })
     }
-    fn revert(&self, run: &Run) -> Result<()> {
+    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         run.host.remove_guard()
     }
 }
@@ -90,12 +90,18 @@ impl Step for Switch {
         run.to_switch.set(Some(run.began.elapsed()));
         Ok(())
     }
-    fn revert(&self, run: &Run) -> Result<()> {
+    fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
         let live = run.host.live()?;
         // It never came to the switch, or the guard was faster.
         if live.live.as_ref() != Some(&self.to) {
             return Ok(());
         }
+        ensure!(
+            !cause.is::<BothFail>(),
+            "{} keeps the traffic, since the release before does not work either; mend what is behind both (the \
+             database?), then deploy again",
+            self.to
+        );
         run.host.trip(&run.journal.attempt, "undo")
     }
 }
@@ -104,6 +110,8 @@ impl Step for Switch {
 pub struct Watch {
     /// The release.
     pub release: Release,
+    /// The one that would get the traffic back.
+    pub before: Option<Release>,
     /// How long.
     pub bake: Duration,
 }
@@ -119,23 +127,32 @@ impl Step for Watch {
         self.bake + GUARD_MARGIN
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        let began = Instant::now();
-        let mut bad = 0;
+        let (began, until) = (Instant::now(), self.bake + GUARD_MARGIN);
+        let (mut bad, mut both) = (0, false);
         let start = run.host.edge_counts()?;
         let share_before = run.counts_before.get().map_or(0.0, |before| start.since(before).share());
         let mut counted = (Instant::now(), start);
         loop {
             match self.answer(run.host) {
                 Ok(()) => bad = 0,
-                Err(error) => {
-                    bad += 1;
-                    if bad >= BAD_IN_A_ROW {
-                        return Err(anyhow!("{bad} bad answers in a row: {error:#}{}", self.logs(run.host)));
+                Err(error) if bad + 1 >= BAD_IN_A_ROW => {
+                    let why = format!("{} bad answers in a row: {error:#}", bad + 1);
+                    let Some(old) = self.other_that_fails(run.host) else {
+                        return Err(anyhow!("{why}{}", self.logs(run.host)));
+                    };
+                    ensure!(began.elapsed() < until, BothFail { why, old });
+                    if !both {
+                        run.report.says(&format!(
+                            "{why}\n    {old}\n    Both fail for one cause: nothing is moved."
+                        ));
                     }
+                    both = true;
                 }
+                Err(_) => bad += 1,
             }
             let over = bad == 0 && began.elapsed() >= self.bake;
-            if over || counted.0.elapsed() >= COUNTS_EVERY {
+            // While both fail, whose errors they are is no question.
+            if !both && (over || counted.0.elapsed() >= COUNTS_EVERY) {
                 let now = run.host.edge_counts()?;
                 let new = now.since(counted.1);
                 ensure!(
@@ -160,7 +177,21 @@ fn is_worse(new: EdgeCounts, share_before: f64) -> bool {
     new.errors >= ERRORS_AT_LEAST && new.share() >= share_before + ERROR_SHARE
 }
 
+/// Neither release works: the cause is behind both, and to move the traffic would help nobody.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}; and the release before does not work either: {old}")]
+pub struct BothFail {
+    why: String,
+    old: String,
+}
+
 impl Watch {
+    /// Why the release before would not do either, when it would not.
+    fn other_that_fails(&self, host: &dyn Host) -> Option<String> {
+        let old = self.before.as_ref()?;
+        host.smoke(old).err().map(|error| format!("{error:#}"))
+    }
+
     fn answer(&self, host: &dyn Host) -> Result<()> {
         let answer = host.probe()?;
         let by = written(answer.release.as_ref());
@@ -241,6 +272,27 @@ impl Step for SwitchBack {
         run.to_switch.set(Some(run.began.elapsed()));
         run.to_confirm.set(Some(run.began.elapsed()));
         run.journal.write(confirmed(&self.to))
+    }
+}
+
+/// What has the traffic ought to have it from now on: a person put it there, or an attempt that could not end well.
+pub struct Adopt {
+    /// The release.
+    pub release: Release,
+}
+
+impl Step for Adopt {
+    fn name(&self) -> &'static str {
+        "adopt"
+    }
+    fn describe(&self) -> String {
+        format!("the ledger says from now on that {} ought to have the traffic", self.release.id)
+    }
+    fn limit(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        run.journal.write(confirmed(&self.release))
     }
 }
 

@@ -32,6 +32,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a_second_deploy_at_once_is_told_who_has_the_lease", two_at_once),
     ("a_rollback_to_an_older_release_starts_it_first", rollback_to_older),
     ("a_release_that_turns_bad_after_the_switch_is_taken_back", turns_bad),
+    ("when_both_releases_fail_for_one_cause_nothing_is_moved", both_fail),
     ("a_switch_that_nobody_confirms_undoes_itself", killed_in_the_watch),
     ("ctrl_c_before_the_switch_undoes_what_was_begun", interrupted),
     ("an_unknown_release_is_answered_with_those_that_are_kept", unknown_release),
@@ -257,6 +258,29 @@ fn turns_bad(project: &Project) -> Result<(), Failed> {
     let after = get(&project.url(), "/health/ready")?;
     check(after.status == 200 && after.release.as_ref() == Some(&live), || format!("{after:?}"))?;
     project.ends_as("deploy", "undone")
+}
+
+fn both_fail(project: &Project) -> Result<(), Failed> {
+    let live = project.live();
+    project.commit("A release in whose watch the database falls silent");
+    let driver = project.deploy().starts();
+    wait_until("the switch is made", Duration::from_secs(120), || {
+        project.live_file() != live.clone().unwrap_or_default()
+    })?;
+    let new = project.live_file();
+    let postgres = project.platform_container("postgres");
+    project.docker(&["pause", &postgres]);
+    let told = driver.ends_with(5);
+    project.docker(&["unpause", &postgres]);
+    let told = told?;
+    check(told.contains("Both fail for one cause") && told.contains("mend what is behind both"), || told)?;
+    check(project.live_file() == new, || "the traffic was moved".into())?;
+    wait_until("the database answers again", Duration::from_secs(60), || {
+        get(&project.url(), "/health/ready").is_ok_and(|answer| answer.status == 200)
+    })?;
+    let told = project.deploy().succeeds()?;
+    check(told.contains("adopt") && project.live().as_ref() == Some(&new), || told)?;
+    project.ends_as("deploy", "succeeded")
 }
 
 fn killed_in_the_watch(project: &Project) -> Result<(), Failed> {

@@ -299,6 +299,11 @@ impl Project {
             .collect()
     }
 
+    /// The name of a container of the platform.
+    pub fn platform_container(&self, service: &str) -> String {
+        format!("tracehub-{}-platform-{service}-1", self.environment)
+    }
+
     /// The name of a release's container.
     pub fn container_of(&self, release: &str, service: &str) -> String {
         format!("tracehub-{}-{release}-{service}-1", self.environment)
