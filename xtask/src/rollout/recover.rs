@@ -88,6 +88,7 @@ fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<Strin
 fn settle_restore(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<String> {
     let exchanged = host.is_aside(&backup::aside(project::DATABASE, &attempt.id))?;
     host.drop_loaded()?;
+    host.open_database()?;
     let (outcome, found) = if exchanged {
         (Outcome::Succeeded, "had put the backup in the database's place")
     } else {

@@ -69,7 +69,8 @@ impl Step for Exchange {
         run.host.exchange_database(&backup::aside(self.database, &run.journal.attempt))
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        run.host.exchange_back(&backup::aside(self.database, &run.journal.attempt))
+        run.host.exchange_back(&backup::aside(self.database, &run.journal.attempt))?;
+        run.host.open_database()
     }
 }
 
@@ -87,10 +88,10 @@ impl Step for Check {
         WELL
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        let began = Instant::now();
+        let (began, live) = (Instant::now(), run.host.live()?.live);
         loop {
             let said = match run.host.probe() {
-                Ok(answer) if answer.status == 200 => return Ok(()),
+                Ok(answer) if answer.status == 200 && answer.release == live => return Ok(()),
                 Ok(answer) => format!("{} {}", answer.status, answer.said),
                 Err(error) => format!("{error:#}"),
             };

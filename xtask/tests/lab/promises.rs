@@ -1,9 +1,11 @@
 //! What works: from a bare machine to a rollback, a restore and down.
 
+use std::time::Duration;
+
 use libtest_mimic::Failed;
 
 use crate::client::{Client, Stream, get};
-use crate::project::{DOWNLOAD, DOWNLOAD_BYTES};
+use crate::project::{DOWNLOAD, DOWNLOAD_BYTES, wait_until};
 use crate::{Lab, check};
 
 pub fn host_setup(lab: &Lab) -> Result<(), Failed> {
@@ -107,6 +109,16 @@ pub fn never_ready(lab: &Lab) -> Result<(), Failed> {
     check(lab.host().ended() == "deploy undone", || lab.host().ended())
 }
 
+/// A disk that is full, as far as pg_dump can tell.
+const BREAK_PG_DUMP: &str = r#"c=tracehub-lab-platform-postgres-1; p=/usr/lib/postgresql/15/bin/pg_dump
+docker exec --user 0 $c mv $p $p.real
+printf '#!/bin/sh\nulimit -f 4\nexec %s.real "$@"\n' $p | docker exec -i --user 0 $c sh -c "cat >$p; chmod 755 $p""#;
+const MEND_PG_DUMP: &str = r#"p=/usr/lib/postgresql/15/bin/pg_dump; docker exec --user 0 tracehub-lab-platform-postgres-1 mv $p.real $p"#;
+/// The database is closed, and the ledger does not know how the last attempt ended.
+const CUT_EXCHANGE: &str = r#"docker exec tracehub-lab-platform-postgres-1 psql --username=postgres \
+    --command='ALTER DATABASE tracehub ALLOW_CONNECTIONS false' postgres
+sed -i '$d' /opt/tracehub-app/ledger.jsonl"#;
+
 pub fn restore(lab: &Lab) -> Result<(), Failed> {
     let project = &lab.project;
     let sql =
@@ -117,6 +129,14 @@ pub fn restore(lab: &Lab) -> Result<(), Failed> {
     let name = made["name"].as_str().ok_or("the backup has no name")?;
     sql("DELETE FROM a_table_more").succeeds()?;
     check(count()?.lines().any(|line| line == "0"), || "the rows are still there".into())?;
+
+    // A dump that ends in the middle is no backup, and leaves nothing behind.
+    lab.host().sh(BREAK_PG_DUMP);
+    let failed = project.xtask(&["db", "backup"]).fails_with(1);
+    lab.host().sh(MEND_PG_DUMP);
+    failed?;
+    let backups = project.xtask(&["db", "list", "--json"]).json()?;
+    check(backups.as_array().is_some_and(|all| all.len() == 2), || format!("{backups}"))?;
 
     let told = project.xtask(&["db", "rehearse"]).succeeds()?;
     check(told.contains("Rehearsed:") && told.contains(name), || told)?;
@@ -142,7 +162,14 @@ pub fn restore(lab: &Lab) -> Result<(), Failed> {
     let databases = sql("SELECT datname FROM pg_database").succeeds()?;
     check(databases.contains(aside) && !databases.contains("tracehub_restoring"), || databases)?;
     check(get(lab.url(), "/health/ready")?.status == 200, || "the app does not answer".into())?;
-    check(lab.host().ended() == "restore succeeded", || lab.host().ended())
+    check(lab.host().ended() == "restore succeeded", || lab.host().ended())?;
+
+    // As an exchange leaves it that was cut in the middle.
+    lab.host().sh(CUT_EXCHANGE);
+    project.xtask(&["recover"]).succeeds()?;
+    wait_until("the app answers again", Duration::from_secs(30), || {
+        get(lab.url(), "/health/ready").is_ok_and(|answer| answer.status == 200)
+    })
 }
 
 pub fn look(lab: &Lab) -> Result<(), Failed> {

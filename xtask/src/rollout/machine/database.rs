@@ -12,9 +12,9 @@ use crate::rollout::backup::{self, Backup, beside};
 use crate::rollout::guard::written;
 use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
-use crate::tools::container;
 use crate::tools::process::Run;
 use crate::tools::shell::Script;
+use crate::tools::{container, interrupt};
 
 const SCRIPT: &str = include_str!("../scripts/database.sh");
 /// A dump, or loading one.
@@ -93,8 +93,14 @@ impl Machine {
         self.in_database(&["drop", &beside(DATABASE)], SHORT).map(drop)
     }
 
+    /// To its end, also when somebody asks to stop: the script would go on in its container, and race its own undoing.
     pub(super) fn exchange(&self, aside: &str) -> Result<()> {
-        self.in_database(&["exchange", DATABASE, &beside(DATABASE), aside], SHORT).map(drop)
+        let words = ["exchange", DATABASE, &beside(DATABASE), aside];
+        interrupt::shielded(|| self.in_database(&words, SHORT)).map(drop)
+    }
+
+    pub(super) fn let_in_again(&self) -> Result<()> {
+        self.in_database(&["open", DATABASE], SHORT).map(drop)
     }
 
     pub(super) fn exchange_again(&self, aside: &str) -> Result<()> {
@@ -141,7 +147,7 @@ impl Machine {
         let (role, database) = (format!("--username={role}"), format!("--dbname={DATABASE}"));
         cmd!(
             self.shell.docker(),
-            "docker exec --interactive {tty...} --user 999 {postgres} psql --no-psqlrc {role} {database} {arguments...}"
+            "docker exec --interactive {tty...} --env PSQL_HISTORY=/dev/null --user 999 {postgres} psql --no-psqlrc {role} {database} {arguments...}"
         )
     }
 

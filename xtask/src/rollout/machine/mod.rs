@@ -174,6 +174,10 @@ impl Host for Machine {
         self.exchange_again(aside)
     }
 
+    fn open_database(&self) -> Result<()> {
+        self.let_in_again()
+    }
+
     fn is_aside(&self, aside: &str) -> Result<bool> {
         self.has_database(aside)
     }

@@ -5,6 +5,8 @@
 set -eu
 umask 027
 cd /backups
+# The engine goes on with a script whose driver has died: what looks at an exchange waits for one that still runs.
+alone() { exec 7>>.exchange && flock 7; }
 ask() { psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
 
 verb=$1
@@ -19,14 +21,15 @@ dump) # DATABASE NAME MADE-BY LIVE AT
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT pg_export_snapshot() AS snapshot \gset
 \setenv SNAPSHOT :snapshot
-\! pg_dump --username=postgres --format=custom --snapshot="$SNAPSHOT" --file="$NEXT" "$DATABASE"
+\! pg_dump --username=postgres --format=custom --snapshot="$SNAPSHOT" --file="$NEXT" "$DATABASE" || rm -f "$NEXT"
 \o | sort >"$COUNTS"
 SELECT format('SELECT %L, count(*) FROM %s', c.oid::regclass, c.oid::regclass) FROM pg_class c
 WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)' \gexec
 \o
 COMMIT;
 END
-    # What can't be read back is no backup.
+    # psql does not ask how its dump has ended. What can't be read back, to its last byte, is no backup.
+    pg_restore --file=/dev/null "$next"
     tables=$(pg_restore --list "$next" | grep -c ' TABLE DATA ') || { echo "the dump holds no table's data" >&2; exit 1; }
     schema=$(ask --command="SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success" "$1")
     sum=$(sha256sum "$next" | cut -d ' ' -f 1)
@@ -48,6 +51,8 @@ load) # NAME BESIDE OWNER APP
     createdb --username=postgres --owner="$3" --template=template0 --encoding=UTF8 "$2"
     ask --command="REVOKE ALL ON DATABASE $2 FROM PUBLIC" --command="GRANT CONNECT ON DATABASE $2 TO $4" postgres
     pg_restore --username=postgres --exit-on-error --single-transaction --dbname="$2" "$1.dump"
+    # A dump holds no statistics, without which the first queries would be slow.
+    ask --command=ANALYZE "$2"
     ;;
 counts) # NAME DATABASE: prints what differs between the rows of the moment of the dump and those of this database
     ask "$2" <<'END' | sort | diff "$1.counts" - || :
@@ -62,6 +67,7 @@ drop) # DATABASE
     dropdb --username=postgres --if-exists --force "$1"
     ;;
 exchange) # DATABASE BESIDE ASIDE: the second takes the first one's name, and the first gets the third name
+    alone
     names=$(ask --command="SELECT datname FROM pg_database" postgres)
     # Done already, and the answer was lost.
     if echo "$names" | grep -qx "$3" && ! echo "$names" | grep -qx "$2"; then exit 0; fi
@@ -76,7 +82,12 @@ exchange) # DATABASE BESIDE ASIDE: the second takes the first one's name, and th
     done
     ask --command="ALTER DATABASE $3 ALLOW_CONNECTIONS true" postgres
     ;;
+open) # DATABASE: an exchange that was cut may have closed it
+    alone
+    ask --command="ALTER DATABASE $1 ALLOW_CONNECTIONS true" postgres
+    ;;
 has) # DATABASE
+    alone
     ask --command="SELECT 1 FROM pg_database WHERE datname = '$1'" postgres
     ;;
 esac

@@ -232,6 +232,9 @@ impl Host for Simulated {
     fn exchange_back(&self, _: &str) -> Result<()> {
         self.call("exchange_back", |_| Ok(()))
     }
+    fn open_database(&self) -> Result<()> {
+        self.call("open_database", |_| Ok(()))
+    }
     fn is_aside(&self, _: &str) -> Result<bool> {
         self.call("is_aside", |_| Ok(false))
     }
