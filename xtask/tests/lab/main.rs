@@ -86,6 +86,8 @@ fn main() -> ExitCode {
 impl Lab {
     fn up() -> Lab {
         let project = Project::copy(Some("lab"));
+        // What a run left that was killed.
+        project.raw(&["lab", "down", "--keep-image"]).succeeds().expect("the lab goes down");
         project.raw(&["lab", "up", "--hosts", "3", "--yes"]).succeeds().expect("the lab comes up");
         let told = project.raw(&["lab", "status", "--json"]).json().expect("the lab's state");
         let hosts: Vec<Host> =

@@ -103,7 +103,9 @@ type Headers = Vec<(String, String)>;
 fn head(connection: &mut BufReader<TcpStream>) -> std::io::Result<(u16, Headers)> {
     let mut line = || {
         let mut line = String::new();
-        connection.read_line(&mut line)?;
+        if connection.read_line(&mut line)? == 0 {
+            return Err(std::io::Error::other("the connection ended in the middle of an answer"));
+        }
         std::io::Result::Ok(line.trim_end().to_owned())
     };
     let first = line()?;
@@ -112,7 +114,12 @@ fn head(connection: &mut BufReader<TcpStream>) -> std::io::Result<(u16, Headers)
     let mut headers = Vec::new();
     loop {
         let header = line()?;
-        let Some((name, value)) = header.split_once(": ") else { return Ok((status, headers)) };
+        if header.is_empty() {
+            return Ok((status, headers));
+        }
+        let (name, value) =
+            header.split_once(':').ok_or_else(|| std::io::Error::other("a header without a name"))?;
+        let value = value.trim();
         headers.push((name.to_lowercase(), value.to_owned()));
     }
 }
@@ -240,11 +247,18 @@ impl Stream {
             return Err(format!("{path}: {status} {headers:?}").into());
         }
         Ok(Stream::start(move |hurry| {
-            let (mut read, mut piece) = (0, vec![0; 16 << 10]);
+            let (mut read, mut piece, mut wanted) = (0, vec![0; 16 << 10], noise());
             while read < bytes {
                 let got = connection.read(&mut piece)?;
                 if got == 0 {
                     return Err(format!("the download ended after {read} of {bytes} bytes").into());
+                }
+                if !piece[..got].iter().all(|byte| wanted.next() == Some(*byte)) {
+                    return Err(format!(
+                        "the download is another file's between {read} and {} bytes",
+                        read + got
+                    )
+                    .into());
                 }
                 read += got;
                 wait(hurry);
@@ -284,11 +298,27 @@ impl Stream {
         Stream { hurry, thread: thread::spawn(move || run(&own)) }
     }
 
-    /// Has it go on to its end, and gives the release that answered.
+    /// Has it go on to its end, and gives the release that answered. One that was over before has proved nothing.
     pub fn finish(self) -> Result<String, Failed> {
+        if self.thread.is_finished() {
+            let ended = self.thread.join().expect("a stream does not panic")?;
+            return Err(format!("the stream ended before it was told to, answered by {ended}").into());
+        }
         self.hurry.store(true, Ordering::Relaxed);
         self.thread.join().expect("a stream does not panic")
     }
+}
+
+/// Bytes that no compression makes fewer, and always the same ones.
+pub fn noise() -> impl Iterator<Item = u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    })
+    .flatten()
 }
 
 /// A little, or not at all when it has to hurry.

@@ -16,7 +16,7 @@ const TESTS: &str = "test-";
 /// A file of the page that is bigger than all the buffers on its way.
 pub const DOWNLOAD: &str = "/download.bin";
 /// Its size.
-pub const DOWNLOAD_BYTES: usize = 24 << 20;
+pub const DOWNLOAD_BYTES: usize = 64 << 20;
 /// The longest that a call of xtask may take: the first one compiles.
 const LIMIT: Duration = Duration::from_secs(900);
 
@@ -68,8 +68,11 @@ impl Project {
         }
         fill_target(&project.original);
         fs::create_dir_all(project.folder.join("tracehub/frontend/public")).expect("a folder");
-        fs::write(project.folder.join("tracehub/frontend/public").join(&DOWNLOAD[1..]), noise())
-            .expect("written");
+        fs::write(
+            project.folder.join("tracehub/frontend/public").join(&DOWNLOAD[1..]),
+            crate::client::noise().take(DOWNLOAD_BYTES).collect::<Vec<_>>(),
+        )
+        .expect("written");
         run(git(&project.folder).args(["init", "--quiet", "--initial-branch=main"]));
         // A link, which the rules for folders do not hide.
         fs::write(project.folder.join(".git/info/exclude"), "node_modules\n").expect("written");
@@ -415,8 +418,27 @@ impl Running {
 
     /// Ctrl-C.
     pub fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    /// Has it stand still, until it may go on.
+    pub fn stand_still(&self) {
+        self.signal("-STOP");
+    }
+
+    /// It may go on.
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.borrow().id().to_string();
-        run(Command::new("kill").args(["-INT", &id]));
+        run(Command::new("kill").args([signal, &id]));
+    }
+
+    /// What it has printed so far.
+    pub fn told(&self) -> String {
+        fs::read_to_string(self.output.path()).unwrap_or_default()
     }
 
     /// How many processes are left of those that it started.
@@ -460,18 +482,6 @@ pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) 
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(())
-}
-
-/// Bytes that no compression makes fewer, and always the same ones.
-fn noise() -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    (0..DOWNLOAD_BYTES / 8).flat_map(|_| next()).collect()
 }
 
 /// One a copy of the repository: two may be tested on one engine at once.

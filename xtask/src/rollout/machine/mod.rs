@@ -4,6 +4,7 @@ mod arrival;
 mod containers;
 mod database;
 mod files;
+mod foundation;
 mod images;
 mod lease;
 mod platform;

@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use xshell::cmd;
 
 use super::files::write_here;
 use super::{Bases, Machine};
-use crate::project::{self, APP_UID, Site};
+use crate::project::{self, Site};
 use crate::rollout::host::Host;
 use crate::tools::compose::Project;
 use crate::tools::container::{self, Inspected};
@@ -21,19 +20,6 @@ use crate::tools::process::{Finished, Run};
 
 /// How long the database and the edge may take to be healthy.
 const HEALTHY: Duration = Duration::from_secs(120);
-/// Makes the cluster when there is none, beside and then renamed, so that a cut one is never taken for whole. Only
-/// processes of the database's own container may come without a password; the superuser has none, and so can't come
-/// from outside it at all.
-const INIT: &str = r#"set -eu
-cd /var/lib/postgresql/data
-[ -e cluster ] && exit 0
-rm -rf next
-initdb --pgdata=next --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
-  --auth-local=trust --auth-host=scram-sha-256
-echo 'host all all all scram-sha-256' >>next/pg_hba.conf
-mv next cluster
-"#;
-
 /// What the platform is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlatformState {
@@ -83,13 +69,31 @@ impl Machine {
             self.init_database()?;
             self.prepare_certificates()?;
             wait("starting the database and the edge");
-            self.with_platform(|project| {
-                Ok(Run::new(project.up(self.shell.docker())).limit(HEALTHY).run()?)
-            })?;
+            self.start_platform()?;
             self.wait_for_platform(wait)?;
             self.make_roles()?;
         }
         Ok(found)
+    }
+
+    /// Another first deploy on this machine may take the port that was free when it was looked for: then the next one.
+    fn start_platform(&self) -> Result<()> {
+        let start = || {
+            self.with_platform(|project| {
+                Ok(Run::new(project.up(self.shell.docker())).limit(HEALTHY).run()?)
+            })
+        };
+        let is_port = |error: &anyhow::Error| {
+            let text = format!("{error:#}");
+            text.contains("port is already allocated") || text.contains("address already in use")
+        };
+        match start() {
+            Err(error) if self.environment.is_here() && is_port(&error) => {
+                self.write_platform()?;
+                start()
+            }
+            ended => ended,
+        }
     }
 
     /// The root folder of another copy of the repository that has an environment of this name on this machine's engine.
@@ -238,7 +242,7 @@ impl Machine {
 
     /// What the edge serves, as its configuration has it: a name, for which it gets certificates by itself, or, where
     /// users come by plain HTTP, whatever they ask for.
-    fn edge_site(&self) -> &str {
+    pub(super) fn edge_site(&self) -> &str {
         let https = self.public_url.as_deref().and_then(|url| url.strip_prefix("https://"));
         https.map_or(":80", |name| name.split([':', '/']).next().unwrap_or(name))
     }
@@ -324,45 +328,6 @@ impl Machine {
             files: &files,
             variables,
         })
-    }
-
-    fn init_database(&self) -> Result<()> {
-        let (volume, image, label) = (self.named("database"), &self.bases()?.postgres, self.label());
-        container::create_volume(self.shell.docker(), &volume, &label)?;
-        let mount = format!("{volume}:/var/lib/postgresql/data");
-        let init = cmd!(
-            self.shell.docker(),
-            "docker run --rm --network none --user 999:999 --entrypoint sh --volume {mount} {image} -c {INIT}"
-        );
-        Run::new(init).run().context("making the database's cluster")
-    }
-
-    /// A place for the certificates that the edge gets by itself, which belongs to the user that it runs as.
-    fn prepare_certificates(&self) -> Result<()> {
-        if self.edge_site() == ":80" {
-            return Ok(());
-        }
-        let (volume, image) = (self.named("certificates"), &self.bases()?.caddy);
-        container::create_volume(self.shell.docker(), &volume, &self.label())?;
-        let (mount, user) = (format!("{volume}:/data"), format!("{APP_UID}:{APP_UID}"));
-        let give = cmd!(
-            self.shell.docker(),
-            "docker run --rm --network none --user 0 --entrypoint chown --volume {mount} {image} -R {user} /data"
-        );
-        Run::new(give).run().context("preparing a place for the edge's certificates")
-    }
-
-    fn make_roles(&self) -> Result<()> {
-        let sql = std::fs::read(project::root().join(project::DEPLOY).join("roles.sql"))
-            .context("reading roles.sql")?;
-        let postgres = self.platform_container("postgres");
-        let psql = container::exec(
-            self.shell.docker(),
-            &postgres,
-            "0",
-            &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--file=-"],
-        );
-        Run::new(psql).stdin(sql).run().context("making the database's roles")
     }
 
     fn wait_for_platform(&self, wait: &dyn Fn(&str)) -> Result<()> {
