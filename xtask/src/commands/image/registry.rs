@@ -10,7 +10,7 @@ use super::BuiltImage;
 use crate::exit::refuse;
 use crate::project::{self, Component};
 use crate::rollout::machine::WayBack;
-use crate::setup::registry;
+use crate::setup::{self, Tool, registry};
 use crate::terminal::Activity;
 use crate::tools::process::Run;
 use crate::tools::{buildx, docker, git};
@@ -39,6 +39,7 @@ impl Registry {
         if let Some(prefix) = git::origin_url(project::root())?.as_deref().and_then(of_github) {
             return Ok(Registry { prefix, way_back: None });
         }
+        setup::ensure(&[Tool::Docker, Tool::Engine], false)?;
         registry::ensure(&registry::own_name(), OWN)
             .context("starting a registry for the images, since REGISTRY names none")?;
         let way_back = Some(WayBack { port: OWN.port, to: OWN.read_only_port });
