@@ -10,8 +10,8 @@ use serde_json::json;
 use super::attempt::{Attempt, Patience};
 use super::deploy::say_plan;
 use super::place::Place;
-use super::refuse;
 use super::status::ago;
+use super::{near, refuse};
 use crate::project::{DATABASE, OWNER_ROLE};
 use crate::rollout::backup::{self, Backup};
 use crate::rollout::journal::attempt_id;
@@ -247,11 +247,7 @@ fn find(machine: &Machine, name: &str) -> Result<Backup> {
     if let Some(at) = backups.iter().position(|backup| backup.name == name) {
         return Ok(backups.swap_remove(at));
     }
-    let alike = |other: &str| other.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
-    backups.sort_by_key(|backup| std::cmp::Reverse((alike(&backup.name), backup.name.clone())));
-    let near: Vec<&str> = backups.iter().take(5).map(|backup| backup.name.as_str()).collect();
-    let near =
-        if near.is_empty() { "There is none.".to_owned() } else { format!("There are: {}", near.join(", ")) };
+    let near = near(backups.iter().map(|backup| backup.name.as_str()), name);
     Err(refuse(format!("there is no backup {name:?}. {near}")))
 }
 

@@ -91,6 +91,15 @@ impl Cli {
     }
 }
 
+/// Names that a person may have meant, those that begin alike first.
+fn near<'a>(names: impl Iterator<Item = &'a str>, word: &str) -> String {
+    let alike = |name: &str| name.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+    let mut names: Vec<&str> = names.collect();
+    names.sort_by_key(|name| std::cmp::Reverse((alike(name), *name)));
+    names.truncate(8);
+    if names.is_empty() { "There is none.".to_owned() } else { format!("There are: {}", names.join(", ")) }
+}
+
 /// Says what went wrong, and gives the exit code for it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     let exit = match error.chain().find_map(|cause| cause.downcast_ref::<Failure>()) {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::attempt::{Attempt, Patience};
 use super::deploy::say_plan;
 use super::place::Place;
-use super::refuse;
+use super::{near, refuse};
 use crate::rollout::guard::GuardState;
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
@@ -97,17 +97,10 @@ fn target<'a>(seen: &'a Observed, to: Option<&str>) -> Result<&'a Release> {
         });
     };
     let found = seen.kept.iter().find(|release| release.id.as_str() == to);
-    let release = found.ok_or_else(|| refuse(format!("'{to}' is not kept here. {}", near(seen, to))))?;
+    let kept = seen.kept.iter().map(|release| release.id.as_str());
+    let release = found.ok_or_else(|| refuse(format!("'{to}' is not kept here. {}", near(kept, to))))?;
     if seen.live.live.as_ref() == Some(&release.id) {
         return Err(refuse(format!("{to} has the traffic already")));
     }
     Ok(release)
-}
-
-/// The kept releases, those that begin alike first.
-fn near(seen: &Observed, to: &str) -> String {
-    let alike = |id: &str| id.bytes().zip(to.bytes()).take_while(|(a, b)| a == b).count();
-    let mut kept: Vec<&str> = seen.kept.iter().map(|release| release.id.as_str()).collect();
-    kept.sort_by_key(|id| std::cmp::Reverse((alike(id), *id)));
-    if kept.is_empty() { "Nothing is.".to_owned() } else { format!("These are: {}", kept.join(", ")) }
 }

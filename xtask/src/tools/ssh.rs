@@ -5,6 +5,8 @@
 //! pipe of ours, so that the connection ends with this process, however that ends. Every other call goes through the
 //! master's socket with options by which it can't become a connection of its own.
 
+mod error;
+
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -25,6 +27,9 @@ use super::private::Folder;
 use super::process::{self, CommandError, Run};
 use super::ssh_keys::{self, HostKeys, Key};
 use super::{interrupt, quote};
+
+pub use error::ConnectError;
+use error::explain;
 
 /// The longest that a name look-up, a handshake and a log-in may take together.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -54,57 +59,6 @@ impl std::fmt::Display for Destination {
         write!(f, "{}@{}", self.user, self.host)?;
         self.port.map_or(Ok(()), |port| write!(f, " (port {port})"))
     }
-}
-
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// No answer, or no such name.
-    #[error("{to} can't be reached: {why}")]
-    Unreachable {
-        /// Where to.
-        to: String,
-        /// ssh's last words.
-        why: String,
-    },
-    /// The host answered, and does not let us in.
-    #[error("{to} does not accept the key: {why}")]
-    KeyRefused {
-        /// Where to.
-        to: String,
-        /// ssh's last words.
-        why: String,
-    },
-    /// The key itself can't be read.
-    #[error("{0}")]
-    KeyDamaged(String),
-    /// The host shows another key than the pinned one.
-    #[error("{to} shows another host key than the pinned one: pinned is {pinned}, shown is {shown}")]
-    HostKey {
-        /// Where to.
-        to: String,
-        /// Its fingerprint.
-        pinned: String,
-        /// Its fingerprint, or what the host offers.
-        shown: String,
-    },
-    /// Connected, but the engine's socket can't be forwarded: sshd's own setting.
-    #[error("{to} lets us in, but its sshd forwards no sockets")]
-    ForwardingRefused {
-        /// Where to.
-        to: String,
-    },
-    /// Connected, but no engine answers.
-    #[error("{to} lets us in, but no container engine answers there: {why}")]
-    NoEngine {
-        /// Where to.
-        to: String,
-        /// What was found instead.
-        why: String,
-    },
-    /// Something else.
-    #[error(transparent)]
-    Other(#[from] anyhow::Error),
 }
 
 /// What a connection carried.
@@ -332,22 +286,6 @@ pub fn forced_command(destination: &Destination) -> Result<String, ConnectError>
     if told.status.success() { Ok(told.stdout) } else { Err(explain(&told.stderr, destination)) }
 }
 
-/// What ssh's last words mean.
-fn explain(said: &str, destination: &Destination) -> ConnectError {
-    let (to, why) = (destination.to_string(), last_words(said));
-    if said.contains("Host key verification failed") || said.contains("no matching host key type") {
-        let shown = ssh_keys::shown_fingerprint(said).unwrap_or(why);
-        return ConnectError::HostKey { to, pinned: destination.host_keys.fingerprints(), shown };
-    }
-    if said.contains("error in libcrypto") || said.contains("invalid format") {
-        return ConnectError::KeyDamaged(format!("the key for {to} can't be read by ssh: {why}"));
-    }
-    if said.contains("Permission denied") || said.contains("Too many authentication failures") {
-        return ConnectError::KeyRefused { to, why };
-    }
-    ConnectError::Unreachable { to, why }
-}
-
 /// The master's command line.
 fn master<'a>(sh: &'a Shell, to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Cmd<'a> {
     let (socket, engine) = (folder.join("ctl"), format!("{}:{ENGINE_SOCKET}", folder.join("docker")));
@@ -404,17 +342,6 @@ fn ping(socket: &Utf8Path) -> std::io::Result<String> {
     let mut answer = [0; 64];
     let read = stream.read(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer[..read]).into_owned())
-}
-
-/// What ssh wrote last that is about the failure and not about the connection as a whole.
-fn last_words(said: &str) -> String {
-    let noise = |line: &&str| {
-        !line.trim().is_empty()
-            && !["Transferred:", "Bytes per second:", "Authenticated to", "Warning: Permanently"]
-                .iter()
-                .any(|start| line.starts_with(start))
-    };
-    said.lines().rfind(noise).unwrap_or("it did not answer in time").trim().to_owned()
 }
 
 /// `Transferred: sent 3264, received 3040 bytes, in 0.1 seconds`

@@ -3,6 +3,9 @@
 //! One environment serves all tests, in order; each says in its name what must hold. Conditions are waited for.
 
 #[allow(dead_code, reason = "each suite uses its part of it")]
+#[path = "../support/call.rs"]
+mod call;
+#[allow(dead_code, reason = "each suite uses its part of it")]
 #[path = "../support/client.rs"]
 mod client;
 #[allow(dead_code, reason = "each suite uses its part of it")]
@@ -16,8 +19,9 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
+use call::wait_until;
 use client::{Answer, Client, Stream, get};
-use project::{DOWNLOAD, DOWNLOAD_BYTES, Project, wait_until};
+use project::{DOWNLOAD, DOWNLOAD_BYTES, Project};
 
 type Test = fn(&Project) -> Result<(), Failed>;
 

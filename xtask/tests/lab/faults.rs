@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 
+use crate::call::{Running, wait_until};
 use crate::client::{Client, get};
-use crate::project::{Running, wait_until};
 use crate::{Lab, check};
 
 pub fn two_at_once(lab: &Lab) -> Result<(), Failed> {

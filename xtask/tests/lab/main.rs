@@ -2,6 +2,9 @@
 //! sshd of their own. One machine serves most of the tests, in order; conditions are waited for.
 
 #[allow(dead_code, reason = "each suite uses its part of it")]
+#[path = "../support/call.rs"]
+mod call;
+#[allow(dead_code, reason = "each suite uses its part of it")]
 #[path = "../support/client.rs"]
 mod client;
 mod faults;
@@ -20,9 +23,10 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use call::wait_until;
 use host::Host;
 use link::Link;
-use project::{Project, wait_until};
+use project::Project;
 
 /// The copy of the repository, and the machines that it deploys to.
 pub struct Lab {
@@ -44,6 +48,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a_release_that_never_gets_ready_costs_users_nothing", promises::never_ready),
     ("a_restore_brings_back_what_was_there_and_keeps_what_it_replaces", promises::restore),
     ("what_is_there_can_be_looked_at", promises::look),
+    ("a_secret_that_the_operator_changes_is_one_more_version", promises::secret),
     ("a_second_driver_at_once_is_told_who_has_the_lease", faults::two_at_once),
     ("a_driver_killed_before_the_switch_costs_users_nothing", faults::killed_before_the_switch),
     ("a_driver_killed_right_after_the_switch_is_undone_by_the_guard", faults::killed_after_the_switch),

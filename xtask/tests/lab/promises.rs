@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 
+use crate::call::wait_until;
 use crate::client::{Client, Stream, get};
-use crate::project::{DOWNLOAD, DOWNLOAD_BYTES, wait_until};
+use crate::project::{DOWNLOAD, DOWNLOAD_BYTES};
 use crate::{Lab, check};
 
 pub fn host_setup(lab: &Lab) -> Result<(), Failed> {
@@ -191,4 +192,19 @@ pub fn down(lab: &Lab) -> Result<(), Failed> {
     lab.project.xtask(&["down", "--volumes", "--yes"]).succeeds()?;
     check(lab.host().sh("docker ps --quiet").is_empty(), || lab.host().sh("docker ps"))?;
     check(lab.host().ended() == "down succeeded", || lab.host().ended())
+}
+
+pub fn secret(lab: &Lab) -> Result<(), Failed> {
+    let (project, before) = (&lab.project, lab.host().live());
+    let deploy = || project.deploy().with("JWT_SECRET", "a-secret-of-the-operator-s-own-choice-0123456789");
+    let told = deploy().succeeds()?;
+    check(!told.contains("operator-s-own"), || "the secret is printed".into())?;
+    let live = lab.host().live();
+    check(live != before, || "another secret is no other release".into())?;
+    let folder = "/opt/tracehub-app/secrets/jwt_secret";
+    check(lab.host().sh(&format!("cat {folder}/2")).contains("operator-s-own"), || "it is not there".into())?;
+    let seen = lab.host().sh("docker inspect $(docker ps -q) | grep -c operator-s-own");
+    check(seen == "0", || "a container's configuration shows it".into())?;
+    check(deploy().succeeds()?.contains("Nothing to do"), || "the same secret is taken for another".into())?;
+    check(lab.host().sh(&format!("ls {folder} | wc -l")) == "2", || lab.host().sh(&format!("ls {folder}")))
 }

@@ -11,14 +11,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use libtest_mimic::Failed;
 use serde_json::Value;
 
+use crate::call::{Call, run};
+
 /// What the names of environments of tests begin with.
 const TESTS: &str = "test-";
 /// A file of the page that is bigger than all the buffers on its way.
 pub const DOWNLOAD: &str = "/download.bin";
 /// Its size.
 pub const DOWNLOAD_BYTES: usize = 64 << 20;
-/// The longest that a call of xtask may take: the first one compiles.
-const LIMIT: Duration = Duration::from_secs(900);
 
 /// The copy.
 pub struct Project {
@@ -82,9 +82,9 @@ impl Project {
 
     /// Stops everything, removes what the suite's environment left on the engine, and the copy.
     pub fn clear_up(&self) {
-        let _ = self.raw(&["lab", "down", "--keep-image"]).command.output();
+        let _ = self.raw(&["lab", "down", "--keep-image"]).output();
         if self.environment.starts_with(TESTS) {
-            let _ = self.xtask(&["down", "--volumes", "--yes"]).command.output();
+            let _ = self.xtask(&["down", "--volumes", "--yes"]).output();
         }
         let label = format!("label=tracehub.environment={}", self.environment);
         let left = self.docker(&["ps", "--all", "--quiet", "--filter", &label]);
@@ -163,7 +163,7 @@ impl Project {
             arguments.split_at(arguments.iter().position(|it| *it == "--").unwrap_or(arguments.len()));
         let mut command = self.program();
         command.args(own).args(["--env", &self.environment]).args(rest);
-        Call { command }
+        Call::of(command)
     }
 
     /// The beginning that two commits' names share.
@@ -211,7 +211,7 @@ impl Project {
     pub fn raw(&self, arguments: &[&str]) -> Call {
         let mut command = self.program();
         command.args(arguments);
-        Call { command }
+        Call::of(command)
     }
 
     /// What xtask is told of the way to hosts, from now on.
@@ -261,7 +261,7 @@ impl Project {
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
-        let told = self.xtask(arguments).command.output().expect("xtask runs");
+        let told = self.xtask(arguments).output().expect("xtask runs");
         serde_json::from_slice(&told.stdout)
             .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {told:?}"))
     }
@@ -361,129 +361,6 @@ impl Project {
     }
 }
 
-/// A call of xtask that is about to be made.
-pub struct Call {
-    command: Command,
-}
-
-impl Call {
-    /// It must end with 0. Gives everything that it printed.
-    pub fn succeeds(self) -> Result<String, Failed> {
-        self.starts().succeeds()
-    }
-
-    /// With a variable of its own.
-    pub fn with(mut self, name: &str, value: &str) -> Call {
-        self.command.env(name, value);
-        self
-    }
-
-    /// What it prints, when it ends with 0: for programs.
-    pub fn json(mut self) -> Result<Value, Failed> {
-        let told = self.command.output()?;
-        if !told.status.success() {
-            return Err(format!("{:?}: {}", self.command, String::from_utf8_lossy(&told.stderr)).into());
-        }
-        Ok(serde_json::from_slice(&told.stdout)?)
-    }
-
-    /// It must end with this code. Gives everything that it printed.
-    pub fn fails_with(self, code: i32) -> Result<String, Failed> {
-        self.starts().ends_with(code)
-    }
-
-    /// Begins it, and comes back at once.
-    pub fn starts(mut self) -> Running {
-        let output = tempfile::NamedTempFile::new().expect("a file");
-        // One offset for both streams, or they would overwrite each other.
-        let stream = || output.as_file().try_clone().expect("a file");
-        self.command.stdout(stream()).stderr(stream());
-        Running { child: RefCell::new(self.command.spawn().expect("xtask starts")), output }
-    }
-}
-
-/// A call of xtask under way.
-pub struct Running {
-    child: RefCell<Child>,
-    output: tempfile::NamedTempFile,
-}
-
-impl Running {
-    /// SIGKILL, and its end.
-    pub fn kill(&self) {
-        let mut child = self.child.borrow_mut();
-        child.kill().expect("killed");
-        child.wait().expect("ended");
-    }
-
-    /// Ctrl-C.
-    pub fn interrupt(&self) {
-        self.signal("-INT");
-    }
-
-    /// Has it stand still, until it may go on.
-    pub fn stand_still(&self) {
-        self.signal("-STOP");
-    }
-
-    /// It may go on.
-    pub fn go_on(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.child.borrow().id().to_string();
-        run(Command::new("kill").args([signal, &id]));
-    }
-
-    /// What it has printed so far.
-    pub fn told(&self) -> String {
-        fs::read_to_string(self.output.path()).unwrap_or_default()
-    }
-
-    /// How many processes are left of those that it started.
-    pub fn left_behind(&self) -> usize {
-        let mark = format!("XTASK_DRIVER={}-", self.child.borrow().id());
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let environments = processes.filter_map(|process| fs::read(process.path().join("environ")).ok());
-        let its = |environment: &Vec<u8>| {
-            environment.split(|byte| *byte == 0).any(|it| it.starts_with(mark.as_bytes()))
-        };
-        environments.filter(its).count()
-    }
-
-    /// It must end with 0. Gives everything that it printed.
-    pub fn succeeds(self) -> Result<String, Failed> {
-        self.ends_with(0)
-    }
-
-    /// It must end with this code. Gives everything that it printed.
-    pub fn ends_with(&self, code: i32) -> Result<String, Failed> {
-        let mut ended = None;
-        wait_until("xtask has ended", LIMIT, || {
-            ended = self.child.borrow_mut().try_wait().expect("waited for");
-            ended.is_some()
-        })?;
-        let told = fs::read_to_string(self.output.path())?;
-        match ended.and_then(|status| status.code()) {
-            Some(found) if found == code => Ok(told),
-            found => Err(format!("exit code {found:?} instead of {code}:\n{told}").into()),
-        }
-    }
-}
-
-/// Asks again until it holds.
-pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Result<(), Failed> {
-    let began = Instant::now();
-    while !holds() {
-        if began.elapsed() > limit {
-            return Err(format!("waited {} s in vain until {what}", limit.as_secs()).into());
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(())
-}
-
 /// One a copy of the repository: two may be tested on one engine at once.
 fn environment_of(original: &Utf8Path) -> String {
     let mut hasher = std::hash::DefaultHasher::new();
@@ -516,10 +393,4 @@ fn git(folder: &Utf8Path) -> Command {
     command.arg("-C").arg(folder).args(identity.iter().flat_map(|setting| ["-c", setting]));
     command.env("GIT_CONFIG_GLOBAL", "/dev/null");
     command
-}
-
-fn run(command: &mut Command) -> String {
-    let told = command.output().expect("it starts");
-    assert!(told.status.success(), "{command:?}: {}", String::from_utf8_lossy(&told.stderr));
-    String::from_utf8_lossy(&told.stdout).into_owned()
 }

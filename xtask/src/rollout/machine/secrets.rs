@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use camino::Utf8PathBuf;
 use xshell::{Cmd, cmd};
 
@@ -46,8 +46,11 @@ impl Machine {
         let mut changed = Vec::new();
         for secret in SECRETS.iter().filter(|secret| !secret.of_platform) {
             let Some(value) = given.get(secret.name) else { continue };
-            let version = versions.get(secret.name);
-            if version.is_none_or(|version| !self.is_value(secret, *version, value).unwrap_or(false)) {
+            let is_same = match versions.get(secret.name) {
+                Some(version) => self.is_value(secret, *version, value)?,
+                None => false,
+            };
+            if !is_same {
                 changed.push(secret);
             }
         }
@@ -69,7 +72,12 @@ impl Machine {
 
     fn is_value(&self, secret: &Secret, version: u32, value: &str) -> Result<bool> {
         let path = Utf8PathBuf::from("/secrets").join(secret.name).join(version.to_string());
-        Ok(Run::new(self.in_secrets(COMPARE, &[path.as_str()])?).stdin(value).succeeds()?)
+        let compared = Run::new(self.in_secrets(COMPARE, &[path.as_str()])?).stdin(value).finish()?;
+        match compared.status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => bail!("comparing the secret {}: {}", secret.name, compared.stderr.trim()),
+        }
     }
 
     /// A script in a one-off root container that mounts the secrets' folder and nothing else.

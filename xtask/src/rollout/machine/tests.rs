@@ -117,6 +117,15 @@ fn either_the_confirm_or_the_trip_wins_and_never_both() {
 }
 
 #[test]
+fn a_switch_that_comes_after_its_undoing_finds_the_guard_tripped() {
+    let host = Host::with_live(OLD);
+    host.arm(60);
+    assert_eq!(host.call("trip", &["a1", "undo"]), 0, "the undoing was faster than the switch");
+    assert_eq!(host.switch(OLD, NEW, "7", "a1"), 12);
+    assert_eq!(host.live().live.unwrap().as_str(), OLD);
+}
+
+#[test]
 fn a_guard_writes_only_while_its_own_release_has_the_traffic() {
     let host = Host::with_live(OLD);
     host.arm(60);

@@ -1,0 +1,82 @@
+//! Why there is no connection, as ssh's own words tell.
+
+use super::Destination;
+use crate::tools::ssh_keys;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No answer, or no such name.
+    #[error("{to} can't be reached: {why}")]
+    Unreachable {
+        /// Where to.
+        to: String,
+        /// ssh's last words.
+        why: String,
+    },
+    /// The host answered, and does not let us in.
+    #[error("{to} does not accept the key: {why}")]
+    KeyRefused {
+        /// Where to.
+        to: String,
+        /// ssh's last words.
+        why: String,
+    },
+    /// The key itself can't be read.
+    #[error("{0}")]
+    KeyDamaged(String),
+    /// The host shows another key than the pinned one.
+    #[error("{to} shows another host key than the pinned one: pinned is {pinned}, shown is {shown}")]
+    HostKey {
+        /// Where to.
+        to: String,
+        /// Its fingerprint.
+        pinned: String,
+        /// Its fingerprint, or what the host offers.
+        shown: String,
+    },
+    /// Connected, but the engine's socket can't be forwarded: sshd's own setting.
+    #[error("{to} lets us in, but its sshd forwards no sockets")]
+    ForwardingRefused {
+        /// Where to.
+        to: String,
+    },
+    /// Connected, but no engine answers.
+    #[error("{to} lets us in, but no container engine answers there: {why}")]
+    NoEngine {
+        /// Where to.
+        to: String,
+        /// What was found instead.
+        why: String,
+    },
+    /// Something else.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+/// What ssh's last words mean.
+pub(super) fn explain(said: &str, destination: &Destination) -> ConnectError {
+    let (to, why) = (destination.to_string(), last_words(said));
+    if said.contains("Host key verification failed") || said.contains("no matching host key type") {
+        let shown = ssh_keys::shown_fingerprint(said).unwrap_or(why);
+        return ConnectError::HostKey { to, pinned: destination.host_keys.fingerprints(), shown };
+    }
+    if said.contains("error in libcrypto") || said.contains("invalid format") {
+        return ConnectError::KeyDamaged(format!("the key for {to} can't be read by ssh: {why}"));
+    }
+    if said.contains("Permission denied") || said.contains("Too many authentication failures") {
+        return ConnectError::KeyRefused { to, why };
+    }
+    ConnectError::Unreachable { to, why }
+}
+
+/// What ssh wrote last that is about the failure and not about the connection as a whole.
+fn last_words(said: &str) -> String {
+    let noise = |line: &&str| {
+        !line.trim().is_empty()
+            && !["Transferred:", "Bytes per second:", "Authenticated to", "Warning: Permanently"]
+                .iter()
+                .any(|start| line.starts_with(start))
+    };
+    said.lines().rfind(noise).unwrap_or("it did not answer in time").trim().to_owned()
+}
