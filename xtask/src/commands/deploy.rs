@@ -1,6 +1,8 @@
 //! `cargo xtask deploy`: this tree, or a commit, gets the traffic.
 
+mod contracts;
 mod gate;
+pub mod migrations;
 mod sources;
 mod version;
 
@@ -19,6 +21,7 @@ use super::moves::say_moves;
 use super::place::Place;
 use super::{Exit, Failure, refuse};
 use crate::project::{Environment, SECRETS};
+use crate::rollout::contract::Contract;
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
 use crate::rollout::machine::{Machine, PlatformState};
@@ -50,7 +53,7 @@ pub struct Deploy {
     /// Go on without asking: what is missing here is installed, and production is changed
     #[arg(long)]
     yes: bool,
-    /// Open one gate of production by hand, with a reason for the record: staging="…", branch="…"
+    /// Open one gate by hand, with a reason for the record: contract="…", in production also branch="…" and staging="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     /// The result, for programs
@@ -85,7 +88,8 @@ impl Deploy {
             release_if_known(&machine, &sources)?.context("the secrets that were just made are not there")?;
         let seen = Observed::of(&machine)?;
         let empty = seen.schema.is_empty();
-        let plan = plan_for(&release, &seen, &machine);
+        let contracts = contracts::check(&release, &seen, &self.overrides)?;
+        let plan = plan_for(&release, &seen, &contracts, &machine);
         say_what_comes(&machine, &release, &seen, &plan);
         if shown.as_ref().is_some_and(|shown| *shown != described(&plan)) {
             terminal::note(paint::warn("What is seen now differs from what was shown. The moves are:"));
@@ -102,10 +106,8 @@ impl Deploy {
 
     /// On this machine: the working tree, built.
     fn take_tree(&self) -> Result<(Machine, Sources)> {
-        if self.version.is_some() || !self.overrides.is_empty() {
-            return Err(refuse(
-                "local takes this tree as it is: --version and --override are for other environments",
-            ));
+        if self.version.is_some() {
+            return Err(refuse("local takes this tree as it is: --version is for other environments"));
         }
         let built = image::build(self.yes)?;
         let sources = Sources::of_tree(&built, self.place.environment())?;
@@ -161,7 +163,8 @@ impl Deploy {
             return Ok(None);
         };
         let seen = Observed::of(machine)?;
-        let plan = plan_for(&release, &seen, machine);
+        let contracts = contracts::check(&release, &seen, &self.overrides)?;
+        let plan = plan_for(&release, &seen, &contracts, machine);
         say_what_comes(machine, &release, &seen, &plan);
         say_plan(&plan);
         Ok(Some(described(&plan)))
@@ -220,12 +223,12 @@ impl Deploy {
     }
 }
 
-fn plan_for(release: &Release, seen: &Observed, machine: &Machine) -> Plan {
+fn plan_for(release: &Release, seen: &Observed, contracts: &[Contract], machine: &Machine) -> Plan {
     let limits = &machine.environment().limits;
     if seen.live.live.as_ref() == Some(&release.id) {
         plans::repair(release, seen, limits)
     } else {
-        plans::deploy(release, seen, limits)
+        plans::deploy(release, seen, contracts, limits)
     }
 }
 

@@ -12,8 +12,10 @@ use crate::rollout::guard::GuardState;
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
 use crate::rollout::machine::Machine;
+use crate::rollout::plan::Plan;
 use crate::rollout::plans::{self, Observed};
 use crate::rollout::release::Release;
+use crate::rollout::schema::versions;
 use crate::terminal::{self, paint, seconds};
 
 /// Give the traffic back to an earlier release: no build, no pull
@@ -26,6 +28,9 @@ pub struct Rollback {
     /// Which kept release; without it, the newest confirmed one that was never rolled back from
     #[arg(long, value_name = "RELEASE")]
     to: Option<String>,
+    /// Also to a release that uses what a later migration took away: back up, then take that migration back first
+    #[arg(long)]
+    with_database: bool,
     /// Print the moves, and change nothing
     #[arg(long)]
     plan: bool,
@@ -37,14 +42,14 @@ pub struct Rollback {
 impl Rollback {
     /// A provisional switch is undone at once; otherwise plan and run, under the lease.
     pub fn run(self) -> Result<()> {
-        let machine = self.place.reach()?;
+        let machine = self.place.clone().reach()?;
         if self.to.is_none() && !self.plan && undo_provisional(&machine)? {
             return Ok(());
         }
         if self.plan {
             let seen = Observed::of(&machine)?;
             let release = target(&seen, self.to.as_deref())?;
-            say_plan(&plans::rollback(release, &seen, &machine.environment().limits));
+            say_plan(&self.plan_for(release, &seen, &machine)?);
             return Ok(());
         }
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
@@ -53,7 +58,7 @@ impl Rollback {
         let attempt = Attempt::begin(&machine, "rollback".to_owned(), self.patience)?;
         let seen = Observed::of(&machine)?;
         let release = target(&seen, self.to.as_deref())?;
-        let plan = plans::rollback(release, &seen, &machine.environment().limits);
+        let plan = self.plan_for(release, &seen, &machine)?;
         let from = seen.live.live.as_ref();
         let times = attempt.run(Kind::Rollback, from, Some(&release.id), &plan, Vec::new())?;
         if self.json {
@@ -70,6 +75,28 @@ impl Rollback {
         ));
         terminal::say(machine.url()?);
         Ok(())
+    }
+}
+
+impl Rollback {
+    /// Refused when a migration has taken away what the release uses, unless it is to be taken back.
+    fn plan_for(&self, release: &Release, seen: &Observed, machine: &Machine) -> Result<Plan> {
+        let limits = &machine.environment().limits;
+        let shut_out_by = seen.shut_out_by(&release.id);
+        if shut_out_by.is_empty() {
+            return Ok(plans::rollback(release, seen, None, limits));
+        }
+        let (migrations, id) = (versions(&shut_out_by), &release.id);
+        if !self.with_database {
+            return Err(refuse(format!(
+                "{id} uses what {migrations} took away: it can't serve on this database\n  `cargo xtask rollback --to {id} \
+                 --with-database` makes a backup, takes the migration back, and goes there. Nothing was changed."
+            )));
+        }
+        let carrier = seen.carrier(&shut_out_by).ok_or_else(|| {
+            refuse(format!("no kept release has the way back of {migrations}: deploy one that has it first"))
+        })?;
+        Ok(plans::rollback(release, seen, Some((carrier, shut_out_by)), limits))
     }
 }
 

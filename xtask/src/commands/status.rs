@@ -36,7 +36,7 @@ impl Status {
         let lease = machine.lease_holder()?;
         let backup = machine.backups()?.pop();
         let live = seen.kept.iter().find(|release| Some(&release.id) == seen.live.live.as_ref());
-        let lacks = live.map(|release| seen.pending(release)).unwrap_or_default();
+        let lacks = live.map(|release| seen.lacking(release)).unwrap_or_default();
         if self.json {
             terminal::say(json!({
                 "environment": machine.environment().name,

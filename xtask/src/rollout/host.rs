@@ -56,6 +56,9 @@ pub trait Host {
     /// Runs the migrations that the release's own image carries, and says what they printed. One that an earlier
     /// driver left running is waited for, not started again.
     fn migrate(&self, release: &Release) -> Result<String>;
+    /// Takes these migrations back, in this order, by the release's own image, and says what that printed. One that the
+    /// database does not have is passed over.
+    fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String>;
     /// Waits for a migration whose driver died, when there is one.
     fn wait_for_migration(&self) -> Result<()>;
     /// Creates and starts the release's containers beside whatever else runs.
@@ -77,6 +80,8 @@ pub trait Host {
     fn trip(&self, attempt: &str, reason: &str) -> Result<()>;
     /// Removes the guard, whatever its state.
     fn remove_guard(&self) -> Result<()>;
+    /// Nobody is warm any more, if `live` still has the traffic and the lease is still held: the warm one is about to stop.
+    fn clear_warm(&self, live: Option<&ReleaseId>, lease: u64) -> Result<()>;
     /// Nobody has the traffic: what `down` leaves.
     fn clear_live(&self) -> Result<()>;
     /// Gives the traffic to another release, if `from` still has it and the lease is still held.

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::contract::Contract;
 use super::release::ReleaseId;
 use crate::tools::hex::hex;
 
@@ -87,6 +88,9 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to_switch_ms: Option<u64>,
     },
+    /// A migration is about to take something away: from here on, and while the database has it, these releases are no
+    /// targets of a rollback.
+    Contract(Contract),
     /// Something that a later holder of the lease found: a change by hand.
     Noted {
         /// In words.
@@ -284,6 +288,15 @@ impl Ledger {
             _ => None,
         });
         images.collect()
+    }
+
+    /// The migrations that took something away, or were about to, as they were last written down, by version.
+    pub fn contracts(&self) -> BTreeMap<i64, &Contract> {
+        let contracts = self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Contract(contract) => Some((contract.migration, contract)),
+            _ => None,
+        });
+        contracts.collect()
     }
 
     /// Releases that somebody rolled back from, and that were not deployed again since.

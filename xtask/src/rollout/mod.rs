@@ -3,6 +3,7 @@
 //! the terminal, and reaches the world through [`host::Host`] alone.
 
 pub mod backup;
+pub mod contract;
 pub mod guard;
 pub mod host;
 pub mod journal;
@@ -13,6 +14,7 @@ pub mod plans;
 pub mod recover;
 pub mod release;
 pub mod restore;
+pub mod schema;
 #[cfg(test)]
 mod simulation;
 pub mod steps;

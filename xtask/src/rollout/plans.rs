@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
+use super::contract::Contract;
 use super::guard::Live;
 use super::host::{Host, Part};
 use super::ledger::Ledger;
 use super::plan::Plan;
 use super::release::{Release, ReleaseId};
-use super::steps::{Backup, Migrate, Prune, Pull, Ready, Retire, Start};
+use super::schema::{Backup, Drain, Migrate, Undo};
+use super::steps::{Prune, Pull, Ready, Retire, Start};
 use super::traffic::{Adopt, Confirm, Guard, Switch, SwitchBack, Watch};
 use crate::project::Limits;
 
@@ -49,6 +51,40 @@ impl Observed {
     /// Migrations that the release carries and the database does not have.
     pub fn pending(&self, release: &Release) -> Vec<i64> {
         release.migrations.iter().filter(|version| !self.schema.contains(version)).copied().collect()
+    }
+
+    /// What the release can't work without and the database does not have. That something is still there which a contract
+    /// would take away harms nobody.
+    pub fn lacking(&self, release: &Release) -> Vec<i64> {
+        let pending = self.pending(release).into_iter();
+        pending.filter(|version| !release.contracts.contains_key(version)).collect()
+    }
+
+    /// The pending migrations that take something away, each with the kept releases that still use it: those that
+    /// `predates` the commit from which on nothing does.
+    pub fn contracts(&self, release: &Release, predates: impl Fn(&Release, &str) -> bool) -> Vec<Contract> {
+        let pending = self.pending(release);
+        let contracts = release.contracts.iter().filter(|(version, _)| pending.contains(version));
+        contracts
+            .map(|(version, since)| {
+                let others = self.kept.iter().filter(|kept| kept.id != release.id);
+                let shut = others.filter(|kept| predates(kept, since)).map(|kept| kept.id.clone());
+                Contract { migration: *version, unused_since: since.clone(), shuts_out: shut.collect() }
+            })
+            .collect()
+    }
+
+    /// The migrations, newest first, that took away what this release still uses: it can't serve before they are undone.
+    pub fn shut_out_by(&self, id: &ReleaseId) -> Vec<i64> {
+        let contracts = self.ledger.contracts();
+        let shut = contracts.values().rev().filter(|it| it.shuts_out.contains(id));
+        shut.map(|contract| contract.migration).filter(|version| self.schema.contains(version)).collect()
+    }
+
+    /// The newest kept release whose images carry all of these migrations, and so their way back.
+    pub fn carrier(&self, versions: &[i64]) -> Option<&Release> {
+        let carries = |release: &&Release| versions.iter().all(|it| release.migrations.contains(it));
+        self.kept.iter().filter(carries).max_by(|a, b| a.id.cmp(&b.id))
     }
 
     /// Whether all of the release's containers run and pass their checks.
@@ -111,11 +147,16 @@ pub fn repair(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
         })
 }
 
-/// A new release gets the traffic.
-pub fn deploy(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
+/// A new release gets the traffic. `contracts` are the pending migrations that take something away.
+pub fn deploy(release: &Release, seen: &Observed, contracts: &[Contract], limits: &Limits) -> Plan {
     let from = seen.live.live.clone();
     let superfluous = seen.superfluous(limits, &release.id);
-    let others = seen.others(&release.id, from.as_ref());
+    let shut_out = |id: &ReleaseId| contracts.iter().any(|contract| contract.shuts_out.contains(id));
+    let (drained, others) = {
+        let others = seen.running().into_iter().filter(|id| *id != release.id && Some(id) != from.as_ref());
+        others.partition::<Vec<_>, _>(shut_out)
+    };
+    let warm = seen.live.warm.clone().filter(|id| !shut_out(id));
     Plan::default()
         .when(!superfluous.is_empty(), "prune: nothing is kept that is not needed", |plan| {
             plan.then(Prune { releases: superfluous })
@@ -125,18 +166,21 @@ pub fn deploy(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
             plan.when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
                 plan.then(Backup { why: "since migrations are pending" })
             })
+            .when(!contracts.is_empty(), "drain: no pending migration takes anything away", |plan| {
+                plan.then(Drain {
+                    contracts: contracts.to_vec(),
+                    releases: drained,
+                    live: from.clone(),
+                    drain: limits.drain,
+                })
+            })
             .then(Migrate { release: release.clone(), pending: seen.pending(release) })
         })
         .when(!seen.is_ready(release), "start: it runs already, warm", |plan| {
             plan.then(Start { release: release.clone() })
         })
         .then(Ready { release: release.clone(), limit: limits.ready })
-        .then(Guard {
-            from: from.clone(),
-            to: release.id.clone(),
-            warm: seen.live.warm.clone(),
-            bake: limits.bake,
-        })
+        .then(Guard { from: from.clone(), to: release.id.clone(), warm, bake: limits.bake })
         .then(Switch { from: from.clone(), to: release.id.clone(), bake: limits.bake })
         .then(Watch { release: release.clone(), before: seen.kept_release(from.as_ref()), bake: limits.bake })
         .then(Confirm { release: release.clone() })
@@ -145,17 +189,28 @@ pub fn deploy(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
         })
 }
 
-/// A kept release gets the traffic back. Confirmed by its own rename: no guard, no watch.
-pub fn rollback(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
+/// A kept release gets the traffic back. Confirmed by its own rename: no guard, no watch. `undo` are migrations that
+/// took away what it uses, and the release that carries their way back.
+pub fn rollback(
+    release: &Release,
+    seen: &Observed,
+    undo: Option<(&Release, Vec<i64>)>,
+    limits: &Limits,
+) -> Plan {
     let from = seen.live.live.clone();
     let others = seen.others(&release.id, from.as_ref());
-    Plan::default()
-        .when(!seen.is_ready(release), "start: it runs already, warm", |plan| {
-            plan.then(Start { release: release.clone() })
-        })
-        .then(Ready { release: release.clone(), limit: limits.ready })
-        .then(SwitchBack { from, to: release.clone() })
-        .when(!others.is_empty(), "retire: nothing runs but the two releases", |plan| {
-            plan.then(Retire { releases: others, drain: limits.drain })
-        })
+    let plan = match undo {
+        None => Plan::default(),
+        Some((carrier, migrations)) => Plan::default()
+            .then(Backup { why: "since migrations are taken back" })
+            .then(Undo { release: carrier.clone(), migrations }),
+    };
+    plan.when(!seen.is_ready(release), "start: it runs already, warm", |plan| {
+        plan.then(Start { release: release.clone() })
+    })
+    .then(Ready { release: release.clone(), limit: limits.ready })
+    .then(SwitchBack { from, to: release.clone() })
+    .when(!others.is_empty(), "retire: nothing runs but the two releases", |plan| {
+        plan.then(Retire { releases: others, drain: limits.drain })
+    })
 }

@@ -109,6 +109,9 @@ pub struct Release {
     pub built_at: String,
     /// Versions of the migrations that its images carry, in order.
     pub migrations: Vec<i64>,
+    /// Those among them that take something away, each with the commit, in full, from which on nothing uses it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contracts: BTreeMap<i64, String>,
     /// What it is made of.
     pub contents: Contents,
 }

@@ -7,7 +7,7 @@ use anyhow::{Error, Result, bail};
 
 use super::backup::{self, Backup as Dump};
 use super::plan::{Plan, Run, Step};
-use super::steps::Backup;
+use super::schema::Backup;
 
 /// How long the live release may take to be well with the other database.
 const WELL: Duration = Duration::from_secs(60);

@@ -8,9 +8,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-use self::host::{FAULTS, Fault, Simulated, World};
+use self::host::{CONTRACT, FAULTS, Fault, SINCE, Simulated, World, is_shut_out};
 use super::guard::GuardState;
 use super::host::{Holder, Host};
 use super::journal::{Journal, attempt_id};
@@ -53,6 +53,11 @@ fn release(number: u32) -> Release {
         subject: String::new(),
         built_at: String::new(),
         migrations: (1..=i64::from(number)).collect(),
+        contracts: if i64::from(number) >= CONTRACT {
+            [(CONTRACT, SINCE.to_string())].into()
+        } else {
+            [].into()
+        },
         contents,
     }
 }
@@ -67,9 +72,23 @@ fn attempt(host: &Simulated, kind: Kind, to: &Release) -> Result<()> {
     recover(host, &ledger, &journal)?;
     let seen = Observed::of(host)?;
     let plan: Plan = match kind {
-        Kind::Rollback => plans::rollback(to, &seen, &LIMITS),
-        _ if seen.live.live.as_ref() == Some(&to.id) => return Ok(()),
-        _ => plans::deploy(to, &seen, &LIMITS),
+        Kind::Rollback => {
+            let undo = seen.shut_out_by(&to.id);
+            let undo =
+                seen.carrier(&undo).filter(|_| !undo.is_empty()).map(|carrier| (carrier, undo.clone()));
+            plans::rollback(to, &seen, undo, &LIMITS)
+        }
+        _ if seen.live.live.as_ref() == Some(&to.id) => plans::repair(to, &seen, &LIMITS),
+        _ => {
+            let contracts = seen.contracts(to, |release, _| is_shut_out(release, CONTRACT));
+            let live = seen.live.live.as_ref();
+            // As the command does.
+            ensure!(
+                !contracts.iter().any(|it| live.is_some_and(|live| it.shuts_out.contains(live))),
+                "refused"
+            );
+            plans::deploy(to, &seen, &contracts, &LIMITS)
+        }
     };
     let (from, to) = (seen.live.live.clone(), Some(to.id.clone()));
     journal.write(Event::Began {
@@ -97,9 +116,15 @@ fn attempt(host: &Simulated, kind: Kind, to: &Release) -> Result<()> {
 
 /// A host on which releases 1 and 2 were deployed, in this order.
 fn host_with_two() -> Simulated {
+    host_with(&[1, 2])
+}
+
+/// A host on which these releases were deployed, in this order.
+fn host_with(releases: &[u32]) -> Simulated {
     let host = Simulated(Rc::default());
-    attempt(&host, Kind::Deploy, &release(1)).unwrap();
-    attempt(&host, Kind::Deploy, &release(2)).unwrap();
+    for number in releases {
+        attempt(&host, Kind::Deploy, &release(*number)).unwrap();
+    }
     let mut world = host.0.borrow_mut();
     world.calls = 0;
     world.story.clear();
@@ -152,28 +177,28 @@ fn attempt_in_trouble(host: &Simulated, kind: Kind, to: u32, (call, fault, late)
 }
 
 /// The next deploy, with nothing going wrong, must converge.
-fn check_convergence(host: &Simulated, troubles: &[Trouble]) {
-    let next = attempt(host, Kind::Deploy, &release(4));
+fn check_convergence(host: &Simulated, troubles: &[Trouble], to: u32) {
+    let next = attempt(host, Kind::Deploy, &release(to));
     let world = host.0.borrow();
-    let mut broken = check_settled(&world, &release(4));
+    let mut broken = check_settled(&world, &release(to));
     broken.extend(next.err().map(|error| format!("the next deploy failed: {error:#}")));
     assert!(broken.is_empty(), "{troubles:?}: {broken:#?}\n  {}", world.story.join("\n  "));
 }
 
-fn calls_of(kind: Kind, to: u32) -> usize {
-    let host = host_with_two();
+fn calls_of(deployed: &[u32], kind: Kind, to: u32) -> usize {
+    let host = host_with(deployed);
     attempt(&host, kind, &release(to)).unwrap();
     host.0.borrow().calls
 }
 
 /// Every fault at every call of one attempt, then the next deploy, at once or after the guard's deadline.
-fn every_single_fault(kind: Kind, to: u32) -> usize {
-    let calls = calls_of(kind, to);
+fn every_single_fault(deployed: &[u32], kind: Kind, to: u32, next: u32) -> usize {
+    let calls = calls_of(deployed, kind, to);
     for call in 0..calls {
         for (fault, late) in FAULTS.into_iter().flat_map(|fault| [(fault, false), (fault, true)]) {
-            let host = host_with_two();
+            let host = host_with(deployed);
             attempt_in_trouble(&host, kind, to, (call, fault, late));
-            check_convergence(&host, &[(call, fault, late)]);
+            check_convergence(&host, &[(call, fault, late)], next);
         }
     }
     calls
@@ -190,7 +215,7 @@ fn whatever_goes_wrong_again_while_an_attempt_settles_another_the_next_deploy_co
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap_or(0) % limit
     };
-    let calls = calls_of(Kind::Deploy, 3);
+    let calls = calls_of(&[1, 2], Kind::Deploy, 3);
     for _ in 0..300 {
         let mut trouble = || (below(calls), FAULTS[below(FAULTS.len())], below(2) == 0);
         let troubles = [trouble(), trouble()];
@@ -200,25 +225,54 @@ fn whatever_goes_wrong_again_while_an_attempt_settles_another_the_next_deploy_co
         if host.0.borrow().live.as_ref() != Some(&release(second.1).id) {
             attempt_in_trouble(&host, second.0, second.1, troubles[1]);
         }
-        check_convergence(&host, &troubles);
+        check_convergence(&host, &troubles, 4);
     }
 }
 
 #[test]
 fn whatever_goes_wrong_once_in_a_deploy_users_are_served_and_the_next_one_converges() {
-    assert!(every_single_fault(Kind::Deploy, 3) > 40, "the plan has become suspiciously short");
+    assert!(every_single_fault(&[1, 2], Kind::Deploy, 3, 4) > 40, "the plan has become suspiciously short");
 }
 
 #[test]
 fn whatever_goes_wrong_once_in_a_rollback_users_are_served_and_the_next_deploy_converges() {
-    assert!(every_single_fault(Kind::Rollback, 1) > 15, "the plan has become suspiciously short");
+    assert!(every_single_fault(&[1, 2], Kind::Rollback, 1, 4) > 15, "the plan has become suspiciously short");
+}
+
+#[test]
+fn whatever_goes_wrong_while_a_migration_takes_something_away_no_release_serves_that_misses_it() {
+    assert!(every_single_fault(&[2, 3], Kind::Deploy, 5, 5) > 50, "the plan has become suspiciously short");
+}
+
+#[test]
+fn whatever_goes_wrong_while_it_is_taken_back_no_release_serves_that_misses_it() {
+    assert!(
+        every_single_fault(&[2, 3, 5], Kind::Rollback, 2, 4) > 25,
+        "the plan has become suspiciously short"
+    );
+}
+
+#[test]
+fn what_misses_what_a_migration_takes_away_stops_before_it_and_is_no_target_until_it_is_undone() {
+    let host = host_with(&[2, 3]);
+    let seen = Observed::of(&host).unwrap();
+    let contracts = seen.contracts(&release(5), |release, _| is_shut_out(release, CONTRACT));
+    let plan = plans::deploy(&release(5), &seen, &contracts, &LIMITS);
+    assert_eq!(plan.names()[..4], ["pull", "backup", "drain", "migrate"]);
+    attempt(&host, Kind::Deploy, &release(5)).unwrap();
+    let seen = Observed::of(&host).unwrap();
+    assert_eq!(seen.shut_out_by(&release(2).id), [CONTRACT]);
+    assert_eq!(seen.shut_out_by(&release(3).id), [0; 0]);
+    attempt(&host, Kind::Rollback, &release(2)).unwrap();
+    let world = host.0.borrow();
+    assert_eq!((&world.live, &world.broken), (&Some(release(2).id), &Vec::new()));
 }
 
 #[test]
 fn the_order_is_fixed_and_migrations_come_before_the_traffic() {
     let host = host_with_two();
     let seen = Observed::of(&host).unwrap();
-    let plan = plans::deploy(&release(3), &seen, &LIMITS);
+    let plan = plans::deploy(&release(3), &seen, &[], &LIMITS);
     let order =
         ["pull", "backup", "migrate", "start", "ready", "guard", "switch", "watch", "confirm", "retire"];
     assert_eq!(plan.names(), order);

@@ -59,58 +59,6 @@ impl Step for Pull {
     }
 }
 
-/// The database is dumped, and the dump verified, before a migration changes it.
-pub struct Backup {
-    /// Why, as the plan says it.
-    pub why: &'static str,
-}
-
-impl Step for Backup {
-    fn name(&self) -> &'static str {
-        "backup"
-    }
-    fn describe(&self) -> String {
-        format!("dump the database and read the dump back, {}", self.why)
-    }
-    fn limit(&self) -> Duration {
-        Duration::from_secs(1800)
-    }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let backup = run.host.backup(&run.journal.attempt, self.why)?;
-        run.report.says(&format!("backup {}, {} tables", backup.name, backup.tables));
-        Ok(())
-    }
-}
-
-/// The migrations, by the new image, while the old release serves. Never undone by itself: each leaves the old
-/// release working.
-pub struct Migrate {
-    /// The release whose image carries them.
-    pub release: Release,
-    /// The pending ones.
-    pub pending: Vec<i64>,
-}
-
-impl Step for Migrate {
-    fn name(&self) -> &'static str {
-        "migrate"
-    }
-    fn describe(&self) -> String {
-        let versions: Vec<String> = self.pending.iter().map(i64::to_string).collect();
-        format!("apply {} by a one-off container of the new image", versions.join(", "))
-    }
-    fn limit(&self) -> Duration {
-        Duration::from_secs(900)
-    }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.host.migrate(&self.release)?.lines().for_each(|line| run.report.says(line));
-        let schema = run.host.schema()?;
-        let missing: Vec<&i64> = self.pending.iter().filter(|version| !schema.contains(version)).collect();
-        ensure!(missing.is_empty(), "the migration ended well, but the database lacks {missing:?}");
-        Ok(())
-    }
-}
-
 /// The new release starts beside the old one.
 pub struct Start {
     /// The release.
@@ -263,7 +211,7 @@ pub(super) fn log_of(host: &dyn Host, part: &Part) -> String {
     format!("\n  last lines of {}:\n    {}", part.service, lines.replace('\n', "\n    "))
 }
 
-fn list(releases: &[ReleaseId]) -> String {
+pub(super) fn list(releases: &[ReleaseId]) -> String {
     releases.iter().map(ReleaseId::to_string).collect::<Vec<_>>().join(", ")
 }
 

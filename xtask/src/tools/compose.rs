@@ -43,9 +43,11 @@ impl Project<'_> {
         self.call(sh, &["down", "--remove-orphans"])
     }
 
-    /// Runs a service once, under a name of its own. The container stays, so that its exit code can be read later.
-    pub fn run_once<'a>(&self, sh: &'a Shell, service: &str, container: &str) -> Cmd<'a> {
-        self.call(sh, &["run", "--no-deps", "--no-TTY", "--name", container, service])
+    /// Runs a service once, under a name of its own, with `words` in place of its own command when there are any. The
+    /// container stays, so that its exit code can be read later.
+    pub fn run_once<'a>(&self, sh: &'a Shell, service: &str, container: &str, words: &[&str]) -> Cmd<'a> {
+        let run = ["run", "--no-deps", "--no-TTY", "--name", container, service];
+        self.call(sh, &[&run, words].concat())
     }
 
     /// What the services wrote, on the user's own terminal.

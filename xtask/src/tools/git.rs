@@ -102,6 +102,19 @@ pub fn branch_has(folder: &Utf8Path, branch: &str, sha: &str) -> Result<Option<b
     Ok(None)
 }
 
+/// Whether `commit` has `ancestor` among its ancestors, or is it. Not so when one of them is not here.
+pub fn is_ancestor(folder: &Utf8Path, ancestor: &str, commit: &str) -> Result<bool> {
+    let sh = shell(folder)?;
+    Ok(Run::new(cmd!(sh, "git merge-base --is-ancestor {ancestor} {commit}")).succeeds()?)
+}
+
+/// The full name of the commit that begins so; none when it is not here.
+pub fn full_name(folder: &Utf8Path, commit: &str) -> Result<Option<String>> {
+    let (sh, object) = (shell(folder)?, format!("{commit}^{{commit}}"));
+    let told = Run::new(cmd!(sh, "git rev-parse --verify --quiet --end-of-options {object}")).finish()?;
+    Ok(told.status.success().then(|| told.stdout.trim().to_owned()))
+}
+
 /// The commits that `to` has and `from` has not, newest first, a line each: short name and subject. None when one of them
 /// is not here.
 pub fn commits_between(folder: &Utf8Path, from: &str, to: &str) -> Result<Vec<String>> {
@@ -119,12 +132,30 @@ pub fn show(folder: &Utf8Path, sha: &str, path: &str) -> Result<String> {
     Ok(told.with_context(|| format!("reading {path} of {sha}"))?.stdout)
 }
 
-/// The names of the files in a folder, as it is in a commit.
-pub fn files_in(folder: &Utf8Path, sha: &str, path: &str) -> Result<Vec<String>> {
+/// The files in a folder, as it is in a commit: name and text.
+pub fn texts_in(folder: &Utf8Path, sha: &str, path: &str) -> Result<Vec<(String, String)>> {
     let sh = shell(folder)?;
     let tree = format!("{sha}:{path}");
-    let listed = ask(folder, cmd!(sh, "git ls-tree --name-only -z {tree}"))?;
-    Ok(listed.split_terminator('\0').map(str::to_owned).collect())
+    let listed = ask(folder, cmd!(sh, "git ls-tree -z --format=%(objectname)%x20%(path) {tree}"))?;
+    let listed: Vec<(&str, &str)> =
+        listed.split_terminator('\0').filter_map(|line| line.split_once(' ')).collect();
+    let objects: String = listed.iter().map(|(object, _)| format!("{object}\n")).collect();
+    let told = Run::new(cmd!(sh, "git cat-file --batch")).stdin(objects).checked()?.stdout;
+    let mut rest = told.as_str();
+    let mut texts = Vec::new();
+    for (_, name) in listed {
+        let (text, after) = next_object(rest).with_context(|| format!("reading {name} of {sha}"))?;
+        texts.push((name.to_owned(), text.to_owned()));
+        rest = after;
+    }
+    Ok(texts)
+}
+
+/// One answer of `git cat-file --batch`: a line with name, type and size, so many bytes, a line's end.
+fn next_object(told: &str) -> Option<(&str, &str)> {
+    let (head, rest) = told.split_once('\n')?;
+    let size: usize = head.rsplit(' ').next()?.parse().ok()?;
+    Some((rest.get(..size)?, rest.get(size..)?.strip_prefix('\n')?))
 }
 
 /// The branch that is checked out; none in the middle of a rebase, or where a workflow checked out a commit.
@@ -337,7 +368,13 @@ mod tests {
         let sha = head(repository.folder()).expect("a commit").sha;
         repository.write("a.txt", "changed\n");
         assert_eq!(show(repository.folder(), &sha, "a.txt").expect("text"), "one\n");
-        assert_eq!(files_in(repository.folder(), &sha, "").expect("names"), ["a.txt", "b.txt"]);
+        let texts = texts_in(repository.folder(), &sha, "").expect("texts");
+        let text = |name: &str| texts.iter().find(|(it, _)| it == name).map(|(_, text)| text.as_str());
+        assert_eq!((texts.len(), text("a.txt")), (2, Some("one\n")));
+        assert_eq!(full_name(repository.folder(), &sha[..8]).expect("an answer"), Some(sha.clone()));
+        assert_eq!(full_name(repository.folder(), "0123456").expect("an answer"), None);
+        assert!(is_ancestor(repository.folder(), &sha, &sha).expect("an answer"));
+        assert!(!is_ancestor(repository.folder(), "0123456", &sha).expect("an answer"));
         assert_eq!(branch_has(repository.folder(), "main", &sha).expect("an answer"), Some(true));
         assert_eq!(branch_has(repository.folder(), "other", &sha).expect("an answer"), None);
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
+use super::migrations::Migrations;
 use crate::commands::image::Built;
 use crate::project::{self, Environment};
 use crate::rollout::release::{Contents, Release, ReleaseId};
@@ -17,7 +18,7 @@ pub struct Sources {
     images: BTreeMap<String, String>,
     compose: String,
     configuration: String,
-    migrations: Vec<i64>,
+    migrations: Migrations,
 }
 
 impl Sources {
@@ -26,11 +27,6 @@ impl Sources {
         let read = |path: camino::Utf8PathBuf| {
             std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
         };
-        let folder = project::root().join(project::MIGRATIONS);
-        let mut names = Vec::new();
-        for entry in folder.read_dir_utf8().with_context(|| format!("reading {folder}"))? {
-            names.push(entry?.file_name().to_owned());
-        }
         let images = built.images.iter();
         Ok(Sources {
             commit: built.tree.commit.clone(),
@@ -38,7 +34,7 @@ impl Sources {
             images: images.map(|image| (image.component.name.to_owned(), image.id.clone())).collect(),
             compose: read(project::root().join(project::DEPLOY).join("release.yaml"))?,
             configuration: read(environment.settings_file())?,
-            migrations: versions(&names)?,
+            migrations: Migrations::of_tree()?,
         })
     }
 
@@ -54,7 +50,7 @@ impl Sources {
             images,
             compose: git::show(root, &sha, &format!("{}/release.yaml", project::DEPLOY))?,
             configuration: git::show(root, &sha, &environment.settings())?,
-            migrations: versions(&git::files_in(root, &sha, project::MIGRATIONS)?)?,
+            migrations: Migrations::of_commit(&sha)?,
             commit,
         })
     }
@@ -82,19 +78,9 @@ impl Sources {
             commit: self.commit.sha.clone(),
             subject: self.commit.subject.clone(),
             built_at,
-            migrations: self.migrations.clone(),
+            migrations: self.migrations.versions(),
+            contracts: self.migrations.contracts.clone(),
             contents,
         }
     }
-}
-
-/// Versions of the migrations among these files: the number in front of each `.up.sql`.
-fn versions(names: &[String]) -> Result<Vec<i64>> {
-    let mut versions = Vec::new();
-    for name in names.iter().filter_map(|name| name.strip_suffix(".up.sql")) {
-        let number = name.split('_').next().unwrap_or_default();
-        versions.push(number.parse().with_context(|| format!("{name}.up.sql does not begin with a number"))?);
-    }
-    versions.sort_unstable();
-    Ok(versions)
 }

@@ -90,13 +90,16 @@ impl Machine {
         Ok(())
     }
 
-    /// Runs a service of the release once, to its end, and gives what it printed.
-    pub(super) fn run_once(&self, id: &ReleaseId, service: &str) -> Result<String> {
+    /// Runs a service of the release once, to its end, and gives what it printed. `words` stand in place of the
+    /// service's own command, when there are any.
+    pub(super) fn run_once(&self, id: &ReleaseId, service: &str, words: &[&str]) -> Result<String> {
         let name = self.named(service);
         container::remove(self.shell.docker(), &name)?;
         let project = self.release_project(id)?;
         let told = project.with(|project| {
-            Ok(Run::new(project.run_once(self.shell.docker(), service, &name)).limit(MIGRATION).finish()?)
+            Ok(Run::new(project.run_once(self.shell.docker(), service, &name, words))
+                .limit(MIGRATION)
+                .finish()?)
         })?;
         let ended = container::named(self.shell.docker(), &name)?.map(|found| found.state);
         match ended {

@@ -157,9 +157,9 @@ impl Machine {
         self.verify(backup)?;
         let Some(live) = self.live()?.live else { return Ok(()) };
         let kept = self.kept_releases()?;
-        let needs = kept.iter().find(|release| release.id == live).map_or(&[][..], |it| &it.migrations);
-        let lacking: Vec<String> =
-            needs.iter().filter(|version| **version > backup.schema).map(i64::to_string).collect();
+        let Some(live) = kept.iter().find(|release| release.id == live) else { return Ok(()) };
+        let needs = live.migrations.iter().filter(|version| !live.contracts.contains_key(version));
+        let lacking: Vec<String> = needs.filter(|it| **it > backup.schema).map(i64::to_string).collect();
         ensure!(
             lacking.is_empty(),
             "the backup {} lacks the migrations {} that the live release needs: roll back to a release from before them \

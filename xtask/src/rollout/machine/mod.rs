@@ -185,7 +185,14 @@ impl Host for Machine {
 
     fn migrate(&self, release: &Release) -> Result<String> {
         self.wait_for_migration()?;
-        self.run_once(&release.id, "migrate")
+        self.run_once(&release.id, "migrate", &[])
+    }
+
+    fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String> {
+        self.wait_for_migration()?;
+        let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
+        let words = ["migrate", "--undo"].into_iter().chain(versions.iter().map(String::as_str));
+        self.run_once(&release.id, "migrate", &words.collect::<Vec<_>>())
     }
 
     fn wait_for_migration(&self) -> Result<()> {
@@ -247,6 +254,11 @@ impl Host for Machine {
             .map(drop)
     }
 
+    fn clear_warm(&self, live: Option<&ReleaseId>, lease: u64) -> Result<()> {
+        let (file, lease) = (self.lease_file(), lease.to_string());
+        self.live_script("clear-warm", &[written(live), file.as_str(), &lease]).map(drop)
+    }
+
     fn clear_live(&self) -> Result<()> {
         self.live_script("set", &["none", "none"]).map(drop)
     }
@@ -263,7 +275,7 @@ impl Host for Machine {
 impl Machine {
     /// Fills a demo organisation by the release's own image, and gives what it printed.
     pub fn seed(&self, id: &ReleaseId) -> Result<String> {
-        self.run_once(id, "seed")
+        self.run_once(id, "seed", &[])
     }
 
     /// The environment's root folder.

@@ -62,6 +62,11 @@ switch) # FROM TO LEASE-FILE LEASE ATTEMPT|- SECONDS: with an attempt, only unde
     fi
     replace warm "$1" && replace live "$2"
     ;;
+clear-warm) # LIVE LEASE-FILE LEASE
+    [ "$(content live)" = "$1" ] || { echo "the live file holds $(content live), not $1" >&2; exit 10; }
+    [ "$(head -n 1 "$2")" = "$3" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
+    replace warm none
+    ;;
 confirm) # ATTEMPT
     read_guard
     case "$state $attempt" in

@@ -67,10 +67,18 @@ impl World {
         if !self.running.contains(&live) {
             self.broken.push(format!("the edge points at {live}, which does not run"));
         }
-        let migrations =
-            self.kept.iter().find(|release| release.id == live).map(|release| &release.migrations);
-        if !migrations.is_some_and(|all| all.iter().all(|version| self.schema.contains(version))) {
+        self.schema_suits(&live);
+    }
+
+    /// A release that has the traffic finds everything that it uses.
+    fn schema_suits(&mut self, live: &ReleaseId) {
+        let Some(release) = self.kept.iter().find(|release| &release.id == live) else { return };
+        let mut needed = release.migrations.iter().filter(|version| !release.contracts.contains_key(version));
+        if !needed.all(|version| self.schema.contains(version)) {
             self.broken.push(format!("{live} has the traffic, and the schema lacks a migration of it"));
+        }
+        if self.schema.iter().any(|version| is_shut_out(release, *version)) {
+            self.broken.push(format!("{live} has the traffic, and a migration has taken away what it uses"));
         }
     }
 
@@ -90,6 +98,16 @@ impl World {
         }
     }
 }
+
+/// Whether migration `version` takes away what this release uses: in this world migration 5 does so for the releases
+/// before the third.
+pub fn is_shut_out(release: &Release, version: i64) -> bool {
+    version == CONTRACT && !release.migrations.contains(&SINCE)
+}
+
+/// The migration that takes something away, and the one whose release was the first not to use it.
+pub const CONTRACT: i64 = 5;
+pub const SINCE: i64 = 3;
 
 /// A host in memory.
 pub struct Simulated(pub Rc<RefCell<World>>);
@@ -241,6 +259,14 @@ impl Host for Simulated {
     fn migrate(&self, release: &Release) -> Result<String> {
         self.call("migrate", |world| {
             world.schema.clone_from(&release.migrations);
+            let running: Vec<ReleaseId> = world.running.iter().cloned().collect();
+            running.iter().for_each(|id| world.schema_suits(id));
+            Ok(String::new())
+        })
+    }
+    fn undo_migrations(&self, _: &Release, versions: &[i64]) -> Result<String> {
+        self.call("undo migrations", |world| {
+            world.schema.retain(|version| !versions.contains(version));
             Ok(String::new())
         })
     }
@@ -305,6 +331,13 @@ impl Host for Simulated {
     fn remove_guard(&self) -> Result<()> {
         self.call("remove guard", |world| {
             world.guard = None;
+            Ok(())
+        })
+    }
+    fn clear_warm(&self, live: Option<&ReleaseId>, lease: u64) -> Result<()> {
+        self.call("clear warm", |world| {
+            ensure!(world.live.as_ref() == live && world.leases == lease, "not as it was");
+            world.warm = None;
             Ok(())
         })
     }
