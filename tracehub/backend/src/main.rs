@@ -19,7 +19,11 @@ enum Command {
     /// Answer requests until told to stop
     Serve,
     /// Apply the pending migrations, as the role that owns the schema
-    Migrate,
+    Migrate {
+        /// Take these back instead, in this order, and no others
+        #[arg(long, value_name = "VERSION", num_args = 1..)]
+        undo: Vec<i64>,
+    },
     /// List the migrations that this release holds: version, description
     Migrations,
     /// Fill a demo organisation and print its log-in (never in production)
@@ -47,7 +51,13 @@ async fn run(command: Command) -> anyhow::Result<()> {
             logs::start(settings::log_format()?);
             serve::serve(Settings::from_environment()?).await
         }
-        Command::Migrate => migrate::migrate(settings::database()?, settings::migration_limits()?).await,
+        Command::Migrate { undo } => {
+            let (database, limits) = (settings::database()?, settings::migration_limits()?);
+            match undo.as_slice() {
+                [] => migrate::migrate(database, limits).await,
+                versions => migrate::undo(database, limits, versions).await,
+            }
+        }
         Command::Migrations => {
             migrate::embedded().for_each(|(version, description)| println!("{version} {description}"));
             Ok(())

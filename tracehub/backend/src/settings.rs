@@ -9,7 +9,8 @@
 //! | `RELEASE`, `RELEASE_COMMIT`, `RELEASE_BUILT_AT` | serve | what `/api/version` says, `development` and nothing unless told |
 //! | `LISTEN_ADDRESS` | serve | `0.0.0.0:8000` unless told |
 //! | `LOG_FORMAT`, `RUST_LOG` | serve | `text` or `json`; a filter, `info` unless told |
-//! | `MIGRATE_LOCK_TIMEOUT`, `MIGRATE_STATEMENT_TIMEOUT` | migrate | `5s` and `60s` unless told |
+//! | `MIGRATE_LOCK_TIMEOUT`, `MIGRATE_STATEMENT_TIMEOUT` | migrate | `1s` and `60s` unless told |
+//! | `MIGRATE_LOCK_TRIES` | migrate | how often a lock is asked for: `10` unless told |
 //!
 //! A secret's value may instead be in the file that its name with `_FILE` behind it points to.
 
@@ -20,6 +21,8 @@ use std::str::FromStr;
 use axum::http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
+
+use crate::migrate::Limits;
 
 /// Everything that is wrong with the settings, at once.
 #[derive(Debug, thiserror::Error)]
@@ -51,15 +54,6 @@ pub struct Release {
     pub commit: Option<String>,
     /// When that was.
     pub built_at: Option<String>,
-}
-
-/// How long a migration may wait and work: PostgreSQL's own notation, `5s` or `200ms`.
-#[derive(Debug)]
-pub struct MigrationLimits {
-    /// For one lock. Short, since everybody else waits behind it.
-    pub lock: String,
-    /// For one statement.
-    pub statement: String,
 }
 
 /// How log lines look.
@@ -105,11 +99,12 @@ pub fn database() -> Result<Database, Wrong> {
 }
 
 /// The limits of `migrate`.
-pub fn migration_limits() -> Result<MigrationLimits, Wrong> {
+pub fn migration_limits() -> Result<Limits, Wrong> {
     Reader::of_process(|reader| {
-        Some(MigrationLimits {
-            lock: reader.or("MIGRATE_LOCK_TIMEOUT", "5s"),
+        Some(Limits {
+            lock: reader.or("MIGRATE_LOCK_TIMEOUT", "1s"),
             statement: reader.or("MIGRATE_STATEMENT_TIMEOUT", "60s"),
+            tries: reader.parsed("MIGRATE_LOCK_TRIES", "10")?,
         })
     })
 }

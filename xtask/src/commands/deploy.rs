@@ -2,7 +2,6 @@
 
 mod contracts;
 mod gate;
-pub mod migrations;
 mod sources;
 mod version;
 

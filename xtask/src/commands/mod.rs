@@ -16,6 +16,7 @@ mod lint;
 mod logs;
 mod maintenance;
 mod migrate;
+mod migrations;
 mod moves;
 mod place;
 mod recover;

@@ -70,7 +70,10 @@ fn state(seen: &Observed, release: &Release) -> &'static str {
         "live"
     } else if seen.is_ready(release) {
         "warm"
-    } else {
+    } else if seen.shut_out_by(&release.id).is_empty() {
         "stopped"
+    } else {
+        // A migration took away what it uses.
+        "shut out"
     }
 }

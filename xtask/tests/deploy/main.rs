@@ -39,6 +39,7 @@ const TESTS: &[(&str, Test)] = &[
     ("when_both_releases_fail_for_one_cause_nothing_is_moved", both_fail),
     ("a_switch_that_nobody_confirms_undoes_itself", killed_in_the_watch),
     ("ctrl_c_before_the_switch_undoes_what_was_begun", interrupted),
+    ("what_a_migration_takes_away_is_used_by_no_release_that_serves_or_can_be_rolled_back_to", contract),
     ("an_unknown_release_is_answered_with_those_that_are_kept", unknown_release),
     ("maintenance_asks_users_to_wait_and_answers_about_health_stay_true", maintenance),
     ("somebody_logs_in_and_creates_a_shipment_in_a_browser", browser),
@@ -334,6 +335,57 @@ fn interrupted(project: &Project) -> Result<(), Failed> {
     check(project.live() == live && project.running_releases() == 2, || "something is left".into())?;
     project.back();
     project.ends_as("deploy", "undone")
+}
+
+fn contract(project: &Project) -> Result<(), Failed> {
+    let before = project.live().ok_or("nothing is live")?;
+    project.commit("Nothing uses the table any more");
+    let migration = "tracehub/backend/migrations/20990103000000_without_the_table";
+    let first = format!("-- contract: unused since {}\n", &project.head()[..12]);
+    project.write(&format!("{migration}.up.sql"), &format!("{first}DROP TABLE a_table_more;\n"));
+    project.write(&format!("{migration}.down.sql"), "CREATE TABLE a_table_more (id bigint PRIMARY KEY);\n");
+    project.commit("Drop it");
+    let done = contract_in_steps(project, &before);
+    project.back();
+    project.back();
+    done
+}
+
+fn contract_in_steps(project: &Project, before: &str) -> Result<(), Failed> {
+    // The release that serves is from before the commit from which on nothing uses the table.
+    let told = project.deploy().fails_with(11)?;
+    check(told.contains("takes away what") && told.contains(before), || told.clone())?;
+    check(project.live_file() == before, || "the traffic moved".into())?;
+
+    // First that commit, then the one that drops it.
+    let drops = project.head();
+    project.go_to("HEAD~1");
+    project.deploy().succeeds()?;
+    let between = project.live_file();
+    project.go_to(&drops);
+    let client = Client::start(&project.url());
+    let told = project.deploy().succeeds();
+    let seen = client.stop();
+    println!("    {seen}");
+    let told = told?;
+    check(told.contains("drain"), || told.clone())?;
+    check(seen.failed.is_empty(), || format!("{seen}"))?;
+    check(project.kept("shut out") == [before.to_owned()], || "what misses the table still runs".into())?;
+    check(project.warm().as_ref() == Some(&between), || format!("{}", project.status()))?;
+
+    // Back to before it, only with the table.
+    let told = project.xtask(&["rollback", "--to", before]).fails_with(3)?;
+    check(told.contains("20990103000000") && told.contains("--with-database"), || told.clone())?;
+    let client = Client::start(&project.url());
+    let told = project.xtask(&["rollback", "--to", before, "--with-database"]).succeeds();
+    let seen = client.stop();
+    println!("    {seen}");
+    let told = told?;
+    check(told.contains("took back 20990103000000"), || told)?;
+    check(seen.failed.is_empty(), || format!("{seen}"))?;
+    check(project.live_file() == before, || format!("{}", project.status()))?;
+    check(project.status()["schema"] == 20_990_101_000_000_i64, || format!("{}", project.status()))?;
+    project.ends_as("rollback", "succeeded")
 }
 
 fn unknown_release(project: &Project) -> Result<(), Failed> {

@@ -146,6 +146,16 @@ impl Project {
         run(git(&self.folder).args(["commit", "--quiet", "--allow-empty", "--message", message]));
     }
 
+    /// The commit that is checked out.
+    pub fn head(&self) -> String {
+        run(git(&self.folder).args(["rev-parse", "HEAD"])).trim().to_owned()
+    }
+
+    /// Moves the branch, and the tree with it, to another commit.
+    pub fn go_to(&self, commit: &str) {
+        run(git(&self.folder).args(["reset", "--quiet", "--hard", commit]));
+    }
+
     /// Takes the last commit back.
     pub fn back(&self) {
         run(git(&self.folder).args(["reset", "--quiet", "--hard", "HEAD~1"]));

@@ -1,15 +1,22 @@
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 
-use sqlx::migrate::Migrate;
-use sqlx::{Acquire, Executor, PgPool};
+use sqlx::migrate::{Migrate, Migration, MigrationType};
+use sqlx::{Acquire, Executor, PgPool, SqlStr};
 use tracehub_backend::database::MIGRATIONS;
-use tracehub_backend::migrate;
+use tracehub_backend::migrate::{self, Limits, Runner};
+use tracehub_backend::settings::Database;
 
 use crate::world::binary;
 
 fn migrate(owner: &PgPool) -> Output {
-    let mut command = binary(&["migrate"], &owner.connect_options());
-    command.env("MIGRATE_LOCK_TIMEOUT", "500ms").output().unwrap()
+    migration(owner, &["migrate"], 1).output().unwrap()
+}
+
+fn migration(owner: &PgPool, words: &[&str], tries: u32) -> Command {
+    let mut command = binary(words, &owner.connect_options());
+    command.env("MIGRATE_LOCK_TIMEOUT", "500ms").env("MIGRATE_LOCK_TRIES", tries.to_string());
+    command
 }
 
 fn said(output: &Output) -> (Option<i32>, String) {
@@ -49,11 +56,26 @@ async fn they_go_up_and_down_and_up_again(owner: PgPool) {
 }
 
 #[test]
-fn each_says_what_it_does_to_the_release_before_it() {
-    for up in MIGRATIONS.iter().filter(|migration| migration.migration_type.is_up_migration()) {
-        let first = up.sql.as_str().lines().next().unwrap();
-        assert!(["-- expand", "-- contract"].contains(&first), "{} begins with {first:?}", up.version);
+fn none_asks_for_limits_that_are_none() {
+    let limits = Limits { lock: "1s".into(), statement: "60s".into(), tries: 10 };
+    for migration in MIGRATIONS.iter() {
+        assert!(limits.for_file(migration.sql.as_str()).is_ok(), "{}", migration.version);
     }
+}
+
+#[sqlx::test]
+async fn one_is_taken_back_by_its_version_and_the_others_stay(owner: PgPool) {
+    let all = tables(&owner).await;
+    let (code, text) =
+        said(&migration(&owner, &["migrate", "--undo", "20260101000100"], 1).output().unwrap());
+    assert!(code == Some(0) && text.starts_with("took back 20260101000100 shipments ("), "{text}");
+    assert_eq!(tables(&owner).await, all - 1);
+    let again = said(&migration(&owner, &["migrate", "--undo", "20260101000100"], 1).output().unwrap());
+    assert_eq!(again, (Some(0), "20260101000100 is not applied\n".into()));
+    let (code, text) = said(&migration(&owner, &["migrate", "--undo", "1"], 1).output().unwrap());
+    assert!(code == Some(1) && text.contains("no way back of migration 1"), "{text}");
+    assert_eq!(said(&migrate(&owner)).0, Some(0));
+    assert_eq!(tables(&owner).await, all);
 }
 
 #[sqlx::test(migrations = false)]
@@ -85,6 +107,53 @@ async fn a_lock_that_is_not_given_is_named_with_its_holder_and_nothing_is_left_h
 
     report.rollback().await.unwrap();
     assert_eq!(said(&migrate(&owner)).0, Some(0));
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_lock_that_is_not_given_is_asked_for_again_and_meanwhile_nobody_waits_behind_it(owner: PgPool) {
+    MIGRATIONS.run_to(20_260_101_000_000, &owner).await.unwrap();
+    let mut other = owner.acquire().await.unwrap();
+    let mut report = other.begin().await.unwrap();
+    // It lets readers pass, and not the foreign key that a migration makes.
+    report.execute("LOCK TABLE organisations IN SHARE UPDATE EXCLUSIVE MODE").await.unwrap();
+    let mut waiting = owner.acquire().await.unwrap();
+
+    let mut child = migration(&owner, &["migrate"], 10).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains("got no lock within 500ms") && first.contains("again in"), "{first}");
+    waiting.execute("SELECT count(*) FROM organisations").await.unwrap();
+    report.rollback().await.unwrap();
+    assert!(lines.any(|line| line.unwrap().starts_with("applied 20260101000100")));
+    assert!(child.wait().unwrap().success());
+}
+
+/// `CREATE UNIQUE INDEX CONCURRENTLY` fails on doubles, and leaves its index behind.
+#[sqlx::test]
+async fn an_index_that_could_not_be_made_beside_the_traffic_is_not_left_half_made(owner: PgPool) {
+    const SQL: &str =
+        "-- no-transaction\n-- expand\nCREATE UNIQUE INDEX CONCURRENTLY one_each ON things (name);";
+    const INVALID: &str = "SELECT count(*) FROM pg_index WHERE NOT indisvalid";
+    owner.execute("CREATE TABLE things (name text)").await.unwrap();
+    owner.execute("INSERT INTO things VALUES ('a'), ('a')").await.unwrap();
+    let kind = MigrationType::ReversibleUp;
+    let index = Migration::new(29_990_101_000_000, "index".into(), kind, SqlStr::from_static(SQL), true);
+    let limits = Limits { lock: "500ms".into(), statement: "10s".into(), tries: 1 };
+    let invalid = async || sqlx::query_scalar::<_, i64>(INVALID).fetch_one(&owner).await.unwrap();
+
+    let database = Database((*owner.connect_options()).clone());
+    let mut runner = Runner::start(database, limits).await.unwrap();
+    let error = runner.run(&index).await.unwrap_err();
+    assert!(format!("{error:#}").contains("could not create unique index"), "{error:#}");
+    assert_eq!(invalid().await, 0);
+
+    // One that was killed could not remove it.
+    let left =
+        sqlx::raw_sql("CREATE UNIQUE INDEX CONCURRENTLY one_each ON things (name)").execute(&owner).await;
+    assert!(left.is_err() && invalid().await == 1);
+    owner.execute("TRUNCATE things").await.unwrap();
+    runner.run(&index).await.unwrap();
+    assert_eq!(invalid().await, 0);
 }
 
 #[sqlx::test]

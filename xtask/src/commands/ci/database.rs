@@ -2,13 +2,16 @@
 
 use anyhow::{Result, ensure};
 
+use crate::commands::migrations::Migrations;
 use crate::pipeline::Context;
 use crate::project;
 use crate::tools::postgres::{Kind, Server};
-use crate::tools::{cargo, pg_dump, sqlx};
+use crate::tools::{cargo, git, pg_dump, sqlx};
 
-/// Each way there has a way back that leaves nothing behind, and can be gone again.
+/// Each says what it does to the releases from before it; each way there has a way back that leaves nothing behind, and
+/// can be gone again.
 pub fn migrations(task: &Context) -> Result<()> {
+    declared()?;
     let (_server, url) = start()?;
     let empty = pg_dump::schema(&url)?;
     task.run(sqlx::run(&task.sh, &url))?;
@@ -17,6 +20,17 @@ pub fn migrations(task: &Context) -> Result<()> {
     same("after all migrations were taken back", &empty, &pg_dump::schema(&url)?)?;
     task.run(sqlx::run(&task.sh, &url))?;
     same("after they ran a second time", &first, &pg_dump::schema(&url)?)
+}
+
+/// Each migration declares itself, and what is unused since a commit of this branch.
+fn declared() -> Result<()> {
+    for (version, commit) in Migrations::of_tree()?.contracts {
+        ensure!(
+            git::is_ancestor(project::root(), &commit, "HEAD")?,
+            "migration {version} says 'unused since {commit}', which is no commit before this one"
+        );
+    }
+    Ok(())
 }
 
 /// The query data in the repository is what the queries and the migrations give.

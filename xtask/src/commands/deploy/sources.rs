@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
-use super::migrations::Migrations;
 use crate::commands::image::Built;
+use crate::commands::migrations::Migrations;
 use crate::project::{self, Environment};
 use crate::rollout::release::{Contents, Release, ReleaseId};
 use crate::tools::git::{self, Commit};
