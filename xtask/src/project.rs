@@ -19,6 +19,8 @@ pub const NAME: &str = "tracehub";
 pub const ENVIRONMENT_LABEL: &str = "tracehub.environment";
 /// The label that says which release a container belongs to.
 pub const RELEASE_LABEL: &str = "tracehub.release";
+/// The label of the edge with the SHA-256 of the Caddyfile that it was started with.
+pub const EDGE_CONFIGURATION_LABEL: &str = "tracehub.edge-configuration";
 /// Where the files are that run on a host: compose files, the edge's configuration, environments.
 pub const DEPLOY: &str = "tracehub/deploy";
 /// The branch whose images are also tagged `latest`.

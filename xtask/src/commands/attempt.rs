@@ -80,6 +80,11 @@ impl<'a> Attempt<'a> {
         &self.settled
     }
 
+    /// The number of its lease.
+    pub fn lease_number(&self) -> u64 {
+        self.lease.number()
+    }
+
     /// Its id, as the ledger has it.
     pub fn id(&self) -> &str {
         &self.journal.attempt

@@ -87,6 +87,7 @@ impl Deploy {
             release_if_known(&machine, &sources)?.context("the secrets that were just made are not there")?;
         let seen = Observed::of(&machine)?;
         let empty = seen.schema.is_empty();
+        put_right(&machine, &seen, &attempt)?;
         let contracts = contracts::check(&release, &seen, &self.overrides)?;
         let plan = plan_for(&release, &seen, &contracts, &machine);
         say_what_comes(&machine, &release, &seen, &plan);
@@ -286,12 +287,23 @@ fn start_platform(machine: &Machine) -> Result<()> {
     if let PlatformState::Differs(services) = found {
         let (services, name) = (services.join(" and "), &machine.environment().name);
         terminal::warn(format_args!(
-            "{services} of the platform would be started differently now. A deploy leaves it running as it is; \
-             `cargo xtask down --env {name}` and `cargo xtask deploy --env {name}` take the change over, and keep the \
-             data."
+            "{services} of the platform would be started differently now. A deploy leaves it running as it is; `cargo xtask \
+             platform up --env {name}` takes the change over, and says what that interrupts."
         ));
     }
     Ok(())
+}
+
+/// What somebody changed by hand is said and written down. Files of the releases that run are written again; containers
+/// are left to the moves, since to touch them now would touch users.
+fn put_right(machine: &Machine, seen: &Observed, attempt: &Attempt) -> Result<()> {
+    let drift = machine.drift(seen)?;
+    for line in &drift {
+        terminal::warn(format_args!("changed by hand: {line}"));
+        attempt.note(&format!("changed by hand: {line}"))?;
+    }
+    let running = seen.kept.iter().filter(|release| !drift.is_empty() && seen.live.holds(&release.id));
+    running.filter(|release| release.is_itself()).try_for_each(|release| machine.write_again(release))
 }
 
 /// The moves, each with what it will touch.

@@ -2,6 +2,7 @@
 
 mod access;
 mod attempt;
+mod bench;
 mod ci;
 mod db;
 mod deploy;
@@ -19,9 +20,11 @@ mod migrate;
 mod migrations;
 mod moves;
 mod place;
+mod platform;
 mod recover;
 mod releases;
 mod rollback;
+mod secrets;
 mod status;
 mod tell;
 mod test;
@@ -53,6 +56,8 @@ enum Verb {
     Logs(logs::Logs),
     Down(down::Down),
     Db(db::Db),
+    Secrets(secrets::SecretsVerb),
+    Platform(platform::PlatformVerb),
     Host(host::HostVerb),
     Lab(lab::LabVerb),
     Ci(ci::Ci),
@@ -60,6 +65,7 @@ enum Verb {
     Test(test::Test),
     Fmt(fmt::Fmt),
     Image(image::Image),
+    Bench(bench::Bench),
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
     Engine(engine::Engine),
@@ -78,6 +84,8 @@ impl Cli {
             Verb::Logs(logs) => logs.run(),
             Verb::Down(down) => down.run(),
             Verb::Db(db) => db.run(),
+            Verb::Secrets(secrets) => secrets.run(),
+            Verb::Platform(platform) => platform.run(),
             Verb::Host(host) => host.run(),
             Verb::Lab(lab) => lab.run(),
             Verb::Ci(ci) => ci.run(),
@@ -85,6 +93,7 @@ impl Cli {
             Verb::Test(test) => test.run(),
             Verb::Fmt(fmt) => fmt.run(),
             Verb::Image(image) => image.run(),
+            Verb::Bench(bench) => bench.run(),
             Verb::Migrate(migrate) => migrate.run(),
             Verb::Doctor(doctor) => doctor.run(),
             Verb::Engine(engine) => engine.run(),

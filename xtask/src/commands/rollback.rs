@@ -7,6 +7,7 @@ use serde_json::json;
 use super::attempt::{Attempt, Patience};
 use super::deploy::say_plan;
 use super::place::Place;
+use super::secrets::substitutes;
 use super::{near, refuse};
 use crate::rollout::guard::GuardState;
 use crate::rollout::host::Host;
@@ -82,6 +83,12 @@ impl Rollback {
     /// Refused when a migration has taken away what the release uses, unless it is to be taken back.
     fn plan_for(&self, release: &Release, seen: &Observed, machine: &Machine) -> Result<Plan> {
         let limits = &machine.environment().limits;
+        for (secret, (own, current)) in substitutes(machine, release)? {
+            terminal::note(paint::warn(format_args!(
+                "version {own} of {secret} is revoked: {} runs with version {current}",
+                release.id
+            )));
+        }
         let shut_out_by = seen.shut_out_by(&release.id);
         if shut_out_by.is_empty() {
             return Ok(plans::rollback(release, seen, None, limits));
@@ -128,6 +135,11 @@ fn target<'a>(seen: &'a Observed, to: Option<&str>) -> Result<&'a Release> {
     let release = found.ok_or_else(|| refuse(format!("'{to}' is not kept here. {}", near(kept, to))))?;
     if seen.live.live.as_ref() == Some(&release.id) {
         return Err(refuse(format!("{to} has the traffic already")));
+    }
+    if !release.is_itself() {
+        return Err(refuse(format!(
+            "what is kept of {to} was changed by hand: it is not that release any more"
+        )));
     }
     Ok(release)
 }

@@ -37,6 +37,7 @@ impl Status {
         let backup = machine.backups()?.pop();
         let live = seen.kept.iter().find(|release| Some(&release.id) == seen.live.live.as_ref());
         let lacks = live.map(|release| seen.lacking(release)).unwrap_or_default();
+        let drift = machine.drift(&seen)?;
         if self.json {
             terminal::say(json!({
                 "environment": machine.environment().name,
@@ -48,6 +49,7 @@ impl Status {
                 "since": attempt.as_ref().map(|attempt| &attempt.at),
                 "by": attempt.as_ref().map(|attempt| &attempt.by),
                 "lease": lease,
+                "drift": drift,
                 "maintenance": seen.live.maintenance,
                 "unfinished": seen.ledger.unfinished(),
                 "schema": seen.schema.last(),
@@ -78,6 +80,9 @@ impl Status {
         if !seen.ledger.damaged.is_empty() {
             let lines: Vec<String> = seen.ledger.damaged.iter().map(usize::to_string).collect();
             terminal::say(paint::warn(format_args!("the ledger is damaged in line {}", lines.join(", "))));
+        }
+        for line in drift {
+            terminal::say(format_args!("{} {line}", paint::warn("changed by hand:")));
         }
         say_parts(&seen, &platform);
         Ok(())

@@ -1,6 +1,7 @@
 //! A throw-away VPS, or several, on this machine, to deploy to: with an sshd, an engine and an address of their own, and
 //! a registry beside them. Everything is published on the loopback and nowhere else.
 
+pub mod load;
 mod packages;
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ pub struct ReleaseId(String);
 impl ReleaseId {
     /// The id of a release with these contents.
     pub fn of(commit_time: &str, dirty: Option<&str>, contents: &Contents) -> ReleaseId {
-        let digest = hex(&Sha256::digest(serde_json::to_vec(contents).expect("maps of strings")));
+        let digest = contents.digest();
         let dirty = dirty.map_or(String::new(), |hash| format!("-dirty-{hash}"));
         ReleaseId(format!("{commit_time}-{}{dirty}", &digest[..12]))
     }
@@ -96,6 +96,12 @@ pub struct Contents {
     pub secrets: BTreeMap<String, u32>,
 }
 
+impl Contents {
+    fn digest(&self) -> String {
+        hex(&Sha256::digest(serde_json::to_vec(self).expect("maps of strings")))
+    }
+}
+
 /// A release, whole: what is kept of it on the host as `release.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
@@ -114,6 +120,13 @@ pub struct Release {
     pub contracts: BTreeMap<i64, String>,
     /// What it is made of.
     pub contents: Contents,
+}
+
+impl Release {
+    /// Whether its id was made from these contents.
+    pub fn is_itself(&self) -> bool {
+        self.id.as_str().split('-').nth(1) == Some(&self.contents.digest()[..12])
+    }
 }
 
 #[cfg(test)]

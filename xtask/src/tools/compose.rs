@@ -1,5 +1,7 @@
 //! `docker compose`: projects of services, called as a program of its own, by path.
 
+use std::time::Duration;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
@@ -31,6 +33,16 @@ impl Project<'_> {
     /// Creates and starts what is not running as the file says; comes back when it is started, ready or not.
     pub fn up<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
         self.call(sh, &["up", "--detach", "--no-build", "--pull", "never", "--quiet-pull"])
+    }
+
+    /// Creates one service anew, whatever depends on it, and starts it in the place of the one that runs. That one gets
+    /// `limit` to end; its own grace period when there is none.
+    pub fn renew<'a>(&self, sh: &'a Shell, service: &str, limit: Option<Duration>) -> Cmd<'a> {
+        let seconds = limit.map(|limit| limit.as_secs().to_string());
+        let mut words = vec!["up", "--detach", "--no-deps", "--no-build", "--pull", "never"];
+        words.extend(seconds.iter().flat_map(|seconds| ["--timeout", seconds.as_str()]));
+        words.push(service);
+        self.call(sh, &words)
     }
 
     /// Stops the services, each within its own grace period, and keeps the containers.

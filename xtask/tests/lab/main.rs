@@ -49,6 +49,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a_restore_brings_back_what_was_there_and_keeps_what_it_replaces", promises::restore),
     ("what_is_there_can_be_looked_at", promises::look),
     ("a_secret_that_the_operator_changes_is_one_more_version", promises::secret),
+    ("a_revoked_secret_is_gone_and_a_rollback_takes_the_current_one", promises::revoked),
     ("a_second_driver_at_once_is_told_who_has_the_lease", faults::two_at_once),
     ("a_driver_killed_before_the_switch_costs_users_nothing", faults::killed_before_the_switch),
     ("a_driver_killed_right_after_the_switch_is_undone_by_the_guard", faults::killed_after_the_switch),

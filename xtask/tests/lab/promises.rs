@@ -208,3 +208,28 @@ pub fn secret(lab: &Lab) -> Result<(), Failed> {
     check(deploy().succeeds()?.contains("Nothing to do"), || "the same secret is taken for another".into())?;
     check(lab.host().sh(&format!("ls {folder} | wc -l")) == "2", || lab.host().sh(&format!("ls {folder}")))
 }
+
+/// Runs after `secret`: the release before runs with version 1, the live one with version 2.
+pub fn revoked(lab: &Lab) -> Result<(), Failed> {
+    let (project, live) = (&lab.project, lab.host().live());
+    let before = project.warm().ok_or("nothing is warm")?;
+    let told = project.xtask(&["secrets", "revoke", "jwt_secret", "2"]).fails_with(3)?;
+    check(told.contains("in use by what serves"), || told)?;
+    let told = project.xtask(&["secrets", "revoke", "jwt_secrets", "1"]).fails_with(3)?;
+    check(told.contains("There are: jwt_secret"), || told)?;
+    project.xtask(&["secrets", "revoke", "jwt_secret", "1"]).succeeds()?;
+    check(project.warm().is_none() && lab.host().live() == live, || format!("{}", project.status()))?;
+    let folder = "/opt/tracehub-app/secrets/jwt_secret";
+    let left = lab.host().sh(&format!("ls {folder}"));
+    check(left.split_whitespace().eq(["1.revoked", "2"]), || left)?;
+    let told = project.xtask(&["rollback", "--to", &before]).succeeds()?;
+    check(told.contains("version 1 of jwt_secret is revoked") && told.contains("version 2"), || told)?;
+    let mounts = lab.host().sh(&format!(
+        "docker inspect --format '{{{{json .Mounts}}}}' $(docker ps -q --filter label=tracehub.release={before})"
+    ));
+    check(mounts.contains("jwt_secret/2") && !mounts.contains("jwt_secret/1\""), || mounts)?;
+    let told = project.xtask(&["secrets", "list"]).succeeds()?;
+    check(told.contains("revoked") && told.contains("current"), || told)?;
+    project.xtask(&["rollback", "--to", &live]).succeeds()?;
+    check(lab.host().live() == live, || lab.host().live())
+}

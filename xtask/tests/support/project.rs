@@ -1,11 +1,9 @@
 //! A copy of the repository, in which the tests make commits and call xtask.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use libtest_mimic::Failed;

@@ -121,8 +121,8 @@ impl Machine {
         let told = Run::new(command).called(&format!("database.sh {}", arguments[0])).limit(limit).text();
         told.map_err(|error| match error.to_string() {
             text if text.contains("/backups") && text.contains("No such file") => anyhow::anyhow!(
-                "the database was started before it could make backups by itself: `cargo xtask down --env {0}` and \
-                 `cargo xtask deploy --env {0}` take the change over, and keep the data",
+                "the database was started before it could make backups by itself: `cargo xtask platform up --env {0}` takes \
+                 the change over, and keeps the data",
                 self.environment.name
             ),
             text if container::is_absence(&text) => self.is_not_running("postgres"),

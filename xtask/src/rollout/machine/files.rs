@@ -140,8 +140,10 @@ impl Machine {
         variables.extend(
             images.map(|(component, image)| (format!("{}_IMAGE", component.to_uppercase()), image.clone())),
         );
-        let mut versions = self.secret_versions(|secret| secret.of_platform)?;
-        versions.extend(release.contents.secrets.clone());
+        // Today's, for the platform's own and for what was revoked since the release was made.
+        let (mut versions, revoked) = (self.secret_versions(|_| true)?, self.revoked_secrets()?);
+        let own = release.contents.secrets.clone().into_iter();
+        versions.extend(own.filter(|it| !revoked.contains(it)));
         variables.extend(
             versions
                 .iter()

@@ -3,11 +3,13 @@
 mod arrival;
 mod containers;
 mod database;
+mod drift;
 mod files;
 mod foundation;
 mod images;
 mod lease;
 mod platform;
+mod renewal;
 mod secrets;
 #[cfg(test)]
 mod tests;

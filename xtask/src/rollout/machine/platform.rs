@@ -192,7 +192,8 @@ impl Machine {
         bail!("the database does not say which migrations it has: {}", told.stderr.trim())
     }
 
-    fn platform_state(&self) -> Result<PlatformState> {
+    /// What it is doing, against what the repository has.
+    pub fn platform_state(&self) -> Result<PlatformState> {
         let containers = self.platform_containers()?;
         let running = containers.iter().filter(|found| found.state.status == "running");
         if running.count() < 2 {
@@ -252,7 +253,7 @@ impl Machine {
         if self.edge_site() == ":80" { &["platform.yaml"] } else { &["platform.yaml", "platform.https.yaml"] }
     }
 
-    fn write_platform(&self) -> Result<()> {
+    pub(super) fn write_platform(&self) -> Result<()> {
         let deploy = project::root().join(project::DEPLOY);
         let text = |name: &str| {
             std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
@@ -330,7 +331,7 @@ impl Machine {
         })
     }
 
-    fn wait_for_platform(&self, wait: &dyn Fn(&str)) -> Result<()> {
+    pub(super) fn wait_for_platform(&self, wait: &dyn Fn(&str)) -> Result<()> {
         let began = Instant::now();
         loop {
             let containers = self.platform_containers()?;

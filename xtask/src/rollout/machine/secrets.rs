@@ -2,7 +2,7 @@
 //! They are written through the standard input of a one-off root container that mounts only the secrets' folder, so
 //! that a value is never in an argument, an environment or a file of ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 use camino::Utf8PathBuf;
@@ -26,6 +26,8 @@ mv "/secrets/$1/.next" "/secrets/$1/$2"
 const COMPARE: &str = r#"cmp -s - "$1""#;
 const LIST: Script =
     Script::new("listing secrets", r#"cd "$1" && for f in */*; do [ -e "$f" ] && echo "$f"; done; :"#);
+
+const REVOKE: &str = r#": >"/secrets/$1/$2.revoked" && rm -f "/secrets/$1/$2" && sync"#;
 
 impl Machine {
     /// Makes those secrets that are not there yet, out of the kernel's randomness.
@@ -95,10 +97,26 @@ impl Machine {
         Run::new(write).stdin(value).run().with_context(|| format!("writing the secret {name}"))
     }
 
+    /// Forgets one version for good.
+    pub fn revoke_secret(&self, secret: &Secret, version: u32) -> Result<()> {
+        let revoke = self.in_secrets(REVOKE, &[secret.name, &version.to_string()])?;
+        Run::new(revoke).run().with_context(|| format!("revoking version {version} of {}", secret.name))
+    }
+
+    /// The versions that were revoked: secret and version.
+    pub fn revoked_secrets(&self) -> Result<BTreeSet<(String, u32)>> {
+        let listed = self.list_secrets()?;
+        let revoked = listed.lines().filter_map(|line| line.strip_suffix(".revoked")?.split_once('/'));
+        Ok(revoked.filter_map(|(name, version)| Some((name.to_owned(), version.parse().ok()?))).collect())
+    }
+
+    fn list_secrets(&self) -> Result<String> {
+        self.shell.script(LIST, &[self.folder("secrets").as_str()], "").context("listing secrets")
+    }
+
     /// The current version of each secret that `which` chooses: a counter, never derived from the value.
     pub fn secret_versions(&self, which: impl Fn(&Secret) -> bool) -> Result<BTreeMap<String, u32>> {
-        let listed =
-            self.shell.script(LIST, &[self.folder("secrets").as_str()], "").context("listing secrets")?;
+        let listed = self.list_secrets()?;
         let mut versions = BTreeMap::new();
         for (name, version) in listed.lines().filter_map(|line| line.split_once('/')) {
             let chosen = SECRETS.iter().any(|secret| secret.name == name && which(secret));

@@ -1,0 +1,63 @@
+//! `cargo xtask bench`: the figures of `docs/benchmarks.md`, measured here, all in one run on one machine. No test looks
+//! at a time.
+
+mod rollout;
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+
+use crate::project;
+
+/// Measure, and write what was found into docs/benchmarks.md
+#[derive(Debug, Args)]
+pub struct Bench {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Deploys and rollbacks beside the ways that people use today, under load, on the lab
+    Rollout(rollout::Rollout),
+}
+
+impl Bench {
+    /// Dispatches.
+    pub fn run(self) -> Result<()> {
+        let Verb::Rollout(rollout) = self.verb;
+        rollout.run()
+    }
+}
+
+/// Puts `text` in the place of a section of docs/benchmarks.md, or at its end when there is none of this name yet.
+pub fn write_section(name: &str, text: &str) -> Result<()> {
+    let path = project::root().join("docs/benchmarks.md");
+    let page = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+    fs::write(&path, with_section(&page, name, text)).with_context(|| format!("writing {path}"))
+}
+
+fn with_section(page: &str, name: &str, text: &str) -> String {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
+    let section = format!("{begin}\n{}\n\n{end}", text.trim());
+    let place = page.find(&begin).zip(page.find(&end));
+    match place {
+        Some((from, to)) => format!("{}{section}{}", &page[..from], &page[to + end.len()..]),
+        None => format!("{}\n\n{section}", page.trim_end()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_takes_its_own_place_and_touches_no_other() {
+        let page = with_section("# Figures\n", "one", "1");
+        assert_eq!(page, "# Figures\n\n<!-- one -->\n\n1\n\n<!-- end of one -->\n");
+        let page = with_section(&page, "two", "2");
+        let again = with_section(&page, "one", "one again");
+        assert_eq!(again, page.replace("\n1\n", "\none again\n"));
+    }
+}

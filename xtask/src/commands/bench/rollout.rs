@@ -1,0 +1,98 @@
+//! `cargo xtask bench rollout`: the same images on the same machine, under the same load, by four ways.
+
+mod baseline;
+mod copy;
+mod long;
+mod measure;
+mod ours;
+mod report;
+
+use anyhow::Result;
+use clap::Args;
+
+use self::baseline::{Baseline, WAYS};
+use self::copy::Copy;
+use self::measure::Measured;
+use self::ours::Ours;
+use crate::lab::Lab;
+use crate::setup::{self, Tool};
+use crate::terminal::{self, Activity, paint};
+
+/// Requests a second, half of them over new connections.
+const RATE: u32 = 200;
+
+/// Deploys and rollbacks beside the ways that people use today, under load, on the lab
+#[derive(Debug, Args)]
+pub struct Rollout {
+    /// So many deploys and rollbacks in a row under load instead, each confirmed after the lab's bake time
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "300")]
+    long: Option<u32>,
+    /// Go on without asking: what is missing here is installed
+    #[arg(long)]
+    yes: bool,
+}
+
+/// One that runs, one with a backend line changed, one with another configuration, and one that asks for a database that
+/// is not there, and so never gets ready.
+struct Versions {
+    first: Version,
+    second: Version,
+    third: Version,
+    bad: Version,
+}
+
+/// A commit, and its images by digest.
+struct Version {
+    commit: String,
+    backend: String,
+    frontend: String,
+}
+
+/// What one way did in the three cases.
+struct Row {
+    way: &'static str,
+    deploy: Measured,
+    rollback: Measured,
+    never_ready: Measured,
+}
+
+impl Rollout {
+    /// Makes the releases, then takes one way after the other.
+    pub fn run(self) -> Result<()> {
+        setup::ensure(&[Tool::Ssh, Tool::Curl], self.yes)?;
+        let was_up = Lab::load()?.is_some();
+        let lab = Activity::of("a machine to deploy to", |_| Lab::up(1, self.yes))?;
+        let copy = Copy::make(&lab)?;
+        let versions = copy.versions()?;
+        if let Some(runs) = self.long {
+            long::run(&copy, &lab, &versions, runs)?;
+        } else {
+            let mut rows = vec![Row::of_ours(&copy, &lab, &versions)?];
+            let baseline = Baseline::set_up(&lab, &versions)?;
+            for (way, script) in WAYS {
+                terminal::note(paint::strong(way));
+                rows.push(baseline.take(way, script)?);
+            }
+            super::write_section("rollout", &report::page(&rows))?;
+            report::say(&rows);
+        }
+        if !was_up {
+            Lab::down(true)?;
+        }
+        Ok(())
+    }
+}
+
+impl Row {
+    fn of_ours(copy: &Copy, lab: &Lab, versions: &Versions) -> Result<Row> {
+        let way = "cargo xtask deploy";
+        terminal::note(paint::strong(way));
+        let ours = Ours::set_up(copy, lab, versions)?;
+        let deploy = ours.deploy(&versions.second)?;
+        let rollback = ours.rollback()?;
+        // Once more, so that what is never ready comes after the same release as with the others.
+        let never_ready = ours.deploy(&versions.bad)?;
+        ours.down()?;
+        Ok(Row { way, deploy, rollback, never_ready })
+    }
+}

@@ -1,0 +1,63 @@
+//! Many deploys and rollbacks in a row under load: not one request may fail.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::copy::Copy;
+use super::{RATE, Version, Versions};
+use crate::commands::bench::write_section;
+use crate::lab::Lab;
+use crate::lab::load::Load;
+use crate::project::Environment;
+use crate::terminal::{self, Activity, paint, seconds};
+use crate::tools::process::Run;
+
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Every third one is a rollback; the deploys go round three releases, so that each one starts anew.
+pub fn run(copy: &Copy, lab: &Lab, versions: &Versions, runs: u32) -> Result<()> {
+    let port = lab.hosts.first().context("a lab has a machine")?.http;
+    let round = [&versions.first, &versions.second, &versions.third];
+    let deploy = |version: &Version| -> Result<()> {
+        let words = ["deploy", "--env", "lab", "--yes", "--version", &version.commit];
+        Ok(Run::new(copy.xtask(&words)?).limit(LIMIT).run()?)
+    };
+    Activity::of("the first deploy to the bare machine", |_| {
+        Run::new(copy.xtask(&["host", "setup", "--env", "lab", "--yes"])?).limit(LIMIT).run()?;
+        deploy(round[0])
+    })?;
+    let (load, began) = (Load::start(port, RATE), Instant::now());
+    let mut next = 0;
+    let done = Activity::of(format!("{runs} deploys and rollbacks"), |activity| {
+        for number in 1..=runs {
+            activity.line(&format!("{number} of {runs}"));
+            if number % 3 == 0 {
+                Run::new(copy.xtask(&["rollback", "--env", "lab"])?).limit(LIMIT).run()?;
+                continue;
+            }
+            next = (next + 1) % round.len();
+            deploy(round[next]).with_context(|| format!("deploy {number} of {runs}"))?;
+        }
+        anyhow::Ok(())
+    });
+    let (seen, took) = (load.stop(), began.elapsed());
+    done?;
+    Run::new(copy.xtask(&["down", "--env", "lab", "--yes"])?).limit(LIMIT).run()?;
+    let text = format!(
+        "### Many in a row\n\n{runs} deploys and rollbacks in a row (every third one a rollback, each deploy watched for {}), \
+         {RATE} requests a second: **{} of {} requests failed**, the slowest took {} ms. All in all {}.",
+        humantime::format_duration(Environment::local().limits.bake),
+        seen.failed.len(),
+        seen.sent,
+        seen.slowest.as_millis(),
+        seconds(took),
+    );
+    write_section("rollout-long", &text)?;
+    terminal::say(&text);
+    for failure in seen.failed.iter().take(10) {
+        terminal::say(paint::bad(failure));
+    }
+    ensure!(seen.failed.is_empty(), "{} requests failed", seen.failed.len());
+    Ok(())
+}

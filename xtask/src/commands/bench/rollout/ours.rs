@@ -1,0 +1,102 @@
+//! Our own way: `cargo xtask deploy`, with production's defaults.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::copy::Copy;
+use super::measure::{Done, Measured, under_load, with_memory};
+use super::{Version, Versions};
+use crate::lab::Lab;
+use crate::terminal::Activity;
+use crate::tools::process::Run;
+
+/// The longest that a deploy may take: one that never gets ready waits for two minutes.
+const LIMIT: Duration = Duration::from_secs(600);
+const WHERE: [&str; 2] = ["--env", "production"];
+/// The gates would ask for staging and for the default branch.
+const GATES: [&str; 5] = [
+    "--yes",
+    "--override",
+    "staging=a benchmark on a throw-away machine",
+    "--override",
+    "branch=a benchmark on a throw-away machine",
+];
+
+/// The lab's first machine, as production.
+pub struct Ours<'a> {
+    copy: &'a Copy,
+    port: u16,
+}
+
+impl Ours<'_> {
+    /// The first release has the traffic.
+    pub fn set_up<'a>(copy: &'a Copy, lab: &Lab, versions: &Versions) -> Result<Ours<'a>> {
+        let port = lab.hosts.first().context("a lab has a machine")?.http;
+        let ours = Ours { copy, port };
+        Activity::of("the first deploy to the bare machine", |_| {
+            Run::new(copy.xtask(&["host", "setup", "--env", "production", "--yes"])?).limit(LIMIT).run()?;
+            anyhow::Ok(Run::new(ours.copy.xtask(&words(&versions.first))?).limit(LIMIT).run()?)
+        })?;
+        Ok(ours)
+    }
+
+    /// A deploy under load, whether it succeeds or not.
+    pub fn deploy(&self, version: &Version) -> Result<Measured> {
+        let before = self.live()?;
+        let measured = Activity::of(format!("deploy {}", &version.commit[..12]), |_| {
+            under_load(self.port, &before, || {
+                let deploy = self.copy.xtask(&words(version))?;
+                let (told, memory) = with_memory(|| Run::new(deploy).limit(LIMIT).finish());
+                let told = told?;
+                let code = told.status.code().unwrap_or(-1);
+                ensure!([0, 4].contains(&code), "it ended with {code}: {}", told.stderr);
+                Ok(Done { memory, ..done(code, &told.stdout) })
+            })
+        })?;
+        Ok(measured)
+    }
+
+    /// To the warm release, under load.
+    pub fn rollback(&self) -> Result<Measured> {
+        let before = self.live()?;
+        Activity::of("rollback", |_| {
+            under_load(self.port, &before, || {
+                let words = [&["rollback", "--json"][..], &WHERE].concat();
+                Ok(done(0, &Run::new(self.copy.xtask(&words)?).limit(LIMIT).text()?))
+            })
+        })
+    }
+
+    /// Nothing of it is left running; the data stay.
+    pub fn down(&self) -> Result<()> {
+        let words = [&["down", "--yes"][..], &WHERE].concat();
+        Ok(Run::new(self.copy.xtask(&words)?).limit(LIMIT).run()?)
+    }
+
+    fn live(&self) -> Result<String> {
+        let words = [&["status", "--json"][..], &WHERE].concat();
+        let told = Run::new(self.copy.xtask(&words)?).text()?;
+        let status: Value = serde_json::from_str(&told)?;
+        Ok(status["live"].as_str().context("nothing is live")?.to_owned())
+    }
+}
+
+fn words(version: &Version) -> Vec<&str> {
+    [&["deploy", "--json", "--version", &version.commit][..], &WHERE, &GATES].concat()
+}
+
+/// What `--json` says.
+fn done(code: i32, told: &str) -> Done {
+    let told: Value = serde_json::from_str(told).unwrap_or_default();
+    let moves = told["moves_ms"].as_object().into_iter().flatten();
+    Done {
+        code,
+        release: told["release"].as_str().map(str::to_owned),
+        calls: told["connection"]["calls"].as_u64().and_then(|calls| calls.try_into().ok()),
+        bytes: told["connection"]["sent"].as_u64(),
+        moves: moves.filter_map(|(name, ms)| Some((name.clone(), ms.as_u64()?))).collect(),
+        memory: None,
+    }
+}

@@ -1,0 +1,201 @@
+//! `cargo xtask platform up`: a changed database or edge takes the place of the one that runs.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::access::Access;
+use super::attempt::{Attempt, Patience};
+use super::image::{self, Registry};
+use super::place::Place;
+use super::refuse;
+use crate::project;
+use crate::rollout::host::Host;
+use crate::rollout::machine::{Bases, Machine, PlatformState};
+use crate::setup::base_images;
+use crate::terminal::{self, Activity, paint, seconds};
+use crate::tools::curl;
+
+/// How often users' way in is tried while something is interrupted.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+/// How long after the last start the way in is still tried.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// Database and edge, which outlive releases
+#[derive(Debug, Args)]
+pub struct PlatformVerb {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start anew what the repository has changed since: says what that interrupts, and for how long it did
+    Up(Up),
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    patience: Patience,
+    /// Say what would be started anew, and change nothing
+    #[arg(long)]
+    plan: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// The result, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+impl PlatformVerb {
+    /// Dispatches.
+    pub fn run(self) -> Result<()> {
+        let Verb::Up(up) = self.verb;
+        up.run()
+    }
+}
+
+impl Up {
+    /// Looks, checks what can be checked while everything runs, asks; then, under the lease: backup, and one service
+    /// after the other.
+    fn run(self) -> Result<()> {
+        let machine = self.reach()?;
+        machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
+        let PlatformState::Differs(services) = machine.platform_state()? else {
+            return self.say_result(&[], None);
+        };
+        say_what_comes(&machine, &services);
+        if self.plan {
+            return Ok(());
+        }
+        machine.check_renewal()?;
+        self.ask(&machine)?;
+        let named = services.join(" and ");
+        let attempt = Attempt::begin(&machine, format!("platform up: {named}"), self.patience)?;
+        if services.iter().any(|service| service == "postgres") {
+            let backup = Activity::of("backup: dump the database, and read the dump back", |_| {
+                machine.backup(attempt.id(), "since the database is started anew")
+            })?;
+            terminal::note(paint::dim(format_args!("  backup {}", backup.name)));
+        }
+        attempt.note(&format!("platform up: {named} is about to be started anew"))?;
+        let url = format!("{}{}", machine.url()?, project::PROBE_PATH);
+        let (renewed, gap) = longest_gap(&url, || {
+            Activity::of(format!("start {named} anew"), |activity| {
+                machine.renew_platform(&services, &|line| activity.line(line))
+            })
+        });
+        let outcome = match &renewed {
+            Ok(()) => format!("platform up: {named} started anew, {} without an answer", seconds(gap)),
+            Err(error) => format!("platform up failed: {error:#}"),
+        };
+        attempt.note(&outcome)?;
+        renewed?;
+        self.say_result(&services, Some(gap))
+    }
+
+    /// With the images that a new platform would have.
+    fn reach(&self) -> Result<Machine> {
+        let environment = self.place.environment().clone();
+        if environment.is_here() {
+            let machine = self.place.clone().reach()?;
+            let bases = base_images::ensure(&["caddy", "postgres"])?;
+            let base = |name: &str| bases[name].reference.clone();
+            return Ok(machine.with_bases(Bases { caddy: base("caddy"), postgres: base("postgres") }));
+        }
+        let access = Access::of(&environment)?;
+        image::ensure_client(self.yes)?;
+        let registry = Registry::choose()?;
+        let machine = self.place.clone().reach_by(&access)?.with_way_back(registry.way_back);
+        Ok(machine.with_bases(image::bases_for_host(&registry)?))
+    }
+
+    fn ask(&self, machine: &Machine) -> Result<()> {
+        let name = &machine.environment().name;
+        if self.yes
+            || machine.environment().gate().is_none()
+            || terminal::confirm(&format!("{name} is interrupted. Go on?"))
+        {
+            return Ok(());
+        }
+        Err(refuse(format!("nothing was changed: {name} wants a yes, or `--yes` where nobody can be asked")))
+    }
+
+    fn say_result(&self, services: &[String], gap: Option<Duration>) -> Result<()> {
+        if self.json {
+            let gap = gap.map(|gap| u64::try_from(gap.as_millis()).unwrap_or(u64::MAX));
+            terminal::say(json!({ "renewed": services, "longest_gap_ms": gap }));
+            return Ok(());
+        }
+        match gap {
+            None => terminal::say(format_args!(
+                "{} the platform runs as the repository has it.",
+                paint::good("Nothing to do:")
+            )),
+            Some(gap) => terminal::say(format_args!(
+                "{} {} runs as the repository has it.  users got no answer for {} at most",
+                paint::good("Platform:"),
+                services.join(" and "),
+                seconds(gap)
+            )),
+        }
+        Ok(())
+    }
+}
+
+fn say_what_comes(machine: &Machine, services: &[String]) {
+    terminal::say(format_args!(
+        "{}: what the repository has changed is started anew",
+        paint::strong(&machine.environment().name)
+    ));
+    let costs = |service: &String| {
+        let costs = match service.as_str() {
+            "edge" => {
+                "requests in flight get 3 s to end; meanwhile, and for about a second after, nobody is answered"
+            }
+            "postgres" => "a backup first; then requests that need the database fail for a few seconds",
+            _ => "interrupted for a moment",
+        };
+        vec![service.clone(), costs.to_owned()]
+    };
+    terminal::table(&["service", "what that costs users"], &services.iter().map(costs).collect::<Vec<_>>());
+}
+
+/// The longest time for which the address gave no good answer while `work` was done and right after it.
+fn longest_gap<T>(url: &str, work: impl FnOnce() -> T) -> (T, Duration) {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let (mut good, mut longest) = (Instant::now(), Duration::ZERO);
+            let ended = Cell::new(None);
+            loop {
+                let answered =
+                    curl::get(url, Duration::from_secs(1)).is_ok_and(|answer| answer.status == 200);
+                if answered {
+                    longest = longest.max(good.elapsed());
+                    good = Instant::now();
+                }
+                if over.load(Ordering::Relaxed) {
+                    let since = ended.get().unwrap_or_else(Instant::now);
+                    ended.set(Some(since));
+                    if answered || since.elapsed() > SETTLE {
+                        return longest.max(good.elapsed());
+                    }
+                }
+                thread::sleep(ASK_EVERY);
+            }
+        });
+        let done = work();
+        over.store(true, Ordering::Relaxed);
+        (done, asking.join().unwrap_or_default())
+    })
+}

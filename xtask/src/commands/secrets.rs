@@ -1,0 +1,190 @@
+//! `cargo xtask secrets`: which versions there are, who runs with them, and the end of one that got out.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::attempt::{Attempt, Patience};
+use super::place::Place;
+use super::{near, refuse};
+use crate::project::{SECRETS, Secret};
+use crate::rollout::host::Host;
+use crate::rollout::machine::Machine;
+use crate::rollout::plans::Observed;
+use crate::rollout::release::{Release, ReleaseId};
+use crate::terminal::{self, paint};
+
+/// Which versions of secrets there are, and the end of one that got out
+#[derive(Debug, Args)]
+pub struct SecretsVerb {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// The versions of each secret, and the releases that run with them
+    List(List),
+    /// Forget one version for good: a rollback to a release that ran with it takes the current one
+    Revoke(Revoke),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    place: Place,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Revoke {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    patience: Patience,
+    /// The secret, as `secrets list` has it
+    name: String,
+    /// The version: not the current one
+    version: u32,
+}
+
+impl SecretsVerb {
+    /// Dispatches.
+    pub fn run(self) -> Result<()> {
+        match self.verb {
+            Verb::List(list) => list.run(),
+            Verb::Revoke(revoke) => revoke.run(),
+        }
+    }
+}
+
+impl List {
+    fn run(self) -> Result<()> {
+        let machine = self.place.reach()?;
+        let kept = machine.kept()?;
+        let (current, revoked) = (machine.secret_versions(|_| true)?, machine.revoked_secrets()?);
+        if self.json {
+            let secrets: Vec<_> = current
+                .iter()
+                .map(|(name, version)| {
+                    let revoked: Vec<_> = revoked.iter().filter(|it| &it.0 == name).map(|it| it.1).collect();
+                    json!({ "name": name, "current": version, "revoked": revoked })
+                })
+                .collect();
+            terminal::say(json!(secrets));
+            return Ok(());
+        }
+        let mut rows = Vec::new();
+        for (name, newest) in &current {
+            for version in 1..=*newest {
+                let users = users(&kept, name, version);
+                let state = match version {
+                    _ if revoked.contains(&(name.clone(), version)) => paint::bad("revoked"),
+                    _ if version == *newest => paint::good("current"),
+                    _ => "kept".to_owned(),
+                };
+                let users = users.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(" ");
+                rows.push(vec![name.clone(), version.to_string(), state, users]);
+            }
+        }
+        terminal::table(&["secret", "version", "state", "releases"], &rows);
+        Ok(())
+    }
+}
+
+impl Revoke {
+    /// What runs with it and has no traffic is removed, then the version; what has the traffic must not need it.
+    fn run(self) -> Result<()> {
+        let secret = self.secret()?;
+        let machine = self.place.clone().reach()?;
+        self.check(&machine, secret)?;
+        machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
+        let bases = machine.running_bases()?.context("the database and the edge have just stopped")?;
+        let machine = machine.with_bases(bases);
+        let doing = format!("revoking version {} of {}", self.version, secret.name);
+        let attempt = Attempt::begin(&machine, doing, self.patience)?;
+        let live = self.check(&machine, secret)?;
+        let seen = Observed::of(&machine)?;
+        let users = users(&seen.kept, secret.name, self.version);
+        if seen.live.warm.as_ref().is_some_and(|warm| users.contains(warm)) {
+            machine.clear_warm(live.as_ref(), attempt.lease_number())?;
+        }
+        for id in users.iter().filter(|id| seen.parts.iter().any(|part| part.release == **id)) {
+            terminal::note(paint::dim(format_args!("  {id} ran with it, and is stopped")));
+            machine.remove(id)?;
+        }
+        machine.revoke_secret(secret, self.version)?;
+        attempt.note(&format!("version {} of {} was revoked", self.version, secret.name))?;
+        terminal::say(format_args!(
+            "{} version {} of {}. {}",
+            paint::good("Revoked:"),
+            self.version,
+            secret.name,
+            match users.len() {
+                0 => "No kept release ran with it.".to_owned(),
+                some => format!(
+                    "A rollback to one of the {some} releases that ran with it takes the current one."
+                ),
+            }
+        ));
+        Ok(())
+    }
+
+    fn secret(&self) -> Result<&'static Secret> {
+        let names = SECRETS.iter().filter(|secret| !secret.of_platform).map(|secret| secret.name);
+        let found = SECRETS.iter().find(|secret| secret.name == self.name && !secret.of_platform);
+        found.ok_or_else(|| {
+            refuse(format!(
+                "no secret that belongs to releases is called '{}'. {}",
+                self.name,
+                near(names, &self.name)
+            ))
+        })
+    }
+
+    /// Gives the release that has the traffic, which does not need the version.
+    fn check(&self, machine: &Machine, secret: &Secret) -> Result<Option<ReleaseId>> {
+        let (name, version, environment) = (secret.name, self.version, &machine.environment().name);
+        let current = machine.secret_versions(|it| it.name == name)?.get(name).copied().unwrap_or(0);
+        if version == 0 || version > current {
+            return Err(refuse(format!(
+                "{environment} has no version {version} of {name}: the newest is {current}"
+            )));
+        }
+        if machine.revoked_secrets()?.contains(&(name.to_owned(), version)) {
+            return Err(refuse(format!("version {version} of {name} is revoked already")));
+        }
+        let live = machine.live()?.live;
+        let uses = live
+            .as_ref()
+            .is_some_and(|live| users(&machine.kept().unwrap_or_default(), name, version).contains(live));
+        if version == current || uses {
+            return Err(refuse(format!(
+                "version {version} of {name} is in use by what serves {environment}\n  Set {} to another value and deploy: \
+                 that makes version {}. Then revoke this one.",
+                secret.variable,
+                current + 1
+            )));
+        }
+        Ok(live)
+    }
+}
+
+/// The kept releases that were made to run with this version.
+fn users(kept: &[Release], name: &str, version: u32) -> Vec<ReleaseId> {
+    let runs_with = |release: &&Release| release.contents.secrets.get(name) == Some(&version);
+    kept.iter().filter(runs_with).map(|release| release.id.clone()).collect()
+}
+
+/// What a release runs with in place of versions that were revoked since: secret, its own version, the current one.
+pub fn substitutes(machine: &Machine, release: &Release) -> Result<BTreeMap<String, (u32, u32)>> {
+    let (revoked, current) = (machine.revoked_secrets()?, machine.secret_versions(|_| true)?);
+    let own = release.contents.secrets.iter();
+    let gone = own.filter(|(name, version)| revoked.contains(&((*name).clone(), **version)));
+    let pairs = gone.filter_map(|(name, own)| Some((name.clone(), (*own, *current.get(name)?))));
+    Ok(pairs.collect())
+}

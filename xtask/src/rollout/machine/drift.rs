@@ -1,0 +1,95 @@
+//! Drift: what on the host is not as it was put there. A hand was there, or a disk lost something.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use sha2::{Digest as _, Sha256};
+
+use super::Machine;
+use crate::project::{EDGE_CONFIGURATION_LABEL, RELEASE_LABEL};
+use crate::rollout::plans::Observed;
+use crate::rollout::release::Release;
+use crate::tools::container::{self, Inspected};
+use crate::tools::hex::hex;
+use crate::tools::shell::Script;
+
+const SUMS: Script = Script::new(
+    "reading files' sums",
+    r#"cd "$1" && for f in edge/Caddyfile releases/*/compose.yaml releases/*/settings.env; do
+    [ -f "$f" ] && sha256sum "$f"; done; :"#,
+);
+
+impl Machine {
+    /// Writes a kept release's files again.
+    pub fn write_again(&self, release: &Release) -> Result<()> {
+        self.keep(release)
+    }
+
+    /// What differs from what was put there, in words, a line each: files and containers of the releases that run, and
+    /// the edge's configuration. Who has the traffic is another question.
+    pub fn drift(&self, seen: &Observed) -> Result<Vec<String>> {
+        let told = self.shell.script(SUMS, &[self.root.as_str()], "").context("comparing files")?;
+        let sums: BTreeMap<&str, &str> =
+            told.lines().filter_map(|line| line.split_once("  ")).map(|(sum, file)| (file, sum)).collect();
+        let containers = container::labelled(self.shell.docker(), &[self.label()])?;
+        let mut found = Vec::new();
+        for release in seen.kept.iter().filter(|release| seen.live.holds(&release.id)) {
+            found.extend(files(release, &sums));
+            found.extend(parts(release, &containers));
+        }
+        found.extend(strays(&containers, &seen.kept));
+        found.extend(edge(&containers, sums.get("edge/Caddyfile").copied()));
+        Ok(found)
+    }
+}
+
+/// Its manifest and its files are those from which its id was made.
+fn files(release: &Release, sums: &BTreeMap<&str, &str>) -> Vec<String> {
+    let id = &release.id;
+    if !release.is_itself() {
+        return vec![format!("release.json of {id} was changed: it is not what the id was made from")];
+    }
+    let ought =
+        [("compose.yaml", &release.contents.compose), ("settings.env", &release.contents.configuration)];
+    let differs = ought.iter().filter(|(name, text)| {
+        let sum = hex(&Sha256::digest(text.as_bytes()));
+        sums.get(format!("releases/{id}/{name}").as_str()) != Some(&sum.as_str())
+    });
+    differs.map(|(name, _)| format!("{name} of {id} was changed or is gone")).collect()
+}
+
+/// Each part of it has one container, of the image that the release names.
+fn parts(release: &Release, containers: &[Inspected]) -> Vec<String> {
+    let id = release.id.as_str();
+    let of = |service: &String| {
+        let mut of = containers.iter().filter(|it| it.label(RELEASE_LABEL) == Some(id));
+        of.find(|it| it.label("com.docker.compose.service") == Some(service))
+    };
+    let problem = |(service, image): (&String, &String)| match of(service) {
+        None => Some(format!("{service} of {id} has no container")),
+        Some(found) if &found.config.image != image => {
+            Some(format!("{service} of {id} runs {}, and not its own image", found.config.image))
+        }
+        Some(found) if found.state.status != "running" => {
+            Some(format!("{service} of {id} is {}", found.state.status))
+        }
+        Some(_) => None,
+    };
+    release.contents.images.iter().filter_map(problem).collect()
+}
+
+/// Containers of releases that are not kept.
+fn strays(containers: &[Inspected], kept: &[Release]) -> Vec<String> {
+    let is_kept = |id: &str| kept.iter().any(|release| release.id.as_str() == id);
+    let stray = |found: &&Inspected| found.label(RELEASE_LABEL).is_some_and(|id| !is_kept(id));
+    let words =
+        |found: &Inspected| format!("the container {} belongs to no kept release", found.plain_name());
+    containers.iter().filter(stray).map(words).collect()
+}
+
+/// A running edge does not read its configuration again.
+fn edge(containers: &[Inspected], sum: Option<&str>) -> Option<String> {
+    let started_with = containers.iter().find_map(|found| found.label(EDGE_CONFIGURATION_LABEL))?;
+    (sum != Some(started_with))
+        .then(|| "the edge's Caddyfile was changed or is gone; the edge runs with the one before".to_owned())
+}

@@ -1,0 +1,101 @@
+//! A platform that the repository has changed takes the place of the one that runs: database, edge, or both.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use xshell::cmd;
+
+use super::{Bases, Machine};
+use crate::project;
+use crate::tools::process::Run;
+
+/// What is in flight gets so long to end: while it does, nobody else is answered.
+const DRAIN: Duration = Duration::from_secs(3);
+/// The longest that starting again may take.
+const START: Duration = Duration::from_secs(120);
+
+impl Machine {
+    /// Brings what a changed platform needs, and looks whether it could run: nothing is interrupted yet.
+    pub fn check_renewal(&self) -> Result<()> {
+        let Bases { caddy, postgres } = self.bases()?;
+        [caddy, postgres].iter().try_for_each(|image| self.fetch(image))?;
+        let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))
+            .context("reading the Caddyfile")?;
+        let site = format!("SITE={}", self.edge_site());
+        let validate = cmd!(
+            self.shell.docker(),
+            "docker run --rm --interactive --network none --user 10001 --env {site} --entrypoint caddy {caddy} validate --config - --adapter caddyfile"
+        );
+        Run::new(validate).stdin(caddyfile).run().context("the edge would not take the new Caddyfile")?;
+        let version = cmd!(
+            self.shell.docker(),
+            "docker run --rm --network none --user 999 --entrypoint postgres {postgres} --version"
+        );
+        let new = major(&Run::new(version).text()?).map(str::to_owned);
+        let old =
+            self.in_platform("postgres", "999", &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
+        if new.as_deref() != Some(old.stdout.trim()) {
+            bail!(
+                "the data are PostgreSQL {}'s and the new image is of {}: another major version takes a dump and a restore",
+                old.stdout.trim(),
+                new.as_deref().unwrap_or("an unknown version")
+            );
+        }
+        Ok(())
+    }
+
+    /// Starts these services anew, as the repository has them. When one does not get well, the files and services from
+    /// before are brought back.
+    pub fn renew_platform(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
+        let folders = [self.folder("edge"), self.folder("platform")];
+        let names = [&["Caddyfile"][..], &["platform.yaml", "platform.https.yaml", "variables.env"]];
+        let mut before = Vec::new();
+        for (folder, names) in folders.iter().zip(names) {
+            for name in names {
+                before.extend(self.read(&folder.join(name))?.map(|text| (folder, *name, text)));
+            }
+        }
+        self.write_platform()?;
+        let Err(error) = self.start_anew(services, wait) else { return Ok(()) };
+        for (folder, name, text) in &before {
+            self.write(folder, &[(name, text)])?;
+        }
+        match self.start_anew(services, wait) {
+            Ok(()) => {
+                Err(error.context("the platform from before runs again, since the new one did not get well"))
+            }
+            Err(second) => {
+                Err(error.context(format!("nor does the platform from before run again: {second:#}")))
+            }
+        }
+    }
+
+    fn start_anew(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
+        for service in services {
+            wait(&format!("starting {service} anew"));
+            // Data are written to their end; requests get a little.
+            let limit = if service == "edge" { Some(DRAIN) } else { None };
+            self.with_platform(|project| {
+                Ok(Run::new(project.renew(self.shell.docker(), service, limit)).limit(START).run()?)
+            })?;
+            self.wait_for_platform(wait)?;
+        }
+        Ok(())
+    }
+}
+
+/// '15' of 'postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)'.
+fn major(told: &str) -> Option<&str> {
+    told.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?.split('.').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_of_a_server_is_read() {
+        assert_eq!(major("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"), Some("15"));
+        assert_eq!(major("postgres"), None);
+    }
+}
