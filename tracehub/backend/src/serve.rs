@@ -1,10 +1,14 @@
 //! Serving: from the first connection to the last answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,12 +34,17 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
 }
 
 /// Answers requests until `stop`, then takes no more and finishes those in flight, for `drain_limit` at most.
+///
+/// # Errors
+/// When the listener fails, and when requests had to be cut off: how many.
 pub async fn serve_until(
     listener: TcpListener,
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
     drain_limit: Duration,
 ) -> anyhow::Result<()> {
+    let in_flight = Arc::new(AtomicUsize::new(0));
+    let router = router.layer(middleware::from_fn_with_state(Arc::clone(&in_flight), count));
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let stop = async move {
         stop.await;
@@ -51,9 +60,26 @@ pub async fn serve_until(
             served?;
             tracing::info!("stopped: nothing was cut off");
         }
-        () = too_long => tracing::warn!("stopped: some requests were not finished in {drain_limit:?}"),
+        () = too_long => match in_flight.load(Ordering::Relaxed) {
+            0 => tracing::info!("stopped: only answers that nobody fetched were cut off"),
+            // Whoever stopped it reads this, and the exit code.
+            cut => bail!("{cut} requests were not finished in {drain_limit:?}, and were cut off"),
+        },
     }
     Ok(())
+}
+
+/// Counts a request while it has no answer, also when its client goes away.
+async fn count(State(in_flight): State<Arc<AtomicUsize>>, request: Request, next: Next) -> Response {
+    struct Counted(Arc<AtomicUsize>);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    in_flight.fetch_add(1, Ordering::Relaxed);
+    let _counted = Counted(in_flight);
+    next.run(request).await
 }
 
 fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {

@@ -81,6 +81,11 @@ fn agree_on(shown: &HostKeys, fingerprint: Option<&str>, host: &str, prefix: &st
     })
 }
 
+/// The machine for copies of backups: `BACKUP_HOST`, `BACKUP_USER` and so on, as for an environment's host.
+pub fn backup_destination() -> Result<Destination> {
+    Variables::of_process("BACKUP").destination("the machine for backups").map_err(refuse)
+}
+
 /// A user's name, as it may come to ssh.
 pub fn user_name(name: &str) -> Result<String, String> {
     plain(name, USER_NAME)
@@ -128,7 +133,19 @@ impl Variables {
     }
 
     fn access(&self, environment: &Environment, domain: &str) -> Result<Access, String> {
-        let (prefix, name) = (self.prefix, &environment.name);
+        Ok(Access {
+            environment: environment.name.clone(),
+            prefix: self.prefix,
+            destination: self.destination(&environment.name)?,
+            url: match self.values.get("URL") {
+                Some(url) => web_address(url).map_err(|why| format!("{}_URL: {why}", self.prefix))?,
+                None => format!("https://{domain}"),
+            },
+        })
+    }
+
+    fn destination(&self, name: &str) -> Result<Destination, String> {
+        let prefix = self.prefix;
         if !self.unreadable.is_empty() {
             return Err(format!("{} hold bytes that are no text", self.unreadable.join(", ")));
         }
@@ -149,23 +166,15 @@ impl Variables {
         let port =
             |port: &String| port.trim().parse().map_err(|_| format!("{prefix}_PORT: {port:?} is no port"));
         let wrong = |variable: &str, why: String| format!("{prefix}_{variable}: {why}");
-        Ok(Access {
-            environment: name.clone(),
-            prefix,
-            destination: Destination {
-                host: plain(&self.values["HOST"], HOST_NAME).map_err(|why| wrong("HOST", why))?,
-                port: self.values.get("PORT").map(port).transpose()?,
-                user: user_name(&self.values["USER"]).map_err(|why| wrong("USER", why))?,
-                key: match self.values.get("SSH_KEY") {
-                    Some(key) => Some(Key::parse(key).map_err(|why| wrong("SSH_KEY", why))?),
-                    None => None,
-                },
-                host_keys: HostKeys::parse(&self.values["HOST_KEY"]).map_err(|why| wrong("HOST_KEY", why))?,
+        Ok(Destination {
+            host: plain(&self.values["HOST"], HOST_NAME).map_err(|why| wrong("HOST", why))?,
+            port: self.values.get("PORT").map(port).transpose()?,
+            user: user_name(&self.values["USER"]).map_err(|why| wrong("USER", why))?,
+            key: match self.values.get("SSH_KEY") {
+                Some(key) => Some(Key::parse(key).map_err(|why| wrong("SSH_KEY", why))?),
+                None => None,
             },
-            url: match self.values.get("URL") {
-                Some(url) => web_address(url).map_err(|why| wrong("URL", why))?,
-                None => format!("https://{domain}"),
-            },
+            host_keys: HostKeys::parse(&self.values["HOST_KEY"]).map_err(|why| wrong("HOST_KEY", why))?,
         })
     }
 }

@@ -1,12 +1,15 @@
 //! `cargo xtask db`: an environment's database: look into it, back it up, bring a backup back.
 
+mod offsite;
+
 use std::io::IsTerminal;
 use std::time::SystemTime;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use self::offsite::Offsite;
 use super::attempt::{Attempt, Patience};
 use super::deploy::say_plan;
 use super::place::Place;
@@ -59,6 +62,9 @@ struct Shell {
 struct MakeBackup {
     #[command(flatten)]
     place: Place,
+    /// Send a copy, encrypted to BACKUP_RECIPIENT, to this folder of the machine that BACKUP_HOST names
+    #[arg(long, value_name = "FOLDER")]
+    to: Option<String>,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -126,12 +132,18 @@ impl MakeBackup {
     /// Without the lease: it changes nothing, and when a restore takes the database away under it, it fails and leaves
     /// nothing behind.
     fn run(self) -> Result<()> {
+        let offsite = self.to.as_deref().map(Offsite::told).transpose()?;
         let machine = self.place.reach()?;
         let name = attempt_id(SystemTime::now(), driver_mark());
-        let made =
+        let mut made =
             Activity::of("dump the database, and read the dump back", |_| machine.dump(&name, "by hand"))?;
         if let Err(error) = machine.prune_backups() {
             terminal::warn(format_args!("older backups could not be removed: {error:#}"));
+        }
+        if let Some(offsite) = offsite {
+            let sent = Activity::of("send a copy off the host, encrypted", |_| offsite.send(&machine, &made));
+            let kept = || format!("the backup {} is made and kept on the host", made.name);
+            made.copied = Some(sent.with_context(kept)?);
         }
         if self.json {
             terminal::say(json!(made));
@@ -252,7 +264,8 @@ fn find(machine: &Machine, name: &str) -> Result<Backup> {
 }
 
 fn words(backup: &Backup) -> String {
-    format!("{}, {} tables, schema {}", size(backup.bytes), backup.tables, backup.schema)
+    let copied = backup.copied.as_ref().map_or(String::new(), |copied| format!(", copied to {}", copied.to));
+    format!("{}, {} tables, schema {}{copied}", size(backup.bytes), backup.tables, backup.schema)
 }
 
 fn size(bytes: u64) -> String {

@@ -34,7 +34,9 @@ impl Status {
         let platform = machine.platform_parts()?;
         let attempt = last_confirmed(&seen);
         let lease = machine.lease_holder()?;
-        let backup = machine.backups()?.pop();
+        let mut backups = machine.backups()?;
+        let copy = backups.iter().rev().find(|backup| backup.copied.is_some()).cloned();
+        let backup = backups.pop();
         let live = seen.kept.iter().find(|release| Some(&release.id) == seen.live.live.as_ref());
         let lacks = live.map(|release| seen.lacking(release)).unwrap_or_default();
         let drift = machine.drift(&seen)?;
@@ -56,6 +58,7 @@ impl Status {
                 "pending_migrations": lacks,
                 "disk_free_bytes": machine.facts().free_disk,
                 "last_backup": backup,
+                "last_copy": copy,
                 "certificate_days": machine.certificate_days(),
                 "platform": platform,
                 "parts": seen.parts,
@@ -65,6 +68,7 @@ impl Status {
         say_live(&machine, &seen, attempt.as_ref());
         if seen.live.live.is_some() {
             say_data(&machine, &seen, &lacks, backup.as_ref());
+            say_copy(copy.as_ref());
         }
         if let Some(until) = &seen.live.maintenance {
             terminal::say(paint::warn(format_args!("  users are asked to wait until {until}")));
@@ -132,6 +136,13 @@ fn say_data(machine: &Machine, seen: &Observed, lacks: &[i64], backup: Option<&B
         let days = if days < 15 { paint::bad(days) } else { days.to_string() };
         terminal::say(format_args!("  HTTPS     the certificate ends in {days} days"));
     }
+}
+
+/// How old the newest backup is that would survive the host.
+fn say_copy(copy: Option<&Backup>) {
+    let Some(backup) = copy else { return };
+    let to = backup.copied.as_ref().map(|copied| copied.to.as_str()).unwrap_or_default();
+    terminal::say(format_args!("  off host  {}, {to}", ago(&backup.at)));
 }
 
 fn say_parts(seen: &Observed, platform: &[PlatformPart]) {

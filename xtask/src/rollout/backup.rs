@@ -23,6 +23,18 @@ pub struct Backup {
     pub bytes: u64,
     /// The dump's SHA-256, in hexadecimal.
     pub sha256: String,
+    /// The copy that is off the host, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied: Option<Copied>,
+}
+
+/// An encrypted copy, off the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copied {
+    /// Machine and file.
+    pub to: String,
+    /// Its size.
+    pub bytes: u64,
 }
 
 /// How many backups are kept, and for how long; never fewer than the least.
@@ -74,6 +86,7 @@ mod tests {
             tables: 1,
             bytes: 1,
             sha256: String::new(),
+            copied: None,
         };
         let of = |days: &[u64]| days.iter().map(|days| backup(*days)).collect::<Vec<_>>();
         assert_eq!(superfluous(&of(&[400, 300, 200]), now), [""; 0], "the last three, however old");

@@ -8,7 +8,7 @@ use super::contract::Contract;
 use super::ledger::Event;
 use super::plan::{Run, Step};
 use super::release::{Release, ReleaseId};
-use super::steps::list;
+use super::steps::{list, stop};
 
 /// The longest that all migrations of a plan may take.
 const MIGRATION: Duration = Duration::from_secs(900);
@@ -110,7 +110,7 @@ impl Step for Drain {
             // Before it stops: the edge asks the warm one for the assets of open tabs.
             run.host.clear_warm(self.live.as_ref(), run.lease.number())?;
         }
-        self.releases.iter().try_for_each(|id| run.host.stop(id))
+        self.releases.iter().try_for_each(|id| stop(run, id))
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         // What is warm no more does not run on either; it is not made warm again, since it may have stopped already.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Error, Result, bail, ensure};
 
 use super::host::{Host, Part};
+use super::ledger::Event;
 use super::plan::{Run, Step};
 use super::release::{Release, ReleaseId};
 
@@ -162,11 +163,24 @@ impl Step for Retire {
         (self.drain + Duration::from_secs(15)) * u32::try_from(self.releases.len()).unwrap_or(1)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        self.releases.iter().try_for_each(|id| run.host.stop(id))
+        self.releases.iter().try_for_each(|id| stop(run, id))
     }
     fn is_tidying(&self) -> bool {
         true
     }
+}
+
+/// Stops a release, and says what it could not finish.
+pub(super) fn stop(run: &Run, id: &ReleaseId) -> Result<()> {
+    run.host.stop(id)?;
+    let cut = |part: &Part| part.state == "exited" && !part.ending.is_empty() && part.ending != "exit code 0";
+    for part in parts_of(run.host, id)?.iter().filter(|part| cut(part)) {
+        let last = run.host.last_lines(part, 1).unwrap_or_default();
+        let what = format!("{} of {id} did not finish what it had: {}, {last}", part.service, part.ending);
+        run.report.says(&what);
+        run.journal.write(Event::Noted { what })?;
+    }
+    Ok(())
 }
 
 /// Every release stops, and its containers are removed; files and images stay.

@@ -58,6 +58,7 @@ pub fn recipe(tool: Tool) -> Result<Recipe, String> {
         Tool::Ssh => packages::recipe(&["openssh-client"]),
         Tool::Curl => packages::recipe(&["curl"]),
         Tool::Debootstrap => packages::recipe(&["debootstrap"]),
+        Tool::Age => packages::recipe(&["age"]),
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Tool {
     Curl,
     /// Makes a Debian in a folder: for the lab, where no registry answers.
     Debootstrap,
+    /// age: encrypts copies of backups.
+    Age,
 }
 
 /// A tool that will do.
@@ -97,13 +99,14 @@ impl fmt::Display for Tool {
             Tool::Ssh => "ssh",
             Tool::Curl => "curl",
             Tool::Debootstrap => "debootstrap",
+            Tool::Age => "age",
         })
     }
 }
 
 impl Tool {
     /// All of them, in the order in which people meet them.
-    pub const ALL: [Tool; 14] = [
+    pub const ALL: [Tool; 15] = [
         Tool::Git,
         Tool::Node,
         Tool::Npm,
@@ -118,6 +121,7 @@ impl Tool {
         Tool::Ssh,
         Tool::Curl,
         Tool::Debootstrap,
+        Tool::Age,
     ];
 
     /// Which versions will do. Behind each is the feature that an older one lacks.
@@ -136,7 +140,7 @@ impl Tool {
             Tool::Npm => version >= Version(9, 0, 0),
             Tool::Chromium => version >= Version(109, 0, 0),
             Tool::Git => version >= Version(2, 30, 0),
-            Tool::Readelf | Tool::Curl | Tool::Debootstrap => true,
+            Tool::Readelf | Tool::Curl | Tool::Debootstrap | Tool::Age => true,
             // It knows `KnownHostsCommand`.
             Tool::Ssh => version >= Version(8, 5, 0),
         }
@@ -158,6 +162,7 @@ impl Tool {
             Tool::Ssh => on_path(&["ssh"]),
             Tool::Curl => on_path(&["curl"]),
             Tool::Debootstrap => on_path(&["debootstrap"]),
+            Tool::Age => on_path(&["age"]),
         }
     }
 

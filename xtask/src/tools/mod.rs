@@ -1,5 +1,6 @@
 //! One file an outside tool: build the command line, run it, parse what comes back. Nothing here decides.
 
+pub mod age;
 pub mod apt;
 pub mod buildx;
 pub mod cargo;

@@ -4,6 +4,8 @@
 //! `cmd!` spells a command; [`Run`] starts it. Groups matter because tools have children (npm, docker
 //! and cargo all do): a signal to the group reaches them, a signal to the leader does not.
 
+mod pipe;
+
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -115,6 +117,7 @@ pub struct Run<'a> {
     line: String,
     limit: Duration,
     stdin: Option<Vec<u8>>,
+    source: Option<Stdio>,
     each_line: Option<&'a (dyn Fn(&str) + Sync)>,
 }
 
@@ -122,7 +125,14 @@ impl<'a> Run<'a> {
     /// Takes what `cmd!` spelled. The default time limit is two minutes.
     pub fn new(cmd: Cmd<'_>) -> Run<'a> {
         let line = cmd.to_string();
-        Run { command: cmd.into(), line, limit: Duration::from_secs(120), stdin: None, each_line: None }
+        Run {
+            command: cmd.into(),
+            line,
+            limit: Duration::from_secs(120),
+            stdin: None,
+            source: None,
+            each_line: None,
+        }
     }
 
     /// What errors call it, when its words say less: the text of a script, for one.
@@ -188,7 +198,11 @@ impl<'a> Run<'a> {
         prepare_environment(&mut self.command);
         self.command
             .process_group(0)
-            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdin(match self.source.take() {
+                Some(source) => source,
+                None if self.stdin.is_some() => Stdio::piped(),
+                None => Stdio::null(),
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child =

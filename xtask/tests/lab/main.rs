@@ -47,6 +47,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a_rollback_is_at_once_and_no_request_fails", promises::rollback),
     ("a_release_that_never_gets_ready_costs_users_nothing", promises::never_ready),
     ("a_restore_brings_back_what_was_there_and_keeps_what_it_replaces", promises::restore),
+    ("a_backup_is_copied_off_the_host_where_nobody_but_the_holder_of_the_key_can_read_it", promises::offsite),
     ("what_is_there_can_be_looked_at", promises::look),
     ("a_secret_that_the_operator_changes_is_one_more_version", promises::secret),
     ("a_revoked_secret_is_gone_and_a_rollback_takes_the_current_one", promises::revoked),

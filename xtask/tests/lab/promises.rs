@@ -1,10 +1,11 @@
 //! What works: from a bare machine to a rollback, a restore and down.
 
+use std::process::Command;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
 
-use crate::call::wait_until;
+use crate::call::{run, wait_until};
 use crate::client::{Client, Stream, get};
 use crate::project::{DOWNLOAD, DOWNLOAD_BYTES};
 use crate::{Lab, check};
@@ -232,4 +233,43 @@ pub fn revoked(lab: &Lab) -> Result<(), Failed> {
     check(told.contains("revoked") && told.contains("current"), || told)?;
     project.xtask(&["rollback", "--to", &live]).succeeds()?;
     check(lab.host().live() == live, || lab.host().live())
+}
+
+/// To the second machine, which can't read what it keeps.
+pub fn offsite(lab: &Lab) -> Result<(), Failed> {
+    let project = &lab.project;
+    let folder = tempfile::tempdir()?;
+    let key = folder.path().join("backup.key").to_string_lossy().into_owned();
+    let backup = || {
+        let told = ["HOST", "PORT", "USER", "SSH_KEY", "HOST_KEY"]
+            .into_iter()
+            .map(|name| (format!("BACKUP_{name}"), project.told(&format!("STAGING_{name}"))));
+        let call = project.xtask(&["db", "backup", "--to", "/srv/backups", "--json"]);
+        told.fold(call, |call, (name, value)| call.with(&name, &value))
+    };
+    let refused = project.xtask(&["db", "backup", "--to", "/srv/backups"]).fails_with(3)?;
+    check(refused.contains("BACKUP_HOST"), || refused)?;
+    let refused = backup().fails_with(3)?;
+    check(refused.contains("BACKUP_RECIPIENT") && refused.contains("age-keygen"), || refused)?;
+
+    // What looks like a recipient brings age here, which then says that it is none.
+    let refused = backup().with("BACKUP_RECIPIENT", &format!("age1{}", "q".repeat(58))).fails_with(1)?;
+    check(refused.contains("is made and kept on the host") && refused.contains("age"), || refused)?;
+    run(Command::new("age-keygen").args(["-o", &key]));
+    let recipient = run(Command::new("age-keygen").args(["-y", &key]));
+    let made = backup().with("BACKUP_RECIPIENT", recipient.trim()).json()?;
+    let name = made["name"].as_str().ok_or("it has no name")?;
+    let there = format!("/srv/backups/{name}.dump.age");
+    let head = lab.hosts[1].sh(&format!("head -c 21 {there}; stat -c ' %a' {there}"));
+    check(head == "age-encryption.org/v1 600", || head)?;
+    let copy = Command::new("docker")
+        .args(["exec", &lab.hosts[1].container, "cat", &there])
+        .output()?;
+    let encrypted = folder.path().join("copy.age").to_string_lossy().into_owned();
+    std::fs::write(&encrypted, copy.stdout)?;
+    let opened = folder.path().join("copy").to_string_lossy().into_owned();
+    run(Command::new("age").args(["--decrypt", "-i", &key, "-o", &opened, &encrypted]));
+    let sum = run(Command::new("sha256sum").arg(&opened));
+    check(Some(&sum[..64]) == made["sha256"].as_str(), || "what was opened is not the dump".into())?;
+    check(project.status()["last_copy"]["name"] == name, || format!("{}", project.status()))
 }

@@ -131,7 +131,8 @@ async fn a_request_that_never_ends_does_not_keep_it_for_ever() {
     write!(stream, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     let stop = async { has_arrived.await.unwrap() };
     let served = serve_until(listener, router, stop, Duration::from_millis(100));
-    tokio::time::timeout(Duration::from_secs(5), served).await.expect("it waits for ever").unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(5), served).await.expect("it waits for ever");
+    assert_eq!(ended.unwrap_err().to_string(), "1 requests were not finished in 100ms, and were cut off");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use xshell::{Cmd, cmd};
 
 use super::Machine;
 use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE};
-use crate::rollout::backup::{self, Backup, beside};
+use crate::rollout::backup::{self, Backup, Copied, beside};
 use crate::rollout::guard::written;
 use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
@@ -54,6 +54,19 @@ impl Machine {
         let at = timestamp(self.now());
         let told = self.in_database(&["dump", DATABASE, name, made_by, written(live.as_ref()), &at], LONG)?;
         serde_json::from_str(&told).with_context(|| format!("the backup described itself as {told:?}"))
+    }
+
+    /// For reading a dump off the host.
+    pub fn read_dump(&self, backup: &Backup) -> Cmd<'_> {
+        let (postgres, file) =
+            (self.platform_container("postgres"), format!("/backups/{}.dump", backup.name));
+        container::exec(self.shell.docker(), &postgres, "999", &["cat", &file])
+    }
+
+    /// Writes down that there is a copy off the host.
+    pub fn note_copy(&self, backup: &Backup, copied: &Copied) -> Result<()> {
+        let facts = serde_json::to_string(&Backup { copied: Some(copied.clone()), ..backup.clone() })?;
+        self.write(&self.folder("backups"), &[(&format!("{}.json", backup.name), &facts)])
     }
 
     /// Removes backups that need not be kept any longer, and says how many.

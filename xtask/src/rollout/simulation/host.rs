@@ -235,7 +235,7 @@ impl Host for Simulated {
         self.call("backup", |world| {
             let schema = world.schema.last().copied().unwrap_or(0);
             let (at, live, sha256) = (String::new(), String::new(), String::new());
-            Ok(Backup { name, at, made_by, live, schema, tables: 1, bytes: 1, sha256 })
+            Ok(Backup { name, at, made_by, live, schema, tables: 1, bytes: 1, sha256, copied: None })
         })
     }
     fn load_backup(&self, _: &Backup) -> Result<()> {

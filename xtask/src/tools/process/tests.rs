@@ -132,3 +132,20 @@ fn what_a_command_leaves_running_in_its_group_ends_with_it() {
     assert!(began.elapsed() < LONG, "it waited for the grandchild");
     closed.recv_timeout(LONG).expect("the grandchild has gone");
 }
+
+#[test]
+fn of_a_pipe_the_last_one_tells_and_whichever_fails_fails_it() {
+    let sh = Shell::new().unwrap();
+    let run = |script: &'static str| Run::new(cmd!(sh, "sh -c {script}"));
+    let through = || run("tr a-z A-Z");
+    let told = run("printf hello").pipe(through(), run("cat; echo ' read'")).unwrap();
+    assert_eq!(told.stdout, "HELLO read\n");
+    let big = run("head -c 3000000 /dev/zero").pipe(run("cat"), run("wc -c")).unwrap();
+    assert_eq!(big.stdout.trim(), "3000000");
+    let error = run("printf half; echo the first >&2; exit 3").pipe(through(), run("cat")).unwrap_err();
+    assert!(error.to_string().contains("the first"), "{error}");
+    let error = run("printf whole").pipe(run("echo the second >&2; exit 3"), run("cat")).unwrap_err();
+    assert!(error.to_string().contains("the second"), "{error}");
+    let error = run("cat /dev/zero").pipe(run("cat"), run("echo the last >&2; exit 3")).unwrap_err();
+    assert!(error.to_string().contains("the last"), "{error}");
+}

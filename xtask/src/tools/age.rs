@@ -1,0 +1,15 @@
+//! `age`: encryption to somebody's public key. Whoever encrypts can't read it afterwards.
+
+use xshell::{Cmd, Shell, cmd};
+
+/// Encrypts what it reads; `recipient` is the public key (`age1…`), which is no secret.
+pub fn encrypt<'a>(sh: &'a Shell, recipient: &str) -> Cmd<'a> {
+    cmd!(sh, "age --encrypt --recipient {recipient}")
+}
+
+/// Whether this looks like a recipient: bech32 with the prefix `age1` (age-encryption.org/v1).
+pub fn is_recipient(text: &str) -> bool {
+    text.len() == 62
+        && text.starts_with("age1")
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
