@@ -155,6 +155,16 @@ fn an_entry_is_appended_once_and_a_torn_line_spoils_nothing_but_itself() {
 }
 
 #[test]
+fn a_trip_that_was_cut_in_the_middle_gives_the_warm_release_back_too() {
+    let host = Host::with_live(OLD);
+    let warm = "20260102t120000z-1a2b3c4d5e6f";
+    fs::write(host.path("live/warm"), format!("{OLD}\n")).unwrap();
+    fs::write(host.path("live/guard"), format!("tripping a1 {OLD} {NEW} {warm} 0 deadline\n")).unwrap();
+    assert_eq!(host.call("trip", &["a1", "test"]), 0);
+    assert_eq!((host.live().live.unwrap().as_str(), host.live().warm.unwrap().as_str()), (OLD, warm));
+}
+
+#[test]
 fn one_holds_the_lease_at_a_time_and_each_holder_has_a_higher_number() {
     let host = Host::with_live(OLD);
     let shell = HostShell::here().unwrap();

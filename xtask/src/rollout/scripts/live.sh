@@ -32,10 +32,9 @@ read_guard() {
 # Takes the switch back. Done again from the start when it was cut: each part may be repeated.
 trip() { # REASON
     replace guard "tripping $attempt $from $to $warm $deadline $1"
-    if [ "$(content live)" = "$to" ]; then
-        replace live "$from"
-        replace warm "$warm"
-    fi
+    if [ "$(content live)" = "$to" ]; then replace live "$from"; fi
+    # Also when the switch, or an earlier trip, was cut between its two renames.
+    if [ "$(content live)" = "$from" ]; then replace warm "$warm"; fi
     replace guard "tripped $attempt $from $to $warm $deadline $1"
 }
 
