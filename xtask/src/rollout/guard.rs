@@ -74,6 +74,11 @@ impl Live {
 }
 
 impl Guard {
+    /// It has yet to take its switch back, unless somebody confirms that.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, GuardState::Armed | GuardState::Tripping)
+    }
+
     fn parse(line: &str) -> Option<Guard> {
         let mut words = line.split(' ');
         let state = match words.next()? {

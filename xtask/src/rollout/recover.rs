@@ -17,18 +17,32 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Ve
     if let Some(attempt) = ledger.unfinished() {
         said.push(settle(host, &attempt, journal)?);
     }
+    let mut live = host.live()?;
+    if let Some(guard) = live.guard.as_ref().filter(|guard| guard.is_waiting()) {
+        // Its attempt has an end, and could not take its switch back: to remove the guard would make it count.
+        host.trip(&guard.attempt, "recover")?;
+        let (to, had_traffic) = (written(guard.to.as_ref()).to_owned(), live.live == guard.to);
+        said.extend(
+            had_traffic.then(|| format!("the switch to {to}, which nobody confirmed, is undone now")),
+        );
+        live = host.live()?;
+    }
     host.remove_guard()?;
 
     // The live file is believed: where the ledger says otherwise, somebody's hand was there.
-    let live = host.live()?.live;
+    let live = live.live;
     let ledger = host.ledger()?;
     let ought = ledger.ought_to_be_live();
     if live != ought {
-        let what = format!(
-            "changed by hand: {} has the traffic, not {}",
-            written(live.as_ref()),
-            written(ought.as_ref())
-        );
+        let last = ledger.attempts().pop();
+        let is_left = |attempt: &Attempt| attempt.outcome == Some(Outcome::NotUndone) && attempt.to == live;
+        let by = if last.as_ref().is_some_and(is_left) {
+            "left by what could not be undone"
+        } else {
+            "changed by hand"
+        };
+        let what =
+            format!("{by}: {} has the traffic, not {}", written(live.as_ref()), written(ought.as_ref()));
         let last = ledger.entries.iter().rev().find_map(|entry| match &entry.event {
             Event::Noted { what } => Some(what.clone()),
             Event::Confirmed { .. } => Some(String::new()),

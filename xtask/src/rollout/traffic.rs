@@ -58,7 +58,16 @@ impl Step for Guard {
             deadline: self.bake + GUARD_BEYOND_BAKE,
         })
     }
-    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+    fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
+        let live = run.host.live()?;
+        let is_provisional =
+            live.live.as_ref() == Some(&self.to) && live.guard.is_some_and(|it| it.is_waiting());
+        // Without its guard, a switch that could not be taken back would stay for good.
+        ensure!(
+            !is_provisional || cause.is::<BothFail>(),
+            "{} still has the traffic: the guard stays, and takes it back at its deadline",
+            self.to
+        );
         run.host.remove_guard()
     }
 }
