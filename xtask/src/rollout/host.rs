@@ -11,7 +11,8 @@ use super::guard::Live;
 use super::ledger::{Entry, Ledger};
 use super::release::{Release, ReleaseId};
 
-/// A host, on which one environment lives. Errors say what failed and why, in words for a person.
+/// A host, on which one environment lives. Errors say what failed and why, in words for a person. A driver that took
+/// the lease and lost it changes nothing more: each of its calls that would is refused.
 pub trait Host {
     /// The time by the driver's clock.
     fn now(&self) -> SystemTime;

@@ -126,7 +126,13 @@ impl Plan {
                 }
                 Err(cause) => {
                     run.report.failed(step.as_ref());
-                    let left = interrupt::shielded(|| self.undo(number, run, &cause));
+                    let left = match run.lease.check() {
+                        Ok(()) => interrupt::shielded(|| self.undo(number, run, &cause)),
+                        // Somebody else may be at work already, perhaps with the same release.
+                        Err(lost) => {
+                            vec![format!("{lost:#}: whoever takes the lease next settles what is left")]
+                        }
+                    };
                     return Err(Stopped { step: step.name(), cause, left });
                 }
             }

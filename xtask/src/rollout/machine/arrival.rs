@@ -74,6 +74,7 @@ impl Arrival {
             bases: None,
             way_back: None,
             led_back: Cell::new(false),
+            holding: RefCell::default(),
         })
     }
 }

@@ -20,6 +20,11 @@ while [ $# -gt 0 ]; do
     head -c "$2" >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" || exit 1; shift 2
 done; sync ."#,
 );
+/// Behind an append that is under way.
+const READ_LEDGER: Script = Script::new(
+    "reading the ledger",
+    r#"[ -e "$1" ] || exit 0; exec 8<"$1" && flock --shared 8 && cat "$1""#,
+);
 const RELEASES: Script = Script::new(
     "reading the kept releases",
     r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && cat "$f" && echo; done; :"#,
@@ -44,9 +49,16 @@ impl Machine {
     }
 
     pub(super) fn append_to_ledger(&self, entry: &Entry) -> Result<()> {
-        let line = serde_json::to_string(entry)?;
-        self.shell.script(APPEND, &[self.ledger_file().as_str(), &entry.id], &line)?;
+        let (line, file, lease_file) = (serde_json::to_string(entry)?, self.ledger_file(), self.lease_file());
+        let holding =
+            self.holding.borrow().upgrade().context("only who holds the lease writes the ledger")?;
+        let lease = holding.number().to_string();
+        self.shell.script(APPEND, &[file.as_str(), &entry.id, lease_file.as_str(), &lease], &line)?;
         Ok(())
+    }
+
+    pub(super) fn read_ledger(&self) -> Result<String> {
+        Ok(self.shell.script(READ_LEDGER, &[self.ledger_file().as_str()], "")?)
     }
 
     /// A file's text; none when it is not there.

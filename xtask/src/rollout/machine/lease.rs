@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,15 +17,36 @@ const SCRIPT: &str = include_str!("../scripts/lease.sh");
 /// The holder lets go after 20 s of silence.
 const BEAT: Duration = Duration::from_secs(4);
 
-struct Held {
+/// The process that holds the lock.
+pub(super) struct Holding {
     number: u64,
-    holder: std::sync::Mutex<Child>,
+    process: Mutex<Child>,
+}
+
+impl Holding {
+    /// The number of the lease.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// An error when the lease was lost: somebody else may have it.
+    pub(super) fn check(&self) -> Result<()> {
+        let ended = self.process.lock().expect("no holder panics").try_wait()?;
+        ensure!(ended.is_none(), "the process that held the lease has ended");
+        Ok(())
+    }
+}
+
+/// The lease, held. Given back when it is dropped.
+pub(super) struct Held {
+    /// Alive for as long as the lease is held.
+    pub(super) holding: Arc<Holding>,
     goodbye: Option<Sender<()>>,
     beats: Option<JoinHandle<()>>,
 }
 
 /// Takes the lease, or says who holds it.
-pub fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
+pub(super) fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Result<Held, LeaseError> {
     let told = format!("{} since {}, for: {}", holder.by, holder.since, holder.doing);
     // Here what a dead driver started is found by its mark; behind ssh it all hangs on the connection.
     let mark = match shell.connection() {
@@ -53,7 +75,8 @@ pub fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Result<Box<d
     let (goodbye, end) = channel();
     let stdin = child.stdin.take().expect("piped");
     let beats = thread::spawn(move || beat(stdin, &end));
-    Ok(Box::new(Held { number, holder: child.into(), goodbye: Some(goodbye), beats: Some(beats) }))
+    let holding = Arc::new(Holding { number, process: child.into() });
+    Ok(Held { holding, goodbye: Some(goodbye), beats: Some(beats) })
 }
 
 fn beat(mut stdin: ChildStdin, end: &std::sync::mpsc::Receiver<()>) {
@@ -83,13 +106,11 @@ pub fn held_by(shell: &HostShell, file: &Utf8Path) -> Result<Option<String>> {
 
 impl Lease for Held {
     fn number(&self) -> u64 {
-        self.number
+        self.holding.number
     }
 
     fn check(&self) -> Result<()> {
-        let ended = self.holder.lock().expect("no holder panics").try_wait()?;
-        ensure!(ended.is_none(), "the process that held the lease has ended");
-        Ok(())
+        self.holding.check()
     }
 }
 
@@ -99,6 +120,6 @@ impl Drop for Held {
         if let Some(beats) = self.beats.take() {
             let _ = beats.join();
         }
-        let _ = self.holder.lock().expect("no holder panics").wait();
+        let _ = self.holding.process.lock().expect("no holder panics").wait();
     }
 }

@@ -16,6 +16,7 @@ mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
@@ -33,6 +34,8 @@ use crate::tools::ssh::Connection;
 use crate::tools::{container, curl, interrupt};
 
 pub use arrival::{Arrival, Facts};
+use lease::Holding;
+
 pub use images::WayBack;
 pub use platform::{PlatformPart, PlatformState};
 
@@ -51,6 +54,8 @@ pub struct Machine {
     bases: Option<Bases>,
     way_back: Option<WayBack>,
     led_back: Cell<bool>,
+    /// The lease that this driver took, while it has it.
+    holding: RefCell<Weak<Holding>>,
 }
 
 /// The images that the platform and the guard run.
@@ -99,6 +104,14 @@ impl Machine {
         self.root.join("lease")
     }
 
+    /// Itself, unless it has lost the lease that it took.
+    fn changing(&self) -> Result<&Machine> {
+        if let Some(holding) = self.holding.borrow().upgrade() {
+            holding.check().context("the lease was lost, and nothing may be changed without it")?;
+        }
+        Ok(self)
+    }
+
     fn release_folder(&self, id: &ReleaseId) -> Utf8PathBuf {
         self.root.join("releases").join(id.as_str())
     }
@@ -114,7 +127,9 @@ impl Host for Machine {
     }
 
     fn lease(&self, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
-        lease::take(&self.shell, &self.lease_file(), holder)
+        let held = lease::take(&self.shell, &self.lease_file(), holder)?;
+        *self.holding.borrow_mut() = Arc::downgrade(&held.holding);
+        Ok(Box::new(held))
     }
 
     fn live(&self) -> Result<Live> {
@@ -122,11 +137,11 @@ impl Host for Machine {
     }
 
     fn ledger(&self) -> Result<Ledger> {
-        Ok(Ledger::parse(&self.read(&self.ledger_file())?.unwrap_or_default()))
+        Ok(Ledger::parse(&self.read_ledger()?))
     }
 
     fn append(&self, entry: &Entry) -> Result<()> {
-        self.append_to_ledger(entry)
+        self.changing()?.append_to_ledger(entry)
     }
 
     fn kept(&self) -> Result<Vec<Release>> {
@@ -142,7 +157,7 @@ impl Host for Machine {
     }
 
     fn pull(&self, release: &Release) -> Result<()> {
-        self.keep(release)?;
+        self.changing()?.keep(release)?;
         for (component, image) in &release.contents.images {
             self.fetch(image).with_context(|| format!("bringing the image of {component}"))?;
         }
@@ -151,34 +166,34 @@ impl Host for Machine {
     }
 
     fn forget(&self, id: &ReleaseId) -> Result<()> {
-        self.forget_release(id)
+        self.changing()?.forget_release(id)
     }
 
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
-        let made = self.dump(attempt, made_by)?;
+        let made = self.changing()?.dump(attempt, made_by)?;
         // What could not be removed now is removed by the next one.
         let _ = self.prune_backups();
         Ok(made)
     }
 
     fn load_backup(&self, backup: &Backup) -> Result<()> {
-        self.restore_dump(backup)
+        self.changing()?.restore_dump(backup)
     }
 
     fn drop_loaded(&self) -> Result<()> {
-        self.drop_restored()
+        self.changing()?.drop_restored()
     }
 
     fn exchange_database(&self, aside: &str) -> Result<()> {
-        self.exchange(aside)
+        self.changing()?.exchange(aside)
     }
 
     fn exchange_back(&self, aside: &str) -> Result<()> {
-        self.exchange_again(aside)
+        self.changing()?.exchange_again(aside)
     }
 
     fn open_database(&self) -> Result<()> {
-        self.let_in_again()
+        self.changing()?.let_in_again()
     }
 
     fn is_aside(&self, aside: &str) -> Result<bool> {
@@ -186,34 +201,34 @@ impl Host for Machine {
     }
 
     fn migrate(&self, release: &Release) -> Result<String> {
-        self.wait_for_migration()?;
+        self.changing()?.wait_for_migration()?;
         self.run_once(&release.id, "migrate", &[])
     }
 
     fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String> {
-        self.wait_for_migration()?;
+        self.changing()?.wait_for_migration()?;
         let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
         let words = ["migrate", "--undo"].into_iter().chain(versions.iter().map(String::as_str));
         self.run_once(&release.id, "migrate", &words.collect::<Vec<_>>())
     }
 
     fn wait_for_migration(&self) -> Result<()> {
-        self.wait_for_once("migrate")
+        self.changing()?.wait_for_once("migrate")
     }
 
     fn start(&self, release: &Release) -> Result<()> {
-        self.release_project(&release.id)?.run(|project, sh| project.up(sh))
+        self.changing()?.release_project(&release.id)?.run(|project, sh| project.up(sh))
     }
 
     fn stop(&self, id: &ReleaseId) -> Result<()> {
-        if self.is_kept(id)? {
+        if self.changing()?.is_kept(id)? {
             return self.release_project(id)?.run(|project, sh| project.stop(sh));
         }
         self.remove_strays(id)
     }
 
     fn remove(&self, id: &ReleaseId) -> Result<()> {
-        if self.is_kept(id)? {
+        if self.changing()?.is_kept(id)? {
             return self.release_project(id)?.run(|project, sh| project.down(sh));
         }
         self.remove_strays(id)
@@ -228,19 +243,19 @@ impl Host for Machine {
     }
 
     fn arm(&self, arming: &Arming) -> Result<()> {
-        self.start_guard(arming)
+        self.changing()?.start_guard(arming)
     }
 
     fn confirm(&self, attempt: &str) -> Result<()> {
-        self.live_script("confirm", &[attempt]).map(drop)
+        self.changing()?.live_script("confirm", &[attempt]).map(drop)
     }
 
     fn trip(&self, attempt: &str, reason: &str) -> Result<()> {
-        self.live_script("trip", &[attempt, reason]).map(drop)
+        self.changing()?.live_script("trip", &[attempt, reason]).map(drop)
     }
 
     fn remove_guard(&self) -> Result<()> {
-        container::remove(self.shell.docker(), &self.named("guard"))?;
+        container::remove(self.changing()?.shell.docker(), &self.named("guard"))?;
         self.live_script("forget", &[]).map(drop)
     }
 
@@ -252,17 +267,18 @@ impl Host for Machine {
             None => ("-", 0),
         };
         let seconds = seconds.to_string();
-        self.live_script("switch", &[from, switch.to.as_str(), file.as_str(), &lease, attempt, &seconds])
+        self.changing()?
+            .live_script("switch", &[from, switch.to.as_str(), file.as_str(), &lease, attempt, &seconds])
             .map(drop)
     }
 
     fn clear_warm(&self, live: Option<&ReleaseId>, lease: u64) -> Result<()> {
         let (file, lease) = (self.lease_file(), lease.to_string());
-        self.live_script("clear-warm", &[written(live), file.as_str(), &lease]).map(drop)
+        self.changing()?.live_script("clear-warm", &[written(live), file.as_str(), &lease]).map(drop)
     }
 
     fn clear_live(&self) -> Result<()> {
-        self.live_script("set", &["none", "none"]).map(drop)
+        self.changing()?.live_script("set", &["none", "none"]).map(drop)
     }
 
     fn probe(&self) -> Result<Answer> {

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::files::{APPEND, live_script_text};
 use super::lease;
 use crate::rollout::guard::{GuardState, Live};
-use crate::rollout::host::{Holder, LeaseError};
+use crate::rollout::host::{Holder, Lease, LeaseError};
 use crate::rollout::ledger::Ledger;
 use crate::tools::shell::HostShell;
 
@@ -58,13 +58,18 @@ impl Host {
     }
 
     fn append(&self, id: &str, line: &str) {
+        assert_eq!(self.append_under("7", id, line), 0);
+    }
+
+    fn append_under(&self, lease: &str, id: &str, line: &str) -> i32 {
+        let (ledger, lease_file) = (self.path("ledger"), self.path("lease"));
         let mut child = Command::new("sh")
-            .args(["-c", APPEND.text, "xtask", self.path("ledger").as_str(), id])
+            .args(["-c", APPEND.text, "xtask", ledger.as_str(), id, lease_file.as_str(), lease])
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), line.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success());
+        child.wait().unwrap().code().unwrap()
     }
 }
 
@@ -152,6 +157,14 @@ fn an_entry_is_appended_once_and_a_torn_line_spoils_nothing_but_itself() {
     let read = Ledger::parse(&fs::read_to_string(host.path("ledger")).unwrap());
     let ids: Vec<&str> = read.entries.iter().map(|entry| entry.id.as_str()).collect();
     assert_eq!(ids, ["a-0", "a-1"]);
+}
+
+#[test]
+fn an_entry_that_comes_late_from_a_driver_without_the_lease_is_refused() {
+    let host = Host::with_live(OLD);
+    host.append("b-0", "{}");
+    assert_eq!(host.append_under("6", "a-9", "{}"), 11);
+    assert_eq!(fs::read_to_string(host.path("ledger")).unwrap(), "{}\n");
 }
 
 #[test]
