@@ -97,6 +97,16 @@ impl Observed {
         release.contents.images.keys().all(ready)
     }
 
+    /// Whether it is ready, and nobody has asked the host to stop it.
+    fn is_warm(&self, release: &Release) -> bool {
+        self.live.holds(&release.id) && self.is_ready(release)
+    }
+
+    /// Whether it runs without being live or warm: an earlier driver's stop may still be on its way through the engine.
+    fn runs_unasked(&self, release: &Release) -> bool {
+        !self.live.holds(&release.id) && self.running().contains(&release.id)
+    }
+
     fn kept_release(&self, id: Option<&ReleaseId>) -> Option<Release> {
         self.kept.iter().find(|release| Some(&release.id) == id).cloned()
     }
@@ -140,7 +150,7 @@ pub fn repair(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
     let ought = seen.ledger.ought_to_be_live().as_ref() == Some(&release.id);
     Plan::default()
         .then(Pull { release: release.clone() })
-        .then(Start { release: release.clone() })
+        .then(Start { release: release.clone(), stop_first: false })
         .then(Ready { release: release.clone(), limit: limits.ready })
         .when(!ought, "adopt: the ledger says already that it ought to have the traffic", |plan| {
             plan.then(Adopt { release: release.clone() })
@@ -176,8 +186,8 @@ pub fn deploy(release: &Release, seen: &Observed, contracts: &[Contract], limits
             })
             .then(Migrate { release: release.clone(), pending: seen.pending(release) })
         })
-        .when(!seen.is_ready(release), "start: it runs already, warm", |plan| {
-            plan.then(Start { release: release.clone() })
+        .when(!seen.is_warm(release), "start: it runs already, warm", |plan| {
+            plan.then(Start { release: release.clone(), stop_first: seen.runs_unasked(release) })
         })
         .then(Ready { release: release.clone(), limit: limits.ready })
         .then(Guard { from: from.clone(), to: release.id.clone(), warm, bake: limits.bake })
@@ -205,8 +215,8 @@ pub fn rollback(
             .then(Backup { why: "since migrations are taken back" })
             .then(Undo { release: carrier.clone(), migrations }),
     };
-    plan.when(!seen.is_ready(release), "start: it runs already, warm", |plan| {
-        plan.then(Start { release: release.clone() })
+    plan.when(!seen.is_warm(release), "start: it runs already, warm", |plan| {
+        plan.then(Start { release: release.clone(), stop_first: seen.runs_unasked(release) })
     })
     .then(Ready { release: release.clone(), limit: limits.ready })
     .then(SwitchBack { from, to: release.clone() })

@@ -64,6 +64,8 @@ impl Step for Pull {
 pub struct Start {
     /// The release.
     pub release: Release,
+    /// Whether a part of it runs that may be about to stop: then it has stopped before it starts.
+    pub stop_first: bool,
 }
 
 impl Step for Start {
@@ -72,12 +74,16 @@ impl Step for Start {
     }
     fn describe(&self) -> String {
         let services: Vec<&str> = self.release.contents.images.keys().map(String::as_str).collect();
-        format!("start the new {} beside what runs", services.join(" and "))
+        let stop = if self.stop_first { "stop what still runs of it, and " } else { "" };
+        format!("{stop}start the new {} beside what runs", services.join(" and "))
     }
     fn limit(&self) -> Duration {
         Duration::from_secs(120)
     }
     fn apply(&self, run: &Run) -> Result<()> {
+        if self.stop_first {
+            run.host.stop(&self.release.id)?;
+        }
         run.host.start(&self.release)
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
