@@ -9,12 +9,12 @@ use super::deploy::say_plan;
 use super::place::Place;
 use super::secrets::substitutes;
 use super::{near, refuse};
-use crate::rollout::guard::GuardState;
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
 use crate::rollout::machine::Machine;
 use crate::rollout::plan::Plan;
 use crate::rollout::plans::{self, Observed};
+use crate::rollout::recover::take_back_provisional;
 use crate::rollout::release::Release;
 use crate::rollout::schema::versions;
 use crate::terminal::{self, paint, seconds};
@@ -107,15 +107,11 @@ impl Rollback {
     }
 }
 
-/// While a deploy's switch is provisional, a rollback does not wait for its lease: it trips the guard, and that deploy
-/// ends as undone.
+/// A rollback does not wait for the lease of a deploy whose switch is provisional.
 fn undo_provisional(machine: &Machine) -> Result<bool> {
-    let live = machine.live()?;
-    let Some(guard) = live.guard.filter(|guard| guard.state == GuardState::Armed) else { return Ok(false) };
-    if live.live.is_none() || live.live != guard.to {
+    if !take_back_provisional(machine)? {
         return Ok(false);
     }
-    machine.trip(&guard.attempt, "rollback")?;
     let now = machine.live()?.live.map_or("no release".to_owned(), |id| id.to_string());
     terminal::say(format_args!(
         "{} the deploy under way is taken back; {now} has the traffic.",

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::backup;
-use super::guard::{GuardState, written};
+use super::guard::{GuardState, Live, written};
 use super::host::Host;
 use super::journal::Journal;
 use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
@@ -54,6 +54,23 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Ve
         said.push(what);
     }
     Ok(said)
+}
+
+/// While a deploy's switch is provisional, its guard can be tripped without its lease: then that deploy ends as undone.
+/// Says whether there was one to take back.
+pub fn take_back_provisional(host: &dyn Host) -> Result<bool> {
+    let is_provisional = |live: &Live| {
+        live.live.is_some()
+            && live.guard.as_ref().is_some_and(|guard| guard.is_waiting() && live.live == guard.to)
+    };
+    let live = host.live()?;
+    let Some(guard) = live.guard.as_ref().filter(|_| is_provisional(&live)) else { return Ok(false) };
+    match host.trip(&guard.attempt, "rollback") {
+        Ok(()) => Ok(true),
+        // Confirmed in this very moment: it is an ordinary rollback that is needed now.
+        Err(_) if !is_provisional(&host.live()?) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<String> {
