@@ -16,6 +16,8 @@ use super::release::{Release, ReleaseId};
 pub trait Host {
     /// The time by the driver's clock.
     fn now(&self) -> SystemTime;
+    /// How long the driver has been at work, by a clock that nobody sets: what limits are measured with.
+    fn clock(&self) -> Duration;
     /// Waits; an error when the user asked to stop.
     fn pause(&self, duration: Duration) -> Result<()>;
 

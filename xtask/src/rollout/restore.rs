@@ -1,7 +1,7 @@
 //! The steps of a restore: what is there is backed up, the dump is loaded beside it, and the two databases exchange
 //! their names. What was replaced stays.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Error, Result, bail};
 
@@ -88,14 +88,14 @@ impl Step for Check {
         WELL
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        let (began, live) = (Instant::now(), run.host.live()?.live);
+        let (began, live) = (run.host.clock(), run.host.live()?.live);
         loop {
             let said = match run.host.probe() {
                 Ok(answer) if answer.status == 200 && answer.release == live => return Ok(()),
                 Ok(answer) => format!("{} {}", answer.status, answer.said),
                 Err(error) => format!("{error:#}"),
             };
-            if began.elapsed() > WELL {
+            if run.host.clock() - began > WELL {
                 bail!("with the restored database the live release does not get well: {said}");
             }
             run.host.pause(Duration::from_millis(250))?;

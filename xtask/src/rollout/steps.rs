@@ -1,7 +1,7 @@
 //! The steps that plans are made of, as far as they are about releases. Those about the traffic are in `traffic.rs`.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Error, Result, bail, ensure};
 
@@ -121,7 +121,7 @@ impl Step for Ready {
         self.limit + Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        let began = Instant::now();
+        let began = run.host.clock();
         loop {
             let parts = parts_of(run.host, &self.release.id)?;
             let mut answer = Ok(());
@@ -134,7 +134,7 @@ impl Step for Ready {
             if let Some(part) = parts.iter().find(|part| is_broken(part)) {
                 bail!("{}{}", part.words(), log_of(run.host, part));
             }
-            if began.elapsed() > self.limit {
+            if run.host.clock() - began > self.limit {
                 let waiting = parts.iter().find(|part| !part.is_ready());
                 let log = waiting.map(|part| log_of(run.host, part)).unwrap_or_default();
                 let words = match (waiting, answer) {

@@ -1,7 +1,7 @@
 //! The first look at a host: its folders are made when there are none, and it tells what a rollout must know of it.
 
 use std::cell::{Cell, RefCell};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
@@ -73,6 +73,7 @@ impl Arrival {
             laid_out: RefCell::default(),
             bases: None,
             way_back: None,
+            reached: Instant::now(),
             led_back: Cell::new(false),
             holding: RefCell::default(),
         })

@@ -17,7 +17,7 @@ mod tests;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -53,6 +53,8 @@ pub struct Machine {
     laid_out: RefCell<BTreeSet<ReleaseId>>,
     bases: Option<Bases>,
     way_back: Option<WayBack>,
+    /// When this driver reached the host.
+    reached: Instant,
     led_back: Cell<bool>,
     /// The lease that this driver took, while it has it.
     holding: RefCell<Weak<Holding>>,
@@ -120,6 +122,10 @@ impl Machine {
 impl Host for Machine {
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+
+    fn clock(&self) -> Duration {
+        self.reached.elapsed()
     }
 
     fn pause(&self, duration: Duration) -> Result<()> {

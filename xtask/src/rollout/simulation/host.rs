@@ -1,368 +1,358 @@
-//! A host in memory: releases, traffic, guard, schema, ledger and lease, and one fault at one call.
+//! A driver of the simulated host: each of its calls is one in which something can go wrong.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, ensure};
 
+use super::change::Change;
+use super::fault::{Fault, When};
+use super::trial::Bug;
+use super::turns::Turns;
+use super::world::{Container, Driver, SILENCE, State, World};
 use crate::rollout::backup::Backup;
-use crate::rollout::guard::{Guard, GuardState, Live};
+use crate::rollout::guard::Live;
 use crate::rollout::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
-use crate::rollout::ledger::{Entry, Event, Ledger};
+use crate::rollout::ledger::{Entry, Ledger};
 use crate::rollout::release::{Release, ReleaseId};
 
-/// What goes wrong, at one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// It fails, and nothing happens.
-    Fails,
-    /// It happens, and the driver is told that it failed.
-    AnswerLost,
-    /// The driver dies right before it.
-    DiesBefore,
-    /// The driver dies right after it.
-    DiesAfter,
+/// How long a look at the host takes.
+const LOOK: Duration = Duration::from_millis(15);
+
+/// What several drivers have in common.
+pub struct Shared {
+    /// The host.
+    pub world: Mutex<World>,
+    /// Whose turn it is.
+    pub turns: Turns,
 }
 
-/// All of them.
-pub const FAULTS: [Fault; 4] = [Fault::Fails, Fault::AnswerLost, Fault::DiesBefore, Fault::DiesAfter];
-
-/// What there is on the host.
-#[derive(Default)]
-pub struct World {
-    /// Who has the traffic.
-    pub live: Option<ReleaseId>,
-    /// Who had it before.
-    pub warm: Option<ReleaseId>,
-    /// The guard, and what it would put back: live and warm.
-    pub guard: Option<(Guard, Option<ReleaseId>, Option<ReleaseId>)>,
-    /// The ledger, as text.
-    pub ledger: String,
-    /// The number of the last lease.
-    pub leases: u64,
-    /// Releases that are kept whole.
-    pub kept: Vec<Release>,
-    /// Releases that run, and are ready.
-    pub running: BTreeSet<ReleaseId>,
-    /// Migrations that the database has.
-    pub schema: Vec<i64>,
-    /// Calls so far.
-    pub calls: usize,
-    /// What goes wrong, and at which call.
-    pub fault: Option<(usize, Fault)>,
-    /// Whether the driver can do nothing more.
-    pub driver_is_dead: bool,
-    /// Each call, in words.
-    pub story: Vec<String>,
-    /// What did not hold.
-    pub broken: Vec<String>,
-}
-
-impl World {
-    /// What must hold whenever the traffic moves.
-    fn traffic_moved(&mut self) {
-        let Some(live) = self.live.clone() else { return };
-        if !self.running.contains(&live) {
-            self.broken.push(format!("the edge points at {live}, which does not run"));
-        }
-        self.schema_suits(&live);
-    }
-
-    /// A release that has the traffic finds everything that it uses.
-    fn schema_suits(&mut self, live: &ReleaseId) {
-        let Some(release) = self.kept.iter().find(|release| &release.id == live) else { return };
-        let mut needed = release.migrations.iter().filter(|version| !release.contracts.contains_key(version));
-        if !needed.all(|version| self.schema.contains(version)) {
-            self.broken.push(format!("{live} has the traffic, and the schema lacks a migration of it"));
-        }
-        if self.schema.iter().any(|version| is_shut_out(release, *version)) {
-            self.broken.push(format!("{live} has the traffic, and a migration has taken away what it uses"));
-        }
-    }
-
-    /// Whether nothing runs that is neither live nor warm.
-    pub fn is_tidy(&self) -> bool {
-        let needed = |id: &ReleaseId| self.live.as_ref() == Some(id) || self.warm.as_ref() == Some(id);
-        self.running.iter().all(needed)
-    }
-
-    /// The guard takes the switch back.
-    pub fn trip(&mut self) {
-        let Some((guard, from, warm)) = self.guard.as_mut() else { return };
-        guard.state = GuardState::Tripped;
-        if self.live == guard.to {
-            (self.live, self.warm) = (from.clone(), warm.clone());
-            self.traffic_moved();
-        }
+impl Shared {
+    /// One look at, or change of, the host at a time.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether migration `version` takes away what this release uses: in this world migration 5 does so for the releases
-/// before the third.
-pub fn is_shut_out(release: &Release, version: i64) -> bool {
-    version == CONTRACT && !release.migrations.contains(&SINCE)
+/// One driver's way to the host.
+pub struct Simulated {
+    /// The host, and who else drives.
+    pub shared: Arc<Shared>,
+    /// Which driver.
+    pub driver: usize,
+    /// What is wrong with it.
+    bug: Bug,
 }
-
-/// The migration that takes something away, and the one whose release was the first not to use it.
-pub const CONTRACT: i64 = 5;
-pub const SINCE: i64 = 3;
-
-/// A host in memory.
-pub struct Simulated(pub Rc<RefCell<World>>);
 
 impl Simulated {
-    /// One call through the trait, with whatever goes wrong at it.
-    fn call<T>(&self, name: &str, effect: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
-        let mut world = self.0.borrow_mut();
-        ensure!(!world.driver_is_dead, "the driver is dead");
-        let number = world.calls;
-        world.calls += 1;
-        let fault = world.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
-        world.story.push(format!("{name}{}", fault.map_or(String::new(), |fault| format!("  <- {fault:?}"))));
+    /// The next driver of the host.
+    pub fn next(shared: &Arc<Shared>, bug: Bug) -> Simulated {
+        let mut world = shared.world();
+        world.drivers.push(Driver::default());
+        let driver = world.drivers.len() - 1;
+        drop(world);
+        Simulated { shared: Arc::clone(shared), driver, bug }
+    }
+
+    /// For the story.
+    pub fn name(&self) -> char {
+        ['A', 'B', 'C', 'D', 'E', 'F'][self.driver % 6]
+    }
+
+    /// The world, at this driver's turn, and what goes wrong at this call.
+    fn turn(
+        &self,
+        changes: bool,
+        words: impl FnOnce() -> String,
+    ) -> Result<(MutexGuard<'_, World>, Option<Fault>)> {
+        self.shared.turns.take(self.driver, &self.shared.world);
+        let mut world = self.shared.world();
+        ensure!(!world.drivers[self.driver].dead, "the driver can do nothing more");
+        let call = world.drivers[self.driver].calls.len();
+        world.drivers[self.driver].calls.push(changes);
+        let trouble = world.troubles.iter().find(|it| it.driver == self.driver && it.call == call);
+        let fault = trouble.map(|it| it.fault);
+        let name = self.name();
+        world.tell(|| match fault {
+            Some(fault) => format!("{name}: {}   <== call {call}: {fault}", words()),
+            None => format!("{name}: {}", words()),
+        });
+        Ok((world, fault))
+    }
+
+    fn look<T>(&self, name: &str, answer: impl FnOnce(&World) -> Result<T>) -> Result<T> {
+        let (mut world, fault) = self.turn(false, || format!("({name})"))?;
+        world.advance(LOOK);
         match fault {
-            None => effect(&mut world),
-            Some(Fault::Fails) => bail!("{name} fails"),
-            Some(Fault::AnswerLost) => {
-                effect(&mut world)?;
-                bail!("the answer of {name} is lost")
+            None => answer(&world),
+            Some(fault) => self.suffer(&mut world, fault, |_, _| {}).and_then(|()| answer(&world)),
+        }
+    }
+
+    fn change(&self, change: Change) -> Result<()> {
+        let changes = match self.bug.change.and_then(|bug| bug(&self.shared.world(), &change)) {
+            Some(others) => others,
+            None => vec![change],
+        };
+        changes.into_iter().try_for_each(|change| self.change_once(&change))
+    }
+
+    fn change_once(&self, change: &Change) -> Result<()> {
+        let (mut world, fault) = self.turn(true, || change.words())?;
+        self.check_right(&mut world, change)?;
+        world.advance(change.cost());
+        match fault {
+            None => world.apply(change),
+            Some(fault) => self.suffer(&mut world, fault, |world, when| match when {
+                When::Before => {}
+                When::Half => world.apply_half(change),
+                When::After => drop(world.apply(change)),
+                When::GoesOn => world.go_on(change),
+            }),
+        }
+    }
+
+    /// Nobody changes anything but who holds the lease. The guard of a provisional switch may be tripped by anyone.
+    fn check_right(&self, world: &mut World, change: &Change) -> Result<()> {
+        let lease = world.drivers[self.driver].lease;
+        let holds =
+            world.holder.is_some_and(|(driver, _)| driver == self.driver) && lease == Some(world.lease);
+        let is_rollback = matches!(change, Change::Trip(_, reason) if reason == "rollback");
+        if holds || is_rollback {
+            return Ok(());
+        }
+        ensure!(self.bug.unfenced, "the lease is lost");
+        let words = change.words();
+        world.breaks(format!("{} acts without the lease: {words}", self.name()));
+        Ok(())
+    }
+
+    /// What goes wrong, with as much of the effect as there is.
+    fn suffer(&self, world: &mut World, fault: Fault, effect: impl FnOnce(&mut World, When)) -> Result<()> {
+        match fault {
+            Fault::Fails => {}
+            Fault::AnswerLost => effect(world, When::After),
+            Fault::Killed(when) => {
+                world.drivers[self.driver].dead = true;
+                world.let_go(self.driver, None);
+                effect(world, when);
             }
-            Some(Fault::DiesBefore) => {
-                world.driver_is_dead = true;
-                bail!("the driver dies")
+            Fault::Cut(when) => {
+                world.drivers[self.driver].dead = true;
+                world.let_go(self.driver, Some(world.now + SILENCE));
+                effect(world, when);
             }
-            Some(Fault::DiesAfter) => {
-                world.driver_is_dead = true;
-                effect(&mut world)?;
-                bail!("the driver dies")
+            Fault::Reboot(when) => {
+                effect(world, when);
+                world.reboot();
+            }
+            Fault::StandsStill => {
+                world.let_go(self.driver, None);
+                world.advance(SILENCE);
             }
         }
+        Err(anyhow!("{fault}"))
     }
 }
 
-struct Held(u64, Rc<RefCell<World>>);
+struct Held {
+    number: u64,
+    driver: usize,
+    shared: Arc<Shared>,
+}
 
 impl Lease for Held {
     fn number(&self) -> u64 {
-        self.0
+        self.number
     }
     fn check(&self) -> Result<()> {
-        let world = self.1.borrow();
-        ensure!(!world.driver_is_dead && world.leases == self.0, "the lease is lost");
+        let holder = self.shared.world().holder;
+        ensure!(holder.is_some_and(|(driver, _)| driver == self.driver), "the lease is lost");
         Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut world = self.shared.world();
+        // Whose link is silent can say no goodbye.
+        if world.holder == Some((self.driver, None)) {
+            world.let_go(self.driver, None);
+        }
     }
 }
 
 impl Host for Simulated {
     fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.shared.world().now
     }
-    fn pause(&self, _: Duration) -> Result<()> {
+    fn clock(&self) -> Duration {
+        self.shared.world().now
+    }
+    fn pause(&self, duration: Duration) -> Result<()> {
+        self.shared.turns.pause(self.driver, duration, &self.shared.world);
         Ok(())
     }
     fn lease(&self, _: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
-        let number = self.call("lease", |world| {
-            world.leases += 1;
-            Ok(world.leases)
-        })?;
-        Ok(Box::new(Held(number, Rc::clone(&self.0))))
+        let (mut world, fault) = self.turn(true, || "take the lease".to_owned())?;
+        world.advance(LOOK);
+        if world.holder.is_some() {
+            return Err(LeaseError::Held("somebody".to_owned()));
+        }
+        if !matches!(fault, Some(Fault::Fails)) {
+            world.lease += 1;
+            let number = world.lease;
+            world.holder = Some((self.driver, None));
+            world.drivers[self.driver].lease = Some(number);
+        }
+        let number = world.lease;
+        if let Some(fault) = fault {
+            // A lease whose answer is lost ends with whoever asked for it.
+            let fault = if fault == Fault::AnswerLost { Fault::Killed(When::After) } else { fault };
+            self.suffer(&mut world, fault, |_, _| {})?;
+        }
+        drop(world);
+        Ok(Box::new(Held { number, driver: self.driver, shared: Arc::clone(&self.shared) }))
     }
     fn live(&self) -> Result<Live> {
-        self.call("live", |world| {
-            let guard = world.guard.as_ref().map(|(guard, ..)| guard.clone());
-            let (live, warm, maintenance) = (world.live.clone(), world.warm.clone(), None);
-            Ok(Live { live, warm, guard, maintenance })
+        self.look("who has the traffic?", |world| {
+            let guard = world.guard.as_ref().map(|file| file.guard.clone());
+            Ok(Live { live: world.live.clone(), warm: world.warm.clone(), guard, maintenance: None })
         })
     }
     fn ledger(&self) -> Result<Ledger> {
-        self.call("ledger", |world| Ok(Ledger::parse(&world.ledger)))
+        self.look("read the ledger", |world| Ok(world.book.read()))
     }
     fn append(&self, entry: &Entry) -> Result<()> {
-        let line = serde_json::to_string(entry)?;
-        self.call(&format!("append {:?}", entry.event), |world| {
-            let armed = world.guard.as_ref().is_some_and(|(guard, ..)| guard.state == GuardState::Armed);
-            if armed && matches!(entry.event, Event::Confirmed { .. }) {
-                world.broken.push("the ledger calls confirmed what the guard can still take back".to_owned());
-            }
-            if world.ledger.lines().last() != Some(&line) {
-                world.ledger += &format!("{line}\n");
-            }
-            Ok(())
-        })
+        let lease = self.shared.world().drivers[self.driver].lease.unwrap_or_default();
+        self.change(Change::Append(entry.clone(), lease))
     }
     fn kept(&self) -> Result<Vec<Release>> {
-        self.call("kept", |world| Ok(world.kept.clone()))
+        self.look("what is kept?", |world| Ok(world.kept.clone()))
     }
     fn parts(&self) -> Result<Vec<Part>> {
-        self.call("parts", |world| {
-            let part = |id: &ReleaseId| Part {
-                release: id.clone(),
-                service: "app".into(),
-                container: format!("app-{id}"),
-                state: "running".into(),
-                health: "healthy".into(),
-                said: String::new(),
-                since: String::new(),
-                restarts: 0,
-                ending: String::new(),
-            };
-            Ok(world.running.iter().map(part).collect())
-        })
+        self.look("what runs?", |world| Ok(parts(world)))
     }
     fn schema(&self) -> Result<Vec<i64>> {
-        self.call("schema", |world| Ok(world.schema.clone()))
+        self.look("which migrations are there?", |world| Ok(world.schema.clone()))
     }
     fn pull(&self, release: &Release) -> Result<()> {
-        self.call("pull", |world| {
-            world.kept.retain(|kept| kept.id != release.id);
-            world.kept.push(release.clone());
-            Ok(())
-        })
+        self.change(Change::Pull(release.clone()))
     }
     fn forget(&self, id: &ReleaseId) -> Result<()> {
-        self.call("forget", |world| {
-            if world.live.as_ref() == Some(id) || world.warm.as_ref() == Some(id) {
-                world.broken.push(format!("{id}, live or warm, is forgotten"));
-            }
-            world.kept.retain(|kept| &kept.id != id);
-            world.running.remove(id);
-            Ok(())
-        })
+        self.change(Change::Forget(id.clone()))
     }
-    fn backup(&self, name: &str, made_by: &str) -> Result<Backup> {
-        let (name, made_by) = (name.to_owned(), made_by.to_owned());
-        self.call("backup", |world| {
-            let schema = world.schema.last().copied().unwrap_or(0);
-            let (at, live, sha256) = (String::new(), String::new(), String::new());
-            Ok(Backup { name, at, made_by, live, schema, tables: 1, bytes: 1, sha256, copied: None })
-        })
+    fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
+        self.change(Change::Backup)?;
+        let (name, made_by) = (attempt.to_owned(), made_by.to_owned());
+        let (at, live, sha256) = (String::new(), String::new(), String::new());
+        Ok(Backup { name, at, made_by, live, schema: 1, tables: 1, bytes: 1, sha256, copied: None })
     }
     fn load_backup(&self, _: &Backup) -> Result<()> {
-        self.call("load_backup", |_| Ok(()))
+        self.change(Change::LoadBackup)
     }
     fn drop_loaded(&self) -> Result<()> {
-        self.call("drop_loaded", |_| Ok(()))
+        self.change(Change::DropLoaded)
     }
-    fn exchange_database(&self, _: &str) -> Result<()> {
-        self.call("exchange_database", |_| Ok(()))
+    fn exchange_database(&self, aside: &str) -> Result<()> {
+        self.change(Change::Exchange(aside.to_owned()))
     }
-    fn exchange_back(&self, _: &str) -> Result<()> {
-        self.call("exchange_back", |_| Ok(()))
+    fn exchange_back(&self, aside: &str) -> Result<()> {
+        self.change(Change::ExchangeBack(aside.to_owned()))
     }
     fn open_database(&self) -> Result<()> {
-        self.call("open_database", |_| Ok(()))
+        self.change(Change::OpenDatabase)
     }
-    fn is_aside(&self, _: &str) -> Result<bool> {
-        self.call("is_aside", |_| Ok(false))
+    fn is_aside(&self, aside: &str) -> Result<bool> {
+        self.look("what was put aside?", |world| Ok(world.databases.aside.contains_key(aside)))
     }
     fn migrate(&self, release: &Release) -> Result<String> {
-        self.call("migrate", |world| {
-            world.schema.clone_from(&release.migrations);
-            let running: Vec<ReleaseId> = world.running.iter().cloned().collect();
-            running.iter().for_each(|id| world.schema_suits(id));
-            Ok(String::new())
-        })
+        self.change(Change::Migrate(release.clone())).map(|()| String::new())
     }
     fn undo_migrations(&self, _: &Release, versions: &[i64]) -> Result<String> {
-        self.call("undo migrations", |world| {
-            world.schema.retain(|version| !versions.contains(version));
-            Ok(String::new())
-        })
+        self.change(Change::UndoMigrations(versions.to_vec())).map(|()| String::new())
     }
     fn wait_for_migration(&self) -> Result<()> {
-        self.call("wait for migration", |_| Ok(()))
+        self.change(Change::WaitForMigration)
     }
     fn start(&self, release: &Release) -> Result<()> {
-        self.call("start", |world| {
-            world.running.insert(release.id.clone());
-            Ok(())
-        })
+        self.change(Change::Start(release.clone()))
     }
     fn stop(&self, id: &ReleaseId) -> Result<()> {
-        self.remove(id)
+        self.change(Change::Stop(id.clone()))
     }
     fn remove(&self, id: &ReleaseId) -> Result<()> {
-        self.call("remove", |world| {
-            if world.live.as_ref() == Some(id) {
-                world.broken.push(format!("{id}, which has the traffic, is stopped"));
-            }
-            world.running.remove(id);
-            Ok(())
-        })
+        self.change(Change::Remove(id.clone()))
     }
     fn smoke(&self, release: &Release) -> Result<()> {
-        self.call("smoke", |world| {
-            ensure!(world.running.contains(&release.id), "nobody answers");
-            Ok(())
-        })
+        let ready = |world: &World| world.ready(&release.id).map_err(|why| anyhow!("{why}"));
+        self.look("is it ready?", ready)
     }
     fn last_lines(&self, _: &Part, _: usize) -> Result<String> {
         Ok(String::new())
     }
     fn arm(&self, arming: &Arming) -> Result<()> {
-        self.call("arm", |world| {
-            let (attempt, to) = (arming.attempt.clone(), Some(arming.to.clone()));
-            let guard = Guard { state: GuardState::Armed, attempt, to, reason: String::new() };
-            world.guard = Some((guard, arming.from.clone(), arming.warm.clone()));
-            Ok(())
-        })
+        self.change(Change::Arm(arming.clone()))
     }
     fn confirm(&self, attempt: &str) -> Result<()> {
-        self.call("confirm", |world| match world.guard.as_mut() {
-            Some((guard, ..)) if guard.attempt == attempt && guard.state == GuardState::Armed => {
-                guard.state = GuardState::Disarmed;
-                Ok(())
-            }
-            other => bail!("the guard is {:?}", other.map(|(guard, ..)| guard.state)),
-        })
+        self.change(Change::Confirm(attempt.to_owned()))
     }
-    fn trip(&self, attempt: &str, _: &str) -> Result<()> {
-        self.call("trip", |world| {
-            let armed = |guard: &Guard| guard.attempt == attempt && guard.state == GuardState::Armed;
-            ensure!(
-                world.guard.as_ref().is_some_and(|(guard, ..)| armed(guard)),
-                "no guard of {attempt} is armed"
-            );
-            world.trip();
-            Ok(())
-        })
+    fn trip(&self, attempt: &str, reason: &str) -> Result<()> {
+        self.change(Change::Trip(attempt.to_owned(), reason.to_owned()))
     }
     fn remove_guard(&self) -> Result<()> {
-        self.call("remove guard", |world| {
-            world.guard = None;
-            Ok(())
-        })
+        self.change(Change::RemoveGuard)
     }
     fn clear_warm(&self, live: Option<&ReleaseId>, lease: u64) -> Result<()> {
-        self.call("clear warm", |world| {
-            ensure!(world.live.as_ref() == live && world.leases == lease, "not as it was");
-            world.warm = None;
-            Ok(())
-        })
+        self.change(Change::ClearWarm(live.cloned(), lease))
     }
     fn clear_live(&self) -> Result<()> {
-        self.call("clear live", |world| {
-            (world.live, world.warm) = (None, None);
-            Ok(())
-        })
+        self.change(Change::ClearLive)
     }
     fn switch(&self, switch: &Switching) -> Result<()> {
-        self.call("switch", |world| {
-            ensure!(world.live == switch.from && world.leases == switch.lease, "not as it was");
-            let guarded = world.guard.as_ref().is_some_and(|(guard, ..)| guard.state == GuardState::Armed);
-            ensure!(guarded == switch.guarded.is_some(), "the guard is not as it must be");
-            world.warm = world.live.replace(switch.to.clone());
-            world.traffic_moved();
-            Ok(())
-        })
+        self.change(Change::Switch(switch.clone()))
     }
     fn probe(&self) -> Result<Answer> {
-        self.call("probe", |world| {
-            Ok(Answer { status: 200, release: world.live.clone(), said: String::new() })
+        self.look("a request through the edge", |world| {
+            let served = world.live.as_ref().map(|live| world.serves(live));
+            let status = match &served {
+                Some(Ok(())) => 200,
+                Some(Err(_)) => 500,
+                None => 503,
+            };
+            let said = served.and_then(Result::err).unwrap_or_default();
+            Ok(Answer { status, release: world.live.clone(), said })
         })
     }
     fn edge_counts(&self) -> Result<EdgeCounts> {
-        self.call("edge counts", |_| Ok(EdgeCounts::default()))
+        self.look("the edge's numbers", |world| Ok(world.counts))
     }
+}
+
+fn parts(world: &World) -> Vec<Part> {
+    let part = |release: &ReleaseId, service: &str, container: &Container| {
+        let state = match container.state {
+            State::Created => "created",
+            State::Running(_) | State::Stopping(_) => "running",
+            State::Exited => "exited",
+        };
+        // The engine goes on calling a stopping one healthy.
+        let ready = match container.state {
+            State::Running(since) => world.now >= since + world.manner(release).start_up(),
+            state => matches!(state, State::Stopping(_)),
+        };
+        Part {
+            release: release.clone(),
+            service: service.to_owned(),
+            container: format!("{service}-{release}"),
+            state: state.to_owned(),
+            health: if ready { "healthy" } else { "starting" }.to_owned(),
+            said: String::new(),
+            since: String::new(),
+            restarts: 0,
+            ending: String::new(),
+        }
+    };
+    let all = world.containers.iter().flat_map(|(id, parts)| parts.iter().map(move |it| (id, it)));
+    all.map(|(release, (service, container))| part(release, service, container)).collect()
 }

@@ -1,0 +1,386 @@
+//! What a driver can change on the simulated host, as data: each change happens, stays in the middle, or goes on after
+//! whoever asked for it is gone.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::world::{Container, GRACE, GuardFile, Manner, SERVICES, State, World};
+use crate::rollout::guard::{Guard, GuardState, written};
+use crate::rollout::host::{Arming, Switching};
+use crate::rollout::ledger::{Entry, Event, Outcome};
+use crate::rollout::release::{Release, ReleaseId};
+
+/// A script on the host that was under way when its driver was gone.
+const SCRIPT: Duration = Duration::from_millis(150);
+/// The same of the engine.
+const ENGINE: Duration = Duration::from_secs(2);
+/// How long a migration takes.
+pub const MIGRATION: Duration = Duration::from_secs(40);
+
+/// One change.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Into the ledger, under the lease with this number.
+    Append(Entry, u64),
+    /// See `Host::pull`, and so on.
+    Pull(Release),
+    Forget(ReleaseId),
+    Backup,
+    LoadBackup,
+    DropLoaded,
+    Exchange(String),
+    ExchangeBack(String),
+    OpenDatabase,
+    Migrate(Release),
+    UndoMigrations(Vec<i64>),
+    WaitForMigration,
+    Start(Release),
+    Stop(ReleaseId),
+    Remove(ReleaseId),
+    Arm(Arming),
+    Confirm(String),
+    Trip(String, String),
+    RemoveGuard,
+    ClearWarm(Option<ReleaseId>, u64),
+    ClearLive,
+    Switch(Switching),
+}
+
+impl Change {
+    /// For the story.
+    pub fn words(&self) -> String {
+        match self {
+            Change::Append(entry, _) => format!("ledger: {}", entry_words(&entry.event)),
+            Change::Pull(release) => format!("pull {}", release.id),
+            Change::Forget(id) => format!("forget {id}"),
+            Change::Backup => "back up".to_owned(),
+            Change::LoadBackup => "load a backup beside".to_owned(),
+            Change::DropLoaded => "drop what was loaded".to_owned(),
+            Change::Exchange(aside) => format!("exchange the databases, the old one is {aside}"),
+            Change::ExchangeBack(aside) => format!("exchange the databases back, from {aside}"),
+            Change::OpenDatabase => "let the app into the database".to_owned(),
+            Change::Migrate(release) => format!("migrate by {}", release.id),
+            Change::UndoMigrations(versions) => format!("take the migrations {versions:?} back"),
+            Change::WaitForMigration => "wait for a migration".to_owned(),
+            Change::Start(release) => format!("start {}", release.id),
+            Change::Stop(id) => format!("stop {id}"),
+            Change::Remove(id) => format!("remove {id}"),
+            Change::Arm(arming) => format!("arm the guard, back to {}", written(arming.from.as_ref())),
+            Change::Confirm(_) => "confirm".to_owned(),
+            Change::Trip(attempt, reason) => format!("trip the guard of {attempt}: {reason}"),
+            Change::RemoveGuard => "remove the guard".to_owned(),
+            Change::ClearWarm(..) => "nobody is warm any more".to_owned(),
+            Change::ClearLive => "take the traffic from everybody".to_owned(),
+            Change::Switch(switch) => format!("switch {} -> {}", written(switch.from.as_ref()), switch.to),
+        }
+    }
+
+    /// How long it takes.
+    pub fn cost(&self) -> Duration {
+        Duration::from_millis(match self {
+            Change::Pull(_) | Change::LoadBackup | Change::Backup => 1000,
+            Change::Start(_) | Change::Arm(_) => 300,
+            Change::Migrate(_) | Change::UndoMigrations(_) => 500,
+            _ => 20,
+        })
+    }
+}
+
+fn entry_words(event: &Event) -> String {
+    match event {
+        Event::Began { kind, from, to, .. } => {
+            format!("{kind} began, {} -> {}", written(from.as_ref()), written(to.as_ref()))
+        }
+        Event::Step { step, state, .. } => format!("{step} {state:?}").to_lowercase(),
+        Event::Confirmed { release, .. } => format!("{release} confirmed"),
+        Event::Ended { outcome, .. } => format!("ended: {outcome}"),
+        Event::Contract(contract) => format!("migration {} takes something away", contract.migration),
+        Event::Noted { what } => format!("noted: {what}"),
+    }
+}
+
+impl World {
+    /// It happens, whole; or it is refused, and nothing does.
+    pub fn apply(&mut self, change: &Change) -> Result<()> {
+        match change {
+            Change::Append(entry, lease) => self.append(entry, *lease)?,
+            Change::Pull(release) => {
+                self.kept.retain(|kept| kept.id != release.id);
+                self.kept.push(release.clone());
+            }
+            Change::Forget(id) => {
+                if self.live.as_ref() == Some(id) || self.warm.as_ref() == Some(id) {
+                    self.breaks(format!("{id}, live or warm, is forgotten"));
+                }
+                self.stop(id, true);
+                self.kept.retain(|kept| &kept.id != id);
+            }
+            Change::Backup => {}
+            Change::LoadBackup => self.databases.loaded = Some(1),
+            // Whoever still loads into it is thrown out.
+            Change::DropLoaded => {
+                self.going_on.retain(|(_, change)| !matches!(change, Change::LoadBackup));
+                self.databases.loaded = None;
+            }
+            Change::Exchange(aside) => self.exchange(aside)?,
+            Change::ExchangeBack(aside) => {
+                if let Some(back) = self.databases.aside.remove(aside) {
+                    self.databases.loaded = Some(std::mem::replace(&mut self.databases.used, back));
+                    self.databases.closed = false;
+                }
+            }
+            Change::OpenDatabase => self.databases.closed = false,
+            Change::Migrate(release) => self.migrate(release)?,
+            Change::UndoMigrations(versions) => {
+                self.wait_for_migration();
+                self.schema.retain(|version| !versions.contains(version));
+            }
+            Change::WaitForMigration => self.wait_for_migration(),
+            Change::Start(release) => self.start(release)?,
+            Change::Stop(id) => self.stop(id, false),
+            Change::Remove(id) => self.stop(id, true),
+            Change::Arm(arming) => self.arm(arming),
+            Change::Confirm(attempt) => self.confirm(attempt)?,
+            Change::Trip(attempt, reason) => self.trip_of(attempt, reason)?,
+            Change::RemoveGuard => {
+                self.going_on.retain(|(_, change)| !matches!(change, Change::Arm(_)));
+                (self.guard, self.guarding) = (None, None);
+            }
+            Change::ClearWarm(live, lease) => {
+                ensure!(&self.live == live && self.lease == *lease, "it is not as it was");
+                self.warm = None;
+            }
+            Change::ClearLive => (self.live, self.warm) = (None, None),
+            Change::Switch(switch) => self.switch(switch)?,
+        }
+        Ok(())
+    }
+
+    /// It stays as it was in the middle.
+    pub fn apply_half(&mut self, change: &Change) {
+        match change {
+            Change::Append(entry, _) => {
+                self.book.tear(entry);
+            }
+            Change::Forget(id) => self.stop(id, true),
+            Change::Exchange(_) => self.databases.closed = true,
+            // Each migration is a transaction of its own.
+            Change::Migrate(release) => {
+                let next = release.migrations.iter().find(|version| !self.schema.contains(version));
+                self.migrated(&next.copied().into_iter().collect::<Vec<_>>());
+            }
+            Change::Start(release) => self.run_service(&release.id, SERVICES[0]),
+            Change::Stop(id) => self.stop_service(id, SERVICES[0], false),
+            Change::Remove(id) => self.stop_service(id, SERVICES[0], true),
+            Change::Arm(arming) => self.guarding = Some(arming.attempt.clone()),
+            Change::Trip(attempt, reason) => {
+                let armed = |file: &&mut GuardFile| {
+                    &file.guard.attempt == attempt && file.guard.state == GuardState::Armed
+                };
+                if let Some(file) = self.guard.as_mut().filter(armed) {
+                    file.guard.state = GuardState::Tripping;
+                    reason.clone_into(&mut file.guard.reason);
+                    let (to, from) = (file.guard.to.clone(), file.from.clone());
+                    if self.live == to {
+                        self.give_traffic(from);
+                    }
+                }
+            }
+            Change::RemoveGuard => self.guarding = None,
+            Change::ClearLive => self.warm = None,
+            Change::Switch(switch) if self.check_switch(switch).is_ok() => self.warm.clone_from(&switch.from),
+            _ => {}
+        }
+    }
+
+    /// Who asked for it is gone, and the host goes on with it.
+    pub fn go_on(&mut self, change: &Change) {
+        let (now, later) = (self.now, |after: Duration| self.now + after);
+        match change {
+            Change::Migrate(release) => self.migration = Some((release.clone(), later(MIGRATION))),
+            Change::Stop(id) => self.begin_stop(id, false),
+            Change::Remove(id) => self.begin_stop(id, true),
+            // Compose is gone, and what the engine had been asked for was the first container.
+            Change::Start(release) => {
+                self.container(&release.id, SERVICES[0]);
+                self.going_on.push((now + ENGINE, change.clone()));
+            }
+            Change::Arm(_) | Change::Backup | Change::LoadBackup => {
+                self.going_on.push((now + ENGINE, change.clone()));
+            }
+            Change::Pull(_) | Change::Forget(_) | Change::WaitForMigration => {}
+            _ => self.going_on.push((now + SCRIPT, change.clone())),
+        }
+    }
+
+    fn append(&mut self, entry: &Entry, lease: u64) -> Result<()> {
+        ensure!(lease == self.lease, "the lease has passed to somebody else");
+        if self.book.has_just(entry) {
+            return Ok(());
+        }
+        self.check_entry(entry);
+        if !self.book.add(entry) {
+            self.breaks(format!("the ledger's chain breaks at: {}", entry_words(&entry.event)));
+        }
+        Ok(())
+    }
+
+    /// What is written down is true.
+    fn check_entry(&mut self, entry: &Entry) {
+        let state = self.guard.as_ref().map(|file| file.guard.state);
+        let is_provisional = matches!(state, Some(GuardState::Armed | GuardState::Tripping));
+        match &entry.event {
+            Event::Confirmed { .. } if is_provisional => {
+                self.breaks("the ledger calls confirmed what the guard can still take back".to_owned());
+            }
+            Event::Confirmed { release, .. } if self.live.as_ref() != Some(release) => {
+                self.breaks(format!("the ledger calls {release} confirmed, which has not the traffic"));
+            }
+            Event::Ended { outcome: Outcome::Undone | Outcome::UndoneByGuard, .. } => {
+                let told =
+                    self.book.read().attempts().into_iter().find(|attempt| attempt.id == entry.attempt);
+                let Some(attempt) = told.filter(|attempt| attempt.from != attempt.to) else { return };
+                if attempt.to.is_some() && self.live == attempt.to {
+                    self.breaks("the ledger calls it undone, and its release has the traffic".to_owned());
+                }
+                let to = attempt.to.filter(|to| self.left_over().contains(to));
+                if let Some(to) = to {
+                    self.breaks(format!("the ledger calls it undone, and {to} still runs"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn exchange(&mut self, aside: &str) -> Result<()> {
+        if self.databases.aside.contains_key(aside) {
+            return Ok(());
+        }
+        let loaded = self.databases.loaded.take().context("nothing is loaded")?;
+        let before = std::mem::replace(&mut self.databases.used, loaded);
+        self.databases.aside.insert(aside.to_owned(), before);
+        self.databases.closed = false;
+        Ok(())
+    }
+
+    fn migrate(&mut self, release: &Release) -> Result<()> {
+        self.wait_for_migration();
+        ensure!(self.kept.iter().any(|kept| kept.id == release.id), "{} is not there", release.id);
+        self.migrated(&release.migrations);
+        Ok(())
+    }
+
+    fn wait_for_migration(&mut self) {
+        if let Some((_, over)) = &self.migration {
+            self.advance(over.saturating_sub(self.now) + Duration::from_millis(1));
+        }
+    }
+
+    fn start(&mut self, release: &Release) -> Result<()> {
+        ensure!(self.kept.iter().any(|kept| kept.id == release.id), "{} is not kept", release.id);
+        SERVICES.iter().for_each(|service| self.run_service(&release.id, service));
+        Ok(())
+    }
+
+    /// As compose does it: what runs is left alone, also when it is about to stop.
+    fn run_service(&mut self, id: &ReleaseId, service: &'static str) {
+        let state = match self.manner(id) {
+            Manner::Crashes => State::Exited,
+            _ => State::Running(self.now),
+        };
+        let container = self.container(id, service);
+        if matches!(container.state, State::Created | State::Exited) {
+            container.state = state;
+        }
+    }
+
+    fn container(&mut self, id: &ReleaseId, service: &'static str) -> &mut Container {
+        let parts = self.containers.entry(id.clone()).or_default();
+        parts.entry(service).or_insert(Container { state: State::Created, going: false })
+    }
+
+    fn begin_stop(&mut self, id: &ReleaseId, going: bool) {
+        // The engine does one thing after the other with a container.
+        self.going_on.retain(|(_, change)| !matches!(change, Change::Start(release) if &release.id == id));
+        SERVICES.iter().for_each(|service| self.stop_service(id, service, going));
+    }
+
+    fn stop_service(&mut self, id: &ReleaseId, service: &str, going: bool) {
+        if self.live.as_ref() == Some(id) && self.runs(id) {
+            self.breaks(format!("{service} of {id}, which has the traffic, is stopped"));
+        }
+        let parts = self.containers.get_mut(id);
+        let Some(container) = parts.and_then(|parts| parts.get_mut(service)) else { return };
+        container.going |= going;
+        match container.state {
+            State::Running(_) => container.state = State::Stopping(self.now + GRACE),
+            State::Stopping(_) => {}
+            _ => self.end(id, service),
+        }
+    }
+
+    /// Comes back when it has stopped.
+    fn stop(&mut self, id: &ReleaseId, going: bool) {
+        self.begin_stop(id, going);
+        while self.runs(id) {
+            self.advance(Duration::from_millis(250));
+        }
+    }
+
+    fn arm(&mut self, arming: &Arming) {
+        let (attempt, to) = (arming.attempt.clone(), Some(arming.to.clone()));
+        self.guarding = Some(attempt.clone());
+        self.guard = Some(GuardFile {
+            guard: Guard { state: GuardState::Armed, attempt, to, reason: String::new() },
+            from: arming.from.clone(),
+            warm: arming.warm.clone(),
+            deadline: self.now + arming.deadline,
+        });
+    }
+
+    fn confirm(&mut self, attempt: &str) -> Result<()> {
+        let guard = self.guard.as_mut().map(|file| &mut file.guard);
+        match guard.filter(|guard| guard.attempt == attempt) {
+            Some(guard) if matches!(guard.state, GuardState::Armed | GuardState::Disarmed) => {
+                guard.state = GuardState::Disarmed;
+                Ok(())
+            }
+            other => bail!("the guard is {:?}", other.map(|guard| guard.state)),
+        }
+    }
+
+    fn trip_of(&mut self, attempt: &str, reason: &str) -> Result<()> {
+        let guard = self.guard.as_ref().map(|file| &file.guard);
+        match guard.filter(|guard| guard.attempt == attempt).map(|guard| guard.state) {
+            Some(GuardState::Armed | GuardState::Tripping) => self.trip(reason),
+            Some(GuardState::Tripped) => {}
+            other => bail!("the guard is {other:?}, for '{attempt}'"),
+        }
+        Ok(())
+    }
+
+    fn check_switch(&self, switch: &Switching) -> Result<()> {
+        ensure!(self.live == switch.from, "the live file does not hold the old release");
+        ensure!(self.lease == switch.lease, "the lease has passed to somebody else");
+        let Some((attempt, margin)) = &switch.guarded else {
+            let state = self.guard.as_ref().map(|file| file.guard.state);
+            ensure!(!matches!(state, Some(GuardState::Armed | GuardState::Tripping)), "a guard is {state:?}");
+            return Ok(());
+        };
+        let armed = |file: &&GuardFile| {
+            file.guard.state == GuardState::Armed
+                && &file.guard.attempt == attempt
+                && file.deadline >= self.now + *margin
+        };
+        ensure!(self.guard.as_ref().filter(armed).is_some(), "no guard with time enough is armed");
+        Ok(())
+    }
+
+    fn switch(&mut self, switch: &Switching) -> Result<()> {
+        self.check_switch(switch)?;
+        self.warm.clone_from(&switch.from);
+        self.give_traffic(Some(switch.to.clone()));
+        Ok(())
+    }
+}

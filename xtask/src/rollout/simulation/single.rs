@@ -1,0 +1,213 @@
+//! Every single fault at every single call of each plan; then the next deploy, at once, and where a guard waits also
+//! after its deadline.
+
+use std::time::Duration;
+
+use super::driver::Act;
+use super::fault::{Fault, Trouble, When};
+use super::host::{Shared, Simulated};
+use super::trial::{Bug, LIMITS, Trial, host, host_with, release};
+use super::turns::Turns;
+use super::world::{CONTRACT, Manner, State, World, is_shut_out};
+use crate::rollout::plans::{self, Observed};
+
+fn every_single_fault(trial: &Trial, calls_at_least: usize) {
+    trial.must_hold();
+    let troubles = trial.every_trouble();
+    let calls = troubles.last().map_or(0, |trouble| trouble.call + 1);
+    assert!(calls >= calls_at_least, "the plan has become suspiciously short: {calls} calls");
+    for trouble in troubles {
+        let mut trial = trial.clone();
+        trial.troubles.push(trouble);
+        if trial.must_hold() {
+            Trial { late: true, ..trial }.must_hold();
+        }
+    }
+}
+
+/// A release that behaves like this is deployed to the host.
+fn deploy_of(manner: Manner) -> Trial {
+    let (mut world, release) = (host(), release(4, 3));
+    world.manners.insert(release.id.clone(), manner);
+    Trial::of(world, vec![Act::Deploy(release)])
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_the_first_deploy_the_next_one_converges() {
+    every_single_fault(&Trial::of(World::default(), vec![Act::Deploy(release(1, 1))]), 50);
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_deploy_with_a_migration_nobody_notices() {
+    every_single_fault(&deploy_of(Manner::Works), 60);
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_deploy_without_a_migration_nobody_notices() {
+    every_single_fault(&Trial::of(host(), vec![Act::Deploy(release(4, 2))]), 50);
+}
+
+#[test]
+fn whatever_goes_wrong_once_while_a_release_never_gets_ready_nobody_notices() {
+    every_single_fault(&deploy_of(Manner::NeverReady), 60);
+}
+
+#[test]
+fn whatever_goes_wrong_once_with_a_release_that_crashes_at_its_start_nobody_notices() {
+    every_single_fault(&deploy_of(Manner::Crashes), 30);
+}
+
+#[test]
+fn whatever_goes_wrong_once_with_a_release_that_turns_bad_it_is_taken_back() {
+    every_single_fault(&deploy_of(Manner::TurnsBad), 50);
+}
+
+#[test]
+fn whatever_goes_wrong_once_while_both_releases_fail_the_next_deploy_converges() {
+    // What is behind both is well again when the next one comes.
+    let trial = Trial { late: true, ..deploy_of(Manner::SilencesDatabase) };
+    every_single_fault(&trial, 50);
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_deploy_of_the_warm_release_nobody_notices() {
+    every_single_fault(&Trial::of(host(), vec![Act::Deploy(release(2, 2))]), 40);
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_repair_the_next_deploy_converges() {
+    let mut world = host();
+    let ill = world.containers.get_mut(&release(3, 2).id).and_then(|parts| parts.get_mut("frontend"));
+    ill.expect("it runs").state = State::Exited;
+    world.manners.insert(release(3, 2).id, Manner::WasIll);
+    every_single_fault(&Trial::of(world, vec![Act::Deploy(release(3, 2))]), 20);
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_rollback_to_the_warm_release_nobody_notices() {
+    every_single_fault(&Trial::of(host(), vec![Act::Rollback(None)]), 20);
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_rollback_to_a_stopped_release_nobody_notices() {
+    every_single_fault(&Trial::of(host(), vec![Act::Rollback(Some(release(1, 1).id))]), 25);
+}
+
+#[test]
+fn whatever_goes_wrong_once_while_a_migration_takes_something_away_no_release_serves_that_misses_it() {
+    let world = host_with(&[release(1, 1), release(2, 2), release(3, 3)]);
+    every_single_fault(&Trial::of(world, vec![Act::Deploy(release(5, 5))]), 60);
+}
+
+#[test]
+fn whatever_goes_wrong_once_while_that_is_taken_back_no_release_serves_that_misses_it() {
+    let world = host_with(&[release(2, 2), release(3, 3), release(5, 5)]);
+    every_single_fault(&Trial::of(world, vec![Act::Rollback(Some(release(2, 2).id))]), 30);
+}
+
+#[test]
+fn what_misses_what_a_migration_takes_away_stops_before_it_and_is_no_target_until_it_is_undone() {
+    let world = host_with(&[release(2, 2), release(3, 3)]);
+    let seen = Observed::of(&driver_of(world.clone())).unwrap();
+    let contracts = seen.contracts(&release(5, 5), |release, _| is_shut_out(release, CONTRACT));
+    let plan = plans::deploy(&release(5, 5), &seen, &contracts, &LIMITS);
+    assert_eq!(plan.names()[..4], ["pull", "backup", "drain", "migrate"]);
+    let deployed = Trial::of(world, vec![Act::Deploy(release(5, 5))]).run().world;
+    let seen = Observed::of(&driver_of(deployed.clone())).unwrap();
+    assert_eq!(seen.shut_out_by(&release(2, 2).id), [CONTRACT]);
+    assert_eq!(seen.shut_out_by(&release(3, 3).id), [0; 0]);
+    let world = Trial::of(deployed, vec![Act::Rollback(Some(release(2, 2).id))]).run().world;
+    assert_eq!((&world.live, &world.broken), (&Some(release(2, 2).id), &Vec::new()));
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_restore_the_next_deploy_converges() {
+    every_single_fault(&Trial::of(host(), vec![Act::Restore]), 20);
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_down_the_next_deploy_converges() {
+    every_single_fault(&Trial::of(host(), vec![Act::Down]), 20);
+}
+
+#[test]
+fn a_ledger_with_a_torn_line_is_read_on_the_simulated_host_as_on_a_real_one() {
+    let trial = deploy_of(Manner::Works);
+    for trouble in trial.every_trouble().into_iter().filter(|it| it.fault == Fault::Reboot(When::Half)) {
+        let (world, _) = Trial { troubles: vec![trouble], ..trial.clone() }.and_next();
+        assert!(world.book.is_sound(), "{trouble:?}");
+    }
+}
+
+#[test]
+fn the_order_is_fixed_and_migrations_come_before_the_traffic() {
+    let seen = Observed::of(&driver_of(host())).unwrap();
+    let plan = plans::deploy(&release(4, 3), &seen, &[], &LIMITS);
+    let order =
+        ["pull", "backup", "migrate", "start", "ready", "guard", "switch", "watch", "confirm", "retire"];
+    assert_eq!(plan.names(), order);
+}
+
+#[test]
+fn a_rollback_goes_to_the_newest_confirmed_release_that_nobody_rolled_back_from() {
+    let target = |acts: Vec<Act>| {
+        let seen = Observed::of(&driver_of(Trial::of(host(), acts).run().world)).unwrap();
+        seen.rollback_target().map(|release| release.id.clone())
+    };
+    assert_eq!(target(vec![]), Some(release(2, 2).id));
+    let back = || Act::Rollback(None);
+    assert_eq!(target(vec![back()]), Some(release(1, 1).id), "not forth again, to the one that was bad");
+    assert_eq!(target(vec![back(), Act::Deploy(release(4, 2))]), Some(release(2, 2).id));
+}
+
+fn driver_of(world: World) -> Simulated {
+    let shared = Shared { world: world.into(), turns: Turns::alone() };
+    Simulated::next(&shared.into(), Bug::default())
+}
+
+/// The call of a deploy at which it makes this change, by its words.
+fn call_of(trial: &Trial, words: &str) -> usize {
+    let mut trial = trial.clone();
+    trial.world.story = Some(Vec::new());
+    let story = trial.run().world.story.unwrap_or_default();
+    let calls = story.iter().filter(|line| line.contains("  A: "));
+    calls.enumerate().find(|(_, line)| line.contains(words)).expect("it makes this change").0
+}
+
+/// What a driver left that was gone at this change.
+fn after(words: &str, fault: Fault, act: Act) -> Trial {
+    let mut trial = deploy_of(Manner::Works);
+    let call = call_of(&trial, words);
+    trial.troubles.push(Trouble { driver: 0, call, fault });
+    trial.acts.push(act);
+    trial
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_recover_the_next_deploy_converges() {
+    for (words, when) in [
+        ("migrate by", When::GoesOn),
+        ("start ", When::GoesOn),
+        ("switch", When::After),
+        ("confirm", When::After),
+    ] {
+        every_single_fault(&after(words, Fault::Killed(when), Act::Recover), 8);
+    }
+}
+
+#[test]
+fn a_rollback_to_a_release_that_the_host_is_still_stopping_starts_it_again() {
+    for manner in [Manner::Works, Manner::Deaf] {
+        let mut trial = after("stop ", Fault::Killed(When::GoesOn), Act::Rollback(Some(release(2, 2).id)));
+        trial.world.manners.insert(release(2, 2).id, manner);
+        trial.must_hold();
+    }
+}
+
+#[test]
+fn a_silent_driver_keeps_the_lease_no_longer_than_twenty_seconds() {
+    let trial = after("pull ", Fault::Cut(When::After), Act::Recover);
+    let world = trial.run().world;
+    let waited = world.now.saturating_sub(trial.world.now);
+    assert!(waited > Duration::from_secs(20) && waited < Duration::from_secs(24), "{waited:?}");
+}

@@ -1,0 +1,165 @@
+//! Two drivers at once, whose calls are mixed as a seed decides; sometimes something goes wrong as well.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::check;
+use super::driver::{Act, Ended, Operator};
+use super::fault::{AT_CHANGES, Fault, Trouble};
+use super::host::{Shared, Simulated};
+use super::random::{Random, seed};
+use super::trial::{LIMITS, Trial, host, release};
+use super::turns::Turns;
+use super::world::{Manner, World};
+use crate::rollout::ledger::Outcome;
+
+/// Both at once, and how each ended.
+pub fn at_once(trial: &Trial, random: &Random) -> (World, Vec<Ended>) {
+    let mut world = trial.world.clone();
+    world.troubles.clone_from(&trial.troubles);
+    let drivers: Vec<usize> = (0..trial.acts.len()).collect();
+    // A deploy takes six seconds or seven: the second one comes at any moment of it, or after it.
+    let mut delays = random.clone();
+    let delays = drivers.iter().map(|driver| Duration::from_millis(100 * (driver * delays.below(80)) as u64));
+    let delays: Vec<Duration> = delays.collect();
+    let turns = Turns::among(&drivers, random.clone());
+    let shared = Arc::new(Shared { world: world.into(), turns });
+    let hosts: Vec<Simulated> = drivers.iter().map(|_| Simulated::next(&shared, trial.bug)).collect();
+    let ends = thread::scope(|scope| {
+        let running: Vec<_> = hosts
+            .iter()
+            .zip(&trial.acts)
+            .zip(delays)
+            .map(|((host, act), delay)| {
+                let shared = &shared;
+                scope.spawn(move || {
+                    shared.turns.pause(host.driver, delay, &shared.world);
+                    shared.world().tell(|| format!("-- {} {act}", host.name()));
+                    let end = Operator { host, limits: LIMITS, bug: trial.bug.plan }.does(act);
+                    shared.world().tell(|| format!("-- {}: {end}", host.name()));
+                    shared.turns.leave(host.driver, &shared.world);
+                    end
+                })
+            })
+            .collect();
+        running.into_iter().map(|thread| thread.join().expect("a driver does not panic")).collect()
+    });
+    let world = std::mem::take(&mut *shared.world());
+    (world, ends)
+}
+
+/// Both at once, then a while in which nobody drives, then the next deploy: what does not hold, and what happened.
+pub fn broken(trial: &Trial, random: &Random, telling: bool) -> (Vec<String>, Vec<String>) {
+    let mut trial = trial.clone();
+    trial.world.story = telling.then(Vec::new);
+    let (mut world, ends) = at_once(&trial, random);
+    for (act, end) in trial.acts.iter().zip(&ends) {
+        check_told(&mut world, act, end);
+    }
+    world.advance(Duration::from_secs(45));
+    check::unattended(&mut world);
+    world.troubles.clear();
+    world.drivers.clear();
+    let next = Trial { world, acts: Vec::new(), troubles: Vec::new(), ..trial.clone() };
+    let (mut world, _) = next.and_next();
+    check::requests(&mut world, &trial);
+    (world.broken, world.story.unwrap_or_default())
+}
+
+/// What a driver says of its deploy, the ledger says too.
+fn check_told(world: &mut World, act: &Act, end: &Ended) {
+    let Act::Deploy(release) = act else { return };
+    let attempts = world.book.read().attempts();
+    let Some(attempt) = attempts.iter().rev().find(|attempt| attempt.to.as_ref() == Some(&release.id)) else {
+        return;
+    };
+    let is_true = match (end, attempt.outcome) {
+        (Ended::Well, outcome) => outcome == Some(Outcome::Succeeded),
+        (Ended::Badly { left, .. }, outcome) if left.is_empty() => outcome == Some(Outcome::Undone),
+        _ => true,
+    };
+    if !is_true {
+        let told = format!("{end}; the ledger: {:?}", attempt.outcome);
+        world.breaks(format!("what is told of {} is not what the ledger says: {told}", release.id));
+    }
+}
+
+/// A few hundred ways to mix the calls of these two. Says in how many the deploy was undone although nothing went wrong.
+fn whatever_the_order(second: fn(&mut Random) -> Act) -> usize {
+    let mut taken_back = 0;
+    let mut random = Random::of(seed());
+    let before = host();
+    for number in 0..120 {
+        let mut trial = Trial::of(before.clone(), vec![Act::Deploy(release(4, 3)), second(&mut random)]);
+        let manner = *random.of_these(&[Manner::Works, Manner::Works, Manner::TurnsBad, Manner::NeverReady]);
+        trial.world.manners.insert(release(4, 3).id, manner);
+        for _ in 0..random.below(3) {
+            let fault = *random.of_these(AT_CHANGES);
+            trial.troubles.push(Trouble { driver: random.below(2), call: random.below(65), fault });
+        }
+        if broken(&trial, &random, false).0.is_empty() {
+            let works = manner == Manner::Works && trial.troubles.is_empty();
+            if works && matches!(at_once(&trial, &random).1[0], Ended::Badly { .. }) {
+                taken_back += 1;
+            }
+            continue;
+        }
+        let shrunk = shrunk(&trial, &random);
+        let (broken, story) = broken(&shrunk, &random, true);
+        let story: Vec<_> =
+            story.into_iter().filter(|line| !line.contains(": (") || line.contains("<==")).collect();
+        panic!("mix {number}: {:#?}\n{}\n{broken:#?}", shrunk.troubles, story.join("\n"));
+    }
+    taken_back
+}
+
+/// With as little going wrong as possible.
+fn shrunk(trial: &Trial, random: &Random) -> Trial {
+    let mut shortest = trial.clone();
+    while let Some(found) = (0..shortest.troubles.len())
+        .map(|number| {
+            let mut trial = shortest.clone();
+            trial.troubles.remove(number);
+            trial
+        })
+        .find(|trial| !broken(trial, random, false).0.is_empty())
+    {
+        shortest = found;
+    }
+    shortest
+}
+
+#[test]
+fn two_deploys_at_once_act_one_after_the_other() {
+    assert_eq!(whatever_the_order(|_| Act::Deploy(release(5, 3))), 0);
+}
+
+#[test]
+fn a_rollback_in_the_middle_of_a_deploy_takes_it_back_or_comes_after_it() {
+    let taken_back = whatever_the_order(|random| match random.below(3) {
+        0 => Act::Rollback(Some(release(1, 1).id)),
+        _ => Act::Rollback(None),
+    });
+    assert!(taken_back > 3, "the mixes are too tame: the guard was tripped {taken_back} times");
+}
+
+#[test]
+fn a_recover_beside_a_deploy_leaves_it_alone_while_its_driver_lives() {
+    assert_eq!(whatever_the_order(|_| Act::Recover), 0);
+}
+
+#[test]
+fn a_driver_that_stood_still_does_not_undo_what_the_next_one_does() {
+    let before = host();
+    for call in 0..60 {
+        let mut trial =
+            Trial::of(before.clone(), vec![Act::Deploy(release(4, 3)), Act::Deploy(release(4, 3))]);
+        trial.troubles.push(Trouble { driver: 0, call, fault: Fault::StandsStill });
+        for seed in 0..3 {
+            let random = Random::of(seed);
+            let (what, _) = broken(&trial, &random, false);
+            assert!(what.is_empty(), "{}\n{what:#?}", broken(&trial, &random, true).1.join("\n"));
+        }
+    }
+}

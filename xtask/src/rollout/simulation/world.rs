@@ -1,0 +1,469 @@
+//! What there is on the simulated host, and what happens there by itself: time, users, the guard, the engine that goes
+//! on. What a driver changes is in `change.rs`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::book::Book;
+use super::change::Change;
+use super::fault::Trouble;
+use crate::rollout::guard::{Guard, GuardState};
+use crate::rollout::host::EdgeCounts;
+use crate::rollout::release::{Release, ReleaseId};
+
+/// Nothing happens between two of these: users send a request in each.
+const TICK: Duration = Duration::from_millis(250);
+/// A usual request.
+const SHORT: Duration = Duration::from_millis(100);
+/// A slow download; somebody always has one. It is shorter than what a release gets to finish what it has.
+const LONG: Duration = Duration::from_secs(6);
+/// How long a silent driver keeps the lease.
+pub const SILENCE: Duration = Duration::from_secs(20);
+/// How long a host is away when it reboots.
+pub const BOOT: Duration = Duration::from_secs(3);
+/// How long a stopping container gets to finish what it has.
+pub const GRACE: Duration = Duration::from_secs(30);
+/// How long the database is silent, counted from the same moment.
+const SILENT_FOR: Duration = Duration::from_secs(25);
+/// How long after it got the traffic one that turns bad does.
+const GOOD_FOR: Duration = Duration::from_millis(700);
+
+/// How a release behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Manner {
+    /// It is ready soon after its start.
+    #[default]
+    Works,
+    /// It takes its time.
+    Slow,
+    /// It runs, and is never ready.
+    NeverReady,
+    /// It ends right after its start.
+    Crashes,
+    /// It is ready, and answers 500 soon after it got the traffic.
+    TurnsBad,
+    /// It works, and goes on until it is killed when it is told to stop.
+    Deaf,
+    /// Soon after it got the traffic, the database falls silent, for a while and for all releases.
+    SilencesDatabase,
+    /// A part of it had ended by itself: users noticed that.
+    WasIll,
+}
+
+/// What a container is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It was made, and not started.
+    Created,
+    /// Since then.
+    Running(Duration),
+    /// It was told to stop, takes nothing new, and is killed at this moment at the latest.
+    Stopping(Duration),
+    /// It has ended.
+    Exited,
+}
+
+/// One container of a release.
+#[derive(Debug, Clone)]
+pub struct Container {
+    /// What it is doing.
+    pub state: State,
+    /// Whether it is removed once it has stopped.
+    pub going: bool,
+}
+
+/// A request that a release has not answered yet.
+#[derive(Debug, Clone)]
+struct Flight {
+    release: ReleaseId,
+    until: Duration,
+}
+
+/// The guard's file.
+#[derive(Debug, Clone)]
+pub struct GuardFile {
+    /// As it is read.
+    pub guard: Guard,
+    /// What it puts back.
+    pub from: Option<ReleaseId>,
+    /// See `from`.
+    pub warm: Option<ReleaseId>,
+    /// When it trips by itself.
+    pub deadline: Duration,
+}
+
+/// The databases by their names; each is told by what is in it.
+#[derive(Debug, Clone, Default)]
+pub struct Databases {
+    /// What the app uses.
+    pub used: u32,
+    /// Whether it lets nobody in.
+    pub closed: bool,
+    /// What a backup was loaded into.
+    pub loaded: Option<u32>,
+    /// What was put aside, and its name.
+    pub aside: BTreeMap<String, u32>,
+}
+
+/// One that drives, or drove.
+#[derive(Debug, Clone, Default)]
+pub struct Driver {
+    /// Its calls so far, and whether each changes something.
+    pub calls: Vec<bool>,
+    /// It can do nothing more: it was killed, or its link is cut.
+    pub dead: bool,
+    /// The number of the lease that it took.
+    pub lease: Option<u64>,
+}
+
+/// What there is on the host.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// Since the beginning.
+    pub now: Duration,
+    /// Who has the traffic.
+    pub live: Option<ReleaseId>,
+    /// Who had it before.
+    pub warm: Option<ReleaseId>,
+    /// The guard's file.
+    pub guard: Option<GuardFile>,
+    /// The attempt whose guard's container runs.
+    pub guarding: Option<String>,
+    /// The ledger.
+    pub book: Book,
+    /// The number of the last lease.
+    pub lease: u64,
+    /// The driver that holds it, and when it is free if its link is silent.
+    pub holder: Option<(usize, Option<Duration>)>,
+    /// Releases that are kept whole.
+    pub kept: Vec<Release>,
+    /// Their containers.
+    pub containers: BTreeMap<ReleaseId, BTreeMap<&'static str, Container>>,
+    /// How the releases behave, as far as they do not work.
+    pub manners: BTreeMap<ReleaseId, Manner>,
+    /// Migrations that the database has.
+    pub schema: Vec<i64>,
+    /// A migration that runs, and when it is over.
+    pub migration: Option<(Release, Duration)>,
+    /// The databases.
+    pub databases: Databases,
+    /// What goes on although who asked for it is gone, and when it has happened.
+    pub going_on: Vec<(Duration, Change)>,
+    /// When the host went down, and until when that may cost requests.
+    pub boots: Vec<(Duration, Duration)>,
+    /// What the edge has answered.
+    pub counts: EdgeCounts,
+    /// Requests that failed: when, and why.
+    pub failed: Vec<(Duration, String)>,
+    /// Who drives, or drove.
+    pub drivers: Vec<Driver>,
+    /// What is to go wrong.
+    pub troubles: Vec<Trouble>,
+    /// What happened, when somebody wants to read it.
+    pub story: Option<Vec<String>>,
+    /// What did not hold.
+    pub broken: Vec<String>,
+    flights: Vec<Flight>,
+    had_traffic: BTreeMap<ReleaseId, Duration>,
+}
+
+impl World {
+    /// A line of the story.
+    pub fn tell(&mut self, line: impl FnOnce() -> String) {
+        let at = self.now.as_secs_f64();
+        if let Some(story) = &mut self.story {
+            story.push(format!("{at:7.2} s  {}", line()));
+        }
+    }
+
+    /// Something that must hold does not.
+    pub fn breaks(&mut self, what: String) {
+        self.tell(|| format!("!! {what}"));
+        self.broken.push(what);
+    }
+
+    /// Time goes by.
+    pub fn advance(&mut self, by: Duration) {
+        let until = self.now + by;
+        while self.now < until {
+            self.now = until.min(self.now + TICK);
+            self.tick();
+        }
+    }
+
+    fn tick(&mut self) {
+        while let Some(next) = self.going_on.iter().position(|(at, _)| *at <= self.now) {
+            let (_, change) = self.going_on.remove(next);
+            let result = self.apply(&change);
+            self.tell(|| match result {
+                Ok(()) => format!("   the host has gone on with: {}", change.words()),
+                Err(error) => format!("   the host refuses what came late: {} ({error:#})", change.words()),
+            });
+        }
+        if self.migration.as_ref().is_some_and(|(_, over)| *over <= self.now) {
+            self.end_migration();
+        }
+        if let Some((driver, Some(_))) = self.holder.filter(|(_, free)| free.is_some_and(|at| at <= self.now))
+        {
+            self.holder = None;
+            self.drivers[driver].dead = true;
+            self.tell(|| "   nothing was heard from who holds the lease: it is free".to_owned());
+        }
+        self.end_flights();
+        self.watch_deadline();
+        self.users();
+    }
+
+    /// The running migration comes to its end.
+    pub fn end_migration(&mut self) {
+        if let Some((release, _)) = self.migration.take() {
+            self.migrated(&release.migrations);
+            self.tell(|| "   the migration is over".to_owned());
+        }
+    }
+
+    /// The database has these migrations too. Whoever runs must be able to live with them.
+    pub fn migrated(&mut self, versions: &[i64]) {
+        let new: Vec<i64> =
+            versions.iter().filter(|version| !self.schema.contains(version)).copied().collect();
+        self.schema.extend(&new);
+        self.schema.sort_unstable();
+        let running: Vec<ReleaseId> = self.containers.keys().filter(|id| self.runs(id)).cloned().collect();
+        for id in running {
+            if let Err(why) = self.suits(&id) {
+                self.breaks(format!("the schema is ahead of what runs: {why}"));
+            }
+        }
+    }
+
+    /// Whether the release finds everything in the database that it uses.
+    fn suits(&self, id: &ReleaseId) -> Result<(), String> {
+        let Some(release) = self.kept.iter().find(|release| &release.id == id) else { return Ok(()) };
+        let lacks =
+            |version: &&i64| !self.schema.contains(version) && !release.contracts.contains_key(version);
+        if let Some(version) = release.migrations.iter().find(lacks) {
+            return Err(format!("{id} needs the migration {version}, which the database lacks"));
+        }
+        if self.schema.iter().any(|version| is_shut_out(release, *version)) {
+            return Err(format!("a migration has taken away what {id} uses"));
+        }
+        Ok(())
+    }
+
+    fn end_flights(&mut self) {
+        let now = self.now;
+        self.flights.retain(|flight| flight.until > now);
+        let mut over = Vec::new();
+        for (id, parts) in &self.containers {
+            for (service, container) in parts {
+                let State::Stopping(at) = container.state else { continue };
+                let idle = !self.flights.iter().any(|flight| &flight.release == id);
+                if at <= now || (idle && self.manner(id) != Manner::Deaf) {
+                    over.push((id.clone(), *service));
+                }
+            }
+        }
+        over.iter().for_each(|(id, service)| self.end(id, service));
+    }
+
+    /// A container ends, and with it what it had not answered.
+    pub fn end(&mut self, id: &ReleaseId, service: &str) {
+        let Some(parts) = self.containers.get_mut(id) else { return };
+        let Some(container) = parts.get_mut(service) else { return };
+        container.state = State::Exited;
+        if container.going {
+            parts.remove(service);
+        }
+        if parts.is_empty() {
+            self.containers.remove(id);
+        }
+        let cut = self.flights.iter().filter(|flight| &flight.release == id).count();
+        self.flights.retain(|flight| &flight.release != id);
+        for _ in 0..cut {
+            self.fail(format!("{id} ended before it had answered"));
+        }
+    }
+
+    fn fail(&mut self, why: String) {
+        if self.failed.last().is_none_or(|(_, last)| *last != why) {
+            self.tell(|| format!("   a user's request fails: {why}"));
+        }
+        self.failed.push((self.now, why));
+    }
+
+    fn watch_deadline(&mut self) {
+        let due = |file: &GuardFile| {
+            self.guarding.as_ref() == Some(&file.guard.attempt)
+                && (file.guard.state == GuardState::Tripping
+                    || (file.guard.state == GuardState::Armed && file.deadline <= self.now))
+        };
+        if self.guard.as_ref().is_some_and(due) {
+            self.trip("deadline");
+        }
+    }
+
+    /// The guard takes the switch back, from the start when it was cut in it.
+    pub fn trip(&mut self, reason: &str) {
+        let Some(file) = self.guard.as_mut() else { return };
+        file.guard.state = GuardState::Tripped;
+        reason.clone_into(&mut file.guard.reason);
+        let (to, from, warm) = (file.guard.to.clone(), file.from.clone(), file.warm.clone());
+        self.tell(|| format!("   the guard trips: {reason}"));
+        if self.live == to {
+            self.give_traffic(from.clone());
+        }
+        if self.live == from {
+            self.warm = warm;
+        }
+    }
+
+    /// The live file is replaced.
+    pub fn give_traffic(&mut self, to: Option<ReleaseId>) {
+        self.live = to;
+        let Some(live) = self.live.clone() else { return };
+        self.had_traffic.entry(live.clone()).or_insert(self.now);
+        let parts = self.containers.get(&live);
+        if parts.is_some_and(|parts| parts.values().any(|it| matches!(it.state, State::Stopping(_)))) {
+            self.breaks(format!("the edge points at {live}, which the host is about to stop"));
+        }
+        // What was there before may be ill; it is all that there is to go back to.
+        let is_excused = self.is_booting(self.now) || self.turned_bad(&live) || self.is_database_silent();
+        if let (Err(why), false) = (self.ready(&live), is_excused) {
+            self.breaks(format!("the edge points at {live}, which is not ready: {why}"));
+        }
+    }
+
+    fn users(&mut self) {
+        let Some(live) = self.live.clone() else { return };
+        self.counts.all += 1;
+        if let Err(why) = self.serves(&live) {
+            self.counts.errors += 1;
+            return self.fail(why);
+        }
+        let slow =
+            self.flights.iter().any(|flight| flight.release == live && flight.until > self.now + SHORT);
+        self.flights.push(Flight { release: live.clone(), until: self.now + SHORT });
+        if !slow {
+            self.flights.push(Flight { release: live, until: self.now + LONG });
+        }
+    }
+
+    /// Whether the release answers users, and why not.
+    pub fn serves(&self, id: &ReleaseId) -> Result<(), String> {
+        self.ready(id)?;
+        self.suits(id)
+    }
+
+    /// Whether the release is ready, and why not.
+    pub fn ready(&self, id: &ReleaseId) -> Result<(), String> {
+        if self.databases.closed {
+            return Err("the database lets nobody in".to_owned());
+        }
+        if self.turned_bad(id) || self.is_database_silent() {
+            return Err(format!("{id} answers 500"));
+        }
+        let manner = self.manner(id);
+        let parts = self.containers.get(id);
+        for service in SERVICES {
+            match parts.and_then(|parts| parts.get(service)).map(|it| it.state) {
+                Some(State::Running(since)) if self.now >= since + manner.start_up() => {}
+                Some(State::Stopping(_)) if manner == Manner::Deaf => {}
+                Some(State::Running(_)) => return Err(format!("{service} of {id} is not ready yet")),
+                state => return Err(format!("{service} of {id} is {state:?}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// How it behaves.
+    pub fn manner(&self, id: &ReleaseId) -> Manner {
+        self.manners.get(id).copied().unwrap_or_default()
+    }
+
+    fn turned_bad(&self, id: &ReleaseId) -> bool {
+        let since = self.had_traffic.get(id);
+        self.manner(id) == Manner::TurnsBad && since.is_some_and(|since| self.now >= *since + GOOD_FOR)
+    }
+
+    /// Whether the host was on its way up at that moment.
+    pub fn is_booting(&self, at: Duration) -> bool {
+        self.boots.iter().any(|(from, until)| at >= *from && at <= *until)
+    }
+
+    fn is_database_silent(&self) -> bool {
+        self.manners.iter().any(|(id, manner)| {
+            let since = self.had_traffic.get(id).filter(|_| *manner == Manner::SilencesDatabase);
+            since.is_some_and(|since| self.now >= *since + GOOD_FOR && self.now < *since + SILENT_FOR)
+        })
+    }
+
+    /// Whether a container of the release is not stopped.
+    pub fn runs(&self, id: &ReleaseId) -> bool {
+        let up = |container: &Container| matches!(container.state, State::Running(_) | State::Stopping(_));
+        self.containers.get(id).is_some_and(|parts| parts.values().any(up))
+    }
+
+    /// Releases that run and are neither live nor warm.
+    pub fn left_over(&self) -> Vec<ReleaseId> {
+        let needed = |id: &ReleaseId| self.live.as_ref() == Some(id) || self.warm.as_ref() == Some(id);
+        self.containers.keys().filter(|id| self.runs(id) && !needed(id)).cloned().collect()
+    }
+
+    /// The driver's lease is free, at once or at a moment to come.
+    pub fn let_go(&mut self, driver: usize, at: Option<Duration>) {
+        if self.holder.is_some_and(|(holder, _)| holder == driver) {
+            self.holder = at.map(|at| (driver, Some(at)));
+        }
+    }
+
+    /// The host goes down, and comes back: what was not stopped runs again, and whoever drove is cut off.
+    pub fn reboot(&mut self) {
+        self.tell(|| "   the host reboots".to_owned());
+        let again = self.now + BOOT;
+        self.boots.push((self.now, again + Manner::Slow.start_up()));
+        self.drivers.iter_mut().for_each(|driver| driver.dead = true);
+        (self.holder, self.migration) = (None, None);
+        self.going_on.clear();
+        self.flights.clear();
+        for container in self.containers.values_mut().flat_map(BTreeMap::values_mut) {
+            container.state = match container.state {
+                State::Running(_) => State::Running(again),
+                State::Stopping(_) => State::Exited,
+                state => state,
+            };
+        }
+        self.advance(BOOT);
+        let mine = |file: &&GuardFile| {
+            self.guarding.as_ref() == Some(&file.guard.attempt)
+                && matches!(file.guard.state, GuardState::Armed | GuardState::Tripping)
+        };
+        if self.guard.as_ref().filter(mine).is_some() {
+            self.trip("restarted");
+        }
+    }
+}
+
+impl Manner {
+    /// How long it takes from a container's start until it is ready.
+    pub fn start_up(self) -> Duration {
+        match self {
+            Manner::Slow => Duration::from_secs(4),
+            Manner::NeverReady | Manner::Crashes => Duration::MAX / 4,
+            _ => Duration::from_millis(400),
+        }
+    }
+}
+
+/// Whether migration `version` takes away what this release uses: [`CONTRACT`] does so for the releases before
+/// [`SINCE`].
+pub fn is_shut_out(release: &Release, version: i64) -> bool {
+    version == CONTRACT && !release.migrations.contains(&SINCE)
+}
+
+/// The migration that takes something away.
+pub const CONTRACT: i64 = 5;
+/// The one whose release was the first not to use that any more.
+pub const SINCE: i64 = 3;
+
+/// The services of each release.
+pub const SERVICES: &[&str] = &["backend", "frontend"];
