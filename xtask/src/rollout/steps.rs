@@ -217,7 +217,7 @@ pub(super) fn parts_of(host: &dyn Host, id: &ReleaseId) -> Result<Vec<Part>> {
 }
 
 /// It will not get ready by waiting.
-fn is_broken(part: &Part) -> bool {
+pub(super) fn is_broken(part: &Part) -> bool {
     part.health == "unhealthy"
         || matches!(part.state.as_str(), "exited" | "dead")
         || part.restarts >= RESTARTS

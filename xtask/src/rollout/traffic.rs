@@ -9,7 +9,7 @@ use super::host::{self, EdgeCounts, Host, Switching};
 use super::ledger::Event;
 use super::plan::{Run, Step};
 use super::release::{Release, ReleaseId};
-use super::steps::{log_of, parts_of};
+use super::steps::{is_broken, log_of, parts_of};
 
 /// How long the guard waits beyond the bake time.
 const GUARD_BEYOND_BAKE: Duration = Duration::from_secs(30);
@@ -20,7 +20,7 @@ const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// Bad answers in a row that undo a switch.
 const BAD_IN_A_ROW: u32 = 3;
 /// How often the edge's own numbers are read.
-const COUNTS_EVERY: Duration = Duration::from_secs(2);
+const COUNTS_EVERY: Duration = Duration::from_secs(1);
 /// At least this many 5xx, and this share of all answers above what it was before, undo a switch.
 const ERRORS_AT_LEAST: u64 = 5;
 const ERROR_SHARE: f64 = 0.05;
@@ -141,20 +141,21 @@ impl Step for Watch {
         loop {
             match self.answer(run.host) {
                 Ok(()) => bad = 0,
-                Err(error) if bad + 1 >= BAD_IN_A_ROW => {
-                    let why = format!("{} bad answers in a row: {error:#}", bad + 1);
-                    let Some(old) = self.other_that_fails(run.host) else {
-                        return Err(anyhow!("{why}{}", self.logs(run.host)));
-                    };
-                    ensure!(elapsed() < self.bake + GUARD_MARGIN, BothFail { why, old });
-                    if !both {
-                        run.report.says(&format!(
-                            "{why}\n    {old}\n    Both fail for one cause: nothing is moved."
-                        ));
+                Err(error) => {
+                    bad += 1;
+                    if let Some(why) = self.verdict(run.host, bad, &error) {
+                        let Some(old) = self.other_that_fails(run.host) else {
+                            return Err(anyhow!("{why}{}", self.logs(run.host)));
+                        };
+                        ensure!(elapsed() < self.bake + GUARD_MARGIN, BothFail { why, old });
+                        if !both {
+                            run.report.says(&format!(
+                                "{why}\n    {old}\n    Both fail for one cause: nothing is moved."
+                            ));
+                        }
+                        both = true;
                     }
-                    both = true;
                 }
-                Err(_) => bad += 1,
             }
             let over = bad == 0 && elapsed() >= self.bake;
             // While both fail, whose errors they are is no question.
@@ -192,6 +193,23 @@ pub struct BothFail {
 }
 
 impl Watch {
+    /// Why so many bad answers are enough to take the switch back; none while the next one may be good again.
+    fn verdict(&self, host: &dyn Host, bad: u32, error: &Error) -> Option<String> {
+        if bad >= BAD_IN_A_ROW {
+            return Some(format!("{bad} bad answers in a row: {error:#}"));
+        }
+        // The edge asks for a part that has ended until its patience is over: to wait for more answers of that kind
+        // would cost users seconds, and the engine knows already.
+        let parts = parts_of(host, &self.release.id).ok()?;
+        let lost = self.release.contents.images.keys().find_map(|service| {
+            match parts.iter().find(|part| &part.service == service) {
+                None => Some(format!("{service} is gone")),
+                Some(part) => is_broken(part).then(|| part.words()),
+            }
+        })?;
+        Some(format!("{lost}: {error:#}"))
+    }
+
     /// Why the release before would not do either, when it would not.
     fn other_that_fails(&self, host: &dyn Host) -> Option<String> {
         let old = self.before.as_ref()?;

@@ -262,9 +262,7 @@ pub fn offsite(lab: &Lab) -> Result<(), Failed> {
     let there = format!("/srv/backups/{name}.dump.age");
     let head = lab.hosts[1].sh(&format!("head -c 21 {there}; stat -c ' %a' {there}"));
     check(head == "age-encryption.org/v1 600", || head)?;
-    let copy = Command::new("docker")
-        .args(["exec", &lab.hosts[1].container, "cat", &there])
-        .output()?;
+    let copy = Command::new("docker").args(["exec", &lab.hosts[1].container, "cat", &there]).output()?;
     let encrypted = folder.path().join("copy.age").to_string_lossy().into_owned();
     std::fs::write(&encrypted, copy.stdout)?;
     let opened = folder.path().join("copy").to_string_lossy().into_owned();

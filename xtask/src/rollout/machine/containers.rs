@@ -20,6 +20,8 @@ use crate::tools::process::Run;
 
 /// The longest that one call to the engine may take. Stopping waits for what is in flight.
 const CALL: Duration = Duration::from_secs(120);
+/// The longest that an answer through the edge may take to be a good one.
+const PROBE: Duration = Duration::from_secs(1);
 /// The longest that a migration may take.
 const MIGRATION: Duration = Duration::from_secs(900);
 
@@ -211,7 +213,7 @@ impl Machine {
 
     pub(super) fn ask_edge(&self) -> Result<Answer> {
         let url = format!("{}{}", self.url()?, project::PROBE_PATH);
-        let answer = curl::get(&url, Duration::from_secs(2)).with_context(|| format!("asking {url}"))?;
+        let answer = curl::get(&url, PROBE).with_context(|| format!("asking {url}"))?;
         let said = answer.header("location").map_or_else(
             || answer.body.chars().take(200).collect(),
             |location| format!("redirect to {location}"),

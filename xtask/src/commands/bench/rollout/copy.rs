@@ -38,6 +38,8 @@ impl Copy {
         let root = project::root();
         Run::new(cmd!(sh, "git clone --quiet {root} {folder}")).run()?;
         sh.change_dir(&folder);
+        // Without a remote, nobody asks whether a commit was pushed.
+        Run::new(cmd!(sh, "git remote remove origin")).run()?;
         sh.set_var("CARGO_TARGET_DIR", home.join("target"));
         sh.set_var("XTASK_TOOLS_DIR", project::tools_dir());
         for (name, value) in lab.variables() {
