@@ -150,6 +150,11 @@ pub struct Part {
 }
 
 impl Part {
+    /// It has not ended: it may only just be coming back.
+    pub fn is_running(&self) -> bool {
+        !matches!(self.state.as_str(), "exited" | "created" | "dead")
+    }
+
     /// Running, and its check passes.
     pub fn is_ready(&self) -> bool {
         self.state == "running" && (self.health == "healthy" || self.health.is_empty())

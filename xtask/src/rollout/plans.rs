@@ -113,8 +113,7 @@ impl Observed {
 
     /// Releases with a container that is not stopped.
     pub fn running(&self) -> BTreeSet<ReleaseId> {
-        let stopped = |part: &&Part| !matches!(part.state.as_str(), "exited" | "created" | "dead");
-        self.parts.iter().filter(stopped).map(|part| part.release.clone()).collect()
+        self.parts.iter().filter(|part| part.is_running()).map(|part| part.release.clone()).collect()
     }
 
     /// Where a rollback goes that names no release: the newest confirmed one that is kept, has not the traffic, and

@@ -1,11 +1,13 @@
 //! What a killed attempt left is finished or undone by the next holder of the lease, before it does anything of its
 //! own. The guard's state decides; no guard survives this.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
 use super::backup;
 use super::guard::{GuardState, Live, written};
-use super::host::Host;
+use super::host::{Host, Part};
 use super::journal::Journal;
 use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
 use super::release::ReleaseId;
@@ -14,8 +16,9 @@ use crate::project;
 /// Settles the unfinished attempt, when there is one, and says in words what was found and done.
 pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Vec<String>> {
     let mut said = Vec::new();
-    if let Some(attempt) = ledger.unfinished() {
-        said.push(settle(host, &attempt, journal)?);
+    let unfinished = ledger.unfinished();
+    if let Some(attempt) = &unfinished {
+        said.push(settle(host, attempt, journal)?);
     }
     let mut live = host.live()?;
     if let Some(guard) = live.guard.as_ref().filter(|guard| guard.is_waiting()) {
@@ -28,6 +31,11 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Ve
         live = host.live()?;
     }
     host.remove_guard()?;
+    if unfinished.is_some_and(|attempt| attempt.kind != Kind::Restore)
+        && let Err(error) = retire(host)
+    {
+        said.push(format!("what has no traffic any more could not be stopped: {error:#}"));
+    }
 
     // The live file is believed: where the ledger says otherwise, somebody's hand was there.
     let live = live.live;
@@ -133,6 +141,14 @@ fn settle_restore(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Resu
 fn confirmed(host: &dyn Host, release: ReleaseId) -> Result<Event> {
     let kept = host.kept()?.into_iter().find(|kept| kept.id == release);
     Ok(Event::Confirmed { release, images: kept.map(|kept| kept.contents.images).unwrap_or_default() })
+}
+
+/// An attempt that was confirmed may have died before it had stopped what neither has the traffic nor is warm.
+fn retire(host: &dyn Host) -> Result<()> {
+    let live = host.live()?;
+    let running: BTreeSet<ReleaseId> =
+        host.parts()?.into_iter().filter(Part::is_running).map(|part| part.release).collect();
+    running.iter().filter(|id| !live.holds(id)).try_for_each(|id| host.stop(id))
 }
 
 /// A release that has the traffic or is warm is never stopped here, whatever attempt started it.
