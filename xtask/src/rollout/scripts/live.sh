@@ -5,6 +5,7 @@
 #   warm    the id that had it before
 #   maintenance  until when users are asked to wait, as Retry-After has it; only while they are
 #   guard   STATE ATTEMPT FROM TO WARM DEADLINE REASON; STATE is armed, tripping, tripped or disarmed
+#   reserve room for what a guard has to write when the disk is full; only while there is one
 #
 # Every change is made under one lock, on the folder itself, and by replacing a file whole.
 # Usage: live.sh VERB FOLDER ARGUMENT...
@@ -13,8 +14,10 @@ set -u
 # The edge reads these files as another user, whatever the operator's own habit is.
 umask 022
 
+put() { printf '%s\n' "$2" >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" && sync .; }
+
 replace() { # FILE CONTENT
-    printf '%s\n' "$2" >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" && sync .
+    put "$1" "$2" || { rm -f reserve && put "$1" "$2"; }
 }
 
 content() { # FILE
@@ -31,10 +34,10 @@ read_guard() {
 
 # Takes the switch back. Done again from the start when it was cut: each part may be repeated.
 trip() { # REASON
-    replace guard "tripping $attempt $from $to $warm $deadline $1"
-    if [ "$(content live)" = "$to" ]; then replace live "$from"; fi
+    replace guard "tripping $attempt $from $to $warm $deadline $1" || return 1
+    if [ "$(content live)" = "$to" ]; then replace live "$from" || return 1; fi
     # Also when the switch, or an earlier trip, was cut between its two renames.
-    if [ "$(content live)" = "$from" ]; then replace warm "$warm"; fi
+    if [ "$(content live)" = "$from" ]; then replace warm "$warm" || return 1; fi
     replace guard "tripped $attempt $from $to $warm $deadline $1"
 }
 
@@ -88,8 +91,8 @@ set) # LIVE WARM: under the lease, with no guard
 maintenance) # UNTIL|none
     if [ "$1" = none ]; then rm -f maintenance && sync .; else replace maintenance "$1"; fi
     ;;
-forget) # the guard's file, once its container is gone
-    rm -f guard && sync .
+forget) # the guard's files, once its container is gone
+    rm -f guard reserve && sync .
     ;;
 guard) # ATTEMPT FROM TO WARM SECONDS: what the guard's container runs
     if [ -e /tmp/guarding ]; then
@@ -97,7 +100,8 @@ guard) # ATTEMPT FROM TO WARM SECONDS: what the guard's container runs
         read_guard
         case "$state $attempt" in "armed $1" | "tripping $1") trip restarted ;; esac
     else
-        replace guard "armed $1 $2 $3 $4 $(($(date +%s) + $5))" && : >/tmp/guarding
+        head -c 32768 /dev/zero >reserve && sync reserve &&
+            replace guard "armed $1 $2 $3 $4 $(($(date +%s) + $5))" && : >/tmp/guarding
     fi
     mine=$1
     trap 'exit 0' TERM INT
