@@ -23,10 +23,11 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::backup::Backup;
-use super::guard::{Live, written};
+use super::guard::{Live, Unreadable, written};
 use super::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
 use super::ledger::{Entry, Ledger};
 use super::release::{Release, ReleaseId};
+use crate::exit::refuse;
 use crate::project::Environment;
 use crate::tools::private::Folder;
 use crate::tools::shell::HostShell;
@@ -139,7 +140,7 @@ impl Host for Machine {
     }
 
     fn live(&self) -> Result<Live> {
-        Ok(Live::parse(&self.live_script("read", &[])?)?)
+        Live::parse(&self.live_script("read", &[])?).map_err(|unreadable| self.explain_live(&unreadable))
     }
 
     fn ledger(&self) -> Result<Ledger> {
@@ -310,6 +311,17 @@ impl Machine {
     /// What was seen of the host when it was reached.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Somebody's hand was in the live folder: nothing is done before it was mended, by hand.
+    fn explain_live(&self, unreadable: &Unreadable) -> anyhow::Error {
+        let (file, kept) = (self.folder("live").join("live"), self.kept_releases().unwrap_or_default());
+        let kept: Vec<&str> = kept.iter().rev().map(|release| release.id.as_str()).collect();
+        refuse(format!(
+            "{unreadable}\n  {file} holds the id of the release that has the traffic, or `none`: write there which it was \
+             ({} are kept), then run the command again.",
+            kept.join(", ")
+        ))
     }
 
     /// Asks users to wait until then (an HTTP date, RFC 9110), or lets them in again.
