@@ -26,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What somebody does.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a handful of them, in tests")]
 pub enum Act {
     /// This release gets the traffic.
     Deploy(Release),
