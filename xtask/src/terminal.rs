@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use console::{Style, Term, measure_text_width, style};
@@ -102,7 +102,7 @@ impl Activity {
     pub fn start(name: impl Into<String>) -> Activity {
         let name = name.into();
         let bar = Term::stderr().is_term().then(|| {
-            let bar = BARS.add(ProgressBar::new_spinner());
+            let bar = above_overall(ProgressBar::new_spinner());
             bar.set_style(
                 ProgressStyle::with_template("{spinner:.cyan} {prefix} {elapsed:.dim}  {wide_msg:.dim}")
                     .expect("a fixed template"),
@@ -228,6 +228,55 @@ impl Agenda {
         for bar in &self.bars {
             bar.finish_and_clear();
             BARS.remove(bar);
+        }
+    }
+}
+
+static OVERALL: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// What runs stands above the bar over all of it.
+fn above_overall(bar: ProgressBar) -> ProgressBar {
+    match &*OVERALL.lock().expect("no holder panics") {
+        Some(overall) => BARS.insert_before(overall, bar),
+        None => BARS.add(bar),
+    }
+}
+
+/// How far many things are that run at once: a bar on a terminal, nothing elsewhere.
+pub struct Overall(Option<ProgressBar>);
+
+impl Overall {
+    /// So many of them.
+    pub fn of(things: usize) -> Overall {
+        let bar = is_watched().then(|| {
+            let bar = BARS.add(ProgressBar::new(things as u64));
+            let style = ProgressStyle::with_template("{bar:24.cyan/dim} {pos} of {len} {msg:.dim}");
+            bar.set_style(style.expect("a fixed template"));
+            bar
+        });
+        OVERALL.lock().expect("no holder panics").clone_from(&bar);
+        Overall(bar)
+    }
+
+    /// For who does not look.
+    pub fn hidden() -> Overall {
+        Overall(None)
+    }
+
+    /// So many are over, and the rest will take this many seconds.
+    pub fn set(&self, over: usize, left: f64) {
+        let Some(bar) = &self.0 else { return };
+        bar.set_position(over as u64);
+        let left = Duration::try_from_secs_f64(left).unwrap_or_default();
+        bar.set_message(if left.is_zero() { String::new() } else { format!("about {} left", seconds(left)) });
+    }
+
+    /// All are.
+    pub fn end(self) {
+        OVERALL.lock().expect("no holder panics").take();
+        if let Some(bar) = self.0 {
+            bar.finish_and_clear();
+            BARS.remove(&bar);
         }
     }
 }

@@ -12,6 +12,13 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+#[path = "cli/cache.rs"]
+mod cache;
+#[path = "cli/kills.rs"]
+mod kills;
+#[path = "cli/select.rs"]
+mod select;
+
 /// What is far longer than anything here takes, and shorter than anybody waits.
 const LONG: Duration = Duration::from_secs(30);
 
@@ -31,10 +38,16 @@ impl Project {
     /// A project where `cargo` does this.
     fn where_cargo(script: &str) -> Project {
         let project = Project::new();
-        let cargo = project.folder().join("bin/cargo");
-        fs::write(&cargo, format!("#!/bin/sh\n{script}\n")).expect("written");
-        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("executable");
+        project.program("cargo", script);
+        project.program("rustc", "echo 'rustc 1.95.0 (59807616e 2026-04-14)'");
         project
+    }
+
+    /// A program on the path.
+    fn program(&self, name: &str, script: &str) {
+        let program = self.folder().join("bin").join(name);
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
     }
 
     fn folder(&self) -> &Path {
@@ -197,7 +210,7 @@ fn what_passes_is_quiet_and_the_last_line_counts() {
 fn a_failure_shows_the_lines_that_matter_how_to_repeat_it_and_where_the_rest_is() {
     let project =
         Project::where_cargo("for i in 1 2 3 4 5 6 7 8 9; do echo \"$i-\n\n\n\n\n-$i\"; done; exit 7");
-    let said = project.xtask(&["ci", "format", "clippy"]);
+    let said = project.xtask(&["ci", "--jobs", "1", "format", "clippy"]);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.stderr.contains("-9"), "the last line: {}", said.stderr);
     assert!(!said.stderr.contains("1-"), "54 lines are too many: {}", said.stderr);
@@ -206,7 +219,7 @@ fn a_failure_shows_the_lines_that_matter_how_to_repeat_it_and_where_the_rest_is(
     let log = project.folder().join(".local/ci/format.log");
     assert!(said.stderr.contains(".local/ci/format.log"), "{}", said.stderr);
     let log = fs::read_to_string(log).expect("a log");
-    assert!(log.starts_with("$ cargo fmt --all --check\n1-\n"), "{log}");
+    assert!(log.contains("$ cargo fmt --all --check\n1-\n"), "{log}");
     assert!(said.stdout.contains("clippy: skipped, because format failed"), "{}", said.stdout);
     assert_eq!(said.last_line(), "0 passed, 1 failed, 1 skipped");
 }
@@ -249,7 +262,7 @@ fn what_can_not_run_here_is_skipped_with_the_reason_and_a_failure_in_ci() {
 #[test]
 fn a_program_reads_one_event_a_line() {
     let project = Project::where_cargo("exit 1");
-    let said = project.xtask(&["ci", "--json", "format", "clippy"]);
+    let said = project.xtask(&["ci", "--json", "--jobs", "1", "format", "clippy"]);
     assert_eq!(said.code, Some(1));
     let events = said.events();
     let kinds: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
@@ -287,12 +300,15 @@ fn tasks_see_neither_secrets_nor_what_cargo_told_xtask() {
 /// Every process of the task holds the pipe's other end open: when it reads as closed, all of them have gone.
 #[test]
 fn ctrl_c_ends_the_task_with_all_its_children_and_says_what_became_of_the_rest() {
-    let project = Project::where_cargo("PATH=/usr/bin:/bin; exec 3> pipe; sleep 300 & sleep 300");
+    let script = "PATH=/usr/bin:/bin; exec 3> pipe; setsid sleep 300 & sleep 300 & sleep 300";
+    let project = Project::where_cargo(script);
     let (opened, closed) = watch(&pipe(project.folder()));
     let child = project.command(&["ci", "format", "clippy"]).spawn().expect("it starts");
     opened.recv_timeout(LONG).expect("the task runs");
     send(&child, Signal::INT);
-    closed.recv_timeout(Duration::from_secs(2)).expect("no process of the task is left");
+    closed
+        .recv_timeout(Duration::from_secs(2))
+        .expect("no process of the task is left, sessions of their own included");
     let said = Said::by(child.wait_with_output().expect("it ends"));
     assert_eq!(said.code, Some(130), "{said:?}");
     assert!(said.stdout.contains("format: skipped, interrupted"), "{}", said.stdout);

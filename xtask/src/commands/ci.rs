@@ -2,15 +2,17 @@
 
 mod database;
 mod delivery;
+mod how;
+mod selection;
 mod tasks;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use super::{Exit, Failure};
-use crate::pipeline::{Format, Graph, Options, Report, Tally, run};
-use crate::project;
-use crate::tools::interrupt;
+use self::selection::Selection;
+use crate::pipeline::{Graph, Picture};
+
+pub use self::how::How;
 
 /// Run the checks that decide whether a change may be merged: all of them, or some
 #[derive(Debug, Args)]
@@ -19,72 +21,47 @@ pub struct Ci {
     #[arg(value_name = "NAME", value_parser = names())]
     names: Vec<String>,
     #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
     how: How,
+    /// Draw the tasks instead of running them
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "mermaid")]
+    graph: Option<Picture>,
+    /// Say why this task would run, why it ran the last time, and what it depends on
+    #[arg(long, value_name = "TASK", value_parser = names(), exclusive = true)]
+    explain: Option<String>,
+}
+
+/// What narrows the tasks down.
+#[derive(Debug, Default, Args)]
+struct Which {
+    /// Only the named tasks, without what they need
+    #[arg(long, requires = "names")]
+    only: bool,
+    /// Not this task or group, nor what needs it
+    #[arg(long, value_name = "NAME", value_parser = names())]
+    skip: Vec<String>,
+    /// Only what the changes since this branch or commit can affect
+    #[arg(long, value_name = "REV")]
+    since: Option<String>,
+    /// Only what failed the last time, and what waited for it
+    #[arg(long, conflicts_with = "names")]
+    failed: bool,
 }
 
 impl Ci {
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
-        self.how.run(&self.names)
-    }
-}
-
-/// The flags of every verb that runs tasks.
-#[derive(Debug, Default, Args)]
-pub struct How {
-    /// Go on after a failure with whatever does not need what failed
-    #[arg(long)]
-    keep_going: bool,
-    /// List what would run, in order, and run nothing
-    #[arg(long)]
-    plan: bool,
-    /// Print one JSON object a line for each event
-    #[arg(long)]
-    json: bool,
-    /// Show the output of tasks that pass, too
-    #[arg(long, short, conflicts_with = "json")]
-    verbose: bool,
-    /// Install what this machine lacks without asking
-    #[arg(long, short)]
-    yes: bool,
-}
-
-impl How {
-    /// Runs the named tasks and groups; without a name, all there is.
-    pub fn run<S: AsRef<str>>(&self, names: &[S]) -> anyhow::Result<()> {
         let graph = Graph::new(tasks::table())?;
-        let tasks = if names.is_empty() { graph.all() } else { graph.select(names) };
-        let report = Report { format: self.format(), repeat: "cargo xtask ci" };
-        if self.plan {
-            report.plan(&tasks);
-            return Ok(());
+        if let Some(task) = &self.explain {
+            return self.how.explain(&graph, &graph.named(&[task]));
         }
-        let options = Options {
-            folder: project::root().to_owned(),
-            logs: project::local_dir().join("ci"),
-            keep_going: self.keep_going,
-            strict: std::env::var("CI").is_ok_and(|ci| ci == "true"),
-            yes: self.yes,
-        };
-        verdict(run(&tasks, &options, &report)?)
-    }
-
-    fn format(&self) -> Format {
-        match (self.json, self.verbose) {
-            (true, _) => Format::Json,
-            (_, true) => Format::Full,
-            _ => Format::Brief,
+        let Which { only, skip, since, failed } = self.which;
+        let selection = Selection::of(&graph, &self.names, only, &skip, since.as_deref(), failed)?;
+        match self.graph {
+            Some(picture) => self.how.draw(&graph, &selection, picture),
+            None => self.how.run_selection(&graph, &selection),
         }
-    }
-}
-
-/// The exit code. The words have been said: nothing may stand below the line that counts.
-fn verdict(tally: Tally) -> anyhow::Result<()> {
-    let said = |exit| Err(Failure { exit, message: String::new() }.into());
-    match tally {
-        _ if interrupt::is_set() => said(Exit::Interrupted),
-        Tally { failed: 0, .. } => Ok(()),
-        _ => said(Exit::Failed),
     }
 }
 
@@ -92,6 +69,6 @@ fn verdict(tally: Tally) -> anyhow::Result<()> {
 fn names() -> PossibleValuesParser {
     let graph = Graph::new(tasks::table()).expect("a test holds the table to this");
     let groups = graph.groups().into_iter().map(PossibleValue::new);
-    let tasks = graph.all().into_iter().map(|task| PossibleValue::new(task.name).help(task.summary));
+    let tasks = graph.tasks().iter().map(|task| PossibleValue::new(task.name).help(task.summary));
     PossibleValuesParser::new(tasks.chain(groups).collect::<Vec<_>>())
 }

@@ -1,14 +1,20 @@
 //! The graph: the table's rows, checked, and in an order in which they can run.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
+use super::globs::Globs;
 use super::task::Task;
 
-/// Tasks that can run: each need exists and there is a first one.
+/// Tasks that can run: each need exists, there is a first one, and who reads what another makes waits for it.
 #[derive(Debug)]
 pub struct Graph {
     /// Needs before who needs them, otherwise as in the table.
     tasks: Vec<Task>,
+    /// Of each task, where its needs are.
+    needs: Vec<Vec<usize>>,
+    /// Of each task, those among its needs, and theirs, whose work it reads.
+    makers: Vec<Vec<usize>>,
 }
 
 /// Why a table is no graph.
@@ -28,18 +34,54 @@ pub enum GraphError {
     /// Tasks that wait for each other.
     #[error("these tasks wait for each other: {}", .0.join(" → "))]
     Circle(Vec<&'static str>),
+    /// It might run before what it reads is there.
+    #[error("task {reader} reads {read}, which task {writer} makes ({write}), and does not need {writer}")]
+    UnneededMaker {
+        /// Who reads.
+        reader: &'static str,
+        /// As its row spells it.
+        read: String,
+        /// Who makes it.
+        writer: &'static str,
+        /// As its row spells it.
+        write: String,
+    },
+    /// A lane would be two.
+    #[error("task {task} gives the lane {lane} another capacity than the task before it")]
+    TwoCapacities {
+        /// Whose row differs.
+        task: &'static str,
+        /// The lane.
+        lane: &'static str,
+    },
 }
 
 impl Graph {
     /// Checks the table and puts it in order.
     pub fn new(table: Vec<Task>) -> Result<Graph, GraphError> {
         check_names(&table)?;
-        in_order(table).map(|tasks| Graph { tasks })
+        check_lanes(&table)?;
+        let tasks = in_order(table)?;
+        let at: HashMap<&str, usize> = tasks.iter().enumerate().map(|(at, task)| (task.name, at)).collect();
+        let needs: Vec<Vec<usize>> =
+            tasks.iter().map(|task| task.needs.iter().map(|need| at[need]).collect()).collect();
+        let makers = find_makers(&tasks, &needs)?;
+        Ok(Graph { tasks, needs, makers })
     }
 
-    /// Every task, in the order in which they run.
-    pub fn all(&self) -> Vec<&Task> {
-        self.tasks.iter().collect()
+    /// Every task, in an order in which they can run.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// Where the needs of the task at `at` are: all of them before it.
+    pub fn needs(&self, at: usize) -> &[usize] {
+        &self.needs[at]
+    }
+
+    /// Where those are whose work the task at `at` reads.
+    pub fn makers(&self, at: usize) -> &[usize] {
+        &self.makers[at]
     }
 
     /// The names of the groups, each once.
@@ -48,21 +90,42 @@ impl Graph {
         self.tasks.iter().flat_map(|task| &task.groups).copied().filter(|group| seen.insert(*group)).collect()
     }
 
-    /// The tasks with one of these names or in one of these groups, and what they need, in the order in which they
-    /// run. A name that nothing has selects nothing: names come checked from the command line.
-    pub fn select<S: AsRef<str>>(&self, names: &[S]) -> Vec<&Task> {
-        let named = |name: &str| names.iter().any(|wanted| wanted.as_ref() == name);
-        let mut wanted: HashSet<&str> = HashSet::new();
+    /// Where the tasks are that have one of these names or are in one of these groups. A name that nothing has selects
+    /// nothing: names come checked from the command line.
+    pub fn named<S: AsRef<str>>(&self, names: &[S]) -> Vec<usize> {
+        let is_named = |name: &str| names.iter().any(|wanted| wanted.as_ref() == name);
+        let wanted = |task: &Task| is_named(task.name) || task.groups.iter().any(|group| is_named(group));
+        (0..self.tasks.len()).filter(|&at| wanted(&self.tasks[at])).collect()
+    }
+
+    /// These tasks and all that they need, in order.
+    pub fn with_needs(&self, tasks: &[usize]) -> Vec<usize> {
+        let mut wanted: HashSet<usize> = tasks.iter().copied().collect();
         // From the end: whoever needs a task comes after it.
-        for task in self.tasks.iter().rev() {
-            if named(task.name) || task.groups.iter().any(|group| named(group)) || wanted.contains(task.name)
-            {
-                wanted.insert(task.name);
-                wanted.extend(&task.needs);
+        for at in (0..self.tasks.len()).rev() {
+            if wanted.contains(&at) {
+                wanted.extend(&self.needs[at]);
             }
         }
-        self.tasks.iter().filter(|task| wanted.contains(task.name)).collect()
+        in_rising_order(wanted)
     }
+
+    /// These tasks and all that need them, in order.
+    pub fn with_dependents(&self, tasks: &[usize]) -> Vec<usize> {
+        let mut wanted: HashSet<usize> = tasks.iter().copied().collect();
+        for at in 0..self.tasks.len() {
+            if self.needs[at].iter().any(|need| wanted.contains(need)) {
+                wanted.insert(at);
+            }
+        }
+        in_rising_order(wanted)
+    }
+}
+
+fn in_rising_order(tasks: HashSet<usize>) -> Vec<usize> {
+    let mut tasks: Vec<usize> = tasks.into_iter().collect();
+    tasks.sort_unstable();
+    tasks
 }
 
 fn check_names(table: &[Task]) -> Result<(), GraphError> {
@@ -81,17 +144,42 @@ fn check_names(table: &[Task]) -> Result<(), GraphError> {
     Ok(())
 }
 
-/// Takes, again and again, the first row whose needs have all been taken.
-fn in_order(mut table: Vec<Task>) -> Result<Vec<Task>, GraphError> {
-    let mut taken: Vec<Task> = Vec::new();
-    while !table.is_empty() {
-        let is_taken = |need: &&str| taken.iter().any(|task| task.name == *need);
-        match table.iter().position(|task| task.needs.iter().all(is_taken)) {
-            Some(next) => taken.push(table.remove(next)),
-            None => return Err(GraphError::Circle(find_circle(&table))),
+fn check_lanes(table: &[Task]) -> Result<(), GraphError> {
+    let mut capacities = HashMap::new();
+    for task in table {
+        for lane in &task.lanes {
+            if *capacities.entry(lane.name).or_insert(lane.capacity) != lane.capacity {
+                return Err(GraphError::TwoCapacities { task: task.name, lane: lane.name });
+            }
         }
     }
-    Ok(taken)
+    Ok(())
+}
+
+/// Takes, again and again, the first row whose needs have all been taken.
+fn in_order(table: Vec<Task>) -> Result<Vec<Task>, GraphError> {
+    let at: HashMap<&str, usize> = table.iter().enumerate().map(|(at, task)| (task.name, at)).collect();
+    let mut waits: Vec<usize> = table.iter().map(|task| task.needs.len()).collect();
+    let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); table.len()];
+    for (task, row) in table.iter().enumerate() {
+        row.needs.iter().for_each(|need| dependents[at[need]].push(task));
+    }
+    let mut ready: BinaryHeap<Reverse<usize>> =
+        waits.iter().enumerate().filter(|(_, waits)| **waits == 0).map(|(task, _)| Reverse(task)).collect();
+    let mut order = Vec::new();
+    while let Some(Reverse(task)) = ready.pop() {
+        order.push(task);
+        for &dependent in &dependents[task] {
+            waits[dependent] -= 1;
+            if waits[dependent] == 0 {
+                ready.push(Reverse(dependent));
+            }
+        }
+    }
+    let mut rows: Vec<Option<Task>> = table.into_iter().map(Some).collect();
+    let ordered: Vec<Task> = order.into_iter().filter_map(|task| rows[task].take()).collect();
+    let rest: Vec<Task> = rows.into_iter().flatten().collect();
+    if rest.is_empty() { Ok(ordered) } else { Err(GraphError::Circle(find_circle(&rest))) }
 }
 
 /// Each row here needs another one here, so following any need comes back to where it was.
@@ -109,95 +197,49 @@ fn find_circle(rest: &[Task]) -> Vec<&'static str> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::task::task;
-    use super::*;
-
-    /// Rows from `name: need need`.
-    fn rows(lines: &[&'static str]) -> Vec<Task> {
-        let row = |line: &&'static str| {
-            let (name, needs) = line.split_once(':').unwrap_or((line, ""));
-            let mut task = task(name, "").run(|_| Ok(()));
-            task.needs = needs.split_whitespace().collect();
-            task
-        };
-        lines.iter().map(row).collect()
-    }
-
-    fn graph(lines: &[&'static str]) -> Graph {
-        Graph::new(rows(lines)).expect("a graph")
-    }
-
-    fn names(tasks: &[&Task]) -> Vec<&'static str> {
-        tasks.iter().map(|task| task.name).collect()
-    }
-
-    #[test]
-    fn needs_come_first_and_the_rest_stays_as_in_the_table() {
-        let graph = graph(&["d: c", "a", "c: b", "b"]);
-        assert_eq!(names(&graph.all()), ["a", "b", "c", "d"]);
-    }
-
-    #[test]
-    fn whatever_the_needs_nothing_comes_before_what_it_needs() {
-        const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
-        // Each pattern of bits is one choice of needs among the tasks before it; the table is turned round.
-        for pattern in 0..1_u32 << 15 {
-            let mut bits = (0..15).map(|bit| pattern >> bit & 1 == 1);
-            let mut table = rows(&NAMES);
-            for (at, task) in table.iter_mut().enumerate() {
-                task.needs = NAMES[..at].iter().copied().filter(|_| bits.next() == Some(true)).collect();
-            }
-            table.reverse();
-            let graph = Graph::new(table).expect("no circle is possible");
-            let order = names(&graph.all());
-            for (at, task) in graph.all().iter().enumerate() {
-                assert!(task.needs.iter().all(|need| order[..at].contains(need)), "{pattern:b}: {order:?}");
+/// Of each task, whose work it reads. Who reads without waiting for it is an error.
+fn find_makers(tasks: &[Task], needs: &[Vec<usize>]) -> Result<Vec<Vec<usize>>, GraphError> {
+    let made = |task: &Task| Globs::new(&[task.writes.as_slice(), &task.leaves].concat());
+    let writers: Vec<(usize, Globs)> = tasks
+        .iter()
+        .enumerate()
+        .filter(|(_, task)| !task.writes.is_empty() || !task.leaves.is_empty())
+        .map(|(at, task)| (at, made(task)))
+        .collect();
+    let mut makers = vec![Vec::new(); tasks.len()];
+    for (reader, task) in tasks.iter().enumerate().filter(|_| !writers.is_empty()) {
+        let before = all_before(reader, needs);
+        let reads = Globs::new(&task.reads);
+        for (writer, made) in writers.iter().filter(|(writer, _)| *writer != reader) {
+            let meeting = reads.meets(made);
+            let needed = before.contains(writer);
+            match meeting {
+                Some((read, write)) if !needed => {
+                    return Err(GraphError::UnneededMaker {
+                        reader: task.name,
+                        read: read.to_owned(),
+                        writer: tasks[*writer].name,
+                        write: write.to_owned(),
+                    });
+                }
+                // Who doesn't say what it reads may read everything that it waits for.
+                Some(_) => makers[reader].push(*writer),
+                None if task.reads.is_empty() && needed => makers[reader].push(*writer),
+                None => {}
             }
         }
     }
-
-    #[test]
-    fn a_need_that_is_no_task_is_named_with_who_needs_it() {
-        let error = Graph::new(rows(&["a", "b: a x"])).expect_err("x is nothing");
-        assert_eq!(error.to_string(), "task b needs x, and the table has no such task");
-    }
-
-    #[test]
-    fn a_circle_is_named_without_the_tasks_that_only_lead_to_it() {
-        let error = Graph::new(rows(&["ok", "in: a", "a: ok b", "b: c", "c: a"])).expect_err("a circle");
-        assert_eq!(error.to_string(), "these tasks wait for each other: a → b → c → a");
-        let error = Graph::new(rows(&["self: self"])).expect_err("a circle");
-        assert_eq!(error.to_string(), "these tasks wait for each other: self → self");
-    }
-
-    #[test]
-    fn a_name_stands_for_one_thing() {
-        assert_eq!(Graph::new(rows(&["a", "b", "a"])).expect_err("twice"), GraphError::SameName("a"));
-        let table = vec![task("a", "").groups(["b"]).run(|_| Ok(())), task("b", "").run(|_| Ok(()))];
-        assert_eq!(Graph::new(table).expect_err("a task and a group"), GraphError::SameName("b"));
-    }
-
-    #[test]
-    fn selecting_a_task_selects_what_it_needs_and_nothing_else() {
-        let graph = graph(&["a", "b: a", "c: b", "d: a", "e"]);
-        assert_eq!(names(&graph.select(&["c"])), ["a", "b", "c"]);
-        assert_eq!(names(&graph.select(&["e", "d"])), ["a", "d", "e"]);
-        assert_eq!(names(&graph.select::<&str>(&[])), Vec::<&str>::new());
-    }
-
-    #[test]
-    fn selecting_a_group_selects_its_tasks_and_what_they_need() {
-        let table = vec![
-            task("install", "").run(|_| Ok(())),
-            task("eslint", "").needs(["install"]).groups(["lint"]).run(|_| Ok(())),
-            task("build", "").needs(["install"]).run(|_| Ok(())),
-            task("format", "").groups(["lint", "fmt"]).run(|_| Ok(())),
-        ];
-        let graph = Graph::new(table).expect("a graph");
-        assert_eq!(names(&graph.select(&["lint"])), ["install", "eslint", "format"]);
-        assert_eq!(names(&graph.select(&["fmt"])), ["format"]);
-        assert_eq!(graph.groups(), ["lint", "fmt"]);
-    }
+    Ok(makers)
 }
+
+fn all_before(task: usize, needs: &[Vec<usize>]) -> HashSet<usize> {
+    let mut before = HashSet::new();
+    let mut open = vec![task];
+    while let Some(next) = open.pop() {
+        open.extend(needs[next].iter().filter(|need| before.insert(**need)));
+    }
+    before
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,17 +4,41 @@
 //! ```text
 //! task("eslint", "the frontend's lint rules")
 //!     .needs(["npm-ci"]).groups(["lint"]).tools(&[Tool::Node])
+//!     .reads(["frontend/src/", "frontend/node_modules/"])
 //!     .run(|task| task.run(npm::script(&task.sh, "lint")?)),
 //! ```
 //!
-//! Nothing here knows what is built or tested.
+//! A pass is remembered by the task's fingerprint: everything on which it depends. Nothing here knows what is built or
+//! tested.
 
+mod context;
+mod decide;
+mod draw;
+mod execute;
+mod fingerprint;
+mod globs;
 mod graph;
+mod mask;
+mod outcome;
 mod report;
 mod run;
+mod schedule;
+mod services;
+mod since;
+mod store;
 mod task;
+mod temporary;
 
+pub use context::Context;
+pub use decide::{Judge, Verdict};
+pub use draw::{Picture, draw};
+pub use fingerprint::Fingerprints;
+#[cfg(test)]
+pub use globs::Globs;
 pub use graph::Graph;
+pub use outcome::Tally;
 pub use report::{Format, Report};
-pub use run::{Options, Tally, run};
-pub use task::{Context, Task, minutes, task};
+pub use run::{Options, run};
+pub use since::affected;
+pub use store::Store;
+pub use task::{Lane, Service, Task, minutes, task};

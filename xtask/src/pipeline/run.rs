@@ -1,16 +1,26 @@
-//! Runs tasks one after another, and says of each how it ended and why.
+//! A run: what is cached is settled at once, the rest runs on as many threads as there are jobs.
 
-use std::fs;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
+use super::decide::{Judge, Verdict};
+use super::execute::Executor;
+use super::mask::Mask;
+use super::outcome::{Ended, Outcome, Tally};
 use super::report::Report;
-use super::task::{Context, Task, Unavailable};
-use crate::setup;
-use crate::tools::interrupt;
-use crate::tools::process::is_interrupt;
+use super::schedule::Schedule;
+use super::services::Services;
+use super::store::Unwell;
+use super::temporary::{self, Temporary};
+use crate::terminal;
+use crate::tools::{interrupt, known, marks};
 
 /// How a run behaves.
 #[derive(Debug)]
@@ -21,207 +31,241 @@ pub struct Options {
     pub logs: Utf8PathBuf,
     /// Goes on after a failure with whatever does not need what failed.
     pub keep_going: bool,
-    /// A task that can't run here is a failure.
-    pub strict: bool,
+    /// A task that can't run here is a failure, unless its row says that it needs a network.
+    pub must_run: bool,
     /// What a task lacks is installed without asking.
     pub yes: bool,
+    /// How many tasks run at once.
+    pub jobs: usize,
+    /// Values that are covered in everything that tasks print.
+    pub secrets: Vec<String>,
+    /// What may be remembered, in bytes.
+    pub store_limit: u64,
+    /// This process does nothing but this run: orphans that come to it are the run's.
+    pub alone: bool,
 }
 
-/// How a task ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It ran and found nothing wrong.
-    Passed,
-    /// It ran and found something wrong, or it should have been able to run.
-    Failed,
-    /// It did not run, or not to its end, for this reason.
-    Skipped(String),
-}
+/// How long to wait for an end before looking whether something else is to be done.
+const TURN: Duration = Duration::from_millis(50);
+/// What a task is taken to last that nobody has seen.
+const UNKNOWN: f64 = 30.0;
 
-/// A task that has ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// Its name.
-    pub name: &'static str,
-    /// How.
-    pub outcome: Outcome,
-    /// How long it ran.
-    pub took: Duration,
-    /// Its output, when it started.
-    pub log: Option<Utf8PathBuf>,
-}
-
-/// What a whole run comes down to.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Tally {
-    /// How many tasks passed.
-    pub passed: usize,
-    /// How many failed.
-    pub failed: usize,
-    /// How many did not run.
-    pub skipped: usize,
-}
-
-/// Runs the tasks in the order given, which is one that [`super::Graph`] made.
-pub fn run(tasks: &[&Task], options: &Options, report: &Report) -> Result<Tally> {
-    fs::create_dir_all(&options.logs).with_context(|| format!("creating {}", options.logs))?;
-    let mut ended: Vec<Ended> = Vec::new();
-    for task in tasks {
-        ended.push(match reason_to_skip(task, &ended, options.keep_going) {
-            Some(reason) => skip(task, reason, report),
-            None => start(task, options, report)?,
-        });
+/// Runs these tasks of the judge's graph, which are in order.
+pub fn run(judge: &Judge<'_>, tasks: &[usize], options: &Options, report: &Report) -> Result<Tally> {
+    let began = Instant::now();
+    temporary::sweep_killed();
+    let verdicts: HashMap<usize, Verdict> = tasks.iter().map(|&at| (at, judge.decide(at))).collect();
+    let mut schedule = Schedule::new(judge.graph, tasks, |at| match &verdicts[&at] {
+        Verdict::Cached { .. } => 0.0,
+        Verdict::Runs(_) => judge.estimate(at).unwrap_or(UNKNOWN),
+    });
+    let mut why = HashMap::new();
+    let mut ended = Vec::new();
+    for (&at, verdict) in tasks.iter().map(|at| (at, &verdicts[at])) {
+        match settle(judge, at, verdict) {
+            Ok(cached) => {
+                schedule.settle(at);
+                report.finished(&cached);
+                ended.push(cached);
+            }
+            Err(reasons) => drop(why.insert(at, reasons)),
+        }
     }
+    if !why.is_empty() {
+        std::fs::create_dir_all(&options.logs).with_context(|| format!("creating {}", options.logs))?;
+        ended.extend(run_rest(judge, schedule, why, options, report, began)?);
+        judge.store.prune(options.store_limit);
+    }
+    known::save();
+    ended.sort_by_key(|task| task.at);
+    judge.store.note_unwell(&still_unwell(judge.store.unwell(), &ended));
     let tally = Tally::of(&ended);
-    report.summary(&ended, tally);
+    report.summary(judge.graph, &ended, tally, began.elapsed());
     Ok(tally)
 }
 
-fn reason_to_skip(task: &Task, ended: &[Ended], keep_going: bool) -> Option<String> {
-    if interrupt::is_set() {
-        return Some("interrupted".to_owned());
+/// A cached task is over when its outputs are there; otherwise the reasons why it runs.
+fn settle(judge: &Judge<'_>, at: usize, verdict: &Verdict) -> Result<Ended, Vec<String>> {
+    let task = &judge.graph.tasks()[at];
+    match verdict {
+        Verdict::Runs(why) => Err(why.clone()),
+        Verdict::Cached { pass, restore } => {
+            if *restore && let Err(error) = judge.store.restore(task, judge.root, pass) {
+                return Err(vec![format!("{error:#}")]);
+            }
+            Ok(Ended::cached(at, task.name, pass.seconds))
+        }
     }
-    let needed = ended.iter().filter(|other| task.needs.contains(&other.name));
-    let missing = needed.into_iter().find_map(|other| match &other.outcome {
-        Outcome::Passed => None,
-        Outcome::Failed => Some(format!("because {} failed", other.name)),
-        Outcome::Skipped(_) => Some(format!("because {} was skipped", other.name)),
-    });
-    let stopped = || {
-        let failed = ended.iter().find(|other| other.outcome == Outcome::Failed && !keep_going)?;
-        Some(format!("because {} failed", failed.name))
-    };
-    missing.or_else(stopped)
 }
 
-fn skip(task: &Task, reason: String, report: &Report) -> Ended {
-    let ended = Ended { name: task.name, outcome: Outcome::Skipped(reason), took: Duration::ZERO, log: None };
+/// Runs what is not cached.
+fn run_rest(
+    judge: &Judge<'_>,
+    mut schedule: Schedule,
+    why: HashMap<usize, Vec<String>>,
+    options: &Options,
+    report: &Report,
+    began: Instant,
+) -> Result<Vec<Ended>> {
+    if options.alone {
+        marks::adopt_orphans();
+    }
+    let temporary = Temporary::new()?;
+    let services = Services::default();
+    let mask = Mask::new(options.secrets.iter().cloned());
+    let executor = Executor::new(judge, options, report, &temporary, &services, &mask, why, began);
+    let mut ended = Vec::new();
+    let overall = report.overall(schedule.rest().len());
+    let mut first_failure = None;
+    drive(
+        &mut schedule,
+        options.jobs,
+        |at| executor.execute(at),
+        |schedule, event| {
+            match event {
+                Event::Ended(task) => {
+                    let is_failure = task.outcome == Outcome::Failed;
+                    if !task.outcome.is_pass() {
+                        ended.extend(skip_dependents(judge, schedule, &task, report));
+                    }
+                    if is_failure && !options.keep_going && first_failure.is_none() {
+                        first_failure = Some(task.name);
+                        executor.stop_all(task.name);
+                    }
+                    ended.push(task);
+                }
+                Event::Nothing => executor.watch_limits(),
+            }
+            overall.set(ended.len(), schedule.left(&executor.running(), options.jobs));
+            if interrupt::is_users() || first_failure.is_some() { Flow::Stop } else { Flow::Go }
+        },
+    );
+    for at in schedule.rest() {
+        let reason = first_failure.map_or("interrupted".to_owned(), |name| format!("because {name} failed"));
+        ended.push(skip(judge, at, reason, report));
+    }
+    overall.end();
+    // Shielded: they end after Ctrl-C too.
+    interrupt::shielded(|| drop(services));
+    let mut left = marks::end_marked(|mark| temporary.is_mine(mark));
+    if options.alone {
+        left.extend(marks::end_orphans());
+    }
+    if !left.is_empty() {
+        let count = left.len();
+        terminal::warn(format_args!(
+            "processes that the run left behind and that were ended: {count}, {}",
+            left.join(", ")
+        ));
+    }
+    temporary.end()?;
+    Ok(ended)
+}
+
+fn skip_dependents(judge: &Judge<'_>, schedule: &mut Schedule, task: &Ended, report: &Report) -> Vec<Ended> {
+    let rest = schedule.rest();
+    let mut dependents = judge.graph.with_dependents(&[task.at]);
+    dependents.retain(|at| rest.contains(at));
+    let how = if task.outcome == Outcome::Failed { "failed" } else { "was skipped" };
+    let mut skipped = vec![(task.at, format!("because {} {how}", task.name))];
+    for at in dependents {
+        // Whoever waits only for what is skipped names that.
+        let through = judge.graph.needs(at).iter().find_map(|need| skipped.iter().find(|(at, _)| at == need));
+        let reason = match through {
+            Some((need, _)) if *need != task.at => {
+                format!("because {} was skipped", judge.graph.tasks()[*need].name)
+            }
+            _ => skipped[0].1.clone(),
+        };
+        schedule.settle(at);
+        skipped.push((at, reason));
+    }
+    skipped.into_iter().skip(1).map(|(at, reason)| skip(judge, at, reason, report)).collect()
+}
+
+fn skip(judge: &Judge<'_>, at: usize, reason: String, report: &Report) -> Ended {
+    let ended = Ended::skipped(at, judge.graph.tasks()[at].name, reason);
     report.finished(&ended);
     ended
 }
 
-fn start(task: &Task, options: &Options, report: &Report) -> Result<Ended> {
-    let log = options.logs.join(format!("{}.log", task.name));
-    report.started(task);
-    let began = Instant::now();
-    let ready = setup::ensure(task.tools, options.yes);
-    let context = Context::new(task, &options.folder, &log)?;
-    let result = match ready {
-        Ok(()) => (task.work)(&context),
-        Err(error) if is_interrupt(&error) => Err(error),
-        Err(error) => Err(Unavailable(format!("{error:#}")).into()),
-    };
-    if let Err(error) = &result {
-        format!("{error:#}").lines().for_each(|line| context.line(line));
-    }
-    let outcome = judge(result, options.strict);
-    let activity = context.end();
-    match &outcome {
-        Outcome::Passed => activity.done(""),
-        Outcome::Failed => activity.failed(),
-        Outcome::Skipped(reason) => activity.done(format_args!("skipped: {reason}")),
-    }
-    let ended = Ended { name: task.name, outcome, took: began.elapsed(), log: Some(log) };
-    report.finished(&ended);
-    Ok(ended)
-}
-
-/// What a task's own result means for the run.
-fn judge(result: Result<()>, strict: bool) -> Outcome {
-    let Err(error) = result else { return Outcome::Passed };
-    if is_interrupt(&error) {
-        return Outcome::Skipped("interrupted".to_owned());
-    }
-    match error.downcast_ref::<Unavailable>() {
-        Some(Unavailable(reason)) if !strict => Outcome::Skipped(reason.clone()),
-        _ => Outcome::Failed,
-    }
-}
-
-/// The lines at the end of a log.
-pub fn last_lines(log: &Utf8Path, count: usize) -> Vec<String> {
-    let output = fs::read(log).unwrap_or_default();
-    let lines: Vec<String> = String::from_utf8_lossy(&output).lines().map(str::to_owned).collect();
-    lines[lines.len().saturating_sub(count)..].to_vec()
-}
-
-impl Tally {
-    /// Counts.
-    pub fn of(ended: &[Ended]) -> Tally {
-        let mut tally = Tally::default();
-        for task in ended {
-            match task.outcome {
-                Outcome::Passed => tally.passed += 1,
-                Outcome::Failed => tally.failed += 1,
-                Outcome::Skipped(_) => tally.skipped += 1,
+/// What of a run is not well, beside what earlier runs left so and this one did not touch.
+fn still_unwell(mut unwell: Unwell, ended: &[Ended]) -> Unwell {
+    for task in ended {
+        match &task.outcome {
+            Outcome::Passed | Outcome::Cached => drop(unwell.0.remove(task.name)),
+            Outcome::Failed => drop(unwell.0.insert(task.name.to_owned(), "failed".to_owned())),
+            Outcome::Skipped(reason) if reason.starts_with("because ") => {
+                drop(unwell.0.insert(task.name.to_owned(), reason.clone()));
             }
+            Outcome::Skipped(_) => {}
         }
-        tally
     }
+    unwell
 }
 
-/// The last line of every run.
-impl std::fmt::Display for Tally {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
-    }
+/// Whether anything more may start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// It may.
+    Go,
+    /// What runs comes to its end, and nothing starts.
+    Stop,
 }
+
+/// What [`drive`] tells.
+pub enum Event<E> {
+    /// A task has ended.
+    Ended(E),
+    /// A while has passed.
+    Nothing,
+}
+
+/// Starts what can start, `jobs` at once, each on a thread of its own, until nothing is left or `tell` says stop.
+pub fn drive<E: Send>(
+    schedule: &mut Schedule,
+    jobs: usize,
+    work: impl Fn(usize) -> E + Sync,
+    mut tell: impl FnMut(&mut Schedule, Event<E>) -> Flow,
+) {
+    let (send, receive) = channel();
+    let work = &work;
+    thread::scope(|scope| {
+        let (mut running, mut flow) = (0, Flow::Go);
+        loop {
+            while flow == Flow::Go && running < jobs.max(1) {
+                let Some(at) = schedule.start() else { break };
+                let send = send.clone();
+                running += 1;
+                scope.spawn(move || drop(send.send((at, work(at)))));
+            }
+            if running == 0 {
+                return;
+            }
+            flow = match receive.recv_timeout(TURN) {
+                Ok((at, ended)) => {
+                    running -= 1;
+                    schedule.finish(at);
+                    tell(schedule, Event::Ended(ended))
+                }
+                Err(RecvTimeoutError::Timeout) => tell(schedule, Event::Nothing),
+                Err(RecvTimeoutError::Disconnected) => unreachable!("one sender is held here"),
+            };
+        }
+    });
+}
+
+/// A bug of xtask's in one task is that task's failure and not the end of the run.
+pub fn without_panic<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words");
+        Err(anyhow::anyhow!("xtask itself panicked, which is a mistake in it: {words}"))
+    })
+}
+
+/// One question and one installation at a time: they speak to one person, and change one machine.
+pub static INSTALLING: Mutex<()> = Mutex::new(());
 
 #[cfg(test)]
-mod tests {
-    use super::super::task::task;
-    use super::*;
-    use crate::tools::process::CommandError;
-
-    fn ended(name: &'static str, outcome: Outcome) -> Ended {
-        Ended { name, outcome, took: Duration::ZERO, log: None }
-    }
-
-    fn skipped(reason: &str) -> Outcome {
-        Outcome::Skipped(reason.to_owned())
-    }
-
-    #[test]
-    fn after_a_failure_nothing_starts() {
-        let ended = [ended("a", Outcome::Passed), ended("b", Outcome::Failed)];
-        let task = task("c", "").needs(["a"]).run(|_| Ok(()));
-        assert_eq!(reason_to_skip(&task, &ended, false).as_deref(), Some("because b failed"));
-        assert_eq!(reason_to_skip(&task, &ended[..1], false), None);
-    }
-
-    #[test]
-    fn with_keep_going_only_what_needs_the_failed_one_is_skipped() {
-        let ended = [ended("a", Outcome::Failed), ended("b", skipped("because a failed"))];
-        let reason = |needs| reason_to_skip(&task("c", "").needs([needs]).run(|_| Ok(())), &ended, true);
-        assert_eq!(reason("other"), None);
-        assert_eq!(reason("a").as_deref(), Some("because a failed"));
-        assert_eq!(reason("b").as_deref(), Some("because b was skipped"));
-    }
-
-    #[test]
-    fn what_can_not_run_is_skipped_at_home_and_a_failure_in_ci() {
-        let lacks = || Err(Unavailable("no Node.js".to_owned()).into());
-        assert_eq!(judge(lacks(), false), skipped("no Node.js"));
-        assert_eq!(judge(lacks(), true), Outcome::Failed);
-    }
-
-    #[test]
-    fn a_failure_is_a_failure_everywhere_and_an_interrupt_is_not() {
-        assert_eq!(judge(Err(anyhow::anyhow!("3 tests failed")), false), Outcome::Failed);
-        assert_eq!(judge(Ok(()), true), Outcome::Passed);
-        let interrupted = anyhow::Error::from(CommandError::Interrupted).context("testing");
-        assert_eq!(judge(Err(interrupted), true), skipped("interrupted"));
-    }
-
-    #[test]
-    fn the_last_line_counts_every_task_once() {
-        let all = [
-            ended("a", Outcome::Passed),
-            ended("b", Outcome::Failed),
-            ended("c", skipped("because b failed")),
-            ended("d", skipped("because c was skipped")),
-        ];
-        assert_eq!(Tally::of(&all).to_string(), "1 passed, 1 failed, 2 skipped");
-        assert_eq!(Tally::of(&[]).to_string(), "0 passed, 0 failed, 0 skipped");
-    }
-}
+mod tests;

@@ -1,17 +1,13 @@
-//! A task: one row of the table, and what its function gets when it runs.
+//! A task: one row of the table.
 
-use std::fs::File;
-use std::io::Write;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use camino::Utf8Path;
-use xshell::{Cmd, Shell};
+use anyhow::Result;
 
+use super::context::Context;
 use crate::setup::Tool;
-use crate::terminal::Activity;
-use crate::tools::process::{CommandError, Run};
 
 /// What a task does. A function and not a closure: everything it depends on is in its row.
 pub type Work = fn(&Context) -> Result<()>;
@@ -27,12 +23,49 @@ pub struct Task {
     pub needs: Vec<&'static str>,
     /// The names under which it runs together with others.
     pub groups: Vec<&'static str>,
+    /// What it shares with others, of which only so many may run at once.
+    pub lanes: Vec<Lane>,
+    /// The files on which its outcome depends, as patterns; all files when it doesn't say.
+    pub reads: Vec<&'static str>,
+    /// What it makes for people and for other tasks; kept with its pass, and brought back when it is gone.
+    pub writes: Vec<&'static str>,
+    /// What it makes that is too big to be kept: when that is gone, the task runs again.
+    pub leaves: Vec<&'static str>,
     /// What is installed before it starts, where it is missing.
-    pub tools: &'static [Tool],
-    /// When its running command is ended.
+    pub tools: Vec<Tool>,
+    /// What is started for it, once a run.
+    pub service: Option<Service>,
+    /// The environment variables on which its outcome depends.
+    pub variables: Vec<&'static str>,
+    /// Its outcome depends on the commits before this tree, too.
+    pub history: bool,
+    /// It asks machines elsewhere: where there are none, it is skipped, in CI too.
+    pub network: bool,
+    /// How long a pass is believed, where time alone can make it false.
+    pub holds_for: Option<Duration>,
+    /// When it is ended with everything that it started.
     pub timeout: Duration,
     /// What it does.
     pub work: Work,
+}
+
+/// A resource that tasks share, and how many of them may use it at once, in one run or in several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lane {
+    /// What it is called.
+    pub name: &'static str,
+    /// How many tasks at once.
+    pub capacity: usize,
+}
+
+/// Something that runs beside the tasks that ask for it. It is started when the first of them starts, and dropped when
+/// the run ends, however it ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Service {
+    /// What it is called.
+    pub name: &'static str,
+    /// Starts it. What it gives is what [`Context::service`] lends.
+    pub start: fn() -> Result<Arc<dyn Any + Send + Sync>>,
 }
 
 /// A row that has no [`Work`] yet.
@@ -46,7 +79,16 @@ pub fn task(name: &'static str, summary: &'static str) -> Row {
         summary,
         needs: Vec::new(),
         groups: Vec::new(),
-        tools: &[],
+        lanes: Vec::new(),
+        reads: Vec::new(),
+        writes: Vec::new(),
+        leaves: Vec::new(),
+        tools: Vec::new(),
+        service: None,
+        variables: Vec::new(),
+        history: false,
+        network: false,
+        holds_for: None,
         timeout: minutes(10),
         work: |_| Ok(()),
     })
@@ -65,13 +107,69 @@ impl Row {
         self
     }
 
-    /// What is installed before it starts, where it is missing.
-    pub fn tools(mut self, tools: &'static [Tool]) -> Row {
-        self.0.tools = tools;
+    /// A resource that it shares with others. A second call adds another.
+    pub fn lane(mut self, lane: Lane) -> Row {
+        self.0.lanes.push(lane);
         self
     }
 
-    /// When its running command is ended; ten minutes unless said otherwise.
+    /// The files on which its outcome depends. A second call adds others.
+    pub fn reads(mut self, patterns: impl AsRef<[&'static str]>) -> Row {
+        self.0.reads.extend(patterns.as_ref());
+        self
+    }
+
+    /// What it makes, kept with its pass.
+    pub fn writes<const N: usize>(mut self, patterns: [&'static str; N]) -> Row {
+        self.0.writes = patterns.into();
+        self
+    }
+
+    /// What it makes that is too big to be kept.
+    pub fn leaves<const N: usize>(mut self, patterns: [&'static str; N]) -> Row {
+        self.0.leaves = patterns.into();
+        self
+    }
+
+    /// What is installed before it starts, where it is missing. A second call adds others.
+    pub fn tools(mut self, tools: &[Tool]) -> Row {
+        self.0.tools.extend(tools);
+        self
+    }
+
+    /// What is started for it.
+    pub fn service(mut self, service: Service) -> Row {
+        self.0.service = Some(service);
+        self
+    }
+
+    /// The environment variables on which its outcome depends.
+    pub fn variables<const N: usize>(mut self, names: [&'static str; N]) -> Row {
+        self.0.variables = names.into();
+        self
+    }
+
+    /// Its outcome depends on the commits before this tree, too.
+    pub fn history(mut self) -> Row {
+        self.0.history = true;
+        self
+    }
+
+    /// It asks machines elsewhere.
+    #[allow(dead_code, reason = "a word of the table's language, whether a row says it or not")]
+    pub fn needs_network(mut self) -> Row {
+        self.0.network = true;
+        self
+    }
+
+    /// How long a pass is believed.
+    #[allow(dead_code, reason = "a word of the table's language, whether a row says it or not")]
+    pub fn holds_for(mut self, time: Duration) -> Row {
+        self.0.holds_for = Some(time);
+        self
+    }
+
+    /// When it is ended; ten minutes unless said otherwise.
     pub fn timeout(mut self, timeout: Duration) -> Row {
         self.0.timeout = timeout;
         self
@@ -93,89 +191,3 @@ pub const fn minutes(minutes: u64) -> Duration {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unavailable(pub String);
-
-/// What a task's function gets.
-pub struct Context {
-    /// A shell in the repository's root.
-    pub sh: Shell,
-    output: Output,
-    deadline: Instant,
-}
-
-impl Context {
-    pub(super) fn new(task: &Task, folder: &Utf8Path, log: &Utf8Path) -> Result<Context> {
-        let sh = Shell::new()?;
-        sh.change_dir(folder);
-        let log = File::create(log).with_context(|| format!("creating {log}"))?;
-        let output = Output { log: Mutex::new(log), activity: Activity::start(task.name) };
-        Ok(Context { sh, output, deadline: Instant::now() + task.timeout })
-    }
-
-    /// Runs a command for its effect. Its output goes to the task's log.
-    pub fn run(&self, cmd: Cmd<'_>) -> Result<()> {
-        self.line(&format!("$ {cmd}"));
-        let run = Run::new(cmd).limit(self.left()).each_line(&self.lines()).run();
-        run.map_err(|error| without_tail(error).into())
-    }
-
-    /// Adds a line to the task's output.
-    pub fn line(&self, line: &str) {
-        self.output.line(line);
-    }
-
-    /// [`Context::line`] for whoever runs commands itself.
-    pub fn lines(&self) -> impl Fn(&str) + Sync {
-        let output = &self.output;
-        |line| output.line(line)
-    }
-
-    /// The time that the task has left, in whole seconds so that it reads well where it ran out.
-    pub fn left(&self) -> Duration {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        Duration::from_secs(left.as_secs_f64().ceil() as u64)
-    }
-
-    pub(super) fn end(self) -> Activity {
-        self.output.activity
-    }
-}
-
-/// The last lines are in the log already, with all that came before them.
-fn without_tail(mut error: CommandError) -> CommandError {
-    if let CommandError::Failed { tail, .. } | CommandError::TimedOut { tail, .. } = &mut error {
-        tail.clear();
-    }
-    error
-}
-
-/// Where a task's lines go: all of them into its log, the last one to who looks on.
-struct Output {
-    log: Mutex<File>,
-    activity: Activity,
-}
-
-impl Output {
-    fn line(&self, line: &str) {
-        // Some tools colour what no terminal will show.
-        let line = console::strip_ansi_codes(line);
-        // A full disk fails the task itself soon enough; it must not end the run.
-        let _ = writeln!(self.log.lock().expect("no holder panics"), "{line}");
-        self.activity.line(&line);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_output_of_a_failed_command_is_not_said_twice() {
-        let error = CommandError::Failed {
-            command: "cargo test".to_owned(),
-            ending: "ended with exit code 101".to_owned(),
-            code: Some(101),
-            tail: "its last line".to_owned(),
-        };
-        assert_eq!(without_tail(error).to_string(), "`cargo test` ended with exit code 101");
-    }
-}

@@ -252,7 +252,7 @@ fn parse_commit(line: &str) -> Result<Commit> {
     })
 }
 
-fn shell(folder: &Utf8Path) -> Result<Shell> {
+pub(super) fn shell(folder: &Utf8Path) -> Result<Shell> {
     let sh = Shell::new()?;
     sh.change_dir(folder);
     // Its messages are looked at below.
@@ -263,7 +263,7 @@ fn shell(folder: &Utf8Path) -> Result<Shell> {
 
 /// Runs git and gives its answer, without the last newline. The two things that go wrong in a fresh folder are
 /// said in words.
-fn ask(folder: &Utf8Path, cmd: Cmd<'_>) -> Result<String> {
+pub(super) fn ask(folder: &Utf8Path, cmd: Cmd<'_>) -> Result<String> {
     // Inside a hook git sets these to the repository that the hook is for.
     let cmd = cmd.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
     Run::new(cmd).text().map_err(|error| match &error {

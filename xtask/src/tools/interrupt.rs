@@ -3,7 +3,8 @@
 //! The first one is a request: the running command's group is ended, and what had been begun is undone
 //! (the undoing is [`shielded`]). The second one ends the program at once.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -14,6 +15,30 @@ static INTERRUPTED: std::sync::LazyLock<std::sync::Arc<AtomicBool>> =
 
 thread_local! {
     static SHIELDED: Cell<bool> = const { Cell::new(false) };
+    static STOP: RefCell<Option<Stop>> = const { RefCell::new(None) };
+}
+
+/// Ends one piece of work as Ctrl-C ends all of it.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// The work is to end.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Does `work`, on this thread, until `stop` says that it is to end.
+pub fn stoppable<T>(stop: &Stop, work: impl FnOnce() -> T) -> T {
+    let before = STOP.replace(Some(stop.clone()));
+    let result = work();
+    STOP.set(before);
+    result
 }
 
 /// The user asked this program to stop.
@@ -31,8 +56,13 @@ pub fn listen() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether somebody asked to stop.
+/// Whether somebody asked to stop: the user everything, or whoever began it this thread's work.
 pub fn is_set() -> bool {
+    is_users() || STOP.with_borrow(|stop| stop.as_ref().is_some_and(Stop::is_set))
+}
+
+/// Whether the user asked to stop.
+pub fn is_users() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 

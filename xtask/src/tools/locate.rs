@@ -9,8 +9,8 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
-use super::engine;
 use super::process::Run;
+use super::{engine, known};
 use crate::project;
 
 /// A tool of other people's making.
@@ -46,6 +46,8 @@ pub enum Tool {
     Debootstrap,
     /// age: encrypts copies of backups.
     Age,
+    /// Rust's compiler, with what comes with it.
+    Rust,
 }
 
 /// A tool that will do.
@@ -100,13 +102,15 @@ impl fmt::Display for Tool {
             Tool::Curl => "curl",
             Tool::Debootstrap => "debootstrap",
             Tool::Age => "age",
+            Tool::Rust => "rust",
         })
     }
 }
 
 impl Tool {
     /// All of them, in the order in which people meet them.
-    pub const ALL: [Tool; 15] = [
+    pub const ALL: [Tool; 16] = [
+        Tool::Rust,
         Tool::Git,
         Tool::Node,
         Tool::Npm,
@@ -141,6 +145,8 @@ impl Tool {
             Tool::Chromium => version >= Version(109, 0, 0),
             Tool::Git => version >= Version(2, 30, 0),
             Tool::Readelf | Tool::Curl | Tool::Debootstrap | Tool::Age => true,
+            // The workspace's `rust-version`: cargo itself refuses to build xtask with an older one.
+            Tool::Rust => version >= Version(1, 95, 0),
             // It knows `KnownHostsCommand`.
             Tool::Ssh => version >= Version(8, 5, 0),
         }
@@ -163,6 +169,7 @@ impl Tool {
             Tool::Curl => on_path(&["curl"]),
             Tool::Debootstrap => on_path(&["debootstrap"]),
             Tool::Age => on_path(&["age"]),
+            Tool::Rust => on_path(&["rustc"]),
         }
     }
 
@@ -192,7 +199,16 @@ pub fn find(tool: Tool) -> Option<Found> {
     if let Some(known) = KNOWN.lock().expect("no holder panics").get(&tool) {
         return known.clone();
     }
-    let found = candidates(tool).into_iter().find(|found| tool.will_do(found.version));
+    let places = tool.places();
+    // An engine is no file: it may have gone, or be another one.
+    let recalled = if tool == Tool::Engine { None } else { known::recall(tool, &places) };
+    let found = recalled.filter(|found| tool.will_do(found.version)).or_else(|| {
+        let found = candidates(tool).into_iter().find(|found| tool.will_do(found.version))?;
+        if tool != Tool::Engine {
+            known::remember(tool, &places, &found);
+        }
+        Some(found)
+    });
     KNOWN.lock().expect("no holder panics").insert(tool, found.clone());
     found
 }

@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,13 +19,15 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use xshell::Cmd;
 
-use super::interrupt;
+use super::{interrupt, marks};
 use crate::project;
 
 /// How many lines of a failed command's output its error carries.
 const TAIL_LINES: usize = 12;
 /// What a group gets between being asked to end and being killed.
-const GRACE: Duration = Duration::from_millis(1500);
+const GRACE: Duration = Duration::from_millis(1200);
+/// How long the rest of its output is waited for when something that left the group holds the pipe.
+const REST: Duration = Duration::from_secs(1);
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -211,6 +214,7 @@ impl<'a> Run<'a> {
         let stdout = Arc::new(Mutex::new(String::new()));
         let stderr = Arc::new(Mutex::new(String::new()));
 
+        let over = &AtomicBool::new(false);
         // Scoped threads would wait for a grandchild that holds a pipe open; these are left behind instead.
         let (ended, end) = channel();
         thread::scope(|scope| {
@@ -220,9 +224,7 @@ impl<'a> Run<'a> {
                 read_into(child.stdout.take().expect("piped"), Arc::clone(&stdout), lines.clone()),
                 read_into(child.stderr.take().expect("piped"), Arc::clone(&stderr), lines),
             ];
-            scope.spawn(move || {
-                received.iter().for_each(|line| each_line.into_iter().for_each(|call| call(&line)))
-            });
+            scope.spawn(move || tell_lines(&received, each_line, over));
             if let Some(bytes) = self.stdin.take() {
                 let mut pipe = child.stdin.take().expect("piped");
                 // A child that ends before it has read everything is judged by its exit code, not by this.
@@ -231,10 +233,12 @@ impl<'a> Run<'a> {
             thread::spawn(move || drop(ended.send(child.wait())));
             let outcome = wait_for_end(&end, &group, self.limit);
             group.kill(Signal::KILL);
+            let until = Instant::now() + if outcome.is_ok() { REST } else { REST / 5 };
             for reader in readers {
                 // Done unless something outside the group still holds the pipe.
-                let _ = reader.recv_timeout(Duration::from_secs(1));
+                let _ = reader.recv_timeout(until.saturating_duration_since(Instant::now()));
             }
+            over.store(true, Ordering::Relaxed);
             outcome
         })
         .map_err(|stop| stop.into_error(&self.line, self.limit, &stdout, &stderr))
@@ -257,11 +261,13 @@ pub fn daemon(cmd: Cmd<'_>, log: &std::fs::File) -> Result<u32, CommandError> {
     prepare_environment(&mut command);
     command
         .env_remove(DRIVER)
+        .env_remove(marks::MARK)
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(io)?)
         .stderr(log.try_clone().map_err(io)?);
     let child = command.spawn().map_err(|source| spawn_error(&command, &line, source))?;
+    marks::spare(child.id());
     Ok(child.id())
 }
 
@@ -292,6 +298,7 @@ pub fn prepare_environment(command: &mut Command) {
         }
     }
     command.env(DRIVER, driver_mark());
+    marks::apply(command);
 }
 
 fn spawn_error(command: &Command, line: &str, source: std::io::Error) -> CommandError {
@@ -326,7 +333,7 @@ impl Stop {
     }
 }
 
-type Ended = std::sync::mpsc::Receiver<std::io::Result<ExitStatus>>;
+type Ended = Receiver<std::io::Result<ExitStatus>>;
 
 fn wait_for_end(end: &Ended, group: &Group, limit: Duration) -> Result<ExitStatus, Stop> {
     let began = Instant::now();
@@ -373,11 +380,23 @@ impl Group {
     }
 }
 
+/// Hands on each line, until none can come any more or nobody waits for more: what left the group may hold the pipe for
+/// as long as it likes.
+fn tell_lines(received: &Receiver<String>, each_line: Option<&(dyn Fn(&str) + Sync)>, over: &AtomicBool) {
+    loop {
+        match received.recv_timeout(Duration::from_millis(20)) {
+            Ok(line) => each_line.into_iter().for_each(|call| call(&line)),
+            Err(RecvTimeoutError::Timeout) if !over.load(Ordering::Relaxed) => {}
+            Err(_) => return,
+        }
+    }
+}
+
 fn read_into(
     pipe: impl Read + Send + 'static,
     into: Arc<Mutex<String>>,
     lines: std::sync::mpsc::Sender<String>,
-) -> std::sync::mpsc::Receiver<()> {
+) -> Receiver<()> {
     let (done, receiver) = channel();
     thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);

@@ -1,18 +1,44 @@
-//! What the tasks do that need a database: each has a server of its own, empty, gone when the task ends.
+//! What the tasks do that need a database: one server for all of them, and on it a fresh database for each.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, ensure};
 
 use crate::commands::migrations::Migrations;
-use crate::pipeline::Context;
+use crate::pipeline::{Context, Service};
 use crate::project;
 use crate::tools::postgres::{Kind, Server};
 use crate::tools::{cargo, git, pg_dump, sqlx};
+
+/// A throw-away server.
+pub const POSTGRES: Service = Service { name: "postgres", start };
+
+fn start() -> Result<Arc<dyn Any + Send + Sync>> {
+    Ok(Arc::new(Databases { server: Server::start(Kind::Test)?, made: AtomicUsize::new(0) }))
+}
+
+/// The server, and how many databases were made on it.
+struct Databases {
+    server: Server,
+    made: AtomicUsize,
+}
+
+/// An empty database of the task's own; its URL.
+fn fresh(task: &Context) -> Result<String> {
+    let databases = task.service::<Databases>()?;
+    let number = databases.made.fetch_add(1, Ordering::Relaxed);
+    let name = format!("{}_{number}", project::DATABASE);
+    databases.server.create_database(&name)?;
+    Ok(databases.server.owner_url(&name))
+}
 
 /// Each says what it does to the releases from before it; each way there has a way back that leaves nothing behind, and
 /// can be gone again.
 pub fn migrations(task: &Context) -> Result<()> {
     declared()?;
-    let (_server, url) = start()?;
+    let url = fresh(task)?;
     let empty = pg_dump::schema(&url)?;
     task.run(sqlx::run(&task.sh, &url))?;
     let first = pg_dump::schema(&url)?;
@@ -35,22 +61,15 @@ fn declared() -> Result<()> {
 
 /// The query data in the repository is what the queries and the migrations give.
 pub fn sqlx_data(task: &Context) -> Result<()> {
-    let (_server, url) = start()?;
+    let url = fresh(task)?;
     task.run(sqlx::run(&task.sh, &url))?;
     sqlx::prepare(&url, true)
 }
 
 /// The backend's tests; they make databases of their own on this server.
 pub fn backend_test(task: &Context) -> Result<()> {
-    let (_server, url) = start()?;
+    let url = fresh(task)?;
     task.run(cargo::test(&task.sh, project::BACKEND.image).env("DATABASE_URL", url))
-}
-
-fn start() -> Result<(Server, String)> {
-    let server = Server::start(Kind::Test)?;
-    server.create_database(project::DATABASE)?;
-    let url = server.owner_url(project::DATABASE);
-    Ok((server, url))
 }
 
 fn same(when: &str, expected: &str, found: &str) -> Result<()> {

@@ -18,6 +18,8 @@ pub fn images(task: &Context) -> Result<()> {
         let user = "{{.Config.User}}";
         let told = Run::new(cmd!(task.sh, "docker image inspect --format {user} {image}")).text()?;
         ensure!(told == USER, "{image} runs as the user '{told}', and not as {USER}");
+        let id = "{{.Id}}";
+        task.made_image(Run::new(cmd!(task.sh, "docker image inspect --format {id} {image}")).text()?);
     }
     // Running it at all shows that its libraries are there.
     let document =

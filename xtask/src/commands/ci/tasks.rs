@@ -1,20 +1,47 @@
 //! The definition of CI. To add a check, add a row: it is run by `cargo xtask ci`, listed by `--plan`, and run by
-//! itself by its name. Rows run in this order as far as their needs allow: what fails soonest comes first.
+//! itself by its name.
+//!
+//! A row says what its task reads: a file that is missing there is a change after which the task does not run, and
+//! `cargo xtask ci --strict TASK` finds it. xtask's own sources and `Cargo.lock` are part of every row by themselves.
 
 use super::{database, delivery};
 use crate::commands::image;
-use crate::pipeline::{Task, minutes, task};
+use crate::pipeline::{Lane, Task, minutes, task};
 use crate::setup::Tool;
 use crate::tools::{cargo, npm};
 
+/// Commands of cargo wait for each other on the target folder anyway.
+const CARGO: Lane = Lane { name: "cargo", capacity: 1 };
+/// The engine: two suites that start, kill and count containers would find each other's.
+const ENGINE: Lane = Lane { name: "engine", capacity: 1 };
+
+const RUST: &[Tool] = &[Tool::Rust];
 /// Node itself, and its package manager.
 const NODE: &[Tool] = &[Tool::Node, Tool::Npm];
 /// A throw-away server, and what runs migrations on it.
 const DATABASE: &[Tool] = &[Tool::Postgres, Tool::SqlxCli];
-
 /// What looks at a deployed page.
 const BROWSER: &[Tool] = &[Tool::Chromium, Tool::Curl];
 const LAB: &[Tool] = &[Tool::Ssh, Tool::Curl];
+
+/// The backend with its migrations and query data. cargo does not load a workspace whose other member's tests are gone.
+const BACKEND: &[&str] = &["tracehub/backend/", "xtask/tests/*.rs", "xtask/tests/*/main.rs"];
+/// Both crates.
+const WORKSPACE: &[&str] = &["tracehub/backend/", "xtask/"];
+/// The frontend, but for what is made in its folder.
+const FRONTEND: &[&str] = &["tracehub/frontend/", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/"];
+/// Of the frontend what becomes the page.
+const PAGE: &[&str] = &[
+    "tracehub/frontend/index.html",
+    "tracehub/frontend/public/",
+    "tracehub/frontend/src/",
+    "tracehub/frontend/*.json",
+    "tracehub/frontend/*.ts",
+    "tracehub/frontend/node_modules/",
+];
+/// Everything that is deployed, and what deploys it: the suites work on a copy of the repository.
+const DELIVERY: &[&str] =
+    &["tracehub/", "xtask/", ".dockerignore", ".gitignore", "!tracehub/frontend/coverage/"];
 
 /// Every task there is.
 #[rustfmt::skip]
@@ -22,69 +49,78 @@ pub fn table() -> Vec<Task> {
     vec![
         // The sources, without running them.
         task("format", "Rust is laid out by rustfmt; `cargo xtask fmt` mends it")
-            .groups(["lint", "fmt"])
+            .groups(["lint", "fmt"]).tools(RUST)
+            .reads(["**/*.rs", "**/Cargo.toml", "rustfmt.toml"])
             .run(|task| task.run(cargo::format_check(&task.sh))),
 
         task("npm-ci", "the frontend's packages, as its lock file says")
             .tools(NODE)
+            .reads(["tracehub/frontend/package.json", "tracehub/frontend/package-lock.json", "tracehub/frontend/.npmrc"])
+            .leaves(["tracehub/frontend/node_modules/", "tracehub/frontend/node_modules/.package-lock.json"])
             .run(|task| npm::ci(&task.lines())),
 
         task("prettier", "the frontend is laid out by prettier; `cargo xtask fmt` mends it")
-            .needs(["npm-ci"]).groups(["lint", "fmt"]).tools(NODE)
+            .needs(["npm-ci"]).groups(["lint", "fmt"]).tools(NODE).reads(FRONTEND)
             .run(|task| task.run(npm::script(&task.sh, "format:check")?)),
 
         task("eslint", "the frontend's lint rules, accessibility included")
-            .needs(["npm-ci"]).groups(["lint"]).tools(NODE)
+            .needs(["npm-ci"]).groups(["lint"]).tools(NODE).reads(FRONTEND)
             .run(|task| task.run(npm::script(&task.sh, "lint")?)),
 
         task("typecheck", "the frontend's types")
-            .needs(["npm-ci"]).groups(["lint"]).tools(NODE)
+            .needs(["npm-ci"]).groups(["lint"]).tools(NODE).reads(FRONTEND)
             .run(|task| task.run(npm::script(&task.sh, "typecheck")?)),
 
         task("api-types", "the frontend's types of the API are those of the backend's openapi.json")
             .needs(["npm-ci"]).groups(["lint"]).tools(NODE)
+            .reads(["tracehub/frontend/package.json", "tracehub/frontend/src/api/schema.ts", "tracehub/backend/openapi.json", "tracehub/frontend/node_modules/"])
             .run(|task| task.run(npm::script(&task.sh, "generate:check")?)),
 
         task("clippy", "Rust's lint rules, on every crate and its tests")
-            .groups(["lint"]).timeout(minutes(20))
+            .groups(["lint"]).lane(CARGO).tools(RUST).reads(WORKSPACE).variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(|task| task.run(cargo::clippy(&task.sh))),
 
         // The tests.
         task("frontend-test", "the frontend's components and pages, in jsdom")
-            .needs(["npm-ci"]).groups(["test"]).tools(NODE)
+            .needs(["npm-ci"]).groups(["test"]).tools(NODE).reads(PAGE)
             .run(|task| task.run(npm::script(&task.sh, "test")?)),
 
         task("migrations", "each migration has a way back, and the schema is the same after there, back and there")
-            .groups(["test"]).tools(DATABASE)
+            .groups(["test"]).tools(DATABASE).service(database::POSTGRES)
+            .reads(["tracehub/backend/migrations/"]).history()
             .run(database::migrations),
 
         task("sqlx-data", "the query data by which the backend compiles is that of its queries and migrations")
-            .needs(["migrations"]).groups(["test"]).tools(DATABASE).timeout(minutes(20))
+            .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(DATABASE).tools(RUST).service(database::POSTGRES)
+            .reads(BACKEND).timeout(minutes(20))
             .run(database::sqlx_data),
 
         task("backend-test", "the backend, on PostgreSQL")
-            .needs(["migrations"]).groups(["test"]).tools(&[Tool::Postgres]).timeout(minutes(20))
+            .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(&[Tool::Postgres, Tool::Rust]).service(database::POSTGRES)
+            .reads(BACKEND).variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(database::backend_test),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
-            .groups(["test"]).timeout(minutes(20))
+            .groups(["test"]).lane(CARGO).tools(RUST).reads(WORKSPACE).reads(["tracehub/deploy/"]).variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(|task| task.run(cargo::test_xtask(&task.sh))),
 
         // What is shipped.
         task("frontend-build", "the frontend, bundled as it is served")
-            .needs(["npm-ci", "typecheck"]).tools(NODE)
+            .needs(["npm-ci", "typecheck"]).tools(NODE).reads(PAGE)
+            .writes(["tracehub/frontend/dist/"])
             .run(|task| task.run(npm::script(&task.sh, "build")?)),
 
         task("images", "both images are built, run as their own user, and hold what they should")
-            .needs(["frontend-build"]).tools(image::TOOLS).timeout(minutes(30))
+            .needs(["frontend-build"]).lane(CARGO).lane(ENGINE).tools(image::TOOLS).tools(RUST)
+            .reads(["tracehub/", ".dockerignore", "!tracehub/frontend/coverage/"]).timeout(minutes(30))
             .run(delivery::images),
 
         task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")
-            .needs(["images"]).tools(BROWSER).timeout(minutes(30))
+            .needs(["images"]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).timeout(minutes(30))
             .run(|task| task.run(cargo::test_suite(&task.sh, "deploy"))),
 
         task("lab-suite", "the same over ssh: bare machines become hosts; kills, cut links, refusals, the gate")
-            .needs(["deploy-suite"]).tools(LAB).timeout(minutes(45))
+            .needs(["deploy-suite"]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).timeout(minutes(45))
             .run(|task| task.run(cargo::test_suite(&task.sh, "lab"))),
     ]
 }
@@ -103,9 +139,25 @@ mod tests {
     }
 
     #[test]
-    fn each_row_says_what_it_is_for() {
+    fn each_row_says_what_it_is_for_and_what_it_reads() {
         for task in table() {
             assert!(!task.summary.is_empty() && task.summary.len() < 90, "{}", task.name);
+            assert!(!task.reads.is_empty(), "{} would run at every change of anything", task.name);
+        }
+    }
+
+    #[test]
+    fn each_pattern_of_what_is_read_means_something_that_is_there_or_that_a_task_makes() {
+        let tree = crate::tools::tree::Tree::look(crate::project::root()).expect("a repository");
+        let made: Vec<&str> =
+            table().iter().flat_map(|task| [&task.writes[..], &task.leaves].concat()).collect();
+        for task in table() {
+            for pattern in
+                task.reads.iter().filter(|pattern| !pattern.starts_with('!') && !made.contains(pattern))
+            {
+                let found = crate::pipeline::Globs::new(&[pattern]).select(tree.paths());
+                assert!(!found.is_empty(), "{} reads {pattern}, and there is nothing", task.name);
+            }
         }
     }
 }

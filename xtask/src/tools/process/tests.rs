@@ -149,3 +149,15 @@ fn of_a_pipe_the_last_one_tells_and_whichever_fails_fails_it() {
     let error = run("cat /dev/zero").pipe(run("cat"), run("echo the last >&2; exit 3")).unwrap_err();
     assert!(error.to_string().contains("the last"), "{error}");
 }
+
+#[test]
+fn what_left_the_group_and_holds_the_output_is_not_waited_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let begun = Utf8Path::from_path(folder.path()).expect("UTF-8").join("begun");
+    let script = format!(
+        "setsid sh -c ': > {begun}; sleep 60' & until [ -e {begun} ]; do sleep 0.01; done; echo done"
+    );
+    let began = Instant::now();
+    assert_eq!(sh(&script).text().expect("it passes"), "done");
+    assert!(began.elapsed() < LONG, "it waited for the session of its own");
+}

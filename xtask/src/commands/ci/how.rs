@@ -1,0 +1,161 @@
+//! How the tasks of a call are run: the flags of every verb that runs some.
+
+use std::sync::RwLock;
+use std::thread;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::selection::Selection;
+use super::tasks;
+use crate::commands::{Exit, Failure};
+use crate::pipeline::{
+    Fingerprints, Format, Graph, Judge, Options, Picture, Report, Store, Tally, Verdict, draw, run,
+};
+use crate::project;
+use crate::terminal;
+use crate::tools::interrupt;
+use crate::tools::tree::Tree;
+
+/// xtask's own sources, and what else every task depends on: a change of the definition runs everything.
+pub const OWN: &[&str] = &[
+    "xtask/src/",
+    "xtask/Cargo.toml",
+    "Cargo.toml",
+    "Cargo.lock",
+    ".cargo/",
+    "rust-toolchain",
+    "rust-toolchain.toml",
+];
+
+/// What may be remembered: 512 MiB.
+const STORE_LIMIT: u64 = 512 << 20;
+
+/// The flags of every verb that runs tasks.
+#[derive(Debug, Default, Args)]
+pub struct How {
+    /// Go on after a failure with whatever does not need what failed
+    #[arg(long)]
+    keep_going: bool,
+    /// List what would run, in order and why, and run nothing
+    #[arg(long)]
+    plan: bool,
+    /// Run what has passed before, too
+    #[arg(long)]
+    force: bool,
+    /// Run nothing; fail when something would run
+    #[arg(long, conflicts_with_all = ["plan", "force"])]
+    cached_only: bool,
+    /// How many tasks run at once; as many as there are cores unless said otherwise
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Print one JSON object a line for each event
+    #[arg(long)]
+    json: bool,
+    /// Show the output of tasks that pass, too
+    #[arg(long, short, conflicts_with = "json")]
+    verbose: bool,
+    /// Show nothing but failures, and the last line
+    #[arg(long, short, conflicts_with_all = ["json", "verbose"])]
+    quiet: bool,
+    /// Install what this machine lacks without asking
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// Where passes are remembered: one folder, to be kept between the runs of a workflow.
+pub fn store() -> Store {
+    Store::new(project::local_dir().join("ci/store"))
+}
+
+impl How {
+    /// Runs the named tasks and groups, and what they need.
+    pub fn run<S: AsRef<str>>(&self, names: &[S]) -> Result<()> {
+        let graph = Graph::new(tasks::table())?;
+        let selection = Selection::named(&graph, names);
+        self.run_selection(&graph, &selection)
+    }
+
+    /// Runs these tasks, or says what would run.
+    pub fn run_selection(&self, graph: &Graph, selection: &Selection) -> Result<()> {
+        let store = store();
+        let judge = self.judge(graph, &store, &selection.tasks);
+        let report = Report::new(self.format(), "cargo xtask ci");
+        if self.plan || self.cached_only {
+            let planned: Vec<_> = selection.tasks.iter().map(|&at| (at, judge.decide(at))).collect();
+            let runs = planned.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Runs(_))).count();
+            if self.plan || runs > 0 {
+                report.plan(graph, &planned, &|at| selection.why.get(&at).cloned());
+            }
+            return if self.plan || runs == 0 { Ok(()) } else { said(Exit::Failed) };
+        }
+        verdict(run(&judge, &selection.tasks, &self.options(), &report)?)
+    }
+
+    /// Says why these tasks would run.
+    pub fn explain(&self, graph: &Graph, tasks: &[usize]) -> Result<()> {
+        let store = store();
+        let judge = self.judge(graph, &store, tasks);
+        tasks.iter().for_each(|&at| judge.explain(at));
+        Ok(())
+    }
+
+    /// Draws these tasks.
+    pub fn draw(&self, graph: &Graph, selection: &Selection, picture: Picture) -> Result<()> {
+        let store = store();
+        let judge = self.judge(graph, &store, &selection.tasks);
+        let is_cached = |at| matches!(judge.decide(at), Verdict::Cached { .. });
+        terminal::say(draw(graph, &selection.tasks, picture, &is_cached).trim_end());
+        Ok(())
+    }
+
+    /// Looks at the tree, and decides from then on.
+    fn judge<'a>(&self, graph: &'a Graph, store: &'a Store, tasks: &[usize]) -> Judge<'a> {
+        let tree = Tree::look(project::root()).map_err(|error| format!("{error:#}"));
+        let fingerprints = tree.map(|tree| RwLock::new(Fingerprints::new(graph, tasks, OWN, tree)));
+        Judge { graph, root: project::root(), store, fingerprints, tasks: tasks.to_vec(), force: self.force }
+    }
+
+    fn options(&self) -> Options {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let secrets = std::env::vars().filter(|(name, _)| project::is_secret_variable(name));
+        Options {
+            folder: project::root().to_owned(),
+            logs: project::local_dir().join("ci"),
+            keep_going: self.keep_going,
+            must_run: is_true("CI"),
+            yes: self.yes,
+            jobs: self.jobs.map_or(cores, usize::from),
+            secrets: secrets.map(|(_, value)| value).collect(),
+            store_limit: STORE_LIMIT,
+            alone: true,
+        }
+    }
+
+    fn format(&self) -> Format {
+        match self {
+            How { json: true, .. } => Format::Json,
+            How { verbose: true, .. } => Format::Full,
+            How { quiet: true, .. } => Format::Quiet,
+            _ if is_true("GITHUB_ACTIONS") => Format::GitHub,
+            _ => Format::Brief,
+        }
+    }
+}
+
+fn is_true(variable: &str) -> bool {
+    std::env::var(variable).is_ok_and(|value| value == "true")
+}
+
+/// The exit code. The words have been said: nothing may stand below the line that counts.
+fn verdict(tally: Tally) -> Result<()> {
+    match tally {
+        _ if interrupt::is_set() => said(Exit::Interrupted),
+        Tally { failed: 0, .. } => Ok(()),
+        _ => said(Exit::Failed),
+    }
+}
+
+fn said(exit: Exit) -> Result<()> {
+    Err(Failure { exit, message: String::new() }.into())
+}

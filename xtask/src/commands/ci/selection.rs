@@ -1,0 +1,124 @@
+//! Which tasks a call is about.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+
+use super::how;
+use crate::pipeline::{Graph, affected};
+use crate::project;
+use crate::terminal;
+use crate::tools::changes::{self, Base};
+
+/// The tasks, in an order in which they can run.
+#[derive(Debug)]
+pub struct Selection {
+    /// Where they are in the graph.
+    pub tasks: Vec<usize>,
+    /// Why one is among them, where that is not plain.
+    pub why: HashMap<usize, String>,
+}
+
+impl Selection {
+    /// Everything.
+    pub fn all(graph: &Graph) -> Selection {
+        Selection { tasks: (0..graph.tasks().len()).collect(), why: HashMap::new() }
+    }
+
+    /// These tasks and groups, and what they need.
+    pub fn named<S: AsRef<str>>(graph: &Graph, names: &[S]) -> Selection {
+        Selection { tasks: graph.with_needs(&graph.named(names)), why: HashMap::new() }
+    }
+
+    /// What the words of the command line come to.
+    pub fn of(
+        graph: &Graph,
+        names: &[String],
+        only: bool,
+        skip: &[String],
+        since: Option<&str>,
+        failed: bool,
+    ) -> Result<Selection> {
+        let mut selection = match names {
+            [] => Selection::all(graph),
+            _ if only => Selection { tasks: graph.named(names), why: HashMap::new() },
+            _ => Selection::named(graph, names),
+        };
+        if failed {
+            selection = Selection::unwell(graph);
+        }
+        if let Some(revision) = since {
+            selection.narrow_to_changes(graph, revision)?;
+        }
+        let skipped = graph.with_dependents(&graph.named(skip));
+        selection.tasks.retain(|at| !skipped.contains(at));
+        Ok(selection)
+    }
+
+    /// What failed the last time that it ran, what waited for it, and what they need.
+    fn unwell(graph: &Graph) -> Selection {
+        let unwell = how::store().unwell().0;
+        let names: Vec<&String> = unwell.keys().collect();
+        let mut selection = Selection::named(graph, &names);
+        for (name, how) in &unwell {
+            for at in graph.named(&[name]) {
+                let why = if how == "failed" {
+                    "it failed the last time".to_owned()
+                } else {
+                    format!("it waited {how}")
+                };
+                selection.why.insert(at, why);
+            }
+        }
+        if selection.tasks.is_empty() {
+            terminal::note("nothing failed the last time");
+        }
+        selection
+    }
+
+    /// Only what the changes can affect, and what that needs.
+    fn narrow_to_changes(&mut self, graph: &Graph, revision: &str) -> Result<()> {
+        let Some(base) = find_base(revision)? else { return Ok(()) };
+        let changed = changes::paths_since(project::root(), &base)?;
+        let affected = affected(graph, how::OWN, &changed);
+        terminal::note(format_args!(
+            "{} files differ from {}, where this left {revision}; they affect {} tasks",
+            changed.len(),
+            &base[..base.len().min(12)],
+            affected.len()
+        ));
+        let wanted: Vec<usize> = self.tasks.iter().copied().filter(|at| affected.contains_key(at)).collect();
+        let with_needs = graph.with_needs(&wanted);
+        self.tasks.retain(|at| with_needs.contains(at));
+        self.why.extend(affected);
+        Ok(())
+    }
+}
+
+/// The commit to compare with. Without one everything is selected, and it is said why.
+fn find_base(revision: &str) -> Result<Option<String>> {
+    let root = project::root();
+    let everything = |why: &str| {
+        terminal::warn(format_args!("{why}: all tasks are selected"));
+        Ok(None)
+    };
+    let mut base = changes::base(root, revision)?;
+    if base == Base::Shallow {
+        let question = format!(
+            "This clone is too shallow to tell where it left {revision}. Fetch the history (git fetch --unshallow origin)?"
+        );
+        if !terminal::confirm(&question) {
+            return everything(&format!(
+                "this clone is too shallow to tell where it left {revision} (`git fetch --unshallow origin` brings what \
+                 it lacks)"
+            ));
+        }
+        changes::fetch_history(root)?;
+        base = changes::base(root, revision)?;
+    }
+    match base {
+        Base::Commit(base) => Ok(Some(base)),
+        Base::Shallow => everything("the clone is still too shallow"),
+        Base::None => everything(&format!("this tree and {revision} have no commit in common")),
+    }
+}

@@ -1,0 +1,134 @@
+//! What a task's function gets when it runs.
+
+use std::any::Any;
+use std::fs::File;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use camino::Utf8Path;
+use xshell::{Cmd, Shell};
+
+use super::mask::Mask;
+use super::services::Services;
+use super::task::{Service, Task};
+use crate::terminal::Activity;
+use crate::tools::process::{CommandError, Run};
+
+/// What a task's function gets.
+pub struct Context<'a> {
+    /// A shell in the repository's root.
+    pub sh: Shell,
+    output: Output<'a>,
+    deadline: Instant,
+    service: Option<Service>,
+    services: &'a Services,
+    images: Mutex<Vec<String>>,
+}
+
+impl<'a> Context<'a> {
+    /// `shown` is where its last line is seen while it runs.
+    pub(super) fn new(
+        task: &Task,
+        folder: &Utf8Path,
+        log: &Utf8Path,
+        services: &'a Services,
+        mask: &'a Mask,
+        shown: Option<Activity>,
+    ) -> Result<Context<'a>> {
+        let sh = Shell::new()?;
+        sh.change_dir(folder);
+        let log = File::create(log).with_context(|| format!("creating {log}"))?;
+        let output = Output { log: Mutex::new(log), shown, mask };
+        let deadline = Instant::now() + task.timeout;
+        let (service, images) = (task.service, Mutex::default());
+        Ok(Context { sh, output, deadline, service, services, images })
+    }
+
+    /// Runs a command for its effect. Its output goes to the task's log.
+    pub fn run(&self, cmd: Cmd<'_>) -> Result<()> {
+        self.line(&format!("$ {cmd}"));
+        let run = Run::new(cmd).limit(self.left()).each_line(&self.lines()).run();
+        run.map_err(|error| without_tail(error).into())
+    }
+
+    /// Adds a line to the task's output.
+    pub fn line(&self, line: &str) {
+        self.output.line(line);
+    }
+
+    /// [`Context::line`] for whoever runs commands itself.
+    pub fn lines(&self) -> impl Fn(&str) + Sync {
+        let output = &self.output;
+        |line| output.line(line)
+    }
+
+    /// The time that the task has left, in whole seconds so that it reads well where it ran out.
+    pub fn left(&self) -> Duration {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        Duration::from_secs(left.as_secs_f64().ceil() as u64)
+    }
+
+    /// What the service of the task's row lends; started by the first task that asks.
+    pub fn service<T: Any + Send + Sync>(&self) -> Result<Arc<T>> {
+        let service = self.service.context("the task's row names no service")?;
+        let lent = self.services.lend(service)?;
+        lent.downcast()
+            .map_err(|_| anyhow::anyhow!("{} lends something else than is asked for", service.name))
+    }
+
+    /// The pass holds only as long as the engine has the image of this id.
+    pub fn made_image(&self, id: String) {
+        self.images.lock().expect("no holder panics").push(id);
+    }
+
+    /// What is left of it when it has ended: the images that it made, and where it was seen.
+    pub(super) fn end(self) -> (Vec<String>, Option<Activity>) {
+        (self.images.into_inner().expect("no holder panics"), self.output.shown)
+    }
+}
+
+/// The last lines are in the log already, with all that came before them.
+fn without_tail(mut error: CommandError) -> CommandError {
+    if let CommandError::Failed { tail, .. } | CommandError::TimedOut { tail, .. } = &mut error {
+        tail.clear();
+    }
+    error
+}
+
+/// Where a task's lines go: all of them into its log, the last one to who looks on.
+struct Output<'a> {
+    log: Mutex<File>,
+    shown: Option<Activity>,
+    mask: &'a Mask,
+}
+
+impl Output<'_> {
+    fn line(&self, line: &str) {
+        // Some tools colour what no terminal will show.
+        let line = console::strip_ansi_codes(line);
+        let line = self.mask.cover(&line);
+        // A full disk fails the task itself soon enough; it must not end the run.
+        let _ = writeln!(self.log.lock().expect("no holder panics"), "{line}");
+        if let Some(shown) = &self.shown {
+            shown.line(&line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_output_of_a_failed_command_is_not_said_twice() {
+        let error = CommandError::Failed {
+            command: "cargo test".to_owned(),
+            ending: "ended with exit code 101".to_owned(),
+            code: Some(101),
+            tail: "its last line".to_owned(),
+        };
+        assert_eq!(without_tail(error).to_string(), "`cargo test` ended with exit code 101");
+    }
+}

@@ -1,0 +1,241 @@
+//! Patterns of paths: what a task reads and writes. `*` stands for anything within a name, `**` for any folders,
+//! a pattern that ends in `/` for everything below, and one that begins with `!` takes back.
+
+/// Some patterns, the ones that take back included.
+#[derive(Debug, Clone, Default)]
+pub struct Globs {
+    take: Vec<Glob>,
+    leave: Vec<Glob>,
+}
+
+#[derive(Debug, Clone)]
+struct Glob {
+    /// As it was spelled.
+    text: String,
+    /// What every path that it matches begins with.
+    prefix: String,
+    segments: Vec<String>,
+}
+
+impl Globs {
+    /// Parses patterns.
+    pub fn new<S: AsRef<str>>(patterns: &[S]) -> Globs {
+        let mut globs = Globs::default();
+        for pattern in patterns {
+            match pattern.as_ref().strip_prefix('!') {
+                Some(pattern) => globs.leave.push(Glob::new(pattern)),
+                None => globs.take.push(Glob::new(pattern.as_ref())),
+            }
+        }
+        globs
+    }
+
+    /// Whether a path is meant.
+    pub fn matches(&self, path: &str) -> bool {
+        self.take.iter().any(|glob| glob.matches(path)) && !self.leave.iter().any(|glob| glob.matches(path))
+    }
+
+    /// Those of `paths` that are meant, as indices in rising order. `paths` are sorted: only what begins as a pattern
+    /// does is looked at, so that a thousand tasks don't look at all files each.
+    pub fn select<P: AsRef<str>>(&self, paths: &[P]) -> Vec<usize> {
+        let mut found = Vec::new();
+        for glob in &self.take {
+            let start = paths.partition_point(|path| path.as_ref() < glob.prefix.as_str());
+            let candidates =
+                paths[start..].iter().take_while(|path| path.as_ref().starts_with(&glob.prefix)).enumerate();
+            let matching = candidates.filter(|(_, path)| glob.matches(path.as_ref()));
+            found.extend(matching.map(|(offset, _)| start + offset));
+        }
+        if self.take.len() > 1 {
+            found.sort_unstable();
+            found.dedup();
+        }
+        found.retain(|&at| !self.leave.iter().any(|glob| glob.matches(paths[at].as_ref())));
+        found
+    }
+
+    /// The paths that are named as they are. They are read even where git ignores them.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        self.take.iter().filter(|glob| glob.is_literal()).map(|glob| glob.text.as_str())
+    }
+
+    /// What is named, up to its first wildcard: the folders in which to look.
+    pub fn roots(&self) -> impl Iterator<Item = &str> {
+        self.take.iter().map(|glob| {
+            if glob.is_literal() { glob.text.as_str() } else { glob.prefix.trim_end_matches('/') }
+        })
+    }
+
+    /// A pattern of what is read here and one of what is written there that a single path may match; as they were
+    /// spelled. What begins with a wildcard is about the files that git knows, and so about nothing that is made.
+    pub fn meets<'a>(&'a self, other: &'a Globs) -> Option<(&'a str, &'a str)> {
+        self.take.iter().filter(|mine| !mine.prefix.is_empty()).find_map(|mine| {
+            let meets = |theirs: &&Glob| {
+                may_meet(&mine.segments, &theirs.segments)
+                    && !self.leave.iter().any(|leave| leave.covers(theirs))
+                    && !other.leave.iter().any(|leave| leave.covers(mine))
+            };
+            other.take.iter().find(meets).map(|theirs| (mine.text.as_str(), theirs.text.as_str()))
+        })
+    }
+}
+
+impl Glob {
+    fn new(pattern: &str) -> Glob {
+        let whole = if pattern.ends_with('/') { format!("{pattern}**") } else { pattern.to_owned() };
+        let wild = whole.find('*').unwrap_or(whole.len());
+        Glob {
+            text: pattern.to_owned(),
+            prefix: whole[..wild].to_owned(),
+            segments: whole.split('/').map(str::to_owned).collect(),
+        }
+    }
+
+    fn is_literal(&self) -> bool {
+        !self.segments.iter().any(|segment| segment.contains('*'))
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        let Some(rest) = path.strip_prefix(self.prefix.as_str()) else { return false };
+        // By far the most common: everything below a folder.
+        let below = self.segments.last().is_some_and(|last| last == "**")
+            && self.segments.iter().filter(|segment| segment.contains('*')).count() == 1;
+        if below {
+            return !rest.is_empty();
+        }
+        let path: Vec<&str> = path.split('/').collect();
+        matches(&self.segments, &path)
+    }
+
+    /// Whether it matches everything that `other` does, as far as that is easily seen: an error one way only costs a
+    /// message about two tasks that don't really meet.
+    fn covers(&self, other: &Glob) -> bool {
+        let literal: Vec<&str> = other.segments.iter().map(String::as_str).collect();
+        matches(&self.segments, &literal)
+    }
+}
+
+fn matches(pattern: &[String], path: &[&str]) -> bool {
+    match pattern.split_first() {
+        None => path.is_empty(),
+        // At the end it stands for what is below, and so for one name at least.
+        Some((first, rest)) if first == "**" && rest.is_empty() => !path.is_empty(),
+        Some((first, rest)) if first == "**" => {
+            (0..=path.len()).any(|skipped| matches(rest, &path[skipped..]))
+        }
+        Some((first, rest)) => {
+            path.split_first().is_some_and(|(name, below)| name_matches(first, name) && matches(rest, below))
+        }
+    }
+}
+
+/// One name, with `*` for anything in it.
+fn name_matches(pattern: &str, name: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else { return pattern == name };
+    let Some(rest) = name.strip_prefix(before) else { return false };
+    if after.is_empty() {
+        return true;
+    }
+    rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| name_matches(after, &rest[at..]))
+}
+
+/// Whether some path may match both. Never no where one does; sometimes yes where none does.
+fn may_meet(one: &[String], other: &[String]) -> bool {
+    match (one.split_first(), other.split_first()) {
+        (None, None) => true,
+        (Some((first, rest)), _) if first == "**" => {
+            may_meet(rest, other) || other.split_first().is_some_and(|(_, below)| may_meet(one, below))
+        }
+        (_, Some((first, _))) if first == "**" => may_meet(other, one),
+        (Some((a, a_rest)), Some((b, b_rest))) => names_may_meet(a, b) && may_meet(a_rest, b_rest),
+        _ => false,
+    }
+}
+
+fn names_may_meet(a: &str, b: &str) -> bool {
+    match (a.contains('*'), b.contains('*')) {
+        (false, false) => a == b,
+        (true, false) => name_matches(a, b),
+        (false, true) => name_matches(b, a),
+        (true, true) => {
+            let (a_start, b_start) = (a.split('*').next(), b.split('*').next());
+            let (a_end, b_end) = (a.rsplit('*').next(), b.rsplit('*').next());
+            let alike = |x: Option<&str>, y: Option<&str>, ends: bool| {
+                let (x, y) = (x.unwrap_or_default(), y.unwrap_or_default());
+                if ends { x.ends_with(y) || y.ends_with(x) } else { x.starts_with(y) || y.starts_with(x) }
+            };
+            alike(a_start, b_start, false) && alike(a_end, b_end, true)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_what_it_says() {
+        for (pattern, path, expected) in [
+            ("a/b.rs", "a/b.rs", true),
+            ("a/b.rs", "a/b.rsx", false),
+            ("a/**", "a/b/c", true),
+            ("a/", "a/b/c", true),
+            ("a/**", "a", false),
+            ("a/**", "ab/c", false),
+            ("a/*", "a/b", true),
+            ("a/*", "a/b/c", false),
+            ("**/*.rs", "x.rs", true),
+            ("**/*.rs", "a/b/x.rs", true),
+            ("**/*.rs", "a/b/x.ts", false),
+            ("a/**/z", "a/z", true),
+            ("a/**/z", "a/b/c/z", true),
+            ("a/**/z", "a/b/c/zz", false),
+            ("*.test.*", "a.test.ts", true),
+            ("*.test.*", "atest.ts", false),
+            ("**", "anything/at all", true),
+            ("é*", "éa", true),
+        ] {
+            assert_eq!(Globs::new(&[pattern]).matches(path), expected, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn what_begins_with_an_exclamation_mark_is_taken_back() {
+        let globs = Globs::new(&["src/**", "!src/**/*.md"]);
+        assert!(globs.matches("src/a.rs"));
+        assert!(!globs.matches("src/b/README.md"));
+    }
+
+    #[test]
+    fn selecting_looks_up_what_matching_one_by_one_finds() {
+        let paths = ["a", "a/b", "a/b/c.rs", "ab/c.rs", "b", "b/x.md", "b/y.rs", "c/d/e"];
+        for patterns in
+            [&["a/**"][..], &["**/*.rs"], &["b/*", "!**/*.md"], &["a/**", "**"], &["c/d/e"], &[], &["x/**"]]
+        {
+            let globs = Globs::new(patterns);
+            let expected: Vec<usize> = (0..paths.len()).filter(|&at| globs.matches(paths[at])).collect();
+            assert_eq!(globs.select(&paths), expected, "{patterns:?}");
+        }
+    }
+
+    #[test]
+    fn two_patterns_meet_when_one_path_may_match_both() {
+        for (one, other, expected) in [
+            ("a/**", "a/b/c", true),
+            ("a/**", "b/**", false),
+            ("src/**/*.rs", "src/**", true),
+            ("src/**/*.rs", "src/*.ts", false),
+            ("a/*/c", "a/b/*", true),
+            ("a/*", "a/b/c", false),
+            ("dist/", "dist/assets/*.js", true),
+            ("coverage/a.lcov", "coverage/b.lcov", false),
+        ] {
+            let met = Globs::new(&[one]).meets(&Globs::new(&[other])).is_some();
+            assert_eq!(met, expected, "{one} {other}");
+            let met = Globs::new(&[other]).meets(&Globs::new(&[one])).is_some();
+            assert_eq!(met, expected, "{other} {one}");
+        }
+        assert!(Globs::new(&["**/*.sh"]).meets(&Globs::new(&["node_modules/**"])).is_none());
+        assert!(Globs::new(&["f/**", "!f/dist/**"]).meets(&Globs::new(&["f/dist/**"])).is_none());
+    }
+}

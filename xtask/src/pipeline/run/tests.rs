@@ -1,0 +1,342 @@
+use std::collections::HashSet;
+use std::fs;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use camino::Utf8PathBuf;
+use xshell::{Shell, cmd};
+
+use super::super::context::Context;
+use super::super::fingerprint::Fingerprints;
+use super::super::graph::Graph;
+use super::super::report::Format;
+use super::super::store::Store;
+use super::super::task::{Lane, Task, task};
+use super::*;
+use crate::tools::process::Run;
+use crate::tools::tree::Tree;
+
+mod properties;
+
+/// A repository in a temporary folder, with `src/a`, and `out/` ignored.
+struct Place {
+    _temporary: tempfile::TempDir,
+    root: Utf8PathBuf,
+}
+
+impl Place {
+    fn new() -> Place {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let root = Utf8PathBuf::try_from(temporary.path().to_owned()).expect("UTF-8");
+        let place = Place { _temporary: temporary, root };
+        place.write("src/a", "one\n");
+        place.write(".gitignore", "out/\n.local/\n");
+        let sh = Shell::new().expect("a shell");
+        sh.change_dir(&place.root);
+        for words in [&["init", "--quiet"][..], &["add", "--all"]] {
+            Run::new(cmd!(sh, "git {words...}")).run().expect("git works");
+        }
+        place
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let file = self.root.join(path);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+        fs::write(file, text).expect("written");
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.root.join(path)).unwrap_or_default()
+    }
+
+    /// How often tasks have run here.
+    fn runs(&self) -> usize {
+        self.read("out/runs").lines().count()
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.root.join(".local/store"))
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            folder: self.root.clone(),
+            logs: self.root.join(".local"),
+            keep_going: false,
+            must_run: false,
+            yes: false,
+            jobs: 4,
+            secrets: vec!["hunter2hunter2".to_owned()],
+            store_limit: 1 << 20,
+            alone: false,
+        }
+    }
+
+    /// Asks something of a judge over all tasks.
+    fn judge<T>(&self, table: Vec<Task>, ask: impl FnOnce(&Judge<'_>) -> T) -> T {
+        let graph = Graph::new(table).expect("a graph");
+        let tasks: Vec<usize> = (0..graph.tasks().len()).collect();
+        let tree = Tree::look(&self.root).expect("a tree");
+        let fingerprints = Ok(RwLock::new(Fingerprints::new(&graph, &tasks, &["own/"], tree)));
+        let store = self.store();
+        ask(&Judge { graph: &graph, root: &self.root, store: &store, fingerprints, tasks, force: false })
+    }
+
+    fn run(&self, table: Vec<Task>) -> Tally {
+        self.run_with(table, &self.options())
+    }
+
+    fn run_with(&self, table: Vec<Task>, options: &Options) -> Tally {
+        let report = Report::new(Format::Quiet, "again");
+        self.judge(table, |judge| run(judge, &judge.tasks, options, &report).expect("it runs"))
+    }
+
+    /// Why the only task would run; nothing when it would not.
+    fn why(&self, table: Vec<Task>) -> Vec<String> {
+        self.judge(table, |judge| match judge.decide(0) {
+            Verdict::Cached { .. } => Vec::new(),
+            Verdict::Runs(why) => why,
+        })
+    }
+}
+
+/// Counts that it ran.
+fn count(context: &Context<'_>) -> Result<()> {
+    let script = "mkdir -p out; echo run >> out/runs";
+    context.run(cmd!(context.sh, "sh -c {script}"))
+}
+
+fn one() -> Vec<Task> {
+    vec![task("one", "").reads(["src/"]).run(count)]
+}
+
+#[test]
+fn a_second_run_of_the_same_tree_runs_nothing() {
+    let place = Place::new();
+    assert_eq!(place.run(one()), Tally { passed: 1, ..Tally::default() });
+    assert_eq!(place.run(one()), Tally { passed: 1, cached: 1, ..Tally::default() });
+    assert_eq!(place.runs(), 1);
+}
+
+#[test]
+fn what_a_task_reads_decides_whether_it_runs_and_what_it_does_not_read_does_not() {
+    let place = Place::new();
+    place.write("src/untracked", "an input\n");
+    place.run(one());
+    let file = fs::File::options().append(true).open(place.root.join("src/a")).expect("opened");
+    file.set_modified(std::time::SystemTime::now()).expect("touched");
+    assert!(place.why(one()).is_empty(), "a touch is no change");
+    place.write("other", "not read\n");
+    assert!(place.why(one()).is_empty(), "nobody reads it");
+
+    place.write("src/a", "two\n");
+    assert_eq!(place.why(one()), ["src/a changed"]);
+    place.write("src/a", "one\n");
+    assert!(place.why(one()).is_empty(), "as it was");
+    fs::remove_file(place.root.join("src/untracked")).expect("removed");
+    assert_eq!(place.why(one()), ["src/untracked is gone"]);
+    place.write("own/rules", "xtask's own\n");
+    assert_eq!(place.why(one()), ["src/untracked is gone", "own/rules, a part of every task, is new"]);
+}
+
+#[test]
+fn another_row_of_the_same_name_runs_again_and_says_what_differs() {
+    let place = Place::new();
+    place.run(one());
+    let edited = || vec![task("one", "").reads(["src/"]).timeout(Duration::from_secs(1200)).run(count)];
+    assert_eq!(place.why(edited()), ["its row: timeout 10m → 20m"]);
+    place.run(edited());
+    assert!(place.why(one()).is_empty(), "the pass of the row as it was is still one");
+}
+
+#[test]
+fn a_failure_is_never_remembered_and_neither_is_what_waited_for_it() {
+    let place = Place::new();
+    let table = || {
+        vec![
+            task("bad", "").reads(["src/"]).run(|task| task.run(cmd!(task.sh, "false"))),
+            task("next", "").needs(["bad"]).reads(["src/"]).run(count),
+            task("after", "").needs(["next"]).reads(["src/"]).run(count),
+        ]
+    };
+    for _ in 0..2 {
+        assert_eq!(place.run(table()), Tally { failed: 1, skipped: 2, ..Tally::default() });
+    }
+    assert_eq!(place.why(table()), ["it failed the last time"]);
+    let unwell = place.store().unwell().0;
+    let unwell: Vec<(&str, &str)> = unwell.iter().map(|(name, how)| (name.as_str(), how.as_str())).collect();
+    assert_eq!(
+        unwell,
+        [("after", "because next was skipped"), ("bad", "failed"), ("next", "because bad failed")]
+    );
+}
+
+#[test]
+fn with_keep_going_only_what_needs_the_failed_one_is_skipped() {
+    let place = Place::new();
+    let table = || {
+        vec![
+            task("bad", "").run(|task| task.run(cmd!(task.sh, "false"))),
+            task("next", "").needs(["bad"]).run(count),
+            task("other", "").reads(["src/"]).run(count),
+        ]
+    };
+    let options = Options { keep_going: true, ..place.options() };
+    let tally = place.run_with(table(), &options);
+    assert_eq!((tally.passed, tally.failed, tally.skipped), (1, 1, 1));
+}
+
+#[test]
+fn the_first_failure_ends_what_runs_beside_it() {
+    let place = Place::new();
+    let table = vec![
+        task("bad", "").run(|task| task.run(cmd!(task.sh, "false"))),
+        task("long", "").run(|task| task.run(cmd!(task.sh, "sleep 300"))),
+    ];
+    let began = Instant::now();
+    assert_eq!(place.run(table), Tally { failed: 1, skipped: 1, ..Tally::default() });
+    assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn a_task_that_writes_what_it_reads_is_not_remembered() {
+    let place = Place::new();
+    let table = || {
+        vec![task("formats", "").reads(["src/"]).run(|task| {
+            let script = "echo changed > src/a";
+            task.run(cmd!(task.sh, "sh -c {script}"))
+        })]
+    };
+    place.run(table());
+    place.write("src/a", "one\n");
+    assert!(!place.why(table()).is_empty(), "what it passed with was not what it left");
+}
+
+#[test]
+fn what_a_task_made_comes_back_and_who_reads_it_need_not_run() {
+    let place = Place::new();
+    let table = || {
+        vec![
+            task("build", "").reads(["src/"]).writes(["out/dist/"]).run(|task| {
+                let script = "mkdir -p out/dist; cp src/a out/dist/page; echo run >> out/runs";
+                task.run(cmd!(task.sh, "sh -c {script}"))
+            }),
+            task("ship", "").needs(["build"]).reads(["out/dist/"]).run(count),
+        ]
+    };
+    place.run(table());
+    fs::remove_dir_all(place.root.join("out/dist")).expect("removed");
+    assert_eq!(place.run(table()).cached, 2);
+    assert_eq!((place.read("out/dist/page").as_str(), place.runs()), ("one\n", 2));
+    place.write("src/a", "two\n");
+    assert_eq!(place.run(table()).cached, 0, "who reads what is made of it runs too");
+    place.write("src/a", "one\n");
+    assert_eq!(place.run(table()).cached, 2);
+    assert_eq!(place.read("out/dist/page"), "one\n", "what is there belongs to the tree that is there");
+}
+
+#[test]
+fn an_image_that_is_gone_is_made_again() {
+    let place = Place::new();
+    let table = || {
+        vec![task("image", "").reads(["src/"]).run(|task| {
+            task.made_image(
+                "sha256:0000000000000000000000000000000000000000000000000000000000000000".to_owned(),
+            );
+            Ok(())
+        })]
+    };
+    place.run(table());
+    assert!(place.why(table())[0].starts_with("the image that it made is gone"), "{:?}", place.why(table()));
+}
+
+#[test]
+fn a_pass_that_time_makes_false_is_believed_for_so_long() {
+    let place = Place::new();
+    let table = |hold| vec![task("news", "").reads(["src/"]).holds_for(hold).run(count)];
+    place.run(table(Duration::from_secs(3600)));
+    assert!(place.why(table(Duration::from_secs(3600))).is_empty());
+    let (graph, store) = (Graph::new(table(Duration::from_secs(3600))).expect("a graph"), place.store());
+    place.judge(table(Duration::from_secs(3600)), |judge| {
+        let fingerprint = judge.fingerprints.as_ref().expect("a tree").read().expect("free").of(0).to_owned();
+        let old = super::super::store::Pass { seconds: 1.0, at: 1, outputs: Vec::new(), images: Vec::new() };
+        store.record(&graph.tasks()[0], &place.root, &fingerprint, "", old);
+    });
+    assert_eq!(place.why(table(Duration::from_secs(3600))), ["its pass is older than 1h"]);
+}
+
+#[test]
+fn what_is_left_in_the_folder_for_temporary_files_is_a_failure_that_names_it() {
+    let place = Place::new();
+    let table = vec![task("untidy", "").run(|task| {
+        let script = "touch $TMPDIR/left-behind";
+        task.run(cmd!(task.sh, "sh -c {script}"))
+    })];
+    assert_eq!(place.run(table).failed, 1);
+    assert!(place.read(".local/untidy.log").contains("left-behind"), "{}", place.read(".local/untidy.log"));
+}
+
+#[test]
+fn a_task_is_ended_at_its_time_limit_with_what_left_its_group() {
+    let place = Place::new();
+    let table = vec![task("slow", "").timeout(Duration::from_secs(1)).run(|task| {
+        let script = "setsid sleep 300 & sleep 299";
+        task.run(cmd!(task.sh, "sh -c {script}"))
+    })];
+    assert_eq!(place.run(table).failed, 1);
+    let log = place.read(".local/slow.log");
+    assert!(log.contains("time limit of 1s") && log.contains("were ended: 1, sleep"), "{log}");
+}
+
+#[test]
+fn a_panic_in_a_task_is_that_tasks_failure() {
+    let place = Place::new();
+    let table = vec![task("bug", "").run(|_| panic!("of all things")), task("well", "").run(count)];
+    let options = Options { keep_going: true, ..place.options() };
+    let tally = place.run_with(table, &options);
+    assert_eq!((tally.passed, tally.failed), (1, 1));
+    assert!(place.read(".local/bug.log").contains("of all things"));
+}
+
+#[test]
+fn secrets_are_covered_in_a_tasks_log() {
+    let place = Place::new();
+    place.run(vec![task("talks", "").run(|task| task.run(cmd!(task.sh, "echo password hunter2hunter2")))]);
+    let log = place.read(".local/talks.log");
+    assert!(log.contains("password ***") && !log.contains("hunter2"), "{log}");
+}
+
+#[test]
+fn two_runs_at_once_do_the_work_once() {
+    let place = Place::new();
+    let slow = || {
+        vec![task("one", "").reads(["src/"]).run(|task| {
+            // Long enough for the other run to come to the lock; if it does not, it finds the pass at once.
+            let script = "mkdir -p out; echo run >> out/runs; sleep 0.3";
+            task.run(cmd!(task.sh, "sh -c {script}"))
+        })]
+    };
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(place.run(slow()).passed, 1));
+        }
+    });
+    assert_eq!(place.runs(), 1);
+}
+
+#[test]
+fn a_commit_runs_who_depends_on_history_and_nobody_else() {
+    let place = Place::new();
+    let table = |history| {
+        let row = task("one", "").reads(["src/"]);
+        vec![if history { row.history() } else { row }.run(count)]
+    };
+    place.run(table(true));
+    place.run(table(false));
+    let sh = Shell::new().expect("a shell");
+    sh.change_dir(&place.root);
+    let identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"];
+    Run::new(cmd!(sh, "git {identity...} commit --quiet --message First")).run().expect("git works");
+    assert_eq!(place.why(table(true)), ["other commits are before this tree"]);
+    assert!(place.why(table(false)).is_empty());
+}
