@@ -72,6 +72,17 @@ fn ups() -> impl Iterator<Item = &'static Migration> {
     MIGRATIONS.iter().filter(|migration| migration.migration_type.is_up_migration())
 }
 
+/// Those without which this release can't serve: all but the ones that only take something away.
+pub fn needed() -> impl Iterator<Item = &'static Migration> {
+    ups().filter(|migration| !is_contract(migration.sql.as_str()))
+}
+
+/// Whether a file says in its first line that it takes something away; sqlx's own word may stand above it.
+fn is_contract(sql: &str) -> bool {
+    let mut lines = sql.lines().filter(|line| line.trim_end() != "-- no-transaction");
+    lines.next().is_some_and(|first| first.starts_with("-- contract:"))
+}
+
 fn down(version: i64) -> Option<&'static Migration> {
     MIGRATIONS.iter().find(|it| it.version == version && it.migration_type.is_down_migration())
 }
@@ -184,4 +195,16 @@ async fn connect(options: &PgConnectOptions) -> anyhow::Result<PgConnection> {
 fn jitter(pause: Duration) -> Duration {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     pause / 2 + pause.mul_f64(f64::from(now.subsec_micros() % 1000) / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_takes_something_away_is_known_by_its_first_line() {
+        assert!(is_contract("-- contract: unused since 86e2f91\nDROP TABLE a;\n"));
+        assert!(is_contract("-- no-transaction\n-- contract: unused since 86e2f91\nDROP INDEX a;\n"));
+        assert!(!is_contract("-- expand\n-- contract: later\n"));
+    }
 }

@@ -157,7 +157,7 @@ impl<'a> Attempt<'a> {
             began: self.began,
             to_switch: Cell::new(None),
             to_confirm: Cell::new(None),
-            counts_before: Cell::new(self.machine.edge_counts().ok()),
+            counts_before: Cell::new(plan.is_watched().then(|| self.machine.edge_counts().ok()).flatten()),
         };
         plan.run(&run).map_err(|stopped| self.explain(kind, to, stopped))?;
         let (to_switch, to_confirm) = (run.to_switch.get(), run.to_confirm.get());

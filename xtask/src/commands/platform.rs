@@ -142,9 +142,10 @@ impl Up {
                 paint::good("Nothing to do:")
             )),
             Some(gap) => terminal::say(format_args!(
-                "{} {} runs as the repository has it.  users got no answer for {} at most",
+                "{} {} {} as the repository has it.  users got no answer for {} at most",
                 paint::good("Platform:"),
                 services.join(" and "),
+                if services.len() == 1 { "runs" } else { "run" },
                 seconds(gap)
             )),
         }

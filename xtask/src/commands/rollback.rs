@@ -48,7 +48,7 @@ impl Rollback {
             return Ok(());
         }
         if self.plan {
-            let seen = Observed::of(&machine)?;
+            let seen = Observed::of_rollback(&machine)?;
             let release = target(&seen, self.to.as_deref())?;
             say_plan(&self.plan_for(release, &seen, &machine)?);
             return Ok(());
@@ -57,7 +57,7 @@ impl Rollback {
         // Refused before the lease, so that a wrong word leaves nothing behind.
         target(&Observed::of_files(&machine)?, self.to.as_deref())?;
         let attempt = Attempt::begin(&machine, "rollback".to_owned(), self.patience)?;
-        let seen = Observed::of(&machine)?;
+        let seen = Observed::of_rollback(&machine)?;
         let release = target(&seen, self.to.as_deref())?;
         let plan = self.plan_for(release, &seen, &machine)?;
         let from = seen.live.live.as_ref();

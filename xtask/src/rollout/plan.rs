@@ -59,6 +59,11 @@ impl Plan {
         &self.steps
     }
 
+    /// Whether one of them compares the edge's numbers with those from before.
+    pub fn is_watched(&self) -> bool {
+        self.steps.iter().any(|step| step.name() == "watch")
+    }
+
     /// Their names, in order.
     pub fn names(&self) -> Vec<String> {
         self.steps.iter().map(|step| step.name().to_owned()).collect()
