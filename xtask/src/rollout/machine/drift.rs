@@ -31,9 +31,9 @@ impl Machine {
         let told = self.shell.script(SUMS, &[self.root.as_str()], "").context("comparing files")?;
         let sums: BTreeMap<&str, &str> =
             told.lines().filter_map(|line| line.split_once("  ")).map(|(sum, file)| (file, sum)).collect();
+        let mut containers = container::labelled(self.shell.docker(), &[self.label()])?;
         // One-off ones stay when they failed, to be looked at; the next one takes their place.
-        let labels = [self.label(), "com.docker.compose.oneoff=False".to_owned()];
-        let containers = container::labelled(self.shell.docker(), &labels)?;
+        containers.retain(|found| found.label("com.docker.compose.oneoff") != Some("True"));
         let mut found = Vec::new();
         for release in seen.kept.iter().filter(|release| seen.live.holds(&release.id)) {
             found.extend(files(release, &sums));
