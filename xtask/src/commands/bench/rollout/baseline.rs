@@ -73,11 +73,11 @@ impl Baseline<'_> {
             let run = Run::new(connection.command(&sh, &words)).stdin(bytes).limit(LIMIT);
             run.run().with_context(|| format!("putting {path} on the machine"))
         };
-        put("/usr/local/bin/docker-compose", std::fs::read(Path::new(locate::compose()?.as_str()))?)?;
-        put("/opt/bench/edge/Caddyfile", CADDYFILE.into())?;
+        put("bench/docker-compose", std::fs::read(Path::new(locate::compose()?.as_str()))?)?;
+        put("bench/edge/Caddyfile", CADDYFILE.into())?;
         let (caddy, postgres) = bases_on(&connection)?;
         let project = PROJECT.replace("${CADDY_IMAGE}", &caddy).replace("${POSTGRES_IMAGE}", &postgres);
-        put("/opt/bench/compose.yaml", project.into())?;
+        put("bench/compose.yaml", project.into())?;
         connection.close();
         Ok(baseline)
     }

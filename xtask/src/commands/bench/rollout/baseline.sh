@@ -2,7 +2,7 @@
 # Usage: baseline.sh WAY RELEASE BACKEND-IMAGE FRONTEND-IMAGE DATABASE
 
 set -u
-cd /opt/bench
+cd ~/bench || exit
 way=$1
 cat >.env <<END
 RELEASE=$2
@@ -10,7 +10,7 @@ BACKEND_IMAGE=$3
 FRONTEND_IMAGE=$4
 DATABASE=$5
 END
-compose() { docker-compose --ansi never "$@"; }
+compose() { ./docker-compose --ansi never "$@"; }
 
 # Two of a service, until the new one is healthy; then the old one goes.
 roll() { # SERVICE
