@@ -9,60 +9,108 @@ mod call;
 #[path = "../support/client.rs"]
 mod client;
 #[allow(dead_code, reason = "each suite uses its part of it")]
+#[path = "../support/commits.rs"]
+mod commits;
+mod hands;
+mod migrations;
+#[path = "../support/moods.rs"]
+mod moods;
+mod platform;
+#[allow(dead_code, reason = "each suite uses its part of it")]
 #[path = "../support/project.rs"]
 mod project;
+#[allow(dead_code, reason = "each suite uses its part of it")]
+#[path = "../support/releases.rs"]
+mod releases;
+#[path = "../support/streams.rs"]
+mod streams;
+#[path = "../support/trials.rs"]
+mod trials;
 
-use std::fs;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Failed;
 use serde_json::Value;
 
 use call::wait_until;
-use client::{Answer, Client, Stream, get};
+use client::{Answer, Client, get};
 use project::{DOWNLOAD, DOWNLOAD_BYTES, Project};
+use streams::Stream;
+use trials::Row;
+use trials::When::{Always, Deep};
 
-type Test = fn(&Project) -> Result<(), Failed>;
-
-const TESTS: &[(&str, Test)] = &[
-    ("the_first_deploy_brings_everything_up_and_says_where_and_how_to_log_in", first_deploy),
-    ("the_same_tree_again_is_nothing_to_do", nothing_to_do),
-    ("secrets_are_files_that_only_the_app_reads_and_are_in_no_container_s_configuration", secrets),
-    ("a_release_with_a_migration_takes_over_and_no_request_fails", second_release),
-    ("a_rollback_is_at_once_and_no_request_fails", rollback),
-    ("a_release_that_never_gets_ready_costs_users_nothing", never_ready),
-    ("a_migration_that_fails_stops_everything_and_moves_no_traffic", broken_migration),
-    ("a_second_deploy_at_once_is_told_who_has_the_lease", two_at_once),
-    ("a_rollback_to_an_older_release_starts_it_first", rollback_to_older),
-    ("a_release_that_turns_bad_after_the_switch_is_taken_back", turns_bad),
-    ("when_both_releases_fail_for_one_cause_nothing_is_moved", both_fail),
-    ("a_switch_that_nobody_confirms_undoes_itself", killed_in_the_watch),
-    ("ctrl_c_before_the_switch_undoes_what_was_begun", interrupted),
-    ("what_a_migration_takes_away_is_used_by_no_release_that_serves_or_can_be_rolled_back_to", contract),
-    ("what_somebody_changed_by_hand_is_said_and_put_right", by_hand),
-    ("a_changed_platform_is_taken_over_when_somebody_says_so_with_a_short_gap_and_a_backup", platform_up),
-    ("an_unknown_release_is_answered_with_those_that_are_kept", unknown_release),
-    ("maintenance_asks_users_to_wait_and_answers_about_health_stay_true", maintenance),
-    ("somebody_logs_in_and_creates_a_shipment_in_a_browser", browser),
-    ("down_leaves_nothing_running_and_the_edge_s_port_free", down),
+const TESTS: &[Row<Project>] = &[
+    ("the_first_deploy_brings_everything_up_and_says_where_and_how_to_log_in", Always, first_deploy),
+    ("the_same_tree_again_is_nothing_to_do", Always, nothing_to_do),
+    ("secrets_are_files_that_only_the_app_reads_and_are_in_no_container_s_configuration", Always, secrets),
+    ("a_release_with_a_migration_takes_over_and_no_request_fails", Always, second_release),
+    ("a_rollback_is_at_once_and_no_request_fails", Always, rollback),
+    ("a_release_that_never_gets_ready_costs_users_nothing", Always, releases::never_ready),
+    ("a_release_that_crashes_at_its_start_costs_users_nothing", Always, releases::crashes),
+    (
+        "a_release_that_redirects_its_health_address_costs_users_nothing_and_the_redirect_is_named",
+        Deep,
+        releases::redirects,
+    ),
+    ("a_release_that_is_slow_to_start_is_waited_for", Deep, releases::slow),
+    (
+        "a_migration_that_fails_half_way_stops_everything_and_moves_no_traffic",
+        Always,
+        migrations::fails_half_way,
+    ),
+    (
+        "a_migration_that_gets_no_lock_names_who_holds_it_and_blocks_no_user_for_long",
+        Deep,
+        migrations::gets_no_lock,
+    ),
+    (
+        "a_database_that_is_stopped_in_a_migration_stops_the_deploy_and_moves_no_traffic",
+        Deep,
+        migrations::loses_the_database,
+    ),
+    (
+        "a_migration_that_outlives_its_driver_is_waited_for_and_not_begun_again",
+        Always,
+        migrations::outlives_its_driver,
+    ),
+    ("a_second_deploy_at_once_is_told_who_has_the_lease", Always, two_at_once),
+    ("a_rollback_to_an_older_release_starts_it_first", Always, rollback_to_older),
+    ("a_release_that_turns_bad_after_the_switch_is_taken_back", Always, releases::turns_bad),
+    ("a_release_that_is_ready_and_then_answers_500_is_taken_back", Always, releases::errors),
+    (
+        "a_release_that_answers_500_to_all_but_who_asks_for_its_health_is_taken_back",
+        Deep,
+        releases::errors_beside_health,
+    ),
+    ("a_release_that_ignores_sigterm_is_killed_in_the_end_and_no_request_fails", Deep, releases::stubborn),
+    ("when_both_releases_fail_for_one_cause_nothing_is_moved", Always, both_fail),
+    ("a_switch_that_nobody_confirms_undoes_itself", Always, killed_in_the_watch),
+    ("ctrl_c_before_the_switch_undoes_what_was_begun", Always, interrupted),
+    (
+        "what_a_migration_takes_away_is_used_by_no_release_that_serves_or_can_be_rolled_back_to",
+        Always,
+        migrations::contract,
+    ),
+    ("what_somebody_changed_by_hand_is_said_and_put_right", Always, hands::settings),
+    (
+        "a_changed_platform_is_taken_over_when_somebody_says_so_with_a_short_gap_and_a_backup",
+        Always,
+        platform::up,
+    ),
+    ("an_unknown_release_is_answered_with_those_that_are_kept", Always, unknown_release),
+    ("a_live_file_that_was_edited_by_hand_is_believed_said_and_put_right", Always, hands::live_file),
+    ("a_live_file_that_holds_no_id_is_refused_with_what_to_write_there", Deep, hands::unreadable_live_file),
+    ("a_live_file_that_is_gone_is_put_right", Deep, hands::missing_live_file),
+    ("containers_that_were_removed_by_hand_are_started_again", Deep, hands::removed_containers),
+    ("a_platform_that_was_stopped_by_hand_is_started_again", Deep, hands::stopped_platform),
+    ("maintenance_asks_users_to_wait_and_answers_about_health_stay_true", Always, maintenance),
+    ("somebody_logs_in_and_creates_a_shipment_in_a_browser", Always, browser),
+    ("down_leaves_nothing_running_and_the_edge_s_port_free", Always, down),
 ];
 
 fn main() -> ExitCode {
-    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
-    if arguments.list {
-        let names = TESTS.iter().map(|(name, _)| Trial::test(*name, || Ok(())));
-        return libtest_mimic::run(&arguments, names.collect()).exit_code();
-    }
-    let project = Arc::new(Project::copy(None));
-    let trial = |(name, test): &(&'static str, Test)| {
-        let (project, test) = (Arc::clone(&project), *test);
-        Trial::test(*name, move || test(&project))
-    };
-    let conclusion = libtest_mimic::run(&arguments, TESTS.iter().map(trial).collect());
-    project.clear_up();
-    conclusion.exit_code()
+    trials::run(TESTS, || Project::copy(None), Project::clear_up)
 }
 
 fn first_deploy(project: &Project) -> Result<(), Failed> {
@@ -132,6 +180,8 @@ fn second_release(project: &Project) -> Result<(), Failed> {
         "DROP TABLE a_table_more;\n",
     );
     project.append("tracehub/frontend/src/main.tsx", "console.info('the second release')\n");
+    // For the tests behind this one.
+    project.add_moods();
     project.commit("Add a table, and change the page");
     let open_tab = script_of(&get(&project.url(), "/")?)?;
     let client = Client::start(&project.url());
@@ -169,57 +219,25 @@ fn second_release(project: &Project) -> Result<(), Failed> {
 fn rollback(project: &Project) -> Result<(), Failed> {
     let (live, warm) = (project.live(), project.warm());
     let client = Client::start(&project.url());
+    // As long as somebody listens: from before the first switch until after the second.
+    let streams = [Stream::events(&project.url())?, Stream::socket(&project.url())?];
     let told = project.xtask(&["rollback"]).succeeds();
     let back = told.is_ok().then(|| project.live());
     let again = project.xtask(&["rollback", "--to", live.as_deref().unwrap_or_default()]).succeeds();
+    let ended = streams.map(Stream::finish);
     let seen = client.stop();
     println!("    {seen}");
     told?;
     again?;
+    for stream in ended {
+        check(Some(stream?) == live, || "a stream was begun by another release".into())?;
+    }
     check(back == Some(warm.clone()), || format!("{back:?} instead of {warm:?}"))?;
     check(project.live() == live && project.warm() == warm, || {
         "forth again, the second release is not live".into()
     })?;
     check(seen.failed.is_empty() && seen.releases.len() == 2, || format!("{seen}"))?;
     project.ends_as("rollback", "succeeded")
-}
-
-fn never_ready(project: &Project) -> Result<(), Failed> {
-    let live = project.live();
-    project.replace(
-        "tracehub/deploy/release.yaml",
-        "tracehub_app@postgres:5432/tracehub",
-        "tracehub_app@postgres:5432/nowhere",
-    );
-    project.commit("Ask for a database that is not there");
-    let client = Client::start(&project.url());
-    let told = project.deploy().fails_with(4);
-    let seen = client.stop();
-    // Before anything is checked: the tests behind this one go on from the release that works.
-    project.back();
-    let told = told?;
-    println!("    {seen}");
-    check(seen.failed.is_empty(), || format!("{seen}"))?;
-    check(told.contains("'ready'") && told.contains("backend is running, unhealthy"), || told.clone())?;
-    check(project.live() == live, || "the traffic moved".into())?;
-    check(project.running_releases() == 2, || "the release that failed still runs".into())?;
-    project.ends_as("deploy", "undone")
-}
-
-fn broken_migration(project: &Project) -> Result<(), Failed> {
-    let (live, schema) = (project.live(), project.status()["schema"].clone());
-    project.write(
-        "tracehub/backend/migrations/20990102000000_broken.up.sql",
-        "-- expand\nCREATE TABLE half (id bigint);\nSELECT 1 / 0;\n",
-    );
-    project.write("tracehub/backend/migrations/20990102000000_broken.down.sql", "DROP TABLE half;\n");
-    project.commit("Divide by zero");
-    let told = project.deploy().fails_with(4)?;
-    check(told.contains("'migrate'") && told.contains("division by zero"), || told.clone())?;
-    check(project.live() == live, || "the traffic moved".into())?;
-    check(project.status()["schema"] == schema, || "half a migration stayed".into())?;
-    project.back();
-    project.ends_as("deploy", "undone")
 }
 
 fn two_at_once(project: &Project) -> Result<(), Failed> {
@@ -244,28 +262,6 @@ fn rollback_to_older(project: &Project) -> Result<(), Failed> {
     check(seen.failed.is_empty(), || format!("{seen}"))?;
     check(project.live() == Some(stopped) && project.warm() == live, || format!("{}", project.status()))?;
     project.ends_as("rollback", "succeeded")
-}
-
-fn turns_bad(project: &Project) -> Result<(), Failed> {
-    let live = project.live().ok_or("nothing is live")?;
-    project.commit("A release whose backend dies");
-    let client = Client::start(&project.url());
-    let driver = project.deploy().starts();
-    wait_until("the switch is made", Duration::from_secs(120), || project.live_file() != live)?;
-    project.docker(&["kill", &project.container_of(&project.live_file(), "backend")]);
-    let died = std::time::Instant::now();
-    let taken_back = wait_until("it is taken back", Duration::from_secs(25), || project.live_file() == live);
-    let took = died.elapsed();
-    let told = driver.ends_with(4);
-    let seen = client.stop();
-    println!("    taken back after {} ms; {seen}", took.as_millis());
-    taken_back?;
-    let told = told?;
-    check(told.contains("'watch'") && told.contains("bad answers in a row"), || told.clone())?;
-    check(project.running_releases() == 2, || "the release that failed still runs".into())?;
-    let after = get(&project.url(), "/health/ready")?;
-    check(after.status == 200 && after.release.as_ref() == Some(&live), || format!("{after:?}"))?;
-    project.ends_as("deploy", "undone")
 }
 
 fn both_fail(project: &Project) -> Result<(), Failed> {
@@ -338,120 +334,6 @@ fn interrupted(project: &Project) -> Result<(), Failed> {
     check(project.live() == live && project.running_releases() == 2, || "something is left".into())?;
     project.back();
     project.ends_as("deploy", "undone")
-}
-
-fn contract(project: &Project) -> Result<(), Failed> {
-    let before = project.live().ok_or("nothing is live")?;
-    project.commit("Nothing uses the table any more");
-    let migration = "tracehub/backend/migrations/20990103000000_without_the_table";
-    let first = format!("-- contract: unused since {}\n", &project.head()[..12]);
-    project.write(&format!("{migration}.up.sql"), &format!("{first}DROP TABLE a_table_more;\n"));
-    project.write(&format!("{migration}.down.sql"), "CREATE TABLE a_table_more (id bigint PRIMARY KEY);\n");
-    project.commit("Drop it");
-    let done = contract_in_steps(project, &before);
-    project.back();
-    project.back();
-    done
-}
-
-fn contract_in_steps(project: &Project, before: &str) -> Result<(), Failed> {
-    // The release that serves is from before the commit from which on nothing uses the table.
-    let told = project.deploy().fails_with(11)?;
-    check(told.contains("takes away what") && told.contains(before), || told.clone())?;
-    check(project.live_file() == before, || "the traffic moved".into())?;
-
-    // First that commit, then the one that drops it.
-    let drops = project.head();
-    project.go_to("HEAD~1");
-    project.deploy().succeeds()?;
-    let between = project.live_file();
-    project.go_to(&drops);
-    let client = Client::start(&project.url());
-    let told = project.deploy().succeeds();
-    let seen = client.stop();
-    println!("    {seen}");
-    let told = told?;
-    check(told.contains("drain"), || told.clone())?;
-    check(seen.failed.is_empty(), || format!("{seen}"))?;
-    check(project.running_releases() == 2 && project.kept("shut out").contains(&before.to_owned()), || {
-        "what misses the table still runs".into()
-    })?;
-    check(project.warm().as_ref() == Some(&between), || format!("{}", project.status()))?;
-
-    // Back to before it, only with the table.
-    let told = project.xtask(&["rollback", "--to", before]).fails_with(3)?;
-    check(told.contains("20990103000000") && told.contains("--with-database"), || told.clone())?;
-    let client = Client::start(&project.url());
-    let told = project.xtask(&["rollback", "--to", before, "--with-database"]).succeeds();
-    let seen = client.stop();
-    println!("    {seen}");
-    let told = told?;
-    check(told.contains("took back 20990103000000"), || told)?;
-    check(seen.failed.is_empty(), || format!("{seen}"))?;
-    check(project.live_file() == before, || format!("{}", project.status()))?;
-    check(project.status()["schema"] == 20_990_101_000_000_i64, || format!("{}", project.status()))?;
-    project.ends_as("rollback", "succeeded")
-}
-
-fn by_hand(project: &Project) -> Result<(), Failed> {
-    let live = project.live_file();
-    let drift = || project.status()["drift"].as_array().cloned().unwrap_or_default();
-    check(drift().is_empty(), || format!("{:?}", drift()))?;
-    let settings = project.root().join("releases").join(&live).join("settings.env");
-    fs::write(&settings, fs::read_to_string(&settings)? + "LOG_FORMAT=text\n")?;
-    let told = format!("{:?}", drift());
-    check(told.contains("settings.env") && told.contains(&live), || told.clone())?;
-    project.commit("A release after somebody's hand was here");
-    let told = project.deploy().succeeds()?;
-    check(told.contains("changed by hand: settings.env"), || told.clone())?;
-    check(drift().is_empty(), || format!("{:?}", drift()))
-}
-
-fn platform_up(project: &Project) -> Result<(), Failed> {
-    let backups = || -> Result<usize, Failed> {
-        Ok(project.xtask(&["db", "list", "--json"]).json()?.as_array().map_or(0, Vec::len))
-    };
-    let told = project.xtask(&["platform", "up"]).succeeds()?;
-    check(told.contains("Nothing to do"), || told.clone())?;
-    let (live, before) = (project.live(), backups()?);
-    project.append("tracehub/deploy/edge/Caddyfile", "# Another one.\n");
-    project.replace("tracehub/deploy/platform.yaml", "shared_buffers=128MB", "shared_buffers=64MB");
-    let done = platform_up_in_steps(project);
-    project.go_to("HEAD");
-    done?;
-    check(backups()? == before + 1, || "no backup was made first".into())?;
-    check(project.live() == live, || format!("{}", project.status()))
-}
-
-fn platform_up_in_steps(project: &Project) -> Result<(), Failed> {
-    // What the edge would not take is refused while everything runs.
-    project.append("tracehub/deploy/edge/Caddyfile", "no such directive\n");
-    let told = project.xtask(&["platform", "up", "--yes"]).fails_with(1)?;
-    check(told.contains("would not take the new Caddyfile"), || told)?;
-    project.replace("tracehub/deploy/edge/Caddyfile", "no such directive\n", "");
-
-    let told = project.xtask(&["platform", "up", "--plan"]).succeeds()?;
-    check(told.contains("edge") && told.contains("postgres") && told.contains("a backup first"), || told)?;
-    let client = Client::start(&project.url());
-    let told = project.xtask(&["platform", "up", "--json"]).json();
-    let seen = client.stop();
-    let told = told?;
-    println!("    without an answer for {} ms; {} of them failed", told["longest_gap_ms"], seen.failed.len());
-    check(told["longest_gap_ms"].as_u64().is_some_and(|gap| gap < 20_000), || told.to_string())?;
-    let told = project.xtask(&["platform", "up"]).succeeds()?;
-    check(told.contains("Nothing to do"), || told)?;
-    let setting = project.docker(&[
-        "exec",
-        "--user",
-        "999",
-        &project.platform_container("postgres"),
-        "psql",
-        "--username=postgres",
-        "-Atc",
-        "SHOW shared_buffers",
-    ]);
-    check(setting.trim() == "64MB", || setting)?;
-    check(get(&project.url(), "/health/ready")?.status == 200, || "it is not ready".into())
 }
 
 fn unknown_release(project: &Project) -> Result<(), Failed> {

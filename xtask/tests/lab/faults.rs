@@ -35,7 +35,7 @@ pub fn two_at_once(lab: &Lab) -> Result<(), Failed> {
 }
 
 /// A deploy that waits at the step, with clients all along.
-fn deploy_until(lab: &Lab, what: &str, step: &str) -> Result<(Client, Running, String), Failed> {
+pub fn deploy_until(lab: &Lab, what: &str, step: &str) -> Result<(Client, Running, String), Failed> {
     let live = lab.host().live();
     lab.project.commit(what);
     lab.project.raw(&["image", "push", "--yes"]).succeeds()?;
@@ -46,7 +46,7 @@ fn deploy_until(lab: &Lab, what: &str, step: &str) -> Result<(Client, Running, S
 }
 
 /// Waits for the lease, and says how long that took.
-fn lease_is_freed(lab: &Lab) -> Result<(), Failed> {
+pub fn lease_is_freed(lab: &Lab) -> Result<(), Failed> {
     let began = Instant::now();
     wait_until("the lease is free", Duration::from_secs(40), || lab.host().is_free())?;
     println!("    the lease is free after {:.1} s", began.elapsed().as_secs_f64());
@@ -54,7 +54,7 @@ fn lease_is_freed(lab: &Lab) -> Result<(), Failed> {
 }
 
 /// The next deploy settles what is left, says so, and leaves nothing over.
-fn converges(lab: &Lab, words: &str) -> Result<(), Failed> {
+pub fn converges(lab: &Lab, words: &str) -> Result<(), Failed> {
     let told = lab.project.deploy().succeeds()?;
     check(told.contains(words), || told)?;
     check(lab.host().running() == 2, || format!("{} releases run", lab.host().running()))?;
@@ -67,7 +67,7 @@ fn converges(lab: &Lab, words: &str) -> Result<(), Failed> {
     check(lab.host().ended() == "deploy succeeded", || lab.host().ended())
 }
 
-fn nothing_failed(client: Client) -> Result<(), Failed> {
+pub fn nothing_failed(client: Client) -> Result<(), Failed> {
     let seen = client.stop();
     println!("    {seen}");
     check(seen.failed.is_empty(), || format!("{seen}"))

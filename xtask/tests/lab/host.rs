@@ -1,6 +1,7 @@
 //! A machine of the lab, looked at from outside of xtask.
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -29,6 +30,15 @@ impl Host {
     pub fn sh(&self, script: &str) -> String {
         let told = Command::new("docker").args(["exec", &self.container, "sh", "-c", script]).output();
         String::from_utf8_lossy(&told.expect("docker runs").stdout).trim().to_owned()
+    }
+
+    /// Writes a file of the machine, as root.
+    pub fn put(&self, path: &str, text: &str) {
+        let arguments = ["exec", "--interactive", &self.container, "sh", "-c", r#"cat >"$1""#, "put", path];
+        let mut child =
+            Command::new("docker").args(arguments).stdin(Stdio::piped()).spawn().expect("docker runs");
+        child.stdin.take().expect("piped").write_all(text.as_bytes()).expect("it reads");
+        assert!(child.wait().expect("it ends").success(), "{path} was not written");
     }
 
     /// What the edge reads.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use libtest_mimic::Failed;
 
 use crate::call::{run, wait_until};
-use crate::client::{Client, Stream, get};
+use crate::client::{Client, get};
 use crate::project::{DOWNLOAD, DOWNLOAD_BYTES};
+use crate::streams::Stream;
 use crate::{Lab, check};
 
 pub fn host_setup(lab: &Lab) -> Result<(), Failed> {
@@ -48,7 +49,8 @@ pub fn second_release(lab: &Lab) -> Result<(), Failed> {
         "-- expand\nCREATE TABLE a_table_more (id bigint PRIMARY KEY);\n",
     );
     project.write(&format!("{migration}.down.sql"), "DROP TABLE a_table_more;\n");
-    project.append("tracehub/backend/src/main.rs", "// One line more.\n");
+    // For the tests behind this one.
+    project.add_moods();
     project.commit("Add a table, and change the backend");
     project.raw(&["image", "push", "--yes"]).succeeds()?;
     let sent = lab.link.sent();
@@ -78,7 +80,12 @@ pub fn rollback(lab: &Lab) -> Result<(), Failed> {
     let (project, live) = (&lab.project, lab.host().live());
     let warm = project.warm().ok_or("nothing is warm")?;
     let client = Client::start(lab.url());
-    let streams = [Stream::download(lab.url(), DOWNLOAD, DOWNLOAD_BYTES)?, Stream::upload(lab.url())?];
+    let streams = [
+        Stream::download(lab.url(), DOWNLOAD, DOWNLOAD_BYTES)?,
+        Stream::upload(lab.url())?,
+        Stream::events(lab.url())?,
+        Stream::socket(lab.url())?,
+    ];
     let told = project.xtask(&["rollback", "--json"]).json();
     let back = lab.host().live();
     let again = project.xtask(&["rollback", "--to", &live]).succeeds();

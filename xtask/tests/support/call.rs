@@ -97,6 +97,11 @@ impl Running {
         run(Command::new("kill").args([signal, &id]));
     }
 
+    /// Whether it is over.
+    pub fn has_ended(&self) -> bool {
+        self.child.borrow_mut().try_wait().expect("waited for").is_some()
+    }
+
     /// What it has printed so far.
     pub fn told(&self) -> String {
         fs::read_to_string(self.output.path()).unwrap_or_default()
@@ -120,16 +125,20 @@ impl Running {
 
     /// It must end with this code. Gives everything that it printed.
     pub fn ends_with(&self, code: i32) -> Result<String, Failed> {
+        match self.ends()? {
+            (Some(found), told) if found == code => Ok(told),
+            (found, told) => Err(format!("exit code {found:?} instead of {code}:\n{told}").into()),
+        }
+    }
+
+    /// Waits for its end. Gives its exit code, and everything that it printed.
+    pub fn ends(&self) -> Result<(Option<i32>, String), Failed> {
         let mut ended = None;
         wait_until("xtask has ended", LIMIT, || {
             ended = self.child.borrow_mut().try_wait().expect("waited for");
             ended.is_some()
         })?;
-        let told = fs::read_to_string(self.output.path())?;
-        match ended.and_then(|status| status.code()) {
-            Some(found) if found == code => Ok(told),
-            found => Err(format!("exit code {found:?} instead of {code}:\n{told}").into()),
-        }
+        Ok((ended.and_then(|status| status.code()), fs::read_to_string(self.output.path())?))
     }
 }
 

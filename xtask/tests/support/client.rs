@@ -38,7 +38,7 @@ pub fn get(url: &str, path: &str) -> Result<Answer, Failed> {
     Ok(ask(&mut connection, &Request::get(path), false)?)
 }
 
-fn connect(url: &str) -> std::io::Result<BufReader<TcpStream>> {
+pub(crate) fn connect(url: &str) -> std::io::Result<BufReader<TcpStream>> {
     let port: u16 = url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let stream = TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_secs(5))?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -47,14 +47,14 @@ fn connect(url: &str) -> std::io::Result<BufReader<TcpStream>> {
 }
 
 /// What is sent.
-struct Request {
+pub(crate) struct Request {
     method: &'static str,
     path: String,
     body: &'static str,
 }
 
 impl Request {
-    fn get(path: &str) -> Request {
+    pub(crate) fn get(path: &str) -> Request {
         Request { method: "GET", path: path.to_owned(), body: "" }
     }
 
@@ -84,7 +84,11 @@ fn ask(connection: &mut BufReader<TcpStream>, request: &Request, keep: bool) -> 
     Ok(Answer { status, release: header(&headers, "x-tracehub-release"), headers, body })
 }
 
-fn write(connection: &mut BufReader<TcpStream>, request: &Request, keep: bool) -> std::io::Result<()> {
+pub(crate) fn write(
+    connection: &mut BufReader<TcpStream>,
+    request: &Request,
+    keep: bool,
+) -> std::io::Result<()> {
     let Request { method, path, body } = request;
     let keep = if keep { "keep-alive" } else { "close" };
     let about_body = match body.len() {
@@ -97,10 +101,10 @@ fn write(connection: &mut BufReader<TcpStream>, request: &Request, keep: bool) -
     connection.get_mut().write_all(text.as_bytes())
 }
 
-type Headers = Vec<(String, String)>;
+pub(crate) type Headers = Vec<(String, String)>;
 
 /// The status and the headers of an answer.
-fn head(connection: &mut BufReader<TcpStream>) -> std::io::Result<(u16, Headers)> {
+pub(crate) fn head(connection: &mut BufReader<TcpStream>) -> std::io::Result<(u16, Headers)> {
     let mut line = || {
         let mut line = String::new();
         if connection.read_line(&mut line)? == 0 {
@@ -124,7 +128,7 @@ fn head(connection: &mut BufReader<TcpStream>) -> std::io::Result<(u16, Headers)
     }
 }
 
-fn header(headers: &Headers, name: &str) -> Option<String> {
+pub(crate) fn header(headers: &Headers, name: &str) -> Option<String> {
     headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
 }
 
@@ -139,15 +143,44 @@ pub struct Seen {
     pub releases: BTreeSet<String>,
     /// The slowest answer.
     pub slowest: Duration,
+    /// When the first and the last failure were seen.
+    pub failing: Option<(Instant, Instant)>,
+}
+
+impl Seen {
+    /// For how long requests failed.
+    pub fn failed_for(&self) -> Duration {
+        self.failing.map_or(Duration::ZERO, |(first, last)| last - first)
+    }
+
+    fn fails(&mut self, failure: String) {
+        let now = Instant::now();
+        self.failed.push(failure);
+        self.failing = Some((self.failing.map_or(now, |(first, _)| first), now));
+    }
+
+    fn add(&mut self, other: Seen) {
+        self.sent += other.sent;
+        self.failed.extend(other.failed);
+        self.releases.extend(other.releases);
+        self.slowest = self.slowest.max(other.slowest);
+        self.failing = match (self.failing, other.failing) {
+            (Some((first, last)), Some((other_first, other_last))) => {
+                Some((first.min(other_first), last.max(other_last)))
+            }
+            (one, other) => one.or(other),
+        };
+    }
 }
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests, {} failed, slowest {} ms",
+            "{} requests, {} failed within {} ms, slowest {} ms",
             self.sent,
             self.failed.len(),
+            self.failed_for().as_millis(),
             self.slowest.as_millis()
         )?;
         self.failed.iter().take(5).try_for_each(|failure| write!(f, "\n      {failure}"))
@@ -185,10 +218,7 @@ impl Client {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = Seen::default();
         for seen in self.threads.into_iter().map(|thread| thread.join().expect("a client does not panic")) {
-            all.sent += seen.sent;
-            all.failed.extend(seen.failed);
-            all.releases.extend(seen.releases);
-            all.slowest = all.slowest.max(seen.slowest);
+            all.add(seen);
         }
         all
     }
@@ -221,109 +251,11 @@ fn send(url: &str, mode: Mode, stop: &AtomicBool) -> Seen {
         });
         match answered {
             Ok(answer) if answer.status == wanted => seen.releases.extend(answer.release),
-            Ok(answer) => seen.failed.push(format!("{request}: {} {}", answer.status, answer.body)),
-            Err(error) => seen.failed.push(format!("{request}, {mode:?} connection: {error}")),
+            Ok(answer) => seen.fails(format!("{request}: {} {}", answer.status, answer.body)),
+            Err(error) => seen.fails(format!("{request}, {mode:?} connection: {error}")),
         }
         seen.slowest = seen.slowest.max(began.elapsed());
         thread::sleep(EVERY.saturating_sub(began.elapsed()));
     }
     seen
-}
-
-/// A slow download or upload that goes on until it is told to finish.
-pub struct Stream {
-    hurry: Arc<AtomicBool>,
-    thread: JoinHandle<Result<String, Failed>>,
-}
-
-impl Stream {
-    /// Begins to read a big file, a little at a time.
-    pub fn download(url: &str, path: &'static str, bytes: usize) -> Result<Stream, Failed> {
-        let mut connection = connect(url)?;
-        write(&mut connection, &Request::get(path), false)?;
-        let (status, headers) = head(&mut connection)?;
-        let length = header(&headers, "content-length").and_then(|length| length.parse().ok());
-        if status != 200 || length != Some(bytes) {
-            return Err(format!("{path}: {status} {headers:?}").into());
-        }
-        Ok(Stream::start(move |hurry| {
-            let (mut read, mut piece, mut wanted) = (0, vec![0; 16 << 10], noise());
-            while read < bytes {
-                let got = connection.read(&mut piece)?;
-                if got == 0 {
-                    return Err(format!("the download ended after {read} of {bytes} bytes").into());
-                }
-                if !piece[..got].iter().all(|byte| wanted.next() == Some(*byte)) {
-                    return Err(format!(
-                        "the download is another file's between {read} and {} bytes",
-                        read + got
-                    )
-                    .into());
-                }
-                read += got;
-                wait(hurry);
-            }
-            Ok(header(&headers, "x-tracehub-release").unwrap_or_default())
-        }))
-    }
-
-    /// Begins to send a log-in, a little at a time: its body is read whole before it is answered.
-    pub fn upload(url: &str) -> Result<Stream, Failed> {
-        let mut connection = connect(url)?;
-        let log_in = r#"{"email":"nobody@example.org","password":"wrong"}"#;
-        let body = format!("{log_in}{}", " ".repeat(60_000 - log_in.len()));
-        let beginning = format!(
-            "POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: \
-             {}\r\nConnection: close\r\n\r\n",
-            body.len()
-        );
-        connection.get_mut().write_all(beginning.as_bytes())?;
-        connection.get_mut().write_all(&body.as_bytes()[..1000])?;
-        Ok(Stream::start(move |hurry| {
-            for piece in body.as_bytes()[1000..].chunks(250) {
-                connection.get_mut().write_all(piece)?;
-                wait(hurry);
-            }
-            let (status, headers) = head(&mut connection)?;
-            match header(&headers, "x-tracehub-release") {
-                Some(release) if status == 401 => Ok(release),
-                _ => Err(format!("the upload was answered {status} {headers:?}").into()),
-            }
-        }))
-    }
-
-    fn start(run: impl FnOnce(&AtomicBool) -> Result<String, Failed> + Send + 'static) -> Stream {
-        let hurry = Arc::new(AtomicBool::new(false));
-        let own = Arc::clone(&hurry);
-        Stream { hurry, thread: thread::spawn(move || run(&own)) }
-    }
-
-    /// Has it go on to its end, and gives the release that answered. One that was over before has proved nothing.
-    pub fn finish(self) -> Result<String, Failed> {
-        if self.thread.is_finished() {
-            let ended = self.thread.join().expect("a stream does not panic")?;
-            return Err(format!("the stream ended before it was told to, answered by {ended}").into());
-        }
-        self.hurry.store(true, Ordering::Relaxed);
-        self.thread.join().expect("a stream does not panic")
-    }
-}
-
-/// Bytes that no compression makes fewer, and always the same ones.
-pub fn noise() -> impl Iterator<Item = u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    std::iter::repeat_with(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    })
-    .flatten()
-}
-
-/// A little, or not at all when it has to hurry.
-fn wait(hurry: &AtomicBool) {
-    if !hurry.load(Ordering::Relaxed) {
-        thread::sleep(Duration::from_millis(100));
-    }
 }

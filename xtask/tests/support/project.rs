@@ -10,6 +10,7 @@ use libtest_mimic::Failed;
 use serde_json::Value;
 
 use crate::call::{Call, run};
+use crate::commits::git;
 
 /// What the names of environments of tests begin with.
 const TESTS: &str = "test-";
@@ -68,7 +69,7 @@ impl Project {
         fs::create_dir_all(project.folder.join("tracehub/frontend/public")).expect("a folder");
         fs::write(
             project.folder.join("tracehub/frontend/public").join(&DOWNLOAD[1..]),
-            crate::client::noise().take(DOWNLOAD_BYTES).collect::<Vec<_>>(),
+            crate::streams::noise().take(DOWNLOAD_BYTES).collect::<Vec<_>>(),
         )
         .expect("written");
         run(git(&project.folder).args(["init", "--quiet", "--initial-branch=main"]));
@@ -87,6 +88,10 @@ impl Project {
         let label = format!("label=tracehub.environment={}", self.environment);
         let left = self.docker(&["ps", "--all", "--quiet", "--filter", &label]);
         left.lines().for_each(|id| drop(self.docker(&["rm", "--force", id])));
+        if self.environment.starts_with(TESTS) {
+            // Where a test that failed has left nothing that `down` understands.
+            self.docker(&["volume", "rm", "--force", &format!("{}-database", self.prefix())]);
+        }
         for image in fs::read_dir(self.root().join("releases")).into_iter().flatten().flatten() {
             let Ok(text) = fs::read_to_string(image.path().join("release.json")) else { continue };
             let release: Value = serde_json::from_str(&text).expect("a release");
@@ -120,43 +125,14 @@ impl Project {
         self.folder.join(".local").join(&self.environment)
     }
 
-    /// Writes a file of the copy.
-    pub fn write(&self, path: &str, text: &str) {
-        fs::write(self.folder.join(path), text).expect("written");
+    /// What the names of its containers begin with.
+    pub fn prefix(&self) -> String {
+        format!("tracehub-{}", self.environment)
     }
 
-    /// Adds text at the end of a file of the copy.
-    pub fn append(&self, path: &str, text: &str) {
-        let before = fs::read_to_string(self.folder.join(path)).expect("read");
-        self.write(path, &(before + text));
-    }
-
-    /// Replaces text in a file of the copy; it must be there.
-    pub fn replace(&self, path: &str, from: &str, to: &str) {
-        let text = fs::read_to_string(self.folder.join(path)).expect("read");
-        assert!(text.contains(from), "{path} does not contain {from}");
-        self.write(path, &text.replace(from, to));
-    }
-
-    /// A commit of everything.
-    pub fn commit(&self, message: &str) {
-        run(git(&self.folder).args(["add", "--all"]));
-        run(git(&self.folder).args(["commit", "--quiet", "--allow-empty", "--message", message]));
-    }
-
-    /// The commit that is checked out.
-    pub fn head(&self) -> String {
-        run(git(&self.folder).args(["rev-parse", "HEAD"])).trim().to_owned()
-    }
-
-    /// Moves the branch, and the tree with it, to another commit.
-    pub fn go_to(&self, commit: &str) {
-        run(git(&self.folder).args(["reset", "--quiet", "--hard", commit]));
-    }
-
-    /// Takes the last commit back.
-    pub fn back(&self) {
-        run(git(&self.folder).args(["reset", "--quiet", "--hard", "HEAD~1"]));
+    /// The copy's folder.
+    pub fn folder(&self) -> &Utf8Path {
+        &self.folder
     }
 
     /// `cargo xtask deploy`, here.
@@ -172,42 +148,6 @@ impl Project {
         let mut command = self.program();
         command.args(own).args(["--env", &self.environment]).args(rest);
         Call::of(command)
-    }
-
-    /// The beginning that two commits' names share.
-    pub fn ambiguous(&self) -> String {
-        // Commits of one tree differ in their messages; among so many, two begin with the same four digits.
-        let tree = run(git(&self.folder).args(["rev-parse", "HEAD^{tree}"]));
-        let mut seen = std::collections::BTreeSet::new();
-        for number in 0..5000 {
-            let message = format!("Commit {number}");
-            let sha = run(git(&self.folder).args(["commit-tree", tree.trim(), "-m", &message]));
-            if !seen.insert(sha[..4].to_owned()) {
-                return sha[..4].to_owned();
-            }
-        }
-        unreachable!("there are 65,536 beginnings of four digits")
-    }
-
-    /// With a remote that has everything but the last commit.
-    pub fn with_origin(&self, test: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
-        let origin = tempfile::tempdir()?;
-        let path = origin.path().to_str().ok_or("the temporary folder is not UTF-8")?;
-        run(git(&self.folder).args(["init", "--quiet", "--bare", path]));
-        run(git(&self.folder).args(["remote", "add", "origin", path]));
-        run(git(&self.folder).args(["push", "--quiet", "origin", "HEAD~1:refs/heads/main"]));
-        let result = test();
-        run(git(&self.folder).args(["remote", "remove", "origin"]));
-        result
-    }
-
-    /// With a commit that is on a branch of its own.
-    pub fn on_a_branch(&self, test: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
-        run(git(&self.folder).args(["switch", "--quiet", "--create", "a-branch"]));
-        self.commit("A commit that is not on main");
-        let result = test();
-        run(git(&self.folder).args(["switch", "--quiet", "main"]));
-        result
     }
 
     /// Removes the copy.
@@ -392,13 +332,4 @@ fn fill_target(original: &Utf8Path) {
         let parts = [".fingerprint", "build", "deps"].map(|part| compiled.join("release").join(part));
         run(Command::new("cp").arg("-a").args(parts).arg(to));
     }
-}
-
-fn git(folder: &Utf8Path) -> Command {
-    let mut command = Command::new("git");
-    // A person's own settings (signing, hooks) are no part of a test.
-    let identity = ["user.name=Suite", "user.email=suite@example.org", "commit.gpgsign=false"];
-    command.arg("-C").arg(folder).args(identity.iter().flat_map(|setting| ["-c", setting]));
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null");
-    command
 }

@@ -1,0 +1,116 @@
+//! What somebody changed by hand: the next deploy says so, and puts it right.
+
+use std::fs;
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+
+use crate::call::wait_until;
+use crate::check;
+use crate::client::{Client, get};
+use crate::project::Project;
+
+/// The next deploy ends well, and the release of this tree serves, by all of its parts.
+fn deploy_mends(project: &Project, live: Option<&str>) -> Result<String, Failed> {
+    let told = project.deploy().succeeds()?;
+    let answer = get(&project.url(), "/health/ready")?;
+    check(answer.status == 200 && answer.release.as_deref() == live, || format!("{answer:?}"))?;
+    let status = project.status();
+    check(status["live"] == status["ought_to_be_live"] && status["unfinished"].is_null(), || {
+        format!("{status}")
+    })?;
+    let again = project.deploy().succeeds()?;
+    check(again.contains("Nothing to do"), || again)?;
+    Ok(told)
+}
+
+pub fn live_file(project: &Project) -> Result<(), Failed> {
+    let (live, warm) = (project.live(), project.warm().ok_or("nothing is warm")?);
+    let file = project.root().join("live/live");
+    let client = Client::start(&project.url());
+    // As a careful person does it: whole, by a rename.
+    fs::write(file.with_extension("mine"), format!("{warm}\n"))?;
+    fs::rename(file.with_extension("mine"), &file)?;
+    let status = project.xtask(&["status"]).succeeds();
+    let mended = deploy_mends(project, live.as_deref());
+    let seen = client.stop();
+    println!("    {seen}");
+    let status = status?;
+    check(status.contains("by the ledger") && status.contains("ought to have the traffic"), || status)?;
+    let told = mended?;
+    check(told.contains(&format!("changed by hand: {warm} has the traffic")), || told)?;
+    check(seen.failed.is_empty() && seen.releases.len() == 2, || format!("{seen}"))?;
+    project.ends_as("deploy", "succeeded")
+}
+
+pub fn unreadable_live_file(project: &Project) -> Result<(), Failed> {
+    let live = project.live().ok_or("nothing is live")?;
+    let (file, url) = (project.root().join("live/live"), project.url());
+    fs::write(&file, "the new one, please\n")?;
+    let answer = get(&url, "/health/ready");
+    let told = project.deploy().fails_with(3);
+    fs::write(&file, format!("{live}\n"))?;
+    // The edge dials nothing that has not the form of an id.
+    check(answer?.status == 503, || "the edge dialled it".into())?;
+    let told = told?;
+    check(told.contains("the new one, please") && told.contains(file.as_str()), || told)?;
+    deploy_mends(project, Some(&live)).map(drop)
+}
+
+pub fn missing_live_file(project: &Project) -> Result<(), Failed> {
+    let live = project.live();
+    fs::remove_file(project.root().join("live/live"))?;
+    let told = deploy_mends(project, live.as_deref())?;
+    check(told.contains("changed by hand: none has the traffic"), || told)
+}
+
+pub fn removed_containers(project: &Project) -> Result<(), Failed> {
+    project.commit("A release after which the one before is warm");
+    project.deploy().succeeds()?;
+    let (live, warm) = (project.live().ok_or("nothing is live")?, project.warm().ok_or("nothing is warm")?);
+    for service in ["backend", "frontend"] {
+        project.docker(&["rm", "--force", &project.container_of(&live, service)]);
+    }
+    deploy_mends(project, Some(&live))?;
+    // The warm one: nobody notices, and a rollback starts it again first.
+    project.docker(&["rm", "--force", &project.container_of(&warm, "backend")]);
+    let client = Client::start(&project.url());
+    let told = project.xtask(&["rollback", "--to", &warm]).succeeds();
+    let again = project.xtask(&["rollback", "--to", &live]).succeeds();
+    let seen = client.stop();
+    println!("    {seen}");
+    check(told?.contains("start "), || "it was not started".into())?;
+    again?;
+    check(project.live().as_ref() == Some(&live), || "forth again, it is another one".into())?;
+    check(seen.failed.is_empty() && seen.releases.len() == 2, || format!("{seen}"))?;
+    project.ends_as("rollback", "succeeded")
+}
+
+pub fn stopped_platform(project: &Project) -> Result<(), Failed> {
+    let live = project.live();
+    let url = project.url();
+    for service in ["postgres", "edge"] {
+        project.docker(&["stop", &project.platform_container(service)]);
+        let failed = get(&url, "/health/ready").map_or(0, |answer| answer.status);
+        check(failed != 200, || format!("{service} is stopped, and it is well all the same"))?;
+        deploy_mends(project, live.as_deref())?;
+    }
+    wait_until("both parts are healthy", Duration::from_secs(60), || {
+        let parts = project.status()["platform"].as_array().cloned().unwrap_or_default();
+        parts.len() == 2 && parts.iter().all(|part| part["health"] == "healthy")
+    })
+}
+
+pub fn settings(project: &Project) -> Result<(), Failed> {
+    let live = project.live_file();
+    let drift = || project.status()["drift"].as_array().cloned().unwrap_or_default();
+    check(drift().is_empty(), || format!("{:?}", drift()))?;
+    let settings = project.root().join("releases").join(&live).join("settings.env");
+    fs::write(&settings, fs::read_to_string(&settings)? + "LOG_FORMAT=text\n")?;
+    let told = format!("{:?}", drift());
+    check(told.contains("settings.env") && told.contains(&live), || told.clone())?;
+    project.commit("A release after somebody's hand was here");
+    let told = project.deploy().succeeds()?;
+    check(told.contains("changed by hand: settings.env"), || told.clone())?;
+    check(drift().is_empty(), || format!("{:?}", drift()))
+}
