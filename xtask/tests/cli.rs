@@ -16,6 +16,8 @@ use serde_json::Value;
 mod cache;
 #[path = "cli/kills.rs"]
 mod kills;
+#[path = "cli/proofs.rs"]
+mod proofs;
 #[path = "cli/select.rs"]
 mod select;
 

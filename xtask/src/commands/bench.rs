@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the figures of `docs/benchmarks.md`, measured here, all in one run on one machine. No test looks
 //! at a time.
 
+mod pipeline;
 mod rollout;
 
 use std::fs;
@@ -21,13 +22,20 @@ pub struct Bench {
 enum Verb {
     /// Deploys and rollbacks beside the ways that people use today, under load, on the lab
     Rollout(rollout::Rollout),
+    /// A run of CI in which nothing is to be done, beside make, just and turbo, and with more tasks and files
+    Pipeline(pipeline::Pipeline),
+    #[command(hide = true)]
+    Noop(pipeline::Noop),
 }
 
 impl Bench {
     /// Dispatches.
     pub fn run(self) -> Result<()> {
-        let Verb::Rollout(rollout) = self.verb;
-        rollout.run()
+        match self.verb {
+            Verb::Rollout(rollout) => rollout.run(),
+            Verb::Pipeline(pipeline) => pipeline.run(),
+            Verb::Noop(noop) => noop.run(),
+        }
     }
 }
 

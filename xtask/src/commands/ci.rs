@@ -3,8 +3,10 @@
 mod database;
 mod delivery;
 mod how;
+mod proofs;
 mod selection;
 mod tasks;
+mod watch;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -13,6 +15,12 @@ use self::selection::Selection;
 use crate::pipeline::{Graph, Picture};
 
 pub use self::how::How;
+pub use self::tasks::table;
+
+/// Runs everything in a graph of whatever rows.
+pub fn run_all(graph: &Graph) -> anyhow::Result<()> {
+    How::default().run_selection(graph, &Selection::all(graph))
+}
 
 /// Run the checks that decide whether a change may be merged: all of them, or some
 #[derive(Debug, Args)]
@@ -30,6 +38,15 @@ pub struct Ci {
     /// Say why this task would run, why it ran the last time, and what it depends on
     #[arg(long, value_name = "TASK", value_parser = names(), exclusive = true)]
     explain: Option<String>,
+    /// Run again whenever something changes on which a task depends
+    #[arg(long, conflicts_with_all = ["graph", "plan", "cached_only"])]
+    watch: bool,
+    /// Run a sample of what is cached again; it must end as it did
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "3", conflicts_with = "json")]
+    audit: Option<usize>,
+    /// Run each task in a tree that holds only what it declares to read
+    #[arg(long, conflicts_with_all = ["graph", "watch", "audit", "json"])]
+    strict: bool,
 }
 
 /// What narrows the tasks down.
@@ -58,9 +75,12 @@ impl Ci {
         }
         let Which { only, skip, since, failed } = self.which;
         let selection = Selection::of(&graph, &self.names, only, &skip, since.as_deref(), failed)?;
-        match self.graph {
-            Some(picture) => self.how.draw(&graph, &selection, picture),
-            None => self.how.run_selection(&graph, &selection),
+        match (self.graph, self.audit) {
+            (Some(picture), _) => self.how.draw(&graph, &selection, picture),
+            (_, Some(count)) => self.how.audit(&graph, &selection, count),
+            _ if self.watch => self.how.watch(&graph, &selection),
+            _ if self.strict => self.how.strict(&graph, &selection),
+            _ => self.how.run_selection(&graph, &selection),
         }
     }
 }

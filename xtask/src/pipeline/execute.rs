@@ -259,6 +259,10 @@ impl<'a> Executor<'a> {
                 Err(error) => terminal::warn(format_args!("{} is not remembered: {error:#}", task.name)),
             }
         }
+        if !passed {
+            // `--force` and the audit may find that a pass is none.
+            self.judge.store.forget(task.name, fingerprint);
+        }
         let why = self.why.get(&at).cloned().unwrap_or_default();
         let last = Last { passed, fingerprint: fingerprint.to_owned(), seconds, at: now(), why };
         self.judge.store.note(task.name, &last, &manifest);

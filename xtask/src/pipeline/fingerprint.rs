@@ -96,6 +96,17 @@ impl Fingerprints {
         self.tree.changed(&self.of[&at].files)
     }
 
+    /// The paths of the files that the task reads, and of xtask's own.
+    pub fn files(&self, at: usize) -> impl Iterator<Item = &str> {
+        let files = self.of[&at].files.iter().chain(&self.own);
+        files.map(|&file| self.tree.paths()[file].as_str())
+    }
+
+    /// The paths of all files.
+    pub fn all_files(&self) -> &[String] {
+        self.tree.paths()
+    }
+
     /// The first of these changed paths, sorted, that the task reads, and whether it is one of xtask's own.
     pub fn first_read<'a>(task: &Task, own: &Globs, changed: &'a [String]) -> Option<(&'a str, bool)> {
         let reads = Globs::new(&task.reads);

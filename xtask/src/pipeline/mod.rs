@@ -11,6 +11,7 @@
 //! A pass is remembered by the task's fingerprint: everything on which it depends. Nothing here knows what is built or
 //! tested.
 
+mod audit;
 mod context;
 mod decide;
 mod draw;
@@ -26,14 +27,15 @@ mod schedule;
 mod services;
 mod since;
 mod store;
+mod strict;
 mod task;
 mod temporary;
 
+pub use audit::audit;
 pub use context::Context;
 pub use decide::{Judge, Verdict};
 pub use draw::{Picture, draw};
 pub use fingerprint::Fingerprints;
-#[cfg(test)]
 pub use globs::Globs;
 pub use graph::Graph;
 pub use outcome::Tally;
@@ -41,4 +43,5 @@ pub use report::{Format, Report};
 pub use run::{Options, run};
 pub use since::affected;
 pub use store::Store;
+pub use strict::Bare;
 pub use task::{Lane, Service, Task, minutes, task};

@@ -23,7 +23,7 @@ use crate::terminal;
 use crate::tools::{interrupt, known, marks};
 
 /// How a run behaves.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Where commands run.
     pub folder: Utf8PathBuf,

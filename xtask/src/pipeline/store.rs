@@ -91,6 +91,12 @@ impl Store {
         self.warn(keep(), || format!("the pass of {} is not remembered", task.name));
     }
 
+    /// Forgets a pass that turned out not to be one.
+    pub fn forget(&self, task: &str, fingerprint: &str) {
+        // Not there is what is wanted.
+        let _ = fs::remove_file(self.pass_file(task, fingerprint));
+    }
+
     /// How a task ended, and with which manifest, whatever the outcome.
     pub fn note(&self, task: &str, last: &Last, manifest: &str) {
         let file = self.last_file(task);

@@ -59,6 +59,7 @@ pub fn recipe(tool: Tool) -> Result<Recipe, String> {
         Tool::Curl => packages::recipe(&["curl"]),
         Tool::Debootstrap => packages::recipe(&["debootstrap"]),
         Tool::Age => packages::recipe(&["age"]),
+        Tool::Make => packages::recipe(&["make"]),
         Tool::Rust => Err("Rust is had from https://rustup.rs; `scripts/bootstrap.sh` says how".to_owned()),
     }
 }

@@ -48,6 +48,8 @@ pub enum Tool {
     Age,
     /// Rust's compiler, with what comes with it.
     Rust,
+    /// What benchmarks are compared with.
+    Make,
 }
 
 /// A tool that will do.
@@ -103,13 +105,14 @@ impl fmt::Display for Tool {
             Tool::Debootstrap => "debootstrap",
             Tool::Age => "age",
             Tool::Rust => "rust",
+            Tool::Make => "make",
         })
     }
 }
 
 impl Tool {
     /// All of them, in the order in which people meet them.
-    pub const ALL: [Tool; 16] = [
+    pub const ALL: [Tool; 17] = [
         Tool::Rust,
         Tool::Git,
         Tool::Node,
@@ -126,6 +129,7 @@ impl Tool {
         Tool::Curl,
         Tool::Debootstrap,
         Tool::Age,
+        Tool::Make,
     ];
 
     /// Which versions will do. Behind each is the feature that an older one lacks.
@@ -144,7 +148,7 @@ impl Tool {
             Tool::Npm => version >= Version(9, 0, 0),
             Tool::Chromium => version >= Version(109, 0, 0),
             Tool::Git => version >= Version(2, 30, 0),
-            Tool::Readelf | Tool::Curl | Tool::Debootstrap | Tool::Age => true,
+            Tool::Readelf | Tool::Curl | Tool::Debootstrap | Tool::Age | Tool::Make => true,
             // The workspace's `rust-version`: cargo itself refuses to build xtask with an older one.
             Tool::Rust => version >= Version(1, 95, 0),
             // It knows `KnownHostsCommand`.
@@ -170,6 +174,7 @@ impl Tool {
             Tool::Debootstrap => on_path(&["debootstrap"]),
             Tool::Age => on_path(&["age"]),
             Tool::Rust => on_path(&["rustc"]),
+            Tool::Make => on_path(&["make"]),
         }
     }
 

@@ -80,7 +80,7 @@ impl How {
     pub fn run_selection(&self, graph: &Graph, selection: &Selection) -> Result<()> {
         let store = store();
         let judge = self.judge(graph, &store, &selection.tasks);
-        let report = Report::new(self.format(), "cargo xtask ci");
+        let report = self.report();
         if self.plan || self.cached_only {
             let planned: Vec<_> = selection.tasks.iter().map(|&at| (at, judge.decide(at))).collect();
             let runs = planned.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Runs(_))).count();
@@ -109,14 +109,20 @@ impl How {
         Ok(())
     }
 
+    /// For who reads.
+    pub fn report(&self) -> Report {
+        Report::new(self.format(), "cargo xtask ci")
+    }
+
     /// Looks at the tree, and decides from then on.
-    fn judge<'a>(&self, graph: &'a Graph, store: &'a Store, tasks: &[usize]) -> Judge<'a> {
+    pub fn judge<'a>(&self, graph: &'a Graph, store: &'a Store, tasks: &[usize]) -> Judge<'a> {
         let tree = Tree::look(project::root()).map_err(|error| format!("{error:#}"));
         let fingerprints = tree.map(|tree| RwLock::new(Fingerprints::new(graph, tasks, OWN, tree)));
         Judge { graph, root: project::root(), store, fingerprints, tasks: tasks.to_vec(), force: self.force }
     }
 
-    fn options(&self) -> Options {
+    /// For a run.
+    pub fn options(&self) -> Options {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let secrets = std::env::vars().filter(|(name, _)| project::is_secret_variable(name));
         Options {
@@ -148,7 +154,7 @@ fn is_true(variable: &str) -> bool {
 }
 
 /// The exit code. The words have been said: nothing may stand below the line that counts.
-fn verdict(tally: Tally) -> Result<()> {
+pub fn verdict(tally: Tally) -> Result<()> {
     match tally {
         _ if interrupt::is_set() => said(Exit::Interrupted),
         Tally { failed: 0, .. } => Ok(()),

@@ -1,0 +1,122 @@
+//! `cargo xtask bench pipeline`: what a run costs in which nothing is to be done, beside other runners, and how that
+//! grows with tasks and files.
+
+mod grown;
+mod noop;
+mod others;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+use xshell::{Cmd, Shell, cmd};
+
+use super::write_section;
+use crate::commands::ci;
+use crate::project;
+use crate::setup::{self, Tool};
+use crate::terminal::Activity;
+use crate::tools::process::Run;
+
+pub use self::noop::Noop;
+
+/// How often each is measured; the middle one counts.
+const TIMES: usize = 15;
+/// A run that is not over by then is no run without work.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// A run in which nothing is to be done, beside make, just and turbo, and with up to 1,000 tasks and 100,000 files
+#[derive(Debug, Args)]
+pub struct Pipeline {
+    /// Install what is missing without asking
+    #[arg(long)]
+    yes: bool,
+}
+
+/// One way, and how long it took.
+pub struct Row {
+    /// For people.
+    way: String,
+    /// The middle one of several times.
+    time: Duration,
+}
+
+impl Pipeline {
+    /// Measures, and writes the section.
+    pub fn run(self) -> Result<()> {
+        setup::ensure(&[Tool::Git, Tool::Node, Tool::Npm, Tool::Make], self.yes)?;
+        let folder = tempfile::Builder::new().prefix("xtask-bench-").tempdir()?;
+        let folder = Utf8PathBuf::try_from(folder.path().canonicalize()?).map(|path| (folder, path))?;
+        let beside = beside_others(&folder.1.join("same"))?;
+        let grown = grown::measure(&folder.1)?;
+        folder.0.close().context("removing what was measured on")?;
+        write_section("pipeline", &section(&beside, &grown)?)
+    }
+}
+
+/// This repository's table, with work that does nothing, on this repository's files.
+fn beside_others(copy: &Utf8Path) -> Result<Vec<Row>> {
+    let (sh, root) = (Shell::new()?, project::root());
+    Run::new(cmd!(sh, "git clone --quiet --shared {root} {copy}")).run()?;
+    let mut rows = Vec::new();
+    sh.change_dir(copy);
+    let program = this_program()?;
+    rows.push(measured("`xtask ci`: all cached", &|| noop::command(&sh, &program, None))?);
+    let (shell, root) = (Shell::new()?, project::root());
+    shell.change_dir(root);
+    let bare = time_of(&|| cmd!(shell, "{program} --version"))?;
+    let by_cargo = time_of(&|| cmd!(shell, "cargo xtask --version"))?;
+    rows.push(Row {
+        way: "the same, started by `cargo xtask ci` (cargo looks whether xtask is up to date)".to_owned(),
+        time: rows[0].time + by_cargo.saturating_sub(bare),
+    });
+    rows.extend(others::measure(&sh, copy, &ci::table())?);
+    Ok(rows)
+}
+
+/// The program that measures is the one that is measured.
+fn this_program() -> Result<Utf8PathBuf> {
+    Ok(Utf8PathBuf::try_from(std::env::current_exe()?)?)
+}
+
+/// One run that does the work, and then several that need not.
+fn measured<'a>(way: &str, command: &dyn Fn() -> Cmd<'a>) -> Result<Row> {
+    Activity::of(way, |_| {
+        Run::new(command()).limit(LIMIT).run()?;
+        Ok(Row { way: way.to_owned(), time: time_of(command)? })
+    })
+}
+
+fn time_of<'a>(command: &dyn Fn() -> Cmd<'a>) -> Result<Duration> {
+    let mut times = Vec::new();
+    for _ in 0..TIMES {
+        let began = Instant::now();
+        Run::new(command()).limit(LIMIT).run()?;
+        times.push(began.elapsed());
+    }
+    times.sort();
+    Ok(times[TIMES / 2])
+}
+
+fn section(beside: &[Row], grown: &[grown::Row]) -> Result<String> {
+    let sh = Shell::new()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (tasks, files) = (ci::table().len(), Run::new(cmd!(sh, "git ls-files")).text()?.lines().count());
+    let mut text = format!(
+        "## A run of CI in which nothing is to be done\n\n`cargo xtask bench pipeline`, {cores} cores, the middle of \
+         {TIMES} runs.\n\nThis repository's {tasks} tasks with their needs and their {files} files, and work that does \
+         nothing. make compares times of files, turbo their contents; just remembers nothing and runs `true` each time.\n\n\
+         | | time |\n| --- | ---: |\n"
+    );
+    for Row { way, time } in beside {
+        text.push_str(&format!("| {way} | {} |\n", milliseconds(*time)));
+    }
+    text.push_str("\nThe same with more of both; each file is read by one task.\n\n");
+    text.push_str(&grown::table(grown));
+    Ok(text)
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{} ms", time.as_millis())
+}

@@ -1,0 +1,92 @@
+//! Proofs that a cache can be believed: a sample of what is remembered runs again, and tasks run where only what they
+//! declare to read is.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use super::how::{self, How};
+use super::selection::Selection;
+use crate::pipeline::{Bare, Graph, Judge, Tally, audit};
+use crate::project;
+use crate::terminal::{self, Activity};
+use crate::tools::interrupt;
+use crate::tools::process::{CommandError, Run};
+
+impl How {
+    /// Runs so many of what is cached again.
+    pub fn audit(&self, graph: &Graph, selection: &Selection, count: usize) -> Result<()> {
+        let store = how::store();
+        let judge = self.judge(graph, &store, &selection.tasks);
+        let sceptic = Judge { force: true, ..self.judge(graph, &store, &selection.tasks) };
+        let tally = audit(&judge, &sceptic, count, &self.options(), &self.report())?;
+        terminal::say(tally);
+        how::verdict(tally)
+    }
+
+    /// Runs each task in a tree of its own that holds only what it declares to read.
+    pub fn strict(&self, graph: &Graph, selection: &Selection) -> Result<()> {
+        let store = how::store();
+        let judge = self.judge(graph, &store, &selection.tasks);
+        let mut tally = Tally::default();
+        for &at in &selection.tasks {
+            interrupt::check()?;
+            let name = graph.tasks()[at].name;
+            let activity = Activity::start(format!("{name}, with only what it declares to read"));
+            match run_bare(&judge, at, &activity)? {
+                None => {
+                    activity.done("");
+                    tally.passed += 1;
+                }
+                Some(words) => {
+                    activity.failed();
+                    terminal::note(words);
+                    tally.failed += 1;
+                }
+            }
+        }
+        terminal::say(tally);
+        how::verdict(tally)
+    }
+}
+
+/// None when it passes; otherwise what is to be said.
+fn run_bare(judge: &Judge<'_>, at: usize, activity: &Activity) -> Result<Option<String>> {
+    let task = &judge.graph.tasks()[at];
+    let name = task.name;
+    let bare = Bare::of(judge, at)?;
+    let sh = Shell::new()?;
+    sh.change_dir(bare.root());
+    let program = std::env::current_exe()?;
+    let run = cmd!(sh, "{program} ci --only --force --quiet {name}")
+        .env("XTASK_TOOLS_DIR", project::tools_dir())
+        // Warm from one time to the next, and not the one whose files name the repository.
+        .env("CARGO_TARGET_DIR", project::target_dir().join("strict"));
+    let lines = |line: &str| activity.line(line);
+    let run = Run::new(run).limit(task.timeout + Duration::from_secs(60)).each_line(&lines);
+    let failed = match run.run() {
+        Ok(()) => return bare.remove().map(|()| None),
+        Err(error @ (CommandError::Failed { .. } | CommandError::TimedOut { .. })) => error,
+        Err(error) => return Err(error.into()),
+    };
+    let log = fs::read_to_string(bare.root().join(format!(".local/ci/{name}.log")));
+    let log = log.unwrap_or_else(|_| failed.to_string());
+    let missing = bare.missing(judge, &log);
+    let mut words = tail(&log);
+    match missing.as_slice() {
+        [] => words.push_str("    it names no file that its row leaves out; it may pass nowhere"),
+        missing => words.push_str(&format!(
+            "    its row does not say that it reads {}",
+            missing.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
+        )),
+    }
+    bare.remove()?;
+    Ok(Some(words))
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].iter().map(|line| format!("    {line}\n")).collect()
+}

@@ -1,0 +1,69 @@
+//! `--watch`: runs again whenever something changes on which a task depends.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::how::{self, How};
+use super::selection::Selection;
+use crate::commands::Failure;
+use crate::pipeline::{Fingerprints, Globs, Graph};
+use crate::project;
+use crate::terminal;
+use crate::tools::interrupt;
+use crate::tools::tree::Tree;
+
+/// How often the tree is looked at: a look takes some ten milliseconds.
+const TURN: Duration = Duration::from_millis(500);
+
+impl How {
+    /// Runs, waits for a change, and runs again, until somebody asks to stop.
+    pub fn watch(&self, graph: &Graph, selection: &Selection) -> Result<()> {
+        let own = own_sources()?;
+        loop {
+            let seen = look(graph, &selection.tasks)?;
+            match self.run_selection(graph, selection) {
+                // It has said what failed; the next change may mend it.
+                Err(error) if error.is::<Failure>() && !interrupt::is_set() => {}
+                ended => ended?,
+            }
+            terminal::note(terminal::paint::dim("waiting for a change; Ctrl-C ends"));
+            wait(graph, &selection.tasks, &seen)?;
+            if own_sources()? != own {
+                terminal::note("xtask's own sources changed: it is built and started anew");
+                return Err(Command::new("cargo")
+                    .arg("xtask")
+                    .args(std::env::args_os().skip(1))
+                    .exec()
+                    .into());
+            }
+        }
+    }
+}
+
+/// Until the fingerprints are others than these, and have been the same for a turn: an editor may not be done.
+fn wait(graph: &Graph, tasks: &[usize], seen: &[String]) -> Result<()> {
+    let mut before = seen.to_vec();
+    loop {
+        interrupt::pause(TURN)?;
+        let now = look(graph, tasks)?;
+        if now != seen && now == before {
+            return Ok(());
+        }
+        before = now;
+    }
+}
+
+fn look(graph: &Graph, tasks: &[usize]) -> Result<Vec<String>> {
+    let fingerprints = Fingerprints::new(graph, tasks, how::OWN, Tree::look(project::root())?);
+    Ok(tasks.iter().map(|&at| fingerprints.of(at).to_owned()).collect())
+}
+
+fn own_sources() -> Result<BTreeMap<String, String>> {
+    let tree = Tree::look(project::root())?;
+    let own = Globs::new(how::OWN).select(tree.paths());
+    Ok(own.into_iter().map(|at| (tree.paths()[at].clone(), tree.content(at).to_owned())).collect())
+}

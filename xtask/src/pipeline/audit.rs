@@ -1,0 +1,79 @@
+//! Whether what is remembered is true: a sample of passes is run again, and must end as it did.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+
+use super::decide::{Judge, Verdict};
+use super::outcome::Tally;
+use super::report::Report;
+use super::run::{Options, run};
+use super::store::Pass;
+use crate::terminal;
+
+/// Runs so many of the cached tasks again, chosen at random; gives how it went, a difference counting as a failure.
+/// `judge` must believe what is remembered, `sceptic` must not.
+pub fn audit(
+    judge: &Judge<'_>,
+    sceptic: &Judge<'_>,
+    count: usize,
+    options: &Options,
+    report: &Report,
+) -> Result<Tally> {
+    let cached = judge.tasks.iter().filter_map(|&at| match judge.decide(at) {
+        Verdict::Cached { pass, .. } => Some((at, pass)),
+        Verdict::Runs(_) => None,
+    });
+    let chosen = sample(cached.collect(), count);
+    if chosen.is_empty() {
+        terminal::warn("nothing is cached that could be audited");
+    }
+    let tasks: Vec<usize> = chosen.keys().copied().collect();
+    let options = Options { keep_going: true, ..options.clone() };
+    let mut tally = run(sceptic, &tasks, &options, report)?;
+    for (at, before) in &chosen {
+        let name = judge.graph.tasks()[*at].name;
+        let Verdict::Cached { pass, .. } = judge.decide(*at) else {
+            terminal::warn(format_args!(
+                "{name} is cached as passed, and does not pass: its pass is forgotten"
+            ));
+            continue;
+        };
+        let differing = differing(before, &pass);
+        if !differing.is_empty() {
+            tally.failed += 1;
+            tally.passed -= 1;
+            terminal::warn(format_args!("{name} makes something else each time: {}", differing.join(", ")));
+        }
+    }
+    Ok(tally)
+}
+
+/// So many of these, in their order.
+fn sample(mut from: Vec<(usize, Pass)>, count: usize) -> BTreeMap<usize, Pass> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut seed = u64::from(since.subsec_nanos()) ^ since.as_secs() ^ u64::from(std::process::id());
+    let mut chosen = BTreeMap::new();
+    while chosen.len() < count && !from.is_empty() {
+        // Knuth's; any that spreads will do.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let at = usize::try_from(seed >> 33).unwrap_or(0) % from.len();
+        let (task, pass) = from.swap_remove(at);
+        chosen.insert(task, pass);
+    }
+    chosen
+}
+
+/// The outputs that differ.
+fn differing(before: &Pass, now: &Pass) -> Vec<String> {
+    let by_path = |pass: &Pass| -> BTreeMap<String, String> {
+        pass.outputs.iter().map(|output| (output.path.clone(), output.hash.clone())).collect()
+    };
+    let (before, now) = (by_path(before), by_path(now));
+    let mut differing: Vec<String> =
+        before.keys().chain(now.keys()).filter(|path| before.get(*path) != now.get(*path)).cloned().collect();
+    differing.sort();
+    differing.dedup();
+    differing
+}

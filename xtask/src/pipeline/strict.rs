@@ -1,0 +1,140 @@
+//! Whether a row says all that its task reads: the task runs in a tree that holds nothing else.
+
+use std::collections::HashSet;
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::{Shell, cmd};
+
+use super::decide::Judge;
+use super::globs::Globs;
+use super::task::Task;
+use crate::tools::process::Run;
+
+/// A tree with what one task declares to read, gone when dropped. It is outside the repository: tools look for their
+/// settings in all folders above.
+pub struct Bare {
+    folder: tempfile::TempDir,
+    root: Utf8PathBuf,
+    here: HashSet<String>,
+}
+
+impl Bare {
+    /// Copies what the task reads, xtask's own sources, and what those made whose work it reads.
+    pub fn of(judge: &Judge<'_>, at: usize) -> Result<Bare> {
+        let folder = tempfile::Builder::new().prefix("xtask-strict-").tempdir()?;
+        let root = Utf8PathBuf::try_from(folder.path().canonicalize()?)?;
+        let fingerprints = judge.fingerprints.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
+        let here: HashSet<String> =
+            fingerprints.read().expect("no holder panics").files(at).map(str::to_owned).collect();
+        let sh = Shell::new()?;
+        // With the history, but no files: what depends on the commits before finds them.
+        let (from, to) = (judge.root, &root);
+        Run::new(cmd!(sh, "git clone --quiet --shared --no-checkout {from} {to}")).run()?;
+        for path in &here {
+            copy(&judge.root.join(path), &root.join(path))?;
+        }
+        let makers = judge.graph.makers(at).iter().map(|&maker| &judge.graph.tasks()[maker]);
+        let mut made = Vec::new();
+        for maker in makers {
+            made.extend(bring(maker, judge.root, &root)?);
+        }
+        fs::write(root.join(".git/info/exclude"), made.join("\n") + "\n/.local/\n")?;
+        sh.change_dir(&root);
+        Run::new(cmd!(sh, "git add --all")).run()?;
+        Ok(Bare { folder, root, here })
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
+    /// The files of the repository that are not here and that a failed task's output names: by their whole paths, or
+    /// else by their names.
+    pub fn missing(&self, judge: &Judge<'_>, output: &str) -> Vec<String> {
+        let Ok(fingerprints) = &judge.fingerprints else { return Vec::new() };
+        let fingerprints = fingerprints.read().expect("no holder panics");
+        let absent: Vec<&str> = fingerprints
+            .all_files()
+            .iter()
+            .map(String::as_str)
+            .filter(|path| !self.here.contains(*path))
+            .collect();
+        let named = |by: fn(&str) -> &str| -> Vec<String> {
+            absent.iter().filter(|path| names(output, by(path))).map(|path| (*path).to_owned()).collect()
+        };
+        let whole = named(|path| path);
+        if whole.is_empty() { named(|path| path.rsplit('/').next().unwrap_or(path)) } else { whole }
+    }
+
+    /// Removes it.
+    pub fn remove(self) -> Result<()> {
+        self.folder.close().context("removing the bare tree")
+    }
+}
+
+/// Whether a text has a name in it that is no part of a longer one.
+fn names(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !before.is_some_and(|c| is_part(c) || c == '.') && !after.is_some_and(is_part)
+    })
+}
+
+/// What a task wrote is copied; what it left is big, and linked. Gives the lines by which git ignores both.
+fn bring(maker: &Task, from: &Utf8Path, to: &Utf8Path) -> Result<Vec<String>> {
+    let mut ignored = Vec::new();
+    let written: Vec<String> = Globs::new(&maker.writes).roots().map(str::to_owned).collect();
+    for path in written {
+        copy(&from.join(&path), &to.join(&path))?;
+        ignored.push(format!("/{path}"));
+    }
+    let left: Vec<String> = Globs::new(&maker.leaves).roots().map(str::to_owned).collect();
+    for path in &left {
+        // What is below another one of them came with it.
+        let is_below = left.iter().any(|other| other != path && Utf8Path::new(path).starts_with(other));
+        if !is_below {
+            let link = to.join(path);
+            fs::create_dir_all(link.parent().unwrap_or(to))?;
+            std::os::unix::fs::symlink(from.join(path), link)
+                .with_context(|| format!("linking {path}, which {} leaves", maker.name))?;
+            ignored.push(format!("/{path}"));
+        }
+    }
+    Ok(ignored)
+}
+
+fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    let found = fs::symlink_metadata(from).with_context(|| format!("looking at {from}"))?;
+    if found.is_dir() {
+        for entry in from.read_dir_utf8()? {
+            let entry = entry?;
+            copy(entry.path(), &to.join(entry.file_name()))?;
+        }
+        return Ok(());
+    }
+    fs::create_dir_all(to.parent().context("a file is in a folder")?)?;
+    if found.is_symlink() {
+        std::os::unix::fs::symlink(fs::read_link(from)?, to)?;
+    } else {
+        fs::copy(from, to)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_by_itself_and_not_within_another() {
+        assert!(names("cannot open 'src/a.rs': no such file", "src/a.rs"));
+        assert!(names("/tmp/x/src/a.rs:3:1", "src/a.rs"));
+        assert!(!names("src/a.rsx and xsrc/a.rs", "src/a.rs"));
+        assert!(!names("package.json", "age.json"));
+    }
+}
