@@ -24,10 +24,10 @@ pub fn up(project: &Project) -> Result<(), Failed> {
 
 fn up_in_steps(project: &Project) -> Result<(), Failed> {
     // What the edge would not take is refused while everything runs.
-    project.append("tracehub/deploy/edge/Caddyfile", "no such directive\n");
+    project.append("tracehub/deploy/edge/Caddyfile", ":81 {\n\tno_such_directive\n}\n");
     let told = project.xtask(&["platform", "up", "--yes"]).fails_with(1)?;
     check(told.contains("would not take the new Caddyfile"), || told)?;
-    project.replace("tracehub/deploy/edge/Caddyfile", "no such directive\n", "");
+    project.replace("tracehub/deploy/edge/Caddyfile", ":81 {\n\tno_such_directive\n}\n", "");
 
     let told = project.xtask(&["platform", "up", "--plan"]).succeeds()?;
     check(told.contains("edge") && told.contains("postgres") && told.contains("a backup first"), || told)?;
