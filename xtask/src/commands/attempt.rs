@@ -23,6 +23,8 @@ use crate::terminal::{self, paint};
 use crate::tools::process::{driver_mark, is_interrupt};
 use crate::tools::{git, interrupt};
 
+/// With fewer bytes free, a disk is full.
+const FULL: u64 = 4 << 20;
 /// How often a lease is asked for that somebody else has.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -139,7 +141,7 @@ impl<'a> Attempt<'a> {
         plan: &Plan,
         overrides: Vec<String>,
     ) -> Result<Times> {
-        self.journal.write(Event::Began {
+        let began = self.journal.write(Event::Began {
             kind,
             by: who(),
             lease: self.lease.number(),
@@ -147,6 +149,10 @@ impl<'a> Attempt<'a> {
             to: to.cloned(),
             plan: plan.names(),
             overrides,
+        });
+        began.map_err(|error| match self.disk_if_full() {
+            Some(why) => error.context(why),
+            None => error,
         })?;
         let moves = Moves::of(plan);
         let run = Run {
@@ -169,7 +175,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn explain(&self, kind: Kind, to: Option<&ReleaseId>, stopped: Stopped) -> anyhow::Error {
-        let Stopped { step, cause, left } = stopped;
+        let Stopped { step, cause, mut left } = stopped;
         let (interrupted, environment) = (is_interrupt(&cause), &self.machine.environment().name);
         if self.machine.is_cut_off() {
             let message = format!(
@@ -187,7 +193,10 @@ impl<'a> Attempt<'a> {
             Err(error) => format!("it can't be seen which release has the traffic: {error}"),
         };
         let of = if kind == Kind::Deploy { format!(" of {}", written(to)) } else { String::new() };
-        let what = format!("the {kind}{of} failed at '{step}': {cause:#}");
+        let disk = self.disk_if_full().map(|why| format!("\n  Besides, {why}.")).unwrap_or_default();
+        let what = format!("the {kind}{of} failed at '{step}': {cause:#}{disk}");
+        // The ledger's lines, each with the same reason.
+        left.dedup();
         if left.is_empty() {
             let exit = if interrupted { Exit::Interrupted } else { Exit::Undone };
             let message = format!("{what}\n  Now: everything that it had begun is undone; {serves}.");
@@ -200,6 +209,15 @@ impl<'a> Attempt<'a> {
              what runs."
         );
         Failure { exit: Exit::NotUndone, message }.into()
+    }
+
+    /// What to say of the disk when nothing can be written there any more: programs only call it an I/O error.
+    fn disk_if_full(&self) -> Option<String> {
+        let free = interrupt::shielded(|| self.machine.free_disk()).ok()?;
+        let (root, mib) = (self.machine.root(), free >> 20);
+        (free < FULL).then(|| {
+            format!("the disk under {root} has {mib} MiB free: free some, or everything there fails")
+        })
     }
 }
 

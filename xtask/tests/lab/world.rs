@@ -156,7 +156,7 @@ fn full_before_the_switch(small: &SmallDisk) -> Result<(), Failed> {
     let (code, told) = driver.ends()?;
     // The ledger may have room left in its last block, or not: then a person is told.
     check(code == Some(4) || code == Some(5) && told.contains("ledger:"), || format!("{code:?}: {told}"))?;
-    check(told.contains("'guard'") && told.contains("No space left"), || told)?;
+    check(told.contains("'guard'") && told.contains("has 0 MiB free: free some"), || told)?;
     check(small.host.live() == live, || "the traffic moved without a guard".into())?;
     small.converges()?;
     nothing_failed(client)

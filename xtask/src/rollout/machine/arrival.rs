@@ -80,6 +80,16 @@ impl Arrival {
     }
 }
 
+impl Machine {
+    /// Bytes that are free at this moment on the disk under the root folder.
+    pub fn free_disk(&self) -> Result<u64> {
+        const FREE: Script =
+            Script::new("reading the free disk", r#"df -Pk "$1" | awk 'NR == 2 { print $4 }'"#);
+        let kib: u64 = self.shell.script(FREE, &[self.root.as_str()], "")?.trim().parse()?;
+        Ok(kib * 1024)
+    }
+}
+
 impl Facts {
     fn parse(told: &str, now: SystemTime) -> Option<Facts> {
         let number = |name: &str| -> Option<i64> {
