@@ -13,4 +13,5 @@ mod single;
 mod trial;
 mod turns;
 mod two;
+mod users;
 mod world;

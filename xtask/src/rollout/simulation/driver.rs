@@ -26,10 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What somebody does.
 #[derive(Debug, Clone)]
-#[allow(clippy::large_enum_variant, reason = "a handful of them, in tests")]
 pub enum Act {
     /// This release gets the traffic.
-    Deploy(Release),
+    Deploy(Box<Release>),
     /// An earlier one gets it back: this one, or the one that is chosen without a word.
     Rollback(Option<ReleaseId>),
     /// What is left is settled.
@@ -38,6 +37,13 @@ pub enum Act {
     Restore,
     /// Everything is stopped.
     Down,
+}
+
+impl Act {
+    /// This release gets the traffic.
+    pub fn deploy(release: Release) -> Act {
+        Act::Deploy(release.into())
+    }
 }
 
 /// How it ended.

@@ -19,8 +19,8 @@ fn trial(random: &mut Random, world: &super::world::World) -> Trial {
             1 => Act::Rollback(Some(release(1, 1).id)),
             2 => Act::Recover,
             3 => Act::Restore,
-            4 => Act::Deploy(release(7, 5)),
-            _ => Act::Deploy(next),
+            4 => Act::deploy(release(7, 5)),
+            _ => Act::deploy(next),
         });
         for _ in 0..random.below(3) {
             let fault = *random.of_these(AT_CHANGES);

@@ -29,12 +29,12 @@ fn every_single_fault(trial: &Trial, calls_at_least: usize) {
 fn deploy_of(manner: Manner) -> Trial {
     let (mut world, release) = (host(), release(4, 3));
     world.manners.insert(release.id.clone(), manner);
-    Trial::of(world, vec![Act::Deploy(release)])
+    Trial::of(world, vec![Act::deploy(release)])
 }
 
 #[test]
 fn whatever_goes_wrong_once_in_the_first_deploy_the_next_one_converges() {
-    every_single_fault(&Trial::of(World::default(), vec![Act::Deploy(release(1, 1))]), 50);
+    every_single_fault(&Trial::of(World::default(), vec![Act::deploy(release(1, 1))]), 50);
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn whatever_goes_wrong_once_in_a_deploy_with_a_migration_nobody_notices() {
 
 #[test]
 fn whatever_goes_wrong_once_in_a_deploy_without_a_migration_nobody_notices() {
-    every_single_fault(&Trial::of(host(), vec![Act::Deploy(release(4, 2))]), 50);
+    every_single_fault(&Trial::of(host(), vec![Act::deploy(release(4, 2))]), 50);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn whatever_goes_wrong_once_while_both_releases_fail_the_next_deploy_converges()
 
 #[test]
 fn whatever_goes_wrong_once_in_a_deploy_of_the_warm_release_nobody_notices() {
-    every_single_fault(&Trial::of(host(), vec![Act::Deploy(release(2, 2))]), 40);
+    every_single_fault(&Trial::of(host(), vec![Act::deploy(release(2, 2))]), 40);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn whatever_goes_wrong_once_in_a_repair_the_next_deploy_converges() {
     let ill = world.containers.get_mut(&release(3, 2).id).and_then(|parts| parts.get_mut("frontend"));
     ill.expect("it runs").state = State::Exited;
     world.manners.insert(release(3, 2).id, Manner::WasIll);
-    every_single_fault(&Trial::of(world, vec![Act::Deploy(release(3, 2))]), 20);
+    every_single_fault(&Trial::of(world, vec![Act::deploy(release(3, 2))]), 20);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn whatever_goes_wrong_once_in_a_rollback_to_a_stopped_release_nobody_notices() 
 #[test]
 fn whatever_goes_wrong_once_while_a_migration_takes_something_away_no_release_serves_that_misses_it() {
     let world = host_with(&[release(1, 1), release(2, 2), release(3, 3)]);
-    every_single_fault(&Trial::of(world, vec![Act::Deploy(release(5, 5))]), 60);
+    every_single_fault(&Trial::of(world, vec![Act::deploy(release(5, 5))]), 60);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn what_misses_what_a_migration_takes_away_stops_before_it_and_is_no_target_unti
     let contracts = seen.contracts(&release(5, 5), |release, _| is_shut_out(release, CONTRACT));
     let plan = plans::deploy(&release(5, 5), &seen, &contracts, &LIMITS);
     assert_eq!(plan.names()[..4], ["pull", "backup", "drain", "migrate"]);
-    let deployed = Trial::of(world, vec![Act::Deploy(release(5, 5))]).run().world;
+    let deployed = Trial::of(world, vec![Act::deploy(release(5, 5))]).run().world;
     let seen = Observed::of(&driver_of(deployed.clone())).unwrap();
     assert_eq!(seen.shut_out_by(&release(2, 2).id), [CONTRACT]);
     assert_eq!(seen.shut_out_by(&release(3, 3).id), [0; 0]);
@@ -157,7 +157,7 @@ fn a_rollback_goes_to_the_newest_confirmed_release_that_nobody_rolled_back_from(
     assert_eq!(target(vec![]), Some(release(2, 2).id));
     let back = || Act::Rollback(None);
     assert_eq!(target(vec![back()]), Some(release(1, 1).id), "not forth again, to the one that was bad");
-    assert_eq!(target(vec![back(), Act::Deploy(release(4, 2))]), Some(release(2, 2).id));
+    assert_eq!(target(vec![back(), Act::deploy(release(4, 2))]), Some(release(2, 2).id));
 }
 
 fn driver_of(world: World) -> Simulated {

@@ -97,7 +97,7 @@ impl Trial {
     /// The same with the next deploy at the end, in which nothing goes wrong.
     fn with_next(&self) -> Trial {
         let mut trial = self.clone();
-        trial.acts.push(Act::Deploy(next()));
+        trial.acts.push(Act::deploy(next()));
         trial
     }
 
@@ -224,7 +224,7 @@ pub fn host() -> World {
 
 /// A host to which these were deployed, in this order.
 pub fn host_with(releases: &[Release]) -> World {
-    let acts = releases.iter().cloned().map(Act::Deploy).collect();
+    let acts = releases.iter().cloned().map(Act::deploy).collect();
     let mut world = Trial::of(World::default(), acts).run().world;
     assert!(world.broken.is_empty() && world.failed.is_empty(), "{:?} {:?}", world.broken, world.failed);
     world.advance(Duration::from_secs(10));

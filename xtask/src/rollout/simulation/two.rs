@@ -91,7 +91,7 @@ fn whatever_the_order(second: fn(&mut Random) -> Act) -> usize {
     let mut random = Random::of(seed());
     let before = host();
     for number in 0..120 {
-        let mut trial = Trial::of(before.clone(), vec![Act::Deploy(release(4, 3)), second(&mut random)]);
+        let mut trial = Trial::of(before.clone(), vec![Act::deploy(release(4, 3)), second(&mut random)]);
         let manner = *random.of_these(&[Manner::Works, Manner::Works, Manner::TurnsBad, Manner::NeverReady]);
         trial.world.manners.insert(release(4, 3).id, manner);
         for _ in 0..random.below(3) {
@@ -132,7 +132,7 @@ fn shrunk(trial: &Trial, random: &Random) -> Trial {
 
 #[test]
 fn two_deploys_at_once_act_one_after_the_other() {
-    assert_eq!(whatever_the_order(|_| Act::Deploy(release(5, 3))), 0);
+    assert_eq!(whatever_the_order(|_| Act::deploy(release(5, 3))), 0);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_driver_that_stood_still_does_not_undo_what_the_next_one_does() {
     let before = host();
     for call in 0..60 {
         let mut trial =
-            Trial::of(before.clone(), vec![Act::Deploy(release(4, 3)), Act::Deploy(release(4, 3))]);
+            Trial::of(before.clone(), vec![Act::deploy(release(4, 3)), Act::deploy(release(4, 3))]);
         trial.troubles.push(Trouble { driver: 0, call, fault: Fault::StandsStill });
         for seed in 0..3 {
             let random = Random::of(seed);

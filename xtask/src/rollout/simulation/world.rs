@@ -7,26 +7,19 @@ use std::time::Duration;
 use super::book::Book;
 use super::change::Change;
 use super::fault::Trouble;
+use super::users::Flight;
 use crate::rollout::guard::{Guard, GuardState};
 use crate::rollout::host::EdgeCounts;
 use crate::rollout::release::{Release, ReleaseId};
 
 /// Nothing happens between two of these: users send a request in each.
 const TICK: Duration = Duration::from_millis(250);
-/// A usual request.
-const SHORT: Duration = Duration::from_millis(100);
-/// A slow download; somebody always has one. It is shorter than what a release gets to finish what it has.
-const LONG: Duration = Duration::from_secs(6);
 /// How long a silent driver keeps the lease.
 pub const SILENCE: Duration = Duration::from_secs(20);
 /// How long a host is away when it reboots.
 pub const BOOT: Duration = Duration::from_secs(3);
 /// How long a stopping container gets to finish what it has.
 pub const GRACE: Duration = Duration::from_secs(30);
-/// How long the database is silent, counted from the same moment.
-const SILENT_FOR: Duration = Duration::from_secs(25);
-/// How long after it got the traffic one that turns bad does.
-const GOOD_FOR: Duration = Duration::from_millis(700);
 
 /// How a release behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,13 +63,6 @@ pub struct Container {
     pub state: State,
     /// Whether it is removed once it has stopped.
     pub going: bool,
-}
-
-/// A request that a release has not answered yet.
-#[derive(Debug, Clone)]
-struct Flight {
-    release: ReleaseId,
-    until: Duration,
 }
 
 /// The guard's file.
@@ -163,8 +149,10 @@ pub struct World {
     pub story: Option<Vec<String>>,
     /// What did not hold.
     pub broken: Vec<String>,
-    flights: Vec<Flight>,
-    had_traffic: BTreeMap<ReleaseId, Duration>,
+    /// What users wait for.
+    pub flights: Vec<Flight>,
+    /// Since when a release has, or had, the traffic.
+    pub had_traffic: BTreeMap<ReleaseId, Duration>,
 }
 
 impl World {
@@ -236,61 +224,6 @@ impl World {
         }
     }
 
-    /// Whether the release finds everything in the database that it uses.
-    fn suits(&self, id: &ReleaseId) -> Result<(), String> {
-        let Some(release) = self.kept.iter().find(|release| &release.id == id) else { return Ok(()) };
-        let lacks =
-            |version: &&i64| !self.schema.contains(version) && !release.contracts.contains_key(version);
-        if let Some(version) = release.migrations.iter().find(lacks) {
-            return Err(format!("{id} needs the migration {version}, which the database lacks"));
-        }
-        if self.schema.iter().any(|version| is_shut_out(release, *version)) {
-            return Err(format!("a migration has taken away what {id} uses"));
-        }
-        Ok(())
-    }
-
-    fn end_flights(&mut self) {
-        let now = self.now;
-        self.flights.retain(|flight| flight.until > now);
-        let mut over = Vec::new();
-        for (id, parts) in &self.containers {
-            for (service, container) in parts {
-                let State::Stopping(at) = container.state else { continue };
-                let idle = !self.flights.iter().any(|flight| &flight.release == id);
-                if at <= now || (idle && self.manner(id) != Manner::Deaf) {
-                    over.push((id.clone(), *service));
-                }
-            }
-        }
-        over.iter().for_each(|(id, service)| self.end(id, service));
-    }
-
-    /// A container ends, and with it what it had not answered.
-    pub fn end(&mut self, id: &ReleaseId, service: &str) {
-        let Some(parts) = self.containers.get_mut(id) else { return };
-        let Some(container) = parts.get_mut(service) else { return };
-        container.state = State::Exited;
-        if container.going {
-            parts.remove(service);
-        }
-        if parts.is_empty() {
-            self.containers.remove(id);
-        }
-        let cut = self.flights.iter().filter(|flight| &flight.release == id).count();
-        self.flights.retain(|flight| &flight.release != id);
-        for _ in 0..cut {
-            self.fail(format!("{id} ended before it had answered"));
-        }
-    }
-
-    fn fail(&mut self, why: String) {
-        if self.failed.last().is_none_or(|(_, last)| *last != why) {
-            self.tell(|| format!("   a user's request fails: {why}"));
-        }
-        self.failed.push((self.now, why));
-    }
-
     fn watch_deadline(&mut self) {
         let due = |file: &GuardFile| {
             self.guarding.as_ref() == Some(&file.guard.attempt)
@@ -331,70 +264,6 @@ impl World {
         if let (Err(why), false) = (self.ready(&live), is_excused) {
             self.breaks(format!("the edge points at {live}, which is not ready: {why}"));
         }
-    }
-
-    fn users(&mut self) {
-        let Some(live) = self.live.clone() else { return };
-        self.counts.all += 1;
-        if let Err(why) = self.serves(&live) {
-            self.counts.errors += 1;
-            return self.fail(why);
-        }
-        let slow =
-            self.flights.iter().any(|flight| flight.release == live && flight.until > self.now + SHORT);
-        self.flights.push(Flight { release: live.clone(), until: self.now + SHORT });
-        if !slow {
-            self.flights.push(Flight { release: live, until: self.now + LONG });
-        }
-    }
-
-    /// Whether the release answers users, and why not.
-    pub fn serves(&self, id: &ReleaseId) -> Result<(), String> {
-        self.ready(id)?;
-        self.suits(id)
-    }
-
-    /// Whether the release is ready, and why not.
-    pub fn ready(&self, id: &ReleaseId) -> Result<(), String> {
-        if self.databases.closed {
-            return Err("the database lets nobody in".to_owned());
-        }
-        if self.turned_bad(id) || self.is_database_silent() {
-            return Err(format!("{id} answers 500"));
-        }
-        let manner = self.manner(id);
-        let parts = self.containers.get(id);
-        for service in SERVICES {
-            match parts.and_then(|parts| parts.get(service)).map(|it| it.state) {
-                Some(State::Running(since)) if self.now >= since + manner.start_up() => {}
-                Some(State::Stopping(_)) if manner == Manner::Deaf => {}
-                Some(State::Running(_)) => return Err(format!("{service} of {id} is not ready yet")),
-                state => return Err(format!("{service} of {id} is {state:?}")),
-            }
-        }
-        Ok(())
-    }
-
-    /// How it behaves.
-    pub fn manner(&self, id: &ReleaseId) -> Manner {
-        self.manners.get(id).copied().unwrap_or_default()
-    }
-
-    fn turned_bad(&self, id: &ReleaseId) -> bool {
-        let since = self.had_traffic.get(id);
-        self.manner(id) == Manner::TurnsBad && since.is_some_and(|since| self.now >= *since + GOOD_FOR)
-    }
-
-    /// Whether the host was on its way up at that moment.
-    pub fn is_booting(&self, at: Duration) -> bool {
-        self.boots.iter().any(|(from, until)| at >= *from && at <= *until)
-    }
-
-    fn is_database_silent(&self) -> bool {
-        self.manners.iter().any(|(id, manner)| {
-            let since = self.had_traffic.get(id).filter(|_| *manner == Manner::SilencesDatabase);
-            since.is_some_and(|since| self.now >= *since + GOOD_FOR && self.now < *since + SILENT_FOR)
-        })
     }
 
     /// Whether a container of the release is not stopped.

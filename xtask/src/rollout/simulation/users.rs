@@ -1,0 +1,147 @@
+//! Users of the simulated host, who send requests all along, and the releases that answer them or do not.
+
+use std::time::Duration;
+
+use super::world::{Manner, SERVICES, State, World, is_shut_out};
+use crate::rollout::release::ReleaseId;
+
+/// A usual request.
+const SHORT: Duration = Duration::from_millis(100);
+/// A slow download; somebody always has one. It is shorter than what a release gets to finish what it has.
+const LONG: Duration = Duration::from_secs(6);
+/// How long after it got the traffic one that turns bad does.
+const GOOD_FOR: Duration = Duration::from_millis(700);
+/// How long the database is silent, counted from the same moment.
+const SILENT_FOR: Duration = Duration::from_secs(25);
+
+/// A request that a release has not answered yet.
+#[derive(Debug, Clone)]
+pub struct Flight {
+    release: ReleaseId,
+    until: Duration,
+}
+
+impl World {
+    /// What is answered by now is answered, and what was asked to stop and has nothing left to answer stops.
+    pub fn end_flights(&mut self) {
+        let now = self.now;
+        self.flights.retain(|flight| flight.until > now);
+        let mut over = Vec::new();
+        for (id, parts) in &self.containers {
+            for (service, container) in parts {
+                let State::Stopping(at) = container.state else { continue };
+                let idle = !self.flights.iter().any(|flight| &flight.release == id);
+                if at <= now || (idle && self.manner(id) != Manner::Deaf) {
+                    over.push((id.clone(), *service));
+                }
+            }
+        }
+        over.iter().for_each(|(id, service)| self.end(id, service));
+    }
+
+    /// A container ends, and with it what it had not answered.
+    pub fn end(&mut self, id: &ReleaseId, service: &str) {
+        let Some(parts) = self.containers.get_mut(id) else { return };
+        let Some(container) = parts.get_mut(service) else { return };
+        container.state = State::Exited;
+        if container.going {
+            parts.remove(service);
+        }
+        if parts.is_empty() {
+            self.containers.remove(id);
+        }
+        let cut = self.flights.iter().filter(|flight| &flight.release == id).count();
+        self.flights.retain(|flight| &flight.release != id);
+        for _ in 0..cut {
+            self.fail(format!("{id} ended before it had answered"));
+        }
+    }
+
+    fn fail(&mut self, why: String) {
+        if self.failed.last().is_none_or(|(_, last)| *last != why) {
+            self.tell(|| format!("   a user's request fails: {why}"));
+        }
+        self.failed.push((self.now, why));
+    }
+
+    /// Each sends a request.
+    pub fn users(&mut self) {
+        let Some(live) = self.live.clone() else { return };
+        self.counts.all += 1;
+        if let Err(why) = self.serves(&live) {
+            self.counts.errors += 1;
+            return self.fail(why);
+        }
+        let slow =
+            self.flights.iter().any(|flight| flight.release == live && flight.until > self.now + SHORT);
+        self.flights.push(Flight { release: live.clone(), until: self.now + SHORT });
+        if !slow {
+            self.flights.push(Flight { release: live, until: self.now + LONG });
+        }
+    }
+
+    /// Whether the release answers users, and why not.
+    pub fn serves(&self, id: &ReleaseId) -> Result<(), String> {
+        self.ready(id)?;
+        self.suits(id)
+    }
+
+    /// Whether the release is ready, and why not.
+    pub fn ready(&self, id: &ReleaseId) -> Result<(), String> {
+        if self.databases.closed {
+            return Err("the database lets nobody in".to_owned());
+        }
+        if self.turned_bad(id) || self.is_database_silent() {
+            return Err(format!("{id} answers 500"));
+        }
+        let manner = self.manner(id);
+        let parts = self.containers.get(id);
+        for service in SERVICES {
+            match parts.and_then(|parts| parts.get(service)).map(|it| it.state) {
+                Some(State::Running(since)) if self.now >= since + manner.start_up() => {}
+                Some(State::Stopping(_)) if manner == Manner::Deaf => {}
+                Some(State::Running(_)) => return Err(format!("{service} of {id} is not ready yet")),
+                state => return Err(format!("{service} of {id} is {state:?}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// How it behaves.
+    pub fn manner(&self, id: &ReleaseId) -> Manner {
+        self.manners.get(id).copied().unwrap_or_default()
+    }
+
+    /// Whether it answers 500.
+    pub fn turned_bad(&self, id: &ReleaseId) -> bool {
+        let since = self.had_traffic.get(id);
+        self.manner(id) == Manner::TurnsBad && since.is_some_and(|since| self.now >= *since + GOOD_FOR)
+    }
+
+    /// Whether the host was on its way up at that moment.
+    pub fn is_booting(&self, at: Duration) -> bool {
+        self.boots.iter().any(|(from, until)| at >= *from && at <= *until)
+    }
+
+    /// Whether nobody can answer, whoever it is.
+    pub fn is_database_silent(&self) -> bool {
+        self.manners.iter().any(|(id, manner)| {
+            let since = self.had_traffic.get(id).filter(|_| *manner == Manner::SilencesDatabase);
+            since.is_some_and(|since| self.now >= *since + GOOD_FOR && self.now < *since + SILENT_FOR)
+        })
+    }
+
+    /// Whether the release finds everything in the database that it uses.
+    pub fn suits(&self, id: &ReleaseId) -> Result<(), String> {
+        let Some(release) = self.kept.iter().find(|release| &release.id == id) else { return Ok(()) };
+        let lacks =
+            |version: &&i64| !self.schema.contains(version) && !release.contracts.contains_key(version);
+        if let Some(version) = release.migrations.iter().find(lacks) {
+            return Err(format!("{id} needs the migration {version}, which the database lacks"));
+        }
+        if self.schema.iter().any(|version| is_shut_out(release, *version)) {
+            return Err(format!("a migration has taken away what {id} uses"));
+        }
+        Ok(())
+    }
+}
