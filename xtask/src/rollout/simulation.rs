@@ -2,6 +2,7 @@
 //! can: after each single fault the next deploy must converge, and what is promised must have held all along.
 
 mod book;
+mod bugs;
 mod change;
 mod check;
 mod driver;

@@ -26,7 +26,7 @@ fn every_single_fault(trial: &Trial, calls_at_least: usize) {
 }
 
 /// A release that behaves like this is deployed to the host.
-fn deploy_of(manner: Manner) -> Trial {
+pub fn deploy_of(manner: Manner) -> Trial {
     let (mut world, release) = (host(), release(4, 3));
     world.manners.insert(release.id.clone(), manner);
     Trial::of(world, vec![Act::deploy(release)])
@@ -171,11 +171,12 @@ fn call_of(trial: &Trial, words: &str) -> usize {
     trial.world.story = Some(Vec::new());
     let story = trial.run().world.story.unwrap_or_default();
     let calls = story.iter().filter(|line| line.contains("  A: "));
-    calls.enumerate().find(|(_, line)| line.contains(words)).expect("it makes this change").0
+    let words = format!("A: {words}");
+    calls.enumerate().find(|(_, line)| line.contains(&words)).expect("it makes this change").0
 }
 
 /// What a driver left that was gone at this change.
-fn after(words: &str, fault: Fault, act: Act) -> Trial {
+pub fn after(words: &str, fault: Fault, act: Act) -> Trial {
     let mut trial = deploy_of(Manner::Works);
     let call = call_of(&trial, words);
     trial.troubles.push(Trouble { driver: 0, call, fault });
@@ -188,7 +189,7 @@ fn whatever_goes_wrong_once_in_a_recover_the_next_deploy_converges() {
     for (words, when) in [
         ("migrate by", When::GoesOn),
         ("start ", When::GoesOn),
-        ("switch", When::After),
+        ("switch ", When::After),
         ("confirm", When::After),
     ] {
         every_single_fault(&after(words, Fault::Killed(when), Act::Recover), 8);

@@ -129,6 +129,8 @@ pub struct World {
     pub manners: BTreeMap<ReleaseId, Manner>,
     /// Migrations that the database has.
     pub schema: Vec<i64>,
+    /// Whether a backup was made since the last migration.
+    pub backed_up: bool,
     /// A migration that runs, and when it is over.
     pub migration: Option<(Release, Duration)>,
     /// The databases.
@@ -202,6 +204,13 @@ impl World {
         self.users();
     }
 
+    /// What can't be taken back by itself is backed up first.
+    pub fn check_backup(&mut self) {
+        if !self.backed_up {
+            self.breaks("the schema changes without a backup".to_owned());
+        }
+    }
+
     /// The running migration comes to its end.
     pub fn end_migration(&mut self) {
         if let Some((release, _)) = self.migration.take() {
@@ -214,6 +223,9 @@ impl World {
     pub fn migrated(&mut self, versions: &[i64]) {
         let new: Vec<i64> =
             versions.iter().filter(|version| !self.schema.contains(version)).copied().collect();
+        if !new.is_empty() && !self.schema.is_empty() {
+            self.check_backup();
+        }
         self.schema.extend(&new);
         self.schema.sort_unstable();
         let running: Vec<ReleaseId> = self.containers.keys().filter(|id| self.runs(id)).cloned().collect();

@@ -1,0 +1,304 @@
+//! The checker is held to its word: bugs that are planted on purpose, in a plan or in a call, must be found, and for what
+//! they are.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Error, Result};
+
+use super::change::{Change, UNFENCED};
+use super::driver::Act;
+use super::fault::{Fault, Trouble, When};
+use super::single::{after, deploy_of};
+use super::trial::{Bug, Instead, Trial, host, host_with, release};
+use super::world::{Manner, State, World};
+use crate::rollout::host::Switching;
+use crate::rollout::ledger::{Event, StepState};
+use crate::rollout::plan::{Plan, Run, Step};
+use crate::rollout::release::ReleaseId;
+
+/// A step of another plan, without its way back when it was forgotten.
+struct Of {
+    plan: Rc<Plan>,
+    number: usize,
+    forgets_revert: bool,
+}
+
+impl Of {
+    fn step(&self) -> &dyn Step {
+        self.plan.steps()[self.number].as_ref()
+    }
+}
+
+impl Step for Of {
+    fn name(&self) -> &'static str {
+        self.step().name()
+    }
+    fn describe(&self) -> String {
+        self.step().describe()
+    }
+    fn limit(&self) -> Duration {
+        self.step().limit()
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        self.step().apply(run)
+    }
+    fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
+        if self.forgets_revert { Ok(()) } else { self.step().revert(run, cause) }
+    }
+    fn is_tidying(&self) -> bool {
+        self.step().is_tidying()
+    }
+}
+
+/// The same steps, and one of them before another.
+fn moved(plan: Plan, step: &str, before: &str) -> Plan {
+    let mut order: Vec<usize> = (0..plan.steps().len()).collect();
+    let place = |plan: &Plan, name: &str| plan.steps().iter().position(|it| it.name() == name);
+    let (Some(from), Some(to)) = (place(&plan, step), place(&plan, before)) else { return plan };
+    let number = order.remove(from);
+    order.insert(if from < to { to - 1 } else { to }, number);
+    rebuilt(plan, order, "")
+}
+
+fn without(plan: Plan, step: &str) -> Plan {
+    let order = (0..plan.steps().len()).filter(|number| plan.steps()[*number].name() != step).collect();
+    rebuilt(plan, order, "")
+}
+
+fn rebuilt(plan: Plan, order: Vec<usize>, forgets_revert_of: &str) -> Plan {
+    let plan = Rc::new(plan);
+    order.into_iter().fold(Plan::default(), |built, number| {
+        let forgets_revert = plan.steps()[number].name() == forgets_revert_of;
+        built.then(Of { plan: Rc::clone(&plan), number, forgets_revert })
+    })
+}
+
+/// With the bug, something does not hold in the trial, or in one of those with one fault more, and it is called this.
+fn must_be_found(bug: Bug, trial: Trial, as_what: &str) {
+    let trial = Trial { bug, ..trial };
+    let is_found = |trial: &Trial| trial.broken().0.iter().any(|what| what.contains(as_what));
+    if is_found(&trial) || is_found(&Trial { late: true, ..trial.clone() }) {
+        return;
+    }
+    let found = trial.every_trouble().into_iter().any(|trouble| {
+        let mut trial = trial.clone();
+        trial.troubles.push(trouble);
+        is_found(&trial) || is_found(&Trial { late: true, ..trial })
+    });
+    assert!(found, "nobody noticed");
+}
+
+fn in_plan(bug: fn(Plan) -> Plan) -> Bug {
+    Bug { plan: Some(bug), ..Bug::default() }
+}
+
+fn in_call(bug: Instead) -> Bug {
+    Bug { change: Some(bug), ..Bug::default() }
+}
+
+#[test]
+fn a_start_that_is_not_undone_is_found() {
+    let bug = |plan: Plan| {
+        let order = (0..plan.steps().len()).collect();
+        rebuilt(plan, order, "start")
+    };
+    must_be_found(in_plan(bug), deploy_of(Manner::NeverReady), "what it started still runs");
+}
+
+#[test]
+fn a_switch_that_is_not_undone_is_found() {
+    let bug = |plan: Plan| {
+        let order = (0..plan.steps().len()).collect();
+        rebuilt(plan, order, "switch")
+    };
+    must_be_found(in_plan(bug), deploy_of(Manner::TurnsBad), "requests of users failed");
+}
+
+#[test]
+fn a_switch_before_the_release_is_ready_is_found() {
+    let bug = |plan| moved(moved(plan, "guard", "ready"), "switch", "ready");
+    must_be_found(in_plan(bug), deploy_of(Manner::Slow), "which is not ready");
+}
+
+#[test]
+fn a_switch_of_a_rollback_before_its_release_is_ready_is_found() {
+    let bug = |plan| moved(plan, "switch", "ready");
+    let trial = Trial::of(host(), vec![Act::Rollback(Some(release(1, 1).id))]);
+    must_be_found(in_plan(bug), trial, "which is not ready");
+}
+
+#[test]
+fn a_migration_after_the_switch_is_found() {
+    let bug = |plan| moved(plan, "migrate", "watch");
+    must_be_found(in_plan(bug), deploy_of(Manner::Works), "which the database lacks");
+}
+
+#[test]
+fn a_migration_without_a_backup_is_found() {
+    must_be_found(in_plan(|plan| without(plan, "backup")), deploy_of(Manner::Works), "without a backup");
+}
+
+#[test]
+fn a_contract_while_somebody_uses_what_it_takes_away_is_found() {
+    let world = host_with(&[release(1, 1), release(2, 2), release(3, 3)]);
+    let trial = Trial::of(world, vec![Act::deploy(release(5, 5))]);
+    must_be_found(in_plan(|plan| without(plan, "drain")), trial, "the schema is ahead of what runs");
+}
+
+#[test]
+fn a_warm_release_that_stops_while_the_edge_still_asks_it_is_found() {
+    let bug: Instead = |_, change| matches!(change, Change::ClearWarm(..)).then(Vec::new);
+    let world = host_with(&[release(1, 1), release(2, 2), release(3, 3)]);
+    let trial = Trial::of(world, vec![Act::deploy(release(5, 5))]);
+    must_be_found(in_call(bug), trial, "which is warm, is stopped");
+}
+
+#[test]
+fn a_watch_that_is_left_out_is_found() {
+    must_be_found(
+        in_plan(|plan| without(plan, "watch")),
+        deploy_of(Manner::TurnsBad),
+        "requests of users failed",
+    );
+}
+
+#[test]
+fn a_guard_that_is_forgotten_is_found() {
+    let bug = Bug {
+        plan: Some(|plan| without(plan, "guard")),
+        change: Some(|_, change| match change {
+            Change::Switch(switch) => {
+                Some(vec![Change::Switch(Switching { guarded: None, ..switch.clone() })])
+            }
+            Change::Confirm(_) => Some(Vec::new()),
+            _ => None,
+        }),
+        ..Bug::default()
+    };
+    must_be_found(bug, deploy_of(Manner::TurnsBad), "users are not served");
+}
+
+#[test]
+fn a_guard_that_goes_too_early_is_found() {
+    let bug: Instead = |_, change| match change {
+        Change::Append(entry, _) if is_step(&entry.event, "watch", StepState::Begun) => {
+            Some(vec![change.clone(), Change::RemoveGuard])
+        }
+        Change::Confirm(_) => Some(Vec::new()),
+        _ => None,
+    };
+    must_be_found(in_call(bug), deploy_of(Manner::TurnsBad), "users are not served");
+}
+
+fn is_step(event: &Event, name: &str, at: StepState) -> bool {
+    matches!(event, Event::Step { step, state, .. } if step == name && *state == at)
+}
+
+#[test]
+fn a_guard_that_is_removed_instead_of_tripped_is_found() {
+    let bug: Instead =
+        |_, change| matches!(change, Change::Trip(_, reason) if reason == "recover").then(Vec::new);
+    let trial = after("switch ", Fault::Killed(When::After), Act::Recover);
+    must_be_found(in_call(bug), trial, "calls it undone, and its release has the traffic");
+}
+
+#[test]
+fn a_confirm_that_does_not_ask_the_guard_is_found() {
+    let bug: Instead = |_, change| matches!(change, Change::Confirm(_)).then(Vec::new);
+    must_be_found(in_call(bug), deploy_of(Manner::Works), "what the guard can still take back");
+}
+
+#[test]
+fn a_confirm_after_somebody_has_rolled_back_is_found() {
+    // Somebody does right before the confirm, which does not ask.
+    let bug: Instead = |world, change| match change {
+        Change::Confirm(attempt) => {
+            assert_eq!(world.guard.as_ref().map(|file| &file.guard.attempt), Some(attempt));
+            Some(vec![Change::Trip(attempt.clone(), "rollback".to_owned())])
+        }
+        _ => None,
+    };
+    must_be_found(in_call(bug), deploy_of(Manner::Works), "confirmed, which has not the traffic");
+}
+
+#[test]
+fn a_ledger_that_is_written_when_all_is_over_is_found() {
+    let bug: Instead = |_, change| {
+        matches!(change, Change::Append(it, _) if matches!(it.event, Event::Began { .. })).then(Vec::new)
+    };
+    must_be_found(in_call(bug), deploy_of(Manner::Works), "the ledger does not say who ought to be live");
+}
+
+#[test]
+fn an_end_that_is_not_written_down_is_found() {
+    let bug: Instead = |_, change| {
+        matches!(change, Change::Append(it, _) if matches!(it.event, Event::Ended { .. })).then(Vec::new)
+    };
+    must_be_found(in_call(bug), deploy_of(Manner::Works), "an attempt has no end");
+}
+
+#[test]
+fn a_driver_that_goes_on_without_the_lease_is_found() {
+    let bug = Bug { unfenced: true, ..Bug::default() };
+    must_be_found(bug, deploy_of(Manner::Works), "acts without the lease");
+}
+
+#[test]
+fn a_late_entry_under_a_lease_that_has_passed_on_is_found() {
+    let bug: Instead = |_, change| match change {
+        Change::Append(entry, _) => Some(vec![Change::Append(entry.clone(), UNFENCED)]),
+        _ => None,
+    };
+    must_be_found(in_call(bug), deploy_of(Manner::Works), "the ledger's chain breaks");
+}
+
+#[test]
+fn pruning_the_release_before_is_found() {
+    let bug: Instead = |world, change| match change {
+        Change::Stop(_) => Some(vec![change.clone(), Change::Forget(world.warm.clone()?)]),
+        _ => None,
+    };
+    must_be_found(in_call(bug), deploy_of(Manner::Works), "live or warm, is forgotten");
+}
+
+#[test]
+fn stopping_the_release_that_has_the_traffic_is_found() {
+    let bug: Instead = |world, change| match change {
+        Change::Trip(..) => Some(vec![Change::Remove(world.live.clone()?), change.clone()]),
+        _ => None,
+    };
+    must_be_found(in_call(bug), deploy_of(Manner::TurnsBad), "which has the traffic, is stopped");
+}
+
+#[test]
+fn killing_the_old_release_with_what_it_has_in_hand_is_found() {
+    let bug: Instead = |_, change| match change {
+        Change::Switch(switch) => Some(vec![change.clone(), Change::Kill(switch.from.clone()?)]),
+        _ => None,
+    };
+    must_be_found(in_call(bug), deploy_of(Manner::Works), "ended before it had answered");
+}
+
+fn is_stopping(world: &World, id: &ReleaseId) -> bool {
+    let mut parts = world.containers.get(id).into_iter().flat_map(|parts| parts.values());
+    parts.any(|it| matches!(it.state, State::Stopping(_)))
+}
+
+#[test]
+fn giving_the_traffic_to_what_is_about_to_stop_is_found() {
+    let bug: Instead = |world, change| match change {
+        Change::Stop(id) if is_stopping(world, id) => Some(Vec::new()),
+        _ => None,
+    };
+    let mut trial = after("stop ", Fault::Killed(When::GoesOn), Act::Rollback(Some(release(2, 2).id)));
+    trial.world.manners.insert(release(2, 2).id, Manner::Deaf);
+    must_be_found(in_call(bug), trial, "which the host is about to stop");
+}
+
+#[test]
+fn a_fault_that_is_none_breaks_nothing() {
+    let mut trial = deploy_of(Manner::Works);
+    trial.troubles.push(Trouble { driver: 0, call: 10_000, fault: Fault::Fails });
+    assert_eq!(trial.broken().0, Vec::<String>::new());
+}
