@@ -2,6 +2,8 @@
 
 mod contracts;
 mod gate;
+#[cfg(test)]
+mod held_to_the_world;
 mod sources;
 mod version;
 

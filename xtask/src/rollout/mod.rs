@@ -16,6 +16,6 @@ pub mod release;
 pub mod restore;
 pub mod schema;
 #[cfg(test)]
-mod simulation;
+pub mod simulation;
 pub mod steps;
 pub mod traffic;

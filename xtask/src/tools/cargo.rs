@@ -45,6 +45,11 @@ pub fn test_suite<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "cargo test --locked --package xtask --test {name}")
 }
 
+/// The test of xtask's that holds its simulated host to a real one.
+pub fn test_model(sh: &Shell) -> Cmd<'_> {
+    cmd!(sh, "cargo test --locked --package xtask --bins -- --ignored --nocapture held_to_the_world")
+}
+
 /// Builds a package as it is shipped, and says where its binary is.
 pub fn build_release(package: &str, each_line: &(dyn Fn(&str) + Sync)) -> Result<Utf8PathBuf> {
     let sh = Shell::new()?;
@@ -101,6 +106,10 @@ mod tests {
             test_xtask(&sh).to_string(),
             "cargo test --locked --package xtask --bins --test cli",
             "the suite that deploys is no part of it"
+        );
+        assert_eq!(
+            test_model(&sh).to_string(),
+            "cargo test --locked --package xtask --bins -- --ignored --nocapture held_to_the_world"
         );
     }
 

@@ -115,6 +115,10 @@ pub fn table() -> Vec<Task> {
             .reads(["tracehub/", ".dockerignore", "!tracehub/frontend/coverage/"]).timeout(minutes(30))
             .run(delivery::images),
 
+        task("model-suite", "the simulated host and a real one look the same after every call of a rollout")
+            .needs(["images"]).lane(CARGO).lane(ENGINE).tools(image::TOOLS).tools(RUST).reads(DELIVERY).timeout(minutes(15))
+            .run(|task| task.run(cargo::test_model(&task.sh))),
+
         task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")
             .needs(["images"]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).timeout(minutes(30))
             .run(|task| task.run(cargo::test_suite(&task.sh, "deploy"))),

@@ -93,7 +93,8 @@ impl Change {
     }
 }
 
-fn entry_words(event: &Event) -> String {
+/// In a few words, the same for the same.
+pub fn entry_words(event: &Event) -> String {
     match event {
         Event::Began { kind, from, to, .. } => {
             format!("{kind} began, {} -> {}", written(from.as_ref()), written(to.as_ref()))

@@ -1,0 +1,121 @@
+//! The simulated host is held to a real one: the same drivers do the same to both, and after each call that changes
+//! something both must look the same: live folder, ledger, releases, containers, schema. Wants an engine:
+//! `cargo test -p xtask --bins -- --ignored held_to_the_world`, or `cargo xtask ci model-suite`.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::Parser as _;
+
+use super::sources::Sources;
+use crate::commands::place::Place;
+use crate::commands::{Cli, image};
+use crate::project::{self, Environment, Limits};
+use crate::rollout::host::Host;
+use crate::rollout::machine::Machine;
+use crate::rollout::release::{Contents, Release, ReleaseId};
+use crate::rollout::simulation::driver::Act;
+use crate::rollout::simulation::witness::{self, Scene};
+use crate::tools::hex::hex;
+
+/// As in `local`, with less patience.
+const LIMITS: Limits = Limits {
+    bake: Duration::from_secs(1),
+    ready: Duration::from_secs(8),
+    drain: Duration::from_secs(30),
+    kept_releases: 3,
+};
+
+#[test]
+#[ignore = "wants an engine, and builds the images"]
+fn the_simulated_host_and_a_real_one_look_the_same_after_every_call() {
+    let environment: Environment = name().parse().expect("a test's name");
+    let result = look_at_both(&environment);
+    clear_up(&environment);
+    result.expect("both can be looked at");
+}
+
+fn look_at_both(environment: &Environment) -> Result<()> {
+    clear_up(environment);
+    let built = image::build(true)?;
+    let sources = Sources::of_tree(&built, environment)?;
+    let machine = Place::of(environment.clone()).reach()?.with_bases(built.bases);
+    machine.platform_up(&|_| {})?;
+    let first = sources.release(machine.secret_versions(|secret| !secret.of_platform)?);
+    let scenes = scenes(&first);
+
+    let model = witness::play(&witness::simulated(&never_ready(&first).id), &scenes, LIMITS)?;
+    let world = witness::play(&machine, &scenes, LIMITS)?;
+    world.iter().for_each(|seen| println!("{seen}"));
+    for (number, (model, world)) in model.iter().zip(&world).enumerate() {
+        ensure!(
+            model == world,
+            "the model and the world differ at call {number}:\n  {model}\n  {world}\n{model:?}\n{world:?}"
+        );
+    }
+    ensure!(model.len() == world.len(), "one of them makes more calls");
+    // Two that fail the same way would look the same too.
+    let live: Vec<&str> = world.iter().filter(|it| it.is_end()).map(|seen| seen.live[0].as_str()).collect();
+    let [one, two, four, five] = [1, 2, 4, 5].map(|number| another(&first, number).id.to_string());
+    let ought = [&one, &two, &two, &one, &one, &one, &four, &one, &four, &five, &two, "none"];
+    ensure!(live == ought, "{live:?} had the traffic, and not {ought:?}");
+    println!("{} calls looked the same", world.len());
+    forget_all(&machine)
+}
+
+/// Two deploys, one that fails, a rollback, one whose driver is killed, its recovery, another, a rollback to a stopped one.
+fn scenes(first: &Release) -> Vec<Scene> {
+    let whole = |act| Scene { act, killed_after: None };
+    let deploy = |number| Act::deploy(another(first, number));
+    vec![
+        whole(deploy(1)),
+        whole(deploy(2)),
+        whole(Act::deploy(never_ready(first))),
+        whole(Act::Rollback(None)),
+        Scene { act: deploy(4), killed_after: Some("start") },
+        whole(Act::Recover),
+        Scene { act: deploy(4), killed_after: Some("switch") },
+        whole(Act::Recover),
+        Scene { act: deploy(4), killed_after: Some("confirm") },
+        whole(deploy(5)),
+        whole(Act::Rollback(Some(another(first, 2).id))),
+        whole(Act::Down),
+    ]
+}
+
+/// The same images with a word more in their settings: another release.
+fn another(release: &Release, number: u32) -> Release {
+    let settings = format!("{}# {number}\n", release.contents.configuration);
+    with(release, Contents { configuration: settings, ..release.contents.clone() })
+}
+
+fn never_ready(release: &Release) -> Release {
+    let compose = release.contents.compose.replace("@postgres:5432/tracehub", "@postgres:5432/nowhere");
+    assert_ne!(compose, release.contents.compose, "it would get ready");
+    with(release, Contents { compose, ..release.contents.clone() })
+}
+
+fn with(release: &Release, contents: Contents) -> Release {
+    let time = release.built_at.replace(['-', ':'], "").to_lowercase();
+    Release { id: ReleaseId::of(&time, None, &contents), contents, ..release.clone() }
+}
+
+/// Each copy of the repository has an environment of its own for this.
+fn name() -> String {
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(project::root().as_str());
+    format!("test-m{}", &hex(&digest)[..8])
+}
+
+/// What the releases leave: their files, and their containers where one could not be removed.
+fn forget_all(machine: &Machine) -> Result<()> {
+    machine.kept()?.iter().try_for_each(|release| machine.remove(&release.id))
+}
+
+fn clear_up(environment: &Environment) {
+    let words = ["xtask", "down", "--volumes", "--yes", "--env", &environment.name];
+    if environment.root().exists() {
+        let down = Cli::try_parse_from(words).expect("the verb").run();
+        assert!(down.is_ok(), "{down:?}");
+        std::fs::remove_dir_all(environment.root()).expect("its folder can be removed");
+    }
+}

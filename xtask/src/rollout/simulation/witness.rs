@@ -1,0 +1,252 @@
+//! The model is held to the world: the same acts on the simulated host and on a real one, and after each call that
+//! changes something a look at everything that can be seen.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Result, bail};
+
+use super::change::entry_words;
+use super::driver::{Act, Operator};
+use super::host::{Shared, Simulated};
+use super::trial::Bug;
+use super::turns::Turns;
+use super::world::{Manner, World};
+use crate::project::Limits;
+use crate::rollout::backup::Backup;
+use crate::rollout::guard::{Live, written};
+use crate::rollout::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
+use crate::rollout::ledger::{Entry, Ledger};
+use crate::rollout::release::{Release, ReleaseId};
+
+/// Something that somebody does, and right after which call the driver is killed, when it is.
+pub struct Scene {
+    /// What.
+    pub act: Act,
+    /// The call, by its name.
+    pub killed_after: Option<&'static str>,
+}
+
+/// What can be seen of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// After which call, or act.
+    pub after: String,
+    /// Whether it went well.
+    pub well: bool,
+    /// The files of the live folder.
+    pub live: [String; 3],
+    /// How long the ledger is, whether it is whole, and its last entry.
+    pub ledger: (usize, bool, String),
+    /// The releases that are kept.
+    pub kept: Vec<ReleaseId>,
+    /// The containers: release, service, state.
+    pub containers: Vec<[String; 3]>,
+    /// The migrations that the database has.
+    pub schema: Vec<i64>,
+}
+
+impl Seen {
+    /// Whether it was seen at the end of an act.
+    pub fn is_end(&self) -> bool {
+        self.after.starts_with("--")
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ([live, warm, guard], (length, _, last)) = (&self.live, &self.ledger);
+        let running = self.containers.iter().filter(|[.., state]| state == "running").count();
+        let (after, all) = (&self.after, self.containers.len());
+        let failed = if self.well { "" } else { " (fails)" };
+        write!(
+            f,
+            "{after}{failed}: live {live}, warm {warm}, guard {guard}; {running} of {all} containers run; {length} \
+             entries, the last: {last}"
+        )
+    }
+}
+
+/// Plays all scenes on a host, and gives what was seen after each call.
+pub fn play(host: &dyn Host, scenes: &[Scene], limits: Limits) -> Result<Vec<Seen>> {
+    let seen = RefCell::default();
+    for scene in scenes {
+        let witness =
+            Witness { host, killed_after: scene.killed_after, killed: Cell::new(false), seen: &seen };
+        let end = Operator { host: &witness, limits, bug: None }.does(&scene.act);
+        let words = format!("-- {}", scene.act);
+        let look = look(host, words, matches!(end, super::driver::Ended::Well))?;
+        seen.borrow_mut().push(look);
+    }
+    Ok(seen.into_inner())
+}
+
+/// A host in memory, with nothing on it, on which this release will never be ready.
+pub fn simulated(never_ready: &ReleaseId) -> Simulated {
+    let mut world = World::default();
+    world.manners.insert(never_ready.clone(), Manner::NeverReady);
+    Simulated::next(&Shared { world: world.into(), turns: Turns::alone() }.into(), Bug::default())
+}
+
+fn look(host: &dyn Host, after: String, well: bool) -> Result<Seen> {
+    let (live, ledger) = (host.live()?, host.ledger()?);
+    let guard = live.guard.map_or("none".to_owned(), |guard| {
+        format!("{:?} for {} {}", guard.state, written(guard.to.as_ref()), guard.reason)
+    });
+    let last = ledger.entries.last().map(|entry| entry_words(&entry.event)).unwrap_or_default();
+    let mut kept: Vec<ReleaseId> = host.kept()?.into_iter().map(|release| release.id).collect();
+    kept.sort();
+    let container = |part: Part| [part.release.to_string(), part.service, part.state];
+    let mut containers: Vec<[String; 3]> = host.parts()?.into_iter().map(container).collect();
+    containers.sort();
+    Ok(Seen {
+        after,
+        well,
+        live: [written(live.live.as_ref()).to_owned(), written(live.warm.as_ref()).to_owned(), guard],
+        ledger: (ledger.entries.len(), ledger.damaged.is_empty(), last),
+        kept,
+        containers,
+        schema: host.schema()?,
+    })
+}
+
+/// A host whose every change is followed by a look.
+struct Witness<'a> {
+    host: &'a dyn Host,
+    killed_after: Option<&'static str>,
+    killed: Cell<bool>,
+    seen: &'a RefCell<Vec<Seen>>,
+}
+
+impl Witness<'_> {
+    fn changes<T>(&self, call: &str, change: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.alive()?;
+        let result = change();
+        let seen = look(self.host, call.to_owned(), result.is_ok())?;
+        self.seen.borrow_mut().push(seen);
+        if self.killed_after == Some(call) {
+            self.killed.set(true);
+            bail!("the driver is killed");
+        }
+        result
+    }
+
+    fn alive(&self) -> Result<&dyn Host> {
+        if self.killed.get() {
+            bail!("the driver is dead");
+        }
+        Ok(self.host)
+    }
+}
+
+impl Host for Witness<'_> {
+    fn now(&self) -> SystemTime {
+        self.host.now()
+    }
+    fn clock(&self) -> Duration {
+        self.host.clock()
+    }
+    fn pause(&self, duration: Duration) -> Result<()> {
+        self.alive()?.pause(duration)
+    }
+    fn lease(&self, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
+        self.alive()?.lease(holder)
+    }
+    fn live(&self) -> Result<Live> {
+        self.alive()?.live()
+    }
+    fn ledger(&self) -> Result<Ledger> {
+        self.alive()?.ledger()
+    }
+    fn append(&self, entry: &Entry) -> Result<()> {
+        self.changes("append", || self.host.append(entry))
+    }
+    fn kept(&self) -> Result<Vec<Release>> {
+        self.alive()?.kept()
+    }
+    fn parts(&self) -> Result<Vec<Part>> {
+        self.alive()?.parts()
+    }
+    fn schema(&self) -> Result<Vec<i64>> {
+        self.alive()?.schema()
+    }
+    fn pull(&self, release: &Release) -> Result<()> {
+        self.changes("pull", || self.host.pull(release))
+    }
+    fn forget(&self, id: &ReleaseId) -> Result<()> {
+        self.changes("forget", || self.host.forget(id))
+    }
+    fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
+        self.changes("backup", || self.host.backup(attempt, made_by))
+    }
+    fn load_backup(&self, backup: &Backup) -> Result<()> {
+        self.changes("load backup", || self.host.load_backup(backup))
+    }
+    fn drop_loaded(&self) -> Result<()> {
+        self.changes("drop loaded", || self.host.drop_loaded())
+    }
+    fn exchange_database(&self, aside: &str) -> Result<()> {
+        self.changes("exchange", || self.host.exchange_database(aside))
+    }
+    fn exchange_back(&self, aside: &str) -> Result<()> {
+        self.changes("exchange back", || self.host.exchange_back(aside))
+    }
+    fn open_database(&self) -> Result<()> {
+        self.changes("open", || self.host.open_database())
+    }
+    fn is_aside(&self, aside: &str) -> Result<bool> {
+        self.alive()?.is_aside(aside)
+    }
+    fn migrate(&self, release: &Release) -> Result<String> {
+        self.changes("migrate", || self.host.migrate(release))
+    }
+    fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String> {
+        self.changes("undo migrations", || self.host.undo_migrations(release, versions))
+    }
+    fn wait_for_migration(&self) -> Result<()> {
+        self.changes("wait for migration", || self.host.wait_for_migration())
+    }
+    fn start(&self, release: &Release) -> Result<()> {
+        self.changes("start", || self.host.start(release))
+    }
+    fn stop(&self, id: &ReleaseId) -> Result<()> {
+        self.changes("stop", || self.host.stop(id))
+    }
+    fn remove(&self, id: &ReleaseId) -> Result<()> {
+        self.changes("remove", || self.host.remove(id))
+    }
+    fn smoke(&self, release: &Release) -> Result<()> {
+        self.alive()?.smoke(release)
+    }
+    fn last_lines(&self, part: &Part, lines: usize) -> Result<String> {
+        self.alive()?.last_lines(part, lines)
+    }
+    fn arm(&self, arming: &Arming) -> Result<()> {
+        self.changes("arm", || self.host.arm(arming))
+    }
+    fn confirm(&self, attempt: &str) -> Result<()> {
+        self.changes("confirm", || self.host.confirm(attempt))
+    }
+    fn trip(&self, attempt: &str, reason: &str) -> Result<()> {
+        self.changes("trip", || self.host.trip(attempt, reason))
+    }
+    fn remove_guard(&self) -> Result<()> {
+        self.changes("remove guard", || self.host.remove_guard())
+    }
+    fn clear_warm(&self, live: Option<&ReleaseId>, lease: u64) -> Result<()> {
+        self.changes("clear warm", || self.host.clear_warm(live, lease))
+    }
+    fn clear_live(&self) -> Result<()> {
+        self.changes("clear live", || self.host.clear_live())
+    }
+    fn switch(&self, switch: &Switching) -> Result<()> {
+        self.changes("switch", || self.host.switch(switch))
+    }
+    fn probe(&self) -> Result<Answer> {
+        self.alive()?.probe()
+    }
+    fn edge_counts(&self) -> Result<EdgeCounts> {
+        self.alive()?.edge_counts()
+    }
+}
