@@ -41,6 +41,8 @@ pub struct Options {
     pub secrets: Vec<String>,
     /// What may be remembered, in bytes.
     pub store_limit: u64,
+    /// When the run began, the look at the tree included.
+    pub began: Instant,
     /// This process does nothing but this run: orphans that come to it are the run's.
     pub alone: bool,
 }
@@ -52,7 +54,7 @@ const UNKNOWN: f64 = 30.0;
 
 /// Runs these tasks of the judge's graph, which are in order.
 pub fn run(judge: &Judge<'_>, tasks: &[usize], options: &Options, report: &Report) -> Result<Tally> {
-    let began = Instant::now();
+    let began = options.began;
     temporary::sweep_killed();
     let verdicts: HashMap<usize, Verdict> = tasks.iter().map(|&at| (at, judge.decide(at))).collect();
     let mut schedule = Schedule::new(judge.graph, tasks, |at| match &verdicts[&at] {

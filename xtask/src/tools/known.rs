@@ -86,7 +86,8 @@ fn identity(tool: Tool, places: &[Utf8PathBuf]) -> Option<String> {
     (!identity.is_empty()).then_some(identity)
 }
 
-/// A link to a program of another name, and a script of a shell, look up which program to start.
+/// A link to a program of another name, and a script of a shell, look up which program to start; what the system's own
+/// packages install is replaced with what it starts.
 fn is_itself(place: &Utf8Path, target: &Utf8Path) -> bool {
     let (name, target_name) = (place.file_name().unwrap_or_default(), target.file_name().unwrap_or_default());
     let mut start = [0; 64];
@@ -94,7 +95,9 @@ fn is_itself(place: &Utf8Path, target: &Utf8Path) -> bool {
     let start = String::from_utf8_lossy(&start[..read.unwrap_or(0)]).into_owned();
     let first = start.lines().next().unwrap_or_default();
     let is_shells = first.starts_with("#!") && first.trim_end().ends_with("sh");
-    target_name.starts_with(name) && !is_shells
+    let is_systems = target.starts_with("/usr") && !target.starts_with("/usr/local");
+    // `readelf` is `x86_64-linux-gnu-readelf`.
+    target_name.contains(name) && (is_systems || !is_shells)
 }
 
 fn of_file(path: &Utf8Path) -> Option<String> {

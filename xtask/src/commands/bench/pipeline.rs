@@ -5,6 +5,7 @@ mod grown;
 mod noop;
 mod others;
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -48,21 +49,23 @@ impl Pipeline {
         setup::ensure(&[Tool::Git, Tool::Node, Tool::Npm, Tool::Make], self.yes)?;
         let folder = tempfile::Builder::new().prefix("xtask-bench-").tempdir()?;
         let folder = Utf8PathBuf::try_from(folder.path().canonicalize()?).map(|path| (folder, path))?;
-        let beside = beside_others(&folder.1.join("same"))?;
-        let grown = grown::measure(&folder.1)?;
+        // A copy, since the original may be built anew meanwhile.
+        let program = folder.1.join("xtask");
+        fs::copy(std::env::current_exe()?, &program).context("copying this program")?;
+        let beside = beside_others(&program, &folder.1.join("same"))?;
+        let grown = grown::measure(&program, &folder.1)?;
         folder.0.close().context("removing what was measured on")?;
         write_section("pipeline", &section(&beside, &grown)?)
     }
 }
 
 /// This repository's table, with work that does nothing, on this repository's files.
-fn beside_others(copy: &Utf8Path) -> Result<Vec<Row>> {
+fn beside_others(program: &Utf8Path, copy: &Utf8Path) -> Result<Vec<Row>> {
     let (sh, root) = (Shell::new()?, project::root());
     Run::new(cmd!(sh, "git clone --quiet --shared {root} {copy}")).run()?;
     let mut rows = Vec::new();
     sh.change_dir(copy);
-    let program = this_program()?;
-    rows.push(measured("`xtask ci`: all cached", &|| noop::command(&sh, &program, None))?);
+    rows.push(measured("`xtask ci`: all cached", &|| noop::command(&sh, program, None))?);
     let (shell, root) = (Shell::new()?, project::root());
     shell.change_dir(root);
     let bare = time_of(&|| cmd!(shell, "{program} --version"))?;
@@ -73,11 +76,6 @@ fn beside_others(copy: &Utf8Path) -> Result<Vec<Row>> {
     });
     rows.extend(others::measure(&sh, copy, &ci::table())?);
     Ok(rows)
-}
-
-/// The program that measures is the one that is measured.
-fn this_program() -> Result<Utf8PathBuf> {
-    Ok(Utf8PathBuf::try_from(std::env::current_exe()?)?)
 }
 
 /// One run that does the work, and then several that need not.

@@ -2,6 +2,7 @@
 
 use std::sync::RwLock;
 use std::thread;
+use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
@@ -78,7 +79,7 @@ impl How {
 
     /// Runs these tasks, or says what would run.
     pub fn run_selection(&self, graph: &Graph, selection: &Selection) -> Result<()> {
-        let store = store();
+        let (store, began) = (store(), Instant::now());
         let judge = self.judge(graph, &store, &selection.tasks);
         let report = self.report();
         if self.plan || self.cached_only {
@@ -89,7 +90,7 @@ impl How {
             }
             return if self.plan || runs == 0 { Ok(()) } else { said(Exit::Failed) };
         }
-        verdict(run(&judge, &selection.tasks, &self.options(), &report)?)
+        verdict(run(&judge, &selection.tasks, &Options { began, ..self.options() }, &report)?)
     }
 
     /// Says why these tasks would run.
@@ -134,6 +135,7 @@ impl How {
             jobs: self.jobs.map_or(cores, usize::from),
             secrets: secrets.map(|(_, value)| value).collect(),
             store_limit: STORE_LIMIT,
+            began: Instant::now(),
             alone: true,
         }
     }

@@ -68,6 +68,7 @@ impl Place {
             jobs: 4,
             secrets: vec!["hunter2hunter2".to_owned()],
             store_limit: 1 << 20,
+            began: Instant::now(),
             alone: false,
         }
     }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
-use super::{LIMIT, milliseconds, noop, this_program, time_of};
+use super::{LIMIT, milliseconds, noop, time_of};
 use crate::terminal::Activity;
 use crate::tools::process::Run;
 
@@ -24,12 +24,12 @@ pub struct Row {
 }
 
 /// All combinations.
-pub fn measure(folder: &Utf8Path) -> Result<Vec<Row>> {
+pub fn measure(program: &Utf8Path, folder: &Utf8Path) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for files in FILES {
         for tasks in TASKS {
             let row = Activity::of(format!("{tasks} tasks, {files} files"), |_| {
-                one(&folder.join(format!("{tasks}-{files}")), tasks, files)
+                one(program, &folder.join(format!("{tasks}-{files}")), tasks, files)
             })?;
             rows.push(row);
         }
@@ -37,7 +37,7 @@ pub fn measure(folder: &Utf8Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn one(folder: &Utf8Path, tasks: usize, files: usize) -> Result<Row> {
+fn one(program: &Utf8Path, folder: &Utf8Path, tasks: usize, files: usize) -> Result<Row> {
     let rows: Vec<noop::Row> = (0..tasks).map(row).collect();
     for task in 0..tasks {
         let of_task = folder.join(format!("src/{task}"));
@@ -55,8 +55,7 @@ fn one(folder: &Utf8Path, tasks: usize, files: usize) -> Result<Row> {
     sh.change_dir(folder);
     Run::new(cmd!(sh, "git init --quiet")).run()?;
     Run::new(cmd!(sh, "git add --all")).limit(LIMIT).run()?;
-    let program = this_program()?;
-    let run = || noop::command(&sh, &program, Some(&list));
+    let run = || noop::command(&sh, program, Some(&list));
     Run::new(run()).limit(LIMIT).run()?;
     let time = time_of(&run)?;
     let git = time_of(&|| cmd!(sh, "git status --porcelain=v1 -z --untracked-files=all --no-renames"))?;
