@@ -1,6 +1,7 @@
 import react from '@vitejs/plugin-react'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
+import { sizeBudget } from './sizeBudget.ts'
 
 const backend = 'http://127.0.0.1:8000'
 
@@ -17,7 +18,7 @@ const developmentConfig: Plugin = {
 }
 
 export default defineConfig({
-  plugins: [react(), developmentConfig],
+  plugins: [react(), developmentConfig, sizeBudget],
   server: {
     proxy: { '/api': backend, '/health': backend },
   },
@@ -30,7 +31,7 @@ export default defineConfig({
     coverage: {
       include: ['src/**/*.{ts,tsx}'],
       exclude: ['src/test/**', 'src/**/*.test.*', 'src/api/schema.ts'],
-      reporter: ['text', 'lcov'],
+      reporter: ['text', ['lcovonly', { projectRoot: '../..' }]],
     },
   },
 })

@@ -3,6 +3,7 @@
 
 mod bases;
 mod environments;
+pub mod pins;
 
 use std::sync::LazyLock;
 
@@ -54,6 +55,8 @@ pub const APP_ROLE: &str = "tracehub_app";
 pub const POSTGRES_MAJOR: u32 = 15;
 /// The backend's sqlx, and so its command line's: a test compares it with `Cargo.lock`.
 pub const SQLX_VERSION: &str = "0.9.0";
+/// The tests fail when they run less than this of the lines, in the backend and in the frontend.
+pub const COVERAGE_PERCENT: u32 = 70;
 /// The first of Debian's suites with a Compose and a buildx that will do.
 pub const PLUGINS_SUITE: &str = "trixie";
 

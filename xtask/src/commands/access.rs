@@ -27,17 +27,22 @@ pub struct Access {
 impl Access {
     /// Reads the variables of the environment; what is missing or makes no sense is named all at once.
     pub fn of(environment: &Environment) -> Result<Access> {
-        let Site::Remote { prefix, domain } = environment.site else {
-            return Err(refuse(format!(
-                "{} is on this machine: there is no host to reach",
-                environment.name
-            )));
-        };
+        let (prefix, domain) = remote(environment)?;
         Variables::of_process(prefix).access(environment, domain).map_err(refuse)
     }
 }
 
 impl Access {
+    /// The way for somebody who brings a key of their own: the one that deploys need not be told.
+    pub fn with_key(environment: &Environment, key: Key) -> Result<Access> {
+        let (prefix, domain) = remote(environment)?;
+        let mut variables = Variables { own_keys: true, ..Variables::of_process(prefix) };
+        variables.values.remove("SSH_KEY");
+        let mut access = variables.access(environment, domain).map_err(refuse)?;
+        access.destination.key = Some(key);
+        Ok(access)
+    }
+
     /// The way to a machine that is no host yet. When no key of it is pinned, it is asked for its keys, and a person, or
     /// the fingerprint that somebody gave, says whether they are the right ones. Gives whether they are new.
     pub fn of_new_host(environment: &Environment, fingerprint: Option<&str>) -> Result<(Access, bool)> {
@@ -86,6 +91,24 @@ pub fn backup_destination() -> Result<Destination> {
     Variables::of_process("BACKUP").destination("the machine for backups").map_err(refuse)
 }
 
+/// What stands in front of the names of the environment's variables.
+pub fn prefix(environment: &Environment) -> Result<&'static str> {
+    remote(environment).map(|(prefix, _)| prefix)
+}
+
+fn remote(environment: &Environment) -> Result<(&'static str, &'static str)> {
+    match environment.site {
+        Site::Remote { prefix, domain } => Ok((prefix, domain)),
+        Site::Here { .. } => {
+            Err(refuse(format!("{} is on this machine: there is no host to reach", environment.name)))
+        }
+    }
+}
+
+/// The variables that tell the way to a host, each behind the environment's prefix, and whether nothing goes without it.
+pub const VARIABLES: [(&str, bool); 6] =
+    [("HOST", true), ("PORT", false), ("USER", true), ("SSH_KEY", true), ("HOST_KEY", true), ("URL", false)];
+
 /// A user's name, as it may come to ssh.
 pub fn user_name(name: &str) -> Result<String, String> {
     plain(name, USER_NAME)
@@ -119,7 +142,7 @@ impl Variables {
             own_keys: std::env::var_os("SSH_AUTH_SOCK").is_some()
                 || std::env::home_dir().is_some_and(|home| home.join(".ssh/config").is_file()),
         };
-        for name in ["HOST", "PORT", "USER", "SSH_KEY", "HOST_KEY", "URL"] {
+        for (name, _) in VARIABLES {
             let variable = format!("{prefix}_{name}");
             match std::env::var(&variable) {
                 Ok(value) if !value.trim().is_empty() => {
@@ -149,10 +172,9 @@ impl Variables {
         if !self.unreadable.is_empty() {
             return Err(format!("{} hold bytes that are no text", self.unreadable.join(", ")));
         }
-        let needed = ["HOST", "USER", "SSH_KEY", "HOST_KEY"];
         let told = |name: &str| self.values.contains_key(name) || (name == "SSH_KEY" && self.own_keys);
-        let missing = needed.iter().filter(|needed| !told(needed));
-        let missing: Vec<String> = missing.map(|missing| format!("{prefix}_{missing}")).collect();
+        let missing = VARIABLES.iter().filter(|(name, needed)| *needed && !told(name));
+        let missing: Vec<String> = missing.map(|(missing, _)| format!("{prefix}_{missing}")).collect();
         if !missing.is_empty() {
             return Err(format!(
                 "the way to {name} is not told: {} not set. A workflow has them as secrets of the environment; \

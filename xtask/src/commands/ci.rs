@@ -1,8 +1,15 @@
 //! `cargo xtask ci`: the checks that decide whether a change may be merged.
 
+mod api;
+mod covered;
 mod database;
 mod delivery;
+mod dependencies;
+mod deploy_files;
+mod docs;
 mod how;
+mod lint;
+mod names;
 mod proofs;
 mod selection;
 mod tasks;
@@ -15,6 +22,7 @@ use self::selection::Selection;
 use crate::pipeline::{Graph, Picture};
 
 pub use self::how::How;
+pub use self::names::{TaskNames, task_names};
 pub use self::tasks::table;
 
 /// Runs everything in a graph of whatever rows.

@@ -7,6 +7,7 @@ use serde_json::json;
 use xshell::Shell;
 
 use super::place::Place;
+use super::snapshot;
 use crate::exit::refuse;
 use crate::project::{self, Environment};
 use crate::rollout::plans::Observed;
@@ -37,6 +38,8 @@ enum What {
     Run,
     /// Take back the newest one that the database has.
     Revert,
+    /// Write down what they all come to, in `schema.sql`, from a throw-away database.
+    Snapshot,
     /// List them all, and which of them the database has; with --env, an environment's.
     Info {
         /// Which environment; without it, the development database.
@@ -56,18 +59,36 @@ impl Migrate {
         if let What::Info { env: Some(env), json } = self.what {
             return info(env, json);
         }
+        if matches!(self.what, What::Snapshot) {
+            return snapshot();
+        }
         setup::ensure(&[Tool::SqlxCli], false)?;
         let database = Database::open()?;
         let (sh, url) = (Shell::new()?, database.url());
         let cmd = match self.what {
             What::Run => sqlx::run(&sh, &url),
             What::Revert => sqlx::revert(&sh, &url),
-            What::Info { .. } | What::New { .. } => sqlx::info(&sh, &url),
+            What::Info { .. } | What::New { .. } | What::Snapshot => sqlx::info(&sh, &url),
         };
         let said = Run::new(cmd).text()?;
         terminal::say(if said.is_empty() { "nothing to do" } else { &said });
         Ok(())
     }
+}
+
+fn snapshot() -> anyhow::Result<()> {
+    setup::ensure(&[Tool::SqlxCli, Tool::Postgres], false)?;
+    let server = Server::start(Kind::Test)?;
+    server.create_database(project::DATABASE)?;
+    let (sh, url) = (Shell::new()?, server.owner_url(project::DATABASE));
+    Run::new(sqlx::run(&sh, &url)).run()?;
+    let changed = snapshot::write(&url)?;
+    terminal::say(format_args!(
+        "{} {}",
+        snapshot::path(),
+        if changed { "was written" } else { "is as it was" }
+    ));
+    Ok(())
 }
 
 /// What an environment's database has, beside what its live release carries and what this tree has.

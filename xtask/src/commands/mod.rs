@@ -25,9 +25,11 @@ mod recover;
 mod releases;
 mod rollback;
 mod secrets;
+mod snapshot;
 mod status;
 mod tell;
 mod test;
+mod workflows;
 
 use std::process::ExitCode;
 
@@ -69,6 +71,7 @@ enum Verb {
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
     Engine(engine::Engine),
+    Workflows(workflows::Workflows),
 }
 
 impl Cli {
@@ -97,6 +100,7 @@ impl Cli {
             Verb::Migrate(migrate) => migrate.run(),
             Verb::Doctor(doctor) => doctor.run(),
             Verb::Engine(engine) => engine.run(),
+            Verb::Workflows(workflows) => workflows.run(),
         }
     }
 }

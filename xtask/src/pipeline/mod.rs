@@ -44,4 +44,4 @@ pub use run::{Options, run};
 pub use since::affected;
 pub use store::Store;
 pub use strict::Bare;
-pub use task::{Lane, Service, Task, minutes, task};
+pub use task::{Lane, Service, Task, Unavailable, minutes, task};

@@ -156,14 +156,12 @@ impl Row {
     }
 
     /// It asks machines elsewhere.
-    #[allow(dead_code, reason = "a word of the table's language, whether a row says it or not")]
     pub fn needs_network(mut self) -> Row {
         self.0.network = true;
         self
     }
 
     /// How long a pass is believed.
-    #[allow(dead_code, reason = "a word of the table's language, whether a row says it or not")]
     pub fn holds_for(mut self, time: Duration) -> Row {
         self.0.holds_for = Some(time);
         self

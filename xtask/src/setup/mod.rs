@@ -3,20 +3,23 @@
 //! What the machine has and will do is used. What can live in the repository's own folder for tools is put there
 //! without asking; what changes the machine is asked for, once for all of it.
 
+mod actionlint;
 mod assemble;
 pub mod base_images;
+mod cargo_tools;
 mod chromium;
 mod docker;
 mod engine;
 pub mod host;
 mod install;
+mod llvm_tools;
 pub mod lock;
 mod node;
 mod packages;
 mod plugins;
 mod postgres;
 pub mod registry;
-mod sqlx_cli;
+mod wheels;
 
 use std::thread;
 
@@ -45,12 +48,17 @@ type Install = Box<dyn Fn(&Activity) -> anyhow::Result<()> + Send + Sync>;
 
 /// How `tool` is had here, or a sentence with what a person must type.
 pub fn recipe(tool: Tool) -> Result<Recipe, String> {
+    if let Some(wheel) = tool.wheel() {
+        return wheels::recipe(tool, wheel);
+    }
+    if let Some(made) = tool.cargo_tool() {
+        return cargo_tools::recipe(tool, made);
+    }
     match tool {
         Tool::Engine => engine::recipe(),
         Tool::Docker => docker::recipe(),
         Tool::Compose | Tool::Buildx => plugins::recipe(tool),
         Tool::Postgres => postgres::recipe(),
-        Tool::SqlxCli => sqlx_cli::recipe(),
         Tool::Node | Tool::Npm => node::recipe(),
         Tool::Chromium => chromium::recipe(),
         Tool::Git => packages::recipe(&["git"]),
@@ -61,6 +69,17 @@ pub fn recipe(tool: Tool) -> Result<Recipe, String> {
         Tool::Age => packages::recipe(&["age"]),
         Tool::Make => packages::recipe(&["make"]),
         Tool::Rust => Err("Rust is had from https://rustup.rs; `scripts/bootstrap.sh` says how".to_owned()),
+        Tool::Actionlint => actionlint::recipe(),
+        Tool::LlvmTools => llvm_tools::recipe(),
+        Tool::SqlxCli
+        | Tool::Nextest
+        | Tool::LlvmCov
+        | Tool::Deny
+        | Tool::Shellcheck
+        | Tool::Zizmor
+        | Tool::Squawk
+        | Tool::Hadolint
+        | Tool::Kingfisher => Err(format!("{tool} is pinned no more, and there is no other way to get it")),
     }
 }
 

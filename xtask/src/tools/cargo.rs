@@ -10,6 +10,7 @@ use camino::Utf8PathBuf;
 use serde::Deserialize;
 use xshell::{Cmd, Shell, cmd};
 
+use super::locate::{self, Tool};
 use super::process::Run;
 use crate::project;
 
@@ -18,7 +19,7 @@ pub fn format(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo fmt --all")
 }
 
-/// Fails where [`format`] would change something.
+/// Fails where [`format()`] would change something.
 pub fn format_check(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo fmt --all --check")
 }
@@ -28,11 +29,6 @@ pub fn format_check(sh: &Shell) -> Cmd<'_> {
 pub fn clippy(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo clippy --locked --workspace --all-targets --test deploy -- -D warnings")
         .env("SQLX_OFFLINE", "true")
-}
-
-/// All tests of one package.
-pub fn test<'a>(sh: &'a Shell, package: &str) -> Cmd<'a> {
-    cmd!(sh, "cargo test --locked --package {package}").env("SQLX_OFFLINE", "true")
 }
 
 /// xtask's own tests, but not its suite that deploys: that one has a task of its own.
@@ -48,6 +44,69 @@ pub fn test_suite<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
 /// The test of xtask's that holds its simulated host to a real one.
 pub fn test_model(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo test --locked --package xtask --bins -- --ignored --nocapture held_to_the_world")
+}
+
+/// Builds the documentation of our crates, of their private parts too; a warning is a failure.
+pub fn doc(sh: &Shell) -> Cmd<'_> {
+    cmd!(sh, "cargo doc --locked --workspace --no-deps --document-private-items")
+        .env("SQLX_OFFLINE", "true")
+        .env("RUSTDOCFLAGS", "-D warnings")
+}
+
+/// cargo-deny by `deny.toml`, over everything in `Cargo.lock`: licences, versions, and where crates come from.
+pub fn deny(sh: &Shell) -> Result<Cmd<'_>> {
+    let deny = locate::require(Tool::Deny)?;
+    Ok(cmd!(sh, "{deny} --offline --workspace --color never check licenses bans sources"))
+}
+
+/// Fetches the list of what others have found out about crates.
+pub fn fetch_advisories(sh: &Shell) -> Result<Cmd<'_>> {
+    let deny = locate::require(Tool::Deny)?;
+    Ok(cmd!(sh, "{deny} --color never fetch db"))
+}
+
+/// cargo-deny, by the list that was fetched.
+pub fn advisories(sh: &Shell) -> Result<Cmd<'_>> {
+    let deny = locate::require(Tool::Deny)?;
+    Ok(cmd!(sh, "{deny} --workspace --color never check --disable-fetch advisories"))
+}
+
+/// One of our crates, as cargo knows it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its `Cargo.toml`.
+    #[serde(rename = "manifest_path")]
+    pub manifest: Utf8PathBuf,
+    /// What it asks for, of every kind.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// What a crate asks for.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Dependency {
+    name: String,
+    rename: Option<String>,
+}
+
+impl Dependency {
+    /// As the sources call it.
+    pub fn crate_name(&self) -> String {
+        self.rename.as_ref().unwrap_or(&self.name).replace('-', "_")
+    }
+}
+
+/// The crates of the workspace.
+pub fn packages() -> Result<Vec<Package>> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        packages: Vec<Package>,
+    }
+    let sh = Shell::new()?;
+    sh.change_dir(project::root());
+    let told = Run::new(cmd!(sh, "cargo metadata --locked --no-deps --format-version 1")).text()?;
+    Ok(serde_json::from_str::<Metadata>(&told).context("reading what cargo says of the workspace")?.packages)
 }
 
 /// Builds a package as it is shipped, and says where its binary is.
@@ -101,7 +160,6 @@ mod tests {
             clippy(&sh).to_string(),
             "cargo clippy --locked --workspace --all-targets --test deploy -- -D warnings"
         );
-        assert_eq!(test(&sh, "app").to_string(), "cargo test --locked --package app");
         assert_eq!(
             test_xtask(&sh).to_string(),
             "cargo test --locked --package xtask --bins --test cli",

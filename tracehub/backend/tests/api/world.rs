@@ -139,8 +139,15 @@ pub fn app_options(owner: &PgPool) -> PgConnectOptions {
 
 /// The binary, with an environment that holds the database and nothing else.
 pub fn binary(arguments: &[&str], options: &PgConnectOptions) -> Command {
+    let mut command = bare_binary(arguments);
+    command.env("DATABASE_URL", options.to_url_lossy().as_str());
+    command
+}
+
+/// The binary, with an environment that holds nothing.
+pub fn bare_binary(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tracehub-backend"));
-    command.args(arguments).env_clear().env("DATABASE_URL", options.to_url_lossy().as_str());
+    command.args(arguments).env_clear();
     // Where coverage is measured, the binary must still be able to say what ran.
     if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {
         command.env("LLVM_PROFILE_FILE", profile);

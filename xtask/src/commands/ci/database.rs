@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, ensure};
 
+use super::covered;
 use crate::commands::migrations::Migrations;
+use crate::commands::snapshot;
 use crate::pipeline::{Context, Service};
 use crate::project;
 use crate::tools::postgres::{Kind, Server};
-use crate::tools::{cargo, git, pg_dump, sqlx};
+use crate::tools::{git, pg_dump, sqlx};
 
 /// A throw-away server.
 pub const POSTGRES: Service = Service { name: "postgres", start };
@@ -69,7 +71,20 @@ pub fn sqlx_data(task: &Context) -> Result<()> {
 /// The backend's tests; they make databases of their own on this server.
 pub fn backend_test(task: &Context) -> Result<()> {
     let url = fresh(task)?;
-    task.run(cargo::test(&task.sh, project::BACKEND.image).env("DATABASE_URL", url))
+    covered::backend_test(task, &url)
+}
+
+/// `schema.sql` is what the migrations come to.
+pub fn schema(task: &Context) -> Result<()> {
+    let url = fresh(task)?;
+    task.run(sqlx::run(&task.sh, &url))?;
+    let difference = differing_lines(&snapshot::read()?, &snapshot::taken(&url)?);
+    ensure!(
+        difference.is_empty(),
+        "{}: the migrations come to something else. `cargo xtask migrate snapshot` writes it:\n{difference}",
+        snapshot::path()
+    );
+    Ok(())
 }
 
 fn same(when: &str, expected: &str, found: &str) -> Result<()> {

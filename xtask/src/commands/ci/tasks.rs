@@ -4,8 +4,8 @@
 //! A row says what its task reads: a file that is missing there is a change after which the task does not run, and
 //! `cargo xtask ci --strict TASK` finds it. xtask's own sources and `Cargo.lock` are part of every row by themselves.
 
-use super::{database, delivery};
-use crate::commands::image;
+use super::{api, covered, database, delivery, dependencies, deploy_files, docs, lint};
+use crate::commands::{image, workflows};
 use crate::pipeline::{Lane, Task, minutes, task};
 use crate::setup::Tool;
 use crate::tools::{cargo, npm};
@@ -20,6 +20,8 @@ const RUST: &[Tool] = &[Tool::Rust];
 const NODE: &[Tool] = &[Tool::Node, Tool::Npm];
 /// A throw-away server, and what runs migrations on it.
 const DATABASE: &[Tool] = &[Tool::Postgres, Tool::SqlxCli];
+/// The same server, and what runs tests and sees which lines they run.
+const COVERED: &[Tool] = &[Tool::Postgres, Tool::Nextest, Tool::LlvmCov, Tool::LlvmTools, Tool::Rust];
 /// What looks at a deployed page.
 const BROWSER: &[Tool] = &[Tool::Chromium, Tool::Curl];
 const LAB: &[Tool] = &[Tool::Ssh, Tool::Curl];
@@ -28,6 +30,17 @@ const LAB: &[Tool] = &[Tool::Ssh, Tool::Curl];
 const BACKEND: &[&str] = &["tracehub/backend/", "xtask/tests/*.rs", "xtask/tests/*/main.rs"];
 /// Both crates.
 const WORKSPACE: &[&str] = &["tracehub/backend/", "xtask/"];
+/// What cargo reads to know the workspace, without a line of code.
+const MANIFESTS: &[&str] = &[
+    "deny.toml",
+    "**/Cargo.toml",
+    "**/src/main.rs",
+    "**/src/lib.rs",
+    "tracehub/backend/build.rs",
+    "tracehub/backend/tests/*/main.rs",
+    "xtask/tests/*.rs",
+    "xtask/tests/*/main.rs",
+];
 /// The frontend, but for what is made in its folder.
 const FRONTEND: &[&str] = &["tracehub/frontend/", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/"];
 /// Of the frontend what becomes the page.
@@ -80,24 +93,92 @@ pub fn table() -> Vec<Task> {
             .groups(["lint"]).lane(CARGO).tools(RUST).reads(WORKSPACE).variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(|task| task.run(cargo::clippy(&task.sh))),
 
+        task("rust-docs", "the documentation of every crate, without a warning")
+            .groups(["lint"]).lane(CARGO).tools(RUST).reads(WORKSPACE).variables(["RUSTFLAGS"]).timeout(minutes(20))
+            .run(|task| task.run(cargo::doc(&task.sh))),
+
+        task("unused-dependencies", "each dependency of our crates is named in their sources")
+            .groups(["lint"]).tools(RUST).reads(WORKSPACE)
+            .run(dependencies::unused),
+
+        task("licences", "crates come from one place, under licences that ask little, each in one version")
+            .groups(["lint"]).tools(&[Tool::Deny, Tool::Rust]).reads(MANIFESTS)
+            .run(|task| task.run(cargo::deny(&task.sh)?)),
+
+        task("advisories", "no crate is known to be unsafe")
+            .tools(&[Tool::Deny, Tool::Rust]).reads(MANIFESTS).needs_network().holds_for(minutes(24 * 60))
+            .run(dependencies::advisories),
+
+        task("api-breaks", "the API still answers what the previous release's page asks")
+            .groups(["lint"])
+            .reads(["tracehub/backend/openapi.json"]).history()
+            .run(api::still_answers),
+
+        task("shell-scripts", "every shell script, those that run on a host included, by shellcheck")
+            .groups(["lint"]).tools(&[Tool::Shellcheck])
+            .reads(["**/*.sh", ".ci/", "scripts/"])
+            .run(lint::shell_scripts),
+
+        task("dockerfiles", "every Dockerfile, by hadolint")
+            .groups(["lint"]).tools(&[Tool::Hadolint])
+            .reads(["**/Dockerfile*"])
+            .run(lint::dockerfiles),
+
+        task("workflow-files", "GitHub's workflows are what `cargo xtask workflows` writes, and run each task here")
+            .groups(["lint"])
+            .reads([".github/workflows/"])
+            .run(|_| workflows::check()),
+
+        task("workflow-lint", "GitHub's workflows, by actionlint and zizmor: nothing above 'low', nothing suppressed")
+            .groups(["lint"]).tools(&[Tool::Node, Tool::Npm, Tool::Actionlint, Tool::Zizmor])
+            .reads([".github/workflows/"])
+            .run(lint::workflows),
+
+        task("migration-lint", "no migration locks out who is at work, by squawk")
+            .groups(["lint"]).tools(&[Tool::Squawk])
+            .reads(["tracehub/backend/migrations/"])
+            .run(lint::migrations),
+
+        task("secrets", "no file holds what looks like a secret, by kingfisher")
+            .groups(["lint"]).tools(&[Tool::Kingfisher])
+            .reads(["**/*", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/", "!tracehub/frontend/node_modules/", "!target/"])
+            .run(lint::secrets),
+
+        task("documents", "every `cargo xtask …` in the documents is understood, and every link leads somewhere")
+            .groups(["lint"])
+            .reads(["**/*.md", "docs/"])
+            .run(docs::documents),
+
+        task("compose-files", "what runs on a host, as Compose reads it")
+            .groups(["lint"]).tools(&[Tool::Compose])
+            .reads(["tracehub/deploy/"])
+            .run(deploy_files::compose),
+
         // The tests.
-        task("frontend-test", "the frontend's components and pages, in jsdom")
+        task("frontend-test", "the frontend's components and pages, in jsdom, with coverage")
             .needs(["npm-ci"]).groups(["test"]).tools(NODE).reads(PAGE)
-            .run(|task| task.run(npm::script(&task.sh, "test")?)),
+            .writes(["tracehub/frontend/coverage/"])
+            .run(covered::frontend_test),
 
         task("migrations", "each migration has a way back, and the schema is the same after there, back and there")
             .groups(["test"]).tools(DATABASE).service(database::POSTGRES)
             .reads(["tracehub/backend/migrations/"]).history()
             .run(database::migrations),
 
+        task("schema", "schema.sql is what the migrations come to; `cargo xtask migrate snapshot` writes it")
+            .needs(["migrations"]).groups(["test"]).tools(DATABASE).service(database::POSTGRES)
+            .reads(["tracehub/backend/migrations/", "tracehub/backend/schema.sql"])
+            .run(database::schema),
+
         task("sqlx-data", "the query data by which the backend compiles is that of its queries and migrations")
             .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(DATABASE).tools(RUST).service(database::POSTGRES)
             .reads(BACKEND).timeout(minutes(20))
             .run(database::sqlx_data),
 
-        task("backend-test", "the backend, on PostgreSQL")
-            .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(&[Tool::Postgres, Tool::Rust]).service(database::POSTGRES)
-            .reads(BACKEND).variables(["RUSTFLAGS"]).timeout(minutes(20))
+        task("backend-test", "the backend, on PostgreSQL, with coverage")
+            .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(COVERED).service(database::POSTGRES)
+            .reads(BACKEND).reads([".config/nextest.toml"]).writes(["target/coverage/backend.lcov", "target/nextest/ci/junit.xml"])
+            .variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(database::backend_test),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
@@ -118,6 +199,11 @@ pub fn table() -> Vec<Task> {
         task("model-suite", "the simulated host and a real one look the same after every call of a rollout")
             .needs(["images"]).lane(CARGO).lane(ENGINE).tools(image::TOOLS).tools(RUST).reads(DELIVERY).timeout(minutes(15))
             .run(|task| task.run(cargo::test_model(&task.sh))),
+
+        task("caddyfiles", "the edge's configuration and the page's, as Caddy reads them")
+            .lane(ENGINE).tools(&[Tool::Engine, Tool::Docker])
+            .reads(["tracehub/deploy/edge/", "tracehub/frontend/Caddyfile"])
+            .run(deploy_files::caddyfiles),
 
         task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")
             .needs(["images"]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).timeout(minutes(30))

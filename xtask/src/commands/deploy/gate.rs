@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 
-use crate::commands::access::Access;
+use crate::commands::access::{self, Access};
 use crate::exit::{Exit, Failure, refuse};
 use crate::project::{self, Environment};
 use crate::rollout::ledger::Ledger;
@@ -128,16 +128,16 @@ fn digests<'a>(images: &'a BTreeMap<String, String>) -> BTreeMap<&'a str, &'a st
 /// Reads a ledger with a key that can do nothing else: its line in `authorized_keys` names the only command that it
 /// may run, so what is asked for is of no matter.
 fn read_ledger(environment: &Environment) -> Result<Ledger> {
-    let mut access = Access::of(environment)?;
-    let variable = format!("{}_LEDGER_KEY", access.prefix);
-    let key = std::env::var(&variable).map_err(|_| {
+    let variable = format!("{}_LEDGER_KEY", access::prefix(environment)?);
+    let value = std::env::var(&variable).ok().filter(|value| !value.trim().is_empty()).ok_or_else(|| {
         refuse(format!(
             "{variable} is not set: with it this reads from {} what was confirmed there. `cargo xtask host setup --env \
              {}` allows it in, and lets it do nothing else.",
             environment.name, environment.name
         ))
     })?;
-    access.destination.key = Some(Key::parse(&key).map_err(|why| refuse(format!("{variable}: {why}")))?);
+    let key = Key::parse(&value).map_err(|why| refuse(format!("{variable}: {why}")))?;
+    let access = Access::with_key(environment, key)?;
     let text = ssh::forced_command(&access.destination)
         .with_context(|| format!("reading the ledger of {}", environment.name))
         .map_err(|error| closed("staging", format!("{error:#}")))?;

