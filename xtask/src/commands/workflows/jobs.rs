@@ -90,8 +90,8 @@ pub const JOBS: &[Job] = &[
         has_node: true, minutes: 3, timeout: 20, ..JOB
     },
     Job {
-        id: "suites", name: "deploy and lab suites",
-        tasks: &["deploy-suite", "lab-suite"],
-        has_node: true, minutes: 14, timeout: 75, ..JOB
+        id: "suites", name: "suites on real engines",
+        tasks: &["model-suite", "deploy-suite", "lab-suite"],
+        has_node: true, minutes: 16, timeout: 75, ..JOB
     },
 ];
