@@ -95,7 +95,7 @@ impl Deploy {
         say_what_comes(&machine, &release, &seen, &plan);
         if shown.as_ref().is_some_and(|shown| *shown != described(&plan)) {
             terminal::note(paint::warn("What is seen now differs from what was shown. The moves are:"));
-            say_plan(&plan);
+            described(&plan).iter().for_each(|line| terminal::note(line));
             self.ask(&environment, "Go on with these?")?;
         }
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
@@ -158,17 +158,25 @@ impl Deploy {
             return Ok(None);
         }
         let Some(release) = release_if_known(machine, sources)? else {
-            terminal::say(
-                "The first deploy here: secrets are made, the database and the edge are started, then the release",
-            );
-            terminal::say("is migrated, started, checked and given the traffic.");
+            let what = "The first deploy here: secrets are made, the database and the edge are started, then the release \
+                        is migrated, started, checked and given the traffic.";
+            if self.json {
+                terminal::note(what)
+            } else {
+                terminal::say(what)
+            }
             return Ok(None);
         };
         let seen = Observed::of(machine)?;
         let contracts = contracts::check(&release, &seen, &self.overrides)?;
         let plan = plan_for(&release, &seen, &contracts, machine);
         say_what_comes(machine, &release, &seen, &plan);
-        say_plan(&plan);
+        match (self.json, self.plan) {
+            (false, _) => say_plan(&plan),
+            (true, true) => terminal::say(plan_as_json(&plan)),
+            // Standard output is for the result alone.
+            (true, false) => described(&plan).iter().for_each(|line| terminal::note(paint::dim(line))),
+        }
         Ok(Some(described(&plan)))
     }
 
@@ -316,6 +324,12 @@ pub fn say_plan(plan: &Plan) {
     for reason in &plan.not_needed {
         terminal::say(paint::dim(format_args!("not needed: {reason}")));
     }
+}
+
+/// The same, for programs.
+pub fn plan_as_json(plan: &Plan) -> serde_json::Value {
+    let moves = plan.steps().iter().map(|step| json!({ "step": step.name(), "what": step.describe() }));
+    json!({ "moves": moves.collect::<Vec<_>>(), "not_needed": plan.not_needed })
 }
 
 fn described(plan: &Plan) -> Vec<String> {

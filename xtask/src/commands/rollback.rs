@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::attempt::{Attempt, Patience};
-use super::deploy::say_plan;
+use super::deploy::{plan_as_json, say_plan};
 use super::place::Place;
 use super::secrets::substitutes;
 use super::{near, refuse};
@@ -50,7 +50,12 @@ impl Rollback {
         if self.plan {
             let seen = Observed::of_rollback(&machine)?;
             let release = target(&seen, self.to.as_deref())?;
-            say_plan(&self.plan_for(release, &seen, &machine)?);
+            let plan = self.plan_for(release, &seen, &machine)?;
+            if self.json {
+                terminal::say(plan_as_json(&plan))
+            } else {
+                say_plan(&plan)
+            }
             return Ok(());
         }
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;

@@ -120,8 +120,11 @@ impl Baseline<'_> {
             let connection = self.connect()?;
             let code = self.run(&connection, "reset", FIRST, &self.versions.first, "tracehub")?;
             let sh = Shell::new()?;
-            let forget = ["docker", "image", "rm", "--force", &self.versions.second.backend];
-            Run::new(connection.command(&sh, &forget)).finish()?;
+            // With all that share its layers.
+            for version in [&self.versions.second, &self.versions.third, &self.versions.bad] {
+                let forget = ["docker", "image", "rm", "--force", &version.backend];
+                Run::new(connection.command(&sh, &forget)).finish()?;
+            }
             connection.close();
             if code != 0 {
                 bail!("the first release could not be started");
