@@ -95,7 +95,7 @@ impl Deploy {
         say_what_comes(&machine, &release, &seen, &plan);
         if shown.as_ref().is_some_and(|shown| *shown != described(&plan)) {
             terminal::note(paint::warn("What is seen now differs from what was shown. The moves are:"));
-            described(&plan).iter().for_each(|line| terminal::note(line));
+            described(&plan).iter().for_each(terminal::note);
             self.ask(&environment, "Go on with these?")?;
         }
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
