@@ -19,6 +19,9 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Ve
     let unfinished = ledger.unfinished();
     if let Some(attempt) = &unfinished {
         said.push(settle(host, attempt, journal)?);
+    } else if ledger.attempts().last().is_some_and(ended_in_a_migration) {
+        // Its driver gave it up; the engine may not have. What it is about to take away is not there to be used.
+        host.wait_for_migration()?;
     }
     let mut live = host.live()?;
     if let Some(guard) = live.guard.as_ref().filter(|guard| guard.is_waiting()) {
@@ -62,6 +65,10 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Ve
         said.push(what);
     }
     Ok(said)
+}
+
+fn ended_in_a_migration(attempt: &Attempt) -> bool {
+    attempt.step.as_ref().is_some_and(|(step, _)| matches!(step.as_str(), "migrate" | "undo"))
 }
 
 /// While a deploy's switch is provisional, its guard can be tripped without its lease: then that deploy ends as undone.
