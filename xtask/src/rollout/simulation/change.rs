@@ -82,6 +82,19 @@ impl Change {
         }
     }
 
+    /// Whether the engine does it, which goes on with what it has begun; the rest is done by scripts on the host.
+    pub fn is_of_engine(&self) -> bool {
+        matches!(
+            self,
+            Change::Pull(_)
+                | Change::Migrate(_)
+                | Change::Start(_)
+                | Change::Stop(_)
+                | Change::Remove(_)
+                | Change::Arm(_)
+        )
+    }
+
     /// How long it takes.
     pub fn cost(&self) -> Duration {
         Duration::from_millis(match self {

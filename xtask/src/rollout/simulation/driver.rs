@@ -92,7 +92,10 @@ impl Operator<'_> {
         if matches!(act, Act::Recover) {
             return Ok(Ended::Well);
         }
-        let seen = Observed::of(self.host)?;
+        let seen = match act {
+            Act::Rollback(_) => Observed::of_rollback(self.host)?,
+            _ => Observed::of(self.host)?,
+        };
         let (kind, to, plan) = self.plan(act, &seen)?;
         let plan = match self.bug {
             Some(bug) => bug(plan),
@@ -174,7 +177,7 @@ impl Operator<'_> {
             began: Instant::now(),
             to_switch: Cell::new(None),
             to_confirm: Cell::new(None),
-            counts_before: Cell::new(self.host.edge_counts().ok()),
+            counts_before: Cell::new(plan.is_watched().then(|| self.host.edge_counts().ok()).flatten()),
         };
         if let Err(stopped) = plan.run(&run) {
             return Ok(Ended::Badly { cause: stopped.cause, left: stopped.left });

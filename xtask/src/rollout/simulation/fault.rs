@@ -9,6 +9,8 @@ pub enum Fault {
     Fails,
     /// It happens, and the driver is told that it failed.
     AnswerLost,
+    /// It takes too long: the driver gives it up, and the engine does not.
+    GivenUp,
     /// The driver is killed: its lease is free at once.
     Killed(When),
     /// The driver's link falls silent for good: its lease lives on until nobody has heard of it for too long.
@@ -36,6 +38,7 @@ pub enum When {
 pub const AT_CHANGES: &[Fault] = &[
     Fault::Fails,
     Fault::AnswerLost,
+    Fault::GivenUp,
     Fault::Killed(When::Before),
     Fault::Killed(When::Half),
     Fault::Killed(When::After),
@@ -74,6 +77,7 @@ impl fmt::Display for Fault {
         let (what, when) = match self {
             Fault::Fails => return f.write_str("it fails"),
             Fault::AnswerLost => return f.write_str("it happens, and its answer is lost"),
+            Fault::GivenUp => return f.write_str("it takes too long, and goes on"),
             Fault::StandsStill => return f.write_str("the driver stands still and loses the lease"),
             Fault::Killed(when) => ("the driver is killed", when),
             Fault::Cut(when) => ("the link falls silent", when),

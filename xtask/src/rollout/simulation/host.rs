@@ -103,6 +103,10 @@ impl Simulated {
         world.advance(change.cost());
         match fault {
             None => world.apply(change),
+            // A script has the folder's lock: whoever looks next waits for it, and finds it done.
+            Some(Fault::GivenUp) if !change.is_of_engine() => {
+                self.suffer(&mut world, Fault::AnswerLost, |world, _| drop(world.apply(change)))
+            }
             Some(fault) => self.suffer(&mut world, fault, |world, when| match when {
                 When::Before => {}
                 When::Half => world.apply_half(change),
@@ -132,6 +136,7 @@ impl Simulated {
         match fault {
             Fault::Fails => {}
             Fault::AnswerLost => effect(world, When::After),
+            Fault::GivenUp => effect(world, When::GoesOn),
             Fault::Killed(when) => {
                 world.drivers[self.driver].dead = true;
                 world.let_go(self.driver, None);
@@ -208,7 +213,8 @@ impl Host for Simulated {
         let number = world.lease;
         if let Some(fault) = fault {
             // A lease whose answer is lost ends with whoever asked for it.
-            let fault = if fault == Fault::AnswerLost { Fault::Killed(When::After) } else { fault };
+            let is_lost = matches!(fault, Fault::AnswerLost | Fault::GivenUp);
+            let fault = if is_lost { Fault::Killed(When::After) } else { fault };
             self.suffer(&mut world, fault, |_, _| {})?;
         }
         drop(world);

@@ -175,9 +175,12 @@ fn call_of(trial: &Trial, words: &str) -> usize {
     calls.enumerate().find(|(_, line)| line.contains(&words)).expect("it makes this change").0
 }
 
-/// What a driver left that was gone at this change.
+/// What a driver left that was gone at this change of a deploy.
 pub fn after(words: &str, fault: Fault, act: Act) -> Trial {
-    let mut trial = deploy_of(Manner::Works);
+    after_in(deploy_of(Manner::Works), words, fault, act)
+}
+
+fn after_in(mut trial: Trial, words: &str, fault: Fault, act: Act) -> Trial {
     let call = call_of(&trial, words);
     trial.troubles.push(Trouble { driver: 0, call, fault });
     trial.acts.push(act);
@@ -203,6 +206,15 @@ fn a_rollback_to_a_release_that_the_host_is_still_stopping_starts_it_again() {
         trial.world.manners.insert(release(2, 2).id, manner);
         trial.must_hold();
     }
+}
+
+#[test]
+fn a_rollback_waits_for_a_migration_that_was_given_up_and_not_by_the_engine() {
+    let world = host_with(&[release(1, 1), release(2, 2), release(3, 3)]);
+    let deploy = Trial::of(world, vec![Act::deploy(release(5, 5))]);
+    // The one that it goes to uses what the migration is about to take away.
+    let rollback = Act::Rollback(Some(release(2, 2).id));
+    after_in(deploy, "migrate by", Fault::GivenUp, rollback).must_hold();
 }
 
 #[test]

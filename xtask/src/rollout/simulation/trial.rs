@@ -17,7 +17,7 @@ use crate::rollout::release::{Contents, Release, ReleaseId};
 /// As in `local`; a release that never gets ready is waited for less long.
 pub const LIMITS: Limits = Limits {
     bake: Duration::from_secs(2),
-    ready: Duration::from_secs(10),
+    ready: Duration::from_secs(5),
     drain: Duration::from_secs(30),
     kept_releases: 3,
 };
@@ -122,10 +122,7 @@ impl Trial {
     pub fn story(&self) -> String {
         let mut trial = self.with_next();
         trial.world.story = Some(Vec::new());
-        // What somebody only looks at is of interest where something goes wrong.
-        let mut story = trial.run().world.story.unwrap_or_default();
-        story.retain(|line| !line.contains(": (") || line.contains("<=="));
-        story.join("\n")
+        told(trial.run().world.story)
     }
 
     /// Every fault at every call of its last act.
@@ -190,6 +187,16 @@ impl Trial {
         }
         guard_waited
     }
+}
+
+/// The story as one text. What somebody only looks at is of interest where something goes wrong, and what is done again
+/// and again is told once.
+pub fn told(story: Option<Vec<String>>) -> String {
+    let mut story = story.unwrap_or_default();
+    story.retain(|line| !line.contains(": (") || line.contains("<=="));
+    let without_time = |line: &str| line.split_once(" s  ").map(|(_, words)| words.to_owned());
+    story.dedup_by_key(|line| without_time(line));
+    story.join("\n")
 }
 
 /// Release number `number`, with the migrations 1 to `migrations`.

@@ -328,7 +328,7 @@ impl Manner {
     /// How long it takes from a container's start until it is ready.
     pub fn start_up(self) -> Duration {
         match self {
-            Manner::Slow => Duration::from_secs(4),
+            Manner::Slow => Duration::from_secs(3),
             Manner::NeverReady | Manner::Crashes => Duration::MAX / 4,
             _ => Duration::from_millis(400),
         }
