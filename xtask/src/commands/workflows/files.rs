@@ -56,15 +56,16 @@ fn ci() -> File {
 fn tasks_job(job: &Job) -> Yaml {
     let mut all = vec![steps::checkout(Checkout::Whole), steps::toolchain(), steps::rust_cache()];
     all.extend(job.has_node.then(steps::node));
-    all.push(steps::tools_cache(job.id));
-    all.push(steps::xtask(&format!("ci {}", job.tasks.join(" "))));
+    all.extend([steps::tools_cache(job.id), steps::passes_cache(job.id)]);
+    // A push that finds three things wrong should say all three.
+    all.push(steps::xtask(&format!("ci --keep-going {}", job.tasks.join(" "))));
     if job.publishes {
         let on_push = "github.event_name == 'push'";
         all.extend([steps::login().when(on_push), steps::xtask("image push --yes").when(on_push)]);
     }
     all.extend(job.artifacts.iter().map(|artifact| steps::upload(job.id, artifact)));
     let coverage = job.artifacts.iter().filter(|artifact| artifact.is_coverage);
-    all.extend(coverage.map(|artifact| steps::codecov(artifact.path)));
+    all.extend(coverage.map(|artifact| steps::codecov(job.id, artifact.path)));
     all.push(steps::upload_logs(job.id));
     let allowed: &[Allowed] = if job.publishes { &[READ, PUSH] } else { &[READ] };
     runs(job.name, allowed, job.timeout, &[], all)

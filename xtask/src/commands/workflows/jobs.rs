@@ -50,7 +50,7 @@ pub const JOBS: &[Job] = &[
     Job {
         id: "backend-lint", name: "backend lint",
         tasks: &["format", "clippy", "rust-docs", "unused-dependencies", "licences", "advisories"],
-        minutes: 4, timeout: 20, ..JOB
+        minutes: 4, timeout: 30, ..JOB
     },
     Job {
         id: "backend-test", name: "backend test",
@@ -59,7 +59,7 @@ pub const JOBS: &[Job] = &[
             Artifact { name: "coverage", path: "target/coverage/backend.lcov", is_coverage: true },
             Artifact { name: "junit", path: "target/nextest/ci/junit.xml", is_coverage: false },
         ],
-        minutes: 6, timeout: 30, ..JOB
+        minutes: 6, timeout: 35, ..JOB
     },
     Job {
         id: "frontend-lint", name: "frontend lint",

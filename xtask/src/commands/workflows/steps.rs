@@ -139,10 +139,21 @@ pub fn node() -> Step {
 
 /// The tools that xtask installs for itself. They are pinned in its sources, so those are the key.
 pub fn tools_cache(job: &str) -> Step {
-    let sources = "${{ hashFiles('xtask/src/project.rs', 'xtask/src/setup/**') }}";
+    let sources = "${{ hashFiles('xtask/src/project.rs', 'xtask/src/project/**', 'xtask/src/setup/**') }}";
     CACHE.step([
         ("path", text(".tools")),
         ("key", text(format!("tools-{job}-${{{{ runner.os }}}}-{sources}"))),
+    ])
+}
+
+/// What has passed, so that a job whose inputs are what they were runs none of its tasks. A cache is written once, so each
+/// run writes one of its own and reads the newest.
+pub fn passes_cache(job: &str) -> Step {
+    let name = format!("passes-{job}-");
+    CACHE.step([
+        ("path", text(".local/ci/store")),
+        ("key", text(format!("{name}${{{{ github.run_id }}}}"))),
+        ("restore-keys", text(name)),
     ])
 }
 
@@ -188,11 +199,12 @@ pub fn upload_logs(job: &str) -> Step {
 }
 
 /// Sends coverage to Codecov, where somebody has set its token. A failure there is none here.
-pub fn codecov(path: &str) -> Step {
+pub fn codecov(job: &str, path: &str) -> Step {
     let token = ("CODECOV_TOKEN".to_owned(), "${{ secrets.CODECOV_TOKEN }}".to_owned());
     CODECOV
         .step([
             ("files", text(path)),
+            ("flags", text(job)),
             ("disable_search", Yaml::Flag(true)),
             ("fail_ci_if_error", Yaml::Flag(false)),
         ])
