@@ -90,8 +90,8 @@ pub const JOBS: &[Job] = &[
         has_node: true, minutes: 3, timeout: 20, ..JOB
     },
     Job {
-        id: "suites", name: "suites on real engines",
+        id: "suites", name: "suites on a real engine",
         tasks: &["model-suite", "deploy-suite", "lab-suite"],
-        has_node: true, minutes: 16, timeout: 75, ..JOB
+        has_node: true, minutes: 15, timeout: 75, ..JOB
     },
 ];
