@@ -206,7 +206,7 @@ impl<'a> Executor<'a> {
         self.judge.store.begin(task);
         let scope = Scope { mark: Some(mark.clone()), variables };
         let result = marks::within(scope, || without_panic(|| (task.work)(context)));
-        let left = marks::end_marked(|found| found == mark);
+        let left = marks::end_work(&mark);
         if !left.is_empty() {
             let (count, names) = (left.len(), left.join(", "));
             context.line(&format!("processes that it left behind and that were ended: {count}, {names}"));

@@ -149,7 +149,7 @@ impl Report {
             github::end(ended, tally, took, self.repeat);
         }
         if self.format != Format::Quiet {
-            length(&path, tally, took);
+            length(ended, &path, tally, took);
         }
         terminal::say(tally);
     }
@@ -167,8 +167,11 @@ fn table(ended: &[Ended]) {
     terminal::table(&["task", "outcome", "time"], &ended.iter().map(row).collect::<Vec<_>>());
 }
 
-/// How long it took, how much of it was remembered, and the chain of tasks that made it so long.
-fn length(path: &[&Ended], tally: Tally, took: Duration) {
+/// How long it took, how much of it was remembered, how long it would have taken without hurry, and the chain of tasks
+/// that made it so long.
+fn length(ended: &[Ended], path: &[&Ended], tally: Tally, took: Duration) {
+    let ran = ended.iter().filter(|task| task.started.is_some());
+    let one_after_another: Duration = ran.map(|task| task.took).sum();
     let chain: Vec<String> =
         path.iter().map(|task| format!("{} {}", task.name, terminal::seconds(task.took))).collect();
     let chain =
@@ -178,7 +181,12 @@ fn length(path: &[&Ended], tally: Tally, took: Duration) {
     } else {
         terminal::seconds(took)
     };
-    terminal::say(paint::dim(format_args!("{took}, {} cached{chain}", tally.cached)));
+    let instead = if path.len() < 2 {
+        String::new()
+    } else {
+        format!("; one after another: {}", terminal::seconds(one_after_another))
+    };
+    terminal::say(paint::dim(format_args!("{took}, {} cached{instead}{chain}", tally.cached)));
 }
 
 fn shortened(reasons: &[String]) -> String {

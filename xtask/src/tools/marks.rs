@@ -49,11 +49,15 @@ pub(super) fn apply(command: &mut Command) {
             }
         }
         if let Some(mark) = &scope.mark {
+            STARTED.lock().expect("no holder panics").insert(mark.clone());
             let outer = std::env::var(MARK).unwrap_or_default();
             command.env(MARK, format!("{outer}{mark}:"));
         }
     });
 }
+
+/// The marks under which something was started.
+static STARTED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Default::default);
 
 static SPARED: LazyLock<Mutex<HashSet<u32>>> = LazyLock::new(Default::default);
 
@@ -74,6 +78,13 @@ pub fn spare_orphans() {
     let own = std::process::id();
     let children = processes().into_iter().filter(|process| process.parent == own && !process.is_marked());
     SPARED.lock().expect("no holder panics").extend(children.map(|process| process.pid));
+}
+
+/// Ends what carries this mark, now that its work is over; gives their programs' names. Where nothing was started there
+/// is nothing to look for.
+pub fn end_work(mark: &str) -> Vec<String> {
+    let started = STARTED.lock().expect("no holder panics").remove(mark);
+    if started { end_marked(|found| found == mark) } else { Vec::new() }
 }
 
 /// Ends what carries a mark for which `is_ended` holds; gives their programs' names.

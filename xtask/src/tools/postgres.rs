@@ -59,6 +59,11 @@ impl Server {
         Ok(())
     }
 
+    /// Makes a database that belongs to the owner, as a copy of another one to which nobody is connected.
+    pub fn copy_database(&self, name: &str, of: &str) -> anyhow::Result<()> {
+        self.sql(&format!("CREATE DATABASE {name} OWNER {OWNER_ROLE} TEMPLATE {of}")).map(drop)
+    }
+
     fn url(&self, role: &str, database: &str) -> String {
         format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
     }
@@ -184,6 +189,12 @@ impl Drop for Server {
 const PREFIX: &str = "tracehub-postgres-";
 
 /// Ends the servers of tests whose run was killed, and removes what they left.
+pub fn sweep_killed() {
+    if let Ok(temporary) = Utf8PathBuf::try_from(std::env::temp_dir()) {
+        sweep(&temporary);
+    }
+}
+
 fn sweep(temporary: &Utf8Path) {
     let Ok(folders) = temporary.read_dir_utf8() else { return };
     for folder in folders.flatten().filter(|folder| folder.file_name().starts_with(PREFIX)) {

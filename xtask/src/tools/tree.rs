@@ -143,8 +143,10 @@ fn listed(root: &Utf8Path) -> Result<String> {
 fn dirty(root: &Utf8Path) -> Result<Vec<String>> {
     let sh = shell(root)?;
     let status = ask(root, cmd!(sh, "git status --porcelain=v1 -z --untracked-files=all --no-renames"))?;
-    // Each entry is two letters, a space and the path.
-    Ok(status.split_terminator('\0').filter_map(|entry| entry.get(3..)).map(str::to_owned).collect())
+    // Each entry is two letters, a space and the path. Where the second letter is none, the file is as the index has it,
+    // and only the commit has it otherwise.
+    let dirty = status.split_terminator('\0').filter(|entry| entry.as_bytes().get(1) != Some(&b' '));
+    Ok(dirty.filter_map(|entry| entry.get(3..)).map(str::to_owned).collect())
 }
 
 /// What these files hold, of those that are there. A folder (a repository in the repository) is none.

@@ -1,8 +1,8 @@
 //! What the tasks do that need a database: one server for all of them, and on it a fresh database for each.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, ensure};
 
@@ -18,13 +18,15 @@ use crate::tools::{git, pg_dump, sqlx};
 pub const POSTGRES: Service = Service { name: "postgres", start };
 
 fn start() -> Result<Arc<dyn Any + Send + Sync>> {
-    Ok(Arc::new(Databases { server: Server::start(Kind::Test)?, made: AtomicUsize::new(0) }))
+    let server = Server::start(Kind::Test)?;
+    Ok(Arc::new(Databases { server, made: AtomicUsize::new(0), migrated: Mutex::new(None) }))
 }
 
-/// The server, and how many databases were made on it.
+/// The server, how many databases were made on it, and the one that is copied for who wants a migrated one.
 struct Databases {
     server: Server,
     made: AtomicUsize,
+    migrated: Mutex<Option<String>>,
 }
 
 /// An empty database of the task's own; its URL.
@@ -34,6 +36,26 @@ fn fresh(task: &Context) -> Result<String> {
     let name = format!("{}_{number}", project::DATABASE);
     databases.server.create_database(&name)?;
     Ok(databases.server.owner_url(&name))
+}
+
+/// A database of the task's own that has all migrations; its URL. They run once for all who ask.
+fn migrated(task: &Context) -> Result<String> {
+    let databases = task.service::<Databases>()?;
+    let mut template = databases.migrated.lock().expect("no holder panics");
+    let name = match &*template {
+        Some(name) => name.clone(),
+        None => {
+            let content = git::content_hash(project::root(), project::MIGRATIONS)?;
+            let name = format!("{}_migrated_{}", project::DATABASE, &content[..12]);
+            databases.server.create_database(&name)?;
+            task.run(sqlx::run(&task.sh, &databases.server.owner_url(&name)))?;
+            template.insert(name).clone()
+        }
+    };
+    let number = databases.made.fetch_add(1, Ordering::Relaxed);
+    let copy = format!("{}_{number}", project::DATABASE);
+    databases.server.copy_database(&copy, &name)?;
+    Ok(databases.server.owner_url(&copy))
 }
 
 /// Each says what it does to the releases from before it; each way there has a way back that leaves nothing behind, and
@@ -63,9 +85,7 @@ fn declared() -> Result<()> {
 
 /// The query data in the repository is what the queries and the migrations give.
 pub fn sqlx_data(task: &Context) -> Result<()> {
-    let url = fresh(task)?;
-    task.run(sqlx::run(&task.sh, &url))?;
-    sqlx::prepare(&url, true)
+    sqlx::prepare(&migrated(task)?, true)
 }
 
 /// The backend's tests; they make databases of their own on this server.

@@ -15,8 +15,8 @@ use crate::pipeline::{
 };
 use crate::project;
 use crate::terminal;
-use crate::tools::interrupt;
 use crate::tools::tree::Tree;
+use crate::tools::{interrupt, postgres};
 
 /// xtask's own sources, and what else every task depends on: a change of the definition runs everything.
 pub const OWN: &[&str] = &[
@@ -90,6 +90,7 @@ impl How {
             }
             return if self.plan || runs == 0 { Ok(()) } else { said(Exit::Failed) };
         }
+        postgres::sweep_killed();
         verdict(run(&judge, &selection.tasks, &Options { began, ..self.options() }, &report)?)
     }
 
