@@ -1,0 +1,88 @@
+use super::*;
+
+fn id(n: u32) -> ReleaseId {
+    format!("20260103t12000{n}z-1a2b3c4d5e6f").parse().unwrap()
+}
+
+/// Kind, from, to, confirmed, ended.
+type Told = (Kind, Option<u32>, Option<u32>, bool, bool);
+
+fn ledger(attempts: &[Told]) -> String {
+    let mut text = String::new();
+    let mut prev = String::new();
+    for (number, (kind, from, to, confirmed, ended)) in attempts.iter().enumerate() {
+        let began = Event::Began {
+            kind: *kind,
+            by: "ada@desk".into(),
+            lease: number as u64,
+            from: from.map(id),
+            to: to.map(id),
+            plan: vec![],
+            overrides: vec![],
+        };
+        let confirmed =
+            confirmed.then(|| Event::Confirmed { release: id(to.unwrap_or(0)), images: BTreeMap::new() });
+        let outcome = if confirmed.is_some() { Outcome::Succeeded } else { Outcome::Undone };
+        let ended = ended.then_some(Event::Ended { outcome, detail: None, to_switch_ms: None });
+        for (n, event) in [Some(began), confirmed, ended].into_iter().flatten().enumerate() {
+            let attempt = format!("a{number}");
+            let entry =
+                Entry { v: FORMAT, id: format!("{attempt}-{n}"), at: String::new(), attempt, prev, event };
+            let line = serde_json::to_string(&entry).unwrap();
+            prev = hash(&line);
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[test]
+fn the_last_confirmed_release_ought_to_be_live() {
+    let text = ledger(&[
+        (Kind::Deploy, None, Some(1), true, true),
+        (Kind::Deploy, Some(1), Some(2), true, true),
+        (Kind::Deploy, Some(2), Some(3), false, true),
+    ]);
+    let read = Ledger::parse(&text);
+    assert_eq!(read.ought_to_be_live(), Some(id(2)));
+    assert_eq!(read.confirmed(), [id(2), id(1)]);
+    assert!(read.damaged.is_empty());
+    assert_eq!(read.unfinished(), None);
+}
+
+#[test]
+fn after_a_rollback_the_release_that_was_left_is_remembered_until_it_is_deployed_again() {
+    let mut attempts = vec![
+        (Kind::Deploy, None, Some(1), true, true),
+        (Kind::Deploy, Some(1), Some(2), true, true),
+        (Kind::Rollback, Some(2), Some(1), true, true),
+    ];
+    assert_eq!(Ledger::parse(&ledger(&attempts)).rolled_back_from(), [id(2)].into());
+    attempts.push((Kind::Deploy, Some(1), Some(2), true, true));
+    assert_eq!(Ledger::parse(&ledger(&attempts)).rolled_back_from(), [].into());
+}
+
+#[test]
+fn an_attempt_without_an_end_is_unfinished() {
+    let text =
+        ledger(&[(Kind::Deploy, None, Some(1), true, true), (Kind::Deploy, Some(1), Some(2), false, false)]);
+    assert_eq!(Ledger::parse(&text).unfinished().unwrap().to, Some(id(2)));
+}
+
+#[test]
+fn a_torn_line_is_passed_over_and_what_follows_is_read() {
+    let whole =
+        ledger(&[(Kind::Deploy, None, Some(1), true, true), (Kind::Deploy, Some(1), Some(2), true, true)]);
+    let lines: Vec<&str> = whole.lines().collect();
+    let torn = format!("{}\n{}\n{}\n", lines[..3].join("\n"), &lines[3][..20], lines[3..].join("\n"));
+    let read = Ledger::parse(&torn);
+    assert_eq!(read.damaged, [4]);
+    assert_eq!(read.entries, Ledger::parse(&whole).entries);
+}
+
+#[test]
+fn a_line_that_somebody_changed_breaks_the_chain() {
+    let text = ledger(&[(Kind::Deploy, None, Some(1), true, true)]).replacen("ada@desk", "eve@desk", 1);
+    assert_eq!(Ledger::parse(&text).damaged, [2]);
+}
