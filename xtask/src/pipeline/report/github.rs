@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::last_lines;
 use crate::pipeline::outcome::{Ended, Outcome, Tally};
 use crate::terminal;
+use crate::tools::tree::Tree;
 
 /// GitHub shows ten a step; one is kept for the task itself.
 const PLACES: usize = 9;
@@ -30,8 +31,11 @@ pub fn end(ended: &[Ended], tally: Tally, took: Duration, repeat: &str) {
         let lines = task.log.as_ref().map(|log| last_lines(log, usize::MAX)).unwrap_or_default();
         terminal::say(format_args!("{} failed after {}:", task.name, terminal::seconds(task.took)));
         lines[lines.len().saturating_sub(SHOWN)..].iter().for_each(|line| terminal::say(harmless(line)));
+        let tree = Tree::look(crate::project::root());
+        let paths = tree.as_ref().map_or(&[][..], Tree::paths);
         for place in places(&lines).into_iter().take(PLACES) {
             let Place { file, line, message } = place;
+            let file = in_repository(&file, paths);
             terminal::say(format_args!("::error file={file},line={line}::{}", escaped(&message)));
         }
         let name = task.name;
@@ -57,19 +61,21 @@ struct Place {
 }
 
 /// The places that tools name in the forms that they keep stable: rustc's and clippy's arrows, a Rust test's panic, the
-/// brackets of tsc, the list below a file's name of ESLint.
+/// brackets of tsc, the list below a file's name of ESLint, vitest's arrows.
 fn places(lines: &[String]) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     let (mut message, mut file) = (String::new(), String::new());
     for line in lines {
         let trimmed = line.trim();
-        if trimmed.starts_with("error") || trimmed.starts_with("warning") {
+        if ["error", "warning", "AssertionError", "FAIL "].iter().any(|word| trimmed.starts_with(word)) {
             trimmed.clone_into(&mut message);
         }
         let found = if let Some(place) = trimmed.strip_prefix("--> ") {
             at_colons(place).map(|(file, line)| (file, line, message.clone()))
         } else if let Some((_, place)) = trimmed.split_once(" panicked at ") {
             at_colons(place.trim_end_matches(':')).map(|(file, line)| (file, line, trimmed.to_owned()))
+        } else if let Some(place) = trimmed.strip_prefix("❯ ") {
+            at_colons(place).map(|(file, line)| (file, line, message.clone()))
         } else if let Some((place, what)) = trimmed.split_once("): error ") {
             at_brackets(place).map(|(file, line)| (file, line, what.to_owned()))
         } else {
@@ -110,7 +116,18 @@ fn at_list(line: &str) -> Option<(u32, String)> {
     Some((line.parse().ok()?, what.trim().to_owned()))
 }
 
-/// GitHub knows files by their paths in the repository.
+/// Tools name files as they are called in the folder in which they run; GitHub knows them by their paths in the
+/// repository.
+fn in_repository<'a>(file: &'a str, paths: &'a [String]) -> &'a str {
+    let below = format!("/{file}");
+    let mut ending = paths.iter().filter(|path| path.ends_with(&below));
+    match (paths.iter().any(|path| path == file), ending.next(), ending.next()) {
+        (false, Some(only), None) => only,
+        _ => file,
+    }
+}
+
+/// An absolute path as it begins in the repository.
 fn relative(path: &str) -> &str {
     path.strip_prefix(crate::project::root().as_str()).map_or(path, |path| path.trim_start_matches('/'))
 }
@@ -149,6 +166,8 @@ src/App.tsx(4,9): error TS2322: Type 'string' is not assignable
 /work/src/Look.tsx
   10:3  error  Unexpected any  no-explicit-any
   11:3  warning  Not an error  some-rule
+AssertionError: expected 1 to be 2
+ ❯ src/Look.test.tsx:21:5
 all is well at 10:30";
         let lines: Vec<String> = output.lines().map(str::to_owned).collect();
         let found: Vec<(String, u32)> =
@@ -158,9 +177,24 @@ all is well at 10:30";
             ("tracehub/backend/src/a.rs", 12),
             ("src/App.tsx", 4),
             ("/work/src/Look.tsx", 10),
+            ("src/Look.test.tsx", 21),
         ];
         assert_eq!(found, expected.map(|(file, line)| (file.to_owned(), line)));
+        assert_eq!(places(&lines)[4].message, "AssertionError: expected 1 to be 2");
         assert_eq!(places(&lines)[0].message, "error[E0308]: mismatched types");
+    }
+
+    #[test]
+    fn a_file_is_named_as_the_repository_has_it_if_that_is_clear() {
+        let paths = ["a/src/main.ts", "b/src/main.ts", "b/src/other.ts", "src/own.ts"].map(str::to_owned);
+        for (named, known) in [
+            ("src/other.ts", "b/src/other.ts"),
+            ("src/own.ts", "src/own.ts"),
+            ("src/main.ts", "src/main.ts"),
+            ("absent.ts", "absent.ts"),
+        ] {
+            assert_eq!(in_repository(named, &paths), known);
+        }
     }
 
     #[test]
