@@ -63,6 +63,9 @@ struct Which {
     /// Only the named tasks, without what they need
     #[arg(long, requires = "names")]
     only: bool,
+    /// Every fault that takes long to try, too: what the weekly run does
+    #[arg(long, conflicts_with = "names")]
+    deep: bool,
     /// Not this task or group, nor what needs it
     #[arg(long, value_name = "NAME", value_parser = names())]
     skip: Vec<String>,
@@ -81,8 +84,8 @@ impl Ci {
         if let Some(task) = &self.explain {
             return self.how.explain(&graph, &graph.named(&[task]));
         }
-        let Which { only, skip, since, failed } = self.which;
-        let selection = Selection::of(&graph, &self.names, only, &skip, since.as_deref(), failed)?;
+        let Which { only, deep, skip, since, failed } = self.which;
+        let selection = Selection::of(&graph, &self.names, only, deep, &skip, since.as_deref(), failed)?;
         match (self.graph, self.audit) {
             (Some(picture), _) => self.how.draw(&graph, &selection, picture),
             (_, Some(count)) => self.how.audit(&graph, &selection, count),

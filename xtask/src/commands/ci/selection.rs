@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 use super::how;
+use super::tasks::DEEP;
 use crate::pipeline::{Graph, affected};
 use crate::project;
 use crate::terminal;
@@ -20,9 +21,22 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Everything.
+    /// Everything, but for what is run by its name alone.
     pub fn all(graph: &Graph) -> Selection {
-        Selection { tasks: (0..graph.tasks().len()).collect(), why: HashMap::new() }
+        let apart = graph.named(&[DEEP]);
+        let tasks = (0..graph.tasks().len()).filter(|at| !apart.contains(at)).collect();
+        Selection { tasks, why: HashMap::new() }
+    }
+
+    /// Everything, the long way: what is run by its name alone too, and not what it holds already.
+    pub fn deep(graph: &Graph) -> Selection {
+        let deep = graph.named(&[DEEP]);
+        let long = |at: usize| {
+            deep.iter()
+                .any(|&deep| graph.tasks()[deep].name.strip_suffix("-deep") == Some(graph.tasks()[at].name))
+        };
+        let tasks = (0..graph.tasks().len()).filter(|&at| !long(at)).collect();
+        Selection { tasks, why: HashMap::new() }
     }
 
     /// These tasks and groups, and what they need.
@@ -35,11 +49,13 @@ impl Selection {
         graph: &Graph,
         names: &[String],
         only: bool,
+        deep: bool,
         skip: &[String],
         since: Option<&str>,
         failed: bool,
     ) -> Result<Selection> {
         let mut selection = match names {
+            [] if deep => Selection::deep(graph),
             [] => Selection::all(graph),
             _ if only => Selection { tasks: graph.named(names), why: HashMap::new() },
             _ => Selection::named(graph, names),

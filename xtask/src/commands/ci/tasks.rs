@@ -15,6 +15,9 @@ const CARGO: Lane = Lane { name: "cargo", capacity: 1 };
 /// The engine: two suites that start, kill and count containers would find each other's.
 const ENGINE: Lane = Lane { name: "engine", capacity: 1 };
 
+/// The group of what takes too long for each push: run by its name, or with `--deep`.
+pub const DEEP: &str = "deep";
+
 const RUST: &[Tool] = &[Tool::Rust];
 /// Node itself, and its package manager.
 const NODE: &[Tool] = &[Tool::Node, Tool::Npm];
@@ -212,6 +215,14 @@ pub fn table() -> Vec<Task> {
         task("lab-suite", "the same over ssh: bare machines become hosts; kills, cut links, refusals, the gate")
             .needs(["deploy-suite"]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).timeout(minutes(45))
             .run(|task| task.run(cargo::test_suite(&task.sh, "lab"))),
+
+        task("deploy-suite-deep", "the deploy suite, with every fault that takes long to try")
+            .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).timeout(minutes(45))
+            .run(|task| task.run(cargo::test_suite(&task.sh, "deploy").args(["--", "--include-ignored"]))),
+
+        task("lab-suite-deep", "the lab suite, with every fault that takes long to try")
+            .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).timeout(minutes(60))
+            .run(|task| task.run(cargo::test_suite(&task.sh, "lab").args(["--", "--include-ignored"]))),
     ]
 }
 

@@ -192,15 +192,15 @@ fn weekly() -> File {
     let all = vec![
         steps::checkout(Checkout::Whole),
         steps::toolchain(),
-        steps::xtask("ci --keep-going"),
+        steps::xtask("ci --keep-going --deep"),
         steps::upload_logs("weekly"),
     ];
-    let job = runs("all tasks, from nothing", &[READ], 90, &[], all);
+    let job = runs("all tasks, from nothing", &[READ], 150, &[], all);
     File {
         name: "weekly.yml",
         about: &[
-            "Every task on one bare machine, without a cache: what a newcomer's first run does, and what has become wrong",
-            "without a change of ours, such as a dependency that turned out to be vulnerable.",
+            "Every task on one bare machine, without a cache, the long ones too: what a newcomer's first run does, and what",
+            "has become wrong without a change of ours, such as a dependency that turned out to be vulnerable.",
         ],
         content: workflow("Weekly", on, Some(one_at_a_time("weekly")), vec![("all", job)]),
     }
