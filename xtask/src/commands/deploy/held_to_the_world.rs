@@ -29,6 +29,8 @@ const LIMITS: Limits = Limits {
 #[test]
 #[ignore = "wants an engine, and builds the images"]
 fn the_simulated_host_and_a_real_one_look_the_same_after_every_call() {
+    // The builds are called from the root; cargo starts tests in their package's folder.
+    std::env::set_current_dir(project::root()).expect("the repository's root");
     let environment: Environment = name().parse().expect("a test's name");
     let result = look_at_both(&environment);
     clear_up(&environment);
