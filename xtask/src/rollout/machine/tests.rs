@@ -193,3 +193,29 @@ fn one_holds_the_lease_at_a_time_and_each_holder_has_a_higher_number() {
     drop(first);
     assert_eq!(take().unwrap().number(), 9, "given back when it is dropped, and never deleted");
 }
+
+#[test]
+fn who_only_looks_at_the_lease_has_nobody_refused() {
+    let host = Host::with_live(OLD);
+    let file = host.path("lease");
+    std::fs::write(&file, "7\n").unwrap();
+    let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&file).unwrap());
+    let mut look = std::process::Command::new("flock")
+        .args(["--shared", file.as_str(), "sh", "-c", "echo; cat"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Read::read_exact(look.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+    let taker = std::thread::spawn(move || {
+        let holder = Holder { by: "ada@desk".into(), doing: "a test".into(), since: "now".into() };
+        lease::take(&HostShell::here().unwrap(), &file, &holder).map(|lease| lease.number()).is_ok()
+    });
+    let waits = |line: &str| line.contains("->") && line.contains(&format!(":{inode} "));
+    while !taker.is_finished() && !std::fs::read_to_string("/proc/locks").unwrap().lines().any(waits) {
+        std::thread::yield_now();
+    }
+    drop(look.stdin.take());
+    assert!(taker.join().unwrap(), "it was refused because somebody looked");
+    look.wait().unwrap();
+}

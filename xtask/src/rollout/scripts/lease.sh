@@ -4,7 +4,8 @@
 # machine, or `connection` when the driver is behind the ssh connection that started this.
 
 exec 9>>"$1" || exit 1
-flock -n 9 || exit 75
+# Who only looks whether somebody holds it has it for an instant: that is waited for.
+flock -n 9 || flock -w 1 9 2>/dev/null || exit 75
 number=$(($(head -n 1 "$1" | grep -x '[0-9]*' || echo 0) + 1))
 printf '%s\n%s\n' "$number" "$2" >"$1" && sync "$1"
 echo "$number"
