@@ -259,7 +259,7 @@ fn is_settled(machine: &Machine, release: &Release) -> Result<bool> {
     Ok(seen.is_ready(release)
         && seen.ledger.ought_to_be_live().as_ref() == Some(&release.id)
         && seen.ledger.unfinished().is_none()
-        && machine.platform_parts()?.len() == 2)
+        && machine.platform_parts()?.iter().filter(|part| part.state == "running").count() == 2)
 }
 
 /// What the host must have before anything is changed on it.
