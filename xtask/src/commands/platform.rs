@@ -73,7 +73,9 @@ impl Up {
         let PlatformState::Differs(services) = machine.platform_state()? else {
             return self.say_result(&[], None);
         };
-        say_what_comes(&machine, &services);
+        if self.plan || !self.json {
+            say_what_comes(&machine, &services);
+        }
         if self.plan {
             return Ok(());
         }
