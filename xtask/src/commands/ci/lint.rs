@@ -7,7 +7,9 @@ use camino::Utf8Path;
 
 use crate::pipeline::Context;
 use crate::project;
-use crate::tools::{git, lint};
+use crate::rollout::contract::NO_TRANSACTION;
+use crate::tools::git;
+use crate::tools::lint::{self, Transaction};
 
 /// Every shell script, those included that xtask hands to `sh` on a host.
 pub fn shell_scripts(task: &Context) -> Result<()> {
@@ -64,10 +66,21 @@ pub fn workflows(task: &Context) -> Result<()> {
     task.run(lint::zizmor(&task.sh, ".github/workflows")?)
 }
 
-/// Whether a migration would lock out who is at work.
+/// Whether a migration would lock out who is at work. sqlx runs each in a transaction, unless its first line says otherwise.
 pub fn migrations(task: &Context) -> Result<()> {
     let files = some(|path| path.starts_with(project::MIGRATIONS) && path.ends_with(".up.sql"))?;
-    task.run(lint::squawk(&task.sh, project::POSTGRES_MAJOR, &files)?)
+    let (mut together, mut alone) = (Vec::new(), Vec::new());
+    for path in files {
+        let text =
+            fs::read_to_string(project::root().join(&path)).with_context(|| format!("reading {path}"))?;
+        if text.starts_with(NO_TRANSACTION) { alone.push(path) } else { together.push(path) }
+    }
+    for (files, transaction) in [(together, Transaction::Around), (alone, Transaction::None)] {
+        if !files.is_empty() {
+            task.run(lint::squawk(&task.sh, project::POSTGRES_MAJOR, transaction, &files)?)?;
+        }
+    }
+    Ok(())
 }
 
 /// What looks like a secret, in any file. A planted one is looked for first: a scanner that no longer sees it would pass
