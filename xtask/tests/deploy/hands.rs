@@ -87,6 +87,8 @@ pub fn removed_containers(project: &Project) -> Result<(), Failed> {
 }
 
 pub fn stopped_platform(project: &Project) -> Result<(), Failed> {
+    // Whatever the test before has left: the release of this tree.
+    project.deploy().succeeds()?;
     let live = project.live();
     let url = project.url();
     for service in ["postgres", "edge"] {
