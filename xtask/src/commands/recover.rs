@@ -7,6 +7,7 @@ use super::attempt::{Attempt, Patience};
 use super::place::Place;
 use crate::rollout::guard::written;
 use crate::rollout::host::Host;
+use crate::rollout::recover::retire;
 use crate::terminal::{self, paint};
 
 /// Finish or undo what a killed attempt left; the next deploy or rollback does it too
@@ -23,6 +24,9 @@ impl Recover {
     pub fn run(self) -> Result<()> {
         let machine = self.place.reach()?;
         let attempt = Attempt::begin(&machine, "recover".to_owned(), self.patience)?;
+        if let Err(error) = retire(&machine) {
+            terminal::warn(format_args!("what has no traffic any more could not be stopped: {error:#}"));
+        }
         let serves = machine.live()?.live;
         if attempt.settled().is_empty() {
             terminal::say(format_args!("{} nothing was left unsettled.", paint::good("Nothing to do:")));

@@ -155,12 +155,16 @@ impl Observed {
 /// The release that has the traffic is started again, since a part of it is not well.
 pub fn repair(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
     let ought = seen.ledger.ought_to_be_live().as_ref() == Some(&release.id);
+    let others = seen.others(&release.id, seen.live.warm.as_ref());
     Plan::default()
         .then(Pull { release: release.clone() })
         .then(Start { release: release.clone(), stop_first: false })
         .then(Ready { release: release.clone(), limit: limits.ready })
         .when(!ought, "adopt: the ledger says already that it ought to have the traffic", |plan| {
             plan.then(Adopt { release: release.clone() })
+        })
+        .when(!others.is_empty(), "retire: nothing runs but the release and the one before", |plan| {
+            plan.then(Retire { releases: others, drain: limits.drain })
         })
 }
 

@@ -16,9 +16,8 @@ use crate::project;
 /// Settles the unfinished attempt, when there is one, and says in words what was found and done.
 pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Vec<String>> {
     let mut said = Vec::new();
-    let unfinished = ledger.unfinished();
-    if let Some(attempt) = &unfinished {
-        said.push(settle(host, attempt, journal)?);
+    if let Some(attempt) = ledger.unfinished() {
+        said.push(settle(host, &attempt, journal)?);
     } else if ledger.attempts().last().is_some_and(ended_in_a_migration) {
         // Its driver gave it up; the engine may not have. What it is about to take away is not there to be used.
         host.wait_for_migration()?;
@@ -34,11 +33,6 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Ve
         live = host.live()?;
     }
     host.remove_guard()?;
-    if unfinished.is_some_and(|attempt| attempt.kind != Kind::Restore)
-        && let Err(error) = retire(host)
-    {
-        said.push(format!("what has no traffic any more could not be stopped: {error:#}"));
-    }
 
     // The live file is believed: where the ledger says otherwise, somebody's hand was there.
     let live = live.live;
@@ -150,8 +144,9 @@ fn confirmed(host: &dyn Host, release: ReleaseId) -> Result<Event> {
     Ok(Event::Confirmed { release, images: kept.map(|kept| kept.contents.images).unwrap_or_default() })
 }
 
-/// An attempt that was confirmed may have died before it had stopped what neither has the traffic nor is warm.
-fn retire(host: &dyn Host) -> Result<()> {
+/// Stops what neither has the traffic nor is warm: an attempt that was confirmed may have died before it did. Plans end
+/// with it; nobody who needs a rollback at once waits for it.
+pub fn retire(host: &dyn Host) -> Result<()> {
     let live = host.live()?;
     let running: BTreeSet<ReleaseId> =
         host.parts()?.into_iter().filter(Part::is_running).map(|part| part.release).collect();

@@ -15,7 +15,7 @@ use crate::rollout::journal::{Journal, attempt_id};
 use crate::rollout::ledger::{Event, Kind, Outcome};
 use crate::rollout::plan::{Plan, Report, Run, Step};
 use crate::rollout::plans::{self, Observed};
-use crate::rollout::recover::{recover, take_back_provisional};
+use crate::rollout::recover::{recover, retire, take_back_provisional};
 use crate::rollout::release::{Release, ReleaseId};
 use crate::rollout::restore;
 use crate::rollout::steps::StopAll;
@@ -90,6 +90,8 @@ impl Operator<'_> {
         let journal = Journal::new(self.host, id, &ledger);
         recover(self.host, &ledger, &journal)?;
         if matches!(act, Act::Recover) {
+            // As the command does: what could not be stopped is a warning.
+            let _ = retire(self.host);
             return Ok(Ended::Well);
         }
         let seen = match act {
