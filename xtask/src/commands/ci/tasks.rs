@@ -217,11 +217,11 @@ pub fn table() -> Vec<Task> {
             .run(|task| task.run(cargo::test_suite(&task.sh, "lab"))),
 
         task("deploy-suite-deep", "the deploy suite, with every fault that takes long to try")
-            .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).timeout(minutes(45))
+            .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).kills().timeout(minutes(45))
             .run(|task| task.run(cargo::test_suite(&task.sh, "deploy").args(["--", "--include-ignored"]))),
 
         task("lab-suite-deep", "the lab suite, with every fault that takes long to try")
-            .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).timeout(minutes(60))
+            .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).kills().timeout(minutes(60))
             .run(|task| task.run(cargo::test_suite(&task.sh, "lab").args(["--", "--include-ignored"]))),
     ]
 }
