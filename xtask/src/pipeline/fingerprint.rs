@@ -180,6 +180,7 @@ fn row(task: &Task) -> Vec<(String, String)> {
         fact("leaves", task.leaves.join(" ")),
         fact("service", task.service.map_or_else(String::new, |service| service.name.to_owned())),
         fact("network", task.network.to_string()),
+        fact("kills", task.kills.to_string()),
         fact("holds for", task.holds_for.map_or_else(String::new, |time| format!("{time:?}"))),
         fact("timeout", humantime::format_duration(task.timeout).to_string()),
     ]

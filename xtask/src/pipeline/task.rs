@@ -39,6 +39,8 @@ pub struct Task {
     pub variables: Vec<&'static str>,
     /// Its outcome depends on the commits before this tree, too.
     pub history: bool,
+    /// It kills programs, which then leave what is temporary behind: no failure, but removed all the same.
+    pub kills: bool,
     /// It asks machines elsewhere: where there are none, it is skipped, in CI too.
     pub network: bool,
     /// How long a pass is believed, where time alone can make it false.
@@ -87,6 +89,7 @@ pub fn task(name: &'static str, summary: &'static str) -> Row {
         service: None,
         variables: Vec::new(),
         history: false,
+        kills: false,
         network: false,
         holds_for: None,
         timeout: minutes(10),
@@ -152,6 +155,12 @@ impl Row {
     /// Its outcome depends on the commits before this tree, too.
     pub fn history(mut self) -> Row {
         self.0.history = true;
+        self
+    }
+
+    /// It kills programs, which then leave what is temporary behind.
+    pub fn kills(mut self) -> Row {
+        self.0.kills = true;
         self
     }
 

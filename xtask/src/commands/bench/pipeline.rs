@@ -76,8 +76,8 @@ fn beside_others(program: &Utf8Path, copy: &Utf8Path) -> Result<Vec<Row>> {
     rows.push(measured("`xtask ci`: all cached", &|| noop::command(&sh, program, None))?);
     let (shell, root) = (Shell::new()?, project::root());
     shell.change_dir(root);
-    let bare = time_of(&|| cmd!(shell, "{program} --version"))?;
-    let by_cargo = time_of(&|| cmd!(shell, "cargo xtask --version"))?;
+    let bare = time_of(TIMES, &|| cmd!(shell, "{program} --version"))?;
+    let by_cargo = time_of(TIMES, &|| cmd!(shell, "cargo xtask --version"))?;
     rows.push(Row {
         way: "the same, started by `cargo xtask ci` (cargo looks whether xtask is up to date)".to_owned(),
         time: Time {
@@ -93,21 +93,21 @@ fn beside_others(program: &Utf8Path, copy: &Utf8Path) -> Result<Vec<Row>> {
 fn measured<'a>(way: &str, command: &dyn Fn() -> Cmd<'a>) -> Result<Row> {
     Activity::of(way, |_| {
         Run::new(command()).limit(LIMIT).run()?;
-        Ok(Row { way: way.to_owned(), time: time_of(command)? })
+        Ok(Row { way: way.to_owned(), time: time_of(TIMES, command)? })
     })
 }
 
-fn time_of<'a>(command: &dyn Fn() -> Cmd<'a>) -> Result<Time> {
+fn time_of<'a>(count: usize, command: &dyn Fn() -> Cmd<'a>) -> Result<Time> {
     let mut times = Vec::new();
     let before = processors_of_children()?;
-    for _ in 0..TIMES {
+    for _ in 0..count {
         let began = Instant::now();
         Run::new(command()).limit(LIMIT).run()?;
         times.push(began.elapsed());
     }
     times.sort();
-    let processors = (processors_of_children()? - before) / TIMES as u32;
-    Ok(Time { clock: times[TIMES / 2], processors })
+    let processors = (processors_of_children()? - before) / count as u32;
+    Ok(Time { clock: times[count / 2], processors })
 }
 
 /// What the children of this process that have ended took of the processors, and their children.
@@ -135,7 +135,7 @@ fn section(beside: &[Row], grown: &[grown::Row]) -> Result<String> {
     for Row { way, time } in beside {
         text.push_str(&format!("| {way} | {} |\n", milliseconds(*time)));
     }
-    text.push_str("\nThe same with more of both; each file is read by one task.\n\n");
+    text.push_str("\nWith more of both, the middle of five runs; each file is read by one task.\n\n");
     text.push_str(&grown::table(grown));
     Ok(text)
 }

@@ -185,7 +185,7 @@ pub fn table() -> Vec<Task> {
             .run(database::backend_test),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
-            .groups(["test"]).lane(CARGO).tools(RUST).reads(WORKSPACE).reads(["tracehub/deploy/"]).variables(["RUSTFLAGS"]).timeout(minutes(20))
+            .groups(["test"]).kills().lane(CARGO).tools(RUST).reads(WORKSPACE).reads(["tracehub/deploy/"]).variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(|task| task.run(cargo::test_xtask(&task.sh))),
 
         // What is shipped.
@@ -200,7 +200,7 @@ pub fn table() -> Vec<Task> {
             .run(delivery::images),
 
         task("model-suite", "the simulated host and a real one look the same after every call of a rollout")
-            .needs(["images"]).lane(CARGO).lane(ENGINE).tools(image::TOOLS).tools(RUST).reads(DELIVERY).timeout(minutes(15))
+            .needs(["images"]).lane(CARGO).lane(ENGINE).tools(image::TOOLS).tools(RUST).reads(DELIVERY).kills().timeout(minutes(15))
             .run(|task| task.run(cargo::test_model(&task.sh))),
 
         task("caddyfiles", "the edge's configuration and the page's, as Caddy reads them")
@@ -209,11 +209,11 @@ pub fn table() -> Vec<Task> {
             .run(deploy_files::caddyfiles),
 
         task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")
-            .needs(["images"]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).timeout(minutes(30))
+            .needs(["images"]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).kills().timeout(minutes(30))
             .run(|task| task.run(cargo::test_suite(&task.sh, "deploy"))),
 
         task("lab-suite", "the same over ssh: bare machines become hosts; kills, cut links, refusals, the gate")
-            .needs(["deploy-suite"]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).timeout(minutes(45))
+            .needs(["deploy-suite"]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).kills().timeout(minutes(45))
             .run(|task| task.run(cargo::test_suite(&task.sh, "lab"))),
 
         task("deploy-suite-deep", "the deploy suite, with every fault that takes long to try")

@@ -269,10 +269,13 @@ fn a_pass_that_time_makes_false_is_believed_for_so_long() {
 #[test]
 fn what_is_left_in_the_folder_for_temporary_files_is_a_failure_that_names_it() {
     let place = Place::new();
-    let table = vec![task("untidy", "").run(|task| {
+    let untidy: fn(&Context<'_>) -> Result<()> = |task| {
         let script = "touch $TMPDIR/left-behind";
         task.run(cmd!(task.sh, "sh -c {script}"))
-    })];
+    };
+    let killer = vec![task("killer", "").kills().run(untidy)];
+    assert_eq!(place.run(killer).passed, 1, "who kills programs can't make them tidy up");
+    let table = vec![task("untidy", "").run(untidy)];
     assert_eq!(place.run(table).failed, 1);
     assert!(place.read(".local/untidy.log").contains("left-behind"), "{}", place.read(".local/untidy.log"));
 }

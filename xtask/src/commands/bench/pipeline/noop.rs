@@ -11,6 +11,7 @@ use xshell::{Cmd, Shell, cmd};
 use crate::commands::ci;
 use crate::pipeline::{Graph, Task, task};
 use crate::project;
+use crate::tools::locate;
 
 /// Run tasks that do nothing; what `bench pipeline` calls
 #[derive(Debug, Args)]
@@ -42,14 +43,17 @@ impl Noop {
     /// Runs them.
     pub fn run(self) -> Result<()> {
         let table = match &self.rows {
-            None => ci::table()
-                .into_iter()
-                .map(|row| Task { work: |_| Ok(()), leaves: Vec::new(), ..row })
-                .collect(),
+            None => ci::table().into_iter().map(without_work).collect(),
             Some(file) => read(file)?,
         };
         ci::run_all(&Graph::new(table)?)
     }
+}
+
+/// It makes nothing, and what this machine lacks for it is not installed.
+fn without_work(row: Task) -> Task {
+    let tools = row.tools.iter().copied().filter(|tool| locate::find(*tool).is_some()).collect();
+    Task { work: |_| Ok(()), leaves: Vec::new(), tools, ..row }
 }
 
 /// Rows live as long as the program: it ends soon.
