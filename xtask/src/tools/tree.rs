@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -26,6 +27,8 @@ pub struct Tree {
     contents: Vec<String>,
     /// Before git was asked.
     looked: SystemTime,
+    /// The commit that is checked out, once somebody has asked.
+    commit: OnceLock<Option<String>>,
 }
 
 /// A file changes at times that the kernel rounds down by up to one of its ticks.
@@ -53,7 +56,7 @@ impl Tree {
                 contents.push(format!("{mode} {id}"));
             }
         }
-        let mut tree = Tree { root: root.to_owned(), paths, contents, looked };
+        let mut tree = Tree { root: root.to_owned(), paths, contents, looked, commit: OnceLock::new() };
         tree.read_anew(doubtful)?;
         Ok(tree)
     }
@@ -78,8 +81,11 @@ impl Tree {
 
     /// The commit that is checked out, if there is one.
     pub fn commit(&self) -> Option<String> {
-        let sh = shell(&self.root).ok()?;
-        ask(&self.root, cmd!(sh, "git rev-parse --verify --quiet HEAD")).ok()
+        let look = || {
+            let sh = shell(&self.root).ok()?;
+            ask(&self.root, cmd!(sh, "git rev-parse --verify --quiet HEAD")).ok()
+        };
+        self.commit.get_or_init(look).clone()
     }
 
     /// Those of these files that hold something else now than when this looked.
