@@ -163,7 +163,7 @@ mod tests {
  --> xtask/src/main.rs:3:7
 thread 'tests::a' panicked at tracehub/backend/src/a.rs:12:5:
 src/App.tsx(4,9): error TS2322: Type 'string' is not assignable
-/work/src/Look.tsx
+/repository/src/Look.tsx
   10:3  error  Unexpected any  no-explicit-any
   11:3  warning  Not an error  some-rule
 AssertionError: expected 1 to be 2
@@ -176,7 +176,7 @@ all is well at 10:30";
             ("xtask/src/main.rs", 3),
             ("tracehub/backend/src/a.rs", 12),
             ("src/App.tsx", 4),
-            ("/work/src/Look.tsx", 10),
+            ("/repository/src/Look.tsx", 10),
             ("src/Look.test.tsx", 21),
         ];
         assert_eq!(found, expected.map(|(file, line)| (file.to_owned(), line)));
