@@ -85,7 +85,7 @@ impl Rollout {
 
 impl Row {
     fn of_ours(copy: &Copy, lab: &Lab, versions: &Versions) -> Result<Row> {
-        let way = "cargo xtask deploy";
+        let way = "cargo xtask";
         terminal::note(paint::strong(way));
         let ours = Ours::set_up(copy, lab, versions)?;
         let deploy = ours.deploy(&versions.second)?;
