@@ -81,7 +81,7 @@ impl Host {
 
     /// Waits until the driver stands where it is to stand.
     pub fn wait_until_it_stands(&self, driver: &Running) -> Result<(), Failed> {
-        let stands = || self.sh("ls /run/stand/stands 2>/dev/null") != "";
+        let stands = || !self.sh("ls /run/stand/stands 2>/dev/null").is_empty();
         wait_until("it stands", Duration::from_secs(240), || stands() || driver.has_ended())?;
         if stands() { Ok(()) } else { Err(format!("it has ended before:\n{}", driver.told()).into()) }
     }
