@@ -73,6 +73,7 @@ impl Rollout {
                 terminal::note(paint::strong(way));
                 rows.push(baseline.take(way, script)?);
             }
+            baseline.down()?;
             super::write_section("rollout", &report::page(&rows))?;
             report::say(&rows);
         }

@@ -141,6 +141,14 @@ impl Baseline<'_> {
         })
     }
 
+    /// Nothing of it is left running: the machine's port is free again.
+    pub fn down(&self) -> Result<()> {
+        let connection = self.connect()?;
+        self.run(&connection, "down", FIRST, &self.versions.first, "tracehub")?;
+        connection.close();
+        Ok(())
+    }
+
     fn connect(&self) -> Result<Connection> {
         let connection = Connection::open(&self.to)?;
         connection.lead_back(self.registry.0, self.registry.1)?;

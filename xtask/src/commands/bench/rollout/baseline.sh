@@ -48,6 +48,7 @@ rollout)
     compose pull --quiet backend frontend
     roll backend && roll frontend
     ;;
+down) compose down ;;
 reset)
     compose pull --quiet backend frontend
     compose up --detach --force-recreate --wait
