@@ -1,6 +1,5 @@
 //! `cargo xtask platform up`: a changed database or edge takes the place of the one that runs.
 
-use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -179,7 +178,7 @@ fn longest_gap<T>(url: &str, work: impl FnOnce() -> T) -> (T, Duration) {
     thread::scope(|scope| {
         let asking = scope.spawn(|| {
             let (mut good, mut longest) = (Instant::now(), Duration::ZERO);
-            let ended = Cell::new(None);
+            let mut ended = None;
             loop {
                 let answered =
                     curl::get(url, Duration::from_secs(1)).is_ok_and(|answer| answer.status == 200);
@@ -188,8 +187,7 @@ fn longest_gap<T>(url: &str, work: impl FnOnce() -> T) -> (T, Duration) {
                     good = Instant::now();
                 }
                 if over.load(Ordering::Relaxed) {
-                    let since = ended.get().unwrap_or_else(Instant::now);
-                    ended.set(Some(since));
+                    let since = *ended.get_or_insert_with(Instant::now);
                     if answered || since.elapsed() > SETTLE {
                         return longest.max(good.elapsed());
                     }
@@ -199,6 +197,6 @@ fn longest_gap<T>(url: &str, work: impl FnOnce() -> T) -> (T, Duration) {
         });
         let done = work();
         over.store(true, Ordering::Relaxed);
-        (done, asking.join().unwrap_or_default())
+        (done, asking.join().expect("asking does not panic"))
     })
 }

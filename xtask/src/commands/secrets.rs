@@ -159,9 +159,11 @@ impl Revoke {
             return Err(refuse(format!("version {version} of {name} is revoked already")));
         }
         let live = machine.live()?.live;
-        let uses = live
-            .as_ref()
-            .is_some_and(|live| users(&machine.kept().unwrap_or_default(), name, version).contains(live));
+        let kept = machine.kept()?;
+        // Unless its manifest names another one: what can't be read is taken to need it.
+        let another = |release: &Release| release.contents.secrets.get(name) != Some(&version);
+        let spares = |live: &ReleaseId| kept.iter().any(|release| &release.id == live && another(release));
+        let uses = live.as_ref().is_some_and(|live| !spares(live));
         if version == current || uses {
             return Err(refuse(format!(
                 "version {version} of {name} is in use by what serves {environment}\n  Set {} to another value and deploy: \
