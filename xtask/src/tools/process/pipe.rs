@@ -28,8 +28,9 @@ impl Source {
         let status = status.map_err(|source| CommandError::Io { command: self.line.clone(), source })?;
         match status.code() {
             Some(0) => Ok(()),
+            // 128 and SIGPIPE, as a shell says it: the next one had ended.
+            Some(141) | None => Err(CommandError::cut_off(&self.line)),
             Some(code) => Err(CommandError::of_exit_code(&self.line, code, "", &take(&self.said))),
-            None => Err(CommandError::cut_off(&self.line)),
         }
     }
 }
