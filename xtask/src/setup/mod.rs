@@ -29,7 +29,7 @@ pub use crate::tools::locate::{Found, Tool};
 
 use crate::exit::refuse;
 use crate::terminal::{self, Activity};
-use crate::tools::{interrupt, locate};
+use crate::tools::{interrupt, known, locate};
 
 pub use engine::stop as stop_engine;
 
@@ -105,12 +105,14 @@ pub fn ensure(tools: &[Tool], yes: bool) -> anyhow::Result<()> {
 
 /// What is here of `tools` and will do. Each lookup starts a program, so they run beside each other.
 pub fn survey(tools: &[Tool]) -> Vec<(Tool, Option<Found>)> {
-    thread::scope(|scope| {
+    let found = thread::scope(|scope| {
         let lookups: Vec<_> =
             tools.iter().map(|&tool| (tool, scope.spawn(move || locate::find(tool)))).collect();
         let answers = lookups.into_iter();
         answers.map(|(tool, lookup)| (tool, lookup.join().expect("a lookup does not panic"))).collect()
-    })
+    });
+    known::save();
+    found
 }
 
 /// One question for everything that changes the machine.

@@ -1,9 +1,17 @@
-//! `docker`, as far as containers, networks and volumes go.
+//! Containers, networks and volumes: questions go to the engine's socket, the rest is `docker`'s.
+
+use std::time::Duration;
 
 use serde::Deserialize;
 use xshell::{Cmd, Shell, cmd};
 
 use super::process::{CommandError, Run};
+use super::socket::{self, Answer, Question, Socket};
+
+/// The longest that the engine may take to tell of a container.
+const ANSWER: Duration = Duration::from_secs(30);
+/// The longest that it may take to remove one.
+const REMOVED: Duration = Duration::from_secs(120);
 
 /// What `docker inspect` tells of a container, as far as anybody here asks.
 #[derive(Debug, Deserialize)]
@@ -80,21 +88,39 @@ impl Inspected {
 
 /// All containers, running or not, that carry all of these labels (`name` or `name=value`).
 pub fn labelled(sh: &Shell, labels: &[String]) -> Result<Vec<Inspected>, CommandError> {
-    let filters = labels.iter().flat_map(|label| ["--filter".to_owned(), format!("label={label}")]);
-    let ids = Run::new(cmd!(sh, "docker ps --all --quiet --no-trunc {filters...}")).text()?;
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    #[derive(Deserialize)]
+    struct Listed {
+        #[serde(rename = "Id")]
+        id: String,
     }
-    let ids = ids.lines();
-    // One that has been removed in between makes the exit code 1; the others are told all the same.
-    let told = Run::new(cmd!(sh, "docker container inspect {ids...}")).finish()?;
-    Ok(serde_json::from_str(&told.stdout).unwrap_or_default())
+    let socket = Socket::of(sh)?;
+    let filters = socket::encoded(&serde_json::json!({ "label": labels }).to_string());
+    let answer = socket.get(&format!("/containers/json?all=1&filters={filters}"), ANSWER)?.answer()?;
+    let listed: Vec<Listed> = read(&answer)?;
+    let asked: Result<Vec<_>, _> = listed.iter().map(|listed| inspect(&socket, &listed.id)).collect();
+    // One that has been removed in between is not there; the others are told all the same.
+    asked?.into_iter().filter_map(|question| inspected(question).transpose()).collect()
 }
 
 /// One container by its name; none when there is none.
 pub fn named(sh: &Shell, name: &str) -> Result<Option<Inspected>, CommandError> {
-    let told = Run::new(cmd!(sh, "docker container inspect {name}")).finish()?;
-    Ok(serde_json::from_str::<Vec<Inspected>>(&told.stdout).ok().and_then(|mut found| found.pop()))
+    inspected(inspect(&Socket::of(sh)?, name)?)
+}
+
+fn inspect(socket: &Socket, name: &str) -> Result<Question, CommandError> {
+    socket.get(&format!("/containers/{}/json", socket::encoded(name)), ANSWER)
+}
+
+fn inspected(question: Question) -> Result<Option<Inspected>, CommandError> {
+    let answer = question.answer()?;
+    if answer.status == 404 { Ok(None) } else { read(&answer).map(Some) }
+}
+
+fn read<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<T, CommandError> {
+    match answer.status {
+        200 => serde_json::from_str(&answer.body).map_err(|error| answer.refused(error.to_string())),
+        _ => Err(answer.refused(answer.why())),
+    }
 }
 
 /// The last lines that a container wrote, of both streams.
@@ -106,9 +132,11 @@ pub fn last_lines(sh: &Shell, name: &str, lines: usize) -> Result<String, Comman
 
 /// Removes a container, running or not. One that is not there is what was wanted.
 pub fn remove(sh: &Shell, name: &str) -> Result<(), CommandError> {
-    match named(sh, name)? {
-        Some(_) => Run::new(cmd!(sh, "docker rm --force {name}")).run(),
-        None => Ok(()),
+    let path = format!("/containers/{}?force=1", socket::encoded(name));
+    let answer = Socket::of(sh)?.delete(&path, REMOVED)?.answer()?;
+    match answer.status {
+        204 | 404 => Ok(()),
+        _ => Err(answer.refused(answer.why())),
     }
 }
 
@@ -150,7 +178,9 @@ pub fn remove_volume(sh: &Shell, name: &str) -> Result<(), CommandError> {
 
 /// Whether the engine has an image of this name or id.
 pub fn has_image(sh: &Shell, image: &str) -> Result<bool, CommandError> {
-    Run::new(cmd!(sh, "docker image inspect {image} --format ok")).succeeds()
+    let path = format!("/images/{}/json", socket::encoded(image));
+    let answer = Socket::of(sh)?.get(&path, ANSWER)?.answer()?;
+    Ok(answer.status == 200)
 }
 
 /// Removes an image, unless another one or a container needs it.

@@ -9,8 +9,7 @@ mod error;
 
 use std::cell::{Cell, RefCell};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -25,6 +24,7 @@ use xshell::{Cmd, Shell, cmd};
 use super::conversation::{Conversation, Words};
 use super::private::Folder;
 use super::process::{self, CommandError, Run};
+use super::socket::{self, Question, Socket};
 use super::ssh_keys::{self, HostKeys, Key};
 use super::{interrupt, quote};
 
@@ -36,8 +36,8 @@ const CONNECT: Duration = Duration::from_secs(20);
 /// The host asks every 15 s whether we are there (as `host setup` has it); we ask more often, so that this side is the
 /// first to know of a dead link. After three questions without an answer the connection is given up.
 const ALIVE_EVERY: u32 = 5;
-/// Where engines listen.
-const ENGINE_SOCKET: &str = "/var/run/docker.sock";
+/// The longest that a well engine takes to answer at all.
+const PING: Duration = Duration::from_secs(10);
 
 /// Where to, as whom, with which key, and which keys the host may show.
 #[derive(Debug, Clone)]
@@ -202,8 +202,8 @@ impl Connection {
 
     /// Asks the engine whether it is there: a refused forwarding shows at its first use only.
     pub fn ping_engine(&self) -> Result<(), ConnectError> {
-        let answer = ping(&self.path("docker")).unwrap_or_default();
-        if answer.contains(" 200 ") {
+        let asked = Socket::at(self.path("docker")).get("/_ping", PING).and_then(Question::answer);
+        if asked.is_ok_and(|answer| answer.status == 200) {
             return Ok(());
         }
         // ssh says 'open failed' whatever the reason: the host itself is asked.
@@ -212,7 +212,7 @@ impl Connection {
             timeout 10 docker --host "unix://$1" version >/dev/null 2>&1 && { echo fine; exit; }
             echo "$1 does not answer""#;
         let sh = Shell::new().context("the working directory can't be read")?;
-        let look = self.command(&sh, &["sh", "-c", LOOK, "look", ENGINE_SOCKET]);
+        let look = self.command(&sh, &["sh", "-c", LOOK, "look", socket::USUAL]);
         let seen = Run::new(look).called("looking for an engine").limit(Duration::from_secs(15)).text();
         let to = self.to.clone();
         Err(match seen.context("looking for an engine on the host")?.as_str() {
@@ -288,7 +288,7 @@ pub fn forced_command(destination: &Destination) -> Result<String, ConnectError>
 
 /// The master's command line.
 fn master<'a>(sh: &'a Shell, to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Cmd<'a> {
-    let (socket, engine) = (folder.join("ctl"), format!("{}:{ENGINE_SOCKET}", folder.join("docker")));
+    let (socket, engine) = (folder.join("ctl"), format!("{}:{}", folder.join("docker"), socket::USUAL));
     let (options, host) = (options(to, folder, key), &to.host);
     let own = ["-M", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"];
     let greet = "echo ready; exec cat >/dev/null";
@@ -333,15 +333,6 @@ fn options(to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Vec<S
 /// Options by which a call uses the master or fails.
 fn through_master() -> [&'static str; 8] {
     ["-F", "none", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "BatchMode=yes"]
-}
-
-fn ping(socket: &Utf8Path) -> std::io::Result<String> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    stream.write_all(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")?;
-    let mut answer = [0; 64];
-    let read = stream.read(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer[..read]).into_owned())
 }
 
 /// `Transferred: sent 3264, received 3040 bytes, in 0.1 seconds`
