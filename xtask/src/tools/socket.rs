@@ -196,6 +196,8 @@ mod tests {
         let listener = UnixListener::bind(&path).unwrap();
         let engine = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
+            let asked = "GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n";
+            stream.read_exact(&mut vec![0; asked.len()]).unwrap();
             let (first, second) = answer.split_at(answer.len() / 2);
             stream.write_all(first.as_bytes()).unwrap();
             stream.write_all(second.as_bytes()).unwrap();

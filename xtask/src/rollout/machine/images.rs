@@ -1,6 +1,7 @@
 //! Images come to the host by their digest: from a registry that it reaches by itself, or from ours, through the
 //! connection.
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -72,17 +73,34 @@ impl Machine {
         Some(Carried { calls, sent, received })
     }
 
-    /// Has the image on the host's engine.
-    pub(super) fn fetch(&self, image: &str) -> Result<()> {
+    /// Has the images on the host's engine, and does `meanwhile` while they come: nearly all of the time is the registry's.
+    pub(super) fn fetch<'a>(
+        &self,
+        images: impl IntoIterator<Item = &'a String>,
+        meanwhile: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
         let docker = self.shell.docker();
-        if container::has_image(docker, image)? {
-            return Ok(());
+        let mut pulls = Vec::new();
+        for image in images {
+            if container::has_image(docker, image)? {
+                continue;
+            }
+            if self.environment.is_here() {
+                bail!("{image} is not on this machine any more");
+            }
+            self.lead_back_for(image)?;
+            pulls.push((image, Run::new(docker::pull(docker, image)).limit(PULL)));
         }
-        if self.environment.is_here() {
-            bail!("{image} is not on this machine any more");
-        }
-        self.lead_back_for(image)?;
-        Run::new(docker::pull(docker, image)).limit(PULL).run().with_context(|| format!("pulling {image}"))
+        thread::scope(|scope| {
+            let pulling: Vec<_> =
+                pulls.into_iter().map(|(image, pull)| (image, scope.spawn(move || pull.run()))).collect();
+            let done = meanwhile();
+            for (image, pull) in pulling {
+                let pulled = pull.join().expect("a runner does not panic");
+                pulled.with_context(|| format!("pulling {image}"))?;
+            }
+            done
+        })
     }
 
     /// Opens the way back when the image is in a registry of ours. Under the lease alone: a second driver would

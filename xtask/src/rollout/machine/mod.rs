@@ -165,11 +165,10 @@ impl Host for Machine {
 
     fn pull(&self, release: &Release) -> Result<()> {
         self.changing()?.keep(release)?;
-        for (component, image) in &release.contents.images {
-            self.fetch(image).with_context(|| format!("bringing the image of {component}"))?;
-        }
         let project = self.release_project(&release.id)?;
-        project.run(|project, sh| project.check(sh)).context("the release's compose file is not valid")
+        self.fetch(release.contents.images.values(), || {
+            project.run(|project, sh| project.check(sh)).context("the release's compose file is not valid")
+        })
     }
 
     fn forget(&self, id: &ReleaseId) -> Result<()> {

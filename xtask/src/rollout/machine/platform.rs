@@ -60,7 +60,7 @@ impl Machine {
         if found == PlatformState::Down {
             wait("bringing the images of the database and the edge");
             let Bases { caddy, postgres } = self.bases()?;
-            [caddy, postgres].iter().try_for_each(|image| self.fetch(image))?;
+            self.fetch([caddy, postgres], || Ok(()))?;
             wait("making secrets");
             self.make_secrets()?;
             self.write_platform()?;

@@ -18,7 +18,7 @@ impl Machine {
     /// Brings what a changed platform needs, and looks whether it could run: nothing is interrupted yet.
     pub fn check_renewal(&self) -> Result<()> {
         let Bases { caddy, postgres } = self.bases()?;
-        [caddy, postgres].iter().try_for_each(|image| self.fetch(image))?;
+        self.fetch([caddy, postgres], || Ok(()))?;
         let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))
             .context("reading the Caddyfile")?;
         let site = format!("SITE={}", self.edge_site());
