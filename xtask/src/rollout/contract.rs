@@ -69,31 +69,23 @@ pub struct Contract {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_migration_declares_itself_in_its_first_line() {
-        assert_eq!(Declares::parse("-- expand\nCREATE TABLE a ();\n").unwrap(), Declares::Expand);
-        assert_eq!(Declares::parse("-- no-transaction\n-- expand\n").unwrap(), Declares::Expand);
-        let contract = "-- contract: unused since 86e2f91\r\nDROP TABLE a;\n";
-        assert_eq!(
-            Declares::parse(contract).unwrap(),
-            Declares::Contract { unused_since: "86e2f91".to_owned() }
-        );
-    }
+    /// What kind of declaration each beginning of a file is; the backend's reading of them is held to the same lines.
+    const FIRST_LINES: &str = include_str!("../../../tracehub/backend/tests/first_lines.txt");
 
     #[test]
-    fn whatever_else_it_says_is_no_declaration() {
-        for wrong in [
-            "",
-            "CREATE TABLE a ();\n-- expand\n",
-            "--expand",
-            "-- expands",
-            "\n-- expand",
-            "-- contract",
-            "-- contract: unused since main",
-            "-- contract: unused since 86e2f9",
-            "-- contract: unused since --help77",
-        ] {
-            assert!(Declares::parse(wrong).is_err(), "{wrong:?}");
+    fn a_migration_declares_itself_in_its_first_line_and_whatever_else_it_says_is_no_declaration() {
+        for line in FIRST_LINES.lines() {
+            let (kind, text) = line.split_once('\t').unwrap();
+            let text = text.replace("\\r", "\r").replace("\\n", "\n");
+            let found = match Declares::parse(&text) {
+                Ok(Declares::Expand) => "expand",
+                Ok(Declares::Contract { unused_since }) => {
+                    assert!(unused_since.starts_with("86e2f91"), "{unused_since:?}");
+                    "contract"
+                }
+                Err(Undeclared(_)) => "nothing",
+            };
+            assert_eq!(found, kind, "{text:?}");
         }
     }
 }
