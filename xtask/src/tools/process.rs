@@ -6,6 +6,7 @@
 
 mod pipe;
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -284,10 +285,12 @@ pub fn driver_mark() -> &'static str {
 }
 
 /// What `cargo run` adds to the environment would make an inner cargo rebuild the world, and xtask's own
-/// secrets are nobody else's.
+/// secrets are nobody else's. What the command was given by name stays.
 pub fn prepare_environment(command: &mut Command) {
     let under_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
-    for (name, _) in std::env::vars_os() {
+    let given: Vec<OsString> =
+        command.get_envs().filter(|(_, value)| value.is_some()).map(|(name, _)| name.to_owned()).collect();
+    for (name, _) in std::env::vars_os().filter(|(name, _)| !given.contains(name)) {
         let Some(name) = name.to_str() else { continue };
         let cargos_own = name.starts_with("CARGO_PKG_")
             || name.starts_with("CARGO_MANIFEST_")
