@@ -113,6 +113,32 @@ fn help_lists_each_verb_with_a_line_that_says_what_it_does() {
 }
 
 #[test]
+fn each_verb_about_an_environment_has_its_result_for_programs() {
+    let project = Project::new();
+    for verb in [
+        &["deploy"][..],
+        &["rollback"],
+        &["recover"],
+        &["status"],
+        &["releases"],
+        &["maintenance", "on"],
+        &["maintenance", "off"],
+        &["secrets", "list"],
+        &["secrets", "revoke"],
+        &["db", "backup"],
+        &["db", "list"],
+        &["db", "restore"],
+        &["db", "rehearse"],
+        &["platform", "up"],
+        &["host", "setup"],
+        &["down"],
+    ] {
+        let said = project.xtask(&[verb, &["--help"]].concat());
+        assert!(said.stdout.contains("--json"), "{verb:?}: {}", said.stdout);
+    }
+}
+
+#[test]
 fn without_a_lab_its_variables_are_refused_and_the_verb_that_helps_is_named() {
     let project = Project::new();
     let said = project.xtask(&["lab", "env"]);

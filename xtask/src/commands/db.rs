@@ -11,7 +11,7 @@ use serde_json::json;
 
 use self::offsite::Offsite;
 use super::attempt::{Attempt, Patience};
-use super::deploy::say_plan;
+use super::deploy::{plan_as_json, say_plan};
 use super::place::Place;
 use super::status::ago;
 use super::{near, refuse};
@@ -87,6 +87,9 @@ struct Rehearse {
     place: Place,
     #[command(flatten)]
     patience: Patience,
+    /// The result, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +106,9 @@ struct Restore {
     /// Print the moves, and change nothing
     #[arg(long)]
     plan: bool,
+    /// The result, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 impl Db {
@@ -196,6 +202,10 @@ impl Rehearse {
         let attempt = Attempt::begin(&machine, format!("rehearsal of {}", dump.name), self.patience)?;
         Activity::of(format!("restore {} into a scratch database", dump.name), |_| machine.rehearse(&dump))?;
         attempt.note(&format!("rehearsed: {} can be restored, and has every row", dump.name))?;
+        if self.json {
+            terminal::say(json!({ "backup": dump.name, "rehearsed": true }));
+            return Ok(());
+        }
         terminal::say(format_args!(
             "{} {}  {}",
             paint::good("Rehearsed:"),
@@ -219,7 +229,12 @@ impl Restore {
             restore::restore(&dump, DATABASE, seen.schema.is_empty(), seen.live.live.is_some())
         };
         if self.plan {
-            say_plan(&plan_of(&Observed::of(&machine)?));
+            let plan = plan_of(&Observed::of(&machine)?);
+            if self.json {
+                terminal::say(plan_as_json(&plan))
+            } else {
+                say_plan(&plan)
+            }
             return Ok(());
         }
         self.ask(&environment, &dump)?;
@@ -228,6 +243,10 @@ impl Restore {
         let live = seen.live.live.as_ref();
         attempt.run(Kind::Restore, live, live, &plan_of(&seen), Vec::new())?;
         let aside = backup::aside(DATABASE, attempt.id());
+        if self.json {
+            terminal::say(json!({ "backup": dump.name, "replaced_is_kept_as": aside }));
+            return Ok(());
+        }
         terminal::say(format_args!(
             "{} {} is what {environment} has now.",
             paint::good("Restored:"),

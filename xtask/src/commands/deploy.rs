@@ -21,11 +21,11 @@ use super::image::{self, Registry};
 use super::moves::say_moves;
 use super::place::Place;
 use super::{Exit, Failure, refuse};
-use crate::project::{Environment, SECRETS};
+use crate::project::Environment;
 use crate::rollout::contract::Contract;
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
-use crate::rollout::machine::{Machine, PlatformState};
+use crate::rollout::machine::{Given, Machine, PlatformState};
 use crate::rollout::plan::Plan;
 use crate::rollout::plans::{self, Observed};
 use crate::rollout::release::{Release, ReleaseId};
@@ -69,35 +69,37 @@ impl Deploy {
         let (machine, sources) =
             if environment.is_here() { self.take_tree()? } else { self.take_commit(&environment)? };
         preflight(&machine)?;
-        let secrets = access::secrets_given(&environment);
-        if let Some(release) = release_if_known(&machine, &sources)?
+        let mut secrets = machine.compare_secrets(access::secrets_given(&environment))?;
+        if let Some(release) = release_to_come(&sources, &secrets)
             && is_settled(&machine, &release)?
-            && machine.changed_secrets(&secrets)?.is_empty()
         {
             return self.nothing_to_do(&machine, &release);
         }
-        let shown = self.show_plan(&machine, &sources)?;
+        let shown = self.show_plan(&machine, &sources, &secrets)?;
         if self.plan {
             return Ok(());
         }
-        self.ask(&environment, "Go on?")?;
+        self.ask(&environment, "Go on?", "nothing was changed")?;
 
         let attempt = Attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.patience)?;
-        start_platform(&machine)?;
-        machine.take_secrets(&secrets)?;
-        let release =
-            release_if_known(&machine, &sources)?.context("the secrets that were just made are not there")?;
+        let began = start_platform(&machine)?;
+        machine.compare_secrets_again(&mut secrets)?;
+        let release = release_to_come(&sources, &secrets).context("the secrets are not there")?;
         let seen = Observed::of(&machine)?;
         let empty = seen.schema.is_empty();
-        put_right(&machine, &seen, &attempt)?;
-        let contracts = contracts::check(&release, &seen, &self.overrides)?;
+        let drift = drift(&machine, &seen)?;
+        let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let plan = plan_for(&release, &seen, &contracts, &machine);
         say_what_comes(&machine, &release, &seen, &plan);
         if shown.as_ref().is_some_and(|shown| *shown != described(&plan)) {
             terminal::note(paint::warn("What is seen now differs from what was shown. The moves are:"));
             described(&plan).iter().for_each(terminal::note);
-            self.ask(&environment, "Go on with these?")?;
+            let so_far =
+                if began { "the platform was started, and nothing else" } else { "nothing was changed" };
+            self.ask(&environment, "Go on with these?", so_far)?;
         }
+        put_right(&machine, &seen, &drift, &attempt)?;
+        machine.take_secrets(&secrets)?;
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
         let times =
             attempt.run(Kind::Deploy, seen.live.live.as_ref(), Some(&release.id), &plan, overrides)?;
@@ -153,11 +155,16 @@ impl Deploy {
     }
 
     /// Where a person decides, or asked to see them, the moves are shown. Gives what was shown.
-    fn show_plan(&self, machine: &Machine, sources: &Sources) -> Result<Option<Vec<String>>> {
+    fn show_plan(
+        &self,
+        machine: &Machine,
+        sources: &Sources,
+        secrets: &Given,
+    ) -> Result<Option<Vec<String>>> {
         if !self.plan && machine.environment().gate().is_none() {
             return Ok(None);
         }
-        let Some(release) = release_if_known(machine, sources)? else {
+        let Some(release) = release_to_come(sources, secrets) else {
             let what = "The first deploy here: secrets are made, the database and the edge are started, then the release \
                         is migrated, started, checked and given the traffic.";
             if self.json {
@@ -168,7 +175,7 @@ impl Deploy {
             return Ok(None);
         };
         let seen = Observed::of(machine)?;
-        let contracts = contracts::check(&release, &seen, &self.overrides)?;
+        let contracts = contracts::check(&release, &seen, &machine.environment().name, &self.overrides)?;
         let plan = plan_for(&release, &seen, &contracts, machine);
         say_what_comes(machine, &release, &seen, &plan);
         match (self.json, self.plan) {
@@ -180,7 +187,8 @@ impl Deploy {
         Ok(Some(described(&plan)))
     }
 
-    fn ask(&self, environment: &Environment, question: &str) -> Result<()> {
+    /// A person says yes; else it is refused, and said what was done so far.
+    fn ask(&self, environment: &Environment, question: &str, so_far: &str) -> Result<()> {
         let name = &environment.name;
         if self.yes
             || environment.gate().is_none()
@@ -188,7 +196,7 @@ impl Deploy {
         {
             return Ok(());
         }
-        Err(refuse(format!("nothing was changed: {name} wants a yes, or `--yes` where nobody can be asked")))
+        Err(refuse(format!("{so_far}: {name} wants a yes, or `--yes` where nobody can be asked")))
     }
 
     fn say_result(
@@ -242,11 +250,9 @@ fn plan_for(release: &Release, seen: &Observed, contracts: &[Contract], machine:
     }
 }
 
-/// The release that these sources make here; none while the environment has no secrets yet.
-fn release_if_known(machine: &Machine, sources: &Sources) -> Result<Option<Release>> {
-    let secrets = machine.secret_versions(|secret| !secret.of_platform)?;
-    let needed = SECRETS.iter().filter(|secret| !secret.of_platform).count();
-    Ok((secrets.len() >= needed).then(|| sources.release(secrets)))
+/// The release that these sources make here, with what was given; none while the environment has no secrets yet.
+fn release_to_come(sources: &Sources, secrets: &Given) -> Option<Release> {
+    secrets.versions_to_come().map(|versions| sources.release(versions))
 }
 
 /// Whether the release has the traffic, for good, and is well.
@@ -289,29 +295,33 @@ fn preflight(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-fn start_platform(machine: &Machine) -> Result<()> {
+/// Gives whether it had to be started.
+fn start_platform(machine: &Machine) -> Result<bool> {
     let found = Activity::of("platform: database and edge", |activity| {
         machine.platform_up(&|line| activity.line(line))
     })
     .context("starting the platform")?;
-    if let PlatformState::Differs(services) = found {
+    if let PlatformState::Differs(services) = &found {
         let (services, name) = (services.join(" and "), &machine.environment().name);
         terminal::warn(format_args!(
             "{services} of the platform would be started differently now. A deploy leaves it running as it is; `cargo xtask \
              platform up --env {name}` takes the change over, and says what that interrupts."
         ));
     }
-    Ok(())
+    Ok(found == PlatformState::Down)
 }
 
-/// What somebody changed by hand is said and written down. Files of the releases that run are written again; containers
-/// are left to the moves, since to touch them now would touch users.
-fn put_right(machine: &Machine, seen: &Observed, attempt: &Attempt) -> Result<()> {
+/// What somebody changed by hand; it is said.
+fn drift(machine: &Machine, seen: &Observed) -> Result<Vec<String>> {
     let drift = machine.drift(seen)?;
-    for line in &drift {
-        terminal::warn(format_args!("changed by hand: {line}"));
-        attempt.note(&format!("changed by hand: {line}"))?;
-    }
+    drift.iter().for_each(|line| terminal::warn(format_args!("changed by hand: {line}")));
+    Ok(drift)
+}
+
+/// It is written down, and files of the releases that run are written again; containers are left to the moves, since to
+/// touch them now would touch users.
+fn put_right(machine: &Machine, seen: &Observed, drift: &[String], attempt: &Attempt) -> Result<()> {
+    drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
     let running = seen.kept.iter().filter(|release| !drift.is_empty() && seen.live.holds(&release.id));
     running.filter(|release| release.is_itself()).try_for_each(|release| machine.write_again(release))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use serde_json::json;
 
 use super::attempt::{Attempt, Patience};
 use super::place::Place;
@@ -28,6 +29,9 @@ pub struct Down {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// The result, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 impl Down {
@@ -54,6 +58,10 @@ impl Down {
         Activity::of("stop the platform: edge and database", |_| machine.platform_down())?;
         if self.volumes {
             Activity::of("forget the data", |_| machine.forget_data())?;
+        }
+        if self.json {
+            terminal::say(json!({ "environment": name, "stopped": true, "data_forgotten": self.volumes }));
+            return Ok(());
         }
         terminal::say(format_args!("{} {name} is stopped.", paint::good("Down:")));
         Ok(())

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::access::Access;
 use super::place::{Place, connect};
@@ -42,6 +43,9 @@ struct Setup {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// The result, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 impl HostVerb {
@@ -67,7 +71,12 @@ impl Setup {
         let connection = Activity::of(format!("connect to {}", access.destination), |_| connect(&access))?;
         let shell = HostShell::behind(connection)?;
         let admin = Admin { shell: &shell, sudo: self.admin != "root" };
-        let missing = look(&admin, things(&wanted))?;
+        let things = look(&admin, things(&wanted))?;
+        if !self.json {
+            say_things(&things);
+        }
+        let missing: Vec<&Thing> =
+            things.iter().filter(|(_, state)| *state != State::Right).map(|(thing, _)| thing).collect();
         if wanted.ledger_key.is_none() {
             let prefix = access.prefix;
             terminal::note(paint::dim(format_args!(
@@ -75,7 +84,7 @@ impl Setup {
             )));
         }
         if self.plan || missing.is_empty() {
-            return say_end(&access, pinned, missing.is_empty());
+            return self.say_end(&access, pinned, &things, missing.is_empty());
         }
         let question = format!("Do these {} things on {}?", missing.len(), access.destination.host);
         if !self.yes && !terminal::confirm(&question) {
@@ -87,26 +96,68 @@ impl Setup {
             })
             .context("what was done before stays; mend the cause and run this again")?;
         }
-        say_end(&access, pinned, true)
+        self.say_end(&access, pinned, &things, true)
+    }
+
+    fn say_end(
+        &self,
+        access: &Access,
+        newly_pinned: bool,
+        things: &[(Thing, State)],
+        is_host: bool,
+    ) -> Result<()> {
+        let (prefix, name) = (access.prefix, &access.environment);
+        if self.json {
+            let things = things.iter().map(|(thing, found)| {
+                json!({ "thing": thing.name, "what": thing.what, "was_right": *found == State::Right })
+            });
+            let host_key = newly_pinned.then(|| access.destination.host_keys.to_string());
+            terminal::say(json!({
+                "is_host": is_host, "things": things.collect::<Vec<_>>(), "new_host_key": host_key,
+            }));
+            return Ok(());
+        }
+        if newly_pinned {
+            terminal::say(format_args!(
+                "Pin its host key: {prefix}_HOST_KEY={}",
+                paint::strong(format_args!("'{}'", access.destination.host_keys))
+            ));
+        }
+        if is_host {
+            terminal::say(format_args!(
+                "{} {} is a host: `cargo xtask deploy --env {name}`",
+                paint::good("Ready:"),
+                access.destination.host
+            ));
+        } else {
+            terminal::say(format_args!(
+                "Nothing was changed. `cargo xtask host setup --env {name}` does what is to do."
+            ));
+        }
+        Ok(())
     }
 }
 
-/// Looks at each thing and says what was seen. Gives what is missing.
-fn look(admin: &Admin, things: Vec<Thing>) -> Result<Vec<Thing>> {
-    let (mut rows, mut missing) = (Vec::new(), Vec::new());
-    for thing in things {
-        let state = admin.look(&thing)?;
-        let (word, seen) = match &state {
+/// Looks at each thing.
+fn look(admin: &Admin, things: Vec<Thing>) -> Result<Vec<(Thing, State)>> {
+    things
+        .into_iter()
+        .map(|thing| {
+            let state = admin.look(&thing)?;
+            Ok((thing, state))
+        })
+        .collect()
+}
+
+fn say_things(things: &[(Thing, State)]) {
+    let row = |(thing, state): &(Thing, State)| {
+        let (word, seen) = match state {
             State::Right => (paint::good("right"), paint::dim(&thing.what)),
             State::Missing(seen) => (paint::warn("to do"), format!("{}  {}", thing.what, paint::dim(seen))),
         };
-        rows.push(vec![thing.name.to_owned(), word, seen]);
-        if state != State::Right {
-            missing.push(thing);
-        }
-    }
-    terminal::table(&["thing", "state", "what"], &rows);
-    Ok(missing)
+        vec![thing.name.to_owned(), word, seen]
+    };
+    terminal::table(&["thing", "state", "what"], &things.iter().map(row).collect::<Vec<_>>());
 }
 
 fn ledger_key(prefix: &str) -> Result<Option<String>> {
@@ -114,26 +165,4 @@ fn ledger_key(prefix: &str) -> Result<Option<String>> {
     let Ok(value) = std::env::var(&variable) else { return Ok(None) };
     let key = Key::parse(&value).map_err(|why| refuse(format!("{variable}: {why}")))?;
     key.public().map(Some).with_context(|| variable)
-}
-
-fn say_end(access: &Access, newly_pinned: bool, is_host: bool) -> Result<()> {
-    let (prefix, name) = (access.prefix, &access.environment);
-    if newly_pinned {
-        terminal::say(format_args!(
-            "Pin its host key: {prefix}_HOST_KEY={}",
-            paint::strong(format_args!("'{}'", access.destination.host_keys))
-        ));
-    }
-    if is_host {
-        terminal::say(format_args!(
-            "{} {} is a host: `cargo xtask deploy --env {name}`",
-            paint::good("Ready:"),
-            access.destination.host
-        ));
-    } else {
-        terminal::say(format_args!(
-            "Nothing was changed. `cargo xtask host setup --env {name}` does what is to do."
-        ));
-    }
-    Ok(())
 }

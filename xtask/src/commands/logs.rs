@@ -33,7 +33,9 @@ impl Logs {
         }
         let environment = &machine.environment().name;
         let nothing = || {
-            refuse(format!("no release has the traffic in {environment}: `cargo xtask deploy` changes that"))
+            refuse(format!(
+                "no release has the traffic in {environment}: `cargo xtask deploy --env {environment}` changes that"
+            ))
         };
         let live = machine.live()?.live.ok_or_else(nothing)?;
         machine.release_logs(&live, service, self.tail, self.follow)

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::attempt::{Attempt, Patience};
 use super::place::Place;
@@ -31,6 +32,9 @@ enum Verb {
         /// For how long (30m), or until when (2026-01-03T12:00:00Z); it is what users are told, and nothing ends by itself
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
+        /// The result, for programs
+        #[arg(long)]
+        json: bool,
     },
     /// Users come in again
     Off {
@@ -38,17 +42,20 @@ enum Verb {
         place: Place,
         #[command(flatten)]
         patience: Patience,
+        /// The result, for programs
+        #[arg(long)]
+        json: bool,
     },
 }
 
 impl Maintenance {
     /// Under the lease, and in the ledger.
     pub fn run(self) -> Result<()> {
-        let (place, patience, until) = match self.verb {
-            Verb::On { place, patience, until } => {
-                (place, patience, Some(moment(until.as_deref(), SystemTime::now()).map_err(refuse)?))
+        let (place, patience, until, json) = match self.verb {
+            Verb::On { place, patience, until, json } => {
+                (place, patience, Some(moment(until.as_deref(), SystemTime::now()).map_err(refuse)?), json)
             }
-            Verb::Off { place, patience } => (place, patience, None),
+            Verb::Off { place, patience, json } => (place, patience, None, json),
         };
         let machine = place.reach()?;
         let date = until.map(http_date);
@@ -59,6 +66,10 @@ impl Maintenance {
         let attempt = Attempt::begin(&machine, words.clone(), patience)?;
         machine.set_maintenance(date.as_deref())?;
         attempt.note(&words)?;
+        if json {
+            terminal::say(json!({ "maintenance": date.is_some(), "until": date }));
+            return Ok(());
+        }
         terminal::say(format_args!("{} {}", paint::strong(&machine.environment().name), words));
         Ok(())
     }

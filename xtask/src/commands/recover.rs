@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
+use serde_json::json;
 
 use super::attempt::{Attempt, Patience};
 use super::place::Place;
@@ -17,6 +18,9 @@ pub struct Recover {
     place: Place,
     #[command(flatten)]
     patience: Patience,
+    /// The result, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 impl Recover {
@@ -28,6 +32,10 @@ impl Recover {
             terminal::warn(format_args!("what has no traffic any more could not be stopped: {error:#}"));
         }
         let serves = machine.live()?.live;
+        if self.json {
+            terminal::say(json!({ "settled": attempt.settled(), "live": serves }));
+            return Ok(());
+        }
         if attempt.settled().is_empty() {
             terminal::say(format_args!("{} nothing was left unsettled.", paint::good("Nothing to do:")));
         }

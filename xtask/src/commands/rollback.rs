@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::attempt::{Attempt, Patience};
+use super::attempt::{Attempt, Patience, who};
 use super::deploy::{plan_as_json, say_plan};
 use super::place::Place;
 use super::secrets::substitutes;
@@ -44,7 +44,7 @@ impl Rollback {
     /// A provisional switch is undone at once; otherwise plan and run, under the lease.
     pub fn run(self) -> Result<()> {
         let machine = self.place.clone().reach()?;
-        if self.to.is_none() && !self.plan && undo_provisional(&machine)? {
+        if self.to.is_none() && !self.plan && self.undo_provisional(&machine)? {
             return Ok(());
         }
         if self.plan {
@@ -69,7 +69,9 @@ impl Rollback {
         let times = attempt.run(Kind::Rollback, from, Some(&release.id), &plan, Vec::new())?;
         if self.json {
             let ms = times.to_switch.and_then(|time| u64::try_from(time.as_millis()).ok());
-            terminal::say(json!({ "release": release.id, "url": machine.url()?, "to_switch_ms": ms }));
+            terminal::say(
+                json!({ "release": release.id, "url": machine.url()?, "took_back": false, "to_switch_ms": ms }),
+            );
             return Ok(());
         }
         terminal::say(format_args!(
@@ -85,6 +87,24 @@ impl Rollback {
 }
 
 impl Rollback {
+    /// A rollback does not wait for the lease of a deploy whose switch is provisional.
+    fn undo_provisional(&self, machine: &Machine) -> Result<bool> {
+        if !take_back_provisional(machine, &who())? {
+            return Ok(false);
+        }
+        let live = machine.live()?.live;
+        if self.json {
+            terminal::say(json!({ "release": live, "url": machine.url()?, "took_back": true }));
+            return Ok(true);
+        }
+        terminal::say(format_args!(
+            "{} the deploy under way is taken back; {} has the traffic.",
+            paint::good("Rolled back:"),
+            live.map_or("no release".to_owned(), |id| id.to_string())
+        ));
+        Ok(true)
+    }
+
     /// Refused when a migration has taken away what the release uses, unless it is to be taken back.
     fn plan_for(&self, release: &Release, seen: &Observed, machine: &Machine) -> Result<Plan> {
         let limits = &machine.environment().limits;
@@ -99,10 +119,11 @@ impl Rollback {
             return Ok(plans::rollback(release, seen, None, limits));
         }
         let (migrations, id) = (versions(&shut_out_by), &release.id);
+        let environment = &machine.environment().name;
         if !self.with_database {
             return Err(refuse(format!(
-                "{id} uses what {migrations} took away: it can't serve on this database\n  `cargo xtask rollback --to {id} \
-                 --with-database` makes a backup, takes the migration back, and goes there. Nothing was changed."
+                "{id} uses what {migrations} took away: it can't serve on this database\n  `cargo xtask rollback --env \
+                 {environment} --to {id} --with-database` makes a backup, takes the migration back, and goes there. Nothing was changed."
             )));
         }
         let carrier = seen.carrier(&shut_out_by).ok_or_else(|| {
@@ -110,19 +131,6 @@ impl Rollback {
         })?;
         Ok(plans::rollback(release, seen, Some((carrier, shut_out_by)), limits))
     }
-}
-
-/// A rollback does not wait for the lease of a deploy whose switch is provisional.
-fn undo_provisional(machine: &Machine) -> Result<bool> {
-    if !take_back_provisional(machine)? {
-        return Ok(false);
-    }
-    let now = machine.live()?.live.map_or("no release".to_owned(), |id| id.to_string());
-    terminal::say(format_args!(
-        "{} the deploy under way is taken back; {now} has the traffic.",
-        paint::good("Rolled back:")
-    ));
-    Ok(true)
 }
 
 fn target<'a>(seen: &'a Observed, to: Option<&str>) -> Result<&'a Release> {

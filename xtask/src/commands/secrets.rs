@@ -1,6 +1,6 @@
 //! `cargo xtask secrets`: which versions there are, who runs with them, and the end of one that got out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -50,6 +50,9 @@ struct Revoke {
     name: String,
     /// The version: not the current one
     version: u32,
+    /// The result, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 impl SecretsVerb {
@@ -109,7 +112,8 @@ impl Revoke {
         let attempt = Attempt::begin(&machine, doing, self.patience)?;
         let live = self.check(&machine, secret)?;
         let seen = Observed::of(&machine)?;
-        let users = users(&seen.kept, secret.name, self.version);
+        let mut users: BTreeSet<_> = users(&seen.kept, secret.name, self.version).into_iter().collect();
+        users.extend(machine.mounting(secret, self.version)?);
         if seen.live.warm.as_ref().is_some_and(|warm| users.contains(warm)) {
             machine.clear_warm(live.as_ref(), attempt.lease_number())?;
         }
@@ -119,6 +123,10 @@ impl Revoke {
         }
         machine.revoke_secret(secret, self.version)?;
         attempt.note(&format!("version {} of {} was revoked", self.version, secret.name))?;
+        if self.json {
+            terminal::say(json!({ "name": secret.name, "revoked": self.version, "ran_with_it": users }));
+            return Ok(());
+        }
         terminal::say(format_args!(
             "{} version {} of {}. {}",
             paint::good("Revoked:"),
@@ -163,7 +171,8 @@ impl Revoke {
         // Unless its manifest names another one: what can't be read is taken to need it.
         let another = |release: &Release| release.contents.secrets.get(name) != Some(&version);
         let spares = |live: &ReleaseId| kept.iter().any(|release| &release.id == live && another(release));
-        let uses = live.as_ref().is_some_and(|live| !spares(live));
+        let mounting = machine.mounting(secret, version)?;
+        let uses = live.as_ref().is_some_and(|live| !spares(live) || mounting.contains(live));
         if version == current || uses {
             return Err(refuse(format!(
                 "version {version} of {name} is in use by what serves {environment}\n  Set {} to another value and deploy: \

@@ -96,8 +96,9 @@ impl Status {
 fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&Attempt>) {
     let environment = paint::strong(&machine.environment().name);
     let Some(live) = &seen.live.live else {
+        let name = &machine.environment().name;
         return terminal::say(format_args!(
-            "{environment}: no release has the traffic; `cargo xtask deploy` changes that"
+            "{environment}: no release has the traffic; `cargo xtask deploy --env {name}` changes that"
         ));
     };
     let provisional = if is_provisional(seen) { paint::warn(" (unconfirmed)") } else { String::new() };

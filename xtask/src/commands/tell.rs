@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::terminal::{self, seconds};
-use crate::tools::curl;
+use crate::tools::{curl, interrupt};
 
 /// What there is to tell.
 #[derive(Debug, Clone)]
@@ -96,7 +96,10 @@ impl Teller {
         let news = news();
         for channel in &self.channels {
             let (channel, news) = (channel.clone(), news.clone());
-            self.talking.borrow_mut().push(thread::spawn(move || channel.tell(&news)));
+            self.talking.borrow_mut().push(thread::spawn(move || {
+                // That somebody stopped it is news too.
+                interrupt::shielded(|| channel.tell(&news))
+            }));
         }
     }
 }

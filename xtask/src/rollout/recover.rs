@@ -66,15 +66,16 @@ fn ended_in_a_migration(attempt: &Attempt) -> bool {
 }
 
 /// While a deploy's switch is provisional, its guard can be tripped without its lease: then that deploy ends as undone.
-/// Says whether there was one to take back.
-pub fn take_back_provisional(host: &dyn Host) -> Result<bool> {
+/// `by`
+/// is told to that deploy's driver and its ledger. Says whether there was one to take back.
+pub fn take_back_provisional(host: &dyn Host, by: &str) -> Result<bool> {
     let is_provisional = |live: &Live| {
         live.live.is_some()
             && live.guard.as_ref().is_some_and(|guard| guard.is_waiting() && live.live == guard.to)
     };
     let live = host.live()?;
     let Some(guard) = live.guard.as_ref().filter(|_| is_provisional(&live)) else { return Ok(false) };
-    match host.trip(&guard.attempt, "rollback") {
+    match host.trip(&guard.attempt, &format!("rollback by {by}")) {
         Ok(()) => Ok(true),
         // Confirmed in this very moment: it is an ordinary rollback that is needed now.
         Err(_) if !is_provisional(&host.live()?) => Ok(false),

@@ -25,6 +25,16 @@ pub struct Inspected {
     pub restart_count: u32,
     /// Its labels are in here.
     pub config: Config,
+    /// What of the host's files, and which volumes, it has.
+    pub mounts: Vec<Mount>,
+}
+
+/// See [`Inspected`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Mount {
+    /// A path on the host.
+    pub source: String,
 }
 
 /// See [`Inspected`].

@@ -32,7 +32,7 @@ pub fn get(url: &str, limit: Duration) -> Result<Answer> {
     let seconds = limit.as_secs_f32().to_string();
     let ask = cmd!(
         sh,
-        "curl --silent --show-error --include --max-time {seconds} --noproxy localhost,127.0.0.1 --max-filesize 65536 -- {url}"
+        "curl --silent --show-error --include --suppress-connect-headers --max-time {seconds} --noproxy localhost,127.0.0.1 --max-filesize 65536 -- {url}"
     );
     let told = Run::new(ask).limit(limit + Duration::from_secs(2)).finish()?;
     if !told.status.success() {

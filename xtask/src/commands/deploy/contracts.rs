@@ -13,13 +13,18 @@ use crate::tools::git;
 
 /// The contracts among the pending migrations. Refused while the release that has the traffic still uses what one takes
 /// away, and when this release itself uses what one has taken away already.
-pub fn check(release: &Release, seen: &Observed, overrides: &[Override]) -> Result<Vec<Contract>> {
+pub fn check(
+    release: &Release,
+    seen: &Observed,
+    environment: &str,
+    overrides: &[Override],
+) -> Result<Vec<Contract>> {
     let applied = seen.ledger.contracts().into_values().filter(|it| seen.schema.contains(&it.migration));
     let lost: Vec<&Contract> = applied.filter(|contract| predates(release, &contract.unused_since)).collect();
     if let Some(contract) = lost.first() {
         return Err(refuse(format!(
             "the commit {} uses what {} took away: nothing from {} on does\n  Deploy a later commit; or go back to a \
-             release that is kept: `cargo xtask rollback --to RELEASE --with-database`.",
+             release that is kept: `cargo xtask rollback --env {environment} --to RELEASE --with-database`.",
             short(&release.commit),
             versions(&[contract.migration]),
             short(&contract.unused_since),

@@ -39,6 +39,7 @@ use lease::Holding;
 
 pub use images::WayBack;
 pub use platform::{PlatformPart, PlatformState};
+pub use secrets::Given;
 
 /// One environment on one host.
 pub struct Machine {

@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result, bail};
-use camino::Utf8PathBuf;
+use anyhow::{Context, Result};
 use xshell::{Cmd, cmd};
 
 use super::Machine;
-use crate::project::{SECRETS, Secret};
+use crate::project::{RELEASE_LABEL, SECRETS, Secret};
+use crate::rollout::release::ReleaseId;
+use crate::tools::container;
 use crate::tools::hex::hex;
 use crate::tools::process::Run;
 use crate::tools::shell::Script;
@@ -23,11 +24,37 @@ chown "$3" "/secrets/$1/.next"
 chmod 0400 "/secrets/$1/.next"
 mv "/secrets/$1/.next" "/secrets/$1/$2"
 "#;
-const COMPARE: &str = r#"cmp -s - "$1""#;
+/// Names those of the files that have another content. The values stay in the shell's own memory: `od` is given a path.
+const COMPARE: &str = r#"while read -r path value; do
+    [ "$(od -An -v -tx1 "/secrets/$path" | tr -d ' \n')" = "$value" ] || echo "$path"
+done"#;
 const LIST: Script =
     Script::new("listing secrets", r#"cd "$1" && for f in */*; do [ -e "$f" ] && echo "$f"; done; :"#);
 
 const REVOKE: &str = r#": >"/secrets/$1/$2.revoked" && rm -f "/secrets/$1/$2" && sync"#;
+
+/// Values that the operator's environment gives, against what the host has. Nobody prints it.
+pub struct Given {
+    values: BTreeMap<&'static str, String>,
+    /// The newest version of each secret of releases, when they were compared.
+    versions: BTreeMap<String, u32>,
+    /// Those whose newest version has another value, or that have none.
+    changed: Vec<&'static Secret>,
+}
+
+impl Given {
+    /// The versions that a release made now runs with, once they are written; none while the environment lacks some.
+    pub fn versions_to_come(&self) -> Option<BTreeMap<String, u32>> {
+        let needed = SECRETS.iter().filter(|secret| !secret.of_platform);
+        let mut versions = self.versions.clone();
+        versions.extend(self.changed.iter().map(|it| (it.name.to_owned(), self.next_version(it))));
+        needed.into_iter().all(|secret| self.versions.contains_key(secret.name)).then_some(versions)
+    }
+
+    fn next_version(&self, secret: &Secret) -> u32 {
+        self.versions.get(secret.name).map_or(1, |version| version + 1)
+    }
+}
 
 impl Machine {
     /// Makes those secrets that are not there yet, out of the kernel's randomness.
@@ -41,45 +68,46 @@ impl Machine {
         Ok(())
     }
 
-    /// Of these secrets, those whose newest version here has another value.
-    pub fn changed_secrets(&self, given: &BTreeMap<&'static str, String>) -> Result<Vec<&'static Secret>> {
-        // A database role's password is changed in the database first, and not by handing in another one.
+    /// Compares given values with the newest versions here. All at once: what takes time is the container.
+    pub fn compare_secrets(&self, given: BTreeMap<&'static str, String>) -> Result<Given> {
+        let mut given = Given { values: given, versions: BTreeMap::new(), changed: Vec::new() };
+        self.compare_secrets_again(&mut given)?;
+        Ok(given)
+    }
+
+    /// The same under the lease: until then somebody else may have given values of their own.
+    pub fn compare_secrets_again(&self, given: &mut Given) -> Result<()> {
         let versions = self.secret_versions(|secret| !secret.of_platform)?;
-        let mut changed = Vec::new();
-        for secret in SECRETS.iter().filter(|secret| !secret.of_platform) {
-            let Some(value) = given.get(secret.name) else { continue };
-            let is_same = match versions.get(secret.name) {
-                Some(version) => self.is_value(secret, *version, value)?,
-                None => false,
-            };
-            if !is_same {
-                changed.push(secret);
+        if !versions.is_empty() && versions == given.versions {
+            return Ok(());
+        }
+        // A database role's password is changed in the database first, and not by handing in another one.
+        let taken = SECRETS.iter().filter(|secret| !secret.of_platform);
+        let taken = taken.filter_map(|secret| Some((secret, given.values.get(secret.name)?)));
+        let (mut changed, mut lines) = (Vec::new(), String::new());
+        for (secret, value) in taken {
+            match versions.get(secret.name) {
+                Some(version) => {
+                    lines.push_str(&format!("{}/{version} {}\n", secret.name, hex(value.as_bytes())))
+                }
+                None => changed.push(secret),
             }
         }
-        Ok(changed)
-    }
-
-    /// Gives each of these secrets that has another value now one more version.
-    pub fn take_secrets(&self, given: &BTreeMap<&'static str, String>) -> Result<()> {
-        let changed = self.changed_secrets(given)?;
-        let versions = self.secret_versions(|_| true)?;
-        changed.iter().try_for_each(|secret| {
-            self.write_secret(
-                secret,
-                versions.get(secret.name).map_or(1, |version| version + 1),
-                &given[secret.name],
-            )
-        })
-    }
-
-    fn is_value(&self, secret: &Secret, version: u32, value: &str) -> Result<bool> {
-        let path = Utf8PathBuf::from("/secrets").join(secret.name).join(version.to_string());
-        let compared = Run::new(self.in_secrets(COMPARE, &[path.as_str()])?).stdin(value).finish()?;
-        match compared.status.code() {
-            Some(0) => Ok(true),
-            Some(1) => Ok(false),
-            _ => bail!("comparing the secret {}: {}", secret.name, compared.stderr.trim()),
+        if !lines.is_empty() {
+            let told =
+                Run::new(self.in_secrets(COMPARE, &[])?).called("comparing secrets").stdin(lines).text()?;
+            let names: Vec<&str> = told.lines().filter_map(|path| Some(path.split_once('/')?.0)).collect();
+            changed.extend(SECRETS.iter().filter(|secret| names.contains(&secret.name)));
         }
+        (given.versions, given.changed) = (versions, changed);
+        Ok(())
+    }
+
+    /// Gives each secret that has another value now one more version.
+    pub fn take_secrets(&self, given: &Given) -> Result<()> {
+        given.changed.iter().try_for_each(|secret| {
+            self.write_secret(secret, given.next_version(secret), &given.values[secret.name])
+        })
     }
 
     /// A script in a one-off root container that mounts the secrets' folder and nothing else.
@@ -95,6 +123,16 @@ impl Machine {
         let (name, uid, version) = (secret.name, secret.uid.to_string(), version.to_string());
         let write = self.in_secrets(WRITE, &[name, &version, &uid])?;
         Run::new(write).stdin(value).run().with_context(|| format!("writing the secret {name}"))
+    }
+
+    /// The releases, running or not, whose containers have this version: also those that took it in place of a revoked
+    /// one, which their manifest does not say.
+    pub fn mounting(&self, secret: &Secret, version: u32) -> Result<BTreeSet<ReleaseId>> {
+        let file = self.folder("secrets").join(secret.name).join(version.to_string());
+        let labels = [self.label(), RELEASE_LABEL.to_owned()];
+        let all = container::labelled(self.shell.docker(), &labels)?;
+        let mounting = all.iter().filter(|it| it.mounts.iter().any(|mount| mount.source == file.as_str()));
+        Ok(mounting.filter_map(|it| it.label(RELEASE_LABEL)?.parse().ok()).collect())
     }
 
     /// Forgets one version for good.
