@@ -23,6 +23,8 @@ mod select;
 
 /// What is far longer than anything here takes, and shorter than anybody waits.
 const LONG: Duration = Duration::from_secs(30);
+/// When a workflow that is cancelled kills what is left comes later than this.
+const SOON: Duration = Duration::from_secs(6);
 
 /// A folder that xtask takes for its repository.
 struct Project(tempfile::TempDir);
@@ -213,7 +215,8 @@ fn the_plan_lists_needs_first_and_changes_nothing() {
 
 #[test]
 fn a_reader_that_has_seen_enough_ends_it_quietly() {
-    let mut child = Project::new().command(&["ci", "--plan"]).spawn().expect("it starts");
+    let project = Project::new();
+    let mut child = project.command(&["ci", "--plan"]).spawn().expect("it starts");
     // As `| head -0` does, and before the first line is written or after: it must not matter.
     drop(child.stdout.take());
     let said = Said::by(child.wait_with_output().expect("it ends"));
@@ -334,9 +337,7 @@ fn ctrl_c_ends_the_task_with_all_its_children_and_says_what_became_of_the_rest()
     let child = project.command(&["ci", "format", "clippy"]).spawn().expect("it starts");
     opened.recv_timeout(LONG).expect("the task runs");
     send(&child, Signal::INT);
-    closed
-        .recv_timeout(Duration::from_secs(2))
-        .expect("no process of the task is left, sessions of their own included");
+    closed.recv_timeout(SOON).expect("no process of the task is left, sessions of their own included");
     let said = Said::by(child.wait_with_output().expect("it ends"));
     assert_eq!(said.code, Some(130), "{said:?}");
     assert!(said.stdout.contains("format: skipped, interrupted"), "{}", said.stdout);
@@ -350,8 +351,22 @@ fn a_workflow_that_is_cancelled_is_an_interrupt_too() {
     let child = project.command(&["ci", "format"]).spawn().expect("it starts");
     opened.recv_timeout(LONG).expect("the task runs");
     send(&child, Signal::TERM);
-    closed.recv_timeout(Duration::from_secs(2)).expect("no process of the task is left");
+    closed.recv_timeout(SOON).expect("no process of the task is left");
     assert_eq!(child.wait_with_output().expect("it ends").status.code(), Some(130));
+}
+
+#[test]
+fn a_tool_that_is_interrupted_while_it_is_asked_for_its_version_is_not_missing() {
+    let project = Project::where_cargo("exit 0");
+    project.program("rustc", "PATH=/usr/bin:/bin; exec 3> pipe; sleep 300");
+    let (opened, closed) = watch(&pipe(project.folder()));
+    let child = project.command(&["ci", "format"]).spawn().expect("it starts");
+    opened.recv_timeout(LONG).expect("it is asked");
+    send(&child, Signal::INT);
+    closed.recv_timeout(SOON).expect("the question is over");
+    let said = Said::by(child.wait_with_output().expect("it ends"));
+    assert_eq!(said.code, Some(130), "{said:?}");
+    assert!(said.stdout.contains("format: skipped, interrupted"), "{}", said.stdout);
 }
 
 fn pipe(folder: &Path) -> PathBuf {

@@ -91,6 +91,8 @@ pub fn ensure(tools: &[Tool], yes: bool) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
+    // A tool that was interrupted while it was asked is not missing.
+    interrupt::check()?;
     let recipes = missing
         .iter()
         .map(|&tool| recipe(tool).map(|recipe| (tool, recipe)).map_err(refuse))

@@ -18,7 +18,7 @@ pub use self::version::Version;
 use self::places::{llvm_places, on_path, plugin_places, postgres_places, with};
 
 use super::process::Run;
-use super::{engine, known};
+use super::{engine, interrupt, known};
 use crate::project::{
     self,
     pins::{self, CargoTool, Wheel},
@@ -287,7 +287,10 @@ pub fn find(tool: Tool) -> Option<Found> {
         }
         Some(found)
     });
-    KNOWN.lock().expect("no holder panics").insert(tool, found.clone());
+    // What was interrupted has not answered.
+    if found.is_some() || interrupt::check().is_ok() {
+        KNOWN.lock().expect("no holder panics").insert(tool, found.clone());
+    }
     found
 }
 

@@ -4,10 +4,10 @@
 //! `cmd!` spells a command; [`Run`] starts it. Groups matter because tools have children (npm, docker
 //! and cargo all do): a signal to the group reaches them, a signal to the leader does not.
 
+mod error;
 mod pipe;
+mod start;
 
-use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -21,88 +21,16 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use xshell::Cmd;
 
 use super::{interrupt, marks};
-use crate::project;
 
-/// How many lines of a failed command's output its error carries.
-const TAIL_LINES: usize = 12;
+pub use self::error::{CommandError, is_interrupt, tail};
+pub use self::start::{DRIVER, driver_mark, prepare_environment};
+
+use self::start::{not_started, spawn};
+
 /// What a group gets between being asked to end and being killed.
 const GRACE: Duration = Duration::from_millis(1200);
 /// How long the rest of its output is waited for when something that left the group holds the pipe.
 const REST: Duration = Duration::from_secs(1);
-
-/// Why a command did not do what it was asked to.
-#[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    /// The program is not on the PATH (or not at the path it was called by).
-    #[error("`{program}` was not found on this machine")]
-    NotFound {
-        /// As it was spelled.
-        program: String,
-    },
-    /// It ran and ended with another exit code than 0, or by a signal.
-    #[error("`{command}` {ending}{}", indented(.tail))]
-    Failed {
-        /// The command line.
-        command: String,
-        /// 'exit code 2', 'killed by signal 9'.
-        ending: String,
-        /// The exit code, unless a signal ended it.
-        code: Option<i32>,
-        /// The last lines of its output.
-        tail: String,
-    },
-    /// It was still running at its time limit, and was killed with all its children.
-    #[error("`{command}` was ended at its time limit of {}{}", humantime::format_duration(*.limit), indented(.tail))]
-    TimedOut {
-        /// The command line.
-        command: String,
-        /// The limit.
-        limit: Duration,
-        /// The last lines of its output.
-        tail: String,
-    },
-    /// Ctrl-C or SIGTERM.
-    #[error("interrupted")]
-    Interrupted,
-    /// It could not be started or waited for.
-    #[error("`{command}` could not be run: {source}")]
-    Io {
-        /// The command line.
-        command: String,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-}
-
-impl CommandError {
-    /// A command that ended with another exit code than 0.
-    pub fn of_exit_code(command: &str, code: i32, stdout: &str, stderr: &str) -> CommandError {
-        let output = if stderr.trim().is_empty() { stdout } else { stderr };
-        let ending = format!("ended with exit code {code}");
-        CommandError::Failed { command: command.to_owned(), ending, code: Some(code), tail: tail(output) }
-    }
-
-    /// A command whose way to here is gone.
-    pub fn cut_off(command: &str) -> CommandError {
-        let ending = "was cut off: the connection is gone".to_owned();
-        CommandError::Failed { command: command.to_owned(), ending, code: None, tail: String::new() }
-    }
-}
-
-/// Whether somebody's wish to stop is behind an error, wherever it was noticed.
-pub fn is_interrupt(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.is::<interrupt::Interrupted>()
-            || matches!(cause.downcast_ref(), Some(CommandError::Interrupted))
-    })
-}
-
-fn indented(tail: &str) -> String {
-    tail.lines().fold(String::new(), |mut out, line| {
-        let _ = write!(out, "\n    {line}");
-        out
-    })
-}
 
 /// How a command ended, whatever its exit code.
 #[derive(Debug)]
@@ -209,8 +137,7 @@ impl<'a> Run<'a> {
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child =
-            self.command.spawn().map_err(|source| spawn_error(&self.command, &self.line, source))?;
+        let mut child = spawn(&mut self.command, &self.line)?;
         let group = Group::of(&child);
         let stdout = Arc::new(Mutex::new(String::new()));
         let stderr = Arc::new(Mutex::new(String::new()));
@@ -249,7 +176,7 @@ impl<'a> Run<'a> {
     /// Runs it on the user's own terminal (psql, logs -f): same group, so that it may read the keyboard.
     pub fn interactive(mut self) -> Result<ExitStatus, CommandError> {
         prepare_environment(&mut self.command);
-        self.command.status().map_err(|source| spawn_error(&self.command, &self.line, source))
+        self.command.status().map_err(|source| not_started(&self.command, &self.line, source))
     }
 }
 
@@ -267,48 +194,9 @@ pub fn daemon(cmd: Cmd<'_>, log: &std::fs::File) -> Result<u32, CommandError> {
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(io)?)
         .stderr(log.try_clone().map_err(io)?);
-    let child = command.spawn().map_err(|source| spawn_error(&command, &line, source))?;
+    let child = spawn(&mut command, &line)?;
     marks::spare(child.id());
     Ok(child.id())
-}
-
-/// The environment variable by which everything that this process started can be found again.
-pub const DRIVER: &str = "XTASK_DRIVER";
-
-/// This process's value of [`DRIVER`]: its number and when it began, so that a reused number does not match.
-pub fn driver_mark() -> &'static str {
-    static MARK: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-        let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        format!("{}-{}", std::process::id(), began.as_micros())
-    });
-    &MARK
-}
-
-/// What `cargo run` adds to the environment would make an inner cargo rebuild the world, and xtask's own
-/// secrets are nobody else's. What the command was given by name stays.
-pub fn prepare_environment(command: &mut Command) {
-    let under_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
-    let given: Vec<OsString> =
-        command.get_envs().filter(|(_, value)| value.is_some()).map(|(name, _)| name.to_owned()).collect();
-    for (name, _) in std::env::vars_os().filter(|(name, _)| !given.contains(name)) {
-        let Some(name) = name.to_str() else { continue };
-        let cargos_own = name.starts_with("CARGO_PKG_")
-            || name.starts_with("CARGO_MANIFEST_")
-            || matches!(name, "CARGO_BIN_NAME" | "CARGO_CRATE_NAME" | "CARGO_PRIMARY_PACKAGE" | "OUT_DIR")
-            || (under_cargo && matches!(name, "LD_LIBRARY_PATH" | "RUSTUP_TOOLCHAIN" | "CARGO"));
-        if cargos_own || project::is_secret_variable(name) {
-            command.env_remove(name);
-        }
-    }
-    command.env(DRIVER, driver_mark());
-    marks::apply(command);
-}
-
-fn spawn_error(command: &Command, line: &str, source: std::io::Error) -> CommandError {
-    if source.kind() == std::io::ErrorKind::NotFound {
-        return CommandError::NotFound { program: command.get_program().to_string_lossy().into_owned() };
-    }
-    CommandError::Io { command: line.to_owned(), source }
 }
 
 enum Stop {
@@ -417,12 +305,6 @@ fn read_into(
 
 fn take(text: &Mutex<String>) -> String {
     std::mem::take(&mut text.lock().expect("no holder panics"))
-}
-
-/// The last lines that say something.
-pub fn tail(output: &str) -> String {
-    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
 #[cfg(test)]

@@ -59,8 +59,9 @@ fn what_a_killed_run_left_running_is_ended_by_the_next_one() {
 #[test]
 fn who_cleared_its_environment_and_left_its_session_is_found_too() {
     let project = Project::where_cargo(
-        "PATH=/usr/bin:/bin; exec 3> pipe; env -i setsid sh -c ': > begun; exec sleep 300' & \
-         until [ -e begun ]; do sleep 0.01; done",
+        // Only then has it cleared its environment and left its session, and is it called so.
+        "PATH=/usr/bin:/bin; exec 3> pipe; env -i setsid sleep 300 & \
+         until grep -q sleep /proc/$!/comm; do sleep 0.01; done",
     );
     let (opened, closed) = watch(&pipe(project.folder()));
     let said = project.xtask(&["ci", "format"]);

@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
-use super::{CommandError, Finished, Group, Run, Signal, prepare_environment, read_into, spawn_error, take};
+use super::{CommandError, Finished, Group, Run, Signal, prepare_environment, read_into, spawn, take};
 
 /// A command whose output goes to the next one.
 struct Source {
@@ -58,8 +58,7 @@ impl Run<'_> {
         prepare_environment(&mut self.command);
         self.command.process_group(0).stdin(self.source.take().unwrap_or_else(Stdio::null));
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child =
-            self.command.spawn().map_err(|source| spawn_error(&self.command, &self.line, source))?;
+        let mut child = spawn(&mut self.command, &self.line)?;
         let (said, group) = (Arc::default(), Group::of(&child));
         if let Some(stderr) = child.stderr.take() {
             // Read to its end by itself: nobody waits for the lines.

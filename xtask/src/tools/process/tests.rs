@@ -2,6 +2,7 @@
 //! in `tests/cli.rs`.
 
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -160,4 +161,22 @@ fn what_left_the_group_and_holds_the_output_is_not_waited_for() {
     let began = Instant::now();
     assert_eq!(sh(&script).text().expect("it passes"), "done");
     assert!(began.elapsed() < LONG, "it waited for the session of its own");
+}
+
+#[test]
+fn a_program_that_somebody_still_writes_is_started_when_it_is_whole() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let program = Utf8Path::from_path(folder.path()).expect("UTF-8").join("program");
+    std::fs::write(&program, "#!/bin/sh\necho whole\n").expect("written");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    let writer = format!("exec 9>> {program}; echo opened; exec sleep 0.3");
+    let mut writer =
+        Command::new("sh").args(["-c", &writer]).stdout(Stdio::piped()).spawn().expect("started");
+    let opened = writer.stdout.as_mut().expect("piped").read(&mut [0; 7]).expect("it says so");
+    assert!(opened > 0);
+    let busy = Command::new(&program).spawn().expect_err("it is open for writing");
+    assert_eq!(busy.kind(), std::io::ErrorKind::ExecutableFileBusy);
+    let shell = Shell::new().expect("a shell");
+    assert_eq!(Run::new(cmd!(shell, "{program}")).text().expect("it passes"), "whole");
+    writer.wait().expect("it ends");
 }

@@ -1,0 +1,68 @@
+//! Starting a child: with an environment that is its own business, and in spite of what passes by itself.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::CommandError;
+use crate::project;
+use crate::tools::marks;
+
+/// How long a program may be busy.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// The environment variable by which everything that this process started can be found again.
+pub const DRIVER: &str = "XTASK_DRIVER";
+
+/// This process's value of [`DRIVER`]: its number and when it began, so that a reused number does not match.
+pub fn driver_mark() -> &'static str {
+    static MARK: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        format!("{}-{}", std::process::id(), began.as_micros())
+    });
+    &MARK
+}
+
+/// What `cargo run` adds to the environment would make an inner cargo rebuild the world, and xtask's own
+/// secrets are nobody else's. What the command was given by name stays.
+pub fn prepare_environment(command: &mut Command) {
+    let under_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
+    let given: Vec<OsString> =
+        command.get_envs().filter(|(_, value)| value.is_some()).map(|(name, _)| name.to_owned()).collect();
+    for (name, _) in std::env::vars_os().filter(|(name, _)| !given.contains(name)) {
+        let Some(name) = name.to_str() else { continue };
+        let cargos_own = name.starts_with("CARGO_PKG_")
+            || name.starts_with("CARGO_MANIFEST_")
+            || matches!(name, "CARGO_BIN_NAME" | "CARGO_CRATE_NAME" | "CARGO_PRIMARY_PACKAGE" | "OUT_DIR")
+            || (under_cargo && matches!(name, "LD_LIBRARY_PATH" | "RUSTUP_TOOLCHAIN" | "CARGO"));
+        if cargos_own || project::is_secret_variable(name) {
+            command.env_remove(name);
+        }
+    }
+    command.env(DRIVER, driver_mark());
+    marks::apply(command);
+}
+
+/// Starts it. A program that was written just now, or is being installed, can't be started while somebody has it open
+/// for writing; every child that this process starts at that moment has, until it becomes another program.
+pub(super) fn spawn(command: &mut Command, line: &str) -> Result<Child, CommandError> {
+    let began = Instant::now();
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && began.elapsed() < BUSY => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            spawned => return spawned.map_err(|source| not_started(command, line, source)),
+        }
+    }
+}
+
+/// Why it could not be started.
+pub(super) fn not_started(command: &Command, line: &str, source: std::io::Error) -> CommandError {
+    if source.kind() == ErrorKind::NotFound {
+        return CommandError::NotFound { program: command.get_program().to_string_lossy().into_owned() };
+    }
+    CommandError::Io { command: line.to_owned(), source }
+}
