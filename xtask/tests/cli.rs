@@ -62,7 +62,9 @@ impl Project {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(arguments).current_dir(self.folder()).env("PATH", self.folder().join("bin"));
-        for variable in ["CI", "CARGO_TARGET_DIR", "XTASK_TOOLS_DIR"] {
+        // In a workflow it would write to the page of the run that tests it.
+        for variable in ["CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "CARGO_TARGET_DIR", "XTASK_TOOLS_DIR"]
+        {
             command.env_remove(variable);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -14,6 +14,7 @@ use super::mask::Mask;
 use super::services::Services;
 use super::task::{Service, Task};
 use crate::terminal::Activity;
+use crate::tools::place::{Place, Said};
 use crate::tools::process::{CommandError, Run};
 
 /// What a task's function gets.
@@ -24,14 +25,24 @@ pub struct Context<'a> {
     deadline: Instant,
     service: Option<Service>,
     services: &'a Services,
-    images: Mutex<Vec<String>>,
+}
+
+/// What a task hands over beside its result.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// The images that it made, by their ids.
+    pub images: Vec<String>,
+    /// What it has found out, in a few words each.
+    pub figures: Vec<String>,
+    /// What it found fault with: files as from the repository's root.
+    pub places: Vec<Place>,
 }
 
 impl<'a> Context<'a> {
     /// `shown` is where its last line is seen while it runs.
     pub(super) fn new(
         task: &Task,
-        folder: &Utf8Path,
+        folder: &'a Utf8Path,
         log: &Utf8Path,
         services: &'a Services,
         mask: &'a Mask,
@@ -40,17 +51,42 @@ impl<'a> Context<'a> {
         let sh = Shell::new()?;
         sh.change_dir(folder);
         let log = File::create(log).with_context(|| format!("creating {log}"))?;
-        let output = Output { log: Mutex::new(log), shown, mask };
+        let output = Output { log: Mutex::new(log), shown, mask, root: folder, made: Mutex::default() };
         let deadline = Instant::now() + task.timeout;
-        let (service, images) = (task.service, Mutex::default());
-        Ok(Context { sh, output, deadline, service, services, images })
+        Ok(Context { sh, output, deadline, service: task.service, services })
     }
 
     /// Runs a command for its effect. Its output goes to the task's log.
     pub fn run(&self, cmd: Cmd<'_>) -> Result<()> {
+        self.run_each(cmd, &self.lines())
+    }
+
+    /// Runs a command that also speaks to programs: `read` tells of each line what people read, and what is found fault
+    /// with. `folder` is where the command runs, as the tool names files from there.
+    pub fn run_read(&self, cmd: Cmd<'_>, folder: &str, read: impl Fn(&str) -> Said + Sync) -> Result<()> {
+        let output = &self.output;
+        self.run_each(cmd, &|line| {
+            let Said { text, place } = read(line);
+            text.iter().flat_map(|text| text.lines()).for_each(|line| output.line(line));
+            output.found(folder, place);
+        })
+    }
+
+    fn run_each(&self, cmd: Cmd<'_>, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
         self.line(&format!("$ {cmd}"));
-        let run = Run::new(cmd).limit(self.left()).each_line(&self.lines()).run();
+        let run = Run::new(cmd).limit(self.left()).each_line(each_line).run();
         run.map_err(|error| without_tail(error).into())
+    }
+
+    /// What is found fault with, shown beside the code when the task fails; `folder` is where the tool ran, from the root.
+    pub fn found(&self, folder: &str, places: impl IntoIterator<Item = Place>) {
+        self.output.found(folder, places);
+    }
+
+    /// What the task has found out, in a few words that stand beside its name.
+    pub fn figure(&self, words: &str) {
+        self.line(words);
+        self.output.made.lock().expect("no holder panics").figures.push(words.to_owned());
     }
 
     /// Adds a line to the task's output.
@@ -80,12 +116,12 @@ impl<'a> Context<'a> {
 
     /// The pass holds only as long as the engine has the image of this id.
     pub fn made_image(&self, id: String) {
-        self.images.lock().expect("no holder panics").push(id);
+        self.output.made.lock().expect("no holder panics").images.push(id);
     }
 
-    /// What is left of it when it has ended: the images that it made, and where it was seen.
-    pub(super) fn end(self) -> (Vec<String>, Option<Activity>) {
-        (self.images.into_inner().expect("no holder panics"), self.output.shown)
+    /// What is left of it when it has ended: what it hands over, and where it was seen.
+    pub(super) fn end(self) -> (Made, Option<Activity>) {
+        (self.output.made.into_inner().expect("no holder panics"), self.output.shown)
     }
 }
 
@@ -97,18 +133,31 @@ fn without_tail(mut error: CommandError) -> CommandError {
     error
 }
 
-/// Where a task's lines go: all of them into its log, the last one to who looks on.
+/// Where a task's lines go (all of them into its log, the last one to who looks on), and what it hands over.
 struct Output<'a> {
     log: Mutex<File>,
     shown: Option<Activity>,
     mask: &'a Mask,
+    /// The repository's, or what stands for it.
+    root: &'a Utf8Path,
+    made: Mutex<Made>,
 }
 
 impl Output<'_> {
+    fn found(&self, folder: &str, places: impl IntoIterator<Item = Place>) {
+        let folder = self.root.join(folder);
+        let seen = places.into_iter().filter_map(|place| place.seen_from(self.root, &folder));
+        let covered = seen.map(|place| Place { message: self.clean(&place.message), ..place });
+        self.made.lock().expect("no holder panics").places.extend(covered);
+    }
+
+    /// Some tools colour what no terminal will show, and some tell what they should not.
+    fn clean(&self, text: &str) -> String {
+        self.mask.cover(&console::strip_ansi_codes(text)).into_owned()
+    }
+
     fn line(&self, line: &str) {
-        // Some tools colour what no terminal will show.
-        let line = console::strip_ansi_codes(line);
-        let line = self.mask.cover(&line);
+        let line = self.clean(line);
         // A full disk fails the task itself soon enough; it must not end the run.
         let _ = writeln!(self.log.lock().expect("no holder panics"), "{line}");
         if let Some(shown) = &self.shown {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use camino::Utf8PathBuf;
 
-use super::context::Context;
+use super::context::{Context, Made};
 use super::decide::{Judge, Verdict};
 use super::mask::Mask;
 use super::outcome::{Ended, INTERRUPTED, Outcome};
@@ -130,7 +130,7 @@ impl<'a> Executor<'a> {
         let (_locks, waited) = self.locks(task)?;
         // The run that was waited for may have done it.
         if waited && let Verdict::Cached { pass, restore: false } = self.judge.decide(at) {
-            return Ok(Ended::cached(at, task.name, pass.seconds));
+            return Ok(Ended::cached(at, task.name, &pass));
         }
         self.begin_again(at, task.timeout);
         self.report.started(task);
@@ -139,13 +139,18 @@ impl<'a> Executor<'a> {
         let log = self.options.logs.join(format!(".{}.{}.log", task.name, std::process::id()));
         let (context, result) = self.work(at, task, &log)?;
         let outcome = self.judge_result(at, task, result, &context);
-        let (images, shown) = context.end();
+        let (made, shown) = context.end();
         let took = began.elapsed();
-        self.remember(at, task, &outcome, took, images);
-        end_activity(shown, &outcome);
+        self.remember(at, task, &outcome, took, &made);
+        end_activity(shown, &outcome, &made.figures);
         let file = self.log_file(task);
         let log = if fs::rename(&log, &file).is_ok() { file } else { log };
-        Ok(Ended { at, name: task.name, outcome, took, started: Some(started), log: Some(log) })
+        let Made { figures, mut places, .. } = made;
+        if outcome != Outcome::Failed {
+            places.clear();
+        }
+        let (started, log) = (Some(started), Some(log));
+        Ok(Ended { at, name: task.name, outcome, took, started, log, figures, places })
     }
 
     /// One run at a time works on a task, and on a lane that takes one.
@@ -238,7 +243,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn remember(&self, at: usize, task: &Task, outcome: &Outcome, took: Duration, images: Vec<String>) {
+    fn remember(&self, at: usize, task: &Task, outcome: &Outcome, took: Duration, made: &Made) {
         let (Ok(fingerprints), false) = (&self.judge.fingerprints, matches!(outcome, Outcome::Skipped(_)))
         else {
             return;
@@ -250,7 +255,8 @@ impl<'a> Executor<'a> {
         if passed {
             match fingerprints.changed_since(at) {
                 Ok(changed) if changed.is_empty() => {
-                    let pass = Pass { seconds, at: now(), outputs: Vec::new(), images };
+                    let (images, figures) = (made.images.clone(), made.figures.clone());
+                    let pass = Pass { seconds, at: now(), outputs: Vec::new(), images, figures };
                     self.judge.store.record(task, self.judge.root, fingerprint, &manifest, pass);
                 }
                 Ok(changed) => terminal::warn(format_args!(
@@ -277,7 +283,7 @@ impl<'a> Executor<'a> {
         }
         let outcome =
             if is_interrupt(error) { Outcome::Skipped(self.reason_of_stop(at)) } else { Outcome::Failed };
-        Ended { at, name: task.name, outcome, took: Duration::ZERO, started: None, log: None }
+        Ended::without_run(at, task.name, outcome)
     }
 
     /// An interrupt that the user did not make has a better name.
@@ -311,10 +317,10 @@ impl<'a> Executor<'a> {
     }
 }
 
-fn end_activity(shown: Option<Activity>, outcome: &Outcome) {
+fn end_activity(shown: Option<Activity>, outcome: &Outcome, figures: &[String]) {
     let Some(activity) = shown else { return };
     match outcome {
-        Outcome::Passed | Outcome::Cached => activity.done(""),
+        Outcome::Passed | Outcome::Cached => activity.done(figures.join(", ")),
         Outcome::Failed => activity.failed(),
         Outcome::Skipped(reason) => activity.done(format_args!("skipped: {reason}")),
     }

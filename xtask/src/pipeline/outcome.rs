@@ -6,7 +6,9 @@ use anyhow::Result;
 use camino::Utf8PathBuf;
 
 use super::graph::Graph;
+use super::store::Pass;
 use super::task::Unavailable;
+use crate::tools::place::Place;
 use crate::tools::process::is_interrupt;
 
 /// Why a task was skipped that somebody's wish to stop has ended.
@@ -59,19 +61,23 @@ pub struct Ended {
     pub started: Option<Duration>,
     /// Its output, when it started.
     pub log: Option<Utf8PathBuf>,
+    /// What it has found out, now or when it passed before.
+    pub figures: Vec<String>,
+    /// What it found fault with.
+    pub places: Vec<Place>,
 }
 
 impl Ended {
-    /// A task that passed before.
-    pub fn cached(at: usize, name: &'static str, seconds: f64) -> Ended {
-        let took = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        Ended { at, name, outcome: Outcome::Cached, took, started: None, log: None }
+    /// A task that has not run.
+    pub fn without_run(at: usize, name: &'static str, outcome: Outcome) -> Ended {
+        let (figures, places) = (Vec::new(), Vec::new());
+        Ended { at, name, outcome, took: Duration::ZERO, started: None, log: None, figures, places }
     }
 
-    /// A task that did not start.
-    pub fn skipped(at: usize, name: &'static str, reason: String) -> Ended {
-        let outcome = Outcome::Skipped(reason);
-        Ended { at, name, outcome, took: Duration::ZERO, started: None, log: None }
+    /// A task that passed before.
+    pub fn cached(at: usize, name: &'static str, pass: &Pass) -> Ended {
+        let took = Duration::try_from_secs_f64(pass.seconds).unwrap_or_default();
+        Ended { took, figures: pass.figures.clone(), ..Ended::without_run(at, name, Outcome::Cached) }
     }
 
     fn end(&self) -> Duration {
@@ -147,7 +153,7 @@ mod tests {
     use crate::tools::process::CommandError;
 
     fn ended(at: usize, name: &'static str, outcome: Outcome) -> Ended {
-        Ended { at, name, outcome, took: Duration::ZERO, started: None, log: None }
+        Ended::without_run(at, name, outcome)
     }
 
     fn skipped(reason: &str) -> Outcome {
@@ -176,7 +182,7 @@ mod tests {
             ended(1, "b", Outcome::Failed),
             ended(2, "c", skipped("because b failed")),
             ended(3, "d", skipped("because c was skipped")),
-            Ended::cached(4, "e", 1.0),
+            ended(4, "e", Outcome::Cached),
         ];
         assert_eq!(Tally::of(&all).to_string(), "2 passed, 1 failed, 2 skipped");
         assert_eq!(Tally::of(&all).cached, 1);

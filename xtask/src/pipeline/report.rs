@@ -162,9 +162,9 @@ fn table(ended: &[Ended]) {
             (_, Some(_)) => terminal::seconds(task.took),
             _ => String::new(),
         };
-        vec![task.name.to_owned(), painted(&task.outcome), took]
+        vec![task.name.to_owned(), painted(&task.outcome), took, task.figures.join(", ")]
     };
-    terminal::table(&["task", "outcome", "time"], &ended.iter().map(row).collect::<Vec<_>>());
+    terminal::table(&["task", "outcome", "time", ""], &ended.iter().map(row).collect::<Vec<_>>());
 }
 
 /// How long it took, how much of it was remembered, how long it would have taken without hurry, and the chain of tasks

@@ -95,7 +95,7 @@ fn settle(judge: &Judge<'_>, at: usize, verdict: &Verdict) -> Result<Ended, Vec<
             if *restore && let Err(error) = judge.store.restore(task, judge.root, pass) {
                 return Err(vec![format!("{error:#}")]);
             }
-            Ok(Ended::cached(at, task.name, pass.seconds))
+            Ok(Ended::cached(at, task.name, pass))
         }
     }
 }
@@ -186,7 +186,7 @@ fn skip_dependents(judge: &Judge<'_>, schedule: &mut Schedule, task: &Ended, rep
 }
 
 fn skip(judge: &Judge<'_>, at: usize, reason: String, report: &Report) -> Ended {
-    let ended = Ended::skipped(at, judge.graph.tasks()[at].name, reason);
+    let ended = Ended::without_run(at, judge.graph.tasks()[at].name, Outcome::Skipped(reason));
     report.finished(&ended);
     ended
 }

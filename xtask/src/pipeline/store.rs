@@ -40,6 +40,9 @@ pub struct Pass {
     pub outputs: Vec<Output>,
     /// The images that it made, by their ids.
     pub images: Vec<String>,
+    /// What it has found out.
+    #[serde(default)]
+    pub figures: Vec<String>,
 }
 
 /// A task's last run, however it ended.

@@ -3,6 +3,8 @@
 //! Every command that compiles has `SQLX_OFFLINE`: queries are checked against the data in the repository, so that
 //! the same commit compiles with and without a database.
 
+mod messages;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,6 +16,8 @@ use super::locate::{self, Tool};
 use super::process::Run;
 use crate::project;
 
+pub use self::messages::Messages;
+
 /// Formats every crate.
 pub fn format(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo fmt --all")
@@ -24,19 +28,20 @@ pub fn format_check(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo fmt --all --check")
 }
 
-/// Lints every crate with its tests; a warning is a failure. The suite that deploys is named, since cargo counts it to
-/// no targets by itself.
+/// xtask's suites that deploy for real. cargo counts them to no targets by itself, so that they have to be named.
+pub const SUITES: [&str; 2] = ["deploy", "lab"];
+
+/// Lints every crate with its tests and suites; a warning is a failure. [`Messages`] reads what it says.
 pub fn clippy(sh: &Shell) -> Cmd<'_> {
-    cmd!(sh, "cargo clippy --locked --workspace --all-targets --test deploy -- -D warnings")
-        .env("SQLX_OFFLINE", "true")
+    let suites = SUITES.iter().flat_map(|suite| ["--test", suite]);
+    cmd!(
+        sh,
+        "cargo clippy --locked --workspace --all-targets {suites...} --message-format json -- -D warnings"
+    )
+    .env("SQLX_OFFLINE", "true")
 }
 
-/// xtask's own tests, but not its suite that deploys: that one has a task of its own.
-pub fn test_xtask(sh: &Shell) -> Cmd<'_> {
-    cmd!(sh, "cargo test --locked --package xtask --bins --test cli")
-}
-
-/// A suite of xtask's that deploys for real.
+/// One of [`SUITES`].
 pub fn test_suite<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "cargo test --locked --package xtask --test {name}")
 }
@@ -46,9 +51,10 @@ pub fn test_model(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo test --locked --package xtask --bins -- --ignored --nocapture held_to_the_world")
 }
 
-/// Builds the documentation of our crates, of their private parts too; a warning is a failure.
+/// Builds the documentation of our crates, of their private parts too; a warning is a failure. [`Messages`] reads what it
+/// says.
 pub fn doc(sh: &Shell) -> Cmd<'_> {
-    cmd!(sh, "cargo doc --locked --workspace --no-deps --document-private-items")
+    cmd!(sh, "cargo doc --locked --workspace --no-deps --document-private-items --message-format json")
         .env("SQLX_OFFLINE", "true")
         .env("RUSTDOCFLAGS", "-D warnings")
 }
@@ -125,27 +131,8 @@ pub fn build_release(package: &str, each_line: &(dyn Fn(&str) + Sync)) -> Result
         .limit(Duration::from_secs(30 * 60))
         .each_line(&people_read)
         .text()?;
-    find_binary(&built, package).with_context(|| format!("cargo built {package} and named no binary of it"))
-}
-
-/// The part of cargo's messages that says what was built.
-#[derive(Deserialize)]
-struct Message {
-    target: Option<Target>,
-    executable: Option<Utf8PathBuf>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-}
-
-fn find_binary(messages: &str, name: &str) -> Option<Utf8PathBuf> {
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
-        .filter(|message| message.target.as_ref().is_some_and(|target| target.name == name))
-        .find_map(|message| message.executable)
+    messages::find_binary(&built, package)
+        .with_context(|| format!("cargo built {package} and named no binary of it"))
 }
 
 #[cfg(test)]
@@ -158,12 +145,7 @@ mod tests {
         assert_eq!(format_check(&sh).to_string(), "cargo fmt --all --check");
         assert_eq!(
             clippy(&sh).to_string(),
-            "cargo clippy --locked --workspace --all-targets --test deploy -- -D warnings"
-        );
-        assert_eq!(
-            test_xtask(&sh).to_string(),
-            "cargo test --locked --package xtask --bins --test cli",
-            "the suite that deploys is no part of it"
+            "cargo clippy --locked --workspace --all-targets --test deploy --test lab --message-format json -- -D warnings"
         );
         assert_eq!(
             test_model(&sh).to_string(),
@@ -172,14 +154,10 @@ mod tests {
     }
 
     #[test]
-    fn the_binary_is_found_among_what_was_built() {
-        let messages = r#"{"reason":"build-script-executed","package_id":"x"}
-{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"app"},"executable":null,"fresh":true}
-{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"other"},"executable":"/t/release/other"}
-{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"app"},"executable":"/t/release/app"}
-{"reason":"build-finished","success":true}"#;
-        assert_eq!(find_binary(messages, "app"), Some("/t/release/app".into()));
-        assert_eq!(find_binary(messages, "absent"), None);
-        assert_eq!(find_binary("", "app"), None);
+    fn every_target_that_cargo_does_not_count_is_linted_by_its_name() {
+        let manifest = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+        let tests = manifest.split("[[test]]").skip(1).filter(|test| test.contains("test = false"));
+        let names: Vec<&str> = tests.filter_map(|test| test.split('"').nth(1)).collect();
+        assert_eq!(names, SUITES);
     }
 }

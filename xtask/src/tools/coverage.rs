@@ -7,20 +7,17 @@ use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};
 
 use super::locate::{self, Tool};
+use super::nextest::Profile;
 
 /// All tests of one package; `lcov` gets the lines that they ran.
 pub fn test<'a>(sh: &'a Shell, package: &str, lcov: &Utf8Path) -> Result<Cmd<'a>> {
-    // Both are called by cargo, which looks for them on the PATH.
-    let mut path = std::env::var("PATH").unwrap_or_default();
-    for tool in [Tool::Nextest, Tool::LlvmCov] {
-        let program = locate::require(tool)?;
-        path = format!("{}:{path}", program.parent().context("a program is in a folder")?);
-    }
+    let path = locate::path_with(&[Tool::Nextest, Tool::LlvmCov])?;
     let llvm_cov = locate::require(Tool::LlvmTools)?;
     let profdata = llvm_cov.with_file_name("llvm-profdata");
+    let profile = Profile::Ci.name();
     let test = cmd!(
         sh,
-        "cargo llvm-cov nextest --locked --package {package} --profile ci --lcov --output-path {lcov}"
+        "cargo llvm-cov nextest --locked --package {package} --profile {profile} --lcov --output-path {lcov}"
     );
     let environment =
         [("PATH", path.as_str()), ("LLVM_COV", llvm_cov.as_str()), ("LLVM_PROFDATA", profdata.as_str())];

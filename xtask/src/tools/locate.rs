@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
@@ -314,6 +315,16 @@ pub fn require(tool: Tool) -> anyhow::Result<Utf8PathBuf> {
             "{tool} is not here in a version that will do; `cargo xtask doctor` says how to get it"
         )
     })
+}
+
+/// The search path with these tools first: for those that cargo calls by their names.
+pub fn path_with(tools: &[Tool]) -> anyhow::Result<String> {
+    let mut path = std::env::var("PATH").unwrap_or_default();
+    for &tool in tools {
+        let program = require(tool)?;
+        path = format!("{}:{path}", program.parent().context("a program is in a folder")?);
+    }
+    Ok(path)
 }
 
 /// Docker Compose, as a program that runs by itself.

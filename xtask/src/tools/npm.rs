@@ -25,14 +25,6 @@ pub fn script<'a>(sh: &'a Shell, name: &str) -> Result<Cmd<'a>> {
     Ok(cmd!(sh, "{npm} --prefix {folder} run --silent {name}"))
 }
 
-/// The frontend's tests. Under `percent` of its lines covered, they fail; what was covered is in `coverage/`, and so is what
-/// each test came to.
-pub fn test_with_coverage(sh: &Shell, percent: u32) -> Result<Cmd<'_>> {
-    let threshold = format!("--coverage.thresholds.lines={percent}");
-    let reports = ["--reporter=default", "--reporter=junit", "--outputFile.junit=coverage/junit.xml"];
-    Ok(script(sh, "test:coverage")?.arg("--").arg(threshold).args(reports))
-}
-
 /// Makes `node_modules` exactly what the lock file says. When it is that already, this takes no time.
 pub fn ci(each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
     let folder = project::root().join(project::FRONTEND.folder);

@@ -98,14 +98,16 @@ fn quiet_says_failures_and_the_last_line() {
     let project = Project::of_git("case \"$1\" in clippy) echo the reason; exit 1;; esac");
     let said = project.xtask(&["ci", "--quiet", "--keep-going", "format", "clippy"]);
     assert_eq!(said.stdout, "1 passed, 1 failed, 0 skipped\n");
-    assert!(said.stderr.contains("the reason") && !said.stderr.contains("format"), "{}", said.stderr);
+    assert!(said.stderr.contains("the reason") && !said.stderr.contains("✗ format"), "{}", said.stderr);
 }
 
 #[test]
 fn on_github_passes_are_folded_and_failures_stand_open_below_them() {
-    let project = Project::of_git(
-        "case \"$1\" in clippy) printf 'error: unused\\n --> src/a.rs:3:7\\n::set-env::x\\n'; exit 1;; esac; echo fine",
-    );
+    // As cargo says it to programs.
+    let message = r#"{"reason":"compiler-message","message":{"rendered":"error: unused\n --> src/a.rs:3:7\n","level":"error","message":"unused","spans":[{"file_name":"src/a.rs","line_start":3,"is_primary":true}]}}"#;
+    let project = Project::of_git(&format!(
+        "case \"$1\" in clippy) echo '::set-env::x'; printf '%s\\n' '{message}'; exit 1;; esac; echo fine"
+    ));
     let summary = project.folder().join(".local/summary");
     let mut command = project.command(&["ci", "--keep-going", "clippy", "format"]);
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary);
@@ -113,7 +115,11 @@ fn on_github_passes_are_folded_and_failures_stand_open_below_them() {
     let at = |words: &str| said.stdout.find(words).unwrap_or_else(|| panic!("{words}: {}", said.stdout));
     assert!(at("::group::format") < at("fine") && at("fine") < at("::endgroup::"));
     assert!(at("::endgroup::") < at("clippy failed after"));
-    assert!(at("::error file=src/a.rs,line=3::error: unused") < at("::error title=clippy::"));
+    assert!(
+        at("\n --> src/a.rs:3:7\n") < at("::error file=src/a.rs,line=3::unused"),
+        "as people know it, first"
+    );
+    assert!(at("::error file=src/a.rs,line=3::unused") < at("::error title=clippy::"));
     assert!(!said.stdout.lines().any(|line| line.starts_with("::set-env")), "{}", said.stdout);
     assert_eq!(said.last_line(), "1 passed, 1 failed, 0 skipped");
     let summary = fs::read_to_string(summary).expect("a summary");

@@ -4,10 +4,12 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::results;
 use crate::pipeline::Context;
 use crate::project;
 use crate::tools::coverage::{self, Coverage};
-use crate::tools::npm;
+use crate::tools::nextest::{self, Profile};
+use crate::tools::vitest;
 
 /// Which lines the tests of the backend ran, in lcov's form.
 const BACKEND_COVERAGE: &str = "target/coverage/backend.lcov";
@@ -18,18 +20,20 @@ pub fn backend_test(task: &Context, url: &str) -> Result<()> {
     let lcov = project::root().join(BACKEND_COVERAGE);
     fs::create_dir_all(lcov.parent().context("a file is in a folder")?)
         .with_context(|| format!("making the folder of {lcov}"))?;
-    task.run(coverage::test(&task.sh, project::BACKEND.image, &lcov)?.env("DATABASE_URL", url))?;
+    let test = coverage::test(&task.sh, project::BACKEND.image, &lcov)?.env("DATABASE_URL", url);
+    results::run(task, test, "", &Profile::Ci.junit(), nextest::places)?;
     coverage::name_from(project::root(), &lcov)?;
     let (found, least) = (Coverage::read(&lcov)?, project::COVERAGE_PERCENT);
-    task.line(&format!("the tests run {found}"));
+    task.figure(&format!("the tests run {found}"));
     ensure!(found.percent() >= f64::from(least), "the tests run {found}, and must run {least} %");
     Ok(())
 }
 
 /// Runs the frontend's tests, which judge by themselves what they cover.
 pub fn frontend_test(task: &Context) -> Result<()> {
-    task.run(npm::test_with_coverage(&task.sh, project::COVERAGE_PERCENT)?)?;
+    let test = vitest::test_with_coverage(&task.sh, project::COVERAGE_PERCENT)?;
+    results::run(task, test, project::FRONTEND.folder, &vitest::junit(), vitest::places)?;
     let lcov = project::root().join(project::FRONTEND.folder).join("coverage/lcov.info");
-    task.line(&format!("the tests run {}", Coverage::read(&lcov)?));
+    task.figure(&format!("the tests run {}", Coverage::read(&lcov)?));
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! A row says what its task reads: a file that is missing there is a change after which the task does not run, and
 //! `cargo xtask ci --strict TASK` finds it. xtask's own sources and `Cargo.lock` are part of every row by themselves.
 
-use super::{api, covered, database, delivery, dependencies, deploy_files, docs, lint};
+use super::{api, covered, database, delivery, dependencies, deploy_files, docs, frontend, lint, rust};
 use crate::commands::{image, workflows};
 use crate::pipeline::{Lane, Task, minutes, task};
 use crate::setup::Tool;
@@ -81,11 +81,11 @@ pub fn table() -> Vec<Task> {
 
         task("eslint", "the frontend's lint rules, accessibility included")
             .needs(["npm-ci"]).groups(["lint"]).tools(NODE).reads(FRONTEND)
-            .run(|task| task.run(npm::script(&task.sh, "lint")?)),
+            .run(frontend::eslint),
 
         task("typecheck", "the frontend's types")
             .needs(["npm-ci"]).groups(["lint"]).tools(NODE).reads(FRONTEND)
-            .run(|task| task.run(npm::script(&task.sh, "typecheck")?)),
+            .run(frontend::typecheck),
 
         task("api-types", "the frontend's types of the API are those of the backend's openapi.json")
             .needs(["npm-ci"]).groups(["lint"]).tools(NODE)
@@ -94,11 +94,11 @@ pub fn table() -> Vec<Task> {
 
         task("clippy", "Rust's lint rules, on every crate and its tests")
             .groups(["lint"]).lane(CARGO).tools(RUST).reads(WORKSPACE).variables(["RUSTFLAGS"]).timeout(minutes(20))
-            .run(|task| task.run(cargo::clippy(&task.sh))),
+            .run(rust::clippy),
 
         task("rust-docs", "the documentation of every crate, without a warning")
             .groups(["lint"]).lane(CARGO).tools(RUST).reads(WORKSPACE).variables(["RUSTFLAGS"]).timeout(minutes(20))
-            .run(|task| task.run(cargo::doc(&task.sh))),
+            .run(rust::docs),
 
         task("unused-dependencies", "each dependency of our crates is named in their sources")
             .groups(["lint"]).tools(RUST).reads(WORKSPACE)
@@ -185,8 +185,10 @@ pub fn table() -> Vec<Task> {
             .run(database::backend_test),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
-            .groups(["test"]).kills().lane(CARGO).tools(RUST).reads(WORKSPACE).reads(["tracehub/deploy/"]).variables(["RUSTFLAGS"]).timeout(minutes(20))
-            .run(|task| task.run(cargo::test_xtask(&task.sh))),
+            .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest])
+            .reads(WORKSPACE).reads(["tracehub/deploy/", ".config/nextest.toml"]).writes(["target/nextest/xtask/junit.xml"])
+            .variables(["RUSTFLAGS"]).timeout(minutes(20))
+            .run(rust::xtask_test),
 
         // What is shipped.
         task("frontend-build", "the frontend, bundled as it is served")
@@ -201,7 +203,7 @@ pub fn table() -> Vec<Task> {
 
         task("model-suite", "the simulated host and a real one look the same after every call of a rollout")
             .needs(["images"]).lane(CARGO).lane(ENGINE).tools(image::TOOLS).tools(RUST).reads(DELIVERY).kills().timeout(minutes(15))
-            .run(|task| task.run(cargo::test_model(&task.sh))),
+            .run(rust::model),
 
         task("caddyfiles", "the edge's configuration and the page's, as Caddy reads them")
             .lane(ENGINE).tools(&[Tool::Engine, Tool::Docker])
@@ -210,19 +212,19 @@ pub fn table() -> Vec<Task> {
 
         task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")
             .needs(["images"]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).kills().timeout(minutes(30))
-            .run(|task| task.run(cargo::test_suite(&task.sh, "deploy"))),
+            .run(|task| rust::suite(task, "deploy")),
 
         task("lab-suite", "the same over ssh: bare machines become hosts; kills, cut links, refusals, the gate")
             .needs(["deploy-suite"]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).kills().timeout(minutes(45))
-            .run(|task| task.run(cargo::test_suite(&task.sh, "lab"))),
+            .run(|task| rust::suite(task, "lab")),
 
         task("deploy-suite-deep", "the deploy suite, with every fault that takes long to try")
             .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).kills().timeout(minutes(45))
-            .run(|task| task.run(cargo::test_suite(&task.sh, "deploy").args(["--", "--include-ignored"]))),
+            .run(|task| rust::suite_deep(task, "deploy")),
 
         task("lab-suite-deep", "the lab suite, with every fault that takes long to try")
             .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).kills().timeout(minutes(60))
-            .run(|task| task.run(cargo::test_suite(&task.sh, "lab").args(["--", "--include-ignored"]))),
+            .run(|task| rust::suite_deep(task, "lab")),
     ]
 }
 

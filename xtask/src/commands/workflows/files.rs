@@ -1,6 +1,6 @@
 //! The workflow files: when each runs, what it may, and its jobs.
 
-use super::jobs::{JOBS, Job};
+use super::jobs::{JOBS, Job, Kind};
 use super::steps::{self, Checkout, Step};
 use super::variables::{self, Variable};
 use super::yaml::{Yaml, map, text, words};
@@ -64,7 +64,7 @@ fn tasks_job(job: &Job) -> Yaml {
         all.extend([steps::login().when(on_push), steps::xtask("image push --yes").when(on_push)]);
     }
     all.extend(job.artifacts.iter().map(|artifact| steps::upload(job.id, artifact)));
-    let coverage = job.artifacts.iter().filter(|artifact| artifact.is_coverage);
+    let coverage = job.artifacts.iter().filter(|artifact| artifact.kind == Kind::Coverage);
     all.extend(coverage.map(|artifact| steps::codecov(job.id, artifact.path)));
     all.push(steps::upload_logs(job.id));
     let allowed: &[Allowed] = if job.publishes { &[READ, PUSH] } else { &[READ] };

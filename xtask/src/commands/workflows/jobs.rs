@@ -29,8 +29,19 @@ pub struct Artifact {
     pub name: &'static str,
     /// Where they are.
     pub path: &'static str,
-    /// Whether Codecov gets them, where its token is set.
-    pub is_coverage: bool,
+    /// What they are for.
+    pub kind: Kind,
+}
+
+/// What an artifact is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What is shipped.
+    Product,
+    /// Which lines the tests ran: Codecov gets it, where its token is set.
+    Coverage,
+    /// What each test came to: of most use when the job fails, and then perhaps not there.
+    Results,
 }
 
 const JOB: Job = Job {
@@ -56,8 +67,8 @@ pub const JOBS: &[Job] = &[
         id: "backend-test", name: "backend test",
         tasks: &["api-breaks", "migration-lint", "migrations", "schema", "sqlx-data", "backend-test"],
         artifacts: &[
-            Artifact { name: "coverage", path: "target/coverage/backend.lcov", is_coverage: true },
-            Artifact { name: "junit", path: "target/nextest/ci/junit.xml", is_coverage: false },
+            Artifact { name: "coverage", path: "target/coverage/backend.lcov", kind: Kind::Coverage },
+            Artifact { name: "junit", path: "target/nextest/ci/junit.xml", kind: Kind::Results },
         ],
         minutes: 6, timeout: 35, ..JOB
     },
@@ -70,9 +81,9 @@ pub const JOBS: &[Job] = &[
         id: "frontend-build", name: "frontend build",
         tasks: &["frontend-test", "frontend-build"],
         artifacts: &[
-            Artifact { name: "dist", path: "tracehub/frontend/dist", is_coverage: false },
-            Artifact { name: "coverage", path: "tracehub/frontend/coverage/lcov.info", is_coverage: true },
-            Artifact { name: "junit", path: "tracehub/frontend/coverage/junit.xml", is_coverage: false },
+            Artifact { name: "dist", path: "tracehub/frontend/dist", kind: Kind::Product },
+            Artifact { name: "coverage", path: "tracehub/frontend/coverage/lcov.info", kind: Kind::Coverage },
+            Artifact { name: "junit", path: "tracehub/frontend/coverage/junit.xml", kind: Kind::Results },
         ],
         has_node: true, minutes: 2, timeout: 15, ..JOB
     },
@@ -87,7 +98,8 @@ pub const JOBS: &[Job] = &[
             "shell-scripts", "dockerfiles", "workflow-files", "workflow-lint", "secrets", "documents", "compose-files",
             "caddyfiles", "xtask-test",
         ],
-        has_node: true, minutes: 3, timeout: 20, ..JOB
+        artifacts: &[Artifact { name: "junit", path: "target/nextest/xtask/junit.xml", kind: Kind::Results }],
+        has_node: true, minutes: 3, timeout: 30, ..JOB
     },
     Job {
         id: "suites", name: "suites on a real engine",

@@ -1,6 +1,6 @@
 //! The steps that jobs are made of, and the actions that they use.
 
-use super::jobs::Artifact;
+use super::jobs::{Artifact, Kind};
 use super::yaml::{Yaml, map, text};
 
 /// An action of other people's making, at a commit that was looked at. The tag is for readers: tags can be moved.
@@ -178,12 +178,14 @@ pub fn login() -> Step {
 
 /// What a job leaves, for people and for a week.
 pub fn upload(job: &str, artifact: &Artifact) -> Step {
-    UPLOAD_ARTIFACT.step([
+    let is_results = artifact.kind == Kind::Results;
+    let upload = UPLOAD_ARTIFACT.step([
         ("name", text(format!("{job}-{}", artifact.name))),
         ("path", text(artifact.path)),
-        ("if-no-files-found", text("error")),
+        ("if-no-files-found", text(if is_results { "warn" } else { "error" })),
         ("retention-days", Yaml::Number(7)),
-    ])
+    ]);
+    if is_results { upload.when("${{ !cancelled() }}") } else { upload }
 }
 
 /// The tasks' whole output, when one of them failed.

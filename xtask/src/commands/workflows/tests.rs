@@ -183,3 +183,16 @@ fn a_deploy_is_never_cancelled_half_way() {
         assert_eq!(cancels, Some(&expected), "{file}");
     }
 }
+
+#[test]
+fn what_a_job_keeps_is_what_one_of_its_tasks_writes() {
+    let table = ci::table();
+    for job in JOBS {
+        let writes = table.iter().filter(|task| job.tasks.contains(&task.name)).flat_map(|task| &task.writes);
+        let writes: Vec<&str> = writes.copied().collect();
+        for artifact in job.artifacts {
+            let found = writes.iter().any(|pattern| artifact.path.starts_with(pattern.trim_end_matches('/')));
+            assert!(found, "{}: {} is written by none of its tasks", job.id, artifact.path);
+        }
+    }
+}

@@ -8,6 +8,7 @@ use crate::pipeline::decide::Verdict;
 use crate::pipeline::outcome::{Ended, Outcome, Tally};
 use crate::pipeline::task::Task;
 use crate::terminal;
+use crate::tools::place::Place;
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -32,6 +33,10 @@ pub enum Event<'a> {
         seconds: f64,
         #[serde(skip_serializing_if = "Option::is_none")]
         log: Option<&'a str>,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        figures: &'a [String],
+        #[serde(skip_serializing_if = "<[Place]>::is_empty")]
+        places: &'a [Place],
     },
     Summary {
         passed: usize,
@@ -65,6 +70,8 @@ impl<'a> Event<'a> {
             reason,
             seconds: rounded(ended.took),
             log: ended.log.as_ref().map(|log| log.as_str()),
+            figures: &ended.figures,
+            places: &ended.places,
         }
     }
 

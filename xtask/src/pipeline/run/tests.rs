@@ -260,7 +260,13 @@ fn a_pass_that_time_makes_false_is_believed_for_so_long() {
     let (graph, store) = (Graph::new(table(Duration::from_secs(3600))).expect("a graph"), place.store());
     place.judge(table(Duration::from_secs(3600)), |judge| {
         let fingerprint = judge.fingerprints.as_ref().expect("a tree").read().expect("free").of(0).to_owned();
-        let old = super::super::store::Pass { seconds: 1.0, at: 1, outputs: Vec::new(), images: Vec::new() };
+        let old = super::super::store::Pass {
+            seconds: 1.0,
+            at: 1,
+            outputs: Vec::new(),
+            images: Vec::new(),
+            figures: Vec::new(),
+        };
         store.record(&graph.tasks()[0], &place.root, &fingerprint, "", old);
     });
     assert_eq!(place.why(table(Duration::from_secs(3600))), ["its pass is older than 1h"]);

@@ -15,7 +15,13 @@ fn folders() -> Folders {
 }
 
 fn a_pass() -> Pass {
-    Pass { seconds: 1.5, at: 1_800_000_000, outputs: Vec::new(), images: vec!["sha256:1".to_owned()] }
+    Pass {
+        seconds: 1.5,
+        at: 1_800_000_000,
+        outputs: Vec::new(),
+        images: vec!["sha256:1".to_owned()],
+        figures: vec!["70 % of it".to_owned()],
+    }
 }
 
 fn build() -> Task {

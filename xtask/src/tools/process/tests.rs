@@ -156,11 +156,14 @@ fn what_left_the_group_and_holds_the_output_is_not_waited_for() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let begun = Utf8Path::from_path(folder.path()).expect("UTF-8").join("begun");
     let script = format!(
-        "setsid sh -c ': > {begun}; sleep 60' & until [ -e {begun} ]; do sleep 0.01; done; echo done"
+        "setsid sh -c 'echo $$ > {begun}; exec sleep 60' & until [ -s {begun} ]; do sleep 0.01; done; echo done"
     );
     let began = Instant::now();
     assert_eq!(sh(&script).text().expect("it passes"), "done");
     assert!(began.elapsed() < LONG, "it waited for the session of its own");
+    let pid = std::fs::read_to_string(begun).expect("its number");
+    let pid = pid.trim().parse().ok().and_then(Pid::from_raw).expect("a number");
+    kill_process_group(pid, Signal::KILL).expect("it is there");
 }
 
 #[test]

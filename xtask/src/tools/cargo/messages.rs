@@ -1,0 +1,149 @@
+//! What cargo and the compiler say to programs (`--message-format json`), with what they would say to people.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use camino::Utf8PathBuf;
+use serde::Deserialize;
+
+use crate::tools::place::{Place, Said};
+
+/// Reads the lines of one command.
+#[derive(Debug, Default)]
+pub struct Messages {
+    /// A file that is part of two targets is complained about in both; people read it once, as cargo tells them.
+    told: Mutex<HashSet<String>>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    message: Option<Diagnostic>,
+    target: Option<Target>,
+    executable: Option<Utf8PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Diagnostic {
+    rendered: Option<String>,
+    message: String,
+    level: String,
+    spans: Vec<Span>,
+}
+
+#[derive(Deserialize)]
+struct Span {
+    file_name: Utf8PathBuf,
+    line_start: u32,
+    is_primary: bool,
+    expansion: Option<Box<Expansion>>,
+}
+
+#[derive(Deserialize)]
+struct Expansion {
+    span: Span,
+}
+
+impl Messages {
+    /// What a line comes to. Whatever is no message stands as it is.
+    pub fn read(&self, line: &str) -> Said {
+        let as_it_is = || Said { text: Some(line.to_owned()), place: None };
+        let Ok(message) = serde_json::from_str::<Message>(line) else { return as_it_is() };
+        let Some(diagnostic) = message.message.filter(|_| message.reason == "compiler-message") else {
+            return Said::default();
+        };
+        let rendered = diagnostic.rendered.as_deref().unwrap_or(&diagnostic.message).trim_end().to_owned();
+        if !self.told.lock().expect("no holder panics").insert(rendered.clone()) {
+            return Said::default();
+        }
+        Said { text: Some(rendered), place: diagnostic.place() }
+    }
+}
+
+impl Diagnostic {
+    /// Where an error is; a warning fails nothing.
+    fn place(&self) -> Option<Place> {
+        let mut span = self.spans.iter().find(|span| span.is_primary).filter(|_| self.level == "error")?;
+        // In a macro of somebody else's: where that was called.
+        while let Some(expansion) = span.expansion.as_ref().filter(|_| span.file_name.is_absolute()) {
+            span = &expansion.span;
+        }
+        Some(Place { file: span.file_name.clone(), line: span.line_start, message: self.message.clone() })
+    }
+}
+
+/// The binary of this name, among what a build says that it made.
+pub fn find_binary(messages: &str, name: &str) -> Option<Utf8PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
+        .filter(|message| message.target.as_ref().is_some_and(|target| target.name == name))
+        .find_map(|message| message.executable)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use camino::Utf8Path;
+    use xshell::{Shell, cmd};
+
+    use super::*;
+    use crate::tools::process::Run;
+
+    /// What the compiler itself says of a crate, line by line.
+    fn said_of(source: &str) -> Vec<Said> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = Utf8Path::from_path(folder.path()).expect("UTF-8");
+        fs::create_dir(root.join("src")).expect("made");
+        fs::write(root.join("src/main.rs"), source).expect("written");
+        let manifest = "[package]\nname = \"broken\"\nedition = \"2024\"\n[workspace]\n";
+        fs::write(root.join("Cargo.toml"), manifest).expect("written");
+        let sh = Shell::new().expect("a shell");
+        sh.change_dir(root);
+        let check = cmd!(sh, "cargo check --offline --all-targets --message-format json");
+        let check = check.env("CARGO_TARGET_DIR", root.join("target")).env("RUSTFLAGS", "-D unused");
+        let (messages, all) = (Messages::default(), Mutex::new(Vec::new()));
+        let read = |line: &str| all.lock().expect("no holder panics").push(messages.read(line));
+        Run::new(check).each_line(&read).run().expect_err("it is broken");
+        all.into_inner().expect("no holder panics")
+    }
+
+    #[test]
+    fn an_error_is_read_as_people_know_it_once_and_has_a_place() {
+        let said = said_of("fn main() {\n    let x: u32 = \"text\";\n    println!(\"{}\", 1, 2);\n}\n");
+        let text: Vec<&str> = said.iter().filter_map(|said| said.text.as_deref()).collect();
+        let text = text.join("\n");
+        assert_eq!(
+            text.matches("error[E0308]: mismatched types\n --> src/main.rs:2:18").count(),
+            1,
+            "{text}"
+        );
+        assert!(text.contains("could not compile `broken`"), "what cargo says besides: {text}");
+        assert!(!text.contains("\"reason\""), "{text}");
+        let places: Vec<(&str, u32, &str)> = said
+            .iter()
+            .filter_map(|said| said.place.as_ref())
+            .map(|place| (place.file.as_str(), place.line, place.message.as_str()))
+            .collect();
+        assert!(places.contains(&("src/main.rs", 2, "mismatched types")), "{places:?}");
+        assert!(places.contains(&("src/main.rs", 3, "argument never used")), "{places:?}");
+    }
+
+    #[test]
+    fn the_binary_is_found_among_what_was_built() {
+        let messages = r#"{"reason":"build-script-executed","package_id":"x"}
+{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"app"},"executable":null,"fresh":true}
+{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"other"},"executable":"/t/release/other"}
+{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"app"},"executable":"/t/release/app"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(find_binary(messages, "app"), Some("/t/release/app".into()));
+        assert_eq!(find_binary(messages, "absent"), None);
+        assert_eq!(find_binary("", "app"), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! Where a tool finds fault: a line of a file of ours, for whoever shows it beside the code.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+
+/// A place, and what is wrong there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file: from the folder in which the tool ran, or its whole path.
+    pub file: Utf8PathBuf,
+    /// The line, from 1.
+    pub line: u32,
+    /// What is wrong, in the tool's words.
+    pub message: String,
+}
+
+/// What a tool's line comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// What people read; none when the line is for programs alone.
+    pub text: Option<String>,
+    /// What it finds fault with.
+    pub place: Option<Place>,
+}
+
+impl Place {
+    /// The place as seen from `root`, when the tool ran in `folder`; none when it is not below `root`, such as one in a
+    /// dependency.
+    pub fn seen_from(self, root: &Utf8Path, folder: &Utf8Path) -> Option<Place> {
+        // An absolute path replaces the folder.
+        let file = folder.join(&self.file);
+        let file = file.strip_prefix(root).ok()?.to_owned();
+        Some(Place { file, ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_named_from_the_root_and_one_elsewhere_is_none_of_ours() {
+        let seen = |file: &str| {
+            let place = Place { file: file.into(), line: 3, message: String::new() };
+            place.seen_from("/repository".into(), "/repository/app".into()).map(|place| place.file)
+        };
+        assert_eq!(seen("src/a.ts"), Some("app/src/a.ts".into()));
+        assert_eq!(seen("/repository/xtask/src/main.rs"), Some("xtask/src/main.rs".into()));
+        assert_eq!(seen("/rustc/1/library/core/src/option.rs"), None);
+    }
+}
