@@ -44,6 +44,8 @@ pub trait Host {
     fn forget(&self, id: &ReleaseId) -> Result<()>;
     /// Dumps the database, and reads the dump back. `made_by` says what for.
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup>;
+    /// Forgets the backups that need not be kept any longer.
+    fn forget_backups(&self) -> Result<()>;
     /// Loads a backup into a database beside the one that is used.
     fn load_backup(&self, backup: &Backup) -> Result<()>;
     /// Forgets what was loaded.

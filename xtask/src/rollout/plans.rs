@@ -185,7 +185,7 @@ pub fn deploy(release: &Release, seen: &Observed, contracts: &[Contract], limits
         .then(Pull { release: release.clone() })
         .when(!seen.pending(release).is_empty(), "backup, migrate: no migration is pending", |plan| {
             plan.when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
-                plan.then(Backup { why: "since migrations are pending" })
+                plan.then(Backup { why: "since migrations are pending", forgets: true })
             })
             .when(!contracts.is_empty(), "drain: no pending migration takes anything away", |plan| {
                 plan.then(Drain {
@@ -223,7 +223,7 @@ pub fn rollback(
     let plan = match undo {
         None => Plan::default(),
         Some((carrier, migrations)) => Plan::default()
-            .then(Backup { why: "since migrations are taken back" })
+            .then(Backup { why: "since migrations are taken back", forgets: false })
             .then(Undo { release: carrier.clone(), migrations }),
     };
     plan.when(!seen.is_warm(release), "start: it runs already, warm", |plan| {

@@ -16,7 +16,7 @@ const WELL: Duration = Duration::from_secs(60);
 pub fn restore(dump: &Dump, database: &'static str, empty: bool, has_live: bool) -> Plan {
     Plan::default()
         .when(!empty, "backup: the database is still empty", |plan| {
-            plan.then(Backup { why: "before it is replaced" })
+            plan.then(Backup { why: "before it is replaced", forgets: false })
         })
         .then(Load { dump: dump.clone(), database })
         .then(Exchange { database })

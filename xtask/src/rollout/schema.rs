@@ -17,6 +17,9 @@ const MIGRATION: Duration = Duration::from_secs(900);
 pub struct Backup {
     /// Why, as the plan says it.
     pub why: &'static str,
+    /// Whether older backups are forgotten that need not be kept any longer. Not where a plan goes back to what was: one
+    /// of them may be what it needs.
+    pub forgets: bool,
 }
 
 impl Step for Backup {
@@ -32,6 +35,10 @@ impl Step for Backup {
     fn apply(&self, run: &Run) -> Result<()> {
         let backup = run.host.backup(&run.journal.attempt, self.why)?;
         run.report.says(&format!("backup {}, {} tables", backup.name, backup.tables));
+        if self.forgets {
+            // What could not be removed now is removed by the next one.
+            let _ = run.host.forget_backups();
+        }
         Ok(())
     }
 }

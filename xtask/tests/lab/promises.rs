@@ -123,6 +123,14 @@ const BREAK_PG_DUMP: &str = r#"c=tracehub-lab-platform-postgres-1; p=/usr/lib/po
 docker exec --user 0 $c mv $p $p.real
 printf '#!/bin/sh\nulimit -f 4\nexec %s.real "$@"\n' $p | docker exec -i --user 0 $c sh -c "cat >$p; chmod 755 $p""#;
 const MEND_PG_DUMP: &str = r#"p=/usr/lib/postgresql/15/bin/pg_dump; docker exec --user 0 tracehub-lab-platform-postgres-1 mv $p.real $p"#;
+/// How many backups are kept.
+const KEPT_AT_MOST: usize = 30;
+/// A backup once more, under so many older names.
+const OLDER_COPIES: &str = r#"cd /opt/tracehub-app/backups && sh -c 'for number in $(seq 1 "$2"); do
+    older=$(printf 20200101t0000%02dz-1-1 "$number")
+    sed "s/\"name\":\"[^\"]*/\"name\":\"$older/" "$1.json" >"$older.json"
+    cp "$1.dump" "$older.dump"; cp "$1.counts" "$older.counts"; chown 999 "$older".*
+done'"#;
 /// The database is closed, and the ledger does not know how the last attempt ended.
 const CUT_EXCHANGE: &str = r#"docker exec tracehub-lab-platform-postgres-1 psql --username=postgres \
     --command='ALTER DATABASE tracehub ALLOW_CONNECTIONS false' postgres
@@ -164,7 +172,10 @@ pub fn restore(lab: &Lab) -> Result<(), Failed> {
     check(count()?.lines().any(|line| line == "0"), || "a damaged backup was restored".into())?;
     lab.host().sh(&format!("cat /root/dump >{dump}"));
 
-    let told = project.xtask(&["db", "restore", name, "--confirm", "lab"]).succeeds()?;
+    // As many as are kept: the one that is made before the oldest is restored is one too many.
+    lab.host().sh(&format!("{OLDER_COPIES} copies {name} {}", KEPT_AT_MOST - 2));
+    let oldest = "20200101t000001z-1-1";
+    let told = project.xtask(&["db", "restore", oldest, "--confirm", "lab"]).succeeds()?;
     check(count()?.lines().any(|line| line == "2"), || "the rows are not back".into())?;
     let aside = told.split_whitespace().find(|word| word.starts_with("tracehub_replaced_2"));
     let aside = aside.ok_or_else(|| told.clone())?.trim_end_matches('.');

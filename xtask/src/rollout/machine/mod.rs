@@ -177,10 +177,11 @@ impl Host for Machine {
     }
 
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
-        let made = self.changing()?.dump(attempt, made_by)?;
-        // What could not be removed now is removed by the next one.
-        let _ = self.prune_backups();
-        Ok(made)
+        self.changing()?.dump(attempt, made_by)
+    }
+
+    fn forget_backups(&self) -> Result<()> {
+        self.changing()?.prune_backups().map(drop)
     }
 
     fn load_backup(&self, backup: &Backup) -> Result<()> {

@@ -180,6 +180,9 @@ impl Host for Witness<'_> {
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
         self.changes("backup", || self.host.backup(attempt, made_by))
     }
+    fn forget_backups(&self) -> Result<()> {
+        self.changes("forget backups", || self.host.forget_backups())
+    }
     fn load_backup(&self, backup: &Backup) -> Result<()> {
         self.changes("load backup", || self.host.load_backup(backup))
     }
