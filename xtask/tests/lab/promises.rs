@@ -264,6 +264,13 @@ pub fn revoked(lab: &Lab) -> Result<(), Failed> {
     check(left.is_empty(), || left)
 }
 
+/// Whoever reads a dump dies in the middle of it.
+const BREAK_CAT: &str = r#"c=tracehub-lab-platform-postgres-1
+docker exec --user 0 $c cp /bin/cat /bin/cat.real
+printf '#!/bin/sh\ncase $1 in *.dump) head -c 1000 "$1"; kill -9 $$ ;; esac\nexec cat.real "$@"\n' |
+    docker exec -i --user 0 $c sh -c 'cat.real >/bin/cat.next; chmod 755 /bin/cat.next; mv /bin/cat.next /bin/cat'"#;
+const MEND_CAT: &str = "docker exec --user 0 tracehub-lab-platform-postgres-1 mv /bin/cat.real /bin/cat";
+
 /// To the second machine, which can't read what it keeps.
 pub fn offsite(lab: &Lab) -> Result<(), Failed> {
     let project = &lab.project;
@@ -290,6 +297,15 @@ pub fn offsite(lab: &Lab) -> Result<(), Failed> {
     check(refused.contains("is made and kept on the host") && refused.contains("age"), || refused)?;
     run(Command::new("age-keygen").args(["-o", &key]));
     let recipient = run(Command::new("age-keygen").args(["-y", &key]));
+    // What did not come to its end there has not the name of a copy.
+    lab.host().sh(BREAK_CAT);
+    let failed = backup().with("BACKUP_RECIPIENT", recipient.trim()).fails_with(1);
+    lab.host().sh(MEND_CAT);
+    let failed = failed?;
+    check(failed.contains("is made and kept on the host") && failed.contains("cat"), || failed)?;
+    let there = lab.hosts[1].sh("ls -A /srv/backups");
+    check(there.is_empty(), || there)?;
+
     let made = backup().with("BACKUP_RECIPIENT", recipient.trim()).json()?;
     let name = made["name"].as_str().ok_or("it has no name")?;
     let there = format!("/srv/backups/{name}.dump.age");

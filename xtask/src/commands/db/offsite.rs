@@ -10,17 +10,23 @@ use crate::exit::refuse;
 use crate::rollout::backup::{Backup, Copied};
 use crate::rollout::machine::Machine;
 use crate::setup::{self, Tool};
-use crate::tools::age;
 use crate::tools::process::Run;
 use crate::tools::ssh::{Connection, Destination};
+use crate::tools::{age, interrupt};
 
 /// The variable with the public key (`age1…`) to which copies are encrypted. The private one belongs in a safe.
 const RECIPIENT: &str = "BACKUP_RECIPIENT";
 /// The longest that sending a copy may take.
 const LIMIT: Duration = Duration::from_secs(3600);
-/// Whole or not at all; the name says what opens it.
-const KEEP: &str = r#"set -eu; umask 077; mkdir -p "$1"; cd "$1"; trap 'rm -f "$2.next"' EXIT
-cat >"$2.next"; sync "$2.next"; mv "$2.next" "$2"; sync .; stat -c %s "$2""#;
+/// Takes what comes. Where it ends, nobody there can tell whether that was all: it has not its name yet. What senders
+/// left there that died is of no use.
+const RECEIVE: &str = r#"set -eu; umask 077; mkdir -p "$1"; cd "$1"
+find . -maxdepth 1 -name '*.dump.age.part' -mtime +0 -exec rm -f {} +
+cat >"$2.part"; sync "$2.part""#;
+/// It was all, and gets its name, which says what opens it.
+const KEEP: &str = r#"set -eu; cd "$1"; mv "$2.part" "$2"; sync .; stat -c %s "$2""#;
+/// It was not.
+const DISCARD: &str = r#"cd "$1" && rm -f "$2.part""#;
 
 /// Where copies go: `--to FOLDER` on the machine that the variables `BACKUP_HOST`, `BACKUP_USER`, … name.
 pub struct Offsite {
@@ -51,14 +57,20 @@ impl Offsite {
     pub fn send(&self, machine: &Machine, backup: &Backup) -> Result<Copied> {
         let connection = Connection::open(&self.to).context("the machine for backups")?;
         let (sh, name) = (Shell::new()?, format!("{}.dump.age", backup.name));
+        let there = |called: &str, script: &str| {
+            let words = ["sh", "-c", script, "keep", &self.folder, &name];
+            Run::new(connection.command(&sh, &words)).called(called).limit(LIMIT)
+        };
         let read = Run::new(machine.read_dump(backup));
         let encrypt = Run::new(age::encrypt(&sh, &self.recipient));
-        let keep = Run::new(connection.command(&sh, &["sh", "-c", KEEP, "keep", &self.folder, &name]))
-            .called("keeping the copy")
-            .limit(LIMIT);
-        let told = read.pipe(encrypt, keep).with_context(|| format!("sending a copy to {}", self.to))?;
+        // Whatever ends the dump's reader early ends the others as if it had been all.
+        let sent = read.pipe(encrypt, there("receiving the copy", RECEIVE)).inspect_err(|_| {
+            let _ = interrupt::shielded(|| there("discarding what came of the copy", DISCARD).run());
+        });
+        let told = sent.and_then(|_| there("keeping the copy", KEEP).text());
+        let told = told.with_context(|| format!("sending a copy to {}", self.to))?;
         connection.close();
-        let bytes = told.stdout.trim().parse().context("the machine did not say how big the copy is")?;
+        let bytes = told.trim().parse().context("the machine did not say how big the copy is")?;
         let copied = Copied { to: format!("{}:{}/{name}", self.to.host, self.folder), bytes };
         machine.note_copy(backup, &copied)?;
         Ok(copied)
