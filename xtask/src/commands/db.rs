@@ -225,6 +225,8 @@ impl Restore {
         let machine = self.place.clone().reach()?;
         let dump = find(&machine, &self.backup)?;
         machine.check_restorable(&dump).map_err(|error| refuse(format!("{error:#}")))?;
+        machine.check_room_for_dump()?;
+        machine.check_room_for_load(&dump)?;
         let plan_of = |seen: &Observed| {
             restore::restore(&dump, DATABASE, seen.schema.is_empty(), seen.live.live.is_some())
         };

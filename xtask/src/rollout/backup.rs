@@ -21,6 +21,9 @@ pub struct Backup {
     pub tables: u64,
     /// The dump's size.
     pub bytes: u64,
+    /// How many bytes the database took that it was made of; 0 when that was not written down.
+    #[serde(default)]
+    pub loaded_bytes: u64,
     /// The dump's SHA-256, in hexadecimal.
     pub sha256: String,
     /// The copy that is off the host, when there is one.
@@ -85,6 +88,7 @@ mod tests {
             schema: 1,
             tables: 1,
             bytes: 1,
+            loaded_bytes: 1,
             sha256: String::new(),
             copied: None,
         };

@@ -174,6 +174,7 @@ pub fn restore(lab: &Lab) -> Result<(), Failed> {
 
     // As many as are kept: the one that is made before the oldest is restored is one too many.
     lab.host().sh(&format!("{OLDER_COPIES} copies {name} {}", KEPT_AT_MOST - 2));
+    refuse_what_has_no_room(lab)?;
     let oldest = "20200101t000001z-1-1";
     let told = project.xtask(&["db", "restore", oldest, "--confirm", "lab"]).succeeds()?;
     check(count()?.lines().any(|line| line == "2"), || "the rows are not back".into())?;
@@ -190,6 +191,29 @@ pub fn restore(lab: &Lab) -> Result<(), Failed> {
     wait_until("the app answers again", Duration::from_secs(30), || {
         get(lab.url(), "/health/ready").is_ok_and(|answer| answer.status == 200)
     })
+}
+
+/// What would fill the disk is not begun; and half a database takes room, too.
+fn refuse_what_has_no_room(lab: &Lab) -> Result<(), Failed> {
+    let (project, big, cut) = (&lab.project, "20200101t000002z-1-1", "20200101t000003z-1-1");
+    let file = |name: &str, kind: &str| format!("/opt/tracehub-app/backups/{name}.{kind}");
+    lab.host().sh(&format!(
+        r#"sed -i 's/"loaded_bytes":[0-9]*/"loaded_bytes":9000000000000000/' {}"#,
+        file(big, "json")
+    ));
+    for words in [&["db", "restore", big, "--confirm", "lab"][..], &["db", "rehearse", big]] {
+        let refused = project.xtask(words).fails_with(10)?;
+        check(refused.contains("needs") && refused.contains("MiB free"), || refused)?;
+    }
+    let (dump, facts) = (file(cut, "dump"), file(cut, "json"));
+    lab.host().sh(&format!(
+        r#"truncate -s -100 {dump}; sum=$(sha256sum {dump} | cut -d ' ' -f 1)
+sed -i "s/\"sha256\":\"[0-9a-f]*/\"sha256\":\"$sum/" {facts}"#
+    ));
+    project.xtask(&["db", "rehearse", cut]).fails_with(1)?;
+    let databases =
+        project.xtask(&["db", "shell", "--", "--command", "SELECT datname FROM pg_database"]).succeeds()?;
+    check(!databases.contains("rehearsal"), || databases)
 }
 
 pub fn look(lab: &Lab) -> Result<(), Failed> {

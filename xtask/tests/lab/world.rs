@@ -158,6 +158,9 @@ fn full_before_the_switch(small: &SmallDisk) -> Result<(), Failed> {
     check(code == Some(4) || code == Some(5) && told.contains("ledger:"), || format!("{code:?}: {told}"))?;
     check(told.contains("'guard'") && told.contains("has 0 MiB free: free some"), || told)?;
     check(small.host.live() == live, || "the traffic moved without a guard".into())?;
+    // A dump would take the last of it, and the database needs some.
+    let told = small.xtask(&["db", "backup"]).fails_with(10)?;
+    check(told.contains("a dump of the database needs") && told.contains("has 0 MiB free"), || told)?;
     small.converges()?;
     nothing_failed(client)
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use xshell::{Cmd, cmd};
 
 use super::Machine;
+use crate::exit::{Exit, Failure};
 use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE};
 use crate::rollout::backup::{self, Backup, Copied, beside};
 use crate::rollout::guard::written;
@@ -26,6 +27,29 @@ const FACTS: Script = Script::new(
     "listing backups",
     r#"cd "$1" 2>/dev/null || exit 0; for f in *.json; do [ -f "$f" ] && cat "$f"; done; :"#,
 );
+
+/// In bytes: what the database takes, and what is free for backups and for data.
+struct Room {
+    database: u64,
+    backups: u64,
+    data: u64,
+}
+
+/// An error unless what takes so many bytes has room, and a fifth more.
+fn enough(what: &str, size: u64, place: &str, free: u64) -> Result<()> {
+    let needs = size.saturating_add(size / 5);
+    if free >= needs {
+        return Ok(());
+    }
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let message = format!(
+        "{what} needs {} MiB, and {place} has {} MiB free\n  Free {} MiB more.",
+        mib(needs),
+        free >> 20,
+        mib(needs - free)
+    );
+    Err(Failure { exit: Exit::HostUnfit, message }.into())
+}
 
 impl Machine {
     /// Gives the folder of backups to the database's user.
@@ -50,6 +74,7 @@ impl Machine {
 
     /// Dumps the database and reads the dump back. A failure leaves nothing behind.
     pub fn dump(&self, name: &str, made_by: &str) -> Result<Backup> {
+        self.check_room_for_dump()?;
         let live = self.live()?.live;
         let at = timestamp(self.now());
         let told = self.in_database(&["dump", DATABASE, name, made_by, written(live.as_ref()), &at], LONG)?;
@@ -84,17 +109,46 @@ impl Machine {
     pub fn rehearse(&self, dump: &Backup) -> Result<()> {
         let scratch = backup::scratch(DATABASE);
         self.verify(dump)?;
-        self.in_database(&["load", &dump.name, &scratch, OWNER_ROLE, APP_ROLE], LONG)?;
-        let differs = self.in_database(&["counts", &dump.name, &scratch], LONG);
-        self.in_database(&["drop", &scratch], SHORT)?;
+        let loaded = self.load(dump, &scratch);
+        let differs = loaded.and_then(|()| self.in_database(&["counts", &dump.name, &scratch], LONG));
+        // Whatever became of it: half a database takes room, too.
+        let dropped = interrupt::shielded(|| self.in_database(&["drop", &scratch], SHORT));
         let differs = differs?;
+        dropped?;
         ensure!(differs.trim().is_empty(), "the restored rows are not those of the dump:\n{differs}");
         Ok(())
     }
 
     pub(super) fn restore_dump(&self, backup: &Backup) -> Result<()> {
         self.verify(backup)?;
-        self.in_database(&["load", &backup.name, &beside(DATABASE), OWNER_ROLE, APP_ROLE], LONG).map(drop)
+        self.load(backup, &beside(DATABASE))
+    }
+
+    fn load(&self, backup: &Backup, into: &str) -> Result<()> {
+        self.check_room_for_load(backup)?;
+        self.in_database(&["load", &backup.name, into, OWNER_ROLE, APP_ROLE], LONG).map(drop)
+    }
+
+    /// An error unless the disk has room for a dump: a full one takes more down than the dump.
+    pub fn check_room_for_dump(&self) -> Result<()> {
+        let Room { database, backups, .. } = self.room()?;
+        enough("a dump of the database", database, "the folder of backups", backups)
+    }
+
+    /// An error unless the disk has room for what the backup holds, beside the database that is there.
+    pub fn check_room_for_load(&self, backup: &Backup) -> Result<()> {
+        let Room { database, data, .. } = self.room()?;
+        let size = if backup.loaded_bytes == 0 { database } else { backup.loaded_bytes };
+        enough(&format!("loading {}", backup.name), size, "the disk of the database's data", data)
+    }
+
+    fn room(&self) -> Result<Room> {
+        let told = self.in_database(&["room", DATABASE], SHORT)?;
+        let numbers: Vec<u64> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        match numbers.as_slice() {
+            [database, backups, data] => Ok(Room { database: *database, backups: *backups, data: *data }),
+            _ => bail!("the database's room described itself as {told:?}"),
+        }
     }
 
     fn verify(&self, backup: &Backup) -> Result<()> {

@@ -8,6 +8,9 @@ cd /backups
 # The engine goes on with a script whose driver has died: what looks at an exchange waits for one that still runs.
 alone() { exec 7>>.exchange && flock 7; }
 ask() { psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
+# How many bytes a database takes; how many are free for more.
+size() { ask --command="SELECT pg_database_size('$1')" postgres; }
+free() { df -Pk "$1" | { read -r _ && read -r _ _ _ kib _ && echo $((kib * 1024)); }; }
 
 verb=$1
 shift
@@ -33,14 +36,17 @@ END
     tables=$(pg_restore --list "$next" | grep -c ' TABLE DATA ') || { echo "the dump holds no table's data" >&2; exit 1; }
     schema=$(ask --command="SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success" "$1")
     sum=$(sha256sum "$next" | cut -d ' ' -f 1)
-    printf '{"name":"%s","at":"%s","made_by":"%s","live":"%s","schema":%s,"tables":%s,"bytes":%s,"sha256":"%s"}\n' \
-        "$2" "$5" "$3" "$4" "$schema" "$tables" "$(stat -c %s "$next")" "$sum" >"$2.json.next"
+    printf '{"name":"%s","at":"%s","made_by":"%s","live":"%s","schema":%s,"tables":%s,"bytes":%s,"loaded_bytes":%s,"sha256":"%s"}\n' \
+        "$2" "$5" "$3" "$4" "$schema" "$tables" "$(stat -c %s "$next")" "$(size "$1")" "$sum" >"$2.json.next"
     sync "$next" "$2.json.next" "$2.counts.next"
     mv "$2.counts.next" "$2.counts"
     mv "$next" "$2.dump"
     mv "$2.json.next" "$2.json"
     sync .
     cat "$2.json"
+    ;;
+room) # DATABASE: how many bytes it takes, and how many are free for backups, and for data
+    echo "$(size "$1") $(free /backups) $(free /var/lib/postgresql/data)"
     ;;
 verify) # NAME SHA256
     [ "$(sha256sum "$1.dump" | cut -d ' ' -f 1)" = "$2" ] || { echo "the dump is not the one that was made" >&2; exit 1; }

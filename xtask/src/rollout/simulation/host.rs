@@ -252,7 +252,18 @@ impl Host for Simulated {
         self.change(Change::Backup)?;
         let (name, made_by) = (attempt.to_owned(), made_by.to_owned());
         let (at, live, sha256) = (String::new(), String::new(), String::new());
-        Ok(Backup { name, at, made_by, live, schema: 1, tables: 1, bytes: 1, sha256, copied: None })
+        Ok(Backup {
+            name,
+            at,
+            made_by,
+            live,
+            schema: 1,
+            tables: 1,
+            bytes: 1,
+            loaded_bytes: 1,
+            sha256,
+            copied: None,
+        })
     }
     fn forget_backups(&self) -> Result<()> {
         self.look("which backups need not be kept?", |_| Ok(()))
