@@ -1,5 +1,6 @@
 //! `docker compose`: projects of services, called as a program of its own, by path.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -24,10 +25,21 @@ impl Project<'_> {
     fn call<'a>(&self, sh: &'a Shell, arguments: &[&str]) -> Cmd<'a> {
         let Project { program, name, folder, files, variables } = self;
         let files = files.iter().flat_map(|file| ["--file", file.as_str()]);
-        cmd!(
+        let call = cmd!(
             sh,
             "{program} --project-name {name} --project-directory {folder} {files...} --env-file {variables} --ansi never {arguments...}"
-        )
+        );
+        self.names_of_ours().into_iter().fold(call, Cmd::env_remove)
+    }
+
+    /// Variables that compose would take from the caller's own environment, before the file, also when they are empty
+    /// there: those that the file sets, and compose's own, which say what it starts.
+    fn names_of_ours(&self) -> Vec<OsString> {
+        // What can't be read here, compose will say.
+        let text = std::fs::read_to_string(self.variables).unwrap_or_default();
+        let set = text.lines().filter_map(|line| Some(line.split_once('=')?.0.into()));
+        let composes = std::env::vars_os().map(|(name, _)| name);
+        set.chain(composes.filter(|name| name.to_string_lossy().starts_with("COMPOSE_"))).collect()
     }
 
     /// Creates and starts what is not running as the file says; comes back when it is started, ready or not.
@@ -79,5 +91,26 @@ impl Project<'_> {
     /// Checks the file and the variables, and prints nothing.
     pub fn check<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
         self.call(sh, &["config", "--quiet"])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_file_sets_is_not_taken_from_the_callers_environment() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "RELEASE=one\nSECRETS=/a=b\n").unwrap();
+        let (sh, here) = (Shell::new().unwrap(), Utf8Path::new("."));
+        let variables = Utf8Path::from_path(file.path()).unwrap();
+        let project = Project { program: here, name: "one".into(), folder: here, files: &[], variables };
+        let command = std::process::Command::from(project.up(&sh));
+        let removed: Vec<_> =
+            command.get_envs().filter(|(_, value)| value.is_none()).map(|it| it.0).collect();
+        assert!(
+            removed.contains(&"RELEASE".as_ref()) && removed.contains(&"SECRETS".as_ref()),
+            "{removed:?}"
+        );
     }
 }

@@ -255,11 +255,22 @@ fn rollback_to_older(project: &Project) -> Result<(), Failed> {
     let live = project.live();
     let stopped = project.kept("stopped").pop().ok_or("with three releases, none is stopped")?;
     let client = Client::start(&project.url());
-    let told = project.xtask(&["rollback", "--to", &stopped]).succeeds();
+    // Names of the compose file's own variables, as a shell or a workflow may have them for something else.
+    let told = project
+        .xtask(&["rollback", "--to", &stopped])
+        .with("RELEASE", "")
+        .with("ENVIRONMENT", "elsewhere")
+        .with("COMPOSE_PROFILES", "once")
+        .succeeds();
     let seen = client.stop();
     println!("    {seen}");
     check(told?.contains("start "), || "it was not started".into())?;
     check(seen.failed.is_empty(), || format!("{seen}"))?;
+    let migrate = project.container_of(&stopped, "migrate");
+    check(
+        project.docker(&["ps", "--all", "--quiet", "--filter", &format!("name={migrate}")]).is_empty(),
+        || "what runs only once was started with the release".into(),
+    )?;
     check(project.live() == Some(stopped) && project.warm() == live, || format!("{}", project.status()))?;
     project.ends_as("rollback", "succeeded")
 }
