@@ -132,7 +132,7 @@ impl Fingerprints {
             facts.push((format!("variable {name}"), value));
         }
         if task.history {
-            facts.push(("history".to_owned(), self.tree.commit().unwrap_or_else(absent)));
+            facts.push(("history".to_owned(), self.tree.commit().map_or_else(absent, str::to_owned)));
         }
         // Named as they are, files are read although git ignores them.
         let known = |path: &&str| {

@@ -14,7 +14,25 @@ struct Glob {
     text: String,
     /// What every path that it matches begins with.
     prefix: String,
+    /// What every path that it matches ends with.
+    suffix: String,
     segments: Vec<String>,
+    form: Form,
+}
+
+/// Nearly all patterns are of a form that is matched without trying: every task's are held against every file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// No wildcard.
+    Literal,
+    /// A folder, and everything below it.
+    Below,
+    /// Wildcards within names.
+    Flat,
+    /// One `**`, after so many names and before so many.
+    Deep { before: usize, after: usize },
+    /// Several `**`.
+    Other,
 }
 
 impl Globs {
@@ -80,31 +98,66 @@ impl Globs {
     }
 }
 
+impl Form {
+    fn of(segments: &[String]) -> Form {
+        let wild = |segment: &&String| segment.contains('*');
+        let mut deep = segments.iter().enumerate().filter(|(_, segment)| *segment == "**");
+        match (deep.next(), deep.next(), segments.iter().filter(wild).count()) {
+            (_, _, 0) => Form::Literal,
+            (None, _, _) => Form::Flat,
+            (Some((before, _)), None, 1) if before + 1 == segments.len() => Form::Below,
+            (Some((before, _)), None, _) => Form::Deep { before, after: segments.len() - before - 1 },
+            _ => Form::Other,
+        }
+    }
+}
+
+/// Whether each pattern matches the name in its place; there are names enough.
+fn names_match<'a>(
+    patterns: impl IntoIterator<Item = &'a String>,
+    names: impl Iterator<Item = &'a str>,
+) -> bool {
+    patterns.into_iter().zip(names).all(|(pattern, name)| name_matches(pattern, name))
+}
+
 impl Glob {
     fn new(pattern: &str) -> Glob {
         let whole = if pattern.ends_with('/') { format!("{pattern}**") } else { pattern.to_owned() };
         let wild = whole.find('*').unwrap_or(whole.len());
-        Glob {
-            text: pattern.to_owned(),
-            prefix: whole[..wild].to_owned(),
-            segments: whole.split('/').map(str::to_owned).collect(),
-        }
+        let segments: Vec<String> = whole.split('/').map(str::to_owned).collect();
+        // After `**/` a name may be the whole path.
+        let last = segments.last().map_or("", String::as_str);
+        let suffix = last.rsplit('*').next().unwrap_or_default().to_owned();
+        let form = Form::of(&segments);
+        Glob { text: pattern.to_owned(), prefix: whole[..wild].to_owned(), suffix, segments, form }
     }
 
     fn is_literal(&self) -> bool {
-        !self.segments.iter().any(|segment| segment.contains('*'))
+        self.form == Form::Literal
     }
 
     fn matches(&self, path: &str) -> bool {
-        let Some(rest) = path.strip_prefix(self.prefix.as_str()) else { return false };
-        // By far the most common: everything below a folder.
-        let below = self.segments.last().is_some_and(|last| last == "**")
-            && self.segments.iter().filter(|segment| segment.contains('*')).count() == 1;
-        if below {
-            return !rest.is_empty();
+        if !path.starts_with(&self.prefix) || !path.ends_with(&self.suffix) {
+            return false;
         }
-        let path: Vec<&str> = path.split('/').collect();
-        matches(&self.segments, &path)
+        match self.form {
+            Form::Literal => path == self.prefix,
+            Form::Below => path.len() > self.prefix.len(),
+            Form::Flat => {
+                path.split('/').count() == self.segments.len() && names_match(&self.segments, path.split('/'))
+            }
+            Form::Deep { before, after } => {
+                // At its end, `**` stands for one name at least.
+                let least = before + after.max(1);
+                path.split('/').count() >= least
+                    && names_match(&self.segments[..before], path.split('/'))
+                    && names_match(self.segments[before + 1..].iter().rev(), path.rsplit('/'))
+            }
+            Form::Other => {
+                let path: Vec<&str> = path.split('/').collect();
+                matches(&self.segments, &path)
+            }
+        }
     }
 
     /// Whether it matches everything that `other` does, as far as that is easily seen: an error one way only costs a
@@ -133,8 +186,9 @@ fn matches(pattern: &[String], path: &[&str]) -> bool {
 fn name_matches(pattern: &str, name: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else { return pattern == name };
     let Some(rest) = name.strip_prefix(before) else { return false };
-    if after.is_empty() {
-        return true;
+    // The last wildcard reaches to what ends the name.
+    if !after.contains('*') {
+        return rest.ends_with(after);
     }
     rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| name_matches(after, &rest[at..]))
 }
@@ -197,6 +251,34 @@ mod tests {
         ] {
             assert_eq!(Globs::new(&[pattern]).matches(path), expected, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn a_pattern_of_every_form_matches_what_trying_everything_finds() {
+        let names = ["a", "ab", "b.rs", ".rs", "a.b.rs"];
+        let patterns = ["a", "*", "**", "*.rs", "a*b*", "b.rs"];
+        let mut all = 0;
+        for count in 1..=3_u32 {
+            let nth = |from: &[&str], number: usize| -> String {
+                let part = |place| from[number / from.len().pow(place) % from.len()];
+                (0..count).map(part).collect::<Vec<_>>().join("/")
+            };
+            for pattern in (0..patterns.len().pow(count)).map(|number| nth(&patterns, number)) {
+                let glob = Glob::new(&pattern);
+                let paths = (1..=3).flat_map(|depth| {
+                    (0..names.len().pow(depth)).map(move |number| {
+                        let part = |place| names[number / names.len().pow(place) % names.len()];
+                        (0..depth).map(part).collect::<Vec<_>>()
+                    })
+                });
+                for path in paths {
+                    let expected = matches(&glob.segments, &path);
+                    all += usize::from(expected);
+                    assert_eq!(glob.matches(&path.join("/")), expected, "{pattern} {path:?} {:?}", glob.form);
+                }
+            }
+        }
+        assert!(all > 1000, "{all} matched");
     }
 
     #[test]

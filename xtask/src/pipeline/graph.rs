@@ -84,12 +84,6 @@ impl Graph {
         &self.makers[at]
     }
 
-    /// The names of the groups, each once.
-    pub fn groups(&self) -> Vec<&'static str> {
-        let mut seen = HashSet::new();
-        self.tasks.iter().flat_map(|task| &task.groups).copied().filter(|group| seen.insert(*group)).collect()
-    }
-
     /// Where the tasks are that have one of these names or are in one of these groups. A name that nothing has selects
     /// nothing: names come checked from the command line.
     pub fn named<S: AsRef<str>>(&self, names: &[S]) -> Vec<usize> {

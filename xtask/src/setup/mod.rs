@@ -105,13 +105,23 @@ pub fn ensure(tools: &[Tool], yes: bool) -> anyhow::Result<()> {
     })
 }
 
-/// What is here of `tools` and will do. Each lookup starts a program, so they run beside each other.
+/// What is here of `tools` and will do. Those that have to be asked are asked beside each other.
 pub fn survey(tools: &[Tool]) -> Vec<(Tool, Option<Found>)> {
+    enum Lookup<'a> {
+        Over(Option<Found>),
+        Runs(thread::ScopedJoinHandle<'a, Option<Found>>),
+    }
     let found = thread::scope(|scope| {
-        let lookups: Vec<_> =
-            tools.iter().map(|&tool| (tool, scope.spawn(move || locate::find(tool)))).collect();
-        let answers = lookups.into_iter();
-        answers.map(|(tool, lookup)| (tool, lookup.join().expect("a lookup does not panic"))).collect()
+        let begin = |tool| match locate::at_hand(tool) {
+            Some(known) => Lookup::Over(known),
+            None => Lookup::Runs(scope.spawn(move || locate::find(tool))),
+        };
+        let lookups: Vec<_> = tools.iter().map(|&tool| (tool, begin(tool))).collect();
+        let end = |lookup| match lookup {
+            Lookup::Over(known) => known,
+            Lookup::Runs(lookup) => lookup.join().expect("a lookup does not panic"),
+        };
+        lookups.into_iter().map(|(tool, lookup)| (tool, end(lookup))).collect()
     });
     known::save();
     found

@@ -273,21 +273,27 @@ impl Tool {
 
 static KNOWN: LazyLock<Mutex<HashMap<Tool, Option<Found>>>> = LazyLock::new(Default::default);
 
+/// What is known of the tool without starting it: whether one that will do is here. None when it has to be asked.
+pub fn at_hand(tool: Tool) -> Option<Option<Found>> {
+    if let Some(known) = KNOWN.lock().expect("no holder panics").get(&tool) {
+        return Some(known.clone());
+    }
+    // An engine is no file: it may have gone, or be another one.
+    let recalled = if tool == Tool::Engine { None } else { known::recall(tool, &tool.places()) };
+    let found = recalled.filter(|found| tool.will_do(found.version))?;
+    KNOWN.lock().expect("no holder panics").insert(tool, Some(found.clone()));
+    Some(Some(found))
+}
+
 /// The tool, if one that will do is here. Looked up once a process, until [`forget`].
 pub fn find(tool: Tool) -> Option<Found> {
-    if let Some(known) = KNOWN.lock().expect("no holder panics").get(&tool) {
-        return known.clone();
+    if let Some(known) = at_hand(tool) {
+        return known;
     }
-    let places = tool.places();
-    // An engine is no file: it may have gone, or be another one.
-    let recalled = if tool == Tool::Engine { None } else { known::recall(tool, &places) };
-    let found = recalled.filter(|found| tool.will_do(found.version)).or_else(|| {
-        let found = candidates(tool).into_iter().find(|found| tool.will_do(found.version))?;
-        if tool != Tool::Engine {
-            known::remember(tool, &places, &found);
-        }
-        Some(found)
-    });
+    let found = candidates(tool).into_iter().find(|found| tool.will_do(found.version));
+    if let Some(found) = found.as_ref().filter(|_| tool != Tool::Engine) {
+        known::remember(tool, &tool.places(), found);
+    }
     // What was interrupted has not answered.
     if found.is_some() || interrupt::check().is_ok() {
         KNOWN.lock().expect("no holder panics").insert(tool, found.clone());

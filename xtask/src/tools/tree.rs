@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -27,8 +26,8 @@ pub struct Tree {
     contents: Vec<String>,
     /// Before git was asked.
     looked: SystemTime,
-    /// The commit that is checked out, once somebody has asked.
-    commit: OnceLock<Option<String>>,
+    /// The commit that is checked out.
+    commit: Option<String>,
 }
 
 /// A file changes at times that the kernel rounds down by up to one of its ticks.
@@ -38,11 +37,11 @@ impl Tree {
     /// Looks. An error says why there is no tree: no git, no repository.
     pub fn look(root: &Utf8Path) -> Result<Tree> {
         let looked = SystemTime::now();
-        let (listed, dirty) = thread::scope(|scope| {
-            let dirty = scope.spawn(|| dirty(root));
-            (listed(root), dirty.join().expect("asking git does not panic"))
+        let (listed, status) = thread::scope(|scope| {
+            let status = scope.spawn(|| status(root));
+            (listed(root), status.join().expect("asking git does not panic"))
         });
-        let (listed, dirty) = (listed?, dirty?);
+        let (listed, Status { commit, dirty }) = (listed?, status?);
         let (mut paths, mut contents, mut doubtful) = (Vec::new(), Vec::new(), dirty);
         for entry in listed.split_terminator('\0') {
             let Some(Listed { flag, mode, id, path }) = Listed::parse(entry) else { continue };
@@ -56,7 +55,7 @@ impl Tree {
                 contents.push(format!("{mode} {id}"));
             }
         }
-        let mut tree = Tree { root: root.to_owned(), paths, contents, looked, commit: OnceLock::new() };
+        let mut tree = Tree { root: root.to_owned(), paths, contents, looked, commit };
         tree.read_anew(doubtful)?;
         Ok(tree)
     }
@@ -80,12 +79,8 @@ impl Tree {
     }
 
     /// The commit that is checked out, if there is one.
-    pub fn commit(&self) -> Option<String> {
-        let look = || {
-            let sh = shell(&self.root).ok()?;
-            ask(&self.root, cmd!(sh, "git rev-parse --verify --quiet HEAD")).ok()
-        };
-        self.commit.get_or_init(look).clone()
+    pub fn commit(&self) -> Option<&str> {
+        self.commit.as_deref()
     }
 
     /// Those of these files that hold something else now than when this looked.
@@ -145,14 +140,46 @@ fn listed(root: &Utf8Path) -> Result<String> {
     ask(root, cmd!(sh, "git ls-files --stage -v -z"))
 }
 
-/// What differs from the index, or is not in it and not ignored.
-fn dirty(root: &Utf8Path) -> Result<Vec<String>> {
+/// What `git status` says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Status {
+    commit: Option<String>,
+    /// What differs from the index, or is not in it and not ignored.
+    dirty: Vec<String>,
+}
+
+fn status(root: &Utf8Path) -> Result<Status> {
     let sh = shell(root)?;
-    let status = ask(root, cmd!(sh, "git status --porcelain=v1 -z --untracked-files=all --no-renames"))?;
-    // Each entry is two letters, a space and the path. Where the second letter is none, the file is as the index has it,
-    // and only the commit has it otherwise.
-    let dirty = status.split_terminator('\0').filter(|entry| entry.as_bytes().get(1) != Some(&b' '));
-    Ok(dirty.filter_map(|entry| entry.get(3..)).map(str::to_owned).collect())
+    let flags = ["--branch", "--no-ahead-behind", "--untracked-files=all", "--no-renames"];
+    Ok(Status::parse(&ask(root, cmd!(sh, "git status --porcelain=v2 -z {flags...}"))?))
+}
+
+impl Status {
+    fn parse(said: &str) -> Status {
+        let mut status = Status::default();
+        for entry in said.split_terminator('\0') {
+            let (kind, rest) = entry.split_once(' ').unwrap_or((entry, ""));
+            // How many words there are between the two letters that say what differs and the path.
+            let between = match kind {
+                "#" => {
+                    // `(initial)` where there is none yet.
+                    let commit = rest.strip_prefix("branch.oid ").filter(|commit| !commit.starts_with('('));
+                    status.commit = status.commit.or(commit.map(str::to_owned));
+                    continue;
+                }
+                "?" => {
+                    status.dirty.push(rest.to_owned());
+                    continue;
+                }
+                "u" => 8,
+                _ => 6,
+            };
+            // Where the second letter is none, the file is as the index has it, and only the commit has it otherwise.
+            let path = rest.splitn(between + 2, ' ').last().filter(|_| rest.as_bytes().get(1) != Some(&b'.'));
+            status.dirty.extend(path.map(str::to_owned));
+        }
+        status
+    }
 }
 
 /// What these files hold, of those that are there. A folder (a repository in the repository) is none.
@@ -272,6 +299,33 @@ mod tests {
         fs::write(root.join("a.txt"), "another\n").expect("written");
         fs::remove_file(root.join("b.txt")).expect("removed");
         assert_eq!(tree.changed(&all).expect("looked"), ["a.txt", "b.txt"]);
+    }
+
+    #[test]
+    fn the_commit_is_known_from_the_first_one_on_and_a_conflict_is_looked_at() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = Utf8Path::from_path(folder.path()).expect("UTF-8");
+        git(root, &["init", "--quiet", "--initial-branch=main"]);
+        fs::write(root.join("with a space.txt"), "one\n").expect("written");
+        assert_eq!(Tree::look(root).expect("a tree").commit(), None);
+        git(root, &["add", "--all"]);
+        git(root, &["commit", "--quiet", "--message", "First"]);
+        for (branch, text) in [("one", "one more\n"), ("other", "another\n")] {
+            git(root, &["switch", "--quiet", "--create", branch, "main"]);
+            fs::write(root.join("with a space.txt"), text).expect("written");
+            git(root, &["commit", "--quiet", "--all", "--message", branch]);
+        }
+        let sh = shell(root).expect("a shell");
+        let head = ask(root, cmd!(sh, "git rev-parse HEAD")).expect("a commit");
+        assert_eq!(Tree::look(root).expect("a tree").commit(), Some(head.as_str()));
+        let merge = cmd!(sh, "git merge --quiet one");
+        let merge = merge.env("GIT_AUTHOR_NAME", "T").env("GIT_AUTHOR_EMAIL", "t@example.org");
+        let merge = merge.env("GIT_COMMITTER_NAME", "T").env("GIT_COMMITTER_EMAIL", "t@example.org");
+        ask(root, merge).expect_err("both changed it");
+        let before = look(root);
+        assert_eq!(before.len(), 1, "{before:?}");
+        fs::write(root.join("with a space.txt"), "settled\n").expect("written");
+        assert_ne!(look(root), before);
     }
 
     #[test]

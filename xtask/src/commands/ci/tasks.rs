@@ -237,7 +237,7 @@ mod tests {
     fn the_table_is_a_graph_with_the_groups_that_verbs_run() {
         let graph = Graph::new(table()).expect("a graph");
         for group in ["lint", "test", "fmt"] {
-            assert!(graph.groups().contains(&group), "a verb runs the group {group}");
+            assert!(!graph.named(&[group]).is_empty(), "a verb runs the group {group}");
         }
     }
 
