@@ -22,7 +22,7 @@ pub struct Bench {
 enum Verb {
     /// Deploys and rollbacks beside the ways that people use today, under load, on the lab
     Rollout(rollout::Rollout),
-    /// A run of CI in which nothing is to be done, beside make, just and turbo, and with more tasks and files
+    /// A run of CI in which nothing is to be done, beside make, just and turbo; or a first one
     Pipeline(pipeline::Pipeline),
     #[command(hide = true)]
     Noop(pipeline::Noop),

@@ -57,7 +57,7 @@ pub struct Ci {
     /// Run a sample of what is cached again; it must end as it did
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "3", conflicts_with = "json")]
     audit: Option<usize>,
-    /// Run each task in a tree that holds only what it declares to read
+    /// Run each task in a tree that holds only what it declares to read, with only the variables that it declares
     #[arg(long, conflicts_with_all = ["graph", "watch", "audit", "json"])]
     strict: bool,
 }
@@ -102,7 +102,7 @@ impl Ci {
 }
 
 /// What may be named, so that a slip of the keyboard is answered with what was meant.
-fn names() -> PossibleValuesParser {
+pub fn names() -> PossibleValuesParser {
     // Without a graph: every verb's start would pay for it.
     let table = tasks::table();
     let groups: BTreeSet<&str> = table.iter().flat_map(|task| &task.groups).copied().collect();

@@ -43,5 +43,5 @@ pub use report::{Format, Report};
 pub use run::{Options, run};
 pub use since::affected;
 pub use store::Store;
-pub use strict::Bare;
+pub use strict::{Bare, Variables};
 pub use task::{Lane, Service, Task, Unavailable, minutes, task};

@@ -1,4 +1,5 @@
-//! Whether a row says all that its task reads: the task runs in a tree that holds nothing else.
+//! Whether a row says all that its task depends on: the task runs in a tree that holds nothing else, with no other
+//! variables.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,6 +12,81 @@ use super::decide::Judge;
 use super::globs::Globs;
 use super::task::Task;
 use crate::tools::process::Run;
+
+/// The variables that every task gets, whatever its row says: by which programs are found, keep what is theirs, and reach
+/// other machines. None of them is about what a task comes to.
+const BASE: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TERM",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "TMPDIR",
+    "CI",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "DOCKER_HOST",
+    "DOCKER_CONFIG",
+    "SSH_AUTH_SOCK",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+];
+/// The same, by how their names begin: settings of package managers, of the locale, and xtask's own.
+const FAMILIES: &[&str] = &[
+    "LC_",
+    "XDG_",
+    "XTASK_",
+    "npm_config_",
+    "NPM_CONFIG_",
+    "PIP_",
+    "CARGO_REGISTRIES_",
+    "CARGO_HTTP_",
+    "CARGO_NET_",
+];
+
+/// Of the environment's variables what one task gets.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Variables {
+    /// The base, and what its row declares.
+    pub given: Vec<(String, String)>,
+    withheld: Vec<String>,
+}
+
+impl Variables {
+    /// What the task gets of these.
+    pub fn of(task: &Task, all: impl IntoIterator<Item = (String, String)>) -> Variables {
+        let mut variables = Variables::default();
+        for (name, value) in all {
+            let is_given = BASE.contains(&name.as_str())
+                || FAMILIES.iter().any(|family| name.starts_with(family))
+                || task.variables.contains(&name.as_str());
+            if is_given { variables.given.push((name, value)) } else { variables.withheld.push(name) }
+        }
+        variables
+    }
+
+    /// Those that it did not get, and that a failed task's output names.
+    pub fn missing(&self, output: &str) -> Vec<&str> {
+        self.withheld.iter().map(String::as_str).filter(|name| names(output, name)).collect()
+    }
+}
 
 /// A tree with what one task declares to read, gone when dropped. It is outside the repository: tools look for their
 /// settings in all folders above.
@@ -129,6 +205,16 @@ fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_task_gets_the_base_and_what_it_declares_and_what_it_names_besides_is_missing() {
+        let task = super::super::task::task("a", "").variables(["RUSTFLAGS"]).run(|_| Ok(()));
+        let all = ["PATH", "LC_ALL", "RUSTFLAGS", "DATABASE_URL", "URL"];
+        let variables = Variables::of(&task, all.map(|name| (name.to_owned(), "value".to_owned())));
+        let given: Vec<&str> = variables.given.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(given, ["PATH", "LC_ALL", "RUSTFLAGS"]);
+        assert_eq!(variables.missing("error: DATABASE_URL must be set"), ["DATABASE_URL"]);
+    }
 
     #[test]
     fn a_name_is_found_by_itself_and_not_within_another() {

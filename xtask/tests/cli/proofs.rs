@@ -21,6 +21,21 @@ fn strict_names_the_file_that_a_row_does_not_declare() {
 }
 
 #[test]
+fn strict_names_the_variable_that_a_row_does_not_declare_and_gives_those_that_it_does() {
+    let project = Project::of_git(
+        "case \"$1\" in clippy) [ \"$RUSTFLAGS\" ] || exit 1;; *) [ \"$SHAPE\" ] || { echo 'SHAPE is not set'; exit 1; };; esac",
+    );
+    let with_both = |arguments: &[&str]| {
+        let mut command = project.command(arguments);
+        Said::by(command.env("SHAPE", "round").env("RUSTFLAGS", "-D x").output().expect("it ends"))
+    };
+    assert_eq!(with_both(&["ci", "format", "clippy"]).last_line(), "2 passed, 0 failed, 0 skipped");
+    let said = with_both(&["ci", "--strict", "format", "clippy"]);
+    assert_eq!((said.code, said.last_line()), (Some(1), "1 passed, 1 failed, 0 skipped"), "{said:?}");
+    assert!(said.stderr.contains("its row does not say that it depends on SHAPE"), "{}", said.stderr);
+}
+
+#[test]
 fn an_audit_finds_a_pass_that_is_none_and_it_is_forgotten() {
     let project = Project::of_git("if [ -e .local/broken ]; then echo broken; exit 1; fi");
     project.xtask(&["ci", "format", "clippy"]);

@@ -1,6 +1,7 @@
 //! `cargo xtask bench pipeline`: what a run costs in which nothing is to be done, beside other runners, and how that
 //! grows with tasks and files.
 
+mod cold;
 mod grown;
 mod noop;
 mod others;
@@ -17,7 +18,7 @@ use super::write_section;
 use crate::commands::ci;
 use crate::project;
 use crate::setup::{self, Tool};
-use crate::terminal::Activity;
+use crate::terminal::{self, Activity};
 use crate::tools::process::Run;
 
 pub use self::noop::Noop;
@@ -33,6 +34,12 @@ pub struct Pipeline {
     /// Install what is missing without asking
     #[arg(long)]
     yes: bool,
+    /// Instead, a first run on a fresh clone, as a graph and one task after another: takes as long as both
+    #[arg(long)]
+    cold: bool,
+    /// Only these tasks, with what they need; prints what it found, and leaves the page alone
+    #[arg(long, value_name = "NAME", num_args = 1.., requires = "cold", value_parser = ci::names())]
+    only: Vec<String>,
 }
 
 /// One way, and how long it took.
@@ -43,7 +50,7 @@ pub struct Row {
 }
 
 /// What a command takes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Time {
     /// On the clock, the middle one of several.
     clock: Duration,
@@ -54,12 +61,22 @@ pub struct Time {
 impl Pipeline {
     /// Measures, and writes the section.
     pub fn run(self) -> Result<()> {
-        setup::ensure(&[Tool::Git, Tool::Node, Tool::Npm, Tool::Make], self.yes)?;
+        let beside: &[Tool] = if self.cold { &[] } else { &[Tool::Make] };
+        setup::ensure(&[&[Tool::Git, Tool::Node, Tool::Npm], beside].concat(), self.yes)?;
         let folder = tempfile::Builder::new().prefix("xtask-bench-").tempdir()?;
         let folder = Utf8PathBuf::try_from(folder.path().canonicalize()?).map(|path| (folder, path))?;
         // A copy, since the original may be built anew meanwhile.
         let program = folder.1.join("xtask");
         fs::copy(std::env::current_exe()?, &program).context("copying this program")?;
+        if self.cold {
+            let section = cold::section(&program, &folder.1, &self.only)?;
+            folder.0.close().context("removing what was measured on")?;
+            if self.only.is_empty() {
+                return write_section("pipeline-cold", &section);
+            }
+            terminal::say(section);
+            return Ok(());
+        }
         let beside = beside_others(&program, &folder.1.join("same"))?;
         let grown = grown::measure(&program, &folder.1)?;
         folder.0.close().context("removing what was measured on")?;

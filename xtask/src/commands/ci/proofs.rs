@@ -1,5 +1,5 @@
 //! Proofs that a cache can be believed: a sample of what is remembered runs again, and tasks run where only what they
-//! declare to read is.
+//! declare is.
 
 use std::fs;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use xshell::{Shell, cmd};
 
 use super::how::{self, How};
 use super::selection::Selection;
-use crate::pipeline::{Bare, Graph, Judge, Tally, audit};
+use crate::pipeline::{Bare, Graph, Judge, Tally, Variables, audit};
 use crate::project;
 use crate::terminal::{self, Activity};
 use crate::tools::interrupt;
@@ -26,7 +26,7 @@ impl How {
         how::verdict(tally)
     }
 
-    /// Runs each task in a tree of its own that holds only what it declares to read.
+    /// Runs each task in a tree of its own that holds only what it declares to read, with the variables that it declares.
     pub fn strict(&self, graph: &Graph, selection: &Selection) -> Result<()> {
         let store = how::store();
         let judge = self.judge(graph, &store, &selection.tasks);
@@ -34,7 +34,7 @@ impl How {
         for &at in &selection.tasks {
             interrupt::check()?;
             let name = graph.tasks()[at].name;
-            let activity = Activity::start(format!("{name}, with only what it declares to read"));
+            let activity = Activity::start(format!("{name}, with only what it declares"));
             match run_bare(&judge, at, &activity)? {
                 None => {
                     activity.done("");
@@ -60,7 +60,10 @@ fn run_bare(judge: &Judge<'_>, at: usize, activity: &Activity) -> Result<Option<
     let sh = Shell::new()?;
     sh.change_dir(bare.root());
     let program = std::env::current_exe()?;
+    let variables = Variables::of(task, std::env::vars());
     let run = cmd!(sh, "{program} ci --only --force --quiet {name}")
+        .env_clear()
+        .envs(variables.given.iter().map(|(name, value)| (name, value)))
         .env("XTASK_TOOLS_DIR", project::tools_dir())
         // Warm from one time to the next, and not the one whose files name the repository.
         .env("CARGO_TARGET_DIR", project::target_dir().join("strict"));
@@ -73,17 +76,25 @@ fn run_bare(judge: &Judge<'_>, at: usize, activity: &Activity) -> Result<Option<
     };
     let log = fs::read_to_string(bare.root().join(format!(".local/ci/{name}.log")));
     let log = log.unwrap_or_else(|_| failed.to_string());
-    let missing = bare.missing(judge, &log);
-    let mut words = tail(&log);
-    match missing.as_slice() {
-        [] => words.push_str("    it names no file that its row leaves out; it may pass nowhere"),
-        missing => words.push_str(&format!(
-            "    its row does not say that it reads {}",
-            missing.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
-        )),
-    }
+    let (mut files, variables) = (bare.missing(judge, &log), variables.missing(&log));
+    files.truncate(NAMED);
     bare.remove()?;
-    Ok(Some(words))
+    Ok(Some(format!("{}    {}", tail(&log), undeclared(&files, &variables))))
+}
+
+/// How many files are named that a row leaves out.
+const NAMED: usize = 5;
+
+/// What a row leaves out, in words.
+fn undeclared(files: &[String], variables: &[&str]) -> String {
+    let reads = (!files.is_empty()).then(|| format!("that it reads {}", files.join(", ")));
+    let depends = (!variables.is_empty()).then(|| format!("that it depends on {}", variables.join(", ")));
+    match [reads, depends].into_iter().flatten().collect::<Vec<_>>().join(", nor ") {
+        nothing if nothing.is_empty() => {
+            "it names no file and no variable that its row leaves out; it may pass nowhere".to_owned()
+        }
+        left_out => format!("its row does not say {left_out}"),
+    }
 }
 
 fn tail(log: &str) -> String {
