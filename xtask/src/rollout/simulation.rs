@@ -7,6 +7,7 @@ mod change;
 mod check;
 pub mod driver;
 mod fault;
+mod guarding;
 mod host;
 mod random;
 mod random_trials;
