@@ -180,7 +180,8 @@ fn apply(step: &dyn Step, run: &Run, until: String) -> Result<()> {
     };
     run.journal.write(begun)?;
     step.apply(run)?;
-    run.journal.write(step_event(step, StepState::Done, None))
+    // What is done is written down as done, whoever asks to stop meanwhile: the next step finds that out.
+    interrupt::shielded(|| run.journal.write(step_event(step, StepState::Done, None)))
 }
 
 fn step_event(step: &dyn Step, state: StepState, detail: Option<String>) -> Event {

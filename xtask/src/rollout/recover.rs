@@ -18,9 +18,12 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Ve
     let mut said = Vec::new();
     if let Some(attempt) = ledger.unfinished() {
         said.push(settle(host, &attempt, journal)?);
-    } else if ledger.attempts().last().is_some_and(ended_in_a_migration) {
-        // Its driver gave it up; the engine may not have. What it is about to take away is not there to be used.
-        host.wait_for_migration()?;
+    } else if let Some(last) = ledger.attempts().pop() {
+        if ended_in_a_migration(&last) {
+            // Its driver gave it up; the engine may not have. What it is about to take away is not there to be used.
+            host.wait_for_migration()?;
+        }
+        said.extend(count(host, &last, journal)?);
     }
     let mut live = host.live()?;
     if let Some(guard) = live.guard.as_ref().filter(|guard| guard.is_waiting()) {
@@ -63,6 +66,18 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Ve
 
 fn ended_in_a_migration(attempt: &Attempt) -> bool {
     attempt.step.as_ref().is_some_and(|(step, _)| matches!(step.as_str(), "migrate" | "undo"))
+}
+
+/// A rollback whose rename was made counts, whatever went wrong behind it: else what it led away from would be what the
+/// next one goes to.
+fn count(host: &dyn Host, last: &Attempt, journal: &Journal) -> Result<Option<String>> {
+    let is_left = last.kind == Kind::Rollback && last.outcome == Some(Outcome::NotUndone) && !last.confirmed;
+    let Some(to) = last.to.clone().filter(|_| is_left && last.from != last.to) else { return Ok(None) };
+    if host.live()?.live.as_ref() != Some(&to) {
+        return Ok(None);
+    }
+    journal.write_of(&last.id, confirmed(host, to.clone())?)?;
+    Ok(Some(format!("the rollback to {to} by {} ({}) had made its switch: it counts", last.by, last.at)))
 }
 
 /// While a deploy's switch is provisional, its guard can be tripped without its lease: then that deploy ends as undone.

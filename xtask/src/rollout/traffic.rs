@@ -10,6 +10,7 @@ use super::ledger::Event;
 use super::plan::{Run, Step};
 use super::release::{Release, ReleaseId};
 use super::steps::{is_broken, log_of, parts_of};
+use crate::tools::interrupt;
 
 /// How long the guard waits beyond the bake time.
 const GUARD_BEYOND_BAKE: Duration = Duration::from_secs(30);
@@ -252,13 +253,16 @@ impl Step for Confirm {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        run.host.confirm(&run.journal.attempt).context("the switch was not confirmed")?;
-        run.to_confirm.set(Some(run.began.elapsed()));
-        run.journal.write(confirmed(&self.release))?;
-        if let Err(error) = run.host.remove_guard() {
-            run.report.says(&format!("the guard, disarmed, could not be removed: {error:#}"));
-        }
-        Ok(())
+        // Whoever asks to stop now comes too late for half of it: it counts, and the ledger says so, or it does not.
+        interrupt::shielded(|| {
+            run.host.confirm(&run.journal.attempt).context("the switch was not confirmed")?;
+            run.to_confirm.set(Some(run.began.elapsed()));
+            run.journal.write(confirmed(&self.release))?;
+            if let Err(error) = run.host.remove_guard() {
+                run.report.says(&format!("the guard, disarmed, could not be removed: {error:#}"));
+            }
+            Ok(())
+        })
     }
 }
 
@@ -285,6 +289,22 @@ impl Step for SwitchBack {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
+        // Its rename confirms it: whoever asks to stop now must not keep that from being seen and written down.
+        interrupt::shielded(|| self.switch(run))
+    }
+    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+        let live = run.host.live()?.live;
+        ensure!(
+            live == self.from || live.as_ref() != Some(&self.to.id),
+            "{} has the traffic already, for good: nothing takes a rollback back",
+            self.to.id
+        );
+        Ok(())
+    }
+}
+
+impl SwitchBack {
+    fn switch(&self, run: &Run) -> Result<()> {
         let (from, to) = (self.from.clone(), self.to.id.clone());
         let switched = run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded: None });
         // There is no guard to take it back: if the answer was lost and not the rename, it counts.
@@ -334,7 +354,20 @@ impl Step for StopTraffic {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        run.host.clear_live()
+        interrupt::shielded(|| match run.host.clear_live() {
+            // The answer may have been lost, and not the traffic.
+            Err(error) if run.host.live()?.live.is_some() => Err(error),
+            _ => Ok(()),
+        })
+    }
+    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+        // Whoever had it may have stopped by now.
+        let had_it = run.host.ledger()?.unfinished().and_then(|attempt| attempt.from);
+        ensure!(
+            had_it.is_none() || run.host.live()?.live.is_some(),
+            "no release has the traffic any more; a deploy gives it to one again"
+        );
+        Ok(())
     }
 }
 

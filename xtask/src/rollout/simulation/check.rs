@@ -30,7 +30,7 @@ pub fn end(world: &mut World, driver: usize, act: &Act, end: &Ended) {
             ),
             (!is_waiting, "a deploy went well, and its guard can still take it back"),
         ],
-        (Act::Deploy(_) | Act::Rollback(_), Ended::Badly { left, .. })
+        (Act::Deploy(_) | Act::Rollback(_) | Act::Down, Ended::Badly { left, .. })
             if left.is_empty() && !world.drivers[driver].dead =>
         {
             &[

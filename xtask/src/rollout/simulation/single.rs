@@ -218,6 +218,22 @@ fn a_rollback_waits_for_a_migration_that_was_given_up_and_not_by_the_engine() {
 }
 
 #[test]
+fn a_rollback_that_was_made_and_can_not_be_seen_is_not_called_undone_and_counts() {
+    let mut trial = Trial::of(host(), vec![Act::Rollback(None)]);
+    let call = call_of(&trial, "switch ");
+    for (call, fault) in [(call, Fault::AnswerLost), (call + 1, Fault::Fails)] {
+        trial.troubles.push(Trouble { driver: 0, call, fault });
+    }
+    trial.acts.push(Act::Recover);
+    let world = trial.run().world;
+    assert_eq!((&world.broken, &world.live), (&Vec::new(), &Some(release(2, 2).id)));
+    let seen = Observed::of(&driver_of(world)).unwrap();
+    assert_eq!(seen.ledger.ought_to_be_live(), Some(release(2, 2).id));
+    assert_eq!(seen.rollback_target().map(|it| it.id.clone()), Some(release(1, 1).id), "not the bad one");
+    trial.must_hold();
+}
+
+#[test]
 fn a_silent_driver_keeps_the_lease_no_longer_than_twenty_seconds() {
     let trial = after("pull ", Fault::Cut(When::After), Act::Recover);
     let world = trial.run().world;
