@@ -13,14 +13,15 @@ pub struct Journal<'a> {
     host: &'a dyn Host,
     /// The attempt's id.
     pub attempt: String,
-    head: RefCell<String>,
-    written: Cell<u32>,
+    /// The hash of the last line; none when it can't be known who wrote that.
+    head: RefCell<Option<String>>,
+    tried: Cell<u32>,
 }
 
 impl<'a> Journal<'a> {
     /// Begins behind what the ledger holds. The caller has the lease: nobody else writes.
     pub fn new(host: &'a dyn Host, attempt: String, ledger: &Ledger) -> Journal<'a> {
-        Journal { host, attempt, head: RefCell::new(ledger.head.clone()), written: Cell::new(0) }
+        Journal { host, attempt, head: RefCell::new(Some(ledger.head.clone())), tried: Cell::new(0) }
     }
 
     /// Appends what happened in this attempt, and has it on the disk when it comes back.
@@ -30,14 +31,17 @@ impl<'a> Journal<'a> {
 
     /// Appends what happened in another attempt: how a killed one ended.
     pub fn write_of(&self, attempt: &str, event: Event) -> Result<()> {
-        let id = format!("{}-{}", self.attempt, self.written.get());
-        let prev = self.head.borrow().clone();
+        // An entry that failed may stand there all the same: none gets its id, and whether it is the last line is looked at.
+        let id = format!("{}-{}", self.attempt, self.tried.replace(self.tried.get() + 1));
+        let prev = match self.head.take() {
+            Some(head) => head,
+            None => self.host.ledger().context("reading the ledger again, after an entry failed")?.head,
+        };
         let at = timestamp(self.host.now());
         let entry = Entry { v: FORMAT, id, at, attempt: attempt.to_owned(), prev, event };
         // The answer may have been lost, and not the entry. The same one is never made twice.
         self.host.append(&entry).or_else(|_| self.host.append(&entry)).context("writing the ledger")?;
-        self.written.set(self.written.get() + 1);
-        *self.head.borrow_mut() = hash(&serde_json::to_string(&entry)?);
+        self.head.replace(Some(hash(&serde_json::to_string(&entry)?)));
         Ok(())
     }
 }

@@ -234,6 +234,26 @@ fn a_rollback_that_was_made_and_can_not_be_seen_is_not_called_undone_and_counts(
 }
 
 #[test]
+fn an_entry_whose_answer_is_lost_twice_neither_swallows_the_next_one_nor_breaks_the_chain() {
+    let trial = deploy_of(Manner::Works);
+    let mut told = trial.clone();
+    told.world.story = Some(Vec::new());
+    let story = told.run().world.story.unwrap_or_default();
+    let calls = story.iter().filter(|line| line.contains("  A: ")).enumerate();
+    let entries: Vec<usize> =
+        calls.filter(|(_, line)| line.contains("A: ledger: ")).map(|(call, _)| call).collect();
+    assert!(entries.len() > 20, "{} entries", entries.len());
+    for first in entries {
+        let mut trial = trial.clone();
+        for call in [first, first + 1] {
+            trial.troubles.push(Trouble { driver: 0, call, fault: Fault::AnswerLost });
+        }
+        assert!(trial.run().world.book.is_sound(), "lost at call {first}:\n{}", trial.story());
+        trial.must_hold();
+    }
+}
+
+#[test]
 fn a_silent_driver_keeps_the_lease_no_longer_than_twenty_seconds() {
     let trial = after("pull ", Fault::Cut(When::After), Act::Recover);
     let world = trial.run().world;
