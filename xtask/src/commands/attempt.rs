@@ -170,7 +170,14 @@ impl<'a> Attempt<'a> {
         let times =
             Times { to_switch, to_confirm, to_retire: self.began.elapsed(), moves: moves.into_list() };
         let to_switch_ms = times.to_switch.and_then(|time| time.as_millis().try_into().ok());
-        self.journal.write(Event::Ended { outcome: Outcome::Succeeded, detail: None, to_switch_ms })?;
+        let ended = Event::Ended { outcome: Outcome::Succeeded, detail: None, to_switch_ms };
+        // It is made, whatever becomes of this line: to call it failed would have people undo what works.
+        if let Err(error) = interrupt::shielded(|| self.journal.write(ended)) {
+            let to = to.map_or(String::new(), |to| format!(": {to} has the traffic for good"));
+            terminal::warn(format_args!(
+                "the {kind} is made{to}, but its end could not be written down: {error:#}\n  The next command settles the rest."
+            ));
+        }
         Ok(times)
     }
 

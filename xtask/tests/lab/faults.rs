@@ -7,6 +7,8 @@ use libtest_mimic::Failed;
 
 use crate::call::{Running, wait_until};
 use crate::client::{Client, get};
+use crate::stand::Entry::Begun;
+use crate::stand::Moment::{Done, Written};
 use crate::{Lab, check};
 
 pub fn two_at_once(lab: &Lab) -> Result<(), Failed> {
@@ -135,6 +137,45 @@ pub fn silent_in_the_watch(lab: &Lab) -> Result<(), Failed> {
     check(told.contains("is lost"), || told)?;
     lab.link.mend();
     converges(lab, "was taken back by its guard")?;
+    nothing_failed(client)
+}
+
+/// Ctrl-C when the switch of a rollback is made and not yet written down.
+pub fn interrupted_at_a_rollbacks_rename(lab: &Lab) -> Result<(), Failed> {
+    let (host, warm) = (lab.host(), lab.project.warm().ok_or("nothing is warm")?);
+    let client = Client::start(lab.url());
+    host.stand_at(Done(Begun("switch")));
+    let driver = lab.project.xtask(&["rollback", "--to", &warm]).starts();
+    host.wait_until_it_stands(&driver)?;
+    let moved = host.live() == warm;
+    driver.interrupt();
+    host.let_go(false);
+    driver.ends_with(0)?;
+    check(moved && host.live() == warm && host.ended() == "rollback succeeded", || host.ended())?;
+    let status = lab.project.status();
+    check(status["ought_to_be_live"] == warm.as_str(), || format!("{status}"))?;
+    nothing_failed(client)
+}
+
+/// Ctrl-C when a deploy counts already, and what it has left behind is about to stop.
+pub fn interrupted_behind_the_confirm(lab: &Lab) -> Result<(), Failed> {
+    lab.project.commit("A release whose driver is interrupted when it counts already");
+    lab.project.raw(&["image", "push", "--yes"]).succeeds()?;
+    let (host, live) = (lab.host(), lab.host().live());
+    let client = Client::start(lab.url());
+    host.stand_at(Written(Begun("retire")));
+    let driver = lab.project.deploy().starts();
+    host.wait_until_it_stands(&driver)?;
+    driver.interrupt();
+    host.let_go(false);
+    let told = driver.ends_with(0)?;
+    check(told.contains("retire: ") && host.live() != live, || told)?;
+    check(host.ended() == "deploy succeeded", || host.ended())?;
+    let told = lab.project.xtask(&["status"]).succeeds()?;
+    check(!told.contains("is damaged"), || told)?;
+    // What it did not stop, the next one stops.
+    lab.project.xtask(&["recover"]).succeeds()?;
+    check(host.running() == 2, || format!("{} releases run", host.running()))?;
     nothing_failed(client)
 }
 

@@ -94,6 +94,16 @@ const TESTS: &[Row<Lab>] = &[
     ("a_rollback_killed_at_any_boundary_is_made_or_not_made", Deep, kills::rollback_everywhere),
     ("a_link_that_is_cut_before_the_switch_leaves_the_old_release", Always, faults::cut_before_the_switch),
     ("a_link_that_falls_silent_in_the_watch_is_undone_by_the_guard", Always, faults::silent_in_the_watch),
+    (
+        "a_rollback_that_is_interrupted_at_its_rename_counts",
+        Always,
+        faults::interrupted_at_a_rollbacks_rename,
+    ),
+    (
+        "a_deploy_that_is_interrupted_behind_its_confirm_has_succeeded",
+        Always,
+        faults::interrupted_behind_the_confirm,
+    ),
     ("after_a_reboot_exactly_the_right_release_serves", Always, faults::reboot),
     (
         "a_power_cut_in_the_watch_leaves_the_release_before_and_nobody_has_to_come",

@@ -76,7 +76,8 @@ fn check_told(world: &mut World, act: &Act, end: &Ended) {
         return;
     };
     let is_true = match (end, attempt.outcome) {
-        (Ended::Well, outcome) => outcome == Some(Outcome::Succeeded),
+        // When it could not be written down, the next one does.
+        (Ended::Well, outcome) => outcome.is_none_or(|it| it == Outcome::Succeeded),
         (Ended::Badly { left, .. }, outcome) if left.is_empty() => outcome == Some(Outcome::Undone),
         _ => true,
     };
