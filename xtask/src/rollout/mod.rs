@@ -19,3 +19,4 @@ pub mod schema;
 pub mod simulation;
 pub mod steps;
 pub mod traffic;
+pub mod watch;

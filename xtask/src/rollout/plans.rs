@@ -12,7 +12,8 @@ use super::plan::Plan;
 use super::release::{Release, ReleaseId};
 use super::schema::{Backup, Drain, Migrate, Undo};
 use super::steps::{Prune, Pull, Ready, Retire, Start};
-use super::traffic::{Adopt, Confirm, Guard, Switch, SwitchBack, Watch};
+use super::traffic::{Adopt, Confirm, Guard, Switch, SwitchBack};
+use super::watch::Watch;
 use crate::project::Limits;
 
 /// What is seen of a host.

@@ -1,30 +1,20 @@
-//! The steps that move the traffic: guard, switch, watch, confirm.
+//! The steps that move the traffic: guard, switch, confirm. The watch between them is in `watch.rs`.
 
 use std::time::Duration;
 
-use anyhow::{Context, Error, Result, anyhow, ensure};
+use anyhow::{Context, Error, Result, ensure};
 
-use super::guard::written;
-use super::host::{self, EdgeCounts, Host, Switching};
+use super::host::{self, Switching};
 use super::ledger::Event;
 use super::plan::{Run, Step};
 use super::release::{Release, ReleaseId};
-use super::steps::{is_broken, log_of, parts_of};
+use super::watch::BothFail;
 use crate::tools::interrupt;
 
 /// How long the guard waits beyond the bake time.
 const GUARD_BEYOND_BAKE: Duration = Duration::from_secs(30);
 /// What must be left of the guard's time, beyond the bake time, when the switch is made.
-const GUARD_MARGIN: Duration = Duration::from_secs(10);
-/// How often the watch asks.
-const PROBE_EVERY: Duration = Duration::from_millis(250);
-/// Bad answers in a row that undo a switch.
-const BAD_IN_A_ROW: u32 = 3;
-/// How often the edge's own numbers are read.
-const COUNTS_EVERY: Duration = Duration::from_secs(1);
-/// At least this many 5xx, and this share of all answers above what it was before, undo a switch.
-const ERRORS_AT_LEAST: u64 = 5;
-const ERROR_SHARE: f64 = 0.05;
+pub(super) const GUARD_MARGIN: Duration = Duration::from_secs(10);
 
 /// What undoes the switch when nobody confirms it.
 pub struct Guard {
@@ -109,130 +99,6 @@ impl Step for Switch {
         );
         // Also when the live file does not hold it yet: a switch that is still on its way finds its guard tripped.
         run.host.trip(&run.journal.attempt, "undo")
-    }
-}
-
-/// The new release is watched through the edge while it can still be taken back.
-pub struct Watch {
-    /// The release.
-    pub release: Release,
-    /// The one that would get the traffic back.
-    pub before: Option<Release>,
-    /// How long.
-    pub bake: Duration,
-}
-
-impl Step for Watch {
-    fn name(&self) -> &'static str {
-        "watch"
-    }
-    fn describe(&self) -> String {
-        format!("for {}, the new release must answer through the edge", humantime::format_duration(self.bake))
-    }
-    fn limit(&self) -> Duration {
-        self.bake + GUARD_MARGIN
-    }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let began = run.host.clock();
-        let elapsed = || run.host.clock() - began;
-        let (mut bad, mut both) = (0, false);
-        let start = run.host.edge_counts()?;
-        let share_before = run.counts_before.get().map_or(0.0, |before| start.since(before).share());
-        let mut counted = (elapsed(), start);
-        loop {
-            match self.answer(run.host) {
-                Ok(()) => bad = 0,
-                Err(error) => {
-                    bad += 1;
-                    if let Some(why) = self.verdict(run.host, bad, &error) {
-                        let Some(old) = self.other_that_fails(run.host) else {
-                            return Err(anyhow!("{why}{}", self.logs(run.host)));
-                        };
-                        ensure!(elapsed() < self.bake + GUARD_MARGIN, BothFail { why, old });
-                        if !both {
-                            run.report.says(&format!(
-                                "{why}\n    {old}\n    Both fail for one cause: nothing is moved."
-                            ));
-                        }
-                        both = true;
-                    }
-                }
-            }
-            let over = bad == 0 && elapsed() >= self.bake;
-            // While both fail, whose errors they are is no question.
-            if !both && (over || elapsed() - counted.0 >= COUNTS_EVERY) {
-                let now = run.host.edge_counts()?;
-                let new = now.since(counted.1);
-                ensure!(
-                    !is_worse(new, share_before),
-                    "{} of {} requests through the edge were answered with 5xx{}",
-                    new.errors,
-                    new.all,
-                    self.logs(run.host)
-                );
-                counted = (elapsed(), now);
-            }
-            if over {
-                return Ok(());
-            }
-            run.host.pause(PROBE_EVERY)?;
-        }
-    }
-}
-
-/// Whether more requests fail than before the switch, beyond the few that fail anyway.
-fn is_worse(new: EdgeCounts, share_before: f64) -> bool {
-    new.errors >= ERRORS_AT_LEAST && new.share() >= share_before + ERROR_SHARE
-}
-
-/// Neither release works: the cause is behind both, and to move the traffic would help nobody.
-#[derive(Debug, thiserror::Error)]
-#[error("{why}; and the release before does not work either: {old}")]
-pub struct BothFail {
-    why: String,
-    old: String,
-}
-
-impl Watch {
-    /// Why so many bad answers are enough to take the switch back; none while the next one may be good again.
-    fn verdict(&self, host: &dyn Host, bad: u32, error: &Error) -> Option<String> {
-        if bad >= BAD_IN_A_ROW {
-            return Some(format!("{bad} bad answers in a row: {error:#}"));
-        }
-        // The edge asks for a part that has ended until its patience is over: to wait for more answers of that kind
-        // would cost users seconds, and the engine knows already.
-        let parts = parts_of(host, &self.release.id).ok()?;
-        let lost = self.release.contents.images.keys().find_map(|service| {
-            match parts.iter().find(|part| &part.service == service) {
-                None => Some(format!("{service} is gone")),
-                Some(part) => is_broken(part).then(|| part.words()),
-            }
-        })?;
-        Some(format!("{lost}: {error:#}"))
-    }
-
-    /// Why the release before would not do either, when it would not.
-    fn other_that_fails(&self, host: &dyn Host) -> Option<String> {
-        let old = self.before.as_ref()?;
-        host.smoke(old).err().map(|error| format!("{error:#}"))
-    }
-
-    fn answer(&self, host: &dyn Host) -> Result<()> {
-        let answer = host.probe()?;
-        let by = written(answer.release.as_ref());
-        ensure!(
-            answer.release.as_ref() == Some(&self.release.id),
-            "{by} answered ({} {})",
-            answer.status,
-            answer.said
-        );
-        ensure!(answer.status == 200, "it answered {} {}", answer.status, answer.said);
-        Ok(())
-    }
-
-    fn logs(&self, host: &dyn Host) -> String {
-        let parts = parts_of(host, &self.release.id).unwrap_or_default();
-        parts.iter().map(|part| log_of(host, part)).collect()
     }
 }
 
@@ -368,20 +234,5 @@ impl Step for StopTraffic {
             "no release has the traffic any more; a deploy gives it to one again"
         );
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_release_is_worse_when_many_fail_that_did_not_fail_before() {
-        let counts = |errors, all| EdgeCounts { all, errors };
-        assert!(is_worse(counts(5, 100), 0.0));
-        assert!(!is_worse(counts(4, 4), 0.0), "a few fail anyway");
-        assert!(!is_worse(counts(5, 101), 0.0), "less than the share that counts");
-        assert!(!is_worse(counts(12, 100), 0.1), "they failed before it as well");
-        assert!(is_worse(counts(16, 100), 0.1));
     }
 }

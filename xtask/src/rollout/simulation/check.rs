@@ -10,8 +10,9 @@ use crate::rollout::release::ReleaseId;
 
 /// Whatever may go on after a driver is gone is over by then.
 const DUST: Duration = Duration::from_secs(60);
-/// How long a bad release may have the traffic after its first bad answer: three of them, and the way back.
-const TAKEN_BACK: Duration = Duration::from_secs(2);
+/// How long a bad release may have the traffic after its first bad answer: three of them, and the way back; or the edge's
+/// numbers of two seconds.
+const TAKEN_BACK: Duration = Duration::from_millis(2500);
 /// The same when its driver is gone: the guard's deadline.
 const TAKEN_BACK_BY_GUARD: Duration = Duration::from_secs(35);
 
@@ -102,7 +103,8 @@ pub fn requests(world: &mut World, trial: &Trial) {
     failed.retain(|(at, why)| {
         let is_bad = why.ends_with("answers 500");
         let since = *first_bad.entry(why.clone()).or_insert(*at);
-        let turned_bad = is_bad && world.manners.values().any(|it| *it == Manner::TurnsBad);
+        let turns_bad = |it: &Manner| *it == Manner::TurnsBad || it.errs_from().is_some();
+        let turned_bad = is_bad && world.manners.values().any(turns_bad);
         let is_excused = (turned_bad && *at <= since + bound * u32::try_from(trial.acts.len()).unwrap_or(1))
             || (is_bad && world.manners.values().any(|it| *it == Manner::SilencesDatabase))
             || (restores && why.starts_with("the database"))

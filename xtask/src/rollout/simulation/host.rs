@@ -334,7 +334,7 @@ impl Host for Simulated {
     }
     fn probe(&self) -> Result<Answer> {
         self.look("a request through the edge", |world| {
-            let served = world.live.as_ref().map(|live| world.serves(live));
+            let served = world.live.as_ref().map(|live| world.is_well(live));
             let status = match &served {
                 Some(Ok(())) => 200,
                 Some(Err(_)) => 500,

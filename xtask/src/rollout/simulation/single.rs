@@ -63,6 +63,21 @@ fn whatever_goes_wrong_once_with_a_release_that_turns_bad_it_is_taken_back() {
 }
 
 #[test]
+fn whatever_goes_wrong_once_with_a_release_that_errs_beside_health_it_is_taken_back_though_few_use_it() {
+    every_single_fault(&deploy_of(Manner::ErrsBesideHealth), 50);
+}
+
+#[test]
+fn a_release_that_errs_beside_health_after_both_failed_for_a_while_is_taken_back() {
+    let mut trial = deploy_of(Manner::ErrsAfterSilence);
+    trial.limits.bake = Duration::from_secs(10);
+    let world = trial.run().world;
+    assert_eq!(world.live, Some(release(3, 2).id), "{}", trial.story());
+    let last = world.book.read().attempts().pop().and_then(|attempt| attempt.detail).unwrap_or_default();
+    assert!(last.contains("requests through the edge were answered with 5xx"), "{last}");
+}
+
+#[test]
 fn whatever_goes_wrong_once_while_both_releases_fail_the_next_deploy_converges() {
     // What is behind both is well again when the next one comes.
     let trial = Trial { late: true, ..deploy_of(Manner::SilencesDatabase) };

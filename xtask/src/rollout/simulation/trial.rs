@@ -51,6 +51,8 @@ pub struct Trial {
     pub late: bool,
     /// What is wrong with the drivers.
     pub bug: Bug,
+    /// How long the parts may take.
+    pub limits: Limits,
 }
 
 /// What a trial came to.
@@ -66,7 +68,7 @@ pub struct Outcome {
 impl Trial {
     /// Of these acts, with nothing going wrong.
     pub fn of(world: World, acts: Vec<Act>) -> Trial {
-        Trial { world, acts, troubles: Vec::new(), late: false, bug: Bug::default() }
+        Trial { world, acts, troubles: Vec::new(), late: false, bug: Bug::default(), limits: LIMITS }
     }
 
     /// Does it all, and checks on the way what must hold all along.
@@ -82,7 +84,7 @@ impl Trial {
             }
             let host = Simulated::next(&shared, self.bug);
             shared.world().tell(|| format!("-- {} {act}", host.name()));
-            let end = Operator { host: &host, limits: LIMITS, bug: self.bug.plan }.does(act);
+            let end = Operator { host: &host, limits: self.limits, bug: self.bug.plan }.does(act);
             let mut world = shared.world();
             world.tell(|| format!("-- {}: {end}", host.name()));
             check::end(&mut world, host.driver, act, &end);

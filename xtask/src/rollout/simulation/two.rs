@@ -9,7 +9,7 @@ use super::driver::{Act, Ended, Operator};
 use super::fault::{AT_CHANGES, Fault, Trouble};
 use super::host::{Shared, Simulated};
 use super::random::{Random, seed};
-use super::trial::{LIMITS, Trial, host, release, told};
+use super::trial::{Trial, host, release, told};
 use super::turns::Turns;
 use super::world::{Manner, World};
 use crate::rollout::ledger::Outcome;
@@ -37,7 +37,7 @@ pub fn at_once(trial: &Trial, random: &Random) -> (World, Vec<Ended>) {
                 scope.spawn(move || {
                     shared.turns.pause(host.driver, delay(host.driver), &shared.world);
                     shared.world().tell(|| format!("-- {} {act}", host.name()));
-                    let end = Operator { host, limits: LIMITS, bug: trial.bug.plan }.does(act);
+                    let end = Operator { host, limits: trial.limits, bug: trial.bug.plan }.does(act);
                     shared.world().tell(|| format!("-- {}: {end}", host.name()));
                     shared.turns.leave(host.driver, &shared.world);
                     end

@@ -11,8 +11,6 @@ const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(6);
 /// How long after it got the traffic one that turns bad does.
 const GOOD_FOR: Duration = Duration::from_millis(700);
-/// How long the database is silent, counted from the same moment.
-const SILENT_FOR: Duration = Duration::from_secs(25);
 
 /// A request that a release has not answered yet.
 #[derive(Debug, Clone)]
@@ -82,6 +80,16 @@ impl World {
 
     /// Whether the release answers users, and why not.
     pub fn serves(&self, id: &ReleaseId) -> Result<(), String> {
+        self.is_well(id)?;
+        let (since, errs) = (self.had_traffic.get(id), self.manner(id).errs_from());
+        if since.zip(errs).is_some_and(|(since, errs)| self.now >= *since + errs) {
+            return Err(format!("{id} answers 500"));
+        }
+        Ok(())
+    }
+
+    /// Whether it answers who asks for its health, and why not.
+    pub fn is_well(&self, id: &ReleaseId) -> Result<(), String> {
         self.ready(id)?;
         self.suits(id)
     }
@@ -126,8 +134,9 @@ impl World {
     /// Whether nobody can answer, whoever it is.
     pub fn is_database_silent(&self) -> bool {
         self.manners.iter().any(|(id, manner)| {
-            let since = self.had_traffic.get(id).filter(|_| *manner == Manner::SilencesDatabase);
-            since.is_some_and(|since| self.now >= *since + GOOD_FOR && self.now < *since + SILENT_FOR)
+            let (since, silent) = (self.had_traffic.get(id), manner.silent_for());
+            let is_now = |since: Duration, silent| self.now >= since + GOOD_FOR && self.now < since + silent;
+            since.zip(silent).is_some_and(|(since, silent)| is_now(*since, silent))
         })
     }
 

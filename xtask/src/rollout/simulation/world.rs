@@ -39,6 +39,10 @@ pub enum Manner {
     Deaf,
     /// Soon after it got the traffic, the database falls silent, for a while and for all releases.
     SilencesDatabase,
+    /// Whoever asks for its health gets a good answer, and every user 500, from the moment on at which it got the traffic.
+    ErrsBesideHealth,
+    /// The same, behind a short silence of the database.
+    ErrsAfterSilence,
     /// A part of it had ended by itself: users noticed that.
     WasIll,
 }
@@ -325,6 +329,24 @@ impl World {
 }
 
 impl Manner {
+    /// Until when the database is silent, counted from the moment at which the release got the traffic.
+    pub fn silent_for(self) -> Option<Duration> {
+        match self {
+            Manner::SilencesDatabase => Some(Duration::from_secs(25)),
+            Manner::ErrsAfterSilence => Some(Duration::from_secs(4)),
+            _ => None,
+        }
+    }
+
+    /// From when on users get errors, counted from the same moment, whatever is said of its health.
+    pub fn errs_from(self) -> Option<Duration> {
+        match self {
+            Manner::ErrsBesideHealth => Some(Duration::ZERO),
+            Manner::ErrsAfterSilence => self.silent_for(),
+            _ => None,
+        }
+    }
+
     /// How long it takes from a container's start until it is ready.
     pub fn start_up(self) -> Duration {
         match self {
