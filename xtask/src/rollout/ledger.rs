@@ -299,14 +299,14 @@ impl Ledger {
         contracts.collect()
     }
 
-    /// Releases that somebody rolled back from, and that were not deployed again since.
+    /// Releases that somebody rolled back from, and that nobody gave the traffic to since. Who goes forth again, to one of
+    /// them, says nothing against the one that is left.
     pub fn rolled_back_from(&self) -> BTreeSet<ReleaseId> {
         let mut bad = BTreeSet::new();
         for attempt in self.attempts().into_iter().filter(|attempt| attempt.confirmed) {
-            match attempt.kind {
-                Kind::Rollback => drop(attempt.from.map(|from| bad.insert(from))),
-                Kind::Deploy => drop(attempt.to.map(|to| bad.remove(&to))),
-                Kind::Down | Kind::Restore => {}
+            let is_good_again = attempt.to.is_some_and(|to| bad.remove(&to));
+            if let (Kind::Rollback, false, Some(from)) = (attempt.kind, is_good_again, attempt.from) {
+                bad.insert(from);
             }
         }
         bad

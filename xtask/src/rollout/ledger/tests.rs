@@ -64,6 +64,17 @@ fn after_a_rollback_the_release_that_was_left_is_remembered_until_it_is_deployed
 }
 
 #[test]
+fn who_rolls_forward_again_brands_neither_release() {
+    let attempts = [
+        (Kind::Deploy, None, Some(2), true, true),
+        (Kind::Deploy, Some(2), Some(3), true, true),
+        (Kind::Rollback, Some(3), Some(2), true, true),
+        (Kind::Rollback, Some(2), Some(3), true, true),
+    ];
+    assert_eq!(Ledger::parse(&ledger(&attempts)).rolled_back_from(), [].into());
+}
+
+#[test]
 fn an_attempt_without_an_end_is_unfinished() {
     let text =
         ledger(&[(Kind::Deploy, None, Some(1), true, true), (Kind::Deploy, Some(1), Some(2), false, false)]);
