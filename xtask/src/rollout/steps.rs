@@ -93,6 +93,10 @@ impl Step for Start {
             "{} has the traffic: it is not stopped",
             self.release.id
         );
+        if live.holds(&self.release.id) {
+            // It was warm, though ill: the edge still asks it for the assets of open tabs.
+            return Ok(());
+        }
         run.host.remove(&self.release.id)
     }
 }

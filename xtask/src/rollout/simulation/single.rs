@@ -109,6 +109,16 @@ fn whatever_goes_wrong_once_in_a_rollback_to_a_stopped_release_nobody_notices() 
 }
 
 #[test]
+fn whatever_goes_wrong_once_in_a_rollback_to_a_warm_release_that_is_ill_it_is_warm_and_runs() {
+    let mut world = host();
+    world.manners.insert(release(2, 2).id, Manner::NeverReady);
+    let trial = Trial::of(world, vec![Act::Rollback(Some(release(2, 2).id))]);
+    let after = trial.run().world;
+    assert!(after.warm == Some(release(2, 2).id) && after.runs(&release(2, 2).id), "{}", trial.story());
+    every_single_fault(&trial, 20);
+}
+
+#[test]
 fn whatever_goes_wrong_once_while_a_migration_takes_something_away_no_release_serves_that_misses_it() {
     let world = host_with(&[release(1, 1), release(2, 2), release(3, 3)]);
     every_single_fault(&Trial::of(world, vec![Act::deploy(release(5, 5))]), 60);
