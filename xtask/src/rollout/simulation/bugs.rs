@@ -215,7 +215,7 @@ fn a_confirm_after_somebody_has_rolled_back_is_found() {
     let bug: Instead = |world, change| match change {
         Change::Confirm(attempt) => {
             assert_eq!(world.guard.as_ref().map(|file| &file.guard.attempt), Some(attempt));
-            Some(vec![Change::Trip(attempt.clone(), "rollback".to_owned())])
+            Some(vec![Change::Trip(attempt.clone(), "rollback by somebody".to_owned())])
         }
         _ => None,
     };

@@ -121,7 +121,7 @@ impl Simulated {
         let lease = world.drivers[self.driver].lease;
         let holds =
             world.holder.is_some_and(|(driver, _)| driver == self.driver) && lease == Some(world.lease);
-        let is_rollback = matches!(change, Change::Trip(_, reason) if reason == "rollback");
+        let is_rollback = matches!(change, Change::Trip(_, reason) if reason.starts_with("rollback by "));
         if holds || is_rollback {
             return Ok(());
         }
