@@ -12,8 +12,9 @@ use crate::project::{self, Component};
 use crate::rollout::machine::WayBack;
 use crate::setup::{self, Tool, registry};
 use crate::terminal::Activity;
+use crate::tools::git::{self, Commit};
 use crate::tools::process::Run;
-use crate::tools::{buildx, docker, git};
+use crate::tools::{buildx, docker};
 
 /// The ports of the registry that is started when there is no other. Fixed, since they are part of images' names.
 const OWN: registry::Registry = registry::Registry { port: 5115, read_only_port: 5116 };
@@ -83,6 +84,15 @@ impl Registry {
     pub fn push(&self, image: &BuiltImage) -> Result<String> {
         let tags = image.tags.iter().filter_map(|name| name.rsplit_once(':')).map(|(_, tag)| tag);
         self.push_as(&image.id, image.component.image, &tags.collect::<Vec<_>>())
+    }
+
+    /// Points the tags of an image that was built here, but for the commit's own, at the one that the registry has of the
+    /// commit.
+    pub fn point_at(&self, there: &str, image: &BuiltImage, commit: &Commit) -> Result<()> {
+        let tags = image.tags.iter().filter_map(|name| name.rsplit_once(':')).map(|(_, tag)| tag);
+        let tags: Vec<&str> = tags.filter(|tag| *tag != commit.sha).collect();
+        Run::new(docker::pull(&Shell::new()?, there)).limit(PUSH).run()?;
+        self.push_as(there, image.component.image, &tags).map(drop)
     }
 
     /// Pushes an image of the engine here as `name`, and gives its name by digest.
