@@ -59,6 +59,11 @@ pub fn doc(sh: &Shell) -> Cmd<'_> {
         .env("RUSTDOCFLAGS", "-D warnings")
 }
 
+/// Brings every crate of `Cargo.lock` that is not here yet.
+pub fn fetch(sh: &Shell) -> Cmd<'_> {
+    cmd!(sh, "cargo fetch --locked")
+}
+
 /// cargo-deny by `deny.toml`, over everything in `Cargo.lock`: licences, versions, and where crates come from.
 pub fn deny(sh: &Shell) -> Result<Cmd<'_>> {
     let deny = locate::require(Tool::Deny)?;

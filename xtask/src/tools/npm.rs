@@ -12,7 +12,7 @@ use super::locate::{self, Tool};
 use super::process::Run;
 use crate::project;
 
-/// In `node_modules`, so that it goes when that goes: the hash of the lock file it was made from.
+/// In `node_modules`, so that it goes when that goes: what it was made from, and by whom, as a hash.
 const STAMP: &str = "node_modules/.made-from";
 /// Written by npm whenever it has changed `node_modules`.
 const NPMS_OWN: &str = "node_modules/.package-lock.json";
@@ -28,8 +28,8 @@ pub fn script<'a>(sh: &'a Shell, name: &str) -> Result<Cmd<'a>> {
 /// Makes `node_modules` exactly what the lock file says. When it is that already, this takes no time.
 pub fn ci(each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
     let folder = project::root().join(project::FRONTEND.folder);
-    let lock = hash_of(&folder.join("package-lock.json"))?;
-    if is_made_from(&folder, &lock) {
+    let source = source(&folder)?;
+    if is_made_from(&folder, &source) {
         each_line("node_modules is what package-lock.json says");
         return Ok(());
     }
@@ -37,27 +37,55 @@ pub fn ci(each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
     let sh = Shell::new()?;
     let install = cmd!(sh, "{npm} --prefix {folder} ci --no-audit --no-fund");
     Run::new(install).limit(Duration::from_secs(10 * 60)).each_line(each_line).run()?;
-    fs::write(folder.join(STAMP), lock).context("noting what node_modules was made from")
+    fs::write(folder.join(STAMP), source).context("noting what node_modules was made from")
 }
 
-fn hash_of(file: &Utf8Path) -> Result<String> {
-    let content = fs::read(file).with_context(|| format!("reading {file}"))?;
-    Ok(format!("{:x}", Sha256::digest(content)))
+/// All that decides what `npm ci` makes, or refuses to: packages may bring programs of their own for one Node.
+fn source(folder: &Utf8Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    for name in ["package.json", "package-lock.json", ".npmrc"] {
+        let file = folder.join(name);
+        let content = match fs::read(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name == ".npmrc" => Vec::new(),
+            content => content.with_context(|| format!("reading {file}"))?,
+        };
+        hash.update(Sha256::digest(content));
+    }
+    for tool in [Tool::Node, Tool::Npm] {
+        hash.update(format!("{:?}", locate::find(tool).map(|found| found.version)));
+    }
+    Ok(format!("{:x}", hash.finalize()))
 }
 
-/// Made from this lock file by [`ci`], and not changed by npm since.
-fn is_made_from(folder: &Utf8Path, lock: &str) -> bool {
+/// Made from this by [`ci`], and not changed by npm since.
+fn is_made_from(folder: &Utf8Path, source: &str) -> bool {
     let time_of = |file: &str| fs::metadata(folder.join(file)).and_then(|found| found.modified());
     let unchanged = match (time_of(NPMS_OWN), time_of(STAMP)) {
         (Ok(changed), Ok(noted)) => changed <= noted,
         _ => false,
     };
-    unchanged && fs::read_to_string(folder.join(STAMP)).is_ok_and(|noted| noted == lock)
+    unchanged && fs::read_to_string(folder.join(STAMP)).is_ok_and(|noted| noted == source)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_npm_ci_looks_at_makes_another_source() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
+        for name in ["package.json", "package-lock.json"] {
+            fs::write(folder.join(name), "{}").expect("written");
+        }
+        let mut sources = vec![source(folder).expect("read")];
+        for name in [".npmrc", "package-lock.json", "package.json"] {
+            fs::write(folder.join(name), "{ }").expect("written");
+            let changed = source(folder).expect("read");
+            assert!(!sources.contains(&changed), "{name} is not looked at");
+            sources.push(changed);
+        }
+    }
 
     #[test]
     fn node_modules_is_made_again_when_the_lock_or_npm_changed_it() {

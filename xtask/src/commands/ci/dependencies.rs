@@ -23,6 +23,14 @@ pub fn unused(task: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Under which licences our crates are, and where they come from.
+pub fn licences(task: &Context) -> Result<()> {
+    // It reads every crate of the lock file, also those for other systems, which no build here has fetched. When they
+    // can't be fetched now, it says itself which one it lacks.
+    let _ = task.run(cargo::fetch(&task.sh));
+    task.run(cargo::deny(&task.sh)?)
+}
+
 /// Nobody has found out that a crate of ours is unsafe, by a list that others keep. Where that can't be fetched, nothing is
 /// known.
 pub fn advisories(task: &Context) -> Result<()> {
