@@ -4,23 +4,33 @@ use anyhow::Result;
 use camino::Utf8Path;
 use xshell::cmd;
 
+use super::super::changes::Base;
 use super::super::process::Run;
-use super::{ask, shell};
+use super::{Meaning, ask, meaning, shell};
 
-/// The commit that what is here is compared with: where it left `branch`; on that branch itself, the commit before. None
-/// when there is none before, as far as was fetched.
-pub fn base(folder: &Utf8Path, branch: &str) -> Result<Option<String>> {
+/// The commit that what is here is compared with: where it left `branch`; on that branch itself, what was there before a
+/// push (`before`, where somebody knows), or else the commit before.
+pub fn base(folder: &Utf8Path, branch: &str, before: Option<&str>) -> Result<Base> {
     let sh = shell(folder)?;
+    if let Some(before) = before
+        && let Meaning::Commit(commit) = meaning(folder, before)?
+    {
+        return Ok(Base::Commit(commit));
+    }
     let head = ask(folder, cmd!(sh, "git rev-parse HEAD"))?;
     for name in [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")] {
         let told = Run::new(cmd!(sh, "git merge-base {name} HEAD")).finish()?;
         let found = told.stdout.trim();
         if told.status.success() && !found.is_empty() && found != head {
-            return Ok(Some(found.to_owned()));
+            return Ok(Base::Commit(found.to_owned()));
         }
     }
     let before = Run::new(cmd!(sh, "git rev-parse --verify --quiet HEAD^1")).finish()?;
-    Ok(before.status.success().then(|| before.stdout.trim().to_owned()))
+    Ok(match ask(folder, cmd!(sh, "git rev-parse --is-shallow-repository"))?.as_str() {
+        _ if before.status.success() => Base::Commit(before.stdout.trim().to_owned()),
+        "true" => Base::Shallow,
+        _ => Base::None,
+    })
 }
 
 /// A file's text as it was in a commit; none when it was not there.
@@ -67,15 +77,30 @@ mod tests {
     #[test]
     fn a_branch_is_compared_with_where_it_left_and_main_with_what_it_was() {
         let (_kept, folder) = repository();
+        const GONE: &str = "1111111111111111111111111111111111111111";
+        let since = |branch, before| base(&folder, branch, before).expect("asked");
         let first = commit(&folder, "first");
-        assert_eq!(base(&folder, "main").expect("asked"), None, "nothing was before");
+        assert_eq!(since("main", None), Base::None, "nothing was before");
         let second = commit(&folder, "second");
-        assert_eq!(base(&folder, "main").expect("asked"), Some(first.clone()));
+        assert_eq!(since("main", None), Base::Commit(first.clone()));
+        let third = commit(&folder, "third");
+        assert_eq!(since("main", Some(&first)), Base::Commit(first.clone()), "a push of two commits");
+        assert_eq!(since("main", Some(GONE)), Base::Commit(second), "not there any more");
         git(&folder, &["switch", "--quiet", "--create", "work"]);
         commit(&folder, "one");
-        commit(&folder, "two");
-        assert_eq!(base(&folder, "main").expect("asked"), Some(second));
-        assert_eq!(base(&folder, "gone").expect("asked").map(|base| base == first), Some(false));
+        let fourth = commit(&folder, "two");
+        assert_eq!(since("main", None), Base::Commit(third));
+        assert_ne!(since("gone", None), Base::Commit(fourth));
+    }
+
+    #[test]
+    fn a_clone_without_history_does_not_say_that_there_was_none() {
+        let (_kept, folder) = repository();
+        commit(&folder, "first");
+        commit(&folder, "second");
+        let clone = folder.join("clone");
+        git(&folder, &["clone", "--quiet", "--depth", "1", &format!("file://{folder}"), clone.as_str()]);
+        assert_eq!(base(&clone, "main", None).expect("asked"), Base::Shallow);
     }
 
     #[test]
