@@ -1,5 +1,7 @@
 //! `cargo xtask rollback`: an earlier release has the traffic again.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -8,7 +10,9 @@ use super::attempt::{Attempt, Patience, who};
 use super::deploy::{plan_as_json, say_plan};
 use super::place::Place;
 use super::secrets::substitutes;
+use super::tell::{News, State, Teller};
 use super::{near, refuse};
+use crate::rollout::guard::written;
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
 use crate::rollout::machine::Machine;
@@ -93,6 +97,18 @@ impl Rollback {
             return Ok(false);
         }
         let live = machine.live()?.live;
+        let news = || News {
+            environment: machine.environment().name.clone(),
+            kind: Kind::Rollback.to_string(),
+            state: State::Succeeded { took: Duration::ZERO },
+            release: written(live.as_ref()).to_owned(),
+            by: who(),
+            url: machine.url().unwrap_or_default(),
+            commits: Vec::new(),
+        };
+        if !machine.environment().is_here() {
+            Teller::of_process().tell(news);
+        }
         if self.json {
             terminal::say(json!({ "release": live, "url": machine.url()?, "took_back": true }));
             return Ok(true);

@@ -1,13 +1,11 @@
 //! The workflow files: when each runs, what it may, and its jobs.
 
-use super::jobs::{JOBS, Job, Kind};
+use super::jobs::{JOBS, Job, Kind, MACHINE, Machine, OLDER};
 use super::steps::{self, Checkout, Step};
 use super::variables::{self, Variable};
 use super::yaml::{Yaml, map, text, words};
 use crate::project::{DEFAULT_BRANCH, Environment, Site};
 
-/// The machines of every job. Named by version, so that they change when somebody wants it.
-const MACHINE: &str = "ubuntu-24.04";
 /// Where pushes are checked.
 const BRANCHES: [&str; 3] = [DEFAULT_BRANCH, "staging", "develop"];
 /// Where pull requests are checked.
@@ -68,7 +66,7 @@ fn tasks_job(job: &Job) -> Yaml {
     all.extend(coverage.map(|artifact| steps::codecov(job.id, artifact.path)));
     all.push(steps::upload_logs(job.id));
     let allowed: &[Allowed] = if job.publishes { &[READ, PUSH] } else { &[READ] };
-    runs(job.name, allowed, job.timeout, &[], all)
+    runs(job.name, job.machine, allowed, job.timeout, &[], all)
 }
 
 /// The last job. Called and not triggered, so that it is this run's own, and sees what passed.
@@ -139,13 +137,13 @@ fn deploy_job(environment: &Environment, how: Checkout, step: Step) -> Yaml {
     ];
     let mut all = ready(how);
     all.extend([steps::login(), step]);
-    runs(&format!("deploy to {name}"), &[READ, PULL], DEPLOY_TIMEOUT, &place, all)
+    runs(&format!("deploy to {name}"), MACHINE, &[READ, PULL], DEPLOY_TIMEOUT, &place, all)
 }
 
 /// A machine on which xtask is compiled, by a step that has no secrets: what a dependency's build script could read, it
 /// could send away.
 fn ready(how: Checkout) -> Vec<Step> {
-    vec![steps::checkout(how), steps::toolchain(), steps::rust_cache(), steps::compile()]
+    vec![steps::checkout(how), steps::toolchain(), steps::rust_cache_of_xtask(), steps::compile()]
 }
 
 fn rollback() -> File {
@@ -164,7 +162,8 @@ fn rollback() -> File {
     let both = [staging(), production()].map(|environment| variables::way(&environment)).concat();
     let step = steps::xtask(r#"rollback --env "$ENVIRONMENT" ${RELEASE:+--to "$RELEASE"}"#)
         .env([("ENVIRONMENT".to_owned(), input("environment")), ("RELEASE".to_owned(), input("release"))])
-        .env(variables::as_env(&both));
+        .env(variables::as_env(&both))
+        .env(variables::as_env(&variables::told()));
     let place = [
         ("environment", map([("name", text(input("environment")))])),
         // Not the deploys' group: while one is being watched, a rollback takes its switch back at once.
@@ -179,7 +178,7 @@ fn rollback() -> File {
             "Roll back",
             by_hand([("environment", environment), ("release", release)]),
             None,
-            vec![("rollback", runs("roll back", &[READ], 15, &place, all))],
+            vec![("rollback", runs("roll back", MACHINE, &[READ], 15, &place, all))],
         ),
     }
 }
@@ -200,7 +199,7 @@ fn weekly() -> File {
         ),
         steps::upload_logs("weekly"),
     ];
-    let job = runs("all tasks, from nothing", &[READ], 150, &[], all);
+    let job = runs("all tasks, from nothing", OLDER, &[READ], 330, &[], all);
     File {
         name: "weekly.yml",
         about: &[
@@ -226,6 +225,7 @@ fn workflow(name: &str, on: Yaml, concurrency: Option<Yaml>, jobs: Vec<(&str, Ya
 /// A job on a machine of its own.
 fn runs(
     name: &str,
+    machine: Machine,
     allowed: &[Allowed],
     timeout: u64,
     place: &[(&'static str, Yaml)],
@@ -233,7 +233,7 @@ fn runs(
 ) -> Yaml {
     let mut job = vec![
         ("name", text(name)),
-        ("runs-on", text(MACHINE)),
+        ("runs-on", text(machine.name)),
         ("timeout-minutes", Yaml::Number(timeout)),
         ("permissions", permissions(allowed)),
     ];

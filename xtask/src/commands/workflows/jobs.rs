@@ -1,6 +1,22 @@
 //! The jobs of `ci.yml`, as rows: each is some tasks of the table that `cargo xtask ci` runs, on a machine of their own.
 //! To have a new task run in a workflow, name it here; a task that no job names fails a test and `--check`.
 
+use crate::tools::elf::Glibc;
+
+/// A kind of machine. Named by version, so that it changes when somebody wants it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine {
+    /// GitHub's name.
+    pub name: &'static str,
+    /// The C library that what is compiled there may need.
+    pub glibc: Glibc,
+}
+
+/// Most jobs'.
+pub const MACHINE: Machine = Machine { name: "ubuntu-24.04", glibc: Glibc(2, 39) };
+/// What is compiled here runs in the images; on a newer one the backend would be compiled a second time, in a container.
+pub const OLDER: Machine = Machine { name: "ubuntu-22.04", glibc: Glibc(2, 35) };
+
 /// One job.
 #[derive(Debug, Clone, Copy)]
 pub struct Job {
@@ -10,6 +26,8 @@ pub struct Job {
     pub name: &'static str,
     /// The tasks. What they need comes by itself.
     pub tasks: &'static [&'static str],
+    /// Where it runs.
+    pub machine: Machine,
     /// What is kept of it.
     pub artifacts: &'static [Artifact],
     /// Whether npm's downloads are kept between runs.
@@ -18,7 +36,7 @@ pub struct Job {
     pub publishes: bool,
     /// What it takes when its caches are warm: an estimate, for the bill.
     pub minutes: u64,
-    /// When it is ended. Generous, since without caches it compiles everything and some tools.
+    /// When it is ended: not before its tasks' own limits are over, since those say which one hung.
     pub timeout: u64,
 }
 
@@ -48,6 +66,7 @@ const JOB: Job = Job {
     id: "",
     name: "",
     tasks: &[],
+    machine: MACHINE,
     artifacts: &[],
     has_node: false,
     publishes: false,
@@ -61,7 +80,7 @@ pub const JOBS: &[Job] = &[
     Job {
         id: "backend-lint", name: "backend lint",
         tasks: &["format", "clippy", "rust-docs", "unused-dependencies", "licences", "advisories"],
-        minutes: 4, timeout: 30, ..JOB
+        minutes: 4, timeout: 50, ..JOB
     },
     Job {
         id: "backend-test", name: "backend test",
@@ -70,12 +89,12 @@ pub const JOBS: &[Job] = &[
             Artifact { name: "coverage", path: "target/coverage/backend.lcov", kind: Kind::Coverage },
             Artifact { name: "junit", path: "target/nextest/ci/junit.xml", kind: Kind::Results },
         ],
-        minutes: 6, timeout: 35, ..JOB
+        minutes: 6, timeout: 60, ..JOB
     },
     Job {
         id: "frontend-lint", name: "frontend lint",
         tasks: &["prettier", "eslint", "typecheck", "api-types"],
-        has_node: true, minutes: 2, timeout: 15, ..JOB
+        has_node: true, minutes: 2, timeout: 30, ..JOB
     },
     Job {
         id: "frontend-build", name: "frontend build",
@@ -85,12 +104,12 @@ pub const JOBS: &[Job] = &[
             Artifact { name: "coverage", path: "tracehub/frontend/coverage/lcov.info", kind: Kind::Coverage },
             Artifact { name: "junit", path: "tracehub/frontend/coverage/junit.xml", kind: Kind::Results },
         ],
-        has_node: true, minutes: 2, timeout: 15, ..JOB
+        has_node: true, minutes: 2, timeout: 45, ..JOB
     },
     Job {
         id: "images", name: "images",
-        tasks: &["images"],
-        has_node: true, publishes: true, minutes: 6, timeout: 40, ..JOB
+        tasks: &["images"], machine: OLDER,
+        has_node: true, publishes: true, minutes: 6, timeout: 70, ..JOB
     },
     Job {
         id: "delivery", name: "delivery",
@@ -103,7 +122,7 @@ pub const JOBS: &[Job] = &[
     },
     Job {
         id: "suites", name: "suites on a real engine",
-        tasks: &["model-suite", "deploy-suite", "lab-suite"],
-        has_node: true, minutes: 15, timeout: 75, ..JOB
+        tasks: &["model-suite", "deploy-suite", "lab-suite"], machine: OLDER,
+        has_node: true, minutes: 15, timeout: 160, ..JOB
     },
 ];

@@ -90,6 +90,8 @@ impl Step {
     }
 }
 
+const ON_PUSH: &str = "${{ github.event_name == 'push' }}";
+
 /// How much of the repository is fetched.
 #[derive(Debug, Clone, Copy)]
 pub enum Checkout {
@@ -125,7 +127,13 @@ pub fn toolchain() -> Step {
 /// What cargo has compiled, kept for the next run of the same job. Only branches write it: what a pull request compiled
 /// is nothing that a branch should believe.
 pub fn rust_cache() -> Step {
-    RUST_CACHE.step([("save-if", text("${{ github.event_name == 'push' }}"))])
+    RUST_CACHE.step([("save-if", text(ON_PUSH))])
+}
+
+/// The same for jobs that compile xtask alone: whichever of them runs on a push keeps it for those that are started by
+/// hand, when there is no time to lose.
+pub fn rust_cache_of_xtask() -> Step {
+    RUST_CACHE.step([("shared-key", text("xtask")), ("save-if", text(ON_PUSH))])
 }
 
 /// Node, with what npm downloads kept.
@@ -188,7 +196,7 @@ pub fn upload(job: &str, artifact: &Artifact) -> Step {
     if is_results { upload.when("${{ !cancelled() }}") } else { upload }
 }
 
-/// The tasks' whole output, when one of them failed.
+/// The tasks' whole output, when one of them failed, or hung until the job was ended.
 pub fn upload_logs(job: &str) -> Step {
     UPLOAD_ARTIFACT
         .step([
@@ -197,7 +205,7 @@ pub fn upload_logs(job: &str) -> Step {
             ("include-hidden-files", Yaml::Flag(true)),
             ("retention-days", Yaml::Number(7)),
         ])
-        .when("failure()")
+        .when("failure() || cancelled()")
 }
 
 /// Sends coverage to Codecov, where somebody has set its token. A failure there is none here.

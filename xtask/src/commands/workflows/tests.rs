@@ -135,12 +135,56 @@ fn each_job_has_a_time_limit_and_says_what_it_may() {
     let jobs = maps_with("steps");
     assert!(jobs.len() > JOBS.len());
     for (file, job) in jobs {
-        assert!(matches!(get(&job, "timeout-minutes"), Some(Yaml::Number(1..=150))), "{file}");
+        assert!(matches!(get(&job, "timeout-minutes"), Some(Yaml::Number(1..=360))), "{file}");
         assert!(get(&job, "permissions").is_some(), "{file}");
     }
     for file in files::all() {
         let Yaml::Map(parts) = &file.content else { panic!("{}", file.name) };
         assert_eq!(get(parts, "permissions"), Some(&Yaml::Map(vec![])), "{}: nothing by default", file.name);
+    }
+}
+
+/// The tasks of a job, with what they need.
+fn tasks_of(job: &Job) -> Vec<crate::pipeline::Task> {
+    let (mut names, mut at) = (job.tasks.to_vec(), 0);
+    while let Some(name) = names.get(at).copied() {
+        let table = ci::table();
+        let needs = table.iter().filter(|task| task.name == name).flat_map(|task| task.needs.clone());
+        names.extend(needs.filter(|need| !names.contains(need)).collect::<Vec<_>>());
+        at += 1;
+    }
+    ci::table().into_iter().filter(|task| names.contains(&task.name)).collect()
+}
+
+#[test]
+fn a_job_is_not_ended_before_the_limits_of_its_own_tasks_are_over() {
+    for job in JOBS {
+        let tasks = tasks_of(job);
+        for lane in tasks.iter().flat_map(|task| &task.lanes) {
+            let in_lane = tasks.iter().filter(|task| task.lanes.iter().any(|it| it.name == lane.name));
+            let minutes = in_lane.map(|task| task.timeout.as_secs() / 60).sum::<u64>();
+            assert!(
+                job.timeout >= minutes,
+                "{}: its tasks in the lane {} may take {minutes}",
+                job.id,
+                lane.name
+            );
+        }
+        let longest = tasks.iter().map(|task| longest_chain(task, &tasks)).max().unwrap_or(0);
+        assert!(job.timeout >= longest, "{}: one after the other they may take {longest}", job.id);
+    }
+}
+
+fn longest_chain(task: &crate::pipeline::Task, all: &[crate::pipeline::Task]) -> u64 {
+    let needs = all.iter().filter(|other| task.needs.contains(&other.name));
+    task.timeout.as_secs() / 60 + needs.map(|need| longest_chain(need, all)).max().unwrap_or(0)
+}
+
+#[test]
+fn what_a_job_compiles_for_images_runs_in_them() {
+    for job in JOBS {
+        let builds_images = tasks_of(job).iter().any(|task| task.name == "images");
+        assert!(!builds_images || job.machine.glibc <= crate::project::RUNTIME_GLIBC, "{}", job.id);
     }
 }
 

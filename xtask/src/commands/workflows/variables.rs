@@ -54,7 +54,7 @@ fn of_prefix(environment: &Environment, name: &str, is_required: bool) -> Variab
 }
 
 /// Who is told of a deploy.
-fn told() -> Vec<Variable> {
+pub fn told() -> Vec<Variable> {
     let variable = |name: &str| Variable { is_secret: false, ..optional(name) };
     vec![
         optional("SLACK_WEBHOOK_URL"),
