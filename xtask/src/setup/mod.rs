@@ -28,6 +28,7 @@ use anyhow::Context;
 pub use crate::tools::locate::{Found, Tool};
 
 use crate::exit::refuse;
+use crate::project;
 use crate::terminal::{self, Activity};
 use crate::tools::{interrupt, known, locate};
 
@@ -134,7 +135,7 @@ fn agree(recipes: &[(Tool, Recipe)], yes: bool) -> anyhow::Result<()> {
         .filter(|(_, recipe)| recipe.changes_machine)
         .map(|(tool, recipe)| format!("  {tool}: {}", recipe.how))
         .collect();
-    if changes.is_empty() || yes || std::env::var("CI").is_ok_and(|ci| ci == "true") {
+    if changes.is_empty() || yes || project::is_in_ci() {
         return Ok(());
     }
     let changes = changes.join("\n");

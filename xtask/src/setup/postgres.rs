@@ -10,7 +10,7 @@ use super::{Recipe, Tool, base_images, install, packages};
 use crate::project::{POSTGRES_MAJOR, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages};
 use crate::terminal::Activity;
 use crate::tools::process::Run;
-use crate::tools::{apt, engine, locate};
+use crate::tools::{apt, engine, interrupt, locate};
 
 /// From Debian's packages on Debian; elsewhere on Linux (Ubuntu has one version only, and not this one) out of the
 /// image that the environments run.
@@ -53,7 +53,7 @@ fn from_image(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
     let sh = Shell::new()?;
     let container = Run::new(cmd!(sh, "docker create {image}")).text()?;
     let copied = copy_out(&container, folder, activity);
-    Run::new(cmd!(sh, "docker rm {container}")).run()?;
+    interrupt::shielded(|| Run::new(cmd!(sh, "docker rm {container}")).run())?;
     copied
 }
 

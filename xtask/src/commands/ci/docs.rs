@@ -112,7 +112,9 @@ fn stand_in(word: &str) -> String {
 /// The links of a document to files beside it, without the part after `#`.
 fn links_in(text: &str) -> Vec<&str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let local = targets.filter(|target| !target.contains("://") && !target.starts_with(['#', 'm']));
+    let local = targets.filter(|target| {
+        !target.contains("://") && !target.starts_with('#') && !target.starts_with("mailto:")
+    });
     local.map(|target| target.split('#').next().unwrap_or(target)).collect()
 }
 
@@ -148,8 +150,10 @@ mod tests {
     #[test]
     fn links_to_files_are_found() {
         assert_eq!(
-            links_in("[a](b.md#c) [d](https://e.org) [f](#g) ![h](docs/i.png)"),
-            ["b.md", "docs/i.png"]
+            links_in(
+                "[a](b.md#c) [d](https://e.org) [f](#g) ![h](docs/i.png) [j](mailto:k@l) [m](migrations.md)"
+            ),
+            ["b.md", "docs/i.png", "migrations.md"]
         );
     }
 }

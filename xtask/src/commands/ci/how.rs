@@ -131,7 +131,7 @@ impl How {
             folder: project::root().to_owned(),
             logs: project::local_dir().join("ci"),
             keep_going: self.keep_going,
-            must_run: is_true("CI"),
+            must_run: project::is_in_ci(),
             yes: self.yes,
             jobs: self.jobs.map_or(cores, usize::from),
             secrets: secrets.map(|(_, value)| value).collect(),

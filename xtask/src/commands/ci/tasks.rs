@@ -106,7 +106,7 @@ pub fn table() -> Vec<Task> {
 
         task("licences", "crates come from one place, under licences that ask little, each in one version")
             .groups(["lint"]).tools(&[Tool::Deny, Tool::Rust]).reads(MANIFESTS)
-            .run(|task| task.run(cargo::deny(&task.sh)?)),
+            .run(dependencies::licences),
 
         task("advisories", "no crate is known to be unsafe")
             .tools(&[Tool::Deny, Tool::Rust]).reads(MANIFESTS).needs_network().holds_for(minutes(24 * 60))
@@ -186,7 +186,7 @@ pub fn table() -> Vec<Task> {
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
             .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest])
-            .reads(WORKSPACE).reads(["tracehub/deploy/", ".config/nextest.toml"]).writes(["target/nextest/xtask/junit.xml"])
+            .reads(WORKSPACE).reads(["tracehub/deploy/", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes(["target/nextest/xtask/junit.xml"])
             .variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(rust::xtask_test),
 
