@@ -44,7 +44,8 @@ pub struct Executor<'a> {
 /// A task that runs.
 struct Running {
     stop: Stop,
-    limit: Instant,
+    /// When it is ended; none while it waits for another run, since that is not its own time.
+    limit: Option<Instant>,
     since: Instant,
     ended: Option<EndedBy>,
 }
@@ -78,7 +79,7 @@ impl<'a> Executor<'a> {
     /// Runs one task to its end.
     pub fn execute(&self, at: usize) -> Ended {
         let task: &'a Task = &self.judge.graph.tasks()[at];
-        let stop = self.begin(at, task.timeout);
+        let stop = self.begin(at);
         let ended = interrupt::stoppable(&stop, || self.execute_locked(at, task));
         let ended = ended.unwrap_or_else(|error| self.could_not_start(at, task, &error));
         self.running.lock().expect("no holder panics").remove(&at);
@@ -98,7 +99,7 @@ impl<'a> Executor<'a> {
     pub fn watch_limits(&self) {
         let now = Instant::now();
         for running in self.running.lock().expect("no holder panics").values_mut() {
-            if now >= running.limit {
+            if running.limit.is_some_and(|limit| now >= limit) {
                 running.ended.get_or_insert(EndedBy::Limit);
                 running.stop.set();
             }
@@ -111,18 +112,18 @@ impl<'a> Executor<'a> {
         running.iter().map(|(at, running)| (*at, running.since.elapsed().as_secs_f64())).collect()
     }
 
-    fn begin(&self, at: usize, timeout: Duration) -> Stop {
-        let (stop, since) = (Stop::default(), Instant::now());
-        let running = Running { stop: stop.clone(), limit: since + timeout + AFTER, since, ended: None };
+    fn begin(&self, at: usize) -> Stop {
+        let stop = Stop::default();
+        let running = Running { stop: stop.clone(), limit: None, since: Instant::now(), ended: None };
         self.running.lock().expect("no holder panics").insert(at, running);
         stop
     }
 
-    /// The time in which it waited for others is not its own.
-    fn begin_again(&self, at: usize, timeout: Duration) {
+    /// Whatever it waited for is over.
+    fn begin_work(&self, at: usize, timeout: Duration) {
         if let Some(running) = self.running.lock().expect("no holder panics").get_mut(&at) {
             running.since = Instant::now();
-            running.limit = running.since + timeout + AFTER;
+            running.limit = Some(running.since + timeout + AFTER);
         }
     }
 
@@ -132,7 +133,7 @@ impl<'a> Executor<'a> {
         if waited && let Verdict::Cached { pass, restore: false } = self.judge.decide(at) {
             return Ok(Ended::cached(at, task.name, &pass));
         }
-        self.begin_again(at, task.timeout);
+        self.begin_work(at, task.timeout);
         self.report.started(task);
         let started = self.began.elapsed();
         let began = Instant::now();

@@ -42,9 +42,10 @@ pub fn end(ended: &[Ended], tally: Tally, took: Duration, repeat: &str) {
     write_summary(ended, tally, took);
 }
 
-/// A line of a tool's must not be taken for a command to GitHub.
+/// A line of a tool's must not be taken for a command to GitHub: `::` at its beginning, or the older `##[` anywhere.
 fn harmless(line: &str) -> String {
-    if line.trim_start().starts_with("::") { format!("\u{200b}{line}") } else { line.to_owned() }
+    let line = line.replace("##[", "##\u{200b}[");
+    if line.trim_start().starts_with("::") { format!("\u{200b}{line}") } else { line }
 }
 
 /// The form in which GitHub shows it beside the code.
@@ -97,7 +98,8 @@ mod tests {
     #[test]
     fn a_tools_line_is_no_command_to_github() {
         assert!(!harmless("::add-mask::x").starts_with("::"));
-        assert_eq!(harmless("plain: text"), "plain: text");
+        assert!(!harmless("see ##[add-mask]x").contains("##["));
+        assert_eq!(harmless("plain: text ## [link]"), "plain: text ## [link]");
         let place = Place { file: "a,b:c.rs".into(), line: 3, message: "100 %\nnext: all".to_owned() };
         assert_eq!(annotation(&place), "::error file=a%2Cb%3Ac.rs,line=3::100 %25%0Anext: all");
     }

@@ -317,6 +317,26 @@ fn secrets_are_covered_in_a_tasks_log() {
 }
 
 #[test]
+fn the_time_in_which_a_task_waits_for_another_run_is_not_its_own() {
+    const LANE: Lane = Lane { name: "one", capacity: 1 };
+    let place = Place::new();
+    let holder = task("holder", "").lane(LANE).run(|task| {
+        // Longer than the other one may run.
+        let script = "mkdir -p out; echo > out/held; sleep 3";
+        task.run(cmd!(task.sh, "sh -c {script}"))
+    });
+    let brief = task("brief", "").lane(LANE).timeout(Duration::from_millis(1)).run(|_| Ok(()));
+    thread::scope(|scope| {
+        let holds = scope.spawn(|| place.run(vec![holder]));
+        while !place.root.join("out/held").exists() {
+            thread::yield_now();
+        }
+        assert_eq!(place.run(vec![brief]).passed, 1);
+        assert_eq!(holds.join().expect("no panic").passed, 1);
+    });
+}
+
+#[test]
 fn two_runs_at_once_do_the_work_once() {
     let place = Place::new();
     let slow = || {

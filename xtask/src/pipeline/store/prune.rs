@@ -43,16 +43,15 @@ pub fn prune(folder: &Utf8Path, limit: u64) -> Result<()> {
     }
     let blobs = sizes(&folder.join("outputs"))?;
     let passes = passes(&folder.join("passes"))?;
-    let mut total: u64 = blobs.values().sum::<u64>() + passes.iter().map(|pass| pass.bytes).sum::<u64>();
+    let total: u64 = blobs.values().sum::<u64>() + passes.iter().map(|pass| pass.bytes).sum::<u64>();
     if total > limit {
-        total = forget_oldest(&passes, &blobs, total, limit / 4 * 3)?;
+        forget_oldest(&passes, &blobs, total, limit / 4 * 3)?;
     }
-    let _ = total;
     sweep(folder, &self::passes(&folder.join("passes"))?)
 }
 
-/// Forgets passes until little enough is left; gives what is left then.
-fn forget_oldest(passes: &[Kept], blobs: &HashMap<String, u64>, mut total: u64, aim: u64) -> Result<u64> {
+/// Forgets passes until little enough is left.
+fn forget_oldest(passes: &[Kept], blobs: &HashMap<String, u64>, mut total: u64, aim: u64) -> Result<()> {
     let mut uses: HashMap<&str, usize> = HashMap::new();
     passes.iter().flat_map(|pass| &pass.outputs).for_each(|hash| *uses.entry(hash).or_default() += 1);
     let mut oldest: Vec<&Kept> = passes.iter().filter(|pass| !is_newest(pass, passes)).collect();
@@ -72,7 +71,7 @@ fn forget_oldest(passes: &[Kept], blobs: &HashMap<String, u64>, mut total: u64, 
             }
         }
     }
-    Ok(total)
+    Ok(())
 }
 
 fn is_newest(pass: &Kept, passes: &[Kept]) -> bool {
