@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use self::selection::Selection;
+use self::selection::{Selection, Which};
 use crate::pipeline::{Graph, Picture};
 
 pub use self::how::How;
@@ -62,26 +62,6 @@ pub struct Ci {
     strict: bool,
 }
 
-/// What narrows the tasks down.
-#[derive(Debug, Default, Args)]
-struct Which {
-    /// Only the named tasks, without what they need
-    #[arg(long, requires = "names")]
-    only: bool,
-    /// Every fault that takes long to try, too: what the weekly run does
-    #[arg(long, conflicts_with = "names")]
-    deep: bool,
-    /// Not this task or group, nor what needs it
-    #[arg(long, value_name = "NAME", value_parser = names())]
-    skip: Vec<String>,
-    /// Only what the changes since this branch or commit can affect
-    #[arg(long, value_name = "REV")]
-    since: Option<String>,
-    /// Only what failed the last time, and what waited for it
-    #[arg(long, conflicts_with = "names")]
-    failed: bool,
-}
-
 impl Ci {
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
@@ -89,8 +69,7 @@ impl Ci {
         if let Some(task) = &self.explain {
             return self.how.explain(&graph, &graph.named(&[task]));
         }
-        let Which { only, deep, skip, since, failed } = self.which;
-        let selection = Selection::of(&graph, &self.names, only, deep, &skip, since.as_deref(), failed)?;
+        let selection = Selection::of(&graph, &self.names, &self.which)?;
         match (self.graph, self.audit) {
             (Some(picture), _) => self.how.draw(&graph, &selection, picture),
             (_, Some(count)) => self.how.audit(&graph, &selection, count),

@@ -29,6 +29,8 @@ pub struct Task {
     pub reads: Vec<&'static str>,
     /// What it makes for people and for other tasks; kept with its pass, and brought back when it is gone.
     pub writes: Vec<&'static str>,
+    /// What of it is about the run itself (times, in JUnit's form), and so another thing each time.
+    pub varies: Vec<&'static str>,
     /// What it makes that is too big to be kept: when that is gone, the task runs again.
     pub leaves: Vec<&'static str>,
     /// What is installed before it starts, where it is missing.
@@ -84,6 +86,7 @@ pub fn task(name: &'static str, summary: &'static str) -> Row {
         lanes: Vec::new(),
         reads: Vec::new(),
         writes: Vec::new(),
+        varies: Vec::new(),
         leaves: Vec::new(),
         tools: Vec::new(),
         service: None,
@@ -125,6 +128,12 @@ impl Row {
     /// What it makes, kept with its pass.
     pub fn writes<const N: usize>(mut self, patterns: [&'static str; N]) -> Row {
         self.0.writes = patterns.into();
+        self
+    }
+
+    /// What of it is another thing each time.
+    pub fn varies<const N: usize>(mut self, patterns: [&'static str; N]) -> Row {
+        self.0.varies = patterns.into();
         self
     }
 

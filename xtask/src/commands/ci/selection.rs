@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
+use clap::Args;
 
 use super::how;
 use super::tasks::DEEP;
@@ -10,6 +11,26 @@ use crate::pipeline::{Graph, affected};
 use crate::project;
 use crate::terminal;
 use crate::tools::changes::{self, Base};
+
+/// What narrows the tasks down.
+#[derive(Debug, Default, Args)]
+pub struct Which {
+    /// Only the named tasks, without what they need
+    #[arg(long, requires = "names")]
+    only: bool,
+    /// Every fault that takes long to try, too: what the weekly run does
+    #[arg(long, conflicts_with = "names")]
+    deep: bool,
+    /// Not this task or group, nor what needs it
+    #[arg(long, value_name = "NAME", value_parser = super::names())]
+    skip: Vec<String>,
+    /// Only what the changes since this branch or commit can affect
+    #[arg(long, value_name = "REV")]
+    since: Option<String>,
+    /// Only what failed the last time, and what waited for it
+    #[arg(long, conflicts_with = "names")]
+    failed: bool,
+}
 
 /// The tasks, in an order in which they can run.
 #[derive(Debug)]
@@ -45,28 +66,20 @@ impl Selection {
     }
 
     /// What the words of the command line come to.
-    pub fn of(
-        graph: &Graph,
-        names: &[String],
-        only: bool,
-        deep: bool,
-        skip: &[String],
-        since: Option<&str>,
-        failed: bool,
-    ) -> Result<Selection> {
+    pub fn of(graph: &Graph, names: &[String], which: &Which) -> Result<Selection> {
         let mut selection = match names {
-            [] if deep => Selection::deep(graph),
+            [] if which.deep => Selection::deep(graph),
             [] => Selection::all(graph),
-            _ if only => Selection { tasks: graph.named(names), why: HashMap::new() },
+            _ if which.only => Selection { tasks: graph.named(names), why: HashMap::new() },
             _ => Selection::named(graph, names),
         };
-        if failed {
+        if which.failed {
             selection = Selection::unwell(graph);
         }
-        if let Some(revision) = since {
+        if let Some(revision) = &which.since {
             selection.narrow_to_changes(graph, revision)?;
         }
-        let skipped = graph.with_dependents(&graph.named(skip));
+        let skipped = graph.with_dependents(&graph.named(&which.skip));
         selection.tasks.retain(|at| !skipped.contains(at));
         Ok(selection)
     }

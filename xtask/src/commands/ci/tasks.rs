@@ -160,7 +160,7 @@ pub fn table() -> Vec<Task> {
         // The tests.
         task("frontend-test", "the frontend's components and pages, in jsdom, with coverage")
             .needs(["npm-ci"]).groups(["test"]).tools(NODE).reads(PAGE)
-            .writes(["tracehub/frontend/coverage/"])
+            .writes(["tracehub/frontend/coverage/"]).varies(["tracehub/frontend/coverage/junit.xml"])
             .run(covered::frontend_test),
 
         task("migrations", "each migration has a way back, and the schema is the same after there, back and there")
@@ -181,12 +181,14 @@ pub fn table() -> Vec<Task> {
         task("backend-test", "the backend, on PostgreSQL, with coverage")
             .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(COVERED).service(database::POSTGRES)
             .reads(BACKEND).reads([".config/nextest.toml"]).writes(["target/coverage/backend.lcov", "target/nextest/ci/junit.xml"])
+            .varies(["target/nextest/ci/junit.xml"])
             .variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(database::backend_test),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
             .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest])
-            .reads(WORKSPACE).reads(["tracehub/deploy/", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes(["target/nextest/xtask/junit.xml"])
+            .reads(WORKSPACE).reads(["tracehub/deploy/", ".config/nextest.toml"]).writes(["target/nextest/xtask/junit.xml"])
+            .varies(["target/nextest/xtask/junit.xml"])
             .variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(rust::xtask_test),
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use camino::Utf8PathBuf;
 use xshell::{Shell, cmd};
 
+use super::super::audit::audit;
 use super::super::context::Context;
 use super::super::fingerprint::Fingerprints;
 use super::super::graph::Graph;
@@ -75,12 +76,16 @@ impl Place {
 
     /// Asks something of a judge over all tasks.
     fn judge<T>(&self, table: Vec<Task>, ask: impl FnOnce(&Judge<'_>) -> T) -> T {
+        self.judge_by(table, false, ask)
+    }
+
+    fn judge_by<T>(&self, table: Vec<Task>, force: bool, ask: impl FnOnce(&Judge<'_>) -> T) -> T {
         let graph = Graph::new(table).expect("a graph");
         let tasks: Vec<usize> = (0..graph.tasks().len()).collect();
         let tree = Tree::look(&self.root).expect("a tree");
         let fingerprints = Ok(RwLock::new(Fingerprints::new(&graph, &tasks, &["own/"], tree)));
         let store = self.store();
-        ask(&Judge { graph: &graph, root: &self.root, store: &store, fingerprints, tasks, force: false })
+        ask(&Judge { graph: &graph, root: &self.root, store: &store, fingerprints, tasks, force })
     }
 
     fn run(&self, table: Vec<Task>) -> Tally {
@@ -234,6 +239,29 @@ fn what_a_task_made_comes_back_and_who_reads_it_need_not_run() {
     place.write("src/a", "one\n");
     assert_eq!(place.run(table()).cached, 2);
     assert_eq!(place.read("out/dist/page"), "one\n", "what is there belongs to the tree that is there");
+}
+
+#[test]
+fn an_audit_finds_what_is_another_thing_each_time_but_not_what_is_meant_to_be() {
+    let place = Place::new();
+    let made: fn(&Context<'_>) -> Result<()> = |task| {
+        let script =
+            "mkdir -p out/dist; cat /proc/sys/kernel/random/uuid > out/dist/page; echo > out/dist/same";
+        task.run(cmd!(task.sh, "sh -c {script}"))
+    };
+    let row = || task("make", "").reads(["src/"]).writes(["out/dist/"]);
+    for (table, failed) in
+        [(row().run(made), 1), (row().varies(["out/dist/page"]).run(made), 0)].map(|(row, n)| (vec![row], n))
+    {
+        place.run(table.clone());
+        let tally = place.judge(table.clone(), |judge| {
+            place.judge_by(table, true, |sceptic| {
+                let report = Report::new(Format::Quiet, "again");
+                audit(judge, sceptic, 1, &place.options(), &report).expect("it runs")
+            })
+        });
+        assert_eq!(tally.failed, failed);
+    }
 }
 
 #[test]
