@@ -11,6 +11,7 @@ mod frontend;
 mod how;
 mod lint;
 mod names;
+mod patterns;
 mod proofs;
 mod results;
 mod rust;

@@ -14,7 +14,7 @@ use super::task::Task;
 use crate::tools::process::Run;
 
 /// The variables that every task gets, whatever its row says: by which programs are found, keep what is theirs, and reach
-/// other machines. None of them is about what a task comes to.
+/// other machines, and how much they say. None of them is about what a task comes to.
 const BASE: &[&str] = &[
     "PATH",
     "HOME",
@@ -26,6 +26,8 @@ const BASE: &[&str] = &[
     "LANG",
     "LANGUAGE",
     "TMPDIR",
+    "RUST_BACKTRACE",
+    "NO_COLOR",
     "CI",
     "CARGO_HOME",
     "RUSTUP_HOME",
