@@ -109,7 +109,7 @@ impl Runner {
             turn.lock().await?;
             turn.ensure_migrations_table(TABLE).await
         };
-        taken.await.map_err(|error| blockers.explain(error, &limits, "waiting for its turn"))?;
+        taken.await.map_err(|error| blockers.explain(error, &limits, "waiting for its turn", ""))?;
         Ok(Self { turn, options, limits })
     }
 
@@ -143,6 +143,11 @@ impl Runner {
         let Migration { version, description, .. } = migration;
         let limits = self.limits.for_file(migration.sql.as_str()).with_context(|| version.to_string())?;
         let (mut pause, what) = (FIRST_PAUSE, format!("migration {version} {description}"));
+        let and = match migration.no_tx {
+            false => ", and was taken back",
+            // Its statement commits as it goes along; of an index, what is left of it is removed.
+            true => " (it runs without a transaction: no more than an invalid index is taken back)",
+        };
         for left in (0..limits.tries).rev() {
             let mut connection = connect(&limits.of_connection(&self.options)).await?;
             let blockers = Blockers::watch(&mut connection, connect(&self.options).await?).await?;
@@ -153,13 +158,13 @@ impl Runner {
                     return Ok(());
                 }
                 Err(error) if left > 0 && blockers::is_lock_timeout(&error) => {
-                    let why = blockers.explain(error, &limits, &what);
+                    let why = blockers.explain(error, &limits, &what, and);
                     let jittered = jitter(pause);
                     println!("{why}; again in {} ms, {left} tries left", jittered.as_millis());
                     tokio::time::sleep(jittered).await;
                     pause = (pause * 3 / 2).min(LONGEST_PAUSE);
                 }
-                Err(error) => return Err(blockers.explain(error, &limits, &what)),
+                Err(error) => return Err(blockers.explain(error, &limits, &what, and)),
             }
         }
         Err(anyhow!("{what} may not be tried even once"))

@@ -182,7 +182,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn explain(&self, kind: Kind, to: Option<&ReleaseId>, stopped: Stopped) -> anyhow::Error {
-        let Stopped { step, cause, mut left } = stopped;
+        let Stopped { step, cause, mut left, stays } = stopped;
         let (interrupted, environment) = (is_interrupt(&cause), &self.machine.environment().name);
         if self.machine.is_cut_off() {
             let message = format!(
@@ -202,16 +202,20 @@ impl<'a> Attempt<'a> {
         let of = if kind == Kind::Deploy { format!(" of {}", written(to)) } else { String::new() };
         let disk = self.disk_if_full().map(|why| format!("\n  Besides, {why}.")).unwrap_or_default();
         let what = format!("the {kind}{of} failed at '{step}': {cause:#}{disk}");
+        let stays = match stays.as_slice() {
+            [] => String::new(),
+            some => format!("\n  What stays, by intent: {}.", some.join("; ")),
+        };
         // The ledger's lines, each with the same reason.
         left.dedup();
         if left.is_empty() {
             let exit = if interrupted { Exit::Interrupted } else { Exit::Undone };
-            let message = format!("{what}\n  Now: everything that it had begun is undone; {serves}.");
+            let message = format!("{what}\n  Now: everything that it had begun is undone; {serves}.{stays}");
             return Failure { exit, message }.into();
         }
         let left = left.join("\n    ");
         let message = format!(
-            "{what}\n  Now: {serves}, but not everything could be undone:\n    {left}\n  Mend what these lines name, then run \
+            "{what}\n  Now: {serves}, but not everything could be undone:\n    {left}{stays}\n  Mend what these lines name, then run \
              the command again: it settles what is left before it begins. `cargo xtask status --env {environment}` shows \
              what runs."
         );

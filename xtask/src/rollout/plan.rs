@@ -24,6 +24,10 @@ pub trait Step {
     fn revert(&self, _run: &Run, _cause: &Error) -> Result<()> {
         Ok(())
     }
+    /// What of it is there for good although the attempt is undone, in words; nothing for most. It was done, or a part of it.
+    fn stays(&self, _run: &Run) -> Option<String> {
+        None
+    }
     /// What goes wrong in tidying up is a warning: it neither stops nor undoes the attempt.
     fn is_tidying(&self) -> bool {
         false
@@ -113,8 +117,10 @@ pub struct Stopped {
     pub step: &'static str,
     /// Why.
     pub cause: Error,
-    /// Steps that could not be undone, and why: empty when everything is as it was before.
+    /// Steps that could not be undone, and why: empty when everything is undone.
     pub left: Vec<String>,
+    /// What stays by intent of what was begun: migrations, since those before them work with them.
+    pub stays: Vec<String>,
 }
 
 impl Plan {
@@ -131,14 +137,18 @@ impl Plan {
                 }
                 Err(cause) => {
                     run.report.failed(step.as_ref());
-                    let left = match run.lease.check() {
-                        Ok(()) => interrupt::shielded(|| self.undo(number, run, &cause)),
+                    let (left, stays) = match run.lease.check() {
+                        Ok(()) => interrupt::shielded(|| {
+                            let stays = self.steps[..=number].iter().filter_map(|step| step.stays(run));
+                            (self.undo(number, run, &cause), stays.collect())
+                        }),
                         // Somebody else may be at work already, perhaps with the same release.
                         Err(lost) => {
-                            vec![format!("{lost:#}: whoever takes the lease next settles what is left")]
+                            let left = format!("{lost:#}: whoever takes the lease next settles what is left");
+                            (vec![left], Vec::new())
                         }
                     };
-                    return Err(Stopped { step: step.name(), cause, left });
+                    return Err(Stopped { step: step.name(), cause, left, stays });
                 }
             }
         }

@@ -69,6 +69,14 @@ impl Step for Migrate {
         ensure!(missing.is_empty(), "the migration ended well, but the database lacks {missing:?}");
         Ok(())
     }
+    fn stays(&self, run: &Run) -> Option<String> {
+        // One that does not answer is told as one with nothing in it.
+        let schema = run.host.schema().unwrap_or_default();
+        let applied: Vec<i64> = self.pending.iter().copied().filter(|it| schema.contains(it)).collect();
+        let words = versions(&applied);
+        (!applied.is_empty())
+            .then(|| format!("the database has {words}, with which the release before works"))
+    }
 }
 
 /// A pending migration takes something away: what still uses it and has no traffic finishes what it has, and stops. From
@@ -124,6 +132,11 @@ impl Step for Drain {
         let live = run.host.live()?;
         self.releases.iter().filter(|id| !live.holds(id)).try_for_each(|id| run.host.stop(id))
     }
+    fn stays(&self, _run: &Run) -> Option<String> {
+        let words = list(&self.releases);
+        (!self.releases.is_empty())
+            .then(|| format!("{words} is stopped, and kept: a rollback there starts it"))
+    }
 }
 
 /// What a migration took away is given back, by the image that has its way back, while that release serves on.
@@ -153,6 +166,13 @@ impl Step for Undo {
             self.migrations.iter().filter(|version| schema.contains(version)).copied().collect();
         ensure!(left.is_empty(), "it ended well, but the database still has {}", versions(&left));
         Ok(())
+    }
+    fn stays(&self, run: &Run) -> Option<String> {
+        let schema = run.host.schema().ok().filter(|schema| !schema.is_empty())?;
+        let gone: Vec<i64> = self.migrations.iter().copied().filter(|it| !schema.contains(it)).collect();
+        let words = versions(&gone);
+        (!gone.is_empty())
+            .then(|| format!("{words} is taken back; the next deploy that carries it applies it"))
     }
 }
 

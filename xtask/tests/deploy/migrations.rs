@@ -98,6 +98,11 @@ fn nothing_moved(project: &Project, live: &Option<String>, schema: i64) -> Resul
 pub fn fails_half_way(project: &Project) -> Result<(), Failed> {
     let live = project.live();
     let schema = project.status()["schema"].as_i64().ok_or("status knows no schema")?;
+    // One before it, which goes well and stays.
+    let before = "tracehub/backend/migrations/20990101120000_goes_well";
+    project
+        .write(&format!("{before}.up.sql"), "-- expand\nCREATE TABLE goes_well (id bigint PRIMARY KEY);\n");
+    project.write(&format!("{before}.down.sql"), "DROP TABLE goes_well;\n");
     let path = format!("tracehub/backend/migrations/{VERSION}_note");
     project.write(&format!("{path}.up.sql"), MIGRATION);
     project.write(&format!("{path}.down.sql"), "ALTER TABLE users DROP COLUMN note;\n");
@@ -109,12 +114,14 @@ pub fn fails_half_way(project: &Project) -> Result<(), Failed> {
     let seen = client.stop();
     println!("    {seen}");
     let told = told?;
-    check(told.contains("'migrate'") && told.contains("half-way, on purpose"), || told)?;
+    check(told.contains("'migrate'") && told.contains("half-way, on purpose"), || told.clone())?;
+    check(told.contains("What stays, by intent: the database has migration 20990101120000,"), || told)?;
     check(seen.failed.is_empty(), || format!("{seen}"))?;
     let column =
         "SELECT count(*) FROM information_schema.columns WHERE table_name = 'users' AND column_name = 'note'";
     check(ask(project, column) == "0", || "half a migration stayed".into())?;
-    nothing_moved(project, &live, schema)?;
+    check(schema < 20_990_101_120_000, || format!("the schema was {schema} before"))?;
+    nothing_moved(project, &live, 20_990_101_120_000)?;
     project.ends_as("deploy", "undone")
 }
 

@@ -38,19 +38,19 @@ impl Blockers {
         Ok(Self { seen, watcher })
     }
 
-    /// The error in words for a person: who holds the lock that was not given.
-    pub fn explain(&self, error: MigrateError, limits: &Limits, doing: &str) -> anyhow::Error {
+    /// The error in words for a person: who holds the lock that was not given, and what has become of what was done by then.
+    pub fn explain(&self, error: MigrateError, limits: &Limits, doing: &str, and: &str) -> anyhow::Error {
         let waited = is_lock_timeout(&error);
         let cause = match error {
             MigrateError::ExecuteMigration(cause, _) | MigrateError::Execute(cause) => cause,
             other => return anyhow!(other).context(doing.to_owned()),
         };
         if !waited {
-            return anyhow!(cause).context(format!("{doing} failed, and was taken back"));
+            return anyhow!(cause).context(format!("{doing} failed{and}"));
         }
         let seen = self.seen.lock().expect("nobody panics while holding it");
         let holders = if seen.is_empty() { "somebody who can't be seen".to_owned() } else { seen.join("; ") };
-        anyhow!("{doing} got no lock within {}, and was taken back: it is held by {holders}", limits.lock)
+        anyhow!("{doing} got no lock within {}{and}: it is held by {holders}", limits.lock)
     }
 }
 
