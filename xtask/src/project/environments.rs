@@ -48,13 +48,15 @@ pub struct Limits {
     pub kept_releases: usize,
 }
 
-/// The limits of `local`, of the lab and of test environments.
+/// The limits of `local`; of the lab and of test environments too, but for [`TRIED`].
 pub const LOCAL_LIMITS: Limits = Limits {
     bake: Duration::from_secs(2),
     ready: Duration::from_secs(120),
     drain: Duration::from_secs(30),
     kept_releases: 5,
 };
+/// Where releases are tried that never get ready, nobody waits two minutes for that.
+const TRIED: Limits = Limits { ready: Duration::from_secs(40), ..LOCAL_LIMITS };
 const STAGING_LIMITS: Limits = Limits { bake: Duration::from_secs(15), ..LOCAL_LIMITS };
 const PRODUCTION_LIMITS: Limits = Limits { bake: Duration::from_secs(30), ..LOCAL_LIMITS };
 
@@ -129,10 +131,10 @@ impl FromStr for Environment {
             ("local", _) => Ok(Environment::local()),
             ("staging", _) => Ok(Environment::remote(name, STAGING_LIMITS, STAGING)),
             ("production", _) => Ok(Environment::remote(name, PRODUCTION_LIMITS, PRODUCTION)),
-            ("lab", _) => Ok(Environment::remote(name, LOCAL_LIMITS, LAB)),
+            ("lab", _) => Ok(Environment::remote(name, TRIED, LAB)),
             (_, Some(test)) if !test.is_empty() && test.len() <= 16 && plain(test) => Ok(Environment {
                 name: name.to_owned(),
-                limits: Limits { ready: Duration::from_secs(40), ..LOCAL_LIMITS },
+                limits: TRIED,
                 site: Site::Here { port: LOCAL_PORT + 1000 },
             }),
             _ => Err(format!("there are {}{}", NAMES.join(", "), meant(name))),

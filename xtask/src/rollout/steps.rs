@@ -135,7 +135,8 @@ impl Step for Ready {
                     return Ok(());
                 }
             }
-            if let Some(part) = parts.iter().find(|part| is_broken(part)) {
+            // One that is called unhealthy may only need longer than its checks are patient.
+            if let Some(part) = parts.iter().find(|part| has_ended(part)) {
                 bail!("{}{}", part.words(), log_of(run.host, part));
             }
             if run.host.clock() - began > self.limit {
@@ -221,10 +222,13 @@ pub(super) fn parts_of(host: &dyn Host, id: &ReleaseId) -> Result<Vec<Part>> {
 }
 
 /// It will not get ready by waiting.
+fn has_ended(part: &Part) -> bool {
+    matches!(part.state.as_str(), "exited" | "dead") || part.restarts >= RESTARTS
+}
+
+/// It was ready, and is not any more.
 pub(super) fn is_broken(part: &Part) -> bool {
-    part.health == "unhealthy"
-        || matches!(part.state.as_str(), "exited" | "dead")
-        || part.restarts >= RESTARTS
+    part.health == "unhealthy" || has_ended(part)
 }
 
 pub(super) fn log_of(host: &dyn Host, part: &Part) -> String {
