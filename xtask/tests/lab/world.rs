@@ -135,7 +135,9 @@ pub fn disk_full(lab: &Lab) -> Result<(), Failed> {
     let small = SmallDisk { lab, host: &lab.hosts[2] };
     small.xtask(&["host", "setup", "--yes"]).succeeds()?;
     small.host.sh(&format!("mount -t tmpfs -o size=1200m tmpfs {ROOT} && chown deploy {ROOT}"));
-    let result = full_before_the_switch(&small).and_then(|()| full_behind_the_switch(&small));
+    let result = full_before_the_switch(&small)
+        .and_then(|()| full_behind_the_switch(&small))
+        .and_then(|()| full_at_a_rollback(&small));
     small.empty();
     small.xtask(&["down", "--volumes", "--yes"]).succeeds()?;
     small.host.sh(&format!("umount {ROOT}"));
@@ -184,4 +186,15 @@ fn full_behind_the_switch(small: &SmallDisk) -> Result<(), Failed> {
     check(get(&small.host.url, "/health/ready")?.status == 200, || "nobody serves".into())?;
     check(seen.failed.len() <= 12, || format!("{seen}"))?;
     small.converges()
+}
+
+fn full_at_a_rollback(small: &SmallDisk) -> Result<(), Failed> {
+    let (client, warm) = (Client::start(&small.host.url), small.host.sh(&format!("cat {ROOT}/live/warm")));
+    small.fill();
+    let told = small.xtask(&["rollback"]).succeeds();
+    let (live, ended) = (small.host.live(), small.host.ended());
+    told?;
+    check(live == warm && ended == "rollback succeeded", || format!("{live} instead of {warm}: {ended}"))?;
+    small.converges()?;
+    nothing_failed(client)
 }

@@ -70,7 +70,8 @@ pub(super) fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Resul
         if status.code() == Some(75) {
             return Err(LeaseError::Held(holder_of(shell, file)));
         }
-        return Err(anyhow::anyhow!("the lease on {file} could not be taken ({status})").into());
+        let why = if status.code() == Some(74) { "it can't be written; is the disk full?" } else { "" };
+        return Err(anyhow::anyhow!("the lease on {file} could not be taken ({status}) {why}").into());
     };
     let (goodbye, end) = channel();
     let stdin = child.stdin.take().expect("piped");
@@ -91,7 +92,8 @@ fn beat(mut stdin: ChildStdin, end: &std::sync::mpsc::Receiver<()>) {
 
 fn holder_of(shell: &HostShell, file: &Utf8Path) -> String {
     const SECOND_LINE: Script = Script::new("reading the lease", r#"sed -n 2p "$1""#);
-    shell.script(SECOND_LINE, &[file.as_str()], "").unwrap_or_else(|_| "somebody".to_owned())
+    let told = shell.script(SECOND_LINE, &[file.as_str()], "");
+    told.map_or_else(|_| "somebody".to_owned(), |told| told.trim().to_owned())
 }
 
 /// Who has the lease at this moment, when somebody has. Looking takes it from nobody.
@@ -101,7 +103,7 @@ pub fn held_by(shell: &HostShell, file: &Utf8Path) -> Result<Option<String>> {
         r#"[ -e "$1" ] || exit 0; flock --nonblock --shared "$1" true || { echo held; sed -n 2p "$1"; }"#,
     );
     let told = shell.script(LOOK, &[file.as_str()], "")?;
-    Ok(told.strip_prefix("held\n").map(str::to_owned))
+    Ok(told.strip_prefix("held\n").map(|holder| holder.trim().to_owned()))
 }
 
 impl Lease for Held {

@@ -195,6 +195,36 @@ fn one_holds_the_lease_at_a_time_and_each_holder_has_a_higher_number() {
 }
 
 #[test]
+fn a_lease_is_written_over_the_one_before_and_never_shorter() {
+    let host = Host::with_live(OLD);
+    let shell = HostShell::here().unwrap();
+    let take = |by: &str| {
+        let holder = Holder { by: by.into(), doing: "a test".into(), since: "now".into() };
+        let held = lease::take(&shell, &host.path("lease"), &holder).unwrap();
+        let told = lease::held_by(&shell, &host.path("lease")).unwrap();
+        (held.number(), told.unwrap(), fs::metadata(host.path("lease")).unwrap().len())
+    };
+    let (number, told, length) = take(&"somebody with a long name ".repeat(30));
+    assert!(number == 8 && told.starts_with("somebody with a long name somebody") && length > 400);
+    assert_eq!(take("ada"), (9, "ada since now, for: a test".to_owned(), length));
+}
+
+#[test]
+fn what_is_kept_free_for_a_full_disk_is_left_to_an_armed_guard() {
+    for (guard, taken) in [(true, false), (false, true)] {
+        let host = Host::with_live(OLD);
+        fs::write(host.path("live/reserve"), "room").unwrap();
+        if guard {
+            host.arm(60);
+        }
+        // What can never be written to fails as a full disk does.
+        std::os::unix::fs::symlink("/dev/full", host.path("ledger")).unwrap();
+        assert_ne!(host.append_under("7", "a-0", "{}"), 0);
+        assert_eq!(host.path("live/reserve").exists(), !taken, "with a guard: {guard}");
+    }
+}
+
+#[test]
 fn who_only_looks_at_the_lease_has_nobody_refused() {
     let host = Host::with_live(OLD);
     let file = host.path("lease");

@@ -4,6 +4,8 @@
 umask 022
 mkdir -p "$1" && cd "$1" || exit 1
 mkdir -p live releases secrets backups edge platform || exit 1
+# Room for what must be written when the disk is full: see live.sh.
+[ -s live/reserve ] || { head -c 32768 /dev/zero >live/reserve && sync live/reserve; } 2>/dev/null || rm -f live/reserve
 if [ "$2" != - ]; then
     if [ -f environment ]; then read -r found <environment; else echo "$2" >environment && found=$2; fi
     [ "$found" = "$2" ] || echo "environment $found"

@@ -7,7 +7,9 @@ exec 9>>"$1" || exit 1
 # Who only looks whether somebody holds it has it for an instant: that is waited for.
 flock -n 9 || flock -w 1 9 2>/dev/null || exit 75
 number=$(($(head -n 1 "$1" | grep -x '[0-9]*' || echo 0) + 1))
-printf '%s\n%s\n' "$number" "$2" >"$1" && sync "$1"
+# Over what stands there, in one piece and as long as ever: a disk that is full can't leave it empty, which would have the
+# numbers begin at 1 again.
+printf '%s\n%-400.400s\n' "$number" "$2" 1<>"$1" && sync "$1" || exit 74
 echo "$number"
 
 # Nothing for 20 s is the same as the end: a connection that died without a word would hold the lease for hours.

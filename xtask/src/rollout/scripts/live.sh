@@ -5,7 +5,7 @@
 #   warm    the id that had it before
 #   maintenance  until when users are asked to wait, as Retry-After has it; only while they are
 #   guard   STATE ATTEMPT FROM TO WARM DEADLINE REASON; STATE is armed, tripping, tripped or disarmed
-#   reserve room for what a guard has to write when the disk is full; only while there is one
+#   reserve room for what has to be written when the disk is full; made by arrive.sh, and taken when it is needed
 #
 # Every change is made under one lock, on the folder itself, and by replacing a file whole.
 # Usage: live.sh VERB FOLDER ARGUMENT...
@@ -91,8 +91,8 @@ set) # LIVE WARM: under the lease, with no guard
 maintenance) # UNTIL|none
     if [ "$1" = none ]; then rm -f maintenance && sync .; else replace maintenance "$1"; fi
     ;;
-forget) # the guard's files, once its container is gone
-    rm -f guard reserve && sync .
+forget) # the guard's file, once its container is gone
+    rm -f guard && sync .
     ;;
 guard) # ATTEMPT FROM TO WARM SECONDS: what the guard's container runs
     if [ -e /tmp/guarding ]; then
@@ -100,8 +100,9 @@ guard) # ATTEMPT FROM TO WARM SECONDS: what the guard's container runs
         read_guard
         case "$state $attempt" in "armed $1" | "tripping $1") trip restarted ;; esac
     else
-        head -c 32768 /dev/zero >reserve && sync reserve &&
-            replace guard "armed $1 $2 $3 $4 $(($(date +%s) + $5))" && : >/tmp/guarding
+        # Not from the reserve: a guard that has none left might not be able to take its switch back.
+        { [ -s reserve ] || { head -c 32768 /dev/zero >reserve && sync reserve; }; } &&
+            put guard "armed $1 $2 $3 $4 $(($(date +%s) + $5))" && : >/tmp/guarding
     fi
     mine=$1
     trap 'exit 0' TERM INT
