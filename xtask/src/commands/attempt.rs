@@ -67,7 +67,8 @@ impl<'a> Attempt<'a> {
         let (began, now) = (Instant::now(), machine.now());
         let ledger = machine.ledger()?;
         let journal = Journal::new(machine, attempt_id(now, driver_mark()), &ledger);
-        let settled = recover(machine, &ledger, &journal).context("settling what an earlier attempt left")?;
+        let settled = recover(machine, &ledger, &journal, lease.as_ref());
+        let settled = settled.context("settling what an earlier attempt left")?;
         settled.iter().for_each(|line| terminal::note(paint::warn(line)));
         Ok(Attempt { machine, lease, journal, began, settled })
     }

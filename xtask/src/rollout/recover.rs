@@ -7,23 +7,28 @@ use anyhow::Result;
 
 use super::backup;
 use super::guard::{GuardState, Live, written};
-use super::host::{Host, Part};
+use super::host::{Host, Lease, Part};
 use super::journal::Journal;
 use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
 use super::release::ReleaseId;
 use crate::project;
 
 /// Settles the unfinished attempt, when there is one, and says in words what was found and done.
-pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal) -> Result<Vec<String>> {
+pub fn recover(
+    host: &dyn Host,
+    ledger: &Ledger,
+    journal: &Journal,
+    lease: &dyn Lease,
+) -> Result<Vec<String>> {
     let mut said = Vec::new();
     if let Some(attempt) = ledger.unfinished() {
-        said.push(settle(host, &attempt, journal)?);
+        said.push(settle(host, &attempt, journal, lease)?);
     } else if let Some(last) = ledger.attempts().pop() {
         if ended_in_a_migration(&last) {
             // Its driver gave it up; the engine may not have. What it is about to take away is not there to be used.
             host.wait_for_migration()?;
         }
-        said.extend(count(host, &last, journal)?);
+        said.extend(count(host, &last, journal, lease)?);
     }
     let mut live = host.live()?;
     if let Some(guard) = live.guard.as_ref().filter(|guard| guard.is_waiting()) {
@@ -70,12 +75,13 @@ fn ended_in_a_migration(attempt: &Attempt) -> bool {
 
 /// A rollback whose rename was made counts, whatever went wrong behind it: else what it led away from would be what the
 /// next one goes to.
-fn count(host: &dyn Host, last: &Attempt, journal: &Journal) -> Result<Option<String>> {
+fn count(host: &dyn Host, last: &Attempt, journal: &Journal, lease: &dyn Lease) -> Result<Option<String>> {
     let is_left = last.kind == Kind::Rollback && last.outcome == Some(Outcome::NotUndone) && !last.confirmed;
     let Some(to) = last.to.clone().filter(|_| is_left && last.from != last.to) else { return Ok(None) };
     if host.live()?.live.as_ref() != Some(&to) {
         return Ok(None);
     }
+    host.set_warm(Some(&to), lease.number(), last.from.as_ref())?;
     journal.write_of(&last.id, confirmed(host, to.clone())?)?;
     Ok(Some(format!("the rollback to {to} by {} ({}) had made its switch: it counts", last.by, last.at)))
 }
@@ -98,7 +104,7 @@ pub fn take_back_provisional(host: &dyn Host, by: &str) -> Result<bool> {
     }
 }
 
-fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<String> {
+fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal, lease: &dyn Lease) -> Result<String> {
     if attempt.kind == Kind::Restore {
         return settle_restore(host, attempt, journal);
     }
@@ -124,6 +130,8 @@ fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<Strin
         }
         // A rollback whose rename was made, and whose entry was not.
         None if attempt.to.is_some() && live.live == attempt.to && attempt.from != attempt.to => {
+            // It may have been cut between the two renames.
+            host.set_warm(live.live.as_ref(), lease.number(), attempt.from.as_ref())?;
             if let Some(release) = attempt.to.clone() {
                 journal.write_of(&attempt.id, confirmed(host, release)?)?;
             }

@@ -173,11 +173,13 @@ impl SwitchBack {
     fn switch(&self, run: &Run) -> Result<()> {
         let (from, to) = (self.from.clone(), self.to.id.clone());
         let switched = run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded: None });
-        // There is no guard to take it back: if the answer was lost and not the rename, it counts.
-        if let Err(error) = switched
-            && run.host.live()?.live.as_ref() != Some(&self.to.id)
-        {
-            return Err(error);
+        if let Err(error) = switched {
+            if run.host.live()?.live.as_ref() != Some(&self.to.id) {
+                return Err(error);
+            }
+            // There is no guard to take it back: if the answer was lost and not the rename, it counts. Its second rename
+            // may not have come.
+            run.host.set_warm(Some(&self.to.id), run.lease.number(), self.from.as_ref())?;
         }
         run.to_switch.set(Some(run.began.elapsed()));
         run.to_confirm.set(Some(run.began.elapsed()));

@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::client::{Client, get};
 use crate::faults::{lease_is_freed, nothing_failed};
 use crate::stand::Entry::{Begun, Event, Over};
-use crate::stand::Moment::{self, Done, Written};
+use crate::stand::Moment::{self, Done, Halfway, Written};
 use crate::{Lab, check};
 
 /// What `recover` says of a deploy that was killed before its guard was armed.
@@ -58,7 +58,7 @@ fn kill_at(lab: &Lab, call: Call, moment: Moment) -> Result<String, Failed> {
     let driver = call.starts();
     let stands = host.wait_until_it_stands(&driver);
     driver.kill();
-    host.let_go(matches!(moment, Done(_)));
+    host.let_go(matches!(moment, Done(_) | Halfway(_)));
     stands?;
     lease_is_freed(lab)?;
     lab.project.xtask(&["recover"]).succeeds()
@@ -148,6 +148,7 @@ pub fn rollback_everywhere(lab: &Lab) -> Result<(), Failed> {
         (Written(Event("began")), EARLY, false),
         (Done(Begun("ready")), EARLY, false),
         (Written(Begun("switch")), EARLY, false),
+        (Halfway(Begun("switch")), "had made its switch", true),
         (Done(Begun("switch")), "had made its switch", true),
         (Written(Event("confirmed")), CONFIRMED, true),
         (Done(Over("switch")), CONFIRMED, true),
@@ -156,8 +157,10 @@ pub fn rollback_everywhere(lab: &Lab) -> Result<(), Failed> {
         let (live, warm) = (lab.host().live(), project.warm().ok_or("nothing is warm")?);
         let told = kill_at(lab, project.xtask(&["rollback", "--to", &warm]), moment)?;
         with_words(moment, words, &told)?;
-        let (serves, ended) = if moved { (warm, "rollback succeeded") } else { (live, "rollback undone") };
+        let (serves, before, ended) =
+            if moved { (warm, live, "rollback succeeded") } else { (live, warm, "rollback undone") };
         is_settled(lab, &serves, ended).map_err(|error| at(moment, &error))?;
+        check(project.warm().as_ref() == Some(&before), || format!("{moment:?}: {}", project.status()))?;
     }
     project.deploy().succeeds()?;
     nothing_failed(client)

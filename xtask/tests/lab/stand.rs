@@ -23,6 +23,10 @@ case ${0##*/} in
 sync)
     /bin/sync "$@" || exit
     if [ "$1" = $ledger ] && is_at written; then stand; fi
+    if [ "$1" = warm.next ] && is_at halfway; then
+        stand
+        [ ! -e $stand/lost ] || kill -9 $PPID
+    fi
     ;;
 flock)
     if [ "$1" = 8 ] && [ "$(readlink /proc/$$/fd/8)" = $ledger ] && is_at done; then
@@ -41,6 +45,8 @@ pub enum Moment {
     Written(Entry),
     /// What the entry announces is done; the entry that would say so is not written.
     Done(Entry),
+    /// Of a rollback's switch, which the entry announces, the first of the two renames is done.
+    Halfway(Entry),
 }
 
 /// An entry of the ledger.
@@ -70,6 +76,7 @@ impl Host {
         let (word, entry) = match moment {
             Moment::Written(entry) => ("written", entry),
             Moment::Done(entry) => ("done", entry),
+            Moment::Halfway(entry) => ("halfway", entry),
         };
         self.put("/usr/local/bin/sync", PROGRAM);
         self.put("/usr/local/bin/flock", PROGRAM);
@@ -86,7 +93,7 @@ impl Host {
         if stands() { Ok(()) } else { Err(format!("it has ended before:\n{}", driver.told()).into()) }
     }
 
-    /// Whoever stands goes on. What a dead driver had on its way to the ledger is lost or arrives.
+    /// Whoever stands goes on. What a dead driver had on its way to the host is lost or arrives.
     pub fn let_go(&self, lost: bool) {
         let lose = if lost { ": >/run/stand/lost;" } else { "" };
         self.sh(&format!("{lose} rm -f /run/stand/at"));

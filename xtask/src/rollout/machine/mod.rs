@@ -280,9 +280,10 @@ impl Host for Machine {
             .map(drop)
     }
 
-    fn clear_warm(&self, live: Option<&ReleaseId>, lease: u64) -> Result<()> {
+    fn set_warm(&self, live: Option<&ReleaseId>, lease: u64, warm: Option<&ReleaseId>) -> Result<()> {
         let (file, lease) = (self.lease_file(), lease.to_string());
-        self.changing()?.live_script("clear-warm", &[written(live), file.as_str(), &lease]).map(drop)
+        let arguments = [written(live), file.as_str(), &lease, written(warm)];
+        self.changing()?.live_script("warm", &arguments).map(drop)
     }
 
     fn clear_live(&self) -> Result<()> {

@@ -92,6 +92,22 @@ fn a_switch_needs_the_old_release_the_lease_and_an_armed_guard_with_time_left() 
 }
 
 #[test]
+fn a_rollback_that_is_cut_between_its_renames_has_moved_the_traffic_and_who_is_warm_can_be_mended() {
+    let host = Host::with_live(NEW);
+    fs::write(host.path("live/warm"), format!("{OLD}\n")).unwrap();
+    // Where a folder is, no file can be written.
+    fs::create_dir(host.path("live/warm.next")).unwrap();
+    assert_ne!(host.switch(NEW, OLD, "7", "-"), 0);
+    assert_eq!(fs::read_to_string(host.path("live/live")).unwrap(), format!("{OLD}\n"));
+    fs::remove_dir(host.path("live/warm.next")).unwrap();
+    let lease = host.path("lease");
+    assert_eq!(host.call("warm", &[NEW, lease.as_str(), "7", NEW]), 10, "another release has the traffic");
+    assert_eq!(host.call("warm", &[OLD, lease.as_str(), "6", NEW]), 11, "the lease has passed on");
+    assert_eq!(host.call("warm", &[OLD, lease.as_str(), "7", NEW]), 0);
+    assert_eq!((host.live().live.unwrap().as_str(), host.live().warm.unwrap().as_str()), (OLD, NEW));
+}
+
+#[test]
 fn the_edge_can_read_what_a_careful_operator_writes() {
     let host = Host::with_live(OLD);
     host.arm(60);

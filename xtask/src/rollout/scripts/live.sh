@@ -62,12 +62,17 @@ switch) # FROM TO LEASE-FILE LEASE ATTEMPT|- SECONDS: with an attempt, only unde
         [ "$state $attempt" = "armed $5" ] || { echo "the guard is $state, for '$attempt'" >&2; exit 12; }
         [ $((deadline - $(date +%s))) -ge "$6" ] || { echo "the guard's deadline is too near" >&2; exit 13; }
     fi
-    replace warm "$1" && replace live "$2"
+    if [ "$5" = - ]; then
+        # Nothing puts back what is cut here: who is warm must not be forgotten before the traffic has moved.
+        replace live "$2" && replace warm "$1"
+    else
+        replace warm "$1" && replace live "$2"
+    fi
     ;;
-clear-warm) # LIVE LEASE-FILE LEASE
+warm) # LIVE LEASE-FILE LEASE WARM
     [ "$(content live)" = "$1" ] || { echo "the live file holds $(content live), not $1" >&2; exit 10; }
     [ "$(head -n 1 "$2")" = "$3" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
-    replace warm none
+    replace warm "$4"
     ;;
 confirm) # ATTEMPT
     read_guard

@@ -148,7 +148,7 @@ fn a_contract_while_somebody_uses_what_it_takes_away_is_found() {
 
 #[test]
 fn a_warm_release_that_stops_while_the_edge_still_asks_it_is_found() {
-    let bug: Instead = |_, change| matches!(change, Change::ClearWarm(..)).then(Vec::new);
+    let bug: Instead = |_, change| matches!(change, Change::SetWarm(..)).then(Vec::new);
     let world = host_with(&[release(1, 1), release(2, 2), release(3, 3)]);
     let trial = Trial::of(world, vec![Act::deploy(release(5, 5))]);
     must_be_found(in_call(bug), trial, "which is warm, is stopped");

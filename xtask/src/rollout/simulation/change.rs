@@ -47,7 +47,7 @@ pub enum Change {
     Confirm(String),
     Trip(String, String),
     RemoveGuard,
-    ClearWarm(Option<ReleaseId>, u64),
+    SetWarm(Option<ReleaseId>, u64, Option<ReleaseId>),
     ClearLive,
     Switch(Switching),
 }
@@ -76,7 +76,7 @@ impl Change {
             Change::Confirm(_) => "confirm".to_owned(),
             Change::Trip(attempt, reason) => format!("trip the guard of {attempt}: {reason}"),
             Change::RemoveGuard => "remove the guard".to_owned(),
-            Change::ClearWarm(..) => "nobody is warm any more".to_owned(),
+            Change::SetWarm(.., warm) => format!("warm is {}", written(warm.as_ref())),
             Change::ClearLive => "take the traffic from everybody".to_owned(),
             Change::Switch(switch) => format!("switch {} -> {}", written(switch.from.as_ref()), switch.to),
         }
@@ -169,9 +169,9 @@ impl World {
                 self.going_on.retain(|(_, change)| !matches!(change, Change::Arm(_)));
                 (self.guard, self.guarding) = (None, None);
             }
-            Change::ClearWarm(live, lease) => {
+            Change::SetWarm(live, lease, warm) => {
                 ensure!(&self.live == live && self.lease == *lease, "it is not as it was");
-                self.warm = None;
+                self.warm.clone_from(warm);
             }
             Change::ClearLive => (self.live, self.warm) = (None, None),
             Change::Switch(switch) => self.switch(switch)?,
@@ -211,7 +211,10 @@ impl World {
             }
             Change::RemoveGuard => self.guarding = None,
             Change::ClearLive => self.warm = None,
-            Change::Switch(switch) if self.check_switch(switch).is_ok() => self.warm.clone_from(&switch.from),
+            Change::Switch(switch) if self.check_switch(switch).is_ok() => match switch.guarded {
+                Some(_) => self.warm.clone_from(&switch.from),
+                None => self.give_traffic(Some(switch.to.clone())),
+            },
             _ => {}
         }
     }

@@ -43,6 +43,10 @@ pub fn end(world: &mut World, driver: usize, act: &Act, end: &Ended) {
                 (!still_runs, "it is said to be undone, and what it started still runs"),
             ]
         }
+        (Act::Rollback(_) | Act::Recover, Ended::Well) => &[(
+            world.live.is_none() || world.warm != world.live,
+            "all is settled, and the warm release is the live one",
+        )],
         (Act::Down, Ended::Well) => &[(world.live.is_none(), "all is down, and a release has the traffic")],
         _ => &[],
     };

@@ -88,7 +88,7 @@ impl Operator<'_> {
         let ledger = self.host.ledger()?;
         let id = attempt_id(self.host.now(), &lease.number().to_string());
         let journal = Journal::new(self.host, id, &ledger);
-        recover(self.host, &ledger, &journal)?;
+        recover(self.host, &ledger, &journal, lease.as_ref())?;
         if matches!(act, Act::Recover) {
             // As the command does: what could not be stopped is a warning.
             let _ = retire(self.host);

@@ -323,8 +323,8 @@ impl Host for Simulated {
     fn remove_guard(&self) -> Result<()> {
         self.change(Change::RemoveGuard)
     }
-    fn clear_warm(&self, live: Option<&ReleaseId>, lease: u64) -> Result<()> {
-        self.change(Change::ClearWarm(live.cloned(), lease))
+    fn set_warm(&self, live: Option<&ReleaseId>, lease: u64, warm: Option<&ReleaseId>) -> Result<()> {
+        self.change(Change::SetWarm(live.cloned(), lease, warm.cloned()))
     }
     fn clear_live(&self) -> Result<()> {
         self.change(Change::ClearLive)

@@ -259,6 +259,18 @@ fn a_rollback_that_was_made_and_can_not_be_seen_is_not_called_undone_and_counts(
 }
 
 #[test]
+fn a_rollback_that_is_cut_in_the_middle_of_its_switch_is_made_and_what_it_led_away_from_is_warm() {
+    for to in [release(2, 2).id, release(1, 1).id] {
+        let trial = Trial::of(host(), vec![Act::Rollback(Some(to.clone()))]);
+        let trial = after_in(trial, "switch ", Fault::Killed(When::Half), Act::Recover);
+        let world = trial.run().world;
+        assert_eq!((&world.broken, &world.live), (&Vec::new(), &Some(to)));
+        assert_eq!(world.warm, Some(release(3, 2).id));
+        trial.must_hold();
+    }
+}
+
+#[test]
 fn an_entry_whose_answer_is_lost_twice_neither_swallows_the_next_one_nor_breaks_the_chain() {
     let trial = deploy_of(Manner::Works);
     let mut told = trial.clone();

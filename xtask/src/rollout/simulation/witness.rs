@@ -237,8 +237,8 @@ impl Host for Witness<'_> {
     fn remove_guard(&self) -> Result<()> {
         self.changes("remove guard", || self.host.remove_guard())
     }
-    fn clear_warm(&self, live: Option<&ReleaseId>, lease: u64) -> Result<()> {
-        self.changes("clear warm", || self.host.clear_warm(live, lease))
+    fn set_warm(&self, live: Option<&ReleaseId>, lease: u64, warm: Option<&ReleaseId>) -> Result<()> {
+        self.changes("set warm", || self.host.set_warm(live, lease, warm))
     }
     fn clear_live(&self) -> Result<()> {
         self.changes("clear live", || self.host.clear_live())
