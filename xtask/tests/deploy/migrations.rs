@@ -257,6 +257,13 @@ fn contract_in_steps(project: &Project, before: &str) -> Result<(), Failed> {
     check(told.contains("took back 20990103000000"), || told)?;
     check(seen.failed.is_empty(), || format!("{seen}"))?;
     check(project.live_file() == before, || format!("{}", project.status()))?;
+    // The backup that was made right before lacks the table that serves again.
+    let backups = project.xtask(&["db", "list", "--json"]).json()?;
+    let newest = backups.as_array().and_then(|all| all.last()).ok_or("there is no backup")?;
+    check(newest["schema"] == 20_990_103_000_000_i64, || newest.to_string())?;
+    let (name, environment) = (newest["name"].as_str().unwrap_or_default(), project.environment());
+    let told = project.xtask(&["db", "restore", name, "--confirm", environment]).fails_with(3)?;
+    check(told.contains("20990103000000") && told.contains(before), || told)?;
     check(project.status()["schema"] == VERSION, || format!("{}", project.status()))?;
     project.ends_as("rollback", "succeeded")
 }

@@ -120,6 +120,11 @@ impl Project {
         }
     }
 
+    /// The environment's name.
+    pub fn environment(&self) -> &str {
+        &self.environment
+    }
+
     /// The environment's root folder.
     pub fn root(&self) -> Utf8PathBuf {
         self.folder.join(".local").join(&self.environment)

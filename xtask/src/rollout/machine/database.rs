@@ -218,11 +218,23 @@ impl Machine {
         )
     }
 
-    /// An error unless the backup can be restored here: it is the one that was made, and it has every migration that the
-    /// live release needs.
+    /// An error unless the backup can be restored here: it is the one that was made, it has every migration that the live
+    /// release needs, and none that took away what it uses.
     pub fn check_restorable(&self, backup: &Backup) -> Result<()> {
         self.verify(backup)?;
         let Some(live) = self.live()?.live else { return Ok(()) };
+        let ledger = self.ledger()?;
+        let contracts = ledger.contracts();
+        let shut =
+            contracts.values().filter(|it| it.migration <= backup.schema && it.shuts_out.contains(&live));
+        let shut: Vec<String> = shut.map(|contract| contract.migration.to_string()).collect();
+        ensure!(
+            shut.is_empty(),
+            "the backup {} is from after the migrations {}, which took away what the live release {live} uses: deploy or \
+             roll back to one that does without it first",
+            backup.name,
+            shut.join(", ")
+        );
         let kept = self.kept_releases()?;
         let Some(live) = kept.iter().find(|release| release.id == live) else { return Ok(()) };
         let needs = live.migrations.iter().filter(|version| !live.contracts.contains_key(version));
