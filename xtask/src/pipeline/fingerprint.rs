@@ -91,9 +91,11 @@ impl Fingerprints {
         text
     }
 
-    /// Files that the task reads and that hold something else than when the tree was looked at.
+    /// Files that the task reads, or that are part of every task, and that hold something else than when the tree was
+    /// looked at.
     pub fn changed_since(&self, at: usize) -> anyhow::Result<Vec<&str>> {
-        self.tree.changed(&self.of[&at].files)
+        let all: Vec<usize> = self.of[&at].files.iter().chain(&self.own).copied().collect();
+        self.tree.changed(&all)
     }
 
     /// The paths of the files that the task reads, and of xtask's own.

@@ -63,6 +63,7 @@ pub fn run(judge: &Judge<'_>, tasks: &[usize], options: &Options, report: &Repor
     });
     let mut why = HashMap::new();
     let mut ended = Vec::new();
+    let mut leftover = 0;
     for (&at, verdict) in tasks.iter().map(|at| (at, &verdicts[at])) {
         match settle(judge, at, verdict) {
             Ok(cached) => {
@@ -75,13 +76,16 @@ pub fn run(judge: &Judge<'_>, tasks: &[usize], options: &Options, report: &Repor
     }
     if !why.is_empty() {
         std::fs::create_dir_all(&options.logs).with_context(|| format!("creating {}", options.logs))?;
-        ended.extend(run_rest(judge, schedule, why, options, report, began)?);
+        let (rest, is_left) = run_rest(judge, schedule, why, options, report, began)?;
+        ended.extend(rest);
+        leftover = usize::from(is_left);
         judge.store.prune(options.store_limit);
     }
     known::save();
     ended.sort_by_key(|task| task.at);
     judge.store.note_unwell(&still_unwell(judge.store.unwell(), &ended));
-    let tally = Tally::of(&ended);
+    let mut tally = Tally::of(&ended);
+    tally.failed += leftover;
     report.summary(judge.graph, &ended, tally, began.elapsed());
     Ok(tally)
 }
@@ -100,7 +104,7 @@ fn settle(judge: &Judge<'_>, at: usize, verdict: &Verdict) -> Result<Ended, Vec<
     }
 }
 
-/// Runs what is not cached.
+/// Runs what is not cached. Says too whether something was left behind that could not be removed, which is a failure.
 fn run_rest(
     judge: &Judge<'_>,
     mut schedule: Schedule,
@@ -108,7 +112,7 @@ fn run_rest(
     options: &Options,
     report: &Report,
     began: Instant,
-) -> Result<Vec<Ended>> {
+) -> Result<(Vec<Ended>, bool)> {
     if options.alone {
         marks::adopt_orphans();
     }
@@ -160,8 +164,9 @@ fn run_rest(
             left.join(", ")
         ));
     }
-    temporary.end()?;
-    Ok(ended)
+    // What the tasks came to is told all the same.
+    let left = temporary.end().map_err(|error| terminal::warn(format_args!("{error:#}"))).is_err();
+    Ok((ended, left))
 }
 
 fn skip_dependents(judge: &Judge<'_>, schedule: &mut Schedule, task: &Ended, report: &Report) -> Vec<Ended> {

@@ -219,6 +219,21 @@ fn a_task_that_writes_what_it_reads_is_not_remembered() {
 }
 
 #[test]
+fn a_pass_is_not_kept_for_sources_of_the_table_that_changed_while_it_ran() {
+    let place = Place::new();
+    place.write("own/table", "one\n");
+    let table = || {
+        vec![task("one", "").reads(["src/"]).run(|task| {
+            let script = "echo another > own/table";
+            task.run(cmd!(task.sh, "sh -c {script}"))
+        })]
+    };
+    assert_eq!(place.run(table()).passed, 1);
+    place.write("own/table", "one\n");
+    assert!(!place.why(table()).is_empty(), "nobody knows by which of the two it passed");
+}
+
+#[test]
 fn what_a_task_made_comes_back_and_who_reads_it_need_not_run() {
     let place = Place::new();
     let table = || {
@@ -312,6 +327,20 @@ fn what_is_left_in_the_folder_for_temporary_files_is_a_failure_that_names_it() {
     let table = vec![task("untidy", "").run(untidy)];
     assert_eq!(place.run(table).failed, 1);
     assert!(place.read(".local/untidy.log").contains("left-behind"), "{}", place.read(".local/untidy.log"));
+}
+
+#[test]
+fn what_is_left_beside_the_tasks_folders_is_a_failure_and_what_they_came_to_is_told() {
+    let place = Place::new();
+    let table = vec![task("untidy", "").run(|task| {
+        let script = "mkdir out; cd $TMPDIR/.. && touch left-behind && pwd > $OLDPWD/out/where";
+        task.run(cmd!(task.sh, "sh -c {script}"))
+    })];
+    let tally = place.run(table);
+    let folder = Utf8PathBuf::from(place.read("out/where").trim());
+    fs::remove_file(folder.join("left-behind")).expect("left");
+    fs::remove_dir(folder).expect("nothing else is there");
+    assert_eq!(tally, Tally { passed: 1, failed: 1, ..Tally::default() });
 }
 
 #[test]
