@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: the checks that decide whether a change may be merged.
 
 mod api;
+mod built;
 mod covered;
 mod database;
 mod delivery;

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::selection::Selection;
-use super::tasks;
+use super::{built, tasks};
 use crate::commands::{Exit, Failure};
 use crate::pipeline::{
     Fingerprints, Format, Graph, Judge, Options, Picture, Report, Store, Tally, Verdict, draw, run,
@@ -118,7 +118,8 @@ impl How {
 
     /// Looks at the tree, and decides from then on.
     pub fn judge<'a>(&self, graph: &'a Graph, store: &'a Store, tasks: &[usize]) -> Judge<'a> {
-        let tree = Tree::look(project::root()).map_err(|error| format!("{error:#}"));
+        let tree = built::is_current()
+            .and_then(|()| Tree::look(project::root()).map_err(|error| format!("{error:#}")));
         let fingerprints = tree.map(|tree| RwLock::new(Fingerprints::new(graph, tasks, OWN, tree)));
         Judge { graph, root: project::root(), store, fingerprints, tasks: tasks.to_vec(), force: self.force }
     }

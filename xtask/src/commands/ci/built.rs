@@ -1,0 +1,62 @@
+//! Whether this very program was built from the sources that lie here: a pass is recorded for those.
+
+use std::fs;
+use std::time::SystemTime;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::project;
+
+/// An error that names a source which changed since. `cargo xtask` builds first; who calls the program itself may not
+/// have. One that was built elsewhere is not asked.
+pub fn is_current() -> Result<(), String> {
+    let is_built_here = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent() == Some(project::root());
+    let program = std::env::current_exe().ok().and_then(|path| Utf8PathBuf::try_from(path).ok());
+    match program.filter(|_| is_built_here).and_then(|program| newer_source(&program)) {
+        Some(source) => {
+            Err(format!("{source} has changed since this xtask was built: `cargo xtask` builds it first"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The first source that is newer than the program, of those that cargo notes beside it (`xtask.d`, one rule of make).
+fn newer_source(program: &Utf8Path) -> Option<String> {
+    let built = time_of(program)?;
+    let noted = fs::read_to_string(program.with_extension("d")).ok()?;
+    let sources = noted.split_once(": ")?.1.split_whitespace();
+    sources
+        .into_iter()
+        .find(|source| time_of(Utf8Path::new(source)).is_some_and(|time| time > built))
+        .map(str::to_owned)
+}
+
+fn time_of(file: &Utf8Path) -> Option<SystemTime> {
+    fs::metadata(file).and_then(|found| found.modified()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_source_that_changed_since_the_program_was_built_is_named() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
+        let (program, source) = (folder.join("program"), folder.join("main.rs"));
+        for file in [&program, &source] {
+            fs::write(file, "").expect("written");
+        }
+        assert_eq!(newer_source(&program), None, "nothing is noted");
+        fs::write(folder.join("program.d"), format!("{program}: {source} {folder}/gone.rs\n"))
+            .expect("written");
+        let set =
+            |time| fs::File::options().write(true).open(&source).and_then(|file| file.set_modified(time));
+        let built = time_of(&program).expect("it is there");
+        set(built - Duration::from_secs(1)).expect("set");
+        assert_eq!(newer_source(&program), None);
+        set(built + Duration::from_secs(1)).expect("set");
+        assert_eq!(newer_source(&program), Some(source.to_string()));
+    }
+}
