@@ -18,10 +18,17 @@ pub fn shellcheck_sh<'a>(sh: &'a Shell, files: &[String]) -> Result<Cmd<'a>> {
     Ok(cmd!(sh, "{shellcheck} --norc --shell=sh {files...}"))
 }
 
-/// hadolint, whose every finding is a failure.
+/// hadolint's settings, in the repository's root.
+pub const HADOLINT: &str = ".hadolint.yaml";
+
+/// hadolint by its file of settings alone: variables could have it pass over what is wrong.
 pub fn hadolint<'a>(sh: &'a Shell, files: &[String]) -> Result<Cmd<'a>> {
     let hadolint = locate::require(Tool::Hadolint)?;
-    Ok(cmd!(sh, "{hadolint} --failure-threshold style {files...}"))
+    let mut lint = cmd!(sh, "{hadolint} --config {HADOLINT} {files...}");
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HADOLINT_")) {
+        lint = lint.env_remove(name);
+    }
+    Ok(lint)
 }
 
 /// zizmor, without a network and without anybody's permission to ignore something. What is 'low' is left to taste.

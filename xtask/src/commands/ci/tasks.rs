@@ -10,7 +10,7 @@ use super::{
 use crate::commands::{image, workflows};
 use crate::pipeline::{Lane, Task, minutes, task};
 use crate::setup::Tool;
-use crate::tools::{cargo, npm};
+use crate::tools::{cargo, lint::HADOLINT, npm};
 
 /// Commands of cargo wait for each other on the target folder anyway.
 const CARGO: Lane = Lane { name: "cargo", capacity: 1 };
@@ -126,7 +126,7 @@ pub fn table() -> Vec<Task> {
 
         task("dockerfiles", "every Dockerfile, by hadolint")
             .groups(["lint"]).tools(&[Tool::Hadolint])
-            .reads(["**/Dockerfile*"])
+            .reads(["**/Dockerfile*", HADOLINT])
             .run(lint::dockerfiles),
 
         task("workflow-files", "GitHub's workflows are what `cargo xtask workflows` writes, and run each task here")
@@ -166,7 +166,7 @@ pub fn table() -> Vec<Task> {
 
         // The tests.
         task("frontend-test", "the frontend's components and pages, in jsdom, with coverage")
-            .needs(["npm-ci"]).groups(["test"]).tools(NODE).reads(PAGE)
+            .needs(["npm-ci"]).groups(["test"]).tools(NODE).reads(PAGE).variables(["NODE_ENV"])
             .writes(["tracehub/frontend/coverage/"]).varies(["tracehub/frontend/coverage/junit.xml"])
             .run(covered::frontend_test),
 
@@ -201,13 +201,13 @@ pub fn table() -> Vec<Task> {
 
         // What is shipped.
         task("frontend-build", "the frontend, bundled as it is served")
-            .needs(["npm-ci", "typecheck"]).tools(NODE).reads(PAGE)
+            .needs(["npm-ci", "typecheck"]).tools(NODE).reads(PAGE).variables(["NODE_ENV"])
             .writes(["tracehub/frontend/dist/"])
             .run(|task| task.run(npm::script(&task.sh, "build")?)),
 
         task("images", "both images are built, run as their own user, and hold what they should")
             .needs(["frontend-build"]).lane(CARGO).lane(ENGINE).tools(image::TOOLS).tools(RUST)
-            .reads(["tracehub/", ".dockerignore", "!tracehub/frontend/coverage/"]).timeout(minutes(30))
+            .reads(["tracehub/", ".dockerignore", "!tracehub/frontend/coverage/"]).variables(["RUSTFLAGS"]).timeout(minutes(30))
             .run(delivery::images),
 
         task("model-suite", "the simulated host and a real one look the same after every call of a rollout")
