@@ -67,7 +67,7 @@ impl<'a> Context<'a> {
         let output = &self.output;
         self.run_each(cmd, &|line| {
             let Said { text, place } = read(line);
-            text.iter().flat_map(|text| text.lines()).for_each(|line| output.line(line));
+            text.iter().flat_map(|text| text.split('\n')).for_each(|line| output.line(line));
             output.found(folder, place);
         })
     }

@@ -118,7 +118,7 @@ pub const JOBS: &[Job] = &[
             "caddyfiles", "xtask-test",
         ],
         artifacts: &[Artifact { name: "junit", path: "target/nextest/xtask/junit.xml", kind: Kind::Results }],
-        has_node: true, minutes: 3, timeout: 30, ..JOB
+        has_node: true, minutes: 3, timeout: 45, ..JOB
     },
     Job {
         id: "suites", name: "suites on a real engine",

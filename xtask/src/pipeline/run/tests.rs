@@ -14,6 +14,7 @@ use super::super::report::Format;
 use super::super::store::Store;
 use super::super::task::{Lane, Task, task};
 use super::*;
+use crate::tools::place::Said;
 use crate::tools::process::Run;
 use crate::tools::tree::Tree;
 
@@ -391,6 +392,22 @@ fn the_time_in_which_a_task_waits_for_another_run_is_not_its_own() {
         assert_eq!(place.run(vec![brief]).passed, 1);
         assert_eq!(holds.join().expect("no panic").passed, 1);
     });
+}
+
+#[test]
+fn people_read_what_a_line_for_programs_comes_to_and_empty_lines_stay() {
+    let place = Place::new();
+    let table = vec![task("speaks", "").run(|task| {
+        let said = |line: &str| match line {
+            "quiet" => Said::default(),
+            "two" => Said { text: Some("one\nand another".to_owned()), place: None },
+            line => Said { text: Some(line.to_owned()), place: None },
+        };
+        task.run_read(cmd!(task.sh, "printf 'a\n\nquiet\ntwo\n'"), "", said)
+    })];
+    assert_eq!(place.run(table).passed, 1);
+    let log = place.read(".local/speaks.log");
+    assert!(log.ends_with("\na\n\none\nand another\n"), "{log}");
 }
 
 #[test]
