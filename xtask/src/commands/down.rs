@@ -9,6 +9,7 @@ use serde_json::json;
 use super::attempt::{Attempt, Patience};
 use super::place::Place;
 use super::refuse;
+use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
 use crate::rollout::plan::Plan;
 use crate::rollout::plans::Observed;
@@ -50,8 +51,9 @@ impl Down {
         }
         let machine = self.place.reach()?;
         let attempt = Attempt::begin(&machine, "down".to_owned(), self.patience)?;
-        let seen = Observed::of(&machine)?;
-        let releases = seen.parts.iter().map(|part| part.release.clone()).collect();
+        // The database is not asked: one that does not answer is stopped, too.
+        let seen = Observed::of_files(&machine)?;
+        let releases = machine.parts()?.into_iter().map(|part| part.release).collect();
         let plan =
             Plan::default().then(StopTraffic).then(StopAll { releases, limit: Duration::from_secs(120) });
         attempt.run(Kind::Down, seen.live.live.as_ref(), None, &plan, Vec::new())?;

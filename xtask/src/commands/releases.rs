@@ -26,7 +26,7 @@ impl Releases {
     /// Prints both tables, the newest first.
     pub fn run(self) -> Result<()> {
         let machine = self.place.reach()?;
-        let seen = Observed::of(&machine)?;
+        let seen = Observed::for_looking(&machine, |why| terminal::warn(format_args!("{why:#}")))?;
         let attempts = seen.ledger.attempts();
         if self.json {
             let kept: Vec<_> = seen.kept.iter().map(|release| {

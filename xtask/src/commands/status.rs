@@ -30,7 +30,7 @@ impl Status {
     /// Looks, and says what it saw.
     pub fn run(self) -> Result<()> {
         let machine = self.place.reach()?;
-        let seen = Observed::of(&machine)?;
+        let seen = Observed::for_looking(&machine, |why| terminal::warn(format_args!("{why:#}")))?;
         let platform = machine.platform_parts()?;
         let attempt = last_confirmed(&seen);
         let lease = machine.lease_holder()?;
@@ -38,7 +38,8 @@ impl Status {
         let copy = backups.iter().rev().find(|backup| backup.copied.is_some()).cloned();
         let backup = backups.pop();
         let live = seen.kept.iter().find(|release| Some(&release.id) == seen.live.live.as_ref());
-        let lacks = live.map(|release| seen.lacking(release)).unwrap_or_default();
+        // What was not seen is not missing.
+        let lacks = live.filter(|_| !seen.schema.is_empty()).map(|release| seen.lacking(release));
         let drift = machine.drift(&seen)?;
         if self.json {
             terminal::say(json!({
@@ -67,7 +68,7 @@ impl Status {
         }
         say_live(&machine, &seen, attempt.as_ref());
         if seen.live.live.is_some() {
-            say_data(&machine, &seen, &lacks, backup.as_ref());
+            say_data(&machine, &seen, &lacks.unwrap_or_default(), backup.as_ref());
             say_copy(copy.as_ref());
         }
         if let Some(until) = &seen.live.maintenance {

@@ -35,7 +35,7 @@ pub trait Host {
     fn kept(&self) -> Result<Vec<Release>>;
     /// The containers of all releases, running or not.
     fn parts(&self) -> Result<Vec<Part>>;
-    /// Versions of the migrations that the database has, in order; none when it does not answer.
+    /// Versions of the migrations that the database has, in order; none before the first one, or while it does not run.
     fn schema(&self) -> Result<Vec<i64>>;
 
     /// Brings everything that the release needs to the host: images, files.

@@ -43,6 +43,16 @@ impl Observed {
         })
     }
 
+    /// Looks at everything, for somebody who wants to know: a database that does not answer hides nothing else. Then no
+    /// migration is seen, and `silent` is told why.
+    pub fn for_looking(host: &dyn Host, silent: impl FnOnce(anyhow::Error)) -> Result<Observed> {
+        let schema = host.schema().unwrap_or_else(|why| {
+            silent(why);
+            Vec::new()
+        });
+        Ok(Observed { parts: host.parts()?, schema, ..Observed::of_files(host)? })
+    }
+
     /// Looks at what a rollback needs: the database is not asked for its migrations unless one has ever taken something
     /// away, since that question alone takes as long as the rest.
     pub fn of_rollback(host: &dyn Host) -> Result<Observed> {

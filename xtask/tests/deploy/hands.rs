@@ -103,6 +103,24 @@ pub fn stopped_platform(project: &Project) -> Result<(), Failed> {
     })
 }
 
+pub fn silent_database(project: &Project) -> Result<(), Failed> {
+    let (live, postgres) = (project.live(), project.platform_container("postgres"));
+    project.docker(&["pause", &postgres]);
+    let told = ["status", "releases"].map(|verb| project.xtask(&[verb]).succeeds());
+    let status = project.xtask(&["status", "--json"]).json();
+    project.docker(&["unpause", &postgres]);
+    let [said, listed] = told;
+    let (said, listed, status) = (said?, listed?, status?);
+    let live = live.unwrap_or_default();
+    check(said.contains(&live) && said.contains("unknown: the database does not answer"), || said.clone())?;
+    check(said.contains("warning:") && said.contains("paused"), || said)?;
+    check(listed.contains(&live), || listed)?;
+    check(status["live"] == live.as_str() && status["schema"].is_null(), || status.to_string())?;
+    check(status["pending_migrations"].is_null(), || {
+        "migrations are said to be missing that nobody has seen".into()
+    })
+}
+
 pub fn settings(project: &Project) -> Result<(), Failed> {
     let live = project.live_file();
     let drift = || project.status()["drift"].as_array().cloned().unwrap_or_default();

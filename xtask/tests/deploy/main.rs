@@ -103,6 +103,7 @@ const TESTS: &[Row<Project>] = &[
     ("a_live_file_that_holds_no_id_is_refused_with_what_to_write_there", Deep, hands::unreadable_live_file),
     ("a_live_file_that_is_gone_is_put_right", Deep, hands::missing_live_file),
     ("containers_that_were_removed_by_hand_are_started_again", Deep, hands::removed_containers),
+    ("a_database_that_does_not_answer_hides_nothing_else", Always, hands::silent_database),
     ("a_platform_that_was_stopped_by_hand_is_started_again", Deep, hands::stopped_platform),
     ("maintenance_asks_users_to_wait_and_answers_about_health_stay_true", Always, maintenance),
     ("somebody_logs_in_and_creates_a_shipment_in_a_browser", Always, browser),
