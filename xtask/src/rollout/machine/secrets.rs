@@ -15,14 +15,17 @@ use crate::tools::hex::hex;
 use crate::tools::process::Run;
 use crate::tools::shell::Script;
 
+// A value comes behind its length, so that one whose sender died is not taken for whole.
 const WRITE: &str = r#"set -eu
 umask 022
-mkdir -p "/secrets/$1"
-trap 'rm -f "/secrets/$1/.next"' EXIT
-(umask 077; cat >"/secrets/$1/.next")
-chown "$3" "/secrets/$1/.next"
-chmod 0400 "/secrets/$1/.next"
-mv "/secrets/$1/.next" "/secrets/$1/$2"
+mkdir -p "$1"
+trap 'rm -f "$1/.next"' EXIT
+read -r size || size=-1
+(umask 077; cat >"$1/.next")
+[ "$(wc -c <"$1/.next")" -eq "$size" ] || { echo "the value did not come to its end" >&2; exit 1; }
+chown "$3" "$1/.next"
+chmod 0400 "$1/.next"
+mv "$1/.next" "$1/$2"
 "#;
 /// Names those of the files that have another content. The values stay in the shell's own memory: `od` is given a path.
 const COMPARE: &str = r#"while read -r path value; do
@@ -115,14 +118,14 @@ impl Machine {
         let (mount, image) = (format!("{}:/secrets", self.folder("secrets")), &self.bases()?.caddy);
         Ok(cmd!(
             self.shell.docker(),
-            "docker run --rm --interactive --network none --user 0 --entrypoint sh --volume {mount} {image} -c {script} secrets {arguments...}"
+            "docker run --rm --interactive --network none --user 0 --entrypoint sh --volume {mount} --workdir /secrets {image} -c {script} secrets {arguments...}"
         ))
     }
 
     fn write_secret(&self, secret: &Secret, version: u32, value: &str) -> Result<()> {
         let (name, uid, version) = (secret.name, secret.uid.to_string(), version.to_string());
         let write = self.in_secrets(WRITE, &[name, &version, &uid])?;
-        Run::new(write).stdin(value).run().with_context(|| format!("writing the secret {name}"))
+        Run::new(write).stdin(framed(value)).run().with_context(|| format!("writing the secret {name}"))
     }
 
     /// The releases, running or not, whose containers have this version: also those that took it in place of a revoked
@@ -164,5 +167,39 @@ impl Machine {
             }
         }
         Ok(versions)
+    }
+}
+
+/// As it is written: behind its length.
+fn framed(value: &str) -> String {
+    format!("{}\n{value}", value.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_secret_whose_sender_dies_is_not_written() {
+        let (folder, me) = (tempfile::tempdir().unwrap(), rustix::process::getuid().as_raw().to_string());
+        let write = |input: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", WRITE, "secrets", "key", "1", &me]).current_dir(folder.path());
+            let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+            child.wait().unwrap().success()
+        };
+        let there = || std::fs::read_dir(folder.path().join("key")).unwrap().count();
+        let whole = framed("a secret\nof two lines");
+        for cut in 0..whole.len() {
+            assert!(!write(&whole[..cut]), "{cut} bytes came");
+            assert_eq!(there(), 0, "{cut} bytes came");
+        }
+        assert!(write(&whole));
+        assert_eq!(std::fs::read_to_string(folder.path().join("key/1")).unwrap(), "a secret\nof two lines");
+        assert_eq!(there(), 1);
     }
 }
