@@ -70,6 +70,12 @@ impl Deploy {
             if environment.is_here() { self.take_tree()? } else { self.take_commit(&environment)? };
         preflight(&machine)?;
         let mut secrets = machine.compare_secrets(access::secrets_given(&environment))?;
+        for secret in &secrets.unlike {
+            terminal::warn(format_args!(
+                "{} is not the password that its role has, and is not taken: docs/runbook.md says how to change it",
+                secret.variable
+            ));
+        }
         if let Some(release) = release_to_come(&sources, &secrets)
             && is_settled(&machine, &release)?
         {
@@ -82,7 +88,7 @@ impl Deploy {
         self.ask(&environment, "Go on?", "nothing was changed")?;
 
         let attempt = Attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.patience)?;
-        let began = start_platform(&machine)?;
+        let began = start_platform(&machine, &secrets)?;
         machine.compare_secrets_again(&mut secrets)?;
         let release = release_to_come(&sources, &secrets).context("the secrets are not there")?;
         let seen = Observed::of(&machine)?;
@@ -99,6 +105,10 @@ impl Deploy {
             self.ask(&environment, "Go on with these?", so_far)?;
         }
         put_right(&machine, &seen, &drift, &attempt)?;
+        if empty {
+            // A first deploy that was cut may have started the database, and made neither roles nor tables.
+            machine.make_roles()?;
+        }
         machine.take_secrets(&secrets)?;
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
         let times =
@@ -296,19 +306,19 @@ fn preflight(machine: &Machine) -> Result<()> {
 }
 
 /// Gives whether it had to be started.
-fn start_platform(machine: &Machine) -> Result<bool> {
-    let found = Activity::of("platform: database and edge", |activity| {
-        machine.platform_up(&|line| activity.line(line))
+fn start_platform(machine: &Machine, secrets: &Given) -> Result<bool> {
+    let (began, state) = Activity::of("platform: database and edge", |activity| {
+        machine.platform_up(secrets, &|line| activity.line(line))
     })
     .context("starting the platform")?;
-    if let PlatformState::Differs(services) = &found {
+    if let PlatformState::Differs(services) = &state {
         let (services, name) = (services.join(" and "), &machine.environment().name);
         terminal::warn(format_args!(
             "{services} of the platform would be started differently now. A deploy leaves it running as it is; `cargo xtask \
              platform up --env {name}` takes the change over, and says what that interrupts."
         ));
     }
-    Ok(found == PlatformState::Down)
+    Ok(began)
 }
 
 /// What somebody changed by hand; it is said.

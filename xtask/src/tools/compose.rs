@@ -47,6 +47,12 @@ impl Project<'_> {
         self.call(sh, &["up", "--detach", "--no-build", "--pull", "never", "--quiet-pull"])
     }
 
+    /// Starts what does not run, and creates what is not there; what is there stays as it was made, whatever the file says.
+    pub fn up_as_made<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
+        let words = ["up", "--detach", "--no-recreate", "--no-build", "--pull", "never", "--quiet-pull"];
+        self.call(sh, &words)
+    }
+
     /// Creates one service anew, whatever depends on it, and starts it in the place of the one that runs. That one gets
     /// `limit` to end; its own grace period when there is none.
     pub fn renew<'a>(&self, sh: &'a Shell, service: &str, limit: Option<Duration>) -> Cmd<'a> {

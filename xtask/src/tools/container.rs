@@ -150,6 +150,11 @@ pub fn remove(sh: &Shell, name: &str) -> Result<(), CommandError> {
     }
 }
 
+/// Gives a container another name.
+pub fn rename(sh: &Shell, from: &str, to: &str) -> Result<(), CommandError> {
+    Run::new(cmd!(sh, "docker rename {from} {to}")).run()
+}
+
 /// A command inside a running container.
 pub fn exec<'a>(sh: &'a Shell, container: &str, user: &str, command: &[&str]) -> Cmd<'a> {
     cmd!(sh, "docker exec --interactive --user {user} {container} {command...}")

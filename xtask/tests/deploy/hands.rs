@@ -87,20 +87,44 @@ pub fn removed_containers(project: &Project) -> Result<(), Failed> {
 }
 
 pub fn stopped_platform(project: &Project) -> Result<(), Failed> {
-    // Whatever the test before has left: the release of this tree.
+    // It is started as it was, whatever the repository has by now.
+    project.replace("tracehub/deploy/platform.yaml", "shared_buffers=128MB", "shared_buffers=64MB");
+    project.commit("Another platform, which nobody has taken over yet");
     project.deploy().succeeds()?;
-    let live = project.live();
-    let url = project.url();
-    for service in ["postgres", "edge"] {
-        project.docker(&["stop", &project.platform_container(service)]);
-        let failed = get(&url, "/health/ready").map_or(0, |answer| answer.status);
-        check(failed != 200, || format!("{service} is stopped, and it is well all the same"))?;
-        deploy_mends(project, live.as_deref())?;
-    }
+    let id = |service: &str| {
+        project.docker(&["inspect", "--format", "{{.Id}}", &project.platform_container(service)])
+    };
+    let before = [id("postgres"), id("edge")];
+    let mended = stopped_in_turn(project, project.live().as_deref(), &project.url());
+    project.back();
+    mended?;
+    check([id("postgres"), id("edge")] == before, || "a part of it was made anew".into())?;
     wait_until("both parts are healthy", Duration::from_secs(60), || {
         let parts = project.status()["platform"].as_array().cloned().unwrap_or_default();
         parts.len() == 2 && parts.iter().all(|part| part["health"] == "healthy")
     })
+}
+
+fn stopped_in_turn(project: &Project, live: Option<&str>, url: &str) -> Result<(), Failed> {
+    for service in ["postgres", "edge"] {
+        project.docker(&["stop", &project.platform_container(service)]);
+        let failed = get(url, "/health/ready").map_or(0, |answer| answer.status);
+        check(failed != 200, || format!("{service} is stopped, and it is well all the same"))?;
+        let told = deploy_mends(project, live)?;
+        check(told.contains("postgres of the platform would be started differently now"), || told)?;
+    }
+    Ok(())
+}
+
+/// As it is for an environment that is older than the secret.
+pub fn missing_secret(project: &Project) -> Result<(), Failed> {
+    let folder = project.root().join("secrets/jwt_secret");
+    project.commit("A release that wants a secret which is not there");
+    fs::remove_dir_all(&folder)?;
+    project.deploy().succeeds()?;
+    let made = project.as_root(&["cat", folder.join("1").as_str()]);
+    check(made.len() == 64, || format!("it has {} bytes", made.len()))?;
+    project.ends_as("deploy", "succeeded")
 }
 
 pub fn silent_database(project: &Project) -> Result<(), Failed> {

@@ -41,6 +41,11 @@ use trials::Row;
 use trials::When::{Always, Deep};
 
 const TESTS: &[Row<Project>] = &[
+    (
+        "a_first_deploy_that_is_cut_while_the_database_starts_leaves_nothing_that_the_next_one_does_not_mend",
+        Always,
+        platform::first_deploy_is_cut,
+    ),
     ("the_first_deploy_brings_everything_up_and_says_where_and_how_to_log_in", Always, first_deploy),
     ("the_same_tree_again_is_nothing_to_do", Always, nothing_to_do),
     ("secrets_are_files_that_only_the_app_reads_and_are_in_no_container_s_configuration", Always, secrets),
@@ -98,11 +103,13 @@ const TESTS: &[Row<Project>] = &[
         Always,
         platform::up,
     ),
+    ("a_role_gets_another_password_as_the_runbook_says", Deep, platform::role_password),
     ("an_unknown_release_is_answered_with_those_that_are_kept", Always, unknown_release),
     ("a_live_file_that_was_edited_by_hand_is_believed_said_and_put_right", Always, hands::live_file),
     ("a_live_file_that_holds_no_id_is_refused_with_what_to_write_there", Deep, hands::unreadable_live_file),
     ("a_live_file_that_is_gone_is_put_right", Deep, hands::missing_live_file),
     ("containers_that_were_removed_by_hand_are_started_again", Deep, hands::removed_containers),
+    ("a_secret_that_came_later_than_the_environment_is_made", Deep, hands::missing_secret),
     ("a_database_that_does_not_answer_hides_nothing_else", Always, hands::silent_database),
     ("a_platform_that_was_stopped_by_hand_is_started_again", Deep, hands::stopped_platform),
     ("maintenance_asks_users_to_wait_and_answers_about_health_stay_true", Always, maintenance),

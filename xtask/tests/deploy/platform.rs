@@ -1,10 +1,33 @@
 //! A platform that is to be another one.
 
+use std::time::Duration;
+
 use libtest_mimic::Failed;
 
+use crate::call::wait_until;
 use crate::check;
 use crate::client::{Client, get};
 use crate::project::Project;
+
+/// The first call of all: both containers run, and the database has neither roles nor a database of ours.
+pub fn first_deploy_is_cut(project: &Project) -> Result<(), Failed> {
+    let driver = project.deploy().starts();
+    let started = wait_until("database and edge are started", Duration::from_secs(900), || {
+        project.containers().len() == 2 || driver.has_ended()
+    });
+    driver.interrupt();
+    let told = driver.ends_with(130);
+    started?;
+    told?;
+    let (postgres, list) = (project.platform_container("postgres"), "SELECT datname FROM pg_database");
+    let ask =
+        || project.docker(&["exec", "--user", "999", &postgres, "psql", "--username=postgres", "-Atc", list]);
+    wait_until("the database answers", Duration::from_secs(60), || ask().contains("postgres"))?;
+    check(!ask().contains("tracehub"), || "it was cut too late: the database is made already".into())?;
+    let status = project.status();
+    check(status["live"].is_null() && status["schema"].is_null(), || status.to_string())?;
+    project.xtask(&["releases"]).succeeds().map(drop)
+}
 
 pub fn up(project: &Project) -> Result<(), Failed> {
     let backups = || -> Result<usize, Failed> {
@@ -51,4 +74,31 @@ fn up_in_steps(project: &Project) -> Result<(), Failed> {
     ]);
     check(setting.trim() == "64MB", || setting)?;
     check(get(&project.url(), "/health/ready")?.status == 200, || "it is not ready".into())
+}
+
+/// As the runbook has it.
+pub fn role_password(project: &Project) -> Result<(), Failed> {
+    let (live, secrets) = (project.live(), format!("{}/secrets:/secrets", project.root()));
+    let image =
+        project.docker(&["inspect", "--format", "{{.Config.Image}}", &project.platform_container("edge")]);
+    let script = "cd /secrets/database_app_password && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \\n' >next && \
+                  chown 10001 next && chmod 0400 next && mv next 2 && cat 2";
+    let new =
+        ["run", "--rm", "--user", "0", "--volume", &secrets, "--entrypoint", "sh", &image, "-c", script];
+    let new = project.docker(&new);
+    check(new.len() == 64, || format!("{new:?}"))?;
+    let told = project.xtask(&["platform", "up", "--yes"]).succeeds()?;
+    check(told.contains("postgres"), || told)?;
+    // The password that it has opens no new connections, once those are ended that it has.
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tracehub_app'";
+    project.xtask(&["db", "shell", "--superuser", "--", "--command", end]).succeeds()?;
+    wait_until("the release notices", Duration::from_secs(120), || {
+        let parts = project.status()["parts"].as_array().cloned().unwrap_or_default();
+        parts.iter().any(|part| {
+            part["release"] == *live.as_ref().unwrap_or(&String::new()) && part["health"] == "unhealthy"
+        })
+    })?;
+    project.deploy().succeeds()?;
+    let answer = get(&project.url(), "/health/ready")?;
+    check(answer.status == 200 && answer.release == live, || format!("{answer:?}"))
 }

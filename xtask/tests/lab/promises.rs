@@ -25,7 +25,10 @@ pub fn host_setup(lab: &Lab) -> Result<(), Failed> {
 
 pub fn first_deploy(lab: &Lab) -> Result<(), Failed> {
     let (connections, sent) = (lab.link.connections(), lab.link.sent());
-    let told = lab.project.deploy().succeeds()?;
+    let given = "a-password-of-the-operator-s-own-choice";
+    let told = lab.project.deploy().with("DATABASE_APP_PASSWORD", given).succeeds()?;
+    let taken = lab.host().sh("cat /opt/tracehub-app/secrets/database_app_password/1");
+    check(taken == given, || "the password that was given was not taken".into())?;
     let (connections, sent) = (lab.link.connections() - connections, lab.link.sent() - sent);
     println!("    {connections} connection, {:.1} MB sent", sent as f64 / 1e6);
     check(connections == 1, || format!("{connections} connections"))?;
@@ -249,6 +252,10 @@ pub fn secret(lab: &Lab) -> Result<(), Failed> {
     let seen = lab.host().sh("docker inspect $(docker ps -q) | grep -c operator-s-own");
     check(seen == "0", || "a container's configuration shows it".into())?;
     check(deploy().succeeds()?.contains("Nothing to do"), || "the same secret is taken for another".into())?;
+    let told = deploy().with("DATABASE_APP_PASSWORD", "another").succeeds()?;
+    check(told.contains("DATABASE_APP_PASSWORD is not the password that its role has"), || told)?;
+    let passwords = lab.host().sh("ls /opt/tracehub-app/secrets/database_app_password");
+    check(passwords == "1", || passwords)?;
     // What would come of another one is shown, and nothing of it is written.
     let told = project
         .xtask(&["deploy", "--yes", "--plan"])

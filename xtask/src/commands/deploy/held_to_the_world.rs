@@ -42,7 +42,7 @@ fn look_at_both(environment: &Environment) -> Result<()> {
     let built = image::build(true)?;
     let sources = Sources::of_tree(&built, environment)?;
     let machine = Place::of(environment.clone()).reach()?.with_bases(built.bases);
-    machine.platform_up(&|_| {})?;
+    machine.platform_up(&machine.compare_secrets(std::collections::BTreeMap::new())?, &|_| {})?;
     let first = sources.release(machine.secret_versions(|secret| !secret.of_platform)?);
     let scenes = scenes(&first);
 

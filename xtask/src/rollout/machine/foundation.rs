@@ -49,7 +49,9 @@ impl Machine {
         Run::new(give).run().context("preparing a place for the edge's certificates")
     }
 
-    pub(super) fn make_roles(&self) -> Result<()> {
+    /// Makes the roles and the database when there are none, and gives the roles the passwords that the database's
+    /// container has.
+    pub fn make_roles(&self) -> Result<()> {
         let sql = std::fs::read(project::root().join(project::DEPLOY).join("roles.sql"))
             .context("reading roles.sql")?;
         let postgres = self.platform_container("postgres");

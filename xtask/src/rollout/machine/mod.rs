@@ -11,6 +11,7 @@ mod lease;
 mod platform;
 mod renewal;
 mod secrets;
+mod starting;
 #[cfg(test)]
 mod tests;
 

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::Machine;
 use super::files::write_here;
-use super::{Bases, Machine};
 use crate::project::{self, Site};
 use crate::rollout::host::Host;
 use crate::tools::compose::Project;
@@ -19,7 +19,11 @@ use crate::tools::hex::hex;
 use crate::tools::process::{Finished, Run};
 
 /// How long the database and the edge may take to be healthy.
-const HEALTHY: Duration = Duration::from_secs(120);
+pub(super) const HEALTHY: Duration = Duration::from_secs(120);
+
+/// What it consists of.
+pub(super) const SERVICES: [&str; 2] = ["postgres", "edge"];
+
 /// What the platform is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlatformState {
@@ -54,48 +58,6 @@ impl Machine {
         Ok(format!("http://localhost:{port}"))
     }
 
-    /// Starts the platform when there is none, and gives the state that it was found in.
-    pub fn platform_up(&self, wait: &dyn Fn(&str)) -> Result<PlatformState> {
-        let found = self.platform_state()?;
-        if found == PlatformState::Down {
-            wait("bringing the images of the database and the edge");
-            let Bases { caddy, postgres } = self.bases()?;
-            self.fetch([caddy, postgres], || Ok(()))?;
-            wait("making secrets");
-            self.make_secrets()?;
-            self.write_platform()?;
-            wait("preparing the database");
-            self.give_backups_folder()?;
-            self.init_database()?;
-            self.prepare_certificates()?;
-            wait("starting the database and the edge");
-            self.start_platform()?;
-            self.wait_for_platform(wait)?;
-            self.make_roles()?;
-        }
-        Ok(found)
-    }
-
-    /// Another first deploy on this machine may take the port that was free when it was looked for: then the next one.
-    fn start_platform(&self) -> Result<()> {
-        let start = || {
-            self.with_platform(|project| {
-                Ok(Run::new(project.up(self.shell.docker())).limit(HEALTHY).run()?)
-            })
-        };
-        let is_port = |error: &anyhow::Error| {
-            let text = format!("{error:#}");
-            text.contains("port is already allocated") || text.contains("address already in use")
-        };
-        match start() {
-            Err(error) if self.environment.is_here() && is_port(&error) => {
-                self.write_platform()?;
-                start()
-            }
-            ended => ended,
-        }
-    }
-
     /// The root folder of another copy of the repository that has an environment of this name on this machine's engine.
     /// One whose folder is gone has given it up.
     pub fn other_owner(&self) -> Result<Option<String>> {
@@ -113,7 +75,7 @@ impl Machine {
     /// An error that says what to do when the database or the edge is not running.
     pub fn check_platform(&self) -> Result<()> {
         let containers = self.platform_containers()?;
-        ["postgres", "edge"].iter().try_for_each(|service| {
+        SERVICES.iter().try_for_each(|service| {
             let runs = |found: &Inspected| {
                 found.label("com.docker.compose.service") == Some(service) && found.state.status == "running"
             };
@@ -185,8 +147,9 @@ impl Machine {
         if told.stderr.contains("not currently accepting connections") {
             return Ok(Vec::new());
         }
-        // 42P01, undefined_table: nothing was ever migrated.
-        if told.stderr.contains("_sqlx_migrations\" does not exist") {
+        // 42P01, undefined_table, and 3D000, undefined_database: nothing was ever migrated, or even made.
+        let never = ["_sqlx_migrations\" does not exist", &format!("database \"{database}\" does not exist")];
+        if never.iter().any(|never| told.stderr.contains(never)) {
             return Ok(Vec::new());
         }
         bail!("the database does not say which migrations it has: {}", told.stderr.trim())
@@ -196,10 +159,10 @@ impl Machine {
     pub fn platform_state(&self) -> Result<PlatformState> {
         let containers = self.platform_containers()?;
         let running = containers.iter().filter(|found| found.state.status == "running");
-        if running.count() < 2 {
+        if running.count() < SERVICES.len() {
             return Ok(PlatformState::Down);
         }
-        self.wait_for_platform(&|_| {})?;
+        self.wait_for_platform(&SERVICES, &|_| {})?;
         let ought =
             self.with_new_platform(|project| Ok(Run::new(project.hashes(self.shell.docker())).text()?))?;
         let ought: BTreeMap<&str, &str> = ought.lines().filter_map(|line| line.split_once(' ')).collect();
@@ -226,7 +189,7 @@ impl Machine {
 
     /// What the edge listens on, as compose spells the host's side of a port: on a host of its own, its port 80; here
     /// the port that it had, or the environment's own, or the next free one.
-    fn edge_listens(&self) -> Result<String> {
+    pub(super) fn edge_listens(&self) -> Result<String> {
         let Site::Here { port } = self.environment.site else { return Ok("80".to_owned()) };
         let first = self.edge_port()?.unwrap_or(port);
         let edge = container::named(self.shell.docker(), &self.platform_container("edge"))?;
@@ -331,10 +294,14 @@ impl Machine {
         })
     }
 
-    pub(super) fn wait_for_platform(&self, wait: &dyn Fn(&str)) -> Result<()> {
+    /// Waits until these services are healthy.
+    pub(super) fn wait_for_platform(&self, services: &[&str], wait: &dyn Fn(&str)) -> Result<()> {
         let began = Instant::now();
         loop {
-            let containers = self.platform_containers()?;
+            let mut containers = self.platform_containers()?;
+            containers.retain(|found| {
+                found.label("com.docker.compose.service").is_some_and(|it| services.contains(&it))
+            });
             let healthy = |found: &&Inspected| {
                 found.state.health.as_ref().is_some_and(|health| health.status == "healthy")
             };

@@ -78,7 +78,11 @@ impl Machine {
             self.with_platform(|project| {
                 Ok(Run::new(project.renew(self.shell.docker(), service, limit)).limit(START).run()?)
             })?;
-            self.wait_for_platform(wait)?;
+            self.wait_for_platform(&[service], wait)?;
+        }
+        if services.iter().any(|service| service == "postgres") {
+            // A password may have one version more.
+            self.make_roles()?;
         }
         Ok(())
     }

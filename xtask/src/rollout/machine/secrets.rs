@@ -43,6 +43,8 @@ pub struct Given {
     versions: BTreeMap<String, u32>,
     /// Those whose newest version has another value, or that have none.
     changed: Vec<&'static Secret>,
+    /// Passwords of database roles that are not those that the roles have.
+    pub unlike: Vec<&'static Secret>,
 }
 
 impl Given {
@@ -60,36 +62,40 @@ impl Given {
 }
 
 impl Machine {
-    /// Makes those secrets that are not there yet, out of the kernel's randomness.
-    pub fn make_secrets(&self) -> Result<()> {
+    /// Makes those secrets that are not there yet: of the values that were given, or out of the kernel's randomness.
+    pub fn make_secrets(&self, given: &Given) -> Result<()> {
         let there = self.secret_versions(|_| true)?;
         for secret in SECRETS.iter().filter(|secret| !there.contains_key(secret.name)) {
-            let mut random = [0; 32];
-            std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut random)?;
-            self.write_secret(secret, 1, &hex(&random))?;
+            let value = match given.values.get(secret.name) {
+                Some(value) => value.clone(),
+                None => made_up()?,
+            };
+            self.write_secret(secret, 1, &value)?;
         }
         Ok(())
     }
 
     /// Compares given values with the newest versions here. All at once: what takes time is the container.
     pub fn compare_secrets(&self, given: BTreeMap<&'static str, String>) -> Result<Given> {
-        let mut given = Given { values: given, versions: BTreeMap::new(), changed: Vec::new() };
+        let mut given =
+            Given { values: given, versions: BTreeMap::new(), changed: Vec::new(), unlike: Vec::new() };
         self.compare_secrets_again(&mut given)?;
         Ok(given)
     }
 
     /// The same under the lease: until then somebody else may have given values of their own.
     pub fn compare_secrets_again(&self, given: &mut Given) -> Result<()> {
-        let versions = self.secret_versions(|secret| !secret.of_platform)?;
+        let all = self.secret_versions(|_| true)?;
+        let of_releases = |name: &str| SECRETS.iter().any(|it| it.name == name && !it.of_platform);
+        let versions: BTreeMap<_, _> =
+            all.clone().into_iter().filter(|(name, _)| of_releases(name)).collect();
         if !versions.is_empty() && versions == given.versions {
             return Ok(());
         }
-        // A database role's password is changed in the database first, and not by handing in another one.
-        let taken = SECRETS.iter().filter(|secret| !secret.of_platform);
-        let taken = taken.filter_map(|secret| Some((secret, given.values.get(secret.name)?)));
+        let taken = SECRETS.iter().filter_map(|secret| Some((secret, given.values.get(secret.name)?)));
         let (mut changed, mut lines) = (Vec::new(), String::new());
         for (secret, value) in taken {
-            match versions.get(secret.name) {
+            match all.get(secret.name) {
                 Some(version) => {
                     lines.push_str(&format!("{}/{version} {}\n", secret.name, hex(value.as_bytes())))
                 }
@@ -102,7 +108,10 @@ impl Machine {
             let names: Vec<&str> = told.lines().filter_map(|path| Some(path.split_once('/')?.0)).collect();
             changed.extend(SECRETS.iter().filter(|secret| names.contains(&secret.name)));
         }
-        (given.versions, given.changed) = (versions, changed);
+        // A database role's password is changed in the database first, and not by handing in another one.
+        (given.unlike, given.changed) = changed.into_iter().partition(|secret| secret.of_platform);
+        given.unlike.retain(|secret| all.contains_key(secret.name));
+        given.versions = versions;
         Ok(())
     }
 
@@ -173,6 +182,12 @@ impl Machine {
 /// As it is written: behind its length.
 fn framed(value: &str) -> String {
     format!("{}\n{value}", value.len())
+}
+
+fn made_up() -> Result<String> {
+    let mut random = [0; 32];
+    std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut random)?;
+    Ok(hex(&random))
 }
 
 #[cfg(test)]
