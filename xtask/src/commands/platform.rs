@@ -18,7 +18,7 @@ use crate::rollout::host::Host;
 use crate::rollout::machine::{Bases, Machine, PlatformState};
 use crate::setup::base_images;
 use crate::terminal::{self, Activity, paint, seconds};
-use crate::tools::curl;
+use crate::tools::{curl, interrupt};
 
 /// How often users' way in is tried while something is interrupted.
 const ASK_EVERY: Duration = Duration::from_millis(20);
@@ -99,8 +99,10 @@ impl Up {
             Ok(()) => format!("platform up: {named} started anew, {} without an answer", seconds(gap)),
             Err(error) => format!("platform up failed: {error:#}"),
         };
-        attempt.note(&outcome)?;
+        // Also when somebody asked to stop; and what became of the platform is said before what became of the ledger.
+        let noted = interrupt::shielded(|| attempt.note(&outcome));
         renewed?;
+        noted?;
         self.say_result(&services, Some(gap))
     }
 

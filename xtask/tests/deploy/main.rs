@@ -103,6 +103,11 @@ const TESTS: &[Row<Project>] = &[
         Always,
         platform::up,
     ),
+    (
+        "a_platform_up_that_is_interrupted_in_the_middle_leaves_the_platform_from_before",
+        Always,
+        platform::up_interrupted,
+    ),
     ("a_role_gets_another_password_as_the_runbook_says", Deep, platform::role_password),
     ("an_unknown_release_is_answered_with_those_that_are_kept", Always, unknown_release),
     ("a_live_file_that_was_edited_by_hand_is_believed_said_and_put_right", Always, hands::live_file),

@@ -76,6 +76,38 @@ fn up_in_steps(project: &Project) -> Result<(), Failed> {
     check(get(&project.url(), "/health/ready")?.status == 200, || "it is not ready".into())
 }
 
+/// In the moment in which users have no way in: the edge from before is stopped, and the new one not started.
+pub fn up_interrupted(project: &Project) -> Result<(), Failed> {
+    // Whatever the test before has left: the platform of this tree.
+    project.xtask(&["platform", "up", "--yes"]).succeeds()?;
+    let edge = project.platform_container("edge");
+    let configuration = || {
+        let label = r#"{{index .Config.Labels "tracehub.edge-configuration"}}"#;
+        project.docker(&["inspect", "--format", label, &edge])
+    };
+    let before = configuration();
+    let id = project.docker(&["inspect", "--format", "{{.Id}}", &edge]);
+    project.append("tracehub/deploy/edge/Caddyfile", "# Another one, and somebody who does not want it.\n");
+    project.replace("tracehub/deploy/platform.yaml", "shared_buffers=128MB", "shared_buffers=64MB");
+    let driver = project.xtask(&["platform", "up", "--yes"]).starts();
+    let stopped = wait_until("the edge is stopped", Duration::from_secs(60), || {
+        project.docker(&["inspect", "--format", "{{.State.Running}}", &id]) != "true"
+    });
+    driver.interrupt();
+    let told = driver.ends_with(130);
+    project.go_to("HEAD");
+    stopped?;
+    let told = told?;
+    check(told.contains("the platform from before runs again"), || told)?;
+    wait_until("users have their way in again", Duration::from_secs(30), || {
+        get(&project.url(), "/health/ready").is_ok_and(|answer| answer.status == 200)
+    })?;
+    check(configuration() == before, || "the edge has the new configuration".into())?;
+    check(project.status()["drift"] == serde_json::json!([]), || format!("{}", project.status()))?;
+    let told = project.xtask(&["platform", "up"]).succeeds()?;
+    check(told.contains("Nothing to do"), || told)
+}
+
 /// As the runbook has it.
 pub fn role_password(project: &Project) -> Result<(), Failed> {
     let (live, secrets) = (project.live(), format!("{}/secrets:/secrets", project.root()));

@@ -6,8 +6,10 @@ use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
 use super::{Bases, Machine};
+use crate::exit::{Exit, Failure};
 use crate::project;
-use crate::tools::process::Run;
+use crate::tools::interrupt;
+use crate::tools::process::{Run, is_interrupt};
 
 /// What is in flight gets so long to end: while it does, nobody else is answered.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -44,33 +46,30 @@ impl Machine {
         Ok(())
     }
 
-    /// Starts these services anew, as the repository has them. When one does not get well, the files and services from
-    /// before are brought back.
+    /// Starts these services anew, as the repository has them. When one does not get well, or somebody asks to stop, the
+    /// files and services from before are brought back, and the error says whether they run.
     pub fn renew_platform(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
         let folders = [self.folder("edge"), self.folder("platform")];
         let names = [&["Caddyfile"][..], &["platform.yaml", "platform.https.yaml", "variables.env"]];
         let mut before = Vec::new();
         for (folder, names) in folders.iter().zip(names) {
             for name in names {
-                before.extend(self.read(&folder.join(name))?.map(|text| (folder, *name, text)));
+                let text = self.read(&folder.join(name))?;
+                // To the last byte, or it would be taken for changed by hand.
+                before.extend(text.map(|text| (folder, *name, format!("{text}\n"))));
             }
         }
-        self.write_platform()?;
-        let Err(error) = self.start_anew(services, wait) else { return Ok(()) };
-        for (folder, name, text) in &before {
-            self.write(folder, &[(name, text)])?;
-        }
-        match self.start_anew(services, wait) {
-            Ok(()) => {
-                Err(error.context("the platform from before runs again, since the new one did not get well"))
-            }
-            Err(second) => {
-                Err(error.context(format!("nor does the platform from before run again: {second:#}")))
-            }
-        }
+        let renewed = self.write_platform().and_then(|()| self.start_anew(services, wait));
+        let Err(error) = renewed else { return Ok(()) };
+        let restored = interrupt::shielded(|| {
+            before.iter().try_for_each(|(folder, name, text)| self.write(folder, &[(name, text)]))?;
+            self.start_anew(services, wait)
+        });
+        Err(taken_back(error, restored).into())
     }
 
     fn start_anew(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
+        self.finish_recreations()?;
         for service in services {
             wait(&format!("starting {service} anew"));
             // Data are written to their end; requests get a little.
@@ -88,6 +87,26 @@ impl Machine {
     }
 }
 
+/// How a renewal has failed, and what runs now.
+fn taken_back(error: anyhow::Error, restored: Result<()>) -> Failure {
+    match restored {
+        Ok(()) => {
+            let exit = if is_interrupt(&error) { Exit::Interrupted } else { Exit::Undone };
+            let message = format!(
+                "the new platform was not started: {error:#}\n  Now: the platform from before runs again."
+            );
+            Failure { exit, message }
+        }
+        Err(second) => {
+            let message = format!(
+                "the new platform was not started: {error:#}\n  Now: the platform from before does not run again \
+                 either: {second:#}\n  Mend what these lines name, then run the command again."
+            );
+            Failure { exit: Exit::NotUndone, message }
+        }
+    }
+}
+
 /// '15' of 'postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)'.
 fn major(told: &str) -> Option<&str> {
     told.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?.split('.').next()
@@ -101,5 +120,15 @@ mod tests {
     fn the_major_version_of_a_server_is_read() {
         assert_eq!(major("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"), Some("15"));
         assert_eq!(major("postgres"), None);
+    }
+
+    #[test]
+    fn a_renewal_that_failed_says_by_its_exit_code_whether_the_platform_from_before_runs() {
+        let failed = || anyhow::anyhow!("the edge is not healthy");
+        assert_eq!(taken_back(failed(), Ok(())).exit, Exit::Undone);
+        assert_eq!(taken_back(interrupt::Interrupted.into(), Ok(())).exit, Exit::Interrupted);
+        let both = taken_back(failed(), Err(anyhow::anyhow!("the disk is full")));
+        assert_eq!(both.exit, Exit::NotUndone);
+        assert!(both.message.contains("not healthy") && both.message.contains("disk is full"), "{both}");
     }
 }
