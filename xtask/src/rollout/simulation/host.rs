@@ -16,6 +16,8 @@ use crate::rollout::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, Leas
 use crate::rollout::ledger::{Entry, Ledger};
 use crate::rollout::release::{Release, ReleaseId};
 
+/// How long the engine's checks are patient with a container that starts.
+const CHECKS: Duration = Duration::from_secs(2);
 /// How long a look at the host takes.
 const LOOK: Duration = Duration::from_millis(15);
 
@@ -356,17 +358,19 @@ fn parts(world: &World) -> Vec<Part> {
             State::Running(_) | State::Stopping(_) => "running",
             State::Exited => "exited",
         };
-        // The engine goes on calling a stopping one healthy.
-        let ready = match container.state {
-            State::Running(since) => world.now >= since + world.manner(release).start_up(),
-            state => matches!(state, State::Stopping(_)),
+        let health = match container.state {
+            State::Running(since) if world.now >= since + world.manner(release).start_up() => "healthy",
+            State::Running(since) if world.now >= since + CHECKS => "unhealthy",
+            // The engine goes on calling a stopping one healthy.
+            State::Stopping(_) => "healthy",
+            _ => "starting",
         };
         Part {
             release: release.clone(),
             service: service.to_owned(),
             container: format!("{service}-{release}"),
             state: state.to_owned(),
-            health: if ready { "healthy" } else { "starting" }.to_owned(),
+            health: health.to_owned(),
             said: String::new(),
             since: String::new(),
             restarts: 0,

@@ -48,6 +48,13 @@ fn whatever_goes_wrong_once_in_a_deploy_without_a_migration_nobody_notices() {
 }
 
 #[test]
+fn whatever_goes_wrong_once_with_a_release_that_is_called_unhealthy_while_it_starts_it_is_waited_for() {
+    let trial = deploy_of(Manner::Slow);
+    assert_eq!(trial.run().world.live, Some(release(4, 3).id), "{}", trial.story());
+    every_single_fault(&trial, 60);
+}
+
+#[test]
 fn whatever_goes_wrong_once_while_a_release_never_gets_ready_nobody_notices() {
     every_single_fault(&deploy_of(Manner::NeverReady), 60);
 }
