@@ -9,6 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
 use super::process::{self, CommandError};
 use super::{interrupt, quote};
 
@@ -159,7 +161,10 @@ impl Talk {
 
 impl Drop for Talk {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // The group: what a script had started here must not run on without it.
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }
@@ -171,6 +176,7 @@ mod words;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
 
     fn say(
         talk: &Conversation,
@@ -215,8 +221,19 @@ mod tests {
         assert!(error.to_string().contains("cut off"), "{error}");
         assert_eq!(say(&talk, "echo again", &[], "").unwrap(), "again");
         let limit = Duration::from_millis(200);
-        let hang = Words { name: "hang", script: "sleep 20", arguments: &[], input: "", limit };
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (arguments, script) = ([pipe.to_str().unwrap()], "exec 3>\"$1\"; sleep 20");
+        let hang = Words { name: "hang", script, arguments: &arguments, input: "", limit };
+        let writers = thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::File::open(pipe).and_then(|mut pipe| pipe.read_to_end(&mut Vec::new()))
+        });
         assert!(matches!(talk.say(&hang, || Command::new("sh")), Err(CommandError::TimedOut { .. })));
+        let began = Instant::now();
+        writers.join().unwrap().expect("read to its end");
+        assert!(began.elapsed() < Duration::from_secs(10), "what the script had started ran on without it");
         assert_eq!(say(&talk, "echo again", &[], "").unwrap(), "again");
     }
 }
