@@ -54,6 +54,8 @@ struct Row {
     deploy: Measured,
     rollback: Measured,
     never_ready: Measured,
+    /// Ours alone keeps releases that are stopped.
+    rollback_to_stopped: Option<Measured>,
 }
 
 impl Rollout {
@@ -90,10 +92,12 @@ impl Row {
         terminal::note(paint::strong(way));
         let ours = Ours::set_up(copy, lab, versions)?;
         let deploy = ours.deploy(&versions.second)?;
-        let rollback = ours.rollback()?;
-        // Once more, so that what is never ready comes after the same release as with the others.
+        let rollback = ours.rollback(None)?;
         let never_ready = ours.deploy(&versions.bad)?;
+        // The third one goes beside the first, and stops the second.
+        ours.deploy(&versions.third)?;
+        let rollback_to_stopped = Some(ours.rollback(deploy.done.release.as_deref())?);
         ours.down()?;
-        Ok(Row { way, deploy, rollback, never_ready })
+        Ok(Row { way, deploy, rollback, never_ready, rollback_to_stopped })
     }
 }

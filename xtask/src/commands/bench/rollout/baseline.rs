@@ -91,7 +91,7 @@ impl Baseline<'_> {
         self.reset()?;
         let never_ready =
             self.measure("a release that never gets ready", word, (FIRST, ""), bad, "nowhere")?;
-        Ok(Row { way, deploy, rollback, never_ready })
+        Ok(Row { way, deploy, rollback, never_ready, rollback_to_stopped: None })
     }
 
     fn measure(

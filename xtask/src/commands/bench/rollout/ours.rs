@@ -58,12 +58,13 @@ impl Ours<'_> {
         Ok(measured)
     }
 
-    /// To the warm release, under load.
-    pub fn rollback(&self) -> Result<Measured> {
+    /// To the warm release, or to the one that is named, under load.
+    pub fn rollback(&self, to: Option<&str>) -> Result<Measured> {
         let before = self.live()?;
-        Activity::of("rollback", |_| {
+        Activity::of(format!("rollback to {}", to.unwrap_or("the warm release")), |_| {
             under_load(self.port, &before, || {
-                let words = [&["rollback", "--json"][..], &WHERE].concat();
+                let to = to.iter().flat_map(|to| ["--to", to]).collect::<Vec<_>>();
+                let words = [&["rollback", "--json"][..], &WHERE, &to].concat();
                 Ok(done(0, &Run::new(self.copy.xtask(&words)?).limit(LIMIT).text()?))
             })
         })

@@ -79,6 +79,14 @@ fn said(ours: &Row, script: &Row) -> String {
         let _ =
             writeln!(text, "Users have a new release {ratio:.0} times as soon as by the classic script.\n");
     }
+    if let Some(Measured { to_switch: Some(to_switch), seen, .. }) = &ours.rollback_to_stopped {
+        let (sent, failed) = (seen.sent, seen.failed.len());
+        let _ = writeln!(
+            text,
+            "A rollback to a release that was stopped: users have it after {}, and {failed} of {sent} requests failed.\n",
+            seconds(*to_switch)
+        );
+    }
     let moves: Vec<String> =
         ours.deploy.done.moves.iter().map(|(name, ms)| format!("{name} {ms} ms")).collect();
     let _ = writeln!(text, "What our deploy is made of: {}.", moves.join(", "));
