@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -37,7 +37,7 @@ pub enum State {
     Gone(String),
 }
 
-/// Keeps what is there of these patterns.
+/// Keeps what is there of these patterns. An error names one of which nothing is there: it was made elsewhere, or not.
 pub fn keep(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str]) -> Result<Vec<Output>> {
     let mut outputs = Vec::new();
     for path in there(root, patterns)? {
@@ -49,7 +49,14 @@ pub fn keep(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str]) -> Result<Vec<
         }
         outputs.push(output);
     }
-    Ok(outputs)
+    let is_made = |pattern: &str| {
+        let globs = Globs::new(&[pattern]);
+        pattern.starts_with('!') || outputs.iter().any(|output| globs.matches(&output.path))
+    };
+    match patterns.iter().find(|pattern| !is_made(pattern)) {
+        Some(pattern) => bail!("nothing is there of what it writes: {pattern}"),
+        None => Ok(outputs),
+    }
 }
 
 /// What is there of these patterns, against what was.

@@ -85,6 +85,18 @@ fn what_was_kept_and_is_gone_too_is_named_and_what_is_damaged_is_not_brought_bac
 }
 
 #[test]
+fn a_pass_without_what_its_task_writes_is_none() {
+    let Folders { store, root, .. } = folders();
+    let both = task("both", "").writes(["dist/", "report.xml"]).run(|_| Ok(()));
+    write(&root, "dist/index.html", "page");
+    store.record(&both, &root, "f1", "", a_pass());
+    assert_eq!(store.pass("both", "f1"), None);
+    write(&root, "report.xml", "<testsuites/>");
+    store.record(&both, &root, "f1", "", a_pass());
+    assert!(store.pass("both", "f1").is_some());
+}
+
+#[test]
 fn what_is_left_must_be_what_this_fingerprint_left() {
     let Folders { store, root, .. } = folders();
     let install = task("install", "").leaves(["modules/lock.json", "modules/"]).run(|_| Ok(()));
