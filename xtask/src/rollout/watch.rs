@@ -72,7 +72,8 @@ impl Step for Watch {
                 }
             }
             let over = bad == 0 && elapsed() >= self.bake;
-            if !both && (over || counting.is_due(elapsed())) {
+            // While answers are bad, they say more: also whether the release before would do any better.
+            if bad == 0 && (over || counting.is_due(elapsed())) {
                 let worse = counting.worse(run.host.edge_counts()?, elapsed());
                 ensure!(worse.is_none(), "{}{}", worse.unwrap_or_default(), self.logs(run.host));
             }

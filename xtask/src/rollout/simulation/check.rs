@@ -10,11 +10,12 @@ use crate::rollout::release::ReleaseId;
 
 /// Whatever may go on after a driver is gone is over by then.
 const DUST: Duration = Duration::from_secs(60);
-/// How long a bad release may have the traffic after its first bad answer: three of them, and the way back; or the edge's
-/// numbers of two seconds.
-const TAKEN_BACK: Duration = Duration::from_millis(2500);
-/// The same when its driver is gone: the guard's deadline.
-const TAKEN_BACK_BY_GUARD: Duration = Duration::from_secs(35);
+/// How long a bad release may have the traffic after its first bad answer: three of them, and the way back.
+const TAKEN_BACK: Duration = Duration::from_secs(2);
+/// The same of one that errs beside health: until five of the few requests have failed.
+const TAKEN_BACK_BY_COUNTING: Duration = Duration::from_secs(5);
+/// The same when its driver is gone, beyond the bake time: the guard's deadline.
+const TAKEN_BACK_BY_GUARD: Duration = Duration::from_secs(33);
 
 /// What a driver says of how its act ended is true.
 pub fn end(world: &mut World, driver: usize, act: &Act, end: &Ended) {
@@ -101,14 +102,18 @@ pub fn requests(world: &mut World, trial: &Trial) {
     let restores = trial.acts.iter().any(|act| matches!(act, Act::Restore));
     let stands_alone = !trial.troubles.is_empty();
     let was_ill = world.manners.values().any(|it| *it == Manner::WasIll);
-    let bound = if stands_alone { TAKEN_BACK_BY_GUARD } else { TAKEN_BACK };
+    let errs = world.manners.values().any(|it| it.errs_from().is_some());
+    let bound = match (stands_alone, errs) {
+        (true, _) => trial.limits.bake + TAKEN_BACK_BY_GUARD,
+        (false, true) => TAKEN_BACK_BY_COUNTING,
+        (false, false) => TAKEN_BACK,
+    };
     let mut first_bad = std::collections::BTreeMap::new();
     let mut failed = std::mem::take(&mut world.failed);
     failed.retain(|(at, why)| {
         let is_bad = why.ends_with("answers 500");
         let since = *first_bad.entry(why.clone()).or_insert(*at);
-        let turns_bad = |it: &Manner| *it == Manner::TurnsBad || it.errs_from().is_some();
-        let turned_bad = is_bad && world.manners.values().any(turns_bad);
+        let turned_bad = is_bad && (errs || world.manners.values().any(|it| *it == Manner::TurnsBad));
         let is_excused = (turned_bad && *at <= since + bound * u32::try_from(trial.acts.len()).unwrap_or(1))
             || (is_bad && world.manners.values().any(|it| *it == Manner::SilencesDatabase))
             || (restores && why.starts_with("the database"))

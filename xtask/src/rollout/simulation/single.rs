@@ -71,7 +71,17 @@ fn whatever_goes_wrong_once_with_a_release_that_turns_bad_it_is_taken_back() {
 
 #[test]
 fn whatever_goes_wrong_once_with_a_release_that_errs_beside_health_it_is_taken_back_though_few_use_it() {
-    every_single_fault(&deploy_of(Manner::ErrsBesideHealth), 50);
+    let mut trial = deploy_of(Manner::ErrsBesideHealth);
+    trial.limits.bake = Duration::from_secs(10);
+    assert_eq!(trial.run().world.live, Some(release(3, 2).id), "{}", trial.story());
+    every_single_fault(&trial, 50);
+}
+
+#[test]
+fn a_release_that_works_again_after_both_failed_for_a_while_counts() {
+    let mut trial = deploy_of(Manner::SilencesShortly);
+    trial.limits.bake = Duration::from_secs(10);
+    assert_eq!(trial.run().world.live, Some(release(4, 3).id), "{}", trial.story());
 }
 
 #[test]

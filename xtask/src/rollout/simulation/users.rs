@@ -9,6 +9,8 @@ use crate::rollout::release::ReleaseId;
 const SHORT: Duration = Duration::from_millis(100);
 /// A slow download; somebody always has one. It is shorter than what a release gets to finish what it has.
 const LONG: Duration = Duration::from_secs(6);
+/// Of so many users one gets errors from a release that errs beside health.
+const ONE_IN: u64 = 4;
 /// How long after it got the traffic one that turns bad does.
 const GOOD_FOR: Duration = Duration::from_millis(700);
 
@@ -66,7 +68,9 @@ impl World {
     pub fn users(&mut self) {
         let Some(live) = self.live.clone() else { return };
         self.counts.all += 1;
-        if let Err(why) = self.serves(&live) {
+        let is_spared = !self.counts.all.is_multiple_of(ONE_IN) && self.errs_beside_health(&live);
+        let served = if is_spared { self.is_well(&live) } else { self.serves(&live) };
+        if let Err(why) = served {
             self.counts.errors += 1;
             return self.fail(why);
         }
@@ -81,11 +85,12 @@ impl World {
     /// Whether the release answers users, and why not.
     pub fn serves(&self, id: &ReleaseId) -> Result<(), String> {
         self.is_well(id)?;
+        if self.errs_beside_health(id) { Err(format!("{id} answers 500")) } else { Ok(()) }
+    }
+
+    fn errs_beside_health(&self, id: &ReleaseId) -> bool {
         let (since, errs) = (self.had_traffic.get(id), self.manner(id).errs_from());
-        if since.zip(errs).is_some_and(|(since, errs)| self.now >= *since + errs) {
-            return Err(format!("{id} answers 500"));
-        }
-        Ok(())
+        since.zip(errs).is_some_and(|(since, errs)| self.now >= *since + errs)
     }
 
     /// Whether it answers who asks for its health, and why not.

@@ -39,9 +39,11 @@ pub enum Manner {
     Deaf,
     /// Soon after it got the traffic, the database falls silent, for a while and for all releases.
     SilencesDatabase,
-    /// Whoever asks for its health gets a good answer, and every user 500, from the moment on at which it got the traffic.
+    /// Whoever asks for its health gets a good answer, and one user in four 500, from when on it has the traffic.
     ErrsBesideHealth,
-    /// The same, behind a short silence of the database.
+    /// The database falls silent for a short while, and then all is well.
+    SilencesShortly,
+    /// The same, and then one user in four gets errors.
     ErrsAfterSilence,
     /// A part of it had ended by itself: users noticed that.
     WasIll,
@@ -333,7 +335,7 @@ impl Manner {
     pub fn silent_for(self) -> Option<Duration> {
         match self {
             Manner::SilencesDatabase => Some(Duration::from_secs(25)),
-            Manner::ErrsAfterSilence => Some(Duration::from_secs(4)),
+            Manner::SilencesShortly | Manner::ErrsAfterSilence => Some(Duration::from_secs(4)),
             _ => None,
         }
     }
