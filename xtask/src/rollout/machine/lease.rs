@@ -70,8 +70,8 @@ pub(super) fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Resul
         if status.code() == Some(75) {
             return Err(LeaseError::Held(holder_of(shell, file)));
         }
-        let why = if status.code() == Some(74) { "it can't be written; is the disk full?" } else { "" };
-        return Err(anyhow::anyhow!("the lease on {file} could not be taken ({status}) {why}").into());
+        let why = if status.code() == Some(74) { ": it can't be written; is the disk full?" } else { "" };
+        return Err(anyhow::anyhow!("the lease on {file} could not be taken ({status}){why}").into());
     };
     let (goodbye, end) = channel();
     let stdin = child.stdin.take().expect("piped");
