@@ -54,7 +54,7 @@ pub trait Host {
     fn exchange_database(&self, aside: &str) -> Result<()>;
     /// What was put aside under this name becomes the database again, if it was put aside.
     fn exchange_back(&self, aside: &str) -> Result<()>;
-    /// Lets the app into the database again, which an exchange that was cut off may have closed.
+    /// Lets the app into the database again, which an exchange of an older xtask may have left closed.
     fn open_database(&self) -> Result<()>;
     /// Whether something was put aside under this name.
     fn is_aside(&self, aside: &str) -> Result<bool>;

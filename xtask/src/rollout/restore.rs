@@ -69,8 +69,10 @@ impl Step for Exchange {
         run.host.exchange_database(&backup::aside(self.database, &run.journal.attempt))
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        run.host.exchange_back(&backup::aside(self.database, &run.journal.attempt))?;
-        run.host.open_database()
+        let back = run.host.exchange_back(&backup::aside(self.database, &run.journal.attempt));
+        // Whichever it is now: nobody serves from one that is closed.
+        let open = run.host.open_database();
+        back.and(open)
     }
 }
 

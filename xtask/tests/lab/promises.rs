@@ -179,7 +179,16 @@ pub fn restore(lab: &Lab) -> Result<(), Failed> {
     lab.host().sh(&format!("{OLDER_COPIES} copies {name} {}", KEPT_AT_MOST - 2));
     refuse_what_has_no_room(lab)?;
     let oldest = "20200101t000001z-1-1";
-    let told = project.xtask(&["db", "restore", oldest, "--confirm", "lab"]).succeeds()?;
+    let client = Client::start(lab.url());
+    let told = project.xtask(&["db", "restore", oldest, "--confirm", "lab"]).succeeds();
+    let seen = client.stop();
+    println!("    {seen}");
+    check(seen.failed_for() < Duration::from_secs(10), || format!("{seen}"))?;
+    // The server is the first process of its container: a child that is left to it can look like a crash.
+    let restarted =
+        |failure: &String| failure.contains("accepting connections") || failure.contains("recovery mode");
+    check(!seen.failed.iter().any(restarted), || format!("the server has started again: {seen}"))?;
+    let told = told?;
     check(count()?.lines().any(|line| line == "2"), || "the rows are not back".into())?;
     let aside = told.split_whitespace().find(|word| word.starts_with("tracehub_replaced_2"));
     let aside = aside.ok_or_else(|| told.clone())?.trim_end_matches('.');

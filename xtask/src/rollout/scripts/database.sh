@@ -77,18 +77,25 @@ exchange) # DATABASE BESIDE ASIDE: the second takes the first one's name, and th
     names=$(ask --command="SELECT datname FROM pg_database" postgres)
     # Done already, and the answer was lost.
     if echo "$names" | grep -qx "$3" && ! echo "$names" | grep -qx "$2"; then exit 0; fi
-    ask --command="ALTER DATABASE $1 ALLOW_CONNECTIONS false" postgres
-    trap 'ask --command="ALTER DATABASE $1 ALLOW_CONNECTIONS true" postgres' EXIT
+    # Renaming lets nobody in, and waits for 5 s until everybody is out: meanwhile they are put out, by the database's
+    # number, since its name is another one's in the next moment. Nothing is closed that a cut would leave closed.
+    old=$(ask --command="SELECT oid FROM pg_database WHERE datname = '$1'" postgres)
+    (
+        # The server is the first process here, and takes an orphan that ends badly for a crash of its own.
+        trap 'exit 0' TERM
+        while kill -0 $$; do
+            ask --command="SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid = $old" postgres || :
+            sleep 0.1
+        done
+    ) >/dev/null 2>&1 &
+    trap "kill $! && wait $! || :" EXIT
     tries=0
-    until ask --command="SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$1'" postgres >/dev/null &&
-        ask --single-transaction --command="ALTER DATABASE $1 RENAME TO $3" --command="ALTER DATABASE $2 RENAME TO $1" postgres; do
+    until ask --single-transaction --command="ALTER DATABASE $1 RENAME TO $3" --command="ALTER DATABASE $2 RENAME TO $1" postgres; do
         tries=$((tries + 1))
-        [ $tries -lt 30 ] || exit 1
-        sleep 0.1
+        [ $tries -lt 5 ] || exit 1
     done
-    ask --command="ALTER DATABASE $3 ALLOW_CONNECTIONS true" postgres
     ;;
-open) # DATABASE: an exchange that was cut may have closed it
+open) # DATABASE: exchanges used to close it, and one that was cut may have left it so
     alone
     ask --command="ALTER DATABASE $1 ALLOW_CONNECTIONS true" postgres
     ;;
