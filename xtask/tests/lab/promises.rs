@@ -305,10 +305,10 @@ pub fn revoked(lab: &Lab) -> Result<(), Failed> {
 }
 
 /// Whoever reads a dump dies in the middle of it.
-const BREAK_CAT: &str = r#"c=tracehub-lab-platform-postgres-1
-docker exec --user 0 $c cp /bin/cat /bin/cat.real
-printf '#!/bin/sh\ncase $1 in *.dump) head -c 1000 "$1"; kill -9 $$ ;; esac\nexec cat.real "$@"\n' |
-    docker exec -i --user 0 $c sh -c 'cat.real >/bin/cat.next; chmod 755 /bin/cat.next; mv /bin/cat.next /bin/cat'"#;
+const BREAK_CAT: &str = r##"docker exec --user 0 tracehub-lab-platform-postgres-1 sh -c 'mv /bin/cat /bin/cat.real
+printf "%s\n" "$1" >/bin/cat; chmod 755 /bin/cat' break '#!/bin/sh
+case $1 in *.dump) head -c 1000 "$1"; kill -9 $$ ;; esac
+while IFS= read -r line; do printf "%s\n" "$line"; done <"$1"'"##;
 const MEND_CAT: &str = "docker exec --user 0 tracehub-lab-platform-postgres-1 mv /bin/cat.real /bin/cat";
 
 /// To the second machine, which can't read what it keeps.
