@@ -1,6 +1,7 @@
 //! `cargo xtask db`: an environment's database: look into it, back it up, bring a backup back.
 
 mod offsite;
+mod take;
 
 use std::io::IsTerminal;
 use std::time::SystemTime;
@@ -10,6 +11,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::offsite::Offsite;
+use self::take::Take;
 use super::attempt::{Attempt, Patience};
 use super::deploy::{plan_as_json, say_plan};
 use super::place::Place;
@@ -40,6 +42,8 @@ enum Verb {
     Backup(MakeBackup),
     /// The backups that are kept
     List(List),
+    /// Bring a copy that was off the host back onto it, as a backup that can be restored
+    Take(Take),
     /// Restore a backup into a scratch database and compare the rows: the proof that it can be restored
     Rehearse(Rehearse),
     /// Bring a backup back; what it replaces is backed up and put aside
@@ -118,6 +122,7 @@ impl Db {
             Verb::Shell(shell) => shell.run(),
             Verb::Backup(backup) => backup.run(),
             Verb::List(list) => list.run(),
+            Verb::Take(take) => take.run(),
             Verb::Rehearse(rehearse) => rehearse.run(),
             Verb::Restore(restore) => restore.run(),
         }

@@ -1,5 +1,6 @@
 //! `age`: encryption to somebody's public key. Whoever encrypts can't read it afterwards.
 
+use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};
 
 /// Encrypts what it reads; `recipient` is the public key (`age1…`), which is no secret.
@@ -12,4 +13,9 @@ pub fn is_recipient(text: &str) -> bool {
     text.len() == 62
         && text.starts_with("age1")
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// Opens standard input with the private key in this file, to standard output. What was cut off is an error at its end.
+pub fn decrypt<'a>(sh: &'a Shell, identity: &Utf8Path) -> Cmd<'a> {
+    cmd!(sh, "age --decrypt --identity {identity}")
 }

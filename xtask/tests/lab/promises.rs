@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
+use serde_json::Value;
 
 use crate::call::{run, wait_until};
 use crate::client::{Client, get};
@@ -358,5 +359,31 @@ pub fn offsite(lab: &Lab) -> Result<(), Failed> {
     run(Command::new("age").args(["--decrypt", "-i", &key, "-o", &opened, &encrypted]));
     let sum = run(Command::new("sha256sum").arg(&opened));
     check(Some(&sum[..64]) == made["sha256"].as_str(), || "what was opened is not the dump".into())?;
-    check(project.status()["last_copy"]["name"] == name, || format!("{}", project.status()))
+    check(project.status()["last_copy"]["name"] == name, || format!("{}", project.status()))?;
+    comes_back(lab, &made, &encrypted, &key)
+}
+
+/// On a host that has lost it, and has nothing but the copy.
+fn comes_back(lab: &Lab, made: &Value, encrypted: &str, key: &str) -> Result<(), Failed> {
+    let (project, name) = (&lab.project, made["name"].as_str().unwrap_or_default());
+    let folder = tempfile::tempdir()?;
+    let copy = folder.path().join(format!("{name}.dump.age")).to_string_lossy().into_owned();
+    lab.host().sh(&format!("rm /opt/tracehub-app/backups/{name}.*"));
+    let there = || lab.host().sh(&format!("ls -A /opt/tracehub-app/backups | grep {name}"));
+    let take = || project.xtask(&["db", "take", &copy, "--identity", key]);
+    // Half a copy is none.
+    let whole = std::fs::read(encrypted)?;
+    std::fs::write(&copy, &whole[..whole.len() / 2])?;
+    let refused = take().fails_with(1)?;
+    check(there().is_empty(), || refused)?;
+    std::fs::write(&copy, whole)?;
+    take().succeeds()?;
+    let backups = project.xtask(&["db", "list", "--json"]).json()?;
+    let taken = backups.as_array().and_then(|all| all.iter().find(|backup| backup["name"] == name));
+    let taken = taken.ok_or("it is not among the backups")?;
+    for fact in ["schema", "tables", "bytes", "sha256"] {
+        check(taken[fact] == made[fact], || format!("{taken}, and it was {made}"))?;
+    }
+    project.xtask(&["db", "restore", name, "--confirm", "lab"]).succeeds()?;
+    check(get(lab.url(), "/health/ready")?.status == 200, || "the app does not answer".into())
 }

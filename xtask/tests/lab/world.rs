@@ -163,6 +163,11 @@ fn full_before_the_switch(small: &SmallDisk) -> Result<(), Failed> {
     // A dump would take the last of it, and the database needs some.
     let told = small.xtask(&["db", "backup"]).fails_with(10)?;
     check(told.contains("a dump of the database needs") && told.contains("has 0 MiB free"), || told)?;
+    let folder = tempfile::tempdir()?;
+    let copy = folder.path().join("20260103t120000z-1-1.dump.age").to_string_lossy().into_owned();
+    fs::write(&copy, vec![0; 1 << 20])?;
+    let told = small.xtask(&["db", "take", &copy, "--identity", &copy]).fails_with(10)?;
+    check(told.contains("the copy needs 2 MiB"), || told)?;
     small.converges()?;
     nothing_failed(client)
 }

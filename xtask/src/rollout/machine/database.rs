@@ -88,6 +88,28 @@ impl Machine {
         container::exec(self.shell.docker(), &postgres, "999", &["cat", &file])
     }
 
+    /// An error unless the disk has room for a copy of so many bytes that was off the host.
+    pub fn check_room_for_copy(&self, bytes: u64) -> Result<()> {
+        enough("the copy", bytes, "the folder of backups", self.room()?.backups)
+    }
+
+    /// For writing a dump that was off the host: it is no backup before it was taken.
+    pub fn receive_dump(&self, name: &str) -> Cmd<'_> {
+        let words = ["sh", "-c", SCRIPT, "database", "receive", name];
+        container::exec(self.shell.docker(), &self.platform_container("postgres"), "999", &words)
+    }
+
+    /// What was received, and came to its end, becomes a backup.
+    pub fn take_dump(&self, name: &str) -> Result<Backup> {
+        let told = self.in_database(&["take", name], LONG)?;
+        serde_json::from_str(&told).with_context(|| format!("the backup described itself as {told:?}"))
+    }
+
+    /// What was received did not come to its end.
+    pub fn discard_dump(&self, name: &str) {
+        let _ = interrupt::shielded(|| self.in_database(&["discard", name], SHORT));
+    }
+
     /// Writes down that there is a copy off the host.
     pub fn note_copy(&self, backup: &Backup, copied: &Copied) -> Result<()> {
         let facts = serde_json::to_string(&Backup { copied: Some(copied.clone()), ..backup.clone() })?;

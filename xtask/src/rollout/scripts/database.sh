@@ -45,6 +45,33 @@ END
     sync .
     cat "$2.json"
     ;;
+receive) # NAME, and the dump
+    cat >".$1.part"
+    sync ".$1.part"
+    ;;
+discard) # NAME
+    rm -f ".$1.part"
+    ;;
+take) # NAME: what came whole becomes a backup; what is known of it is in itself, but for the rows of its moment
+    next=".$1.part"
+    trap 'rm -f "$next" "$1.json.next"' EXIT
+    pg_restore --file=/dev/null "$next"
+    tables=$(pg_restore --list "$next" | grep -c ' TABLE DATA ')
+    at=$(pg_restore --list "$next" | while read -r _ archive created _ day time _; do
+        [ "$archive $created" != "Archive created" ] || echo "${day}T${time}Z"
+    done)
+    schema=$(pg_restore --data-only --table=_sqlx_migrations --file=- "$next" | while read -r version _; do
+        case $version in *[!0-9]* | '') ;; *) echo "$version" ;; esac
+    done | sort -n | tail -n 1)
+    sum=$(sha256sum "$next" | cut -d ' ' -f 1)
+    printf '{"name":"%s","at":"%s","made_by":"db take","live":"none","schema":%s,"tables":%s,"bytes":%s,"sha256":"%s"}\n' \
+        "$1" "$at" "${schema:-0}" "$tables" "$(stat -c %s "$next")" "$sum" >"$1.json.next"
+    sync "$1.json.next"
+    mv "$next" "$1.dump"
+    mv "$1.json.next" "$1.json"
+    sync .
+    cat "$1.json"
+    ;;
 room) # DATABASE: how many bytes it takes, and how many are free for backups, and for data
     echo "$(size "$1") $(free /backups) $(free /var/lib/postgresql/data)"
     ;;
@@ -61,6 +88,7 @@ load) # NAME BESIDE OWNER APP
     ask --command=ANALYZE "$2"
     ;;
 counts) # NAME DATABASE: prints what differs between the rows of the moment of the dump and those of this database
+    [ -e "$1.counts" ] || { echo "nobody has counted the rows of $1: it was taken from off the host" >&2; exit 1; }
     ask "$2" <<'END' | sort | diff "$1.counts" - || :
 SELECT format('SELECT %L, count(*) FROM %s', c.oid::regclass, c.oid::regclass) FROM pg_class c
 WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)' \gexec

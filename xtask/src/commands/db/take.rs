@@ -1,0 +1,76 @@
+//! A copy that was off the host becomes a backup on it again: what brings the data of a lost host to its successor.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use clap::Args;
+use xshell::{Shell, cmd};
+
+use super::words;
+use crate::commands::place::Place;
+use crate::exit::refuse;
+use crate::setup::{self, Tool};
+use crate::terminal::{self, Activity, paint};
+use crate::tools::age;
+use crate::tools::process::Run;
+
+/// The longest that a copy may take on its way.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+#[derive(Debug, Args)]
+pub struct Take {
+    /// The copy, as `db backup --to` named it: NAME.dump.age
+    copy: Utf8PathBuf,
+    /// The file with the private key that opens it
+    #[arg(long, value_name = "FILE")]
+    identity: Utf8PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Take {
+    /// Opened on its way: the key stays here, and the host gets the dump alone.
+    pub fn run(self) -> Result<()> {
+        let name = self.copy.file_name().and_then(|name| name.strip_suffix(".dump.age"));
+        let is_plain =
+            |name: &&str| !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+        let name = name.filter(is_plain).ok_or_else(|| {
+            refuse(format!("{} is not called NAME.dump.age, as `db backup --to` calls a copy", self.copy))
+        })?;
+        for file in [&self.copy, &self.identity] {
+            std::fs::File::open(file).map_err(|error| refuse(format!("{file} can't be read: {error}")))?;
+        }
+        setup::ensure(&[Tool::Age], false)?;
+        let machine = self.place.reach()?;
+        if machine.backups()?.iter().any(|backup| backup.name == name) {
+            return Err(refuse(format!("{name} is among the backups already: `db list` shows them")));
+        }
+        machine.check_room_for_copy(self.copy.metadata().context("looking at the copy")?.len())?;
+        let (sh, copy) = (Shell::new()?, &self.copy);
+        let taken = Activity::of(format!("bring {name} to the host, and read it there"), |_| {
+            let read = Run::new(cmd!(sh, "cat {copy}"));
+            let open = Run::new(age::decrypt(&sh, &self.identity));
+            let sent = read
+                .pipe(open, Run::new(machine.receive_dump(name)).called("receiving the dump").limit(LIMIT));
+            match sent {
+                Ok(_) => machine.take_dump(name),
+                Err(error) => {
+                    machine.discard_dump(name);
+                    Err(error).with_context(|| format!("bringing {copy} to the host"))
+                }
+            }
+        })?;
+        let environment = &machine.environment().name;
+        terminal::say(format_args!(
+            "{} {}  {}",
+            paint::good("Backup:"),
+            paint::strong(&taken.name),
+            words(&taken)
+        ));
+        terminal::say(format_args!(
+            "`cargo xtask db restore {name} --env {environment}` puts it in the database's place."
+        ));
+        Ok(())
+    }
+}
