@@ -18,7 +18,7 @@ use super::write_section;
 use crate::commands::ci;
 use crate::project;
 use crate::setup::{self, Tool};
-use crate::terminal::{self, Activity};
+use crate::terminal::Activity;
 use crate::tools::process::Run;
 
 pub use self::noop::Noop;
@@ -37,7 +37,7 @@ pub struct Pipeline {
     /// Instead, a first run on a fresh clone, as a graph and one task after another: takes as long as both
     #[arg(long)]
     cold: bool,
-    /// Only these tasks, with what they need; prints what it found, and leaves the page alone
+    /// Only these tasks, with what they need; the page names them
     #[arg(long, value_name = "NAME", num_args = 1.., requires = "cold", value_parser = ci::names())]
     only: Vec<String>,
 }
@@ -71,11 +71,7 @@ impl Pipeline {
         if self.cold {
             let section = cold::section(&program, &folder.1, &self.only)?;
             folder.0.close().context("removing what was measured on")?;
-            if self.only.is_empty() {
-                return write_section("pipeline-cold", &section);
-            }
-            terminal::say(section);
-            return Ok(());
+            return write_section("pipeline-cold", &section);
         }
         let beside = beside_others(&program, &folder.1.join("same"))?;
         let grown = grown::measure(&program, &folder.1)?;

@@ -117,8 +117,11 @@ fn run(program: &Utf8Path, clone: &Utf8Path, way: &str, flags: &[&str], only: &[
 
 fn text(graph: &Ran, one_by_one: &Ran, again: &Ran, only: &[String]) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let what =
-        if only.is_empty() { "Every task".to_owned() } else { format!("Of the tasks {}", only.join(", ")) };
+    let what = if only.is_empty() {
+        "Every task".to_owned()
+    } else {
+        format!("The tasks {}, with what they need", only.join(", "))
+    };
     let mut text = format!(
         "## A first run of CI\n\n`cargo xtask bench pipeline --cold`, {cores} cores, each way once. {what}, on a fresh clone in \
          which nothing has been compiled; crates, packages of npm and xtask's tools had been downloaded. The graph ran first, so \
