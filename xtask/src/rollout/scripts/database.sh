@@ -116,7 +116,8 @@ exchange) # DATABASE BESIDE ASIDE: the second takes the first one's name, and th
             sleep 0.1
         done
     ) >/dev/null 2>&1 &
-    trap "kill $! && wait $! || :" EXIT
+    loop=$!
+    trap 'kill "$loop" && wait "$loop" || :' EXIT
     tries=0
     until ask --single-transaction --command="ALTER DATABASE $1 RENAME TO $3" --command="ALTER DATABASE $2 RENAME TO $1" postgres; do
         tries=$((tries + 1))
