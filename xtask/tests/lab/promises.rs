@@ -302,7 +302,9 @@ pub fn revoked(lab: &Lab) -> Result<(), Failed> {
     project.xtask(&["secrets", "revoke", "jwt_secret", "2"]).succeeds()?;
     check(project.warm().is_none(), || format!("{}", project.status()))?;
     let left = lab.host().sh(&format!("docker ps --all --quiet --filter label=tracehub.release={before}"));
-    check(left.is_empty(), || left)
+    check(left.is_empty(), || left)?;
+    project.xtask(&["rollback", "--to", &live]).succeeds()?;
+    check(lab.host().live() == live, || lab.host().live())
 }
 
 /// Whoever reads a dump dies in the middle of it.
