@@ -131,6 +131,7 @@ fn each_verb_about_an_environment_has_its_result_for_programs() {
         &["secrets", "revoke"],
         &["db", "backup"],
         &["db", "list"],
+        &["db", "take"],
         &["db", "restore"],
         &["db", "rehearse"],
         &["platform", "up"],

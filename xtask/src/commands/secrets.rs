@@ -115,7 +115,7 @@ impl Revoke {
         let mut users: BTreeSet<_> = users(&seen.kept, secret.name, self.version).into_iter().collect();
         users.extend(machine.mounting(secret, self.version)?);
         if seen.live.warm.as_ref().is_some_and(|warm| users.contains(warm)) {
-            machine.clear_warm(live.as_ref(), attempt.lease_number())?;
+            machine.set_warm(live.as_ref(), attempt.lease_number(), None)?;
         }
         for id in users.iter().filter(|id| seen.parts.iter().any(|part| part.release == **id)) {
             terminal::note(paint::dim(format_args!("  {id} ran with it, and is stopped")));

@@ -87,10 +87,6 @@ pub trait Host {
     fn remove_guard(&self) -> Result<()>;
     /// This one is warm, or nobody, if `live` still has the traffic and the lease is still held.
     fn set_warm(&self, live: Option<&ReleaseId>, lease: u64, warm: Option<&ReleaseId>) -> Result<()>;
-    /// Nobody is warm any more: the warm one is about to stop.
-    fn clear_warm(&self, live: Option<&ReleaseId>, lease: u64) -> Result<()> {
-        self.set_warm(live, lease, None)
-    }
     /// Nobody has the traffic: what `down` leaves.
     fn clear_live(&self) -> Result<()>;
     /// Gives the traffic to another release, if `from` still has it and the lease is still held.

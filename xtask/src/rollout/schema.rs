@@ -123,7 +123,7 @@ impl Step for Drain {
         let warm = run.host.live()?.warm;
         if warm.is_some_and(|warm| self.contracts.iter().any(|it| it.shuts_out.contains(&warm))) {
             // Before it stops: the edge asks the warm one for the assets of open tabs.
-            run.host.clear_warm(self.live.as_ref(), run.lease.number())?;
+            run.host.set_warm(self.live.as_ref(), run.lease.number(), None)?;
         }
         self.releases.iter().try_for_each(|id| stop(run, id))
     }

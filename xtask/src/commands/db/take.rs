@@ -5,9 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use clap::Args;
+use serde_json::json;
 use xshell::{Shell, cmd};
 
 use super::words;
+use crate::commands::attempt::{Attempt, Patience};
 use crate::commands::place::Place;
 use crate::exit::refuse;
 use crate::setup::{self, Tool};
@@ -27,6 +29,11 @@ pub struct Take {
     identity: Utf8PathBuf,
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    patience: Patience,
+    /// The result, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 impl Take {
@@ -47,6 +54,7 @@ impl Take {
             return Err(refuse(format!("{name} is among the backups already: `db list` shows them")));
         }
         machine.check_room_for_copy(self.copy.metadata().context("looking at the copy")?.len())?;
+        let attempt = Attempt::begin(&machine, format!("taking the copy {name}"), self.patience)?;
         let (sh, copy) = (Shell::new()?, &self.copy);
         let taken = Activity::of(format!("bring {name} to the host, and read it there"), |_| {
             let read = Run::new(cmd!(sh, "cat {copy}"));
@@ -61,6 +69,11 @@ impl Take {
                 }
             }
         })?;
+        attempt.note(&format!("{name} was taken from a copy off the host"))?;
+        if self.json {
+            terminal::say(json!({ "backup": taken.name }));
+            return Ok(());
+        }
         let environment = &machine.environment().name;
         terminal::say(format_args!(
             "{} {}  {}",

@@ -82,15 +82,13 @@ impl Registry {
 
     /// Pushes an image that was built here, under all of its tags, and gives its name by digest.
     pub fn push(&self, image: &BuiltImage) -> Result<String> {
-        let tags = image.tags.iter().filter_map(|name| name.rsplit_once(':')).map(|(_, tag)| tag);
-        self.push_as(&image.id, image.component.image, &tags.collect::<Vec<_>>())
+        self.push_as(&image.id, image.component.image, &tags(image).collect::<Vec<_>>())
     }
 
     /// Points the tags of an image that was built here, but for the commit's own, at the one that the registry has of the
     /// commit.
     pub fn point_at(&self, there: &str, image: &BuiltImage, commit: &Commit) -> Result<()> {
-        let tags = image.tags.iter().filter_map(|name| name.rsplit_once(':')).map(|(_, tag)| tag);
-        let tags: Vec<&str> = tags.filter(|tag| *tag != commit.sha).collect();
+        let tags: Vec<&str> = tags(image).filter(|tag| *tag != commit.sha).collect();
         Run::new(docker::pull(&Shell::new()?, there)).limit(PUSH).run()?;
         self.push_as(there, image.component.image, &tags).map(drop)
     }
@@ -120,6 +118,11 @@ impl Registry {
     fn name(&self, image: &str) -> String {
         format!("{}/{image}", self.prefix)
     }
+}
+
+/// Its tags, without its name.
+fn tags(image: &BuiltImage) -> impl Iterator<Item = &str> {
+    image.tags.iter().filter_map(|name| name.rsplit_once(':')).map(|(_, tag)| tag)
 }
 
 impl std::fmt::Display for Registry {
