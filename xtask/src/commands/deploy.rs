@@ -272,10 +272,12 @@ fn is_settled(machine: &Machine, release: &Release) -> Result<bool> {
         return Ok(false);
     }
     let seen = Observed::of(machine)?;
-    Ok(seen.is_ready(release)
-        && seen.ledger.ought_to_be_live().as_ref() == Some(&release.id)
+    // One that was started a moment ago has not been checked yet: then it is asked, as the move `ready` does.
+    let is_well = || seen.is_ready(release) || (seen.is_up(release) && machine.smoke(release).is_ok());
+    Ok(seen.ledger.ought_to_be_live().as_ref() == Some(&release.id)
         && seen.ledger.unfinished().is_none()
-        && machine.platform_parts()?.iter().filter(|part| part.state == "running").count() == 2)
+        && machine.platform_parts()?.iter().filter(|part| part.state == "running").count() == 2
+        && is_well())
 }
 
 /// What the host must have before anything is changed on it.

@@ -108,12 +108,18 @@ impl Observed {
 
     /// Whether all of the release's containers run and pass their checks.
     pub fn is_ready(&self, release: &Release) -> bool {
-        let ready = |service: &String| {
-            self.parts
-                .iter()
-                .any(|part| part.release == release.id && &part.service == service && part.is_ready())
-        };
-        release.contents.images.keys().all(ready)
+        self.has_all(release, Part::is_ready)
+    }
+
+    /// Whether all of the release's containers run, and no check says otherwise.
+    pub fn is_up(&self, release: &Release) -> bool {
+        self.has_all(release, Part::is_up)
+    }
+
+    fn has_all(&self, release: &Release, is_so: impl Fn(&Part) -> bool) -> bool {
+        let is_part = |part: &Part, service: &String| part.release == release.id && &part.service == service;
+        let has = |service| self.parts.iter().any(|part| is_part(part, service) && is_so(part));
+        release.contents.images.keys().all(has)
     }
 
     /// Whether it is ready, and nobody has asked the host to stop it.
