@@ -18,3 +18,5 @@ mod two;
 mod users;
 pub mod witness;
 mod world;
+
+pub use trial::release;

@@ -12,8 +12,11 @@ const BRANCHES: [&str; 3] = [DEFAULT_BRANCH, "staging", "develop"];
 const TARGETS: [&str; 2] = [DEFAULT_BRANCH, "staging"];
 /// The file that the last job of `ci.yml` calls.
 const DEPLOY_STAGING: &str = "deploy-staging.yml";
-/// Minutes after which each deploy is ended: far more than its steps' own limits come to.
-const DEPLOY_TIMEOUT: u64 = 30;
+/// Minutes after which a deploy is ended by GitHub: not before its steps' own limits are over, since those undo what was
+/// begun. A test holds both numbers to the limits.
+pub const DEPLOY_TIMEOUT: u64 = 80;
+/// The same of a rollback, which this workflow never offers with the database.
+pub const ROLLBACK_TIMEOUT: u64 = 20;
 
 /// One file of `.github/workflows`.
 #[derive(Debug, Clone)]
@@ -178,7 +181,7 @@ fn rollback() -> File {
             "Roll back",
             by_hand([("environment", environment), ("release", release)]),
             None,
-            vec![("rollback", runs("roll back", MACHINE, &[READ], 15, &place, all))],
+            vec![("rollback", runs("roll back", MACHINE, &[READ], ROLLBACK_TIMEOUT, &place, all))],
         ),
     }
 }

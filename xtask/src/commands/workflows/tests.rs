@@ -3,6 +3,14 @@ use clap::Parser;
 use super::yaml::Yaml;
 use super::*;
 use crate::commands::Cli;
+use crate::project::Environment;
+use crate::rollout::guard::Live;
+use crate::rollout::host::Part;
+use crate::rollout::ledger::Ledger;
+use crate::rollout::plan::Plan;
+use crate::rollout::plans::{self, Observed};
+use crate::rollout::release::Release;
+use crate::rollout::simulation::release;
 
 /// Each map in the files that has this key, with the file's name.
 fn maps_with(key: &str) -> Vec<(&'static str, Vec<(String, Yaml)>)> {
@@ -142,6 +150,54 @@ fn each_job_has_a_time_limit_and_says_what_it_may() {
         let Yaml::Map(parts) = &file.content else { panic!("{}", file.name) };
         assert_eq!(get(parts, "permissions"), Some(&Yaml::Map(vec![])), "{}: nothing by default", file.name);
     }
+}
+
+/// What a job does before its plan begins: the checkout, xtask compiled, the platform started.
+const BEFORE_PLAN: u64 = 10;
+
+#[test]
+fn a_deploy_and_a_rollback_are_not_ended_before_the_limits_of_their_own_steps_are_over() {
+    let production: Environment = "production".parse().expect("an environment");
+    let seen = host_that_has_everything_to_do();
+    let [old, new] = [release(1, 1), release(9, 5)];
+    let contracts = seen.contracts(&new, |kept, _| kept.id == release(2, 2).id);
+    let deploy = plans::deploy(&new, &seen, &contracts, &production.limits);
+    assert_eq!(deploy.not_needed, Vec::<String>::new(), "nothing takes longer than all steps");
+    for (what, plan, timeout) in [
+        ("a deploy", deploy, files::DEPLOY_TIMEOUT),
+        ("a rollback", plans::rollback(&old, &seen, None, &production.limits), files::ROLLBACK_TIMEOUT),
+    ] {
+        let minutes = minutes_of(&plan) + BEFORE_PLAN;
+        assert!(timeout >= minutes, "{what} may take {minutes} minutes, and is ended after {timeout}");
+    }
+}
+
+fn minutes_of(plan: &Plan) -> u64 {
+    plan.steps().iter().map(|step| step.limit()).sum::<std::time::Duration>().as_secs().div_ceil(60)
+}
+
+/// Release 3 has the traffic, 2 is warm, 1 still runs, and migrations are pending.
+fn host_that_has_everything_to_do() -> Observed {
+    let kept = [release(1, 1), release(2, 2), release(3, 2)];
+    let part = |release: &Release| Part {
+        release: release.id.clone(),
+        service: "backend".to_owned(),
+        container: String::new(),
+        state: "running".to_owned(),
+        health: String::new(),
+        said: String::new(),
+        since: String::new(),
+        restarts: 0,
+        ending: String::new(),
+    };
+    let live = Live {
+        live: Some(kept[2].id.clone()),
+        warm: Some(kept[1].id.clone()),
+        guard: None,
+        maintenance: None,
+    };
+    let parts = kept.iter().map(part).collect();
+    Observed { live, ledger: Ledger::default(), kept: kept.to_vec(), parts, schema: vec![1, 2] }
 }
 
 /// The tasks of a job, with what they need.
