@@ -50,6 +50,9 @@ struct Revoke {
     name: String,
     /// The version: not the current one
     version: u32,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
     /// The result, for programs
     #[arg(long)]
     json: bool,
@@ -105,6 +108,7 @@ impl Revoke {
         let secret = self.secret()?;
         let machine = self.place.clone().reach()?;
         self.check(&machine, secret)?;
+        self.ask(&machine, secret)?;
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
         let bases = machine.running_bases()?.context("the database and the edge have just stopped")?;
         let machine = machine.with_bases(bases);
@@ -140,6 +144,18 @@ impl Revoke {
             }
         ));
         Ok(())
+    }
+
+    /// Nothing brings the value back.
+    fn ask(&self, machine: &Machine, secret: &Secret) -> Result<()> {
+        let (version, name, environment) = (self.version, secret.name, &machine.environment().name);
+        let question = format!("Version {version} of {name} of {environment} is removed for good. Go on?");
+        if self.yes || terminal::confirm(&question) {
+            return Ok(());
+        }
+        Err(refuse(format!(
+            "nothing was changed: revoking version {version} of {name} wants a yes, or `--yes`"
+        )))
     }
 
     fn secret(&self) -> Result<&'static Secret> {

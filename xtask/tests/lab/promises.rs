@@ -283,7 +283,9 @@ pub fn revoked(lab: &Lab) -> Result<(), Failed> {
     check(told.contains("in use by what serves"), || told)?;
     let told = project.xtask(&["secrets", "revoke", "jwt_secrets", "1"]).fails_with(3)?;
     check(told.contains("There are: jwt_secret"), || told)?;
-    project.xtask(&["secrets", "revoke", "jwt_secret", "1"]).succeeds()?;
+    let told = project.xtask(&["secrets", "revoke", "jwt_secret", "1"]).fails_with(3)?;
+    check(told.contains("wants a yes"), || told)?;
+    project.xtask(&["secrets", "revoke", "jwt_secret", "1", "--yes"]).succeeds()?;
     check(project.warm().is_none() && lab.host().live() == live, || format!("{}", project.status()))?;
     let folder = "/opt/tracehub-app/secrets/jwt_secret";
     let left = lab.host().sh(&format!("ls {folder}"));
@@ -299,7 +301,7 @@ pub fn revoked(lab: &Lab) -> Result<(), Failed> {
     // What runs with version 2 in place of its own is no more spared than what was made with it.
     project.deploy().with("JWT_SECRET", "the-operator-s-third-choice-0123456789").succeeds()?;
     check(project.warm().as_deref() == Some(&before), || format!("{}", project.status()))?;
-    project.xtask(&["secrets", "revoke", "jwt_secret", "2"]).succeeds()?;
+    project.xtask(&["secrets", "revoke", "jwt_secret", "2", "--yes"]).succeeds()?;
     check(project.warm().is_none(), || format!("{}", project.status()))?;
     let left = lab.host().sh(&format!("docker ps --all --quiet --filter label=tracehub.release={before}"));
     check(left.is_empty(), || left)?;
