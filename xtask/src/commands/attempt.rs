@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::moves::{Move, Moves};
+use super::steps::{Over, Progress};
 use super::tell::{News, State, Teller};
 use super::{Exit, Failure};
 use crate::project;
@@ -55,8 +55,8 @@ pub struct Times {
     pub to_confirm: Option<Duration>,
     /// Until the releases before had ended what they had, and everything was over.
     pub to_retire: Duration,
-    /// What each move took.
-    pub moves: Vec<Move>,
+    /// What each step took.
+    pub steps: Vec<Over>,
 }
 
 impl<'a> Attempt<'a> {
@@ -155,12 +155,12 @@ impl<'a> Attempt<'a> {
             Some(why) => error.context(why),
             None => error,
         })?;
-        let moves = Moves::of(plan);
+        let progress = Progress::of(plan);
         let run = Run {
             host: self.machine,
             lease: self.lease.as_ref(),
             journal: &self.journal,
-            report: &moves,
+            report: &progress,
             began: self.began,
             to_switch: Cell::new(None),
             to_confirm: Cell::new(None),
@@ -169,7 +169,7 @@ impl<'a> Attempt<'a> {
         plan.run(&run).map_err(|stopped| self.explain(kind, to, stopped))?;
         let (to_switch, to_confirm) = (run.to_switch.get(), run.to_confirm.get());
         let times =
-            Times { to_switch, to_confirm, to_retire: self.began.elapsed(), moves: moves.into_list() };
+            Times { to_switch, to_confirm, to_retire: self.began.elapsed(), steps: progress.into_list() };
         let to_switch_ms = times.to_switch.and_then(|time| time.as_millis().try_into().ok());
         let ended = Event::Ended { outcome: Outcome::Succeeded, detail: None, to_switch_ms };
         // It is made, whatever becomes of this line: to call it failed would have people undo what works.

@@ -13,9 +13,9 @@ use serde_json::json;
 use self::offsite::Offsite;
 use self::take::Take;
 use super::attempt::{Attempt, Patience};
-use super::deploy::{plan_as_json, say_plan};
 use super::place::Place;
 use super::status::ago;
+use super::steps::Preview;
 use super::{near, refuse};
 use crate::project::{DATABASE, OWNER_ROLE};
 use crate::rollout::backup::{self, Backup};
@@ -107,7 +107,7 @@ struct Restore {
     /// The environment's name once more, where nobody can be asked for it
     #[arg(long, value_name = "ENVIRONMENT")]
     confirm: Option<String>,
-    /// Print the moves, and change nothing
+    /// Print the steps, and change nothing
     #[arg(long)]
     plan: bool,
     /// The result, for programs
@@ -236,12 +236,7 @@ impl Restore {
             restore::restore(&dump, DATABASE, seen.schema.is_empty(), seen.live.live.is_some())
         };
         if self.plan {
-            let plan = plan_of(&Observed::of(&machine)?);
-            if self.json {
-                terminal::say(plan_as_json(&plan))
-            } else {
-                say_plan(&plan)
-            }
+            Preview::of(&plan_of(&Observed::of(&machine)?)).say(self.json);
             return Ok(());
         }
         self.ask(&environment, &dump)?;

@@ -18,8 +18,8 @@ use self::sources::Sources;
 use super::access::{self, Access};
 use super::attempt::{Attempt, Patience, Times};
 use super::image::{self, Registry};
-use super::moves::say_moves;
 use super::place::Place;
+use super::steps::{Preview, say_times};
 use super::{Exit, Failure, refuse};
 use crate::project::Environment;
 use crate::rollout::contract::Contract;
@@ -35,6 +35,18 @@ use crate::terminal::{self, Activity, paint, seconds};
 const FREE_DISK: u64 = 1 << 30;
 /// Memory that three releases beside each other want.
 const FREE_MEMORY: u64 = 256 << 20;
+/// What a first deploy does: its release has no name before there are secrets, so the plan itself is made later.
+const FIRST: &[(&str, &str)] = &[
+    ("platform", "make the secrets, start the database and the edge"),
+    ("pull", "bring files and images"),
+    ("migrate", "apply all migrations by a one-off container of the image"),
+    ("start", "start backend and frontend"),
+    ("ready", "every part is well and answers"),
+    ("guard", "unless confirmed in time, nobody has the traffic again"),
+    ("switch", "the traffic comes to the release"),
+    ("watch", "it must answer through the edge"),
+    ("confirm", "the switch counts"),
+];
 /// By how much a host's clock may be wrong before somebody should know: the ledger's times and certificates need it.
 const CLOCK: i64 = 5;
 
@@ -48,7 +60,7 @@ pub struct Deploy {
     /// Which commit: a branch, a tag, or the beginning of its name (elsewhere than in local)
     #[arg(long, value_name = "REV")]
     version: Option<String>,
-    /// Print the moves, and change nothing
+    /// Print the steps, and change nothing
     #[arg(long)]
     plan: bool,
     /// Go on without asking: what is missing here is installed, and production is changed
@@ -97,9 +109,9 @@ impl Deploy {
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let plan = plan_for(&release, &seen, &contracts, &machine);
         say_what_comes(&machine, &release, &seen, &plan);
-        if shown.as_ref().is_some_and(|shown| *shown != described(&plan)) {
-            terminal::note(paint::warn("What is seen now differs from what was shown. The moves are:"));
-            described(&plan).iter().for_each(terminal::note);
+        if shown.is_some_and(|shown| shown.steps != Preview::of(&plan).steps) {
+            terminal::note(paint::warn("What is seen now differs from what was shown. The steps are:"));
+            Preview::of(&plan).lines().for_each(terminal::note);
             let so_far =
                 if began { "the platform was started, and nothing else" } else { "nothing was changed" };
             self.ask(&environment, "Go on with these?", so_far)?;
@@ -151,6 +163,10 @@ impl Deploy {
     }
 
     fn nothing_to_do(&self, machine: &Machine, release: &Release) -> Result<()> {
+        if self.json && self.plan {
+            Preview::nothing(format!("{} has the traffic already", release.id)).say(true);
+            return Ok(());
+        }
         if self.json {
             terminal::say(json!({ "release": release.id, "changed": false, "url": machine.url()? }));
             return Ok(());
@@ -164,37 +180,31 @@ impl Deploy {
         Ok(())
     }
 
-    /// Where a person decides, or asked to see them, the moves are shown. Gives what was shown.
-    fn show_plan(
-        &self,
-        machine: &Machine,
-        sources: &Sources,
-        secrets: &Given,
-    ) -> Result<Option<Vec<String>>> {
+    /// Where a person decides, or asked to see them, the steps are shown. Gives what was shown.
+    fn show_plan(&self, machine: &Machine, sources: &Sources, secrets: &Given) -> Result<Option<Preview>> {
         if !self.plan && machine.environment().gate().is_none() {
             return Ok(None);
         }
         let Some(release) = release_to_come(sources, secrets) else {
-            let what = "The first deploy here: secrets are made, the database and the edge are started, then the release \
-                        is migrated, started, checked and given the traffic.";
-            if self.json {
-                terminal::note(what)
-            } else {
-                terminal::say(what)
-            }
+            let steps = FIRST.iter().map(|(step, what)| ((*step).to_owned(), (*what).to_owned()));
+            self.say_preview(&Preview { steps: steps.collect(), not_needed: Vec::new() });
             return Ok(None);
         };
         let seen = Observed::of(machine)?;
         let contracts = contracts::check(&release, &seen, &machine.environment().name, &self.overrides)?;
         let plan = plan_for(&release, &seen, &contracts, machine);
         say_what_comes(machine, &release, &seen, &plan);
-        match (self.json, self.plan) {
-            (false, _) => say_plan(&plan),
-            (true, true) => terminal::say(plan_as_json(&plan)),
-            // Standard output is for the result alone.
-            (true, false) => described(&plan).iter().for_each(|line| terminal::note(paint::dim(line))),
+        let preview = Preview::of(&plan);
+        self.say_preview(&preview);
+        Ok(Some(preview))
+    }
+
+    fn say_preview(&self, preview: &Preview) {
+        if self.plan {
+            preview.say(self.json);
+        } else {
+            preview.announce(self.json);
         }
-        Ok(Some(described(&plan)))
     }
 
     /// A person says yes; else it is refused, and said what was done so far.
@@ -220,16 +230,16 @@ impl Deploy {
         let carried = machine.close();
         if self.json {
             let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-            let moves: BTreeMap<&str, u64> = times.moves.iter().map(|it| (it.name, ms(it.took))).collect();
+            let steps: BTreeMap<&str, u64> = times.steps.iter().map(|it| (it.name, ms(it.took))).collect();
             terminal::say(json!({
                 "release": release.id, "changed": true, "url": url, "log_in": log_in,
                 "to_switch_ms": times.to_switch.map(ms), "to_confirm_ms": times.to_confirm.map(ms),
-                "to_retire_ms": ms(times.to_retire), "moves_ms": moves, "connection": carried,
+                "to_retire_ms": ms(times.to_retire), "steps_ms": steps, "connection": carried,
             }));
             return Ok(());
         }
         if !terminal::is_watched() {
-            say_moves(&times.moves);
+            say_times(&times.steps);
         }
         let time = |time: Option<std::time::Duration>| time.map_or("-".to_owned(), seconds);
         terminal::say(format_args!(
@@ -272,7 +282,7 @@ fn is_settled(machine: &Machine, release: &Release) -> Result<bool> {
         return Ok(false);
     }
     let seen = Observed::of(machine)?;
-    // One that was started a moment ago has not been checked yet: then it is asked, as the move `ready` does.
+    // One that was started a moment ago has not been checked yet: then it is asked, as the step `ready` does.
     let is_well = || seen.is_ready(release) || (seen.is_up(release) && machine.smoke(release).is_ok());
     Ok(seen.ledger.ought_to_be_live().as_ref() == Some(&release.id)
         && seen.ledger.unfinished().is_none()
@@ -330,7 +340,7 @@ fn drift(machine: &Machine, seen: &Observed) -> Result<Vec<String>> {
     Ok(drift)
 }
 
-/// It is written down, and files of the releases that run are written again; containers are left to the moves, since to
+/// It is written down, and files of the releases that run are written again; containers are left to the steps, since to
 /// touch them now would touch users.
 fn put_right(machine: &Machine, seen: &Observed, drift: &[String], attempt: &Attempt) -> Result<()> {
     drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
@@ -338,36 +348,16 @@ fn put_right(machine: &Machine, seen: &Observed, drift: &[String], attempt: &Att
     running.filter(|release| release.is_itself()).try_for_each(|release| machine.write_again(release))
 }
 
-/// The moves, each with what it will touch.
-pub fn say_plan(plan: &Plan) {
-    let rows: Vec<_> =
-        plan.steps().iter().map(|step| vec![step.name().to_owned(), step.describe()]).collect();
-    terminal::table(&["step", "what"], &rows);
-    for reason in &plan.not_needed {
-        terminal::say(paint::dim(format_args!("not needed: {reason}")));
-    }
-}
-
-/// The same, for programs.
-pub fn plan_as_json(plan: &Plan) -> serde_json::Value {
-    let moves = plan.steps().iter().map(|step| json!({ "step": step.name(), "what": step.describe() }));
-    json!({ "moves": moves.collect::<Vec<_>>(), "not_needed": plan.not_needed })
-}
-
-fn described(plan: &Plan) -> Vec<String> {
-    plan.steps().iter().map(|step| format!("{} {}", step.name(), step.describe())).collect()
-}
-
 fn say_what_comes(machine: &Machine, release: &Release, seen: &Observed, plan: &Plan) {
     let from = seen.live.live.as_ref().map_or("nothing yet".to_owned(), ToString::to_string);
-    let (environment, moves) = (&machine.environment().name, plan.steps().len());
+    let (environment, steps) = (&machine.environment().name, plan.steps().len());
     terminal::note(format_args!(
         "{} {environment}: {}",
         paint::strong("Deploying to"),
         paint::strong(&release.id)
     ));
     terminal::note(paint::dim(format_args!("  {}", release.subject)));
-    terminal::note(paint::dim(format_args!("  after {from}, in {moves} moves")));
+    terminal::note(paint::dim(format_args!("  after {from}, in {steps} steps")));
 }
 
 /// Fills a demo organisation, so that a fresh environment has something to show.

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::access::Access;
 use super::place::{Place, connect};
 use super::refuse;
+use super::steps::Preview;
 use crate::setup::host::{Admin, State, Thing, Wanted, things};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::shell::HostShell;
@@ -83,6 +84,10 @@ impl Setup {
                 "  {prefix}_LEDGER_KEY is not set: no key for reading the ledger is put there"
             )));
         }
+        if self.plan && self.json {
+            preview(&things).say(true);
+            return Ok(());
+        }
         if self.plan || missing.is_empty() {
             return self.say_end(&access, pinned, &things, missing.is_empty());
         }
@@ -147,6 +152,16 @@ fn look(admin: &Admin, things: Vec<Thing>) -> Result<Vec<(Thing, State)>> {
             Ok((thing, state))
         })
         .collect()
+}
+
+fn preview(things: &[(Thing, State)]) -> Preview {
+    let (right, missing): (Vec<_>, Vec<_>) = things.iter().partition(|(_, state)| *state == State::Right);
+    let step = |(thing, _): &(Thing, State)| (thing.name.to_owned(), thing.what.clone());
+    let not_needed = |(thing, _): &(Thing, State)| format!("{}: it is right already", thing.name);
+    Preview {
+        steps: missing.into_iter().map(step).collect(),
+        not_needed: right.into_iter().map(not_needed).collect(),
+    }
 }
 
 fn say_things(things: &[(Thing, State)]) {

@@ -13,6 +13,7 @@ use super::attempt::{Attempt, Patience};
 use super::image::{self, Registry};
 use super::place::Place;
 use super::refuse;
+use super::steps::Preview;
 use crate::project;
 use crate::rollout::host::Host;
 use crate::rollout::machine::{Bases, Machine, PlatformState};
@@ -44,7 +45,7 @@ struct Up {
     place: Place,
     #[command(flatten)]
     patience: Patience,
-    /// Say what would be started anew, and change nothing
+    /// Print the steps and what they cost users, and change nothing
     #[arg(long)]
     plan: bool,
     /// Do not ask
@@ -70,14 +71,14 @@ impl Up {
         let machine = self.reach()?;
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
         let PlatformState::Differs(services) = machine.platform_state()? else {
-            return self.say_result(&[], None);
+            return self.nothing_to_do();
         };
-        if self.plan || !self.json {
-            say_what_comes(&machine, &services);
-        }
+        let preview = preview(&services);
         if self.plan {
+            preview.say(self.json);
             return Ok(());
         }
+        preview.announce(self.json);
         machine.check_renewal()?;
         self.ask(&machine)?;
         let named = services.join(" and ");
@@ -103,7 +104,7 @@ impl Up {
         let noted = interrupt::shielded(|| attempt.note(&outcome));
         renewed?;
         noted?;
-        self.say_result(&services, Some(gap))
+        self.say_result(&services, gap)
     }
 
     /// With the images that a new platform would have.
@@ -133,45 +134,50 @@ impl Up {
         Err(refuse(format!("nothing was changed: {name} wants a yes, or `--yes` where nobody can be asked")))
     }
 
-    fn say_result(&self, services: &[String], gap: Option<Duration>) -> Result<()> {
+    fn nothing_to_do(&self) -> Result<()> {
+        let why = "the platform runs as the repository has it";
+        match (self.json, self.plan) {
+            (true, true) => Preview::nothing(why.to_owned()).say(true),
+            (true, false) => terminal::say(json!({ "renewed": [], "longest_gap_ms": null })),
+            (false, _) => terminal::say(format_args!("{} {why}.", paint::good("Nothing to do:"))),
+        }
+        Ok(())
+    }
+
+    fn say_result(&self, services: &[String], gap: Duration) -> Result<()> {
         if self.json {
-            let gap = gap.map(|gap| u64::try_from(gap.as_millis()).unwrap_or(u64::MAX));
+            let gap = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
             terminal::say(json!({ "renewed": services, "longest_gap_ms": gap }));
             return Ok(());
         }
-        match gap {
-            None => terminal::say(format_args!(
-                "{} the platform runs as the repository has it.",
-                paint::good("Nothing to do:")
-            )),
-            Some(gap) => terminal::say(format_args!(
-                "{} {} {} as the repository has it.  users got no answer for {} at most",
-                paint::good("Platform:"),
-                services.join(" and "),
-                if services.len() == 1 { "runs" } else { "run" },
-                seconds(gap)
-            )),
-        }
+        terminal::say(format_args!(
+            "{} {} {} as the repository has it.  users got no answer for {} at most",
+            paint::good("Platform:"),
+            services.join(" and "),
+            if services.len() == 1 { "runs" } else { "run" },
+            seconds(gap)
+        ));
         Ok(())
     }
 }
 
-fn say_what_comes(machine: &Machine, services: &[String]) {
-    terminal::say(format_args!(
-        "{}: what the repository has changed is started anew",
-        paint::strong(&machine.environment().name)
-    ));
-    let costs = |service: &String| {
+/// What would be done, each with what it costs users.
+fn preview(services: &[String]) -> Preview {
+    let row = |step: &str, what: String| (step.to_owned(), what);
+    let has_database = services.iter().any(|service| service == "postgres");
+    let backup = has_database.then(|| row("backup", "dump the database and read the dump back".to_owned()));
+    let renewals = services.iter().map(|service| {
         let costs = match service.as_str() {
             "edge" => {
                 "requests in flight get 3 s to end; meanwhile, and for about a second after, nobody is answered"
             }
-            "postgres" => "a backup first; then requests that need the database fail for a few seconds",
+            "postgres" => "requests that need the database fail for a few seconds",
             _ => "interrupted for a moment",
         };
-        vec![service.clone(), costs.to_owned()]
-    };
-    terminal::table(&["service", "what that costs users"], &services.iter().map(costs).collect::<Vec<_>>());
+        row("renew", format!("start {service} anew: {costs}"))
+    });
+    let not_needed = if has_database { Vec::new() } else { vec!["backup: the database goes on".to_owned()] };
+    Preview { steps: backup.into_iter().chain(renewals).collect(), not_needed }
 }
 
 /// The longest time for which the address gave no good answer while `work` was done and right after it.

@@ -7,9 +7,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::attempt::{Attempt, Patience, who};
-use super::deploy::{plan_as_json, say_plan};
 use super::place::Place;
 use super::secrets::substitutes;
+use super::steps::Preview;
 use super::tell::{News, State, Teller};
 use super::{near, refuse};
 use crate::rollout::guard::written;
@@ -36,7 +36,7 @@ pub struct Rollback {
     /// Also to a release that uses what a later migration took away: back up, then take that migration back first
     #[arg(long)]
     with_database: bool,
-    /// Print the moves, and change nothing
+    /// Print the steps, and change nothing
     #[arg(long)]
     plan: bool,
     /// The result, for programs
@@ -55,11 +55,7 @@ impl Rollback {
             let seen = Observed::of_rollback(&machine)?;
             let release = target(&seen, self.to.as_deref())?;
             let plan = self.plan_for(release, &seen, &machine)?;
-            if self.json {
-                terminal::say(plan_as_json(&plan))
-            } else {
-                say_plan(&plan)
-            }
+            Preview::of(&plan).say(self.json);
             return Ok(());
         }
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;

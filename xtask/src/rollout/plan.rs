@@ -10,7 +10,7 @@ use super::journal::{Journal, timestamp};
 use super::ledger::{Event, Outcome, StepState};
 use crate::tools::interrupt;
 
-/// One move of a rollout.
+/// One step of a rollout.
 pub trait Step {
     /// One word, as in the ledger.
     fn name(&self) -> &'static str;

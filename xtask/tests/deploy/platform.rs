@@ -53,7 +53,11 @@ fn up_in_steps(project: &Project) -> Result<(), Failed> {
     project.replace("tracehub/deploy/edge/Caddyfile", ":81 {\n\tno_such_directive\n}\n", "");
 
     let told = project.xtask(&["platform", "up", "--plan"]).succeeds()?;
-    check(told.contains("edge") && told.contains("postgres") && told.contains("a backup first"), || told)?;
+    check(told.contains("edge") && told.contains("postgres") && told.contains("backup"), || told)?;
+    let told = project.xtask(&["platform", "up", "--plan", "--json"]).json()?;
+    let steps: Vec<&str> =
+        told["steps"].as_array().into_iter().flatten().filter_map(|it| it["step"].as_str()).collect();
+    check(steps == ["backup", "renew", "renew"], || told.to_string())?;
     let client = Client::start(&project.url());
     let told = project.xtask(&["platform", "up", "--json"]).json();
     let seen = client.stop();

@@ -29,8 +29,8 @@ pub struct Done {
     pub calls: Option<u32>,
     /// Bytes from here to the host.
     pub bytes: Option<u64>,
-    /// Move and milliseconds.
-    pub moves: Vec<(String, u64)>,
+    /// Step and milliseconds.
+    pub steps: Vec<(String, u64)>,
     /// The operator's memory at its highest, in KiB.
     pub memory: Option<u64>,
 }

@@ -91,13 +91,13 @@ fn words(version: &Version) -> Vec<&str> {
 /// What `--json` says.
 fn done(code: i32, told: &str) -> Done {
     let told: Value = serde_json::from_str(told).unwrap_or_default();
-    let moves = told["moves_ms"].as_object().into_iter().flatten();
+    let steps = told["steps_ms"].as_object().into_iter().flatten();
     Done {
         code,
         release: told["release"].as_str().map(str::to_owned),
         calls: told["connection"]["calls"].as_u64().and_then(|calls| calls.try_into().ok()),
         bytes: told["connection"]["sent"].as_u64(),
-        moves: moves.filter_map(|(name, ms)| Some((name.clone(), ms.as_u64()?))).collect(),
+        steps: steps.filter_map(|(name, ms)| Some((name.clone(), ms.as_u64()?))).collect(),
         memory: None,
     }
 }

@@ -87,9 +87,9 @@ fn said(ours: &Row, script: &Row) -> String {
             seconds(*to_switch)
         );
     }
-    let moves: Vec<String> =
-        ours.deploy.done.moves.iter().map(|(name, ms)| format!("{name} {ms} ms")).collect();
-    let _ = writeln!(text, "What our deploy is made of: {}.", moves.join(", "));
+    let steps: Vec<String> =
+        ours.deploy.done.steps.iter().map(|(name, ms)| format!("{name} {ms} ms")).collect();
+    let _ = writeln!(text, "What our deploy is made of: {}.", steps.join(", "));
     if let Some(memory) = ours.deploy.done.memory {
         let _ = writeln!(text, "The operator's side takes {} MiB and one ssh connection.", memory / 1024);
     }
