@@ -54,8 +54,6 @@ pub trait Host {
     fn exchange_database(&self, aside: &str) -> Result<()>;
     /// What was put aside under this name becomes the database again, if it was put aside.
     fn exchange_back(&self, aside: &str) -> Result<()>;
-    /// Lets the app into the database again, which an exchange of an older xtask may have left closed.
-    fn open_database(&self) -> Result<()>;
     /// Whether something was put aside under this name.
     fn is_aside(&self, aside: &str) -> Result<bool>;
     /// Runs the migrations that the release's own image carries, and says what they printed. One that an earlier

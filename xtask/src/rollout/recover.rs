@@ -151,8 +151,6 @@ fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal, lease: &dyn Lea
 /// A restore never touches the traffic: what it had loaded is forgotten, unless the databases have exchanged their names.
 fn settle_restore(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<String> {
     let exchanged = host.is_aside(&backup::aside(project::DATABASE, &attempt.id))?;
-    // First of all: nobody serves from one that is closed.
-    host.open_database()?;
     host.drop_loaded()?;
     let (outcome, found) = if exchanged {
         (Outcome::Succeeded, "had put the backup in the database's place")

@@ -69,10 +69,7 @@ impl Step for Exchange {
         run.host.exchange_database(&backup::aside(self.database, &run.journal.attempt))
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        let back = run.host.exchange_back(&backup::aside(self.database, &run.journal.attempt));
-        // Whichever it is now: nobody serves from one that is closed.
-        let open = run.host.open_database();
-        back.and(open)
+        run.host.exchange_back(&backup::aside(self.database, &run.journal.attempt))
     }
 }
 

@@ -188,10 +188,6 @@ impl Machine {
         interrupt::shielded(|| self.in_database(&words, SHORT)).map(drop)
     }
 
-    pub(super) fn let_in_again(&self) -> Result<()> {
-        self.in_database(&["open", DATABASE], SHORT).map(drop)
-    }
-
     pub(super) fn exchange_again(&self, aside: &str) -> Result<()> {
         if self.has_database(aside)? {
             self.in_database(&["exchange", DATABASE, aside, &beside(DATABASE)], SHORT)?;

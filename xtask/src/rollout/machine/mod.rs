@@ -79,7 +79,7 @@ impl Machine {
     }
 
     fn bases(&self) -> Result<&Bases> {
-        self.bases.as_ref().context("only a deploy starts a platform or a guard")
+        self.bases.as_ref().context("the images of the database and the edge were not looked up: a mistake in xtask, and nothing was changed")
     }
 
     /// The environment.
@@ -199,10 +199,6 @@ impl Host for Machine {
 
     fn exchange_back(&self, aside: &str) -> Result<()> {
         self.changing()?.exchange_again(aside)
-    }
-
-    fn open_database(&self) -> Result<()> {
-        self.changing()?.let_in_again()
     }
 
     fn is_aside(&self, aside: &str) -> Result<bool> {

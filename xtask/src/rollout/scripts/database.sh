@@ -124,10 +124,6 @@ exchange) # DATABASE BESIDE ASIDE: the second takes the first one's name, and th
         [ $tries -lt 5 ] || exit 1
     done
     ;;
-open) # DATABASE: exchanges used to close it, and one that was cut may have left it so
-    alone
-    ask --command="ALTER DATABASE $1 ALLOW_CONNECTIONS true" postgres
-    ;;
 has) # DATABASE
     alone
     ask --command="SELECT 1 FROM pg_database WHERE datname = '$1'" postgres

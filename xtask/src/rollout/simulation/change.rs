@@ -34,7 +34,6 @@ pub enum Change {
     DropLoaded,
     Exchange(String),
     ExchangeBack(String),
-    OpenDatabase,
     Migrate(Release),
     UndoMigrations(Vec<i64>),
     WaitForMigration,
@@ -64,7 +63,6 @@ impl Change {
             Change::DropLoaded => "drop what was loaded".to_owned(),
             Change::Exchange(aside) => format!("exchange the databases, the old one is {aside}"),
             Change::ExchangeBack(aside) => format!("exchange the databases back, from {aside}"),
-            Change::OpenDatabase => "let the app into the database".to_owned(),
             Change::Migrate(release) => format!("migrate by {}", release.id),
             Change::UndoMigrations(versions) => format!("take the migrations {versions:?} back"),
             Change::WaitForMigration => "wait for a migration".to_owned(),
@@ -147,10 +145,8 @@ impl World {
             Change::ExchangeBack(aside) => {
                 if let Some(back) = self.databases.aside.remove(aside) {
                     self.databases.loaded = Some(std::mem::replace(&mut self.databases.used, back));
-                    self.databases.closed = false;
                 }
             }
-            Change::OpenDatabase => self.databases.closed = false,
             Change::Migrate(release) => self.migrate(release)?,
             Change::UndoMigrations(versions) => {
                 self.wait_for_migration();
@@ -186,7 +182,6 @@ impl World {
                 self.book.tear(entry);
             }
             Change::Forget(id) => self.stop(id, true),
-            Change::Exchange(_) => self.databases.closed = true,
             // Each migration is a transaction of its own.
             Change::Migrate(release) => {
                 let next = release.migrations.iter().find(|version| !self.schema.contains(version));
@@ -288,7 +283,6 @@ impl World {
         let loaded = self.databases.loaded.take().context("nothing is loaded")?;
         let before = std::mem::replace(&mut self.databases.used, loaded);
         self.databases.aside.insert(aside.to_owned(), before);
-        self.databases.closed = false;
         Ok(())
     }
 

@@ -282,9 +282,6 @@ impl Host for Simulated {
     fn exchange_back(&self, aside: &str) -> Result<()> {
         self.change(Change::ExchangeBack(aside.to_owned()))
     }
-    fn open_database(&self) -> Result<()> {
-        self.change(Change::OpenDatabase)
-    }
     fn is_aside(&self, aside: &str) -> Result<bool> {
         self.look("what was put aside?", |world| Ok(world.databases.aside.contains_key(aside)))
     }

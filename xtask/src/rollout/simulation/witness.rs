@@ -195,9 +195,6 @@ impl Host for Witness<'_> {
     fn exchange_back(&self, aside: &str) -> Result<()> {
         self.changes("exchange back", || self.host.exchange_back(aside))
     }
-    fn open_database(&self) -> Result<()> {
-        self.changes("open", || self.host.open_database())
-    }
     fn is_aside(&self, aside: &str) -> Result<bool> {
         self.alive()?.is_aside(aside)
     }

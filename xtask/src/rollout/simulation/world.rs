@@ -89,8 +89,6 @@ pub struct GuardFile {
 pub struct Databases {
     /// What the app uses.
     pub used: u32,
-    /// Whether it lets nobody in.
-    pub closed: bool,
     /// What a backup was loaded into.
     pub loaded: Option<u32>,
     /// What was put aside, and its name.
