@@ -25,7 +25,7 @@ use crate::terminal::Activity;
 use crate::tools::hex::hex;
 use crate::tools::process::Run;
 use crate::tools::ssh_keys::Key;
-use crate::tools::{container, engine};
+use crate::tools::{container, engine, files};
 
 /// The label that says which lab a container belongs to.
 const LABEL: &str = "tracehub.lab";
@@ -112,10 +112,7 @@ impl Lab {
     }
 
     fn save(&self) -> Result<()> {
-        let (path, next) = (state_file(), folder().join("lab.json.next"));
-        fs::write(&next, serde_json::to_string_pretty(self)?).with_context(|| format!("writing {next}"))?;
-        fs::set_permissions(&next, fs::Permissions::from_mode(0o600))?;
-        fs::rename(&next, &path).with_context(|| format!("writing {path}"))
+        files::replace(&state_file(), serde_json::to_string_pretty(self)?.as_bytes())
     }
 
     /// Has a lab of at least so many machines running.

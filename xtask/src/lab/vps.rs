@@ -12,12 +12,12 @@ use xshell::{Cmd, Shell, cmd};
 
 use super::{LABEL, ROOT_LABEL, Vps, packages};
 use crate::project;
-use crate::setup::lock::Lock;
 use crate::setup::{self, Tool, base_images};
 use crate::terminal::{self, Activity};
 use crate::tools::hex::hex;
+use crate::tools::lock::Lock;
 use crate::tools::process::Run;
-use crate::tools::{apt, container, docker, interrupt};
+use crate::tools::{apt, container, docker, interrupt, private};
 
 /// What a bare machine of a provider has.
 const PACKAGES: &str = "openssh-server,ca-certificates,iproute2,procps,sudo";
@@ -87,8 +87,8 @@ pub fn remove_image() -> Result<()> {
 }
 
 fn from_public(sh: &Shell, name: &str) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let path = Utf8Path::from_path(folder.path()).context("the temporary folder's name is not UTF-8")?;
+    let folder = private::Folder::new()?;
+    let path = folder.path();
     let packages = PACKAGES.replace(',', " ");
     let install = format!("apt-get update && apt-get install -y --no-install-recommends {packages}");
     let blank = BLANK.replace('\n', " && ");

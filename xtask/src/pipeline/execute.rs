@@ -19,9 +19,9 @@ use super::store::{Last, Pass, now};
 use super::task::{Task, Unavailable};
 use super::temporary::Temporary;
 use crate::setup;
-use crate::setup::lock::Lock;
 use crate::terminal::{self, Activity};
 use crate::tools::interrupt::{self, Stop};
+use crate::tools::lock::Lock;
 use crate::tools::marks::{self, Scope};
 use crate::tools::process::is_interrupt;
 

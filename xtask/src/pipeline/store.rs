@@ -4,7 +4,6 @@
 //! moment leaves what was there before, or all of it. Two runs at once write the same things under the same names.
 //! Nothing here fails a run: what can't be read is not remembered, and what can't be written is said.
 
-mod files;
 mod outputs;
 mod prune;
 
@@ -17,10 +16,10 @@ use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use self::files::replace;
 pub use self::outputs::{Output, State};
 use super::task::Task;
 use crate::terminal;
+use crate::tools::files::replace;
 
 /// The folder.
 #[derive(Debug)]

@@ -1,20 +1,17 @@
 //! Folders for what tasks put into temporary ones: one a run, in it one a task. A task that leaves something there has
 //! not tidied up, and a run that was killed is tidied up after by the next one.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{FlockOperation, flock};
 
 use crate::tools::marks;
+use crate::tools::owner::{self, Owner};
 
 /// In front of the name of each run's folder. Short: sockets live below it, and their paths have a limit.
 const PREFIX: &str = "xtask-ci-";
-/// The file by which a run's folder has an owner.
-const OWNER: &str = "owner";
 /// How many of the left files are named.
 const NAMED: usize = 5;
 
@@ -22,22 +19,17 @@ const NAMED: usize = 5;
 #[derive(Debug)]
 pub struct Temporary {
     folder: Utf8PathBuf,
-    /// Locked while the run lives: who can lock it knows that its owner has ended, however it ended.
-    _owner: File,
+    _owner: Owner,
 }
 
 impl Temporary {
     /// Makes a folder.
     pub fn new() -> Result<Temporary> {
-        let above = Utf8PathBuf::try_from(std::env::temp_dir()).context("the folder for temporary files")?;
+        let above = Utf8PathBuf::try_from(std::env::temp_dir())
+            .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
         let folder = tempfile::Builder::new().prefix(PREFIX).rand_bytes(4).tempdir_in(&above)?.keep();
         let folder = Utf8PathBuf::try_from(folder)?;
-        let aside = folder.join("owner.new");
-        let mut owner = File::create(&aside)?;
-        flock(&owner, FlockOperation::NonBlockingLockExclusive)?;
-        writeln!(owner, "{}", std::process::id())?;
-        // Locked before it has the name by which others look for it.
-        fs::rename(aside, folder.join(OWNER))?;
+        let owner = owner::own(&folder)?;
         Ok(Temporary { folder, _owner: owner })
     }
 
@@ -78,7 +70,7 @@ impl Temporary {
 
     /// Removes the run's own folder, which must be empty by now.
     pub fn end(self) -> Result<()> {
-        fs::remove_file(self.folder.join(OWNER))?;
+        owner::disown(&self.folder)?;
         fs::remove_dir(&self.folder).with_context(|| {
             let left = self.folder.read_dir_utf8().into_iter().flatten().flatten();
             let left: Vec<String> = left.map(|entry| entry.file_name().to_owned()).collect();
@@ -102,12 +94,9 @@ pub fn sweep_killed() {
 fn sweep(above: &Utf8Path) {
     let Ok(entries) = above.read_dir_utf8() else { return };
     for entry in entries.flatten().filter(|entry| entry.file_name().starts_with(PREFIX)) {
-        let owner = File::options().append(true).open(entry.path().join(OWNER));
-        let is_dead = match owner {
-            Ok(owner) => flock(&owner, FlockOperation::NonBlockingLockExclusive).is_ok(),
-            // Killed, or at work, between making the folder and owning it.
-            Err(_) => entry.metadata().and_then(|found| found.modified()).is_ok_and(is_old),
-        };
+        // Without an owner: killed, or at work, between making the folder and owning it.
+        let is_left = || entry.metadata().and_then(|found| found.modified()).is_ok_and(is_old);
+        let is_dead = owner::has_ended(entry.path()).unwrap_or_else(is_left);
         if is_dead {
             let name = entry.file_name().to_owned();
             marks::end_marked(|mark| mark.split_once('/').is_some_and(|(run, _)| run == name));
@@ -142,9 +131,7 @@ mod tests {
         let above = Utf8Path::from_path(above.path()).expect("UTF-8");
         let lock = |name: &str| {
             fs::create_dir(above.join(name)).expect("made");
-            let owner = File::create(above.join(name).join(OWNER)).expect("made");
-            flock(&owner, FlockOperation::NonBlockingLockExclusive).expect("locked");
-            owner
+            owner::own(&above.join(name)).expect("owned")
         };
         let _living = lock("xtask-ci-living");
         drop(lock("xtask-ci-dead"));

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use xshell::{Shell, cmd};
 
-use super::lock::Lock;
 use super::{Recipe, Tool, packages};
 use crate::terminal::{self, Activity};
+use crate::tools::lock::Lock;
 use crate::tools::process::{Run, tail};
 use crate::tools::{engine, interrupt, locate};
 

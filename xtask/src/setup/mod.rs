@@ -13,7 +13,6 @@ mod engine;
 pub mod host;
 mod install;
 mod llvm_tools;
-pub mod lock;
 mod node;
 mod packages;
 mod plugins;

@@ -10,10 +10,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
 use super::Recipe;
-use super::lock::Lock;
 use crate::project::{self, Packages, Suite};
 use crate::terminal::Activity;
 use crate::tools::apt;
+use crate::tools::lock::Lock;
 use crate::tools::process::Run;
 
 /// Package lists older than this are fetched again.

@@ -11,6 +11,7 @@ use std::sync::{LazyLock, Mutex};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::files;
 use super::locate::{Found, Tool, Version};
 use crate::project;
 
@@ -61,13 +62,8 @@ pub fn save() {
         return;
     }
     memory.changed = false;
-    let file = file();
-    let aside = file.with_extension(format!("{}.new", std::process::id()));
     let text = serde_json::to_vec(&memory.tools).expect("plain data");
-    let _ = file.parent().map(fs::create_dir_all);
-    if fs::write(&aside, text).and_then(|()| fs::rename(&aside, &file)).is_err() {
-        let _ = fs::remove_file(&aside);
-    }
+    let _ = files::replace(&file(), &text);
 }
 
 /// What decides about the answer; none when more than the files does.

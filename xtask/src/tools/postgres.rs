@@ -1,18 +1,18 @@
 //! A PostgreSQL server of one's own, from the programs alone: for the length of a test run, or of a command of a
 //! developer. No service, no container, no fixed port.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::TcpListener;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{FlockOperation, flock};
 use xshell::{Cmd, Shell, cmd};
 
 use super::interrupt;
 use super::locate::{self, Tool};
+use super::owner::{self, Owner};
 use super::process::Run;
 use crate::project::{self, APP_ROLE, OWNER_ROLE};
 
@@ -21,8 +21,8 @@ use crate::project::{self, APP_ROLE, OWNER_ROLE};
 pub struct Server {
     folder: Utf8PathBuf,
     port: u16,
-    // Held while the server is ours: who can lock it knows that its owner has ended, however it ended.
-    owner: Option<File>,
+    // Held while the server is ours.
+    owner: Option<Owner>,
     kind: Kind,
 }
 
@@ -69,12 +69,12 @@ impl Server {
     }
 
     fn start_for_tests() -> anyhow::Result<Server> {
-        let temporary =
-            Utf8PathBuf::try_from(std::env::temp_dir()).context("the folder for temporary files")?;
+        let temporary = Utf8PathBuf::try_from(std::env::temp_dir())
+            .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
         sweep(&temporary);
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&temporary)?.keep();
         let folder = Utf8PathBuf::try_from(folder)?;
-        let owner = own(&folder)?;
+        let owner = owner::own(&folder)?;
         let mut server = Server { folder, port: 0, owner: Some(owner), kind: Kind::Test };
         server.initialise()?;
         server.run()?;
@@ -84,7 +84,7 @@ impl Server {
     fn start_for_development() -> anyhow::Result<Server> {
         let folder = project::local_dir().join("development/postgres");
         fs::create_dir_all(&folder)?;
-        let owner = own(&folder).ok();
+        let owner = owner::own(&folder).ok();
         let mut server = Server { folder, port: 0, owner, kind: Kind::Development };
         if server.owner.is_some() && !server.data().join("PG_VERSION").exists() {
             server.initialise()?;
@@ -198,8 +198,7 @@ pub fn sweep_killed() {
 fn sweep(temporary: &Utf8Path) {
     let Ok(folders) = temporary.read_dir_utf8() else { return };
     for folder in folders.flatten().filter(|folder| folder.file_name().starts_with(PREFIX)) {
-        let owner = File::options().append(true).open(folder.path().join("owner"));
-        if owner.is_ok_and(|owner| flock(&owner, FlockOperation::NonBlockingLockExclusive).is_ok()) {
+        if owner::has_ended(folder.path()) == Some(true) {
             discard(folder.path());
         }
     }
@@ -211,20 +210,6 @@ fn discard(folder: &Utf8Path) {
     // None may run, if this was killed early.
     let _ = server.pg_ctl(&["stop", "--mode=immediate"]);
     let _ = fs::remove_dir_all(folder);
-}
-
-/// Takes a server's folder: the lock is there before its file has the name by which others look for it.
-fn own(folder: &Utf8Path) -> anyhow::Result<File> {
-    let (file, new) = (folder.join("owner"), folder.join(format!("owner.{}", std::process::id())));
-    if !file.exists() {
-        let owner = File::create(&new)?;
-        flock(&owner, FlockOperation::NonBlockingLockExclusive)?;
-        fs::rename(&new, &file)?;
-        return Ok(owner);
-    }
-    let owner = File::options().append(true).open(&file)?;
-    flock(&owner, FlockOperation::NonBlockingLockExclusive).context("another command runs this server")?;
-    Ok(owner)
 }
 
 /// One of PostgreSQL's programs, as a user that it agrees to run as.

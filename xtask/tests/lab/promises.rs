@@ -6,7 +6,7 @@ use std::time::Duration;
 use libtest_mimic::Failed;
 use serde_json::Value;
 
-use crate::call::{run, wait_until};
+use crate::call::run;
 use crate::client::{Client, get};
 use crate::project::{DOWNLOAD, DOWNLOAD_BYTES};
 use crate::streams::Stream;

@@ -3,14 +3,14 @@
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use xshell::cmd;
 
 use crate::pipeline::Context;
 use crate::project::{self, DEPLOY};
 use crate::setup::base_images;
 use crate::tools::compose::Project;
-use crate::tools::locate;
+use crate::tools::{locate, private};
 
 /// The files that are one project together.
 const PROJECTS: [&[&str]; 3] =
@@ -19,8 +19,8 @@ const PROJECTS: [&[&str]; 3] =
 /// Compose reads each file as it will be used, with a value for each variable that it names.
 pub fn compose(task: &Context) -> Result<()> {
     let program = locate::compose()?;
-    let folder = tempfile::tempdir().context("making a temporary folder")?;
-    let folder = Utf8Path::from_path(folder.path()).context("its path is in UTF-8")?;
+    let folder = private::Folder::new()?;
+    let folder = folder.path();
     let deploy = project::root().join(DEPLOY);
     fs::copy(deploy.join("environments/production.env"), folder.join("settings.env"))
         .context("copying an environment's settings")?;

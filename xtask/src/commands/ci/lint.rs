@@ -8,8 +8,8 @@ use camino::Utf8Path;
 use crate::pipeline::Context;
 use crate::project;
 use crate::rollout::contract::NO_TRANSACTION;
-use crate::tools::git;
 use crate::tools::lint::{self, Transaction};
+use crate::tools::{git, private};
 
 /// Every shell script, those included that xtask hands to `sh` on a host.
 pub fn shell_scripts(task: &Context) -> Result<()> {
@@ -87,8 +87,7 @@ pub fn migrations(task: &Context) -> Result<()> {
 /// everything.
 pub fn secrets(task: &Context) -> Result<()> {
     let rules = project::tools_dir().join("kingfisher-rules");
-    let folder = tempfile::tempdir().context("making a temporary folder")?;
-    let folder = Utf8Path::from_path(folder.path()).context("its path is in UTF-8")?;
+    let folder = private::Folder::new()?;
     let (planted, copy) = (folder.join("planted"), folder.join("repository"));
     write(&planted.join("planted.txt"), PLANTED.concat().as_bytes())?;
     task.line("a planted secret must be found:");

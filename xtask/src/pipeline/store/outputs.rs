@@ -10,8 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::files;
 use crate::pipeline::globs::Globs;
+use crate::tools::files;
 use crate::tools::hex::hex;
 
 /// A file that a task made.
@@ -45,7 +45,7 @@ pub fn keep(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str]) -> Result<Vec<
         let output = look(&file, path)?;
         let blob = blobs.join(&output.hash);
         if !blob.exists() {
-            copy(&file, &blob).with_context(|| format!("keeping {}", output.path))?;
+            files::copy(&file, &blob).with_context(|| format!("keeping {}", output.path))?;
         }
         outputs.push(output);
     }
@@ -79,7 +79,7 @@ pub fn restore(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str], outputs: &[
     }
     for output in outputs.iter().filter(|output| !is_same(root, output)) {
         let (blob, file) = (blobs.join(&output.hash), root.join(&output.path));
-        copy(&blob, &file).with_context(|| format!("bringing back {}", output.path))?;
+        files::copy(&blob, &file).with_context(|| format!("bringing back {}", output.path))?;
         fs::set_permissions(&file, fs::Permissions::from_mode(output.mode))?;
         ensure!(hash_of(&file)? == output.hash, "what was kept of {} is damaged: {blob}", output.path);
     }
@@ -160,15 +160,4 @@ fn below(root: &Utf8Path, path: &Utf8Path, found: &mut Vec<String>) -> io::Resul
             Ok(())
         }
     }
-}
-
-/// Copied beside, and renamed.
-fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
-    let folder = to.parent().context("a file is in a folder")?;
-    fs::create_dir_all(folder)?;
-    let aside = files::aside(to);
-    let copied = fs::copy(from, &aside)
-        .and_then(|_| File::open(&aside)?.sync_data())
-        .and_then(|()| fs::rename(&aside, to));
-    Ok(copied.inspect_err(|_| drop(fs::remove_file(&aside)))?)
 }

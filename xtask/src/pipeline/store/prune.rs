@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::Pass;
-use super::files::UNFINISHED;
+use crate::tools::files::UNFINISHED;
 
 /// What is younger may belong to a pass that another run is about to write.
 const YOUNG: Duration = Duration::from_secs(60 * 60);

@@ -9,7 +9,7 @@ use camino::Utf8Path;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::tools::interrupt;
+use super::interrupt;
 
 /// Held until dropped.
 #[derive(Debug)]
