@@ -28,6 +28,10 @@ pub trait Step {
     fn stays(&self, _run: &Run) -> Option<String> {
         None
     }
+    /// Whether it compares the edge's numbers with those from before the attempt.
+    fn is_watching(&self) -> bool {
+        false
+    }
     /// What goes wrong in tidying up is a warning: it neither stops nor undoes the attempt.
     fn is_tidying(&self) -> bool {
         false
@@ -65,7 +69,7 @@ impl Plan {
 
     /// Whether one of them compares the edge's numbers with those from before.
     pub fn is_watched(&self) -> bool {
-        self.steps.iter().any(|step| step.name() == "watch")
+        self.steps.iter().any(|step| step.is_watching())
     }
 
     /// Their names, in order.

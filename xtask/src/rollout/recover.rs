@@ -11,6 +11,7 @@ use super::host::{Host, Lease, Part};
 use super::journal::Journal;
 use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
 use super::release::ReleaseId;
+use super::schema::is_migration;
 use crate::project;
 
 /// Settles the unfinished attempt, when there is one, and says in words what was found and done.
@@ -24,7 +25,7 @@ pub fn recover(
     if let Some(attempt) = ledger.unfinished() {
         said.push(settle(host, &attempt, journal, lease)?);
     } else if let Some(last) = ledger.attempts().pop() {
-        if ended_in_a_migration(&last) {
+        if last.step.as_ref().is_some_and(|(step, _)| is_migration(step)) {
             // Its driver gave it up; the engine may not have. What it is about to take away is not there to be used.
             host.wait_for_migration()?;
         }
@@ -67,10 +68,6 @@ pub fn recover(
         said.push(what);
     }
     Ok(said)
-}
-
-fn ended_in_a_migration(attempt: &Attempt) -> bool {
-    attempt.step.as_ref().is_some_and(|(step, _)| matches!(step.as_str(), "migrate" | "undo"))
 }
 
 /// A rollback whose rename was made counts, whatever went wrong behind it: else what it led away from would be what the

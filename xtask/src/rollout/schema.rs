@@ -13,6 +13,14 @@ use super::steps::{list, stop};
 /// The longest that all migrations of a plan may take.
 const MIGRATION: Duration = Duration::from_secs(900);
 
+const MIGRATE: &str = "migrate";
+const UNDO: &str = "undo";
+
+/// Whether a step of that name, as the ledger has it, runs a container that outlives its driver.
+pub fn is_migration(step: &str) -> bool {
+    [MIGRATE, UNDO].contains(&step)
+}
+
 /// The database is dumped, and the dump verified, before a migration changes it.
 pub struct Backup {
     /// Why, as the plan says it.
@@ -54,7 +62,7 @@ pub struct Migrate {
 
 impl Step for Migrate {
     fn name(&self) -> &'static str {
-        "migrate"
+        MIGRATE
     }
     fn describe(&self) -> String {
         format!("apply {} by a one-off container of the new image", versions(&self.pending))
@@ -149,7 +157,7 @@ pub struct Undo {
 
 impl Step for Undo {
     fn name(&self) -> &'static str {
-        "undo"
+        UNDO
     }
     fn describe(&self) -> String {
         let (migrations, id) = (versions(&self.migrations), &self.release.id);

@@ -41,6 +41,9 @@ impl Step for Watch {
     fn limit(&self) -> Duration {
         self.bake + GUARD_MARGIN
     }
+    fn is_watching(&self) -> bool {
+        true
+    }
     fn apply(&self, run: &Run) -> Result<()> {
         let began = run.host.clock();
         let elapsed = || run.host.clock() - began;
