@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::tools::elf::Glibc;
 
-pub use bases::{BASES, Base, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, Suite};
+pub use bases::{BASES, Base, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, Suite, base};
 pub use environments::{Environment, Limits, Site};
 
 /// The name in front of everything that the project owns on a host: compose projects, networks, volumes, labels.
@@ -53,6 +53,10 @@ pub const OWNER_ROLE: &str = "tracehub_owner";
 pub const APP_ROLE: &str = "tracehub_app";
 /// The PostgreSQL of every environment, and so of the tests.
 pub const POSTGRES_MAJOR: u32 = 15;
+/// The oldest Node that the page's tools run on: a test compares it with `package.json`.
+pub const NODE_VERSION: &str = "20.19";
+/// The oldest Rust that compiles the workspace: cargo itself refuses an older one.
+pub const RUST_VERSION: &str = env!("CARGO_PKG_RUST_VERSION");
 /// The backend's sqlx, and so its command line's: a test compares it with `Cargo.lock`.
 pub const SQLX_VERSION: &str = "0.9.0";
 /// The tests fail when they run less than this of the lines, in the backend and in the frontend.

@@ -102,7 +102,8 @@ impl Deploy {
         let attempt = Attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.patience)?;
         let began = start_platform(&machine, &secrets)?;
         machine.compare_secrets_again(&mut secrets)?;
-        let release = release_to_come(&sources, &secrets).context("the secrets are not there")?;
+        let release = release_to_come(&sources, &secrets)
+            .with_context(|| format!("{} lacks secrets that were made a moment ago", machine.root()))?;
         let seen = Observed::of(&machine)?;
         let empty = seen.schema.is_empty();
         let drift = drift(&machine, &seen)?;

@@ -191,7 +191,7 @@ impl Database {
         }
         setup::ensure(&[Tool::Postgres], false)?;
         let server = Activity::of("starting the development database", |_| Server::start(Kind::Development))
-            .context("`DATABASE_URL` names another one")?;
+            .context("the development database did not start (`DATABASE_URL` would name another one)")?;
         Ok(Database::Own(server))
     }
 

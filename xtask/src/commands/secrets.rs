@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -110,7 +110,9 @@ impl Revoke {
         self.check(&machine, secret)?;
         self.ask(&machine, secret)?;
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
-        let bases = machine.running_bases()?.context("the database and the edge have just stopped")?;
+        let stopped =
+            "the database or the edge has just stopped: nothing was changed; run this again when both are up";
+        let bases = machine.running_bases()?.ok_or_else(|| refuse(stopped))?;
         let machine = machine.with_bases(bases);
         let doing = format!("revoking version {} of {}", self.version, secret.name);
         let attempt = Attempt::begin(&machine, doing, self.patience)?;

@@ -109,7 +109,7 @@ impl Drop for Teller {
     fn drop(&mut self) {
         for talk in self.talking.take() {
             if let Err(error) = talk.join().expect("telling does not panic") {
-                terminal::warn(format_args!("somebody was not told: {error:#}"));
+                terminal::warn(format_args!("{error:#}"));
             }
         }
     }
@@ -119,19 +119,21 @@ impl Channel {
     fn tell(&self, news: &News) -> Result<()> {
         match self {
             Channel::Slack { webhook } => {
-                curl::post(webhook, &[], &json!({ "text": news.words(true) })).context("Slack")
+                curl::post(webhook, &[], &json!({ "text": news.words(true) })).context("Slack was not told")
             }
-            Channel::Summary { path } => write_summary(path, news).context("the job's summary"),
+            Channel::Summary { path } => {
+                write_summary(path, news).context("the job's summary was not written")
+            }
             Channel::Sentry { url, organisation, project, token } => match news.state {
                 State::Succeeded { .. } if news.kind == "deploy" => {
                     let base =
                         format!("{}/api/0/organizations/{organisation}/releases/", url.trim_end_matches('/'));
                     let header = format!("Authorization: Bearer {token}");
                     let release = json!({ "version": news.release, "projects": [project] });
-                    curl::post(&base, &[&header], &release).context("Sentry's releases")?;
+                    curl::post(&base, &[&header], &release).context("Sentry was not told of the release")?;
                     let deploy: Value = json!({ "environment": news.environment, "url": news.url });
                     curl::post(&format!("{base}{}/deploys/", news.release), &[&header], &deploy)
-                        .context("Sentry's deploys")
+                        .context("Sentry was not told of the deploy")
                 }
                 _ => Ok(()),
             },

@@ -111,6 +111,16 @@ impl Lab {
         }
     }
 
+    /// Its first machine.
+    pub fn first(&self) -> Result<&Vps> {
+        self.hosts.first().with_context(|| {
+            format!(
+                "the lab in {} has no machine: `cargo xtask lab down`, then `cargo xtask lab up`, makes another one",
+                state_file()
+            )
+        })
+    }
+
     fn save(&self) -> Result<()> {
         files::replace(&state_file(), serde_json::to_string_pretty(self)?.as_bytes())
     }

@@ -102,7 +102,10 @@ fn from_public(sh: &Shell, name: &str) -> Result<()> {
 }
 
 fn from_packages(sh: &Shell, name: &str, activity: &Activity) -> Result<()> {
-    let mirror = apt::mirror()?.context("this machine's own package sources name no Debian mirror")?.archive;
+    let mirror = apt::mirror()?.context(
+        "no registry has the image of the VPS, and this machine is no Debian whose package sources would say where packages \
+         are\n  Let its container engine reach the registry (`docker pull`), or run this on Debian.",
+    )?.archive;
     let work = project::tools_dir().join(".lab-vps");
     // A run that was killed left it; whoever calls this holds the lock.
     sh.remove_path(&work)?;

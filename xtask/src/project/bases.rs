@@ -1,5 +1,10 @@
 //! The images that TraceHub's own stand on, as rows.
 
+/// The row of that name.
+pub fn base(name: &str) -> &'static Base {
+    BASES.iter().find(|base| base.name == name).expect("a row of the table")
+}
+
 /// The images that ours stand on. Where a registry answers they are pulled by their public name, elsewhere
 /// assembled from the distribution's packages under a name of their own, with the same ports, users and paths.
 pub const BASES: &[Base] = &[

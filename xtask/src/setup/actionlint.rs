@@ -41,7 +41,8 @@ fn fill(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
     let wanted = format!("{package}@{version}");
     let pack = cmd!(sh, "{npm} pack --silent --ignore-scripts --pack-destination {folder} {wanted}");
     let name = Run::new(pack).limit(LIMIT).each_line(&|line| activity.line(line)).text()?;
-    let archive = folder.join(name.lines().last().context("npm names the archive")?.trim());
+    let archive =
+        folder.join(name.lines().last().context("npm did not say what it called the archive")?.trim());
     let content = fs::read(&archive).with_context(|| format!("reading {archive}"))?;
     let found = format!("{:x}", Sha256::digest(&content));
     ensure!(

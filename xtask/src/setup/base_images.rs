@@ -50,6 +50,12 @@ pub fn ensure(names: &[&str]) -> anyhow::Result<BTreeMap<&'static str, BaseImage
     Ok(images)
 }
 
+/// Makes sure of one row.
+pub fn one(name: &str) -> anyhow::Result<BaseImage> {
+    let image = ensure(&[name])?.remove(name);
+    image.with_context(|| format!("the base image {name} is not there although it was made"))
+}
+
 /// The base images that are on this engine already. A pulled one comes before an assembled one.
 pub fn here() -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
     let sh = Shell::new()?;

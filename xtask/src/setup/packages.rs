@@ -115,7 +115,8 @@ pub fn unpack(packages: &Packages, root: &Utf8Path, activity: &Activity) -> anyh
 /// Fetches packages of one suite from the mirror that the machine is configured with.
 fn download(packages: &Packages, into: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
     let mirror = apt::mirror()?.context(
-        "Debian's packages are only to be had on a Debian machine: its configuration says from where",
+        "Debian's packages are fetched from the mirror that the machine's own package sources name, and this machine is no \
+         Debian\n  Let its container engine reach the registry (`docker pull`), or run this on Debian.",
     )?;
     let (name, rolling) = match packages.suite {
         Suite::Own(name) => (name, false),

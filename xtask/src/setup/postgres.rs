@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use anyhow::Context;
 use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
@@ -48,8 +47,7 @@ fn from_packages(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
 
 /// The same paths, copied out of the image.
 fn from_image(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
-    let mut images = base_images::ensure(&["postgres"])?;
-    let image = images.remove("postgres").context("the image was made sure of")?.reference;
+    let image = base_images::one("postgres")?.reference;
     let sh = Shell::new()?;
     let container = Run::new(cmd!(sh, "docker create {image}")).text()?;
     let copied = copy_out(&container, folder, activity);

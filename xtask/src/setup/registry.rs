@@ -46,8 +46,7 @@ pub fn ensure(name: &str, registry: Registry) -> Result<()> {
 }
 
 fn start(sh: &Shell, name: &str, container: &str, port: u16, read_only: bool) -> Result<()> {
-    let base = base_images::ensure(&["registry"])?.remove("registry").context("it was made sure of")?;
-    let image = base.reference;
+    let image = base_images::one("registry")?.reference;
     let (label, volume) = (format!("{LABEL}={name}"), format!("{name}:/var/lib/registry"));
     let publish = format!("127.0.0.1:{port}:5000");
     let config = configuration(read_only);

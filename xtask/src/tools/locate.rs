@@ -198,15 +198,14 @@ impl Tool {
             Tool::Buildx => version >= Version(0, 12, 0),
             // The host runs this one: a dump, and a query plan, of another is another thing.
             Tool::Postgres => version.0 == project::POSTGRES_MAJOR,
-            Tool::Node => version >= Version(20, 0, 0),
+            Tool::Node => Some(version) >= Version::parse(project::NODE_VERSION),
             Tool::Npm => version >= Version(9, 0, 0),
             Tool::Chromium => version >= Version(109, 0, 0),
             Tool::Git => version >= Version(2, 30, 0),
             Tool::Readelf | Tool::Curl | Tool::Debootstrap | Tool::Age | Tool::Make | Tool::Actionlint => {
                 true
             }
-            // The workspace's `rust-version`: cargo itself refuses to build xtask with an older one.
-            Tool::Rust => version >= Version(1, 95, 0),
+            Tool::Rust => Some(version) >= Version::parse(project::RUST_VERSION),
             // Older ones can't read what the compiler of today notes.
             Tool::LlvmTools => version >= Version(19, 0, 0),
             // It knows `KnownHostsCommand`.
@@ -368,5 +367,14 @@ mod tests {
         let lock = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"));
         let Some((_, after)) = lock.split_once("name = \"sqlx\"\nversion = \"") else { return };
         assert_eq!(after.split('"').next(), Some(project::SQLX_VERSION));
+    }
+
+    #[test]
+    fn the_oldest_node_that_will_do_is_the_one_that_the_page_s_package_names() {
+        let package = project::root().join(project::FRONTEND.folder).join("package.json");
+        let package: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(package).expect("read")).expect("JSON");
+        assert_eq!(package["engines"]["node"], format!(">={}", project::NODE_VERSION));
+        assert!(!Tool::Node.will_do(Version(20, 18, 3)) && Tool::Node.will_do(Version(20, 19, 0)));
     }
 }

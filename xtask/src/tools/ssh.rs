@@ -282,7 +282,7 @@ pub fn forced_command(destination: &Destination) -> Result<String, ConnectError>
     let told = Run::new(cmd!(sh, "ssh {options...} -T -- {host} true").quiet())
         .limit(CONNECT)
         .finish()
-        .context("asking by ssh")?;
+        .context("asking the host by ssh")?;
     if told.status.success() { Ok(told.stdout) } else { Err(explain(&told.stderr, destination)) }
 }
 

@@ -64,8 +64,7 @@ fn value(name: &str) -> &'static str {
 
 /// Caddy's own opinion of both of its files, as they are used: the edge's with and without a name of its own.
 pub fn caddyfiles(task: &Context) -> Result<()> {
-    let mut images = base_images::ensure(&["caddy"])?;
-    let image = images.remove("caddy").context("the image was made sure of")?.reference;
+    let image = base_images::one("caddy")?.reference;
     let edge = project::root().join(DEPLOY).join("edge");
     let page = project::root().join(project::FRONTEND.folder).join("Caddyfile");
     for (file, site) in

@@ -55,7 +55,8 @@ impl Offsite {
 
     /// Sends a copy, and writes down on the host that there is one.
     pub fn send(&self, machine: &Machine, backup: &Backup) -> Result<Copied> {
-        let connection = Connection::open(&self.to).context("the machine for backups")?;
+        let connection = Connection::open(&self.to)
+            .with_context(|| format!("reaching the machine for copies of backups, {}", self.to))?;
         let (sh, name) = (Shell::new()?, format!("{}.dump.age", backup.name));
         let there = |called: &str, script: &str| {
             let words = ["sh", "-c", script, "keep", &self.folder, &name];

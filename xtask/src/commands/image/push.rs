@@ -9,7 +9,7 @@ use xshell::Shell;
 use super::registry::Registry;
 use super::{Built, build, lock};
 use crate::exit::refuse;
-use crate::project::{self, BACKEND, Component, FRONTEND};
+use crate::project::{self, BACKEND, Base, Component, FRONTEND};
 use crate::rollout::machine::Bases;
 use crate::setup::base_images::{self, BaseImage, Origin};
 use crate::setup::{self, Tool};
@@ -88,25 +88,22 @@ fn push(registry: &Registry, built: &Built) -> Result<BTreeMap<String, String>> 
 /// through our registry.
 pub fn bases_for_host(registry: &Registry) -> Result<Bases> {
     let locked = lock::read()?;
-    let name = |base: &str| {
-        let public = || project::BASES.iter().find(|row| row.name == base).map(|row| row.public);
-        match locked.get(base) {
-            Some(digest) => Ok(format!("{}@{digest}", public().context("a row of the table")?)),
-            None => bring(registry, base),
-        }
+    let name = |base: &Base| match locked.get(base.name) {
+        Some(digest) => Ok(format!("{}@{digest}", base.public)),
+        None => bring(registry, base.name),
     };
-    Ok(Bases { caddy: name("caddy")?, postgres: name("postgres")? })
+    Ok(Bases { caddy: name(project::base("caddy"))?, postgres: name(project::base("postgres"))? })
 }
 
 fn bring(registry: &Registry, base: &str) -> Result<String> {
     setup::ensure(&[Tool::Engine, Tool::Docker], false)?;
-    let BaseImage { reference, origin } =
-        base_images::ensure(&[base])?.remove(base).context("it was made sure of")?;
+    let BaseImage { reference, origin } = base_images::one(base)?;
     let sh = Shell::new()?;
     if origin == Origin::Pulled {
         let digests = docker::digests(&sh, &reference)?;
         return digests.into_iter().next().with_context(|| format!("{reference} has no digest"));
     }
-    let (name, tag) = reference.rsplit_once(':').context("an assembled image has a tag")?;
+    let (name, tag) =
+        reference.rsplit_once(':').with_context(|| format!("the assembled image {reference} has no tag"))?;
     registry.push_as(&reference, name, &[tag])
 }

@@ -54,7 +54,9 @@ impl Machine {
         if let Some(url) = &self.public_url {
             return Ok(url.clone());
         }
-        let port = self.edge_port()?.context("the platform was never started")?;
+        let port = self.edge_port()?.with_context(|| {
+            format!("{} has no edge yet: `cargo xtask deploy` starts one", self.environment.name)
+        })?;
         Ok(format!("http://localhost:{port}"))
     }
 
@@ -268,7 +270,10 @@ impl Machine {
         let listens = self.edge_listens()?;
         let variables = tempfile::NamedTempFile::new()?;
         std::fs::write(variables.path(), self.platform_variables(&listens)?)?;
-        let path = variables.path().to_str().context("the temporary folder's name is not UTF-8")?;
+        let path = variables
+            .path()
+            .to_str()
+            .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
         self.with_project(&project::root().join(project::DEPLOY), path.into(), use_it)
     }
 

@@ -54,7 +54,7 @@ fn bases_on(connection: &Connection) -> Result<(String, String)> {
 impl Baseline<'_> {
     /// Compose, the project and its proxy's configuration are on the machine.
     pub fn set_up<'a>(lab: &Lab, versions: &'a Versions) -> Result<Baseline<'a>> {
-        let host = lab.hosts.first().context("a lab has a machine")?;
+        let host = lab.first()?;
         let variables = lab.variables();
         let value = |name: &str| -> Result<String> {
             let found = variables.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone());

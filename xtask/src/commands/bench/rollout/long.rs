@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 /// Every third one is a rollback; the deploys go round three releases, so that each one starts anew.
 pub fn run(copy: &Copy, lab: &Lab, versions: &Versions, runs: u32) -> Result<()> {
-    let port = lab.hosts.first().context("a lab has a machine")?.http;
+    let port = lab.first()?.http;
     let round = [&versions.first, &versions.second, &versions.third];
     let deploy = |version: &Version| -> Result<()> {
         let words = ["deploy", "--env", "lab", "--yes", "--version", &version.commit];

@@ -33,7 +33,7 @@ pub struct Ours<'a> {
 impl Ours<'_> {
     /// The first release has the traffic.
     pub fn set_up<'a>(copy: &'a Copy, lab: &Lab, versions: &Versions) -> Result<Ours<'a>> {
-        let port = lab.hosts.first().context("a lab has a machine")?.http;
+        let port = lab.first()?.http;
         let ours = Ours { copy, port };
         Activity::of("the first deploy to the bare machine", |_| {
             Run::new(copy.xtask(&["host", "setup", "--env", "production", "--yes"])?).limit(LIMIT).run()?;
@@ -80,7 +80,10 @@ impl Ours<'_> {
         let words = [&["status", "--json"][..], &WHERE].concat();
         let told = Run::new(self.copy.xtask(&words)?).text()?;
         let status: Value = serde_json::from_str(&told)?;
-        Ok(status["live"].as_str().context("nothing is live")?.to_owned())
+        Ok(status["live"]
+            .as_str()
+            .context("no release has the traffic, and one was just deployed")?
+            .to_owned())
     }
 }
 
