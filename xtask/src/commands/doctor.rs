@@ -58,7 +58,7 @@ fn row(tool: Tool, version: &str, will_do: String, place: &str) -> Vec<String> {
 /// What is here and won't do.
 fn old(tool: Tool) -> String {
     let old = locate::candidates(tool).into_iter().next();
-    old.map_or_else(|| "-".to_owned(), |found| format!("{} is too old", found.version))
+    old.map_or_else(|| "-".to_owned(), |found| format!("{} won't do", found.version))
 }
 
 /// A path inside the repository, as one would type it there.
@@ -93,7 +93,7 @@ fn bases() {
                 };
                 (paint::good(state), image.reference.clone())
             }
-            None => (paint::warn("when needed"), format!("{}, or from packages", base.public)),
+            None => (paint::warn("when needed"), format!("{}, or from Debian's packages", base.public)),
         };
         vec![base.name.to_owned(), state, reference, base.purpose.to_owned()]
     };
