@@ -56,7 +56,7 @@ impl Access {
         let is_new = !variables.values.contains_key("HOST_KEY");
         if is_new && let Some(host) = variables.values.get("HOST") {
             let host = plain(host, HOST_NAME).map_err(|why| refuse(format!("{prefix}_HOST: {why}")))?;
-            let port = variables.values.get("PORT").and_then(|port| port.trim().parse().ok()).unwrap_or(22);
+            let port = variables.port().map_err(refuse)?.unwrap_or(22);
             let shown = ssh_keys::scan(&host, port).map_err(|why| {
                 let message = format!(
                     "{host} can't be asked for its host key: {why}\n  Is it up, and is {prefix}_PORT right?"
@@ -167,17 +167,27 @@ impl Variables {
         })
     }
 
+    fn port(&self) -> Result<Option<u16>, String> {
+        let parse = |port: &String| {
+            let number = port.trim().parse().ok().filter(|number| *number != 0);
+            number.ok_or_else(|| {
+                format!("{}_PORT: {port:?} is not a port, a number from 1 to 65535", self.prefix)
+            })
+        };
+        self.values.get("PORT").map(parse).transpose()
+    }
+
     fn destination(&self, name: &str) -> Result<Destination, String> {
         let prefix = self.prefix;
         if !self.unreadable.is_empty() {
-            return Err(format!("{} hold bytes that are no text", self.unreadable.join(", ")));
+            return Err(format!("{} hold bytes that are not UTF-8", self.unreadable.join(", ")));
         }
         let told = |name: &str| self.values.contains_key(name) || (name == "SSH_KEY" && self.own_keys);
         let missing = VARIABLES.iter().filter(|(name, needed)| *needed && !told(name));
         let missing: Vec<String> = missing.map(|(missing, _)| format!("{prefix}_{missing}")).collect();
         if !missing.is_empty() {
             return Err(format!(
-                "the way to {name} is not told: {} not set. A workflow has them as secrets of the environment; \
+                "how to reach {name} is not known: {} not set. A workflow has them as secrets of the environment; \
                  `eval \"$(cargo xtask lab env)\"` sets them for the lab.",
                 match missing.as_slice() {
                     [one] => format!("{one} is"),
@@ -185,12 +195,10 @@ impl Variables {
                 }
             ));
         }
-        let port =
-            |port: &String| port.trim().parse().map_err(|_| format!("{prefix}_PORT: {port:?} is no port"));
         let wrong = |variable: &str, why: String| format!("{prefix}_{variable}: {why}");
         Ok(Destination {
             host: plain(&self.values["HOST"], HOST_NAME).map_err(|why| wrong("HOST", why))?,
-            port: self.values.get("PORT").map(port).transpose()?,
+            port: self.port()?,
             user: user_name(&self.values["USER"]).map_err(|why| wrong("USER", why))?,
             key: match self.values.get("SSH_KEY") {
                 Some(key) => Some(Key::parse(key).map_err(|why| wrong("SSH_KEY", why))?),
@@ -210,7 +218,7 @@ fn plain(value: &str, also: &[u8]) -> Result<String, String> {
     let value = value.trim();
     let fine = |byte: u8| byte.is_ascii_alphanumeric() || also.contains(&byte);
     if value.starts_with('-') || !value.bytes().all(fine) {
-        return Err(format!("{value:?} is no such name"));
+        return Err(format!("{value:?} holds what no name of a host or a user does"));
     }
     Ok(value.to_owned())
 }
@@ -220,7 +228,7 @@ fn web_address(value: &str) -> Result<String, String> {
     let name = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
     match name {
         Some(name) if !name.is_empty() && plain(name, b".:-[]").is_ok() => Ok(value.to_owned()),
-        _ => Err(format!("{value:?} is no address like https://example.org")),
+        _ => Err(format!("{value:?} is not an address like https://example.org")),
     }
 }
 
@@ -265,8 +273,10 @@ mod tests {
                 assert!(error.contains(&format!("STAGING_{name}")), "{error}");
             }
         }
-        let error =
-            access(&[("HOST", "vps"), ("USER", "deploy"), HOST_KEY, ("PORT", "22; reboot")]).unwrap_err();
-        assert!(error.contains("STAGING_PORT"), "{error}");
+        for wrong in ["22; reboot", "0", "65536"] {
+            let error =
+                access(&[("HOST", "vps"), ("USER", "deploy"), HOST_KEY, ("PORT", wrong)]).unwrap_err();
+            assert!(error.contains("STAGING_PORT"), "{error}");
+        }
     }
 }

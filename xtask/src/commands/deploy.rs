@@ -375,7 +375,7 @@ fn seed(machine: &Machine, release: &ReleaseId) -> Option<String> {
 
 fn log_in(said: &str) -> Result<String> {
     let line = said.lines().rev().find(|line| line.starts_with('{')).context("it printed no log-in")?;
-    let told: serde_json::Value = serde_json::from_str(line).context("its log-in is no JSON")?;
+    let told: serde_json::Value = serde_json::from_str(line).context("its log-in is not JSON")?;
     let (email, password) = (told["email"].as_str(), told["password"].as_str());
     ensure!(email.is_some() && password.is_some(), "its log-in lacks a part");
     Ok(format!("{}  {}", email.unwrap_or_default(), password.unwrap_or_default()))

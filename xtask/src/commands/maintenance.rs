@@ -83,7 +83,7 @@ fn moment(until: Option<&str>, now: SystemTime) -> Result<SystemTime, String> {
             format!("--until: {text:?} is neither a time (30m) nor a moment (2026-01-03T12:00:00Z)")
         })?,
     };
-    if moment <= now { Err(format!("--until: {text} is over")) } else { Ok(moment) }
+    if moment <= now { Err(format!("--until: {text} is in the past")) } else { Ok(moment) }
 }
 
 /// `Sat, 03 Jan 2026 12:00:00 GMT` (RFC 9110, section 5.6.7).
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(moment(None, now), Ok(now + USUAL));
         assert_eq!(moment(Some("2h"), now), Ok(now + Duration::from_secs(7200)));
         assert_eq!(moment(Some("2026-01-03T12:01:00Z"), now), Ok(now + Duration::from_secs(60)));
-        assert!(moment(Some("2026-01-03T11:00:00Z"), now).unwrap_err().contains("is over"));
+        assert!(moment(Some("2026-01-03T11:00:00Z"), now).unwrap_err().contains("is in the past"));
         assert!(moment(Some("soon"), now).is_err());
     }
 }

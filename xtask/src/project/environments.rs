@@ -137,7 +137,7 @@ impl FromStr for Environment {
                 limits: TRIED,
                 site: Site::Here { port: LOCAL_PORT + 1000 },
             }),
-            _ => Err(format!("there are {}{}", NAMES.join(", "), meant(name))),
+            _ => Err(format!("the environments are {}{}", NAMES.join(", "), meant(name))),
         }
     }
 }

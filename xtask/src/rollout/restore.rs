@@ -95,7 +95,7 @@ impl Step for Check {
                 Err(error) => format!("{error:#}"),
             };
             if run.host.clock() - began > WELL {
-                bail!("with the restored database the live release does not get well: {said}");
+                bail!("with the restored database the live release does not become healthy: {said}");
             }
             run.host.pause(Duration::from_millis(250))?;
         }

@@ -79,7 +79,7 @@ pub fn recipe(tool: Tool) -> Result<Recipe, String> {
         | Tool::Zizmor
         | Tool::Squawk
         | Tool::Hadolint
-        | Tool::Kingfisher => Err(format!("{tool} is pinned no more, and there is no other way to get it")),
+        | Tool::Kingfisher => Err(format!("{tool} is no longer pinned, and there is no other way to get it")),
     }
 }
 
@@ -153,6 +153,6 @@ fn follow(tool: Tool, recipe: &Recipe) -> anyhow::Result<()> {
     locate::forget(tool);
     match locate::find(tool) {
         Some(_) => Ok(()),
-        None => anyhow::bail!("{tool} was installed, and still none is found that will do: {}", recipe.how),
+        None => anyhow::bail!("{tool} was installed ({}), and still none that will do is found", recipe.how),
     }
 }

@@ -30,10 +30,10 @@ pub fn base(folder: &Utf8Path, revision: &str) -> Result<Base> {
             anyhow::bail!("{revision} begins the names of several commits: {}", all.join(", "))
         }
         Meaning::Unknown(alike) if alike.is_empty() => {
-            anyhow::bail!("{revision} is no commit and no branch here")
+            anyhow::bail!("{revision} is neither a commit nor a branch here")
         }
         Meaning::Unknown(alike) => {
-            anyhow::bail!("{revision} is no commit and no branch here; alike are: {}", alike.join(", "))
+            anyhow::bail!("{revision} is neither a commit nor a branch here; alike are: {}", alike.join(", "))
         }
     };
     let told = Run::new(cmd!(sh, "git merge-base HEAD {commit}")).finish()?;

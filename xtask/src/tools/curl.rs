@@ -39,7 +39,7 @@ pub fn get(url: &str, limit: Duration) -> Result<Answer> {
         let why = told.stderr.trim();
         anyhow::bail!("{}", why.split_once(") ").map_or(why, |(_, why)| why));
     }
-    parse(&told.stdout).with_context(|| format!("{:?} is no answer", told.stdout))
+    parse(&told.stdout).with_context(|| format!("{:?} is not an HTTP answer", told.stdout))
 }
 
 /// A POST of JSON. The address, the headers and the body go through curl's standard input: any of them may be a secret.

@@ -37,7 +37,7 @@ fn since_selects_what_the_changes_can_affect_and_names_the_file() {
     assert!(said.stdout.contains("Cargo.lock, a part of every task, changed"), "{}", said.stdout);
     let said = project.xtask(&["ci", "--plan", "--since", "mian"]);
     assert_eq!(said.code, Some(1));
-    assert!(said.stderr.contains("mian is no commit and no branch here"), "{}", said.stderr);
+    assert!(said.stderr.contains("mian is neither a commit nor a branch here"), "{}", said.stderr);
 }
 
 #[test]

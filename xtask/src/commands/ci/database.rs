@@ -77,7 +77,7 @@ fn declared() -> Result<()> {
     for (version, commit) in Migrations::of_tree()?.contracts {
         ensure!(
             git::is_ancestor(project::root(), &commit, "HEAD")?,
-            "migration {version} says 'unused since {commit}', which is no commit before this one"
+            "migration {version} says 'unused since {commit}', which is not a commit before this one"
         );
     }
     Ok(())

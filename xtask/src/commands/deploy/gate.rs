@@ -40,7 +40,8 @@ impl std::str::FromStr for Override {
         let (name, reason) = text.split_once('=').unwrap_or((text, ""));
         let names: Vec<&str> = GATES.iter().map(|(name, _)| *name).collect();
         let gate = names.iter().find(|gate| **gate == name);
-        let gate = gate.ok_or_else(|| format!("there are the gates {}", names.join(" and ")))?;
+        let gate =
+            gate.ok_or_else(|| format!("{name:?} is not a gate; the gates are {}", names.join(", ")))?;
         let reason = reason.trim().to_owned();
         if reason.len() < 10 || reason.contains('\n') {
             return Err(format!("{gate}=\"reason\": the reason is recorded, so write it out in one line"));

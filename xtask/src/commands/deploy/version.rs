@@ -31,7 +31,7 @@ pub fn choose(environment: &Environment, word: Option<&str>) -> Result<Commit> {
             let near =
                 if near.is_empty() { String::new() } else { format!(" Near it: {}.", near.join(", ")) };
             return Err(refuse(format!(
-                "{word:?} is no commit, branch or tag here.{near} If it is new, `git fetch` first."
+                "{word:?} is not a commit, a branch or a tag here.{near} If it is new, `git fetch` first."
             )));
         }
     };

@@ -54,7 +54,7 @@ impl Registry {
         }
         let port = prefix.strip_prefix("localhost:").map(|rest| rest.split('/').next().unwrap_or(rest));
         let number = |variable: &str, text: &str| {
-            text.trim().parse::<u16>().map_err(|_| refuse(format!("{variable}: {text:?} is no port")))
+            text.trim().parse::<u16>().map_err(|_| refuse(format!("{variable}: {text:?} is not a port")))
         };
         let way_back = match port {
             Some(port) => Some(WayBack {

@@ -144,7 +144,7 @@ fn text(graph: &Ran, one_by_one: &Ran, again: &Ran, only: &[String]) -> String {
         )
     };
     let path: Vec<String> = graph.critical_path.iter().map(took).collect();
-    text.push_str(&format!("\nThe graph's length came of: {}.\n", path.join(" → ")));
+    text.push_str(&format!("\nThe chain of tasks that took longest: {}.\n", path.join(" → ")));
     if !graph.skipped.is_empty() {
         text.push_str(&format!("\nSkipped on this machine: {}.\n", graph.skipped.join("; ")));
     }
@@ -185,7 +185,7 @@ mod tests {
             "`cargo xtask ci` | 10.0 s | 1.0 s |",
             "`cargo xtask ci --jobs 1` | 3 min 20 s | 1.0 s |",
             "nothing changed | 0 ms | 0 ms |",
-            "came of: a 9.0 s.",
+            "took longest: a 9.0 s.",
             "b (no engine).",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");

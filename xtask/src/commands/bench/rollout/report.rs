@@ -76,8 +76,10 @@ fn said(ours: &Row, script: &Row) -> String {
     let mut text = String::new();
     if let (Some(ours), Some(theirs)) = (ours.deploy.to_switch, script.deploy.to_switch) {
         let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
-        let _ =
-            writeln!(text, "Users have a new release {ratio:.0} times as soon as by the classic script.\n");
+        let _ = writeln!(
+            text,
+            "Users have a new release {ratio:.0} times sooner than with the classic script.\n"
+        );
     }
     if let Some(Measured { to_switch: Some(to_switch), seen, .. }) = &ours.rollback_to_stopped {
         let (sent, failed) = (seen.sent, seen.failed.len());
