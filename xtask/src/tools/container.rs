@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
 use super::process::{CommandError, Run};
-use super::socket::{self, Answer, Question, Socket};
+use super::socket::{self, Question, Socket};
 
 /// The longest that the engine may take to tell of a container.
 const ANSWER: Duration = Duration::from_secs(30);
+/// The longest that it may take to start one.
+const STARTED: Duration = Duration::from_secs(60);
 /// The longest that it may take to remove one.
 const REMOVED: Duration = Duration::from_secs(120);
 
@@ -106,7 +109,7 @@ pub fn labelled(sh: &Shell, labels: &[String]) -> Result<Vec<Inspected>, Command
     let socket = Socket::of(sh)?;
     let filters = socket::encoded(&serde_json::json!({ "label": labels }).to_string());
     let answer = socket.get(&format!("/containers/json?all=1&filters={filters}"), ANSWER)?.answer()?;
-    let listed: Vec<Listed> = read(&answer)?;
+    let listed: Vec<Listed> = answer.json(200)?;
     let asked: Result<Vec<_>, _> = listed.iter().map(|listed| inspect(&socket, &listed.id)).collect();
     // One that has been removed in between is not there; the others are told all the same.
     asked?.into_iter().filter_map(|question| inspected(question).transpose()).collect()
@@ -123,14 +126,7 @@ fn inspect(socket: &Socket, name: &str) -> Result<Question, CommandError> {
 
 fn inspected(question: Question) -> Result<Option<Inspected>, CommandError> {
     let answer = question.answer()?;
-    if answer.status == 404 { Ok(None) } else { read(&answer).map(Some) }
-}
-
-fn read<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<T, CommandError> {
-    match answer.status {
-        200 => serde_json::from_str(&answer.body).map_err(|error| answer.refused(error.to_string())),
-        _ => Err(answer.refused(answer.why())),
-    }
+    if answer.status == 404 { Ok(None) } else { answer.json(200).map(Some) }
 }
 
 /// The last lines that a container wrote, of both streams.
@@ -150,19 +146,28 @@ pub fn remove(sh: &Shell, name: &str) -> Result<(), CommandError> {
     }
 }
 
+/// Makes a container of this name, as the engine's interface describes one, and starts it.
+pub fn start(sh: &Shell, name: &str, description: &Value) -> Result<(), CommandError> {
+    #[derive(Deserialize)]
+    struct Made {
+        #[serde(rename = "Id")]
+        id: String,
+    }
+    let socket = Socket::of(sh)?;
+    let path = format!("/containers/create?name={}", socket::encoded(name));
+    let Made { id } = socket.post(&path, Some(description), ANSWER)?.answer()?.json(201)?;
+    let started = socket.post(&format!("/containers/{id}/start"), None, STARTED)?.answer()?;
+    started.body(204).map(drop)
+}
+
 /// Gives a container another name.
 pub fn rename(sh: &Shell, from: &str, to: &str) -> Result<(), CommandError> {
     Run::new(cmd!(sh, "docker rename {from} {to}")).run()
 }
 
-/// A command inside a running container.
+/// A command inside a running container, for what streams; see [`exec`](super::exec) for what only answers.
 pub fn exec<'a>(sh: &'a Shell, container: &str, user: &str, command: &[&str]) -> Cmd<'a> {
     cmd!(sh, "docker exec --interactive --user {user} {container} {command...}")
-}
-
-/// Whether the engine's words mean that a container is not there, or does not run.
-pub fn is_absence(said: &str) -> bool {
-    said.contains("No such container") || said.contains("is not running")
 }
 
 /// `docker wait`: comes back with the container's exit code when it has ended.

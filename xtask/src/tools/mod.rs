@@ -14,6 +14,7 @@ pub mod docker;
 pub mod elf;
 pub mod engine;
 pub mod eslint;
+pub mod exec;
 pub mod files;
 pub mod git;
 pub mod hex;

@@ -10,6 +10,8 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
+use serde::Deserialize;
+use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use super::interrupt;
@@ -34,7 +36,7 @@ pub struct Answer {
     /// Of HTTP.
     pub status: u16,
     /// JSON, as a rule.
-    pub body: String,
+    body: Vec<u8>,
 }
 
 /// A question that is under way.
@@ -68,22 +70,37 @@ impl Socket {
 
     /// Begins a GET; the engine has `limit` to answer.
     pub fn get(&self, path: &str, limit: Duration) -> Result<Question, CommandError> {
-        self.ask("GET", path, limit)
+        self.ask("GET", path, None, limit)
+    }
+
+    /// Begins a POST, of this JSON if any; the engine has `limit` to answer.
+    pub fn post(&self, path: &str, json: Option<&Value>, limit: Duration) -> Result<Question, CommandError> {
+        self.ask("POST", path, json, limit)
     }
 
     /// Begins a DELETE; the engine has `limit` to answer.
     pub fn delete(&self, path: &str, limit: Duration) -> Result<Question, CommandError> {
-        self.ask("DELETE", path, limit)
+        self.ask("DELETE", path, None, limit)
     }
 
-    fn ask(&self, method: &str, path: &str, limit: Duration) -> Result<Question, CommandError> {
-        let line = format!("{method} {path} HTTP/1.0\r\nHost: engine\r\n\r\n");
+    fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        json: Option<&Value>,
+        limit: Duration,
+    ) -> Result<Question, CommandError> {
+        let body = json.map(ToString::to_string).unwrap_or_default();
+        let about = json.map_or(String::new(), |_| {
+            format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len())
+        });
+        let asked = format!("{method} {path} HTTP/1.0\r\nHost: engine\r\n{about}\r\n{body}");
         let what = format!("{method} {}", path.split('?').next().unwrap_or(path));
         let begin = || {
             let mut stream = UnixStream::connect(&self.0)?;
             stream.set_read_timeout(Some(LOOK))?;
             stream.set_write_timeout(Some(limit))?;
-            stream.write_all(line.as_bytes())?;
+            stream.write_all(asked.as_bytes())?;
             Ok(stream)
         };
         let stream = begin().map_err(|source| CommandError::Io { command: what.clone(), source })?;
@@ -115,11 +132,21 @@ impl Question {
 }
 
 impl Answer {
+    /// What it carries; an error when its status is another than the one hoped for.
+    pub fn body(&self, hoped: u16) -> Result<&[u8], CommandError> {
+        if self.status == hoped { Ok(&self.body) } else { Err(self.refused(self.why())) }
+    }
+
+    /// The same, read as JSON.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self, hoped: u16) -> Result<T, CommandError> {
+        serde_json::from_slice(self.body(hoped)?).map_err(|error| self.refused(error.to_string()))
+    }
+
     /// The engine's own words for what went wrong.
     pub fn why(&self) -> String {
-        let told: Option<serde_json::Value> = serde_json::from_str(&self.body).ok();
+        let told: Option<Value> = serde_json::from_slice(&self.body).ok();
         let message = told.as_ref().and_then(|told| told["message"].as_str());
-        message.unwrap_or(self.body.trim()).to_owned()
+        message.map_or_else(|| String::from_utf8_lossy(&self.body).trim().to_owned(), str::to_owned)
     }
 
     /// The error for an answer that was not hoped for.
@@ -135,8 +162,12 @@ fn is_no_answer_yet(error: &std::io::Error) -> bool {
 
 /// None of an answer that was cut off.
 fn parse(told: &[u8], what: String) -> Option<Answer> {
-    let told = String::from_utf8_lossy(told);
-    let (head, body) = told.split_once("\r\n\r\n")?;
+    let end = told.windows(4).position(|four| {
+        four == b"
+
+"
+    })?;
+    let (head, body) = (String::from_utf8_lossy(&told[..end]), &told[end + 4..]);
     // `HTTP/1.0 200 OK`
     let status = head.split(' ').nth(1)?.parse().ok()?;
     let length = head.lines().find_map(|line| {

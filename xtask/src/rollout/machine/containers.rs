@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use camino::Utf8PathBuf;
-use xshell::{Cmd, Shell, cmd};
+use serde_json::json;
+use xshell::{Cmd, Shell};
 
 use super::Machine;
 use super::files::live_script_text;
@@ -15,13 +16,16 @@ use crate::rollout::host::{Answer, Arming, EdgeCounts, Host, Part};
 use crate::rollout::release::{Release, ReleaseId};
 use crate::tools::compose::Project;
 use crate::tools::container::{self, Inspected};
-use crate::tools::curl;
 use crate::tools::process::Run;
+use crate::tools::socket::Socket;
+use crate::tools::{curl, exec};
 
 /// The longest that one call to the engine may take. Stopping waits for what is in flight.
 const CALL: Duration = Duration::from_secs(120);
 /// The longest that an answer through the edge may take to be a good one.
 const PROBE: Duration = Duration::from_secs(1);
+/// The longest that one smoke request may take.
+const SMOKE: Duration = Duration::from_secs(30);
 /// The longest that a migration may take.
 const MIGRATION: Duration = Duration::from_secs(900);
 
@@ -149,29 +153,25 @@ impl Machine {
     pub(super) fn smoke_release(&self, release: &Release) -> Result<()> {
         let id = release.id.as_str();
         let container = self.named(&format!("{id}-{}-1", project::BACKEND.name));
-        let asked: Vec<_> = project::SMOKE
-            .iter()
-            .map(|(component, path)| {
-                let url = format!("http://{}-{id}:{}{path}", component.name, component.port);
-                let words: Vec<&str> =
-                    project::SMOKE_PROGRAM.iter().chain(&["--url", &url, "--release", id]).copied().collect();
-                let user = project::APP_UID.to_string();
-                let ask = container::exec(self.shell.docker(), &container, &user, &words);
-                (component, path, Run::new(ask).limit(Duration::from_secs(30)))
-            })
-            .collect();
+        let (socket, user) = (Socket::of(self.shell.docker())?, project::APP_UID.to_string());
         // Nearly all of the time goes to starting a process in a container: beside each other.
         thread::scope(|scope| {
-            let running: Vec<_> = asked
-                .into_iter()
-                .map(|(component, path, run)| (component, path, scope.spawn(|| run.finish())))
-                .collect();
-            for (component, path, thread) in running {
-                let told = thread.join().expect("a runner does not panic")?;
+            let asking = project::SMOKE.iter().map(|(component, path)| {
+                let url = format!("http://{}-{id}:{}{path}", component.name, component.port);
+                let (socket, container, user) = (&socket, &container, &user);
+                let ask = move || {
+                    let program = project::SMOKE_PROGRAM.iter().copied();
+                    let words: Vec<&str> = program.chain(["--url", &url, "--release", id]).collect();
+                    exec::run(socket, container, user, &words, SMOKE)
+                };
+                (component.name, path, scope.spawn(ask))
+            });
+            for (component, path, asked) in asking.collect::<Vec<_>>() {
+                let told = asked.join().expect("asking does not panic")?;
+                let told = told.with_context(|| format!("{container} does not run any more"))?;
                 let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
-                let (success, component) = (told.status.success(), component.name);
                 ensure!(
-                    success,
+                    told.status.success(),
                     "{component} of {id}, asked for {path} on the edge's network: {}",
                     said.trim()
                 );
@@ -183,17 +183,24 @@ impl Machine {
     /// Starts the guard: the live folder is its only mount, it has no network, and it comes back with the engine.
     pub(super) fn start_guard(&self, arming: &Arming) -> Result<()> {
         self.remove_guard()?;
-        let (name, label, image) = (self.named("guard"), self.label(), &self.bases()?.caddy);
+        let (name, image) = (self.named("guard"), &self.bases()?.caddy);
         let (folder, seconds) = (self.folder("live"), arming.deadline.as_secs().to_string());
-        let mount = format!("{folder}:/live");
         let user = format!("{}:{}", self.facts.uid, self.facts.gid);
         let (from, warm) = (written(arming.from.as_ref()), written(arming.warm.as_ref()));
         let (attempt, to, script) = (&arming.attempt, arming.to.as_str(), live_script_text());
-        let run = cmd!(
-            self.shell.docker(),
-            "docker run --detach --name {name} --label {label} --network none --restart always --user {user} --volume {mount} --entrypoint sh {image} -c {script} guard guard /live {attempt} {from} {to} {warm} {seconds}"
-        );
-        Run::new(run).run().context("the guard could not be started")?;
+        let guard = json!({
+            "Image": image,
+            "Labels": { (project::ENVIRONMENT_LABEL): self.environment.name },
+            "User": user,
+            "Entrypoint": ["sh", "-c", script, "guard"],
+            "Cmd": ["guard", "/live", attempt, from, to, warm, seconds],
+            "HostConfig": {
+                "NetworkMode": "none",
+                "RestartPolicy": { "Name": "always" },
+                "Binds": [format!("{folder}:/live")],
+            },
+        });
+        container::start(self.shell.docker(), &name, &guard).context("the guard could not be started")?;
         let began = Instant::now();
         loop {
             let guard = self.live()?.guard;

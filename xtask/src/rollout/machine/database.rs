@@ -13,7 +13,7 @@ use crate::rollout::backup::{self, Backup, Copied, beside};
 use crate::rollout::guard::written;
 use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
-use crate::tools::process::Run;
+use crate::tools::process::{CommandError, Finished, Run};
 use crate::tools::shell::Script;
 use crate::tools::{container, interrupt};
 
@@ -200,19 +200,21 @@ impl Machine {
     }
 
     fn in_database(&self, arguments: &[&str], limit: Duration) -> Result<String> {
-        let postgres = self.platform_container("postgres");
         let words: Vec<&str> = ["sh", "-c", SCRIPT, "database"].iter().chain(arguments).copied().collect();
-        let command = container::exec(self.shell.docker(), &postgres, "999", &words);
-        let told = Run::new(command).called(&format!("database.sh {}", arguments[0])).limit(limit).text();
-        told.map_err(|error| match error.to_string() {
-            text if text.contains("/backups") && text.contains("No such file") => anyhow::anyhow!(
+        let told = self.ask_platform("postgres", "999", &words, limit)?;
+        let Finished { status, stdout, stderr } = told.ok_or_else(|| self.is_not_running("postgres"))?;
+        if status.success() {
+            return Ok(stdout.trim_end().to_owned());
+        }
+        if stderr.contains("/backups") && stderr.contains("No such file") {
+            bail!(
                 "the database was started before it could make backups by itself: `cargo xtask platform up --env {0}` takes \
                  the change over, and keeps the data",
                 self.environment.name
-            ),
-            text if container::is_absence(&text) => self.is_not_running("postgres"),
-            _ => error.into(),
-        })
+            );
+        }
+        let (script, code) = (format!("database.sh {}", arguments[0]), status.code().unwrap_or_default());
+        Err(CommandError::of_exit_code(&script, code, &stdout, &stderr).into())
     }
 
     /// psql of the server's own version, on the user's own terminal.

@@ -15,11 +15,16 @@ use crate::project::{self, Site};
 use crate::rollout::host::Host;
 use crate::tools::compose::Project;
 use crate::tools::container::{self, Inspected};
+use crate::tools::exec;
 use crate::tools::hex::hex;
 use crate::tools::process::{Finished, Run};
+use crate::tools::socket::Socket;
 
 /// How long the database and the edge may take to be healthy.
 pub(super) const HEALTHY: Duration = Duration::from_secs(120);
+
+/// The longest that a question to a service may take.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// What it consists of.
 pub(super) const SERVICES: [&str; 2] = ["postgres", "edge"];
@@ -123,12 +128,19 @@ impl Machine {
 
     /// A program in a service's container, to its end, whatever the exit code; an error when the service does not run.
     pub(super) fn in_platform(&self, service: &str, user: &str, words: &[&str]) -> Result<Finished> {
-        let name = self.platform_container(service);
-        let told = Run::new(container::exec(self.shell.docker(), &name, user, words)).finish()?;
-        if !told.status.success() && container::is_absence(&told.stderr) {
-            return Err(self.is_not_running(service));
-        }
-        Ok(told)
+        self.ask_platform(service, user, words, ANSWER)?.ok_or_else(|| self.is_not_running(service))
+    }
+
+    /// The same; none when the service does not run.
+    pub(super) fn ask_platform(
+        &self,
+        service: &str,
+        user: &str,
+        words: &[&str],
+        limit: Duration,
+    ) -> Result<Option<Finished>> {
+        let socket = Socket::of(self.shell.docker())?;
+        Ok(exec::run(&socket, &self.platform_container(service), user, words, limit)?)
     }
 
     /// Versions of the migrations that the database has; none before the first one, or when it is not running.
@@ -137,11 +149,7 @@ impl Machine {
         let database = project::DATABASE;
         let psql = ["psql", "--username=postgres", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname"];
         let words: Vec<&str> = psql.into_iter().chain([database, "--command", ask]).collect();
-        let name = self.platform_container("postgres");
-        let told = Run::new(container::exec(self.shell.docker(), &name, "999", &words)).finish()?;
-        if container::is_absence(&told.stderr) {
-            return Ok(Vec::new());
-        }
+        let Some(told) = self.ask_platform("postgres", "999", &words, ANSWER)? else { return Ok(Vec::new()) };
         if told.status.success() {
             return Ok(told.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect());
         }

@@ -1,0 +1,97 @@
+//! A program inside a running container, by the engine's socket (Docker Engine API, 'Exec'): starting `docker exec` takes
+//! longer than most of these programs do.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::process::{CommandError, Finished};
+use super::socket::{Socket, encoded};
+
+/// The longest that the engine may take to say that it will, or how it ended.
+const ANSWER: Duration = Duration::from_secs(30);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Made {
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Ended {
+    /// None while it runs.
+    exit_code: Option<i32>,
+}
+
+/// Runs it to its end, whatever the exit code; none when the container is not there or does not run.
+///
+/// # Errors
+///
+/// When the engine does not answer, or the program takes longer than `limit`. It then goes on in its container, as with
+/// `docker exec`.
+pub fn run(
+    socket: &Socket,
+    container: &str,
+    user: &str,
+    words: &[&str],
+    limit: Duration,
+) -> Result<Option<Finished>, CommandError> {
+    let program = json!({ "AttachStdout": true, "AttachStderr": true, "User": user, "Cmd": words });
+    let path = format!("/containers/{}/exec", encoded(container));
+    let made = socket.post(&path, Some(&program), ANSWER)?.answer()?;
+    if is_absence(made.status) {
+        return Ok(None);
+    }
+    let Made { id } = made.json(201)?;
+    let attached = json!({ "Detach": false, "Tty": false });
+    let started = socket.post(&format!("/exec/{id}/start"), Some(&attached), limit)?;
+    let told = started.answer()?;
+    if is_absence(told.status) {
+        return Ok(None);
+    }
+    let output = told.body(200)?;
+    let (stdout, stderr) = apart(output)
+        .ok_or_else(|| told.refused("its answer ends in the middle of the program's".to_owned()))?;
+    let ended: Ended = socket.get(&format!("/exec/{id}/json"), ANSWER)?.answer()?.json(200)?;
+    // An engine that is being stopped ends the answer before the program.
+    let code =
+        ended.exit_code.ok_or_else(|| told.refused("its answer ends before the program does".to_owned()))?;
+    // As wait(2) has it: the exit code is the second byte.
+    Ok(Some(Finished { status: ExitStatus::from_raw(code << 8), stdout, stderr }))
+}
+
+/// 404: there is no such container; 409: it does not run.
+fn is_absence(status: u16) -> bool {
+    matches!(status, 404 | 409)
+}
+
+/// The two streams, as they come in one: the number of the stream, three zeros, the length, so many bytes.
+fn apart(mut told: &[u8]) -> Option<(String, String)> {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    while !told.is_empty() {
+        let (head, rest) = told.split_first_chunk::<8>()?;
+        let length = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
+        let (bytes, rest) = rest.split_at_checked(length.try_into().ok()?)?;
+        if head[0] == 2 { &mut stderr } else { &mut stdout }.extend_from_slice(bytes);
+        told = rest;
+    }
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Some((text(stdout), text(stderr)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_streams_are_read_in_their_order_and_half_a_piece_is_none() {
+        let told = b"\x01\0\0\0\0\0\0\x02ab\x02\0\0\0\0\0\0\x01!\x01\0\0\0\0\0\0\x01c";
+        assert_eq!(apart(told), Some(("abc".to_owned(), "!".to_owned())));
+        assert_eq!(apart(&told[..told.len() - 1]), None);
+        assert_eq!(apart(b""), Some((String::new(), String::new())));
+    }
+}
