@@ -26,7 +26,7 @@ use crate::project::Environment;
 use crate::rollout::contract::Contract;
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
-use crate::rollout::machine::{Given, Machine, PlatformState};
+use crate::rollout::machine::{Comparison, Given, Machine};
 use crate::rollout::plan::Plan;
 use crate::rollout::plans::{self, Observed};
 use crate::rollout::release::{Release, ReleaseId};
@@ -102,6 +102,7 @@ impl Deploy {
 
         let attempt = Attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.patience)?;
         let began = start_platform(&machine, &secrets)?;
+        let compared = machine.compare_platform()?;
         machine.compare_secrets_again(&mut secrets)?;
         let release = release_to_come(&sources, &secrets)
             .with_context(|| format!("{} lacks secrets that were made a moment ago", machine.root()))?;
@@ -110,6 +111,7 @@ impl Deploy {
         let drift = drift(&machine, &seen)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let plan = plan_for(&release, &seen, &contracts, &machine);
+        say_what_differs(&machine, compared)?;
         say_what_comes(&machine, &release, &seen, &plan);
         if shown.is_some_and(|shown| shown.steps != Preview::of(&plan).steps) {
             terminal::note(paint::warn("What is seen now differs from what was shown. The steps are:"));
@@ -327,18 +329,23 @@ fn preflight(machine: &Machine) -> Result<()> {
 
 /// Gives whether it had to be started.
 fn start_platform(machine: &Machine, secrets: &Given) -> Result<bool> {
-    let (began, state) = Activity::of("platform: database and edge", |activity| {
+    Activity::of("platform: database and edge", |activity| {
         machine.platform_up(secrets, &|line| activity.line(line))
     })
-    .context("starting the platform")?;
-    if let PlatformState::Differs(services) = &state {
+    .context("starting the platform")
+}
+
+/// A platform that the repository has changed is left as it is, and that is said.
+fn say_what_differs(machine: &Machine, compared: Comparison) -> Result<()> {
+    let services = compared.differing()?;
+    if !services.is_empty() {
         let (services, name) = (services.join(" and "), &machine.environment().name);
         terminal::warn(format_args!(
             "{services} of the platform would be started differently now. A deploy leaves it running as it is; `cargo xtask \
              platform up --env {name}` takes the change over, and says what that interrupts."
         ));
     }
-    Ok(began)
+    Ok(())
 }
 
 /// What somebody changed by hand; it is said.

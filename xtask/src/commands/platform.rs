@@ -16,7 +16,7 @@ use super::refuse;
 use super::steps::Preview;
 use crate::project;
 use crate::rollout::host::Host;
-use crate::rollout::machine::{Bases, Machine, PlatformState};
+use crate::rollout::machine::{Bases, Machine};
 use crate::setup::base_images;
 use crate::terminal::{self, Activity, paint, seconds};
 use crate::tools::{curl, interrupt};
@@ -70,9 +70,10 @@ impl Up {
     fn run(self) -> Result<()> {
         let machine = self.reach()?;
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
-        let PlatformState::Differs(services) = machine.platform_state()? else {
+        let services = machine.compare_platform()?.differing()?;
+        if services.is_empty() {
             return self.nothing_to_do();
-        };
+        }
         let preview = preview(&services);
         if self.plan {
             preview.say(self.json);

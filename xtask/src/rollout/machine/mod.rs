@@ -1,6 +1,7 @@
 //! A real host: its files through `sh`, its containers through the engine's socket.
 
 mod arrival;
+mod comparison;
 mod containers;
 mod database;
 mod drift;
@@ -38,8 +39,9 @@ use crate::tools::{container, curl, interrupt};
 pub use arrival::{Arrival, Facts};
 use lease::Holding;
 
+pub use comparison::Comparison;
 pub use images::WayBack;
-pub use platform::{PlatformPart, PlatformState};
+pub use platform::PlatformPart;
 pub use secrets::Given;
 
 /// One environment on one host.

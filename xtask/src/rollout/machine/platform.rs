@@ -1,7 +1,6 @@
 //! The platform of an environment: database and edge, their networks and volumes. Started when there is none; a
 //! running one is never changed by a deploy.
 
-use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -28,17 +27,6 @@ const ANSWER: Duration = Duration::from_secs(60);
 
 /// What it consists of.
 pub(super) const SERVICES: [&str; 2] = ["postgres", "edge"];
-
-/// What the platform is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlatformState {
-    /// As the files say, and healthy.
-    Up,
-    /// Running, but with another configuration than the files have; the services are named.
-    Differs(Vec<String>),
-    /// Not, or not wholly, running.
-    Down,
-}
 
 /// A service of the platform.
 #[derive(Debug, Clone, Serialize)]
@@ -161,27 +149,6 @@ impl Machine {
         bail!("the database does not say which migrations it has: {}", told.stderr.trim())
     }
 
-    /// What it is doing, against what the repository has.
-    pub fn platform_state(&self) -> Result<PlatformState> {
-        let containers = self.platform_containers()?;
-        let running = containers.iter().filter(|found| found.state.status == "running");
-        if running.count() < SERVICES.len() {
-            return Ok(PlatformState::Down);
-        }
-        self.wait_for_platform(&SERVICES, &|_| {})?;
-        let ought =
-            self.with_new_platform(|project| Ok(Run::new(project.hashes(self.shell.docker())).text()?))?;
-        let ought: BTreeMap<&str, &str> = ought.lines().filter_map(|line| line.split_once(' ')).collect();
-        let differs = |found: &&Inspected| {
-            let service = found.label("com.docker.compose.service").unwrap_or_default();
-            found.label("com.docker.compose.config-hash") != ought.get(service).copied()
-        };
-        let names =
-            |found: &Inspected| found.label("com.docker.compose.service").unwrap_or_default().to_owned();
-        let different: Vec<String> = containers.iter().filter(differs).map(names).collect();
-        Ok(if different.is_empty() { PlatformState::Up } else { PlatformState::Differs(different) })
-    }
-
     pub(super) fn platform_containers(&self) -> Result<Vec<Inspected>> {
         let project = format!("com.docker.compose.project={}", self.named("platform"));
         Ok(container::labelled(self.shell.docker(), &[self.label(), project])?)
@@ -236,7 +203,7 @@ impl Machine {
         self.write(&self.folder("platform"), &all)
     }
 
-    fn platform_variables(&self, listens: &str) -> Result<String> {
+    pub(super) fn platform_variables(&self, listens: &str) -> Result<String> {
         let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))?;
         let mut variables = vec![
             ("ENVIRONMENT".to_owned(), self.environment.name.clone()),
@@ -273,19 +240,7 @@ impl Machine {
         self.with_project(&desk, &desk.join("variables.env"), use_it)
     }
 
-    /// The platform as the repository's files would have it.
-    fn with_new_platform<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
-        let listens = self.edge_listens()?;
-        let variables = tempfile::NamedTempFile::new()?;
-        std::fs::write(variables.path(), self.platform_variables(&listens)?)?;
-        let path = variables
-            .path()
-            .to_str()
-            .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
-        self.with_project(&project::root().join(project::DEPLOY), path.into(), use_it)
-    }
-
-    fn with_project<T>(
+    pub(super) fn with_project<T>(
         &self,
         files: &camino::Utf8Path,
         variables: &camino::Utf8Path,

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::platform::{HEALTHY, PlatformState, SERVICES};
+use super::platform::{HEALTHY, SERVICES};
 use super::secrets::Given;
 use super::{Bases, Machine};
 use crate::tools::container;
@@ -10,13 +10,15 @@ use crate::tools::process::Run;
 
 impl Machine {
     /// Starts what does not run of the platform, and makes the secrets that are not there yet. Gives whether something had
-    /// to be started, and what the platform is then.
-    pub fn platform_up(&self, given: &Given, wait: &dyn Fn(&str)) -> Result<(bool, PlatformState)> {
-        let found = self.platform_state()?;
-        if found != PlatformState::Down {
+    /// to be started.
+    pub fn platform_up(&self, given: &Given, wait: &dyn Fn(&str)) -> Result<bool> {
+        let containers = self.platform_containers()?;
+        let running = containers.iter().filter(|found| found.state.status == "running");
+        if running.count() >= SERVICES.len() {
+            self.wait_for_platform(&SERVICES, wait)?;
             // One that came into the project later than the platform.
             self.make_secrets(given)?;
-            return Ok((false, found));
+            return Ok(false);
         }
         wait("bringing the images of the database and the edge");
         let Bases { caddy, postgres } = self.bases()?;
@@ -24,7 +26,7 @@ impl Machine {
         wait("making secrets");
         self.make_secrets(given)?;
         // What has stopped is started as it was: to make it anew is `platform up`'s, with a backup and a look before.
-        if self.platform_containers()?.is_empty() {
+        if containers.is_empty() {
             self.write_platform()?;
             wait("preparing the database");
             self.give_backups_folder()?;
@@ -36,7 +38,7 @@ impl Machine {
         self.start_platform()?;
         self.wait_for_platform(&SERVICES, wait)?;
         self.make_roles()?;
-        Ok((true, self.platform_state()?))
+        Ok(true)
     }
 
     /// Another one on this machine may have taken the edge's port since it was looked for: then the next one that is free.
