@@ -8,7 +8,6 @@ mod sources;
 mod version;
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -144,23 +143,21 @@ impl Deploy {
         Ok((self.place.clone().reach()?.with_bases(built.bases), sources))
     }
 
-    /// On a host: a commit, whose images a registry has. What can be refused without asking anybody is refused before the
-    /// host is reached, and what can be refused there before anything is built.
+    /// On a host: a commit, whose images a registry has. What can be refused here is refused before the host is touched,
+    /// and what can be refused there before anything is built.
     fn take_commit(&self, environment: &Environment) -> Result<(Machine, Sources)> {
         let access = Access::of(environment)?;
         let commit = version::choose(environment, self.version.as_deref())?;
         gate::check_branch_of(environment, &commit, &self.overrides)?;
         image::ensure_client(self.yes)?;
         let registry = Registry::choose()?;
-        // Asking the registry takes as long as connecting.
-        let (found, machine) = thread::scope(|scope| {
-            let find = scope.spawn(|| image::find(&registry, &commit));
-            let machine = self.place.clone().reach_by(&access);
-            (find.join().expect("asking does not panic"), machine)
-        });
-        let found = found?;
-        gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
-        let machine = machine?.with_way_back(registry.way_back);
+        let find = || {
+            let found = image::find(&registry, &commit)?;
+            gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
+            Ok(found)
+        };
+        let (machine, found) = self.place.clone().reach_by(&access, find)?;
+        let machine = machine.with_way_back(registry.way_back);
         let images = match found {
             Some(images) => images,
             None => image::build_and_push(&registry, &commit, self.yes)?,

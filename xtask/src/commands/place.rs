@@ -39,12 +39,28 @@ impl Place {
             return here(self.env);
         }
         let access = Access::of(&self.env)?;
-        there(self.env, &access)
+        self.reach_by(&access, || Ok(())).map(|(machine, ())| machine)
     }
 
-    /// The same, when the way to the host is known already.
-    pub fn reach_by(self, access: &Access) -> Result<Machine> {
-        there(self.env, access)
+    /// The same, when the way to the host is known already. Connecting takes a while: `meanwhile` is done beside it, and
+    /// when it fails, the host is not touched.
+    pub fn reach_by<T: Send>(
+        self,
+        access: &Access,
+        meanwhile: impl FnOnce() -> Result<T> + Send,
+    ) -> Result<(Machine, T)> {
+        setup::ensure(&[Tool::Ssh], false)?;
+        let (connection, ready, done) = thread::scope(|scope| {
+            // Asking each tool for its version takes as long as connecting.
+            let ready = scope.spawn(|| setup::ensure(&[Tool::Curl, Tool::Docker, Tool::Compose], false));
+            let done = scope.spawn(meanwhile);
+            let connection = connect(access);
+            let ready = ready.join().expect("a recipe does not panic");
+            (connection, ready, done.join().expect("nothing panics"))
+        });
+        let done = done?;
+        ready?;
+        Ok((there(self.env, access, connection?)?, done))
     }
 }
 
@@ -66,15 +82,8 @@ fn here(environment: Environment) -> Result<Machine> {
     Ok(machine)
 }
 
-fn there(environment: Environment, access: &Access) -> Result<Machine> {
-    setup::ensure(&[Tool::Ssh], false)?;
-    // Asking each tool for its version takes as long as connecting.
-    let (connection, ready) = thread::scope(|scope| {
-        let ready = scope.spawn(|| setup::ensure(&[Tool::Curl, Tool::Docker, Tool::Compose], false));
-        (connect(access), ready.join().expect("a recipe does not panic"))
-    });
-    ready?;
-    let (connection, compose) = (connection?, locate::compose()?);
+fn there(environment: Environment, access: &Access, connection: Connection) -> Result<Machine> {
+    let compose = locate::compose()?;
     connection.ping_engine().map_err(|error| explain(error, access))?;
     let shell = HostShell::behind(connection)?;
     let name = environment.name.clone();

@@ -120,8 +120,8 @@ impl Up {
         let access = Access::of(&environment)?;
         image::ensure_client(self.yes)?;
         let registry = Registry::choose()?;
-        let machine = self.place.clone().reach_by(&access)?.with_way_back(registry.way_back);
-        Ok(machine.with_bases(image::bases_for_host(&registry)?))
+        let (machine, bases) = self.place.clone().reach_by(&access, || image::bases_for_host(&registry))?;
+        Ok(machine.with_way_back(registry.way_back).with_bases(bases))
     }
 
     fn ask(&self, machine: &Machine) -> Result<()> {

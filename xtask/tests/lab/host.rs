@@ -15,15 +15,20 @@ pub struct Host {
     pub key: String,
     /// Where users go.
     pub url: String,
+    /// Where they would go by HTTPS.
+    pub https: u16,
 }
 
 impl Host {
     /// As `lab status --json` tells.
     pub fn read(told: &Value) -> Host {
-        let port = |name: &str| told[name].as_u64().and_then(|port| port.try_into().ok()).expect("a port");
+        let port = |name: &str| -> u16 {
+            told[name].as_u64().and_then(|port| port.try_into().ok()).expect("a port")
+        };
         let text = |name: &str| told[name].as_str().expect("a text").to_owned();
         let url = format!("http://localhost:{}", port("http"));
-        Host { container: text("container"), ssh: port("ssh"), key: text("host_key"), url }
+        let (ssh, https) = (port("ssh"), port("https"));
+        Host { container: text("container"), ssh, key: text("host_key"), url, https }
     }
 
     /// A script as root on the machine; what it printed.

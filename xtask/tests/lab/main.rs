@@ -12,6 +12,7 @@ mod client;
 mod commits;
 mod faults;
 mod host;
+mod https;
 mod kills;
 #[path = "../support/link.rs"]
 mod link;
@@ -122,6 +123,7 @@ const TESTS: &[Row<Lab>] = &[
     ("versions_that_are_none_are_refused_before_anything_is_touched", Always, refusals::versions),
     ("words_arrive_at_the_host_s_own_sh_as_they_are", Always, refusals::words),
     ("production_takes_what_staging_has_confirmed_and_nothing_else", Always, refusals::gate),
+    ("a_host_goes_from_http_to_https_and_back_by_platform_up", Deep, https::there_and_back),
     ("down_leaves_nothing_running", Always, promises::down),
 ];
 

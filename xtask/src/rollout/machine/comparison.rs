@@ -29,9 +29,9 @@ impl Machine {
         std::fs::write(variables.path(), self.platform_variables(&self.edge_listens()?)?)?;
         let path = variables.path().to_str().context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
         let deploy = project::root().join(project::DEPLOY);
-        let ask = self.with_project(&deploy, path.into(), |project| {
-            Ok(Run::new(project.hashes(self.shell.docker())))
-        })?;
+        let files: Vec<_> = self.platform_files().iter().map(|name| deploy.join(name)).collect();
+        let ask = self
+            .with_project(&files, path.into(), |project| Ok(Run::new(project.hashes(self.shell.docker()))))?;
         Ok(Comparison { running, ought: Some(thread::spawn(|| ask.text())), _variables: variables })
     }
 }

@@ -82,7 +82,7 @@ impl Machine {
     pub(super) fn forget_release(&self, id: &ReleaseId) -> Result<()> {
         let kept = self.kept_releases()?;
         self.remove(id)?;
-        self.remove_folder(&self.release_folder(id))?;
+        self.delete(&self.release_folder(id))?;
         let (going, staying): (Vec<_>, Vec<_>) = kept.iter().partition(|release| &release.id == id);
         let needed = |image: &String| {
             staying.iter().any(|release| release.contents.images.values().any(|other| other == image))

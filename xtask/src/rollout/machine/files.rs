@@ -29,7 +29,7 @@ const RELEASES: Script = Script::new(
     "reading the kept releases",
     r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && cat "$f" && echo; done; :"#,
 );
-const REMOVE: Script = Script::new("removing a folder", r#"rm -rf -- "$1""#);
+const REMOVE: Script = Script::new("removing files", r#"rm -rf -- "$1""#);
 pub(super) const APPEND: Script = Script::new("append.sh", include_str!("../scripts/append.sh"));
 
 /// The script that the guard's container runs is the one that the host runs.
@@ -78,7 +78,8 @@ impl Machine {
         written.with_context(|| format!("writing into {folder}")).map(drop)
     }
 
-    pub(super) fn remove_folder(&self, path: &Utf8Path) -> Result<()> {
+    /// Removes a file, or a folder with all that is in it.
+    pub(super) fn delete(&self, path: &Utf8Path) -> Result<()> {
         self.shell.script(REMOVE, &[path.as_str()], "").with_context(|| format!("removing {path}")).map(drop)
     }
 

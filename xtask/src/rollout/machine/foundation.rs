@@ -34,7 +34,8 @@ impl Machine {
         Run::new(init).run().context("making the database's cluster")
     }
 
-    /// A place for the certificates that the edge gets by itself, which belongs to the user that it runs as.
+    /// A place for the certificates that the edge gets by itself, where it serves HTTPS; it belongs to the user that the edge
+    /// runs as.
     pub(super) fn prepare_certificates(&self) -> Result<()> {
         if self.edge_site() == ":80" {
             return Ok(());

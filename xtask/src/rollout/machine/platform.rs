@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -24,6 +25,9 @@ pub(super) const HEALTHY: Duration = Duration::from_secs(120);
 
 /// The longest that a question to a service may take.
 const ANSWER: Duration = Duration::from_secs(60);
+
+/// Its compose files; the second is only of a host that serves HTTPS.
+pub(super) const COMPOSE_FILES: [&str; 2] = ["platform.yaml", "platform.https.yaml"];
 
 /// What it consists of.
 pub(super) const SERVICES: [&str; 2] = ["postgres", "edge"];
@@ -184,9 +188,9 @@ impl Machine {
         https.map_or(":80", |name| name.split([':', '/']).next().unwrap_or(name))
     }
 
-    /// The platform's compose files: those of a host that serves HTTPS have one more.
-    fn platform_files(&self) -> &'static [&'static str] {
-        if self.edge_site() == ":80" { &["platform.yaml"] } else { &["platform.yaml", "platform.https.yaml"] }
+    /// The platform's compose files, as the repository would have them: a host that serves HTTPS has one more.
+    pub(super) fn platform_files(&self) -> &'static [&'static str] {
+        if self.edge_site() == ":80" { &COMPOSE_FILES[..1] } else { &COMPOSE_FILES }
     }
 
     pub(super) fn write_platform(&self) -> Result<()> {
@@ -200,7 +204,11 @@ impl Machine {
         let files: Vec<(&str, String)> = files.collect::<Result<_>>()?;
         let mut all = vec![("variables.env", variables.as_str())];
         all.extend(files.iter().map(|(name, text)| (*name, text.as_str())));
-        self.write(&self.folder("platform"), &all)
+        let folder = self.folder("platform");
+        self.write(&folder, &all)?;
+        // What a host that served HTTPS had beyond that.
+        let over = COMPOSE_FILES.iter().filter(|name| !self.platform_files().contains(name));
+        over.map(|name| folder.join(name)).try_for_each(|file| self.delete(&file))
     }
 
     pub(super) fn platform_variables(&self, listens: &str) -> Result<String> {
@@ -228,32 +236,33 @@ impl Machine {
 
     /// The platform as it was started.
     pub(super) fn with_platform<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
-        let desk = self.desk().join("platform");
+        let (desk, on_host) = (self.desk().join("platform"), self.folder("platform"));
+        let names = COMPOSE_FILES.iter().chain(&["variables.env"]);
+        let there = names.filter_map(|name| {
+            self.read(&on_host.join(name)).map(|text| text.map(|text| (*name, text))).transpose()
+        });
+        let there: Vec<(&str, String)> = there.collect::<Result<_>>()?;
         if self.desk.is_some() {
-            let on_host = self.folder("platform");
-            let names = self.platform_files().iter().chain(&["variables.env"]);
-            let texts = names.map(|name| Ok((*name, self.read(&on_host.join(name))?.unwrap_or_default())));
-            let texts: Vec<(&str, String)> = texts.collect::<Result<_>>()?;
-            let files: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            let files: Vec<(&str, &str)> = there.iter().map(|(name, text)| (*name, text.as_str())).collect();
             write_here(&desk, &files)?;
         }
-        self.with_project(&desk, &desk.join("variables.env"), use_it)
+        let compose = there.iter().map(|(name, _)| *name).filter(|name| COMPOSE_FILES.contains(name));
+        let compose: Vec<_> = compose.map(|name| desk.join(name)).collect();
+        self.with_project(&compose, &desk.join("variables.env"), use_it)
     }
 
     pub(super) fn with_project<T>(
         &self,
-        files: &camino::Utf8Path,
-        variables: &camino::Utf8Path,
+        files: &[Utf8PathBuf],
+        variables: &Utf8Path,
         use_it: impl FnOnce(&Project) -> Result<T>,
     ) -> Result<T> {
         let folder = self.desk().join("platform");
-        let files: Vec<camino::Utf8PathBuf> =
-            self.platform_files().iter().map(|name| files.join(name)).collect();
         use_it(&Project {
             program: &self.compose,
             name: self.named("platform"),
             folder: &folder,
-            files: &files,
+            files,
             variables,
         })
     }

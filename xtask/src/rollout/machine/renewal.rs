@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
+use super::platform::COMPOSE_FILES;
 use super::{Bases, Machine};
 use crate::exit::{Exit, Failure};
 use crate::project;
@@ -21,6 +22,7 @@ impl Machine {
     pub fn check_renewal(&self) -> Result<()> {
         let Bases { caddy, postgres } = self.bases()?;
         self.fetch([caddy, postgres], || Ok(()))?;
+        self.prepare_certificates()?;
         let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))
             .context("reading the Caddyfile")?;
         let site = format!("SITE={}", self.edge_site());
@@ -50,19 +52,23 @@ impl Machine {
     /// files and services from before are brought back, and the error says whether they run.
     pub fn renew_platform(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
         let folders = [self.folder("edge"), self.folder("platform")];
-        let names = [&["Caddyfile"][..], &["platform.yaml", "platform.https.yaml", "variables.env"]];
+        let [yaml, https] = COMPOSE_FILES;
+        let names = [&["Caddyfile"][..], &[yaml, https, "variables.env"]];
         let mut before = Vec::new();
         for (folder, names) in folders.iter().zip(names) {
             for name in names {
                 let text = self.read(&folder.join(name))?;
                 // To the last byte, or it would be taken for changed by hand.
-                before.extend(text.map(|text| (folder, *name, format!("{text}\n"))));
+                before.push((folder, *name, text.map(|text| format!("{text}\n"))));
             }
         }
         let renewed = self.write_platform().and_then(|()| self.start_anew(services, wait));
         let Err(error) = renewed else { return Ok(()) };
         let restored = interrupt::shielded(|| {
-            before.iter().try_for_each(|(folder, name, text)| self.write(folder, &[(name, text)]))?;
+            before.iter().try_for_each(|(folder, name, text)| match text {
+                Some(text) => self.write(folder, &[(name, text)]),
+                None => self.delete(&folder.join(name)),
+            })?;
             self.start_anew(services, wait)
         });
         Err(taken_back(error, restored).into())
