@@ -50,9 +50,7 @@ impl Machine {
 
     pub(super) fn append_to_ledger(&self, entry: &Entry) -> Result<()> {
         let (line, file, lease_file) = (serde_json::to_string(entry)?, self.ledger_file(), self.lease_file());
-        let holding =
-            self.holding.borrow().upgrade().context("only who holds the lease writes the ledger")?;
-        let lease = holding.number().to_string();
+        let lease = self.holding_number()?;
         self.shell.script(APPEND, &[file.as_str(), &entry.id, lease_file.as_str(), &lease], &line)?;
         Ok(())
     }

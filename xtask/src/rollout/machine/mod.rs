@@ -119,6 +119,12 @@ impl Machine {
         Ok(self)
     }
 
+    /// The number of the lease that this driver holds.
+    fn holding_number(&self) -> Result<String> {
+        let holding = self.holding.borrow().upgrade().context("only who holds the lease changes this")?;
+        Ok(holding.number().to_string())
+    }
+
     fn release_folder(&self, id: &ReleaseId) -> Utf8PathBuf {
         self.root.join("releases").join(id.as_str())
     }
@@ -286,7 +292,8 @@ impl Host for Machine {
     }
 
     fn clear_live(&self) -> Result<()> {
-        self.changing()?.live_script("set", &["none", "none"]).map(drop)
+        let lease = self.holding_number()?;
+        self.changing()?.live_script("clear", &[self.lease_file().as_str(), &lease]).map(drop)
     }
 
     fn probe(&self) -> Result<Answer> {

@@ -24,6 +24,9 @@ content() { # FILE
     if [ -f "$1" ]; then cat "$1"; else echo none; fi
 }
 
+# Seconds since the machine was started: nobody sets that clock.
+uptime() { read -r up _ </proc/uptime && echo "${up%%.*}"; }
+
 lock() { exec 8<. && flock 8; }
 unlock() { exec 8<&-; }
 
@@ -90,8 +93,9 @@ trip) # ATTEMPT REASON
     *) echo "the guard is $state, for '$attempt'" >&2; exit 12 ;;
     esac
     ;;
-set) # LIVE WARM: under the lease, with no guard
-    replace warm "$2" && replace live "$1"
+clear) # LEASE-FILE LEASE: nobody has the traffic any more
+    [ "$(head -n 1 "$1")" = "$2" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
+    replace warm none && replace live none
     ;;
 maintenance) # UNTIL|none
     if [ "$1" = none ]; then rm -f maintenance && sync .; else replace maintenance "$1"; fi
@@ -100,21 +104,23 @@ forget) # the guard's file, once its container is gone
     rm -f guard && sync .
     ;;
 guard) # ATTEMPT FROM TO WARM SECONDS: what the guard's container runs
-    if [ -e /tmp/guarding ]; then
+    guarding=${TMPDIR:-/tmp}/guarding
+    end=$(($(uptime) + $5))
+    if [ -e "$guarding" ]; then
         # Restarted: the machine went down while nobody had confirmed.
         read_guard
         case "$state $attempt" in "armed $1" | "tripping $1") trip restarted ;; esac
     else
         # Not from the reserve: a guard that has none left might not be able to take its switch back.
         { [ -s reserve ] || { head -c 32768 /dev/zero >reserve && sync reserve; }; } &&
-            put guard "armed $1 $2 $3 $4 $(($(date +%s) + $5))" && : >/tmp/guarding
+            put guard "armed $1 $2 $3 $4 $(($(date +%s) + $5))" && : >"$guarding"
     fi
     mine=$1
     trap 'exit 0' TERM INT
     while read_guard && [ "$attempt" = "$mine" ]; do
         case $state in
         tripping) trip "${reason:-unknown}" ;;
-        armed) if [ "$(date +%s)" -ge "$deadline" ]; then trip deadline; fi ;;
+        armed) if [ "$(uptime)" -ge "$end" ]; then trip deadline; fi ;;
         esac
         unlock
         sleep 1 &
