@@ -72,7 +72,7 @@ impl Up {
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
         let services = machine.compare_platform()?.differing()?;
         if services.is_empty() {
-            return self.nothing_to_do();
+            return self.put_right(&machine);
         }
         let preview = preview(&services);
         if self.plan {
@@ -106,6 +106,18 @@ impl Up {
         renewed?;
         noted?;
         self.say_result(&services, gap)
+    }
+
+    /// What runs is as the repository has it; files that somebody changed are written again.
+    fn put_right(&self, machine: &Machine) -> Result<()> {
+        let drift = machine.platform_drift()?;
+        if !self.plan && !drift.is_empty() {
+            let attempt = Attempt::begin(machine, "platform up: files".to_owned(), self.patience)?;
+            drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
+            machine.write_platform()?;
+        }
+        drift.iter().for_each(|line| terminal::note(format_args!("{line}: it is written again")));
+        self.nothing_to_do()
     }
 
     /// With the images that a new platform would have.

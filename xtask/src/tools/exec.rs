@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::process::{CommandError, Finished};
-use super::socket::{Socket, encoded};
+use super::socket::{Answer, Socket, encoded};
 
 /// The longest that the engine may take to say that it will, or how it ended.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -43,14 +43,14 @@ pub fn run(
     let program = json!({ "AttachStdout": true, "AttachStderr": true, "User": user, "Cmd": words });
     let path = format!("/containers/{}/exec", encoded(container));
     let made = socket.post(&path, Some(&program), ANSWER)?.answer()?;
-    if is_absence(made.status) {
+    if is_absence(&made) {
         return Ok(None);
     }
     let Made { id } = made.json(201)?;
     let attached = json!({ "Detach": false, "Tty": false });
     let started = socket.post(&format!("/exec/{id}/start"), Some(&attached), limit)?;
     let told = started.answer()?;
-    if is_absence(told.status) {
+    if is_absence(&told) {
         return Ok(None);
     }
     let output = told.body(200)?;
@@ -64,9 +64,9 @@ pub fn run(
     Ok(Some(Finished { status: ExitStatus::from_raw(code << 8), stdout, stderr }))
 }
 
-/// 404: there is no such container; 409: it does not run.
-fn is_absence(status: u16) -> bool {
-    matches!(status, 404 | 409)
+/// There is no such container, or it does not run. One that is paused is another matter.
+fn is_absence(answer: &Answer) -> bool {
+    answer.status == 404 || (answer.status == 409 && answer.why().contains("is not running"))
 }
 
 /// The two streams, as they come in one: the number of the stream, three zeros, the length, so many bytes.

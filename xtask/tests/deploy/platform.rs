@@ -1,5 +1,6 @@
 //! A platform that is to be another one.
 
+use std::fs;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
@@ -35,6 +36,13 @@ pub fn up(project: &Project) -> Result<(), Failed> {
     };
     let told = project.xtask(&["platform", "up"]).succeeds()?;
     check(told.contains("Nothing to do"), || told.clone())?;
+    let variables = project.root().join("platform/variables.env");
+    fs::write(&variables, fs::read_to_string(&variables)? + "SOMEBODY=was here\n")?;
+    let drift = project.status()["drift"].to_string();
+    check(drift.contains("variables.env of the platform was changed"), || drift)?;
+    let told = project.xtask(&["platform", "up"]).succeeds()?;
+    check(told.contains("it is written again") && told.contains("Nothing to do"), || told)?;
+    check(project.status()["drift"] == serde_json::json!([]), || format!("{}", project.status()))?;
     let (live, before) = (project.live(), backups()?);
     project.append("tracehub/deploy/edge/Caddyfile", "# Another one.\n");
     project.replace("tracehub/deploy/platform.yaml", "shared_buffers=128MB", "shared_buffers=64MB");

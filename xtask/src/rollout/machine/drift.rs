@@ -18,6 +18,11 @@ const SUMS: Script = Script::new(
     r#"cd "$1" && for f in edge/Caddyfile releases/*/compose.yaml releases/*/settings.env; do
     [ -f "$f" ] && sha256sum "$f"; done; :"#,
 );
+/// Those of the platform's files that are not as they were written, a line each.
+const PLATFORM: Script = Script::new(
+    "comparing the platform's files",
+    r#"cd "$1" && [ -f written ] || exit 0; sha256sum --check --quiet written 2>/dev/null; :"#,
+);
 
 impl Machine {
     /// Writes a kept release's files again.
@@ -41,7 +46,16 @@ impl Machine {
         }
         found.extend(strays(&containers, &seen.kept));
         found.extend(edge(&containers, sums.get("edge/Caddyfile").copied()));
+        found.extend(self.platform_drift()?);
         Ok(found)
+    }
+
+    /// The platform's files that somebody changed, in words, a line each.
+    pub fn platform_drift(&self) -> Result<Vec<String>> {
+        let told = self.shell.script(PLATFORM, &[self.folder("platform").as_str()], "")?;
+        // `variables.env: FAILED`
+        let names = told.lines().filter_map(|line| line.split_once(": FAILED"));
+        Ok(names.map(|(name, _)| format!("{name} of the platform was changed or is gone")).collect())
     }
 }
 

@@ -18,6 +18,7 @@ use crate::tools::container::{self, Inspected};
 use crate::tools::exec;
 use crate::tools::hex::hex;
 use crate::tools::process::{Finished, Run};
+use crate::tools::shell::Script;
 use crate::tools::socket::Socket;
 
 /// How long the database and the edge may take to be healthy.
@@ -193,7 +194,8 @@ impl Machine {
         if self.edge_site() == ":80" { &COMPOSE_FILES[..1] } else { &COMPOSE_FILES }
     }
 
-    pub(super) fn write_platform(&self) -> Result<()> {
+    /// Writes the platform's files as the repository has them; what runs is not touched.
+    pub fn write_platform(&self) -> Result<()> {
         let deploy = project::root().join(project::DEPLOY);
         let text = |name: &str| {
             std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
@@ -208,7 +210,17 @@ impl Machine {
         self.write(&folder, &all)?;
         // What a host that served HTTPS had beyond that.
         let over = COMPOSE_FILES.iter().filter(|name| !self.platform_files().contains(name));
-        over.map(|name| folder.join(name)).try_for_each(|file| self.delete(&file))
+        over.map(|name| folder.join(name)).try_for_each(|file| self.delete(&file))?;
+        self.note_platform()
+    }
+
+    /// Notes beside the platform's files what they hold, so that a change by hand is seen.
+    pub(super) fn note_platform(&self) -> Result<()> {
+        const NOTE: Script = Script::new(
+            "noting what the platform's files hold",
+            r#"cd "$1" && sha256sum *.yaml variables.env >written.next && mv -f written.next written"#,
+        );
+        self.shell.script(NOTE, &[self.folder("platform").as_str()], "").map(drop).map_err(Into::into)
     }
 
     pub(super) fn platform_variables(&self, listens: &str) -> Result<String> {

@@ -69,6 +69,7 @@ impl Machine {
                 Some(text) => self.write(folder, &[(name, text)]),
                 None => self.delete(&folder.join(name)),
             })?;
+            self.note_platform()?;
             self.start_anew(services, wait)
         });
         Err(taken_back(error, restored).into())

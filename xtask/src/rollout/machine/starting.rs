@@ -89,6 +89,7 @@ impl Machine {
         };
         let variables: String = variables.lines().map(moved).collect();
         self.write(&folder, &[("variables.env", &variables)])?;
+        self.note_platform()?;
         self.with_platform(|project| {
             Ok(Run::new(project.renew(self.shell.docker(), "edge", None)).limit(HEALTHY).run()?)
         })
