@@ -27,6 +27,8 @@ use crate::tools::git::{self, Commit};
 use crate::tools::process::Run;
 use crate::tools::{cargo, npm};
 
+#[cfg(test)]
+pub use self::push::push_built;
 pub use self::push::{bases_for_host, build_and_push, ensure_client, find};
 pub use self::registry::Registry;
 

@@ -16,6 +16,7 @@ mod https;
 mod kills;
 #[path = "../support/link.rs"]
 mod link;
+mod model;
 #[path = "../support/moods.rs"]
 mod moods;
 #[allow(dead_code, reason = "each suite uses its part of it")]
@@ -125,6 +126,7 @@ const TESTS: &[Row<Lab>] = &[
     ("production_takes_what_staging_has_confirmed_and_nothing_else", Always, refusals::gate),
     ("a_host_goes_from_http_to_https_and_back_by_platform_up", Deep, https::there_and_back),
     ("down_leaves_nothing_running", Always, promises::down),
+    ("the_simulated_host_looks_the_same_as_this_one_after_every_call", Deep, model::held_to_this_host),
 ];
 
 fn main() -> ExitCode {

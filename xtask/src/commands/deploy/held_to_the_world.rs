@@ -1,6 +1,6 @@
 //! The simulated host is held to a real one: the same drivers do the same to both, and after each call that changes
 //! something both must look the same: live folder, ledger, releases, containers, schema. Wants an engine:
-//! `cargo test -p xtask --bins -- --ignored held_to_the_world`, or `cargo xtask ci model-suite`.
+//! `cargo xtask ci model-suite`; the lab suite does the same to a host behind ssh.
 
 use std::time::Duration;
 
@@ -8,6 +8,8 @@ use anyhow::{Result, ensure};
 use clap::Parser as _;
 
 use super::sources::Sources;
+use crate::commands::access::Access;
+use crate::commands::image::Registry;
 use crate::commands::place::Place;
 use crate::commands::{Cli, image};
 use crate::project::{self, Environment, Limits};
@@ -37,17 +39,37 @@ fn the_simulated_host_and_a_real_one_look_the_same_after_every_call() {
     result.expect("both can be looked at");
 }
 
+#[test]
+#[ignore = "wants the variables of a lab whose first machine is bare"]
+fn the_simulated_host_and_one_behind_ssh_look_the_same_after_every_call() {
+    std::env::set_current_dir(project::root()).expect("the repository's root");
+    behind_ssh().expect("both can be looked at");
+}
+
 fn look_at_both(environment: &Environment) -> Result<()> {
     clear_up(environment);
     let built = image::build(true)?;
     let sources = Sources::of_tree(&built, environment)?;
-    let machine = Place::of(environment.clone()).reach()?.with_bases(built.bases);
+    compare(&Place::of(environment.clone()).reach()?.with_bases(built.bases), &sources)
+}
+
+fn behind_ssh() -> Result<()> {
+    let environment: Environment = "lab".parse().map_err(anyhow::Error::msg)?;
+    let (access, registry, built) = (Access::of(&environment)?, Registry::choose()?, image::build(true)?);
+    let images = image::push_built(&registry, &built)?;
+    let sources = Sources::of_tree(&built, &environment)?.with_images(images);
+    let bases = || image::bases_for_host(&registry);
+    let (machine, bases) = Place::of(environment).reach_by(&access, bases)?;
+    compare(&machine.with_way_back(registry.way_back).with_bases(bases), &sources)
+}
+
+fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
     machine.platform_up(&machine.compare_secrets(std::collections::BTreeMap::new())?, &|_| {})?;
     let first = sources.release(machine.secret_versions(|secret| !secret.of_platform)?);
     let scenes = scenes(&first);
 
     let model = witness::play(&witness::simulated(&never_ready(&first).id), &scenes, LIMITS)?;
-    let world = witness::play(&machine, &scenes, LIMITS)?;
+    let world = witness::play(machine, &scenes, LIMITS)?;
     world.iter().for_each(|seen| println!("{seen}"));
     for (number, (model, world)) in model.iter().zip(&world).enumerate() {
         ensure!(
@@ -62,7 +84,7 @@ fn look_at_both(environment: &Environment) -> Result<()> {
     let ought = [&one, &two, &two, &one, &one, &one, &four, &one, &four, &five, &two, "none"];
     ensure!(live == ought, "{live:?} had the traffic, and not {ought:?}");
     println!("{} calls looked the same", world.len());
-    forget_all(&machine)
+    forget_all(machine)
 }
 
 /// Two deploys, one that fails, a rollback, one whose driver is killed, its recovery, another, a rollback to a stopped one.

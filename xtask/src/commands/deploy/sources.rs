@@ -55,6 +55,12 @@ impl Sources {
         })
     }
 
+    /// With the images under other names, component to name: those of a registry.
+    #[cfg(test)]
+    pub fn with_images(self, images: BTreeMap<String, String>) -> Sources {
+        Sources { images, ..self }
+    }
+
     /// The commit, and what differs from it.
     pub fn revision(&self) -> String {
         let sha = &self.commit.sha;

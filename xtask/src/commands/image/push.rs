@@ -39,7 +39,7 @@ pub fn push_tree(yes: bool, json: bool) -> Result<()> {
             }
             images
         }
-        None => push(&registry, &built)?,
+        None => push_built(&registry, &built)?,
     };
     if json {
         terminal::say(json!(images));
@@ -78,10 +78,11 @@ pub fn build_and_push(registry: &Registry, commit: &Commit, yes: bool) -> Result
         )));
     }
     terminal::note(paint::dim(format_args!("  {registry} has no images of {sha} yet: they are built here")));
-    push(registry, &build(yes)?)
+    push_built(registry, &build(yes)?)
 }
 
-fn push(registry: &Registry, built: &Built) -> Result<BTreeMap<String, String>> {
+/// Pushes what was built, and gives the names by digest.
+pub fn push_built(registry: &Registry, built: &Built) -> Result<BTreeMap<String, String>> {
     let pushed = built.images.iter();
     pushed.map(|image| Ok((image.component.name.to_owned(), registry.push(image)?))).collect()
 }
