@@ -162,11 +162,7 @@ fn is_no_answer_yet(error: &std::io::Error) -> bool {
 
 /// None of an answer that was cut off.
 fn parse(told: &[u8], what: String) -> Option<Answer> {
-    let end = told.windows(4).position(|four| {
-        four == b"
-
-"
-    })?;
+    let end = told.windows(4).position(|four| four == b"\r\n\r\n")?;
     let (head, body) = (String::from_utf8_lossy(&told[..end]), &told[end + 4..]);
     // `HTTP/1.0 200 OK`
     let status = head.split(' ').nth(1)?.parse().ok()?;
