@@ -22,6 +22,9 @@ echo 'host all all all scram-sha-256' >>next/pg_hba.conf
 mv next cluster
 "#;
 
+/// A volume that is empty takes the owner that the image's folder has, each time that it is mounted: so it is not.
+const CERTIFICATES: &str = r#"mkdir -p /data/caddy && chown -R "$1" /data"#;
+
 impl Machine {
     pub(super) fn init_database(&self) -> Result<()> {
         let (volume, image, label) = (self.named("database"), &self.bases()?.postgres, self.label());
@@ -45,7 +48,7 @@ impl Machine {
         let (mount, user) = (format!("{volume}:/data"), format!("{APP_UID}:{APP_UID}"));
         let give = cmd!(
             self.shell.docker(),
-            "docker run --rm --network none --user 0 --entrypoint chown --volume {mount} {image} -R {user} /data"
+            "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {CERTIFICATES} give {user}"
         );
         Run::new(give).run().context("preparing a place for the edge's certificates")
     }

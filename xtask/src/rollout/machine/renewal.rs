@@ -28,7 +28,7 @@ impl Machine {
         let site = format!("SITE={}", self.edge_site());
         let validate = cmd!(
             self.shell.docker(),
-            "docker run --rm --interactive --network none --user 10001 --env {site} --entrypoint caddy {caddy} validate --config - --adapter caddyfile"
+            "docker run --rm --interactive --network none --user 10001 --env {site} --env XDG_DATA_HOME=/tmp --env XDG_CONFIG_HOME=/tmp --entrypoint caddy {caddy} validate --config - --adapter caddyfile"
         );
         Run::new(validate).stdin(caddyfile).run().context("the edge would not take the new Caddyfile")?;
         let version = cmd!(
