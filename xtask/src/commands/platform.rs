@@ -116,7 +116,8 @@ impl Up {
             drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
             machine.write_platform()?;
         }
-        drift.iter().for_each(|line| terminal::note(format_args!("{line}: it is written again")));
+        let is = if self.plan { "will be" } else { "is" };
+        drift.iter().for_each(|line| terminal::note(format_args!("{line}: it {is} written again")));
         self.nothing_to_do()
     }
 

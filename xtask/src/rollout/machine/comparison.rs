@@ -27,7 +27,10 @@ impl Machine {
         let running = self.platform_containers()?;
         let variables = NamedTempFile::new()?;
         std::fs::write(variables.path(), self.platform_variables(&self.edge_listens()?)?)?;
-        let path = variables.path().to_str().context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
+        let path = variables
+            .path()
+            .to_str()
+            .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
         let deploy = project::root().join(project::DEPLOY);
         let files: Vec<_> = self.platform_files().iter().map(|name| deploy.join(name)).collect();
         let ask = self
