@@ -3,7 +3,7 @@
 use std::sync::RwLock;
 
 use camino::Utf8Path;
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
 use super::fingerprint::{Fingerprints, differences};
 use super::graph::Graph;
@@ -11,7 +11,7 @@ use super::store::{Pass, State, Store, since};
 use super::task::Task;
 use crate::terminal;
 use crate::tools::process::Run;
-use crate::tools::socket;
+use crate::tools::{docker, socket};
 
 /// What becomes of a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,6 +151,6 @@ impl Judge<'_> {
 fn has_image(id: &str) -> bool {
     socket::has_image(id).unwrap_or_else(|| {
         let Ok(sh) = Shell::new() else { return false };
-        Run::new(cmd!(sh, "docker image inspect {id}")).succeeds().unwrap_or(false)
+        Run::new(docker::inspect(&sh, id, "{{.Id}}")).succeeds().unwrap_or(false)
     })
 }

@@ -6,12 +6,11 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use xshell::{Shell, cmd};
 
 use super::decide::Judge;
 use super::globs::Globs;
 use super::task::Task;
-use crate::tools::process::Run;
+use crate::tools::git;
 
 /// The variables that every task gets, whatever its row says: by which programs are found, keep what is theirs, and reach
 /// other machines, and how much they say. None of them is about what a task comes to.
@@ -106,10 +105,8 @@ impl Bare {
         let fingerprints = judge.fingerprints.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
         let here: HashSet<String> =
             fingerprints.read().expect("no holder panics").files(at).map(str::to_owned).collect();
-        let sh = Shell::new()?;
-        // With the history, but no files: what depends on the commits before finds them.
-        let (from, to) = (judge.root, &root);
-        Run::new(cmd!(sh, "git clone --quiet --shared --no-checkout {from} {to}")).run()?;
+        // What depends on the commits before finds them.
+        git::copy::without_files(judge.root, &root)?;
         for path in &here {
             copy(&judge.root.join(path), &root.join(path))?;
         }
@@ -119,8 +116,7 @@ impl Bare {
             made.extend(bring(maker, judge.root, &root)?);
         }
         fs::write(root.join(".git/info/exclude"), made.join("\n") + "\n/.local/\n")?;
-        sh.change_dir(&root);
-        Run::new(cmd!(sh, "git add --all")).run()?;
+        git::copy::add_all(&root)?;
         Ok(Bare { folder, root, here })
     }
 

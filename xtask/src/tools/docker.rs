@@ -26,10 +26,14 @@ pub fn push<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "docker push {name}")
 }
 
+/// One thing of what the engine knows of an image, by a template such as `{{.Id}}`.
+pub fn inspect<'a>(sh: &'a Shell, image: &str, template: &str) -> Cmd<'a> {
+    cmd!(sh, "docker image inspect --format {template} {image}")
+}
+
 /// An image's names by digest: one a registry that it was pulled from or pushed to.
 pub fn digests(sh: &Shell, image: &str) -> Result<Vec<String>, CommandError> {
-    let format = "{{json .RepoDigests}}";
-    let told = Run::new(cmd!(sh, "docker image inspect --format {format} {image}")).text()?;
+    let told = Run::new(inspect(sh, image, "{{json .RepoDigests}}")).text()?;
     Ok(serde_json::from_str(&told).unwrap_or_default())
 }
 
@@ -37,6 +41,11 @@ pub fn digests(sh: &Shell, image: &str) -> Result<Vec<String>, CommandError> {
 pub fn import<'a>(sh: &'a Shell, archive: &Utf8Path, name: &str, settings: &[String]) -> Cmd<'a> {
     let changes = settings.iter().flat_map(|setting| ["--change", setting]);
     cmd!(sh, "docker import {changes...} {archive} {name}")
+}
+
+/// Runs what an image is for, with these words, in a container without a network, which is gone afterwards.
+pub fn run<'a>(sh: &'a Shell, image: &str, words: &[&str]) -> Cmd<'a> {
+    cmd!(sh, "docker run --rm --network none {image} {words...}")
 }
 
 /// Runs a command in a container without a network, which is gone afterwards.

@@ -1,8 +1,9 @@
 //! git: what this working tree is made of.
 //!
-//! Only asks, never changes anything: no command here takes git's locks, so that a person's own `git commit` in
+//! Only asks, never changes anything but copies: no command here takes git's locks, so that a person's own `git commit` in
 //! another window never fails for our sake.
 
+pub mod copy;
 pub mod history;
 
 use std::fs;

@@ -3,6 +3,7 @@
 pub mod age;
 pub mod apt;
 pub mod buildx;
+pub mod caddy;
 pub mod cargo;
 pub mod changes;
 pub mod compose;

@@ -19,6 +19,7 @@ use crate::commands::ci;
 use crate::project;
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
+use crate::tools::git;
 use crate::tools::process::Run;
 
 pub use self::noop::Noop;
@@ -82,8 +83,8 @@ impl Pipeline {
 
 /// This repository's table, with work that does nothing, on this repository's files.
 fn beside_others(program: &Utf8Path, copy: &Utf8Path) -> Result<Vec<Row>> {
-    let (sh, root) = (Shell::new()?, project::root());
-    Run::new(cmd!(sh, "git clone --quiet --shared {root} {copy}")).run()?;
+    let sh = Shell::new()?;
+    git::copy::whole(project::root(), copy)?;
     let mut rows = Vec::new();
     sh.change_dir(copy);
     rows.push(measured("`xtask ci`: all cached", &|| noop::command(&sh, program, None))?);

@@ -5,8 +5,9 @@ use xshell::cmd;
 
 use crate::commands::image::Tree;
 use crate::pipeline::Context;
-use crate::project;
+use crate::project::{self, APP_UID};
 use crate::tools::process::Run;
+use crate::tools::{caddy, docker};
 
 /// Builds both images as `cargo xtask image build` does, and runs each.
 pub fn images(task: &Context) -> Result<()> {
@@ -15,23 +16,16 @@ pub fn images(task: &Context) -> Result<()> {
     let (backend, frontend) = (tree.name_of(project::BACKEND), tree.name_of(project::FRONTEND));
 
     for image in [&backend, &frontend] {
-        let user = "{{.Config.User}}";
-        let told = Run::new(cmd!(task.sh, "docker image inspect --format {user} {image}")).text()?;
-        ensure!(told == USER, "{image} runs as the user '{told}', and not as {USER}");
-        let id = "{{.Id}}";
-        task.made_image(Run::new(cmd!(task.sh, "docker image inspect --format {id} {image}")).text()?);
+        let told = |template: &str| Run::new(docker::inspect(&task.sh, image, template)).text();
+        // Numeric, so that an orchestrator can tell that it is not root.
+        let (user, expected) = (told("{{.Config.User}}")?, format!("{APP_UID}:{APP_UID}"));
+        ensure!(user == expected, "{image} runs as the user '{user}', and not as {expected}");
+        task.made_image(told("{{.Id}}")?);
     }
     // Running it at all shows that its libraries are there.
-    let document =
-        Run::new(cmd!(task.sh, "docker run --rm --network none {backend} openapi")).checked()?.stdout;
+    let document = Run::new(docker::run(&task.sh, &backend, &["openapi"])).checked()?.stdout;
     let committed =
         std::fs::read_to_string(project::root().join(project::BACKEND.folder).join("openapi.json"))?;
     ensure!(document == committed, "the image's OpenAPI document is not the one in the repository");
-    task.run(cmd!(
-        task.sh,
-        "docker run --rm --network none {frontend} caddy validate --config /etc/caddy/Caddyfile --adapter caddyfile"
-    ))
+    task.run(caddy::validate_own(&task.sh, &frontend))
 }
-
-/// Numeric, so that an orchestrator can tell that it is not root.
-const USER: &str = "10001:10001";

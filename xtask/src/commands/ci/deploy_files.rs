@@ -4,13 +4,12 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use camino::Utf8PathBuf;
-use xshell::cmd;
 
 use crate::pipeline::Context;
 use crate::project::{self, DEPLOY};
 use crate::setup::base_images;
 use crate::tools::compose::Project;
-use crate::tools::{locate, private};
+use crate::tools::{caddy, locate, private};
 
 /// The files that are one project together.
 const PROJECTS: [&[&str]; 3] =
@@ -70,11 +69,7 @@ pub fn caddyfiles(task: &Context) -> Result<()> {
     for (file, site) in
         [(edge.join("Caddyfile"), ":80"), (edge.join("Caddyfile"), "tracehub.example.org"), (page, "")]
     {
-        let (mount, site) = (format!("{file}:/etc/caddy/Caddyfile:ro"), format!("SITE={site}"));
-        task.run(cmd!(
-            task.sh,
-            "docker run --rm --network none --env {site} --volume {mount} --entrypoint caddy {image} validate --config /etc/caddy/Caddyfile --adapter caddyfile"
-        ))?;
+        task.run(caddy::validate(&task.sh, &image, &file, site))?;
     }
     Ok(())
 }

@@ -6,15 +6,15 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
 use super::{BuiltImage, Tree, folder};
 use crate::project::{self, Component};
 use crate::terminal::Activity;
 use crate::tools::buildx::Build;
 use crate::tools::hex::hex;
-use crate::tools::locate;
 use crate::tools::process::Run;
+use crate::tools::{docker, locate};
 
 /// The label that holds the hash of everything that went into an image.
 const INPUTS_LABEL: &str = "tracehub.inputs";
@@ -43,7 +43,7 @@ impl Inputs {
         labels.push((INPUTS_LABEL.to_owned(), inputs.clone()));
 
         if let Some((id, bytes)) = same_image(sh, &tags[0], &inputs)? {
-            tags[1..].iter().try_for_each(|tag| Run::new(cmd!(sh, "docker tag {id} {tag}")).run())?;
+            tags[1..].iter().try_for_each(|tag| Run::new(docker::tag(sh, &id, tag)).run())?;
             return Ok(BuiltImage { component, id, tags, bytes });
         }
         let program = locate::buildx()?;
@@ -96,9 +96,8 @@ impl Inputs {
 
 /// The id and size of the image of this name, if it was made from these very inputs.
 fn same_image(sh: &Shell, name: &str, inputs: &str) -> Result<Option<(String, u64)>> {
-    let told = Run::new(cmd!(sh, "docker image inspect {name}")).finish()?;
-    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap_or_default();
-    let image = &told[0];
+    let told = Run::new(docker::inspect(sh, name, "{{json .}}")).finish()?;
+    let image: serde_json::Value = serde_json::from_str(&told.stdout).unwrap_or_default();
     let same = image["Config"]["Labels"][INPUTS_LABEL] == *inputs;
     let id = image["Id"].as_str().filter(|_| same);
     Ok(id.map(|id| (id.to_owned(), image["Size"].as_u64().unwrap_or(0))))

@@ -12,6 +12,7 @@ use xshell::{Shell, cmd};
 use super::{Time, processors_of_children};
 use crate::project;
 use crate::terminal::{self, Activity};
+use crate::tools::git;
 use crate::tools::locate::{self, Tool};
 use crate::tools::process::Run;
 
@@ -49,8 +50,8 @@ struct Ran {
 /// Runs these tasks (all of them, when there are none) in both ways; gives the section for the page.
 pub fn section(program: &Utf8Path, folder: &Utf8Path, only: &[String]) -> Result<String> {
     let clone = |name: &str| -> Result<Utf8PathBuf> {
-        let (sh, root, copy) = (Shell::new()?, project::root(), folder.join(name));
-        Run::new(cmd!(sh, "git clone --quiet --shared {root} {copy}")).limit(LIMIT).run()?;
+        let copy = folder.join(name);
+        git::copy::whole(project::root(), &copy)?;
         Ok(copy)
     };
     let (first, second) = (clone("graph")?, clone("one-by-one")?);
