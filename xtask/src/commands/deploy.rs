@@ -17,6 +17,7 @@ use self::gate::Override;
 use self::sources::Sources;
 use super::access::{self, Access};
 use super::attempt::{Attempt, Patience, Times};
+use super::consent::Consent;
 use super::image::{self, Registry};
 use super::place::Place;
 use super::steps::{Preview, say_times};
@@ -63,9 +64,8 @@ pub struct Deploy {
     /// Print the steps, and change nothing
     #[arg(long)]
     plan: bool,
-    /// Go on without asking: what is missing here is installed, and production is changed
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// Open one gate by hand, with a reason for the record: contract="…", in production also branch="…" and staging="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
@@ -138,7 +138,7 @@ impl Deploy {
         if self.version.is_some() {
             return Err(refuse("local takes this tree as it is: --version is for other environments"));
         }
-        let built = image::build(self.yes)?;
+        let built = image::build(self.consent.yes)?;
         let sources = Sources::of_tree(&built, self.place.environment())?;
         Ok((self.place.clone().reach()?.with_bases(built.bases), sources))
     }
@@ -149,7 +149,7 @@ impl Deploy {
         let access = Access::of(environment)?;
         let commit = version::choose(environment, self.version.as_deref())?;
         gate::check_branch_of(environment, &commit, &self.overrides)?;
-        image::ensure_client(self.yes)?;
+        image::ensure_client(self.consent.yes)?;
         let registry = Registry::choose()?;
         let find = || {
             let found = image::find(&registry, &commit)?;
@@ -160,7 +160,7 @@ impl Deploy {
         let machine = machine.with_way_back(registry.way_back);
         let images = match found {
             Some(images) => images,
-            None => image::build_and_push(&registry, &commit, self.yes)?,
+            None => image::build_and_push(&registry, &commit, self.consent.yes)?,
         };
         let bases = match machine.running_bases()? {
             Some(bases) => bases,
@@ -217,13 +217,10 @@ impl Deploy {
     /// A person says yes; else it is refused, and said what was done so far.
     fn ask(&self, environment: &Environment, question: &str, so_far: &str) -> Result<()> {
         let name = &environment.name;
-        if self.yes
-            || environment.gate().is_none()
-            || terminal::confirm(&format!("{name} is changed. {question}"))
-        {
+        if environment.gate().is_none() {
             return Ok(());
         }
-        Err(refuse(format!("{so_far}: {name} wants a yes, or `--yes` where nobody can be asked")))
+        self.consent.ask(&format!("{name} is changed. {question}"), so_far, name)
     }
 
     fn say_result(

@@ -7,8 +7,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::attempt::{Attempt, Patience};
+use super::consent::Consent;
 use super::place::Place;
-use super::refuse;
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
 use crate::rollout::plan::Plan;
@@ -27,9 +27,8 @@ pub struct Down {
     /// Forget the data of the database too, after asking
     #[arg(long)]
     volumes: bool,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// The result, for programs
     #[arg(long)]
     json: bool,
@@ -39,15 +38,13 @@ impl Down {
     /// Asks, then stops: the traffic first, the platform last.
     pub fn run(self) -> Result<()> {
         let name = self.place.environment().name.clone();
-        let question = format!("All data of the database of {name} is forgotten for good. Go on?");
-        if self.volumes && !self.yes && !terminal::confirm(&question) {
-            return Err(refuse(format!(
-                "nothing was stopped: forgetting the data of {name} wants a yes, or `--yes`"
-            )));
+        let so_far = "nothing was stopped";
+        if self.volumes {
+            let question = format!("All data of the database of {name} is forgotten for good. Go on?");
+            self.consent.ask(&question, so_far, &format!("forgetting the data of {name}"))?;
         }
-        let is_gated = self.place.environment().gate().is_some();
-        if is_gated && !self.yes && !terminal::confirm(&format!("{name} stops, for all its users. Go on?")) {
-            return Err(refuse(format!("nothing was stopped: {name} wants a yes, or `--yes`")));
+        if self.place.environment().gate().is_some() {
+            self.consent.ask(&format!("{name} stops, for all its users. Go on?"), so_far, &name)?;
         }
         let machine = self.place.reach()?;
         let attempt = Attempt::begin(&machine, "down".to_owned(), self.patience)?;

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::access::Access;
+use super::consent::Consent;
 use super::place::{Place, connect};
 use super::refuse;
 use super::steps::Preview;
@@ -41,9 +42,8 @@ struct Setup {
     /// Say what is missing, and change nothing
     #[arg(long)]
     plan: bool,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// The result, for programs
     #[arg(long)]
     json: bool,
@@ -92,9 +92,7 @@ impl Setup {
             return self.say_end(&access, pinned, &things, missing.is_empty());
         }
         let question = format!("Do these {} things on {}?", missing.len(), access.destination.host);
-        if !self.yes && !terminal::confirm(&question) {
-            return Err(refuse("nothing was changed: setting a host up wants a yes, or `--yes`"));
-        }
+        self.consent.ask(&question, "nothing was changed", "setting a host up")?;
         for thing in &missing {
             Activity::of(format!("{}: {}", thing.name, thing.what), |activity| {
                 admin.mend(thing, &|line| activity.line(line))

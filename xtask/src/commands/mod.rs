@@ -4,6 +4,7 @@ mod access;
 mod attempt;
 mod bench;
 mod ci;
+mod consent;
 mod db;
 mod deploy;
 mod doctor;

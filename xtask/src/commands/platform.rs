@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::access::Access;
 use super::attempt::{Attempt, Patience};
+use super::consent::Consent;
 use super::image::{self, Registry};
 use super::place::Place;
 use super::refuse;
@@ -48,9 +49,8 @@ struct Up {
     /// Print the steps and what they cost users, and change nothing
     #[arg(long)]
     plan: bool,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// The result, for programs
     #[arg(long)]
     json: bool,
@@ -131,7 +131,7 @@ impl Up {
             return Ok(machine.with_bases(Bases { caddy: base("caddy"), postgres: base("postgres") }));
         }
         let access = Access::of(&environment)?;
-        image::ensure_client(self.yes)?;
+        image::ensure_client(self.consent.yes)?;
         let registry = Registry::choose()?;
         let (machine, bases) = self.place.clone().reach_by(&access, || image::bases_for_host(&registry))?;
         Ok(machine.with_way_back(registry.way_back).with_bases(bases))
@@ -139,13 +139,10 @@ impl Up {
 
     fn ask(&self, machine: &Machine) -> Result<()> {
         let name = &machine.environment().name;
-        if self.yes
-            || machine.environment().gate().is_none()
-            || terminal::confirm(&format!("{name} is interrupted. Go on?"))
-        {
+        if machine.environment().gate().is_none() {
             return Ok(());
         }
-        Err(refuse(format!("nothing was changed: {name} wants a yes, or `--yes` where nobody can be asked")))
+        self.consent.ask(&format!("{name} is interrupted. Go on?"), "nothing was changed", name)
     }
 
     fn nothing_to_do(&self) -> Result<()> {

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::attempt::{Attempt, Patience};
+use super::consent::Consent;
 use super::place::Place;
 use super::{near, refuse};
 use crate::project::{SECRETS, Secret};
@@ -50,9 +51,8 @@ struct Revoke {
     name: String,
     /// The version: not the current one
     version: u32,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// The result, for programs
     #[arg(long)]
     json: bool,
@@ -152,12 +152,7 @@ impl Revoke {
     fn ask(&self, machine: &Machine, secret: &Secret) -> Result<()> {
         let (version, name, environment) = (self.version, secret.name, &machine.environment().name);
         let question = format!("Version {version} of {name} of {environment} is removed for good. Go on?");
-        if self.yes || terminal::confirm(&question) {
-            return Ok(());
-        }
-        Err(refuse(format!(
-            "nothing was changed: revoking version {version} of {name} wants a yes, or `--yes`"
-        )))
+        self.consent.ask(&question, "nothing was changed", &format!("revoking version {version} of {name}"))
     }
 
     fn secret(&self) -> Result<&'static Secret> {
