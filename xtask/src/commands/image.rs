@@ -231,9 +231,7 @@ fn say_bases(bases: &BTreeMap<&'static str, BaseImage>) {
     let assembled: Vec<&str> = of(base_images::Origin::Assembled).collect();
     if !assembled.is_empty() {
         let names = assembled.join(", ");
-        terminal::note(paint::dim(format_args!(
-            "  base images made of the distribution's packages: {names}"
-        )));
+        terminal::note(paint::dim(format_args!("  base images assembled from Debian's packages: {names}")));
     }
 }
 

@@ -25,7 +25,10 @@ pub fn backend_test(task: &Context, url: &str) -> Result<()> {
     coverage::name_from(project::root(), &lcov)?;
     let (found, least) = (Coverage::read(&lcov)?, project::COVERAGE_PERCENT);
     task.figure(&format!("the tests run {found}"));
-    ensure!(found.percent() >= f64::from(least), "the tests run {found}, and must run {least} %");
+    ensure!(
+        found.percent() >= f64::from(least),
+        "the tests cover {found}, and must cover at least {least} %"
+    );
     Ok(())
 }
 

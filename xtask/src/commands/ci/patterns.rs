@@ -26,7 +26,7 @@ fn lost(table: &[Task], paths: &[String]) -> Vec<String> {
     };
     let of = |task: &Task| -> Vec<String> {
         let lost = task.reads.iter().filter(|pattern| is_lost(pattern));
-        lost.map(|pattern| format!("{} reads {pattern}, and there is nothing", task.name)).collect()
+        lost.map(|pattern| format!("{} reads {pattern}, which matches nothing", task.name)).collect()
     };
     table.iter().flat_map(of).collect()
 }
@@ -43,6 +43,6 @@ mod tests {
             task("ship", "").reads(["dist/", "docs/*.md", "src/a.rs"]).run(|_| Ok(())),
         ];
         let paths = ["src/a.rs".to_owned()];
-        assert_eq!(lost(&table, &paths), ["ship reads docs/*.md, and there is nothing"]);
+        assert_eq!(lost(&table, &paths), ["ship reads docs/*.md, which matches nothing"]);
     }
 }
