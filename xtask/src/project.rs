@@ -96,8 +96,10 @@ pub struct Secret {
 
 /// The C library of the runtime image: Debian 12's, in the public image and in the assembled one.
 pub const RUNTIME_GLIBC: Glibc = Glibc(2, 36);
-/// The user that our images run as.
+/// The user that our images, and the edge, run as.
 pub const APP_UID: u32 = 10001;
+/// The user that the database runs as, in its public image and so in the assembled one.
+pub const POSTGRES_UID: u32 = 999;
 
 /// Whether a variable of xtask's own environment is a secret, and so is never handed to a child.
 pub fn is_secret_variable(name: &str) -> bool {

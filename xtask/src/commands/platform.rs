@@ -27,6 +27,9 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 /// How long after the last start the way in is still tried.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// Why there may be nothing to do.
+const AS_IT_IS: &str = "the platform runs as the repository has it";
+
 /// Database and edge, which outlive releases
 #[derive(Debug, Args)]
 pub struct PlatformVerb {
@@ -111,13 +114,18 @@ impl Up {
     /// What runs is as the repository has it; files that somebody changed are written again.
     fn put_right(&self, machine: &Machine) -> Result<()> {
         let drift = machine.platform_drift()?;
-        if !self.plan && !drift.is_empty() {
+        if self.plan && !drift.is_empty() {
+            let steps = drift.iter().map(|line| ("write".to_owned(), format!("{line}: write it again")));
+            let not_needed = vec![format!("renew: {AS_IT_IS}")];
+            Preview { steps: steps.collect(), not_needed }.say(self.json);
+            return Ok(());
+        }
+        if !drift.is_empty() {
             let attempt = Attempt::begin(machine, "platform up: files".to_owned(), self.patience)?;
             drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
             machine.write_platform()?;
         }
-        let is = if self.plan { "will be" } else { "is" };
-        drift.iter().for_each(|line| terminal::note(format_args!("{line}: it {is} written again")));
+        drift.iter().for_each(|line| terminal::note(format_args!("{line}: it is written again")));
         self.nothing_to_do()
     }
 
@@ -146,11 +154,10 @@ impl Up {
     }
 
     fn nothing_to_do(&self) -> Result<()> {
-        let why = "the platform runs as the repository has it";
         match (self.json, self.plan) {
-            (true, true) => Preview::nothing(why.to_owned()).say(true),
+            (true, true) => Preview::nothing(AS_IT_IS.to_owned()).say(true),
             (true, false) => terminal::say(json!({ "renewed": [], "longest_gap_ms": null })),
-            (false, _) => terminal::say(format_args!("{} {why}.", paint::good("Nothing to do:"))),
+            (false, _) => terminal::say(format_args!("{} {AS_IT_IS}.", paint::good("Nothing to do:"))),
         }
         Ok(())
     }

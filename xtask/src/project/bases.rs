@@ -1,9 +1,6 @@
 //! The images that TraceHub's own stand on, as rows.
 
-/// The row of that name.
-pub fn base(name: &str) -> &'static Base {
-    BASES.iter().find(|base| base.name == name).expect("a row of the table")
-}
+use super::POSTGRES_UID;
 
 /// The images that ours stand on. Where a registry answers they are pulled by their public name, elsewhere
 /// assembled from the distribution's packages under a name of their own, with the same ports, users and paths.
@@ -77,7 +74,7 @@ pub const BASES: &[Base] = &[
             Packages { names: POSTGRES_PACKAGES, ..SMALL_SYSTEM },
             POSTGRES_SERVER,
         ],
-        user: Some(("postgres", 999)),
+        user: Some(("postgres", POSTGRES_UID)),
         folders: &["var/lib/postgresql/data", "run/postgresql"],
         settings: &[
             "ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
@@ -98,6 +95,11 @@ pub const BASES: &[Base] = &[
         ],
     },
 ];
+
+/// The row of that name.
+pub fn base(name: &str) -> &'static Base {
+    BASES.iter().find(|base| base.name == name).expect("a row of the table")
+}
 
 /// What every base has. The rest of a row's packages stands on it.
 const SMALL_SYSTEM: Packages = Packages {

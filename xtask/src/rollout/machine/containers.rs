@@ -232,7 +232,7 @@ impl Machine {
     /// Read off the edge's own metrics, which nobody outside its container can ask for.
     pub(super) fn count_edge(&self) -> Result<EdgeCounts> {
         let wget = ["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metrics"];
-        let told = self.in_platform("edge", "10001", &wget)?;
+        let told = self.in_platform("edge", &wget)?;
         ensure!(told.status.success(), "reading the edge's numbers: {}", told.stderr.trim());
         Ok(counts(&told.stdout))
     }

@@ -8,7 +8,7 @@ use xshell::{Cmd, cmd};
 
 use super::Machine;
 use crate::exit::{Exit, Failure};
-use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE};
+use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE, POSTGRES_UID};
 use crate::rollout::backup::{self, Backup, Copied, beside};
 use crate::rollout::guard::written;
 use crate::rollout::host::Host;
@@ -22,7 +22,7 @@ const SCRIPT: &str = include_str!("../scripts/database.sh");
 const LONG: Duration = Duration::from_secs(1200);
 const SHORT: Duration = Duration::from_secs(60);
 // Dumps are read by the database's user and by whoever deploys, and by nobody else of the host.
-const GIVE: &str = r#"chown 999:"$1" /backups && chmod 2770 /backups"#;
+const GIVE: &str = r#"chown "$1" /backups && chmod 2770 /backups"#;
 const FACTS: Script = Script::new(
     "listing backups",
     r#"cd "$1" 2>/dev/null || exit 0; for f in *.json; do [ -f "$f" ] && cat "$f"; done; :"#,
@@ -55,10 +55,10 @@ impl Machine {
     /// Gives the folder of backups to the database's user.
     pub(super) fn give_backups_folder(&self) -> Result<()> {
         let (mount, image) = (format!("{}:/backups", self.folder("backups")), &self.bases()?.postgres);
-        let group = self.facts.gid.to_string();
+        let owner = format!("{POSTGRES_UID}:{}", self.facts.gid);
         let give = cmd!(
             self.shell.docker(),
-            "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {GIVE} give {group}"
+            "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {GIVE} give {owner}"
         );
         Run::new(give).run().context("preparing the folder of backups")
     }
@@ -83,9 +83,7 @@ impl Machine {
 
     /// For reading a dump off the host.
     pub fn read_dump(&self, backup: &Backup) -> Cmd<'_> {
-        let (postgres, file) =
-            (self.platform_container("postgres"), format!("/backups/{}.dump", backup.name));
-        container::exec(self.shell.docker(), &postgres, "999", &["cat", &file])
+        self.stream_of_database(&["cat", &format!("/backups/{}.dump", backup.name)])
     }
 
     /// An error unless the disk has room for a copy of so many bytes that was off the host.
@@ -95,8 +93,13 @@ impl Machine {
 
     /// For writing a dump that was off the host: it is no backup before it was taken.
     pub fn receive_dump(&self, name: &str) -> Cmd<'_> {
-        let words = ["sh", "-c", SCRIPT, "database", "receive", name];
-        container::exec(self.shell.docker(), &self.platform_container("postgres"), "999", &words)
+        self.stream_of_database(&["sh", "-c", SCRIPT, "database", "receive", name])
+    }
+
+    /// A program in the database's container, whose streams go through a pipe here.
+    fn stream_of_database(&self, words: &[&str]) -> Cmd<'_> {
+        let (postgres, user) = (self.platform_container("postgres"), POSTGRES_UID.to_string());
+        container::exec(self.shell.docker(), &postgres, &user, words)
     }
 
     /// What was received, and came to its end, becomes a backup.
@@ -201,7 +204,7 @@ impl Machine {
 
     fn in_database(&self, arguments: &[&str], limit: Duration) -> Result<String> {
         let words: Vec<&str> = ["sh", "-c", SCRIPT, "database"].iter().chain(arguments).copied().collect();
-        let told = self.ask_platform("postgres", "999", &words, limit)?;
+        let told = self.ask_platform("postgres", &words, limit)?;
         let Finished { status, stdout, stderr } = told.ok_or_else(|| self.is_not_running("postgres"))?;
         if status.success() {
             return Ok(stdout.trim_end().to_owned());
@@ -230,11 +233,11 @@ impl Machine {
     }
 
     fn psql_command(&self, postgres: &str, role: &str, arguments: &[String], terminal: bool) -> Cmd<'_> {
-        let tty = terminal.then_some("--tty");
+        let (tty, user) = (terminal.then_some("--tty"), POSTGRES_UID.to_string());
         let (role, database) = (format!("--username={role}"), format!("--dbname={DATABASE}"));
         cmd!(
             self.shell.docker(),
-            "docker exec --interactive {tty...} --env PSQL_HISTORY=/dev/null --user 999 {postgres} psql --no-psqlrc {role} {database} {arguments...}"
+            "docker exec --interactive {tty...} --env PSQL_HISTORY=/dev/null --user {user} {postgres} psql --no-psqlrc {role} {database} {arguments...}"
         )
     }
 

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use xshell::cmd;
 
 use super::Machine;
-use crate::project::{self, APP_UID};
+use crate::project::{self, APP_UID, POSTGRES_UID};
 use crate::tools::container;
 use crate::tools::process::Run;
 
@@ -29,10 +29,11 @@ impl Machine {
     pub(super) fn init_database(&self) -> Result<()> {
         let (volume, image, label) = (self.named("database"), &self.bases()?.postgres, self.label());
         container::create_volume(self.shell.docker(), &volume, &label)?;
-        let mount = format!("{volume}:/var/lib/postgresql/data");
+        let (mount, user) =
+            (format!("{volume}:/var/lib/postgresql/data"), format!("{POSTGRES_UID}:{POSTGRES_UID}"));
         let init = cmd!(
             self.shell.docker(),
-            "docker run --rm --network none --user 999:999 --entrypoint sh --volume {mount} {image} -c {INIT}"
+            "docker run --rm --network none --user {user} --entrypoint sh --volume {mount} {image} -c {INIT}"
         );
         Run::new(init).run().context("making the database's cluster")
     }

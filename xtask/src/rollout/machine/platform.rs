@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Machine;
 use super::files::write_here;
-use crate::project::{self, Site};
+use crate::project::{self, APP_UID, POSTGRES_UID, Site};
 use crate::rollout::host::Host;
 use crate::tools::compose::Project;
 use crate::tools::container::{self, Inspected};
@@ -120,20 +120,20 @@ impl Machine {
     }
 
     /// A program in a service's container, to its end, whatever the exit code; an error when the service does not run.
-    pub(super) fn in_platform(&self, service: &str, user: &str, words: &[&str]) -> Result<Finished> {
-        self.ask_platform(service, user, words, ANSWER)?.ok_or_else(|| self.is_not_running(service))
+    pub(super) fn in_platform(&self, service: &str, words: &[&str]) -> Result<Finished> {
+        self.ask_platform(service, words, ANSWER)?.ok_or_else(|| self.is_not_running(service))
     }
 
     /// The same; none when the service does not run.
     pub(super) fn ask_platform(
         &self,
         service: &str,
-        user: &str,
         words: &[&str],
         limit: Duration,
     ) -> Result<Option<Finished>> {
         let socket = Socket::of(self.shell.docker())?;
-        Ok(exec::run(&socket, &self.platform_container(service), user, words, limit)?)
+        let user = if service == "postgres" { POSTGRES_UID } else { APP_UID }.to_string();
+        Ok(exec::run(&socket, &self.platform_container(service), &user, words, limit)?)
     }
 
     /// Versions of the migrations that the database has; none before the first one, or when it is not running.
@@ -142,7 +142,7 @@ impl Machine {
         let database = project::DATABASE;
         let psql = ["psql", "--username=postgres", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname"];
         let words: Vec<&str> = psql.into_iter().chain([database, "--command", ask]).collect();
-        let Some(told) = self.ask_platform("postgres", "999", &words, ANSWER)? else { return Ok(Vec::new()) };
+        let Some(told) = self.ask_platform("postgres", &words, ANSWER)? else { return Ok(Vec::new()) };
         if told.status.success() {
             return Ok(told.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect());
         }

@@ -8,7 +8,7 @@ use xshell::cmd;
 use super::platform::COMPOSE_FILES;
 use super::{Bases, Machine};
 use crate::exit::{Exit, Failure};
-use crate::project;
+use crate::project::{self, APP_UID, POSTGRES_UID};
 use crate::tools::interrupt;
 use crate::tools::process::{Run, is_interrupt};
 
@@ -26,18 +26,18 @@ impl Machine {
         let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))
             .context("reading the Caddyfile")?;
         let site = format!("SITE={}", self.edge_site());
+        let (app, database) = (APP_UID.to_string(), POSTGRES_UID.to_string());
         let validate = cmd!(
             self.shell.docker(),
-            "docker run --rm --interactive --network none --user 10001 --env {site} --env XDG_DATA_HOME=/tmp --env XDG_CONFIG_HOME=/tmp --entrypoint caddy {caddy} validate --config - --adapter caddyfile"
+            "docker run --rm --interactive --network none --user {app} --env {site} --env XDG_DATA_HOME=/tmp --env XDG_CONFIG_HOME=/tmp --entrypoint caddy {caddy} validate --config - --adapter caddyfile"
         );
         Run::new(validate).stdin(caddyfile).run().context("the edge would not take the new Caddyfile")?;
         let version = cmd!(
             self.shell.docker(),
-            "docker run --rm --network none --user 999 --entrypoint postgres {postgres} --version"
+            "docker run --rm --network none --user {database} --entrypoint postgres {postgres} --version"
         );
         let new = major(&Run::new(version).text()?).map(str::to_owned);
-        let old =
-            self.in_platform("postgres", "999", &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
+        let old = self.in_platform("postgres", &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
         if new.as_deref() != Some(old.stdout.trim()) {
             bail!(
                 "the data are PostgreSQL {}'s and the new image is of {}: another major version takes a dump and a restore",
