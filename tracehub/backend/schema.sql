@@ -42,6 +42,20 @@ CREATE FUNCTION public.find_credentials(address text) RETURNS TABLE(user_id uuid
 
 ALTER FUNCTION public.find_credentials(address text) OWNER TO tracehub_owner;
 
+--
+-- Name: organisations_to_work_for(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.organisations_to_work_for() RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT id FROM public.organisations ORDER BY id
+    $$;
+
+
+ALTER FUNCTION public.organisations_to_work_for() OWNER TO tracehub_owner;
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
@@ -61,6 +75,24 @@ ALTER TABLE ONLY public.organisations FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE public.organisations OWNER TO tracehub_owner;
+
+--
+-- Name: reminders; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.reminders (
+    organisation_id uuid NOT NULL,
+    shipment_id uuid NOT NULL,
+    kind text NOT NULL,
+    due_on date NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT reminders_kind_check CHECK ((kind = ANY (ARRAY['departure_overdue'::text, 'arrival_overdue'::text])))
+);
+
+ALTER TABLE ONLY public.reminders FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.reminders OWNER TO tracehub_owner;
 
 --
 -- Name: shipments; Type: TABLE; Schema: public; Owner: tracehub_owner
@@ -122,6 +154,14 @@ ALTER TABLE ONLY public.organisations
 
 
 --
+-- Name: reminders reminders_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.reminders
+    ADD CONSTRAINT reminders_pkey PRIMARY KEY (shipment_id, kind, due_on);
+
+
+--
 -- Name: shipments shipments_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -168,6 +208,22 @@ CREATE INDEX users_by_organisation ON public.users USING btree (organisation_id)
 
 
 --
+-- Name: reminders reminders_organisation_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.reminders
+    ADD CONSTRAINT reminders_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES public.organisations(id);
+
+
+--
+-- Name: reminders reminders_shipment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.reminders
+    ADD CONSTRAINT reminders_shipment_id_fkey FOREIGN KEY (shipment_id) REFERENCES public.shipments(id);
+
+
+--
 -- Name: shipments shipments_organisation_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -204,6 +260,13 @@ CREATE POLICY own_organisation ON public.organisations USING ((id = public.curre
 
 
 --
+-- Name: reminders own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.reminders USING ((organisation_id = public.current_organisation_id()));
+
+
+--
 -- Name: shipments own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
 --
 
@@ -218,6 +281,12 @@ CREATE POLICY own_organisation ON public.users USING ((organisation_id = public.
 
 
 --
+-- Name: reminders; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.reminders ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: shipments; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
 --
 
@@ -228,6 +297,13 @@ ALTER TABLE public.shipments ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: organisations work; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY work ON public.organisations FOR SELECT TO tracehub_owner USING (true);
+
 
 --
 -- Name: SCHEMA public; Type: ACL; Schema: -; Owner: pg_database_owner
@@ -245,10 +321,25 @@ GRANT ALL ON FUNCTION public.find_credentials(address text) TO tracehub_app;
 
 
 --
+-- Name: FUNCTION organisations_to_work_for(); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.organisations_to_work_for() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.organisations_to_work_for() TO tracehub_app;
+
+
+--
 -- Name: TABLE organisations; Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
 GRANT SELECT ON TABLE public.organisations TO tracehub_app;
+
+
+--
+-- Name: TABLE reminders; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT ON TABLE public.reminders TO tracehub_app;
 
 
 --

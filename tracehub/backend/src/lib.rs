@@ -13,3 +13,4 @@ pub mod password;
 pub mod seed;
 pub mod serve;
 pub mod settings;
+pub mod worker;

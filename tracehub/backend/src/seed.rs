@@ -25,7 +25,7 @@ type Row =
 const SHIPMENTS: [Row; 6] = [
     ("TH-2026-001", "Horn and hoof, 18 t", "delivered", Some("MSKU9070323"), "Lagos", "Hamburg", -62, -31),
     ("TH-2026-002", "Cashew nuts, raw, 24 t", "arrived", Some("TEMU6079348"), "Tema", "Rotterdam", -35, -3),
-    ("TH-2026-003", "Cocoa beans, 25 t", "in_transit", Some("HLXU2008419"), "Abidjan", "Antwerp", -9, 12),
+    ("TH-2026-003", "Cocoa beans, 25 t", "in_transit", Some("HLXU2008419"), "Abidjan", "Antwerp", -29, -2),
     ("TH-2026-004", "Dried ginger, 12 t", "in_transit", Some("CSQU3054383"), "Lagos", "Felixstowe", -4, 19),
     ("TH-2026-005", "Sesame seeds, 19 t", "booked", None, "Mombasa", "Piraeus", 6, 30),
     ("TH-2026-006", "Shea butter, 10 t", "draft", None, "Tema", "Hamburg", 21, 48),

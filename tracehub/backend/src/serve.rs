@@ -15,22 +15,24 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::database;
 use crate::http::{self, App, Keys};
 use crate::settings::Settings;
+use crate::worker::{Traffic, Worker};
 
 /// How long requests in flight get to finish. More than one may take, less than the 30 s until the engine kills.
 const DRAIN_LIMIT: Duration = Duration::from_secs(25);
 
-/// Answers requests until SIGTERM or SIGINT. Starts without a database: whoever waits for one asks `/health/ready`.
+/// Answers requests, and works, until SIGTERM or SIGINT. Starts without a database: whoever waits for one asks `/health/ready`.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let Settings { listen, database, jwt_secret, release } = settings;
+    let Settings { listen, database, jwt_secret, release, live_file, work_every } = settings;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
     let stop = stop_signal()?;
     tracing::info!(address = %listener.local_addr()?, release = release.id, "listening");
-    let app = App {
-        database: database::pool(database.0, &release.id),
-        keys: Keys::new(&jwt_secret),
-        release: Arc::new(release),
-    };
-    serve_until(listener, http::router(app), stop, DRAIN_LIMIT).await
+    let database = database::pool(database.0, &release.id);
+    let worker = Worker::new(database.clone(), Traffic::new(release.id.clone(), live_file));
+    let app = App { database, keys: Keys::new(&jwt_secret), release: Arc::new(release) };
+    tokio::select! {
+        served = serve_until(listener, http::router(app), stop, DRAIN_LIMIT) => served,
+        never = worker.run(work_every) => match never {},
+    }
 }
 
 /// Answers requests until `stop`, then takes no more and finishes those in flight, for `drain_limit` at most.

@@ -8,6 +8,8 @@
 //! | `ENVIRONMENT` | serve, seed | a name, `local` unless told |
 //! | `RELEASE`, `RELEASE_COMMIT`, `RELEASE_BUILT_AT` | serve | what `/api/version` says, `development` and nothing unless told |
 //! | `LISTEN_ADDRESS` | serve | `0.0.0.0:8000` unless told |
+//! | `LIVE_FILE` | serve | the platform's live file; without one, this release has the traffic |
+//! | `WORK_EVERY` | serve | seconds between two rounds of work, `60` unless told |
 //! | `LOG_FORMAT`, `RUST_LOG` | serve | `text` or `json`; a filter, `info` unless told |
 //! | `MIGRATE_LOCK_TIMEOUT`, `MIGRATE_STATEMENT_TIMEOUT` | migrate | `1s` and `60s` unless told |
 //! | `MIGRATE_LOCK_TRIES` | migrate | how often a lock is asked for: `10` unless told |
@@ -16,7 +18,10 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -40,6 +45,10 @@ pub struct Settings {
     pub jwt_secret: SecretString,
     /// What runs here.
     pub release: Release,
+    /// Where the platform says which release has the traffic.
+    pub live_file: Option<PathBuf>,
+    /// The time between two rounds of work.
+    pub work_every: Duration,
 }
 
 /// How to connect to the database. It holds the password, so it prints as nothing.
@@ -81,12 +90,17 @@ impl Settings {
         let database = reader.database();
         let jwt_secret = reader.required_secret("JWT_SECRET");
         let release = reader.release();
+        let live_file = reader.optional("LIVE_FILE").map(PathBuf::from);
+        let work_every = reader.parsed("WORK_EVERY", "60").map(NonZeroU32::get);
         if jwt_secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < JWT_SECRET_BYTES) {
             reader.wrong.push(format!("JWT_SECRET is shorter than {JWT_SECRET_BYTES} bytes"));
         }
-        match (listen, database, jwt_secret, release) {
-            (Some(listen), Some(database), Some(jwt_secret), Some(release)) if reader.wrong.is_empty() => {
-                Ok(Self { listen, database, jwt_secret, release })
+        match (listen, database, jwt_secret, release, work_every) {
+            (Some(listen), Some(database), Some(jwt_secret), Some(release), Some(seconds))
+                if reader.wrong.is_empty() =>
+            {
+                let work_every = Duration::from_secs(seconds.into());
+                Ok(Self { listen, database, jwt_secret, release, live_file, work_every })
             }
             _ => Err(Wrong(reader.wrong)),
         }
@@ -245,13 +259,15 @@ mod tests {
 
     #[test]
     fn everything_that_is_missing_or_wrong_is_said_at_once() {
-        let said =
-            read(&[("LISTEN_ADDRESS", "somewhere"), ("RELEASE", "two\nlines")]).unwrap_err().to_string();
+        let said = read(&[("LISTEN_ADDRESS", "somewhere"), ("RELEASE", "two\nlines"), ("WORK_EVERY", "0")])
+            .unwrap_err()
+            .to_string();
         for expected in [
             "LISTEN_ADDRESS",
             "DATABASE_URL is missing",
             "JWT_SECRET (or JWT_SECRET_FILE) is missing",
             "RELEASE",
+            "WORK_EVERY",
         ] {
             assert!(said.contains(expected), "{expected:?} is not in {said}");
         }

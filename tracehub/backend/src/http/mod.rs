@@ -4,6 +4,7 @@ mod auth;
 mod error;
 mod extract;
 mod health;
+mod reminders;
 mod request;
 mod shipments;
 mod token;
@@ -63,8 +64,11 @@ pub fn openapi() -> OpenApi {
 }
 
 fn documented() -> OpenApiRouter<App> {
-    let mut router =
-        OpenApiRouter::new().merge(health::routes()).merge(auth::routes()).merge(shipments::routes());
+    let mut router = OpenApiRouter::new()
+        .merge(health::routes())
+        .merge(auth::routes())
+        .merge(shipments::routes())
+        .merge(reminders::routes());
     let document = router.get_openapi_mut();
     document.info = InfoBuilder::new()
         .title("TraceHub")

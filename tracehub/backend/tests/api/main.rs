@@ -8,6 +8,7 @@ mod commands;
 mod migrations;
 mod openapi;
 mod problems;
+mod reminders;
 mod rows;
 mod serving;
 mod shipments;

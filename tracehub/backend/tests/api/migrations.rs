@@ -67,11 +67,11 @@ fn none_asks_for_limits_that_are_none() {
 async fn one_is_taken_back_by_its_version_and_the_others_stay(owner: PgPool) {
     let all = tables(&owner).await;
     let (code, text) =
-        said(&migration(&owner, &["migrate", "--undo", "20260101000100"], 1).output().unwrap());
-    assert!(code == Some(0) && text.starts_with("took back 20260101000100 shipments ("), "{text}");
+        said(&migration(&owner, &["migrate", "--undo", "20261127000000"], 1).output().unwrap());
+    assert!(code == Some(0) && text.starts_with("took back 20261127000000 reminders ("), "{text}");
     assert_eq!(tables(&owner).await, all - 1);
-    let again = said(&migration(&owner, &["migrate", "--undo", "20260101000100"], 1).output().unwrap());
-    assert_eq!(again, (Some(0), "20260101000100 is not applied\n".into()));
+    let again = said(&migration(&owner, &["migrate", "--undo", "20261127000000"], 1).output().unwrap());
+    assert_eq!(again, (Some(0), "20261127000000 is not applied\n".into()));
     let (code, text) = said(&migration(&owner, &["migrate", "--undo", "1"], 1).output().unwrap());
     assert!(code == Some(1) && text.contains("no way back of migration 1"), "{text}");
     assert_eq!(said(&migrate(&owner)).0, Some(0));

@@ -17,6 +17,12 @@ async fn insert(tx: &mut OrganisationTx, of: &Tenant, reference: &str) -> sqlx::
     sqlx::query(insert).bind(Uuid::now_v7()).bind(of.id).bind(reference).execute(&mut **tx).await.map(drop)
 }
 
+async fn remind(tx: &mut OrganisationTx) -> sqlx::Result<()> {
+    let insert =
+        "INSERT INTO reminders SELECT organisation_id, id, 'arrival_overdue', '2026-03-21' FROM shipments";
+    sqlx::query(insert).execute(&mut **tx).await.map(drop)
+}
+
 async fn count(tx: &mut OrganisationTx, table: &str) -> i64 {
     let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
     sqlx::query_scalar(count).fetch_one(&mut **tx).await.unwrap()
@@ -46,11 +52,13 @@ async fn without_an_organisation_nothing_is_seen_not_even_by_the_owner(owner: Pg
     let world = World::new(&owner).await;
     let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
     insert(&mut tx, &world.acme, "A-1").await.unwrap();
+    remind(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
     // Also on a connection that has had one before.
-    for (pool, tables) in
-        [(&world.app, &["shipments", "users", "organisations"][..]), (&owner, &["shipments"])]
-    {
+    for (pool, tables) in [
+        (&world.app, &["shipments", "reminders", "users", "organisations"][..]),
+        (&owner, &["shipments", "reminders"]),
+    ] {
         for table in tables {
             let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
             let seen: i64 = sqlx::query_scalar(count).fetch_one(pool).await.unwrap();
@@ -76,6 +84,7 @@ async fn the_serving_role_can_change_no_table_and_read_no_hash(owner: PgPool) {
         "TRUNCATE shipments",
         "DELETE FROM shipments",
         "UPDATE shipments SET product = 'none'",
+        "DELETE FROM reminders",
         "CREATE TABLE mine (id int)",
         "DROP POLICY own_organisation ON shipments",
         "SELECT password_hash FROM users",

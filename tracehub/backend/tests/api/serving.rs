@@ -5,8 +5,11 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::get;
+use serde_json::json;
 use sqlx::{Executor, PgPool};
+use tracehub_backend::database::OrganisationTx;
 use tracehub_backend::serve::serve_until;
 
 use crate::world::{JWT_SECRET, World, app_options, bare_binary, binary};
@@ -76,6 +79,27 @@ async fn told_to_stop_it_finishes_what_is_in_flight(owner: PgPool) {
     lock.rollback().await.unwrap();
     assert_eq!(status(&mut in_flight), "HTTP/1.1 200 OK");
     assert!(serving.process.wait().unwrap().success());
+}
+
+#[sqlx::test]
+async fn told_to_stop_it_drops_the_work_that_it_is_in_the_middle_of(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let late = json!({ "reference": "A-1", "product": "Cocoa", "origin_port": "Tema", "destination_port": "Antwerp",
+                       "departs_on": "2020-03-01" });
+    assert_eq!(world.post("/api/shipments", &world.acme.token(), late).await.status, StatusCode::CREATED);
+    let mut lock = owner.begin().await.unwrap();
+    lock.execute("LOCK TABLE reminders IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let mut serving = Serving::start(binary(&["serve"], &app_options(&owner)));
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'reminders'::regclass";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&owner).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    serving.terminate();
+    assert!(serving.process.wait().unwrap().success());
+    lock.rollback().await.unwrap();
+    let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+    let raised: i64 = sqlx::query_scalar("SELECT count(*) FROM reminders").fetch_one(&mut *tx).await.unwrap();
+    assert_eq!(raised, 0);
 }
 
 #[test]

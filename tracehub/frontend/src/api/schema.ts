@@ -124,6 +124,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/shipments/{id}/reminders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a shipment's people are reminded of, the latest day first */
+        get: operations["list_reminders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/version": {
         parameters: {
             query?: never;
@@ -215,6 +232,24 @@ export interface components {
             title: string;
             /** @description What kind of problem this is, where the status alone doesn't say. */
             type: string;
+        };
+        Reminder: {
+            /**
+             * Format: date-time
+             * @description When it was noticed.
+             */
+            created_at: string;
+            /**
+             * Format: date
+             * @description The day on which it was to happen.
+             */
+            due_on: string;
+            kind: components["schemas"]["ReminderKind"];
+        };
+        /** @enum {string} */
+        ReminderKind: "departure_overdue" | "arrival_overdue";
+        Reminders: {
+            items: components["schemas"]["Reminder"][];
         };
         Shipment: {
             /** Format: date */
@@ -492,6 +527,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_reminders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reminders"];
                 };
             };
             401: {

@@ -4,6 +4,7 @@ type Schemas = components['schemas']
 
 export type Login = Schemas['Login']
 export type NewShipment = Schemas['NewShipment']
+export type Reminder = Schemas['Reminder']
 export type Shipment = Schemas['Shipment']
 export type Status = Shipment['status']
 export type FieldError = Schemas['FieldError']

@@ -10,6 +10,7 @@ import { ProblemAlert } from '../layout/ProblemAlert'
 import { BackToList } from './BackToList'
 import { Facts } from './Facts'
 import { Journey } from './Journey'
+import { Reminders } from './Reminders'
 import { StatusBadge } from './StatusBadge'
 
 export function ShipmentPage() {
@@ -43,6 +44,7 @@ function Details({ shipment }: { shipment: Shipment }) {
         </Group>
         <Text c="dimmed">{shipment.product}</Text>
       </div>
+      <Reminders shipmentId={shipment.id} />
       <Journey shipment={shipment} />
       <Facts shipment={shipment} />
     </Stack>

@@ -145,6 +145,7 @@ impl Machine {
             ("RELEASE".to_owned(), release.id.to_string()),
             ("COMMIT".to_owned(), release.commit.clone()),
             ("BUILT_AT".to_owned(), release.built_at.clone()),
+            ("LIVE".to_owned(), self.folder("live").to_string()),
             ("SECRETS".to_owned(), self.folder("secrets").to_string()),
         ];
         let images = release.contents.images.iter();

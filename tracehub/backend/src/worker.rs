@@ -1,0 +1,136 @@
+//! What TraceHub does by itself: a round of work every so often, in the process that serves.
+//!
+//! Several releases run on one host, the warm one beside the live one, and each has a worker. It works only while its own
+//! release has the traffic, and asks again right before it makes an effect last. The traffic may still move between that
+//! question and the commit, so each job is also one that can be done twice without a trace of it.
+
+use std::convert::Infallible;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::time::MissedTickBehavior;
+use uuid::Uuid;
+
+use crate::database::OrganisationTx;
+
+/// Does the jobs.
+pub struct Worker {
+    database: PgPool,
+    traffic: Traffic,
+}
+
+/// Who has the traffic, by the platform's live file.
+pub struct Traffic {
+    release: String,
+    live_file: Option<PathBuf>,
+}
+
+impl Traffic {
+    /// Seen by this release; without a live file there is no other one.
+    pub fn new(release: String, live_file: Option<PathBuf>) -> Self {
+        Self { release, live_file }
+    }
+
+    /// Whether it is this release's. A live file that can't be read says that nobody's it is.
+    fn is_ours(&self) -> bool {
+        let Some(file) = &self.live_file else { return true };
+        fs::read_to_string(file).is_ok_and(|live| live.trim_end() == self.release)
+    }
+}
+
+impl Worker {
+    /// One that works on this database.
+    pub fn new(database: PgPool, traffic: Traffic) -> Self {
+        Self { database, traffic }
+    }
+
+    /// A round at once and then every so often, until it is dropped. Where that cuts it, the database takes back what was
+    /// not committed.
+    pub async fn run(self, every: Duration) -> Infallible {
+        let mut rounds = tokio::time::interval(every);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            rounds.tick().await;
+            match self.round().await {
+                Ok(0) => {}
+                Ok(reminders) => tracing::info!(reminders, "a round of work"),
+                Err(error) => {
+                    tracing::error!("a round of work was not finished, and is begun again: {error}")
+                }
+            }
+        }
+    }
+
+    /// Does what there is to do, if it is ours to do; how many reminders it raised.
+    pub async fn round(&self) -> sqlx::Result<u64> {
+        if !self.traffic.is_ours() {
+            tracing::debug!("no work: another release has the traffic");
+            return Ok(0);
+        }
+        let organisations =
+            sqlx::query_scalar!(r#"SELECT id AS "id!" FROM organisations_to_work_for() AS id"#)
+                .fetch_all(&self.database)
+                .await?;
+        let mut raised = 0;
+        for organisation in organisations {
+            raised += self.raise_reminders(organisation).await?;
+        }
+        Ok(raised)
+    }
+
+    /// Reminds an organisation of its shipments that did not depart, or arrive, on their day.
+    async fn raise_reminders(&self, organisation: Uuid) -> sqlx::Result<u64> {
+        let mut tx = OrganisationTx::begin(&self.database, organisation).await?;
+        let raised = sqlx::query!(
+            r#"INSERT INTO reminders (organisation_id, shipment_id, kind, due_on)
+               SELECT organisation_id, id, kind, due_on
+               FROM shipments, LATERAL (VALUES
+                   ('departure_overdue', departs_on, status IN ('draft', 'booked')),
+                   ('arrival_overdue', arrives_on, status IN ('draft', 'booked', 'in_transit'))
+               ) AS day (kind, due_on, is_awaited)
+               WHERE is_awaited AND due_on < (now() AT TIME ZONE 'UTC')::date
+               ON CONFLICT DO NOTHING"#
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if raised == 0 || !self.traffic.is_ours() {
+            return Ok(0);
+        }
+        tx.commit().await?;
+        Ok(raised)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "20260103t120000z-1a2b3c4d5e6f";
+
+    #[test]
+    fn the_traffic_is_ours_only_while_the_live_file_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("live");
+        let traffic = Traffic::new(OURS.into(), Some(file.clone()));
+        assert!(!traffic.is_ours(), "there is no file");
+        for (content, ours) in [
+            (format!("{OURS}\n"), true),
+            (OURS.to_owned(), true),
+            (format!("{OURS}-dirty-0123456789ab\n"), false),
+            ("20260103t120000z-000000000000\n".to_owned(), false),
+            ("none\n".to_owned(), false),
+            (String::new(), false),
+        ] {
+            fs::write(&file, &content).unwrap();
+            assert_eq!(traffic.is_ours(), ours, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_live_file_there_is_nobody_else() {
+        assert!(Traffic::new("development".into(), None).is_ours());
+    }
+}
