@@ -26,6 +26,7 @@ mod releases;
 mod streams;
 #[path = "../support/trials.rs"]
 mod trials;
+mod workers;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -118,6 +119,7 @@ const TESTS: &[Row<Project>] = &[
     ("a_database_that_does_not_answer_hides_nothing_else", Always, hands::silent_database),
     ("a_platform_that_was_stopped_by_hand_is_started_again", Deep, hands::stopped_platform),
     ("maintenance_asks_users_to_wait_and_answers_about_health_stay_true", Always, maintenance),
+    ("only_the_live_release_works_by_itself", Always, workers::only_the_live_one_works),
     ("somebody_logs_in_and_creates_a_shipment_in_a_browser", Always, browser),
     ("down_leaves_nothing_running_and_the_edge_s_port_free", Always, down),
 ];

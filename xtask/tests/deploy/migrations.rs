@@ -66,7 +66,8 @@ fn psql(project: &Project) -> Command {
     command
 }
 
-fn ask(project: &Project, question: &str) -> String {
+/// What the database answers its superuser.
+pub fn ask(project: &Project, question: &str) -> String {
     let mut command = psql(project);
     let told = command.args(["--command", question]).output().expect("docker runs");
     String::from_utf8_lossy(&told.stdout).trim().to_owned()
