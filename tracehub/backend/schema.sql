@@ -61,6 +61,19 @@ SET default_tablespace = '';
 SET default_table_access_method = heap;
 
 --
+-- Name: log_in_failures; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.log_in_failures (
+    address bytea NOT NULL,
+    failed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT log_in_failures_address_check CHECK ((octet_length(address) = 32))
+);
+
+
+ALTER TABLE public.log_in_failures OWNER TO tracehub_owner;
+
+--
 -- Name: organisations; Type: TABLE; Schema: public; Owner: tracehub_owner
 --
 
@@ -191,6 +204,20 @@ ALTER TABLE ONLY public.users
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: log_in_failures_by_address; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX log_in_failures_by_address ON public.log_in_failures USING btree (address, failed_at DESC);
+
+
+--
+-- Name: log_in_failures_by_time; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX log_in_failures_by_time ON public.log_in_failures USING btree (failed_at);
 
 
 --
@@ -326,6 +353,13 @@ GRANT ALL ON FUNCTION public.find_credentials(address text) TO tracehub_app;
 
 REVOKE ALL ON FUNCTION public.organisations_to_work_for() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organisations_to_work_for() TO tracehub_app;
+
+
+--
+-- Name: TABLE log_in_failures; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.log_in_failures TO tracehub_app;
 
 
 --

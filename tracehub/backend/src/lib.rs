@@ -13,4 +13,5 @@ pub mod password;
 pub mod seed;
 pub mod serve;
 pub mod settings;
+pub mod throttle;
 pub mod worker;

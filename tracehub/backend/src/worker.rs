@@ -14,11 +14,21 @@ use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use crate::database::OrganisationTx;
+use crate::throttle;
 
 /// Does the jobs.
 pub struct Worker {
     database: PgPool,
     traffic: Traffic,
+}
+
+/// What a round of work came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// How many reminders were raised.
+    pub reminders: u64,
+    /// How many log-ins that failed were forgotten.
+    pub log_ins: u64,
 }
 
 /// Who has the traffic, by the platform's live file.
@@ -54,8 +64,8 @@ impl Worker {
         loop {
             rounds.tick().await;
             match self.round().await {
-                Ok(0) => {}
-                Ok(reminders) => tracing::info!(reminders, "a round of work"),
+                Ok(done) if done == Done::default() => {}
+                Ok(Done { reminders, log_ins }) => tracing::info!(reminders, log_ins, "a round of work"),
                 Err(error) => {
                     tracing::error!("a round of work was not finished, and is begun again: {error}")
                 }
@@ -63,21 +73,32 @@ impl Worker {
         }
     }
 
-    /// Does what there is to do, if it is ours to do; how many reminders it raised.
-    pub async fn round(&self) -> sqlx::Result<u64> {
+    /// Does what there is to do, if it is ours to do.
+    pub async fn round(&self) -> sqlx::Result<Done> {
         if !self.traffic.is_ours() {
             tracing::debug!("no work: another release has the traffic");
-            return Ok(0);
+            return Ok(Done::default());
         }
         let organisations =
             sqlx::query_scalar!(r#"SELECT id AS "id!" FROM organisations_to_work_for() AS id"#)
                 .fetch_all(&self.database)
                 .await?;
-        let mut raised = 0;
+        let mut done = Done { log_ins: self.forget_log_ins().await?, reminders: 0 };
         for organisation in organisations {
-            raised += self.raise_reminders(organisation).await?;
+            done.reminders += self.raise_reminders(organisation).await?;
         }
-        Ok(raised)
+        Ok(done)
+    }
+
+    /// Forgets the failed log-ins that count no more.
+    async fn forget_log_ins(&self) -> sqlx::Result<u64> {
+        let mut tx = self.database.begin().await?;
+        let forgotten = throttle::forget(&mut tx).await?;
+        if forgotten == 0 || !self.traffic.is_ours() {
+            return Ok(0);
+        }
+        tx.commit().await?;
+        Ok(forgotten)
     }
 
     /// Reminds an organisation of its shipments that did not depart, or arrive, on their day.

@@ -52,7 +52,9 @@ impl Stream {
     /// Begins to send a log-in, a little at a time: its body is read whole before it is answered.
     pub fn upload(url: &str) -> Result<Stream, Failed> {
         let mut connection = connect(url)?;
-        let log_in = r#"{"email":"nobody@example.org","password":"wrong"}"#;
+        // Each with an address of its own: one with which too many log-ins have failed is not answered 401.
+        let port = connection.get_ref().local_addr()?.port();
+        let log_in = format!(r#"{{"email":"nobody-{port}@example.org","password":"wrong"}}"#);
         let body = format!("{log_in}{}", " ".repeat(60_000 - log_in.len()));
         let beginning = format!(
             "POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: \

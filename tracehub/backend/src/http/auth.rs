@@ -14,6 +14,7 @@ use super::extract::Json;
 use super::{App, Claims, Error, Problem};
 use crate::database::OrganisationTx;
 use crate::password;
+use crate::throttle::LogIns;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(login)).routes(routes!(me))
@@ -61,12 +62,20 @@ pub struct Organisation {
     responses(
         (status = OK, body = Login),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (
+            status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
+        ),
     ),
 )]
 pub async fn login(
     State(app): State<App>,
     Json(Credentials { email, password }): Json<Credentials>,
 ) -> Result<Json<Login>, Error> {
+    let log_ins = LogIns::with(&app.database, &email);
+    if let Some(wait) = log_ins.wait().await? {
+        return Err(Error::TooManyLogIns(wait));
+    }
     let found = sqlx::query!(
         r#"SELECT user_id AS "user!", organisation_id AS "organisation!", password_hash AS "hash!"
            FROM find_credentials($1)"#,
@@ -76,10 +85,17 @@ pub async fn login(
     .await?;
     let (known, hash) = found.map(|found| ((found.user, found.organisation), found.hash)).unzip();
     let fits = password::verify(password, hash).await?;
+    // Again, before it is told whether it fits: guesses that came all at once were all let in, and enough of them may
+    // have failed by now.
+    if let Some(wait) = log_ins.wait().await? {
+        return Err(Error::TooManyLogIns(wait));
+    }
     // One answer for a wrong password and for an address that nobody has, or it would tell who is a customer.
     let Some((user, organisation)) = known.filter(|_| fits) else {
+        log_ins.failed().await?;
         return Err(Error::Unauthenticated("the address or the password is not right"));
     };
+    log_ins.succeeded().await?;
     let claims = Claims::new(user, organisation, Utc::now());
     Ok(Json(Login {
         token: app.keys.sign(&claims)?,

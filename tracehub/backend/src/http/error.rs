@@ -1,6 +1,7 @@
 //! What can go wrong, and how it is answered: one enum, `application/problem+json` as RFC 9457 has it.
 
 use std::any::Any;
+use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -16,6 +17,9 @@ pub enum Error {
     /// Nobody has logged in, or not with this token.
     #[error("{0}")]
     Unauthenticated(&'static str),
+    /// Too many log-ins with one address failed; it may be tried again after a while.
+    #[error("too many log-ins with this address have failed: please try again in {}", minutes(*.0))]
+    TooManyLogIns(Duration),
     /// There is nothing here; or there is, and it is another organisation's, which must look the same.
     #[error("there is nothing here")]
     NotFound,
@@ -79,6 +83,7 @@ impl Error {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::TooManyLogIns(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
@@ -97,6 +102,10 @@ impl IntoResponse for Error {
             tracing::error!("{cause:#}");
         }
         let status = self.status();
+        let retry_after = match &self {
+            Self::TooManyLogIns(wait) => Some(HeaderValue::from(wait.as_secs())),
+            _ => None,
+        };
         let (request_id, instance) = request::current().unzip();
         let problem = Problem {
             kind: "about:blank".into(),
@@ -116,7 +125,18 @@ impl IntoResponse for Error {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds);
+        }
         response
+    }
+}
+
+/// For people, who need no more than that.
+fn minutes(wait: Duration) -> String {
+    match wait.as_secs().div_ceil(60) {
+        ..=1 => "a minute".into(),
+        minutes => format!("{minutes} minutes"),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod auth;
 mod commands;
+mod log_ins;
 mod migrations;
 mod openapi;
 mod problems;

@@ -42,6 +42,19 @@ test('a wrong password is said, and the form stays', async () => {
   expect(screen.getByLabelText('Email')).toHaveValue('ada@example.com')
 })
 
+test('who has failed too often is told when to try again', async () => {
+  const detail = 'too many log-ins with this address have failed: please try again in 9 minutes'
+  const asked = fakeApi({
+    'POST /api/auth/login': () => problem(429, 'Too Many Requests', { detail }),
+  })
+  const { user } = open('/login')
+
+  await logIn(user)
+
+  expect(await screen.findByRole('alert')).toHaveTextContent('please try again in 9 minutes')
+  expect(asked).toHaveLength(1)
+})
+
 test('a cut connection is said in words', async () => {
   fakeApi({})
   const { user } = open('/login')
