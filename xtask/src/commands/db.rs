@@ -12,7 +12,7 @@ use serde_json::json;
 
 use self::offsite::Offsite;
 use self::take::Take;
-use super::attempt::{Attempt, Patience};
+use super::attempt::{self, Patience};
 use super::place::Place;
 use super::status::ago;
 use super::steps::Preview;
@@ -20,9 +20,8 @@ use super::{near, refuse};
 use crate::project::{DATABASE, OWNER_ROLE};
 use crate::rollout::backup::{self, Backup};
 use crate::rollout::journal::attempt_id;
-use crate::rollout::ledger::Kind;
 use crate::rollout::machine::Machine;
-use crate::rollout::plans::Observed;
+use crate::rollout::observed::Observed;
 use crate::rollout::restore;
 use crate::terminal::{self, Activity, paint};
 use crate::tools::process::driver_mark;
@@ -204,7 +203,7 @@ impl Rehearse {
                 .pop()
                 .ok_or_else(|| refuse("there is no backup yet: `db backup` makes one"))?,
         };
-        let attempt = Attempt::begin(&machine, format!("rehearsal of {}", dump.name), self.patience)?;
+        let attempt = attempt::begin(&machine, format!("rehearsal of {}", dump.name), self.patience)?;
         Activity::of(format!("restore {} into a scratch database", dump.name), |_| machine.rehearse(&dump))?;
         attempt.note(&format!("rehearsed: {} can be restored, and has every row", dump.name))?;
         if self.json {
@@ -232,18 +231,14 @@ impl Restore {
         machine.check_restorable(&dump).map_err(|error| refuse(format!("{error:#}")))?;
         machine.check_room_for_dump()?;
         machine.check_room_for_load(&dump)?;
-        let plan_of = |seen: &Observed| {
-            restore::restore(&dump, DATABASE, seen.schema.is_empty(), seen.live.live.is_some())
-        };
+        let plan = || Ok::<_, anyhow::Error>(restore::restore(&dump, DATABASE, &Observed::of(&machine)?));
         if self.plan {
-            Preview::of(&plan_of(&Observed::of(&machine)?)).say(self.json);
+            Preview::of(&plan()?).say(self.json);
             return Ok(());
         }
         self.ask(&environment, &dump)?;
-        let attempt = Attempt::begin(&machine, format!("restore of {}", dump.name), self.patience)?;
-        let seen = Observed::of(&machine)?;
-        let live = seen.live.live.as_ref();
-        attempt.run(Kind::Restore, live, live, &plan_of(&seen), Vec::new())?;
+        let attempt = attempt::begin(&machine, format!("restore of {}", dump.name), self.patience)?;
+        attempt::run(&machine, &attempt, &plan()?, Vec::new())?;
         let aside = backup::aside(DATABASE, attempt.id());
         if self.json {
             terminal::say(json!({ "backup": dump.name, "replaced_is_kept_as": aside }));

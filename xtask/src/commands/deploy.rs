@@ -16,19 +16,18 @@ use serde_json::json;
 use self::gate::Override;
 use self::sources::Sources;
 use super::access::{self, Access};
-use super::attempt::{Attempt, Patience, Times};
+use super::attempt::{self, Patience, Times};
 use super::consent::Consent;
 use super::image::{self, Registry};
 use super::place::Place;
 use super::steps::{Preview, say_times};
 use super::{Exit, Failure, refuse};
 use crate::project::Environment;
-use crate::rollout::contract::Contract;
-use crate::rollout::host::Host;
-use crate::rollout::ledger::Kind;
+use crate::rollout::attempt::Attempt;
 use crate::rollout::machine::{Comparison, Given, Machine};
+use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
-use crate::rollout::plans::{self, Observed};
+use crate::rollout::plans;
 use crate::rollout::release::{Release, ReleaseId};
 use crate::terminal::{self, Activity, paint, seconds};
 
@@ -99,7 +98,7 @@ impl Deploy {
         }
         self.ask(&environment, "Go on?", "nothing was changed")?;
 
-        let attempt = Attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.patience)?;
+        let attempt = attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.patience)?;
         let began = start_platform(&machine, &secrets)?;
         let compared = machine.compare_platform()?;
         machine.compare_secrets_again(&mut secrets)?;
@@ -109,7 +108,7 @@ impl Deploy {
         let empty = seen.schema.is_empty();
         let drift = drift(&machine, &seen)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
-        let plan = plan_for(&release, &seen, &contracts, &machine);
+        let plan = plans::deploy(&release, &seen, &contracts, &machine.environment().limits);
         say_what_differs(&machine, compared)?;
         say_what_comes(&machine, &release, &seen, &plan);
         if shown.is_some_and(|shown| shown.steps != Preview::of(&plan).steps) {
@@ -126,8 +125,7 @@ impl Deploy {
         }
         machine.take_secrets(&secrets)?;
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
-        let times =
-            attempt.run(Kind::Deploy, seen.live.live.as_ref(), Some(&release.id), &plan, overrides)?;
+        let times = attempt::run(&machine, &attempt, &plan, overrides)?;
         drop(attempt);
         let log_in = if empty && environment.is_for_trying() { seed(&machine, &release.id) } else { None };
         self.say_result(machine, &release, &times, log_in.as_deref())
@@ -199,7 +197,7 @@ impl Deploy {
         };
         let seen = Observed::of(machine)?;
         let contracts = contracts::check(&release, &seen, &machine.environment().name, &self.overrides)?;
-        let plan = plan_for(&release, &seen, &contracts, machine);
+        let plan = plans::deploy(&release, &seen, &contracts, &machine.environment().limits);
         say_what_comes(machine, &release, &seen, &plan);
         let preview = Preview::of(&plan);
         self.say_preview(&preview);
@@ -265,33 +263,15 @@ impl Deploy {
     }
 }
 
-fn plan_for(release: &Release, seen: &Observed, contracts: &[Contract], machine: &Machine) -> Plan {
-    let limits = &machine.environment().limits;
-    if seen.live.live.as_ref() == Some(&release.id) {
-        plans::repair(release, seen, limits)
-    } else {
-        plans::deploy(release, seen, contracts, limits)
-    }
-}
-
 /// The release that these sources make here, with what was given; none while the environment has no secrets yet.
 fn release_to_come(sources: &Sources, secrets: &Given) -> Option<Release> {
     secrets.versions_to_come().map(|versions| sources.release(versions))
 }
 
-/// Whether the release has the traffic, for good, and is well.
+/// Whether the release is settled, and the platform beneath it runs.
 fn is_settled(machine: &Machine, release: &Release) -> Result<bool> {
-    let live = machine.live()?;
-    if live.live.as_ref() != Some(&release.id) || live.guard.is_some() {
-        return Ok(false);
-    }
-    let seen = Observed::of(machine)?;
-    // One that was started a moment ago has not been checked yet: then it is asked, as the step `ready` does.
-    let is_well = || seen.is_ready(release) || (seen.is_up(release) && machine.smoke(release).is_ok());
-    Ok(seen.ledger.ought_to_be_live().as_ref() == Some(&release.id)
-        && seen.ledger.unfinished().is_none()
-        && machine.platform_parts()?.iter().filter(|part| part.state == "running").count() == 2
-        && is_well())
+    Ok(Observed::is_settled(machine, release)?
+        && machine.platform_parts()?.iter().filter(|part| part.state == "running").count() == 2)
 }
 
 /// What the host must have before anything is changed on it.

@@ -1,20 +1,14 @@
 //! `cargo xtask down`: stops everything that deploy started.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::attempt::{Attempt, Patience};
+use super::attempt::{self, Patience};
 use super::consent::Consent;
 use super::place::Place;
-use crate::rollout::host::Host;
-use crate::rollout::ledger::Kind;
-use crate::rollout::plan::Plan;
-use crate::rollout::plans::Observed;
-use crate::rollout::steps::StopAll;
-use crate::rollout::traffic::StopTraffic;
+use crate::rollout::observed::Observed;
+use crate::rollout::plans;
 use crate::terminal::{self, Activity, paint};
 
 /// Stop everything that deploy started; the data, the releases and the ledger stay
@@ -47,13 +41,9 @@ impl Down {
             self.consent.ask(&format!("{name} stops, for all its users. Go on?"), so_far, &name)?;
         }
         let machine = self.place.reach()?;
-        let attempt = Attempt::begin(&machine, "down".to_owned(), self.patience)?;
-        // The database is not asked: one that does not answer is stopped, too.
-        let seen = Observed::of_files(&machine)?;
-        let releases = machine.parts()?.into_iter().map(|part| part.release).collect();
-        let plan =
-            Plan::default().then(StopTraffic).then(StopAll { releases, limit: Duration::from_secs(120) });
-        attempt.run(Kind::Down, seen.live.live.as_ref(), None, &plan, Vec::new())?;
+        let attempt = attempt::begin(&machine, "down".to_owned(), self.patience)?;
+        let plan = plans::down(&Observed::without_database(&machine)?);
+        attempt::run(&machine, &attempt, &plan, Vec::new())?;
         Activity::of("stop the platform: edge and database", |_| machine.platform_down())?;
         if self.volumes {
             Activity::of("forget the data", |_| machine.forget_data())?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::attempt::{Attempt, Patience};
+use super::attempt::{self, Patience};
 use super::place::Place;
 use super::refuse;
 use crate::terminal::{self, paint};
@@ -63,7 +63,7 @@ impl Maintenance {
             Some(date) => format!("maintenance until {date}"),
             None => "maintenance is over".to_owned(),
         };
-        let attempt = Attempt::begin(&machine, words.clone(), patience)?;
+        let attempt = attempt::begin(&machine, words.clone(), patience)?;
         machine.set_maintenance(date.as_deref())?;
         attempt.note(&words)?;
         if json {

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::snapshot;
 use crate::exit::refuse;
 use crate::project::{self, Environment};
-use crate::rollout::plans::Observed;
+use crate::rollout::observed::Observed;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::postgres::{Kind, Server};

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::access::Access;
-use super::attempt::{Attempt, Patience};
+use super::attempt::{self, Patience};
 use super::consent::Consent;
 use super::image::{self, Registry};
 use super::place::Place;
@@ -86,7 +86,7 @@ impl Up {
         machine.check_renewal()?;
         self.ask(&machine)?;
         let named = services.join(" and ");
-        let attempt = Attempt::begin(&machine, format!("platform up: {named}"), self.patience)?;
+        let attempt = attempt::begin(&machine, format!("platform up: {named}"), self.patience)?;
         if services.iter().any(|service| service == "postgres") {
             let backup = Activity::of("backup: dump the database, and read the dump back", |_| {
                 machine.backup(attempt.id(), "since the database is started anew")
@@ -121,7 +121,7 @@ impl Up {
             return Ok(());
         }
         if !drift.is_empty() {
-            let attempt = Attempt::begin(machine, "platform up: files".to_owned(), self.patience)?;
+            let attempt = attempt::begin(machine, "platform up: files".to_owned(), self.patience)?;
             drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
             machine.write_platform()?;
         }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::attempt::{Attempt, Patience};
+use super::attempt::{self, Patience};
 use super::place::Place;
 use crate::rollout::guard::written;
 use crate::rollout::host::Host;
@@ -27,16 +27,16 @@ impl Recover {
     /// Taking the lease is all that it takes.
     pub fn run(self) -> Result<()> {
         let machine = self.place.reach()?;
-        let attempt = Attempt::begin(&machine, "recover".to_owned(), self.patience)?;
+        let attempt = attempt::begin(&machine, "recover".to_owned(), self.patience)?;
         if let Err(error) = retire(&machine) {
             terminal::warn(format_args!("what has no traffic any more could not be stopped: {error:#}"));
         }
         let serves = machine.live()?.live;
         if self.json {
-            terminal::say(json!({ "settled": attempt.settled(), "live": serves }));
+            terminal::say(json!({ "settled": attempt.settled, "live": serves }));
             return Ok(());
         }
-        if attempt.settled().is_empty() {
+        if attempt.settled.is_empty() {
             terminal::say(format_args!("{} nothing was left unsettled.", paint::good("Nothing to do:")));
         }
         terminal::say(format_args!("{} has the traffic.", written(serves.as_ref())));

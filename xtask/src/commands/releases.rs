@@ -8,7 +8,7 @@ use super::place::Place;
 use super::status::ago;
 use crate::rollout::guard::written;
 use crate::rollout::ledger::Outcome;
-use crate::rollout::plans::Observed;
+use crate::rollout::observed::Observed;
 use crate::rollout::release::Release;
 use crate::terminal::{self, paint};
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::attempt::{Attempt, Patience, who};
+use super::attempt::{self, Patience, who};
 use super::place::Place;
 use super::secrets::substitutes;
 use super::steps::Preview;
@@ -16,8 +16,8 @@ use crate::rollout::guard::written;
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
 use crate::rollout::machine::Machine;
-use crate::rollout::plan::Plan;
-use crate::rollout::plans::{self, Observed};
+use crate::rollout::observed::Observed;
+use crate::rollout::plans::{Back, NoWayBack};
 use crate::rollout::recover::take_back_provisional;
 use crate::rollout::release::Release;
 use crate::rollout::schema::versions;
@@ -51,22 +51,24 @@ impl Rollback {
         if self.to.is_none() && !self.plan && self.undo_provisional(&machine)? {
             return Ok(());
         }
+        let back = Back { to: self.to.as_deref(), with_database: self.with_database };
+        let limits = &machine.environment().limits;
         if self.plan {
             let seen = Observed::of_rollback(&machine)?;
-            let release = target(&seen, self.to.as_deref())?;
-            let plan = self.plan_for(release, &seen, &machine)?;
+            let plan = back.plan(&seen, limits).map_err(|why| self.refuse(why, &seen))?;
             Preview::of(&plan).say(self.json);
             return Ok(());
         }
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
         // Refused before the lease, so that a wrong word leaves nothing behind.
-        target(&Observed::of_files(&machine)?, self.to.as_deref())?;
-        let attempt = Attempt::begin(&machine, "rollback".to_owned(), self.patience)?;
+        let seen = Observed::of_files(&machine)?;
+        back.target(&seen).map_err(|why| self.refuse(why, &seen))?;
+        let attempt = attempt::begin(&machine, "rollback".to_owned(), self.patience)?;
         let seen = Observed::of_rollback(&machine)?;
-        let release = target(&seen, self.to.as_deref())?;
-        let plan = self.plan_for(release, &seen, &machine)?;
-        let from = seen.live.live.as_ref();
-        let times = attempt.run(Kind::Rollback, from, Some(&release.id), &plan, Vec::new())?;
+        let release = back.target(&seen).map_err(|why| self.refuse(why, &seen))?;
+        say_substitutes(&machine, release)?;
+        let plan = back.plan(&seen, limits).map_err(|why| self.refuse(why, &seen))?;
+        let times = attempt::run(&machine, &attempt, &plan, Vec::new())?;
         if self.json {
             let ms = times.to_switch.and_then(|time| u64::try_from(time.as_millis()).ok());
             terminal::say(
@@ -117,50 +119,29 @@ impl Rollback {
         Ok(true)
     }
 
-    /// Refused when a migration has taken away what the release uses, unless it is to be taken back.
-    fn plan_for(&self, release: &Release, seen: &Observed, machine: &Machine) -> Result<Plan> {
-        let limits = &machine.environment().limits;
-        for (secret, (own, current)) in substitutes(machine, release)? {
-            terminal::note(paint::warn(format_args!(
-                "version {own} of {secret} is revoked: {} runs with version {current}",
-                release.id
-            )));
-        }
-        let shut_out_by = seen.shut_out_by(&release.id);
-        if shut_out_by.is_empty() {
-            return Ok(plans::rollback(release, seen, None, limits));
-        }
-        let (migrations, id) = (versions(&shut_out_by), &release.id);
-        let environment = &machine.environment().name;
-        if !self.with_database {
-            return Err(refuse(format!(
-                "{id} uses what {migrations} took away: it can't serve on this database\n  `cargo xtask rollback --env \
-                 {environment} --to {id} --with-database` makes a backup, takes the migration back, and goes there. Nothing was changed."
-            )));
-        }
-        let carrier = seen.carrier(&shut_out_by).ok_or_else(|| {
-            refuse(format!("no kept release has the way back of {migrations}: deploy one that has it first"))
-        })?;
-        Ok(plans::rollback(release, seen, Some((carrier, shut_out_by)), limits))
+    /// In words for whom typed it: what to type instead.
+    fn refuse(&self, why: NoWayBack, seen: &Observed) -> anyhow::Error {
+        let environment = &self.place.environment().name;
+        refuse(match &why {
+            NoWayBack::NotKept(to) => {
+                format!("{why}. {}", near(seen.kept.iter().map(|release| release.id.as_str()), to))
+            }
+            NoWayBack::ShutOut(id, migrations) => format!(
+                "{why}\n  `cargo xtask rollback --env {environment} --to {id} --with-database` makes a backup, takes {} \
+                 back, and goes there. Nothing was changed.",
+                versions(migrations)
+            ),
+            _ => why.to_string(),
+        })
     }
 }
 
-fn target<'a>(seen: &'a Observed, to: Option<&str>) -> Result<&'a Release> {
-    let Some(to) = to else {
-        return seen.rollback_target().ok_or_else(|| {
-            refuse("there is no earlier release to go back to: none that is kept was confirmed and not rolled back from")
-        });
-    };
-    let found = seen.kept.iter().find(|release| release.id.as_str() == to);
-    let kept = seen.kept.iter().map(|release| release.id.as_str());
-    let release = found.ok_or_else(|| refuse(format!("'{to}' is not kept here. {}", near(kept, to))))?;
-    if seen.live.live.as_ref() == Some(&release.id) {
-        return Err(refuse(format!("{to} has the traffic already")));
-    }
-    if !release.is_itself() {
-        return Err(refuse(format!(
-            "what is kept of {to} was changed by hand: it is not that release any more"
+fn say_substitutes(machine: &Machine, release: &Release) -> Result<()> {
+    for (secret, (own, current)) in substitutes(machine, release)? {
+        terminal::note(paint::warn(format_args!(
+            "version {own} of {secret} is revoked: {} runs with version {current}",
+            release.id
         )));
     }
-    Ok(release)
+    Ok(())
 }

@@ -6,14 +6,14 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::attempt::{Attempt, Patience};
+use super::attempt::{self, Patience};
 use super::consent::Consent;
 use super::place::Place;
 use super::{near, refuse};
 use crate::project::{SECRETS, Secret};
 use crate::rollout::host::Host;
 use crate::rollout::machine::Machine;
-use crate::rollout::plans::Observed;
+use crate::rollout::observed::Observed;
 use crate::rollout::release::{Release, ReleaseId};
 use crate::terminal::{self, paint};
 
@@ -115,7 +115,7 @@ impl Revoke {
         let bases = machine.running_bases()?.ok_or_else(|| refuse(stopped))?;
         let machine = machine.with_bases(bases);
         let doing = format!("revoking version {} of {}", self.version, secret.name);
-        let attempt = Attempt::begin(&machine, doing, self.patience)?;
+        let attempt = attempt::begin(&machine, doing, self.patience)?;
         let live = self.check(&machine, secret)?;
         let seen = Observed::of(&machine)?;
         let mut users: BTreeSet<_> = users(&seen.kept, secret.name, self.version).into_iter().collect();

@@ -13,7 +13,7 @@ use crate::rollout::host::Part;
 use crate::rollout::journal::since;
 use crate::rollout::ledger::Attempt;
 use crate::rollout::machine::{Machine, PlatformPart};
-use crate::rollout::plans::Observed;
+use crate::rollout::observed::Observed;
 use crate::terminal::{self, paint};
 
 /// What runs, since when, by whom, and how it is

@@ -2,6 +2,7 @@
 //! [`host::Lease`]; it can be printed, run, undone and read about afterwards in the [`ledger`]. It knows nothing of
 //! the terminal, and reaches the world through [`host::Host`] alone.
 
+pub mod attempt;
 pub mod backup;
 pub mod contract;
 pub mod guard;
@@ -9,6 +10,7 @@ pub mod host;
 pub mod journal;
 pub mod ledger;
 pub mod machine;
+pub mod observed;
 pub mod plan;
 pub mod plans;
 pub mod recover;

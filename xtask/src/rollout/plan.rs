@@ -1,13 +1,14 @@
 //! A plan: steps as data, run in order with a journal, undone backwards when one fails.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 
 use super::host::{EdgeCounts, Host, Lease};
 use super::journal::{Journal, timestamp};
-use super::ledger::{Event, Outcome, StepState};
+use super::ledger::{Event, Kind, Outcome, StepState};
+use super::release::ReleaseId;
 use crate::tools::interrupt;
 
 /// One step of a rollout.
@@ -38,15 +39,32 @@ pub trait Step {
     }
 }
 
+/// What a plan is for, as the ledger has it.
+#[derive(Debug, Clone)]
+pub struct Goal {
+    /// Which verb's.
+    pub kind: Kind,
+    /// The release that has the traffic.
+    pub from: Option<ReleaseId>,
+    /// The release that is to have it.
+    pub to: Option<ReleaseId>,
+}
+
 /// The steps of one attempt, in order.
-#[derive(Default)]
 pub struct Plan {
+    /// What they are for.
+    pub goal: Goal,
     steps: Vec<Box<dyn Step>>,
     /// Why a step that one might expect is not needed.
     pub not_needed: Vec<String>,
 }
 
 impl Plan {
+    /// Without a step yet.
+    pub fn to(goal: Goal) -> Plan {
+        Plan { goal, steps: Vec::new(), not_needed: Vec::new() }
+    }
+
     /// Adds a step.
     pub fn then(mut self, step: impl Step + 'static) -> Plan {
         self.steps.push(Box::new(step));
@@ -88,14 +106,21 @@ pub struct Run<'a> {
     pub journal: &'a Journal<'a>,
     /// Told what happens, as it happens.
     pub report: &'a dyn Report,
-    /// When the attempt began.
-    pub began: Instant,
+    /// When the attempt began, by the host's clock.
+    pub began: Duration,
     /// When users had the release, counted from the beginning.
     pub to_switch: Cell<Option<Duration>>,
     /// When it was confirmed, counted from the beginning.
     pub to_confirm: Cell<Option<Duration>>,
     /// The edge's numbers when the attempt began: what the watch compares with.
     pub counts_before: Cell<Option<EdgeCounts>>,
+}
+
+impl Run<'_> {
+    /// How long the attempt has been under way.
+    pub fn took(&self) -> Duration {
+        self.host.clock() - self.began
+    }
 }
 
 /// Who is told what happens, as it happens.

@@ -6,16 +6,20 @@ use std::time::Duration;
 use anyhow::{Error, Result, bail};
 
 use super::backup::{self, Backup as Dump};
-use super::plan::{Plan, Run, Step};
+use super::ledger::Kind;
+use super::observed::Observed;
+use super::plan::{Goal, Plan, Run, Step};
 use super::schema::Backup;
 
 /// How long the live release may take to be well with the other database.
 const WELL: Duration = Duration::from_secs(60);
 
 /// A backup takes the database's place.
-pub fn restore(dump: &Dump, database: &'static str, empty: bool, has_live: bool) -> Plan {
-    Plan::default()
-        .when(!empty, "backup: the database is still empty", |plan| {
+pub fn restore(dump: &Dump, database: &'static str, seen: &Observed) -> Plan {
+    let live = seen.live.live.clone();
+    let has_live = live.is_some();
+    Plan::to(Goal { kind: Kind::Restore, from: live.clone(), to: live })
+        .when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
             plan.then(Backup { why: "before it is replaced", forgets: false })
         })
         .then(Load { dump: dump.clone(), database })

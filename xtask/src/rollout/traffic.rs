@@ -87,7 +87,7 @@ impl Step for Switch {
         let guarded = Some((run.journal.attempt.clone(), self.bake + GUARD_MARGIN));
         let (from, to) = (self.from.clone(), self.to.clone());
         run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded })?;
-        run.to_switch.set(Some(run.began.elapsed()));
+        run.to_switch.set(Some(run.took()));
         Ok(())
     }
     fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
@@ -122,7 +122,7 @@ impl Step for Confirm {
         // Whoever asks to stop now comes too late for half of it: it counts, and the ledger says so, or it does not.
         interrupt::shielded(|| {
             run.host.confirm(&run.journal.attempt).context("the switch was not confirmed")?;
-            run.to_confirm.set(Some(run.began.elapsed()));
+            run.to_confirm.set(Some(run.took()));
             run.journal.write(confirmed(&self.release))?;
             if let Err(error) = run.host.remove_guard() {
                 run.report.says(&format!("the guard, disarmed, could not be removed: {error:#}"));
@@ -181,8 +181,8 @@ impl SwitchBack {
             // may not have come.
             run.host.set_warm(Some(&self.to.id), run.lease.number(), self.from.as_ref())?;
         }
-        run.to_switch.set(Some(run.began.elapsed()));
-        run.to_confirm.set(Some(run.began.elapsed()));
+        run.to_switch.set(Some(run.took()));
+        run.to_confirm.set(Some(run.took()));
         run.journal.write(confirmed(&self.to))
     }
 }

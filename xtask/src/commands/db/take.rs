@@ -9,7 +9,7 @@ use serde_json::json;
 use xshell::{Shell, cmd};
 
 use super::words;
-use crate::commands::attempt::{Attempt, Patience};
+use crate::commands::attempt::{self, Patience};
 use crate::commands::place::Place;
 use crate::exit::refuse;
 use crate::setup::{self, Tool};
@@ -54,7 +54,7 @@ impl Take {
             return Err(refuse(format!("{name} is among the backups already: `db list` shows them")));
         }
         machine.check_room_for_copy(self.copy.metadata().context("looking at the copy")?.len())?;
-        let attempt = Attempt::begin(&machine, format!("taking the copy {name}"), self.patience)?;
+        let attempt = attempt::begin(&machine, format!("taking the copy {name}"), self.patience)?;
         let (sh, copy) = (Shell::new()?, &self.copy);
         let taken = Activity::of(format!("bring {name} to the host, and read it there"), |_| {
             let read = Run::new(cmd!(sh, "cat {copy}"));

@@ -6,7 +6,7 @@ use super::gate::{self, Override};
 use crate::exit::refuse;
 use crate::project;
 use crate::rollout::contract::Contract;
-use crate::rollout::plans::Observed;
+use crate::rollout::observed::Observed;
 use crate::rollout::release::Release;
 use crate::rollout::schema::versions;
 use crate::tools::git;

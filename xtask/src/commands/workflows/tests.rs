@@ -7,8 +7,9 @@ use crate::project::Environment;
 use crate::rollout::guard::Live;
 use crate::rollout::host::Part;
 use crate::rollout::ledger::Ledger;
+use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
-use crate::rollout::plans::{self, Observed};
+use crate::rollout::plans::{self, Back};
 use crate::rollout::release::Release;
 use crate::rollout::simulation::release;
 
@@ -163,10 +164,11 @@ fn a_deploy_and_a_rollback_are_not_ended_before_the_limits_of_their_own_steps_ar
     let contracts = seen.contracts(&new, |kept, _| kept.id == release(2, 2).id);
     let deploy = plans::deploy(&new, &seen, &contracts, &production.limits);
     assert_eq!(deploy.not_needed, Vec::<String>::new(), "nothing takes longer than all steps");
-    for (what, plan, timeout) in [
-        ("a deploy", deploy, files::DEPLOY_TIMEOUT),
-        ("a rollback", plans::rollback(&old, &seen, None, &production.limits), files::ROLLBACK_TIMEOUT),
-    ] {
+    let back = Back { to: Some(old.id.as_str()), with_database: false };
+    let rollback = back.plan(&seen, &production.limits).expect("it is kept");
+    for (what, plan, timeout) in
+        [("a deploy", deploy, files::DEPLOY_TIMEOUT), ("a rollback", rollback, files::ROLLBACK_TIMEOUT)]
+    {
         let minutes = minutes_of(&plan) + BEFORE_PLAN;
         assert!(timeout >= minutes, "{what} may take {minutes} minutes, and is ended after {timeout}");
     }

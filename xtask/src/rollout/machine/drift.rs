@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Machine;
 use crate::project::{EDGE_CONFIGURATION_LABEL, RELEASE_LABEL};
-use crate::rollout::plans::Observed;
+use crate::rollout::observed::Observed;
 use crate::rollout::release::Release;
 use crate::tools::container::{self, Inspected};
 use crate::tools::hex::hex;

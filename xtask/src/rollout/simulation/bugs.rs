@@ -68,7 +68,7 @@ fn without(plan: Plan, step: &str) -> Plan {
 
 fn rebuilt(plan: Plan, order: Vec<usize>, forgets_revert_of: &str) -> Plan {
     let plan = Rc::new(plan);
-    order.into_iter().fold(Plan::default(), |built, number| {
+    order.into_iter().fold(Plan::to(plan.goal.clone()), |built, number| {
         let forgets_revert = plan.steps()[number].name() == forgets_revert_of;
         built.then(Of { plan: Rc::clone(&plan), number, forgets_revert })
     })

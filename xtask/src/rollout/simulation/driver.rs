@@ -1,25 +1,22 @@
 //! What somebody does to a host, from the lease to the end, as the verbs in `commands` do it.
 
-use std::cell::Cell;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::world::{CONTRACT, is_shut_out};
 use crate::project::{self, Limits};
+use crate::rollout::attempt::{Attempt, NotMade, take_lease};
 use crate::rollout::backup::Backup;
 use crate::rollout::contract::Contract;
-use crate::rollout::host::{Holder, Host, Lease, LeaseError};
-use crate::rollout::journal::{Journal, attempt_id};
-use crate::rollout::ledger::{Event, Kind, Outcome};
-use crate::rollout::plan::{Plan, Report, Run, Step};
-use crate::rollout::plans::{self, Observed};
-use crate::rollout::recover::{recover, retire, take_back_provisional};
+use crate::rollout::host::{Holder, Host};
+use crate::rollout::observed::Observed;
+use crate::rollout::plan::{Plan, Report, Step, Stopped};
+use crate::rollout::plans::{self, Back};
+use crate::rollout::recover::{retire, take_back_provisional};
 use crate::rollout::release::{Release, ReleaseId};
 use crate::rollout::restore;
-use crate::rollout::steps::StopAll;
-use crate::rollout::traffic::StopTraffic;
 
 /// How long somebody waits for a lease at the most.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -80,138 +77,51 @@ impl Operator<'_> {
 
     fn attempt(&self, act: &Act) -> Result<Ended> {
         match act {
-            Act::Deploy(release) if self.is_settled(release)? => return Ok(Ended::Well),
+            Act::Deploy(release) if Observed::is_settled(self.host, release)? => return Ok(Ended::Well),
             Act::Rollback(None) if take_back_provisional(self.host, "somebody")? => return Ok(Ended::Well),
             _ => {}
         }
-        let lease = self.take_lease()?;
-        let ledger = self.host.ledger()?;
-        let id = attempt_id(self.host.now(), &lease.number().to_string());
-        let journal = Journal::new(self.host, id, &ledger);
-        recover(self.host, &ledger, &journal, lease.as_ref())?;
+        let holder = Holder { by: "ada".into(), doing: String::new(), since: String::new() };
+        let lease = take_lease(self.host, &holder, Some(PATIENCE), &mut |_| {})?;
+        let attempt = Attempt::begin(self.host, lease, holder.by)?;
         if matches!(act, Act::Recover) {
             // As the command does: what could not be stopped is a warning.
             let _ = retire(self.host);
             return Ok(Ended::Well);
         }
-        let seen = match act {
-            Act::Rollback(_) => Observed::of_rollback(self.host)?,
-            _ => Observed::of(self.host)?,
-        };
-        let (kind, to, plan) = self.plan(act, &seen)?;
+        let plan = self.plan(act)?;
         let plan = match self.bug {
             Some(bug) => bug(plan),
             None => plan,
         };
-        self.run(kind, &seen, to, &plan, lease.as_ref(), &journal)
+        match attempt.run(&plan, Vec::new(), &Silent) {
+            Ok(_) => Ok(Ended::Well),
+            Err(NotMade::Unwritten(error)) => Err(error),
+            Err(NotMade::Stopped(Stopped { cause, left, .. })) => Ok(Ended::Badly { cause, left }),
+        }
     }
 
-    fn plan(&self, act: &Act, seen: &Observed) -> Result<(Kind, Option<ReleaseId>, Plan)> {
-        let live = seen.live.live.clone();
+    fn plan(&self, act: &Act) -> Result<Plan> {
         Ok(match act {
-            Act::Deploy(release) if live.as_ref() == Some(&release.id) => {
-                (Kind::Deploy, live, plans::repair(release, seen, &self.limits))
-            }
             Act::Deploy(release) => {
+                let seen = Observed::of(self.host)?;
                 let contracts = seen.contracts(release, |release, _| is_shut_out(release, CONTRACT));
-                let misses =
-                    |contract: &Contract| live.as_ref().is_some_and(|id| contract.shuts_out.contains(id));
+                let live = seen.live.live.as_ref();
+                let misses = |contract: &Contract| live.is_some_and(|id| contract.shuts_out.contains(id));
                 ensure!(
                     !contracts.iter().any(misses),
                     "the live release still uses what a migration takes away"
                 );
-                let plan = plans::deploy(release, seen, &contracts, &self.limits);
-                (Kind::Deploy, Some(release.id.clone()), plan)
+                plans::deploy(release, &seen, &contracts, &self.limits)
             }
             Act::Rollback(to) => {
-                let release = match to {
-                    Some(id) => seen.kept.iter().find(|kept| &kept.id == id),
-                    None => seen.rollback_target(),
-                };
-                let release = release.context("there is nothing to go back to")?;
-                if live.as_ref() == Some(&release.id) {
-                    bail!("it has the traffic already");
-                }
-                // As with `--with-database`.
-                let undo = seen.shut_out_by(&release.id);
-                let carrier = seen.carrier(&undo).filter(|_| !undo.is_empty());
-                ensure!(undo.is_empty() || carrier.is_some(), "nobody has the way back");
-                let plan = plans::rollback(release, seen, carrier.map(|it| (it, undo)), &self.limits);
-                (Kind::Rollback, Some(release.id.clone()), plan)
+                let back = Back { to: to.as_ref().map(ReleaseId::as_str), with_database: true };
+                back.plan(&Observed::of_rollback(self.host)?, &self.limits)?
             }
-            Act::Restore => {
-                let plan =
-                    restore::restore(&a_backup(), project::DATABASE, seen.schema.is_empty(), live.is_some());
-                (Kind::Restore, live, plan)
-            }
-            Act::Down => {
-                let releases = seen.parts.iter().map(|part| part.release.clone()).collect();
-                let stop = StopAll { releases, limit: Duration::from_secs(120) };
-                (Kind::Down, None, Plan::default().then(StopTraffic).then(stop))
-            }
-            Act::Recover => (Kind::Deploy, None, Plan::default()),
+            Act::Restore => restore::restore(&a_backup(), project::DATABASE, &Observed::of(self.host)?),
+            Act::Down => plans::down(&Observed::without_database(self.host)?),
+            Act::Recover => bail!("it has no plan"),
         })
-    }
-
-    fn run(
-        &self,
-        kind: Kind,
-        seen: &Observed,
-        to: Option<ReleaseId>,
-        plan: &Plan,
-        lease: &dyn Lease,
-        journal: &Journal,
-    ) -> Result<Ended> {
-        journal.write(Event::Began {
-            kind,
-            by: "ada".into(),
-            lease: lease.number(),
-            from: seen.live.live.clone(),
-            to,
-            plan: plan.names(),
-            overrides: Vec::new(),
-        })?;
-        let run = Run {
-            host: self.host,
-            lease,
-            journal,
-            report: &Silent,
-            began: Instant::now(),
-            to_switch: Cell::new(None),
-            to_confirm: Cell::new(None),
-            counts_before: Cell::new(plan.is_watched().then(|| self.host.edge_counts().ok()).flatten()),
-        };
-        if let Err(stopped) = plan.run(&run) {
-            return Ok(Ended::Badly { cause: stopped.cause, left: stopped.left });
-        }
-        // As the command does: what is made is made, and whoever comes next writes that down.
-        let _ = journal.write(Event::Ended { outcome: Outcome::Succeeded, detail: None, to_switch_ms: None });
-        Ok(Ended::Well)
-    }
-
-    fn take_lease(&self) -> Result<Box<dyn Lease>> {
-        let holder = Holder { by: "ada".into(), doing: String::new(), since: String::new() };
-        let began = self.host.clock();
-        loop {
-            match self.host.lease(&holder) {
-                Ok(lease) => return Ok(lease),
-                Err(LeaseError::Held(_)) if self.host.clock() - began < PATIENCE => {}
-                Err(error) => return Err(error.into()),
-            }
-            self.host.pause(Duration::from_secs(1))?;
-        }
-    }
-
-    /// The release has the traffic, for good, and is well: there is nothing to do.
-    fn is_settled(&self, release: &Release) -> Result<bool> {
-        let live = self.host.live()?;
-        if live.live.as_ref() != Some(&release.id) || live.guard.is_some() {
-            return Ok(false);
-        }
-        let seen = Observed::of(self.host)?;
-        Ok(seen.is_ready(release)
-            && seen.ledger.ought_to_be_live().as_ref() == Some(&release.id)
-            && seen.ledger.unfinished().is_none())
     }
 }
 

@@ -9,7 +9,8 @@ use super::host::{Shared, Simulated};
 use super::trial::{Bug, LIMITS, Trial, host, host_with, release};
 use super::turns::Turns;
 use super::world::{CONTRACT, Manner, State, World, is_shut_out};
-use crate::rollout::plans::{self, Observed};
+use crate::rollout::observed::Observed;
+use crate::rollout::plans;
 
 fn every_single_fault(trial: &Trial, calls_at_least: usize) {
     trial.must_hold();
@@ -169,7 +170,7 @@ fn whatever_goes_wrong_once_in_a_restore_the_next_deploy_converges() {
 
 #[test]
 fn whatever_goes_wrong_once_in_a_down_the_next_deploy_converges() {
-    every_single_fault(&Trial::of(host(), vec![Act::Down]), 20);
+    every_single_fault(&Trial::of(host(), vec![Act::Down]), 18);
 }
 
 #[test]

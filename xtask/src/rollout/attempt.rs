@@ -1,0 +1,150 @@
+//! An attempt, from the lease to its end: what every driver does, whatever it says of it to whom.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use anyhow::{Context, Error, Result};
+
+use super::host::{Holder, Host, Lease, LeaseError};
+use super::journal::{Journal, attempt_id};
+use super::ledger::{Event, Outcome};
+use super::plan::{Plan, Report, Run, Stopped};
+use super::recover::recover;
+use crate::tools::interrupt;
+
+/// How often a lease is asked for that somebody else has.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// An attempt under the lease.
+pub struct Attempt<'a> {
+    host: &'a dyn Host,
+    lease: Box<dyn Lease>,
+    journal: Journal<'a>,
+    by: String,
+    began: Duration,
+    /// What was left by others and is settled now, in words.
+    pub settled: Vec<String>,
+}
+
+/// A plan that was made.
+#[derive(Debug)]
+pub struct Made {
+    /// How long it took until users had the release.
+    pub to_switch: Option<Duration>,
+    /// The same until it could not be taken back any more.
+    pub to_confirm: Option<Duration>,
+    /// The same until everything was over.
+    pub took: Duration,
+    /// Why its end could not be written down: it is made all the same.
+    pub unwritten: Option<Error>,
+}
+
+/// Why a plan was not made.
+#[derive(Debug)]
+pub enum NotMade {
+    /// It could not even be written down that it begins.
+    Unwritten(Error),
+    /// A step failed.
+    Stopped(Stopped),
+}
+
+/// Takes the lease, or waits for it; `waiting` is told for whom. Who has no patience asks once.
+pub fn take_lease(
+    host: &dyn Host,
+    holder: &Holder,
+    patience: Option<Duration>,
+    waiting: &mut dyn FnMut(&str),
+) -> Result<Box<dyn Lease>, LeaseError> {
+    let began = host.clock();
+    loop {
+        let words = match host.lease(holder) {
+            Err(LeaseError::Held(by)) => format!("{by}{}", step_of_other(host)),
+            taken => return taken,
+        };
+        if patience.is_none_or(|patience| host.clock() - began >= patience) {
+            return Err(LeaseError::Held(words));
+        }
+        waiting(&words);
+        host.pause(ASK_AGAIN)?;
+    }
+}
+
+/// What the one who has the lease is doing right now, as far as the ledger tells.
+fn step_of_other(host: &dyn Host) -> String {
+    let unfinished = host.ledger().ok().and_then(|ledger| ledger.unfinished());
+    match unfinished.and_then(|attempt| attempt.step) {
+        Some((step, Some(until))) => format!("; at the step '{step}', and over by {until} at the latest"),
+        Some((step, None)) => format!("; at the step '{step}'"),
+        None => String::new(),
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// Finishes or undoes what a killed attempt left, before anything of its own.
+    pub fn begin(host: &'a dyn Host, lease: Box<dyn Lease>, by: String) -> Result<Attempt<'a>> {
+        // The times of an attempt are its own, and not those of whom it waited for.
+        let (began, now) = (host.clock(), host.now());
+        let ledger = host.ledger()?;
+        let journal = Journal::new(host, attempt_id(now, &lease.number().to_string()), &ledger);
+        let settled = recover(host, &ledger, &journal, lease.as_ref());
+        let settled = settled.context("settling what an earlier attempt left")?;
+        Ok(Attempt { host, lease, journal, by, began, settled })
+    }
+
+    /// Its id, as the ledger has it.
+    pub fn id(&self) -> &str {
+        &self.journal.attempt
+    }
+
+    /// The number of its lease.
+    pub fn lease_number(&self) -> u64 {
+        self.lease.number()
+    }
+
+    /// Who makes it.
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+
+    /// How long it has been under way.
+    pub fn took(&self) -> Duration {
+        self.host.clock() - self.began
+    }
+
+    /// Writes into the ledger what was done without a plan.
+    pub fn note(&self, what: &str) -> Result<()> {
+        self.journal.write(Event::Noted { what: what.to_owned() })
+    }
+
+    /// Runs the plan, with everything in the ledger.
+    pub fn run(&self, plan: &Plan, overrides: Vec<String>, report: &dyn Report) -> Result<Made, NotMade> {
+        let goal = plan.goal.clone();
+        let began = Event::Began {
+            kind: goal.kind,
+            by: self.by.clone(),
+            lease: self.lease.number(),
+            from: goal.from,
+            to: goal.to,
+            plan: plan.names(),
+            overrides,
+        };
+        self.journal.write(began).map_err(NotMade::Unwritten)?;
+        let run = Run {
+            host: self.host,
+            lease: self.lease.as_ref(),
+            journal: &self.journal,
+            report,
+            began: self.began,
+            to_switch: Cell::new(None),
+            to_confirm: Cell::new(None),
+            counts_before: Cell::new(plan.is_watched().then(|| self.host.edge_counts().ok()).flatten()),
+        };
+        plan.run(&run).map_err(NotMade::Stopped)?;
+        let (to_switch, to_confirm, took) = (run.to_switch.get(), run.to_confirm.get(), self.took());
+        let to_switch_ms = to_switch.and_then(|time| time.as_millis().try_into().ok());
+        let ended = Event::Ended { outcome: Outcome::Succeeded, detail: None, to_switch_ms };
+        // It is made, whatever becomes of this line: to call it failed would have people undo what works.
+        let unwritten = interrupt::shielded(|| self.journal.write(ended)).err();
+        Ok(Made { to_switch, to_confirm, took, unwritten })
+    }
+}

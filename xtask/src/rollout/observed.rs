@@ -1,0 +1,184 @@
+//! What is seen of a host, and what follows from it: who is ready, what is pending, what nobody needs any more.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use super::contract::Contract;
+use super::guard::Live;
+use super::host::{Host, Part};
+use super::ledger::Ledger;
+use super::release::{Release, ReleaseId};
+use crate::project::Limits;
+
+/// What is seen of a host.
+#[derive(Debug)]
+pub struct Observed {
+    /// The live folder.
+    pub live: Live,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The releases that are kept whole.
+    pub kept: Vec<Release>,
+    /// The containers of all releases.
+    pub parts: Vec<Part>,
+    /// Versions of the migrations that the database has.
+    pub schema: Vec<i64>,
+}
+
+impl Observed {
+    /// Looks at everything.
+    pub fn of(host: &dyn Host) -> Result<Observed> {
+        Ok(Observed {
+            live: host.live()?,
+            ledger: host.ledger()?,
+            kept: host.kept()?,
+            parts: host.parts()?,
+            schema: host.schema()?,
+        })
+    }
+
+    /// Looks at everything, for somebody who wants to know: a database that does not answer hides nothing else. Then no
+    /// migration is seen, and `silent` is told why.
+    pub fn for_looking(host: &dyn Host, silent: impl FnOnce(anyhow::Error)) -> Result<Observed> {
+        let schema = host.schema().unwrap_or_else(|why| {
+            silent(why);
+            Vec::new()
+        });
+        Ok(Observed { parts: host.parts()?, schema, ..Observed::of_files(host)? })
+    }
+
+    /// Looks at everything but the database: one that does not answer can be stopped, too.
+    pub fn without_database(host: &dyn Host) -> Result<Observed> {
+        Ok(Observed { parts: host.parts()?, ..Observed::of_files(host)? })
+    }
+
+    /// Looks at what a rollback needs: the database is not asked for its migrations unless one has ever taken something
+    /// away, since that question alone takes as long as the rest.
+    pub fn of_rollback(host: &dyn Host) -> Result<Observed> {
+        let seen = Observed::without_database(host)?;
+        let asks = !seen.ledger.contracts().is_empty();
+        Ok(Observed { schema: if asks { host.schema()? } else { Vec::new() }, ..seen })
+    }
+
+    /// Looks at the files alone: who has the traffic, what was, what is kept. Enough to refuse a wrong word.
+    pub fn of_files(host: &dyn Host) -> Result<Observed> {
+        let (parts, schema) = (Vec::new(), Vec::new());
+        Ok(Observed { live: host.live()?, ledger: host.ledger()?, kept: host.kept()?, parts, schema })
+    }
+
+    /// Whether the release has the traffic, for good, and is well: a deploy of it has nothing to do.
+    pub fn is_settled(host: &dyn Host, release: &Release) -> Result<bool> {
+        let live = host.live()?;
+        if live.live.as_ref() != Some(&release.id) || live.guard.is_some() {
+            return Ok(false);
+        }
+        let seen = Observed::of(host)?;
+        // One that was started a moment ago has not been checked yet: then it is asked, as the move `ready` does.
+        let is_well = || seen.is_ready(release) || (seen.is_up(release) && host.smoke(release).is_ok());
+        Ok(seen.ledger.ought_to_be_live().as_ref() == Some(&release.id)
+            && seen.ledger.unfinished().is_none()
+            && is_well())
+    }
+
+    /// Migrations that the release carries and the database does not have.
+    pub fn pending(&self, release: &Release) -> Vec<i64> {
+        release.migrations.iter().filter(|version| !self.schema.contains(version)).copied().collect()
+    }
+
+    /// What the release can't work without and the database does not have. That something is still there which a contract
+    /// would take away harms nobody.
+    pub fn lacking(&self, release: &Release) -> Vec<i64> {
+        let pending = self.pending(release).into_iter();
+        pending.filter(|version| !release.contracts.contains_key(version)).collect()
+    }
+
+    /// The pending migrations that take something away, each with the kept releases that still use it: those that
+    /// `predates` the commit from which on nothing does.
+    pub fn contracts(&self, release: &Release, predates: impl Fn(&Release, &str) -> bool) -> Vec<Contract> {
+        let pending = self.pending(release);
+        let contracts = release.contracts.iter().filter(|(version, _)| pending.contains(version));
+        contracts
+            .map(|(version, since)| {
+                let others = self.kept.iter().filter(|kept| kept.id != release.id);
+                let shut = others.filter(|kept| predates(kept, since)).map(|kept| kept.id.clone());
+                Contract { migration: *version, unused_since: since.clone(), shuts_out: shut.collect() }
+            })
+            .collect()
+    }
+
+    /// The migrations, newest first, that took away what this release still uses: it can't serve before they are undone.
+    pub fn shut_out_by(&self, id: &ReleaseId) -> Vec<i64> {
+        let contracts = self.ledger.contracts();
+        let shut = contracts.values().rev().filter(|it| it.shuts_out.contains(id));
+        shut.map(|contract| contract.migration).filter(|version| self.schema.contains(version)).collect()
+    }
+
+    /// The newest kept release whose images carry all of these migrations, and so their way back.
+    pub fn carrier(&self, versions: &[i64]) -> Option<&Release> {
+        let carries = |release: &&Release| versions.iter().all(|it| release.migrations.contains(it));
+        self.kept.iter().filter(carries).max_by(|a, b| a.id.cmp(&b.id))
+    }
+
+    /// Whether all of the release's containers run and pass their checks.
+    pub fn is_ready(&self, release: &Release) -> bool {
+        self.has_all(release, Part::is_ready)
+    }
+
+    /// Whether all of the release's containers run, and no check says otherwise.
+    pub fn is_up(&self, release: &Release) -> bool {
+        self.has_all(release, Part::is_up)
+    }
+
+    fn has_all(&self, release: &Release, is_so: impl Fn(&Part) -> bool) -> bool {
+        let is_part = |part: &Part, service: &String| part.release == release.id && &part.service == service;
+        let has = |service| self.parts.iter().any(|part| is_part(part, service) && is_so(part));
+        release.contents.images.keys().all(has)
+    }
+
+    /// Whether it is ready, and nobody has asked the host to stop it.
+    pub(super) fn is_warm(&self, release: &Release) -> bool {
+        self.live.holds(&release.id) && self.is_ready(release)
+    }
+
+    /// Whether it runs without being live or warm: an earlier driver's stop may still be on its way through the engine.
+    pub(super) fn runs_unasked(&self, release: &Release) -> bool {
+        !self.live.holds(&release.id) && self.running().contains(&release.id)
+    }
+
+    pub(super) fn kept_release(&self, id: Option<&ReleaseId>) -> Option<Release> {
+        self.kept.iter().find(|release| Some(&release.id) == id).cloned()
+    }
+
+    /// Releases with a container that is not stopped.
+    pub fn running(&self) -> BTreeSet<ReleaseId> {
+        self.parts.iter().filter(|part| part.is_running()).map(|part| part.release.clone()).collect()
+    }
+
+    /// Where a rollback goes that names no release: the newest confirmed one that is kept, has not the traffic, and
+    /// was never rolled back from.
+    pub fn rollback_target(&self) -> Option<&Release> {
+        let bad = self.ledger.rolled_back_from();
+        let good = |id: &ReleaseId| Some(id) != self.live.live.as_ref() && !bad.contains(id);
+        let confirmed = self.ledger.confirmed().into_iter().filter(good);
+        confirmed.into_iter().find_map(|id| self.kept.iter().find(|release| release.id == id))
+    }
+
+    /// Kept releases that nobody needs any more: beyond the newest confirmed ones, and those that were never
+    /// confirmed. Never the live one, the warm one, or the one that is about to be deployed.
+    pub(super) fn superfluous(&self, limits: &Limits, deploying: &ReleaseId) -> Vec<ReleaseId> {
+        let confirmed = self.ledger.confirmed();
+        let newest: Vec<&ReleaseId> = confirmed
+            .iter()
+            .filter(|id| self.kept.iter().any(|kept| &kept.id == *id))
+            .take(limits.kept_releases)
+            .collect();
+        let needed = |id: &ReleaseId| newest.contains(&id) || self.live.holds(id) || id == deploying;
+        self.kept.iter().map(|release| release.id.clone()).filter(|id| !needed(id)).collect()
+    }
+
+    /// Running releases that are neither of these two.
+    pub(super) fn others(&self, live: &ReleaseId, warm: Option<&ReleaseId>) -> Vec<ReleaseId> {
+        self.running().into_iter().filter(|id| id != live && Some(id) != warm).collect()
+    }
+}
