@@ -79,6 +79,23 @@ impl Guard {
         matches!(self.state, GuardState::Armed | GuardState::Tripping)
     }
 
+    /// Why it has taken its switch back, or is about to, in words; none when it has not.
+    pub fn why_taken_back(&self) -> Option<String> {
+        if !matches!(self.state, GuardState::Tripping | GuardState::Tripped) {
+            return None;
+        }
+        Some(match self.reason.as_str() {
+            "deadline" => {
+                "the guard took the switch back at its deadline: nobody had confirmed it".to_owned()
+            }
+            "restarted" => "the guard took the switch back: the host had been started again".to_owned(),
+            reason => match reason.strip_prefix("rollback by ") {
+                Some(who) => format!("rolled back by {who}"),
+                None => format!("the guard took the switch back: {reason}"),
+            },
+        })
+    }
+
     fn parse(line: &str) -> Option<Guard> {
         let mut words = line.split(' ');
         let state = match words.next()? {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Error, Result, ensure};
 
 use super::host::{self, Switching};
 use super::ledger::Event;
@@ -121,7 +121,9 @@ impl Step for Confirm {
     fn apply(&self, run: &Run) -> Result<()> {
         // Whoever asks to stop now comes too late for half of it: it counts, and the ledger says so, or it does not.
         interrupt::shielded(|| {
-            run.host.confirm(&run.journal.attempt).context("the switch was not confirmed")?;
+            run.host.confirm(&run.journal.attempt).map_err(|error| {
+                taken_back(run).unwrap_or_else(|| error.context("the switch was not confirmed"))
+            })?;
             run.to_confirm.set(Some(run.took()));
             run.journal.write(confirmed(&self.release))?;
             if let Err(error) = run.host.remove_guard() {
@@ -130,6 +132,12 @@ impl Step for Confirm {
             Ok(())
         })
     }
+}
+
+/// Why the attempt's switch was taken back without its driver, when it was: that says more than what came of it.
+pub(super) fn taken_back(run: &Run) -> Option<Error> {
+    let guard = run.host.live().ok()?.guard.filter(|guard| guard.attempt == run.journal.attempt);
+    guard?.why_taken_back().map(Error::msg)
 }
 
 fn confirmed(release: &Release) -> Event {

@@ -9,7 +9,7 @@ use super::host::{EdgeCounts, Host};
 use super::plan::{Run, Step};
 use super::release::Release;
 use super::steps::{is_broken, log_of, parts_of};
-use super::traffic::GUARD_MARGIN;
+use super::traffic::{GUARD_MARGIN, taken_back};
 
 /// How often the watch asks.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
@@ -60,6 +60,9 @@ impl Step for Watch {
                 }
                 Err(error) => {
                     bad += 1;
+                    if let Some(why) = taken_back(run) {
+                        return Err(why);
+                    }
                     if let Some(why) = self.verdict(run.host, bad, &error) {
                         let Some(old) = self.other_that_fails(run.host) else {
                             return Err(anyhow!("{why}{}", self.logs(run.host)));

@@ -102,7 +102,8 @@ fn whatever_the_order(second: fn(&mut Random) -> Act) -> usize {
         }
         if broken(&trial, &random, false).0.is_empty() {
             let works = manner == Manner::Works && trial.troubles.is_empty();
-            if works && matches!(at_once(&trial, &random).1[0], Ended::Badly { .. }) {
+            if works && let Ended::Badly { cause, .. } = &at_once(&trial, &random).1[0] {
+                assert_eq!(cause.to_string(), "rolled back by somebody");
                 taken_back += 1;
             }
             continue;
