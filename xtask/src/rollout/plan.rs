@@ -219,8 +219,10 @@ fn apply(step: &dyn Step, run: &Run, until: String) -> Result<()> {
     };
     run.journal.write(begun)?;
     step.apply(run)?;
-    // What is done is written down as done, whoever asks to stop meanwhile: the next step finds that out.
-    interrupt::shielded(|| run.journal.write(step_event(step, StepState::Done, None)))
+    // What is done is written down as done, whoever asks to stop meanwhile. Whether the ledger can still be written is the
+    // next step's question: what is done is not to be undone for the want of a line.
+    let _ = interrupt::shielded(|| run.journal.write(step_event(step, StepState::Done, None)));
+    Ok(())
 }
 
 fn step_event(step: &dyn Step, state: StepState, detail: Option<String>) -> Event {

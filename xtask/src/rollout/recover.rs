@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use super::backup;
-use super::guard::{GuardState, Live, written};
+use super::guard::{Guard, GuardState, Live, written};
 use super::host::{Host, Lease, Part};
 use super::journal::Journal;
 use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
@@ -70,17 +70,27 @@ pub fn recover(
     Ok(said)
 }
 
-/// A rollback whose rename was made counts, whatever went wrong behind it: else what it led away from would be what the
-/// next one goes to.
+/// A switch that was confirmed counts, also when its driver could not see or write down that it was: a rollback's by its
+/// rename, a deploy's by the guard. Else what a rollback led away from would be what the next one goes to.
 fn count(host: &dyn Host, last: &Attempt, journal: &Journal, lease: &dyn Lease) -> Result<Option<String>> {
-    let is_left = last.kind == Kind::Rollback && last.outcome == Some(Outcome::NotUndone) && !last.confirmed;
-    let Some(to) = last.to.clone().filter(|_| is_left && last.from != last.to) else { return Ok(None) };
-    if host.live()?.live.as_ref() != Some(&to) {
+    let ended = matches!(last.outcome, Some(Outcome::Succeeded | Outcome::NotUndone));
+    let Some(to) = last.to.clone().filter(|_| ended && !last.confirmed && last.from != last.to) else {
+        return Ok(None);
+    };
+    let live = host.live()?;
+    let is_disarmed = |guard: Guard| guard.attempt == last.id && guard.state == GuardState::Disarmed;
+    let counts = match last.kind {
+        Kind::Rollback => live.live.as_ref() == Some(&to),
+        _ => live.guard.is_some_and(is_disarmed),
+    };
+    if !counts {
         return Ok(None);
     }
-    host.set_warm(Some(&to), lease.number(), last.from.as_ref())?;
+    if last.kind == Kind::Rollback {
+        host.set_warm(Some(&to), lease.number(), last.from.as_ref())?;
+    }
     journal.write_of(&last.id, confirmed(host, to.clone())?)?;
-    Ok(Some(format!("the rollback to {to} by {} ({}) had made its switch: it counts", last.by, last.at)))
+    Ok(Some(format!("the {} of {to} by {} ({}) had made its switch: it counts", last.kind, last.by, last.at)))
 }
 
 /// While a deploy's switch is provisional, its guard can be tripped without its lease: then that deploy ends as undone.
@@ -125,8 +135,15 @@ fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal, lease: &dyn Lea
         None if attempt.kind == Kind::Down && live.live.is_none() => {
             (Outcome::Succeeded, "had stopped the traffic")
         }
+        None if attempt.to.is_none() || live.live != attempt.to || attempt.from == attempt.to => {
+            (Outcome::Undone, "never came to its switch, and is undone now")
+        }
+        // A rename of a deploy's is no confirm. Its guard is only removed from a switch when nothing else works either.
+        None if attempt.kind == Kind::Deploy => {
+            (Outcome::NotUndone, "was not confirmed, and keeps the traffic: nothing else worked")
+        }
         // A rollback whose rename was made, and whose entry was not.
-        None if attempt.to.is_some() && live.live == attempt.to && attempt.from != attempt.to => {
+        None => {
             // It may have been cut between the two renames.
             host.set_warm(live.live.as_ref(), lease.number(), attempt.from.as_ref())?;
             if let Some(release) = attempt.to.clone() {
@@ -134,7 +151,6 @@ fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal, lease: &dyn Lea
             }
             (Outcome::Succeeded, "had made its switch")
         }
-        None => (Outcome::Undone, "never came to its switch, and is undone now"),
     };
     if outcome != Outcome::Succeeded {
         stop_unless_needed(host, attempt.to.as_ref())?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Error, Result, ensure};
 
+use super::guard::{self, GuardState};
 use super::host::{self, Switching};
 use super::ledger::Event;
 use super::plan::{Run, Step};
@@ -51,11 +52,16 @@ impl Step for Guard {
     }
     fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
         let live = run.host.live()?;
-        let is_provisional =
-            live.live.as_ref() == Some(&self.to) && live.guard.is_some_and(|it| it.is_waiting());
+        let state = live.guard.filter(|guard| guard.attempt == run.journal.attempt).map(|guard| guard.state);
+        // Only by it can the next holder of the lease know that the switch counts.
+        ensure!(
+            state != Some(GuardState::Disarmed),
+            "the switch was confirmed before that could be seen: it counts"
+        );
+        let is_waiting = matches!(state, Some(GuardState::Armed | GuardState::Tripping));
         // Without its guard, a switch that could not be taken back would stay for good.
         ensure!(
-            !is_provisional || cause.is::<BothFail>(),
+            !is_waiting || live.live.as_ref() != Some(&self.to) || cause.is::<BothFail>(),
             "{} still has the traffic: the guard stays, and takes it back at its deadline",
             self.to
         );
@@ -121,23 +127,36 @@ impl Step for Confirm {
     fn apply(&self, run: &Run) -> Result<()> {
         // Whoever asks to stop now comes too late for half of it: it counts, and the ledger says so, or it does not.
         interrupt::shielded(|| {
-            run.host.confirm(&run.journal.attempt).map_err(|error| {
-                taken_back(run).unwrap_or_else(|| error.context("the switch was not confirmed"))
-            })?;
+            if let Err(error) = run.host.confirm(&run.journal.attempt) {
+                // The answer may have been lost, and not the confirm: the guard knows.
+                match guard_of(run).unwrap_or_default() {
+                    Some(guard) if guard.state == GuardState::Disarmed => {}
+                    guard => {
+                        let why = guard.and_then(|guard| guard.why_taken_back()).map(Error::msg);
+                        return Err(why.unwrap_or_else(|| error.context("the switch was not confirmed")));
+                    }
+                }
+            }
             run.to_confirm.set(Some(run.took()));
-            run.journal.write(confirmed(&self.release))?;
-            if let Err(error) = run.host.remove_guard() {
-                run.report.says(&format!("the guard, disarmed, could not be removed: {error:#}"));
+            let settled = run.journal.write(confirmed(&self.release)).and_then(|()| run.host.remove_guard());
+            if let Err(error) = settled {
+                // The guard, disarmed, tells whoever takes the lease next.
+                run.report
+                    .says(&format!("the switch counts, though not all of it could be settled: {error:#}"));
             }
             Ok(())
         })
     }
 }
 
+/// The attempt's own guard, when there is one.
+fn guard_of(run: &Run) -> Result<Option<guard::Guard>> {
+    Ok(run.host.live()?.guard.filter(|guard| guard.attempt == run.journal.attempt))
+}
+
 /// Why the attempt's switch was taken back without its driver, when it was: that says more than what came of it.
 pub(super) fn taken_back(run: &Run) -> Option<Error> {
-    let guard = run.host.live().ok()?.guard.filter(|guard| guard.attempt == run.journal.attempt);
-    guard?.why_taken_back().map(Error::msg)
+    guard_of(run).ok()??.why_taken_back().map(Error::msg)
 }
 
 fn confirmed(release: &Release) -> Event {

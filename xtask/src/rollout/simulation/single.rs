@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use super::driver::Act;
+use super::driver::{Act, Ended};
 use super::fault::{Fault, Trouble, When};
 use super::host::{Shared, Simulated};
 use super::trial::{Bug, LIMITS, Trial, host, host_with, release};
 use super::turns::Turns;
 use super::world::{CONTRACT, Manner, State, World, is_shut_out};
+use crate::rollout::ledger::Ledger;
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
 
@@ -208,14 +209,30 @@ fn driver_of(world: World) -> Simulated {
     Simulated::next(&shared.into(), Bug::default())
 }
 
-/// The call of a deploy at which it makes this change, by its words.
-fn call_of(trial: &Trial, words: &str) -> usize {
+/// The calls at which the first driver makes this change, by its words.
+fn calls_of(trial: &Trial, words: &str) -> Vec<usize> {
     let mut trial = trial.clone();
     trial.world.story = Some(Vec::new());
     let story = trial.run().world.story.unwrap_or_default();
-    let calls = story.iter().filter(|line| line.contains("  A: "));
     let words = format!("A: {words}");
-    calls.enumerate().find(|(_, line)| line.contains(&words)).expect("it makes this change").0
+    let calls = story.iter().filter(|line| line.contains("  A: ")).enumerate();
+    calls.filter(|(_, line)| line.contains(&words)).map(|(call, _)| call).collect()
+}
+
+/// The first of them.
+fn call_of(trial: &Trial, words: &str) -> usize {
+    *calls_of(trial, words).first().expect("it makes this change")
+}
+
+/// With these going wrong, the first driver's act and then another one; what is left, and what the ledger says.
+fn then(mut trial: Trial, troubles: &[(usize, Fault)], act: Act) -> (super::trial::Outcome, Ledger) {
+    let troubles = troubles.iter().map(|(call, fault)| Trouble { driver: 0, call: *call, fault: *fault });
+    trial.troubles.extend(troubles);
+    trial.acts.push(act);
+    trial.must_hold();
+    let outcome = trial.run();
+    let ledger = outcome.world.book.read();
+    (outcome, ledger)
 }
 
 /// What a driver left that was gone at this change of a deploy.
@@ -291,12 +308,7 @@ fn a_rollback_that_is_cut_in_the_middle_of_its_switch_is_made_and_what_it_led_aw
 #[test]
 fn an_entry_whose_answer_is_lost_twice_neither_swallows_the_next_one_nor_breaks_the_chain() {
     let trial = deploy_of(Manner::Works);
-    let mut told = trial.clone();
-    told.world.story = Some(Vec::new());
-    let story = told.run().world.story.unwrap_or_default();
-    let calls = story.iter().filter(|line| line.contains("  A: ")).enumerate();
-    let entries: Vec<usize> =
-        calls.filter(|(_, line)| line.contains("A: ledger: ")).map(|(call, _)| call).collect();
+    let entries = calls_of(&trial, "ledger: ");
     assert!(entries.len() > 20, "{} entries", entries.len());
     for first in entries {
         let mut trial = trial.clone();
@@ -314,4 +326,35 @@ fn a_silent_driver_keeps_the_lease_no_longer_than_twenty_seconds() {
     let world = trial.run().world;
     let waited = world.now.saturating_sub(trial.world.now);
     assert!(waited > Duration::from_secs(20) && waited < Duration::from_secs(24), "{waited:?}");
+}
+
+#[test]
+fn a_confirm_whose_answer_is_lost_counts() {
+    let trial = deploy_of(Manner::Works);
+    let call = call_of(&trial, "confirm");
+    let (outcome, ledger) = then(trial, &[(call, Fault::AnswerLost)], Act::Recover);
+    assert!(matches!(outcome.ends[0], Ended::Well), "{}", outcome.ends[0]);
+    assert_eq!(ledger.ought_to_be_live(), Some(release(4, 3).id));
+}
+
+#[test]
+fn a_confirm_that_can_not_be_seen_or_written_down_counts_for_whoever_comes_next() {
+    let trial = deploy_of(Manner::Works);
+    let call = call_of(&trial, "confirm");
+    for troubles in [
+        [(call, Fault::AnswerLost), (call + 1, Fault::Fails), (call + 2, Fault::Fails)],
+        [(call, Fault::AnswerLost), (call + 2, Fault::Fails), (call + 3, Fault::Fails)],
+    ] {
+        let (outcome, ledger) = then(trial.clone(), &troubles, Act::Recover);
+        assert_eq!(ledger.ought_to_be_live(), Some(release(4, 3).id), "{}", outcome.ends[0]);
+    }
+}
+
+#[test]
+fn a_switch_that_failed_its_watch_is_not_confirmed_by_the_next_one_although_its_guard_is_gone() {
+    let trial = Trial { late: true, ..deploy_of(Manner::SilencesDatabase) };
+    let call = *calls_of(&trial, "remove the guard").last().expect("it is removed, since nothing else works");
+    let (outcome, ledger) = then(trial, &[(call, Fault::Killed(When::After))], Act::Recover);
+    assert_eq!(outcome.world.live, Some(release(4, 3).id));
+    assert_eq!(ledger.ought_to_be_live(), Some(release(3, 2).id));
 }
