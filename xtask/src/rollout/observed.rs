@@ -9,6 +9,7 @@ use super::guard::Live;
 use super::host::{Host, Part};
 use super::ledger::Ledger;
 use super::release::{Release, ReleaseId};
+use super::steps::Before;
 use crate::project::Limits;
 
 /// What is seen of a host.
@@ -141,9 +142,11 @@ impl Observed {
         self.live.holds(&release.id) && self.is_ready(release)
     }
 
-    /// Whether it runs without being live or warm: an earlier driver's stop may still be on its way through the engine.
-    pub(super) fn runs_unasked(&self, release: &Release) -> bool {
-        !self.live.holds(&release.id) && self.running().contains(&release.id)
+    /// What there is of a release that has not the traffic. One that runs without being warm may be about to stop: an
+    /// earlier driver's stop may still be on its way through the engine.
+    pub(super) fn before(&self, release: &Release) -> Before {
+        let runs_unasked = !self.live.holds(&release.id) && self.running().contains(&release.id);
+        if runs_unasked { Before::Stopping } else { Before::Idle }
     }
 
     pub(super) fn kept_release(&self, id: Option<&ReleaseId>) -> Option<Release> {

@@ -8,7 +8,7 @@ use super::observed::Observed;
 use super::plan::{Goal, Plan};
 use super::release::{Release, ReleaseId};
 use super::schema::{Backup, Drain, Migrate, Undo, versions};
-use super::steps::{Prune, Pull, Ready, Retire, Start, StopAll};
+use super::steps::{Before, Prune, Pull, Ready, Retire, Start, StopAll};
 use super::traffic::{Adopt, Confirm, Guard, StopTraffic, Switch, SwitchBack};
 use super::watch::Watch;
 use crate::project::Limits;
@@ -108,7 +108,7 @@ fn repair(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
     let id = || Some(release.id.clone());
     Plan::to(Goal { kind: Kind::Deploy, from: id(), to: id() })
         .then(Pull { release: release.clone() })
-        .then(Start { release: release.clone(), stop_first: false })
+        .then(Start { release: release.clone(), before: Before::Live })
         .then(Ready { release: release.clone(), limit: limits.ready })
         .when(!ought, "adopt: the ledger says already that it ought to have the traffic", |plan| {
             plan.then(Adopt { release: release.clone() })
@@ -148,7 +148,7 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
             .then(Migrate { release: release.clone(), pending: seen.pending(release) })
         })
         .when(!seen.is_warm(release), "start: it runs already, warm", |plan| {
-            plan.then(Start { release: release.clone(), stop_first: seen.runs_unasked(release) })
+            plan.then(Start { release: release.clone(), before: seen.before(release) })
         })
         .then(Ready { release: release.clone(), limit: limits.ready })
         .then(Guard { from: from.clone(), to: release.id.clone(), warm, bake: limits.bake })
@@ -173,7 +173,7 @@ fn back(release: &Release, seen: &Observed, undo: Option<(&Release, Vec<i64>)>, 
             .then(Undo { release: carrier.clone(), migrations }),
     };
     plan.when(!seen.is_warm(release), "start: it runs already, warm", |plan| {
-        plan.then(Start { release: release.clone(), stop_first: seen.runs_unasked(release) })
+        plan.then(Start { release: release.clone(), before: seen.before(release) })
     })
     .then(Ready { release: release.clone(), limit: limits.ready })
     .then(SwitchBack { from, to: release.clone() })

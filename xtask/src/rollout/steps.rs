@@ -60,13 +60,27 @@ impl Step for Pull {
     }
 }
 
-/// The new release starts beside the old one.
+/// The release starts beside whatever else runs.
 pub struct Start {
     /// The release.
     pub release: Release,
-    /// Whether a part of it runs that may be about to stop: then it has stopped before it starts.
-    pub stop_first: bool,
+    /// What there is of it before.
+    pub before: Before,
 }
+
+/// What there is of a release before it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing, or what has stopped, or what is warm.
+    Idle,
+    /// A part of it runs that may be about to stop: then it has stopped before it starts.
+    Stopping,
+    /// It has the traffic, and a part of it is not well.
+    Live,
+}
+
+/// The longest that starting, or stopping, may take.
+const CALL: Duration = Duration::from_secs(120);
 
 impl Step for Start {
     fn name(&self) -> &'static str {
@@ -74,19 +88,28 @@ impl Step for Start {
     }
     fn describe(&self) -> String {
         let services: Vec<&str> = self.release.contents.images.keys().map(String::as_str).collect();
-        let stop = if self.stop_first { "stop what still runs of it, and " } else { "" };
-        format!("{stop}start the new {} beside what runs", services.join(" and "))
+        let services = services.join(" and ");
+        match self.before {
+            Before::Idle => format!("start the new {services} beside what runs"),
+            Before::Stopping => {
+                format!("stop what still runs of it, and start the new {services} beside what runs")
+            }
+            Before::Live => format!("start what does not run of its {services}"),
+        }
     }
     fn limit(&self) -> Duration {
-        Duration::from_secs(120)
+        if self.before == Before::Stopping { 2 * CALL } else { CALL }
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        if self.stop_first {
+        if self.before == Before::Stopping {
             run.host.stop(&self.release.id)?;
         }
         run.host.start(&self.release)
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+        if self.before == Before::Live {
+            return Ok(());
+        }
         let live = run.host.live()?;
         ensure!(
             live.live.as_ref() != Some(&self.release.id),
@@ -98,6 +121,11 @@ impl Step for Start {
             return Ok(());
         }
         run.host.remove(&self.release.id)
+    }
+    fn stays(&self, _run: &Run) -> Option<String> {
+        let id = &self.release.id;
+        (self.before == Before::Live)
+            .then(|| format!("{id} has the traffic, as before, with what runs of it"))
     }
 }
 
@@ -248,4 +276,16 @@ pub(super) fn list(releases: &[ReleaseId]) -> String {
 fn short(image: &str) -> &str {
     let hash = image.rsplit("sha256:").next().unwrap_or(image);
     hash.get(..12).unwrap_or(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::simulation::trial::release;
+
+    #[test]
+    fn a_start_that_has_to_wait_for_a_stop_may_take_as_long_as_both() {
+        let limit = |before| Start { release: release(1, 1), before }.limit();
+        assert_eq!(limit(Before::Stopping), limit(Before::Idle) + CALL);
+    }
 }

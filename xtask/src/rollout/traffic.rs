@@ -103,8 +103,10 @@ impl Step for Switch {
              database?), then deploy again",
             self.to
         );
-        // Also when the live file does not hold it yet: a switch that is still on its way finds its guard tripped.
-        run.host.trip(&run.journal.attempt, "undo")
+        // Also when the live file does not hold it yet: a switch that is still on its way finds its guard tripped. A trip
+        // that failed once is worth a second: else users have the release until the guard's deadline.
+        let trip = || run.host.trip(&run.journal.attempt, "undo");
+        trip().or_else(|_| trip())
     }
 }
 
@@ -138,11 +140,10 @@ impl Step for Confirm {
                 }
             }
             run.to_confirm.set(Some(run.took()));
-            let settled = run.journal.write(confirmed(&self.release)).and_then(|()| run.host.remove_guard());
-            if let Err(error) = settled {
-                // The guard, disarmed, tells whoever takes the lease next.
-                run.report
-                    .says(&format!("the switch counts, though not all of it could be settled: {error:#}"));
+            if is_written_down(run, &self.release)
+                && let Err(error) = run.host.remove_guard()
+            {
+                run.report.says(&format!("the guard, disarmed, could not be removed: {error:#}"));
             }
             Ok(())
         })
@@ -157,6 +158,16 @@ fn guard_of(run: &Run) -> Result<Option<guard::Guard>> {
 /// Why the attempt's switch was taken back without its driver, when it was: that says more than what came of it.
 pub(super) fn taken_back(run: &Run) -> Option<Error> {
     guard_of(run).ok()??.why_taken_back().map(Error::msg)
+}
+
+/// Writes down that the release ought to have the traffic. What already counts is not undone for the want of this line:
+/// whoever takes the lease next can tell, and writes it.
+fn is_written_down(run: &Run, release: &Release) -> bool {
+    let written = run.journal.write(confirmed(release));
+    if let Err(error) = &written {
+        run.report.says(&format!("the switch counts, but that could not be written down: {error:#}"));
+    }
+    written.is_ok()
 }
 
 fn confirmed(release: &Release) -> Event {
@@ -210,7 +221,8 @@ impl SwitchBack {
         }
         run.to_switch.set(Some(run.took()));
         run.to_confirm.set(Some(run.took()));
-        run.journal.write(confirmed(&self.to))
+        is_written_down(run, &self.to);
+        Ok(())
     }
 }
 
@@ -231,7 +243,11 @@ impl Step for Adopt {
         Duration::from_secs(10)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        run.journal.write(confirmed(&self.release))
+        run.journal.write(confirmed(&self.release)).or_else(|error| {
+            // What the ledger says can't be unsaid: its answer may have been lost, and not the line.
+            let ought = run.host.ledger()?.ought_to_be_live();
+            if ought.as_ref() == Some(&self.release.id) { Ok(()) } else { Err(error) }
+        })
     }
 }
 

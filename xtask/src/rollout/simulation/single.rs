@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use super::driver::{Act, Ended};
+use super::driver::Act;
 use super::fault::{Fault, Trouble, When};
 use super::host::{Shared, Simulated};
 use super::trial::{Bug, LIMITS, Trial, host, host_with, release};
 use super::turns::Turns;
 use super::world::{CONTRACT, Manner, State, World, is_shut_out};
-use crate::rollout::ledger::Ledger;
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
 
@@ -204,13 +203,13 @@ fn a_rollback_goes_to_the_newest_confirmed_release_that_nobody_rolled_back_from(
     assert_eq!(target(vec![back(), Act::deploy(release(4, 2))]), Some(release(2, 2).id));
 }
 
-fn driver_of(world: World) -> Simulated {
+pub fn driver_of(world: World) -> Simulated {
     let shared = Shared { world: world.into(), turns: Turns::alone() };
     Simulated::next(&shared.into(), Bug::default())
 }
 
 /// The calls at which the first driver makes this change, by its words.
-fn calls_of(trial: &Trial, words: &str) -> Vec<usize> {
+pub fn calls_of(trial: &Trial, words: &str) -> Vec<usize> {
     let mut trial = trial.clone();
     trial.world.story = Some(Vec::new());
     let story = trial.run().world.story.unwrap_or_default();
@@ -220,19 +219,8 @@ fn calls_of(trial: &Trial, words: &str) -> Vec<usize> {
 }
 
 /// The first of them.
-fn call_of(trial: &Trial, words: &str) -> usize {
+pub fn call_of(trial: &Trial, words: &str) -> usize {
     *calls_of(trial, words).first().expect("it makes this change")
-}
-
-/// With these going wrong, the first driver's act and then another one; what is left, and what the ledger says.
-fn then(mut trial: Trial, troubles: &[(usize, Fault)], act: Act) -> (super::trial::Outcome, Ledger) {
-    let troubles = troubles.iter().map(|(call, fault)| Trouble { driver: 0, call: *call, fault: *fault });
-    trial.troubles.extend(troubles);
-    trial.acts.push(act);
-    trial.must_hold();
-    let outcome = trial.run();
-    let ledger = outcome.world.book.read();
-    (outcome, ledger)
 }
 
 /// What a driver left that was gone at this change of a deploy.
@@ -240,7 +228,7 @@ pub fn after(words: &str, fault: Fault, act: Act) -> Trial {
     after_in(deploy_of(Manner::Works), words, fault, act)
 }
 
-fn after_in(mut trial: Trial, words: &str, fault: Fault, act: Act) -> Trial {
+pub fn after_in(mut trial: Trial, words: &str, fault: Fault, act: Act) -> Trial {
     let call = call_of(&trial, words);
     trial.troubles.push(Trouble { driver: 0, call, fault });
     trial.acts.push(act);
@@ -278,83 +266,9 @@ fn a_rollback_waits_for_a_migration_that_was_given_up_and_not_by_the_engine() {
 }
 
 #[test]
-fn a_rollback_that_was_made_and_can_not_be_seen_is_not_called_undone_and_counts() {
-    let mut trial = Trial::of(host(), vec![Act::Rollback(None)]);
-    let call = call_of(&trial, "switch ");
-    for (call, fault) in [(call, Fault::AnswerLost), (call + 1, Fault::Fails)] {
-        trial.troubles.push(Trouble { driver: 0, call, fault });
-    }
-    trial.acts.push(Act::Recover);
-    let world = trial.run().world;
-    assert_eq!((&world.broken, &world.live), (&Vec::new(), &Some(release(2, 2).id)));
-    let seen = Observed::of(&driver_of(world)).unwrap();
-    assert_eq!(seen.ledger.ought_to_be_live(), Some(release(2, 2).id));
-    assert_eq!(seen.rollback_target().map(|it| it.id.clone()), Some(release(1, 1).id), "not the bad one");
-    trial.must_hold();
-}
-
-#[test]
-fn a_rollback_that_is_cut_in_the_middle_of_its_switch_is_made_and_what_it_led_away_from_is_warm() {
-    for to in [release(2, 2).id, release(1, 1).id] {
-        let trial = Trial::of(host(), vec![Act::Rollback(Some(to.clone()))]);
-        let trial = after_in(trial, "switch ", Fault::Killed(When::Half), Act::Recover);
-        let world = trial.run().world;
-        assert_eq!((&world.broken, &world.live), (&Vec::new(), &Some(to)));
-        assert_eq!(world.warm, Some(release(3, 2).id));
-        trial.must_hold();
-    }
-}
-
-#[test]
-fn an_entry_whose_answer_is_lost_twice_neither_swallows_the_next_one_nor_breaks_the_chain() {
-    let trial = deploy_of(Manner::Works);
-    let entries = calls_of(&trial, "ledger: ");
-    assert!(entries.len() > 20, "{} entries", entries.len());
-    for first in entries {
-        let mut trial = trial.clone();
-        for call in [first, first + 1] {
-            trial.troubles.push(Trouble { driver: 0, call, fault: Fault::AnswerLost });
-        }
-        assert!(trial.run().world.book.is_sound(), "lost at call {first}:\n{}", trial.story());
-        trial.must_hold();
-    }
-}
-
-#[test]
 fn a_silent_driver_keeps_the_lease_no_longer_than_twenty_seconds() {
     let trial = after("pull ", Fault::Cut(When::After), Act::Recover);
     let world = trial.run().world;
     let waited = world.now.saturating_sub(trial.world.now);
     assert!(waited > Duration::from_secs(20) && waited < Duration::from_secs(24), "{waited:?}");
-}
-
-#[test]
-fn a_confirm_whose_answer_is_lost_counts() {
-    let trial = deploy_of(Manner::Works);
-    let call = call_of(&trial, "confirm");
-    let (outcome, ledger) = then(trial, &[(call, Fault::AnswerLost)], Act::Recover);
-    assert!(matches!(outcome.ends[0], Ended::Well), "{}", outcome.ends[0]);
-    assert_eq!(ledger.ought_to_be_live(), Some(release(4, 3).id));
-}
-
-#[test]
-fn a_confirm_that_can_not_be_seen_or_written_down_counts_for_whoever_comes_next() {
-    let trial = deploy_of(Manner::Works);
-    let call = call_of(&trial, "confirm");
-    for troubles in [
-        [(call, Fault::AnswerLost), (call + 1, Fault::Fails), (call + 2, Fault::Fails)],
-        [(call, Fault::AnswerLost), (call + 2, Fault::Fails), (call + 3, Fault::Fails)],
-    ] {
-        let (outcome, ledger) = then(trial.clone(), &troubles, Act::Recover);
-        assert_eq!(ledger.ought_to_be_live(), Some(release(4, 3).id), "{}", outcome.ends[0]);
-    }
-}
-
-#[test]
-fn a_switch_that_failed_its_watch_is_not_confirmed_by_the_next_one_although_its_guard_is_gone() {
-    let trial = Trial { late: true, ..deploy_of(Manner::SilencesDatabase) };
-    let call = *calls_of(&trial, "remove the guard").last().expect("it is removed, since nothing else works");
-    let (outcome, ledger) = then(trial, &[(call, Fault::Killed(When::After))], Act::Recover);
-    assert_eq!(outcome.world.live, Some(release(4, 3).id));
-    assert_eq!(ledger.ought_to_be_live(), Some(release(3, 2).id));
 }

@@ -1,0 +1,134 @@
+//! How an act ends when one certain thing goes wrong, what its driver says of it, and what the next one makes of it.
+
+use super::driver::{Act, Ended};
+use super::fault::{Fault, Trouble, When};
+use super::single::{after_in, call_of, calls_of, deploy_of, driver_of};
+use super::trial::{Outcome, Trial, host, release};
+use super::world::{Manner, State};
+use crate::rollout::ledger::Ledger;
+use crate::rollout::observed::Observed;
+
+/// With these going wrong, the first driver's act and then another one; what is left, and what the ledger says.
+fn then(mut trial: Trial, troubles: &[(usize, Fault)], act: Act) -> (Outcome, Ledger) {
+    let troubles = troubles.iter().map(|(call, fault)| Trouble { driver: 0, call: *call, fault: *fault });
+    trial.troubles.extend(troubles);
+    trial.acts.push(act);
+    trial.must_hold();
+    let outcome = trial.run();
+    let ledger = outcome.world.book.read();
+    (outcome, ledger)
+}
+
+#[test]
+fn a_rollback_that_was_made_and_can_not_be_seen_is_not_called_undone_and_counts() {
+    let mut trial = Trial::of(host(), vec![Act::Rollback(None)]);
+    let call = call_of(&trial, "switch ");
+    for (call, fault) in [(call, Fault::AnswerLost), (call + 1, Fault::Fails)] {
+        trial.troubles.push(Trouble { driver: 0, call, fault });
+    }
+    trial.acts.push(Act::Recover);
+    let world = trial.run().world;
+    assert_eq!((&world.broken, &world.live), (&Vec::new(), &Some(release(2, 2).id)));
+    let seen = Observed::of(&driver_of(world)).unwrap();
+    assert_eq!(seen.ledger.ought_to_be_live(), Some(release(2, 2).id));
+    assert_eq!(seen.rollback_target().map(|it| it.id.clone()), Some(release(1, 1).id), "not the bad one");
+    trial.must_hold();
+}
+
+#[test]
+fn a_rollback_that_is_cut_in_the_middle_of_its_switch_is_made_and_what_it_led_away_from_is_warm() {
+    for to in [release(2, 2).id, release(1, 1).id] {
+        let trial = Trial::of(host(), vec![Act::Rollback(Some(to.clone()))]);
+        let trial = after_in(trial, "switch ", Fault::Killed(When::Half), Act::Recover);
+        let world = trial.run().world;
+        assert_eq!((&world.broken, &world.live), (&Vec::new(), &Some(to)));
+        assert_eq!(world.warm, Some(release(3, 2).id));
+        trial.must_hold();
+    }
+}
+
+#[test]
+fn an_entry_whose_answer_is_lost_twice_neither_swallows_the_next_one_nor_breaks_the_chain() {
+    let trial = deploy_of(Manner::Works);
+    let entries = calls_of(&trial, "ledger: ");
+    assert!(entries.len() > 20, "{} entries", entries.len());
+    for first in entries {
+        let mut trial = trial.clone();
+        for call in [first, first + 1] {
+            trial.troubles.push(Trouble { driver: 0, call, fault: Fault::AnswerLost });
+        }
+        assert!(trial.run().world.book.is_sound(), "lost at call {first}:\n{}", trial.story());
+        trial.must_hold();
+    }
+}
+
+#[test]
+fn a_confirm_whose_answer_is_lost_counts() {
+    let trial = deploy_of(Manner::Works);
+    let call = call_of(&trial, "confirm");
+    let (outcome, ledger) = then(trial, &[(call, Fault::AnswerLost)], Act::Recover);
+    assert!(matches!(outcome.ends[0], Ended::Well), "{}", outcome.ends[0]);
+    assert_eq!(ledger.ought_to_be_live(), Some(release(4, 3).id));
+}
+
+#[test]
+fn a_confirm_that_can_not_be_seen_or_written_down_counts_for_whoever_comes_next() {
+    let trial = deploy_of(Manner::Works);
+    let call = call_of(&trial, "confirm");
+    for troubles in [
+        [(call, Fault::AnswerLost), (call + 1, Fault::Fails), (call + 2, Fault::Fails)],
+        [(call, Fault::AnswerLost), (call + 2, Fault::Fails), (call + 3, Fault::Fails)],
+    ] {
+        let (outcome, ledger) = then(trial.clone(), &troubles, Act::Recover);
+        assert_eq!(ledger.ought_to_be_live(), Some(release(4, 3).id), "{}", outcome.ends[0]);
+    }
+}
+
+#[test]
+fn a_switch_that_failed_its_watch_is_not_confirmed_by_the_next_one_although_its_guard_is_gone() {
+    let trial = Trial { late: true, ..deploy_of(Manner::SilencesDatabase) };
+    let call = *calls_of(&trial, "remove the guard").last().expect("it is removed, since nothing else works");
+    let (outcome, ledger) = then(trial, &[(call, Fault::Killed(When::After))], Act::Recover);
+    assert_eq!(outcome.world.live, Some(release(4, 3).id));
+    assert_eq!(ledger.ought_to_be_live(), Some(release(3, 2).id));
+}
+
+#[test]
+fn a_rollback_that_was_made_and_can_not_be_written_down_counts() {
+    let trial = Trial::of(host(), vec![Act::Rollback(None)]);
+    let call = call_of(&trial, "switch ");
+    let troubles = [(call + 1, Fault::Fails), (call + 2, Fault::Fails)];
+    let (outcome, ledger) = then(trial, &troubles, Act::Recover);
+    assert!(matches!(outcome.ends[0], Ended::Well), "{}", outcome.ends[0]);
+    assert_eq!(ledger.ought_to_be_live(), Some(release(2, 2).id));
+}
+
+#[test]
+fn a_trip_that_fails_once_is_tried_again_and_the_deploy_is_undone() {
+    let trial = deploy_of(Manner::TurnsBad);
+    let call = call_of(&trial, "trip the guard");
+    let (outcome, _) = then(trial, &[(call, Fault::Fails)], Act::Recover);
+    assert!(matches!(&outcome.ends[0], Ended::Badly { left, .. } if left.is_empty()), "{}", outcome.ends[0]);
+}
+
+#[test]
+fn a_repair_that_fails_leaves_the_release_with_the_traffic_as_it_was_before() {
+    let mut world = host();
+    let id = release(3, 2).id;
+    world.containers.get_mut(&id).and_then(|parts| parts.get_mut("frontend")).unwrap().state = State::Exited;
+    world.manners.insert(id.clone(), Manner::NeverReady);
+    let outcome = Trial::of(world, vec![Act::deploy(release(3, 2))]).run();
+    assert!(matches!(&outcome.ends[0], Ended::Badly { left, .. } if left.is_empty()), "{}", outcome.ends[0]);
+    assert_eq!((outcome.world.live.as_ref(), outcome.world.runs(&id)), (Some(&id), true));
+}
+
+#[test]
+fn an_adoption_that_the_ledger_has_counts_though_its_answer_was_lost() {
+    let mut world = host();
+    // Somebody's hand gave it the traffic.
+    (world.live, world.warm) = (Some(release(2, 2).id), Some(release(3, 2).id));
+    let trial = Trial::of(world, vec![Act::deploy(release(2, 2))]);
+    let call = call_of(&trial, &format!("ledger: {} confirmed", release(2, 2).id));
+    let (outcome, _) = then(trial, &[(call, Fault::AnswerLost), (call + 1, Fault::AnswerLost)], Act::Recover);
+    assert!(matches!(outcome.ends[0], Ended::Well), "{}", outcome.ends[0]);
+}
