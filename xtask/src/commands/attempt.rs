@@ -69,7 +69,7 @@ pub fn begin(machine: &Machine, doing: String, patience: Patience) -> Result<Att
         LeaseError::Other(error) => error.context(format!("taking the lease of {environment}")),
     })?;
     let attempt = Attempt::begin(machine, lease, holder.by)?;
-    attempt.settled.iter().for_each(|line| terminal::note(paint::warn(line)));
+    attempt.settled.words.iter().for_each(|line| terminal::note(paint::warn(line)));
     Ok(attempt)
 }
 

@@ -33,10 +33,10 @@ impl Recover {
         }
         let serves = machine.live()?.live;
         if self.json {
-            terminal::say(json!({ "settled": attempt.settled, "live": serves }));
+            terminal::say(json!({ "settled": attempt.settled.words, "live": serves }));
             return Ok(());
         }
-        if attempt.settled.is_empty() {
+        if attempt.settled.words.is_empty() {
             terminal::say(format_args!("{} nothing was left unsettled.", paint::good("Nothing to do:")));
         }
         terminal::say(format_args!("{} has the traffic.", written(serves.as_ref())));

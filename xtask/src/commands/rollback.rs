@@ -12,13 +12,12 @@ use super::secrets::substitutes;
 use super::steps::Preview;
 use super::tell::{News, State, Teller};
 use super::{near, refuse};
+use crate::rollout::back::{Back, NoWayBack, take_back_provisional};
 use crate::rollout::guard::written;
 use crate::rollout::host::Host;
 use crate::rollout::ledger::Kind;
 use crate::rollout::machine::Machine;
 use crate::rollout::observed::Observed;
-use crate::rollout::plans::{Back, NoWayBack};
-use crate::rollout::recover::take_back_provisional;
 use crate::rollout::release::Release;
 use crate::rollout::schema::versions;
 use crate::terminal::{self, paint, seconds};
@@ -48,8 +47,8 @@ impl Rollback {
     /// A provisional switch is undone at once; otherwise plan and run, under the lease.
     pub fn run(self) -> Result<()> {
         let machine = self.place.clone().reach()?;
-        if self.to.is_none() && !self.plan && self.undo_provisional(&machine)? {
-            return Ok(());
+        if self.to.is_none() && !self.plan && take_back_provisional(&machine, &who())? {
+            return self.say_taken_back(&machine);
         }
         let back = Back { to: self.to.as_deref(), with_database: self.with_database };
         let limits = &machine.environment().limits;
@@ -63,8 +62,12 @@ impl Rollback {
         // Refused before the lease, so that a wrong word leaves nothing behind.
         let seen = Observed::of_files(&machine)?;
         back.target(&seen).map_err(|why| self.refuse(why, &seen))?;
+        let in_question = seen.in_question();
         let attempt = attempt::begin(&machine, "rollback".to_owned(), self.patience)?;
         let seen = Observed::of_rollback(&machine)?;
+        if self.to.is_none() && attempt.comes_after_a_rollback(in_question.as_ref(), &seen) {
+            return self.say_done_already(&machine, &seen);
+        }
         let release = back.target(&seen).map_err(|why| self.refuse(why, &seen))?;
         say_substitutes(&machine, release)?;
         let plan = back.plan(&seen, limits).map_err(|why| self.refuse(why, &seen))?;
@@ -90,10 +93,7 @@ impl Rollback {
 
 impl Rollback {
     /// A rollback does not wait for the lease of a deploy whose switch is provisional.
-    fn undo_provisional(&self, machine: &Machine) -> Result<bool> {
-        if !take_back_provisional(machine, &who())? {
-            return Ok(false);
-        }
+    fn say_taken_back(&self, machine: &Machine) -> Result<()> {
         let live = machine.live()?.live;
         let news = || News {
             environment: machine.environment().name.clone(),
@@ -109,14 +109,31 @@ impl Rollback {
         }
         if self.json {
             terminal::say(json!({ "release": live, "url": machine.url()?, "took_back": true }));
-            return Ok(true);
+            return Ok(());
         }
         terminal::say(format_args!(
             "{} the deploy under way is taken back; {} has the traffic.",
             paint::good("Rolled back:"),
             live.map_or("no release".to_owned(), |id| id.to_string())
         ));
-        Ok(true)
+        Ok(())
+    }
+
+    /// What was to be taken back is: by somebody else, by its guard, or by the rollback that was cut off before.
+    fn say_done_already(&self, machine: &Machine, seen: &Observed) -> Result<()> {
+        let live = seen.live.live.as_ref();
+        if self.json {
+            terminal::say(
+                json!({ "release": live, "url": machine.url()?, "took_back": false, "to_switch_ms": null }),
+            );
+            return Ok(());
+        }
+        terminal::say(format_args!(
+            "{} what had the traffic was taken back already; {} has it. To go back further, say it again.",
+            paint::good("Nothing to do:"),
+            live.map_or("no release".to_owned(), ToString::to_string)
+        ));
+        Ok(())
     }
 
     /// In words for whom typed it: what to type instead.

@@ -8,8 +8,10 @@ use anyhow::{Context, Error, Result};
 use super::host::{Holder, Host, Lease, LeaseError};
 use super::journal::{Journal, attempt_id};
 use super::ledger::{Event, Outcome};
+use super::observed::Observed;
 use super::plan::{Plan, Report, Run, Stopped};
-use super::recover::recover;
+use super::recover::{Settled, recover};
+use super::release::ReleaseId;
 use crate::tools::interrupt;
 
 /// How often a lease is asked for that somebody else has.
@@ -22,8 +24,8 @@ pub struct Attempt<'a> {
     journal: Journal<'a>,
     by: String,
     began: Duration,
-    /// What was left by others and is settled now, in words.
-    pub settled: Vec<String>,
+    /// What was left by others and is settled now.
+    pub settled: Settled,
 }
 
 /// A plan that was made.
@@ -109,6 +111,12 @@ impl<'a> Attempt<'a> {
     /// How long it has been under way.
     pub fn took(&self) -> Duration {
         self.host.clock() - self.began
+    }
+
+    /// Whether this release, which a rollback without a word is to take back, was taken back before the lease was there, or
+    /// by settling what was left: to go on would be one step too far.
+    pub fn comes_after_a_rollback(&self, of: Option<&ReleaseId>, seen: &Observed) -> bool {
+        self.settled.went_back || seen.live.live.as_ref() != of
     }
 
     /// Writes into the ledger what was done without a plan.

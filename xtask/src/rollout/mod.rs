@@ -3,6 +3,7 @@
 //! the terminal, and reaches the world through [`host::Host`] alone.
 
 pub mod attempt;
+pub mod back;
 pub mod backup;
 pub mod contract;
 pub mod guard;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::contract::Contract;
 use super::guard::Live;
 use super::host::{Host, Part};
-use super::ledger::Ledger;
+use super::ledger::{Attempt, Kind, Ledger};
 use super::release::{Release, ReleaseId};
 use super::steps::Before;
 use crate::project::Limits;
@@ -165,6 +165,19 @@ impl Observed {
         let good = |id: &ReleaseId| Some(id) != self.live.live.as_ref() && !bad.contains(id);
         let confirmed = self.ledger.confirmed().into_iter().filter(good);
         confirmed.into_iter().find_map(|id| self.kept.iter().find(|release| release.id == id))
+    }
+
+    /// What somebody means to take back who asks for a rollback without a word: what has the traffic, or what a deploy
+    /// under way has given it to, also when that is undone in this moment.
+    pub fn in_question(&self) -> Option<ReleaseId> {
+        let is_behind_its_switch = |attempt: &Attempt| {
+            let step = attempt.step.as_ref().map(|(step, _)| step.as_str());
+            attempt.kind == Kind::Deploy && matches!(step, Some("switch" | "watch" | "confirm" | "retire"))
+        };
+        match self.ledger.unfinished().filter(is_behind_its_switch) {
+            Some(attempt) => attempt.to,
+            None => self.live.live.clone(),
+        }
     }
 
     /// Kept releases that nobody needs any more: beyond the newest confirmed ones, and those that were never

@@ -7,7 +7,7 @@ use super::ledger::Kind;
 use super::observed::Observed;
 use super::plan::{Goal, Plan};
 use super::release::{Release, ReleaseId};
-use super::schema::{Backup, Drain, Migrate, Undo, versions};
+use super::schema::{Backup, Drain, Migrate, Undo};
 use super::steps::{Before, Prune, Pull, Ready, Retire, Start, StopAll};
 use super::traffic::{Adopt, Confirm, Guard, StopTraffic, Switch, SwitchBack};
 use super::watch::Watch;
@@ -23,73 +23,6 @@ pub fn deploy(release: &Release, seen: &Observed, contracts: &[Contract], limits
         repair(release, seen, limits)
     } else {
         replace(release, seen, contracts, limits)
-    }
-}
-
-/// What a rollback is asked for.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Back<'a> {
-    /// The release to go to; without a word the newest confirmed one that was never rolled back from.
-    pub to: Option<&'a str>,
-    /// Also to one that uses what a migration took away: that is taken back first.
-    pub with_database: bool,
-}
-
-/// Why there is no way back.
-#[derive(Debug, thiserror::Error)]
-pub enum NoWayBack {
-    /// No release is good enough.
-    #[error(
-        "there is no earlier release to go back to: none that is kept was confirmed and not rolled back from"
-    )]
-    Nowhere,
-    /// A wrong word, or a release that was forgotten.
-    #[error("'{0}' is not kept here")]
-    NotKept(String),
-    /// One that needs no rollback.
-    #[error("{0} has the traffic already")]
-    IsLive(ReleaseId),
-    /// Its files were changed.
-    #[error("what is kept of {0} was changed by hand: it is not that release any more")]
-    NotItself(ReleaseId),
-    /// A migration has taken away what it uses.
-    #[error("{0} uses what {took} took away: it can't serve on this database", took = versions(.1))]
-    ShutOut(ReleaseId, Vec<i64>),
-    /// Nobody can take these migrations back.
-    #[error("no kept release has the way back of {of}: deploy one that has it first", of = versions(.0))]
-    NoCarrier(Vec<i64>),
-}
-
-impl Back<'_> {
-    /// The release that it goes to. The files are enough to refuse a wrong word.
-    pub fn target<'s>(&self, seen: &'s Observed) -> Result<&'s Release, NoWayBack> {
-        let Some(to) = self.to else { return seen.rollback_target().ok_or(NoWayBack::Nowhere) };
-        let found = seen.kept.iter().find(|release| release.id.as_str() == to);
-        let release = found.ok_or_else(|| NoWayBack::NotKept(to.to_owned()))?;
-        if seen.live.live.as_ref() == Some(&release.id) {
-            return Err(NoWayBack::IsLive(release.id.clone()));
-        }
-        if !release.is_itself() {
-            return Err(NoWayBack::NotItself(release.id.clone()));
-        }
-        Ok(release)
-    }
-
-    /// A kept release gets the traffic back. When a migration has taken away what it uses, that is taken back first, if
-    /// somebody wants it to be.
-    pub fn plan(&self, seen: &Observed, limits: &Limits) -> Result<Plan, NoWayBack> {
-        let release = self.target(seen)?;
-        let shut_out_by = seen.shut_out_by(&release.id);
-        if shut_out_by.is_empty() {
-            return Ok(back(release, seen, None, limits));
-        }
-        if !self.with_database {
-            return Err(NoWayBack::ShutOut(release.id.clone(), shut_out_by));
-        }
-        match seen.carrier(&shut_out_by) {
-            Some(carrier) => Ok(back(release, seen, Some((carrier, shut_out_by)), limits)),
-            None => Err(NoWayBack::NoCarrier(shut_out_by)),
-        }
     }
 }
 
@@ -162,7 +95,12 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
 
 /// A kept release gets the traffic back. Confirmed by its own rename: no guard, no watch. `undo` are migrations that
 /// took away what it uses, and the release that carries their way back.
-fn back(release: &Release, seen: &Observed, undo: Option<(&Release, Vec<i64>)>, limits: &Limits) -> Plan {
+pub(super) fn back(
+    release: &Release,
+    seen: &Observed,
+    undo: Option<(&Release, Vec<i64>)>,
+    limits: &Limits,
+) -> Plan {
     let from = seen.live.live.clone();
     let others = seen.others(&release.id, from.as_ref());
     let plan = Plan::to(Goal { kind: Kind::Rollback, from: from.clone(), to: Some(release.id.clone()) });

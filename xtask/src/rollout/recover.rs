@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use super::backup;
-use super::guard::{Guard, GuardState, Live, written};
+use super::guard::{Guard, GuardState, written};
 use super::host::{Host, Lease, Part};
 use super::journal::Journal;
 use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
@@ -14,31 +14,41 @@ use super::release::ReleaseId;
 use super::schema::is_migration;
 use crate::project;
 
-/// Settles the unfinished attempt, when there is one, and says in words what was found and done.
-pub fn recover(
-    host: &dyn Host,
-    ledger: &Ledger,
-    journal: &Journal,
-    lease: &dyn Lease,
-) -> Result<Vec<String>> {
-    let mut said = Vec::new();
+/// What was found and settled.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// In words.
+    pub words: Vec<String>,
+    /// Whether a release has lost the traffic again by what was settled: to a rollback that was cut off, or because nobody
+    /// had confirmed its switch.
+    pub went_back: bool,
+}
+
+/// Settles the unfinished attempt, when there is one.
+pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal, lease: &dyn Lease) -> Result<Settled> {
+    let Settled { words: mut said, mut went_back } = Settled::default();
     if let Some(attempt) = ledger.unfinished() {
-        said.push(settle(host, &attempt, journal, lease)?);
+        let words;
+        (words, went_back) = settle(host, &attempt, journal, lease)?;
+        said.push(words);
     } else if let Some(last) = ledger.attempts().pop() {
         if last.step.as_ref().is_some_and(|(step, _)| is_migration(step)) {
             // Its driver gave it up; the engine may not have. What it is about to take away is not there to be used.
             host.wait_for_migration()?;
         }
-        said.extend(count(host, &last, journal, lease)?);
+        let counts = count(host, &last, journal, lease)?;
+        went_back = counts.is_some() && last.kind == Kind::Rollback;
+        said.extend(counts);
     }
     let mut live = host.live()?;
     if let Some(guard) = live.guard.as_ref().filter(|guard| guard.is_waiting()) {
         // Its attempt has an end, and could not take its switch back: to remove the guard would make it count.
         host.trip(&guard.attempt, "recover")?;
         let (to, had_traffic) = (written(guard.to.as_ref()).to_owned(), live.live == guard.to);
-        said.extend(
-            had_traffic.then(|| format!("the switch to {to}, which nobody confirmed, is undone now")),
-        );
+        if had_traffic {
+            went_back = true;
+            said.push(format!("the switch to {to}, which nobody confirmed, is undone now"));
+        }
         live = host.live()?;
     }
     host.remove_guard()?;
@@ -67,7 +77,7 @@ pub fn recover(
         }
         said.push(what);
     }
-    Ok(said)
+    Ok(Settled { words: said, went_back })
 }
 
 /// A switch that was confirmed counts, also when its driver could not see or write down that it was: a rollback's by its
@@ -93,27 +103,15 @@ fn count(host: &dyn Host, last: &Attempt, journal: &Journal, lease: &dyn Lease) 
     Ok(Some(format!("the {} of {to} by {} ({}) had made its switch: it counts", last.kind, last.by, last.at)))
 }
 
-/// While a deploy's switch is provisional, its guard can be tripped without its lease: then that deploy ends as undone.
-/// `by`
-/// is told to that deploy's driver and its ledger. Says whether there was one to take back.
-pub fn take_back_provisional(host: &dyn Host, by: &str) -> Result<bool> {
-    let is_provisional = |live: &Live| {
-        live.live.is_some()
-            && live.guard.as_ref().is_some_and(|guard| guard.is_waiting() && live.live == guard.to)
-    };
-    let live = host.live()?;
-    let Some(guard) = live.guard.as_ref().filter(|_| is_provisional(&live)) else { return Ok(false) };
-    match host.trip(&guard.attempt, &format!("rollback by {by}")) {
-        Ok(()) => Ok(true),
-        // Confirmed in this very moment: it is an ordinary rollback that is needed now.
-        Err(_) if !is_provisional(&host.live()?) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal, lease: &dyn Lease) -> Result<String> {
+/// Gives what was found, in words, and whether a release lost the traffic again by it.
+fn settle(
+    host: &dyn Host,
+    attempt: &Attempt,
+    journal: &Journal,
+    lease: &dyn Lease,
+) -> Result<(String, bool)> {
     if attempt.kind == Kind::Restore {
-        return settle_restore(host, attempt, journal);
+        return Ok((settle_restore(host, attempt, journal)?, false));
     }
     host.wait_for_migration()?;
     let live = host.live()?;
@@ -157,8 +155,16 @@ fn settle(host: &dyn Host, attempt: &Attempt, journal: &Journal, lease: &dyn Lea
     }
     let detail = Some("its driver died".to_owned());
     journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
+    let went_back = match guard.map(|guard| guard.state) {
+        None => attempt.kind == Kind::Rollback && outcome == Outcome::Succeeded,
+        Some(GuardState::Disarmed) => false,
+        Some(GuardState::Armed) => live.live == attempt.to,
+        Some(GuardState::Tripping | GuardState::Tripped) => true,
+    };
     let to = written(attempt.to.as_ref());
-    Ok(format!("the {} of {to} by {} ({}) was cut off: it {found}", attempt.kind, attempt.by, attempt.at))
+    let words =
+        format!("the {} of {to} by {} ({}) was cut off: it {found}", attempt.kind, attempt.by, attempt.at);
+    Ok((words, went_back))
 }
 
 /// A restore never touches the traffic: what it had loaded is forgotten, unless the databases have exchanged their names.

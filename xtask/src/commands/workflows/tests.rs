@@ -4,12 +4,13 @@ use super::yaml::Yaml;
 use super::*;
 use crate::commands::Cli;
 use crate::project::Environment;
+use crate::rollout::back::Back;
 use crate::rollout::guard::Live;
 use crate::rollout::host::Part;
 use crate::rollout::ledger::Ledger;
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
-use crate::rollout::plans::{self, Back};
+use crate::rollout::plans;
 use crate::rollout::release::Release;
 use crate::rollout::simulation::release;
 

@@ -8,13 +8,14 @@ use anyhow::{Result, bail, ensure};
 use super::world::{CONTRACT, is_shut_out};
 use crate::project::{self, Limits};
 use crate::rollout::attempt::{Attempt, NotMade, take_lease};
+use crate::rollout::back::{Back, take_back_provisional};
 use crate::rollout::backup::Backup;
 use crate::rollout::contract::Contract;
 use crate::rollout::host::{Holder, Host};
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Plan, Report, Step, Stopped};
-use crate::rollout::plans::{self, Back};
-use crate::rollout::recover::{retire, take_back_provisional};
+use crate::rollout::plans;
+use crate::rollout::recover::retire;
 use crate::rollout::release::{Release, ReleaseId};
 use crate::rollout::restore;
 
@@ -76,9 +77,15 @@ impl Operator<'_> {
     }
 
     fn attempt(&self, act: &Act) -> Result<Ended> {
+        let mut in_question = None;
         match act {
             Act::Deploy(release) if Observed::is_settled(self.host, release)? => return Ok(Ended::Well),
             Act::Rollback(None) if take_back_provisional(self.host, "somebody")? => return Ok(Ended::Well),
+            Act::Rollback(to) => {
+                let seen = Observed::of_files(self.host)?;
+                back(to).target(&seen)?;
+                in_question = seen.in_question();
+            }
             _ => {}
         }
         let holder = Holder { by: "ada".into(), doing: String::new(), since: String::new() };
@@ -89,7 +96,16 @@ impl Operator<'_> {
             let _ = retire(self.host);
             return Ok(Ended::Well);
         }
-        let plan = self.plan(act)?;
+        let plan = match act {
+            Act::Rollback(to) => {
+                let seen = Observed::of_rollback(self.host)?;
+                if to.is_none() && attempt.comes_after_a_rollback(in_question.as_ref(), &seen) {
+                    return Ok(Ended::Well);
+                }
+                back(to).plan(&seen, &self.limits)?
+            }
+            _ => self.plan(act)?,
+        };
         let plan = match self.bug {
             Some(bug) => bug(plan),
             None => plan,
@@ -114,15 +130,15 @@ impl Operator<'_> {
                 );
                 plans::deploy(release, &seen, &contracts, &self.limits)
             }
-            Act::Rollback(to) => {
-                let back = Back { to: to.as_ref().map(ReleaseId::as_str), with_database: true };
-                back.plan(&Observed::of_rollback(self.host)?, &self.limits)?
-            }
             Act::Restore => restore::restore(&a_backup(), project::DATABASE, &Observed::of(self.host)?),
             Act::Down => plans::down(&Observed::without_database(self.host)?),
-            Act::Recover => bail!("it has no plan"),
+            Act::Rollback(_) | Act::Recover => bail!("it has no plan of this kind"),
         })
     }
+}
+
+fn back(to: &Option<ReleaseId>) -> Back<'_> {
+    Back { to: to.as_ref().map(ReleaseId::as_str), with_database: true }
 }
 
 fn a_backup() -> Backup {

@@ -2,7 +2,7 @@
 
 use super::driver::{Act, Ended};
 use super::fault::{Fault, Trouble, When};
-use super::single::{after_in, call_of, calls_of, deploy_of, driver_of};
+use super::single::{after, after_in, call_of, calls_of, deploy_of, driver_of};
 use super::trial::{Outcome, Trial, host, release};
 use super::world::{Manner, State};
 use crate::rollout::ledger::Ledger;
@@ -131,4 +131,26 @@ fn an_adoption_that_the_ledger_has_counts_though_its_answer_was_lost() {
     let call = call_of(&trial, &format!("ledger: {} confirmed", release(2, 2).id));
     let (outcome, _) = then(trial, &[(call, Fault::AnswerLost), (call + 1, Fault::AnswerLost)], Act::Recover);
     assert!(matches!(outcome.ends[0], Ended::Well), "{}", outcome.ends[0]);
+}
+
+#[test]
+fn a_rollback_behind_one_that_was_cut_off_when_its_switch_was_made_goes_no_further() {
+    for (words, when) in
+        [("switch ", When::Half), ("switch ", When::After), ("ledger: switch done", When::After)]
+    {
+        let trial = Trial::of(host(), vec![Act::Rollback(None)]);
+        let trial = after_in(trial, words, Fault::Killed(when), Act::Rollback(None));
+        trial.must_hold();
+        assert_eq!(trial.run().world.live, Some(release(2, 2).id), "{}", trial.story());
+    }
+}
+
+#[test]
+fn a_rollback_behind_a_deploy_that_its_guard_has_taken_back_goes_no_further_and_the_next_one_does() {
+    let trial = after("switch ", Fault::Killed(When::After), Act::Rollback(None));
+    let mut trial = Trial { late: true, ..trial };
+    trial.must_hold();
+    assert_eq!(trial.run().world.live, Some(release(3, 2).id), "{}", trial.story());
+    trial.acts.push(Act::Rollback(None));
+    assert_eq!(trial.run().world.live, Some(release(2, 2).id), "{}", trial.story());
 }

@@ -1,5 +1,6 @@
 //! Two drivers at once, whose calls are mixed as a seed decides; sometimes something goes wrong as well.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -13,18 +14,24 @@ use super::trial::{Trial, host, release, told};
 use super::turns::Turns;
 use super::world::{Manner, World};
 use crate::rollout::ledger::Outcome;
+use crate::rollout::release::ReleaseId;
 
 /// Both at once, and how each ended.
 pub fn at_once(trial: &Trial, random: &Random) -> (World, Vec<Ended>) {
-    let mut world = trial.world.clone();
-    world.troubles.clone_from(&trial.troubles);
-    let drivers: Vec<usize> = (0..trial.acts.len()).collect();
     // A deploy takes six seconds or seven, the last two of them behind its switch: the second one comes at any moment of
     // it, or after it, and often in those two.
     let mut random_delay = random.clone();
     let tenths =
         if random_delay.below(2) == 0 { random_delay.below(80) } else { 40 + random_delay.below(25) };
-    let delay = |driver: usize| Duration::from_millis(100 * (driver * tenths) as u64);
+    after_each_other(trial, random, Duration::from_millis(100 * tenths as u64))
+}
+
+/// The second one begins so much later than the first one.
+fn after_each_other(trial: &Trial, random: &Random, delay: Duration) -> (World, Vec<Ended>) {
+    let mut world = trial.world.clone();
+    world.troubles.clone_from(&trial.troubles);
+    let drivers: Vec<usize> = (0..trial.acts.len()).collect();
+    let delay = |driver: usize| if driver == 0 { Duration::ZERO } else { delay };
     let turns = Turns::among(&drivers, random.clone());
     let shared = Arc::new(Shared { world: world.into(), turns });
     let hosts: Vec<Simulated> = drivers.iter().map(|_| Simulated::next(&shared, trial.bug)).collect();
@@ -163,4 +170,39 @@ fn a_driver_that_stood_still_does_not_undo_what_the_next_one_does() {
             assert!(what.is_empty(), "{}\n{what:#?}", broken(&trial, &random, true).1);
         }
     }
+}
+
+/// Mixes the two, the second one of which begins so many milliseconds later than the first one, and gives where the
+/// traffic is when it begins after the first words of the story and has looked around before the second ones.
+fn asked_between(acts: [Act; 2], later: Range<u64>, [first, second]: [&str; 2]) -> Vec<Option<ReleaseId>> {
+    let mut trial = Trial::of(host(), acts.to_vec());
+    trial.world.manners.insert(release(4, 3).id, Manner::TurnsBad);
+    trial.world.story = Some(Vec::new());
+    let mut lives = Vec::new();
+    for seed in 0..150 {
+        let later = later.start + (later.end - later.start) * seed / 150;
+        let (world, _) = after_each_other(&trial, &Random::of(seed), Duration::from_millis(later));
+        let story = world.story.unwrap_or_default();
+        let place = |words: &str| story.iter().position(|line| line.contains(words));
+        let looks = place("B: (read the ledger)").or(place("B: trip the guard"));
+        if place(first) < place("-- B rolls back") && looks < place(second) {
+            lives.push(world.live);
+        }
+    }
+    assert!(lives.len() > 10, "the mixes are too tame: {} of them", lives.len());
+    lives
+}
+
+#[test]
+fn two_who_roll_back_the_same_release_go_back_once() {
+    let acts = [Act::Rollback(None), Act::Rollback(None)];
+    let lives = asked_between(acts, 0..300, ["-- A rolls back", ": switch "]);
+    assert!(lives.iter().all(|live| *live == Some(release(2, 2).id)), "{lives:?}");
+}
+
+#[test]
+fn a_rollback_of_a_deploy_that_undoes_itself_meanwhile_goes_no_further() {
+    let acts = [Act::deploy(release(4, 3)), Act::Rollback(None)];
+    let lives = asked_between(acts, 4000..7000, ["A: switch ", "A: ledger: ended"]);
+    assert!(lives.iter().all(|live| *live == Some(release(3, 2).id)), "{lives:?}");
 }

@@ -1,0 +1,97 @@
+//! The way back: what a rollback is asked for, and where it goes.
+
+use anyhow::Result;
+
+use super::guard::Live;
+use super::host::Host;
+use super::observed::Observed;
+use super::plan::Plan;
+use super::plans;
+use super::release::{Release, ReleaseId};
+use super::schema::versions;
+use crate::project::Limits;
+
+/// What a rollback is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Back<'a> {
+    /// The release to go to; without a word the newest confirmed one that was never rolled back from.
+    pub to: Option<&'a str>,
+    /// Also to one that uses what a migration took away: that is taken back first.
+    pub with_database: bool,
+}
+
+/// Why there is no way back.
+#[derive(Debug, thiserror::Error)]
+pub enum NoWayBack {
+    /// No release is good enough.
+    #[error(
+        "there is no earlier release to go back to: none that is kept was confirmed and not rolled back from"
+    )]
+    Nowhere,
+    /// A wrong word, or a release that was forgotten.
+    #[error("'{0}' is not kept here")]
+    NotKept(String),
+    /// One that needs no rollback.
+    #[error("{0} has the traffic already")]
+    IsLive(ReleaseId),
+    /// Its files were changed.
+    #[error("what is kept of {0} was changed by hand: it is not that release any more")]
+    NotItself(ReleaseId),
+    /// A migration has taken away what it uses.
+    #[error("{0} uses what {took} took away: it can't serve on this database", took = versions(.1))]
+    ShutOut(ReleaseId, Vec<i64>),
+    /// Nobody can take these migrations back.
+    #[error("no kept release has the way back of {of}: deploy one that has it first", of = versions(.0))]
+    NoCarrier(Vec<i64>),
+}
+
+impl Back<'_> {
+    /// The release that it goes to. The files are enough to refuse a wrong word.
+    pub fn target<'s>(&self, seen: &'s Observed) -> Result<&'s Release, NoWayBack> {
+        let Some(to) = self.to else { return seen.rollback_target().ok_or(NoWayBack::Nowhere) };
+        let found = seen.kept.iter().find(|release| release.id.as_str() == to);
+        let release = found.ok_or_else(|| NoWayBack::NotKept(to.to_owned()))?;
+        if seen.live.live.as_ref() == Some(&release.id) {
+            return Err(NoWayBack::IsLive(release.id.clone()));
+        }
+        if !release.is_itself() {
+            return Err(NoWayBack::NotItself(release.id.clone()));
+        }
+        Ok(release)
+    }
+
+    /// A kept release gets the traffic back. When a migration has taken away what it uses, that is taken back first, if
+    /// somebody wants it to be.
+    pub fn plan(&self, seen: &Observed, limits: &Limits) -> Result<Plan, NoWayBack> {
+        let release = self.target(seen)?;
+        let shut_out_by = seen.shut_out_by(&release.id);
+        if shut_out_by.is_empty() {
+            return Ok(plans::back(release, seen, None, limits));
+        }
+        if !self.with_database {
+            return Err(NoWayBack::ShutOut(release.id.clone(), shut_out_by));
+        }
+        match seen.carrier(&shut_out_by) {
+            Some(carrier) => Ok(plans::back(release, seen, Some((carrier, shut_out_by)), limits)),
+            None => Err(NoWayBack::NoCarrier(shut_out_by)),
+        }
+    }
+}
+
+/// While a deploy's switch is provisional, its guard can be tripped without its lease: then that deploy ends as undone.
+/// `by` is told to that deploy's driver and its ledger. Says whether there was one, and it is taken back.
+pub fn take_back_provisional(host: &dyn Host, by: &str) -> Result<bool> {
+    let is_provisional = |live: &Live| {
+        live.live.is_some()
+            && live.guard.as_ref().is_some_and(|guard| guard.is_waiting() && live.live == guard.to)
+    };
+    let live = host.live()?;
+    let Some(guard) = live.guard.as_ref().filter(|_| is_provisional(&live)) else { return Ok(false) };
+    let Err(error) = host.trip(&guard.attempt, &format!("rollback by {by}")) else { return Ok(true) };
+    let now = host.live()?;
+    if is_provisional(&now) {
+        return Err(error);
+    }
+    // Confirmed in this very moment, it takes an ordinary rollback; else somebody was faster.
+    Ok(now.live != live.live)
+}
