@@ -30,6 +30,7 @@ use crate::rollout::plan::Plan;
 use crate::rollout::plans;
 use crate::rollout::release::{Release, ReleaseId};
 use crate::terminal::{self, Activity, paint, seconds};
+use crate::tools::condition::Condition;
 
 /// Disk that must be free: two images, a dump, logs.
 const FREE_DISK: u64 = 1 << 30;
@@ -271,7 +272,7 @@ fn release_to_come(sources: &Sources, secrets: &Given) -> Option<Release> {
 /// Whether the release is settled, and the platform beneath it runs.
 fn is_settled(machine: &Machine, release: &Release) -> Result<bool> {
     Ok(Observed::is_settled(machine, release)?
-        && machine.platform_parts()?.iter().filter(|part| part.state == "running").count() == 2)
+        && machine.platform_parts()?.iter().filter(|part| part.state == Condition::Running).count() == 2)
 }
 
 /// What the host must have before anything is changed on it.

@@ -15,6 +15,7 @@ use crate::rollout::ledger::Attempt;
 use crate::rollout::machine::{Machine, PlatformPart};
 use crate::rollout::observed::Observed;
 use crate::terminal::{self, paint};
+use crate::tools::condition::{Condition, Health};
 
 /// What runs, since when, by whom, and how it is
 #[derive(Debug, Args)]
@@ -148,25 +149,26 @@ fn say_copy(copy: Option<&Backup>) {
 }
 
 fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
-    let health = |state: &str, health: &str, words: String| {
-        if state == "running" && matches!(health, "healthy" | "") {
+    let health = |state: Condition, health: Health, words: String| {
+        if state == Condition::Running && matches!(health, Health::Healthy | Health::Unchecked) {
             paint::good(words)
         } else {
             paint::bad(words)
         }
     };
-    let words = |state: &str, health: &str| {
-        [state, health].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ")
+    let words = |state: Condition, health: Health| match health {
+        Health::Unchecked => state.to_string(),
+        health => format!("{state}, {health}"),
     };
     let mut rows: Vec<Vec<String>> = Vec::new();
     for part in platform {
-        let state = health(&part.state, &part.health, words(&part.state, &part.health));
+        let state = health(part.state, part.health, words(part.state, part.health));
         rows.push(vec![part.service.clone(), "platform".to_owned(), state, ago(&part.since)]);
     }
-    let shown = |part: &&Part| part.state != "exited" || seen.live.holds(&part.release);
+    let shown = |part: &&Part| part.state != Condition::Exited || seen.live.holds(&part.release);
     for part in seen.parts.iter().filter(shown) {
-        let state = if part.said.is_empty() { words(&part.state, &part.health) } else { part.words() };
-        let state = health(&part.state, &part.health, state);
+        let state = if part.said.is_empty() { words(part.state, part.health) } else { part.words() };
+        let state = health(part.state, part.health, state);
         rows.push(vec![part.service.clone(), part.release.to_string(), state, ago(&part.since)]);
     }
     if rows.is_empty() {

@@ -22,6 +22,7 @@ use crate::project;
 use crate::setup::registry::{self, Registry};
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
+use crate::tools::condition::Condition;
 use crate::tools::hex::hex;
 use crate::tools::process::Run;
 use crate::tools::ssh_keys::Key;
@@ -184,8 +185,8 @@ impl Lab {
         let look = |host: &Vps| {
             let state = container::named(&sh, &host.container)?.map(|found| found.state.status);
             let (ssh, engine) =
-                if state.as_deref() == Some("running") { vps::answers(host)? } else { (false, false) };
-            Ok(Seen { state: state.unwrap_or_else(|| "gone".to_owned()), ssh, engine })
+                if state == Some(Condition::Running) { vps::answers(host)? } else { (false, false) };
+            Ok(Seen { state: state.map_or("gone".to_owned(), |state| state.to_string()), ssh, engine })
         };
         self.hosts.iter().map(look).collect()
     }

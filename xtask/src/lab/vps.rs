@@ -14,6 +14,7 @@ use super::{LABEL, ROOT_LABEL, Vps, packages};
 use crate::project;
 use crate::setup::{self, Tool, base_images};
 use crate::terminal::{self, Activity};
+use crate::tools::condition::Condition;
 use crate::tools::hex::hex;
 use crate::tools::lock::Lock;
 use crate::tools::process::Run;
@@ -148,7 +149,7 @@ pub fn ensure(lab: &str, vps: &Vps, image: &str, key: &str) -> Result<String> {
     let sh = Shell::new()?;
     let name = &vps.container;
     match container::named(&sh, name)?.map(|found| found.state.status) {
-        Some(state) if state == "running" => {}
+        Some(Condition::Running) => {}
         Some(_) => Run::new(cmd!(sh, "docker start {name}")).run().with_context(|| starting(vps))?,
         None => create(&sh, lab, vps, image)?,
     }

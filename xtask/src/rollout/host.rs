@@ -10,6 +10,7 @@ use super::backup::Backup;
 use super::guard::Live;
 use super::ledger::{Entry, Ledger};
 use super::release::{Release, ReleaseId};
+use crate::tools::condition::{Condition, Health};
 
 /// A host, on which one environment lives. Errors say what failed and why, in words for a person. A driver that took
 /// the lease and lost it changes nothing more: each of its calls that would is refused.
@@ -135,10 +136,10 @@ pub struct Part {
     pub service: String,
     /// The container's name.
     pub container: String,
-    /// created, running, restarting, exited, dead.
-    pub state: String,
-    /// starting, healthy, unhealthy; empty when it has no check.
-    pub health: String,
+    /// What it is doing.
+    pub state: Condition,
+    /// What its checks say.
+    pub health: Health,
     /// What the last check of its health said, when it did not pass.
     pub said: String,
     /// When it was started, RFC 3339 in UTC.
@@ -152,23 +153,23 @@ pub struct Part {
 impl Part {
     /// It has not ended: it may only just be coming back.
     pub fn is_running(&self) -> bool {
-        !matches!(self.state.as_str(), "exited" | "created" | "dead")
+        !matches!(self.state, Condition::Exited | Condition::Created | Condition::Dead)
     }
 
     /// Running, and its check passes.
     pub fn is_ready(&self) -> bool {
-        self.state == "running" && (self.health == "healthy" || self.health.is_empty())
+        self.state == Condition::Running && matches!(self.health, Health::Healthy | Health::Unchecked)
     }
 
     /// Running, and no check of its own says otherwise.
     pub fn is_up(&self) -> bool {
-        self.state == "running" && self.health != "unhealthy"
+        self.state == Condition::Running && self.health != Health::Unhealthy
     }
 
     /// In words: 'backend is running, unhealthy: 503 …'.
     pub fn words(&self) -> String {
         let mut words = format!("{} is {}", self.service, self.state);
-        for more in [&self.health, &self.ending] {
+        for more in [&self.health.to_string(), &self.ending] {
             if !more.is_empty() {
                 words.push_str(", ");
                 words.push_str(more);

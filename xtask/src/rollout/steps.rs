@@ -9,6 +9,7 @@ use super::host::{Host, Part};
 use super::ledger::Event;
 use super::plan::{Run, Step};
 use super::release::{Release, ReleaseId};
+use crate::tools::condition::{Condition, Health};
 
 /// How often a container may come back before its release counts as broken.
 const RESTARTS: u32 = 2;
@@ -165,7 +166,8 @@ impl Step for Ready {
             }
             // One that is called unhealthy may only need longer than its checks are patient.
             // How one ended that is started again and again is known only between two starts.
-            if let Some(part) = parts.iter().find(|part| has_ended(part) && part.state != "running") {
+            if let Some(part) = parts.iter().find(|part| has_ended(part) && part.state != Condition::Running)
+            {
                 bail!("{}{}", part.words(), log_of(run.host, part));
             }
             if run.host.clock() - began > self.limit {
@@ -213,7 +215,9 @@ impl Step for Retire {
 /// Stops a release, and says what it could not finish.
 pub(super) fn stop(run: &Run, id: &ReleaseId) -> Result<()> {
     run.host.stop(id)?;
-    let cut = |part: &Part| part.state == "exited" && !part.ending.is_empty() && part.ending != "exit code 0";
+    let cut = |part: &Part| {
+        part.state == Condition::Exited && !part.ending.is_empty() && part.ending != "exit code 0"
+    };
     for part in parts_of(run.host, id)?.iter().filter(|part| cut(part)) {
         let last = run.host.last_lines(part, 1).unwrap_or_default();
         let what = format!("{} of {id} did not finish what it had: {}, {last}", part.service, part.ending);
@@ -252,12 +256,12 @@ pub(super) fn parts_of(host: &dyn Host, id: &ReleaseId) -> Result<Vec<Part>> {
 
 /// It will not get ready by waiting.
 fn has_ended(part: &Part) -> bool {
-    matches!(part.state.as_str(), "exited" | "dead") || part.restarts >= RESTARTS
+    part.state.is_over() || part.restarts >= RESTARTS
 }
 
 /// It was ready, and is not any more.
 pub(super) fn is_broken(part: &Part) -> bool {
-    part.health == "unhealthy" || has_ended(part)
+    part.health == Health::Unhealthy || has_ended(part)
 }
 
 pub(super) fn log_of(host: &dyn Host, part: &Part) -> String {

@@ -8,6 +8,7 @@ use xshell::{Shell, cmd};
 
 use super::base_images;
 use crate::project;
+use crate::tools::condition::Condition;
 use crate::tools::process::Run;
 use crate::tools::{container, curl, interrupt};
 
@@ -36,7 +37,7 @@ pub fn ensure(name: &str, registry: Registry) -> Result<()> {
     {
         let container = format!("{name}{suffix}");
         match container::named(&sh, &container)?.map(|found| found.state.status) {
-            Some(state) if state == "running" => {}
+            Some(Condition::Running) => {}
             Some(_) => Run::new(cmd!(sh, "docker start {container}")).run()?,
             None => start(&sh, name, &container, port, read_only)?,
         }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
+use super::condition::{Condition, Health};
 use super::process::{CommandError, Run};
 use super::socket::{self, Question, Socket};
 
@@ -44,8 +45,8 @@ pub struct Mount {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct State {
-    /// created, running, restarting, exited, dead.
-    pub status: String,
+    /// What it is doing.
+    pub status: Condition,
     /// RFC 3339.
     pub started_at: String,
     /// Of the last end.
@@ -54,15 +55,15 @@ pub struct State {
     #[serde(rename = "OOMKilled")]
     pub oom_killed: bool,
     /// Absent when it has no check.
-    pub health: Option<Health>,
+    pub health: Option<Checks>,
 }
 
 /// See [`Inspected`].
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Health {
-    /// starting, healthy, unhealthy.
-    pub status: String,
+pub struct Checks {
+    /// What they come to.
+    pub status: Health,
     /// The last checks, oldest first.
     pub log: Option<Vec<HealthCheck>>,
 }
@@ -85,6 +86,13 @@ pub struct Config {
     pub image: String,
     /// Name to value.
     pub labels: Option<std::collections::BTreeMap<String, String>>,
+}
+
+impl State {
+    /// What the checks of its health come to.
+    pub fn health(&self) -> Health {
+        self.health.as_ref().map(|checks| checks.status).unwrap_or_default()
+    }
 }
 
 impl Inspected {

@@ -7,6 +7,7 @@ pub mod caddy;
 pub mod cargo;
 pub mod changes;
 pub mod compose;
+pub mod condition;
 pub mod container;
 pub mod conversation;
 pub mod coverage;

@@ -13,6 +13,7 @@ use crate::rollout::plan::Plan;
 use crate::rollout::plans;
 use crate::rollout::release::Release;
 use crate::rollout::simulation::release;
+use crate::tools::condition::{Condition, Health};
 
 /// Each map in the files that has this key, with the file's name.
 fn maps_with(key: &str) -> Vec<(&'static str, Vec<(String, Yaml)>)> {
@@ -186,8 +187,8 @@ fn host_that_has_everything_to_do() -> Observed {
         release: release.id.clone(),
         service: "backend".to_owned(),
         container: String::new(),
-        state: "running".to_owned(),
-        health: String::new(),
+        state: Condition::Running,
+        health: Health::Unchecked,
         said: String::new(),
         since: String::new(),
         restarts: 0,

@@ -15,6 +15,7 @@ use crate::rollout::guard::{GuardState, written};
 use crate::rollout::host::{Answer, Arming, EdgeCounts, Host, Part};
 use crate::rollout::release::{Release, ReleaseId};
 use crate::tools::compose::Project;
+use crate::tools::condition::Condition;
 use crate::tools::container::{self, Inspected};
 use crate::tools::process::Run;
 use crate::tools::socket::Socket;
@@ -109,7 +110,7 @@ impl Machine {
         })?;
         let ended = container::named(self.shell.docker(), &name)?.map(|found| found.state);
         match ended {
-            Some(state) if state.status == "exited" && state.exit_code == 0 => {
+            Some(state) if state.status == Condition::Exited && state.exit_code == 0 => {
                 container::remove(self.shell.docker(), &name)?;
                 Ok(told.stdout.trim().to_owned())
             }
@@ -131,7 +132,8 @@ impl Machine {
     /// The engine goes on with a one-off container after its driver has died: it is waited for.
     pub(super) fn wait_for_once(&self, service: &str) -> Result<()> {
         let name = self.named(service);
-        if container::named(self.shell.docker(), &name)?.is_some_and(|found| found.state.status == "running")
+        if container::named(self.shell.docker(), &name)?
+            .is_some_and(|found| found.state.status == Condition::Running)
         {
             Run::new(container::wait(self.shell.docker(), &name)).limit(MIGRATION).run()?;
         }
@@ -247,7 +249,7 @@ fn show_logs(sh: &Shell, project: &Project, service: Option<&str>, tail: u32, fo
 fn part(found: &Inspected) -> Option<Part> {
     let state = &found.state;
     let check = state.health.as_ref().and_then(|health| health.log.as_ref()?.last());
-    let ended = matches!(state.status.as_str(), "exited" | "dead" | "restarting");
+    let ended = state.status.is_over() || state.status == Condition::Restarting;
     let ending = match (state.oom_killed, ended) {
         (true, _) => "out of memory".to_owned(),
         (false, true) => format!("exit code {}", state.exit_code),
@@ -257,8 +259,8 @@ fn part(found: &Inspected) -> Option<Part> {
         release: found.label(RELEASE_LABEL)?.parse().ok()?,
         service: found.label("com.docker.compose.service")?.to_owned(),
         container: found.plain_name().to_owned(),
-        state: state.status.clone(),
-        health: state.health.as_ref().map(|health| health.status.clone()).unwrap_or_default(),
+        state: state.status,
+        health: state.health(),
         said: check
             .filter(|check| check.exit_code != 0)
             .map(|check| check.output.trim().to_owned())

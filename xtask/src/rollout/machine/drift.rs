@@ -9,6 +9,7 @@ use super::Machine;
 use crate::project::{EDGE_CONFIGURATION_LABEL, RELEASE_LABEL};
 use crate::rollout::observed::Observed;
 use crate::rollout::release::Release;
+use crate::tools::condition::Condition;
 use crate::tools::container::{self, Inspected};
 use crate::tools::hex::hex;
 use crate::tools::shell::Script;
@@ -86,7 +87,7 @@ fn parts(release: &Release, containers: &[Inspected]) -> Vec<String> {
         Some(found) if &found.config.image != image => {
             Some(format!("{service} of {id} runs {}, and not its own image", found.config.image))
         }
-        Some(found) if found.state.status != "running" => {
+        Some(found) if found.state.status != Condition::Running => {
             Some(format!("{service} of {id} is {}", found.state.status))
         }
         Some(_) => None,

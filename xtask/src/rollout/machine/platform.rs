@@ -14,6 +14,7 @@ use super::files::write_here;
 use crate::project::{self, APP_UID, POSTGRES_UID, Site};
 use crate::rollout::host::Host;
 use crate::tools::compose::Project;
+use crate::tools::condition::{Condition, Health};
 use crate::tools::container::{self, Inspected};
 use crate::tools::exec;
 use crate::tools::hex::hex;
@@ -38,10 +39,10 @@ pub(super) const SERVICES: [&str; 2] = ["postgres", "edge"];
 pub struct PlatformPart {
     /// postgres, edge.
     pub service: String,
-    /// running, exited, …
-    pub state: String,
-    /// starting, healthy, unhealthy.
-    pub health: String,
+    /// What it is doing.
+    pub state: Condition,
+    /// What its checks say.
+    pub health: Health,
     /// RFC 3339.
     pub since: String,
 }
@@ -77,7 +78,8 @@ impl Machine {
         let containers = self.platform_containers()?;
         SERVICES.iter().try_for_each(|service| {
             let runs = |found: &Inspected| {
-                found.label("com.docker.compose.service") == Some(service) && found.state.status == "running"
+                found.label("com.docker.compose.service") == Some(service)
+                    && found.state.status == Condition::Running
             };
             if containers.iter().any(runs) { Ok(()) } else { Err(self.is_not_running(service)) }
         })
@@ -100,8 +102,8 @@ impl Machine {
     pub fn platform_parts(&self) -> Result<Vec<PlatformPart>> {
         let part = |found: &Inspected| PlatformPart {
             service: found.label("com.docker.compose.service").unwrap_or_default().to_owned(),
-            state: found.state.status.clone(),
-            health: found.state.health.as_ref().map(|health| health.status.clone()).unwrap_or_default(),
+            state: found.state.status,
+            health: found.state.health(),
             since: found.state.started_at.clone(),
         };
         Ok(self.platform_containers()?.iter().map(part).collect())
@@ -171,7 +173,7 @@ impl Machine {
         let Site::Here { port } = self.environment.site else { return Ok("80".to_owned()) };
         let first = self.edge_port()?.unwrap_or(port);
         let edge = container::named(self.shell.docker(), &self.platform_container("edge"))?;
-        if edge.is_some_and(|edge| edge.state.status == "running") {
+        if edge.is_some_and(|edge| edge.state.status == Condition::Running) {
             return Ok(format!("127.0.0.1:{first}"));
         }
         let free =
@@ -287,13 +289,12 @@ impl Machine {
             containers.retain(|found| {
                 found.label("com.docker.compose.service").is_some_and(|it| services.contains(&it))
             });
-            let healthy = |found: &&Inspected| {
-                found.state.health.as_ref().is_some_and(|health| health.status == "healthy")
-            };
+            let healthy = |found: &&Inspected| found.state.health() == Health::Healthy;
             let Some(waiting) = containers.iter().find(|found| !healthy(found)) else { return Ok(()) };
             let service = waiting.label("com.docker.compose.service").unwrap_or_default();
             if began.elapsed() > HEALTHY
-                || matches!(waiting.state.status.as_str(), "exited" | "dead" | "restarting")
+                || waiting.state.status.is_over()
+                || waiting.state.status == Condition::Restarting
             {
                 let lines = container::last_lines(self.shell.docker(), waiting.plain_name(), 8)?;
                 bail!(

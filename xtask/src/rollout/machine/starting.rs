@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::platform::{HEALTHY, SERVICES};
 use super::secrets::Given;
 use super::{Bases, Machine};
+use crate::tools::condition::Condition;
 use crate::tools::container;
 use crate::tools::process::Run;
 
@@ -13,7 +14,7 @@ impl Machine {
     /// to be started.
     pub fn platform_up(&self, given: &Given, wait: &dyn Fn(&str)) -> Result<bool> {
         let containers = self.platform_containers()?;
-        let running = containers.iter().filter(|found| found.state.status == "running");
+        let running = containers.iter().filter(|found| found.state.status == Condition::Running);
         if running.count() >= SERVICES.len() {
             self.wait_for_platform(&SERVICES, wait)?;
             // One that came into the project later than the platform.

@@ -15,6 +15,7 @@ use crate::rollout::guard::Live;
 use crate::rollout::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
 use crate::rollout::ledger::{Entry, Ledger};
 use crate::rollout::release::{Release, ReleaseId};
+use crate::tools::condition::{Condition, Health};
 
 /// How long the engine's checks are patient with a container that starts.
 const CHECKS: Duration = Duration::from_secs(2);
@@ -351,23 +352,23 @@ impl Host for Simulated {
 fn parts(world: &World) -> Vec<Part> {
     let part = |release: &ReleaseId, service: &str, container: &Container| {
         let state = match container.state {
-            State::Created => "created",
-            State::Running(_) | State::Stopping(_) => "running",
-            State::Exited => "exited",
+            State::Created => Condition::Created,
+            State::Running(_) | State::Stopping(_) => Condition::Running,
+            State::Exited => Condition::Exited,
         };
         let health = match container.state {
-            State::Running(since) if world.now >= since + world.manner(release).start_up() => "healthy",
-            State::Running(since) if world.now >= since + CHECKS => "unhealthy",
+            State::Running(since) if world.now >= since + world.manner(release).start_up() => Health::Healthy,
+            State::Running(since) if world.now >= since + CHECKS => Health::Unhealthy,
             // The engine goes on calling a stopping one healthy.
-            State::Stopping(_) => "healthy",
-            _ => "starting",
+            State::Stopping(_) => Health::Healthy,
+            _ => Health::Starting,
         };
         Part {
             release: release.clone(),
             service: service.to_owned(),
             container: format!("{service}-{release}"),
-            state: state.to_owned(),
-            health: health.to_owned(),
+            state,
+            health,
             said: String::new(),
             since: String::new(),
             restarts: 0,

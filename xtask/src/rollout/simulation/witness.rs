@@ -97,7 +97,7 @@ fn look(host: &dyn Host, after: String, well: bool) -> Result<Seen> {
     let last = ledger.entries.last().map(|entry| entry_words(&entry.event)).unwrap_or_default();
     let mut kept: Vec<ReleaseId> = host.kept()?.into_iter().map(|release| release.id).collect();
     kept.sort();
-    let container = |part: Part| [part.release.to_string(), part.service, part.state];
+    let container = |part: Part| [part.release.to_string(), part.service, part.state.to_string()];
     let mut containers: Vec<[String; 3]> = host.parts()?.into_iter().map(container).collect();
     containers.sort();
     Ok(Seen {
