@@ -34,7 +34,7 @@ impl Doctor {
 fn tools() -> Vec<String> {
     let mut unobtainable = Vec::new();
     let mut rows = Vec::new();
-    for (tool, found) in setup::survey(&Tool::ALL) {
+    for (tool, found) in setup::survey(&Tool::all()) {
         if let Some(Found { program, version }) = found {
             rows.push(row(tool, &version.to_string(), paint::good("yes"), &short(&program)));
             continue;

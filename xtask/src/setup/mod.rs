@@ -24,6 +24,7 @@ use std::thread;
 
 use anyhow::Context;
 
+use crate::tools::locate::Source;
 pub use crate::tools::locate::{Found, Tool};
 
 use crate::exit::refuse;
@@ -48,38 +49,22 @@ type Install = Box<dyn Fn(&Activity) -> anyhow::Result<()> + Send + Sync>;
 
 /// How `tool` is had here, or a sentence with what a person must type.
 pub fn recipe(tool: Tool) -> Result<Recipe, String> {
-    if let Some(wheel) = tool.wheel() {
-        return wheels::recipe(tool, wheel);
-    }
-    if let Some(made) = tool.cargo_tool() {
-        return cargo_tools::recipe(tool, made);
-    }
-    match tool {
-        Tool::Engine => engine::recipe(),
-        Tool::Docker => docker::recipe(),
-        Tool::Compose | Tool::Buildx => plugins::recipe(tool),
-        Tool::Postgres => postgres::recipe(),
-        Tool::Node | Tool::Npm => node::recipe(),
-        Tool::Chromium => chromium::recipe(),
-        Tool::Git => packages::recipe(&["git"]),
-        Tool::Readelf => packages::recipe(&["binutils"]),
-        Tool::Ssh => packages::recipe(&["openssh-client"]),
-        Tool::Curl => packages::recipe(&["curl"]),
-        Tool::Debootstrap => packages::recipe(&["debootstrap"]),
-        Tool::Age => packages::recipe(&["age"]),
-        Tool::Make => packages::recipe(&["make"]),
-        Tool::Rust => Err("Rust is had from https://rustup.rs; `scripts/bootstrap.sh` says how".to_owned()),
-        Tool::Actionlint => actionlint::recipe(),
-        Tool::LlvmTools => llvm_tools::recipe(),
-        Tool::SqlxCli
-        | Tool::Nextest
-        | Tool::LlvmCov
-        | Tool::Deny
-        | Tool::Shellcheck
-        | Tool::Zizmor
-        | Tool::Squawk
-        | Tool::Hadolint
-        | Tool::Kingfisher => Err(format!("{tool} is no longer pinned, and there is no other way to get it")),
+    match (tool, tool.source()) {
+        (_, Source::Wheel(wheel)) => wheels::recipe(tool, wheel),
+        (_, Source::Cargo(made)) => cargo_tools::recipe(tool, made),
+        (_, Source::Package(_, package)) => packages::recipe(std::slice::from_ref(package)),
+        (Tool::Engine, _) => engine::recipe(),
+        (Tool::Docker, _) => docker::recipe(),
+        (Tool::Compose | Tool::Buildx, _) => plugins::recipe(tool),
+        (Tool::Postgres, _) => postgres::recipe(),
+        (Tool::Node | Tool::Npm, _) => node::recipe(),
+        (Tool::Chromium, _) => chromium::recipe(),
+        (Tool::Actionlint, _) => actionlint::recipe(),
+        (Tool::LlvmTools, _) => llvm_tools::recipe(),
+        (Tool::Rust, _) => {
+            Err("Rust is had from https://rustup.rs; `scripts/bootstrap.sh` says how".to_owned())
+        }
+        _ => Err(format!("xtask has no recipe for {tool}: install it by hand")),
     }
 }
 

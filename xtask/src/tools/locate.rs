@@ -2,6 +2,7 @@
 //! the repository's own folder for tools.
 
 mod places;
+mod table;
 mod version;
 
 use std::collections::HashMap;
@@ -14,16 +15,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
 pub use self::places::{actionlint_folder, cargo_tool_folder, plugins_folder, postgres_folder, wheel_folder};
+pub use self::table::Source;
 pub use self::version::Version;
 
-use self::places::{llvm_places, on_path, plugin_places, postgres_places, with};
+use self::table::{ROWS, Row};
 
 use super::process::Run;
 use super::{engine, interrupt, known};
-use crate::project::{
-    self,
-    pins::{self, CargoTool, Wheel},
-};
+use crate::project::pins;
 
 /// A tool of other people's making.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,156 +94,32 @@ pub struct Found {
 
 impl fmt::Display for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Tool::Engine => "docker engine",
-            Tool::Docker => "docker",
-            Tool::Compose => "docker compose",
-            Tool::Buildx => "docker buildx",
-            Tool::Postgres => "postgres",
-            Tool::SqlxCli => "sqlx",
-            Tool::Node => "node",
-            Tool::Npm => "npm",
-            Tool::Chromium => "chromium",
-            Tool::Git => "git",
-            Tool::Readelf => "readelf",
-            Tool::Ssh => "ssh",
-            Tool::Curl => "curl",
-            Tool::Debootstrap => "debootstrap",
-            Tool::Age => "age",
-            Tool::Rust => "rust",
-            Tool::Shellcheck => "shellcheck",
-            Tool::Actionlint => "actionlint",
-            Tool::Zizmor => "zizmor",
-            Tool::Squawk => "squawk",
-            Tool::Hadolint => "hadolint",
-            Tool::Kingfisher => "kingfisher",
-            Tool::Nextest => "cargo-nextest",
-            Tool::LlvmCov => "cargo-llvm-cov",
-            Tool::Deny => "cargo-deny",
-            Tool::LlvmTools => "llvm-cov",
-            Tool::Make => "make",
-        })
+        f.write_str(self.row().name)
     }
 }
 
 impl Tool {
     /// All of them, in the order in which people meet them.
-    pub const ALL: [Tool; 27] = [
-        Tool::Rust,
-        Tool::Git,
-        Tool::Node,
-        Tool::Npm,
-        Tool::Postgres,
-        Tool::SqlxCli,
-        Tool::Chromium,
-        Tool::Docker,
-        Tool::Engine,
-        Tool::Compose,
-        Tool::Buildx,
-        Tool::Readelf,
-        Tool::Ssh,
-        Tool::Curl,
-        Tool::Debootstrap,
-        Tool::Age,
-        Tool::Make,
-        Tool::Shellcheck,
-        Tool::Actionlint,
-        Tool::Zizmor,
-        Tool::Squawk,
-        Tool::Hadolint,
-        Tool::Kingfisher,
-        Tool::Nextest,
-        Tool::LlvmCov,
-        Tool::LlvmTools,
-        Tool::Deny,
-    ];
-
-    /// How the tool is pinned, when it is one that cargo compiles.
-    pub fn cargo_tool(self) -> Option<&'static CargoTool> {
-        Some(match self {
-            Tool::SqlxCli => &pins::SQLX_CLI,
-            Tool::Nextest => &pins::NEXTEST,
-            Tool::LlvmCov => &pins::LLVM_COV,
-            Tool::Deny => &pins::DENY,
-            _ => return None,
-        })
+    pub fn all() -> Vec<Tool> {
+        ROWS.iter().map(|row| row.tool).collect()
     }
 
-    /// How the tool is pinned, when it is one that a Python wheel carries.
-    pub fn wheel(self) -> Option<&'static Wheel> {
-        Some(match self {
-            Tool::Shellcheck => &pins::SHELLCHECK,
-            Tool::Zizmor => &pins::ZIZMOR,
-            Tool::Squawk => &pins::SQUAWK,
-            Tool::Hadolint => &pins::HADOLINT,
-            Tool::Kingfisher => &pins::KINGFISHER,
-            _ => return None,
-        })
+    fn row(self) -> &'static Row {
+        ROWS.iter().find(|row| row.tool == self).expect("each tool has a row")
     }
 
-    /// Which versions will do. Behind each is the feature that an older one lacks.
+    /// Where it comes from.
+    pub fn source(self) -> &'static Source {
+        &self.row().from
+    }
+
+    /// Whether a version will do.
     pub fn will_do(self, version: Version) -> bool {
-        if let Some(wheel) = self.wheel() {
-            return Some(version) == Version::parse(wheel.says);
-        }
-        if let Some(made) = self.cargo_tool() {
-            return Some(version) == Version::parse(made.version);
-        }
-        match self {
-            Tool::Engine | Tool::Docker => version >= Version(20, 10, 0),
-            // It knows `depends_on: required`.
-            Tool::Compose => version >= Version(2, 20, 0),
-            // Older ones were not tried.
-            Tool::Buildx => version >= Version(0, 12, 0),
-            // The host runs this one: a dump, and a query plan, of another is another thing.
-            Tool::Postgres => version.0 == project::POSTGRES_MAJOR,
-            Tool::Node => Some(version) >= Version::parse(project::NODE_VERSION),
-            Tool::Npm => version >= Version(9, 0, 0),
-            Tool::Chromium => version >= Version(109, 0, 0),
-            Tool::Git => version >= Version(2, 30, 0),
-            Tool::Readelf | Tool::Curl | Tool::Debootstrap | Tool::Age | Tool::Make | Tool::Actionlint => {
-                true
-            }
-            Tool::Rust => Some(version) >= Version::parse(project::RUST_VERSION),
-            // Older ones can't read what the compiler of today notes.
-            Tool::LlvmTools => version >= Version(19, 0, 0),
-            // It knows `KnownHostsCommand`.
-            Tool::Ssh => version >= Version(8, 5, 0),
-            // What is pinned was judged above.
-            _ => false,
-        }
+        self.row().wants.takes(version)
     }
 
-    /// Where it may be, the first that will do being taken.
     fn places(self) -> Vec<Utf8PathBuf> {
-        if let Some(wheel) = self.wheel() {
-            let name = wheel.program.rsplit('/').next().unwrap_or(wheel.program);
-            return with(on_path(&[name]), wheel_folder(wheel).join(wheel.program));
-        }
-        if let Some(made) = self.cargo_tool() {
-            return with(on_path(&[made.program]), cargo_tool_folder(made).join("bin").join(made.program));
-        }
-        match self {
-            Tool::Engine | Tool::Docker => on_path(&["docker"]),
-            Tool::Compose => plugin_places("docker-compose"),
-            Tool::Buildx => plugin_places("docker-buildx"),
-            Tool::Postgres => postgres_places(),
-            Tool::Node => on_path(&["node"]),
-            Tool::Npm => on_path(&["npm"]),
-            Tool::Chromium => on_path(&["chromium", "chromium-browser", "google-chrome"]),
-            Tool::Git => on_path(&["git"]),
-            Tool::Readelf => on_path(&["readelf"]),
-            Tool::Ssh => on_path(&["ssh"]),
-            Tool::Curl => on_path(&["curl"]),
-            Tool::Debootstrap => on_path(&["debootstrap"]),
-            Tool::Age => on_path(&["age"]),
-            Tool::Rust => on_path(&["rustc"]),
-            Tool::Make => on_path(&["make"]),
-            Tool::Actionlint => vec![actionlint_folder().join("main.wasm")],
-            Tool::LlvmTools => llvm_places(),
-            // What is pinned has been answered above.
-            _ => vec![],
-        }
+        self.source().places()
     }
 
     /// Asks one candidate for its version.
@@ -355,6 +230,7 @@ pub fn with_libraries<'a>(cmd: xshell::Cmd<'a>, program: &Utf8Path) -> xshell::C
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project;
 
     #[test]
     fn a_minor_version_of_postgresql_does_not_matter_and_a_major_one_does() {
