@@ -72,24 +72,7 @@ impl Status {
             say_data(&machine, &seen, &lacks.unwrap_or_default(), backup.as_ref());
             say_copy(copy.as_ref());
         }
-        if let Some(until) = &seen.live.maintenance {
-            terminal::say(paint::warn(format_args!("  users are asked to wait until {until}")));
-        }
-        if let Some(holder) = lease {
-            terminal::say(paint::warn(format_args!("  lease     {}", holder.trim())));
-        }
-        if let Some(unfinished) = seen.ledger.unfinished() {
-            let at = unfinished.step.map_or(String::new(), |(step, _)| format!(", at '{step}'"));
-            let (kind, by, when) = (unfinished.kind, unfinished.by, ago(&unfinished.at));
-            terminal::say(paint::warn(format_args!("a {kind} by {by} that began {when} has not ended{at}")));
-        }
-        if !seen.ledger.damaged.is_empty() {
-            let lines: Vec<String> = seen.ledger.damaged.iter().map(usize::to_string).collect();
-            terminal::say(paint::warn(format_args!("the ledger is damaged in line {}", lines.join(", "))));
-        }
-        for line in drift {
-            terminal::say(format_args!("{} {line}", paint::warn("changed by hand:")));
-        }
+        say_what_wants_attention(&seen, lease, &drift);
         say_parts(&seen, &platform);
         Ok(())
     }
@@ -146,6 +129,28 @@ fn say_copy(copy: Option<&Backup>) {
     let Some(backup) = copy else { return };
     let to = backup.copied.as_ref().map(|copied| copied.to.as_str()).unwrap_or_default();
     terminal::say(format_args!("  off host  {}, {to}", ago(&backup.at)));
+}
+
+/// Who is kept out, who is at it, and what is not as it should be.
+fn say_what_wants_attention(seen: &Observed, lease: Option<String>, drift: &[String]) {
+    if let Some(until) = &seen.live.maintenance {
+        terminal::say(paint::warn(format_args!("  users are asked to wait until {until}")));
+    }
+    if let Some(holder) = lease {
+        terminal::say(paint::warn(format_args!("  lease     {}", holder.trim())));
+    }
+    if let Some(unfinished) = seen.ledger.unfinished() {
+        let at = unfinished.step.map_or(String::new(), |(step, _)| format!(", at '{step}'"));
+        let (kind, by, when) = (unfinished.kind, unfinished.by, ago(&unfinished.at));
+        terminal::say(paint::warn(format_args!("a {kind} by {by} that began {when} has not ended{at}")));
+    }
+    if !seen.ledger.damaged.is_empty() {
+        let lines: Vec<String> = seen.ledger.damaged.iter().map(usize::to_string).collect();
+        terminal::say(paint::warn(format_args!("the ledger is damaged in line {}", lines.join(", "))));
+    }
+    for line in drift {
+        terminal::say(format_args!("{} {line}", paint::warn("changed by hand:")));
+    }
 }
 
 fn say_parts(seen: &Observed, platform: &[PlatformPart]) {

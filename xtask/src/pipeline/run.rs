@@ -153,20 +153,23 @@ fn run_rest(
     overall.end();
     // Shielded: they end after Ctrl-C too.
     interrupt::shielded(|| drop(services));
-    let mut left = marks::end_marked(|mark| temporary.is_mine(mark));
-    if options.alone {
-        left.extend(marks::end_orphans());
-    }
-    if !left.is_empty() {
-        let count = left.len();
-        terminal::warn(format_args!(
-            "processes that the run left behind and that were ended: {count}, {}",
-            left.join(", ")
-        ));
-    }
+    end_what_is_left(&temporary, options.alone);
     // What the tasks came to is told all the same.
     let left = temporary.end().map_err(|error| terminal::warn(format_args!("{error:#}"))).is_err();
     Ok((ended, left))
+}
+
+fn end_what_is_left(temporary: &Temporary, alone: bool) {
+    let mut left = marks::end_marked(|mark| temporary.is_mine(mark));
+    if alone {
+        left.extend(marks::end_orphans());
+    }
+    if !left.is_empty() {
+        let (count, names) = (left.len(), left.join(", "));
+        terminal::warn(format_args!(
+            "processes that the run left behind and that were ended: {count}, {names}"
+        ));
+    }
 }
 
 fn skip_dependents(judge: &Judge<'_>, schedule: &mut Schedule, task: &Ended, report: &Report) -> Vec<Ended> {
