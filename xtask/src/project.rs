@@ -61,6 +61,8 @@ pub const RUST_VERSION: &str = env!("CARGO_PKG_RUST_VERSION");
 pub const SQLX_VERSION: &str = "0.9.0";
 /// The tests fail when they run less than this of the lines, in the backend and in the frontend.
 pub const COVERAGE_PERCENT: u32 = 70;
+/// Disk, in bytes, that must be free on a host before a deploy: two images, a dump, logs.
+pub const FREE_DISK: u64 = 1 << 30;
 /// The first of Debian's suites with a Compose and a buildx that will do.
 pub const PLUGINS_SUITE: &str = "trixie";
 

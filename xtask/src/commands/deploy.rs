@@ -22,7 +22,7 @@ use super::image::{self, Registry};
 use super::place::Place;
 use super::steps::{Preview, say_times};
 use super::{Exit, Failure, refuse};
-use crate::project::Environment;
+use crate::project::{Environment, FREE_DISK};
 use crate::rollout::attempt::Attempt;
 use crate::rollout::machine::{Comparison, Given, Machine};
 use crate::rollout::observed::Observed;
@@ -32,8 +32,6 @@ use crate::rollout::release::{Release, ReleaseId};
 use crate::terminal::{self, Activity, paint, seconds};
 use crate::tools::condition::Condition;
 
-/// Disk that must be free: two images, a dump, logs.
-const FREE_DISK: u64 = 1 << 30;
 /// Memory that three releases beside each other want.
 const FREE_MEMORY: u64 = 256 << 20;
 /// What a first deploy does: its release has no name before there are secrets, so the plan itself is made later.

@@ -222,8 +222,17 @@ pub fn build(yes: bool) -> Result<Built> {
     };
     let images =
         [backend, frontend].into_iter().map(|inputs| inputs.build(&sh, &tree)).collect::<Result<_>>()?;
+    Ok(Built { tree, images, bases: of_platform(&bases) })
+}
+
+/// The images that a platform on this machine runs.
+pub fn bases_here() -> Result<Bases> {
+    base_images::ensure(&["caddy", "postgres"]).map(|bases| of_platform(&bases))
+}
+
+fn of_platform(bases: &BTreeMap<&'static str, BaseImage>) -> Bases {
     let base = |name: &str| bases[name].reference.clone();
-    Ok(Built { tree, images, bases: Bases { caddy: base("caddy"), postgres: base("postgres") } })
+    Bases { caddy: base("caddy"), postgres: base("postgres") }
 }
 
 fn say_bases(bases: &BTreeMap<&'static str, BaseImage>) {

@@ -17,8 +17,7 @@ use super::refuse;
 use super::steps::Preview;
 use crate::project;
 use crate::rollout::host::Host;
-use crate::rollout::machine::{Bases, Machine};
-use crate::setup::base_images;
+use crate::rollout::machine::Machine;
 use crate::terminal::{self, Activity, paint, seconds};
 use crate::tools::{curl, interrupt};
 
@@ -133,10 +132,7 @@ impl Up {
     fn reach(&self) -> Result<Machine> {
         let environment = self.place.environment().clone();
         if environment.is_here() {
-            let machine = self.place.clone().reach()?;
-            let bases = base_images::ensure(&["caddy", "postgres"])?;
-            let base = |name: &str| bases[name].reference.clone();
-            return Ok(machine.with_bases(Bases { caddy: base("caddy"), postgres: base("postgres") }));
+            return Ok(self.place.clone().reach()?.with_bases(image::bases_here()?));
         }
         let access = Access::of(&environment)?;
         image::ensure_client(self.consent.yes)?;

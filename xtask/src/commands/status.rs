@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::place::Place;
+use crate::project::FREE_DISK;
 use crate::rollout::backup::Backup;
 use crate::rollout::guard::{GuardState, written};
 use crate::rollout::host::Part;
@@ -115,8 +116,10 @@ fn say_data(machine: &Machine, seen: &Observed, lacks: &[i64], backup: Option<&B
     let backup = backup
         .map_or_else(|| paint::warn("none yet"), |backup| format!("{}, {}", ago(&backup.at), backup.name));
     terminal::say(format_args!("  backup    {backup}"));
-    let free = machine.facts().free_disk as f64 / 1e9;
-    let free = if free < 2.0 { paint::bad(format_args!("{free:.1}")) } else { format!("{free:.1}") };
+    let free = machine.facts().free_disk;
+    let gb = format!("{:.1}", free as f64 / 1e9);
+    // Time enough to do something about it before a deploy is refused.
+    let free = if free < 2 * FREE_DISK { paint::bad(gb) } else { gb };
     terminal::say(format_args!("  disk      {free} GB free"));
     if let Some(days) = machine.certificate_days() {
         let days = if days < 15 { paint::bad(days) } else { days.to_string() };
