@@ -76,6 +76,11 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) {
     rows.iter().for_each(|row| line(row.clone()));
 }
 
+/// A time, for programs.
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Asks on the terminal; without one the answer is no.
 pub fn confirm(question: &str) -> bool {
     if !std::io::stdin().is_terminal() {

@@ -29,7 +29,7 @@ use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
 use crate::rollout::plans;
 use crate::rollout::release::{Release, ReleaseId};
-use crate::terminal::{self, Activity, paint, seconds};
+use crate::terminal::{self, Activity, millis, paint, seconds};
 use crate::tools::condition::Condition;
 
 /// Memory that three releases beside each other want.
@@ -230,12 +230,12 @@ impl Deploy {
         let url = machine.url()?;
         let carried = machine.close();
         if self.json {
-            let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-            let steps: BTreeMap<&str, u64> = times.steps.iter().map(|it| (it.name, ms(it.took))).collect();
+            let steps: BTreeMap<&str, u64> =
+                times.steps.iter().map(|it| (it.name, millis(it.took))).collect();
             terminal::say(json!({
                 "release": release.id, "changed": true, "url": url, "log_in": log_in,
-                "to_switch_ms": times.to_switch.map(ms), "to_confirm_ms": times.to_confirm.map(ms),
-                "to_retire_ms": ms(times.to_retire), "steps_ms": steps, "connection": carried,
+                "to_switch_ms": times.to_switch.map(millis), "to_confirm_ms": times.to_confirm.map(millis),
+                "to_retire_ms": millis(times.to_retire), "steps_ms": steps, "connection": carried,
             }));
             return Ok(());
         }

@@ -18,7 +18,7 @@ use super::steps::Preview;
 use crate::project;
 use crate::rollout::host::Host;
 use crate::rollout::machine::Machine;
-use crate::terminal::{self, Activity, paint, seconds};
+use crate::terminal::{self, Activity, millis, paint, seconds};
 use crate::tools::{curl, interrupt};
 
 /// How often users' way in is tried while something is interrupted.
@@ -160,8 +160,7 @@ impl Up {
 
     fn say_result(&self, services: &[String], gap: Duration) -> Result<()> {
         if self.json {
-            let gap = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
-            terminal::say(json!({ "renewed": services, "longest_gap_ms": gap }));
+            terminal::say(json!({ "renewed": services, "longest_gap_ms": millis(gap) }));
             return Ok(());
         }
         terminal::say(format_args!(

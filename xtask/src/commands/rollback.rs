@@ -20,7 +20,7 @@ use crate::rollout::machine::Machine;
 use crate::rollout::observed::Observed;
 use crate::rollout::release::Release;
 use crate::rollout::schema::versions;
-use crate::terminal::{self, paint, seconds};
+use crate::terminal::{self, millis, paint, seconds};
 
 /// Give the traffic back to an earlier release: no build, no pull
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ impl Rollback {
         let plan = back.plan(&seen, limits).map_err(|why| self.refuse(why, &seen))?;
         let times = attempt::run(&machine, &attempt, &plan, Vec::new())?;
         if self.json {
-            let ms = times.to_switch.and_then(|time| u64::try_from(time.as_millis()).ok());
+            let ms = times.to_switch.map(millis);
             terminal::say(
                 json!({ "release": release.id, "url": machine.url()?, "took_back": false, "to_switch_ms": ms }),
             );

@@ -11,7 +11,8 @@ use crate::pipeline::Context;
 use crate::project;
 use crate::tools::git;
 
-/// Each `cargo xtask …` in the documents is one that xtask understands, and each link leads to a file.
+/// Each `cargo xtask …` in the documents is one that xtask understands, each link leads to a file, and a newcomer reads of
+/// the versions that will do.
 pub fn documents(task: &Context) -> Result<()> {
     let files = git::files(project::root(), ".")?;
     let mut problems = Vec::new();
@@ -27,11 +28,18 @@ pub fn documents(task: &Context) -> Result<()> {
         let gone = links_in(&text).into_iter().filter(|link| !folder.join(link).exists());
         problems.extend(gone.map(|link| format!("{file}: the link to {link} leads nowhere")));
     }
+    let readme = fs::read_to_string(project::root().join("README.md")).context("reading README.md")?;
+    let lacking = VERSIONS.iter().map(|(what, version)| format!("{what} {version} or later"));
+    let lacking = lacking.filter(|words| !readme.contains(words));
+    problems.extend(lacking.map(|words| format!("README.md does not say that {words} is needed")));
     task.line(&format!("{count} commands were read"));
     ensure!(count > 0, "no command was found in the documents, and there are many");
     ensure!(problems.is_empty(), "{}", problems.join("\n"));
     Ok(())
 }
+
+/// What a newcomer must have.
+const VERSIONS: [(&str, &str); 2] = [("Rust", project::RUST_VERSION), ("Node", project::NODE_VERSION)];
 
 /// What stands behind `cargo xtask` in code: between backticks, or on a line of a block.
 fn commands_in(text: &str) -> Vec<String> {
