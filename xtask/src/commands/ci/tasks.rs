@@ -194,7 +194,7 @@ pub fn table() -> Vec<Task> {
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
             .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest])
-            .reads(WORKSPACE).reads(["tracehub/deploy/", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes(["target/nextest/xtask/junit.xml"])
+            .reads(WORKSPACE).reads(["tracehub/deploy/", "tracehub/frontend/package.json", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes(["target/nextest/xtask/junit.xml"])
             .varies(["target/nextest/xtask/junit.xml"])
             .variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(rust::xtask_test),
