@@ -209,13 +209,6 @@ impl Machine {
         if status.success() {
             return Ok(stdout.trim_end().to_owned());
         }
-        if stderr.contains("/backups") && stderr.contains("No such file") {
-            bail!(
-                "the database was started before it could make backups by itself: `cargo xtask platform up --env {0}` takes \
-                 the change over, and keeps the data",
-                self.environment.name
-            );
-        }
         let (script, code) = (format!("database.sh {}", arguments[0]), status.code().unwrap_or_default());
         Err(CommandError::of_exit_code(&script, code, &stdout, &stderr).into())
     }
