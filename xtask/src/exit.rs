@@ -8,7 +8,7 @@ pub enum Exit {
     Failed = 1,
     /// Refused before anything was changed.
     Refused = 3,
-    /// Failed, and everything is as it was before.
+    /// Failed, and what was begun is undone, but for migrations.
     Undone = 4,
     /// Failed, and a person must act: the message says how.
     NotUndone = 5,
