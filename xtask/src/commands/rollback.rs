@@ -140,8 +140,9 @@ impl Rollback {
     fn refuse(&self, why: NoWayBack, seen: &Observed) -> anyhow::Error {
         let environment = &self.place.environment().name;
         refuse(match &why {
-            NoWayBack::NotKept(to) => {
-                format!("{why}. {}", near(seen.kept.iter().map(|release| release.id.as_str()), to))
+            NoWayBack::NotKept(_) | NoWayBack::Unreadable(_) => {
+                let word = self.to.as_deref().unwrap_or_default();
+                format!("{why}. {}", near(seen.kept.iter().map(|release| release.id.as_str()), word))
             }
             NoWayBack::ShutOut(id, migrations) => format!(
                 "{why}\n  `cargo xtask rollback --env {environment} --to {id} --with-database` makes a backup, takes {} \

@@ -28,6 +28,11 @@ pub enum NoWayBack {
         "there is no earlier release to go back to: none that is kept was confirmed and not rolled back from"
     )]
     Nowhere,
+    /// The one that it would be is warm, and its manifest gone or garbled.
+    #[error(
+        "what is kept of {0}, which had the traffic before, can't be read: name another release that is kept"
+    )]
+    Unreadable(ReleaseId),
     /// A wrong word, or a release that was forgotten.
     #[error("'{0}' is not kept here")]
     NotKept(String),
@@ -48,9 +53,15 @@ pub enum NoWayBack {
 impl Back<'_> {
     /// The release that it goes to. The files are enough to refuse a wrong word.
     pub fn target<'s>(&self, seen: &'s Observed) -> Result<&'s Release, NoWayBack> {
-        let Some(to) = self.to else { return seen.rollback_target().ok_or(NoWayBack::Nowhere) };
-        let found = seen.kept.iter().find(|release| release.id.as_str() == to);
-        let release = found.ok_or_else(|| NoWayBack::NotKept(to.to_owned()))?;
+        let kept = |id: &str| seen.kept.iter().find(|release| release.id.as_str() == id);
+        let release = match self.to {
+            Some(to) => kept(to).ok_or_else(|| NoWayBack::NotKept(to.to_owned()))?,
+            None => {
+                let id = seen.rollback_target().ok_or(NoWayBack::Nowhere)?;
+                // To pass over it would be one step too far.
+                kept(id.as_str()).ok_or(NoWayBack::Unreadable(id))?
+            }
+        };
         if seen.live.live.as_ref() == Some(&release.id) {
             return Err(NoWayBack::IsLive(release.id.clone()));
         }

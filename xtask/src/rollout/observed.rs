@@ -158,13 +158,13 @@ impl Observed {
         self.parts.iter().filter(|part| part.is_running()).map(|part| part.release.clone()).collect()
     }
 
-    /// Where a rollback goes that names no release: the newest confirmed one that is kept, has not the traffic, and
-    /// was never rolled back from.
-    pub fn rollback_target(&self) -> Option<&Release> {
+    /// Where a rollback goes that names no release: the newest confirmed one that is kept (or is warm, and ought to be),
+    /// has not the traffic, and was never rolled back from.
+    pub fn rollback_target(&self) -> Option<ReleaseId> {
         let bad = self.ledger.rolled_back_from();
         let good = |id: &ReleaseId| Some(id) != self.live.live.as_ref() && !bad.contains(id);
-        let confirmed = self.ledger.confirmed().into_iter().filter(good);
-        confirmed.into_iter().find_map(|id| self.kept.iter().find(|release| release.id == id))
+        let is_there = |id: &ReleaseId| self.live.holds(id) || self.kept.iter().any(|kept| &kept.id == id);
+        self.ledger.confirmed().into_iter().find(|id| good(id) && is_there(id))
     }
 
     /// What somebody means to take back who asks for a rollback without a word: what has the traffic, or what a deploy

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Machine;
 use crate::rollout::ledger::Entry;
 use crate::rollout::release::{Release, ReleaseId};
-use crate::tools::shell::Script;
+use crate::tools::shell::{HostShell, Script};
 
 const LIVE: Script = Script::new("live.sh", include_str!("../scripts/live.sh"));
 
@@ -25,9 +25,10 @@ const READ_LEDGER: Script = Script::new(
     "reading the ledger",
     r#"[ -e "$1" ] || exit 0; exec 8<"$1" && flock --shared 8 && cat "$1""#,
 );
+/// Behind a character that stands in no JSON (RFC 7464): one that is cut must not swallow the next.
 const RELEASES: Script = Script::new(
     "reading the kept releases",
-    r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && cat "$f" && echo; done; :"#,
+    r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && printf '\036' && cat "$f"; done; :"#,
 );
 const REMOVE: Script = Script::new("removing files", r#"rm -rf -- "$1""#);
 pub(super) const APPEND: Script = Script::new("append.sh", include_str!("../scripts/append.sh"));
@@ -82,12 +83,7 @@ impl Machine {
     }
 
     pub(super) fn kept_releases(&self) -> Result<Vec<Release>> {
-        let told = self.shell.script(RELEASES, &[self.folder("releases").as_str()], "")?;
-        // One after another in one text: serde_json reads such streams. A manifest that can't be read is no release.
-        let releases = serde_json::Deserializer::from_str(&told).into_iter::<Release>();
-        let mut releases: Vec<Release> = releases.filter_map(Result::ok).collect();
-        releases.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(releases)
+        releases_in(&self.shell, &self.folder("releases"))
     }
 
     /// Keeps a release whole: the manifest comes last, since it is what makes the folder a release.
@@ -163,6 +159,15 @@ impl Machine {
         );
         Ok(variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect())
     }
+}
+
+/// The releases whose folders are in this one. A manifest that can't be read is no release, and hides no other.
+pub(super) fn releases_in(shell: &HostShell, folder: &Utf8Path) -> Result<Vec<Release>> {
+    let told = shell.script(RELEASES, &[folder.as_str()], "")?;
+    let mut releases: Vec<Release> =
+        told.split('\u{1e}').filter_map(|manifest| serde_json::from_str(manifest).ok()).collect();
+    releases.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(releases)
 }
 
 /// Files of a folder on this machine.

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::files::{APPEND, live_script_text};
+use super::files::{APPEND, live_script_text, releases_in};
 use super::lease;
 use crate::rollout::guard::{GuardState, Live};
 use crate::rollout::host::{Holder, Lease, LeaseError};
 use crate::rollout::ledger::Ledger;
+use crate::rollout::release::Release;
+use crate::rollout::simulation::trial::release;
 use crate::tools::shell::HostShell;
 
 const OLD: &str = "20260103t120000z-1a2b3c4d5e6f";
@@ -277,6 +279,23 @@ fn what_is_kept_free_for_a_full_disk_is_left_to_an_armed_guard() {
         std::os::unix::fs::symlink("/dev/full", host.path("ledger")).unwrap();
         assert_ne!(host.append_under("7", "a-0", "{}"), 0);
         assert_eq!(host.path("live/reserve").exists(), !taken, "with a guard: {guard}");
+    }
+}
+
+#[test]
+fn a_manifest_that_can_not_be_read_hides_no_other_release() {
+    let host = Host::with_live(OLD);
+    let kept = [1, 2, 3].map(|number| release(number, 1));
+    let write = |release: &Release, manifest: &str| {
+        let folder = host.path("releases").join(release.id.as_str());
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("release.json"), manifest).unwrap();
+    };
+    kept.iter().for_each(|release| write(release, &serde_json::to_string_pretty(release).unwrap()));
+    for torn in ["", "{", "{}", "\"", "}\0"] {
+        write(&kept[1], torn);
+        let found = releases_in(&HostShell::here().unwrap(), &host.path("releases")).unwrap();
+        assert_eq!(found, [kept[0].clone(), kept[2].clone()], "{torn:?}");
     }
 }
 

@@ -7,6 +7,7 @@ use super::trial::{Outcome, Trial, host, release};
 use super::world::{Manner, State};
 use crate::rollout::ledger::Ledger;
 use crate::rollout::observed::Observed;
+use crate::rollout::release::Release;
 
 /// With these going wrong, the first driver's act and then another one; what is left, and what the ledger says.
 fn then(mut trial: Trial, troubles: &[(usize, Fault)], act: Act) -> (Outcome, Ledger) {
@@ -31,7 +32,7 @@ fn a_rollback_that_was_made_and_can_not_be_seen_is_not_called_undone_and_counts(
     assert_eq!((&world.broken, &world.live), (&Vec::new(), &Some(release(2, 2).id)));
     let seen = Observed::of(&driver_of(world)).unwrap();
     assert_eq!(seen.ledger.ought_to_be_live(), Some(release(2, 2).id));
-    assert_eq!(seen.rollback_target().map(|it| it.id.clone()), Some(release(1, 1).id), "not the bad one");
+    assert_eq!(seen.rollback_target(), Some(release(1, 1).id), "not the bad one");
     trial.must_hold();
 }
 
@@ -153,4 +154,19 @@ fn a_rollback_behind_a_deploy_that_its_guard_has_taken_back_goes_no_further_and_
     assert_eq!(trial.run().world.live, Some(release(3, 2).id), "{}", trial.story());
     trial.acts.push(Act::Rollback(None));
     assert_eq!(trial.run().world.live, Some(release(2, 2).id), "{}", trial.story());
+}
+
+#[test]
+fn a_rollback_passes_over_no_release_that_was_changed_or_can_not_be_read() {
+    let ends_there = |spoil: fn(&mut Vec<Release>)| {
+        let mut world = host();
+        spoil(&mut world.kept);
+        let outcome = Trial::of(world, vec![Act::Rollback(None)]).run();
+        assert_eq!(outcome.world.live, Some(release(3, 2).id));
+        outcome.ends[0].to_string()
+    };
+    let gone = ends_there(|kept| kept.retain(|it| it.id != release(2, 2).id));
+    assert!(gone.contains("can't be read"), "{gone}");
+    let changed = ends_there(|kept| kept[1].contents.compose.push('#'));
+    assert!(changed.contains("was changed by hand"), "{changed}");
 }
