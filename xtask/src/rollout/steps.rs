@@ -285,7 +285,7 @@ fn short(image: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::simulation::trial::release;
+    use crate::rollout::simulation::release;
 
     #[test]
     fn a_start_that_has_to_wait_for_a_stop_may_take_as_long_as_both() {

@@ -196,7 +196,7 @@ pub fn table() -> Vec<Task> {
             .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest])
             .reads(WORKSPACE).reads(["tracehub/deploy/", "tracehub/frontend/package.json", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes(["target/nextest/xtask/junit.xml"])
             .varies(["target/nextest/xtask/junit.xml"])
-            .variables(["RUSTFLAGS"]).timeout(minutes(20))
+            .variables(["RUSTFLAGS", "XTASK_SEED"]).timeout(minutes(20))
             .run(rust::xtask_test),
 
         // What is shipped.
@@ -248,6 +248,14 @@ mod tests {
         for group in ["lint", "test", "fmt"] {
             assert!(!graph.named(&[group]).is_empty(), "a verb runs the group {group}");
         }
+    }
+
+    #[test]
+    fn a_seed_that_somebody_chose_runs_the_tests_again_that_choose_by_it() {
+        let variable = crate::rollout::simulation::random::VARIABLE;
+        let table = table();
+        let row = table.iter().find(|task| task.name == "xtask-test").expect("a row");
+        assert!(row.variables.contains(&variable), "{variable} is not among {:?}", row.variables);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::rollout::guard::{GuardState, Live};
 use crate::rollout::host::{Holder, Lease, LeaseError};
 use crate::rollout::ledger::Ledger;
 use crate::rollout::release::Release;
-use crate::rollout::simulation::trial::release;
+use crate::rollout::simulation::release;
 use crate::tools::shell::HostShell;
 
 const OLD: &str = "20260103t120000z-1a2b3c4d5e6f";

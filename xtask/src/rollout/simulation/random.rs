@@ -1,7 +1,7 @@
 //! Numbers to choose with: the same ones for the same seed, everywhere.
 
 /// The variable by which a seed is chosen.
-const VARIABLE: &str = "XTASK_SEED";
+pub const VARIABLE: &str = "XTASK_SEED";
 
 /// Where the numbers come from.
 #[derive(Debug, Clone)]
