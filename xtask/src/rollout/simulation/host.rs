@@ -75,6 +75,7 @@ impl Simulated {
         world.drivers[self.driver].calls.push(changes);
         let trouble = world.troubles.iter().find(|it| it.driver == self.driver && it.call == call);
         let fault = trouble.map(|it| it.fault);
+        world.struck += usize::from(fault.is_some());
         let name = self.name();
         world.tell(|| match fault {
             Some(fault) => format!("{name}: {}   <== call {call}: {fault}", words()),

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::check;
 use super::driver::{Act, Ended, Operator};
-use super::fault::{AT_CHANGES, Fault, Trouble};
+use super::fault::{Fault, Trouble};
 use super::host::{Shared, Simulated};
 use super::random::{Random, seed};
+use super::random_trials::random_trouble;
 use super::trial::{Trial, host, release, told};
 use super::turns::Turns;
 use super::world::{Manner, World};
@@ -96,29 +97,34 @@ fn check_told(world: &mut World, act: &Act, end: &Ended) {
 
 /// A few hundred ways to mix the calls of these two. Says in how many the deploy was undone although nothing went wrong.
 fn whatever_the_order(second: fn(&mut Random) -> Act) -> usize {
-    let mut taken_back = 0;
+    let (mut taken_back, mut troubles, mut struck) = (0, 0, 0);
     let mut random = Random::of(seed());
     let before = host();
     for number in 0..120 {
         let mut trial = Trial::of(before.clone(), vec![Act::deploy(release(4, 3)), second(&mut random)]);
         let manner = *random.of_these(&[Manner::Works, Manner::Works, Manner::TurnsBad, Manner::NeverReady]);
         trial.world.manners.insert(release(4, 3).id, manner);
+        let turns = Random::of(random.below(usize::MAX) as u64);
         for _ in 0..random.below(3) {
-            let fault = *random.of_these(AT_CHANGES);
-            trial.troubles.push(Trouble { driver: random.below(2), call: random.below(65), fault });
+            let driver = random.below(2);
+            let calls = at_once(&trial, &turns).0.drivers[driver].calls.len();
+            trial.troubles.extend(random_trouble(&mut random, &trial.troubles, driver, calls));
         }
-        if broken(&trial, &random, false).0.is_empty() {
+        troubles += trial.troubles.len();
+        struck += at_once(&trial, &turns).0.struck;
+        if broken(&trial, &turns, false).0.is_empty() {
             let works = manner == Manner::Works && trial.troubles.is_empty();
-            if works && let Ended::Badly { cause, .. } = &at_once(&trial, &random).1[0] {
+            if works && let Ended::Badly { cause, .. } = &at_once(&trial, &turns).1[0] {
                 assert_eq!(cause.to_string(), "rolled back by somebody");
                 taken_back += 1;
             }
             continue;
         }
-        let shrunk = shrunk(&trial, &random);
-        let (broken, story) = broken(&shrunk, &random, true);
+        let shrunk = shrunk(&trial, &turns);
+        let (broken, story) = broken(&shrunk, &turns, true);
         panic!("mix {number}: {:#?}\n{story}\n{broken:#?}", shrunk.troubles);
     }
+    assert!(struck * 10 >= troubles * 9, "of {troubles} faults only {struck} struck");
     taken_back
 }
 

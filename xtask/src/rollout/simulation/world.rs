@@ -151,6 +151,8 @@ pub struct World {
     pub drivers: Vec<Driver>,
     /// What is to go wrong.
     pub troubles: Vec<Trouble>,
+    /// How much of it has gone wrong.
+    pub struck: usize,
     /// What happened, when somebody wants to read it.
     pub story: Option<Vec<String>>,
     /// What did not hold.
