@@ -17,11 +17,19 @@ use crate::rollout::ledger::{Event, StepState};
 use crate::rollout::plan::{Plan, Run, Step};
 use crate::rollout::release::ReleaseId;
 
-/// A step of another plan, without its way back when it was forgotten.
+/// A step of another plan, with something forgotten.
 struct Of {
     plan: Rc<Plan>,
     number: usize,
-    forgets_revert: bool,
+    forgets: Option<Forgets>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Forgets {
+    /// Its way back.
+    Revert,
+    /// To look whether it was done.
+    Failure,
 }
 
 impl Of {
@@ -41,10 +49,11 @@ impl Step for Of {
         self.step().limit()
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        self.step().apply(run)
+        let applied = self.step().apply(run);
+        if self.forgets == Some(Forgets::Failure) { Ok(()) } else { applied }
     }
     fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
-        if self.forgets_revert { Ok(()) } else { self.step().revert(run, cause) }
+        if self.forgets == Some(Forgets::Revert) { Ok(()) } else { self.step().revert(run, cause) }
     }
     fn is_tidying(&self) -> bool {
         self.step().is_tidying()
@@ -58,19 +67,25 @@ fn moved(plan: Plan, step: &str, before: &str) -> Plan {
     let (Some(from), Some(to)) = (place(&plan, step), place(&plan, before)) else { return plan };
     let number = order.remove(from);
     order.insert(if from < to { to - 1 } else { to }, number);
-    rebuilt(plan, order, "")
+    rebuilt(plan, order, None)
 }
 
 fn without(plan: Plan, step: &str) -> Plan {
     let order = (0..plan.steps().len()).filter(|number| plan.steps()[*number].name() != step).collect();
-    rebuilt(plan, order, "")
+    rebuilt(plan, order, None)
 }
 
-fn rebuilt(plan: Plan, order: Vec<usize>, forgets_revert_of: &str) -> Plan {
+/// The same steps, one of which forgets something.
+fn forgetful(plan: Plan, step: &'static str, forgets: Forgets) -> Plan {
+    let order = (0..plan.steps().len()).collect();
+    rebuilt(plan, order, Some((step, forgets)))
+}
+
+fn rebuilt(plan: Plan, order: Vec<usize>, forgetful: Option<(&'static str, Forgets)>) -> Plan {
     let plan = Rc::new(plan);
     order.into_iter().fold(Plan::to(plan.goal.clone()), |built, number| {
-        let forgets_revert = plan.steps()[number].name() == forgets_revert_of;
-        built.then(Of { plan: Rc::clone(&plan), number, forgets_revert })
+        let forgets = forgetful.filter(|(step, _)| plan.steps()[number].name() == *step).map(|it| it.1);
+        built.then(Of { plan: Rc::clone(&plan), number, forgets })
     })
 }
 
@@ -99,19 +114,13 @@ fn in_call(bug: Instead) -> Bug {
 
 #[test]
 fn a_start_that_is_not_undone_is_found() {
-    let bug = |plan: Plan| {
-        let order = (0..plan.steps().len()).collect();
-        rebuilt(plan, order, "start")
-    };
+    let bug = |plan| forgetful(plan, "start", Forgets::Revert);
     must_be_found(in_plan(bug), deploy_of(Manner::NeverReady), "what it started still runs");
 }
 
 #[test]
 fn a_switch_that_is_not_undone_is_found() {
-    let bug = |plan: Plan| {
-        let order = (0..plan.steps().len()).collect();
-        rebuilt(plan, order, "switch")
-    };
+    let bug = |plan| forgetful(plan, "switch", Forgets::Revert);
     must_be_found(in_plan(bug), deploy_of(Manner::TurnsBad), "requests of users failed");
 }
 
@@ -152,6 +161,13 @@ fn a_warm_release_that_stops_while_the_edge_still_asks_it_is_found() {
     let world = host_with(&[release(1, 1), release(2, 2), release(3, 3)]);
     let trial = Trial::of(world, vec![Act::deploy(release(5, 5))]);
     must_be_found(in_call(bug), trial, "which is warm, is stopped");
+}
+
+#[test]
+fn half_a_backup_that_becomes_the_database_is_found() {
+    let bug = |plan| forgetful(plan, "load", Forgets::Failure);
+    let trial = Trial::of(host(), vec![Act::Restore]);
+    must_be_found(in_plan(bug), trial, "half a backup becomes the database");
 }
 
 #[test]

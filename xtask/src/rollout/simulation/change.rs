@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::world::{Container, GRACE, GuardFile, Manner, SERVICES, State, World};
+use super::world::{Container, GRACE, GuardFile, HALF, Manner, SERVICES, State, World};
 use crate::rollout::guard::{GuardState, written};
 use crate::rollout::host::{Arming, Switching};
 use crate::rollout::ledger::{Entry, Event, Outcome};
@@ -80,11 +80,14 @@ impl Change {
         }
     }
 
-    /// Whether the engine does it, which goes on with what it has begun; the rest is done by scripts on the host.
+    /// Whether the engine does it, or runs it in the database's container, and goes on with what it has begun; the rest is
+    /// done by scripts on the host.
     pub fn is_of_engine(&self) -> bool {
         matches!(
             self,
             Change::Pull(_)
+                | Change::Backup
+                | Change::LoadBackup
                 | Change::Migrate(_)
                 | Change::Start(_)
                 | Change::Stop(_)
@@ -143,8 +146,9 @@ impl World {
             }
             Change::Exchange(aside) => self.exchange(aside)?,
             Change::ExchangeBack(aside) => {
+                self.wait_for_exchange();
                 if let Some(back) = self.databases.aside.remove(aside) {
-                    self.databases.loaded = Some(std::mem::replace(&mut self.databases.used, back));
+                    self.databases.loaded = Some(self.replace_database(back));
                 }
             }
             Change::Migrate(release) => self.migrate(release)?,
@@ -182,6 +186,8 @@ impl World {
                 self.book.tear(entry);
             }
             Change::Forget(id) => self.stop(id, true),
+            // An exchange is one transaction, and a load is not.
+            Change::LoadBackup => self.databases.loaded = Some(HALF),
             // Each migration is a transaction of its own.
             Change::Migrate(release) => {
                 let next = release.migrations.iter().find(|version| !self.schema.contains(version));
@@ -226,7 +232,11 @@ impl World {
                 self.container(&release.id, SERVICES[0]);
                 self.going_on.push((now + ENGINE, change.clone()));
             }
-            Change::Arm(_) | Change::Backup | Change::LoadBackup => {
+            Change::LoadBackup => {
+                self.databases.loaded = Some(HALF);
+                self.going_on.push((now + ENGINE, change.clone()));
+            }
+            Change::Arm(_) | Change::Backup | Change::Exchange(_) | Change::ExchangeBack(_) => {
                 self.going_on.push((now + ENGINE, change.clone()));
             }
             Change::Pull(_) | Change::Forget(_) | Change::WaitForMigration => {}
@@ -277,13 +287,40 @@ impl World {
     }
 
     fn exchange(&mut self, aside: &str) -> Result<()> {
-        if self.databases.aside.contains_key(aside) {
+        self.wait_for_exchange();
+        let is_done = self.databases.aside.contains_key(aside);
+        if is_done && self.databases.loaded.is_none() {
             return Ok(());
         }
+        ensure!(!is_done, "there is a database {aside} already");
         let loaded = self.databases.loaded.take().context("nothing is loaded")?;
-        let before = std::mem::replace(&mut self.databases.used, loaded);
+        let before = self.replace_database(loaded);
         self.databases.aside.insert(aside.to_owned(), before);
         Ok(())
+    }
+
+    /// Whoever is in it is put out.
+    fn replace_database(&mut self, with: u32) -> u32 {
+        if with == HALF {
+            self.breaks("half a backup becomes the database".to_owned());
+        }
+        if self.live.is_some() {
+            self.counts.all += 1;
+            self.counts.errors += 1;
+            self.fail("the database puts out who is in it".to_owned());
+        }
+        std::mem::replace(&mut self.databases.used, with)
+    }
+
+    /// Whoever looks at an exchange waits for one that goes on although its driver is gone.
+    pub fn wait_for_exchange(&mut self) {
+        let goes_on = |(_, change): &(Duration, Change)| {
+            matches!(change, Change::Exchange(_) | Change::ExchangeBack(_))
+        };
+        if let Some((over, _)) = self.going_on.iter().find(|it| goes_on(it)) {
+            let over = *over;
+            self.advance(over.saturating_sub(self.now) + Duration::from_millis(1));
+        }
     }
 
     fn migrate(&mut self, release: &Release) -> Result<()> {

@@ -5,7 +5,7 @@ use super::fault::{Fault, Trouble, When};
 use super::single::{after, after_in, call_of, calls_of, deploy_of, driver_of};
 use super::trial::{Outcome, Trial, host, release};
 use super::world::{Manner, State};
-use crate::rollout::ledger::Ledger;
+use crate::rollout::ledger::{self, Ledger};
 use crate::rollout::observed::Observed;
 use crate::rollout::release::Release;
 
@@ -169,4 +169,14 @@ fn a_rollback_passes_over_no_release_that_was_changed_or_can_not_be_read() {
     assert!(gone.contains("can't be read"), "{gone}");
     let changed = ends_there(|kept| kept[1].contents.compose.push('#'));
     assert!(changed.contains("was changed by hand"), "{changed}");
+}
+
+#[test]
+fn a_restore_whose_exchange_outlives_its_driver_is_waited_for_and_counts() {
+    let trial = Trial::of(host(), vec![Act::Restore]);
+    let trial = after_in(trial, "exchange the databases", Fault::Killed(When::GoesOn), Act::Recover);
+    trial.must_hold();
+    let world = trial.run().world;
+    let last = world.book.read().attempts().pop().and_then(|attempt| attempt.outcome);
+    assert_eq!((world.databases.used, last), (1, Some(ledger::Outcome::Succeeded)), "{}", trial.story());
 }

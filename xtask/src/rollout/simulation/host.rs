@@ -84,12 +84,12 @@ impl Simulated {
         Ok((world, fault))
     }
 
-    fn look<T>(&self, name: &str, answer: impl FnOnce(&World) -> Result<T>) -> Result<T> {
+    fn look<T>(&self, name: &str, answer: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         let (mut world, fault) = self.turn(false, || format!("({name})"))?;
         world.advance(LOOK);
         match fault {
-            None => answer(&world),
-            Some(fault) => self.suffer(&mut world, fault, |_, _| {}).and_then(|()| answer(&world)),
+            None => answer(&mut world),
+            Some(fault) => self.suffer(&mut world, fault, |_, _| {}).and_then(|()| answer(&mut world)),
         }
     }
 
@@ -285,7 +285,10 @@ impl Host for Simulated {
         self.change(Change::ExchangeBack(aside.to_owned()))
     }
     fn is_aside(&self, aside: &str) -> Result<bool> {
-        self.look("what was put aside?", |world| Ok(world.databases.aside.contains_key(aside)))
+        self.look("what was put aside?", |world| {
+            world.wait_for_exchange();
+            Ok(world.databases.aside.contains_key(aside))
+        })
     }
     fn migrate(&self, release: &Release) -> Result<String> {
         self.change(Change::Migrate(release.clone())).map(|()| String::new())
@@ -306,7 +309,7 @@ impl Host for Simulated {
         self.change(Change::Remove(id.clone()))
     }
     fn smoke(&self, release: &Release) -> Result<()> {
-        let ready = |world: &World| world.ready(&release.id).map_err(|why| anyhow!("{why}"));
+        let ready = |world: &mut World| world.ready(&release.id).map_err(|why| anyhow!("{why}"));
         self.look("is it ready?", ready)
     }
     fn last_lines(&self, _: &Part, _: usize) -> Result<String> {

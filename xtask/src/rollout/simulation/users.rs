@@ -57,7 +57,8 @@ impl World {
         }
     }
 
-    fn fail(&mut self, why: String) {
+    /// A user's request fails.
+    pub fn fail(&mut self, why: String) {
         if self.failed.last().is_none_or(|(_, last)| *last != why) {
             self.tell(|| format!("   a user's request fails: {why}"));
         }

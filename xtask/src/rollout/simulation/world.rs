@@ -84,12 +84,15 @@ pub struct GuardFile {
     pub deadline: Duration,
 }
 
+/// A database into which only a part of a backup was loaded.
+pub const HALF: u32 = u32::MAX;
+
 /// The databases by their names; each is told by what is in it.
 #[derive(Debug, Clone, Default)]
 pub struct Databases {
     /// What the app uses.
     pub used: u32,
-    /// What a backup was loaded into.
+    /// What a backup was loaded into; [`HALF`] while it is not whole.
     pub loaded: Option<u32>,
     /// What was put aside, and its name.
     pub aside: BTreeMap<String, u32>,
