@@ -23,7 +23,7 @@ pub fn there_and_back(lab: &Lab) -> Result<(), Failed> {
     let told = up(&host.url, &[]).succeeds()?;
     check(told.contains("Nothing to do"), || told)?;
     let told = up(&url, &["--plan"]).succeeds()?;
-    check(told.contains("edge") && !told.contains("postgres"), || told)?;
+    check(told.contains("start edge anew") && !told.contains("start postgres anew"), || told)?;
     // As the platform was started: its own files, and not those that it is about to have.
     lab.project.raw(&["logs", "edge", "--env", "staging"]).with("STAGING_URL", &url).succeeds()?;
     up(&url, &["--yes"]).succeeds()?;
