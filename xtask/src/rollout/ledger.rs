@@ -206,6 +206,8 @@ impl Ledger {
     pub fn parse(text: &str) -> Ledger {
         let mut ledger = Ledger::default();
         for (number, line) in text.lines().enumerate() {
+            // A machine that lost its power may leave zeros where it had not written yet: the next line stands behind them.
+            let line = line.trim_start_matches('\0');
             match serde_json::from_str::<Entry>(line) {
                 Ok(entry) => {
                     if entry.prev != ledger.head {

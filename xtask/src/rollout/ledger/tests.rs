@@ -93,6 +93,14 @@ fn a_torn_line_is_passed_over_and_what_follows_is_read() {
 }
 
 #[test]
+fn a_line_behind_the_zeros_that_a_loss_of_power_left_is_read() {
+    let whole = ledger(&[(Kind::Deploy, None, Some(1), true, true)]);
+    let (first, rest) = whole.split_once('\n').unwrap();
+    let read = Ledger::parse(&format!("{first}\n\0\0\0{rest}"));
+    assert_eq!((read.entries.len(), read.damaged), (whole.lines().count(), Vec::new()));
+}
+
+#[test]
 fn a_line_that_somebody_changed_breaks_the_chain() {
     let text = ledger(&[(Kind::Deploy, None, Some(1), true, true)]).replacen("ada@desk", "eve@desk", 1);
     assert_eq!(Ledger::parse(&text).damaged, [2]);
