@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Error, Result, anyhow, ensure};
+use anyhow::{Error, Result, anyhow, bail, ensure};
 
 use super::guard::written;
 use super::host::{EdgeCounts, Host};
@@ -80,8 +80,12 @@ impl Step for Watch {
             let over = bad == 0 && elapsed() >= self.bake;
             // While answers are bad, they say more: also whether the release before would do any better.
             if bad == 0 && (over || counting.is_due(elapsed())) {
-                let worse = counting.worse(run.host.edge_counts()?, elapsed());
-                ensure!(worse.is_none(), "{}{}", worse.unwrap_or_default(), self.logs(run.host));
+                // Users who are asked to wait are answered 503, by whichever release.
+                if let Some(worse) = counting.worse(run.host.edge_counts()?, elapsed())
+                    && run.host.live()?.maintenance.is_none()
+                {
+                    bail!("{worse}{}", self.logs(run.host));
+                }
             }
             if over {
                 return Ok(());

@@ -1,10 +1,12 @@
 //! How an act ends when one certain thing goes wrong, what its driver says of it, and what the next one makes of it.
 
+use std::time::Duration;
+
 use super::driver::{Act, Ended};
 use super::fault::{Fault, Trouble, When};
 use super::single::{after, after_in, call_of, calls_of, deploy_of, driver_of};
 use super::trial::{Outcome, Trial, host, release};
-use super::world::{Manner, State};
+use super::world::{Manner, State, World};
 use crate::rollout::ledger::{self, Ledger};
 use crate::rollout::observed::Observed;
 use crate::rollout::release::Release;
@@ -179,4 +181,14 @@ fn a_restore_whose_exchange_outlives_its_driver_is_waited_for_and_counts() {
     let world = trial.run().world;
     let last = world.book.read().attempts().pop().and_then(|attempt| attempt.outcome);
     assert_eq!((world.databases.used, last), (1, Some(ledger::Outcome::Succeeded)), "{}", trial.story());
+}
+
+#[test]
+fn that_users_are_asked_to_wait_undoes_no_deploy() {
+    let mut trial = deploy_of(Manner::Works);
+    trial.limits.bake = Duration::from_secs(10);
+    let switched = |world: &World| world.had_traffic[&release(4, 3).id];
+    // None of them was, before the switch.
+    trial.world.maintenance = Some(switched(&trial.run().world));
+    assert_eq!(trial.run().world.live, Some(release(4, 3).id), "{}", trial.story());
 }

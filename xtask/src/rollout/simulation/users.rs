@@ -69,6 +69,10 @@ impl World {
     pub fn users(&mut self) {
         let Some(live) = self.live.clone() else { return };
         self.counts.all += 1;
+        if self.maintenance.is_some_and(|from| self.now >= from) {
+            self.counts.errors += 1;
+            return;
+        }
         let is_spared = !self.counts.all.is_multiple_of(ONE_IN) && self.errs_beside_health(&live);
         let served = if is_spared { self.is_well(&live) } else { self.serves(&live) };
         if let Err(why) = served {

@@ -118,6 +118,8 @@ pub struct World {
     pub live: Option<ReleaseId>,
     /// Who had it before.
     pub warm: Option<ReleaseId>,
+    /// From when on users are asked to wait, and answered 503.
+    pub maintenance: Option<Duration>,
     /// The guard's file.
     pub guard: Option<GuardFile>,
     /// The attempt whose guard's container runs.
