@@ -34,6 +34,11 @@ pub(super) const COMPOSE_FILES: [&str; 2] = ["platform.yaml", "platform.https.ya
 /// What it consists of.
 pub(super) const SERVICES: [&str; 2] = ["postgres", "edge"];
 
+pub(super) const NOTE: Script = Script::new(
+    "noting what the platform's files hold",
+    r#"cd "$1" && sha256sum *.yaml variables.env >written.next && mv -f written.next written"#,
+);
+
 /// A service of the platform.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlatformPart {
@@ -218,10 +223,6 @@ impl Machine {
 
     /// Notes beside the platform's files what they hold, so that a change by hand is seen.
     pub(super) fn note_platform(&self) -> Result<()> {
-        const NOTE: Script = Script::new(
-            "noting what the platform's files hold",
-            r#"cd "$1" && sha256sum *.yaml variables.env >written.next && mv -f written.next written"#,
-        );
         self.shell.script(NOTE, &[self.folder("platform").as_str()], "").map(drop).map_err(Into::into)
     }
 

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::drift::PLATFORM;
 use super::files::{APPEND, live_script_text, releases_in};
 use super::lease;
+use super::platform::NOTE;
 use crate::rollout::guard::{GuardState, Live};
 use crate::rollout::host::{Holder, Lease, LeaseError};
 use crate::rollout::ledger::Ledger;
 use crate::rollout::release::Release;
 use crate::rollout::simulation::release;
-use crate::tools::shell::HostShell;
+use crate::tools::shell::{HostShell, Script};
 
 const OLD: &str = "20260103t120000z-1a2b3c4d5e6f";
 const NEW: &str = "20260104t120000z-1a2b3c4d5e6f";
@@ -323,4 +325,30 @@ fn who_only_looks_at_the_lease_has_nobody_refused() {
     drop(look.stdin.take());
     assert!(taker.join().unwrap(), "it was refused because somebody looked");
     look.wait().unwrap();
+}
+
+#[test]
+fn the_platform_s_changed_files_are_named_also_by_a_host_that_speaks_another_language() {
+    let host = Host::with_live(OLD);
+    let sha256sum = "#!/bin/sh\nPATH=${PATH#*:} sha256sum \"$@\" | sed 's/FAILED/FEHLSCHLAG/'\n";
+    for folder in ["bin", "platform"] {
+        fs::create_dir(host.path(folder)).unwrap();
+    }
+    fs::write(host.path("bin/sha256sum"), sha256sum).unwrap();
+    fs::set_permissions(host.path("bin/sha256sum"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", host.path("bin"), std::env::var("PATH").unwrap());
+    let told = |script: Script| {
+        let words = ["-c", script.text, "xtask", host.path("platform").as_str()].map(str::to_owned);
+        let output = Command::new("sh").args(words).env("PATH", &path).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(told(PLATFORM), "", "an older xtask has noted nothing");
+    for file in ["platform.yaml", "platform.https.yaml", "variables.env"] {
+        fs::write(host.path("platform").join(file), "services: {}\n").unwrap();
+    }
+    assert_eq!((told(NOTE), told(PLATFORM)), (String::new(), String::new()));
+    fs::write(host.path("platform/variables.env"), "SOMEBODY=was here\n").unwrap();
+    fs::remove_file(host.path("platform/platform.https.yaml")).unwrap();
+    assert_eq!(told(PLATFORM), "platform.https.yaml\nvariables.env\n");
 }
