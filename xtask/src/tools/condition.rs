@@ -63,6 +63,9 @@ pub enum Health {
     Healthy,
     /// As many as matter did not pass.
     Unhealthy,
+    /// A word that engines did not have when this was written.
+    #[serde(other)]
+    Other,
 }
 
 impl fmt::Display for Health {
@@ -72,6 +75,7 @@ impl fmt::Display for Health {
             Health::Starting => "starting",
             Health::Healthy => "healthy",
             Health::Unhealthy => "unhealthy",
+            Health::Other => "of a health of its own",
         })
     }
 }
@@ -95,5 +99,6 @@ mod tests {
         assert_eq!(read("stopping"), Condition::Other);
         let read = |word: &str| serde_json::from_value::<Health>(word.into()).expect("a word");
         assert_eq!((read("none"), read("unhealthy")), (Health::Unchecked, Health::Unhealthy));
+        assert_eq!((read(""), read("stopped")), (Health::Unchecked, Health::Other));
     }
 }
