@@ -27,7 +27,8 @@ struct Ended {
     exit_code: Option<i32>,
 }
 
-/// Runs it to its end, whatever the exit code; none when the container is not there or does not run.
+/// Runs it to its end, whatever the exit code; none when the container is not there or does not run. `name` is what errors
+/// call it.
 ///
 /// # Errors
 ///
@@ -35,6 +36,7 @@ struct Ended {
 /// `docker exec`.
 pub fn run(
     socket: &Socket,
+    name: &str,
     container: &str,
     user: &str,
     words: &[&str],
@@ -42,21 +44,22 @@ pub fn run(
 ) -> Result<Option<Finished>, CommandError> {
     let program = json!({ "AttachStdout": true, "AttachStderr": true, "User": user, "Cmd": words });
     let path = format!("/containers/{}/exec", encoded(container));
-    let made = socket.post(&path, Some(&program), ANSWER)?.answer()?;
+    let made = socket.post(&path, Some(&program), ANSWER)?.called(name).answer()?;
     if is_absence(&made) {
         return Ok(None);
     }
     let Made { id } = made.json(201)?;
     let attached = json!({ "Detach": false, "Tty": false });
     let started = socket.post(&format!("/exec/{id}/start"), Some(&attached), limit)?;
-    let told = started.answer()?;
+    let told = started.called(name).answer()?;
     if is_absence(&told) {
         return Ok(None);
     }
     let output = told.body(200)?;
     let (stdout, stderr) = apart(output)
         .ok_or_else(|| told.refused("its answer ends in the middle of the program's".to_owned()))?;
-    let ended: Ended = socket.get(&format!("/exec/{id}/json"), ANSWER)?.answer()?.json(200)?;
+    let asked = socket.get(&format!("/exec/{id}/json"), ANSWER)?.called(name);
+    let ended: Ended = asked.answer()?.json(200)?;
     // An engine that is being stopped ends the answer before the program.
     let code =
         ended.exit_code.ok_or_else(|| told.refused("its answer ends before the program does".to_owned()))?;
@@ -85,7 +88,31 @@ fn apart(mut told: &[u8]) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixListener;
+
+    use camino::Utf8PathBuf;
+
     use super::*;
+
+    #[test]
+    fn a_program_that_does_not_end_is_given_up_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::try_from(folder.path().join("engine")).unwrap();
+        let listener = UnixListener::bind(&path).unwrap();
+        let engine = std::thread::spawn(move || {
+            let (mut made, _) = listener.accept().unwrap();
+            assert!(made.read(&mut [0; 4096]).unwrap() > 0);
+            made.write_all(b"HTTP/1.0 201 Created\r\n\r\n{\"Id\":\"e1\"}").unwrap();
+            drop(made);
+            // Silent, until the other side has had enough.
+            listener.accept().unwrap().0.read_to_end(&mut Vec::new()).unwrap();
+        });
+        let limit = Duration::from_millis(120);
+        let error = run(&Socket::at(path), "database.sh dump", "db", "999", &["sh"], limit).unwrap_err();
+        assert_eq!(error.to_string(), "`database.sh dump` was ended at its time limit of 120ms");
+        engine.join().unwrap();
+    }
 
     #[test]
     fn both_streams_are_read_in_their_order_and_half_a_piece_is_none() {

@@ -109,6 +109,11 @@ impl Socket {
 }
 
 impl Question {
+    /// What an error calls it, when its path says nothing to people.
+    pub fn called(self, name: &str) -> Question {
+        Question { what: name.to_owned(), ..self }
+    }
+
     /// Waits for the answer.
     pub fn answer(mut self) -> Result<Answer, CommandError> {
         let (mut told, mut chunk) = (Vec::new(), [0; 16 << 10]);

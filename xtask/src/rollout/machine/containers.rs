@@ -164,7 +164,7 @@ impl Machine {
                 let ask = move || {
                     let program = project::SMOKE_PROGRAM.iter().copied();
                     let words: Vec<&str> = program.chain(["--url", &url, "--release", id]).collect();
-                    exec::run(socket, container, user, &words, SMOKE)
+                    exec::run(socket, &url, container, user, &words, SMOKE)
                 };
                 (component.name, path, scope.spawn(ask))
             });

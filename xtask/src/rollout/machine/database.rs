@@ -204,12 +204,13 @@ impl Machine {
 
     fn in_database(&self, arguments: &[&str], limit: Duration) -> Result<String> {
         let words: Vec<&str> = ["sh", "-c", SCRIPT, "database"].iter().chain(arguments).copied().collect();
-        let told = self.ask_platform("postgres", &words, limit)?;
+        let script = format!("database.sh {}", arguments[0]);
+        let told = self.ask_platform("postgres", &script, &words, limit)?;
         let Finished { status, stdout, stderr } = told.ok_or_else(|| self.is_not_running("postgres"))?;
         if status.success() {
             return Ok(stdout.trim_end().to_owned());
         }
-        let (script, code) = (format!("database.sh {}", arguments[0]), status.code().unwrap_or_default());
+        let code = status.code().unwrap_or_default();
         Err(CommandError::of_exit_code(&script, code, &stdout, &stderr).into())
     }
 

@@ -128,19 +128,21 @@ impl Machine {
 
     /// A program in a service's container, to its end, whatever the exit code; an error when the service does not run.
     pub(super) fn in_platform(&self, service: &str, words: &[&str]) -> Result<Finished> {
-        self.ask_platform(service, words, ANSWER)?.ok_or_else(|| self.is_not_running(service))
+        let told = self.ask_platform(service, words[0], words, ANSWER)?;
+        told.ok_or_else(|| self.is_not_running(service))
     }
 
-    /// The same; none when the service does not run.
+    /// The same, for a program that errors call `name`; none when the service does not run.
     pub(super) fn ask_platform(
         &self,
         service: &str,
+        name: &str,
         words: &[&str],
         limit: Duration,
     ) -> Result<Option<Finished>> {
         let socket = Socket::of(self.shell.docker())?;
         let user = if service == "postgres" { POSTGRES_UID } else { APP_UID }.to_string();
-        Ok(exec::run(&socket, &self.platform_container(service), &user, words, limit)?)
+        Ok(exec::run(&socket, name, &self.platform_container(service), &user, words, limit)?)
     }
 
     /// Versions of the migrations that the database has; none before the first one, or when it is not running.
@@ -149,7 +151,9 @@ impl Machine {
         let database = project::DATABASE;
         let psql = ["psql", "--username=postgres", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname"];
         let words: Vec<&str> = psql.into_iter().chain([database, "--command", ask]).collect();
-        let Some(told) = self.ask_platform("postgres", &words, ANSWER)? else { return Ok(Vec::new()) };
+        let Some(told) = self.ask_platform("postgres", "psql", &words, ANSWER)? else {
+            return Ok(Vec::new());
+        };
         if told.status.success() {
             return Ok(told.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect());
         }
