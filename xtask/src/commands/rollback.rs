@@ -119,9 +119,16 @@ impl Rollback {
         Ok(())
     }
 
-    /// What was to be taken back is: by somebody else, by its guard, or by the rollback that was cut off before.
+    /// What was to be taken back is: by somebody else, by its guard, or by the rollback that was cut off before. A deploy
+    /// that was waited for, and went on instead, is nothing of the kind.
     fn say_done_already(&self, machine: &Machine, seen: &Observed) -> Result<()> {
         let live = seen.live.live.as_ref();
+        if let Some(id) = live.filter(|id| seen.ledger.was_deployed_last(id)) {
+            return Err(refuse(format!(
+                "a deploy has given {id} the traffic in the meantime\n  Nothing was taken back. To go back from {id}, say it \
+                 again."
+            )));
+        }
         if self.json {
             terminal::say(
                 json!({ "release": live, "url": machine.url()?, "took_back": false, "to_switch_ms": null }),

@@ -271,6 +271,13 @@ impl Ledger {
         if last.kind == Kind::Down { None } else { last.to.clone() }
     }
 
+    /// Whether the last attempt was a deploy that gave this release the traffic, for good.
+    pub fn was_deployed_last(&self, id: &ReleaseId) -> bool {
+        let is_it =
+            |last: Attempt| last.kind == Kind::Deploy && last.confirmed && last.to.as_ref() == Some(id);
+        self.attempts().pop().is_some_and(is_it)
+    }
+
     /// Releases that were confirmed, the newest first, each once.
     pub fn confirmed(&self) -> Vec<ReleaseId> {
         let mut seen = BTreeSet::new();

@@ -52,6 +52,16 @@ fn the_last_confirmed_release_ought_to_be_live() {
 }
 
 #[test]
+fn the_release_of_the_last_attempt_was_deployed_last_if_that_was_a_deploy_and_counts() {
+    let deploy = (Kind::Deploy, None, Some(1), true, true);
+    let last = |attempt: Told| Ledger::parse(&ledger(&[deploy, attempt])).was_deployed_last(&id(2));
+    assert!(last((Kind::Deploy, Some(1), Some(2), true, true)));
+    assert!(!last((Kind::Deploy, Some(1), Some(2), false, true)), "it was taken back");
+    assert!(!last((Kind::Rollback, Some(1), Some(2), true, true)));
+    assert!(!last((Kind::Deploy, Some(2), Some(3), true, true)));
+}
+
+#[test]
 fn after_a_rollback_the_release_that_was_left_is_remembered_until_it_is_deployed_again() {
     let mut attempts = vec![
         (Kind::Deploy, None, Some(1), true, true),
