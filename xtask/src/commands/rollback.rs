@@ -59,13 +59,12 @@ impl Rollback {
             return Ok(());
         }
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
-        // Refused before the lease, so that a wrong word leaves nothing behind.
         let seen = Observed::of_files(&machine)?;
-        back.target(&seen).map_err(|why| self.refuse(why, &seen))?;
+        back.check(&seen).map_err(|why| self.refuse(why, &seen))?;
         let in_question = seen.in_question();
         let attempt = attempt::begin(&machine, "rollback".to_owned(), self.patience)?;
         let seen = Observed::of_rollback(&machine)?;
-        if self.to.is_none() && attempt.comes_after_a_rollback(in_question.as_ref(), &seen) {
+        if attempt.comes_after(&back, in_question.as_ref(), &seen) {
             return self.say_done_already(&machine, &seen);
         }
         let release = back.target(&seen).map_err(|why| self.refuse(why, &seen))?;

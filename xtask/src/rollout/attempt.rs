@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 
+use super::back::Back;
 use super::host::{Holder, Host, Lease, LeaseError};
 use super::journal::{Journal, attempt_id};
 use super::ledger::{Event, Outcome};
@@ -113,10 +114,14 @@ impl<'a> Attempt<'a> {
         self.host.clock() - self.began
     }
 
-    /// Whether this release, which a rollback without a word is to take back, was taken back before the lease was there, or
-    /// by settling what was left: to go on would be one step too far.
-    pub fn comes_after_a_rollback(&self, of: Option<&ReleaseId>, seen: &Observed) -> bool {
-        self.settled.went_back || seen.live.live.as_ref() != of
+    /// Whether what somebody asks for was done before the lease was there, or by settling what was left: to go on would be
+    /// one step too far. Without a word that is to take back the release `in_question`.
+    pub fn comes_after(&self, back: &Back, in_question: Option<&ReleaseId>, seen: &Observed) -> bool {
+        let (live, went_back) = (seen.live.live.as_ref(), self.settled.went_back);
+        match back.to {
+            Some(to) => went_back && live.is_some_and(|live| live.as_str() == to),
+            None => went_back || live != in_question,
+        }
     }
 
     /// Writes into the ledger what was done without a plan.

@@ -71,6 +71,15 @@ impl Back<'_> {
         Ok(release)
     }
 
+    /// An error for what can be refused before the lease, so that a wrong word leaves nothing behind. Where something is to
+    /// be settled, that comes first: who says again what was cut off is not refused because it was done.
+    pub fn check(&self, seen: &Observed) -> Result<(), NoWayBack> {
+        match self.target(seen) {
+            Err(NoWayBack::IsLive(_)) if seen.ledger.unfinished().is_some() => Ok(()),
+            target => target.map(drop),
+        }
+    }
+
     /// A kept release gets the traffic back. When a migration has taken away what it uses, that is taken back first, if
     /// somebody wants it to be.
     pub fn plan(&self, seen: &Observed, limits: &Limits) -> Result<Plan, NoWayBack> {

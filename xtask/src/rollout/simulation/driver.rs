@@ -83,7 +83,7 @@ impl Operator<'_> {
             Act::Rollback(None) if take_back_provisional(self.host, "somebody")? => return Ok(Ended::Well),
             Act::Rollback(to) => {
                 let seen = Observed::of_files(self.host)?;
-                back(to).target(&seen)?;
+                back(to).check(&seen)?;
                 in_question = seen.in_question();
             }
             _ => {}
@@ -99,7 +99,7 @@ impl Operator<'_> {
         let plan = match act {
             Act::Rollback(to) => {
                 let seen = Observed::of_rollback(self.host)?;
-                if to.is_none() && attempt.comes_after_a_rollback(in_question.as_ref(), &seen) {
+                if attempt.comes_after(&back(to), in_question.as_ref(), &seen) {
                     return Ok(Ended::Well);
                 }
                 back(to).plan(&seen, &self.limits)?

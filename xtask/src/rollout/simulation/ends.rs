@@ -149,6 +149,17 @@ fn a_rollback_behind_one_that_was_cut_off_when_its_switch_was_made_goes_no_furth
 }
 
 #[test]
+fn a_rollback_that_was_cut_off_when_its_switch_was_made_may_be_said_again() {
+    let to = || Act::Rollback(Some(release(2, 2).id));
+    let trial = Trial::of(host(), vec![to()]);
+    let trial = after_in(trial, "switch ", Fault::Killed(When::After), to());
+    trial.must_hold();
+    let outcome = trial.run();
+    assert!(matches!(outcome.ends[1], Ended::Well), "{}", outcome.ends[1]);
+    assert_eq!(outcome.world.book.read().ought_to_be_live(), Some(release(2, 2).id));
+}
+
+#[test]
 fn a_rollback_behind_a_deploy_that_its_guard_has_taken_back_goes_no_further_and_the_next_one_does() {
     let trial = after("switch ", Fault::Killed(When::After), Act::Rollback(None));
     let mut trial = Trial { late: true, ..trial };
