@@ -61,10 +61,10 @@ impl Rollback {
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
         let seen = Observed::of_files(&machine)?;
         back.check(&seen).map_err(|why| self.refuse(why, &seen))?;
-        let in_question = seen.in_question();
+        let in_question = seen.in_question(machine.now());
         let attempt = attempt::begin(&machine, "rollback".to_owned(), self.patience)?;
         let seen = Observed::of_rollback(&machine)?;
-        if attempt.comes_after(&back, in_question.as_ref(), &seen) {
+        if attempt.comes_after(&back, in_question.as_ref(), &seen)? {
             return self.say_done_already(&machine, &seen);
         }
         let release = back.target(&seen).map_err(|why| self.refuse(why, &seen))?;

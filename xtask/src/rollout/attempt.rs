@@ -115,13 +115,18 @@ impl<'a> Attempt<'a> {
     }
 
     /// Whether what somebody asks for was done before the lease was there, or by settling what was left: to go on would be
-    /// one step too far. Without a word that is to take back the release `in_question`.
-    pub fn comes_after(&self, back: &Back, in_question: Option<&ReleaseId>, seen: &Observed) -> bool {
+    /// one step too far. Without a word that is to take back the release `in_question`. That they were told is written
+    /// down: who says it again means it.
+    pub fn comes_after(&self, back: &Back, in_question: Option<&ReleaseId>, seen: &Observed) -> Result<bool> {
         let (live, went_back) = (seen.live.live.as_ref(), self.settled.went_back);
-        match back.to {
+        let is_done = match back.to {
             Some(to) => went_back && live.is_some_and(|live| live.as_str() == to),
             None => went_back || live != in_question,
+        };
+        if is_done {
+            self.note(&format!("a rollback by {} came after what it asked for", self.by))?;
         }
+        Ok(is_done)
     }
 
     /// Writes into the ledger what was done without a plan.

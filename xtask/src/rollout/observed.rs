@@ -1,16 +1,21 @@
 //! What is seen of a host, and what follows from it: who is ready, what is pending, what nobody needs any more.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
 use super::contract::Contract;
 use super::guard::Live;
 use super::host::{Host, Part};
-use super::ledger::{Attempt, Kind, Ledger};
+use super::journal::since;
+use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
 use super::release::{Release, ReleaseId};
 use super::steps::Before;
 use crate::project::Limits;
+
+/// Who sees a bad release and types a rollback needs no longer than that: meanwhile the watch may have undone it.
+const JUST_NOW: Duration = Duration::from_secs(300);
 
 /// What is seen of a host.
 #[derive(Debug)]
@@ -168,13 +173,21 @@ impl Observed {
     }
 
     /// What somebody means to take back who asks for a rollback without a word: what has the traffic, or what a deploy
-    /// under way has given it to, also when that is undone in this moment.
-    pub fn in_question(&self) -> Option<ReleaseId> {
+    /// has given it to that is under way, or was undone while they made up their mind.
+    pub fn in_question(&self, now: SystemTime) -> Option<ReleaseId> {
         let is_behind_its_switch = |attempt: &Attempt| {
             let step = attempt.step.as_ref().map(|(step, _)| step.as_str());
             attempt.kind == Kind::Deploy && matches!(step, Some("switch" | "watch" | "confirm" | "retire"))
         };
-        match self.ledger.unfinished().filter(is_behind_its_switch) {
+        let is_undone_just_now = |attempt: &Attempt| {
+            matches!(attempt.outcome, Some(Outcome::Undone | Outcome::UndoneByGuard))
+                && self.ledger.entries.last().is_some_and(|last| {
+                    matches!(last.event, Event::Ended { .. })
+                        && since(&last.at, now).is_some_and(|ago| ago < JUST_NOW)
+                })
+        };
+        let last = self.ledger.attempts().pop().filter(is_behind_its_switch);
+        match last.filter(|attempt| attempt.outcome.is_none() || is_undone_just_now(attempt)) {
             Some(attempt) => attempt.to,
             None => self.live.live.clone(),
         }

@@ -68,8 +68,10 @@ impl Machine {
         Ok(parts)
     }
 
+    /// Whether there is all that starting or stopping it takes; a manifest that is garbled is none.
     pub(super) fn is_kept(&self, id: &ReleaseId) -> Result<bool> {
-        Ok(self.read(&self.release_folder(id).join("release.json"))?.is_some())
+        let manifest = self.read(&self.release_folder(id).join("release.json"))?;
+        Ok(manifest.is_some_and(|text| serde_json::from_str::<Release>(&text).is_ok()))
     }
 
     /// Containers of a release whose files are gone: there is nothing to start them from again.

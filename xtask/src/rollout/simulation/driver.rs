@@ -84,7 +84,7 @@ impl Operator<'_> {
             Act::Rollback(to) => {
                 let seen = Observed::of_files(self.host)?;
                 back(to).check(&seen)?;
-                in_question = seen.in_question();
+                in_question = seen.in_question(self.host.now());
             }
             _ => {}
         }
@@ -99,7 +99,7 @@ impl Operator<'_> {
         let plan = match act {
             Act::Rollback(to) => {
                 let seen = Observed::of_rollback(self.host)?;
-                if attempt.comes_after(&back(to), in_question.as_ref(), &seen) {
+                if attempt.comes_after(&back(to), in_question.as_ref(), &seen)? {
                     return Ok(Ended::Well);
                 }
                 back(to).plan(&seen, &self.limits)?

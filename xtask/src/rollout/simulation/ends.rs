@@ -170,6 +170,17 @@ fn a_rollback_behind_a_deploy_that_its_guard_has_taken_back_goes_no_further_and_
 }
 
 #[test]
+fn a_rollback_behind_a_deploy_that_was_undone_just_now_goes_no_further_and_the_next_one_does() {
+    let mut trial = deploy_of(Manner::TurnsBad);
+    trial.acts.push(Act::Rollback(None));
+    let outcome = trial.run();
+    assert!(matches!(outcome.ends[0], Ended::Badly { .. }), "{}", outcome.ends[0]);
+    assert_eq!(outcome.world.live, Some(release(3, 2).id), "{}", trial.story());
+    trial.acts.push(Act::Rollback(None));
+    assert_eq!(trial.run().world.live, Some(release(2, 2).id), "{}", trial.story());
+}
+
+#[test]
 fn a_rollback_passes_over_no_release_that_was_changed_or_can_not_be_read() {
     let ends_there = |spoil: fn(&mut Vec<Release>)| {
         let mut world = host();
