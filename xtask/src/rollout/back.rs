@@ -9,6 +9,7 @@ use super::plan::Plan;
 use super::plans;
 use super::release::{Release, ReleaseId};
 use super::schema::versions;
+use crate::exit::refuse;
 use crate::project::Limits;
 
 /// What a rollback is asked for.
@@ -107,6 +108,7 @@ pub fn take_back_provisional(host: &dyn Host, by: &str) -> Result<bool> {
     };
     let live = host.live()?;
     let Some(guard) = live.guard.as_ref().filter(|_| is_provisional(&live)) else { return Ok(false) };
+    check_before(host, &live)?;
     let Err(error) = host.trip(&guard.attempt, &format!("rollback by {by}")) else { return Ok(true) };
     let now = host.live()?;
     if is_provisional(&now) {
@@ -114,4 +116,19 @@ pub fn take_back_provisional(host: &dyn Host, by: &str) -> Result<bool> {
     }
     // Confirmed in this very moment, it takes an ordinary rollback; else somebody was faster.
     Ok(now.live != live.live)
+}
+
+/// An error unless the release that would get the traffic back is ready: when both fail for one cause, nothing moves.
+fn check_before(host: &dyn Host, live: &Live) -> Result<()> {
+    let kept = host.kept()?;
+    let Some(before) = kept.iter().find(|release| Some(&release.id) == live.warm.as_ref()) else {
+        return Ok(());
+    };
+    host.smoke(before).map_err(|error| {
+        refuse(format!(
+            "{}, which had the traffic before, is not ready either: {error:#}\n  Nothing was moved: look for what both need, \
+             such as the database.",
+            before.id
+        ))
+    })
 }

@@ -181,6 +181,16 @@ fn a_rollback_behind_a_deploy_that_was_undone_just_now_goes_no_further_and_the_n
 }
 
 #[test]
+fn a_rollback_of_a_deploy_under_way_moves_nothing_to_a_release_that_is_not_ready() {
+    let mut trial = after("switch ", Fault::Killed(When::After), Act::Rollback(None));
+    trial.world.manners.insert(release(3, 2).id, Manner::NeverReady);
+    let outcome = trial.run();
+    let said = outcome.ends[1].to_string();
+    assert!(said.contains("is not ready either"), "{said}");
+    assert_eq!(outcome.world.live, Some(release(4, 3).id), "{}", trial.story());
+}
+
+#[test]
 fn a_rollback_passes_over_no_release_that_was_changed_or_can_not_be_read() {
     let ends_there = |spoil: fn(&mut Vec<Release>)| {
         let mut world = host();
