@@ -38,8 +38,13 @@ pub fn up(project: &Project) -> Result<(), Failed> {
     check(told.contains("Nothing to do"), || told.clone())?;
     let variables = project.root().join("platform/variables.env");
     fs::write(&variables, fs::read_to_string(&variables)? + "SOMEBODY=was here\n")?;
+    fs::write(project.root().join("edge/Caddyfile"), "# Not ours.\n")?;
     let drift = project.status()["drift"].to_string();
-    check(drift.contains("variables.env of the platform was changed"), || drift)?;
+    check(
+        drift.contains("variables.env of the platform was changed")
+            && drift.contains("Caddyfile was changed"),
+        || drift,
+    )?;
     let told = project.xtask(&["platform", "up"]).succeeds()?;
     check(told.contains("it is written again") && told.contains("Nothing to do"), || told)?;
     check(project.status()["drift"] == serde_json::json!([]), || format!("{}", project.status()))?;

@@ -38,9 +38,8 @@ impl Machine {
     /// What differs from what was put there, in words, a line each: files and containers of the releases that run, and
     /// the edge's configuration. Who has the traffic is another question.
     pub fn drift(&self, seen: &Observed) -> Result<Vec<String>> {
-        let told = self.shell.script(SUMS, &[self.root.as_str()], "").context("comparing files")?;
-        let sums: BTreeMap<&str, &str> =
-            told.lines().filter_map(|line| line.split_once("  ")).map(|(sum, file)| (file, sum)).collect();
+        let told = self.sums()?;
+        let sums = by_file(&told);
         let mut containers = container::labelled(self.shell.docker(), &[self.label()])?;
         // One-off ones stay when they failed, to be looked at; the next one takes their place.
         containers.retain(|found| found.label("com.docker.compose.oneoff") != Some("True"));
@@ -50,16 +49,34 @@ impl Machine {
             found.extend(parts(release, &containers));
         }
         found.extend(strays(&containers, &seen.kept));
-        found.extend(edge(&containers, sums.get("edge/Caddyfile").copied()));
-        found.extend(self.platform_drift()?);
+        found.extend(self.drift_of_platform(&containers, &sums)?);
         Ok(found)
     }
 
     /// The platform's files that somebody changed, in words, a line each.
     pub fn platform_drift(&self) -> Result<Vec<String>> {
-        let told = self.shell.script(PLATFORM, &[self.folder("platform").as_str()], "")?;
-        Ok(told.lines().map(|name| format!("{name} of the platform was changed or is gone")).collect())
+        let told = self.sums()?;
+        self.drift_of_platform(&self.platform_containers()?, &by_file(&told))
     }
+
+    fn drift_of_platform(
+        &self,
+        containers: &[Inspected],
+        sums: &BTreeMap<&str, &str>,
+    ) -> Result<Vec<String>> {
+        let told = self.shell.script(PLATFORM, &[self.folder("platform").as_str()], "")?;
+        let files = told.lines().map(|name| format!("{name} of the platform was changed or is gone"));
+        Ok(edge(containers, sums.get("edge/Caddyfile").copied()).into_iter().chain(files).collect())
+    }
+
+    fn sums(&self) -> Result<String> {
+        self.shell.script(SUMS, &[self.root.as_str()], "").context("comparing files")
+    }
+}
+
+/// What `sha256sum` tells: file to sum.
+fn by_file(told: &str) -> BTreeMap<&str, &str> {
+    told.lines().filter_map(|line| line.split_once("  ")).map(|(sum, file)| (file, sum)).collect()
 }
 
 /// Its manifest and its files are those from which its id was made.
