@@ -73,7 +73,8 @@ impl Worker {
         }
     }
 
-    /// Does what there is to do, if it is ours to do.
+    /// Does what there is to do, if it is ours to do. What the database refuses to do for one organisation keeps none of the
+    /// others waiting.
     pub async fn round(&self) -> sqlx::Result<Done> {
         if !self.traffic.is_ours() {
             tracing::debug!("no work: another release has the traffic");
@@ -84,10 +85,19 @@ impl Worker {
                 .fetch_all(&self.database)
                 .await?;
         let mut done = Done { log_ins: self.forget_log_ins().await?, reminders: 0 };
+        let mut refused = None;
         for organisation in organisations {
-            done.reminders += self.raise_reminders(organisation).await?;
+            match self.raise_reminders(organisation).await {
+                Ok(raised) => done.reminders += raised,
+                Err(error @ sqlx::Error::Database(_)) => {
+                    tracing::error!(%organisation, "no reminders could be raised: {error}");
+                    refused = Some(error);
+                }
+                // Nor does it answer for the next one.
+                Err(error) => return Err(error),
+            }
         }
-        Ok(done)
+        refused.map_or(Ok(done), Err)
     }
 
     /// Forgets the failed log-ins that count no more.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use sqlx::{Executor, PgPool};
+use sqlx::{AssertSqlSafe, Executor, PgPool};
 use tracehub_backend::database::OrganisationTx;
 use tracehub_backend::worker::{Traffic, Worker};
 
@@ -114,6 +114,22 @@ async fn every_organisation_is_worked_for_and_sees_its_own_reminders_only(owner:
     let mut tx = OrganisationTx::begin(&world.app, world.zenith.id).await.unwrap();
     let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM reminders").fetch_one(&mut *tx).await.unwrap();
     assert_eq!(seen, 1);
+}
+
+#[sqlx::test]
+async fn what_fails_for_one_organisation_keeps_none_of_the_others_waiting(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let mut all = [&world.acme, &world.zenith];
+    // They are worked for in this order.
+    all.sort_by_key(|of| of.id);
+    let [first, second] = all;
+    late(&owner, &world, first).await;
+    let shipment = late(&owner, &world, second).await;
+    let refuse = format!("ALTER TABLE reminders ADD CHECK (organisation_id <> '{}')", first.id);
+    owner.execute(AssertSqlSafe(refuse)).await.unwrap();
+
+    assert!(worker(&world).round().await.unwrap_err().to_string().contains("check constraint"));
+    assert_eq!(reminders(&world, second, &shipment).await.len(), 1);
 }
 
 #[sqlx::test]
