@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Error, Result, anyhow, bail, ensure};
+use anyhow::{Error, Result, anyhow, ensure};
 
 use super::guard::written;
 use super::host::{EdgeCounts, Host};
@@ -47,7 +47,7 @@ impl Step for Watch {
     fn apply(&self, run: &Run) -> Result<()> {
         let began = run.host.clock();
         let elapsed = || run.host.clock() - began;
-        let (mut bad, mut both) = (0, false);
+        let (mut bad, mut both, mut was_asked) = (0, false, false);
         let mut counting = Counting::begin(run, run.host.edge_counts()?, elapsed());
         loop {
             match self.answer(run.host) {
@@ -80,11 +80,14 @@ impl Step for Watch {
             let over = bad == 0 && elapsed() >= self.bake;
             // While answers are bad, they say more: also whether the release before would do any better.
             if bad == 0 && (over || counting.is_due(elapsed())) {
-                // Users who are asked to wait are answered 503, by whichever release.
-                if let Some(worse) = counting.worse(run.host.edge_counts()?, elapsed())
-                    && run.host.live()?.maintenance.is_none()
-                {
-                    bail!("{worse}{}", self.logs(run.host));
+                let now = run.host.edge_counts()?;
+                if let Some(worse) = counting.worse(now, elapsed()) {
+                    // Users who are asked to wait are answered 503, by whichever release. The last of those answers may be
+                    // counted when nobody is asked any more.
+                    let is_asked = run.host.live()?.maintenance.is_some();
+                    ensure!(is_asked || was_asked, "{worse}{}", self.logs(run.host));
+                    was_asked = is_asked;
+                    counting.begin_again(now, elapsed());
                 }
             }
             if over {

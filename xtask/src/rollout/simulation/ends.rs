@@ -221,6 +221,9 @@ fn that_users_are_asked_to_wait_undoes_no_deploy() {
     trial.limits.bake = Duration::from_secs(10);
     let switched = |world: &World| world.had_traffic[&release(4, 3).id];
     // None of them was, before the switch.
-    trial.world.maintenance = Some(switched(&trial.run().world));
-    assert_eq!(trial.run().world.live, Some(release(4, 3).id), "{}", trial.story());
+    let from = switched(&trial.run().world);
+    for seconds in [5, 60] {
+        trial.world.maintenance = Some(from..from + Duration::from_secs(seconds));
+        assert_eq!(trial.run().world.live, Some(release(4, 3).id), "for {seconds} s:\n{}", trial.story());
+    }
 }

@@ -227,7 +227,7 @@ impl Host for Simulated {
     fn live(&self) -> Result<Live> {
         self.look("who has the traffic?", |world| {
             let guard = world.guard.as_ref().map(|file| file.guard.clone());
-            let maintenance = world.maintenance.filter(|from| world.now >= *from).map(|_| String::new());
+            let maintenance = world.is_in_maintenance().then(String::new);
             Ok(Live { live: world.live.clone(), warm: world.warm.clone(), guard, maintenance })
         })
     }

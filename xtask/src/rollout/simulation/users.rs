@@ -65,11 +65,16 @@ impl World {
         self.failed.push((self.now, why));
     }
 
+    /// Whether users are asked to wait.
+    pub fn is_in_maintenance(&self) -> bool {
+        self.maintenance.as_ref().is_some_and(|asked| asked.contains(&self.now))
+    }
+
     /// Each sends a request.
     pub fn users(&mut self) {
         let Some(live) = self.live.clone() else { return };
         self.counts.all += 1;
-        if self.maintenance.is_some_and(|from| self.now >= from) {
+        if self.is_in_maintenance() {
             self.counts.errors += 1;
             return;
         }

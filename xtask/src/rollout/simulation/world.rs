@@ -2,6 +2,7 @@
 //! on. What a driver changes is in `change.rs`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::book::Book;
@@ -118,8 +119,8 @@ pub struct World {
     pub live: Option<ReleaseId>,
     /// Who had it before.
     pub warm: Option<ReleaseId>,
-    /// From when on users are asked to wait, and answered 503.
-    pub maintenance: Option<Duration>,
+    /// While users are asked to wait, and answered 503.
+    pub maintenance: Option<Range<Duration>>,
     /// The guard's file.
     pub guard: Option<GuardFile>,
     /// The attempt whose guard's container runs.
