@@ -125,12 +125,12 @@ impl Question {
                     return parse(&told, self.what).ok_or(cut);
                 }
                 Ok(read) => told.extend_from_slice(&chunk[..read]),
-                Err(error) if is_no_answer_yet(&error) && Instant::now() < self.until => {}
-                Err(error) if is_no_answer_yet(&error) => {
-                    let (command, tail) = (self.what, String::new());
-                    return Err(CommandError::TimedOut { command, limit: self.limit, tail });
-                }
+                Err(error) if is_no_answer_yet(&error) => {}
                 Err(_) => return Err(CommandError::cut_off(&self.what)),
+            }
+            if Instant::now() >= self.until {
+                let (command, tail) = (self.what, String::new());
+                return Err(CommandError::TimedOut { command, limit: self.limit, tail });
             }
         }
     }

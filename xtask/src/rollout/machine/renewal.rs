@@ -53,7 +53,7 @@ impl Machine {
     pub fn renew_platform(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
         let folders = [self.folder("edge"), self.folder("platform")];
         let [yaml, https] = COMPOSE_FILES;
-        let names = [&["Caddyfile"][..], &[yaml, https, "variables.env"]];
+        let names = [&["Caddyfile"][..], &[yaml, https, "variables.env", "written"]];
         let mut before = Vec::new();
         for (folder, names) in folders.iter().zip(names) {
             for name in names {
@@ -69,7 +69,6 @@ impl Machine {
                 Some(text) => self.write(folder, &[(name, text)]),
                 None => self.delete(&folder.join(name)),
             })?;
-            self.note_platform()?;
             self.start_anew(services, wait)
         });
         Err(taken_back(error, restored).into())
