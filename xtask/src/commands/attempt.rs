@@ -130,7 +130,8 @@ fn explain(machine: &Machine, goal: &Goal, stopped: Stopped) -> anyhow::Error {
     let (kind, to) = (goal.kind, goal.to.as_ref());
     let Stopped { step, cause, mut left, stays } = stopped;
     let (interrupted, environment) = (is_interrupt(&cause), &machine.environment().name);
-    if machine.is_cut_off() {
+    let live = interrupt::shielded(|| machine.live());
+    if live.is_err() && machine.is_cut_off() {
         let message = format!(
             "the {kind} stopped at '{step}': the connection to the host of {environment} is lost\n  Users are \
              served all the same: a switch that nobody confirms is taken back by its guard at its deadline, and the \
@@ -139,7 +140,6 @@ fn explain(machine: &Machine, goal: &Goal, stopped: Stopped) -> anyhow::Error {
         );
         return Failure { exit: Exit::NotUndone, message }.into();
     }
-    let live = interrupt::shielded(|| machine.live());
     let serves = match live.as_ref().map(|live| live.live.as_ref()) {
         Ok(Some(id)) => format!("{id} has the traffic"),
         Ok(None) => "no release has the traffic".to_owned(),

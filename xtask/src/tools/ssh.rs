@@ -36,6 +36,8 @@ const CONNECT: Duration = Duration::from_secs(20);
 /// The host asks every 15 s whether we are there (as `host setup` has it); we ask more often, so that this side is the
 /// first to know of a dead link. After three questions without an answer the connection is given up.
 const ALIVE_EVERY: u32 = 5;
+/// The longest that a connection takes to end, once its link is gone.
+const ENDING: Duration = Duration::from_secs(3);
 /// The longest that a well engine takes to answer at all.
 const PING: Duration = Duration::from_secs(10);
 
@@ -193,6 +195,18 @@ impl Connection {
     pub fn is_lost(&self) -> bool {
         let ended = |master: &Master| !matches!(master.child.borrow_mut().try_wait(), Ok(None));
         self.master.as_ref().is_none_or(ended)
+    }
+
+    /// The same, for whom a call through it has just failed: it closes its sockets a moment before it ends.
+    pub fn is_being_lost(&self) -> bool {
+        let began = Instant::now();
+        while !self.is_lost() {
+            if began.elapsed() > ENDING {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        true
     }
 
     /// The value of `DOCKER_HOST` by which docker's client here reaches the engine there.

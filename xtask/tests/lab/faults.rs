@@ -120,10 +120,11 @@ pub fn cut_before_the_switch(lab: &Lab) -> Result<(), Failed> {
     let (client, driver, live) = deploy_until(lab, "A release whose driver loses its link", "ready")?;
     lab.link.cut();
     lease_is_freed(lab)?;
-    let told = driver.ends_with(5)?;
+    let told = driver.ends_with(5);
+    lab.link.mend();
+    let told = told?;
     check(told.contains("is lost") && told.contains("`cargo xtask status --env lab`"), || told)?;
     check(lab.host().live() == live, || "the traffic moved".into())?;
-    lab.link.mend();
     converges(lab, "never came to its switch")?;
     nothing_failed(client)
 }

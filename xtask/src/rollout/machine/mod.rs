@@ -337,9 +337,9 @@ impl Machine {
         self.live_script("maintenance", &[until.unwrap_or("none")]).map(drop)
     }
 
-    /// Whether the connection to the host has ended by itself.
+    /// Whether the connection to the host has ended by itself; asked when a call has failed.
     pub fn is_cut_off(&self) -> bool {
-        self.shell.connection().is_some_and(Connection::is_lost)
+        self.shell.connection().is_some_and(Connection::is_being_lost)
     }
 
     /// In how many days the certificate ends that users are shown, when they come by HTTPS.
