@@ -367,3 +367,25 @@ fn log_in(said: &str) -> Result<String> {
     ensure!(email.is_some() && password.is_some(), "its log-in lacks a part");
     Ok(format!("{}  {}", email.unwrap_or_default(), password.unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::guard::Live;
+    use crate::rollout::simulation::release;
+
+    #[test]
+    fn what_is_shown_of_a_first_deploy_is_what_its_plan_does() {
+        let seen = Observed {
+            live: Live { live: None, warm: None, guard: None, maintenance: None },
+            ledger: Default::default(),
+            kept: Vec::new(),
+            parts: Vec::new(),
+            schema: Vec::new(),
+        };
+        let local: Environment = "local".parse().expect("an environment");
+        let plan = plans::deploy(&release(1, 1), &seen, &[], &local.limits);
+        let shown: Vec<&str> = FIRST[1..].iter().map(|(step, _)| *step).collect();
+        assert_eq!(shown, plan.names());
+    }
+}

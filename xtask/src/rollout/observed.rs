@@ -80,7 +80,7 @@ impl Observed {
             return Ok(false);
         }
         let seen = Observed::of(host)?;
-        // One that was started a moment ago has not been checked yet: then it is asked, as the move `ready` does.
+        // One that was started a moment ago has not been checked yet: then it is asked, as the step `ready` does.
         let is_well = || seen.is_ready(release) || (seen.is_up(release) && host.smoke(release).is_ok());
         Ok(seen.ledger.ought_to_be_live().as_ref() == Some(&release.id)
             && seen.ledger.unfinished().is_none()

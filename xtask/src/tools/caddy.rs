@@ -15,6 +15,15 @@ pub fn validate<'a>(sh: &'a Shell, image: &str, file: &Utf8Path, site: &str) -> 
     )
 }
 
+/// The same of a configuration that it is handed, wherever the engine is: as this user, who may keep nothing but in `/tmp`.
+pub fn validate_input<'a>(sh: &'a Shell, image: &str, user: u32, site: &str) -> Cmd<'a> {
+    let (user, site) = (user.to_string(), format!("SITE={site}"));
+    cmd!(
+        sh,
+        "docker run --rm --interactive --network none --user {user} --env {site} --env XDG_DATA_HOME=/tmp --env XDG_CONFIG_HOME=/tmp --entrypoint caddy {image} validate --config - --adapter caddyfile"
+    )
+}
+
 /// Judges the file that an image brings.
 pub fn validate_own<'a>(sh: &'a Shell, image: &str) -> Cmd<'a> {
     cmd!(sh, "docker run --rm --network none {image} caddy validate --config {CADDYFILE} --adapter caddyfile")

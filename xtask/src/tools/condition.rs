@@ -32,6 +32,11 @@ impl Condition {
     pub fn is_over(self) -> bool {
         matches!(self, Condition::Exited | Condition::Dead)
     }
+
+    /// It runs no more, whether or not the engine is about to start it again.
+    pub fn has_ended(self) -> bool {
+        self.is_over() || self == Condition::Restarting
+    }
 }
 
 impl fmt::Display for Condition {

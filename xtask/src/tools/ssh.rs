@@ -192,7 +192,7 @@ impl Connection {
     }
 
     /// Whether it has ended by itself: the link is gone, or the host has closed it.
-    pub fn is_lost(&self) -> bool {
+    fn is_lost(&self) -> bool {
         let ended = |master: &Master| !matches!(master.child.borrow_mut().try_wait(), Ok(None));
         self.master.as_ref().is_none_or(ended)
     }

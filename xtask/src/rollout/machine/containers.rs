@@ -251,8 +251,7 @@ fn show_logs(sh: &Shell, project: &Project, service: Option<&str>, tail: u32, fo
 fn part(found: &Inspected) -> Option<Part> {
     let state = &found.state;
     let check = state.health.as_ref().and_then(|health| health.log.as_ref()?.last());
-    let ended = state.status.is_over() || state.status == Condition::Restarting;
-    let ending = match (state.oom_killed, ended) {
+    let ending = match (state.oom_killed, state.status.has_ended()) {
         (true, _) => "out of memory".to_owned(),
         (false, true) => format!("exit code {}", state.exit_code),
         (false, false) => String::new(),

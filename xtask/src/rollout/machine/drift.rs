@@ -35,8 +35,8 @@ impl Machine {
         self.keep(release)
     }
 
-    /// What differs from what was put there, in words, a line each: files and containers of the releases that run, and
-    /// the edge's configuration. Who has the traffic is another question.
+    /// What differs from what was put there, in words, a line each: files and containers of the releases that run, the
+    /// edge's configuration, and the platform's files. Who has the traffic is another question.
     pub fn drift(&self, seen: &Observed) -> Result<Vec<String>> {
         let told = self.sums()?;
         let sums = by_file(&told);

@@ -297,10 +297,7 @@ impl Machine {
             let healthy = |found: &&Inspected| found.state.health() == Health::Healthy;
             let Some(waiting) = containers.iter().find(|found| !healthy(found)) else { return Ok(()) };
             let service = waiting.label("com.docker.compose.service").unwrap_or_default();
-            if began.elapsed() > HEALTHY
-                || waiting.state.status.is_over()
-                || waiting.state.status == Condition::Restarting
-            {
+            if began.elapsed() > HEALTHY || waiting.state.status.has_ended() {
                 let lines = container::last_lines(self.shell.docker(), waiting.plain_name(), 8)?;
                 bail!(
                     "{service} of the platform is {}, and not healthy:\n    {}",

@@ -9,8 +9,8 @@ use super::platform::COMPOSE_FILES;
 use super::{Bases, Machine};
 use crate::exit::{Exit, Failure};
 use crate::project::{self, APP_UID, POSTGRES_UID};
-use crate::tools::interrupt;
 use crate::tools::process::{Run, is_interrupt};
+use crate::tools::{caddy, interrupt};
 
 /// What is in flight gets so long to end: while it does, nobody else is answered.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -25,13 +25,9 @@ impl Machine {
         self.prepare_certificates()?;
         let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))
             .context("reading the Caddyfile")?;
-        let site = format!("SITE={}", self.edge_site());
-        let (app, database) = (APP_UID.to_string(), POSTGRES_UID.to_string());
-        let validate = cmd!(
-            self.shell.docker(),
-            "docker run --rm --interactive --network none --user {app} --env {site} --env XDG_DATA_HOME=/tmp --env XDG_CONFIG_HOME=/tmp --entrypoint caddy {caddy} validate --config - --adapter caddyfile"
-        );
+        let validate = caddy::validate_input(self.shell.docker(), caddy, APP_UID, self.edge_site());
         Run::new(validate).stdin(caddyfile).run().context("the edge would not take the new Caddyfile")?;
+        let database = POSTGRES_UID.to_string();
         let version = cmd!(
             self.shell.docker(),
             "docker run --rm --network none --user {database} --entrypoint postgres {postgres} --version"
