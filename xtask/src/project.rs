@@ -22,6 +22,8 @@ pub const ENVIRONMENT_LABEL: &str = "tracehub.environment";
 pub const RELEASE_LABEL: &str = "tracehub.release";
 /// The label of the edge with the SHA-256 of the Caddyfile that it was started with.
 pub const EDGE_CONFIGURATION_LABEL: &str = "tracehub.edge-configuration";
+/// What the guard was started as: a sum over its description.
+pub const GUARD_LABEL: &str = "tracehub.guard";
 /// Where the files are that run on a host: compose files, the edge's configuration, environments.
 pub const DEPLOY: &str = "tracehub/deploy";
 /// The branch whose images are also tagged `latest`.

@@ -24,7 +24,7 @@ use super::steps::{Preview, say_times};
 use super::{Exit, Failure, refuse};
 use crate::project::{Environment, FREE_DISK};
 use crate::rollout::attempt::Attempt;
-use crate::rollout::machine::{Comparison, Given, Machine};
+use crate::rollout::machine::{Given, Machine};
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
 use crate::rollout::plans;
@@ -99,7 +99,6 @@ impl Deploy {
 
         let attempt = attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.patience)?;
         let began = start_platform(&machine, &secrets)?;
-        let compared = machine.compare_platform()?;
         machine.compare_secrets_again(&mut secrets)?;
         let release = release_to_come(&sources, &secrets)
             .with_context(|| format!("{} lacks secrets that were made a moment ago", machine.root()))?;
@@ -108,7 +107,6 @@ impl Deploy {
         let drift = drift(&machine, &seen)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let plan = plans::deploy(&release, &seen, &contracts, &machine.environment().limits);
-        say_what_differs(&machine, compared)?;
         say_what_comes(&machine, &release, &seen, &plan);
         if shown.is_some_and(|shown| shown.steps != Preview::of(&plan).steps) {
             terminal::note(paint::warn("What is seen now differs from what was shown. The steps are:"));
@@ -124,7 +122,11 @@ impl Deploy {
         }
         machine.take_secrets(&secrets)?;
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
-        let times = attempt::run(&machine, &attempt, &plan, overrides)?;
+        let ran = attempt::run(&machine, &attempt, &plan, overrides);
+        if ran.is_ok() || !machine.is_cut_off() {
+            say_what_differs(&machine);
+        }
+        let times = ran?;
         drop(attempt);
         let log_in = if empty && environment.is_for_trying() { seed(&machine, &release.id) } else { None };
         self.say_result(machine, &release, &times, log_in.as_deref())
@@ -149,11 +151,12 @@ impl Deploy {
         image::ensure_client(self.consent.yes)?;
         let registry = Registry::choose()?;
         let find = || {
+            let sources = Sources::of_commit(commit.clone(), environment)?;
             let found = image::find(&registry, &commit)?;
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
-            Ok(found)
+            Ok((sources, found))
         };
-        let (machine, found) = self.place.clone().reach_by(&access, find)?;
+        let (machine, (sources, found)) = self.place.clone().reach_by(&access, find)?;
         let machine = machine.with_way_back(registry.way_back);
         let images = match found {
             Some(images) => images,
@@ -163,7 +166,7 @@ impl Deploy {
             Some(bases) => bases,
             None => image::bases_for_host(&registry)?,
         };
-        Ok((machine.with_bases(bases), Sources::of_commit(commit, images, environment)?))
+        Ok((machine.with_bases(bases), sources.with_images(images)))
     }
 
     fn nothing_to_do(&self, machine: &Machine, release: &Release) -> Result<()> {
@@ -308,9 +311,11 @@ fn start_platform(machine: &Machine, secrets: &Given) -> Result<bool> {
     .context("starting the platform")
 }
 
-/// A platform that the repository has changed is left as it is, and that is said.
-fn say_what_differs(machine: &Machine, compared: Comparison) -> Result<()> {
-    let services = compared.differing()?;
+/// A platform that the repository has changed is left as it is, and that is said: behind the attempt, since nobody who
+/// waits for the release waits for that.
+fn say_what_differs(machine: &Machine) {
+    // An engine that does not answer has been spoken of already.
+    let Ok(services) = machine.differing_platform() else { return };
     if !services.is_empty() {
         let (services, name) = (services.join(" and "), &machine.environment().name);
         terminal::warn(format_args!(
@@ -318,7 +323,6 @@ fn say_what_differs(machine: &Machine, compared: Comparison) -> Result<()> {
              platform up --env {name}` takes the change over, and says what that interrupts."
         ));
     }
-    Ok(())
 }
 
 /// What somebody changed by hand; it is said.

@@ -72,7 +72,7 @@ impl Up {
     fn run(self) -> Result<()> {
         let machine = self.reach()?;
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
-        let services = machine.compare_platform()?.differing()?;
+        let services = machine.differing_platform()?;
         if services.is_empty() {
             return self.put_right(&machine);
         }

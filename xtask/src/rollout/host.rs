@@ -69,21 +69,21 @@ pub trait Host {
     fn start(&self, release: &Release) -> Result<()>;
     /// Lets the release finish what it has and stops it. It stays, whole.
     fn stop(&self, id: &ReleaseId) -> Result<()>;
-    /// Stops the release and removes its containers and network; its files and images stay.
+    /// Stops the release and removes its containers; its files and images stay.
     fn remove(&self, id: &ReleaseId) -> Result<()>;
     /// Asks each of the release's front doors, from the edge's network, whether it is the release and is ready.
     fn smoke(&self, release: &Release) -> Result<()>;
     /// The last log lines of a release's container.
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String>;
 
-    /// Starts the guard, and comes back when it is armed.
+    /// Tells the guard what to guard, and comes back when it is armed.
     fn arm(&self, arming: &Arming) -> Result<()>;
     /// Armed to disarmed. An error when it has tripped.
     fn confirm(&self, attempt: &str) -> Result<()>;
     /// Takes the switch of the attempt back.
     fn trip(&self, attempt: &str, reason: &str) -> Result<()>;
-    /// Removes the guard, whatever its state.
-    fn remove_guard(&self) -> Result<()>;
+    /// Nothing is guarded any more, whatever the guard's state.
+    fn dismiss_guard(&self) -> Result<()>;
     /// This one is warm, or nobody, if `live` still has the traffic and the lease is still held.
     fn set_warm(&self, live: Option<&ReleaseId>, lease: u64, warm: Option<&ReleaseId>) -> Result<()>;
     /// Nobody has the traffic: what `down` leaves.

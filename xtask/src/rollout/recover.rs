@@ -1,5 +1,5 @@
 //! What a killed attempt left is finished or undone by the next holder of the lease, before it does anything of its
-//! own. The guard's state decides; no guard survives this.
+//! own. The guard's state decides; nothing is guarded after this.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal, lease: &dyn 
     }
     let mut live = host.live()?;
     if let Some(guard) = live.guard.as_ref().filter(|guard| guard.is_waiting()) {
-        // Its attempt has an end, and could not take its switch back: to remove the guard would make it count.
+        // Its attempt has an end, and could not take its switch back: to dismiss the guard would make it count.
         host.trip(&guard.attempt, "recover")?;
         let (to, had_traffic) = (written(guard.to.as_ref()).to_owned(), live.live == guard.to);
         if had_traffic {
@@ -51,7 +51,7 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal, lease: &dyn 
         }
         live = host.live()?;
     }
-    host.remove_guard()?;
+    host.dismiss_guard()?;
 
     // The live file is believed: where the ledger says otherwise, somebody's hand was there.
     let live = live.live;
@@ -117,7 +117,7 @@ fn settle(
     let live = host.live()?;
     let guard = live.guard.as_ref().filter(|guard| guard.attempt == attempt.id);
     let (outcome, found) = match guard.map(|guard| guard.state) {
-        // Its confirm was its own rename, or came before the guard was removed: only the ledger's end is missing.
+        // Its confirm was its own rename, or came before the guard was dismissed: only the ledger's end is missing.
         _ if attempt.confirmed => (Outcome::Succeeded, "was confirmed"),
         Some(GuardState::Disarmed) => {
             if let Some(release) = attempt.to.clone() {

@@ -65,7 +65,7 @@ impl Step for Guard {
             "{} still has the traffic: the guard stays, and takes it back at its deadline",
             self.to
         );
-        run.host.remove_guard()
+        run.host.dismiss_guard()
     }
 }
 
@@ -141,9 +141,9 @@ impl Step for Confirm {
             }
             run.to_confirm.set(Some(run.took()));
             if is_written_down(run, &self.release)
-                && let Err(error) = run.host.remove_guard()
+                && let Err(error) = run.host.dismiss_guard()
             {
-                run.report.says(&format!("the guard, disarmed, could not be removed: {error:#}"));
+                run.report.says(&format!("the guard, disarmed, could not be dismissed: {error:#}"));
             }
             Ok(())
         })

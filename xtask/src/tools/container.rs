@@ -86,6 +86,16 @@ pub struct Config {
     pub image: String,
     /// Name to value.
     pub labels: Option<std::collections::BTreeMap<String, String>>,
+    /// Absent when it has no check.
+    pub healthcheck: Option<Check>,
+}
+
+/// See [`Inspected`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Check {
+    /// `CMD` and the words of a command, `CMD-SHELL` and a line, or `NONE`.
+    pub test: Vec<String>,
 }
 
 impl State {
@@ -99,6 +109,15 @@ impl Inspected {
     /// The value of a label.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.config.labels.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// The command by which the engine checks it; empty when it has none, or only a line for a shell.
+    pub fn check(&self) -> &[String] {
+        let test = self.config.healthcheck.as_ref().map(|check| check.test.as_slice());
+        match test {
+            Some([kind, words @ ..]) if kind == "CMD" => words,
+            _ => &[],
+        }
     }
 
     /// The name, without the slash.

@@ -60,9 +60,10 @@ pub fn converges(lab: &Lab, words: &str) -> Result<(), Failed> {
     let told = lab.project.deploy().succeeds()?;
     check(told.contains(words), || told)?;
     check(lab.host().running() == 2, || format!("{} releases run", lab.host().running()))?;
-    check(lab.host().sh("docker ps --all --quiet --filter name=guard").is_empty(), || {
-        "a guard is left".into()
-    })?;
+    check(
+        lab.host().sh("cat /opt/tracehub-app/live/guard /opt/tracehub-app/live/arming").is_empty(),
+        || "something is guarded still".into(),
+    )?;
     check(get(lab.url(), "/health/ready")?.release == Some(lab.host().live()), || {
         "another one answers".into()
     })?;

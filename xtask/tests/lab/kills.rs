@@ -72,10 +72,9 @@ fn is_settled(lab: &Lab, live: &str, ended: &str) -> Result<(), Failed> {
     check(status["unfinished"].is_null() && status["unconfirmed"] == false, || format!("{status}"))?;
     check(host.ended() == ended, || format!("{} instead of {ended}", host.ended()))?;
     check(host.running() == 2, || format!("{} releases run", host.running()))?;
-    check(
-        host.sh("docker ps --all --quiet --filter name=guard; cat /opt/tracehub-app/live/guard").is_empty(),
-        || "a guard is left".into(),
-    )
+    check(host.sh("cat /opt/tracehub-app/live/guard /opt/tracehub-app/live/arming").is_empty(), || {
+        "something is guarded still".into()
+    })
 }
 
 fn with_words(moment: Moment, words: &str, told: &str) -> Result<(), Failed> {

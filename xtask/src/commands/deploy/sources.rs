@@ -38,16 +38,12 @@ impl Sources {
         })
     }
 
-    /// A commit, whatever is checked out.
-    pub fn of_commit(
-        commit: Commit,
-        images: BTreeMap<String, String>,
-        environment: &Environment,
-    ) -> Result<Sources> {
+    /// A commit, whatever is checked out; which images it has is said later.
+    pub fn of_commit(commit: Commit, environment: &Environment) -> Result<Sources> {
         let (root, sha) = (project::root(), commit.sha.clone());
         Ok(Sources {
             dirty: None,
-            images,
+            images: BTreeMap::new(),
             compose: git::show(root, &sha, &format!("{}/release.yaml", project::DEPLOY))?,
             configuration: git::show(root, &sha, &environment.settings())?,
             migrations: Migrations::of_commit(&sha)?,
@@ -55,8 +51,7 @@ impl Sources {
         })
     }
 
-    /// With the images under other names, component to name: those of a registry.
-    #[cfg(test)]
+    /// With these images, component to name: those of a registry.
     pub fn with_images(self, images: BTreeMap<String, String>) -> Sources {
         Sources { images, ..self }
     }

@@ -1,18 +1,15 @@
-//! The containers of an environment: releases, one-off runs, the guard; and the questions asked of them.
+//! The containers of releases, and one-off runs; and the questions asked of them.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use camino::Utf8PathBuf;
-use serde_json::json;
 use xshell::{Cmd, Shell};
 
 use super::Machine;
-use super::files::live_script_text;
 use crate::project::{self, RELEASE_LABEL};
-use crate::rollout::guard::{GuardState, written};
-use crate::rollout::host::{Answer, Arming, EdgeCounts, Host, Part};
+use crate::rollout::host::{Answer, EdgeCounts, Host, Part};
 use crate::rollout::release::{Release, ReleaseId};
 use crate::tools::compose::Project;
 use crate::tools::condition::Condition;
@@ -66,6 +63,18 @@ impl Machine {
             container::labelled(self.shell.docker(), &labels)?.iter().filter_map(part).collect();
         parts.sort_by(|a, b| (&a.release, &a.service).cmp(&(&b.release, &b.service)));
         Ok(parts)
+    }
+
+    /// Whether another release runs by the same compose file and settings: then compose need not be asked whether they are
+    /// valid, which takes as long as bringing a small image.
+    pub(super) fn runs_like(&self, release: &Release) -> Result<bool> {
+        let live = self.live()?;
+        let is_like = |other: &Release| {
+            (&other.contents.compose, &other.contents.configuration)
+                == (&release.contents.compose, &release.contents.configuration)
+        };
+        let mut others = self.kept_releases()?.into_iter().filter(|other| other.id != release.id);
+        Ok(others.any(|other| live.holds(&other.id) && other.is_itself() && is_like(&other)))
     }
 
     /// Whether there is all that starting or stopping it takes; a manifest that is garbled is none.
@@ -182,44 +191,6 @@ impl Machine {
             }
             Ok(())
         })
-    }
-
-    /// Starts the guard: the live folder is its only mount, it has no network, and it comes back with the engine.
-    pub(super) fn start_guard(&self, arming: &Arming) -> Result<()> {
-        self.remove_guard()?;
-        let (name, image) = (self.named("guard"), &self.bases()?.caddy);
-        let (folder, seconds) = (self.folder("live"), arming.deadline.as_secs().to_string());
-        let user = format!("{}:{}", self.facts.uid, self.facts.gid);
-        let (from, warm) = (written(arming.from.as_ref()), written(arming.warm.as_ref()));
-        let (attempt, to, script) = (&arming.attempt, arming.to.as_str(), live_script_text());
-        let guard = json!({
-            "Image": image,
-            "Labels": { (project::ENVIRONMENT_LABEL): self.environment.name },
-            "User": user,
-            "Entrypoint": ["sh", "-c", script, "guard"],
-            "Cmd": ["guard", "/live", attempt, from, to, warm, seconds],
-            "HostConfig": {
-                "NetworkMode": "none",
-                "RestartPolicy": { "Name": "always" },
-                "Binds": [format!("{folder}:/live")],
-            },
-        });
-        container::start(self.shell.docker(), &name, &guard).context("the guard could not be started")?;
-        let began = Instant::now();
-        loop {
-            let guard = self.live()?.guard;
-            if guard.is_some_and(|guard| guard.state == GuardState::Armed && guard.attempt == arming.attempt)
-            {
-                return Ok(());
-            }
-            if began.elapsed() > Duration::from_secs(10) {
-                bail!(
-                    "the guard did not arm itself: {}",
-                    container::last_lines(self.shell.docker(), &name, 5)?
-                );
-            }
-            self.pause(Duration::from_millis(20))?;
-        }
     }
 
     pub(super) fn ask_edge(&self) -> Result<Answer> {

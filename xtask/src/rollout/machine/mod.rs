@@ -7,6 +7,7 @@ mod database;
 mod drift;
 mod files;
 mod foundation;
+mod guarding;
 mod images;
 mod lease;
 mod platform;
@@ -39,7 +40,6 @@ use crate::tools::{container, curl, interrupt};
 pub use arrival::{Arrival, Facts};
 use lease::Holding;
 
-pub use comparison::Comparison;
 pub use images::WayBack;
 pub use platform::PlatformPart;
 pub use secrets::Given;
@@ -175,8 +175,12 @@ impl Host for Machine {
 
     fn pull(&self, release: &Release) -> Result<()> {
         self.changing()?.keep(release)?;
+        let is_proven = self.runs_like(release)?;
         let project = self.release_project(&release.id)?;
         self.fetch(release.contents.images.values(), || {
+            if is_proven {
+                return Ok(());
+            }
             project.run(|project, sh| project.check(sh)).context("the release's compose file is not valid")
         })
     }
@@ -256,7 +260,7 @@ impl Host for Machine {
     }
 
     fn arm(&self, arming: &Arming) -> Result<()> {
-        self.changing()?.start_guard(arming)
+        self.changing()?.arm_guard(arming)
     }
 
     fn confirm(&self, attempt: &str) -> Result<()> {
@@ -267,9 +271,9 @@ impl Host for Machine {
         self.changing()?.live_script("trip", &[attempt, reason]).map(drop)
     }
 
-    fn remove_guard(&self) -> Result<()> {
-        container::remove(self.changing()?.shell.docker(), &self.named("guard"))?;
-        self.live_script("forget", &[]).map(drop)
+    fn dismiss_guard(&self) -> Result<()> {
+        let lease = self.holding_number()?;
+        self.changing()?.live_script("dismiss", &[self.lease_file().as_str(), &lease]).map(drop)
     }
 
     fn switch(&self, switch: &Switching) -> Result<()> {

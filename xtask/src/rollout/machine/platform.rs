@@ -90,8 +90,9 @@ impl Machine {
         })
     }
 
-    /// Stops the platform and removes its containers and networks. The volumes stay.
+    /// Stops the platform and removes its containers and networks, and the guard's container. The volumes stay.
     pub fn platform_down(&self) -> Result<()> {
+        self.remove_guard()?;
         if self.read(&self.folder("platform").join("platform.yaml"))?.is_none() {
             return Ok(());
         }
@@ -294,8 +295,9 @@ impl Machine {
             containers.retain(|found| {
                 found.label("com.docker.compose.service").is_some_and(|it| services.contains(&it))
             });
-            let healthy = |found: &&Inspected| found.state.health() == Health::Healthy;
-            let Some(waiting) = containers.iter().find(|found| !healthy(found)) else { return Ok(()) };
+            let Some(waiting) = containers.iter().find(|found| !self.is_healthy(found)) else {
+                return Ok(());
+            };
             let service = waiting.label("com.docker.compose.service").unwrap_or_default();
             if began.elapsed() > HEALTHY || waiting.state.status.has_ended() {
                 let lines = container::last_lines(self.shell.docker(), waiting.plain_name(), 8)?;
@@ -308,5 +310,17 @@ impl Machine {
             wait(&format!("waiting for {service}"));
             self.pause(Duration::from_millis(200))?;
         }
+    }
+
+    /// As the engine found it, or, since its first check comes seconds after the start, as the same check finds it now.
+    pub(super) fn is_healthy(&self, found: &Inspected) -> bool {
+        if found.state.health() == Health::Healthy {
+            return true;
+        }
+        let words: Vec<&str> = found.check().iter().map(String::as_str).collect();
+        let service = found.label("com.docker.compose.service").unwrap_or_default();
+        found.state.status == Condition::Running
+            && !words.is_empty()
+            && self.in_platform(service, &words).is_ok_and(|told| told.status.success())
     }
 }

@@ -16,7 +16,9 @@ impl Machine {
         let containers = self.platform_containers()?;
         let running = containers.iter().filter(|found| found.state.status == Condition::Running);
         if running.count() >= SERVICES.len() {
-            self.wait_for_platform(&SERVICES, wait)?;
+            if !containers.iter().all(|found| self.is_healthy(found)) {
+                self.wait_for_platform(&SERVICES, wait)?;
+            }
             // One that came into the project later than the platform.
             self.make_secrets(given)?;
             return Ok(false);

@@ -1,9 +1,10 @@
 //! The scripts that run on a host, run by this machine's own `sh`: what must hold without any container.
 
+mod guarding;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -159,36 +160,6 @@ fn a_guard_writes_only_while_its_own_release_has_the_traffic() {
     fs::write(host.path("live/live"), "20260105t120000z-000000000000\n").unwrap();
     assert_eq!(host.call("trip", &["a1", "test"]), 0);
     assert_eq!(host.live().live.unwrap().as_str(), "20260105t120000z-000000000000");
-}
-
-#[test]
-fn a_guard_trips_at_its_deadline_also_when_somebody_sets_the_clock_back() {
-    let host = Host::with_live(OLD);
-    // A clock that is an hour earlier each time that it is asked.
-    let date = "#!/bin/sh\nhour=$(cat \"$0.hour\" 2>/dev/null || echo 999)\necho $((hour - 1)) >\"$0.hour\"\n\
-                echo $((hour * 3600))\n";
-    fs::create_dir(host.path("bin")).unwrap();
-    fs::write(host.path("bin/date"), date).unwrap();
-    fs::set_permissions(host.path("bin/date"), fs::Permissions::from_mode(0o755)).unwrap();
-    let (path, folder) = (std::env::var("PATH").unwrap(), host.path("live"));
-    let mut guard = Command::new("sh")
-        .args(["-c", live_script_text(), "guard", "guard", folder.as_str(), "a1", OLD, NEW, "none", "2"])
-        .env("PATH", format!("{}:{path}", host.path("bin")))
-        .env("TMPDIR", host.path(""))
-        .spawn()
-        .unwrap();
-    let wait_for = |state: GuardState| {
-        let began = Instant::now();
-        while host.live().guard.is_none_or(|guard| guard.state != state) {
-            assert!(began.elapsed() < Duration::from_secs(30), "it is not {state:?} in the end");
-        }
-    };
-    wait_for(GuardState::Armed);
-    fs::write(host.path("live/live"), format!("{NEW}\n")).unwrap();
-    wait_for(GuardState::Tripped);
-    assert_eq!(host.live().live.unwrap().as_str(), OLD);
-    assert_eq!(host.call("forget", &[]), 0);
-    assert!(guard.wait().unwrap().success(), "it ends when nobody needs it any more");
 }
 
 #[test]

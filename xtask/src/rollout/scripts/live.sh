@@ -6,6 +6,8 @@
 #   maintenance  until when users are asked to wait, as Retry-After has it; only while they are
 #   guard   STATE ATTEMPT FROM TO WARM DEADLINE REASON; STATE is armed, tripping, tripped or disarmed
 #   reserve room for what has to be written when the disk is full; made by arrive.sh, and taken when it is needed
+#   arming  ATTEMPT FROM TO WARM SECONDS, until the guard's container has read it
+#   wake    a pipe, at which that container waits for the next arming
 #
 # Every change is made under one lock, on the folder itself, and by replacing a file whole.
 # Usage: live.sh VERB FOLDER ARGUMENT...
@@ -42,6 +44,16 @@ trip() { # REASON
     # Also when the switch, or an earlier trip, was cut between its two renames.
     if [ "$(content live)" = "$from" ]; then replace warm "$warm" || return 1; fi
     replace guard "tripped $attempt $from $to $warm $deadline $1"
+}
+
+# Guards what `arming` asks for, from now on.
+arm() {
+    read -r attempt from to warm seconds <arming
+    # Not from the reserve: a guard that has none left might not be able to take its switch back.
+    { [ -s reserve ] || { head -c 32768 /dev/zero >reserve && sync reserve; }; } &&
+        put guard "armed $attempt $from $to $warm $(($(date +%s) + seconds))" &&
+        end=$(($(uptime) + seconds))
+    rm -f arming
 }
 
 verb=$1
@@ -100,31 +112,49 @@ clear) # LEASE-FILE LEASE: nobody has the traffic any more
 maintenance) # UNTIL|none
     if [ "$1" = none ]; then rm -f maintenance && sync .; else replace maintenance "$1"; fi
     ;;
-forget) # the guard's file, once its container is gone
-    rm -f guard && sync .
+dismiss) # LEASE-FILE LEASE: whatever the guard's state, nothing is guarded any more
+    [ "$(head -n 1 "$1")" = "$2" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
+    rm -f arming guard && sync .
     ;;
-guard) # ATTEMPT FROM TO WARM SECONDS: what the guard's container runs
-    guarding=${TMPDIR:-/tmp}/guarding
-    end=$(($(uptime) + $5))
-    if [ -e "$guarding" ]; then
-        # Restarted: the machine went down while nobody had confirmed.
-        read_guard
-        case "$state $attempt" in "armed $1" | "tripping $1") trip restarted ;; esac
-    else
-        # Not from the reserve: a guard that has none left might not be able to take its switch back.
-        { [ -s reserve ] || { head -c 32768 /dev/zero >reserve && sync reserve; }; } &&
-            put guard "armed $1 $2 $3 $4 $(($(date +%s) + $5))" && : >"$guarding"
-    fi
-    mine=$1
+arm) # LEASE-FILE LEASE ATTEMPT FROM TO WARM SECONDS: comes back when the guard's container has armed itself
+    [ "$(head -n 1 "$1")" = "$2" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
+    # Not from the reserve, which the guard may need.
+    put arming "$3 $4 $5 $6 $7" || exit 1
+    # Open both ways, it waits for no reader. Where there is no pipe yet, the container looks before it waits.
+    [ ! -p wake ] || echo 1<>wake
+    tries=0
+    while [ -f arming ] && [ "$tries" -lt 100 ]; do
+        unlock
+        sleep 0.02
+        lock
+        tries=$((tries + 1))
+    done
+    read_guard
+    [ "$state $attempt" = "armed $3" ] || { echo "the guard does not arm itself" >&2; exit 14; }
+    ;;
+guard) # what the guard's container runs
+    [ -p wake ] || mkfifo -m 600 wake || exit 1
+    exec 7<>wake
     trap 'exit 0' TERM INT
-    while read_guard && [ "$attempt" = "$mine" ]; do
+    read_guard
+    # What is armed when it starts was left by a machine that went down while nobody had confirmed.
+    case $state in armed | tripping) trip restarted ;; esac
+    end=0
+    while :; do
+        [ ! -f arming ] || arm
+        read_guard
         case $state in
         tripping) trip "${reason:-unknown}" ;;
         armed) if [ "$(uptime)" -ge "$end" ]; then trip deadline; fi ;;
         esac
         unlock
-        sleep 1 &
-        wait $!
+        case $state in
+        armed | tripping)
+            sleep 1 &
+            wait $!
+            ;;
+        *) read -r _ <&7 ;;
+        esac
         lock
     done
     ;;

@@ -199,7 +199,7 @@ fn a_guard_that_is_forgotten_is_found() {
 fn a_guard_that_goes_too_early_is_found() {
     let bug: Instead = |_, change| match change {
         Change::Append(entry, _) if is_step(&entry.event, "watch", StepState::Begun) => {
-            Some(vec![change.clone(), Change::RemoveGuard])
+            Some(vec![change.clone(), Change::DismissGuard])
         }
         Change::Confirm(_) => Some(Vec::new()),
         _ => None,

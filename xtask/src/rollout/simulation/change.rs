@@ -45,7 +45,7 @@ pub enum Change {
     Arm(Arming),
     Confirm(String),
     Trip(String, String),
-    RemoveGuard,
+    DismissGuard,
     SetWarm(Option<ReleaseId>, u64, Option<ReleaseId>),
     ClearLive,
     Switch(Switching),
@@ -73,7 +73,7 @@ impl Change {
             Change::Arm(arming) => format!("arm the guard, back to {}", written(arming.from.as_ref())),
             Change::Confirm(_) => "confirm".to_owned(),
             Change::Trip(attempt, reason) => format!("trip the guard of {attempt}: {reason}"),
-            Change::RemoveGuard => "remove the guard".to_owned(),
+            Change::DismissGuard => "dismiss the guard".to_owned(),
             Change::SetWarm(.., warm) => format!("warm is {}", written(warm.as_ref())),
             Change::ClearLive => "take the traffic from everybody".to_owned(),
             Change::Switch(switch) => format!("switch {} -> {}", written(switch.from.as_ref()), switch.to),
@@ -165,7 +165,7 @@ impl World {
             Change::Arm(arming) => self.arm(arming),
             Change::Confirm(attempt) => self.confirm(attempt)?,
             Change::Trip(attempt, reason) => self.trip_of(attempt, reason)?,
-            Change::RemoveGuard => {
+            Change::DismissGuard => {
                 self.going_on.retain(|(_, change)| !matches!(change, Change::Arm(_)));
                 (self.guard, self.guarding) = (None, None);
             }
@@ -210,7 +210,7 @@ impl World {
                     }
                 }
             }
-            Change::RemoveGuard => self.guarding = None,
+            Change::DismissGuard => self.guarding = None,
             Change::ClearLive => self.warm = None,
             Change::Switch(switch) if self.check_switch(switch).is_ok() => match switch.guarded {
                 Some(_) => self.warm.clone_from(&switch.from),

@@ -90,7 +90,8 @@ fn a_confirm_that_can_not_be_seen_or_written_down_counts_for_whoever_comes_next(
 #[test]
 fn a_switch_that_failed_its_watch_is_not_confirmed_by_the_next_one_although_its_guard_is_gone() {
     let trial = Trial { late: true, ..deploy_of(Manner::SilencesDatabase) };
-    let call = *calls_of(&trial, "remove the guard").last().expect("it is removed, since nothing else works");
+    let call =
+        *calls_of(&trial, "dismiss the guard").last().expect("it is dismissed, since nothing else works");
     let (outcome, ledger) = then(trial, &[(call, Fault::Killed(When::After))], Act::Recover);
     assert_eq!(outcome.world.live, Some(release(4, 3).id));
     assert_eq!(ledger.ought_to_be_live(), Some(release(3, 2).id));

@@ -325,8 +325,8 @@ impl Host for Simulated {
     fn trip(&self, attempt: &str, reason: &str) -> Result<()> {
         self.change(Change::Trip(attempt.to_owned(), reason.to_owned()))
     }
-    fn remove_guard(&self) -> Result<()> {
-        self.change(Change::RemoveGuard)
+    fn dismiss_guard(&self) -> Result<()> {
+        self.change(Change::DismissGuard)
     }
     fn set_warm(&self, live: Option<&ReleaseId>, lease: u64, warm: Option<&ReleaseId>) -> Result<()> {
         self.change(Change::SetWarm(live.cloned(), lease, warm.cloned()))

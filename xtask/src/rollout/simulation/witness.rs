@@ -231,8 +231,8 @@ impl Host for Witness<'_> {
     fn trip(&self, attempt: &str, reason: &str) -> Result<()> {
         self.changes("trip", || self.host.trip(attempt, reason))
     }
-    fn remove_guard(&self) -> Result<()> {
-        self.changes("remove guard", || self.host.remove_guard())
+    fn dismiss_guard(&self) -> Result<()> {
+        self.changes("dismiss guard", || self.host.dismiss_guard())
     }
     fn set_warm(&self, live: Option<&ReleaseId>, lease: u64, warm: Option<&ReleaseId>) -> Result<()> {
         self.changes("set warm", || self.host.set_warm(live, lease, warm))

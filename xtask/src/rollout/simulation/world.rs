@@ -123,7 +123,7 @@ pub struct World {
     pub maintenance: Option<Range<Duration>>,
     /// The guard's file.
     pub guard: Option<GuardFile>,
-    /// The attempt whose guard's container runs.
+    /// The attempt that the guard's container, while it runs, was told to guard.
     pub guarding: Option<String>,
     /// The ledger.
     pub book: Book,
