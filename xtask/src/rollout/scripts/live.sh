@@ -123,7 +123,7 @@ arm) # LEASE-FILE LEASE ATTEMPT FROM TO WARM SECONDS: comes back when the guard'
     # Open both ways, it waits for no reader. Where there is no pipe yet, the container looks before it waits.
     [ ! -p wake ] || echo 1<>wake
     tries=0
-    while [ -f arming ] && [ "$tries" -lt 100 ]; do
+    while [ -f arming ] && [ "$tries" -lt 250 ]; do
         unlock
         sleep 0.02
         lock
