@@ -99,6 +99,7 @@ impl Deploy {
 
         let attempt = attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.patience)?;
         let began = start_platform(&machine, &secrets)?;
+        machine.ask_ahead()?;
         machine.compare_secrets_again(&mut secrets)?;
         let release = release_to_come(&sources, &secrets)
             .with_context(|| format!("{} lacks secrets that were made a moment ago", machine.root()))?;

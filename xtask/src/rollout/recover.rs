@@ -55,7 +55,13 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal, lease: &dyn 
 
     // The live file is believed: where the ledger says otherwise, somebody's hand was there.
     let live = live.live;
-    let ledger = host.ledger()?;
+    let again;
+    let ledger = if said.is_empty() {
+        ledger
+    } else {
+        again = host.ledger()?;
+        &again
+    };
     let ought = ledger.ought_to_be_live();
     if live != ought {
         let last = ledger.attempts().pop();

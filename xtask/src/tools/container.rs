@@ -230,6 +230,28 @@ pub fn has_image(sh: &Shell, image: &str) -> Result<bool, CommandError> {
     Ok(answer.status == 200)
 }
 
+/// Begins to bring an image, named by digest, from a registry that asks nobody who they are: `docker pull`, which knows
+/// where credentials are, takes as long to start as a small image to come.
+pub fn pull(sh: &Shell, image: &str, limit: Duration) -> Result<Question, CommandError> {
+    let (name, digest) = image.split_once('@').unwrap_or((image, "latest"));
+    let path = format!("/images/create?fromImage={}&tag={}", socket::encoded(name), socket::encoded(digest));
+    Ok(Socket::of(sh)?.post(&path, None, limit)?.called("docker pull"))
+}
+
+/// Waits until the image is there.
+pub fn pulled(pull: Question) -> Result<(), CommandError> {
+    let answer = pull.answer()?;
+    // It says 200 when it begins: what goes wrong after that is told by one of the lines that tell of its progress.
+    let lines = String::from_utf8_lossy(answer.body(200)?).into_owned();
+    let wrong = lines
+        .lines()
+        .find_map(|line| serde_json::from_str::<Value>(line).ok()?["error"].as_str().map(str::to_owned));
+    wrong.map_or(Ok(()), |why| {
+        let (command, ending) = ("docker pull".to_owned(), "failed".to_owned());
+        Err(CommandError::Failed { command, ending, code: None, tail: why })
+    })
+}
+
 /// Removes an image, unless another one or a container needs it.
 pub fn remove_image(sh: &Shell, image: &str) -> Result<(), CommandError> {
     Run::new(cmd!(sh, "docker image rm {image}")).run()

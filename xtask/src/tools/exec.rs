@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::process::{CommandError, Finished};
-use super::socket::{Answer, Socket, encoded};
+use super::socket::{Answer, Question, Socket, encoded};
 
 /// The longest that the engine may take to say that it will, or how it ended.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -27,21 +27,30 @@ struct Ended {
     exit_code: Option<i32>,
 }
 
-/// Runs it to its end, whatever the exit code; none when the container is not there or does not run. `name` is what errors
+/// A program that runs.
+pub struct Running {
+    id: String,
+    /// Answered when it ends.
+    end: Question,
+    socket: Socket,
+    name: String,
+}
+
+/// Begins it; several may run beside each other. None when the container is not there or does not run. `name` is what errors
 /// call it.
 ///
 /// # Errors
 ///
-/// When the engine does not answer, or the program takes longer than `limit`. It then goes on in its container, as with
-/// `docker exec`.
-pub fn run(
+/// When the engine does not answer; from [`Running::finish`] also when the program takes longer than `limit`. It then goes
+/// on in its container, as with `docker exec`.
+pub fn begin(
     socket: &Socket,
     name: &str,
     container: &str,
     user: &str,
     words: &[&str],
     limit: Duration,
-) -> Result<Option<Finished>, CommandError> {
+) -> Result<Option<Running>, CommandError> {
     let program = json!({ "AttachStdout": true, "AttachStderr": true, "User": user, "Cmd": words });
     let path = format!("/containers/{}/exec", encoded(container));
     let made = socket.post(&path, Some(&program), ANSWER)?.called(name).answer()?;
@@ -50,21 +59,29 @@ pub fn run(
     }
     let Made { id } = made.json(201)?;
     let attached = json!({ "Detach": false, "Tty": false });
-    let started = socket.post(&format!("/exec/{id}/start"), Some(&attached), limit)?;
-    let told = started.called(name).answer()?;
-    if is_absence(&told) {
-        return Ok(None);
+    let end = socket.post(&format!("/exec/{id}/start"), Some(&attached), limit)?.called(name);
+    Ok(Some(Running { id, end, socket: socket.clone(), name: name.to_owned() }))
+}
+
+impl Running {
+    /// Waits for its end, whatever the exit code; none when its container stopped before it had begun.
+    pub fn finish(self) -> Result<Option<Finished>, CommandError> {
+        let told = self.end.answer()?;
+        if is_absence(&told) {
+            return Ok(None);
+        }
+        let output = told.body(200)?;
+        let (stdout, stderr) = apart(output)
+            .ok_or_else(|| told.refused("its answer ends in the middle of the program's".to_owned()))?;
+        let asked = self.socket.get(&format!("/exec/{}/json", self.id), ANSWER)?.called(&self.name);
+        let ended: Ended = asked.answer()?.json(200)?;
+        // An engine that is being stopped ends the answer before the program.
+        let code = ended
+            .exit_code
+            .ok_or_else(|| told.refused("its answer ends before the program does".to_owned()))?;
+        // As wait(2) has it: the exit code is the second byte.
+        Ok(Some(Finished { status: ExitStatus::from_raw(code << 8), stdout, stderr }))
     }
-    let output = told.body(200)?;
-    let (stdout, stderr) = apart(output)
-        .ok_or_else(|| told.refused("its answer ends in the middle of the program's".to_owned()))?;
-    let asked = socket.get(&format!("/exec/{id}/json"), ANSWER)?.called(name);
-    let ended: Ended = asked.answer()?.json(200)?;
-    // An engine that is being stopped ends the answer before the program.
-    let code =
-        ended.exit_code.ok_or_else(|| told.refused("its answer ends before the program does".to_owned()))?;
-    // As wait(2) has it: the exit code is the second byte.
-    Ok(Some(Finished { status: ExitStatus::from_raw(code << 8), stdout, stderr }))
 }
 
 /// There is no such container, or it does not run. One that is paused is another matter.
@@ -109,7 +126,8 @@ mod tests {
             listener.accept().unwrap().0.read_to_end(&mut Vec::new()).unwrap();
         });
         let limit = Duration::from_millis(120);
-        let error = run(&Socket::at(path), "database.sh dump", "db", "999", &["sh"], limit).unwrap_err();
+        let begun = begin(&Socket::at(path), "database.sh dump", "db", "999", &["sh"], limit).unwrap();
+        let error = begun.expect("it was made").finish().unwrap_err();
         assert_eq!(error.to_string(), "`database.sh dump` was ended at its time limit of 120ms");
         engine.join().unwrap();
     }

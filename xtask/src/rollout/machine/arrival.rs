@@ -75,6 +75,7 @@ impl Arrival {
             way_back: None,
             reached: Instant::now(),
             led_back: Cell::new(false),
+            ahead: RefCell::default(),
             holding: RefCell::default(),
         })
     }

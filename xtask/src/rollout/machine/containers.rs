@@ -1,6 +1,5 @@
 //! The containers of releases, and one-off runs; and the questions asked of them.
 
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -9,14 +8,16 @@ use xshell::{Cmd, Shell};
 
 use super::Machine;
 use crate::project::{self, RELEASE_LABEL};
-use crate::rollout::host::{Answer, EdgeCounts, Host, Part};
+use crate::rollout::host::{Answer, Host, Part};
 use crate::rollout::release::{Release, ReleaseId};
 use crate::tools::compose::Project;
 use crate::tools::condition::Condition;
 use crate::tools::container::{self, Inspected};
+use crate::tools::curl;
+use crate::tools::exec::{self, Running};
 use crate::tools::process::Run;
+use crate::tools::shell::Script;
 use crate::tools::socket::Socket;
-use crate::tools::{curl, exec};
 
 /// The longest that one call to the engine may take. Stopping waits for what is in flight.
 const CALL: Duration = Duration::from_secs(120);
@@ -26,6 +27,12 @@ const PROBE: Duration = Duration::from_secs(1);
 const SMOKE: Duration = Duration::from_secs(30);
 /// The longest that a migration may take.
 const MIGRATION: Duration = Duration::from_secs(900);
+
+const ALIKE: Script = Script::new(
+    "comparing with the release that runs",
+    r#"cd "$1" && read -r live <live/live && cmp -s "releases/$live/compose.yaml" "releases/$2/compose.yaml" &&
+cmp -s "releases/$live/settings.env" "releases/$2/settings.env" && echo alike; :"#,
+);
 
 /// A release's compose project, as it is kept on the host.
 pub(super) struct ReleaseProject<'a> {
@@ -65,16 +72,10 @@ impl Machine {
         Ok(parts)
     }
 
-    /// Whether another release runs by the same compose file and settings: then compose need not be asked whether they are
-    /// valid, which takes as long as bringing a small image.
-    pub(super) fn runs_like(&self, release: &Release) -> Result<bool> {
-        let live = self.live()?;
-        let is_like = |other: &Release| {
-            (&other.contents.compose, &other.contents.configuration)
-                == (&release.contents.compose, &release.contents.configuration)
-        };
-        let mut others = self.kept_releases()?.into_iter().filter(|other| other.id != release.id);
-        Ok(others.any(|other| live.holds(&other.id) && other.is_itself() && is_like(&other)))
+    /// Whether the release that has the traffic runs by the same compose file and settings: then compose need not be asked
+    /// whether they are valid, which takes as long as bringing a small image.
+    pub(super) fn runs_alike(&self, id: &ReleaseId) -> Result<bool> {
+        Ok(!self.shell.script(ALIKE, &[self.root.as_str(), id.as_str()], "")?.is_empty())
     }
 
     /// Whether there is all that starting or stopping it takes; a manifest that is garbled is none.
@@ -168,29 +169,24 @@ impl Machine {
         let container = self.named(&format!("{id}-{}-1", project::BACKEND.name));
         let (socket, user) = (Socket::of(self.shell.docker())?, project::APP_UID.to_string());
         // Nearly all of the time goes to starting a process in a container: beside each other.
-        thread::scope(|scope| {
-            let asking = project::SMOKE.iter().map(|(component, path)| {
-                let url = format!("http://{}-{id}:{}{path}", component.name, component.port);
-                let (socket, container, user) = (&socket, &container, &user);
-                let ask = move || {
-                    let program = project::SMOKE_PROGRAM.iter().copied();
-                    let words: Vec<&str> = program.chain(["--url", &url, "--release", id]).collect();
-                    exec::run(socket, &url, container, user, &words, SMOKE)
-                };
-                (component.name, path, scope.spawn(ask))
-            });
-            for (component, path, asked) in asking.collect::<Vec<_>>() {
-                let told = asked.join().expect("asking does not panic")?;
-                let told = told.with_context(|| format!("{container} does not run any more"))?;
-                let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
-                ensure!(
-                    told.status.success(),
-                    "{component} of {id}, asked for {path} on the edge's network: {}",
-                    said.trim()
-                );
-            }
-            Ok(())
-        })
+        let asked = project::SMOKE.iter().map(|(component, path)| {
+            let url = format!("http://{}-{id}:{}{path}", component.name, component.port);
+            let program = project::SMOKE_PROGRAM.iter().copied();
+            let words: Vec<&str> = program.chain(["--url", &url, "--release", id]).collect();
+            Ok((component, path, exec::begin(&socket, &url, &container, &user, &words, SMOKE)?))
+        });
+        for (component, path, asked) in asked.collect::<Result<Vec<_>>>()? {
+            let told = asked.map_or(Ok(None), Running::finish)?;
+            let told = told.with_context(|| format!("{container} does not run any more"))?;
+            let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
+            ensure!(
+                told.status.success(),
+                "{} of {id}, asked for {path} on the edge's network: {}",
+                component.name,
+                said.trim()
+            );
+        }
+        Ok(())
     }
 
     pub(super) fn ask_edge(&self) -> Result<Answer> {
@@ -202,14 +198,6 @@ impl Machine {
         );
         let release = answer.header(project::RELEASE_HEADER).and_then(|id| id.parse().ok());
         Ok(Answer { status: answer.status, release, said })
-    }
-
-    /// Read off the edge's own metrics, which nobody outside its container can ask for.
-    pub(super) fn count_edge(&self) -> Result<EdgeCounts> {
-        let wget = ["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metrics"];
-        let told = self.in_platform("edge", &wget)?;
-        ensure!(told.status.success(), "reading the edge's numbers: {}", told.stderr.trim());
-        Ok(counts(&told.stdout))
     }
 }
 
@@ -241,38 +229,4 @@ fn part(found: &Inspected) -> Option<Part> {
         restarts: found.restart_count,
         ending,
     })
-}
-
-/// Sums `caddy_http_request_duration_seconds_count` over handlers; the label `code` is the status. Requests pass
-/// through several handlers, so only the outermost one counts.
-fn counts(metrics: &str) -> EdgeCounts {
-    let mut counts = EdgeCounts::default();
-    for line in metrics.lines() {
-        let Some(rest) = line.strip_prefix("caddy_http_request_duration_seconds_count{") else { continue };
-        let Some((labels, value)) = rest.rsplit_once("} ") else { continue };
-        let label = |name: &str| {
-            labels.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
-        };
-        if label("handler") != Some("subroute") {
-            continue;
-        }
-        let number = value.trim().parse::<f64>().unwrap_or(0.0) as u64;
-        counts.all += number;
-        counts.errors += if label("code").is_some_and(|code| code.starts_with('5')) { number } else { 0 };
-    }
-    counts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_edges_numbers_are_read_and_each_request_counts_once() {
-        let metrics = "# TYPE caddy_http_request_duration_seconds histogram\n\
-            caddy_http_request_duration_seconds_count{code=\"200\",handler=\"subroute\",method=\"GET\",server=\"srv0\"} 40\n\
-            caddy_http_request_duration_seconds_count{code=\"502\",handler=\"subroute\",method=\"GET\",server=\"srv0\"} 2\n\
-            caddy_http_request_duration_seconds_count{code=\"200\",handler=\"reverse_proxy\",method=\"GET\",server=\"srv0\"} 40\n";
-        assert_eq!(counts(metrics), EdgeCounts { all: 42, errors: 2 });
-    }
 }

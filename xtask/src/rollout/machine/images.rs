@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
 use super::{Bases, Machine};
@@ -80,7 +80,7 @@ impl Machine {
         meanwhile: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let docker = self.shell.docker();
-        let mut pulls = Vec::new();
+        let (mut own, mut others) = (Vec::new(), Vec::new());
         for image in images {
             if container::has_image(docker, image)? {
                 continue;
@@ -88,30 +88,45 @@ impl Machine {
             if self.environment.is_here() {
                 bail!("{image} is not on this machine any more");
             }
-            self.lead_back_for(image)?;
-            pulls.push((image, Run::new(docker::pull(docker, image)).limit(PULL)));
+            if self.lead_back_for(image)? {
+                own.push((image, container::pull(docker, image, PULL)?));
+            } else {
+                others.push((image, Run::new(docker::pull(docker, image)).limit(PULL)));
+            }
         }
+        let what = |image| format!("pulling {image}");
         thread::scope(|scope| {
-            let pulling: Vec<_> =
-                pulls.into_iter().map(|(image, pull)| (image, scope.spawn(move || pull.run()))).collect();
+            let others: Vec<_> =
+                others.into_iter().map(|(image, pull)| (image, scope.spawn(move || pull.run()))).collect();
             let done = meanwhile();
-            for (image, pull) in pulling {
-                let pulled = pull.join().expect("a runner does not panic");
-                pulled.with_context(|| format!("pulling {image}"))?;
+            for (image, pull) in own {
+                container::pulled(pull).with_context(|| what(image))?;
+                // An engine that is being stopped ends its answer like one that is done.
+                ensure!(
+                    container::has_image(docker, image)?,
+                    "pulling {image}: it ended before the image was there"
+                );
+            }
+            for (image, pull) in others {
+                pull.join().expect("a runner does not panic").with_context(|| what(image))?;
             }
             done
         })
     }
 
-    /// Opens the way back when the image is in a registry of ours. Under the lease alone: a second driver would
+    /// Whether the image is in a registry of ours; then the way back to it is open. Under the lease alone: a second driver would
     /// otherwise fail on the port, and not on the lease.
-    fn lead_back_for(&self, image: &str) -> Result<()> {
-        let (Some(way), Some(connection)) = (self.way_back, self.shell.connection()) else { return Ok(()) };
-        if self.led_back.get() || docker::registry(image) != format!("localhost:{}", way.port) {
-            return Ok(());
+    fn lead_back_for(&self, image: &str) -> Result<bool> {
+        let (Some(way), Some(connection)) = (self.way_back, self.shell.connection()) else {
+            return Ok(false);
+        };
+        if docker::registry(image) != format!("localhost:{}", way.port) {
+            return Ok(false);
         }
-        connection.lead_back(way.port, way.to)?;
-        self.led_back.set(true);
-        Ok(())
+        if !self.led_back.get() {
+            connection.lead_back(way.port, way.to)?;
+            self.led_back.set(true);
+        }
+        Ok(true)
     }
 }

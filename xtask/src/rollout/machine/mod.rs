@@ -1,5 +1,6 @@
 //! A real host: its files through `sh`, its containers through the engine's socket.
 
+mod ahead;
 mod arrival;
 mod comparison;
 mod containers;
@@ -37,6 +38,7 @@ use crate::tools::shell::HostShell;
 use crate::tools::ssh::Connection;
 use crate::tools::{container, curl, interrupt};
 
+use ahead::Ahead;
 pub use arrival::{Arrival, Facts};
 use lease::Holding;
 
@@ -61,6 +63,7 @@ pub struct Machine {
     /// When this driver reached the host.
     reached: Instant,
     led_back: Cell<bool>,
+    ahead: RefCell<Ahead>,
     /// The lease that this driver took, while it has it.
     holding: RefCell<Weak<Holding>>,
 }
@@ -175,7 +178,7 @@ impl Host for Machine {
 
     fn pull(&self, release: &Release) -> Result<()> {
         self.changing()?.keep(release)?;
-        let is_proven = self.runs_like(release)?;
+        let is_proven = self.runs_alike(&release.id)?;
         let project = self.release_project(&release.id)?;
         self.fetch(release.contents.images.values(), || {
             if is_proven {

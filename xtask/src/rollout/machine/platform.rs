@@ -16,7 +16,7 @@ use crate::rollout::host::Host;
 use crate::tools::compose::Project;
 use crate::tools::condition::{Condition, Health};
 use crate::tools::container::{self, Inspected};
-use crate::tools::exec;
+use crate::tools::exec::{self, Running};
 use crate::tools::hex::hex;
 use crate::tools::process::{Finished, Run};
 use crate::tools::shell::Script;
@@ -26,7 +26,7 @@ use crate::tools::socket::Socket;
 pub(super) const HEALTHY: Duration = Duration::from_secs(120);
 
 /// The longest that a question to a service may take.
-const ANSWER: Duration = Duration::from_secs(60);
+pub(super) const ANSWER: Duration = Duration::from_secs(60);
 
 /// Its compose files; the second is only of a host that serves HTTPS.
 pub(super) const COMPOSE_FILES: [&str; 2] = ["platform.yaml", "platform.https.yaml"];
@@ -141,29 +141,20 @@ impl Machine {
         words: &[&str],
         limit: Duration,
     ) -> Result<Option<Finished>> {
-        let socket = Socket::of(self.shell.docker())?;
-        let user = if service == "postgres" { POSTGRES_UID } else { APP_UID }.to_string();
-        Ok(exec::run(&socket, name, &self.platform_container(service), &user, words, limit)?)
+        Ok(self.begin_in_platform(service, name, words, limit)?.map_or(Ok(None), Running::finish)?)
     }
 
-    /// Versions of the migrations that the database has; none before the first one, or when it is not running.
-    pub(super) fn applied_migrations(&self) -> Result<Vec<i64>> {
-        let ask = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
-        let database = project::DATABASE;
-        let psql = ["psql", "--username=postgres", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname"];
-        let words: Vec<&str> = psql.into_iter().chain([database, "--command", ask]).collect();
-        let Some(told) = self.ask_platform("postgres", "psql", &words, ANSWER)? else {
-            return Ok(Vec::new());
-        };
-        if told.status.success() {
-            return Ok(told.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect());
-        }
-        // 42P01, undefined_table, and 3D000, undefined_database: nothing was ever migrated, or even made.
-        let never = ["_sqlx_migrations\" does not exist", &format!("database \"{database}\" does not exist")];
-        if never.iter().any(|never| told.stderr.contains(never)) {
-            return Ok(Vec::new());
-        }
-        bail!("the database does not say which migrations it has: {}", told.stderr.trim())
+    /// Begins it: several may run beside each other.
+    pub(super) fn begin_in_platform(
+        &self,
+        service: &str,
+        name: &str,
+        words: &[&str],
+        limit: Duration,
+    ) -> Result<Option<Running>> {
+        let socket = Socket::of(self.shell.docker())?;
+        let user = if service == "postgres" { POSTGRES_UID } else { APP_UID }.to_string();
+        Ok(exec::begin(&socket, name, &self.platform_container(service), &user, words, limit)?)
     }
 
     pub(super) fn platform_containers(&self) -> Result<Vec<Inspected>> {

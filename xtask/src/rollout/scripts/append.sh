@@ -4,9 +4,12 @@
 # else, is refused: it would stand behind lines that it is not chained to.
 # Usage: append.sh FILE ID LEASE-FILE LEASE
 
-line=$(cat)
-add() { # FILE
-    if [ -s "$1" ] && [ -n "$(tail -c 1 "$1")" ]; then echo >&8 || return; fi
+# Few programs are started: a deploy appends some twenty times.
+IFS= read -r line || [ -n "$line" ] || exit 1
+add() {
+    # Behind a line that is whole, or behind none.
+    case $end in "." | *"
+.") ;; *) echo >&8 || return ;; esac
     printf '%s\n' "$line" >&8
 }
 
@@ -16,8 +19,14 @@ make_room() { # LIVE-FOLDER
     [ -e "$1/reserve" ] && rm -f "$1/reserve"
 }
 
+# The last line, and whether it ends.
+look() { if [ -s "$1" ]; then end=$(tail -n 1 "$1" && echo .); else end=.; fi; }
+
 exec 8>>"$1" && flock 8 || exit 1
-[ "$(head -n 1 "$3")" = "$4" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
-if [ -s "$1" ] && [ -z "$(tail -c 1 "$1")" ] && tail -n 1 "$1" | grep -qF "\"id\":\"$2\""; then exit 0; fi
-add "$1" || { make_room "$(dirname "$3")/live" && add "$1"; } || exit 1
+read -r lease <"$3"
+[ "$lease" = "$4" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
+look "$1"
+case $end in *"\"id\":\"$2\""*"
+.") exit 0 ;; esac
+add || { make_room "${3%/*}/live" && look "$1" && add; } || exit 1
 sync "$1"
