@@ -28,11 +28,20 @@ impl Answer {
 
 /// A GET over a connection of its own. Redirects are answers, and are not followed.
 pub fn get(url: &str, limit: Duration) -> Result<Answer> {
+    ask(&["--include"], url, limit)
+}
+
+/// A HEAD, likewise: what a GET that accepts these kinds would be answered, without the body.
+pub fn head(url: &str, accept: &str, limit: Duration) -> Result<Answer> {
+    ask(&["--head", "--header", &format!("Accept: {accept}")], url, limit)
+}
+
+fn ask(how: &[&str], url: &str, limit: Duration) -> Result<Answer> {
     let sh = Shell::new()?;
     let seconds = limit.as_secs_f32().to_string();
     let ask = cmd!(
         sh,
-        "curl --silent --show-error --include --suppress-connect-headers --max-time {seconds} --noproxy localhost,127.0.0.1 --max-filesize 65536 -- {url}"
+        "curl --silent --show-error {how...} --suppress-connect-headers --max-time {seconds} --noproxy localhost,127.0.0.1 --max-filesize 65536 -- {url}"
     );
     let told = Run::new(ask).limit(limit + Duration::from_secs(2)).finish()?;
     if !told.status.success() {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use xshell::Shell;
 
 use super::BuiltImage;
@@ -14,12 +14,19 @@ use crate::setup::{self, Tool, registry};
 use crate::terminal::Activity;
 use crate::tools::git::{self, Commit};
 use crate::tools::process::Run;
-use crate::tools::{buildx, docker};
+use crate::tools::{buildx, curl, docker};
 
 /// The ports of the registry that is started when there is no other. Fixed, since they are part of images' names.
 const OWN: registry::Registry = registry::Registry { port: 5115, read_only_port: 5116 };
 /// The longest that one image may take.
 const PUSH: Duration = Duration::from_secs(600);
+
+/// The longest that a registry may take to say what it has.
+const ASKED: Duration = Duration::from_secs(60);
+/// The kinds of manifests that an image may have: an index of several, or one.
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json";
 
 /// A registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,15 +76,27 @@ impl Registry {
     /// A component's image of a commit, by digest; none when the registry has none.
     pub fn find(&self, component: Component, sha: &str) -> Result<Option<String>> {
         let name = self.name(component.image);
-        let sh = Shell::new()?;
-        let told = Run::new(buildx::inspect(&sh, &format!("{name}:{sha}"))?)
-            .limit(Duration::from_secs(60))
-            .finish()?;
-        if !told.status.success() && !told.stderr.contains("not found") {
-            anyhow::bail!("{} does not say whether it has {name}:{sha}: {}", self.prefix, told.stderr.trim());
+        let digest = match self.way_back {
+            Some(_) => self.ask_own(component.image, sha),
+            None => ask(&format!("{name}:{sha}")),
+        };
+        let digest =
+            digest.with_context(|| format!("{} does not say whether it has {name}:{sha}", self.prefix))?;
+        Ok(digest.map(|digest| format!("{name}@{digest}")))
+    }
+
+    /// The digest, from a registry that asks nobody who they are (OCI Distribution, 'Checking if content exists'): buildx,
+    /// which knows where log-ins are, takes as long to start as the connection to a host.
+    fn ask_own(&self, image: &str, tag: &str) -> Result<Option<String>> {
+        let (host, folder) = self.prefix.split_once('/').unwrap_or((&self.prefix, ""));
+        let path = format!("{folder}/{image}");
+        let url = format!("http://{host}/v2/{}/manifests/{tag}", path.trim_start_matches('/'));
+        let answer = curl::head(&url, MANIFESTS, ASKED)?;
+        match (answer.status, answer.header("docker-content-digest")) {
+            (404, _) => Ok(None),
+            (200, Some(digest)) => Ok(Some(digest.to_owned())),
+            (status, _) => bail!("{url} is answered with {status}"),
         }
-        let digest = told.stdout.trim().trim_matches('"');
-        Ok(digest.starts_with("sha256:").then(|| format!("{name}@{digest}")))
     }
 
     /// Pushes an image that was built here, under all of its tags, and gives its name by digest.
@@ -136,6 +155,17 @@ pub fn of_github(url: &str) -> Option<String> {
     let (_, path) = url.split_once("github.com")?;
     let path = path.trim_matches(['/', ':']).trim_end_matches(".git").to_lowercase();
     Some(format!("ghcr.io/{path}"))
+}
+
+/// The digest of an image, with the log-ins that docker's client has; none when its registry has none.
+fn ask(image: &str) -> Result<Option<String>> {
+    let sh = Shell::new()?;
+    let told = Run::new(buildx::inspect(&sh, image)?).limit(ASKED).finish()?;
+    if !told.status.success() && !told.stderr.contains("not found") {
+        bail!("{}", told.stderr.trim());
+    }
+    let digest = told.stdout.trim().trim_matches('"');
+    Ok(digest.starts_with("sha256:").then(|| digest.to_owned()))
 }
 
 #[cfg(test)]

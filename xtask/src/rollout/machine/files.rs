@@ -16,9 +16,12 @@ const READ: Script = Script::new("reading a file", r#"if [ -e "$1" ]; then echo 
 const WRITE: Script = Script::new(
     "writing files",
     r#"umask 022; mkdir -p "$1" && cd "$1" || exit 1; shift
-while [ $# -gt 0 ]; do
-    head -c "$2" >"$1.next" && sync "$1.next" && mv -f "$1.next" "$1" || exit 1; shift 2
-done; sync ."#,
+name=
+for word; do
+    case $name in '') name=$word ;; *) head -c "$word" >"$name.next" || exit 1; name= ;; esac
+done
+sync ./*.next || exit 1
+while [ $# -gt 0 ]; do mv -f "$1.next" "$1" || exit 1; shift 2; done; sync ."#,
 );
 /// Behind an append that is under way.
 const READ_LEDGER: Script = Script::new(
