@@ -32,12 +32,15 @@ pub struct Rollout {
     yes: bool,
 }
 
-/// One that runs, one with a backend line changed, one with another configuration, and one that asks for a database that
+/// How often each way makes a deploy and a rollback: the middle one counts.
+const ROUNDS: usize = 3;
+
+/// One that runs, a few with a backend line changed, one with another configuration, and one that asks for a database that
 /// is not there, and so never gets ready.
 struct Versions {
     first: Version,
-    second: Version,
-    third: Version,
+    changed: Vec<Version>,
+    reconfigured: Version,
     bad: Version,
 }
 
@@ -91,13 +94,22 @@ impl Row {
         let way = "cargo xtask";
         terminal::note(paint::strong(way));
         let ours = Ours::set_up(copy, lab, versions)?;
-        let deploy = ours.deploy(&versions.second)?;
-        let rollback = ours.rollback(None)?;
+        let round = |version| Ok((ours.deploy(version)?, ours.rollback(None)?));
+        let rounds = versions.changed.iter().map(round).collect::<Result<Vec<_>>>()?;
+        let (deploys, rollbacks): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
+        let warm = deploys.last().and_then(|deploy| deploy.done.release.clone());
         let never_ready = ours.deploy(&versions.bad)?;
-        // The third one goes beside the first, and stops the second.
-        ours.deploy(&versions.third)?;
-        let rollback_to_stopped = Some(ours.rollback(deploy.done.release.as_deref())?);
+        // It goes beside the first, and stops what was warm.
+        ours.deploy(&versions.reconfigured)?;
+        let rollback_to_stopped = Some(ours.rollback(warm.as_deref())?);
         ours.down()?;
+        let (deploy, rollback) = (middle(deploys), middle(rollbacks));
         Ok(Row { way, deploy, rollback, never_ready, rollback_to_stopped })
     }
+}
+
+/// The one that users had in the middle time.
+fn middle(mut all: Vec<Measured>) -> Measured {
+    all.sort_by_key(|one| one.to_switch);
+    all.swap_remove(all.len() / 2)
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use xshell::Shell;
 
 use super::measure::{Done, Measured, under_load};
-use super::{Row, Version, Versions};
+use super::{Row, Version, Versions, middle};
 use crate::lab::Lab;
 use crate::terminal::Activity;
 use crate::tools::locate;
@@ -84,10 +84,15 @@ impl Baseline<'_> {
 
     /// A deploy, its rollback, and a deploy that never gets ready, by one way.
     pub fn take(&self, way: &'static str, word: &str) -> Result<Row> {
-        let Versions { first, second, bad, .. } = self.versions;
-        self.reset()?;
-        let deploy = self.measure("deploy", word, (FIRST, SECOND), second, "tracehub")?;
-        let rollback = self.measure("rollback", word, (SECOND, FIRST), first, "tracehub")?;
+        let Versions { first, changed, bad, .. } = self.versions;
+        let round = |second| {
+            self.reset()?;
+            let deploy = self.measure("deploy", word, (FIRST, SECOND), second, "tracehub")?;
+            anyhow::Ok((deploy, self.measure("rollback", word, (SECOND, FIRST), first, "tracehub")?))
+        };
+        let rounds = changed.iter().map(round).collect::<Result<Vec<_>>>()?;
+        let (deploys, rollbacks): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
+        let (deploy, rollback) = (middle(deploys), middle(rollbacks));
         self.reset()?;
         let never_ready =
             self.measure("a release that never gets ready", word, (FIRST, ""), bad, "nowhere")?;
@@ -121,7 +126,8 @@ impl Baseline<'_> {
             let code = self.run(&connection, "reset", FIRST, &self.versions.first, "tracehub")?;
             let sh = Shell::new()?;
             // With all that share its layers.
-            for version in [&self.versions.second, &self.versions.third, &self.versions.bad] {
+            let Versions { changed, reconfigured, bad, .. } = self.versions;
+            for version in changed.iter().chain([reconfigured, bad]) {
                 let forget = ["docker", "image", "rm", "--force", &version.backend];
                 Run::new(connection.command(&sh, &forget)).finish()?;
             }

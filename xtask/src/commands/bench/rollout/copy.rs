@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
-use super::{Version, Versions};
+use super::{ROUNDS, Version, Versions};
 use crate::lab::Lab;
 use crate::project;
 use crate::terminal::Activity;
@@ -52,20 +52,23 @@ impl Copy {
         Ok(Copy { sh, folder })
     }
 
-    /// Four commits whose images are in the registry.
+    /// Commits whose images are in the registry.
     pub fn versions(&self) -> Result<Versions> {
         let first = self.push("the first release")?;
-        self.change("tracehub/backend/src/main.rs", "until told to stop", "until told to stop, politely")?;
-        let second = self.push("one backend line more")?;
+        let changed = (1..=ROUNDS).map(|round| {
+            self.change("tracehub/backend/src/main.rs", "until told to stop", "until told to stop, please")?;
+            self.push(&format!("one backend line changed, {round} of {ROUNDS}"))
+        });
+        let changed = changed.collect::<Result<_>>()?;
         for environment in ["local", "production"] {
             let settings = format!("tracehub/deploy/environments/{environment}.env");
             self.change(&settings, "\n", "\n# Another configuration.\n")?;
         }
-        let third = self.push("another configuration")?;
+        let reconfigured = self.push("another configuration")?;
         let database = "@postgres:5432/tracehub";
         self.change("tracehub/deploy/release.yaml", database, "@postgres:5432/nowhere")?;
         let bad = self.push("one that never gets ready")?;
-        Ok(Versions { first, second, third, bad })
+        Ok(Versions { first, changed, reconfigured, bad })
     }
 
     fn change(&self, path: &str, from: &str, to: &str) -> Result<()> {

@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// Every third one is a rollback; the deploys go round three releases, so that each one starts anew.
 pub fn run(copy: &Copy, lab: &Lab, versions: &Versions, runs: u32) -> Result<()> {
     let port = lab.first()?.http;
-    let round = [&versions.first, &versions.second, &versions.third];
+    let round = [&versions.first, &versions.changed[0], &versions.reconfigured];
     let deploy = |version: &Version| -> Result<()> {
         let words = ["deploy", "--env", "lab", "--yes", "--version", &version.commit];
         Ok(Run::new(copy.xtask(&words)?).limit(LIMIT).run()?)

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::measure::Measured;
-use super::{RATE, Row};
+use super::{RATE, ROUNDS, Row};
 use crate::terminal::{self, paint};
 
 const HEADS: [&str; 9] =
@@ -24,8 +24,9 @@ pub fn page(rows: &[Row]) -> String {
     let mut page = format!(
         "## Rollouts\n\nThe same images on the same machine (the lab's first one), each way in turn, with {RATE} requests a \
          second all along: half over new connections, half over kept ones, none ever sent twice. *Users have it* counts from \
-         the command's start to the last answer of the release before; *over* to the command's end. Made by `cargo xtask \
-         bench rollout`; ours with production's defaults (bake 30 s).\n"
+         the command's start to the last answer of the release before; *over* to the command's end. Deploys and rollbacks \
+         that work were made {ROUNDS} times, and the middle ones stand here. Made by `cargo xtask bench rollout`; ours with \
+         production's defaults (bake 30 s).\n"
     );
     for (title, case) in CASES {
         let _ = write!(page, "\n### {title}\n\n{}", table(rows, case));
@@ -78,7 +79,7 @@ fn said(ours: &Row, script: &Row) -> String {
         let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
         let _ = writeln!(
             text,
-            "Users have a new release {ratio:.0} times sooner than with the classic script.\n"
+            "Users have a new release {ratio:.1} times sooner than with the classic script.\n"
         );
     }
     if let Some(Measured { to_switch: Some(to_switch), seen, .. }) = &ours.rollback_to_stopped {
