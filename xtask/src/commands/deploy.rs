@@ -124,9 +124,7 @@ impl Deploy {
         machine.take_secrets(&secrets)?;
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
         let ran = attempt::run(&machine, &attempt, &plan, overrides);
-        if ran.is_ok() || !machine.is_cut_off() {
-            say_what_differs(&machine);
-        }
+        say_what_differs(&machine);
         let times = ran?;
         drop(attempt);
         let log_in = if empty && environment.is_for_trying() { seed(&machine, &release.id) } else { None };
@@ -315,7 +313,7 @@ fn start_platform(machine: &Machine, secrets: &Given) -> Result<bool> {
 /// A platform that the repository has changed is left as it is, and that is said: behind the attempt, since nobody who
 /// waits for the release waits for that.
 fn say_what_differs(machine: &Machine) {
-    // An engine that does not answer has been spoken of already.
+    // An engine that does not answer, or a link that is lost, has been spoken of already.
     let Ok(services) = machine.differing_platform() else { return };
     if !services.is_empty() {
         let (services, name) = (services.join(" and "), &machine.environment().name);

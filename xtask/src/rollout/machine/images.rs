@@ -114,8 +114,8 @@ impl Machine {
         })
     }
 
-    /// Whether the image is in a registry of ours; then the way back to it is open. Under the lease alone: a second driver would
-    /// otherwise fail on the port, and not on the lease.
+    /// Whether the image is in a registry of ours; then the way back to it is open. Under the lease alone: a second driver
+    /// would otherwise fail on the port, and not on the lease.
     fn lead_back_for(&self, image: &str) -> Result<bool> {
         let (Some(way), Some(connection)) = (self.way_back, self.shell.connection()) else {
             return Ok(false);
