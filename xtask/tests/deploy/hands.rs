@@ -86,6 +86,25 @@ pub fn removed_containers(project: &Project) -> Result<(), Failed> {
     project.ends_as("rollback", "succeeded")
 }
 
+pub fn guard(project: &Project) -> Result<(), Failed> {
+    let edge = project.platform_container("edge");
+    let guard = edge.replace("platform-edge-1", "guard");
+    let state = || project.docker(&["inspect", "--format", "{{.Id}} {{.State.Status}}", &guard]);
+    let runs = state();
+    check(runs.ends_with(" running"), || runs.clone())?;
+    for by_hand in [&["kill", "--signal", "STOP"][..], &["rm", "--force"]] {
+        let before = state();
+        project.docker(&[by_hand, &[guard.as_str()]].concat());
+        project.commit("A release whose guard somebody has put to sleep, or removed");
+        project.deploy().succeeds()?;
+        check(state() != before && state().ends_with(" running"), state)?;
+    }
+    let before = state();
+    project.commit("A release whose guard is there");
+    project.deploy().succeeds()?;
+    check(state() == before, || "a guard that is well was replaced".into())
+}
+
 pub fn stopped_platform(project: &Project) -> Result<(), Failed> {
     // It is started as it was, whatever the repository has by now.
     project.replace("tracehub/deploy/platform.yaml", "shared_buffers=128MB", "shared_buffers=64MB");

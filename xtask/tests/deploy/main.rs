@@ -11,6 +11,7 @@ mod client;
 #[allow(dead_code, reason = "each suite uses its part of it")]
 #[path = "../support/commits.rs"]
 mod commits;
+mod drivers;
 mod hands;
 mod migrations;
 #[path = "../support/moods.rs"]
@@ -32,7 +33,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use serde_json::Value;
 
 use call::wait_until;
 use client::{Answer, Client, get};
@@ -60,6 +60,7 @@ const TESTS: &[Row<Project>] = &[
         releases::redirects,
     ),
     ("a_release_that_is_slow_to_start_is_waited_for", Deep, releases::slow),
+    ("a_compose_file_that_is_not_valid_is_refused_before_anything_starts", Deep, releases::not_valid),
     (
         "a_migration_that_fails_half_way_stops_everything_and_moves_no_traffic",
         Always,
@@ -80,7 +81,7 @@ const TESTS: &[Row<Project>] = &[
         Always,
         migrations::outlives_its_driver,
     ),
-    ("a_second_deploy_at_once_is_told_who_has_the_lease", Always, two_at_once),
+    ("a_second_deploy_at_once_is_told_who_has_the_lease", Always, drivers::two_at_once),
     ("a_rollback_to_an_older_release_starts_it_first", Always, rollback_to_older),
     ("a_release_that_turns_bad_after_the_switch_is_taken_back", Always, releases::turns_bad),
     ("a_release_that_is_ready_and_then_answers_500_is_taken_back", Always, releases::errors),
@@ -91,8 +92,8 @@ const TESTS: &[Row<Project>] = &[
     ),
     ("a_release_that_ignores_sigterm_is_killed_in_the_end_and_no_request_fails", Deep, releases::stubborn),
     ("when_both_releases_fail_for_one_cause_nothing_is_moved", Always, both_fail),
-    ("a_switch_that_nobody_confirms_undoes_itself", Always, killed_in_the_watch),
-    ("ctrl_c_before_the_switch_undoes_what_was_begun", Always, interrupted),
+    ("a_switch_that_nobody_confirms_undoes_itself", Always, drivers::killed_in_the_watch),
+    ("ctrl_c_before_the_switch_undoes_what_was_begun", Always, drivers::interrupted),
     (
         "what_a_migration_takes_away_is_used_by_no_release_that_serves_or_can_be_rolled_back_to",
         Always,
@@ -115,6 +116,7 @@ const TESTS: &[Row<Project>] = &[
     ("a_live_file_that_holds_no_id_is_refused_with_what_to_write_there", Deep, hands::unreadable_live_file),
     ("a_live_file_that_is_gone_is_put_right", Deep, hands::missing_live_file),
     ("containers_that_were_removed_by_hand_are_started_again", Deep, hands::removed_containers),
+    ("a_guard_that_is_asleep_or_gone_is_replaced", Always, hands::guard),
     ("a_secret_that_came_later_than_the_environment_is_made", Deep, hands::missing_secret),
     ("a_database_that_does_not_answer_hides_nothing_else", Always, hands::silent_database),
     ("a_platform_that_was_stopped_by_hand_is_started_again", Deep, hands::stopped_platform),
@@ -255,17 +257,6 @@ fn rollback(project: &Project) -> Result<(), Failed> {
     project.ends_as("rollback", "succeeded")
 }
 
-fn two_at_once(project: &Project) -> Result<(), Failed> {
-    project.commit("Another release, for two deploys at once");
-    let first = project.deploy().starts();
-    wait_until("the first deploy has begun", Duration::from_secs(120), || project.unfinished())?;
-    let told =
-        project.xtask(&["rollback", "--to", project.warm().unwrap_or_default().as_str()]).fails_with(6)?;
-    check(told.contains("is being changed by") && told.contains("at the latest"), || told.clone())?;
-    first.succeeds()?;
-    project.ends_as("deploy", "succeeded")
-}
-
 fn rollback_to_older(project: &Project) -> Result<(), Failed> {
     let live = project.live();
     let stopped = project.kept("stopped").pop().ok_or("with three releases, none is stopped")?;
@@ -311,55 +302,6 @@ fn both_fail(project: &Project) -> Result<(), Failed> {
     let told = project.deploy().succeeds()?;
     check(told.contains("adopt") && project.live().as_ref() == Some(&new), || told)?;
     project.ends_as("deploy", "succeeded")
-}
-
-fn killed_in_the_watch(project: &Project) -> Result<(), Failed> {
-    let live = project.live();
-    project.commit("A release whose driver dies");
-    let client = Client::start(&project.url());
-    let driver = project.deploy().starts();
-    wait_until("the switch is made", Duration::from_secs(120), || {
-        project.live_file() != live.clone().unwrap_or_default()
-    })?;
-    driver.kill();
-    wait_until("the lease's process has ended what the driver had started", Duration::from_secs(10), || {
-        driver.left_behind() == 0
-    })?;
-    let unconfirmed = project.status()["unconfirmed"] == true;
-    let undone =
-        wait_until("the guard has undone it", Duration::from_secs(60), || Some(project.live_file()) == live);
-    let seen = client.stop();
-    println!("    {seen}");
-    undone?;
-    check(unconfirmed, || "status did not say that it was unconfirmed".into())?;
-    check(seen.failed.is_empty(), || format!("{seen}"))?;
-    let told = project.deploy().succeeds()?;
-    check(told.contains("was taken back by its guard"), || told.clone())?;
-    check(project.live() != live, || "the next deploy did not converge".into())?;
-    let outcomes: Vec<Value> =
-        project.attempts().iter().rev().take(2).map(|attempt| attempt["outcome"].clone()).collect();
-    check(outcomes == ["succeeded", "undone_by_guard"], || format!("{outcomes:?}"))
-}
-
-fn interrupted(project: &Project) -> Result<(), Failed> {
-    let live = project.live();
-    project.replace(
-        "tracehub/deploy/release.yaml",
-        "tracehub_app@postgres:5432/tracehub",
-        "tracehub_app@postgres:5432/nowhere",
-    );
-    project.commit("Ask for a database that is not there, and be interrupted");
-    let driver = project.deploy().starts();
-    wait_until("it waits for the release to be ready", Duration::from_secs(120), || {
-        project.running_releases() == 3
-    })?;
-    driver.interrupt();
-    let told = driver.ends_with(130)?;
-    check(driver.left_behind() == 0, || "a child process is left behind".into())?;
-    check(told.contains("everything that it had begun is undone"), || told.clone())?;
-    check(project.live() == live && project.running_releases() == 2, || "something is left".into())?;
-    project.back();
-    project.ends_as("deploy", "undone")
 }
 
 fn unknown_release(project: &Project) -> Result<(), Failed> {

@@ -51,6 +51,17 @@ pub fn redirects(project: &Project) -> Result<(), Failed> {
     costs_nothing(project, "redirect", &["a redirect to https://elsewhere.invalid/"])
 }
 
+pub fn not_valid(project: &Project) -> Result<(), Failed> {
+    let live = project.live();
+    project.replace("tracehub/deploy/release.yaml", "restart: unless-stopped", "restart: [unless-stopped]");
+    project.commit("A compose file that is not valid");
+    let told = project.deploy().fails_with(4);
+    project.back();
+    let told = told?;
+    check(told.contains("'pull'") && told.contains("compose file is not valid"), || told)?;
+    is_as_before(project, live)
+}
+
 pub fn never_ready(project: &Project) -> Result<(), Failed> {
     let live = project.live();
     project.replace(
