@@ -103,7 +103,7 @@ impl Deploy {
         machine.compare_secrets_again(&mut secrets)?;
         let release = release_to_come(&sources, &secrets)
             .with_context(|| format!("{} lacks secrets that were made a moment ago", machine.root()))?;
-        let seen = Observed::of(&machine)?;
+        let seen = Observed::beyond(attempt.settled.files.clone(), &machine)?;
         let empty = seen.schema.is_empty();
         let drift = drift(&machine, &seen)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;

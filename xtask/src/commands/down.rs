@@ -42,7 +42,7 @@ impl Down {
         }
         let machine = self.place.reach()?;
         let attempt = attempt::begin(&machine, "down".to_owned(), self.patience)?;
-        let plan = plans::down(&Observed::without_database(&machine)?);
+        let plan = plans::down(&Observed::without_database(attempt.settled.files.clone(), &machine)?);
         attempt::run(&machine, &attempt, &plan, Vec::new())?;
         Activity::of("stop the platform: edge and database", |_| machine.platform_down())?;
         if self.volumes {

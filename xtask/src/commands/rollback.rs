@@ -47,23 +47,24 @@ impl Rollback {
     /// A provisional switch is undone at once; otherwise plan and run, under the lease.
     pub fn run(self) -> Result<()> {
         let machine = self.place.clone().reach()?;
-        if self.to.is_none() && !self.plan && take_back_provisional(&machine, &who())? {
+        let files = machine.files()?;
+        if self.to.is_none() && !self.plan && take_back_provisional(&machine, &files, &who())? {
             return self.say_taken_back(&machine);
         }
         let back = Back { to: self.to.as_deref(), with_database: self.with_database };
         let limits = &machine.environment().limits;
         if self.plan {
-            let seen = Observed::of_rollback(&machine)?;
+            let seen = Observed::of_rollback(files, &machine)?;
             let plan = back.plan(&seen, limits).map_err(|why| self.refuse(why, &seen))?;
             Preview::of(&plan).say(self.json);
             return Ok(());
         }
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
-        let seen = Observed::of_files(&machine)?;
+        let seen = Observed::from(files);
         back.check(&seen).map_err(|why| self.refuse(why, &seen))?;
         let in_question = seen.in_question(machine.now());
         let attempt = attempt::begin(&machine, "rollback".to_owned(), self.patience)?;
-        let seen = Observed::of_rollback(&machine)?;
+        let seen = Observed::of_rollback(attempt.settled.files.clone(), &machine)?;
         if attempt.comes_after(&back, in_question.as_ref(), &seen)? {
             return self.say_done_already(&machine, &seen);
         }

@@ -117,7 +117,7 @@ impl Revoke {
         let doing = format!("revoking version {} of {}", self.version, secret.name);
         let attempt = attempt::begin(&machine, doing, self.patience)?;
         let live = self.check(&machine, secret)?;
-        let seen = Observed::of(&machine)?;
+        let seen = Observed::beyond(attempt.settled.files.clone(), &machine)?;
         let mut users: BTreeSet<_> = users(&seen.kept, secret.name, self.version).into_iter().collect();
         users.extend(machine.mounting(secret, self.version)?);
         if seen.live.warm.as_ref().is_some_and(|warm| users.contains(warm)) {

@@ -87,9 +87,9 @@ impl<'a> Attempt<'a> {
     pub fn begin(host: &'a dyn Host, lease: Box<dyn Lease>, by: String) -> Result<Attempt<'a>> {
         // The times of an attempt are its own, and not those of whom it waited for.
         let (began, now) = (host.clock(), host.now());
-        let ledger = host.ledger()?;
-        let journal = Journal::new(host, attempt_id(now, &lease.number().to_string()), &ledger);
-        let settled = recover(host, &ledger, &journal, lease.as_ref());
+        let files = host.files()?;
+        let journal = Journal::new(host, attempt_id(now, &lease.number().to_string()), &files.ledger);
+        let settled = recover(host, files, &journal, lease.as_ref());
         let settled = settled.context("settling what an earlier attempt left")?;
         Ok(Attempt { host, lease, journal, by, began, settled })
     }

@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 
-use super::guard::Live;
-use super::host::Host;
+use super::host::{Files, Host};
 use super::observed::Observed;
 use super::plan::Plan;
 use super::plans;
@@ -100,18 +99,14 @@ impl Back<'_> {
 }
 
 /// While a deploy's switch is provisional, its guard can be tripped without its lease: then that deploy ends as undone.
-/// `by` is told to that deploy's driver and its ledger. Says whether there was one, and it is taken back.
-pub fn take_back_provisional(host: &dyn Host, by: &str) -> Result<bool> {
-    let is_provisional = |live: &Live| {
-        live.live.is_some()
-            && live.guard.as_ref().is_some_and(|guard| guard.is_waiting() && live.live == guard.to)
-    };
-    let live = host.live()?;
-    let Some(guard) = live.guard.as_ref().filter(|_| is_provisional(&live)) else { return Ok(false) };
-    check_before(host, &live)?;
+/// `by` is told to that deploy's driver and its ledger. Says whether there was one in what was `seen`, and it is taken back.
+pub fn take_back_provisional(host: &dyn Host, seen: &Files, by: &str) -> Result<bool> {
+    let live = &seen.live;
+    let Some(guard) = live.guard.as_ref().filter(|_| live.is_provisional()) else { return Ok(false) };
+    check_before(host, seen)?;
     let Err(error) = host.trip(&guard.attempt, &format!("rollback by {by}")) else { return Ok(true) };
     let now = host.live()?;
-    if is_provisional(&now) {
+    if now.is_provisional() {
         return Err(error);
     }
     // Confirmed in this very moment, it takes an ordinary rollback; else somebody was faster.
@@ -119,9 +114,8 @@ pub fn take_back_provisional(host: &dyn Host, by: &str) -> Result<bool> {
 }
 
 /// An error unless the release that would get the traffic back is ready: when both fail for one cause, nothing moves.
-fn check_before(host: &dyn Host, live: &Live) -> Result<()> {
-    let kept = host.kept()?;
-    let Some(before) = kept.iter().find(|release| Some(&release.id) == live.warm.as_ref()) else {
+fn check_before(host: &dyn Host, seen: &Files) -> Result<()> {
+    let Some(before) = seen.kept.iter().find(|release| Some(&release.id) == seen.live.warm.as_ref()) else {
         return Ok(());
     };
     host.smoke(before).map_err(|error| {

@@ -67,6 +67,12 @@ impl Live {
         Ok(Live { live, warm, guard, maintenance })
     }
 
+    /// Whether what has the traffic has it by a switch that nobody has confirmed yet.
+    pub fn is_provisional(&self) -> bool {
+        let is_waiting = |guard: &Guard| guard.is_waiting() && self.live == guard.to;
+        self.live.is_some() && self.guard.as_ref().is_some_and(is_waiting)
+    }
+
     /// Whether the release has the traffic or is the one that an instant rollback goes to.
     pub fn holds(&self, id: &ReleaseId) -> bool {
         self.live.as_ref() == Some(id) || self.warm.as_ref() == Some(id)

@@ -29,8 +29,10 @@ pub trait Host {
     fn live(&self) -> Result<Live>;
     /// The ledger.
     fn ledger(&self) -> Result<Ledger>;
-    /// Appends an entry; made once, also when the same one is appended again.
-    fn append(&self, entry: &Entry) -> Result<()>;
+    /// Live folder, ledger and kept releases, in one look: whoever changes something wants all three.
+    fn files(&self) -> Result<Files>;
+    /// Appends entries; each is made once, also when the same ones are appended again.
+    fn append(&self, entries: &[Entry]) -> Result<()>;
 
     /// The releases that are kept whole.
     fn kept(&self) -> Result<Vec<Release>>;
@@ -95,6 +97,17 @@ pub trait Host {
     fn probe(&self) -> Result<Answer>;
     /// How many requests the edge has answered since it started, and how many of them with 5xx.
     fn edge_counts(&self) -> Result<EdgeCounts>;
+}
+
+/// What the files of an environment say.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// The live folder.
+    pub live: Live,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The releases that are kept whole.
+    pub kept: Vec<Release>,
 }
 
 /// The right to change an environment. Given back when it is dropped.

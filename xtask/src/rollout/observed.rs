@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::contract::Contract;
 use super::guard::Live;
-use super::host::{Host, Part};
+use super::host::{Files, Host, Part};
 use super::journal::since;
 use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
 use super::release::{Release, ReleaseId};
@@ -32,16 +32,22 @@ pub struct Observed {
     pub schema: Vec<i64>,
 }
 
+impl From<Files> for Observed {
+    /// The files alone: who has the traffic, what was, what is kept. Enough to refuse a wrong word.
+    fn from(Files { live, ledger, kept }: Files) -> Observed {
+        Observed { live, ledger, kept, parts: Vec::new(), schema: Vec::new() }
+    }
+}
+
 impl Observed {
     /// Looks at everything.
     pub fn of(host: &dyn Host) -> Result<Observed> {
-        Ok(Observed {
-            live: host.live()?,
-            ledger: host.ledger()?,
-            kept: host.kept()?,
-            parts: host.parts()?,
-            schema: host.schema()?,
-        })
+        Observed::beyond(host.files()?, host)
+    }
+
+    /// Looks at everything beyond the files, which were looked at already.
+    pub fn beyond(files: Files, host: &dyn Host) -> Result<Observed> {
+        Ok(Observed { parts: host.parts()?, schema: host.schema()?, ..files.into() })
     }
 
     /// Looks at everything, for somebody who wants to know: a database that does not answer hides nothing else. Then no
@@ -51,26 +57,20 @@ impl Observed {
             silent(why);
             Vec::new()
         });
-        Ok(Observed { parts: host.parts()?, schema, ..Observed::of_files(host)? })
+        Ok(Observed { parts: host.parts()?, schema, ..host.files()?.into() })
     }
 
     /// Looks at everything but the database: one that does not answer can be stopped, too.
-    pub fn without_database(host: &dyn Host) -> Result<Observed> {
-        Ok(Observed { parts: host.parts()?, ..Observed::of_files(host)? })
+    pub fn without_database(files: Files, host: &dyn Host) -> Result<Observed> {
+        Ok(Observed { parts: host.parts()?, ..files.into() })
     }
 
     /// Looks at what a rollback needs: the database is not asked for its migrations unless one has ever taken something
     /// away, since that question alone takes as long as the rest.
-    pub fn of_rollback(host: &dyn Host) -> Result<Observed> {
-        let seen = Observed::without_database(host)?;
+    pub fn of_rollback(files: Files, host: &dyn Host) -> Result<Observed> {
+        let seen = Observed::without_database(files, host)?;
         let asks = !seen.ledger.contracts().is_empty();
         Ok(Observed { schema: if asks { host.schema()? } else { Vec::new() }, ..seen })
-    }
-
-    /// Looks at the files alone: who has the traffic, what was, what is kept. Enough to refuse a wrong word.
-    pub fn of_files(host: &dyn Host) -> Result<Observed> {
-        let (parts, schema) = (Vec::new(), Vec::new());
-        Ok(Observed { live: host.live()?, ledger: host.ledger()?, kept: host.kept()?, parts, schema })
     }
 
     /// Whether the release has the traffic, for good, and is well: a deploy of it has nothing to do.

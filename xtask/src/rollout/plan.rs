@@ -219,9 +219,9 @@ fn apply(step: &dyn Step, run: &Run, until: String) -> Result<()> {
     };
     run.journal.write(begun)?;
     step.apply(run)?;
-    // What is done is written down as done, whoever asks to stop meanwhile. Whether the ledger can still be written is the
-    // next step's question: what is done is not to be undone for the want of a line.
-    let _ = interrupt::shielded(|| run.journal.write(step_event(step, StepState::Done, None)));
+    // Right behind it comes the next step's beginning, or the end. Whether the ledger can still be written is their question:
+    // what is done is not to be undone for the want of a line.
+    run.journal.write_with_next(step_event(step, StepState::Done, None));
     Ok(())
 }
 

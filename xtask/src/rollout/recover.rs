@@ -6,41 +6,47 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use super::backup;
-use super::guard::{Guard, GuardState, written};
-use super::host::{Host, Lease, Part};
+use super::guard::{Guard, GuardState, Live, written};
+use super::host::{Files, Host, Lease, Part};
 use super::journal::Journal;
-use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
+use super::ledger::{Attempt, Event, Kind, Outcome};
 use super::release::ReleaseId;
 use super::schema::is_migration;
 use crate::project;
 
 /// What was found and settled.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Settled {
     /// In words.
     pub words: Vec<String>,
     /// Whether a release has lost the traffic again by what was settled: to a rollback that was cut off, or because nobody
     /// had confirmed its switch.
     pub went_back: bool,
+    /// What the files say now.
+    pub files: Files,
 }
 
 /// Settles the unfinished attempt, when there is one.
-pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal, lease: &dyn Lease) -> Result<Settled> {
-    let Settled { words: mut said, mut went_back } = Settled::default();
-    if let Some(attempt) = ledger.unfinished() {
+pub fn recover(host: &dyn Host, mut files: Files, journal: &Journal, lease: &dyn Lease) -> Result<Settled> {
+    let (mut said, mut went_back) = (Vec::new(), false);
+    if let Some(attempt) = files.ledger.unfinished() {
         let words;
         (words, went_back) = settle(host, &attempt, journal, lease)?;
         said.push(words);
-    } else if let Some(last) = ledger.attempts().pop() {
+    } else if let Some(last) = files.ledger.attempts().pop() {
         if last.step.as_ref().is_some_and(|(step, _)| is_migration(step)) {
             // Its driver gave it up; the engine may not have. What it is about to take away is not there to be used.
             host.wait_for_migration()?;
+            files.live = host.live()?;
         }
-        let counts = count(host, &last, journal, lease)?;
+        let counts = count(host, &last, &files.live, journal, lease)?;
         went_back = counts.is_some() && last.kind == Kind::Rollback;
         said.extend(counts);
     }
-    let mut live = host.live()?;
+    if !said.is_empty() {
+        files = host.files()?;
+    }
+    let live = &files.live;
     if let Some(guard) = live.guard.as_ref().filter(|guard| guard.is_waiting()) {
         // Its attempt has an end, and could not take its switch back: to dismiss the guard would make it count.
         host.trip(&guard.attempt, "recover")?;
@@ -49,23 +55,16 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal, lease: &dyn 
             went_back = true;
             said.push(format!("the switch to {to}, which nobody confirmed, is undone now"));
         }
-        live = host.live()?;
+        files.live = host.live()?;
     }
     host.dismiss_guard()?;
+    files.live.guard = None;
 
     // The live file is believed: where the ledger says otherwise, somebody's hand was there.
-    let live = live.live;
-    let again;
-    let ledger = if said.is_empty() {
-        ledger
-    } else {
-        again = host.ledger()?;
-        &again
-    };
-    let ought = ledger.ought_to_be_live();
-    if live != ought {
-        let last = ledger.attempts().pop();
-        let is_left = |attempt: &Attempt| attempt.outcome == Some(Outcome::NotUndone) && attempt.to == live;
+    let (live, ought) = (&files.live.live, files.ledger.ought_to_be_live());
+    if *live != ought {
+        let last = files.ledger.attempts().pop();
+        let is_left = |attempt: &Attempt| attempt.outcome == Some(Outcome::NotUndone) && attempt.to == *live;
         let by = if last.as_ref().is_some_and(is_left) {
             "left by what could not be undone"
         } else {
@@ -73,31 +72,37 @@ pub fn recover(host: &dyn Host, ledger: &Ledger, journal: &Journal, lease: &dyn 
         };
         let what =
             format!("{by}: {} has the traffic, not {}", written(live.as_ref()), written(ought.as_ref()));
-        let last = ledger.entries.iter().rev().find_map(|entry| match &entry.event {
+        let last = files.ledger.entries.iter().rev().find_map(|entry| match &entry.event {
             Event::Noted { what } => Some(what.clone()),
             Event::Confirmed { .. } => Some(String::new()),
             _ => None,
         });
         if last.as_ref() != Some(&what) {
             journal.write(Event::Noted { what: what.clone() })?;
+            files.ledger = host.ledger()?;
         }
         said.push(what);
     }
-    Ok(Settled { words: said, went_back })
+    Ok(Settled { words: said, went_back, files })
 }
 
 /// A switch that was confirmed counts, also when its driver could not see or write down that it was: a rollback's by its
 /// rename, a deploy's by the guard. Else what a rollback led away from would be what the next one goes to.
-fn count(host: &dyn Host, last: &Attempt, journal: &Journal, lease: &dyn Lease) -> Result<Option<String>> {
+fn count(
+    host: &dyn Host,
+    last: &Attempt,
+    live: &Live,
+    journal: &Journal,
+    lease: &dyn Lease,
+) -> Result<Option<String>> {
     let ended = matches!(last.outcome, Some(Outcome::Succeeded | Outcome::NotUndone));
     let Some(to) = last.to.clone().filter(|_| ended && !last.confirmed && last.from != last.to) else {
         return Ok(None);
     };
-    let live = host.live()?;
-    let is_disarmed = |guard: Guard| guard.attempt == last.id && guard.state == GuardState::Disarmed;
+    let is_disarmed = |guard: &Guard| guard.attempt == last.id && guard.state == GuardState::Disarmed;
     let counts = match last.kind {
         Kind::Rollback => live.live.as_ref() == Some(&to),
-        _ => live.guard.is_some_and(is_disarmed),
+        _ => live.guard.as_ref().is_some_and(is_disarmed),
     };
     if !counts {
         return Ok(None);

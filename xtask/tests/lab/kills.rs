@@ -8,7 +8,7 @@ use libtest_mimic::Failed;
 use crate::call::Call;
 use crate::client::{Client, get};
 use crate::faults::{lease_is_freed, nothing_failed};
-use crate::stand::Entry::{Begun, Event, Over};
+use crate::stand::Entry::{Begun, Event};
 use crate::stand::Moment::{self, Done, Halfway, Written};
 use crate::{Lab, check};
 
@@ -47,7 +47,6 @@ const KEPT: &[(Moment, &str)] = &[
     (Written(Event("confirmed")), CONFIRMED),
     (Written(Begun("retire")), CONFIRMED),
     (Done(Begun("retire")), CONFIRMED),
-    (Done(Over("retire")), CONFIRMED),
     (Written(Event("ended")), "nothing was left unsettled"),
 ];
 
@@ -150,7 +149,6 @@ pub fn rollback_everywhere(lab: &Lab) -> Result<(), Failed> {
         (Halfway(Begun("switch")), "had made its switch", true),
         (Done(Begun("switch")), "had made its switch", true),
         (Written(Event("confirmed")), CONFIRMED, true),
-        (Done(Over("switch")), CONFIRMED, true),
     ];
     for (moment, words, moved) in moments {
         let (live, warm) = (lab.host().live(), project.warm().ok_or("nothing is warm")?);

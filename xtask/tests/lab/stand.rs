@@ -56,8 +56,6 @@ pub enum Entry {
     Event(&'static str),
     /// A step has begun.
     Begun(&'static str),
-    /// A step is done.
-    Over(&'static str),
 }
 
 impl Entry {
@@ -65,7 +63,6 @@ impl Entry {
         match self {
             Entry::Event(name) => format!(r#""event":"{name}""#),
             Entry::Begun(step) => format!(r#""step":"{step}","state":"begun""#),
-            Entry::Over(step) => format!(r#""step":"{step}","state":"done""#),
         }
     }
 }

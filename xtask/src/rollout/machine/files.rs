@@ -33,6 +33,12 @@ const RELEASES: Script = Script::new(
     "reading the kept releases",
     r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && printf '\036' && cat "$f"; done; :"#,
 );
+/// What three scripts print, with a character between them that stands in none of it.
+const FILES: Script = Script::new(
+    "reading the files",
+    r#"cd "$1" && sh -c "$2" live.sh read live && printf '\035' &&
+sh -c "$3" ledger ledger.jsonl && printf '\035' && exec sh -c "$4" releases releases"#,
+);
 const REMOVE: Script = Script::new("removing files", r#"rm -rf -- "$1""#);
 pub(super) const APPEND: Script = Script::new("append.sh", include_str!("../scripts/append.sh"));
 
@@ -52,15 +58,25 @@ impl Machine {
         self.root.join("ledger.jsonl")
     }
 
-    pub(super) fn append_to_ledger(&self, entry: &Entry) -> Result<()> {
-        let (line, file, lease_file) = (serde_json::to_string(entry)?, self.ledger_file(), self.lease_file());
-        let lease = self.holding_number()?;
-        self.shell.script(APPEND, &[file.as_str(), &entry.id, lease_file.as_str(), &lease], &line)?;
+    pub(super) fn append_to_ledger(&self, entries: &[Entry]) -> Result<()> {
+        let lines: Vec<String> = entries.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+        let (file, lease_file, lease) = (self.ledger_file(), self.lease_file(), self.holding_number()?);
+        let words = [file.as_str(), lease_file.as_str(), &lease].into_iter();
+        self.shell.script(APPEND, &words.chain(lines.iter().map(String::as_str)).collect::<Vec<_>>(), "")?;
         Ok(())
     }
 
     pub(super) fn read_ledger(&self) -> Result<String> {
         Ok(self.shell.script(READ_LEDGER, &[self.ledger_file().as_str()], "")?)
+    }
+
+    /// What `live.sh read` prints, the ledger's text, and the kept releases.
+    pub(super) fn read_files(&self) -> Result<(String, String, Vec<Release>)> {
+        let words = [self.root.as_str(), LIVE.text, READ_LEDGER.text, RELEASES.text];
+        let told = self.shell.script(FILES, &words, "")?;
+        let mut told = told.split('\u{1d}');
+        let mut next = || told.next().context("reading the files: what the host told is not whole");
+        Ok((next()?.to_owned(), next()?.to_owned(), parse_releases(next()?)))
     }
 
     /// A file's text; none when it is not there.
@@ -166,11 +182,14 @@ impl Machine {
 
 /// The releases whose folders are in this one. A manifest that can't be read is no release, and hides no other.
 pub(super) fn releases_in(shell: &HostShell, folder: &Utf8Path) -> Result<Vec<Release>> {
-    let told = shell.script(RELEASES, &[folder.as_str()], "")?;
+    Ok(parse_releases(&shell.script(RELEASES, &[folder.as_str()], "")?))
+}
+
+fn parse_releases(told: &str) -> Vec<Release> {
     let mut releases: Vec<Release> =
         told.split('\u{1e}').filter_map(|manifest| serde_json::from_str(manifest).ok()).collect();
     releases.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(releases)
+    releases
 }
 
 /// Files of a folder on this machine.

@@ -28,7 +28,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::backup::Backup;
 use super::guard::{Live, Unreadable, written};
-use super::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
+use super::host::{Answer, Arming, EdgeCounts, Files, Holder, Host, Lease, LeaseError, Part, Switching};
 use super::ledger::{Entry, Ledger};
 use super::release::{Release, ReleaseId};
 use crate::exit::refuse;
@@ -153,15 +153,20 @@ impl Host for Machine {
     }
 
     fn live(&self) -> Result<Live> {
-        Live::parse(&self.live_script("read", &[])?).map_err(|unreadable| self.explain_live(&unreadable))
+        self.parse_live(&self.live_script("read", &[])?)
     }
 
     fn ledger(&self) -> Result<Ledger> {
         Ok(Ledger::parse(&self.read_ledger()?))
     }
 
-    fn append(&self, entry: &Entry) -> Result<()> {
-        self.changing()?.append_to_ledger(entry)
+    fn files(&self) -> Result<Files> {
+        let (live, ledger, kept) = self.read_files()?;
+        Ok(Files { live: self.parse_live(&live)?, ledger: Ledger::parse(&ledger), kept })
+    }
+
+    fn append(&self, entries: &[Entry]) -> Result<()> {
+        self.changing()?.append_to_ledger(entries)
     }
 
     fn kept(&self) -> Result<Vec<Release>> {
@@ -326,6 +331,10 @@ impl Machine {
     /// What was seen of the host when it was reached.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    fn parse_live(&self, told: &str) -> Result<Live> {
+        Live::parse(told).map_err(|unreadable| self.explain_live(&unreadable))
     }
 
     /// Somebody's hand was in the live folder: nothing is done before it was mended, by hand.

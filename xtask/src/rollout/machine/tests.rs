@@ -4,7 +4,7 @@ mod guarding;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -64,19 +64,14 @@ impl Host {
         Live::parse(&String::from_utf8(self.output("read", &[]).stdout).unwrap()).unwrap()
     }
 
-    fn append(&self, id: &str, line: &str) {
-        assert_eq!(self.append_under("7", id, line), 0);
+    fn append(&self, lines: &[&str]) {
+        assert_eq!(self.append_under("7", lines), 0);
     }
 
-    fn append_under(&self, lease: &str, id: &str, line: &str) -> i32 {
+    fn append_under(&self, lease: &str, lines: &[&str]) -> i32 {
         let (ledger, lease_file) = (self.path("ledger"), self.path("lease"));
-        let mut child = Command::new("sh")
-            .args(["-c", APPEND.text, "xtask", ledger.as_str(), id, lease_file.as_str(), lease])
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), line.as_bytes()).unwrap();
-        child.wait().unwrap().code().unwrap()
+        let script = ["-c", APPEND.text, "xtask", ledger.as_str(), lease_file.as_str(), lease];
+        Command::new("sh").args(script).args(lines).status().unwrap().code().unwrap()
     }
 }
 
@@ -175,26 +170,33 @@ fn an_entry_is_appended_once_and_a_torn_line_spoils_nothing_but_itself() {
     let host = Host::with_live(OLD);
     let entry = |id: &str| {
         format!(
-            r#"{{"v":1,"id":"{id}","at":"","attempt":"a","prev":"","event":"noted","what":"it's \"$(reboot)\""}}"#
+            r#"{{"v":1,"id":"{id}","at":"","attempt":"a","prev":"","event":"noted","what":"it's \"$(reboot)\" * [!]"}}"#
         )
     };
-    host.append("a-0", &entry("a-0"));
-    host.append("a-0", &entry("a-0"));
-    let mut torn = fs::read_to_string(host.path("ledger")).unwrap();
-    assert_eq!(torn, format!("{}\n", entry("a-0")), "once");
-    torn.push_str(r#"{"v":1,"id":"a-1","a"#);
-    fs::write(host.path("ledger"), torn).unwrap();
-    host.append("a-1", &entry("a-1"));
+    let [first, second, third, fourth] = ["a-0", "a-1", "a-2", "a-3"].map(entry);
+    host.append(&[&first]);
+    host.append(&[&first]);
+    assert_eq!(fs::read_to_string(host.path("ledger")).unwrap(), format!("{first}\n"), "once");
+    let tear = |line: &str| {
+        let text = fs::read_to_string(host.path("ledger")).unwrap();
+        fs::write(host.path("ledger"), text + &line[..line.len() / 2]).unwrap();
+    };
+    // Of two, the first one, the last one, or neither may have come whole: whoever had no answer says both again.
+    tear(&second);
+    host.append(&[&second, &third]);
+    host.append(&[&second, &third]);
+    tear(&fourth);
+    host.append(&[&third, &fourth]);
     let read = Ledger::parse(&fs::read_to_string(host.path("ledger")).unwrap());
     let ids: Vec<&str> = read.entries.iter().map(|entry| entry.id.as_str()).collect();
-    assert_eq!(ids, ["a-0", "a-1"]);
+    assert_eq!(ids, ["a-0", "a-1", "a-2", "a-3"]);
 }
 
 #[test]
 fn an_entry_that_comes_late_from_a_driver_without_the_lease_is_refused() {
     let host = Host::with_live(OLD);
-    host.append("b-0", "{}");
-    assert_eq!(host.append_under("6", "a-9", "{}"), 11);
+    host.append(&["{}"]);
+    assert_eq!(host.append_under("6", &["{\"late\":1}"]), 11);
     assert_eq!(fs::read_to_string(host.path("ledger")).unwrap(), "{}\n");
 }
 
@@ -250,7 +252,7 @@ fn what_is_kept_free_for_a_full_disk_is_left_to_an_armed_guard() {
         }
         // What can never be written to fails as a full disk does.
         std::os::unix::fs::symlink("/dev/full", host.path("ledger")).unwrap();
-        assert_ne!(host.append_under("7", "a-0", "{}"), 0);
+        assert_ne!(host.append_under("7", &["{}"]), 0);
         assert_eq!(host.path("live/reserve").exists(), !taken, "with a guard: {guard}");
     }
 }

@@ -1,6 +1,11 @@
-//! The ledger on the simulated host: whole lines, and torn ones.
+//! The ledger on the simulated host: whole lines, and torn ones; and what is written there must be true.
 
-use crate::rollout::ledger::{Entry, Event, Ledger, hash};
+use anyhow::{Result, ensure};
+
+use super::change::{UNFENCED, entry_words};
+use super::world::World;
+use crate::rollout::guard::GuardState;
+use crate::rollout::ledger::{Entry, Event, Ledger, Outcome, hash};
 
 /// The ledger.
 #[derive(Debug, Clone, Default)]
@@ -20,9 +25,15 @@ impl Book {
         Ledger { entries, head: self.head(), damaged: torn.map(|(number, _)| number + 1).collect() }
     }
 
-    /// Whether the last line is this entry: its answer was lost.
-    pub fn has_just(&self, entry: &Entry) -> bool {
-        matches!(self.0.last(), Some(Line::Whole(last)) if last.id == entry.id)
+    /// Whether one of the last lines is this entry: its answer was lost.
+    pub fn has_lately(&self, entry: &Entry) -> bool {
+        let is_it = |line: &Line| matches!(line, Line::Whole(it) if it.id == entry.id);
+        self.0.iter().rev().take(8).any(is_it)
+    }
+
+    /// How many there are.
+    pub fn lines(&self) -> usize {
+        self.0.len()
     }
 
     /// Adds a line, and says whether it is chained to the one before.
@@ -72,6 +83,67 @@ impl Book {
 
     fn head(&self) -> String {
         self.entries().next_back().map(|last| hash(&text(last))).unwrap_or_default()
+    }
+}
+
+impl World {
+    /// Lines come, under the lease with this number.
+    pub fn append(&mut self, entries: &[Entry], lease: u64) -> Result<()> {
+        ensure!([self.lease, UNFENCED].contains(&lease), "the lease has passed to somebody else");
+        entries.iter().for_each(|entry| self.append_one(entry));
+        Ok(())
+    }
+
+    fn append_one(&mut self, entry: &Entry) {
+        if self.book.has_lately(entry) {
+            return;
+        }
+        self.check_entry(entry);
+        if matches!(entry.event, Event::Began { .. }) {
+            self.backed_up = false;
+        }
+        if !self.book.add(entry) {
+            self.breaks(format!("the ledger's chain breaks at: {}", entry_words(&entry.event)));
+        }
+    }
+
+    /// Of several lines, now the first one is torn, and now the last one.
+    pub fn append_half(&mut self, entries: &[Entry]) {
+        let Some((last, before)) = entries.split_last() else { return };
+        match before.first().filter(|_| self.book.lines().is_multiple_of(2)) {
+            Some(first) => self.book.tear(first),
+            None => {
+                before.iter().for_each(|entry| self.append_one(entry));
+                self.book.tear(last);
+            }
+        }
+    }
+
+    /// What is written down is true.
+    fn check_entry(&mut self, entry: &Entry) {
+        let state = self.guard.as_ref().map(|file| file.guard.state);
+        let is_provisional = matches!(state, Some(GuardState::Armed | GuardState::Tripping));
+        match &entry.event {
+            Event::Confirmed { .. } if is_provisional => {
+                self.breaks("the ledger calls confirmed what the guard can still take back".to_owned());
+            }
+            Event::Confirmed { release, .. } if self.live.as_ref() != Some(release) => {
+                self.breaks(format!("the ledger calls {release} confirmed, which has not the traffic"));
+            }
+            Event::Ended { outcome: Outcome::Undone | Outcome::UndoneByGuard, .. } => {
+                let told =
+                    self.book.read().attempts().into_iter().find(|attempt| attempt.id == entry.attempt);
+                let Some(attempt) = told.filter(|attempt| attempt.from != attempt.to) else { return };
+                if attempt.to.is_some() && self.live == attempt.to {
+                    self.breaks("the ledger calls it undone, and its release has the traffic".to_owned());
+                }
+                let to = attempt.to.filter(|to| self.left_over().contains(to));
+                if let Some(to) = to {
+                    self.breaks(format!("the ledger calls it undone, and {to} still runs"));
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -198,13 +198,17 @@ fn a_guard_that_is_forgotten_is_found() {
 #[test]
 fn a_guard_that_goes_too_early_is_found() {
     let bug: Instead = |_, change| match change {
-        Change::Append(entry, _) if is_step(&entry.event, "watch", StepState::Begun) => {
+        _ if writes(change, |event| is_step(event, "watch", StepState::Begun)) => {
             Some(vec![change.clone(), Change::DismissGuard])
         }
         Change::Confirm(_) => Some(Vec::new()),
         _ => None,
     };
     must_be_found(in_call(bug), deploy_of(Manner::TurnsBad), "users are not served");
+}
+
+fn writes(change: &Change, is_it: impl Fn(&Event) -> bool) -> bool {
+    matches!(change, Change::Append(entries, _) if entries.iter().any(|entry| is_it(&entry.event)))
 }
 
 fn is_step(event: &Event, name: &str, at: StepState) -> bool {
@@ -240,17 +244,15 @@ fn a_confirm_after_somebody_has_rolled_back_is_found() {
 
 #[test]
 fn a_ledger_that_is_written_when_all_is_over_is_found() {
-    let bug: Instead = |_, change| {
-        matches!(change, Change::Append(it, _) if matches!(it.event, Event::Began { .. })).then(Vec::new)
-    };
+    let bug: Instead =
+        |_, change| writes(change, |event| matches!(event, Event::Began { .. })).then(Vec::new);
     must_be_found(in_call(bug), deploy_of(Manner::Works), "the ledger does not say who ought to be live");
 }
 
 #[test]
 fn an_end_that_is_not_written_down_is_found() {
-    let bug: Instead = |_, change| {
-        matches!(change, Change::Append(it, _) if matches!(it.event, Event::Ended { .. })).then(Vec::new)
-    };
+    let bug: Instead =
+        |_, change| writes(change, |event| matches!(event, Event::Ended { .. })).then(Vec::new);
     must_be_found(in_call(bug), deploy_of(Manner::Works), "an attempt has no end");
 }
 
@@ -263,7 +265,7 @@ fn a_driver_that_goes_on_without_the_lease_is_found() {
 #[test]
 fn a_late_entry_under_a_lease_that_has_passed_on_is_found() {
     let bug: Instead = |_, change| match change {
-        Change::Append(entry, _) => Some(vec![Change::Append(entry.clone(), UNFENCED)]),
+        Change::Append(entries, _) => Some(vec![Change::Append(entries.clone(), UNFENCED)]),
         _ => None,
     };
     must_be_found(in_call(bug), deploy_of(Manner::Works), "the ledger's chain breaks");

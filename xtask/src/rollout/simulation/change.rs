@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::world::{Container, GRACE, GuardFile, HALF, Manner, SERVICES, State, World};
 use crate::rollout::guard::{GuardState, written};
 use crate::rollout::host::{Arming, Switching};
-use crate::rollout::ledger::{Entry, Event, Outcome};
+use crate::rollout::ledger::{Entry, Event};
 use crate::rollout::release::{Release, ReleaseId};
 
 /// A script on the host that was under way when its driver was gone.
@@ -25,7 +25,7 @@ pub const UNFENCED: u64 = u64::MAX;
 #[derive(Debug, Clone)]
 pub enum Change {
     /// Into the ledger, under the lease with this number.
-    Append(Entry, u64),
+    Append(Vec<Entry>, u64),
     /// See `Host::pull`, and so on.
     Pull(Release),
     Forget(ReleaseId),
@@ -47,7 +47,8 @@ pub enum Change {
     Trip(String, String),
     DismissGuard,
     SetWarm(Option<ReleaseId>, u64, Option<ReleaseId>),
-    ClearLive,
+    /// Under the lease with this number.
+    ClearLive(u64),
     Switch(Switching),
 }
 
@@ -55,7 +56,10 @@ impl Change {
     /// For the story.
     pub fn words(&self) -> String {
         match self {
-            Change::Append(entry, _) => format!("ledger: {}", entry_words(&entry.event)),
+            Change::Append(entries, _) => {
+                let words: Vec<String> = entries.iter().map(|entry| entry_words(&entry.event)).collect();
+                format!("ledger: {}", words.join(", "))
+            }
             Change::Pull(release) => format!("pull {}", release.id),
             Change::Forget(id) => format!("forget {id}"),
             Change::Backup => "back up".to_owned(),
@@ -75,7 +79,7 @@ impl Change {
             Change::Trip(attempt, reason) => format!("trip the guard of {attempt}: {reason}"),
             Change::DismissGuard => "dismiss the guard".to_owned(),
             Change::SetWarm(.., warm) => format!("warm is {}", written(warm.as_ref())),
-            Change::ClearLive => "take the traffic from everybody".to_owned(),
+            Change::ClearLive(_) => "take the traffic from everybody".to_owned(),
             Change::Switch(switch) => format!("switch {} -> {}", written(switch.from.as_ref()), switch.to),
         }
     }
@@ -125,7 +129,7 @@ impl World {
     /// It happens, whole; or it is refused, and nothing does.
     pub fn apply(&mut self, change: &Change) -> Result<()> {
         match change {
-            Change::Append(entry, lease) => self.append(entry, *lease)?,
+            Change::Append(entries, lease) => self.append(entries, *lease)?,
             Change::Pull(release) => {
                 self.kept.retain(|kept| kept.id != release.id);
                 self.kept.push(release.clone());
@@ -173,7 +177,10 @@ impl World {
                 ensure!(&self.live == live && self.lease == *lease, "it is not as it was");
                 self.warm.clone_from(warm);
             }
-            Change::ClearLive => (self.live, self.warm) = (None, None),
+            Change::ClearLive(lease) => {
+                ensure!(self.lease == *lease, "the lease has passed to somebody else");
+                (self.live, self.warm) = (None, None);
+            }
             Change::Switch(switch) => self.switch(switch)?,
         }
         Ok(())
@@ -182,9 +189,7 @@ impl World {
     /// It stays as it was in the middle.
     pub fn apply_half(&mut self, change: &Change) {
         match change {
-            Change::Append(entry, _) => {
-                self.book.tear(entry);
-            }
+            Change::Append(entries, _) => self.append_half(entries),
             Change::Forget(id) => self.stop(id, true),
             // An exchange is one transaction, and a load is not.
             Change::LoadBackup => self.databases.loaded = Some(HALF),
@@ -211,7 +216,7 @@ impl World {
                 }
             }
             Change::DismissGuard => self.guarding = None,
-            Change::ClearLive => self.warm = None,
+            Change::ClearLive(lease) if self.lease == *lease => self.warm = None,
             Change::Switch(switch) if self.check_switch(switch).is_ok() => match switch.guarded {
                 Some(_) => self.warm.clone_from(&switch.from),
                 None => self.give_traffic(Some(switch.to.clone())),
@@ -241,48 +246,6 @@ impl World {
             }
             Change::Pull(_) | Change::Forget(_) | Change::WaitForMigration => {}
             _ => self.going_on.push((now + SCRIPT, change.clone())),
-        }
-    }
-
-    fn append(&mut self, entry: &Entry, lease: u64) -> Result<()> {
-        ensure!([self.lease, UNFENCED].contains(&lease), "the lease has passed to somebody else");
-        if self.book.has_just(entry) {
-            return Ok(());
-        }
-        self.check_entry(entry);
-        if matches!(entry.event, Event::Began { .. }) {
-            self.backed_up = false;
-        }
-        if !self.book.add(entry) {
-            self.breaks(format!("the ledger's chain breaks at: {}", entry_words(&entry.event)));
-        }
-        Ok(())
-    }
-
-    /// What is written down is true.
-    fn check_entry(&mut self, entry: &Entry) {
-        let state = self.guard.as_ref().map(|file| file.guard.state);
-        let is_provisional = matches!(state, Some(GuardState::Armed | GuardState::Tripping));
-        match &entry.event {
-            Event::Confirmed { .. } if is_provisional => {
-                self.breaks("the ledger calls confirmed what the guard can still take back".to_owned());
-            }
-            Event::Confirmed { release, .. } if self.live.as_ref() != Some(release) => {
-                self.breaks(format!("the ledger calls {release} confirmed, which has not the traffic"));
-            }
-            Event::Ended { outcome: Outcome::Undone | Outcome::UndoneByGuard, .. } => {
-                let told =
-                    self.book.read().attempts().into_iter().find(|attempt| attempt.id == entry.attempt);
-                let Some(attempt) = told.filter(|attempt| attempt.from != attempt.to) else { return };
-                if attempt.to.is_some() && self.live == attempt.to {
-                    self.breaks("the ledger calls it undone, and its release has the traffic".to_owned());
-                }
-                let to = attempt.to.filter(|to| self.left_over().contains(to));
-                if let Some(to) = to {
-                    self.breaks(format!("the ledger calls it undone, and {to} still runs"));
-                }
-            }
-            _ => {}
         }
     }
 

@@ -11,7 +11,7 @@ use crate::rollout::attempt::{Attempt, NotMade, take_lease};
 use crate::rollout::back::{Back, take_back_provisional};
 use crate::rollout::backup::Backup;
 use crate::rollout::contract::Contract;
-use crate::rollout::host::{Holder, Host};
+use crate::rollout::host::{Files, Holder, Host};
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Plan, Report, Step, Stopped};
 use crate::rollout::plans;
@@ -80,9 +80,12 @@ impl Operator<'_> {
         let mut in_question = None;
         match act {
             Act::Deploy(release) if Observed::is_settled(self.host, release)? => return Ok(Ended::Well),
-            Act::Rollback(None) if take_back_provisional(self.host, "somebody")? => return Ok(Ended::Well),
             Act::Rollback(to) => {
-                let seen = Observed::of_files(self.host)?;
+                let seen = self.host.files()?;
+                if to.is_none() && take_back_provisional(self.host, &seen, "somebody")? {
+                    return Ok(Ended::Well);
+                }
+                let seen = Observed::from(seen);
                 back(to).check(&seen)?;
                 in_question = seen.in_question(self.host.now());
             }
@@ -96,15 +99,16 @@ impl Operator<'_> {
             let _ = retire(self.host);
             return Ok(Ended::Well);
         }
+        let files = attempt.settled.files.clone();
         let plan = match act {
             Act::Rollback(to) => {
-                let seen = Observed::of_rollback(self.host)?;
+                let seen = Observed::of_rollback(files, self.host)?;
                 if attempt.comes_after(&back(to), in_question.as_ref(), &seen)? {
                     return Ok(Ended::Well);
                 }
                 back(to).plan(&seen, &self.limits)?
             }
-            _ => self.plan(act)?,
+            _ => self.plan(act, files)?,
         };
         let plan = match self.bug {
             Some(bug) => bug(plan),
@@ -117,10 +121,10 @@ impl Operator<'_> {
         }
     }
 
-    fn plan(&self, act: &Act) -> Result<Plan> {
+    fn plan(&self, act: &Act, files: Files) -> Result<Plan> {
         Ok(match act {
             Act::Deploy(release) => {
-                let seen = Observed::of(self.host)?;
+                let seen = Observed::beyond(files, self.host)?;
                 let contracts = seen.contracts(release, |release, _| is_shut_out(release, CONTRACT));
                 let live = seen.live.live.as_ref();
                 let misses = |contract: &Contract| live.is_some_and(|id| contract.shuts_out.contains(id));
@@ -130,8 +134,10 @@ impl Operator<'_> {
                 );
                 plans::deploy(release, &seen, &contracts, &self.limits)
             }
-            Act::Restore => restore::restore(&a_backup(), project::DATABASE, &Observed::of(self.host)?),
-            Act::Down => plans::down(&Observed::without_database(self.host)?),
+            Act::Restore => {
+                restore::restore(&a_backup(), project::DATABASE, &Observed::beyond(files, self.host)?)
+            }
+            Act::Down => plans::down(&Observed::without_database(files, self.host)?),
             Act::Rollback(_) | Act::Recover => bail!("it has no plan of this kind"),
         })
     }

@@ -12,7 +12,9 @@ use super::turns::Turns;
 use super::world::{Container, Driver, SILENCE, State, World};
 use crate::rollout::backup::Backup;
 use crate::rollout::guard::Live;
-use crate::rollout::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
+use crate::rollout::host::{
+    Answer, Arming, EdgeCounts, Files, Holder, Host, Lease, LeaseError, Part, Switching,
+};
 use crate::rollout::ledger::{Entry, Ledger};
 use crate::rollout::release::{Release, ReleaseId};
 use crate::tools::condition::{Condition, Health};
@@ -55,6 +57,11 @@ impl Simulated {
         let driver = world.drivers.len() - 1;
         drop(world);
         Simulated { shared: Arc::clone(shared), driver, bug }
+    }
+
+    /// Of the lease that this driver has, or had.
+    fn lease_number(&self) -> u64 {
+        self.shared.world().drivers[self.driver].lease.unwrap_or_default()
     }
 
     /// For the story.
@@ -225,18 +232,18 @@ impl Host for Simulated {
         Ok(Box::new(Held { number, driver: self.driver, shared: Arc::clone(&self.shared) }))
     }
     fn live(&self) -> Result<Live> {
-        self.look("who has the traffic?", |world| {
-            let guard = world.guard.as_ref().map(|file| file.guard.clone());
-            let maintenance = world.is_in_maintenance().then(String::new);
-            Ok(Live { live: world.live.clone(), warm: world.warm.clone(), guard, maintenance })
-        })
+        self.look("who has the traffic?", |world| Ok(live(world)))
     }
     fn ledger(&self) -> Result<Ledger> {
         self.look("read the ledger", |world| Ok(world.book.read()))
     }
-    fn append(&self, entry: &Entry) -> Result<()> {
-        let lease = self.shared.world().drivers[self.driver].lease.unwrap_or_default();
-        self.change(Change::Append(entry.clone(), lease))
+    fn files(&self) -> Result<Files> {
+        self.look("read all files", |world| {
+            Ok(Files { live: live(world), ledger: world.book.read(), kept: world.kept.clone() })
+        })
+    }
+    fn append(&self, entries: &[Entry]) -> Result<()> {
+        self.change(Change::Append(entries.to_vec(), self.lease_number()))
     }
     fn kept(&self) -> Result<Vec<Release>> {
         self.look("what is kept?", |world| Ok(world.kept.clone()))
@@ -332,7 +339,7 @@ impl Host for Simulated {
         self.change(Change::SetWarm(live.cloned(), lease, warm.cloned()))
     }
     fn clear_live(&self) -> Result<()> {
-        self.change(Change::ClearLive)
+        self.change(Change::ClearLive(self.lease_number()))
     }
     fn switch(&self, switch: &Switching) -> Result<()> {
         self.change(Change::Switch(switch.clone()))
@@ -352,6 +359,12 @@ impl Host for Simulated {
     fn edge_counts(&self) -> Result<EdgeCounts> {
         self.look("the edge's numbers", |world| Ok(world.counts))
     }
+}
+
+fn live(world: &World) -> Live {
+    let guard = world.guard.as_ref().map(|file| file.guard.clone());
+    let maintenance = world.is_in_maintenance().then(String::new);
+    Live { live: world.live.clone(), warm: world.warm.clone(), guard, maintenance }
 }
 
 fn parts(world: &World) -> Vec<Part> {

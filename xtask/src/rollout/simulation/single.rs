@@ -35,17 +35,17 @@ pub fn deploy_of(manner: Manner) -> Trial {
 
 #[test]
 fn whatever_goes_wrong_once_in_the_first_deploy_the_next_one_converges() {
-    every_single_fault(&Trial::of(World::default(), vec![Act::deploy(release(1, 1))]), 50);
+    every_single_fault(&Trial::of(World::default(), vec![Act::deploy(release(1, 1))]), 45);
 }
 
 #[test]
 fn whatever_goes_wrong_once_in_a_deploy_with_a_migration_nobody_notices() {
-    every_single_fault(&deploy_of(Manner::Works), 60);
+    every_single_fault(&deploy_of(Manner::Works), 50);
 }
 
 #[test]
 fn whatever_goes_wrong_once_in_a_deploy_without_a_migration_nobody_notices() {
-    every_single_fault(&Trial::of(host(), vec![Act::deploy(release(4, 2))]), 50);
+    every_single_fault(&Trial::of(host(), vec![Act::deploy(release(4, 2))]), 45);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn whatever_goes_wrong_once_while_both_releases_fail_the_next_deploy_converges()
 
 #[test]
 fn whatever_goes_wrong_once_in_a_deploy_of_the_warm_release_nobody_notices() {
-    every_single_fault(&Trial::of(host(), vec![Act::deploy(release(2, 2))]), 40);
+    every_single_fault(&Trial::of(host(), vec![Act::deploy(release(2, 2))]), 35);
 }
 
 #[test]
@@ -118,12 +118,12 @@ fn whatever_goes_wrong_once_in_a_repair_the_next_deploy_converges() {
 
 #[test]
 fn whatever_goes_wrong_once_in_a_rollback_to_the_warm_release_nobody_notices() {
-    every_single_fault(&Trial::of(host(), vec![Act::Rollback(None)]), 20);
+    every_single_fault(&Trial::of(host(), vec![Act::Rollback(None)]), 13);
 }
 
 #[test]
 fn whatever_goes_wrong_once_in_a_rollback_to_a_stopped_release_nobody_notices() {
-    every_single_fault(&Trial::of(host(), vec![Act::Rollback(Some(release(1, 1).id))]), 25);
+    every_single_fault(&Trial::of(host(), vec![Act::Rollback(Some(release(1, 1).id))]), 24);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn whatever_goes_wrong_once_in_a_rollback_to_a_warm_release_that_is_ill_it_is_wa
 #[test]
 fn whatever_goes_wrong_once_while_a_migration_takes_something_away_no_release_serves_that_misses_it() {
     let world = host_with(&[release(1, 1), release(2, 2), release(3, 3)]);
-    every_single_fault(&Trial::of(world, vec![Act::deploy(release(5, 5))]), 60);
+    every_single_fault(&Trial::of(world, vec![Act::deploy(release(5, 5))]), 55);
 }
 
 #[test]
@@ -165,12 +165,12 @@ fn what_misses_what_a_migration_takes_away_stops_before_it_and_is_no_target_unti
 
 #[test]
 fn whatever_goes_wrong_once_in_a_restore_the_next_deploy_converges() {
-    every_single_fault(&Trial::of(host(), vec![Act::Restore]), 20);
+    every_single_fault(&Trial::of(host(), vec![Act::Restore]), 16);
 }
 
 #[test]
 fn whatever_goes_wrong_once_in_a_down_the_next_deploy_converges() {
-    every_single_fault(&Trial::of(host(), vec![Act::Down]), 18);
+    every_single_fault(&Trial::of(host(), vec![Act::Down]), 12);
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn asked_between(acts: [Act; 2], later: Range<u64>, [first, second]: [&str; 2]) 
         let (world, _) = after_each_other(&trial, &Random::of(seed), Duration::from_millis(later));
         let story = world.story.unwrap_or_default();
         let place = |words: &str| story.iter().position(|line| line.contains(words));
-        let looks = place("B: (read the ledger)").or(place("B: trip the guard"));
+        let looks = place("B: (read all files)").or(place("B: trip the guard"));
         if place(first) < place("-- B rolls back") && looks < place(second) {
             lives.push(world.live);
         }

@@ -16,7 +16,9 @@ use super::world::{Manner, World};
 use crate::project::Limits;
 use crate::rollout::backup::Backup;
 use crate::rollout::guard::{Live, written};
-use crate::rollout::host::{Answer, Arming, EdgeCounts, Holder, Host, Lease, LeaseError, Part, Switching};
+use crate::rollout::host::{
+    Answer, Arming, EdgeCounts, Files, Holder, Host, Lease, LeaseError, Part, Switching,
+};
 use crate::rollout::ledger::{Entry, Ledger};
 use crate::rollout::release::{Release, ReleaseId};
 
@@ -159,8 +161,11 @@ impl Host for Witness<'_> {
     fn ledger(&self) -> Result<Ledger> {
         self.alive()?.ledger()
     }
-    fn append(&self, entry: &Entry) -> Result<()> {
-        self.changes("append", || self.host.append(entry))
+    fn files(&self) -> Result<Files> {
+        self.alive()?.files()
+    }
+    fn append(&self, entries: &[Entry]) -> Result<()> {
+        self.changes("append", || self.host.append(entries))
     }
     fn kept(&self) -> Result<Vec<Release>> {
         self.alive()?.kept()
