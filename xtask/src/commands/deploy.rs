@@ -24,6 +24,7 @@ use super::steps::{Preview, say_times};
 use super::{Exit, Failure, refuse};
 use crate::project::{Environment, FREE_DISK};
 use crate::rollout::attempt::Attempt;
+use crate::rollout::host::Files;
 use crate::rollout::machine::{Given, Machine};
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
@@ -103,9 +104,10 @@ impl Deploy {
         machine.compare_secrets_again(&mut secrets)?;
         let release = release_to_come(&sources, &secrets)
             .with_context(|| format!("{} lacks secrets that were made a moment ago", machine.root()))?;
-        let seen = Observed::beyond(attempt.settled.files.clone(), &machine)?;
+        let files = attempt.settled.files.clone();
+        let drift = drift(&machine, &files)?;
+        let seen = Observed::beyond(files, &machine)?;
         let empty = seen.schema.is_empty();
-        let drift = drift(&machine, &seen)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let plan = plans::deploy(&release, &seen, &contracts, &machine.environment().limits);
         say_what_comes(&machine, &release, &seen, &plan);
@@ -325,8 +327,8 @@ fn say_what_differs(machine: &Machine) {
 }
 
 /// What somebody changed by hand; it is said.
-fn drift(machine: &Machine, seen: &Observed) -> Result<Vec<String>> {
-    let drift = machine.drift(seen)?;
+fn drift(machine: &Machine, files: &Files) -> Result<Vec<String>> {
+    let drift = machine.drift(&files.live, &files.kept)?;
     drift.iter().for_each(|line| terminal::warn(format_args!("changed by hand: {line}")));
     Ok(drift)
 }

@@ -69,8 +69,11 @@ impl Rollback {
             return self.say_done_already(&machine, &seen);
         }
         let release = back.target(&seen).map_err(|why| self.refuse(why, &seen))?;
-        say_substitutes(&machine, release)?;
         let plan = back.plan(&seen, limits).map_err(|why| self.refuse(why, &seen))?;
+        if plan.names().first().is_some_and(|first| first == "ready") {
+            machine.ask_release_ahead(&release.id)?;
+        }
+        say_substitutes(&machine, release)?;
         let times = attempt::run(&machine, &attempt, &plan, Vec::new())?;
         if self.json {
             let ms = times.to_switch.map(millis);

@@ -12,7 +12,7 @@ use super::place::Place;
 use super::{near, refuse};
 use crate::project::{SECRETS, Secret};
 use crate::rollout::host::Host;
-use crate::rollout::machine::Machine;
+use crate::rollout::machine::{Machine, SecretVersions};
 use crate::rollout::observed::Observed;
 use crate::rollout::release::{Release, ReleaseId};
 use crate::terminal::{self, paint};
@@ -72,7 +72,7 @@ impl List {
     fn run(self) -> Result<()> {
         let machine = self.place.reach()?;
         let kept = machine.kept()?;
-        let (current, revoked) = (machine.secret_versions(|_| true)?, machine.revoked_secrets()?);
+        let SecretVersions { current, revoked } = machine.secret_versions()?;
         if self.json {
             let secrets: Vec<_> = current
                 .iter()
@@ -170,13 +170,14 @@ impl Revoke {
     /// Gives the release that has the traffic, which does not need the version.
     fn check(&self, machine: &Machine, secret: &Secret) -> Result<Option<ReleaseId>> {
         let (name, version, environment) = (secret.name, self.version, &machine.environment().name);
-        let current = machine.secret_versions(|it| it.name == name)?.get(name).copied().unwrap_or(0);
+        let versions = machine.secret_versions()?;
+        let current = versions.current.get(name).copied().unwrap_or(0);
         if version == 0 || version > current {
             return Err(refuse(format!(
                 "{environment} has no version {version} of {name}: the newest is {current}"
             )));
         }
-        if machine.revoked_secrets()?.contains(&(name.to_owned(), version)) {
+        if versions.revoked.contains(&(name.to_owned(), version)) {
             return Err(refuse(format!("version {version} of {name} is revoked already")));
         }
         let live = machine.live()?.live;
@@ -206,7 +207,7 @@ fn users(kept: &[Release], name: &str, version: u32) -> Vec<ReleaseId> {
 
 /// What a release runs with in place of versions that were revoked since: secret, its own version, the current one.
 pub fn substitutes(machine: &Machine, release: &Release) -> Result<BTreeMap<String, (u32, u32)>> {
-    let (revoked, current) = (machine.revoked_secrets()?, machine.secret_versions(|_| true)?);
+    let SecretVersions { current, revoked } = machine.secret_versions()?;
     let own = release.contents.secrets.iter();
     let gone = own.filter(|(name, version)| revoked.contains(&((*name).clone(), **version)));
     let pairs = gone.filter_map(|(name, own)| Some((name.clone(), (*own, *current.get(name)?))));

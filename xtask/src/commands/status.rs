@@ -42,7 +42,7 @@ impl Status {
         let live = seen.kept.iter().find(|release| Some(&release.id) == seen.live.live.as_ref());
         // What was not seen is not missing.
         let lacks = live.filter(|_| !seen.schema.is_empty()).map(|release| seen.lacking(release));
-        let drift = machine.drift(&seen)?;
+        let drift = machine.drift(&seen.live, &seen.kept)?;
         if self.json {
             terminal::say(json!({
                 "environment": machine.environment().name,

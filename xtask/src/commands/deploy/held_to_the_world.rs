@@ -65,7 +65,7 @@ fn behind_ssh() -> Result<()> {
 
 fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
     machine.platform_up(&machine.compare_secrets(std::collections::BTreeMap::new())?, &|_| {})?;
-    let first = sources.release(machine.secret_versions(|secret| !secret.of_platform)?);
+    let first = sources.release(machine.secret_versions()?.current_of(|secret| !secret.of_platform));
     let scenes = scenes(&first);
 
     let model = witness::play(&witness::simulated(&never_ready(&first).id), &scenes, LIMITS)?;

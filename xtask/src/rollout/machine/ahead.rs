@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 
 use super::Machine;
+use super::containers::Smoke;
 use super::platform::ANSWER;
 use crate::project;
 use crate::rollout::host::EdgeCounts;
+use crate::rollout::release::ReleaseId;
 use crate::tools::exec::Running;
 
 /// An answer that came earlier than that is not the one that is asked for now.
@@ -34,6 +36,7 @@ const COUNTS: [&str; 5] = ["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metri
 pub(super) struct Ahead {
     schema: Option<(Instant, Option<Running>)>,
     counts: Option<(Instant, Option<Running>)>,
+    smoke: Option<(Instant, (ReleaseId, Vec<Smoke>))>,
 }
 
 impl Machine {
@@ -41,8 +44,21 @@ impl Machine {
     pub fn ask_ahead(&self) -> Result<()> {
         let (schema, counts) = (self.ask_schema()?, self.ask_counts()?);
         let now = Instant::now();
-        *self.ahead.borrow_mut() = Ahead { schema: Some((now, schema)), counts: Some((now, counts)) };
+        *self.ahead.borrow_mut() =
+            Ahead { schema: Some((now, schema)), counts: Some((now, counts)), smoke: None };
         Ok(())
+    }
+
+    /// Asks the release whether it is ready. For whoever is about to wait for that answer, and does nothing to it before.
+    pub fn ask_release_ahead(&self, id: &ReleaseId) -> Result<()> {
+        let asked = (Instant::now(), (id.clone(), self.begin_smoke(id)?));
+        self.ahead.borrow_mut().smoke = Some(asked);
+        Ok(())
+    }
+
+    pub(super) fn smoke_asked_ahead(&self, id: &ReleaseId) -> Option<Vec<Smoke>> {
+        let (of, asked) = fresh(self.ahead.borrow_mut().smoke.take())?;
+        (of == *id).then_some(asked)
     }
 
     fn ask_schema(&self) -> Result<Option<Running>> {
@@ -86,7 +102,7 @@ impl Machine {
     }
 }
 
-fn fresh(asked: Option<(Instant, Option<Running>)>) -> Option<Option<Running>> {
+fn fresh<T>(asked: Option<(Instant, T)>) -> Option<T> {
     asked.filter(|(at, _)| at.elapsed() < FRESH).map(|(_, asked)| asked)
 }
 

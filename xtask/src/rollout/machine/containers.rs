@@ -42,6 +42,14 @@ pub(super) struct ReleaseProject<'a> {
     name: String,
 }
 
+/// A request to one part of a release, by a program in its backend's container.
+pub(super) struct Smoke {
+    component: &'static str,
+    path: &'static str,
+    /// None when that container does not run.
+    running: Option<Running>,
+}
+
 impl ReleaseProject<'_> {
     pub(super) fn run(&self, call: impl for<'c> FnOnce(&Project, &'c Shell) -> Cmd<'c>) -> Result<()> {
         self.with(|project| Ok(Run::new(call(project, self.machine.shell.docker())).limit(CALL).run()?))
@@ -164,25 +172,38 @@ impl Machine {
         self.with_platform(|project| show_logs(self.shell.docker(), project, service, tail, follow))
     }
 
-    pub(super) fn smoke_release(&self, release: &Release) -> Result<()> {
-        let id = release.id.as_str();
-        let container = self.named(&format!("{id}-{}-1", project::BACKEND.name));
+    /// Begins to ask each part of a release on the edge's network. Nearly all of the time goes to starting a process in a
+    /// container: they are begun beside each other.
+    pub(super) fn begin_smoke(&self, id: &ReleaseId) -> Result<Vec<Smoke>> {
+        let (container, id) = (self.smoke_container(id), id.as_str());
         let (socket, user) = (Socket::of(self.shell.docker())?, project::APP_UID.to_string());
-        // Nearly all of the time goes to starting a process in a container: beside each other.
         let asked = project::SMOKE.iter().map(|(component, path)| {
             let url = format!("http://{}-{id}:{}{path}", component.name, component.port);
             let program = project::SMOKE_PROGRAM.iter().copied();
             let words: Vec<&str> = program.chain(["--url", &url, "--release", id]).collect();
-            Ok((component, path, exec::begin(&socket, &url, &container, &user, &words, SMOKE)?))
+            let running = exec::begin(&socket, &url, &container, &user, &words, SMOKE)?;
+            Ok(Smoke { component: component.name, path, running })
         });
-        for (component, path, asked) in asked.collect::<Result<Vec<_>>>()? {
-            let told = asked.map_or(Ok(None), Running::finish)?;
-            let told = told.with_context(|| format!("{container} does not run any more"))?;
+        asked.collect()
+    }
+
+    fn smoke_container(&self, id: &ReleaseId) -> String {
+        self.named(&format!("{id}-{}-1", project::BACKEND.name))
+    }
+
+    pub(super) fn smoke_release(&self, id: &ReleaseId) -> Result<()> {
+        let asked = match self.smoke_asked_ahead(id) {
+            Some(asked) => asked,
+            None => self.begin_smoke(id)?,
+        };
+        for Smoke { component, path, running } in asked {
+            let told = running.map_or(Ok(None), Running::finish)?;
+            let told = told.with_context(|| format!("{} does not run any more", self.smoke_container(id)))?;
             let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
             ensure!(
                 told.status.success(),
                 "{} of {id}, asked for {path} on the edge's network: {}",
-                component.name,
+                component,
                 said.trim()
             );
         }

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Machine;
 use crate::project::{EDGE_CONFIGURATION_LABEL, RELEASE_LABEL};
-use crate::rollout::observed::Observed;
+use crate::rollout::guard::Live;
 use crate::rollout::release::Release;
 use crate::tools::condition::Condition;
 use crate::tools::container::{self, Inspected};
@@ -36,18 +36,18 @@ impl Machine {
 
     /// What differs from what was put there, in words, a line each: files and containers of the releases that run, the
     /// edge's configuration, and the platform's files. Who has the traffic is another question.
-    pub fn drift(&self, seen: &Observed) -> Result<Vec<String>> {
+    pub fn drift(&self, live: &Live, kept: &[Release]) -> Result<Vec<String>> {
         let told = self.sums()?;
         let sums = by_file(&told);
         let mut containers = container::labelled(self.shell.docker(), &[self.label()])?;
         // One-off ones stay when they failed, to be looked at; the next one takes their place.
         containers.retain(|found| found.label("com.docker.compose.oneoff") != Some("True"));
         let mut found = Vec::new();
-        for release in seen.kept.iter().filter(|release| seen.live.holds(&release.id)) {
+        for release in kept.iter().filter(|release| live.holds(&release.id)) {
             found.extend(files(release, &sums));
             found.extend(parts(release, &containers));
         }
-        found.extend(strays(&containers, &seen.kept));
+        found.extend(strays(&containers, kept));
         found.extend(self.drift_of_platform(&containers, &sums)?);
         Ok(found)
     }

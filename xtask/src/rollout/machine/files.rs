@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Machine;
+use super::{Machine, SecretVersions};
 use crate::rollout::ledger::Entry;
 use crate::rollout::release::{Release, ReleaseId};
 use crate::tools::shell::{HostShell, Script};
@@ -168,7 +168,7 @@ impl Machine {
             images.map(|(component, image)| (format!("{}_IMAGE", component.to_uppercase()), image.clone())),
         );
         // Today's, for the platform's own and for what was revoked since the release was made.
-        let (mut versions, revoked) = (self.secret_versions(|_| true)?, self.revoked_secrets()?);
+        let SecretVersions { current: mut versions, revoked } = self.secret_versions()?;
         let own = release.contents.secrets.clone().into_iter();
         versions.extend(own.filter(|it| !revoked.contains(it)));
         variables.extend(

@@ -44,7 +44,7 @@ use lease::Holding;
 
 pub use images::WayBack;
 pub use platform::PlatformPart;
-pub use secrets::Given;
+pub use secrets::{Given, SecretVersions};
 
 /// One environment on one host.
 pub struct Machine {
@@ -183,10 +183,9 @@ impl Host for Machine {
 
     fn pull(&self, release: &Release) -> Result<()> {
         self.changing()?.keep(release)?;
-        let is_proven = self.runs_alike(&release.id)?;
         let project = self.release_project(&release.id)?;
         self.fetch(release.contents.images.values(), || {
-            if is_proven {
+            if self.runs_alike(&release.id)? {
                 return Ok(());
             }
             project.run(|project, sh| project.check(sh)).context("the release's compose file is not valid")
@@ -260,7 +259,7 @@ impl Host for Machine {
     }
 
     fn smoke(&self, release: &Release) -> Result<()> {
-        self.smoke_release(release)
+        self.smoke_release(&release.id)
     }
 
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String> {

@@ -236,7 +236,7 @@ impl Machine {
             ("SECRETS".to_owned(), self.folder("secrets").to_string()),
             ("BACKUPS".to_owned(), self.folder("backups").to_string()),
         ];
-        let versions = self.secret_versions(|secret| secret.of_platform)?;
+        let versions = self.secret_versions()?.current_of(|secret| secret.of_platform);
         variables.extend(
             versions
                 .iter()

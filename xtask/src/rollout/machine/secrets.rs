@@ -47,6 +47,24 @@ pub struct Given {
     pub unlike: Vec<&'static Secret>,
 }
 
+/// The versions of secrets that a host has. One is a counter, never derived from the value.
+#[derive(Debug, Default)]
+pub struct SecretVersions {
+    /// The newest of each secret.
+    pub current: BTreeMap<String, u32>,
+    /// Those that were revoked: secret and version.
+    pub revoked: BTreeSet<(String, u32)>,
+}
+
+impl SecretVersions {
+    /// The newest of those secrets that `which` chooses.
+    pub fn current_of(&self, which: impl Fn(&Secret) -> bool) -> BTreeMap<String, u32> {
+        let chosen = |name: &str| SECRETS.iter().any(|secret| secret.name == name && which(secret));
+        let current = self.current.iter().filter(|(name, _)| chosen(name));
+        current.map(|(name, version)| (name.clone(), *version)).collect()
+    }
+}
+
 impl Given {
     /// The versions that a release made now runs with, once they are written; none while the environment lacks some.
     pub fn versions_to_come(&self) -> Option<BTreeMap<String, u32>> {
@@ -64,7 +82,7 @@ impl Given {
 impl Machine {
     /// Makes those secrets that are not there yet: of the values that were given, or out of the kernel's randomness.
     pub fn make_secrets(&self, given: &Given) -> Result<()> {
-        let there = self.secret_versions(|_| true)?;
+        let there = self.secret_versions()?.current;
         for secret in SECRETS.iter().filter(|secret| !there.contains_key(secret.name)) {
             let value = match given.values.get(secret.name) {
                 Some(value) => value.clone(),
@@ -85,10 +103,8 @@ impl Machine {
 
     /// The same under the lease: until then somebody else may have given values of their own.
     pub fn compare_secrets_again(&self, given: &mut Given) -> Result<()> {
-        let all = self.secret_versions(|_| true)?;
-        let of_releases = |name: &str| SECRETS.iter().any(|it| it.name == name && !it.of_platform);
-        let versions: BTreeMap<_, _> =
-            all.clone().into_iter().filter(|(name, _)| of_releases(name)).collect();
+        let all = self.secret_versions()?;
+        let (versions, all) = (all.current_of(|secret| !secret.of_platform), all.current);
         if !versions.is_empty() && versions == given.versions {
             return Ok(());
         }
@@ -153,28 +169,20 @@ impl Machine {
         Run::new(revoke).run().with_context(|| format!("revoking version {version} of {}", secret.name))
     }
 
-    /// The versions that were revoked: secret and version.
-    pub fn revoked_secrets(&self) -> Result<BTreeSet<(String, u32)>> {
-        let listed = self.list_secrets()?;
-        let revoked = listed.lines().filter_map(|line| line.strip_suffix(".revoked")?.split_once('/'));
-        Ok(revoked.filter_map(|(name, version)| Some((name.to_owned(), version.parse().ok()?))).collect())
-    }
-
-    fn list_secrets(&self) -> Result<String> {
-        self.shell.script(LIST, &[self.folder("secrets").as_str()], "").context("listing secrets")
-    }
-
-    /// The current version of each secret that `which` chooses: a counter, never derived from the value.
-    pub fn secret_versions(&self, which: impl Fn(&Secret) -> bool) -> Result<BTreeMap<String, u32>> {
-        let listed = self.list_secrets()?;
-        let mut versions = BTreeMap::new();
+    /// Which versions there are.
+    pub fn secret_versions(&self) -> Result<SecretVersions> {
+        let listed = self.shell.script(LIST, &[self.folder("secrets").as_str()], "");
+        let listed = listed.context("listing secrets")?;
+        let mut versions = SecretVersions::default();
         for (name, version) in listed.lines().filter_map(|line| line.split_once('/')) {
-            let chosen = SECRETS.iter().any(|secret| secret.name == name && which(secret));
-            if let (true, Ok(version)) = (chosen, version.parse::<u32>()) {
-                let newest = versions.entry(name.to_owned()).or_insert(version);
+            if let Some(Ok(version)) = version.strip_suffix(".revoked").map(str::parse) {
+                versions.revoked.insert((name.to_owned(), version));
+            } else if let Ok(version) = version.parse::<u32>() {
+                let newest = versions.current.entry(name.to_owned()).or_insert(version);
                 *newest = version.max(*newest);
             }
         }
+        versions.current.retain(|name, _| SECRETS.iter().any(|secret| secret.name == name));
         Ok(versions)
     }
 }

@@ -1,17 +1,22 @@
 # The first look at a host: makes an environment's folders where there are none, and says what the driver must know.
 # Usage: arrive.sh ROOT ENVIRONMENT; ENVIRONMENT is `-` where several may live beside each other.
 
+# Few programs are started: whoever waits for a rollback waits for this.
 umask 022
-mkdir -p "$1" && cd "$1" || exit 1
-mkdir -p live releases secrets backups edge platform || exit 1
+[ -d "$1" ] || mkdir -p "$1" || exit 1
+cd "$1" || exit 1
+for folder in live releases secrets backups edge platform; do [ -d "$folder" ] || mkdir "$folder" || exit 1; done
 # Room for what must be written when the disk is full: see live.sh.
 [ -s live/reserve ] || { head -c 32768 /dev/zero >live/reserve && sync live/reserve; } 2>/dev/null || rm -f live/reserve
 if [ "$2" != - ]; then
     if [ -f environment ]; then read -r found <environment; else echo "$2" >environment && found=$2; fi
     [ "$found" = "$2" ] || echo "environment $found"
 fi
-echo "uid $(id -u)"
-echo "gid $(id -g)"
-echo "disk $(df -Pk . | awk 'NR == 2 { print $4 }')"
-echo "memory $(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)"
+while read -r name _ effective _; do
+    case $name in Uid:) echo "uid $effective" ;; Gid:) echo "gid $effective" ;; esac
+done </proc/$$/status
+while read -r name kib _; do
+    case $name in MemAvailable:) echo "memory $kib"; break ;; esac
+done </proc/meminfo
+df -Pk . | { read -r _ && read -r _ _ _ free _ && echo "disk $free"; }
 echo "clock $(date +%s)"
