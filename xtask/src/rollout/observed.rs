@@ -196,14 +196,26 @@ impl Observed {
     /// Kept releases that nobody needs any more: beyond the newest confirmed ones, and those that were never
     /// confirmed. Never the live one, the warm one, or the one that is about to be deployed.
     pub(super) fn superfluous(&self, limits: &Limits, deploying: &ReleaseId) -> Vec<ReleaseId> {
-        let confirmed = self.ledger.confirmed();
-        let newest: Vec<&ReleaseId> = confirmed
-            .iter()
-            .filter(|id| self.kept.iter().any(|kept| &kept.id == *id))
-            .take(limits.kept_releases)
-            .collect();
-        let needed = |id: &ReleaseId| newest.contains(&id) || self.live.holds(id) || id == deploying;
-        self.kept.iter().map(|release| release.id.clone()).filter(|id| !needed(id)).collect()
+        let newest = self.confirmed_and_kept().into_iter().take(limits.kept_releases).collect();
+        self.kept_without(newest, |id| self.live.holds(id) || id == deploying)
+    }
+
+    /// The same once that one has the traffic for good: then it is the newest, and the live one is warm.
+    pub(super) fn superfluous_then(&self, limits: &Limits, deploying: &ReleaseId) -> Vec<ReleaseId> {
+        let others = self.confirmed_and_kept().into_iter().filter(|id| id != deploying);
+        let newest = others.take(limits.kept_releases.saturating_sub(1)).collect();
+        self.kept_without(newest, |id| self.live.live.as_ref() == Some(id) || id == deploying)
+    }
+
+    fn confirmed_and_kept(&self) -> Vec<ReleaseId> {
+        let mut confirmed = self.ledger.confirmed();
+        confirmed.retain(|id| self.kept.iter().any(|kept| &kept.id == id));
+        confirmed
+    }
+
+    fn kept_without(&self, newest: Vec<ReleaseId>, is_needed: impl Fn(&ReleaseId) -> bool) -> Vec<ReleaseId> {
+        let kept = self.kept.iter().map(|release| release.id.clone());
+        kept.filter(|id| !newest.contains(id) && !is_needed(id)).collect()
     }
 
     /// Running releases that are neither of these two.

@@ -47,7 +47,7 @@ fn repair(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
             plan.then(Adopt { release: release.clone() })
         })
         .when(!others.is_empty(), "retire: nothing runs but the release and the one before", |plan| {
-            plan.then(Retire { releases: others, drain: limits.drain })
+            plan.then(Retire { releases: others, superfluous: Vec::new(), drain: limits.drain })
         })
 }
 
@@ -55,6 +55,8 @@ fn repair(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
 fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &Limits) -> Plan {
     let from = seen.live.live.clone();
     let superfluous = seen.superfluous(limits, &release.id);
+    let mut superfluous_then = seen.superfluous_then(limits, &release.id);
+    superfluous_then.retain(|id| !superfluous.contains(id));
     let shut_out = |id: &ReleaseId| contracts.iter().any(|contract| contract.shuts_out.contains(id));
     let (drained, others) = {
         let others = seen.running().into_iter().filter(|id| *id != release.id && Some(id) != from.as_ref());
@@ -88,9 +90,11 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
         .then(Switch { from: from.clone(), to: release.id.clone(), bake: limits.bake })
         .then(Watch { release: release.clone(), before: seen.kept_release(from.as_ref()), bake: limits.bake })
         .then(Confirm { release: release.clone() })
-        .when(!others.is_empty(), "retire: nothing runs but the new release and the one before", |plan| {
-            plan.then(Retire { releases: others, drain: limits.drain })
-        })
+        .when(
+            !others.is_empty() || !superfluous_then.is_empty(),
+            "retire: nothing runs but the new release and the one before, and all that is kept is needed",
+            |plan| plan.then(Retire { releases: others, superfluous: superfluous_then, drain: limits.drain }),
+        )
 }
 
 /// A kept release gets the traffic back. Confirmed by its own rename: no guard, no watch. `undo` are migrations that
@@ -116,6 +120,6 @@ pub(super) fn back(
     .then(Ready { release: release.clone(), limit: limits.ready })
     .then(SwitchBack { from, to: release.clone() })
     .when(!others.is_empty(), "retire: nothing runs but the two releases", |plan| {
-        plan.then(Retire { releases: others, drain: limits.drain })
+        plan.then(Retire { releases: others, superfluous: Vec::new(), drain: limits.drain })
     })
 }

@@ -13,6 +13,8 @@ use crate::tools::condition::{Condition, Health};
 
 /// How often a container may come back before its release counts as broken.
 const RESTARTS: u32 = 2;
+/// The longest that forgetting releases may take.
+const FORGET: Duration = Duration::from_secs(60);
 
 /// What is no longer kept is removed, before anything new needs the room.
 pub struct Prune {
@@ -28,7 +30,7 @@ impl Step for Prune {
         format!("remove what is no longer kept: {}", list(&self.releases))
     }
     fn limit(&self) -> Duration {
-        Duration::from_secs(60)
+        FORGET
     }
     fn apply(&self, run: &Run) -> Result<()> {
         self.releases.iter().try_for_each(|id| run.host.forget(id))
@@ -185,10 +187,13 @@ impl Step for Ready {
     }
 }
 
-/// What neither has the traffic nor is warm finishes what it has, and stops.
+/// What neither has the traffic nor is warm finishes what it has, and stops. What is no longer kept is removed now, and
+/// not when the next one is deployed, whose users would wait for it.
 pub struct Retire {
     /// The releases.
     pub releases: Vec<ReleaseId>,
+    /// Those of all that are no longer kept.
+    pub superfluous: Vec<ReleaseId>,
     /// How long each gets.
     pub drain: Duration,
 }
@@ -199,13 +204,22 @@ impl Step for Retire {
     }
     fn describe(&self) -> String {
         let drain = humantime::format_duration(self.drain);
-        format!("stop {}, which is kept; it gets {drain} to finish what it has", list(&self.releases))
+        let mut words = Vec::new();
+        if !self.releases.is_empty() {
+            let releases = list(&self.releases);
+            words.push(format!("stop {releases}, which is kept; it gets {drain} to finish what it has"));
+        }
+        if !self.superfluous.is_empty() {
+            words.push(format!("remove what is no longer kept: {}", list(&self.superfluous)));
+        }
+        words.join("; ")
     }
     fn limit(&self) -> Duration {
-        (self.drain + Duration::from_secs(15)) * u32::try_from(self.releases.len()).unwrap_or(1)
+        (self.drain + Duration::from_secs(15)) * u32::try_from(self.releases.len()).unwrap_or(1) + FORGET
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        self.releases.iter().try_for_each(|id| stop(run, id))
+        self.releases.iter().try_for_each(|id| stop(run, id))?;
+        self.superfluous.iter().try_for_each(|id| run.host.forget(id))
     }
     fn is_tidying(&self) -> bool {
         true

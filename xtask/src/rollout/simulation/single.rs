@@ -164,6 +164,22 @@ fn what_misses_what_a_migration_takes_away_stops_before_it_and_is_no_target_unti
 }
 
 #[test]
+fn what_is_no_longer_kept_is_removed_when_users_have_the_new_one_and_a_leftover_before_anything_is_pulled() {
+    let acts = (4..8).map(|number| Act::deploy(release(number, 2))).collect();
+    let mut world = Trial::of(host(), acts).run().world;
+    let names = |world: &World| {
+        let seen = Observed::of(&driver_of(world.clone())).unwrap();
+        plans::deploy(&release(8, 2), &seen, &[], &LIMITS).names()
+    };
+    let kept: Vec<_> = world.kept.iter().map(|release| release.id.clone()).collect();
+    assert_eq!(kept, [5, 6, 7].map(|number| release(number, 2).id), "as many as the limits say");
+    let steps = ["pull", "start", "ready", "guard", "switch", "watch", "confirm", "retire"];
+    assert_eq!(names(&world), steps);
+    world.kept.push(release(9, 2));
+    assert_eq!(names(&world)[..2], ["prune", "pull"]);
+}
+
+#[test]
 fn whatever_goes_wrong_once_in_a_restore_the_next_deploy_converges() {
     every_single_fault(&Trial::of(host(), vec![Act::Restore]), 16);
 }
