@@ -37,7 +37,8 @@ impl Machine {
     /// What differs from what was put there, in words, a line each: files and containers of the releases that run, the
     /// edge's configuration, and the platform's files. Who has the traffic is another question.
     pub fn drift(&self, live: &Live, kept: &[Release]) -> Result<Vec<String>> {
-        let told = self.sums()?;
+        // The engine comes last: while a program is being started in a container, it says nothing of that one.
+        let (told, files_of_platform) = (self.sums()?, self.changed_files_of_platform()?);
         let sums = by_file(&told);
         let mut containers = container::labelled(self.shell.docker(), &[self.label()])?;
         // One-off ones stay when they failed, to be looked at; the next one takes their place.
@@ -48,24 +49,23 @@ impl Machine {
             found.extend(parts(release, &containers));
         }
         found.extend(strays(&containers, kept));
-        found.extend(self.drift_of_platform(&containers, &sums)?);
+        found.extend(edge(&containers, &sums));
+        found.extend(files_of_platform);
         Ok(found)
     }
 
     /// The platform's files that somebody changed, in words, a line each.
     pub fn platform_drift(&self) -> Result<Vec<String>> {
         let told = self.sums()?;
-        self.drift_of_platform(&self.platform_containers()?, &by_file(&told))
+        let mut found: Vec<String> =
+            edge(&self.platform_containers()?, &by_file(&told)).into_iter().collect();
+        found.extend(self.changed_files_of_platform()?);
+        Ok(found)
     }
 
-    fn drift_of_platform(
-        &self,
-        containers: &[Inspected],
-        sums: &BTreeMap<&str, &str>,
-    ) -> Result<Vec<String>> {
+    fn changed_files_of_platform(&self) -> Result<Vec<String>> {
         let told = self.shell.script(PLATFORM, &[self.folder("platform").as_str()], "")?;
-        let files = told.lines().map(|name| format!("{name} of the platform was changed or is gone"));
-        Ok(edge(containers, sums.get("edge/Caddyfile").copied()).into_iter().chain(files).collect())
+        Ok(told.lines().map(|name| format!("{name} of the platform was changed or is gone")).collect())
     }
 
     fn sums(&self) -> Result<String> {
@@ -123,8 +123,8 @@ fn strays(containers: &[Inspected], kept: &[Release]) -> Vec<String> {
 }
 
 /// A running edge does not read its configuration again.
-fn edge(containers: &[Inspected], sum: Option<&str>) -> Option<String> {
+fn edge(containers: &[Inspected], sums: &BTreeMap<&str, &str>) -> Option<String> {
     let started_with = containers.iter().find_map(|found| found.label(EDGE_CONFIGURATION_LABEL))?;
-    (sum != Some(started_with))
+    (sums.get("edge/Caddyfile") != Some(&started_with))
         .then(|| "the edge's Caddyfile was changed or is gone; the edge runs with the one before".to_owned())
 }
