@@ -140,6 +140,7 @@ impl Deploy {
         }
         let built = image::build(self.consent.yes)?;
         let sources = Sources::of_tree(&built, self.place.environment())?;
+        sources.check(self.place.environment())?;
         Ok((self.place.clone().reach()?.with_bases(built.bases), sources))
     }
 
@@ -153,6 +154,7 @@ impl Deploy {
         let registry = Registry::choose()?;
         let find = || {
             let sources = Sources::of_commit(commit.clone(), environment)?;
+            sources.check(environment)?;
             let found = image::find(&registry, &commit)?;
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
             Ok((sources, found))

@@ -60,7 +60,7 @@ const TESTS: &[Row<Project>] = &[
         releases::redirects,
     ),
     ("a_release_that_is_slow_to_start_is_waited_for", Deep, releases::slow),
-    ("a_compose_file_that_is_not_valid_is_refused_before_anything_starts", Deep, releases::not_valid),
+    ("a_compose_file_that_is_not_valid_is_refused_before_anything_is_touched", Deep, releases::not_valid),
     (
         "a_migration_that_fails_half_way_stops_everything_and_moves_no_traffic",
         Always,

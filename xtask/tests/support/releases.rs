@@ -52,13 +52,14 @@ pub fn redirects(project: &Project) -> Result<(), Failed> {
 }
 
 pub fn not_valid(project: &Project) -> Result<(), Failed> {
-    let live = project.live();
+    let (live, attempts) = (project.live(), project.attempts());
     project.replace("tracehub/deploy/release.yaml", "restart: unless-stopped", "restart: [unless-stopped]");
     project.commit("A compose file that is not valid");
-    let told = project.deploy().fails_with(4);
+    let told = project.deploy().fails_with(3);
     project.back();
     let told = told?;
-    check(told.contains("'pull'") && told.contains("compose file is not valid"), || told)?;
+    check(told.contains("compose file is not valid") && told.contains("restart"), || told)?;
+    check(project.attempts() == attempts, || "a refused attempt is in the ledger".into())?;
     is_as_before(project, live)
 }
 

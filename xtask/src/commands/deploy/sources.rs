@@ -7,9 +7,12 @@ use anyhow::{Context, Result};
 
 use crate::commands::image::Built;
 use crate::commands::migrations::Migrations;
+use crate::exit::refuse;
 use crate::project::{self, Environment};
+use crate::rollout::machine::check_compose_file;
 use crate::rollout::release::{Contents, Release, ReleaseId};
 use crate::tools::git::{self, Commit};
+use crate::tools::locate;
 
 /// The release without its secrets.
 pub struct Sources {
@@ -49,6 +52,13 @@ impl Sources {
             migrations: Migrations::of_commit(&sha)?,
             commit,
         })
+    }
+
+    /// An error when compose would not understand the release's file.
+    pub fn check(&self, environment: &Environment) -> Result<()> {
+        let release = self.release(BTreeMap::new());
+        check_compose_file(&locate::compose()?, environment, &release)
+            .map_err(|error| refuse(format!("{error:#}\n  Nothing was changed.")))
     }
 
     /// With these images, component to name: those of a registry.

@@ -50,9 +50,9 @@ pub fn push_tree(yes: bool, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// What asking a registry takes.
+/// What it takes here to ask a registry, and to have another machine run what it has.
 pub fn ensure_client(yes: bool) -> Result<()> {
-    setup::ensure(&[Tool::Docker, Tool::Buildx], yes)
+    setup::ensure(&[Tool::Docker, Tool::Buildx, Tool::Compose], yes)
 }
 
 /// The images of a commit, component to name by digest; none unless the registry has all of them.

@@ -16,7 +16,6 @@ use crate::tools::container::{self, Inspected};
 use crate::tools::curl;
 use crate::tools::exec::{self, Running};
 use crate::tools::process::Run;
-use crate::tools::shell::Script;
 use crate::tools::socket::Socket;
 
 /// The longest that one call to the engine may take. Stopping waits for what is in flight.
@@ -27,12 +26,6 @@ const PROBE: Duration = Duration::from_secs(1);
 const SMOKE: Duration = Duration::from_secs(30);
 /// The longest that a migration may take.
 const MIGRATION: Duration = Duration::from_secs(900);
-
-const ALIKE: Script = Script::new(
-    "comparing with the release that runs",
-    r#"cd "$1" && read -r live <live/live && cmp -s "releases/$live/compose.yaml" "releases/$2/compose.yaml" &&
-cmp -s "releases/$live/settings.env" "releases/$2/settings.env" && echo alike; :"#,
-);
 
 /// A release's compose project, as it is kept on the host.
 pub(super) struct ReleaseProject<'a> {
@@ -78,12 +71,6 @@ impl Machine {
             container::labelled(self.shell.docker(), &labels)?.iter().filter_map(part).collect();
         parts.sort_by(|a, b| (&a.release, &a.service).cmp(&(&b.release, &b.service)));
         Ok(parts)
-    }
-
-    /// Whether the release that has the traffic runs by the same compose file and settings: then compose need not be asked
-    /// whether they are valid, which takes as long as bringing a small image.
-    pub(super) fn runs_alike(&self, id: &ReleaseId) -> Result<bool> {
-        Ok(!self.shell.script(ALIKE, &[self.root.as_str(), id.as_str()], "")?.is_empty())
     }
 
     /// Whether there is all that starting or stopping it takes; a manifest that is garbled is none.

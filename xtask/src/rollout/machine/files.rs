@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Machine, SecretVersions};
+use super::Machine;
 use crate::rollout::ledger::Entry;
 use crate::rollout::release::{Release, ReleaseId};
 use crate::tools::shell::{HostShell, Script};
@@ -151,32 +151,6 @@ impl Machine {
 
     fn desk_of(&self, id: &ReleaseId) -> Utf8PathBuf {
         self.desk().join("releases").join(id.as_str())
-    }
-
-    /// What the compose file's variables stand for. Passwords of database roles belong to the platform: today's.
-    fn variables(&self, release: &Release) -> Result<String> {
-        let mut variables = vec![
-            ("ENVIRONMENT".to_owned(), self.environment.name.clone()),
-            ("RELEASE".to_owned(), release.id.to_string()),
-            ("COMMIT".to_owned(), release.commit.clone()),
-            ("BUILT_AT".to_owned(), release.built_at.clone()),
-            ("LIVE".to_owned(), self.folder("live").to_string()),
-            ("SECRETS".to_owned(), self.folder("secrets").to_string()),
-        ];
-        let images = release.contents.images.iter();
-        variables.extend(
-            images.map(|(component, image)| (format!("{}_IMAGE", component.to_uppercase()), image.clone())),
-        );
-        // Today's, for the platform's own and for what was revoked since the release was made.
-        let SecretVersions { current: mut versions, revoked } = self.secret_versions()?;
-        let own = release.contents.secrets.clone().into_iter();
-        versions.extend(own.filter(|it| !revoked.contains(it)));
-        variables.extend(
-            versions
-                .iter()
-                .map(|(name, version)| (format!("{}_VERSION", name.to_uppercase()), version.to_string())),
-        );
-        Ok(variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect())
     }
 }
 

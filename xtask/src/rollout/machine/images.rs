@@ -73,12 +73,8 @@ impl Machine {
         Some(Carried { calls, sent, received })
     }
 
-    /// Has the images on the host's engine, and does `meanwhile` while they come: nearly all of the time is the registry's.
-    pub(super) fn fetch<'a>(
-        &self,
-        images: impl IntoIterator<Item = &'a String>,
-        meanwhile: impl FnOnce() -> Result<()>,
-    ) -> Result<()> {
+    /// Has the images on the host's engine: they come beside each other.
+    pub(super) fn fetch<'a>(&self, images: impl IntoIterator<Item = &'a String>) -> Result<()> {
         let docker = self.shell.docker();
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for image in images {
@@ -98,7 +94,6 @@ impl Machine {
         thread::scope(|scope| {
             let others: Vec<_> =
                 others.into_iter().map(|(image, pull)| (image, scope.spawn(move || pull.run()))).collect();
-            let done = meanwhile();
             for (image, pull) in own {
                 container::pulled(pull).with_context(|| what(image))?;
                 // An engine that is being stopped ends its answer like one that is done.
@@ -110,7 +105,7 @@ impl Machine {
             for (image, pull) in others {
                 pull.join().expect("a runner does not panic").with_context(|| what(image))?;
             }
-            done
+            Ok(())
         })
     }
 

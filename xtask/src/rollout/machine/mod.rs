@@ -17,6 +17,7 @@ mod secrets;
 mod starting;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -45,6 +46,7 @@ use lease::Holding;
 pub use images::WayBack;
 pub use platform::PlatformPart;
 pub use secrets::{Given, SecretVersions};
+pub use variables::check_compose_file;
 
 /// One environment on one host.
 pub struct Machine {
@@ -183,13 +185,7 @@ impl Host for Machine {
 
     fn pull(&self, release: &Release) -> Result<()> {
         self.changing()?.keep(release)?;
-        let project = self.release_project(&release.id)?;
-        self.fetch(release.contents.images.values(), || {
-            if self.runs_alike(&release.id)? {
-                return Ok(());
-            }
-            project.run(|project, sh| project.check(sh)).context("the release's compose file is not valid")
-        })
+        self.fetch(release.contents.images.values())
     }
 
     fn forget(&self, id: &ReleaseId) -> Result<()> {

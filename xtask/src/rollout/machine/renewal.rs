@@ -21,7 +21,7 @@ impl Machine {
     /// Brings what a changed platform needs, and looks whether it could run: nothing is interrupted yet.
     pub fn check_renewal(&self) -> Result<()> {
         let Bases { caddy, postgres } = self.bases()?;
-        self.fetch([caddy, postgres], || Ok(()))?;
+        self.fetch([caddy, postgres])?;
         self.prepare_certificates()?;
         let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))
             .context("reading the Caddyfile")?;

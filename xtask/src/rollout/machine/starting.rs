@@ -25,7 +25,7 @@ impl Machine {
         }
         wait("bringing the images of the database and the edge");
         let Bases { caddy, postgres } = self.bases()?;
-        self.fetch([caddy, postgres], || Ok(()))?;
+        self.fetch([caddy, postgres])?;
         wait("making secrets");
         self.make_secrets(given)?;
         // What has stopped is started as it was: to make it anew is `platform up`'s, with a backup and a look before.
