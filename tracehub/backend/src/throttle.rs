@@ -49,11 +49,14 @@ impl<'a> LogIns<'a> {
         failed.execute(self.database).await.map(drop)
     }
 
-    /// Forgets those that failed, since one has succeeded.
+    /// Forgets those that failed, since one has succeeded. Those that count no more are left to [`forget`]: two that delete
+    /// the same ones, each in an order of its own, would wait for each other.
     pub async fn succeeded(&self) -> sqlx::Result<()> {
         let forget = sqlx::query!(
-            "DELETE FROM log_in_failures WHERE address = sha256(convert_to(lower($1), 'UTF8'))",
-            self.address
+            "DELETE FROM log_in_failures
+             WHERE address = sha256(convert_to(lower($1), 'UTF8')) AND failed_at > now() - make_interval(mins => $2)",
+            self.address,
+            MINUTES
         );
         forget.execute(self.database).await.map(drop)
     }

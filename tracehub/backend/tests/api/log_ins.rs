@@ -127,6 +127,8 @@ async fn what_counts_no_more_is_forgotten_by_the_worker_and_what_counts_is_not(o
     let router = router(world.app.clone());
     fail(&router, &world.acme.email, 3).await;
     minutes_pass(&owner, 15).await;
+    // Nor does a log-in forget them: the two would wait for each other.
+    assert_eq!(log_in(&router, &world.acme.email, PASSWORD).await.status, StatusCode::OK);
     fail(&router, &world.acme.email, 2).await;
     let worker = Worker::new(world.app.clone(), Traffic::new(RELEASE.into(), None));
     assert_eq!(worker.round().await.unwrap().log_ins, 3);
