@@ -25,7 +25,7 @@ const LIMITS: Limits = Limits {
     bake: Duration::from_secs(1),
     ready: Duration::from_secs(8),
     drain: Duration::from_secs(30),
-    kept_releases: 3,
+    kept_releases: 4,
 };
 
 #[test]
