@@ -63,11 +63,6 @@ impl Rollback {
         let seen = Observed::from(files);
         back.check(&seen).map_err(|why| self.refuse(why, &seen))?;
         let in_question = seen.in_question(machine.now());
-        // The answer takes as long as all that comes before it is waited for.
-        if let Some(target) = back.target(&seen).ok().filter(|target| seen.live.holds(&target.id)) {
-            machine.ask_release_ahead(&target.id);
-        }
-        let before = seen;
         let attempt = attempt::begin(&machine, "rollback".to_owned(), self.patience)?;
         let seen = Observed::of_rollback(attempt.settled.files.clone(), &machine)?;
         if attempt.comes_after(&back, in_question.as_ref(), &seen)? {
@@ -75,10 +70,8 @@ impl Rollback {
         }
         let release = back.target(&seen).map_err(|why| self.refuse(why, &seen))?;
         let plan = back.plan(&seen, limits).map_err(|why| self.refuse(why, &seen))?;
-        // It is none when anybody has done anything since.
-        let is_as_before = seen.live == before.live && seen.ledger.head == before.ledger.head;
-        if !is_as_before || plan.names().first().is_none_or(|first| first != "ready") {
-            machine.forget_release_ahead();
+        if plan.names().first().is_some_and(|first| first == "ready") {
+            machine.ask_release_ahead(&release.id)?;
         }
         say_substitutes(&machine, release)?;
         let times = attempt::run(&machine, &attempt, &plan, Vec::new())?;

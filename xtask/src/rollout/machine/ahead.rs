@@ -15,8 +15,6 @@ use crate::tools::exec::Running;
 
 /// An answer that came earlier than that is not the one that is asked for now.
 const FRESH: Duration = Duration::from_secs(10);
-/// The same of a release that is about to get the traffic.
-const JUST_NOW: Duration = Duration::from_secs(1);
 
 /// Versions of the migrations that the database has, a line each.
 const SCHEMA: [&str; 9] = [
@@ -51,21 +49,15 @@ impl Machine {
         Ok(())
     }
 
-    /// Asks the release whether it is ready. For whoever is about to wait for that answer, unless it forgets it again. What
-    /// keeps it from being asked will be seen then.
-    pub fn ask_release_ahead(&self, id: &ReleaseId) {
-        let asked = self.begin_smoke(id).ok();
-        self.ahead.borrow_mut().smoke = asked.map(|asked| (Instant::now(), (id.clone(), asked)));
-    }
-
-    /// Something may have happened to the release since.
-    pub fn forget_release_ahead(&self) {
-        self.ahead.borrow_mut().smoke = None;
+    /// Asks the release whether it is ready. For whoever is about to wait for that answer, and does nothing to it before.
+    pub fn ask_release_ahead(&self, id: &ReleaseId) -> Result<()> {
+        let asked = (Instant::now(), (id.clone(), self.begin_smoke(id)?));
+        self.ahead.borrow_mut().smoke = Some(asked);
+        Ok(())
     }
 
     pub(super) fn smoke_asked_ahead(&self, id: &ReleaseId) -> Option<Vec<Smoke>> {
-        let asked = self.ahead.borrow_mut().smoke.take();
-        let (_, (of, asked)) = asked.filter(|(at, _)| at.elapsed() < JUST_NOW)?;
+        let (of, asked) = fresh(self.ahead.borrow_mut().smoke.take())?;
         (of == *id).then_some(asked)
     }
 
@@ -110,7 +102,7 @@ impl Machine {
     }
 }
 
-fn fresh(asked: Option<(Instant, Option<Running>)>) -> Option<Option<Running>> {
+fn fresh<T>(asked: Option<(Instant, T)>) -> Option<T> {
     asked.filter(|(at, _)| at.elapsed() < FRESH).map(|(_, asked)| asked)
 }
 
