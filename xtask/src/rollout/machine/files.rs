@@ -61,8 +61,7 @@ impl Machine {
     pub(super) fn append_to_ledger(&self, entries: &[Entry]) -> Result<()> {
         let lines: Vec<String> = entries.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
         let (file, lease_file, lease) = (self.ledger_file(), self.lease_file(), self.holding_number()?);
-        let words = [file.as_str(), lease_file.as_str(), &lease].into_iter();
-        self.shell.script(APPEND, &words.chain(lines.iter().map(String::as_str)).collect::<Vec<_>>(), "")?;
+        self.shell.script(APPEND, &[file.as_str(), lease_file.as_str(), &lease], &lines.join("\n"))?;
         Ok(())
     }
 

@@ -4,7 +4,7 @@ mod guarding;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -71,7 +71,10 @@ impl Host {
     fn append_under(&self, lease: &str, lines: &[&str]) -> i32 {
         let (ledger, lease_file) = (self.path("ledger"), self.path("lease"));
         let script = ["-c", APPEND.text, "xtask", ledger.as_str(), lease_file.as_str(), lease];
-        Command::new("sh").args(script).args(lines).status().unwrap().code().unwrap()
+        let mut child = Command::new("sh").args(script).stdin(Stdio::piped()).spawn().unwrap();
+        // One whose lease has passed on reads nothing.
+        let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), lines.join("\n").as_bytes());
+        child.wait().unwrap().code().unwrap()
     }
 }
 
@@ -174,6 +177,8 @@ fn an_entry_is_appended_once_and_a_torn_line_spoils_nothing_but_itself() {
         )
     };
     let [first, second, third, fourth] = ["a-0", "a-1", "a-2", "a-3"].map(entry);
+    // Longer than an argument may be.
+    let third = third.replace("it's", &"it's ".repeat(50_000));
     host.append(&[&first]);
     host.append(&[&first]);
     assert_eq!(fs::read_to_string(host.path("ledger")).unwrap(), format!("{first}\n"), "once");

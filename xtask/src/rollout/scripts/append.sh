@@ -1,8 +1,8 @@
-# Appends lines to the ledger, and has them on the disk before it answers. A line that is among the last ones already is
+# Appends lines, read from standard input, to the ledger, and has them on the disk before it answers. A line that is among the last ones already is
 # not written again: its answer was lost on the way. A line that a crash tore is closed first, so that it spoils nothing
 # but itself. Those that come late, from a driver whose lease has passed to somebody else, are refused: they would stand
 # behind lines that they are not chained to.
-# Usage: append.sh FILE LEASE-FILE LEASE LINE...
+# Usage: append.sh FILE LEASE-FILE LEASE
 
 # Few programs are started: a deploy appends some twelve times.
 file=$1 live=${2%/*}/live
@@ -10,6 +10,8 @@ exec 8>>"$file" && flock 8 || exit 1
 read -r lease <"$2"
 [ "$lease" = "$3" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
 shift 3
+# Not as arguments of this script: the kernel limits how long one is, and a failure may have much to say.
+while IFS= read -r line || [ -n "$line" ]; do set -- "$@" "$line"; done
 
 # The last lines, and whether they end.
 look() { if [ -s "$file" ]; then end=$(tail -n 8 "$file" && echo .); else end=.; fi; }
