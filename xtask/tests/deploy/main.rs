@@ -325,7 +325,10 @@ fn maintenance(project: &Project) -> Result<(), Failed> {
     project.xtask(&["maintenance", "on", "--until", "yesterday"]).fails_with(3)?;
     project.xtask(&["maintenance", "off"]).succeeds()?;
     let page = get(&project.url(), "/")?;
-    check(page.status == 200 && project.status()["maintenance"].is_null(), || format!("{page:?}"))
+    check(page.status == 200 && project.status()["maintenance"].is_null(), || format!("{page:?}"))?;
+    // A file that is not there was once missed with two lines for each request: nobody would find another error.
+    let log = project.xtask(&["logs", "edge", "--tail", "100000"]).succeeds()?;
+    check(log.contains("server running") && !log.contains("/live/maintenance"), || log)
 }
 
 fn browser(project: &Project) -> Result<(), Failed> {
