@@ -15,12 +15,12 @@ const ANSWER_LIMIT: u64 = 16 * 1024;
 /// How much of a wrong answer is shown.
 const SHOWN: usize = 200;
 
-/// One plain GET: exit code 0 when the answer is 200 (and from the right release), else 1 and what was answered.
+/// Plain GETs: exit code 0 when each answer is 200 (and from the right release), else 1 and what was answered first.
 #[derive(Args)]
 pub struct Healthcheck {
-    /// What to ask; no TLS. By address, since `localhost` may mean one where nothing listens
-    #[arg(long, default_value = "http://127.0.0.1:8000/health/ready")]
-    url: Uri,
+    /// What to ask, one after the other; no TLS. By address, since `localhost` may mean one where nothing listens
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000/health/ready")]
+    url: Vec<Uri>,
     /// The release that ought to answer
     #[arg(long, value_name = "ID")]
     release: Option<String>,
@@ -29,15 +29,19 @@ pub struct Healthcheck {
 impl Healthcheck {
     /// Asks.
     pub fn run(&self) -> anyhow::Result<()> {
-        let answer = get(&self.url).with_context(|| format!("asking {}", self.url))?;
+        self.url.iter().try_for_each(|url| self.ask(url))
+    }
+
+    fn ask(&self, url: &Uri) -> anyhow::Result<()> {
+        let answer = get(url).with_context(|| format!("asking {url}"))?;
         if answer.status != 200 {
-            bail!("{} answered {answer}", self.url);
+            bail!("{url} answered {answer}");
         }
         match (&self.release, answer.header("x-tracehub-release")) {
             (Some(expected), Some(found)) if expected != found => {
-                bail!("{} answered as release {found}, not {expected}", self.url)
+                bail!("{url} answered as release {found}, not {expected}")
             }
-            (Some(expected), None) => bail!("{} answered as no release, not {expected}: {answer}", self.url),
+            (Some(expected), None) => bail!("{url} answered as no release, not {expected}: {answer}"),
             _ => Ok(()),
         }
     }

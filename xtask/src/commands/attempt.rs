@@ -12,7 +12,7 @@ use super::{Exit, Failure};
 use crate::project;
 use crate::rollout::attempt::{Attempt, Made, NotMade, take_lease};
 use crate::rollout::guard::written;
-use crate::rollout::host::{Holder, Host, LeaseError};
+use crate::rollout::host::{Holder, Host, Lease, LeaseError};
 use crate::rollout::journal::timestamp;
 use crate::rollout::ledger::Kind;
 use crate::rollout::machine::Machine;
@@ -49,6 +49,11 @@ pub struct Times {
 
 /// Takes the lease of the environment, and finishes or undoes what a killed attempt left.
 pub fn begin(machine: &Machine, doing: String, patience: Patience) -> Result<Attempt<'_>> {
+    begin_under(machine, lease(machine, doing, patience)?)
+}
+
+/// Takes the lease of the environment, and does nothing under it yet.
+pub fn lease(machine: &Machine, doing: String, patience: Patience) -> Result<Box<dyn Lease>> {
     let environment = &machine.environment().name;
     let holder = Holder { by: who(), doing, since: timestamp(machine.now()) };
     let mut said = String::new();
@@ -59,7 +64,7 @@ pub fn begin(machine: &Machine, doing: String, patience: Patience) -> Result<Att
         }
         words.clone_into(&mut said);
     });
-    let lease = lease.map_err(|error| match error {
+    lease.map_err(|error| match error {
         LeaseError::Held(by) => {
             let message = format!(
                 "{environment} is being changed by {by}\n  Nothing was changed. `--wait` waits for it."
@@ -67,8 +72,12 @@ pub fn begin(machine: &Machine, doing: String, patience: Patience) -> Result<Att
             Failure { exit: Exit::LeaseHeld, message }.into()
         }
         LeaseError::Other(error) => error.context(format!("taking the lease of {environment}")),
-    })?;
-    let attempt = Attempt::begin(machine, lease, holder.by)?;
+    })
+}
+
+/// Finishes or undoes what a killed attempt left, under the lease that was just taken.
+pub fn begin_under(machine: &Machine, lease: Box<dyn Lease>) -> Result<Attempt<'_>> {
+    let attempt = Attempt::begin(machine, lease, who())?;
     attempt.settled.words.iter().for_each(|line| terminal::note(paint::warn(line)));
     Ok(attempt)
 }

@@ -111,6 +111,9 @@ impl Deploy {
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let plan = plans::deploy(&release, &seen, &contracts, &machine.environment().limits);
         say_what_comes(&machine, &release, &seen, &plan);
+        if self.consent.yes && environment.gate().is_some() {
+            self.say_preview(&Preview::of(&plan));
+        }
         if shown.is_some_and(|shown| shown.steps != Preview::of(&plan).steps) {
             terminal::note(paint::warn("What is seen now differs from what was shown. The steps are:"));
             Preview::of(&plan).lines().for_each(terminal::note);
@@ -190,9 +193,10 @@ impl Deploy {
         Ok(())
     }
 
-    /// Where a person decides, or asked to see them, the steps are shown. Gives what was shown.
+    /// Where a person decides, or asked to see them, the steps are shown. Gives what was shown. Who has said yes already is
+    /// shown them under the lease, and need not wait for a look of its own.
     fn show_plan(&self, machine: &Machine, sources: &Sources, secrets: &Given) -> Result<Option<Preview>> {
-        if !self.plan && machine.environment().gate().is_none() {
+        if !self.plan && (self.consent.yes || machine.environment().gate().is_none()) {
             return Ok(None);
         }
         let Some(release) = release_to_come(sources, secrets) else {

@@ -63,16 +63,19 @@ impl Rollback {
         let seen = Observed::from(files);
         back.check(&seen).map_err(|why| self.refuse(why, &seen))?;
         let in_question = seen.in_question(machine.now());
-        let attempt = attempt::begin(&machine, "rollback".to_owned(), self.patience)?;
+        let lease = attempt::lease(&machine, "rollback".to_owned(), self.patience)?;
+        // To ask the warm release takes longer than all of the looking that comes before its answer is wanted.
+        let to = back.target(&seen).ok().map(|release| &release.id);
+        if let Some(warm) = to.filter(|to| seen.live.warm.as_ref() == Some(to)) {
+            machine.ask_release_ahead(warm)?;
+        }
+        let attempt = attempt::begin_under(&machine, lease)?;
         let seen = Observed::of_rollback(attempt.settled.files.clone(), &machine)?;
         if attempt.comes_after(&back, in_question.as_ref(), &seen)? {
             return self.say_done_already(&machine, &seen);
         }
         let release = back.target(&seen).map_err(|why| self.refuse(why, &seen))?;
         let plan = back.plan(&seen, limits).map_err(|why| self.refuse(why, &seen))?;
-        if plan.names().first().is_some_and(|first| first == "ready") {
-            machine.ask_release_ahead(&release.id)?;
-        }
         say_substitutes(&machine, release)?;
         let times = attempt::run(&machine, &attempt, &plan, Vec::new())?;
         if self.json {

@@ -1,6 +1,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Output;
+use std::thread::JoinHandle;
 
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -12,8 +13,8 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// Runs the health check against a server that gives this one answer.
-fn healthcheck(answer: &'static str, arguments: &[&str]) -> (Option<i32>, String) {
+/// A server that gives this one answer, once; where it is.
+fn server(answer: &'static str) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/health/ready", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
@@ -21,6 +22,12 @@ fn healthcheck(answer: &'static str, arguments: &[&str]) -> (Option<i32>, String
         assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
         stream.write_all(answer.as_bytes()).unwrap();
     });
+    (url, server)
+}
+
+/// Runs the health check against a server that gives this one answer.
+fn healthcheck(answer: &'static str, arguments: &[&str]) -> (Option<i32>, String) {
+    let (url, server) = server(answer);
     let output = run_healthcheck(&[&["--url", &url], arguments].concat());
     server.join().unwrap();
     (output.status.code(), text(&output.stderr).to_owned())
@@ -66,6 +73,17 @@ fn a_health_check_notices_the_wrong_release() {
     let (code, said) =
         healthcheck("HTTP/1.1 200 OK\r\nx-tracehub-release: that\r\n\r\n{}", &["--release", "this"]);
     assert!(code == Some(1) && said.contains("as release that, not this"), "{said}");
+}
+
+#[test]
+fn a_health_check_of_several_asks_each_and_names_the_one_that_is_not_well() {
+    let answers = ["HTTP/1.1 200 OK\r\n\r\nwell", "HTTP/1.1 503 No\r\n\r\nunwell"];
+    let [(well, first), (unwell, second)] = answers.map(server);
+    let output = run_healthcheck(&["--url", &well, "--url", &unwell]);
+    first.join().unwrap();
+    second.join().unwrap();
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains(&format!("{unwell} answered 503")), "{said}");
 }
 
 #[test]

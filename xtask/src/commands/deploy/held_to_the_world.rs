@@ -84,7 +84,26 @@ fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
     let ought = [&one, &two, &two, &one, &one, &one, &four, &one, &four, &five, &two, "none"];
     ensure!(live == ought, "{live:?} had the traffic, and not {ought:?}");
     println!("{} calls looked the same", world.len());
+    expect_new_answers(machine, &another(&first, 5))?;
     forget_all(machine)
+}
+
+/// What was asked before a change is asked again behind it: an answer from before would call a release ready that is not.
+fn expect_new_answers(machine: &Machine, release: &Release) -> Result<()> {
+    type Change = fn(&Machine, &Release) -> Result<()>;
+    let changes: [(&str, Change); 4] = [
+        ("start", |machine, release| machine.start(release)),
+        ("stop", |machine, release| machine.stop(&release.id)),
+        ("remove", |machine, release| machine.remove(&release.id)),
+        ("wait for a migration", |machine, _| machine.wait_for_migration()),
+    ];
+    for (name, change) in changes {
+        machine.ask_ahead()?;
+        ensure!(machine.has_answers(), "nothing was asked");
+        change(machine, release)?;
+        ensure!(!machine.has_answers(), "an answer from before '{name}' counts behind it");
+    }
+    Ok(())
 }
 
 /// Two deploys, one that fails, a rollback, one whose driver is killed, its recovery, another, a rollback to a stopped one.

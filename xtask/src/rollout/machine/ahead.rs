@@ -1,12 +1,12 @@
-//! What the database and the edge tell of themselves. Each question is a program in a container, and nearly all of its time
-//! goes to starting that: so a deploy asks both before it looks at the rest, and has the answers when it comes to them.
+//! What the database, the edge and a release tell of themselves. Each question is a program in a container, and nearly all
+//! of its time goes to starting that: so a deploy asks the first two before it looks at the rest, a rollback asks the third,
+//! and the answers are there when it comes to them.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 
 use super::Machine;
-use super::containers::Smoke;
 use super::platform::ANSWER;
 use crate::project;
 use crate::rollout::host::EdgeCounts;
@@ -36,7 +36,7 @@ const COUNTS: [&str; 5] = ["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metri
 pub(super) struct Ahead {
     schema: Option<(Instant, Option<Running>)>,
     counts: Option<(Instant, Option<Running>)>,
-    smoke: Option<(Instant, (ReleaseId, Vec<Smoke>))>,
+    smoke: Option<(Instant, (ReleaseId, Running))>,
 }
 
 impl Machine {
@@ -49,14 +49,27 @@ impl Machine {
         Ok(())
     }
 
-    /// Asks the release whether it is ready. For whoever is about to wait for that answer, and does nothing to it before.
+    /// Asks the release whether it is ready, for whoever holds the lease and will want to know. What changes something
+    /// before that drops the answer.
     pub fn ask_release_ahead(&self, id: &ReleaseId) -> Result<()> {
-        let asked = (Instant::now(), (id.clone(), self.begin_smoke(id)?));
-        self.ahead.borrow_mut().smoke = Some(asked);
+        let asked = self.begin_smoke(id)?.map(|asked| (Instant::now(), (id.clone(), asked)));
+        self.ahead.borrow_mut().smoke = asked;
         Ok(())
     }
 
-    pub(super) fn smoke_asked_ahead(&self, id: &ReleaseId) -> Option<Vec<Smoke>> {
+    /// An answer from before a change says nothing of what is after it.
+    pub(super) fn forget_answers(&self) {
+        *self.ahead.borrow_mut() = Ahead::default();
+    }
+
+    /// Whether some answer would count.
+    #[cfg(test)]
+    pub fn has_answers(&self) -> bool {
+        let Ahead { schema, counts, smoke } = &*self.ahead.borrow();
+        schema.is_some() || counts.is_some() || smoke.is_some()
+    }
+
+    pub(super) fn smoke_asked_ahead(&self, id: &ReleaseId) -> Option<Running> {
         let (of, asked) = fresh(self.ahead.borrow_mut().smoke.take())?;
         (of == *id).then_some(asked)
     }

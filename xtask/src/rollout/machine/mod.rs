@@ -124,6 +124,12 @@ impl Machine {
         Ok(self)
     }
 
+    /// The same, for what changes containers or the database: what was asked ahead of that is not so any more.
+    fn touching(&self) -> Result<&Machine> {
+        self.forget_answers();
+        self.changing()
+    }
+
     /// The number of the lease that this driver holds.
     fn holding_number(&self) -> Result<String> {
         let holding = self.holding.borrow().upgrade().context("only who holds the lease changes this")?;
@@ -189,7 +195,7 @@ impl Host for Machine {
     }
 
     fn forget(&self, id: &ReleaseId) -> Result<()> {
-        self.changing()?.forget_release(id)
+        self.touching()?.forget_release(id)
     }
 
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
@@ -201,19 +207,19 @@ impl Host for Machine {
     }
 
     fn load_backup(&self, backup: &Backup) -> Result<()> {
-        self.changing()?.restore_dump(backup)
+        self.touching()?.restore_dump(backup)
     }
 
     fn drop_loaded(&self) -> Result<()> {
-        self.changing()?.drop_restored()
+        self.touching()?.drop_restored()
     }
 
     fn exchange_database(&self, aside: &str) -> Result<()> {
-        self.changing()?.exchange(aside)
+        self.touching()?.exchange(aside)
     }
 
     fn exchange_back(&self, aside: &str) -> Result<()> {
-        self.changing()?.exchange_again(aside)
+        self.touching()?.exchange_again(aside)
     }
 
     fn is_aside(&self, aside: &str) -> Result<bool> {
@@ -221,34 +227,34 @@ impl Host for Machine {
     }
 
     fn migrate(&self, release: &Release) -> Result<String> {
-        self.changing()?.wait_for_migration()?;
+        self.touching()?.wait_for_migration()?;
         self.run_once(&release.id, "migrate", &[])
     }
 
     fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String> {
-        self.changing()?.wait_for_migration()?;
+        self.touching()?.wait_for_migration()?;
         let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
         let words = ["migrate", "--undo"].into_iter().chain(versions.iter().map(String::as_str));
         self.run_once(&release.id, "migrate", &words.collect::<Vec<_>>())
     }
 
     fn wait_for_migration(&self) -> Result<()> {
-        self.changing()?.wait_for_once("migrate")
+        self.touching()?.wait_for_once("migrate")
     }
 
     fn start(&self, release: &Release) -> Result<()> {
-        self.changing()?.release_project(&release.id)?.run(|project, sh| project.up(sh))
+        self.touching()?.release_project(&release.id)?.run(|project, sh| project.up(sh))
     }
 
     fn stop(&self, id: &ReleaseId) -> Result<()> {
-        if self.changing()?.is_kept(id)? {
+        if self.touching()?.is_kept(id)? {
             return self.release_project(id)?.run(|project, sh| project.stop(sh));
         }
         self.remove_strays(id)
     }
 
     fn remove(&self, id: &ReleaseId) -> Result<()> {
-        if self.changing()?.is_kept(id)? {
+        if self.touching()?.is_kept(id)? {
             return self.release_project(id)?.run(|project, sh| project.down(sh));
         }
         self.remove_strays(id)
