@@ -1,6 +1,7 @@
 //! `cargo xtask deploy`: this tree, or a commit, gets the traffic.
 
 mod contracts;
+mod demo;
 mod gate;
 #[cfg(test)]
 mod held_to_the_world;
@@ -9,7 +10,7 @@ mod version;
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 
@@ -29,7 +30,7 @@ use crate::rollout::machine::{Given, Machine};
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
 use crate::rollout::plans;
-use crate::rollout::release::{Release, ReleaseId};
+use crate::rollout::release::Release;
 use crate::terminal::{self, Activity, millis, paint, seconds};
 use crate::tools::condition::Condition;
 
@@ -112,7 +113,7 @@ impl Deploy {
         let plan = plans::deploy(&release, &seen, &contracts, &machine.environment().limits);
         say_what_comes(&machine, &release, &seen, &plan);
         if self.consent.yes && environment.gate().is_some() {
-            self.say_preview(&Preview::of(&plan));
+            Preview::of(&plan).announce(self.json);
         }
         if shown.is_some_and(|shown| shown.steps != Preview::of(&plan).steps) {
             terminal::note(paint::warn("What is seen now differs from what was shown. The steps are:"));
@@ -132,7 +133,8 @@ impl Deploy {
         say_what_differs(&machine);
         let times = ran?;
         drop(attempt);
-        let log_in = if empty && environment.is_for_trying() { seed(&machine, &release.id) } else { None };
+        let log_in =
+            if empty && environment.is_for_trying() { demo::seed(&machine, &release.id) } else { None };
         self.say_result(machine, &release, &times, log_in.as_deref())
     }
 
@@ -357,26 +359,6 @@ fn say_what_comes(machine: &Machine, release: &Release, seen: &Observed, plan: &
     ));
     terminal::note(paint::dim(format_args!("  {}", release.subject)));
     terminal::note(paint::dim(format_args!("  after {from}, in {steps} steps")));
-}
-
-/// Fills a demo organisation, so that a fresh environment has something to show.
-fn seed(machine: &Machine, release: &ReleaseId) -> Option<String> {
-    let seeded = Activity::of("fill a demo organisation", |_| machine.seed(release));
-    match seeded.and_then(|said| log_in(&said)) {
-        Ok(log_in) => Some(log_in),
-        Err(error) => {
-            terminal::warn(format_args!("the demo organisation could not be filled: {error:#}"));
-            None
-        }
-    }
-}
-
-fn log_in(said: &str) -> Result<String> {
-    let line = said.lines().rev().find(|line| line.starts_with('{')).context("it printed no log-in")?;
-    let told: serde_json::Value = serde_json::from_str(line).context("its log-in is not JSON")?;
-    let (email, password) = (told["email"].as_str(), told["password"].as_str());
-    ensure!(email.is_some() && password.is_some(), "its log-in lacks a part");
-    Ok(format!("{}  {}", email.unwrap_or_default(), password.unwrap_or_default()))
 }
 
 #[cfg(test)]
