@@ -3,8 +3,10 @@
 
 mod commands;
 mod exit;
+mod host;
 mod lab;
 mod pipeline;
+mod product;
 mod project;
 mod rollout;
 mod setup;
@@ -17,7 +19,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let command = commands::Cli::parse();
-    if let Err(error) = tools::interrupt::listen() {
+    if let Err(error) = tools::process::interrupt::listen() {
         terminal::warn(format_args!("signals can't be listened to: {error}"));
     }
     match command.run() {

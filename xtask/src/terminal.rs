@@ -35,6 +35,7 @@ pub fn warn(line: impl Display) {
 /// Colours by meaning.
 pub mod paint {
     use super::{Display, Style};
+
     /// Went well, is healthy, serves.
     pub fn good(text: impl Display) -> String {
         Style::new().green().apply_to(text).to_string()

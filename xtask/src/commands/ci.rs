@@ -1,23 +1,9 @@
 //! `cargo xtask ci`: the checks that decide whether a change may be merged.
 
-mod api;
 mod built;
-mod covered;
-mod database;
-mod delivery;
-mod dependencies;
-mod deploy_files;
-mod docs;
-mod frontend;
 mod how;
-mod lint;
-mod names;
-mod patterns;
 mod proofs;
-mod results;
-mod rust;
 mod selection;
-mod tasks;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -27,10 +13,9 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use self::selection::{Selection, Which};
 use crate::pipeline::{Graph, Picture};
+use crate::product::ci::tasks;
 
 pub use self::how::How;
-pub use self::names::{TaskNames, task_names};
-pub use self::tasks::table;
 
 /// Runs everything in a graph of whatever rows.
 pub fn run_all(graph: &Graph) -> anyhow::Result<()> {

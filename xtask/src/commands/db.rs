@@ -12,17 +12,17 @@ use serde_json::json;
 
 use self::offsite::Offsite;
 use self::take::Take;
-use super::attempt::{self, Patience};
-use super::place::Place;
+use super::progress::attempt::{self, Patience};
+use super::progress::steps::Preview;
 use super::status::ago;
-use super::steps::Preview;
+use super::target::Place;
 use super::{near, refuse};
+use crate::host::Machine;
 use crate::project::{DATABASE, OWNER_ROLE};
-use crate::rollout::backup::{self, Backup};
-use crate::rollout::journal::attempt_id;
-use crate::rollout::machine::Machine;
 use crate::rollout::observed::Observed;
-use crate::rollout::restore;
+use crate::rollout::state::backup::{self, Backup};
+use crate::rollout::state::journal::attempt_id;
+use crate::rollout::steps::restore;
 use crate::terminal::{self, Activity, paint};
 use crate::tools::process::driver_mark;
 

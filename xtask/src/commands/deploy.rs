@@ -5,7 +5,6 @@ mod demo;
 mod gate;
 #[cfg(test)]
 mod held_to_the_world;
-mod sources;
 mod version;
 
 use std::collections::BTreeMap;
@@ -15,24 +14,24 @@ use clap::Args;
 use serde_json::json;
 
 use self::gate::Override;
-use self::sources::Sources;
-use super::access::{self, Access};
-use super::attempt::{self, Patience, Times};
-use super::consent::Consent;
-use super::image::{self, Registry};
-use super::place::Place;
-use super::steps::{Preview, say_times};
+use super::progress::attempt::{self, Patience, Times};
+use super::progress::steps::{Preview, say_times};
+use super::target::Place;
+use super::target::access::{self, Access};
+use super::target::consent::Consent;
 use super::{Exit, Failure, refuse};
+use crate::host::{Given, Machine};
+use crate::product::images::{self, Registry};
+use crate::product::sources::Sources;
 use crate::project::{Environment, FREE_DISK};
 use crate::rollout::attempt::Attempt;
 use crate::rollout::host::Files;
-use crate::rollout::machine::{Given, Machine};
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
 use crate::rollout::plans;
-use crate::rollout::release::Release;
+use crate::rollout::state::release::Release;
 use crate::terminal::{self, Activity, millis, paint, seconds};
-use crate::tools::condition::Condition;
+use crate::tools::docker::condition::Condition;
 
 /// Memory that three releases beside each other want.
 const FREE_MEMORY: u64 = 256 << 20;
@@ -143,7 +142,7 @@ impl Deploy {
         if self.version.is_some() {
             return Err(refuse("local takes this tree as it is: --version is for other environments"));
         }
-        let built = image::build(self.consent.yes)?;
+        let built = images::build(self.consent.yes)?;
         let sources = Sources::of_tree(&built, self.place.environment())?;
         sources.check(self.place.environment())?;
         Ok((self.place.clone().reach()?.with_bases(built.bases), sources))
@@ -155,12 +154,12 @@ impl Deploy {
         let access = Access::of(environment)?;
         let commit = version::choose(environment, self.version.as_deref())?;
         gate::check_branch_of(environment, &commit, &self.overrides)?;
-        image::ensure_client(self.consent.yes)?;
+        images::ensure_client(self.consent.yes)?;
         let registry = Registry::choose()?;
         let find = || {
             let sources = Sources::of_commit(commit.clone(), environment)?;
             sources.check(environment)?;
-            let found = image::find(&registry, &commit)?;
+            let found = images::find(&registry, &commit)?;
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
             Ok((sources, found))
         };
@@ -168,11 +167,11 @@ impl Deploy {
         let machine = machine.with_way_back(registry.way_back);
         let images = match found {
             Some(images) => images,
-            None => image::build_and_push(&registry, &commit, self.consent.yes)?,
+            None => images::build_and_push(&registry, &commit, self.consent.yes)?,
         };
         let bases = match machine.running_bases()? {
             Some(bases) => bases,
-            None => image::bases_for_host(&registry)?,
+            None => images::bases_for_host(&registry)?,
         };
         Ok((machine.with_bases(bases), sources.with_images(images)))
     }
@@ -364,8 +363,8 @@ fn say_what_comes(machine: &Machine, release: &Release, seen: &Observed, plan: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::guard::Live;
     use crate::rollout::simulation::release;
+    use crate::rollout::state::guard::Live;
 
     #[test]
     fn what_is_shown_of_a_first_deploy_is_what_its_plan_does() {

@@ -5,7 +5,8 @@ use crate::project::{self, BASES};
 use crate::setup::base_images::{self, Origin};
 use crate::setup::{self, Found, Tool};
 use crate::terminal::{self, paint};
-use crate::tools::{engine, locate};
+use crate::tools::docker::engine;
+use crate::tools::locate;
 
 /// What this machine has of what xtask calls, and how the rest would be had. Changes nothing.
 #[derive(Debug, clap::Args)]

@@ -4,9 +4,9 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::attempt::{self, Patience};
-use super::consent::Consent;
-use super::place::Place;
+use super::progress::attempt::{self, Patience};
+use super::target::Place;
+use super::target::consent::Consent;
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
 use crate::terminal::{self, Activity, paint};

@@ -2,7 +2,7 @@ use clap::Subcommand;
 
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
-use crate::tools::engine;
+use crate::tools::docker::engine;
 
 /// Docker's engine on a machine without a service manager: start it, stop it, ask it.
 #[derive(Debug, clap::Args)]

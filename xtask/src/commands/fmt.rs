@@ -7,8 +7,9 @@ use super::ci::How;
 use crate::project;
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
+use crate::tools::cargo;
+use crate::tools::node::npm;
 use crate::tools::process::Run;
-use crate::tools::{cargo, npm};
 
 /// Format all sources, or with --check only say which are not formatted
 #[derive(Debug, Args)]

@@ -4,15 +4,15 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::access::Access;
-use super::consent::Consent;
-use super::place::{Place, connect};
+use super::progress::steps::Preview;
 use super::refuse;
-use super::steps::Preview;
+use super::target::access::Access;
+use super::target::consent::Consent;
+use super::target::{Place, connect};
 use crate::setup::host::{Admin, State, Thing, Wanted, things};
 use crate::terminal::{self, Activity, paint};
-use crate::tools::shell::HostShell;
-use crate::tools::ssh_keys::Key;
+use crate::tools::ssh::host_shell::HostShell;
+use crate::tools::ssh::keys::Key;
 
 /// The machine that an environment is on
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ impl Setup {
             root: environment.root().into_string(),
             port: access.destination.port.unwrap_or(22),
         };
-        access.destination.user = super::access::user_name(&self.admin).map_err(refuse)?;
+        access.destination.user = super::target::access::user_name(&self.admin).map_err(refuse)?;
         let connection = Activity::of(format!("connect to {}", access.destination), |_| connect(&access))?;
         let shell = HostShell::behind(connection)?;
         let admin = Admin { shell: &shell, sudo: self.admin != "root" };

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::refuse;
 use crate::lab::{Lab, Seen, Vps};
 use crate::terminal::{self, paint, seconds};
-use crate::tools::quote::quote;
+use crate::tools::ssh::quote::quote;
 
 /// A throw-away VPS on this machine, or several, to deploy to as to a rented one
 #[derive(Debug, Args)]

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::place::Place;
 use super::refuse;
+use super::target::Place;
 use crate::rollout::host::Host;
 
 /// What the parts of the live release wrote, or one service

@@ -6,9 +6,9 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::attempt::{self, Patience};
-use super::place::Place;
+use super::progress::attempt::{self, Patience};
 use super::refuse;
+use super::target::Place;
 use crate::terminal::{self, paint};
 
 /// How long it is unless somebody says so.

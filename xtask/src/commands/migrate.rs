@@ -6,16 +6,16 @@ use clap::Subcommand;
 use serde_json::json;
 use xshell::Shell;
 
-use super::place::Place;
-use super::snapshot;
+use super::target::Place;
 use crate::exit::refuse;
+use crate::product::snapshot;
 use crate::project::{self, Environment};
 use crate::rollout::observed::Observed;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
-use crate::tools::postgres::{Kind, Server};
+use crate::tools::database::postgres::{Kind, Server};
+use crate::tools::database::sqlx;
 use crate::tools::process::Run;
-use crate::tools::sqlx;
 
 /// Migrations of the development database: write one, run them, take one back.
 ///

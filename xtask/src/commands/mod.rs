@@ -1,10 +1,7 @@
 //! One file a verb: what the user sees, top to bottom.
 
-mod access;
-mod attempt;
 mod bench;
 mod ci;
-mod consent;
 mod db;
 mod deploy;
 mod doctor;
@@ -18,17 +15,14 @@ mod lint;
 mod logs;
 mod maintenance;
 mod migrate;
-mod migrations;
-mod place;
 mod platform;
+pub mod progress;
 mod recover;
 mod releases;
 mod rollback;
 mod secrets;
-mod snapshot;
 mod status;
-mod steps;
-mod tell;
+pub mod target;
 mod test;
 mod workflows;
 

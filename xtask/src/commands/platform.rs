@@ -8,18 +8,19 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::access::Access;
-use super::attempt::{self, Patience};
-use super::consent::Consent;
-use super::image::{self, Registry};
-use super::place::Place;
+use super::progress::attempt::{self, Patience};
+use super::progress::steps::Preview;
 use super::refuse;
-use super::steps::Preview;
+use super::target::Place;
+use super::target::access::Access;
+use super::target::consent::Consent;
+use crate::host::Machine;
+use crate::product::images::{self, Registry};
 use crate::project;
 use crate::rollout::host::Host;
-use crate::rollout::machine::Machine;
 use crate::terminal::{self, Activity, millis, paint, seconds};
-use crate::tools::{curl, interrupt};
+use crate::tools::curl;
+use crate::tools::process::interrupt;
 
 /// How often users' way in is tried while something is interrupted.
 const ASK_EVERY: Duration = Duration::from_millis(20);
@@ -132,12 +133,12 @@ impl Up {
     fn reach(&self) -> Result<Machine> {
         let environment = self.place.environment().clone();
         if environment.is_here() {
-            return Ok(self.place.clone().reach()?.with_bases(image::bases_here()?));
+            return Ok(self.place.clone().reach()?.with_bases(images::bases_here()?));
         }
         let access = Access::of(&environment)?;
-        image::ensure_client(self.consent.yes)?;
+        images::ensure_client(self.consent.yes)?;
         let registry = Registry::choose()?;
-        let (machine, bases) = self.place.clone().reach_by(&access, || image::bases_for_host(&registry))?;
+        let (machine, bases) = self.place.clone().reach_by(&access, || images::bases_for_host(&registry))?;
         Ok(machine.with_way_back(registry.way_back).with_bases(bases))
     }
 

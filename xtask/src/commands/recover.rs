@@ -4,11 +4,11 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::attempt::{self, Patience};
-use super::place::Place;
-use crate::rollout::guard::written;
+use super::progress::attempt::{self, Patience};
+use super::target::Place;
 use crate::rollout::host::Host;
 use crate::rollout::recover::retire;
+use crate::rollout::state::guard::written;
 use crate::terminal::{self, paint};
 
 /// Finish or undo what a killed attempt left; the next deploy or rollback does it too

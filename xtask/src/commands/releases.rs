@@ -4,12 +4,12 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::place::Place;
 use super::status::ago;
-use crate::rollout::guard::written;
-use crate::rollout::ledger::Outcome;
+use super::target::Place;
 use crate::rollout::observed::Observed;
-use crate::rollout::release::Release;
+use crate::rollout::state::guard::written;
+use crate::rollout::state::ledger::Outcome;
+use crate::rollout::state::release::Release;
 use crate::terminal::{self, paint};
 
 /// What is kept here, and the attempts that the ledger knows

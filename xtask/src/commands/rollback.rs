@@ -6,20 +6,20 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::attempt::{self, Patience, who};
-use super::place::Place;
+use super::progress::attempt::{self, Patience, who};
+use super::progress::steps::Preview;
+use super::progress::tell::{News, State, Teller};
 use super::secrets::substitutes;
-use super::steps::Preview;
-use super::tell::{News, State, Teller};
+use super::target::Place;
 use super::{near, refuse};
-use crate::rollout::back::{Back, NoWayBack, take_back_provisional};
-use crate::rollout::guard::written;
+use crate::host::Machine;
 use crate::rollout::host::Host;
-use crate::rollout::ledger::Kind;
-use crate::rollout::machine::Machine;
 use crate::rollout::observed::Observed;
-use crate::rollout::release::Release;
-use crate::rollout::schema::versions;
+use crate::rollout::rollback::{Back, NoWayBack, take_back_provisional};
+use crate::rollout::state::guard::written;
+use crate::rollout::state::ledger::Kind;
+use crate::rollout::state::release::Release;
+use crate::rollout::steps::schema::versions;
 use crate::terminal::{self, millis, paint, seconds};
 
 /// Give the traffic back to an earlier release: no build, no pull

@@ -6,15 +6,15 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::attempt::{self, Patience};
-use super::consent::Consent;
-use super::place::Place;
+use super::progress::attempt::{self, Patience};
+use super::target::Place;
+use super::target::consent::Consent;
 use super::{near, refuse};
+use crate::host::{Machine, SecretVersions};
 use crate::project::{SECRETS, Secret};
 use crate::rollout::host::Host;
-use crate::rollout::machine::{Machine, SecretVersions};
 use crate::rollout::observed::Observed;
-use crate::rollout::release::{Release, ReleaseId};
+use crate::rollout::state::release::{Release, ReleaseId};
 use crate::terminal::{self, paint};
 
 /// Which versions of secrets there are, and the end of one that got out

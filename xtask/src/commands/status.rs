@@ -6,17 +6,17 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::place::Place;
+use super::target::Place;
+use crate::host::{Machine, PlatformPart};
 use crate::project::FREE_DISK;
-use crate::rollout::backup::Backup;
-use crate::rollout::guard::{GuardState, written};
 use crate::rollout::host::Part;
-use crate::rollout::journal::since;
-use crate::rollout::ledger::Attempt;
-use crate::rollout::machine::{Machine, PlatformPart};
 use crate::rollout::observed::Observed;
+use crate::rollout::state::backup::Backup;
+use crate::rollout::state::guard::{GuardState, written};
+use crate::rollout::state::journal::since;
+use crate::rollout::state::ledger::Attempt;
 use crate::terminal::{self, paint};
-use crate::tools::condition::{Condition, Health};
+use crate::tools::docker::condition::{Condition, Health};
 
 /// What runs, since when, by whom, and how it is
 #[derive(Debug, Args)]

@@ -22,11 +22,12 @@ use crate::project;
 use crate::setup::registry::{self, Registry};
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
-use crate::tools::condition::Condition;
-use crate::tools::hex::hex;
+use crate::tools::docker::condition::Condition;
+use crate::tools::docker::{container, engine};
+use crate::tools::files;
+use crate::tools::files::hex::hex;
 use crate::tools::process::Run;
-use crate::tools::ssh_keys::Key;
-use crate::tools::{container, engine, files};
+use crate::tools::ssh::keys::Key;
 
 /// The label that says which lab a container belongs to.
 const LABEL: &str = "tracehub.lab";

@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 use xshell::Shell;
 
 use super::vps::SUITE;
+use crate::tools::apt;
+use crate::tools::docker::container;
 use crate::tools::process::Run;
-use crate::tools::{apt, container};
 
 /// Written last: where it is, all has been told.
 const SETTINGS: &str = "/etc/apt/apt.conf.d/90tracehub-lab";

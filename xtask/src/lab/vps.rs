@@ -14,11 +14,13 @@ use super::{LABEL, ROOT_LABEL, Vps, packages};
 use crate::project;
 use crate::setup::{self, Tool, base_images};
 use crate::terminal::{self, Activity};
-use crate::tools::condition::Condition;
-use crate::tools::hex::hex;
-use crate::tools::lock::Lock;
-use crate::tools::process::Run;
-use crate::tools::{apt, container, docker, interrupt, private};
+use crate::tools::apt;
+use crate::tools::docker::condition::Condition;
+use crate::tools::docker::{self, container};
+use crate::tools::files::hex::hex;
+use crate::tools::files::lock::Lock;
+use crate::tools::files::private;
+use crate::tools::process::{Run, interrupt};
 
 /// What a bare machine of a provider has.
 const PACKAGES: &str = "openssh-server,ca-certificates,iproute2,procps,sudo";

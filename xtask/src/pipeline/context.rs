@@ -14,7 +14,7 @@ use super::mask::Mask;
 use super::services::Services;
 use super::task::{Service, Task};
 use crate::terminal::Activity;
-use crate::tools::place::{Place, Said};
+use crate::tools::diagnostics::diagnostic::{Place, Said};
 use crate::tools::process::{CommandError, Run};
 
 /// What a task's function gets.

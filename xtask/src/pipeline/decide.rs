@@ -10,8 +10,8 @@ use super::graph::Graph;
 use super::store::{Pass, State, Store, since};
 use super::task::Task;
 use crate::terminal;
+use crate::tools::docker::{self, socket};
 use crate::tools::process::Run;
-use crate::tools::{docker, socket};
 
 /// What becomes of a task.
 #[derive(Debug, Clone, PartialEq)]

@@ -52,8 +52,8 @@ pub fn draw(graph: &Graph, tasks: &[usize], picture: Picture, is_cached: &dyn Fn
 
 #[cfg(test)]
 mod tests {
-    use super::super::task::task;
     use super::*;
+    use crate::pipeline::task::task;
 
     #[test]
     fn both_pictures_show_every_task_and_every_need() {

@@ -20,10 +20,10 @@ use super::task::{Task, Unavailable};
 use super::temporary::Temporary;
 use crate::setup;
 use crate::terminal::{self, Activity};
-use crate::tools::interrupt::{self, Stop};
-use crate::tools::lock::Lock;
-use crate::tools::marks::{self, Scope};
+use crate::tools::files::lock::Lock;
+use crate::tools::process::interrupt::{self, Stop};
 use crate::tools::process::is_interrupt;
+use crate::tools::process::tracking::{self, Scope};
 
 /// A command's own limit comes first: its error names the command.
 const AFTER: Duration = Duration::from_secs(2);
@@ -213,8 +213,8 @@ impl<'a> Executor<'a> {
         ];
         self.judge.store.begin(task);
         let scope = Scope { mark: Some(mark.clone()), variables };
-        let result = marks::within(scope, || without_panic(|| (task.work)(context)));
-        let left = marks::end_work(&mark);
+        let result = tracking::within(scope, || without_panic(|| (task.work)(context)));
+        let left = tracking::end_work(&mark);
         if !left.is_empty() {
             let (count, names) = (left.len(), left.join(", "));
             context.line(&format!("processes that it left behind and that were ended: {count}, {names}"));
@@ -233,7 +233,7 @@ impl<'a> Executor<'a> {
         }
         let _one = INSTALLING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let ready = setup::ensure(&task.tools, self.options.yes);
-        marks::spare_orphans();
+        tracking::spare_orphans();
         match ready {
             Ok(()) => {
                 self.judge.refresh();

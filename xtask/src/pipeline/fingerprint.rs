@@ -9,8 +9,8 @@ use super::globs::Globs;
 use super::graph::Graph;
 use super::task::Task;
 use crate::setup::{self, Tool};
-use crate::tools::hex::hex;
-use crate::tools::tree::Tree;
+use crate::tools::files::hex::hex;
+use crate::tools::git::tree::Tree;
 
 /// The fingerprints of some tasks of a graph, on one look at the tree.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use super::graph::Graph;
 use super::store::Pass;
 use super::task::Unavailable;
-use crate::tools::place::Place;
+use crate::tools::diagnostics::diagnostic::Place;
 use crate::tools::process::is_interrupt;
 
 /// Why a task was skipped that somebody's wish to stop has ended.
@@ -148,8 +148,8 @@ pub fn critical_path<'a>(graph: &Graph, ended: &'a [Ended]) -> Vec<&'a Ended> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::task::{Lane, task};
     use super::*;
+    use crate::pipeline::task::{Lane, task};
     use crate::tools::process::CommandError;
 
     fn ended(at: usize, name: &'static str, outcome: Outcome) -> Ended {

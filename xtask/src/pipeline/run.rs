@@ -20,7 +20,8 @@ use super::services::Services;
 use super::store::Unwell;
 use super::temporary::{self, Temporary};
 use crate::terminal;
-use crate::tools::{interrupt, known, marks};
+use crate::tools::locate::version_cache;
+use crate::tools::process::{interrupt, tracking};
 
 /// How a run behaves.
 #[derive(Debug, Clone)]
@@ -81,7 +82,7 @@ pub fn run(judge: &Judge<'_>, tasks: &[usize], options: &Options, report: &Repor
         leftover = usize::from(is_left);
         judge.store.prune(options.store_limit);
     }
-    known::save();
+    version_cache::save();
     ended.sort_by_key(|task| task.at);
     judge.store.note_unwell(&still_unwell(judge.store.unwell(), &ended));
     let mut tally = Tally::of(&ended);
@@ -114,7 +115,7 @@ fn run_rest(
     began: Instant,
 ) -> Result<(Vec<Ended>, bool)> {
     if options.alone {
-        marks::adopt_orphans();
+        tracking::adopt_orphans();
     }
     let temporary = Temporary::new()?;
     let services = Services::default();
@@ -160,9 +161,9 @@ fn run_rest(
 }
 
 fn end_what_is_left(temporary: &Temporary, alone: bool) {
-    let mut left = marks::end_marked(|mark| temporary.is_mine(mark));
+    let mut left = tracking::end_marked(|mark| temporary.is_mine(mark));
     if alone {
-        left.extend(marks::end_orphans());
+        left.extend(tracking::end_orphans());
     }
     if !left.is_empty() {
         let (count, names) = (left.len(), left.join(", "));

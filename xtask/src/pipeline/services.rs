@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context as _, Result};
 
 use super::task::Service;
-use crate::tools::marks::{self, Scope};
+use crate::tools::process::tracking::{self, Scope};
 
 type Lent = Arc<dyn Any + Send + Sync>;
 
@@ -23,7 +23,7 @@ impl Services {
             return Ok(Arc::clone(lent));
         }
         // It is not the asking task's own, and outlives it.
-        let lent = marks::within(Scope::default(), service.start)
+        let lent = tracking::within(Scope::default(), service.start)
             .with_context(|| format!("starting the service {}", service.name))?;
         running.insert(service.name, Arc::clone(&lent));
         Ok(lent)

@@ -30,8 +30,8 @@ pub fn affected(graph: &Graph, own: &[&str], changed: &[String]) -> HashMap<usiz
 
 #[cfg(test)]
 mod tests {
-    use super::super::task::task;
     use super::*;
+    use crate::pipeline::task::task;
 
     #[test]
     fn a_change_affects_who_reads_it_and_who_reads_their_work() {

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::tools::marks;
-use crate::tools::owner::{self, Owner};
+use crate::tools::process::owner::{self, Owner};
+use crate::tools::process::tracking;
 
 /// In front of the name of each run's folder. Short: sockets live below it, and their paths have a limit.
 const PREFIX: &str = "xtask-ci-";
@@ -99,7 +99,7 @@ fn sweep(above: &Utf8Path) {
         let is_dead = owner::has_ended(entry.path()).unwrap_or_else(is_left);
         if is_dead {
             let name = entry.file_name().to_owned();
-            marks::end_marked(|mark| mark.split_once('/').is_some_and(|(run, _)| run == name));
+            tracking::end_marked(|mark| mark.split_once('/').is_some_and(|(run, _)| run == name));
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 
-use super::back::Back;
 use super::host::{Holder, Host, Lease, LeaseError};
-use super::journal::{Journal, attempt_id};
-use super::ledger::{Event, Outcome};
 use super::observed::Observed;
 use super::plan::{Plan, Report, Run, Stopped};
 use super::recover::{Settled, recover};
-use super::release::ReleaseId;
-use crate::tools::interrupt;
+use super::rollback::Back;
+use super::state::journal::{Journal, attempt_id};
+use super::state::ledger::{Event, Outcome};
+use super::state::release::ReleaseId;
+use crate::tools::process::interrupt;
 
 /// How often a lease is asked for that somebody else has.
 const ASK_AGAIN: Duration = Duration::from_secs(1);

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::backup::Backup;
-use super::guard::Live;
-use super::ledger::{Entry, Ledger};
-use super::release::{Release, ReleaseId};
-use crate::tools::condition::{Condition, Health};
+use super::state::backup::Backup;
+use super::state::guard::Live;
+use super::state::ledger::{Entry, Ledger};
+use super::state::release::{Release, ReleaseId};
+use crate::tools::docker::condition::{Condition, Health};
 
 /// A host, on which one environment lives. Errors say what failed and why, in words for a person. A driver that took
 /// the lease and lost it changes nothing more: each of its calls that would is refused.

@@ -3,23 +3,13 @@
 //! the terminal, and reaches the world through [`host::Host`] alone.
 
 pub mod attempt;
-pub mod back;
-pub mod backup;
-pub mod contract;
-pub mod guard;
 pub mod host;
-pub mod journal;
-pub mod ledger;
-pub mod machine;
 pub mod observed;
 pub mod plan;
 pub mod plans;
 pub mod recover;
-pub mod release;
-pub mod restore;
-pub mod schema;
+pub mod rollback;
 #[cfg(test)]
 pub mod simulation;
+pub mod state;
 pub mod steps;
-pub mod traffic;
-pub mod watch;

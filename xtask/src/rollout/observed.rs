@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use super::contract::Contract;
-use super::guard::Live;
 use super::host::{Files, Host, Part};
-use super::journal::since;
-use super::ledger::{Attempt, Event, Kind, Ledger, Outcome};
-use super::release::{Release, ReleaseId};
+use super::state::contract::Contract;
+use super::state::guard::Live;
+use super::state::journal::since;
+use super::state::ledger::{Attempt, Event, Kind, Ledger, Outcome};
+use super::state::release::{Release, ReleaseId};
 use super::steps::Before;
 use crate::project::Limits;
 

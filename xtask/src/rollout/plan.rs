@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result};
 
 use super::host::{EdgeCounts, Host, Lease};
-use super::journal::{Journal, timestamp};
-use super::ledger::{Event, Kind, Outcome, StepState};
-use super::release::ReleaseId;
-use crate::tools::interrupt;
+use super::state::journal::{Journal, timestamp};
+use super::state::ledger::{Event, Kind, Outcome, StepState};
+use super::state::release::ReleaseId;
+use crate::tools::process::interrupt;
 
 /// One step of a rollout.
 pub trait Step {

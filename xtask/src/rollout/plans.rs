@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::contract::Contract;
-use super::ledger::Kind;
 use super::observed::Observed;
 use super::plan::{Goal, Plan};
-use super::release::{Release, ReleaseId};
-use super::schema::{Backup, Drain, Migrate, Undo};
+use super::state::contract::Contract;
+use super::state::ledger::Kind;
+use super::state::release::{Release, ReleaseId};
+use super::steps::schema::{Backup, Drain, Migrate, Undo};
+use super::steps::traffic::{Adopt, Confirm, Guard, StopTraffic, Switch, SwitchBack};
+use super::steps::watch::Watch;
 use super::steps::{Before, Prune, Pull, Ready, Retire, Start, StopAll};
-use super::traffic::{Adopt, Confirm, Guard, StopTraffic, Switch, SwitchBack};
-use super::watch::Watch;
 use crate::project::Limits;
 
 /// The longest that a release may take to stop.

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use super::backup;
-use super::guard::{Guard, GuardState, Live, written};
 use super::host::{Files, Host, Lease, Part};
-use super::journal::Journal;
-use super::ledger::{Attempt, Event, Kind, Outcome};
-use super::release::ReleaseId;
-use super::schema::is_migration;
+use super::state::backup;
+use super::state::guard::{Guard, GuardState, Live, written};
+use super::state::journal::Journal;
+use super::state::ledger::{Attempt, Event, Kind, Outcome};
+use super::state::release::ReleaseId;
+use super::steps::schema::is_migration;
 use crate::project;
 
 /// What was found and settled.

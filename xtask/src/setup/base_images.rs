@@ -13,7 +13,7 @@ use super::assemble;
 use crate::project::{self, BASES, Base};
 use crate::terminal::{self, Activity};
 use crate::tools::docker;
-use crate::tools::lock::Lock;
+use crate::tools::files::lock::Lock;
 use crate::tools::process::{CommandError, Run};
 
 /// A registry that has not begun to answer by then is taken for none.

@@ -6,9 +6,10 @@ use xshell::{Shell, cmd};
 
 use super::{Recipe, Tool, packages};
 use crate::terminal::{self, Activity};
-use crate::tools::lock::Lock;
-use crate::tools::process::{Run, tail};
-use crate::tools::{engine, interrupt, locate};
+use crate::tools::docker::engine;
+use crate::tools::files::lock::Lock;
+use crate::tools::locate;
+use crate::tools::process::{Run, interrupt, tail};
 
 const PACKAGES: &[&str] = &["docker.io", "iptables"];
 /// A first start, with an empty store, takes a few seconds; one after a crash checks what it finds.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::tools::process::Run;
-use crate::tools::shell::HostShell;
+use crate::tools::ssh::host_shell::HostShell;
 
 /// One thing that a host must have.
 pub struct Thing {

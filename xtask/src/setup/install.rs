@@ -8,8 +8,8 @@ use camino::Utf8Path;
 use super::Tool;
 use crate::project;
 use crate::terminal::Activity;
+use crate::tools::files::lock::Lock;
 use crate::tools::locate;
-use crate::tools::lock::Lock;
 
 /// Makes the folder that `tool` is looked for in, by `fill`, which gets an empty folder beside it: it gets its own name
 /// only when `fill` went well. If another run has made it meanwhile, there is nothing left to do.

@@ -30,9 +30,10 @@ pub use crate::tools::locate::{Found, Tool};
 use crate::exit::refuse;
 use crate::project;
 use crate::terminal::{self, Activity};
-use crate::tools::{interrupt, known, locate};
+use crate::tools::locate::{self, version_cache};
+use crate::tools::process::interrupt;
 
-pub use engine::stop as stop_engine;
+pub use self::engine::stop as stop_engine;
 
 /// How a missing tool is had on this machine.
 pub struct Recipe {
@@ -108,7 +109,7 @@ pub fn survey(tools: &[Tool]) -> Vec<(Tool, Option<Found>)> {
         };
         lookups.into_iter().map(|(tool, lookup)| (tool, end(lookup))).collect()
     });
-    known::save();
+    version_cache::save();
     found
 }
 

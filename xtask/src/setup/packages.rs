@@ -13,7 +13,7 @@ use super::Recipe;
 use crate::project::{self, Packages, Suite};
 use crate::terminal::Activity;
 use crate::tools::apt;
-use crate::tools::lock::Lock;
+use crate::tools::files::lock::Lock;
 use crate::tools::process::Run;
 
 /// Package lists older than this are fetched again.

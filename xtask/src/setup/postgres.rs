@@ -8,8 +8,9 @@ use xshell::{Shell, cmd};
 use super::{Recipe, Tool, base_images, install, packages};
 use crate::project::{POSTGRES_MAJOR, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages};
 use crate::terminal::Activity;
-use crate::tools::process::Run;
-use crate::tools::{apt, engine, interrupt, locate};
+use crate::tools::docker::engine;
+use crate::tools::process::{Run, interrupt};
+use crate::tools::{apt, locate};
 
 /// From Debian's packages on Debian; elsewhere on Linux (Ubuntu has one version only, and not this one) out of the
 /// image that the environments run.

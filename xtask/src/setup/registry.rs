@@ -8,9 +8,10 @@ use xshell::{Shell, cmd};
 
 use super::base_images;
 use crate::project;
-use crate::tools::condition::Condition;
-use crate::tools::process::Run;
-use crate::tools::{container, curl, interrupt};
+use crate::tools::curl;
+use crate::tools::docker::condition::Condition;
+use crate::tools::docker::container;
+use crate::tools::process::{Run, interrupt};
 
 /// How long it may take to answer.
 const READY: Duration = Duration::from_secs(20);

@@ -7,7 +7,7 @@ use libtest_mimic::Failed;
 use crate::client::get;
 use crate::{Lab, check};
 
-#[path = "../../src/tools/quote.rs"]
+#[path = "../../src/tools/ssh/quote.rs"]
 mod quote;
 #[path = "../support/words.rs"]
 mod words;

@@ -7,16 +7,17 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 
+use super::built;
 use super::selection::Selection;
-use super::{built, tasks};
 use crate::commands::{Exit, Failure};
 use crate::pipeline::{
     Fingerprints, Format, Graph, Judge, Options, Picture, Report, Store, Tally, Verdict, draw, run,
 };
-use crate::project;
-use crate::terminal;
-use crate::tools::tree::Tree;
-use crate::tools::{interrupt, postgres};
+use crate::product::ci::tasks;
+use crate::tools::database::postgres;
+use crate::tools::git::tree::Tree;
+use crate::tools::process::interrupt;
+use crate::{project, terminal};
 
 /// xtask's own sources, and what else every task depends on: a change of the definition runs everything.
 pub const OWN: &[&str] = &[

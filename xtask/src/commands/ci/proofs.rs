@@ -12,8 +12,7 @@ use super::selection::Selection;
 use crate::pipeline::{Bare, Graph, Judge, Tally, Variables, audit};
 use crate::project;
 use crate::terminal::{self, Activity};
-use crate::tools::interrupt;
-use crate::tools::process::{CommandError, Run};
+use crate::tools::process::{CommandError, Run, interrupt};
 
 impl How {
     /// Runs so many of what is cached again.

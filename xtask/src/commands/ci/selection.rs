@@ -6,11 +6,10 @@ use anyhow::Result;
 use clap::Args;
 
 use super::how;
-use super::tasks::DEEP;
 use crate::pipeline::{Graph, affected};
-use crate::project;
-use crate::terminal;
-use crate::tools::changes::{self, Base};
+use crate::product::ci::tasks::DEEP;
+use crate::tools::git::changes::{self, Base};
+use crate::{project, terminal};
 
 /// What narrows the tasks down.
 #[derive(Debug, Default, Args)]

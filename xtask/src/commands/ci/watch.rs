@@ -11,10 +11,9 @@ use super::how::{self, How};
 use super::selection::Selection;
 use crate::commands::Failure;
 use crate::pipeline::{Fingerprints, Globs, Graph};
-use crate::project;
-use crate::terminal;
-use crate::tools::interrupt;
-use crate::tools::tree::Tree;
+use crate::tools::git::tree::Tree;
+use crate::tools::process::interrupt;
+use crate::{project, terminal};
 
 /// How often the tree is looked at: a look takes some ten milliseconds.
 const TURN: Duration = Duration::from_millis(500);

@@ -5,14 +5,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use xshell::Shell;
 
-use crate::commands::access;
+use crate::commands::target::access;
 use crate::exit::refuse;
-use crate::rollout::backup::{Backup, Copied};
-use crate::rollout::machine::Machine;
+use crate::host::Machine;
+use crate::rollout::state::backup::{Backup, Copied};
 use crate::setup::{self, Tool};
-use crate::tools::process::Run;
+use crate::tools::age;
+use crate::tools::process::{Run, interrupt};
 use crate::tools::ssh::{Connection, Destination};
-use crate::tools::{age, interrupt};
 
 /// The variable with the public key (`age1…`) to which copies are encrypted. The private one belongs in a safe.
 const RECIPIENT: &str = "BACKUP_RECIPIENT";

@@ -9,8 +9,8 @@ use serde_json::json;
 use xshell::{Shell, cmd};
 
 use super::words;
-use crate::commands::attempt::{self, Patience};
-use crate::commands::place::Place;
+use crate::commands::progress::attempt::{self, Patience};
+use crate::commands::target::Place;
 use crate::exit::refuse;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};

@@ -5,10 +5,10 @@ use anyhow::Result;
 use super::gate::{self, Override};
 use crate::exit::refuse;
 use crate::project;
-use crate::rollout::contract::Contract;
 use crate::rollout::observed::Observed;
-use crate::rollout::release::Release;
-use crate::rollout::schema::versions;
+use crate::rollout::state::contract::Contract;
+use crate::rollout::state::release::Release;
+use crate::rollout::steps::schema::versions;
 use crate::tools::git;
 
 /// The contracts among the pending migrations. Refused while the release that has the traffic still uses what one takes

@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::rollout::machine::Machine;
-use crate::rollout::release::ReleaseId;
+use crate::host::Machine;
+use crate::rollout::state::release::ReleaseId;
 use crate::terminal::{self, Activity};
 
 /// Fills a demo organisation, so that a fresh environment has something to show.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 
-use crate::commands::access::{self, Access};
+use crate::commands::target::access::{self, Access};
 use crate::exit::{Exit, Failure, refuse};
 use crate::project::{self, Environment};
-use crate::rollout::ledger::Ledger;
+use crate::rollout::state::ledger::Ledger;
 use crate::tools::git::{self, Commit};
 use crate::tools::ssh;
-use crate::tools::ssh_keys::Key;
+use crate::tools::ssh::keys::Key;
 
 /// Each gate: the name that an override gives, and what it asks for.
 pub const GATES: &[(&str, &str)] = &[

@@ -7,18 +7,18 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::Parser as _;
 
-use super::sources::Sources;
-use crate::commands::access::Access;
-use crate::commands::image::Registry;
-use crate::commands::place::Place;
-use crate::commands::{Cli, image};
+use crate::commands::Cli;
+use crate::commands::target::Place;
+use crate::commands::target::access::Access;
+use crate::host::Machine;
+use crate::product::images::{self, Registry};
+use crate::product::sources::Sources;
 use crate::project::{self, Environment, Limits};
 use crate::rollout::host::Host;
-use crate::rollout::machine::Machine;
-use crate::rollout::release::{Contents, Release, ReleaseId};
 use crate::rollout::simulation::driver::Act;
 use crate::rollout::simulation::witness::{self, Scene};
-use crate::tools::hex::hex;
+use crate::rollout::state::release::{Contents, Release, ReleaseId};
+use crate::tools::files::hex::hex;
 
 /// As in `local`, with less patience.
 const LIMITS: Limits = Limits {
@@ -48,17 +48,17 @@ fn the_simulated_host_and_one_behind_ssh_look_the_same_after_every_call() {
 
 fn look_at_both(environment: &Environment) -> Result<()> {
     clear_up(environment);
-    let built = image::build(true)?;
+    let built = images::build(true)?;
     let sources = Sources::of_tree(&built, environment)?;
     compare(&Place::of(environment.clone()).reach()?.with_bases(built.bases), &sources)
 }
 
 fn behind_ssh() -> Result<()> {
     let environment: Environment = "lab".parse().map_err(anyhow::Error::msg)?;
-    let (access, registry, built) = (Access::of(&environment)?, Registry::choose()?, image::build(true)?);
-    let images = image::push_built(&registry, &built)?;
+    let (access, registry, built) = (Access::of(&environment)?, Registry::choose()?, images::build(true)?);
+    let images = images::push_built(&registry, &built)?;
     let sources = Sources::of_tree(&built, &environment)?.with_images(images);
-    let bases = || image::bases_for_host(&registry);
+    let bases = || images::bases_for_host(&registry);
     let (machine, bases) = Place::of(environment).reach_by(&access, bases)?;
     compare(&machine.with_way_back(registry.way_back).with_bases(bases), &sources)
 }

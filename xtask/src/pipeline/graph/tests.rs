@@ -1,5 +1,5 @@
-use super::super::task::{Lane, task};
 use super::*;
+use crate::pipeline::task::{Lane, task};
 
 /// Rows from `name: need need`.
 fn rows(lines: &[&'static str]) -> Vec<Task> {

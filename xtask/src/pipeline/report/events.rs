@@ -8,7 +8,7 @@ use crate::pipeline::decide::Verdict;
 use crate::pipeline::outcome::{Ended, Outcome, Tally};
 use crate::pipeline::task::Task;
 use crate::terminal;
-use crate::tools::place::Place;
+use crate::tools::diagnostics::diagnostic::Place;
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::last_lines;
 use crate::pipeline::outcome::{Ended, Outcome, Tally};
 use crate::terminal;
-use crate::tools::place::Place;
+use crate::tools::diagnostics::diagnostic::Place;
 
 /// GitHub shows ten a step; one is kept for the task itself.
 const PLACES: usize = 9;

@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use camino::Utf8PathBuf;
 use xshell::{Shell, cmd};
 
-use super::super::audit::audit;
-use super::super::context::Context;
-use super::super::fingerprint::Fingerprints;
-use super::super::graph::Graph;
-use super::super::report::Format;
-use super::super::store::Store;
-use super::super::task::{Lane, Task, task};
 use super::*;
-use crate::tools::place::Said;
+use crate::pipeline::audit::audit;
+use crate::pipeline::context::Context;
+use crate::pipeline::fingerprint::Fingerprints;
+use crate::pipeline::graph::Graph;
+use crate::pipeline::report::Format;
+use crate::pipeline::store::Store;
+use crate::pipeline::task::{Lane, Task, task};
+use crate::tools::diagnostics::diagnostic::Said;
+use crate::tools::git::tree::Tree;
 use crate::tools::process::Run;
-use crate::tools::tree::Tree;
 
 mod ending;
 mod properties;

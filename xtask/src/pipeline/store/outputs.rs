@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::pipeline::globs::Globs;
 use crate::tools::files;
-use crate::tools::hex::hex;
+use crate::tools::files::hex::hex;
 
 /// A file that a task made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use anyhow::{Result, ensure};
 
 use super::change::{UNFENCED, entry_words};
 use super::world::World;
-use crate::rollout::guard::GuardState;
-use crate::rollout::ledger::{Entry, Event, Ledger, Outcome, hash};
+use crate::rollout::state::guard::GuardState;
+use crate::rollout::state::ledger::{Entry, Event, Ledger, Outcome, hash};
 
 /// The ledger.
 #[derive(Debug, Clone, Default)]

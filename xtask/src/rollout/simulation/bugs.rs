@@ -13,9 +13,9 @@ use super::single::{after, deploy_of};
 use super::trial::{Bug, Instead, Trial, host, host_with, release};
 use super::world::{Manner, State, World};
 use crate::rollout::host::Switching;
-use crate::rollout::ledger::{Event, StepState};
 use crate::rollout::plan::{Plan, Run, Step};
-use crate::rollout::release::ReleaseId;
+use crate::rollout::state::ledger::{Event, StepState};
+use crate::rollout::state::release::ReleaseId;
 
 /// A step of another plan, with something forgotten.
 struct Of {

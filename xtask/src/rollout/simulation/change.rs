@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::world::{Container, GRACE, GuardFile, HALF, Manner, SERVICES, State, World};
-use crate::rollout::guard::{GuardState, written};
 use crate::rollout::host::{Arming, Switching};
-use crate::rollout::ledger::{Entry, Event};
-use crate::rollout::release::{Release, ReleaseId};
+use crate::rollout::state::guard::{GuardState, written};
+use crate::rollout::state::ledger::{Entry, Event};
+use crate::rollout::state::release::{Release, ReleaseId};
 
 /// A script on the host that was under way when its driver was gone.
 const SCRIPT: Duration = Duration::from_millis(150);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::driver::{Act, Ended};
 use super::trial::Trial;
 use super::world::{Manner, World};
-use crate::rollout::release::ReleaseId;
+use crate::rollout::state::release::ReleaseId;
 
 /// Whatever may go on after a driver is gone is over by then.
 const DUST: Duration = Duration::from_secs(60);

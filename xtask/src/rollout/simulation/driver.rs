@@ -8,16 +8,16 @@ use anyhow::{Result, bail, ensure};
 use super::world::{CONTRACT, is_shut_out};
 use crate::project::{self, Limits};
 use crate::rollout::attempt::{Attempt, NotMade, take_lease};
-use crate::rollout::back::{Back, take_back_provisional};
-use crate::rollout::backup::Backup;
-use crate::rollout::contract::Contract;
 use crate::rollout::host::{Files, Holder, Host};
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Plan, Report, Step, Stopped};
 use crate::rollout::plans;
 use crate::rollout::recover::retire;
-use crate::rollout::release::{Release, ReleaseId};
-use crate::rollout::restore;
+use crate::rollout::rollback::{Back, take_back_provisional};
+use crate::rollout::state::backup::Backup;
+use crate::rollout::state::contract::Contract;
+use crate::rollout::state::release::{Release, ReleaseId};
+use crate::rollout::steps::restore;
 
 /// How long somebody waits for a lease at the most.
 const PATIENCE: Duration = Duration::from_secs(60);

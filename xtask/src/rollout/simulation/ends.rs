@@ -7,9 +7,9 @@ use super::fault::{Fault, Trouble, When};
 use super::single::{after, after_in, call_of, calls_of, deploy_of, driver_of};
 use super::trial::{Outcome, Trial, host, release};
 use super::world::{Manner, State, World};
-use crate::rollout::ledger::{self, Ledger};
 use crate::rollout::observed::Observed;
-use crate::rollout::release::Release;
+use crate::rollout::state::ledger::{self, Ledger};
+use crate::rollout::state::release::Release;
 
 /// With these going wrong, the first driver's act and then another one; what is left, and what the ledger says.
 fn then(mut trial: Trial, troubles: &[(usize, Fault)], act: Act) -> (Outcome, Ledger) {

@@ -3,8 +3,8 @@
 use anyhow::{Result, bail, ensure};
 
 use super::world::{GuardFile, World};
-use crate::rollout::guard::{Guard, GuardState};
 use crate::rollout::host::{Arming, Switching};
+use crate::rollout::state::guard::{Guard, GuardState};
 
 impl World {
     pub(super) fn arm(&mut self, arming: &Arming) {

@@ -10,14 +10,14 @@ use super::fault::{Fault, When};
 use super::trial::Bug;
 use super::turns::Turns;
 use super::world::{Container, Driver, SILENCE, State, World};
-use crate::rollout::backup::Backup;
-use crate::rollout::guard::Live;
 use crate::rollout::host::{
     Answer, Arming, EdgeCounts, Files, Holder, Host, Lease, LeaseError, Part, Switching,
 };
-use crate::rollout::ledger::{Entry, Ledger};
-use crate::rollout::release::{Release, ReleaseId};
-use crate::tools::condition::{Condition, Health};
+use crate::rollout::state::backup::Backup;
+use crate::rollout::state::guard::Live;
+use crate::rollout::state::ledger::{Entry, Ledger};
+use crate::rollout::state::release::{Release, ReleaseId};
+use crate::tools::docker::condition::{Condition, Health};
 
 /// How long the engine's checks are patient with a container that starts.
 const CHECKS: Duration = Duration::from_secs(2);

@@ -12,7 +12,7 @@ use super::turns::Turns;
 use super::world::{CONTRACT, SINCE, World};
 use crate::project::Limits;
 use crate::rollout::plan::Plan;
-use crate::rollout::release::{Contents, Release, ReleaseId};
+use crate::rollout::state::release::{Contents, Release, ReleaseId};
 
 /// As in `local`; a release that never gets ready is waited for less long.
 pub const LIMITS: Limits = Limits {

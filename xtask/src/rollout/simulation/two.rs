@@ -14,8 +14,8 @@ use super::random_trials::random_trouble;
 use super::trial::{Trial, host, release, told};
 use super::turns::Turns;
 use super::world::{Manner, World};
-use crate::rollout::ledger::Outcome;
-use crate::rollout::release::ReleaseId;
+use crate::rollout::state::ledger::Outcome;
+use crate::rollout::state::release::ReleaseId;
 
 /// Both at once, and how each ended.
 pub fn at_once(trial: &Trial, random: &Random) -> (World, Vec<Ended>) {

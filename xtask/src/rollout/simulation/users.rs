@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::world::{Manner, SERVICES, State, World, is_shut_out};
-use crate::rollout::release::ReleaseId;
+use crate::rollout::state::release::ReleaseId;
 
 /// A usual request.
 const SHORT: Duration = Duration::from_millis(100);

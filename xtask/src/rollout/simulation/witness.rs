@@ -14,13 +14,13 @@ use super::trial::Bug;
 use super::turns::Turns;
 use super::world::{Manner, World};
 use crate::project::Limits;
-use crate::rollout::backup::Backup;
-use crate::rollout::guard::{Live, written};
 use crate::rollout::host::{
     Answer, Arming, EdgeCounts, Files, Holder, Host, Lease, LeaseError, Part, Switching,
 };
-use crate::rollout::ledger::{Entry, Ledger};
-use crate::rollout::release::{Release, ReleaseId};
+use crate::rollout::state::backup::Backup;
+use crate::rollout::state::guard::{Live, written};
+use crate::rollout::state::ledger::{Entry, Ledger};
+use crate::rollout::state::release::{Release, ReleaseId};
 
 /// Something that somebody does, and right after which call the driver is killed, when it is.
 pub struct Scene {

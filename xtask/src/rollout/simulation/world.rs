@@ -9,9 +9,9 @@ use super::book::Book;
 use super::change::Change;
 use super::fault::Trouble;
 use super::users::Flight;
-use crate::rollout::guard::{Guard, GuardState};
 use crate::rollout::host::EdgeCounts;
-use crate::rollout::release::{Release, ReleaseId};
+use crate::rollout::state::guard::{Guard, GuardState};
+use crate::rollout::state::release::{Release, ReleaseId};
 
 /// Nothing happens between two of these: users send a request in each.
 const TICK: Duration = Duration::from_millis(250);

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use camino::Utf8PathBuf;
 use serde::Deserialize;
 
-use crate::tools::place::{Place, Said};
+use crate::tools::diagnostics::diagnostic::{Place, Said};
 
 /// Reads the lines of one command.
 #[derive(Debug, Default)]

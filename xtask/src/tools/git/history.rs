@@ -4,9 +4,9 @@ use anyhow::Result;
 use camino::Utf8Path;
 use xshell::cmd;
 
-use super::super::changes::Base;
-use super::super::process::Run;
+use super::changes::Base;
 use super::{Meaning, ask, meaning, shell};
+use crate::tools::process::Run;
 
 /// The commit that what is here is compared with: where it left `branch`; on that branch itself, what was there before a
 /// push (`before`, where somebody knows), or else the commit before.

@@ -2,10 +2,8 @@
 
 use camino::Utf8PathBuf;
 
-use crate::project::{
-    self,
-    pins::{self, CargoTool, Wheel},
-};
+use crate::project::pins::{self, CargoTool, Wheel};
+use crate::project::{self};
 
 /// Where the plugins of Docker's client are installed that a machine has none of.
 pub fn plugins_folder() -> Utf8PathBuf {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::tools::interrupt;
+use super::interrupt;
 
 /// How many lines of a failed command's output its error carries.
 const TAIL_LINES: usize = 12;

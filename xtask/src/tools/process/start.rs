@@ -6,9 +6,8 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::CommandError;
+use super::{CommandError, tracking};
 use crate::project;
-use crate::tools::marks;
 
 /// How long a program may be busy.
 const BUSY: Duration = Duration::from_secs(2);
@@ -42,7 +41,7 @@ pub fn prepare_environment(command: &mut Command) {
         }
     }
     command.env(DRIVER, driver_mark());
-    marks::apply(command);
+    tracking::apply(command);
 }
 
 /// Starts it. A program that was written just now, or is being installed, can't be started while somebody has it open

@@ -1,7 +1,6 @@
 //! Why there is no connection, as ssh's own words tell.
 
-use super::Destination;
-use crate::tools::ssh_keys;
+use super::{Destination, keys};
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +57,7 @@ pub enum ConnectError {
 pub(super) fn explain(said: &str, destination: &Destination) -> ConnectError {
     let (to, why) = (destination.to_string(), last_words(said));
     if said.contains("Host key verification failed") || said.contains("no matching host key type") {
-        let shown = ssh_keys::shown_fingerprint(said).unwrap_or(why);
+        let shown = keys::shown_fingerprint(said).unwrap_or(why);
         return ConnectError::HostKey { to, pinned: destination.host_keys.fingerprints(), shown };
     }
     if said.contains("error in libcrypto") || said.contains("invalid format") {

@@ -10,6 +10,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::commands::ci;
 use crate::pipeline::{Graph, Task, task};
+use crate::product::ci::tasks;
 use crate::project;
 use crate::tools::locate::{self, Tool};
 
@@ -43,7 +44,7 @@ impl Noop {
     /// Runs them.
     pub fn run(self) -> Result<()> {
         let table = match &self.rows {
-            None => ci::table().into_iter().map(without_work).collect(),
+            None => tasks::table().into_iter().map(without_work).collect(),
             Some(file) => read(file)?,
         };
         ci::run_all(&Graph::new(table)?)

@@ -11,9 +11,9 @@ use xshell::{Shell, cmd};
 use super::{LIMIT, Row, measured};
 use crate::pipeline::{Globs, Task};
 use crate::terminal::Activity;
+use crate::tools::git::tree::Tree;
 use crate::tools::locate::{self, Tool};
 use crate::tools::process::Run;
-use crate::tools::tree::Tree;
 
 /// The versions that were tried.
 const PACKAGES: [&str; 2] = ["turbo@2.11.11", "rust-just@1.57.0"];

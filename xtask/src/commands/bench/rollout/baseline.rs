@@ -13,8 +13,8 @@ use crate::lab::Lab;
 use crate::terminal::Activity;
 use crate::tools::locate;
 use crate::tools::process::Run;
+use crate::tools::ssh::keys::{HostKeys, Key};
 use crate::tools::ssh::{Connection, Destination};
-use crate::tools::ssh_keys::{HostKeys, Key};
 
 /// What it is called, and the word by which the script knows it.
 pub const WAYS: [(&str, &str); 3] = [

@@ -1,0 +1,198 @@
+//! What every verb that changes an environment says the same way: whom it waits for, what was settled, how its plan went
+//! and what state things are in.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::steps::{Over, Progress};
+use super::tell::{News, State, Teller};
+use crate::commands::{Exit, Failure};
+use crate::host::Machine;
+use crate::project;
+use crate::rollout::attempt::{Attempt, Made, NotMade, take_lease};
+use crate::rollout::host::{Holder, Host, Lease, LeaseError};
+use crate::rollout::plan::{Goal, Plan, Stopped};
+use crate::rollout::state::guard::written;
+use crate::rollout::state::journal::timestamp;
+use crate::rollout::state::ledger::Kind;
+use crate::rollout::state::release::ReleaseId;
+use crate::terminal::{self, paint};
+use crate::tools::git;
+use crate::tools::process::{interrupt, is_interrupt};
+
+/// With fewer bytes free, a disk is full.
+const FULL: u64 = 4 << 20;
+
+/// The option of every verb that changes an environment.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Patience {
+    /// When somebody else holds the lease, wait for it: --wait, or for so long at most: --wait=5m
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m",
+          value_parser = humantime::parse_duration)]
+    wait: Option<Duration>,
+}
+
+/// How long a plan took, from its beginning.
+#[derive(Debug, Default)]
+pub struct Times {
+    /// Until users had the release.
+    pub to_switch: Option<Duration>,
+    /// Until it could not be taken back any more.
+    pub to_confirm: Option<Duration>,
+    /// Until the releases before had ended what they had, and everything was over.
+    pub to_retire: Duration,
+    /// What each step took.
+    pub steps: Vec<Over>,
+}
+
+/// Takes the lease of the environment, and finishes or undoes what a killed attempt left.
+pub fn begin(machine: &Machine, doing: String, patience: Patience) -> Result<Attempt<'_>> {
+    begin_under(machine, lease(machine, doing, patience)?)
+}
+
+/// Takes the lease of the environment, and does nothing under it yet.
+pub fn lease(machine: &Machine, doing: String, patience: Patience) -> Result<Box<dyn Lease>> {
+    let environment = &machine.environment().name;
+    let holder = Holder { by: who(), doing, since: timestamp(machine.now()) };
+    let mut said = String::new();
+    let lease = take_lease(machine, &holder, patience.wait, &mut |words| {
+        if words != said {
+            let words = format_args!("  waiting: {environment} is being changed by {words}");
+            terminal::note(paint::dim(words));
+        }
+        words.clone_into(&mut said);
+    });
+    lease.map_err(|error| match error {
+        LeaseError::Held(by) => {
+            let message = format!(
+                "{environment} is being changed by {by}\n  Nothing was changed. `--wait` waits for it."
+            );
+            Failure { exit: Exit::LeaseHeld, message }.into()
+        }
+        LeaseError::Other(error) => error.context(format!("taking the lease of {environment}")),
+    })
+}
+
+/// Finishes or undoes what a killed attempt left, under the lease that was just taken.
+pub fn begin_under(machine: &Machine, lease: Box<dyn Lease>) -> Result<Attempt<'_>> {
+    let attempt = Attempt::begin(machine, lease, who())?;
+    attempt.settled.words.iter().for_each(|line| terminal::note(paint::warn(line)));
+    Ok(attempt)
+}
+
+/// Runs the plan, and tells of it. When it fails, the error says which step, why, and what state things are in now; the
+/// exit code says whether a person must act.
+pub fn run(machine: &Machine, attempt: &Attempt, plan: &Plan, overrides: Vec<String>) -> Result<Times> {
+    let news = |state| news(machine, &plan.goal, attempt.by(), state);
+    let teller = if machine.environment().is_here() { Teller::silent() } else { Teller::of_process() };
+    teller.tell(|| news(State::Started));
+    let progress = Progress::of(plan);
+    let result = match attempt.run(plan, overrides, &progress) {
+        Ok(made) => Ok(times(&plan.goal, made, progress)),
+        Err(NotMade::Stopped(stopped)) => Err(explain(machine, &plan.goal, stopped)),
+        Err(NotMade::Unwritten(error)) => Err(match disk_if_full(machine) {
+            Some(why) => error.context(why),
+            None => error,
+        }),
+    };
+    teller.tell(|| match &result {
+        Ok(_) => news(State::Succeeded { took: attempt.took() }),
+        Err(error) => news(State::Failed { why: format!("{error:#}") }),
+    });
+    result
+}
+
+fn news(machine: &Machine, goal: &Goal, by: &str, state: State) -> News {
+    // What can't be found out is not told.
+    let kept = machine.kept().unwrap_or_default();
+    let commit = |id: Option<&ReleaseId>| {
+        kept.iter().find(|release| Some(&release.id) == id).map(|it| it.commit.clone())
+    };
+    let commits = commit(goal.from.as_ref()).zip(commit(goal.to.as_ref()));
+    let commits = commits.map(|(from, to)| git::commits_between(project::root(), &from, &to));
+    News {
+        environment: machine.environment().name.clone(),
+        kind: goal.kind.to_string(),
+        state,
+        release: written(goal.to.as_ref()).to_owned(),
+        by: by.to_owned(),
+        url: machine.url().unwrap_or_default(),
+        commits: commits.and_then(Result::ok).unwrap_or_default(),
+    }
+}
+
+fn times(goal: &Goal, made: Made, progress: Progress) -> Times {
+    let Made { to_switch, to_confirm, took: to_retire, unwritten } = made;
+    if let Some(error) = unwritten {
+        let to = goal.to.as_ref().map_or(String::new(), |to| format!(": {to} has the traffic for good"));
+        terminal::warn(format_args!(
+            "the {} is made{to}, but its end could not be written down: {error:#}\n  The next command settles the rest.",
+            goal.kind
+        ));
+    }
+    Times { to_switch, to_confirm, to_retire, steps: progress.into_list() }
+}
+
+fn explain(machine: &Machine, goal: &Goal, stopped: Stopped) -> anyhow::Error {
+    let (kind, to) = (goal.kind, goal.to.as_ref());
+    let Stopped { step, cause, mut left, stays } = stopped;
+    let (interrupted, environment) = (is_interrupt(&cause), &machine.environment().name);
+    let live = interrupt::shielded(|| machine.live());
+    if live.is_err() && machine.is_cut_off() {
+        let message = format!(
+            "the {kind} stopped at '{step}': the connection to the host of {environment} is lost\n  Users are \
+             served all the same: a switch that nobody confirms is taken back by its guard at its deadline, and the \
+             lease is free 20 s after the link fell silent at the latest.\n  When the link is back, run the command \
+             again: it settles what is left before it begins. `cargo xtask status --env {environment}` shows what runs."
+        );
+        return Failure { exit: Exit::NotUndone, message }.into();
+    }
+    let serves = match live.as_ref().map(|live| live.live.as_ref()) {
+        Ok(Some(id)) => format!("{id} has the traffic"),
+        Ok(None) => "no release has the traffic".to_owned(),
+        Err(error) => format!("it can't be seen which release has the traffic: {error}"),
+    };
+    let of = if kind == Kind::Deploy { format!(" of {}", written(to)) } else { String::new() };
+    let disk = disk_if_full(machine).map(|why| format!("\n  Besides, {why}.")).unwrap_or_default();
+    let what = format!("the {kind}{of} failed at '{step}': {cause:#}{disk}");
+    let stays = match stays.as_slice() {
+        [] => String::new(),
+        some => format!("\n  What stays, by intent: {}.", some.join("; ")),
+    };
+    // The ledger's lines, each with the same reason.
+    left.dedup();
+    if left.is_empty() {
+        let exit = if interrupted { Exit::Interrupted } else { Exit::Undone };
+        let message = format!("{what}\n  Now: everything that it had begun is undone; {serves}.{stays}");
+        return Failure { exit, message }.into();
+    }
+    let left = left.join("\n    ");
+    let message = format!(
+        "{what}\n  Now: {serves}, but not everything could be undone:\n    {left}{stays}\n  Mend what these lines name, then run \
+         the command again: it settles what is left before it begins. `cargo xtask status --env {environment}` shows \
+         what runs."
+    );
+    Failure { exit: Exit::NotUndone, message }.into()
+}
+
+/// What to say of the disk when nothing can be written there any more: programs only call it an I/O error.
+fn disk_if_full(machine: &Machine) -> Option<String> {
+    let free = interrupt::shielded(|| machine.free_disk()).ok()?;
+    let (root, mib) = (machine.root(), free >> 20);
+    (free < FULL)
+        .then(|| format!("the disk under {root} has {mib} MiB free: free some, or everything there fails"))
+}
+
+/// User and machine, as the ledger has them: in a workflow, who started it.
+pub fn who() -> String {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user = variable("GITHUB_ACTOR").or_else(|| variable("SUDO_USER")).or_else(|| variable("USER"));
+    let user = user.unwrap_or_else(|| match rustix::process::getuid() {
+        uid if uid.is_root() => "root".to_owned(),
+        uid => format!("uid {}", uid.as_raw()),
+    });
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{machine}")
+}

@@ -1,0 +1,282 @@
+//! The way to an environment's host, as the variables of the operator's environment tell it: what a workflow sets from
+//! its secrets, and a person from the lab or a password manager.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::commands::{Exit, Failure, refuse};
+use crate::project::{Environment, SECRETS, Site};
+use crate::terminal;
+use crate::tools::ssh::Destination;
+use crate::tools::ssh::keys::{self, HostKeys, Key};
+
+/// Where a host is, and how to come in.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The environment's name.
+    pub environment: String,
+    /// In front of the variables' names: `STAGING`.
+    pub prefix: &'static str,
+    /// For ssh.
+    pub destination: Destination,
+    /// Where users go.
+    pub url: String,
+}
+
+impl Access {
+    /// Reads the variables of the environment; what is missing or makes no sense is named all at once.
+    pub fn of(environment: &Environment) -> Result<Access> {
+        let (prefix, domain) = remote(environment)?;
+        Variables::of_process(prefix).access(environment, domain).map_err(refuse)
+    }
+}
+
+impl Access {
+    /// The way for somebody who brings a key of their own: the one that deploys need not be told.
+    pub fn with_key(environment: &Environment, key: Key) -> Result<Access> {
+        let (prefix, domain) = remote(environment)?;
+        let mut variables = Variables { own_keys: true, ..Variables::of_process(prefix) };
+        variables.values.remove("SSH_KEY");
+        let mut access = variables.access(environment, domain).map_err(refuse)?;
+        access.destination.key = Some(key);
+        Ok(access)
+    }
+
+    /// The way to a machine that is no host yet. When no key of it is pinned, it is asked for its keys, and a person, or
+    /// the fingerprint that somebody gave, says whether they are the right ones. Gives whether they are new.
+    pub fn of_new_host(environment: &Environment, fingerprint: Option<&str>) -> Result<(Access, bool)> {
+        let Site::Remote { prefix, domain } = environment.site else {
+            return Err(refuse(format!(
+                "{} is on this machine: there is no host to set up",
+                environment.name
+            )));
+        };
+        let mut variables = Variables::of_process(prefix);
+        let is_new = !variables.values.contains_key("HOST_KEY");
+        if is_new && let Some(host) = variables.values.get("HOST") {
+            let host = plain(host, HOST_NAME).map_err(|why| refuse(format!("{prefix}_HOST: {why}")))?;
+            let port = variables.port().map_err(refuse)?.unwrap_or(22);
+            let shown = keys::scan(&host, port).map_err(|why| {
+                let message = format!(
+                    "{host} can't be asked for its host key: {why}\n  Is it up, and is {prefix}_PORT right?"
+                );
+                anyhow::Error::from(Failure { exit: Exit::Unreachable, message })
+            })?;
+            let agreed = agree_on(&shown, fingerprint, &host, prefix)?;
+            variables.values.insert("HOST_KEY".to_owned(), agreed.to_string());
+        }
+        Ok((variables.access(environment, domain).map_err(refuse)?, is_new))
+    }
+}
+
+fn agree_on(shown: &HostKeys, fingerprint: Option<&str>, host: &str, prefix: &str) -> Result<HostKeys> {
+    let (all, first) = (shown.fingerprints(), shown.preferred());
+    let question = format!("{host} shows the key {}. Is that what its provider shows?", first.fingerprints());
+    let agreed = match fingerprint {
+        Some(given) => shown.only(given.trim()),
+        None => terminal::confirm(&question).then_some(first),
+    };
+    agreed.ok_or_else(|| {
+        let message = format!(
+            "{host} shows the key {all}, and nobody has said that it is the right one\n  Compare it with what the \
+             machine's provider shows, then give `--fingerprint SHA256:…`, or set {prefix}_HOST_KEY."
+        );
+        Failure { exit: Exit::HostKey, message }.into()
+    })
+}
+
+/// The machine for copies of backups: `BACKUP_HOST`, `BACKUP_USER` and so on, as for an environment's host.
+pub fn backup_destination() -> Result<Destination> {
+    Variables::of_process("BACKUP").destination("the machine for backups").map_err(refuse)
+}
+
+/// What stands in front of the names of the environment's variables.
+pub fn prefix(environment: &Environment) -> Result<&'static str> {
+    remote(environment).map(|(prefix, _)| prefix)
+}
+
+fn remote(environment: &Environment) -> Result<(&'static str, &'static str)> {
+    match environment.site {
+        Site::Remote { prefix, domain } => Ok((prefix, domain)),
+        Site::Here { .. } => {
+            Err(refuse(format!("{} is on this machine: there is no host to reach", environment.name)))
+        }
+    }
+}
+
+/// The variables that tell the way to a host, each behind the environment's prefix, and whether nothing goes without it.
+pub const VARIABLES: [(&str, bool); 6] =
+    [("HOST", true), ("PORT", false), ("USER", true), ("SSH_KEY", true), ("HOST_KEY", true), ("URL", false)];
+
+/// A user's name, as it may come to ssh.
+pub fn user_name(name: &str) -> Result<String, String> {
+    plain(name, USER_NAME)
+}
+
+/// The values of secrets that the operator's environment gives for a host. On this machine they are made up.
+pub fn secrets_given(environment: &Environment) -> BTreeMap<&'static str, String> {
+    let secrets = SECRETS.iter().filter(|_| !environment.is_here());
+    let value = |variable: &str| std::env::var(variable).ok().map(|value| value.trim().to_owned());
+    secrets
+        .filter_map(|secret| Some((secret.name, value(secret.variable).filter(|value| !value.is_empty())?)))
+        .collect()
+}
+
+/// The variables with one prefix.
+struct Variables {
+    prefix: &'static str,
+    values: BTreeMap<String, String>,
+    /// Names whose values are no UTF-8.
+    unreadable: Vec<String>,
+    /// Whether the user's own agent or configuration may have a key.
+    own_keys: bool,
+}
+
+impl Variables {
+    fn of_process(prefix: &'static str) -> Variables {
+        let mut variables = Variables {
+            prefix,
+            values: BTreeMap::new(),
+            unreadable: Vec::new(),
+            own_keys: std::env::var_os("SSH_AUTH_SOCK").is_some()
+                || std::env::home_dir().is_some_and(|home| home.join(".ssh/config").is_file()),
+        };
+        for (name, _) in VARIABLES {
+            let variable = format!("{prefix}_{name}");
+            match std::env::var(&variable) {
+                Ok(value) if !value.trim().is_empty() => {
+                    drop(variables.values.insert(name.to_owned(), value))
+                }
+                Err(std::env::VarError::NotUnicode(_)) => variables.unreadable.push(variable),
+                _ => {}
+            }
+        }
+        variables
+    }
+
+    fn access(&self, environment: &Environment, domain: &str) -> Result<Access, String> {
+        Ok(Access {
+            environment: environment.name.clone(),
+            prefix: self.prefix,
+            destination: self.destination(&environment.name)?,
+            url: match self.values.get("URL") {
+                Some(url) => web_address(url).map_err(|why| format!("{}_URL: {why}", self.prefix))?,
+                None => format!("https://{domain}"),
+            },
+        })
+    }
+
+    fn port(&self) -> Result<Option<u16>, String> {
+        let parse = |port: &String| {
+            let number = port.trim().parse().ok().filter(|number| *number != 0);
+            number.ok_or_else(|| {
+                format!("{}_PORT: {port:?} is not a port, a number from 1 to 65535", self.prefix)
+            })
+        };
+        self.values.get("PORT").map(parse).transpose()
+    }
+
+    fn destination(&self, name: &str) -> Result<Destination, String> {
+        let prefix = self.prefix;
+        if !self.unreadable.is_empty() {
+            return Err(format!("{} hold bytes that are not UTF-8", self.unreadable.join(", ")));
+        }
+        let told = |name: &str| self.values.contains_key(name) || (name == "SSH_KEY" && self.own_keys);
+        let missing = VARIABLES.iter().filter(|(name, needed)| *needed && !told(name));
+        let missing: Vec<String> = missing.map(|(missing, _)| format!("{prefix}_{missing}")).collect();
+        if !missing.is_empty() {
+            return Err(format!(
+                "how to reach {name} is not known: {} not set. A workflow has them as secrets of the environment; \
+                 `eval \"$(cargo xtask lab env)\"` sets them for the lab.",
+                match missing.as_slice() {
+                    [one] => format!("{one} is"),
+                    many => format!("{} are", many.join(", ")),
+                }
+            ));
+        }
+        let wrong = |variable: &str, why: String| format!("{prefix}_{variable}: {why}");
+        Ok(Destination {
+            host: plain(&self.values["HOST"], HOST_NAME).map_err(|why| wrong("HOST", why))?,
+            port: self.port()?,
+            user: user_name(&self.values["USER"]).map_err(|why| wrong("USER", why))?,
+            key: match self.values.get("SSH_KEY") {
+                Some(key) => Some(Key::parse(key).map_err(|why| wrong("SSH_KEY", why))?),
+                None => None,
+            },
+            host_keys: HostKeys::parse(&self.values["HOST_KEY"]).map_err(|why| wrong("HOST_KEY", why))?,
+        })
+    }
+}
+
+/// What may be in a name beside letters and digits.
+const HOST_NAME: &[u8] = b".:-_%[]";
+const USER_NAME: &[u8] = b"._-";
+
+/// A name of a host or a user. Others never come as far as ssh's command line.
+fn plain(value: &str, also: &[u8]) -> Result<String, String> {
+    let value = value.trim();
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || also.contains(&byte);
+    if value.starts_with('-') || !value.bytes().all(fine) {
+        return Err(format!("{value:?} holds what no name of a host or a user does"));
+    }
+    Ok(value.to_owned())
+}
+
+fn web_address(value: &str) -> Result<String, String> {
+    let value = value.trim().trim_end_matches('/');
+    let name = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+    match name {
+        Some(name) if !name.is_empty() && plain(name, b".:-[]").is_ok() => Ok(value.to_owned()),
+        _ => Err(format!("{value:?} is not an address like https://example.org")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(values: &[(&str, &str)]) -> Variables {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Variables { prefix: "STAGING", values, unreadable: vec![], own_keys: true }
+    }
+
+    fn access(values: &[(&str, &str)]) -> Result<Access, String> {
+        variables(values).access(&"staging".parse().unwrap(), "example.org")
+    }
+
+    const HOST_KEY: (&str, &str) = ("HOST_KEY", "ssh-ed25519 AAAAC3Nz");
+
+    #[test]
+    fn what_is_missing_is_named_all_at_once() {
+        let error = access(&[("HOST", "vps")]).unwrap_err();
+        assert!(error.contains("STAGING_USER, STAGING_HOST_KEY are not set"), "{error}");
+        let own_keys =
+            Variables { own_keys: false, ..variables(&[("HOST", "vps"), ("USER", "deploy"), HOST_KEY]) };
+        let error = own_keys.access(&"staging".parse().unwrap(), "example.org").unwrap_err();
+        assert!(error.contains("STAGING_SSH_KEY is not set"), "{error}");
+    }
+
+    #[test]
+    fn the_usual_port_and_the_environment_s_own_name_need_not_be_told() {
+        let access = access(&[("HOST", "vps"), ("USER", "deploy"), HOST_KEY]).unwrap();
+        assert_eq!((access.destination.port, access.url.as_str()), (None, "https://example.org"));
+    }
+
+    #[test]
+    fn a_name_that_is_none_never_comes_as_far_as_ssh() {
+        for wrong in ["-oProxyCommand=reboot", "a b", "a;reboot", "$(reboot)", "a\nb", "a'b", "é"] {
+            for name in ["HOST", "USER"] {
+                let mut all = vec![("HOST", "vps"), ("USER", "deploy"), HOST_KEY];
+                all.push((name, wrong));
+                let error = access(&all).unwrap_err();
+                assert!(error.contains(&format!("STAGING_{name}")), "{error}");
+            }
+        }
+        for wrong in ["22; reboot", "0", "65536"] {
+            let error =
+                access(&[("HOST", "vps"), ("USER", "deploy"), HOST_KEY, ("PORT", wrong)]).unwrap_err();
+            assert!(error.contains("STAGING_PORT"), "{error}");
+        }
+    }
+}

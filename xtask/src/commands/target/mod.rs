@@ -1,0 +1,147 @@
+//! Which environment a verb is about, and the way to it.
+
+pub mod access;
+pub mod consent;
+
+use std::thread;
+
+use anyhow::Result;
+use clap::Args;
+
+use self::access::Access;
+use super::{Exit, Failure, refuse};
+use crate::host::{Arrival, Machine};
+use crate::project::Environment;
+use crate::setup::{self, Tool};
+use crate::tools::docker::engine;
+use crate::tools::locate;
+use crate::tools::ssh::host_shell::HostShell;
+use crate::tools::ssh::{ConnectError, Connection};
+
+/// The option that every verb about an environment has.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// Which environment: local, staging, production, or lab
+    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
+    env: Environment,
+}
+
+impl Place {
+    /// This one.
+    pub fn of(env: Environment) -> Place {
+        Place { env }
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> &Environment {
+        &self.env
+    }
+
+    /// The environment on its host, which must have an engine that answers. Its folders are made when there are none.
+    pub fn reach(self) -> Result<Machine> {
+        if self.env.is_here() {
+            return here(self.env);
+        }
+        let access = Access::of(&self.env)?;
+        self.reach_by(&access, || Ok(())).map(|(machine, ())| machine)
+    }
+
+    /// The same, when the way to the host is known already. Connecting takes a while: `meanwhile` is done beside it, and
+    /// when it fails, the host is not touched.
+    pub fn reach_by<T: Send>(
+        self,
+        access: &Access,
+        meanwhile: impl FnOnce() -> Result<T> + Send,
+    ) -> Result<(Machine, T)> {
+        setup::ensure(&[Tool::Ssh], false)?;
+        let (connection, ready, done) = thread::scope(|scope| {
+            // Asking each tool for its version takes as long as connecting.
+            let ready = scope.spawn(|| setup::ensure(&[Tool::Curl, Tool::Docker, Tool::Compose], false));
+            let done = scope.spawn(meanwhile);
+            let connection = connect(access);
+            let ready = ready.join().expect("a recipe does not panic");
+            (connection, ready, done.join().expect("nothing panics"))
+        });
+        let done = done?;
+        ready?;
+        Ok((there(self.env, access, connection?)?, done))
+    }
+}
+
+fn here(environment: Environment) -> Result<Machine> {
+    if engine::ask().is_none() {
+        return Err(refuse(
+            "no container engine answers here: `cargo xtask engine start` starts one, `cargo xtask doctor` says what is missing",
+        ));
+    }
+    let shell = HostShell::here()?;
+    let machine = Arrival { environment, shell, compose: locate::compose()?, public_url: None }.arrive()?;
+    if let Some(other) = machine.other_owner()? {
+        let (name, here) = (machine.environment().name.clone(), machine.root());
+        return Err(refuse(format!(
+            "on this engine, the environment {name} belongs to another copy of the repository: it lives in {other}, \
+             and not in {here}. `cargo xtask down` there frees the name."
+        )));
+    }
+    Ok(machine)
+}
+
+fn there(environment: Environment, access: &Access, connection: Connection) -> Result<Machine> {
+    let compose = locate::compose()?;
+    connection.ping_engine().map_err(|error| explain(error, access))?;
+    let shell = HostShell::behind(connection)?;
+    let name = environment.name.clone();
+    let arrival = Arrival { environment, shell, compose, public_url: Some(access.url.clone()) };
+    arrival.arrive().map_err(|error| {
+        if error.is::<Failure>() {
+            return error;
+        }
+        let message = format!("{error:#}\n  `cargo xtask host setup --env {name}` makes a machine a host.");
+        Failure { exit: Exit::HostUnfit, message }.into()
+    })
+}
+
+/// A connection to an environment's host.
+pub fn connect(access: &Access) -> Result<Connection> {
+    Connection::open(&access.destination).map_err(|error| explain(error, access))
+}
+
+/// What to do about it, and the exit code.
+fn explain(error: ConnectError, access: &Access) -> anyhow::Error {
+    let (prefix, name) = (access.prefix, &access.environment);
+    let (exit, todo) = match &error {
+        ConnectError::Unreachable { .. } => (
+            Exit::Unreachable,
+            format!("Is the machine up, and are {prefix}_HOST and {prefix}_PORT right? Nothing was changed."),
+        ),
+        ConnectError::KeyRefused { .. } => (
+            Exit::KeyRefused,
+            format!(
+                "Is {prefix}_USER right, and the public half of {prefix}_SSH_KEY in that user's authorized_keys? \
+                 `cargo xtask host setup --env {name}` puts it there."
+            ),
+        ),
+        ConnectError::KeyDamaged(_) => (
+            Exit::KeyRefused,
+            format!("Set {prefix}_SSH_KEY to the whole private key, or to the path of its file."),
+        ),
+        ConnectError::HostKey { .. } => (
+            Exit::HostKey,
+            format!(
+                "If the machine was rebuilt, ask its provider for the new fingerprint, then set {prefix}_HOST_KEY; if \
+                 not, somebody may be between you and it. Nothing was sent."
+            ),
+        ),
+        ConnectError::ForwardingRefused { .. } => (
+            Exit::HostUnfit,
+            format!(
+                "Set `AllowStreamLocalForwarding yes` for its sshd; `cargo xtask host setup --env {name}` does."
+            ),
+        ),
+        ConnectError::NoEngine { .. } => {
+            (Exit::HostUnfit, format!("`cargo xtask host setup --env {name}` installs and starts one."))
+        }
+        ConnectError::Other(_) => return anyhow::Error::from(error),
+    };
+    Failure { exit, message: format!("{error}\n  {todo}") }.into()
+}

@@ -1,0 +1,125 @@
+//! The first look at a host: its folders are made when there are none, and it tells what a rollout must know of it.
+
+use std::cell::{Cell, RefCell};
+use std::time::{Instant, SystemTime};
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+
+use super::Machine;
+use crate::exit::refuse;
+use crate::project::Environment;
+use crate::tools::files::private::Folder;
+use crate::tools::ssh::host_shell::{HostShell, Script};
+
+const ARRIVE: Script = Script::new("looking at the host", include_str!("scripts/arrive.sh"));
+
+/// What an environment on its host takes.
+pub struct Arrival {
+    /// The environment.
+    pub environment: Environment,
+    /// The way to the host.
+    pub shell: HostShell,
+    /// Docker Compose, as a program of this machine.
+    pub compose: Utf8PathBuf,
+    /// Where users go; none on this machine, where the edge's port says it.
+    pub public_url: Option<String>,
+}
+
+/// What was seen of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// The user that we are there.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Bytes that are free on the disk under the root folder.
+    pub free_disk: u64,
+    /// Bytes of memory that are free or could be.
+    pub free_memory: u64,
+    /// By how many seconds its clock is ahead of ours.
+    pub clock_ahead: i64,
+}
+
+impl Arrival {
+    /// Looks at the host, and makes the environment's folders when there are none.
+    pub fn arrive(self) -> Result<Machine> {
+        let Arrival { environment, shell, compose, public_url } = self;
+        let root = environment.root();
+        let owner = if environment.is_here() { "-" } else { &environment.name };
+        let told = shell.script(ARRIVE, &[root.as_str(), owner], "").map_err(anyhow::Error::from);
+        let told = told.with_context(|| format!("looking at {root} on the host"))?;
+        let facts = Facts::parse(&told, SystemTime::now())
+            .with_context(|| format!("the host described itself as {told:?}"))?;
+        if let Some(other) = told.lines().find_map(|line| line.strip_prefix("environment ")) {
+            return Err(refuse(format!(
+                "{root} on this host belongs to the environment {other}, and not to {}: an environment has a host of its \
+                 own",
+                environment.name
+            )));
+        }
+        let desk = match environment.is_here() {
+            true => None,
+            false => Some(Folder::new()?),
+        };
+        Ok(Machine {
+            shell,
+            compose,
+            environment,
+            root,
+            facts,
+            public_url,
+            desk,
+            laid_out: RefCell::default(),
+            bases: None,
+            way_back: None,
+            reached: Instant::now(),
+            led_back: Cell::new(false),
+            ahead: RefCell::default(),
+            holding: RefCell::default(),
+        })
+    }
+}
+
+impl Machine {
+    /// Bytes that are free at this moment on the disk under the root folder.
+    pub fn free_disk(&self) -> Result<u64> {
+        const FREE: Script =
+            Script::new("reading the free disk", r#"df -Pk "$1" | awk 'NR == 2 { print $4 }'"#);
+        let kib: u64 = self.shell.script(FREE, &[self.root.as_str()], "")?.trim().parse()?;
+        Ok(kib * 1024)
+    }
+}
+
+impl Facts {
+    fn parse(told: &str, now: SystemTime) -> Option<Facts> {
+        let number = |name: &str| -> Option<i64> {
+            told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+        };
+        let kib = |name: &str| number(name).and_then(|kib| u64::try_from(kib).ok()).map(|kib| kib * 1024);
+        let ours = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+        Some(Facts {
+            uid: number("uid")?.try_into().ok()?,
+            gid: number("gid")?.try_into().ok()?,
+            free_disk: kib("disk")?,
+            free_memory: kib("memory")?,
+            clock_ahead: number("clock")? - i64::try_from(ours).ok()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn what_a_host_tells_is_read() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        let told = "uid 1000\ngid 1001\ndisk 2048\nmemory 1024\nclock 990\n";
+        let facts = Facts::parse(told, now).unwrap();
+        assert_eq!((facts.uid, facts.gid, facts.clock_ahead), (1000, 1001, -10));
+        assert_eq!((facts.free_disk, facts.free_memory), (2 << 20, 1 << 20));
+        assert_eq!(Facts::parse("uid 0", now), None);
+    }
+}

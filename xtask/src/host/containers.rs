@@ -1,0 +1,250 @@
+//! The containers of releases, and one-off runs; and the questions asked of them.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use camino::Utf8PathBuf;
+use xshell::{Cmd, Shell};
+
+use super::Machine;
+use crate::project::{self, Component, RELEASE_LABEL};
+use crate::rollout::host::{Answer, Host, Part};
+use crate::rollout::state::release::{Release, ReleaseId};
+use crate::tools::curl;
+use crate::tools::docker::compose::Project;
+use crate::tools::docker::condition::Condition;
+use crate::tools::docker::container::{self, Inspected};
+use crate::tools::docker::exec::{self, Running};
+use crate::tools::docker::socket::Socket;
+use crate::tools::process::{Finished, Run};
+
+/// The longest that one call to the engine may take. Stopping waits for what is in flight.
+const CALL: Duration = Duration::from_secs(120);
+/// The longest that an answer through the edge may take to be a good one.
+const PROBE: Duration = Duration::from_secs(1);
+/// The longest that one smoke request may take.
+const SMOKE: Duration = Duration::from_secs(30);
+/// The longest that a migration may take.
+const MIGRATION: Duration = Duration::from_secs(900);
+
+/// A release's compose project, as it is kept on the host.
+pub(super) struct ReleaseProject<'a> {
+    machine: &'a Machine,
+    /// Where compose finds its files, on the machine that calls it.
+    folder: Utf8PathBuf,
+    name: String,
+}
+
+/// What the smoke program ends with when it is of an image from before it took several addresses (as clap ends with an
+/// argument that is given twice).
+const ONE_ADDRESS: i32 = 2;
+
+impl ReleaseProject<'_> {
+    pub(super) fn run(&self, call: impl for<'c> FnOnce(&Project, &'c Shell) -> Cmd<'c>) -> Result<()> {
+        self.with(|project| Ok(Run::new(call(project, self.machine.shell.docker())).limit(CALL).run()?))
+    }
+
+    fn with<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
+        let (files, variables) = ([self.folder.join("compose.yaml")], self.folder.join("variables.env"));
+        use_it(&Project {
+            program: &self.machine.compose,
+            name: self.name.clone(),
+            folder: &self.folder,
+            files: &files,
+            variables: &variables,
+        })
+    }
+}
+
+impl Machine {
+    pub(super) fn release_project(&self, id: &ReleaseId) -> Result<ReleaseProject<'_>> {
+        Ok(ReleaseProject { machine: self, folder: self.release_desk(id)?, name: self.named(id.as_str()) })
+    }
+
+    pub(super) fn release_parts(&self) -> Result<Vec<Part>> {
+        let labels = [self.label(), RELEASE_LABEL.to_owned(), "com.docker.compose.oneoff=False".to_owned()];
+        let mut parts: Vec<Part> =
+            container::labelled(self.shell.docker(), &labels)?.iter().filter_map(part).collect();
+        parts.sort_by(|a, b| (&a.release, &a.service).cmp(&(&b.release, &b.service)));
+        Ok(parts)
+    }
+
+    /// Whether there is all that starting or stopping it takes; a manifest that is garbled is none.
+    pub(super) fn is_kept(&self, id: &ReleaseId) -> Result<bool> {
+        let manifest = self.read(&self.release_folder(id).join("release.json"))?;
+        Ok(manifest.is_some_and(|text| serde_json::from_str::<Release>(&text).is_ok()))
+    }
+
+    /// Containers of a release whose files are gone: there is nothing to start them from again.
+    pub(super) fn remove_strays(&self, id: &ReleaseId) -> Result<()> {
+        let labels = [self.label(), format!("{RELEASE_LABEL}={id}")];
+        let strays = container::labelled(self.shell.docker(), &labels)?;
+        strays.iter().try_for_each(|stray| Ok(container::remove(self.shell.docker(), stray.plain_name())?))
+    }
+
+    /// Removes a release whole. Its images go too, unless another release or something else needs them.
+    pub(super) fn forget_release(&self, id: &ReleaseId) -> Result<()> {
+        let kept = self.kept_releases()?;
+        self.remove(id)?;
+        self.delete(&self.release_folder(id))?;
+        let (going, staying): (Vec<_>, Vec<_>) = kept.iter().partition(|release| &release.id == id);
+        let needed = |image: &String| {
+            staying.iter().any(|release| release.contents.images.values().any(|other| other == image))
+        };
+        for image in
+            going.iter().flat_map(|release| release.contents.images.values()).filter(|image| !needed(image))
+        {
+            // Tags of the build may still name it; then the engine refuses, and rightly.
+            let _ = container::remove_image(self.shell.docker(), image);
+        }
+        Ok(())
+    }
+
+    /// Runs a service of the release once, to its end, and gives what it printed. `words` stand in place of the
+    /// service's own command, when there are any.
+    pub(super) fn run_once(&self, id: &ReleaseId, service: &str, words: &[&str]) -> Result<String> {
+        let name = self.named(service);
+        container::remove(self.shell.docker(), &name)?;
+        let project = self.release_project(id)?;
+        let told = project.with(|project| {
+            Ok(Run::new(project.run_once(self.shell.docker(), service, &name, words))
+                .limit(MIGRATION)
+                .finish()?)
+        })?;
+        let ended = container::named(self.shell.docker(), &name)?.map(|found| found.state);
+        match ended {
+            Some(state) if state.status == Condition::Exited && state.exit_code == 0 => {
+                container::remove(self.shell.docker(), &name)?;
+                Ok(told.stdout.trim().to_owned())
+            }
+            Some(state) => {
+                let lines = container::last_lines(self.shell.docker(), &name, 12)?;
+                bail!(
+                    "{service} is {}, exit code {}:\n    {}",
+                    state.status,
+                    state.exit_code,
+                    lines.replace('\n', "\n    ")
+                )
+            }
+            None => {
+                bail!("{service} could not be started:\n    {}", told.stderr.trim().replace('\n', "\n    "))
+            }
+        }
+    }
+
+    /// The engine goes on with a one-off container after its driver has died: it is waited for.
+    pub(super) fn wait_for_once(&self, service: &str) -> Result<()> {
+        let name = self.named(service);
+        if container::named(self.shell.docker(), &name)?
+            .is_some_and(|found| found.state.status == Condition::Running)
+        {
+            Run::new(container::wait(self.shell.docker(), &name)).limit(MIGRATION).run()?;
+        }
+        container::remove(self.shell.docker(), &name)?;
+        Ok(())
+    }
+
+    /// Hands the terminal to compose: what the parts of a release wrote.
+    pub fn release_logs(&self, id: &ReleaseId, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+        self.release_project(id)?
+            .with(|project| show_logs(self.shell.docker(), project, service, tail, follow))
+    }
+
+    /// Hands the terminal to compose: what the platform wrote.
+    pub fn platform_logs(&self, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+        self.with_platform(|project| show_logs(self.shell.docker(), project, service, tail, follow))
+    }
+
+    /// Begins to ask each part of a release on the edge's network, by one program in its backend's container: to start one
+    /// takes nearly all of the time. None when that container does not run.
+    pub(super) fn begin_smoke(&self, id: &ReleaseId) -> Result<Option<Running>> {
+        self.ask_parts(id, &smoke_addresses(id))
+    }
+
+    fn ask_parts(&self, id: &ReleaseId, addresses: &[String]) -> Result<Option<Running>> {
+        let (socket, user) = (Socket::of(self.shell.docker())?, project::APP_UID.to_string());
+        let program = project::SMOKE_PROGRAM.iter().copied();
+        let urls = addresses.iter().flat_map(|url| ["--url", url]);
+        let words: Vec<&str> = program.chain(["--release", id.as_str()]).chain(urls).collect();
+        let name = "the smoke requests";
+        Ok(exec::begin(&socket, name, &self.smoke_container(id), &user, &words, SMOKE)?)
+    }
+
+    fn smoke_container(&self, id: &ReleaseId) -> String {
+        self.named(&format!("{id}-{}-1", project::BACKEND.name))
+    }
+
+    pub(super) fn smoke_release(&self, id: &ReleaseId) -> Result<()> {
+        let asked = match self.smoke_asked_ahead(id) {
+            Some(asked) => Some(asked),
+            None => self.begin_smoke(id)?,
+        };
+        let told = self.smoke_told(id, asked)?;
+        if told.status.code() != Some(ONE_ADDRESS) {
+            return is_well(id, &told);
+        }
+        smoke_addresses(id)
+            .chunks(1)
+            .try_for_each(|address| is_well(id, &self.smoke_told(id, self.ask_parts(id, address)?)?))
+    }
+
+    fn smoke_told(&self, id: &ReleaseId, asked: Option<Running>) -> Result<Finished> {
+        let told = asked.map_or(Ok(None), Running::finish)?;
+        told.with_context(|| format!("{} does not run any more", self.smoke_container(id)))
+    }
+
+    pub(super) fn ask_edge(&self) -> Result<Answer> {
+        let url = format!("{}{}", self.url()?, project::PROBE_PATH);
+        let answer = curl::get(&url, PROBE).with_context(|| format!("asking {url}"))?;
+        let said = answer.header("location").map_or_else(
+            || answer.body.chars().take(200).collect(),
+            |location| format!("redirect to {location}"),
+        );
+        let release = answer.header(project::RELEASE_HEADER).and_then(|id| id.parse().ok());
+        Ok(Answer { status: answer.status, release, said })
+    }
+}
+
+/// Each front door, by the name by which the edge will dial it.
+fn smoke_addresses(id: &ReleaseId) -> Vec<String> {
+    let address = |(component, path): &(Component, &str)| {
+        format!("http://{}-{id}:{}{path}", component.name, component.port)
+    };
+    project::SMOKE.iter().map(address).collect()
+}
+
+fn is_well(id: &ReleaseId, told: &Finished) -> Result<()> {
+    let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
+    ensure!(told.status.success(), "{id}, asked on the edge's network: {}", said.trim());
+    Ok(())
+}
+
+fn show_logs(sh: &Shell, project: &Project, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+    let status = Run::new(project.logs(sh, service, tail, follow)).interactive()?;
+    ensure!(status.success() || follow, "compose could not show the logs");
+    Ok(())
+}
+
+fn part(found: &Inspected) -> Option<Part> {
+    let state = &found.state;
+    let check = state.health.as_ref().and_then(|health| health.log.as_ref()?.last());
+    let ending = match (state.oom_killed, state.status.has_ended()) {
+        (true, _) => "out of memory".to_owned(),
+        (false, true) => format!("exit code {}", state.exit_code),
+        (false, false) => String::new(),
+    };
+    Some(Part {
+        release: found.label(RELEASE_LABEL)?.parse().ok()?,
+        service: found.label("com.docker.compose.service")?.to_owned(),
+        container: found.plain_name().to_owned(),
+        state: state.status,
+        health: state.health(),
+        said: check
+            .filter(|check| check.exit_code != 0)
+            .map(|check| check.output.trim().to_owned())
+            .unwrap_or_default(),
+        since: state.started_at.clone(),
+        restarts: found.restart_count,
+        ending,
+    })
+}

@@ -1,0 +1,71 @@
+//! What a platform stands on, made once before its first start: the database's cluster and roles, a place for the edge's
+//! certificates.
+
+use anyhow::{Context, Result};
+use xshell::cmd;
+
+use super::Machine;
+use crate::project::{self, APP_UID, POSTGRES_UID};
+use crate::tools::docker::container;
+use crate::tools::process::Run;
+
+/// Makes the cluster when there is none, beside and then renamed, so that a cut one is never taken for whole. Only
+/// processes of the database's own container may come without a password; the superuser has none, and so can't come
+/// from outside it at all.
+const INIT: &str = r#"set -eu
+cd /var/lib/postgresql/data
+[ -e cluster ] && exit 0
+rm -rf next
+initdb --pgdata=next --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
+  --auth-local=trust --auth-host=scram-sha-256
+echo 'host all all all scram-sha-256' >>next/pg_hba.conf
+mv next cluster
+"#;
+
+/// A volume that is empty takes the owner that the image's folder has, each time that it is mounted: so it is not.
+const CERTIFICATES: &str = r#"mkdir -p /data/caddy && chown -R "$1" /data"#;
+
+impl Machine {
+    pub(super) fn init_database(&self) -> Result<()> {
+        let (volume, image, label) = (self.named("database"), &self.bases()?.postgres, self.label());
+        container::create_volume(self.shell.docker(), &volume, &label)?;
+        let (mount, user) =
+            (format!("{volume}:/var/lib/postgresql/data"), format!("{POSTGRES_UID}:{POSTGRES_UID}"));
+        let init = cmd!(
+            self.shell.docker(),
+            "docker run --rm --network none --user {user} --entrypoint sh --volume {mount} {image} -c {INIT}"
+        );
+        Run::new(init).run().context("making the database's cluster")
+    }
+
+    /// A place for the certificates that the edge gets by itself, where it serves HTTPS; it belongs to the user that the edge
+    /// runs as.
+    pub(super) fn prepare_certificates(&self) -> Result<()> {
+        if self.edge_site() == ":80" {
+            return Ok(());
+        }
+        let (volume, image) = (self.named("certificates"), &self.bases()?.caddy);
+        container::create_volume(self.shell.docker(), &volume, &self.label())?;
+        let (mount, user) = (format!("{volume}:/data"), format!("{APP_UID}:{APP_UID}"));
+        let give = cmd!(
+            self.shell.docker(),
+            "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {CERTIFICATES} give {user}"
+        );
+        Run::new(give).run().context("preparing a place for the edge's certificates")
+    }
+
+    /// Makes the roles and the database when there are none, and gives the roles the passwords that the database's
+    /// container has.
+    pub fn make_roles(&self) -> Result<()> {
+        let sql = std::fs::read(project::root().join(project::DEPLOY).join("roles.sql"))
+            .context("reading roles.sql")?;
+        let postgres = self.platform_container("postgres");
+        let psql = container::exec(
+            self.shell.docker(),
+            &postgres,
+            "0",
+            &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--file=-"],
+        );
+        Run::new(psql).stdin(sql).run().context("making the database's roles")
+    }
+}

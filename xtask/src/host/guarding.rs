@@ -1,0 +1,91 @@
+//! The guard's container. It stays from one attempt to the next: to start one takes longer than all else between a release
+//! that is ready and its traffic.
+
+use anyhow::{Context, Error, Result};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::Machine;
+use super::files::live_script_text;
+use crate::project::{ENVIRONMENT_LABEL, GUARD_LABEL};
+use crate::rollout::host::Arming;
+use crate::rollout::state::guard::written;
+use crate::tools::docker::condition::Condition;
+use crate::tools::docker::container;
+use crate::tools::files::hex::hex;
+use crate::tools::process::CommandError;
+
+/// What `live.sh arm` ends with when no container armed itself.
+const NO_ANSWER: i32 = 14;
+
+impl Machine {
+    /// Has the guard's container arm itself. One that is not there, does not answer, or is another xtask's is replaced.
+    pub(super) fn arm_guard(&self, arming: &Arming) -> Result<()> {
+        let (docker, name) = (self.shell.docker(), self.guard());
+        if self.runs_guard(&name)? {
+            match self.tell_guard(arming) {
+                Err(error) if is_without_answer(&error) => {}
+                told => return told,
+            }
+        }
+        container::remove(self.changing()?.shell.docker(), &name)?;
+        container::start(docker, &name, &self.guard_description()?)
+            .context("the guard could not be started")?;
+        self.tell_guard(arming).with_context(|| {
+            let said = container::last_lines(docker, &name, 5).unwrap_or_default();
+            format!("the guard is not armed: {said}")
+        })
+    }
+
+    /// Removes its container, with all else that an environment runs.
+    pub(super) fn remove_guard(&self) -> Result<()> {
+        Ok(container::remove(self.shell.docker(), &self.guard())?)
+    }
+
+    fn guard(&self) -> String {
+        self.named("guard")
+    }
+
+    fn runs_guard(&self, name: &str) -> Result<bool> {
+        let ours = self.guard_description()?["Labels"][GUARD_LABEL].clone();
+        let found = container::named(self.shell.docker(), name)?;
+        Ok(found.is_some_and(|found| {
+            found.state.status == Condition::Running && found.label(GUARD_LABEL) == ours.as_str()
+        }))
+    }
+
+    fn tell_guard(&self, arming: &Arming) -> Result<()> {
+        let (lease, lease_file) = (self.holding_number()?, self.lease_file());
+        let (from, warm) = (written(arming.from.as_ref()), written(arming.warm.as_ref()));
+        let seconds = arming.deadline.as_secs().to_string();
+        let arguments =
+            [lease_file.as_str(), &lease, &arming.attempt, from, arming.to.as_str(), warm, &seconds];
+        self.live_script("arm", &arguments).map(drop)
+    }
+
+    /// As the engine's interface describes a container: the live folder is its only mount, it has no network, and it comes
+    /// back with the engine. A label tells it from what another xtask, or another platform, would start.
+    fn guard_description(&self) -> Result<Value> {
+        let image = &self.bases()?.caddy;
+        let (folder, user) = (self.folder("live"), format!("{}:{}", self.facts.uid, self.facts.gid));
+        let mut guard = json!({
+            "Image": image,
+            "User": user,
+            "Entrypoint": ["sh", "-c", live_script_text(), "guard"],
+            "Cmd": ["guard", "/live"],
+            "HostConfig": {
+                "NetworkMode": "none",
+                "RestartPolicy": { "Name": "always" },
+                "Binds": [format!("{folder}:/live")],
+            },
+        });
+        let sum = hex(&Sha256::digest(guard.to_string()));
+        guard["Labels"] = json!({ (ENVIRONMENT_LABEL): self.environment.name, (GUARD_LABEL): sum });
+        Ok(guard)
+    }
+}
+
+/// The lease may have been lost instead: then what runs is somebody else's.
+fn is_without_answer(error: &Error) -> bool {
+    matches!(error.downcast_ref(), Some(CommandError::Failed { code: Some(NO_ANSWER), .. }))
+}

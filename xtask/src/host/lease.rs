@@ -1,0 +1,127 @@
+//! The lease: a lock on the host, held by a process that lives as long as beats come from here.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::rollout::host::{Holder, Lease, LeaseError};
+use crate::tools::process;
+use crate::tools::ssh::host_shell::{HostShell, Script};
+use anyhow::{Context, Result, ensure};
+use camino::Utf8Path;
+
+const SCRIPT: &str = include_str!("scripts/lease.sh");
+/// The holder lets go after 20 s of silence.
+const BEAT: Duration = Duration::from_secs(4);
+
+/// The process that holds the lock.
+pub(super) struct Holding {
+    number: u64,
+    process: Mutex<Child>,
+}
+
+impl Holding {
+    /// The number of the lease.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// An error when the lease was lost: somebody else may have it.
+    pub(super) fn check(&self) -> Result<()> {
+        let ended = self.process.lock().expect("no holder panics").try_wait()?;
+        ensure!(ended.is_none(), "the process that held the lease has ended");
+        Ok(())
+    }
+}
+
+/// The lease, held. Given back when it is dropped.
+pub(super) struct Held {
+    /// Alive for as long as the lease is held.
+    pub(super) holding: Arc<Holding>,
+    goodbye: Option<Sender<()>>,
+    beats: Option<JoinHandle<()>>,
+}
+
+/// Takes the lease, or says who holds it.
+pub(super) fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Result<Held, LeaseError> {
+    let told = format!("{} since {}, for: {}", holder.by, holder.since, holder.doing);
+    // Here what a dead driver started is found by its mark; behind ssh it all hangs on the connection.
+    let mark = match shell.connection() {
+        Some(_) => "connection".to_owned(),
+        None => format!("{}={}", process::DRIVER, process::driver_mark()),
+    };
+    let mut command =
+        Command::from(shell.command(&["sh", "-c", SCRIPT, "lease", file.as_str(), &told, &mark]));
+    process::prepare_environment(&mut command);
+    // Not marked as the driver's own: it must outlive it to clear up behind it.
+    command.env_remove(process::DRIVER);
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().context("the lease's process could not be started")?;
+
+    let mut first = String::new();
+    let stdout = child.stdout.take().expect("piped");
+    BufReader::new(stdout).read_line(&mut first).context("the lease's process said nothing")?;
+    let Ok(number) = first.trim().parse() else {
+        let status = child.wait().context("waiting for the lease's process")?;
+        if status.code() == Some(75) {
+            return Err(LeaseError::Held(holder_of(shell, file)));
+        }
+        let why = if status.code() == Some(74) { ": it can't be written; is the disk full?" } else { "" };
+        return Err(anyhow::anyhow!("the lease on {file} could not be taken ({status}){why}").into());
+    };
+    let (goodbye, end) = channel();
+    let stdin = child.stdin.take().expect("piped");
+    let beats = thread::spawn(move || beat(stdin, &end));
+    let holding = Arc::new(Holding { number, process: child.into() });
+    Ok(Held { holding, goodbye: Some(goodbye), beats: Some(beats) })
+}
+
+fn beat(mut stdin: ChildStdin, end: &std::sync::mpsc::Receiver<()>) {
+    loop {
+        match end.recv_timeout(BEAT) {
+            Err(RecvTimeoutError::Timeout) if stdin.write_all(b".").is_ok() => {}
+            // Without this word the holder takes the end of its input for the driver's death.
+            _ => return drop(stdin.write_all(b"q")),
+        }
+    }
+}
+
+fn holder_of(shell: &HostShell, file: &Utf8Path) -> String {
+    const SECOND_LINE: Script = Script::new("reading the lease", r#"sed -n 2p "$1""#);
+    let told = shell.script(SECOND_LINE, &[file.as_str()], "");
+    told.map_or_else(|_| "somebody".to_owned(), |told| told.trim().to_owned())
+}
+
+/// Who has the lease at this moment, when somebody has. Looking takes it from nobody.
+pub fn held_by(shell: &HostShell, file: &Utf8Path) -> Result<Option<String>> {
+    const LOOK: Script = Script::new(
+        "looking at the lease",
+        r#"[ -e "$1" ] || exit 0; flock --nonblock --shared "$1" true || { echo held; sed -n 2p "$1"; }"#,
+    );
+    let told = shell.script(LOOK, &[file.as_str()], "")?;
+    Ok(told.strip_prefix("held\n").map(|holder| holder.trim().to_owned()))
+}
+
+impl Lease for Held {
+    fn number(&self) -> u64 {
+        self.holding.number
+    }
+
+    fn check(&self) -> Result<()> {
+        self.holding.check()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.goodbye.take());
+        if let Some(beats) = self.beats.take() {
+            let _ = beats.join();
+        }
+        let _ = self.holding.process.lock().expect("no holder panics").wait();
+    }
+}

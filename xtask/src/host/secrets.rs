@@ -1,0 +1,228 @@
+//! Secrets on a host: files in folders of their own, one a version, readable by the one numeric user that needs them.
+//! They are written through the standard input of a one-off root container that mounts only the secrets' folder, so
+//! that a value is never in an argument, an environment or a file of ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use xshell::{Cmd, cmd};
+
+use super::Machine;
+use crate::project::{RELEASE_LABEL, SECRETS, Secret};
+use crate::rollout::state::release::ReleaseId;
+use crate::tools::docker::container;
+use crate::tools::files::hex::hex;
+use crate::tools::process::Run;
+use crate::tools::ssh::host_shell::Script;
+
+// A value comes behind its length, so that one whose sender died is not taken for whole.
+const WRITE: &str = r#"set -eu
+umask 022
+mkdir -p "$1"
+trap 'rm -f "$1/.next"' EXIT
+read -r size || size=-1
+(umask 077; cat >"$1/.next")
+[ "$(wc -c <"$1/.next")" -eq "$size" ] || { echo "the value did not come to its end" >&2; exit 1; }
+chown "$3" "$1/.next"
+chmod 0400 "$1/.next"
+mv "$1/.next" "$1/$2"
+"#;
+/// Names those of the files that have another content. The values stay in the shell's own memory: `od` is given a path.
+const COMPARE: &str = r#"while read -r path value; do
+    [ "$(od -An -v -tx1 "/secrets/$path" | tr -d ' \n')" = "$value" ] || echo "$path"
+done"#;
+const LIST: Script =
+    Script::new("listing secrets", r#"cd "$1" && for f in */*; do [ -e "$f" ] && echo "$f"; done; :"#);
+
+const REVOKE: &str = r#": >"/secrets/$1/$2.revoked" && rm -f "/secrets/$1/$2" && sync"#;
+
+/// Values that the operator's environment gives, against what the host has. Nobody prints it.
+pub struct Given {
+    values: BTreeMap<&'static str, String>,
+    /// The newest version of each secret of releases, when they were compared.
+    versions: BTreeMap<String, u32>,
+    /// Those whose newest version has another value, or that have none.
+    changed: Vec<&'static Secret>,
+    /// Passwords of database roles that are not those that the roles have.
+    pub unlike: Vec<&'static Secret>,
+}
+
+/// The versions of secrets that a host has. One is a counter, never derived from the value.
+#[derive(Debug, Default)]
+pub struct SecretVersions {
+    /// The newest of each secret.
+    pub current: BTreeMap<String, u32>,
+    /// Those that were revoked: secret and version.
+    pub revoked: BTreeSet<(String, u32)>,
+}
+
+impl SecretVersions {
+    /// The newest of those secrets that `which` chooses.
+    pub fn current_of(&self, which: impl Fn(&Secret) -> bool) -> BTreeMap<String, u32> {
+        let chosen = |name: &str| SECRETS.iter().any(|secret| secret.name == name && which(secret));
+        let current = self.current.iter().filter(|(name, _)| chosen(name));
+        current.map(|(name, version)| (name.clone(), *version)).collect()
+    }
+}
+
+impl Given {
+    /// The versions that a release made now runs with, once they are written; none while the environment lacks some.
+    pub fn versions_to_come(&self) -> Option<BTreeMap<String, u32>> {
+        let needed = SECRETS.iter().filter(|secret| !secret.of_platform);
+        let mut versions = self.versions.clone();
+        versions.extend(self.changed.iter().map(|it| (it.name.to_owned(), self.next_version(it))));
+        needed.into_iter().all(|secret| self.versions.contains_key(secret.name)).then_some(versions)
+    }
+
+    fn next_version(&self, secret: &Secret) -> u32 {
+        self.versions.get(secret.name).map_or(1, |version| version + 1)
+    }
+}
+
+impl Machine {
+    /// Makes those secrets that are not there yet: of the values that were given, or out of the kernel's randomness.
+    pub fn make_secrets(&self, given: &Given) -> Result<()> {
+        let there = self.secret_versions()?.current;
+        for secret in SECRETS.iter().filter(|secret| !there.contains_key(secret.name)) {
+            let value = match given.values.get(secret.name) {
+                Some(value) => value.clone(),
+                None => made_up()?,
+            };
+            self.write_secret(secret, 1, &value)?;
+        }
+        Ok(())
+    }
+
+    /// Compares given values with the newest versions here. All at once: what takes time is the container.
+    pub fn compare_secrets(&self, given: BTreeMap<&'static str, String>) -> Result<Given> {
+        let mut given =
+            Given { values: given, versions: BTreeMap::new(), changed: Vec::new(), unlike: Vec::new() };
+        self.compare_secrets_again(&mut given)?;
+        Ok(given)
+    }
+
+    /// The same under the lease: until then somebody else may have given values of their own.
+    pub fn compare_secrets_again(&self, given: &mut Given) -> Result<()> {
+        let all = self.secret_versions()?;
+        let (versions, all) = (all.current_of(|secret| !secret.of_platform), all.current);
+        if !versions.is_empty() && versions == given.versions {
+            return Ok(());
+        }
+        let taken = SECRETS.iter().filter_map(|secret| Some((secret, given.values.get(secret.name)?)));
+        let (mut changed, mut lines) = (Vec::new(), String::new());
+        for (secret, value) in taken {
+            match all.get(secret.name) {
+                Some(version) => {
+                    lines.push_str(&format!("{}/{version} {}\n", secret.name, hex(value.as_bytes())))
+                }
+                None => changed.push(secret),
+            }
+        }
+        if !lines.is_empty() {
+            let told =
+                Run::new(self.in_secrets(COMPARE, &[])?).called("comparing secrets").stdin(lines).text()?;
+            let names: Vec<&str> = told.lines().filter_map(|path| Some(path.split_once('/')?.0)).collect();
+            changed.extend(SECRETS.iter().filter(|secret| names.contains(&secret.name)));
+        }
+        // A database role's password is changed in the database first, and not by handing in another one.
+        (given.unlike, given.changed) = changed.into_iter().partition(|secret| secret.of_platform);
+        given.unlike.retain(|secret| all.contains_key(secret.name));
+        given.versions = versions;
+        Ok(())
+    }
+
+    /// Gives each secret that has another value now one more version.
+    pub fn take_secrets(&self, given: &Given) -> Result<()> {
+        given.changed.iter().try_for_each(|secret| {
+            self.write_secret(secret, given.next_version(secret), &given.values[secret.name])
+        })
+    }
+
+    /// A script in a one-off root container that mounts the secrets' folder and nothing else.
+    fn in_secrets<'a>(&'a self, script: &str, arguments: &[&str]) -> Result<Cmd<'a>> {
+        let (mount, image) = (format!("{}:/secrets", self.folder("secrets")), &self.bases()?.caddy);
+        Ok(cmd!(
+            self.shell.docker(),
+            "docker run --rm --interactive --network none --user 0 --entrypoint sh --volume {mount} --workdir /secrets {image} -c {script} secrets {arguments...}"
+        ))
+    }
+
+    fn write_secret(&self, secret: &Secret, version: u32, value: &str) -> Result<()> {
+        let (name, uid, version) = (secret.name, secret.uid.to_string(), version.to_string());
+        let write = self.in_secrets(WRITE, &[name, &version, &uid])?;
+        Run::new(write).stdin(framed(value)).run().with_context(|| format!("writing the secret {name}"))
+    }
+
+    /// The releases, running or not, whose containers have this version: also those that took it in place of a revoked
+    /// one, which their manifest does not say.
+    pub fn mounting(&self, secret: &Secret, version: u32) -> Result<BTreeSet<ReleaseId>> {
+        let file = self.folder("secrets").join(secret.name).join(version.to_string());
+        let labels = [self.label(), RELEASE_LABEL.to_owned()];
+        let all = container::labelled(self.shell.docker(), &labels)?;
+        let mounting = all.iter().filter(|it| it.mounts.iter().any(|mount| mount.source == file.as_str()));
+        Ok(mounting.filter_map(|it| it.label(RELEASE_LABEL)?.parse().ok()).collect())
+    }
+
+    /// Forgets one version for good.
+    pub fn revoke_secret(&self, secret: &Secret, version: u32) -> Result<()> {
+        let revoke = self.in_secrets(REVOKE, &[secret.name, &version.to_string()])?;
+        Run::new(revoke).run().with_context(|| format!("revoking version {version} of {}", secret.name))
+    }
+
+    /// Which versions there are.
+    pub fn secret_versions(&self) -> Result<SecretVersions> {
+        let listed = self.shell.script(LIST, &[self.folder("secrets").as_str()], "");
+        let listed = listed.context("listing secrets")?;
+        let mut versions = SecretVersions::default();
+        for (name, version) in listed.lines().filter_map(|line| line.split_once('/')) {
+            if let Some(Ok(version)) = version.strip_suffix(".revoked").map(str::parse) {
+                versions.revoked.insert((name.to_owned(), version));
+            } else if let Ok(version) = version.parse::<u32>() {
+                let newest = versions.current.entry(name.to_owned()).or_insert(version);
+                *newest = version.max(*newest);
+            }
+        }
+        versions.current.retain(|name, _| SECRETS.iter().any(|secret| secret.name == name));
+        Ok(versions)
+    }
+}
+
+/// As it is written: behind its length.
+fn framed(value: &str) -> String {
+    format!("{}\n{value}", value.len())
+}
+
+fn made_up() -> Result<String> {
+    let mut random = [0; 32];
+    std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut random)?;
+    Ok(hex(&random))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_secret_whose_sender_dies_is_not_written() {
+        let (folder, me) = (tempfile::tempdir().unwrap(), rustix::process::getuid().as_raw().to_string());
+        let write = |input: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", WRITE, "secrets", "key", "1", &me]).current_dir(folder.path());
+            let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+            child.wait().unwrap().success()
+        };
+        let there = || std::fs::read_dir(folder.path().join("key")).unwrap().count();
+        let whole = framed("a secret\nof two lines");
+        for cut in 0..whole.len() {
+            assert!(!write(&whole[..cut]), "{cut} bytes came");
+            assert_eq!(there(), 0, "{cut} bytes came");
+        }
+        assert!(write(&whole));
+        assert_eq!(std::fs::read_to_string(folder.path().join("key/1")).unwrap(), "a secret\nof two lines");
+        assert_eq!(there(), 1);
+    }
+}

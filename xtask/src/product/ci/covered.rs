@@ -1,0 +1,42 @@
+//! The tests of both halves, with the lines that they run.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::results;
+use crate::pipeline::Context;
+use crate::project;
+use crate::tools::cargo::coverage::{self, Coverage};
+use crate::tools::cargo::nextest::{self, Profile};
+use crate::tools::node::vitest;
+
+/// Which lines the tests of the backend ran, in lcov's form.
+const BACKEND_COVERAGE: &str = "target/coverage/backend.lcov";
+
+/// Runs the backend's tests on the server at `url`, where they make databases of their own. Under the share of lines that
+/// they must run, they have failed.
+pub fn backend_test(task: &Context, url: &str) -> Result<()> {
+    let lcov = project::root().join(BACKEND_COVERAGE);
+    fs::create_dir_all(lcov.parent().context("a file is in a folder")?)
+        .with_context(|| format!("making the folder of {lcov}"))?;
+    let test = coverage::test(&task.sh, project::BACKEND.image, &lcov)?.env("DATABASE_URL", url);
+    results::run(task, test, "", &Profile::Ci.junit(), nextest::places)?;
+    coverage::name_from(project::root(), &lcov)?;
+    let (found, least) = (Coverage::read(&lcov)?, project::COVERAGE_PERCENT);
+    task.figure(&format!("the tests run {found}"));
+    ensure!(
+        found.percent() >= f64::from(least),
+        "the tests cover {found}, and must cover at least {least} %"
+    );
+    Ok(())
+}
+
+/// Runs the frontend's tests, which judge by themselves what they cover.
+pub fn frontend_test(task: &Context) -> Result<()> {
+    let test = vitest::test_with_coverage(&task.sh, project::COVERAGE_PERCENT)?;
+    results::run(task, test, project::FRONTEND.folder, &vitest::junit(), vitest::places)?;
+    let lcov = project::root().join(project::FRONTEND.folder).join("coverage/lcov.info");
+    task.figure(&format!("the tests run {}", Coverage::read(&lcov)?));
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The tasks about what runs on a host: compose files, and the edge's configuration.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use camino::Utf8PathBuf;
+
+use crate::pipeline::Context;
+use crate::project::{self, DEPLOY};
+use crate::setup::base_images;
+use crate::tools::docker::compose::Project;
+use crate::tools::files::private;
+use crate::tools::{caddy, locate};
+
+/// The files that are one project together.
+const PROJECTS: [&[&str]; 3] =
+    [&["release.yaml"], &["platform.yaml"], &["platform.yaml", "platform.https.yaml"]];
+
+/// Compose reads each file as it will be used, with a value for each variable that it names.
+pub fn compose(task: &Context) -> Result<()> {
+    let program = locate::compose()?;
+    let folder = private::Folder::new()?;
+    let folder = folder.path();
+    let deploy = project::root().join(DEPLOY);
+    fs::copy(deploy.join("environments/production.env"), folder.join("settings.env"))
+        .context("copying an environment's settings")?;
+    for names in PROJECTS {
+        let files: Vec<Utf8PathBuf> = names.iter().map(|name| deploy.join(name)).collect();
+        let mut text = String::new();
+        for file in &files {
+            text += &fs::read_to_string(file).with_context(|| format!("reading {file}"))?;
+        }
+        let variables = folder.join("variables.env");
+        let lines: String = names_in(&text).iter().map(|name| format!("{name}={}\n", value(name))).collect();
+        fs::write(&variables, lines).with_context(|| format!("writing {variables}"))?;
+        let (program, name) = (&program, "check".to_owned());
+        let project = Project { program, name, folder, files: &files, variables: &variables };
+        task.run(project.check(&task.sh))?;
+    }
+    let all = fs::read_dir(&deploy).with_context(|| format!("reading {deploy}"))?.flatten();
+    let yaml = all.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "yaml"));
+    ensure!(yaml.count() == 3, "{DEPLOY} has a compose file that this task does not know");
+    Ok(())
+}
+
+/// `${NAME}` of a compose file, each once.
+fn names_in(text: &str) -> Vec<&str> {
+    let mut names: Vec<&str> =
+        text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Something of the kind that the name promises.
+fn value(name: &str) -> &'static str {
+    match name {
+        "BACKUPS" | "SECRETS" | "EDGE" | "LIVE" => "/srv/folder",
+        "EDGE_LISTEN" => "127.0.0.1:8080",
+        _ if name.ends_with("_IMAGE") => "example.org/image:1",
+        _ => "1",
+    }
+}
+
+/// Caddy's own opinion of both of its files, as they are used: the edge's with and without a name of its own.
+pub fn caddyfiles(task: &Context) -> Result<()> {
+    let image = base_images::one("caddy")?.reference;
+    let edge = project::root().join(DEPLOY).join("edge");
+    let page = project::root().join(project::FRONTEND.folder).join("Caddyfile");
+    for (file, site) in
+        [(edge.join("Caddyfile"), ":80"), (edge.join("Caddyfile"), "tracehub.example.org"), (page, "")]
+    {
+        task.run(caddy::validate(&task.sh, &image, &file, site))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_variable_of_a_file_is_found_once() {
+        assert_eq!(names_in("a: ${B}:${A}\nb: x-${B}-${NOT\nc: $D"), ["A", "B"]);
+    }
+}

@@ -1,0 +1,22 @@
+//! The tasks of the frontend that find fault with lines.
+
+use anyhow::Result;
+
+use crate::pipeline::Context;
+use crate::project::FRONTEND;
+use crate::tools::files::private;
+use crate::tools::node::{eslint, tsc};
+
+/// Lint rules.
+pub fn eslint(task: &Context) -> Result<()> {
+    let folder = private::Folder::new()?;
+    let report = folder.join("eslint.json");
+    let ran = task.run(eslint::lint(&task.sh, &report)?);
+    task.found(FRONTEND.folder, eslint::places(&report)?);
+    ran
+}
+
+/// Types.
+pub fn typecheck(task: &Context) -> Result<()> {
+    task.run_read(tsc::check(&task.sh)?, FRONTEND.folder, tsc::read)
+}

@@ -1,0 +1,45 @@
+//! The tasks of cargo that find fault with lines.
+
+use anyhow::Result;
+
+use super::results;
+use crate::pipeline::Context;
+use crate::tools::cargo::nextest::{self, Profile};
+use crate::tools::cargo::{self, Messages};
+use crate::tools::diagnostics::panic;
+
+/// cargo names files from the workspace's folder, which is the repository's.
+const HERE: &str = "";
+
+/// Lint rules.
+pub fn clippy(task: &Context) -> Result<()> {
+    let messages = Messages::default();
+    task.run_read(cargo::clippy(&task.sh), HERE, |line| messages.read(line))
+}
+
+/// Documentation.
+pub fn docs(task: &Context) -> Result<()> {
+    let messages = Messages::default();
+    task.run_read(cargo::doc(&task.sh), HERE, |line| messages.read(line))
+}
+
+/// xtask's own tests.
+pub fn xtask_test(task: &Context) -> Result<()> {
+    results::run(task, nextest::test_xtask(&task.sh)?, HERE, &Profile::Xtask.junit(), nextest::places)
+}
+
+/// A suite that deploys for real. It runs its tests by itself, and has no form for programs.
+pub fn suite(task: &Context, name: &str) -> Result<()> {
+    task.run_read(cargo::test_suite(&task.sh, name), HERE, panic::read)
+}
+
+/// The same, with every fault that takes long to try.
+pub fn suite_deep(task: &Context, name: &str) -> Result<()> {
+    let test = cargo::test_suite(&task.sh, name).args(["--", "--include-ignored"]);
+    task.run_read(test, HERE, panic::read)
+}
+
+/// The simulated host against a real one.
+pub fn model(task: &Context) -> Result<()> {
+    task.run_read(cargo::test_model(&task.sh), HERE, panic::read)
+}

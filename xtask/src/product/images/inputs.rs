@@ -1,0 +1,157 @@
+//! What goes into an image, staged in a folder that holds nothing else.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest as _, Sha256};
+use xshell::Shell;
+
+use super::{BuiltImage, Tree, folder};
+use crate::project::{self, Component};
+use crate::terminal::Activity;
+use crate::tools::docker::buildx::Build;
+use crate::tools::files::hex::hex;
+use crate::tools::process::Run;
+use crate::tools::{docker, locate};
+
+/// The label that holds the hash of everything that went into an image.
+const INPUTS_LABEL: &str = "tracehub.inputs";
+
+/// What goes into an image.
+pub struct Inputs {
+    /// Which half of the app.
+    pub component: Component,
+    /// Files and folders of this machine, and their names in the context.
+    pub files: Vec<(Utf8PathBuf, String)>,
+    /// Build arguments.
+    pub arguments: Vec<(&'static str, String)>,
+}
+
+impl Inputs {
+    /// Builds the image, unless the engine has one that was made of these very inputs.
+    pub fn build(self, sh: &Shell, tree: &Tree) -> Result<BuiltImage> {
+        let component = self.component;
+        let dockerfile = folder(component).join("Dockerfile");
+        let context = project::target_dir().join("images").join(component.name);
+        self.stage(&context, tree.time())?;
+        let name = format!("{}/{}", tree.repository(), component.image);
+        let tags: Vec<String> = tree.tags().iter().map(|tag| format!("{name}:{tag}")).collect();
+        let mut labels = tree.labels();
+        let inputs = self.fingerprint(&dockerfile, &context, &labels)?;
+        labels.push((INPUTS_LABEL.to_owned(), inputs.clone()));
+
+        if let Some((id, bytes)) = same_image(sh, &tags[0], &inputs)? {
+            tags[1..].iter().try_for_each(|tag| Run::new(docker::tag(sh, &id, tag)).run())?;
+            return Ok(BuiltImage { component, id, tags, bytes });
+        }
+        let program = locate::buildx()?;
+        let id_file = context.with_extension("id");
+        let arguments = self.arguments;
+        let build = Build {
+            program: &program,
+            dockerfile: &dockerfile,
+            context: &context,
+            arguments,
+            labels,
+            tags: tags.clone(),
+        };
+        Activity::of(format!("build the image {}", component.image), |activity| {
+            let limit = Duration::from_secs(600);
+            Run::new(build.command(sh, &id_file)).limit(limit).each_line(&|line| activity.line(line)).run()
+        })
+        .with_context(|| format!("building the image of {}", component.name))?;
+        let (id, bytes) =
+            same_image(sh, &tags[0], &inputs)?.context("the engine lost the image that it has just built")?;
+        Ok(BuiltImage { component, id, tags, bytes })
+    }
+
+    /// A context that holds only what the image needs, each file with a time that follows from the commit's and its own
+    /// content: layers hold times, so the same inputs must have the same.
+    fn stage(&self, context: &Utf8Path, time: SystemTime) -> Result<()> {
+        if context.exists() {
+            fs::remove_dir_all(context).with_context(|| format!("emptying {context}"))?;
+        }
+        fs::create_dir_all(context).with_context(|| format!("making {context}"))?;
+        self.files.iter().try_for_each(|(from, name)| copy(from, &context.join(name), time))
+    }
+
+    fn fingerprint(
+        &self,
+        dockerfile: &Utf8Path,
+        context: &Utf8Path,
+        labels: &[(String, String)],
+    ) -> Result<String> {
+        let mut all = Sha256::new();
+        all.update(fs::read(dockerfile).with_context(|| format!("reading {dockerfile}"))?);
+        all.update(format!("{:?} {labels:?}", self.arguments));
+        for path in files_below(context)? {
+            all.update(path.strip_prefix(context).unwrap_or(&path).as_str());
+            all.update(Sha256::digest(fs::read(&path)?));
+        }
+        Ok(hex(&all.finalize()))
+    }
+}
+
+/// The id and size of the image of this name, if it was made from these very inputs.
+fn same_image(sh: &Shell, name: &str, inputs: &str) -> Result<Option<(String, u64)>> {
+    let told = Run::new(docker::inspect(sh, name, "{{json .}}")).finish()?;
+    let image: serde_json::Value = serde_json::from_str(&told.stdout).unwrap_or_default();
+    let same = image["Config"]["Labels"][INPUTS_LABEL] == *inputs;
+    let id = image["Id"].as_str().filter(|_| same);
+    Ok(id.map(|id| (id.to_owned(), image["Size"].as_u64().unwrap_or(0))))
+}
+
+fn copy(from: &Utf8Path, to: &Utf8Path, commit: SystemTime) -> Result<()> {
+    let time = if from.is_dir() {
+        fs::create_dir_all(to)?;
+        for entry in from.read_dir_utf8()? {
+            let entry = entry?;
+            copy(entry.path(), &to.join(entry.file_name()), commit)?;
+        }
+        commit
+    } else {
+        fs::copy(from, to).with_context(|| format!("copying {from}"))?;
+        time_of(&fs::read(to)?, commit)
+    };
+    let file = fs::File::open(to)?;
+    file.set_modified(time).with_context(|| format!("setting the time of {to}"))
+}
+
+/// A moment within the days before the commit, which differs when the content does. BuildKit takes a file of the same
+/// size and time for unchanged and would use the one that it has, and a web server makes its ETag of the two.
+fn time_of(content: &[u8], commit: SystemTime) -> SystemTime {
+    let hash = Sha256::digest(content);
+    let part = |from: usize| u32::from_be_bytes(hash[from..from + 4].try_into().expect("four bytes"));
+    commit - Duration::new(u64::from(part(0) % 1_000_000), part(4) % 1_000_000_000)
+}
+
+fn files_below(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
+    let mut files = Vec::new();
+    for entry in folder.read_dir_utf8()? {
+        let path = entry?.into_path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_one_size_have_one_time_only_when_their_content_is_one() {
+        let commit = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        assert_eq!(time_of(b"<script 1>", commit), time_of(b"<script 1>", commit));
+        let whole = |content: &[u8]| {
+            commit.duration_since(time_of(content, commit)).expect("before the commit").as_secs()
+        };
+        assert_ne!(whole(b"<script 1>"), whole(b"<script 2>"), "to the second: layers hold no more");
+    }
+}

@@ -1,0 +1,193 @@
+//! Where images are kept for hosts to pull: a registry on the network, or one of ours that a host reaches through the
+//! connection.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use xshell::Shell;
+
+use super::BuiltImage;
+use crate::exit::refuse;
+use crate::host::WayBack;
+use crate::project::{self, Component};
+use crate::setup::{self, Tool, registry};
+use crate::terminal::Activity;
+use crate::tools::curl;
+use crate::tools::docker::{self, buildx};
+use crate::tools::git::{self, Commit};
+use crate::tools::process::Run;
+
+/// The ports of the registry that is started when there is no other. Fixed, since they are part of images' names.
+const OWN: registry::Registry = registry::Registry { port: 5115, read_only_port: 5116 };
+/// The longest that one image may take.
+const PUSH: Duration = Duration::from_secs(600);
+
+/// The longest that a registry may take to say what it has.
+const ASKED: Duration = Duration::from_secs(60);
+/// The kinds of manifests that an image may have: an index of several, or one.
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json";
+
+/// A registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registry {
+    /// What stands in front of the images' names: `ghcr.io/owner/repository`, `localhost:5115`.
+    prefix: String,
+    /// How a host reaches it, when it is ours.
+    pub way_back: Option<WayBack>,
+}
+
+impl Registry {
+    /// What `REGISTRY` says; of a repository on GitHub, GitHub's; otherwise one of our own on the loopback, which is
+    /// started when it does not run.
+    pub fn choose() -> Result<Registry> {
+        if let Ok(prefix) = std::env::var("REGISTRY") {
+            return Registry::told(prefix.trim(), std::env::var("REGISTRY_READ_ONLY_PORT").ok().as_deref());
+        }
+        if let Some(prefix) = git::origin_url(project::root())?.as_deref().and_then(of_github) {
+            return Ok(Registry { prefix, way_back: None });
+        }
+        setup::ensure(&[Tool::Docker, Tool::Engine], false)?;
+        registry::ensure(&registry::own_name(), OWN)
+            .context("starting a registry for the images, since REGISTRY names none")?;
+        let way_back = Some(WayBack { port: OWN.port, to: OWN.read_only_port });
+        Ok(Registry { prefix: format!("localhost:{}", OWN.port), way_back })
+    }
+
+    fn told(prefix: &str, read_only: Option<&str>) -> Result<Registry> {
+        let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".:-_/".contains(&byte);
+        if prefix.is_empty() || !prefix.bytes().all(fine) || prefix.starts_with(['-', '/']) {
+            return Err(refuse(format!("REGISTRY: {prefix:?} can't stand in front of an image's name")));
+        }
+        let port = prefix.strip_prefix("localhost:").map(|rest| rest.split('/').next().unwrap_or(rest));
+        let number = |variable: &str, text: &str| {
+            text.trim().parse::<u16>().map_err(|_| refuse(format!("{variable}: {text:?} is not a port")))
+        };
+        let way_back = match port {
+            Some(port) => Some(WayBack {
+                port: number("REGISTRY", port)?,
+                to: number("REGISTRY_READ_ONLY_PORT", read_only.unwrap_or(port))?,
+            }),
+            None => None,
+        };
+        Ok(Registry { prefix: prefix.trim_end_matches('/').to_owned(), way_back })
+    }
+
+    /// A component's image of a commit, by digest; none when the registry has none.
+    pub fn find(&self, component: Component, sha: &str) -> Result<Option<String>> {
+        let name = self.name(component.image);
+        let digest = match self.way_back {
+            Some(_) => self.ask_own(component.image, sha),
+            None => ask(&format!("{name}:{sha}")),
+        };
+        let digest =
+            digest.with_context(|| format!("{} does not say whether it has {name}:{sha}", self.prefix))?;
+        Ok(digest.map(|digest| format!("{name}@{digest}")))
+    }
+
+    /// The digest, from a registry that asks nobody who they are (OCI Distribution, 'Checking if content exists'): buildx,
+    /// which knows where log-ins are, takes as long to start as the connection to a host.
+    fn ask_own(&self, image: &str, tag: &str) -> Result<Option<String>> {
+        let (host, folder) = self.prefix.split_once('/').unwrap_or((&self.prefix, ""));
+        let path = format!("{folder}/{image}");
+        let url = format!("http://{host}/v2/{}/manifests/{tag}", path.trim_start_matches('/'));
+        let answer = curl::head(&url, MANIFESTS, ASKED)?;
+        match (answer.status, answer.header("docker-content-digest")) {
+            (404, _) => Ok(None),
+            (200, Some(digest)) => Ok(Some(digest.to_owned())),
+            (status, _) => bail!("{url} is answered with {status}"),
+        }
+    }
+
+    /// Pushes an image that was built here, under all of its tags, and gives its name by digest.
+    pub fn push(&self, image: &BuiltImage) -> Result<String> {
+        self.push_as(&image.id, image.component.image, &tags(image).collect::<Vec<_>>())
+    }
+
+    /// Points the tags of an image that was built here, but for the commit's own, at the one that the registry has of the
+    /// commit.
+    pub fn point_at(&self, there: &str, image: &BuiltImage, commit: &Commit) -> Result<()> {
+        let tags: Vec<&str> = tags(image).filter(|tag| *tag != commit.sha).collect();
+        Run::new(docker::pull(&Shell::new()?, there)).limit(PUSH).run()?;
+        self.push_as(there, image.component.image, &tags).map(drop)
+    }
+
+    /// Pushes an image of the engine here as `name`, and gives its name by digest.
+    pub fn push_as(&self, image: &str, name: &str, tags: &[&str]) -> Result<String> {
+        let name = self.name(name);
+        let sh = Shell::new()?;
+        Activity::of(format!("push {name}"), |activity| {
+            for tag in tags {
+                let tagged = format!("{name}:{tag}");
+                Run::new(docker::tag(&sh, image, &tagged)).run()?;
+                let pushed = Run::new(docker::push(&sh, &tagged)).limit(PUSH);
+                pushed.each_line(&|line| activity.line(line)).run()?;
+            }
+            docker::digests(&sh, image)?
+                .into_iter()
+                .find(|digest| digest.split('@').next() == Some(&name))
+                .context("the engine does not know the digest of what it has pushed")
+        })
+        .with_context(|| {
+            let host = docker::registry(&name);
+            format!("pushing {name}: is `docker login {host}` needed?")
+        })
+    }
+
+    fn name(&self, image: &str) -> String {
+        format!("{}/{image}", self.prefix)
+    }
+}
+
+/// Its tags, without its name.
+fn tags(image: &BuiltImage) -> impl Iterator<Item = &str> {
+    image.tags.iter().filter_map(|name| name.rsplit_once(':')).map(|(_, tag)| tag)
+}
+
+impl std::fmt::Display for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.prefix)
+    }
+}
+
+/// `ghcr.io/<owner>/<repository>` of an origin on GitHub, in lower case as registries demand.
+pub fn of_github(url: &str) -> Option<String> {
+    let (_, path) = url.split_once("github.com")?;
+    let path = path.trim_matches(['/', ':']).trim_end_matches(".git").to_lowercase();
+    Some(format!("ghcr.io/{path}"))
+}
+
+/// The digest of an image, with the log-ins that docker's client has; none when its registry has none.
+fn ask(image: &str) -> Result<Option<String>> {
+    let sh = Shell::new()?;
+    let told = Run::new(buildx::inspect(&sh, image)?).limit(ASKED).finish()?;
+    if !told.status.success() && !told.stderr.contains("not found") {
+        bail!("{}", told.stderr.trim());
+    }
+    let digest = told.stdout.trim().trim_matches('"');
+    Ok(digest.starts_with("sha256:").then(|| digest.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_on_the_loopback_leads_back_and_another_does_not() {
+        let lab = Registry::told("localhost:5200", Some("5201")).unwrap();
+        assert_eq!(lab.way_back, Some(WayBack { port: 5200, to: 5201 }));
+        assert_eq!(Registry::told("ghcr.io/a/b/", None).unwrap().prefix, "ghcr.io/a/b");
+        for wrong in ["", "-x", "a b", "a;reboot", "localhost:x", "Ghcr.io/A"] {
+            assert!(Registry::told(wrong, None).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn github_s_registry_has_the_repository_s_name_in_lower_case() {
+        for url in ["git@github.com:Ada/Engine.git", "https://github.com/Ada/Engine"] {
+            assert_eq!(of_github(url).as_deref(), Some("ghcr.io/ada/engine"));
+        }
+        assert_eq!(of_github("https://example.org/a/b"), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! What a release is made of, apart from the secrets of its environment: out of this tree, or out of a commit.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+
+use super::migrations::Migrations;
+use crate::exit::refuse;
+use crate::host::check_compose_file;
+use crate::product::images::Built;
+use crate::project::{self, Environment};
+use crate::rollout::state::release::{Contents, Release, ReleaseId};
+use crate::tools::git::{self, Commit};
+use crate::tools::locate;
+
+/// The release without its secrets.
+pub struct Sources {
+    commit: Commit,
+    dirty: Option<String>,
+    images: BTreeMap<String, String>,
+    compose: String,
+    configuration: String,
+    migrations: Migrations,
+}
+
+impl Sources {
+    /// This tree, as it was built just now.
+    pub fn of_tree(built: &Built, environment: &Environment) -> Result<Sources> {
+        let read = |path: camino::Utf8PathBuf| {
+            std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
+        };
+        let images = built.images.iter();
+        Ok(Sources {
+            commit: built.tree.commit.clone(),
+            dirty: built.tree.dirty.clone(),
+            images: images.map(|image| (image.component.name.to_owned(), image.id.clone())).collect(),
+            compose: read(project::root().join(project::DEPLOY).join("release.yaml"))?,
+            configuration: read(environment.settings_file())?,
+            migrations: Migrations::of_tree()?,
+        })
+    }
+
+    /// A commit, whatever is checked out; which images it has is said later.
+    pub fn of_commit(commit: Commit, environment: &Environment) -> Result<Sources> {
+        let (root, sha) = (project::root(), commit.sha.clone());
+        Ok(Sources {
+            dirty: None,
+            images: BTreeMap::new(),
+            compose: git::show(root, &sha, &format!("{}/release.yaml", project::DEPLOY))?,
+            configuration: git::show(root, &sha, &environment.settings())?,
+            migrations: Migrations::of_commit(&sha)?,
+            commit,
+        })
+    }
+
+    /// An error when compose would not understand the release's file.
+    pub fn check(&self, environment: &Environment) -> Result<()> {
+        let release = self.release(BTreeMap::new());
+        check_compose_file(&locate::compose()?, environment, &release)
+            .map_err(|error| refuse(format!("{error:#}\n  Nothing was changed.")))
+    }
+
+    /// With these images, component to name: those of a registry.
+    pub fn with_images(self, images: BTreeMap<String, String>) -> Sources {
+        Sources { images, ..self }
+    }
+
+    /// The commit, and what differs from it.
+    pub fn revision(&self) -> String {
+        let sha = &self.commit.sha;
+        self.dirty.as_ref().map_or(sha.clone(), |hash| format!("{sha}-dirty-{hash}"))
+    }
+
+    /// The release, with these versions of its secrets.
+    pub fn release(&self, secrets: BTreeMap<String, u32>) -> Release {
+        let contents = Contents {
+            images: self.images.clone(),
+            compose: self.compose.clone(),
+            configuration: self.configuration.clone(),
+            secrets,
+        };
+        let committed =
+            SystemTime::UNIX_EPOCH + Duration::from_secs(self.commit.time.try_into().unwrap_or(0));
+        let built_at = humantime::format_rfc3339_seconds(committed).to_string();
+        let time = built_at.replace(['-', ':'], "").to_lowercase();
+        Release {
+            id: ReleaseId::of(&time, self.dirty.as_deref(), &contents),
+            commit: self.commit.sha.clone(),
+            subject: self.commit.subject.clone(),
+            built_at,
+            migrations: self.migrations.versions(),
+            contracts: self.migrations.contracts.clone(),
+            contents,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The way back: what a rollback is asked for, and where it goes.
+
+use anyhow::Result;
+
+use super::host::{Files, Host};
+use super::observed::Observed;
+use super::plan::Plan;
+use super::plans;
+use super::state::release::{Release, ReleaseId};
+use super::steps::schema::versions;
+use crate::exit::refuse;
+use crate::project::Limits;
+
+/// What a rollback is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Back<'a> {
+    /// The release to go to; without a word the newest confirmed one that was never rolled back from.
+    pub to: Option<&'a str>,
+    /// Also to one that uses what a migration took away: that is taken back first.
+    pub with_database: bool,
+}
+
+/// Why there is no way back.
+#[derive(Debug, thiserror::Error)]
+pub enum NoWayBack {
+    /// No release is good enough.
+    #[error(
+        "there is no earlier release to go back to: none that is kept was confirmed and not rolled back from"
+    )]
+    Nowhere,
+    /// The one that it would be is warm, and its manifest gone or garbled.
+    #[error(
+        "what is kept of {0}, which had the traffic before, can't be read: name another release that is kept"
+    )]
+    Unreadable(ReleaseId),
+    /// A wrong word, or a release that was forgotten.
+    #[error("'{0}' is not kept here")]
+    NotKept(String),
+    /// One that needs no rollback.
+    #[error("{0} has the traffic already")]
+    IsLive(ReleaseId),
+    /// Its files were changed.
+    #[error("what is kept of {0} was changed by hand: it is not that release any more")]
+    NotItself(ReleaseId),
+    /// A migration has taken away what it uses.
+    #[error("{0} uses what {took} took away: it can't serve on this database", took = versions(.1))]
+    ShutOut(ReleaseId, Vec<i64>),
+    /// Nobody can take these migrations back.
+    #[error("no kept release has the way back of {of}: deploy one that has it first", of = versions(.0))]
+    NoCarrier(Vec<i64>),
+}
+
+impl Back<'_> {
+    /// The release that it goes to. The files are enough to refuse a wrong word.
+    pub fn target<'s>(&self, seen: &'s Observed) -> Result<&'s Release, NoWayBack> {
+        let kept = |id: &str| seen.kept.iter().find(|release| release.id.as_str() == id);
+        let release = match self.to {
+            Some(to) => kept(to).ok_or_else(|| NoWayBack::NotKept(to.to_owned()))?,
+            None => {
+                let id = seen.rollback_target().ok_or(NoWayBack::Nowhere)?;
+                // To pass over it would be one step too far.
+                kept(id.as_str()).ok_or(NoWayBack::Unreadable(id))?
+            }
+        };
+        if seen.live.live.as_ref() == Some(&release.id) {
+            return Err(NoWayBack::IsLive(release.id.clone()));
+        }
+        if !release.is_itself() {
+            return Err(NoWayBack::NotItself(release.id.clone()));
+        }
+        Ok(release)
+    }
+
+    /// An error for what can be refused before the lease, so that a wrong word leaves nothing behind. Where something is to
+    /// be settled, that comes first: who says again what was cut off is not refused because it was done.
+    pub fn check(&self, seen: &Observed) -> Result<(), NoWayBack> {
+        match self.target(seen) {
+            Err(NoWayBack::IsLive(_)) if seen.ledger.unfinished().is_some() => Ok(()),
+            target => target.map(drop),
+        }
+    }
+
+    /// A kept release gets the traffic back. When a migration has taken away what it uses, that is taken back first, if
+    /// somebody wants it to be.
+    pub fn plan(&self, seen: &Observed, limits: &Limits) -> Result<Plan, NoWayBack> {
+        let release = self.target(seen)?;
+        let shut_out_by = seen.shut_out_by(&release.id);
+        if shut_out_by.is_empty() {
+            return Ok(plans::back(release, seen, None, limits));
+        }
+        if !self.with_database {
+            return Err(NoWayBack::ShutOut(release.id.clone(), shut_out_by));
+        }
+        match seen.carrier(&shut_out_by) {
+            Some(carrier) => Ok(plans::back(release, seen, Some((carrier, shut_out_by)), limits)),
+            None => Err(NoWayBack::NoCarrier(shut_out_by)),
+        }
+    }
+}
+
+/// While a deploy's switch is provisional, its guard can be tripped without its lease: then that deploy ends as undone.
+/// `by` is told to that deploy's driver and its ledger. Says whether there was one in what was `seen`, and it is taken back.
+pub fn take_back_provisional(host: &dyn Host, seen: &Files, by: &str) -> Result<bool> {
+    let live = &seen.live;
+    let Some(guard) = live.guard.as_ref().filter(|_| live.is_provisional()) else { return Ok(false) };
+    check_before(host, seen)?;
+    let Err(error) = host.trip(&guard.attempt, &format!("rollback by {by}")) else { return Ok(true) };
+    let now = host.live()?;
+    if now.is_provisional() {
+        return Err(error);
+    }
+    // Confirmed in this very moment, it takes an ordinary rollback; else somebody was faster.
+    Ok(now.live != live.live)
+}
+
+/// An error unless the release that would get the traffic back is ready: when both fail for one cause, nothing moves.
+fn check_before(host: &dyn Host, seen: &Files) -> Result<()> {
+    let Some(before) = seen.kept.iter().find(|release| Some(&release.id) == seen.live.warm.as_ref()) else {
+        return Ok(());
+    };
+    host.smoke(before).map_err(|error| {
+        refuse(format!(
+            "{}, which had the traffic before, is not ready either: {error:#}\n  Nothing was moved: look for what both need, \
+             such as the database.",
+            before.id
+        ))
+    })
+}

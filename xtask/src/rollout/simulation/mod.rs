@@ -1,0 +1,23 @@
+//! The protocol against a simulated host, on which every call can fail, every connection can die, and the host itself
+//! can: after each single fault the next deploy must converge, and what is promised must have held all along.
+
+mod book;
+mod bugs;
+mod change;
+mod check;
+pub mod driver;
+mod ends;
+mod fault;
+mod guarding;
+mod host;
+pub mod random;
+mod random_trials;
+mod single;
+mod trial;
+mod turns;
+mod two;
+mod users;
+pub mod witness;
+mod world;
+
+pub use self::trial::release;

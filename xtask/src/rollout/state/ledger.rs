@@ -1,0 +1,331 @@
+//! The ledger: the append-only record, on the host, of every attempt and how it ended. One JSON object a line, each
+//! with the hash of the line before it.
+//!
+//! The live file alone says who *has* the traffic; the ledger says who ought to, and what was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::contract::Contract;
+use super::release::ReleaseId;
+use crate::tools::files::hex::hex;
+
+/// The version of the format that is written here.
+pub const FORMAT: u32 = 1;
+
+/// One line of the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The format's version: 1.
+    pub v: u32,
+    /// Unique: the attempt, and a number that counts up within it. An append whose answer was lost is not made twice.
+    pub id: String,
+    /// When, RFC 3339 in UTC, by the driver's clock.
+    pub at: String,
+    /// Which attempt this belongs to.
+    pub attempt: String,
+    /// SHA-256 of the line before, in hexadecimal; empty in the first.
+    pub prev: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// An attempt holds the lease and is about to change something.
+    Began {
+        /// Deploy, rollback, down.
+        kind: Kind,
+        /// Who: user and machine.
+        by: String,
+        /// The number of the lease, one more with each holder.
+        lease: u64,
+        /// The release that had the traffic.
+        from: Option<ReleaseId>,
+        /// The release that is to have it.
+        to: Option<ReleaseId>,
+        /// The names of the steps, in order.
+        plan: Vec<String>,
+        /// Gates that somebody opened by hand, each with the reason.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        overrides: Vec<String>,
+    },
+    /// A step is about to change something, or has.
+    Step {
+        /// The step's name.
+        step: String,
+        /// How far it is.
+        state: StepState,
+        /// What there is to say: the cause of a failure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+        /// The latest moment at which a begun step has ended, RFC 3339 in UTC.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+    },
+    /// The switch of this attempt counts: from here on the release ought to have the traffic.
+    Confirmed {
+        /// The release.
+        release: ReleaseId,
+        /// Its images, so that another environment can ask for those that were confirmed here.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        images: BTreeMap<String, String>,
+    },
+    /// The attempt is over.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// The cause of a failure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+        /// Milliseconds from the beginning to the switch, when there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to_switch_ms: Option<u64>,
+    },
+    /// A migration is about to take something away: from here on, and while the database has it, these releases are no
+    /// targets of a rollback.
+    Contract(Contract),
+    /// Something that a later holder of the lease found: a change by hand.
+    Noted {
+        /// In words.
+        what: String,
+    },
+}
+
+/// What an attempt is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A new release gets the traffic.
+    Deploy,
+    /// A kept release gets it back.
+    Rollback,
+    /// Everything is stopped.
+    Down,
+    /// A backup takes the database's place; the traffic stays where it is.
+    Restore,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Kind::Deploy => "deploy",
+            Kind::Rollback => "rollback",
+            Kind::Down => "down",
+            Kind::Restore => "restore",
+        })
+    }
+}
+
+/// How far a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// About to be applied.
+    Begun,
+    /// Applied.
+    Done,
+    /// Not, or not wholly, applied.
+    Failed,
+    /// Undone.
+    Reverted,
+    /// Could not be undone.
+    RevertFailed,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It did what it was for.
+    Succeeded,
+    /// It failed, and everything is as it was before.
+    Undone,
+    /// It failed, and a person must act.
+    NotUndone,
+    /// Nobody confirmed its switch, and the guard took it back.
+    UndoneByGuard,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Outcome::Succeeded => "succeeded",
+            Outcome::Undone => "failed, undone",
+            Outcome::NotUndone => "failed, NOT undone",
+            Outcome::UndoneByGuard => "undone by guard",
+        })
+    }
+}
+
+/// The whole ledger, as it was read.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    /// Oldest first.
+    pub entries: Vec<Entry>,
+    /// The hash that the next entry carries as `prev`.
+    pub head: String,
+    /// Lines that are no entries, or whose `prev` is not the line before: a torn append, or somebody's editor.
+    pub damaged: Vec<usize>,
+}
+
+/// One attempt, gathered from its entries.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Attempt {
+    /// Its id.
+    pub id: String,
+    /// When it began, RFC 3339 in UTC.
+    pub at: String,
+    /// What it was for.
+    pub kind: Kind,
+    /// Who did it.
+    pub by: String,
+    /// The release that had the traffic before.
+    pub from: Option<ReleaseId>,
+    /// The release that was to have it.
+    pub to: Option<ReleaseId>,
+    /// Whether its switch counts.
+    pub confirmed: bool,
+    /// How it ended; none yet when it is under way or was killed.
+    pub outcome: Option<Outcome>,
+    /// The cause of a failure.
+    pub detail: Option<String>,
+    /// The last step that was begun, and until when at most it takes.
+    pub step: Option<(String, Option<String>)>,
+}
+
+impl Ledger {
+    /// Reads what stands in the file. A line that is no entry is passed over and named in `damaged`: an append that
+    /// was cut leaves one.
+    pub fn parse(text: &str) -> Ledger {
+        let mut ledger = Ledger::default();
+        for (number, line) in text.lines().enumerate() {
+            // A machine that lost its power may leave zeros where it had not written yet: the next line stands behind them.
+            let line = line.trim_start_matches('\0');
+            match serde_json::from_str::<Entry>(line) {
+                Ok(entry) => {
+                    if entry.prev != ledger.head {
+                        ledger.damaged.push(number + 1);
+                    }
+                    ledger.head = hash(line);
+                    ledger.entries.push(entry);
+                }
+                Err(_) => ledger.damaged.push(number + 1),
+            }
+        }
+        ledger
+    }
+
+    /// The attempts, oldest first.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        let mut attempts: Vec<Attempt> = Vec::new();
+        for entry in &self.entries {
+            if let Event::Began { kind, by, from, to, .. } = &entry.event {
+                attempts.push(Attempt {
+                    id: entry.attempt.clone(),
+                    at: entry.at.clone(),
+                    kind: *kind,
+                    by: by.clone(),
+                    from: from.clone(),
+                    to: to.clone(),
+                    confirmed: false,
+                    outcome: None,
+                    detail: None,
+                    step: None,
+                });
+            }
+            let Some(attempt) = attempts.iter_mut().rev().find(|attempt| attempt.id == entry.attempt) else {
+                continue;
+            };
+            match &entry.event {
+                Event::Confirmed { .. } => attempt.confirmed = true,
+                Event::Step { step, state: StepState::Begun, until, .. } => {
+                    attempt.step = Some((step.clone(), until.clone()));
+                }
+                Event::Ended { outcome, detail, .. } => {
+                    attempt.outcome = Some(*outcome);
+                    attempt.confirmed |= attempt.kind == Kind::Down && *outcome == Outcome::Succeeded;
+                    attempt.detail.clone_from(detail);
+                }
+                _ => {}
+            }
+        }
+        attempts
+    }
+
+    /// The last attempt, when nothing says how it ended.
+    pub fn unfinished(&self) -> Option<Attempt> {
+        self.attempts().pop().filter(|attempt| attempt.outcome.is_none())
+    }
+
+    /// The release that ought to have the traffic: the last one confirmed, unless everything was taken down since.
+    pub fn ought_to_be_live(&self) -> Option<ReleaseId> {
+        let attempts = self.attempts();
+        let last = attempts.iter().rev().find(|attempt| attempt.confirmed)?;
+        if last.kind == Kind::Down { None } else { last.to.clone() }
+    }
+
+    /// Whether the last attempt was a deploy that gave this release the traffic, for good.
+    pub fn was_deployed_last(&self, id: &ReleaseId) -> bool {
+        let is_it =
+            |last: Attempt| last.kind == Kind::Deploy && last.confirmed && last.to.as_ref() == Some(id);
+        self.attempts().pop().is_some_and(is_it)
+    }
+
+    /// Releases that were confirmed, the newest first, each once.
+    pub fn confirmed(&self) -> Vec<ReleaseId> {
+        let mut seen = BTreeSet::new();
+        let attempts = self.attempts();
+        let confirmed = attempts
+            .iter()
+            .rev()
+            .filter(|attempt| attempt.confirmed)
+            .filter_map(|attempt| attempt.to.clone());
+        confirmed.filter(|id| seen.insert(id.clone())).collect()
+    }
+
+    /// The images of each release that was confirmed, as far as was written down.
+    pub fn confirmed_images(&self) -> Vec<&BTreeMap<String, String>> {
+        let images = self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Confirmed { images, .. } if !images.is_empty() => Some(images),
+            _ => None,
+        });
+        images.collect()
+    }
+
+    /// The migrations that took something away, or were about to, as they were last written down, by version.
+    pub fn contracts(&self) -> BTreeMap<i64, &Contract> {
+        let contracts = self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Contract(contract) => Some((contract.migration, contract)),
+            _ => None,
+        });
+        contracts.collect()
+    }
+
+    /// Releases that somebody rolled back from, and that nobody gave the traffic to since. Who goes forth again, to one of
+    /// them, says nothing against the one that is left.
+    pub fn rolled_back_from(&self) -> BTreeSet<ReleaseId> {
+        let mut bad = BTreeSet::new();
+        for attempt in self.attempts().into_iter().filter(|attempt| attempt.confirmed) {
+            let is_good_again = attempt.to.is_some_and(|to| bad.remove(&to));
+            if let (Kind::Rollback, false, Some(from)) = (attempt.kind, is_good_again, attempt.from) {
+                bad.insert(from);
+            }
+        }
+        bad
+    }
+}
+
+/// The hash of a line, without its newline.
+pub fn hash(line: &str) -> String {
+    hex(&Sha256::digest(line.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,8 @@
+//! What a rollout reads and writes on a host: ledger, live folder, releases, backups.
+
+pub mod backup;
+pub mod contract;
+pub mod guard;
+pub mod journal;
+pub mod ledger;
+pub mod release;

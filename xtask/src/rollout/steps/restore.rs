@@ -1,0 +1,107 @@
+//! The steps of a restore: what is there is backed up, the dump is loaded beside it, and the two databases exchange
+//! their names. What was replaced stays.
+
+use std::time::Duration;
+
+use anyhow::{Error, Result, bail};
+
+use super::schema::Backup;
+use crate::rollout::observed::Observed;
+use crate::rollout::plan::{Goal, Plan, Run, Step};
+use crate::rollout::state::backup::{self, Backup as Dump};
+use crate::rollout::state::ledger::Kind;
+
+/// How long the live release may take to be well with the other database.
+const WELL: Duration = Duration::from_secs(60);
+
+/// A backup takes the database's place.
+pub fn restore(dump: &Dump, database: &'static str, seen: &Observed) -> Plan {
+    let live = seen.live.live.clone();
+    let has_live = live.is_some();
+    Plan::to(Goal { kind: Kind::Restore, from: live.clone(), to: live })
+        .when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
+            plan.then(Backup { why: "before it is replaced", forgets: false })
+        })
+        .then(Load { dump: dump.clone(), database })
+        .then(Exchange { database })
+        .when(has_live, "check: no release has the traffic", |plan| plan.then(Check))
+}
+
+/// The dump becomes a database beside the one that is used.
+struct Load {
+    dump: Dump,
+    database: &'static str,
+}
+
+impl Step for Load {
+    fn name(&self) -> &'static str {
+        "load"
+    }
+    fn describe(&self) -> String {
+        format!("restore {} into {}, beside what is used", self.dump.name, backup::beside(self.database))
+    }
+    fn limit(&self) -> Duration {
+        Duration::from_secs(2400)
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        run.host.load_backup(&self.dump)
+    }
+    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+        run.host.drop_loaded()
+    }
+}
+
+/// The two databases exchange their names.
+struct Exchange {
+    database: &'static str,
+}
+
+impl Step for Exchange {
+    fn name(&self) -> &'static str {
+        "exchange"
+    }
+    fn describe(&self) -> String {
+        format!(
+            "{0} becomes {0}_replaced_…, and what was loaded becomes {0}; requests fail for a moment",
+            self.database
+        )
+    }
+    fn limit(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        run.host.exchange_database(&backup::aside(self.database, &run.journal.attempt))
+    }
+    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+        run.host.exchange_back(&backup::aside(self.database, &run.journal.attempt))
+    }
+}
+
+/// The live release answers with the other database as well.
+struct Check;
+
+impl Step for Check {
+    fn name(&self) -> &'static str {
+        "check"
+    }
+    fn describe(&self) -> String {
+        "the live release is ready, and answers through the edge".to_owned()
+    }
+    fn limit(&self) -> Duration {
+        WELL
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        let (began, live) = (run.host.clock(), run.host.live()?.live);
+        loop {
+            let said = match run.host.probe() {
+                Ok(answer) if answer.status == 200 && answer.release == live => return Ok(()),
+                Ok(answer) => format!("{} {}", answer.status, answer.said),
+                Err(error) => format!("{error:#}"),
+            };
+            if run.host.clock() - began > WELL {
+                bail!("with the restored database the live release does not become healthy: {said}");
+            }
+            run.host.pause(Duration::from_millis(250))?;
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The steps that reach the database: backup, drain, migrate, and the way back of a migration that took something away.
+
+use std::time::Duration;
+
+use anyhow::{Error, Result, ensure};
+
+use super::{list, stop};
+use crate::rollout::plan::{Run, Step};
+use crate::rollout::state::contract::Contract;
+use crate::rollout::state::ledger::Event;
+use crate::rollout::state::release::{Release, ReleaseId};
+
+/// The longest that all migrations of a plan may take.
+const MIGRATION: Duration = Duration::from_secs(900);
+
+const MIGRATE: &str = "migrate";
+const UNDO: &str = "undo";
+
+/// Whether a step of that name, as the ledger has it, runs a container that outlives its driver.
+pub fn is_migration(step: &str) -> bool {
+    [MIGRATE, UNDO].contains(&step)
+}
+
+/// The database is dumped, and the dump verified, before a migration changes it.
+pub struct Backup {
+    /// Why, as the plan says it.
+    pub why: &'static str,
+    /// Whether older backups are forgotten that need not be kept any longer. Not where a plan goes back to what was: one
+    /// of them may be what it needs.
+    pub forgets: bool,
+}
+
+impl Step for Backup {
+    fn name(&self) -> &'static str {
+        "backup"
+    }
+    fn describe(&self) -> String {
+        format!("dump the database and read the dump back, {}", self.why)
+    }
+    fn limit(&self) -> Duration {
+        Duration::from_secs(1800)
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        let backup = run.host.backup(&run.journal.attempt, self.why)?;
+        run.report.says(&format!("backup {}, {} tables", backup.name, backup.tables));
+        if self.forgets {
+            // What could not be removed now is removed by the next one.
+            let _ = run.host.forget_backups();
+        }
+        Ok(())
+    }
+}
+
+/// The migrations, by the new image, while the old release serves. Never undone by itself: each leaves the old
+/// release working.
+pub struct Migrate {
+    /// The release whose image carries them.
+    pub release: Release,
+    /// The pending ones.
+    pub pending: Vec<i64>,
+}
+
+impl Step for Migrate {
+    fn name(&self) -> &'static str {
+        MIGRATE
+    }
+    fn describe(&self) -> String {
+        format!("apply {} by a one-off container of the new image", versions(&self.pending))
+    }
+    fn limit(&self) -> Duration {
+        MIGRATION
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        run.host.migrate(&self.release)?.lines().for_each(|line| run.report.says(line));
+        let schema = run.host.schema()?;
+        let missing: Vec<&i64> = self.pending.iter().filter(|version| !schema.contains(version)).collect();
+        ensure!(missing.is_empty(), "the migration ended well, but the database lacks {missing:?}");
+        Ok(())
+    }
+    fn stays(&self, run: &Run) -> Option<String> {
+        // One that does not answer is told as one with nothing in it.
+        let schema = run.host.schema().unwrap_or_default();
+        let applied: Vec<i64> = self.pending.iter().copied().filter(|it| schema.contains(it)).collect();
+        let words = versions(&applied);
+        (!applied.is_empty())
+            .then(|| format!("the database has {words}, with which the release before works"))
+    }
+}
+
+/// A pending migration takes something away: what still uses it and has no traffic finishes what it has, and stops. From
+/// here on no rollback goes there, whatever becomes of this attempt.
+pub struct Drain {
+    /// What is taken away, and from whom.
+    pub contracts: Vec<Contract>,
+    /// Those of them that run.
+    pub releases: Vec<ReleaseId>,
+    /// The release that has the traffic, and keeps it.
+    pub live: Option<ReleaseId>,
+    /// How long each gets.
+    pub drain: Duration,
+}
+
+impl Step for Drain {
+    fn name(&self) -> &'static str {
+        "drain"
+    }
+    fn describe(&self) -> String {
+        let migrations: Vec<i64> = self.contracts.iter().map(|contract| contract.migration).collect();
+        let migrations = versions(&migrations);
+        let mut out: Vec<ReleaseId> = self.contracts.iter().flat_map(|it| it.shuts_out.clone()).collect();
+        out.sort_unstable();
+        out.dedup();
+        let stop = match self.releases.as_slice() {
+            [] => String::new(),
+            some => format!("stop {}; ", list(some)),
+        };
+        let back = match out.as_slice() {
+            [] => "no kept release uses what it takes away".to_owned(),
+            some => format!("a rollback to {} will want `--with-database`", list(some)),
+        };
+        format!("{stop}before {migrations}: {back}")
+    }
+    fn limit(&self) -> Duration {
+        (self.drain + Duration::from_secs(15)) * u32::try_from(self.releases.len()).unwrap_or(1)
+            + Duration::from_secs(10)
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        for contract in &self.contracts {
+            run.journal.write(Event::Contract(contract.clone()))?;
+        }
+        let warm = run.host.live()?.warm;
+        if warm.is_some_and(|warm| self.contracts.iter().any(|it| it.shuts_out.contains(&warm))) {
+            // Before it stops: the edge asks the warm one for the assets of open tabs.
+            run.host.set_warm(self.live.as_ref(), run.lease.number(), None)?;
+        }
+        self.releases.iter().try_for_each(|id| stop(run, id))
+    }
+    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+        // What is warm no more does not run on either; it is not made warm again, since it may have stopped already.
+        let live = run.host.live()?;
+        self.releases.iter().filter(|id| !live.holds(id)).try_for_each(|id| run.host.stop(id))
+    }
+    fn stays(&self, _run: &Run) -> Option<String> {
+        let words = list(&self.releases);
+        (!self.releases.is_empty())
+            .then(|| format!("{words} is stopped, and kept: a rollback there starts it"))
+    }
+}
+
+/// What a migration took away is given back, by the image that has its way back, while that release serves on.
+pub struct Undo {
+    /// The release whose image carries them.
+    pub release: Release,
+    /// The migrations, the newest first.
+    pub migrations: Vec<i64>,
+}
+
+impl Step for Undo {
+    fn name(&self) -> &'static str {
+        UNDO
+    }
+    fn describe(&self) -> String {
+        let (migrations, id) = (versions(&self.migrations), &self.release.id);
+        format!("take {migrations} back by a one-off container of the image of {id}")
+    }
+    fn limit(&self) -> Duration {
+        MIGRATION
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        let said = run.host.undo_migrations(&self.release, &self.migrations)?;
+        said.lines().for_each(|line| run.report.says(line));
+        let schema = run.host.schema()?;
+        let left: Vec<i64> =
+            self.migrations.iter().filter(|version| schema.contains(version)).copied().collect();
+        ensure!(left.is_empty(), "it ended well, but the database still has {}", versions(&left));
+        Ok(())
+    }
+    fn stays(&self, run: &Run) -> Option<String> {
+        let schema = run.host.schema().ok().filter(|schema| !schema.is_empty())?;
+        let gone: Vec<i64> = self.migrations.iter().copied().filter(|it| !schema.contains(it)).collect();
+        let words = versions(&gone);
+        (!gone.is_empty())
+            .then(|| format!("{words} is taken back; the next deploy that carries it applies it"))
+    }
+}
+
+/// 'migration 1' or 'migrations 1, 2'.
+pub fn versions(versions: &[i64]) -> String {
+    let list: Vec<String> = versions.iter().map(i64::to_string).collect();
+    format!("migration{} {}", if list.len() == 1 { "" } else { "s" }, list.join(", "))
+}

@@ -1,0 +1,283 @@
+//! The steps that move the traffic: guard, switch, confirm. The watch between them is in `watch.rs`.
+
+use std::time::Duration;
+
+use anyhow::{Error, Result, ensure};
+
+use super::watch::BothFail;
+use crate::rollout::host::{self, Switching};
+use crate::rollout::plan::{Run, Step};
+use crate::rollout::state::guard::{self, GuardState};
+use crate::rollout::state::ledger::Event;
+use crate::rollout::state::release::{Release, ReleaseId};
+use crate::tools::process::interrupt;
+
+/// How long the guard waits beyond the bake time.
+const GUARD_BEYOND_BAKE: Duration = Duration::from_secs(30);
+/// What must be left of the guard's time, beyond the bake time, when the switch is made.
+pub(super) const GUARD_MARGIN: Duration = Duration::from_secs(10);
+
+/// What undoes the switch when nobody confirms it.
+pub struct Guard {
+    /// The release that has the traffic.
+    pub from: Option<ReleaseId>,
+    /// The release that is about to get it.
+    pub to: ReleaseId,
+    /// The warm one.
+    pub warm: Option<ReleaseId>,
+    /// How long the new release will be watched.
+    pub bake: Duration,
+}
+
+impl Step for Guard {
+    fn name(&self) -> &'static str {
+        "guard"
+    }
+    fn describe(&self) -> String {
+        let back = self.from.as_ref().map_or("nobody".to_owned(), ToString::to_string);
+        let deadline = humantime::format_duration(self.bake + GUARD_BEYOND_BAKE);
+        format!("unless confirmed within {deadline}, {back} has the traffic again")
+    }
+    fn limit(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        run.host.arm(&host::Arming {
+            attempt: run.journal.attempt.clone(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            warm: self.warm.clone(),
+            deadline: self.bake + GUARD_BEYOND_BAKE,
+        })
+    }
+    fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
+        let live = run.host.live()?;
+        let state = live.guard.filter(|guard| guard.attempt == run.journal.attempt).map(|guard| guard.state);
+        // Only by it can the next holder of the lease know that the switch counts.
+        ensure!(
+            state != Some(GuardState::Disarmed),
+            "the switch was confirmed before that could be seen: it counts"
+        );
+        let is_waiting = matches!(state, Some(GuardState::Armed | GuardState::Tripping));
+        // Without its guard, a switch that could not be taken back would stay for good.
+        ensure!(
+            !is_waiting || live.live.as_ref() != Some(&self.to) || cause.is::<BothFail>(),
+            "{} still has the traffic: the guard stays, and takes it back at its deadline",
+            self.to
+        );
+        run.host.dismiss_guard()
+    }
+}
+
+/// The traffic moves, provisionally.
+pub struct Switch {
+    /// The release that has it.
+    pub from: Option<ReleaseId>,
+    /// The one that gets it.
+    pub to: ReleaseId,
+    /// How long it will be watched.
+    pub bake: Duration,
+}
+
+impl Step for Switch {
+    fn name(&self) -> &'static str {
+        "switch"
+    }
+    fn describe(&self) -> String {
+        format!("the traffic moves to {}: one rename", self.to)
+    }
+    fn limit(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        let guarded = Some((run.journal.attempt.clone(), self.bake + GUARD_MARGIN));
+        let (from, to) = (self.from.clone(), self.to.clone());
+        run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded })?;
+        run.to_switch.set(Some(run.took()));
+        Ok(())
+    }
+    fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
+        ensure!(
+            !cause.is::<BothFail>(),
+            "{} keeps the traffic, since the release before does not work either; mend what is behind both (the \
+             database?), then deploy again",
+            self.to
+        );
+        // Also when the live file does not hold it yet: a switch that is still on its way finds its guard tripped. A trip
+        // that failed once is worth a second: else users have the release until the guard's deadline.
+        let trip = || run.host.trip(&run.journal.attempt, "undo");
+        trip().or_else(|_| trip())
+    }
+}
+
+/// From here on the switch counts.
+pub struct Confirm {
+    /// The release.
+    pub release: Release,
+}
+
+impl Step for Confirm {
+    fn name(&self) -> &'static str {
+        "confirm"
+    }
+    fn describe(&self) -> String {
+        "disarm the guard: the switch counts".to_owned()
+    }
+    fn limit(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        // Whoever asks to stop now comes too late for half of it: it counts, and the ledger says so, or it does not.
+        interrupt::shielded(|| {
+            if let Err(error) = run.host.confirm(&run.journal.attempt) {
+                // The answer may have been lost, and not the confirm: the guard knows.
+                match guard_of(run).unwrap_or_default() {
+                    Some(guard) if guard.state == GuardState::Disarmed => {}
+                    guard => {
+                        let why = guard.and_then(|guard| guard.why_taken_back()).map(Error::msg);
+                        return Err(why.unwrap_or_else(|| error.context("the switch was not confirmed")));
+                    }
+                }
+            }
+            run.to_confirm.set(Some(run.took()));
+            if is_written_down(run, &self.release)
+                && let Err(error) = run.host.dismiss_guard()
+            {
+                run.report.says(&format!("the guard, disarmed, could not be dismissed: {error:#}"));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The attempt's own guard, when there is one.
+fn guard_of(run: &Run) -> Result<Option<guard::Guard>> {
+    Ok(run.host.live()?.guard.filter(|guard| guard.attempt == run.journal.attempt))
+}
+
+/// Why the attempt's switch was taken back without its driver, when it was: that says more than what came of it.
+pub(super) fn taken_back(run: &Run) -> Option<Error> {
+    guard_of(run).ok()??.why_taken_back().map(Error::msg)
+}
+
+/// Writes down that the release ought to have the traffic. What already counts is not undone for the want of this line:
+/// whoever takes the lease next can tell, and writes it.
+fn is_written_down(run: &Run, release: &Release) -> bool {
+    let written = run.journal.write(confirmed(release));
+    if let Err(error) = &written {
+        run.report.says(&format!("the switch counts, but that could not be written down: {error:#}"));
+    }
+    written.is_ok()
+}
+
+fn confirmed(release: &Release) -> Event {
+    Event::Confirmed { release: release.id.clone(), images: release.contents.images.clone() }
+}
+
+/// A kept release gets the traffic back, for good.
+pub struct SwitchBack {
+    /// The release that has it.
+    pub from: Option<ReleaseId>,
+    /// The one that gets it.
+    pub to: Release,
+}
+
+impl Step for SwitchBack {
+    fn name(&self) -> &'static str {
+        "switch"
+    }
+    fn describe(&self) -> String {
+        format!("the traffic moves back to {}: one rename", self.to.id)
+    }
+    fn limit(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        // Its rename confirms it: whoever asks to stop now must not keep that from being seen and written down.
+        interrupt::shielded(|| self.switch(run))
+    }
+    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+        let live = run.host.live()?.live;
+        ensure!(
+            live == self.from || live.as_ref() != Some(&self.to.id),
+            "{} has the traffic already, for good: nothing takes a rollback back",
+            self.to.id
+        );
+        Ok(())
+    }
+}
+
+impl SwitchBack {
+    fn switch(&self, run: &Run) -> Result<()> {
+        let (from, to) = (self.from.clone(), self.to.id.clone());
+        let switched = run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded: None });
+        if let Err(error) = switched {
+            if run.host.live()?.live.as_ref() != Some(&self.to.id) {
+                return Err(error);
+            }
+            // There is no guard to take it back: if the answer was lost and not the rename, it counts. Its second rename
+            // may not have come.
+            run.host.set_warm(Some(&self.to.id), run.lease.number(), self.from.as_ref())?;
+        }
+        run.to_switch.set(Some(run.took()));
+        run.to_confirm.set(Some(run.took()));
+        is_written_down(run, &self.to);
+        Ok(())
+    }
+}
+
+/// What has the traffic ought to have it from now on: a person put it there, or an attempt that could not end well.
+pub struct Adopt {
+    /// The release.
+    pub release: Release,
+}
+
+impl Step for Adopt {
+    fn name(&self) -> &'static str {
+        "adopt"
+    }
+    fn describe(&self) -> String {
+        format!("the ledger says from now on that {} ought to have the traffic", self.release.id)
+    }
+    fn limit(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        run.journal.write(confirmed(&self.release)).or_else(|error| {
+            // What the ledger says can't be unsaid: its answer may have been lost, and not the line.
+            let ought = run.host.ledger()?.ought_to_be_live();
+            if ought.as_ref() == Some(&self.release.id) { Ok(()) } else { Err(error) }
+        })
+    }
+}
+
+/// Nobody has the traffic any more.
+pub struct StopTraffic;
+
+impl Step for StopTraffic {
+    fn name(&self) -> &'static str {
+        "switch"
+    }
+    fn describe(&self) -> String {
+        "no release has the traffic; the edge answers 503".to_owned()
+    }
+    fn limit(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+    fn apply(&self, run: &Run) -> Result<()> {
+        interrupt::shielded(|| match run.host.clear_live() {
+            // The answer may have been lost, and not the traffic.
+            Err(error) if run.host.live()?.live.is_some() => Err(error),
+            _ => Ok(()),
+        })
+    }
+    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+        // Whoever had it may have stopped by now.
+        let had_it = run.host.ledger()?.unfinished().and_then(|attempt| attempt.from);
+        ensure!(
+            had_it.is_none() || run.host.live()?.live.is_some(),
+            "no release has the traffic any more; a deploy gives it to one again"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,170 @@
+//! cargo: formats, lints, tests and builds the workspace.
+//!
+//! Every command that compiles has `SQLX_OFFLINE`: queries are checked against the data in the repository, so that
+//! the same commit compiles with and without a database.
+
+pub mod coverage;
+mod messages;
+pub mod nextest;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use serde::Deserialize;
+use xshell::{Cmd, Shell, cmd};
+
+use super::locate::{self, Tool};
+use super::process::Run;
+use crate::project;
+
+pub use self::messages::Messages;
+
+/// Formats every crate.
+pub fn format(sh: &Shell) -> Cmd<'_> {
+    cmd!(sh, "cargo fmt --all")
+}
+
+/// Fails where [`format()`] would change something.
+pub fn format_check(sh: &Shell) -> Cmd<'_> {
+    cmd!(sh, "cargo fmt --all --check")
+}
+
+/// xtask's suites that deploy for real. cargo counts them to no targets by itself, so that they have to be named.
+pub const SUITES: [&str; 2] = ["deploy", "lab"];
+
+/// Lints every crate with its tests and suites; a warning is a failure. [`Messages`] reads what it says.
+pub fn clippy(sh: &Shell) -> Cmd<'_> {
+    let suites = SUITES.iter().flat_map(|suite| ["--test", suite]);
+    cmd!(
+        sh,
+        "cargo clippy --locked --workspace --all-targets {suites...} --message-format json -- -D warnings"
+    )
+    .env("SQLX_OFFLINE", "true")
+}
+
+/// One of [`SUITES`].
+pub fn test_suite<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
+    cmd!(sh, "cargo test --locked --package xtask --test {name}")
+}
+
+/// The test of xtask's that holds its simulated host to a real one.
+pub fn test_model(sh: &Shell) -> Cmd<'_> {
+    cmd!(sh, "cargo test --locked --package xtask --bins -- --ignored --nocapture a_real_one_look_the_same")
+}
+
+/// Builds the documentation of our crates, of their private parts too; a warning is a failure. [`Messages`] reads what it
+/// says.
+pub fn doc(sh: &Shell) -> Cmd<'_> {
+    cmd!(sh, "cargo doc --locked --workspace --no-deps --document-private-items --message-format json")
+        .env("SQLX_OFFLINE", "true")
+        .env("RUSTDOCFLAGS", "-D warnings")
+}
+
+/// Brings every crate of `Cargo.lock` that is not here yet.
+pub fn fetch(sh: &Shell) -> Cmd<'_> {
+    cmd!(sh, "cargo fetch --locked")
+}
+
+/// cargo-deny by `deny.toml`, over everything in `Cargo.lock`: licences, versions, and where crates come from.
+pub fn deny(sh: &Shell) -> Result<Cmd<'_>> {
+    let deny = locate::require(Tool::Deny)?;
+    Ok(cmd!(sh, "{deny} --offline --workspace --color never check licenses bans sources"))
+}
+
+/// Fetches the list of what others have found out about crates.
+pub fn fetch_advisories(sh: &Shell) -> Result<Cmd<'_>> {
+    let deny = locate::require(Tool::Deny)?;
+    Ok(cmd!(sh, "{deny} --color never fetch db"))
+}
+
+/// cargo-deny, by the list that was fetched.
+pub fn advisories(sh: &Shell) -> Result<Cmd<'_>> {
+    let deny = locate::require(Tool::Deny)?;
+    Ok(cmd!(sh, "{deny} --workspace --color never check --disable-fetch advisories"))
+}
+
+/// One of our crates, as cargo knows it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its `Cargo.toml`.
+    #[serde(rename = "manifest_path")]
+    pub manifest: Utf8PathBuf,
+    /// What it asks for, of every kind.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// What a crate asks for.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Dependency {
+    name: String,
+    rename: Option<String>,
+}
+
+impl Dependency {
+    /// As the sources call it.
+    pub fn crate_name(&self) -> String {
+        self.rename.as_ref().unwrap_or(&self.name).replace('-', "_")
+    }
+}
+
+/// The crates of the workspace.
+pub fn packages() -> Result<Vec<Package>> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        packages: Vec<Package>,
+    }
+    let sh = Shell::new()?;
+    sh.change_dir(project::root());
+    let told = Run::new(cmd!(sh, "cargo metadata --locked --no-deps --format-version 1")).text()?;
+    Ok(serde_json::from_str::<Metadata>(&told).context("reading what cargo says of the workspace")?.packages)
+}
+
+/// Builds a package as it is shipped, and says where its binary is.
+pub fn build_release(package: &str, each_line: &(dyn Fn(&str) + Sync)) -> Result<Utf8PathBuf> {
+    let sh = Shell::new()?;
+    sh.change_dir(project::root());
+    // What is for people stays on standard error; standard output is for us.
+    let format = "json-render-diagnostics";
+    let build = cmd!(sh, "cargo build --release --locked --package {package} --message-format {format}");
+    let people_read = |line: &str| {
+        if !line.starts_with('{') {
+            each_line(line);
+        }
+    };
+    let built = Run::new(build.env("SQLX_OFFLINE", "true"))
+        .limit(Duration::from_secs(30 * 60))
+        .each_line(&people_read)
+        .text()?;
+    messages::find_binary(&built, package)
+        .with_context(|| format!("cargo built {package} and named no binary of it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_lines_are_these() {
+        let sh = Shell::new().expect("a shell");
+        assert_eq!(format_check(&sh).to_string(), "cargo fmt --all --check");
+        assert_eq!(
+            clippy(&sh).to_string(),
+            "cargo clippy --locked --workspace --all-targets --test deploy --test lab --message-format json -- -D warnings"
+        );
+        assert_eq!(
+            test_model(&sh).to_string(),
+            "cargo test --locked --package xtask --bins -- --ignored --nocapture a_real_one_look_the_same"
+        );
+    }
+
+    #[test]
+    fn every_target_that_cargo_does_not_count_is_linted_by_its_name() {
+        let manifest = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+        let tests = manifest.split("[[test]]").skip(1).filter(|test| test.contains("test = false"));
+        let names: Vec<&str> = tests.filter_map(|test| test.split('"').nth(1)).collect();
+        assert_eq!(names, SUITES);
+    }
+}

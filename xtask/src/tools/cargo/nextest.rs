@@ -1,0 +1,105 @@
+//! nextest: each test in a process of its own, tried twice, and what each came to in JUnit's form.
+
+use anyhow::Result;
+use camino::Utf8PathBuf;
+use xshell::{Cmd, Shell, cmd};
+
+use crate::project;
+use crate::tools::diagnostics::diagnostic::Place;
+use crate::tools::diagnostics::junit::Failed;
+use crate::tools::diagnostics::panic;
+use crate::tools::locate::{self, Tool};
+
+/// Lines of a failure that are of use beside the code.
+const SHOWN: usize = 6;
+
+/// xtask's own tests, but not its suites that deploy: those have tasks of their own.
+pub fn test_xtask(sh: &Shell) -> Result<Cmd<'_>> {
+    let path = locate::path_with(&[Tool::Nextest])?;
+    let profile = Profile::Xtask.name();
+    let test = cmd!(sh, "cargo nextest run --locked --package xtask --bins --test cli --profile {profile}");
+    Ok(test.env("PATH", path))
+}
+
+/// How tests are run, as `.config/nextest.toml` has it.
+#[derive(Debug, Clone, Copy)]
+pub enum Profile {
+    /// The backend's.
+    Ci,
+    /// xtask's own.
+    Xtask,
+}
+
+impl Profile {
+    /// As it is called there.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Ci => "ci",
+            Profile::Xtask => "xtask",
+        }
+    }
+
+    /// Where it writes what the tests came to.
+    pub fn junit(self) -> Utf8PathBuf {
+        project::target_dir().join("nextest").join(self.name()).join("junit.xml")
+    }
+}
+
+/// Where tests failed: where they panicked.
+pub fn places(failed: &[Failed]) -> Vec<Place> {
+    failed.iter().filter_map(place).collect()
+}
+
+fn place(test: &Failed) -> Option<Place> {
+    let panicked = test.faults.iter().find_map(|fault| {
+        let mut lines = fault.text.lines().skip_while(|line| panic::place(line).is_none());
+        let place = panic::place(lines.next()?)?;
+        let why =
+            lines.take_while(|line| !line.starts_with("stack backtrace:") && !line.starts_with("note: "));
+        let why: Vec<&str> = why.take(SHOWN).collect();
+        Some(Place { message: why.join("\n").trim_end().to_owned(), ..place })
+    });
+    // Only nextest itself has no more to say than a line: that it passed the second time.
+    let verdict = test.faults.iter().find(|fault| fault.text.is_empty());
+    let verdict = verdict.map_or(String::new(), |fault| format!(" ({})", fault.message));
+    let panicked = panicked?;
+    Some(Place { message: format!("{}: {}{verdict}", test.name, panicked.message), ..panicked })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::diagnostics::junit;
+
+    /// As nextest wrote it for a crate with one test that is wrong, one that is flaky, and one that gives an error.
+    const FAILED: &str = include_str!("nextest/failed.xml");
+
+    #[test]
+    fn a_test_that_panicked_has_a_place_and_a_flaky_one_too() {
+        let places = places(&junit::parse(FAILED).expect("read"));
+        let place =
+            |line, message: &str| Place { file: "src/lib.rs".into(), line, message: message.to_owned() };
+        assert_eq!(
+            places,
+            [
+                place(
+                    20,
+                    "tests::flaky: the first time (test passed on attempt 2/2 but is configured to fail when flaky)"
+                ),
+                place(
+                    9,
+                    "tests::one_is_two: assertion `left == right` failed: <numbers> & \"quotes\"\n  left: 1\n right: 2"
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn each_profile_is_one_of_the_file_that_nextest_reads_and_writes_what_its_tests_came_to() {
+        let settings = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../.config/nextest.toml"));
+        for profile in [Profile::Ci, Profile::Xtask] {
+            let junit = format!("[profile.{}.junit]\npath = \"junit.xml\"\n", profile.name());
+            assert!(settings.contains(&junit), "{junit}");
+        }
+    }
+}

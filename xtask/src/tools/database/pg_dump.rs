@@ -1,0 +1,38 @@
+//! `pg_dump`: what a database looks like, to be compared.
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use crate::tools::locate::{self, Tool};
+use crate::tools::process::Run;
+
+/// The schema of the database at `url`, as SQL, without the table in which sqlx notes what has run.
+pub fn schema(url: &str) -> Result<String> {
+    let sh = Shell::new()?;
+    let program = locate::require(Tool::Postgres)?.with_file_name("pg_dump");
+    let dump = cmd!(sh, "{program} --schema-only --exclude-table=_sqlx_migrations --dbname={url}");
+    Ok(comparable(&Run::new(locate::with_libraries(dump, &program)).text()?))
+}
+
+/// Without the words that newer versions put around a dump, different each time, and without the versions themselves.
+fn comparable(dump: &str) -> String {
+    let differs = ["\\restrict ", "\\unrestrict ", "-- Dumped from database", "-- Dumped by pg_dump"];
+    let lines = dump.lines().filter(|line| !differs.iter().any(|start| line.starts_with(start)));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_dumps_of_one_schema_are_equal() {
+        let dump = |key: &str| {
+            format!(
+                "--\n-- Dumped by pg_dump version {key}\n\\restrict {key}\nCREATE TABLE a ();\n\\unrestrict {key}"
+            )
+        };
+        assert_eq!(comparable(&dump("x1")), comparable(&dump("y2")));
+        assert_eq!(comparable(&dump("x1")), "--\nCREATE TABLE a ();\n");
+    }
+}

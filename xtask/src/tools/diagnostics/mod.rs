@@ -1,0 +1,6 @@
+//! What tools find fault with, as lines of files, and how tests failed.
+
+pub mod diagnostic;
+pub mod junit;
+pub mod lint;
+pub mod panic;

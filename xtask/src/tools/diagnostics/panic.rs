@@ -1,0 +1,46 @@
+//! A Rust test that fails says where only in words: the standard library's own, which are the same everywhere.
+
+use super::diagnostic::{Place, Said};
+
+/// `thread 'tests::a' (42) panicked at src/a.rs:12:5:`, the name of the thread being the message.
+pub fn place(line: &str) -> Option<Place> {
+    let (thread, place) = line.trim().strip_prefix("thread ")?.split_once(" panicked at ")?;
+    let mut parts = place.trim_end_matches(':').rsplitn(3, ':');
+    let (_column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
+    let name = thread.rsplit_once(" (").map_or(thread, |(name, _)| name).trim_matches('\'');
+    Some(Place { file: file.into(), line: line.parse().ok()?, message: format!("{name} panicked") })
+}
+
+/// A line of a suite that has no other form than this.
+pub fn read(line: &str) -> Said {
+    Said { text: Some(line.to_owned()), place: place(line) }
+}
+
+#[cfg(test)]
+mod tests {
+    use xshell::{Shell, cmd};
+
+    use super::*;
+    use crate::tools::process::Run;
+
+    #[test]
+    fn a_real_panic_of_this_compiler_is_read() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let sh = Shell::new().expect("a shell");
+        sh.change_dir(folder.path());
+        sh.write_file("broken.rs", "fn main() {\n    panic!(\"of no use\");\n}\n").expect("written");
+        Run::new(cmd!(sh, "rustc broken.rs")).run().expect("it compiles");
+        let said = Run::new(cmd!(sh, "./broken")).finish().expect("it ends").stderr;
+        let places: Vec<Place> = said.lines().filter_map(place).collect();
+        let expected = Place { file: "broken.rs".into(), line: 2, message: "main panicked".to_owned() };
+        assert_eq!(places, [expected], "{said}");
+    }
+
+    #[test]
+    fn what_only_looks_alike_is_no_panic() {
+        assert_eq!(place("thread 'a' (7) panicked at src/a.rs:12:5:").map(|place| place.line), Some(12));
+        for line in ["nobody panicked at all", "thread 'a' panicked at dawn", "thread"] {
+            assert_eq!(place(line), None, "{line}");
+        }
+    }
+}

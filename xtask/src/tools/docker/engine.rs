@@ -1,0 +1,103 @@
+//! Docker's engine: does one answer, and how `dockerd` is started where no service manager does it.
+
+use std::fs;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::process::{Pid, Signal, kill_process};
+use xshell::{Shell, cmd};
+
+use crate::tools::process::{self, Run};
+
+/// What an engine says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// Its version.
+    pub version: String,
+    /// The newest version of its interface.
+    pub api: String,
+}
+
+/// The engine that `docker` reaches (through `DOCKER_HOST` or a context too), if one answers.
+pub fn ask() -> Option<Info> {
+    let sh = Shell::new().ok()?;
+    let format = "{{.Server.Version}} {{.Server.APIVersion}}";
+    let answer = Run::new(cmd!(sh, "docker version --format {format}")).limit(Duration::from_secs(10)).text();
+    let (version, api) = answer.as_deref().ok()?.split_once(' ')?;
+    Some(Info { version: version.to_owned(), api: api.to_owned() })
+}
+
+/// Where an engine that xtask started leaves its number and its output. An engine belongs to the machine and not to
+/// one copy of the repository, so this is no folder of the repository's: any copy must find it to stop it.
+pub fn folder() -> &'static Utf8Path {
+    Utf8Path::new("/run/tracehub-engine")
+}
+
+/// What the engine writes.
+pub fn log_file() -> Utf8PathBuf {
+    folder().join("dockerd.log")
+}
+
+/// By this label, in its command line, a running `dockerd` is known to be the one that xtask started.
+const LABEL: &str = "tracehub.engine=xtask";
+
+/// Starts `dockerd` in a session of its own. It takes seconds to answer, or ends early: see [`started`].
+pub fn start() -> anyhow::Result<()> {
+    fs::create_dir_all(folder())?;
+    remove_stale_pid_files();
+    let log = fs::File::create(log_file())?;
+    let sh = Shell::new()?;
+    let pid_file = folder().join("dockerd.pid");
+    // The shell becomes dockerd, so its number is dockerd's.
+    let script = r#"echo $$ >"$0" && exec "$@""#;
+    process::daemon(cmd!(sh, "setsid sh -c {script} {pid_file} dockerd --label {LABEL}"), &log)?;
+    Ok(())
+}
+
+/// The number of the `dockerd` that xtask started, while it runs.
+pub fn started() -> Option<Pid> {
+    let number = fs::read_to_string(folder().join("dockerd.pid")).ok()?;
+    let pid = Pid::from_raw(number.trim().parse().ok()?)?;
+    let ours = command_line(pid)?.contains(LABEL) && program(pid)? == "dockerd";
+    ours.then_some(pid)
+}
+
+/// Asks the `dockerd` that xtask started to end, as its service manager would.
+pub fn ask_to_end(pid: Pid) -> anyhow::Result<()> {
+    Ok(kill_process(pid, Signal::TERM)?)
+}
+
+/// Whether any `dockerd` runs on this machine, whoever started it.
+pub fn any_runs() -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else { return false };
+    let pids = processes.flatten().filter_map(|process| process.file_name().to_str()?.parse().ok());
+    pids.filter_map(Pid::from_raw).any(|pid| program(pid).is_some_and(|name| name == "dockerd"))
+}
+
+/// After a crash the engine finds its own number, or its containerd's, in a file; if another process has that number
+/// by now, it refuses to start or waits for ever.
+fn remove_stale_pid_files() {
+    for (file, program) in
+        [("/var/run/docker.pid", "dockerd"), ("/var/run/docker/containerd/containerd.pid", "containerd")]
+    {
+        let number = fs::read_to_string(file).ok().and_then(|number| number.trim().parse().ok());
+        let Some(pid) = number.and_then(Pid::from_raw) else { continue };
+        if self::program(pid).is_none_or(|name| name != program) {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+/// The name of the program that a process runs, or none when it has ended.
+fn program(pid: Pid) -> Option<String> {
+    let line = command_line(pid)?;
+    let program = line.split_whitespace().next()?;
+    Some(program.rsplit('/').next().unwrap_or(program).to_owned())
+}
+
+/// A process's command line, or none when it has ended.
+fn command_line(pid: Pid) -> Option<String> {
+    let bytes = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
+    // What has ended but was not yet collected has an empty one.
+    (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).replace('\0', " "))
+}

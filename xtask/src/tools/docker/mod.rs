@@ -1,0 +1,103 @@
+//! Docker's images: what is here, pulled, made from a folder's archive, tried in a throw-away container.
+
+pub mod buildx;
+pub mod compose;
+pub mod condition;
+pub mod container;
+pub mod engine;
+pub mod exec;
+pub mod socket;
+
+use camino::Utf8Path;
+use xshell::{Cmd, Shell, cmd};
+
+use super::process::{CommandError, Run};
+
+/// The names of all images that are here, one `name:tag` a line.
+pub fn images(sh: &Shell) -> Cmd<'_> {
+    let format = "{{.Repository}}:{{.Tag}}";
+    cmd!(sh, "docker image ls --format {format}")
+}
+
+/// Brings an image from its registry.
+pub fn pull<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
+    cmd!(sh, "docker pull {name}")
+}
+
+/// Gives an image one more name.
+pub fn tag<'a>(sh: &'a Shell, image: &str, name: &str) -> Cmd<'a> {
+    cmd!(sh, "docker tag {image} {name}")
+}
+
+/// Brings an image to the registry that its name says.
+pub fn push<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
+    cmd!(sh, "docker push {name}")
+}
+
+/// One thing of what the engine knows of an image, by a template such as `{{.Id}}`.
+pub fn inspect<'a>(sh: &'a Shell, image: &str, template: &str) -> Cmd<'a> {
+    cmd!(sh, "docker image inspect --format {template} {image}")
+}
+
+/// An image's names by digest: one a registry that it was pulled from or pushed to.
+pub fn digests(sh: &Shell, image: &str) -> Result<Vec<String>, CommandError> {
+    let told = Run::new(inspect(sh, image, "{{json .RepoDigests}}")).text()?;
+    Ok(serde_json::from_str(&told).unwrap_or_default())
+}
+
+/// Makes an image of one layer from an archive of a root folder. `settings` are lines of a Dockerfile.
+pub fn import<'a>(sh: &'a Shell, archive: &Utf8Path, name: &str, settings: &[String]) -> Cmd<'a> {
+    let changes = settings.iter().flat_map(|setting| ["--change", setting]);
+    cmd!(sh, "docker import {changes...} {archive} {name}")
+}
+
+/// Runs what an image is for, with these words, in a container without a network, which is gone afterwards.
+pub fn run<'a>(sh: &'a Shell, image: &str, words: &[&str]) -> Cmd<'a> {
+    cmd!(sh, "docker run --rm --network none {image} {words...}")
+}
+
+/// Runs a command in a container without a network, which is gone afterwards.
+pub fn try_in<'a>(sh: &'a Shell, image: &str, user: u32, command: &[&str]) -> Cmd<'a> {
+    let user = user.to_string();
+    cmd!(sh, "docker run --rm --network none --user {user} {image} {command...}")
+}
+
+/// Removes a name of an image, and the image with its last name.
+pub fn remove_image<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
+    cmd!(sh, "docker image rm {name}")
+}
+
+/// As `docker image ls` spells a name: without the registry and the folder that are understood.
+pub fn familiar_name(name: &str) -> &str {
+    name.strip_prefix("docker.io/library/").or_else(|| name.strip_prefix("docker.io/")).unwrap_or(name)
+}
+
+/// The registry that a name belongs to.
+pub fn registry(name: &str) -> &str {
+    match name.split_once('/') {
+        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
+        _ => "docker.io",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_spelled_as_docker_lists_them() {
+        assert_eq!(familiar_name("docker.io/library/postgres:15-bookworm"), "postgres:15-bookworm");
+        assert_eq!(
+            familiar_name("gcr.io/distroless/cc-debian12:latest"),
+            "gcr.io/distroless/cc-debian12:latest"
+        );
+    }
+
+    #[test]
+    fn the_registry_of_a_name_is_its_first_part_if_that_is_a_host() {
+        assert_eq!(registry("gcr.io/distroless/cc-debian12:latest"), "gcr.io");
+        assert_eq!(registry("localhost:5000/a"), "localhost:5000");
+        assert_eq!(registry("library/caddy"), "docker.io");
+        assert_eq!(registry("caddy:2"), "docker.io");
+    }
+}

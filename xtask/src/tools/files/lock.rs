@@ -1,0 +1,44 @@
+//! One at a time, among all the runs on this machine: a lock on a file that is never deleted (deleting it would make
+//! two holders possible), freed by the kernel when its holder ends, however it ends.
+
+use std::fs::{self, File};
+use std::time::Duration;
+
+use anyhow::Context;
+use camino::Utf8Path;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::tools::process::interrupt;
+
+/// Held until dropped.
+#[derive(Debug)]
+pub struct Lock {
+    // Closing the file frees the lock.
+    _file: File,
+}
+
+impl Lock {
+    /// Waits for the lock on `path`; `waiting` is called once if somebody else holds it.
+    pub fn hold(path: &Utf8Path, waiting: impl FnOnce()) -> anyhow::Result<Lock> {
+        let folder = path.parent().context("a lock file has a folder")?;
+        fs::create_dir_all(folder).with_context(|| format!("making {folder}"))?;
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(path)
+            .with_context(|| format!("opening {path}"))?;
+        let mut waiting = Some(waiting);
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(Errno::WOULDBLOCK | Errno::INTR) => {
+                    waiting.take().into_iter().for_each(|waiting| waiting())
+                }
+                Err(error) => return Err(error).with_context(|| format!("locking {path}")),
+            }
+            // Polled, because a blocked flock would not see Ctrl-C.
+            interrupt::pause(Duration::from_millis(100))?;
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What tools said their versions are, remembered by what their files are: asking node, npm and the compiler at each run
+//! takes longer than everything else that a run without work does.
+//!
+//! A file is known by its number and by the time of its last change, which no installation leaves alone. A program that
+//! only looks up which other one to start is never remembered: its answer depends on more than itself.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{LazyLock, Mutex};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Found, Tool, Version};
+use crate::project;
+use crate::tools::files;
+
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+struct Known {
+    files: String,
+    program: Utf8PathBuf,
+    version: [u32; 3],
+}
+
+struct Memory {
+    tools: BTreeMap<String, Known>,
+    changed: bool,
+}
+
+static MEMORY: LazyLock<Mutex<Memory>> = LazyLock::new(|| {
+    let tools = fs::read(file()).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    Mutex::new(Memory { tools: tools.unwrap_or_default(), changed: false })
+});
+
+fn file() -> Utf8PathBuf {
+    project::local_dir().join("tool-versions.json")
+}
+
+/// What these candidates were found to be, if they are still the same files.
+pub(super) fn recall(tool: Tool, places: &[Utf8PathBuf]) -> Option<Found> {
+    let memory = MEMORY.lock().expect("no holder panics");
+    let known = memory.tools.get(&tool.to_string())?;
+    let [major, minor, patch] = known.version;
+    (known.files == identity(tool, places)?)
+        .then(|| Found { program: known.program.clone(), version: Version(major, minor, patch) })
+}
+
+/// Remembers, if the files alone decide.
+pub(super) fn remember(tool: Tool, places: &[Utf8PathBuf], found: &Found) {
+    let Some(files) = identity(tool, places) else { return };
+    let Version(major, minor, patch) = found.version;
+    let known = Known { files, program: found.program.clone(), version: [major, minor, patch] };
+    let mut memory = MEMORY.lock().expect("no holder panics");
+    memory.tools.insert(tool.to_string(), known);
+    memory.changed = true;
+}
+
+/// Keeps what was learned for the next run. What can't be kept is asked again.
+pub fn save() {
+    let mut memory = MEMORY.lock().expect("no holder panics");
+    if !memory.changed {
+        return;
+    }
+    memory.changed = false;
+    let text = serde_json::to_vec(&memory.tools).expect("plain data");
+    let _ = files::replace(&file(), &text);
+}
+
+/// What decides about the answer; none when more than the files does.
+fn identity(tool: Tool, places: &[Utf8PathBuf]) -> Option<String> {
+    let mut identity = String::new();
+    for place in places.iter().filter(|place| place.is_file()) {
+        let target = place.canonicalize_utf8().ok()?;
+        let is_rustup = target.file_name() == Some("rustup");
+        if is_rustup && tool == Tool::Rust {
+            identity.push_str(&toolchains()?);
+        } else if !is_itself(place, &target) {
+            return None;
+        }
+        identity.push_str(&of_file(&target)?);
+    }
+    (!identity.is_empty()).then_some(identity)
+}
+
+/// A link to a program of another name, and a script of a shell, look up which program to start; what the system's own
+/// packages install is replaced with what it starts.
+fn is_itself(place: &Utf8Path, target: &Utf8Path) -> bool {
+    let (name, target_name) = (place.file_name().unwrap_or_default(), target.file_name().unwrap_or_default());
+    let mut start = [0; 64];
+    let read = fs::File::open(target).and_then(|mut file| std::io::Read::read(&mut file, &mut start));
+    let start = String::from_utf8_lossy(&start[..read.unwrap_or(0)]).into_owned();
+    let first = start.lines().next().unwrap_or_default();
+    let is_shells = first.starts_with("#!") && first.trim_end().ends_with("sh");
+    let is_systems = target.starts_with("/usr") && !target.starts_with("/usr/local");
+    // `readelf` is `x86_64-linux-gnu-readelf`.
+    target_name.contains(name) && (is_systems || !is_shells)
+}
+
+fn of_file(path: &Utf8Path) -> Option<String> {
+    let found = fs::metadata(path).ok()?;
+    let (inode, size) = (found.ino(), found.size());
+    Some(format!("{path} {inode} {size} {}.{}\n", found.ctime(), found.ctime_nsec()))
+}
+
+/// Which of its compilers rustup starts: its settings, the project's wish, the user's, and what is installed.
+fn toolchains() -> Option<String> {
+    let home = std::env::var("RUSTUP_HOME").map(Utf8PathBuf::from);
+    let home =
+        home.or_else(|_| std::env::var("HOME").map(|home| Utf8PathBuf::from(home).join(".rustup"))).ok()?;
+    let wish = std::env::var("RUSTUP_TOOLCHAIN").unwrap_or_default();
+    let mut identity = format!("{wish}\n{}", of_file(&home.join("settings.toml")).unwrap_or_default());
+    for wish in ["rust-toolchain", "rust-toolchain.toml"] {
+        identity.push_str(&of_file(&project::root().join(wish)).unwrap_or_default());
+    }
+    let toolchains = home.join("toolchains").read_dir_utf8().ok()?.flatten();
+    let mut compilers: Vec<Utf8PathBuf> = toolchains.map(|entry| entry.path().join("bin/rustc")).collect();
+    compilers.sort();
+    identity.extend(compilers.iter().filter_map(|compiler| of_file(compiler)));
+    Some(identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_remembered_and_what_looks_one_up_is_not() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
+        let file = |name: &str, text: &str| {
+            fs::write(folder.join(name), text).expect("written");
+            folder.join(name)
+        };
+        let program = file("node", "\x7fELF");
+        let script = file("npm-cli.js", "#!/usr/bin/env node\n");
+        let npm = folder.join("npm");
+        std::os::unix::fs::symlink(&script, &npm).expect("linked");
+        let shim = file("git", "#!/usr/bin/env bash\nexec other git\n");
+        let manager = file("volta-shim", "\x7fELF");
+        let managed = folder.join("curl");
+        std::os::unix::fs::symlink(&manager, &managed).expect("linked");
+
+        assert!(identity(Tool::Node, std::slice::from_ref(&program)).is_some());
+        assert!(identity(Tool::Npm, &[npm]).is_some());
+        assert_eq!(identity(Tool::Git, &[shim]), None);
+        assert_eq!(identity(Tool::Curl, &[managed]), None);
+        assert_eq!(identity(Tool::Curl, &[folder.join("absent")]), None, "what is not here may come");
+
+        let before = identity(Tool::Node, std::slice::from_ref(&program));
+        fs::rename(file("another", "\x7fELF"), &program).expect("another, of the same size");
+        assert_ne!(identity(Tool::Node, &[program]), before);
+    }
+}

@@ -1,0 +1,6 @@
+//! The frontend's tools: npm, and what it runs.
+
+pub mod eslint;
+pub mod npm;
+pub mod tsc;
+pub mod vitest;

@@ -1,0 +1,107 @@
+//! npm: the frontend's packages, and the scripts of its `package.json`.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use sha2::{Digest, Sha256};
+use xshell::{Cmd, Shell, cmd};
+
+use crate::project;
+use crate::tools::locate::{self, Tool};
+use crate::tools::process::Run;
+
+/// In `node_modules`, so that it goes when that goes: what it was made from, and by whom, as a hash.
+const STAMP: &str = "node_modules/.made-from";
+/// Written by npm whenever it has changed `node_modules`.
+const NPMS_OWN: &str = "node_modules/.package-lock.json";
+
+/// A script of the frontend's `package.json`; `sh` is in the repository's root.
+pub fn script<'a>(sh: &'a Shell, name: &str) -> Result<Cmd<'a>> {
+    let npm = locate::require(Tool::Npm)?;
+    let folder = project::FRONTEND.folder;
+    // Silent about itself: what the script says is what matters.
+    Ok(cmd!(sh, "{npm} --prefix {folder} run --silent {name}"))
+}
+
+/// Makes `node_modules` exactly what the lock file says. When it is that already, this takes no time.
+pub fn ci(each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
+    let folder = project::root().join(project::FRONTEND.folder);
+    let source = source(&folder)?;
+    if is_made_from(&folder, &source) {
+        each_line("node_modules is what package-lock.json says");
+        return Ok(());
+    }
+    let npm = locate::require(Tool::Npm)?;
+    let sh = Shell::new()?;
+    let install = cmd!(sh, "{npm} --prefix {folder} ci --no-audit --no-fund");
+    Run::new(install).limit(Duration::from_secs(10 * 60)).each_line(each_line).run()?;
+    fs::write(folder.join(STAMP), source).context("noting what node_modules was made from")
+}
+
+/// All that decides what `npm ci` makes, or refuses to: packages may bring programs of their own for one Node.
+fn source(folder: &Utf8Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    for name in ["package.json", "package-lock.json", ".npmrc"] {
+        let file = folder.join(name);
+        let content = match fs::read(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name == ".npmrc" => Vec::new(),
+            content => content.with_context(|| format!("reading {file}"))?,
+        };
+        hash.update(Sha256::digest(content));
+    }
+    for tool in [Tool::Node, Tool::Npm] {
+        hash.update(format!("{:?}", locate::find(tool).map(|found| found.version)));
+    }
+    Ok(format!("{:x}", hash.finalize()))
+}
+
+/// Made from this by [`ci`], and not changed by npm since.
+fn is_made_from(folder: &Utf8Path, source: &str) -> bool {
+    let time_of = |file: &str| fs::metadata(folder.join(file)).and_then(|found| found.modified());
+    let unchanged = match (time_of(NPMS_OWN), time_of(STAMP)) {
+        (Ok(changed), Ok(noted)) => changed <= noted,
+        _ => false,
+    };
+    unchanged && fs::read_to_string(folder.join(STAMP)).is_ok_and(|noted| noted == source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_npm_ci_looks_at_makes_another_source() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
+        for name in ["package.json", "package-lock.json"] {
+            fs::write(folder.join(name), "{}").expect("written");
+        }
+        let mut sources = vec![source(folder).expect("read")];
+        for name in [".npmrc", "package-lock.json", "package.json"] {
+            fs::write(folder.join(name), "{ }").expect("written");
+            let changed = source(folder).expect("read");
+            assert!(!sources.contains(&changed), "{name} is not looked at");
+            sources.push(changed);
+        }
+    }
+
+    #[test]
+    fn node_modules_is_made_again_when_the_lock_or_npm_changed_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
+        fs::create_dir(folder.join("node_modules")).expect("made");
+        assert!(!is_made_from(folder, "lock"), "never made");
+        fs::write(folder.join(NPMS_OWN), "{}").expect("npm ran");
+        assert!(!is_made_from(folder, "lock"), "made by hand");
+        fs::write(folder.join(STAMP), "lock").expect("noted");
+        assert!(is_made_from(folder, "lock"));
+        assert!(!is_made_from(folder, "another lock"));
+
+        let noted = fs::metadata(folder.join(STAMP)).and_then(|found| found.modified()).expect("a time");
+        let changed = fs::File::options().write(true).open(folder.join(NPMS_OWN)).expect("opened");
+        changed.set_modified(noted + Duration::from_secs(1)).expect("npm ran again");
+        assert!(!is_made_from(folder, "lock"), "somebody installed something");
+    }
+}

@@ -1,0 +1,224 @@
+//! Finding what a piece of work started, and ending it, when it has left its process group or its parents have gone.
+//!
+//! Everything that a marked thread starts carries the mark in its environment, and so do its children. On Linux orphans
+//! also come back to xtask: who cleared its environment is found as a child that nobody started.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fs;
+use std::process::Command;
+use std::sync::{LazyLock, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+/// The environment variable that holds the marks, a colon after each: work within work has several.
+pub const MARK: &str = "XTASK_WORK";
+/// How long the found ones get to end by themselves.
+const GRACE: Duration = Duration::from_millis(300);
+
+thread_local! {
+    static SCOPE: RefCell<Scope> = const { RefCell::new(Scope { mark: None, variables: Vec::new() }) };
+}
+
+/// What a thread's children are given.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// By this they are found again.
+    pub mark: Option<String>,
+    /// More of their environment.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Does `work`, on this thread, with children that carry this.
+pub fn within<T>(scope: Scope, work: impl FnOnce() -> T) -> T {
+    let before = SCOPE.replace(scope);
+    let result = work();
+    SCOPE.set(before);
+    result
+}
+
+/// Gives a command what this thread's children carry. What the command says of its own is left as it is.
+pub(super) fn apply(command: &mut Command) {
+    SCOPE.with_borrow(|scope| {
+        let own: HashSet<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+        for (name, value) in &scope.variables {
+            if !own.contains(std::ffi::OsStr::new(name)) {
+                command.env(name, value);
+            }
+        }
+        if let Some(mark) = &scope.mark {
+            STARTED.lock().expect("no holder panics").insert(mark.clone());
+            let outer = std::env::var(MARK).unwrap_or_default();
+            command.env(MARK, format!("{outer}{mark}:"));
+        }
+    });
+}
+
+/// The marks under which something was started.
+static STARTED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Default::default);
+
+static SPARED: LazyLock<Mutex<HashSet<u32>>> = LazyLock::new(Default::default);
+
+/// This child outlives its work, and is meant to.
+pub(super) fn spare(pid: u32) {
+    SPARED.lock().expect("no holder panics").insert(pid);
+}
+
+/// Orphans of this process's children become its own children, so that [`end_orphans`] finds them.
+pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    // Where it is refused, the marks are what is left.
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+/// Children of this process that are there now were not started by marked work: installing a tool starts services.
+pub fn spare_orphans() {
+    let own = std::process::id();
+    let children = processes().into_iter().filter(|process| process.parent == own && !process.is_marked());
+    SPARED.lock().expect("no holder panics").extend(children.map(|process| process.pid));
+}
+
+/// Ends what carries this mark, now that its work is over; gives their programs' names. Where nothing was started there
+/// is nothing to look for.
+pub fn end_work(mark: &str) -> Vec<String> {
+    let started = STARTED.lock().expect("no holder panics").remove(mark);
+    if started { end_marked(|found| found == mark) } else { Vec::new() }
+}
+
+/// Ends what carries a mark for which `is_ended` holds; gives their programs' names.
+pub fn end_marked(is_ended: impl Fn(&str) -> bool) -> Vec<String> {
+    end(|process| process.marks.split(':').any(|mark| !mark.is_empty() && is_ended(mark)))
+}
+
+/// Ends every child of this process that was not spared. Only for when all work is over.
+pub fn end_orphans() -> Vec<String> {
+    let spared = SPARED.lock().expect("no holder panics").clone();
+    let own = std::process::id();
+    let is_orphan = |process: &Process| process.parent == own && !spared.contains(&process.pid);
+    let ended = end(is_orphan);
+    if !ended.is_empty() {
+        // They were handed to us, and nobody else collects them.
+        while matches!(waitpid(None, WaitOptions::NOHANG), Ok(Some(_))) {}
+    }
+    ended
+}
+
+/// Asks, waits a little, kills; looks again until nothing new appears.
+fn end(wanted: impl Fn(&Process) -> bool) -> Vec<String> {
+    let mut ended: Vec<(u32, String)> = Vec::new();
+    let began = Instant::now();
+    loop {
+        let found: Vec<Process> =
+            processes().into_iter().filter(|process| !process.is_ended && wanted(process)).collect();
+        if found.is_empty() {
+            return ended.into_iter().map(|(_, program)| program).collect();
+        }
+        let signal = if began.elapsed() < GRACE { Signal::TERM } else { Signal::KILL };
+        for process in found {
+            let is_new = !ended.iter().any(|(pid, _)| *pid == process.pid);
+            if is_new || signal == Signal::KILL {
+                send(process.pid, signal);
+            }
+            if is_new {
+                ended.push((process.pid, process.program));
+            }
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn send(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // It may have ended meanwhile, which is what is wanted.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+struct Process {
+    pid: u32,
+    parent: u32,
+    program: String,
+    marks: String,
+    /// It has ended, and its parent has not noticed yet.
+    is_ended: bool,
+}
+
+impl Process {
+    fn is_marked(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
+    /// None when it has gone meanwhile.
+    fn read(pid: u32) -> Option<Process> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // `42 (a name) S 1 …`; the name may hold anything, parentheses too.
+        let (before, after) = stat.rsplit_once(") ")?;
+        let mut facts = after.split(' ');
+        let is_ended = facts.next()? == "Z";
+        let parent = facts.next()?.parse().ok()?;
+        let program = before.split_once('(')?.1.to_owned();
+        // Other users' processes can't be looked into, and are not ours.
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let marks = environment.split(|byte| *byte == 0).find_map(|entry| {
+            let value = entry.strip_prefix(MARK.as_bytes())?.strip_prefix(b"=")?;
+            Some(String::from_utf8_lossy(value).into_owned())
+        });
+        Some(Process { pid, parent, program, marks: marks.unwrap_or_default(), is_ended })
+    }
+}
+
+/// Every process that can be looked at; none where there is no `/proc`.
+fn processes() -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| *pid != std::process::id()).filter_map(Process::read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+
+    use xshell::{Shell, cmd};
+
+    use super::*;
+    use crate::tools::process::Run;
+
+    /// Every process of the script holds the pipe open; it is a session of its own, which no signal to a group reaches.
+    #[test]
+    fn what_left_its_group_is_found_by_its_mark_and_ended() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let pipe = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo starts").success());
+        let (close, closed) = std::sync::mpsc::channel();
+        let reader = pipe.clone();
+        thread::spawn(move || {
+            let _ = File::open(reader).expect("opened").read_to_end(&mut Vec::new());
+            let _ = close.send(());
+        });
+        let sh = Shell::new().expect("a shell");
+        // It has left the group before its parent ends, and with its parent the group.
+        let script = r#"exec 3> "$0"; setsid sh -c 'exec > /dev/null 2>&1; sleep 300 & echo > "$0.started"; wait' "$0" &
+            until [ -e "$0.started" ]; do sleep 0.01; done"#;
+        let mark = format!("{}-a-test", std::process::id());
+        let scope = Scope { mark: Some(mark.clone()), variables: Vec::new() };
+        within(scope, || Run::new(cmd!(sh, "sh -c {script} {pipe}")).run()).expect("it passes");
+        let ended = end_marked(|found| found == mark);
+        assert!(!ended.is_empty(), "it was there");
+        closed.recv_timeout(Duration::from_secs(30)).expect("no process of it is left");
+        assert!(end_marked(|found| found == mark).is_empty(), "nothing is left to be ended");
+    }
+
+    #[test]
+    fn variables_of_the_scope_arrive_and_those_of_the_command_win() {
+        let sh = Shell::new().expect("a shell");
+        let variables = vec![("A".to_owned(), "outer".to_owned()), ("B".to_owned(), "outer".to_owned())];
+        let said = within(Scope { mark: None, variables }, || {
+            let script = "echo $A $B";
+            Run::new(cmd!(sh, "sh -c {script}").env("B", "own")).text()
+        });
+        assert_eq!(said.expect("it passes"), "outer own");
+    }
+}

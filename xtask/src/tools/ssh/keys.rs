@@ -1,0 +1,250 @@
+//! Keys: the one to log in with, and the ones that a host may show.
+
+use std::fmt;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::{Shell, cmd};
+
+use super::ConnectError;
+use crate::tools::files::private::Folder;
+use crate::tools::process::Run;
+
+/// The name under which a host's keys stand in the file that ssh is given, whatever its address.
+pub const ALIAS: &str = "tracehub-host";
+
+/// A private key.
+#[derive(Clone)]
+pub enum Key {
+    /// In a file of the user's.
+    File(Utf8PathBuf),
+    /// Itself, as a workflow has it: from a variable.
+    Text(String),
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::File(path) => write!(f, "the key in {path}"),
+            Key::Text(_) => f.write_str("a key"),
+        }
+    }
+}
+
+impl Key {
+    /// A key, or a file with one. Line ends of Windows and a lost last newline are mended, since many a secret of a
+    /// workflow has them and ssh only says 'error in libcrypto'.
+    pub fn parse(value: &str) -> Result<Key, String> {
+        let value = value.trim_start();
+        if !value.starts_with("-----BEGIN") {
+            let path = Utf8PathBuf::from(value.trim());
+            return if path.is_file() {
+                Ok(Key::File(path))
+            } else {
+                Err("it is neither a private key (-----BEGIN … PRIVATE KEY-----) nor a file".to_owned())
+            };
+        }
+        let text: String = value.trim_end().lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let last = text.lines().last().unwrap_or_default();
+        if text.lines().count() < 3 || !last.starts_with("-----END") {
+            return Err(
+                "it begins like a private key and does not end like one: was it cut, or put on one line?"
+                    .to_owned(),
+            );
+        }
+        Ok(Key::Text(text))
+    }
+
+    /// A file that ssh can read it from.
+    pub fn as_file(&self, folder: &Utf8Path) -> Result<Utf8PathBuf, ConnectError> {
+        let text = match self {
+            Key::File(path) => {
+                let text = fs::read_to_string(path).with_context(|| format!("reading the key in {path}"))?;
+                if !text.contains('\r') && text.ends_with('\n') {
+                    return Ok(path.clone());
+                }
+                let Ok(Key::Text(mended)) = Key::parse(&text) else {
+                    return Err(ConnectError::KeyDamaged(format!("{path} holds no whole private key")));
+                };
+                mended
+            }
+            Key::Text(text) => text.clone(),
+        };
+        let path = folder.join("key");
+        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        made.and_then(|mut file| file.write_all(text.as_bytes())).context("handing the key to ssh")?;
+        Ok(path)
+    }
+
+    /// The public half, as a line of `authorized_keys`.
+    pub fn public(&self) -> Result<String> {
+        let folder = Folder::new()?;
+        let path = self.as_file(folder.path())?;
+        let sh = Shell::new()?;
+        let line = Run::new(cmd!(sh, "ssh-keygen -y -P '' -f {path}"))
+            .text()
+            .context("the public half of the key can't be read: is it a private key without a passphrase?")?;
+        // Without the comment: it names people and machines.
+        Ok(line.split(' ').take(2).collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// The keys that a host may show, as lines `ssh-ed25519 AAAA…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostKeys(Vec<(String, String)>);
+
+impl HostKeys {
+    /// Reads lines as `ssh-keyscan`, `/etc/ssh/*.pub` or a `known_hosts` file have them.
+    pub fn parse(value: &str) -> Result<HostKeys, String> {
+        let lines =
+            value.split(['\n', ';']).map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let keys = lines.map(host_key).collect::<Option<Vec<_>>>();
+        match keys {
+            Some(keys) if !keys.is_empty() => Ok(HostKeys(keys)),
+            _ => Err("a host key is a line like `ssh-ed25519 AAAA…`".to_owned()),
+        }
+    }
+
+    /// As the file of known hosts that ssh is given.
+    pub fn write(&self, path: &Utf8Path) -> Result<()> {
+        let lines: String = self.0.iter().map(|(kind, key)| format!("{ALIAS} {kind} {key}\n")).collect();
+        fs::write(path, lines).with_context(|| format!("writing {path}"))
+    }
+
+    /// What ssh may ask the host to show: a key of another kind would be an unknown one.
+    pub fn algorithms(&self) -> String {
+        let mut all: Vec<&str> = Vec::new();
+        for (kind, _) in &self.0 {
+            match kind.as_str() {
+                "ssh-rsa" => all.extend(["rsa-sha2-512", "rsa-sha2-256"]),
+                kind => all.push(kind),
+            }
+        }
+        all.join(",")
+    }
+
+    /// The one with this fingerprint: what somebody vouched for, and nothing else that was shown beside it.
+    pub fn only(&self, wanted: &str) -> Option<HostKeys> {
+        let is_it = |(kind, key): &&(String, String)| {
+            fingerprint(&format!("{kind} {key}")).as_deref() == Some(wanted)
+        };
+        self.0.iter().find(is_it).map(|found| HostKeys(vec![found.clone()]))
+    }
+
+    /// The one that people compare: an Ed25519 key, where there is one.
+    pub fn preferred(&self) -> HostKeys {
+        let found = self.0.iter().find(|(kind, _)| kind == "ssh-ed25519").or(self.0.first());
+        HostKeys(found.cloned().into_iter().collect())
+    }
+
+    /// `SHA256:…` of each, as `ssh-keygen -l` shows them.
+    pub fn fingerprints(&self) -> String {
+        let all = self.0.iter().map(|(kind, key)| {
+            fingerprint(&format!("{kind} {key}")).unwrap_or_else(|| "one that ssh can't read".to_owned())
+        });
+        all.collect::<Vec<_>>().join(" or ")
+    }
+}
+
+impl fmt::Display for HostKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(|(kind, key)| format!("{kind} {key}")).collect();
+        f.write_str(&lines.join(";"))
+    }
+}
+
+/// The keys that a machine shows to anybody who asks. Whether they are its own is for a person to say.
+pub fn scan(host: &str, port: u16) -> Result<HostKeys, String> {
+    let sh = Shell::new().map_err(|error| error.to_string())?;
+    let port = port.to_string();
+    let told = Run::new(cmd!(sh, "ssh-keyscan -T 10 -t ed25519,ecdsa,rsa -p {port} -- {host}")).text();
+    let told = told.map_err(|error| error.to_string())?;
+    HostKeys::parse(&told).map_err(|_| format!("{host} shows no key at port {port}"))
+}
+
+/// The kind and the key of a line, whatever stands around them.
+fn host_key(line: &str) -> Option<(String, String)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let at = words
+        .iter()
+        .position(|word| ["ssh-", "ecdsa-", "sk-"].iter().any(|start| word.starts_with(start)))?;
+    let (kind, key) = (words[at], *words.get(at + 1)?);
+    let plain = |text: &str, also: &[u8]| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || also.contains(&byte))
+    };
+    (at <= 1 && plain(kind, b"-@.") && plain(key, b"+/=") && key.starts_with("AAAA"))
+        .then(|| (kind.to_owned(), key.to_owned()))
+}
+
+/// `SHA256:…` of a public key.
+pub fn fingerprint(line: &str) -> Option<String> {
+    let sh = Shell::new().ok()?;
+    let told = Run::new(cmd!(sh, "ssh-keygen -l -f -")).stdin(format!("{line}\n")).text().ok()?;
+    told.split(' ').find(|word| word.starts_with("SHA256:")).map(str::to_owned)
+}
+
+/// The fingerprint in ssh's own words about a key that it does not know.
+pub fn shown_fingerprint(said: &str) -> Option<String> {
+    let word = said.split_whitespace().find(|word| word.starts_with("SHA256:"))?;
+    Some(word.trim_end_matches('.').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ6b0pEr5XhVvn0aFxQhVAWDbWSjMgCWt8HTbiYbGUnY";
+
+    #[test]
+    fn a_host_key_is_read_as_people_have_it() {
+        let plain = HostKeys::parse(LINE).unwrap();
+        for written in [
+            format!("{LINE} root@vps"),
+            format!("203.0.113.7 {LINE}"),
+            format!("# vps:22 SSH-2.0-OpenSSH\n[vps]:2222 {LINE}\r\n"),
+        ] {
+            assert_eq!(HostKeys::parse(&written).unwrap(), plain, "{written}");
+        }
+        for wrong in ["", "SHA256:abc", "ssh-ed25519", "ssh-ed25519 $(reboot)", "a b ssh-ed25519 AAAA"] {
+            assert!(HostKeys::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn of_many_keys_only_the_one_is_taken_that_somebody_vouched_for() {
+        let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAGL2G9zWIfGUQw2xFMWZfcfitNQygZLwWeXqmeaxeGd";
+        let both = HostKeys::parse(&format!("{other}\n{LINE}")).unwrap();
+        let one = HostKeys::parse(LINE).unwrap();
+        assert_eq!(both.only(&one.fingerprints()), Some(one));
+        assert_eq!(both.only("SHA256:nothing"), None);
+    }
+
+    #[test]
+    fn a_key_with_the_line_ends_of_windows_is_mended_and_a_cut_one_named() {
+        let whole = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
+        for written in [whole.to_owned(), whole.replace('\n', "\r\n"), whole.trim_end().to_owned()] {
+            match Key::parse(&written).unwrap() {
+                Key::Text(text) => assert_eq!(text, whole),
+                Key::File(path) => panic!("{path}"),
+            }
+        }
+        assert!(Key::parse(&whole.replace('\n', " ")).is_err());
+        assert!(Key::parse("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n").is_err());
+        assert!(Key::parse("/no/such/file").is_err());
+    }
+
+    #[test]
+    fn a_key_is_never_shown() {
+        let key = Key::Text("-----BEGIN".to_owned());
+        assert_eq!(format!("{key:?}"), "a key");
+    }
+
+    #[test]
+    fn the_fingerprint_that_a_host_shows_is_found_in_what_ssh_says() {
+        let said = "@@@\nThe fingerprint for the ED25519 key sent by the remote host is\nSHA256:abc+/d.\nPlease contact";
+        assert_eq!(shown_fingerprint(said).as_deref(), Some("SHA256:abc+/d"));
+    }
+}

@@ -1,0 +1,391 @@
+//! One ssh connection to a host, that carries everything: commands, files, the host's docker socket, and a way back to
+//! a registry of ours.
+//!
+//! The master is a child of this process, in the foreground: its session is a `cat` on the host that reads from a
+//! pipe of ours, so that the connection ends with this process, however that ends. Every other call goes through the
+//! master's socket with options by which it can't become a connection of its own.
+
+mod error;
+pub mod host_shell;
+pub mod keys;
+pub mod quote;
+pub mod remote_shell;
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::{Cmd, Shell, cmd};
+
+use self::keys::{HostKeys, Key};
+use self::remote_shell::{Conversation, Words};
+use super::docker::socket::{self, Question, Socket};
+use super::files::private::Folder;
+use super::process::{self, CommandError, Run, interrupt};
+
+pub use self::error::ConnectError;
+use self::error::explain;
+
+/// The longest that a name look-up, a handshake and a log-in may take together.
+const CONNECT: Duration = Duration::from_secs(20);
+/// The host asks every 15 s whether we are there (as `host setup` has it); we ask more often, so that this side is the
+/// first to know of a dead link. After three questions without an answer the connection is given up.
+const ALIVE_EVERY: u32 = 5;
+/// The longest that a connection takes to end, once its link is gone.
+const ENDING: Duration = Duration::from_secs(3);
+/// The longest that a well engine takes to answer at all.
+const PING: Duration = Duration::from_secs(10);
+
+/// Where to, as whom, with which key, and which keys the host may show.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// A name, an address, or an alias of the user's own `~/.ssh/config`.
+    pub host: String,
+    /// None for 22, or what the user's configuration says of an alias.
+    pub port: Option<u16>,
+    /// The user to log in as.
+    pub user: String,
+    /// The key to log in with; without one, what the user's agent and configuration have.
+    pub key: Option<Key>,
+    /// The keys that the host may show.
+    pub host_keys: HostKeys,
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.user, self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, " (port {port})"))
+    }
+}
+
+/// What a connection carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Bytes from here to the host.
+    pub sent: u64,
+    /// Bytes from the host to here.
+    pub received: u64,
+}
+
+/// An open connection.
+pub struct Connection {
+    folder: Folder,
+    to: String,
+    master: Option<Master>,
+    said: Arc<Mutex<String>>,
+    sessions: Cell<u32>,
+    /// The shell on the host that scripts are handed to.
+    conversation: Conversation,
+}
+
+struct Master {
+    child: RefCell<Child>,
+    input: ChildStdin,
+}
+
+impl Connection {
+    /// Connects, logs in, and checks the host's key. Nothing is asked on the terminal.
+    pub fn open(destination: &Destination) -> Result<Connection, ConnectError> {
+        let folder = Folder::new()?;
+        let path = folder.path();
+        let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
+        destination.host_keys.write(&path.join("known_hosts"))?;
+        let sh = Shell::new().context("the working directory can't be read")?;
+        let spelled = master(&sh, destination, path, key.as_deref());
+        let to = destination.to_string();
+        let (connection, greeting) = Connection::start(folder, to, Command::from(spelled))?;
+        let greeted = connection.wait_for(&greeting);
+        // Needed for the log-in alone: it is on the disk no longer than that takes.
+        if let Some(Key::Text(_)) = destination.key {
+            let _ = key.map(fs::remove_file);
+        }
+        match greeted {
+            Ok(()) => Ok(connection),
+            Err(Some(interrupted)) => Err(interrupted),
+            Err(None) => Err(connection.failed(destination)),
+        }
+    }
+
+    fn start(
+        folder: Folder,
+        to: String,
+        mut command: Command,
+    ) -> Result<(Connection, Receiver<String>), ConnectError> {
+        process::prepare_environment(&mut command);
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("ssh could not be started: is it installed?")?;
+        let input = child.stdin.take().expect("piped");
+        let (greet, greeting) = channel();
+        let output = child.stdout.take().expect("piped");
+        thread::spawn(move || {
+            let mut line = String::new();
+            let _ = BufReader::new(output).read_line(&mut line);
+            let _ = greet.send(line);
+        });
+        let said = Arc::new(Mutex::new(String::new()));
+        let (errors, hear) = (child.stderr.take().expect("piped"), Arc::clone(&said));
+        thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                let mut said = hear.lock().expect("no holder panics");
+                said.push_str(&line);
+                said.push('\n');
+            }
+        });
+        let master = Some(Master { child: child.into(), input });
+        Ok((
+            Connection {
+                folder,
+                to,
+                master,
+                said,
+                sessions: Cell::new(0),
+                conversation: Conversation::default(),
+            },
+            greeting,
+        ))
+    }
+
+    /// The error is none when ssh gave up by itself or said nothing in time.
+    fn wait_for(&self, greeting: &Receiver<String>) -> Result<(), Option<ConnectError>> {
+        let began = Instant::now();
+        loop {
+            interrupt::check().map_err(|stop| Some(ConnectError::Other(stop.into())))?;
+            match greeting.recv_timeout(Duration::from_millis(50)) {
+                Ok(line) if line.trim() == "ready" => return Ok(()),
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) if began.elapsed() < CONNECT => {}
+                _ => return Err(None),
+            }
+        }
+    }
+
+    fn failed(mut self, destination: &Destination) -> ConnectError {
+        self.end();
+        explain(&self.said.lock().expect("no holder panics"), destination)
+    }
+
+    /// Where the connection's own files are, as long as it lives.
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        self.folder.join(name)
+    }
+
+    /// A program on the host, its words passed on as they are.
+    pub fn command<'a>(&self, sh: &'a Shell, words: &[&str]) -> Cmd<'a> {
+        self.sessions.set(self.sessions.get() + 1);
+        let (socket, line) = (self.path("ctl"), format!("exec {}", quote::line(words)));
+        let only = through_master();
+        cmd!(sh, "ssh -S {socket} {only...} -T -- host {line}").quiet()
+    }
+
+    /// A script on the host, by a shell that stays there for the next one.
+    pub fn script(&self, sh: &Shell, words: &Words) -> Result<String, CommandError> {
+        self.conversation.say(words, || Command::from(self.command(sh, &["sh"])))
+    }
+
+    /// How many commands and scripts went through it so far.
+    pub fn calls(&self) -> u32 {
+        self.sessions.get() + self.conversation.count()
+    }
+
+    /// Whether it has ended by itself: the link is gone, or the host has closed it.
+    fn is_lost(&self) -> bool {
+        let ended = |master: &Master| !matches!(master.child.borrow_mut().try_wait(), Ok(None));
+        self.master.as_ref().is_none_or(ended)
+    }
+
+    /// The same, for whom a call through it has just failed: it closes its sockets a moment before it ends.
+    pub fn is_being_lost(&self) -> bool {
+        let began = Instant::now();
+        while !self.is_lost() {
+            if began.elapsed() > ENDING {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        true
+    }
+
+    /// The value of `DOCKER_HOST` by which docker's client here reaches the engine there.
+    pub fn docker_host(&self) -> String {
+        format!("unix://{}", self.path("docker"))
+    }
+
+    /// Asks the engine whether it is there: a refused forwarding shows at its first use only.
+    pub fn ping_engine(&self) -> Result<(), ConnectError> {
+        let asked = Socket::at(self.path("docker")).get("/_ping", PING).and_then(Question::answer);
+        if asked.is_ok_and(|answer| answer.status == 200) {
+            return Ok(());
+        }
+        // ssh says 'open failed' whatever the reason: the host itself is asked.
+        const LOOK: &str = r#"[ -S "$1" ] || { echo "there is no $1"; exit; }
+            [ -w "$1" ] || { echo "$(id -un) may not use $1: is the user in the group docker?"; exit; }
+            timeout 10 docker --host "unix://$1" version >/dev/null 2>&1 && { echo fine; exit; }
+            echo "$1 does not answer""#;
+        let sh = Shell::new().context("the working directory can't be read")?;
+        let look = self.command(&sh, &["sh", "-c", LOOK, "look", socket::USUAL]);
+        let seen = Run::new(look).called("looking for an engine").limit(Duration::from_secs(15)).text();
+        let to = self.to.clone();
+        Err(match seen.context("looking for an engine on the host")?.as_str() {
+            "fine" => ConnectError::ForwardingRefused { to },
+            why => ConnectError::NoEngine { to, why: why.to_owned() },
+        })
+    }
+
+    /// Opens a port of the host's loopback that leads to `to` on ours.
+    pub fn lead_back(&self, port: u16, to: u16) -> Result<()> {
+        let sh = Shell::new()?;
+        let (socket, way) = (self.path("ctl"), format!("127.0.0.1:{port}:127.0.0.1:{to}"));
+        let only = through_master();
+        let forward = cmd!(sh, "ssh -S {socket} {only...} -O forward -R {way} -- host").quiet();
+        Run::new(forward).limit(Duration::from_secs(15)).run().with_context(|| {
+            format!(
+                "port {port} of the host's loopback can't lead back to the registry here: its sshd must allow it \
+                 (AllowTcpForwarding), and nothing else may use the port"
+            )
+        })
+    }
+
+    /// Ends it in good order, and says what it carried.
+    pub fn close(mut self) -> Traffic {
+        self.end();
+        traffic(&self.said.lock().expect("no holder panics"))
+    }
+
+    fn end(&mut self) {
+        let Some(Master { child, input }) = self.master.take() else { return };
+        let mut child = child.into_inner();
+        // The master stays as long as another session does.
+        self.conversation.end();
+        // The end of its input is the end of `cat` on the host, and so of the session that the master is.
+        drop(input);
+        let began = Instant::now();
+        while let Ok(None) = child.try_wait() {
+            if began.elapsed() > Duration::from_secs(2) {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Its last line is still on its way through the reading thread.
+        while Arc::strong_count(&self.said) > 1 && began.elapsed() < Duration::from_secs(3) {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What a key's forced command prints: what is asked for is of no matter to it. A connection of its own, since such a
+/// key may open nothing else.
+pub fn forced_command(destination: &Destination) -> Result<String, ConnectError> {
+    let folder = Folder::new()?;
+    let path = folder.path();
+    let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
+    destination.host_keys.write(&path.join("known_hosts"))?;
+    let sh = Shell::new().context("the working directory can't be read")?;
+    let options = options(destination, path, key.as_deref());
+    let host = &destination.host;
+    let told = Run::new(cmd!(sh, "ssh {options...} -T -- {host} true").quiet())
+        .limit(CONNECT)
+        .finish()
+        .context("asking the host by ssh")?;
+    if told.status.success() { Ok(told.stdout) } else { Err(explain(&told.stderr, destination)) }
+}
+
+/// The master's command line.
+fn master<'a>(sh: &'a Shell, to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Cmd<'a> {
+    let (socket, engine) = (folder.join("ctl"), format!("{}:{}", folder.join("docker"), socket::USUAL));
+    let (options, host) = (options(to, folder, key), &to.host);
+    let own = ["-M", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"];
+    let greet = "echo ready; exec cat >/dev/null";
+    cmd!(sh, "ssh -S {socket} {own...} {options...} -L {engine} -- {host} {greet}").quiet()
+}
+
+/// What every connection is made with. Of the user's own configuration, aliases and keys count; what checks the host's
+/// key, and what would make this another kind of call, does not.
+fn options(to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Vec<String> {
+    let mut settings = vec![
+        "BatchMode=yes".to_owned(),
+        format!("User={}", to.user),
+        format!("ConnectTimeout={}", CONNECT.as_secs() / 2),
+        format!("ServerAliveInterval={ALIVE_EVERY}"),
+        "ServerAliveCountMax=3".to_owned(),
+        "StrictHostKeyChecking=yes".to_owned(),
+        format!("UserKnownHostsFile={}", folder.join("known_hosts")),
+        "GlobalKnownHostsFile=/dev/null".to_owned(),
+        format!("HostKeyAlias={}", keys::ALIAS),
+        format!("HostKeyAlgorithms={}", to.host_keys.algorithms()),
+        "CheckHostIP=no".to_owned(),
+        "UpdateHostKeys=no".to_owned(),
+        "VerifyHostKeyDNS=no".to_owned(),
+        "KnownHostsCommand=none".to_owned(),
+        "ForwardAgent=no".to_owned(),
+        "ForwardX11=no".to_owned(),
+        "PermitLocalCommand=no".to_owned(),
+        "RemoteCommand=none".to_owned(),
+        "RequestTTY=no".to_owned(),
+        "EscapeChar=none".to_owned(),
+        "StreamLocalBindUnlink=yes".to_owned(),
+        // At its end it says how many bytes it carried.
+        "LogLevel=VERBOSE".to_owned(),
+    ];
+    settings.extend(to.port.map(|port| format!("Port={port}")));
+    if let Some(key) = key {
+        settings.extend(["IdentitiesOnly=yes".to_owned(), format!("IdentityFile={key}")]);
+    }
+    settings.into_iter().flat_map(|setting| ["-o".to_owned(), setting]).collect()
+}
+
+/// Options by which a call uses the master or fails.
+fn through_master() -> [&'static str; 8] {
+    ["-F", "none", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "BatchMode=yes"]
+}
+
+/// `Transferred: sent 3264, received 3040 bytes, in 0.1 seconds`
+fn traffic(said: &str) -> Traffic {
+    let line = said.lines().rfind(|line| line.starts_with("Transferred:")).unwrap_or_default();
+    let mut numbers = line.split(' ').filter_map(|word| word.trim_end_matches(',').parse().ok());
+    Traffic { sent: numbers.next().unwrap_or(0), received: numbers.next().unwrap_or(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_connection_carried_is_read_from_its_last_line() {
+        let said = "Authenticated to h.\nTransferred: sent 3264, received 3040 bytes, in 0.1 seconds\nBytes per second: sent 1.0\n";
+        assert_eq!(traffic(said), Traffic { sent: 3264, received: 3040 });
+        assert_eq!(traffic(""), Traffic::default());
+    }
+
+    #[test]
+    fn a_call_can_not_become_a_connection_of_its_own_and_a_word_is_never_an_option() {
+        let sh = Shell::new().unwrap();
+        let (folder, said) = (Folder::new().unwrap(), Arc::default());
+        let connection = Connection {
+            folder,
+            to: String::new(),
+            master: None,
+            said,
+            sessions: Cell::new(0),
+            conversation: Conversation::default(),
+        };
+        let line =
+            connection.command(&sh, &["sh", "-c", "echo $1", "x", "-oProxyCommand=reboot"]).to_string();
+        for part in ["ControlMaster=no", "ProxyCommand=false", " -T -- host "] {
+            assert!(line.contains(part), "{line}");
+        }
+    }
+}
