@@ -11,15 +11,15 @@ use std::collections::BTreeSet;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use self::selection::{Selection, Which};
+use self::selection::{Selection, SelectionArgs};
 use crate::pipeline::{Graph, Picture};
 use crate::product::ci::tasks;
 
-pub use self::how::How;
+pub use self::how::RunArgs;
 
 /// Runs everything in a graph of whatever rows.
 pub fn run_all(graph: &Graph) -> anyhow::Result<()> {
-    How::default().run_selection(graph, &Selection::all(graph))
+    RunArgs::default().run_selection(graph, &Selection::all(graph))
 }
 
 /// Run the checks that decide whether a change may be merged: all of them, or some
@@ -29,9 +29,9 @@ pub struct Ci {
     #[arg(value_name = "NAME", value_parser = names())]
     names: Vec<String>,
     #[command(flatten)]
-    which: Which,
+    which: SelectionArgs,
     #[command(flatten)]
-    how: How,
+    how: RunArgs,
     /// Draw the tasks instead of running them
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "mermaid")]
     graph: Option<Picture>,

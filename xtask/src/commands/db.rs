@@ -12,10 +12,10 @@ use serde_json::json;
 
 use self::offsite::Offsite;
 use self::take::Take;
-use super::progress::attempt::{self, Patience};
+use super::progress::attempt::{self, LockWaitArgs};
 use super::progress::steps::Preview;
 use super::status::ago;
-use super::target::Place;
+use super::target::TargetArgs;
 use super::{near, refuse};
 use crate::host::Machine;
 use crate::project::{DATABASE, OWNER_ROLE};
@@ -52,7 +52,7 @@ enum Verb {
 #[derive(Debug, Args)]
 struct Shell {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     /// As the superuser, and not as the owner of the schema
     #[arg(long)]
     superuser: bool,
@@ -64,7 +64,7 @@ struct Shell {
 #[derive(Debug, Args)]
 struct MakeBackup {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     /// Send a copy, encrypted to BACKUP_RECIPIENT, to this folder of the machine that BACKUP_HOST names
     #[arg(long, value_name = "FOLDER")]
     to: Option<String>,
@@ -76,7 +76,7 @@ struct MakeBackup {
 #[derive(Debug, Args)]
 struct List {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -87,9 +87,9 @@ struct Rehearse {
     /// Which one, as `db list` names it; without it, the newest
     backup: Option<String>,
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     #[command(flatten)]
-    patience: Patience,
+    lock_wait: LockWaitArgs,
     /// The result, for programs
     #[arg(long)]
     json: bool,
@@ -100,9 +100,9 @@ struct Restore {
     /// Which one, as `db list` names it
     backup: String,
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     #[command(flatten)]
-    patience: Patience,
+    lock_wait: LockWaitArgs,
     /// The environment's name once more, where nobody can be asked for it
     #[arg(long, value_name = "ENVIRONMENT")]
     confirm: Option<String>,
@@ -130,7 +130,7 @@ impl Db {
 
 impl Shell {
     fn run(self) -> Result<()> {
-        let machine = self.place.reach()?;
+        let machine = self.target.reach()?;
         let role = if self.superuser { "postgres" } else { OWNER_ROLE };
         let name = paint::strong(&machine.environment().name);
         terminal::note(paint::dim(format_args!("  {DATABASE} of {name}, as {role}")));
@@ -143,7 +143,7 @@ impl MakeBackup {
     /// nothing behind.
     fn run(self) -> Result<()> {
         let offsite = self.to.as_deref().map(Offsite::told).transpose()?;
-        let machine = self.place.reach()?;
+        let machine = self.target.reach()?;
         let name = attempt_id(SystemTime::now(), driver_mark());
         let mut made =
             Activity::of("dump the database, and read the dump back", |_| machine.dump(&name, "by hand"))?;
@@ -171,7 +171,7 @@ impl MakeBackup {
 
 impl List {
     fn run(self) -> Result<()> {
-        let machine = self.place.reach()?;
+        let machine = self.target.reach()?;
         let backups = machine.backups()?;
         if self.json {
             terminal::say(json!(backups));
@@ -195,7 +195,7 @@ impl List {
 
 impl Rehearse {
     fn run(self) -> Result<()> {
-        let machine = self.place.reach()?;
+        let machine = self.target.reach()?;
         let dump = match &self.backup {
             Some(name) => find(&machine, name)?,
             None => machine
@@ -203,7 +203,7 @@ impl Rehearse {
                 .pop()
                 .ok_or_else(|| refuse("there is no backup yet: `db backup` makes one"))?,
         };
-        let attempt = attempt::begin(&machine, format!("rehearsal of {}", dump.name), self.patience)?;
+        let attempt = attempt::begin(&machine, format!("rehearsal of {}", dump.name), self.lock_wait)?;
         Activity::of(format!("restore {} into a scratch database", dump.name), |_| machine.rehearse(&dump))?;
         attempt.note(&format!("rehearsed: {} can be restored, and has every row", dump.name))?;
         if self.json {
@@ -222,11 +222,11 @@ impl Rehearse {
 
 impl Restore {
     fn run(self) -> Result<()> {
-        let environment = self.place.environment().name.clone();
+        let environment = self.target.environment().name.clone();
         if let Some(confirm) = self.confirm.as_ref().filter(|confirm| **confirm != environment) {
             return Err(refuse(format!("--confirm says {confirm:?}, and the environment is {environment}")));
         }
-        let machine = self.place.clone().reach()?;
+        let machine = self.target.clone().reach()?;
         let dump = find(&machine, &self.backup)?;
         machine.check_restorable(&dump).map_err(|error| refuse(format!("{error:#}")))?;
         machine.check_room_for_dump()?;
@@ -237,7 +237,7 @@ impl Restore {
             return Ok(());
         }
         self.ask(&environment, &dump)?;
-        let attempt = attempt::begin(&machine, format!("restore of {}", dump.name), self.patience)?;
+        let attempt = attempt::begin(&machine, format!("restore of {}", dump.name), self.lock_wait)?;
         attempt::run(&machine, &attempt, &plan()?, Vec::new())?;
         let aside = backup::aside(DATABASE, attempt.id());
         if self.json {

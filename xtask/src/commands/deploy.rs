@@ -4,7 +4,7 @@ mod contracts;
 mod demo;
 mod gate;
 #[cfg(test)]
-mod held_to_the_world;
+mod model_conformance;
 mod version;
 
 use std::collections::BTreeMap;
@@ -14,13 +14,13 @@ use clap::Args;
 use serde_json::json;
 
 use self::gate::Override;
-use super::progress::attempt::{self, Patience, Times};
+use super::progress::attempt::{self, LockWaitArgs, Times};
 use super::progress::steps::{Preview, say_times};
-use super::target::Place;
+use super::target::TargetArgs;
 use super::target::access::{self, Access};
 use super::target::consent::Consent;
 use super::{Exit, Failure, refuse};
-use crate::host::{Given, Machine};
+use crate::host::{Machine, SuppliedSecrets};
 use crate::product::images::{self, Registry};
 use crate::product::sources::Sources;
 use crate::project::{Environment, FREE_DISK};
@@ -54,9 +54,9 @@ const CLOCK: i64 = 5;
 #[derive(Debug, Args)]
 pub struct Deploy {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     #[command(flatten)]
-    patience: Patience,
+    lock_wait: LockWaitArgs,
     /// Which commit: a branch, a tag, or the beginning of its name (elsewhere than in local)
     #[arg(long, value_name = "REV")]
     version: Option<String>,
@@ -76,12 +76,12 @@ pub struct Deploy {
 impl Deploy {
     /// Looks and makes ready; then, under the lease: platform, plan, run.
     pub fn run(self) -> Result<()> {
-        let environment = self.place.environment().clone();
+        let environment = self.target.environment().clone();
         let (machine, sources) =
             if environment.is_here() { self.take_tree()? } else { self.take_commit(&environment)? };
         preflight(&machine)?;
         let mut secrets = machine.compare_secrets(access::secrets_given(&environment))?;
-        for secret in &secrets.unlike {
+        for secret in &secrets.mismatched {
             terminal::warn(format_args!(
                 "{} is not the password that its role has, and is not taken: docs/runbook.md says how to change it",
                 secret.variable
@@ -98,7 +98,7 @@ impl Deploy {
         }
         self.ask(&environment, "Go on?", "nothing was changed")?;
 
-        let attempt = attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.patience)?;
+        let attempt = attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.lock_wait)?;
         let began = start_platform(&machine, &secrets)?;
         machine.ask_ahead()?;
         machine.compare_secrets_again(&mut secrets)?;
@@ -143,9 +143,9 @@ impl Deploy {
             return Err(refuse("local takes this tree as it is: --version is for other environments"));
         }
         let built = images::build(self.consent.yes)?;
-        let sources = Sources::of_tree(&built, self.place.environment())?;
-        sources.check(self.place.environment())?;
-        Ok((self.place.clone().reach()?.with_bases(built.bases), sources))
+        let sources = Sources::of_tree(&built, self.target.environment())?;
+        sources.check(self.target.environment())?;
+        Ok((self.target.clone().reach()?.with_bases(built.bases), sources))
     }
 
     /// On a host: a commit, whose images a registry has. What can be refused here is refused before the host is touched,
@@ -163,8 +163,8 @@ impl Deploy {
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
             Ok((sources, found))
         };
-        let (machine, (sources, found)) = self.place.clone().reach_by(&access, find)?;
-        let machine = machine.with_way_back(registry.way_back);
+        let (machine, (sources, found)) = self.target.clone().reach_by(&access, find)?;
+        let machine = machine.with_registry_tunnel(registry.registry_tunnel);
         let images = match found {
             Some(images) => images,
             None => images::build_and_push(&registry, &commit, self.consent.yes)?,
@@ -196,7 +196,12 @@ impl Deploy {
 
     /// Where a person decides, or asked to see them, the steps are shown. Gives what was shown. Who has said yes already is
     /// shown them under the lease, and need not wait for a look of its own.
-    fn show_plan(&self, machine: &Machine, sources: &Sources, secrets: &Given) -> Result<Option<Preview>> {
+    fn show_plan(
+        &self,
+        machine: &Machine,
+        sources: &Sources,
+        secrets: &SuppliedSecrets,
+    ) -> Result<Option<Preview>> {
         if !self.plan && (self.consent.yes || machine.environment().gate().is_none()) {
             return Ok(None);
         }
@@ -274,7 +279,7 @@ impl Deploy {
 }
 
 /// The release that these sources make here, with what was given; none while the environment has no secrets yet.
-fn release_to_come(sources: &Sources, secrets: &Given) -> Option<Release> {
+fn release_to_come(sources: &Sources, secrets: &SuppliedSecrets) -> Option<Release> {
     secrets.versions_to_come().map(|versions| sources.release(versions))
 }
 
@@ -312,7 +317,7 @@ fn preflight(machine: &Machine) -> Result<()> {
 }
 
 /// Gives whether it had to be started.
-fn start_platform(machine: &Machine, secrets: &Given) -> Result<bool> {
+fn start_platform(machine: &Machine, secrets: &SuppliedSecrets) -> Result<bool> {
     Activity::of("platform: database and edge", |activity| {
         machine.platform_up(secrets, &|line| activity.line(line))
     })
@@ -335,7 +340,7 @@ fn say_what_differs(machine: &Machine) {
 
 /// What somebody changed by hand; it is said.
 fn drift(machine: &Machine, files: &Files) -> Result<Vec<String>> {
-    let drift = machine.drift(&files.live, &files.kept)?;
+    let drift = machine.drift(&files.traffic, &files.kept)?;
     drift.iter().for_each(|line| terminal::warn(format_args!("changed by hand: {line}")));
     Ok(drift)
 }
@@ -344,12 +349,12 @@ fn drift(machine: &Machine, files: &Files) -> Result<Vec<String>> {
 /// touch them now would touch users.
 fn put_right(machine: &Machine, seen: &Observed, drift: &[String], attempt: &Attempt) -> Result<()> {
     drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
-    let running = seen.kept.iter().filter(|release| !drift.is_empty() && seen.live.holds(&release.id));
+    let running = seen.kept.iter().filter(|release| !drift.is_empty() && seen.traffic.holds(&release.id));
     running.filter(|release| release.is_itself()).try_for_each(|release| machine.write_again(release))
 }
 
 fn say_what_comes(machine: &Machine, release: &Release, seen: &Observed, plan: &Plan) {
-    let from = seen.live.live.as_ref().map_or("nothing yet".to_owned(), ToString::to_string);
+    let from = seen.traffic.active.as_ref().map_or("nothing yet".to_owned(), ToString::to_string);
     let (environment, steps) = (&machine.environment().name, plan.steps().len());
     terminal::note(format_args!(
         "{} {environment}: {}",
@@ -364,12 +369,12 @@ fn say_what_comes(machine: &Machine, release: &Release, seen: &Observed, plan: &
 mod tests {
     use super::*;
     use crate::rollout::simulation::release;
-    use crate::rollout::state::guard::Live;
+    use crate::rollout::state::guard::Traffic;
 
     #[test]
     fn what_is_shown_of_a_first_deploy_is_what_its_plan_does() {
         let seen = Observed {
-            live: Live { live: None, warm: None, guard: None, maintenance: None },
+            traffic: Traffic { active: None, warm: None, guard: None, maintenance: None },
             ledger: Default::default(),
             kept: Vec::new(),
             parts: Vec::new(),

@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::progress::attempt::{self, Patience};
-use super::target::Place;
+use super::progress::attempt::{self, LockWaitArgs};
+use super::target::TargetArgs;
 use super::target::consent::Consent;
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
@@ -15,9 +15,9 @@ use crate::terminal::{self, Activity, paint};
 #[derive(Debug, Args)]
 pub struct Down {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     #[command(flatten)]
-    patience: Patience,
+    lock_wait: LockWaitArgs,
     /// Forget the data of the database too, after asking
     #[arg(long)]
     volumes: bool,
@@ -31,17 +31,17 @@ pub struct Down {
 impl Down {
     /// Asks, then stops: the traffic first, the platform last.
     pub fn run(self) -> Result<()> {
-        let name = self.place.environment().name.clone();
+        let name = self.target.environment().name.clone();
         let so_far = "nothing was stopped";
         if self.volumes {
             let question = format!("All data of the database of {name} is forgotten for good. Go on?");
             self.consent.ask(&question, so_far, &format!("forgetting the data of {name}"))?;
         }
-        if self.place.environment().gate().is_some() {
+        if self.target.environment().gate().is_some() {
             self.consent.ask(&format!("{name} stops, for all its users. Go on?"), so_far, &name)?;
         }
-        let machine = self.place.reach()?;
-        let attempt = attempt::begin(&machine, "down".to_owned(), self.patience)?;
+        let machine = self.target.reach()?;
+        let attempt = attempt::begin(&machine, "down".to_owned(), self.lock_wait)?;
         let plan = plans::down(&Observed::without_database(attempt.settled.files.clone(), &machine)?);
         attempt::run(&machine, &attempt, &plan, Vec::new())?;
         Activity::of("stop the platform: edge and database", |_| machine.platform_down())?;

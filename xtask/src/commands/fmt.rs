@@ -3,7 +3,7 @@
 use clap::Args;
 use xshell::Shell;
 
-use super::ci::How;
+use super::ci::RunArgs;
 use crate::project;
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
@@ -23,7 +23,7 @@ impl Fmt {
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
         if self.check {
-            return How::default().run(&["fmt"]);
+            return RunArgs::default().run(&["fmt"]);
         }
         let sh = Shell::new()?;
         sh.change_dir(project::root());

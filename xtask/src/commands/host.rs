@@ -8,7 +8,7 @@ use super::progress::steps::Preview;
 use super::refuse;
 use super::target::access::Access;
 use super::target::consent::Consent;
-use super::target::{Place, connect};
+use super::target::{TargetArgs, connect};
 use crate::setup::host::{Admin, State, Thing, Wanted, things};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::ssh::host_shell::HostShell;
@@ -32,7 +32,7 @@ enum Verb {
 #[derive(Debug, Args)]
 struct Setup {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     /// Who may change the machine: root, or a user who may call sudo without a password
     #[arg(long = "as", value_name = "USER", default_value = "root")]
     admin: String,
@@ -59,7 +59,7 @@ impl HostVerb {
 
 impl Setup {
     fn run(self) -> Result<()> {
-        let environment = self.place.environment();
+        let environment = self.target.environment();
         let (mut access, pinned) = Access::of_new_host(environment, self.fingerprint.as_deref())?;
         let wanted = Wanted {
             user: access.destination.user.clone(),

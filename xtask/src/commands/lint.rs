@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use super::ci::How;
+use super::ci::RunArgs;
 
 /// Run the checks that judge the sources without running them
 #[derive(Debug, Args)]
 pub struct Lint {
     #[command(flatten)]
-    how: How,
+    how: RunArgs,
 }
 
 impl Lint {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::refuse;
-use super::target::Place;
+use super::target::TargetArgs;
 use crate::rollout::host::Host;
 
 /// What the parts of the live release wrote, or one service
@@ -14,7 +14,7 @@ pub struct Logs {
     #[arg(value_parser = ["backend", "frontend", "postgres", "edge"])]
     service: Option<String>,
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     /// Go on as more is written, until Ctrl-C
     #[arg(short, long)]
     follow: bool,
@@ -26,7 +26,7 @@ pub struct Logs {
 impl Logs {
     /// Hands the terminal to compose.
     pub fn run(self) -> Result<()> {
-        let machine = self.place.reach()?;
+        let machine = self.target.reach()?;
         let service = self.service.as_deref();
         if matches!(service, Some("postgres" | "edge")) {
             return machine.platform_logs(service, self.tail, self.follow);
@@ -37,7 +37,7 @@ impl Logs {
                 "no release has the traffic in {environment}: `cargo xtask deploy --env {environment}` changes that"
             ))
         };
-        let live = machine.live()?.live.ok_or_else(nothing)?;
+        let live = machine.live()?.active.ok_or_else(nothing)?;
         machine.release_logs(&live, service, self.tail, self.follow)
     }
 }

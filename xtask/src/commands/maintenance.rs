@@ -6,9 +6,9 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::progress::attempt::{self, Patience};
+use super::progress::attempt::{self, LockWaitArgs};
 use super::refuse;
-use super::target::Place;
+use super::target::TargetArgs;
 use crate::terminal::{self, paint};
 
 /// How long it is unless somebody says so.
@@ -26,9 +26,9 @@ enum Verb {
     /// Users are asked to wait; answers about health stay true
     On {
         #[command(flatten)]
-        place: Place,
+        target: TargetArgs,
         #[command(flatten)]
-        patience: Patience,
+        lock_wait: LockWaitArgs,
         /// For how long (30m), or until when (2026-01-03T12:00:00Z); it is what users are told, and nothing ends by itself
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
@@ -39,9 +39,9 @@ enum Verb {
     /// Users come in again
     Off {
         #[command(flatten)]
-        place: Place,
+        target: TargetArgs,
         #[command(flatten)]
-        patience: Patience,
+        lock_wait: LockWaitArgs,
         /// The result, for programs
         #[arg(long)]
         json: bool,
@@ -51,19 +51,19 @@ enum Verb {
 impl Maintenance {
     /// Under the lease, and in the ledger.
     pub fn run(self) -> Result<()> {
-        let (place, patience, until, json) = match self.verb {
-            Verb::On { place, patience, until, json } => {
-                (place, patience, Some(moment(until.as_deref(), SystemTime::now()).map_err(refuse)?), json)
+        let (target, lock_wait, until, json) = match self.verb {
+            Verb::On { target, lock_wait, until, json } => {
+                (target, lock_wait, Some(moment(until.as_deref(), SystemTime::now()).map_err(refuse)?), json)
             }
-            Verb::Off { place, patience, json } => (place, patience, None, json),
+            Verb::Off { target, lock_wait, json } => (target, lock_wait, None, json),
         };
-        let machine = place.reach()?;
+        let machine = target.reach()?;
         let date = until.map(http_date);
         let words = match &date {
             Some(date) => format!("maintenance until {date}"),
             None => "maintenance is over".to_owned(),
         };
-        let attempt = attempt::begin(&machine, words.clone(), patience)?;
+        let attempt = attempt::begin(&machine, words.clone(), lock_wait)?;
         machine.set_maintenance(date.as_deref())?;
         attempt.note(&words)?;
         if json {

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 use xshell::Shell;
 
-use super::target::Place;
+use super::target::TargetArgs;
 use crate::exit::refuse;
 use crate::product::snapshot;
 use crate::project::{self, Environment};
@@ -93,9 +93,9 @@ fn snapshot() -> anyhow::Result<()> {
 
 /// What an environment's database has, beside what its live release carries and what this tree has.
 fn info(environment: Environment, json: bool) -> anyhow::Result<()> {
-    let machine = Place::of(environment).reach()?;
+    let machine = TargetArgs::of(environment).reach()?;
     let seen = Observed::of(&machine)?;
-    let live = seen.kept.iter().find(|release| Some(&release.id) == seen.live.live.as_ref());
+    let live = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.active.as_ref());
     let carried = live.map(|release| release.migrations.clone()).unwrap_or_default();
     let here = names_here()?;
     let mut all: Vec<i64> = seen.schema.iter().chain(&carried).chain(here.keys()).copied().collect();

@@ -8,10 +8,10 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::progress::attempt::{self, Patience};
+use super::progress::attempt::{self, LockWaitArgs};
 use super::progress::steps::Preview;
 use super::refuse;
-use super::target::Place;
+use super::target::TargetArgs;
 use super::target::access::Access;
 use super::target::consent::Consent;
 use crate::host::Machine;
@@ -46,9 +46,9 @@ enum Verb {
 #[derive(Debug, Args)]
 struct Up {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     #[command(flatten)]
-    patience: Patience,
+    lock_wait: LockWaitArgs,
     /// Print the steps and what they cost users, and change nothing
     #[arg(long)]
     plan: bool,
@@ -86,7 +86,7 @@ impl Up {
         machine.check_renewal()?;
         self.ask(&machine)?;
         let named = services.join(" and ");
-        let attempt = attempt::begin(&machine, format!("platform up: {named}"), self.patience)?;
+        let attempt = attempt::begin(&machine, format!("platform up: {named}"), self.lock_wait)?;
         if services.iter().any(|service| service == "postgres") {
             let backup = Activity::of("backup: dump the database, and read the dump back", |_| {
                 machine.backup(attempt.id(), "since the database is started anew")
@@ -121,7 +121,7 @@ impl Up {
             return Ok(());
         }
         if !drift.is_empty() {
-            let attempt = attempt::begin(machine, "platform up: files".to_owned(), self.patience)?;
+            let attempt = attempt::begin(machine, "platform up: files".to_owned(), self.lock_wait)?;
             drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
             machine.write_platform()?;
         }
@@ -131,15 +131,15 @@ impl Up {
 
     /// With the images that a new platform would have.
     fn reach(&self) -> Result<Machine> {
-        let environment = self.place.environment().clone();
+        let environment = self.target.environment().clone();
         if environment.is_here() {
-            return Ok(self.place.clone().reach()?.with_bases(images::bases_here()?));
+            return Ok(self.target.clone().reach()?.with_bases(images::bases_here()?));
         }
         let access = Access::of(&environment)?;
         images::ensure_client(self.consent.yes)?;
         let registry = Registry::choose()?;
-        let (machine, bases) = self.place.clone().reach_by(&access, || images::bases_for_host(&registry))?;
-        Ok(machine.with_way_back(registry.way_back).with_bases(bases))
+        let (machine, bases) = self.target.clone().reach_by(&access, || images::bases_for_host(&registry))?;
+        Ok(machine.with_registry_tunnel(registry.registry_tunnel).with_bases(bases))
     }
 
     fn ask(&self, machine: &Machine) -> Result<()> {

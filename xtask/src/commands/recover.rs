@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::progress::attempt::{self, Patience};
-use super::target::Place;
+use super::progress::attempt::{self, LockWaitArgs};
+use super::target::TargetArgs;
 use crate::rollout::host::Host;
 use crate::rollout::recover::retire;
 use crate::rollout::state::guard::written;
@@ -15,9 +15,9 @@ use crate::terminal::{self, paint};
 #[derive(Debug, Args)]
 pub struct Recover {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     #[command(flatten)]
-    patience: Patience,
+    lock_wait: LockWaitArgs,
     /// The result, for programs
     #[arg(long)]
     json: bool,
@@ -26,12 +26,12 @@ pub struct Recover {
 impl Recover {
     /// Taking the lease is all that it takes.
     pub fn run(self) -> Result<()> {
-        let machine = self.place.reach()?;
-        let attempt = attempt::begin(&machine, "recover".to_owned(), self.patience)?;
+        let machine = self.target.reach()?;
+        let attempt = attempt::begin(&machine, "recover".to_owned(), self.lock_wait)?;
         if let Err(error) = retire(&machine) {
             terminal::warn(format_args!("what has no traffic any more could not be stopped: {error:#}"));
         }
-        let serves = machine.live()?.live;
+        let serves = machine.live()?.active;
         if self.json {
             terminal::say(json!({ "settled": attempt.settled.words, "live": serves }));
             return Ok(());

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::status::ago;
-use super::target::Place;
+use super::target::TargetArgs;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::guard::written;
 use crate::rollout::state::ledger::Outcome;
@@ -16,7 +16,7 @@ use crate::terminal::{self, paint};
 #[derive(Debug, Args)]
 pub struct Releases {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -25,7 +25,7 @@ pub struct Releases {
 impl Releases {
     /// Prints both tables, the newest first.
     pub fn run(self) -> Result<()> {
-        let machine = self.place.reach()?;
+        let machine = self.target.reach()?;
         let seen = Observed::for_looking(&machine, |why| terminal::warn(format_args!("{why:#}")))?;
         let attempts = seen.ledger.attempts();
         if self.json {
@@ -66,11 +66,11 @@ impl Releases {
 }
 
 fn state(seen: &Observed, release: &Release) -> &'static str {
-    if seen.live.live.as_ref() == Some(&release.id) {
+    if seen.traffic.active.as_ref() == Some(&release.id) {
         "live"
     } else if seen.is_ready(release) {
         "warm"
-    } else if seen.shut_out_by(&release.id).is_empty() {
+    } else if seen.incompatible_with(&release.id).is_empty() {
         "stopped"
     } else {
         // A migration took away what it uses.

@@ -6,16 +6,16 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::progress::attempt::{self, Patience, who};
+use super::progress::attempt::{self, LockWaitArgs, who};
 use super::progress::steps::Preview;
 use super::progress::tell::{News, State, Teller};
 use super::secrets::substitutes;
-use super::target::Place;
+use super::target::TargetArgs;
 use super::{near, refuse};
 use crate::host::Machine;
 use crate::rollout::host::Host;
 use crate::rollout::observed::Observed;
-use crate::rollout::rollback::{Back, NoWayBack, take_back_provisional};
+use crate::rollout::rollback::{RollbackError, RollbackRequest, take_back_provisional};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::ledger::Kind;
 use crate::rollout::state::release::Release;
@@ -26,9 +26,9 @@ use crate::terminal::{self, millis, paint, seconds};
 #[derive(Debug, Args)]
 pub struct Rollback {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     #[command(flatten)]
-    patience: Patience,
+    lock_wait: LockWaitArgs,
     /// Which kept release; without it, the newest confirmed one that was never rolled back from
     #[arg(long, value_name = "RELEASE")]
     to: Option<String>,
@@ -46,12 +46,12 @@ pub struct Rollback {
 impl Rollback {
     /// A provisional switch is undone at once; otherwise plan and run, under the lease.
     pub fn run(self) -> Result<()> {
-        let machine = self.place.clone().reach()?;
+        let machine = self.target.clone().reach()?;
         let files = machine.files()?;
         if self.to.is_none() && !self.plan && take_back_provisional(&machine, &files, &who())? {
             return self.say_taken_back(&machine);
         }
-        let back = Back { to: self.to.as_deref(), with_database: self.with_database };
+        let back = RollbackRequest { to: self.to.as_deref(), with_database: self.with_database };
         let limits = &machine.environment().limits;
         if self.plan {
             let seen = Observed::of_rollback(files, &machine)?;
@@ -62,16 +62,16 @@ impl Rollback {
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
         let seen = Observed::from(files);
         back.check(&seen).map_err(|why| self.refuse(why, &seen))?;
-        let in_question = seen.in_question(machine.now());
-        let lease = attempt::lease(&machine, "rollback".to_owned(), self.patience)?;
+        let rollback_suspect = seen.rollback_suspect(machine.now());
+        let lease = attempt::lease(&machine, "rollback".to_owned(), self.lock_wait)?;
         // To ask the warm release takes longer than all of the looking that comes before its answer is wanted.
         let to = back.target(&seen).ok().map(|release| &release.id);
-        if let Some(warm) = to.filter(|to| seen.live.warm.as_ref() == Some(to)) {
+        if let Some(warm) = to.filter(|to| seen.traffic.warm.as_ref() == Some(to)) {
             machine.ask_release_ahead(warm)?;
         }
         let attempt = attempt::begin_under(&machine, lease)?;
         let seen = Observed::of_rollback(attempt.settled.files.clone(), &machine)?;
-        if attempt.comes_after(&back, in_question.as_ref(), &seen)? {
+        if attempt.already_rolled_back(&back, rollback_suspect.as_ref(), &seen)? {
             return self.say_done_already(&machine, &seen);
         }
         let release = back.target(&seen).map_err(|why| self.refuse(why, &seen))?;
@@ -100,7 +100,7 @@ impl Rollback {
 impl Rollback {
     /// A rollback does not wait for the lease of a deploy whose switch is provisional.
     fn say_taken_back(&self, machine: &Machine) -> Result<()> {
-        let live = machine.live()?.live;
+        let live = machine.live()?.active;
         let news = || News {
             environment: machine.environment().name.clone(),
             kind: Kind::Rollback.to_string(),
@@ -128,7 +128,7 @@ impl Rollback {
     /// What was to be taken back is: by somebody else, by its guard, or by the rollback that was cut off before. A deploy
     /// that was waited for, and went on instead, is nothing of the kind.
     fn say_done_already(&self, machine: &Machine, seen: &Observed) -> Result<()> {
-        let live = seen.live.live.as_ref();
+        let live = seen.traffic.active.as_ref();
         if let Some(id) = live.filter(|id| seen.ledger.was_deployed_last(id)) {
             return Err(refuse(format!(
                 "a deploy has given {id} the traffic in the meantime\n  Nothing was taken back. To go back from {id}, say it \
@@ -150,14 +150,14 @@ impl Rollback {
     }
 
     /// In words for whom typed it: what to type instead.
-    fn refuse(&self, why: NoWayBack, seen: &Observed) -> anyhow::Error {
-        let environment = &self.place.environment().name;
+    fn refuse(&self, why: RollbackError, seen: &Observed) -> anyhow::Error {
+        let environment = &self.target.environment().name;
         refuse(match &why {
-            NoWayBack::NotKept(_) | NoWayBack::Unreadable(_) => {
+            RollbackError::NotKept(_) | RollbackError::Unreadable(_) => {
                 let word = self.to.as_deref().unwrap_or_default();
                 format!("{why}. {}", near(seen.kept.iter().map(|release| release.id.as_str()), word))
             }
-            NoWayBack::ShutOut(id, migrations) => format!(
+            RollbackError::Incompatible(id, migrations) => format!(
                 "{why}\n  `cargo xtask rollback --env {environment} --to {id} --with-database` makes a backup, takes {} \
                  back, and goes there. Nothing was changed.",
                 versions(migrations)

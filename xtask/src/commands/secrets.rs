@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::progress::attempt::{self, Patience};
-use super::target::Place;
+use super::progress::attempt::{self, LockWaitArgs};
+use super::target::TargetArgs;
 use super::target::consent::Consent;
 use super::{near, refuse};
 use crate::host::{Machine, SecretVersions};
@@ -35,7 +35,7 @@ enum Verb {
 #[derive(Debug, Args)]
 struct List {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -44,9 +44,9 @@ struct List {
 #[derive(Debug, Args)]
 struct Revoke {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     #[command(flatten)]
-    patience: Patience,
+    lock_wait: LockWaitArgs,
     /// The secret, as `secrets list` has it
     name: String,
     /// The version: not the current one
@@ -70,7 +70,7 @@ impl SecretsVerb {
 
 impl List {
     fn run(self) -> Result<()> {
-        let machine = self.place.reach()?;
+        let machine = self.target.reach()?;
         let kept = machine.kept()?;
         let SecretVersions { current, revoked } = machine.secret_versions()?;
         if self.json {
@@ -106,7 +106,7 @@ impl Revoke {
     /// What runs with it and has no traffic is removed, then the version; what has the traffic must not need it.
     fn run(self) -> Result<()> {
         let secret = self.secret()?;
-        let machine = self.place.clone().reach()?;
+        let machine = self.target.clone().reach()?;
         self.check(&machine, secret)?;
         self.ask(&machine, secret)?;
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
@@ -115,12 +115,12 @@ impl Revoke {
         let bases = machine.running_bases()?.ok_or_else(|| refuse(stopped))?;
         let machine = machine.with_bases(bases);
         let doing = format!("revoking version {} of {}", self.version, secret.name);
-        let attempt = attempt::begin(&machine, doing, self.patience)?;
+        let attempt = attempt::begin(&machine, doing, self.lock_wait)?;
         let live = self.check(&machine, secret)?;
         let seen = Observed::beyond(attempt.settled.files.clone(), &machine)?;
         let mut users: BTreeSet<_> = users(&seen.kept, secret.name, self.version).into_iter().collect();
         users.extend(machine.mounting(secret, self.version)?);
-        if seen.live.warm.as_ref().is_some_and(|warm| users.contains(warm)) {
+        if seen.traffic.warm.as_ref().is_some_and(|warm| users.contains(warm)) {
             machine.set_warm(live.as_ref(), attempt.lease_number(), None)?;
         }
         for id in users.iter().filter(|id| seen.parts.iter().any(|part| part.release == **id)) {
@@ -180,7 +180,7 @@ impl Revoke {
         if versions.revoked.contains(&(name.to_owned(), version)) {
             return Err(refuse(format!("version {version} of {name} is revoked already")));
         }
-        let live = machine.live()?.live;
+        let live = machine.live()?.active;
         let kept = machine.kept()?;
         // Unless its manifest names another one: what can't be read is taken to need it.
         let another = |release: &Release| release.contents.secrets.get(name) != Some(&version);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::target::Place;
+use super::target::TargetArgs;
 use crate::host::{Machine, PlatformPart};
 use crate::project::FREE_DISK;
 use crate::rollout::host::Part;
@@ -22,7 +22,7 @@ use crate::tools::docker::condition::{Condition, Health};
 #[derive(Debug, Args)]
 pub struct Status {
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -31,7 +31,7 @@ pub struct Status {
 impl Status {
     /// Looks, and says what it saw.
     pub fn run(self) -> Result<()> {
-        let machine = self.place.reach()?;
+        let machine = self.target.reach()?;
         let seen = Observed::for_looking(&machine, |why| terminal::warn(format_args!("{why:#}")))?;
         let platform = machine.platform_parts()?;
         let attempt = last_confirmed(&seen);
@@ -39,23 +39,23 @@ impl Status {
         let mut backups = machine.backups()?;
         let copy = backups.iter().rev().find(|backup| backup.copied.is_some()).cloned();
         let backup = backups.pop();
-        let live = seen.kept.iter().find(|release| Some(&release.id) == seen.live.live.as_ref());
+        let live = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.active.as_ref());
         // What was not seen is not missing.
         let lacks = live.filter(|_| !seen.schema.is_empty()).map(|release| seen.lacking(release));
-        let drift = machine.drift(&seen.live, &seen.kept)?;
+        let drift = machine.drift(&seen.traffic, &seen.kept)?;
         if self.json {
             terminal::say(json!({
                 "environment": machine.environment().name,
                 "url": machine.url().ok(),
-                "live": seen.live.live,
-                "warm": seen.live.warm,
+                "live": seen.traffic.active,
+                "warm": seen.traffic.warm,
                 "unconfirmed": is_provisional(&seen),
-                "ought_to_be_live": seen.ledger.ought_to_be_live(),
+                "expected_active": seen.ledger.expected_active(),
                 "since": attempt.as_ref().map(|attempt| &attempt.at),
                 "by": attempt.as_ref().map(|attempt| &attempt.by),
                 "lease": lease,
                 "drift": drift,
-                "maintenance": seen.live.maintenance,
+                "maintenance": seen.traffic.maintenance,
                 "unfinished": seen.ledger.unfinished(),
                 "schema": seen.schema.last(),
                 "pending_migrations": lacks,
@@ -69,7 +69,7 @@ impl Status {
             return Ok(());
         }
         say_live(&machine, &seen, attempt.as_ref());
-        if seen.live.live.is_some() {
+        if seen.traffic.active.is_some() {
             say_data(&machine, &seen, &lacks.unwrap_or_default(), backup.as_ref());
             say_copy(copy.as_ref());
         }
@@ -81,7 +81,7 @@ impl Status {
 
 fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&Attempt>) {
     let environment = paint::strong(&machine.environment().name);
-    let Some(live) = &seen.live.live else {
+    let Some(live) = &seen.traffic.active else {
         let name = &machine.environment().name;
         return terminal::say(format_args!(
             "{environment}: no release has the traffic; `cargo xtask deploy --env {name}` changes that"
@@ -96,8 +96,8 @@ fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&Attempt>) {
     if let Some(attempt) = attempt {
         terminal::say(format_args!("  since     {}, by {} ({})", ago(&attempt.at), attempt.by, attempt.kind));
     }
-    terminal::say(format_args!("  warm      {}", written(seen.live.warm.as_ref())));
-    let ought = seen.ledger.ought_to_be_live();
+    terminal::say(format_args!("  warm      {}", written(seen.traffic.warm.as_ref())));
+    let ought = seen.ledger.expected_active();
     if ought.as_ref() != Some(live) && !is_provisional(seen) {
         let ought = written(ought.as_ref());
         terminal::say(paint::warn(format_args!("  by the ledger, {ought} ought to have the traffic")));
@@ -136,7 +136,7 @@ fn say_copy(copy: Option<&Backup>) {
 
 /// Who is kept out, who is at it, and what is not as it should be.
 fn say_what_wants_attention(seen: &Observed, lease: Option<String>, drift: &[String]) {
-    if let Some(until) = &seen.live.maintenance {
+    if let Some(until) = &seen.traffic.maintenance {
         terminal::say(paint::warn(format_args!("  users are asked to wait until {until}")));
     }
     if let Some(holder) = lease {
@@ -173,9 +173,10 @@ fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
         let state = health(part.state, part.health, words(part.state, part.health));
         rows.push(vec![part.service.clone(), "platform".to_owned(), state, ago(&part.since)]);
     }
-    let shown = |part: &&Part| part.state != Condition::Exited || seen.live.holds(&part.release);
+    let shown = |part: &&Part| part.state != Condition::Exited || seen.traffic.holds(&part.release);
     for part in seen.parts.iter().filter(shown) {
-        let state = if part.said.is_empty() { words(part.state, part.health) } else { part.words() };
+        let state =
+            if part.health_output.is_empty() { words(part.state, part.health) } else { part.to_string() };
         let state = health(part.state, part.health, state);
         rows.push(vec![part.service.clone(), part.release.to_string(), state, ago(&part.since)]);
     }
@@ -189,14 +190,14 @@ fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
 /// The attempt by which the live release got the traffic.
 fn last_confirmed(seen: &Observed) -> Option<Attempt> {
     let attempts = seen.ledger.attempts();
-    attempts.into_iter().rev().find(|attempt| attempt.confirmed && attempt.to == seen.live.live)
+    attempts.into_iter().rev().find(|attempt| attempt.confirmed && attempt.to == seen.traffic.active)
 }
 
 fn is_provisional(seen: &Observed) -> bool {
-    seen.live
+    seen.traffic
         .guard
         .as_ref()
-        .is_some_and(|guard| guard.state == GuardState::Armed && guard.to == seen.live.live)
+        .is_some_and(|guard| guard.state == GuardState::Armed && guard.to == seen.traffic.active)
 }
 
 /// '3 min ago', for people.

@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use super::ci::How;
+use super::ci::RunArgs;
 
 /// Run the tests of every part, the backend's on a throw-away PostgreSQL
 #[derive(Debug, Args)]
 pub struct Test {
     #[command(flatten)]
-    how: How,
+    how: RunArgs,
 }
 
 impl Test {

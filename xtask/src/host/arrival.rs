@@ -15,7 +15,7 @@ use crate::tools::ssh::host_shell::{HostShell, Script};
 const ARRIVE: Script = Script::new("looking at the host", include_str!("scripts/arrive.sh"));
 
 /// What an environment on its host takes.
-pub struct Arrival {
+pub struct HostProbe {
     /// The environment.
     pub environment: Environment,
     /// The way to the host.
@@ -41,10 +41,10 @@ pub struct Facts {
     pub clock_ahead: i64,
 }
 
-impl Arrival {
+impl HostProbe {
     /// Looks at the host, and makes the environment's folders when there are none.
     pub fn arrive(self) -> Result<Machine> {
-        let Arrival { environment, shell, compose, public_url } = self;
+        let HostProbe { environment, shell, compose, public_url } = self;
         let root = environment.root();
         let owner = if environment.is_here() { "-" } else { &environment.name };
         let told = shell.script(ARRIVE, &[root.as_str(), owner], "").map_err(anyhow::Error::from);
@@ -72,9 +72,9 @@ impl Arrival {
             desk,
             laid_out: RefCell::default(),
             bases: None,
-            way_back: None,
+            registry_tunnel: None,
             reached: Instant::now(),
-            led_back: Cell::new(false),
+            tunnel_is_open: Cell::new(false),
             ahead: RefCell::default(),
             holding: RefCell::default(),
         })

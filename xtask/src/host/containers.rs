@@ -196,12 +196,12 @@ impl Machine {
     pub(super) fn ask_edge(&self) -> Result<Answer> {
         let url = format!("{}{}", self.url()?, project::PROBE_PATH);
         let answer = curl::get(&url, PROBE).with_context(|| format!("asking {url}"))?;
-        let said = answer.header("location").map_or_else(
+        let excerpt = answer.header("location").map_or_else(
             || answer.body.chars().take(200).collect(),
             |location| format!("redirect to {location}"),
         );
         let release = answer.header(project::RELEASE_HEADER).and_then(|id| id.parse().ok());
-        Ok(Answer { status: answer.status, release, said })
+        Ok(Answer { status: answer.status, release, excerpt })
     }
 }
 
@@ -228,7 +228,7 @@ fn show_logs(sh: &Shell, project: &Project, service: Option<&str>, tail: u32, fo
 fn part(found: &Inspected) -> Option<Part> {
     let state = &found.state;
     let check = state.health.as_ref().and_then(|health| health.log.as_ref()?.last());
-    let ending = match (state.oom_killed, state.status.has_ended()) {
+    let exit_reason = match (state.oom_killed, state.status.has_ended()) {
         (true, _) => "out of memory".to_owned(),
         (false, true) => format!("exit code {}", state.exit_code),
         (false, false) => String::new(),
@@ -239,12 +239,12 @@ fn part(found: &Inspected) -> Option<Part> {
         container: found.plain_name().to_owned(),
         state: state.status,
         health: state.health(),
-        said: check
+        health_output: check
             .filter(|check| check.exit_code != 0)
             .map(|check| check.output.trim().to_owned())
             .unwrap_or_default(),
         since: state.started_at.clone(),
         restarts: found.restart_count,
-        ending,
+        exit_reason,
     })
 }

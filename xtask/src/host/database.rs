@@ -75,7 +75,7 @@ impl Machine {
     /// Dumps the database and reads the dump back. A failure leaves nothing behind.
     pub fn dump(&self, name: &str, made_by: &str) -> Result<Backup> {
         self.check_room_for_dump()?;
-        let live = self.live()?.live;
+        let live = self.live()?.active;
         let at = timestamp(self.now());
         let told = self.in_database(&["dump", DATABASE, name, made_by, written(live.as_ref()), &at], LONG)?;
         serde_json::from_str(&told).with_context(|| format!("the backup described itself as {told:?}"))
@@ -239,11 +239,12 @@ impl Machine {
     /// release needs, and none that took away what it uses.
     pub fn check_restorable(&self, backup: &Backup) -> Result<()> {
         self.verify(backup)?;
-        let Some(live) = self.live()?.live else { return Ok(()) };
+        let Some(live) = self.live()?.active else { return Ok(()) };
         let ledger = self.ledger()?;
         let contracts = ledger.contracts();
-        let shut =
-            contracts.values().filter(|it| it.migration <= backup.schema && it.shuts_out.contains(&live));
+        let shut = contracts
+            .values()
+            .filter(|it| it.migration <= backup.schema && it.incompatible_with.contains(&live));
         let shut: Vec<String> = shut.map(|contract| contract.migration.to_string()).collect();
         ensure!(
             shut.is_empty(),

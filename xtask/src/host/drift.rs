@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Machine;
 use crate::project::{EDGE_CONFIGURATION_LABEL, RELEASE_LABEL};
-use crate::rollout::state::guard::Live;
+use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::release::Release;
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container::{self, Inspected};
@@ -36,7 +36,7 @@ impl Machine {
 
     /// What differs from what was put there, in words, a line each: files and containers of the releases that run, the
     /// edge's configuration, and the platform's files. Who has the traffic is another question.
-    pub fn drift(&self, live: &Live, kept: &[Release]) -> Result<Vec<String>> {
+    pub fn drift(&self, live: &Traffic, kept: &[Release]) -> Result<Vec<String>> {
         // The engine comes last: while a program is being started in a container, it says nothing of that one.
         let (told, files_of_platform) = (self.sums()?, self.changed_files_of_platform()?);
         let sums = by_file(&told);

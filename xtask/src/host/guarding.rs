@@ -28,7 +28,7 @@ impl Machine {
                 told => return told,
             }
         }
-        container::remove(self.changing()?.shell.docker(), &name)?;
+        container::remove(self.fenced()?.shell.docker(), &name)?;
         container::start(docker, &name, &self.guard_description()?)
             .context("the guard could not be started")?;
         self.tell_guard(arming).with_context(|| {

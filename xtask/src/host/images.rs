@@ -18,7 +18,7 @@ const PULL: Duration = Duration::from_secs(600);
 
 /// Our registry, as a host reaches it: under the same name as we do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WayBack {
+pub struct RegistryTunnel {
     /// The port in the images' names: `localhost:PORT/…`.
     pub port: u16,
     /// Where it leads to on our loopback: an instance that only reads, since anyone on the host can reach it.
@@ -51,8 +51,8 @@ impl std::fmt::Display for Carried {
 
 impl Machine {
     /// With a registry of ours that the host may pull from.
-    pub fn with_way_back(self, way_back: Option<WayBack>) -> Machine {
-        Machine { way_back, ..self }
+    pub fn with_registry_tunnel(self, registry_tunnel: Option<RegistryTunnel>) -> Machine {
+        Machine { registry_tunnel, ..self }
     }
 
     /// The images that the platform runs at this moment; none when it does not run whole.
@@ -84,7 +84,7 @@ impl Machine {
             if self.environment.is_here() {
                 bail!("{image} is not on this machine any more");
             }
-            if self.lead_back_for(image)? {
+            if self.tunnel_for(image)? {
                 own.push((image, container::pull(docker, image, PULL)?));
             } else {
                 others.push((image, Run::new(docker::pull(docker, image)).limit(PULL)));
@@ -111,16 +111,16 @@ impl Machine {
 
     /// Whether the image is in a registry of ours; then the way back to it is open. Under the lease alone: a second driver
     /// would otherwise fail on the port, and not on the lease.
-    fn lead_back_for(&self, image: &str) -> Result<bool> {
-        let (Some(way), Some(connection)) = (self.way_back, self.shell.connection()) else {
+    fn tunnel_for(&self, image: &str) -> Result<bool> {
+        let (Some(way), Some(connection)) = (self.registry_tunnel, self.shell.connection()) else {
             return Ok(false);
         };
         if docker::registry(image) != format!("localhost:{}", way.port) {
             return Ok(false);
         }
-        if !self.led_back.get() {
-            connection.lead_back(way.port, way.to)?;
-            self.led_back.set(true);
+        if !self.tunnel_is_open.get() {
+            connection.open_reverse_tunnel(way.port, way.to)?;
+            self.tunnel_is_open.set(true);
         }
         Ok(true)
     }

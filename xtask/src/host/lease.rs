@@ -37,7 +37,7 @@ impl Holding {
     }
 }
 
-/// The lease, held. Given back when it is dropped.
+/// The lease, held. SuppliedSecrets back when it is dropped.
 pub(super) struct Held {
     /// Alive for as long as the lease is held.
     pub(super) holding: Arc<Holding>,

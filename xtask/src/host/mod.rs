@@ -33,7 +33,7 @@ use crate::rollout::host::{
     Answer, Arming, EdgeCounts, Files, Holder, Host, Lease, LeaseError, Part, Switching,
 };
 use crate::rollout::state::backup::Backup;
-use crate::rollout::state::guard::{Live, Unreadable, written};
+use crate::rollout::state::guard::{Traffic, Unreadable, written};
 use crate::rollout::state::ledger::{Entry, Ledger};
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::curl;
@@ -44,12 +44,12 @@ use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
 
 use self::ahead::Ahead;
-pub use self::arrival::{Arrival, Facts};
+pub use self::arrival::{Facts, HostProbe};
 use self::lease::Holding;
 
-pub use self::images::WayBack;
+pub use self::images::RegistryTunnel;
 pub use self::platform::PlatformPart;
-pub use self::secrets::{Given, SecretVersions};
+pub use self::secrets::{SecretVersions, SuppliedSecrets};
 pub use self::variables::check_compose_file;
 
 /// One environment on one host.
@@ -65,10 +65,10 @@ pub struct Machine {
     desk: Option<Folder>,
     laid_out: RefCell<BTreeSet<ReleaseId>>,
     bases: Option<Bases>,
-    way_back: Option<WayBack>,
+    registry_tunnel: Option<RegistryTunnel>,
     /// When this driver reached the host.
     reached: Instant,
-    led_back: Cell<bool>,
+    tunnel_is_open: Cell<bool>,
     ahead: RefCell<Ahead>,
     /// The lease that this driver took, while it has it.
     holding: RefCell<Weak<Holding>>,
@@ -121,7 +121,7 @@ impl Machine {
     }
 
     /// Itself, unless it has lost the lease that it took.
-    fn changing(&self) -> Result<&Machine> {
+    fn fenced(&self) -> Result<&Machine> {
         if let Some(holding) = self.holding.borrow().upgrade() {
             holding.check().context("the lease was lost, and nothing may be changed without it")?;
         }
@@ -129,9 +129,9 @@ impl Machine {
     }
 
     /// The same, for what changes containers or the database: what was asked ahead of that is not so any more.
-    fn touching(&self) -> Result<&Machine> {
+    fn fenced_invalidating(&self) -> Result<&Machine> {
         self.forget_answers();
-        self.changing()
+        self.fenced()
     }
 
     /// The number of the lease that this driver holds.
@@ -164,7 +164,7 @@ impl Host for Machine {
         Ok(Box::new(held))
     }
 
-    fn live(&self) -> Result<Live> {
+    fn live(&self) -> Result<Traffic> {
         self.parse_live(&self.live_script("read", &[])?)
     }
 
@@ -174,11 +174,11 @@ impl Host for Machine {
 
     fn files(&self) -> Result<Files> {
         let (live, ledger, kept) = self.read_files()?;
-        Ok(Files { live: self.parse_live(&live)?, ledger: Ledger::parse(&ledger), kept })
+        Ok(Files { traffic: self.parse_live(&live)?, ledger: Ledger::parse(&ledger), kept })
     }
 
     fn append(&self, entries: &[Entry]) -> Result<()> {
-        self.changing()?.append_to_ledger(entries)
+        self.fenced()?.append_to_ledger(entries)
     }
 
     fn kept(&self) -> Result<Vec<Release>> {
@@ -194,71 +194,71 @@ impl Host for Machine {
     }
 
     fn pull(&self, release: &Release) -> Result<()> {
-        self.changing()?.keep(release)?;
+        self.fenced()?.keep(release)?;
         self.fetch(release.contents.images.values())
     }
 
     fn forget(&self, id: &ReleaseId) -> Result<()> {
-        self.touching()?.forget_release(id)
+        self.fenced_invalidating()?.forget_release(id)
     }
 
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
-        self.changing()?.dump(attempt, made_by)
+        self.fenced()?.dump(attempt, made_by)
     }
 
     fn forget_backups(&self) -> Result<()> {
-        self.changing()?.prune_backups().map(drop)
+        self.fenced()?.prune_backups().map(drop)
     }
 
     fn load_backup(&self, backup: &Backup) -> Result<()> {
-        self.touching()?.restore_dump(backup)
+        self.fenced_invalidating()?.restore_dump(backup)
     }
 
     fn drop_loaded(&self) -> Result<()> {
-        self.touching()?.drop_restored()
+        self.fenced_invalidating()?.drop_restored()
     }
 
-    fn exchange_database(&self, aside: &str) -> Result<()> {
-        self.touching()?.exchange(aside)
+    fn swap_database(&self, aside: &str) -> Result<()> {
+        self.fenced_invalidating()?.exchange(aside)
     }
 
-    fn exchange_back(&self, aside: &str) -> Result<()> {
-        self.touching()?.exchange_again(aside)
+    fn swap_back(&self, aside: &str) -> Result<()> {
+        self.fenced_invalidating()?.exchange_again(aside)
     }
 
-    fn is_aside(&self, aside: &str) -> Result<bool> {
+    fn is_parked(&self, aside: &str) -> Result<bool> {
         self.has_database(aside)
     }
 
     fn migrate(&self, release: &Release) -> Result<String> {
-        self.touching()?.wait_for_migration()?;
+        self.fenced_invalidating()?.wait_for_migration()?;
         self.run_once(&release.id, "migrate", &[])
     }
 
     fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String> {
-        self.touching()?.wait_for_migration()?;
+        self.fenced_invalidating()?.wait_for_migration()?;
         let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
         let words = ["migrate", "--undo"].into_iter().chain(versions.iter().map(String::as_str));
         self.run_once(&release.id, "migrate", &words.collect::<Vec<_>>())
     }
 
     fn wait_for_migration(&self) -> Result<()> {
-        self.touching()?.wait_for_once("migrate")
+        self.fenced_invalidating()?.wait_for_once("migrate")
     }
 
     fn start(&self, release: &Release) -> Result<()> {
-        self.touching()?.release_project(&release.id)?.run(|project, sh| project.up(sh))
+        self.fenced_invalidating()?.release_project(&release.id)?.run(|project, sh| project.up(sh))
     }
 
     fn stop(&self, id: &ReleaseId) -> Result<()> {
-        if self.touching()?.is_kept(id)? {
+        if self.fenced_invalidating()?.is_kept(id)? {
             return self.release_project(id)?.run(|project, sh| project.stop(sh));
         }
         self.remove_strays(id)
     }
 
     fn remove(&self, id: &ReleaseId) -> Result<()> {
-        if self.touching()?.is_kept(id)? {
+        if self.fenced_invalidating()?.is_kept(id)? {
             return self.release_project(id)?.run(|project, sh| project.down(sh));
         }
         self.remove_strays(id)
@@ -273,20 +273,20 @@ impl Host for Machine {
     }
 
     fn arm(&self, arming: &Arming) -> Result<()> {
-        self.changing()?.arm_guard(arming)
+        self.fenced()?.arm_guard(arming)
     }
 
     fn confirm(&self, attempt: &str) -> Result<()> {
-        self.changing()?.live_script("confirm", &[attempt]).map(drop)
+        self.fenced()?.live_script("confirm", &[attempt]).map(drop)
     }
 
     fn trip(&self, attempt: &str, reason: &str) -> Result<()> {
-        self.changing()?.live_script("trip", &[attempt, reason]).map(drop)
+        self.fenced()?.live_script("trip", &[attempt, reason]).map(drop)
     }
 
     fn dismiss_guard(&self) -> Result<()> {
         let lease = self.holding_number()?;
-        self.changing()?.live_script("dismiss", &[self.lease_file().as_str(), &lease]).map(drop)
+        self.fenced()?.live_script("dismiss", &[self.lease_file().as_str(), &lease]).map(drop)
     }
 
     fn switch(&self, switch: &Switching) -> Result<()> {
@@ -297,7 +297,7 @@ impl Host for Machine {
             None => ("-", 0),
         };
         let seconds = seconds.to_string();
-        self.changing()?
+        self.fenced()?
             .live_script("switch", &[from, switch.to.as_str(), file.as_str(), &lease, attempt, &seconds])
             .map(drop)
     }
@@ -305,12 +305,12 @@ impl Host for Machine {
     fn set_warm(&self, live: Option<&ReleaseId>, lease: u64, warm: Option<&ReleaseId>) -> Result<()> {
         let (file, lease) = (self.lease_file(), lease.to_string());
         let arguments = [written(live), file.as_str(), &lease, written(warm)];
-        self.changing()?.live_script("warm", &arguments).map(drop)
+        self.fenced()?.live_script("warm", &arguments).map(drop)
     }
 
     fn clear_live(&self) -> Result<()> {
         let lease = self.holding_number()?;
-        self.changing()?.live_script("clear", &[self.lease_file().as_str(), &lease]).map(drop)
+        self.fenced()?.live_script("clear", &[self.lease_file().as_str(), &lease]).map(drop)
     }
 
     fn probe(&self) -> Result<Answer> {
@@ -338,8 +338,8 @@ impl Machine {
         &self.facts
     }
 
-    fn parse_live(&self, told: &str) -> Result<Live> {
-        Live::parse(told).map_err(|unreadable| self.explain_live(&unreadable))
+    fn parse_live(&self, told: &str) -> Result<Traffic> {
+        Traffic::parse(told).map_err(|unreadable| self.explain_live(&unreadable))
     }
 
     /// Somebody's hand was in the live folder: nothing is done before it was mended, by hand.

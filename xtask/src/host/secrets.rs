@@ -37,14 +37,14 @@ const LIST: Script =
 const REVOKE: &str = r#": >"/secrets/$1/$2.revoked" && rm -f "/secrets/$1/$2" && sync"#;
 
 /// Values that the operator's environment gives, against what the host has. Nobody prints it.
-pub struct Given {
+pub struct SuppliedSecrets {
     values: BTreeMap<&'static str, String>,
     /// The newest version of each secret of releases, when they were compared.
     versions: BTreeMap<String, u32>,
     /// Those whose newest version has another value, or that have none.
     changed: Vec<&'static Secret>,
     /// Passwords of database roles that are not those that the roles have.
-    pub unlike: Vec<&'static Secret>,
+    pub mismatched: Vec<&'static Secret>,
 }
 
 /// The versions of secrets that a host has. One is a counter, never derived from the value.
@@ -65,7 +65,7 @@ impl SecretVersions {
     }
 }
 
-impl Given {
+impl SuppliedSecrets {
     /// The versions that a release made now runs with, once they are written; none while the environment lacks some.
     pub fn versions_to_come(&self) -> Option<BTreeMap<String, u32>> {
         let needed = SECRETS.iter().filter(|secret| !secret.of_platform);
@@ -81,7 +81,7 @@ impl Given {
 
 impl Machine {
     /// Makes those secrets that are not there yet: of the values that were given, or out of the kernel's randomness.
-    pub fn make_secrets(&self, given: &Given) -> Result<()> {
+    pub fn make_secrets(&self, given: &SuppliedSecrets) -> Result<()> {
         let there = self.secret_versions()?.current;
         for secret in SECRETS.iter().filter(|secret| !there.contains_key(secret.name)) {
             let value = match given.values.get(secret.name) {
@@ -94,15 +94,19 @@ impl Machine {
     }
 
     /// Compares given values with the newest versions here. All at once: what takes time is the container.
-    pub fn compare_secrets(&self, given: BTreeMap<&'static str, String>) -> Result<Given> {
-        let mut given =
-            Given { values: given, versions: BTreeMap::new(), changed: Vec::new(), unlike: Vec::new() };
+    pub fn compare_secrets(&self, given: BTreeMap<&'static str, String>) -> Result<SuppliedSecrets> {
+        let mut given = SuppliedSecrets {
+            values: given,
+            versions: BTreeMap::new(),
+            changed: Vec::new(),
+            mismatched: Vec::new(),
+        };
         self.compare_secrets_again(&mut given)?;
         Ok(given)
     }
 
     /// The same under the lease: until then somebody else may have given values of their own.
-    pub fn compare_secrets_again(&self, given: &mut Given) -> Result<()> {
+    pub fn compare_secrets_again(&self, given: &mut SuppliedSecrets) -> Result<()> {
         let all = self.secret_versions()?;
         let (versions, all) = (all.current_of(|secret| !secret.of_platform), all.current);
         if !versions.is_empty() && versions == given.versions {
@@ -125,14 +129,14 @@ impl Machine {
             changed.extend(SECRETS.iter().filter(|secret| names.contains(&secret.name)));
         }
         // A database role's password is changed in the database first, and not by handing in another one.
-        (given.unlike, given.changed) = changed.into_iter().partition(|secret| secret.of_platform);
-        given.unlike.retain(|secret| all.contains_key(secret.name));
+        (given.mismatched, given.changed) = changed.into_iter().partition(|secret| secret.of_platform);
+        given.mismatched.retain(|secret| all.contains_key(secret.name));
         given.versions = versions;
         Ok(())
     }
 
     /// Gives each secret that has another value now one more version.
-    pub fn take_secrets(&self, given: &Given) -> Result<()> {
+    pub fn take_secrets(&self, given: &SuppliedSecrets) -> Result<()> {
         given.changed.iter().try_for_each(|secret| {
             self.write_secret(secret, given.next_version(secret), &given.values[secret.name])
         })

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::platform::{HEALTHY, SERVICES};
-use super::secrets::Given;
+use super::secrets::SuppliedSecrets;
 use super::{Bases, Machine};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
@@ -12,7 +12,7 @@ use crate::tools::process::Run;
 impl Machine {
     /// Starts what does not run of the platform, and makes the secrets that are not there yet. Gives whether something had
     /// to be started.
-    pub fn platform_up(&self, given: &Given, wait: &dyn Fn(&str)) -> Result<bool> {
+    pub fn platform_up(&self, given: &SuppliedSecrets, wait: &dyn Fn(&str)) -> Result<bool> {
         let containers = self.platform_containers()?;
         let running = containers.iter().filter(|found| found.state.status == Condition::Running);
         if running.count() >= SERVICES.len() {

@@ -14,7 +14,7 @@ use super::mask::Mask;
 use super::services::Services;
 use super::task::{Service, Task};
 use crate::terminal::Activity;
-use crate::tools::diagnostics::diagnostic::{Place, Said};
+use crate::tools::diagnostics::diagnostic::{Diagnostic, ParsedLine};
 use crate::tools::process::{CommandError, Run};
 
 /// What a task's function gets.
@@ -35,7 +35,7 @@ pub struct Made {
     /// What it has found out, in a few words each.
     pub figures: Vec<String>,
     /// What it found fault with: files as from the repository's root.
-    pub places: Vec<Place>,
+    pub places: Vec<Diagnostic>,
 }
 
 impl<'a> Context<'a> {
@@ -63,10 +63,15 @@ impl<'a> Context<'a> {
 
     /// Runs a command that also speaks to programs: `read` tells of each line what people read, and what is found fault
     /// with. `folder` is where the command runs, as the tool names files from there.
-    pub fn run_read(&self, cmd: Cmd<'_>, folder: &str, read: impl Fn(&str) -> Said + Sync) -> Result<()> {
+    pub fn run_read(
+        &self,
+        cmd: Cmd<'_>,
+        folder: &str,
+        read: impl Fn(&str) -> ParsedLine + Sync,
+    ) -> Result<()> {
         let output = &self.output;
         self.run_each(cmd, &|line| {
-            let Said { text, place } = read(line);
+            let ParsedLine { text, place } = read(line);
             text.iter().flat_map(|text| text.split('\n')).for_each(|line| output.line(line));
             output.found(folder, place);
         })
@@ -79,7 +84,7 @@ impl<'a> Context<'a> {
     }
 
     /// What is found fault with, shown beside the code when the task fails; `folder` is where the tool ran, from the root.
-    pub fn found(&self, folder: &str, places: impl IntoIterator<Item = Place>) {
+    pub fn found(&self, folder: &str, places: impl IntoIterator<Item = Diagnostic>) {
         self.output.found(folder, places);
     }
 
@@ -144,10 +149,10 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
-    fn found(&self, folder: &str, places: impl IntoIterator<Item = Place>) {
+    fn found(&self, folder: &str, places: impl IntoIterator<Item = Diagnostic>) {
         let folder = self.root.join(folder);
         let seen = places.into_iter().filter_map(|place| place.seen_from(self.root, &folder));
-        let covered = seen.map(|place| Place { message: self.clean(&place.message), ..place });
+        let covered = seen.map(|place| Diagnostic { message: self.clean(&place.message), ..place });
         self.made.lock().expect("no holder panics").places.extend(covered);
     }
 

@@ -58,14 +58,17 @@ impl Judge<'_> {
         let Some(pass) = self.store.pass(task.name, fingerprint) else {
             return Verdict::Runs(self.why_no_pass(task, fingerprint, &fingerprints.manifest(at)));
         };
-        if let Some(limit) = task.holds_for.filter(|limit| since(pass.at) > *limit) {
+        if let Some(limit) = task.max_age.filter(|limit| since(pass.at) > *limit) {
             return runs(format!("its pass is older than {}", humantime::format_duration(limit)));
         }
         if let Some(image) = pass.images.iter().find(|image| !has_image(image)) {
             return runs(format!("the image that it made is gone from the engine: {image}"));
         }
         if !self.store.is_left(task, self.root, fingerprint) {
-            return runs(format!("what it leaves is gone, or another run's: {}", task.leaves.join(", ")));
+            return runs(format!(
+                "what it leaves is gone, or another run's: {}",
+                task.unstored_outputs.join(", ")
+            ));
         }
         match self.store.outputs(task, self.root, &pass) {
             State::There => Verdict::Cached { pass, restore: false },

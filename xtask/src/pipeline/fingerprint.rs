@@ -179,11 +179,11 @@ fn row(task: &Task) -> Vec<(String, String)> {
         fact("lanes", lanes.join(" ")),
         fact("reads", task.reads.join(" ")),
         fact("writes", task.writes.join(" ")),
-        fact("leaves", task.leaves.join(" ")),
+        fact("leaves", task.unstored_outputs.join(" ")),
         fact("service", task.service.map_or_else(String::new, |service| service.name.to_owned())),
         fact("network", task.network.to_string()),
         fact("kills", task.kills.to_string()),
-        fact("holds for", task.holds_for.map_or_else(String::new, |time| format!("{time:?}"))),
+        fact("holds for", task.max_age.map_or_else(String::new, |time| format!("{time:?}"))),
         fact("timeout", humantime::format_duration(task.timeout).to_string()),
     ]
 }

@@ -193,11 +193,11 @@ fn find_circle(rest: &[Task]) -> Vec<&'static str> {
 
 /// Of each task, whose work it reads. Who reads without waiting for it is an error.
 fn find_makers(tasks: &[Task], needs: &[Vec<usize>]) -> Result<Vec<Vec<usize>>, GraphError> {
-    let made = |task: &Task| Globs::new(&[task.writes.as_slice(), &task.leaves].concat());
+    let made = |task: &Task| Globs::new(&[task.writes.as_slice(), &task.unstored_outputs].concat());
     let writers: Vec<(usize, Globs)> = tasks
         .iter()
         .enumerate()
-        .filter(|(_, task)| !task.writes.is_empty() || !task.leaves.is_empty())
+        .filter(|(_, task)| !task.writes.is_empty() || !task.unstored_outputs.is_empty())
         .map(|(at, task)| (at, made(task)))
         .collect();
     let mut makers = vec![Vec::new(); tasks.len()];

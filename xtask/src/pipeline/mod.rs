@@ -43,5 +43,5 @@ pub use self::report::{Format, Report};
 pub use self::run::{Options, run};
 pub use self::since::affected;
 pub use self::store::Store;
-pub use self::strict::{Bare, Variables};
+pub use self::strict::{Sandbox, Variables};
 pub use self::task::{Lane, Service, Task, Unavailable, minutes, task};

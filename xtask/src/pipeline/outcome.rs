@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use super::graph::Graph;
 use super::store::Pass;
 use super::task::Unavailable;
-use crate::tools::diagnostics::diagnostic::Place;
+use crate::tools::diagnostics::diagnostic::Diagnostic;
 use crate::tools::process::is_interrupt;
 
 /// Why a task was skipped that somebody's wish to stop has ended.
@@ -64,7 +64,7 @@ pub struct Ended {
     /// What it has found out, now or when it passed before.
     pub figures: Vec<String>,
     /// What it found fault with.
-    pub places: Vec<Place>,
+    pub places: Vec<Diagnostic>,
 }
 
 impl Ended {

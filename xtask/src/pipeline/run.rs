@@ -17,7 +17,7 @@ use super::outcome::{Ended, Outcome, Tally};
 use super::report::Report;
 use super::schedule::Schedule;
 use super::services::Services;
-use super::store::Unwell;
+use super::store::FailedTasks;
 use super::temporary::{self, Temporary};
 use crate::terminal;
 use crate::tools::locate::version_cache;
@@ -201,7 +201,7 @@ fn skip(judge: &Judge<'_>, at: usize, reason: String, report: &Report) -> Ended 
 }
 
 /// What of a run is not well, beside what earlier runs left so and this one did not touch.
-fn still_unwell(mut unwell: Unwell, ended: &[Ended]) -> Unwell {
+fn still_unwell(mut unwell: FailedTasks, ended: &[Ended]) -> FailedTasks {
     for task in ended {
         match &task.outcome {
             Outcome::Passed | Outcome::Cached => drop(unwell.0.remove(task.name)),

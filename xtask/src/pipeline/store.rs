@@ -61,7 +61,7 @@ pub struct Last {
 
 /// How each task stands that is not well: failed, or waiting for one that failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unwell(pub BTreeMap<String, String>);
+pub struct FailedTasks(pub BTreeMap<String, String>);
 
 impl Store {
     /// Opens it; nothing is written before there is something to remember.
@@ -81,9 +81,10 @@ impl Store {
     pub fn record(&self, task: &Task, root: &Utf8Path, fingerprint: &str, manifest: &str, mut pass: Pass) {
         let mut keep = || -> Result<()> {
             pass.outputs = outputs::keep(&self.blobs(), root, &task.writes)?;
-            if !task.leaves.is_empty() {
-                let left = outputs::left(root, &task.leaves)
-                    .with_context(|| format!("{} did not leave {}", task.name, task.leaves.join(", ")))?;
+            if !task.unstored_outputs.is_empty() {
+                let left = outputs::left(root, &task.unstored_outputs).with_context(|| {
+                    format!("{} did not leave {}", task.name, task.unstored_outputs.join(", "))
+                })?;
                 replace(&self.left_file(task.name), format!("{fingerprint}\n{left}").as_bytes())?;
             }
             let file = self.pass_file(task.name, fingerprint);
@@ -130,8 +131,8 @@ impl Store {
 
     /// Whether what the task left is still what it left with this fingerprint.
     pub fn is_left(&self, task: &Task, root: &Utf8Path, fingerprint: &str) -> bool {
-        task.leaves.is_empty()
-            || outputs::left(root, &task.leaves).is_ok_and(|left| {
+        task.unstored_outputs.is_empty()
+            || outputs::left(root, &task.unstored_outputs).is_ok_and(|left| {
                 let noted = fs::read_to_string(self.left_file(task.name));
                 noted.is_ok_and(|noted| noted == format!("{fingerprint}\n{left}"))
             })
@@ -139,18 +140,18 @@ impl Store {
 
     /// The task is about to change what it left.
     pub fn begin(&self, task: &Task) {
-        if !task.leaves.is_empty() {
+        if !task.unstored_outputs.is_empty() {
             let _ = fs::remove_file(self.left_file(task.name));
         }
     }
 
     /// Who was not well when last seen.
-    pub fn unwell(&self) -> Unwell {
+    pub fn unwell(&self) -> FailedTasks {
         self.read(&self.folder.join("unwell.json")).unwrap_or_default()
     }
 
     /// Remembers who is not well.
-    pub fn note_unwell(&self, unwell: &Unwell) {
+    pub fn note_unwell(&self, unwell: &FailedTasks) {
         if *unwell != self.unwell() {
             let write = replace(&self.folder.join("unwell.json"), &json(unwell));
             self.warn(write, || "what failed is not remembered".to_owned());

@@ -91,15 +91,15 @@ impl Variables {
 
 /// A tree with what one task declares to read, gone when dropped. It is outside the repository: tools look for their
 /// settings in all folders above.
-pub struct Bare {
+pub struct Sandbox {
     folder: tempfile::TempDir,
     root: Utf8PathBuf,
     here: HashSet<String>,
 }
 
-impl Bare {
+impl Sandbox {
     /// Copies what the task reads, xtask's own sources, and what those made whose work it reads.
-    pub fn of(judge: &Judge<'_>, at: usize) -> Result<Bare> {
+    pub fn of(judge: &Judge<'_>, at: usize) -> Result<Sandbox> {
         let folder = tempfile::Builder::new().prefix("xtask-strict-").tempdir()?;
         let root = Utf8PathBuf::try_from(folder.path().canonicalize()?)?;
         let fingerprints = judge.fingerprints.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
@@ -117,7 +117,7 @@ impl Bare {
         }
         fs::write(root.join(".git/info/exclude"), made.join("\n") + "\n/.local/\n")?;
         git::copy::add_all(&root)?;
-        Ok(Bare { folder, root, here })
+        Ok(Sandbox { folder, root, here })
     }
 
     /// Where it is.
@@ -167,7 +167,7 @@ fn bring(maker: &Task, from: &Utf8Path, to: &Utf8Path) -> Result<Vec<String>> {
         copy(&from.join(&path), &to.join(&path))?;
         ignored.push(format!("/{path}"));
     }
-    let left: Vec<String> = Globs::new(&maker.leaves).roots().map(str::to_owned).collect();
+    let left: Vec<String> = Globs::new(&maker.unstored_outputs).roots().map(str::to_owned).collect();
     for path in &left {
         // What is below another one of them came with it.
         let is_below = left.iter().any(|other| other != path && Utf8Path::new(path).starts_with(other));

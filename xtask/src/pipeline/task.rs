@@ -30,9 +30,9 @@ pub struct Task {
     /// What it makes for people and for other tasks; kept with its pass, and brought back when it is gone.
     pub writes: Vec<&'static str>,
     /// What of it is about the run itself (times, in JUnit's form), and so another thing each time.
-    pub varies: Vec<&'static str>,
+    pub nondeterministic: Vec<&'static str>,
     /// What it makes that is too big to be kept: when that is gone, the task runs again.
-    pub leaves: Vec<&'static str>,
+    pub unstored_outputs: Vec<&'static str>,
     /// What is installed before it starts, where it is missing.
     pub tools: Vec<Tool>,
     /// What is started for it, once a run.
@@ -46,7 +46,7 @@ pub struct Task {
     /// It asks machines elsewhere: where there are none, it is skipped, in CI too.
     pub network: bool,
     /// How long a pass is believed, where time alone can make it false.
-    pub holds_for: Option<Duration>,
+    pub max_age: Option<Duration>,
     /// When it is ended with everything that it started.
     pub timeout: Duration,
     /// What it does.
@@ -86,15 +86,15 @@ pub fn task(name: &'static str, summary: &'static str) -> Row {
         lanes: Vec::new(),
         reads: Vec::new(),
         writes: Vec::new(),
-        varies: Vec::new(),
-        leaves: Vec::new(),
+        nondeterministic: Vec::new(),
+        unstored_outputs: Vec::new(),
         tools: Vec::new(),
         service: None,
         variables: Vec::new(),
         history: false,
         kills: false,
         network: false,
-        holds_for: None,
+        max_age: None,
         timeout: minutes(10),
         work: |_| Ok(()),
     })
@@ -132,14 +132,14 @@ impl Row {
     }
 
     /// What of it is another thing each time.
-    pub fn varies<const N: usize>(mut self, patterns: [&'static str; N]) -> Row {
-        self.0.varies = patterns.into();
+    pub fn nondeterministic<const N: usize>(mut self, patterns: [&'static str; N]) -> Row {
+        self.0.nondeterministic = patterns.into();
         self
     }
 
     /// What it makes that is too big to be kept.
-    pub fn leaves<const N: usize>(mut self, patterns: [&'static str; N]) -> Row {
-        self.0.leaves = patterns.into();
+    pub fn unstored_outputs<const N: usize>(mut self, patterns: [&'static str; N]) -> Row {
+        self.0.unstored_outputs = patterns.into();
         self
     }
 
@@ -180,8 +180,8 @@ impl Row {
     }
 
     /// How long a pass is believed.
-    pub fn holds_for(mut self, time: Duration) -> Row {
-        self.0.holds_for = Some(time);
+    pub fn max_age(mut self, time: Duration) -> Row {
+        self.0.max_age = Some(time);
         self
     }
 

@@ -8,8 +8,8 @@ use anyhow::{Context, Error, Result};
 use super::host::{Holder, Host, Lease, LeaseError};
 use super::observed::Observed;
 use super::plan::{Plan, Report, Run, Stopped};
-use super::recover::{Settled, recover};
-use super::rollback::Back;
+use super::recover::{Recovery, recover};
+use super::rollback::RollbackRequest;
 use super::state::journal::{Journal, attempt_id};
 use super::state::ledger::{Event, Outcome};
 use super::state::release::ReleaseId;
@@ -26,12 +26,12 @@ pub struct Attempt<'a> {
     by: String,
     began: Duration,
     /// What was left by others and is settled now.
-    pub settled: Settled,
+    pub settled: Recovery,
 }
 
 /// A plan that was made.
 #[derive(Debug)]
-pub struct Made {
+pub struct Completed {
     /// How long it took until users had the release.
     pub to_switch: Option<Duration>,
     /// The same until it could not be taken back any more.
@@ -44,18 +44,18 @@ pub struct Made {
 
 /// Why a plan was not made.
 #[derive(Debug)]
-pub enum NotMade {
+pub enum AttemptError {
     /// It could not even be written down that it begins.
     Unwritten(Error),
     /// A step failed.
     Stopped(Stopped),
 }
 
-/// Takes the lease, or waits for it; `waiting` is told for whom. Who has no patience asks once.
+/// Takes the lease, or waits for it; `waiting` is told for whom. Without a time to wait it is asked for once.
 pub fn take_lease(
     host: &dyn Host,
     holder: &Holder,
-    patience: Option<Duration>,
+    wait: Option<Duration>,
     waiting: &mut dyn FnMut(&str),
 ) -> Result<Box<dyn Lease>, LeaseError> {
     let began = host.clock();
@@ -64,7 +64,7 @@ pub fn take_lease(
             Err(LeaseError::Held(by)) => format!("{by}{}", step_of_other(host)),
             taken => return taken,
         };
-        if patience.is_none_or(|patience| host.clock() - began >= patience) {
+        if wait.is_none_or(|wait| host.clock() - began >= wait) {
             return Err(LeaseError::Held(words));
         }
         waiting(&words);
@@ -115,13 +115,18 @@ impl<'a> Attempt<'a> {
     }
 
     /// Whether what somebody asks for was done before the lease was there, or by settling what was left: to go on would be
-    /// one step too far. Without a word that is to take back the release `in_question`. That they were told is written
+    /// one step too far. Without a word that is to take back the release `rollback_suspect`. That they were told is written
     /// down: who says it again means it.
-    pub fn comes_after(&self, back: &Back, in_question: Option<&ReleaseId>, seen: &Observed) -> Result<bool> {
-        let (live, went_back) = (seen.live.live.as_ref(), self.settled.went_back);
+    pub fn already_rolled_back(
+        &self,
+        back: &RollbackRequest,
+        rollback_suspect: Option<&ReleaseId>,
+        seen: &Observed,
+    ) -> Result<bool> {
+        let (live, rolled_back) = (seen.traffic.active.as_ref(), self.settled.rolled_back);
         let is_done = match back.to {
-            Some(to) => went_back && live.is_some_and(|live| live.as_str() == to),
-            None => went_back || live != in_question,
+            Some(to) => rolled_back && live.is_some_and(|live| live.as_str() == to),
+            None => rolled_back || live != rollback_suspect,
         };
         if is_done {
             self.note(&format!("a rollback by {} came after what it asked for", self.by))?;
@@ -135,7 +140,12 @@ impl<'a> Attempt<'a> {
     }
 
     /// Runs the plan, with everything in the ledger.
-    pub fn run(&self, plan: &Plan, overrides: Vec<String>, report: &dyn Report) -> Result<Made, NotMade> {
+    pub fn run(
+        &self,
+        plan: &Plan,
+        overrides: Vec<String>,
+        report: &dyn Report,
+    ) -> Result<Completed, AttemptError> {
         let goal = plan.goal.clone();
         let began = Event::Began {
             kind: goal.kind,
@@ -146,7 +156,7 @@ impl<'a> Attempt<'a> {
             plan: plan.names(),
             overrides,
         };
-        self.journal.write(began).map_err(NotMade::Unwritten)?;
+        self.journal.write(began).map_err(AttemptError::Unwritten)?;
         let run = Run {
             host: self.host,
             lease: self.lease.as_ref(),
@@ -157,12 +167,12 @@ impl<'a> Attempt<'a> {
             to_confirm: Cell::new(None),
             counts_before: Cell::new(plan.is_watched().then(|| self.host.edge_counts().ok()).flatten()),
         };
-        plan.run(&run).map_err(NotMade::Stopped)?;
+        plan.run(&run).map_err(AttemptError::Stopped)?;
         let (to_switch, to_confirm, took) = (run.to_switch.get(), run.to_confirm.get(), self.took());
         let to_switch_ms = to_switch.and_then(|time| time.as_millis().try_into().ok());
         let ended = Event::Ended { outcome: Outcome::Succeeded, detail: None, to_switch_ms };
         // It is made, whatever becomes of this line: to call it failed would have people undo what works.
         let unwritten = interrupt::shielded(|| self.journal.write(ended)).err();
-        Ok(Made { to_switch, to_confirm, took, unwritten })
+        Ok(Completed { to_switch, to_confirm, took, unwritten })
     }
 }

@@ -1,13 +1,14 @@
 //! The narrow trait by which a rollout reaches the world. Everything that a plan sees or changes goes through it, so
 //! that the protocol runs the same on this machine, behind ssh, and against a simulated host.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use serde::Serialize;
 
 use super::state::backup::Backup;
-use super::state::guard::Live;
+use super::state::guard::Traffic;
 use super::state::ledger::{Entry, Ledger};
 use super::state::release::{Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health};
@@ -26,7 +27,7 @@ pub trait Host {
     fn lease(&self, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError>;
 
     /// The live folder.
-    fn live(&self) -> Result<Live>;
+    fn live(&self) -> Result<Traffic>;
     /// The ledger.
     fn ledger(&self) -> Result<Ledger>;
     /// Live folder, ledger and kept releases, in one look: whoever changes something wants all three.
@@ -54,11 +55,11 @@ pub trait Host {
     /// Forgets what was loaded.
     fn drop_loaded(&self) -> Result<()>;
     /// What was loaded becomes the database, and the database is put aside under this name.
-    fn exchange_database(&self, aside: &str) -> Result<()>;
+    fn swap_database(&self, aside: &str) -> Result<()>;
     /// What was put aside under this name becomes the database again, if it was put aside.
-    fn exchange_back(&self, aside: &str) -> Result<()>;
+    fn swap_back(&self, aside: &str) -> Result<()>;
     /// Whether something was put aside under this name.
-    fn is_aside(&self, aside: &str) -> Result<bool>;
+    fn is_parked(&self, aside: &str) -> Result<bool>;
     /// Runs the migrations that the release's own image carries, and says what they printed. One that an earlier
     /// driver left running is waited for, not started again.
     fn migrate(&self, release: &Release) -> Result<String>;
@@ -103,14 +104,14 @@ pub trait Host {
 #[derive(Debug, Clone)]
 pub struct Files {
     /// The live folder.
-    pub live: Live,
+    pub traffic: Traffic,
     /// The ledger.
     pub ledger: Ledger,
     /// The releases that are kept whole.
     pub kept: Vec<Release>,
 }
 
-/// The right to change an environment. Given back when it is dropped.
+/// The right to change an environment. SuppliedSecrets back when it is dropped.
 pub trait Lease {
     /// One more with each holder.
     fn number(&self) -> u64;
@@ -154,13 +155,13 @@ pub struct Part {
     /// What its checks say.
     pub health: Health,
     /// What the last check of its health said, when it did not pass.
-    pub said: String,
+    pub health_output: String,
     /// When it was started, RFC 3339 in UTC.
     pub since: String,
     /// How often it came back after it had ended by itself.
     pub restarts: u32,
     /// How it ended, when it did: exit code, out of memory.
-    pub ending: String,
+    pub exit_reason: String,
 }
 
 impl Part {
@@ -178,21 +179,18 @@ impl Part {
     pub fn is_up(&self) -> bool {
         self.state == Condition::Running && self.health != Health::Unhealthy
     }
+}
 
-    /// In words: 'backend is running, unhealthy: 503 …'.
-    pub fn words(&self) -> String {
-        let mut words = format!("{} is {}", self.service, self.state);
-        for more in [&self.health.to_string(), &self.ending] {
+/// 'backend is running, unhealthy: 503 …'.
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {}", self.service, self.state)?;
+        for more in [&self.health.to_string(), &self.exit_reason] {
             if !more.is_empty() {
-                words.push_str(", ");
-                words.push_str(more);
+                write!(f, ", {more}")?;
             }
         }
-        if !self.said.is_empty() {
-            words.push_str(": ");
-            words.push_str(&self.said);
-        }
-        words
+        if self.health_output.is_empty() { Ok(()) } else { write!(f, ": {}", self.health_output) }
     }
 }
 
@@ -233,7 +231,7 @@ pub struct Answer {
     /// The release that answered, by its header.
     pub release: Option<ReleaseId>,
     /// The beginning of the body, or where it redirects to.
-    pub said: String,
+    pub excerpt: String,
 }
 
 /// Requests that the edge has answered.

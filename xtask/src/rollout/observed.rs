@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::host::{Files, Host, Part};
 use super::state::contract::Contract;
-use super::state::guard::Live;
+use super::state::guard::Traffic;
 use super::state::journal::since;
 use super::state::ledger::{Attempt, Event, Kind, Ledger, Outcome};
 use super::state::release::{Release, ReleaseId};
@@ -21,7 +21,7 @@ const JUST_NOW: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct Observed {
     /// The live folder.
-    pub live: Live,
+    pub traffic: Traffic,
     /// The ledger.
     pub ledger: Ledger,
     /// The releases that are kept whole.
@@ -34,8 +34,8 @@ pub struct Observed {
 
 impl From<Files> for Observed {
     /// The files alone: who has the traffic, what was, what is kept. Enough to refuse a wrong word.
-    fn from(Files { live, ledger, kept }: Files) -> Observed {
-        Observed { live, ledger, kept, parts: Vec::new(), schema: Vec::new() }
+    fn from(Files { traffic, ledger, kept }: Files) -> Observed {
+        Observed { traffic, ledger, kept, parts: Vec::new(), schema: Vec::new() }
     }
 }
 
@@ -76,13 +76,13 @@ impl Observed {
     /// Whether the release has the traffic, for good, and is well: a deploy of it has nothing to do.
     pub fn is_settled(host: &dyn Host, release: &Release) -> Result<bool> {
         let live = host.live()?;
-        if live.live.as_ref() != Some(&release.id) || live.guard.is_some() {
+        if live.active.as_ref() != Some(&release.id) || live.guard.is_some() {
             return Ok(false);
         }
         let seen = Observed::of(host)?;
         // One that was started a moment ago has not been checked yet: then it is asked, as the step `ready` does.
         let is_well = || seen.is_ready(release) || (seen.is_up(release) && host.smoke(release).is_ok());
-        Ok(seen.ledger.ought_to_be_live().as_ref() == Some(&release.id)
+        Ok(seen.ledger.expected_active().as_ref() == Some(&release.id)
             && seen.ledger.unfinished().is_none()
             && is_well())
     }
@@ -108,15 +108,19 @@ impl Observed {
             .map(|(version, since)| {
                 let others = self.kept.iter().filter(|kept| kept.id != release.id);
                 let shut = others.filter(|kept| predates(kept, since)).map(|kept| kept.id.clone());
-                Contract { migration: *version, unused_since: since.clone(), shuts_out: shut.collect() }
+                Contract {
+                    migration: *version,
+                    unused_since: since.clone(),
+                    incompatible_with: shut.collect(),
+                }
             })
             .collect()
     }
 
     /// The migrations, newest first, that took away what this release still uses: it can't serve before they are undone.
-    pub fn shut_out_by(&self, id: &ReleaseId) -> Vec<i64> {
+    pub fn incompatible_with(&self, id: &ReleaseId) -> Vec<i64> {
         let contracts = self.ledger.contracts();
-        let shut = contracts.values().rev().filter(|it| it.shuts_out.contains(id));
+        let shut = contracts.values().rev().filter(|it| it.incompatible_with.contains(id));
         shut.map(|contract| contract.migration).filter(|version| self.schema.contains(version)).collect()
     }
 
@@ -144,13 +148,13 @@ impl Observed {
 
     /// Whether it is ready, and nobody has asked the host to stop it.
     pub(super) fn is_warm(&self, release: &Release) -> bool {
-        self.live.holds(&release.id) && self.is_ready(release)
+        self.traffic.holds(&release.id) && self.is_ready(release)
     }
 
     /// What there is of a release that has not the traffic. One that runs without being warm may be about to stop: an
     /// earlier driver's stop may still be on its way through the engine.
     pub(super) fn before(&self, release: &Release) -> Before {
-        let runs_unasked = !self.live.holds(&release.id) && self.running().contains(&release.id);
+        let runs_unasked = !self.traffic.holds(&release.id) && self.running().contains(&release.id);
         if runs_unasked { Before::Stopping } else { Before::Idle }
     }
 
@@ -167,14 +171,14 @@ impl Observed {
     /// has not the traffic, and was never rolled back from.
     pub fn rollback_target(&self) -> Option<ReleaseId> {
         let bad = self.ledger.rolled_back_from();
-        let good = |id: &ReleaseId| Some(id) != self.live.live.as_ref() && !bad.contains(id);
-        let is_there = |id: &ReleaseId| self.live.holds(id) || self.kept.iter().any(|kept| &kept.id == id);
+        let good = |id: &ReleaseId| Some(id) != self.traffic.active.as_ref() && !bad.contains(id);
+        let is_there = |id: &ReleaseId| self.traffic.holds(id) || self.kept.iter().any(|kept| &kept.id == id);
         self.ledger.confirmed().into_iter().find(|id| good(id) && is_there(id))
     }
 
     /// What somebody means to take back who asks for a rollback without a word: what has the traffic, or what a deploy
     /// has given it to that is under way, or was undone while they made up their mind.
-    pub fn in_question(&self, now: SystemTime) -> Option<ReleaseId> {
+    pub fn rollback_suspect(&self, now: SystemTime) -> Option<ReleaseId> {
         let is_behind_its_switch = |attempt: &Attempt| {
             let step = attempt.step.as_ref().map(|(step, _)| step.as_str());
             attempt.kind == Kind::Deploy && matches!(step, Some("switch" | "watch" | "confirm" | "retire"))
@@ -189,7 +193,7 @@ impl Observed {
         let last = self.ledger.attempts().pop().filter(is_behind_its_switch);
         match last.filter(|attempt| attempt.outcome.is_none() || is_undone_just_now(attempt)) {
             Some(attempt) => attempt.to,
-            None => self.live.live.clone(),
+            None => self.traffic.active.clone(),
         }
     }
 
@@ -197,14 +201,14 @@ impl Observed {
     /// confirmed. Never the live one, the warm one, or the one that is about to be deployed.
     pub(super) fn superfluous(&self, limits: &Limits, deploying: &ReleaseId) -> Vec<ReleaseId> {
         let newest = self.confirmed_and_kept().into_iter().take(limits.kept_releases).collect();
-        self.kept_without(newest, |id| self.live.holds(id) || id == deploying)
+        self.kept_without(newest, |id| self.traffic.holds(id) || id == deploying)
     }
 
     /// The same once that one has the traffic for good: then it is the newest, and the live one is warm.
     pub(super) fn superfluous_then(&self, limits: &Limits, deploying: &ReleaseId) -> Vec<ReleaseId> {
         let others = self.confirmed_and_kept().into_iter().filter(|id| id != deploying);
         let newest = others.take(limits.kept_releases.saturating_sub(1)).collect();
-        self.kept_without(newest, |id| self.live.live.as_ref() == Some(id) || id == deploying)
+        self.kept_without(newest, |id| self.traffic.active.as_ref() == Some(id) || id == deploying)
     }
 
     fn confirmed_and_kept(&self) -> Vec<ReleaseId> {

@@ -19,7 +19,7 @@ const STOP: Duration = Duration::from_secs(120);
 /// The release gets the traffic; when it has it already, it is made well. `contracts` are the pending migrations that take
 /// something away.
 pub fn deploy(release: &Release, seen: &Observed, contracts: &[Contract], limits: &Limits) -> Plan {
-    if seen.live.live.as_ref() == Some(&release.id) {
+    if seen.traffic.active.as_ref() == Some(&release.id) {
         repair(release, seen, limits)
     } else {
         replace(release, seen, contracts, limits)
@@ -29,15 +29,15 @@ pub fn deploy(release: &Release, seen: &Observed, contracts: &[Contract], limits
 /// Nobody has the traffic, and nothing of any release runs.
 pub fn down(seen: &Observed) -> Plan {
     let releases = seen.parts.iter().map(|part| part.release.clone()).collect();
-    Plan::to(Goal { kind: Kind::Down, from: seen.live.live.clone(), to: None })
+    Plan::to(Goal { kind: Kind::Down, from: seen.traffic.active.clone(), to: None })
         .then(StopTraffic)
         .then(StopAll { releases, limit: STOP })
 }
 
 /// The release that has the traffic is started again, since a part of it is not well.
 fn repair(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
-    let ought = seen.ledger.ought_to_be_live().as_ref() == Some(&release.id);
-    let others = seen.others(&release.id, seen.live.warm.as_ref());
+    let ought = seen.ledger.expected_active().as_ref() == Some(&release.id);
+    let others = seen.others(&release.id, seen.traffic.warm.as_ref());
     let id = || Some(release.id.clone());
     Plan::to(Goal { kind: Kind::Deploy, from: id(), to: id() })
         .then(Pull { release: release.clone() })
@@ -53,16 +53,16 @@ fn repair(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
 
 /// A new release gets the traffic.
 fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &Limits) -> Plan {
-    let from = seen.live.live.clone();
+    let from = seen.traffic.active.clone();
     let superfluous = seen.superfluous(limits, &release.id);
     let mut superfluous_then = seen.superfluous_then(limits, &release.id);
     superfluous_then.retain(|id| !superfluous.contains(id));
-    let shut_out = |id: &ReleaseId| contracts.iter().any(|contract| contract.shuts_out.contains(id));
+    let shut_out = |id: &ReleaseId| contracts.iter().any(|contract| contract.incompatible_with.contains(id));
     let (drained, others) = {
         let others = seen.running().into_iter().filter(|id| *id != release.id && Some(id) != from.as_ref());
         others.partition::<Vec<_>, _>(shut_out)
     };
-    let warm = seen.live.warm.clone().filter(|id| !shut_out(id));
+    let warm = seen.traffic.warm.clone().filter(|id| !shut_out(id));
     Plan::to(Goal { kind: Kind::Deploy, from: from.clone(), to: Some(release.id.clone()) })
         .when(!superfluous.is_empty(), "prune: nothing is kept that is not needed", |plan| {
             plan.then(Prune { releases: superfluous })
@@ -105,7 +105,7 @@ pub(super) fn back(
     undo: Option<(&Release, Vec<i64>)>,
     limits: &Limits,
 ) -> Plan {
-    let from = seen.live.live.clone();
+    let from = seen.traffic.active.clone();
     let others = seen.others(&release.id, from.as_ref());
     let plan = Plan::to(Goal { kind: Kind::Rollback, from: from.clone(), to: Some(release.id.clone()) });
     let plan = match undo {

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::host::{Files, Host, Lease, Part};
 use super::state::backup;
-use super::state::guard::{Guard, GuardState, Live, written};
+use super::state::guard::{Guard, GuardState, Traffic, written};
 use super::state::journal::Journal;
 use super::state::ledger::{Attempt, Event, Kind, Outcome};
 use super::state::release::ReleaseId;
@@ -16,52 +16,52 @@ use crate::project;
 
 /// What was found and settled.
 #[derive(Debug)]
-pub struct Settled {
+pub struct Recovery {
     /// In words.
     pub words: Vec<String>,
     /// Whether a release has lost the traffic again by what was settled: to a rollback that was cut off, or because nobody
     /// had confirmed its switch.
-    pub went_back: bool,
+    pub rolled_back: bool,
     /// What the files say now.
     pub files: Files,
 }
 
 /// Settles the unfinished attempt, when there is one.
-pub fn recover(host: &dyn Host, mut files: Files, journal: &Journal, lease: &dyn Lease) -> Result<Settled> {
-    let (mut said, mut went_back) = (Vec::new(), false);
+pub fn recover(host: &dyn Host, mut files: Files, journal: &Journal, lease: &dyn Lease) -> Result<Recovery> {
+    let (mut said, mut rolled_back) = (Vec::new(), false);
     if let Some(attempt) = files.ledger.unfinished() {
         let words;
-        (words, went_back) = settle(host, &attempt, journal, lease)?;
+        (words, rolled_back) = settle(host, &attempt, journal, lease)?;
         said.push(words);
     } else if let Some(last) = files.ledger.attempts().pop() {
         if last.step.as_ref().is_some_and(|(step, _)| is_migration(step)) {
             // Its driver gave it up; the engine may not have. What it is about to take away is not there to be used.
             host.wait_for_migration()?;
-            files.live = host.live()?;
+            files.traffic = host.live()?;
         }
-        let counts = count(host, &last, &files.live, journal, lease)?;
-        went_back = counts.is_some() && last.kind == Kind::Rollback;
+        let counts = count(host, &last, &files.traffic, journal, lease)?;
+        rolled_back = counts.is_some() && last.kind == Kind::Rollback;
         said.extend(counts);
     }
     if !said.is_empty() {
         files = host.files()?;
     }
-    let live = &files.live;
+    let live = &files.traffic;
     if let Some(guard) = live.guard.as_ref().filter(|guard| guard.is_waiting()) {
         // Its attempt has an end, and could not take its switch back: to dismiss the guard would make it count.
         host.trip(&guard.attempt, "recover")?;
-        let (to, had_traffic) = (written(guard.to.as_ref()).to_owned(), live.live == guard.to);
+        let (to, had_traffic) = (written(guard.to.as_ref()).to_owned(), live.active == guard.to);
         if had_traffic {
-            went_back = true;
+            rolled_back = true;
             said.push(format!("the switch to {to}, which nobody confirmed, is undone now"));
         }
-        files.live = host.live()?;
+        files.traffic = host.live()?;
     }
     host.dismiss_guard()?;
-    files.live.guard = None;
+    files.traffic.guard = None;
 
     // The live file is believed: where the ledger says otherwise, somebody's hand was there.
-    let (live, ought) = (&files.live.live, files.ledger.ought_to_be_live());
+    let (live, ought) = (&files.traffic.active, files.ledger.expected_active());
     if *live != ought {
         let last = files.ledger.attempts().pop();
         let is_left = |attempt: &Attempt| attempt.outcome == Some(Outcome::NotUndone) && attempt.to == *live;
@@ -83,7 +83,7 @@ pub fn recover(host: &dyn Host, mut files: Files, journal: &Journal, lease: &dyn
         }
         said.push(what);
     }
-    Ok(Settled { words: said, went_back, files })
+    Ok(Recovery { words: said, rolled_back, files })
 }
 
 /// A switch that was confirmed counts, also when its driver could not see or write down that it was: a rollback's by its
@@ -91,7 +91,7 @@ pub fn recover(host: &dyn Host, mut files: Files, journal: &Journal, lease: &dyn
 fn count(
     host: &dyn Host,
     last: &Attempt,
-    live: &Live,
+    live: &Traffic,
     journal: &Journal,
     lease: &dyn Lease,
 ) -> Result<Option<String>> {
@@ -101,7 +101,7 @@ fn count(
     };
     let is_disarmed = |guard: &Guard| guard.attempt == last.id && guard.state == GuardState::Disarmed;
     let counts = match last.kind {
-        Kind::Rollback => live.live.as_ref() == Some(&to),
+        Kind::Rollback => live.active.as_ref() == Some(&to),
         _ => live.guard.as_ref().is_some_and(is_disarmed),
     };
     if !counts {
@@ -141,10 +141,10 @@ fn settle(
             host.trip(&attempt.id, "recover")?;
             (Outcome::Undone, "was not confirmed, and is undone now")
         }
-        None if attempt.kind == Kind::Down && live.live.is_none() => {
+        None if attempt.kind == Kind::Down && live.active.is_none() => {
             (Outcome::Succeeded, "had stopped the traffic")
         }
-        None if attempt.to.is_none() || live.live != attempt.to || attempt.from == attempt.to => {
+        None if attempt.to.is_none() || live.active != attempt.to || attempt.from == attempt.to => {
             (Outcome::Undone, "never came to its switch, and is undone now")
         }
         // A rename of a deploy's is no confirm. Its guard is only removed from a switch when nothing else works either.
@@ -154,7 +154,7 @@ fn settle(
         // A rollback whose rename was made, and whose entry was not.
         None => {
             // It may have been cut between the two renames.
-            host.set_warm(live.live.as_ref(), lease.number(), attempt.from.as_ref())?;
+            host.set_warm(live.active.as_ref(), lease.number(), attempt.from.as_ref())?;
             if let Some(release) = attempt.to.clone() {
                 journal.write_of(&attempt.id, confirmed(host, release)?)?;
             }
@@ -166,21 +166,21 @@ fn settle(
     }
     let detail = Some("its driver died".to_owned());
     journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
-    let went_back = match guard.map(|guard| guard.state) {
+    let rolled_back = match guard.map(|guard| guard.state) {
         None => attempt.kind == Kind::Rollback && outcome == Outcome::Succeeded,
         Some(GuardState::Disarmed) => false,
-        Some(GuardState::Armed) => live.live == attempt.to,
+        Some(GuardState::Armed) => live.active == attempt.to,
         Some(GuardState::Tripping | GuardState::Tripped) => true,
     };
     let to = written(attempt.to.as_ref());
     let words =
         format!("the {} of {to} by {} ({}) was cut off: it {found}", attempt.kind, attempt.by, attempt.at);
-    Ok((words, went_back))
+    Ok((words, rolled_back))
 }
 
 /// A restore never touches the traffic: what it had loaded is forgotten, unless the databases have exchanged their names.
 fn settle_restore(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<String> {
-    let exchanged = host.is_aside(&backup::aside(project::DATABASE, &attempt.id))?;
+    let exchanged = host.is_parked(&backup::aside(project::DATABASE, &attempt.id))?;
     host.drop_loaded()?;
     let (outcome, found) = if exchanged {
         (Outcome::Succeeded, "had put the backup in the database's place")

@@ -13,7 +13,7 @@ use crate::project::Limits;
 
 /// What a rollback is asked for.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Back<'a> {
+pub struct RollbackRequest<'a> {
     /// The release to go to; without a word the newest confirmed one that was never rolled back from.
     pub to: Option<&'a str>,
     /// Also to one that uses what a migration took away: that is taken back first.
@@ -22,7 +22,7 @@ pub struct Back<'a> {
 
 /// Why there is no way back.
 #[derive(Debug, thiserror::Error)]
-pub enum NoWayBack {
+pub enum RollbackError {
     /// No release is good enough.
     #[error(
         "there is no earlier release to go back to: none that is kept was confirmed and not rolled back from"
@@ -44,56 +44,56 @@ pub enum NoWayBack {
     NotItself(ReleaseId),
     /// A migration has taken away what it uses.
     #[error("{0} uses what {took} took away: it can't serve on this database", took = versions(.1))]
-    ShutOut(ReleaseId, Vec<i64>),
+    Incompatible(ReleaseId, Vec<i64>),
     /// Nobody can take these migrations back.
     #[error("no kept release has the way back of {of}: deploy one that has it first", of = versions(.0))]
     NoCarrier(Vec<i64>),
 }
 
-impl Back<'_> {
+impl RollbackRequest<'_> {
     /// The release that it goes to. The files are enough to refuse a wrong word.
-    pub fn target<'s>(&self, seen: &'s Observed) -> Result<&'s Release, NoWayBack> {
+    pub fn target<'s>(&self, seen: &'s Observed) -> Result<&'s Release, RollbackError> {
         let kept = |id: &str| seen.kept.iter().find(|release| release.id.as_str() == id);
         let release = match self.to {
-            Some(to) => kept(to).ok_or_else(|| NoWayBack::NotKept(to.to_owned()))?,
+            Some(to) => kept(to).ok_or_else(|| RollbackError::NotKept(to.to_owned()))?,
             None => {
-                let id = seen.rollback_target().ok_or(NoWayBack::Nowhere)?;
+                let id = seen.rollback_target().ok_or(RollbackError::Nowhere)?;
                 // To pass over it would be one step too far.
-                kept(id.as_str()).ok_or(NoWayBack::Unreadable(id))?
+                kept(id.as_str()).ok_or(RollbackError::Unreadable(id))?
             }
         };
-        if seen.live.live.as_ref() == Some(&release.id) {
-            return Err(NoWayBack::IsLive(release.id.clone()));
+        if seen.traffic.active.as_ref() == Some(&release.id) {
+            return Err(RollbackError::IsLive(release.id.clone()));
         }
         if !release.is_itself() {
-            return Err(NoWayBack::NotItself(release.id.clone()));
+            return Err(RollbackError::NotItself(release.id.clone()));
         }
         Ok(release)
     }
 
     /// An error for what can be refused before the lease, so that a wrong word leaves nothing behind. Where something is to
     /// be settled, that comes first: who says again what was cut off is not refused because it was done.
-    pub fn check(&self, seen: &Observed) -> Result<(), NoWayBack> {
+    pub fn check(&self, seen: &Observed) -> Result<(), RollbackError> {
         match self.target(seen) {
-            Err(NoWayBack::IsLive(_)) if seen.ledger.unfinished().is_some() => Ok(()),
+            Err(RollbackError::IsLive(_)) if seen.ledger.unfinished().is_some() => Ok(()),
             target => target.map(drop),
         }
     }
 
     /// A kept release gets the traffic back. When a migration has taken away what it uses, that is taken back first, if
     /// somebody wants it to be.
-    pub fn plan(&self, seen: &Observed, limits: &Limits) -> Result<Plan, NoWayBack> {
+    pub fn plan(&self, seen: &Observed, limits: &Limits) -> Result<Plan, RollbackError> {
         let release = self.target(seen)?;
-        let shut_out_by = seen.shut_out_by(&release.id);
-        if shut_out_by.is_empty() {
+        let incompatible_with = seen.incompatible_with(&release.id);
+        if incompatible_with.is_empty() {
             return Ok(plans::back(release, seen, None, limits));
         }
         if !self.with_database {
-            return Err(NoWayBack::ShutOut(release.id.clone(), shut_out_by));
+            return Err(RollbackError::Incompatible(release.id.clone(), incompatible_with));
         }
-        match seen.carrier(&shut_out_by) {
-            Some(carrier) => Ok(plans::back(release, seen, Some((carrier, shut_out_by)), limits)),
-            None => Err(NoWayBack::NoCarrier(shut_out_by)),
+        match seen.carrier(&incompatible_with) {
+            Some(carrier) => Ok(plans::back(release, seen, Some((carrier, incompatible_with)), limits)),
+            None => Err(RollbackError::NoCarrier(incompatible_with)),
         }
     }
 }
@@ -101,7 +101,7 @@ impl Back<'_> {
 /// While a deploy's switch is provisional, its guard can be tripped without its lease: then that deploy ends as undone.
 /// `by` is told to that deploy's driver and its ledger. Says whether there was one in what was `seen`, and it is taken back.
 pub fn take_back_provisional(host: &dyn Host, seen: &Files, by: &str) -> Result<bool> {
-    let live = &seen.live;
+    let live = &seen.traffic;
     let Some(guard) = live.guard.as_ref().filter(|_| live.is_provisional()) else { return Ok(false) };
     check_before(host, seen)?;
     let Err(error) = host.trip(&guard.attempt, &format!("rollback by {by}")) else { return Ok(true) };
@@ -110,12 +110,13 @@ pub fn take_back_provisional(host: &dyn Host, seen: &Files, by: &str) -> Result<
         return Err(error);
     }
     // Confirmed in this very moment, it takes an ordinary rollback; else somebody was faster.
-    Ok(now.live != live.live)
+    Ok(now.active != live.active)
 }
 
 /// An error unless the release that would get the traffic back is ready: when both fail for one cause, nothing moves.
 fn check_before(host: &dyn Host, seen: &Files) -> Result<()> {
-    let Some(before) = seen.kept.iter().find(|release| Some(&release.id) == seen.live.warm.as_ref()) else {
+    let Some(before) = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.warm.as_ref())
+    else {
         return Ok(());
     };
     host.smoke(before).map_err(|error| {

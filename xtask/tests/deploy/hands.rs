@@ -16,7 +16,7 @@ fn deploy_mends(project: &Project, live: Option<&str>) -> Result<String, Failed>
     let answer = get(&project.url(), "/health/ready")?;
     check(answer.status == 200 && answer.release.as_deref() == live, || format!("{answer:?}"))?;
     let status = project.status();
-    check(status["live"] == status["ought_to_be_live"] && status["unfinished"].is_null(), || {
+    check(status["live"] == status["expected_active"] && status["unfinished"].is_null(), || {
         format!("{status}")
     })?;
     let again = project.deploy().succeeds()?;

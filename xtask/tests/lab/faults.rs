@@ -155,7 +155,7 @@ pub fn interrupted_at_a_rollbacks_rename(lab: &Lab) -> Result<(), Failed> {
     driver.ends_with(0)?;
     check(moved && host.live() == warm && host.ended() == "rollback succeeded", || host.ended())?;
     let status = lab.project.status();
-    check(status["ought_to_be_live"] == warm.as_str(), || format!("{status}"))?;
+    check(status["expected_active"] == warm.as_str(), || format!("{status}"))?;
     nothing_failed(client)
 }
 

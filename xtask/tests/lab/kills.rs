@@ -66,7 +66,7 @@ fn kill_at(lab: &Lab, call: Call, moment: Moment) -> Result<String, Failed> {
 /// The release serves, two run, no guard is left, and the ledger says how it ended.
 fn is_settled(lab: &Lab, live: &str, ended: &str) -> Result<(), Failed> {
     let (host, status) = (lab.host(), lab.project.status());
-    check(host.live() == live && status["ought_to_be_live"] == live, || format!("{status}"))?;
+    check(host.live() == live && status["expected_active"] == live, || format!("{status}"))?;
     check(get(lab.url(), "/health/ready")?.release.as_deref() == Some(live), || "another answers".into())?;
     check(status["unfinished"].is_null() && status["unconfirmed"] == false, || format!("{status}"))?;
     check(host.ended() == ended, || format!("{} instead of {ended}", host.ended()))?;

@@ -7,7 +7,7 @@ use libtest_mimic::Failed;
 use crate::{Lab, check};
 
 /// The test among xtask's own that does it.
-const TEST: &str = "commands::deploy::held_to_the_world::the_simulated_host_and_one_behind_ssh_look_the_same_after_every_call";
+const TEST: &str = "commands::deploy::model_conformance::the_simulated_host_and_one_behind_ssh_look_the_same_after_every_call";
 /// The way to the machine, and to the images.
 const VARIABLES: [&str; 8] = [
     "LAB_HOST",

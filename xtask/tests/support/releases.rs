@@ -29,7 +29,7 @@ fn fails(project: &Project, mood: &str) -> Result<(String, Seen), Failed> {
 
 fn is_as_before(project: &Project, live: Option<String>) -> Result<(), Failed> {
     let status = project.status();
-    check(project.live() == live && status["ought_to_be_live"] == status["live"], || format!("{status}"))?;
+    check(project.live() == live && status["expected_active"] == status["live"], || format!("{status}"))?;
     check(status["unfinished"].is_null() && status["unconfirmed"] == false, || format!("{status}"))?;
     check(project.running_releases() == 2, || "the release that failed still runs".into())?;
     let answer = get(&project.url(), "/health/ready")?;

@@ -35,7 +35,7 @@ const STORE_LIMIT: u64 = 512 << 20;
 
 /// The flags of every verb that runs tasks.
 #[derive(Debug, Default, Args)]
-pub struct How {
+pub struct RunArgs {
     /// Go on after a failure with whatever does not need what failed
     #[arg(long)]
     keep_going: bool,
@@ -70,7 +70,7 @@ pub fn store() -> Store {
     Store::new(project::local_dir().join("ci/store"))
 }
 
-impl How {
+impl RunArgs {
     /// Runs the named tasks and groups, and what they need.
     pub fn run<S: AsRef<str>>(&self, names: &[S]) -> Result<()> {
         let graph = Graph::new(tasks::table())?;
@@ -145,9 +145,9 @@ impl How {
 
     fn format(&self) -> Format {
         match self {
-            How { json: true, .. } => Format::Json,
-            How { verbose: true, .. } => Format::Full,
-            How { quiet: true, .. } => Format::Quiet,
+            RunArgs { json: true, .. } => Format::Json,
+            RunArgs { verbose: true, .. } => Format::Full,
+            RunArgs { quiet: true, .. } => Format::Quiet,
             _ if is_true("GITHUB_ACTIONS") => Format::GitHub,
             _ => Format::Brief,
         }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use super::how::{self, How};
+use super::how::{self, RunArgs};
 use super::selection::Selection;
-use crate::pipeline::{Bare, Graph, Judge, Tally, Variables, audit};
+use crate::pipeline::{Graph, Judge, Sandbox, Tally, Variables, audit};
 use crate::project;
 use crate::terminal::{self, Activity};
 use crate::tools::process::{CommandError, Run, interrupt};
 
-impl How {
+impl RunArgs {
     /// Runs so many of what is cached again.
     pub fn audit(&self, graph: &Graph, selection: &Selection, count: usize) -> Result<()> {
         let store = how::store();
@@ -55,7 +55,7 @@ impl How {
 fn run_bare(judge: &Judge<'_>, at: usize, activity: &Activity) -> Result<Option<String>> {
     let task = &judge.graph.tasks()[at];
     let name = task.name;
-    let bare = Bare::of(judge, at)?;
+    let bare = Sandbox::of(judge, at)?;
     let sh = Shell::new()?;
     sh.change_dir(bare.root());
     let program = std::env::current_exe()?;

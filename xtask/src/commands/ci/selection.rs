@@ -13,7 +13,7 @@ use crate::{project, terminal};
 
 /// What narrows the tasks down.
 #[derive(Debug, Default, Args)]
-pub struct Which {
+pub struct SelectionArgs {
     /// Only the named tasks, without what they need
     #[arg(long, requires = "names")]
     only: bool,
@@ -65,7 +65,7 @@ impl Selection {
     }
 
     /// What the words of the command line come to.
-    pub fn of(graph: &Graph, names: &[String], which: &Which) -> Result<Selection> {
+    pub fn of(graph: &Graph, names: &[String], which: &SelectionArgs) -> Result<Selection> {
         let mut selection = match names {
             [] if which.deep => Selection::deep(graph),
             [] => Selection::all(graph),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::how::{self, How};
+use super::how::{self, RunArgs};
 use super::selection::Selection;
 use crate::commands::Failure;
 use crate::pipeline::{Fingerprints, Globs, Graph};
@@ -18,7 +18,7 @@ use crate::{project, terminal};
 /// How often the tree is looked at: a look takes some ten milliseconds.
 const TURN: Duration = Duration::from_millis(500);
 
-impl How {
+impl RunArgs {
     /// Runs, waits for a change, and runs again, until somebody asks to stop.
     pub fn watch(&self, graph: &Graph, selection: &Selection) -> Result<()> {
         let own = own_sources()?;

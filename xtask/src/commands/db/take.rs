@@ -9,8 +9,8 @@ use serde_json::json;
 use xshell::{Shell, cmd};
 
 use super::words;
-use crate::commands::progress::attempt::{self, Patience};
-use crate::commands::target::Place;
+use crate::commands::progress::attempt::{self, LockWaitArgs};
+use crate::commands::target::TargetArgs;
 use crate::exit::refuse;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
@@ -28,9 +28,9 @@ pub struct Take {
     #[arg(long, value_name = "FILE")]
     identity: Utf8PathBuf,
     #[command(flatten)]
-    place: Place,
+    target: TargetArgs,
     #[command(flatten)]
-    patience: Patience,
+    lock_wait: LockWaitArgs,
     /// The result, for programs
     #[arg(long)]
     json: bool,
@@ -49,12 +49,12 @@ impl Take {
             std::fs::File::open(file).map_err(|error| refuse(format!("{file} can't be read: {error}")))?;
         }
         setup::ensure(&[Tool::Age], false)?;
-        let machine = self.place.reach()?;
+        let machine = self.target.reach()?;
         if machine.backups()?.iter().any(|backup| backup.name == name) {
             return Err(refuse(format!("{name} is among the backups already: `db list` shows them")));
         }
         machine.check_room_for_copy(self.copy.metadata().context("looking at the copy")?.len())?;
-        let attempt = attempt::begin(&machine, format!("taking the copy {name}"), self.patience)?;
+        let attempt = attempt::begin(&machine, format!("taking the copy {name}"), self.lock_wait)?;
         let (sh, copy) = (Shell::new()?, &self.copy);
         let taken = Activity::of(format!("bring {name} to the host, and read it there"), |_| {
             let read = Run::new(cmd!(sh, "cat {copy}"));

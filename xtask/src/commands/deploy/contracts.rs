@@ -31,8 +31,9 @@ pub fn check(
         )));
     }
     let contracts = seen.contracts(release, predates);
-    let live = seen.live.live.as_ref();
-    let hurts = contracts.iter().find(|contract| live.is_some_and(|live| contract.shuts_out.contains(live)));
+    let live = seen.traffic.active.as_ref();
+    let hurts =
+        contracts.iter().find(|contract| live.is_some_and(|live| contract.incompatible_with.contains(live)));
     match (hurts, live) {
         (Some(contract), Some(live)) if !gate::is_open("contract", overrides) => Err(gate::closed(
             "contract",

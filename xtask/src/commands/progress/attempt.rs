@@ -11,7 +11,7 @@ use super::tell::{News, State, Teller};
 use crate::commands::{Exit, Failure};
 use crate::host::Machine;
 use crate::project;
-use crate::rollout::attempt::{Attempt, Made, NotMade, take_lease};
+use crate::rollout::attempt::{Attempt, AttemptError, Completed, take_lease};
 use crate::rollout::host::{Holder, Host, Lease, LeaseError};
 use crate::rollout::plan::{Goal, Plan, Stopped};
 use crate::rollout::state::guard::written;
@@ -27,7 +27,7 @@ const FULL: u64 = 4 << 20;
 
 /// The option of every verb that changes an environment.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Patience {
+pub struct LockWaitArgs {
     /// When somebody else holds the lease, wait for it: --wait, or for so long at most: --wait=5m
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m",
           value_parser = humantime::parse_duration)]
@@ -48,16 +48,16 @@ pub struct Times {
 }
 
 /// Takes the lease of the environment, and finishes or undoes what a killed attempt left.
-pub fn begin(machine: &Machine, doing: String, patience: Patience) -> Result<Attempt<'_>> {
-    begin_under(machine, lease(machine, doing, patience)?)
+pub fn begin(machine: &Machine, doing: String, lock_wait: LockWaitArgs) -> Result<Attempt<'_>> {
+    begin_under(machine, lease(machine, doing, lock_wait)?)
 }
 
 /// Takes the lease of the environment, and does nothing under it yet.
-pub fn lease(machine: &Machine, doing: String, patience: Patience) -> Result<Box<dyn Lease>> {
+pub fn lease(machine: &Machine, doing: String, lock_wait: LockWaitArgs) -> Result<Box<dyn Lease>> {
     let environment = &machine.environment().name;
     let holder = Holder { by: who(), doing, since: timestamp(machine.now()) };
     let mut said = String::new();
-    let lease = take_lease(machine, &holder, patience.wait, &mut |words| {
+    let lease = take_lease(machine, &holder, lock_wait.wait, &mut |words| {
         if words != said {
             let words = format_args!("  waiting: {environment} is being changed by {words}");
             terminal::note(paint::dim(words));
@@ -91,8 +91,8 @@ pub fn run(machine: &Machine, attempt: &Attempt, plan: &Plan, overrides: Vec<Str
     let progress = Progress::of(plan);
     let result = match attempt.run(plan, overrides, &progress) {
         Ok(made) => Ok(times(&plan.goal, made, progress)),
-        Err(NotMade::Stopped(stopped)) => Err(explain(machine, &plan.goal, stopped)),
-        Err(NotMade::Unwritten(error)) => Err(match disk_if_full(machine) {
+        Err(AttemptError::Stopped(stopped)) => Err(explain(machine, &plan.goal, stopped)),
+        Err(AttemptError::Unwritten(error)) => Err(match disk_if_full(machine) {
             Some(why) => error.context(why),
             None => error,
         }),
@@ -123,8 +123,8 @@ fn news(machine: &Machine, goal: &Goal, by: &str, state: State) -> News {
     }
 }
 
-fn times(goal: &Goal, made: Made, progress: Progress) -> Times {
-    let Made { to_switch, to_confirm, took: to_retire, unwritten } = made;
+fn times(goal: &Goal, made: Completed, progress: Progress) -> Times {
+    let Completed { to_switch, to_confirm, took: to_retire, unwritten } = made;
     if let Some(error) = unwritten {
         let to = goal.to.as_ref().map_or(String::new(), |to| format!(": {to} has the traffic for good"));
         terminal::warn(format_args!(
@@ -149,7 +149,7 @@ fn explain(machine: &Machine, goal: &Goal, stopped: Stopped) -> anyhow::Error {
         );
         return Failure { exit: Exit::NotUndone, message }.into();
     }
-    let serves = match live.as_ref().map(|live| live.live.as_ref()) {
+    let serves = match live.as_ref().map(|live| live.active.as_ref()) {
         Ok(Some(id)) => format!("{id} has the traffic"),
         Ok(None) => "no release has the traffic".to_owned(),
         Err(error) => format!("it can't be seen which release has the traffic: {error}"),

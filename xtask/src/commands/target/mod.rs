@@ -10,7 +10,7 @@ use clap::Args;
 
 use self::access::Access;
 use super::{Exit, Failure, refuse};
-use crate::host::{Arrival, Machine};
+use crate::host::{HostProbe, Machine};
 use crate::project::Environment;
 use crate::setup::{self, Tool};
 use crate::tools::docker::engine;
@@ -20,16 +20,16 @@ use crate::tools::ssh::{ConnectError, Connection};
 
 /// The option that every verb about an environment has.
 #[derive(Debug, Clone, Args)]
-pub struct Place {
+pub struct TargetArgs {
     /// Which environment: local, staging, production, or lab
     #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
     env: Environment,
 }
 
-impl Place {
+impl TargetArgs {
     /// This one.
-    pub fn of(env: Environment) -> Place {
-        Place { env }
+    pub fn of(env: Environment) -> TargetArgs {
+        TargetArgs { env }
     }
 
     /// The environment.
@@ -75,7 +75,7 @@ fn here(environment: Environment) -> Result<Machine> {
         ));
     }
     let shell = HostShell::here()?;
-    let machine = Arrival { environment, shell, compose: locate::compose()?, public_url: None }.arrive()?;
+    let machine = HostProbe { environment, shell, compose: locate::compose()?, public_url: None }.arrive()?;
     if let Some(other) = machine.other_owner()? {
         let (name, here) = (machine.environment().name.clone(), machine.root());
         return Err(refuse(format!(
@@ -91,7 +91,7 @@ fn there(environment: Environment, access: &Access, connection: Connection) -> R
     connection.ping_engine().map_err(|error| explain(error, access))?;
     let shell = HostShell::behind(connection)?;
     let name = environment.name.clone();
-    let arrival = Arrival { environment, shell, compose, public_url: Some(access.url.clone()) };
+    let arrival = HostProbe { environment, shell, compose, public_url: Some(access.url.clone()) };
     arrival.arrive().map_err(|error| {
         if error.is::<Failure>() {
             return error;

@@ -61,7 +61,7 @@ fn a_guard_trips_at_its_deadline_also_when_somebody_sets_the_clock_back() {
     assert_eq!(host.ask_to_arm("a1", 2), 0);
     fs::write(host.path("live/live"), format!("{NEW}\n")).unwrap();
     host.wait_for(GuardState::Tripped);
-    assert_eq!(host.live().live.unwrap().as_str(), OLD);
+    assert_eq!(host.live().active.unwrap().as_str(), OLD);
 }
 
 #[test]
@@ -90,9 +90,9 @@ fn a_guard_that_is_started_again_takes_back_what_it_finds_unconfirmed() {
     let guard = Guarding::of(&host, &path);
     assert_eq!((host.ask_to_arm("a1", 60), host.switch(OLD, NEW, "7", "a1")), (0, 0));
     drop(guard);
-    assert_eq!(host.live().live.unwrap().as_str(), NEW);
+    assert_eq!(host.live().active.unwrap().as_str(), NEW);
     let _guard = Guarding::of(&host, &path);
     host.wait_for(GuardState::Tripped);
-    assert_eq!(host.live().live.unwrap().as_str(), OLD);
+    assert_eq!(host.live().active.unwrap().as_str(), OLD);
     assert_eq!(host.live().guard.unwrap().reason, "restarted");
 }

@@ -14,7 +14,7 @@ use super::lease;
 use super::platform::NOTE;
 use crate::rollout::host::{Holder, Lease, LeaseError};
 use crate::rollout::simulation::release;
-use crate::rollout::state::guard::{GuardState, Live};
+use crate::rollout::state::guard::{GuardState, Traffic};
 use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::Release;
 use crate::tools::ssh::host_shell::{HostShell, Script};
@@ -60,8 +60,8 @@ impl Host {
         fs::write(self.path("live/guard"), guard).unwrap();
     }
 
-    fn live(&self) -> Live {
-        Live::parse(&String::from_utf8(self.output("read", &[]).stdout).unwrap()).unwrap()
+    fn live(&self) -> Traffic {
+        Traffic::parse(&String::from_utf8(self.output("read", &[]).stdout).unwrap()).unwrap()
     }
 
     fn append(&self, lines: &[&str]) {
@@ -89,10 +89,10 @@ fn a_switch_needs_the_old_release_the_lease_and_an_armed_guard_with_time_left() 
     assert_eq!(host.switch(OLD, NEW, "7", "-"), 12, "a rollback goes through that guard, not past it");
     host.arm(5);
     assert_eq!(host.switch(OLD, NEW, "7", "a1"), 13, "the guard would trip in the middle of the watch");
-    assert_eq!(host.live().live.unwrap().as_str(), OLD, "nothing moved so far");
+    assert_eq!(host.live().active.unwrap().as_str(), OLD, "nothing moved so far");
     host.arm(60);
     assert_eq!(host.switch(OLD, NEW, "7", "a1"), 0);
-    assert_eq!(host.live().live.unwrap().as_str(), NEW);
+    assert_eq!(host.live().active.unwrap().as_str(), NEW);
     assert_eq!(host.live().warm.unwrap().as_str(), OLD);
 }
 
@@ -109,7 +109,7 @@ fn a_rollback_that_is_cut_between_its_renames_has_moved_the_traffic_and_who_is_w
     assert_eq!(host.call("warm", &[NEW, lease.as_str(), "7", NEW]), 10, "another release has the traffic");
     assert_eq!(host.call("warm", &[OLD, lease.as_str(), "6", NEW]), 11, "the lease has passed on");
     assert_eq!(host.call("warm", &[OLD, lease.as_str(), "7", NEW]), 0);
-    assert_eq!((host.live().live.unwrap().as_str(), host.live().warm.unwrap().as_str()), (OLD, NEW));
+    assert_eq!((host.live().active.unwrap().as_str(), host.live().warm.unwrap().as_str()), (OLD, NEW));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn either_the_confirm_or_the_trip_wins_and_never_both() {
         assert_eq!(host.call(second, &["a1", "test"]), 12, "{second} after {first}");
         let (live, state) =
             if first == "confirm" { (NEW, GuardState::Disarmed) } else { (OLD, GuardState::Tripped) };
-        assert_eq!(host.live().live.unwrap().as_str(), live);
+        assert_eq!(host.live().active.unwrap().as_str(), live);
         assert_eq!(host.live().guard.unwrap().state, state);
     }
 }
@@ -148,7 +148,7 @@ fn a_switch_that_comes_after_its_undoing_finds_the_guard_tripped() {
     host.arm(60);
     assert_eq!(host.call("trip", &["a1", "undo"]), 0, "the undoing was faster than the switch");
     assert_eq!(host.switch(OLD, NEW, "7", "a1"), 12);
-    assert_eq!(host.live().live.unwrap().as_str(), OLD);
+    assert_eq!(host.live().active.unwrap().as_str(), OLD);
 }
 
 #[test]
@@ -157,15 +157,15 @@ fn a_guard_writes_only_while_its_own_release_has_the_traffic() {
     host.arm(60);
     fs::write(host.path("live/live"), "20260105t120000z-000000000000\n").unwrap();
     assert_eq!(host.call("trip", &["a1", "test"]), 0);
-    assert_eq!(host.live().live.unwrap().as_str(), "20260105t120000z-000000000000");
+    assert_eq!(host.live().active.unwrap().as_str(), "20260105t120000z-000000000000");
 }
 
 #[test]
 fn nobody_takes_the_traffic_away_without_the_lease() {
     let host = Host::with_live(OLD);
     let clear = |lease: &str| host.call("clear", &[host.path("lease").as_str(), lease]);
-    assert_eq!((clear("6"), host.live().live.unwrap().as_str()), (11, OLD));
-    assert_eq!((clear("7"), host.live().live), (0, None));
+    assert_eq!((clear("6"), host.live().active.unwrap().as_str()), (11, OLD));
+    assert_eq!((clear("7"), host.live().active), (0, None));
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_trip_that_was_cut_in_the_middle_gives_the_warm_release_back_too() {
     fs::write(host.path("live/warm"), format!("{OLD}\n")).unwrap();
     fs::write(host.path("live/guard"), format!("tripping a1 {OLD} {NEW} {warm} 0 deadline\n")).unwrap();
     assert_eq!(host.call("trip", &["a1", "test"]), 0);
-    assert_eq!((host.live().live.unwrap().as_str(), host.live().warm.unwrap().as_str()), (OLD, warm));
+    assert_eq!((host.live().active.unwrap().as_str(), host.live().warm.unwrap().as_str()), (OLD, warm));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::pipeline::decide::Verdict;
 use crate::pipeline::outcome::{Ended, Outcome, Tally};
 use crate::pipeline::task::Task;
 use crate::terminal;
-use crate::tools::diagnostics::diagnostic::Place;
+use crate::tools::diagnostics::diagnostic::Diagnostic;
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -35,8 +35,8 @@ pub enum Event<'a> {
         log: Option<&'a str>,
         #[serde(skip_serializing_if = "<[String]>::is_empty")]
         figures: &'a [String],
-        #[serde(skip_serializing_if = "<[Place]>::is_empty")]
-        places: &'a [Place],
+        #[serde(skip_serializing_if = "<[Diagnostic]>::is_empty")]
+        places: &'a [Diagnostic],
     },
     Summary {
         passed: usize,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::last_lines;
 use crate::pipeline::outcome::{Ended, Outcome, Tally};
 use crate::terminal;
-use crate::tools::diagnostics::diagnostic::Place;
+use crate::tools::diagnostics::diagnostic::Diagnostic;
 
 /// GitHub shows ten a step; one is kept for the task itself.
 const PLACES: usize = 9;
@@ -49,8 +49,8 @@ fn harmless(line: &str) -> String {
 }
 
 /// The form in which GitHub shows it beside the code.
-fn annotation(place: &Place) -> String {
-    let Place { file, line, message } = place;
+fn annotation(place: &Diagnostic) -> String {
+    let Diagnostic { file, line, message } = place;
     let file = escaped(file.as_str()).replace(':', "%3A").replace(',', "%2C");
     format!("::error file={file},line={line}::{}", escaped(message))
 }
@@ -100,7 +100,7 @@ mod tests {
         assert!(!harmless("::add-mask::x").starts_with("::"));
         assert!(!harmless("see ##[add-mask]x").contains("##["));
         assert_eq!(harmless("plain: text ## [link]"), "plain: text ## [link]");
-        let place = Place { file: "a,b:c.rs".into(), line: 3, message: "100 %\nnext: all".to_owned() };
+        let place = Diagnostic { file: "a,b:c.rs".into(), line: 3, message: "100 %\nnext: all".to_owned() };
         assert_eq!(annotation(&place), "::error file=a%2Cb%3Ac.rs,line=3::100 %25%0Anext: all");
     }
     #[test]

@@ -14,7 +14,7 @@ use crate::pipeline::graph::Graph;
 use crate::pipeline::report::Format;
 use crate::pipeline::store::Store;
 use crate::pipeline::task::{Lane, Task, task};
-use crate::tools::diagnostics::diagnostic::Said;
+use crate::tools::diagnostics::diagnostic::ParsedLine;
 use crate::tools::git::tree::Tree;
 use crate::tools::process::Run;
 
@@ -240,8 +240,8 @@ fn an_audit_finds_what_is_another_thing_each_time_but_not_what_is_meant_to_be() 
         task.run(cmd!(task.sh, "sh -c {script}"))
     };
     let row = || task("make", "").reads(["src/"]).writes(["out/dist/"]);
-    for (table, failed) in
-        [(row().run(made), 1), (row().varies(["out/dist/page"]).run(made), 0)].map(|(row, n)| (vec![row], n))
+    for (table, failed) in [(row().run(made), 1), (row().nondeterministic(["out/dist/page"]).run(made), 0)]
+        .map(|(row, n)| (vec![row], n))
     {
         place.run(table.clone());
         let tally = place.judge(table.clone(), |judge| {
@@ -272,7 +272,7 @@ fn an_image_that_is_gone_is_made_again() {
 #[test]
 fn a_pass_that_time_makes_false_is_believed_for_so_long() {
     let place = Place::new();
-    let table = |hold| vec![task("news", "").reads(["src/"]).holds_for(hold).run(count)];
+    let table = |hold| vec![task("news", "").reads(["src/"]).max_age(hold).run(count)];
     place.run(table(Duration::from_secs(3600)));
     assert!(place.why(table(Duration::from_secs(3600))).is_empty());
     let (graph, store) = (Graph::new(table(Duration::from_secs(3600))).expect("a graph"), place.store());
@@ -303,9 +303,9 @@ fn people_read_what_a_line_for_programs_comes_to_and_empty_lines_stay() {
     let place = Place::new();
     let table = vec![task("speaks", "").run(|task| {
         let said = |line: &str| match line {
-            "quiet" => Said::default(),
-            "two" => Said { text: Some("one\nand another".to_owned()), place: None },
-            line => Said { text: Some(line.to_owned()), place: None },
+            "quiet" => ParsedLine::default(),
+            "two" => ParsedLine { text: Some("one\nand another".to_owned()), place: None },
+            line => ParsedLine { text: Some(line.to_owned()), place: None },
         };
         task.run_read(cmd!(task.sh, "printf 'a\n\nquiet\ntwo\n'"), "", said)
     })];

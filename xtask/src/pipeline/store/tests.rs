@@ -99,7 +99,7 @@ fn a_pass_without_what_its_task_writes_is_none() {
 #[test]
 fn what_is_left_must_be_what_this_fingerprint_left() {
     let Folders { store, root, .. } = folders();
-    let install = task("install", "").leaves(["modules/lock.json", "modules/"]).run(|_| Ok(()));
+    let install = task("install", "").unstored_outputs(["modules/lock.json", "modules/"]).run(|_| Ok(()));
     write(&root, "modules/lock.json", "1");
     store.record(&install, &root, "f1", "", a_pass());
     assert!(store.is_left(&install, &root, "f1"));

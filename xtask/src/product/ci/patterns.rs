@@ -18,7 +18,7 @@ pub fn mean_something(_task: &Context) -> Result<()> {
 /// What each row reads that is not there, in words.
 fn lost(table: &[Task], paths: &[String]) -> Vec<String> {
     let made: Vec<&str> =
-        table.iter().flat_map(|task| task.writes.iter().chain(&task.leaves)).copied().collect();
+        table.iter().flat_map(|task| task.writes.iter().chain(&task.unstored_outputs)).copied().collect();
     let is_lost = |pattern: &str| {
         !pattern.starts_with('!')
             && !made.contains(&pattern)

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use xshell::Cmd;
 
 use crate::pipeline::Context;
-use crate::tools::diagnostics::diagnostic::Place;
+use crate::tools::diagnostics::diagnostic::Diagnostic;
 use crate::tools::diagnostics::junit::{self, Failed};
 
 /// Runs them; when they fail, what `junit` says by then is read by `places`. `folder` is where they run.
@@ -16,7 +16,7 @@ pub fn run(
     cmd: Cmd<'_>,
     folder: &str,
     junit: &Utf8Path,
-    places: fn(&[Failed]) -> Vec<Place>,
+    places: fn(&[Failed]) -> Vec<Diagnostic>,
 ) -> Result<()> {
     // What is there is of another run, and stays there when nothing can be compiled.
     if junit.exists() {

@@ -77,7 +77,7 @@ pub fn table() -> Vec<Task> {
         task("npm-ci", "the frontend's packages, as its lock file says")
             .tools(NODE)
             .reads(["tracehub/frontend/package.json", "tracehub/frontend/package-lock.json", "tracehub/frontend/.npmrc"])
-            .leaves(["tracehub/frontend/node_modules/", "tracehub/frontend/node_modules/.package-lock.json"])
+            .unstored_outputs(["tracehub/frontend/node_modules/", "tracehub/frontend/node_modules/.package-lock.json"])
             .run(|task| npm::ci(&task.lines())),
 
         task("prettier", "the frontend is laid out by prettier; `cargo xtask fmt` mends it")
@@ -114,7 +114,7 @@ pub fn table() -> Vec<Task> {
             .run(dependencies::licences),
 
         task("advisories", "no crate is known to be unsafe")
-            .tools(&[Tool::Deny, Tool::Rust]).reads(MANIFESTS).needs_network().holds_for(minutes(24 * 60))
+            .tools(&[Tool::Deny, Tool::Rust]).reads(MANIFESTS).needs_network().max_age(minutes(24 * 60))
             .run(dependencies::advisories),
 
         task("api-breaks", "the API still answers what the previous release's page asks")
@@ -170,7 +170,7 @@ pub fn table() -> Vec<Task> {
         // The tests.
         task("frontend-test", "the frontend's components and pages, in jsdom, with coverage")
             .needs(["npm-ci"]).groups(["test"]).tools(NODE).reads(PAGE).variables(["NODE_ENV"])
-            .writes(["tracehub/frontend/coverage/"]).varies(["tracehub/frontend/coverage/junit.xml"])
+            .writes(["tracehub/frontend/coverage/"]).nondeterministic(["tracehub/frontend/coverage/junit.xml"])
             .run(covered::frontend_test),
 
         task("migrations", "each migration has a way back, and the schema is the same after there, back and there")
@@ -191,14 +191,14 @@ pub fn table() -> Vec<Task> {
         task("backend-test", "the backend, on PostgreSQL, with coverage")
             .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(COVERED).service(database::POSTGRES)
             .reads(BACKEND).reads([".config/nextest.toml"]).writes(["target/coverage/backend.lcov", "target/nextest/ci/junit.xml"])
-            .varies(["target/nextest/ci/junit.xml"])
+            .nondeterministic(["target/nextest/ci/junit.xml"])
             .variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(database::backend_test),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
             .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest])
             .reads(WORKSPACE).reads(["tracehub/deploy/", "tracehub/frontend/package.json", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes(["target/nextest/xtask/junit.xml"])
-            .varies(["target/nextest/xtask/junit.xml"])
+            .nondeterministic(["target/nextest/xtask/junit.xml"])
             .variables(["RUSTFLAGS", "XTASK_SEED"]).timeout(minutes(20))
             .run(rust::xtask_test),
 

@@ -8,7 +8,7 @@ use xshell::Shell;
 
 use super::BuiltImage;
 use crate::exit::refuse;
-use crate::host::WayBack;
+use crate::host::RegistryTunnel;
 use crate::project::{self, Component};
 use crate::setup::{self, Tool, registry};
 use crate::terminal::Activity;
@@ -35,7 +35,7 @@ pub struct Registry {
     /// What stands in front of the images' names: `ghcr.io/owner/repository`, `localhost:5115`.
     prefix: String,
     /// How a host reaches it, when it is ours.
-    pub way_back: Option<WayBack>,
+    pub registry_tunnel: Option<RegistryTunnel>,
 }
 
 impl Registry {
@@ -46,13 +46,13 @@ impl Registry {
             return Registry::told(prefix.trim(), std::env::var("REGISTRY_READ_ONLY_PORT").ok().as_deref());
         }
         if let Some(prefix) = git::origin_url(project::root())?.as_deref().and_then(of_github) {
-            return Ok(Registry { prefix, way_back: None });
+            return Ok(Registry { prefix, registry_tunnel: None });
         }
         setup::ensure(&[Tool::Docker, Tool::Engine], false)?;
         registry::ensure(&registry::own_name(), OWN)
             .context("starting a registry for the images, since REGISTRY names none")?;
-        let way_back = Some(WayBack { port: OWN.port, to: OWN.read_only_port });
-        Ok(Registry { prefix: format!("localhost:{}", OWN.port), way_back })
+        let registry_tunnel = Some(RegistryTunnel { port: OWN.port, to: OWN.read_only_port });
+        Ok(Registry { prefix: format!("localhost:{}", OWN.port), registry_tunnel })
     }
 
     fn told(prefix: &str, read_only: Option<&str>) -> Result<Registry> {
@@ -64,20 +64,20 @@ impl Registry {
         let number = |variable: &str, text: &str| {
             text.trim().parse::<u16>().map_err(|_| refuse(format!("{variable}: {text:?} is not a port")))
         };
-        let way_back = match port {
-            Some(port) => Some(WayBack {
+        let registry_tunnel = match port {
+            Some(port) => Some(RegistryTunnel {
                 port: number("REGISTRY", port)?,
                 to: number("REGISTRY_READ_ONLY_PORT", read_only.unwrap_or(port))?,
             }),
             None => None,
         };
-        Ok(Registry { prefix: prefix.trim_end_matches('/').to_owned(), way_back })
+        Ok(Registry { prefix: prefix.trim_end_matches('/').to_owned(), registry_tunnel })
     }
 
     /// A component's image of a commit, by digest; none when the registry has none.
     pub fn find(&self, component: Component, sha: &str) -> Result<Option<String>> {
         let name = self.name(component.image);
-        let digest = match self.way_back {
+        let digest = match self.registry_tunnel {
             Some(_) => self.ask_own(component.image, sha),
             None => ask(&format!("{name}:{sha}")),
         };
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_registry_on_the_loopback_leads_back_and_another_does_not() {
         let lab = Registry::told("localhost:5200", Some("5201")).unwrap();
-        assert_eq!(lab.way_back, Some(WayBack { port: 5200, to: 5201 }));
+        assert_eq!(lab.registry_tunnel, Some(RegistryTunnel { port: 5200, to: 5201 }));
         assert_eq!(Registry::told("ghcr.io/a/b/", None).unwrap().prefix, "ghcr.io/a/b");
         for wrong in ["", "-x", "a b", "a;reboot", "localhost:x", "Ghcr.io/A"] {
             assert!(Registry::told(wrong, None).is_err(), "{wrong}");

@@ -9,9 +9,9 @@ use crate::rollout::host::Part;
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
 use crate::rollout::plans;
-use crate::rollout::rollback::Back;
+use crate::rollout::rollback::RollbackRequest;
 use crate::rollout::simulation::release;
-use crate::rollout::state::guard::Live;
+use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::Release;
 use crate::tools::docker::condition::{Condition, Health};
@@ -167,7 +167,7 @@ fn a_deploy_and_a_rollback_are_not_ended_before_the_limits_of_their_own_steps_ar
     let contracts = seen.contracts(&new, |kept, _| kept.id == release(2, 2).id);
     let deploy = plans::deploy(&new, &seen, &contracts, &production.limits);
     assert_eq!(deploy.not_needed, Vec::<String>::new(), "nothing takes longer than all steps");
-    let back = Back { to: Some(old.id.as_str()), with_database: false };
+    let back = RollbackRequest { to: Some(old.id.as_str()), with_database: false };
     let rollback = back.plan(&seen, &production.limits).expect("it is kept");
     for (what, plan, timeout) in
         [("a deploy", deploy, files::DEPLOY_TIMEOUT), ("a rollback", rollback, files::ROLLBACK_TIMEOUT)]
@@ -190,19 +190,19 @@ fn host_that_has_everything_to_do() -> Observed {
         container: String::new(),
         state: Condition::Running,
         health: Health::Unchecked,
-        said: String::new(),
+        health_output: String::new(),
         since: String::new(),
         restarts: 0,
-        ending: String::new(),
+        exit_reason: String::new(),
     };
-    let live = Live {
-        live: Some(kept[2].id.clone()),
+    let traffic = Traffic {
+        active: Some(kept[2].id.clone()),
         warm: Some(kept[1].id.clone()),
         guard: None,
         maintenance: None,
     };
     let parts = kept.iter().map(part).collect();
-    Observed { live, ledger: Ledger::default(), kept: kept.to_vec(), parts, schema: vec![1, 2] }
+    Observed { traffic, ledger: Ledger::default(), kept: kept.to_vec(), parts, schema: vec![1, 2] }
 }
 
 /// The tasks of a job, with what they need.

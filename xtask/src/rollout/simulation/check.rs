@@ -81,7 +81,7 @@ pub fn settled(world: &mut World, live: &ReleaseId) {
         (world.guard.is_none() && world.guarding.is_none(), "a guard is left"),
         (world.holder.is_none(), "somebody holds the lease"),
         (ledger.attempts().iter().all(|attempt| attempt.outcome.is_some()), "an attempt has no end"),
-        (ledger.ought_to_be_live() == world.live, "the ledger does not say who ought to be live"),
+        (ledger.expected_active() == world.live, "the ledger does not say who ought to be live"),
         (world.left_over().is_empty(), "something runs that is neither live nor warm"),
         (world.migration.is_none() && world.going_on.is_empty(), "something still goes on"),
         (world.databases.loaded.is_none(), "a restore left something"),

@@ -7,13 +7,13 @@ use anyhow::{Result, bail, ensure};
 
 use super::world::{CONTRACT, is_shut_out};
 use crate::project::{self, Limits};
-use crate::rollout::attempt::{Attempt, NotMade, take_lease};
+use crate::rollout::attempt::{Attempt, AttemptError, take_lease};
 use crate::rollout::host::{Files, Holder, Host};
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Plan, Report, Step, Stopped};
 use crate::rollout::plans;
 use crate::rollout::recover::retire;
-use crate::rollout::rollback::{Back, take_back_provisional};
+use crate::rollout::rollback::{RollbackRequest, take_back_provisional};
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::contract::Contract;
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -77,7 +77,7 @@ impl Operator<'_> {
     }
 
     fn attempt(&self, act: &Act) -> Result<Ended> {
-        let mut in_question = None;
+        let mut rollback_suspect = None;
         match act {
             Act::Deploy(release) if Observed::is_settled(self.host, release)? => return Ok(Ended::Well),
             Act::Rollback(to) => {
@@ -87,7 +87,7 @@ impl Operator<'_> {
                 }
                 let seen = Observed::from(seen);
                 back(to).check(&seen)?;
-                in_question = seen.in_question(self.host.now());
+                rollback_suspect = seen.rollback_suspect(self.host.now());
             }
             _ => {}
         }
@@ -103,7 +103,7 @@ impl Operator<'_> {
         let plan = match act {
             Act::Rollback(to) => {
                 let seen = Observed::of_rollback(files, self.host)?;
-                if attempt.comes_after(&back(to), in_question.as_ref(), &seen)? {
+                if attempt.already_rolled_back(&back(to), rollback_suspect.as_ref(), &seen)? {
                     return Ok(Ended::Well);
                 }
                 back(to).plan(&seen, &self.limits)?
@@ -116,8 +116,8 @@ impl Operator<'_> {
         };
         match attempt.run(&plan, Vec::new(), &Silent) {
             Ok(_) => Ok(Ended::Well),
-            Err(NotMade::Unwritten(error)) => Err(error),
-            Err(NotMade::Stopped(Stopped { cause, left, .. })) => Ok(Ended::Badly { cause, left }),
+            Err(AttemptError::Unwritten(error)) => Err(error),
+            Err(AttemptError::Stopped(Stopped { cause, left, .. })) => Ok(Ended::Badly { cause, left }),
         }
     }
 
@@ -126,8 +126,9 @@ impl Operator<'_> {
             Act::Deploy(release) => {
                 let seen = Observed::beyond(files, self.host)?;
                 let contracts = seen.contracts(release, |release, _| is_shut_out(release, CONTRACT));
-                let live = seen.live.live.as_ref();
-                let misses = |contract: &Contract| live.is_some_and(|id| contract.shuts_out.contains(id));
+                let live = seen.traffic.active.as_ref();
+                let misses =
+                    |contract: &Contract| live.is_some_and(|id| contract.incompatible_with.contains(id));
                 ensure!(
                     !contracts.iter().any(misses),
                     "the live release still uses what a migration takes away"
@@ -143,8 +144,8 @@ impl Operator<'_> {
     }
 }
 
-fn back(to: &Option<ReleaseId>) -> Back<'_> {
-    Back { to: to.as_ref().map(ReleaseId::as_str), with_database: true }
+fn back(to: &Option<ReleaseId>) -> RollbackRequest<'_> {
+    RollbackRequest { to: to.as_ref().map(ReleaseId::as_str), with_database: true }
 }
 
 fn a_backup() -> Backup {

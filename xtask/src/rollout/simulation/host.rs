@@ -14,7 +14,7 @@ use crate::rollout::host::{
     Answer, Arming, EdgeCounts, Files, Holder, Host, Lease, LeaseError, Part, Switching,
 };
 use crate::rollout::state::backup::Backup;
-use crate::rollout::state::guard::Live;
+use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::ledger::{Entry, Ledger};
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health};
@@ -231,7 +231,7 @@ impl Host for Simulated {
         drop(world);
         Ok(Box::new(Held { number, driver: self.driver, shared: Arc::clone(&self.shared) }))
     }
-    fn live(&self) -> Result<Live> {
+    fn live(&self) -> Result<Traffic> {
         self.look("who has the traffic?", |world| Ok(live(world)))
     }
     fn ledger(&self) -> Result<Ledger> {
@@ -239,7 +239,7 @@ impl Host for Simulated {
     }
     fn files(&self) -> Result<Files> {
         self.look("read all files", |world| {
-            Ok(Files { live: live(world), ledger: world.book.read(), kept: world.kept.clone() })
+            Ok(Files { traffic: live(world), ledger: world.book.read(), kept: world.kept.clone() })
         })
     }
     fn append(&self, entries: &[Entry]) -> Result<()> {
@@ -286,13 +286,13 @@ impl Host for Simulated {
     fn drop_loaded(&self) -> Result<()> {
         self.change(Change::DropLoaded)
     }
-    fn exchange_database(&self, aside: &str) -> Result<()> {
+    fn swap_database(&self, aside: &str) -> Result<()> {
         self.change(Change::Exchange(aside.to_owned()))
     }
-    fn exchange_back(&self, aside: &str) -> Result<()> {
+    fn swap_back(&self, aside: &str) -> Result<()> {
         self.change(Change::ExchangeBack(aside.to_owned()))
     }
-    fn is_aside(&self, aside: &str) -> Result<bool> {
+    fn is_parked(&self, aside: &str) -> Result<bool> {
         self.look("what was put aside?", |world| {
             world.wait_for_exchange();
             Ok(world.databases.aside.contains_key(aside))
@@ -352,8 +352,8 @@ impl Host for Simulated {
                 Some(Err(_)) => 500,
                 None => 503,
             };
-            let said = served.and_then(Result::err).unwrap_or_default();
-            Ok(Answer { status, release: world.live.clone(), said })
+            let excerpt = served.and_then(Result::err).unwrap_or_default();
+            Ok(Answer { status, release: world.live.clone(), excerpt })
         })
     }
     fn edge_counts(&self) -> Result<EdgeCounts> {
@@ -361,10 +361,10 @@ impl Host for Simulated {
     }
 }
 
-fn live(world: &World) -> Live {
+fn live(world: &World) -> Traffic {
     let guard = world.guard.as_ref().map(|file| file.guard.clone());
     let maintenance = world.is_in_maintenance().then(String::new);
-    Live { live: world.live.clone(), warm: world.warm.clone(), guard, maintenance }
+    Traffic { active: world.live.clone(), warm: world.warm.clone(), guard, maintenance }
 }
 
 fn parts(world: &World) -> Vec<Part> {
@@ -387,10 +387,10 @@ fn parts(world: &World) -> Vec<Part> {
             container: format!("{service}-{release}"),
             state,
             health,
-            said: String::new(),
+            health_output: String::new(),
             since: String::new(),
             restarts: 0,
-            ending: String::new(),
+            exit_reason: String::new(),
         }
     };
     let all = world.containers.iter().flat_map(|(id, parts)| parts.iter().map(move |it| (id, it)));

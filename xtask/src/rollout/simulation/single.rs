@@ -157,8 +157,8 @@ fn what_misses_what_a_migration_takes_away_stops_before_it_and_is_no_target_unti
     assert_eq!(plan.names()[..4], ["pull", "backup", "drain", "migrate"]);
     let deployed = Trial::of(world, vec![Act::deploy(release(5, 5))]).run().world;
     let seen = Observed::of(&driver_of(deployed.clone())).unwrap();
-    assert_eq!(seen.shut_out_by(&release(2, 2).id), [CONTRACT]);
-    assert_eq!(seen.shut_out_by(&release(3, 3).id), [0; 0]);
+    assert_eq!(seen.incompatible_with(&release(2, 2).id), [CONTRACT]);
+    assert_eq!(seen.incompatible_with(&release(3, 3).id), [0; 0]);
     let world = Trial::of(deployed, vec![Act::Rollback(Some(release(2, 2).id))]).run().world;
     assert_eq!((&world.live, &world.broken), (&Some(release(2, 2).id), &Vec::new()));
 }

@@ -62,7 +62,7 @@ pub struct Contract {
     /// The commit from which on nothing uses what it takes away.
     pub unused_since: String,
     /// Kept releases from before that commit.
-    pub shuts_out: Vec<ReleaseId>,
+    pub incompatible_with: Vec<ReleaseId>,
 }
 
 #[cfg(test)]

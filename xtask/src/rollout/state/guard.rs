@@ -5,9 +5,9 @@ use super::release::ReleaseId;
 
 /// What the live folder holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Live {
+pub struct Traffic {
     /// The release that has the traffic; none before the first deploy and after `down`.
-    pub live: Option<ReleaseId>,
+    pub active: Option<ReleaseId>,
     /// The one that had it before.
     pub warm: Option<ReleaseId>,
     /// The guard of the attempt under way, or that was under way when its driver died.
@@ -47,9 +47,9 @@ pub enum GuardState {
 #[error("the live folder holds something that is not understood: {0:?}")]
 pub struct Unreadable(String);
 
-impl Live {
+impl Traffic {
     /// Reads what `live.sh read` prints: a line each for live, warm, guard and maintenance.
-    pub fn parse(text: &str) -> Result<Live, Unreadable> {
+    pub fn parse(text: &str) -> Result<Traffic, Unreadable> {
         let unreadable = || Unreadable(text.to_owned());
         let mut lines = text.lines();
         let mut release = || match lines.next() {
@@ -57,25 +57,25 @@ impl Live {
             Some(id) => id.parse().map(Some).map_err(|_| unreadable()),
             None => Err(unreadable()),
         };
-        let (live, warm) = (release()?, release()?);
+        let (active, warm) = (release()?, release()?);
         let guard = match lines.next() {
             Some("none") => None,
             Some(line) => Some(Guard::parse(line).ok_or_else(unreadable)?),
             None => return Err(unreadable()),
         };
         let maintenance = lines.next().filter(|line| *line != "none").map(str::to_owned);
-        Ok(Live { live, warm, guard, maintenance })
+        Ok(Traffic { active, warm, guard, maintenance })
     }
 
     /// Whether what has the traffic has it by a switch that nobody has confirmed yet.
     pub fn is_provisional(&self) -> bool {
-        let is_waiting = |guard: &Guard| guard.is_waiting() && self.live == guard.to;
-        self.live.is_some() && self.guard.as_ref().is_some_and(is_waiting)
+        let is_waiting = |guard: &Guard| guard.is_waiting() && self.active == guard.to;
+        self.active.is_some() && self.guard.as_ref().is_some_and(is_waiting)
     }
 
     /// Whether the release has the traffic or is the one that an instant rollback goes to.
     pub fn holds(&self, id: &ReleaseId) -> bool {
-        self.live.as_ref() == Some(id) || self.warm.as_ref() == Some(id)
+        self.active.as_ref() == Some(id) || self.warm.as_ref() == Some(id)
     }
 }
 

@@ -265,7 +265,7 @@ impl Ledger {
     }
 
     /// The release that ought to have the traffic: the last one confirmed, unless everything was taken down since.
-    pub fn ought_to_be_live(&self) -> Option<ReleaseId> {
+    pub fn expected_active(&self) -> Option<ReleaseId> {
         let attempts = self.attempts();
         let last = attempts.iter().rev().find(|attempt| attempt.confirmed)?;
         if last.kind == Kind::Down { None } else { last.to.clone() }

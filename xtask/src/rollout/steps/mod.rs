@@ -120,7 +120,7 @@ impl Step for Start {
         }
         let live = run.host.live()?;
         ensure!(
-            live.live.as_ref() != Some(&self.release.id),
+            live.active.as_ref() != Some(&self.release.id),
             "{} has the traffic: it is not stopped",
             self.release.id
         );
@@ -175,13 +175,13 @@ impl Step for Ready {
             // How one ended that is started again and again is known only between two starts.
             if let Some(part) = parts.iter().find(|part| has_ended(part) && part.state != Condition::Running)
             {
-                bail!("{}{}", part.words(), log_of(run.host, part));
+                bail!("{}{}", part.to_string(), log_of(run.host, part));
             }
             if run.host.clock() - began > self.limit {
                 let waiting = parts.iter().find(|part| !part.is_ready());
                 let log = waiting.map(|part| log_of(run.host, part)).unwrap_or_default();
                 let words = match (waiting, answer) {
-                    (Some(part), _) => part.words(),
+                    (Some(part), _) => part.to_string(),
                     (None, Err(error)) => format!("{error:#}"),
                     (None, Ok(())) => "its containers are not there".to_owned(),
                 };
@@ -235,11 +235,12 @@ impl Step for Retire {
 pub(super) fn stop(run: &Run, id: &ReleaseId) -> Result<()> {
     run.host.stop(id)?;
     let cut = |part: &Part| {
-        part.state == Condition::Exited && !part.ending.is_empty() && part.ending != "exit code 0"
+        part.state == Condition::Exited && !part.exit_reason.is_empty() && part.exit_reason != "exit code 0"
     };
     for part in parts_of(run.host, id)?.iter().filter(|part| cut(part)) {
         let last = run.host.last_lines(part, 1).unwrap_or_default();
-        let what = format!("{} of {id} did not finish what it had: {}, {last}", part.service, part.ending);
+        let what =
+            format!("{} of {id} did not finish what it had: {}, {last}", part.service, part.exit_reason);
         run.report.says(&what);
         run.journal.write(Event::Noted { what })?;
     }

@@ -16,7 +16,7 @@ const WELL: Duration = Duration::from_secs(60);
 
 /// A backup takes the database's place.
 pub fn restore(dump: &Dump, database: &'static str, seen: &Observed) -> Plan {
-    let live = seen.live.live.clone();
+    let live = seen.traffic.active.clone();
     let has_live = live.is_some();
     Plan::to(Goal { kind: Kind::Restore, from: live.clone(), to: live })
         .when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
@@ -70,10 +70,10 @@ impl Step for Exchange {
         Duration::from_secs(60)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        run.host.exchange_database(&backup::aside(self.database, &run.journal.attempt))
+        run.host.swap_database(&backup::aside(self.database, &run.journal.attempt))
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        run.host.exchange_back(&backup::aside(self.database, &run.journal.attempt))
+        run.host.swap_back(&backup::aside(self.database, &run.journal.attempt))
     }
 }
 
@@ -91,11 +91,11 @@ impl Step for Check {
         WELL
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        let (began, live) = (run.host.clock(), run.host.live()?.live);
+        let (began, live) = (run.host.clock(), run.host.live()?.active);
         loop {
             let said = match run.host.probe() {
                 Ok(answer) if answer.status == 200 && answer.release == live => return Ok(()),
-                Ok(answer) => format!("{} {}", answer.status, answer.said),
+                Ok(answer) => format!("{} {}", answer.status, answer.excerpt),
                 Err(error) => format!("{error:#}"),
             };
             if run.host.clock() - began > WELL {

@@ -107,7 +107,8 @@ impl Step for Drain {
     fn describe(&self) -> String {
         let migrations: Vec<i64> = self.contracts.iter().map(|contract| contract.migration).collect();
         let migrations = versions(&migrations);
-        let mut out: Vec<ReleaseId> = self.contracts.iter().flat_map(|it| it.shuts_out.clone()).collect();
+        let mut out: Vec<ReleaseId> =
+            self.contracts.iter().flat_map(|it| it.incompatible_with.clone()).collect();
         out.sort_unstable();
         out.dedup();
         let stop = match self.releases.as_slice() {
@@ -129,7 +130,7 @@ impl Step for Drain {
             run.journal.write(Event::Contract(contract.clone()))?;
         }
         let warm = run.host.live()?.warm;
-        if warm.is_some_and(|warm| self.contracts.iter().any(|it| it.shuts_out.contains(&warm))) {
+        if warm.is_some_and(|warm| self.contracts.iter().any(|it| it.incompatible_with.contains(&warm))) {
             // Before it stops: the edge asks the warm one for the assets of open tabs.
             run.host.set_warm(self.live.as_ref(), run.lease.number(), None)?;
         }

@@ -61,7 +61,7 @@ impl Step for Guard {
         let is_waiting = matches!(state, Some(GuardState::Armed | GuardState::Tripping));
         // Without its guard, a switch that could not be taken back would stay for good.
         ensure!(
-            !is_waiting || live.live.as_ref() != Some(&self.to) || cause.is::<BothFail>(),
+            !is_waiting || live.active.as_ref() != Some(&self.to) || cause.is::<BothFail>(),
             "{} still has the traffic: the guard stays, and takes it back at its deadline",
             self.to
         );
@@ -197,7 +197,7 @@ impl Step for SwitchBack {
         interrupt::shielded(|| self.switch(run))
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        let live = run.host.live()?.live;
+        let live = run.host.live()?.active;
         ensure!(
             live == self.from || live.as_ref() != Some(&self.to.id),
             "{} has the traffic already, for good: nothing takes a rollback back",
@@ -212,7 +212,7 @@ impl SwitchBack {
         let (from, to) = (self.from.clone(), self.to.id.clone());
         let switched = run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded: None });
         if let Err(error) = switched {
-            if run.host.live()?.live.as_ref() != Some(&self.to.id) {
+            if run.host.live()?.active.as_ref() != Some(&self.to.id) {
                 return Err(error);
             }
             // There is no guard to take it back: if the answer was lost and not the rename, it counts. Its second rename
@@ -245,7 +245,7 @@ impl Step for Adopt {
     fn apply(&self, run: &Run) -> Result<()> {
         run.journal.write(confirmed(&self.release)).or_else(|error| {
             // What the ledger says can't be unsaid: its answer may have been lost, and not the line.
-            let ought = run.host.ledger()?.ought_to_be_live();
+            let ought = run.host.ledger()?.expected_active();
             if ought.as_ref() == Some(&self.release.id) { Ok(()) } else { Err(error) }
         })
     }
@@ -267,7 +267,7 @@ impl Step for StopTraffic {
     fn apply(&self, run: &Run) -> Result<()> {
         interrupt::shielded(|| match run.host.clear_live() {
             // The answer may have been lost, and not the traffic.
-            Err(error) if run.host.live()?.live.is_some() => Err(error),
+            Err(error) if run.host.live()?.active.is_some() => Err(error),
             _ => Ok(()),
         })
     }
@@ -275,7 +275,7 @@ impl Step for StopTraffic {
         // Whoever had it may have stopped by now.
         let had_it = run.host.ledger()?.unfinished().and_then(|attempt| attempt.from);
         ensure!(
-            had_it.is_none() || run.host.live()?.live.is_some(),
+            had_it.is_none() || run.host.live()?.active.is_some(),
             "no release has the traffic any more; a deploy gives it to one again"
         );
         Ok(())

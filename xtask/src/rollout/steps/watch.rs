@@ -158,7 +158,7 @@ impl Watch {
         let lost = self.release.contents.images.keys().find_map(|service| {
             match parts.iter().find(|part| &part.service == service) {
                 None => Some(format!("{service} is gone")),
-                Some(part) => is_broken(part).then(|| part.words()),
+                Some(part) => is_broken(part).then(|| part.to_string()),
             }
         })?;
         Some(format!("{lost}: {error:#}"))
@@ -177,9 +177,9 @@ impl Watch {
             answer.release.as_ref() == Some(&self.release.id),
             "{by} answered ({} {})",
             answer.status,
-            answer.said
+            answer.excerpt
         );
-        ensure!(answer.status == 200, "it answered {} {}", answer.status, answer.said);
+        ensure!(answer.status == 200, "it answered {} {}", answer.status, answer.excerpt);
         Ok(())
     }
 

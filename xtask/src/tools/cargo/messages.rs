@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use camino::Utf8PathBuf;
 use serde::Deserialize;
 
-use crate::tools::diagnostics::diagnostic::{Place, Said};
+use crate::tools::diagnostics::diagnostic::{Diagnostic, ParsedLine};
 
 /// Reads the lines of one command.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub struct Messages {
 #[derive(Deserialize)]
 struct Message {
     reason: String,
-    message: Option<Diagnostic>,
+    message: Option<CompilerMessage>,
     target: Option<Target>,
     executable: Option<Utf8PathBuf>,
 }
@@ -29,7 +29,7 @@ struct Target {
 }
 
 #[derive(Deserialize)]
-struct Diagnostic {
+struct CompilerMessage {
     rendered: Option<String>,
     message: String,
     level: String,
@@ -51,29 +51,33 @@ struct Expansion {
 
 impl Messages {
     /// What a line comes to. Whatever is no message stands as it is.
-    pub fn read(&self, line: &str) -> Said {
-        let as_it_is = || Said { text: Some(line.to_owned()), place: None };
+    pub fn read(&self, line: &str) -> ParsedLine {
+        let as_it_is = || ParsedLine { text: Some(line.to_owned()), place: None };
         let Ok(message) = serde_json::from_str::<Message>(line) else { return as_it_is() };
         let Some(diagnostic) = message.message.filter(|_| message.reason == "compiler-message") else {
-            return Said::default();
+            return ParsedLine::default();
         };
         let rendered = diagnostic.rendered.as_deref().unwrap_or(&diagnostic.message).trim_end().to_owned();
         if !self.told.lock().expect("no holder panics").insert(rendered.clone()) {
-            return Said::default();
+            return ParsedLine::default();
         }
-        Said { text: Some(rendered), place: diagnostic.place() }
+        ParsedLine { text: Some(rendered), place: diagnostic.place() }
     }
 }
 
-impl Diagnostic {
+impl CompilerMessage {
     /// Where an error is; a warning fails nothing.
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<Diagnostic> {
         let mut span = self.spans.iter().find(|span| span.is_primary).filter(|_| self.level == "error")?;
         // In a macro of somebody else's: where that was called.
         while let Some(expansion) = span.expansion.as_ref().filter(|_| span.file_name.is_absolute()) {
             span = &expansion.span;
         }
-        Some(Place { file: span.file_name.clone(), line: span.line_start, message: self.message.clone() })
+        Some(Diagnostic {
+            file: span.file_name.clone(),
+            line: span.line_start,
+            message: self.message.clone(),
+        })
     }
 }
 
@@ -97,7 +101,7 @@ mod tests {
     use crate::tools::process::Run;
 
     /// What the compiler itself says of a crate, line by line.
-    fn said_of(source: &str) -> Vec<Said> {
+    fn said_of(source: &str) -> Vec<ParsedLine> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = Utf8Path::from_path(folder.path()).expect("UTF-8");
         fs::create_dir(root.join("src")).expect("made");

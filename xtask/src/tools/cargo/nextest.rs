@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::project;
-use crate::tools::diagnostics::diagnostic::Place;
+use crate::tools::diagnostics::diagnostic::Diagnostic;
 use crate::tools::diagnostics::junit::Failed;
 use crate::tools::diagnostics::panic;
 use crate::tools::locate::{self, Tool};
@@ -46,24 +46,24 @@ impl Profile {
 }
 
 /// Where tests failed: where they panicked.
-pub fn places(failed: &[Failed]) -> Vec<Place> {
+pub fn places(failed: &[Failed]) -> Vec<Diagnostic> {
     failed.iter().filter_map(place).collect()
 }
 
-fn place(test: &Failed) -> Option<Place> {
+fn place(test: &Failed) -> Option<Diagnostic> {
     let panicked = test.faults.iter().find_map(|fault| {
         let mut lines = fault.text.lines().skip_while(|line| panic::place(line).is_none());
         let place = panic::place(lines.next()?)?;
         let why =
             lines.take_while(|line| !line.starts_with("stack backtrace:") && !line.starts_with("note: "));
         let why: Vec<&str> = why.take(SHOWN).collect();
-        Some(Place { message: why.join("\n").trim_end().to_owned(), ..place })
+        Some(Diagnostic { message: why.join("\n").trim_end().to_owned(), ..place })
     });
     // Only nextest itself has no more to say than a line: that it passed the second time.
     let verdict = test.faults.iter().find(|fault| fault.text.is_empty());
     let verdict = verdict.map_or(String::new(), |fault| format!(" ({})", fault.message));
     let panicked = panicked?;
-    Some(Place { message: format!("{}: {}{verdict}", test.name, panicked.message), ..panicked })
+    Some(Diagnostic { message: format!("{}: {}{verdict}", test.name, panicked.message), ..panicked })
 }
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
     fn a_test_that_panicked_has_a_place_and_a_flaky_one_too() {
         let places = places(&junit::parse(FAILED).expect("read"));
         let place =
-            |line, message: &str| Place { file: "src/lib.rs".into(), line, message: message.to_owned() };
+            |line, message: &str| Diagnostic { file: "src/lib.rs".into(), line, message: message.to_owned() };
         assert_eq!(
             places,
             [

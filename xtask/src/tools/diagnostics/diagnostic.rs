@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// A place, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct Diagnostic {
     /// The file: from the folder in which the tool ran, or its whole path.
     pub file: Utf8PathBuf,
     /// The line, from 1.
@@ -16,21 +16,21 @@ pub struct Place {
 
 /// What a tool's line comes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct ParsedLine {
     /// What people read; none when the line is for programs alone.
     pub text: Option<String>,
     /// What it finds fault with.
-    pub place: Option<Place>,
+    pub place: Option<Diagnostic>,
 }
 
-impl Place {
+impl Diagnostic {
     /// The place as seen from `root`, when the tool ran in `folder`; none when it is not below `root`, such as one in a
     /// dependency.
-    pub fn seen_from(self, root: &Utf8Path, folder: &Utf8Path) -> Option<Place> {
+    pub fn seen_from(self, root: &Utf8Path, folder: &Utf8Path) -> Option<Diagnostic> {
         // An absolute path replaces the folder.
         let file = folder.join(&self.file);
         let file = file.strip_prefix(root).ok()?.to_owned();
-        Some(Place { file, ..self })
+        Some(Diagnostic { file, ..self })
     }
 }
 
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn a_place_is_named_from_the_root_and_one_elsewhere_is_none_of_ours() {
         let seen = |file: &str| {
-            let place = Place { file: file.into(), line: 3, message: String::new() };
+            let place = Diagnostic { file: file.into(), line: 3, message: String::new() };
             place.seen_from("/repository".into(), "/repository/app".into()).map(|place| place.file)
         };
         assert_eq!(seen("src/a.ts"), Some("app/src/a.ts".into()));

@@ -1,19 +1,19 @@
 //! A Rust test that fails says where only in words: the standard library's own, which are the same everywhere.
 
-use super::diagnostic::{Place, Said};
+use super::diagnostic::{Diagnostic, ParsedLine};
 
 /// `thread 'tests::a' (42) panicked at src/a.rs:12:5:`, the name of the thread being the message.
-pub fn place(line: &str) -> Option<Place> {
+pub fn place(line: &str) -> Option<Diagnostic> {
     let (thread, place) = line.trim().strip_prefix("thread ")?.split_once(" panicked at ")?;
     let mut parts = place.trim_end_matches(':').rsplitn(3, ':');
     let (_column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
     let name = thread.rsplit_once(" (").map_or(thread, |(name, _)| name).trim_matches('\'');
-    Some(Place { file: file.into(), line: line.parse().ok()?, message: format!("{name} panicked") })
+    Some(Diagnostic { file: file.into(), line: line.parse().ok()?, message: format!("{name} panicked") })
 }
 
 /// A line of a suite that has no other form than this.
-pub fn read(line: &str) -> Said {
-    Said { text: Some(line.to_owned()), place: place(line) }
+pub fn read(line: &str) -> ParsedLine {
+    ParsedLine { text: Some(line.to_owned()), place: place(line) }
 }
 
 #[cfg(test)]
@@ -31,8 +31,8 @@ mod tests {
         sh.write_file("broken.rs", "fn main() {\n    panic!(\"of no use\");\n}\n").expect("written");
         Run::new(cmd!(sh, "rustc broken.rs")).run().expect("it compiles");
         let said = Run::new(cmd!(sh, "./broken")).finish().expect("it ends").stderr;
-        let places: Vec<Place> = said.lines().filter_map(place).collect();
-        let expected = Place { file: "broken.rs".into(), line: 2, message: "main panicked".to_owned() };
+        let places: Vec<Diagnostic> = said.lines().filter_map(place).collect();
+        let expected = Diagnostic { file: "broken.rs".into(), line: 2, message: "main panicked".to_owned() };
         assert_eq!(places, [expected], "{said}");
     }
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use xshell::{Cmd, Shell};
 
 use super::npm;
-use crate::tools::diagnostics::diagnostic::{Place, Said};
+use crate::tools::diagnostics::diagnostic::{Diagnostic, ParsedLine};
 
 /// Checks the frontend's types, in the form that is the same on a terminal and without one.
 pub fn check(sh: &Shell) -> Result<Cmd<'_>> {
@@ -12,16 +12,16 @@ pub fn check(sh: &Shell) -> Result<Cmd<'_>> {
 }
 
 /// `src/App.tsx(4,9): error TS2322: Type 'string' is not …`
-pub fn read(line: &str) -> Said {
-    Said { text: Some(line.to_owned()), place: place(line) }
+pub fn read(line: &str) -> ParsedLine {
+    ParsedLine { text: Some(line.to_owned()), place: place(line) }
 }
 
-fn place(line: &str) -> Option<Place> {
+fn place(line: &str) -> Option<Diagnostic> {
     let (place, what) = line.split_once("): error ")?;
     let (file, position) = place.rsplit_once('(')?;
     let (line, column) = position.split_once(',')?;
     let _: u32 = column.parse().ok()?;
-    Some(Place { file: file.into(), line: line.parse().ok()?, message: what.to_owned() })
+    Some(Diagnostic { file: file.into(), line: line.parse().ok()?, message: what.to_owned() })
 }
 
 #[cfg(test)]
@@ -32,13 +32,13 @@ mod tests {
     fn an_error_has_a_place_and_everything_is_read_by_people() {
         // As tsc wrote it.
         let line = "src/zz.test.ts(2,7): error TS2322: Type 'string' is not assignable to type 'number'.";
-        let place = Place {
+        let place = Diagnostic {
             file: "src/zz.test.ts".into(),
             line: 2,
             message: "TS2322: Type 'string' is not assignable to type 'number'.".to_owned(),
         };
-        assert_eq!(read(line), Said { text: Some(line.to_owned()), place: Some(place) });
+        assert_eq!(read(line), ParsedLine { text: Some(line.to_owned()), place: Some(place) });
         let more = "  Types of property 'a' are incompatible (see above): error enough";
-        assert_eq!(read(more), Said { text: Some(more.to_owned()), place: None });
+        assert_eq!(read(more), ParsedLine { text: Some(more.to_owned()), place: None });
     }
 }

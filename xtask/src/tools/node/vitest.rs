@@ -6,7 +6,7 @@ use xshell::{Cmd, Shell};
 
 use super::npm;
 use crate::project;
-use crate::tools::diagnostics::diagnostic::Place;
+use crate::tools::diagnostics::diagnostic::Diagnostic;
 use crate::tools::diagnostics::junit::{Failed, Fault};
 
 /// The frontend's tests. Under `percent` of its lines covered, they fail; what was covered is in `coverage/`, and so is what
@@ -23,15 +23,15 @@ pub fn junit() -> Utf8PathBuf {
 }
 
 /// Where tests failed: the first line of ours among those that led there, or else the test's file.
-pub fn places(failed: &[Failed]) -> Vec<Place> {
+pub fn places(failed: &[Failed]) -> Vec<Diagnostic> {
     let all = failed.iter().flat_map(|test| test.faults.iter().map(move |fault| (test, fault)));
     all.map(|(test, fault)| place(test, fault)).collect()
 }
 
-fn place(test: &Failed, fault: &Fault) -> Place {
+fn place(test: &Failed, fault: &Fault) -> Diagnostic {
     let ours = fault.text.lines().filter_map(at).find(|(file, _)| !file.contains("node_modules"));
     let (file, line) = ours.unwrap_or((test.class.as_str(), 1));
-    Place { file: file.into(), line, message: format!("{}: {}", test.name, fault.message) }
+    Diagnostic { file: file.into(), line, message: format!("{}: {}", test.name, fault.message) }
 }
 
 /// ` ❯ src/Look.test.tsx:21:5`, or with the function's name before.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use xshell::{Cmd, Shell, cmd};
 
 use super::Connection;
-use super::remote_shell::Words;
+use super::remote_shell::ScriptCall;
 use crate::tools::process::{CommandError, Run};
 
 /// A script, and what an error calls it.
@@ -75,7 +75,7 @@ impl HostShell {
     pub fn script(&self, script: Script, arguments: &[&str], input: &str) -> Result<String, CommandError> {
         let limit = Duration::from_secs(30);
         if let Some(connection) = &self.connection {
-            let words = Words { name: script.name, script: script.text, arguments, input, limit };
+            let words = ScriptCall { name: script.name, script: script.text, arguments, input, limit };
             return connection.script(&self.docker, &words);
         }
         let words: Vec<&str> =

@@ -26,7 +26,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
 use self::keys::{HostKeys, Key};
-use self::remote_shell::{Conversation, Words};
+use self::remote_shell::{RemoteShell, ScriptCall};
 use super::docker::socket::{self, Question, Socket};
 use super::files::private::Folder;
 use super::process::{self, CommandError, Run, interrupt};
@@ -83,7 +83,7 @@ pub struct Connection {
     said: Arc<Mutex<String>>,
     sessions: Cell<u32>,
     /// The shell on the host that scripts are handed to.
-    conversation: Conversation,
+    conversation: RemoteShell,
 }
 
 struct Master {
@@ -147,7 +147,7 @@ impl Connection {
                 master,
                 said,
                 sessions: Cell::new(0),
-                conversation: Conversation::default(),
+                conversation: RemoteShell::default(),
             },
             greeting,
         ))
@@ -185,7 +185,7 @@ impl Connection {
     }
 
     /// A script on the host, by a shell that stays there for the next one.
-    pub fn script(&self, sh: &Shell, words: &Words) -> Result<String, CommandError> {
+    pub fn script(&self, sh: &Shell, words: &ScriptCall) -> Result<String, CommandError> {
         self.conversation.say(words, || Command::from(self.command(sh, &["sh"])))
     }
 
@@ -239,7 +239,7 @@ impl Connection {
     }
 
     /// Opens a port of the host's loopback that leads to `to` on ours.
-    pub fn lead_back(&self, port: u16, to: u16) -> Result<()> {
+    pub fn open_reverse_tunnel(&self, port: u16, to: u16) -> Result<()> {
         let sh = Shell::new()?;
         let (socket, way) = (self.path("ctl"), format!("127.0.0.1:{port}:127.0.0.1:{to}"));
         let only = through_master();
@@ -380,7 +380,7 @@ mod tests {
             master: None,
             said,
             sessions: Cell::new(0),
-            conversation: Conversation::default(),
+            conversation: RemoteShell::default(),
         };
         let line =
             connection.command(&sh, &["sh", "-c", "echo $1", "x", "-oProxyCommand=reboot"]).to_string();

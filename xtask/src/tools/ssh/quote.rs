@@ -1,7 +1,7 @@
-//! Words for a POSIX sh: what a remote shell is given is made here and nowhere else. This file stands by itself, so that
+//! ScriptCall for a POSIX sh: what a remote shell is given is made here and nowhere else. This file stands by itself, so that
 //! the lab's suite can try the very same lines with the sh of a host.
 
-/// Words as one line, each arriving as it is.
+/// ScriptCall as one line, each arriving as it is.
 pub fn line(words: &[&str]) -> String {
     words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
 }

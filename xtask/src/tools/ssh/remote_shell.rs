@@ -16,7 +16,7 @@ use crate::tools::process::{self, CommandError, interrupt};
 
 /// The shell, started at the first script.
 #[derive(Default)]
-pub struct Conversation {
+pub struct RemoteShell {
     talk: RefCell<Option<Talk>>,
     count: Cell<u32>,
 }
@@ -28,7 +28,7 @@ struct Talk {
 }
 
 /// A script, and what it is given.
-pub struct Words<'a> {
+pub struct ScriptCall<'a> {
     /// What errors call it.
     pub name: &'a str,
     /// POSIX sh.
@@ -41,9 +41,9 @@ pub struct Words<'a> {
     pub limit: Duration,
 }
 
-impl Conversation {
+impl RemoteShell {
     /// Runs a script and gives what it printed, without the last newline. `start` spells the shell on the host.
-    pub fn say(&self, words: &Words, start: impl FnOnce() -> Command) -> Result<String, CommandError> {
+    pub fn say(&self, words: &ScriptCall, start: impl FnOnce() -> Command) -> Result<String, CommandError> {
         interrupt::check().map_err(|_| CommandError::Interrupted)?;
         self.count.set(self.count.get() + 1);
         let mut talk = match self.talk.take() {
@@ -83,7 +83,7 @@ struct Answer {
 
 /// The lines for the shell: both streams of the script come back, the second one behind the first, each with the mark
 /// behind it, and the exit code between them.
-fn spell(words: &Words, mark: &str) -> String {
+fn spell(words: &ScriptCall, mark: &str) -> String {
     let all: Vec<&str> =
         ["sh", "-c", words.script, "xtask"].into_iter().chain(words.arguments.iter().copied()).collect();
     let line = quote::line(&all);
@@ -118,7 +118,7 @@ impl Talk {
         Ok(Talk { child, input, lines })
     }
 
-    fn ask(&mut self, text: &str, mark: &str, words: &Words) -> Result<Answer, CommandError> {
+    fn ask(&mut self, text: &str, mark: &str, words: &ScriptCall) -> Result<Answer, CommandError> {
         let until = Instant::now() + words.limit;
         if self.input.write_all(text.as_bytes()).and_then(|()| self.input.flush()).is_err() {
             return Err(CommandError::cut_off(words.name));
@@ -143,7 +143,7 @@ impl Talk {
         Ok(Answer { code, out, err })
     }
 
-    fn line(&self, until: Instant, words: &Words) -> Result<String, CommandError> {
+    fn line(&self, until: Instant, words: &ScriptCall) -> Result<String, CommandError> {
         loop {
             interrupt::check().map_err(|_| CommandError::Interrupted)?;
             match self.lines.recv_timeout(Duration::from_millis(50)) {
@@ -179,18 +179,18 @@ mod tests {
     use std::io::Read;
 
     fn say(
-        talk: &Conversation,
+        talk: &RemoteShell,
         script: &str,
         arguments: &[&str],
         input: &str,
     ) -> Result<String, CommandError> {
         let limit = Duration::from_secs(5);
-        talk.say(&Words { name: "a test", script, arguments, input, limit }, || Command::new("sh"))
+        talk.say(&ScriptCall { name: "a test", script, arguments, input, limit }, || Command::new("sh"))
     }
 
     #[test]
     fn words_and_input_arrive_as_they_are_and_so_does_what_is_printed() {
-        let talk = Conversation::default();
+        let talk = RemoteShell::default();
         for (seed, words) in words::samples(200) {
             let all: Vec<&str> = words.iter().map(String::as_str).collect();
             let arrived =
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_script_that_fails_or_reads_on_leaves_the_shell_to_the_next_one() {
-        let talk = Conversation::default();
+        let talk = RemoteShell::default();
         assert_eq!(say(&talk, "cat; printf one", &[], "").unwrap(), "one");
         let error = say(&talk, "echo out; echo why >&2; exit 7", &[], "x\n").unwrap_err();
         let text = error.to_string();
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_shell_that_ends_or_hangs_is_replaced() {
-        let talk = Conversation::default();
+        let talk = RemoteShell::default();
         let error = say(&talk, "kill -9 0", &[], "").unwrap_err();
         assert!(error.to_string().contains("cut off"), "{error}");
         assert_eq!(say(&talk, "echo again", &[], "").unwrap(), "again");
@@ -225,7 +225,7 @@ mod tests {
         let pipe = folder.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let (arguments, script) = ([pipe.to_str().unwrap()], "exec 3>\"$1\"; sleep 20");
-        let hang = Words { name: "hang", script, arguments: &arguments, input: "", limit };
+        let hang = ScriptCall { name: "hang", script, arguments: &arguments, input: "", limit };
         let writers = thread::spawn({
             let pipe = pipe.clone();
             move || std::fs::File::open(pipe).and_then(|mut pipe| pipe.read_to_end(&mut Vec::new()))

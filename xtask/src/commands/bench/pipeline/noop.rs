@@ -56,7 +56,7 @@ fn without_work(row: Task) -> Task {
     // The engine is asked by whoever uses it, and no fingerprint asks it.
     let here = |tool: &Tool| *tool != Tool::Engine && locate::find(*tool).is_some();
     let tools = row.tools.iter().copied().filter(here).collect();
-    Task { work: |_| Ok(()), leaves: Vec::new(), tools, ..row }
+    Task { work: |_| Ok(()), unstored_outputs: Vec::new(), tools, ..row }
 }
 
 /// Rows live as long as the program: it ends soon.

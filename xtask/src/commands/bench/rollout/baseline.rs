@@ -157,7 +157,7 @@ impl Baseline<'_> {
 
     fn connect(&self) -> Result<Connection> {
         let connection = Connection::open(&self.to)?;
-        connection.lead_back(self.registry.0, self.registry.1)?;
+        connection.open_reverse_tunnel(self.registry.0, self.registry.1)?;
         Ok(connection)
     }
 

@@ -45,7 +45,7 @@ fn the_last_confirmed_release_ought_to_be_live() {
         (Kind::Deploy, Some(2), Some(3), false, true),
     ]);
     let read = Ledger::parse(&text);
-    assert_eq!(read.ought_to_be_live(), Some(id(2)));
+    assert_eq!(read.expected_active(), Some(id(2)));
     assert_eq!(read.confirmed(), [id(2), id(1)]);
     assert!(read.damaged.is_empty());
     assert_eq!(read.unfinished(), None);

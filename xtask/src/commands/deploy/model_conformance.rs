@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use clap::Parser as _;
 
 use crate::commands::Cli;
-use crate::commands::target::Place;
+use crate::commands::target::TargetArgs;
 use crate::commands::target::access::Access;
 use crate::host::Machine;
 use crate::product::images::{self, Registry};
@@ -16,7 +16,7 @@ use crate::product::sources::Sources;
 use crate::project::{self, Environment, Limits};
 use crate::rollout::host::Host;
 use crate::rollout::simulation::driver::Act;
-use crate::rollout::simulation::witness::{self, Scene};
+use crate::rollout::simulation::recorder::{self, Scene};
 use crate::rollout::state::release::{Contents, Release, ReleaseId};
 use crate::tools::files::hex::hex;
 
@@ -50,7 +50,7 @@ fn look_at_both(environment: &Environment) -> Result<()> {
     clear_up(environment);
     let built = images::build(true)?;
     let sources = Sources::of_tree(&built, environment)?;
-    compare(&Place::of(environment.clone()).reach()?.with_bases(built.bases), &sources)
+    compare(&TargetArgs::of(environment.clone()).reach()?.with_bases(built.bases), &sources)
 }
 
 fn behind_ssh() -> Result<()> {
@@ -59,8 +59,8 @@ fn behind_ssh() -> Result<()> {
     let images = images::push_built(&registry, &built)?;
     let sources = Sources::of_tree(&built, &environment)?.with_images(images);
     let bases = || images::bases_for_host(&registry);
-    let (machine, bases) = Place::of(environment).reach_by(&access, bases)?;
-    compare(&machine.with_way_back(registry.way_back).with_bases(bases), &sources)
+    let (machine, bases) = TargetArgs::of(environment).reach_by(&access, bases)?;
+    compare(&machine.with_registry_tunnel(registry.registry_tunnel).with_bases(bases), &sources)
 }
 
 fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
@@ -68,8 +68,8 @@ fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
     let first = sources.release(machine.secret_versions()?.current_of(|secret| !secret.of_platform));
     let scenes = scenes(&first);
 
-    let model = witness::play(&witness::simulated(&never_ready(&first).id), &scenes, LIMITS)?;
-    let world = witness::play(machine, &scenes, LIMITS)?;
+    let model = recorder::play(&recorder::simulated(&never_ready(&first).id), &scenes, LIMITS)?;
+    let world = recorder::play(machine, &scenes, LIMITS)?;
     world.iter().for_each(|seen| println!("{seen}"));
     for (number, (model, world)) in model.iter().zip(&world).enumerate() {
         ensure!(

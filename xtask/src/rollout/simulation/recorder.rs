@@ -18,7 +18,7 @@ use crate::rollout::host::{
     Answer, Arming, EdgeCounts, Files, Holder, Host, Lease, LeaseError, Part, Switching,
 };
 use crate::rollout::state::backup::Backup;
-use crate::rollout::state::guard::{Live, written};
+use crate::rollout::state::guard::{Traffic, written};
 use crate::rollout::state::ledger::{Entry, Ledger};
 use crate::rollout::state::release::{Release, ReleaseId};
 
@@ -74,9 +74,9 @@ impl fmt::Display for Seen {
 pub fn play(host: &dyn Host, scenes: &[Scene], limits: Limits) -> Result<Vec<Seen>> {
     let seen = RefCell::default();
     for scene in scenes {
-        let witness =
-            Witness { host, killed_after: scene.killed_after, killed: Cell::new(false), seen: &seen };
-        let end = Operator { host: &witness, limits, bug: None }.does(&scene.act);
+        let recorder =
+            Recorder { host, killed_after: scene.killed_after, killed: Cell::new(false), seen: &seen };
+        let end = Operator { host: &recorder, limits, bug: None }.does(&scene.act);
         let words = format!("-- {}", scene.act);
         let look = look(host, words, matches!(end, super::driver::Ended::Well))?;
         seen.borrow_mut().push(look);
@@ -105,7 +105,7 @@ fn look(host: &dyn Host, after: String, well: bool) -> Result<Seen> {
     Ok(Seen {
         after,
         well,
-        live: [written(live.live.as_ref()).to_owned(), written(live.warm.as_ref()).to_owned(), guard],
+        live: [written(live.active.as_ref()).to_owned(), written(live.warm.as_ref()).to_owned(), guard],
         ledger: (ledger.entries.len(), ledger.damaged.is_empty(), last),
         kept,
         containers,
@@ -114,14 +114,14 @@ fn look(host: &dyn Host, after: String, well: bool) -> Result<Seen> {
 }
 
 /// A host whose every change is followed by a look.
-struct Witness<'a> {
+struct Recorder<'a> {
     host: &'a dyn Host,
     killed_after: Option<&'static str>,
     killed: Cell<bool>,
     seen: &'a RefCell<Vec<Seen>>,
 }
 
-impl Witness<'_> {
+impl Recorder<'_> {
     fn changes<T>(&self, call: &str, change: impl FnOnce() -> Result<T>) -> Result<T> {
         self.alive()?;
         let result = change();
@@ -142,7 +142,7 @@ impl Witness<'_> {
     }
 }
 
-impl Host for Witness<'_> {
+impl Host for Recorder<'_> {
     fn now(&self) -> SystemTime {
         self.host.now()
     }
@@ -155,7 +155,7 @@ impl Host for Witness<'_> {
     fn lease(&self, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
         self.alive()?.lease(holder)
     }
-    fn live(&self) -> Result<Live> {
+    fn live(&self) -> Result<Traffic> {
         self.alive()?.live()
     }
     fn ledger(&self) -> Result<Ledger> {
@@ -194,14 +194,14 @@ impl Host for Witness<'_> {
     fn drop_loaded(&self) -> Result<()> {
         self.changes("drop loaded", || self.host.drop_loaded())
     }
-    fn exchange_database(&self, aside: &str) -> Result<()> {
-        self.changes("exchange", || self.host.exchange_database(aside))
+    fn swap_database(&self, aside: &str) -> Result<()> {
+        self.changes("exchange", || self.host.swap_database(aside))
     }
-    fn exchange_back(&self, aside: &str) -> Result<()> {
-        self.changes("exchange back", || self.host.exchange_back(aside))
+    fn swap_back(&self, aside: &str) -> Result<()> {
+        self.changes("exchange back", || self.host.swap_back(aside))
     }
-    fn is_aside(&self, aside: &str) -> Result<bool> {
-        self.alive()?.is_aside(aside)
+    fn is_parked(&self, aside: &str) -> Result<bool> {
+        self.alive()?.is_parked(aside)
     }
     fn migrate(&self, release: &Release) -> Result<String> {
         self.changes("migrate", || self.host.migrate(release))

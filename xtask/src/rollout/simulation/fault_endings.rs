@@ -33,7 +33,7 @@ fn a_rollback_that_was_made_and_can_not_be_seen_is_not_called_undone_and_counts(
     let world = trial.run().world;
     assert_eq!((&world.broken, &world.live), (&Vec::new(), &Some(release(2, 2).id)));
     let seen = Observed::of(&driver_of(world)).unwrap();
-    assert_eq!(seen.ledger.ought_to_be_live(), Some(release(2, 2).id));
+    assert_eq!(seen.ledger.expected_active(), Some(release(2, 2).id));
     assert_eq!(seen.rollback_target(), Some(release(1, 1).id), "not the bad one");
     trial.must_hold();
 }
@@ -71,7 +71,7 @@ fn a_confirm_whose_answer_is_lost_counts() {
     let call = call_of(&trial, "confirm");
     let (outcome, ledger) = then(trial, &[(call, Fault::AnswerLost)], Act::Recover);
     assert!(matches!(outcome.ends[0], Ended::Well), "{}", outcome.ends[0]);
-    assert_eq!(ledger.ought_to_be_live(), Some(release(4, 3).id));
+    assert_eq!(ledger.expected_active(), Some(release(4, 3).id));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_confirm_that_can_not_be_seen_or_written_down_counts_for_whoever_comes_next(
         [(call, Fault::AnswerLost), (call + 2, Fault::Fails), (call + 3, Fault::Fails)],
     ] {
         let (outcome, ledger) = then(trial.clone(), &troubles, Act::Recover);
-        assert_eq!(ledger.ought_to_be_live(), Some(release(4, 3).id), "{}", outcome.ends[0]);
+        assert_eq!(ledger.expected_active(), Some(release(4, 3).id), "{}", outcome.ends[0]);
     }
 }
 
@@ -94,7 +94,7 @@ fn a_switch_that_failed_its_watch_is_not_confirmed_by_the_next_one_although_its_
         *calls_of(&trial, "dismiss the guard").last().expect("it is dismissed, since nothing else works");
     let (outcome, ledger) = then(trial, &[(call, Fault::Killed(When::After))], Act::Recover);
     assert_eq!(outcome.world.live, Some(release(4, 3).id));
-    assert_eq!(ledger.ought_to_be_live(), Some(release(3, 2).id));
+    assert_eq!(ledger.expected_active(), Some(release(3, 2).id));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_rollback_that_was_made_and_can_not_be_written_down_counts() {
     let troubles = [(call + 1, Fault::Fails), (call + 2, Fault::Fails)];
     let (outcome, ledger) = then(trial, &troubles, Act::Recover);
     assert!(matches!(outcome.ends[0], Ended::Well), "{}", outcome.ends[0]);
-    assert_eq!(ledger.ought_to_be_live(), Some(release(2, 2).id));
+    assert_eq!(ledger.expected_active(), Some(release(2, 2).id));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_rollback_that_was_cut_off_when_its_switch_was_made_may_be_said_again() {
     trial.must_hold();
     let outcome = trial.run();
     assert!(matches!(outcome.ends[1], Ended::Well), "{}", outcome.ends[1]);
-    assert_eq!(outcome.world.book.read().ought_to_be_live(), Some(release(2, 2).id));
+    assert_eq!(outcome.world.book.read().expected_active(), Some(release(2, 2).id));
 }
 
 #[test]
