@@ -100,7 +100,7 @@ impl Deploy {
 
         let attempt = attempt::begin(&machine, format!("deploy of {}", sources.revision()), self.lock_wait)?;
         let began = start_platform(&machine, &secrets)?;
-        machine.ask_ahead()?;
+        machine.prefetch_counts_and_schema()?;
         machine.compare_secrets_again(&mut secrets)?;
         let release = release_to_come(&sources, &secrets)
             .with_context(|| format!("{} lacks secrets that were made a moment ago", machine.root()))?;

@@ -46,7 +46,7 @@ impl Down {
         attempt::run(&machine, &attempt, &plan, Vec::new())?;
         Activity::of("stop the platform: edge and database", |_| machine.platform_down())?;
         if self.volumes {
-            Activity::of("forget the data", |_| machine.forget_data())?;
+            Activity::of("forget the data", |_| machine.delete_data())?;
         }
         if self.json {
             terminal::say(json!({ "environment": name, "stopped": true, "data_forgotten": self.volumes }));

@@ -12,7 +12,7 @@ use super::target::TargetArgs;
 use crate::terminal::{self, paint};
 
 /// How long it is unless somebody says so.
-const USUAL: Duration = Duration::from_secs(1800);
+const DEFAULT_DURATION: Duration = Duration::from_secs(1800);
 
 /// Ask users to wait (503, Retry-After and a page that says so), or let them in again
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ impl Maintenance {
 }
 
 fn moment(until: Option<&str>, now: SystemTime) -> Result<SystemTime, String> {
-    let Some(text) = until else { return Ok(now + USUAL) };
+    let Some(text) = until else { return Ok(now + DEFAULT_DURATION) };
     let moment = match humantime::parse_duration(text) {
         Ok(duration) => now + duration,
         Err(_) => humantime::parse_rfc3339_weak(text).map_err(|_| {
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_time_a_moment_or_half_an_hour_and_nothing_that_is_over() {
         let now = humantime::parse_rfc3339("2026-01-03T12:00:00Z").unwrap();
-        assert_eq!(moment(None, now), Ok(now + USUAL));
+        assert_eq!(moment(None, now), Ok(now + DEFAULT_DURATION));
         assert_eq!(moment(Some("2h"), now), Ok(now + Duration::from_secs(7200)));
         assert_eq!(moment(Some("2026-01-03T12:01:00Z"), now), Ok(now + Duration::from_secs(60)));
         assert!(moment(Some("2026-01-03T11:00:00Z"), now).unwrap_err().contains("is in the past"));

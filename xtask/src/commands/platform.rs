@@ -23,9 +23,9 @@ use crate::tools::curl;
 use crate::tools::process::interrupt;
 
 /// How often users' way in is tried while something is interrupted.
-const ASK_EVERY: Duration = Duration::from_millis(20);
+const PROBE_INTERVAL: Duration = Duration::from_millis(20);
 /// How long after the last start the way in is still tried.
-const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why there may be nothing to do.
 const AS_IT_IS: &str = "the platform runs as the repository has it";
@@ -210,11 +210,11 @@ fn longest_gap<T>(url: &str, work: impl FnOnce() -> T) -> (T, Duration) {
                 }
                 if over.load(Ordering::Relaxed) {
                     let since = *ended.get_or_insert_with(Instant::now);
-                    if answered || since.elapsed() > SETTLE {
+                    if answered || since.elapsed() > SETTLE_TIMEOUT {
                         return longest.max(good.elapsed());
                     }
                 }
-                thread::sleep(ASK_EVERY);
+                thread::sleep(PROBE_INTERVAL);
             }
         });
         let done = work();

@@ -67,7 +67,7 @@ impl Rollback {
         // To ask the warm release takes longer than all of the looking that comes before its answer is wanted.
         let to = back.target(&seen).ok().map(|release| &release.id);
         if let Some(warm) = to.filter(|to| seen.traffic.warm.as_ref() == Some(to)) {
-            machine.ask_release_ahead(warm)?;
+            machine.prefetch_smoke(warm)?;
         }
         let attempt = attempt::begin_under(&machine, lease)?;
         let seen = Observed::of_rollback(attempt.settled.files.clone(), &machine)?;

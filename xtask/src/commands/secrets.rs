@@ -125,7 +125,7 @@ impl Revoke {
         }
         for id in users.iter().filter(|id| seen.parts.iter().any(|part| part.release == **id)) {
             terminal::note(paint::dim(format_args!("  {id} ran with it, and is stopped")));
-            machine.remove(id)?;
+            machine.remove_containers(id)?;
         }
         machine.revoke_secret(secret, self.version)?;
         attempt.note(&format!("version {} of {} was revoked", self.version, secret.name))?;

@@ -58,7 +58,7 @@ impl HostProbe {
                 environment.name
             )));
         }
-        let desk = match environment.is_here() {
+        let compose_dir = match environment.is_here() {
             true => None,
             false => Some(Folder::new()?),
         };
@@ -69,13 +69,13 @@ impl HostProbe {
             root,
             facts,
             public_url,
-            desk,
+            compose_dir,
             laid_out: RefCell::default(),
             bases: None,
             registry_tunnel: None,
             reached: Instant::now(),
             tunnel_is_open: Cell::new(false),
-            ahead: RefCell::default(),
+            prefetch: RefCell::default(),
             holding: RefCell::default(),
         })
     }

@@ -19,13 +19,13 @@ use crate::tools::docker::socket::Socket;
 use crate::tools::process::{Finished, Run};
 
 /// The longest that one call to the engine may take. Stopping waits for what is in flight.
-const CALL: Duration = Duration::from_secs(120);
+const ENGINE_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest that an answer through the edge may take to be a good one.
-const PROBE: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest that one smoke request may take.
-const SMOKE: Duration = Duration::from_secs(30);
+const SMOKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest that a migration may take.
-const MIGRATION: Duration = Duration::from_secs(900);
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A release's compose project, as it is kept on the host.
 pub(super) struct ReleaseProject<'a> {
@@ -41,7 +41,9 @@ const ONE_ADDRESS: i32 = 2;
 
 impl ReleaseProject<'_> {
     pub(super) fn run(&self, call: impl for<'c> FnOnce(&Project, &'c Shell) -> Cmd<'c>) -> Result<()> {
-        self.with(|project| Ok(Run::new(call(project, self.machine.shell.docker())).limit(CALL).run()?))
+        self.with(|project| {
+            Ok(Run::new(call(project, self.machine.shell.docker())).timeout(ENGINE_TIMEOUT).run()?)
+        })
     }
 
     fn with<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
@@ -58,7 +60,11 @@ impl ReleaseProject<'_> {
 
 impl Machine {
     pub(super) fn release_project(&self, id: &ReleaseId) -> Result<ReleaseProject<'_>> {
-        Ok(ReleaseProject { machine: self, folder: self.release_desk(id)?, name: self.named(id.as_str()) })
+        Ok(ReleaseProject {
+            machine: self,
+            folder: self.release_compose_dir(id)?,
+            name: self.named(id.as_str()),
+        })
     }
 
     pub(super) fn release_parts(&self) -> Result<Vec<Part>> {
@@ -83,9 +89,9 @@ impl Machine {
     }
 
     /// Removes a release whole. Its images go too, unless another release or something else needs them.
-    pub(super) fn forget_release(&self, id: &ReleaseId) -> Result<()> {
+    pub(super) fn delete_release(&self, id: &ReleaseId) -> Result<()> {
         let kept = self.kept_releases()?;
-        self.remove(id)?;
+        self.remove_containers(id)?;
         self.delete(&self.release_folder(id))?;
         let (going, staying): (Vec<_>, Vec<_>) = kept.iter().partition(|release| &release.id == id);
         let needed = |image: &String| {
@@ -108,7 +114,7 @@ impl Machine {
         let project = self.release_project(id)?;
         let told = project.with(|project| {
             Ok(Run::new(project.run_once(self.shell.docker(), service, &name, words))
-                .limit(MIGRATION)
+                .timeout(MIGRATION_TIMEOUT)
                 .finish()?)
         })?;
         let ended = container::named(self.shell.docker(), &name)?.map(|found| found.state);
@@ -138,7 +144,7 @@ impl Machine {
         if container::named(self.shell.docker(), &name)?
             .is_some_and(|found| found.state.status == Condition::Running)
         {
-            Run::new(container::wait(self.shell.docker(), &name)).limit(MIGRATION).run()?;
+            Run::new(container::wait(self.shell.docker(), &name)).timeout(MIGRATION_TIMEOUT).run()?;
         }
         container::remove(self.shell.docker(), &name)?;
         Ok(())
@@ -167,7 +173,7 @@ impl Machine {
         let urls = addresses.iter().flat_map(|url| ["--url", url]);
         let words: Vec<&str> = program.chain(["--release", id.as_str()]).chain(urls).collect();
         let name = "the smoke requests";
-        Ok(exec::begin(&socket, name, &self.smoke_container(id), &user, &words, SMOKE)?)
+        Ok(exec::begin(&socket, name, &self.smoke_container(id), &user, &words, SMOKE_TIMEOUT)?)
     }
 
     fn smoke_container(&self, id: &ReleaseId) -> String {
@@ -175,7 +181,7 @@ impl Machine {
     }
 
     pub(super) fn smoke_release(&self, id: &ReleaseId) -> Result<()> {
-        let asked = match self.smoke_asked_ahead(id) {
+        let asked = match self.prefetched_smoke(id) {
             Some(asked) => Some(asked),
             None => self.begin_smoke(id)?,
         };
@@ -195,7 +201,7 @@ impl Machine {
 
     pub(super) fn ask_edge(&self) -> Result<Answer> {
         let url = format!("{}{}", self.url()?, project::PROBE_PATH);
-        let answer = curl::get(&url, PROBE).with_context(|| format!("asking {url}"))?;
+        let answer = curl::get(&url, PROBE_TIMEOUT).with_context(|| format!("asking {url}"))?;
         let excerpt = answer.header("location").map_or_else(
             || answer.body.chars().take(200).collect(),
             |location| format!("redirect to {location}"),

@@ -19,8 +19,8 @@ use crate::tools::ssh::host_shell::Script;
 
 const SCRIPT: &str = include_str!("scripts/database.sh");
 /// A dump, or loading one.
-const LONG: Duration = Duration::from_secs(1200);
-const SHORT: Duration = Duration::from_secs(60);
+const DUMP_TIMEOUT: Duration = Duration::from_secs(1200);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(60);
 // Dumps are read by the database's user and by whoever deploys, and by nobody else of the host.
 const GIVE: &str = r#"chown "$1" /backups && chmod 2770 /backups"#;
 const FACTS: Script = Script::new(
@@ -77,7 +77,8 @@ impl Machine {
         self.check_room_for_dump()?;
         let live = self.live()?.active;
         let at = timestamp(self.now());
-        let told = self.in_database(&["dump", DATABASE, name, made_by, written(live.as_ref()), &at], LONG)?;
+        let told =
+            self.in_database(&["dump", DATABASE, name, made_by, written(live.as_ref()), &at], DUMP_TIMEOUT)?;
         serde_json::from_str(&told).with_context(|| format!("the backup described itself as {told:?}"))
     }
 
@@ -104,13 +105,13 @@ impl Machine {
 
     /// What was received, and came to its end, becomes a backup.
     pub fn take_dump(&self, name: &str) -> Result<Backup> {
-        let told = self.in_database(&["take", name], LONG)?;
+        let told = self.in_database(&["take", name], DUMP_TIMEOUT)?;
         serde_json::from_str(&told).with_context(|| format!("the backup described itself as {told:?}"))
     }
 
     /// What was received did not come to its end.
     pub fn discard_dump(&self, name: &str) {
-        let _ = interrupt::shielded(|| self.in_database(&["discard", name], SHORT));
+        let _ = interrupt::shielded(|| self.in_database(&["discard", name], QUERY_TIMEOUT));
     }
 
     /// Writes down that there is a copy off the host.
@@ -125,7 +126,7 @@ impl Machine {
         let over = backup::superfluous(&backups, self.now());
         if !over.is_empty() {
             let words: Vec<&str> = ["forget"].into_iter().chain(over.iter().copied()).collect();
-            self.in_database(&words, SHORT)?;
+            self.in_database(&words, QUERY_TIMEOUT)?;
         }
         Ok(over.len())
     }
@@ -135,9 +136,9 @@ impl Machine {
         let scratch = backup::scratch(DATABASE);
         self.verify(dump)?;
         let loaded = self.load(dump, &scratch);
-        let differs = loaded.and_then(|()| self.in_database(&["counts", &dump.name, &scratch], LONG));
+        let differs = loaded.and_then(|()| self.in_database(&["counts", &dump.name, &scratch], DUMP_TIMEOUT));
         // Whatever became of it: half a database takes room, too.
-        let dropped = interrupt::shielded(|| self.in_database(&["drop", &scratch], SHORT));
+        let dropped = interrupt::shielded(|| self.in_database(&["drop", &scratch], QUERY_TIMEOUT));
         let differs = differs?;
         dropped?;
         ensure!(differs.trim().is_empty(), "the restored rows are not those of the dump:\n{differs}");
@@ -151,7 +152,7 @@ impl Machine {
 
     fn load(&self, backup: &Backup, into: &str) -> Result<()> {
         self.check_room_for_load(backup)?;
-        self.in_database(&["load", &backup.name, into, OWNER_ROLE, APP_ROLE], LONG).map(drop)
+        self.in_database(&["load", &backup.name, into, OWNER_ROLE, APP_ROLE], DUMP_TIMEOUT).map(drop)
     }
 
     /// An error unless the disk has room for a dump: a full one takes more down than the dump.
@@ -168,7 +169,7 @@ impl Machine {
     }
 
     fn room(&self) -> Result<Room> {
-        let told = self.in_database(&["room", DATABASE], SHORT)?;
+        let told = self.in_database(&["room", DATABASE], QUERY_TIMEOUT)?;
         let numbers: Vec<u64> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         match numbers.as_slice() {
             [database, backups, data] => Ok(Room { database: *database, backups: *backups, data: *data }),
@@ -177,35 +178,35 @@ impl Machine {
     }
 
     fn verify(&self, backup: &Backup) -> Result<()> {
-        let verified = self.in_database(&["verify", &backup.name, &backup.sha256], LONG);
+        let verified = self.in_database(&["verify", &backup.name, &backup.sha256], DUMP_TIMEOUT);
         verified.with_context(|| format!("the backup {} is damaged", backup.name)).map(drop)
     }
 
     pub(super) fn drop_restored(&self) -> Result<()> {
-        self.in_database(&["drop", &beside(DATABASE)], SHORT).map(drop)
+        self.in_database(&["drop", &beside(DATABASE)], QUERY_TIMEOUT).map(drop)
     }
 
     /// To its end, also when somebody asks to stop: the script would go on in its container, and race its own undoing.
     pub(super) fn exchange(&self, aside: &str) -> Result<()> {
         let words = ["exchange", DATABASE, &beside(DATABASE), aside];
-        interrupt::shielded(|| self.in_database(&words, SHORT)).map(drop)
+        interrupt::shielded(|| self.in_database(&words, QUERY_TIMEOUT)).map(drop)
     }
 
     pub(super) fn exchange_again(&self, aside: &str) -> Result<()> {
         if self.has_database(aside)? {
-            self.in_database(&["exchange", DATABASE, aside, &beside(DATABASE)], SHORT)?;
+            self.in_database(&["exchange", DATABASE, aside, &beside(DATABASE)], QUERY_TIMEOUT)?;
         }
         Ok(())
     }
 
     pub(super) fn has_database(&self, name: &str) -> Result<bool> {
-        Ok(self.in_database(&["has", name], SHORT)?.trim() == "1")
+        Ok(self.in_database(&["has", name], QUERY_TIMEOUT)?.trim() == "1")
     }
 
-    fn in_database(&self, arguments: &[&str], limit: Duration) -> Result<String> {
+    fn in_database(&self, arguments: &[&str], timeout: Duration) -> Result<String> {
         let words: Vec<&str> = ["sh", "-c", SCRIPT, "database"].iter().chain(arguments).copied().collect();
         let script = format!("database.sh {}", arguments[0]);
-        let told = self.ask_platform("postgres", &script, &words, limit)?;
+        let told = self.ask_platform("postgres", &script, &words, timeout)?;
         let Finished { status, stdout, stderr } = told.ok_or_else(|| self.is_not_running("postgres"))?;
         if status.success() {
             return Ok(stdout.trim_end().to_owned());

@@ -120,7 +120,7 @@ impl Machine {
     /// Compose reads its files on the machine that calls it. When the host is another one, they are laid out here.
     fn lay_out(&self, release: &Release, files: &[(&str, &str)]) -> Result<()> {
         let folder = self.desk_of(&release.id);
-        if self.desk.is_some() {
+        if self.compose_dir.is_some() {
             write_here(&folder, files)?;
         }
         self.laid_out.borrow_mut().insert(release.id.clone());
@@ -128,7 +128,7 @@ impl Machine {
     }
 
     /// The folder with a kept release's files, where compose finds them.
-    pub(super) fn release_desk(&self, id: &ReleaseId) -> Result<Utf8PathBuf> {
+    pub(super) fn release_compose_dir(&self, id: &ReleaseId) -> Result<Utf8PathBuf> {
         if !self.laid_out.borrow().contains(id) {
             let path = self.release_folder(id).join("release.json");
             let text = self.read(&path)?.with_context(|| format!("{id} is not kept any more"))?;
@@ -149,7 +149,7 @@ impl Machine {
     }
 
     fn desk_of(&self, id: &ReleaseId) -> Utf8PathBuf {
-        self.desk().join("releases").join(id.as_str())
+        self.compose_dir().join("releases").join(id.as_str())
     }
 }
 

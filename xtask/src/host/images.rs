@@ -14,7 +14,7 @@ use crate::tools::process::Run;
 use crate::tools::ssh::Traffic;
 
 /// The longest that one image may take.
-const PULL: Duration = Duration::from_secs(600);
+const PULL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Our registry, as a host reaches it: under the same name as we do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +85,9 @@ impl Machine {
                 bail!("{image} is not on this machine any more");
             }
             if self.tunnel_for(image)? {
-                own.push((image, container::pull(docker, image, PULL)?));
+                own.push((image, container::pull(docker, image, PULL_TIMEOUT)?));
             } else {
-                others.push((image, Run::new(docker::pull(docker, image)).limit(PULL)));
+                others.push((image, Run::new(docker::pull(docker, image)).timeout(PULL_TIMEOUT)));
             }
         }
         let what = |image| format!("pulling {image}");

@@ -15,7 +15,7 @@ use camino::Utf8Path;
 
 const SCRIPT: &str = include_str!("scripts/lease.sh");
 /// The holder lets go after 20 s of silence.
-const BEAT: Duration = Duration::from_secs(4);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(4);
 
 /// The process that holds the lock.
 pub(super) struct Holding {
@@ -82,7 +82,7 @@ pub(super) fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Resul
 
 fn beat(mut stdin: ChildStdin, end: &std::sync::mpsc::Receiver<()>) {
     loop {
-        match end.recv_timeout(BEAT) {
+        match end.recv_timeout(HEARTBEAT_INTERVAL) {
             Err(RecvTimeoutError::Timeout) if stdin.write_all(b".").is_ok() => {}
             // Without this word the holder takes the end of its input for the driver's death.
             _ => return drop(stdin.write_all(b"q")),

@@ -1,6 +1,5 @@
 //! A real host: its files through `sh`, its containers through the engine's socket.
 
-mod ahead;
 mod arrival;
 mod comparison;
 mod containers;
@@ -12,6 +11,7 @@ mod guarding;
 mod images;
 mod lease;
 mod platform;
+mod prefetch;
 mod renewal;
 mod secrets;
 mod starting;
@@ -43,9 +43,9 @@ use crate::tools::process::interrupt;
 use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
 
-use self::ahead::Ahead;
 pub use self::arrival::{Facts, HostProbe};
 use self::lease::Holding;
+use self::prefetch::Prefetch;
 
 pub use self::images::RegistryTunnel;
 pub use self::platform::PlatformPart;
@@ -62,14 +62,14 @@ pub struct Machine {
     /// Where users go, when the host is another machine.
     public_url: Option<String>,
     /// Where compose finds its files, when the host is another machine.
-    desk: Option<Folder>,
+    compose_dir: Option<Folder>,
     laid_out: RefCell<BTreeSet<ReleaseId>>,
     bases: Option<Bases>,
     registry_tunnel: Option<RegistryTunnel>,
     /// When this driver reached the host.
     reached: Instant,
     tunnel_is_open: Cell<bool>,
-    ahead: RefCell<Ahead>,
+    prefetch: RefCell<Prefetch>,
     /// The lease that this driver took, while it has it.
     holding: RefCell<Weak<Holding>>,
 }
@@ -99,8 +99,8 @@ impl Machine {
     }
 
     /// Where compose finds its files, on the machine that calls it.
-    fn desk(&self) -> &Utf8Path {
-        self.desk.as_ref().map_or(&self.root, Folder::path)
+    fn compose_dir(&self) -> &Utf8Path {
+        self.compose_dir.as_ref().map_or(&self.root, Folder::path)
     }
 
     fn folder(&self, name: &str) -> Utf8PathBuf {
@@ -130,7 +130,7 @@ impl Machine {
 
     /// The same, for what changes containers or the database: what was asked ahead of that is not so any more.
     fn fenced_invalidating(&self) -> Result<&Machine> {
-        self.forget_answers();
+        self.discard_prefetched();
         self.fenced()
     }
 
@@ -198,15 +198,15 @@ impl Host for Machine {
         self.fetch(release.contents.images.values())
     }
 
-    fn forget(&self, id: &ReleaseId) -> Result<()> {
-        self.fenced_invalidating()?.forget_release(id)
+    fn prune_release(&self, id: &ReleaseId) -> Result<()> {
+        self.fenced_invalidating()?.delete_release(id)
     }
 
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
         self.fenced()?.dump(attempt, made_by)
     }
 
-    fn forget_backups(&self) -> Result<()> {
+    fn prune_backups(&self) -> Result<()> {
         self.fenced()?.prune_backups().map(drop)
     }
 
@@ -257,7 +257,7 @@ impl Host for Machine {
         self.remove_strays(id)
     }
 
-    fn remove(&self, id: &ReleaseId) -> Result<()> {
+    fn remove_containers(&self, id: &ReleaseId) -> Result<()> {
         if self.fenced_invalidating()?.is_kept(id)? {
             return self.release_project(id)?.run(|project, sh| project.down(sh));
         }

@@ -23,10 +23,10 @@ use crate::tools::process::{Finished, Run};
 use crate::tools::ssh::host_shell::Script;
 
 /// How long the database and the edge may take to be healthy.
-pub(super) const HEALTHY: Duration = Duration::from_secs(120);
+pub(super) const HEALTHY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The longest that a question to a service may take.
-pub(super) const ANSWER: Duration = Duration::from_secs(60);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Its compose files; the second is only of a host that serves HTTPS.
 pub(super) const COMPOSE_FILES: [&str; 2] = ["platform.yaml", "platform.https.yaml"];
@@ -96,11 +96,13 @@ impl Machine {
         if self.read(&self.folder("platform").join("platform.yaml"))?.is_none() {
             return Ok(());
         }
-        self.with_platform(|project| Ok(Run::new(project.down(self.shell.docker())).limit(HEALTHY).run()?))
+        self.with_platform(|project| {
+            Ok(Run::new(project.down(self.shell.docker())).timeout(HEALTHY_TIMEOUT).run()?)
+        })
     }
 
     /// Removes the database's volume: all data.
-    pub fn forget_data(&self) -> Result<()> {
+    pub fn delete_data(&self) -> Result<()> {
         Ok(container::remove_volume(self.shell.docker(), &self.named("database"))?)
     }
 
@@ -129,7 +131,7 @@ impl Machine {
 
     /// A program in a service's container, to its end, whatever the exit code; an error when the service does not run.
     pub(super) fn in_platform(&self, service: &str, words: &[&str]) -> Result<Finished> {
-        let told = self.ask_platform(service, words[0], words, ANSWER)?;
+        let told = self.ask_platform(service, words[0], words, ANSWER_TIMEOUT)?;
         told.ok_or_else(|| self.is_not_running(service))
     }
 
@@ -139,9 +141,9 @@ impl Machine {
         service: &str,
         name: &str,
         words: &[&str],
-        limit: Duration,
+        timeout: Duration,
     ) -> Result<Option<Finished>> {
-        Ok(self.begin_in_platform(service, name, words, limit)?.map_or(Ok(None), Running::finish)?)
+        Ok(self.begin_in_platform(service, name, words, timeout)?.map_or(Ok(None), Running::finish)?)
     }
 
     /// Begins it: several may run beside each other.
@@ -150,11 +152,11 @@ impl Machine {
         service: &str,
         name: &str,
         words: &[&str],
-        limit: Duration,
+        timeout: Duration,
     ) -> Result<Option<Running>> {
         let socket = Socket::of(self.shell.docker())?;
         let user = if service == "postgres" { POSTGRES_UID } else { APP_UID }.to_string();
-        Ok(exec::begin(&socket, name, &self.platform_container(service), &user, words, limit)?)
+        Ok(exec::begin(&socket, name, &self.platform_container(service), &user, words, timeout)?)
     }
 
     pub(super) fn platform_containers(&self) -> Result<Vec<Inspected>> {
@@ -247,19 +249,19 @@ impl Machine {
 
     /// The platform as it was started.
     pub(super) fn with_platform<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
-        let (desk, on_host) = (self.desk().join("platform"), self.folder("platform"));
+        let (compose_dir, on_host) = (self.compose_dir().join("platform"), self.folder("platform"));
         let names = COMPOSE_FILES.iter().chain(&["variables.env"]);
         let there = names.filter_map(|name| {
             self.read(&on_host.join(name)).map(|text| text.map(|text| (*name, text))).transpose()
         });
         let there: Vec<(&str, String)> = there.collect::<Result<_>>()?;
-        if self.desk.is_some() {
+        if self.compose_dir.is_some() {
             let files: Vec<(&str, &str)> = there.iter().map(|(name, text)| (*name, text.as_str())).collect();
-            write_here(&desk, &files)?;
+            write_here(&compose_dir, &files)?;
         }
         let compose = there.iter().map(|(name, _)| *name).filter(|name| COMPOSE_FILES.contains(name));
-        let compose: Vec<_> = compose.map(|name| desk.join(name)).collect();
-        self.with_project(&compose, &desk.join("variables.env"), use_it)
+        let compose: Vec<_> = compose.map(|name| compose_dir.join(name)).collect();
+        self.with_project(&compose, &compose_dir.join("variables.env"), use_it)
     }
 
     pub(super) fn with_project<T>(
@@ -268,7 +270,7 @@ impl Machine {
         variables: &Utf8Path,
         use_it: impl FnOnce(&Project) -> Result<T>,
     ) -> Result<T> {
-        let folder = self.desk().join("platform");
+        let folder = self.compose_dir().join("platform");
         use_it(&Project {
             program: &self.compose,
             name: self.named("platform"),
@@ -290,7 +292,7 @@ impl Machine {
                 return Ok(());
             };
             let service = waiting.label("com.docker.compose.service").unwrap_or_default();
-            if began.elapsed() > HEALTHY || waiting.state.status.has_ended() {
+            if began.elapsed() > HEALTHY_TIMEOUT || waiting.state.status.has_ended() {
                 let lines = container::last_lines(self.shell.docker(), waiting.plain_name(), 8)?;
                 bail!(
                     "{service} of the platform is {}, and not healthy:\n    {}",

@@ -13,9 +13,9 @@ use crate::tools::caddy;
 use crate::tools::process::{Run, interrupt, is_interrupt};
 
 /// What is in flight gets so long to end: while it does, nobody else is answered.
-const DRAIN: Duration = Duration::from_secs(3);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest that starting again may take.
-const START: Duration = Duration::from_secs(120);
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Machine {
     /// Brings what a changed platform needs, and looks whether it could run: nothing is interrupted yet.
@@ -75,9 +75,11 @@ impl Machine {
         for service in services {
             wait(&format!("starting {service} anew"));
             // Data are written to their end; requests get a little.
-            let limit = if service == "edge" { Some(DRAIN) } else { None };
+            let timeout = if service == "edge" { Some(DRAIN_TIMEOUT) } else { None };
             self.with_platform(|project| {
-                Ok(Run::new(project.renew(self.shell.docker(), service, limit)).limit(START).run()?)
+                Ok(Run::new(project.renew(self.shell.docker(), service, timeout))
+                    .timeout(START_TIMEOUT)
+                    .run()?)
             })?;
             self.wait_for_platform(&[service], wait)?;
         }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::platform::{HEALTHY, SERVICES};
+use super::platform::{HEALTHY_TIMEOUT, SERVICES};
 use super::secrets::SuppliedSecrets;
 use super::{Bases, Machine};
 use crate::tools::docker::condition::Condition;
@@ -48,7 +48,7 @@ impl Machine {
     fn start_platform(&self) -> Result<()> {
         let start = || {
             self.with_platform(|project| {
-                Ok(Run::new(project.up_as_made(self.shell.docker())).limit(HEALTHY).run()?)
+                Ok(Run::new(project.up_as_made(self.shell.docker())).timeout(HEALTHY_TIMEOUT).run()?)
             })
         };
         let is_port = |error: &anyhow::Error| {
@@ -94,7 +94,7 @@ impl Machine {
         self.write(&folder, &[("variables.env", &variables)])?;
         self.note_platform()?;
         self.with_platform(|project| {
-            Ok(Run::new(project.renew(self.shell.docker(), "edge", None)).limit(HEALTHY).run()?)
+            Ok(Run::new(project.renew(self.shell.docker(), "edge", None)).timeout(HEALTHY_TIMEOUT).run()?)
         })
     }
 }

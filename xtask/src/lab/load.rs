@@ -13,7 +13,7 @@ const PAIRS: usize = 2;
 /// What each thread asks in turn: both halves of the product.
 const PATHS: [&str; 2] = ["/api/version", "/config.json"];
 /// Longer than this, nobody waits.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One answer that was good.
 #[derive(Debug, Clone)]
@@ -102,8 +102,8 @@ fn send(port: u16, keep: bool, every: Duration, stop: &AtomicBool) -> Seen {
 }
 
 fn connect(port: u16) -> Result<BufReader<TcpStream>> {
-    let stream = TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let stream = TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), REQUEST_TIMEOUT)?;
+    stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
     stream.set_nodelay(true)?;
     Ok(BufReader::new(stream))
 }

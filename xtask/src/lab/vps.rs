@@ -38,7 +38,7 @@ const PROGRAMS: [(&str, &str); 3] = [
 const BLANK: &str = r#"rm -f etc/ssh/ssh_host_* etc/apt/apt.conf.d/docker-clean var/cache/apt/*.bin
 find var/cache/apt/archives var/lib/apt/lists -type f -delete"#;
 /// How long its sshd may take to answer.
-const READY: Duration = Duration::from_secs(30);
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How a container runs an engine of its own. Where the machine itself lacks what `--privileged` gives, without that.
 const PRIVILEGED: &[&str] = &["--privileged"];
 const NEARLY_PRIVILEGED: &[&str] = &[
@@ -100,7 +100,7 @@ fn from_public(sh: &Shell, name: &str) -> Result<()> {
         format!("FROM {PUBLIC}\nRUN {install} && {blank}\nCOPY programs /\nCMD [\"/init\"]\n"),
     )?;
     programs(&path.join("programs"))?;
-    Run::new(cmd!(sh, "docker build --tag {name} {path}")).limit(Duration::from_secs(600)).run()?;
+    Run::new(cmd!(sh, "docker build --tag {name} {path}")).timeout(Duration::from_secs(600)).run()?;
     Ok(())
 }
 
@@ -119,7 +119,7 @@ fn from_packages(sh: &Shell, name: &str, activity: &Activity) -> Result<()> {
     // /sys, which it mounts there, are never seen by whoever clears the folder.
     let alone = ["--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child"];
     let make = cmd!(sh, "setpriv {alone...} debootstrap --variant=minbase {include} {SUITE} {root} {mirror}");
-    Run::new(make).limit(Duration::from_secs(600)).each_line(&|line| activity.line(line)).run()?;
+    Run::new(make).timeout(Duration::from_secs(600)).each_line(&|line| activity.line(line)).run()?;
     programs(&root)?;
     fs::write(root.join("etc/apt/sources.list"), "")?;
     {
@@ -129,10 +129,10 @@ fn from_packages(sh: &Shell, name: &str, activity: &Activity) -> Result<()> {
     activity.line("making an image of it");
     let archive = root.with_extension("tar");
     Run::new(cmd!(sh, "tar --create --file={archive} --directory={root} ."))
-        .limit(Duration::from_secs(300))
+        .timeout(Duration::from_secs(300))
         .run()?;
     let settings = [r#"CMD ["/init"]"#.to_owned()];
-    Run::new(docker::import(sh, &archive, name, &settings)).limit(Duration::from_secs(300)).run()?;
+    Run::new(docker::import(sh, &archive, name, &settings)).timeout(Duration::from_secs(300)).run()?;
     Ok(sh.remove_path(&work)?)
 }
 
@@ -167,10 +167,10 @@ grep -qxFs -e "$1" $f || printf '%s\n' "$1" >>$f"#;
         if told.status.success() && greets(vps.ssh) {
             return Ok(told.stdout.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
         }
-        if began.elapsed() > READY {
+        if began.elapsed() > READY_TIMEOUT {
             bail!(
                 "{name} has no sshd after {} s:\n    {}",
-                READY.as_secs(),
+                READY_TIMEOUT.as_secs(),
                 container::last_lines(&sh, name, 8)?
             );
         }

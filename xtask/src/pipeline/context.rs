@@ -79,7 +79,7 @@ impl<'a> Context<'a> {
 
     fn run_each(&self, cmd: Cmd<'_>, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
         self.line(&format!("$ {cmd}"));
-        let run = Run::new(cmd).limit(self.left()).each_line(each_line).run();
+        let run = Run::new(cmd).timeout(self.left()).each_line(each_line).run();
         run.map_err(|error| without_tail(error).into())
     }
 

@@ -58,8 +58,8 @@ impl Judge<'_> {
         let Some(pass) = self.store.pass(task.name, fingerprint) else {
             return Verdict::Runs(self.why_no_pass(task, fingerprint, &fingerprints.manifest(at)));
         };
-        if let Some(limit) = task.max_age.filter(|limit| since(pass.at) > *limit) {
-            return runs(format!("its pass is older than {}", humantime::format_duration(limit)));
+        if let Some(max_age) = task.max_age.filter(|max_age| since(pass.at) > *max_age) {
+            return runs(format!("its pass is older than {}", humantime::format_duration(max_age)));
         }
         if let Some(image) = pass.images.iter().find(|image| !has_image(image)) {
             return runs(format!("the image that it made is gone from the engine: {image}"));

@@ -26,7 +26,7 @@ use crate::tools::process::is_interrupt;
 use crate::tools::process::tracking::{self, Scope};
 
 /// A command's own limit comes first: its error names the command.
-const AFTER: Duration = Duration::from_secs(2);
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs tasks of one run.
 pub struct Executor<'a> {
@@ -45,7 +45,7 @@ pub struct Executor<'a> {
 struct Running {
     stop: Stop,
     /// When it is ended; none while it waits for another run, since that is not its own time.
-    limit: Option<Instant>,
+    deadline: Option<Instant>,
     since: Instant,
     ended: Option<EndedBy>,
 }
@@ -99,7 +99,7 @@ impl<'a> Executor<'a> {
     pub fn watch_limits(&self) {
         let now = Instant::now();
         for running in self.running.lock().expect("no holder panics").values_mut() {
-            if running.limit.is_some_and(|limit| now >= limit) {
+            if running.deadline.is_some_and(|deadline| now >= deadline) {
                 running.ended.get_or_insert(EndedBy::Limit);
                 running.stop.set();
             }
@@ -114,7 +114,7 @@ impl<'a> Executor<'a> {
 
     fn begin(&self, at: usize) -> Stop {
         let stop = Stop::default();
-        let running = Running { stop: stop.clone(), limit: None, since: Instant::now(), ended: None };
+        let running = Running { stop: stop.clone(), deadline: None, since: Instant::now(), ended: None };
         self.running.lock().expect("no holder panics").insert(at, running);
         stop
     }
@@ -123,7 +123,7 @@ impl<'a> Executor<'a> {
     fn begin_work(&self, at: usize, timeout: Duration) {
         if let Some(running) = self.running.lock().expect("no holder panics").get_mut(&at) {
             running.since = Instant::now();
-            running.limit = Some(running.since + timeout + AFTER);
+            running.deadline = Some(running.since + timeout + CLEANUP_TIMEOUT);
         }
     }
 
@@ -295,8 +295,8 @@ impl<'a> Executor<'a> {
             return outcome;
         }
         if let Some(EndedBy::Limit) = self.ended_by(at) {
-            let limit = humantime::format_duration(task.timeout);
-            context.line(&format!("it was ended at its time limit of {limit}"));
+            let timeout = humantime::format_duration(task.timeout);
+            context.line(&format!("it was ended at its time limit of {timeout}"));
             return Outcome::Failed;
         }
         Outcome::Skipped(self.reason_of_stop(at))

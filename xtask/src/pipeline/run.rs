@@ -49,7 +49,7 @@ pub struct Options {
 }
 
 /// How long to wait for an end before looking whether something else is to be done.
-const TURN: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// What a task is taken to last that nobody has seen.
 const UNKNOWN: f64 = 30.0;
 
@@ -253,7 +253,7 @@ pub fn drive<E: Send>(
             if running == 0 {
                 return;
             }
-            flow = match receive.recv_timeout(TURN) {
+            flow = match receive.recv_timeout(POLL_INTERVAL) {
                 Ok((at, ended)) => {
                     running -= 1;
                     schedule.finish(at);

@@ -16,7 +16,7 @@ use super::state::release::ReleaseId;
 use crate::tools::process::interrupt;
 
 /// How often a lease is asked for that somebody else has.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+const LEASE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// An attempt under the lease.
 pub struct Attempt<'a> {
@@ -68,7 +68,7 @@ pub fn take_lease(
             return Err(LeaseError::Held(words));
         }
         waiting(&words);
-        host.pause(ASK_AGAIN)?;
+        host.pause(LEASE_RETRY_INTERVAL)?;
     }
 }
 

@@ -44,15 +44,15 @@ pub trait Host {
 
     /// Brings everything that the release needs to the host: images, files.
     fn pull(&self, release: &Release) -> Result<()>;
-    /// Forgets a release whole: containers, network, images that no other one uses, files.
-    fn forget(&self, id: &ReleaseId) -> Result<()>;
+    /// Removes a release whole: containers, network, images that no other one uses, files.
+    fn prune_release(&self, id: &ReleaseId) -> Result<()>;
     /// Dumps the database, and reads the dump back. `made_by` says what for.
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup>;
-    /// Forgets the backups that need not be kept any longer.
-    fn forget_backups(&self) -> Result<()>;
+    /// Removes the backups that need not be kept any longer.
+    fn prune_backups(&self) -> Result<()>;
     /// Loads a backup into a database beside the one that is used.
     fn load_backup(&self, backup: &Backup) -> Result<()>;
-    /// Forgets what was loaded.
+    /// Removes what was loaded.
     fn drop_loaded(&self) -> Result<()>;
     /// What was loaded becomes the database, and the database is put aside under this name.
     fn swap_database(&self, aside: &str) -> Result<()>;
@@ -73,7 +73,7 @@ pub trait Host {
     /// Lets the release finish what it has and stops it. It stays, whole.
     fn stop(&self, id: &ReleaseId) -> Result<()>;
     /// Stops the release and removes its containers; its files and images stay.
-    fn remove(&self, id: &ReleaseId) -> Result<()>;
+    fn remove_containers(&self, id: &ReleaseId) -> Result<()>;
     /// Asks each of the release's front doors, from the edge's network, whether it is the release and is ready.
     fn smoke(&self, release: &Release) -> Result<()>;
     /// The last log lines of a release's container.

@@ -15,7 +15,7 @@ use super::steps::Before;
 use crate::project::Limits;
 
 /// Who sees a bad release and types a rollback needs no longer than that: meanwhile the watch may have undone it.
-const JUST_NOW: Duration = Duration::from_secs(300);
+const RECENT: Duration = Duration::from_secs(300);
 
 /// What is seen of a host.
 #[derive(Debug)]
@@ -187,7 +187,7 @@ impl Observed {
             matches!(attempt.outcome, Some(Outcome::Undone | Outcome::UndoneByGuard))
                 && self.ledger.entries.last().is_some_and(|last| {
                     matches!(last.event, Event::Ended { .. })
-                        && since(&last.at, now).is_some_and(|ago| ago < JUST_NOW)
+                        && since(&last.at, now).is_some_and(|ago| ago < RECENT)
                 })
         };
         let last = self.ledger.attempts().pop().filter(is_behind_its_switch);

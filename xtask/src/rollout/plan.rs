@@ -18,7 +18,7 @@ pub trait Step {
     /// What it will touch, for `--plan`.
     fn describe(&self) -> String;
     /// The longest that it may take.
-    fn limit(&self) -> Duration;
+    fn timeout(&self) -> Duration;
     /// Does it. May have been done before, wholly or in part.
     fn apply(&self, run: &Run) -> Result<()>;
     /// Undoes it, also when it was done only in part, or not at all. `cause` is why the attempt failed.
@@ -157,7 +157,7 @@ impl Plan {
     pub fn run(&self, run: &Run) -> Result<(), Stopped> {
         for (number, step) in self.steps.iter().enumerate() {
             let until =
-                run.host.now() + self.steps[number..].iter().map(|step| step.limit()).sum::<Duration>();
+                run.host.now() + self.steps[number..].iter().map(|step| step.timeout()).sum::<Duration>();
             run.report.begun(step.as_ref());
             match apply(step.as_ref(), run, timestamp(until)) {
                 Ok(()) => run.report.done(step.as_ref()),

@@ -14,7 +14,7 @@ use super::steps::{Before, Prune, Pull, Ready, Retire, Start, StopAll};
 use crate::project::Limits;
 
 /// The longest that a release may take to stop.
-const STOP: Duration = Duration::from_secs(120);
+const STOP_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The release gets the traffic; when it has it already, it is made well. `contracts` are the pending migrations that take
 /// something away.
@@ -31,7 +31,7 @@ pub fn down(seen: &Observed) -> Plan {
     let releases = seen.parts.iter().map(|part| part.release.clone()).collect();
     Plan::to(Goal { kind: Kind::Down, from: seen.traffic.active.clone(), to: None })
         .then(StopTraffic)
-        .then(StopAll { releases, limit: STOP })
+        .then(StopAll { releases, timeout: STOP_TIMEOUT })
 }
 
 /// The release that has the traffic is started again, since a part of it is not well.
@@ -42,7 +42,7 @@ fn repair(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
     Plan::to(Goal { kind: Kind::Deploy, from: id(), to: id() })
         .then(Pull { release: release.clone() })
         .then(Start { release: release.clone(), before: Before::Live })
-        .then(Ready { release: release.clone(), limit: limits.ready })
+        .then(Ready { release: release.clone(), timeout: limits.ready })
         .when(!ought, "adopt: the ledger says already that it ought to have the traffic", |plan| {
             plan.then(Adopt { release: release.clone() })
         })
@@ -85,7 +85,7 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
         .when(!seen.is_warm(release), "start: it runs already, warm", |plan| {
             plan.then(Start { release: release.clone(), before: seen.before(release) })
         })
-        .then(Ready { release: release.clone(), limit: limits.ready })
+        .then(Ready { release: release.clone(), timeout: limits.ready })
         .then(Guard { from: from.clone(), to: release.id.clone(), warm, bake: limits.bake })
         .then(Switch { from: from.clone(), to: release.id.clone(), bake: limits.bake })
         .then(Watch { release: release.clone(), before: seen.kept_release(from.as_ref()), bake: limits.bake })
@@ -117,7 +117,7 @@ pub(super) fn back(
     plan.when(!seen.is_warm(release), "start: it runs already, warm", |plan| {
         plan.then(Start { release: release.clone(), before: seen.before(release) })
     })
-    .then(Ready { release: release.clone(), limit: limits.ready })
+    .then(Ready { release: release.clone(), timeout: limits.ready })
     .then(SwitchBack { from, to: release.clone() })
     .when(!others.is_empty(), "retire: nothing runs but the two releases", |plan| {
         plan.then(Retire { releases: others, superfluous: Vec::new(), drain: limits.drain })

@@ -209,7 +209,7 @@ pub fn retire(host: &dyn Host) -> Result<()> {
 /// A release that has the traffic or is warm is never stopped here, whatever attempt started it.
 fn stop_unless_needed(host: &dyn Host, id: Option<&ReleaseId>) -> Result<()> {
     match id {
-        Some(id) if !host.live()?.holds(id) => host.remove(id),
+        Some(id) if !host.live()?.holds(id) => host.remove_containers(id),
         _ => Ok(()),
     }
 }

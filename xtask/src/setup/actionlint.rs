@@ -15,7 +15,7 @@ use crate::terminal::Activity;
 use crate::tools::locate;
 use crate::tools::process::Run;
 
-const LIMIT: Duration = Duration::from_secs(300);
+const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// `npm pack` into the folder for tools, of exactly the archive that was looked at.
 pub fn recipe() -> Result<Recipe, String> {
@@ -40,7 +40,7 @@ fn fill(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
     let (sh, npm) = (Shell::new()?, locate::require(Tool::Npm)?);
     let wanted = format!("{package}@{version}");
     let pack = cmd!(sh, "{npm} pack --silent --ignore-scripts --pack-destination {folder} {wanted}");
-    let name = Run::new(pack).limit(LIMIT).each_line(&|line| activity.line(line)).text()?;
+    let name = Run::new(pack).timeout(INSTALL_TIMEOUT).each_line(&|line| activity.line(line)).text()?;
     let archive =
         folder.join(name.lines().last().context("npm did not say what it called the archive")?.trim());
     let content = fs::read(&archive).with_context(|| format!("reading {archive}"))?;

@@ -43,7 +43,7 @@ pub fn image(base: &Base, activity: &Activity) -> anyhow::Result<String> {
     let unproved = format!("{}-base/{}:unproved-{}", project::NAME, base.name, std::process::id());
     let name = format!("{}{}", name_prefix(base), hash(&[&files.join(" ")]));
     Run::new(docker::import(&sh, &archive, &unproved, &settings(base)))
-        .limit(Duration::from_secs(300))
+        .timeout(Duration::from_secs(300))
         .run()?;
     sh.remove_path(&work)?;
     let proved = prove(base, &unproved, activity);

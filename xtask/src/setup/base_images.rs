@@ -17,8 +17,8 @@ use crate::tools::files::lock::Lock;
 use crate::tools::process::{CommandError, Run};
 
 /// A registry that has not begun to answer by then is taken for none.
-const PATIENCE: Duration = Duration::from_secs(20);
-const PULL_LIMIT: Duration = Duration::from_secs(900);
+const REGISTRY_TIMEOUT: Duration = Duration::from_secs(20);
+const PULL_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// An image that ours may stand on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,9 +131,9 @@ fn pull_patiently(name: &str, activity: &Activity) -> Result<(), CommandError> {
         began.fetch_or(line.contains("Pulling"), Ordering::Relaxed);
         activity.line(line);
     };
-    match Run::new(docker::pull(&sh, name)).limit(PATIENCE).each_line(&see).run() {
+    match Run::new(docker::pull(&sh, name)).timeout(REGISTRY_TIMEOUT).each_line(&see).run() {
         Err(CommandError::TimedOut { .. }) if began.load(Ordering::Relaxed) => {
-            Run::new(docker::pull(&sh, name)).limit(PULL_LIMIT).each_line(&see).run()
+            Run::new(docker::pull(&sh, name)).timeout(PULL_TIMEOUT).each_line(&see).run()
         }
         ended => ended,
     }

@@ -11,7 +11,7 @@ use crate::project::pins::CargoTool;
 use crate::tools::locate;
 use crate::tools::process::Run;
 
-const LIMIT: Duration = Duration::from_secs(1800);
+const INSTALL_TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// What they do is wait for others (the compiler, a database), so that they be compiled quickly matters more than that they
 /// be quick: a third of the time.
@@ -40,7 +40,7 @@ pub fn recipe(tool: Tool, made: &'static CargoTool) -> Result<Recipe, String> {
                 .env("CARGO_TARGET_DIR", &target)
                 .envs(PROFILE);
                 let line = |line: &str| activity.line(line);
-                let compiled = Run::new(install).limit(LIMIT).each_line(&line).run();
+                let compiled = Run::new(install).timeout(INSTALL_TIMEOUT).each_line(&line).run();
                 compiled.with_context(|| format!("compiling {package}"))?;
                 Ok(sh.remove_path(target)?)
             })

@@ -13,9 +13,9 @@ use crate::tools::process::{Run, interrupt, tail};
 
 const PACKAGES: &[&str] = &["docker.io", "iptables"];
 /// A first start, with an empty store, takes a few seconds; one after a crash checks what it finds.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// It stops its containers one after the other, each with a grace period.
-const STOP_LIMIT: Duration = Duration::from_secs(120);
+const STOP_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Installed where we may, and started by the service manager or by ourselves.
 pub fn recipe() -> Result<Recipe, String> {
@@ -62,7 +62,7 @@ fn start(activity: &Activity) -> anyhow::Result<()> {
     }
     if has_service_manager() {
         let sh = Shell::new()?;
-        Run::new(cmd!(sh, "systemctl start docker")).limit(START_LIMIT).run()?;
+        Run::new(cmd!(sh, "systemctl start docker")).timeout(START_TIMEOUT).run()?;
     } else if !engine::any_runs() {
         engine::start()?;
     }
@@ -78,8 +78,8 @@ fn wait_until_it_answers(activity: &Activity) -> anyhow::Result<()> {
         if ended {
             anyhow::bail!("dockerd ended before it answered:\n{}", last_words());
         }
-        if began.elapsed() > START_LIMIT {
-            anyhow::bail!("dockerd does not answer after {} s:\n{}", START_LIMIT.as_secs(), last_words());
+        if began.elapsed() > START_TIMEOUT {
+            anyhow::bail!("dockerd does not answer after {} s:\n{}", START_TIMEOUT.as_secs(), last_words());
         }
         activity.line(last_words().lines().last().unwrap_or("waiting for its answer"));
         interrupt::pause(Duration::from_millis(50))?;
@@ -94,11 +94,11 @@ pub fn stop() -> anyhow::Result<bool> {
     engine::ask_to_end(pid)?;
     let began = Instant::now();
     while engine::started() == Some(pid) {
-        if began.elapsed() > STOP_LIMIT {
+        if began.elapsed() > STOP_TIMEOUT {
             anyhow::bail!(
                 "dockerd (process {}) still runs after {} s",
                 pid.as_raw_nonzero(),
-                STOP_LIMIT.as_secs()
+                STOP_TIMEOUT.as_secs()
             );
         }
         interrupt::pause(Duration::from_millis(50))?;

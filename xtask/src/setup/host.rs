@@ -17,7 +17,7 @@ pub struct Thing {
     look: &'static str,
     mend: &'static str,
     arguments: Vec<String>,
-    limit: Duration,
+    timeout: Duration,
 }
 
 /// What a host is to be.
@@ -61,7 +61,7 @@ impl Admin<'_> {
 
     /// Looks whether it is as it is to be.
     pub fn look(&self, thing: &Thing) -> Result<State> {
-        let told = self.run(thing.look, thing)?.limit(Duration::from_secs(60)).finish()?;
+        let told = self.run(thing.look, thing)?.timeout(Duration::from_secs(60)).finish()?;
         Ok(match told.status.code() {
             Some(0) => State::Right,
             Some(1) => State::Missing(told.stdout.trim().to_owned()),
@@ -71,7 +71,7 @@ impl Admin<'_> {
 
     /// Puts it right, and looks again.
     pub fn mend(&self, thing: &Thing, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
-        let run = self.run(thing.mend, thing)?.limit(thing.limit).each_line(each_line);
+        let run = self.run(thing.mend, thing)?.timeout(thing.timeout).each_line(each_line);
         run.run().with_context(|| format!("{}: {}", thing.name, thing.what))?;
         match self.look(thing)? {
             State::Right => Ok(()),
@@ -89,16 +89,16 @@ pub fn things(wanted: &Wanted) -> Vec<Thing> {
         look,
         mend,
         arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
-        limit: Duration::from_secs(60),
+        timeout: Duration::from_secs(60),
     };
     let mut things = vec![
         thing("log limits", "/etc/docker/daemon.json: containers' logs end at 3 files of 10 MB, and containers outlive a restart of the engine".to_owned(), LOOK_LIMITS, MAKE_LIMITS, &[]),
         Thing {
-            limit: Duration::from_secs(600),
+            timeout: Duration::from_secs(600),
             ..thing("engine", "the packages docker.io and iptables, started, and at each boot".to_owned(), LOOK_ENGINE, INSTALL_ENGINE, &[])
         },
         Thing {
-            limit: Duration::from_secs(600),
+            timeout: Duration::from_secs(600),
             ..thing("unpacking", "the package pigz, with which the engine unpacks images faster".to_owned(), LOOK_UNPACKING, INSTALL_UNPACKING, &[])
         },
         thing("user", format!("{user}, who deploys, in the group docker"), LOOK_USER, MAKE_USER, &[user]),

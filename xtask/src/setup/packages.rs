@@ -18,8 +18,8 @@ use crate::tools::process::Run;
 
 /// Package lists older than this are fetched again.
 const LISTS_MAX_AGE: Duration = Duration::from_secs(24 * 3600);
-const FETCH_LIMIT: Duration = Duration::from_secs(300);
-const INSTALL_LIMIT: Duration = Duration::from_secs(900);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(300);
+const INSTALL_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A tool that a package of the machine's own release brings.
 pub fn recipe(packages: &'static [&'static str]) -> Result<Recipe, String> {
@@ -70,9 +70,9 @@ pub fn install(packages: &[&str], activity: &Activity) -> anyhow::Result<()> {
     let line = |line: &str| activity.line(line);
     // Old lists name files that the mirror has replaced since.
     if lists_age().is_none_or(|age| age > LISTS_MAX_AGE) {
-        Run::new(apt::update(&sh)).limit(FETCH_LIMIT).each_line(&line).run()?;
+        Run::new(apt::update(&sh)).timeout(FETCH_TIMEOUT).each_line(&line).run()?;
     }
-    Ok(Run::new(apt::install(&sh, packages)).limit(INSTALL_LIMIT).each_line(&line).run()?)
+    Ok(Run::new(apt::install(&sh, packages)).timeout(INSTALL_TIMEOUT).each_line(&line).run()?)
 }
 
 fn lists_age() -> Option<Duration> {

@@ -14,7 +14,7 @@ use crate::tools::docker::container;
 use crate::tools::process::{Run, interrupt};
 
 /// How long it may take to answer.
-const READY: Duration = Duration::from_secs(20);
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
 /// The label that says which registry a container belongs to.
 const LABEL: &str = "tracehub.registry";
 /// Debian's program and the public image's have two names. What it is told comes as an argument.
@@ -71,7 +71,7 @@ fn configuration(read_only: bool) -> String {
 fn wait_for(sh: &Shell, container: &str, port: u16) -> Result<()> {
     let (began, url) = (Instant::now(), format!("http://localhost:{port}/v2/"));
     while !curl::get(&url, Duration::from_secs(2)).is_ok_and(|answer| answer.status == 200) {
-        if began.elapsed() > READY {
+        if began.elapsed() > READY_TIMEOUT {
             bail!("{container} does not answer at {url}:\n    {}", container::last_lines(sh, container, 5)?);
         }
         interrupt::pause(Duration::from_millis(50))?;

@@ -13,7 +13,7 @@ use crate::terminal::Activity;
 use crate::tools::locate;
 use crate::tools::process::Run;
 
-const LIMIT: Duration = Duration::from_secs(300);
+const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// `pip install` into the folder for tools, of exactly the files that were looked at.
 pub fn recipe(tool: Tool, wheel: &'static Wheel) -> Result<Recipe, String> {
@@ -52,7 +52,7 @@ fn fill(wheel: &Wheel, folder: &Utf8Path, activity: &Activity) -> anyhow::Result
             --target {folder} --requirement {requirement}"
     );
     let line = |line: &str| activity.line(line);
-    Ok(Run::new(install).limit(LIMIT).each_line(&line).run()?)
+    Ok(Run::new(install).timeout(INSTALL_TIMEOUT).each_line(&line).run()?)
 }
 
 /// What pip asks for: this version, and a file with one of these hashes.

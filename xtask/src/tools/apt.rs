@@ -130,7 +130,7 @@ impl Private {
         let options = self.options();
         // Without --error-on=any a mirror that does not answer is a warning, and the lists are empty.
         Run::new(cmd!(sh, "apt-get {options...} --error-on=any update"))
-            .limit(Duration::from_secs(300))
+            .timeout(Duration::from_secs(300))
             .run()?;
         std::fs::write(self.folder.join("fetched"), "")?;
         Ok(())
@@ -142,7 +142,7 @@ impl Private {
         sh.change_dir(into);
         let options = self.options();
         let download = cmd!(sh, "apt-get {options...} download {packages...}");
-        Ok(Run::new(download).limit(Duration::from_secs(900)).run()?)
+        Ok(Run::new(download).timeout(Duration::from_secs(900)).run()?)
     }
 
     fn options(&self) -> Vec<String> {

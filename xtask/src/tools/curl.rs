@@ -27,23 +27,23 @@ impl Answer {
 }
 
 /// A GET over a connection of its own. Redirects are answers, and are not followed.
-pub fn get(url: &str, limit: Duration) -> Result<Answer> {
-    ask(&["--include"], url, limit)
+pub fn get(url: &str, timeout: Duration) -> Result<Answer> {
+    ask(&["--include"], url, timeout)
 }
 
 /// A HEAD, likewise: what a GET that accepts these kinds would be answered, without the body.
-pub fn head(url: &str, accept: &str, limit: Duration) -> Result<Answer> {
-    ask(&["--head", "--header", &format!("Accept: {accept}")], url, limit)
+pub fn head(url: &str, accept: &str, timeout: Duration) -> Result<Answer> {
+    ask(&["--head", "--header", &format!("Accept: {accept}")], url, timeout)
 }
 
-fn ask(how: &[&str], url: &str, limit: Duration) -> Result<Answer> {
+fn ask(how: &[&str], url: &str, timeout: Duration) -> Result<Answer> {
     let sh = Shell::new()?;
-    let seconds = limit.as_secs_f32().to_string();
+    let seconds = timeout.as_secs_f32().to_string();
     let ask = cmd!(
         sh,
         "curl --silent --show-error {how...} --suppress-connect-headers --max-time {seconds} --noproxy localhost,127.0.0.1 --max-filesize 65536 -- {url}"
     );
-    let told = Run::new(ask).limit(limit + Duration::from_secs(2)).finish()?;
+    let told = Run::new(ask).timeout(timeout + Duration::from_secs(2)).finish()?;
     if !told.status.success() {
         let why = told.stderr.trim();
         anyhow::bail!("{}", why.split_once(") ").map_or(why, |(_, why)| why));
@@ -61,7 +61,7 @@ pub fn post(url: &str, headers: &[&str], body: &serde_json::Value) -> Result<()>
     }
     let (most, status) = ("10", "%{http_code}");
     let ask = cmd!(sh, "curl --silent --output /dev/null --max-time {most} --write-out {status} --config -");
-    let told = Run::new(ask).stdin(config).limit(Duration::from_secs(12)).finish()?;
+    let told = Run::new(ask).stdin(config).timeout(Duration::from_secs(12)).finish()?;
     match told.stdout.trim() {
         "000" => anyhow::bail!("no answer (curl's exit code {})", told.status.code().unwrap_or(-1)),
         status if status.starts_with('2') => Ok(()),

@@ -28,7 +28,7 @@ pub use self::noop::Noop;
 /// How often each is measured; the middle one counts.
 const TIMES: usize = 15;
 /// A run that is not over by then is no run without work.
-const LIMIT: Duration = Duration::from_secs(600);
+const RUN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A run in which nothing is to be done, beside make, just and turbo, and with up to 1,000 tasks and 100,000 files
 #[derive(Debug, Args)]
@@ -107,7 +107,7 @@ fn beside_others(program: &Utf8Path, copy: &Utf8Path) -> Result<Vec<Row>> {
 /// One run that does the work, and then several that need not.
 fn measured<'a>(way: &str, command: &dyn Fn() -> Cmd<'a>) -> Result<Row> {
     Activity::of(way, |_| {
-        Run::new(command()).limit(LIMIT).run()?;
+        Run::new(command()).timeout(RUN_TIMEOUT).run()?;
         Ok(Row { way: way.to_owned(), time: time_of(TIMES, command)? })
     })
 }
@@ -117,7 +117,7 @@ fn time_of<'a>(count: usize, command: &dyn Fn() -> Cmd<'a>) -> Result<Time> {
     let before = processors_of_children()?;
     for _ in 0..count {
         let began = Instant::now();
-        Run::new(command()).limit(LIMIT).run()?;
+        Run::new(command()).timeout(RUN_TIMEOUT).run()?;
         times.push(began.elapsed());
     }
     times.sort();

@@ -67,7 +67,7 @@ fn run_bare(judge: &Judge<'_>, at: usize, activity: &Activity) -> Result<Option<
         // Warm from one time to the next, and not the one whose files name the repository.
         .env("CARGO_TARGET_DIR", project::target_dir().join("strict"));
     let lines = |line: &str| activity.line(line);
-    let run = Run::new(run).limit(task.timeout + Duration::from_secs(60)).each_line(&lines);
+    let run = Run::new(run).timeout(task.timeout + Duration::from_secs(60)).each_line(&lines);
     let failed = match run.run() {
         Ok(()) => return bare.remove().map(|()| None),
         Err(error @ (CommandError::Failed { .. } | CommandError::TimedOut { .. })) => error,

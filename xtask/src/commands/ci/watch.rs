@@ -16,7 +16,7 @@ use crate::tools::process::interrupt;
 use crate::{project, terminal};
 
 /// How often the tree is looked at: a look takes some ten milliseconds.
-const TURN: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 impl RunArgs {
     /// Runs, waits for a change, and runs again, until somebody asks to stop.
@@ -47,7 +47,7 @@ impl RunArgs {
 fn wait(graph: &Graph, tasks: &[usize], seen: &[String]) -> Result<()> {
     let mut before = seen.to_vec();
     loop {
-        interrupt::pause(TURN)?;
+        interrupt::pause(POLL_INTERVAL)?;
         let now = look(graph, tasks)?;
         if now != seen && now == before {
             return Ok(());

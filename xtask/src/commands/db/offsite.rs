@@ -17,7 +17,7 @@ use crate::tools::ssh::{Connection, Destination};
 /// The variable with the public key (`age1…`) to which copies are encrypted. The private one belongs in a safe.
 const RECIPIENT: &str = "BACKUP_RECIPIENT";
 /// The longest that sending a copy may take.
-const LIMIT: Duration = Duration::from_secs(3600);
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Takes what comes. Where it ends, nobody there can tell whether that was all: it has not its name yet. What senders
 /// left there that died is of no use.
 const RECEIVE: &str = r#"set -eu; umask 077; mkdir -p "$1"; cd "$1"
@@ -60,7 +60,7 @@ impl Offsite {
         let (sh, name) = (Shell::new()?, format!("{}.dump.age", backup.name));
         let there = |called: &str, script: &str| {
             let words = ["sh", "-c", script, "keep", &self.folder, &name];
-            Run::new(connection.command(&sh, &words)).called(called).limit(LIMIT)
+            Run::new(connection.command(&sh, &words)).called(called).timeout(TRANSFER_TIMEOUT)
         };
         let read = Run::new(machine.read_dump(backup));
         let encrypt = Run::new(age::encrypt(&sh, &self.recipient));

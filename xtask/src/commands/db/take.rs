@@ -18,7 +18,7 @@ use crate::tools::age;
 use crate::tools::process::Run;
 
 /// The longest that a copy may take on its way.
-const LIMIT: Duration = Duration::from_secs(3600);
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, Args)]
 pub struct Take {
@@ -59,8 +59,10 @@ impl Take {
         let taken = Activity::of(format!("bring {name} to the host, and read it there"), |_| {
             let read = Run::new(cmd!(sh, "cat {copy}"));
             let open = Run::new(age::decrypt(&sh, &self.identity));
-            let sent = read
-                .pipe(open, Run::new(machine.receive_dump(name)).called("receiving the dump").limit(LIMIT));
+            let sent = read.pipe(
+                open,
+                Run::new(machine.receive_dump(name)).called("receiving the dump").timeout(TRANSFER_TIMEOUT),
+            );
             match sent {
                 Ok(_) => machine.take_dump(name),
                 Err(error) => {

@@ -94,14 +94,14 @@ fn expect_new_answers(machine: &Machine, release: &Release) -> Result<()> {
     let changes: [(&str, Change); 4] = [
         ("start", |machine, release| machine.start(release)),
         ("stop", |machine, release| machine.stop(&release.id)),
-        ("remove", |machine, release| machine.remove(&release.id)),
+        ("remove", |machine, release| machine.remove_containers(&release.id)),
         ("wait for a migration", |machine, _| machine.wait_for_migration()),
     ];
     for (name, change) in changes {
-        machine.ask_ahead()?;
-        ensure!(machine.has_answers(), "nothing was asked");
+        machine.prefetch_counts_and_schema()?;
+        ensure!(machine.has_prefetched(), "nothing was asked");
         change(machine, release)?;
-        ensure!(!machine.has_answers(), "an answer from before '{name}' counts behind it");
+        ensure!(!machine.has_prefetched(), "an answer from before '{name}' counts behind it");
     }
     Ok(())
 }
@@ -151,7 +151,7 @@ fn name() -> String {
 
 /// What the releases leave: their files, and their containers where one could not be removed.
 fn forget_all(machine: &Machine) -> Result<()> {
-    machine.kept()?.iter().try_for_each(|release| machine.remove(&release.id))
+    machine.kept()?.iter().try_for_each(|release| machine.remove_containers(&release.id))
 }
 
 fn clear_up(environment: &Environment) {

@@ -219,12 +219,13 @@ fn a_trip_that_was_cut_in_the_middle_gives_the_warm_release_back_too() {
 fn one_holds_the_lease_at_a_time_and_each_holder_has_a_higher_number() {
     let host = Host::with_live(OLD);
     let shell = HostShell::here().unwrap();
-    let holder = Holder { by: "ada@desk".into(), doing: "a test; \"$(reboot)\"".into(), since: "now".into() };
+    let holder =
+        Holder { by: "ada@compose_dir".into(), doing: "a test; \"$(reboot)\"".into(), since: "now".into() };
     let take = || lease::take(&shell, &host.path("lease"), &holder);
     let first = take().unwrap();
     assert_eq!(first.number(), 8);
     match take() {
-        Err(LeaseError::Held(by)) => assert_eq!(by, "ada@desk since now, for: a test; \"$(reboot)\""),
+        Err(LeaseError::Held(by)) => assert_eq!(by, "ada@compose_dir since now, for: a test; \"$(reboot)\""),
         other => panic!("{:?}", other.map(|lease| lease.number())),
     }
     first.check().unwrap();
@@ -293,7 +294,7 @@ fn who_only_looks_at_the_lease_has_nobody_refused() {
         .unwrap();
     std::io::Read::read_exact(look.stdout.as_mut().unwrap(), &mut [0]).unwrap();
     let taker = std::thread::spawn(move || {
-        let holder = Holder { by: "ada@desk".into(), doing: "a test".into(), since: "now".into() };
+        let holder = Holder { by: "ada@compose_dir".into(), doing: "a test".into(), since: "now".into() };
         lease::take(&HostShell::here().unwrap(), &file, &holder).map(|lease| lease.number()).is_ok()
     });
     let waits = |line: &str| line.contains("->") && line.contains(&format!(":{inode} "));

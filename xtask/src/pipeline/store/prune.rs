@@ -12,15 +12,15 @@ use super::Pass;
 use crate::tools::files::UNFINISHED;
 
 /// What is younger may belong to a pass that another run is about to write.
-const YOUNG: Duration = Duration::from_secs(60 * 60);
+const MIN_AGE: Duration = Duration::from_secs(60 * 60);
 /// How exactly the time of last use is kept.
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const PRUNE_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A pass was of use.
 pub fn touch(file: &Utf8Path) {
     let age =
         fs::metadata(file).and_then(|found| found.modified()).map(|time| time.elapsed().unwrap_or_default());
-    if age.is_ok_and(|age| age > A_DAY) {
+    if age.is_ok_and(|age| age > PRUNE_INTERVAL) {
         let _ = File::options().append(true).open(file).and_then(|file| file.set_modified(SystemTime::now()));
     }
 }
@@ -87,7 +87,7 @@ fn sweep(folder: &Utf8Path, passes: &[Kept]) -> Result<()> {
         let in_outputs = file.parent().is_some_and(|parent| parent == folder.join("outputs"));
         let unwanted = name.starts_with(UNFINISHED) || in_outputs && !used.contains(name);
         let age = fs::metadata(&file).and_then(|found| found.modified());
-        let old = age.is_ok_and(|time| time.elapsed().unwrap_or_default() > YOUNG);
+        let old = age.is_ok_and(|time| time.elapsed().unwrap_or_default() > MIN_AGE);
         if unwanted && old {
             let _ = fs::remove_file(&file);
         }

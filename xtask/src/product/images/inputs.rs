@@ -58,8 +58,11 @@ impl Inputs {
             tags: tags.clone(),
         };
         Activity::of(format!("build the image {}", component.image), |activity| {
-            let limit = Duration::from_secs(600);
-            Run::new(build.command(sh, &id_file)).limit(limit).each_line(&|line| activity.line(line)).run()
+            let timeout = Duration::from_secs(600);
+            Run::new(build.command(sh, &id_file))
+                .timeout(timeout)
+                .each_line(&|line| activity.line(line))
+                .run()
         })
         .with_context(|| format!("building the image of {}", component.name))?;
         let (id, bytes) =

@@ -34,7 +34,7 @@ pub fn write() -> Result<()> {
     let sh = Shell::new()?;
     let mut now = BTreeMap::new();
     for base in BASES {
-        let asked = Run::new(buildx::inspect(&sh, base.public)?).limit(Duration::from_secs(60)).text();
+        let asked = Run::new(buildx::inspect(&sh, base.public)?).timeout(Duration::from_secs(60)).text();
         let digest = asked.ok().map(|told| told.trim_matches('"').to_owned());
         let digest = digest.filter(|digest| digest.starts_with("sha256:")).ok_or_else(|| {
             refuse(format!(

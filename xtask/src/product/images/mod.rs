@@ -211,8 +211,8 @@ fn build_site() -> Result<Utf8PathBuf> {
         .context("installing the frontend's packages")?;
     let sh = Shell::new()?;
     Activity::of("build the page", |activity| {
-        let limit = Duration::from_secs(300);
-        Run::new(npm::script(&sh, "build")?).limit(limit).each_line(&|line| activity.line(line)).run()?;
+        let timeout = Duration::from_secs(300);
+        Run::new(npm::script(&sh, "build")?).timeout(timeout).each_line(&|line| activity.line(line)).run()?;
         anyhow::Ok(())
     })
     .context("building the frontend")?;

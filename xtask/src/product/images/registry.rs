@@ -20,10 +20,10 @@ use crate::tools::process::Run;
 /// The ports of the registry that is started when there is no other. Fixed, since they are part of images' names.
 const OWN: registry::Registry = registry::Registry { port: 5115, read_only_port: 5116 };
 /// The longest that one image may take.
-const PUSH: Duration = Duration::from_secs(600);
+const PUSH_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The longest that a registry may take to say what it has.
-const ASKED: Duration = Duration::from_secs(60);
+const INSPECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The kinds of manifests that an image may have: an index of several, or one.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
@@ -92,7 +92,7 @@ impl Registry {
         let (host, folder) = self.prefix.split_once('/').unwrap_or((&self.prefix, ""));
         let path = format!("{folder}/{image}");
         let url = format!("http://{host}/v2/{}/manifests/{tag}", path.trim_start_matches('/'));
-        let answer = curl::head(&url, MANIFESTS, ASKED)?;
+        let answer = curl::head(&url, MANIFESTS, INSPECT_TIMEOUT)?;
         match (answer.status, answer.header("docker-content-digest")) {
             (404, _) => Ok(None),
             (200, Some(digest)) => Ok(Some(digest.to_owned())),
@@ -109,7 +109,7 @@ impl Registry {
     /// commit.
     pub fn point_at(&self, there: &str, image: &BuiltImage, commit: &Commit) -> Result<()> {
         let tags: Vec<&str> = tags(image).filter(|tag| *tag != commit.sha).collect();
-        Run::new(docker::pull(&Shell::new()?, there)).limit(PUSH).run()?;
+        Run::new(docker::pull(&Shell::new()?, there)).timeout(PUSH_TIMEOUT).run()?;
         self.push_as(there, image.component.image, &tags).map(drop)
     }
 
@@ -121,7 +121,7 @@ impl Registry {
             for tag in tags {
                 let tagged = format!("{name}:{tag}");
                 Run::new(docker::tag(&sh, image, &tagged)).run()?;
-                let pushed = Run::new(docker::push(&sh, &tagged)).limit(PUSH);
+                let pushed = Run::new(docker::push(&sh, &tagged)).timeout(PUSH_TIMEOUT);
                 pushed.each_line(&|line| activity.line(line)).run()?;
             }
             docker::digests(&sh, image)?
@@ -161,7 +161,7 @@ pub fn of_github(url: &str) -> Option<String> {
 /// The digest of an image, with the log-ins that docker's client has; none when its registry has none.
 fn ask(image: &str) -> Result<Option<String>> {
     let sh = Shell::new()?;
-    let told = Run::new(buildx::inspect(&sh, image)?).limit(ASKED).finish()?;
+    let told = Run::new(buildx::inspect(&sh, image)?).timeout(INSPECT_TIMEOUT).finish()?;
     if !told.status.success() && !told.stderr.contains("not found") {
         bail!("{}", told.stderr.trim());
     }

@@ -178,7 +178,7 @@ fn a_deploy_and_a_rollback_are_not_ended_before_the_limits_of_their_own_steps_ar
 }
 
 fn minutes_of(plan: &Plan) -> u64 {
-    plan.steps().iter().map(|step| step.limit()).sum::<std::time::Duration>().as_secs().div_ceil(60)
+    plan.steps().iter().map(|step| step.timeout()).sum::<std::time::Duration>().as_secs().div_ceil(60)
 }
 
 /// Release 3 has the traffic, 2 is warm, 1 still runs, and migrations are pending.

@@ -45,8 +45,8 @@ impl Step for Of {
     fn describe(&self) -> String {
         self.step().describe()
     }
-    fn limit(&self) -> Duration {
-        self.step().limit()
+    fn timeout(&self) -> Duration {
+        self.step().timeout()
     }
     fn apply(&self, run: &Run) -> Result<()> {
         let applied = self.step().apply(run);
@@ -274,7 +274,7 @@ fn a_late_entry_under_a_lease_that_has_passed_on_is_found() {
 #[test]
 fn pruning_the_release_before_is_found() {
     let bug: Instead = |world, change| match change {
-        Change::Stop(_) => Some(vec![change.clone(), Change::Forget(world.warm.clone()?)]),
+        Change::Stop(_) => Some(vec![change.clone(), Change::PruneRelease(world.warm.clone()?)]),
         _ => None,
     };
     must_be_found(in_call(bug), deploy_of(Manner::Works), "live or warm, is forgotten");
@@ -283,7 +283,7 @@ fn pruning_the_release_before_is_found() {
 #[test]
 fn stopping_the_release_that_has_the_traffic_is_found() {
     let bug: Instead = |world, change| match change {
-        Change::Trip(..) => Some(vec![Change::Remove(world.live.clone()?), change.clone()]),
+        Change::Trip(..) => Some(vec![Change::RemoveContainers(world.live.clone()?), change.clone()]),
         _ => None,
     };
     must_be_found(in_call(bug), deploy_of(Manner::TurnsBad), "which has the traffic, is stopped");

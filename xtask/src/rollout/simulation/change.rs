@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::world::{Container, GRACE, GuardFile, HALF, Manner, SERVICES, State, World};
+use super::world::{Container, GuardFile, HALF, Manner, SERVICES, STOP_TIMEOUT, State, World};
 use crate::rollout::host::{Arming, Switching};
 use crate::rollout::state::guard::{GuardState, written};
 use crate::rollout::state::ledger::{Entry, Event};
 use crate::rollout::state::release::{Release, ReleaseId};
 
 /// A script on the host that was under way when its driver was gone.
-const SCRIPT: Duration = Duration::from_millis(150);
+const SCRIPT_DURATION: Duration = Duration::from_millis(150);
 /// The same of the engine.
-const ENGINE: Duration = Duration::from_secs(2);
+const ENGINE_DURATION: Duration = Duration::from_secs(2);
 /// How long a migration takes.
 pub const MIGRATION: Duration = Duration::from_secs(40);
 
@@ -28,7 +28,7 @@ pub enum Change {
     Append(Vec<Entry>, u64),
     /// See `Host::pull`, and so on.
     Pull(Release),
-    Forget(ReleaseId),
+    PruneRelease(ReleaseId),
     Backup,
     LoadBackup,
     DropLoaded,
@@ -39,7 +39,7 @@ pub enum Change {
     WaitForMigration,
     Start(Release),
     Stop(ReleaseId),
-    Remove(ReleaseId),
+    RemoveContainers(ReleaseId),
     /// At once: what nobody should do.
     Kill(ReleaseId),
     Arm(Arming),
@@ -61,7 +61,7 @@ impl Change {
                 format!("ledger: {}", words.join(", "))
             }
             Change::Pull(release) => format!("pull {}", release.id),
-            Change::Forget(id) => format!("forget {id}"),
+            Change::PruneRelease(id) => format!("prune {id}"),
             Change::Backup => "back up".to_owned(),
             Change::LoadBackup => "load a backup beside".to_owned(),
             Change::DropLoaded => "drop what was loaded".to_owned(),
@@ -72,7 +72,7 @@ impl Change {
             Change::WaitForMigration => "wait for a migration".to_owned(),
             Change::Start(release) => format!("start {}", release.id),
             Change::Stop(id) => format!("stop {id}"),
-            Change::Remove(id) => format!("remove {id}"),
+            Change::RemoveContainers(id) => format!("remove {id}"),
             Change::Kill(id) => format!("kill {id}"),
             Change::Arm(arming) => format!("arm the guard, back to {}", written(arming.from.as_ref())),
             Change::Confirm(_) => "confirm".to_owned(),
@@ -95,7 +95,7 @@ impl Change {
                 | Change::Migrate(_)
                 | Change::Start(_)
                 | Change::Stop(_)
-                | Change::Remove(_)
+                | Change::RemoveContainers(_)
                 | Change::Arm(_)
         )
     }
@@ -134,7 +134,7 @@ impl World {
                 self.kept.retain(|kept| kept.id != release.id);
                 self.kept.push(release.clone());
             }
-            Change::Forget(id) => {
+            Change::PruneRelease(id) => {
                 if self.live.as_ref() == Some(id) || self.warm.as_ref() == Some(id) {
                     self.breaks(format!("{id}, live or warm, is forgotten"));
                 }
@@ -164,7 +164,7 @@ impl World {
             Change::WaitForMigration => self.wait_for_migration(),
             Change::Start(release) => self.start(release)?,
             Change::Stop(id) => self.stop(id, false),
-            Change::Remove(id) => self.stop(id, true),
+            Change::RemoveContainers(id) => self.stop(id, true),
             Change::Kill(id) => SERVICES.iter().for_each(|service| self.end(id, service)),
             Change::Arm(arming) => self.arm(arming),
             Change::Confirm(attempt) => self.confirm(attempt)?,
@@ -190,7 +190,7 @@ impl World {
     pub fn apply_half(&mut self, change: &Change) {
         match change {
             Change::Append(entries, _) => self.append_half(entries),
-            Change::Forget(id) => self.stop(id, true),
+            Change::PruneRelease(id) => self.stop(id, true),
             // An exchange is one transaction, and a load is not.
             Change::LoadBackup => self.databases.loaded = Some(HALF),
             // Each migration is a transaction of its own.
@@ -200,7 +200,7 @@ impl World {
             }
             Change::Start(release) => self.run_service(&release.id, SERVICES[0]),
             Change::Stop(id) => self.stop_service(id, SERVICES[0], false),
-            Change::Remove(id) => self.stop_service(id, SERVICES[0], true),
+            Change::RemoveContainers(id) => self.stop_service(id, SERVICES[0], true),
             Change::Arm(arming) => self.guarding = Some(arming.attempt.clone()),
             Change::Trip(attempt, reason) => {
                 let armed = |file: &&mut GuardFile| {
@@ -231,21 +231,21 @@ impl World {
         match change {
             Change::Migrate(release) => self.migration = Some((release.clone(), later(MIGRATION))),
             Change::Stop(id) => self.begin_stop(id, false),
-            Change::Remove(id) => self.begin_stop(id, true),
+            Change::RemoveContainers(id) => self.begin_stop(id, true),
             // Compose is gone, and what the engine had been asked for was the first container.
             Change::Start(release) => {
                 self.container(&release.id, SERVICES[0]);
-                self.going_on.push((now + ENGINE, change.clone()));
+                self.going_on.push((now + ENGINE_DURATION, change.clone()));
             }
             Change::LoadBackup => {
                 self.databases.loaded = Some(HALF);
-                self.going_on.push((now + ENGINE, change.clone()));
+                self.going_on.push((now + ENGINE_DURATION, change.clone()));
             }
             Change::Arm(_) | Change::Backup | Change::Exchange(_) | Change::ExchangeBack(_) => {
-                self.going_on.push((now + ENGINE, change.clone()));
+                self.going_on.push((now + ENGINE_DURATION, change.clone()));
             }
-            Change::Pull(_) | Change::Forget(_) | Change::WaitForMigration => {}
-            _ => self.going_on.push((now + SCRIPT, change.clone())),
+            Change::Pull(_) | Change::PruneRelease(_) | Change::WaitForMigration => {}
+            _ => self.going_on.push((now + SCRIPT_DURATION, change.clone())),
         }
     }
 
@@ -339,7 +339,7 @@ impl World {
         let Some(container) = parts.and_then(|parts| parts.get_mut(service)) else { return };
         container.going |= going;
         match container.state {
-            State::Running(_) => container.state = State::Stopping(self.now + GRACE),
+            State::Running(_) => container.state = State::Stopping(self.now + STOP_TIMEOUT),
             State::Stopping(_) => {}
             _ => self.end(id, service),
         }

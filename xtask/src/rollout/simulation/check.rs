@@ -9,13 +9,13 @@ use super::world::{Manner, World};
 use crate::rollout::state::release::ReleaseId;
 
 /// Whatever may go on after a driver is gone is over by then.
-const DUST: Duration = Duration::from_secs(60);
+const SETTLING_TIME: Duration = Duration::from_secs(60);
 /// How long a bad release may have the traffic after its first bad answer: three of them, and the way back.
-const TAKEN_BACK: Duration = Duration::from_secs(2);
+const UNDO_BOUND: Duration = Duration::from_secs(2);
 /// The same of one that errs beside health: until five of the few requests have failed.
-const TAKEN_BACK_BY_COUNTING: Duration = Duration::from_secs(5);
+const UNDO_BOUND_BY_COUNTS: Duration = Duration::from_secs(5);
 /// The same when its driver is gone, beyond the bake time: the guard's deadline.
-const TAKEN_BACK_BY_GUARD: Duration = Duration::from_secs(33);
+const UNDO_BOUND_BY_GUARD: Duration = Duration::from_secs(33);
 
 /// What a driver says of how its act ended is true.
 pub fn end(world: &mut World, driver: usize, act: &Act, end: &Ended) {
@@ -73,7 +73,7 @@ pub fn unattended(world: &mut World) {
 
 /// What must hold when the dust has settled.
 pub fn settled(world: &mut World, live: &ReleaseId) {
-    world.advance(DUST);
+    world.advance(SETTLING_TIME);
     let ledger = world.book.read();
     let must = [
         (world.live.as_ref() == Some(live), "the next deploy did not converge"),
@@ -101,9 +101,9 @@ pub fn requests(world: &mut World, trial: &Trial) {
     let was_ill = world.manners.values().any(|it| *it == Manner::WasIll);
     let errs = world.manners.values().any(|it| it.errs_from().is_some());
     let bound = match (stands_alone, errs) {
-        (true, _) => trial.limits.bake + TAKEN_BACK_BY_GUARD,
-        (false, true) => TAKEN_BACK_BY_COUNTING,
-        (false, false) => TAKEN_BACK,
+        (true, _) => trial.limits.bake + UNDO_BOUND_BY_GUARD,
+        (false, true) => UNDO_BOUND_BY_COUNTS,
+        (false, false) => UNDO_BOUND,
     };
     let mut first_bad = std::collections::BTreeMap::new();
     let mut failed = std::mem::take(&mut world.failed);

@@ -20,7 +20,7 @@ use crate::rollout::state::release::{Release, ReleaseId};
 use crate::rollout::steps::restore;
 
 /// How long somebody waits for a lease at the most.
-const PATIENCE: Duration = Duration::from_secs(60);
+const LEASE_WAIT: Duration = Duration::from_secs(60);
 
 /// What somebody does.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ impl Operator<'_> {
             _ => {}
         }
         let holder = Holder { by: "ada".into(), doing: String::new(), since: String::new() };
-        let lease = take_lease(self.host, &holder, Some(PATIENCE), &mut |_| {})?;
+        let lease = take_lease(self.host, &holder, Some(LEASE_WAIT), &mut |_| {})?;
         let attempt = Attempt::begin(self.host, lease, holder.by)?;
         if matches!(act, Act::Recover) {
             // As the command does: what could not be stopped is a warning.

@@ -9,7 +9,7 @@ use super::change::Change;
 use super::fault::{Fault, When};
 use super::trial::Bug;
 use super::turns::Turns;
-use super::world::{Container, Driver, SILENCE, State, World};
+use super::world::{Container, Driver, HEARTBEAT_TIMEOUT, State, World};
 use crate::rollout::host::{
     Answer, Arming, EdgeCounts, Files, Holder, Host, Lease, LeaseError, Part, Switching,
 };
@@ -20,9 +20,9 @@ use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health};
 
 /// How long the engine's checks are patient with a container that starts.
-const CHECKS: Duration = Duration::from_secs(2);
+const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a look at the host takes.
-const LOOK: Duration = Duration::from_millis(15);
+const LOOK_DURATION: Duration = Duration::from_millis(15);
 
 /// What several drivers have in common.
 pub struct Shared {
@@ -93,7 +93,7 @@ impl Simulated {
 
     fn look<T>(&self, name: &str, answer: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         let (mut world, fault) = self.turn(false, || format!("({name})"))?;
-        world.advance(LOOK);
+        world.advance(LOOK_DURATION);
         match fault {
             None => answer(&mut world),
             Some(fault) => self.suffer(&mut world, fault, |_, _| {}).and_then(|()| answer(&mut world)),
@@ -155,7 +155,7 @@ impl Simulated {
             }
             Fault::Cut(when) => {
                 world.drivers[self.driver].dead = true;
-                world.let_go(self.driver, Some(world.now + SILENCE));
+                world.let_go(self.driver, Some(world.now + HEARTBEAT_TIMEOUT));
                 effect(world, when);
             }
             Fault::Reboot(when) => {
@@ -164,7 +164,7 @@ impl Simulated {
             }
             Fault::StandsStill => {
                 world.let_go(self.driver, None);
-                world.advance(SILENCE);
+                world.advance(HEARTBEAT_TIMEOUT);
             }
         }
         Err(anyhow!("{fault}"))
@@ -211,7 +211,7 @@ impl Host for Simulated {
     }
     fn lease(&self, _: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
         let (mut world, fault) = self.turn(true, || "take the lease".to_owned())?;
-        world.advance(LOOK);
+        world.advance(LOOK_DURATION);
         if world.holder.is_some() {
             return Err(LeaseError::Held("somebody".to_owned()));
         }
@@ -257,8 +257,8 @@ impl Host for Simulated {
     fn pull(&self, release: &Release) -> Result<()> {
         self.change(Change::Pull(release.clone()))
     }
-    fn forget(&self, id: &ReleaseId) -> Result<()> {
-        self.change(Change::Forget(id.clone()))
+    fn prune_release(&self, id: &ReleaseId) -> Result<()> {
+        self.change(Change::PruneRelease(id.clone()))
     }
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
         self.change(Change::Backup)?;
@@ -277,7 +277,7 @@ impl Host for Simulated {
             copied: None,
         })
     }
-    fn forget_backups(&self) -> Result<()> {
+    fn prune_backups(&self) -> Result<()> {
         self.look("which backups need not be kept?", |_| Ok(()))
     }
     fn load_backup(&self, _: &Backup) -> Result<()> {
@@ -313,8 +313,8 @@ impl Host for Simulated {
     fn stop(&self, id: &ReleaseId) -> Result<()> {
         self.change(Change::Stop(id.clone()))
     }
-    fn remove(&self, id: &ReleaseId) -> Result<()> {
-        self.change(Change::Remove(id.clone()))
+    fn remove_containers(&self, id: &ReleaseId) -> Result<()> {
+        self.change(Change::RemoveContainers(id.clone()))
     }
     fn smoke(&self, release: &Release) -> Result<()> {
         let ready = |world: &mut World| world.ready(&release.id).map_err(|why| anyhow!("{why}"));
@@ -376,7 +376,7 @@ fn parts(world: &World) -> Vec<Part> {
         };
         let health = match container.state {
             State::Running(since) if world.now >= since + world.manner(release).start_up() => Health::Healthy,
-            State::Running(since) if world.now >= since + CHECKS => Health::Unhealthy,
+            State::Running(since) if world.now >= since + HEALTH_CHECK_INTERVAL => Health::Unhealthy,
             // The engine goes on calling a stopping one healthy.
             State::Stopping(_) => Health::Healthy,
             _ => Health::Starting,

@@ -179,14 +179,14 @@ impl Host for Recorder<'_> {
     fn pull(&self, release: &Release) -> Result<()> {
         self.changes("pull", || self.host.pull(release))
     }
-    fn forget(&self, id: &ReleaseId) -> Result<()> {
-        self.changes("forget", || self.host.forget(id))
+    fn prune_release(&self, id: &ReleaseId) -> Result<()> {
+        self.changes("prune", || self.host.prune_release(id))
     }
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
         self.changes("backup", || self.host.backup(attempt, made_by))
     }
-    fn forget_backups(&self) -> Result<()> {
-        self.changes("forget backups", || self.host.forget_backups())
+    fn prune_backups(&self) -> Result<()> {
+        self.changes("prune backups", || self.host.prune_backups())
     }
     fn load_backup(&self, backup: &Backup) -> Result<()> {
         self.changes("load backup", || self.host.load_backup(backup))
@@ -218,8 +218,8 @@ impl Host for Recorder<'_> {
     fn stop(&self, id: &ReleaseId) -> Result<()> {
         self.changes("stop", || self.host.stop(id))
     }
-    fn remove(&self, id: &ReleaseId) -> Result<()> {
-        self.changes("remove", || self.host.remove(id))
+    fn remove_containers(&self, id: &ReleaseId) -> Result<()> {
+        self.changes("remove", || self.host.remove_containers(id))
     }
     fn smoke(&self, release: &Release) -> Result<()> {
         self.alive()?.smoke(release)

@@ -6,9 +6,9 @@ use super::world::{Manner, SERVICES, State, World, is_shut_out};
 use crate::rollout::state::release::ReleaseId;
 
 /// A usual request.
-const SHORT: Duration = Duration::from_millis(100);
+const SHORT_REQUEST: Duration = Duration::from_millis(100);
 /// A slow download; somebody always has one. It is shorter than what a release gets to finish what it has.
-const LONG: Duration = Duration::from_secs(6);
+const LONG_REQUEST: Duration = Duration::from_secs(6);
 /// Of so many users one gets errors from a release that errs beside health.
 const ONE_IN: u64 = 4;
 /// How long after it got the traffic one that turns bad does.
@@ -84,11 +84,13 @@ impl World {
             self.counts.errors += 1;
             return self.fail(why);
         }
-        let slow =
-            self.flights.iter().any(|flight| flight.release == live && flight.until > self.now + SHORT);
-        self.flights.push(Flight { release: live.clone(), until: self.now + SHORT });
+        let slow = self
+            .flights
+            .iter()
+            .any(|flight| flight.release == live && flight.until > self.now + SHORT_REQUEST);
+        self.flights.push(Flight { release: live.clone(), until: self.now + SHORT_REQUEST });
         if !slow {
-            self.flights.push(Flight { release: live, until: self.now + LONG });
+            self.flights.push(Flight { release: live, until: self.now + LONG_REQUEST });
         }
     }
 

@@ -16,11 +16,11 @@ use crate::rollout::state::release::{Release, ReleaseId};
 /// Nothing happens between two of these: users send a request in each.
 const TICK: Duration = Duration::from_millis(250);
 /// How long a silent driver keeps the lease.
-pub const SILENCE: Duration = Duration::from_secs(20);
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a host is away when it reboots.
-pub const BOOT: Duration = Duration::from_secs(3);
+pub const BOOT_DURATION: Duration = Duration::from_secs(3);
 /// How long a stopping container gets to finish what it has.
-pub const GRACE: Duration = Duration::from_secs(30);
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How a release behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -312,7 +312,7 @@ impl World {
     /// The host goes down, and comes back: what was not stopped runs again, and whoever drove is cut off.
     pub fn reboot(&mut self) {
         self.tell(|| "   the host reboots".to_owned());
-        let again = self.now + BOOT;
+        let again = self.now + BOOT_DURATION;
         self.boots.push((self.now, again + Manner::Slow.start_up()));
         self.drivers.iter_mut().for_each(|driver| driver.dead = true);
         (self.holder, self.migration) = (None, None);
@@ -325,7 +325,7 @@ impl World {
                 state => state,
             };
         }
-        self.advance(BOOT);
+        self.advance(BOOT_DURATION);
         let mine = |file: &&GuardFile| {
             self.guarding.as_ref() == Some(&file.guard.attempt)
                 && matches!(file.guard.state, GuardState::Armed | GuardState::Tripping)

@@ -19,7 +19,7 @@ use crate::tools::docker::condition::{Condition, Health};
 /// How often a container may come back before its release counts as broken.
 const RESTARTS: u32 = 2;
 /// The longest that forgetting releases may take.
-const FORGET: Duration = Duration::from_secs(60);
+const PRUNE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is no longer kept is removed, before anything new needs the room.
 pub struct Prune {
@@ -34,11 +34,11 @@ impl Step for Prune {
     fn describe(&self) -> String {
         format!("remove what is no longer kept: {}", list(&self.releases))
     }
-    fn limit(&self) -> Duration {
-        FORGET
+    fn timeout(&self) -> Duration {
+        PRUNE_TIMEOUT
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        self.releases.iter().try_for_each(|id| run.host.forget(id))
+        self.releases.iter().try_for_each(|id| run.host.prune_release(id))
     }
     fn is_tidying(&self) -> bool {
         true
@@ -60,7 +60,7 @@ impl Step for Pull {
         let image = |(component, image): (&String, &String)| format!("{component} {}", short(image));
         format!("bring files and images: {}", images.iter().map(image).collect::<Vec<_>>().join(", "))
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(600)
     }
     fn apply(&self, run: &Run) -> Result<()> {
@@ -88,7 +88,7 @@ pub enum Before {
 }
 
 /// The longest that starting, or stopping, may take.
-const CALL: Duration = Duration::from_secs(120);
+const ENGINE_TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Step for Start {
     fn name(&self) -> &'static str {
@@ -105,8 +105,8 @@ impl Step for Start {
             Before::Live => format!("start what does not run of its {services}"),
         }
     }
-    fn limit(&self) -> Duration {
-        if self.before == Before::Stopping { 2 * CALL } else { CALL }
+    fn timeout(&self) -> Duration {
+        if self.before == Before::Stopping { 2 * ENGINE_TIMEOUT } else { ENGINE_TIMEOUT }
     }
     fn apply(&self, run: &Run) -> Result<()> {
         if self.before == Before::Stopping {
@@ -128,7 +128,7 @@ impl Step for Start {
             // It was warm, though ill: the edge still asks it for the assets of open tabs.
             return Ok(());
         }
-        run.host.remove(&self.release.id)
+        run.host.remove_containers(&self.release.id)
     }
     fn stays(&self, _run: &Run) -> Option<String> {
         let id = &self.release.id;
@@ -143,7 +143,7 @@ pub struct Ready {
     /// The release.
     pub release: Release,
     /// How long it may take.
-    pub limit: Duration,
+    pub timeout: Duration,
 }
 
 impl Step for Ready {
@@ -154,11 +154,11 @@ impl Step for Ready {
         format!(
             "every part is well and answers as {}, within {}",
             self.release.id,
-            humantime::format_duration(self.limit)
+            humantime::format_duration(self.timeout)
         )
     }
-    fn limit(&self) -> Duration {
-        self.limit + Duration::from_secs(30)
+    fn timeout(&self) -> Duration {
+        self.timeout + Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
         let began = run.host.clock();
@@ -177,7 +177,7 @@ impl Step for Ready {
             {
                 bail!("{}{}", part.to_string(), log_of(run.host, part));
             }
-            if run.host.clock() - began > self.limit {
+            if run.host.clock() - began > self.timeout {
                 let waiting = parts.iter().find(|part| !part.is_ready());
                 let log = waiting.map(|part| log_of(run.host, part)).unwrap_or_default();
                 let words = match (waiting, answer) {
@@ -185,7 +185,7 @@ impl Step for Ready {
                     (None, Err(error)) => format!("{error:#}"),
                     (None, Ok(())) => "its containers are not there".to_owned(),
                 };
-                bail!("not ready after {}: {words}{log}", humantime::format_duration(self.limit));
+                bail!("not ready after {}: {words}{log}", humantime::format_duration(self.timeout));
             }
             run.host.pause(Duration::from_millis(100))?;
         }
@@ -219,12 +219,13 @@ impl Step for Retire {
         }
         words.join("; ")
     }
-    fn limit(&self) -> Duration {
-        (self.drain + Duration::from_secs(15)) * u32::try_from(self.releases.len()).unwrap_or(1) + FORGET
+    fn timeout(&self) -> Duration {
+        (self.drain + Duration::from_secs(15)) * u32::try_from(self.releases.len()).unwrap_or(1)
+            + PRUNE_TIMEOUT
     }
     fn apply(&self, run: &Run) -> Result<()> {
         self.releases.iter().try_for_each(|id| stop(run, id))?;
-        self.superfluous.iter().try_for_each(|id| run.host.forget(id))
+        self.superfluous.iter().try_for_each(|id| run.host.prune_release(id))
     }
     fn is_tidying(&self) -> bool {
         true
@@ -252,7 +253,7 @@ pub struct StopAll {
     /// The releases.
     pub releases: BTreeSet<ReleaseId>,
     /// How long each may take.
-    pub limit: Duration,
+    pub timeout: Duration,
 }
 
 impl Step for StopAll {
@@ -262,11 +263,11 @@ impl Step for StopAll {
     fn describe(&self) -> String {
         format!("stop {} releases and remove their containers", self.releases.len())
     }
-    fn limit(&self) -> Duration {
-        self.limit * u32::try_from(self.releases.len()).unwrap_or(1)
+    fn timeout(&self) -> Duration {
+        self.timeout * u32::try_from(self.releases.len()).unwrap_or(1)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        self.releases.iter().try_for_each(|id| run.host.remove(id))
+        self.releases.iter().try_for_each(|id| run.host.remove_containers(id))
     }
 }
 
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_start_that_has_to_wait_for_a_stop_may_take_as_long_as_both() {
-        let limit = |before| Start { release: release(1, 1), before }.limit();
-        assert_eq!(limit(Before::Stopping), limit(Before::Idle) + CALL);
+        let timeout = |before| Start { release: release(1, 1), before }.timeout();
+        assert_eq!(timeout(Before::Stopping), timeout(Before::Idle) + ENGINE_TIMEOUT);
     }
 }

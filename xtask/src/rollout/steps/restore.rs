@@ -12,7 +12,7 @@ use crate::rollout::state::backup::{self, Backup as Dump};
 use crate::rollout::state::ledger::Kind;
 
 /// How long the live release may take to be well with the other database.
-const WELL: Duration = Duration::from_secs(60);
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A backup takes the database's place.
 pub fn restore(dump: &Dump, database: &'static str, seen: &Observed) -> Plan {
@@ -40,7 +40,7 @@ impl Step for Load {
     fn describe(&self) -> String {
         format!("restore {} into {}, beside what is used", self.dump.name, backup::beside(self.database))
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(2400)
     }
     fn apply(&self, run: &Run) -> Result<()> {
@@ -66,7 +66,7 @@ impl Step for Exchange {
             self.database
         )
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(60)
     }
     fn apply(&self, run: &Run) -> Result<()> {
@@ -87,8 +87,8 @@ impl Step for Check {
     fn describe(&self) -> String {
         "the live release is ready, and answers through the edge".to_owned()
     }
-    fn limit(&self) -> Duration {
-        WELL
+    fn timeout(&self) -> Duration {
+        READY_TIMEOUT
     }
     fn apply(&self, run: &Run) -> Result<()> {
         let (began, live) = (run.host.clock(), run.host.live()?.active);
@@ -98,7 +98,7 @@ impl Step for Check {
                 Ok(answer) => format!("{} {}", answer.status, answer.excerpt),
                 Err(error) => format!("{error:#}"),
             };
-            if run.host.clock() - began > WELL {
+            if run.host.clock() - began > READY_TIMEOUT {
                 bail!("with the restored database the live release does not become healthy: {said}");
             }
             run.host.pause(Duration::from_millis(250))?;

@@ -11,7 +11,7 @@ use crate::rollout::state::ledger::Event;
 use crate::rollout::state::release::{Release, ReleaseId};
 
 /// The longest that all migrations of a plan may take.
-const MIGRATION: Duration = Duration::from_secs(900);
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(900);
 
 const MIGRATE: &str = "migrate";
 const UNDO: &str = "undo";
@@ -37,7 +37,7 @@ impl Step for Backup {
     fn describe(&self) -> String {
         format!("dump the database and read the dump back, {}", self.why)
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(1800)
     }
     fn apply(&self, run: &Run) -> Result<()> {
@@ -45,7 +45,7 @@ impl Step for Backup {
         run.report.says(&format!("backup {}, {} tables", backup.name, backup.tables));
         if self.forgets {
             // What could not be removed now is removed by the next one.
-            let _ = run.host.forget_backups();
+            let _ = run.host.prune_backups();
         }
         Ok(())
     }
@@ -67,8 +67,8 @@ impl Step for Migrate {
     fn describe(&self) -> String {
         format!("apply {} by a one-off container of the new image", versions(&self.pending))
     }
-    fn limit(&self) -> Duration {
-        MIGRATION
+    fn timeout(&self) -> Duration {
+        MIGRATION_TIMEOUT
     }
     fn apply(&self, run: &Run) -> Result<()> {
         run.host.migrate(&self.release)?.lines().for_each(|line| run.report.says(line));
@@ -121,7 +121,7 @@ impl Step for Drain {
         };
         format!("{stop}before {migrations}: {back}")
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         (self.drain + Duration::from_secs(15)) * u32::try_from(self.releases.len()).unwrap_or(1)
             + Duration::from_secs(10)
     }
@@ -164,8 +164,8 @@ impl Step for Undo {
         let (migrations, id) = (versions(&self.migrations), &self.release.id);
         format!("take {migrations} back by a one-off container of the image of {id}")
     }
-    fn limit(&self) -> Duration {
-        MIGRATION
+    fn timeout(&self) -> Duration {
+        MIGRATION_TIMEOUT
     }
     fn apply(&self, run: &Run) -> Result<()> {
         let said = run.host.undo_migrations(&self.release, &self.migrations)?;

@@ -38,7 +38,7 @@ impl Step for Guard {
         let deadline = humantime::format_duration(self.bake + GUARD_BEYOND_BAKE);
         format!("unless confirmed within {deadline}, {back} has the traffic again")
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
@@ -86,7 +86,7 @@ impl Step for Switch {
     fn describe(&self) -> String {
         format!("the traffic moves to {}: one rename", self.to)
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
@@ -123,7 +123,7 @@ impl Step for Confirm {
     fn describe(&self) -> String {
         "disarm the guard: the switch counts".to_owned()
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
@@ -189,7 +189,7 @@ impl Step for SwitchBack {
     fn describe(&self) -> String {
         format!("the traffic moves back to {}: one rename", self.to.id)
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
@@ -239,7 +239,7 @@ impl Step for Adopt {
     fn describe(&self) -> String {
         format!("the ledger says from now on that {} ought to have the traffic", self.release.id)
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(10)
     }
     fn apply(&self, run: &Run) -> Result<()> {
@@ -261,7 +261,7 @@ impl Step for StopTraffic {
     fn describe(&self) -> String {
         "no release has the traffic; the edge answers 503".to_owned()
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {

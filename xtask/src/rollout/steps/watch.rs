@@ -12,11 +12,11 @@ use crate::rollout::state::guard::written;
 use crate::rollout::state::release::Release;
 
 /// How often the watch asks.
-const PROBE_EVERY: Duration = Duration::from_millis(250);
+const PROBE_INTERVAL: Duration = Duration::from_millis(250);
 /// Bad answers in a row that undo a switch.
 const BAD_IN_A_ROW: u32 = 3;
 /// How often the edge's own numbers are read. They are compared with those of two times before, and of the switch.
-const COUNTS_EVERY: Duration = Duration::from_secs(1);
+const COUNTS_INTERVAL: Duration = Duration::from_secs(1);
 /// At least this many 5xx, and this share of all answers above what it was before, undo a switch.
 const ERRORS_AT_LEAST: u64 = 5;
 const ERROR_SHARE: f64 = 0.05;
@@ -38,7 +38,7 @@ impl Step for Watch {
     fn describe(&self) -> String {
         format!("for {}, the new release must answer through the edge", humantime::format_duration(self.bake))
     }
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         self.bake + GUARD_MARGIN
     }
     fn is_watching(&self) -> bool {
@@ -93,7 +93,7 @@ impl Step for Watch {
             if over {
                 return Ok(());
             }
-            run.host.pause(PROBE_EVERY)?;
+            run.host.pause(PROBE_INTERVAL)?;
         }
     }
 }
@@ -119,7 +119,7 @@ impl Counting {
     }
 
     fn is_due(&self, at: Duration) -> bool {
-        at - self.at >= COUNTS_EVERY
+        at - self.at >= COUNTS_INTERVAL
     }
 
     /// What is worse than before the switch, in words, when something is.

@@ -135,7 +135,7 @@ pub fn build_release(package: &str, each_line: &(dyn Fn(&str) + Sync)) -> Result
         }
     };
     let built = Run::new(build.env("SQLX_OFFLINE", "true"))
-        .limit(Duration::from_secs(30 * 60))
+        .timeout(Duration::from_secs(30 * 60))
         .each_line(&people_read)
         .text()?;
     messages::find_binary(&built, package)

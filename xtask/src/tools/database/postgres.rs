@@ -153,7 +153,9 @@ impl Server {
         let sh = Shell::new()?;
         let (data, log) = (self.data(), self.folder.join("log"));
         let fixed = ["--wait", "--silent", "--pgdata", data.as_str(), "--log", log.as_str()];
-        Ok(Run::new(program(&sh, "pg_ctl")?.args(words).args(fixed)).limit(Duration::from_secs(90)).run()?)
+        Ok(Run::new(program(&sh, "pg_ctl")?.args(words).args(fixed))
+            .timeout(Duration::from_secs(90))
+            .run()?)
     }
 
     /// The port of the server that runs on this data, if one does.

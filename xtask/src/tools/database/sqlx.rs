@@ -51,7 +51,7 @@ pub fn prepare(database: &str, check: bool) -> anyhow::Result<()> {
     let prepare = cmd!(sh, "cargo sqlx prepare {check...} -- --all-targets")
         .env("PATH", path)
         .env("DATABASE_URL", database);
-    Ok(Run::new(prepare).limit(Duration::from_secs(900)).run()?)
+    Ok(Run::new(prepare).timeout(Duration::from_secs(900)).run()?)
 }
 
 fn program(name: &str) -> Utf8PathBuf {

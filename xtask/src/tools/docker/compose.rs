@@ -54,9 +54,9 @@ impl Project<'_> {
     }
 
     /// Creates one service anew, whatever depends on it, and starts it in the place of the one that runs. That one gets
-    /// `limit` to end; its own grace period when there is none.
-    pub fn renew<'a>(&self, sh: &'a Shell, service: &str, limit: Option<Duration>) -> Cmd<'a> {
-        let seconds = limit.map(|limit| limit.as_secs().to_string());
+    /// `timeout` to end; its own grace period when there is none.
+    pub fn renew<'a>(&self, sh: &'a Shell, service: &str, timeout: Option<Duration>) -> Cmd<'a> {
+        let seconds = timeout.map(|timeout| timeout.as_secs().to_string());
         let mut words = vec!["up", "--detach", "--no-deps", "--no-build", "--pull", "never"];
         words.extend(seconds.iter().flat_map(|seconds| ["--timeout", seconds.as_str()]));
         words.push(service);

@@ -11,11 +11,11 @@ use super::socket::{self, Question, Socket};
 use crate::tools::process::{CommandError, Run};
 
 /// The longest that the engine may take to tell of a container.
-const ANSWER: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest that it may take to start one.
-const STARTED: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest that it may take to remove one.
-const REMOVED: Duration = Duration::from_secs(120);
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What `docker inspect` tells of a container, as far as anybody here asks.
 #[derive(Debug, Deserialize)]
@@ -135,7 +135,8 @@ pub fn labelled(sh: &Shell, labels: &[String]) -> Result<Vec<Inspected>, Command
     }
     let socket = Socket::of(sh)?;
     let filters = socket::encoded(&serde_json::json!({ "label": labels }).to_string());
-    let answer = socket.get(&format!("/containers/json?all=1&filters={filters}"), ANSWER)?.answer()?;
+    let answer =
+        socket.get(&format!("/containers/json?all=1&filters={filters}"), REQUEST_TIMEOUT)?.answer()?;
     let listed: Vec<Listed> = answer.json(200)?;
     let asked: Result<Vec<_>, _> = listed.iter().map(|listed| inspect(&socket, &listed.id)).collect();
     // One that has been removed in between is not there; the others are told all the same.
@@ -148,7 +149,7 @@ pub fn named(sh: &Shell, name: &str) -> Result<Option<Inspected>, CommandError> 
 }
 
 fn inspect(socket: &Socket, name: &str) -> Result<Question, CommandError> {
-    socket.get(&format!("/containers/{}/json", socket::encoded(name)), ANSWER)
+    socket.get(&format!("/containers/{}/json", socket::encoded(name)), REQUEST_TIMEOUT)
 }
 
 fn inspected(question: Question) -> Result<Option<Inspected>, CommandError> {
@@ -166,7 +167,7 @@ pub fn last_lines(sh: &Shell, name: &str, lines: usize) -> Result<String, Comman
 /// Removes a container, running or not. One that is not there is what was wanted.
 pub fn remove(sh: &Shell, name: &str) -> Result<(), CommandError> {
     let path = format!("/containers/{}?force=1", socket::encoded(name));
-    let answer = Socket::of(sh)?.delete(&path, REMOVED)?.answer()?;
+    let answer = Socket::of(sh)?.delete(&path, REMOVE_TIMEOUT)?.answer()?;
     match answer.status {
         204 | 404 => Ok(()),
         _ => Err(answer.refused(answer.why())),
@@ -182,8 +183,8 @@ pub fn start(sh: &Shell, name: &str, description: &Value) -> Result<(), CommandE
     }
     let socket = Socket::of(sh)?;
     let path = format!("/containers/create?name={}", socket::encoded(name));
-    let Made { id } = socket.post(&path, Some(description), ANSWER)?.answer()?.json(201)?;
-    let started = socket.post(&format!("/containers/{id}/start"), None, STARTED)?.answer()?;
+    let Made { id } = socket.post(&path, Some(description), REQUEST_TIMEOUT)?.answer()?.json(201)?;
+    let started = socket.post(&format!("/containers/{id}/start"), None, START_TIMEOUT)?.answer()?;
     started.body(204).map(drop)
 }
 
@@ -226,16 +227,16 @@ pub fn remove_volume(sh: &Shell, name: &str) -> Result<(), CommandError> {
 /// Whether the engine has an image of this name or id.
 pub fn has_image(sh: &Shell, image: &str) -> Result<bool, CommandError> {
     let path = format!("/images/{}/json", socket::encoded(image));
-    let answer = Socket::of(sh)?.get(&path, ANSWER)?.answer()?;
+    let answer = Socket::of(sh)?.get(&path, REQUEST_TIMEOUT)?.answer()?;
     Ok(answer.status == 200)
 }
 
 /// Begins to bring an image, named by digest, from a registry that asks nobody who they are: `docker pull`, which knows
 /// where credentials are, takes as long to start as a small image to come.
-pub fn pull(sh: &Shell, image: &str, limit: Duration) -> Result<Question, CommandError> {
+pub fn pull(sh: &Shell, image: &str, timeout: Duration) -> Result<Question, CommandError> {
     let (name, digest) = image.split_once('@').unwrap_or((image, "latest"));
     let path = format!("/images/create?fromImage={}&tag={}", socket::encoded(name), socket::encoded(digest));
-    Ok(Socket::of(sh)?.post(&path, None, limit)?.called("docker pull"))
+    Ok(Socket::of(sh)?.post(&path, None, timeout)?.called("docker pull"))
 }
 
 /// Waits until the image is there.

@@ -22,7 +22,8 @@ pub struct Info {
 pub fn ask() -> Option<Info> {
     let sh = Shell::new().ok()?;
     let format = "{{.Server.Version}} {{.Server.APIVersion}}";
-    let answer = Run::new(cmd!(sh, "docker version --format {format}")).limit(Duration::from_secs(10)).text();
+    let answer =
+        Run::new(cmd!(sh, "docker version --format {format}")).timeout(Duration::from_secs(10)).text();
     let (version, api) = answer.as_deref().ok()?.split_once(' ')?;
     Some(Info { version: version.to_owned(), api: api.to_owned() })
 }

@@ -12,7 +12,7 @@ use super::socket::{Answer, Question, Socket, encoded};
 use crate::tools::process::{CommandError, Finished};
 
 /// The longest that the engine may take to say that it will, or how it ended.
-const ANSWER: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -49,17 +49,17 @@ pub fn begin(
     container: &str,
     user: &str,
     words: &[&str],
-    limit: Duration,
+    timeout: Duration,
 ) -> Result<Option<Running>, CommandError> {
     let program = json!({ "AttachStdout": true, "AttachStderr": true, "User": user, "Cmd": words });
     let path = format!("/containers/{}/exec", encoded(container));
-    let made = socket.post(&path, Some(&program), ANSWER)?.called(name).answer()?;
+    let made = socket.post(&path, Some(&program), REQUEST_TIMEOUT)?.called(name).answer()?;
     if is_absence(&made) {
         return Ok(None);
     }
     let Made { id } = made.json(201)?;
     let attached = json!({ "Detach": false, "Tty": false });
-    let end = socket.post(&format!("/exec/{id}/start"), Some(&attached), limit)?.called(name);
+    let end = socket.post(&format!("/exec/{id}/start"), Some(&attached), timeout)?.called(name);
     Ok(Some(Running { id, end, socket: socket.clone(), name: name.to_owned() }))
 }
 
@@ -73,7 +73,7 @@ impl Running {
         let output = told.body(200)?;
         let (stdout, stderr) = apart(output)
             .ok_or_else(|| told.refused("its answer ends in the middle of the program's".to_owned()))?;
-        let asked = self.socket.get(&format!("/exec/{}/json", self.id), ANSWER)?.called(&self.name);
+        let asked = self.socket.get(&format!("/exec/{}/json", self.id), REQUEST_TIMEOUT)?.called(&self.name);
         let ended: Ended = asked.answer()?.json(200)?;
         // An engine that is being stopped ends the answer before the program.
         let code = ended
@@ -125,8 +125,8 @@ mod tests {
             // Silent, until the other side has had enough.
             listener.accept().unwrap().0.read_to_end(&mut Vec::new()).unwrap();
         });
-        let limit = Duration::from_millis(120);
-        let begun = begin(&Socket::at(path), "database.sh dump", "db", "999", &["sh"], limit).unwrap();
+        let timeout = Duration::from_millis(120);
+        let begun = begin(&Socket::at(path), "database.sh dump", "db", "999", &["sh"], timeout).unwrap();
         let error = begun.expect("it was made").finish().unwrap_err();
         assert_eq!(error.to_string(), "`database.sh dump` was ended at its time limit of 120ms");
         engine.join().unwrap();

@@ -19,9 +19,9 @@ use crate::tools::process::{CommandError, Run, interrupt};
 /// Where engines listen.
 pub const USUAL: &str = "/var/run/docker.sock";
 /// How often a wait looks whether somebody wants it to end.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The longest that an engine may take to say whether it has an image.
-const IMAGE: Duration = Duration::from_secs(5);
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An engine's socket.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub struct Answer {
 pub struct Question {
     stream: UnixStream,
     what: String,
-    limit: Duration,
+    timeout: Duration,
     until: Instant,
 }
 
@@ -68,18 +68,23 @@ impl Socket {
     }
 
     /// Begins a GET; the engine has `limit` to answer.
-    pub fn get(&self, path: &str, limit: Duration) -> Result<Question, CommandError> {
-        self.ask("GET", path, None, limit)
+    pub fn get(&self, path: &str, timeout: Duration) -> Result<Question, CommandError> {
+        self.ask("GET", path, None, timeout)
     }
 
     /// Begins a POST, of this JSON if any; the engine has `limit` to answer.
-    pub fn post(&self, path: &str, json: Option<&Value>, limit: Duration) -> Result<Question, CommandError> {
-        self.ask("POST", path, json, limit)
+    pub fn post(
+        &self,
+        path: &str,
+        json: Option<&Value>,
+        timeout: Duration,
+    ) -> Result<Question, CommandError> {
+        self.ask("POST", path, json, timeout)
     }
 
     /// Begins a DELETE; the engine has `limit` to answer.
-    pub fn delete(&self, path: &str, limit: Duration) -> Result<Question, CommandError> {
-        self.ask("DELETE", path, None, limit)
+    pub fn delete(&self, path: &str, timeout: Duration) -> Result<Question, CommandError> {
+        self.ask("DELETE", path, None, timeout)
     }
 
     fn ask(
@@ -87,7 +92,7 @@ impl Socket {
         method: &str,
         path: &str,
         json: Option<&Value>,
-        limit: Duration,
+        timeout: Duration,
     ) -> Result<Question, CommandError> {
         let body = json.map(ToString::to_string).unwrap_or_default();
         let about = json.map_or(String::new(), |_| {
@@ -97,13 +102,13 @@ impl Socket {
         let what = format!("{method} {}", path.split('?').next().unwrap_or(path));
         let begin = || {
             let mut stream = UnixStream::connect(&self.0)?;
-            stream.set_read_timeout(Some(LOOK))?;
-            stream.set_write_timeout(Some(limit))?;
+            stream.set_read_timeout(Some(POLL_INTERVAL))?;
+            stream.set_write_timeout(Some(timeout))?;
             stream.write_all(asked.as_bytes())?;
             Ok(stream)
         };
         let stream = begin().map_err(|source| CommandError::Io { command: what.clone(), source })?;
-        Ok(Question { stream, what, limit, until: Instant::now() + limit })
+        Ok(Question { stream, what, timeout, until: Instant::now() + timeout })
     }
 }
 
@@ -129,7 +134,7 @@ impl Question {
             }
             if Instant::now() >= self.until {
                 let (command, tail) = (self.what, String::new());
-                return Err(CommandError::TimedOut { command, limit: self.limit, tail });
+                return Err(CommandError::TimedOut { command, timeout: self.timeout, tail });
             }
         }
     }
@@ -206,8 +211,10 @@ static CONTEXT: LazyLock<String> = LazyLock::new(|| {
 
 /// Whether the engine has an image of this id; none when no engine answers.
 pub fn has_image(id: &str) -> Option<bool> {
-    let asked =
-        Socket::of(&Shell::new().ok()?).ok()?.get(&format!("/images/{}/json", encoded(id)), IMAGE).ok()?;
+    let asked = Socket::of(&Shell::new().ok()?)
+        .ok()?
+        .get(&format!("/images/{}/json", encoded(id)), FIRST_BYTE_TIMEOUT)
+        .ok()?;
     match asked.answer().ok()?.status {
         200 => Some(true),
         404 => Some(false),
@@ -221,7 +228,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     /// What is made of this answer, given in two halves.
-    fn told(answer: &'static str, limit: Duration) -> Result<Answer, CommandError> {
+    fn told(answer: &'static str, timeout: Duration) -> Result<Answer, CommandError> {
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::try_from(folder.path().join("engine")).unwrap();
         let listener = UnixListener::bind(&path).unwrap();
@@ -237,7 +244,7 @@ mod tests {
                 let _ = stream.read_to_end(&mut Vec::new());
             }
         });
-        let answer = Socket::at(path).get("/_ping", limit).unwrap().answer();
+        let answer = Socket::at(path).get("/_ping", timeout).unwrap().answer();
         engine.join().unwrap();
         answer
     }

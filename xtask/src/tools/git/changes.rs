@@ -60,5 +60,5 @@ pub fn paths_since(folder: &Utf8Path, commit: &str) -> Result<Vec<String>> {
 pub fn fetch_history(folder: &Utf8Path) -> Result<()> {
     let sh = shell(folder)?;
     let fetch = cmd!(sh, "git fetch --quiet --unshallow origin");
-    Run::new(fetch).limit(std::time::Duration::from_secs(600)).run().context("fetching the history")
+    Run::new(fetch).timeout(std::time::Duration::from_secs(600)).run().context("fetching the history")
 }

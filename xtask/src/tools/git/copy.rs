@@ -9,20 +9,20 @@ use xshell::{Shell, cmd};
 use crate::tools::process::Run;
 
 /// A copy of a big repository takes a while, since its files are written.
-const LIMIT: Duration = Duration::from_secs(120);
+const COPY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Its commit that is checked out, with its files.
 pub fn whole(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     let sh = Shell::new()?;
     let clone = cmd!(sh, "git clone --quiet --shared {from} {to}");
-    Run::new(clone).limit(LIMIT).run().with_context(|| format!("copying {from}"))
+    Run::new(clone).timeout(COPY_TIMEOUT).run().with_context(|| format!("copying {from}"))
 }
 
 /// Its history, and no files.
 pub fn without_files(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     let sh = Shell::new()?;
     let clone = cmd!(sh, "git clone --quiet --shared --no-checkout {from} {to}");
-    Run::new(clone).limit(LIMIT).run().with_context(|| format!("copying the history of {from}"))
+    Run::new(clone).timeout(COPY_TIMEOUT).run().with_context(|| format!("copying the history of {from}"))
 }
 
 /// The files that are in the copy now are what its next commit would hold.

@@ -31,7 +31,7 @@ pub struct Tree {
 }
 
 /// A file changes at times that the kernel rounds down by up to one of its ticks.
-const TICK: Duration = Duration::from_millis(20);
+const TIMESTAMP_RESOLUTION: Duration = Duration::from_millis(20);
 
 impl Tree {
     /// Looks. An error says why there is no tree: no git, no repository.
@@ -87,7 +87,7 @@ impl Tree {
     pub fn changed<'a>(&'a self, files: &[usize]) -> Result<Vec<&'a str>> {
         let suspicious = |at: &usize| {
             let found = fs::symlink_metadata(self.root.join(&self.paths[*at]));
-            found.map_or(true, |found| changed_at(&found) + TICK >= self.looked)
+            found.map_or(true, |found| changed_at(&found) + TIMESTAMP_RESOLUTION >= self.looked)
         };
         let suspicious: Vec<usize> = files.iter().copied().filter(suspicious).collect();
         let paths: Vec<String> = suspicious.iter().map(|&at| self.paths[at].clone()).collect();

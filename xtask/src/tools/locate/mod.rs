@@ -137,12 +137,12 @@ impl Tool {
             // `OpenSSH_9.2p1 Debian-2`, on the other stream.
             Tool::Ssh => {
                 let said =
-                    Run::new(cmd!(sh, "{program} -V")).limit(Duration::from_secs(20)).finish().ok()?.stderr;
+                    Run::new(cmd!(sh, "{program} -V")).timeout(Duration::from_secs(20)).finish().ok()?.stderr;
                 return Version::parse(&said.replace("OpenSSH_", ""));
             }
             _ => cmd!(sh, "{program} --version"),
         };
-        Version::parse(&Run::new(cmd).limit(Duration::from_secs(20)).text().ok()?)
+        Version::parse(&Run::new(cmd).timeout(Duration::from_secs(20)).text().ok()?)
     }
 }
 

@@ -36,7 +36,7 @@ pub fn ci(each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
     let npm = locate::require(Tool::Npm)?;
     let sh = Shell::new()?;
     let install = cmd!(sh, "{npm} --prefix {folder} ci --no-audit --no-fund");
-    Run::new(install).limit(Duration::from_secs(10 * 60)).each_line(each_line).run()?;
+    Run::new(install).timeout(Duration::from_secs(10 * 60)).each_line(each_line).run()?;
     fs::write(folder.join(STAMP), source).context("noting what node_modules was made from")
 }
 

@@ -30,12 +30,12 @@ pub enum CommandError {
         tail: String,
     },
     /// It was still running at its time limit, and was killed with all its children.
-    #[error("`{command}` was ended at its time limit of {}{}", humantime::format_duration(*.limit), indented(.tail))]
+    #[error("`{command}` was ended at its time limit of {}{}", humantime::format_duration(*.timeout), indented(.tail))]
     TimedOut {
         /// The command line.
         command: String,
         /// The limit.
-        limit: Duration,
+        timeout: Duration,
         /// The last lines of its output.
         tail: String,
     },

@@ -29,9 +29,9 @@ pub use self::start::{DRIVER, driver_mark, prepare_environment};
 use self::start::{not_started, spawn};
 
 /// What a group gets between being asked to end and being killed.
-const GRACE: Duration = Duration::from_millis(1200);
+const GRACE_PERIOD: Duration = Duration::from_millis(1200);
 /// How long the rest of its output is waited for when something that left the group holds the pipe.
-const REST: Duration = Duration::from_secs(1);
+const OUTPUT_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How a command ended, whatever its exit code.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub struct Finished {
 pub struct Run<'a> {
     command: Command,
     line: String,
-    limit: Duration,
+    timeout: Duration,
     stdin: Option<Vec<u8>>,
     source: Option<Stdio>,
     each_line: Option<&'a (dyn Fn(&str) + Sync)>,
@@ -61,7 +61,7 @@ impl<'a> Run<'a> {
         Run {
             command: cmd.into(),
             line,
-            limit: Duration::from_secs(120),
+            timeout: Duration::from_secs(120),
             stdin: None,
             source: None,
             each_line: None,
@@ -75,8 +75,8 @@ impl<'a> Run<'a> {
     }
 
     /// After this long the whole process group is killed.
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = limit;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -160,9 +160,10 @@ impl<'a> Run<'a> {
                 thread::spawn(move || drop(pipe.write_all(&bytes)));
             }
             thread::spawn(move || drop(ended.send(child.wait())));
-            let outcome = wait_for_end(&end, &group, self.limit);
+            let outcome = wait_for_end(&end, &group, self.timeout);
             group.kill(Signal::KILL);
-            let until = Instant::now() + if outcome.is_ok() { REST } else { REST / 5 };
+            let until = Instant::now()
+                + if outcome.is_ok() { OUTPUT_DRAIN_TIMEOUT } else { OUTPUT_DRAIN_TIMEOUT / 5 };
             for reader in readers {
                 // Done unless something outside the group still holds the pipe.
                 let _ = reader.recv_timeout(until.saturating_duration_since(Instant::now()));
@@ -170,7 +171,7 @@ impl<'a> Run<'a> {
             over.store(true, Ordering::Relaxed);
             outcome
         })
-        .map_err(|stop| stop.into_error(&self.line, self.limit, &stdout, &stderr))
+        .map_err(|stop| stop.into_error(&self.line, self.timeout, &stdout, &stderr))
         .map(|status| Finished { status, stdout: take(&stdout), stderr: take(&stderr) })
     }
 
@@ -210,14 +211,14 @@ impl Stop {
     fn into_error(
         self,
         line: &str,
-        limit: Duration,
+        timeout: Duration,
         stdout: &Mutex<String>,
         stderr: &Mutex<String>,
     ) -> CommandError {
         match self {
             Stop::TimedOut => {
                 let tail = tail(&format!("{}\n{}", take(stdout), take(stderr)));
-                CommandError::TimedOut { command: line.to_owned(), limit, tail }
+                CommandError::TimedOut { command: line.to_owned(), timeout, tail }
             }
             Stop::Interrupted => CommandError::Interrupted,
             Stop::Io(source) => CommandError::Io { command: line.to_owned(), source },
@@ -227,7 +228,7 @@ impl Stop {
 
 type Ended = Receiver<std::io::Result<ExitStatus>>;
 
-fn wait_for_end(end: &Ended, group: &Group, limit: Duration) -> Result<ExitStatus, Stop> {
+fn wait_for_end(end: &Ended, group: &Group, timeout: Duration) -> Result<ExitStatus, Stop> {
     let began = Instant::now();
     let stop = loop {
         // Short turns, so that an interrupt is seen soon; the end of the child itself wakes this at once.
@@ -240,12 +241,12 @@ fn wait_for_end(end: &Ended, group: &Group, limit: Duration) -> Result<ExitStatu
             Err(RecvTimeoutError::Timeout) if !group.shielded && interrupt::is_set() => {
                 break Stop::Interrupted;
             }
-            Err(RecvTimeoutError::Timeout) if began.elapsed() >= limit => break Stop::TimedOut,
+            Err(RecvTimeoutError::Timeout) if began.elapsed() >= timeout => break Stop::TimedOut,
             Err(RecvTimeoutError::Timeout) => {}
         }
     };
     group.kill(Signal::TERM);
-    if end.recv_timeout(GRACE).is_err() {
+    if end.recv_timeout(GRACE_PERIOD).is_err() {
         group.kill(Signal::KILL);
         let _ = end.recv();
     }

@@ -10,7 +10,7 @@ use super::{CommandError, tracking};
 use crate::project;
 
 /// How long a program may be busy.
-const BUSY: Duration = Duration::from_secs(2);
+const TEXT_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The environment variable by which everything that this process started can be found again.
 pub const DRIVER: &str = "XTASK_DRIVER";
@@ -50,7 +50,9 @@ pub(super) fn spawn(command: &mut Command, line: &str) -> Result<Child, CommandE
     let began = Instant::now();
     loop {
         match command.spawn() {
-            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && began.elapsed() < BUSY => {
+            Err(error)
+                if error.kind() == ErrorKind::ExecutableFileBusy && began.elapsed() < TEXT_BUSY_TIMEOUT =>
+            {
                 thread::sleep(Duration::from_millis(5));
             }
             spawned => return spawned.map_err(|source| not_started(command, line, source)),

@@ -101,9 +101,9 @@ fn the_time_limit_ends_a_grandchild_that_holds_the_pipe() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let pipe = named_pipe(&folder);
     let closed = when_closed(pipe.clone());
-    let limit = Duration::from_millis(300);
+    let timeout = Duration::from_millis(300);
     let error = sh(&format!("exec 3> {pipe}; echo begun; sleep 300 & sleep 300"))
-        .limit(limit)
+        .timeout(timeout)
         .run()
         .expect_err("it does not end by itself");
     assert!(matches!(error, CommandError::TimedOut { .. }), "{error:?}");
@@ -117,7 +117,8 @@ fn who_does_not_listen_when_asked_to_end_is_killed() {
     let pipe = named_pipe(&folder);
     let closed = when_closed(pipe.clone());
     let stubborn = format!("trap '' TERM; exec 3> {pipe}; sleep 300 & sleep 300");
-    let error = sh(&stubborn).limit(Duration::from_millis(100)).run().expect_err("it does not end by itself");
+    let error =
+        sh(&stubborn).timeout(Duration::from_millis(100)).run().expect_err("it does not end by itself");
     assert!(matches!(error, CommandError::TimedOut { .. }), "{error:?}");
     closed.recv_timeout(LONG).expect("all of it has gone");
 }

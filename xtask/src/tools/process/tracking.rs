@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 /// The environment variable that holds the marks, a colon after each: work within work has several.
 pub const MARK: &str = "XTASK_WORK";
 /// How long the found ones get to end by themselves.
-const GRACE: Duration = Duration::from_millis(300);
+const GRACE_PERIOD: Duration = Duration::from_millis(300);
 
 thread_local! {
     static SCOPE: RefCell<Scope> = const { RefCell::new(Scope { mark: None, variables: Vec::new() }) };
@@ -115,7 +115,7 @@ fn end(wanted: impl Fn(&Process) -> bool) -> Vec<String> {
         if found.is_empty() {
             return ended.into_iter().map(|(_, program)| program).collect();
         }
-        let signal = if began.elapsed() < GRACE { Signal::TERM } else { Signal::KILL };
+        let signal = if began.elapsed() < GRACE_PERIOD { Signal::TERM } else { Signal::KILL };
         for process in found {
             let is_new = !ended.iter().any(|(pid, _)| *pid == process.pid);
             if is_new || signal == Signal::KILL {

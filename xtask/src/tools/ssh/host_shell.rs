@@ -73,13 +73,13 @@ impl HostShell {
 
     /// Runs a script on the host with `arguments` as `$1`, `$2`, …; gives what it printed. `input` is text.
     pub fn script(&self, script: Script, arguments: &[&str], input: &str) -> Result<String, CommandError> {
-        let limit = Duration::from_secs(30);
+        let timeout = Duration::from_secs(30);
         if let Some(connection) = &self.connection {
-            let words = ScriptCall { name: script.name, script: script.text, arguments, input, limit };
+            let words = ScriptCall { name: script.name, script: script.text, arguments, input, timeout };
             return connection.script(&self.docker, &words);
         }
         let words: Vec<&str> =
             ["sh", "-c", script.text, "xtask"].into_iter().chain(arguments.iter().copied()).collect();
-        Run::new(self.command(&words)).called(script.name).stdin(input).limit(limit).text()
+        Run::new(self.command(&words)).called(script.name).stdin(input).timeout(timeout).text()
     }
 }

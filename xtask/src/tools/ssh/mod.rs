@@ -35,14 +35,14 @@ pub use self::error::ConnectError;
 use self::error::explain;
 
 /// The longest that a name look-up, a handshake and a log-in may take together.
-const CONNECT: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// The host asks every 15 s whether we are there (as `host setup` has it); we ask more often, so that this side is the
 /// first to know of a dead link. After three questions without an answer the connection is given up.
 const ALIVE_EVERY: u32 = 5;
 /// The longest that a connection takes to end, once its link is gone.
-const ENDING: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest that a well engine takes to answer at all.
-const PING: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where to, as whom, with which key, and which keys the host may show.
 #[derive(Debug, Clone)]
@@ -160,7 +160,7 @@ impl Connection {
             interrupt::check().map_err(|stop| Some(ConnectError::Other(stop.into())))?;
             match greeting.recv_timeout(Duration::from_millis(50)) {
                 Ok(line) if line.trim() == "ready" => return Ok(()),
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) if began.elapsed() < CONNECT => {}
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) if began.elapsed() < CONNECT_TIMEOUT => {}
                 _ => return Err(None),
             }
         }
@@ -186,7 +186,7 @@ impl Connection {
 
     /// A script on the host, by a shell that stays there for the next one.
     pub fn script(&self, sh: &Shell, words: &ScriptCall) -> Result<String, CommandError> {
-        self.conversation.say(words, || Command::from(self.command(sh, &["sh"])))
+        self.conversation.run(words, || Command::from(self.command(sh, &["sh"])))
     }
 
     /// How many commands and scripts went through it so far.
@@ -204,7 +204,7 @@ impl Connection {
     pub fn is_being_lost(&self) -> bool {
         let began = Instant::now();
         while !self.is_lost() {
-            if began.elapsed() > ENDING {
+            if began.elapsed() > CLOSE_TIMEOUT {
                 return false;
             }
             thread::sleep(Duration::from_millis(20));
@@ -219,7 +219,7 @@ impl Connection {
 
     /// Asks the engine whether it is there: a refused forwarding shows at its first use only.
     pub fn ping_engine(&self) -> Result<(), ConnectError> {
-        let asked = Socket::at(self.path("docker")).get("/_ping", PING).and_then(Question::answer);
+        let asked = Socket::at(self.path("docker")).get("/_ping", PING_TIMEOUT).and_then(Question::answer);
         if asked.is_ok_and(|answer| answer.status == 200) {
             return Ok(());
         }
@@ -230,7 +230,7 @@ impl Connection {
             echo "$1 does not answer""#;
         let sh = Shell::new().context("the working directory can't be read")?;
         let look = self.command(&sh, &["sh", "-c", LOOK, "look", socket::USUAL]);
-        let seen = Run::new(look).called("looking for an engine").limit(Duration::from_secs(15)).text();
+        let seen = Run::new(look).called("looking for an engine").timeout(Duration::from_secs(15)).text();
         let to = self.to.clone();
         Err(match seen.context("looking for an engine on the host")?.as_str() {
             "fine" => ConnectError::ForwardingRefused { to },
@@ -244,7 +244,7 @@ impl Connection {
         let (socket, way) = (self.path("ctl"), format!("127.0.0.1:{port}:127.0.0.1:{to}"));
         let only = through_master();
         let forward = cmd!(sh, "ssh -S {socket} {only...} -O forward -R {way} -- host").quiet();
-        Run::new(forward).limit(Duration::from_secs(15)).run().with_context(|| {
+        Run::new(forward).timeout(Duration::from_secs(15)).run().with_context(|| {
             format!(
                 "port {port} of the host's loopback can't lead back to the registry here: its sshd must allow it \
                  (AllowTcpForwarding), and nothing else may use the port"
@@ -297,7 +297,7 @@ pub fn forced_command(destination: &Destination) -> Result<String, ConnectError>
     let options = options(destination, path, key.as_deref());
     let host = &destination.host;
     let told = Run::new(cmd!(sh, "ssh {options...} -T -- {host} true").quiet())
-        .limit(CONNECT)
+        .timeout(CONNECT_TIMEOUT)
         .finish()
         .context("asking the host by ssh")?;
     if told.status.success() { Ok(told.stdout) } else { Err(explain(&told.stderr, destination)) }
@@ -318,7 +318,7 @@ fn options(to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Vec<S
     let mut settings = vec![
         "BatchMode=yes".to_owned(),
         format!("User={}", to.user),
-        format!("ConnectTimeout={}", CONNECT.as_secs() / 2),
+        format!("ConnectTimeout={}", CONNECT_TIMEOUT.as_secs() / 2),
         format!("ServerAliveInterval={ALIVE_EVERY}"),
         "ServerAliveCountMax=3".to_owned(),
         "StrictHostKeyChecking=yes".to_owned(),

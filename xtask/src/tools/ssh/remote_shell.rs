@@ -38,27 +38,27 @@ pub struct ScriptCall<'a> {
     /// Its standard input: text.
     pub input: &'a str,
     /// After this long the shell is given up.
-    pub limit: Duration,
+    pub timeout: Duration,
 }
 
 impl RemoteShell {
     /// Runs a script and gives what it printed, without the last newline. `start` spells the shell on the host.
-    pub fn say(&self, words: &ScriptCall, start: impl FnOnce() -> Command) -> Result<String, CommandError> {
+    pub fn run(&self, call: &ScriptCall, start: impl FnOnce() -> Command) -> Result<String, CommandError> {
         interrupt::check().map_err(|_| CommandError::Interrupted)?;
         self.count.set(self.count.get() + 1);
         let mut talk = match self.talk.take() {
             Some(talk) => talk,
-            None => Talk::begin(start(), words.name)?,
+            None => Talk::begin(start(), call.name)?,
         };
         // Nobody else's output looks like this by accident.
         let mark = format!("xtask-{}-{}", process::driver_mark(), self.count.get());
-        let answer = talk.ask(&spell(words, &mark), &mark, words);
+        let answer = talk.ask(&spell(call, &mark), &mark, call);
         // After anything but an answer the shell is in the middle of something: the next script gets another one.
         if let Ok(Answer { code, out, err }) = answer {
             *self.talk.borrow_mut() = Some(talk);
             return match code {
                 0 => Ok(out.trim_end_matches(['\n', '\r']).to_owned()),
-                code => Err(CommandError::of_exit_code(words.name, code, &out, &err)),
+                code => Err(CommandError::of_exit_code(call.name, code, &out, &err)),
             };
         }
         answer.map(|_| String::new())
@@ -119,7 +119,7 @@ impl Talk {
     }
 
     fn ask(&mut self, text: &str, mark: &str, words: &ScriptCall) -> Result<Answer, CommandError> {
-        let until = Instant::now() + words.limit;
+        let until = Instant::now() + words.timeout;
         if self.input.write_all(text.as_bytes()).and_then(|()| self.input.flush()).is_err() {
             return Err(CommandError::cut_off(words.name));
         }
@@ -152,7 +152,7 @@ impl Talk {
                 Err(RecvTimeoutError::Timeout) if Instant::now() < until => {}
                 Err(RecvTimeoutError::Timeout) => {
                     let (command, tail) = (words.name.to_owned(), String::new());
-                    return Err(CommandError::TimedOut { command, limit: words.limit, tail });
+                    return Err(CommandError::TimedOut { command, timeout: words.timeout, tail });
                 }
             }
         }
@@ -184,8 +184,8 @@ mod tests {
         arguments: &[&str],
         input: &str,
     ) -> Result<String, CommandError> {
-        let limit = Duration::from_secs(5);
-        talk.say(&ScriptCall { name: "a test", script, arguments, input, limit }, || Command::new("sh"))
+        let timeout = Duration::from_secs(5);
+        talk.run(&ScriptCall { name: "a test", script, arguments, input, timeout }, || Command::new("sh"))
     }
 
     #[test]
@@ -220,17 +220,17 @@ mod tests {
         let error = say(&talk, "kill -9 0", &[], "").unwrap_err();
         assert!(error.to_string().contains("cut off"), "{error}");
         assert_eq!(say(&talk, "echo again", &[], "").unwrap(), "again");
-        let limit = Duration::from_millis(200);
+        let timeout = Duration::from_millis(200);
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let (arguments, script) = ([pipe.to_str().unwrap()], "exec 3>\"$1\"; sleep 20");
-        let hang = ScriptCall { name: "hang", script, arguments: &arguments, input: "", limit };
+        let hang = ScriptCall { name: "hang", script, arguments: &arguments, input: "", timeout };
         let writers = thread::spawn({
             let pipe = pipe.clone();
             move || std::fs::File::open(pipe).and_then(|mut pipe| pipe.read_to_end(&mut Vec::new()))
         });
-        assert!(matches!(talk.say(&hang, || Command::new("sh")), Err(CommandError::TimedOut { .. })));
+        assert!(matches!(talk.run(&hang, || Command::new("sh")), Err(CommandError::TimedOut { .. })));
         let began = Instant::now();
         writers.join().unwrap().expect("read to its end");
         assert!(began.elapsed() < Duration::from_secs(10), "what the script had started ran on without it");

@@ -17,7 +17,7 @@ use crate::tools::locate::{self, Tool};
 use crate::tools::process::Run;
 
 /// Everything is compiled, and the suites deploy, twice.
-const LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
+const RUN_TIMEOUT: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// What a run tells programs; `docs/ci-events.md` says what each means.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -73,10 +73,10 @@ pub fn section(program: &Utf8Path, folder: &Utf8Path, only: &[String]) -> Result
 fn download(clone: &Utf8Path) -> Result<()> {
     let (sh, npm) = (Shell::new()?, locate::require(Tool::Npm)?);
     sh.change_dir(clone);
-    Run::new(cmd!(sh, "cargo fetch --locked")).limit(LIMIT).run()?;
+    Run::new(cmd!(sh, "cargo fetch --locked")).timeout(RUN_TIMEOUT).run()?;
     let folder = project::FRONTEND.folder;
     Run::new(cmd!(sh, "{npm} --prefix {folder} ci --ignore-scripts --no-audit --no-fund"))
-        .limit(LIMIT)
+        .timeout(RUN_TIMEOUT)
         .run()?;
     let made = clone.join(folder).join("node_modules");
     fs::remove_dir_all(&made).with_context(|| format!("removing {made}"))
@@ -92,7 +92,7 @@ fn run(program: &Utf8Path, clone: &Utf8Path, way: &str, flags: &[&str], only: &[
     let (before, began) = (processors_of_children()?, Instant::now());
     let finished = Activity::of(way, |activity| {
         let lines = |line: &str| activity.line(line);
-        Run::new(run).limit(LIMIT).each_line(&lines).finish()
+        Run::new(run).timeout(RUN_TIMEOUT).each_line(&lines).finish()
     })?;
     let time = Time { clock: began.elapsed(), processors: processors_of_children()? - before };
     let mut ran = Ran { time, ..Ran::default() };

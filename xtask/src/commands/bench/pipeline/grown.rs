@@ -6,7 +6,7 @@ use anyhow::Result;
 use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
-use super::{LIMIT, Time, milliseconds, noop, time_of};
+use super::{RUN_TIMEOUT, Time, milliseconds, noop, time_of};
 use crate::terminal::Activity;
 use crate::tools::process::Run;
 
@@ -60,7 +60,7 @@ fn make(folder: &Utf8Path, files: usize) -> Result<()> {
     for words in [&["init", "--quiet"][..], &["add", "--all"], &["commit", "--quiet", "--message", "Files"]] {
         let settings = &settings;
         Run::new(cmd!(sh, "git {settings...} {words...}").env("GIT_CONFIG_GLOBAL", "/dev/null"))
-            .limit(LIMIT)
+            .timeout(RUN_TIMEOUT)
             .run()?;
     }
     Ok(())
@@ -79,7 +79,7 @@ fn one(program: &Utf8Path, folder: &Utf8Path, tasks: usize, files: usize) -> Res
     let sh = Shell::new()?;
     sh.change_dir(folder);
     let run = || noop::command(&sh, program, Some(&list));
-    Run::new(run()).limit(LIMIT).run()?;
+    Run::new(run()).timeout(RUN_TIMEOUT).run()?;
     let time = time_of(TIMES, &run)?;
     let git =
         time_of(TIMES, &|| cmd!(sh, "git status --porcelain=v1 -z --untracked-files=all --no-renames"))?;

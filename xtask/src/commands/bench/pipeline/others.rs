@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use serde_json::{Map, Value, json};
 use xshell::{Shell, cmd};
 
-use super::{LIMIT, Row, measured};
+use super::{RUN_TIMEOUT, Row, measured};
 use crate::pipeline::{Globs, Task};
 use crate::terminal::Activity;
 use crate::tools::git::tree::Tree;
@@ -25,7 +25,7 @@ pub fn measure(sh: &Shell, copy: &Utf8Path, table: &[Task]) -> Result<Vec<Row>> 
     Activity::of("npm install turbo, just", |activity| {
         let lines = |line: &str| activity.line(line);
         let install = cmd!(sh, "{npm} install --no-audit --no-fund --save-dev {PACKAGES...}");
-        Run::new(install).limit(LIMIT).each_line(&lines).run()
+        Run::new(install).timeout(RUN_TIMEOUT).each_line(&lines).run()
     })?;
     fs::write(copy.join("Makefile"), makefile(&Tree::look(copy)?, table))?;
     fs::write(copy.join("justfile"), justfile(table))?;

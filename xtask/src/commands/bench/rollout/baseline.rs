@@ -26,7 +26,7 @@ pub const WAYS: [(&str, &str); 3] = [
 const SCRIPT: &str = include_str!("baseline.sh");
 const PROJECT: &str = include_str!("baseline.yaml");
 const CADDYFILE: &str = include_str!("baseline.caddyfile");
-const LIMIT: Duration = Duration::from_secs(300);
+const DEPLOY_TIMEOUT: Duration = Duration::from_secs(300);
 /// What the answers say that come from either.
 const FIRST: &str = "20260101t000000z-aaaaaaaaaaaa";
 const SECOND: &str = "20260102t000000z-bbbbbbbbbbbb";
@@ -70,7 +70,7 @@ impl Baseline<'_> {
         let put = |path: &str, bytes: Vec<u8>| -> Result<()> {
             let words = ["sh", "-c", r#"mkdir -p "${0%/*}" && cat >"$0" && chmod 755 "$0""#, path];
             let sh = Shell::new()?;
-            let run = Run::new(connection.command(&sh, &words)).stdin(bytes).limit(LIMIT);
+            let run = Run::new(connection.command(&sh, &words)).stdin(bytes).timeout(DEPLOY_TIMEOUT);
             run.run().with_context(|| format!("putting {path} on the machine"))
         };
         put("bench/docker-compose", std::fs::read(Path::new(locate::compose()?.as_str()))?)?;
@@ -172,7 +172,8 @@ impl Baseline<'_> {
         let sh = Shell::new()?;
         let Version { backend, frontend, .. } = version;
         let words = ["sh", "-s", "--", way, release, backend, frontend, database];
-        let told = Run::new(connection.command(&sh, &words)).stdin(SCRIPT).limit(LIMIT).finish()?;
+        let told =
+            Run::new(connection.command(&sh, &words)).stdin(SCRIPT).timeout(DEPLOY_TIMEOUT).finish()?;
         let code = told.status.code().unwrap_or(-1);
         if code != 0 && database == "tracehub" {
             crate::terminal::warn(format_args!("{way} ended with {code}: {}", told.stderr.trim()));

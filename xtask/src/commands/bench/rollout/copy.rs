@@ -15,7 +15,7 @@ use crate::terminal::Activity;
 use crate::tools::process::Run;
 
 /// Building and pushing images, compiler included.
-const BUILD: Duration = Duration::from_secs(1200);
+const BUILD_TIMEOUT: Duration = Duration::from_secs(1200);
 
 /// The copy, and the way from it to the lab.
 pub struct Copy {
@@ -83,7 +83,7 @@ impl Copy {
     fn push(&self, what: &str) -> Result<Version> {
         let told = Activity::of(format!("images of {what}"), |activity| {
             let push = self.xtask(&["image", "push", "--yes", "--json"])?;
-            anyhow::Ok(Run::new(push).limit(BUILD).each_line(&|line| activity.line(line)).text()?)
+            anyhow::Ok(Run::new(push).timeout(BUILD_TIMEOUT).each_line(&|line| activity.line(line)).text()?)
         })?;
         let images: Value = serde_json::from_str(&told).with_context(|| format!("it said {told:?}"))?;
         let image = |component: &str| images[component].as_str().unwrap_or_default().to_owned();

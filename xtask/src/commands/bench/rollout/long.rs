@@ -13,7 +13,7 @@ use crate::project::Environment;
 use crate::terminal::{self, Activity, paint, seconds};
 use crate::tools::process::Run;
 
-const LIMIT: Duration = Duration::from_secs(300);
+const DEPLOY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Every third one is a rollback; the deploys go round three releases, so that each one starts anew.
 pub fn run(copy: &Copy, lab: &Lab, versions: &Versions, runs: u32) -> Result<()> {
@@ -21,10 +21,10 @@ pub fn run(copy: &Copy, lab: &Lab, versions: &Versions, runs: u32) -> Result<()>
     let round = [&versions.first, &versions.changed[0], &versions.reconfigured];
     let deploy = |version: &Version| -> Result<()> {
         let words = ["deploy", "--env", "lab", "--yes", "--version", &version.commit];
-        Ok(Run::new(copy.xtask(&words)?).limit(LIMIT).run()?)
+        Ok(Run::new(copy.xtask(&words)?).timeout(DEPLOY_TIMEOUT).run()?)
     };
     Activity::of("the first deploy to the bare machine", |_| {
-        Run::new(copy.xtask(&["host", "setup", "--env", "lab", "--yes"])?).limit(LIMIT).run()?;
+        Run::new(copy.xtask(&["host", "setup", "--env", "lab", "--yes"])?).timeout(DEPLOY_TIMEOUT).run()?;
         deploy(round[0])
     })?;
     let (load, began) = (Load::start(port, RATE), Instant::now());
@@ -33,7 +33,7 @@ pub fn run(copy: &Copy, lab: &Lab, versions: &Versions, runs: u32) -> Result<()>
         for number in 1..=runs {
             activity.line(&format!("{number} of {runs}"));
             if number % 3 == 0 {
-                Run::new(copy.xtask(&["rollback", "--env", "lab"])?).limit(LIMIT).run()?;
+                Run::new(copy.xtask(&["rollback", "--env", "lab"])?).timeout(DEPLOY_TIMEOUT).run()?;
                 continue;
             }
             next = (next + 1) % round.len();
@@ -43,7 +43,7 @@ pub fn run(copy: &Copy, lab: &Lab, versions: &Versions, runs: u32) -> Result<()>
     });
     let (seen, took) = (load.stop(), began.elapsed());
     done?;
-    Run::new(copy.xtask(&["down", "--env", "lab", "--yes"])?).limit(LIMIT).run()?;
+    Run::new(copy.xtask(&["down", "--env", "lab", "--yes"])?).timeout(DEPLOY_TIMEOUT).run()?;
     let text = format!(
         "### Many in a row\n\n{runs} deploys and rollbacks in a row (every third one a rollback, each deploy watched for {}), \
          {RATE} requests a second: **{} of {} requests failed**, the slowest took {} ms. All in all {}.",

@@ -13,10 +13,10 @@ use crate::project::RELEASE_HEADER;
 use crate::tools::curl;
 
 /// Users go on so long at most after the command has ended, until they have what was asked for.
-const SETTLE: Duration = Duration::from_secs(30);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Or so long when what was asked for can't work.
-const LINGER: Duration = Duration::from_secs(5);
-const ASK_EVERY: Duration = Duration::from_millis(50);
+const LINGER_TIME: Duration = Duration::from_secs(5);
+const PROBE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a command told of itself.
 #[derive(Debug, Default)]
@@ -64,14 +64,14 @@ pub fn under_load(port: u16, before: &str, work: impl FnOnce() -> Result<Done>) 
 }
 
 fn settle(port: u16, release: Option<&str>) {
-    let Some(release) = release else { return thread::sleep(LINGER) };
+    let Some(release) = release else { return thread::sleep(LINGER_TIME) };
     let ended = Instant::now();
     let has_it = |path: &str| {
         let answer = curl::get(&format!("http://127.0.0.1:{port}{path}"), Duration::from_secs(2));
         answer.is_ok_and(|answer| answer.status == 200 && answer.header(RELEASE_HEADER) == Some(release))
     };
-    while ended.elapsed() < SETTLE && !["/api/version", "/config.json"].into_iter().all(has_it) {
-        thread::sleep(ASK_EVERY);
+    while ended.elapsed() < SETTLE_TIMEOUT && !["/api/version", "/config.json"].into_iter().all(has_it) {
+        thread::sleep(PROBE_INTERVAL);
     }
     // So that the last requests to either release are counted.
     thread::sleep(Duration::from_secs(1));
@@ -86,7 +86,7 @@ pub fn with_memory<T>(run: impl FnOnce() -> T) -> (T, Option<u64>) {
             let mut most = None;
             while !over.load(Ordering::Relaxed) {
                 most = most.max(children().filter_map(|id| peak(&id)).max());
-                thread::sleep(ASK_EVERY);
+                thread::sleep(PROBE_INTERVAL);
             }
             most
         });

@@ -13,7 +13,7 @@ use crate::terminal::Activity;
 use crate::tools::process::Run;
 
 /// The longest that a deploy may take: one that never gets ready waits for two minutes.
-const LIMIT: Duration = Duration::from_secs(600);
+const DEPLOY_TIMEOUT: Duration = Duration::from_secs(600);
 const WHERE: [&str; 2] = ["--env", "production"];
 /// The gates would ask for staging and for the default branch.
 const GATES: [&str; 5] = [
@@ -36,8 +36,10 @@ impl Ours<'_> {
         let port = lab.first()?.http;
         let ours = Ours { copy, port };
         Activity::of("the first deploy to the bare machine", |_| {
-            Run::new(copy.xtask(&["host", "setup", "--env", "production", "--yes"])?).limit(LIMIT).run()?;
-            anyhow::Ok(Run::new(ours.copy.xtask(&words(&versions.first))?).limit(LIMIT).run()?)
+            Run::new(copy.xtask(&["host", "setup", "--env", "production", "--yes"])?)
+                .timeout(DEPLOY_TIMEOUT)
+                .run()?;
+            anyhow::Ok(Run::new(ours.copy.xtask(&words(&versions.first))?).timeout(DEPLOY_TIMEOUT).run()?)
         })?;
         Ok(ours)
     }
@@ -48,7 +50,7 @@ impl Ours<'_> {
         let measured = Activity::of(format!("deploy {}", &version.commit[..12]), |_| {
             under_load(self.port, &before, || {
                 let deploy = self.copy.xtask(&words(version))?;
-                let (told, memory) = with_memory(|| Run::new(deploy).limit(LIMIT).finish());
+                let (told, memory) = with_memory(|| Run::new(deploy).timeout(DEPLOY_TIMEOUT).finish());
                 let told = told?;
                 let code = told.status.code().unwrap_or(-1);
                 ensure!([0, 4].contains(&code), "it ended with {code}: {}", told.stderr);
@@ -65,7 +67,7 @@ impl Ours<'_> {
             under_load(self.port, &before, || {
                 let to = to.iter().flat_map(|to| ["--to", to]).collect::<Vec<_>>();
                 let words = [&["rollback", "--json"][..], &WHERE, &to].concat();
-                Ok(done(0, &Run::new(self.copy.xtask(&words)?).limit(LIMIT).text()?))
+                Ok(done(0, &Run::new(self.copy.xtask(&words)?).timeout(DEPLOY_TIMEOUT).text()?))
             })
         })
     }
@@ -73,7 +75,7 @@ impl Ours<'_> {
     /// Nothing of it is left running; the data stay.
     pub fn down(&self) -> Result<()> {
         let words = [&["down", "--yes"][..], &WHERE].concat();
-        Ok(Run::new(self.copy.xtask(&words)?).limit(LIMIT).run()?)
+        Ok(Run::new(self.copy.xtask(&words)?).timeout(DEPLOY_TIMEOUT).run()?)
     }
 
     fn live(&self) -> Result<String> {

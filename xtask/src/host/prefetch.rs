@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 
 use super::Machine;
-use super::platform::ANSWER;
+use super::platform::ANSWER_TIMEOUT;
 use crate::project;
 use crate::rollout::host::EdgeCounts;
 use crate::rollout::state::release::ReleaseId;
 use crate::tools::docker::exec::Running;
 
 /// An answer that came earlier than that is not the one that is asked for now.
-const FRESH: Duration = Duration::from_secs(10);
+const PREFETCH_MAX_AGE: Duration = Duration::from_secs(10);
 
 /// Versions of the migrations that the database has, a line each.
 const SCHEMA: [&str; 9] = [
@@ -33,7 +33,7 @@ const COUNTS: [&str; 5] = ["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metri
 
 /// Questions that are under way; none of them is there when its service does not run.
 #[derive(Default)]
-pub(super) struct Ahead {
+pub(super) struct Prefetch {
     schema: Option<(Instant, Option<Running>)>,
     counts: Option<(Instant, Option<Running>)>,
     smoke: Option<(Instant, (ReleaseId, Running))>,
@@ -41,50 +41,50 @@ pub(super) struct Ahead {
 
 impl Machine {
     /// Asks both. Whoever wants to know it next, and soon, has this answer.
-    pub fn ask_ahead(&self) -> Result<()> {
+    pub fn prefetch_counts_and_schema(&self) -> Result<()> {
         let (schema, counts) = (self.ask_schema()?, self.ask_counts()?);
         let now = Instant::now();
-        *self.ahead.borrow_mut() =
-            Ahead { schema: Some((now, schema)), counts: Some((now, counts)), smoke: None };
+        *self.prefetch.borrow_mut() =
+            Prefetch { schema: Some((now, schema)), counts: Some((now, counts)), smoke: None };
         Ok(())
     }
 
     /// Asks the release whether it is ready, for whoever holds the lease and will want to know. What changes something
     /// before that drops the answer.
-    pub fn ask_release_ahead(&self, id: &ReleaseId) -> Result<()> {
+    pub fn prefetch_smoke(&self, id: &ReleaseId) -> Result<()> {
         let asked = self.begin_smoke(id)?.map(|asked| (Instant::now(), (id.clone(), asked)));
-        self.ahead.borrow_mut().smoke = asked;
+        self.prefetch.borrow_mut().smoke = asked;
         Ok(())
     }
 
     /// An answer from before a change says nothing of what is after it.
-    pub(super) fn forget_answers(&self) {
-        *self.ahead.borrow_mut() = Ahead::default();
+    pub(super) fn discard_prefetched(&self) {
+        *self.prefetch.borrow_mut() = Prefetch::default();
     }
 
     /// Whether some answer would count.
     #[cfg(test)]
-    pub fn has_answers(&self) -> bool {
-        let Ahead { schema, counts, smoke } = &*self.ahead.borrow();
+    pub fn has_prefetched(&self) -> bool {
+        let Prefetch { schema, counts, smoke } = &*self.prefetch.borrow();
         schema.is_some() || counts.is_some() || smoke.is_some()
     }
 
-    pub(super) fn smoke_asked_ahead(&self, id: &ReleaseId) -> Option<Running> {
-        let (of, asked) = fresh(self.ahead.borrow_mut().smoke.take())?;
+    pub(super) fn prefetched_smoke(&self, id: &ReleaseId) -> Option<Running> {
+        let (of, asked) = fresh(self.prefetch.borrow_mut().smoke.take())?;
         (of == *id).then_some(asked)
     }
 
     fn ask_schema(&self) -> Result<Option<Running>> {
-        self.begin_in_platform("postgres", "psql", &SCHEMA, ANSWER)
+        self.begin_in_platform("postgres", "psql", &SCHEMA, ANSWER_TIMEOUT)
     }
 
     fn ask_counts(&self) -> Result<Option<Running>> {
-        self.begin_in_platform("edge", "wget", &COUNTS, ANSWER)
+        self.begin_in_platform("edge", "wget", &COUNTS, ANSWER_TIMEOUT)
     }
 
     /// Versions of the migrations that the database has; none before the first one, or when it is not running.
     pub(super) fn applied_migrations(&self) -> Result<Vec<i64>> {
-        let asked = match fresh(self.ahead.borrow_mut().schema.take()) {
+        let asked = match fresh(self.prefetch.borrow_mut().schema.take()) {
             Some(asked) => asked,
             None => self.ask_schema()?,
         };
@@ -105,7 +105,7 @@ impl Machine {
 
     /// How many requests the edge has answered.
     pub(super) fn count_edge(&self) -> Result<EdgeCounts> {
-        let asked = match fresh(self.ahead.borrow_mut().counts.take()) {
+        let asked = match fresh(self.prefetch.borrow_mut().counts.take()) {
             Some(asked) => asked,
             None => self.ask_counts()?,
         };
@@ -116,7 +116,7 @@ impl Machine {
 }
 
 fn fresh<T>(asked: Option<(Instant, T)>) -> Option<T> {
-    asked.filter(|(at, _)| at.elapsed() < FRESH).map(|(_, asked)| asked)
+    asked.filter(|(at, _)| at.elapsed() < PREFETCH_MAX_AGE).map(|(_, asked)| asked)
 }
 
 /// Sums `caddy_http_request_duration_seconds_count` over handlers; the label `code` is the status. Requests pass
