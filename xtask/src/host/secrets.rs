@@ -66,12 +66,15 @@ impl SecretVersions {
 }
 
 impl SuppliedSecrets {
-    /// The versions that a release made now runs with, once they are written; none while the environment lacks some.
-    pub fn versions_to_come(&self) -> Option<BTreeMap<String, u32>> {
+    /// The versions that a release made now runs with, once they are written. What the environment lacks gets its first
+    /// version when the platform is started.
+    pub fn versions_to_come(&self) -> BTreeMap<String, u32> {
         let needed = SECRETS.iter().filter(|secret| !secret.of_platform);
-        let mut versions = self.versions.clone();
-        versions.extend(self.changed.iter().map(|it| (it.name.to_owned(), self.next_version(it))));
-        needed.into_iter().all(|secret| self.versions.contains_key(secret.name)).then_some(versions)
+        let version = |secret: &Secret| match self.changed.iter().any(|changed| changed.name == secret.name) {
+            true => self.next_version(secret),
+            false => self.versions.get(secret.name).copied().unwrap_or(1),
+        };
+        needed.map(|secret| (secret.name.to_owned(), version(secret))).collect()
     }
 
     fn next_version(&self, secret: &Secret) -> u32 {
@@ -208,6 +211,27 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+
+    #[test]
+    fn the_versions_of_a_release_are_known_before_its_secrets_are_made_or_changed() {
+        let [first, ..] = SECRETS else { panic!("there are secrets") };
+        let supplied = |versions: &[(&str, u32)], changed| SuppliedSecrets {
+            values: BTreeMap::new(),
+            versions: versions.iter().map(|(name, version)| ((*name).to_owned(), *version)).collect(),
+            changed,
+            mismatched: Vec::new(),
+        };
+        assert_eq!(supplied(&[], vec![]).versions_to_come()[first.name], 1, "made by the platform's start");
+        assert_eq!(
+            supplied(&[], vec![first]).versions_to_come()[first.name],
+            1,
+            "given before anything is there"
+        );
+        assert_eq!(supplied(&[(first.name, 3)], vec![]).versions_to_come()[first.name], 3);
+        assert_eq!(supplied(&[(first.name, 3)], vec![first]).versions_to_come()[first.name], 4);
+        let of_platform = SECRETS.iter().find(|secret| secret.of_platform).expect("a password of a role");
+        assert!(!supplied(&[], vec![]).versions_to_come().contains_key(of_platform.name));
+    }
 
     #[test]
     fn a_secret_whose_sender_dies_is_not_written() {

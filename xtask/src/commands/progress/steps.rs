@@ -10,7 +10,7 @@ use crate::rollout::plan::{Plan, Report, Step};
 use crate::terminal::{self, Agenda, paint, seconds};
 
 /// What a verb would do, as `--plan` prints it: of every verb in one form.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preview {
     /// Each step's name, and what it will touch.
     pub steps: Vec<(String, String)>,

@@ -1,0 +1,148 @@
+//! What a deploy has before it takes the lease: the way to the host, what the release is made of, and the secrets that
+//! were given. Whatever can be refused is refused here, before anything is touched.
+
+use anyhow::Result;
+
+use super::{Deploy, gate, version};
+use crate::commands::progress::steps::Preview;
+use crate::commands::target::access::{self, Access};
+use crate::exit::{Exit, Failure, refuse};
+use crate::host::{Machine, SuppliedSecrets};
+use crate::product::images::{self, Registry};
+use crate::product::sources::Sources;
+use crate::project::{Environment, FREE_DISK};
+use crate::rollout::observed::Observed;
+use crate::rollout::state::release::Release;
+use crate::terminal;
+use crate::tools::docker::condition::Condition;
+
+/// Bytes of memory that three releases beside each other want.
+const FREE_MEMORY: u64 = 256 << 20;
+/// By how many seconds a host's clock may be wrong before somebody should know: the ledger's times and certificates need
+/// it.
+const MAX_CLOCK_SKEW: i64 = 5;
+
+/// What a deploy has before it takes the lease.
+pub struct Prepared {
+    /// The environment on its host.
+    pub machine: Machine,
+    /// What the release is made of.
+    pub sources: Sources,
+    /// The values of secrets that the operator gave, against what the host has.
+    pub secrets: SuppliedSecrets,
+}
+
+impl Deploy {
+    /// The tree or the commit, the host, and the secrets; refused when the host has too little room.
+    pub(super) fn prepare(&self) -> Result<Prepared> {
+        let environment = self.target.environment().clone();
+        let (machine, sources) =
+            if environment.is_here() { self.take_tree()? } else { self.take_commit(&environment)? };
+        preflight(&machine)?;
+        let secrets = machine.compare_secrets(access::secrets_given(&environment))?;
+        for secret in &secrets.mismatched {
+            terminal::warn(format_args!(
+                "{} is not the password that its role has, and is not taken: docs/runbook.md says how to change it",
+                secret.variable
+            ));
+        }
+        Ok(Prepared { machine, sources, secrets })
+    }
+
+    /// On this machine: the working tree, built.
+    fn take_tree(&self) -> Result<(Machine, Sources)> {
+        if self.version.is_some() {
+            return Err(refuse("local takes this tree as it is: --version is for other environments"));
+        }
+        let built = images::build(self.consent.yes)?;
+        let sources = Sources::of_tree(&built, self.target.environment())?;
+        sources.check(self.target.environment())?;
+        Ok((self.target.clone().reach()?.with_bases(built.bases), sources))
+    }
+
+    /// On a host: a commit, whose images a registry has. What can be refused here is refused before the host is touched,
+    /// and what can be refused there before anything is built.
+    fn take_commit(&self, environment: &Environment) -> Result<(Machine, Sources)> {
+        let access = Access::of(environment)?;
+        let commit = version::choose(environment, self.version.as_deref())?;
+        gate::check_branch_of(environment, &commit, &self.overrides)?;
+        images::ensure_client(self.consent.yes)?;
+        let registry = Registry::choose()?;
+        let find = || {
+            let sources = Sources::of_commit(commit.clone(), environment)?;
+            sources.check(environment)?;
+            let found = images::find(&registry, &commit)?;
+            gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
+            Ok((sources, found))
+        };
+        let (machine, (sources, found)) = self.target.clone().reach_by(&access, find)?;
+        let machine = machine.with_registry_tunnel(registry.registry_tunnel);
+        let images = match found {
+            Some(images) => images,
+            None => images::build_and_push(&registry, &commit, self.consent.yes)?,
+        };
+        let bases = match machine.running_bases()? {
+            Some(bases) => bases,
+            None => images::bases_for_host(&registry)?,
+        };
+        Ok((machine.with_bases(bases), sources.with_images(images)))
+    }
+}
+
+impl Prepared {
+    /// The environment.
+    pub fn environment(&self) -> &Environment {
+        self.machine.environment()
+    }
+
+    /// The release that a deploy makes now, with the versions that its secrets will have.
+    pub fn release(&self) -> Release {
+        self.sources.release(self.secrets.versions_to_come())
+    }
+
+    /// Whether the release has the traffic and is well, and the platform beneath it runs.
+    pub fn is_settled(&self) -> Result<bool> {
+        Ok(Observed::is_settled(&self.machine, &self.release())? && self.platform_runs()?)
+    }
+
+    /// The plan, with what stands before it when the platform has to be started.
+    pub fn with_platform(&self, mut plan: Preview) -> Result<Preview> {
+        if !self.platform_runs()? {
+            let what = "make what secrets are missing, start the database and the edge".to_owned();
+            plan.steps.insert(0, ("platform".to_owned(), what));
+        }
+        Ok(plan)
+    }
+
+    fn platform_runs(&self) -> Result<bool> {
+        let parts = self.machine.platform_parts()?;
+        Ok(parts.iter().filter(|part| part.state == Condition::Running).count() == 2)
+    }
+}
+
+/// What the host must have before anything is changed on it.
+fn preflight(machine: &Machine) -> Result<()> {
+    let (facts, root) = (machine.facts(), machine.root());
+    let mib = |bytes: u64| bytes >> 20;
+    if facts.free_disk < FREE_DISK {
+        let (free, wanted) = (mib(facts.free_disk), mib(FREE_DISK));
+        let message = format!(
+            "the disk under {root} has {free} MiB free, and a deploy wants {wanted}\n  Free {} MiB more. Nothing was \
+             changed.",
+            wanted - free
+        );
+        return Err(Failure { exit: Exit::HostUnfit, message }.into());
+    }
+    if facts.free_memory < FREE_MEMORY {
+        terminal::warn(format_args!(
+            "the host has {} MiB of memory free; three releases beside each other want {}",
+            mib(facts.free_memory),
+            mib(FREE_MEMORY)
+        ));
+    }
+    if facts.clock_ahead.abs() > MAX_CLOCK_SKEW {
+        let (by, way) = (facts.clock_ahead.abs(), if facts.clock_ahead > 0 { "ahead of" } else { "behind" });
+        terminal::warn(format_args!("the host's clock is {by} s {way} the one here: one of them is wrong"));
+    }
+    Ok(())
+}
