@@ -6,15 +6,16 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::progress::attempt::{self, LockWaitArgs, who};
+use super::progress::attempt::{self, LockWaitArgs, Times, who};
 use super::progress::steps::Preview;
 use super::progress::tell::{News, State, Teller};
 use super::secrets::substitutes;
 use super::target::TargetArgs;
 use super::{near, refuse};
 use crate::host::Machine;
-use crate::rollout::host::Host;
+use crate::rollout::host::{Files, Host};
 use crate::rollout::observed::Observed;
+use crate::rollout::plan::Plan;
 use crate::rollout::rollback::{RollbackError, RollbackRequest, take_back_provisional};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::ledger::Kind;
@@ -44,40 +45,59 @@ pub struct Rollback {
 }
 
 impl Rollback {
-    /// A provisional switch is undone at once; otherwise plan and run, under the lease.
+    /// A provisional switch is undone at once; otherwise, under the lease, the target gets the traffic.
     pub fn run(self) -> Result<()> {
         let machine = self.target.clone().reach()?;
         let files = machine.files()?;
-        if self.to.is_none() && !self.plan && take_back_provisional(&machine, &files, &who())? {
+        if self.plan {
+            return self.show_plan(&machine, files);
+        }
+        if self.to.is_none() && take_back_provisional(&machine, &files, &who())? {
             return self.say_taken_back(&machine);
         }
-        let back = RollbackRequest { to: self.to.as_deref(), with_database: self.with_database };
-        let limits = &machine.environment().limits;
-        if self.plan {
-            let seen = Observed::of_rollback(files, &machine)?;
-            let plan = back.plan(&seen, limits).map_err(|why| self.refuse(why, &seen))?;
-            Preview::of(&plan).say(self.json);
-            return Ok(());
-        }
         machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
-        let seen = Observed::from(files);
-        back.check(&seen).map_err(|why| self.refuse(why, &seen))?;
-        let rollback_suspect = seen.rollback_suspect(machine.now());
-        let lease = attempt::lease(&machine, "rollback".to_owned(), self.lock_wait)?;
+        let before = Observed::from(files);
+        self.request().check(&before).map_err(|why| self.refuse(why, &before))?;
+        self.roll_back(&machine, &before)
+    }
+
+    /// Under the lease. `before` is what the files said until then: what they say now may be that it is done already.
+    fn roll_back(&self, machine: &Machine, before: &Observed) -> Result<()> {
+        let (request, suspect) = (self.request(), before.rollback_suspect(machine.now()));
+        let lease = attempt::lease(machine, "rollback".to_owned(), self.lock_wait)?;
         // To ask the warm release takes longer than all of the looking that comes before its answer is wanted.
-        let to = back.target(&seen).ok().map(|release| &release.id);
-        if let Some(warm) = to.filter(|to| seen.traffic.warm.as_ref() == Some(to)) {
+        let target = request.target(before).ok().map(|release| &release.id);
+        if let Some(warm) = target.filter(|target| before.traffic.warm.as_ref() == Some(target)) {
             machine.prefetch_smoke(warm)?;
         }
-        let attempt = attempt::begin_under(&machine, lease)?;
-        let seen = Observed::of_rollback(attempt.settled.files.clone(), &machine)?;
-        if attempt.already_rolled_back(&back, rollback_suspect.as_ref(), &seen)? {
-            return self.say_done_already(&machine, &seen);
+        let attempt = attempt::begin_under(machine, lease)?;
+        let seen = Observed::of_rollback(attempt.settled.files.clone(), machine)?;
+        if attempt.already_rolled_back(&request, suspect.as_ref(), &seen)? {
+            return self.say_done_already(machine, &seen);
         }
-        let release = back.target(&seen).map_err(|why| self.refuse(why, &seen))?;
-        let plan = back.plan(&seen, limits).map_err(|why| self.refuse(why, &seen))?;
-        say_substitutes(&machine, release)?;
-        let times = attempt::run(&machine, &attempt, &plan, Vec::new())?;
+        let release = request.target(&seen).map_err(|why| self.refuse(why, &seen))?;
+        let plan = self.plan_of(machine, &seen)?;
+        say_substitutes(machine, release)?;
+        let times = attempt::run(machine, &attempt, &plan, Vec::new())?;
+        self.say_result(machine, release, &times)
+    }
+
+    fn request(&self) -> RollbackRequest<'_> {
+        RollbackRequest { to: self.to.as_deref(), with_database: self.with_database }
+    }
+
+    fn plan_of(&self, machine: &Machine, seen: &Observed) -> Result<Plan> {
+        let plan = self.request().plan(seen, &machine.environment().limits);
+        plan.map_err(|why| self.refuse(why, seen))
+    }
+
+    fn show_plan(&self, machine: &Machine, files: Files) -> Result<()> {
+        let plan = self.plan_of(machine, &Observed::of_rollback(files, machine)?)?;
+        Preview::of(&plan).say(self.json);
+        Ok(())
+    }
+
+    fn say_result(&self, machine: &Machine, release: &Release, times: &Times) -> Result<()> {
         if self.json {
             let ms = times.to_switch.map(millis);
             terminal::say(
