@@ -19,8 +19,9 @@ use super::target::TargetArgs;
 use super::{near, refuse};
 use crate::host::Machine;
 use crate::project::{DATABASE, OWNER_ROLE};
+use crate::rollout::host::LeasedHost;
 use crate::rollout::observed::Observed;
-use crate::rollout::state::backup::{self, Backup};
+use crate::rollout::state::backup::{self, Backup, Copied};
 use crate::rollout::state::journal::attempt_id;
 use crate::rollout::steps::restore;
 use crate::terminal::{self, Activity, paint};
@@ -139,19 +140,20 @@ impl Shell {
 }
 
 impl MakeBackup {
-    /// Without the lease: it changes nothing, and when a restore takes the database away under it, it fails and leaves
-    /// nothing behind.
+    /// The dump is made without the lease: it changes nothing, a rollback need not wait for it, and when a restore takes the
+    /// database away under it, it fails and leaves nothing behind. What follows it takes the lease for a moment.
     fn run(self) -> Result<()> {
         let offsite = self.to.as_deref().map(Offsite::told).transpose()?;
         let machine = self.target.reach()?;
         let name = attempt_id(SystemTime::now(), driver_mark());
         let mut made =
             Activity::of("dump the database, and read the dump back", |_| machine.dump(&name, "by hand"))?;
-        if let Err(error) = machine.prune_backups() {
+        if let Err(error) = prune(&machine) {
             terminal::warn(format_args!("older backups could not be removed: {error:#}"));
         }
         if let Some(offsite) = offsite {
             let sent = Activity::of("send a copy off the host, encrypted", |_| offsite.send(&machine, &made));
+            let sent = sent.and_then(|copied| note_copy(&machine, &made, copied));
             let kept = || format!("the backup {} is made and kept on the host", made.name);
             made.copied = Some(sent.with_context(kept)?);
         }
@@ -167,6 +169,21 @@ impl MakeBackup {
         }
         Ok(())
     }
+}
+
+/// A restore may be reading one of them, or a deploy may be removing them: so under the lease.
+fn prune(machine: &Machine) -> Result<()> {
+    if machine.superfluous_backups()?.is_empty() {
+        return Ok(());
+    }
+    attempt::lease(machine, "pruning backups".to_owned(), LockWaitArgs::PATIENT)?.prune_backups()
+}
+
+/// Writes down on the host that there is a copy.
+fn note_copy(machine: &Machine, backup: &Backup, copied: Copied) -> Result<Copied> {
+    let doing = format!("noting the copy of {}", backup.name);
+    attempt::lease(machine, doing, LockWaitArgs::PATIENT)?.note_copy(backup, &copied)?;
+    Ok(copied)
 }
 
 impl List {
@@ -203,8 +220,9 @@ impl Rehearse {
                 .pop()
                 .ok_or_else(|| refuse("there is no backup yet: `db backup` makes one"))?,
         };
-        let attempt = attempt::begin(&machine, format!("rehearsal of {}", dump.name), self.lock_wait)?;
-        Activity::of(format!("restore {} into a scratch database", dump.name), |_| machine.rehearse(&dump))?;
+        let leased = attempt::lease(&machine, format!("rehearsal of {}", dump.name), self.lock_wait)?;
+        let attempt = attempt::settle(&leased)?;
+        Activity::of(format!("restore {} into a scratch database", dump.name), |_| leased.rehearse(&dump))?;
         attempt.note(&format!("rehearsed: {} can be restored, and has every row", dump.name))?;
         if self.json {
             terminal::say(json!({ "backup": dump.name, "rehearsed": true }));
@@ -237,7 +255,8 @@ impl Restore {
             return Ok(());
         }
         self.ask(&environment, &dump)?;
-        let attempt = attempt::begin(&machine, format!("restore of {}", dump.name), self.lock_wait)?;
+        let leased = attempt::lease(&machine, format!("restore of {}", dump.name), self.lock_wait)?;
+        let attempt = attempt::settle(&leased)?;
         attempt::run(&machine, &attempt, &plan()?, Vec::new())?;
         let aside = backup::aside(DATABASE, attempt.id());
         if self.json {

@@ -18,7 +18,7 @@ use super::progress::attempt::{self, LockWaitArgs, Times};
 use super::progress::steps::Preview;
 use super::target::TargetArgs;
 use super::target::consent::Consent;
-use crate::host::{Machine, SuppliedSecrets};
+use crate::host::{Leased, Machine, SuppliedSecrets};
 use crate::project::Environment;
 use crate::rollout::attempt::Attempt;
 use crate::rollout::host::{Files, Host};
@@ -71,32 +71,39 @@ impl Deploy {
             return Ok(());
         }
         self.ask(prepared.environment(), "Go on?", "nothing was changed")?;
-        let (planned, times) = self.deploy(&mut prepared, shown)?;
-        let log_in = demo::seed_when_fresh(&prepared.machine, &planned.seen, &planned.release.id);
-        self.say_result(prepared.machine, &planned.release, &times, log_in.as_deref())
+        let (release, times, log_in) = self.deploy(&mut prepared, shown)?;
+        self.say_result(prepared.machine, &release, &times, log_in.as_deref())
     }
 
     /// Under the lease: what was left is settled, the platform runs, the plan is made from what is seen now, and run.
-    fn deploy(&self, prepared: &mut Prepared, shown: Option<Preview>) -> Result<(Planned, Times)> {
+    fn deploy(
+        &self,
+        prepared: &mut Prepared,
+        shown: Option<Preview>,
+    ) -> Result<(Release, Times, Option<String>)> {
         let machine = &prepared.machine;
         let doing = format!("deploy of {}", prepared.sources.revision());
-        let attempt = attempt::begin(machine, doing, self.lock_wait)?;
-        let was_started = start_platform(machine, &prepared.secrets)?;
+        let leased = attempt::lease(machine, doing, self.lock_wait)?;
+        let attempt = attempt::settle(&leased)?;
+        let was_started = start_platform(&leased, &prepared.secrets)?;
         machine.prefetch_counts_and_schema()?;
         machine.compare_secrets_again(&mut prepared.secrets)?;
         let drift = find_drift(machine, &attempt.settled.files)?;
         let planned = self.plan_of(prepared, attempt.settled.files.clone())?;
         self.ask_if_changed(machine.environment(), shown, &planned, was_started)?;
-        put_right(machine, &planned.seen, &drift, &attempt)?;
+        put_right(&leased, &planned.seen, &drift, &attempt)?;
         if planned.seen.schema.is_empty() {
             // A first deploy that was cut may have started the database, and made neither roles nor tables.
-            machine.make_roles()?;
+            leased.make_roles()?;
         }
-        machine.take_secrets(&prepared.secrets)?;
+        leased.take_secrets(&prepared.secrets)?;
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
         let ran = attempt::run(machine, &attempt, &planned.plan, overrides);
         warn_of_changed_platform(machine);
-        Ok((planned, ran?))
+        let times = ran?;
+        let is_fresh = planned.seen.schema.is_empty() && machine.environment().is_for_trying();
+        let log_in = if is_fresh { demo::seed(&leased, &planned.release.id) } else { None };
+        Ok((planned.release, times, log_in))
     }
 
     /// The plan, from what these files and the rest of the host say.
@@ -165,9 +172,9 @@ impl Deploy {
 }
 
 /// Gives whether it had to be started.
-fn start_platform(machine: &Machine, secrets: &SuppliedSecrets) -> Result<bool> {
+fn start_platform(leased: &Leased, secrets: &SuppliedSecrets) -> Result<bool> {
     Activity::of("platform: database and edge", |activity| {
-        machine.platform_up(secrets, &|line| activity.line(line))
+        leased.platform_up(secrets, &|line| activity.line(line))
     })
     .context("starting the platform")
 }
@@ -195,10 +202,10 @@ fn find_drift(machine: &Machine, files: &Files) -> Result<Vec<String>> {
 
 /// It is written down, and files of the releases that run are written again; containers are left to the steps, since to
 /// touch them now would touch users.
-fn put_right(machine: &Machine, seen: &Observed, drift: &[String], attempt: &Attempt) -> Result<()> {
+fn put_right(leased: &Leased, seen: &Observed, drift: &[String], attempt: &Attempt) -> Result<()> {
     drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
     let running = seen.kept.iter().filter(|release| !drift.is_empty() && seen.traffic.holds(&release.id));
-    running.filter(|release| release.is_itself()).try_for_each(|release| machine.write_again(release))
+    running.filter(|release| release.is_itself()).try_for_each(|release| leased.keep(release))
 }
 
 fn say_what_comes(environment: &Environment, planned: &Planned) {

@@ -41,12 +41,13 @@ impl Down {
             self.consent.ask(&format!("{name} stops, for all its users. Go on?"), so_far, &name)?;
         }
         let machine = self.target.reach()?;
-        let attempt = attempt::begin(&machine, "down".to_owned(), self.lock_wait)?;
+        let leased = attempt::lease(&machine, "down".to_owned(), self.lock_wait)?;
+        let attempt = attempt::settle(&leased)?;
         let plan = plans::down(&Observed::without_database(attempt.settled.files.clone(), &machine)?);
         attempt::run(&machine, &attempt, &plan, Vec::new())?;
-        Activity::of("stop the platform: edge and database", |_| machine.platform_down())?;
+        Activity::of("stop the platform: edge and database", |_| leased.platform_down())?;
         if self.volumes {
-            Activity::of("forget the data", |_| machine.delete_data())?;
+            Activity::of("forget the data", |_| leased.delete_data())?;
         }
         if self.json {
             terminal::say(json!({ "environment": name, "stopped": true, "data_forgotten": self.volumes }));

@@ -63,8 +63,9 @@ impl Maintenance {
             Some(date) => format!("maintenance until {date}"),
             None => "maintenance is over".to_owned(),
         };
-        let attempt = attempt::begin(&machine, words.clone(), lock_wait)?;
-        machine.set_maintenance(date.as_deref())?;
+        let leased = attempt::lease(&machine, words.clone(), lock_wait)?;
+        let attempt = attempt::settle(&leased)?;
+        leased.set_maintenance(date.as_deref())?;
         attempt.note(&words)?;
         if json {
             terminal::say(json!({ "maintenance": date.is_some(), "until": date }));

@@ -17,7 +17,7 @@ use super::target::consent::Consent;
 use crate::host::Machine;
 use crate::product::images::{self, Registry};
 use crate::project;
-use crate::rollout::host::Host;
+use crate::rollout::host::LeasedHost;
 use crate::terminal::{self, Activity, millis, paint, seconds};
 use crate::tools::curl;
 use crate::tools::process::interrupt;
@@ -68,7 +68,7 @@ impl PlatformVerb {
 }
 
 impl Up {
-    /// Looks, checks what can be checked while everything runs, asks; then, under the lease: backup, and one service
+    /// Looks, and asks; then, under the lease: checks what can be checked while everything runs, backup, and one service
     /// after the other.
     fn run(self) -> Result<()> {
         let machine = self.reach()?;
@@ -83,13 +83,14 @@ impl Up {
             return Ok(());
         }
         preview.announce(self.json);
-        machine.check_renewal()?;
         self.ask(&machine)?;
         let named = services.join(" and ");
-        let attempt = attempt::begin(&machine, format!("platform up: {named}"), self.lock_wait)?;
+        let leased = attempt::lease(&machine, format!("platform up: {named}"), self.lock_wait)?;
+        let attempt = attempt::settle(&leased)?;
+        leased.check_renewal()?;
         if services.iter().any(|service| service == "postgres") {
             let backup = Activity::of("backup: dump the database, and read the dump back", |_| {
-                machine.backup(attempt.id(), "since the database is started anew")
+                leased.backup(attempt.id(), "since the database is started anew")
             })?;
             terminal::note(paint::dim(format_args!("  backup {}", backup.name)));
         }
@@ -97,7 +98,7 @@ impl Up {
         let url = format!("{}{}", machine.url()?, project::PROBE_PATH);
         let (renewed, gap) = longest_gap(&url, || {
             Activity::of(format!("start {named} anew"), |activity| {
-                machine.renew_platform(&services, &|line| activity.line(line))
+                leased.renew_platform(&services, &|line| activity.line(line))
             })
         });
         let outcome = match &renewed {
@@ -121,9 +122,10 @@ impl Up {
             return Ok(());
         }
         if !drift.is_empty() {
-            let attempt = attempt::begin(machine, "platform up: files".to_owned(), self.lock_wait)?;
+            let leased = attempt::lease(machine, "platform up: files".to_owned(), self.lock_wait)?;
+            let attempt = attempt::settle(&leased)?;
             drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
-            machine.write_platform()?;
+            leased.write_platform()?;
         }
         drift.iter().for_each(|line| terminal::note(format_args!("{line}: it is written again")));
         self.nothing_to_do()

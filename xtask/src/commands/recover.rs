@@ -27,8 +27,9 @@ impl Recover {
     /// Taking the lease is all that it takes.
     pub fn run(self) -> Result<()> {
         let machine = self.target.reach()?;
-        let attempt = attempt::begin(&machine, "recover".to_owned(), self.lock_wait)?;
-        if let Err(error) = retire(&machine) {
+        let leased = attempt::lease(&machine, "recover".to_owned(), self.lock_wait)?;
+        let attempt = attempt::settle(&leased)?;
+        if let Err(error) = retire(&leased) {
             terminal::warn(format_args!("what has no traffic any more could not be stopped: {error:#}"));
         }
         let serves = machine.live()?.active;

@@ -64,13 +64,13 @@ impl Rollback {
     /// Under the lease. `before` is what the files said until then: what they say now may be that it is done already.
     fn roll_back(&self, machine: &Machine, before: &Observed) -> Result<()> {
         let (request, suspect) = (self.request(), before.rollback_suspect(machine.now()));
-        let lease = attempt::lease(machine, "rollback".to_owned(), self.lock_wait)?;
+        let leased = attempt::lease(machine, "rollback".to_owned(), self.lock_wait)?;
         // To ask the warm release takes longer than all of the looking that comes before its answer is wanted.
         let target = request.target(before).ok().map(|release| &release.id);
         if let Some(warm) = target.filter(|target| before.traffic.warm.as_ref() == Some(target)) {
             machine.prefetch_smoke(warm)?;
         }
-        let attempt = attempt::begin_under(machine, lease)?;
+        let attempt = attempt::settle(&leased)?;
         let seen = Observed::of_rollback(attempt.settled.files.clone(), machine)?;
         if attempt.already_rolled_back(&request, suspect.as_ref(), &seen)? {
             return self.say_done_already(machine, &seen);

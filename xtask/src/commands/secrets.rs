@@ -12,7 +12,7 @@ use super::target::consent::Consent;
 use super::{near, refuse};
 use crate::host::{Machine, SecretVersions};
 use crate::project::{SECRETS, Secret};
-use crate::rollout::host::Host;
+use crate::rollout::host::{Host, LeasedHost};
 use crate::rollout::observed::Observed;
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::terminal::{self, paint};
@@ -115,19 +115,20 @@ impl Revoke {
         let bases = machine.running_bases()?.ok_or_else(|| refuse(stopped))?;
         let machine = machine.with_bases(bases);
         let doing = format!("revoking version {} of {}", self.version, secret.name);
-        let attempt = attempt::begin(&machine, doing, self.lock_wait)?;
+        let leased = attempt::lease(&machine, doing, self.lock_wait)?;
+        let attempt = attempt::settle(&leased)?;
         let live = self.check(&machine, secret)?;
         let seen = Observed::beyond(attempt.settled.files.clone(), &machine)?;
         let mut users: BTreeSet<_> = users(&seen.kept, secret.name, self.version).into_iter().collect();
         users.extend(machine.mounting(secret, self.version)?);
         if seen.traffic.warm.as_ref().is_some_and(|warm| users.contains(warm)) {
-            machine.set_warm(live.as_ref(), attempt.lease_number(), None)?;
+            leased.set_warm(live.as_ref(), None)?;
         }
         for id in users.iter().filter(|id| seen.parts.iter().any(|part| part.release == **id)) {
             terminal::note(paint::dim(format_args!("  {id} ran with it, and is stopped")));
-            machine.remove_containers(id)?;
+            leased.remove_containers(id)?;
         }
-        machine.revoke_secret(secret, self.version)?;
+        leased.revoke_secret(secret, self.version)?;
         attempt.note(&format!("version {} of {} was revoked", self.version, secret.name))?;
         if self.json {
             terminal::say(json!({ "name": secret.name, "revoked": self.version, "ran_with_it": users }));

@@ -70,13 +70,11 @@ impl HostProbe {
             facts,
             public_url,
             compose_dir,
-            laid_out: RefCell::default(),
             bases: None,
             registry_tunnel: None,
             reached: Instant::now(),
             tunnel_is_open: Cell::new(false),
             prefetch: RefCell::default(),
-            holding: RefCell::default(),
         })
     }
 }

@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail, ensure};
 use camino::Utf8PathBuf;
 use xshell::{Cmd, Shell};
 
-use super::Machine;
+use super::{Leased, Machine};
 use crate::project::{self, Component, RELEASE_LABEL};
-use crate::rollout::host::{Answer, Host, Part};
+use crate::rollout::host::{Answer, LeasedHost, Part};
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::curl;
 use crate::tools::docker::compose::Project;
@@ -28,7 +28,7 @@ const SMOKE_TIMEOUT: Duration = Duration::from_secs(30);
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A release's compose project, as it is kept on the host.
-pub(super) struct ReleaseProject<'a> {
+struct ReleaseProject<'a> {
     machine: &'a Machine,
     /// Where compose finds its files, on the machine that calls it.
     folder: Utf8PathBuf,
@@ -40,12 +40,6 @@ pub(super) struct ReleaseProject<'a> {
 const ONE_ADDRESS: i32 = 2;
 
 impl ReleaseProject<'_> {
-    pub(super) fn run(&self, call: impl for<'c> FnOnce(&Project, &'c Shell) -> Cmd<'c>) -> Result<()> {
-        self.with(|project| {
-            Ok(Run::new(call(project, self.machine.shell.docker())).timeout(ENGINE_TIMEOUT).run()?)
-        })
-    }
-
     fn with<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
         let (files, variables) = ([self.folder.join("compose.yaml")], self.folder.join("variables.env"));
         use_it(&Project {
@@ -59,14 +53,6 @@ impl ReleaseProject<'_> {
 }
 
 impl Machine {
-    pub(super) fn release_project(&self, id: &ReleaseId) -> Result<ReleaseProject<'_>> {
-        Ok(ReleaseProject {
-            machine: self,
-            folder: self.release_compose_dir(id)?,
-            name: self.named(id.as_str()),
-        })
-    }
-
     pub(super) fn release_parts(&self) -> Result<Vec<Part>> {
         let labels = [self.label(), RELEASE_LABEL.to_owned(), "com.docker.compose.oneoff=False".to_owned()];
         let mut parts: Vec<Part> =
@@ -81,78 +67,14 @@ impl Machine {
         Ok(manifest.is_some_and(|text| serde_json::from_str::<Release>(&text).is_ok()))
     }
 
-    /// Containers of a release whose files are gone: there is nothing to start them from again.
-    pub(super) fn remove_strays(&self, id: &ReleaseId) -> Result<()> {
-        let labels = [self.label(), format!("{RELEASE_LABEL}={id}")];
-        let strays = container::labelled(self.shell.docker(), &labels)?;
-        strays.iter().try_for_each(|stray| Ok(container::remove(self.shell.docker(), stray.plain_name())?))
-    }
-
-    /// Removes a release whole. Its images go too, unless another release or something else needs them.
-    pub(super) fn delete_release(&self, id: &ReleaseId) -> Result<()> {
-        let kept = self.kept_releases()?;
-        self.remove_containers(id)?;
-        self.delete(&self.release_folder(id))?;
-        let (going, staying): (Vec<_>, Vec<_>) = kept.iter().partition(|release| &release.id == id);
-        let needed = |image: &String| {
-            staying.iter().any(|release| release.contents.images.values().any(|other| other == image))
-        };
-        for image in
-            going.iter().flat_map(|release| release.contents.images.values()).filter(|image| !needed(image))
-        {
-            // Tags of the build may still name it; then the engine refuses, and rightly.
-            let _ = container::remove_image(self.shell.docker(), image);
-        }
-        Ok(())
-    }
-
-    /// Runs a service of the release once, to its end, and gives what it printed. `words` stand in place of the
-    /// service's own command, when there are any.
-    pub(super) fn run_once(&self, id: &ReleaseId, service: &str, words: &[&str]) -> Result<String> {
-        let name = self.named(service);
-        container::remove(self.shell.docker(), &name)?;
-        let project = self.release_project(id)?;
-        let told = project.with(|project| {
-            Ok(Run::new(project.run_once(self.shell.docker(), service, &name, words))
-                .timeout(MIGRATION_TIMEOUT)
-                .finish()?)
-        })?;
-        let ended = container::named(self.shell.docker(), &name)?.map(|found| found.state);
-        match ended {
-            Some(state) if state.status == Condition::Exited && state.exit_code == 0 => {
-                container::remove(self.shell.docker(), &name)?;
-                Ok(told.stdout.trim().to_owned())
-            }
-            Some(state) => {
-                let lines = container::last_lines(self.shell.docker(), &name, 12)?;
-                bail!(
-                    "{service} is {}, exit code {}:\n    {}",
-                    state.status,
-                    state.exit_code,
-                    lines.replace('\n', "\n    ")
-                )
-            }
-            None => {
-                bail!("{service} could not be started:\n    {}", told.stderr.trim().replace('\n', "\n    "))
-            }
-        }
-    }
-
-    /// The engine goes on with a one-off container after its driver has died: it is waited for.
-    pub(super) fn wait_for_once(&self, service: &str) -> Result<()> {
-        let name = self.named(service);
-        if container::named(self.shell.docker(), &name)?
-            .is_some_and(|found| found.state.status == Condition::Running)
-        {
-            Run::new(container::wait(self.shell.docker(), &name)).timeout(MIGRATION_TIMEOUT).run()?;
-        }
-        container::remove(self.shell.docker(), &name)?;
-        Ok(())
+    fn release_project(&self, id: &ReleaseId) -> ReleaseProject<'_> {
+        ReleaseProject { machine: self, folder: self.release_compose_dir(id), name: self.named(id.as_str()) }
     }
 
     /// Hands the terminal to compose: what the parts of a release wrote.
     pub fn release_logs(&self, id: &ReleaseId, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
-        self.release_project(id)?
+        self.lay_out_kept(id)?;
+        self.release_project(id)
             .with(|project| show_logs(self.shell.docker(), project, service, tail, follow))
     }
 
@@ -208,6 +130,92 @@ impl Machine {
         );
         let release = answer.header(project::RELEASE_HEADER).and_then(|id| id.parse().ok());
         Ok(Answer { status: answer.status, release, excerpt })
+    }
+}
+
+impl Leased<'_> {
+    /// Has compose start, stop or remove a kept release's containers.
+    pub(super) fn change_release(
+        &self,
+        id: &ReleaseId,
+        call: impl for<'c> FnOnce(&Project, &'c Shell) -> Cmd<'c>,
+    ) -> Result<()> {
+        self.refresh(id)?;
+        let machine = self.fenced_invalidating()?;
+        machine.release_project(id).with(|project| {
+            Ok(Run::new(call(project, machine.shell.docker())).timeout(ENGINE_TIMEOUT).run()?)
+        })
+    }
+
+    /// Containers of a release whose files are gone: there is nothing to start them from again.
+    pub(super) fn remove_strays(&self, id: &ReleaseId) -> Result<()> {
+        let machine = self.fenced_invalidating()?;
+        let labels = [machine.label(), format!("{RELEASE_LABEL}={id}")];
+        let docker = machine.shell.docker();
+        let strays = container::labelled(docker, &labels)?;
+        strays.iter().try_for_each(|stray| Ok(container::remove(docker, stray.plain_name())?))
+    }
+
+    /// Removes a release whole. Its images go too, unless another release or something else needs them.
+    pub(super) fn delete_release(&self, id: &ReleaseId) -> Result<()> {
+        let machine = self.fenced()?;
+        let kept = machine.kept_releases()?;
+        self.remove_containers(id)?;
+        self.delete(&machine.release_folder(id))?;
+        let (going, staying): (Vec<_>, Vec<_>) = kept.iter().partition(|release| &release.id == id);
+        let needed = |image: &String| {
+            staying.iter().any(|release| release.contents.images.values().any(|other| other == image))
+        };
+        for image in
+            going.iter().flat_map(|release| release.contents.images.values()).filter(|image| !needed(image))
+        {
+            // Tags of the build may still name it; then the engine refuses, and rightly.
+            let _ = container::remove_image(machine.shell.docker(), image);
+        }
+        Ok(())
+    }
+
+    /// Runs a service of the release once, to its end, and gives what it printed. `words` stand in place of the
+    /// service's own command, when there are any.
+    pub(super) fn run_once(&self, id: &ReleaseId, service: &str, words: &[&str]) -> Result<String> {
+        let machine = self.fenced_invalidating()?;
+        let (name, docker) = (machine.named(service), machine.shell.docker());
+        container::remove(docker, &name)?;
+        self.refresh(id)?;
+        let told = machine.release_project(id).with(|project| {
+            let once = project.run_once(docker, service, &name, words);
+            Ok(Run::new(once).timeout(MIGRATION_TIMEOUT).finish()?)
+        })?;
+        let ended = container::named(docker, &name)?.map(|found| found.state);
+        match ended {
+            Some(state) if state.status == Condition::Exited && state.exit_code == 0 => {
+                container::remove(docker, &name)?;
+                Ok(told.stdout.trim().to_owned())
+            }
+            Some(state) => {
+                let lines = container::last_lines(docker, &name, 12)?;
+                bail!(
+                    "{service} is {}, exit code {}:\n    {}",
+                    state.status,
+                    state.exit_code,
+                    lines.replace('\n', "\n    ")
+                )
+            }
+            None => {
+                bail!("{service} could not be started:\n    {}", told.stderr.trim().replace('\n', "\n    "))
+            }
+        }
+    }
+
+    /// The engine goes on with a one-off container after its driver has died: it is waited for.
+    pub(super) fn wait_for_once(&self, service: &str) -> Result<()> {
+        let machine = self.fenced_invalidating()?;
+        let (name, docker) = (machine.named(service), machine.shell.docker());
+        if container::named(docker, &name)?.is_some_and(|found| found.state.status == Condition::Running) {
+            Run::new(container::wait(docker, &name)).timeout(MIGRATION_TIMEOUT).run()?;
+        }
+        container::remove(docker, &name)?;
+        Ok(())
     }
 }
 

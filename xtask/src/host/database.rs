@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Cmd, cmd};
 
-use super::Machine;
+use super::{Leased, Machine};
 use crate::exit::{Exit, Failure};
 use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE, POSTGRES_UID};
 use crate::rollout::host::Host;
@@ -52,17 +52,6 @@ fn enough(what: &str, size: u64, place: &str, free: u64) -> Result<()> {
 }
 
 impl Machine {
-    /// Gives the folder of backups to the database's user.
-    pub(super) fn give_backups_folder(&self) -> Result<()> {
-        let (mount, image) = (format!("{}:/backups", self.folder("backups")), &self.bases()?.postgres);
-        let owner = format!("{POSTGRES_UID}:{}", self.facts.gid);
-        let give = cmd!(
-            self.shell.docker(),
-            "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {GIVE} give {owner}"
-        );
-        Run::new(give).run().context("preparing the folder of backups")
-    }
-
     /// The backups that are on the host, oldest first.
     pub fn backups(&self) -> Result<Vec<Backup>> {
         let told = self.shell.script(FACTS, &[self.folder("backups").as_str()], "")?;
@@ -72,7 +61,14 @@ impl Machine {
         Ok(backups)
     }
 
-    /// Dumps the database and reads the dump back. A failure leaves nothing behind.
+    /// The names of those that need not be kept any longer.
+    pub fn superfluous_backups(&self) -> Result<Vec<String>> {
+        let backups = self.backups()?;
+        Ok(backup::superfluous(&backups, self.now()).into_iter().map(str::to_owned).collect())
+    }
+
+    /// Dumps the database and reads the dump back. It changes nothing that anybody else uses, and needs no lease. A failure
+    /// leaves nothing behind.
     pub fn dump(&self, name: &str, made_by: &str) -> Result<Backup> {
         self.check_room_for_dump()?;
         let live = self.live()?.active;
@@ -92,67 +88,10 @@ impl Machine {
         enough("the copy", bytes, "the folder of backups", self.room()?.backups)
     }
 
-    /// For writing a dump that was off the host: it is no backup before it was taken.
-    pub fn receive_dump(&self, name: &str) -> Cmd<'_> {
-        self.stream_of_database(&["sh", "-c", SCRIPT, "database", "receive", name])
-    }
-
     /// A program in the database's container, whose streams go through a pipe here.
     fn stream_of_database(&self, words: &[&str]) -> Cmd<'_> {
         let (postgres, user) = (self.platform_container("postgres"), POSTGRES_UID.to_string());
         container::exec(self.shell.docker(), &postgres, &user, words)
-    }
-
-    /// What was received, and came to its end, becomes a backup.
-    pub fn take_dump(&self, name: &str) -> Result<Backup> {
-        let told = self.in_database(&["take", name], DUMP_TIMEOUT)?;
-        serde_json::from_str(&told).with_context(|| format!("the backup described itself as {told:?}"))
-    }
-
-    /// What was received did not come to its end.
-    pub fn discard_dump(&self, name: &str) {
-        let _ = interrupt::shielded(|| self.in_database(&["discard", name], QUERY_TIMEOUT));
-    }
-
-    /// Writes down that there is a copy off the host.
-    pub fn note_copy(&self, backup: &Backup, copied: &Copied) -> Result<()> {
-        let facts = serde_json::to_string(&Backup { copied: Some(copied.clone()), ..backup.clone() })?;
-        self.write(&self.folder("backups"), &[(&format!("{}.json", backup.name), &facts)])
-    }
-
-    /// Removes backups that need not be kept any longer, and says how many.
-    pub fn prune_backups(&self) -> Result<usize> {
-        let backups = self.backups()?;
-        let over = backup::superfluous(&backups, self.now());
-        if !over.is_empty() {
-            let words: Vec<&str> = ["forget"].into_iter().chain(over.iter().copied()).collect();
-            self.in_database(&words, QUERY_TIMEOUT)?;
-        }
-        Ok(over.len())
-    }
-
-    /// Restores the backup into a scratch database, and compares each table's rows with those of the moment of the dump.
-    pub fn rehearse(&self, dump: &Backup) -> Result<()> {
-        let scratch = backup::scratch(DATABASE);
-        self.verify(dump)?;
-        let loaded = self.load(dump, &scratch);
-        let differs = loaded.and_then(|()| self.in_database(&["counts", &dump.name, &scratch], DUMP_TIMEOUT));
-        // Whatever became of it: half a database takes room, too.
-        let dropped = interrupt::shielded(|| self.in_database(&["drop", &scratch], QUERY_TIMEOUT));
-        let differs = differs?;
-        dropped?;
-        ensure!(differs.trim().is_empty(), "the restored rows are not those of the dump:\n{differs}");
-        Ok(())
-    }
-
-    pub(super) fn restore_dump(&self, backup: &Backup) -> Result<()> {
-        self.verify(backup)?;
-        self.load(backup, &beside(DATABASE))
-    }
-
-    fn load(&self, backup: &Backup, into: &str) -> Result<()> {
-        self.check_room_for_load(backup)?;
-        self.in_database(&["load", &backup.name, into, OWNER_ROLE, APP_ROLE], DUMP_TIMEOUT).map(drop)
     }
 
     /// An error unless the disk has room for a dump: a full one takes more down than the dump.
@@ -180,23 +119,6 @@ impl Machine {
     fn verify(&self, backup: &Backup) -> Result<()> {
         let verified = self.in_database(&["verify", &backup.name, &backup.sha256], DUMP_TIMEOUT);
         verified.with_context(|| format!("the backup {} is damaged", backup.name)).map(drop)
-    }
-
-    pub(super) fn drop_restored(&self) -> Result<()> {
-        self.in_database(&["drop", &beside(DATABASE)], QUERY_TIMEOUT).map(drop)
-    }
-
-    /// To its end, also when somebody asks to stop: the script would go on in its container, and race its own undoing.
-    pub(super) fn exchange(&self, aside: &str) -> Result<()> {
-        let words = ["exchange", DATABASE, &beside(DATABASE), aside];
-        interrupt::shielded(|| self.in_database(&words, QUERY_TIMEOUT)).map(drop)
-    }
-
-    pub(super) fn exchange_again(&self, aside: &str) -> Result<()> {
-        if self.has_database(aside)? {
-            self.in_database(&["exchange", DATABASE, aside, &beside(DATABASE)], QUERY_TIMEOUT)?;
-        }
-        Ok(())
     }
 
     pub(super) fn has_database(&self, name: &str) -> Result<bool> {
@@ -266,5 +188,97 @@ impl Machine {
             lacking.join(", ")
         );
         Ok(())
+    }
+}
+
+impl Leased<'_> {
+    /// Gives the folder of backups to the database's user.
+    pub(super) fn give_backups_folder(&self) -> Result<()> {
+        let machine = self.fenced()?;
+        let (mount, image) = (format!("{}:/backups", machine.folder("backups")), &machine.bases()?.postgres);
+        let owner = format!("{POSTGRES_UID}:{}", machine.facts.gid);
+        let give = cmd!(
+            machine.shell.docker(),
+            "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {GIVE} give {owner}"
+        );
+        Run::new(give).run().context("preparing the folder of backups")
+    }
+
+    /// For writing a dump that was off the host: it is no backup before it was taken.
+    pub fn receive_dump(&self, name: &str) -> Result<Cmd<'_>> {
+        Ok(self.fenced()?.stream_of_database(&["sh", "-c", SCRIPT, "database", "receive", name]))
+    }
+
+    /// What was received, and came to its end, becomes a backup.
+    pub fn take_dump(&self, name: &str) -> Result<Backup> {
+        let told = self.change_database(&["take", name], DUMP_TIMEOUT)?;
+        serde_json::from_str(&told).with_context(|| format!("the backup described itself as {told:?}"))
+    }
+
+    /// What was received did not come to its end.
+    pub fn discard_dump(&self, name: &str) {
+        let _ = interrupt::shielded(|| self.change_database(&["discard", name], QUERY_TIMEOUT));
+    }
+
+    /// Writes down that there is a copy off the host.
+    pub fn note_copy(&self, backup: &Backup, copied: &Copied) -> Result<()> {
+        let facts = serde_json::to_string(&Backup { copied: Some(copied.clone()), ..backup.clone() })?;
+        self.write(&self.fenced()?.folder("backups"), &[(&format!("{}.json", backup.name), &facts)])
+    }
+
+    pub(super) fn remove_old_backups(&self) -> Result<()> {
+        let over = self.fenced()?.superfluous_backups()?;
+        if over.is_empty() {
+            return Ok(());
+        }
+        let words: Vec<&str> = ["forget"].into_iter().chain(over.iter().map(String::as_str)).collect();
+        self.change_database(&words, QUERY_TIMEOUT).map(drop)
+    }
+
+    /// Restores the backup into a scratch database, and compares each table's rows with those of the moment of the dump.
+    pub fn rehearse(&self, dump: &Backup) -> Result<()> {
+        let (machine, scratch) = (self.fenced()?, backup::scratch(DATABASE));
+        machine.verify(dump)?;
+        let loaded = self.load(dump, &scratch);
+        let differs =
+            loaded.and_then(|()| machine.in_database(&["counts", &dump.name, &scratch], DUMP_TIMEOUT));
+        // Whatever became of it: half a database takes room, too.
+        let dropped = interrupt::shielded(|| self.change_database(&["drop", &scratch], QUERY_TIMEOUT));
+        let differs = differs?;
+        dropped?;
+        ensure!(differs.trim().is_empty(), "the restored rows are not those of the dump:\n{differs}");
+        Ok(())
+    }
+
+    pub(super) fn restore_dump(&self, backup: &Backup) -> Result<()> {
+        self.fenced()?.verify(backup)?;
+        self.load(backup, &beside(DATABASE))
+    }
+
+    fn load(&self, backup: &Backup, into: &str) -> Result<()> {
+        self.fenced()?.check_room_for_load(backup)?;
+        self.change_database(&["load", &backup.name, into, OWNER_ROLE, APP_ROLE], DUMP_TIMEOUT).map(drop)
+    }
+
+    pub(super) fn drop_restored(&self) -> Result<()> {
+        self.change_database(&["drop", &beside(DATABASE)], QUERY_TIMEOUT).map(drop)
+    }
+
+    /// To its end, also when somebody asks to stop: the script would go on in its container, and race its own undoing.
+    pub(super) fn exchange(&self, aside: &str) -> Result<()> {
+        let words = ["exchange", DATABASE, &beside(DATABASE), aside];
+        interrupt::shielded(|| self.change_database(&words, QUERY_TIMEOUT)).map(drop)
+    }
+
+    pub(super) fn exchange_again(&self, aside: &str) -> Result<()> {
+        if self.fenced()?.has_database(aside)? {
+            self.change_database(&["exchange", DATABASE, aside, &beside(DATABASE)], QUERY_TIMEOUT)?;
+        }
+        Ok(())
+    }
+
+    /// A script that changes the databases, or the backups.
+    fn change_database(&self, arguments: &[&str], timeout: Duration) -> Result<String> {
+        self.fenced_invalidating()?.in_database(arguments, timeout)
     }
 }

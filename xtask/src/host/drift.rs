@@ -29,11 +29,6 @@ done <written"#,
 );
 
 impl Machine {
-    /// Writes a kept release's files again.
-    pub fn write_again(&self, release: &Release) -> Result<()> {
-        self.keep(release)
-    }
-
     /// What differs from what was put there, in words, a line each: files and containers of the releases that run, the
     /// edge's configuration, and the platform's files. Who has the traffic is another question.
     pub fn drift(&self, live: &Traffic, kept: &[Release]) -> Result<Vec<String>> {

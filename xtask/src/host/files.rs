@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Machine;
+use super::{Leased, Machine};
 use crate::rollout::state::ledger::Entry;
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::ssh::host_shell::{HostShell, Script};
@@ -58,13 +58,6 @@ impl Machine {
         self.root.join("ledger.jsonl")
     }
 
-    pub(super) fn append_to_ledger(&self, entries: &[Entry]) -> Result<()> {
-        let lines: Vec<String> = entries.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
-        let (file, lease_file, lease) = (self.ledger_file(), self.lease_file(), self.holding_number()?);
-        self.shell.script(APPEND, &[file.as_str(), lease_file.as_str(), &lease], &lines.join("\n"))?;
-        Ok(())
-    }
-
     pub(super) fn read_ledger(&self) -> Result<String> {
         Ok(self.shell.script(READ_LEDGER, &[self.ledger_file().as_str()], "")?)
     }
@@ -85,72 +78,104 @@ impl Machine {
         Ok(told.strip_prefix("there").map(|text| text.strip_prefix('\n').unwrap_or(text).to_owned()))
     }
 
+    pub(super) fn kept_releases(&self) -> Result<Vec<Release>> {
+        releases_in(&self.shell, &self.folder("releases"))
+    }
+
+    /// Compose reads its files on the machine that calls it. When the host is another one, they are laid out here.
+    fn lay_out(&self, release: &Release, files: &[(&str, &str)]) -> Result<()> {
+        match self.compose_dir {
+            Some(_) => write_here(&self.release_compose_dir(&release.id), files),
+            None => Ok(()),
+        }
+    }
+
+    /// A kept release's files, where compose finds them, for calls that change nothing.
+    pub(super) fn lay_out_kept(&self, id: &ReleaseId) -> Result<()> {
+        let release = self.kept_release(id)?;
+        self.lay_out(&release, &compose_files(&release, &self.variables(&release)?))
+    }
+
+    fn kept_release(&self, id: &ReleaseId) -> Result<Release> {
+        let path = self.release_folder(id).join("release.json");
+        let text = self.read(&path)?.with_context(|| format!("{id} is not kept any more"))?;
+        serde_json::from_str(&text).with_context(|| format!("{path} can't be read"))
+    }
+
+    /// The folder with a release's files, where compose finds them.
+    pub(super) fn release_compose_dir(&self, id: &ReleaseId) -> Utf8PathBuf {
+        self.compose_dir().join("releases").join(id.as_str())
+    }
+}
+
+impl Leased<'_> {
+    /// Changes the live folder.
+    pub(super) fn change_live(&self, verb: &str, arguments: &[&str]) -> Result<()> {
+        self.fenced()?.live_script(verb, arguments).map(drop)
+    }
+
+    pub(super) fn append_to_ledger(&self, entries: &[Entry]) -> Result<()> {
+        let lines: Vec<String> = entries.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+        let (machine, (lease_file, number)) = (self.fenced()?, self.fencing()?);
+        let arguments = [machine.ledger_file().into_string(), lease_file, number];
+        machine.shell.script(APPEND, &arguments.each_ref().map(String::as_str), &lines.join("\n"))?;
+        Ok(())
+    }
+
     /// Writes files of one folder, in this order, each whole or not at all.
     pub(super) fn write(&self, folder: &Utf8Path, files: &[(&str, &str)]) -> Result<()> {
         let sizes: Vec<String> = files.iter().map(|(_, text)| text.len().to_string()).collect();
         let pairs = files.iter().zip(&sizes).flat_map(|((name, _), size)| [*name, size.as_str()]);
         let arguments: Vec<&str> = [folder.as_str()].into_iter().chain(pairs).collect();
         let texts: String = files.iter().map(|(_, text)| *text).collect();
-        let written = self.shell.script(WRITE, &arguments, &texts);
+        let written = self.fenced()?.shell.script(WRITE, &arguments, &texts);
         written.with_context(|| format!("writing into {folder}")).map(drop)
     }
 
     /// Removes a file, or a folder with all that is in it.
     pub(super) fn delete(&self, path: &Utf8Path) -> Result<()> {
-        self.shell.script(REMOVE, &[path.as_str()], "").with_context(|| format!("removing {path}")).map(drop)
-    }
-
-    pub(super) fn kept_releases(&self) -> Result<Vec<Release>> {
-        releases_in(&self.shell, &self.folder("releases"))
+        self.fenced()?
+            .shell
+            .script(REMOVE, &[path.as_str()], "")
+            .with_context(|| format!("removing {path}"))
+            .map(drop)
     }
 
     /// Keeps a release whole: the manifest comes last, since it is what makes the folder a release.
-    pub(super) fn keep(&self, release: &Release) -> Result<()> {
-        let (variables, manifest) = (self.variables(release)?, serde_json::to_string_pretty(release)?);
-        let files = [
-            ("compose.yaml", release.contents.compose.as_str()),
-            ("settings.env", &release.contents.configuration),
-            ("variables.env", &variables),
-            ("release.json", &manifest),
-        ];
-        self.write(&self.release_folder(&release.id), &files)?;
-        self.lay_out(release, &files)
-    }
-
-    /// Compose reads its files on the machine that calls it. When the host is another one, they are laid out here.
-    fn lay_out(&self, release: &Release, files: &[(&str, &str)]) -> Result<()> {
-        let folder = self.desk_of(&release.id);
-        if self.compose_dir.is_some() {
-            write_here(&folder, files)?;
-        }
+    pub fn keep(&self, release: &Release) -> Result<()> {
+        let machine = self.fenced()?;
+        let (variables, manifest) = (machine.variables(release)?, serde_json::to_string_pretty(release)?);
+        let files = compose_files(release, &variables);
+        let all = [&files[..], &[("release.json", manifest.as_str())]].concat();
+        self.write(&machine.release_folder(&release.id), &all)?;
+        machine.lay_out(release, &files)?;
         self.laid_out.borrow_mut().insert(release.id.clone());
         Ok(())
     }
 
-    /// The folder with a kept release's files, where compose finds them.
-    pub(super) fn release_compose_dir(&self, id: &ReleaseId) -> Result<Utf8PathBuf> {
-        if !self.laid_out.borrow().contains(id) {
-            let path = self.release_folder(id).join("release.json");
-            let text = self.read(&path)?.with_context(|| format!("{id} is not kept any more"))?;
-            let release: Release =
-                serde_json::from_str(&text).with_context(|| format!("{path} can't be read"))?;
-            let variables = self.variables(&release)?;
-            // The passwords of the database's roles may have been changed since the release was kept.
-            self.write(&self.release_folder(id), &[("variables.env", &variables)])?;
-            let contents = &release.contents;
-            let files = [
-                ("compose.yaml", contents.compose.as_str()),
-                ("settings.env", &contents.configuration),
-                ("variables.env", &variables),
-            ];
-            self.lay_out(&release, &files)?;
+    /// The passwords of the database's roles may have been changed since a release was kept: its variables are written
+    /// again before this driver first has compose change something of it.
+    pub(super) fn refresh(&self, id: &ReleaseId) -> Result<()> {
+        if self.laid_out.borrow().contains(id) {
+            return Ok(());
         }
-        Ok(self.desk_of(id))
+        let machine = self.fenced()?;
+        let release = machine.kept_release(id)?;
+        let variables = machine.variables(&release)?;
+        self.write(&machine.release_folder(id), &[("variables.env", &variables)])?;
+        machine.lay_out(&release, &compose_files(&release, &variables))?;
+        self.laid_out.borrow_mut().insert(id.clone());
+        Ok(())
     }
+}
 
-    fn desk_of(&self, id: &ReleaseId) -> Utf8PathBuf {
-        self.compose_dir().join("releases").join(id.as_str())
-    }
+/// What compose reads of a release.
+fn compose_files<'a>(release: &'a Release, variables: &'a str) -> [(&'a str, &'a str); 3] {
+    [
+        ("compose.yaml", &release.contents.compose),
+        ("settings.env", &release.contents.configuration),
+        ("variables.env", variables),
+    ]
 }
 
 /// The releases whose folders are in this one. A manifest that can't be read is no release, and hides no other.

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 use xshell::cmd;
 
-use super::Machine;
+use super::Leased;
 use crate::project::{self, APP_UID, POSTGRES_UID};
 use crate::tools::docker::container;
 use crate::tools::process::Run;
@@ -25,14 +25,15 @@ mv next cluster
 /// A volume that is empty takes the owner that the image's folder has, each time that it is mounted: so it is not.
 const CERTIFICATES: &str = r#"mkdir -p /data/caddy && chown -R "$1" /data"#;
 
-impl Machine {
+impl Leased<'_> {
     pub(super) fn init_database(&self) -> Result<()> {
-        let (volume, image, label) = (self.named("database"), &self.bases()?.postgres, self.label());
-        container::create_volume(self.shell.docker(), &volume, &label)?;
+        let machine = self.fenced()?;
+        let (volume, image, label) = (machine.named("database"), &machine.bases()?.postgres, machine.label());
+        container::create_volume(machine.shell.docker(), &volume, &label)?;
         let (mount, user) =
             (format!("{volume}:/var/lib/postgresql/data"), format!("{POSTGRES_UID}:{POSTGRES_UID}"));
         let init = cmd!(
-            self.shell.docker(),
+            machine.shell.docker(),
             "docker run --rm --network none --user {user} --entrypoint sh --volume {mount} {image} -c {INIT}"
         );
         Run::new(init).run().context("making the database's cluster")
@@ -41,14 +42,15 @@ impl Machine {
     /// A place for the certificates that the edge gets by itself, where it serves HTTPS; it belongs to the user that the edge
     /// runs as.
     pub(super) fn prepare_certificates(&self) -> Result<()> {
-        if self.edge_site() == ":80" {
+        let machine = self.fenced()?;
+        if machine.edge_site() == ":80" {
             return Ok(());
         }
-        let (volume, image) = (self.named("certificates"), &self.bases()?.caddy);
-        container::create_volume(self.shell.docker(), &volume, &self.label())?;
+        let (volume, image) = (machine.named("certificates"), &machine.bases()?.caddy);
+        container::create_volume(machine.shell.docker(), &volume, &machine.label())?;
         let (mount, user) = (format!("{volume}:/data"), format!("{APP_UID}:{APP_UID}"));
         let give = cmd!(
-            self.shell.docker(),
+            machine.shell.docker(),
             "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {CERTIFICATES} give {user}"
         );
         Run::new(give).run().context("preparing a place for the edge's certificates")
@@ -59,9 +61,10 @@ impl Machine {
     pub fn make_roles(&self) -> Result<()> {
         let sql = std::fs::read(project::root().join(project::DEPLOY).join("roles.sql"))
             .context("reading roles.sql")?;
-        let postgres = self.platform_container("postgres");
+        let machine = self.fenced_invalidating()?;
+        let postgres = machine.platform_container("postgres");
         let psql = container::exec(
-            self.shell.docker(),
+            machine.shell.docker(),
             &postgres,
             "0",
             &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--file=-"],

@@ -5,8 +5,8 @@ use anyhow::{Context, Error, Result};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Machine;
 use super::files::live_script_text;
+use super::{Leased, Machine};
 use crate::project::{ENVIRONMENT_LABEL, GUARD_LABEL};
 use crate::rollout::host::Arming;
 use crate::rollout::state::guard::written;
@@ -18,18 +18,19 @@ use crate::tools::process::CommandError;
 /// What `live.sh arm` ends with when no container armed itself.
 const NO_ANSWER: i32 = 14;
 
-impl Machine {
+impl Leased<'_> {
     /// Has the guard's container arm itself. One that is not there, does not answer, or is another xtask's is replaced.
     pub(super) fn arm_guard(&self, arming: &Arming) -> Result<()> {
-        let (docker, name) = (self.shell.docker(), self.guard());
-        if self.runs_guard(&name)? {
+        let machine = self.fenced()?;
+        let (docker, name) = (machine.shell.docker(), machine.guard());
+        if machine.runs_guard(&name)? {
             match self.tell_guard(arming) {
                 Err(error) if is_without_answer(&error) => {}
                 told => return told,
             }
         }
         container::remove(self.fenced()?.shell.docker(), &name)?;
-        container::start(docker, &name, &self.guard_description()?)
+        container::start(docker, &name, &machine.guard_description()?)
             .context("the guard could not be started")?;
         self.tell_guard(arming).with_context(|| {
             let said = container::last_lines(docker, &name, 5).unwrap_or_default();
@@ -39,9 +40,20 @@ impl Machine {
 
     /// Removes its container, with all else that an environment runs.
     pub(super) fn remove_guard(&self) -> Result<()> {
-        Ok(container::remove(self.shell.docker(), &self.guard())?)
+        let machine = self.fenced()?;
+        Ok(container::remove(machine.shell.docker(), &machine.guard())?)
     }
 
+    fn tell_guard(&self, arming: &Arming) -> Result<()> {
+        let (lease_file, lease) = self.fencing()?;
+        let (from, warm) = (written(arming.from.as_ref()), written(arming.warm.as_ref()));
+        let seconds = arming.deadline.as_secs().to_string();
+        let arguments = [&lease_file, &lease, &arming.attempt, from, arming.to.as_str(), warm, &seconds];
+        self.change_live("arm", &arguments)
+    }
+}
+
+impl Machine {
     fn guard(&self) -> String {
         self.named("guard")
     }
@@ -52,15 +64,6 @@ impl Machine {
         Ok(found.is_some_and(|found| {
             found.state.status == Condition::Running && found.label(GUARD_LABEL) == ours.as_str()
         }))
-    }
-
-    fn tell_guard(&self, arming: &Arming) -> Result<()> {
-        let (lease, lease_file) = (self.holding_number()?, self.lease_file());
-        let (from, warm) = (written(arming.from.as_ref()), written(arming.warm.as_ref()));
-        let seconds = arming.deadline.as_secs().to_string();
-        let arguments =
-            [lease_file.as_str(), &lease, &arming.attempt, from, arming.to.as_str(), warm, &seconds];
-        self.live_script("arm", &arguments).map(drop)
     }
 
     /// As the engine's interface describes a container: the live folder is its only mount, it has no network, and it comes

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
-use super::{Bases, Machine};
+use super::{Bases, Leased, Machine};
 use crate::tools::docker::container::{self, Inspected};
 use crate::tools::docker::{self};
 use crate::tools::process::Run;
@@ -72,16 +72,19 @@ impl Machine {
         let Traffic { sent, received } = connection.close();
         Some(Carried { calls, sent, received })
     }
+}
 
+impl Leased<'_> {
     /// Has the images on the host's engine: they come beside each other.
     pub(super) fn fetch<'a>(&self, images: impl IntoIterator<Item = &'a String>) -> Result<()> {
-        let docker = self.shell.docker();
+        let machine = self.fenced()?;
+        let docker = machine.shell.docker();
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for image in images {
             if container::has_image(docker, image)? {
                 continue;
             }
-            if self.environment.is_here() {
+            if machine.environment.is_here() {
                 bail!("{image} is not on this machine any more");
             }
             if self.tunnel_for(image)? {
@@ -109,18 +112,19 @@ impl Machine {
         })
     }
 
-    /// Whether the image is in a registry of ours; then the way back to it is open. Under the lease alone: a second driver
-    /// would otherwise fail on the port, and not on the lease.
+    /// Whether the image is in a registry of ours; then the way back to it is open. A second driver without the lease would
+    /// fail on the port, and not on the lease.
     fn tunnel_for(&self, image: &str) -> Result<bool> {
-        let (Some(way), Some(connection)) = (self.registry_tunnel, self.shell.connection()) else {
+        let machine = self.fenced()?;
+        let (Some(way), Some(connection)) = (machine.registry_tunnel, machine.shell.connection()) else {
             return Ok(false);
         };
         if docker::registry(image) != format!("localhost:{}", way.port) {
             return Ok(false);
         }
-        if !self.tunnel_is_open.get() {
+        if !machine.tunnel_is_open.get() {
             connection.open_reverse_tunnel(way.port, way.to)?;
-            self.tunnel_is_open.set(true);
+            machine.tunnel_is_open.set(true);
         }
         Ok(true)
     }

@@ -1,29 +1,32 @@
 //! The lease: a lock on the host, held by a process that lives as long as beats come from here.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::rollout::host::{Holder, Lease, LeaseError};
-use crate::tools::process;
-use crate::tools::ssh::host_shell::{HostShell, Script};
 use anyhow::{Context, Result, ensure};
 use camino::Utf8Path;
+
+use crate::rollout::host::{Holder, LeaseError};
+use crate::tools::process;
+use crate::tools::ssh::host_shell::{HostShell, Script};
 
 const SCRIPT: &str = include_str!("scripts/lease.sh");
 /// The holder lets go after 20 s of silence.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(4);
 
-/// The process that holds the lock.
-pub(super) struct Holding {
+/// The process that holds the lock. It lets go when this is dropped.
+pub(super) struct Held {
     number: u64,
-    process: Mutex<Child>,
+    process: RefCell<Child>,
+    goodbye: Option<Sender<()>>,
+    beats: Option<JoinHandle<()>>,
 }
 
-impl Holding {
+impl Held {
     /// The number of the lease.
     pub(super) fn number(&self) -> u64 {
         self.number
@@ -31,18 +34,10 @@ impl Holding {
 
     /// An error when the lease was lost: somebody else may have it.
     pub(super) fn check(&self) -> Result<()> {
-        let ended = self.process.lock().expect("no holder panics").try_wait()?;
+        let ended = self.process.borrow_mut().try_wait()?;
         ensure!(ended.is_none(), "the process that held the lease has ended");
         Ok(())
     }
-}
-
-/// The lease, held. SuppliedSecrets back when it is dropped.
-pub(super) struct Held {
-    /// Alive for as long as the lease is held.
-    pub(super) holding: Arc<Holding>,
-    goodbye: Option<Sender<()>>,
-    beats: Option<JoinHandle<()>>,
 }
 
 /// Takes the lease, or says who holds it.
@@ -76,8 +71,7 @@ pub(super) fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Resul
     let (goodbye, end) = channel();
     let stdin = child.stdin.take().expect("piped");
     let beats = thread::spawn(move || beat(stdin, &end));
-    let holding = Arc::new(Holding { number, process: child.into() });
-    Ok(Held { holding, goodbye: Some(goodbye), beats: Some(beats) })
+    Ok(Held { number, process: child.into(), goodbye: Some(goodbye), beats: Some(beats) })
 }
 
 fn beat(mut stdin: ChildStdin, end: &std::sync::mpsc::Receiver<()>) {
@@ -106,22 +100,12 @@ pub fn held_by(shell: &HostShell, file: &Utf8Path) -> Result<Option<String>> {
     Ok(told.strip_prefix("held\n").map(|holder| holder.trim().to_owned()))
 }
 
-impl Lease for Held {
-    fn number(&self) -> u64 {
-        self.holding.number
-    }
-
-    fn check(&self) -> Result<()> {
-        self.holding.check()
-    }
-}
-
 impl Drop for Held {
     fn drop(&mut self) {
         drop(self.goodbye.take());
         if let Some(beats) = self.beats.take() {
             let _ = beats.join();
         }
-        let _ = self.holding.process.lock().expect("no holder panics").wait();
+        let _ = self.process.borrow_mut().wait();
     }
 }

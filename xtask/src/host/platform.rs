@@ -9,8 +9,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::Machine;
 use super::files::write_here;
+use super::{Leased, Machine};
 use crate::project::{self, APP_UID, POSTGRES_UID, Site};
 use crate::rollout::host::Host;
 use crate::tools::docker::compose::Project;
@@ -88,22 +88,6 @@ impl Machine {
             };
             if containers.iter().any(runs) { Ok(()) } else { Err(self.is_not_running(service)) }
         })
-    }
-
-    /// Stops the platform and removes its containers and networks, and the guard's container. The volumes stay.
-    pub fn platform_down(&self) -> Result<()> {
-        self.remove_guard()?;
-        if self.read(&self.folder("platform").join("platform.yaml"))?.is_none() {
-            return Ok(());
-        }
-        self.with_platform(|project| {
-            Ok(Run::new(project.down(self.shell.docker())).timeout(HEALTHY_TIMEOUT).run()?)
-        })
-    }
-
-    /// Removes the database's volume: all data.
-    pub fn delete_data(&self) -> Result<()> {
-        Ok(container::remove_volume(self.shell.docker(), &self.named("database"))?)
     }
 
     /// What runs of the platform.
@@ -199,31 +183,6 @@ impl Machine {
         if self.edge_site() == ":80" { &COMPOSE_FILES[..1] } else { &COMPOSE_FILES }
     }
 
-    /// Writes the platform's files as the repository has them; what runs is not touched.
-    pub fn write_platform(&self) -> Result<()> {
-        let deploy = project::root().join(project::DEPLOY);
-        let text = |name: &str| {
-            std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
-        };
-        self.write(&self.folder("edge"), &[("Caddyfile", &text("edge/Caddyfile")?)])?;
-        let variables = self.platform_variables(&self.edge_listens()?)?;
-        let files = self.platform_files().iter().map(|name| Ok((*name, text(name)?)));
-        let files: Vec<(&str, String)> = files.collect::<Result<_>>()?;
-        let mut all = vec![("variables.env", variables.as_str())];
-        all.extend(files.iter().map(|(name, text)| (*name, text.as_str())));
-        let folder = self.folder("platform");
-        self.write(&folder, &all)?;
-        // What a host that served HTTPS had beyond that.
-        let over = COMPOSE_FILES.iter().filter(|name| !self.platform_files().contains(name));
-        over.map(|name| folder.join(name)).try_for_each(|file| self.delete(&file))?;
-        self.note_platform()
-    }
-
-    /// Notes beside the platform's files what they hold, so that a change by hand is seen.
-    pub(super) fn note_platform(&self) -> Result<()> {
-        self.shell.script(NOTE, &[self.folder("platform").as_str()], "").map(drop).map_err(Into::into)
-    }
-
     pub(super) fn platform_variables(&self, listens: &str) -> Result<String> {
         let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))?;
         let mut variables = vec![
@@ -315,5 +274,52 @@ impl Machine {
         found.state.status == Condition::Running
             && !words.is_empty()
             && self.in_platform(service, &words).is_ok_and(|told| told.status.success())
+    }
+}
+
+impl Leased<'_> {
+    /// Stops the platform and removes its containers and networks, and the guard's container. The volumes stay.
+    pub fn platform_down(&self) -> Result<()> {
+        self.remove_guard()?;
+        let machine = self.fenced_invalidating()?;
+        if machine.read(&machine.folder("platform").join("platform.yaml"))?.is_none() {
+            return Ok(());
+        }
+        machine.with_platform(|project| {
+            Ok(Run::new(project.down(machine.shell.docker())).timeout(HEALTHY_TIMEOUT).run()?)
+        })
+    }
+
+    /// Removes the database's volume: all data.
+    pub fn delete_data(&self) -> Result<()> {
+        let machine = self.fenced_invalidating()?;
+        Ok(container::remove_volume(machine.shell.docker(), &machine.named("database"))?)
+    }
+
+    /// Writes the platform's files as the repository has them; what runs is not touched.
+    pub fn write_platform(&self) -> Result<()> {
+        let machine = self.fenced()?;
+        let deploy = project::root().join(project::DEPLOY);
+        let text = |name: &str| {
+            std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
+        };
+        self.write(&machine.folder("edge"), &[("Caddyfile", &text("edge/Caddyfile")?)])?;
+        let variables = machine.platform_variables(&machine.edge_listens()?)?;
+        let files = machine.platform_files().iter().map(|name| Ok((*name, text(name)?)));
+        let files: Vec<(&str, String)> = files.collect::<Result<_>>()?;
+        let mut all = vec![("variables.env", variables.as_str())];
+        all.extend(files.iter().map(|(name, text)| (*name, text.as_str())));
+        let folder = machine.folder("platform");
+        self.write(&folder, &all)?;
+        // What a host that served HTTPS had beyond that.
+        let over = COMPOSE_FILES.iter().filter(|name| !machine.platform_files().contains(name));
+        over.map(|name| folder.join(name)).try_for_each(|file| self.delete(&file))?;
+        self.note_platform()
+    }
+
+    /// Notes beside the platform's files what they hold, so that a change by hand is seen.
+    pub(super) fn note_platform(&self) -> Result<()> {
+        let machine = self.fenced()?;
+        machine.shell.script(NOTE, &[machine.folder("platform").as_str()], "").map(drop).map_err(Into::into)
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
 use super::platform::COMPOSE_FILES;
-use super::{Bases, Machine};
+use super::{Bases, Leased};
 use crate::exit::{Exit, Failure};
 use crate::project::{self, APP_UID, POSTGRES_UID};
 use crate::tools::caddy;
@@ -17,23 +17,24 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest that starting again may take.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 
-impl Machine {
+impl Leased<'_> {
     /// Brings what a changed platform needs, and looks whether it could run: nothing is interrupted yet.
     pub fn check_renewal(&self) -> Result<()> {
-        let Bases { caddy, postgres } = self.bases()?;
+        let machine = self.fenced()?;
+        let Bases { caddy, postgres } = machine.bases()?;
         self.fetch([caddy, postgres])?;
         self.prepare_certificates()?;
         let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))
             .context("reading the Caddyfile")?;
-        let validate = caddy::validate_input(self.shell.docker(), caddy, APP_UID, self.edge_site());
+        let validate = caddy::validate_input(machine.shell.docker(), caddy, APP_UID, machine.edge_site());
         Run::new(validate).stdin(caddyfile).run().context("the edge would not take the new Caddyfile")?;
         let database = POSTGRES_UID.to_string();
         let version = cmd!(
-            self.shell.docker(),
+            machine.shell.docker(),
             "docker run --rm --network none --user {database} --entrypoint postgres {postgres} --version"
         );
         let new = major(&Run::new(version).text()?).map(str::to_owned);
-        let old = self.in_platform("postgres", &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
+        let old = machine.in_platform("postgres", &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
         if new.as_deref() != Some(old.stdout.trim()) {
             bail!(
                 "the data are PostgreSQL {}'s and the new image is of {}: another major version takes a dump and a restore",
@@ -47,13 +48,14 @@ impl Machine {
     /// Starts these services anew, as the repository has them. When one does not get well, or somebody asks to stop, the
     /// files and services from before are brought back, and the error says whether they run.
     pub fn renew_platform(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
-        let folders = [self.folder("edge"), self.folder("platform")];
+        let machine = self.fenced()?;
+        let folders = [machine.folder("edge"), machine.folder("platform")];
         let [yaml, https] = COMPOSE_FILES;
         let names = [&["Caddyfile"][..], &[yaml, https, "variables.env", "written"]];
         let mut before = Vec::new();
         for (folder, names) in folders.iter().zip(names) {
             for name in names {
-                let text = self.read(&folder.join(name))?;
+                let text = machine.read(&folder.join(name))?;
                 // To the last byte, or it would be taken for changed by hand.
                 before.push((folder, *name, text.map(|text| format!("{text}\n"))));
             }
@@ -76,12 +78,13 @@ impl Machine {
             wait(&format!("starting {service} anew"));
             // Data are written to their end; requests get a little.
             let timeout = if service == "edge" { Some(DRAIN_TIMEOUT) } else { None };
-            self.with_platform(|project| {
-                Ok(Run::new(project.renew(self.shell.docker(), service, timeout))
+            let machine = self.fenced_invalidating()?;
+            machine.with_platform(|project| {
+                Ok(Run::new(project.renew(machine.shell.docker(), service, timeout))
                     .timeout(START_TIMEOUT)
                     .run()?)
             })?;
-            self.wait_for_platform(&[service], wait)?;
+            machine.wait_for_platform(&[service], wait)?;
         }
         if services.iter().any(|service| service == "postgres") {
             // A password may have one version more.

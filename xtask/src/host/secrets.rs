@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use xshell::{Cmd, cmd};
 
-use super::Machine;
+use super::{Leased, Machine};
 use crate::project::{RELEASE_LABEL, SECRETS, Secret};
 use crate::rollout::state::release::ReleaseId;
 use crate::tools::docker::container;
@@ -83,19 +83,6 @@ impl SuppliedSecrets {
 }
 
 impl Machine {
-    /// Makes those secrets that are not there yet: of the values that were given, or out of the kernel's randomness.
-    pub fn make_secrets(&self, given: &SuppliedSecrets) -> Result<()> {
-        let there = self.secret_versions()?.current;
-        for secret in SECRETS.iter().filter(|secret| !there.contains_key(secret.name)) {
-            let value = match given.values.get(secret.name) {
-                Some(value) => value.clone(),
-                None => made_up()?,
-            };
-            self.write_secret(secret, 1, &value)?;
-        }
-        Ok(())
-    }
-
     /// Compares given values with the newest versions here. All at once: what takes time is the container.
     pub fn compare_secrets(&self, given: BTreeMap<&'static str, String>) -> Result<SuppliedSecrets> {
         let mut given = SuppliedSecrets {
@@ -138,13 +125,6 @@ impl Machine {
         Ok(())
     }
 
-    /// Gives each secret that has another value now one more version.
-    pub fn take_secrets(&self, given: &SuppliedSecrets) -> Result<()> {
-        given.changed.iter().try_for_each(|secret| {
-            self.write_secret(secret, given.next_version(secret), &given.values[secret.name])
-        })
-    }
-
     /// A script in a one-off root container that mounts the secrets' folder and nothing else.
     fn in_secrets<'a>(&'a self, script: &str, arguments: &[&str]) -> Result<Cmd<'a>> {
         let (mount, image) = (format!("{}:/secrets", self.folder("secrets")), &self.bases()?.caddy);
@@ -152,12 +132,6 @@ impl Machine {
             self.shell.docker(),
             "docker run --rm --interactive --network none --user 0 --entrypoint sh --volume {mount} --workdir /secrets {image} -c {script} secrets {arguments...}"
         ))
-    }
-
-    fn write_secret(&self, secret: &Secret, version: u32, value: &str) -> Result<()> {
-        let (name, uid, version) = (secret.name, secret.uid.to_string(), version.to_string());
-        let write = self.in_secrets(WRITE, &[name, &version, &uid])?;
-        Run::new(write).stdin(framed(value)).run().with_context(|| format!("writing the secret {name}"))
     }
 
     /// The releases, running or not, whose containers have this version: also those that took it in place of a revoked
@@ -168,12 +142,6 @@ impl Machine {
         let all = container::labelled(self.shell.docker(), &labels)?;
         let mounting = all.iter().filter(|it| it.mounts.iter().any(|mount| mount.source == file.as_str()));
         Ok(mounting.filter_map(|it| it.label(RELEASE_LABEL)?.parse().ok()).collect())
-    }
-
-    /// Forgets one version for good.
-    pub fn revoke_secret(&self, secret: &Secret, version: u32) -> Result<()> {
-        let revoke = self.in_secrets(REVOKE, &[secret.name, &version.to_string()])?;
-        Run::new(revoke).run().with_context(|| format!("revoking version {version} of {}", secret.name))
     }
 
     /// Which versions there are.
@@ -191,6 +159,40 @@ impl Machine {
         }
         versions.current.retain(|name, _| SECRETS.iter().any(|secret| secret.name == name));
         Ok(versions)
+    }
+}
+
+impl Leased<'_> {
+    /// Makes those secrets that are not there yet: of the values that were given, or out of the kernel's randomness.
+    pub fn make_secrets(&self, given: &SuppliedSecrets) -> Result<()> {
+        let there = self.fenced()?.secret_versions()?.current;
+        for secret in SECRETS.iter().filter(|secret| !there.contains_key(secret.name)) {
+            let value = match given.values.get(secret.name) {
+                Some(value) => value.clone(),
+                None => made_up()?,
+            };
+            self.write_secret(secret, 1, &value)?;
+        }
+        Ok(())
+    }
+
+    /// Gives each secret that has another value now one more version.
+    pub fn take_secrets(&self, given: &SuppliedSecrets) -> Result<()> {
+        given.changed.iter().try_for_each(|secret| {
+            self.write_secret(secret, given.next_version(secret), &given.values[secret.name])
+        })
+    }
+
+    fn write_secret(&self, secret: &Secret, version: u32, value: &str) -> Result<()> {
+        let (name, uid, version) = (secret.name, secret.uid.to_string(), version.to_string());
+        let write = self.fenced()?.in_secrets(WRITE, &[name, &version, &uid])?;
+        Run::new(write).stdin(framed(value)).run().with_context(|| format!("writing the secret {name}"))
+    }
+
+    /// Forgets one version for good.
+    pub fn revoke_secret(&self, secret: &Secret, version: u32) -> Result<()> {
+        let revoke = self.fenced()?.in_secrets(REVOKE, &[secret.name, &version.to_string()])?;
+        Run::new(revoke).run().with_context(|| format!("revoking version {version} of {}", secret.name))
     }
 }
 

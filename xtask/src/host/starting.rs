@@ -4,27 +4,28 @@ use anyhow::Result;
 
 use super::platform::{HEALTHY_TIMEOUT, SERVICES};
 use super::secrets::SuppliedSecrets;
-use super::{Bases, Machine};
+use super::{Bases, Leased};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::process::Run;
 
-impl Machine {
+impl Leased<'_> {
     /// Starts what does not run of the platform, and makes the secrets that are not there yet. Gives whether something had
     /// to be started.
     pub fn platform_up(&self, given: &SuppliedSecrets, wait: &dyn Fn(&str)) -> Result<bool> {
-        let containers = self.platform_containers()?;
+        let machine = self.fenced()?;
+        let containers = machine.platform_containers()?;
         let running = containers.iter().filter(|found| found.state.status == Condition::Running);
         if running.count() >= SERVICES.len() {
-            if !containers.iter().all(|found| self.is_healthy(found)) {
-                self.wait_for_platform(&SERVICES, wait)?;
+            if !containers.iter().all(|found| machine.is_healthy(found)) {
+                machine.wait_for_platform(&SERVICES, wait)?;
             }
             // One that came into the project later than the platform.
             self.make_secrets(given)?;
             return Ok(false);
         }
         wait("bringing the images of the database and the edge");
-        let Bases { caddy, postgres } = self.bases()?;
+        let Bases { caddy, postgres } = machine.bases()?;
         self.fetch([caddy, postgres])?;
         wait("making secrets");
         self.make_secrets(given)?;
@@ -39,7 +40,7 @@ impl Machine {
         self.finish_recreations()?;
         wait("starting the database and the edge");
         self.start_platform()?;
-        self.wait_for_platform(&SERVICES, wait)?;
+        machine.wait_for_platform(&SERVICES, wait)?;
         self.make_roles()?;
         Ok(true)
     }
@@ -47,8 +48,9 @@ impl Machine {
     /// Another one on this machine may have taken the edge's port since it was looked for: then the next one that is free.
     fn start_platform(&self) -> Result<()> {
         let start = || {
-            self.with_platform(|project| {
-                Ok(Run::new(project.up_as_made(self.shell.docker())).timeout(HEALTHY_TIMEOUT).run()?)
+            let machine = self.fenced_invalidating()?;
+            machine.with_platform(|project| {
+                Ok(Run::new(project.up_as_made(machine.shell.docker())).timeout(HEALTHY_TIMEOUT).run()?)
             })
         };
         let is_port = |error: &anyhow::Error| {
@@ -56,7 +58,7 @@ impl Machine {
             text.contains("port is already allocated") || text.contains("address already in use")
         };
         match start() {
-            Err(error) if self.environment.is_here() && is_port(&error) => {
+            Err(error) if self.fenced()?.environment.is_here() && is_port(&error) => {
                 self.move_edge()?;
                 start()
             }
@@ -67,9 +69,11 @@ impl Machine {
     /// Compose makes a new container beside the old one, under another name: when it was killed between the two, the old
     /// one is the one, or the new one has not its name yet.
     pub(super) fn finish_recreations(&self) -> Result<()> {
-        let (containers, docker) = (self.platform_containers()?, self.shell.docker());
+        let machine = self.fenced_invalidating()?;
+        let (containers, docker) = (machine.platform_containers()?, machine.shell.docker());
         for found in &containers {
-            let name = self.platform_container(found.label("com.docker.compose.service").unwrap_or_default());
+            let name =
+                machine.platform_container(found.label("com.docker.compose.service").unwrap_or_default());
             if found.plain_name() == name {
                 continue;
             }
@@ -84,8 +88,9 @@ impl Machine {
 
     /// The edge listens on another port, and is otherwise what it was.
     fn move_edge(&self) -> Result<()> {
-        let (folder, listens) = (self.folder("platform"), self.edge_listens()?);
-        let variables = self.read(&folder.join("variables.env"))?.unwrap_or_default();
+        let machine = self.fenced_invalidating()?;
+        let (folder, listens) = (machine.folder("platform"), machine.edge_listens()?);
+        let variables = machine.read(&folder.join("variables.env"))?.unwrap_or_default();
         let moved = |line: &str| match line.starts_with("EDGE_LISTEN=") {
             true => format!("EDGE_LISTEN={listens}\n"),
             false => format!("{line}\n"),
@@ -93,8 +98,10 @@ impl Machine {
         let variables: String = variables.lines().map(moved).collect();
         self.write(&folder, &[("variables.env", &variables)])?;
         self.note_platform()?;
-        self.with_platform(|project| {
-            Ok(Run::new(project.renew(self.shell.docker(), "edge", None)).timeout(HEALTHY_TIMEOUT).run()?)
+        machine.with_platform(|project| {
+            Ok(Run::new(project.renew(machine.shell.docker(), "edge", None))
+                .timeout(HEALTHY_TIMEOUT)
+                .run()?)
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 
-use super::host::{Holder, Host, Lease, LeaseError};
+use super::host::{Holder, Host, Leasable, LeaseError, LeasedHost};
 use super::observed::Observed;
 use super::plan::{Plan, Report, Run, Stopped};
 use super::recover::{Recovery, recover};
@@ -20,8 +20,7 @@ const LEASE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// An attempt under the lease.
 pub struct Attempt<'a> {
-    host: &'a dyn Host,
-    lease: Box<dyn Lease>,
+    leased: &'a dyn LeasedHost,
     journal: Journal<'a>,
     by: String,
     began: Duration,
@@ -52,12 +51,12 @@ pub enum AttemptError {
 }
 
 /// Takes the lease, or waits for it; `waiting` is told for whom. Without a time to wait it is asked for once.
-pub fn take_lease(
-    host: &dyn Host,
+pub fn take_lease<'h, H: Leasable>(
+    host: &'h H,
     holder: &Holder,
     wait: Option<Duration>,
     waiting: &mut dyn FnMut(&str),
-) -> Result<Box<dyn Lease>, LeaseError> {
+) -> Result<H::Leased<'h>, LeaseError> {
     let began = host.clock();
     loop {
         let words = match host.lease(holder) {
@@ -84,24 +83,19 @@ fn step_of_other(host: &dyn Host) -> String {
 
 impl<'a> Attempt<'a> {
     /// Finishes or undoes what a killed attempt left, before anything of its own.
-    pub fn begin(host: &'a dyn Host, lease: Box<dyn Lease>, by: String) -> Result<Attempt<'a>> {
+    pub fn begin(leased: &'a dyn LeasedHost, by: String) -> Result<Attempt<'a>> {
         // The times of an attempt are its own, and not those of whom it waited for.
-        let (began, now) = (host.clock(), host.now());
-        let files = host.files()?;
-        let journal = Journal::new(host, attempt_id(now, &lease.number().to_string()), &files.ledger);
-        let settled = recover(host, files, &journal, lease.as_ref());
+        let (began, now) = (leased.host().clock(), leased.host().now());
+        let files = leased.host().files()?;
+        let journal = Journal::new(leased, attempt_id(now, &leased.number().to_string()), &files.ledger);
+        let settled = recover(leased, files, &journal);
         let settled = settled.context("settling what an earlier attempt left")?;
-        Ok(Attempt { host, lease, journal, by, began, settled })
+        Ok(Attempt { leased, journal, by, began, settled })
     }
 
     /// Its id, as the ledger has it.
     pub fn id(&self) -> &str {
         &self.journal.attempt
-    }
-
-    /// The number of its lease.
-    pub fn lease_number(&self) -> u64 {
-        self.lease.number()
     }
 
     /// Who makes it.
@@ -111,7 +105,7 @@ impl<'a> Attempt<'a> {
 
     /// How long it has been under way.
     pub fn took(&self) -> Duration {
-        self.host.clock() - self.began
+        self.leased.host().clock() - self.began
     }
 
     /// Whether what somebody asks for was done before the lease was there, or by settling what was left: to go on would be
@@ -150,22 +144,23 @@ impl<'a> Attempt<'a> {
         let began = Event::Began {
             kind: goal.kind,
             by: self.by.clone(),
-            lease: self.lease.number(),
+            lease: self.leased.number(),
             from: goal.from,
             to: goal.to,
             plan: plan.names(),
             overrides,
         };
         self.journal.write(began).map_err(AttemptError::Unwritten)?;
+        let host = self.leased.host();
         let run = Run {
-            host: self.host,
-            lease: self.lease.as_ref(),
+            host,
+            leased: self.leased,
             journal: &self.journal,
             report,
             began: self.began,
             to_switch: Cell::new(None),
             to_confirm: Cell::new(None),
-            counts_before: Cell::new(plan.is_watched().then(|| self.host.edge_counts().ok()).flatten()),
+            counts_before: Cell::new(plan.is_watched().then(|| host.edge_counts().ok()).flatten()),
         };
         plan.run(&run).map_err(AttemptError::Stopped)?;
         let (to_switch, to_confirm, took) = (run.to_switch.get(), run.to_confirm.get(), self.took());

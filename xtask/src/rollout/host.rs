@@ -1,5 +1,6 @@
-//! The narrow trait by which a rollout reaches the world. Everything that a plan sees or changes goes through it, so
-//! that the protocol runs the same on this machine, behind ssh, and against a simulated host.
+//! The narrow traits by which a rollout reaches the world: [`Host`] looks, and [`LeasedHost`], which only taking the lease
+//! gives, changes. Everything goes through them, so that the protocol runs the same on this machine, behind ssh, and
+//! against a simulated host.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -13,8 +14,7 @@ use super::state::ledger::{Entry, Ledger};
 use super::state::release::{Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health};
 
-/// A host, on which one environment lives. Errors say what failed and why, in words for a person. A driver that took
-/// the lease and lost it changes nothing more: each of its calls that would is refused.
+/// A host, on which one environment lives, to look at. Errors say what failed and why, in words for a person.
 pub trait Host {
     /// The time by the driver's clock.
     fn now(&self) -> SystemTime;
@@ -23,29 +23,69 @@ pub trait Host {
     /// Waits; an error when the user asked to stop.
     fn pause(&self, duration: Duration) -> Result<()>;
 
-    /// Takes the lease, or says who holds it.
-    fn lease(&self, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError>;
-
     /// The live folder.
     fn live(&self) -> Result<Traffic>;
     /// The ledger.
     fn ledger(&self) -> Result<Ledger>;
     /// Live folder, ledger and kept releases, in one look: whoever changes something wants all three.
     fn files(&self) -> Result<Files>;
-    /// Appends entries; each is made once, also when the same ones are appended again.
-    fn append(&self, entries: &[Entry]) -> Result<()>;
-
     /// The releases that are kept whole.
     fn kept(&self) -> Result<Vec<Release>>;
     /// The containers of all releases, running or not.
     fn parts(&self) -> Result<Vec<Part>>;
     /// Versions of the migrations that the database has, in order; none before the first one, or while it does not run.
     fn schema(&self) -> Result<Vec<i64>>;
+    /// Whether a database was put aside under this name.
+    fn is_parked(&self, aside: &str) -> Result<bool>;
+    /// Asks each of the release's front doors, from the edge's network, whether it is the release and is ready.
+    fn smoke(&self, release: &Release) -> Result<()>;
+    /// The last log lines of a release's container.
+    fn last_lines(&self, part: &Part, lines: usize) -> Result<String>;
+    /// One request through the edge, as a user sends it.
+    fn probe(&self) -> Result<Answer>;
+    /// How many requests the edge has answered since it started, and how many of them with 5xx.
+    fn edge_counts(&self) -> Result<EdgeCounts>;
+
+    /// Takes the provisional switch of an attempt back, which is told who asked for it. The one change that needs no lease:
+    /// a rollback does not wait for the deploy that it takes back, and the guard changes nothing but its own switch.
+    fn trip_without_lease(&self, attempt: &str, by: &str) -> Result<()>;
+}
+
+/// A host whose lease can be taken.
+pub trait Leasable: Host {
+    /// What the lease gives.
+    type Leased<'a>: LeasedHost
+    where
+        Self: 'a;
+
+    /// Takes the lease, or says who holds it.
+    fn lease(&self, holder: &Holder) -> Result<Self::Leased<'_>, LeaseError>;
+}
+
+/// A host in the hands of whoever holds its lease: all that changes an environment. The lease is given back when this is
+/// dropped. When it is lost before that, each of these calls that would change something is refused.
+pub trait LeasedHost {
+    /// The host, to look at.
+    fn host(&self) -> &dyn Host;
+    /// The number of the lease: higher with each holder.
+    fn number(&self) -> u64;
+    /// An error when the lease was lost.
+    fn check(&self) -> Result<()>;
+
+    /// Appends entries to the ledger; each is made once, also when the same ones are appended again.
+    fn append(&self, entries: &[Entry]) -> Result<()>;
 
     /// Brings everything that the release needs to the host: images, files.
     fn pull(&self, release: &Release) -> Result<()>;
     /// Removes a release whole: containers, network, images that no other one uses, files.
     fn prune_release(&self, id: &ReleaseId) -> Result<()>;
+    /// Creates and starts the release's containers beside whatever else runs.
+    fn start(&self, release: &Release) -> Result<()>;
+    /// Lets the release finish what it has and stops it. It stays, whole.
+    fn stop(&self, id: &ReleaseId) -> Result<()>;
+    /// Stops the release and removes its containers; its files and images stay.
+    fn remove_containers(&self, id: &ReleaseId) -> Result<()>;
+
     /// Dumps the database, and reads the dump back. `made_by` says what for.
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup>;
     /// Removes the backups that need not be kept any longer.
@@ -58,8 +98,6 @@ pub trait Host {
     fn swap_database(&self, aside: &str) -> Result<()>;
     /// What was put aside under this name becomes the database again, if it was put aside.
     fn swap_back(&self, aside: &str) -> Result<()>;
-    /// Whether something was put aside under this name.
-    fn is_parked(&self, aside: &str) -> Result<bool>;
     /// Runs the migrations that the release's own image carries, and says what they printed. One that an earlier
     /// driver left running is waited for, not started again.
     fn migrate(&self, release: &Release) -> Result<String>;
@@ -68,16 +106,6 @@ pub trait Host {
     fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String>;
     /// Waits for a migration whose driver died, when there is one.
     fn wait_for_migration(&self) -> Result<()>;
-    /// Creates and starts the release's containers beside whatever else runs.
-    fn start(&self, release: &Release) -> Result<()>;
-    /// Lets the release finish what it has and stops it. It stays, whole.
-    fn stop(&self, id: &ReleaseId) -> Result<()>;
-    /// Stops the release and removes its containers; its files and images stay.
-    fn remove_containers(&self, id: &ReleaseId) -> Result<()>;
-    /// Asks each of the release's front doors, from the edge's network, whether it is the release and is ready.
-    fn smoke(&self, release: &Release) -> Result<()>;
-    /// The last log lines of a release's container.
-    fn last_lines(&self, part: &Part, lines: usize) -> Result<String>;
 
     /// Tells the guard what to guard, and comes back when it is armed.
     fn arm(&self, arming: &Arming) -> Result<()>;
@@ -87,17 +115,12 @@ pub trait Host {
     fn trip(&self, attempt: &str, reason: &str) -> Result<()>;
     /// Nothing is guarded any more, whatever the guard's state.
     fn dismiss_guard(&self) -> Result<()>;
-    /// This one is warm, or nobody, if `live` still has the traffic and the lease is still held.
-    fn set_warm(&self, live: Option<&ReleaseId>, lease: u64, warm: Option<&ReleaseId>) -> Result<()>;
+    /// This one is warm, or nobody, if `live` still has the traffic.
+    fn set_warm(&self, live: Option<&ReleaseId>, warm: Option<&ReleaseId>) -> Result<()>;
     /// Nobody has the traffic: what `down` leaves.
     fn clear_live(&self) -> Result<()>;
-    /// Gives the traffic to another release, if `from` still has it and the lease is still held.
+    /// Gives the traffic to another release, if `from` still has it.
     fn switch(&self, switch: &Switching) -> Result<()>;
-
-    /// One request through the edge, as a user sends it.
-    fn probe(&self) -> Result<Answer>;
-    /// How many requests the edge has answered since it started, and how many of them with 5xx.
-    fn edge_counts(&self) -> Result<EdgeCounts>;
 }
 
 /// What the files of an environment say.
@@ -109,14 +132,6 @@ pub struct Files {
     pub ledger: Ledger,
     /// The releases that are kept whole.
     pub kept: Vec<Release>,
-}
-
-/// The right to change an environment. SuppliedSecrets back when it is dropped.
-pub trait Lease {
-    /// One more with each holder.
-    fn number(&self) -> u64;
-    /// An error when it was lost.
-    fn check(&self) -> Result<()>;
 }
 
 /// Who asks for the lease, and what for: what a second one is told.
@@ -216,8 +231,6 @@ pub struct Switching {
     pub from: Option<ReleaseId>,
     /// The one that gets it.
     pub to: ReleaseId,
-    /// The number of the driver's lease.
-    pub lease: u64,
     /// The attempt whose guard must be armed, with at least this long to go; none for a rollback, which is confirmed
     /// by its own rename.
     pub guarded: Option<(String, Duration)>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 
-use super::host::{EdgeCounts, Host, Lease};
+use super::host::{EdgeCounts, Host, LeasedHost};
 use super::state::journal::{Journal, timestamp};
 use super::state::ledger::{Event, Kind, Outcome, StepState};
 use super::state::release::ReleaseId;
@@ -98,10 +98,10 @@ impl Plan {
 
 /// What a running plan's steps see of it.
 pub struct Run<'a> {
-    /// The host.
+    /// The host, to look at.
     pub host: &'a dyn Host,
-    /// The lease, held.
-    pub lease: &'a dyn Lease,
+    /// The same, to change.
+    pub leased: &'a dyn LeasedHost,
     /// The attempt's pen.
     pub journal: &'a Journal<'a>,
     /// Told what happens, as it happens.
@@ -166,7 +166,7 @@ impl Plan {
                 }
                 Err(cause) => {
                     run.report.failed(step.as_ref());
-                    let (left, stays) = match run.lease.check() {
+                    let (left, stays) = match run.leased.check() {
                         Ok(()) => interrupt::shielded(|| {
                             let stays = self.steps[..=number].iter().filter_map(|step| step.stays(run));
                             (self.undo(number, run, &cause), stays.collect())
@@ -210,7 +210,7 @@ impl Plan {
 
 fn apply(step: &dyn Step, run: &Run, until: String) -> Result<()> {
     interrupt::check()?;
-    run.lease.check().context("the lease was lost, and nothing may be changed without it")?;
+    run.leased.check().context("the lease was lost, and nothing may be changed without it")?;
     let begun = Event::Step {
         step: step.name().to_owned(),
         state: StepState::Begun,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use super::host::{Files, Host, Lease, Part};
+use super::host::{Files, Host, LeasedHost, Part};
 use super::state::backup;
 use super::state::guard::{Guard, GuardState, Traffic, written};
 use super::state::journal::Journal;
@@ -27,19 +27,20 @@ pub struct Recovery {
 }
 
 /// Settles the unfinished attempt, when there is one.
-pub fn recover(host: &dyn Host, mut files: Files, journal: &Journal, lease: &dyn Lease) -> Result<Recovery> {
+pub fn recover(leased: &dyn LeasedHost, mut files: Files, journal: &Journal) -> Result<Recovery> {
+    let host = leased.host();
     let (mut said, mut rolled_back) = (Vec::new(), false);
     if let Some(attempt) = files.ledger.unfinished() {
         let words;
-        (words, rolled_back) = settle(host, &attempt, journal, lease)?;
+        (words, rolled_back) = settle(leased, &attempt, journal)?;
         said.push(words);
     } else if let Some(last) = files.ledger.attempts().pop() {
         if last.step.as_ref().is_some_and(|(step, _)| is_migration(step)) {
             // Its driver gave it up; the engine may not have. What it is about to take away is not there to be used.
-            host.wait_for_migration()?;
+            leased.wait_for_migration()?;
             files.traffic = host.live()?;
         }
-        let counts = count(host, &last, &files.traffic, journal, lease)?;
+        let counts = count(leased, &last, &files.traffic, journal)?;
         rolled_back = counts.is_some() && last.kind == Kind::Rollback;
         said.extend(counts);
     }
@@ -49,7 +50,7 @@ pub fn recover(host: &dyn Host, mut files: Files, journal: &Journal, lease: &dyn
     let live = &files.traffic;
     if let Some(guard) = live.guard.as_ref().filter(|guard| guard.is_waiting()) {
         // Its attempt has an end, and could not take its switch back: to dismiss the guard would make it count.
-        host.trip(&guard.attempt, "recover")?;
+        leased.trip(&guard.attempt, "recover")?;
         let (to, had_traffic) = (written(guard.to.as_ref()).to_owned(), live.active == guard.to);
         if had_traffic {
             rolled_back = true;
@@ -57,7 +58,7 @@ pub fn recover(host: &dyn Host, mut files: Files, journal: &Journal, lease: &dyn
         }
         files.traffic = host.live()?;
     }
-    host.dismiss_guard()?;
+    leased.dismiss_guard()?;
     files.traffic.guard = None;
 
     // The live file is believed: where the ledger says otherwise, somebody's hand was there.
@@ -89,11 +90,10 @@ pub fn recover(host: &dyn Host, mut files: Files, journal: &Journal, lease: &dyn
 /// A switch that was confirmed counts, also when its driver could not see or write down that it was: a rollback's by its
 /// rename, a deploy's by the guard. Else what a rollback led away from would be what the next one goes to.
 fn count(
-    host: &dyn Host,
+    leased: &dyn LeasedHost,
     last: &Attempt,
     live: &Traffic,
     journal: &Journal,
-    lease: &dyn Lease,
 ) -> Result<Option<String>> {
     let ended = matches!(last.outcome, Some(Outcome::Succeeded | Outcome::NotUndone));
     let Some(to) = last.to.clone().filter(|_| ended && !last.confirmed && last.from != last.to) else {
@@ -108,23 +108,19 @@ fn count(
         return Ok(None);
     }
     if last.kind == Kind::Rollback {
-        host.set_warm(Some(&to), lease.number(), last.from.as_ref())?;
+        leased.set_warm(Some(&to), last.from.as_ref())?;
     }
-    journal.write_of(&last.id, confirmed(host, to.clone())?)?;
+    journal.write_of(&last.id, confirmed(leased.host(), to.clone())?)?;
     Ok(Some(format!("the {} of {to} by {} ({}) had made its switch: it counts", last.kind, last.by, last.at)))
 }
 
 /// Gives what was found, in words, and whether a release lost the traffic again by it.
-fn settle(
-    host: &dyn Host,
-    attempt: &Attempt,
-    journal: &Journal,
-    lease: &dyn Lease,
-) -> Result<(String, bool)> {
+fn settle(leased: &dyn LeasedHost, attempt: &Attempt, journal: &Journal) -> Result<(String, bool)> {
     if attempt.kind == Kind::Restore {
-        return Ok((settle_restore(host, attempt, journal)?, false));
+        return Ok((settle_restore(leased, attempt, journal)?, false));
     }
-    host.wait_for_migration()?;
+    let host = leased.host();
+    leased.wait_for_migration()?;
     let live = host.live()?;
     let guard = live.guard.as_ref().filter(|guard| guard.attempt == attempt.id);
     let (outcome, found) = match guard.map(|guard| guard.state) {
@@ -138,7 +134,7 @@ fn settle(
         }
         Some(GuardState::Tripped) => (Outcome::UndoneByGuard, "was taken back by its guard"),
         Some(GuardState::Armed | GuardState::Tripping) => {
-            host.trip(&attempt.id, "recover")?;
+            leased.trip(&attempt.id, "recover")?;
             (Outcome::Undone, "was not confirmed, and is undone now")
         }
         None if attempt.kind == Kind::Down && live.active.is_none() => {
@@ -154,7 +150,7 @@ fn settle(
         // A rollback whose rename was made, and whose entry was not.
         None => {
             // It may have been cut between the two renames.
-            host.set_warm(live.active.as_ref(), lease.number(), attempt.from.as_ref())?;
+            leased.set_warm(live.active.as_ref(), attempt.from.as_ref())?;
             if let Some(release) = attempt.to.clone() {
                 journal.write_of(&attempt.id, confirmed(host, release)?)?;
             }
@@ -162,7 +158,7 @@ fn settle(
         }
     };
     if outcome != Outcome::Succeeded {
-        stop_unless_needed(host, attempt.to.as_ref())?;
+        stop_unless_needed(leased, attempt.to.as_ref())?;
     }
     let detail = Some("its driver died".to_owned());
     journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
@@ -179,9 +175,9 @@ fn settle(
 }
 
 /// A restore never touches the traffic: what it had loaded is forgotten, unless the databases have exchanged their names.
-fn settle_restore(host: &dyn Host, attempt: &Attempt, journal: &Journal) -> Result<String> {
-    let exchanged = host.is_parked(&backup::aside(project::DATABASE, &attempt.id))?;
-    host.drop_loaded()?;
+fn settle_restore(leased: &dyn LeasedHost, attempt: &Attempt, journal: &Journal) -> Result<String> {
+    let exchanged = leased.host().is_parked(&backup::aside(project::DATABASE, &attempt.id))?;
+    leased.drop_loaded()?;
     let (outcome, found) = if exchanged {
         (Outcome::Succeeded, "had put the backup in the database's place")
     } else {
@@ -199,17 +195,18 @@ fn confirmed(host: &dyn Host, release: ReleaseId) -> Result<Event> {
 
 /// Stops what neither has the traffic nor is warm: an attempt that was confirmed may have died before it did. Plans end
 /// with it; nobody who needs a rollback at once waits for it.
-pub fn retire(host: &dyn Host) -> Result<()> {
+pub fn retire(leased: &dyn LeasedHost) -> Result<()> {
+    let host = leased.host();
     let live = host.live()?;
     let running: BTreeSet<ReleaseId> =
         host.parts()?.into_iter().filter(Part::is_running).map(|part| part.release).collect();
-    running.iter().filter(|id| !live.holds(id)).try_for_each(|id| host.stop(id))
+    running.iter().filter(|id| !live.holds(id)).try_for_each(|id| leased.stop(id))
 }
 
 /// A release that has the traffic or is warm is never stopped here, whatever attempt started it.
-fn stop_unless_needed(host: &dyn Host, id: Option<&ReleaseId>) -> Result<()> {
+fn stop_unless_needed(leased: &dyn LeasedHost, id: Option<&ReleaseId>) -> Result<()> {
     match id {
-        Some(id) if !host.live()?.holds(id) => host.remove_containers(id),
+        Some(id) if !leased.host().live()?.holds(id) => leased.remove_containers(id),
         _ => Ok(()),
     }
 }

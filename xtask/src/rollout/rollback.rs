@@ -104,7 +104,7 @@ pub fn take_back_provisional(host: &dyn Host, seen: &Files, by: &str) -> Result<
     let live = &seen.traffic;
     let Some(guard) = live.guard.as_ref().filter(|_| live.is_provisional()) else { return Ok(false) };
     check_before(host, seen)?;
-    let Err(error) = host.trip(&guard.attempt, &format!("rollback by {by}")) else { return Ok(true) };
+    let Err(error) = host.trip_without_lease(&guard.attempt, by) else { return Ok(true) };
     let now = host.live()?;
     if now.is_provisional() {
         return Err(error);

@@ -53,7 +53,7 @@ impl Offsite {
         Ok(Offsite { to, recipient, folder: folder.to_owned() })
     }
 
-    /// Sends a copy, and writes down on the host that there is one.
+    /// Sends a copy.
     pub fn send(&self, machine: &Machine, backup: &Backup) -> Result<Copied> {
         let connection = Connection::open(&self.to)
             .with_context(|| format!("reaching the machine for copies of backups, {}", self.to))?;
@@ -72,8 +72,6 @@ impl Offsite {
         let told = told.with_context(|| format!("sending a copy to {}", self.to))?;
         connection.close();
         let bytes = told.trim().parse().context("the machine did not say how big the copy is")?;
-        let copied = Copied { to: format!("{}:{}/{name}", self.to.host, self.folder), bytes };
-        machine.note_copy(backup, &copied)?;
-        Ok(copied)
+        Ok(Copied { to: format!("{}:{}/{name}", self.to.host, self.folder), bytes })
     }
 }

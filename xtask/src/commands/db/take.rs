@@ -54,19 +54,18 @@ impl Take {
             return Err(refuse(format!("{name} is among the backups already: `db list` shows them")));
         }
         machine.check_room_for_copy(self.copy.metadata().context("looking at the copy")?.len())?;
-        let attempt = attempt::begin(&machine, format!("taking the copy {name}"), self.lock_wait)?;
+        let leased = attempt::lease(&machine, format!("taking the copy {name}"), self.lock_wait)?;
+        let attempt = attempt::settle(&leased)?;
         let (sh, copy) = (Shell::new()?, &self.copy);
         let taken = Activity::of(format!("bring {name} to the host, and read it there"), |_| {
             let read = Run::new(cmd!(sh, "cat {copy}"));
             let open = Run::new(age::decrypt(&sh, &self.identity));
-            let sent = read.pipe(
-                open,
-                Run::new(machine.receive_dump(name)).called("receiving the dump").timeout(TRANSFER_TIMEOUT),
-            );
+            let receive = Run::new(leased.receive_dump(name)?).called("receiving the dump");
+            let sent = read.pipe(open, receive.timeout(TRANSFER_TIMEOUT));
             match sent {
-                Ok(_) => machine.take_dump(name),
+                Ok(_) => leased.take_dump(name),
                 Err(error) => {
-                    machine.discard_dump(name);
+                    leased.discard_dump(name);
                     Err(error).with_context(|| format!("bringing {copy} to the host"))
                 }
             }

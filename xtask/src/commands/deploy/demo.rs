@@ -3,17 +3,13 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::host::Machine;
-use crate::rollout::observed::Observed;
+use crate::host::Leased;
 use crate::rollout::state::release::ReleaseId;
 use crate::terminal::{self, Activity};
 
-/// Fills a demo organisation, so that a fresh environment that is for trying has something to show. Gives its log-in.
-pub fn seed_when_fresh(machine: &Machine, before: &Observed, release: &ReleaseId) -> Option<String> {
-    if !before.schema.is_empty() || !machine.environment().is_for_trying() {
-        return None;
-    }
-    let seeded = Activity::of("fill a demo organisation", |_| machine.seed(release));
+/// Fills a demo organisation, so that a fresh environment has something to show. Gives its log-in.
+pub fn seed(leased: &Leased, release: &ReleaseId) -> Option<String> {
+    let seeded = Activity::of("fill a demo organisation", |_| leased.seed(release));
     match seeded.and_then(|said| log_in(&said)) {
         Ok(log_in) => Some(log_in),
         Err(error) => {

@@ -8,13 +8,14 @@ use anyhow::{Result, ensure};
 use clap::Parser as _;
 
 use crate::commands::Cli;
+use crate::commands::progress::attempt::{self, LockWaitArgs};
 use crate::commands::target::TargetArgs;
 use crate::commands::target::access::Access;
-use crate::host::Machine;
+use crate::host::{Leased, Machine};
 use crate::product::images::{self, Registry};
 use crate::product::sources::Sources;
 use crate::project::{self, Environment, Limits};
-use crate::rollout::host::Host;
+use crate::rollout::host::{Host, LeasedHost};
 use crate::rollout::simulation::driver::Act;
 use crate::rollout::simulation::recorder::{self, Scene};
 use crate::rollout::state::release::{Contents, Release, ReleaseId};
@@ -64,7 +65,8 @@ fn behind_ssh() -> Result<()> {
 }
 
 fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
-    machine.platform_up(&machine.compare_secrets(std::collections::BTreeMap::new())?, &|_| {})?;
+    take_lease(machine)?
+        .platform_up(&machine.compare_secrets(std::collections::BTreeMap::new())?, &|_| {})?;
     let first = sources.release(machine.secret_versions()?.current_of(|secret| !secret.of_platform));
     let scenes = scenes(&first);
 
@@ -84,23 +86,28 @@ fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
     let ought = [&one, &two, &two, &one, &one, &one, &four, &one, &four, &five, &two, "none"];
     ensure!(live == ought, "{live:?} had the traffic, and not {ought:?}");
     println!("{} calls looked the same", world.len());
-    expect_new_answers(machine, &another(&first, 5))?;
-    forget_all(machine)
+    let leased = take_lease(machine)?;
+    expect_new_answers(machine, &leased, &another(&first, 5))?;
+    forget_all(machine, &leased)
+}
+
+fn take_lease(machine: &Machine) -> Result<Leased<'_>> {
+    attempt::lease(machine, "comparing the model with it".to_owned(), LockWaitArgs::PATIENT)
 }
 
 /// What was asked before a change is asked again behind it: an answer from before would call a release ready that is not.
-fn expect_new_answers(machine: &Machine, release: &Release) -> Result<()> {
-    type Change = fn(&Machine, &Release) -> Result<()>;
+fn expect_new_answers(machine: &Machine, leased: &Leased, release: &Release) -> Result<()> {
+    type Change = fn(&Leased, &Release) -> Result<()>;
     let changes: [(&str, Change); 4] = [
-        ("start", |machine, release| machine.start(release)),
-        ("stop", |machine, release| machine.stop(&release.id)),
-        ("remove", |machine, release| machine.remove_containers(&release.id)),
-        ("wait for a migration", |machine, _| machine.wait_for_migration()),
+        ("start", |leased, release| leased.start(release)),
+        ("stop", |leased, release| leased.stop(&release.id)),
+        ("remove", |leased, release| leased.remove_containers(&release.id)),
+        ("wait for a migration", |leased, _| leased.wait_for_migration()),
     ];
     for (name, change) in changes {
         machine.prefetch_counts_and_schema()?;
         ensure!(machine.has_prefetched(), "nothing was asked");
-        change(machine, release)?;
+        change(leased, release)?;
         ensure!(!machine.has_prefetched(), "an answer from before '{name}' counts behind it");
     }
     Ok(())
@@ -150,8 +157,8 @@ fn name() -> String {
 }
 
 /// What the releases leave: their files, and their containers where one could not be removed.
-fn forget_all(machine: &Machine) -> Result<()> {
-    machine.kept()?.iter().try_for_each(|release| machine.remove_containers(&release.id))
+fn forget_all(machine: &Machine, leased: &Leased) -> Result<()> {
+    machine.kept()?.iter().try_for_each(|release| leased.remove_containers(&release.id))
 }
 
 fn clear_up(environment: &Environment) {

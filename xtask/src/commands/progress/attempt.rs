@@ -9,10 +9,10 @@ use clap::Args;
 use super::steps::{Over, Progress};
 use super::tell::{News, State, Teller};
 use crate::commands::{Exit, Failure};
-use crate::host::Machine;
+use crate::host::{Leased, Machine};
 use crate::project;
 use crate::rollout::attempt::{Attempt, AttemptError, Completed, take_lease};
-use crate::rollout::host::{Holder, Host, Lease, LeaseError};
+use crate::rollout::host::{Holder, Host, LeaseError};
 use crate::rollout::plan::{Goal, Plan, Stopped};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::journal::timestamp;
@@ -34,6 +34,11 @@ pub struct LockWaitArgs {
     wait: Option<Duration>,
 }
 
+impl LockWaitArgs {
+    /// For somebody who wants the lease for a moment, at the end of long work of another kind.
+    pub const PATIENT: LockWaitArgs = LockWaitArgs { wait: Some(Duration::from_secs(1800)) };
+}
+
 /// How long a plan took, from its beginning.
 #[derive(Debug, Default)]
 pub struct Times {
@@ -47,13 +52,8 @@ pub struct Times {
     pub steps: Vec<Over>,
 }
 
-/// Takes the lease of the environment, and finishes or undoes what a killed attempt left.
-pub fn begin(machine: &Machine, doing: String, lock_wait: LockWaitArgs) -> Result<Attempt<'_>> {
-    begin_under(machine, lease(machine, doing, lock_wait)?)
-}
-
-/// Takes the lease of the environment, and does nothing under it yet.
-pub fn lease(machine: &Machine, doing: String, lock_wait: LockWaitArgs) -> Result<Box<dyn Lease>> {
+/// Takes the lease of the environment, and does nothing under it yet: [`settle`] comes first.
+pub fn lease(machine: &Machine, doing: String, lock_wait: LockWaitArgs) -> Result<Leased<'_>> {
     let environment = &machine.environment().name;
     let holder = Holder { by: who(), doing, since: timestamp(machine.now()) };
     let mut said = String::new();
@@ -75,9 +75,9 @@ pub fn lease(machine: &Machine, doing: String, lock_wait: LockWaitArgs) -> Resul
     })
 }
 
-/// Finishes or undoes what a killed attempt left, under the lease that was just taken.
-pub fn begin_under(machine: &Machine, lease: Box<dyn Lease>) -> Result<Attempt<'_>> {
-    let attempt = Attempt::begin(machine, lease, who())?;
+/// Begins an attempt under the lease that was just taken: finishes or undoes what a killed one left.
+pub fn settle<'l>(leased: &'l Leased<'_>) -> Result<Attempt<'l>> {
+    let attempt = Attempt::begin(leased, who())?;
     attempt.settled.words.iter().for_each(|line| terminal::note(paint::warn(line)));
     Ok(attempt)
 }

@@ -12,7 +12,7 @@ use super::drift::PLATFORM;
 use super::files::{APPEND, live_script_text, releases_in};
 use super::lease;
 use super::platform::NOTE;
-use crate::rollout::host::{Holder, Lease, LeaseError};
+use crate::rollout::host::{Holder, LeaseError};
 use crate::rollout::simulation::release;
 use crate::rollout::state::guard::{GuardState, Traffic};
 use crate::rollout::state::ledger::Ledger;

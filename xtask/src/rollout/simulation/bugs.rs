@@ -184,8 +184,8 @@ fn a_guard_that_is_forgotten_is_found() {
     let bug = Bug {
         plan: Some(|plan| without(plan, "guard")),
         change: Some(|_, change| match change {
-            Change::Switch(switch) => {
-                Some(vec![Change::Switch(Switching { guarded: None, ..switch.clone() })])
+            Change::Switch(switch, lease) => {
+                Some(vec![Change::Switch(Switching { guarded: None, ..switch.clone() }, *lease)])
             }
             Change::Confirm(_) => Some(Vec::new()),
             _ => None,
@@ -292,7 +292,7 @@ fn stopping_the_release_that_has_the_traffic_is_found() {
 #[test]
 fn killing_the_old_release_with_what_it_has_in_hand_is_found() {
     let bug: Instead = |_, change| match change {
-        Change::Switch(switch) => Some(vec![change.clone(), Change::Kill(switch.from.clone()?)]),
+        Change::Switch(switch, _) => Some(vec![change.clone(), Change::Kill(switch.from.clone()?)]),
         _ => None,
     };
     must_be_found(in_call(bug), deploy_of(Manner::Works), "ended before it had answered");

@@ -26,7 +26,7 @@ pub const UNFENCED: u64 = u64::MAX;
 pub enum Change {
     /// Into the ledger, under the lease with this number.
     Append(Vec<Entry>, u64),
-    /// See `Host::pull`, and so on.
+    /// See `LeasedHost::pull`, and so on.
     Pull(Release),
     PruneRelease(ReleaseId),
     Backup,
@@ -46,10 +46,12 @@ pub enum Change {
     Confirm(String),
     Trip(String, String),
     DismissGuard,
-    SetWarm(Option<ReleaseId>, u64, Option<ReleaseId>),
+    /// The live release and the warm one, under the lease with this number.
+    SetWarm(Option<ReleaseId>, Option<ReleaseId>, u64),
     /// Under the lease with this number.
     ClearLive(u64),
-    Switch(Switching),
+    /// Under the lease with this number.
+    Switch(Switching, u64),
 }
 
 impl Change {
@@ -78,9 +80,9 @@ impl Change {
             Change::Confirm(_) => "confirm".to_owned(),
             Change::Trip(attempt, reason) => format!("trip the guard of {attempt}: {reason}"),
             Change::DismissGuard => "dismiss the guard".to_owned(),
-            Change::SetWarm(.., warm) => format!("warm is {}", written(warm.as_ref())),
+            Change::SetWarm(_, warm, _) => format!("warm is {}", written(warm.as_ref())),
             Change::ClearLive(_) => "take the traffic from everybody".to_owned(),
-            Change::Switch(switch) => format!("switch {} -> {}", written(switch.from.as_ref()), switch.to),
+            Change::Switch(switch, _) => format!("switch {} -> {}", written(switch.from.as_ref()), switch.to),
         }
     }
 
@@ -173,7 +175,7 @@ impl World {
                 self.going_on.retain(|(_, change)| !matches!(change, Change::Arm(_)));
                 (self.guard, self.guarding) = (None, None);
             }
-            Change::SetWarm(live, lease, warm) => {
+            Change::SetWarm(live, warm, lease) => {
                 ensure!(&self.live == live && self.lease == *lease, "it is not as it was");
                 self.warm.clone_from(warm);
             }
@@ -181,7 +183,7 @@ impl World {
                 ensure!(self.lease == *lease, "the lease has passed to somebody else");
                 (self.live, self.warm) = (None, None);
             }
-            Change::Switch(switch) => self.switch(switch)?,
+            Change::Switch(switch, lease) => self.switch(switch, *lease)?,
         }
         Ok(())
     }
@@ -217,10 +219,12 @@ impl World {
             }
             Change::DismissGuard => self.guarding = None,
             Change::ClearLive(lease) if self.lease == *lease => self.warm = None,
-            Change::Switch(switch) if self.check_switch(switch).is_ok() => match switch.guarded {
-                Some(_) => self.warm.clone_from(&switch.from),
-                None => self.give_traffic(Some(switch.to.clone())),
-            },
+            Change::Switch(switch, lease) if self.check_switch(switch, *lease).is_ok() => {
+                match switch.guarded {
+                    Some(_) => self.warm.clone_from(&switch.from),
+                    None => self.give_traffic(Some(switch.to.clone())),
+                }
+            }
             _ => {}
         }
     }

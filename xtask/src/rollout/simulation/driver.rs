@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 use super::world::{CONTRACT, is_shut_out};
 use crate::project::{self, Limits};
 use crate::rollout::attempt::{Attempt, AttemptError, take_lease};
-use crate::rollout::host::{Files, Holder, Host};
+use crate::rollout::host::{Files, Holder, Leasable};
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Plan, Report, Step, Stopped};
 use crate::rollout::plans;
@@ -61,16 +61,16 @@ pub enum Ended {
 }
 
 /// A driver: its host, its limits, and what may be wrong with the plans that it makes.
-pub struct Operator<'a> {
+pub struct Operator<'a, H> {
     /// The host.
-    pub host: &'a dyn Host,
+    pub host: &'a H,
     /// How long the parts may take.
     pub limits: Limits,
     /// Makes another plan of it: a bug, planted to see whether it is found.
     pub bug: Option<fn(Plan) -> Plan>,
 }
 
-impl Operator<'_> {
+impl<H: Leasable> Operator<'_, H> {
     /// Does it.
     pub fn does(&self, act: &Act) -> Ended {
         self.attempt(act).unwrap_or_else(Ended::Refused)
@@ -92,11 +92,11 @@ impl Operator<'_> {
             _ => {}
         }
         let holder = Holder { by: "ada".into(), doing: String::new(), since: String::new() };
-        let lease = take_lease(self.host, &holder, Some(LEASE_WAIT), &mut |_| {})?;
-        let attempt = Attempt::begin(self.host, lease, holder.by)?;
+        let leased = take_lease(self.host, &holder, Some(LEASE_WAIT), &mut |_| {})?;
+        let attempt = Attempt::begin(&leased, holder.by)?;
         if matches!(act, Act::Recover) {
             // As the command does: what could not be stopped is a warning.
-            let _ = retire(self.host);
+            let _ = retire(&leased);
             return Ok(Ended::Well);
         }
         let files = attempt.settled.files.clone();

@@ -39,9 +39,9 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn check_switch(&self, switch: &Switching) -> Result<()> {
+    pub(super) fn check_switch(&self, switch: &Switching, lease: u64) -> Result<()> {
         ensure!(self.live == switch.from, "the live file does not hold the old release");
-        ensure!(self.lease == switch.lease, "the lease has passed to somebody else");
+        ensure!(self.lease == lease, "the lease has passed to somebody else");
         let Some((attempt, margin)) = &switch.guarded else {
             let state = self.guard.as_ref().map(|file| file.guard.state);
             ensure!(!matches!(state, Some(GuardState::Armed | GuardState::Tripping)), "a guard is {state:?}");
@@ -56,8 +56,8 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn switch(&mut self, switch: &Switching) -> Result<()> {
-        self.check_switch(switch)?;
+    pub(super) fn switch(&mut self, switch: &Switching, lease: u64) -> Result<()> {
+        self.check_switch(switch, lease)?;
         self.warm.clone_from(&switch.from);
         self.give_traffic(Some(switch.to.clone()));
         Ok(())

@@ -7,15 +7,13 @@ use anyhow::{Result, anyhow, ensure};
 
 use super::change::Change;
 use super::fault::{Fault, When};
+use super::leased::Held;
 use super::trial::Bug;
 use super::turns::Turns;
 use super::world::{Container, Driver, HEARTBEAT_TIMEOUT, State, World};
-use crate::rollout::host::{
-    Answer, Arming, EdgeCounts, Files, Holder, Host, Lease, LeaseError, Part, Switching,
-};
-use crate::rollout::state::backup::Backup;
+use crate::rollout::host::{Answer, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part};
 use crate::rollout::state::guard::Traffic;
-use crate::rollout::state::ledger::{Entry, Ledger};
+use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health};
 
@@ -59,11 +57,6 @@ impl Simulated {
         Simulated { shared: Arc::clone(shared), driver, bug }
     }
 
-    /// Of the lease that this driver has, or had.
-    fn lease_number(&self) -> u64 {
-        self.shared.world().drivers[self.driver].lease.unwrap_or_default()
-    }
-
     /// For the story.
     pub fn name(&self) -> char {
         ['A', 'B', 'C', 'D', 'E', 'F'][self.driver % 6]
@@ -91,7 +84,8 @@ impl Simulated {
         Ok((world, fault))
     }
 
-    fn look<T>(&self, name: &str, answer: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
+    /// Looks at the host; what goes wrong at this call may keep the answer.
+    pub(super) fn look<T>(&self, name: &str, answer: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         let (mut world, fault) = self.turn(false, || format!("({name})"))?;
         world.advance(LOOK_DURATION);
         match fault {
@@ -100,7 +94,8 @@ impl Simulated {
         }
     }
 
-    fn change(&self, change: Change) -> Result<()> {
+    /// What goes wrong at this call leaves the change undone, in the middle, or going on.
+    pub(super) fn change(&self, change: Change) -> Result<()> {
         let changes = match self.bug.change.and_then(|bug| bug(&self.shared.world(), &change)) {
             Some(others) => others,
             None => vec![change],
@@ -171,33 +166,6 @@ impl Simulated {
     }
 }
 
-struct Held {
-    number: u64,
-    driver: usize,
-    shared: Arc<Shared>,
-}
-
-impl Lease for Held {
-    fn number(&self) -> u64 {
-        self.number
-    }
-    fn check(&self) -> Result<()> {
-        let holder = self.shared.world().holder;
-        ensure!(holder.is_some_and(|(driver, _)| driver == self.driver), "the lease is lost");
-        Ok(())
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let mut world = self.shared.world();
-        // Whose link is silent can say no goodbye.
-        if world.holder == Some((self.driver, None)) {
-            world.let_go(self.driver, None);
-        }
-    }
-}
-
 impl Host for Simulated {
     fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.shared.world().now
@@ -209,7 +177,63 @@ impl Host for Simulated {
         self.shared.turns.pause(self.driver, duration, &self.shared.world);
         Ok(())
     }
-    fn lease(&self, _: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
+    fn live(&self) -> Result<Traffic> {
+        self.look("who has the traffic?", |world| Ok(live(world)))
+    }
+    fn ledger(&self) -> Result<Ledger> {
+        self.look("read the ledger", |world| Ok(world.book.read()))
+    }
+    fn files(&self) -> Result<Files> {
+        self.look("read all files", |world| {
+            Ok(Files { traffic: live(world), ledger: world.book.read(), kept: world.kept.clone() })
+        })
+    }
+    fn kept(&self) -> Result<Vec<Release>> {
+        self.look("what is kept?", |world| Ok(world.kept.clone()))
+    }
+    fn parts(&self) -> Result<Vec<Part>> {
+        self.look("what runs?", |world| Ok(parts(world)))
+    }
+    fn schema(&self) -> Result<Vec<i64>> {
+        self.look("which migrations are there?", |world| Ok(world.schema.clone()))
+    }
+    fn is_parked(&self, aside: &str) -> Result<bool> {
+        self.look("what was put aside?", |world| {
+            world.wait_for_exchange();
+            Ok(world.databases.aside.contains_key(aside))
+        })
+    }
+    fn smoke(&self, release: &Release) -> Result<()> {
+        let ready = |world: &mut World| world.ready(&release.id).map_err(|why| anyhow!("{why}"));
+        self.look("is it ready?", ready)
+    }
+    fn last_lines(&self, _: &Part, _: usize) -> Result<String> {
+        Ok(String::new())
+    }
+    fn probe(&self) -> Result<Answer> {
+        self.look("a request through the edge", |world| {
+            let served = world.live.as_ref().map(|live| world.is_well(live));
+            let status = match &served {
+                Some(Ok(())) => 200,
+                Some(Err(_)) => 500,
+                None => 503,
+            };
+            let excerpt = served.and_then(Result::err).unwrap_or_default();
+            Ok(Answer { status, release: world.live.clone(), excerpt })
+        })
+    }
+    fn edge_counts(&self) -> Result<EdgeCounts> {
+        self.look("the edge's numbers", |world| Ok(world.counts))
+    }
+    fn trip_without_lease(&self, attempt: &str, by: &str) -> Result<()> {
+        self.change(Change::Trip(attempt.to_owned(), format!("rollback by {by}")))
+    }
+}
+
+impl Leasable for Simulated {
+    type Leased<'a> = Held<'a>;
+
+    fn lease(&self, _: &Holder) -> Result<Held<'_>, LeaseError> {
         let (mut world, fault) = self.turn(true, || "take the lease".to_owned())?;
         world.advance(LOOK_DURATION);
         if world.holder.is_some() {
@@ -229,135 +253,7 @@ impl Host for Simulated {
             self.suffer(&mut world, fault, |_, _| {})?;
         }
         drop(world);
-        Ok(Box::new(Held { number, driver: self.driver, shared: Arc::clone(&self.shared) }))
-    }
-    fn live(&self) -> Result<Traffic> {
-        self.look("who has the traffic?", |world| Ok(live(world)))
-    }
-    fn ledger(&self) -> Result<Ledger> {
-        self.look("read the ledger", |world| Ok(world.book.read()))
-    }
-    fn files(&self) -> Result<Files> {
-        self.look("read all files", |world| {
-            Ok(Files { traffic: live(world), ledger: world.book.read(), kept: world.kept.clone() })
-        })
-    }
-    fn append(&self, entries: &[Entry]) -> Result<()> {
-        self.change(Change::Append(entries.to_vec(), self.lease_number()))
-    }
-    fn kept(&self) -> Result<Vec<Release>> {
-        self.look("what is kept?", |world| Ok(world.kept.clone()))
-    }
-    fn parts(&self) -> Result<Vec<Part>> {
-        self.look("what runs?", |world| Ok(parts(world)))
-    }
-    fn schema(&self) -> Result<Vec<i64>> {
-        self.look("which migrations are there?", |world| Ok(world.schema.clone()))
-    }
-    fn pull(&self, release: &Release) -> Result<()> {
-        self.change(Change::Pull(release.clone()))
-    }
-    fn prune_release(&self, id: &ReleaseId) -> Result<()> {
-        self.change(Change::PruneRelease(id.clone()))
-    }
-    fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
-        self.change(Change::Backup)?;
-        let (name, made_by) = (attempt.to_owned(), made_by.to_owned());
-        let (at, live, sha256) = (String::new(), String::new(), String::new());
-        Ok(Backup {
-            name,
-            at,
-            made_by,
-            live,
-            schema: 1,
-            tables: 1,
-            bytes: 1,
-            loaded_bytes: 1,
-            sha256,
-            copied: None,
-        })
-    }
-    fn prune_backups(&self) -> Result<()> {
-        self.look("which backups need not be kept?", |_| Ok(()))
-    }
-    fn load_backup(&self, _: &Backup) -> Result<()> {
-        self.change(Change::LoadBackup)
-    }
-    fn drop_loaded(&self) -> Result<()> {
-        self.change(Change::DropLoaded)
-    }
-    fn swap_database(&self, aside: &str) -> Result<()> {
-        self.change(Change::Exchange(aside.to_owned()))
-    }
-    fn swap_back(&self, aside: &str) -> Result<()> {
-        self.change(Change::ExchangeBack(aside.to_owned()))
-    }
-    fn is_parked(&self, aside: &str) -> Result<bool> {
-        self.look("what was put aside?", |world| {
-            world.wait_for_exchange();
-            Ok(world.databases.aside.contains_key(aside))
-        })
-    }
-    fn migrate(&self, release: &Release) -> Result<String> {
-        self.change(Change::Migrate(release.clone())).map(|()| String::new())
-    }
-    fn undo_migrations(&self, _: &Release, versions: &[i64]) -> Result<String> {
-        self.change(Change::UndoMigrations(versions.to_vec())).map(|()| String::new())
-    }
-    fn wait_for_migration(&self) -> Result<()> {
-        self.change(Change::WaitForMigration)
-    }
-    fn start(&self, release: &Release) -> Result<()> {
-        self.change(Change::Start(release.clone()))
-    }
-    fn stop(&self, id: &ReleaseId) -> Result<()> {
-        self.change(Change::Stop(id.clone()))
-    }
-    fn remove_containers(&self, id: &ReleaseId) -> Result<()> {
-        self.change(Change::RemoveContainers(id.clone()))
-    }
-    fn smoke(&self, release: &Release) -> Result<()> {
-        let ready = |world: &mut World| world.ready(&release.id).map_err(|why| anyhow!("{why}"));
-        self.look("is it ready?", ready)
-    }
-    fn last_lines(&self, _: &Part, _: usize) -> Result<String> {
-        Ok(String::new())
-    }
-    fn arm(&self, arming: &Arming) -> Result<()> {
-        self.change(Change::Arm(arming.clone()))
-    }
-    fn confirm(&self, attempt: &str) -> Result<()> {
-        self.change(Change::Confirm(attempt.to_owned()))
-    }
-    fn trip(&self, attempt: &str, reason: &str) -> Result<()> {
-        self.change(Change::Trip(attempt.to_owned(), reason.to_owned()))
-    }
-    fn dismiss_guard(&self) -> Result<()> {
-        self.change(Change::DismissGuard)
-    }
-    fn set_warm(&self, live: Option<&ReleaseId>, lease: u64, warm: Option<&ReleaseId>) -> Result<()> {
-        self.change(Change::SetWarm(live.cloned(), lease, warm.cloned()))
-    }
-    fn clear_live(&self) -> Result<()> {
-        self.change(Change::ClearLive(self.lease_number()))
-    }
-    fn switch(&self, switch: &Switching) -> Result<()> {
-        self.change(Change::Switch(switch.clone()))
-    }
-    fn probe(&self) -> Result<Answer> {
-        self.look("a request through the edge", |world| {
-            let served = world.live.as_ref().map(|live| world.is_well(live));
-            let status = match &served {
-                Some(Ok(())) => 200,
-                Some(Err(_)) => 500,
-                None => 503,
-            };
-            let excerpt = served.and_then(Result::err).unwrap_or_default();
-            Ok(Answer { status, release: world.live.clone(), excerpt })
-        })
-    }
-    fn edge_counts(&self) -> Result<EdgeCounts> {
-        self.look("the edge's numbers", |world| Ok(world.counts))
+        Ok(Held { number, host: self })
     }
 }
 

@@ -10,6 +10,7 @@ mod fault;
 mod fault_endings;
 mod guarding;
 mod host;
+mod leased;
 pub mod random;
 mod random_trials;
 pub mod recorder;

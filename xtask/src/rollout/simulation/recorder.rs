@@ -15,7 +15,7 @@ use super::turns::Turns;
 use super::world::{Manner, World};
 use crate::project::Limits;
 use crate::rollout::host::{
-    Answer, Arming, EdgeCounts, Files, Holder, Host, Lease, LeaseError, Part, Switching,
+    Answer, Arming, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, LeasedHost, Part, Switching,
 };
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::guard::{Traffic, written};
@@ -71,7 +71,7 @@ impl fmt::Display for Seen {
 }
 
 /// Plays all scenes on a host, and gives what was seen after each call.
-pub fn play(host: &dyn Host, scenes: &[Scene], limits: Limits) -> Result<Vec<Seen>> {
+pub fn play(host: &impl Leasable, scenes: &[Scene], limits: Limits) -> Result<Vec<Seen>> {
     let seen = RefCell::default();
     for scene in scenes {
         let recorder =
@@ -114,14 +114,14 @@ fn look(host: &dyn Host, after: String, well: bool) -> Result<Seen> {
 }
 
 /// A host whose every change is followed by a look.
-struct Recorder<'a> {
-    host: &'a dyn Host,
+struct Recorder<'a, H> {
+    host: &'a H,
     killed_after: Option<&'static str>,
     killed: Cell<bool>,
     seen: &'a RefCell<Vec<Seen>>,
 }
 
-impl Recorder<'_> {
+impl<H: Host> Recorder<'_, H> {
     fn changes<T>(&self, call: &str, change: impl FnOnce() -> Result<T>) -> Result<T> {
         self.alive()?;
         let result = change();
@@ -134,7 +134,7 @@ impl Recorder<'_> {
         result
     }
 
-    fn alive(&self) -> Result<&dyn Host> {
+    fn alive(&self) -> Result<&H> {
         if self.killed.get() {
             bail!("the driver is dead");
         }
@@ -142,7 +142,7 @@ impl Recorder<'_> {
     }
 }
 
-impl Host for Recorder<'_> {
+impl<H: Host> Host for Recorder<'_, H> {
     fn now(&self) -> SystemTime {
         self.host.now()
     }
@@ -151,9 +151,6 @@ impl Host for Recorder<'_> {
     }
     fn pause(&self, duration: Duration) -> Result<()> {
         self.alive()?.pause(duration)
-    }
-    fn lease(&self, holder: &Holder) -> Result<Box<dyn Lease>, LeaseError> {
-        self.alive()?.lease(holder)
     }
     fn live(&self) -> Result<Traffic> {
         self.alive()?.live()
@@ -164,9 +161,6 @@ impl Host for Recorder<'_> {
     fn files(&self) -> Result<Files> {
         self.alive()?.files()
     }
-    fn append(&self, entries: &[Entry]) -> Result<()> {
-        self.changes("append", || self.host.append(entries))
-    }
     fn kept(&self) -> Result<Vec<Release>> {
         self.alive()?.kept()
     }
@@ -176,50 +170,8 @@ impl Host for Recorder<'_> {
     fn schema(&self) -> Result<Vec<i64>> {
         self.alive()?.schema()
     }
-    fn pull(&self, release: &Release) -> Result<()> {
-        self.changes("pull", || self.host.pull(release))
-    }
-    fn prune_release(&self, id: &ReleaseId) -> Result<()> {
-        self.changes("prune", || self.host.prune_release(id))
-    }
-    fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
-        self.changes("backup", || self.host.backup(attempt, made_by))
-    }
-    fn prune_backups(&self) -> Result<()> {
-        self.changes("prune backups", || self.host.prune_backups())
-    }
-    fn load_backup(&self, backup: &Backup) -> Result<()> {
-        self.changes("load backup", || self.host.load_backup(backup))
-    }
-    fn drop_loaded(&self) -> Result<()> {
-        self.changes("drop loaded", || self.host.drop_loaded())
-    }
-    fn swap_database(&self, aside: &str) -> Result<()> {
-        self.changes("exchange", || self.host.swap_database(aside))
-    }
-    fn swap_back(&self, aside: &str) -> Result<()> {
-        self.changes("exchange back", || self.host.swap_back(aside))
-    }
     fn is_parked(&self, aside: &str) -> Result<bool> {
         self.alive()?.is_parked(aside)
-    }
-    fn migrate(&self, release: &Release) -> Result<String> {
-        self.changes("migrate", || self.host.migrate(release))
-    }
-    fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String> {
-        self.changes("undo migrations", || self.host.undo_migrations(release, versions))
-    }
-    fn wait_for_migration(&self) -> Result<()> {
-        self.changes("wait for migration", || self.host.wait_for_migration())
-    }
-    fn start(&self, release: &Release) -> Result<()> {
-        self.changes("start", || self.host.start(release))
-    }
-    fn stop(&self, id: &ReleaseId) -> Result<()> {
-        self.changes("stop", || self.host.stop(id))
-    }
-    fn remove_containers(&self, id: &ReleaseId) -> Result<()> {
-        self.changes("remove", || self.host.remove_containers(id))
     }
     fn smoke(&self, release: &Release) -> Result<()> {
         self.alive()?.smoke(release)
@@ -227,31 +179,108 @@ impl Host for Recorder<'_> {
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String> {
         self.alive()?.last_lines(part, lines)
     }
-    fn arm(&self, arming: &Arming) -> Result<()> {
-        self.changes("arm", || self.host.arm(arming))
-    }
-    fn confirm(&self, attempt: &str) -> Result<()> {
-        self.changes("confirm", || self.host.confirm(attempt))
-    }
-    fn trip(&self, attempt: &str, reason: &str) -> Result<()> {
-        self.changes("trip", || self.host.trip(attempt, reason))
-    }
-    fn dismiss_guard(&self) -> Result<()> {
-        self.changes("dismiss guard", || self.host.dismiss_guard())
-    }
-    fn set_warm(&self, live: Option<&ReleaseId>, lease: u64, warm: Option<&ReleaseId>) -> Result<()> {
-        self.changes("set warm", || self.host.set_warm(live, lease, warm))
-    }
-    fn clear_live(&self) -> Result<()> {
-        self.changes("clear live", || self.host.clear_live())
-    }
-    fn switch(&self, switch: &Switching) -> Result<()> {
-        self.changes("switch", || self.host.switch(switch))
-    }
     fn probe(&self) -> Result<Answer> {
         self.alive()?.probe()
     }
     fn edge_counts(&self) -> Result<EdgeCounts> {
         self.alive()?.edge_counts()
+    }
+    fn trip_without_lease(&self, attempt: &str, by: &str) -> Result<()> {
+        self.changes("trip", || self.host.trip_without_lease(attempt, by))
+    }
+}
+
+impl<H: Leasable> Leasable for Recorder<'_, H> {
+    type Leased<'b>
+        = RecordedLease<'b, H>
+    where
+        Self: 'b;
+
+    fn lease(&self, holder: &Holder) -> Result<RecordedLease<'_, H>, LeaseError> {
+        Ok(RecordedLease { leased: self.alive()?.lease(holder)?, recorder: self })
+    }
+}
+
+/// The lease of a host whose every change is followed by a look.
+struct RecordedLease<'a, H: Leasable + 'a> {
+    leased: H::Leased<'a>,
+    recorder: &'a Recorder<'a, H>,
+}
+
+impl<H: Leasable> LeasedHost for RecordedLease<'_, H> {
+    fn host(&self) -> &dyn Host {
+        self.recorder
+    }
+    fn number(&self) -> u64 {
+        self.leased.number()
+    }
+    fn check(&self) -> Result<()> {
+        self.leased.check()
+    }
+    fn append(&self, entries: &[Entry]) -> Result<()> {
+        self.recorder.changes("append", || self.leased.append(entries))
+    }
+    fn pull(&self, release: &Release) -> Result<()> {
+        self.recorder.changes("pull", || self.leased.pull(release))
+    }
+    fn prune_release(&self, id: &ReleaseId) -> Result<()> {
+        self.recorder.changes("prune", || self.leased.prune_release(id))
+    }
+    fn start(&self, release: &Release) -> Result<()> {
+        self.recorder.changes("start", || self.leased.start(release))
+    }
+    fn stop(&self, id: &ReleaseId) -> Result<()> {
+        self.recorder.changes("stop", || self.leased.stop(id))
+    }
+    fn remove_containers(&self, id: &ReleaseId) -> Result<()> {
+        self.recorder.changes("remove", || self.leased.remove_containers(id))
+    }
+    fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
+        self.recorder.changes("backup", || self.leased.backup(attempt, made_by))
+    }
+    fn prune_backups(&self) -> Result<()> {
+        self.recorder.changes("prune backups", || self.leased.prune_backups())
+    }
+    fn load_backup(&self, backup: &Backup) -> Result<()> {
+        self.recorder.changes("load backup", || self.leased.load_backup(backup))
+    }
+    fn drop_loaded(&self) -> Result<()> {
+        self.recorder.changes("drop loaded", || self.leased.drop_loaded())
+    }
+    fn swap_database(&self, aside: &str) -> Result<()> {
+        self.recorder.changes("exchange", || self.leased.swap_database(aside))
+    }
+    fn swap_back(&self, aside: &str) -> Result<()> {
+        self.recorder.changes("exchange back", || self.leased.swap_back(aside))
+    }
+    fn migrate(&self, release: &Release) -> Result<String> {
+        self.recorder.changes("migrate", || self.leased.migrate(release))
+    }
+    fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String> {
+        self.recorder.changes("undo migrations", || self.leased.undo_migrations(release, versions))
+    }
+    fn wait_for_migration(&self) -> Result<()> {
+        self.recorder.changes("wait for migration", || self.leased.wait_for_migration())
+    }
+    fn arm(&self, arming: &Arming) -> Result<()> {
+        self.recorder.changes("arm", || self.leased.arm(arming))
+    }
+    fn confirm(&self, attempt: &str) -> Result<()> {
+        self.recorder.changes("confirm", || self.leased.confirm(attempt))
+    }
+    fn trip(&self, attempt: &str, reason: &str) -> Result<()> {
+        self.recorder.changes("trip", || self.leased.trip(attempt, reason))
+    }
+    fn dismiss_guard(&self) -> Result<()> {
+        self.recorder.changes("dismiss guard", || self.leased.dismiss_guard())
+    }
+    fn set_warm(&self, live: Option<&ReleaseId>, warm: Option<&ReleaseId>) -> Result<()> {
+        self.recorder.changes("set warm", || self.leased.set_warm(live, warm))
+    }
+    fn clear_live(&self) -> Result<()> {
+        self.recorder.changes("clear live", || self.leased.clear_live())
+    }
+    fn switch(&self, switch: &Switching) -> Result<()> {
+        self.recorder.changes("switch", || self.leased.switch(switch))
     }
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 
 use super::ledger::{Entry, Event, FORMAT, Ledger, hash};
-use crate::rollout::host::Host;
+use crate::rollout::host::LeasedHost;
 
 /// Writes the entries of one attempt.
 pub struct Journal<'a> {
-    host: &'a dyn Host,
+    leased: &'a dyn LeasedHost,
     /// The attempt's id.
     pub attempt: String,
     /// The hash of the last line; none when it can't be known who wrote that.
@@ -21,10 +21,10 @@ pub struct Journal<'a> {
 }
 
 impl<'a> Journal<'a> {
-    /// Begins behind what the ledger holds. The caller has the lease: nobody else writes.
-    pub fn new(host: &'a dyn Host, attempt: String, ledger: &Ledger) -> Journal<'a> {
+    /// Begins behind what the ledger holds. Nobody else writes while the lease is held.
+    pub fn new(leased: &'a dyn LeasedHost, attempt: String, ledger: &Ledger) -> Journal<'a> {
         let head = RefCell::new(Some(ledger.head.clone()));
-        Journal { host, attempt, head, tried: Cell::default(), waiting: RefCell::default() }
+        Journal { leased, attempt, head, tried: Cell::default(), waiting: RefCell::default() }
     }
 
     /// Appends what happened in this attempt, and has it on the disk when it comes back.
@@ -35,16 +35,18 @@ impl<'a> Journal<'a> {
     /// Has the next entry's append bring this too, in front of it: for what comes right before another entry, since each
     /// append is a trip to the host and waits for its disk. It is lost with that append, or with this driver.
     pub fn write_with_next(&self, event: Event) {
-        self.waiting.borrow_mut().push((self.host.now(), event));
+        self.waiting.borrow_mut().push((self.leased.host().now(), event));
     }
 
     /// Appends what happened in another attempt: how a killed one ended.
     pub fn write_of(&self, attempt: &str, event: Event) -> Result<()> {
         let waiting = self.waiting.take().into_iter().map(|(at, event)| (at, self.attempt.as_str(), event));
-        let events: Vec<_> = waiting.chain([(self.host.now(), attempt, event)]).collect();
+        let events: Vec<_> = waiting.chain([(self.leased.host().now(), attempt, event)]).collect();
         let mut prev = match self.head.take() {
             Some(head) => head,
-            None => self.host.ledger().context("reading the ledger again, after an entry failed")?.head,
+            None => {
+                self.leased.host().ledger().context("reading the ledger again, after an entry failed")?.head
+            }
         };
         let mut entries = Vec::new();
         for (at, attempt, event) in events {
@@ -55,7 +57,10 @@ impl<'a> Journal<'a> {
             entries.push(entry);
         }
         // The answer may have been lost, and not the entries. The same one is never made twice.
-        self.host.append(&entries).or_else(|_| self.host.append(&entries)).context("writing the ledger")?;
+        self.leased
+            .append(&entries)
+            .or_else(|_| self.leased.append(&entries))
+            .context("writing the ledger")?;
         self.head.replace(Some(prev));
         Ok(())
     }

@@ -38,7 +38,7 @@ impl Step for Prune {
         PRUNE_TIMEOUT
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        self.releases.iter().try_for_each(|id| run.host.prune_release(id))
+        self.releases.iter().try_for_each(|id| run.leased.prune_release(id))
     }
     fn is_tidying(&self) -> bool {
         true
@@ -64,7 +64,7 @@ impl Step for Pull {
         Duration::from_secs(600)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        run.host.pull(&self.release)
+        run.leased.pull(&self.release)
     }
 }
 
@@ -110,9 +110,9 @@ impl Step for Start {
     }
     fn apply(&self, run: &Run) -> Result<()> {
         if self.before == Before::Stopping {
-            run.host.stop(&self.release.id)?;
+            run.leased.stop(&self.release.id)?;
         }
-        run.host.start(&self.release)
+        run.leased.start(&self.release)
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         if self.before == Before::Live {
@@ -128,7 +128,7 @@ impl Step for Start {
             // It was warm, though ill: the edge still asks it for the assets of open tabs.
             return Ok(());
         }
-        run.host.remove_containers(&self.release.id)
+        run.leased.remove_containers(&self.release.id)
     }
     fn stays(&self, _run: &Run) -> Option<String> {
         let id = &self.release.id;
@@ -225,7 +225,7 @@ impl Step for Retire {
     }
     fn apply(&self, run: &Run) -> Result<()> {
         self.releases.iter().try_for_each(|id| stop(run, id))?;
-        self.superfluous.iter().try_for_each(|id| run.host.prune_release(id))
+        self.superfluous.iter().try_for_each(|id| run.leased.prune_release(id))
     }
     fn is_tidying(&self) -> bool {
         true
@@ -234,7 +234,7 @@ impl Step for Retire {
 
 /// Stops a release, and says what it could not finish.
 pub(super) fn stop(run: &Run, id: &ReleaseId) -> Result<()> {
-    run.host.stop(id)?;
+    run.leased.stop(id)?;
     let cut = |part: &Part| {
         part.state == Condition::Exited && !part.exit_reason.is_empty() && part.exit_reason != "exit code 0"
     };
@@ -267,7 +267,7 @@ impl Step for StopAll {
         self.timeout * u32::try_from(self.releases.len()).unwrap_or(1)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        self.releases.iter().try_for_each(|id| run.host.remove_containers(id))
+        self.releases.iter().try_for_each(|id| run.leased.remove_containers(id))
     }
 }
 

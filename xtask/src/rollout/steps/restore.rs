@@ -44,10 +44,10 @@ impl Step for Load {
         Duration::from_secs(2400)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        run.host.load_backup(&self.dump)
+        run.leased.load_backup(&self.dump)
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        run.host.drop_loaded()
+        run.leased.drop_loaded()
     }
 }
 
@@ -70,10 +70,10 @@ impl Step for Exchange {
         Duration::from_secs(60)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        run.host.swap_database(&backup::aside(self.database, &run.journal.attempt))
+        run.leased.swap_database(&backup::aside(self.database, &run.journal.attempt))
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        run.host.swap_back(&backup::aside(self.database, &run.journal.attempt))
+        run.leased.swap_back(&backup::aside(self.database, &run.journal.attempt))
     }
 }
 

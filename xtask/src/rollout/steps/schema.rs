@@ -41,11 +41,11 @@ impl Step for Backup {
         Duration::from_secs(1800)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        let backup = run.host.backup(&run.journal.attempt, self.why)?;
+        let backup = run.leased.backup(&run.journal.attempt, self.why)?;
         run.report.says(&format!("backup {}, {} tables", backup.name, backup.tables));
         if self.forgets {
             // What could not be removed now is removed by the next one.
-            let _ = run.host.prune_backups();
+            let _ = run.leased.prune_backups();
         }
         Ok(())
     }
@@ -71,7 +71,7 @@ impl Step for Migrate {
         MIGRATION_TIMEOUT
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        run.host.migrate(&self.release)?.lines().for_each(|line| run.report.says(line));
+        run.leased.migrate(&self.release)?.lines().for_each(|line| run.report.says(line));
         let schema = run.host.schema()?;
         let missing: Vec<&i64> = self.pending.iter().filter(|version| !schema.contains(version)).collect();
         ensure!(missing.is_empty(), "the migration ended well, but the database lacks {missing:?}");
@@ -132,14 +132,14 @@ impl Step for Drain {
         let warm = run.host.live()?.warm;
         if warm.is_some_and(|warm| self.contracts.iter().any(|it| it.incompatible_with.contains(&warm))) {
             // Before it stops: the edge asks the warm one for the assets of open tabs.
-            run.host.set_warm(self.live.as_ref(), run.lease.number(), None)?;
+            run.leased.set_warm(self.live.as_ref(), None)?;
         }
         self.releases.iter().try_for_each(|id| stop(run, id))
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         // What is warm no more does not run on either; it is not made warm again, since it may have stopped already.
         let live = run.host.live()?;
-        self.releases.iter().filter(|id| !live.holds(id)).try_for_each(|id| run.host.stop(id))
+        self.releases.iter().filter(|id| !live.holds(id)).try_for_each(|id| run.leased.stop(id))
     }
     fn stays(&self, _run: &Run) -> Option<String> {
         let words = list(&self.releases);
@@ -168,7 +168,7 @@ impl Step for Undo {
         MIGRATION_TIMEOUT
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        let said = run.host.undo_migrations(&self.release, &self.migrations)?;
+        let said = run.leased.undo_migrations(&self.release, &self.migrations)?;
         said.lines().for_each(|line| run.report.says(line));
         let schema = run.host.schema()?;
         let left: Vec<i64> =

@@ -42,7 +42,7 @@ impl Step for Guard {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        run.host.arm(&host::Arming {
+        run.leased.arm(&host::Arming {
             attempt: run.journal.attempt.clone(),
             from: self.from.clone(),
             to: self.to.clone(),
@@ -65,7 +65,7 @@ impl Step for Guard {
             "{} still has the traffic: the guard stays, and takes it back at its deadline",
             self.to
         );
-        run.host.dismiss_guard()
+        run.leased.dismiss_guard()
     }
 }
 
@@ -92,7 +92,7 @@ impl Step for Switch {
     fn apply(&self, run: &Run) -> Result<()> {
         let guarded = Some((run.journal.attempt.clone(), self.bake + GUARD_MARGIN));
         let (from, to) = (self.from.clone(), self.to.clone());
-        run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded })?;
+        run.leased.switch(&Switching { from, to, guarded })?;
         run.to_switch.set(Some(run.took()));
         Ok(())
     }
@@ -105,7 +105,7 @@ impl Step for Switch {
         );
         // Also when the live file does not hold it yet: a switch that is still on its way finds its guard tripped. A trip
         // that failed once is worth a second: else users have the release until the guard's deadline.
-        let trip = || run.host.trip(&run.journal.attempt, "undo");
+        let trip = || run.leased.trip(&run.journal.attempt, "undo");
         trip().or_else(|_| trip())
     }
 }
@@ -129,7 +129,7 @@ impl Step for Confirm {
     fn apply(&self, run: &Run) -> Result<()> {
         // Whoever asks to stop now comes too late for half of it: it counts, and the ledger says so, or it does not.
         interrupt::shielded(|| {
-            if let Err(error) = run.host.confirm(&run.journal.attempt) {
+            if let Err(error) = run.leased.confirm(&run.journal.attempt) {
                 // The answer may have been lost, and not the confirm: the guard knows.
                 match guard_of(run).unwrap_or_default() {
                     Some(guard) if guard.state == GuardState::Disarmed => {}
@@ -141,7 +141,7 @@ impl Step for Confirm {
             }
             run.to_confirm.set(Some(run.took()));
             if is_written_down(run, &self.release)
-                && let Err(error) = run.host.dismiss_guard()
+                && let Err(error) = run.leased.dismiss_guard()
             {
                 run.report.says(&format!("the guard, disarmed, could not be dismissed: {error:#}"));
             }
@@ -210,14 +210,14 @@ impl Step for SwitchBack {
 impl SwitchBack {
     fn switch(&self, run: &Run) -> Result<()> {
         let (from, to) = (self.from.clone(), self.to.id.clone());
-        let switched = run.host.switch(&Switching { from, to, lease: run.lease.number(), guarded: None });
+        let switched = run.leased.switch(&Switching { from, to, guarded: None });
         if let Err(error) = switched {
             if run.host.live()?.active.as_ref() != Some(&self.to.id) {
                 return Err(error);
             }
             // There is no guard to take it back: if the answer was lost and not the rename, it counts. Its second rename
             // may not have come.
-            run.host.set_warm(Some(&self.to.id), run.lease.number(), self.from.as_ref())?;
+            run.leased.set_warm(Some(&self.to.id), self.from.as_ref())?;
         }
         run.to_switch.set(Some(run.took()));
         run.to_confirm.set(Some(run.took()));
@@ -265,7 +265,7 @@ impl Step for StopTraffic {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        interrupt::shielded(|| match run.host.clear_live() {
+        interrupt::shielded(|| match run.leased.clear_live() {
             // The answer may have been lost, and not the traffic.
             Err(error) if run.host.live()?.active.is_some() => Err(error),
             _ => Ok(()),
