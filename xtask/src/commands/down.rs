@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::output::OutputArgs;
 use super::progress::attempt::{self, LockWaitArgs};
 use super::target::TargetArgs;
 use super::target::consent::Consent;
@@ -23,9 +24,8 @@ pub struct Down {
     volumes: bool,
     #[command(flatten)]
     consent: Consent,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Down {
@@ -48,11 +48,10 @@ impl Down {
         if self.volumes {
             Activity::of("forget the data", |_| machine.delete_data())?;
         }
-        if self.json {
-            terminal::say(json!({ "environment": name, "stopped": true, "data_forgotten": self.volumes }));
-            return Ok(());
-        }
-        terminal::say(format_args!("{} {name} is stopped.", paint::good("Down:")));
+        self.output.say(
+            || json!({ "environment": name, "stopped": true, "data_forgotten": self.volumes }),
+            || terminal::say(format_args!("{} {name} is stopped.", paint::good("Down:"))),
+        );
         Ok(())
     }
 }

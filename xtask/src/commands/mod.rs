@@ -15,6 +15,7 @@ mod lint;
 mod logs;
 mod maintenance;
 mod migrate;
+pub mod output;
 mod platform;
 pub mod progress;
 mod recover;

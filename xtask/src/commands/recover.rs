@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::output::OutputArgs;
 use super::progress::attempt::{self, LockWaitArgs};
 use super::target::TargetArgs;
 use crate::rollout::host::Host;
@@ -18,9 +19,8 @@ pub struct Recover {
     target: TargetArgs,
     #[command(flatten)]
     lock_wait: LockWaitArgs,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Recover {
@@ -32,14 +32,19 @@ impl Recover {
             terminal::warn(format_args!("what has no traffic any more could not be stopped: {error:#}"));
         }
         let serves = machine.live()?.active;
-        if self.json {
-            terminal::say(json!({ "settled": attempt.settled.words, "live": serves }));
-            return Ok(());
-        }
-        if attempt.settled.words.is_empty() {
-            terminal::say(format_args!("{} nothing was left unsettled.", paint::good("Nothing to do:")));
-        }
-        terminal::say(format_args!("{} has the traffic.", written(serves.as_ref())));
+        let settled = &attempt.settled.words;
+        self.output.say(
+            || json!({ "settled": settled, "live": serves }),
+            || {
+                if settled.is_empty() {
+                    terminal::say(format_args!(
+                        "{} nothing was left unsettled.",
+                        paint::good("Nothing to do:")
+                    ));
+                }
+                terminal::say(format_args!("{} has the traffic.", written(serves.as_ref())));
+            },
+        );
         Ok(())
     }
 }
