@@ -13,11 +13,12 @@ use serde_json::json;
 use self::offsite::Offsite;
 use self::take::Take;
 use super::output::OutputArgs;
+use super::output::near::did_you_mean;
 use super::progress::attempt::{self, LockWaitArgs};
 use super::progress::steps::Preview;
+use super::refuse;
 use super::status::ago;
 use super::target::TargetArgs;
-use super::{near, refuse};
 use crate::host::Machine;
 use crate::project::{DATABASE, OWNER_ROLE};
 use crate::rollout::observed::Observed;
@@ -27,7 +28,7 @@ use crate::rollout::steps::restore;
 use crate::terminal::{self, Activity, paint};
 use crate::tools::process::driver_mark;
 
-/// The database of an environment: a shell, backups, and bringing one back
+/// An environment's database: a shell, backups, restoring one
 #[derive(Debug, Args)]
 pub struct Db {
     #[command(subcommand)]
@@ -252,8 +253,8 @@ fn find(machine: &Machine, name: &str) -> Result<Backup> {
     if let Some(at) = backups.iter().position(|backup| backup.name == name) {
         return Ok(backups.swap_remove(at));
     }
-    let near = near(backups.iter().map(|backup| backup.name.as_str()), name);
-    Err(refuse(format!("there is no backup {name:?}. {near}")))
+    let meant = did_you_mean(name, backups.iter().map(|backup| backup.name.as_str()));
+    Err(refuse(format!("there is no backup {name:?}.{meant} `db list` shows them")))
 }
 
 fn say_backup(what: &str, backup: &Backup) {

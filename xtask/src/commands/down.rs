@@ -12,7 +12,9 @@ use crate::rollout::observed::Observed;
 use crate::rollout::plans;
 use crate::terminal::{self, Activity, paint};
 
-/// Stop everything that deploy started; the data, the releases and the ledger stay
+/// Stop everything that deploy started; the data stays
+///
+/// The database's data, the releases and the ledger stay.
 #[derive(Debug, Args)]
 pub struct Down {
     #[command(flatten)]

@@ -16,7 +16,7 @@ use crate::tools::ssh::Destination;
 use crate::tools::ssh::host_shell::HostShell;
 use crate::tools::ssh::keys::Key;
 
-/// The machine that an environment is on
+/// Set up the machine that an environment is on
 #[derive(Debug, Args)]
 pub struct HostVerb {
     #[command(subcommand)]

@@ -11,7 +11,7 @@ use crate::project;
 use crate::terminal;
 use crate::tools::git;
 
-/// The images of this tree
+/// Build the images of this tree, push them, lock the base images
 #[derive(Debug, Args)]
 pub struct Image {
     #[command(subcommand)]

@@ -12,7 +12,7 @@ use crate::lab::{Lab, Seen, Vps};
 use crate::terminal::{self, paint, seconds};
 use crate::tools::ssh::quote::quote;
 
-/// A throw-away VPS on this machine, or several, to deploy to as to a rented one
+/// Throw-away hosts on this machine, to deploy to as to rented ones
 #[derive(Debug, Args)]
 pub struct LabVerb {
     #[command(subcommand)]

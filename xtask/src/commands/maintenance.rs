@@ -15,7 +15,9 @@ use crate::terminal::{self, paint};
 /// How long it is unless somebody says so.
 const DEFAULT_DURATION: Duration = Duration::from_secs(1800);
 
-/// Ask users to wait (503, Retry-After and a page that says so), or let them in again
+/// Ask users to wait, by a page that says so, or let them in again
+///
+/// Requests are answered 503 with Retry-After, and the page says until when.
 #[derive(Debug, Args)]
 pub struct Maintenance {
     #[command(subcommand)]

@@ -18,7 +18,7 @@ use crate::tools::database::postgres::{Kind, Server};
 use crate::tools::database::sqlx;
 use crate::tools::process::Run;
 
-/// Migrations of the development database: write one, run them, take one back.
+/// Write, run and revert migrations of the development database.
 ///
 /// The database is the one of `DATABASE_URL`, or else a server of this repository's own, whose data stays in
 /// `.local/development`. Databases of environments are migrated by `deploy`.

@@ -12,7 +12,9 @@ use crate::rollout::recover::retire;
 use crate::rollout::state::guard::written;
 use crate::terminal::{self, paint};
 
-/// Finish or undo what a killed attempt left; the next deploy or rollback does it too
+/// Finish or undo what a killed deploy or rollback left
+///
+/// The next deploy or rollback does it too.
 #[derive(Debug, Args)]
 pub struct Recover {
     #[command(flatten)]

@@ -13,7 +13,7 @@ use crate::rollout::state::ledger::{Attempt, Outcome};
 use crate::rollout::state::release::Release;
 use crate::terminal::{self, paint};
 
-/// What is kept here, and the attempts that the ledger knows
+/// The releases that are kept, and the attempts in the ledger
 #[derive(Debug, Args)]
 pub struct Releases {
     #[command(flatten)]

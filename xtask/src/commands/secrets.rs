@@ -7,10 +7,11 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::OutputArgs;
+use super::output::near::did_you_mean;
 use super::progress::attempt::{self, LockWaitArgs};
+use super::refuse;
 use super::target::TargetArgs;
 use super::target::consent::Consent;
-use super::{near, refuse};
 use crate::host::{Machine, SecretVersions};
 use crate::project::{SECRETS, Secret};
 use crate::rollout::host::Host;
@@ -18,7 +19,7 @@ use crate::rollout::observed::Observed;
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::terminal::{self, paint};
 
-/// Which versions of secrets there are, and the end of one that got out
+/// List the versions of secrets, and remove one that leaked
 #[derive(Debug, Args)]
 pub struct SecretsVerb {
     #[command(subcommand)]
@@ -150,9 +151,9 @@ impl Revoke {
         let found = SECRETS.iter().find(|secret| secret.name == self.name && !secret.of_platform);
         found.ok_or_else(|| {
             refuse(format!(
-                "no secret that belongs to releases is called '{}'. {}",
+                "no secret that belongs to releases is called '{}'.{}",
                 self.name,
-                near(names, &self.name)
+                did_you_mean(&self.name, names)
             ))
         })
     }

@@ -1,4 +1,8 @@
-//! The one way in which a verb answers: to people in words and tables, to programs in JSON.
+//! How verbs answer: to people in words and tables, to programs in JSON; to a name that does not exist with the near ones;
+//! to a question for help with all verbs.
+
+pub mod help;
+pub mod near;
 
 use clap::Args;
 use serde_json::Value;
