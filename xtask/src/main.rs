@@ -15,10 +15,8 @@ mod tools;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let command = commands::Cli::parse();
+    let command = commands::Cli::read();
     if let Err(error) = tools::process::interrupt::listen() {
         terminal::warn(format_args!("signals can't be listened to: {error}"));
     }

@@ -100,19 +100,43 @@ impl Said {
 }
 
 #[test]
-fn help_lists_each_verb_with_a_line_that_says_what_it_does() {
+fn help_lists_the_verbs_in_groups() {
     let said = Project::new().xtask(&["--help"]);
     assert_eq!(said.code, Some(0));
-    let (_, after) = said.stdout.split_once("Commands:\n").expect("a list of verbs");
-    let listed = after.lines().take_while(|line| !line.is_empty());
-    // The rest of a line that was too wide begins further to the right.
-    let verbs: Vec<&str> = listed.filter(|line| !line.starts_with("   ")).collect();
-    for line in &verbs {
-        let (verb, about) = line.trim().split_once("  ").unwrap_or((line, ""));
-        assert!(!about.trim().is_empty(), "`{verb}` has no line of its own:\n{}", said.stdout);
-    }
-    for verb in ["ci", "lint", "test", "fmt"] {
-        assert!(verbs.iter().any(|line| line.trim().split(' ').next() == Some(verb)), "{verb} is missing");
+    let line = |start: &str| said.stdout.lines().position(|line| line.starts_with(start)).expect(start);
+    let places =
+        ["Build and check:", "  ci ", "Deploy:", "  rollback ", "Data:", "  db ", "Options:"].map(line);
+    assert!(places.is_sorted(), "{}", said.stdout);
+}
+
+#[test]
+fn the_tasks_are_listed_when_asked_for_and_not_in_the_help() {
+    let project = Project::new();
+    let help = project.xtask(&["ci", "--help"]);
+    assert!(!help.stdout.contains("clippy"), "{}", help.stdout);
+    let list = project.xtask(&["ci", "--list"]);
+    let has = |words: &[&str]| list.stdout.lines().any(|line| words.iter().all(|word| line.contains(word)));
+    assert!(has(&["clippy ", " lint ", "Rust's lint rules"]), "{}", list.stdout);
+    assert!(has(&["deploy-suite-deep", "deep"]), "{}", list.stdout);
+    let events = project.xtask(&["ci", "--list", "--json", "fmt"]).events();
+    let names: Vec<&str> = events.iter().filter_map(|event| event["task"].as_str()).collect();
+    assert_eq!((names, &events[0]["event"]), (vec!["format", "prettier"], &"listed".into()));
+}
+
+#[test]
+fn an_unknown_task_is_answered_with_the_near_names_and_not_with_all() {
+    let project = Project::new();
+    for slip in [
+        &["ci", "frontend-tst"][..],
+        &["ci", "--explain", "frontend-tst"],
+        &["ci", "--skip", "frontend-tst"],
+        &["bench", "pipeline", "--cold", "--only", "frontend-tst"],
+    ] {
+        let said = project.xtask(slip);
+        assert_eq!(said.code, Some(2), "{slip:?}");
+        assert!(said.stderr.contains("Did you mean 'frontend-test'?"), "{slip:?}: {}", said.stderr);
+        assert!(said.stderr.contains("cargo xtask ci --list"), "{slip:?}: {}", said.stderr);
+        assert!(!said.stderr.contains("clippy"), "{slip:?}: {}", said.stderr);
     }
 }
 
@@ -182,7 +206,7 @@ fn what_lab_env_prints_arrives_in_a_real_sh_as_it_is() {
 fn without_a_verb_it_shows_what_there_is() {
     let said = Project::new().xtask(&[]);
     assert_eq!(said.code, Some(2));
-    assert!(said.stderr.contains("Commands:"), "{said:?}");
+    assert!(said.stderr.contains("Build and check:"), "{said:?}");
 }
 
 #[test]

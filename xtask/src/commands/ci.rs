@@ -1,42 +1,45 @@
 //! `cargo xtask ci`: the checks that decide whether a change may be merged.
 
 mod built;
-mod how;
 mod proofs;
+mod run_args;
 mod selection;
 mod watch;
 
-use std::collections::BTreeSet;
-
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use self::selection::{Selection, SelectionArgs};
-use crate::pipeline::{Graph, Picture};
+use crate::pipeline::{DiagramFormat, Graph};
 use crate::product::ci::tasks;
 
-pub use self::how::RunArgs;
+pub use self::run_args::RunArgs;
+pub use self::selection::task_or_group;
 
 /// Runs everything in a graph of whatever rows.
 pub fn run_all(graph: &Graph) -> anyhow::Result<()> {
     RunArgs::default().run_selection(graph, &Selection::all(graph))
 }
 
-/// Run the checks that decide whether a change may be merged: all of them, or some
+/// Run the checks that decide whether a change may be merged
+///
+/// All of them, or those that are named, with what they need.
 #[derive(Debug, Args)]
 pub struct Ci {
     /// Tasks or groups to run, with what they need; all tasks when none is named
-    #[arg(value_name = "NAME", value_parser = names())]
+    #[arg(value_name = "NAME", value_parser = task_or_group)]
     names: Vec<String>,
     #[command(flatten)]
-    which: SelectionArgs,
+    selection_args: SelectionArgs,
     #[command(flatten)]
-    how: RunArgs,
-    /// Draw the tasks instead of running them
+    run_args: RunArgs,
+    /// List the tasks, and the groups that each is in
+    #[arg(long, conflicts_with_all = ["graph", "plan", "watch", "audit", "strict", "cached_only"])]
+    list: bool,
+    /// Print the tasks and their needs as a diagram, and run nothing
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "mermaid")]
-    graph: Option<Picture>,
+    graph: Option<DiagramFormat>,
     /// Say why this task would run, why it ran the last time, and what it depends on
-    #[arg(long, value_name = "TASK", value_parser = names(), exclusive = true)]
+    #[arg(long, value_name = "TASK", value_parser = task_or_group, exclusive = true)]
     explain: Option<String>,
     /// Run again whenever something changes on which a task depends
     #[arg(long, conflicts_with_all = ["graph", "plan", "cached_only"])]
@@ -54,24 +57,21 @@ impl Ci {
     pub fn run(self) -> anyhow::Result<()> {
         let graph = Graph::new(tasks::table())?;
         if let Some(task) = &self.explain {
-            return self.how.explain(&graph, &graph.named(&[task]));
+            return self.run_args.explain(&graph, &graph.named(&[task]));
         }
-        let selection = Selection::of(&graph, &self.names, &self.which)?;
+        if self.list {
+            let all = (0..graph.tasks().len()).collect();
+            let listed = if self.names.is_empty() { all } else { graph.named(&self.names) };
+            self.run_args.report().list(&graph, &listed);
+            return Ok(());
+        }
+        let selection = Selection::of(&graph, &self.names, &self.selection_args)?;
         match (self.graph, self.audit) {
-            (Some(picture), _) => self.how.draw(&graph, &selection, picture),
-            (_, Some(count)) => self.how.audit(&graph, &selection, count),
-            _ if self.watch => self.how.watch(&graph, &selection),
-            _ if self.strict => self.how.strict(&graph, &selection),
-            _ => self.how.run_selection(&graph, &selection),
+            (Some(format), _) => self.run_args.draw(&graph, &selection, format),
+            (_, Some(count)) => self.run_args.audit(&graph, &selection, count),
+            _ if self.watch => self.run_args.watch(&graph, &selection),
+            _ if self.strict => self.run_args.strict(&graph, &selection),
+            _ => self.run_args.run_selection(&graph, &selection),
         }
     }
-}
-
-/// What may be named, so that a slip of the keyboard is answered with what was meant.
-pub fn names() -> PossibleValuesParser {
-    // Without a graph: every verb's start would pay for it.
-    let table = tasks::table();
-    let groups: BTreeSet<&str> = table.iter().flat_map(|task| &task.groups).copied().collect();
-    let tasks = table.iter().map(|task| PossibleValue::new(task.name).help(task.summary));
-    PossibleValuesParser::new(tasks.chain(groups.into_iter().map(PossibleValue::new)).collect::<Vec<_>>())
 }

@@ -12,11 +12,13 @@ use serde_json::json;
 
 use self::offsite::Offsite;
 use self::take::Take;
+use super::output::OutputArgs;
+use super::output::near::did_you_mean;
 use super::progress::attempt::{self, LockWaitArgs};
 use super::progress::steps::Preview;
+use super::refuse;
 use super::status::ago;
 use super::target::TargetArgs;
-use super::{near, refuse};
 use crate::host::Machine;
 use crate::project::{DATABASE, OWNER_ROLE};
 use crate::rollout::host::LeasedHost;
@@ -27,7 +29,7 @@ use crate::rollout::steps::restore;
 use crate::terminal::{self, Activity, paint};
 use crate::tools::process::driver_mark;
 
-/// The database of an environment: a shell, backups, and bringing one back
+/// An environment's database: a shell, backups, restoring one
 #[derive(Debug, Args)]
 pub struct Db {
     #[command(subcommand)]
@@ -69,18 +71,16 @@ struct MakeBackup {
     /// Send a copy, encrypted to BACKUP_RECIPIENT, to this folder of the machine that BACKUP_HOST names
     #[arg(long, value_name = "FOLDER")]
     to: Option<String>,
-    /// For programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
 struct List {
     #[command(flatten)]
     target: TargetArgs,
-    /// For programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
@@ -91,9 +91,8 @@ struct Rehearse {
     target: TargetArgs,
     #[command(flatten)]
     lock_wait: LockWaitArgs,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
@@ -110,9 +109,8 @@ struct Restore {
     /// Print the steps, and change nothing
     #[arg(long)]
     plan: bool,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Db {
@@ -157,16 +155,7 @@ impl MakeBackup {
             let kept = || format!("the backup {} is made and kept on the host", made.name);
             made.copied = Some(sent.with_context(kept)?);
         }
-        if self.json {
-            terminal::say(json!(made));
-        } else {
-            terminal::say(format_args!(
-                "{} {}  {}",
-                paint::good("Backup:"),
-                paint::strong(&made.name),
-                words(&made)
-            ));
-        }
+        self.output.say(|| json!(made), || say_backup("Backup:", &made));
         Ok(())
     }
 }
@@ -190,10 +179,6 @@ impl List {
     fn run(self) -> Result<()> {
         let machine = self.target.reach()?;
         let backups = machine.backups()?;
-        if self.json {
-            terminal::say(json!(backups));
-            return Ok(());
-        }
         let row = |it: &Backup| {
             vec![
                 it.name.clone(),
@@ -204,8 +189,11 @@ impl List {
                 it.live.clone(),
             ]
         };
-        let rows: Vec<_> = backups.iter().rev().map(row).collect();
-        terminal::table(&["backup", "when", "made by", "size", "schema", "live then"], &rows);
+        let headings = ["backup", "when", "made by", "size", "schema", "live then"];
+        self.output.say(
+            || json!(backups),
+            || terminal::table(&headings, &backups.iter().rev().map(row).collect::<Vec<_>>()),
+        );
         Ok(())
     }
 }
@@ -224,16 +212,8 @@ impl Rehearse {
         let attempt = attempt::settle(&leased)?;
         Activity::of(format!("restore {} into a scratch database", dump.name), |_| leased.rehearse(&dump))?;
         attempt.note(&format!("rehearsed: {} can be restored, and has every row", dump.name))?;
-        if self.json {
-            terminal::say(json!({ "backup": dump.name, "rehearsed": true }));
-            return Ok(());
-        }
-        terminal::say(format_args!(
-            "{} {}  {}",
-            paint::good("Rehearsed:"),
-            paint::strong(&dump.name),
-            words(&dump)
-        ));
+        self.output
+            .say(|| json!({ "backup": dump.name, "rehearsed": true }), || say_backup("Rehearsed:", &dump));
         Ok(())
     }
 }
@@ -251,7 +231,7 @@ impl Restore {
         machine.check_room_for_load(&dump)?;
         let plan = || Ok::<_, anyhow::Error>(restore::restore(&dump, DATABASE, &Observed::of(&machine)?));
         if self.plan {
-            Preview::of(&plan()?).say(self.json);
+            Preview::of(&plan()?).say(self.output.json);
             return Ok(());
         }
         self.ask(&environment, &dump)?;
@@ -259,19 +239,17 @@ impl Restore {
         let attempt = attempt::settle(&leased)?;
         attempt::run(&machine, &attempt, &plan()?, Vec::new())?;
         let aside = backup::aside(DATABASE, attempt.id());
-        if self.json {
-            terminal::say(json!({ "backup": dump.name, "replaced_is_kept_as": aside }));
-            return Ok(());
-        }
-        terminal::say(format_args!(
-            "{} {} is what {environment} has now.",
-            paint::good("Restored:"),
-            dump.name
-        ));
-        terminal::say(format_args!("What it replaced is kept as {aside}. When nobody needs it any more:"));
-        terminal::say(format_args!(
-            "  cargo xtask db shell --env {environment} --superuser -- --command 'DROP DATABASE {aside}'"
-        ));
+        let (restored, name) = (paint::good("Restored:"), &dump.name);
+        self.output.say(
+            || json!({ "backup": name, "replaced_is_kept_as": aside }),
+            || {
+                terminal::say(format_args!("{restored} {name} is what {environment} has now."));
+                terminal::say(format_args!("What it replaced is kept as {aside}. When nobody needs it any more:"));
+                terminal::say(format_args!(
+                    "  cargo xtask db shell --env {environment} --superuser -- --command 'DROP DATABASE {aside}'"
+                ));
+            },
+        );
         Ok(())
     }
 
@@ -294,13 +272,15 @@ fn find(machine: &Machine, name: &str) -> Result<Backup> {
     if let Some(at) = backups.iter().position(|backup| backup.name == name) {
         return Ok(backups.swap_remove(at));
     }
-    let near = near(backups.iter().map(|backup| backup.name.as_str()), name);
-    Err(refuse(format!("there is no backup {name:?}. {near}")))
+    let meant = did_you_mean(name, backups.iter().map(|backup| backup.name.as_str()));
+    Err(refuse(format!("there is no backup {name:?}.{meant} `db list` shows them")))
 }
 
-fn words(backup: &Backup) -> String {
+fn say_backup(what: &str, backup: &Backup) {
+    let Backup { name, tables, schema, .. } = backup;
+    let (what, name, size) = (paint::good(what), paint::strong(name), size(backup.bytes));
     let copied = backup.copied.as_ref().map_or(String::new(), |copied| format!(", copied to {}", copied.to));
-    format!("{}, {} tables, schema {}{copied}", size(backup.bytes), backup.tables, backup.schema)
+    terminal::say(format_args!("{what} {name}  {size}, {tables} tables, schema {schema}{copied}"));
 }
 
 fn size(bytes: u64) -> String {

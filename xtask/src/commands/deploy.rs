@@ -28,7 +28,7 @@ use crate::rollout::plans;
 use crate::rollout::state::release::Release;
 use crate::terminal::{self, Activity, paint};
 
-/// Give a release the traffic: of this tree in local, of a commit elsewhere
+/// Deploy this tree to this machine, or a commit to another host
 #[derive(Debug, Args)]
 pub struct Deploy {
     #[command(flatten)]

@@ -8,7 +8,9 @@ use crate::terminal::{self, paint};
 use crate::tools::docker::engine;
 use crate::tools::locate;
 
-/// What this machine has of what xtask calls, and how the rest would be had. Changes nothing.
+/// The outside tools: which are here, and how the rest is had.
+///
+/// Changes nothing.
 #[derive(Debug, clap::Args)]
 pub struct Doctor {}
 

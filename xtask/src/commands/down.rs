@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::output::OutputArgs;
 use super::progress::attempt::{self, LockWaitArgs};
 use super::target::TargetArgs;
 use super::target::consent::Consent;
@@ -11,7 +12,9 @@ use crate::rollout::observed::Observed;
 use crate::rollout::plans;
 use crate::terminal::{self, Activity, paint};
 
-/// Stop everything that deploy started; the data, the releases and the ledger stay
+/// Stop everything that deploy started; the data stays
+///
+/// The database's data, the releases and the ledger stay.
 #[derive(Debug, Args)]
 pub struct Down {
     #[command(flatten)]
@@ -23,9 +26,8 @@ pub struct Down {
     volumes: bool,
     #[command(flatten)]
     consent: Consent,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Down {
@@ -49,11 +51,10 @@ impl Down {
         if self.volumes {
             Activity::of("forget the data", |_| leased.delete_data())?;
         }
-        if self.json {
-            terminal::say(json!({ "environment": name, "stopped": true, "data_forgotten": self.volumes }));
-            return Ok(());
-        }
-        terminal::say(format_args!("{} {name} is stopped.", paint::good("Down:")));
+        self.output.say(
+            || json!({ "environment": name, "stopped": true, "data_forgotten": self.volumes }),
+            || terminal::say(format_args!("{} {name} is stopped.", paint::good("Down:"))),
+        );
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::docker::engine;
 
-/// Docker's engine on a machine without a service manager: start it, stop it, ask it.
+/// Start and stop the container engine where no service manager does.
 #[derive(Debug, clap::Args)]
 pub struct Engine {
     #[command(subcommand)]

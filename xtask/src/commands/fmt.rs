@@ -11,7 +11,7 @@ use crate::tools::cargo;
 use crate::tools::node::npm;
 use crate::tools::process::Run;
 
-/// Format all sources, or with --check only say which are not formatted
+/// Format all sources; --check only says which are not formatted
 #[derive(Debug, Args)]
 pub struct Fmt {
     /// Change nothing; fail where something is not formatted

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::output::OutputArgs;
 use super::progress::steps::Preview;
 use super::refuse;
 use super::target::access::Access;
@@ -11,10 +12,11 @@ use super::target::consent::Consent;
 use super::target::{TargetArgs, connect};
 use crate::setup::host::{Admin, State, Thing, Wanted, things};
 use crate::terminal::{self, Activity, paint};
+use crate::tools::ssh::Destination;
 use crate::tools::ssh::host_shell::HostShell;
 use crate::tools::ssh::keys::Key;
 
-/// The machine that an environment is on
+/// Set up the machine that an environment is on
 #[derive(Debug, Args)]
 pub struct HostVerb {
     #[command(subcommand)]
@@ -44,9 +46,8 @@ struct Setup {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl HostVerb {
@@ -73,7 +74,7 @@ impl Setup {
         let shell = HostShell::behind(connection)?;
         let admin = Admin { shell: &shell, sudo: self.admin != "root" };
         let things = look(&admin, things(&wanted))?;
-        if !self.json {
+        if !self.output.json {
             say_things(&things);
         }
         let missing: Vec<&Thing> =
@@ -84,60 +85,50 @@ impl Setup {
                 "  {prefix}_LEDGER_KEY is not set: no key for reading the ledger is put there"
             )));
         }
-        if self.plan && self.json {
-            preview(&things).say(true);
+        let is_host = missing.is_empty();
+        if self.plan {
+            self.output.say(|| preview(&things).as_json(), || say_end(&access, pinned, is_host));
             return Ok(());
         }
-        if self.plan || missing.is_empty() {
-            return self.say_end(&access, pinned, &things, missing.is_empty());
+        if !is_host {
+            let question = format!("Do these {} things on {}?", missing.len(), access.destination.host);
+            self.consent.ask(&question, "nothing was changed", "setting a host up")?;
         }
-        let question = format!("Do these {} things on {}?", missing.len(), access.destination.host);
-        self.consent.ask(&question, "nothing was changed", "setting a host up")?;
         for thing in &missing {
             Activity::of(format!("{}: {}", thing.name, thing.what), |activity| {
                 admin.mend(thing, &|line| activity.line(line))
             })
             .context("what was done before stays; mend the cause and run this again")?;
         }
-        self.say_end(&access, pinned, &things, true)
-    }
-
-    fn say_end(
-        &self,
-        access: &Access,
-        newly_pinned: bool,
-        things: &[(Thing, State)],
-        is_host: bool,
-    ) -> Result<()> {
-        let (prefix, name) = (access.prefix, &access.environment);
-        if self.json {
-            let things = things.iter().map(|(thing, found)| {
-                json!({ "thing": thing.name, "what": thing.what, "was_right": *found == State::Right })
-            });
-            let host_key = newly_pinned.then(|| access.destination.host_keys.to_string());
-            terminal::say(json!({
-                "is_host": is_host, "things": things.collect::<Vec<_>>(), "new_host_key": host_key,
-            }));
-            return Ok(());
-        }
-        if newly_pinned {
-            terminal::say(format_args!(
-                "Pin its host key: {prefix}_HOST_KEY={}",
-                paint::strong(format_args!("'{}'", access.destination.host_keys))
-            ));
-        }
-        if is_host {
-            terminal::say(format_args!(
-                "{} {} is a host: `cargo xtask deploy --env {name}`",
-                paint::good("Ready:"),
-                access.destination.host
-            ));
-        } else {
-            terminal::say(format_args!(
-                "Nothing was changed. `cargo xtask host setup --env {name}` does what is to do."
-            ));
-        }
+        self.output.say(|| result(&access, pinned, &things), || say_end(&access, pinned, true));
         Ok(())
+    }
+}
+
+/// For programs.
+fn result(access: &Access, newly_pinned: bool, things: &[(Thing, State)]) -> Value {
+    let things = things.iter().map(|(thing, found)| {
+        json!({ "thing": thing.name, "what": thing.what, "was_right": *found == State::Right })
+    });
+    let host_key = newly_pinned.then(|| access.destination.host_keys.to_string());
+    json!({ "is_host": true, "things": things.collect::<Vec<_>>(), "new_host_key": host_key })
+}
+
+/// For people, who have seen the things already.
+fn say_end(access: &Access, newly_pinned: bool, is_host: bool) {
+    let Access { prefix, environment, .. } = access;
+    let Destination { host, host_keys, .. } = &access.destination;
+    if newly_pinned {
+        let host_keys = paint::strong(format_args!("'{host_keys}'"));
+        terminal::say(format_args!("Pin its host key: {prefix}_HOST_KEY={host_keys}"));
+    }
+    if is_host {
+        let ready = paint::good("Ready:");
+        terminal::say(format_args!("{ready} {host} is a host: `cargo xtask deploy --env {environment}`"));
+    } else {
+        terminal::say(format_args!(
+            "Nothing was changed. `cargo xtask host setup --env {environment}` does what is to do."
+        ));
     }
 }
 

@@ -4,13 +4,14 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::output::OutputArgs;
 use crate::exit::refuse;
 use crate::product::images::{BuiltImage, Registry, build, find, lock, push_built};
 use crate::project;
 use crate::terminal;
 use crate::tools::git;
 
-/// The images of this tree
+/// Build the images of this tree, push them, lock the base images
 #[derive(Debug, Args)]
 pub struct Image {
     #[command(subcommand)]
@@ -30,9 +31,8 @@ enum Verb {
         /// Install what is missing without asking
         #[arg(long)]
         yes: bool,
-        /// For programs
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Write down the digests of the base images that their registries have now
     Lock,
@@ -47,7 +47,7 @@ impl Image {
                 terminal::table(&["image", "id", "size", "name"], &rows);
                 Ok(())
             }
-            Verb::Push { yes, json } => push_tree(yes, json),
+            Verb::Push { yes, output } => push_tree(yes, output),
             Verb::Lock => lock::write(),
         }
     }
@@ -64,7 +64,7 @@ fn rows(image: &BuiltImage) -> impl Iterator<Item = Vec<String>> {
     })
 }
 
-fn push_tree(yes: bool, json: bool) -> Result<()> {
+fn push_tree(yes: bool, output: OutputArgs) -> Result<()> {
     if git::dirty_hash(project::root())?.is_some() {
         return Err(refuse(
             "this tree holds changes that are in no commit, and only commits are pushed: commit them",
@@ -83,11 +83,10 @@ fn push_tree(yes: bool, json: bool) -> Result<()> {
         }
         None => push_built(&registry, &built)?,
     };
-    if json {
-        terminal::say(json!(images));
-        return Ok(());
-    }
-    let rows: Vec<_> = images.iter().map(|(name, image)| vec![name.clone(), image.clone()]).collect();
-    terminal::table(&["image", "name by digest"], &rows);
+    let row = |(name, image): (&String, &String)| vec![name.clone(), image.clone()];
+    output.say(
+        || json!(images),
+        || terminal::table(&["image", "name by digest"], &images.iter().map(row).collect::<Vec<_>>()),
+    );
     Ok(())
 }

@@ -6,12 +6,13 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::output::OutputArgs;
 use super::refuse;
 use crate::lab::{Lab, Seen, Vps};
 use crate::terminal::{self, paint, seconds};
 use crate::tools::ssh::quote::quote;
 
-/// A throw-away VPS on this machine, or several, to deploy to as to a rented one
+/// Throw-away hosts on this machine, to deploy to as to rented ones
 #[derive(Debug, Args)]
 pub struct LabVerb {
     #[command(subcommand)]
@@ -37,9 +38,8 @@ enum Verb {
     },
     /// What runs of it, and at which ports
     Status {
-        /// For programs
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Print the variables by which other verbs find it: eval "$(cargo xtask lab env)"
     Env,
@@ -51,7 +51,7 @@ impl LabVerb {
         match self.verb {
             Verb::Up { hosts, yes } => up(usize::from(hosts), yes),
             Verb::Down { keep_image } => down(keep_image),
-            Verb::Status { json } => status(json),
+            Verb::Status { output } => status(output),
             Verb::Env => env(),
         }
     }
@@ -77,17 +77,16 @@ fn down(keep_image: bool) -> Result<()> {
     Ok(())
 }
 
-fn status(json: bool) -> Result<()> {
+fn status(output: OutputArgs) -> Result<()> {
     let lab = Lab::load()?;
-    if json {
-        let seen = lab.as_ref().map(Lab::look).transpose()?;
-        terminal::say(json!({ "lab": lab, "seen": seen }));
-        return Ok(());
-    }
-    match lab {
-        Some(lab) => say_table(&lab, &lab.look()?),
-        None => terminal::say("no lab is up: `cargo xtask lab up`"),
-    }
+    let seen = lab.as_ref().map(Lab::look).transpose()?;
+    output.say(
+        || json!({ "lab": lab, "seen": seen }),
+        || match lab.as_ref().zip(seen.as_deref()) {
+            Some((lab, seen)) => say_table(lab, seen),
+            None => terminal::say("no lab is up: `cargo xtask lab up`"),
+        },
+    );
     Ok(())
 }
 

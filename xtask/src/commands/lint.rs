@@ -8,12 +8,12 @@ use super::ci::RunArgs;
 #[derive(Debug, Args)]
 pub struct Lint {
     #[command(flatten)]
-    how: RunArgs,
+    run_args: RunArgs,
 }
 
 impl Lint {
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
-        self.how.run(&["lint"])
+        self.run_args.run(&["lint"])
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::output::OutputArgs;
 use super::progress::attempt::{self, LockWaitArgs};
 use super::refuse;
 use super::target::TargetArgs;
@@ -14,7 +15,9 @@ use crate::terminal::{self, paint};
 /// How long it is unless somebody says so.
 const DEFAULT_DURATION: Duration = Duration::from_secs(1800);
 
-/// Ask users to wait (503, Retry-After and a page that says so), or let them in again
+/// Ask users to wait, by a page that says so, or let them in again
+///
+/// Requests are answered 503 with Retry-After, and the page says until when.
 #[derive(Debug, Args)]
 pub struct Maintenance {
     #[command(subcommand)]
@@ -32,9 +35,8 @@ enum Verb {
         /// For how long (30m), or until when (2026-01-03T12:00:00Z); it is what users are told, and nothing ends by itself
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
-        /// The result, for programs
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Users come in again
     Off {
@@ -42,20 +44,20 @@ enum Verb {
         target: TargetArgs,
         #[command(flatten)]
         lock_wait: LockWaitArgs,
-        /// The result, for programs
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: OutputArgs,
     },
 }
 
 impl Maintenance {
     /// Under the lease, and in the ledger.
     pub fn run(self) -> Result<()> {
-        let (target, lock_wait, until, json) = match self.verb {
-            Verb::On { target, lock_wait, until, json } => {
-                (target, lock_wait, Some(moment(until.as_deref(), SystemTime::now()).map_err(refuse)?), json)
+        let (target, lock_wait, until, output) = match self.verb {
+            Verb::On { target, lock_wait, until, output } => {
+                let until = moment(until.as_deref(), SystemTime::now()).map_err(refuse)?;
+                (target, lock_wait, Some(until), output)
             }
-            Verb::Off { target, lock_wait, json } => (target, lock_wait, None, json),
+            Verb::Off { target, lock_wait, output } => (target, lock_wait, None, output),
         };
         let machine = target.reach()?;
         let date = until.map(http_date);
@@ -67,11 +69,10 @@ impl Maintenance {
         let attempt = attempt::settle(&leased)?;
         leased.set_maintenance(date.as_deref())?;
         attempt.note(&words)?;
-        if json {
-            terminal::say(json!({ "maintenance": date.is_some(), "until": date }));
-            return Ok(());
-        }
-        terminal::say(format_args!("{} {}", paint::strong(&machine.environment().name), words));
+        output.say(
+            || json!({ "maintenance": date.is_some(), "until": date }),
+            || terminal::say(format_args!("{} {words}", paint::strong(&machine.environment().name))),
+        );
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 use xshell::Shell;
 
+use super::output::OutputArgs;
 use super::target::TargetArgs;
 use crate::exit::refuse;
 use crate::product::snapshot;
@@ -17,7 +18,7 @@ use crate::tools::database::postgres::{Kind, Server};
 use crate::tools::database::sqlx;
 use crate::tools::process::Run;
 
-/// Migrations of the development database: write one, run them, take one back.
+/// Write, run and revert migrations of the development database.
 ///
 /// The database is the one of `DATABASE_URL`, or else a server of this repository's own, whose data stays in
 /// `.local/development`. Databases of environments are migrated by `deploy`.
@@ -45,9 +46,8 @@ enum What {
         /// Which environment; without it, the development database.
         #[arg(long, value_name = "ENVIRONMENT")]
         env: Option<Environment>,
-        /// For programs.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: OutputArgs,
     },
 }
 
@@ -56,8 +56,8 @@ impl Migrate {
         if let What::New { name } = &self.what {
             return new(name);
         }
-        if let What::Info { env: Some(env), json } = self.what {
-            return info(env, json);
+        if let What::Info { env: Some(env), output } = self.what {
+            return info(env, output);
         }
         if matches!(self.what, What::Snapshot) {
             return snapshot();
@@ -92,7 +92,7 @@ fn snapshot() -> anyhow::Result<()> {
 }
 
 /// What an environment's database has, beside what its live release carries and what this tree has.
-fn info(environment: Environment, json: bool) -> anyhow::Result<()> {
+fn info(environment: Environment, output: OutputArgs) -> anyhow::Result<()> {
     let machine = TargetArgs::of(environment).reach()?;
     let seen = Observed::of(&machine)?;
     let live = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.active.as_ref());
@@ -106,12 +106,8 @@ fn info(environment: Environment, json: bool) -> anyhow::Result<()> {
         (false, true) => "lacking",
         (false, false) => "not deployed",
     };
-    if json {
-        let all: Vec<_> =
-            all.iter().map(|it| json!({ "version": it, "name": here.get(it), "state": state(it) })).collect();
-        terminal::say(json!(all));
-        return Ok(());
-    }
+    let for_programs =
+        |version: &i64| json!({ "version": version, "name": here.get(version), "state": state(version) });
     let row = |version: &i64| {
         let state = match state(version) {
             state @ "applied" => paint::good(state),
@@ -124,7 +120,10 @@ fn info(environment: Environment, json: bool) -> anyhow::Result<()> {
             here.get(version).cloned().unwrap_or_else(|| "(not in this tree)".to_owned()),
         ]
     };
-    terminal::table(&["version", "state", "name"], &all.iter().map(row).collect::<Vec<_>>());
+    output.say(
+        || all.iter().map(for_programs).collect(),
+        || terminal::table(&["version", "state", "name"], &all.iter().map(row).collect::<Vec<_>>()),
+    );
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod lint;
 mod logs;
 mod maintenance;
 mod migrate;
+pub mod output;
 mod platform;
 pub mod progress;
 mod recover;
@@ -28,8 +29,9 @@ mod workflows;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use self::output::help::{self, Group};
 pub use crate::exit::{Exit, Failure, refuse};
 use crate::terminal;
 use crate::tools::process::is_interrupt;
@@ -44,69 +46,80 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Deploy(deploy::Deploy),
-    Rollback(rollback::Rollback),
-    Recover(recover::Recover),
-    Maintenance(maintenance::Maintenance),
-    Status(status::Status),
-    Releases(releases::Releases),
-    Logs(logs::Logs),
-    Down(down::Down),
-    Db(db::Db),
-    Secrets(secrets::SecretsVerb),
-    Platform(platform::PlatformVerb),
-    Host(host::HostVerb),
-    Lab(lab::LabVerb),
     Ci(ci::Ci),
     Lint(lint::Lint),
     Test(test::Test),
     Fmt(fmt::Fmt),
     Image(image::Image),
-    Bench(bench::Bench),
+    Deploy(deploy::Deploy),
+    Rollback(rollback::Rollback),
+    Recover(recover::Recover),
+    Status(status::Status),
+    Releases(releases::Releases),
+    Logs(logs::Logs),
+    Maintenance(maintenance::Maintenance),
+    Down(down::Down),
+    Platform(platform::PlatformVerb),
+    Db(db::Db),
     Migrate(migrate::Migrate),
-    Doctor(doctor::Doctor),
+    Secrets(secrets::SecretsVerb),
+    Host(host::HostVerb),
+    Lab(lab::LabVerb),
     Engine(engine::Engine),
+    Doctor(doctor::Doctor),
     Workflows(workflows::Workflows),
+    Bench(bench::Bench),
 }
 
+/// The verbs as `--help` shows them.
+const GROUPS: &[Group] = &[
+    ("Build and check", &["ci", "lint", "test", "fmt", "image"]),
+    (
+        "Deploy",
+        &["deploy", "rollback", "recover", "status", "releases", "logs", "maintenance", "down", "platform"],
+    ),
+    ("Data", &["db", "migrate", "secrets"]),
+    ("Machines", &["host", "lab", "engine", "doctor"]),
+    ("This repository", &["workflows", "bench"]),
+];
+
 impl Cli {
+    /// Reads the command line. What it can't understand ends the program with an error, as does a question for help.
+    pub fn read() -> Cli {
+        let command = Cli::command();
+        let template = help::template(&command, GROUPS);
+        let matches = command.help_template(template).get_matches();
+        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
         match self.verb {
-            Verb::Deploy(deploy) => deploy.run(),
-            Verb::Rollback(rollback) => rollback.run(),
-            Verb::Maintenance(maintenance) => maintenance.run(),
-            Verb::Recover(recover) => recover.run(),
-            Verb::Status(status) => status.run(),
-            Verb::Releases(releases) => releases.run(),
-            Verb::Logs(logs) => logs.run(),
-            Verb::Down(down) => down.run(),
-            Verb::Db(db) => db.run(),
-            Verb::Secrets(secrets) => secrets.run(),
-            Verb::Platform(platform) => platform.run(),
-            Verb::Host(host) => host.run(),
-            Verb::Lab(lab) => lab.run(),
             Verb::Ci(ci) => ci.run(),
             Verb::Lint(lint) => lint.run(),
             Verb::Test(test) => test.run(),
             Verb::Fmt(fmt) => fmt.run(),
             Verb::Image(image) => image.run(),
-            Verb::Bench(bench) => bench.run(),
+            Verb::Deploy(deploy) => deploy.run(),
+            Verb::Rollback(rollback) => rollback.run(),
+            Verb::Recover(recover) => recover.run(),
+            Verb::Status(status) => status.run(),
+            Verb::Releases(releases) => releases.run(),
+            Verb::Logs(logs) => logs.run(),
+            Verb::Maintenance(maintenance) => maintenance.run(),
+            Verb::Down(down) => down.run(),
+            Verb::Platform(platform) => platform.run(),
+            Verb::Db(db) => db.run(),
             Verb::Migrate(migrate) => migrate.run(),
-            Verb::Doctor(doctor) => doctor.run(),
+            Verb::Secrets(secrets) => secrets.run(),
+            Verb::Host(host) => host.run(),
+            Verb::Lab(lab) => lab.run(),
             Verb::Engine(engine) => engine.run(),
+            Verb::Doctor(doctor) => doctor.run(),
             Verb::Workflows(workflows) => workflows.run(),
+            Verb::Bench(bench) => bench.run(),
         }
     }
-}
-
-/// Names that a person may have meant, those that begin alike first.
-fn near<'a>(names: impl Iterator<Item = &'a str>, word: &str) -> String {
-    let alike = |name: &str| name.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
-    let mut names: Vec<&str> = names.collect();
-    names.sort_by_key(|name| std::cmp::Reverse((alike(name), *name)));
-    names.truncate(8);
-    if names.is_empty() { "There is none.".to_owned() } else { format!("There are: {}", names.join(", ")) }
 }
 
 /// Says what went wrong, and gives the exit code for it.
@@ -122,4 +135,35 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         terminal::note(format_args!("{} {words}", terminal::paint::bad("error:")));
     }
     ExitCode::from(exit as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_verb_is_in_one_group_of_the_help() {
+        let command = Cli::command();
+        let mut verbs: Vec<&str> = command.get_subcommands().map(|verb| verb.get_name()).collect();
+        let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, verbs)| *verbs).copied().collect();
+        verbs.sort_unstable();
+        grouped.sort_unstable();
+        assert_eq!(grouped, verbs);
+    }
+
+    #[test]
+    fn the_help_has_a_line_for_each_verb_and_fits_80_columns() {
+        let command = Cli::command();
+        let template = help::template(&command, GROUPS);
+        let help = command.help_template(template).render_help().to_string();
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+        for verb in Cli::command().get_subcommands() {
+            let about = verb.get_about().expect("each verb says what it does").to_string();
+            let listed =
+                |line: &str| line.starts_with(&format!("  {} ", verb.get_name())) && line.ends_with(&about);
+            assert!(help.lines().any(listed), "{}: {help}", verb.get_name());
+            assert!(!about.contains('{'), "braces mean something in a template: {about}");
+        }
+        assert!(help.contains("--version"), "{help}");
+    }
 }

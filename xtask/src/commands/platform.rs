@@ -30,7 +30,7 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Why there may be nothing to do.
 const AS_IT_IS: &str = "the platform runs as the repository has it";
 
-/// Database and edge, which outlive releases
+/// Update the database and the edge, which outlive releases
 #[derive(Debug, Args)]
 pub struct PlatformVerb {
     #[command(subcommand)]

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::output::OutputArgs;
 use super::progress::attempt::{self, LockWaitArgs};
 use super::target::TargetArgs;
 use crate::rollout::host::Host;
@@ -11,16 +12,17 @@ use crate::rollout::recover::retire;
 use crate::rollout::state::guard::written;
 use crate::terminal::{self, paint};
 
-/// Finish or undo what a killed attempt left; the next deploy or rollback does it too
+/// Finish or undo what a killed deploy or rollback left
+///
+/// The next deploy or rollback does it too.
 #[derive(Debug, Args)]
 pub struct Recover {
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
     lock_wait: LockWaitArgs,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Recover {
@@ -33,14 +35,19 @@ impl Recover {
             terminal::warn(format_args!("what has no traffic any more could not be stopped: {error:#}"));
         }
         let serves = machine.live()?.active;
-        if self.json {
-            terminal::say(json!({ "settled": attempt.settled.words, "live": serves }));
-            return Ok(());
-        }
-        if attempt.settled.words.is_empty() {
-            terminal::say(format_args!("{} nothing was left unsettled.", paint::good("Nothing to do:")));
-        }
-        terminal::say(format_args!("{} has the traffic.", written(serves.as_ref())));
+        let settled = &attempt.settled.words;
+        self.output.say(
+            || json!({ "settled": settled, "live": serves }),
+            || {
+                if settled.is_empty() {
+                    terminal::say(format_args!(
+                        "{} nothing was left unsettled.",
+                        paint::good("Nothing to do:")
+                    ));
+                }
+                terminal::say(format_args!("{} has the traffic.", written(serves.as_ref())));
+            },
+        );
         Ok(())
     }
 }

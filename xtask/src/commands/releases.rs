@@ -2,24 +2,24 @@
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::output::OutputArgs;
 use super::status::ago;
 use super::target::TargetArgs;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::guard::written;
-use crate::rollout::state::ledger::Outcome;
+use crate::rollout::state::ledger::{Attempt, Outcome};
 use crate::rollout::state::release::Release;
 use crate::terminal::{self, paint};
 
-/// What is kept here, and the attempts that the ledger knows
+/// The releases that are kept, and the attempts in the ledger
 #[derive(Debug, Args)]
 pub struct Releases {
     #[command(flatten)]
     target: TargetArgs,
-    /// For programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Releases {
@@ -28,41 +28,51 @@ impl Releases {
         let machine = self.target.reach()?;
         let seen = Observed::for_looking(&machine, |why| terminal::warn(format_args!("{why:#}")))?;
         let attempts = seen.ledger.attempts();
-        if self.json {
-            let kept: Vec<_> = seen.kept.iter().map(|release| {
-                json!({ "id": release.id, "commit": release.commit, "subject": release.subject, "state": state(&seen, release) })
-            }).collect();
-            terminal::say(json!({ "kept": kept, "attempts": attempts }));
-            return Ok(());
-        }
-        let row = |release: &Release| {
-            let state = match state(&seen, release) {
-                state @ "live" => paint::good(state),
-                state @ "warm" => paint::warn(state),
-                state => paint::dim(state),
-            };
-            vec![release.id.to_string(), state, release.commit[..12].to_owned(), release.subject.clone()]
-        };
-        let rows: Vec<_> = seen.kept.iter().rev().map(row).collect();
-        terminal::table(&["release", "state", "commit", "subject"], &rows);
-        terminal::say("");
-        let rows: Vec<_> = attempts
-            .iter()
-            .rev()
-            .take(20)
-            .map(|attempt| {
-                let outcome = match attempt.outcome {
-                    Some(outcome @ Outcome::Succeeded) => paint::good(outcome),
-                    Some(outcome) => paint::bad(outcome),
-                    None => paint::warn("not ended"),
-                };
-                let to = written(attempt.to.as_ref()).to_owned();
-                vec![ago(&attempt.at), attempt.kind.to_string(), to, outcome, attempt.by.clone()]
-            })
-            .collect();
-        terminal::table(&["when", "what", "to", "how it ended", "by"], &rows);
+        self.output.say(
+            || {
+                let kept: Vec<_> = seen.kept.iter().map(|release| for_programs(&seen, release)).collect();
+                json!({ "kept": kept, "attempts": attempts })
+            },
+            || {
+                say_kept(&seen);
+                terminal::say("");
+                say_attempts(&attempts);
+            },
+        );
         Ok(())
     }
+}
+
+fn for_programs(seen: &Observed, release: &Release) -> Value {
+    let Release { id, commit, subject, .. } = release;
+    json!({ "id": id, "commit": commit, "subject": subject, "state": state(seen, release) })
+}
+
+fn say_kept(seen: &Observed) {
+    let row = |release: &Release| {
+        let state = match state(seen, release) {
+            state @ "live" => paint::good(state),
+            state @ "warm" => paint::warn(state),
+            state => paint::dim(state),
+        };
+        vec![release.id.to_string(), state, release.commit[..12].to_owned(), release.subject.clone()]
+    };
+    let rows: Vec<_> = seen.kept.iter().rev().map(row).collect();
+    terminal::table(&["release", "state", "commit", "subject"], &rows);
+}
+
+fn say_attempts(attempts: &[Attempt]) {
+    let row = |attempt: &Attempt| {
+        let outcome = match attempt.outcome {
+            Some(outcome @ Outcome::Succeeded) => paint::good(outcome),
+            Some(outcome) => paint::bad(outcome),
+            None => paint::warn("not ended"),
+        };
+        let to = written(attempt.to.as_ref()).to_owned();
+        vec![ago(&attempt.at), attempt.kind.to_string(), to, outcome, attempt.by.clone()]
+    };
+    let rows: Vec<_> = attempts.iter().rev().take(20).map(row).collect();
+    terminal::table(&["when", "what", "to", "how it ended", "by"], &rows);
 }
 
 fn state(seen: &Observed, release: &Release) -> &'static str {

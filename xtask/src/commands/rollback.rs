@@ -6,12 +6,13 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::output::near::did_you_mean;
 use super::progress::attempt::{self, LockWaitArgs, Times, who};
 use super::progress::steps::Preview;
 use super::progress::tell::{News, State, Teller};
+use super::refuse;
 use super::secrets::substitutes;
 use super::target::TargetArgs;
-use super::{near, refuse};
 use crate::host::Machine;
 use crate::rollout::host::{Files, Host};
 use crate::rollout::observed::Observed;
@@ -175,7 +176,11 @@ impl Rollback {
         refuse(match &why {
             RollbackError::NotKept(_) | RollbackError::Unreadable(_) => {
                 let word = self.to.as_deref().unwrap_or_default();
-                format!("{why}. {}", near(seen.kept.iter().map(|release| release.id.as_str()), word))
+                let kept = seen.kept.iter().map(|release| release.id.as_str());
+                format!(
+                    "{why}.{} `cargo xtask releases --env {environment}` shows them",
+                    did_you_mean(word, kept)
+                )
             }
             RollbackError::Incompatible(id, migrations) => format!(
                 "{why}\n  `cargo xtask rollback --env {environment} --to {id} --with-database` makes a backup, takes {} \

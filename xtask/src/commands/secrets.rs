@@ -6,10 +6,12 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::output::OutputArgs;
+use super::output::near::did_you_mean;
 use super::progress::attempt::{self, LockWaitArgs};
+use super::refuse;
 use super::target::TargetArgs;
 use super::target::consent::Consent;
-use super::{near, refuse};
 use crate::host::{Machine, SecretVersions};
 use crate::project::{SECRETS, Secret};
 use crate::rollout::host::{Host, LeasedHost};
@@ -17,7 +19,7 @@ use crate::rollout::observed::Observed;
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::terminal::{self, paint};
 
-/// Which versions of secrets there are, and the end of one that got out
+/// List the versions of secrets, and remove one that leaked
 #[derive(Debug, Args)]
 pub struct SecretsVerb {
     #[command(subcommand)]
@@ -36,9 +38,8 @@ enum Verb {
 struct List {
     #[command(flatten)]
     target: TargetArgs,
-    /// For programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
@@ -53,9 +54,8 @@ struct Revoke {
     version: u32,
     #[command(flatten)]
     consent: Consent,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl SecretsVerb {
@@ -73,17 +73,10 @@ impl List {
         let machine = self.target.reach()?;
         let kept = machine.kept()?;
         let SecretVersions { current, revoked } = machine.secret_versions()?;
-        if self.json {
-            let secrets: Vec<_> = current
-                .iter()
-                .map(|(name, version)| {
-                    let revoked: Vec<_> = revoked.iter().filter(|it| &it.0 == name).map(|it| it.1).collect();
-                    json!({ "name": name, "current": version, "revoked": revoked })
-                })
-                .collect();
-            terminal::say(json!(secrets));
-            return Ok(());
-        }
+        let for_programs = |(name, version)| {
+            let revoked: Vec<_> = revoked.iter().filter(|it| &it.0 == name).map(|it| it.1).collect();
+            json!({ "name": name, "current": version, "revoked": revoked })
+        };
         let mut rows = Vec::new();
         for (name, newest) in &current {
             for version in 1..=*newest {
@@ -97,7 +90,10 @@ impl List {
                 rows.push(vec![name.clone(), version.to_string(), state, users]);
             }
         }
-        terminal::table(&["secret", "version", "state", "releases"], &rows);
+        self.output.say(
+            || current.iter().map(for_programs).collect(),
+            || terminal::table(&["secret", "version", "state", "releases"], &rows),
+        );
         Ok(())
     }
 }
@@ -130,22 +126,17 @@ impl Revoke {
         }
         leased.revoke_secret(secret, self.version)?;
         attempt.note(&format!("version {} of {} was revoked", self.version, secret.name))?;
-        if self.json {
-            terminal::say(json!({ "name": secret.name, "revoked": self.version, "ran_with_it": users }));
-            return Ok(());
-        }
-        terminal::say(format_args!(
-            "{} version {} of {}. {}",
-            paint::good("Revoked:"),
-            self.version,
-            secret.name,
-            match users.len() {
-                0 => "No kept release ran with it.".to_owned(),
-                some => format!(
-                    "A rollback to one of the {some} releases that ran with it takes the current one."
-                ),
+        let (version, name, revoked) = (self.version, secret.name, paint::good("Revoked:"));
+        let then = match users.len() {
+            0 => "No kept release ran with it.".to_owned(),
+            some => {
+                format!("A rollback to one of the {some} releases that ran with it takes the current one.")
             }
-        ));
+        };
+        self.output.say(
+            || json!({ "name": name, "revoked": version, "ran_with_it": users }),
+            || terminal::say(format_args!("{revoked} version {version} of {name}. {then}")),
+        );
         Ok(())
     }
 
@@ -161,9 +152,9 @@ impl Revoke {
         let found = SECRETS.iter().find(|secret| secret.name == self.name && !secret.of_platform);
         found.ok_or_else(|| {
             refuse(format!(
-                "no secret that belongs to releases is called '{}'. {}",
+                "no secret that belongs to releases is called '{}'.{}",
                 self.name,
-                near(names, &self.name)
+                did_you_mean(&self.name, names)
             ))
         })
     }

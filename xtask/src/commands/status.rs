@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::output::OutputArgs;
 use super::target::TargetArgs;
 use crate::host::{Machine, PlatformPart};
 use crate::project::FREE_DISK;
@@ -23,9 +24,8 @@ use crate::tools::docker::condition::{Condition, Health};
 pub struct Status {
     #[command(flatten)]
     target: TargetArgs,
-    /// For programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Status {
@@ -43,8 +43,8 @@ impl Status {
         // What was not seen is not missing.
         let lacks = live.filter(|_| !seen.schema.is_empty()).map(|release| seen.lacking(release));
         let drift = machine.drift(&seen.traffic, &seen.kept)?;
-        if self.json {
-            terminal::say(json!({
+        let for_programs = || {
+            json!({
                 "environment": machine.environment().name,
                 "url": machine.url().ok(),
                 "live": seen.traffic.active,
@@ -65,16 +65,17 @@ impl Status {
                 "certificate_days": machine.certificate_days(),
                 "platform": platform,
                 "parts": seen.parts,
-            }));
-            return Ok(());
-        }
-        say_live(&machine, &seen, attempt.as_ref());
-        if seen.traffic.active.is_some() {
-            say_data(&machine, &seen, &lacks.unwrap_or_default(), backup.as_ref());
-            say_copy(copy.as_ref());
-        }
-        say_what_wants_attention(&seen, lease, &drift);
-        say_parts(&seen, &platform);
+            })
+        };
+        self.output.say(for_programs, || {
+            say_live(&machine, &seen, attempt.as_ref());
+            if seen.traffic.active.is_some() {
+                say_data(&machine, &seen, lacks.as_deref().unwrap_or_default(), backup.as_ref());
+                say_copy(copy.as_ref());
+            }
+            say_what_wants_attention(&seen, lease.as_deref(), &drift);
+            say_parts(&seen, &platform);
+        });
         Ok(())
     }
 }
@@ -135,7 +136,7 @@ fn say_copy(copy: Option<&Backup>) {
 }
 
 /// Who is kept out, who is at it, and what is not as it should be.
-fn say_what_wants_attention(seen: &Observed, lease: Option<String>, drift: &[String]) {
+fn say_what_wants_attention(seen: &Observed, lease: Option<&str>, drift: &[String]) {
     if let Some(until) = &seen.traffic.maintenance {
         terminal::say(paint::warn(format_args!("  users are asked to wait until {until}")));
     }

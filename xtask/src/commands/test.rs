@@ -4,16 +4,16 @@ use clap::Args;
 
 use super::ci::RunArgs;
 
-/// Run the tests of every part, the backend's on a throw-away PostgreSQL
+/// Run all tests, the backend's on a throw-away PostgreSQL
 #[derive(Debug, Args)]
 pub struct Test {
     #[command(flatten)]
-    how: RunArgs,
+    run_args: RunArgs,
 }
 
 impl Test {
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
-        self.how.run(&["test"])
+        self.run_args.run(&["test"])
     }
 }

@@ -7,7 +7,9 @@ use crate::product::ci::tasks;
 use crate::product::workflows::{check, count, minutes, write};
 use crate::terminal;
 
-/// Write GitHub's workflow files from the table of jobs, or with --check only say which are not as they would be written
+/// Write GitHub's workflow files from the table of jobs
+///
+/// With --check, change nothing, and fail where a file is not as it would be written.
 #[derive(Debug, clap::Args)]
 pub struct Workflows {
     /// Change nothing; fail where a file is missing, another one, or nobody's, or a task has no job

@@ -14,7 +14,7 @@
 mod audit;
 mod context;
 mod decide;
-mod draw;
+mod diagram;
 mod execute;
 mod fingerprint;
 mod globs;
@@ -34,7 +34,7 @@ mod temporary;
 pub use self::audit::audit;
 pub use self::context::Context;
 pub use self::decide::{Judge, Verdict};
-pub use self::draw::{Picture, draw};
+pub use self::diagram::{DiagramFormat, draw};
 pub use self::fingerprint::Fingerprints;
 pub use self::globs::Globs;
 pub use self::graph::Graph;

@@ -73,6 +73,17 @@ impl Report {
         terminal::say(format_args!("{runs} of {} would run", planned.len()));
     }
 
+    /// The tasks, and the groups that each is in.
+    pub fn list(&self, graph: &Graph, tasks: &[usize]) {
+        let tasks = tasks.iter().map(|&at| &graph.tasks()[at]);
+        if self.format == Format::Json {
+            tasks.for_each(|task| print(&Event::listed(task)));
+            return;
+        }
+        let row = |task: &Task| vec![task.name.to_owned(), task.groups.join(", "), task.summary.to_owned()];
+        terminal::table(&["task", "groups", "what it checks"], &tasks.map(row).collect::<Vec<_>>());
+    }
+
     /// A task starts; to people its live line says so.
     pub fn started(&self, task: &Task) {
         if self.format == Format::Json {

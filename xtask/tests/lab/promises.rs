@@ -280,7 +280,7 @@ pub fn revoked(lab: &Lab) -> Result<(), Failed> {
     let told = project.xtask(&["secrets", "revoke", "jwt_secret", "2"]).fails_with(3)?;
     check(told.contains("in use by what serves"), || told)?;
     let told = project.xtask(&["secrets", "revoke", "jwt_secrets", "1"]).fails_with(3)?;
-    check(told.contains("There are: jwt_secret"), || told)?;
+    check(told.contains("Did you mean 'jwt_secret'?"), || told)?;
     let told = project.xtask(&["secrets", "revoke", "jwt_secret", "1"]).fails_with(3)?;
     check(told.contains("wants a yes"), || told)?;
     project.xtask(&["secrets", "revoke", "jwt_secret", "1", "--yes"]).succeeds()?;

@@ -40,7 +40,7 @@ pub struct Pipeline {
     #[arg(long)]
     cold: bool,
     /// Only these tasks, with what they need; the page names them
-    #[arg(long, value_name = "NAME", num_args = 1.., requires = "cold", value_parser = ci::names())]
+    #[arg(long, value_name = "NAME", num_args = 1.., requires = "cold", value_parser = ci::task_or_group)]
     only: Vec<String>,
 }
 

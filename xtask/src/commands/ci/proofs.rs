@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use super::how::{self, RunArgs};
+use super::run_args::{self, RunArgs};
 use super::selection::Selection;
 use crate::pipeline::{Graph, Judge, Sandbox, Tally, Variables, audit};
 use crate::project;
@@ -17,17 +17,17 @@ use crate::tools::process::{CommandError, Run, interrupt};
 impl RunArgs {
     /// Runs so many of what is cached again.
     pub fn audit(&self, graph: &Graph, selection: &Selection, count: usize) -> Result<()> {
-        let store = how::store();
+        let store = run_args::store();
         let judge = self.judge(graph, &store, &selection.tasks);
         let sceptic = Judge { force: true, ..self.judge(graph, &store, &selection.tasks) };
         let tally = audit(&judge, &sceptic, count, &self.options(), &self.report())?;
         terminal::say(tally);
-        how::verdict(tally)
+        run_args::verdict(tally)
     }
 
     /// Runs each task in a tree of its own that holds only what it declares to read, with the variables that it declares.
     pub fn strict(&self, graph: &Graph, selection: &Selection) -> Result<()> {
-        let store = how::store();
+        let store = run_args::store();
         let judge = self.judge(graph, &store, &selection.tasks);
         let mut tally = Tally::default();
         for &at in &selection.tasks {
@@ -47,7 +47,7 @@ impl RunArgs {
             }
         }
         terminal::say(tally);
-        how::verdict(tally)
+        run_args::verdict(tally)
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use anyhow::Result;
 use clap::Args;
 
-use super::how;
+use super::run_args;
+use crate::commands::output::near::did_you_mean;
 use crate::pipeline::{Graph, affected};
-use crate::product::ci::tasks::DEEP;
+use crate::product::ci::tasks::{self, DEEP};
 use crate::tools::git::changes::{self, Base};
 use crate::{project, terminal};
 
@@ -21,7 +22,7 @@ pub struct SelectionArgs {
     #[arg(long, conflicts_with = "names")]
     deep: bool,
     /// Not this task or group, nor what needs it
-    #[arg(long, value_name = "NAME", value_parser = super::names())]
+    #[arg(long, value_name = "NAME", value_parser = task_or_group)]
     skip: Vec<String>,
     /// Only what the changes since this branch or commit can affect
     #[arg(long, value_name = "REV")]
@@ -29,6 +30,20 @@ pub struct SelectionArgs {
     /// Only what failed the last time, and what waited for it
     #[arg(long, conflicts_with = "names")]
     failed: bool,
+}
+
+/// The name of a task or of a group, as somebody types it.
+pub fn task_or_group(word: &str) -> Result<String, String> {
+    let table = tasks::table();
+    let mut names: Vec<&str> = table.iter().flat_map(|task| task.groups.iter().copied()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.extend(table.iter().map(|task| task.name));
+    if names.contains(&word) {
+        return Ok(word.to_owned());
+    }
+    let meant = did_you_mean(word, names);
+    Err(format!("no task or group has this name.{meant} `cargo xtask ci --list` lists them"))
 }
 
 /// The tasks, in an order in which they can run.
@@ -65,27 +80,27 @@ impl Selection {
     }
 
     /// What the words of the command line come to.
-    pub fn of(graph: &Graph, names: &[String], which: &SelectionArgs) -> Result<Selection> {
+    pub fn of(graph: &Graph, names: &[String], args: &SelectionArgs) -> Result<Selection> {
         let mut selection = match names {
-            [] if which.deep => Selection::deep(graph),
+            [] if args.deep => Selection::deep(graph),
             [] => Selection::all(graph),
-            _ if which.only => Selection { tasks: graph.named(names), why: HashMap::new() },
+            _ if args.only => Selection { tasks: graph.named(names), why: HashMap::new() },
             _ => Selection::named(graph, names),
         };
-        if which.failed {
+        if args.failed {
             selection = Selection::unwell(graph);
         }
-        if let Some(revision) = &which.since {
+        if let Some(revision) = &args.since {
             selection.narrow_to_changes(graph, revision)?;
         }
-        let skipped = graph.with_dependents(&graph.named(&which.skip));
+        let skipped = graph.with_dependents(&graph.named(&args.skip));
         selection.tasks.retain(|at| !skipped.contains(at));
         Ok(selection)
     }
 
     /// What failed the last time that it ran, what waited for it, and what they need.
     fn unwell(graph: &Graph) -> Selection {
-        let unwell = how::store().unwell().0;
+        let unwell = run_args::store().unwell().0;
         let names: Vec<&String> = unwell.keys().collect();
         let mut selection = Selection::named(graph, &names);
         for (name, how) in &unwell {
@@ -108,7 +123,7 @@ impl Selection {
     fn narrow_to_changes(&mut self, graph: &Graph, revision: &str) -> Result<()> {
         let Some(base) = find_base(revision)? else { return Ok(()) };
         let changed = changes::paths_since(project::root(), &base)?;
-        let affected = affected(graph, how::OWN, &changed);
+        let affected = affected(graph, run_args::OWN, &changed);
         terminal::note(format_args!(
             "{} files differ from {}, where this left {revision}; they affect {} tasks",
             changed.len(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::how::{self, RunArgs};
+use super::run_args::{self, RunArgs};
 use super::selection::Selection;
 use crate::commands::Failure;
 use crate::pipeline::{Fingerprints, Globs, Graph};
@@ -57,12 +57,12 @@ fn wait(graph: &Graph, tasks: &[usize], seen: &[String]) -> Result<()> {
 }
 
 fn look(graph: &Graph, tasks: &[usize]) -> Result<Vec<String>> {
-    let fingerprints = Fingerprints::new(graph, tasks, how::OWN, Tree::look(project::root())?);
+    let fingerprints = Fingerprints::new(graph, tasks, run_args::OWN, Tree::look(project::root())?);
     Ok(tasks.iter().map(|&at| fingerprints.of(at).to_owned()).collect())
 }
 
 fn own_sources() -> Result<BTreeMap<String, String>> {
     let tree = Tree::look(project::root())?;
-    let own = Globs::new(how::OWN).select(tree.paths());
+    let own = Globs::new(run_args::OWN).select(tree.paths());
     Ok(own.into_iter().map(|at| (tree.paths()[at].clone(), tree.content(at).to_owned())).collect())
 }

@@ -8,12 +8,13 @@ use clap::Args;
 use serde_json::json;
 use xshell::{Shell, cmd};
 
-use super::words;
+use super::say_backup;
+use crate::commands::output::OutputArgs;
 use crate::commands::progress::attempt::{self, LockWaitArgs};
 use crate::commands::target::TargetArgs;
 use crate::exit::refuse;
 use crate::setup::{self, Tool};
-use crate::terminal::{self, Activity, paint};
+use crate::terminal::{self, Activity};
 use crate::tools::age;
 use crate::tools::process::Run;
 
@@ -31,9 +32,8 @@ pub struct Take {
     target: TargetArgs,
     #[command(flatten)]
     lock_wait: LockWaitArgs,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Take {
@@ -71,20 +71,16 @@ impl Take {
             }
         })?;
         attempt.note(&format!("{name} was taken from a copy off the host"))?;
-        if self.json {
-            terminal::say(json!({ "backup": taken.name }));
-            return Ok(());
-        }
         let environment = &machine.environment().name;
-        terminal::say(format_args!(
-            "{} {}  {}",
-            paint::good("Backup:"),
-            paint::strong(&taken.name),
-            words(&taken)
-        ));
-        terminal::say(format_args!(
-            "`cargo xtask db restore {name} --env {environment}` puts it in the database's place."
-        ));
+        self.output.say(
+            || json!({ "backup": taken.name }),
+            || {
+                say_backup("Backup:", &taken);
+                terminal::say(format_args!(
+                    "`cargo xtask db restore {name} --env {environment}` puts it in the database's place."
+                ));
+            },
+        );
         Ok(())
     }
 }

@@ -57,7 +57,8 @@ impl Preview {
         self.steps.iter().map(|(step, what)| format!("{step} {what}"))
     }
 
-    fn as_json(&self) -> Value {
+    /// For programs.
+    pub fn as_json(&self) -> Value {
         let steps = self.steps.iter().map(|(step, what)| json!({ "step": step, "what": what }));
         json!({ "steps": steps.collect::<Vec<_>>(), "not_needed": self.not_needed })
     }

@@ -13,6 +13,12 @@ use crate::tools::diagnostics::diagnostic::Diagnostic;
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event<'a> {
+    Listed {
+        task: &'a str,
+        groups: &'a [&'static str],
+        needs: &'a [&'static str],
+        summary: &'a str,
+    },
     Planned {
         task: &'a str,
         needs: &'a [&'static str],
@@ -49,6 +55,10 @@ pub enum Event<'a> {
 }
 
 impl<'a> Event<'a> {
+    pub fn listed(task: &'a Task) -> Event<'a> {
+        Event::Listed { task: task.name, groups: &task.groups, needs: &task.needs, summary: task.summary }
+    }
+
     pub fn planned(task: &'a Task, verdict: &'a Verdict) -> Event<'a> {
         let (cached, why) = match verdict {
             Verdict::Cached { .. } => (true, &[][..]),

@@ -11,7 +11,7 @@ use super::built;
 use super::selection::Selection;
 use crate::commands::{Exit, Failure};
 use crate::pipeline::{
-    Fingerprints, Format, Graph, Judge, Options, Picture, Report, Store, Tally, Verdict, draw, run,
+    DiagramFormat, Fingerprints, Format, Graph, Judge, Options, Report, Store, Tally, Verdict, draw, run,
 };
 use crate::product::ci::tasks;
 use crate::tools::database::postgres;
@@ -103,12 +103,12 @@ impl RunArgs {
         Ok(())
     }
 
-    /// Draws these tasks.
-    pub fn draw(&self, graph: &Graph, selection: &Selection, picture: Picture) -> Result<()> {
+    /// Prints these tasks and their needs as a diagram.
+    pub fn draw(&self, graph: &Graph, selection: &Selection, format: DiagramFormat) -> Result<()> {
         let store = store();
         let judge = self.judge(graph, &store, &selection.tasks);
         let is_cached = |at| matches!(judge.decide(at), Verdict::Cached { .. });
-        terminal::say(draw(graph, &selection.tasks, picture, &is_cached).trim_end());
+        terminal::say(draw(graph, &selection.tasks, format, &is_cached).trim_end());
         Ok(())
     }
 
