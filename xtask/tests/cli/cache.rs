@@ -1,8 +1,12 @@
-//! What is remembered, and what is not believed.
+//! When a task is cached, and when it runs again.
 
 use std::fs;
+use std::thread;
+use std::time::Instant;
 
-use crate::fake_project::{COUNTING, CommandOutput, FakeProject};
+use rustix::process::Signal;
+
+use crate::fake_project::{COUNTING, CommandOutput, FakeProject, LONG, send};
 
 #[test]
 fn the_second_run_of_the_same_tree_runs_no_task_and_a_commit_changes_nothing() {
@@ -22,7 +26,7 @@ fn the_second_run_of_the_same_tree_runs_no_task_and_a_commit_changes_nothing() {
     assert!(output.stdout.contains("2 cached"), "{}", output.stdout);
     assert_eq!(project.calls(), 2);
     project.xtask(&["ci", "--force", "format"]);
-    assert_eq!(project.calls(), 3, "--force believes nothing");
+    assert_eq!(project.calls(), 3, "--force runs what is cached");
 }
 
 #[test]
@@ -33,7 +37,7 @@ fn the_plan_the_explanation_and_cached_only_decide_as_the_run_does_and_name_what
     project.xtask(&["ci", "format"]);
     assert_eq!(cached_only(), Some(0));
 
-    let plan_says = |words: &str| {
+    let plan_and_explanation_say = |words: &str| {
         let output = project.xtask(&["ci", "--plan", "format"]);
         assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
         let output = project.xtask(&["ci", "--explain", "format"]);
@@ -41,14 +45,14 @@ fn the_plan_the_explanation_and_cached_only_decide_as_the_run_does_and_name_what
         assert_eq!(cached_only(), Some(1), "{words}");
     };
     project.write("tracehub.rs", "// another source\n");
-    plan_says("tracehub.rs changed");
+    plan_and_explanation_say("tracehub.rs changed");
     project.write("tracehub.rs", "// a source\n");
-    assert_eq!(cached_only(), Some(0), "as it was");
+    assert_eq!(cached_only(), Some(0), "the content is as before");
     project.write("xtask/src/main.rs", "fn main() { another_body() }\n");
-    plan_says("xtask/src/main.rs, a part of every task, changed");
+    plan_and_explanation_say("xtask/src/main.rs, a part of every task, changed");
     project.write("xtask/src/main.rs", "fn main() {}\n");
     project.add_program("rustc", "echo 'rustc 1.96.1 (abcdef012 2026-07-07)'");
-    plan_says("rust 1.95.0 → 1.96.1");
+    plan_and_explanation_say("rust 1.95.0 → 1.96.1");
     project.xtask(&["ci", "format"]);
     assert_eq!(project.calls(), 2);
     let output = project.xtask(&["ci", "--explain", "format"]);
@@ -68,7 +72,7 @@ fn variables_of_one_run_enter_no_fingerprint() {
 }
 
 #[test]
-fn without_git_everything_runs_and_the_plan_says_why() {
+fn without_git_everything_runs_and_the_plan_and_explanation_say_why() {
     let project = FakeProject::with_cargo("exit 0");
     let output = project.xtask(&["ci", "--plan", "format"]);
     assert!(output.stdout.contains("nothing is remembered"), "{}", output.stdout);
@@ -94,4 +98,24 @@ fn the_store_is_one_folder_that_a_workflow_can_carry_to_another_clone() {
     fs::rename(here.folder().join(".local/ci/store"), there.folder().join(".local/ci/store"))
         .expect("carried");
     assert_eq!(there.xtask(&["ci", "--cached-only", "format"]).code, Some(0));
+}
+
+#[test]
+fn watch_runs_again_at_a_change_and_ends_when_asked_to() {
+    let project = FakeProject::with_cargo_and_git(COUNTING);
+    let child = project.command(&["ci", "--watch", "format"]).spawn().expect("it starts");
+    let wait_for = |calls: usize| {
+        let began = Instant::now();
+        while project.calls() < calls {
+            assert!(began.elapsed() < LONG, "it has not run {calls} times");
+            thread::yield_now();
+        }
+    };
+    wait_for(1);
+    project.write("tracehub.rs", "// a change while it runs, or afterwards\n");
+    wait_for(2);
+    send(&child, Signal::INT);
+    let output = CommandOutput::of_child(child);
+    assert_eq!(output.code, Some(130), "{output:?}");
+    assert!(output.stdout.contains("1 passed, 0 failed, 0 skipped"), "{output:?}");
 }

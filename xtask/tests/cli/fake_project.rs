@@ -115,8 +115,8 @@ impl FakeProject {
         CommandOutput::of(&mut self.command(arguments))
     }
 
-    /// A named pipe `pipe` in the folder. The first receiver gets a message when a process has opened it to write, the second
-    /// one when no process has it open any more.
+    /// A named pipe `pipe` in the folder. The first receiver gets a message when a process has opened it to write, the
+    /// second one when no process has it open any more.
     pub fn watch_pipe(&self) -> (Receiver<()>, Receiver<()>) {
         let pipe = self.make_pipe();
         let ((open, opened), (close, closed)) = (channel(), channel());

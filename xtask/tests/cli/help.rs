@@ -1,4 +1,4 @@
-//! What `cargo xtask` says of itself, and of a slip of the keyboard.
+//! Help, and what a typing error is answered with.
 
 use crate::fake_project::FakeProject;
 
@@ -8,7 +8,7 @@ fn help_lists_each_verb_with_a_line_that_says_what_it_does() {
     assert_eq!(output.code, Some(0));
     let (_, after) = output.stdout.split_once("Commands:\n").expect("a list of verbs");
     let listed = after.lines().take_while(|line| !line.is_empty());
-    // The rest of a line that was too wide begins further to the right.
+    // A line that was too wide goes on further to the right.
     let verbs: Vec<&str> = listed.filter(|line| !line.starts_with("   ")).collect();
     for line in &verbs {
         let (verb, about) = line.trim().split_once("  ").unwrap_or((line, ""));
@@ -20,7 +20,7 @@ fn help_lists_each_verb_with_a_line_that_says_what_it_does() {
 }
 
 #[test]
-fn each_verb_about_an_environment_has_its_result_for_programs() {
+fn each_verb_about_an_environment_can_print_json() {
     let project = FakeProject::new();
     for verb in [
         &["deploy"][..],
@@ -47,24 +47,24 @@ fn each_verb_about_an_environment_has_its_result_for_programs() {
 }
 
 #[test]
-fn without_a_verb_it_shows_what_there_is() {
+fn without_a_verb_the_verbs_are_listed() {
     let output = FakeProject::new().xtask(&[]);
     assert_eq!(output.code, Some(2));
     assert!(output.stderr.contains("Commands:"), "{output:?}");
 }
 
 #[test]
-fn a_slip_of_the_keyboard_is_answered_with_what_was_meant() {
-    for (slip, meant) in [
+fn a_typing_error_is_answered_with_what_was_meant() {
+    for (arguments, meant) in [
         (&["lnt"][..], "lint"),
         (&["ci", "--kep-going"], "--keep-going"),
         (&["ci", "clipy"], "clippy"),
         (&["ci", "npmci"], "npm-ci"),
         (&["fmt", "--chek"], "--check"),
     ] {
-        let output = FakeProject::new().xtask(slip);
-        assert_eq!(output.code, Some(2), "{slip:?}");
-        assert!(output.stderr.contains(slip[slip.len() - 1]), "the word itself: {}", output.stderr);
-        assert!(output.stderr.contains(&format!("'{meant}'")), "{slip:?}: {}", output.stderr);
+        let output = FakeProject::new().xtask(arguments);
+        assert_eq!(output.code, Some(2), "{arguments:?}");
+        assert!(output.stderr.contains(arguments[arguments.len() - 1]), "the word itself: {}", output.stderr);
+        assert!(output.stderr.contains(&format!("'{meant}'")), "{arguments:?}: {}", output.stderr);
     }
 }

@@ -4,16 +4,16 @@ use rustix::process::Signal;
 
 use crate::fake_project::{CommandOutput, FakeProject, LONG, SOON, send};
 
-/// Every process of the task holds the pipe's other end open: when it reads as closed, all of them have gone.
+/// Every process of the task has the pipe open: when nobody has it open any more, all of them are gone.
 #[test]
-fn ctrl_c_ends_the_task_with_all_its_children_and_says_what_became_of_the_rest() {
+fn ctrl_c_ends_the_task_with_all_its_processes_and_skips_the_rest() {
     let script = "PATH=/usr/bin:/bin; exec 3> pipe; setsid sleep 300 & sleep 300 & sleep 300";
     let project = FakeProject::with_cargo(script);
     let (opened, closed) = project.watch_pipe();
     let child = project.command(&["ci", "format", "clippy"]).spawn().expect("it starts");
     opened.recv_timeout(LONG).expect("the task runs");
     send(&child, Signal::INT);
-    closed.recv_timeout(SOON).expect("no process of the task is left, sessions of their own included");
+    closed.recv_timeout(SOON).expect("no process of the task is left, also in no session of its own");
     let output = CommandOutput::of_child(child);
     assert_eq!(output.code, Some(130), "{output:?}");
     assert!(output.stdout.contains("format: skipped, interrupted"), "{}", output.stdout);
@@ -28,18 +28,18 @@ fn a_workflow_that_is_cancelled_is_an_interrupt_too() {
     opened.recv_timeout(LONG).expect("the task runs");
     send(&child, Signal::TERM);
     closed.recv_timeout(SOON).expect("no process of the task is left");
-    assert_eq!(child.wait_with_output().expect("it ends").status.code(), Some(130));
+    assert_eq!(child.wait_with_output().expect("it exits").status.code(), Some(130));
 }
 
 #[test]
-fn a_tool_that_is_interrupted_while_it_is_asked_for_its_version_is_not_missing() {
+fn a_tool_whose_version_query_is_interrupted_is_not_called_missing() {
     let project = FakeProject::with_cargo("exit 0");
     project.add_program("rustc", "PATH=/usr/bin:/bin; exec 3> pipe; sleep 300");
     let (opened, closed) = project.watch_pipe();
     let child = project.command(&["ci", "format"]).spawn().expect("it starts");
-    opened.recv_timeout(LONG).expect("it is asked");
+    opened.recv_timeout(LONG).expect("it is asked for its version");
     send(&child, Signal::INT);
-    closed.recv_timeout(SOON).expect("the question is over");
+    closed.recv_timeout(SOON).expect("it has ended");
     let output = CommandOutput::of_child(child);
     assert_eq!(output.code, Some(130), "{output:?}");
     assert!(output.stdout.contains("format: skipped, interrupted"), "{}", output.stdout);

@@ -1,4 +1,4 @@
-//! What a kill may leave, and what it may not.
+//! What a killed run, or a task that ends, may leave behind.
 
 use std::fs;
 use std::thread;
@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crate::fake_project::{CommandOutput, FakeProject, LONG};
 
+/// How many passes of the task `format` are in the store.
 fn passes(project: &FakeProject) -> usize {
     let folder = project.folder().join(".local/ci/store/passes/format");
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter(|entry| entry.path().extension().is_some_and(|kind| kind == "json")).count()
 }
 
-/// The last thing that the task does is to write `done`: a pass before that did not happen.
+/// Last of all the task writes `done`: it has not passed before that.
 #[test]
 fn a_run_that_is_killed_at_any_moment_leaves_no_pass_that_did_not_happen() {
     let script = "PATH=/usr/bin:/bin; echo begun > .local/begun; sleep 0.02; echo done > .local/done";
@@ -27,9 +28,10 @@ fn a_run_that_is_killed_at_any_moment_leaves_no_pass_that_did_not_happen() {
         let mut child = project.command(&["ci", "format"]).spawn().expect("it starts");
         thread::sleep(Duration::from_millis(round * 5));
         child.kill().expect("killed, or over");
-        child.wait().expect("it ends");
+        child.wait().expect("it exits");
         let recorded = passes(&project) - before;
-        // The task itself was not killed, and may come to its end later: what counts is the moment of the kill.
+        // A pass must not be recorded before the task has written `done`, also when the task, which is not killed,
+        // ends later.
         let happened = project.folder().join(".local/done").exists();
         assert!(recorded == 0 || happened, "round {round}: a pass that did not happen");
         killed_before += usize::from(recorded == 0);
@@ -51,7 +53,7 @@ fn what_a_killed_run_left_running_is_ended_by_the_next_one() {
     let mut child = command.env("TMPDIR", temporary.path()).spawn().expect("it starts");
     opened.recv_timeout(LONG).expect("the task runs");
     child.kill().expect("killed");
-    child.wait().expect("it ends");
+    child.wait().expect("it exits");
     let left = || fs::read_dir(temporary.path()).expect("a folder").count();
     assert_eq!(left(), 1, "the killed run's folder");
     let mut next = project.command(&["ci", "clippy"]);
@@ -61,9 +63,9 @@ fn what_a_killed_run_left_running_is_ended_by_the_next_one() {
 }
 
 #[test]
-fn who_cleared_its_environment_and_left_its_session_is_found_too() {
+fn a_process_that_cleared_its_environment_and_left_its_session_is_ended_too() {
     let project = FakeProject::with_cargo(
-        // Only then has it cleared its environment and left its session, and is it called so.
+        // It is called `sleep` only when it has cleared its environment and left its session: the task waits for that.
         "PATH=/usr/bin:/bin; exec 3> pipe; env -i setsid sleep 300 & \
          until grep -q sleep /proc/$!/comm; do sleep 0.01; done",
     );

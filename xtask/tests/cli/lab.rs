@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::fake_project::FakeProject;
 
 #[test]
-fn without_a_lab_its_variables_are_refused_and_the_verb_that_helps_is_named() {
+fn without_a_lab_there_are_no_variables_and_lab_up_is_named() {
     let project = FakeProject::new();
     let output = project.xtask(&["lab", "env"]);
     assert_eq!((output.code, output.stdout.as_str()), (Some(3), ""));
@@ -19,7 +19,7 @@ fn without_a_lab_its_variables_are_refused_and_the_verb_that_helps_is_named() {
 }
 
 #[test]
-fn what_lab_env_prints_arrives_in_a_real_sh_as_it_is() {
+fn a_shell_reads_what_lab_env_prints_unchanged() {
     let project = FakeProject::new();
     let folder = project.folder().join(".local/lab");
     fs::create_dir_all(&folder).expect("made");

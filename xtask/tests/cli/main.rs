@@ -7,5 +7,5 @@ mod interrupts;
 mod kills;
 mod lab;
 mod output;
-mod proofs;
 mod select;
+mod verification;

@@ -20,10 +20,10 @@ fn the_plan_lists_needs_first_and_changes_nothing() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_ends_it_quietly() {
+fn a_closed_pipe_ends_it_without_an_error() {
     let project = FakeProject::new();
     let mut child = project.command(&["ci", "--plan"]).spawn().expect("it starts");
-    // As `| head -0` does, and before the first line is written or after: it must not matter.
+    // As `| head -0` does: it must not matter whether a line is written already.
     drop(child.stdout.take());
     let output = CommandOutput::of_child(child);
     assert_eq!(output.code, Some(0), "{output:?}");
@@ -32,15 +32,15 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
 
 #[test]
 fn what_passes_is_quiet_and_the_last_line_counts() {
-    let project = FakeProject::with_cargo("echo 'much to say'");
+    let project = FakeProject::with_cargo("echo 'a line of output'");
     let output = project.xtask(&["ci", "format", "clippy"]);
     assert_eq!(output.code, Some(0), "{output:?}");
     assert_eq!(output.last_line(), "2 passed, 0 failed, 0 skipped");
-    assert!(!output.stderr.contains("much to say"), "{}", output.stderr);
+    assert!(!output.stderr.contains("a line of output"), "{}", output.stderr);
 
     let output = project.xtask(&["ci", "format", "--verbose"]);
     assert_eq!(output.last_line(), "1 passed, 0 failed, 0 skipped");
-    assert!(output.stderr.contains("much to say"), "{}", output.stderr);
+    assert!(output.stderr.contains("a line of output"), "{}", output.stderr);
 }
 
 #[test]
@@ -62,12 +62,12 @@ fn a_failure_shows_the_lines_that_matter_how_to_repeat_it_and_where_the_rest_is(
 }
 
 #[test]
-fn nothing_stands_below_the_last_line_even_when_both_streams_are_one() {
+fn nothing_is_printed_below_the_last_line_even_when_both_streams_are_one() {
     let project = FakeProject::with_cargo("exit 1");
     let log = project.folder().join("both");
     let both = fs::File::create(&log).expect("a file");
     let mut command = project.command(&["ci", "format"]);
-    let status = command.stdout(both.try_clone().expect("cloned")).stderr(both).status().expect("it ends");
+    let status = command.stdout(both.try_clone().expect("cloned")).stderr(both).status().expect("it exits");
     assert_eq!(status.code(), Some(1));
     let output = fs::read_to_string(log).expect("both streams");
     assert!(output.ends_with("\n0 passed, 1 failed, 0 skipped\n"), "{output}");
@@ -82,7 +82,7 @@ fn keep_going_runs_what_does_not_need_what_failed() {
 }
 
 #[test]
-fn what_can_not_run_here_is_skipped_with_the_reason_and_a_failure_in_ci() {
+fn what_can_not_run_is_skipped_with_the_reason_and_a_failure_in_ci() {
     let project = FakeProject::new();
     let output = project.xtask(&["ci", "eslint"]);
     assert_eq!(output.code, Some(0), "{output:?}");
@@ -96,7 +96,7 @@ fn what_can_not_run_here_is_skipped_with_the_reason_and_a_failure_in_ci() {
 }
 
 #[test]
-fn a_program_reads_one_event_a_line() {
+fn with_json_each_line_is_an_event() {
     let project = FakeProject::with_cargo("exit 1");
     let output = project.xtask(&["ci", "--json", "--jobs", "1", "format", "clippy"]);
     assert_eq!(output.code, Some(1));
@@ -119,7 +119,7 @@ fn fmt_check_verifies_and_changes_nothing() {
 }
 
 #[test]
-fn tasks_see_neither_secrets_nor_what_cargo_told_xtask() {
+fn tasks_get_neither_secrets_nor_cargo_s_variables_for_xtask() {
     let project = FakeProject::with_cargo("export");
     let secret = "not-for-children";
     let mut command = project.command(&["ci", "format"]);

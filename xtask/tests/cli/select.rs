@@ -1,4 +1,4 @@
-//! Which tasks a call is about.
+//! Which tasks a call selects, and how it shows them.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ fn since_selects_what_the_changes_can_affect_and_names_the_file() {
     project.git(&["switch", "--quiet", "--create", "change"]);
     assert_eq!(planned(&project, &["--since", "main"]), Vec::<String>::new());
     project.write("another.rs", "// new\n");
-    // The last two read every file there is.
+    // The tasks `secrets` and `task-table` read every file.
     let expected = ["format", "secrets", "task-table"];
     assert_eq!(planned(&project, &["--since", "main"]), expected, "an untracked file counts");
     let output = project.xtask(&["ci", "--plan", "--since", "main"]);
@@ -48,9 +48,7 @@ fn a_clone_too_shallow_to_tell_runs_everything_and_says_so() {
     origin.commit("Second");
     origin.commit("Third");
     let clone = FakeProject::with_cargo(COUNTING);
-    let git = which::which("git").expect("git is here");
-    std::os::unix::fs::symlink(git, clone.folder().join("bin/git")).expect("linked");
-    clone.write(".gitignore", ".local/\nbin/\n");
+    clone.add_git();
     let url = format!("file://{}", origin.folder().display());
     clone.git(&["init", "--quiet"]);
     clone.git(&["fetch", "--quiet", "--depth=1", &url, "change:change", "main:main"]);
@@ -71,7 +69,7 @@ fn failed_selects_what_failed_and_what_waited_for_it_until_it_passes() {
     assert_eq!(planned(&project, &["--failed"]), Vec::<String>::new());
     project.xtask(&["ci", "clippy"]);
     project.xtask(&["ci", "format"]);
-    assert_eq!(planned(&project, &["--failed"]), ["clippy"], "another run's pass does not make it well");
+    assert_eq!(planned(&project, &["--failed"]), ["clippy"], "another task's pass changes nothing");
     project.add_program("cargo", "exit 0");
     assert_eq!(project.xtask(&["ci", "--failed"]).last_line(), "1 passed, 0 failed, 0 skipped");
     assert_eq!(planned(&project, &["--failed"]), Vec::<String>::new());
@@ -90,7 +88,7 @@ fn the_graph_can_be_drawn_in_both_ways() {
 }
 
 #[test]
-fn quiet_says_failures_and_the_last_line() {
+fn quiet_prints_failures_and_the_last_line() {
     let project = FakeProject::with_cargo_and_git("case \"$1\" in clippy) echo the reason; exit 1;; esac");
     let output = project.xtask(&["ci", "--quiet", "--keep-going", "format", "clippy"]);
     assert_eq!(output.stdout, "1 passed, 1 failed, 0 skipped\n");
@@ -98,8 +96,8 @@ fn quiet_says_failures_and_the_last_line() {
 }
 
 #[test]
-fn on_github_passes_are_folded_and_failures_stand_open_below_them() {
-    // As cargo says it to programs.
+fn on_github_passes_are_folded_and_failures_are_open_below_them() {
+    // As cargo prints it with `--message-format json`.
     let message = r#"{"reason":"compiler-message","message":{"rendered":"error: unused\n --> src/a.rs:3:7\n","level":"error","message":"unused","spans":[{"file_name":"src/a.rs","line_start":3,"is_primary":true}]}}"#;
     let project = FakeProject::with_cargo_and_git(&format!(
         "case \"$1\" in clippy) echo '::set-env::x'; printf '%s\\n' '{message}'; exit 1;; esac; echo fine"
@@ -113,7 +111,7 @@ fn on_github_passes_are_folded_and_failures_stand_open_below_them() {
     assert!(at("::endgroup::") < at("clippy failed after"));
     assert!(
         at("\n --> src/a.rs:3:7\n") < at("::error file=src/a.rs,line=3::unused"),
-        "as people know it, first"
+        "first the message for people"
     );
     assert!(at("::error file=src/a.rs,line=3::unused") < at("::error title=clippy::"));
     assert!(!output.stdout.lines().any(|line| line.starts_with("::set-env")), "{}", output.stdout);

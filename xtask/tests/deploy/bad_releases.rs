@@ -38,7 +38,8 @@ pub fn turns_bad(project: &Project) -> Result<(), Failed> {
     let output = output?;
     check(output.contains("'watch': backend is exited") && output.contains("exit code 137"), || output)?;
     check(took < UNDONE_WITHIN, || format!("it took {} ms", took.as_millis()))?;
-    // What it was answering when it died, and what the edge could not retry: three threads, one request each at a time.
+    // What it was answering when it died, and what the edge could not retry: three threads, one request each at a
+    // time.
     check(report.failures.len() <= 12, || format!("{report}"))?;
     is_as_before(project, Some(live))
 }

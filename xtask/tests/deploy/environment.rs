@@ -58,8 +58,8 @@ impl Project {
         format!("{}-{release}-{service}-1", self.prefix())
     }
 
-    /// What a command prints that may read every file below the environment's root folder: it runs as root in a container,
-    /// since the user may have no such rights.
+    /// What a command prints that may read every file below the environment's root folder: it runs as root in a
+    /// container, since the user may have no such rights.
     pub fn as_root(&self, command: &[&str]) -> String {
         let root = format!("{0}:{0}:ro", self.root());
         let edge = self.platform_container("edge");

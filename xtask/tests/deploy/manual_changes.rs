@@ -10,7 +10,8 @@ use crate::support::http::get;
 use crate::support::project::Project;
 use crate::support::{check, wait_until};
 
-/// The next deploy succeeds, this release serves, and a deploy after that has nothing to do. Gives what the first printed.
+/// The next deploy succeeds, this release serves, and a deploy after that has nothing to do. Gives what the first
+/// printed.
 fn deploy_repairs(project: &Project, live: Option<&str>) -> Result<String, Failed> {
     let output = project.deploy().succeeds()?;
     let response = get(&project.url(), "/health/ready")?;

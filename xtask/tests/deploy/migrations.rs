@@ -1,5 +1,5 @@
-//! Migrations that go wrong: they fail half-way, get no lock, or lose the database or the driver. The release from before
-//! serves all along, and no traffic moves. And one that takes something away.
+//! Migrations that go wrong: they fail half-way, get no lock, or lose the database or the driver. The release from
+//! before serves all along, and no traffic moves. And one that takes something away.
 
 use std::time::Duration;
 

@@ -14,13 +14,15 @@ use crate::support::{check, wait_until};
 const CADDYFILE: &str = "tracehub/deploy/edge/Caddyfile";
 
 impl Project {
-    /// Changes the database server's configuration in the copy, without a commit: a `platform up` would start it again.
+    /// Changes the database server's configuration in the copy, without a commit: a `platform up` would start it
+    /// again.
     pub fn shrink_shared_buffers(&self) {
         self.replace("tracehub/deploy/platform.yaml", "shared_buffers=128MB", "shared_buffers=64MB");
     }
 }
 
-/// Interrupts the very first deploy while both containers run, and the server has neither roles nor the app's database.
+/// Interrupts the very first deploy while both containers run, and the server has neither roles nor the app's
+/// database.
 pub fn first_deploy_is_cut(project: &Project) -> Result<(), Failed> {
     let driver = project.deploy().spawn();
     let started = wait_until("database and edge are started", Duration::from_secs(900), || {
@@ -151,7 +153,8 @@ pub fn role_password(project: &Project) -> Result<(), Failed> {
     project.deploy().succeeds()?;
     let response = get(&project.url(), "/health/ready")?;
     check(response.status == 200 && response.release() == live, || format!("{response:?}"))?;
-    // The warm release runs with the password from before, so it is not ready: a rollback starts it again with today's.
+    // The warm release runs with the password from before, so it is not ready: a rollback starts it again with
+    // today's.
     let (live, warm) = (live.ok_or("nothing is live")?, project.warm().ok_or("nothing is warm")?);
     let output = project.xtask(&["rollback", "--to", &warm]).succeeds()?;
     check(output.contains("start "), || output)?;

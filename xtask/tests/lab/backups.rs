@@ -72,8 +72,8 @@ pub fn restore(lab: &Lab) -> Result<(), Failed> {
     let output = project.xtask(&["db", "restore", oldest, "--confirm", "lab"]).succeeds();
     let report = client.stop();
     check(report.failed_for() < Duration::from_secs(10), || format!("{report}"))?;
-    // The server is process 1 of its container: it inherits orphaned processes, and must not take their end for a crash
-    // of its own and restart.
+    // The server is process 1 of its container: it inherits orphaned processes, and must not take their end for a
+    // crash of its own and restart.
     let restarted =
         |failure: &String| failure.contains("accepting connections") || failure.contains("recovery mode");
     check(!report.failures.iter().any(restarted), || format!("the server has restarted: {report}"))?;
@@ -94,7 +94,7 @@ pub fn restore(lab: &Lab) -> Result<(), Failed> {
     check(get(lab.url(), "/health/ready")?.status == 200, || "the app does not answer".into())
 }
 
-/// A restore that would fill the disk is output. One that fails half-way leaves no database behind.
+/// A restore that would fill the disk is refused. One that fails half-way leaves no database behind.
 fn refuses_what_does_not_fit(lab: &Lab) -> Result<(), Failed> {
     let (project, big, cut) = (&lab.project, "20200101t000002z-1-1", "20200101t000003z-1-1");
     let file = |name: &str, kind: &str| format!("/opt/tracehub-app/backups/{name}.{kind}");
@@ -183,7 +183,7 @@ fn is_taken_back(lab: &Lab, made: &Value, encrypted: &str, key: &str) -> Result<
     lab.host().sh(&format!("rm /opt/tracehub-app/backups/{name}.*"));
     let files = || lab.host().sh(&format!("ls -A /opt/tracehub-app/backups | grep {name}"));
     let take = || project.xtask(&["db", "take", &copy, "--identity", key]);
-    // Half a copy is output, and leaves nothing behind.
+    // Half a copy is refused, and leaves nothing behind.
     let whole = std::fs::read(encrypted)?;
     std::fs::write(&copy, &whole[..whole.len() / 2])?;
     let output = take().fails_with(1)?;

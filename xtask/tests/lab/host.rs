@@ -39,7 +39,8 @@ impl Host {
         String::from_utf8_lossy(&output.expect("docker runs").stdout).trim().to_owned()
     }
 
-    /// Runs a line in the machine's shell over plain ssh, as the user `deploy`. Gives what it printed, whatever its exit code.
+    /// Runs a line in the machine's shell over plain ssh, as the user `deploy`. Gives what it printed, whatever its
+    /// exit code.
     pub fn over_ssh(&self, key: &str, line: &str) -> Result<String, Failed> {
         let options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"];
         let output = Command::new("ssh")

@@ -34,7 +34,7 @@ pub fn two_at_once(lab: &Lab) -> Result<(), Failed> {
     lab.host().last_attempt_is("deploy succeeded")
 }
 
-pub fn two_in_one_moment(lab: &Lab) -> Result<(), Failed> {
+pub fn two_in_the_same_moment(lab: &Lab) -> Result<(), Failed> {
     lab.push_release("A release that two people deploy in the same moment")?;
     let attempts = lab.project.attempts().len();
     let client = Client::start(lab.url());
@@ -131,7 +131,7 @@ pub fn interrupted_at_a_rollbacks_rename(lab: &Lab) -> Result<(), Failed> {
 }
 
 /// Ctrl-C when a deploy is confirmed, and the release from before is about to be retired.
-pub fn interrupted_behind_the_confirm(lab: &Lab) -> Result<(), Failed> {
+pub fn interrupted_after_the_confirm(lab: &Lab) -> Result<(), Failed> {
     lab.push_release("A release whose driver is interrupted after its confirm")?;
     let (host, live) = (lab.host(), lab.host().live());
     let client = Client::start(lab.url());

@@ -1,5 +1,5 @@
-//! SIGKILL of xtask between any two moves of a deploy and of a rollback, with clients all along: the next attempt settles
-//! what is left, says so and writes it to the ledger, and no request fails.
+//! SIGKILL of xtask between any two moves of a deploy and of a rollback, with clients all along: the next attempt
+//! settles what is left, says so and writes it to the ledger, and no request fails.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! A connection that can fail: a forwarder in front of a port of the loopback. It can be frozen (nothing comes through,
-//! and neither end notices) or cut, and counts what goes through it.
+//! A connection that can fail: a forwarder in front of a port of the loopback. It can be frozen (nothing comes
+//! through, and neither end notices) or cut, and counts what goes through it.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

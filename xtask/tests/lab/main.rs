@@ -28,11 +28,11 @@ use support::trials::When::{Always, Deep};
 use support::trials::{self, Row};
 
 const TRIALS: &[Row<Lab>] = &[
-    ("a_machine_that_is_no_host_yet_is_said_to_be_none", Always, refusals::bare_host),
+    ("a_bare_machine_is_refused_and_host_setup_is_named", Always, refusals::bare_host),
     ("host_setup_shows_what_is_to_do_does_it_and_then_has_nothing_to_do", Always, rollouts::host_setup),
-    ("the_first_deploy_to_a_bare_host_is_one_connection", Always, rollouts::first_deploy),
+    ("the_first_deploy_to_a_host_uses_one_connection", Always, rollouts::first_deploy),
     ("a_release_with_a_migration_takes_over_and_no_request_fails", Always, rollouts::second_release),
-    ("a_rollback_is_at_once_and_no_request_fails", Always, rollouts::rollback),
+    ("a_rollback_is_immediate_and_no_request_fails", Always, rollouts::rollback),
     ("a_release_that_never_gets_ready_costs_users_nothing", Always, |lab| shared::never_ready(&lab.project)),
     ("a_restore_brings_back_what_was_there_and_keeps_what_it_replaces", Always, backups::restore),
     (
@@ -40,18 +40,18 @@ const TRIALS: &[Row<Lab>] = &[
         Always,
         backups::offsite,
     ),
-    ("what_is_there_can_be_looked_at", Always, rollouts::inspect),
-    ("a_secret_that_the_operator_changes_is_one_more_version", Always, secrets::new_version),
+    ("status_logs_migrations_and_releases_show_what_is_deployed", Always, rollouts::inspect),
+    ("a_secret_that_the_operator_changes_gets_a_new_version", Always, secrets::new_version),
     ("a_revoked_secret_is_gone_and_a_rollback_takes_the_current_one", Always, secrets::revoked),
     ("a_release_that_crashes_at_its_start_costs_users_nothing", Deep, |lab| shared::crashes(&lab.project)),
     ("a_release_that_redirects_its_health_address_costs_users_nothing", Deep, |lab| {
         shared::redirects(&lab.project)
     }),
     ("a_release_that_is_slow_to_start_is_waited_for", Deep, |lab| shared::slow(&lab.project)),
-    ("a_release_that_is_ready_and_then_answers_500_is_taken_back", Always, |lab| {
+    ("a_release_that_is_ready_and_then_answers_500_is_switched_back", Always, |lab| {
         shared::errors(&lab.project)
     }),
-    ("a_release_that_answers_500_to_all_but_who_asks_for_its_health_is_taken_back", Deep, |lab| {
+    ("a_release_that_answers_500_to_all_but_health_checks_is_switched_back", Deep, |lab| {
         shared::errors_beside_health(&lab.project)
     }),
     ("a_second_driver_at_once_is_told_who_has_the_lease", Always, interruptions::two_at_once),
@@ -68,8 +68,8 @@ const TRIALS: &[Row<Lab>] = &[
     ("a_driver_killed_in_the_watch_is_undone_by_the_guard", Always, interruptions::killed_in_the_watch),
     ("a_driver_killed_around_the_switch_is_settled_by_the_next_one", Always, kills::around_the_switch),
     ("a_deploy_killed_at_any_boundary_before_its_confirm_is_undone", Deep, kills::undone_everywhere),
-    ("a_deploy_killed_at_any_boundary_from_its_confirm_on_counts", Deep, kills::kept_everywhere),
-    ("a_rollback_killed_at_any_boundary_is_made_or_not_made", Deep, kills::rollback_everywhere),
+    ("a_deploy_killed_at_any_boundary_after_its_confirm_counts_as_succeeded", Deep, kills::kept_everywhere),
+    ("a_rollback_killed_at_any_boundary_is_completed_or_undone", Deep, kills::rollback_everywhere),
     (
         "a_link_that_is_cut_before_the_switch_leaves_the_old_release",
         Always,
@@ -81,32 +81,36 @@ const TRIALS: &[Row<Lab>] = &[
         interruptions::silent_in_the_watch,
     ),
     (
-        "a_rollback_that_is_interrupted_at_its_rename_counts",
+        "a_rollback_that_is_interrupted_at_its_rename_succeeds",
         Always,
         interruptions::interrupted_at_a_rollbacks_rename,
     ),
     (
-        "a_deploy_that_is_interrupted_behind_its_confirm_has_succeeded",
+        "a_deploy_that_is_interrupted_after_its_confirm_succeeds",
         Always,
-        interruptions::interrupted_behind_the_confirm,
+        interruptions::interrupted_after_the_confirm,
     ),
-    ("after_a_reboot_exactly_the_right_release_serves", Always, outages::reboot),
+    ("after_a_reboot_the_live_release_serves_again", Always, outages::reboot),
     (
-        "a_power_cut_in_the_watch_leaves_the_release_before_and_nobody_has_to_come",
+        "after_a_power_cut_in_the_watch_the_release_from_before_serves_without_anybody_s_help",
         Deep,
         outages::power_fails_in_the_watch,
     ),
-    ("of_two_deploys_in_one_moment_one_is_made", Deep, interruptions::two_in_one_moment),
-    ("a_registry_that_goes_away_in_mid_pull_costs_users_nothing", Deep, outages::registry_gone_in_mid_pull),
     (
-        "a_disk_that_is_full_costs_users_nothing_and_a_bad_release_is_taken_back_all_the_same",
+        "of_two_deploys_in_the_same_moment_one_succeeds_and_one_is_refused",
+        Deep,
+        interruptions::two_in_the_same_moment,
+    ),
+    ("a_registry_that_fails_during_a_pull_costs_users_nothing", Deep, outages::registry_fails_during_a_pull),
+    (
+        "a_full_disk_costs_users_nothing_and_a_bad_release_is_still_switched_back",
         Deep,
         full_disk::costs_users_nothing,
     ),
-    ("what_is_wrong_with_the_way_to_a_host_is_said_in_one_sentence", Always, refusals::connection),
+    ("what_is_wrong_with_the_connection_to_a_host_is_said_in_one_sentence", Always, refusals::connection),
     ("what_a_host_lacks_is_said_in_one_sentence", Always, refusals::unfit_host),
-    ("versions_that_are_none_are_refused_before_anything_is_touched", Always, refusals::versions),
-    ("words_arrive_at_the_host_s_own_sh_as_they_are", Always, refusals::arguments),
+    ("invalid_versions_are_refused_before_anything_is_touched", Always, refusals::versions),
+    ("quoted_arguments_reach_the_host_s_shell_unchanged", Always, refusals::arguments),
     (
         "production_takes_what_staging_has_confirmed_and_nothing_else",
         Always,

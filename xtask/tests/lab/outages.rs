@@ -42,7 +42,7 @@ fn registry(lab: &Lab) -> String {
         .to_owned()
 }
 
-pub fn registry_gone_in_mid_pull(lab: &Lab) -> Result<(), Failed> {
+pub fn registry_fails_during_a_pull(lab: &Lab) -> Result<(), Failed> {
     let (project, live) = (&lab.project, lab.host().live());
     // Other content: a big layer that the host has to pull.
     project.write_download(noise().skip(1));

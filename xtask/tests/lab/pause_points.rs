@@ -9,8 +9,8 @@ use crate::host::Host;
 use crate::support::wait_until;
 use crate::support::xtask::Driver;
 
-/// In front of the host's own `sync` and `flock`, both of which `append.sh` calls for each entry. In the folder, `at` says
-/// where to pause, `paused` that somebody does, and `discard` that what comes after the pause must not happen.
+/// In front of the host's own `sync` and `flock`, both of which `append.sh` calls for each entry. In the folder, `at`
+/// says where to pause, `paused` that somebody does, and `discard` that what comes after the pause must not happen.
 const PROGRAM: &str = r#"#!/bin/sh
 ledger=/opt/tracehub-app/ledger.jsonl folder=/run/pause_point
 is_at() { # MOMENT

@@ -1,5 +1,5 @@
-//! What is refused: with a sentence that says why and one that says what to do, with an exit code of its own, and before
-//! anything is changed.
+//! What is refused: with a sentence that says why and one that says what to do, with an exit code of its own, and
+//! before anything is changed.
 
 use std::fs;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Releases that are no good: before the switch they cost users nothing, after it the switch is undone. Both suites run
-//! these trials.
+//! Releases that are no good: before the switch they cost users nothing, after it the switch is undone. Both suites
+//! run these trials.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use super::client::{Client, TrafficReport};
 use super::http::get;
 use super::project::Project;
 
-/// How long it takes at most to undo the switch to a release that turns bad: 2 s where nothing else keeps the machine busy.
+/// How long it takes at most to undo the switch to a release that turns bad: 2 s where nothing else keeps the machine
+/// busy.
 pub const UNDONE_WITHIN: Duration = Duration::from_secs(6);
 
 /// Deploys the last commit, which must fail, with clients all along, and drops it. Gives what xtask printed.

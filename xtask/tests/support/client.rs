@@ -1,5 +1,5 @@
-//! A client that sends requests all along and counts every failure: no retries, over new connections and over ones that
-//! are kept alive. It calls the loopback only, and each of its three threads at most 100 times a second.
+//! A client that sends requests all along and counts every failure: no retries, over new connections and over ones
+//! that are kept alive. It calls the loopback only, and each of its three threads at most 100 times a second.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -88,7 +88,8 @@ enum Mode {
     KeepAlive,
 }
 
-/// Threads that send requests until they are stopped: one over new connections, two over connections that are kept alive.
+/// Threads that send requests until they are stopped: one over new connections, two over connections that are kept
+/// alive.
 pub struct Client {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<TrafficReport>>,

@@ -34,8 +34,8 @@ impl Project {
         self.write(&format!("{path}.down.sql"), down);
     }
 
-    /// What both suites' second release has: a migration that adds the table `a_table_more`, and code that can misbehave, for
-    /// the trials after it.
+    /// What both suites' second release has: a migration that adds the table `a_table_more`, and code that can
+    /// misbehave, for the trials after it.
     pub fn write_second_release(&self) {
         self.add_migration(
             "20990101000000_a_table_more",

@@ -1,5 +1,5 @@
-//! What the deploy suite and the lab suite share: a copy of the repository to call xtask in, clients that send requests
-//! all along, and the trials that both run. What only one of them uses lives in that suite.
+//! What the deploy suite and the lab suite share: a copy of the repository to call xtask in, clients that send
+//! requests all along, and the trials that both run. What only one of them uses lives in that suite.
 
 pub mod bad_releases;
 pub mod client;

@@ -34,8 +34,8 @@ pub struct Project {
 }
 
 impl Project {
-    /// Copies what git knows and what it does not ignore, and commits it. Without an environment's name, it deploys to one on
-    /// this machine's engine that exists for tests only.
+    /// Copies what git knows and what it does not ignore, and commits it. Without an environment's name, it deploys to
+    /// one on this machine's engine that exists for tests only.
     pub fn copy(environment: Option<&str>) -> Project {
         let original =
             Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository's root").to_owned();

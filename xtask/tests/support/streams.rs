@@ -1,5 +1,5 @@
-//! Requests that take long: downloads, uploads, streams of events and upgraded connections. None of them may be cut by a
-//! switch.
+//! Requests that take long: downloads, uploads, streams of events and upgraded connections. None of them may be cut by
+//! a switch.
 
 use std::io::{BufRead, Read, Write};
 use std::sync::Arc;
@@ -76,8 +76,8 @@ impl Stream {
         }))
     }
 
-    /// Begins to read server-sent events, which a release with the planted code sends for as long as somebody listens. Told
-    /// to finish, it waits for one more.
+    /// Begins to read server-sent events, which a release with the planted code sends for as long as somebody listens.
+    /// Told to finish, it waits for one more.
     pub fn events(url: &str) -> Result<Stream, Failed> {
         let mut connection = connect(url)?;
         send(&mut connection, &Request::get("/api/test/events"), false)?;
@@ -101,7 +101,8 @@ impl Stream {
         }))
     }
 
-    /// Begins to talk over an upgraded connection, as a web socket does; a release with the planted code echoes each line.
+    /// Begins to talk over an upgraded connection, as a web socket does; a release with the planted code echoes each
+    /// line.
     pub fn socket(url: &str) -> Result<Stream, Failed> {
         let mut connection = connect(url)?;
         let upgrade = "GET /api/test/echo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -134,8 +135,8 @@ impl Stream {
         Stream { hurry, thread: thread::spawn(move || run(&shared)) }
     }
 
-    /// Has it go on to its end without pauses, and gives the release that answered. Fails when it was over before: then it
-    /// has proved nothing.
+    /// Has it go on to its end without pauses, and gives the release that answered. Fails when it was over before:
+    /// then it has proved nothing.
     pub fn finish(self) -> Result<String, Failed> {
         if self.thread.is_finished() {
             let release = self.thread.join().expect("a stream does not panic")?;

@@ -1,5 +1,5 @@
-//! Faults of a release, and streams that go on for as long as somebody listens. This file is not compiled here: the suites
-//! plant it into a copy of the backend; the variable `FAULT` says which fault a release has.
+//! Faults of a release, and streams that go on for as long as somebody listens. This file is not compiled here: the
+//! suites plant it into a copy of the backend; the variable `FAULT` says which fault a release has.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,7 +23,8 @@ pub async fn before_listening() {
         std::process::exit(7);
     }
     if is("slow") {
-        // Longer than the start period and the retries of the engine's health check: it is called unhealthy in between.
+        // Longer than the start period and the retries of the engine's health check: it is called unhealthy in
+        // between.
         tokio::time::sleep(Duration::from_secs(25)).await;
     }
 }

@@ -1,5 +1,5 @@
-//! Releases that misbehave: from one commit on, the copy of the backend has code that can do so, and each release says by
-//! the variable `FAULT` which fault it has.
+//! Releases that misbehave: from one commit on, the copy of the backend has code that can do so, and each release says
+//! by the variable `FAULT` which fault it has.
 
 use std::process::Command;
 
@@ -16,8 +16,8 @@ hyper-util = { version = "0.1", features = ["tokio"] }
 "#;
 
 impl Project {
-    /// Plants the code of `fault.rs` into the copy of the backend, which must then be compiled again: commit it together with
-    /// other changes.
+    /// Plants the code of `fault.rs` into the copy of the backend, which must then be compiled again: commit it
+    /// together with other changes.
     pub fn plant_faults(&self) {
         self.write("tracehub/backend/src/fault.rs", include_str!("fault.rs"));
         self.append("tracehub/backend/src/lib.rs", "#[allow(missing_docs)]\npub mod fault;\n");

@@ -1,5 +1,5 @@
-//! Quoting for a POSIX sh: every command line for a remote shell is made here and nowhere else. This file imports nothing,
-//! so that the lab suite can try the very same lines with the shell of a host.
+//! Quoting for a POSIX sh: every command line for a remote shell is made here and nowhere else. This file imports
+//! nothing, so that the lab suite can try the very same lines with the shell of a host.
 
 #[cfg(test)]
 pub mod samples;
