@@ -1,30 +1,44 @@
-//! A platform that is to be another one.
+//! Changes of the platform: its first start, `platform up`, and another password of a role.
 
 use std::fs;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
 
-use crate::call::wait_until;
-use crate::check;
-use crate::client::{Client, get};
-use crate::project::Project;
+use crate::database::query;
+use crate::support::client::Client;
+use crate::support::http::get;
+use crate::support::project::Project;
+use crate::support::{check, wait_until};
 
-/// The first call of all: both containers run, and the database has neither roles nor a database of ours.
+const CADDYFILE: &str = "tracehub/deploy/edge/Caddyfile";
+
+impl Project {
+    /// Changes the database server's configuration in the copy, without a commit: a `platform up` would start it
+    /// again.
+    pub fn shrink_shared_buffers(&self) {
+        self.replace("tracehub/deploy/platform.yaml", "shared_buffers=128MB", "shared_buffers=64MB");
+    }
+}
+
+/// Interrupts the very first deploy while both containers run, and the server has neither roles nor the app's
+/// database.
 pub fn first_deploy_is_cut(project: &Project) -> Result<(), Failed> {
-    let driver = project.deploy().starts();
+    let driver = project.deploy().spawn();
     let started = wait_until("database and edge are started", Duration::from_secs(900), || {
-        project.containers().len() == 2 || driver.has_ended()
+        project.containers().len() == 2 || driver.has_exited()
     });
     driver.interrupt();
-    let told = driver.ends_with(130);
+    let output = driver.exits_with(130);
     started?;
-    told?;
+    output?;
     let (postgres, list) = (project.platform_container("postgres"), "SELECT datname FROM pg_database");
-    let ask =
+    let databases =
         || project.docker(&["exec", "--user", "999", &postgres, "psql", "--username=postgres", "-Atc", list]);
-    wait_until("the database answers", Duration::from_secs(60), || ask().contains("postgres"))?;
-    check(!ask().contains("tracehub"), || "it was cut too late: the database is made already".into())?;
+    wait_until("the database server answers", Duration::from_secs(60), || databases().contains("postgres"))?;
+    check(!databases().contains("tracehub"), || {
+        "it was interrupted too late: the app's database is there".into()
+    })?;
     let status = project.status();
     check(status["live"].is_null() && status["schema"].is_null(), || status.to_string())?;
     project.xtask(&["releases"]).succeeds().map(drop)
@@ -34,8 +48,8 @@ pub fn up(project: &Project) -> Result<(), Failed> {
     let backups = || -> Result<usize, Failed> {
         Ok(project.xtask(&["db", "list", "--json"]).json()?.as_array().map_or(0, Vec::len))
     };
-    let told = project.xtask(&["platform", "up"]).succeeds()?;
-    check(told.contains("Nothing to do"), || told.clone())?;
+    let output = project.xtask(&["platform", "up"]).succeeds()?;
+    check(output.contains("Nothing to do"), || output.clone())?;
     let variables = project.root().join("platform/variables.env");
     fs::write(&variables, fs::read_to_string(&variables)? + "SOMEBODY=was here\n")?;
     fs::write(project.root().join("edge/Caddyfile"), "# Not ours.\n")?;
@@ -45,57 +59,48 @@ pub fn up(project: &Project) -> Result<(), Failed> {
             && drift.contains("Caddyfile was changed"),
         || drift,
     )?;
-    let told = project.xtask(&["platform", "up"]).succeeds()?;
-    check(told.contains("it is written again") && told.contains("Nothing to do"), || told)?;
+    let output = project.xtask(&["platform", "up"]).succeeds()?;
+    check(output.contains("it is written again") && output.contains("Nothing to do"), || output)?;
     check(project.status()["drift"] == serde_json::json!([]), || format!("{}", project.status()))?;
     let (live, before) = (project.live(), backups()?);
-    project.append("tracehub/deploy/edge/Caddyfile", "# Another one.\n");
-    project.replace("tracehub/deploy/platform.yaml", "shared_buffers=128MB", "shared_buffers=64MB");
-    let done = up_in_steps(project);
-    project.go_to("HEAD");
-    done?;
+    project.append(CADDYFILE, "# Another one.\n");
+    project.shrink_shared_buffers();
+    let result = apply_changes(project);
+    project.reset_to("HEAD");
+    result?;
     check(backups()? == before + 1, || "no backup was made first".into())?;
     check(project.live() == live, || format!("{}", project.status()))
 }
 
-fn up_in_steps(project: &Project) -> Result<(), Failed> {
-    // What the edge would not take is refused while everything runs.
-    project.append("tracehub/deploy/edge/Caddyfile", ":81 {\n\tno_such_directive\n}\n");
-    let told = project.xtask(&["platform", "up", "--yes"]).fails_with(1)?;
-    check(told.contains("would not take the new Caddyfile"), || told)?;
-    project.replace("tracehub/deploy/edge/Caddyfile", ":81 {\n\tno_such_directive\n}\n", "");
+fn apply_changes(project: &Project) -> Result<(), Failed> {
+    // A Caddyfile that is not valid is refused before anything is stopped.
+    project.append(CADDYFILE, ":81 {\n\tno_such_directive\n}\n");
+    let output = project.xtask(&["platform", "up", "--yes"]).fails_with(1)?;
+    check(output.contains("would not take the new Caddyfile"), || output)?;
+    project.replace(CADDYFILE, ":81 {\n\tno_such_directive\n}\n", "");
 
-    let told = project.xtask(&["platform", "up", "--plan"]).succeeds()?;
-    check(told.contains("edge") && told.contains("postgres") && told.contains("backup"), || told)?;
-    let told = project.xtask(&["platform", "up", "--plan", "--json"]).json()?;
+    let output = project.xtask(&["platform", "up", "--plan"]).succeeds()?;
+    check(output.contains("edge") && output.contains("postgres") && output.contains("backup"), || output)?;
+    let plan = project.xtask(&["platform", "up", "--plan", "--json"]).json()?;
     let steps: Vec<&str> =
-        told["steps"].as_array().into_iter().flatten().filter_map(|it| it["step"].as_str()).collect();
-    check(steps == ["backup", "renew", "renew"], || told.to_string())?;
+        plan["steps"].as_array().into_iter().flatten().filter_map(|it| it["step"].as_str()).collect();
+    check(steps == ["backup", "renew", "renew"], || plan.to_string())?;
     let client = Client::start(&project.url());
-    let told = project.xtask(&["platform", "up", "--json"]).json();
-    let seen = client.stop();
-    let told = told?;
-    println!("    without an answer for {} ms; {} of them failed", told["longest_gap_ms"], seen.failed.len());
-    check(told["longest_gap_ms"].as_u64().is_some_and(|gap| gap < 20_000), || told.to_string())?;
-    let told = project.xtask(&["platform", "up"]).succeeds()?;
-    check(told.contains("Nothing to do"), || told)?;
-    let setting = project.docker(&[
-        "exec",
-        "--user",
-        "999",
-        &project.platform_container("postgres"),
-        "psql",
-        "--username=postgres",
-        "-Atc",
-        "SHOW shared_buffers",
-    ]);
-    check(setting.trim() == "64MB", || setting)?;
+    let result = project.xtask(&["platform", "up", "--json"]).json();
+    client.stop();
+    let result = result?;
+    println!("    the longest time without an answer was {} ms", result["longest_gap_ms"]);
+    check(result["longest_gap_ms"].as_u64().is_some_and(|gap| gap < 20_000), || result.to_string())?;
+    let output = project.xtask(&["platform", "up"]).succeeds()?;
+    check(output.contains("Nothing to do"), || output)?;
+    let setting = query(project, "SHOW shared_buffers");
+    check(setting == "64MB", || setting)?;
     check(get(&project.url(), "/health/ready")?.status == 200, || "it is not ready".into())
 }
 
-/// In the moment in which users have no way in: the edge from before is stopped, and the new one not started.
+/// Interrupts `platform up` when users get no answer: the edge from before is stopped, and the new one not started.
 pub fn up_interrupted(project: &Project) -> Result<(), Failed> {
-    // Whatever the test before has left: the platform of this tree.
+    // The trial before may have failed: begin with the platform of this tree.
     project.xtask(&["platform", "up", "--yes"]).succeeds()?;
     let edge = project.platform_container("edge");
     let configuration = || {
@@ -104,28 +109,28 @@ pub fn up_interrupted(project: &Project) -> Result<(), Failed> {
     };
     let before = configuration();
     let id = project.docker(&["inspect", "--format", "{{.Id}}", &edge]);
-    project.append("tracehub/deploy/edge/Caddyfile", "# Another one, and somebody who does not want it.\n");
-    project.replace("tracehub/deploy/platform.yaml", "shared_buffers=128MB", "shared_buffers=64MB");
-    let driver = project.xtask(&["platform", "up", "--yes"]).starts();
+    project.append(CADDYFILE, "# Another one, which is interrupted.\n");
+    project.shrink_shared_buffers();
+    let driver = project.xtask(&["platform", "up", "--yes"]).spawn();
     let stopped = wait_until("the edge is stopped", Duration::from_secs(60), || {
         project.docker(&["inspect", "--format", "{{.State.Running}}", &id]) != "true"
     });
     driver.interrupt();
-    let told = driver.ends_with(130);
-    project.go_to("HEAD");
+    let output = driver.exits_with(130);
+    project.reset_to("HEAD");
     stopped?;
-    let told = told?;
-    check(told.contains("the platform from before runs again"), || told)?;
-    wait_until("users have their way in again", Duration::from_secs(30), || {
-        get(&project.url(), "/health/ready").is_ok_and(|answer| answer.status == 200)
+    let output = output?;
+    check(output.contains("the platform from before runs again"), || output)?;
+    wait_until("the edge answers again", Duration::from_secs(30), || {
+        get(&project.url(), "/health/ready").is_ok_and(|response| response.status == 200)
     })?;
     check(configuration() == before, || "the edge has the new configuration".into())?;
     check(project.status()["drift"] == serde_json::json!([]), || format!("{}", project.status()))?;
-    let told = project.xtask(&["platform", "up"]).succeeds()?;
-    check(told.contains("Nothing to do"), || told)
+    let output = project.xtask(&["platform", "up"]).succeeds()?;
+    check(output.contains("Nothing to do"), || output)
 }
 
-/// As the runbook has it.
+/// The commands are those of docs/runbook.md.
 pub fn role_password(project: &Project) -> Result<(), Failed> {
     let (live, secrets) = (project.live(), format!("{}/secrets:/secrets", project.root()));
     let image =
@@ -136,25 +141,24 @@ pub fn role_password(project: &Project) -> Result<(), Failed> {
         ["run", "--rm", "--user", "0", "--volume", &secrets, "--entrypoint", "sh", &image, "-c", script];
     let new = project.docker(&new);
     check(new.len() == 64, || format!("{new:?}"))?;
-    let told = project.xtask(&["platform", "up", "--yes"]).succeeds()?;
-    check(told.contains("postgres"), || told)?;
-    // The password that it has opens no new connections, once those are ended that it has.
+    let output = project.xtask(&["platform", "up", "--yes"]).succeeds()?;
+    check(output.contains("postgres"), || output)?;
+    // The live release has the password from before: it can't connect again when its connections are ended.
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tracehub_app'";
     project.xtask(&["db", "shell", "--superuser", "--", "--command", end]).succeeds()?;
-    wait_until("the release notices", Duration::from_secs(120), || {
+    wait_until("the live release is unhealthy", Duration::from_secs(120), || {
         let parts = project.status()["parts"].as_array().cloned().unwrap_or_default();
-        parts.iter().any(|part| {
-            part["release"] == *live.as_ref().unwrap_or(&String::new()) && part["health"] == "unhealthy"
-        })
+        parts.iter().any(|part| part["release"].as_str() == live.as_deref() && part["health"] == "unhealthy")
     })?;
     project.deploy().succeeds()?;
-    let answer = get(&project.url(), "/health/ready")?;
-    check(answer.status == 200 && answer.release == live, || format!("{answer:?}"))?;
-    // The warm one runs with the password from before, and is not taken for ready: a rollback starts it with today's.
+    let response = get(&project.url(), "/health/ready")?;
+    check(response.status == 200 && response.release() == live, || format!("{response:?}"))?;
+    // The warm release runs with the password from before, so it is not ready: a rollback starts it again with
+    // today's.
     let (live, warm) = (live.ok_or("nothing is live")?, project.warm().ok_or("nothing is warm")?);
-    let told = project.xtask(&["rollback", "--to", &warm]).succeeds()?;
-    check(told.contains("start "), || told)?;
-    let answer = get(&project.url(), "/health/ready")?;
-    check(answer.status == 200 && answer.release.as_ref() == Some(&warm), || format!("{answer:?}"))?;
+    let output = project.xtask(&["rollback", "--to", &warm]).succeeds()?;
+    check(output.contains("start "), || output)?;
+    let response = get(&project.url(), "/health/ready")?;
+    check(response.is_ok_from(&warm), || format!("{response:?}"))?;
     project.xtask(&["rollback", "--to", &live]).succeeds().map(drop)
 }

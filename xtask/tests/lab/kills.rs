@@ -1,26 +1,27 @@
-//! SIGKILL of xtask at every boundary of a deploy and of a rollback, with the client sending all along: what is left is
-//! settled by the next one, with the right words and the right entry, and nobody notices.
+//! SIGKILL of xtask between any two moves of a deploy and of a rollback, with clients all along: the next attempt
+//! settles what is left, says so and writes it to the ledger, and no request fails.
 
 use std::time::Instant;
 
 use libtest_mimic::Failed;
 
-use crate::call::Call;
-use crate::client::{Client, get};
-use crate::faults::{lease_is_freed, nothing_failed};
-use crate::stand::Entry::{Begun, Event};
-use crate::stand::Moment::{self, Done, Halfway, Written};
-use crate::{Lab, check};
+use crate::environment::Lab;
+use crate::pause_points::Entry::{Begun, Event};
+use crate::pause_points::PausePoint::{self, Done, Halfway, Written};
+use crate::support::check;
+use crate::support::client::Client;
+use crate::support::http::get;
+use crate::support::xtask::XtaskCommand;
 
 /// What `recover` says of a deploy that was killed before its guard was armed.
 const EARLY: &str = "never came to its switch, and is undone now";
-/// Of one that was killed under its armed guard.
+/// What it says of one that was killed while its guard was armed.
 const GUARDED: &str = "was not confirmed, and is undone now";
-/// Of one whose guard was disarmed already.
+/// What it says of one whose guard was disarmed already.
 const CONFIRMED: &str = "was confirmed";
 
-/// Every boundary at which a deploy with a migration is undone.
-const UNDONE: &[(Moment, &str)] = &[
+/// Every pause point at which a killed deploy with a migration is undone.
+const UNDONE: &[(PausePoint, &str)] = &[
     (Written(Event("began")), EARLY),
     (Written(Begun("pull")), EARLY),
     (Done(Begun("pull")), EARLY),
@@ -41,8 +42,8 @@ const UNDONE: &[(Moment, &str)] = &[
     (Written(Begun("confirm")), GUARDED),
 ];
 
-/// Every boundary behind which it counts.
-const KEPT: &[(Moment, &str)] = &[
+/// Every pause point at which a killed deploy counts as succeeded.
+const KEPT: &[(PausePoint, &str)] = &[
     (Done(Begun("confirm")), CONFIRMED),
     (Written(Event("confirmed")), CONFIRMED),
     (Written(Begun("retire")), CONFIRMED),
@@ -50,90 +51,89 @@ const KEPT: &[(Moment, &str)] = &[
     (Written(Event("ended")), "nothing was left unsettled"),
 ];
 
-/// A call is killed at the moment. Gives what `recover` says then.
-fn kill_at(lab: &Lab, call: Call, moment: Moment) -> Result<String, Failed> {
+/// Kills a call at this point. Gives what `recover` prints then.
+fn kill_at(lab: &Lab, call: XtaskCommand, point: PausePoint) -> Result<String, Failed> {
     let host = lab.host();
-    host.stand_at(moment);
-    let driver = call.starts();
-    let stands = host.wait_until_it_stands(&driver);
+    host.pause_at(point);
+    let driver = call.spawn();
+    let paused = host.wait_until_paused(&driver);
     driver.kill();
-    host.let_go(matches!(moment, Done(_) | Halfway(_)));
-    stands?;
-    lease_is_freed(lab)?;
+    match point {
+        Written(_) => host.resume(),
+        Done(_) | Halfway(_) => host.discard_and_resume(),
+    }
+    paused?;
+    lab.wait_for_lease()?;
     lab.project.xtask(&["recover"]).succeeds()
 }
 
-/// The release serves, two run, no guard is left, and the ledger says how it ended.
-fn is_settled(lab: &Lab, live: &str, ended: &str) -> Result<(), Failed> {
+/// This release serves, two run, no guard is armed, and the ledger's last attempt is this one: `deploy undone`.
+fn is_settled(lab: &Lab, live: &str, last_attempt: &str) -> Result<(), Failed> {
     let (host, status) = (lab.host(), lab.project.status());
     check(host.live() == live && status["expected_active"] == live, || format!("{status}"))?;
-    check(get(lab.url(), "/health/ready")?.release.as_deref() == Some(live), || "another answers".into())?;
+    let release = get(lab.url(), "/health/ready")?.release();
+    check(release.as_deref() == Some(live), || format!("{release:?} answers"))?;
     check(status["unfinished"].is_null() && status["unconfirmed"] == false, || format!("{status}"))?;
-    check(host.ended() == ended, || format!("{} instead of {ended}", host.ended()))?;
-    check(host.running() == 2, || format!("{} releases run", host.running()))?;
-    check(host.sh("cat /opt/tracehub-app/live/guard /opt/tracehub-app/live/arming").is_empty(), || {
-        "something is guarded still".into()
-    })
+    host.last_attempt_is(last_attempt)?;
+    host.two_releases_run()?;
+    host.nothing_is_guarded()
 }
 
-fn with_words(moment: Moment, words: &str, told: &str) -> Result<(), Failed> {
-    check(told.contains(words), || format!("{moment:?}: recover did not say '{words}':\n{told}"))
+fn contains(point: PausePoint, words: &str, output: &str) -> Result<(), Failed> {
+    check(output.contains(words), || format!("{point:?}: recover did not print '{words}':\n{output}"))
 }
 
-/// Killed at each of these, the deploy of the commit is undone; then it goes well.
-fn undone_at(lab: &Lab, moments: &[(Moment, &str)]) -> Result<(), Failed> {
-    lab.project.raw(&["image", "push", "--yes"]).succeeds()?;
+/// Killed at each of these points, the deploy of a commit is undone; then it succeeds.
+fn undone_at(lab: &Lab, message: &str, points: &[(PausePoint, &str)]) -> Result<(), Failed> {
+    lab.push_release(message)?;
     let (client, live) = (Client::start(lab.url()), lab.host().live());
-    for (moment, words) in moments {
+    for (point, words) in points {
         let began = Instant::now();
-        let told = kill_at(lab, lab.project.deploy(), *moment)?;
-        with_words(*moment, words, &told)?;
-        is_settled(lab, &live, "deploy undone").map_err(|error| at(*moment, &error))?;
-        println!("      {moment:?}: {:.1} s", began.elapsed().as_secs_f64());
+        let output = kill_at(lab, lab.project.deploy(), *point)?;
+        contains(*point, words, &output)?;
+        is_settled(lab, &live, "deploy undone").map_err(|error| at(*point, &error))?;
+        println!("      {point:?}: {:.1} s", began.elapsed().as_secs_f64());
     }
     lab.project.deploy().succeeds()?;
     let new = lab.host().live();
     check(new != live, || "the deploy did not converge".into())?;
     is_settled(lab, &new, "deploy succeeded")?;
-    nothing_failed(client)
+    client.stop().has_no_failures()
 }
 
-/// Killed at each of these, a deploy counts all the same.
-fn kept_at(lab: &Lab, moments: &[(Moment, &str)]) -> Result<(), Failed> {
+/// Killed at each of these points, a deploy counts as succeeded.
+fn kept_at(lab: &Lab, points: &[(PausePoint, &str)]) -> Result<(), Failed> {
     let client = Client::start(lab.url());
-    for (moment, words) in moments {
+    for (point, words) in points {
         let (began, live) = (Instant::now(), lab.host().live());
-        lab.project.commit(&format!("A release whose driver dies at {moment:?}"));
-        lab.project.raw(&["image", "push", "--yes"]).succeeds()?;
-        let told = kill_at(lab, lab.project.deploy(), *moment)?;
-        with_words(*moment, words, &told)?;
+        lab.push_release(&format!("A release whose driver dies at {point:?}"))?;
+        let output = kill_at(lab, lab.project.deploy(), *point)?;
+        contains(*point, words, &output)?;
         let new = lab.host().live();
-        check(new != live, || format!("{moment:?}: it was confirmed, and has no traffic"))?;
-        is_settled(lab, &new, "deploy succeeded").map_err(|error| at(*moment, &error))?;
-        println!("      {moment:?}: {:.1} s", began.elapsed().as_secs_f64());
+        check(new != live, || format!("{point:?}: it was confirmed, and has no traffic"))?;
+        is_settled(lab, &new, "deploy succeeded").map_err(|error| at(*point, &error))?;
+        println!("      {point:?}: {:.1} s", began.elapsed().as_secs_f64());
     }
-    let told = lab.project.deploy().succeeds()?;
-    check(told.contains("Nothing to do"), || told)?;
-    nothing_failed(client)
+    let output = lab.project.deploy().succeeds()?;
+    check(output.contains("Nothing to do"), || output)?;
+    client.stop().has_no_failures()
 }
 
-fn at(moment: Moment, error: &Failed) -> Failed {
-    format!("{moment:?}: {}", error.message().unwrap_or("failed")).into()
+/// Names the point in an error.
+fn at(point: PausePoint, error: &Failed) -> Failed {
+    format!("{point:?}: {}", error.message().unwrap_or("failed")).into()
 }
 
 pub fn around_the_switch(lab: &Lab) -> Result<(), Failed> {
-    lab.project.commit("A release whose driver dies around the switch");
-    undone_at(lab, &[(Done(Begun("guard")), GUARDED), (Done(Begun("switch")), GUARDED)])?;
+    let points = [(Done(Begun("guard")), GUARDED), (Done(Begun("switch")), GUARDED)];
+    undone_at(lab, "A release whose driver dies around the switch", &points)?;
     kept_at(lab, &KEPT[..1])
 }
 
 pub fn undone_everywhere(lab: &Lab) -> Result<(), Failed> {
-    let migration = "tracehub/backend/migrations/20990103000000_one_more";
-    lab.project
-        .write(&format!("{migration}.up.sql"), "-- expand\nCREATE TABLE one_more (id bigint PRIMARY KEY);\n");
-    lab.project.write(&format!("{migration}.down.sql"), "DROP TABLE one_more;\n");
-    lab.project.commit("A migration whose driver dies everywhere");
-    undone_at(lab, UNDONE)
+    let up = "-- expand\nCREATE TABLE one_more (id bigint PRIMARY KEY);\n";
+    lab.project.add_migration("20990103000000_one_more", up, "DROP TABLE one_more;\n");
+    undone_at(lab, "A migration whose driver dies everywhere", UNDONE)
 }
 
 pub fn kept_everywhere(lab: &Lab) -> Result<(), Failed> {
@@ -142,7 +142,7 @@ pub fn kept_everywhere(lab: &Lab) -> Result<(), Failed> {
 
 pub fn rollback_everywhere(lab: &Lab) -> Result<(), Failed> {
     let (project, client) = (&lab.project, Client::start(lab.url()));
-    let moments = [
+    let points = [
         (Written(Event("began")), EARLY, false),
         (Done(Begun("ready")), EARLY, false),
         (Written(Begun("switch")), EARLY, false),
@@ -150,15 +150,15 @@ pub fn rollback_everywhere(lab: &Lab) -> Result<(), Failed> {
         (Done(Begun("switch")), "had made its switch", true),
         (Written(Event("confirmed")), CONFIRMED, true),
     ];
-    for (moment, words, moved) in moments {
+    for (point, words, moved) in points {
         let (live, warm) = (lab.host().live(), project.warm().ok_or("nothing is warm")?);
-        let told = kill_at(lab, project.xtask(&["rollback", "--to", &warm]), moment)?;
-        with_words(moment, words, &told)?;
-        let (serves, before, ended) =
+        let output = kill_at(lab, project.xtask(&["rollback", "--to", &warm]), point)?;
+        contains(point, words, &output)?;
+        let (live, warm, last_attempt) =
             if moved { (warm, live, "rollback succeeded") } else { (live, warm, "rollback undone") };
-        is_settled(lab, &serves, ended).map_err(|error| at(moment, &error))?;
-        check(project.warm().as_ref() == Some(&before), || format!("{moment:?}: {}", project.status()))?;
+        is_settled(lab, &live, last_attempt).map_err(|error| at(point, &error))?;
+        check(project.warm().as_ref() == Some(&warm), || format!("{point:?}: {}", project.status()))?;
     }
     project.deploy().succeeds()?;
-    nothing_failed(client)
+    client.stop().has_no_failures()
 }

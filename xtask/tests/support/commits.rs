@@ -1,13 +1,12 @@
-//! What the tests write into the copy, and the commits that they make of it.
+//! What the trials write into the copy of the repository, and the commits that they make of it.
 
 use std::fs;
 use std::process::Command;
 
 use camino::Utf8Path;
-use libtest_mimic::Failed;
 
-use crate::call::run;
-use crate::project::Project;
+use super::project::{Project, RELEASE_FILE};
+use super::run;
 
 impl Project {
     /// Writes a file of the copy.
@@ -28,68 +27,54 @@ impl Project {
         self.write(path, &text.replace(from, to));
     }
 
-    /// A commit of everything.
+    /// Adds a migration: its name without the ending, the SQL that applies it, and the SQL that undoes it.
+    pub fn add_migration(&self, name: &str, up: &str, down: &str) {
+        let path = format!("tracehub/backend/migrations/{name}");
+        self.write(&format!("{path}.up.sql"), up);
+        self.write(&format!("{path}.down.sql"), down);
+    }
+
+    /// What both suites' second release has: a migration that adds the table `a_table_more`, and code that can
+    /// misbehave, for the trials after it.
+    pub fn write_second_release(&self) {
+        self.add_migration(
+            "20990101000000_a_table_more",
+            "-- expand\nCREATE TABLE a_table_more (id bigint PRIMARY KEY);\n",
+            "DROP TABLE a_table_more;\n",
+        );
+        self.plant_faults();
+    }
+
+    /// A commit whose release looks for a database that does not exist, and so never gets ready.
+    pub fn commit_without_database(&self) {
+        self.replace(
+            RELEASE_FILE,
+            "tracehub_app@postgres:5432/tracehub",
+            "tracehub_app@postgres:5432/nowhere",
+        );
+        self.commit("A release whose database does not exist");
+    }
+
+    /// Commits everything, or an empty commit where nothing has changed.
     pub fn commit(&self, message: &str) {
-        run(git(self.folder()).args(["add", "--all"]));
-        run(git(self.folder()).args(["commit", "--quiet", "--allow-empty", "--message", message]));
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
     }
 
-    /// The commit that is checked out.
-    pub fn head(&self) -> String {
-        run(git(self.folder()).args(["rev-parse", "HEAD"])).trim().to_owned()
+    /// Removes the last commit from the branch, and its changes from the tree.
+    pub fn drop_commit(&self) {
+        self.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
     }
 
-    /// Moves the branch, and the tree with it, to another commit.
-    pub fn go_to(&self, commit: &str) {
-        run(git(self.folder()).args(["reset", "--quiet", "--hard", commit]));
-    }
-
-    /// Takes the last commit back.
-    pub fn back(&self) {
-        run(git(self.folder()).args(["reset", "--quiet", "--hard", "HEAD~1"]));
-    }
-
-    /// The beginning that two commits' names share.
-    pub fn ambiguous(&self) -> String {
-        // Commits of one tree differ in their messages; among so many, two begin with the same four digits.
-        let tree = run(git(self.folder()).args(["rev-parse", "HEAD^{tree}"]));
-        let mut seen = std::collections::BTreeSet::new();
-        for number in 0..5000 {
-            let message = format!("Commit {number}");
-            let sha = run(git(self.folder()).args(["commit-tree", tree.trim(), "-m", &message]));
-            if !seen.insert(sha[..4].to_owned()) {
-                return sha[..4].to_owned();
-            }
-        }
-        unreachable!("there are 65,536 beginnings of four digits")
-    }
-
-    /// With a remote that has everything but the last commit.
-    pub fn with_origin(&self, test: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
-        let origin = tempfile::tempdir()?;
-        let path = origin.path().to_str().ok_or("the temporary folder is not UTF-8")?;
-        run(git(self.folder()).args(["init", "--quiet", "--bare", path]));
-        run(git(self.folder()).args(["remote", "add", "origin", path]));
-        run(git(self.folder()).args(["push", "--quiet", "origin", "HEAD~1:refs/heads/main"]));
-        let result = test();
-        run(git(self.folder()).args(["remote", "remove", "origin"]));
-        result
-    }
-
-    /// With a commit that is on a branch of its own.
-    pub fn on_a_branch(&self, test: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
-        run(git(self.folder()).args(["switch", "--quiet", "--create", "a-branch"]));
-        self.commit("A commit that is not on main");
-        let result = test();
-        run(git(self.folder()).args(["switch", "--quiet", "main"]));
-        result
+    /// Runs git in the copy. Gives what it printed; panics when it fails.
+    pub fn git(&self, arguments: &[&str]) -> String {
+        run(git(self.folder()).args(arguments))
     }
 }
 
-/// Git, in a folder.
+/// Git in a folder, without a person's own settings: signing and hooks are no part of a test.
 pub fn git(folder: &Utf8Path) -> Command {
     let mut command = Command::new("git");
-    // A person's own settings (signing, hooks) are no part of a test.
     let identity = ["user.name=Suite", "user.email=suite@example.org", "commit.gpgsign=false"];
     command.arg("-C").arg(folder).args(identity.iter().flat_map(|setting| ["-c", setting]));
     command.env("GIT_CONFIG_GLOBAL", "/dev/null");

@@ -9,44 +9,44 @@ use camino::{Utf8Path, Utf8PathBuf};
 use libtest_mimic::Failed;
 use serde_json::Value;
 
-use crate::call::{Call, run};
-use crate::commits::git;
+use super::commits::git;
+use super::streams::noise;
+use super::xtask::XtaskCommand;
+use super::{check, run};
 
-/// What the names of environments of tests begin with.
-const TESTS: &str = "test-";
-/// A file of the page that is bigger than all the buffers on its way.
+/// What the names of environments begin with that exist for a test only.
+const TEST_PREFIX: &str = "test-";
+/// The compose file of a release.
+pub const RELEASE_FILE: &str = "tracehub/deploy/release.yaml";
+/// Where the page has a file that is bigger than all the buffers on its way.
 pub const DOWNLOAD: &str = "/download.bin";
 /// Its size.
 pub const DOWNLOAD_BYTES: usize = 64 << 20;
 
-/// The copy.
+/// The copy, and the environment that the suite deploys it to.
 pub struct Project {
-    /// The environment that the suite deploys to: its containers, ports and labels are not the user's, nor those of
-    /// another copy of the repository.
-    environment: String,
+    /// The environment's name. Its containers, ports and labels are not the user's, nor those of another copy.
+    pub environment: String,
     folder: Utf8PathBuf,
     original: Utf8PathBuf,
-    /// What xtask is told of the way to hosts.
-    variables: Mutex<BTreeMap<String, String>>,
-    /// What the first deploy printed: e-mail and password of the demo user.
-    pub log_in: Mutex<String>,
+    /// Environment variables of every call of xtask.
+    pub variables: Mutex<BTreeMap<String, String>>,
 }
 
 impl Project {
-    /// Copies what git knows and what it does not ignore, and commits it. Without an environment's name, one on this
-    /// machine's engine, for tests alone.
+    /// Copies what git knows and what it does not ignore, and commits it. Without an environment's name, it deploys to
+    /// one on this machine's engine that exists for tests only.
     pub fn copy(environment: Option<&str>) -> Project {
         let original =
             Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository's root").to_owned();
         let folder = Utf8PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("suite");
         let environment = environment.map_or_else(|| environment_of(&original), str::to_owned);
-        let (variables, log_in) = (Mutex::default(), Mutex::default());
-        let project = Project { environment, folder, original, variables, log_in };
+        let project = Project { environment, folder, original, variables: Mutex::default() };
         if project.folder.exists() {
-            // What an earlier run left when it was killed.
-            project.clear_up();
+            // An earlier run was killed.
+            project.tear_down();
         }
-        project.sweep();
+        project.remove_orphans();
         let listed = run(git(&project.original).args([
             "ls-files",
             "-z",
@@ -66,34 +66,38 @@ impl Project {
                 .expect("a link");
         }
         fill_target(&project.original);
-        fs::create_dir_all(project.folder.join("tracehub/frontend/public")).expect("a folder");
-        fs::write(
-            project.folder.join("tracehub/frontend/public").join(&DOWNLOAD[1..]),
-            crate::streams::noise().take(DOWNLOAD_BYTES).collect::<Vec<_>>(),
-        )
-        .expect("written");
-        run(git(&project.folder).args(["init", "--quiet", "--initial-branch=main"]));
-        // A link, which the rules for folders do not hide.
+        project.write_download(noise());
+        project.git(&["init", "--quiet", "--initial-branch=main"]);
+        // It is a link here, and `.gitignore` names a folder.
         fs::write(project.folder.join(".git/info/exclude"), "node_modules\n").expect("written");
         project.commit("The first release");
         project
     }
 
-    /// Stops everything, removes what the suite's environment left on the engine, and the copy.
-    pub fn clear_up(&self) {
-        let _ = self.raw(&["lab", "down", "--keep-image"]).output();
-        if self.environment.starts_with(TESTS) {
+    /// Writes the page's big file, with the first bytes of this content.
+    pub fn write_download(&self, content: impl Iterator<Item = u8>) {
+        let folder = self.folder.join("tracehub/frontend/public");
+        fs::create_dir_all(&folder).expect("a folder");
+        let content: Vec<u8> = content.take(DOWNLOAD_BYTES).collect();
+        fs::write(folder.join(&DOWNLOAD[1..]), content).expect("written");
+    }
+
+    /// Stops everything, removes what the suite's environment has left on the engine, and the copy.
+    pub fn tear_down(&self) {
+        let _ = self.xtask_verbatim(&["lab", "down", "--keep-image"]).output();
+        let is_for_tests = self.environment.starts_with(TEST_PREFIX);
+        if is_for_tests {
             let _ = self.xtask(&["down", "--volumes", "--yes"]).output();
         }
         let label = format!("label=tracehub.environment={}", self.environment);
-        let left = self.docker(&["ps", "--all", "--quiet", "--filter", &label]);
-        left.lines().for_each(|id| drop(self.docker(&["rm", "--force", id])));
-        if self.environment.starts_with(TESTS) {
-            // Where a test that failed has left nothing that `down` understands.
+        let containers = self.docker(&["ps", "--all", "--quiet", "--filter", &label]);
+        containers.lines().for_each(|id| drop(self.docker(&["rm", "--force", id])));
+        if is_for_tests {
+            // `down` does not remove it where a trial has failed before there was an environment to take down.
             self.docker(&["volume", "rm", "--force", &format!("{}-database", self.prefix())]);
         }
-        for image in fs::read_dir(self.root().join("releases")).into_iter().flatten().flatten() {
-            let Ok(text) = fs::read_to_string(image.path().join("release.json")) else { continue };
+        for folder in fs::read_dir(self.root().join("releases")).into_iter().flatten().flatten() {
+            let Ok(text) = fs::read_to_string(folder.path().join("release.json")) else { continue };
             let release: Value = serde_json::from_str(&text).expect("a release");
             let images = release["contents"]["images"].as_object().expect("images");
             images
@@ -101,31 +105,30 @@ impl Project {
                 .filter_map(Value::as_str)
                 .for_each(|id| drop(self.docker(&["rmi", "--force", id])));
         }
-        // Secrets belong to the app's user.
+        self.remove();
+    }
+
+    /// Removes the copy.
+    pub fn remove(&self) {
         fs::remove_dir_all(&self.folder).expect("the copy can be removed");
     }
 
-    /// Removes what is left of other copies' tests when the copy itself is gone.
-    fn sweep(&self) {
+    /// Removes the containers of test environments whose copy of the repository is gone.
+    fn remove_orphans(&self) {
         const FORMAT: &str = r#"{{.ID}} {{.Label "tracehub.environment"}} {{.Label "com.docker.compose.project.working_dir"}}"#;
         let listed =
             self.docker(&["ps", "--all", "--filter", "label=tracehub.environment", "--format", FORMAT]);
         for container in listed.lines() {
-            let mut words = container.split(' ');
-            let (id, environment, folder) = (words.next(), words.next(), words.next());
+            let mut fields = container.split(' ');
+            let (id, environment, folder) = (fields.next(), fields.next(), fields.next());
             let gone = folder.is_some_and(|folder| !folder.is_empty() && !Utf8Path::new(folder).exists());
-            if gone && environment.is_some_and(|environment| environment.starts_with(TESTS)) {
+            if gone && environment.is_some_and(|environment| environment.starts_with(TEST_PREFIX)) {
                 self.docker(&["rm", "--force", "--volumes", id.unwrap_or_default()]);
             }
         }
     }
 
-    /// The environment's name.
-    pub fn environment(&self) -> &str {
-        &self.environment
-    }
-
-    /// The environment's root folder.
+    /// The environment's root folder, when it is on this machine.
     pub fn root(&self) -> Utf8PathBuf {
         self.folder.join(".local").join(&self.environment)
     }
@@ -140,44 +143,29 @@ impl Project {
         &self.folder
     }
 
-    /// `cargo xtask deploy`, here.
-    pub fn deploy(&self) -> Call {
+    /// `cargo xtask deploy --yes` to the environment.
+    pub fn deploy(&self) -> XtaskCommand {
         self.xtask(&["deploy", "--yes"])
     }
 
-    /// A call of xtask, here.
-    pub fn xtask(&self, arguments: &[&str]) -> Call {
+    /// A call of xtask with `--env` of the environment.
+    pub fn xtask(&self, arguments: &[&str]) -> XtaskCommand {
         // What comes behind `--` is another program's.
         let (own, rest) =
             arguments.split_at(arguments.iter().position(|it| *it == "--").unwrap_or(arguments.len()));
-        let mut command = self.program();
+        let mut command = self.command();
         command.args(own).args(["--env", &self.environment]).args(rest);
-        Call::of(command)
+        XtaskCommand::new(command)
     }
 
-    /// Removes the copy.
-    pub fn forget(&self) {
-        fs::remove_dir_all(&self.folder).expect("the copy can be removed");
-    }
-
-    /// A call of xtask, here, that is about no environment or names its own.
-    pub fn raw(&self, arguments: &[&str]) -> Call {
-        let mut command = self.program();
+    /// A call of xtask with these arguments only: it is about no environment, or names its own.
+    pub fn xtask_verbatim(&self, arguments: &[&str]) -> XtaskCommand {
+        let mut command = self.command();
         command.args(arguments);
-        Call::of(command)
+        XtaskCommand::new(command)
     }
 
-    /// What xtask is told of the way to hosts, from now on.
-    pub fn tell(&self, name: &str, value: &str) {
-        self.variables.lock().expect("no holder panics").insert(name.to_owned(), value.to_owned());
-    }
-
-    /// What it is told.
-    pub fn told(&self, name: &str) -> String {
-        self.variables.lock().expect("no holder panics").get(name).cloned().unwrap_or_default()
-    }
-
-    fn program(&self) -> Command {
+    fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         let tools =
             std::env::var("XTASK_TOOLS_DIR").map_or_else(|_| self.original.join(".tools"), Utf8PathBuf::from);
@@ -196,27 +184,16 @@ impl Project {
         self.json(&["status", "--json"])
     }
 
-    /// The attempts, oldest first.
+    /// The ledger's attempts, oldest first.
     pub fn attempts(&self) -> Vec<Value> {
         self.json(&["releases", "--json"])["attempts"].as_array().cloned().unwrap_or_default()
     }
 
-    /// The kept releases in this state: live, warm, stopped.
-    pub fn kept(&self, state: &str) -> Vec<String> {
-        let kept = self.json(&["releases", "--json"])["kept"].as_array().cloned().unwrap_or_default();
-        let these = kept.iter().filter(|release| release["state"] == state);
-        these.filter_map(|release| release["id"].as_str()).map(str::to_owned).collect()
-    }
-
-    /// Whether the ledger has an attempt that has not ended.
-    pub fn unfinished(&self) -> bool {
-        self.attempts().last().is_some_and(|attempt| attempt["outcome"].is_null())
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let told = self.xtask(arguments).output().expect("xtask runs");
-        serde_json::from_slice(&told.stdout)
-            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {told:?}"))
+    /// What a call prints for programs, whatever its exit code; panics when that is not JSON.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.xtask(arguments).output().expect("xtask runs");
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {output:?}"))
     }
 
     /// The release that has the traffic.
@@ -224,14 +201,9 @@ impl Project {
         self.status()["live"].as_str().map(str::to_owned)
     }
 
-    /// The one before.
+    /// The release that had the traffic before it, and still runs.
     pub fn warm(&self) -> Option<String> {
         self.status()["warm"].as_str().map(str::to_owned)
-    }
-
-    /// What the edge reads.
-    pub fn live_file(&self) -> String {
-        fs::read_to_string(self.root().join("live/live")).unwrap_or_default().trim().to_owned()
     }
 
     /// Where the edge answers.
@@ -246,79 +218,26 @@ impl Project {
         running.map(|part| part["release"].to_string()).collect::<std::collections::BTreeSet<_>>().len()
     }
 
-    /// The names of all containers that run here.
-    pub fn containers(&self) -> Vec<String> {
-        let label = format!("label=tracehub.environment={}", self.environment);
-        self.docker(&["ps", "--filter", &label, "--format", "{{.Names}}"])
-            .lines()
-            .map(str::to_owned)
-            .collect()
-    }
-
-    /// The name of a container of the platform.
-    pub fn platform_container(&self, service: &str) -> String {
-        format!("tracehub-{}-platform-{service}-1", self.environment)
-    }
-
-    /// The name of a release's container.
-    pub fn container_of(&self, release: &str, service: &str) -> String {
-        format!("tracehub-{}-{release}-{service}-1", self.environment)
-    }
-
-    /// What docker says.
+    /// What docker prints on this machine, whatever its exit code.
     pub fn docker(&self, arguments: &[&str]) -> String {
-        let told = Command::new("docker").args(arguments).output().expect("docker runs");
-        String::from_utf8_lossy(&told.stdout).trim().to_owned()
+        let output = Command::new("docker").args(arguments).output().expect("docker runs");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// Whether the last attempt was of this kind and ended like this.
-    pub fn ends_as(&self, kind: &str, outcome: &str) -> Result<(), Failed> {
+    /// Fails when the ledger's last attempt is not of this kind, or has another outcome.
+    pub fn last_attempt_is(&self, kind: &str, outcome: &str) -> Result<(), Failed> {
         let last = self.attempts().pop().ok_or("the ledger is empty")?;
-        let holds = last["kind"] == kind && last["outcome"] == outcome;
-        if holds { Ok(()) } else { Err(format!("the ledger's last attempt is {last}").into()) }
-    }
-
-    /// A command on this machine, with the rights of root by way of a container where the user has none.
-    pub fn as_root(&self, command: &[&str]) -> String {
-        let secrets = format!("{0}:{0}:ro", self.root());
-        let image = self.docker(&[
-            "inspect",
-            "--format",
-            "{{.Config.Image}}",
-            &format!("tracehub-{}-platform-edge-1", self.environment),
-        ]);
-        let mut arguments =
-            vec!["run", "--rm", "--user", "0", "--volume", &secrets, "--entrypoint", command[0], &image];
-        arguments.extend(&command[1..]);
-        self.docker(&arguments)
-    }
-
-    /// The frontend's browser test against this environment, with the log-in that the first deploy printed.
-    pub fn browser_test(&self) -> Result<(), Failed> {
-        let log_in = self.log_in.lock().expect("no holder panics");
-        let (email, password) = log_in.split_once("  ").ok_or("the first deploy printed no log-in")?;
-        let chromium =
-            ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| which::which(name).ok());
-        let told = Command::new("npm")
-            .args(["--prefix", "tracehub/frontend", "run", "test:browser"])
-            .current_dir(&self.folder)
-            .env("TRACEHUB_URL", self.url())
-            .env("TRACEHUB_EMAIL", email)
-            .env("TRACEHUB_PASSWORD", password)
-            .env("CHROMIUM", chromium.ok_or("no Chromium is on the PATH")?)
-            .stdin(Stdio::null())
-            .output()?;
-        let said =
-            format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
-        if told.status.success() { Ok(()) } else { Err(said.into()) }
+        check(last["kind"] == kind && last["outcome"] == outcome, || {
+            format!("the ledger's last attempt is {last}")
+        })
     }
 }
 
-/// One a copy of the repository: two may be tested on one engine at once.
+/// Another one for each copy of the repository: two may be tested on one engine at once.
 fn environment_of(original: &Utf8Path) -> String {
     let mut hasher = std::hash::DefaultHasher::new();
     std::hash::Hash::hash(original.as_str(), &mut hasher);
-    format!("{TESTS}{:08x}", std::hash::Hasher::finish(&hasher) as u32)
+    format!("{TEST_PREFIX}{:08x}", std::hash::Hasher::finish(&hasher) as u32)
 }
 
 /// Where the copy is compiled. Never where the original is: cargo tells packages apart by their path within the

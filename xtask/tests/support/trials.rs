@@ -1,4 +1,4 @@
-//! A suite: its tests, in order, on one environment. A core runs always; the whole with `--include-ignored`.
+//! A suite: its trials, in order, on one environment. Some run always; all of them with `--include-ignored`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -6,23 +6,23 @@ use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// How often a test is run.
+/// How often a trial is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// With every run of the suite.
     Always,
-    /// With the whole suite: `--include-ignored`.
+    /// Only with the whole suite: `--include-ignored`.
     Deep,
 }
 
-/// A test: what must hold, when it is run, and how it is found out.
+/// A trial: what must hold, when it is run, and the function that tries it.
 pub type Row<T> = (&'static str, When, fn(&T) -> Result<(), Failed>);
 
-/// Runs the tests on what `up` gives, one after the other; `down` clears up behind them.
+/// Runs the trials one after the other on what `set_up` gives; `tear_down` removes it afterwards.
 pub fn run<T: Send + Sync + 'static>(
     rows: &[Row<T>],
-    up: impl FnOnce() -> T,
-    down: impl FnOnce(&T),
+    set_up: impl FnOnce() -> T,
+    tear_down: impl FnOnce(&T),
 ) -> ExitCode {
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     if arguments.list {
@@ -30,23 +30,23 @@ pub fn run<T: Send + Sync + 'static>(
             rows.iter().map(|(name, when, _)| ignored(*when, Trial::test(*name, || Ok(())))).collect();
         return libtest_mimic::run(&arguments, names).exit_code();
     }
-    let world = Arc::new(up());
+    let environment = Arc::new(set_up());
     let trial = |(name, when, test): &Row<T>| {
-        let (world, name, test) = (Arc::clone(&world), *name, *test);
+        let (environment, name, test) = (Arc::clone(&environment), *name, *test);
         let timed = move || {
             let began = Instant::now();
-            let result = test(&world);
+            let result = test(&environment);
             println!("    {name}: {:.1} s", began.elapsed().as_secs_f64());
-            // The others go on: nobody should have to wait for them to read it.
-            if let Some(why) = result.as_ref().err().and_then(Failed::message) {
-                println!("    {why}");
+            // At once: the trials that follow take minutes, and the runner prints failures only at the end.
+            if let Some(message) = result.as_ref().err().and_then(Failed::message) {
+                println!("    {message}");
             }
             result
         };
         ignored(*when, Trial::test(name, timed))
     };
     let conclusion = libtest_mimic::run(&arguments, rows.iter().map(trial).collect());
-    down(&world);
+    tear_down(&environment);
     conclusion.exit_code()
 }
 

@@ -170,11 +170,8 @@ impl Drop for Talk {
 }
 
 #[cfg(test)]
-#[path = "../../../tests/support/words.rs"]
-mod words;
-
-#[cfg(test)]
 mod tests {
+    use super::quote::samples::samples;
     use super::*;
     use std::io::Read;
 
@@ -191,7 +188,7 @@ mod tests {
     #[test]
     fn words_and_input_arrive_as_they_are_and_so_does_what_is_printed() {
         let talk = RemoteShell::default();
-        for (seed, words) in words::samples(200) {
+        for (seed, words) in samples(200) {
             let all: Vec<&str> = words.iter().map(String::as_str).collect();
             let arrived =
                 say(&talk, r#"for word in "$@"; do printf '%s|end|' "$word"; done"#, &all, "").unwrap();

@@ -1,6 +1,7 @@
-//! Words that try a function which quotes: made of what has broken quoting before, and of single characters.
+//! Random words to test quoting with: made of pieces that a shell gives a meaning to, and of single characters.
 
-const NASTY: &[&str] = &[
+/// What has a meaning for a shell, for `printf` or for a terminal.
+const PIECES: &[&str] = &[
     "",
     " ",
     "-",
@@ -38,7 +39,7 @@ const NASTY: &[&str] = &[
     "\\\n",
 ];
 
-/// So many lists of words, each with the number that makes it again.
+/// `count` lists of words, each with the seed that makes it again.
 pub fn samples(count: u64) -> impl Iterator<Item = (u64, Vec<String>)> {
     (0..count).map(|seed| (seed, words(seed)))
 }
@@ -57,7 +58,7 @@ fn words(seed: u64) -> Vec<String> {
         let mut word = String::new();
         for _ in 0..parts {
             match next(2) {
-                0 => word.push_str(NASTY[next(NASTY.len())]),
+                0 => word.push_str(PIECES[next(PIECES.len())]),
                 _ => word.push(char::from_u32(1 + next(0x2ff) as u32).unwrap_or('x')),
             }
         }

@@ -1,5 +1,5 @@
-//! What a release may do that nobody should have to live with, and streams that go on for as long as somebody listens.
-//! The suites add this to a copy of the backend; the variable `MOOD` says what it does.
+//! Faults of a release, and streams that go on for as long as somebody listens. This file is not compiled here: the
+//! suites plant it into a copy of the backend; the variable `FAULT` says which fault a release has.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -12,49 +12,50 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-fn is(mood: &str) -> bool {
-    std::env::var("MOOD").is_ok_and(|found| found == mood)
+fn is(fault: &str) -> bool {
+    std::env::var("FAULT").is_ok_and(|found| found == fault)
 }
 
-/// Before it listens.
-pub async fn begin() {
+/// Called before the backend listens.
+pub async fn before_listening() {
     if is("crash") {
         eprintln!("it crashes at its start, on purpose");
         std::process::exit(7);
     }
     if is("slow") {
-        // Longer than the engine's checks are patient: it is called unhealthy in between.
+        // Longer than the start period and the retries of the engine's health check: it is called unhealthy in
+        // between.
         tokio::time::sleep(Duration::from_secs(25)).await;
     }
 }
 
-/// When it was asked to stop.
-pub async fn stop(asked: impl Future<Output = ()>) {
-    asked.await;
+/// Wraps the signal at which the backend stops.
+pub async fn stop_signal(signal: impl Future<Output = ()>) {
+    signal.await;
     if is("stubborn") {
         std::future::pending::<()>().await;
     }
 }
 
-/// What it answers.
-pub fn with(router: Router) -> Router {
+/// Wraps the backend's routes.
+pub fn router(router: Router) -> Router {
     Router::new()
-        .route("/api/mood/events", get(events))
-        .route("/api/mood/echo", get(echo))
+        .route("/api/test/events", get(events))
+        .route("/api/test/echo", get(echo))
         .fallback_service(router)
-        .layer(from_fn(answer))
+        .layer(from_fn(respond))
 }
 
-async fn answer(request: Request, next: Next) -> Response {
+async fn respond(request: Request, next: Next) -> Response {
     if is("redirect") {
         let to = [(header::LOCATION, "https://elsewhere.invalid/")];
         return (StatusCode::MOVED_PERMANENTLY, to).into_response();
     }
-    // Users come through the edge; who asks whether it is ready does not.
-    let of_user = request.headers().contains_key("x-forwarded-for");
-    let of_health = request.uri().path().starts_with("/health");
+    // Users come through the edge; a health check does not.
+    let from_user = request.headers().contains_key("x-forwarded-for");
+    let about_health = request.uri().path().starts_with("/health");
     let mut response = next.run(request).await;
-    if of_user && (is("errors") || is("errors-beside-health") && !of_health) {
+    if from_user && (is("errors") || is("errors-beside-health") && !about_health) {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
     response
@@ -80,7 +81,7 @@ async fn echo(mut request: Request) -> Response {
         let (mut input, mut output) = tokio::io::split(hyper_util::rt::TokioIo::new(upgraded));
         let _ = tokio::io::copy(&mut input, &mut output).await;
     });
-    let words =
+    let headers =
         [(header::CONNECTION, "upgrade".to_owned()), (header::UPGRADE, "websocket".to_owned()), release()];
-    (StatusCode::SWITCHING_PROTOCOLS, words).into_response()
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }

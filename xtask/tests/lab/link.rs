@@ -1,5 +1,5 @@
-//! A link that can fail: a forwarder in front of a port of the loopback, to be frozen (nothing comes through, and nobody
-//! is told) or cut. It counts what goes through it.
+//! A connection that can fail: a forwarder in front of a port of the loopback. It can be frozen (nothing comes
+//! through, and neither end notices) or cut, and counts what goes through it.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// The link.
+/// The forwarder.
 pub struct Link {
     port: u16,
     state: Arc<State>,
@@ -24,40 +24,40 @@ struct State {
 }
 
 impl Link {
-    /// Leads to a port of the loopback, and is whole.
+    /// Forwards connections to a port of the loopback.
     pub fn to(target: u16) -> Link {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("it listens").port();
         let state = Arc::new(State::default());
-        let own = Arc::clone(&state);
+        let shared = Arc::clone(&state);
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
-                if own.broken.load(Ordering::Relaxed) {
+                if shared.broken.load(Ordering::Relaxed) {
                     continue;
                 }
                 let Ok(far) = TcpStream::connect(("127.0.0.1", target)) else { continue };
-                own.connections.fetch_add(1, Ordering::Relaxed);
-                let mut streams = own.streams.lock().expect("no holder panics");
+                shared.connections.fetch_add(1, Ordering::Relaxed);
+                let mut streams = shared.streams.lock().expect("no holder panics");
                 streams.extend([near.try_clone().expect("a copy"), far.try_clone().expect("a copy")]);
                 drop(streams);
-                forward(near.try_clone().expect("a copy"), far.try_clone().expect("a copy"), &own, true);
-                forward(far, near, &own, false);
+                forward(near.try_clone().expect("a copy"), far.try_clone().expect("a copy"), &shared, true);
+                forward(far, near, &shared, false);
             }
         });
         Link { port, state }
     }
 
-    /// Where it begins.
+    /// The port that it listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// From now on nothing comes through, and both ends believe that the other one is only silent.
+    /// From now on nothing comes through, and no connection is closed: to each end the other one is silent.
     pub fn freeze(&self) {
         self.state.frozen.store(true, Ordering::Relaxed);
     }
 
-    /// Every connection is closed, and no new one is let in.
+    /// Closes every connection, and forwards no new one.
     pub fn cut(&self) {
         self.state.broken.store(true, Ordering::Relaxed);
         for stream in self.state.streams.lock().expect("no holder panics").drain(..) {
@@ -65,19 +65,19 @@ impl Link {
         }
     }
 
-    /// New connections come through again. Those that were frozen are closed.
+    /// Forwards new connections again. Those that were frozen are closed.
     pub fn mend(&self) {
         self.cut();
         self.state.frozen.store(false, Ordering::Relaxed);
         self.state.broken.store(false, Ordering::Relaxed);
     }
 
-    /// Connections so far.
+    /// How many connections it has forwarded so far.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
     }
 
-    /// Bytes to the target so far.
+    /// How many bytes it has sent to the target so far.
     pub fn sent(&self) -> u64 {
         self.state.sent.load(Ordering::Relaxed)
     }
@@ -89,7 +89,7 @@ fn forward(mut from: TcpStream, mut to: TcpStream, state: &Arc<State>, counted: 
         let mut buffer = vec![0; 1 << 16];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
             while state.frozen.load(Ordering::Relaxed) {
-                // A frozen link stays so until the test is over or mends it; then this stream is closed.
+                // Until `mend` or `cut`, which close this stream.
                 if state.broken.load(Ordering::Relaxed) {
                     return;
                 }

@@ -1,0 +1,11 @@
+//! `cargo xtask` as a user meets it: the real program, in a project of its own where `cargo` and `npm` are scripts.
+
+mod cache;
+mod fake_project;
+mod help;
+mod interrupts;
+mod kills;
+mod lab;
+mod output;
+mod select;
+mod verification;

@@ -1,0 +1,68 @@
+//! Releases that are no good, beside those that both suites try.
+
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+
+use crate::support::bad_releases::{UNDONE_WITHIN, is_as_before};
+use crate::support::client::Client;
+use crate::support::project::{Project, RELEASE_FILE};
+use crate::support::{check, wait_until};
+
+pub fn invalid_compose_file(project: &Project) -> Result<(), Failed> {
+    let (live, attempts) = (project.live(), project.attempts());
+    project.replace(RELEASE_FILE, "restart: unless-stopped", "restart: [unless-stopped]");
+    project.commit("A compose file that is not valid");
+    let output = project.deploy().fails_with(3);
+    project.drop_commit();
+    let output = output?;
+    check(output.contains("compose file is not valid") && output.contains("restart"), || output)?;
+    check(project.attempts() == attempts, || "a refused attempt is in the ledger".into())?;
+    check(project.live() == live, || "another release has the traffic".into())
+}
+
+pub fn turns_bad(project: &Project) -> Result<(), Failed> {
+    let live = project.live().ok_or("nothing is live")?;
+    project.commit("A release whose backend dies");
+    let client = Client::start(&project.url());
+    let driver = project.deploy().spawn();
+    project.wait_for_switch(&live)?;
+    project.docker(&["kill", &project.container_of(&project.live_file(), "backend")]);
+    let died = Instant::now();
+    let undone = wait_until("the switch is undone", Duration::from_secs(25), || project.live_file() == live);
+    let took = died.elapsed();
+    let output = driver.exits_with(4);
+    let report = client.stop();
+    println!("    undone after {} ms", took.as_millis());
+    undone?;
+    let output = output?;
+    check(output.contains("'watch': backend is exited") && output.contains("exit code 137"), || output)?;
+    check(took < UNDONE_WITHIN, || format!("it took {} ms", took.as_millis()))?;
+    // What it was answering when it died, and what the edge could not retry: three threads, one request each at a
+    // time.
+    check(report.failures.len() <= 12, || format!("{report}"))?;
+    is_as_before(project, Some(live))
+}
+
+pub fn ignores_sigterm(project: &Project) -> Result<(), Failed> {
+    project.commit_fault("stubborn");
+    let client = Client::start(&project.url());
+    let first = project.deploy().succeeds();
+    let stubborn = project.live().unwrap_or_default();
+    project.drop_commit();
+    project.commit("A release after one that ignores SIGTERM");
+    let second = project.deploy().succeeds();
+    project.commit("And one more, for which it has to stop");
+    let third = project.deploy().succeeds();
+    let report = client.stop();
+    first?;
+    second?;
+    third?;
+    report.has_no_failures()?;
+    check(report.releases.len() >= 3, || format!("{report}"))?;
+    let format = "{{.State.Status}} {{.State.ExitCode}}";
+    let state = project.docker(&["inspect", "--format", format, &project.container_of(&stubborn, "backend")]);
+    check(state == "exited 137", || format!("the release that ignores SIGTERM is {state}"))?;
+    check(project.running_releases() == 2, || format!("{} releases run", project.running_releases()))?;
+    project.last_attempt_is("deploy", "succeeded")
+}

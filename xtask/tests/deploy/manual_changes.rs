@@ -1,0 +1,169 @@
+//! What somebody changed by hand: the next deploy says so, and puts it right.
+
+use std::fs;
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+
+use crate::support::client::Client;
+use crate::support::http::get;
+use crate::support::project::Project;
+use crate::support::{check, wait_until};
+
+/// The next deploy succeeds, this release serves, and a deploy after that has nothing to do. Gives what the first
+/// printed.
+fn deploy_repairs(project: &Project, live: Option<&str>) -> Result<String, Failed> {
+    let output = project.deploy().succeeds()?;
+    let response = get(&project.url(), "/health/ready")?;
+    check(response.status == 200 && response.release().as_deref() == live, || format!("{response:?}"))?;
+    let status = project.status();
+    check(status["live"] == status["expected_active"] && status["unfinished"].is_null(), || {
+        format!("{status}")
+    })?;
+    let again = project.deploy().succeeds()?;
+    check(again.contains("Nothing to do"), || again)?;
+    Ok(output)
+}
+
+pub fn live_file(project: &Project) -> Result<(), Failed> {
+    let (live, warm) = (project.live(), project.warm().ok_or("nothing is warm")?);
+    let file = project.root().join("live/live");
+    let client = Client::start(&project.url());
+    // As a careful person does it: another file, renamed.
+    fs::write(file.with_extension("edited"), format!("{warm}\n"))?;
+    fs::rename(file.with_extension("edited"), &file)?;
+    let status = project.xtask(&["status"]).succeeds();
+    let output = deploy_repairs(project, live.as_deref());
+    let report = client.stop();
+    let status = status?;
+    check(status.contains("by the ledger") && status.contains("ought to have the traffic"), || status)?;
+    let output = output?;
+    check(output.contains(&format!("changed by hand: {warm} has the traffic")), || output)?;
+    report.has_no_failures_from(2)?;
+    project.last_attempt_is("deploy", "succeeded")
+}
+
+pub fn unreadable_live_file(project: &Project) -> Result<(), Failed> {
+    let live = project.live().ok_or("nothing is live")?;
+    let (file, url) = (project.root().join("live/live"), project.url());
+    fs::write(&file, "the new one, please\n")?;
+    let response = get(&url, "/health/ready");
+    let output = project.deploy().fails_with(3);
+    fs::write(&file, format!("{live}\n"))?;
+    // The edge sends requests only to what has the form of a release's id.
+    check(response?.status == 503, || "the edge used it as the name of a release".into())?;
+    let output = output?;
+    check(output.contains("the new one, please") && output.contains(file.as_str()), || output)?;
+    deploy_repairs(project, Some(&live)).map(drop)
+}
+
+pub fn missing_live_file(project: &Project) -> Result<(), Failed> {
+    let live = project.live();
+    fs::remove_file(project.root().join("live/live"))?;
+    let output = deploy_repairs(project, live.as_deref())?;
+    check(output.contains("changed by hand: none has the traffic"), || output)
+}
+
+pub fn removed_containers(project: &Project) -> Result<(), Failed> {
+    project.commit("A release after which the one before is warm");
+    project.deploy().succeeds()?;
+    let (live, warm) = (project.live().ok_or("nothing is live")?, project.warm().ok_or("nothing is warm")?);
+    for service in ["backend", "frontend"] {
+        project.docker(&["rm", "--force", &project.container_of(&live, service)]);
+    }
+    deploy_repairs(project, Some(&live))?;
+    // Of the warm release: users see nothing of it, and a rollback starts it first.
+    project.docker(&["rm", "--force", &project.container_of(&warm, "backend")]);
+    let client = Client::start(&project.url());
+    let back = project.xtask(&["rollback", "--to", &warm]).succeeds();
+    let forth = project.xtask(&["rollback", "--to", &live]).succeeds();
+    let report = client.stop();
+    check(back?.contains("start "), || "it was not started".into())?;
+    forth?;
+    check(project.live() == Some(live), || "after the second rollback, another release is live".into())?;
+    report.has_no_failures_from(2)?;
+    project.last_attempt_is("rollback", "succeeded")
+}
+
+pub fn guard(project: &Project) -> Result<(), Failed> {
+    let edge = project.platform_container("edge");
+    let guard = edge.replace("platform-edge-1", "guard");
+    let state = || project.docker(&["inspect", "--format", "{{.Id}} {{.State.Status}}", &guard]);
+    let running = state();
+    check(running.ends_with(" running"), || running.clone())?;
+    for change in [&["kill", "--signal", "STOP"][..], &["rm", "--force"]] {
+        let before = state();
+        project.docker(&[change, &[guard.as_str()]].concat());
+        project.commit("A release whose guard somebody has stopped with a signal, or removed");
+        project.deploy().succeeds()?;
+        check(state() != before && state().ends_with(" running"), state)?;
+    }
+    let before = state();
+    project.commit("A release whose guard runs");
+    project.deploy().succeeds()?;
+    check(state() == before, || "a guard that works was replaced".into())
+}
+
+pub fn stopped_platform(project: &Project) -> Result<(), Failed> {
+    // It is started as it was, although the repository has another configuration by now.
+    project.shrink_shared_buffers();
+    project.commit("Another platform, without a `platform up`");
+    project.deploy().succeeds()?;
+    let id = |service: &str| {
+        project.docker(&["inspect", "--format", "{{.Id}}", &project.platform_container(service)])
+    };
+    let before = [id("postgres"), id("edge")];
+    let repaired = stop_one_after_the_other(project, project.live().as_deref(), &project.url());
+    project.drop_commit();
+    repaired?;
+    check([id("postgres"), id("edge")] == before, || "a part of the platform was created again".into())?;
+    wait_until("both parts are healthy", Duration::from_secs(60), || {
+        let parts = project.status()["platform"].as_array().cloned().unwrap_or_default();
+        parts.len() == 2 && parts.iter().all(|part| part["health"] == "healthy")
+    })
+}
+
+fn stop_one_after_the_other(project: &Project, live: Option<&str>, url: &str) -> Result<(), Failed> {
+    for service in ["postgres", "edge"] {
+        project.docker(&["stop", &project.platform_container(service)]);
+        let status = get(url, "/health/ready").map_or(0, |response| response.status);
+        check(status != 200, || format!("{service} is stopped, and the app is ready all the same"))?;
+        let output = deploy_repairs(project, live)?;
+        check(output.contains("postgres of the platform would be started differently now"), || output)?;
+    }
+    Ok(())
+}
+
+pub fn silent_database(project: &Project) -> Result<(), Failed> {
+    let (live, postgres) = (project.live(), project.platform_container("postgres"));
+    project.docker(&["pause", &postgres]);
+    let outputs = ["status", "releases"].map(|verb| project.xtask(&[verb]).succeeds());
+    let json = project.xtask(&["status", "--json"]).json();
+    project.docker(&["unpause", &postgres]);
+    let [status, releases] = outputs;
+    let (status, releases, json) = (status?, releases?, json?);
+    let live = live.unwrap_or_default();
+    check(status.contains(&live) && status.contains("unknown: the database does not answer"), || {
+        status.clone()
+    })?;
+    check(status.contains("warning:") && status.contains("paused"), || status)?;
+    check(releases.contains(&live), || releases)?;
+    check(json["live"] == live.as_str() && json["schema"].is_null(), || json.to_string())?;
+    check(json["pending_migrations"].is_null(), || {
+        "migrations are called pending although nobody could read the database".into()
+    })
+}
+
+pub fn settings(project: &Project) -> Result<(), Failed> {
+    let live = project.live_file();
+    let drift = || project.status()["drift"].as_array().cloned().unwrap_or_default();
+    check(drift().is_empty(), || format!("{:?}", drift()))?;
+    let settings = project.root().join("releases").join(&live).join("settings.env");
+    fs::write(&settings, fs::read_to_string(&settings)? + "LOG_FORMAT=text\n")?;
+    let changed = format!("{:?}", drift());
+    check(changed.contains("settings.env") && changed.contains(&live), || changed.clone())?;
+    project.commit("A release after somebody has edited the settings");
+    let output = project.deploy().succeeds()?;
+    check(output.contains("changed by hand: settings.env"), || output.clone())?;
+    check(drift().is_empty(), || format!("{:?}", drift()))
+}

@@ -1,0 +1,159 @@
+//! Deploys and rollbacks that work, and what is refused or left alone.
+
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+
+use crate::browser;
+use crate::support::client::Client;
+use crate::support::http::{Response, get};
+use crate::support::project::Project;
+use crate::support::streams::{Stream, all_answered_by};
+use crate::support::{check, wait_until};
+
+pub fn first_deploy(project: &Project) -> Result<(), Failed> {
+    let output = project.deploy().succeeds()?;
+    check(output.contains(&project.url()), || format!("the URL is not printed:\n{output}"))?;
+    browser::remember_log_in(&output)?;
+    let response = get(&project.url(), "/health/ready")?;
+    check(response.status == 200 && response.release() == project.live(), || format!("{response:?}"))?;
+    check(get(&project.url(), "/metrics")?.status == 404, || "/metrics is served to everybody".into())?;
+    let page = get(&project.url(), "/")?;
+    check(page.body.contains("<div id=\"root\""), || "the page is not served".into())?;
+    check(page.header("cache-control") == Some("no-cache"), || format!("{page:?}"))?;
+    let script = get(&project.url(), &script_of(&page)?)?;
+    check(
+        script.status == 200 && script.header("cache-control").is_some_and(|it| it.contains("immutable")),
+        || format!("{script:?}"),
+    )?;
+    check(get(&project.url(), "/assets/gone-12345678.js")?.status == 404, || {
+        "an asset that never existed is answered".into()
+    })?;
+    project.last_attempt_is("deploy", "succeeded")
+}
+
+/// The address of the page's script, which holds a hash of its content.
+fn script_of(page: &Response) -> Result<String, Failed> {
+    let script = page.body.split("src=\"").nth(1).and_then(|rest| rest.split('"').next());
+    Ok(script.ok_or("the page has no script")?.to_owned())
+}
+
+pub fn nothing_to_do(project: &Project) -> Result<(), Failed> {
+    let attempts = project.attempts().len();
+    let output = project.deploy().succeeds()?;
+    check(output.contains("Nothing to do"), || output)?;
+    check(project.attempts().len() == attempts, || "the ledger grew".into())
+}
+
+pub fn second_release(project: &Project) -> Result<(), Failed> {
+    let first = project.live().ok_or("nothing is live")?;
+    project.write_second_release();
+    project.append("tracehub/frontend/src/main.tsx", "console.info('the second release')\n");
+    project.commit("Add a table, and change the page");
+    let open_tab = script_of(&get(&project.url(), "/")?)?;
+    let client = Client::start(&project.url());
+    let driver = project.deploy().spawn();
+    wait_until("the deploy has begun", Duration::from_secs(300), || project.has_unfinished_attempt())?;
+    let streams = [Stream::download(&project.url())?, Stream::upload(&project.url())?];
+    let output = driver.succeeds();
+    let finished = streams.map(Stream::finish);
+    let report = client.stop();
+    output?;
+    all_answered_by(finished, &first)?;
+    report.has_no_failures_from(2)?;
+    check(project.live().as_ref() != Some(&first) && project.warm().as_ref() == Some(&first), || {
+        "the first release is not the warm one".into()
+    })?;
+    let schema = &project.status()["schema"];
+    check(*schema == 20_990_101_000_000_i64, || format!("the schema is {schema}"))?;
+    let script = script_of(&get(&project.url(), "/")?)?;
+    check(script != open_tab, || "the page did not change".into())?;
+    check(get(&project.url(), &script)?.status == 200, || format!("{script} is not served"))?;
+    check(get(&project.url(), &open_tab)?.status == 200, || {
+        format!("an open tab does not find {open_tab} any more")
+    })?;
+    let backups = project.xtask(&["db", "list", "--json"]).json()?;
+    check(backups.as_array().is_some_and(|all| all.len() == 1), || format!("{backups}"))?;
+    project.last_attempt_is("deploy", "succeeded")
+}
+
+pub fn rollback(project: &Project) -> Result<(), Failed> {
+    let live = project.live().ok_or("nothing is live")?;
+    let warm = project.warm().ok_or("nothing is warm")?;
+    let client = Client::start(&project.url());
+    // From before the first switch until after the second.
+    let streams = [Stream::events(&project.url())?, Stream::socket(&project.url())?];
+    let back = project.xtask(&["rollback"]).succeeds();
+    let after_back = project.live();
+    let forth = project.xtask(&["rollback", "--to", &live]).succeeds();
+    let finished = streams.map(Stream::finish);
+    let report = client.stop();
+    back?;
+    forth?;
+    all_answered_by(finished, &live)?;
+    check(after_back.as_ref() == Some(&warm), || format!("{after_back:?} instead of {warm}"))?;
+    check(project.live() == Some(live) && project.warm() == Some(warm), || {
+        "after the second rollback, the second release is not live".into()
+    })?;
+    report.has_no_failures_from(2)?;
+    project.last_attempt_is("rollback", "succeeded")
+}
+
+pub fn rollback_to_older(project: &Project) -> Result<(), Failed> {
+    let live = project.live();
+    let stopped = project.kept("stopped").pop().ok_or("with three releases, none is stopped")?;
+    let client = Client::start(&project.url());
+    // Names of the compose file's own variables, as a shell or a workflow may have them for something else.
+    let output = project
+        .xtask(&["rollback", "--to", &stopped])
+        .env("RELEASE", "")
+        .env("ENVIRONMENT", "elsewhere")
+        .env("COMPOSE_PROFILES", "once")
+        .succeeds();
+    let report = client.stop();
+    check(output?.contains("start "), || "it was not started".into())?;
+    report.has_no_failures()?;
+    let migrate = project.container_of(&stopped, "migrate");
+    check(
+        project.docker(&["ps", "--all", "--quiet", "--filter", &format!("name={migrate}")]).is_empty(),
+        || "a service that runs only once was started with the release".into(),
+    )?;
+    check(project.live() == Some(stopped) && project.warm() == live, || format!("{}", project.status()))?;
+    project.last_attempt_is("rollback", "succeeded")
+}
+
+pub fn both_fail(project: &Project) -> Result<(), Failed> {
+    let live = project.live().ok_or("nothing is live")?;
+    project.commit("A release in whose watch the database stops to answer");
+    let driver = project.deploy().spawn();
+    project.wait_for_switch(&live)?;
+    let new = project.live_file();
+    let postgres = project.platform_container("postgres");
+    project.docker(&["pause", &postgres]);
+    let output = driver.exits_with(5);
+    project.docker(&["unpause", &postgres]);
+    let output = output?;
+    check(output.contains("Both fail for one cause") && output.contains("mend what is behind both"), || {
+        output
+    })?;
+    check(project.live_file() == new, || "the traffic was moved".into())?;
+    project.wait_until_ready()?;
+    let output = project.deploy().succeeds()?;
+    check(output.contains("adopt") && project.live().as_ref() == Some(&new), || output)?;
+    project.last_attempt_is("deploy", "succeeded")
+}
+
+pub fn unknown_release(project: &Project) -> Result<(), Failed> {
+    let attempts = project.attempts().len();
+    let output = project.xtask(&["rollback", "--to", "20200101t000000z-000000000000"]).fails_with(3)?;
+    check(output.contains(&project.live().unwrap_or_default()), || output.clone())?;
+    check(project.attempts().len() == attempts, || "a refused attempt is in the ledger".into())
+}
+
+pub fn down(project: &Project) -> Result<(), Failed> {
+    let url = project.url();
+    project.xtask(&["down", "--volumes", "--yes"]).succeeds()?;
+    check(project.containers().is_empty(), || format!("{:?}", project.containers()))?;
+    check(get(&url, "/health").is_err(), || "something still answers".into())?;
+    project.last_attempt_is("down", "succeeded")
+}

@@ -1,0 +1,39 @@
+//! The gate of production: it takes what staging has confirmed, from main, with a yes.
+
+use libtest_mimic::Failed;
+
+use crate::environment::Lab;
+use crate::support::check;
+use crate::support::http::get;
+
+pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> {
+    let project = &lab.project;
+    for name in ["staging", "production"] {
+        project.xtask_verbatim(&["host", "setup", "--yes", "--env", name]).succeeds()?;
+    }
+    let deploy = |name: &str, more: &[&str]| {
+        let arguments: Vec<&str> = ["deploy", "--env", name].iter().chain(more).copied().collect();
+        project.xtask_verbatim(&arguments)
+    };
+    let output = deploy("production", &["--yes"]).fails_with(11)?;
+    check(output.contains("staging has not confirmed") && output.contains("--override staging"), || output)?;
+    check(lab.hosts[2].sh("ls /opt/tracehub-app").is_empty(), || "production's host was touched".into())?;
+    deploy("staging", &["--yes"]).succeeds()?;
+
+    // The key that may read staging's ledger prints it, whatever command it is used for.
+    let key = project.variable("STAGING_LEDGER_KEY");
+    let output = lab.hosts[1].over_ssh(&key, "touch /tmp/touched; id")?;
+    check(output.starts_with("{\"v\":1") && !output.contains("uid="), || output)?;
+    check(lab.hosts[1].sh("ls /tmp/touched").is_empty(), || "the ledger's key ran a command".into())?;
+
+    let output = deploy("production", &[]).fails_with(3)?;
+    check(output.contains("production wants a yes") && output.contains("make the secrets"), || output)?;
+    deploy("production", &["--yes"]).succeeds()?;
+    let release = get(&lab.hosts[2].url, "/health/ready")?.release();
+    check(release == Some(lab.hosts[2].live()), || "production does not serve".into())?;
+
+    project.on_a_branch(|| {
+        let output = deploy("production", &["--yes", "--version", "HEAD"]).fails_with(11)?;
+        check(output.contains("is not on main"), || output)
+    })
+}

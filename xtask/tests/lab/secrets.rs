@@ -1,0 +1,73 @@
+//! Secrets that the operator changes, and revokes.
+
+use libtest_mimic::Failed;
+
+use crate::environment::Lab;
+use crate::support::check;
+
+/// The environment's versions of the secret.
+const JWT_SECRET: &str = "/opt/tracehub-app/secrets/jwt_secret";
+
+pub fn new_version(lab: &Lab) -> Result<(), Failed> {
+    let (project, before) = (&lab.project, lab.host().live());
+    let deploy = || project.deploy().env("JWT_SECRET", "a-secret-of-the-operator-s-own-choice-0123456789");
+    let output = deploy().succeeds()?;
+    check(!output.contains("operator-s-own"), || "the secret is printed".into())?;
+    let live = lab.host().live();
+    check(live != before, || "another secret has made no new release".into())?;
+    check(lab.host().sh(&format!("cat {JWT_SECRET}/2")).contains("operator-s-own"), || {
+        "version 2 is not on the host".into()
+    })?;
+    let lines = lab.host().sh("docker inspect $(docker ps -q) | grep -c operator-s-own");
+    check(lines == "0", || "a container's configuration shows it".into())?;
+    check(deploy().succeeds()?.contains("Nothing to do"), || {
+        "the same secret has made a new release".into()
+    })?;
+    let output = deploy().env("DATABASE_APP_PASSWORD", "another").succeeds()?;
+    check(output.contains("DATABASE_APP_PASSWORD is not the password that its role has"), || output)?;
+    let passwords = lab.host().sh("ls /opt/tracehub-app/secrets/database_app_password");
+    check(passwords == "1", || passwords)?;
+    // A plan shows what another value would change, and writes nothing.
+    let output = project
+        .xtask(&["deploy", "--yes", "--plan"])
+        .env("JWT_SECRET", "yet-another-one-0123456789012345")
+        .succeeds()?;
+    check(output.contains("start the new backend") && output.contains("one rename"), || output)?;
+    check(lab.host().sh(&format!("ls {JWT_SECRET} | wc -l")) == "2", || {
+        lab.host().sh(&format!("ls {JWT_SECRET}"))
+    })
+}
+
+/// Runs after `new_version`: the warm release runs with version 1, the live one with version 2.
+pub fn revoked(lab: &Lab) -> Result<(), Failed> {
+    let (project, live) = (&lab.project, lab.host().live());
+    let before = project.warm().ok_or("nothing is warm")?;
+    let output = project.xtask(&["secrets", "revoke", "jwt_secret", "2"]).fails_with(3)?;
+    check(output.contains("in use by what serves"), || output)?;
+    let output = project.xtask(&["secrets", "revoke", "jwt_secrets", "1"]).fails_with(3)?;
+    check(output.contains("Did you mean 'jwt_secret'?"), || output)?;
+    let output = project.xtask(&["secrets", "revoke", "jwt_secret", "1"]).fails_with(3)?;
+    check(output.contains("wants a yes"), || output)?;
+    project.xtask(&["secrets", "revoke", "jwt_secret", "1", "--yes"]).succeeds()?;
+    check(project.warm().is_none() && lab.host().live() == live, || format!("{}", project.status()))?;
+    let files = lab.host().sh(&format!("ls {JWT_SECRET}"));
+    check(files.split_whitespace().eq(["1.revoked", "2"]), || files)?;
+    let output = project.xtask(&["rollback", "--to", &before]).succeeds()?;
+    check(output.contains("version 1 of jwt_secret is revoked") && output.contains("version 2"), || output)?;
+    let mounts = lab.host().sh(&format!(
+        "docker inspect --format '{{{{json .Mounts}}}}' $(docker ps -q --filter label=tracehub.release={before})"
+    ));
+    check(mounts.contains("jwt_secret/2") && !mounts.contains("jwt_secret/1\""), || mounts)?;
+    let output = project.xtask(&["secrets", "list"]).succeeds()?;
+    check(output.contains("revoked") && output.contains("current"), || output)?;
+    // That the warm release was made with version 1 does not keep it: it runs with version 2, which is revoked.
+    project.deploy().env("JWT_SECRET", "the-operator-s-third-choice-0123456789").succeeds()?;
+    check(project.warm().as_deref() == Some(&before), || format!("{}", project.status()))?;
+    project.xtask(&["secrets", "revoke", "jwt_secret", "2", "--yes"]).succeeds()?;
+    check(project.warm().is_none(), || format!("{}", project.status()))?;
+    let containers =
+        lab.host().sh(&format!("docker ps --all --quiet --filter label=tracehub.release={before}"));
+    check(containers.is_empty(), || containers)?;
+    project.xtask(&["rollback", "--to", &live]).succeeds()?;
+    check(lab.host().live() == live, || lab.host().live())
+}
