@@ -12,6 +12,7 @@ mod rollout;
 mod setup;
 mod terminal;
 mod tools;
+mod workspace;
 
 use std::process::ExitCode;
 

@@ -32,6 +32,11 @@ pub fn warn(line: impl Display) {
     note(format_args!("{} {line}", style("warning:").for_stderr().yellow().bold()));
 }
 
+/// Whether this is a run that nobody sits at, as its surroundings say: what can't run is a failure, and nothing is asked.
+pub fn is_in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| matches!(value.as_str(), "true" | "1"))
+}
+
 /// Colours by meaning.
 pub mod paint {
     use super::{Display, Style};

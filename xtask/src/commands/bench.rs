@@ -6,10 +6,9 @@ mod rollout;
 
 use std::fs;
 
+use crate::workspace;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-
-use crate::project;
 
 /// Measure, and write what was found into docs/benchmarks.md
 #[derive(Debug, Args)]
@@ -41,7 +40,7 @@ impl Bench {
 
 /// Puts `text` in the place of a section of docs/benchmarks.md, or at its end when there is none of this name yet.
 pub fn write_section(name: &str, text: &str) -> Result<()> {
-    let path = project::root().join("docs/benchmarks.md");
+    let path = workspace::root().join("docs/benchmarks.md");
     let page = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     fs::write(&path, with_section(&page, name, text)).with_context(|| format!("writing {path}"))
 }

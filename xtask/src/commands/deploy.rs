@@ -101,7 +101,7 @@ impl Deploy {
         let ran = attempt::run(machine, &attempt, &planned.plan, overrides);
         warn_of_changed_platform(machine);
         let times = ran?;
-        let is_fresh = planned.seen.schema.is_empty() && machine.environment().is_for_trying();
+        let is_fresh = planned.seen.schema.is_empty() && machine.environment().is_for_trying;
         let log_in = if is_fresh { demo::seed(&leased, &planned.release.id) } else { None };
         Ok((planned.release, times, log_in))
     }
@@ -118,7 +118,7 @@ impl Deploy {
     /// Where a person decides, or asked to see them, the steps are shown. Gives what was shown. Who has said yes already is
     /// shown them under the lease, and need not wait for a look of its own.
     fn show_plan(&self, prepared: &Prepared) -> Result<Option<Preview>> {
-        if !self.plan && (self.consent.yes || prepared.environment().gate().is_none()) {
+        if !self.plan && (self.consent.yes || !prepared.environment().asks) {
             return Ok(None);
         }
         let planned = self.plan_of(prepared, prepared.machine.files()?)?;
@@ -144,7 +144,7 @@ impl Deploy {
         let steps = Preview::of(&planned.plan);
         let Some(shown) = shown else {
             say_what_comes(environment, planned);
-            if self.consent.yes && environment.gate().is_some() {
+            if self.consent.yes && environment.asks {
                 steps.announce(self.json);
             }
             return Ok(());
@@ -164,7 +164,7 @@ impl Deploy {
     /// A person says yes; else it is refused, and said what was done so far.
     fn ask(&self, environment: &Environment, question: &str, so_far: &str) -> Result<()> {
         let name = &environment.name;
-        if environment.gate().is_none() {
+        if !environment.asks {
             return Ok(());
         }
         self.consent.ask(&format!("{name} is changed. {question}"), so_far, name)

@@ -7,6 +7,7 @@ use crate::setup::{self, Found, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::docker::engine;
 use crate::tools::locate;
+use crate::workspace;
 
 /// The outside tools: which are here, and how the rest is had.
 ///
@@ -66,7 +67,7 @@ fn old(tool: Tool) -> String {
 
 /// A path inside the repository, as one would type it there.
 fn short(program: &Utf8Path) -> String {
-    program.strip_prefix(project::root()).unwrap_or(program).to_string()
+    program.strip_prefix(workspace::root()).unwrap_or(program).to_string()
 }
 
 fn engine_and_disk() -> anyhow::Result<()> {
@@ -75,7 +76,7 @@ fn engine_and_disk() -> anyhow::Result<()> {
         None => "none answers".to_owned(),
     };
     let disk =
-        rustix::fs::statvfs(project::root().as_std_path()).context("asking for the free disk space")?;
+        rustix::fs::statvfs(workspace::root().as_std_path()).context("asking for the free disk space")?;
     let free = disk.f_bavail * disk.f_frsize / (1 << 30);
     let free = if free < LEAST_FREE_GIB { paint::warn(format!("{free} GiB")) } else { format!("{free} GiB") };
     terminal::table(&["engine", "disk free"], &[vec![engine, free]]);

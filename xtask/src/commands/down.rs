@@ -33,13 +33,13 @@ pub struct Down {
 impl Down {
     /// Asks, then stops: the traffic first, the platform last.
     pub fn run(self) -> Result<()> {
-        let name = self.target.environment().name.clone();
+        let name = self.target.environment().name.to_string();
         let so_far = "nothing was stopped";
         if self.volumes {
             let question = format!("All data of the database of {name} is forgotten for good. Go on?");
             self.consent.ask(&question, so_far, &format!("forgetting the data of {name}"))?;
         }
-        if self.target.environment().gate().is_some() {
+        if self.target.environment().asks {
             self.consent.ask(&format!("{name} stops, for all its users. Go on?"), so_far, &name)?;
         }
         let machine = self.target.reach()?;

@@ -4,12 +4,12 @@ use clap::Args;
 use xshell::Shell;
 
 use super::ci::RunArgs;
-use crate::project;
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
 use crate::tools::cargo;
 use crate::tools::node::npm;
 use crate::tools::process::Run;
+use crate::workspace;
 
 /// Format all sources; --check only says which are not formatted
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ impl Fmt {
             return RunArgs::default().run(&["fmt"]);
         }
         let sh = Shell::new()?;
-        sh.change_dir(project::root());
+        sh.change_dir(workspace::root());
         Activity::of("cargo fmt", |activity| {
             Run::new(cargo::format(&sh)).each_line(&|line| activity.line(line)).run()
         })?;

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::output::OutputArgs;
 use crate::exit::refuse;
 use crate::product::images::{BuiltImage, Registry, build, find, lock, push_built};
-use crate::project;
 use crate::terminal;
 use crate::tools::git;
+use crate::workspace;
 
 /// Build the images of this tree, push them, lock the base images
 #[derive(Debug, Args)]
@@ -65,14 +65,14 @@ fn rows(image: &BuiltImage) -> impl Iterator<Item = Vec<String>> {
 }
 
 fn push_tree(yes: bool, output: OutputArgs) -> Result<()> {
-    if git::dirty_hash(project::root())?.is_some() {
+    if git::dirty_hash(workspace::root())?.is_some() {
         return Err(refuse(
             "this tree holds changes that are in no commit, and only commits are pushed: commit them",
         ));
     }
     let registry = Registry::choose()?;
     let built = build(yes)?;
-    let commit = git::head(project::root())?;
+    let commit = git::head(workspace::root())?;
     let images = match find(&registry, &commit)? {
         // What a commit's images are never changes: an environment may have confirmed them by their digests.
         Some(images) => {

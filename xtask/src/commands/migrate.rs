@@ -7,7 +7,7 @@ use serde_json::json;
 use xshell::Shell;
 
 use super::output::OutputArgs;
-use super::target::TargetArgs;
+use super::target::{self, TargetArgs};
 use crate::exit::refuse;
 use crate::product::snapshot;
 use crate::project::{self, Environment};
@@ -17,6 +17,7 @@ use crate::terminal::{self, Activity, paint};
 use crate::tools::database::postgres::{Kind, Server};
 use crate::tools::database::sqlx;
 use crate::tools::process::Run;
+use crate::workspace;
 
 /// Write, run and revert migrations of the development database.
 ///
@@ -44,7 +45,7 @@ enum What {
     /// List them all, and which of them the database has; with --env, an environment's.
     Info {
         /// Which environment; without it, the development database.
-        #[arg(long, value_name = "ENVIRONMENT")]
+        #[arg(long, value_name = "ENVIRONMENT", value_parser = target::environment)]
         env: Option<Environment>,
         #[command(flatten)]
         output: OutputArgs,
@@ -130,7 +131,7 @@ fn info(environment: Environment, output: OutputArgs) -> anyhow::Result<()> {
 /// The migrations of this tree: version and name.
 fn names_here() -> anyhow::Result<BTreeMap<i64, String>> {
     let mut names = BTreeMap::new();
-    for entry in project::root().join(project::MIGRATIONS).read_dir_utf8()? {
+    for entry in workspace::root().join(project::MIGRATIONS).read_dir_utf8()? {
         let entry = entry?;
         let Some((version, name)) =
             entry.file_name().strip_suffix(".up.sql").and_then(|name| name.split_once('_'))
@@ -165,7 +166,7 @@ fn new(name: &str) -> anyhow::Result<()> {
         if file.to_string_lossy().ends_with(".up.sql") {
             fs::write(file, FIRST_LINE)?;
         }
-        terminal::say(file.strip_prefix(project::root()).unwrap_or(file).display());
+        terminal::say(file.strip_prefix(workspace::root()).unwrap_or(file).display());
     }
     Ok(())
 }

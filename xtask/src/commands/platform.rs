@@ -146,7 +146,7 @@ impl Up {
 
     fn ask(&self, machine: &Machine) -> Result<()> {
         let name = &machine.environment().name;
-        if machine.environment().gate().is_none() {
+        if !machine.environment().asks {
             return Ok(());
         }
         self.consent.ask(&format!("{name} is interrupted. Go on?"), "nothing was changed", name)

@@ -123,7 +123,7 @@ impl Rollback {
     fn say_taken_back(&self, machine: &Machine) -> Result<()> {
         let live = machine.live()?.active;
         let news = || News {
-            environment: machine.environment().name.clone(),
+            environment: machine.environment().name.to_string(),
             kind: Kind::Rollback.to_string(),
             state: State::Succeeded { took: Duration::ZERO },
             release: written(live.as_ref()).to_owned(),

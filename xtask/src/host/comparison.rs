@@ -9,6 +9,7 @@ use super::Machine;
 use crate::project;
 use crate::tools::docker::container::Inspected;
 use crate::tools::process::Run;
+use crate::workspace;
 
 impl Machine {
     /// The services that would be started differently. A hash of compose's tells.
@@ -20,7 +21,7 @@ impl Machine {
             .path()
             .to_str()
             .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
-        let deploy = project::root().join(project::DEPLOY);
+        let deploy = workspace::root().join(project::DEPLOY);
         let files: Vec<_> = self.platform_files().iter().map(|name| deploy.join(name)).collect();
         // `service hash` a line.
         let ought = self.with_project(&files, path.into(), |project| {

@@ -8,6 +8,7 @@ use super::Leased;
 use crate::project::{self, APP_UID, POSTGRES_UID};
 use crate::tools::docker::container;
 use crate::tools::process::Run;
+use crate::workspace;
 
 /// Makes the cluster when there is none, beside and then renamed, so that a cut one is never taken for whole. Only
 /// processes of the database's own container may come without a password; the superuser has none, and so can't come
@@ -59,7 +60,7 @@ impl Leased<'_> {
     /// Makes the roles and the database when there are none, and gives the roles the passwords that the database's
     /// container has.
     pub fn make_roles(&self) -> Result<()> {
-        let sql = std::fs::read(project::root().join(project::DEPLOY).join("roles.sql"))
+        let sql = std::fs::read(workspace::root().join(project::DEPLOY).join("roles.sql"))
             .context("reading roles.sql")?;
         let machine = self.fenced_invalidating()?;
         let postgres = machine.platform_container("postgres");

@@ -21,6 +21,7 @@ use crate::tools::docker::socket::Socket;
 use crate::tools::files::hex::hex;
 use crate::tools::process::{Finished, Run};
 use crate::tools::ssh::host_shell::Script;
+use crate::workspace;
 
 /// How long the database and the edge may take to be healthy.
 pub(super) const HEALTHY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -184,9 +185,9 @@ impl Machine {
     }
 
     pub(super) fn platform_variables(&self, listens: &str) -> Result<String> {
-        let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))?;
+        let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join("edge/Caddyfile"))?;
         let mut variables = vec![
-            ("ENVIRONMENT".to_owned(), self.environment.name.clone()),
+            ("ENVIRONMENT".to_owned(), self.environment.name.to_string()),
             ("POSTGRES_IMAGE".to_owned(), self.bases()?.postgres.clone()),
             ("CADDY_IMAGE".to_owned(), self.bases()?.caddy.clone()),
             ("EDGE_LISTEN".to_owned(), listens.to_owned()),
@@ -299,7 +300,7 @@ impl Leased<'_> {
     /// Writes the platform's files as the repository has them; what runs is not touched.
     pub fn write_platform(&self) -> Result<()> {
         let machine = self.fenced()?;
-        let deploy = project::root().join(project::DEPLOY);
+        let deploy = workspace::root().join(project::DEPLOY);
         let text = |name: &str| {
             std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
         };

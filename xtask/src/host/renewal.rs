@@ -11,6 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::project::{self, APP_UID, POSTGRES_UID};
 use crate::tools::caddy;
 use crate::tools::process::{Run, interrupt, is_interrupt};
+use crate::workspace;
 
 /// What is in flight gets so long to end: while it does, nobody else is answered.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
@@ -24,7 +25,7 @@ impl Leased<'_> {
         let Bases { caddy, postgres } = machine.bases()?;
         self.fetch([caddy, postgres])?;
         self.prepare_certificates()?;
-        let caddyfile = std::fs::read(project::root().join(project::DEPLOY).join("edge/Caddyfile"))
+        let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join("edge/Caddyfile"))
             .context("reading the Caddyfile")?;
         let validate = caddy::validate_input(machine.shell.docker(), caddy, APP_UID, machine.edge_site());
         Run::new(validate).stdin(caddyfile).run().context("the edge would not take the new Caddyfile")?;

@@ -28,6 +28,7 @@ use crate::tools::files;
 use crate::tools::files::hex::hex;
 use crate::tools::process::Run;
 use crate::tools::ssh::keys::Key;
+use crate::workspace;
 
 /// The label that says which lab a container belongs to.
 const LABEL: &str = "tracehub.lab";
@@ -77,7 +78,7 @@ pub struct Seen {
 
 /// One a copy of the repository.
 fn name() -> Result<String> {
-    let hash = hex(&Sha256::digest(project::root().canonicalize_utf8()?.as_str()));
+    let hash = hex(&Sha256::digest(workspace::root().canonicalize_utf8()?.as_str()));
     Ok(format!("{}-lab-{}", project::NAME, &hash[..6]))
 }
 
@@ -89,7 +90,7 @@ fn containers(name: &str) -> Result<Vec<String>> {
 }
 
 fn folder() -> Utf8PathBuf {
-    project::local_dir().join("lab")
+    workspace::local_dir().join("lab")
 }
 
 fn state_file() -> Utf8PathBuf {

@@ -21,6 +21,7 @@ use crate::tools::files::hex::hex;
 use crate::tools::files::lock::Lock;
 use crate::tools::files::private;
 use crate::tools::process::{Run, interrupt};
+use crate::workspace;
 
 /// What a bare machine of a provider has.
 const PACKAGES: &str = "openssh-server,ca-certificates,iproute2,procps,sudo";
@@ -55,7 +56,7 @@ pub fn image(yes: bool) -> Result<String> {
     if container::has_image(&sh, &name)? {
         return Ok(name);
     }
-    let _one = Lock::hold(&project::tools_dir().join("locks/lab-vps"), || {
+    let _one = Lock::hold(&workspace::tools_dir().join("locks/lab-vps"), || {
         terminal::note("  image of the VPS: waiting for another run that makes it");
     })?;
     if container::has_image(&sh, &name)? {
@@ -109,7 +110,7 @@ fn from_packages(sh: &Shell, name: &str, activity: &Activity) -> Result<()> {
         "no registry has the image of the VPS, and this machine is no Debian whose package sources would say where packages \
          are\n  Let its container engine reach the registry (`docker pull`), or run this on Debian.",
     )?.archive;
-    let work = project::tools_dir().join(".lab-vps");
+    let work = workspace::tools_dir().join(".lab-vps");
     // A run that was killed left it; whoever calls this holds the lock.
     sh.remove_path(&work)?;
     fs::create_dir_all(&work)?;
@@ -203,7 +204,7 @@ fn starting(vps: &Vps) -> String {
 
 fn run<'a>(sh: &'a Shell, lab: &str, vps: &Vps, image: &str, rights: &[&str]) -> Cmd<'a> {
     let Vps { container, ssh, http, https, .. } = vps;
-    let (label, root) = (format!("{LABEL}={lab}"), format!("{ROOT_LABEL}={}", project::root()));
+    let (label, root) = (format!("{LABEL}={lab}"), format!("{ROOT_LABEL}={}", workspace::root()));
     let published = [(ssh, 22), (http, 80), (https, 443)];
     let ports = published.map(|(port, inside)| format!("--publish=127.0.0.1:{port}:{inside}"));
     let engine = format!("{container}:/var/lib/docker");

@@ -9,6 +9,7 @@ use crate::exit::refuse;
 use crate::project;
 use crate::rollout::state::contract::Declares;
 use crate::tools::git;
+use crate::workspace;
 
 /// What migrations there are, by version.
 pub struct Migrations {
@@ -20,7 +21,7 @@ pub struct Migrations {
 impl Migrations {
     /// Of this tree, as it lies there.
     pub fn of_tree() -> Result<Migrations> {
-        let folder = project::root().join(project::MIGRATIONS);
+        let folder = workspace::root().join(project::MIGRATIONS);
         let mut files = Vec::new();
         for entry in folder.read_dir_utf8().with_context(|| format!("reading {folder}"))? {
             let entry = entry?;
@@ -33,7 +34,7 @@ impl Migrations {
 
     /// Of a commit, whatever is checked out.
     pub fn of_commit(sha: &str) -> Result<Migrations> {
-        Migrations::of(git::texts_in(project::root(), sha, project::MIGRATIONS)?)
+        Migrations::of(git::texts_in(workspace::root(), sha, project::MIGRATIONS)?)
     }
 
     fn of(files: Vec<(String, String)>) -> Result<Migrations> {
@@ -59,7 +60,7 @@ impl Migrations {
 }
 
 fn full_name(migration: &str, commit: &str) -> Result<String> {
-    git::full_name(project::root(), commit)?.ok_or_else(|| {
+    git::full_name(workspace::root(), commit)?.ok_or_else(|| {
         refuse(format!(
             "{migration} says 'unused since {commit}', and there is no such commit here: `git fetch --unshallow` brings \
              what a shallow clone lacks; otherwise mend the line"

@@ -8,10 +8,11 @@ use camino::Utf8PathBuf;
 
 use crate::project;
 use crate::tools::database::pg_dump;
+use crate::workspace;
 
 /// Where it is.
 pub fn path() -> Utf8PathBuf {
-    project::root().join(project::BACKEND.folder).join("schema.sql")
+    workspace::root().join(project::BACKEND.folder).join("schema.sql")
 }
 
 /// What the file must say when the database at `url` is migrated.

@@ -13,6 +13,7 @@ use crate::project::{self, Environment};
 use crate::rollout::state::release::{Contents, Release, ReleaseId};
 use crate::tools::git::{self, Commit};
 use crate::tools::locate;
+use crate::workspace;
 
 /// The release without its secrets.
 pub struct Sources {
@@ -35,20 +36,20 @@ impl Sources {
             commit: built.tree.commit.clone(),
             dirty: built.tree.dirty.clone(),
             images: images.map(|image| (image.component.name.to_owned(), image.id.clone())).collect(),
-            compose: read(project::root().join(project::DEPLOY).join("release.yaml"))?,
-            configuration: read(environment.settings_file())?,
+            compose: read(workspace::root().join(project::DEPLOY).join("release.yaml"))?,
+            configuration: read(workspace::root().join(environment.settings_path()))?,
             migrations: Migrations::of_tree()?,
         })
     }
 
     /// A commit, whatever is checked out; which images it has is said later.
     pub fn of_commit(commit: Commit, environment: &Environment) -> Result<Sources> {
-        let (root, sha) = (project::root(), commit.sha.clone());
+        let (root, sha) = (workspace::root(), commit.sha.clone());
         Ok(Sources {
             dirty: None,
             images: BTreeMap::new(),
             compose: git::show(root, &sha, &format!("{}/release.yaml", project::DEPLOY))?,
-            configuration: git::show(root, &sha, &environment.settings())?,
+            configuration: git::show(root, &sha, &environment.settings_path())?,
             migrations: Migrations::of_commit(&sha)?,
             commit,
         })

@@ -1,21 +1,97 @@
-//! The environments: typed constants, not files.
+//! The environments, one row each. To add one, add a row, the file with its settings and, on GitHub, its variables.
 
-use std::str::FromStr;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::{DEPLOY, NAME, local_dir, root};
+use super::{DEPLOY, NAME};
+
+/// Every environment that a person may name.
+pub const ENVIRONMENTS: &[Environment] = &[
+    Environment {
+        name: Cow::Borrowed("local"),
+        site: Site::Here { port: 8080 },
+        limits: LIMITS,
+        settings: "local.env",
+        confirmed_in: None,
+        asks: false,
+        is_for_trying: true,
+    },
+    Environment {
+        name: Cow::Borrowed("staging"),
+        site: Site::Remote { prefix: "STAGING", domain: "tracehub-stg.vibotaj.com" },
+        limits: Limits { bake: Duration::from_secs(15), ..LIMITS },
+        settings: "staging.env",
+        confirmed_in: None,
+        asks: false,
+        is_for_trying: false,
+    },
+    Environment {
+        name: Cow::Borrowed("production"),
+        site: Site::Remote { prefix: "PRODUCTION", domain: "tracehub.vibotaj.com" },
+        limits: Limits { bake: Duration::from_secs(30), ..LIMITS },
+        settings: "production.env",
+        confirmed_in: Some("staging"),
+        asks: true,
+        is_for_trying: false,
+    },
+    Environment {
+        name: Cow::Borrowed("lab"),
+        site: Site::Remote { prefix: "LAB", domain: "localhost" },
+        limits: TRIED,
+        settings: "local.env",
+        confirmed_in: None,
+        asks: false,
+        is_for_trying: true,
+    },
+];
+
+/// The environments of tests, on this machine, each with a word of its own behind this name.
+const OF_TESTS: Environment = Environment {
+    name: Cow::Borrowed("test-"),
+    site: Site::Here { port: 9080 },
+    limits: TRIED,
+    settings: "local.env",
+    confirmed_in: None,
+    asks: false,
+    is_for_trying: true,
+};
+
+const LIMITS: Limits = Limits {
+    bake: Duration::from_secs(2),
+    ready: Duration::from_secs(120),
+    drain: Duration::from_secs(30),
+    kept_releases: 5,
+};
+/// Where releases are tried that never get ready, nobody waits two minutes for that.
+const TRIED: Limits = Limits { ready: Duration::from_secs(40), ..LIMITS };
+
+/// The root folder of an environment on a host of its own.
+const REMOTE_ROOT: &str = "/opt/tracehub-app";
+
+/// The variables that tell the way to a host, each behind the environment's prefix, and whether nothing goes without it.
+pub const HOST_VARIABLES: [(&str, bool); 6] =
+    [("HOST", true), ("PORT", false), ("USER", true), ("SSH_KEY", true), ("HOST_KEY", true), ("URL", false)];
 
 /// Where a release runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
-    /// `local`, `staging`, `production`, `lab`, or `test-…` for a test's own.
-    pub name: String,
-    /// How long the parts of a rollout may take here.
-    pub limits: Limits,
+    /// What people type behind `--env`.
+    pub name: Cow<'static, str>,
     /// The machine that it is on.
     pub site: Site,
+    /// How long the parts of a rollout may take here.
+    pub limits: Limits,
+    /// The file, in the folder `environments` of what is deployed, with what the app is told here and is no secret.
+    pub settings: &'static str,
+    /// The environment that must have confirmed what goes here. Such a release is also on the default branch, which is
+    /// what goes here when no version is named.
+    pub confirmed_in: Option<&'static str>,
+    /// Whether a person says yes before its users may notice something.
+    pub asks: bool,
+    /// Nobody's real data is here: a fresh one is filled with a demo organisation, whose log-in is printed.
+    pub is_for_trying: bool,
 }
 
 /// The machine that an environment is on.
@@ -48,35 +124,17 @@ pub struct Limits {
     pub kept_releases: usize,
 }
 
-/// The limits of `local`; of the lab and of test environments too, but for [`TRIED`].
-pub const LOCAL_LIMITS: Limits = Limits {
-    bake: Duration::from_secs(2),
-    ready: Duration::from_secs(120),
-    drain: Duration::from_secs(30),
-    kept_releases: 5,
-};
-/// Where releases are tried that never get ready, nobody waits two minutes for that.
-const TRIED: Limits = Limits { ready: Duration::from_secs(40), ..LOCAL_LIMITS };
-const STAGING_LIMITS: Limits = Limits { bake: Duration::from_secs(15), ..LOCAL_LIMITS };
-const PRODUCTION_LIMITS: Limits = Limits { bake: Duration::from_secs(30), ..LOCAL_LIMITS };
-
-/// Where the edge of `local` listens, unless the port is taken: then on the next free one.
-pub const LOCAL_PORT: u16 = 8080;
-/// The root folder of an environment on a host of its own.
-pub const REMOTE_ROOT: &str = "/opt/tracehub-app";
-
-const STAGING: Site = Site::Remote { prefix: "STAGING", domain: "tracehub-stg.vibotaj.com" };
-const PRODUCTION: Site = Site::Remote { prefix: "PRODUCTION", domain: "tracehub.vibotaj.com" };
-const LAB: Site = Site::Remote { prefix: "LAB", domain: "localhost" };
-
 impl Environment {
-    /// This machine.
-    pub fn local() -> Environment {
-        Environment { name: "local".to_owned(), limits: LOCAL_LIMITS, site: Site::Here { port: LOCAL_PORT } }
-    }
-
-    fn remote(name: &str, limits: Limits, site: Site) -> Environment {
-        Environment { name: name.to_owned(), limits, site }
+    /// The one of that name: of the table, or `test-` and a short word, which is a test's own.
+    pub fn named(name: &str) -> Option<Environment> {
+        let is_plain =
+            |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if let Some(row) = ENVIRONMENTS.iter().find(|row| row.name == name) {
+            return Some(row.clone());
+        }
+        let word = name.strip_prefix(&*OF_TESTS.name)?;
+        let is_fine = !word.is_empty() && word.len() <= 16 && is_plain(word);
+        is_fine.then(|| Environment { name: Cow::Owned(name.to_owned()), ..OF_TESTS })
     }
 
     /// Whether it is on this machine.
@@ -84,20 +142,15 @@ impl Environment {
         matches!(self.site, Site::Here { .. })
     }
 
-    /// Nobody's real data is here: a fresh one is filled with a demo organisation, whose log-in is printed.
-    pub fn is_for_trying(&self) -> bool {
-        self.is_here() || self.site == LAB
-    }
-
-    /// A person is asked before it is changed, and what goes there must have been confirmed elsewhere.
+    /// The environment that must have confirmed what goes here.
     pub fn gate(&self) -> Option<Environment> {
-        (self.site == PRODUCTION).then(|| Environment::remote("staging", STAGING_LIMITS, STAGING))
+        self.confirmed_in.and_then(Environment::named)
     }
 
-    /// Its root folder on the host.
+    /// Its root folder on its host.
     pub fn root(&self) -> Utf8PathBuf {
         match self.site {
-            Site::Here { .. } => local_dir().join(&self.name),
+            Site::Here { .. } => crate::workspace::local_dir().join(&*self.name),
             Site::Remote { .. } => REMOTE_ROOT.into(),
         }
     }
@@ -107,50 +160,10 @@ impl Environment {
         format!("{NAME}-{}", self.name)
     }
 
-    /// The file, from the repository's root, with what the app is told here and is no secret.
-    pub fn settings(&self) -> String {
-        let of = match self.name.as_str() {
-            "staging" | "production" => &self.name,
-            _ => "local",
-        };
-        format!("{DEPLOY}/environments/{of}.env")
+    /// The file with its settings, from the repository's root.
+    pub fn settings_path(&self) -> String {
+        format!("{DEPLOY}/environments/{}", self.settings)
     }
-
-    /// The same, as a path of this machine.
-    pub fn settings_file(&self) -> Utf8PathBuf {
-        root().join(self.settings())
-    }
-}
-
-impl FromStr for Environment {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Environment, String> {
-        let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        match (name, name.strip_prefix("test-")) {
-            ("local", _) => Ok(Environment::local()),
-            ("staging", _) => Ok(Environment::remote(name, STAGING_LIMITS, STAGING)),
-            ("production", _) => Ok(Environment::remote(name, PRODUCTION_LIMITS, PRODUCTION)),
-            ("lab", _) => Ok(Environment::remote(name, TRIED, LAB)),
-            (_, Some(test)) if !test.is_empty() && test.len() <= 16 && plain(test) => Ok(Environment {
-                name: name.to_owned(),
-                limits: TRIED,
-                site: Site::Here { port: LOCAL_PORT + 1000 },
-            }),
-            _ => Err(format!("the environments are {}{}", NAMES.join(", "), meant(name))),
-        }
-    }
-}
-
-/// What a person may type, the tests' own apart.
-pub const NAMES: [&str; 4] = ["local", "staging", "production", "lab"];
-
-/// '; did you mean staging?', when one begins alike.
-fn meant(name: &str) -> String {
-    let alike =
-        |known: &&&str| name.len() >= 2 && known.starts_with(&name.to_lowercase()[..2.min(name.len())]);
-    let near = name.is_ascii().then(|| NAMES.iter().find(alike)).flatten();
-    near.map_or(String::new(), |near| format!("; did you mean {near}?"))
 }
 
 #[cfg(test)]
@@ -158,18 +171,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_environment_is_answered_with_the_near_name() {
-        let error = "stagging".parse::<Environment>().unwrap_err();
-        assert!(error.contains("did you mean staging?"), "{error}");
+    fn the_name_of_a_test_s_environment_is_a_short_plain_word() {
+        assert_eq!(Environment::named("test-a1").expect("a test's").name, "test-a1");
         for wrong in ["", "é", "-", "prod; reboot", "test-", "test-$(x)", "test-averyveryverylongname"] {
-            assert!(wrong.parse::<Environment>().is_err(), "{wrong}");
+            assert_eq!(Environment::named(wrong), None, "{wrong}");
         }
     }
 
     #[test]
     fn only_production_is_gated_and_by_staging() {
-        let gate = |name: &str| name.parse::<Environment>().unwrap().gate().map(|gate| gate.name);
-        assert_eq!(gate("production").as_deref(), Some("staging"));
-        assert_eq!((gate("staging"), gate("local"), gate("lab")), (None, None, None));
+        let gates = ENVIRONMENTS.iter().filter_map(|row| Some((row.name.as_ref(), row.gate()?.name)));
+        assert_eq!(gates.collect::<Vec<_>>(), [("production", Cow::Borrowed("staging"))]);
+    }
+
+    #[test]
+    fn what_is_gated_is_also_asked_for() {
+        assert!(ENVIRONMENTS.iter().all(|row| row.asks || row.confirmed_in.is_none()));
     }
 }

@@ -1,5 +1,19 @@
-//! Outside tools that are installed at one version, each with the hashes of what is installed: another version finds
-//! other things, and what a registry serves tomorrow must be what was looked at today.
+//! Versions: those that the code asks for, and outside tools that are installed at one version, each with the hashes of
+//! what is installed: another version finds other things, and what a registry serves tomorrow must be what was looked at
+//! today.
+
+/// The PostgreSQL of every environment, and so of the tests.
+pub const POSTGRES_MAJOR: u32 = 15;
+/// The oldest Node that the page's tools run on: a test compares it with `package.json`.
+pub const NODE_VERSION: &str = "20.19";
+/// The oldest Rust that compiles the workspace: cargo itself refuses an older one.
+pub const RUST_VERSION: &str = env!("CARGO_PKG_RUST_VERSION");
+/// The backend's sqlx, and so its command line's: a test compares it with `Cargo.lock`.
+pub const SQLX_VERSION: &str = "0.9.0";
+/// The first of Debian's suites with a Compose and a buildx that will do.
+pub const PLUGINS_SUITE: &str = "trixie";
+/// The C library (glibc) of the runtime image, major and minor: Debian 12's, in the public image and in the assembled one.
+pub const RUNTIME_GLIBC: (u32, u32) = (2, 36);
 
 /// A program that a Python wheel carries.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +132,7 @@ pub struct CargoTool {
 /// version of the backend's library: it writes what the library reads.
 pub const SQLX_CLI: CargoTool = CargoTool {
     package: "sqlx-cli",
-    version: super::SQLX_VERSION,
+    version: SQLX_VERSION,
     program: "sqlx",
     features: &["--no-default-features", "--features", "postgres"],
 };

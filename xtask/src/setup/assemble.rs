@@ -16,6 +16,7 @@ use crate::terminal::Activity;
 use crate::tools::docker;
 use crate::tools::locate::Version;
 use crate::tools::process::Run;
+use crate::workspace;
 
 /// The image's name without what the packages' versions add: one that begins so is of today's row.
 pub fn name_prefix(base: &Base) -> String {
@@ -27,7 +28,7 @@ pub fn name_prefix(base: &Base) -> String {
 /// Makes the image, tries it, and gives its name.
 pub fn image(base: &Base, activity: &Activity) -> anyhow::Result<String> {
     let sh = Shell::new()?;
-    let work = project::tools_dir().join(format!(".base-{}", base.name));
+    let work = workspace::tools_dir().join(format!(".base-{}", base.name));
     // A run that was killed left it; whoever calls this holds the lock.
     sh.remove_path(&work)?;
     let root = work.join("root");

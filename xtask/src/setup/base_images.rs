@@ -10,11 +10,12 @@ use anyhow::Context;
 use xshell::Shell;
 
 use super::assemble;
-use crate::project::{self, BASES, Base};
+use crate::project::{BASES, Base};
 use crate::terminal::{self, Activity};
 use crate::tools::docker;
 use crate::tools::files::lock::Lock;
 use crate::tools::process::{CommandError, Run};
+use crate::workspace;
 
 /// A registry that has not begun to answer by then is taken for none.
 const REGISTRY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -85,7 +86,7 @@ fn get(base: &'static Base) -> anyhow::Result<BaseImage> {
     let Some(refusal) = pull(name, base.public)? else {
         return Ok(BaseImage { reference: base.public.to_owned(), origin: Origin::Pulled });
     };
-    let lock = project::tools_dir().join(format!("locks/base-{name}"));
+    let lock = workspace::tools_dir().join(format!("locks/base-{name}"));
     let _one = Lock::hold(&lock, || {
         terminal::note(format_args!("  base image {name}: waiting for another run that assembles it"));
     })?;

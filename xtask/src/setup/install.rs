@@ -6,10 +6,10 @@ use anyhow::Context;
 use camino::Utf8Path;
 
 use super::Tool;
-use crate::project;
 use crate::terminal::Activity;
 use crate::tools::files::lock::Lock;
 use crate::tools::locate;
+use crate::workspace;
 
 /// Makes the folder that `tool` is looked for in, by `fill`, which gets an empty folder beside it: it gets its own name
 /// only when `fill` went well. If another run has made it meanwhile, there is nothing left to do.
@@ -20,7 +20,7 @@ pub fn once(
     fill: impl FnOnce(&Utf8Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let name = folder.file_name().context("a tool's folder has a name")?;
-    let tools = project::tools_dir();
+    let tools = workspace::tools_dir();
     let _one = Lock::hold(&tools.join(format!("locks/{name}")), || {
         activity.line("waiting for another run that installs it");
     })?;

@@ -28,7 +28,6 @@ use crate::tools::locate::Source;
 pub use crate::tools::locate::{Found, Tool};
 
 use crate::exit::refuse;
-use crate::project;
 use crate::terminal::{self, Activity};
 use crate::tools::locate::{self, version_cache};
 use crate::tools::process::interrupt;
@@ -120,7 +119,7 @@ fn agree(recipes: &[(Tool, Recipe)], yes: bool) -> anyhow::Result<()> {
         .filter(|(_, recipe)| recipe.changes_machine)
         .map(|(tool, recipe)| format!("  {tool}: {}", recipe.how))
         .collect();
-    if changes.is_empty() || yes || project::is_in_ci() {
+    if changes.is_empty() || yes || terminal::is_in_ci() {
         return Ok(());
     }
     let changes = changes.join("\n");

@@ -10,11 +10,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
 use super::Recipe;
-use crate::project::{self, Packages, Suite};
+use crate::project::{Packages, Suite};
 use crate::terminal::Activity;
 use crate::tools::apt;
 use crate::tools::files::lock::Lock;
 use crate::tools::process::Run;
+use crate::workspace;
 
 /// Package lists older than this are fetched again.
 const LISTS_MAX_AGE: Duration = Duration::from_secs(24 * 3600);
@@ -123,9 +124,9 @@ fn download(packages: &Packages, into: &Utf8Path, activity: &Activity) -> anyhow
         Suite::Newest(name) => (name, true),
     };
     // Two runs on one folder would read lists that the other is writing.
-    let lock = project::tools_dir().join(format!("locks/apt-{name}"));
+    let lock = workspace::tools_dir().join(format!("locks/apt-{name}"));
     let _one = Lock::hold(&lock, || activity.line("waiting for another run that fetches packages"))?;
-    let apt = apt::Private::new(project::tools_dir().join("apt").join(name), &mirror, name, rolling)?;
+    let apt = apt::Private::new(workspace::tools_dir().join("apt").join(name), &mirror, name, rolling)?;
     let fresh = apt.age().is_some_and(|age| age < LISTS_MAX_AGE);
     if fresh && apt.download(packages.names, into).is_ok() {
         return Ok(());

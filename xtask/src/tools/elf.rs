@@ -10,6 +10,13 @@ use super::process::Run;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Glibc(pub u32, pub u32);
 
+impl Glibc {
+    /// From its major and its minor number.
+    pub fn of((major, minor): (u32, u32)) -> Glibc {
+        Glibc(major, minor)
+    }
+}
+
 impl std::fmt::Display for Glibc {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.0, self.1)

@@ -17,11 +17,11 @@ use xshell::{Cmd, Shell, cmd};
 use super::write_section;
 use crate::commands::ci;
 use crate::product::ci::tasks;
-use crate::project;
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
 use crate::tools::git;
 use crate::tools::process::Run;
+use crate::workspace;
 
 pub use self::noop::Noop;
 
@@ -85,11 +85,11 @@ impl Pipeline {
 /// This repository's table, with work that does nothing, on this repository's files.
 fn beside_others(program: &Utf8Path, copy: &Utf8Path) -> Result<Vec<Row>> {
     let sh = Shell::new()?;
-    git::copy::whole(project::root(), copy)?;
+    git::copy::whole(workspace::root(), copy)?;
     let mut rows = Vec::new();
     sh.change_dir(copy);
     rows.push(measured("`xtask ci`: all cached", &|| noop::command(&sh, program, None))?);
-    let (shell, root) = (Shell::new()?, project::root());
+    let (shell, root) = (Shell::new()?, workspace::root());
     shell.change_dir(root);
     let bare = time_of(TIMES, &|| cmd!(shell, "{program} --version"))?;
     let by_cargo = time_of(TIMES, &|| cmd!(shell, "cargo xtask --version"))?;

@@ -3,14 +3,13 @@
 use std::fs;
 use std::time::SystemTime;
 
+use crate::workspace;
 use camino::{Utf8Path, Utf8PathBuf};
-
-use crate::project;
 
 /// An error that names a source which changed since. `cargo xtask` builds first; who calls the program itself may not
 /// have. One that was built elsewhere is not asked.
 pub fn is_current() -> Result<(), String> {
-    let is_built_here = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent() == Some(project::root());
+    let is_built_here = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent() == Some(workspace::root());
     let program = std::env::current_exe().ok().and_then(|path| Utf8PathBuf::try_from(path).ok());
     match program.filter(|_| is_built_here).and_then(|program| newer_source(&program)) {
         Some(source) => {

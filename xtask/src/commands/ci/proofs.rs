@@ -10,9 +10,9 @@ use xshell::{Shell, cmd};
 use super::run_args::{self, RunArgs};
 use super::selection::Selection;
 use crate::pipeline::{Graph, Judge, Sandbox, Tally, Variables, audit};
-use crate::project;
 use crate::terminal::{self, Activity};
 use crate::tools::process::{CommandError, Run, interrupt};
+use crate::workspace;
 
 impl RunArgs {
     /// Runs so many of what is cached again.
@@ -63,9 +63,9 @@ fn run_bare(judge: &Judge<'_>, at: usize, activity: &Activity) -> Result<Option<
     let run = cmd!(sh, "{program} ci --only --force --quiet {name}")
         .env_clear()
         .envs(variables.given.iter().map(|(name, value)| (name, value)))
-        .env("XTASK_TOOLS_DIR", project::tools_dir())
+        .env("XTASK_TOOLS_DIR", workspace::tools_dir())
         // Warm from one time to the next, and not the one whose files name the repository.
-        .env("CARGO_TARGET_DIR", project::target_dir().join("strict"));
+        .env("CARGO_TARGET_DIR", workspace::target_dir().join("strict"));
     let lines = |line: &str| activity.line(line);
     let run = Run::new(run).timeout(task.timeout + Duration::from_secs(60)).each_line(&lines);
     let failed = match run.run() {

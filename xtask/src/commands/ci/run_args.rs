@@ -14,10 +14,12 @@ use crate::pipeline::{
     DiagramFormat, Fingerprints, Format, Graph, Judge, Options, Report, Store, Tally, Verdict, draw, run,
 };
 use crate::product::ci::tasks;
+use crate::project;
+use crate::terminal;
 use crate::tools::database::postgres;
 use crate::tools::git::tree::Tree;
 use crate::tools::process::interrupt;
-use crate::{project, terminal};
+use crate::workspace;
 
 /// xtask's own sources, and what else every task depends on: a change of the definition runs everything.
 pub const OWN: &[&str] = &[
@@ -67,7 +69,7 @@ pub struct RunArgs {
 
 /// Where passes are remembered: one folder, to be kept between the runs of a workflow.
 pub fn store() -> Store {
-    Store::new(project::local_dir().join("ci/store"))
+    Store::new(workspace::local_dir().join("ci/store"))
 }
 
 impl RunArgs {
@@ -120,9 +122,16 @@ impl RunArgs {
     /// Looks at the tree, and decides from then on.
     pub fn judge<'a>(&self, graph: &'a Graph, store: &'a Store, tasks: &[usize]) -> Judge<'a> {
         let tree = built::is_current()
-            .and_then(|()| Tree::look(project::root()).map_err(|error| format!("{error:#}")));
+            .and_then(|()| Tree::look(workspace::root()).map_err(|error| format!("{error:#}")));
         let fingerprints = tree.map(|tree| RwLock::new(Fingerprints::new(graph, tasks, OWN, tree)));
-        Judge { graph, root: project::root(), store, fingerprints, tasks: tasks.to_vec(), force: self.force }
+        Judge {
+            graph,
+            root: workspace::root(),
+            store,
+            fingerprints,
+            tasks: tasks.to_vec(),
+            force: self.force,
+        }
     }
 
     /// For a run.
@@ -130,10 +139,10 @@ impl RunArgs {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let secrets = std::env::vars().filter(|(name, _)| project::is_secret_variable(name));
         Options {
-            folder: project::root().to_owned(),
-            logs: project::local_dir().join("ci"),
+            folder: workspace::root().to_owned(),
+            logs: workspace::local_dir().join("ci"),
             keep_going: self.keep_going,
-            must_run: project::is_in_ci(),
+            must_run: terminal::is_in_ci(),
             yes: self.yes,
             jobs: self.jobs.map_or(cores, usize::from),
             secrets: secrets.map(|(_, value)| value).collect(),

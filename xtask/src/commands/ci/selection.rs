@@ -9,8 +9,9 @@ use super::run_args;
 use crate::commands::output::near::did_you_mean;
 use crate::pipeline::{Graph, affected};
 use crate::product::ci::tasks::{self, DEEP};
+use crate::terminal;
 use crate::tools::git::changes::{self, Base};
-use crate::{project, terminal};
+use crate::workspace;
 
 /// What narrows the tasks down.
 #[derive(Debug, Default, Args)]
@@ -122,7 +123,7 @@ impl Selection {
     /// Only what the changes can affect, and what that needs.
     fn narrow_to_changes(&mut self, graph: &Graph, revision: &str) -> Result<()> {
         let Some(base) = find_base(revision)? else { return Ok(()) };
-        let changed = changes::paths_since(project::root(), &base)?;
+        let changed = changes::paths_since(workspace::root(), &base)?;
         let affected = affected(graph, run_args::OWN, &changed);
         terminal::note(format_args!(
             "{} files differ from {}, where this left {revision}; they affect {} tasks",
@@ -140,7 +141,7 @@ impl Selection {
 
 /// The commit to compare with. Without one everything is selected, and it is said why.
 fn find_base(revision: &str) -> Result<Option<String>> {
-    let root = project::root();
+    let root = workspace::root();
     let everything = |why: &str| {
         terminal::warn(format_args!("{why}: all tasks are selected"));
         Ok(None)

@@ -11,9 +11,10 @@ use super::run_args::{self, RunArgs};
 use super::selection::Selection;
 use crate::commands::Failure;
 use crate::pipeline::{Fingerprints, Globs, Graph};
+use crate::terminal;
 use crate::tools::git::tree::Tree;
 use crate::tools::process::interrupt;
-use crate::{project, terminal};
+use crate::workspace;
 
 /// How often the tree is looked at: a look takes some ten milliseconds.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -57,12 +58,12 @@ fn wait(graph: &Graph, tasks: &[usize], seen: &[String]) -> Result<()> {
 }
 
 fn look(graph: &Graph, tasks: &[usize]) -> Result<Vec<String>> {
-    let fingerprints = Fingerprints::new(graph, tasks, run_args::OWN, Tree::look(project::root())?);
+    let fingerprints = Fingerprints::new(graph, tasks, run_args::OWN, Tree::look(workspace::root())?);
     Ok(tasks.iter().map(|&at| fingerprints.of(at).to_owned()).collect())
 }
 
 fn own_sources() -> Result<BTreeMap<String, String>> {
-    let tree = Tree::look(project::root())?;
+    let tree = Tree::look(workspace::root())?;
     let own = Globs::new(run_args::OWN).select(tree.paths());
     Ok(own.into_iter().map(|at| (tree.paths()[at].clone(), tree.content(at).to_owned())).collect())
 }

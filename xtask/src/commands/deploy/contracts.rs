@@ -4,12 +4,12 @@ use anyhow::Result;
 
 use super::gate::{self, Override};
 use crate::exit::refuse;
-use crate::project;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::contract::Contract;
 use crate::rollout::state::release::Release;
 use crate::rollout::steps::schema::versions;
 use crate::tools::git;
+use crate::workspace;
 
 /// The contracts among the pending migrations. Refused while the release that has the traffic still uses what one takes
 /// away, and when this release itself uses what one has taken away already.
@@ -50,7 +50,7 @@ pub fn check(
 
 /// Whether the release is from before this commit. One whose commit is not known here is taken to be.
 fn predates(release: &Release, commit: &str) -> bool {
-    !git::is_ancestor(project::root(), commit, &release.commit).unwrap_or(false)
+    !git::is_ancestor(workspace::root(), commit, &release.commit).unwrap_or(false)
 }
 
 fn short(commit: &str) -> &str {

@@ -12,6 +12,7 @@ use crate::rollout::state::ledger::Ledger;
 use crate::tools::git::{self, Commit};
 use crate::tools::ssh;
 use crate::tools::ssh::keys::Key;
+use crate::workspace;
 
 /// Each gate: the name that an override gives, and what it asks for.
 pub const GATES: &[(&str, &str)] = &[
@@ -52,7 +53,11 @@ impl std::str::FromStr for Override {
 
 /// Refuses a commit that is not on the default branch, where that matters.
 pub fn check_branch_of(environment: &Environment, commit: &Commit, overrides: &[Override]) -> Result<()> {
-    if environment.gate().is_none() || is_open("branch", overrides) { Ok(()) } else { check_branch(commit) }
+    if environment.confirmed_in.is_none() || is_open("branch", overrides) {
+        Ok(())
+    } else {
+        check_branch(commit)
+    }
 }
 
 /// Refuses images that were not confirmed in the environment before. Nothing of the environment itself is touched.
@@ -79,7 +84,7 @@ pub fn closed(gate: &str, why: String) -> anyhow::Error {
 
 fn check_branch(commit: &Commit) -> Result<()> {
     let branch = project::DEFAULT_BRANCH;
-    match git::branch_has(project::root(), branch, &commit.sha)? {
+    match git::branch_has(workspace::root(), branch, &commit.sha)? {
         Some(true) => Ok(()),
         Some(false) => Err(closed(
             "branch",

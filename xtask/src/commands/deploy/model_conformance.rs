@@ -14,12 +14,13 @@ use crate::commands::target::access::Access;
 use crate::host::{Leased, Machine};
 use crate::product::images::{self, Registry};
 use crate::product::sources::Sources;
-use crate::project::{self, Environment, Limits};
+use crate::project::{Environment, Limits};
 use crate::rollout::host::{Host, LeasedHost};
 use crate::rollout::simulation::driver::Act;
 use crate::rollout::simulation::recorder::{self, Scene};
 use crate::rollout::state::release::{Contents, Release, ReleaseId};
 use crate::tools::files::hex::hex;
+use crate::workspace;
 
 /// As in `local`, with less patience.
 const LIMITS: Limits = Limits {
@@ -33,8 +34,8 @@ const LIMITS: Limits = Limits {
 #[ignore = "wants an engine, and builds the images"]
 fn the_simulated_host_and_a_real_one_look_the_same_after_every_call() {
     // The builds are called from the root; cargo starts tests in their package's folder.
-    std::env::set_current_dir(project::root()).expect("the repository's root");
-    let environment: Environment = name().parse().expect("a test's name");
+    std::env::set_current_dir(workspace::root()).expect("the repository's root");
+    let environment = Environment::named(&name()).expect("a test's name");
     let result = look_at_both(&environment);
     clear_up(&environment);
     result.expect("both can be looked at");
@@ -43,7 +44,7 @@ fn the_simulated_host_and_a_real_one_look_the_same_after_every_call() {
 #[test]
 #[ignore = "wants the variables of a lab whose first machine is bare"]
 fn the_simulated_host_and_one_behind_ssh_look_the_same_after_every_call() {
-    std::env::set_current_dir(project::root()).expect("the repository's root");
+    std::env::set_current_dir(workspace::root()).expect("the repository's root");
     behind_ssh().expect("both can be looked at");
 }
 
@@ -55,7 +56,7 @@ fn look_at_both(environment: &Environment) -> Result<()> {
 }
 
 fn behind_ssh() -> Result<()> {
-    let environment: Environment = "lab".parse().map_err(anyhow::Error::msg)?;
+    let environment = Environment::named("lab").expect("the lab is an environment");
     let (access, registry, built) = (Access::of(&environment)?, Registry::choose()?, images::build(true)?);
     let images = images::push_built(&registry, &built)?;
     let sources = Sources::of_tree(&built, &environment)?.with_images(images);
@@ -152,7 +153,7 @@ fn with(release: &Release, contents: Contents) -> Release {
 
 /// Each copy of the repository has an environment of its own for this.
 fn name() -> String {
-    let digest = <sha2::Sha256 as sha2::Digest>::digest(project::root().as_str());
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(workspace::root().as_str());
     format!("test-m{}", &hex(&digest)[..8])
 }
 

@@ -5,19 +5,21 @@ use anyhow::Result;
 use crate::exit::refuse;
 use crate::project::{self, Environment};
 use crate::tools::git::{self, Commit, Meaning};
+use crate::workspace;
 
 /// The commit that `word` means; without one, production takes what is on the default branch, and others what is
 /// checked out. It must be one that everybody can get.
 pub fn choose(environment: &Environment, word: Option<&str>) -> Result<Commit> {
-    let root = project::root();
-    if word.is_none() && environment.gate().is_none() && git::dirty_hash(root)?.is_some() {
+    let root = workspace::root();
+    if word.is_none() && environment.confirmed_in.is_none() && git::dirty_hash(root)?.is_some() {
         return Err(refuse(format!(
             "this tree holds changes that are in no commit, and {} takes commits only: commit them, or name a commit \
              with --version",
             environment.name
         )));
     }
-    let word = word.unwrap_or(if environment.gate().is_some() { project::DEFAULT_BRANCH } else { "HEAD" });
+    let word =
+        word.unwrap_or(if environment.confirmed_in.is_some() { project::DEFAULT_BRANCH } else { "HEAD" });
     let sha = match git::meaning(root, word)? {
         Meaning::Commit(sha) => sha,
         Meaning::Ambiguous(all) => {
@@ -48,6 +50,6 @@ pub fn choose(environment: &Environment, word: Option<&str>) -> Result<Commit> {
 
 /// Of the objects that begin alike, those that are commits.
 fn describe(sha: &str) -> Option<String> {
-    let commit = git::commit(project::root(), sha).ok()?;
+    let commit = git::commit(workspace::root(), sha).ok()?;
     Some(format!("{}  {}", &commit.sha[..16], commit.subject))
 }

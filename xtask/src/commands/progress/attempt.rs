@@ -10,7 +10,6 @@ use super::steps::{Over, Progress};
 use super::tell::{News, State, Teller};
 use crate::commands::{Exit, Failure};
 use crate::host::{Leased, Machine};
-use crate::project;
 use crate::rollout::attempt::{Attempt, AttemptError, Completed, take_lease};
 use crate::rollout::host::{Holder, Host, LeaseError};
 use crate::rollout::plan::{Goal, Plan, Stopped};
@@ -21,6 +20,7 @@ use crate::rollout::state::release::ReleaseId;
 use crate::terminal::{self, paint};
 use crate::tools::git;
 use crate::tools::process::{interrupt, is_interrupt};
+use crate::workspace;
 
 /// With fewer bytes free, a disk is full.
 const FULL: u64 = 4 << 20;
@@ -111,9 +111,9 @@ fn news(machine: &Machine, goal: &Goal, by: &str, state: State) -> News {
         kept.iter().find(|release| Some(&release.id) == id).map(|it| it.commit.clone())
     };
     let commits = commit(goal.from.as_ref()).zip(commit(goal.to.as_ref()));
-    let commits = commits.map(|(from, to)| git::commits_between(project::root(), &from, &to));
+    let commits = commits.map(|(from, to)| git::commits_between(workspace::root(), &from, &to));
     News {
-        environment: machine.environment().name.clone(),
+        environment: machine.environment().name.to_string(),
         kind: goal.kind.to_string(),
         state,
         release: written(goal.to.as_ref()).to_owned(),

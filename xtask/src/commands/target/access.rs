@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use crate::commands::{Exit, Failure, refuse};
-use crate::project::{Environment, SECRETS, Site};
+use crate::project::{Environment, HOST_VARIABLES, SECRETS, Site};
 use crate::terminal;
 use crate::tools::ssh::Destination;
 use crate::tools::ssh::keys::{self, HostKeys, Key};
@@ -105,10 +105,6 @@ fn remote(environment: &Environment) -> Result<(&'static str, &'static str)> {
     }
 }
 
-/// The variables that tell the way to a host, each behind the environment's prefix, and whether nothing goes without it.
-pub const VARIABLES: [(&str, bool); 6] =
-    [("HOST", true), ("PORT", false), ("USER", true), ("SSH_KEY", true), ("HOST_KEY", true), ("URL", false)];
-
 /// A user's name, as it may come to ssh.
 pub fn user_name(name: &str) -> Result<String, String> {
     plain(name, USER_NAME)
@@ -142,7 +138,7 @@ impl Variables {
             own_keys: std::env::var_os("SSH_AUTH_SOCK").is_some()
                 || std::env::home_dir().is_some_and(|home| home.join(".ssh/config").is_file()),
         };
-        for (name, _) in VARIABLES {
+        for (name, _) in HOST_VARIABLES {
             let variable = format!("{prefix}_{name}");
             match std::env::var(&variable) {
                 Ok(value) if !value.trim().is_empty() => {
@@ -157,7 +153,7 @@ impl Variables {
 
     fn access(&self, environment: &Environment, domain: &str) -> Result<Access, String> {
         Ok(Access {
-            environment: environment.name.clone(),
+            environment: environment.name.to_string(),
             prefix: self.prefix,
             destination: self.destination(&environment.name)?,
             url: match self.values.get("URL") {
@@ -183,7 +179,7 @@ impl Variables {
             return Err(format!("{} hold bytes that are not UTF-8", self.unreadable.join(", ")));
         }
         let told = |name: &str| self.values.contains_key(name) || (name == "SSH_KEY" && self.own_keys);
-        let missing = VARIABLES.iter().filter(|(name, needed)| *needed && !told(name));
+        let missing = HOST_VARIABLES.iter().filter(|(name, needed)| *needed && !told(name));
         let missing: Vec<String> = missing.map(|(missing, _)| format!("{prefix}_{missing}")).collect();
         if !missing.is_empty() {
             return Err(format!(
@@ -242,7 +238,7 @@ mod tests {
     }
 
     fn access(values: &[(&str, &str)]) -> Result<Access, String> {
-        variables(values).access(&"staging".parse().unwrap(), "example.org")
+        variables(values).access(&Environment::named("staging").unwrap(), "example.org")
     }
 
     const HOST_KEY: (&str, &str) = ("HOST_KEY", "ssh-ed25519 AAAAC3Nz");
@@ -253,7 +249,7 @@ mod tests {
         assert!(error.contains("STAGING_USER, STAGING_HOST_KEY are not set"), "{error}");
         let own_keys =
             Variables { own_keys: false, ..variables(&[("HOST", "vps"), ("USER", "deploy"), HOST_KEY]) };
-        let error = own_keys.access(&"staging".parse().unwrap(), "example.org").unwrap_err();
+        let error = own_keys.access(&Environment::named("staging").unwrap(), "example.org").unwrap_err();
         assert!(error.contains("STAGING_SSH_KEY is not set"), "{error}");
     }
 

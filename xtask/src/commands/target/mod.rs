@@ -11,18 +11,32 @@ use clap::Args;
 use self::access::Access;
 use super::{Exit, Failure, refuse};
 use crate::host::{HostProbe, Machine};
-use crate::project::Environment;
+use crate::project::{ENVIRONMENTS, Environment};
 use crate::setup::{self, Tool};
 use crate::tools::docker::engine;
 use crate::tools::locate;
 use crate::tools::ssh::host_shell::HostShell;
 use crate::tools::ssh::{ConnectError, Connection};
 
+/// The environment that a person names.
+pub fn environment(name: &str) -> Result<Environment, String> {
+    let known = || ENVIRONMENTS.iter().map(|row| row.name.as_ref());
+    Environment::named(name).ok_or_else(|| {
+        let near = known().find(|known| begin_alike(known, name));
+        let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+        format!("the environments are {}{near}", known().collect::<Vec<_>>().join(", "))
+    })
+}
+
+fn begin_alike(known: &str, typed: &str) -> bool {
+    typed.get(..2).is_some_and(|start| known.starts_with(&start.to_lowercase()))
+}
+
 /// The option that every verb about an environment has.
 #[derive(Debug, Clone, Args)]
 pub struct TargetArgs {
     /// Which environment: local, staging, production, or lab
-    #[arg(long, value_name = "ENVIRONMENT", default_value = "local")]
+    #[arg(long, value_name = "ENVIRONMENT", default_value = "local", value_parser = environment)]
     env: Environment,
 }
 
@@ -144,4 +158,16 @@ fn explain(error: ConnectError, access: &Access) -> anyhow::Error {
         ConnectError::Other(_) => return anyhow::Error::from(error),
     };
     Failure { exit, message: format!("{error}\n  {todo}") }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_environment_is_answered_with_the_near_name() {
+        let error = environment("stagging").unwrap_err();
+        assert!(error.contains("did you mean staging?"), "{error}");
+        assert!(!environment("é").unwrap_err().contains("did you mean"));
+    }
 }

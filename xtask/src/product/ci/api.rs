@@ -12,6 +12,7 @@ use crate::pipeline::{Context, Unavailable};
 use crate::project;
 use crate::tools::git;
 use crate::tools::git::changes::Base;
+use crate::workspace;
 
 /// At the end of a commit's message, with the reason, it lets a break pass.
 const TRAILER: &str = "Breaks-API";
@@ -27,7 +28,7 @@ fn before_push() -> Option<String> {
 
 /// Compares the OpenAPI document with that of the commit before: on a branch, of where it left the default branch.
 pub fn still_answers(task: &Context) -> Result<()> {
-    let root = project::root();
+    let root = workspace::root();
     let path = format!("{}/openapi.json", project::BACKEND.folder);
     let before = before_push();
     let base = match git::history::base(root, project::DEFAULT_BRANCH, before.as_deref())? {

@@ -10,6 +10,7 @@ use crate::project;
 use crate::tools::cargo::coverage::{self, Coverage};
 use crate::tools::cargo::nextest::{self, Profile};
 use crate::tools::node::vitest;
+use crate::workspace;
 
 /// Which lines the tests of the backend ran, in lcov's form.
 const BACKEND_COVERAGE: &str = "target/coverage/backend.lcov";
@@ -17,12 +18,12 @@ const BACKEND_COVERAGE: &str = "target/coverage/backend.lcov";
 /// Runs the backend's tests on the server at `url`, where they make databases of their own. Under the share of lines that
 /// they must run, they have failed.
 pub fn backend_test(task: &Context, url: &str) -> Result<()> {
-    let lcov = project::root().join(BACKEND_COVERAGE);
+    let lcov = workspace::root().join(BACKEND_COVERAGE);
     fs::create_dir_all(lcov.parent().context("a file is in a folder")?)
         .with_context(|| format!("making the folder of {lcov}"))?;
     let test = coverage::test(&task.sh, project::BACKEND.image, &lcov)?.env("DATABASE_URL", url);
     results::run(task, test, "", &Profile::Ci.junit(), nextest::places)?;
-    coverage::name_from(project::root(), &lcov)?;
+    coverage::name_from(workspace::root(), &lcov)?;
     let (found, least) = (Coverage::read(&lcov)?, project::COVERAGE_PERCENT);
     task.figure(&format!("the tests run {found}"));
     ensure!(
@@ -36,7 +37,7 @@ pub fn backend_test(task: &Context, url: &str) -> Result<()> {
 pub fn frontend_test(task: &Context) -> Result<()> {
     let test = vitest::test_with_coverage(&task.sh, project::COVERAGE_PERCENT)?;
     results::run(task, test, project::FRONTEND.folder, &vitest::junit(), vitest::places)?;
-    let lcov = project::root().join(project::FRONTEND.folder).join("coverage/lcov.info");
+    let lcov = workspace::root().join(project::FRONTEND.folder).join("coverage/lcov.info");
     task.figure(&format!("the tests run {}", Coverage::read(&lcov)?));
     Ok(())
 }

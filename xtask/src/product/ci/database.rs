@@ -14,6 +14,7 @@ use crate::project;
 use crate::tools::database::postgres::{Kind, Server};
 use crate::tools::database::{pg_dump, sqlx};
 use crate::tools::git;
+use crate::workspace;
 
 /// A throw-away server.
 pub const POSTGRES: Service = Service { name: "postgres", start };
@@ -46,7 +47,7 @@ fn migrated(task: &Context) -> Result<String> {
     let name = match &*template {
         Some(name) => name.clone(),
         None => {
-            let content = git::content_hash(project::root(), project::MIGRATIONS)?;
+            let content = git::content_hash(workspace::root(), project::MIGRATIONS)?;
             let name = format!("{}_migrated_{}", project::DATABASE, &content[..12]);
             databases.server.create_database(&name)?;
             task.run(sqlx::run(&task.sh, &databases.server.owner_url(&name)))?;
@@ -77,7 +78,7 @@ pub fn migrations(task: &Context) -> Result<()> {
 fn declared() -> Result<()> {
     for (version, commit) in Migrations::of_tree()?.contracts {
         ensure!(
-            git::is_ancestor(project::root(), &commit, "HEAD")?,
+            git::is_ancestor(workspace::root(), &commit, "HEAD")?,
             "migration {version} says 'unused since {commit}', which is not a commit before this one"
         );
     }

@@ -8,6 +8,7 @@ use crate::product::images::Tree;
 use crate::project::{self, APP_UID};
 use crate::tools::process::Run;
 use crate::tools::{caddy, docker};
+use crate::workspace;
 
 /// Builds both images as `cargo xtask image build` does, and runs each.
 pub fn images(task: &Context) -> Result<()> {
@@ -25,7 +26,7 @@ pub fn images(task: &Context) -> Result<()> {
     // Running it at all shows that its libraries are there.
     let document = Run::new(docker::run(&task.sh, &backend, &["openapi"])).checked()?.stdout;
     let committed =
-        std::fs::read_to_string(project::root().join(project::BACKEND.folder).join("openapi.json"))?;
+        std::fs::read_to_string(workspace::root().join(project::BACKEND.folder).join("openapi.json"))?;
     ensure!(document == committed, "the image's OpenAPI document is not the one in the repository");
     task.run(caddy::validate_own(&task.sh, &frontend))
 }

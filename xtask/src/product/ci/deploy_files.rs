@@ -11,6 +11,7 @@ use crate::setup::base_images;
 use crate::tools::docker::compose::Project;
 use crate::tools::files::private;
 use crate::tools::{caddy, locate};
+use crate::workspace;
 
 /// The files that are one project together.
 const PROJECTS: [&[&str]; 3] =
@@ -21,7 +22,7 @@ pub fn compose(task: &Context) -> Result<()> {
     let program = locate::compose()?;
     let folder = private::Folder::new()?;
     let folder = folder.path();
-    let deploy = project::root().join(DEPLOY);
+    let deploy = workspace::root().join(DEPLOY);
     fs::copy(deploy.join("environments/production.env"), folder.join("settings.env"))
         .context("copying an environment's settings")?;
     for names in PROJECTS {
@@ -65,8 +66,8 @@ fn value(name: &str) -> &'static str {
 /// Caddy's own opinion of both of its files, as they are used: the edge's with and without a name of its own.
 pub fn caddyfiles(task: &Context) -> Result<()> {
     let image = base_images::one("caddy")?.reference;
-    let edge = project::root().join(DEPLOY).join("edge");
-    let page = project::root().join(project::FRONTEND.folder).join("Caddyfile");
+    let edge = workspace::root().join(DEPLOY).join("edge");
+    let page = workspace::root().join(project::FRONTEND.folder).join("Caddyfile");
     for (file, site) in
         [(edge.join("Caddyfile"), ":80"), (edge.join("Caddyfile"), "tracehub.example.org"), (page, "")]
     {

@@ -10,25 +10,26 @@ use crate::commands::Cli;
 use crate::pipeline::Context;
 use crate::project;
 use crate::tools::git;
+use crate::workspace;
 
 /// Each `cargo xtask …` in the documents is one that xtask understands, each link leads to a file, and a newcomer reads of
 /// the versions that will do.
 pub fn documents(task: &Context) -> Result<()> {
-    let files = git::files(project::root(), ".")?;
+    let files = git::files(workspace::root(), ".")?;
     let mut problems = Vec::new();
     let mut count = 0;
     for file in files.iter().filter(|file| file.ends_with(".md")) {
-        let path = project::root().join(file);
+        let path = workspace::root().join(file);
         let text = fs::read_to_string(&path).with_context(|| format!("reading {file}"))?;
         for command in commands_in(&text) {
             count += 1;
             problems.extend(misunderstood(&command).map(|why| format!("{file}: `{command}`: {why}")));
         }
-        let folder = path.parent().unwrap_or(project::root());
+        let folder = path.parent().unwrap_or(workspace::root());
         let gone = links_in(&text).into_iter().filter(|link| !folder.join(link).exists());
         problems.extend(gone.map(|link| format!("{file}: the link to {link} leads nowhere")));
     }
-    let readme = fs::read_to_string(project::root().join("README.md")).context("reading README.md")?;
+    let readme = fs::read_to_string(workspace::root().join("README.md")).context("reading README.md")?;
     let lacking = VERSIONS.iter().map(|(what, version)| format!("{what} {version} or later"));
     let lacking = lacking.filter(|words| !readme.contains(words));
     problems.extend(lacking.map(|words| format!("README.md does not say that {words} is needed")));

@@ -11,6 +11,7 @@ use crate::rollout::state::contract::NO_TRANSACTION;
 use crate::tools::diagnostics::lint::{self, Transaction};
 use crate::tools::files::private;
 use crate::tools::git;
+use crate::workspace;
 
 /// Every shell script, those included that xtask hands to `sh` on a host.
 pub fn shell_scripts(task: &Context) -> Result<()> {
@@ -27,7 +28,7 @@ fn scripts() -> Result<(Vec<String>, Vec<String>)> {
     let wanted =
         |path: &str| path.ends_with(".sh") || path.starts_with(".ci/") || path.starts_with("scripts/");
     for path in present(wanted)? {
-        let content = fs::read(project::root().join(&path)).with_context(|| format!("reading {path}"))?;
+        let content = fs::read(workspace::root().join(&path)).with_context(|| format!("reading {path}"))?;
         let first = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
         match kind_of(&path, &String::from_utf8_lossy(first)) {
             Kind::Script => named.push(path),
@@ -73,7 +74,7 @@ pub fn migrations(task: &Context) -> Result<()> {
     let (mut together, mut alone) = (Vec::new(), Vec::new());
     for path in files {
         let text =
-            fs::read_to_string(project::root().join(&path)).with_context(|| format!("reading {path}"))?;
+            fs::read_to_string(workspace::root().join(&path)).with_context(|| format!("reading {path}"))?;
         if text.starts_with(NO_TRANSACTION) { alone.push(path) } else { together.push(path) }
     }
     for (files, transaction) in [(together, Transaction::Around), (alone, Transaction::None)] {
@@ -87,7 +88,7 @@ pub fn migrations(task: &Context) -> Result<()> {
 /// What looks like a secret, in any file. A planted one is looked for first: a scanner that no longer sees it would pass
 /// everything.
 pub fn secrets(task: &Context) -> Result<()> {
-    let rules = project::tools_dir().join("kingfisher-rules");
+    let rules = workspace::tools_dir().join("kingfisher-rules");
     let folder = private::Folder::new()?;
     let (planted, copy) = (folder.join("planted"), folder.join("repository"));
     write(&planted.join("planted.txt"), PLANTED.concat().as_bytes())?;
@@ -97,7 +98,7 @@ pub fn secrets(task: &Context) -> Result<()> {
     }
     // A copy, since the repository's own folder is full of what git ignores.
     for path in present(|_| true)? {
-        let content = fs::read(project::root().join(&path)).with_context(|| format!("reading {path}"))?;
+        let content = fs::read(workspace::root().join(&path)).with_context(|| format!("reading {path}"))?;
         write(&copy.join(&path), &content)?;
     }
     task.line("and no other:");
@@ -126,8 +127,8 @@ fn some(wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
 }
 
 fn present(wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
-    let mut files = git::files(project::root(), ".")?;
-    files.retain(|path| wanted(path) && project::root().join(path).is_file());
+    let mut files = git::files(workspace::root(), ".")?;
+    files.retain(|path| wanted(path) && workspace::root().join(path).is_file());
     Ok(files)
 }
 

@@ -5,12 +5,12 @@ use anyhow::{Result, ensure};
 
 use super::tasks;
 use crate::pipeline::{Context, Globs, Task};
-use crate::project;
 use crate::tools::git::tree::Tree;
+use crate::workspace;
 
 /// Each pattern of what is read means something that is there, or that a task makes.
 pub fn mean_something(_task: &Context) -> Result<()> {
-    let lost = lost(&tasks::table(), Tree::look(project::root())?.paths());
+    let lost = lost(&tasks::table(), Tree::look(workspace::root())?.paths());
     ensure!(lost.is_empty(), "{}", lost.join("\n"));
     Ok(())
 }

@@ -9,12 +9,13 @@ use sha2::{Digest as _, Sha256};
 use xshell::Shell;
 
 use super::{BuiltImage, Tree, folder};
-use crate::project::{self, Component};
+use crate::project::Component;
 use crate::terminal::Activity;
 use crate::tools::docker::buildx::Build;
 use crate::tools::files::hex::hex;
 use crate::tools::process::Run;
 use crate::tools::{docker, locate};
+use crate::workspace;
 
 /// The label that holds the hash of everything that went into an image.
 const INPUTS_LABEL: &str = "tracehub.inputs";
@@ -34,7 +35,7 @@ impl Inputs {
     pub fn build(self, sh: &Shell, tree: &Tree) -> Result<BuiltImage> {
         let component = self.component;
         let dockerfile = folder(component).join("Dockerfile");
-        let context = project::target_dir().join("images").join(component.name);
+        let context = workspace::target_dir().join("images").join(component.name);
         self.stage(&context, tree.time())?;
         let name = format!("{}/{}", tree.repository(), component.image);
         let tags: Vec<String> = tree.tags().iter().map(|tag| format!("{name}:{tag}")).collect();

@@ -13,9 +13,10 @@ use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::docker::buildx;
 use crate::tools::process::Run;
+use crate::workspace;
 
 fn path() -> camino::Utf8PathBuf {
-    project::root().join(project::DEPLOY).join("images.lock.json")
+    workspace::root().join(project::DEPLOY).join("images.lock.json")
 }
 
 /// The name of each row of the table that is locked, and its digest.

@@ -21,10 +21,12 @@ use crate::project::{self, Component};
 use crate::setup::base_images::{self, BaseImage};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
+use crate::tools::cargo;
+use crate::tools::elf::{self, Glibc};
 use crate::tools::git::{self, Commit};
 use crate::tools::node::npm;
 use crate::tools::process::Run;
-use crate::tools::{cargo, elf};
+use crate::workspace;
 
 pub use self::push::{bases_for_host, build_and_push, ensure_client, find, push_built};
 pub use self::registry::Registry;
@@ -76,7 +78,7 @@ pub struct Tree {
 impl Tree {
     /// Looks at the working tree.
     pub fn look() -> Result<Tree> {
-        let root = project::root();
+        let root = workspace::root();
         Ok(Tree {
             commit: git::head(root)?,
             dirty: git::dirty_hash(root)?,
@@ -189,7 +191,7 @@ fn say_bases(bases: &BTreeMap<&'static str, BaseImage>) {
 
 /// Where a component's sources are.
 fn folder(component: Component) -> Utf8PathBuf {
-    project::root().join(component.folder)
+    workspace::root().join(component.folder)
 }
 
 fn build_binary() -> Result<Utf8PathBuf> {
@@ -202,8 +204,8 @@ fn build_binary() -> Result<Utf8PathBuf> {
 
 fn build_site() -> Result<Utf8PathBuf> {
     let built = folder(project::FRONTEND).join("dist");
-    let stamp = project::local_dir().join("dist-made-from");
-    let sources = git::content_hash(project::root(), project::FRONTEND.folder)?;
+    let stamp = workspace::local_dir().join("dist-made-from");
+    let sources = git::content_hash(workspace::root(), project::FRONTEND.folder)?;
     if built.join("index.html").is_file() && fs::read_to_string(&stamp).is_ok_and(|noted| noted == sources) {
         return Ok(built);
     }
@@ -216,7 +218,7 @@ fn build_site() -> Result<Utf8PathBuf> {
         anyhow::Ok(())
     })
     .context("building the frontend")?;
-    fs::create_dir_all(project::local_dir())?;
+    fs::create_dir_all(workspace::local_dir())?;
     fs::write(&stamp, sources).context("noting what the page was built from")?;
     Ok(built)
 }
@@ -225,14 +227,14 @@ fn build_site() -> Result<Utf8PathBuf> {
 /// if the image's C library is as new as the one that it was linked with; otherwise the image's own build makes one.
 fn backend_files(sh: &Shell, binary: Utf8PathBuf) -> Result<(&'static str, Vec<(Utf8PathBuf, String)>)> {
     let needed = elf::needed_glibc(sh, &binary)?;
-    let Some(needed) = needed.filter(|needed| *needed > project::RUNTIME_GLIBC) else {
+    let images = Glibc::of(project::RUNTIME_GLIBC);
+    let Some(needed) = needed.filter(|needed| *needed > images) else {
         return Ok(("prebuilt", vec![(binary, project::BACKEND.image.to_owned())]));
     };
     terminal::note(format_args!(
-        "  compiled here, the backend needs glibc {needed}, and its image has {}: it is compiled in a container, whose \
-         image a registry must have",
-        project::RUNTIME_GLIBC
+        "  compiled here, the backend needs glibc {needed}, and its image has {images}: it is compiled in a container, whose \
+         image a registry must have"
     ));
     let sources = ["Cargo.toml", "Cargo.lock", "xtask", project::BACKEND.folder];
-    Ok(("build", sources.map(|path| (project::root().join(path), path.to_owned())).into()))
+    Ok(("build", sources.map(|path| (workspace::root().join(path), path.to_owned())).into()))
 }

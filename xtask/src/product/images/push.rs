@@ -17,6 +17,7 @@ use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::docker;
 use crate::tools::git::{self, Commit};
+use crate::workspace;
 
 /// Both halves of the app.
 const COMPONENTS: [Component; 2] = [BACKEND, FRONTEND];
@@ -39,7 +40,7 @@ pub fn find(registry: &Registry, commit: &Commit) -> Result<Option<BTreeMap<Stri
 
 /// Builds the images of a commit, which must be what is checked out, and pushes them.
 pub fn build_and_push(registry: &Registry, commit: &Commit, yes: bool) -> Result<BTreeMap<String, String>> {
-    let root = project::root();
+    let root = workspace::root();
     let sha = &commit.sha[..12];
     if git::head(root)?.sha != commit.sha || git::dirty_hash(root)?.is_some() {
         return Err(refuse(format!(

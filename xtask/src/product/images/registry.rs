@@ -9,13 +9,14 @@ use xshell::Shell;
 use super::BuiltImage;
 use crate::exit::refuse;
 use crate::host::RegistryTunnel;
-use crate::project::{self, Component};
+use crate::project::Component;
 use crate::setup::{self, Tool, registry};
 use crate::terminal::Activity;
 use crate::tools::curl;
 use crate::tools::docker::{self, buildx};
 use crate::tools::git::{self, Commit};
 use crate::tools::process::Run;
+use crate::workspace;
 
 /// The ports of the registry that is started when there is no other. Fixed, since they are part of images' names.
 const OWN: registry::Registry = registry::Registry { port: 5115, read_only_port: 5116 };
@@ -45,7 +46,7 @@ impl Registry {
         if let Ok(prefix) = std::env::var("REGISTRY") {
             return Registry::told(prefix.trim(), std::env::var("REGISTRY_READ_ONLY_PORT").ok().as_deref());
         }
-        if let Some(prefix) = git::origin_url(project::root())?.as_deref().and_then(of_github) {
+        if let Some(prefix) = git::origin_url(workspace::root())?.as_deref().and_then(of_github) {
             return Ok(Registry { prefix, registry_tunnel: None });
         }
         setup::ensure(&[Tool::Docker, Tool::Engine], false)?;

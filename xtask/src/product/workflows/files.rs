@@ -4,14 +4,12 @@ use super::jobs::{JOBS, Job, Kind, MACHINE, Machine, OLDER};
 use super::steps::{self, Checkout, Step};
 use super::variables::{self, Variable};
 use super::yaml::{Yaml, map, text, words};
-use crate::project::{DEFAULT_BRANCH, Environment, Site};
+use crate::project::{DEFAULT_BRANCH, ENVIRONMENTS, Environment, Site};
 
 /// Where pushes are checked.
 const BRANCHES: [&str; 3] = [DEFAULT_BRANCH, "staging", "develop"];
 /// Where pull requests are checked.
 const TARGETS: [&str; 2] = [DEFAULT_BRANCH, "staging"];
-/// The file that the last job of `ci.yml` calls.
-const DEPLOY_STAGING: &str = "deploy-staging.yml";
 /// Minutes after which a deploy is ended by GitHub: not before its steps' own limits are over, since those undo what was
 /// begun. A test holds both numbers to the limits.
 pub const DEPLOY_TIMEOUT: u64 = 80;
@@ -22,7 +20,7 @@ pub const ROLLBACK_TIMEOUT: u64 = 20;
 #[derive(Debug, Clone)]
 pub struct File {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// What it is for, a line each.
     pub about: &'static [&'static str],
     /// What it says.
@@ -31,7 +29,10 @@ pub struct File {
 
 /// Every file there is.
 pub fn all() -> Vec<File> {
-    vec![ci(), deploy_staging(), deploy_production(), rollback(), weekly()]
+    let mut all = vec![ci()];
+    all.extend(hosts().map(deploy));
+    all.extend([rollback(), weekly()]);
+    all
 }
 
 fn ci() -> File {
@@ -44,10 +45,13 @@ fn ci() -> File {
         ("group", text("ci-${{ github.ref }}")),
         ("cancel-in-progress", text("${{ github.event_name == 'pull_request' }}")),
     ]);
-    let mut jobs: Vec<(&str, Yaml)> = JOBS.iter().map(|job| (job.id, tasks_job(job))).collect();
-    jobs.push(("deploy-staging", call_deploy_staging()));
+    let mut jobs: Vec<(String, Yaml)> = JOBS.iter().map(|job| (job.id.to_owned(), tasks_job(job))).collect();
+    let by_itself = hosts().filter(|environment| environment.confirmed_in.is_none());
+    jobs.extend(
+        by_itself.map(|environment| (format!("deploy-{}", environment.name), call_deploy(environment))),
+    );
     File {
-        name: "ci.yml",
+        name: "ci.yml".to_owned(),
         about: &["What decides whether a change may be merged. A push to main that passes goes to staging."],
         content: workflow("CI", on, Some(concurrency), jobs),
     }
@@ -72,60 +76,75 @@ fn tasks_job(job: &Job) -> Yaml {
     runs(job.name, job.machine, allowed, job.timeout, &[], all)
 }
 
-/// The last job. Called and not triggered, so that it is this run's own, and sees what passed.
-fn call_deploy_staging() -> Yaml {
+/// A last job. Called and not triggered, so that it is this run's own, and sees what passed.
+fn call_deploy(environment: &Environment) -> Yaml {
     let needs: Vec<&str> = JOBS.iter().map(|job| job.id).collect();
-    let secrets = variables::of(&staging()).into_iter().filter(|variable| variable.is_secret);
+    let secrets = variables::of(environment).into_iter().filter(|variable| variable.is_secret);
     map([
-        ("name", text("deploy to staging")),
+        ("name", text(format!("deploy to {}", environment.name))),
         ("needs", words(&needs)),
         ("if", text(format!("github.event_name == 'push' && github.ref == 'refs/heads/{DEFAULT_BRANCH}'"))),
         ("permissions", permissions(&[READ, PULL])),
-        ("uses", text(format!("./.github/workflows/{DEPLOY_STAGING}"))),
+        ("uses", text(format!("./.github/workflows/{}", deploy_file(environment)))),
         ("secrets", map(secrets.map(|secret| (secret.name.clone(), text(secret.expression()))))),
     ])
 }
 
-fn deploy_staging() -> File {
+fn deploy_file(environment: &Environment) -> String {
+    format!("deploy-{}.yml", environment.name)
+}
+
+fn deploy(environment: &Environment) -> File {
+    if environment.confirmed_in.is_none() {
+        deploy_by_itself(environment)
+    } else {
+        deploy_by_hand(environment)
+    }
+}
+
+/// What passes on the default branch goes there.
+fn deploy_by_itself(environment: &Environment) -> File {
+    let (name, variables) = (&environment.name, variables::of(environment));
     let declared =
         |secret: &Variable| (secret.name.clone(), map([("required", Yaml::Flag(secret.is_required))]));
-    let secrets: Vec<_> =
-        variables::of(&staging()).iter().filter(|variable| variable.is_secret).map(declared).collect();
+    let secrets: Vec<_> = variables.iter().filter(|variable| variable.is_secret).map(declared).collect();
     let on =
         map([("workflow_call", map([("secrets", map(secrets))])), ("workflow_dispatch", map::<&str>([]))]);
-    let step = steps::xtask("deploy --env staging").env(variables::as_env(&variables::of(&staging())));
+    let step = steps::xtask(&format!("deploy --env {name}")).env(variables::as_env(&variables));
     File {
-        name: DEPLOY_STAGING,
+        name: deploy_file(environment),
         about: &["Called by ci.yml for each push to main that passes everything, and by hand."],
         content: workflow(
-            "Deploy to staging",
+            &format!("Deploy to {name}"),
             on,
             None,
-            vec![("deploy", deploy_job(&staging(), Checkout::Whole, step))],
+            vec![("deploy", deploy_job(environment, Checkout::Whole, step))],
         ),
     }
 }
 
-fn deploy_production() -> File {
+/// Only what another environment has confirmed goes there, when somebody says so.
+fn deploy_by_hand(environment: &Environment) -> File {
+    let name = &environment.name;
     let version = map([
         ("description", text("A branch, a tag, or the beginning of a commit's name")),
         ("default", text(DEFAULT_BRANCH)),
         ("required", Yaml::Flag(true)),
         ("type", text("string")),
     ]);
-    let step = steps::xtask(r#"deploy --env production --version "$VERSION" --yes"#)
+    let step = steps::xtask(&format!(r#"deploy --env {name} --version "$VERSION" --yes"#))
         .env([("VERSION".to_owned(), "${{ inputs.version }}".to_owned())])
-        .env(variables::as_env(&variables::of(&production())));
+        .env(variables::as_env(&variables::of(environment)));
     File {
-        name: "deploy-production.yml",
+        name: deploy_file(environment),
         about: &[
             "By hand. Its gate is xtask's own: only what is on main and was confirmed on staging, by the images' digests.",
         ],
         content: workflow(
-            "Deploy to production",
+            &format!("Deploy to {name}"),
             by_hand([("version", version)]),
             None,
-            vec![("deploy", deploy_job(&production(), Checkout::Branch(DEFAULT_BRANCH), step))],
+            vec![("deploy", deploy_job(environment, Checkout::Branch(DEFAULT_BRANCH), step))],
         ),
     }
 }
@@ -134,7 +153,7 @@ fn deploy_production() -> File {
 fn deploy_job(environment: &Environment, how: Checkout, step: Step) -> Yaml {
     let name = &environment.name;
     let place = [
-        ("environment", map([("name", text(name)), ("url", text(url(environment)))])),
+        ("environment", map([("name", text(name.as_ref())), ("url", text(url(environment)))])),
         // One at a time, and never ended half-way. xtask's own lease says the same to everybody else.
         ("concurrency", one_at_a_time(&format!("deploy-{name}"))),
     ];
@@ -150,11 +169,12 @@ fn ready(how: Checkout) -> Vec<Step> {
 }
 
 fn rollback() -> File {
+    let names: Vec<&str> = hosts().map(|environment| environment.name.as_ref()).collect();
     let environment = map([
         ("description", text("Where")),
         ("required", Yaml::Flag(true)),
         ("type", text("choice")),
-        ("options", words(&["staging", "production"])),
+        ("options", words(&names)),
     ]);
     let release = map([
         ("description", text("A kept release; empty: the one before")),
@@ -162,10 +182,10 @@ fn rollback() -> File {
         ("type", text("string")),
     ]);
     let input = |name: &str| format!("${{{{ inputs.{name} }}}}");
-    let both = [staging(), production()].map(|environment| variables::way(&environment)).concat();
+    let ways: Vec<Variable> = hosts().flat_map(variables::way).collect();
     let step = steps::xtask(r#"rollback --env "$ENVIRONMENT" ${RELEASE:+--to "$RELEASE"}"#)
         .env([("ENVIRONMENT".to_owned(), input("environment")), ("RELEASE".to_owned(), input("release"))])
-        .env(variables::as_env(&both))
+        .env(variables::as_env(&ways))
         .env(variables::as_env(&variables::told()));
     let place = [
         ("environment", map([("name", text(input("environment")))])),
@@ -175,7 +195,7 @@ fn rollback() -> File {
     let mut all = ready(Checkout::Shallow);
     all.push(step);
     File {
-        name: "rollback.yml",
+        name: "rollback.yml".to_owned(),
         about: &["By hand: an earlier release gets the traffic again. Nothing is built or pulled."],
         content: workflow(
             "Roll back",
@@ -204,7 +224,7 @@ fn weekly() -> File {
     ];
     let job = runs("all tasks, from nothing", OLDER, &[READ], 330, &[], all);
     File {
-        name: "weekly.yml",
+        name: "weekly.yml".to_owned(),
         about: &[
             "Every task on one bare machine, without a cache, the long ones too: what a newcomer's first run does, and what",
             "has become wrong without a change of ours, such as a dependency that turned out to be vulnerable.",
@@ -214,7 +234,7 @@ fn weekly() -> File {
 }
 
 /// A whole file. Nothing is permitted but what a job asks for.
-fn workflow(name: &str, on: Yaml, concurrency: Option<Yaml>, jobs: Vec<(&str, Yaml)>) -> Yaml {
+fn workflow(name: &str, on: Yaml, concurrency: Option<Yaml>, jobs: Vec<(impl Into<String>, Yaml)>) -> Yaml {
     let parts = [
         ("name", Some(text(name))),
         ("on", Some(on)),
@@ -265,12 +285,9 @@ fn by_hand<const N: usize>(inputs: [(&'static str, Yaml); N]) -> Yaml {
     map([("workflow_dispatch", map([("inputs", map(inputs))]))])
 }
 
-fn staging() -> Environment {
-    "staging".parse().expect("an environment of the table")
-}
-
-fn production() -> Environment {
-    "production".parse().expect("an environment of the table")
+/// The environments with hosts that people use.
+fn hosts() -> impl Iterator<Item = &'static Environment> {
+    ENVIRONMENTS.iter().filter(|environment| !environment.is_here() && !environment.is_for_trying)
 }
 
 fn url(environment: &Environment) -> String {

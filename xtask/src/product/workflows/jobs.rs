@@ -1,21 +1,19 @@
 //! The jobs of `ci.yml`, as rows: each is some tasks of the table that `cargo xtask ci` runs, on a machine of their own.
 //! To have a new task run in a workflow, name it here; a task that no job names fails a test and `--check`.
 
-use crate::tools::elf::Glibc;
-
 /// A kind of machine. Named by version, so that it changes when somebody wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine {
     /// GitHub's name.
     pub name: &'static str,
     /// The C library that what is compiled there may need.
-    pub glibc: Glibc,
+    pub glibc: (u32, u32),
 }
 
 /// Most jobs'.
-pub const MACHINE: Machine = Machine { name: "ubuntu-24.04", glibc: Glibc(2, 39) };
+pub const MACHINE: Machine = Machine { name: "ubuntu-24.04", glibc: (2, 39) };
 /// What is compiled here runs in the images; on a newer one the backend would be compiled a second time, in a container.
-pub const OLDER: Machine = Machine { name: "ubuntu-22.04", glibc: Glibc(2, 35) };
+pub const OLDER: Machine = Machine { name: "ubuntu-22.04", glibc: (2, 35) };
 
 /// One job.
 #[derive(Debug, Clone, Copy)]

@@ -14,7 +14,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use self::files::File;
 use self::jobs::{JOBS, Job};
-use crate::{project, terminal};
+use crate::terminal;
+use crate::workspace;
 
 /// A task of the table, as far as a job must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub fn write(tasks: &[TaskNames]) -> Result<()> {
     let folder = folder();
     fs::create_dir_all(&folder).with_context(|| format!("making {folder}"))?;
     for file in files::all() {
-        let path = folder.join(file.name);
+        let path = folder.join(&file.name);
         fs::write(&path, file.text()).with_context(|| format!("writing {path}"))?;
     }
     for orphan in orphans(&folder)? {
@@ -60,13 +61,13 @@ pub fn check(tasks: &[TaskNames]) -> Result<()> {
 }
 
 fn folder() -> Utf8PathBuf {
-    project::root().join(".github/workflows")
+    workspace::root().join(".github/workflows")
 }
 
 fn problems_of_files(folder: &Utf8Path) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     for file in files::all() {
-        let path = folder.join(file.name);
+        let path = folder.join(&file.name);
         match fs::read_to_string(&path) {
             Ok(text) if text == file.text() => {}
             Ok(text) => problems.push(format!("{}: {}", file.name, first_difference(&text, &file.text()))),
@@ -103,7 +104,7 @@ fn orphans(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     }
     .with_context(|| format!("reading {folder}"))?;
     let paths = entries.into_iter().map(|entry| entry.path().to_owned());
-    Ok(paths.filter(|path| !known.iter().any(|file| path.file_name() == Some(file.name))).collect())
+    Ok(paths.filter(|path| !known.iter().any(|file| path.file_name() == Some(file.name.as_str()))).collect())
 }
 
 /// Where the jobs and the tasks do not fit each other.

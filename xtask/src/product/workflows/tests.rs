@@ -17,7 +17,7 @@ use crate::rollout::state::release::Release;
 use crate::tools::docker::condition::{Condition, Health};
 
 /// Each map in the files that has this key, with the file's name.
-fn maps_with(key: &str) -> Vec<(&'static str, Vec<(String, Yaml)>)> {
+fn maps_with(key: &str) -> Vec<(String, Vec<(String, Yaml)>)> {
     fn walk(value: &Yaml, key: &str, found: &mut Vec<Vec<(String, Yaml)>>) {
         match value {
             Yaml::List(items) => items.iter().for_each(|item| walk(item, key, found)),
@@ -34,7 +34,7 @@ fn maps_with(key: &str) -> Vec<(&'static str, Vec<(String, Yaml)>)> {
     for file in files::all() {
         let mut found = Vec::new();
         walk(&file.content, key, &mut found);
-        all.extend(found.into_iter().map(|map| (file.name, map)));
+        all.extend(found.into_iter().map(|map| (file.name.clone(), map)));
     }
     all
 }
@@ -43,7 +43,7 @@ fn get<'a>(pairs: &'a [(String, Yaml)], key: &str) -> Option<&'a Yaml> {
     pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
-fn run_lines() -> Vec<(&'static str, String)> {
+fn run_lines() -> Vec<(String, String)> {
     let steps = maps_with("run").into_iter();
     steps
         .map(|(file, step)| match get(&step, "run") {
@@ -82,7 +82,7 @@ fn a_changed_file_a_missing_one_and_an_orphan_are_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
     for file in files::all() {
-        fs::write(folder.join(file.name), file.text()).expect("written");
+        fs::write(folder.join(&file.name), file.text()).expect("written");
     }
     assert_eq!(problems_of_files(folder).expect("read"), Vec::<String>::new());
 
@@ -161,7 +161,7 @@ const BEFORE_PLAN: u64 = 10;
 
 #[test]
 fn a_deploy_and_a_rollback_are_not_ended_before_the_limits_of_their_own_steps_are_over() {
-    let production: Environment = "production".parse().expect("an environment");
+    let production = Environment::named("production").expect("an environment");
     let seen = host_that_has_everything_to_do();
     let [old, new] = [release(1, 1), release(9, 5)];
     let contracts = seen.contracts(&new, |kept, _| kept.id == release(2, 2).id);
@@ -281,7 +281,7 @@ fn a_deploy_is_never_cancelled_half_way() {
     for (file, job) in maps_with("concurrency") {
         let Some(Yaml::Map(concurrency)) = get(&job, "concurrency") else { panic!("{file}") };
         let cancels = get(concurrency, "cancel-in-progress");
-        let expected = match file {
+        let expected = match file.as_str() {
             "ci.yml" => Yaml::Text("${{ github.event_name == 'pull_request' }}".to_owned()),
             _ => Yaml::Flag(false),
         };

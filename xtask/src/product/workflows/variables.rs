@@ -1,8 +1,7 @@
 //! What a deploy in a workflow is told, by name: secrets and variables of the environment on GitHub, under the very names
 //! that `cargo xtask deploy` reads.
 
-use crate::commands::target::access;
-use crate::project::{Environment, SECRETS, Site};
+use crate::project::{Environment, HOST_VARIABLES, OPERATOR_SECRETS, SECRETS, Site};
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub fn of(environment: &Environment) -> Vec<Variable> {
 
 /// The way to the environment's host.
 pub fn way(environment: &Environment) -> Vec<Variable> {
-    let named = access::VARIABLES.iter().filter(|(name, _)| *name != "URL");
+    let named = HOST_VARIABLES.iter().filter(|(name, _)| *name != "URL");
     named.map(|(name, needed)| of_prefix(environment, name, *needed)).collect()
 }
 
@@ -56,12 +55,8 @@ fn of_prefix(environment: &Environment, name: &str, is_required: bool) -> Variab
 /// Who is told of a deploy.
 pub fn told() -> Vec<Variable> {
     let variable = |name: &str| Variable { is_secret: false, ..optional(name) };
-    vec![
-        optional("SLACK_WEBHOOK_URL"),
-        optional("SENTRY_AUTH_TOKEN"),
-        variable("SENTRY_ORG"),
-        variable("SENTRY_PROJECT"),
-    ]
+    let secrets = OPERATOR_SECRETS.iter().map(|name| optional(name));
+    secrets.chain([variable("SENTRY_ORG"), variable("SENTRY_PROJECT")]).collect()
 }
 
 fn optional(name: &str) -> Variable {
@@ -78,7 +73,7 @@ mod tests {
     use super::*;
 
     fn names(environment: &str) -> Vec<String> {
-        of(&environment.parse().unwrap()).into_iter().map(|variable| variable.name).collect()
+        of(&Environment::named(environment).unwrap()).into_iter().map(|variable| variable.name).collect()
     }
 
     #[test]

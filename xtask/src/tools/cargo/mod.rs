@@ -16,7 +16,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use super::locate::{self, Tool};
 use super::process::Run;
-use crate::project;
+use crate::workspace;
 
 pub use self::messages::Messages;
 
@@ -117,7 +117,7 @@ pub fn packages() -> Result<Vec<Package>> {
         packages: Vec<Package>,
     }
     let sh = Shell::new()?;
-    sh.change_dir(project::root());
+    sh.change_dir(workspace::root());
     let told = Run::new(cmd!(sh, "cargo metadata --locked --no-deps --format-version 1")).text()?;
     Ok(serde_json::from_str::<Metadata>(&told).context("reading what cargo says of the workspace")?.packages)
 }
@@ -125,7 +125,7 @@ pub fn packages() -> Result<Vec<Package>> {
 /// Builds a package as it is shipped, and says where its binary is.
 pub fn build_release(package: &str, each_line: &(dyn Fn(&str) + Sync)) -> Result<Utf8PathBuf> {
     let sh = Shell::new()?;
-    sh.change_dir(project::root());
+    sh.change_dir(workspace::root());
     // What is for people stays on standard error; standard output is for us.
     let format = "json-render-diagnostics";
     let build = cmd!(sh, "cargo build --release --locked --package {package} --message-format {format}");

@@ -4,11 +4,11 @@ use anyhow::Result;
 use camino::Utf8PathBuf;
 use xshell::{Cmd, Shell, cmd};
 
-use crate::project;
 use crate::tools::diagnostics::diagnostic::Diagnostic;
 use crate::tools::diagnostics::junit::Failed;
 use crate::tools::diagnostics::panic;
 use crate::tools::locate::{self, Tool};
+use crate::workspace;
 
 /// Lines of a failure that are of use beside the code.
 const SHOWN: usize = 6;
@@ -41,7 +41,7 @@ impl Profile {
 
     /// Where it writes what the tests came to.
     pub fn junit(self) -> Utf8PathBuf {
-        project::target_dir().join("nextest").join(self.name()).join("junit.xml")
+        workspace::target_dir().join("nextest").join(self.name()).join("junit.xml")
     }
 }
 

@@ -14,6 +14,7 @@ use crate::project::{self, APP_ROLE, OWNER_ROLE};
 use crate::tools::locate::{self, Tool};
 use crate::tools::process::owner::{self, Owner};
 use crate::tools::process::{Run, interrupt};
+use crate::workspace;
 
 /// A server that answers.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ impl Server {
     }
 
     fn start_for_development() -> anyhow::Result<Server> {
-        let folder = project::local_dir().join("development/postgres");
+        let folder = workspace::local_dir().join("development/postgres");
         fs::create_dir_all(&folder)?;
         let owner = owner::own(&folder).ok();
         let mut server = Server { folder, port: 0, owner, kind: Kind::Development };

@@ -9,10 +9,11 @@ use xshell::{Cmd, Shell, cmd};
 use crate::project;
 use crate::tools::locate::{self, Tool};
 use crate::tools::process::Run;
+use crate::workspace;
 
 /// Where the migrations are.
 pub fn migrations() -> Utf8PathBuf {
-    project::root().join(project::MIGRATIONS)
+    workspace::root().join(project::MIGRATIONS)
 }
 
 /// Makes the two files of a new migration, the way there and the way back, named by the time.
@@ -42,7 +43,7 @@ pub fn info<'a>(sh: &'a Shell, database: &str) -> Cmd<'a> {
 /// Writes the backend's `.sqlx` from a migrated database, or checks that it is as it would be written.
 pub fn prepare(database: &str, check: bool) -> anyhow::Result<()> {
     let sh = Shell::new()?;
-    sh.change_dir(project::root().join(project::BACKEND.folder));
+    sh.change_dir(workspace::root().join(project::BACKEND.folder));
     // It insists on being called by cargo, which looks for its subcommands on the PATH.
     let cargo_sqlx = locate::require(Tool::SqlxCli)?.with_file_name("cargo-sqlx");
     let folder = cargo_sqlx.parent().context("a program is in a folder")?;

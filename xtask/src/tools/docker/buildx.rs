@@ -3,14 +3,14 @@
 use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};
 
-use crate::project;
 use crate::tools::locate;
+use crate::workspace;
 
 /// Asks a registry for the digest of an image, with the log-ins that docker's client has.
 pub fn inspect<'a>(sh: &'a Shell, name: &str) -> anyhow::Result<Cmd<'a>> {
     let (program, format) = (locate::buildx()?, "{{json .Manifest.Digest}}");
     let cmd = cmd!(sh, "{program} imagetools inspect --format {format} {name}");
-    Ok(cmd.env("BUILDX_CONFIG", project::tools_dir().join("buildx")))
+    Ok(cmd.env("BUILDX_CONFIG", workspace::tools_dir().join("buildx")))
 }
 
 /// One image to build.
@@ -47,6 +47,6 @@ impl Build<'_> {
             "{program} build --load --provenance=false --progress plain --iidfile {id_file} --file {dockerfile} {arguments...} {labels...} {tags...} {context}"
         )
         // What it notes for itself goes there, and not into the user's home.
-        .env("BUILDX_CONFIG", project::tools_dir().join("buildx"))
+        .env("BUILDX_CONFIG", workspace::tools_dir().join("buildx"))
     }
 }

@@ -24,6 +24,7 @@ use self::table::{ROWS, Row};
 use super::docker::engine;
 use super::process::{Run, interrupt};
 use crate::project::pins;
+use crate::workspace;
 
 /// A tool of other people's making.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_oldest_node_that_will_do_is_the_one_that_the_page_s_package_names() {
-        let package = project::root().join(project::FRONTEND.folder).join("package.json");
+        let package = workspace::root().join(project::FRONTEND.folder).join("package.json");
         let package: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(package).expect("read")).expect("JSON");
         assert_eq!(package["engines"]["node"], format!(">={}", project::NODE_VERSION));

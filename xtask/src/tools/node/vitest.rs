@@ -8,6 +8,7 @@ use super::npm;
 use crate::project;
 use crate::tools::diagnostics::diagnostic::Diagnostic;
 use crate::tools::diagnostics::junit::{Failed, Fault};
+use crate::workspace;
 
 /// The frontend's tests. Under `percent` of its lines covered, they fail; what was covered is in `coverage/`, and so is what
 /// each test came to.
@@ -19,7 +20,7 @@ pub fn test_with_coverage(sh: &Shell, percent: u32) -> Result<Cmd<'_>> {
 
 /// Where what the tests came to is written.
 pub fn junit() -> Utf8PathBuf {
-    project::root().join(project::FRONTEND.folder).join("coverage/junit.xml")
+    workspace::root().join(project::FRONTEND.folder).join("coverage/junit.xml")
 }
 
 /// Where tests failed: the first line of ours among those that led there, or else the test's file.

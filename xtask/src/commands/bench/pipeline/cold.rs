@@ -15,6 +15,7 @@ use crate::terminal::{self, Activity};
 use crate::tools::git;
 use crate::tools::locate::{self, Tool};
 use crate::tools::process::Run;
+use crate::workspace;
 
 /// Everything is compiled, and the suites deploy, twice.
 const RUN_TIMEOUT: Duration = Duration::from_secs(3 * 60 * 60);
@@ -51,7 +52,7 @@ struct Ran {
 pub fn section(program: &Utf8Path, folder: &Utf8Path, only: &[String]) -> Result<String> {
     let clone = |name: &str| -> Result<Utf8PathBuf> {
         let copy = folder.join(name);
-        git::copy::whole(project::root(), &copy)?;
+        git::copy::whole(workspace::root(), &copy)?;
         Ok(copy)
     };
     let (first, second) = (clone("graph")?, clone("one-by-one")?);
@@ -87,7 +88,7 @@ fn run(program: &Utf8Path, clone: &Utf8Path, way: &str, flags: &[&str], only: &[
     sh.change_dir(clone);
     // The tools that xtask installs are the machine's, and no part of what a run takes.
     let run = cmd!(sh, "{program} ci --json --yes {flags...} {only...}")
-        .env("XTASK_TOOLS_DIR", project::tools_dir());
+        .env("XTASK_TOOLS_DIR", workspace::tools_dir());
     let run = run.env_remove("CARGO_TARGET_DIR");
     let (before, began) = (processors_of_children()?, Instant::now());
     let finished = Activity::of(way, |activity| {

@@ -11,8 +11,8 @@ use xshell::{Cmd, Shell, cmd};
 use crate::commands::ci;
 use crate::pipeline::{Graph, Task, task};
 use crate::product::ci::tasks;
-use crate::project;
 use crate::tools::locate::{self, Tool};
+use crate::workspace;
 
 /// Run tasks that do nothing; what `bench pipeline` calls
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub struct Row {
 pub fn command<'a>(sh: &'a Shell, program: &Utf8Path, rows: Option<&Utf8Path>) -> Cmd<'a> {
     let rows = rows.into_iter().flat_map(|rows| ["--rows", rows.as_str()]);
     // What is measured on is a copy; what was installed here need not be installed there.
-    cmd!(sh, "{program} bench noop {rows...}").env("XTASK_TOOLS_DIR", project::tools_dir())
+    cmd!(sh, "{program} bench noop {rows...}").env("XTASK_TOOLS_DIR", workspace::tools_dir())
 }
 
 impl Noop {

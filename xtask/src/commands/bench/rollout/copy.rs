@@ -10,9 +10,9 @@ use xshell::{Cmd, Shell, cmd};
 
 use super::{ROUNDS, Version, Versions};
 use crate::lab::Lab;
-use crate::project;
 use crate::terminal::Activity;
 use crate::tools::process::Run;
+use crate::workspace;
 
 /// Building and pushing images, compiler included.
 const BUILD_TIMEOUT: Duration = Duration::from_secs(1200);
@@ -26,7 +26,7 @@ pub struct Copy {
 impl Copy {
     /// A clone of what is committed, with a target folder of its own that stays for the next time.
     pub fn make(lab: &Lab) -> Result<Copy> {
-        let home = project::target_dir().join("bench");
+        let home = workspace::target_dir().join("bench");
         let folder = home.join("copy");
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -35,13 +35,13 @@ impl Copy {
             _ => fs::create_dir_all(&home).with_context(|| format!("making {home}"))?,
         }
         let sh = Shell::new()?;
-        let root = project::root();
+        let root = workspace::root();
         Run::new(cmd!(sh, "git clone --quiet {root} {folder}")).run()?;
         sh.change_dir(&folder);
         // Without a remote, nobody asks whether a commit was pushed.
         Run::new(cmd!(sh, "git remote remove origin")).run()?;
         sh.set_var("CARGO_TARGET_DIR", home.join("target"));
-        sh.set_var("XTASK_TOOLS_DIR", project::tools_dir());
+        sh.set_var("XTASK_TOOLS_DIR", workspace::tools_dir());
         for (name, value) in lab.variables() {
             // Production's defaults, on the lab's first machine.
             if let Some(name) = name.strip_prefix("LAB_") {

@@ -44,10 +44,11 @@ pub fn run(copy: &Copy, lab: &Lab, versions: &Versions, runs: u32) -> Result<()>
     let (seen, took) = (load.stop(), began.elapsed());
     done?;
     Run::new(copy.xtask(&["down", "--env", "lab", "--yes"])?).timeout(DEPLOY_TIMEOUT).run()?;
+    let lab = Environment::named("lab").context("the lab is an environment")?;
     let text = format!(
         "### Many in a row\n\n{runs} deploys and rollbacks in a row (every third one a rollback, each deploy watched for {}), \
          {RATE} requests a second: **{} of {} requests failed**, the slowest took {} ms. All in all {}.",
-        humantime::format_duration(Environment::local().limits.bake),
+        humantime::format_duration(lab.limits.bake),
         seen.failed.len(),
         seen.sent,
         seen.slowest.as_millis(),

@@ -1,0 +1,36 @@
+//! The components: what a release is made of, one image each.
+
+/// The API: the cargo package, and the binary in it, of the same name.
+pub const BACKEND: Component =
+    Component { name: "backend", image: "tracehub-backend", folder: "tracehub/backend", port: 8000 };
+/// The page: an npm package whose build leaves a `dist/`.
+pub const FRONTEND: Component =
+    Component { name: "frontend", image: "tracehub-frontend", folder: "tracehub/frontend", port: 8080 };
+
+/// One part of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Component {
+    /// Also its service's name in compose, and the first half of its alias on the edge's network.
+    pub name: &'static str,
+    /// The last part of its image's name.
+    pub image: &'static str,
+    /// Where its sources and its Dockerfile are.
+    pub folder: &'static str,
+    /// What it listens on inside its container.
+    pub port: u16,
+}
+
+/// Where the migrations are, as pairs of `.up.sql` and `.down.sql`.
+pub const MIGRATIONS: &str = "tracehub/backend/migrations";
+/// The tests fail when they run less than this of the lines, in the backend and in the frontend.
+pub const COVERAGE_PERCENT: u32 = 70;
+
+/// Who answers a smoke request, and where: each front door of a release is asked under the name by which the edge will
+/// dial it, from the release's own backend. A container of its own for that would take most of a rollback's time.
+pub const SMOKE: &[(Component, &str)] = &[(BACKEND, "/health/ready"), (FRONTEND, "/healthz")];
+/// What asks, in the backend's container.
+pub const SMOKE_PROGRAM: &[&str] = &["/usr/local/bin/tracehub-backend", "healthcheck"];
+/// What the watch asks through the edge: it answers 200 only when the release can serve.
+pub const PROBE_PATH: &str = "/health/ready";
+/// The header by which an answer says which release it comes from.
+pub const RELEASE_HEADER: &str = "x-tracehub-release";

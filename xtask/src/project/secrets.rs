@@ -1,0 +1,45 @@
+//! The secrets: those that a release or the platform reads, and those that only xtask does.
+
+use super::APP_UID;
+
+/// Secrets of the app, made at an environment's first deploy when the environment is `local` or a test's.
+pub const SECRETS: &[Secret] = &[
+    Secret { name: "jwt_secret", variable: "JWT_SECRET", uid: APP_UID, of_platform: false },
+    Secret {
+        name: "database_app_password",
+        variable: "DATABASE_APP_PASSWORD",
+        uid: APP_UID,
+        of_platform: true,
+    },
+    Secret {
+        name: "database_owner_password",
+        variable: "DATABASE_OWNER_PASSWORD",
+        uid: APP_UID,
+        of_platform: true,
+    },
+];
+
+/// One secret: where it comes from and who reads it.
+#[derive(Debug, Clone, Copy)]
+pub struct Secret {
+    /// The file's name, in the container under `/run/secrets/`.
+    pub name: &'static str,
+    /// The variable of the operator's environment that gives its value.
+    pub variable: &'static str,
+    /// The numeric user that reads it.
+    pub uid: u32,
+    /// Passwords of database roles belong to the platform: a rollback uses today's.
+    pub of_platform: bool,
+}
+
+/// Variables whose values are secrets of the operator: xtask reads them, and what it deploys never does.
+pub const OPERATOR_SECRETS: &[&str] = &["SLACK_WEBHOOK_URL", "SENTRY_AUTH_TOKEN"];
+/// The same, by how the names end: one for each host.
+pub const OPERATOR_SECRET_ENDINGS: &[&str] = &["_SSH_KEY", "_LEDGER_KEY"];
+
+/// Whether the value of this variable is a secret, which is never handed to another program.
+pub fn is_secret_variable(name: &str) -> bool {
+    SECRETS.iter().any(|secret| secret.variable == name)
+        || OPERATOR_SECRETS.contains(&name)
+        || OPERATOR_SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}

@@ -1,0 +1,25 @@
+//! The services of the platform, which outlive releases: what they are called, who they run as, what they keep.
+
+/// The label that says which environment a container, network or volume belongs to.
+pub const ENVIRONMENT_LABEL: &str = "tracehub.environment";
+/// The label that says which release a container belongs to.
+pub const RELEASE_LABEL: &str = "tracehub.release";
+/// The label of the edge with the SHA-256 of the Caddyfile that it was started with.
+pub const EDGE_CONFIGURATION_LABEL: &str = "tracehub.edge-configuration";
+/// The label of the guard with a sum over its description.
+pub const GUARD_LABEL: &str = "tracehub.guard";
+
+/// The user that our images, and the edge, run as.
+pub const APP_UID: u32 = 10001;
+/// The user that the database runs as, in its public image and so in the assembled one.
+pub const POSTGRES_UID: u32 = 999;
+
+/// The database's name.
+pub const DATABASE: &str = "tracehub";
+/// The role that owns the schema: migrations run as it.
+pub const OWNER_ROLE: &str = "tracehub_owner";
+/// The role that the backend serves with.
+pub const APP_ROLE: &str = "tracehub_app";
+
+/// Disk, in bytes, that must be free on a host before a deploy: two images, a dump, logs.
+pub const FREE_DISK: u64 = 1 << 30;
