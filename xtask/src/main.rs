@@ -17,6 +17,8 @@ mod workspace;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Before any program is started.
+    tools::process::withhold(project::is_secret_variable);
     let command = commands::Cli::read();
     if let Err(error) = tools::process::interrupt::listen() {
         terminal::warn(format_args!("signals can't be listened to: {error}"));

@@ -6,7 +6,6 @@ use crate::setup::base_images::{self, Origin};
 use crate::setup::{self, Found, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::docker::engine;
-use crate::tools::locate;
 use crate::workspace;
 
 /// The outside tools: which are here, and how the rest is had.
@@ -61,7 +60,7 @@ fn row(tool: Tool, version: &str, will_do: String, place: &str) -> Vec<String> {
 
 /// What is here and won't do.
 fn old(tool: Tool) -> String {
-    let old = locate::candidates(tool).into_iter().next();
+    let old = setup::candidates(tool).into_iter().next();
     old.map_or_else(|| "-".to_owned(), |found| format!("{} won't do", found.version))
 }
 

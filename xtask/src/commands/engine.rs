@@ -54,9 +54,13 @@ fn status() -> anyhow::Result<()> {
         terminal::say(format_args!("{}  no engine answers", paint::bad("down")));
         return Ok(());
     };
-    let whose = match engine::started() {
+    let whose = match setup::OWN_ENGINE.started() {
         Some(pid) => {
-            format!("started by xtask, process {}, log {}", pid.as_raw_nonzero(), engine::log_file())
+            format!(
+                "started by xtask, process {}, log {}",
+                pid.as_raw_nonzero(),
+                setup::OWN_ENGINE.log_file()
+            )
         }
         None => "not started by xtask".to_owned(),
     };

@@ -4,10 +4,10 @@ use clap::Args;
 use xshell::Shell;
 
 use super::ci::RunArgs;
+use crate::product::frontend;
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
 use crate::tools::cargo;
-use crate::tools::node::npm;
 use crate::tools::process::Run;
 use crate::workspace;
 
@@ -31,9 +31,11 @@ impl Fmt {
             Run::new(cargo::format(&sh)).each_line(&|line| activity.line(line)).run()
         })?;
         setup::ensure(&[Tool::Node, Tool::Npm], false)?;
-        Activity::of("npm ci", |activity| npm::ci(&|line| activity.line(line)))?;
+        Activity::of("npm ci", |activity| frontend::install(&|line| activity.line(line)))?;
         Activity::of("prettier", |activity| {
-            Ok(Run::new(npm::script(&sh, "format")?).each_line(&|line| activity.line(line)).run()?)
+            Ok(Run::new(frontend::package()?.script(&sh, "format"))
+                .each_line(&|line| activity.line(line))
+                .run()?)
         })
     }
 }

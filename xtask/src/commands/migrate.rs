@@ -9,13 +9,12 @@ use xshell::Shell;
 use super::output::OutputArgs;
 use super::target::{self, TargetArgs};
 use crate::exit::refuse;
-use crate::product::snapshot;
+use crate::product::{database, snapshot};
 use crate::project::{self, Environment};
 use crate::rollout::observed::Observed;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
-use crate::tools::database::postgres::{Kind, Server};
-use crate::tools::database::sqlx;
+use crate::tools::database::postgres::Server;
 use crate::tools::process::Run;
 use crate::workspace;
 
@@ -65,11 +64,11 @@ impl Migrate {
         }
         setup::ensure(&[Tool::SqlxCli], false)?;
         let database = Database::open()?;
-        let (sh, url) = (Shell::new()?, database.url());
+        let (sh, sqlx, url) = (Shell::new()?, database::sqlx()?, database.url());
         let cmd = match self.what {
-            What::Run => sqlx::run(&sh, &url),
-            What::Revert => sqlx::revert(&sh, &url),
-            What::Info { .. } | What::New { .. } | What::Snapshot => sqlx::info(&sh, &url),
+            What::Run => sqlx.run(&sh, &url),
+            What::Revert => sqlx.revert(&sh, &url),
+            What::Info { .. } | What::New { .. } | What::Snapshot => sqlx.info(&sh, &url),
         };
         let said = Run::new(cmd).text()?;
         terminal::say(if said.is_empty() { "nothing to do" } else { &said });
@@ -79,10 +78,10 @@ impl Migrate {
 
 fn snapshot() -> anyhow::Result<()> {
     setup::ensure(&[Tool::SqlxCli, Tool::Postgres], false)?;
-    let server = Server::start(Kind::Test)?;
+    let server = database::for_tests()?;
     server.create_database(project::DATABASE)?;
     let (sh, url) = (Shell::new()?, server.owner_url(project::DATABASE));
-    Run::new(sqlx::run(&sh, &url)).run()?;
+    Run::new(database::sqlx()?.run(&sh, &url)).run()?;
     let changed = snapshot::write(&url)?;
     terminal::say(format_args!(
         "{} {}",
@@ -158,11 +157,11 @@ fn new(name: &str) -> anyhow::Result<()> {
         )));
     }
     setup::ensure(&[Tool::SqlxCli], false)?;
-    let sh = Shell::new()?;
-    fs::create_dir_all(sqlx::migrations())?;
-    let before = sh.read_dir(sqlx::migrations())?;
-    Run::new(sqlx::add(&sh, name)).run()?;
-    for file in sh.read_dir(sqlx::migrations())?.iter().filter(|file| !before.contains(file)) {
+    let (sh, sqlx) = (Shell::new()?, database::sqlx()?);
+    fs::create_dir_all(&sqlx.migrations)?;
+    let before = sh.read_dir(&sqlx.migrations)?;
+    Run::new(sqlx.add(&sh, name)).run()?;
+    for file in sh.read_dir(&sqlx.migrations)?.iter().filter(|file| !before.contains(file)) {
         if file.to_string_lossy().ends_with(".up.sql") {
             fs::write(file, FIRST_LINE)?;
         }
@@ -190,7 +189,7 @@ impl Database {
             return Ok(Database::Named(url));
         }
         setup::ensure(&[Tool::Postgres], false)?;
-        let server = Activity::of("starting the development database", |_| Server::start(Kind::Development))
+        let server = Activity::of("starting the development database", |_| database::for_development())
             .context("the development database did not start (`DATABASE_URL` would name another one)")?;
         Ok(Database::Own(server))
     }

@@ -19,8 +19,8 @@ use super::schedule::Schedule;
 use super::services::Services;
 use super::store::FailedTasks;
 use super::temporary::{self, Temporary};
+use crate::setup;
 use crate::terminal;
-use crate::tools::locate::version_cache;
 use crate::tools::process::{interrupt, tracking};
 
 /// How a run behaves.
@@ -82,7 +82,7 @@ pub fn run(judge: &Judge<'_>, tasks: &[usize], options: &Options, report: &Repor
         leftover = usize::from(is_left);
         judge.store.prune(options.store_limit);
     }
-    version_cache::save();
+    setup::save_versions();
     ended.sort_by_key(|task| task.at);
     judge.store.note_unwell(&still_unwell(judge.store.unwell(), &ended));
     let mut tally = Tally::of(&ended);

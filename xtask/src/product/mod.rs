@@ -1,6 +1,8 @@
 //! What TraceHub does with the two languages: CI's rows and their functions, the workflows' jobs, image builds, migrations.
 
 pub mod ci;
+pub mod database;
+pub mod frontend;
 pub mod images;
 pub mod migrations;
 pub mod snapshot;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 
 use crate::project;
+use crate::setup::{self, Tool};
 use crate::tools::database::pg_dump;
 use crate::workspace;
 
@@ -17,7 +18,7 @@ pub fn path() -> Utf8PathBuf {
 
 /// What the file must say when the database at `url` is migrated.
 pub fn taken(url: &str) -> Result<String> {
-    let schema = pg_dump::schema(url)?;
+    let schema = pg_dump::schema(&setup::require(Tool::Postgres)?, url)?;
     Ok(format!(
         "-- What all migrations come to. Written by `cargo xtask migrate snapshot`.\n\n{}\n",
         schema.trim()

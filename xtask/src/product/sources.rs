@@ -11,8 +11,8 @@ use crate::host::check_compose_file;
 use crate::product::images::Built;
 use crate::project::{self, Environment};
 use crate::rollout::state::release::{Contents, Release, ReleaseId};
+use crate::setup::{self, Tool};
 use crate::tools::git::{self, Commit};
-use crate::tools::locate;
 use crate::workspace;
 
 /// The release without its secrets.
@@ -58,7 +58,7 @@ impl Sources {
     /// An error when compose would not understand the release's file.
     pub fn check(&self, environment: &Environment) -> Result<()> {
         let release = self.release(BTreeMap::new());
-        check_compose_file(&locate::compose()?, environment, &release)
+        check_compose_file(&setup::require(Tool::Compose)?, environment, &release)
             .map_err(|error| refuse(format!("{error:#}\n  Nothing was changed.")))
     }
 

@@ -9,6 +9,11 @@ pub const EDGE_CONFIGURATION_LABEL: &str = "tracehub.edge-configuration";
 /// The label of the guard with a sum over its description.
 pub const GUARD_LABEL: &str = "tracehub.guard";
 
+/// Where an engine that xtask started on this machine leaves its number and its output.
+pub const ENGINE_FOLDER: &str = "/run/tracehub-engine";
+/// By this label a running engine is known to be the one that xtask started.
+pub const ENGINE_LABEL: &str = "tracehub.engine=xtask";
+
 /// The user that our images, and the edge, run as.
 pub const APP_UID: u32 = 10001;
 /// The user that the database runs as, in its public image and so in the assembled one.

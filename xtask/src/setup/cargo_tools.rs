@@ -6,9 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use xshell::{Shell, cmd};
 
-use super::{Recipe, Tool, install};
+use super::{Recipe, Tool, install, table};
 use crate::project::pins::CargoTool;
-use crate::tools::locate;
 use crate::tools::process::Run;
 
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(1800);
@@ -29,7 +28,7 @@ pub fn recipe(tool: Tool, made: &'static CargoTool) -> Result<Recipe, String> {
         how: format!("cargo install {package} {version} into the folder for tools"),
         changes_machine: false,
         install: Box::new(move |activity| {
-            install::once(tool, &locate::cargo_tool_folder(made), activity, |folder| {
+            install::once(tool, &table::cargo_tool_folder(made), activity, |folder| {
                 // What is built on the way is of no use afterwards, and is half a gigabyte.
                 let target = format!("{folder}.target");
                 let sh = Shell::new()?;

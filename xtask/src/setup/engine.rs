@@ -4,12 +4,16 @@ use std::time::{Duration, Instant};
 
 use xshell::{Shell, cmd};
 
-use super::{Recipe, Tool, packages};
+use super::{Recipe, Tool, find, packages};
+use crate::project::{ENGINE_FOLDER, ENGINE_LABEL};
 use crate::terminal::{self, Activity};
-use crate::tools::docker::engine;
+use crate::tools::docker::engine::{self, OwnEngine};
 use crate::tools::files::lock::Lock;
-use crate::tools::locate;
 use crate::tools::process::{Run, interrupt, tail};
+
+/// The engine that this machine has from xtask. It belongs to the machine and not to one copy of the repository: any copy
+/// must find it to stop it.
+pub const OWN_ENGINE: OwnEngine = OwnEngine { folder: ENGINE_FOLDER, label: ENGINE_LABEL };
 
 const PACKAGES: &[&str] = &["docker.io", "iptables"];
 /// A first start, with an empty store, takes a few seconds; one after a crash checks what it finds.
@@ -53,18 +57,17 @@ pub fn recipe() -> Result<Recipe, String> {
 
 /// Starts the engine that is installed here, and returns when it answers.
 fn start(activity: &Activity) -> anyhow::Result<()> {
-    let _one = Lock::hold(&engine::folder().join("lock"), || {
-        activity.line("waiting for another run that starts it")
-    })?;
-    locate::forget(Tool::Engine);
-    if locate::find(Tool::Engine).is_some() {
+    let _one =
+        Lock::hold(&OWN_ENGINE.file("lock"), || activity.line("waiting for another run that starts it"))?;
+    find::forget(Tool::Engine);
+    if find::find(Tool::Engine).is_some() {
         return Ok(());
     }
     if has_service_manager() {
         let sh = Shell::new()?;
         Run::new(cmd!(sh, "systemctl start docker")).timeout(START_TIMEOUT).run()?;
     } else if !engine::any_runs() {
-        engine::start()?;
+        OWN_ENGINE.start()?;
     }
     wait_until_it_answers(activity)
 }
@@ -89,11 +92,11 @@ fn wait_until_it_answers(activity: &Activity) -> anyhow::Result<()> {
 
 /// Stops the engine if xtask started it. Gives whether there was one.
 pub fn stop() -> anyhow::Result<bool> {
-    let Some(pid) = engine::started() else { return Ok(false) };
-    let _one = Lock::hold(&engine::folder().join("lock"), || terminal::note("waiting for another run"))?;
+    let Some(pid) = OWN_ENGINE.started() else { return Ok(false) };
+    let _one = Lock::hold(&OWN_ENGINE.file("lock"), || terminal::note("waiting for another run"))?;
     engine::ask_to_end(pid)?;
     let began = Instant::now();
-    while engine::started() == Some(pid) {
+    while OWN_ENGINE.started() == Some(pid) {
         if began.elapsed() > STOP_TIMEOUT {
             anyhow::bail!(
                 "dockerd (process {}) still runs after {} s",
@@ -103,7 +106,7 @@ pub fn stop() -> anyhow::Result<bool> {
         }
         interrupt::pause(Duration::from_millis(50))?;
     }
-    locate::forget(Tool::Engine);
+    find::forget(Tool::Engine);
     Ok(true)
 }
 
@@ -112,5 +115,5 @@ fn has_service_manager() -> bool {
 }
 
 fn last_words() -> String {
-    std::fs::read_to_string(engine::log_file()).map(|log| tail(&log)).unwrap_or_default()
+    std::fs::read_to_string(OWN_ENGINE.log_file()).map(|log| tail(&log)).unwrap_or_default()
 }

@@ -5,10 +5,9 @@ use std::fs;
 use anyhow::Context;
 use camino::Utf8Path;
 
-use super::Tool;
+use super::{Tool, find};
 use crate::terminal::Activity;
 use crate::tools::files::lock::Lock;
-use crate::tools::locate;
 use crate::workspace;
 
 /// Makes the folder that `tool` is looked for in, by `fill`, which gets an empty folder beside it: it gets its own name
@@ -24,8 +23,8 @@ pub fn once(
     let _one = Lock::hold(&tools.join(format!("locks/{name}")), || {
         activity.line("waiting for another run that installs it");
     })?;
-    locate::forget(tool);
-    if locate::find(tool).is_some() {
+    find::forget(tool);
+    if find::find(tool).is_some() {
         return Ok(());
     }
     let unfinished = tools.join(format!(".{name}"));

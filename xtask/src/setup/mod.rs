@@ -10,6 +10,7 @@ mod cargo_tools;
 mod chromium;
 mod docker;
 mod engine;
+mod find;
 pub mod host;
 mod install;
 mod llvm_tools;
@@ -18,21 +19,24 @@ mod packages;
 mod plugins;
 mod postgres;
 pub mod registry;
+mod table;
 mod wheels;
 
 use std::thread;
 
 use anyhow::Context;
 
-use crate::tools::locate::Source;
-pub use crate::tools::locate::{Found, Tool};
-
 use crate::exit::refuse;
 use crate::terminal::{self, Activity};
-use crate::tools::locate::{self, version_cache};
 use crate::tools::process::interrupt;
 
-pub use self::engine::stop as stop_engine;
+pub use self::engine::{OWN_ENGINE, stop as stop_engine};
+pub use self::find::{buildx, candidates, find, path_with, require, save_versions};
+pub use self::table::{Tool, actionlint_folder};
+pub use crate::tools::locate::Found;
+
+use self::find::{at_hand, forget};
+use self::table::Source;
 
 /// How a missing tool is had on this machine.
 pub struct Recipe {
@@ -97,9 +101,9 @@ pub fn survey(tools: &[Tool]) -> Vec<(Tool, Option<Found>)> {
         Runs(thread::ScopedJoinHandle<'a, Option<Found>>),
     }
     let found = thread::scope(|scope| {
-        let begin = |tool| match locate::at_hand(tool) {
+        let begin = |tool| match at_hand(tool) {
             Some(known) => Lookup::Over(known),
-            None => Lookup::Runs(scope.spawn(move || locate::find(tool))),
+            None => Lookup::Runs(scope.spawn(move || find(tool))),
         };
         let lookups: Vec<_> = tools.iter().map(|&tool| (tool, begin(tool))).collect();
         let end = |lookup| match lookup {
@@ -108,7 +112,7 @@ pub fn survey(tools: &[Tool]) -> Vec<(Tool, Option<Found>)> {
         };
         lookups.into_iter().map(|(tool, lookup)| (tool, end(lookup))).collect()
     });
-    version_cache::save();
+    save_versions();
     found
 }
 
@@ -135,8 +139,8 @@ fn follow(tool: Tool, recipe: &Recipe) -> anyhow::Result<()> {
     interrupt::check()?;
     Activity::of(format!("{tool}: {}", recipe.how), |activity| (recipe.install)(activity))
         .with_context(|| format!("getting {tool} ready ({})", recipe.how))?;
-    locate::forget(tool);
-    match locate::find(tool) {
+    forget(tool);
+    match find(tool) {
         Some(_) => Ok(()),
         None => anyhow::bail!("{tool} was installed ({}), and still none that will do is found", recipe.how),
     }

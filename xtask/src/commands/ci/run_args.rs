@@ -14,9 +14,9 @@ use crate::pipeline::{
     DiagramFormat, Fingerprints, Format, Graph, Judge, Options, Report, Store, Tally, Verdict, draw, run,
 };
 use crate::product::ci::tasks;
+use crate::product::database;
 use crate::project;
 use crate::terminal;
-use crate::tools::database::postgres;
 use crate::tools::git::tree::Tree;
 use crate::tools::process::interrupt;
 use crate::workspace;
@@ -93,7 +93,7 @@ impl RunArgs {
             }
             return if self.plan || runs == 0 { Ok(()) } else { said(Exit::Failed) };
         }
-        postgres::sweep_killed();
+        database::sweep_killed();
         verdict(run(&judge, &selection.tasks, &Options { began, ..self.options() }, &report)?)
     }
 

@@ -14,7 +14,6 @@ use crate::host::{HostProbe, Machine};
 use crate::project::{ENVIRONMENTS, Environment};
 use crate::setup::{self, Tool};
 use crate::tools::docker::engine;
-use crate::tools::locate;
 use crate::tools::ssh::host_shell::HostShell;
 use crate::tools::ssh::{ConnectError, Connection};
 
@@ -89,7 +88,8 @@ fn here(environment: Environment) -> Result<Machine> {
         ));
     }
     let shell = HostShell::here()?;
-    let machine = HostProbe { environment, shell, compose: locate::compose()?, public_url: None }.arrive()?;
+    let machine = HostProbe { environment, shell, compose: setup::require(Tool::Compose)?, public_url: None }
+        .arrive()?;
     if let Some(other) = machine.other_owner()? {
         let (name, here) = (machine.environment().name.clone(), machine.root());
         return Err(refuse(format!(
@@ -101,7 +101,7 @@ fn here(environment: Environment) -> Result<Machine> {
 }
 
 fn there(environment: Environment, access: &Access, connection: Connection) -> Result<Machine> {
-    let compose = locate::compose()?;
+    let compose = setup::require(Tool::Compose)?;
     connection.ping_engine().map_err(|error| explain(error, access))?;
     let shell = HostShell::behind(connection)?;
     let name = environment.name.clone();

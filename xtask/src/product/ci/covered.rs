@@ -6,7 +6,9 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::results;
 use crate::pipeline::Context;
+use crate::product::frontend::package;
 use crate::project;
+use crate::setup::{self, Tool};
 use crate::tools::cargo::coverage::{self, Coverage};
 use crate::tools::cargo::nextest::{self, Profile};
 use crate::tools::node::vitest;
@@ -21,8 +23,11 @@ pub fn backend_test(task: &Context, url: &str) -> Result<()> {
     let lcov = workspace::root().join(BACKEND_COVERAGE);
     fs::create_dir_all(lcov.parent().context("a file is in a folder")?)
         .with_context(|| format!("making the folder of {lcov}"))?;
-    let test = coverage::test(&task.sh, project::BACKEND.image, &lcov)?.env("DATABASE_URL", url);
-    results::run(task, test, "", &Profile::Ci.junit(), nextest::places)?;
+    let path = setup::path_with(&[Tool::Nextest, Tool::LlvmCov])?;
+    let llvm_cov = setup::require(Tool::LlvmTools)?;
+    let test =
+        coverage::test(&task.sh, &path, &llvm_cov, project::BACKEND.image, &lcov).env("DATABASE_URL", url);
+    results::run(task, test, "", &Profile::Ci.junit(&workspace::target_dir()), nextest::places)?;
     coverage::name_from(workspace::root(), &lcov)?;
     let (found, least) = (Coverage::read(&lcov)?, project::COVERAGE_PERCENT);
     task.figure(&format!("the tests run {found}"));
@@ -35,9 +40,9 @@ pub fn backend_test(task: &Context, url: &str) -> Result<()> {
 
 /// Runs the frontend's tests, which judge by themselves what they cover.
 pub fn frontend_test(task: &Context) -> Result<()> {
-    let test = vitest::test_with_coverage(&task.sh, project::COVERAGE_PERCENT)?;
-    results::run(task, test, project::FRONTEND.folder, &vitest::junit(), vitest::places)?;
-    let lcov = workspace::root().join(project::FRONTEND.folder).join("coverage/lcov.info");
-    task.figure(&format!("the tests run {}", Coverage::read(&lcov)?));
+    let test = vitest::test_with_coverage(&package()?, &task.sh, project::COVERAGE_PERCENT);
+    let folder = workspace::root().join(project::FRONTEND.folder);
+    results::run(task, test, project::FRONTEND.folder, &folder.join(vitest::JUNIT), vitest::places)?;
+    task.figure(&format!("the tests run {}", Coverage::read(&folder.join(vitest::LCOV))?));
     Ok(())
 }

@@ -9,10 +9,10 @@ use anyhow::{Result, ensure};
 use super::covered;
 use crate::pipeline::{Context, Service};
 use crate::product::migrations::Migrations;
-use crate::product::snapshot;
+use crate::product::{database, snapshot};
 use crate::project;
-use crate::tools::database::postgres::{Kind, Server};
-use crate::tools::database::{pg_dump, sqlx};
+use crate::tools::database::pg_dump;
+use crate::tools::database::postgres::Server;
 use crate::tools::git;
 use crate::workspace;
 
@@ -20,7 +20,7 @@ use crate::workspace;
 pub const POSTGRES: Service = Service { name: "postgres", start };
 
 fn start() -> Result<Arc<dyn Any + Send + Sync>> {
-    let server = Server::start(Kind::Test)?;
+    let server = database::for_tests()?;
     Ok(Arc::new(Databases { server, made: AtomicUsize::new(0), migrated: Mutex::new(None) }))
 }
 
@@ -50,7 +50,7 @@ fn migrated(task: &Context) -> Result<String> {
             let content = git::content_hash(workspace::root(), project::MIGRATIONS)?;
             let name = format!("{}_migrated_{}", project::DATABASE, &content[..12]);
             databases.server.create_database(&name)?;
-            task.run(sqlx::run(&task.sh, &databases.server.owner_url(&name)))?;
+            task.run(database::sqlx()?.run(&task.sh, &databases.server.owner_url(&name)))?;
             template.insert(name).clone()
         }
     };
@@ -64,14 +64,16 @@ fn migrated(task: &Context) -> Result<String> {
 /// can be gone again.
 pub fn migrations(task: &Context) -> Result<()> {
     declared()?;
-    let url = fresh(task)?;
-    let empty = pg_dump::schema(&url)?;
-    task.run(sqlx::run(&task.sh, &url))?;
-    let first = pg_dump::schema(&url)?;
-    task.run(sqlx::revert(&task.sh, &url).args(["--target-version", "0"]))?;
-    same("after all migrations were taken back", &empty, &pg_dump::schema(&url)?)?;
-    task.run(sqlx::run(&task.sh, &url))?;
-    same("after they ran a second time", &first, &pg_dump::schema(&url)?)
+    let (url, sqlx) = (fresh(task)?, database::sqlx()?);
+    let databases = task.service::<Databases>()?;
+    let schema = || pg_dump::schema(databases.server.program(), &url);
+    let empty = schema()?;
+    task.run(sqlx.run(&task.sh, &url))?;
+    let first = schema()?;
+    task.run(sqlx.revert(&task.sh, &url).args(["--target-version", "0"]))?;
+    same("after all migrations were taken back", &empty, &schema()?)?;
+    task.run(sqlx.run(&task.sh, &url))?;
+    same("after they ran a second time", &first, &schema()?)
 }
 
 /// Each migration declares itself, and what is unused since a commit of this branch.
@@ -87,7 +89,8 @@ fn declared() -> Result<()> {
 
 /// The query data in the repository is what the queries and the migrations give.
 pub fn sqlx_data(task: &Context) -> Result<()> {
-    sqlx::prepare(&migrated(task)?, true)
+    let backend = workspace::root().join(project::BACKEND.folder);
+    database::sqlx()?.check_prepared(&backend, &migrated(task)?)
 }
 
 /// The backend's tests; they make databases of their own on this server.
@@ -99,7 +102,7 @@ pub fn backend_test(task: &Context) -> Result<()> {
 /// `schema.sql` is what the migrations come to.
 pub fn schema(task: &Context) -> Result<()> {
     let url = fresh(task)?;
-    task.run(sqlx::run(&task.sh, &url))?;
+    task.run(database::sqlx()?.run(&task.sh, &url))?;
     let difference = differing_lines(&snapshot::read()?, &snapshot::taken(&url)?);
     ensure!(
         difference.is_empty(),

@@ -6,13 +6,15 @@ use anyhow::{Context as _, Result, ensure};
 use camino::Utf8Path;
 
 use crate::pipeline::{Context, Unavailable};
+use crate::setup::{self, Tool};
 use crate::tools::cargo::{self, Package};
 use crate::tools::git;
+use crate::workspace;
 
 /// Each dependency of our crates is named somewhere in their sources.
 pub fn unused(task: &Context) -> Result<()> {
     let mut problems = Vec::new();
-    for package in cargo::packages()? {
+    for package in cargo::packages(workspace::root())? {
         let folder = package.manifest.parent().context("a manifest is in a folder")?;
         let sources = sources(folder)?;
         ensure!(!sources.is_empty(), "{folder} has no sources");
@@ -28,16 +30,17 @@ pub fn licences(task: &Context) -> Result<()> {
     // It reads every crate of the lock file, also those for other systems, which no build here has fetched. When they
     // can't be fetched now, it says itself which one it lacks.
     let _ = task.run(cargo::fetch(&task.sh));
-    task.run(cargo::deny(&task.sh)?)
+    task.run(cargo::deny(&task.sh, &setup::require(Tool::Deny)?))
 }
 
 /// Nobody has found out that a crate of ours is unsafe, by a list that others keep. Where that can't be fetched, nothing is
 /// known.
 pub fn advisories(task: &Context) -> Result<()> {
-    if task.run(cargo::fetch_advisories(&task.sh)?).is_err() {
+    let deny = setup::require(Tool::Deny)?;
+    if task.run(cargo::fetch_advisories(&task.sh, &deny)).is_err() {
         return Err(Unavailable("the list of what is known to be unsafe can't be fetched".to_owned()).into());
     }
-    task.run(cargo::advisories(&task.sh)?)
+    task.run(cargo::advisories(&task.sh, &deny))
 }
 
 fn sources(folder: &Utf8Path) -> Result<Vec<String>> {

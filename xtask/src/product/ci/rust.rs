@@ -4,9 +4,11 @@ use anyhow::Result;
 
 use super::results;
 use crate::pipeline::Context;
+use crate::setup::{self, Tool};
 use crate::tools::cargo::nextest::{self, Profile};
 use crate::tools::cargo::{self, Messages};
 use crate::tools::diagnostics::panic;
+use crate::workspace;
 
 /// cargo names files from the workspace's folder, which is the repository's.
 const HERE: &str = "";
@@ -25,7 +27,9 @@ pub fn docs(task: &Context) -> Result<()> {
 
 /// xtask's own tests.
 pub fn xtask_test(task: &Context) -> Result<()> {
-    results::run(task, nextest::test_xtask(&task.sh)?, HERE, &Profile::Xtask.junit(), nextest::places)
+    let test = nextest::test_xtask(&task.sh, &setup::path_with(&[Tool::Nextest])?);
+    let junit = Profile::Xtask.junit(&workspace::target_dir());
+    results::run(task, test, HERE, &junit, nextest::places)
 }
 
 /// A suite that deploys for real. It runs its tests by itself, and has no form for programs.

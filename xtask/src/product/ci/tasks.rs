@@ -8,12 +8,12 @@ use super::{
     api, covered, database, delivery, dependencies, deploy_files, docs, frontend, lint, patterns, rust,
 };
 use crate::pipeline::{Lane, Task, minutes, task};
+use crate::product::frontend::{install, package};
 use crate::product::images;
 use crate::product::workflows::{self, TaskNames};
 use crate::setup::Tool;
 use crate::tools::cargo;
 use crate::tools::diagnostics::lint::HADOLINT;
-use crate::tools::node::npm;
 
 /// Commands of cargo wait for each other on the target folder anyway.
 const CARGO: Lane = Lane { name: "cargo", capacity: 1 };
@@ -77,11 +77,11 @@ pub fn table() -> Vec<Task> {
             .tools(NODE)
             .reads(["tracehub/frontend/package.json", "tracehub/frontend/package-lock.json", "tracehub/frontend/.npmrc"])
             .unstored_outputs(["tracehub/frontend/node_modules/", "tracehub/frontend/node_modules/.package-lock.json"])
-            .run(|task| npm::ci(&task.lines())),
+            .run(|task| install(&task.lines())),
 
         task("prettier", "the frontend is laid out by prettier; `cargo xtask fmt` mends it")
             .needs(["npm-ci"]).groups(["lint", "fmt"]).tools(NODE).reads(FRONTEND)
-            .run(|task| task.run(npm::script(&task.sh, "format:check")?)),
+            .run(|task| task.run(package()?.script(&task.sh, "format:check"))),
 
         task("eslint", "the frontend's lint rules, accessibility included")
             .needs(["npm-ci"]).groups(["lint"]).tools(NODE).reads(FRONTEND)
@@ -94,7 +94,7 @@ pub fn table() -> Vec<Task> {
         task("api-types", "the frontend's types of the API are those of the backend's openapi.json")
             .needs(["npm-ci"]).groups(["lint"]).tools(NODE)
             .reads(["tracehub/frontend/package.json", "tracehub/frontend/src/api/schema.ts", "tracehub/backend/openapi.json", "tracehub/frontend/node_modules/"])
-            .run(|task| task.run(npm::script(&task.sh, "generate:check")?)),
+            .run(|task| task.run(package()?.script(&task.sh, "generate:check"))),
 
         task("clippy", "Rust's lint rules, on every crate and its tests")
             .groups(["lint"]).lane(CARGO).tools(RUST).reads(WORKSPACE).variables(["RUSTFLAGS"]).timeout(minutes(20))
@@ -205,7 +205,7 @@ pub fn table() -> Vec<Task> {
         task("frontend-build", "the frontend, bundled as it is served")
             .needs(["npm-ci", "typecheck"]).tools(NODE).reads(PAGE).variables(["NODE_ENV"])
             .writes(["tracehub/frontend/dist/"])
-            .run(|task| task.run(npm::script(&task.sh, "build")?)),
+            .run(|task| task.run(package()?.script(&task.sh, "build"))),
 
         task("images", "both images are built, run as their own user, and hold what they should")
             .needs(["frontend-build"]).lane(CARGO).lane(ENGINE).tools(images::TOOLS).tools(RUST)

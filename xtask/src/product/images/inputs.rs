@@ -10,11 +10,12 @@ use xshell::Shell;
 
 use super::{BuiltImage, Tree, folder};
 use crate::project::Component;
+use crate::setup;
 use crate::terminal::Activity;
+use crate::tools::docker;
 use crate::tools::docker::buildx::Build;
 use crate::tools::files::hex::hex;
 use crate::tools::process::Run;
-use crate::tools::{docker, locate};
 use crate::workspace;
 
 /// The label that holds the hash of everything that went into an image.
@@ -47,20 +48,14 @@ impl Inputs {
             tags[1..].iter().try_for_each(|tag| Run::new(docker::tag(sh, &id, tag)).run())?;
             return Ok(BuiltImage { component, id, tags, bytes });
         }
-        let program = locate::buildx()?;
+        let buildx = setup::buildx()?;
         let id_file = context.with_extension("id");
         let arguments = self.arguments;
-        let build = Build {
-            program: &program,
-            dockerfile: &dockerfile,
-            context: &context,
-            arguments,
-            labels,
-            tags: tags.clone(),
-        };
+        let build =
+            Build { dockerfile: &dockerfile, context: &context, arguments, labels, tags: tags.clone() };
         Activity::of(format!("build the image {}", component.image), |activity| {
             let timeout = Duration::from_secs(600);
-            Run::new(build.command(sh, &id_file))
+            Run::new(buildx.build(sh, &build, &id_file))
                 .timeout(timeout)
                 .each_line(&|line| activity.line(line))
                 .run()

@@ -11,7 +11,6 @@ use crate::exit::refuse;
 use crate::project::{self, BASES};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
-use crate::tools::docker::buildx;
 use crate::tools::process::Run;
 use crate::workspace;
 
@@ -35,7 +34,8 @@ pub fn write() -> Result<()> {
     let sh = Shell::new()?;
     let mut now = BTreeMap::new();
     for base in BASES {
-        let asked = Run::new(buildx::inspect(&sh, base.public)?).timeout(Duration::from_secs(60)).text();
+        let asked =
+            Run::new(setup::buildx()?.inspect(&sh, base.public)).timeout(Duration::from_secs(60)).text();
         let digest = asked.ok().map(|told| told.trim_matches('"').to_owned());
         let digest = digest.filter(|digest| digest.starts_with("sha256:")).ok_or_else(|| {
             refuse(format!(

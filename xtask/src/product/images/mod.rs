@@ -17,6 +17,7 @@ use xshell::Shell;
 
 use self::inputs::Inputs;
 use crate::host::Bases;
+use crate::product::frontend;
 use crate::project::{self, Component};
 use crate::setup::base_images::{self, BaseImage};
 use crate::setup::{self, Tool};
@@ -24,7 +25,6 @@ use crate::terminal::{self, Activity, paint};
 use crate::tools::cargo;
 use crate::tools::elf::{self, Glibc};
 use crate::tools::git::{self, Commit};
-use crate::tools::node::npm;
 use crate::tools::process::Run;
 use crate::workspace;
 
@@ -197,7 +197,7 @@ fn folder(component: Component) -> Utf8PathBuf {
 fn build_binary() -> Result<Utf8PathBuf> {
     let package = project::BACKEND.image;
     Activity::of(format!("compile {package}"), |activity| {
-        cargo::build_release(package, &|line| activity.line(line))
+        cargo::build_release(workspace::root(), package, &|line| activity.line(line))
     })
     .with_context(|| format!("compiling {package}"))
 }
@@ -209,12 +209,15 @@ fn build_site() -> Result<Utf8PathBuf> {
     if built.join("index.html").is_file() && fs::read_to_string(&stamp).is_ok_and(|noted| noted == sources) {
         return Ok(built);
     }
-    Activity::of("install the page's packages", |activity| npm::ci(&|line| activity.line(line)))
+    Activity::of("install the page's packages", |activity| frontend::install(&|line| activity.line(line)))
         .context("installing the frontend's packages")?;
     let sh = Shell::new()?;
     Activity::of("build the page", |activity| {
         let timeout = Duration::from_secs(300);
-        Run::new(npm::script(&sh, "build")?).timeout(timeout).each_line(&|line| activity.line(line)).run()?;
+        Run::new(frontend::package()?.script(&sh, "build"))
+            .timeout(timeout)
+            .each_line(&|line| activity.line(line))
+            .run()?;
         anyhow::Ok(())
     })
     .context("building the frontend")?;

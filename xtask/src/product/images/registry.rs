@@ -13,7 +13,7 @@ use crate::project::Component;
 use crate::setup::{self, Tool, registry};
 use crate::terminal::Activity;
 use crate::tools::curl;
-use crate::tools::docker::{self, buildx};
+use crate::tools::docker;
 use crate::tools::git::{self, Commit};
 use crate::tools::process::Run;
 use crate::workspace;
@@ -162,7 +162,7 @@ pub fn of_github(url: &str) -> Option<String> {
 /// The digest of an image, with the log-ins that docker's client has; none when its registry has none.
 fn ask(image: &str) -> Result<Option<String>> {
     let sh = Shell::new()?;
-    let told = Run::new(buildx::inspect(&sh, image)?).timeout(INSPECT_TIMEOUT).finish()?;
+    let told = Run::new(setup::buildx()?.inspect(&sh, image)).timeout(INSPECT_TIMEOUT).finish()?;
     if !told.status.success() && !told.stderr.contains("not found") {
         bail!("{}", told.stderr.trim());
     }

@@ -7,21 +7,18 @@ use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};
 
 use super::nextest::Profile;
-use crate::tools::locate::{self, Tool};
 
-/// All tests of one package; `lcov` gets the lines that they ran.
-pub fn test<'a>(sh: &'a Shell, package: &str, lcov: &Utf8Path) -> Result<Cmd<'a>> {
-    let path = locate::path_with(&[Tool::Nextest, Tool::LlvmCov])?;
-    let llvm_cov = locate::require(Tool::LlvmTools)?;
+/// All tests of one package; `lcov` gets the lines that they ran. cargo looks for nextest and for cargo-llvm-cov in `path`;
+/// `llvm-profdata` is beside `llvm_cov`.
+pub fn test<'a>(sh: &'a Shell, path: &str, llvm_cov: &Utf8Path, package: &str, lcov: &Utf8Path) -> Cmd<'a> {
     let profdata = llvm_cov.with_file_name("llvm-profdata");
     let profile = Profile::Ci.name();
     let test = cmd!(
         sh,
         "cargo llvm-cov nextest --locked --package {package} --profile {profile} --lcov --output-path {lcov}"
     );
-    let environment =
-        [("PATH", path.as_str()), ("LLVM_COV", llvm_cov.as_str()), ("LLVM_PROFDATA", profdata.as_str())];
-    Ok(test.envs(environment).env("SQLX_OFFLINE", "true"))
+    let environment = [("PATH", path), ("LLVM_COV", llvm_cov.as_str()), ("LLVM_PROFDATA", profdata.as_str())];
+    test.envs(environment).env("SQLX_OFFLINE", "true")
 }
 
 /// Names the files from the repository's root, where others look for them: cargo-llvm-cov names them from this machine's.

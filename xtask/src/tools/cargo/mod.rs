@@ -10,13 +10,11 @@ pub mod nextest;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use xshell::{Cmd, Shell, cmd};
 
-use super::locate::{self, Tool};
 use super::process::Run;
-use crate::workspace;
 
 pub use self::messages::Messages;
 
@@ -67,21 +65,18 @@ pub fn fetch(sh: &Shell) -> Cmd<'_> {
 }
 
 /// cargo-deny by `deny.toml`, over everything in `Cargo.lock`: licences, versions, and where crates come from.
-pub fn deny(sh: &Shell) -> Result<Cmd<'_>> {
-    let deny = locate::require(Tool::Deny)?;
-    Ok(cmd!(sh, "{deny} --offline --workspace --color never check licenses bans sources"))
+pub fn deny<'a>(sh: &'a Shell, deny: &Utf8Path) -> Cmd<'a> {
+    cmd!(sh, "{deny} --offline --workspace --color never check licenses bans sources")
 }
 
 /// Fetches the list of what others have found out about crates.
-pub fn fetch_advisories(sh: &Shell) -> Result<Cmd<'_>> {
-    let deny = locate::require(Tool::Deny)?;
-    Ok(cmd!(sh, "{deny} --color never fetch db"))
+pub fn fetch_advisories<'a>(sh: &'a Shell, deny: &Utf8Path) -> Cmd<'a> {
+    cmd!(sh, "{deny} --color never fetch db")
 }
 
 /// cargo-deny, by the list that was fetched.
-pub fn advisories(sh: &Shell) -> Result<Cmd<'_>> {
-    let deny = locate::require(Tool::Deny)?;
-    Ok(cmd!(sh, "{deny} --workspace --color never check --disable-fetch advisories"))
+pub fn advisories<'a>(sh: &'a Shell, deny: &Utf8Path) -> Cmd<'a> {
+    cmd!(sh, "{deny} --workspace --color never check --disable-fetch advisories")
 }
 
 /// One of our crates, as cargo knows it.
@@ -110,22 +105,26 @@ impl Dependency {
     }
 }
 
-/// The crates of the workspace.
-pub fn packages() -> Result<Vec<Package>> {
+/// The crates of the workspace in `root`.
+pub fn packages(root: &Utf8Path) -> Result<Vec<Package>> {
     #[derive(Deserialize)]
     struct Metadata {
         packages: Vec<Package>,
     }
     let sh = Shell::new()?;
-    sh.change_dir(workspace::root());
+    sh.change_dir(root);
     let told = Run::new(cmd!(sh, "cargo metadata --locked --no-deps --format-version 1")).text()?;
     Ok(serde_json::from_str::<Metadata>(&told).context("reading what cargo says of the workspace")?.packages)
 }
 
-/// Builds a package as it is shipped, and says where its binary is.
-pub fn build_release(package: &str, each_line: &(dyn Fn(&str) + Sync)) -> Result<Utf8PathBuf> {
+/// Builds a package of the workspace in `root` as it is shipped, and says where its binary is.
+pub fn build_release(
+    root: &Utf8Path,
+    package: &str,
+    each_line: &(dyn Fn(&str) + Sync),
+) -> Result<Utf8PathBuf> {
     let sh = Shell::new()?;
-    sh.change_dir(workspace::root());
+    sh.change_dir(root);
     // What is for people stays on standard error; standard output is for us.
     let format = "json-render-diagnostics";
     let build = cmd!(sh, "cargo build --release --locked --package {package} --message-format {format}");

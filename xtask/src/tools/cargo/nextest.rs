@@ -1,24 +1,20 @@
 //! nextest: each test in a process of its own, tried twice, and what each came to in JUnit's form.
 
-use anyhow::Result;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::tools::diagnostics::diagnostic::Diagnostic;
 use crate::tools::diagnostics::junit::Failed;
 use crate::tools::diagnostics::panic;
-use crate::tools::locate::{self, Tool};
-use crate::workspace;
 
 /// Lines of a failure that are of use beside the code.
 const SHOWN: usize = 6;
 
-/// xtask's own tests, but not its suites that deploy: those have tasks of their own.
-pub fn test_xtask(sh: &Shell) -> Result<Cmd<'_>> {
-    let path = locate::path_with(&[Tool::Nextest])?;
+/// xtask's own tests, but not its suites that deploy: those have tasks of their own. cargo looks for nextest in `path`.
+pub fn test_xtask<'a>(sh: &'a Shell, path: &str) -> Cmd<'a> {
     let profile = Profile::Xtask.name();
     let test = cmd!(sh, "cargo nextest run --locked --package xtask --bins --test cli --profile {profile}");
-    Ok(test.env("PATH", path))
+    test.env("PATH", path)
 }
 
 /// How tests are run, as `.config/nextest.toml` has it.
@@ -39,9 +35,9 @@ impl Profile {
         }
     }
 
-    /// Where it writes what the tests came to.
-    pub fn junit(self) -> Utf8PathBuf {
-        workspace::target_dir().join("nextest").join(self.name()).join("junit.xml")
+    /// Where it writes what the tests came to, given cargo's target folder.
+    pub fn junit(self, target: &Utf8Path) -> Utf8PathBuf {
+        target.join("nextest").join(self.name()).join("junit.xml")
     }
 }
 

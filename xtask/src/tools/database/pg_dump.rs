@@ -1,15 +1,17 @@
 //! `pg_dump`: what a database looks like, to be compared.
 
 use anyhow::Result;
+use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
-use crate::tools::locate::{self, Tool};
+use crate::tools::locate;
 use crate::tools::process::Run;
 
-/// The schema of the database at `url`, as SQL, without the table in which sqlx notes what has run.
-pub fn schema(url: &str) -> Result<String> {
+/// The schema of the database at `url`, as SQL, without the table in which sqlx notes what has run. `postgres` is the
+/// server's program, beside which `pg_dump` is.
+pub fn schema(postgres: &Utf8Path, url: &str) -> Result<String> {
     let sh = Shell::new()?;
-    let program = locate::require(Tool::Postgres)?.with_file_name("pg_dump");
+    let program = postgres.with_file_name("pg_dump");
     let dump = cmd!(sh, "{program} --schema-only --exclude-table=_sqlx_migrations --dbname={url}");
     Ok(comparable(&Run::new(locate::with_libraries(dump, &program)).text()?))
 }

@@ -10,83 +10,70 @@ use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
-use crate::project::{self, APP_ROLE, OWNER_ROLE};
-use crate::tools::locate::{self, Tool};
+use crate::tools::locate;
 use crate::tools::process::owner::{self, Owner};
 use crate::tools::process::{Run, interrupt};
-use crate::workspace;
+
+/// PostgreSQL's programs, and the roles that a fresh server gets.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    /// The server's program, with the others beside it.
+    pub program: Utf8PathBuf,
+    /// The role that owns databases, and may make some.
+    pub owner: &'static str,
+    /// The role that uses them.
+    pub user: &'static str,
+}
 
 /// A server that answers.
 #[derive(Debug)]
 pub struct Server {
+    postgres: Postgres,
     folder: Utf8PathBuf,
     port: u16,
     // Held while the server is ours.
-    owner: Option<Owner>,
+    claim: Option<Owner>,
     kind: Kind,
 }
 
 /// What a server is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+enum Kind {
     /// Empty, fast and forgetful: gone with its data when it is dropped.
     Test,
     /// The developer's data: kept, safely. Commands at the same time share one server.
     Development,
 }
 
-impl Server {
-    /// Starts a server, or joins the development server that another command runs.
-    pub fn start(kind: Kind) -> anyhow::Result<Server> {
-        let server = match kind {
-            Kind::Test => Self::start_for_tests(),
-            Kind::Development => Self::start_for_development(),
-        };
-        server.with_context(|| format!("starting a PostgreSQL server ({kind:?})"))
+impl Postgres {
+    /// Starts a server for tests: empty, fast and forgetful, gone with its data when it is dropped.
+    pub fn for_tests(self) -> anyhow::Result<Server> {
+        self.start_for_tests().context("starting a PostgreSQL server for tests")
     }
 
-    /// Where the owner of the schema finds a database.
-    pub fn owner_url(&self, database: &str) -> String {
-        self.url(OWNER_ROLE, database)
+    /// Starts the server with the developer's data, which are kept in `folder`, or joins the one that another command
+    /// runs there.
+    pub fn for_development(self, folder: Utf8PathBuf) -> anyhow::Result<Server> {
+        self.start_for_development(folder).context("starting the PostgreSQL server for development")
     }
 
-    /// Makes a database that belongs to the owner, unless it is there.
-    pub fn create_database(&self, name: &str) -> anyhow::Result<()> {
-        let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
-        if self.sql(&there)?.is_empty() {
-            self.sql(&format!("CREATE DATABASE {name} OWNER {OWNER_ROLE}"))?;
-        }
-        Ok(())
-    }
-
-    /// Makes a database that belongs to the owner, as a copy of another one to which nobody is connected.
-    pub fn copy_database(&self, name: &str, of: &str) -> anyhow::Result<()> {
-        self.sql(&format!("CREATE DATABASE {name} OWNER {OWNER_ROLE} TEMPLATE {of}")).map(drop)
-    }
-
-    fn url(&self, role: &str, database: &str) -> String {
-        format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
-    }
-
-    fn start_for_tests() -> anyhow::Result<Server> {
-        let temporary = Utf8PathBuf::try_from(std::env::temp_dir())
-            .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
-        sweep(&temporary);
+    fn start_for_tests(self) -> anyhow::Result<Server> {
+        left_by_killed().iter().for_each(|folder| self.clone().discard(folder));
+        let temporary = temporary()?;
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&temporary)?.keep();
         let folder = Utf8PathBuf::try_from(folder)?;
-        let owner = owner::own(&folder)?;
-        let mut server = Server { folder, port: 0, owner: Some(owner), kind: Kind::Test };
+        let claim = owner::own(&folder)?;
+        let mut server = Server { postgres: self, folder, port: 0, claim: Some(claim), kind: Kind::Test };
         server.initialise()?;
         server.run()?;
         Ok(server)
     }
 
-    fn start_for_development() -> anyhow::Result<Server> {
-        let folder = workspace::local_dir().join("development/postgres");
+    fn start_for_development(self, folder: Utf8PathBuf) -> anyhow::Result<Server> {
         fs::create_dir_all(&folder)?;
-        let owner = owner::own(&folder).ok();
-        let mut server = Server { folder, port: 0, owner, kind: Kind::Development };
-        if server.owner.is_some() && !server.data().join("PG_VERSION").exists() {
+        let claim = owner::own(&folder).ok();
+        let mut server = Server { postgres: self, folder, port: 0, claim, kind: Kind::Development };
+        if server.claim.is_some() && !server.data().join("PG_VERSION").exists() {
             server.initialise()?;
         }
         match server.running_port() {
@@ -94,8 +81,55 @@ impl Server {
             Some(port) => server.port = port,
             None => server.run()?,
         }
-        server.create_database(project::DATABASE)?;
         Ok(server)
+    }
+
+    /// Stops a test's server without any care for its data, and removes it.
+    pub fn discard(self, folder: &Utf8Path) {
+        let server =
+            Server { postgres: self, folder: folder.to_owned(), port: 0, claim: None, kind: Kind::Test };
+        // None may run, if this was killed early.
+        let _ = server.pg_ctl(&["stop", "--mode=immediate"]);
+        let _ = fs::remove_dir_all(folder);
+    }
+
+    /// One of PostgreSQL's programs, as a user that it agrees to run as.
+    fn command<'a>(&self, sh: &'a Shell, name: &str) -> Cmd<'a> {
+        let program = self.program.with_file_name(name);
+        let mut words: Vec<String> = AS_WHOM.iter().map(|word| (*word).to_owned()).collect();
+        words.push(program.to_string());
+        let (first, rest) = words.split_first().expect("the program itself");
+        locate::with_libraries(cmd!(sh, "{first} {rest...}"), &program).env_remove("PGOPTIONS")
+    }
+}
+
+impl Server {
+    /// The server's program, with the others beside it.
+    pub fn program(&self) -> &Utf8Path {
+        &self.postgres.program
+    }
+
+    /// Where the owner finds a database.
+    pub fn owner_url(&self, database: &str) -> String {
+        self.url(self.postgres.owner, database)
+    }
+
+    /// Makes a database that belongs to the owner, unless it is there.
+    pub fn create_database(&self, name: &str) -> anyhow::Result<()> {
+        let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
+        if self.sql(&there)?.is_empty() {
+            self.sql(&format!("CREATE DATABASE {name} OWNER {}", self.postgres.owner))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a database that belongs to the owner, as a copy of another one to which nobody is connected.
+    pub fn copy_database(&self, name: &str, of: &str) -> anyhow::Result<()> {
+        self.sql(&format!("CREATE DATABASE {name} OWNER {} TEMPLATE {of}", self.postgres.owner)).map(drop)
+    }
+
+    fn url(&self, role: &str, database: &str) -> String {
+        format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
     }
 
     fn data(&self) -> Utf8PathBuf {
@@ -112,11 +146,18 @@ impl Server {
         let options =
             ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"];
         let locale = if cfg!(target_os = "macos") { "C" } else { "C.UTF-8" };
-        Run::new(program(&sh, "initdb")?.args(["--pgdata", data.as_str(), "--locale", locale]).args(options))
-            .run()?;
+        Run::new(
+            self.postgres
+                .command(&sh, "initdb")
+                .args(["--pgdata", data.as_str(), "--locale", locale])
+                .args(options),
+        )
+        .run()?;
         // A single-user server needs no port, and nobody can meet it half made.
-        let roles = format!("CREATE ROLE {OWNER_ROLE} LOGIN CREATEDB;\nCREATE ROLE {APP_ROLE} LOGIN;\n");
-        let single = program(&sh, "postgres")?.args(["--single", "-D", data.as_str(), "postgres"]);
+        let Postgres { owner, user, .. } = self.postgres;
+        let roles = format!("CREATE ROLE {owner} LOGIN CREATEDB;\nCREATE ROLE {user} LOGIN;\n");
+        let single =
+            self.postgres.command(&sh, "postgres").args(["--single", "-D", data.as_str(), "postgres"]);
         Ok(Run::new(single).stdin(roles).run()?)
     }
 
@@ -154,7 +195,7 @@ impl Server {
         let sh = Shell::new()?;
         let (data, log) = (self.data(), self.folder.join("log"));
         let fixed = ["--wait", "--silent", "--pgdata", data.as_str(), "--log", log.as_str()];
-        Ok(Run::new(program(&sh, "pg_ctl")?.args(words).args(fixed))
+        Ok(Run::new(self.postgres.command(&sh, "pg_ctl").args(words).args(fixed))
             .timeout(Duration::from_secs(90))
             .run()?)
     }
@@ -170,57 +211,39 @@ impl Server {
         let sh = Shell::new()?;
         let url = self.url("postgres", "postgres");
         let options = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"];
-        Ok(Run::new(program(&sh, "psql")?.args(options).args(["--command", statement, &url])).text()?)
+        Ok(Run::new(self.postgres.command(&sh, "psql").args(options).args(["--command", statement, &url]))
+            .text()?)
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if self.owner.is_none() {
+        if self.claim.is_none() {
             return;
         }
         // Also after Ctrl-C: that is what it is for.
         interrupt::shielded(|| match self.kind {
-            Kind::Test => discard(&self.folder),
+            Kind::Test => self.postgres.clone().discard(&self.folder),
             Kind::Development => drop(self.pg_ctl(&["stop", "--mode=fast"])),
         });
     }
 }
 
 /// In front of the name of each folder of a test's server.
-const PREFIX: &str = "tracehub-postgres-";
+const PREFIX: &str = "xtask-postgres-";
 
-/// Ends the servers of tests whose run was killed, and removes what they left.
-pub fn sweep_killed() {
-    if let Ok(temporary) = Utf8PathBuf::try_from(std::env::temp_dir()) {
-        sweep(&temporary);
-    }
+/// The folders of servers for tests whose run was killed: [`Postgres::discard`] ends and removes them.
+pub fn left_by_killed() -> Vec<Utf8PathBuf> {
+    let Ok(temporary) = temporary() else { return Vec::new() };
+    let Ok(folders) = temporary.read_dir_utf8() else { return Vec::new() };
+    let of_tests = folders.flatten().filter(|folder| folder.file_name().starts_with(PREFIX));
+    let left = of_tests.filter(|folder| owner::has_ended(folder.path()) == Some(true));
+    left.map(|folder| folder.path().to_owned()).collect()
 }
 
-fn sweep(temporary: &Utf8Path) {
-    let Ok(folders) = temporary.read_dir_utf8() else { return };
-    for folder in folders.flatten().filter(|folder| folder.file_name().starts_with(PREFIX)) {
-        if owner::has_ended(folder.path()) == Some(true) {
-            discard(folder.path());
-        }
-    }
-}
-
-/// Stops a test's server without any care for its data, and removes it.
-fn discard(folder: &Utf8Path) {
-    let server = Server { folder: folder.to_owned(), port: 0, owner: None, kind: Kind::Test };
-    // None may run, if this was killed early.
-    let _ = server.pg_ctl(&["stop", "--mode=immediate"]);
-    let _ = fs::remove_dir_all(folder);
-}
-
-/// One of PostgreSQL's programs, as a user that it agrees to run as.
-fn program<'a>(sh: &'a Shell, name: &str) -> anyhow::Result<Cmd<'a>> {
-    let program = locate::require(Tool::Postgres)?.with_file_name(name);
-    let mut words: Vec<String> = AS_WHOM.iter().map(|word| (*word).to_owned()).collect();
-    words.push(program.to_string());
-    let (first, rest) = words.split_first().expect("the program itself");
-    Ok(locate::with_libraries(cmd!(sh, "{first} {rest...}"), &program).env_remove("PGOPTIONS"))
+fn temporary() -> anyhow::Result<Utf8PathBuf> {
+    Utf8PathBuf::try_from(std::env::temp_dir())
+        .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")
 }
 
 /// PostgreSQL refuses to run as root. In a user namespace of its own, root is somebody else to it, and its files are

@@ -28,39 +28,47 @@ pub fn ask() -> Option<Info> {
     Some(Info { version: version.to_owned(), api: api.to_owned() })
 }
 
-/// Where an engine that xtask started leaves its number and its output. An engine belongs to the machine and not to
-/// one copy of the repository, so this is no folder of the repository's: any copy must find it to stop it.
-pub fn folder() -> &'static Utf8Path {
-    Utf8Path::new("/run/tracehub-engine")
+/// An engine that is started where no service manager does it.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnEngine {
+    /// Where it leaves its number and its output.
+    pub folder: &'static str,
+    /// By this label, in its command line, a running `dockerd` is known to be the one.
+    pub label: &'static str,
 }
 
-/// What the engine writes.
-pub fn log_file() -> Utf8PathBuf {
-    folder().join("dockerd.log")
-}
+impl OwnEngine {
+    /// A file in its folder.
+    pub fn file(self, name: &str) -> Utf8PathBuf {
+        Utf8Path::new(self.folder).join(name)
+    }
 
-/// By this label, in its command line, a running `dockerd` is known to be the one that xtask started.
-const LABEL: &str = "tracehub.engine=xtask";
+    /// What the engine writes.
+    pub fn log_file(self) -> Utf8PathBuf {
+        self.file("dockerd.log")
+    }
 
-/// Starts `dockerd` in a session of its own. It takes seconds to answer, or ends early: see [`started`].
-pub fn start() -> anyhow::Result<()> {
-    fs::create_dir_all(folder())?;
-    remove_stale_pid_files();
-    let log = fs::File::create(log_file())?;
-    let sh = Shell::new()?;
-    let pid_file = folder().join("dockerd.pid");
-    // The shell becomes dockerd, so its number is dockerd's.
-    let script = r#"echo $$ >"$0" && exec "$@""#;
-    process::daemon(cmd!(sh, "setsid sh -c {script} {pid_file} dockerd --label {LABEL}"), &log)?;
-    Ok(())
-}
+    /// Starts `dockerd` in a session of its own. It takes seconds to answer, or ends early: see
+    /// [`started`](OwnEngine::started).
+    pub fn start(self) -> anyhow::Result<()> {
+        fs::create_dir_all(self.folder)?;
+        remove_stale_pid_files();
+        let log = fs::File::create(self.log_file())?;
+        let sh = Shell::new()?;
+        let (pid_file, label) = (self.file("dockerd.pid"), self.label);
+        // The shell becomes dockerd, so its number is dockerd's.
+        let script = r#"echo $$ >"$0" && exec "$@""#;
+        process::daemon(cmd!(sh, "setsid sh -c {script} {pid_file} dockerd --label {label}"), &log)?;
+        Ok(())
+    }
 
-/// The number of the `dockerd` that xtask started, while it runs.
-pub fn started() -> Option<Pid> {
-    let number = fs::read_to_string(folder().join("dockerd.pid")).ok()?;
-    let pid = Pid::from_raw(number.trim().parse().ok()?)?;
-    let ours = command_line(pid)?.contains(LABEL) && program(pid)? == "dockerd";
-    ours.then_some(pid)
+    /// The number of the `dockerd` that [`start`](OwnEngine::start) started, while it runs.
+    pub fn started(self) -> Option<Pid> {
+        let number = fs::read_to_string(self.file("dockerd.pid")).ok()?;
+        let pid = Pid::from_raw(number.trim().parse().ok()?)?;
+        let ours = command_line(pid)?.contains(self.label) && program(pid)? == "dockerd";
+        ours.then_some(pid)
+    }
 }
 
 /// Asks the `dockerd` that xtask started to end, as its service manager would.

@@ -7,13 +7,19 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{LazyLock, Mutex};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Found, Tool, Version};
+use super::{Found, Version};
 use crate::tools::files;
-use crate::workspace;
+
+/// The cache, as its file had it when it was opened.
+#[derive(Debug)]
+pub struct VersionCache {
+    file: Utf8PathBuf,
+    tools: BTreeMap<String, Known>,
+    changed: bool,
+}
 
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Known {
@@ -22,64 +28,54 @@ struct Known {
     version: [u32; 3],
 }
 
-struct Memory {
-    tools: BTreeMap<String, Known>,
-    changed: bool,
-}
-
-static MEMORY: LazyLock<Mutex<Memory>> = LazyLock::new(|| {
-    let tools = fs::read(file()).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    Mutex::new(Memory { tools: tools.unwrap_or_default(), changed: false })
-});
-
-fn file() -> Utf8PathBuf {
-    workspace::local_dir().join("tool-versions.json")
-}
-
-/// What these candidates were found to be, if they are still the same files.
-pub(super) fn recall(tool: Tool, places: &[Utf8PathBuf]) -> Option<Found> {
-    let memory = MEMORY.lock().expect("no holder panics");
-    let known = memory.tools.get(&tool.to_string())?;
-    let [major, minor, patch] = known.version;
-    (known.files == identity(tool, places)?)
-        .then(|| Found { program: known.program.clone(), version: Version(major, minor, patch) })
-}
-
-/// Remembers, if the files alone decide.
-pub(super) fn remember(tool: Tool, places: &[Utf8PathBuf], found: &Found) {
-    let Some(files) = identity(tool, places) else { return };
-    let Version(major, minor, patch) = found.version;
-    let known = Known { files, program: found.program.clone(), version: [major, minor, patch] };
-    let mut memory = MEMORY.lock().expect("no holder panics");
-    memory.tools.insert(tool.to_string(), known);
-    memory.changed = true;
-}
-
-/// Keeps what was learned for the next run. What can't be kept is asked again.
-pub fn save() {
-    let mut memory = MEMORY.lock().expect("no holder panics");
-    if !memory.changed {
-        return;
+impl VersionCache {
+    /// What the file holds; nothing when it can't be read.
+    pub fn open(file: Utf8PathBuf) -> VersionCache {
+        let tools = fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        VersionCache { file, tools: tools.unwrap_or_default(), changed: false }
     }
-    memory.changed = false;
-    let text = serde_json::to_vec(&memory.tools).expect("plain data");
-    let _ = files::replace(&file(), &text);
-}
 
-/// What decides about the answer; none when more than the files does.
-fn identity(tool: Tool, places: &[Utf8PathBuf]) -> Option<String> {
-    let mut identity = String::new();
-    for place in places.iter().filter(|place| place.is_file()) {
-        let target = place.canonicalize_utf8().ok()?;
-        let is_rustup = target.file_name() == Some("rustup");
-        if is_rustup && tool == Tool::Rust {
-            identity.push_str(&toolchains()?);
-        } else if !is_itself(place, &target) {
-            return None;
+    /// What the tool was found to be, if its files are still the same by their [`identity`](VersionCache::identity).
+    pub fn recall(&self, tool: &str, identity: &str) -> Option<Found> {
+        let known = self.tools.get(tool)?;
+        let [major, minor, patch] = known.version;
+        (known.files == identity)
+            .then(|| Found { program: known.program.clone(), version: Version(major, minor, patch) })
+    }
+
+    /// Remembers what a tool with these files was found to be.
+    pub fn remember(&mut self, tool: String, identity: String, found: &Found) {
+        let Version(major, minor, patch) = found.version;
+        let known = Known { files: identity, program: found.program.clone(), version: [major, minor, patch] };
+        self.tools.insert(tool, known);
+        self.changed = true;
+    }
+
+    /// Keeps what was learned for the next run. What can't be kept is asked again.
+    pub fn save(&mut self) {
+        if !self.changed {
+            return;
         }
-        identity.push_str(&of_file(&target)?);
+        self.changed = false;
+        let text = serde_json::to_vec(&self.tools).expect("plain data");
+        let _ = files::replace(&self.file, &text);
     }
-    (!identity.is_empty()).then_some(identity)
+
+    /// What decides about the answer of the program in these places; none when more than the files does. `behind_rustup`
+    /// tells what rustup starts, for a program that it stands for.
+    pub fn identity(places: &[Utf8PathBuf], behind_rustup: impl Fn() -> Option<String>) -> Option<String> {
+        let mut identity = String::new();
+        for place in places.iter().filter(|place| place.is_file()) {
+            let target = place.canonicalize_utf8().ok()?;
+            if target.file_name() == Some("rustup") {
+                identity.push_str(&behind_rustup()?);
+            } else if !is_itself(place, &target) {
+                return None;
+            }
+            identity.push_str(&of_file(&target)?);
+        }
+        (!identity.is_empty()).then_some(identity)
+    }
 }
 
 /// A link to a program of another name, and a script of a shell, look up which program to start; what the system's own
@@ -102,15 +98,16 @@ fn of_file(path: &Utf8Path) -> Option<String> {
     Some(format!("{path} {inode} {size} {}.{}\n", found.ctime(), found.ctime_nsec()))
 }
 
-/// Which of its compilers rustup starts: its settings, the project's wish, the user's, and what is installed.
-fn toolchains() -> Option<String> {
+/// Which of its compilers rustup starts: its settings, the wish of the project in `root`, the user's, and what is
+/// installed.
+pub fn toolchains(root: &Utf8Path) -> Option<String> {
     let home = std::env::var("RUSTUP_HOME").map(Utf8PathBuf::from);
     let home =
         home.or_else(|_| std::env::var("HOME").map(|home| Utf8PathBuf::from(home).join(".rustup"))).ok()?;
     let wish = std::env::var("RUSTUP_TOOLCHAIN").unwrap_or_default();
     let mut identity = format!("{wish}\n{}", of_file(&home.join("settings.toml")).unwrap_or_default());
     for wish in ["rust-toolchain", "rust-toolchain.toml"] {
-        identity.push_str(&of_file(&workspace::root().join(wish)).unwrap_or_default());
+        identity.push_str(&of_file(&root.join(wish)).unwrap_or_default());
     }
     let toolchains = home.join("toolchains").read_dir_utf8().ok()?.flatten();
     let mut compilers: Vec<Utf8PathBuf> = toolchains.map(|entry| entry.path().join("bin/rustc")).collect();
@@ -140,14 +137,15 @@ mod tests {
         let managed = folder.join("curl");
         std::os::unix::fs::symlink(&manager, &managed).expect("linked");
 
-        assert!(identity(Tool::Node, std::slice::from_ref(&program)).is_some());
-        assert!(identity(Tool::Npm, &[npm]).is_some());
-        assert_eq!(identity(Tool::Git, &[shim]), None);
-        assert_eq!(identity(Tool::Curl, &[managed]), None);
-        assert_eq!(identity(Tool::Curl, &[folder.join("absent")]), None, "what is not here may come");
+        let identity = |places: &[Utf8PathBuf]| VersionCache::identity(places, || None);
+        assert!(identity(std::slice::from_ref(&program)).is_some());
+        assert!(identity(&[npm]).is_some());
+        assert_eq!(identity(&[shim]), None);
+        assert_eq!(identity(&[managed]), None);
+        assert_eq!(identity(&[folder.join("absent")]), None, "what is not here may come");
 
-        let before = identity(Tool::Node, std::slice::from_ref(&program));
+        let before = identity(std::slice::from_ref(&program));
         fs::rename(file("another", "\x7fELF"), &program).expect("another, of the same size");
-        assert_ne!(identity(Tool::Node, &[program]), before);
+        assert_ne!(identity(&[program]), before);
     }
 }

@@ -1,4 +1,4 @@
-//! ESLint: the frontend's lint rules.
+//! ESLint: lint rules of TypeScript.
 
 use std::fs;
 
@@ -7,14 +7,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use xshell::{Cmd, Shell};
 
-use super::npm;
+use super::npm::Package;
 use crate::tools::diagnostics::diagnostic::Diagnostic;
 
-/// Lints the frontend: for people as always, and as JSON into `report`. ESLint itself has one form at a time, so the
-/// frontend's `eslintReport.js` asks it for both.
-pub fn lint<'a>(sh: &'a Shell, report: &Utf8Path) -> Result<Cmd<'a>> {
-    let lint = npm::script(sh, "lint")?.args(["--", "--format", "./eslintReport.js"]);
-    Ok(lint.env("ESLINT_JSON", report))
+/// Lints a package: for people as always, and as JSON into `report`. ESLint itself has one form at a time, so the
+/// package's `eslintReport.js` asks it for both.
+pub fn lint<'a>(package: &Package, sh: &'a Shell, report: &Utf8Path) -> Cmd<'a> {
+    let lint = package.script(sh, "lint").args(["--", "--format", "./eslintReport.js"]);
+    lint.env("ESLINT_JSON", report)
 }
 
 #[derive(Deserialize)]

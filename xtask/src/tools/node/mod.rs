@@ -1,4 +1,4 @@
-//! The frontend's tools: npm, and what it runs.
+//! Tools of TypeScript: npm, and what it runs.
 
 pub mod eslint;
 pub mod npm;

@@ -1,48 +1,56 @@
-//! npm: the frontend's packages, and the scripts of its `package.json`.
+//! npm: a package's dependencies, and the scripts of its `package.json`.
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest, Sha256};
 use xshell::{Cmd, Shell, cmd};
 
-use crate::project;
-use crate::tools::locate::{self, Tool};
 use crate::tools::process::Run;
-use crate::workspace;
 
 /// In `node_modules`, so that it goes when that goes: what it was made from, and by whom, as a hash.
 const STAMP: &str = "node_modules/.made-from";
 /// Written by npm whenever it has changed `node_modules`.
 const NPMS_OWN: &str = "node_modules/.package-lock.json";
+const INSTALL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
-/// A script of the frontend's `package.json`; `sh` is in the repository's root.
-pub fn script<'a>(sh: &'a Shell, name: &str) -> Result<Cmd<'a>> {
-    let npm = locate::require(Tool::Npm)?;
-    let folder = project::FRONTEND.folder;
-    // Silent about itself: what the script says is what matters.
-    Ok(cmd!(sh, "{npm} --prefix {folder} run --silent {name}"))
+/// A package, and the npm that works on it.
+#[derive(Debug, Clone)]
+pub struct Package {
+    /// The program.
+    pub npm: Utf8PathBuf,
+    /// Where its `package.json` is, from the repository's root.
+    pub folder: &'static str,
 }
 
-/// Makes `node_modules` exactly what the lock file says. When it is that already, this takes no time.
-pub fn ci(each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
-    let folder = workspace::root().join(project::FRONTEND.folder);
-    let source = source(&folder)?;
-    if is_made_from(&folder, &source) {
-        each_line("node_modules is what package-lock.json says");
-        return Ok(());
+impl Package {
+    /// A script of its `package.json`; `sh` is in the repository's root.
+    pub fn script<'a>(&self, sh: &'a Shell, name: &str) -> Cmd<'a> {
+        let Package { npm, folder } = self;
+        // Silent about itself: what the script says is what matters.
+        cmd!(sh, "{npm} --prefix {folder} run --silent {name}")
     }
-    let npm = locate::require(Tool::Npm)?;
-    let sh = Shell::new()?;
-    let install = cmd!(sh, "{npm} --prefix {folder} ci --no-audit --no-fund");
-    Run::new(install).timeout(Duration::from_secs(10 * 60)).each_line(each_line).run()?;
-    fs::write(folder.join(STAMP), source).context("noting what node_modules was made from")
+
+    /// Makes `node_modules` exactly what the lock file says. When it is that already, this takes no time. `versions` are
+    /// those of Node and npm: packages may bring programs of their own for one Node.
+    pub fn ci(&self, root: &Utf8Path, versions: &str, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
+        let (npm, folder) = (&self.npm, root.join(self.folder));
+        let source = source(&folder, versions)?;
+        if is_made_from(&folder, &source) {
+            each_line("node_modules is what package-lock.json says");
+            return Ok(());
+        }
+        let sh = Shell::new()?;
+        let install = cmd!(sh, "{npm} --prefix {folder} ci --no-audit --no-fund");
+        Run::new(install).timeout(INSTALL_TIMEOUT).each_line(each_line).run()?;
+        fs::write(folder.join(STAMP), source).context("noting what node_modules was made from")
+    }
 }
 
-/// All that decides what `npm ci` makes, or refuses to: packages may bring programs of their own for one Node.
-fn source(folder: &Utf8Path) -> Result<String> {
+/// All that decides what `npm ci` makes, or refuses to.
+fn source(folder: &Utf8Path, versions: &str) -> Result<String> {
     let mut hash = Sha256::new();
     for name in ["package.json", "package-lock.json", ".npmrc"] {
         let file = folder.join(name);
@@ -52,9 +60,7 @@ fn source(folder: &Utf8Path) -> Result<String> {
         };
         hash.update(Sha256::digest(content));
     }
-    for tool in [Tool::Node, Tool::Npm] {
-        hash.update(format!("{:?}", locate::find(tool).map(|found| found.version)));
-    }
+    hash.update(versions);
     Ok(format!("{:x}", hash.finalize()))
 }
 
@@ -79,10 +85,11 @@ mod tests {
         for name in ["package.json", "package-lock.json"] {
             fs::write(folder.join(name), "{}").expect("written");
         }
-        let mut sources = vec![source(folder).expect("read")];
+        let mut sources = vec![source(folder, "20 9").expect("read"), source(folder, "22 9").expect("read")];
+        assert_ne!(sources[0], sources[1], "the versions are not looked at");
         for name in [".npmrc", "package-lock.json", "package.json"] {
             fs::write(folder.join(name), "{ }").expect("written");
-            let changed = source(folder).expect("read");
+            let changed = source(folder, "20 9").expect("read");
             assert!(!sources.contains(&changed), "{name} is not looked at");
             sources.push(changed);
         }

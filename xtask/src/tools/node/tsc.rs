@@ -1,14 +1,13 @@
-//! TypeScript's compiler: the frontend's types.
+//! TypeScript's compiler: types.
 
-use anyhow::Result;
 use xshell::{Cmd, Shell};
 
-use super::npm;
+use super::npm::Package;
 use crate::tools::diagnostics::diagnostic::{Diagnostic, ParsedLine};
 
-/// Checks the frontend's types, in the form that is the same on a terminal and without one.
-pub fn check(sh: &Shell) -> Result<Cmd<'_>> {
-    Ok(npm::script(sh, "typecheck")?.args(["--", "--pretty", "false"]))
+/// Checks a package's types, in the form that is the same on a terminal and without one.
+pub fn check<'a>(package: &Package, sh: &'a Shell) -> Cmd<'a> {
+    package.script(sh, "typecheck").args(["--", "--pretty", "false"])
 }
 
 /// `src/App.tsx(4,9): error TS2322: Type 'string' is not …`

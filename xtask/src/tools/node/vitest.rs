@@ -1,26 +1,23 @@
-//! vitest: the frontend's tests, and what each came to in JUnit's form.
+//! vitest: tests of TypeScript, and what each came to in JUnit's form.
 
-use anyhow::Result;
-use camino::Utf8PathBuf;
 use xshell::{Cmd, Shell};
 
-use super::npm;
-use crate::project;
+use super::npm::Package;
 use crate::tools::diagnostics::diagnostic::Diagnostic;
 use crate::tools::diagnostics::junit::{Failed, Fault};
-use crate::workspace;
 
-/// The frontend's tests. Under `percent` of its lines covered, they fail; what was covered is in `coverage/`, and so is what
+/// Where what the tests came to is written, from the package's folder.
+pub const JUNIT: &str = "coverage/junit.xml";
+/// Where it is written which lines they ran, from the package's folder.
+pub const LCOV: &str = "coverage/lcov.info";
+
+/// A package's tests. Under `percent` of its lines covered, they fail; what was covered is in `coverage/`, and so is what
 /// each test came to.
-pub fn test_with_coverage(sh: &Shell, percent: u32) -> Result<Cmd<'_>> {
+pub fn test_with_coverage<'a>(package: &Package, sh: &'a Shell, percent: u32) -> Cmd<'a> {
     let threshold = format!("--coverage.thresholds.lines={percent}");
-    let reports = ["--reporter=default", "--reporter=junit", "--outputFile.junit=coverage/junit.xml"];
-    Ok(npm::script(sh, "test:coverage")?.arg("--").arg(threshold).args(reports))
-}
-
-/// Where what the tests came to is written.
-pub fn junit() -> Utf8PathBuf {
-    workspace::root().join(project::FRONTEND.folder).join("coverage/junit.xml")
+    let output = format!("--outputFile.junit={JUNIT}");
+    let reports = ["--reporter=default", "--reporter=junit", &output];
+    package.script(sh, "test:coverage").arg("--").arg(threshold).args(reports)
 }
 
 /// Where tests failed: the first line of ours among those that led there, or else the test's file.

@@ -24,7 +24,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use xshell::Cmd;
 
 pub use self::error::{CommandError, is_interrupt, tail};
-pub use self::start::{DRIVER, driver_mark, prepare_environment};
+pub use self::start::{DRIVER, driver_mark, prepare_environment, withhold};
 
 use self::start::{not_started, spawn};
 

@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::process::{Child, Command};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{CommandError, tracking};
-use crate::project;
 
 /// How long a program may be busy.
 const TEXT_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,6 +24,21 @@ pub fn driver_mark() -> &'static str {
     &MARK
 }
 
+/// Says whether a variable is withheld from every program that is started.
+type Withheld = fn(&str) -> bool;
+
+static WITHHELD: OnceLock<Withheld> = OnceLock::new();
+
+/// Withholds the variables for which this holds from every program that is started from now on, but for those that a
+/// command is given by name.
+pub fn withhold(is_withheld: Withheld) {
+    WITHHELD.get_or_init(|| is_withheld);
+}
+
+fn is_withheld(name: &str) -> bool {
+    WITHHELD.get().is_some_and(|is_withheld| is_withheld(name))
+}
+
 /// What `cargo run` adds to the environment would make an inner cargo rebuild the world, and xtask's own
 /// secrets are nobody else's. What the command was given by name stays.
 pub fn prepare_environment(command: &mut Command) {
@@ -36,7 +51,7 @@ pub fn prepare_environment(command: &mut Command) {
             || name.starts_with("CARGO_MANIFEST_")
             || matches!(name, "CARGO_BIN_NAME" | "CARGO_CRATE_NAME" | "CARGO_PRIMARY_PACKAGE" | "OUT_DIR")
             || (under_cargo && matches!(name, "LD_LIBRARY_PATH" | "RUSTUP_TOOLCHAIN" | "CARGO"));
-        if cargos_own || project::is_secret_variable(name) {
+        if cargos_own || is_withheld(name) {
             command.env_remove(name);
         }
     }

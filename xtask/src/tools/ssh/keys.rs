@@ -14,7 +14,7 @@ use crate::tools::files::private::Folder;
 use crate::tools::process::Run;
 
 /// The name under which a host's keys stand in the file that ssh is given, whatever its address.
-pub const ALIAS: &str = "tracehub-host";
+pub const ALIAS: &str = "xtask-host";
 
 /// A private key.
 #[derive(Clone)]

@@ -11,9 +11,9 @@ use xshell::{Shell, cmd};
 
 use super::{Time, processors_of_children};
 use crate::project;
+use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity};
 use crate::tools::git;
-use crate::tools::locate::{self, Tool};
 use crate::tools::process::Run;
 use crate::workspace;
 
@@ -72,7 +72,7 @@ pub fn section(program: &Utf8Path, folder: &Utf8Path, only: &[String]) -> Result
 
 /// What comes from elsewhere: crates and npm's packages. Both keep it outside of the clone.
 fn download(clone: &Utf8Path) -> Result<()> {
-    let (sh, npm) = (Shell::new()?, locate::require(Tool::Npm)?);
+    let (sh, npm) = (Shell::new()?, setup::require(Tool::Npm)?);
     sh.change_dir(clone);
     Run::new(cmd!(sh, "cargo fetch --locked")).timeout(RUN_TIMEOUT).run()?;
     let folder = project::FRONTEND.folder;

@@ -11,7 +11,7 @@ use xshell::{Cmd, Shell, cmd};
 use crate::commands::ci;
 use crate::pipeline::{Graph, Task, task};
 use crate::product::ci::tasks;
-use crate::tools::locate::{self, Tool};
+use crate::setup::{self, Tool};
 use crate::workspace;
 
 /// Run tasks that do nothing; what `bench pipeline` calls
@@ -54,7 +54,7 @@ impl Noop {
 /// It makes nothing, and what this machine lacks for it is not installed.
 fn without_work(row: Task) -> Task {
     // The engine is asked by whoever uses it, and no fingerprint asks it.
-    let here = |tool: &Tool| *tool != Tool::Engine && locate::find(*tool).is_some();
+    let here = |tool: &Tool| *tool != Tool::Engine && setup::find(*tool).is_some();
     let tools = row.tools.iter().copied().filter(here).collect();
     Task { work: |_| Ok(()), unstored_outputs: Vec::new(), tools, ..row }
 }

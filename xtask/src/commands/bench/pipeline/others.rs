@@ -10,9 +10,9 @@ use xshell::{Shell, cmd};
 
 use super::{RUN_TIMEOUT, Row, measured};
 use crate::pipeline::{Globs, Task};
+use crate::setup::{self, Tool};
 use crate::terminal::Activity;
 use crate::tools::git::tree::Tree;
-use crate::tools::locate::{self, Tool};
 use crate::tools::process::Run;
 
 /// The versions that were tried.
@@ -20,7 +20,7 @@ const PACKAGES: [&str; 2] = ["turbo@2.11.11", "rust-just@1.57.0"];
 
 /// Writes each runner's own file into `copy`, and measures it.
 pub fn measure(sh: &Shell, copy: &Utf8Path, table: &[Task]) -> Result<Vec<Row>> {
-    let npm = locate::require(Tool::Npm)?;
+    let npm = setup::require(Tool::Npm)?;
     fs::write(copy.join("package.json"), package(table))?;
     Activity::of("npm install turbo, just", |activity| {
         let lines = |line: &str| activity.line(line);

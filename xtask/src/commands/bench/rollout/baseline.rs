@@ -10,8 +10,8 @@ use xshell::Shell;
 use super::measure::{Done, Measured, under_load};
 use super::{Row, Version, Versions, middle};
 use crate::lab::Lab;
+use crate::setup::{self, Tool};
 use crate::terminal::Activity;
-use crate::tools::locate;
 use crate::tools::process::Run;
 use crate::tools::ssh::keys::{HostKeys, Key};
 use crate::tools::ssh::{Connection, Destination};
@@ -73,7 +73,7 @@ impl Baseline<'_> {
             let run = Run::new(connection.command(&sh, &words)).stdin(bytes).timeout(DEPLOY_TIMEOUT);
             run.run().with_context(|| format!("putting {path} on the machine"))
         };
-        put("bench/docker-compose", std::fs::read(Path::new(locate::compose()?.as_str()))?)?;
+        put("bench/docker-compose", std::fs::read(Path::new(setup::require(Tool::Compose)?.as_str()))?)?;
         put("bench/edge/Caddyfile", CADDYFILE.into())?;
         let (caddy, postgres) = bases_on(&connection)?;
         let project = PROJECT.replace("${CADDY_IMAGE}", &caddy).replace("${POSTGRES_IMAGE}", &postgres);
