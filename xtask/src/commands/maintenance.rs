@@ -60,7 +60,7 @@ impl Maintenance {
             Verb::Off { target, lock_wait, output } => (target, lock_wait, None, output),
         };
         let machine = target.reach()?;
-        let date = until.map(http_date);
+        let date = until.map(httpdate::fmt_http_date);
         let words = match &date {
             Some(date) => format!("maintenance until {date}"),
             None => "maintenance is over".to_owned(),
@@ -88,27 +88,9 @@ fn moment(until: Option<&str>, now: SystemTime) -> Result<SystemTime, String> {
     if moment <= now { Err(format!("--until: {text} is in the past")) } else { Ok(moment) }
 }
 
-/// `Sat, 03 Jan 2026 12:00:00 GMT` (RFC 9110, section 5.6.7).
-fn http_date(moment: SystemTime) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let since = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let day = DAYS[(since / 86_400 % 7) as usize];
-    let text = humantime::format_rfc3339_seconds(moment).to_string();
-    let month = MONTHS[text[5..7].parse::<usize>().map_or(0, |month| month - 1)];
-    format!("{day}, {} {month} {} {} GMT", &text[8..10], &text[..4], &text[11..19])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_moment_is_written_as_http_has_it() {
-        let moment = humantime::parse_rfc3339("1994-11-06T08:49:37Z").unwrap();
-        assert_eq!(http_date(moment), "Sun, 06 Nov 1994 08:49:37 GMT", "the example of RFC 9110");
-    }
 
     #[test]
     fn a_time_a_moment_or_half_an_hour_and_nothing_that_is_over() {

@@ -1,8 +1,6 @@
 //! The lease: a lock on the host, held by a process that lives as long as beats come from here.
 
-use std::cell::RefCell;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::{PipeWriter, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use camino::Utf8Path;
 
 use crate::rollout::host::{Holder, LeaseError};
-use crate::tools::process;
+use crate::tools::process::{self, Group, Session};
 use crate::tools::ssh::host_shell::{HostShell, Script};
 
 const SCRIPT: &str = include_str!("scripts/lease.sh");
@@ -21,7 +19,7 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(4);
 /// The process that holds the lock. It lets go when this is dropped.
 pub(super) struct Held {
     number: u64,
-    process: RefCell<Child>,
+    process: Group,
     goodbye: Option<Sender<()>>,
     beats: Option<JoinHandle<()>>,
 }
@@ -34,7 +32,7 @@ impl Held {
 
     /// An error when the lease was lost: somebody else may have it.
     pub(super) fn check(&self) -> Result<()> {
-        let ended = self.process.borrow_mut().try_wait()?;
+        let ended = self.process.try_wait()?;
         ensure!(ended.is_none(), "the process that held the lease has ended");
         Ok(())
     }
@@ -48,20 +46,14 @@ pub(super) fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Resul
         Some(_) => "connection".to_owned(),
         None => format!("{}={}", process::DRIVER, process::driver_mark()),
     };
-    let mut command =
-        Command::from(shell.command(&["sh", "-c", SCRIPT, "lease", file.as_str(), &told, &mark]));
-    process::prepare_environment(&mut command);
+    let holder = shell.command(&["sh", "-c", SCRIPT, "lease", file.as_str(), &told, &mark]);
     // Not marked as the driver's own: it must outlive it to clear up behind it.
-    command.env_remove(process::DRIVER);
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().context("the lease's process could not be started")?;
-
-    let mut first = String::new();
-    let stdout = child.stdout.take().expect("piped");
-    BufReader::new(stdout).read_line(&mut first).context("the lease's process said nothing")?;
+    let holder = Session::start(holder.env_remove(process::DRIVER), "taking the lease");
+    let Session { group: process, input, output, .. } =
+        holder.context("the lease's process could not be started")?;
+    let first = output.recv().unwrap_or_default();
     let Ok(number) = first.trim().parse() else {
-        let status = child.wait().context("waiting for the lease's process")?;
+        let status = process.wait().context("waiting for the lease's process")?;
         if status.code() == Some(75) {
             return Err(LeaseError::Held(holder_of(shell, file)));
         }
@@ -69,17 +61,16 @@ pub(super) fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Resul
         return Err(anyhow::anyhow!("the lease on {file} could not be taken ({status}){why}").into());
     };
     let (goodbye, end) = channel();
-    let stdin = child.stdin.take().expect("piped");
-    let beats = thread::spawn(move || beat(stdin, &end));
-    Ok(Held { number, process: child.into(), goodbye: Some(goodbye), beats: Some(beats) })
+    let beats = thread::spawn(move || beat(input, &end));
+    Ok(Held { number, process, goodbye: Some(goodbye), beats: Some(beats) })
 }
 
-fn beat(mut stdin: ChildStdin, end: &std::sync::mpsc::Receiver<()>) {
+fn beat(mut input: PipeWriter, end: &std::sync::mpsc::Receiver<()>) {
     loop {
         match end.recv_timeout(HEARTBEAT_INTERVAL) {
-            Err(RecvTimeoutError::Timeout) if stdin.write_all(b".").is_ok() => {}
+            Err(RecvTimeoutError::Timeout) if input.write_all(b".").is_ok() => {}
             // Without this word the holder takes the end of its input for the driver's death.
-            _ => return drop(stdin.write_all(b"q")),
+            _ => return drop(input.write_all(b"q")),
         }
     }
 }
@@ -106,6 +97,6 @@ impl Drop for Held {
         if let Some(beats) = self.beats.take() {
             let _ = beats.join();
         }
-        let _ = self.process.borrow_mut().wait();
+        let _ = self.process.wait();
     }
 }

@@ -209,10 +209,10 @@ fn made_up() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::process::{Command, Stdio};
+    use xshell::{Shell, cmd};
 
     use super::*;
+    use crate::tools::process::Run;
 
     #[test]
     fn the_versions_of_a_release_are_known_before_its_secrets_are_made_or_changed() {
@@ -239,11 +239,9 @@ mod tests {
     fn a_secret_whose_sender_dies_is_not_written() {
         let (folder, me) = (tempfile::tempdir().unwrap(), rustix::process::getuid().as_raw().to_string());
         let write = |input: &str| {
-            let mut command = Command::new("sh");
-            command.args(["-c", WRITE, "secrets", "key", "1", &me]).current_dir(folder.path());
-            let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-            child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-            child.wait().unwrap().success()
+            let sh = Shell::new().unwrap();
+            sh.change_dir(folder.path());
+            Run::new(cmd!(sh, "sh -c {WRITE} secrets key 1 {me}")).stdin(input).succeeds().unwrap()
         };
         let there = || std::fs::read_dir(folder.path().join("key")).unwrap().count();
         let whole = framed("a secret\nof two lines");

@@ -60,8 +60,9 @@ fn run_bare(judge: &Judge<'_>, at: usize, activity: &Activity) -> Result<Option<
     sh.change_dir(bare.root());
     let program = std::env::current_exe()?;
     let variables = Variables::of(task, std::env::vars());
-    let run = cmd!(sh, "{program} ci --only --force --quiet {name}")
-        .env_clear()
+    let run = cmd!(sh, "{program} ci --only --force --quiet {name}");
+    let run = std::env::vars_os().fold(run, |run, (name, _)| run.env_remove(name));
+    let run = run
         .envs(variables.given.iter().map(|(name, value)| (name, value)))
         .env("XTASK_TOOLS_DIR", workspace::tools_dir())
         // Warm from one time to the next, and not the one whose files name the repository.

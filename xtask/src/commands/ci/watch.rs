@@ -34,14 +34,16 @@ impl RunArgs {
             wait(graph, &selection.tasks, &seen)?;
             if own_sources()? != own {
                 terminal::note("xtask's own sources changed: it is built and started anew");
-                return Err(Command::new("cargo")
-                    .arg("xtask")
-                    .args(std::env::args_os().skip(1))
-                    .exec()
-                    .into());
+                return Err(start_anew().into());
             }
         }
     }
+}
+
+/// This process becomes another one; comes back with the reason when it can't.
+#[expect(clippy::disallowed_methods, reason = "there is nobody left to run it")]
+fn start_anew() -> std::io::Error {
+    Command::new("cargo").arg("xtask").args(std::env::args_os().skip(1)).exec()
 }
 
 /// Until the fingerprints are others than these, and have been the same for a turn: an editor may not be done.

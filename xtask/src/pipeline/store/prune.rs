@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{FlockOperation, flock};
 
 use super::Pass;
 use crate::tools::files::UNFINISHED;
@@ -37,7 +36,7 @@ pub fn prune(folder: &Utf8Path, limit: u64) -> Result<()> {
     let locks = folder.join("locks");
     fs::create_dir_all(&locks)?;
     let lock = File::options().create(true).append(true).open(locks.join("prune"))?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+    if lock.try_lock().is_err() {
         // Another run does it.
         return Ok(());
     }

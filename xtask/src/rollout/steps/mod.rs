@@ -175,7 +175,7 @@ impl Step for Ready {
             // How one ended that is started again and again is known only between two starts.
             if let Some(part) = parts.iter().find(|part| has_ended(part) && part.state != Condition::Running)
             {
-                bail!("{}{}", part.to_string(), log_of(run.host, part));
+                bail!("{part}{}", log_of(run.host, part));
             }
             if run.host.clock() - began > self.timeout {
                 let waiting = parts.iter().find(|part| !part.is_ready());

@@ -1,13 +1,11 @@
 //! One at a time, among all the runs on this machine: a lock on a file that is never deleted (deleting it would make
 //! two holders possible), freed by the kernel when its holder ends, however it ends.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::time::Duration;
 
 use anyhow::Context;
 use camino::Utf8Path;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 
 use crate::tools::process::interrupt;
 
@@ -30,12 +28,12 @@ impl Lock {
             .with_context(|| format!("opening {path}"))?;
         let mut waiting = Some(waiting);
         loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            match file.try_lock() {
                 Ok(()) => return Ok(Lock { _file: file }),
-                Err(Errno::WOULDBLOCK | Errno::INTR) => {
-                    waiting.take().into_iter().for_each(|waiting| waiting())
+                Err(TryLockError::WouldBlock) => waiting.take().into_iter().for_each(|waiting| waiting()),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).with_context(|| format!("locking {path}"));
                 }
-                Err(error) => return Err(error).with_context(|| format!("locking {path}")),
             }
             // Polled, because a blocked flock would not see Ctrl-C.
             interrupt::pause(Duration::from_millis(100))?;

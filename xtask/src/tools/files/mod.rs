@@ -4,9 +4,9 @@ pub mod hex;
 pub mod lock;
 pub mod private;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
@@ -16,8 +16,7 @@ pub const UNFINISHED: &str = ".new-";
 
 /// Gives `file` this content: whoever reads it finds what was there before, or all of it, even after a crash.
 pub fn replace(file: &Utf8Path, content: &[u8]) -> Result<()> {
-    whole(file, |aside| {
-        let mut new = File::create(aside)?;
+    whole(file, |new| {
         new.write_all(content)?;
         new.sync_data()
     })
@@ -25,20 +24,24 @@ pub fn replace(file: &Utf8Path, content: &[u8]) -> Result<()> {
 
 /// The same, with the content and the mode of another file.
 pub fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
-    whole(to, |aside| {
-        fs::copy(from, aside)?;
-        File::open(aside)?.sync_data()
+    whole(to, |new| {
+        let mut from = File::open(from)?;
+        io::copy(&mut from, new)?;
+        new.set_permissions(from.metadata()?.permissions())?;
+        new.sync_data()
     })
 }
 
-/// `write` makes a file beside, under a name that nobody else uses: other runs and other threads write the same files.
-fn whole(file: &Utf8Path, write: impl FnOnce(&Utf8Path) -> io::Result<()>) -> Result<()> {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// `write` fills a file beside, under a name that nobody else uses: other runs and other threads write the same files.
+fn whole(file: &Utf8Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     let folder = file.parent().unwrap_or(Utf8Path::new("."));
     fs::create_dir_all(folder).with_context(|| format!("making {folder}"))?;
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("{UNFINISHED}{}-{count}-{}", std::process::id(), file.file_name().unwrap_or_default());
-    let aside = file.with_file_name(name);
-    let written = write(&aside).and_then(|()| fs::rename(&aside, file));
-    written.inspect_err(|_| drop(fs::remove_file(&aside))).with_context(|| format!("writing {file}"))
+    let mut options = tempfile::Builder::new();
+    // As any new file: what the umask takes is taken.
+    options.prefix(UNFINISHED).permissions(Permissions::from_mode(0o666));
+    let written = options.tempfile_in(folder).and_then(|mut new| {
+        write(new.as_file_mut())?;
+        new.persist(file).map_err(|error| error.error)
+    });
+    written.map(drop).with_context(|| format!("writing {file}"))
 }

@@ -50,15 +50,18 @@ fn sweep(parent: &Utf8Path) {
 
 #[cfg(test)]
 mod tests {
+    use xshell::{Shell, cmd};
+
     use super::*;
+    use crate::tools::process::Run;
 
     #[test]
     fn what_a_killed_run_left_is_removed_and_what_a_living_one_has_is_not() {
         let parent = tempfile::tempdir().unwrap();
         let parent = Utf8Path::from_path(parent.path()).unwrap();
-        let mut ended = std::process::Command::new("true").spawn().unwrap();
-        ended.wait().unwrap();
-        let (dead, alive) = (format!("xt-{}-a", ended.id()), format!("xt-{}-a", std::process::id()));
+        let (sh, script) = (Shell::new().unwrap(), "echo $$");
+        let ended = Run::new(cmd!(sh, "sh -c {script}")).text().unwrap();
+        let (dead, alive) = (format!("xt-{ended}-a"), format!("xt-{}-a", std::process::id()));
         for name in [dead.as_str(), &alive, "xt-", "xt-x-y", "other"] {
             fs::create_dir(parent.join(name)).unwrap();
         }

@@ -5,33 +5,36 @@
 //! and cargo all do): a signal to the group reaches them, a signal to the leader does not.
 
 mod error;
+mod group;
 pub mod interrupt;
+pub mod lines;
 pub mod owner;
 mod pipe;
+mod session;
 mod start;
 pub mod tracking;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, PipeReader, PipeWriter, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use xshell::Cmd;
 
 pub use self::error::{CommandError, is_interrupt, tail};
-pub use self::start::{DRIVER, driver_mark, prepare_environment, withhold};
+pub use self::group::Group;
+pub use self::session::Session;
+pub use self::start::{DRIVER, driver_mark, withhold};
 
-use self::start::{not_started, spawn};
+use self::start::{not_started, prepare_environment};
 
 /// What a group gets between being asked to end and being killed.
 const GRACE_PERIOD: Duration = Duration::from_millis(1200);
-/// How long the rest of its output is waited for when something that left the group holds the pipe.
-const OUTPUT_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often a wait looks whether somebody wants it to end.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How a command ended, whatever its exit code.
 #[derive(Debug)]
@@ -49,9 +52,40 @@ pub struct Run<'a> {
     command: Command,
     line: String,
     timeout: Duration,
-    stdin: Option<Vec<u8>>,
-    source: Option<Stdio>,
+    input: Input,
     each_line: Option<&'a (dyn Fn(&str) + Sync)>,
+}
+
+/// What a command reads.
+enum Input {
+    Nothing,
+    Bytes(Vec<u8>),
+    /// What another one writes.
+    Pipe(PipeReader),
+}
+
+impl Input {
+    /// The end to read from; none when there is nothing to read.
+    fn open(self) -> io::Result<Option<PipeReader>> {
+        match self {
+            Input::Nothing => Ok(None),
+            Input::Pipe(reader) => Ok(Some(reader)),
+            // Not duct's `stdin_bytes`: its thread is waited for, and what the command leaves behind may never read.
+            Input::Bytes(bytes) => {
+                let (reader, mut writer) = io::pipe()?;
+                // A child that ends before it has read everything is judged by its exit code, not by this.
+                thread::spawn(move || drop(writer.write_all(&bytes)));
+                Ok(Some(reader))
+            }
+        }
+    }
+}
+
+/// Which of a command's streams a line came from.
+#[derive(Debug, Clone, Copy)]
+enum Stream {
+    Stdout,
+    Stderr,
 }
 
 impl<'a> Run<'a> {
@@ -62,8 +96,7 @@ impl<'a> Run<'a> {
             command: cmd.into(),
             line,
             timeout: Duration::from_secs(120),
-            stdin: None,
-            source: None,
+            input: Input::Nothing,
             each_line: None,
         }
     }
@@ -82,11 +115,11 @@ impl<'a> Run<'a> {
 
     /// What the command reads; without it, its standard input is empty.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(bytes.into());
+        self.input = Input::Bytes(bytes.into());
         self
     }
 
-    /// Called with each line of output, of either stream, as it comes.
+    /// Called with each line of output, of either stream, as it comes, on the thread that waits for the command.
     pub fn each_line(mut self, each_line: &'a (dyn Fn(&str) + Sync)) -> Self {
         self.each_line = Some(each_line);
         self
@@ -125,57 +158,54 @@ impl<'a> Run<'a> {
         Err(CommandError::Failed { command: line, ending, code: None, tail: tail(output) })
     }
 
-    /// Runs it to its end, whatever the exit code.
-    pub fn finish(mut self) -> Result<Finished, CommandError> {
+    /// Runs it to its end, whatever the exit code. An error when it could not be started, has not ended in time, or somebody
+    /// wants this program to end.
+    pub fn finish(self) -> Result<Finished, CommandError> {
         interrupt::check().map_err(|_| CommandError::Interrupted)?;
-        prepare_environment(&mut self.command);
-        self.command
-            .process_group(0)
-            .stdin(match self.source.take() {
-                Some(source) => source,
-                None if self.stdin.is_some() => Stdio::piped(),
-                None => Stdio::null(),
-            })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = spawn(&mut self.command, &self.line)?;
-        let group = Group::of(&child);
-        let stdout = Arc::new(Mutex::new(String::new()));
-        let stderr = Arc::new(Mutex::new(String::new()));
+        let (line, timeout, each_line) = (self.line.clone(), self.timeout, self.each_line);
+        let io = |source| CommandError::Io { command: line.clone(), source };
+        let (tell, lines) = channel();
+        let [stdout, stderr] = [Stream::Stdout, Stream::Stderr].map(|stream| {
+            let tell = tell.clone();
+            lines::pipe(move |line| drop(tell.send((stream, line))))
+        });
+        // When both threads that read have ended, there are no more lines.
+        drop(tell);
+        let group = self.start(stdout.map_err(io)?, stderr.map_err(io)?)?;
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        let mut take = |(stream, line): (Stream, String)| {
+            each_line.into_iter().for_each(|call| call(line.trim_end_matches(['\n', '\r'])));
+            match stream {
+                Stream::Stdout => stdout.push_str(&line),
+                Stream::Stderr => stderr.push_str(&line),
+            }
+        };
+        let ending = wait(&group, &lines, timeout, &mut take);
+        group.signal(Signal::KILL);
+        let patience =
+            if ending.is_ok() { lines::OUTPUT_DRAIN_TIMEOUT } else { lines::OUTPUT_DRAIN_TIMEOUT / 5 };
+        lines::rest(&lines, patience).for_each(take);
+        match ending {
+            Ok(status) => Ok(Finished { status, stdout, stderr }),
+            Err(Stop::Interrupted) => Err(CommandError::Interrupted),
+            Err(Stop::TimedOut) => Err(CommandError::TimedOut {
+                command: line,
+                timeout,
+                tail: tail(&format!("{stdout}\n{stderr}")),
+            }),
+            Err(Stop::Io(source)) => Err(io(source)),
+        }
+    }
 
-        let over = &AtomicBool::new(false);
-        // Scoped threads would wait for a grandchild that holds a pipe open; these are left behind instead.
-        let (ended, end) = channel();
-        thread::scope(|scope| {
-            let each_line = self.each_line;
-            let (lines, received) = channel::<String>();
-            let readers = [
-                read_into(child.stdout.take().expect("piped"), Arc::clone(&stdout), lines.clone()),
-                read_into(child.stderr.take().expect("piped"), Arc::clone(&stderr), lines),
-            ];
-            scope.spawn(move || tell_lines(&received, each_line, over));
-            if let Some(bytes) = self.stdin.take() {
-                let mut pipe = child.stdin.take().expect("piped");
-                // A child that ends before it has read everything is judged by its exit code, not by this.
-                thread::spawn(move || drop(pipe.write_all(&bytes)));
-            }
-            thread::spawn(move || drop(ended.send(child.wait())));
-            let outcome = wait_for_end(&end, &group, self.timeout);
-            group.kill(Signal::KILL);
-            let until = Instant::now()
-                + if outcome.is_ok() { OUTPUT_DRAIN_TIMEOUT } else { OUTPUT_DRAIN_TIMEOUT / 5 };
-            for reader in readers {
-                // Done unless something outside the group still holds the pipe.
-                let _ = reader.recv_timeout(until.saturating_duration_since(Instant::now()));
-            }
-            over.store(true, Ordering::Relaxed);
-            outcome
-        })
-        .map_err(|stop| stop.into_error(&self.line, self.timeout, &stdout, &stderr))
-        .map(|status| Finished { status, stdout: take(&stdout), stderr: take(&stderr) })
+    /// Starts it, with its output going there.
+    fn start(self, stdout: PipeWriter, stderr: PipeWriter) -> Result<Group, CommandError> {
+        let stdin = self.input.open();
+        let stdin = stdin.map_err(|source| CommandError::Io { command: self.line.clone(), source })?;
+        Group::start(self.command, &self.line, stdin, stdout, stderr)
     }
 
     /// Runs it on the user's own terminal (psql, logs -f): same group, so that it may read the keyboard.
+    #[expect(clippy::disallowed_methods, reason = "the one place of its kind")]
     pub fn interactive(mut self) -> Result<ExitStatus, CommandError> {
         prepare_environment(&mut self.command);
         self.command.status().map_err(|source| not_started(&self.command, &self.line, source))
@@ -186,127 +216,50 @@ impl<'a> Run<'a> {
 /// of the driver's marks, by which it would be found and ended with everything else that a killed driver left.
 pub fn daemon(cmd: Cmd<'_>, log: &std::fs::File) -> Result<u32, CommandError> {
     let line = cmd.to_string();
-    let io = |source| CommandError::Io { command: line.clone(), source };
-    let mut command = Command::from(cmd);
-    prepare_environment(&mut command);
-    command
-        .env_remove(DRIVER)
-        .env_remove(tracking::MARK)
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().map_err(io)?)
-        .stderr(log.try_clone().map_err(io)?);
-    let child = spawn(&mut command, &line)?;
-    tracking::spare(child.id());
-    Ok(child.id())
+    let log = || log.try_clone().map_err(|source| CommandError::Io { command: line.clone(), source });
+    let command = Command::from(cmd.env_remove(DRIVER).env_remove(tracking::MARK));
+    let group = Group::start(command, &line, None, log()?, log()?)?;
+    tracking::spare(group.id());
+    Ok(group.id())
 }
 
+/// Why a command was ended.
 enum Stop {
     TimedOut,
     Interrupted,
-    Io(std::io::Error),
+    Io(io::Error),
 }
 
-impl Stop {
-    fn into_error(
-        self,
-        line: &str,
-        timeout: Duration,
-        stdout: &Mutex<String>,
-        stderr: &Mutex<String>,
-    ) -> CommandError {
-        match self {
-            Stop::TimedOut => {
-                let tail = tail(&format!("{}\n{}", take(stdout), take(stderr)));
-                CommandError::TimedOut { command: line.to_owned(), timeout, tail }
-            }
-            Stop::Interrupted => CommandError::Interrupted,
-            Stop::Io(source) => CommandError::Io { command: line.to_owned(), source },
-        }
-    }
-}
-
-type Ended = Receiver<std::io::Result<ExitStatus>>;
-
-fn wait_for_end(end: &Ended, group: &Group, timeout: Duration) -> Result<ExitStatus, Stop> {
-    let began = Instant::now();
+/// Takes each line until the command has ended, by itself or because it had to.
+fn wait<T>(
+    group: &Group,
+    lines: &Receiver<T>,
+    timeout: Duration,
+    take: &mut impl FnMut(T),
+) -> Result<ExitStatus, Stop> {
+    let (began, shielded) = (Instant::now(), interrupt::is_shielded());
     let stop = loop {
-        // Short turns, so that an interrupt is seen soon; the end of the child itself wakes this at once.
-        match end.recv_timeout(Duration::from_millis(50)) {
-            Ok(status) if !group.shielded && interrupt::is_set() && status.is_ok() => {
-                return Err(Stop::Interrupted);
+        let ended = match lines.recv_timeout(POLL_INTERVAL) {
+            // It will write nothing more, and ends with that, as a rule.
+            Err(RecvTimeoutError::Disconnected) => group.wait_timeout(POLL_INTERVAL),
+            received => {
+                received.into_iter().for_each(&mut *take);
+                group.try_wait()
             }
-            Ok(status) => return status.map_err(Stop::Io),
-            Err(RecvTimeoutError::Disconnected) => unreachable!("the waiting thread always sends"),
-            Err(RecvTimeoutError::Timeout) if !group.shielded && interrupt::is_set() => {
-                break Stop::Interrupted;
-            }
-            Err(RecvTimeoutError::Timeout) if began.elapsed() >= timeout => break Stop::TimedOut,
-            Err(RecvTimeoutError::Timeout) => {}
+        };
+        match ended.map_err(Stop::Io)? {
+            _ if !shielded && interrupt::is_set() => break Stop::Interrupted,
+            Some(status) => return Ok(status),
+            None if began.elapsed() >= timeout => break Stop::TimedOut,
+            None => {}
         }
     };
-    group.kill(Signal::TERM);
-    if end.recv_timeout(GRACE_PERIOD).is_err() {
-        group.kill(Signal::KILL);
-        let _ = end.recv();
+    group.signal(Signal::TERM);
+    if !matches!(group.wait_timeout(GRACE_PERIOD), Ok(Some(_))) {
+        group.signal(Signal::KILL);
+        let _ = group.wait();
     }
     Err(stop)
-}
-
-/// A child's process group.
-struct Group {
-    leader: Option<Pid>,
-    shielded: bool,
-}
-
-impl Group {
-    fn of(child: &Child) -> Group {
-        let leader = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        Group { leader, shielded: interrupt::is_shielded() }
-    }
-
-    fn kill(&self, signal: Signal) {
-        if let Some(leader) = self.leader {
-            // Nobody left in the group is what is hoped for.
-            let _ = kill_process_group(leader, signal);
-        }
-    }
-}
-
-/// Hands on each line, until none can come any more or nobody waits for more: what left the group may hold the pipe for
-/// as long as it likes.
-fn tell_lines(received: &Receiver<String>, each_line: Option<&(dyn Fn(&str) + Sync)>, over: &AtomicBool) {
-    loop {
-        match received.recv_timeout(Duration::from_millis(20)) {
-            Ok(line) => each_line.into_iter().for_each(|call| call(&line)),
-            Err(RecvTimeoutError::Timeout) if !over.load(Ordering::Relaxed) => {}
-            Err(_) => return,
-        }
-    }
-}
-
-fn read_into(
-    pipe: impl Read + Send + 'static,
-    into: Arc<Mutex<String>>,
-    lines: std::sync::mpsc::Sender<String>,
-) -> Receiver<()> {
-    let (done, receiver) = channel();
-    thread::spawn(move || {
-        let mut pipe = BufReader::new(pipe);
-        let mut line = Vec::new();
-        while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-            let text = String::from_utf8_lossy(&line);
-            into.lock().expect("no holder panics").push_str(&text);
-            let _ = lines.send(text.trim_end_matches(['\n', '\r']).to_owned());
-            line.clear();
-        }
-        let _ = done.send(());
-    });
-    receiver
-}
-
-fn take(text: &Mutex<String>) -> String {
-    std::mem::take(&mut text.lock().expect("no holder panics"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::fs::{self, File};
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use rustix::fs::{FlockOperation, flock};
 
 /// The file's name.
 const FILE: &str = "owner";
@@ -22,14 +21,13 @@ pub fn own(folder: &Utf8Path) -> Result<Owner> {
     let (file, aside) = (folder.join(FILE), folder.join(format!("{FILE}.{}", std::process::id())));
     if !file.exists() {
         let owner = File::create(&aside).with_context(|| format!("making {aside}"))?;
-        flock(&owner, FlockOperation::NonBlockingLockExclusive)?;
+        owner.try_lock()?;
         // Locked before it has the name by which others look for it.
         fs::rename(&aside, &file).with_context(|| format!("making {file}"))?;
         return Ok(Owner { _file: owner });
     }
     let owner = File::options().append(true).open(&file).with_context(|| format!("opening {file}"))?;
-    flock(&owner, FlockOperation::NonBlockingLockExclusive)
-        .with_context(|| format!("{folder} belongs to a command that still runs"))?;
+    owner.try_lock().with_context(|| format!("{folder} belongs to a command that still runs"))?;
     Ok(Owner { _file: owner })
 }
 
@@ -41,7 +39,7 @@ pub fn disown(folder: &Utf8Path) -> Result<()> {
 /// Whether the folder's owner has ended; none when it never had one.
 pub fn has_ended(folder: &Utf8Path) -> Option<bool> {
     let owner = File::options().append(true).open(folder.join(FILE)).ok()?;
-    Some(flock(&owner, FlockOperation::NonBlockingLockExclusive).is_ok())
+    Some(owner.try_lock().is_ok())
 }
 
 #[cfg(test)]

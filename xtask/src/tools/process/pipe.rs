@@ -1,36 +1,44 @@
 //! One command's output as the next one's input: for what is too big to be held, or must not lie on a disk.
 
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
+use std::io::PipeReader;
+use std::sync::mpsc::{Receiver, channel};
 
-use super::{CommandError, Finished, Group, Run, Signal, prepare_environment, read_into, spawn, take};
+use super::{CommandError, Finished, Group, Input, Run, Signal, lines};
 
 /// A command whose output goes to the next one.
 struct Source {
-    child: Child,
     group: Group,
     line: String,
-    said: Arc<Mutex<String>>,
+    errors: Receiver<String>,
 }
 
 impl Source {
-    fn output(&mut self) -> Stdio {
-        self.child.stdout.take().map_or_else(Stdio::null, Stdio::from)
+    /// Starts it, and gives the end from which its output is read.
+    fn start(run: Run<'_>) -> Result<(Source, PipeReader), CommandError> {
+        let line = run.line.clone();
+        let io = |source| CommandError::Io { command: line.clone(), source };
+        let (tell, errors) = channel();
+        let (output, stdout) = std::io::pipe().map_err(io)?;
+        let stderr = lines::pipe(move |line| drop(tell.send(line))).map_err(io)?;
+        let group = run.start(stdout, stderr)?;
+        Ok((Source { group, line, errors }, output))
     }
 
     /// Waits for its end, or makes one.
-    fn end(mut self, kill: bool) -> Result<(), CommandError> {
+    fn end(self, kill: bool) -> Result<(), CommandError> {
         if kill {
-            self.group.kill(Signal::KILL);
+            self.group.signal(Signal::KILL);
         }
-        let status = self.child.wait();
+        let status = self.group.wait();
         let status = status.map_err(|source| CommandError::Io { command: self.line.clone(), source })?;
         match status.code() {
             Some(0) => Ok(()),
             // 128 and SIGPIPE, as a shell says it: the next one had ended.
             Some(141) | None => Err(CommandError::cut_off(&self.line)),
-            Some(code) => Err(CommandError::of_exit_code(&self.line, code, "", &take(&self.said))),
+            Some(code) => {
+                let errors: String = lines::rest(&self.errors, lines::OUTPUT_DRAIN_TIMEOUT).collect();
+                Err(CommandError::of_exit_code(&self.line, code, "", &errors))
+            }
         }
     }
 }
@@ -39,9 +47,9 @@ impl Run<'_> {
     /// Runs all at once, this one first, each one's output being the next one's input, and gives what `sink` printed. Its
     /// time limit is that of all. When an earlier one fails, so do all, whatever the later ones made of what they got.
     pub fn pipe(self, through: Run<'_>, sink: Run<'_>) -> Result<Finished, CommandError> {
-        let mut first = self.start()?;
-        let mut second = through.stdin_from(first.output()).start()?;
-        let sunk = sink.stdin_from(second.output()).checked();
+        let (first, output) = Source::start(self)?;
+        let (second, output) = Source::start(Run { input: Input::Pipe(output), ..through })?;
+        let sunk = Run { input: Input::Pipe(output), ..sink }.checked();
         let through = second.end(sunk.is_err());
         let read = first.end(sunk.is_err() || through.is_err());
         match (read, through, sunk) {
@@ -52,25 +60,5 @@ impl Run<'_> {
             (_, Err(error @ CommandError::Failed { code: Some(_), .. }), _) => Err(error),
             (_, _, Err(error)) | (Err(error), ..) | (_, Err(error), _) => Err(error),
         }
-    }
-
-    fn start(mut self) -> Result<Source, CommandError> {
-        prepare_environment(&mut self.command);
-        self.command.process_group(0).stdin(self.source.take().unwrap_or_else(Stdio::null));
-        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = spawn(&mut self.command, &self.line)?;
-        let (said, group) = (Arc::default(), Group::of(&child));
-        if let Some(stderr) = child.stderr.take() {
-            // Read to its end by itself: nobody waits for the lines.
-            let (lines, _) = std::sync::mpsc::channel();
-            drop(read_into(stderr, Arc::clone(&said), lines));
-        }
-        Ok(Source { child, group, line: self.line.clone(), said })
-    }
-
-    /// What the command reads, as it comes.
-    fn stdin_from(mut self, source: Stdio) -> Self {
-        self.source = Some(source);
-        self
     }
 }

@@ -1,16 +1,11 @@
-//! Starting a child: with an environment that is its own business, and in spite of what passes by itself.
+//! What a child is started with: an environment that is its own business.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::sync::OnceLock;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use super::{CommandError, tracking};
-
-/// How long a program may be busy.
-const TEXT_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The environment variable by which everything that this process started can be found again.
 pub const DRIVER: &str = "XTASK_DRIVER";
@@ -40,12 +35,11 @@ fn is_withheld(name: &str) -> bool {
 }
 
 /// What `cargo run` adds to the environment would make an inner cargo rebuild the world, and xtask's own
-/// secrets are nobody else's. What the command was given by name stays.
-pub fn prepare_environment(command: &mut Command) {
+/// secrets are nobody else's. What the command says of a variable by its name stays as it is.
+pub(super) fn prepare_environment(command: &mut Command) {
     let under_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
-    let given: Vec<OsString> =
-        command.get_envs().filter(|(_, value)| value.is_some()).map(|(name, _)| name.to_owned()).collect();
-    for (name, _) in std::env::vars_os().filter(|(name, _)| !given.contains(name)) {
+    let own: Vec<OsString> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+    for (name, _) in std::env::vars_os().filter(|(name, _)| !own.contains(name)) {
         let Some(name) = name.to_str() else { continue };
         let cargos_own = name.starts_with("CARGO_PKG_")
             || name.starts_with("CARGO_MANIFEST_")
@@ -55,24 +49,10 @@ pub fn prepare_environment(command: &mut Command) {
             command.env_remove(name);
         }
     }
-    command.env(DRIVER, driver_mark());
-    tracking::apply(command);
-}
-
-/// Starts it. A program that was written just now, or is being installed, can't be started while somebody has it open
-/// for writing; every child that this process starts at that moment has, until it becomes another program.
-pub(super) fn spawn(command: &mut Command, line: &str) -> Result<Child, CommandError> {
-    let began = Instant::now();
-    loop {
-        match command.spawn() {
-            Err(error)
-                if error.kind() == ErrorKind::ExecutableFileBusy && began.elapsed() < TEXT_BUSY_TIMEOUT =>
-            {
-                thread::sleep(Duration::from_millis(5));
-            }
-            spawned => return spawned.map_err(|source| not_started(command, line, source)),
-        }
+    if !own.iter().any(|name| name == DRIVER) {
+        command.env(DRIVER, driver_mark());
     }
+    tracking::apply(command);
 }
 
 /// Why it could not be started.

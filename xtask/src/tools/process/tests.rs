@@ -2,11 +2,12 @@
 //! in `tests/cli.rs`.
 
 use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::process::{Pid, kill_process_group};
 use xshell::{Shell, cmd};
 
 use super::*;
@@ -32,7 +33,7 @@ fn when_closed(pipe: Utf8PathBuf) -> Receiver<()> {
 
 fn named_pipe(folder: &tempfile::TempDir) -> Utf8PathBuf {
     let pipe = Utf8Path::from_path(folder.path()).expect("UTF-8").join("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo starts").success());
+    sh(&format!("mkfifo {pipe}")).run().expect("made");
     pipe
 }
 
@@ -136,6 +137,13 @@ fn what_a_command_leaves_running_in_its_group_ends_with_it() {
 }
 
 #[test]
+fn what_a_command_leaves_writing_ends_with_it() {
+    let began = Instant::now();
+    sh("yes & exit 0").run().expect("it passes");
+    assert!(began.elapsed() < LONG, "it waited for the one that writes");
+}
+
+#[test]
 fn of_a_pipe_the_last_one_tells_and_whichever_fails_fails_it() {
     let sh = Shell::new().unwrap();
     let run = |script: &'static str| Run::new(cmd!(sh, "sh -c {script}"));
@@ -168,19 +176,21 @@ fn what_left_the_group_and_holds_the_output_is_not_waited_for() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what the runner does about it is seen against what happens without it"
+)]
 fn a_program_that_somebody_still_writes_is_started_when_it_is_whole() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let program = Utf8Path::from_path(folder.path()).expect("UTF-8").join("program");
     std::fs::write(&program, "#!/bin/sh\necho whole\n").expect("written");
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
     let writer = format!("exec 9>> {program}; echo opened; exec sleep 0.3");
-    let mut writer =
-        Command::new("sh").args(["-c", &writer]).stdout(Stdio::piped()).spawn().expect("started");
-    let opened = writer.stdout.as_mut().expect("piped").read(&mut [0; 7]).expect("it says so");
-    assert!(opened > 0);
-    let busy = Command::new(&program).spawn().expect_err("it is open for writing");
-    assert_eq!(busy.kind(), std::io::ErrorKind::ExecutableFileBusy);
     let shell = Shell::new().expect("a shell");
+    let writer = Session::start(cmd!(shell, "sh -c {writer}"), "the writer").expect("started");
+    assert_eq!(writer.output.recv().as_deref(), Ok("opened\n"));
+    let busy = Command::new(&program).spawn().expect_err("it is open for writing");
+    assert_eq!(busy.kind(), io::ErrorKind::ExecutableFileBusy);
     assert_eq!(Run::new(cmd!(shell, "{program}")).text().expect("it passes"), "whole");
-    writer.wait().expect("it ends");
+    assert!(writer.group.wait().expect("it ends").success());
 }

@@ -48,7 +48,7 @@ pub(super) fn apply(command: &mut Command) {
                 command.env(name, value);
             }
         }
-        if let Some(mark) = &scope.mark {
+        if let Some(mark) = scope.mark.as_ref().filter(|_| !own.contains(std::ffi::OsStr::new(MARK))) {
             STARTED.lock().expect("no holder panics").insert(mark.clone());
             let outer = std::env::var(MARK).unwrap_or_default();
             command.env(MARK, format!("{outer}{mark}:"));
@@ -191,14 +191,14 @@ mod tests {
     fn what_left_its_group_is_found_by_its_mark_and_ended() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let pipe = folder.path().join("pipe");
-        assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo starts").success());
+        let sh = Shell::new().expect("a shell");
+        Run::new(cmd!(sh, "mkfifo {pipe}")).run().expect("made");
         let (close, closed) = std::sync::mpsc::channel();
         let reader = pipe.clone();
         thread::spawn(move || {
             let _ = File::open(reader).expect("opened").read_to_end(&mut Vec::new());
             let _ = close.send(());
         });
-        let sh = Shell::new().expect("a shell");
         // It has left the group before its parent ends, and with its parent the group.
         let script = r#"exec 3> "$0"; setsid sh -c 'exec > /dev/null 2>&1; sleep 300 & echo > "$0.started"; wait' "$0" &
             until [ -e "$0.started" ]; do sleep 0.01; done"#;

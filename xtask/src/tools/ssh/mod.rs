@@ -5,40 +5,37 @@
 //! pipe of ours, so that the connection ends with this process, however that ends. Every other call goes through the
 //! master's socket with options by which it can't become a connection of its own.
 
+mod command_line;
 mod error;
 pub mod host_shell;
 pub mod keys;
 pub mod quote;
 pub mod remote_shell;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
+use rustix::process::Signal;
 use xshell::{Cmd, Shell, cmd};
 
 use self::keys::{HostKeys, Key};
 use self::remote_shell::{RemoteShell, ScriptCall};
 use super::docker::socket::{self, Question, Socket};
 use super::files::private::Folder;
-use super::process::{self, CommandError, Run, interrupt};
+use super::process::{CommandError, Run, Session, interrupt, lines};
 
 pub use self::error::ConnectError;
 use self::error::explain;
 
 /// The longest that a name look-up, a handshake and a log-in may take together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// The host asks every 15 s whether we are there (as `host setup` has it); we ask more often, so that this side is the
-/// first to know of a dead link. After three questions without an answer the connection is given up.
-const ALIVE_EVERY: u32 = 5;
+/// The longest that the master takes to end when it is asked to.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest that a connection takes to end, once its link is gone.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest that a well engine takes to answer at all.
@@ -79,16 +76,11 @@ pub struct Traffic {
 pub struct Connection {
     folder: Folder,
     to: String,
-    master: Option<Master>,
-    said: Arc<Mutex<String>>,
+    /// None when it was ended.
+    master: Option<Session>,
     sessions: Cell<u32>,
     /// The shell on the host that scripts are handed to.
-    conversation: RemoteShell,
-}
-
-struct Master {
-    child: RefCell<Child>,
-    input: ChildStdin,
+    shell: RemoteShell,
 }
 
 impl Connection {
@@ -99,10 +91,11 @@ impl Connection {
         let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
         destination.host_keys.write(&path.join("known_hosts"))?;
         let sh = Shell::new().context("the working directory can't be read")?;
-        let spelled = master(&sh, destination, path, key.as_deref());
-        let to = destination.to_string();
-        let (connection, greeting) = Connection::start(folder, to, Command::from(spelled))?;
-        let greeted = connection.wait_for(&greeting);
+        let master = Session::start(command_line::master(&sh, destination, path, key.as_deref()), "ssh")
+            .context("ssh could not be started: is it installed?")?;
+        let (to, sessions, shell) = (destination.to_string(), Cell::new(0), RemoteShell::default());
+        let connection = Connection { folder, to, master: Some(master), sessions, shell };
+        let greeted = connection.wait_for_greeting();
         // Needed for the log-in alone: it is on the disk no longer than that takes.
         if let Some(Key::Text(_)) = destination.key {
             let _ = key.map(fs::remove_file);
@@ -114,61 +107,22 @@ impl Connection {
         }
     }
 
-    fn start(
-        folder: Folder,
-        to: String,
-        mut command: Command,
-    ) -> Result<(Connection, Receiver<String>), ConnectError> {
-        process::prepare_environment(&mut command);
-        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().context("ssh could not be started: is it installed?")?;
-        let input = child.stdin.take().expect("piped");
-        let (greet, greeting) = channel();
-        let output = child.stdout.take().expect("piped");
-        thread::spawn(move || {
-            let mut line = String::new();
-            let _ = BufReader::new(output).read_line(&mut line);
-            let _ = greet.send(line);
-        });
-        let said = Arc::new(Mutex::new(String::new()));
-        let (errors, hear) = (child.stderr.take().expect("piped"), Arc::clone(&said));
-        thread::spawn(move || {
-            for line in BufReader::new(errors).lines().map_while(Result::ok) {
-                let mut said = hear.lock().expect("no holder panics");
-                said.push_str(&line);
-                said.push('\n');
-            }
-        });
-        let master = Some(Master { child: child.into(), input });
-        Ok((
-            Connection {
-                folder,
-                to,
-                master,
-                said,
-                sessions: Cell::new(0),
-                conversation: RemoteShell::default(),
-            },
-            greeting,
-        ))
-    }
-
     /// The error is none when ssh gave up by itself or said nothing in time.
-    fn wait_for(&self, greeting: &Receiver<String>) -> Result<(), Option<ConnectError>> {
+    fn wait_for_greeting(&self) -> Result<(), Option<ConnectError>> {
+        let output = &self.master.as_ref().expect("it was just started").output;
         let began = Instant::now();
         loop {
             interrupt::check().map_err(|stop| Some(ConnectError::Other(stop.into())))?;
-            match greeting.recv_timeout(Duration::from_millis(50)) {
+            match output.recv_timeout(Duration::from_millis(50)) {
                 Ok(line) if line.trim() == "ready" => return Ok(()),
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) if began.elapsed() < CONNECT_TIMEOUT => {}
+                Err(RecvTimeoutError::Timeout) if began.elapsed() < CONNECT_TIMEOUT => {}
                 _ => return Err(None),
             }
         }
     }
 
     fn failed(mut self, destination: &Destination) -> ConnectError {
-        self.end();
-        explain(&self.said.lock().expect("no holder panics"), destination)
+        explain(&self.end(), destination)
     }
 
     /// Where the connection's own files are, as long as it lives.
@@ -180,23 +134,23 @@ impl Connection {
     pub fn command<'a>(&self, sh: &'a Shell, words: &[&str]) -> Cmd<'a> {
         self.sessions.set(self.sessions.get() + 1);
         let (socket, line) = (self.path("ctl"), format!("exec {}", quote::line(words)));
-        let only = through_master();
+        let only = command_line::THROUGH_MASTER;
         cmd!(sh, "ssh -S {socket} {only...} -T -- host {line}").quiet()
     }
 
     /// A script on the host, by a shell that stays there for the next one.
-    pub fn script(&self, sh: &Shell, words: &ScriptCall) -> Result<String, CommandError> {
-        self.conversation.run(words, || Command::from(self.command(sh, &["sh"])))
+    pub fn script(&self, sh: &Shell, call: &ScriptCall) -> Result<String, CommandError> {
+        self.shell.run(call, || self.command(sh, &["sh"]))
     }
 
     /// How many commands and scripts went through it so far.
     pub fn calls(&self) -> u32 {
-        self.sessions.get() + self.conversation.count()
+        self.sessions.get() + self.shell.count()
     }
 
     /// Whether it has ended by itself: the link is gone, or the host has closed it.
     fn is_lost(&self) -> bool {
-        let ended = |master: &Master| !matches!(master.child.borrow_mut().try_wait(), Ok(None));
+        let ended = |master: &Session| !matches!(master.group.try_wait(), Ok(None));
         self.master.as_ref().is_none_or(ended)
     }
 
@@ -242,7 +196,7 @@ impl Connection {
     pub fn open_reverse_tunnel(&self, port: u16, to: u16) -> Result<()> {
         let sh = Shell::new()?;
         let (socket, way) = (self.path("ctl"), format!("127.0.0.1:{port}:127.0.0.1:{to}"));
-        let only = through_master();
+        let only = command_line::THROUGH_MASTER;
         let forward = cmd!(sh, "ssh -S {socket} {only...} -O forward -R {way} -- host").quiet();
         Run::new(forward).timeout(Duration::from_secs(15)).run().with_context(|| {
             format!(
@@ -254,29 +208,21 @@ impl Connection {
 
     /// Ends it in good order, and says what it carried.
     pub fn close(mut self) -> Traffic {
-        self.end();
-        traffic(&self.said.lock().expect("no holder panics"))
+        traffic(&self.end())
     }
 
-    fn end(&mut self) {
-        let Some(Master { child, input }) = self.master.take() else { return };
-        let mut child = child.into_inner();
+    /// Gives what ssh wrote to its standard error, when nobody had ended it before.
+    fn end(&mut self) -> String {
+        let Some(Session { group, input, errors, .. }) = self.master.take() else { return String::new() };
         // The master stays as long as another session does.
-        self.conversation.end();
+        self.shell.end();
         // The end of its input is the end of `cat` on the host, and so of the session that the master is.
         drop(input);
-        let began = Instant::now();
-        while let Ok(None) = child.try_wait() {
-            if began.elapsed() > Duration::from_secs(2) {
-                let _ = child.kill();
-                let _ = child.wait();
-            }
-            thread::sleep(Duration::from_millis(5));
+        if !matches!(group.wait_timeout(END_TIMEOUT), Ok(Some(_))) {
+            group.signal(Signal::KILL);
+            let _ = group.wait();
         }
-        // Its last line is still on its way through the reading thread.
-        while Arc::strong_count(&self.said) > 1 && began.elapsed() < Duration::from_secs(3) {
-            thread::sleep(Duration::from_millis(2));
-        }
+        lines::rest(&errors, lines::OUTPUT_DRAIN_TIMEOUT).collect()
     }
 }
 
@@ -294,62 +240,13 @@ pub fn forced_command(destination: &Destination) -> Result<String, ConnectError>
     let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
     destination.host_keys.write(&path.join("known_hosts"))?;
     let sh = Shell::new().context("the working directory can't be read")?;
-    let options = options(destination, path, key.as_deref());
+    let options = command_line::options(destination, path, key.as_deref());
     let host = &destination.host;
     let told = Run::new(cmd!(sh, "ssh {options...} -T -- {host} true").quiet())
         .timeout(CONNECT_TIMEOUT)
         .finish()
         .context("asking the host by ssh")?;
     if told.status.success() { Ok(told.stdout) } else { Err(explain(&told.stderr, destination)) }
-}
-
-/// The master's command line.
-fn master<'a>(sh: &'a Shell, to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Cmd<'a> {
-    let (socket, engine) = (folder.join("ctl"), format!("{}:{}", folder.join("docker"), socket::USUAL));
-    let (options, host) = (options(to, folder, key), &to.host);
-    let own = ["-M", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"];
-    let greet = "echo ready; exec cat >/dev/null";
-    cmd!(sh, "ssh -S {socket} {own...} {options...} -L {engine} -- {host} {greet}").quiet()
-}
-
-/// What every connection is made with. Of the user's own configuration, aliases and keys count; what checks the host's
-/// key, and what would make this another kind of call, does not.
-fn options(to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Vec<String> {
-    let mut settings = vec![
-        "BatchMode=yes".to_owned(),
-        format!("User={}", to.user),
-        format!("ConnectTimeout={}", CONNECT_TIMEOUT.as_secs() / 2),
-        format!("ServerAliveInterval={ALIVE_EVERY}"),
-        "ServerAliveCountMax=3".to_owned(),
-        "StrictHostKeyChecking=yes".to_owned(),
-        format!("UserKnownHostsFile={}", folder.join("known_hosts")),
-        "GlobalKnownHostsFile=/dev/null".to_owned(),
-        format!("HostKeyAlias={}", keys::ALIAS),
-        format!("HostKeyAlgorithms={}", to.host_keys.algorithms()),
-        "CheckHostIP=no".to_owned(),
-        "UpdateHostKeys=no".to_owned(),
-        "VerifyHostKeyDNS=no".to_owned(),
-        "KnownHostsCommand=none".to_owned(),
-        "ForwardAgent=no".to_owned(),
-        "ForwardX11=no".to_owned(),
-        "PermitLocalCommand=no".to_owned(),
-        "RemoteCommand=none".to_owned(),
-        "RequestTTY=no".to_owned(),
-        "EscapeChar=none".to_owned(),
-        "StreamLocalBindUnlink=yes".to_owned(),
-        // At its end it says how many bytes it carried.
-        "LogLevel=VERBOSE".to_owned(),
-    ];
-    settings.extend(to.port.map(|port| format!("Port={port}")));
-    if let Some(key) = key {
-        settings.extend(["IdentitiesOnly=yes".to_owned(), format!("IdentityFile={key}")]);
-    }
-    settings.into_iter().flat_map(|setting| ["-o".to_owned(), setting]).collect()
-}
-
-/// Options by which a call uses the master or fails.
-fn through_master() -> [&'static str; 8] {
-    ["-F", "none", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o", "BatchMode=yes"]
 }
 
 /// `Transferred: sent 3264, received 3040 bytes, in 0.1 seconds`
@@ -373,15 +270,9 @@ mod tests {
     #[test]
     fn a_call_can_not_become_a_connection_of_its_own_and_a_word_is_never_an_option() {
         let sh = Shell::new().unwrap();
-        let (folder, said) = (Folder::new().unwrap(), Arc::default());
-        let connection = Connection {
-            folder,
-            to: String::new(),
-            master: None,
-            said,
-            sessions: Cell::new(0),
-            conversation: RemoteShell::default(),
-        };
+        let (folder, to) = (Folder::new().unwrap(), String::new());
+        let (sessions, shell) = (Cell::new(0), RemoteShell::default());
+        let connection = Connection { folder, to, master: None, sessions, shell };
         let line =
             connection.command(&sh, &["sh", "-c", "echo $1", "x", "-oProxyCommand=reboot"]).to_string();
         for part in ["ControlMaster=no", "ProxyCommand=false", " -T -- host "] {

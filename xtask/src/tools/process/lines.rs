@@ -1,0 +1,29 @@
+//! The lines of a child's output, as they come.
+
+use std::io::{self, BufRead, BufReader, PipeWriter};
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long the rest of its output is waited for when something that left the group holds the pipe.
+pub const OUTPUT_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A pipe to write to, whose lines are told with their ends, by a thread that nobody waits for: what left its process group
+/// may hold the pipe for as long as it likes, and may go on writing.
+pub(super) fn pipe(tell: impl Fn(String) + Send + 'static) -> io::Result<PipeWriter> {
+    let (reader, writer) = io::pipe()?;
+    thread::spawn(move || {
+        let (mut reader, mut line) = (BufReader::new(reader), Vec::new());
+        while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            tell(String::from_utf8_lossy(&line).into_owned());
+            line.clear();
+        }
+    });
+    Ok(writer)
+}
+
+/// Those that are still on their way when the child has ended, until all pipes are at their end or `timeout` has passed.
+pub fn rest<T>(lines: &Receiver<T>, timeout: Duration) -> impl Iterator<Item = T> {
+    let until = Instant::now() + timeout;
+    std::iter::from_fn(move || lines.recv_timeout(until.saturating_duration_since(Instant::now())).ok())
+}
