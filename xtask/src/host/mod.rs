@@ -10,6 +10,8 @@ mod foundation;
 mod guarding;
 mod images;
 mod lease;
+#[cfg(any(test, lease_trial))]
+mod lease_trial;
 mod leased;
 mod platform;
 mod prefetch;

@@ -164,7 +164,7 @@ impl Machine {
 
 impl Leased<'_> {
     /// Makes those secrets that are not there yet: of the values that were given, or out of the kernel's randomness.
-    pub fn make_secrets(&self, given: &SuppliedSecrets) -> Result<()> {
+    pub(super) fn make_secrets(&self, given: &SuppliedSecrets) -> Result<()> {
         let there = self.fenced()?.secret_versions()?.current;
         for secret in SECRETS.iter().filter(|secret| !there.contains_key(secret.name)) {
             let value = match given.values.get(secret.name) {
