@@ -1,6 +1,7 @@
 //! The embedded language for deploys. A [`plan::Plan`] is a list of [`plan::Step`]s, built from what is seen under the
-//! [`host::Lease`]; it can be printed, run, undone and read about afterwards in the [`ledger`]. It knows nothing of
-//! the terminal, and reaches the world through [`host::Host`] alone.
+//! lease; it can be printed, run, undone and read about afterwards in the [`state::ledger`]. It knows nothing of the
+//! terminal, looks at the world through [`host::Host`], and changes it through [`host::LeasedHost`], which only taking the
+//! lease gives.
 
 pub mod attempt;
 pub mod host;
