@@ -13,7 +13,6 @@ use uuid::Uuid;
 use super::extract::Json;
 use super::{App, Claims, Error, Problem};
 use crate::database::OrganisationTx;
-use crate::password;
 use crate::throttle::LogIns;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -66,12 +65,18 @@ pub struct Organisation {
             status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json",
             headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
         ),
+        (
+            status = SERVICE_UNAVAILABLE, body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
+        ),
     ),
 )]
 pub async fn login(
     State(app): State<App>,
     Json(Credentials { email, password }): Json<Credentials>,
 ) -> Result<Json<Login>, Error> {
+    // Before the database is asked anything: who has no place costs it nothing.
+    let check = app.passwords.enter()?;
     let log_ins = LogIns::with(&app.database, &email);
     if let Some(wait) = log_ins.wait().await? {
         return Err(Error::TooManyLogIns(wait));
@@ -84,7 +89,8 @@ pub async fn login(
     .fetch_optional(&app.database)
     .await?;
     let (known, hash) = found.map(|found| ((found.user, found.organisation), found.hash)).unzip();
-    let fits = password::verify(password, hash).await?;
+    let fits = check.fits(password, hash).await?;
+    drop(check);
     // Again, before it is told whether it fits: guesses that came all at once were all let in, and enough of them may
     // have failed by now.
     if let Some(wait) = log_ins.wait().await? {

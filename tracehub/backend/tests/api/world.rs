@@ -1,7 +1,6 @@
 //! A world of two organisations, and the ways to ask it something.
 
 use std::process::Command;
-use std::sync::Arc;
 
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
@@ -112,8 +111,13 @@ pub fn keys() -> Keys {
 
 /// The API over this pool.
 pub fn router(database: PgPool) -> Router {
+    http::router(app(database))
+}
+
+/// What it stands on.
+pub fn app(database: PgPool) -> App {
     let release = Release { id: RELEASE.into(), commit: Some("c0ffee".into()), built_at: None };
-    http::router(App { database, keys: keys(), release: Arc::new(release) })
+    App::new(database, keys(), release)
 }
 
 /// A server that nobody runs.
