@@ -94,7 +94,7 @@ impl Tenant {
 
     /// A good token of its user.
     pub fn token(&self) -> String {
-        keys().sign(&Claims::new(self.user, self.id, Utc::now())).unwrap()
+        keys().sign(&Claims::new(self.user, self.id, 0, Utc::now())).unwrap()
     }
 }
 
