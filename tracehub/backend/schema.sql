@@ -18,6 +18,21 @@ SET client_min_messages = warning;
 SET row_security = off;
 
 --
+-- Name: credentials_of(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.credentials_of(address text) RETURNS TABLE(user_id uuid, organisation_id uuid, password_hash text, token_version integer)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT u.id, u.organisation_id, u.password_hash, u.token_version
+        FROM public.users u WHERE u.email = address
+    $$;
+
+
+ALTER FUNCTION public.credentials_of(address text) OWNER TO tracehub_owner;
+
+--
 -- Name: current_organisation_id(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -41,6 +56,38 @@ CREATE FUNCTION public.find_credentials(address text) RETURNS TABLE(user_id uuid
 
 
 ALTER FUNCTION public.find_credentials(address text) OWNER TO tracehub_owner;
+
+--
+-- Name: is_logged_in(uuid, uuid, integer); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.is_logged_in(id uuid, organisation uuid, version integer) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT EXISTS (
+            SELECT FROM public.users u
+            WHERE u.id = is_logged_in.id AND u.organisation_id = organisation AND u.token_version = version
+        )
+    $$;
+
+
+ALTER FUNCTION public.is_logged_in(id uuid, organisation uuid, version integer) OWNER TO tracehub_owner;
+
+--
+-- Name: log_out(uuid); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.log_out(id uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        UPDATE public.users u SET token_version = u.token_version + 1
+        WHERE u.id = log_out.id AND u.organisation_id = public.current_organisation_id()
+    $$;
+
+
+ALTER FUNCTION public.log_out(id uuid) OWNER TO tracehub_owner;
 
 --
 -- Name: organisations_to_work_for(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -148,6 +195,7 @@ CREATE TABLE public.users (
     name text NOT NULL,
     password_hash text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    token_version integer DEFAULT 0 NOT NULL,
     CONSTRAINT users_email_check CHECK (((email = lower(email)) AND (email ~~ '_%@_%'::text) AND (char_length(email) <= 254))),
     CONSTRAINT users_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200))),
     CONSTRAINT users_password_hash_check CHECK ((password_hash ~~ '$argon2id$%'::text))
@@ -340,11 +388,35 @@ GRANT USAGE ON SCHEMA public TO tracehub_app;
 
 
 --
+-- Name: FUNCTION credentials_of(address text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.credentials_of(address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.credentials_of(address text) TO tracehub_app;
+
+
+--
 -- Name: FUNCTION find_credentials(address text); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
 REVOKE ALL ON FUNCTION public.find_credentials(address text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_credentials(address text) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION is_logged_in(id uuid, organisation uuid, version integer); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.is_logged_in(id uuid, organisation uuid, version integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.is_logged_in(id uuid, organisation uuid, version integer) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION log_out(id uuid); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.log_out(id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.log_out(id uuid) TO tracehub_app;
 
 
 --

@@ -8,6 +8,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
+use crate::http::Claims;
+
 /// Every migration of this release, inside the binary.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -37,6 +39,19 @@ impl OrganisationTx {
             .fetch_one(&mut *transaction)
             .await?;
         Ok(Self(transaction))
+    }
+
+    /// Begins one for the organisation of a token, if that is still good: in the statement that every transaction begins
+    /// with anyhow, so that a log-out counts at once and nobody waits for another answer of the database's.
+    pub async fn of_token(pool: &PgPool, claims: &Claims) -> sqlx::Result<Option<Self>> {
+        let mut transaction = pool.begin().await?;
+        let is_good = sqlx::query!(
+            "SELECT set_config('app.organisation_id', $2::uuid::text, true) WHERE is_logged_in($1, $2, $3)",
+            claims.sub,
+            claims.org,
+            claims.ver
+        );
+        Ok(is_good.fetch_optional(&mut *transaction).await?.map(|_| Self(transaction)))
     }
 
     /// Makes what was written last. Dropping it instead takes everything back.

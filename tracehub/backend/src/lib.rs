@@ -7,6 +7,7 @@ pub mod container_number;
 pub mod database;
 pub mod healthcheck;
 pub mod http;
+pub mod lane;
 pub mod logs;
 pub mod migrate;
 pub mod password;

@@ -1,52 +1,189 @@
-//! Passwords: argon2id, away from the threads that answer requests.
+//! Passwords: argon2id, in memory that is kept and used again, away from the threads that answer requests.
+//!
+//! A check takes 19 MiB and a whole core, and anybody may ask for one. So the memory is there once for each that may be
+//! at work, and never given back: an allocator that is handed such blocks by many threads keeps more of them than are in
+//! use at any time, up to gigabytes.
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use tokio::sync::Semaphore;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use argon2::password_hash::PasswordHasher;
+use argon2::password_hash::phc::{Output, PasswordHash};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::task::spawn_blocking;
 
-/// Each check takes 19 MiB and a whole core: a storm of log-ins waits here instead of eating the host.
-static AT_ONCE: Semaphore = Semaphore::const_new(4);
+use crate::lane::{Full, Lane, Place, Turn, Width};
+
+/// How many checks may be at work at once.
+pub const AT_WORK: usize = 3;
+/// What all of them may hold, in MiB: a figure of `docs/benchmarks.md`.
+pub const MEMORY: usize = AT_WORK * Params::DEFAULT_M_COST as usize / 1024;
+/// How many are let in, those at work among them; at forty checks a second the last one waits for a second and a half.
+const LET_IN: usize = 64;
+/// How long who was let in waits at most.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A hash that no password fits, made with the parameters of all the others. Checking against it takes as long as
 /// checking a real one, so that the time of an answer doesn't tell whether an address is known.
 const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCE$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Hashes a new password, in the form that [`verify`] and the database expect.
-pub async fn hash(password: String) -> anyhow::Result<String> {
-    let _turn = AT_ONCE.acquire().await?;
-    spawn_blocking(move || Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())).await?
+/// Checks passwords, so many at once.
+#[derive(Debug)]
+pub struct Checks {
+    lane: Lane<()>,
+    /// What no check is using. Never more than checks may be at work.
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
-/// Whether this is the password of this hash. Without a hash (nobody has that address) the answer is no, and takes as
-/// long.
-pub async fn verify(password: String, hash: Option<String>) -> anyhow::Result<bool> {
-    let _turn = AT_ONCE.acquire().await?;
-    spawn_blocking(move || {
-        let hash = PasswordHash::new(hash.as_deref().unwrap_or(NOBODYS))?;
-        Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
-    })
-    .await?
+/// Somebody who may have a password checked.
+#[derive(Debug)]
+pub struct Check {
+    place: Place<()>,
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
+}
+
+/// Why a password was not checked.
+#[derive(Debug, thiserror::Error)]
+pub enum Unchecked {
+    /// Others are waiting already.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// The hash is none, or one of another kind than we make.
+    #[error("the password could not be checked")]
+    Failed(#[from] anyhow::Error),
+}
+
+impl Checks {
+    /// So many at work at once, and so many who are let in.
+    pub fn new(at_work: usize, let_in: usize) -> Self {
+        let width = Width { at_work, let_in, of_one_kind: let_in, patience: PATIENCE };
+        Self { lane: Lane::new(width), memory: Arc::default() }
+    }
+
+    /// Takes a place among those who wait. Before anything else is done for a log-in, since that costs as well.
+    ///
+    /// # Errors
+    /// At once, when too many wait already.
+    pub fn enter(&self) -> Result<Check, Full> {
+        Ok(Check { place: self.lane.enter(())?, memory: Arc::clone(&self.memory) })
+    }
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self::new(AT_WORK, LET_IN)
+    }
+}
+
+impl Check {
+    /// Whether this is the password of this hash. Without a hash (nobody has that address) the answer is no, and takes as
+    /// long.
+    pub async fn fits(&self, password: String, hash: Option<String>) -> Result<bool, Unchecked> {
+        let turn = self.place.turn().await?;
+        let memory = Arc::clone(&self.memory);
+        let checked = spawn_blocking(move || {
+            let mut memory = Memory::take(memory, turn);
+            fits(password.as_bytes(), hash.as_deref().unwrap_or(NOBODYS), &mut memory.blocks)
+        });
+        Ok(checked.await.context("checking a password")??)
+    }
+}
+
+/// What a check works in. Given back, with the turn, when the check ends and not when its client goes away.
+struct Memory {
+    blocks: Vec<Block>,
+    home: Arc<Mutex<Vec<Vec<Block>>>>,
+    _turn: Turn,
+}
+
+impl Memory {
+    fn take(home: Arc<Mutex<Vec<Vec<Block>>>>, turn: Turn) -> Self {
+        let kept = home.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let blocks = kept.unwrap_or_else(|| vec![Block::new(); Params::DEFAULT.block_count()]);
+        Self { blocks, home, _turn: turn }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let blocks = std::mem::take(&mut self.blocks);
+        self.home.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
+    }
+}
+
+/// A hash that wants more memory than ours do is an error: nothing here may take more than it was given.
+fn fits(password: &[u8], hash: &str, memory: &mut [Block]) -> anyhow::Result<bool> {
+    let hash = PasswordHash::new(hash)?;
+    let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
+        anyhow::bail!("a hash without a salt or an output")
+    };
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str())?;
+    let version = hash.version.map(Version::try_from).transpose()?.unwrap_or_default();
+    let argon2 = Argon2::new(algorithm, version, Params::try_from(&hash)?);
+    let mut output = [0; Output::MAX_LENGTH];
+    let output = &mut output[..expected.len()];
+    argon2.hash_password_into_with_memory(password, salt.as_ref(), output, memory)?;
+    // In constant time, as the type has it.
+    Ok(Output::new(output)? == *expected)
+}
+
+/// Hashes a new password, in the form that [`Check::fits`] and the database expect. For commands: it takes as long as it
+/// takes, and memory of its own.
+pub fn hash(password: &str) -> anyhow::Result<String> {
+    Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_password_fits_its_own_hash_only() {
-        let hash = hash("correct horse".into()).await.unwrap();
-        assert!(verify("correct horse".into(), Some(hash.clone())).await.unwrap());
-        assert!(!verify("battery staple".into(), Some(hash)).await.unwrap());
+    async fn checked(password: &str, hash: Option<String>) -> bool {
+        Checks::default().enter().unwrap().fits(password.into(), hash).await.unwrap()
     }
 
     #[tokio::test]
-    async fn nobody_s_hash_costs_what_a_real_one_costs() {
-        let real = hash("any".into()).await.unwrap();
+    async fn a_password_fits_its_own_hash_only() {
+        let hash = hash("correct horse").unwrap();
+        assert!(checked("correct horse", Some(hash.clone())).await);
+        assert!(!checked("battery staple", Some(hash)).await);
+        assert!(!checked("any", None).await);
+    }
+
+    #[test]
+    fn nobody_s_hash_costs_what_a_real_one_costs() {
         let cost = |hash: &str| hash.rsplitn(3, '$').last().unwrap().to_owned();
-        assert_eq!(cost(&real), cost(NOBODYS));
-        assert!(!verify("any".into(), None).await.unwrap());
+        assert_eq!(cost(&hash("any").unwrap()), cost(NOBODYS));
+    }
+
+    #[test]
+    fn a_hash_that_wants_more_memory_than_ours_is_refused() {
+        let hash = NOBODYS.replace("m=19456", "m=19464");
+        let mut memory = vec![Block::new(); Params::DEFAULT.block_count()];
+        assert!(fits(b"any", &hash, &mut memory).is_err());
+    }
+
+    /// The turn of a check belongs to the check, and not to who waits for its answer: else each client that goes away
+    /// makes room for one more check, while its own goes on.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn clients_that_go_away_free_no_turn() {
+        let checks = Arc::new(Checks::new(1, 8));
+        let mut clients = Vec::new();
+        for _ in 0..8 {
+            let checks = Arc::clone(&checks);
+            clients.push(tokio::spawn(async move {
+                checks.enter().unwrap().fits("not it".into(), None).await.unwrap();
+            }));
+        }
+        // Some have begun by now, as one should; all go away.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        clients.into_iter().for_each(|client| client.abort());
+        // Who comes now waits for the check that goes on, and then there is memory for one.
+        while checks.enter().is_err() {
+            tokio::task::yield_now().await;
+        }
+        checks.enter().unwrap().fits("not it".into(), None).await.unwrap();
+        assert_eq!(checks.memory.lock().unwrap().len(), 1);
     }
 }

@@ -51,7 +51,7 @@ pub async fn seed(environment: String, database: Database) -> anyhow::Result<()>
         USER,
         ORGANISATION,
         EMAIL,
-        password::hash(PASSWORD.into()).await?
+        password::hash(PASSWORD)?
     )
     .execute(&mut *tx)
     .await?;

@@ -28,7 +28,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     tracing::info!(address = %listener.local_addr()?, release = release.id, "listening");
     let database = database::pool(database.0, &release.id);
     let worker = Worker::new(database.clone(), Traffic::new(release.id.clone(), live_file));
-    let app = App { database, keys: Keys::new(&jwt_secret), release: Arc::new(release) };
+    let app = App::new(database, Keys::new(&jwt_secret), release);
     tokio::select! {
         served = serve_until(listener, http::router(app), stop, DRAIN_LIMIT) => served,
         never = worker.run(work_every) => match never {},

@@ -1,8 +1,8 @@
 //! Who is asking: logging in, and the token that a request brings along.
 
 use axum::extract::{FromRequestParts, State};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,11 +13,10 @@ use uuid::Uuid;
 use super::extract::Json;
 use super::{App, Claims, Error, Problem};
 use crate::database::OrganisationTx;
-use crate::password;
 use crate::throttle::LogIns;
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(login)).routes(routes!(me))
+    OpenApiRouter::new().routes(routes!(login)).routes(routes!(log_out)).routes(routes!(me))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -66,42 +65,67 @@ pub struct Organisation {
             status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json",
             headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
         ),
+        (
+            status = SERVICE_UNAVAILABLE, body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
+        ),
     ),
 )]
 pub async fn login(
     State(app): State<App>,
     Json(Credentials { email, password }): Json<Credentials>,
 ) -> Result<Json<Login>, Error> {
+    // Before the database is asked anything: who has no place costs it nothing.
+    let check = app.passwords.enter()?;
+    let email = email.to_lowercase();
     let log_ins = LogIns::with(&app.database, &email);
     if let Some(wait) = log_ins.wait().await? {
         return Err(Error::TooManyLogIns(wait));
     }
     let found = sqlx::query!(
-        r#"SELECT user_id AS "user!", organisation_id AS "organisation!", password_hash AS "hash!"
-           FROM find_credentials($1)"#,
+        r#"SELECT user_id AS "user!", organisation_id AS "organisation!", password_hash AS "hash!",
+                  token_version AS "version!"
+           FROM credentials_of($1)"#,
         email
     )
     .fetch_optional(&app.database)
     .await?;
-    let (known, hash) = found.map(|found| ((found.user, found.organisation), found.hash)).unzip();
-    let fits = password::verify(password, hash).await?;
+    let (known, hash) =
+        found.map(|found| ((found.user, found.organisation, found.version), found.hash)).unzip();
+    let fits = check.fits(password, hash).await?;
+    drop(check);
     // Again, before it is told whether it fits: guesses that came all at once were all let in, and enough of them may
     // have failed by now.
     if let Some(wait) = log_ins.wait().await? {
         return Err(Error::TooManyLogIns(wait));
     }
     // One answer for a wrong password and for an address that nobody has, or it would tell who is a customer.
-    let Some((user, organisation)) = known.filter(|_| fits) else {
+    let Some((user, organisation, version)) = known.filter(|_| fits) else {
         log_ins.failed().await?;
         return Err(Error::Unauthenticated("the address or the password is not right"));
     };
     log_ins.succeeded().await?;
-    let claims = Claims::new(user, organisation, Utc::now());
+    let claims = Claims::new(user, organisation, version, Utc::now());
     Ok(Json(Login {
         token: app.keys.sign(&claims)?,
         expires_at: claims.expires_at(),
         me: Caller(claims).me(&app).await?,
     }))
+}
+
+/// Log out: every token that this user was given until now ceases to be good, at once and on every device
+#[utoipa::path(
+    post, path = "/api/auth/logout", tag = "auth", security(("bearer" = [])),
+    responses(
+        (status = NO_CONTENT),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn log_out(State(app): State<App>, caller: Caller) -> Result<StatusCode, Error> {
+    let mut tx = caller.begin(&app).await?;
+    sqlx::query!("SELECT log_out($1)", caller.0.sub).fetch_one(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Who the token belongs to
@@ -116,7 +140,8 @@ pub async fn me(State(app): State<App>, caller: Caller) -> Result<Json<Me>, Erro
     caller.me(&app).await.map(Json)
 }
 
-/// Whoever sent the request: a handler that takes one is answered 401 instead of called without a good token.
+/// Whoever sent the request: a handler that takes one is answered 401 instead of called without a token of ours. Whether it
+/// is still good is known where the caller's transaction begins.
 pub struct Caller(Claims);
 
 impl FromRequestParts<App> for Caller {
@@ -139,9 +164,10 @@ impl Caller {
         self.0.org
     }
 
-    /// A transaction that sees what the caller may see.
-    pub async fn begin(&self, app: &App) -> sqlx::Result<OrganisationTx> {
-        OrganisationTx::begin(&app.database, self.organisation()).await
+    /// A transaction that sees what the caller may see; an error when the caller has logged out, or is no user any more.
+    pub async fn begin(&self, app: &App) -> Result<OrganisationTx, Error> {
+        let begun = OrganisationTx::of_token(&app.database, &self.0).await?;
+        begun.ok_or(Error::Unauthenticated("please log in again"))
     }
 
     async fn me(&self, app: &App) -> Result<Me, Error> {

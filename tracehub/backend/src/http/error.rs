@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request;
+use crate::lane::Full;
+use crate::password::Unchecked;
 
 /// Why a request is not answered as asked.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,9 @@ pub enum Error {
     /// Too many log-ins with one address failed; it may be tried again after a while.
     #[error("too many log-ins with this address have failed: please try again in {}", minutes(*.0))]
     TooManyLogIns(Duration),
+    /// Too many want the same costly thing at this moment.
+    #[error("too many are asking for that at this moment: please try again in a moment")]
+    Busy,
     /// There is nothing here; or there is, and it is another organisation's, which must look the same.
     #[error("there is nothing here")]
     NotFound,
@@ -90,7 +95,7 @@ impl Error {
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Rejected(status, _) => *status,
             // Not 408: that one invites browsers to send the request again by themselves.
-            Self::Unavailable(_) | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Unavailable(_) | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -103,7 +108,9 @@ impl IntoResponse for Error {
         }
         let status = self.status();
         let retry_after = match &self {
-            Self::TooManyLogIns(wait) => Some(HeaderValue::from(wait.as_secs())),
+            Self::TooManyLogIns(wait) => Some(wait.as_secs()),
+            Self::Busy => Some(1),
+            Self::Unavailable(_) | Self::TimedOut => Some(5),
             _ => None,
         };
         let (request_id, instance) = request::current().unzip();
@@ -126,7 +133,7 @@ impl IntoResponse for Error {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(seconds) = retry_after {
-            headers.insert(header::RETRY_AFTER, seconds);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -150,6 +157,21 @@ pub fn of_panic(panic: Box<dyn Any + Send>) -> Response {
 impl From<anyhow::Error> for Error {
     fn from(error: anyhow::Error) -> Self {
         Self::Internal(error)
+    }
+}
+
+impl From<Full> for Error {
+    fn from(_: Full) -> Self {
+        Self::Busy
+    }
+}
+
+impl From<Unchecked> for Error {
+    fn from(error: Unchecked) -> Self {
+        match error {
+            Unchecked::Full(full) => full.into(),
+            Unchecked::Failed(cause) => cause.into(),
+        }
     }
 }
 

@@ -12,9 +12,10 @@ mod token;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
+use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Json;
 use axum::routing::get;
 use sqlx::PgPool;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -25,6 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use error::{Error, FieldError, Problem};
 pub use token::{Claims, Keys};
 
+use crate::password::Checks;
 use crate::settings::Release;
 
 /// No request of ours needs more.
@@ -39,15 +41,27 @@ pub struct App {
     pub keys: Keys,
     /// What runs here.
     pub release: Arc<Release>,
+    /// The way in for passwords that are to be checked.
+    pub passwords: Arc<Checks>,
+}
+
+impl App {
+    /// With ways in of its own for what costs much.
+    pub fn new(database: PgPool, keys: Keys, release: Release) -> Self {
+        Self { database, keys, release: Arc::new(release), passwords: Arc::default() }
+    }
 }
 
 /// The whole API, ready to serve.
 pub fn router(app: App) -> Router {
     let (api, openapi) = documented().split_for_parts();
+    // Written once: a route is copied for each connection, with all that it holds.
+    let document = Bytes::from(serde_json::to_vec(&openapi).expect("its keys are texts"));
+    let document = async || ([(header::CONTENT_TYPE, "application/json")], document);
     api.route("/health", get(health::live))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .route("/api/openapi.json", get(async || Json(openapi)))
+        .route("/api/openapi.json", get(document))
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -16,7 +16,7 @@ use uuid::Uuid;
 const ISSUER: &str = "tracehub";
 const LIFETIME: TimeDelta = TimeDelta::minutes(30);
 
-/// What a token says. It is believed without asking the database: a user who is deleted goes on until it expires.
+/// What a token says. Whether it is still good is for the database to say, where its transaction begins.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claims {
     iss: String,
@@ -24,6 +24,10 @@ pub struct Claims {
     pub sub: Uuid,
     /// The organisation that the user belongs to.
     pub org: Uuid,
+    /// The version of the user whose token this is: there is another one once the user has logged out. None in tokens of
+    /// releases that knew no versions, when each user had the first one.
+    #[serde(default)]
+    pub ver: i32,
     iat: i64,
     exp: i64,
 }
@@ -37,9 +41,9 @@ pub struct Keys {
 
 impl Claims {
     /// Those of somebody who logs in now.
-    pub fn new(user: Uuid, organisation: Uuid, now: DateTime<Utc>) -> Self {
+    pub fn new(user: Uuid, organisation: Uuid, version: i32, now: DateTime<Utc>) -> Self {
         let (iat, exp) = (now.timestamp(), (now + LIFETIME).timestamp());
-        Self { iss: ISSUER.into(), sub: user, org: organisation, iat, exp }
+        Self { iss: ISSUER.into(), sub: user, org: organisation, ver: version, iat, exp }
     }
 
     /// When they cease to be believed.
@@ -127,14 +131,23 @@ mod tests {
     }
 
     fn claims(now: DateTime<Utc>) -> Claims {
-        Claims::new(Uuid::now_v7(), Uuid::now_v7(), now)
+        Claims::new(Uuid::now_v7(), Uuid::now_v7(), 7, now)
     }
 
     #[test]
     fn a_token_says_what_was_signed() {
         let claims = claims(Utc::now());
         let checked = keys("one").check(&keys("one").sign(&claims).unwrap()).unwrap();
-        assert_eq!((checked.sub, checked.org), (claims.sub, claims.org));
+        assert_eq!((checked.sub, checked.org, checked.ver), (claims.sub, claims.org, 7));
+    }
+
+    #[test]
+    fn a_token_without_a_version_is_of_the_first_one() {
+        let mut claims = serde_json::to_value(claims(Utc::now())).unwrap();
+        claims.as_object_mut().unwrap().remove("ver");
+        let keys = keys("one");
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &keys.signing).unwrap();
+        assert_eq!(keys.check(&token).unwrap().ver, 0);
     }
 
     #[test]

@@ -36,7 +36,7 @@ async fn a_wrong_password_and_an_unknown_address_get_the_same_answer(owner: PgPo
 #[sqlx::test]
 async fn only_a_good_token_opens_the_door(owner: PgPool) {
     let world = World::new(&owner).await;
-    let claims = |age| Claims::new(world.acme.user, world.acme.id, Utc::now() - age);
+    let claims = |age| Claims::new(world.acme.user, world.acme.id, 0, Utc::now() - age);
     let forged =
         Keys::new(&"somebody else's key, also 32 bytes".into()).sign(&claims(TimeDelta::zero())).unwrap();
     let expired = keys().sign(&claims(TimeDelta::minutes(31))).unwrap();
@@ -58,7 +58,36 @@ async fn a_deleted_user_is_nobody(owner: PgPool) {
     let mut tx = OrganisationTx::begin(&owner, world.acme.id).await.unwrap();
     sqlx::query("DELETE FROM users").execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(world.get("/api/auth/me", &world.acme.token()).await.status, StatusCode::UNAUTHORIZED);
+    is_nobody(&world, &world.acme.token()).await;
     let credentials = json!({ "email": world.acme.email, "password": PASSWORD });
     assert_eq!(world.post("/api/auth/login", "", credentials).await.status, StatusCode::UNAUTHORIZED);
+}
+
+/// Nothing of the organisation's is answered to this token.
+async fn is_nobody(world: &World, token: &str) {
+    for path in ["/api/auth/me", "/api/shipments", "/api/shipments/01946c1a-0000-7000-8000-000000000001"] {
+        assert_eq!(world.get(path, token).await.status, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    let shipment = json!({ "reference": "A-1", "product": "Cocoa", "origin_port": "Tema", "destination_port": "Antwerp" });
+    assert_eq!(world.post("/api/shipments", token, shipment).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(world.post("/api/auth/logout", token, Value::Null).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[sqlx::test]
+async fn logging_out_ends_every_token_of_that_user_at_once_and_nobody_else_s(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let credentials = json!({ "email": world.acme.email, "password": PASSWORD });
+    let log_in = async || {
+        let login = world.post("/api/auth/login", "", credentials.clone()).await;
+        login.body["token"].as_str().unwrap().to_owned()
+    };
+    let (phone, laptop) = (log_in().await, log_in().await);
+    assert_eq!(world.get("/api/auth/me", &laptop).await.status, StatusCode::OK);
+    let answer = world.post("/api/auth/logout", &phone, Value::Null).await;
+    assert_eq!((answer.status, answer.body), (StatusCode::NO_CONTENT, Value::Null));
+    for token in [phone, laptop, world.acme.token()] {
+        is_nobody(&world, &token).await;
+    }
+    assert_eq!(world.get("/api/auth/me", &world.zenith.token()).await.status, StatusCode::OK);
+    assert_eq!(world.get("/api/auth/me", &log_in().await).await.status, StatusCode::OK);
 }

@@ -1,5 +1,6 @@
 //! Who fails to log in too often waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -7,9 +8,11 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::json;
 use sqlx::{Executor, PgPool};
+use tracehub_backend::http;
+use tracehub_backend::password::Checks;
 use tracehub_backend::worker::{Traffic, Worker};
 
-use crate::world::{Answer, PASSWORD, RELEASE, World, ask, request, router};
+use crate::world::{Answer, PASSWORD, RELEASE, World, app, ask, no_database, request, router};
 
 async fn log_in(router: &Router, email: &str, password: &str) -> Answer {
     let credentials = json!({ "email": email, "password": password }).to_string();
@@ -135,4 +138,16 @@ async fn what_counts_no_more_is_forgotten_by_the_worker_and_what_counts_is_not(o
     let left: i64 =
         sqlx::query_scalar("SELECT count(*) FROM log_in_failures").fetch_one(&owner).await.unwrap();
     assert_eq!(left, 2);
+}
+
+#[tokio::test]
+async fn who_finds_too_many_waiting_is_told_so_at_once_and_before_the_database_is_asked() {
+    let mut app = app(no_database());
+    app.passwords = Arc::new(Checks::new(1, 2));
+    let router = http::router(app.clone());
+    let _inside = [app.passwords.enter().unwrap(), app.passwords.enter().unwrap()];
+    let refused = log_in(&router, "ada@acme.example", PASSWORD).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert!(refused.body["detail"].as_str().unwrap().contains("at this moment"), "{}", refused.body);
 }

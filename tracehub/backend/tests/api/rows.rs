@@ -1,5 +1,6 @@
 //! What the role that serves can do when it is asked in SQL, whatever the code above it forgets or gets wrong.
 
+use axum::http::StatusCode;
 use sqlx::{AssertSqlSafe, PgPool};
 use tracehub_backend::database::OrganisationTx;
 use uuid::Uuid;
@@ -75,6 +76,15 @@ async fn nothing_is_written_for_another_organisation(owner: PgPool) {
 }
 
 #[sqlx::test]
+async fn nobody_logs_out_somebody_of_another_organisation(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+    sqlx::query("SELECT log_out($1)").bind(world.zenith.user).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(world.get("/api/auth/me", &world.zenith.token()).await.status, StatusCode::OK);
+}
+
+#[sqlx::test]
 async fn the_serving_role_can_change_no_table_and_read_no_hash(owner: PgPool) {
     let world = World::new(&owner).await;
     for forbidden in [
@@ -89,6 +99,7 @@ async fn the_serving_role_can_change_no_table_and_read_no_hash(owner: PgPool) {
         "DROP POLICY own_organisation ON shipments",
         "SELECT password_hash FROM users",
         "INSERT INTO organisations (id, name) VALUES (gen_random_uuid(), 'mine')",
+        "UPDATE users SET token_version = 0",
         "UPDATE _sqlx_migrations SET success = false",
         "SET ROLE tracehub_owner",
         "CREATE OR REPLACE FUNCTION find_credentials(address text)

@@ -10,6 +10,7 @@ use axum::routing::get;
 use serde_json::json;
 use sqlx::{Executor, PgPool};
 use tracehub_backend::database::OrganisationTx;
+use tracehub_backend::password::{AT_WORK, MEMORY};
 use tracehub_backend::serve::serve_until;
 
 use crate::world::{JWT_SECRET, World, app_options, bare_binary, binary};
@@ -157,6 +158,49 @@ async fn a_request_that_never_ends_does_not_keep_it_for_ever() {
     let served = serve_until(listener, router, stop, Duration::from_millis(100));
     let ended = tokio::time::timeout(Duration::from_secs(5), served).await.expect("it waits for ever");
     assert_eq!(ended.unwrap_err().to_string(), "1 requests were not finished in 100ms, and were cut off");
+}
+
+/// What a process has held at most, in MiB.
+#[cfg(target_os = "linux")]
+fn most_memory(process: &Child) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() / 1024
+}
+
+#[cfg(target_os = "linux")]
+#[sqlx::test]
+async fn a_storm_of_wrong_log_ins_takes_the_memory_that_is_written_down_and_no_more(owner: PgPool) {
+    let mut command = binary(&["serve"], &app_options(&owner));
+    // Nobody reads a line for each of them, and a pipe holds so many.
+    command.env("RUST_LOG", "off,tracehub_backend::serve=info");
+    let serving = Serving::start(command);
+    let before = most_memory(&serving.process);
+    let storm: Vec<TcpStream> = (0..300)
+        .map(|number| {
+            let body =
+                json!({ "email": format!("nobody-{number}@acme.example"), "password": "not it" }).to_string();
+            let mut stream = TcpStream::connect(&serving.address).unwrap();
+            write!(
+                stream,
+                "POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                 content-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .unwrap();
+            stream
+        })
+        .collect();
+    let mut checked = 0;
+    for mut stream in storm {
+        let status = status(&mut stream);
+        checked += usize::from(status == "HTTP/1.1 401 Unauthorized");
+        assert!(!status.contains("500"), "{status}");
+    }
+    assert!(checked > AT_WORK, "only {checked} passwords were checked");
+    // Besides the hashes: a connection, a body and a few tasks each.
+    let taken = most_memory(&serving.process) - before;
+    assert!(taken <= MEMORY + 32, "{taken} MiB");
 }
 
 #[test]

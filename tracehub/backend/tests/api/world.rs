@@ -1,7 +1,6 @@
 //! A world of two organisations, and the ways to ask it something.
 
 use std::process::Command;
-use std::sync::Arc;
 
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
@@ -95,7 +94,7 @@ impl Tenant {
 
     /// A good token of its user.
     pub fn token(&self) -> String {
-        keys().sign(&Claims::new(self.user, self.id, Utc::now())).unwrap()
+        keys().sign(&Claims::new(self.user, self.id, 0, Utc::now())).unwrap()
     }
 }
 
@@ -112,8 +111,13 @@ pub fn keys() -> Keys {
 
 /// The API over this pool.
 pub fn router(database: PgPool) -> Router {
+    http::router(app(database))
+}
+
+/// What it stands on.
+pub fn app(database: PgPool) -> App {
     let release = Release { id: RELEASE.into(), commit: Some("c0ffee".into()), built_at: None };
-    http::router(App { database, keys: keys(), release: Arc::new(release) })
+    App::new(database, keys(), release)
 }
 
 /// A server that nobody runs.
