@@ -7,5 +7,6 @@ mod interrupts;
 mod kills;
 mod lab;
 mod output;
+mod picture;
 mod select;
 mod verification;
