@@ -11,6 +11,7 @@ mod guarding;
 mod images;
 mod lease;
 mod leased;
+mod logs;
 mod platform;
 mod prefetch;
 mod renewal;

@@ -9,6 +9,7 @@ pub mod interrupt;
 pub mod owner;
 mod pipe;
 mod start;
+mod stream;
 pub mod tracking;
 
 use std::io::{BufRead, BufReader, Read, Write};
