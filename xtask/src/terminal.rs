@@ -2,6 +2,7 @@
 //!
 //! Output that nobody reads any more (`cargo xtask releases | head -1`) ends the program quietly.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::sync::{LazyLock, Mutex};
@@ -25,6 +26,17 @@ pub fn say(line: impl Display) {
 /// A line about the work, on standard error, so that the answer can be piped on.
 pub fn note(line: impl Display) {
     BARS.suspend(|| drop(writeln!(std::io::stderr(), "{line}")));
+}
+
+/// Whether standard output takes escape codes: a terminal does, unless `NO_COLOR` is set; a pipe does not, unless
+/// `CLICOLOR_FORCE` is.
+pub fn takes_escape_codes() -> bool {
+    console::colors_enabled()
+}
+
+/// A line that another program wrote, without its escape codes.
+pub fn without_escape_codes(line: &str) -> Cow<'_, str> {
+    console::strip_ansi_codes(line)
 }
 
 /// Something that went wrong without stopping the work.
@@ -299,4 +311,17 @@ pub fn seconds(duration: Duration) -> String {
         return format!("{seconds:.1} s");
     }
     format!("{} min {:02} s", duration.as_secs() / 60, duration.as_secs() % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_escape_code_of_another_program_is_left() {
+        // As compose begins each line of its logs, and as programs colour theirs.
+        let line =
+            "\u{1b}[2K\u{1b}[36mbackend-1  | \u{1b}[0m\u{1b}]0;title\u{7}it \u{1b}[1;31mfailed\u{1b}[m";
+        assert_eq!(without_escape_codes(line), "backend-1  | it failed");
+    }
 }

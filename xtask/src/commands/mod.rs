@@ -16,6 +16,7 @@ mod logs;
 mod maintenance;
 mod migrate;
 pub mod output;
+mod picture;
 mod platform;
 pub mod progress;
 mod recover;
@@ -69,6 +70,7 @@ enum Verb {
     Doctor(doctor::Doctor),
     Workflows(workflows::Workflows),
     Bench(bench::Bench),
+    Picture(picture::Picture),
 }
 
 /// The verbs as `--help` shows them.
@@ -80,7 +82,7 @@ const GROUPS: &[Group] = &[
     ),
     ("Data", &["db", "migrate", "secrets"]),
     ("Machines", &["host", "lab", "engine", "doctor"]),
-    ("This repository", &["workflows", "bench"]),
+    ("This repository", &["workflows", "bench", "picture"]),
 ];
 
 impl Cli {
@@ -118,6 +120,7 @@ impl Cli {
             Verb::Doctor(doctor) => doctor.run(),
             Verb::Workflows(workflows) => workflows.run(),
             Verb::Bench(bench) => bench.run(),
+            Verb::Picture(picture) => picture.run(),
         }
     }
 }

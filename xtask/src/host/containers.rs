@@ -8,7 +8,7 @@ use xshell::{Cmd, Shell};
 
 use super::{Leased, Machine};
 use crate::project::{self, Component, RELEASE_LABEL};
-use crate::rollout::host::{Answer, LeasedHost, Part};
+use crate::rollout::host::{Answer, Part};
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::curl;
 use crate::tools::docker::compose::Project;
@@ -28,7 +28,7 @@ const SMOKE_TIMEOUT: Duration = Duration::from_secs(30);
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A release's compose project, as it is kept on the host.
-struct ReleaseProject<'a> {
+pub(super) struct ReleaseProject<'a> {
     machine: &'a Machine,
     /// Where compose finds its files, on the machine that calls it.
     folder: Utf8PathBuf,
@@ -40,7 +40,7 @@ struct ReleaseProject<'a> {
 const ONE_ADDRESS: i32 = 2;
 
 impl ReleaseProject<'_> {
-    fn with<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
+    pub(super) fn with<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
         let (files, variables) = ([self.folder.join("compose.yaml")], self.folder.join("variables.env"));
         use_it(&Project {
             program: &self.machine.compose,
@@ -67,20 +67,8 @@ impl Machine {
         Ok(manifest.is_some_and(|text| serde_json::from_str::<Release>(&text).is_ok()))
     }
 
-    fn release_project(&self, id: &ReleaseId) -> ReleaseProject<'_> {
+    pub(super) fn release_project(&self, id: &ReleaseId) -> ReleaseProject<'_> {
         ReleaseProject { machine: self, folder: self.release_compose_dir(id), name: self.named(id.as_str()) }
-    }
-
-    /// Hands the terminal to compose: what the parts of a release wrote.
-    pub fn release_logs(&self, id: &ReleaseId, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
-        self.lay_out_kept(id)?;
-        self.release_project(id)
-            .with(|project| show_logs(self.shell.docker(), project, service, tail, follow))
-    }
-
-    /// Hands the terminal to compose: what the platform wrote.
-    pub fn platform_logs(&self, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
-        self.with_platform(|project| show_logs(self.shell.docker(), project, service, tail, follow))
     }
 
     /// Begins to ask each part of a release on the edge's network, by one program in its backend's container: to start one
@@ -147,6 +135,14 @@ impl Leased<'_> {
         })
     }
 
+    /// Stops the release's containers and removes them.
+    pub(super) fn take_down(&self, id: &ReleaseId) -> Result<()> {
+        if self.fenced()?.is_kept(id)? {
+            return self.change_release(id, |project, sh| project.down(sh));
+        }
+        self.remove_strays(id)
+    }
+
     /// Containers of a release whose files are gone: there is nothing to start them from again.
     pub(super) fn remove_strays(&self, id: &ReleaseId) -> Result<()> {
         let machine = self.fenced_invalidating()?;
@@ -160,7 +156,7 @@ impl Leased<'_> {
     pub(super) fn delete_release(&self, id: &ReleaseId) -> Result<()> {
         let machine = self.fenced()?;
         let kept = machine.kept_releases()?;
-        self.remove_containers(id)?;
+        self.take_down(id)?;
         self.delete(&machine.release_folder(id))?;
         let (going, staying): (Vec<_>, Vec<_>) = kept.iter().partition(|release| &release.id == id);
         let needed = |image: &String| {
@@ -230,12 +226,6 @@ fn smoke_addresses(id: &ReleaseId) -> Vec<String> {
 fn is_well(id: &ReleaseId, told: &Finished) -> Result<()> {
     let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
     ensure!(told.status.success(), "{id}, asked on the edge's network: {}", said.trim());
-    Ok(())
-}
-
-fn show_logs(sh: &Shell, project: &Project, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
-    let status = Run::new(project.logs(sh, service, tail, follow)).interactive()?;
-    ensure!(status.success() || follow, "compose could not show the logs");
     Ok(())
 }
 

@@ -81,10 +81,8 @@ impl LeasedHost for Leased<'_> {
     }
 
     fn remove_containers(&self, id: &ReleaseId) -> Result<()> {
-        if self.fenced()?.is_kept(id)? {
-            return self.change_release(id, |project, sh| project.down(sh));
-        }
-        self.remove_strays(id)
+        self.keep_logs(id);
+        self.take_down(id)
     }
 
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {

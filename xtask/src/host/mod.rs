@@ -13,6 +13,7 @@ mod lease;
 #[cfg(any(test, lease_trial))]
 mod lease_trial;
 mod leased;
+mod logs;
 mod platform;
 mod prefetch;
 mod renewal;

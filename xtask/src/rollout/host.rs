@@ -83,7 +83,8 @@ pub trait LeasedHost {
     fn start(&self, release: &Release) -> Result<()>;
     /// Lets the release finish what it has and stops it. It stays, whole.
     fn stop(&self, id: &ReleaseId) -> Result<()>;
-    /// Stops the release and removes its containers; its files and images stay.
+    /// Stops the release and removes its containers; its files and images stay, and so does what the containers wrote last,
+    /// as far as it can be had: not having it is no error.
     fn remove_containers(&self, id: &ReleaseId) -> Result<()>;
 
     /// Dumps the database, and reads the dump back. `made_by` says what for.

@@ -14,4 +14,5 @@ pub mod git;
 pub mod locate;
 pub mod node;
 pub mod process;
+pub mod script;
 pub mod ssh;

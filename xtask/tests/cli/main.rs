@@ -8,5 +8,6 @@ mod interrupts;
 mod kills;
 mod lab;
 mod output;
+mod picture;
 mod select;
 mod verification;

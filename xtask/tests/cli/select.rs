@@ -27,8 +27,8 @@ fn since_selects_what_the_changes_can_affect_and_names_the_file() {
     project.git(&["switch", "--quiet", "--create", "change"]);
     assert_eq!(planned(&project, &["--since", "main"]), Vec::<String>::new());
     project.write("another.rs", "// new\n");
-    // The tasks `secrets` and `task-table` read every file.
-    let expected = ["format", "secrets", "task-table"];
+    // The tasks `secrets`, `documents` and `task-table` read every file.
+    let expected = ["format", "secrets", "documents", "task-table"];
     assert_eq!(planned(&project, &["--since", "main"]), expected, "an untracked file counts");
     let output = project.xtask(&["ci", "--plan", "--since", "main"]);
     assert!(output.stdout.contains("another.rs changed"), "{}", output.stdout);

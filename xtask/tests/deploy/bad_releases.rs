@@ -21,6 +21,27 @@ pub fn invalid_compose_file(project: &Project) -> Result<(), Failed> {
     check(project.live() == live, || "another release has the traffic".into())
 }
 
+/// Goes on from the release that crashed at its start.
+pub fn logs_are_kept(project: &Project) -> Result<(), Failed> {
+    let last = project.attempts().pop().ok_or("the ledger is empty")?;
+    let failed = last["to"].as_str().ok_or("the last attempt was to no release")?.to_owned();
+    let label = format!("label=tracehub.release={failed}");
+    let containers = project.docker(&["ps", "--all", "--quiet", "--filter", &label]);
+    check(containers.is_empty(), || format!("{failed} still has containers"))?;
+    let log = project.xtask(&["logs", "--release", &failed]).succeeds()?;
+    check(log.contains("backend ") && log.contains("it crashes at its start, on purpose"), || log)?;
+    let of_frontend = project.xtask(&["logs", "frontend", "--release", &failed]).succeeds()?;
+    check(!of_frontend.contains("backend "), || of_frontend)?;
+    // A release that still has containers is shown from those; a pipe or a file gets no escape code.
+    let (live, warm) = (project.live().ok_or("nothing is live")?, project.warm().ok_or("nothing is warm")?);
+    for release in [&["--release", live.as_str()][..], &["--release", &warm], &[]] {
+        let log = project.xtask(&[&["logs"], release].concat()).succeeds()?;
+        check(log.contains("backend-1 ") && !log.contains('\u{1b}'), || log)?;
+    }
+    let refused = project.xtask(&["logs", "--release", "20200101t000000z-000000000000"]).fails_with(3)?;
+    check(refused.contains(&failed), || refused)
+}
+
 pub fn turns_bad(project: &Project) -> Result<(), Failed> {
     let live = project.live().ok_or("nothing is live")?;
     project.commit("A release whose backend dies");

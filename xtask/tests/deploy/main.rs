@@ -48,6 +48,11 @@ const TRIALS: &[Row<Project>] = &[
     ("a_release_that_never_gets_ready_costs_users_nothing", Always, shared::never_ready),
     ("a_release_that_crashes_at_its_start_costs_users_nothing", Always, shared::crashes),
     (
+        "what_a_release_wrote_whose_containers_are_removed_can_still_be_read",
+        Always,
+        bad_releases::logs_are_kept,
+    ),
+    (
         "a_release_that_redirects_its_health_address_costs_users_nothing_and_the_redirect_is_named",
         Deep,
         shared::redirects,

@@ -47,7 +47,8 @@ fn costs_nothing(project: &Project, words: &[&str]) -> Result<(), Failed> {
 
 pub fn crashes(project: &Project) -> Result<(), Failed> {
     project.commit_fault("crash");
-    costs_nothing(project, &["exit code 7", "it crashes at its start, on purpose"])
+    let words = ["exit code 7", "it crashes at its start, on purpose", "cargo xtask logs --release "];
+    costs_nothing(project, &words)
 }
 
 pub fn redirects(project: &Project) -> Result<(), Failed> {

@@ -161,20 +161,31 @@ fn explain(machine: &Machine, goal: &Goal, stopped: Stopped) -> anyhow::Error {
         [] => String::new(),
         some => format!("\n  What stays, by intent: {}.", some.join("; ")),
     };
+    let logs = to.and_then(|id| logs_of_failed(machine, id, step)).unwrap_or_default();
     // The ledger's lines, each with the same reason.
     left.dedup();
     if left.is_empty() {
         let exit = if interrupted { Exit::Interrupted } else { Exit::Undone };
-        let message = format!("{what}\n  Now: everything that it had begun is undone; {serves}.{stays}");
+        let message =
+            format!("{what}\n  Now: everything that it had begun is undone; {serves}.{stays}{logs}");
         return Failure { exit, message }.into();
     }
     let left = left.join("\n    ");
     let message = format!(
-        "{what}\n  Now: {serves}, but not everything could be undone:\n    {left}{stays}\n  Mend what these lines name, then run \
+        "{what}\n  Now: {serves}, but not everything could be undone:\n    {left}{stays}{logs}\n  Mend what these lines name, then run \
          the command again: it settles what is left before it begins. `cargo xtask status --env {environment}` shows \
          what runs."
     );
     Failure { exit: Exit::NotUndone, message }.into()
+}
+
+/// How to read what a release wrote that was started, and whose containers are gone since it failed.
+fn logs_of_failed(machine: &Machine, id: &ReleaseId, step: &str) -> Option<String> {
+    let is_kept =
+        || interrupt::shielded(|| machine.releases_with_kept_logs()).is_ok_and(|it| it.contains(id));
+    let environment = &machine.environment().name;
+    (matches!(step, "start" | "ready" | "watch") && is_kept())
+        .then(|| format!("\n  What it wrote: `cargo xtask logs --release {id} --env {environment}`."))
 }
 
 /// What to say of the disk when nothing can be written there any more: programs only call it an I/O error.

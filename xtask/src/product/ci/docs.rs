@@ -118,9 +118,12 @@ fn stand_in(word: &str) -> String {
     if stands_for { SOMETHING.to_owned() } else { plain.to_owned() }
 }
 
-/// The links of a document to files beside it, without the part after `#`.
+/// The links of a document to files beside it, and the pictures that it shows, without the part after `#`.
 fn links_in(text: &str) -> Vec<&str> {
-    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    // `<picture>` has one file for each colour scheme, and Markdown no word for it.
+    let pictures = ["src=\"", "srcset=\""].into_iter().flat_map(|attribute| text.split(attribute).skip(1));
+    let targets = links.chain(pictures.filter_map(|rest| rest.split('"').next()));
     let local = targets.filter(|target| {
         !target.contains("://") && !target.starts_with('#') && !target.starts_with("mailto:")
     });
@@ -164,5 +167,6 @@ mod tests {
             ),
             ["b.md", "docs/i.png", "migrations.md"]
         );
+        assert_eq!(links_in("<source srcset=\"a.svg\"><img alt=\"A\" src=\"b.svg\">"), ["b.svg", "a.svg"]);
     }
 }

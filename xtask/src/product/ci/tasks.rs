@@ -80,7 +80,7 @@ pub fn table() -> Vec<Task> {
             .run(|task| install(&task.lines())),
 
         task("prettier", "the frontend is laid out by prettier; `cargo xtask fmt` mends it")
-            .needs(["npm-ci"]).groups(["lint", "fmt"]).tools(NODE).reads(FRONTEND)
+            .needs(["npm-ci"]).groups(["lint", "fmt"]).tools(NODE).reads(FRONTEND).reads([".editorconfig"])
             .run(|task| task.run(package()?.script(&task.sh, "format:check"))),
 
         task("eslint", "the frontend's lint rules, accessibility included")
@@ -153,7 +153,7 @@ pub fn table() -> Vec<Task> {
 
         task("documents", "every `cargo xtask …` in the documents is understood, and every link leads somewhere")
             .groups(["lint"])
-            .reads(["**/*.md", "docs/"])
+            .reads(["**/*", "!target/"])
             .run(docs::documents),
 
         task("task-table", "each pattern of what a task reads means something that is there, or that a task makes")

@@ -13,8 +13,8 @@ pub fn shellcheck_sh<'a>(sh: &'a Shell, shellcheck: &Utf8Path, files: &[String])
     cmd!(sh, "{shellcheck} --norc --shell=sh {files...}")
 }
 
-/// hadolint's settings, in the repository's root.
-pub const HADOLINT: &str = ".hadolint.yaml";
+/// hadolint's settings, as a path from the repository's root.
+pub const HADOLINT: &str = ".config/hadolint.yaml";
 
 /// hadolint by its file of settings alone: variables could have it pass over what is wrong.
 pub fn hadolint<'a>(sh: &'a Shell, hadolint: &Utf8Path, files: &[String]) -> Cmd<'a> {

@@ -164,6 +164,23 @@ pub fn last_lines(sh: &Shell, name: &str, lines: usize) -> Result<String, Comman
     Ok(format!("{}{}", told.stdout, told.stderr).trim_end().to_owned())
 }
 
+/// The last lines that a container wrote, of both streams, each behind its time and in the order of those times. An error
+/// also when the engine takes longer than `timeout`.
+pub fn timed_lines(
+    sh: &Shell,
+    name: &str,
+    lines: usize,
+    timeout: Duration,
+) -> Result<Vec<String>, CommandError> {
+    let lines = lines.to_string();
+    let told =
+        Run::new(cmd!(sh, "docker logs --timestamps --tail {lines} {name}")).timeout(timeout).checked()?;
+    let mut lines: Vec<String> = told.stdout.lines().chain(told.stderr.lines()).map(str::to_owned).collect();
+    // The times have nine digits after the point, so the order of the text is the order of the times.
+    lines.sort();
+    Ok(lines)
+}
+
 /// Removes a container, running or not. One that is not there is what was wanted.
 pub fn remove(sh: &Shell, name: &str) -> Result<(), CommandError> {
     let path = format!("/containers/{}?force=1", socket::encoded(name));

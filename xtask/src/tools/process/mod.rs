@@ -12,6 +12,7 @@ pub mod owner;
 mod pipe;
 mod session;
 mod start;
+mod stream;
 pub mod tracking;
 
 use std::io::{self, PipeReader, PipeWriter, Write};

@@ -1,0 +1,171 @@
+//! What the services of an environment wrote: shown while their containers are there, and kept when a release's containers
+//! are about to be removed, as those of a release that never got ready.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::Machine;
+use super::leased::Leased;
+use crate::rollout::host::Host;
+use crate::rollout::state::release::ReleaseId;
+use crate::terminal;
+use crate::tools::docker::compose::Project;
+use crate::tools::docker::container;
+use crate::tools::process::Run;
+use crate::tools::ssh::host_shell::Script;
+
+/// How many of each container's last lines are kept.
+const LINES: usize = 2000;
+/// How many bytes are kept of a release: its last lines.
+const BYTES: usize = 256 << 10;
+/// How many releases' logs are kept: the newest.
+const RELEASES: usize = 10;
+/// How long the engine may take to tell what a container wrote: an undo waits for it.
+const ENGINE_TIMEOUT: Duration = Duration::from_secs(10);
+
+// For nobody but who deploys: users' data may be in it. Names are those of releases. What a full disk cut off is removed.
+const KEEP: Script = Script::new(
+    "keeping logs",
+    r#"umask 077; mkdir -p "$1" && cd "$1" || exit 1
+cat >"$2.next" && mv -f "$2.next" "$2" || { rm -f "$2.next"; exit 1; }
+ls -t | tail -n "+$(($3 + 1))" | while read -r old; do rm -f "$old"; done"#,
+);
+const LIST: Script = Script::new(
+    "listing logs",
+    r#"cd "$1" 2>/dev/null || exit 0; for f in *.log; do [ -f "$f" ] && echo "$f"; done; :"#,
+);
+
+impl Machine {
+    /// Shows what the services of a release wrote, or one of them.
+    pub fn release_logs(&self, id: &ReleaseId, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+        self.lay_out_kept(id)?;
+        self.release_project(id).with(|project| self.show_logs(project, service, tail, follow))
+    }
+
+    /// Shows what the services of the platform wrote, or one of them.
+    pub fn platform_logs(&self, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+        self.with_platform(|project| self.show_logs(project, service, tail, follow))
+    }
+
+    /// By compose. It begins each line with an escape code, whatever it is asked for: on a terminal nobody sees it.
+    fn show_logs(&self, project: &Project, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+        let show = Run::new(project.logs(self.shell.docker(), service, tail, follow));
+        let status = match terminal::takes_escape_codes() {
+            true => show.interactive()?,
+            false => show.stream(|line| terminal::say(terminal::without_escape_codes(line)))?,
+        };
+        ensure!(status.success() || follow, "compose could not show the logs");
+        Ok(())
+    }
+
+    /// What was kept of a release whose containers were removed, a line each: `service | time text`.
+    pub fn kept_logs(&self, id: &ReleaseId) -> Result<Option<String>> {
+        self.read(&self.folder("logs").join(format!("{id}.log")))
+    }
+
+    /// The releases of which something was kept.
+    pub fn releases_with_kept_logs(&self) -> Result<Vec<ReleaseId>> {
+        let told = self.shell.script(LIST, &[self.folder("logs").as_str()], "")?;
+        Ok(told.lines().filter_map(|name| name.strip_suffix(".log")?.parse().ok()).collect())
+    }
+}
+
+impl Leased<'_> {
+    /// Keeps what the release's containers wrote last. What goes wrong here is said, and keeps nobody from removing them.
+    pub(super) fn keep_logs(&self, id: &ReleaseId) {
+        if let Err(error) = self.try_to_keep_logs(id) {
+            terminal::warn(format_args!("what {id} wrote could not be kept: {error:#}"));
+        }
+    }
+
+    fn try_to_keep_logs(&self, id: &ReleaseId) -> Result<()> {
+        let machine = self.fenced()?;
+        let parts = machine.parts()?;
+        let parts = parts.iter().filter(|part| &part.release == id);
+        let logs: Vec<(&str, Vec<String>)> = parts
+            .map(|part| {
+                let docker = machine.shell.docker();
+                let lines = container::timed_lines(docker, &part.container, LINES, ENGINE_TIMEOUT)?;
+                Ok((part.service.as_str(), lines))
+            })
+            .collect::<Result<_>>()?;
+        let text = merged(&logs, BYTES);
+        if text.is_empty() {
+            return Ok(());
+        }
+        let (folder, name, releases) = (machine.folder("logs"), format!("{id}.log"), RELEASES.to_string());
+        machine.shell.script(KEEP, &[folder.as_str(), &name, &releases], &text)?;
+        Ok(())
+    }
+}
+
+/// The lines of all services in the order of their times, each behind its service; the last ones, when all are more than
+/// so many bytes.
+fn merged(logs: &[(&str, Vec<String>)], bytes: usize) -> String {
+    let width = logs.iter().map(|(service, _)| service.len()).max().unwrap_or(0);
+    let mut lines: Vec<(&String, &str)> =
+        logs.iter().flat_map(|(service, lines)| lines.iter().map(move |line| (line, *service))).collect();
+    lines.sort();
+    let lines: Vec<String> =
+        lines.iter().map(|(line, service)| format!("{service:width$} | {line}\n")).collect();
+    let mut room = bytes;
+    let fits = |line: &&String| {
+        room = room.saturating_sub(line.len());
+        room > 0
+    };
+    let kept = lines.iter().rev().take_while(fits).count();
+    lines[lines.len() - kept..].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::SystemTime;
+
+    use camino::Utf8Path;
+
+    use super::*;
+    use crate::tools::ssh::host_shell::HostShell;
+
+    fn lines(all: &[&str]) -> Vec<String> {
+        all.iter().map(|line| (*line).to_owned()).collect()
+    }
+
+    #[test]
+    fn lines_of_several_services_are_in_the_order_of_their_times() {
+        let logs = [("backend", lines(&["1 starts", "3 ends"])), ("web", lines(&["2 listens"]))];
+        assert_eq!(merged(&logs, 1000), "backend | 1 starts\nweb     | 2 listens\nbackend | 3 ends\n");
+    }
+
+    #[test]
+    fn the_newest_logs_are_kept_and_nobody_else_reads_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = Utf8Path::from_path(folder.path()).unwrap().join("logs");
+        let shell = HostShell::here().unwrap();
+        let keep =
+            |name: &str, text: &str| shell.script(KEEP, &[logs.as_str(), name, "2"], text).map(drop).unwrap();
+        let old = SystemTime::now() - Duration::from_secs(60);
+        for (name, ago) in [("a.log", 0), ("b.log", 10)] {
+            keep(name, "first\n");
+            let file = File::options().append(true).open(logs.join(name)).unwrap();
+            file.set_modified(old + Duration::from_secs(ago)).unwrap();
+        }
+        fs::write(logs.join("c.log.next"), "cut off").unwrap();
+        keep("c.log", "third\n");
+        let told = shell.script(LIST, &[logs.as_str()], "").unwrap();
+        assert_eq!(told, "b.log\nc.log");
+        assert_eq!(fs::read_to_string(logs.join("c.log")).unwrap(), "third\n");
+        assert_eq!(fs::metadata(logs.join("b.log")).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(shell.script(LIST, &["/no/such/folder"], "").unwrap(), "");
+    }
+
+    #[test]
+    fn of_too_many_lines_the_last_ones_are_kept_whole() {
+        let logs = [("backend", lines(&["1 a", "2 b", "3 c"]))];
+        assert_eq!(merged(&logs, 30), "backend | 2 b\nbackend | 3 c\n");
+        assert_eq!(merged(&logs, 5), "");
+        assert_eq!(merged(&[], 1000), "");
+    }
+}

@@ -1,0 +1,39 @@
+//! Output that is handed on as it comes and kept nowhere: what a command writes for as long as it likes.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{ExitStatus, Stdio};
+
+use super::{CommandError, Run, prepare_environment, spawn};
+
+impl Run<'_> {
+    /// Runs it in this process's own group, so that Ctrl-C ends both, and hands on each line of its standard output as it
+    /// comes. It has no time limit, and what it writes to its standard error is not looked at.
+    pub fn stream(mut self, mut each_line: impl FnMut(&str)) -> Result<ExitStatus, CommandError> {
+        prepare_environment(&mut self.command);
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = spawn(&mut self.command, &self.line)?;
+        let mut pipe = BufReader::new(child.stdout.take().expect("piped"));
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            each_line(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
+            line.clear();
+        }
+        child.wait().map_err(|source| CommandError::Io { command: self.line, source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use xshell::{Shell, cmd};
+
+    use super::*;
+
+    #[test]
+    fn each_line_is_handed_on_and_the_exit_code_is_told() {
+        let (sh, script) = (Shell::new().unwrap(), "echo one; printf 'two\\r\\n\\nlast'; exit 3");
+        let mut lines = Vec::new();
+        let status = Run::new(cmd!(sh, "sh -c {script}")).stream(|line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(lines, ["one", "two", "", "last"]);
+        assert_eq!(status.code(), Some(3));
+    }
+}
