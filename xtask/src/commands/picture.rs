@@ -13,10 +13,10 @@ use xshell::Shell;
 use self::screen::Screen;
 use self::svg::THEMES;
 use super::refuse;
-use crate::project;
 use crate::terminal::{self, Activity};
 use crate::tools::process::Run;
 use crate::tools::script;
+use crate::workspace;
 
 /// How wide the terminal is, in characters: what GitHub shows of a document without making it smaller.
 const COLUMNS: usize = 96;
@@ -45,7 +45,7 @@ impl Picture {
         let typed = format!("cargo xtask {}", self.verb.join(" "));
         let shown = format!("$ \u{1b}[1m{typed}\u{1b}[m\r\n{}", self.output(&typed)?);
         let screen = Screen::after(&shown, COLUMNS);
-        let folder = project::root().join(FOLDER);
+        let folder = workspace::root().join(FOLDER);
         fs::create_dir_all(&folder).with_context(|| format!("making {folder}"))?;
         for theme in &THEMES {
             let name = format!("{}-{}.svg", self.name, theme.name);

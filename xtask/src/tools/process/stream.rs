@@ -3,15 +3,18 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{ExitStatus, Stdio};
 
-use super::{CommandError, Run, prepare_environment, spawn};
+use super::start::{not_started, prepare_environment};
+use super::{CommandError, Run};
 
 impl Run<'_> {
     /// Runs it in this process's own group, so that Ctrl-C ends both, and hands on each line of its standard output as it
     /// comes. It has no time limit, and what it writes to its standard error is not looked at.
+    #[expect(clippy::disallowed_methods, reason = "the one place of its kind")]
     pub fn stream(mut self, mut each_line: impl FnMut(&str)) -> Result<ExitStatus, CommandError> {
         prepare_environment(&mut self.command);
         self.command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = spawn(&mut self.command, &self.line)?;
+        let spawned = self.command.spawn();
+        let mut child = spawned.map_err(|source| not_started(&self.command, &self.line, source))?;
         let mut pipe = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = Vec::new();
         while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
