@@ -9,7 +9,7 @@ use super::status::ago;
 use super::target::TargetArgs;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::guard::written;
-use crate::rollout::state::ledger::{Attempt, Outcome};
+use crate::rollout::state::ledger::{Outcome, RecordedAttempt};
 use crate::rollout::state::release::Release;
 use crate::terminal::{self, paint};
 
@@ -61,8 +61,8 @@ fn say_kept(seen: &Observed) {
     terminal::table(&["release", "state", "commit", "subject"], &rows);
 }
 
-fn say_attempts(attempts: &[Attempt]) {
-    let row = |attempt: &Attempt| {
+fn say_attempts(attempts: &[RecordedAttempt]) {
+    let row = |attempt: &RecordedAttempt| {
         let outcome = match attempt.outcome {
             Some(outcome @ Outcome::Succeeded) => paint::good(outcome),
             Some(outcome) => paint::bad(outcome),

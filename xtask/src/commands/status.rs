@@ -15,7 +15,7 @@ use crate::rollout::observed::Observed;
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::guard::{GuardState, written};
 use crate::rollout::state::journal::since;
-use crate::rollout::state::ledger::Attempt;
+use crate::rollout::state::ledger::RecordedAttempt;
 use crate::terminal::{self, paint};
 use crate::tools::docker::condition::{Condition, Health};
 
@@ -80,7 +80,7 @@ impl Status {
     }
 }
 
-fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&Attempt>) {
+fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&RecordedAttempt>) {
     let environment = paint::strong(&machine.environment().name);
     let Some(live) = &seen.traffic.active else {
         let name = &machine.environment().name;
@@ -189,7 +189,7 @@ fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
 }
 
 /// The attempt by which the live release got the traffic.
-fn last_confirmed(seen: &Observed) -> Option<Attempt> {
+fn last_confirmed(seen: &Observed) -> Option<RecordedAttempt> {
     let attempts = seen.ledger.attempts();
     attempts.into_iter().rev().find(|attempt| attempt.confirmed && attempt.to == seen.traffic.active)
 }

@@ -8,7 +8,7 @@ use xshell::{Cmd, Shell};
 
 use super::{Leased, Machine};
 use crate::project::{self, Component, RELEASE_LABEL};
-use crate::rollout::host::{Answer, Part};
+use crate::rollout::host::{Part, ProbeResponse};
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::curl;
 use crate::tools::docker::compose::Project;
@@ -109,7 +109,7 @@ impl Machine {
         told.with_context(|| format!("{} does not run any more", self.smoke_container(id)))
     }
 
-    pub(super) fn ask_edge(&self) -> Result<Answer> {
+    pub(super) fn ask_edge(&self) -> Result<ProbeResponse> {
         let url = format!("{}{}", self.url()?, project::PROBE_PATH);
         let answer = curl::get(&url, PROBE_TIMEOUT).with_context(|| format!("asking {url}"))?;
         let excerpt = answer.header("location").map_or_else(
@@ -117,7 +117,7 @@ impl Machine {
             |location| format!("redirect to {location}"),
         );
         let release = answer.header(project::RELEASE_HEADER).and_then(|id| id.parse().ok());
-        Ok(Answer { status: answer.status, release, excerpt })
+        Ok(ProbeResponse { status: answer.status, release, excerpt })
     }
 }
 

@@ -31,7 +31,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::exit::refuse;
 use crate::project::Environment;
-use crate::rollout::host::{Answer, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part};
+use crate::rollout::host::{EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part, ProbeResponse};
 use crate::rollout::state::guard::{Traffic, Unreadable};
 use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -171,7 +171,7 @@ impl Host for Machine {
         Ok(container::last_lines(self.shell.docker(), &part.container, lines)?)
     }
 
-    fn probe(&self) -> Result<Answer> {
+    fn probe(&self) -> Result<ProbeResponse> {
         self.ask_edge()
     }
 

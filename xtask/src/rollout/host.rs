@@ -42,7 +42,7 @@ pub trait Host {
     /// The last log lines of a release's container.
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String>;
     /// One request through the edge, as a user sends it.
-    fn probe(&self) -> Result<Answer>;
+    fn probe(&self) -> Result<ProbeResponse>;
     /// How many requests the edge has answered since it started, and how many of them with 5xx.
     fn edge_counts(&self) -> Result<EdgeCounts>;
 
@@ -239,7 +239,7 @@ pub struct Switching {
 
 /// What the edge answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ProbeResponse {
     /// The status.
     pub status: u16,
     /// The release that answered, by its header.

@@ -9,7 +9,7 @@ use super::host::{Files, Host, Part};
 use super::state::contract::Contract;
 use super::state::guard::Traffic;
 use super::state::journal::since;
-use super::state::ledger::{Attempt, Event, Kind, Ledger, Outcome};
+use super::state::ledger::{Event, Kind, Ledger, Outcome, RecordedAttempt};
 use super::state::release::{Release, ReleaseId};
 use super::steps::Before;
 use crate::project::Limits;
@@ -179,11 +179,11 @@ impl Observed {
     /// What somebody means to take back who asks for a rollback without a word: what has the traffic, or what a deploy
     /// has given it to that is under way, or was undone while they made up their mind.
     pub fn rollback_suspect(&self, now: SystemTime) -> Option<ReleaseId> {
-        let is_behind_its_switch = |attempt: &Attempt| {
+        let is_behind_its_switch = |attempt: &RecordedAttempt| {
             let step = attempt.step.as_ref().map(|(step, _)| step.as_str());
             attempt.kind == Kind::Deploy && matches!(step, Some("switch" | "watch" | "confirm" | "retire"))
         };
-        let is_undone_just_now = |attempt: &Attempt| {
+        let is_undone_just_now = |attempt: &RecordedAttempt| {
             matches!(attempt.outcome, Some(Outcome::Undone | Outcome::UndoneByGuard))
                 && self.ledger.entries.last().is_some_and(|last| {
                     matches!(last.event, Event::Ended { .. })

@@ -7,8 +7,8 @@ use super::plan::{Goal, Plan};
 use super::state::contract::Contract;
 use super::state::ledger::Kind;
 use super::state::release::{Release, ReleaseId};
-use super::steps::schema::{Backup, Drain, Migrate, Undo};
-use super::steps::traffic::{Adopt, Confirm, Guard, StopTraffic, Switch, SwitchBack};
+use super::steps::schema::{BackUp, Drain, Migrate, Undo};
+use super::steps::traffic::{Adopt, ArmGuard, Confirm, StopTraffic, Switch, SwitchBack};
 use super::steps::watch::Watch;
 use super::steps::{Before, Prune, Pull, Ready, Retire, Start, StopAll};
 use crate::project::Limits;
@@ -70,7 +70,7 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
         .then(Pull { release: release.clone() })
         .when(!seen.pending(release).is_empty(), "backup, migrate: no migration is pending", |plan| {
             plan.when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
-                plan.then(Backup { why: "since migrations are pending", forgets: true })
+                plan.then(BackUp { why: "since migrations are pending", forgets: true })
             })
             .when(!contracts.is_empty(), "drain: no pending migration takes anything away", |plan| {
                 plan.then(Drain {
@@ -86,7 +86,7 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
             plan.then(Start { release: release.clone(), before: seen.before(release) })
         })
         .then(Ready { release: release.clone(), timeout: limits.ready })
-        .then(Guard { from: from.clone(), to: release.id.clone(), warm, bake: limits.bake })
+        .then(ArmGuard { from: from.clone(), to: release.id.clone(), warm, bake: limits.bake })
         .then(Switch { from: from.clone(), to: release.id.clone(), bake: limits.bake })
         .then(Watch { release: release.clone(), before: seen.kept_release(from.as_ref()), bake: limits.bake })
         .then(Confirm { release: release.clone() })
@@ -111,7 +111,7 @@ pub(super) fn back(
     let plan = match undo {
         None => plan,
         Some((carrier, migrations)) => plan
-            .then(Backup { why: "since migrations are taken back", forgets: false })
+            .then(BackUp { why: "since migrations are taken back", forgets: false })
             .then(Undo { release: carrier.clone(), migrations }),
     };
     plan.when(!seen.is_warm(release), "start: it runs already, warm", |plan| {

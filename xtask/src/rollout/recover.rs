@@ -9,7 +9,7 @@ use super::host::{Files, Host, LeasedHost, Part};
 use super::state::backup;
 use super::state::guard::{Guard, GuardState, Traffic, written};
 use super::state::journal::Journal;
-use super::state::ledger::{Attempt, Event, Kind, Outcome};
+use super::state::ledger::{Event, Kind, Outcome, RecordedAttempt};
 use super::state::release::ReleaseId;
 use super::steps::schema::is_migration;
 use crate::project;
@@ -65,7 +65,8 @@ pub fn recover(leased: &dyn LeasedHost, mut files: Files, journal: &Journal) -> 
     let (live, ought) = (&files.traffic.active, files.ledger.expected_active());
     if *live != ought {
         let last = files.ledger.attempts().pop();
-        let is_left = |attempt: &Attempt| attempt.outcome == Some(Outcome::NotUndone) && attempt.to == *live;
+        let is_left =
+            |attempt: &RecordedAttempt| attempt.outcome == Some(Outcome::NotUndone) && attempt.to == *live;
         let by = if last.as_ref().is_some_and(is_left) {
             "left by what could not be undone"
         } else {
@@ -91,7 +92,7 @@ pub fn recover(leased: &dyn LeasedHost, mut files: Files, journal: &Journal) -> 
 /// rename, a deploy's by the guard. Else what a rollback led away from would be what the next one goes to.
 fn count(
     leased: &dyn LeasedHost,
-    last: &Attempt,
+    last: &RecordedAttempt,
     live: &Traffic,
     journal: &Journal,
 ) -> Result<Option<String>> {
@@ -115,7 +116,7 @@ fn count(
 }
 
 /// Gives what was found, in words, and whether a release lost the traffic again by it.
-fn settle(leased: &dyn LeasedHost, attempt: &Attempt, journal: &Journal) -> Result<(String, bool)> {
+fn settle(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal) -> Result<(String, bool)> {
     if attempt.kind == Kind::Restore {
         return Ok((settle_restore(leased, attempt, journal)?, false));
     }
@@ -175,7 +176,7 @@ fn settle(leased: &dyn LeasedHost, attempt: &Attempt, journal: &Journal) -> Resu
 }
 
 /// A restore never touches the traffic: what it had loaded is forgotten, unless the databases have exchanged their names.
-fn settle_restore(leased: &dyn LeasedHost, attempt: &Attempt, journal: &Journal) -> Result<String> {
+fn settle_restore(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal) -> Result<String> {
     let exchanged = leased.host().is_parked(&backup::aside(project::DATABASE, &attempt.id))?;
     leased.drop_loaded()?;
     let (outcome, found) = if exchanged {

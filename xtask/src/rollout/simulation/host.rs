@@ -11,7 +11,7 @@ use super::leased::Held;
 use super::trial::Bug;
 use super::turns::Turns;
 use super::world::{Container, Driver, HEARTBEAT_TIMEOUT, State, World};
-use crate::rollout::host::{Answer, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part};
+use crate::rollout::host::{EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part, ProbeResponse};
 use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -210,7 +210,7 @@ impl Host for Simulated {
     fn last_lines(&self, _: &Part, _: usize) -> Result<String> {
         Ok(String::new())
     }
-    fn probe(&self) -> Result<Answer> {
+    fn probe(&self) -> Result<ProbeResponse> {
         self.look("a request through the edge", |world| {
             let served = world.live.as_ref().map(|live| world.is_well(live));
             let status = match &served {
@@ -219,7 +219,7 @@ impl Host for Simulated {
                 None => 503,
             };
             let excerpt = served.and_then(Result::err).unwrap_or_default();
-            Ok(Answer { status, release: world.live.clone(), excerpt })
+            Ok(ProbeResponse { status, release: world.live.clone(), excerpt })
         })
     }
     fn edge_counts(&self) -> Result<EdgeCounts> {

@@ -15,7 +15,7 @@ use super::turns::Turns;
 use super::world::{Manner, World};
 use crate::project::Limits;
 use crate::rollout::host::{
-    Answer, Arming, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, LeasedHost, Part, Switching,
+    Arming, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, LeasedHost, Part, ProbeResponse, Switching,
 };
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::guard::{Traffic, written};
@@ -179,7 +179,7 @@ impl<H: Host> Host for Recorder<'_, H> {
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String> {
         self.alive()?.last_lines(part, lines)
     }
-    fn probe(&self) -> Result<Answer> {
+    fn probe(&self) -> Result<ProbeResponse> {
         self.alive()?.probe()
     }
     fn edge_counts(&self) -> Result<EdgeCounts> {

@@ -177,7 +177,7 @@ pub struct Ledger {
 
 /// One attempt, gathered from its entries.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Attempt {
+pub struct RecordedAttempt {
     /// Its id.
     pub id: String,
     /// When it began, RFC 3339 in UTC.
@@ -223,11 +223,11 @@ impl Ledger {
     }
 
     /// The attempts, oldest first.
-    pub fn attempts(&self) -> Vec<Attempt> {
-        let mut attempts: Vec<Attempt> = Vec::new();
+    pub fn attempts(&self) -> Vec<RecordedAttempt> {
+        let mut attempts: Vec<RecordedAttempt> = Vec::new();
         for entry in &self.entries {
             if let Event::Began { kind, by, from, to, .. } = &entry.event {
-                attempts.push(Attempt {
+                attempts.push(RecordedAttempt {
                     id: entry.attempt.clone(),
                     at: entry.at.clone(),
                     kind: *kind,
@@ -260,7 +260,7 @@ impl Ledger {
     }
 
     /// The last attempt, when nothing says how it ended.
-    pub fn unfinished(&self) -> Option<Attempt> {
+    pub fn unfinished(&self) -> Option<RecordedAttempt> {
         self.attempts().pop().filter(|attempt| attempt.outcome.is_none())
     }
 
@@ -273,8 +273,9 @@ impl Ledger {
 
     /// Whether the last attempt was a deploy that gave this release the traffic, for good.
     pub fn was_deployed_last(&self, id: &ReleaseId) -> bool {
-        let is_it =
-            |last: Attempt| last.kind == Kind::Deploy && last.confirmed && last.to.as_ref() == Some(id);
+        let is_it = |last: RecordedAttempt| {
+            last.kind == Kind::Deploy && last.confirmed && last.to.as_ref() == Some(id)
+        };
         self.attempts().pop().is_some_and(is_it)
     }
 

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use anyhow::{Error, Result, bail};
 
-use super::schema::Backup;
+use super::schema::BackUp;
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Goal, Plan, Run, Step};
-use crate::rollout::state::backup::{self, Backup as Dump};
+use crate::rollout::state::backup::{self, Backup};
 use crate::rollout::state::ledger::Kind;
 
 /// How long the live release may take to be well with the other database.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A backup takes the database's place.
-pub fn restore(dump: &Dump, database: &'static str, seen: &Observed) -> Plan {
+pub fn restore(dump: &Backup, database: &'static str, seen: &Observed) -> Plan {
     let live = seen.traffic.active.clone();
     let has_live = live.is_some();
     Plan::to(Goal { kind: Kind::Restore, from: live.clone(), to: live })
         .when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
-            plan.then(Backup { why: "before it is replaced", forgets: false })
+            plan.then(BackUp { why: "before it is replaced", forgets: false })
         })
         .then(Load { dump: dump.clone(), database })
         .then(Exchange { database })
@@ -29,7 +29,7 @@ pub fn restore(dump: &Dump, database: &'static str, seen: &Observed) -> Plan {
 
 /// The dump becomes a database beside the one that is used.
 struct Load {
-    dump: Dump,
+    dump: Backup,
     database: &'static str,
 }
 

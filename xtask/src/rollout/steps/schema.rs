@@ -22,7 +22,7 @@ pub fn is_migration(step: &str) -> bool {
 }
 
 /// The database is dumped, and the dump verified, before a migration changes it.
-pub struct Backup {
+pub struct BackUp {
     /// Why, as the plan says it.
     pub why: &'static str,
     /// Whether older backups are forgotten that need not be kept any longer. Not where a plan goes back to what was: one
@@ -30,7 +30,7 @@ pub struct Backup {
     pub forgets: bool,
 }
 
-impl Step for Backup {
+impl Step for BackUp {
     fn name(&self) -> &'static str {
         "backup"
     }

@@ -18,7 +18,7 @@ const GUARD_BEYOND_BAKE: Duration = Duration::from_secs(30);
 pub(super) const GUARD_MARGIN: Duration = Duration::from_secs(10);
 
 /// What undoes the switch when nobody confirms it.
-pub struct Guard {
+pub struct ArmGuard {
     /// The release that has the traffic.
     pub from: Option<ReleaseId>,
     /// The release that is about to get it.
@@ -29,7 +29,7 @@ pub struct Guard {
     pub bake: Duration,
 }
 
-impl Step for Guard {
+impl Step for ArmGuard {
     fn name(&self) -> &'static str {
         "guard"
     }
