@@ -12,7 +12,7 @@ use super::state::journal::since;
 use super::state::ledger::{Attempt, Event, Kind, Ledger, Outcome};
 use super::state::release::{Release, ReleaseId};
 use super::steps::Before;
-use crate::project::Limits;
+use crate::rollout::limits::Limits;
 
 /// Who sees a bad release and types a rollback needs no longer than that: meanwhile the watch may have undone it.
 const RECENT: Duration = Duration::from_secs(300);

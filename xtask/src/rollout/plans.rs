@@ -11,7 +11,7 @@ use super::steps::schema::{Backup, Drain, Migrate, Undo};
 use super::steps::traffic::{Adopt, Confirm, Guard, StopTraffic, Switch, SwitchBack};
 use super::steps::watch::Watch;
 use super::steps::{Before, Prune, Pull, Ready, Retire, Start, StopAll};
-use crate::project::Limits;
+use crate::rollout::limits::Limits;
 
 /// The longest that a release may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(120);

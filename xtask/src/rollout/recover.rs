@@ -12,7 +12,6 @@ use super::state::journal::Journal;
 use super::state::ledger::{Attempt, Event, Kind, Outcome};
 use super::state::release::ReleaseId;
 use super::steps::schema::is_migration;
-use crate::project;
 
 /// What was found and settled.
 #[derive(Debug)]
@@ -176,7 +175,7 @@ fn settle(leased: &dyn LeasedHost, attempt: &Attempt, journal: &Journal) -> Resu
 
 /// A restore never touches the traffic: what it had loaded is forgotten, unless the databases have exchanged their names.
 fn settle_restore(leased: &dyn LeasedHost, attempt: &Attempt, journal: &Journal) -> Result<String> {
-    let exchanged = leased.host().is_parked(&backup::aside(project::DATABASE, &attempt.id))?;
+    let exchanged = leased.host().is_parked(&backup::aside(leased.host().database(), &attempt.id))?;
     leased.drop_loaded()?;
     let (outcome, found) = if exchanged {
         (Outcome::Succeeded, "had put the backup in the database's place")

@@ -14,8 +14,9 @@ use crate::commands::target::access::Access;
 use crate::host::{Leased, Machine};
 use crate::product::images::{self, Registry};
 use crate::product::sources::Sources;
-use crate::project::{Environment, Limits};
+use crate::project::Environment;
 use crate::rollout::host::{Host, LeasedHost};
+use crate::rollout::limits::Limits;
 use crate::rollout::simulation::driver::Act;
 use crate::rollout::simulation::recorder::{self, Scene};
 use crate::rollout::state::release::{Contents, Release, ReleaseId};
@@ -164,9 +165,10 @@ fn forget_all(machine: &Machine, leased: &Leased) -> Result<()> {
 
 fn clear_up(environment: &Environment) {
     let words = ["xtask", "down", "--volumes", "--yes", "--env", &environment.name];
-    if environment.root().exists() {
+    if environment.root(&workspace::local_dir()).exists() {
         let down = Cli::try_parse_from(words).expect("the verb").run();
         assert!(down.is_ok(), "{down:?}");
-        std::fs::remove_dir_all(environment.root()).expect("its folder can be removed");
+        std::fs::remove_dir_all(environment.root(&workspace::local_dir()))
+            .expect("its folder can be removed");
     }
 }

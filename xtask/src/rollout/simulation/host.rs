@@ -194,6 +194,9 @@ impl Host for Simulated {
     fn parts(&self) -> Result<Vec<Part>> {
         self.look("what runs?", |world| Ok(parts(world)))
     }
+    fn database(&self) -> &'static str {
+        "app"
+    }
     fn schema(&self) -> Result<Vec<i64>> {
         self.look("which migrations are there?", |world| Ok(world.schema.clone()))
     }

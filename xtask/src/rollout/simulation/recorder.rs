@@ -13,10 +13,10 @@ use super::host::{Shared, Simulated};
 use super::trial::Bug;
 use super::turns::Turns;
 use super::world::{Manner, World};
-use crate::project::Limits;
 use crate::rollout::host::{
     Answer, Arming, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, LeasedHost, Part, Switching,
 };
+use crate::rollout::limits::Limits;
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::guard::{Traffic, written};
 use crate::rollout::state::ledger::{Entry, Ledger};
@@ -166,6 +166,9 @@ impl<H: Host> Host for Recorder<'_, H> {
     }
     fn parts(&self) -> Result<Vec<Part>> {
         self.alive()?.parts()
+    }
+    fn database(&self) -> &'static str {
+        self.host.database()
     }
     fn schema(&self) -> Result<Vec<i64>> {
         self.alive()?.schema()

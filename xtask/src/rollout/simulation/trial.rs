@@ -10,7 +10,7 @@ use super::fault::{AT_CHANGES, AT_LOOKS, Trouble};
 use super::host::{Shared, Simulated};
 use super::turns::Turns;
 use super::world::{CONTRACT, SINCE, World};
-use crate::project::Limits;
+use crate::rollout::limits::Limits;
 use crate::rollout::plan::Plan;
 use crate::rollout::state::release::{Contents, Release, ReleaseId};
 
