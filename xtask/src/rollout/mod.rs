@@ -4,6 +4,7 @@
 
 pub mod attempt;
 pub mod host;
+pub mod journal;
 pub mod limits;
 pub mod observed;
 pub mod plan;

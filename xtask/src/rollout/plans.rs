@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::observed::Observed;
+use super::observed::{Before, Observed};
 use super::plan::{Goal, Plan};
 use super::state::contract::Contract;
 use super::state::ledger::Kind;
@@ -10,7 +10,7 @@ use super::state::release::{Release, ReleaseId};
 use super::steps::schema::{Backup, Drain, Migrate, Undo};
 use super::steps::traffic::{Adopt, Confirm, Guard, StopTraffic, Switch, SwitchBack};
 use super::steps::watch::Watch;
-use super::steps::{Before, Prune, Pull, Ready, Retire, Start, StopAll};
+use super::steps::{Prune, Pull, Ready, Retire, Start, StopAll};
 use crate::rollout::limits::Limits;
 
 /// The longest that a release may take to stop.

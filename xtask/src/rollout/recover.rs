@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use super::host::{Files, Host, LeasedHost, Part};
+use super::journal::Journal;
 use super::state::backup;
 use super::state::guard::{Guard, GuardState, Traffic, written};
-use super::state::journal::Journal;
 use super::state::ledger::{Attempt, Event, Kind, Outcome};
 use super::state::release::ReleaseId;
 use super::steps::schema::is_migration;

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail};
 
-use super::change::entry_words;
+use super::bug::Bug;
 use super::driver::{Act, Operator};
 use super::host::{Shared, Simulated};
-use super::trial::Bug;
 use super::turns::Turns;
-use super::world::{Manner, World};
+use super::world::change::entry_words;
+use super::world::{Manner, Services, World};
 use crate::rollout::host::{
     Answer, Arming, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, LeasedHost, Part, Switching,
 };
@@ -84,9 +84,9 @@ pub fn play(host: &impl Leasable, scenes: &[Scene], limits: Limits) -> Result<Ve
     Ok(seen.into_inner())
 }
 
-/// A host in memory, with nothing on it, on which this release will never be ready.
-pub fn simulated(never_ready: &ReleaseId) -> Simulated {
-    let mut world = World::default();
+/// A host in memory, with nothing on it, whose releases have these services, and on which this one will never be ready.
+pub fn simulated(services: &'static [&'static str], never_ready: &ReleaseId) -> Simulated {
+    let mut world = World { services: Services(services), ..World::default() };
     world.manners.insert(never_ready.clone(), Manner::NeverReady);
     Simulated::next(&Shared { world: world.into(), turns: Turns::alone() }.into(), Bug::default())
 }
