@@ -9,6 +9,8 @@ mod pipeline;
 mod product;
 mod project;
 mod rollout;
+#[cfg(test)]
+mod rooms;
 mod setup;
 mod terminal;
 mod tools;

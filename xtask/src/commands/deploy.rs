@@ -111,7 +111,7 @@ impl Deploy {
         let (release, environment) = (prepared.release(), prepared.environment());
         let seen = Observed::beyond(files, &prepared.machine)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
-        let plan = plans::deploy(&release, &seen, &contracts, &environment.limits);
+        let plan = plans::deploy(&release, &seen, &contracts, &prepared.machine.limits());
         Ok(Planned { release, seen, plan })
     }
 

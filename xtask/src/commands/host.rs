@@ -15,6 +15,7 @@ use crate::terminal::{self, Activity, paint};
 use crate::tools::ssh::Destination;
 use crate::tools::ssh::host_shell::HostShell;
 use crate::tools::ssh::keys::Key;
+use crate::workspace;
 
 /// Set up the machine that an environment is on
 #[derive(Debug, Args)]
@@ -66,7 +67,7 @@ impl Setup {
             user: access.destination.user.clone(),
             key: access.destination.key.as_ref().map(Key::public).transpose()?,
             ledger_key: ledger_key(access.prefix)?,
-            root: environment.root().into_string(),
+            root: environment.root(&workspace::local_dir()).into_string(),
             port: access.destination.port.unwrap_or(22),
         };
         access.destination.user = super::target::access::user_name(&self.admin).map_err(refuse)?;

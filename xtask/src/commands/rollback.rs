@@ -88,7 +88,7 @@ impl Rollback {
     }
 
     fn plan_of(&self, machine: &Machine, seen: &Observed) -> Result<Plan> {
-        let plan = self.request().plan(seen, &machine.environment().limits);
+        let plan = self.request().plan(seen, &machine.limits());
         plan.map_err(|why| self.refuse(why, seen))
     }
 

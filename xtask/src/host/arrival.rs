@@ -11,6 +11,7 @@ use crate::exit::refuse;
 use crate::project::Environment;
 use crate::tools::files::private::Folder;
 use crate::tools::ssh::host_shell::{HostShell, Script};
+use crate::workspace;
 
 const ARRIVE: Script = Script::new("looking at the host", include_str!("scripts/arrive.sh"));
 
@@ -45,7 +46,7 @@ impl HostProbe {
     /// Looks at the host, and makes the environment's folders when there are none.
     pub fn arrive(self) -> Result<Machine> {
         let HostProbe { environment, shell, compose, public_url } = self;
-        let root = environment.root();
+        let root = environment.root(&workspace::local_dir());
         let owner = if environment.is_here() { "-" } else { &environment.name };
         let told = shell.script(ARRIVE, &[root.as_str(), owner], "").map_err(anyhow::Error::from);
         let told = told.with_context(|| format!("looking at {root} on the host"))?;

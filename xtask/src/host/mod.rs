@@ -30,8 +30,9 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::exit::refuse;
-use crate::project::Environment;
+use crate::project::{self, Environment};
 use crate::rollout::host::{EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part, ProbeResponse};
+use crate::rollout::limits::Limits;
 use crate::rollout::state::guard::{Traffic, Unreadable};
 use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -94,6 +95,11 @@ impl Machine {
         &self.environment
     }
 
+    /// How long the parts of a rollout may take here.
+    pub fn limits(&self) -> Limits {
+        self.environment.limits.into()
+    }
+
     /// Where compose finds its files, on the machine that calls it.
     fn compose_dir(&self) -> &Utf8Path {
         self.compose_dir.as_ref().map_or(&self.root, Folder::path)
@@ -104,7 +110,7 @@ impl Machine {
     }
 
     fn label(&self) -> String {
-        format!("{}={}", crate::project::ENVIRONMENT_LABEL, self.environment.name)
+        format!("{}={}", project::ENVIRONMENT_LABEL, self.environment.name)
     }
 
     /// The name of something that the environment owns: `<project>-local-edge`.
@@ -118,6 +124,13 @@ impl Machine {
 
     fn release_folder(&self, id: &ReleaseId) -> Utf8PathBuf {
         self.root.join("releases").join(id.as_str())
+    }
+}
+
+impl From<project::Limits> for Limits {
+    fn from(limits: project::Limits) -> Limits {
+        let project::Limits { bake, ready, drain, kept_releases } = limits;
+        Limits { bake, ready, drain, kept_releases }
     }
 }
 
@@ -153,6 +166,10 @@ impl Host for Machine {
 
     fn parts(&self) -> Result<Vec<Part>> {
         self.release_parts()
+    }
+
+    fn database(&self) -> &'static str {
+        project::DATABASE
     }
 
     fn schema(&self) -> Result<Vec<i64>> {

@@ -11,6 +11,7 @@ use crate::rollout::state::release::Release;
 use crate::tools::docker::compose::Project;
 use crate::tools::files::private::Folder;
 use crate::tools::process::Run;
+use crate::workspace;
 
 impl Machine {
     pub(super) fn variables(&self, release: &Release) -> Result<String> {
@@ -26,7 +27,8 @@ pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release
         [BACKEND, FRONTEND].iter().map(|it| (it.name.to_owned(), "an-image".to_owned())).collect();
     let current = SECRETS.iter().map(|secret| (secret.name.to_owned(), 1)).collect();
     let versions = SecretVersions { current, ..SecretVersions::default() };
-    let variables = variables(&environment.name, &environment.root(), &release, versions);
+    let variables =
+        variables(&environment.name, &environment.root(&workspace::local_dir()), &release, versions);
     let folder = Folder::new()?;
     let files = [
         ("compose.yaml", release.contents.compose.as_str()),

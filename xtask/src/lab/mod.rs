@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use xshell::{Shell, cmd};
 
 use crate::exit::refuse;
-use crate::project;
+use crate::project::{self, ENVIRONMENTS, LAB_LABEL, LAB_ROOT_LABEL, Site};
 use crate::setup::registry::{self, Registry};
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
@@ -30,17 +30,13 @@ use crate::tools::process::Run;
 use crate::tools::ssh::keys::Key;
 use crate::workspace;
 
-/// The label that says which lab a container belongs to.
-const LABEL: &str = "tracehub.lab";
-/// The label that says to which copy of the repository its lab belongs.
-const ROOT_LABEL: &str = "tracehub.lab.root";
 /// The user that deploys to a lab's host.
 const USER: &str = "deploy";
 
 /// A lab, as it is remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lab {
-    /// One a copy of the repository: `tracehub-lab-1a2b3c`.
+    /// One a copy of the repository: `<project>-lab-1a2b3c`.
     pub name: String,
     /// Where its registry is written to.
     pub registry: u16,
@@ -84,7 +80,7 @@ fn name() -> Result<String> {
 
 /// Its machines and its registry's two, as far as they are here.
 fn containers(name: &str) -> Result<Vec<String>> {
-    let machines = container::labelled(&Shell::new()?, &[format!("{LABEL}={name}")])?;
+    let machines = container::labelled(&Shell::new()?, &[format!("{LAB_LABEL}={name}")])?;
     let machines = machines.iter().map(|machine| machine.plain_name().to_owned());
     Ok(machines.chain(registry::containers(name)?).collect())
 }
@@ -201,7 +197,7 @@ impl Lab {
             return Ok(false);
         }
         let (sh, name) = (Shell::new()?, name()?);
-        let label = format!("{LABEL}={name}");
+        let label = format!("{LAB_LABEL}={name}");
         let found = containers(&name)?;
         for container in &found {
             Activity::of(format!("remove {container}"), |_| container::remove(&sh, container))?;
@@ -221,17 +217,18 @@ impl Lab {
         }
     }
 
-    /// The variables by which the other verbs find the lab's machines: the first one is the lab's own and staging's, the
-    /// second one production's.
+    /// The variables by which the other verbs find the lab's machines: the first one stands for each environment with a
+    /// host, but for those that take only what another has confirmed; for these the second one does.
     pub fn variables(&self) -> Vec<(String, String)> {
         let mut all = vec![
             ("REGISTRY".to_owned(), format!("localhost:{}", self.registry)),
             ("REGISTRY_READ_ONLY_PORT".to_owned(), self.registry_read_only.to_string()),
         ];
-        let places =
-            [("LAB", self.hosts.first()), ("STAGING", self.hosts.first()), ("PRODUCTION", self.hosts.get(1))];
-        for (prefix, host) in places {
-            let Some(host) = host else { continue };
+        for environment in ENVIRONMENTS {
+            let Site::Remote { prefix, .. } = environment.site else { continue };
+            let Some(host) = self.hosts.get(usize::from(environment.confirmed_in.is_some())) else {
+                continue;
+            };
             let values = [
                 ("HOST", "127.0.0.1".to_owned()),
                 ("PORT", host.ssh.to_string()),
@@ -242,8 +239,10 @@ impl Lab {
                 ("URL", format!("http://127.0.0.1:{}", host.http)),
             ];
             all.extend(values.map(|(name, value)| (format!("{prefix}_{name}"), value)));
+            if ENVIRONMENTS.iter().any(|other| other.confirmed_in == Some(&environment.name)) {
+                all.push((format!("{prefix}_LEDGER_KEY"), key_file("ledger").into_string()));
+            }
         }
-        all.push(("STAGING_LEDGER_KEY".to_owned(), key_file("ledger").into_string()));
         all
     }
 }
@@ -251,9 +250,9 @@ impl Lab {
 /// Removes the machines of copies of the repository that are gone.
 fn sweep() -> Result<()> {
     let sh = Shell::new()?;
-    for found in container::labelled(&sh, &[LABEL.to_owned()])? {
-        let is_gone = found.label(ROOT_LABEL).is_some_and(|root| !Utf8Path::new(root).exists());
-        if let (true, Some(lab)) = (is_gone, found.label(LABEL)) {
+    for found in container::labelled(&sh, &[LAB_LABEL.to_owned()])? {
+        let is_gone = found.label(LAB_ROOT_LABEL).is_some_and(|root| !Utf8Path::new(root).exists());
+        if let (true, Some(lab)) = (is_gone, found.label(LAB_LABEL)) {
             container::remove(&sh, found.plain_name())?;
             container::remove_volume(&sh, found.plain_name())?;
             registry::remove(lab)?;
@@ -266,10 +265,8 @@ fn make_key(path: &Utf8Path) -> Result<()> {
     if path.exists() {
         return Ok(());
     }
-    let sh = Shell::new()?;
-    Run::new(cmd!(sh, "ssh-keygen -q -t ed25519 -N '' -C tracehub-lab -f {path}"))
-        .run()
-        .context("making a key")
+    let (sh, comment) = (Shell::new()?, format!("{}-lab", project::NAME));
+    Run::new(cmd!(sh, "ssh-keygen -q -t ed25519 -N '' -C {comment} -f {path}")).run().context("making a key")
 }
 
 /// Free now, and all different.

@@ -6,13 +6,14 @@ use std::fs;
 use anyhow::{Context, Result};
 use xshell::Shell;
 
-use super::vps::SUITE;
 use crate::tools::apt;
 use crate::tools::docker::container;
 use crate::tools::process::Run;
 
+/// The Debian that the machines are.
+pub const SUITE: &str = "bookworm";
 /// Written last: where it is, all has been told.
-const SETTINGS: &str = "/etc/apt/apt.conf.d/90tracehub-lab";
+const SETTINGS: &str = "/etc/apt/apt.conf.d/90xtask-lab";
 /// The folder that all labs share; `packages.sh` takes from it and gives to it.
 pub const COMMON: &str = "/var/cache/lab-packages";
 /// The path, in a machine, of `packages.sh`.

@@ -2,14 +2,14 @@ use super::*;
 
 fn lab(hosts: u16) -> Lab {
     let host = |number: u16| Vps {
-        container: format!("tracehub-lab-1a2b3c-{number}"),
+        container: format!("app-lab-1a2b3c-{number}"),
         ssh: 2200 + number,
         http: 8000 + number,
         https: 8400 + number,
         host_key: format!("ssh-ed25519 AAAA{number}"),
     };
     Lab {
-        name: "tracehub-lab-1a2b3c".to_owned(),
+        name: "app-lab-1a2b3c".to_owned(),
         registry: 5000,
         registry_read_only: 5001,
         hosts: (1..=hosts).map(host).collect(),

@@ -10,8 +10,9 @@ use camino::Utf8Path;
 use sha2::{Digest as _, Sha256};
 use xshell::{Cmd, Shell, cmd};
 
-use super::{LABEL, ROOT_LABEL, Vps, packages};
-use crate::project;
+use super::Vps;
+use super::packages::{self, SUITE};
+use crate::project::{self, LAB_LABEL, LAB_ROOT_LABEL};
 use crate::setup::{self, Tool, base_images};
 use crate::terminal::{self, Activity};
 use crate::tools::apt;
@@ -25,8 +26,6 @@ use crate::workspace;
 
 /// What a bare machine of a provider has.
 const PACKAGES: &str = "openssh-server,ca-certificates,iproute2,procps,sudo";
-/// The Debian that it is.
-pub const SUITE: &str = "bookworm";
 const PUBLIC: &str = "docker.io/library/debian:bookworm";
 /// Programs of the image: their paths and texts.
 const PROGRAMS: [(&str, &str); 3] = [
@@ -185,7 +184,7 @@ fn create(sh: &Shell, lab: &str, vps: &Vps, image: &str) -> Result<()> {
     } else {
         NEARLY_PRIVILEGED
     };
-    container::create_volume(sh, &vps.container, &format!("{LABEL}={lab}"))?;
+    container::create_volume(sh, &vps.container, &format!("{LAB_LABEL}={lab}"))?;
     let created = Run::new(run(sh, lab, vps, image, rights)).run().with_context(|| starting(vps));
     if created.is_err() {
         // The engine keeps what it could make and not start.
@@ -204,7 +203,7 @@ fn starting(vps: &Vps) -> String {
 
 fn run<'a>(sh: &'a Shell, lab: &str, vps: &Vps, image: &str, rights: &[&str]) -> Cmd<'a> {
     let Vps { container, ssh, http, https, .. } = vps;
-    let (label, root) = (format!("{LABEL}={lab}"), format!("{ROOT_LABEL}={}", workspace::root()));
+    let (label, root) = (format!("{LAB_LABEL}={lab}"), format!("{LAB_ROOT_LABEL}={}", workspace::root()));
     let published = [(ssh, 22), (http, 80), (https, 443)];
     let ports = published.map(|(port, inside)| format!("--publish=127.0.0.1:{port}:{inside}"));
     let engine = format!("{container}:/var/lib/docker");

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{DEPLOY, NAME};
 
@@ -147,10 +147,10 @@ impl Environment {
         self.confirmed_in.and_then(Environment::named)
     }
 
-    /// Its root folder on its host.
-    pub fn root(&self) -> Utf8PathBuf {
+    /// Its root folder on its host; those on this machine lie in `local`.
+    pub fn root(&self, local: &Utf8Path) -> Utf8PathBuf {
         match self.site {
-            Site::Here { .. } => crate::workspace::local_dir().join(&*self.name),
+            Site::Here { .. } => local.join(&*self.name),
             Site::Remote { .. } => REMOTE_ROOT.into(),
         }
     }

@@ -20,7 +20,8 @@ pub use self::pins::{NODE_VERSION, PLUGINS_SUITE, POSTGRES_MAJOR, RUNTIME_GLIBC,
 pub use self::secrets::{OPERATOR_SECRETS, SECRETS, Secret, is_secret_variable};
 pub use self::services::{
     APP_ROLE, APP_UID, DATABASE, EDGE_CONFIGURATION_LABEL, ENGINE_FOLDER, ENGINE_LABEL, ENVIRONMENT_LABEL,
-    FREE_DISK, GUARD_LABEL, OWNER_ROLE, POSTGRES_UID, RELEASE_LABEL,
+    FREE_DISK, GUARD_LABEL, LAB_LABEL, LAB_ROOT_LABEL, OWNER_ROLE, POSTGRES_UID, REGISTRY_LABEL,
+    RELEASE_LABEL,
 };
 
 /// The name in front of everything that the project owns on a host: compose projects, networks, volumes, labels.

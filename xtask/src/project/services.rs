@@ -9,6 +9,13 @@ pub const EDGE_CONFIGURATION_LABEL: &str = "tracehub.edge-configuration";
 /// The label of the guard with a sum over its description.
 pub const GUARD_LABEL: &str = "tracehub.guard";
 
+/// The label that says which lab a container belongs to.
+pub const LAB_LABEL: &str = "tracehub.lab";
+/// The label that says to which copy of the repository its lab belongs.
+pub const LAB_ROOT_LABEL: &str = "tracehub.lab.root";
+/// The label that says which registry of xtask's own a container belongs to.
+pub const REGISTRY_LABEL: &str = "tracehub.registry";
+
 /// Where an engine that xtask started on this machine leaves its number and its output.
 pub const ENGINE_FOLDER: &str = "/run/tracehub-engine";
 /// By this label a running engine is known to be the one that xtask started.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result};
 
 use super::host::{Holder, Host, Leasable, LeaseError, LeasedHost};
+use super::journal::{Journal, attempt_id};
 use super::observed::Observed;
 use super::plan::{Plan, Report, Run, Stopped};
 use super::recover::{Recovery, recover};
 use super::rollback::RollbackRequest;
-use super::state::journal::{Journal, attempt_id};
 use super::state::ledger::{Event, Outcome};
 use super::state::release::ReleaseId;
 use crate::tools::process::interrupt;

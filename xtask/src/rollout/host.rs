@@ -33,6 +33,8 @@ pub trait Host {
     fn kept(&self) -> Result<Vec<Release>>;
     /// The containers of all releases, running or not.
     fn parts(&self) -> Result<Vec<Part>>;
+    /// What the database is called.
+    fn database(&self) -> &'static str;
     /// Versions of the migrations that the database has, in order; none before the first one, or while it does not run.
     fn schema(&self) -> Result<Vec<i64>>;
     /// Whether a database was put aside under this name.

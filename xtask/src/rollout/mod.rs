@@ -5,6 +5,8 @@
 
 pub mod attempt;
 pub mod host;
+pub mod journal;
+pub mod limits;
 pub mod observed;
 pub mod plan;
 pub mod plans;

@@ -6,13 +6,12 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use super::host::{Files, Host, Part};
+use super::journal::since;
 use super::state::contract::Contract;
 use super::state::guard::Traffic;
-use super::state::journal::since;
 use super::state::ledger::{Event, Kind, Ledger, Outcome, RecordedAttempt};
 use super::state::release::{Release, ReleaseId};
-use super::steps::Before;
-use crate::project::Limits;
+use crate::rollout::limits::Limits;
 
 /// Who sees a bad release and types a rollback needs no longer than that: meanwhile the watch may have undone it.
 const RECENT: Duration = Duration::from_secs(300);
@@ -37,6 +36,17 @@ impl From<Files> for Observed {
     fn from(Files { traffic, ledger, kept }: Files) -> Observed {
         Observed { traffic, ledger, kept, parts: Vec::new(), schema: Vec::new() }
     }
+}
+
+/// What there is of a release before it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing, or what has stopped, or what is warm.
+    Idle,
+    /// A part of it runs that may be about to stop: then it has stopped before it starts.
+    Stopping,
+    /// It has the traffic, and a part of it is not well.
+    Live,
 }
 
 impl Observed {

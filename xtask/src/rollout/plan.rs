@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result};
 
 use super::host::{EdgeCounts, Host, LeasedHost};
-use super::state::journal::{Journal, timestamp};
+use super::journal::{Journal, timestamp};
 use super::state::ledger::{Event, Kind, Outcome, StepState};
 use super::state::release::ReleaseId;
 use crate::tools::process::interrupt;

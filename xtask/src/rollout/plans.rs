@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::observed::Observed;
+use super::observed::{Before, Observed};
 use super::plan::{Goal, Plan};
 use super::state::contract::Contract;
 use super::state::ledger::Kind;
@@ -10,8 +10,8 @@ use super::state::release::{Release, ReleaseId};
 use super::steps::schema::{BackUp, Drain, Migrate, Undo};
 use super::steps::traffic::{Adopt, ArmGuard, Confirm, StopTraffic, Switch, SwitchBack};
 use super::steps::watch::Watch;
-use super::steps::{Before, Prune, Pull, Ready, Retire, Start, StopAll};
-use crate::project::Limits;
+use super::steps::{Prune, Pull, Ready, Retire, Start, StopAll};
+use crate::rollout::limits::Limits;
 
 /// The longest that a release may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(120);

@@ -9,7 +9,7 @@ use super::plans;
 use super::state::release::{Release, ReleaseId};
 use super::steps::schema::versions;
 use crate::exit::refuse;
-use crate::project::Limits;
+use crate::rollout::limits::Limits;
 
 /// What a rollback is asked for.
 #[derive(Debug, Clone, Copy, Default)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::project::NAME;
 use crate::tools::process::Run;
 use crate::tools::ssh::host_shell::HostShell;
 
@@ -119,7 +120,7 @@ pub fn things(wanted: &Wanted) -> Vec<Thing> {
         "asks every 15 s whether a driver is still there, and forwards sockets".to_owned(),
         LOOK_SSHD,
         MAKE_SSHD,
-        &[],
+        &[&format!("/etc/ssh/sshd_config.d/10-{NAME}.conf")],
     ));
     things.push(thing(
         "firewall",
@@ -135,7 +136,7 @@ const LOOK_LIMITS: &str = r#"f=/etc/docker/daemon.json
 [ -e $f ] || { echo "there is no $f"; exit 1; }
 grep -q max-size $f && exit 0
 # Somebody's own settings are not ours to edit.
-echo "$f is somebody's own and sets no log limits: TraceHub's containers have their own limits anyway" >&2; exit 0"#;
+echo "$f is somebody's own and sets no log limits: the containers of releases have their own anyway" >&2; exit 0"#;
 const MAKE_LIMITS: &str = r#"umask 022; mkdir -p /etc/docker && cat >/etc/docker/daemon.json <<'END'
 { "log-driver": "json-file", "log-opts": { "max-size": "10m", "max-file": "3" }, "live-restore": true }
 END"#;
@@ -188,7 +189,7 @@ for want in "clientaliveinterval 15" "clientalivecountmax 3" "allowstreamlocalfo
     echo "$t" | grep -qx "$want" || { echo "not set: $want"; exit 1; }
 done"#;
 const MAKE_SSHD: &str = r#"set -e
-s=$(command -v sshd || echo /usr/sbin/sshd); f=/etc/ssh/sshd_config.d/10-tracehub.conf
+s=$(command -v sshd || echo /usr/sbin/sshd); f=$1
 grep -qi '^include /etc/ssh/sshd_config.d/' /etc/ssh/sshd_config ||
     { echo "/etc/ssh/sshd_config does not include /etc/ssh/sshd_config.d/: add that line on top" >&2; exit 1; }
 umask 022; mkdir -p /etc/ssh/sshd_config.d

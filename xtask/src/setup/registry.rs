@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
 use super::base_images;
-use crate::project;
+use crate::project::{self, REGISTRY_LABEL};
 use crate::tools::curl;
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
@@ -15,8 +15,6 @@ use crate::tools::process::{Run, interrupt};
 
 /// How long it may take to answer.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
-/// The label that says which registry a container belongs to.
-const LABEL: &str = "tracehub.registry";
 /// Debian's program and the public image's have two names. What it is told comes as an argument.
 const SERVE: &str = r#"printf '%s' "$1" >/tmp/registry.yml
 exec "$(command -v registry || command -v docker-registry)" serve /tmp/registry.yml"#;
@@ -49,7 +47,7 @@ pub fn ensure(name: &str, registry: Registry) -> Result<()> {
 
 fn start(sh: &Shell, name: &str, container: &str, port: u16, read_only: bool) -> Result<()> {
     let image = base_images::one("registry")?.reference;
-    let (label, volume) = (format!("{LABEL}={name}"), format!("{name}:/var/lib/registry"));
+    let (label, volume) = (format!("{REGISTRY_LABEL}={name}"), format!("{name}:/var/lib/registry"));
     let publish = format!("127.0.0.1:{port}:5000");
     let config = configuration(read_only);
     let run = cmd!(
@@ -81,7 +79,7 @@ fn wait_for(sh: &Shell, container: &str, port: u16) -> Result<()> {
 
 /// The containers of a registry that are here, running or not.
 pub fn containers(name: &str) -> Result<Vec<String>> {
-    let found = container::labelled(&Shell::new()?, &[format!("{LABEL}={name}")])?;
+    let found = container::labelled(&Shell::new()?, &[format!("{REGISTRY_LABEL}={name}")])?;
     Ok(found.iter().map(|found| found.plain_name().to_owned()).collect())
 }
 

@@ -14,8 +14,9 @@ use crate::commands::target::access::Access;
 use crate::host::{Leased, Machine};
 use crate::product::images::{self, Registry};
 use crate::product::sources::Sources;
-use crate::project::{Environment, Limits};
+use crate::project::{BACKEND, Environment, FRONTEND};
 use crate::rollout::host::{Host, LeasedHost};
+use crate::rollout::limits::Limits;
 use crate::rollout::simulation::driver::Act;
 use crate::rollout::simulation::recorder::{self, Scene};
 use crate::rollout::state::release::{Contents, Release, ReleaseId};
@@ -29,6 +30,9 @@ const LIMITS: Limits = Limits {
     drain: Duration::from_secs(30),
     kept_releases: 4,
 };
+
+/// The services of a release.
+const SERVICES: &[&str] = &[BACKEND.name, FRONTEND.name];
 
 #[test]
 #[ignore = "wants an engine, and builds the images"]
@@ -71,7 +75,7 @@ fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
     let first = sources.release(machine.secret_versions()?.current_of(|secret| !secret.of_platform));
     let scenes = scenes(&first);
 
-    let model = recorder::play(&recorder::simulated(&never_ready(&first).id), &scenes, LIMITS)?;
+    let model = recorder::play(&recorder::simulated(SERVICES, &never_ready(&first).id), &scenes, LIMITS)?;
     let world = recorder::play(machine, &scenes, LIMITS)?;
     world.iter().for_each(|seen| println!("{seen}"));
     for (number, (model, world)) in model.iter().zip(&world).enumerate() {
@@ -164,9 +168,10 @@ fn forget_all(machine: &Machine, leased: &Leased) -> Result<()> {
 
 fn clear_up(environment: &Environment) {
     let words = ["xtask", "down", "--volumes", "--yes", "--env", &environment.name];
-    if environment.root().exists() {
+    if environment.root(&workspace::local_dir()).exists() {
         let down = Cli::try_parse_from(words).expect("the verb").run();
         assert!(down.is_ok(), "{down:?}");
-        std::fs::remove_dir_all(environment.root()).expect("its folder can be removed");
+        std::fs::remove_dir_all(environment.root(&workspace::local_dir()))
+            .expect("its folder can be removed");
     }
 }

@@ -106,14 +106,11 @@ mod tests {
     #[test]
     fn the_summary_has_what_tasks_found_out_when_they_were_not_run_again_too() {
         let figures = vec!["the tests run 80.0 % of 10 lines".to_owned()];
-        let cached = Ended { figures, ..Ended::without_run(0, "backend-test", Outcome::Cached) };
+        let cached = Ended { figures, ..Ended::without_run(0, "api-test", Outcome::Cached) };
         let skipped = Ended::without_run(1, "eslint", Outcome::Skipped("no | node\nhere".to_owned()));
         let all = [cached, skipped];
         let text = summary(&all, Tally::of(&all), Duration::from_secs(3));
-        assert!(
-            text.contains("| backend-test | cached | 0.0 s | the tests run 80.0 % of 10 lines |"),
-            "{text}"
-        );
+        assert!(text.contains("| api-test | cached | 0.0 s | the tests run 80.0 % of 10 lines |"), "{text}");
         assert!(text.contains("| eslint | skipped: no \\| node here | 0.0 s |  |"), "{text}");
         assert!(text.ends_with("\n1 passed, 0 failed, 1 skipped, 1 cached, 3.0 s\n"), "{text}");
     }

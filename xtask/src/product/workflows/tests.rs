@@ -162,13 +162,14 @@ const BEFORE_PLAN: u64 = 10;
 #[test]
 fn a_deploy_and_a_rollback_are_not_ended_before_the_limits_of_their_own_steps_are_over() {
     let production = Environment::named("production").expect("an environment");
+    let limits = production.limits.into();
     let seen = host_that_has_everything_to_do();
     let [old, new] = [release(1, 1), release(9, 5)];
     let contracts = seen.contracts(&new, |kept, _| kept.id == release(2, 2).id);
-    let deploy = plans::deploy(&new, &seen, &contracts, &production.limits);
+    let deploy = plans::deploy(&new, &seen, &contracts, &limits);
     assert_eq!(deploy.not_needed, Vec::<String>::new(), "nothing takes longer than all steps");
     let back = RollbackRequest { to: Some(old.id.as_str()), with_database: false };
-    let rollback = back.plan(&seen, &production.limits).expect("it is kept");
+    let rollback = back.plan(&seen, &limits).expect("it is kept");
     for (what, plan, timeout) in
         [("a deploy", deploy, files::DEPLOY_TIMEOUT), ("a rollback", rollback, files::ROLLBACK_TIMEOUT)]
     {

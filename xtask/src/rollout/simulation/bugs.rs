@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Error, Result};
 
-use super::change::{Change, UNFENCED};
+use super::bug::{Bug, Instead};
 use super::driver::Act;
 use super::fault::{Fault, Trouble, When};
 use super::single::{after, deploy_of};
-use super::trial::{Bug, Instead, Trial, host, host_with, release};
+use super::trial::{Trial, host, host_with, release};
+use super::world::change::{Change, UNFENCED};
 use super::world::{Manner, State, World};
 use crate::rollout::host::Switching;
 use crate::rollout::plan::{Plan, Run, Step};

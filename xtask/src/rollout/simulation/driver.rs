@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 
 use super::world::{CONTRACT, is_shut_out};
-use crate::project::{self, Limits};
 use crate::rollout::attempt::{Attempt, AttemptError, take_lease};
 use crate::rollout::host::{Files, Holder, Leasable};
+use crate::rollout::limits::Limits;
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Plan, Report, Step, Stopped};
 use crate::rollout::plans;
@@ -136,7 +136,7 @@ impl<H: Leasable> Operator<'_, H> {
                 plans::deploy(release, &seen, &contracts, &self.limits)
             }
             Act::Restore => {
-                restore::restore(&a_backup(), project::DATABASE, &Observed::beyond(files, self.host)?)
+                restore::restore(&a_backup(), self.host.database(), &Observed::beyond(files, self.host)?)
             }
             Act::Down => plans::down(&Observed::without_database(files, self.host)?),
             Act::Rollback(_) | Act::Recover => bail!("it has no plan of this kind"),

@@ -119,7 +119,7 @@ fn a_trip_that_fails_once_is_tried_again_and_the_deploy_is_undone() {
 fn a_repair_that_fails_leaves_the_release_with_the_traffic_as_it_was_before() {
     let mut world = host();
     let id = release(3, 2).id;
-    world.containers.get_mut(&id).and_then(|parts| parts.get_mut("frontend")).unwrap().state = State::Exited;
+    world.containers.get_mut(&id).and_then(|parts| parts.get_mut("page")).unwrap().state = State::Exited;
     world.manners.insert(id.clone(), Manner::NeverReady);
     let outcome = Trial::of(world, vec![Act::deploy(release(3, 2))]).run();
     assert!(matches!(&outcome.ends[0], Ended::Badly { left, .. } if left.is_empty()), "{}", outcome.ends[0]);

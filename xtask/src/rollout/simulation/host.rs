@@ -1,15 +1,17 @@
 //! A driver of the simulated host: each of its calls is one in which something can go wrong.
 
+mod leased;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow, ensure};
 
-use super::change::Change;
+use self::leased::Held;
+use super::bug::Bug;
 use super::fault::{Fault, When};
-use super::leased::Held;
-use super::trial::Bug;
 use super::turns::Turns;
+use super::world::change::Change;
 use super::world::{Container, Driver, HEARTBEAT_TIMEOUT, State, World};
 use crate::rollout::host::{EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part, ProbeResponse};
 use crate::rollout::state::guard::Traffic;
@@ -193,6 +195,9 @@ impl Host for Simulated {
     }
     fn parts(&self) -> Result<Vec<Part>> {
         self.look("what runs?", |world| Ok(parts(world)))
+    }
+    fn database(&self) -> &'static str {
+        "app"
     }
     fn schema(&self) -> Result<Vec<i64>> {
         self.look("which migrations are there?", |world| Ok(world.schema.clone()))

@@ -7,16 +7,16 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail};
 
-use super::change::entry_words;
+use super::bug::Bug;
 use super::driver::{Act, Operator};
 use super::host::{Shared, Simulated};
-use super::trial::Bug;
 use super::turns::Turns;
-use super::world::{Manner, World};
-use crate::project::Limits;
+use super::world::change::entry_words;
+use super::world::{Manner, Services, World};
 use crate::rollout::host::{
     Arming, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, LeasedHost, Part, ProbeResponse, Switching,
 };
+use crate::rollout::limits::Limits;
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::guard::{Traffic, written};
 use crate::rollout::state::ledger::{Entry, Ledger};
@@ -84,9 +84,9 @@ pub fn play(host: &impl Leasable, scenes: &[Scene], limits: Limits) -> Result<Ve
     Ok(seen.into_inner())
 }
 
-/// A host in memory, with nothing on it, on which this release will never be ready.
-pub fn simulated(never_ready: &ReleaseId) -> Simulated {
-    let mut world = World::default();
+/// A host in memory, with nothing on it, whose releases have these services, and on which this one will never be ready.
+pub fn simulated(services: &'static [&'static str], never_ready: &ReleaseId) -> Simulated {
+    let mut world = World { services: Services(services), ..World::default() };
     world.manners.insert(never_ready.clone(), Manner::NeverReady);
     Simulated::next(&Shared { world: world.into(), turns: Turns::alone() }.into(), Bug::default())
 }
@@ -166,6 +166,9 @@ impl<H: Host> Host for Recorder<'_, H> {
     }
     fn parts(&self) -> Result<Vec<Part>> {
         self.alive()?.parts()
+    }
+    fn database(&self) -> &'static str {
+        self.host.database()
     }
     fn schema(&self) -> Result<Vec<i64>> {
         self.alive()?.schema()

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use super::bug::Bug;
 use super::driver::Act;
 use super::fault::{Fault, Trouble, When};
 use super::host::{Shared, Simulated};
-use super::trial::{Bug, LIMITS, Trial, host, host_with, release};
+use super::trial::{LIMITS, Trial, host, host_with, release};
 use super::turns::Turns;
 use super::world::{CONTRACT, Manner, State, World, is_shut_out};
 use crate::rollout::observed::Observed;
@@ -110,7 +111,7 @@ fn whatever_goes_wrong_once_in_a_deploy_of_the_warm_release_nobody_notices() {
 #[test]
 fn whatever_goes_wrong_once_in_a_repair_the_next_deploy_converges() {
     let mut world = host();
-    let ill = world.containers.get_mut(&release(3, 2).id).and_then(|parts| parts.get_mut("frontend"));
+    let ill = world.containers.get_mut(&release(3, 2).id).and_then(|parts| parts.get_mut("page"));
     ill.expect("it runs").state = State::Exited;
     world.manners.insert(release(3, 2).id, Manner::WasIll);
     every_single_fault(&Trial::of(world, vec![Act::deploy(release(3, 2))]), 20);

@@ -1,17 +1,17 @@
 //! A trial: what somebody does to a host, one after the other, what goes wrong meanwhile, and the next deploy.
 
+pub mod check;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::change::Change;
-use super::check;
+use super::bug::Bug;
 use super::driver::{Act, Ended, Operator};
 use super::fault::{AT_CHANGES, AT_LOOKS, Trouble};
 use super::host::{Shared, Simulated};
 use super::turns::Turns;
 use super::world::{CONTRACT, SINCE, World};
-use crate::project::Limits;
-use crate::rollout::plan::Plan;
+use crate::rollout::limits::Limits;
 use crate::rollout::state::release::{Contents, Release, ReleaseId};
 
 /// As in `local`; a release that never gets ready is waited for less long.
@@ -23,20 +23,6 @@ pub const LIMITS: Limits = Limits {
 };
 /// Longer than any guard waits.
 const PAST_DEADLINE: Duration = Duration::from_secs(45);
-
-/// What a driver changes instead of this; the right change when it has nothing to say.
-pub type Instead = fn(&World, &Change) -> Option<Vec<Change>>;
-
-/// A bug that is planted in the drivers, to see whether it is found.
-#[derive(Clone, Copy, Default)]
-pub struct Bug {
-    /// Another plan than the right one.
-    pub plan: Option<fn(Plan) -> Plan>,
-    /// Other changes than the right one.
-    pub change: Option<Instead>,
-    /// They go on without the lease.
-    pub unfenced: bool,
-}
 
 /// What is done to a host.
 #[derive(Clone)]
@@ -205,7 +191,7 @@ pub fn told(story: Option<Vec<String>>) -> String {
 pub fn release(number: u32, migrations: i64) -> Release {
     let image = |name: &str| (name.to_owned(), format!("sha256:{name}{number}"));
     let contents = Contents {
-        images: [image("backend"), image("frontend")].into(),
+        images: [image("api"), image("page")].into(),
         compose: String::new(),
         configuration: String::new(),
         secrets: [].into(),

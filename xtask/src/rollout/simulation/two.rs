@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::check;
 use super::driver::{Act, Ended, Operator};
 use super::fault::{Fault, Trouble};
 use super::host::{Shared, Simulated};
 use super::random::{Random, seed};
 use super::random_trials::random_trouble;
+use super::trial::check;
 use super::trial::{Trial, host, release, told};
 use super::turns::Turns;
 use super::world::{Manner, World};

@@ -1,14 +1,19 @@
 //! What there is on the simulated host, and what happens there by itself: time, users, the guard, the engine that goes
 //! on. What a driver changes is in `change.rs`.
 
+pub mod book;
+pub mod change;
+mod guarding;
+mod users;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::book::Book;
-use super::change::Change;
+use self::book::Book;
+use self::change::Change;
+use self::users::Flight;
 use super::fault::Trouble;
-use super::users::Flight;
 use crate::rollout::host::EdgeCounts;
 use crate::rollout::state::guard::{Guard, GuardState};
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -133,7 +138,9 @@ pub struct World {
     pub holder: Option<(usize, Option<Duration>)>,
     /// Releases that are kept whole.
     pub kept: Vec<Release>,
-    /// Their containers.
+    /// The services of each release.
+    pub services: Services,
+    /// The containers of releases.
     pub containers: BTreeMap<ReleaseId, BTreeMap<&'static str, Container>>,
     /// How the releases behave, as far as they do not work.
     pub manners: BTreeMap<ReleaseId, Manner>,
@@ -377,4 +384,11 @@ pub const CONTRACT: i64 = 5;
 pub const SINCE: i64 = 3;
 
 /// The services of each release.
-pub const SERVICES: &[&str] = &["backend", "frontend"];
+#[derive(Debug, Clone, Copy)]
+pub struct Services(pub &'static [&'static str]);
+
+impl Default for Services {
+    fn default() -> Services {
+        Services(&["api", "page"])
+    }
+}

@@ -64,28 +64,3 @@ pub struct Contract {
     /// Kept releases from before that commit.
     pub incompatible_with: Vec<ReleaseId>,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What kind of declaration each beginning of a file is; the backend's reading of them is held to the same lines.
-    const FIRST_LINES: &str = include_str!("../../../../tracehub/backend/tests/first_lines.txt");
-
-    #[test]
-    fn a_migration_declares_itself_in_its_first_line_and_whatever_else_it_says_is_no_declaration() {
-        for line in FIRST_LINES.lines() {
-            let (kind, text) = line.split_once('\t').unwrap();
-            let text = text.replace("\\r", "\r").replace("\\n", "\n");
-            let found = match Declares::parse(&text) {
-                Ok(Declares::Expand) => "expand",
-                Ok(Declares::Contract { unused_since }) => {
-                    assert!(unused_since.starts_with("86e2f91"), "{unused_since:?}");
-                    "contract"
-                }
-                Err(Undeclared(_)) => "nothing",
-            };
-            assert_eq!(found, kind, "{text:?}");
-        }
-    }
-}

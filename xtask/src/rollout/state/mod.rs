@@ -3,6 +3,5 @@
 pub mod backup;
 pub mod contract;
 pub mod guard;
-pub mod journal;
 pub mod ledger;
 pub mod release;

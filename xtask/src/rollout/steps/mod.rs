@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Error, Result, bail, ensure};
 
 use super::host::{Host, Part};
+use super::observed::Before;
 use super::plan::{Run, Step};
 use super::state::ledger::Event;
 use super::state::release::{Release, ReleaseId};
@@ -74,17 +75,6 @@ pub struct Start {
     pub release: Release,
     /// What there is of it before.
     pub before: Before,
-}
-
-/// What there is of a release before it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Before {
-    /// Nothing, or what has stopped, or what is warm.
-    Idle,
-    /// A part of it runs that may be about to stop: then it has stopped before it starts.
-    Stopping,
-    /// It has the traffic, and a part of it is not well.
-    Live,
 }
 
 /// The longest that starting, or stopping, may take.
@@ -306,6 +296,7 @@ fn short(image: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollout::observed::Before;
     use crate::rollout::simulation::release;
 
     #[test]

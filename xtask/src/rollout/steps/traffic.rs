@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Error, Result, ensure};
 
-use super::watch::BothFail;
 use crate::rollout::host::{self, Switching};
 use crate::rollout::plan::{Run, Step};
 use crate::rollout::state::guard::{self, GuardState};
@@ -16,6 +15,16 @@ use crate::tools::process::interrupt;
 const GUARD_BEYOND_BAKE: Duration = Duration::from_secs(30);
 /// What must be left of the guard's time, beyond the bake time, when the switch is made.
 pub(super) const GUARD_MARGIN: Duration = Duration::from_secs(10);
+
+/// Neither release works: the cause is behind both, and to move the traffic would help nobody.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}; and the release before does not work either: {old}")]
+pub struct BothFail {
+    /// What fails of the new release.
+    pub why: String,
+    /// What fails of the one before.
+    pub old: String,
+}
 
 /// What undoes the switch when nobody confirms it.
 pub struct ArmGuard {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow, ensure};
 
-use super::traffic::{GUARD_MARGIN, taken_back};
+use super::traffic::{BothFail, GUARD_MARGIN, taken_back};
 use super::{is_broken, log_of, parts_of};
 use crate::rollout::host::{EdgeCounts, Host};
 use crate::rollout::plan::{Run, Step};
@@ -136,14 +136,6 @@ impl Counting {
 /// Whether more requests fail than before the switch, beyond the few that fail anyway.
 fn is_worse(new: EdgeCounts, share_before: f64) -> bool {
     new.errors >= ERRORS_AT_LEAST && new.share() >= share_before + ERROR_SHARE
-}
-
-/// Neither release works: the cause is behind both, and to move the traffic would help nobody.
-#[derive(Debug, thiserror::Error)]
-#[error("{why}; and the release before does not work either: {old}")]
-pub struct BothFail {
-    why: String,
-    old: String,
 }
 
 impl Watch {

@@ -1,6 +1,6 @@
 //! Why there is no connection, as ssh's own words tell.
 
-use super::{Destination, keys};
+use super::Destination;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ pub enum ConnectError {
 pub(super) fn explain(said: &str, destination: &Destination) -> ConnectError {
     let (to, why) = (destination.to_string(), last_words(said));
     if said.contains("Host key verification failed") || said.contains("no matching host key type") {
-        let shown = keys::shown_fingerprint(said).unwrap_or(why);
+        let shown = shown_fingerprint(said).unwrap_or(why);
         return ConnectError::HostKey { to, pinned: destination.host_keys.fingerprints(), shown };
     }
     if said.contains("error in libcrypto") || said.contains("invalid format") {
@@ -78,4 +78,21 @@ fn last_words(said: &str) -> String {
                 .any(|start| line.starts_with(start))
     };
     said.lines().rfind(noise).unwrap_or("it did not answer in time").trim().to_owned()
+}
+
+/// The fingerprint in ssh's own words about a key that it does not know.
+fn shown_fingerprint(said: &str) -> Option<String> {
+    let word = said.split_whitespace().find(|word| word.starts_with("SHA256:"))?;
+    Some(word.trim_end_matches('.').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fingerprint_that_a_host_shows_is_found_in_what_ssh_says() {
+        let said = "@@@\nThe fingerprint for the ED25519 key sent by the remote host is\nSHA256:abc+/d.\nPlease contact";
+        assert_eq!(shown_fingerprint(said).as_deref(), Some("SHA256:abc+/d"));
+    }
 }

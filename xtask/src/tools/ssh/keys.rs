@@ -186,12 +186,6 @@ pub fn fingerprint(line: &str) -> Option<String> {
     told.split(' ').find(|word| word.starts_with("SHA256:")).map(str::to_owned)
 }
 
-/// The fingerprint in ssh's own words about a key that it does not know.
-pub fn shown_fingerprint(said: &str) -> Option<String> {
-    let word = said.split_whitespace().find(|word| word.starts_with("SHA256:"))?;
-    Some(word.trim_end_matches('.').to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,11 +234,5 @@ mod tests {
     fn a_key_is_never_shown() {
         let key = Key::Text("-----BEGIN".to_owned());
         assert_eq!(format!("{key:?}"), "a key");
-    }
-
-    #[test]
-    fn the_fingerprint_that_a_host_shows_is_found_in_what_ssh_says() {
-        let said = "@@@\nThe fingerprint for the ED25519 key sent by the remote host is\nSHA256:abc+/d.\nPlease contact";
-        assert_eq!(shown_fingerprint(said).as_deref(), Some("SHA256:abc+/d"));
     }
 }

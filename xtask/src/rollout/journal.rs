@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
-use super::ledger::{Entry, Event, FORMAT, Ledger, hash};
+use super::state::ledger::{Entry, Event, FORMAT, Ledger, hash};
 use crate::rollout::host::LeasedHost;
 
 /// Writes the entries of one attempt.

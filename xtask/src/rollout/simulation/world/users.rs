@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::world::{Manner, SERVICES, State, World, is_shut_out};
+use super::{Manner, State, World, is_shut_out};
 use crate::rollout::state::release::ReleaseId;
 
 /// A usual request.
@@ -118,7 +118,7 @@ impl World {
         }
         let manner = self.manner(id);
         let parts = self.containers.get(id);
-        for service in SERVICES {
+        for service in self.services.0 {
             match parts.and_then(|parts| parts.get(service)).map(|it| it.state) {
                 Some(State::Running(since)) if self.now >= since + manner.start_up() => {}
                 Some(State::Stopping(_)) if manner == Manner::Deaf => {}

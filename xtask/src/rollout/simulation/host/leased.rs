@@ -2,9 +2,9 @@
 
 use anyhow::{Result, ensure};
 
-use super::change::Change;
-use super::host::Simulated;
+use super::Simulated;
 use crate::rollout::host::{Arming, Host, LeasedHost, Switching};
+use crate::rollout::simulation::world::change::Change;
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::ledger::Entry;
 use crate::rollout::state::release::{Release, ReleaseId};

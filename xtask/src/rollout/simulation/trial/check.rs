@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::driver::{Act, Ended};
-use super::trial::Trial;
-use super::world::{Manner, World};
+use super::Trial;
+use crate::rollout::simulation::driver::{Act, Ended};
+use crate::rollout::simulation::world::{Manner, World};
 use crate::rollout::state::release::ReleaseId;
 
 /// Whatever may go on after a driver is gone is over by then.
@@ -115,7 +115,7 @@ pub fn requests(world: &mut World, trial: &Trial) {
             || (is_bad && world.manners.values().any(|it| *it == Manner::SilencesDatabase))
             || (restores && why.starts_with("the database"))
             || world.is_booting(*at)
-            || (was_ill && why.starts_with("frontend"));
+            || (was_ill && why.starts_with("page"));
         !is_excused
     });
     if let Some((at, why)) = failed.first() {

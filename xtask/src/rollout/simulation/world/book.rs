@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 
+use super::World;
 use super::change::{UNFENCED, entry_words};
-use super::world::World;
 use crate::rollout::state::guard::GuardState;
 use crate::rollout::state::ledger::{Entry, Event, Ledger, Outcome, hash};
 

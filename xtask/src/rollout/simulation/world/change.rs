@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::world::{Container, GuardFile, HALF, Manner, SERVICES, STOP_TIMEOUT, State, World};
+use super::{Container, GuardFile, HALF, Manner, STOP_TIMEOUT, State, World};
 use crate::rollout::host::{Arming, Switching};
 use crate::rollout::state::guard::{GuardState, written};
 use crate::rollout::state::ledger::{Entry, Event};
@@ -167,7 +167,7 @@ impl World {
             Change::Start(release) => self.start(release)?,
             Change::Stop(id) => self.stop(id, false),
             Change::RemoveContainers(id) => self.stop(id, true),
-            Change::Kill(id) => SERVICES.iter().for_each(|service| self.end(id, service)),
+            Change::Kill(id) => self.services.0.iter().for_each(|service| self.end(id, service)),
             Change::Arm(arming) => self.arm(arming),
             Change::Confirm(attempt) => self.confirm(attempt)?,
             Change::Trip(attempt, reason) => self.trip_of(attempt, reason)?,
@@ -200,9 +200,9 @@ impl World {
                 let next = release.migrations.iter().find(|version| !self.schema.contains(version));
                 self.migrated(&next.copied().into_iter().collect::<Vec<_>>());
             }
-            Change::Start(release) => self.run_service(&release.id, SERVICES[0]),
-            Change::Stop(id) => self.stop_service(id, SERVICES[0], false),
-            Change::RemoveContainers(id) => self.stop_service(id, SERVICES[0], true),
+            Change::Start(release) => self.run_service(&release.id, self.services.0[0]),
+            Change::Stop(id) => self.stop_service(id, self.services.0[0], false),
+            Change::RemoveContainers(id) => self.stop_service(id, self.services.0[0], true),
             Change::Arm(arming) => self.guarding = Some(arming.attempt.clone()),
             Change::Trip(attempt, reason) => {
                 let armed = |file: &&mut GuardFile| {
@@ -238,7 +238,7 @@ impl World {
             Change::RemoveContainers(id) => self.begin_stop(id, true),
             // Compose is gone, and what the engine had been asked for was the first container.
             Change::Start(release) => {
-                self.container(&release.id, SERVICES[0]);
+                self.container(&release.id, self.services.0[0]);
                 self.going_on.push((now + ENGINE_DURATION, change.clone()));
             }
             Change::LoadBackup => {
@@ -305,7 +305,7 @@ impl World {
 
     fn start(&mut self, release: &Release) -> Result<()> {
         ensure!(self.kept.iter().any(|kept| kept.id == release.id), "{} is not kept", release.id);
-        SERVICES.iter().for_each(|service| self.run_service(&release.id, service));
+        self.services.0.iter().for_each(|service| self.run_service(&release.id, service));
         Ok(())
     }
 
@@ -329,7 +329,7 @@ impl World {
     fn begin_stop(&mut self, id: &ReleaseId, going: bool) {
         // The engine does one thing after the other with a container.
         self.going_on.retain(|(_, change)| !matches!(change, Change::Start(release) if &release.id == id));
-        SERVICES.iter().for_each(|service| self.stop_service(id, service, going));
+        self.services.0.iter().for_each(|service| self.stop_service(id, service, going));
     }
 
     fn stop_service(&mut self, id: &ReleaseId, service: &str, going: bool) {

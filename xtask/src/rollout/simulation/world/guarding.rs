@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::world::{GuardFile, World};
+use super::{GuardFile, World};
 use crate::rollout::host::{Arming, Switching};
 use crate::rollout::state::guard::{Guard, GuardState};
 

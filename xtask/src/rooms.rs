@@ -1,0 +1,369 @@
+//! The house, as a test: which room may use which, that no circle of modules closes, and that only the product's rooms
+//! name the product.
+//!
+//! A **room** is a module of `main.rs`. An **arrow** goes from the file that names something to the file that defines it,
+//! however often it is re-exported between them; code of tests counts.
+//!
+//! A **circle** is looked for among the members of one module, each with all that is inside it: two members that use each
+//! other, by whatever way, are one thing in two files. That a member uses what its parent's own file defines is none: it
+//! is a part of the parent, and is read with it. Nor is what only the tests of a member use: they may set up the whole.
+
+mod paths;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use self::paths::Names;
+use self::source::{Kind, Token};
+use crate::project::{self, Component};
+
+/// The rooms from the top to the bottom: each uses those below it, and none beside it.
+const FLOORS: [&[&str]; 6] =
+    [&["main"], &["commands"], &["product"], &["pipeline", "lab", "host"], &["rollout", "setup"], &["tools"]];
+/// What the rooms stand on: facts, and what is said and asked. It uses no room.
+const GROUND: [&str; 4] = ["project", "terminal", "exit", "workspace"];
+/// The rooms that do without some of the ground: they are told what they need.
+const TOLD: [(&str, &[&str]); 3] = [
+    ("pipeline", &["project", "workspace"]),
+    ("rollout", &["project", "workspace", "terminal"]),
+    ("tools", &GROUND),
+];
+
+/// What does not hold yet.
+struct Exception {
+    /// What the test says, without the line.
+    problem: &'static str,
+    /// Why it may be so.
+    why: &'static str,
+}
+
+const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        problem: "circle in commands::ci: run_args → selection",
+        why: "one of them names the other's constant",
+    },
+    Exception {
+        problem: "circle in main: commands → product",
+        why: "documents are read by the command line's own parser",
+    },
+    Exception {
+        problem: "circle in pipeline: context → services → task",
+        why: "a row names what a task is given",
+    },
+    Exception { problem: "circle in pipeline: context → task", why: "a row names what a task is given" },
+    Exception { problem: "circle in pipeline: execute → run", why: "a run's options stand beside the run" },
+    Exception {
+        problem: "circle in product::ci: patterns → tasks",
+        why: "a row judges the table that it is in",
+    },
+    Exception {
+        problem: "xtask/src/product/ci/docs.rs uses commands",
+        why: "documents are read by the command line's own parser",
+    },
+    Exception {
+        problem: "xtask/src/product/workflows/tests.rs uses commands",
+        why: "workflows are read by the command line's own parser",
+    },
+];
+
+/// One file of xtask.
+struct File {
+    /// Where it is, from the repository's root.
+    path: String,
+    tokens: Vec<Token>,
+    names: Names,
+}
+
+/// One file that names another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Arrow {
+    from: Vec<String>,
+    to: Vec<String>,
+    /// Where it is named: the file and the line.
+    place: (String, usize),
+    /// Whether only tests follow it.
+    in_test: bool,
+}
+
+impl Arrow {
+    /// How many of the modules around both ends are the same.
+    fn shared(&self) -> usize {
+        self.from.iter().zip(&self.to).take_while(|(a, b)| a == b).count()
+    }
+}
+
+/// All of them, by their modules.
+struct House(BTreeMap<Vec<String>, File>);
+
+impl House {
+    fn read() -> House {
+        let src = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut sources = Vec::new();
+        find(&src, &mut |path| path.extension() == Some("rs"), &mut sources);
+        let named: Vec<(Utf8PathBuf, Vec<String>)> = sources
+            .into_iter()
+            .map(|path| (path.clone(), module_of(path.strip_prefix(&src).expect("inside"))))
+            .collect();
+        let of = |(path, module): &(Utf8PathBuf, Vec<String>)| {
+            let children: Vec<String> = named
+                .iter()
+                .filter(|(_, other)| other.len() == module.len() + 1 && other.starts_with(module))
+                .filter_map(|(_, other)| other.last().cloned())
+                .collect();
+            let tokens = source::tokens(&fs::read_to_string(path).expect("readable"));
+            let names = paths::read(&tokens, module, &children);
+            let path = format!("xtask/src/{}", path.strip_prefix(&src).expect("inside"));
+            (module.clone(), File { path, tokens, names })
+        };
+        House(named.iter().map(of).collect())
+    }
+
+    /// The module whose file defines what this path names.
+    fn definer(&self, path: &[String]) -> Option<Vec<String>> {
+        let mut path = path.to_vec();
+        // A re-export of a re-export, and so on.
+        for _ in 0..8 {
+            let length = (0..=path.len()).rev().find(|length| self.0.contains_key(&path[..*length]))?;
+            let (module, rest) = path.split_at(length);
+            let file = self.0.get(module)?;
+            match rest.first().and_then(|name| file.names.imports.get(name)) {
+                Some(target) if !target.starts_with(&path[..=length]) => {
+                    path = [target.as_slice(), &rest[1..]].concat();
+                }
+                _ => return Some(module.to_vec()),
+            }
+        }
+        None
+    }
+
+    fn arrows(&self) -> Vec<Arrow> {
+        let mut arrows = Vec::new();
+        for (module, file) in &self.0 {
+            for named in &file.names.named {
+                let Some(to) = self.definer(&named.path).filter(|to| to != module) else { continue };
+                let in_test = named.in_test || self.is_for_tests(module);
+                arrows.push(Arrow {
+                    from: module.clone(),
+                    to,
+                    place: (file.path.clone(), named.line),
+                    in_test,
+                });
+            }
+        }
+        arrows
+    }
+
+    /// Whether only tests see this module.
+    fn is_for_tests(&self, module: &[String]) -> bool {
+        (1..=module.len()).any(|length| {
+            let parent = self.0.get(&module[..length - 1]);
+            parent.is_some_and(|parent| parent.names.test_children.contains(&module[length - 1]))
+        })
+    }
+
+    /// Whether it stems from the tests of a member that is there for more than tests.
+    fn is_of_tests_alone(&self, arrow: &Arrow) -> bool {
+        let member = (arrow.shared() + 1).min(arrow.from.len());
+        arrow.in_test && !self.is_for_tests(&arrow.from[..member])
+    }
+}
+
+/// All files under a folder for which this holds, in order.
+fn find(folder: &Utf8Path, wanted: &mut dyn FnMut(&Utf8Path) -> bool, found: &mut Vec<Utf8PathBuf>) {
+    let mut entries: Vec<_> = folder.read_dir_utf8().expect("a folder").flatten().collect();
+    entries.sort_by(|a, b| a.path().cmp(b.path()));
+    for entry in entries {
+        if entry.path().is_dir() {
+            find(entry.path(), wanted, found);
+        } else if wanted(entry.path()) {
+            found.push(entry.path().to_owned());
+        }
+    }
+}
+
+fn module_of(path: &Utf8Path) -> Vec<String> {
+    let mut module: Vec<String> =
+        path.with_extension("").components().map(|part| part.as_str().to_owned()).collect();
+    if module.last().is_some_and(|last| last == "mod" || last == "main") {
+        module.pop();
+    }
+    module
+}
+
+/// The room of a module.
+fn room(module: &[String]) -> &str {
+    module.first().map_or("main", String::as_str)
+}
+
+/// Why a room may not use another one; nothing when it may.
+fn objection(from: &str, to: &str) -> Option<String> {
+    let floor = |room: &str| FLOORS.iter().position(|floor| floor.contains(&room));
+    if from == to || from == "rooms" {
+        return None;
+    }
+    if GROUND.contains(&from) {
+        return Some(format!("{from} is ground, on which rooms stand, and uses none"));
+    }
+    if GROUND.contains(&to) {
+        let told = TOLD.iter().find(|(room, without)| *room == from && without.contains(&to));
+        return told.map(|_| format!("{from} does without {to}: give it what it needs as an argument"));
+    }
+    match (floor(from), floor(to)) {
+        (Some(above), Some(below)) if above < below => None,
+        (Some(above), Some(below)) if above == below => Some(format!(
+            "{from} and {to} stand beside each other: what both need belongs below, or to who uses both"
+        )),
+        (Some(_), Some(_)) => Some(format!("{to} stands above {from}: give it to {from} as an argument")),
+        _ => Some(format!("{from} or {to} is no room yet: give it its floor in xtask/src/rooms.rs")),
+    }
+}
+
+/// Each arrow that points up, in words.
+fn upward(arrows: &[Arrow]) -> BTreeSet<(String, String)> {
+    let problem = |arrow: &Arrow| {
+        let why = objection(room(&arrow.from), room(&arrow.to))?;
+        let (file, line) = &arrow.place;
+        Some((format!("{file} uses {}", arrow.to.join("::")), format!("{file}:{line}: {why}")))
+    };
+    arrows.iter().filter_map(problem).collect()
+}
+
+/// Each circle that closes among the members of a module, in words.
+fn circles(house: &House) -> BTreeSet<(String, String)> {
+    let mut modules: BTreeMap<Vec<String>, Uses<'_>> = BTreeMap::new();
+    let arrows = house.arrows();
+    for arrow in arrows.iter().filter(|arrow| !house.is_of_tests_alone(arrow)) {
+        let shared = arrow.shared();
+        if let (Some(from), Some(to)) = (arrow.from.get(shared), arrow.to.get(shared)) {
+            let uses = modules.entry(arrow.from[..shared].to_vec()).or_default();
+            uses.entry(from).or_default().entry(to).or_insert(arrow);
+        }
+    }
+    let mut problems = BTreeSet::new();
+    for (module, uses) in &modules {
+        let name = if module.is_empty() { "main".to_owned() } else { module.join("::") };
+        for (from, to) in uses.iter().flat_map(|(from, used)| used.keys().map(move |to| (*from, *to))) {
+            let Some(back) = way(uses, to, from) else { continue };
+            let mut circle = [&[from], back.as_slice()].concat();
+            // Each circle once: told from its first member by name.
+            let first = circle.iter().enumerate().min_by_key(|(_, member)| **member).map_or(0, |(at, _)| at);
+            circle.rotate_left(first);
+            let mut words = String::new();
+            for (at, from) in circle.iter().enumerate() {
+                let to = circle[(at + 1) % circle.len()];
+                let (file, line) = &uses[from][to].place;
+                let _ = write!(words, "\n    {from} uses {to}: {file}:{line}");
+            }
+            let todo = "put what both need into a third, or give one of them to the other as an argument";
+            problems.insert((
+                format!("circle in {name}: {}", circle.join(" → ")),
+                format!("in {name} a circle closes: {todo}{words}"),
+            ));
+        }
+    }
+    problems
+}
+
+/// Of the members of one module, which uses which, and where.
+type Uses<'a> = BTreeMap<&'a str, BTreeMap<&'a str, &'a Arrow>>;
+
+/// The members on a shortest way from one to another, without its end.
+fn way<'a>(uses: &Uses<'a>, from: &'a str, to: &str) -> Option<Vec<&'a str>> {
+    let mut ways = VecDeque::from([vec![from]]);
+    let mut seen = BTreeSet::new();
+    while let Some(way) = ways.pop_front() {
+        for next in uses.get(way.last()?).into_iter().flat_map(BTreeMap::keys) {
+            if *next == to {
+                return Some(way);
+            }
+            if seen.insert(*next) {
+                ways.push_back([way.as_slice(), &[*next]].concat());
+            }
+        }
+    }
+    None
+}
+
+/// Which texts name the product, wherever they stand in a text.
+fn product_names() -> Vec<&'static str> {
+    vec![project::NAME]
+}
+
+/// Which words name a part of the product: its components, and what is deployed of it.
+fn product_words() -> Vec<&'static str> {
+    let words = |it: Component| [it.name, it.image, it.folder];
+    [project::BACKEND, project::FRONTEND].into_iter().flat_map(words).collect()
+}
+
+/// Each text of a room that is not the product's and that names it, in words.
+fn literals(house: &House) -> BTreeSet<(String, String)> {
+    let mut problems = BTreeSet::new();
+    for (module, file) in &house.0 {
+        if ["project", "product", "commands", "rooms"].contains(&room(module)) {
+            continue;
+        }
+        for token in &file.tokens {
+            let Kind::Text(text) = &token.kind else { continue };
+            let Some(name) = named_in(text) else { continue };
+            problems.insert((
+                format!("{} says {name:?}", file.path),
+                format!(
+                    "{}:{}: {text:?} names the product ({name}): take it from `project`, or as an argument",
+                    file.path, token.line
+                ),
+            ));
+        }
+    }
+    problems
+}
+
+/// The name of the product, or of a part of it, that a text has in it.
+fn named_in(text: &str) -> Option<&'static str> {
+    let lower = text.to_lowercase();
+    let is_of_word = |c: char| c.is_alphanumeric() || c == '_';
+    let has_word = |word: &str| {
+        lower.match_indices(word).any(|(at, _)| {
+            !lower[..at].ends_with(is_of_word) && !lower[at + word.len()..].starts_with(is_of_word)
+        })
+    };
+    product_names()
+        .into_iter()
+        .find(|name| lower.contains(name))
+        .or_else(|| product_words().into_iter().find(|word| has_word(word)))
+}
+
+/// Fails with what is not excepted, and with exceptions that nothing needs any more.
+fn expect_only_exceptions(found: BTreeSet<(String, String)>, is_about: impl Fn(&Exception) -> bool) {
+    let excepted = |key: &str| EXCEPTIONS.iter().any(|it| it.problem == key);
+    let mut said: Vec<String> =
+        found.iter().filter(|(key, _)| !excepted(key)).map(|(_, words)| words.clone()).collect();
+    for exception in EXCEPTIONS.iter().filter(|exception| is_about(exception)) {
+        assert!(!exception.why.is_empty(), "{}: an exception has a reason", exception.problem);
+        if !found.iter().any(|(key, _)| key == exception.problem) {
+            said.push(format!(
+                "{}: this holds now; remove the exception from xtask/src/rooms.rs",
+                exception.problem
+            ));
+        }
+    }
+    assert!(said.is_empty(), "\n{}\n", said.join("\n"));
+}
+
+#[test]
+fn every_arrow_between_rooms_points_down() {
+    expect_only_exceptions(upward(&House::read().arrows()), |it| it.problem.contains(" uses "));
+}
+
+#[test]
+fn no_circle_of_modules_closes() {
+    expect_only_exceptions(circles(&House::read()), |it| it.problem.starts_with("circle in "));
+}
+
+#[test]
+fn only_the_product_s_rooms_name_the_product() {
+    expect_only_exceptions(literals(&House::read()), |it| it.problem.contains(" says "));
+}
