@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn lines_of_several_services_are_in_the_order_of_their_times() {
-        let logs = [("backend", lines(&["1 starts", "3 ends"])), ("web", lines(&["2 listens"]))];
-        assert_eq!(merged(&logs, 1000), "backend | 1 starts\nweb     | 2 listens\nbackend | 3 ends\n");
+        let logs = [("worker", lines(&["1 starts", "3 ends"])), ("web", lines(&["2 listens"]))];
+        assert_eq!(merged(&logs, 1000), "worker | 1 starts\nweb    | 2 listens\nworker | 3 ends\n");
     }
 
     #[test]
@@ -163,8 +163,8 @@ mod tests {
 
     #[test]
     fn of_too_many_lines_the_last_ones_are_kept_whole() {
-        let logs = [("backend", lines(&["1 a", "2 b", "3 c"]))];
-        assert_eq!(merged(&logs, 30), "backend | 2 b\nbackend | 3 c\n");
+        let logs = [("worker", lines(&["1 a", "2 b", "3 c"]))];
+        assert_eq!(merged(&logs, 29), "worker | 2 b\nworker | 3 c\n");
         assert_eq!(merged(&logs, 5), "");
         assert_eq!(merged(&[], 1000), "");
     }
