@@ -114,6 +114,8 @@ SET default_table_access_method = heap;
 CREATE TABLE public.log_in_failures (
     address bytea NOT NULL,
     failed_at timestamp with time zone DEFAULT now() NOT NULL,
+    client inet,
+    device uuid,
     CONSTRAINT log_in_failures_address_check CHECK ((octet_length(address) = 32))
 );
 
@@ -259,6 +261,13 @@ ALTER TABLE ONLY public.users
 --
 
 CREATE INDEX log_in_failures_by_address ON public.log_in_failures USING btree (address, failed_at DESC);
+
+
+--
+-- Name: log_in_failures_by_client; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX log_in_failures_by_client ON public.log_in_failures USING btree (client, failed_at DESC);
 
 
 --
