@@ -3,6 +3,7 @@
 //! [`http`] is the API, one file for each part of the domain; the other modules are the commands of the binary and
 //! what they stand on.
 
+pub mod client;
 pub mod container_number;
 pub mod database;
 pub mod healthcheck;

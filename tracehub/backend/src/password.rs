@@ -13,16 +13,20 @@ use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::task::spawn_blocking;
 
+use crate::client::Network;
 use crate::lane::{Full, Lane, Place, Turn, Width};
+use crate::throttle::{Account, Visitor};
+
+/// Of those who come from where nobody has logged in before with that address; at forty checks a second, the last one
+/// waits for a second and a half.
+const STRANGERS: Width = Width { at_work: 2, let_in: 64, of_one_kind: 32, patience: Duration::from_secs(3) };
+/// Of those whose browser is known for the address. However many strangers there are, these have a turn of their own.
+const KNOWN: Width = Width { at_work: 1, let_in: 16, of_one_kind: 4, patience: Duration::from_secs(3) };
 
 /// How many checks may be at work at once.
-pub const AT_WORK: usize = 3;
-/// What all of them may hold, in MiB: a figure of `docs/benchmarks.md`.
+pub const AT_WORK: usize = STRANGERS.at_work + KNOWN.at_work;
+/// What all of them may hold, in MiB: a figure of `docs/limits.md`.
 pub const MEMORY: usize = AT_WORK * Params::DEFAULT_M_COST as usize / 1024;
-/// How many are let in, those at work among them; at forty checks a second the last one waits for a second and a half.
-const LET_IN: usize = 64;
-/// How long who was let in waits at most.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A hash that no password fits, made with the parameters of all the others. Checking against it takes as long as
 /// checking a real one, so that the time of an answer doesn't tell whether an address is known.
@@ -32,7 +36,8 @@ const NOBODYS: &str =
 /// Checks passwords, so many at once.
 #[derive(Debug)]
 pub struct Checks {
-    lane: Lane<()>,
+    strangers: Lane<Kind>,
+    known: Lane<Kind>,
     /// What no check is using. Never more than checks may be at work.
     memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
@@ -40,8 +45,15 @@ pub struct Checks {
 /// Somebody who may have a password checked.
 #[derive(Debug)]
 pub struct Check {
-    place: Place<()>,
+    place: Place<Kind>,
     memory: Arc<Mutex<Vec<Vec<Block>>>>,
+}
+
+/// What none may fill a lane with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Kind {
+    Client(Option<Network>),
+    Account(Account),
 }
 
 /// Why a password was not checked.
@@ -56,24 +68,28 @@ pub enum Unchecked {
 }
 
 impl Checks {
-    /// So many at work at once, and so many who are let in.
-    pub fn new(at_work: usize, let_in: usize) -> Self {
-        let width = Width { at_work, let_in, of_one_kind: let_in, patience: PATIENCE };
-        Self { lane: Lane::new(width), memory: Arc::default() }
+    /// So wide for strangers, and so wide for those who are known.
+    pub fn new(strangers: Width, known: Width) -> Self {
+        Self { strangers: Lane::new(strangers), known: Lane::new(known), memory: Arc::default() }
     }
 
     /// Takes a place among those who wait. Before anything else is done for a log-in, since that costs as well.
     ///
     /// # Errors
     /// At once, when too many wait already.
-    pub fn enter(&self) -> Result<Check, Full> {
-        Ok(Check { place: self.lane.enter(())?, memory: Arc::clone(&self.memory) })
+    pub fn enter(&self, visitor: &Visitor) -> Result<Check, Full> {
+        let known = visitor.device.and_then(|_| self.known.enter(Kind::Account(visitor.account)).ok());
+        let place = match known {
+            Some(place) => place,
+            None => self.strangers.enter(Kind::Client(visitor.client))?,
+        };
+        Ok(Check { place, memory: Arc::clone(&self.memory) })
     }
 }
 
 impl Default for Checks {
     fn default() -> Self {
-        Self::new(AT_WORK, LET_IN)
+        Self::new(STRANGERS, KNOWN)
     }
 }
 
@@ -137,10 +153,16 @@ pub fn hash(password: &str) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
+    fn stranger() -> Visitor {
+        Visitor { account: Account::of("ada@acme.example"), client: None, device: None }
+    }
+
     async fn checked(password: &str, hash: Option<String>) -> bool {
-        Checks::default().enter().unwrap().fits(password.into(), hash).await.unwrap()
+        Checks::default().enter(&stranger()).unwrap().fits(password.into(), hash).await.unwrap()
     }
 
     #[tokio::test]
@@ -164,26 +186,41 @@ mod tests {
         assert!(fits(b"any", &hash, &mut memory).is_err());
     }
 
+    #[test]
+    fn who_is_known_is_let_in_when_strangers_are_not() {
+        let width = Width { at_work: 1, let_in: 1, of_one_kind: 1, patience: Duration::ZERO };
+        let checks = Checks::new(width, width);
+        let known = Visitor { device: Some(Uuid::now_v7()), ..stranger() };
+        let _stranger = checks.enter(&stranger()).unwrap();
+        assert_eq!(checks.enter(&stranger()).unwrap_err(), Full::ForAll);
+        let inside = checks.enter(&known).unwrap();
+        // And then waits with the strangers.
+        assert!(checks.enter(&known).is_err());
+        drop(inside);
+        assert!(checks.enter(&known).is_ok());
+    }
+
     /// The turn of a check belongs to the check, and not to who waits for its answer: else each client that goes away
     /// makes room for one more check, while its own goes on.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn clients_that_go_away_free_no_turn() {
-        let checks = Arc::new(Checks::new(1, 8));
+        let width = Width { at_work: 1, let_in: 8, of_one_kind: 8, patience: Duration::from_secs(3) };
+        let checks = Arc::new(Checks::new(width, width));
         let mut clients = Vec::new();
         for _ in 0..8 {
             let checks = Arc::clone(&checks);
             clients.push(tokio::spawn(async move {
-                checks.enter().unwrap().fits("not it".into(), None).await.unwrap();
+                checks.enter(&stranger()).unwrap().fits("not it".into(), None).await.unwrap();
             }));
         }
         // Some have begun by now, as one should; all go away.
         tokio::time::sleep(Duration::from_millis(5)).await;
         clients.into_iter().for_each(|client| client.abort());
         // Who comes now waits for the check that goes on, and then there is memory for one.
-        while checks.enter().is_err() {
+        while checks.enter(&stranger()).is_err() {
             tokio::task::yield_now().await;
         }
-        checks.enter().unwrap().fits("not it".into(), None).await.unwrap();
+        checks.enter(&stranger()).unwrap().fits("not it".into(), None).await.unwrap();
         assert_eq!(checks.memory.lock().unwrap().len(), 1);
     }
 }

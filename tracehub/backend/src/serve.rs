@@ -1,5 +1,6 @@
 //! Serving: from the first connection to the last answer.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::client::Edge;
 use crate::database;
 use crate::http::{self, App, Keys};
 use crate::settings::Settings;
@@ -22,13 +24,13 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(25);
 
 /// Answers requests, and works, until SIGTERM or SIGINT. Starts without a database: whoever waits for one asks `/health/ready`.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let Settings { listen, database, jwt_secret, release, live_file, work_every } = settings;
+    let Settings { listen, database, jwt_secret, release, edge, live_file, work_every } = settings;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
     let stop = stop_signal()?;
     tracing::info!(address = %listener.local_addr()?, release = release.id, "listening");
     let database = database::pool(database.0, &release.id);
     let worker = Worker::new(database.clone(), Traffic::new(release.id.clone(), live_file));
-    let app = App::new(database, Keys::new(&jwt_secret), release);
+    let app = App::new(database, Keys::new(&jwt_secret), release, Edge::named(edge));
     tokio::select! {
         served = serve_until(listener, http::router(app), stop, DRAIN_LIMIT) => served,
         never = worker.run(work_every) => match never {},
@@ -47,6 +49,7 @@ pub async fn serve_until(
 ) -> anyhow::Result<()> {
     let in_flight = Arc::new(AtomicUsize::new(0));
     let router = router.layer(middleware::from_fn_with_state(Arc::clone(&in_flight), count));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let stop = async move {
         stop.await;
@@ -58,7 +61,7 @@ pub async fn serve_until(
         tokio::time::sleep(drain_limit).await;
     };
     tokio::select! {
-        served = axum::serve(listener, router).with_graceful_shutdown(stop).into_future() => {
+        served = axum::serve(listener, service).with_graceful_shutdown(stop).into_future() => {
             served?;
             tracing::info!("stopped: nothing was cut off");
         }

@@ -8,6 +8,7 @@
 //! | `ENVIRONMENT` | serve, seed | a name, `local` unless told |
 //! | `RELEASE`, `RELEASE_COMMIT`, `RELEASE_BUILT_AT` | serve | what `/api/version` says, `development` and nothing unless told |
 //! | `LISTEN_ADDRESS` | serve | `0.0.0.0:8000` unless told |
+//! | `EDGE` | serve | host name of the reverse proxy that is believed about where requests come from; nobody is, unless told |
 //! | `LIVE_FILE` | serve | the platform's live file; without one, this release has the traffic |
 //! | `WORK_EVERY` | serve | seconds between two rounds of work, `60` unless told |
 //! | `LOG_FORMAT`, `RUST_LOG` | serve | `text` or `json`; a filter, `info` unless told |
@@ -45,6 +46,8 @@ pub struct Settings {
     pub jwt_secret: SecretString,
     /// What runs here.
     pub release: Release,
+    /// The reverse proxy that says where requests come from.
+    pub edge: Option<String>,
     /// Where the platform says which release has the traffic.
     pub live_file: Option<PathBuf>,
     /// The time between two rounds of work.
@@ -90,6 +93,7 @@ impl Settings {
         let database = reader.database();
         let jwt_secret = reader.required_secret("JWT_SECRET");
         let release = reader.release();
+        let edge = reader.optional("EDGE");
         let live_file = reader.optional("LIVE_FILE").map(PathBuf::from);
         let work_every = reader.parsed("WORK_EVERY", "60").map(NonZeroU32::get);
         if jwt_secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < JWT_SECRET_BYTES) {
@@ -100,7 +104,7 @@ impl Settings {
                 if reader.wrong.is_empty() =>
             {
                 let work_every = Duration::from_secs(seconds.into());
-                Ok(Self { listen, database, jwt_secret, release, live_file, work_every })
+                Ok(Self { listen, database, jwt_secret, release, edge, live_file, work_every })
             }
             _ => Err(Wrong(reader.wrong)),
         }

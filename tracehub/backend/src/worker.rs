@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use crate::database::OrganisationTx;
-use crate::throttle;
+use crate::throttle::{self, Spraying};
 
 /// Does the jobs.
 pub struct Worker {
@@ -84,6 +84,14 @@ impl Worker {
             sqlx::query_scalar!(r#"SELECT id AS "id!" FROM organisations_to_work_for() AS id"#)
                 .fetch_all(&self.database)
                 .await?;
+        if let Some(Spraying { failures, accounts, clients }) = throttle::spraying(&self.database).await? {
+            tracing::warn!(
+                failures,
+                accounts,
+                clients,
+                "log-ins fail with one address after the other: somebody tries them"
+            );
+        }
         let mut done = Done { log_ins: self.forget_log_ins().await?, reminders: 0 };
         let mut refused = None;
         for organisation in organisations {

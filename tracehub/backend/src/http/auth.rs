@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,10 +10,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::client::Client;
 use super::extract::Json;
 use super::{App, Claims, Error, Problem};
 use crate::database::OrganisationTx;
-use crate::throttle::LogIns;
+use crate::throttle::{Account, LogIns, Visitor};
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(login)).routes(routes!(log_out)).routes(routes!(me))
@@ -59,7 +60,10 @@ pub struct Organisation {
 #[utoipa::path(
     post, path = "/api/auth/login", tag = "auth", request_body = Credentials,
     responses(
-        (status = OK, body = Login),
+        (
+            status = OK, body = Login,
+            headers(("set-cookie" = String, description = "Makes this browser one that is known for the address")),
+        ),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (
             status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json",
@@ -73,12 +77,17 @@ pub struct Organisation {
 )]
 pub async fn login(
     State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
     Json(Credentials { email, password }): Json<Credentials>,
-) -> Result<Json<Login>, Error> {
+) -> Result<([(HeaderName, String); 1], Json<Login>), Error> {
+    let (email, now) = (email.to_lowercase(), Utc::now());
+    let account = Account::of(&email);
+    let device = app.keys.device(&headers, &account, now);
+    let visitor = Visitor { account, client: client.network, device };
     // Before the database is asked anything: who has no place costs it nothing.
-    let check = app.passwords.enter()?;
-    let email = email.to_lowercase();
-    let log_ins = LogIns::with(&app.database, &email);
+    let check = app.passwords.enter(&visitor)?;
+    let log_ins = LogIns::of(&app.database, &visitor);
     if let Some(wait) = log_ins.wait().await? {
         return Err(Error::TooManyLogIns(wait));
     }
@@ -105,12 +114,14 @@ pub async fn login(
         return Err(Error::Unauthenticated("the address or the password is not right"));
     };
     log_ins.succeeded().await?;
-    let claims = Claims::new(user, organisation, version, Utc::now());
-    Ok(Json(Login {
+    let claims = Claims::new(user, organisation, version, now);
+    let login = Login {
         token: app.keys.sign(&claims)?,
         expires_at: claims.expires_at(),
         me: Caller(claims).me(&app).await?,
-    }))
+    };
+    let known_from_now_on = app.keys.new_device(&account, now, client.is_secure);
+    Ok(([(header::SET_COOKIE, known_from_now_on)], Json(login)))
 }
 
 /// Log out: every token that this user was given until now ceases to be good, at once and on every device

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::request;
 use crate::lane::Full;
 use crate::password::Unchecked;
+use crate::throttle::{Failures, Wait};
 
 /// Why a request is not answered as asked.
 #[derive(Debug, thiserror::Error)]
@@ -19,12 +20,12 @@ pub enum Error {
     /// Nobody has logged in, or not with this token.
     #[error("{0}")]
     Unauthenticated(&'static str),
-    /// Too many log-ins with one address failed; it may be tried again after a while.
-    #[error("too many log-ins with this address have failed: please try again in {}", minutes(*.0))]
-    TooManyLogIns(Duration),
-    /// Too many want the same costly thing at this moment.
+    /// Too many log-ins failed; it may be tried again after a while.
+    #[error("too many log-ins {} have failed: please try again in {}", of(.0.of), minutes(.0.time))]
+    TooManyLogIns(Wait),
+    /// Too many want the same costly thing at this moment: others, or whoever asks.
     #[error("too many are asking for that at this moment: please try again in a moment")]
-    Busy,
+    Busy(Full),
     /// There is nothing here; or there is, and it is another organisation's, which must look the same.
     #[error("there is nothing here")]
     NotFound,
@@ -88,14 +89,16 @@ impl Error {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-            Self::TooManyLogIns(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyLogIns(_) | Self::Busy(Full::ForOneKind) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Rejected(status, _) => *status,
             // Not 408: that one invites browsers to send the request again by themselves.
-            Self::Busy | Self::Unavailable(_) | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(Full::ForAll) | Self::Unavailable(_) | Self::TimedOut => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -108,8 +111,8 @@ impl IntoResponse for Error {
         }
         let status = self.status();
         let retry_after = match &self {
-            Self::TooManyLogIns(wait) => Some(wait.as_secs()),
-            Self::Busy => Some(1),
+            Self::TooManyLogIns(wait) => Some(wait.time.as_secs()),
+            Self::Busy(_) => Some(1),
             Self::Unavailable(_) | Self::TimedOut => Some(5),
             _ => None,
         };
@@ -139,6 +142,13 @@ impl IntoResponse for Error {
     }
 }
 
+fn of(failures: Failures) -> &'static str {
+    match failures {
+        Failures::OfThisAccount => "with this address",
+        Failures::FromThisClient => "from your network",
+    }
+}
+
 /// For people, who need no more than that.
 fn minutes(wait: Duration) -> String {
     match wait.as_secs().div_ceil(60) {
@@ -161,8 +171,8 @@ impl From<anyhow::Error> for Error {
 }
 
 impl From<Full> for Error {
-    fn from(_: Full) -> Self {
-        Self::Busy
+    fn from(full: Full) -> Self {
+        Self::Busy(full)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The API: a file for each part of the domain, and what all of them share.
 
 mod auth;
+mod client;
+mod device;
 mod error;
 mod extract;
 mod health;
@@ -26,6 +28,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use error::{Error, FieldError, Problem};
 pub use token::{Claims, Keys};
 
+use crate::client::Edge;
 use crate::password::Checks;
 use crate::settings::Release;
 
@@ -43,12 +46,15 @@ pub struct App {
     pub release: Arc<Release>,
     /// The way in for passwords that are to be checked.
     pub passwords: Arc<Checks>,
+    /// Who says where a request comes from.
+    pub edge: Arc<Edge>,
 }
 
 impl App {
     /// With ways in of its own for what costs much.
-    pub fn new(database: PgPool, keys: Keys, release: Release) -> Self {
-        Self { database, keys, release: Arc::new(release), passwords: Arc::default() }
+    pub fn new(database: PgPool, keys: Keys, release: Release, edge: Edge) -> Self {
+        let (release, edge) = (Arc::new(release), Arc::new(edge));
+        Self { database, keys, release, passwords: Arc::default(), edge }
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Claims {
     /// The version of the user whose token this is: there is another one once the user has logged out. None in tokens of
     /// releases that knew no versions, when each user had the first one.
     #[serde(default)]
-    pub ver: i32,
+    pub ver: i64,
     iat: i64,
     exp: i64,
 }
@@ -37,11 +37,16 @@ pub struct Claims {
 pub struct Keys {
     signing: EncodingKey,
     checking: DecodingKey,
+    /// Signs and checks what `device.rs` makes.
+    pub(super) devices: HmacSha256,
 }
+
+/// What everything here is signed by.
+pub(super) type HmacSha256 = Hmac<Sha256>;
 
 impl Claims {
     /// Those of somebody who logs in now.
-    pub fn new(user: Uuid, organisation: Uuid, version: i32, now: DateTime<Utc>) -> Self {
+    pub fn new(user: Uuid, organisation: Uuid, version: i64, now: DateTime<Utc>) -> Self {
         let (iat, exp) = (now.timestamp(), (now + LIFETIME).timestamp());
         Self { iss: ISSUER.into(), sub: user, org: organisation, ver: version, iat, exp }
     }
@@ -58,7 +63,11 @@ impl Keys {
         static INSTALLED: Once = Once::new();
         INSTALLED.call_once(|| HS256.install_default().expect("nobody else installs one"));
         let secret = secret.expose_secret().as_bytes();
-        Self { signing: EncodingKey::from_secret(secret), checking: DecodingKey::from_secret(secret) }
+        Self {
+            signing: EncodingKey::from_secret(secret),
+            checking: DecodingKey::from_secret(secret),
+            devices: HmacSha256::new_from_slice(secret).expect("a key of any length will do"),
+        }
     }
 
     /// Makes a token of them.
@@ -84,13 +93,13 @@ static HS256: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-struct Hs256(Hmac<Sha256>);
+struct Hs256(HmacSha256);
 
 impl Hs256 {
     fn new(algorithm: &Algorithm, secret: &[u8]) -> Result<Self, Error> {
         match algorithm {
             Algorithm::HS256 => {
-                Ok(Self(Hmac::new_from_slice(secret).map_err(|_| ErrorKind::InvalidKeyFormat)?))
+                Ok(Self(HmacSha256::new_from_slice(secret).map_err(|_| ErrorKind::InvalidKeyFormat)?))
             }
             _ => Err(ErrorKind::InvalidAlgorithm.into()),
         }

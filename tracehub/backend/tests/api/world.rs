@@ -13,6 +13,7 @@ use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgPool};
 use tower::ServiceExt;
+use tracehub_backend::client::Edge;
 use tracehub_backend::database::{self, OrganisationTx};
 use tracehub_backend::http::{self, App, Claims, Keys};
 use tracehub_backend::settings::Release;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 pub const JWT_SECRET: &str = "the key of the tests, 32 bytes or more";
 pub const RELEASE: &str = "20260103t120000z-1a2b3c4d5e6f";
+pub const EDGE: &str = "127.0.0.1";
 pub const PASSWORD: &str = "a password of the tests";
 
 /// Two organisations with a user each, the API in front of them, and both roles behind it.
@@ -117,7 +119,7 @@ pub fn router(database: PgPool) -> Router {
 /// What it stands on.
 pub fn app(database: PgPool) -> App {
     let release = Release { id: RELEASE.into(), commit: Some("c0ffee".into()), built_at: None };
-    App::new(database, keys(), release)
+    App::new(database, keys(), release, Edge::named(Some(EDGE.into())))
 }
 
 /// A server that nobody runs.

@@ -1,0 +1,1 @@
+ALTER TABLE log_in_failures DROP COLUMN client, DROP COLUMN device;
