@@ -19,7 +19,7 @@ use crate::product::images::{self, Registry};
 use crate::project;
 use crate::rollout::host::LeasedHost;
 use crate::terminal::{self, Activity, millis, paint, seconds};
-use crate::tools::curl;
+use crate::tools::http;
 use crate::tools::process::interrupt;
 
 /// How often users' way in is tried while something is interrupted.
@@ -205,7 +205,7 @@ fn longest_gap<T>(url: &str, work: impl FnOnce() -> T) -> (T, Duration) {
             let mut ended = None;
             loop {
                 let answered =
-                    curl::get(url, Duration::from_secs(1)).is_ok_and(|answer| answer.status == 200);
+                    http::get(url, Duration::from_secs(1)).is_ok_and(|answer| answer.status == 200);
                 if answered {
                     longest = longest.max(good.elapsed());
                     good = Instant::now();

@@ -10,12 +10,12 @@ use super::{Leased, Machine};
 use crate::project::{self, Component, RELEASE_LABEL};
 use crate::rollout::host::{Part, ProbeResponse};
 use crate::rollout::state::release::{Release, ReleaseId};
-use crate::tools::curl;
 use crate::tools::docker::compose::Project;
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container::{self, Inspected};
 use crate::tools::docker::exec::{self, Running};
 use crate::tools::docker::socket::Socket;
+use crate::tools::http;
 use crate::tools::process::{Finished, Run};
 
 /// The longest that one call to the engine may take. Stopping waits for what is in flight.
@@ -111,7 +111,7 @@ impl Machine {
 
     pub(super) fn ask_edge(&self) -> Result<ProbeResponse> {
         let url = format!("{}{}", self.url()?, project::PROBE_PATH);
-        let answer = curl::get(&url, PROBE_TIMEOUT).with_context(|| format!("asking {url}"))?;
+        let answer = http::get(&url, PROBE_TIMEOUT).with_context(|| format!("asking {url}"))?;
         let excerpt = answer.header("location").map_or_else(
             || answer.body.chars().take(200).collect(),
             |location| format!("redirect to {location}"),

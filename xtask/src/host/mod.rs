@@ -36,9 +36,9 @@ use crate::rollout::limits::Limits;
 use crate::rollout::state::guard::{Traffic, Unreadable};
 use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::{Release, ReleaseId};
-use crate::tools::curl;
 use crate::tools::docker::container;
 use crate::tools::files::private::Folder;
+use crate::tools::http;
 use crate::tools::process::interrupt;
 use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
@@ -242,7 +242,7 @@ impl Machine {
 
     /// In how many days the certificate ends that users are shown, when they come by HTTPS.
     pub fn certificate_days(&self) -> Option<i64> {
-        curl::certificate_days(self.public_url.as_deref()?, self.now())
+        http::certificate_days(self.public_url.as_deref()?, self.now())
     }
 
     /// Who has the lease at this moment, when somebody has.

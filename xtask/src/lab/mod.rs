@@ -126,7 +126,7 @@ impl Lab {
 
     /// Has a lab of at least so many machines running.
     pub fn up(hosts: usize, yes: bool) -> Result<Lab> {
-        setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Ssh, Tool::Curl], yes)?;
+        setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Ssh], yes)?;
         sweep()?;
         let mut lab = match Lab::load()? {
             Some(lab) => lab,

@@ -8,9 +8,9 @@ use xshell::{Shell, cmd};
 
 use super::base_images;
 use crate::project::{self, REGISTRY_LABEL};
-use crate::tools::curl;
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
+use crate::tools::http;
 use crate::tools::process::{Run, interrupt};
 
 /// How long it may take to answer.
@@ -68,7 +68,7 @@ fn configuration(read_only: bool) -> String {
 
 fn wait_for(sh: &Shell, container: &str, port: u16) -> Result<()> {
     let (began, url) = (Instant::now(), format!("http://localhost:{port}/v2/"));
-    while !curl::get(&url, Duration::from_secs(2)).is_ok_and(|answer| answer.status == 200) {
+    while !http::get(&url, Duration::from_secs(2)).is_ok_and(|answer| answer.status == 200) {
         if began.elapsed() > READY_TIMEOUT {
             bail!("{container} does not answer at {url}:\n    {}", container::last_lines(sh, container, 5)?);
         }

@@ -36,8 +36,6 @@ pub enum Tool {
     Readelf,
     /// OpenSSH's client.
     Ssh,
-    /// One request, as a user sends it.
-    Curl,
     /// Makes a Debian in a folder: for the lab, where no registry answers.
     Debootstrap,
     /// age: encrypts copies of backups.
@@ -162,7 +160,6 @@ const ROWS: &[Row] = &[
     row(Tool::Readelf, "readelf", Package("readelf", "binutils"), Any),
     // It knows `KnownHostsCommand`.
     row(Tool::Ssh, "ssh", Package("ssh", "openssh-client"), AtLeast("8.5")),
-    row(Tool::Curl, "curl", Package("curl", "curl"), Any),
     row(Tool::Debootstrap, "debootstrap", Package("debootstrap", "debootstrap"), Any),
     row(Tool::Age, "age", Package("age", "age"), Any),
     row(Tool::Make, "make", Package("make", "make"), Any),

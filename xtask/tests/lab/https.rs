@@ -1,9 +1,16 @@
 //! A host changes from HTTP to HTTPS, and back.
 
-use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
+use rustls::crypto::ring;
+use ureq::Agent;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::tls::TlsConfig;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use crate::environment::Lab;
 use crate::support::http::get;
@@ -29,7 +36,7 @@ pub fn there_and_back(lab: &Lab) -> Result<(), Failed> {
     // Compose must read the files that the platform was started with, and not those of the change.
     lab.project.xtask_verbatim(&["logs", "edge", "--env", "staging"]).env("STAGING_URL", &url).succeeds()?;
     up(&url, &["--yes"]).succeeds()?;
-    wait_until("it answers by HTTPS", Duration::from_secs(30), || status(host.https) == "200")?;
+    wait_until("it answers by HTTPS", Duration::from_secs(30), || status(host.https) == Some(200))?;
     let output = up(&url, &[]).succeeds()?;
     check(output.contains("Nothing to do"), || output)?;
 
@@ -40,11 +47,30 @@ pub fn there_and_back(lab: &Lab) -> Result<(), Failed> {
     check(output.contains("Nothing to do"), || output)
 }
 
-/// The status of an HTTPS response, whoever has signed the certificate.
-fn status(port: u16) -> String {
-    let (url, resolve) = (format!("https://{NAME}:{port}/health/ready"), format!("{NAME}:{port}:127.0.0.1"));
-    let output = Command::new("curl")
-        .args(["-sk", "-o", "/dev/null", "-w", "%{http_code}", "--resolve", &resolve, &url])
-        .output();
-    String::from_utf8_lossy(&output.expect("curl runs").stdout).into_owned()
+/// The status of its answer, whoever has signed the certificate; none when it gives none.
+fn status(port: u16) -> Option<u16> {
+    let tls = TlsConfig::builder()
+        .disable_verification(true)
+        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+        .build();
+    let config = Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(5)))
+        .http_status_as_error(false)
+        .proxy(None)
+        .tls_config(tls)
+        .build();
+    let agent = Agent::with_parts(config, DefaultConnector::default(), Loopback);
+    Some(agent.get(format!("https://{NAME}:{port}/health/ready")).call().ok()?.status().as_u16())
+}
+
+/// Every name is this machine: not each knows the names under `localhost`.
+#[derive(Debug)]
+struct Loopback;
+
+impl Resolver for Loopback {
+    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut found = self.empty();
+        found.push(([127, 0, 0, 1], uri.port_u16().unwrap_or(443)).into());
+        Ok(found)
+    }
 }

@@ -64,7 +64,7 @@ struct Row {
 impl Rollout {
     /// Makes the releases, then takes one way after the other.
     pub fn run(self) -> Result<()> {
-        setup::ensure(&[Tool::Ssh, Tool::Curl], self.yes)?;
+        setup::ensure(&[Tool::Ssh], self.yes)?;
         let was_up = Lab::load()?.is_some();
         let lab = Activity::of("a machine to deploy to", |_| Lab::up(1, self.yes))?;
         let copy = Copy::make(&lab)?;

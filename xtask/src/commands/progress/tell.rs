@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::terminal::{self, seconds};
-use crate::tools::curl;
+use crate::tools::http;
 use crate::tools::process::interrupt;
 
 /// What there is to tell.
@@ -120,7 +120,7 @@ impl Channel {
     fn tell(&self, news: &News) -> Result<()> {
         match self {
             Channel::Slack { webhook } => {
-                curl::post(webhook, &[], &json!({ "text": news.words(true) })).context("Slack was not told")
+                http::post(webhook, &[], &json!({ "text": news.words(true) })).context("Slack was not told")
             }
             Channel::Summary { path } => {
                 write_summary(path, news).context("the job's summary was not written")
@@ -129,11 +129,12 @@ impl Channel {
                 State::Succeeded { .. } if news.kind == "deploy" => {
                     let base =
                         format!("{}/api/0/organizations/{organisation}/releases/", url.trim_end_matches('/'));
-                    let header = format!("Authorization: Bearer {token}");
+                    let bearer = format!("Bearer {token}");
+                    let headers = [("Authorization", bearer.as_str())];
                     let release = json!({ "version": news.release, "projects": [project] });
-                    curl::post(&base, &[&header], &release).context("Sentry was not told of the release")?;
+                    http::post(&base, &headers, &release).context("Sentry was not told of the release")?;
                     let deploy: Value = json!({ "environment": news.environment, "url": news.url });
-                    curl::post(&format!("{base}{}/deploys/", news.release), &[&header], &deploy)
+                    http::post(&format!("{base}{}/deploys/", news.release), &headers, &deploy)
                         .context("Sentry was not told of the deploy")
                 }
                 _ => Ok(()),
@@ -208,7 +209,10 @@ mod tests {
                     }
                     lines.push(line.trim().to_owned());
                 }
-                let length = lines.iter().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+                let length = lines
+                    .iter()
+                    .find_map(|line| line.to_lowercase().strip_prefix("content-length: ").map(str::to_owned))
+                    .unwrap();
                 let mut body = vec![0; length.parse().unwrap()];
                 reader.read_exact(&mut body).unwrap();
                 reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
@@ -252,7 +256,10 @@ mod tests {
             "{}",
             told[1].0
         );
-        assert!(told.iter().all(|(_, headers, _)| headers.contains("Authorization: Bearer secret-token")));
+        assert!(
+            told.iter()
+                .all(|(_, headers, _)| headers.to_lowercase().contains("authorization: bearer secret-token"))
+        );
         assert_eq!(serde_json::from_str::<Value>(&told[1].2).unwrap()["environment"], "staging");
     }
 

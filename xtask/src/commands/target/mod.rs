@@ -69,7 +69,7 @@ impl TargetArgs {
         setup::ensure(&[Tool::Ssh], false)?;
         let (connection, ready, done) = thread::scope(|scope| {
             // Asking each tool for its version takes as long as connecting.
-            let ready = scope.spawn(|| setup::ensure(&[Tool::Curl, Tool::Docker, Tool::Compose], false));
+            let ready = scope.spawn(|| setup::ensure(&[Tool::Docker, Tool::Compose], false));
             let done = scope.spawn(meanwhile);
             let connection = connect(access);
             let ready = ready.join().expect("a recipe does not panic");

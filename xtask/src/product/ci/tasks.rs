@@ -31,8 +31,8 @@ const DATABASE: &[Tool] = &[Tool::Postgres, Tool::SqlxCli];
 /// The same server, and what runs tests and sees which lines they run.
 const COVERED: &[Tool] = &[Tool::Postgres, Tool::Nextest, Tool::LlvmCov, Tool::LlvmTools, Tool::Rust];
 /// What looks at a deployed page.
-const BROWSER: &[Tool] = &[Tool::Chromium, Tool::Curl];
-const LAB: &[Tool] = &[Tool::Ssh, Tool::Curl];
+const BROWSER: &[Tool] = &[Tool::Chromium];
+const LAB: &[Tool] = &[Tool::Ssh];
 
 /// The backend with its migrations and query data. cargo does not load a workspace whose other member's tests are gone.
 const BACKEND: &[&str] = &["tracehub/backend/", "xtask/tests/*/main.rs"];

@@ -32,16 +32,8 @@ pub use self::push::{bases_for_host, build_and_push, ensure_client, find, push_b
 pub use self::registry::Registry;
 
 /// What a build calls.
-pub const TOOLS: &[Tool] = &[
-    Tool::Engine,
-    Tool::Docker,
-    Tool::Compose,
-    Tool::Buildx,
-    Tool::Readelf,
-    Tool::Node,
-    Tool::Npm,
-    Tool::Curl,
-];
+pub const TOOLS: &[Tool] =
+    &[Tool::Engine, Tool::Docker, Tool::Compose, Tool::Buildx, Tool::Readelf, Tool::Node, Tool::Npm];
 
 /// What a build leaves.
 pub struct Built {

@@ -12,9 +12,9 @@ use crate::host::RegistryTunnel;
 use crate::project::Component;
 use crate::setup::{self, Tool, registry};
 use crate::terminal::Activity;
-use crate::tools::curl;
 use crate::tools::docker;
 use crate::tools::git::{self, Commit};
+use crate::tools::http;
 use crate::tools::process::Run;
 use crate::workspace;
 
@@ -93,7 +93,7 @@ impl Registry {
         let (host, folder) = self.prefix.split_once('/').unwrap_or((&self.prefix, ""));
         let path = format!("{folder}/{image}");
         let url = format!("http://{host}/v2/{}/manifests/{tag}", path.trim_start_matches('/'));
-        let answer = curl::head(&url, MANIFESTS, INSPECT_TIMEOUT)?;
+        let answer = http::head(&url, MANIFESTS, INSPECT_TIMEOUT)?;
         match (answer.status, answer.header("docker-content-digest")) {
             (404, _) => Ok(None),
             (200, Some(digest)) => Ok(Some(digest.to_owned())),

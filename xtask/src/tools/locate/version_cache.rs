@@ -134,7 +134,7 @@ mod tests {
         std::os::unix::fs::symlink(&script, &npm).expect("linked");
         let shim = file("git", "#!/usr/bin/env bash\nexec other git\n");
         let manager = file("volta-shim", "\x7fELF");
-        let managed = folder.join("curl");
+        let managed = folder.join("age");
         std::os::unix::fs::symlink(&manager, &managed).expect("linked");
 
         let identity = |places: &[Utf8PathBuf]| VersionCache::identity(places, || None);

@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::RATE;
 use crate::lab::load::{Load, Seen};
 use crate::project::RELEASE_HEADER;
-use crate::tools::curl;
+use crate::tools::http;
 
 /// Users go on so long at most after the command has ended, until they have what was asked for.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -67,7 +67,7 @@ fn settle(port: u16, release: Option<&str>) {
     let Some(release) = release else { return thread::sleep(LINGER_TIME) };
     let ended = Instant::now();
     let has_it = |path: &str| {
-        let answer = curl::get(&format!("http://127.0.0.1:{port}{path}"), Duration::from_secs(2));
+        let answer = http::get(&format!("http://127.0.0.1:{port}{path}"), Duration::from_secs(2));
         answer.is_ok_and(|answer| answer.status == 200 && answer.header(RELEASE_HEADER) == Some(release))
     };
     while ended.elapsed() < SETTLE_TIMEOUT && !["/api/version", "/config.json"].into_iter().all(has_it) {

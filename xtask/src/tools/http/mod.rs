@@ -1,0 +1,152 @@
+//! HTTP, as a client: one request and its answer, or words for people about what came instead.
+//!
+//! Each request makes a connection of its own. Over one that was kept, a probe would go on to be answered by a server that
+//! takes no new connections any more, which is what users would meet.
+
+mod certificate;
+mod proxy;
+mod words;
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use ureq::http::header::{ACCEPT, CONTENT_TYPE};
+use ureq::http::{HeaderMap, Request, Uri};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, AsSendBody};
+
+use super::process::interrupt::{self, Interrupted};
+
+pub use self::certificate::days as certificate_days;
+
+use self::proxy::Proxied;
+
+/// The longest body that is read, in bytes. All that xtask asks for is short.
+const MAX_BODY: u64 = 64 << 10;
+/// The longest that whoever is told something by [`post`] may take.
+const POST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a wait looks whether somebody asks to stop.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What was answered, whatever its status. A redirect is an answer, too, and is not followed.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    headers: HeaderMap,
+    /// The body, as far as it is text.
+    pub body: String,
+}
+
+impl Answer {
+    /// The value of a header, in whatever case its name is written.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// A GET.
+///
+/// # Errors
+///
+/// When no answer came within the timeout, and why; when its body is longer than 64 KiB; when the user interrupts.
+pub fn get(url: &str, timeout: Duration) -> Result<Answer> {
+    ask(Request::get(url).body(())?, timeout)
+}
+
+/// A HEAD: what a GET that accepts these kinds would be answered, without the body. Fails as [`get`] does.
+pub fn head(url: &str, accept: &str, timeout: Duration) -> Result<Answer> {
+    ask(Request::head(url).header(ACCEPT, accept).body(())?, timeout)
+}
+
+/// A POST of JSON. Another status than 2xx is an error. No error names more of the address than the host and its port, or
+/// anything of headers, body or answer: any of them may be a secret.
+pub fn post(url: &str, headers: &[(&str, &str)], body: &serde_json::Value) -> Result<()> {
+    let mut request = Request::post(url).header(CONTENT_TYPE, "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    match ask(request.body(body.to_string())?, POST_TIMEOUT)?.status {
+        200..=299 => Ok(()),
+        status => Err(anyhow!("it was answered with {status}")),
+    }
+}
+
+fn ask(request: Request<impl AsSendBody + Send + 'static>, timeout: Duration) -> Result<Answer> {
+    let route = Route::to(request.uri(), timeout)?;
+    let agent = route.config(certificate::roots_for(request.uri(), route.proxied.as_ref())).new_agent();
+    route.ask(agent, request)
+}
+
+/// The way of a request to its server.
+struct Route {
+    /// The server's host and port: all of the address that an error may say.
+    server: String,
+    proxied: Option<Proxied>,
+    timeout: Duration,
+}
+
+impl Route {
+    fn to(uri: &Uri, timeout: Duration) -> Result<Route> {
+        let host = uri.host().context("the address has no host")?;
+        let port = uri.port_u16().unwrap_or(if certificate::is_https(uri) { 443 } else { 80 });
+        let proxied = proxy::of_process(uri)?;
+        Ok(Route { server: format!("{host}:{port}"), proxied, timeout })
+    }
+
+    fn config(&self, roots: RootCerts) -> ureq::config::Config {
+        let tls = TlsConfig::builder()
+            .root_certs(roots)
+            .unversioned_rustls_crypto_provider(certificate::provider())
+            .build();
+        Agent::config_builder()
+            .timeout_global(Some(self.timeout))
+            // Shorter than the whole, so that an error can tell a server that accepts no connection from one that accepts
+            // it and does not answer.
+            .timeout_connect(Some(self.timeout * 9 / 10))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .proxy(self.proxied.as_ref().map(|proxied| proxied.proxy.clone()))
+            .tls_config(tls)
+            .build()
+    }
+
+    fn ask(&self, agent: Agent, request: Request<impl AsSendBody + Send + 'static>) -> Result<Answer> {
+        let answer = interruptible(agent, |agent| {
+            let (head, mut body) = agent.run(request)?.into_parts();
+            let body = body.with_config().limit(MAX_BODY).read_to_vec()?;
+            let body = String::from_utf8_lossy(&body).into_owned();
+            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+        })?;
+        answer.map_err(|error| anyhow!(words::of(&error, self)))
+    }
+}
+
+/// Runs `work` on a thread of its own. When somebody asks to stop, the wait ends at once, and with it the connection; a name
+/// that is being resolved and a connection that is being made end at their timeout.
+fn interruptible<T: Send + 'static>(
+    agent: Agent,
+    work: impl FnOnce(&Agent) -> Result<T, ureq::Error> + Send + 'static,
+) -> Result<Result<T, ureq::Error>, Interrupted> {
+    let (done, result) = channel();
+    let worker = agent.clone();
+    // It can't be sent when the wait was interrupted.
+    thread::spawn(move || drop(done.send(work(&worker))));
+    loop {
+        if let Err(interrupted) = interrupt::check() {
+            agent.shutdown();
+            return Err(interrupted);
+        }
+        match result.recv_timeout(POLL_INTERVAL) {
+            Ok(result) => return Ok(result),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => panic!("a request does not panic"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

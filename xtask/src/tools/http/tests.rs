@@ -1,0 +1,267 @@
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection};
+use ureq::Proxy;
+use ureq::tls::Certificate;
+
+use super::proxy::Proxied;
+use super::*;
+use crate::tools::process::is_interrupt;
+
+const SOON: Duration = Duration::from_secs(5);
+
+/// A server of the loopback that takes so many connections, one after the other; its port.
+fn serve<T: Send + 'static>(
+    connections: usize,
+    talk: impl Fn(TcpStream) -> T + Send + 'static,
+) -> (u16, JoinHandle<Vec<T>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server =
+        thread::spawn(move || (0..connections).map(|_| talk(listener.accept().unwrap().0)).collect());
+    (port, server)
+}
+
+/// Reads a request's head, gives this answer, and waits until the client has had enough. What was read.
+fn answer(mut stream: TcpStream, answer: &[u8]) -> String {
+    let reader = BufReader::new(stream.try_clone().unwrap());
+    let head: Vec<String> =
+        reader.lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    stream.write_all(answer).unwrap();
+    let _ = stream.read_to_end(&mut Vec::new());
+    head.join("\n")
+}
+
+/// What is made of this answer.
+fn told(bytes: &'static [u8]) -> Result<Answer> {
+    let (port, server) = serve(1, move |stream| answer(stream, bytes));
+    let told = get(&format!("http://127.0.0.1:{port}/a"), SOON);
+    let head = server.join().unwrap().remove(0);
+    assert!(head.starts_with("GET /a HTTP/1.1\n"), "{head}");
+    told
+}
+
+fn failure<T: std::fmt::Debug>(result: Result<T>) -> String {
+    format!("{:#}", result.unwrap_err())
+}
+
+#[test]
+fn every_status_is_an_answer_and_a_redirect_is_not_followed() {
+    let unavailable = told(b"HTTP/1.1 503 Busy\r\nX-Release: a\r\nContent-Length: 6\r\n\r\nnobody").unwrap();
+    assert_eq!((unavailable.status, unavailable.header("x-release")), (503, Some("a")));
+    assert_eq!(unavailable.body, "nobody");
+    let redirect =
+        told(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/b\r\nContent-Length: 0\r\n\r\n").unwrap();
+    assert_eq!((redirect.status, redirect.header("location")), (302, Some("http://127.0.0.1:1/b")));
+}
+
+#[test]
+fn each_request_makes_a_connection_of_its_own() {
+    let (port, server) = serve(2, |stream| answer(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    for _ in 0..2 {
+        assert_eq!(get(&format!("http://127.0.0.1:{port}/"), SOON).unwrap().status, 200);
+    }
+    assert_eq!(server.join().unwrap().len(), 2);
+}
+
+#[test]
+fn a_head_says_what_it_accepts_and_waits_for_no_body() {
+    let (port, server) =
+        serve(1, |stream| answer(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nDigest: d\r\n\r\n"));
+    let answer = head(&format!("http://127.0.0.1:{port}/"), "text/plain", SOON).unwrap();
+    assert_eq!((answer.header("digest"), answer.body.as_str()), (Some("d"), ""));
+    let head = server.join().unwrap().remove(0);
+    assert!(head.starts_with("HEAD / ") && head.contains("accept: text/plain"), "{head}");
+}
+
+#[test]
+fn a_long_body_is_not_read_and_half_of_one_is_no_answer() {
+    let (port, server) = serve(1, |mut stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let more = [b'a'; 4096];
+        (0..1000).take_while(|_| stream.write_all(&more).is_ok()).count()
+    });
+    let error = failure(get(&format!("http://127.0.0.1:{port}/"), SOON));
+    assert_eq!(error, format!("the answer of 127.0.0.1:{port} is longer than 65536 bytes"));
+    assert!(server.join().unwrap()[0] < 1000, "it was read to its end");
+
+    let (port, _server) = serve(1, |mut stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    });
+    let error = failure(get(&format!("http://127.0.0.1:{port}/"), SOON));
+    assert_eq!(error, format!("127.0.0.1:{port} closed the connection before its answer was whole"));
+}
+
+#[test]
+fn an_error_says_what_happened() {
+    let (port, _server) = serve(1, |stream| answer(stream, b""));
+    let error = failure(get(&format!("http://127.0.0.1:{port}/"), Duration::from_millis(200)));
+    assert_eq!(error, format!("no answer from 127.0.0.1:{port} within 200ms"));
+
+    let error = failure(get("http://127.0.0.1:1/", SOON));
+    assert_eq!(error, "the connection to 127.0.0.1:1 was refused");
+
+    let error = failure(told(b"SSH-2.0-OpenSSH_9.2\r\n"));
+    assert!(error.contains("is not HTTP"), "{error}");
+
+    let error = failure(get("http://a..b/", SOON));
+    assert!(error.starts_with("a..b:80 could not be resolved: "), "{error}");
+}
+
+#[test]
+fn no_error_names_the_path_a_header_or_a_password() {
+    let (port, server) =
+        serve(1, |stream| answer(stream, b"HTTP/1.1 403 No\r\nContent-Length: 6\r\n\r\nsecret"));
+    let body = serde_json::json!({ "a": "secret" });
+    let headers = [("authorization", "Bearer secret")];
+    let error = failure(post(&format!("http://127.0.0.1:{port}/secret"), &headers, &body));
+    assert_eq!(error, "it was answered with 403");
+    let head = server.join().unwrap().remove(0);
+    assert!(head.starts_with("POST /secret ") && head.contains("authorization: Bearer secret"), "{head}");
+
+    let wrong =
+        ["http://u:secret@127.0.0.1:1/secret", "ftp://127.0.0.1:1/secret", "/secret", "http://\u{7}secret"];
+    for url in wrong {
+        let error = failure(post(url, &headers, &body));
+        assert!(!error.contains("secret"), "{error}");
+    }
+    let error = failure(post("http://127.0.0.1:1/", &[("authorization", "secret\n")], &body));
+    assert!(!error.contains("secret"), "{error}");
+}
+
+#[test]
+fn who_wants_to_stop_does_not_wait_for_the_answer() {
+    let (port, server) = serve(1, |mut stream| stream.read_to_end(&mut Vec::new()).map(drop));
+    let stop = interrupt::Stop::default();
+    let (began, other) = (Instant::now(), stop.clone());
+    thread::spawn(move || {
+        thread::sleep(Duration::from_millis(100));
+        other.set();
+    });
+    let url = format!("http://127.0.0.1:{port}/");
+    let error = interrupt::stoppable(&stop, || get(&url, Duration::from_secs(60))).unwrap_err();
+    assert!(is_interrupt(&error), "{error:#}");
+    server.join().unwrap().remove(0).unwrap();
+    assert!(began.elapsed() < SOON, "the connection ends with the wait");
+}
+
+fn chosen(url: &str, variables: &[(&str, &str)]) -> Option<String> {
+    let variable =
+        |name: &str| variables.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned());
+    let proxied = proxy::choose(&url.parse().unwrap(), variable).unwrap()?;
+    Some(format!("{} {}:{}", proxied.variable, proxied.proxy.host(), proxied.proxy.port()))
+}
+
+#[test]
+fn a_proxy_is_the_one_of_the_address_s_scheme_and_none_for_what_is_exempt() {
+    let both = [("HTTPS_PROXY", "http://s:1"), ("http_proxy", "h:2"), ("ALL_PROXY", "socks5h://a:3")];
+    assert_eq!(chosen("https://b.example/", &both).unwrap(), "HTTPS_PROXY s:1");
+    assert_eq!(chosen("http://b.example/", &both).unwrap(), "http_proxy h:2");
+    assert_eq!(chosen("https://b.example/", &[("https_proxy", " "), both[2]]).unwrap(), "ALL_PROXY a:3");
+    assert_eq!(chosen("https://b.example/", &both[1..2]), None);
+    for here in ["http://127.0.0.1:80/", "https://localhost/", "http://[::1]/", "https://a.LOCALHOST:8443/"] {
+        assert_eq!(chosen(here, &both), None, "{here}");
+    }
+    for exempt in ["b.example", "example", ".example", "*.example", "c, B.example", "*"] {
+        assert_eq!(chosen("https://b.example/", &[both[0], ("NO_PROXY", exempt)]), None, "{exempt}");
+    }
+    for other in ["c.example", "ample", "b.example.org", ""] {
+        assert!(chosen("https://b.example/", &[both[0], ("no_proxy", other)]).is_some(), "{other}");
+    }
+    let wrong = proxy::choose(&"https://b.example/".parse().unwrap(), |_| Some("secret://a b".to_owned()));
+    assert_eq!(failure(wrong.map(drop)), "https_proxy is not the address of a proxy");
+}
+
+#[test]
+fn a_proxy_is_asked_and_an_error_names_it_without_its_password() {
+    let (port, server) = serve(1, |stream| answer(stream, b"HTTP/1.1 403 Forbidden\r\n\r\n"));
+    let proxy = Proxy::new(&format!("http://user:secret@127.0.0.1:{port}")).unwrap();
+    let proxied = Some(Proxied { proxy, variable: "HTTPS_PROXY" });
+    let route = Route { server: "b.example:443".to_owned(), proxied, timeout: SOON };
+    let agent = route.config(RootCerts::Specific(Default::default())).new_agent();
+    let error = failure(route.ask(agent, Request::get("https://b.example/path").body(()).unwrap()));
+    let expected =
+        format!("no connection to b.example:443 through the proxy 127.0.0.1:{port} (HTTPS_PROXY): ");
+    assert!(error.starts_with(&expected) && error.contains("403"), "{error}");
+    assert!(server.join().unwrap()[0].starts_with("CONNECT b.example:443 "));
+}
+
+/// The authority, and what it has issued for `localhost`: one that lasts, and one that has expired.
+fn certificates() -> [CertificateDer<'static>; 3] {
+    let found: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(include_bytes!("certificates.pem")).collect();
+    found.unwrap().try_into().unwrap()
+}
+
+/// A server that shows this certificate and answers 200; its port.
+fn serve_tls(certificate: &CertificateDer<'static>) -> u16 {
+    // Ed25519 in PKCS #8, and the number itself.
+    let key = [&b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"[..], &[7; 32]].concat();
+    let config = ServerConfig::builder_with_provider(certificate::provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], PrivatePkcs8KeyDer::from(key).into())
+        .unwrap();
+    let config = std::sync::Arc::new(config);
+    let talk = move |mut stream: TcpStream| {
+        let mut connection = ServerConnection::new(config.clone()).unwrap();
+        let mut stream = rustls::Stream::new(&mut connection, &mut stream);
+        // A client that refuses the certificate does not read on.
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let _ = stream.read_to_end(&mut Vec::new());
+    };
+    serve(1, talk).0
+}
+
+/// What is made of this certificate by somebody who trusts that one.
+fn seen(shown: &CertificateDer<'static>, trusted: &CertificateDer<'static>, host: &str) -> Result<u16> {
+    let request = Request::get(format!("https://{host}:{}/", serve_tls(shown))).body(()).unwrap();
+    let route = Route::to(request.uri(), SOON)?;
+    let roots = vec![Certificate::from_der(trusted).to_owned()];
+    let agent = route.config(RootCerts::Specific(roots.into())).new_agent();
+    Ok(route.ask(agent, request)?.status)
+}
+
+#[test]
+fn a_certificate_that_is_refused_is_said_to_be_which_and_why() {
+    let [authority, good, expired] = certificates();
+    assert_eq!(seen(&good, &authority, "localhost").unwrap(), 200);
+    let said = |shown, trusted, host| failure(seen(shown, trusted, host));
+    let error = said(&expired, &authority, "localhost");
+    assert!(error.ends_with("expired at 2020-03-01T12:00:00Z"), "{error}");
+    let error = said(&good, &authority, "127.0.0.1");
+    assert!(
+        error.contains("certificate not valid for name \"127.0.0.1\"") && error.contains("localhost"),
+        "{error}"
+    );
+    let error = said(&good, &good, "localhost");
+    assert!(error.contains("this machine"), "{error}");
+    let error = said(&authority, &authority, "localhost");
+    assert!(error.contains("as self-signed ones are"), "{error}");
+}
+
+#[test]
+fn a_port_without_tls_is_said_to_be_one() {
+    let (port, _server) = serve(1, |stream| answer(stream, b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+    let error = failure(get(&format!("https://localhost:{port}/"), SOON));
+    assert!(error.contains("does not answer in TLS"), "{error}");
+}
+
+#[test]
+fn a_certificate_s_end_is_read_whoever_is_trusted() {
+    let [_, good, expired] = certificates();
+    let at = |day: &str| humantime::parse_rfc3339(&format!("{day}T00:00:00Z")).unwrap();
+    let url = |certificate| format!("https://localhost:{}/", serve_tls(certificate));
+    assert_eq!(certificate_days(&url(&good), at("2150-02-01")), Some(28));
+    assert_eq!(certificate_days(&url(&expired), at("2020-03-03")), Some(-2));
+    assert_eq!(certificate_days("http://localhost/", at("2020-01-01")), None);
+    assert_eq!(certificate_days("https://127.0.0.1:1/", at("2020-01-01")), None);
+}
