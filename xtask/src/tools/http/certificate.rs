@@ -8,7 +8,6 @@ use rustls::pki_types::{ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 use ureq::http::Uri;
-use ureq::http::uri::Scheme;
 use ureq::tls::{Certificate, RootCerts};
 use ureq::{Agent, ProxyProtocol};
 // These modules may change with a minor version of ureq: the lock file holds it.
@@ -19,7 +18,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::proxy::Proxied;
-use super::{Route, interruptible};
+use super::{Route, interruptible, is_https};
 
 /// The longest that a server may take to show its certificate.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,11 +39,6 @@ pub fn has_roots() -> bool {
 pub fn roots_for(uri: &Uri, proxied: Option<&Proxied>) -> RootCerts {
     let needs = is_https(uri) || proxied.is_some_and(is_over_tls);
     RootCerts::Specific(if needs { Arc::clone(&ROOTS) } else { Arc::default() })
-}
-
-/// Whether the address is one of HTTPS.
-pub fn is_https(uri: &Uri) -> bool {
-    uri.scheme() == Some(&Scheme::HTTPS)
 }
 
 fn is_over_tls(proxied: &Proxied) -> bool {

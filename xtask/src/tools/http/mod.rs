@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use ureq::http::header::{ACCEPT, CONTENT_TYPE};
+use ureq::http::uri::Scheme;
 use ureq::http::{HeaderMap, Request, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody};
@@ -91,7 +92,7 @@ struct Route {
 impl Route {
     fn to(uri: &Uri, timeout: Duration) -> Result<Route> {
         let host = uri.host().context("the address has no host")?;
-        let port = uri.port_u16().unwrap_or(if certificate::is_https(uri) { 443 } else { 80 });
+        let port = uri.port_u16().unwrap_or(if is_https(uri) { 443 } else { 80 });
         let proxied = proxy::of_process(uri)?;
         Ok(Route { server: format!("{host}:{port}"), proxied, timeout })
     }
@@ -146,6 +147,11 @@ fn interruptible<T: Send + 'static>(
             Err(RecvTimeoutError::Disconnected) => panic!("a request does not panic"),
         }
     }
+}
+
+/// Whether the address is one of HTTPS.
+fn is_https(uri: &Uri) -> bool {
+    uri.scheme() == Some(&Scheme::HTTPS)
 }
 
 #[cfg(test)]

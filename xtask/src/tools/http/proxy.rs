@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use ureq::Proxy;
 use ureq::http::Uri;
 
-use super::certificate::is_https;
+use super::is_https;
 
 /// The variables for addresses of HTTPS; the first that is set is taken.
 const OF_HTTPS: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
