@@ -8,7 +8,7 @@ use xshell::cmd;
 
 use crate::pipeline::Context;
 use crate::product::images::Tree;
-use crate::project::{self, APP_UID, DEPLOY};
+use crate::project::{self, APP_UID, CADDY, DEPLOY};
 use crate::setup::{self, Tool, base_images};
 use crate::tools::docker::compose::Project;
 use crate::tools::files::private;
@@ -68,7 +68,7 @@ fn value(name: &str) -> &'static str {
 
 /// Caddy's own opinion of both of its files, as they are used: the edge's with and without a name of its own.
 pub fn caddyfiles(task: &Context) -> Result<()> {
-    let image = base_images::one("caddy")?.reference;
+    let image = base_images::one(&CADDY)?.reference;
     let edge = workspace::root().join(DEPLOY).join("edge");
     let page = workspace::root().join(project::FRONTEND.folder).join("Caddyfile");
     for (file, site) in
