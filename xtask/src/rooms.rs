@@ -47,27 +47,11 @@ const EXCEPTIONS: &[Exception] = &[
         why: "one of them names the other's constant",
     },
     Exception {
-        problem: "circle in main: commands → product",
-        why: "documents are read by the command line's own parser",
-    },
-    Exception {
         problem: "circle in pipeline: context → services → task",
         why: "a row names what a task is given",
     },
     Exception { problem: "circle in pipeline: context → task", why: "a row names what a task is given" },
     Exception { problem: "circle in pipeline: execute → run", why: "a run's options stand beside the run" },
-    Exception {
-        problem: "circle in product::ci: patterns → tasks",
-        why: "a row judges the table that it is in",
-    },
-    Exception {
-        problem: "xtask/src/product/ci/docs.rs uses commands",
-        why: "documents are read by the command line's own parser",
-    },
-    Exception {
-        problem: "xtask/src/product/workflows/tests.rs uses commands",
-        why: "workflows are read by the command line's own parser",
-    },
 ];
 
 /// One file of xtask.

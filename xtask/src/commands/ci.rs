@@ -9,11 +9,17 @@ mod watch;
 use clap::Args;
 
 use self::selection::{Selection, SelectionArgs};
-use crate::pipeline::{DiagramFormat, Graph};
+use super::Cli;
+use crate::pipeline::{DiagramFormat, Graph, Task};
 use crate::product::ci::tasks;
 
 pub use self::run_args::RunArgs;
 pub use self::selection::task_or_group;
+
+/// The rows of CI. What documents say of xtask is read by this very command line.
+pub fn table() -> Vec<Task> {
+    tasks::table::<Cli>()
+}
 
 /// Runs everything in a graph of whatever rows.
 pub fn run_all(graph: &Graph) -> anyhow::Result<()> {
@@ -55,7 +61,7 @@ pub struct Ci {
 impl Ci {
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
-        let graph = Graph::new(tasks::table())?;
+        let graph = Graph::new(table())?;
         if let Some(task) = &self.explain {
             return self.run_args.explain(&graph, &graph.named(&[task]));
         }

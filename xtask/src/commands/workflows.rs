@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 
+use super::Cli;
 use crate::product::ci::tasks;
 use crate::product::workflows::{check, count, minutes, write};
 use crate::terminal;
@@ -28,10 +29,42 @@ impl Workflows {
             return Ok(());
         }
         if self.check {
-            check(&tasks::names())?;
+            check(&tasks::names::<Cli>())?;
             terminal::say(format_args!("{} workflow files are as they would be written", count()));
             return Ok(());
         }
-        write(&tasks::names())
+        write(&tasks::names::<Cli>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::product::workflows::run_lines;
+
+    #[test]
+    fn each_step_that_runs_something_is_one_command_that_xtask_understands() {
+        for (file, run) in run_lines() {
+            if run.starts_with("rustup ") {
+                continue;
+            }
+            let words = run.strip_prefix("exec cargo xtask ").unwrap_or_else(|| panic!("{file}: {run}"));
+            let words = words
+                .replace("\"$ENVIRONMENT\"", "staging")
+                .replace("\"$VERSION\"", "main")
+                .replace("${RELEASE:+--to \"$RELEASE\"}", "--to release");
+            let parsed = Cli::try_parse_from(["cargo xtask"].into_iter().chain(words.split(' ')));
+            let is_understood = match &parsed {
+                Ok(_) => true,
+                Err(error) => error.kind() == clap::error::ErrorKind::DisplayVersion,
+            };
+            assert!(
+                is_understood,
+                "{file}: {run}: {}",
+                parsed.err().map(|e| e.to_string()).unwrap_or_default()
+            );
+        }
     }
 }

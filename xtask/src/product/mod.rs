@@ -1,5 +1,6 @@
 //! What TraceHub does with the two languages: CI's rows and their functions, the workflows' jobs, image builds, migrations.
 
+pub mod artifacts;
 pub mod ci;
 pub mod database;
 pub mod frontend;
@@ -7,4 +8,6 @@ pub mod images;
 pub mod migrations;
 pub mod snapshot;
 pub mod sources;
+#[cfg(test)]
+mod tests;
 pub mod workflows;

@@ -4,102 +4,104 @@ use super::POSTGRES_UID;
 
 /// The images that ours stand on. Where a registry answers they are pulled by their public name, elsewhere
 /// assembled from the distribution's packages under a name of their own, with the same ports, users and paths.
-pub const BASES: &[Base] = &[
-    Base {
-        name: "runtime",
-        purpose: "the backend: a C library, certificates, time zones",
-        public: "gcr.io/distroless/cc-debian12:latest",
-        packages: &[Packages { names: &["libstdc++6"], ..SMALL_SYSTEM }, SMALL_SYSTEM],
-        user: None,
-        folders: &[],
-        settings: &["ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],
-        at_least: "2.36",
-        proofs: &[&["ldconfig", "--version"]],
-    },
-    Base {
-        name: "caddy",
-        purpose: "the edge, the frontend's file server, and (with sh and flock) the guard",
-        public: "docker.io/library/caddy:2.11-alpine",
-        packages: &[
-            SMALL_SYSTEM,
-            SHELL,
-            FLOCK,
-            Packages { names: &["media-types"], ..SMALL_SYSTEM },
-            // Debian's stable releases have 2.6, which does not know `{file.…}`; unstable's needs no newer C library.
-            Packages {
-                suite: Suite::Newest("sid"),
-                names: &["caddy"],
-                only: &["usr/bin/caddy", "usr/share/caddy"],
-            },
-        ],
-        user: None,
-        folders: &["config/caddy", "data/caddy", "etc/caddy", "srv"],
-        settings: &[
-            "ENV XDG_CONFIG_HOME=/config XDG_DATA_HOME=/data",
-            "EXPOSE 80 443 443/udp 2019",
-            "WORKDIR /srv",
-            r#"CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]"#,
-        ],
-        at_least: "2.11",
-        proofs: &[
-            &["caddy", "version"],
-            &[
-                "sh",
-                "-c",
-                "flock /srv true && date +%s >/srv/a && sync /srv/a && mv /srv/a /srv/b && stat /srv/b",
-            ],
-            // Nothing listens: that it says so is the proof.
-            &["sh", "-c", "wget -q -O - http://127.0.0.1:1 2>&1 | grep refused"],
-        ],
-    },
-    Base {
-        name: "registry",
-        purpose: "images for hosts that come for them through the connection",
-        public: "docker.io/library/registry:2",
-        packages: &[SMALL_SYSTEM, SHELL, Packages { names: &["docker-registry"], ..SMALL_SYSTEM }],
-        user: None,
-        folders: &["var/lib/registry"],
-        settings: &["EXPOSE 5000", r#"CMD ["docker-registry", "serve", "/etc/docker/registry/config.yml"]"#],
-        at_least: "2.8",
-        proofs: &[&["docker-registry", "--version"]],
-    },
-    Base {
-        name: "postgres",
-        purpose: "the database",
-        public: "docker.io/library/postgres:15-bookworm",
-        packages: &[
-            SMALL_SYSTEM,
-            SHELL,
-            FLOCK,
-            Packages { names: POSTGRES_PACKAGES, ..SMALL_SYSTEM },
-            POSTGRES_SERVER,
-        ],
-        user: Some(("postgres", POSTGRES_UID)),
-        folders: &["var/lib/postgresql/data", "run/postgresql"],
-        settings: &[
-            "ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
-            "ENV LANG=C.UTF-8 PGDATA=/var/lib/postgresql/data",
-            "EXPOSE 5432",
-            r#"CMD ["postgres"]"#,
-        ],
-        at_least: "15.0",
-        proofs: &[
-            &["postgres", "--version"],
-            &[
-                "sh",
-                "-ec",
-                "initdb --locale=C.UTF-8 --encoding=UTF8 --no-sync >/dev/null && flock $PGDATA true
-                 pg_ctl --wait --log=/tmp/log start && psql --command='select version()' postgres
-                 pg_dump --format=custom postgres >/dev/null && pg_ctl --wait stop",
-            ],
-        ],
-    },
-];
+pub const BASES: &[Base] = &[RUNTIME, CADDY, REGISTRY, POSTGRES];
 
-/// The row of that name.
-pub fn base(name: &str) -> &'static Base {
-    BASES.iter().find(|base| base.name == name).expect("a row of the table")
-}
+/// What the backend runs on.
+pub const RUNTIME: Base = Base {
+    name: "runtime",
+    purpose: "the backend: a C library, certificates, time zones",
+    public: "gcr.io/distroless/cc-debian12:latest",
+    packages: &[Packages { names: &["libstdc++6"], ..SMALL_SYSTEM }, SMALL_SYSTEM],
+    user: None,
+    folders: &[],
+    settings: &["ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],
+    at_least: "2.36",
+    proofs: &[&["ldconfig", "--version"]],
+};
+
+/// What the edge, the frontend and the guard run on.
+pub const CADDY: Base = Base {
+    name: "caddy",
+    purpose: "the edge, the frontend's file server, and (with sh and flock) the guard",
+    public: "docker.io/library/caddy:2.11-alpine",
+    packages: &[
+        SMALL_SYSTEM,
+        SHELL,
+        FLOCK,
+        Packages { names: &["media-types"], ..SMALL_SYSTEM },
+        // Debian's stable releases have 2.6, which does not know `{file.…}`; unstable's needs no newer C library.
+        Packages {
+            suite: Suite::Newest("sid"),
+            names: &["caddy"],
+            only: &["usr/bin/caddy", "usr/share/caddy"],
+        },
+    ],
+    user: None,
+    folders: &["config/caddy", "data/caddy", "etc/caddy", "srv"],
+    settings: &[
+        "ENV XDG_CONFIG_HOME=/config XDG_DATA_HOME=/data",
+        "EXPOSE 80 443 443/udp 2019",
+        "WORKDIR /srv",
+        r#"CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]"#,
+    ],
+    at_least: "2.11",
+    proofs: &[
+        &["caddy", "version"],
+        &[
+            "sh",
+            "-c",
+            "flock /srv true && date +%s >/srv/a && sync /srv/a && mv /srv/a /srv/b && stat /srv/b",
+        ],
+        // Nothing listens: that it says so is the proof.
+        &["sh", "-c", "wget -q -O - http://127.0.0.1:1 2>&1 | grep refused"],
+    ],
+};
+
+/// The registry of our own.
+pub const REGISTRY: Base = Base {
+    name: "registry",
+    purpose: "images for hosts that come for them through the connection",
+    public: "docker.io/library/registry:2",
+    packages: &[SMALL_SYSTEM, SHELL, Packages { names: &["docker-registry"], ..SMALL_SYSTEM }],
+    user: None,
+    folders: &["var/lib/registry"],
+    settings: &["EXPOSE 5000", r#"CMD ["docker-registry", "serve", "/etc/docker/registry/config.yml"]"#],
+    at_least: "2.8",
+    proofs: &[&["docker-registry", "--version"]],
+};
+
+/// The database.
+pub const POSTGRES: Base = Base {
+    name: "postgres",
+    purpose: "the database",
+    public: "docker.io/library/postgres:15-bookworm",
+    packages: &[
+        SMALL_SYSTEM,
+        SHELL,
+        FLOCK,
+        Packages { names: POSTGRES_PACKAGES, ..SMALL_SYSTEM },
+        POSTGRES_SERVER,
+    ],
+    user: Some(("postgres", POSTGRES_UID)),
+    folders: &["var/lib/postgresql/data", "run/postgresql"],
+    settings: &[
+        "ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
+        "ENV LANG=C.UTF-8 PGDATA=/var/lib/postgresql/data",
+        "EXPOSE 5432",
+        r#"CMD ["postgres"]"#,
+    ],
+    at_least: "15.0",
+    proofs: &[
+        &["postgres", "--version"],
+        &[
+            "sh",
+            "-ec",
+            "initdb --locale=C.UTF-8 --encoding=UTF8 --no-sync >/dev/null && flock $PGDATA true
+             pg_ctl --wait --log=/tmp/log start && psql --command='select version()' postgres
+             pg_dump --format=custom postgres >/dev/null && pg_ctl --wait stop",
+        ],
+    ],
+};
 
 /// What every base has. The rest of a row's packages stands on it.
 const SMALL_SYSTEM: Packages = Packages {

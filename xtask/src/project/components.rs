@@ -20,6 +20,8 @@ pub struct Component {
     pub port: u16,
 }
 
+/// The label of an image with the hash of everything that went into it.
+pub const INPUTS_LABEL: &str = "tracehub.inputs";
 /// Where the migrations are, as pairs of `.up.sql` and `.down.sql`.
 pub const MIGRATIONS: &str = "tracehub/backend/migrations";
 /// The tests fail when they run less than this of the lines, in the backend and in the frontend.

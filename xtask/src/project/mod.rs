@@ -10,10 +10,12 @@ pub mod pins;
 mod secrets;
 mod services;
 
-pub use self::bases::{BASES, Base, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, Suite, base};
+pub use self::bases::{
+    BASES, Base, CADDY, POSTGRES, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, REGISTRY, RUNTIME, Suite,
+};
 pub use self::components::{
-    BACKEND, COVERAGE_PERCENT, Component, FRONTEND, MIGRATIONS, PROBE_PATH, RELEASE_HEADER, SMOKE,
-    SMOKE_PROGRAM,
+    BACKEND, COVERAGE_PERCENT, Component, FRONTEND, INPUTS_LABEL, MIGRATIONS, PROBE_PATH, RELEASE_HEADER,
+    SMOKE, SMOKE_PROGRAM,
 };
 pub use self::environments::{ENVIRONMENTS, Environment, HOST_VARIABLES, Limits, Site};
 pub use self::pins::{NODE_VERSION, PLUGINS_SUITE, POSTGRES_MAJOR, RUNTIME_GLIBC, RUST_VERSION};

@@ -39,22 +39,22 @@ pub enum Origin {
     Assembled,
 }
 
-/// Makes sure that the rows `names` of [`BASES`] are here as images.
-pub fn ensure(names: &[&str]) -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
+/// Makes sure that these rows of [`BASES`] are here as images.
+pub fn ensure(bases: &[&'static Base]) -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
     let mut images = here()?;
-    for base in rows(names)? {
+    for base in bases {
         if !images.contains_key(base.name) {
             images.insert(base.name, get(base)?);
         }
     }
-    images.retain(|name, _| names.contains(name));
+    images.retain(|name, _| bases.iter().any(|base| base.name == *name));
     Ok(images)
 }
 
 /// Makes sure of one row.
-pub fn one(name: &str) -> anyhow::Result<BaseImage> {
-    let image = ensure(&[name])?.remove(name);
-    image.with_context(|| format!("the base image {name} is not there although it was made"))
+pub fn one(base: &'static Base) -> anyhow::Result<BaseImage> {
+    let image = ensure(&[base])?.remove(base.name);
+    image.with_context(|| format!("the base image {} is not there although it was made", base.name))
 }
 
 /// The base images that are on this engine already. A pulled one comes before an assembled one.
@@ -71,14 +71,6 @@ pub fn here() -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
         Some((base.name, image))
     };
     Ok(BASES.iter().filter_map(find).collect())
-}
-
-fn rows(names: &[&str]) -> anyhow::Result<Vec<&'static Base>> {
-    let row = |name: &&str| {
-        let row = BASES.iter().find(|base| base.name == *name);
-        row.with_context(|| format!("no base image is called `{name}`"))
-    };
-    names.iter().map(row).collect()
 }
 
 fn get(base: &'static Base) -> anyhow::Result<BaseImage> {

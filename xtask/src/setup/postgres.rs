@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
 use super::{Recipe, Tool, base_images, install, packages, table};
-use crate::project::{POSTGRES_MAJOR, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages};
+use crate::project::{POSTGRES, POSTGRES_MAJOR, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages};
 use crate::terminal::Activity;
 use crate::tools::apt;
 use crate::tools::docker::engine;
@@ -48,7 +48,7 @@ fn from_packages(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
 
 /// The same paths, copied out of the image.
 fn from_image(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
-    let image = base_images::one("postgres")?.reference;
+    let image = base_images::one(&POSTGRES)?.reference;
     let sh = Shell::new()?;
     let container = Run::new(cmd!(sh, "docker create {image}")).text()?;
     let copied = copy_out(&container, folder, activity);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
 use super::base_images;
-use crate::project::{self, REGISTRY_LABEL};
+use crate::project::{self, REGISTRY, REGISTRY_LABEL};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::http;
@@ -46,7 +46,7 @@ pub fn ensure(name: &str, registry: Registry) -> Result<()> {
 }
 
 fn start(sh: &Shell, name: &str, container: &str, port: u16, read_only: bool) -> Result<()> {
-    let image = base_images::one("registry")?.reference;
+    let image = base_images::one(&REGISTRY)?.reference;
     let (label, volume) = (format!("{REGISTRY_LABEL}={name}"), format!("{name}:/var/lib/registry"));
     let publish = format!("127.0.0.1:{port}:5000");
     let config = configuration(read_only);

@@ -16,7 +16,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use super::write_section;
 use crate::commands::ci;
-use crate::product::ci::tasks;
+use crate::commands::ci::table;
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
 use crate::tools::git;
@@ -100,7 +100,7 @@ fn beside_others(program: &Utf8Path, copy: &Utf8Path) -> Result<Vec<Row>> {
             processors: rows[0].time.processors + by_cargo.processors.saturating_sub(bare.processors),
         },
     });
-    rows.extend(others::measure(&sh, copy, &tasks::table())?);
+    rows.extend(others::measure(&sh, copy, &table())?);
     Ok(rows)
 }
 
@@ -140,7 +140,7 @@ fn processors_of_children() -> Result<Duration> {
 fn section(beside: &[Row], grown: &[grown::Row]) -> Result<String> {
     let sh = Shell::new()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (tasks, files) = (tasks::table().len(), Run::new(cmd!(sh, "git ls-files")).text()?.lines().count());
+    let (tasks, files) = (table().len(), Run::new(cmd!(sh, "git ls-files")).text()?.lines().count());
     let mut text = format!(
         "## A run of CI in which nothing is to be done\n\n`cargo xtask bench pipeline`, {cores} cores, the middle of \
          {TIMES} runs; what they took of the processors is what counts where the machine has other things to do.\n\nThis repository's {tasks} tasks with their needs and their {files} files, and work that does \

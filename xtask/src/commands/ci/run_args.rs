@@ -9,11 +9,11 @@ use clap::Args;
 
 use super::built;
 use super::selection::Selection;
+use super::table;
 use crate::commands::{Exit, Failure};
 use crate::pipeline::{
     DiagramFormat, Fingerprints, Format, Graph, Judge, Options, Report, Store, Tally, Verdict, draw, run,
 };
-use crate::product::ci::tasks;
 use crate::product::database;
 use crate::project;
 use crate::terminal;
@@ -75,7 +75,7 @@ pub fn store() -> Store {
 impl RunArgs {
     /// Runs the named tasks and groups, and what they need.
     pub fn run<S: AsRef<str>>(&self, names: &[S]) -> Result<()> {
-        let graph = Graph::new(tasks::table())?;
+        let graph = Graph::new(table())?;
         let selection = Selection::named(&graph, names);
         self.run_selection(&graph, &selection)
     }

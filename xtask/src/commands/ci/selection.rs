@@ -6,9 +6,10 @@ use anyhow::Result;
 use clap::Args;
 
 use super::run_args;
+use super::table;
 use crate::commands::output::near::did_you_mean;
 use crate::pipeline::{Graph, affected};
-use crate::product::ci::tasks::{self, DEEP};
+use crate::product::ci::tasks::DEEP;
 use crate::terminal;
 use crate::tools::git::changes::{self, Base};
 use crate::workspace;
@@ -35,7 +36,7 @@ pub struct SelectionArgs {
 
 /// The name of a task or of a group, as somebody types it.
 pub fn task_or_group(word: &str) -> Result<String, String> {
-    let table = tasks::table();
+    let table = table();
     let mut names: Vec<&str> = table.iter().flat_map(|task| task.groups.iter().copied()).collect();
     names.sort_unstable();
     names.dedup();

@@ -1,12 +1,25 @@
-//! The tasks of the frontend that find fault with lines.
+//! The frontend's rows.
 
 use anyhow::Result;
 
+use super::results;
 use crate::pipeline::Context;
-use crate::product::frontend::package;
-use crate::project::FRONTEND;
+use crate::product::frontend::{self, package};
+use crate::project::{self, FRONTEND};
+use crate::tools::cargo::coverage::Coverage;
 use crate::tools::files::private;
-use crate::tools::node::{eslint, tsc};
+use crate::tools::node::{eslint, tsc, vitest};
+use crate::workspace;
+
+/// The packages, as the lock file says.
+pub fn install(task: &Context) -> Result<()> {
+    frontend::install(&task.lines())
+}
+
+/// The layout.
+pub fn prettier(task: &Context) -> Result<()> {
+    task.run(package()?.script(&task.sh, "format:check"))
+}
 
 /// Lint rules.
 pub fn eslint(task: &Context) -> Result<()> {
@@ -20,4 +33,23 @@ pub fn eslint(task: &Context) -> Result<()> {
 /// Types.
 pub fn typecheck(task: &Context) -> Result<()> {
     task.run_read(tsc::check(&package()?, &task.sh), FRONTEND.folder, tsc::read)
+}
+
+/// The types of the API.
+pub fn api_types(task: &Context) -> Result<()> {
+    task.run(package()?.script(&task.sh, "generate:check"))
+}
+
+/// Runs the frontend's tests, which judge by themselves what they cover.
+pub fn test(task: &Context) -> Result<()> {
+    let test = vitest::test_with_coverage(&package()?, &task.sh, project::COVERAGE_PERCENT);
+    let folder = workspace::root().join(FRONTEND.folder);
+    results::run(task, test, FRONTEND.folder, &folder.join(vitest::JUNIT), vitest::places)?;
+    task.figure(&format!("the tests run {}", Coverage::read(&folder.join(vitest::LCOV))?));
+    Ok(())
+}
+
+/// The page, as it is served.
+pub fn build(task: &Context) -> Result<()> {
+    task.run(package()?.script(&task.sh, "build"))
 }

@@ -1,15 +1,10 @@
-//! The definition of CI: the rows, and the functions that they run.
+//! The definition of CI: the rows, and the functions that they run, in one file for each part of the repository.
 
-pub mod api;
-pub mod covered;
-pub mod database;
-pub mod delivery;
-pub mod dependencies;
-pub mod deploy_files;
-pub mod docs;
-pub mod frontend;
-pub mod lint;
-pub mod patterns;
-pub mod results;
-pub mod rust;
+mod backend;
+mod deployment;
+mod files;
+mod frontend;
+mod repository;
+mod results;
 pub mod tasks;
+mod xtask;

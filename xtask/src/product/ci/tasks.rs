@@ -4,15 +4,14 @@
 //! A row says what its task reads: a file that is missing there is a change after which the task does not run, and
 //! `cargo xtask ci --strict TASK` finds it. xtask's own sources and `Cargo.lock` are part of every row by themselves.
 
-use super::{
-    api, covered, database, delivery, dependencies, deploy_files, docs, frontend, lint, patterns, rust,
-};
+use clap::Parser;
+
+use super::backend::{self, POSTGRES};
+use super::{deployment, frontend, repository, xtask};
 use crate::pipeline::{Lane, Task, minutes, task};
-use crate::product::frontend::{install, package};
-use crate::product::images;
 use crate::product::workflows::{self, TaskNames};
+use crate::product::{artifacts, images};
 use crate::setup::Tool;
-use crate::tools::cargo;
 use crate::tools::diagnostics::lint::HADOLINT;
 
 /// Commands of cargo wait for each other on the target folder anyway.
@@ -63,25 +62,25 @@ const PAGE: &[&str] = &[
 const DELIVERY: &[&str] =
     &["tracehub/", "xtask/", ".dockerignore", ".gitignore", "!tracehub/frontend/coverage/"];
 
-/// Every task there is.
+/// Every task there is. `Cli` is the command line: what documents say of it must be what it understands.
 #[rustfmt::skip]
-pub fn table() -> Vec<Task> {
+pub fn table<Cli: Parser>() -> Vec<Task> {
     vec![
         // The sources, without running them.
         task("format", "Rust is laid out by rustfmt; `cargo xtask fmt` mends it")
             .groups(["lint", "fmt"]).tools(RUST)
             .reads(["**/*.rs", "**/Cargo.toml", "rustfmt.toml"])
-            .run(|task| task.run(cargo::format_check(&task.sh))),
+            .run(repository::format),
 
         task("npm-ci", "the frontend's packages, as its lock file says")
             .tools(NODE)
             .reads(["tracehub/frontend/package.json", "tracehub/frontend/package-lock.json", "tracehub/frontend/.npmrc"])
             .unstored_outputs(["tracehub/frontend/node_modules/", "tracehub/frontend/node_modules/.package-lock.json"])
-            .run(|task| install(&task.lines())),
+            .run(frontend::install),
 
         task("prettier", "the frontend is laid out by prettier; `cargo xtask fmt` mends it")
             .needs(["npm-ci"]).groups(["lint", "fmt"]).tools(NODE).reads(FRONTEND).reads([".editorconfig"])
-            .run(|task| task.run(package()?.script(&task.sh, "format:check"))),
+            .run(frontend::prettier),
 
         task("eslint", "the frontend's lint rules, accessibility included")
             .needs(["npm-ci"]).groups(["lint"]).tools(NODE).reads(FRONTEND)
@@ -94,156 +93,161 @@ pub fn table() -> Vec<Task> {
         task("api-types", "the frontend's types of the API are those of the backend's openapi.json")
             .needs(["npm-ci"]).groups(["lint"]).tools(NODE)
             .reads(["tracehub/frontend/package.json", "tracehub/frontend/src/api/schema.ts", "tracehub/backend/openapi.json", "tracehub/frontend/node_modules/"])
-            .run(|task| task.run(package()?.script(&task.sh, "generate:check"))),
+            .run(frontend::api_types),
 
         task("clippy", "Rust's lint rules, on every crate and its tests")
             .groups(["lint"]).lane(CARGO).tools(RUST).reads(WORKSPACE).variables(["RUSTFLAGS"]).timeout(minutes(20))
-            .run(rust::clippy),
+            .run(repository::clippy),
 
         task("rust-docs", "the documentation of every crate, without a warning")
             .groups(["lint"]).lane(CARGO).tools(RUST).reads(WORKSPACE).variables(["RUSTFLAGS"]).timeout(minutes(20))
-            .run(rust::docs),
+            .run(repository::docs),
 
         task("unused-dependencies", "each dependency of our crates is named in their sources")
             .groups(["lint"]).tools(RUST).reads(WORKSPACE)
-            .run(dependencies::unused),
+            .run(repository::dependencies::unused),
 
         task("licences", "crates come from one place, under licences that ask little, each in one version")
             .groups(["lint"]).tools(&[Tool::Deny, Tool::Rust]).reads(MANIFESTS)
-            .run(dependencies::licences),
+            .run(repository::dependencies::licences),
 
         task("advisories", "no crate is known to be unsafe")
             .tools(&[Tool::Deny, Tool::Rust]).reads(MANIFESTS).needs_network().max_age(minutes(24 * 60))
-            .run(dependencies::advisories),
+            .run(repository::dependencies::advisories),
 
         task("api-breaks", "the API still answers what the previous release's page asks")
             .groups(["lint"])
             .reads(["tracehub/backend/openapi.json"]).history()
-            .run(api::still_answers),
+            .run(backend::api::still_answers),
 
         task("shell-scripts", "every shell script, those that run on a host included, by shellcheck")
             .groups(["lint"]).tools(&[Tool::Shellcheck])
             .reads(["**/*.sh", ".ci/", "scripts/"])
-            .run(lint::shell_scripts),
+            .run(repository::shell_scripts),
 
         task("dockerfiles", "every Dockerfile, by hadolint")
             .groups(["lint"]).tools(&[Tool::Hadolint])
             .reads(["**/Dockerfile*", HADOLINT])
-            .run(lint::dockerfiles),
+            .run(repository::dockerfiles),
 
         task("workflow-files", "GitHub's workflows are what `cargo xtask workflows` writes, and run each task here")
             .groups(["lint"])
             .reads([".github/workflows/"])
-            .run(|_| workflows::check(&names())),
+            .run(|_| workflows::check(&names::<Cli>())),
 
         task("workflow-lint", "GitHub's workflows, by actionlint and zizmor: nothing above 'low', nothing suppressed")
             .groups(["lint"]).tools(&[Tool::Node, Tool::Npm, Tool::Actionlint, Tool::Zizmor])
             .reads([".github/workflows/"])
-            .run(lint::workflows),
+            .run(xtask::workflow_lint),
 
         task("migration-lint", "no migration locks out who is at work, by squawk")
             .groups(["lint"]).tools(&[Tool::Squawk])
             .reads(["tracehub/backend/migrations/"])
-            .run(lint::migrations),
+            .run(backend::migration_lint),
 
         task("secrets", "no file holds what looks like a secret, by kingfisher")
             .groups(["lint"]).tools(&[Tool::Kingfisher])
             .reads(["**/*", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/", "!tracehub/frontend/node_modules/", "!target/"])
-            .run(lint::secrets),
+            .run(repository::secrets::none_is_found),
 
         task("documents", "every `cargo xtask …` in the documents is understood, and every link leads somewhere")
             .groups(["lint"])
             .reads(["**/*", "!target/"])
-            .run(docs::documents),
+            .run(repository::documents::are_right::<Cli>),
 
         task("task-table", "each pattern of what a task reads means something that is there, or that a task makes")
             .groups(["lint"])
             .reads(["**/*", "!target/"])
-            .run(patterns::mean_something),
+            .run(|_| xtask::patterns::mean_something(&table::<Cli>())),
 
         task("compose-files", "what runs on a host, as Compose reads it")
             .groups(["lint"]).tools(&[Tool::Compose])
             .reads(["tracehub/deploy/"])
-            .run(deploy_files::compose),
+            .run(deployment::compose),
 
         // The tests.
         task("frontend-test", "the frontend's components and pages, in jsdom, with coverage")
             .needs(["npm-ci"]).groups(["test"]).tools(NODE).reads(PAGE).variables(["NODE_ENV"])
-            .writes(["tracehub/frontend/coverage/"]).nondeterministic(["tracehub/frontend/coverage/junit.xml"])
-            .run(covered::frontend_test),
+            .writes(["tracehub/frontend/coverage/"]).nondeterministic([artifacts::FRONTEND_RESULTS])
+            .run(frontend::test),
 
         task("migrations", "each migration has a way back, and the schema is the same after there, back and there")
-            .groups(["test"]).tools(DATABASE).service(database::POSTGRES)
+            .groups(["test"]).tools(DATABASE).service(POSTGRES)
             .reads(["tracehub/backend/migrations/"]).history()
-            .run(database::migrations),
+            .run(backend::migrations),
 
         task("schema", "schema.sql is what the migrations come to; `cargo xtask migrate snapshot` writes it")
-            .needs(["migrations"]).groups(["test"]).tools(DATABASE).service(database::POSTGRES)
+            .needs(["migrations"]).groups(["test"]).tools(DATABASE).service(POSTGRES)
             .reads(["tracehub/backend/migrations/", "tracehub/backend/schema.sql"])
-            .run(database::schema),
+            .run(backend::schema),
 
         task("sqlx-data", "the query data by which the backend compiles is that of its queries and migrations")
-            .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(DATABASE).tools(RUST).service(database::POSTGRES)
+            .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(DATABASE).tools(RUST).service(POSTGRES)
             .reads(BACKEND).timeout(minutes(20))
-            .run(database::sqlx_data),
+            .run(backend::sqlx_data),
 
         task("backend-test", "the backend, on PostgreSQL, with coverage")
-            .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(COVERED).service(database::POSTGRES)
-            .reads(BACKEND).reads([".config/nextest.toml"]).writes(["target/coverage/backend.lcov", "target/nextest/ci/junit.xml"])
-            .nondeterministic(["target/nextest/ci/junit.xml"])
+            .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(COVERED).service(POSTGRES)
+            .reads(BACKEND).reads([".config/nextest.toml"]).writes([artifacts::BACKEND_COVERAGE, artifacts::BACKEND_RESULTS])
+            .nondeterministic([artifacts::BACKEND_RESULTS])
             .variables(["RUSTFLAGS"]).timeout(minutes(20))
-            .run(database::backend_test),
+            .run(backend::test),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
             .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest])
-            .reads(WORKSPACE).reads(["tracehub/deploy/", "tracehub/frontend/package.json", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes(["target/nextest/xtask/junit.xml"])
-            .nondeterministic(["target/nextest/xtask/junit.xml"])
+            .reads(WORKSPACE).reads(["tracehub/deploy/", "tracehub/frontend/package.json", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes([artifacts::XTASK_RESULTS])
+            .nondeterministic([artifacts::XTASK_RESULTS])
             .variables(["RUSTFLAGS", "XTASK_SEED"]).timeout(minutes(20))
-            .run(rust::xtask_test),
+            .run(xtask::test),
 
         // What is shipped.
         task("frontend-build", "the frontend, bundled as it is served")
             .needs(["npm-ci", "typecheck"]).tools(NODE).reads(PAGE).variables(["NODE_ENV"])
-            .writes(["tracehub/frontend/dist/"])
-            .run(|task| task.run(package()?.script(&task.sh, "build"))),
+            .writes([artifacts::PAGE])
+            .run(frontend::build),
 
         task("images", "both images are built, run as their own user, and hold what they should")
             .needs(["frontend-build"]).lane(CARGO).lane(ENGINE).tools(images::TOOLS).tools(RUST)
             .reads(["tracehub/", ".dockerignore", "!tracehub/frontend/coverage/"]).variables(["RUSTFLAGS"]).timeout(minutes(30))
-            .run(delivery::images),
+            .run(deployment::images),
 
         task("model-suite", "the simulated host and a real one look the same after every call of a rollout")
             .needs(["images"]).lane(CARGO).lane(ENGINE).tools(images::TOOLS).tools(RUST).reads(DELIVERY).kills().timeout(minutes(15))
-            .run(rust::model),
+            .run(xtask::model),
 
         task("caddyfiles", "the edge's configuration and the page's, as Caddy reads them")
             .lane(ENGINE).tools(&[Tool::Engine, Tool::Docker])
             .reads(["tracehub/deploy/edge/", "tracehub/frontend/Caddyfile"])
-            .run(deploy_files::caddyfiles),
+            .run(deployment::caddyfiles),
 
         task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")
             .needs(["images"]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).kills().timeout(minutes(30))
-            .run(|task| rust::suite(task, "deploy")),
+            .run(|task| xtask::suite(task, "deploy")),
 
         task("lab-suite", "the same over ssh: bare machines become hosts; kills, cut links, refusals, the gate")
             .needs(["deploy-suite"]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).kills().timeout(minutes(45))
-            .run(|task| rust::suite(task, "lab")),
+            .run(|task| xtask::suite(task, "lab")),
 
         task("deploy-suite-deep", "the deploy suite, with every fault that takes long to try")
             .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).kills().timeout(minutes(45))
-            .run(|task| rust::suite_deep(task, "deploy")),
+            .run(|task| xtask::suite_deep(task, "deploy")),
 
         task("lab-suite-deep", "the lab suite, with every fault that takes long to try")
             .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(LAB).tools(RUST).reads(DELIVERY).kills().timeout(minutes(60))
-            .run(|task| rust::suite_deep(task, "lab")),
+            .run(|task| xtask::suite_deep(task, "lab")),
     ]
 }
 
 /// Every task that runs with each push, for the workflows, whose jobs are made of them: `--deep` is for the weekly run.
-pub fn names() -> Vec<TaskNames> {
-    let each_push = table().into_iter().filter(|task| !task.groups.contains(&DEEP));
+pub fn names<Cli: Parser>() -> Vec<TaskNames> {
+    let each_push = table::<Cli>().into_iter().filter(|task| !task.groups.contains(&DEEP));
     each_push.map(|task| TaskNames { name: task.name, needs: task.needs }).collect()
 }
+
+/// A command line without a word, for tests that look at the rows and run none.
+#[cfg(test)]
+#[derive(Debug, Parser)]
+pub struct NoWords {}
 
 #[cfg(test)]
 mod tests {
@@ -252,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_table_is_a_graph_with_the_groups_that_verbs_run() {
-        let graph = Graph::new(table()).expect("a graph");
+        let graph = Graph::new(table::<NoWords>()).expect("a graph");
         for group in ["lint", "test", "fmt"] {
             assert!(!graph.named(&[group]).is_empty(), "a verb runs the group {group}");
         }
@@ -261,14 +265,14 @@ mod tests {
     #[test]
     fn a_seed_that_somebody_chose_runs_the_tests_again_that_choose_by_it() {
         let variable = crate::rollout::simulation::random::VARIABLE;
-        let table = table();
+        let table = table::<NoWords>();
         let row = table.iter().find(|task| task.name == "xtask-test").expect("a row");
         assert!(row.variables.contains(&variable), "{variable} is not among {:?}", row.variables);
     }
 
     #[test]
     fn each_row_says_what_it_is_for_and_what_it_reads() {
-        for task in table() {
+        for task in table::<NoWords>() {
             assert!(!task.summary.is_empty() && task.summary.len() < 90, "{}", task.name);
             assert!(!task.reads.is_empty(), "{} would run at every change of anything", task.name);
         }

@@ -8,8 +8,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
 use xshell::Shell;
 
-use super::{BuiltImage, Tree, folder};
-use crate::project::Component;
+use super::BuiltImage;
+use super::tree::Tree;
+use crate::project::{Component, INPUTS_LABEL};
 use crate::setup;
 use crate::terminal::Activity;
 use crate::tools::docker;
@@ -18,12 +19,12 @@ use crate::tools::files::hex::hex;
 use crate::tools::process::Run;
 use crate::workspace;
 
-/// The label that holds the hash of everything that went into an image.
-const INPUTS_LABEL: &str = "tracehub.inputs";
+/// The longest that building an image may take: its sources may be compiled in it.
+const BUILD_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// What goes into an image.
 pub struct Inputs {
-    /// Which half of the app.
+    /// Whose image it is.
     pub component: Component,
     /// Files and folders of this machine, and their names in the context.
     pub files: Vec<(Utf8PathBuf, String)>,
@@ -35,7 +36,7 @@ impl Inputs {
     /// Builds the image, unless the engine has one that was made of these very inputs.
     pub fn build(self, sh: &Shell, tree: &Tree) -> Result<BuiltImage> {
         let component = self.component;
-        let dockerfile = folder(component).join("Dockerfile");
+        let dockerfile = workspace::root().join(component.folder).join("Dockerfile");
         let context = workspace::target_dir().join("images").join(component.name);
         self.stage(&context, tree.time())?;
         let name = format!("{}/{}", tree.repository(), component.image);
@@ -54,9 +55,8 @@ impl Inputs {
         let build =
             Build { dockerfile: &dockerfile, context: &context, arguments, labels, tags: tags.clone() };
         Activity::of(format!("build the image {}", component.image), |activity| {
-            let timeout = Duration::from_secs(600);
             Run::new(buildx.build(sh, &build, &id_file))
-                .timeout(timeout)
+                .timeout(BUILD_TIMEOUT)
                 .each_line(&|line| activity.line(line))
                 .run()
         })

@@ -3,19 +3,14 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use anyhow::{Context, Result};
-use xshell::Shell;
+use anyhow::Result;
 
-use super::lock;
 use super::registry::Registry;
 use super::{Built, build};
 use crate::exit::refuse;
-use crate::host::Bases;
-use crate::project::{self, BACKEND, Base, Component, FRONTEND};
-use crate::setup::base_images::{self, BaseImage, Origin};
+use crate::project::{BACKEND, Component, FRONTEND};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
-use crate::tools::docker;
 use crate::tools::git::{self, Commit};
 use crate::workspace;
 
@@ -57,28 +52,4 @@ pub fn build_and_push(registry: &Registry, commit: &Commit, yes: bool) -> Result
 pub fn push_built(registry: &Registry, built: &Built) -> Result<BTreeMap<String, String>> {
     let pushed = built.images.iter();
     pushed.map(|image| Ok((image.component.name.to_owned(), registry.push(image)?))).collect()
-}
-
-/// The images of a platform that is to be started on a host: by the digests of the lock file, and where that has none,
-/// through our registry.
-pub fn bases_for_host(registry: &Registry) -> Result<Bases> {
-    let locked = lock::read()?;
-    let name = |base: &Base| match locked.get(base.name) {
-        Some(digest) => Ok(format!("{}@{digest}", base.public)),
-        None => bring(registry, base.name),
-    };
-    Ok(Bases { caddy: name(project::base("caddy"))?, postgres: name(project::base("postgres"))? })
-}
-
-fn bring(registry: &Registry, base: &str) -> Result<String> {
-    setup::ensure(&[Tool::Engine, Tool::Docker], false)?;
-    let BaseImage { reference, origin } = base_images::one(base)?;
-    let sh = Shell::new()?;
-    if origin == Origin::Pulled {
-        let digests = docker::digests(&sh, &reference)?;
-        return digests.into_iter().next().with_context(|| format!("{reference} has no digest"));
-    }
-    let (name, tag) =
-        reference.rsplit_once(':').with_context(|| format!("the assembled image {reference} has no tag"))?;
-    registry.push_as(&reference, name, &[tag])
 }

@@ -1,6 +1,8 @@
 //! The jobs of `ci.yml`, as rows: each is some tasks of the table that `cargo xtask ci` runs, on a machine of their own.
 //! To have a new task run in a workflow, name it here; a task that no job names fails a test and `--check`.
 
+use crate::product::artifacts;
+
 /// A kind of machine. Named by version, so that it changes when somebody wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine {
@@ -84,8 +86,8 @@ pub const JOBS: &[Job] = &[
         id: "backend-test", name: "backend test",
         tasks: &["api-breaks", "migration-lint", "migrations", "schema", "sqlx-data", "backend-test"],
         artifacts: &[
-            Artifact { name: "coverage", path: "target/coverage/backend.lcov", kind: Kind::Coverage },
-            Artifact { name: "junit", path: "target/nextest/ci/junit.xml", kind: Kind::Results },
+            Artifact { name: "coverage", path: artifacts::BACKEND_COVERAGE, kind: Kind::Coverage },
+            Artifact { name: "junit", path: artifacts::BACKEND_RESULTS, kind: Kind::Results },
         ],
         minutes: 6, timeout: 60, ..JOB
     },
@@ -99,8 +101,8 @@ pub const JOBS: &[Job] = &[
         tasks: &["frontend-test", "frontend-build"],
         artifacts: &[
             Artifact { name: "dist", path: "tracehub/frontend/dist", kind: Kind::Product },
-            Artifact { name: "coverage", path: "tracehub/frontend/coverage/lcov.info", kind: Kind::Coverage },
-            Artifact { name: "junit", path: "tracehub/frontend/coverage/junit.xml", kind: Kind::Results },
+            Artifact { name: "coverage", path: artifacts::FRONTEND_COVERAGE, kind: Kind::Coverage },
+            Artifact { name: "junit", path: artifacts::FRONTEND_RESULTS, kind: Kind::Results },
         ],
         has_node: true, minutes: 2, timeout: 45, ..JOB
     },
@@ -115,7 +117,7 @@ pub const JOBS: &[Job] = &[
             "shell-scripts", "dockerfiles", "workflow-files", "workflow-lint", "secrets", "documents", "task-table", "compose-files",
             "caddyfiles", "xtask-test",
         ],
-        artifacts: &[Artifact { name: "junit", path: "target/nextest/xtask/junit.xml", kind: Kind::Results }],
+        artifacts: &[Artifact { name: "junit", path: artifacts::XTASK_RESULTS, kind: Kind::Results }],
         has_node: true, minutes: 3, timeout: 45, ..JOB
     },
     Job {

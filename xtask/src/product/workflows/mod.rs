@@ -1,6 +1,6 @@
 //! GitHub's workflow files, whose jobs are tasks of the table that `cargo xtask ci` runs.
 
-mod files;
+pub mod files;
 pub mod jobs;
 pub mod minutes;
 mod steps;
@@ -152,3 +152,5 @@ impl File {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub use self::tests::run_lines;

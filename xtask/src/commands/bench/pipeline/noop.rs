@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::commands::ci;
+use crate::commands::ci::table;
 use crate::pipeline::{Graph, Task, task};
-use crate::product::ci::tasks;
 use crate::setup::{self, Tool};
 use crate::workspace;
 
@@ -44,7 +44,7 @@ impl Noop {
     /// Runs them.
     pub fn run(self) -> Result<()> {
         let table = match &self.rows {
-            None => tasks::table().into_iter().map(without_work).collect(),
+            None => table().into_iter().map(without_work).collect(),
             Some(file) => read(file)?,
         };
         ci::run_all(&Graph::new(table)?)

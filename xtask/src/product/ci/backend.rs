@@ -1,0 +1,141 @@
+//! The backend's rows: its migrations, its tests, and its API.
+
+pub mod api;
+mod databases;
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{files, results};
+use crate::pipeline::Context;
+use crate::product::migrations::Migrations;
+use crate::product::{artifacts, database, snapshot};
+use crate::project;
+use crate::rollout::state::contract::NO_TRANSACTION;
+use crate::setup::{self, Tool};
+use crate::tools::cargo::coverage::{self, Coverage};
+use crate::tools::cargo::nextest::{self, Profile};
+use crate::tools::diagnostics::lint::{self, Transaction};
+use crate::tools::git;
+use crate::workspace;
+
+pub use self::databases::POSTGRES;
+
+/// Whether a migration would lock out who is at work. sqlx runs each in a transaction, unless its first line says otherwise.
+pub fn migration_lint(task: &Context) -> Result<()> {
+    let files = files::some(|path| path.starts_with(project::MIGRATIONS) && path.ends_with(".up.sql"))?;
+    let (mut together, mut alone) = (Vec::new(), Vec::new());
+    for path in files {
+        let text =
+            fs::read_to_string(workspace::root().join(&path)).with_context(|| format!("reading {path}"))?;
+        if text.starts_with(NO_TRANSACTION) { alone.push(path) } else { together.push(path) }
+    }
+    let squawk = setup::require(Tool::Squawk)?;
+    for (files, transaction) in [(together, Transaction::Around), (alone, Transaction::None)] {
+        if !files.is_empty() {
+            task.run(lint::squawk(&task.sh, &squawk, project::POSTGRES_MAJOR, transaction, &files))?;
+        }
+    }
+    Ok(())
+}
+
+/// Each says what it does to the releases from before it; each way there has a way back that leaves nothing behind, and
+/// can be gone again.
+pub fn migrations(task: &Context) -> Result<()> {
+    declared()?;
+    let (url, sqlx) = (databases::fresh(task)?, database::sqlx()?);
+    let schema = || databases::schema(task, &url);
+    let empty = schema()?;
+    task.run(sqlx.run(&task.sh, &url))?;
+    let first = schema()?;
+    task.run(sqlx.revert(&task.sh, &url).args(["--target-version", "0"]))?;
+    same("after all migrations were taken back", &empty, &schema()?)?;
+    task.run(sqlx.run(&task.sh, &url))?;
+    same("after they ran a second time", &first, &schema()?)
+}
+
+/// Each migration declares itself, and what is unused since a commit of this branch.
+fn declared() -> Result<()> {
+    for (version, commit) in Migrations::of_tree()?.contracts {
+        ensure!(
+            git::is_ancestor(workspace::root(), &commit, "HEAD")?,
+            "migration {version} says 'unused since {commit}', which is not a commit before this one"
+        );
+    }
+    Ok(())
+}
+
+/// `schema.sql` is what the migrations come to.
+pub fn schema(task: &Context) -> Result<()> {
+    let url = databases::fresh(task)?;
+    task.run(database::sqlx()?.run(&task.sh, &url))?;
+    let difference = differing_lines(&snapshot::read()?, &snapshot::taken(&url)?);
+    ensure!(
+        difference.is_empty(),
+        "{}: the migrations come to something else. `cargo xtask migrate snapshot` writes it:\n{difference}",
+        snapshot::path()
+    );
+    Ok(())
+}
+
+/// The query data in the repository is what the queries and the migrations give.
+pub fn sqlx_data(task: &Context) -> Result<()> {
+    let backend = workspace::root().join(project::BACKEND.folder);
+    database::sqlx()?.check_prepared(&backend, &databases::migrated(task)?)
+}
+
+/// The backend's tests; they make databases of their own on the server. Under the share of lines that they must run, they
+/// have failed.
+pub fn test(task: &Context) -> Result<()> {
+    let url = databases::fresh(task)?;
+    let lcov = workspace::root().join(artifacts::BACKEND_COVERAGE);
+    fs::create_dir_all(lcov.parent().context("a file is in a folder")?)
+        .with_context(|| format!("making the folder of {lcov}"))?;
+    let path = setup::path_with(&[Tool::Nextest, Tool::LlvmCov])?;
+    let llvm_cov = setup::require(Tool::LlvmTools)?;
+    let test =
+        coverage::test(&task.sh, &path, &llvm_cov, project::BACKEND.image, &lcov).env("DATABASE_URL", url);
+    results::run(task, test, "", &Profile::Ci.junit(&workspace::target_dir()), nextest::places)?;
+    coverage::name_from(workspace::root(), &lcov)?;
+    let (found, least) = (Coverage::read(&lcov)?, project::COVERAGE_PERCENT);
+    task.figure(&format!("the tests run {found}"));
+    ensure!(
+        found.percent() >= f64::from(least),
+        "the tests cover {found}, and must cover at least {least} %"
+    );
+    Ok(())
+}
+
+fn same(when: &str, expected: &str, found: &str) -> Result<()> {
+    let difference = differing_lines(expected, found);
+    ensure!(difference.is_empty(), "{when} the schema is another one:\n{difference}");
+    Ok(())
+}
+
+/// The lines that only one of them has; which one is said by the sign.
+fn differing_lines(expected: &str, found: &str) -> String {
+    let only = |sign: &str, these: &str, those: &str| -> String {
+        let those: Vec<&str> = those.lines().collect();
+        let lines = these.lines().filter(|line| !those.contains(line));
+        lines.map(|line| format!("{sign} {line}\n")).collect()
+    };
+    if expected == found {
+        return String::new();
+    }
+    let lines = only("-", expected, found) + &only("+", found, expected);
+    // The same lines in another order: columns, say.
+    if lines.is_empty() { "the same lines in another order\n".to_owned() } else { lines }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_shows_the_lines_that_differ() {
+        assert_eq!(differing_lines("a\nb\n", "a\nb\n"), "");
+        assert_eq!(differing_lines("a\nb\n", "a\nc\n"), "- b\n+ c\n");
+        assert_eq!(differing_lines("a\nb\n", "b\na\n"), "the same lines in another order\n");
+    }
+}

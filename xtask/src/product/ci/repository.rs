@@ -1,0 +1,43 @@
+//! The rows about the repository as a whole: every crate, every script, every document.
+
+pub mod dependencies;
+pub mod documents;
+pub mod secrets;
+mod shell;
+
+use anyhow::Result;
+
+use super::files;
+use crate::pipeline::Context;
+use crate::setup::{self, Tool};
+use crate::tools::cargo::{self, Messages};
+use crate::tools::diagnostics::lint;
+
+pub use self::shell::shell_scripts;
+
+/// cargo names files from the workspace's folder, which is the repository's.
+const HERE: &str = "";
+
+/// The layout of Rust.
+pub fn format(task: &Context) -> Result<()> {
+    task.run(cargo::format_check(&task.sh))
+}
+
+/// Lint rules.
+pub fn clippy(task: &Context) -> Result<()> {
+    let messages = Messages::default();
+    task.run_read(cargo::clippy(&task.sh), HERE, |line| messages.read(line))
+}
+
+/// Documentation.
+pub fn docs(task: &Context) -> Result<()> {
+    let messages = Messages::default();
+    task.run_read(cargo::doc(&task.sh), HERE, |line| messages.read(line))
+}
+
+/// Every Dockerfile.
+pub fn dockerfiles(task: &Context) -> Result<()> {
+    let files =
+        files::some(|path| path.rsplit('/').next().is_some_and(|name| name.starts_with("Dockerfile")))?;
+    task.run(lint::hadolint(&task.sh, &setup::require(Tool::Hadolint)?, &files))
+}

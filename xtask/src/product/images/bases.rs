@@ -1,0 +1,60 @@
+//! The base images that the platform runs, on this machine and on a host.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use xshell::Shell;
+
+use super::lock;
+use super::registry::Registry;
+use crate::host::Bases;
+use crate::project::{Base, CADDY, POSTGRES};
+use crate::setup::base_images::{self, BaseImage, Origin};
+use crate::setup::{self, Tool};
+use crate::terminal::{self, paint};
+use crate::tools::docker;
+
+/// The images that a platform on this machine runs.
+pub fn bases_here() -> Result<Bases> {
+    base_images::ensure(&[&CADDY, &POSTGRES]).map(|bases| of_platform(&bases))
+}
+
+/// Those of the platform among these.
+pub fn of_platform(bases: &BTreeMap<&'static str, BaseImage>) -> Bases {
+    let base = |base: &Base| bases[base.name].reference.clone();
+    Bases { caddy: base(&CADDY), postgres: base(&POSTGRES) }
+}
+
+/// Says which of them no registry gave.
+pub fn say_assembled(bases: &BTreeMap<&'static str, BaseImage>) {
+    let of = |origin| bases.iter().filter(move |(_, base)| base.origin == origin).map(|(name, _)| *name);
+    let assembled: Vec<&str> = of(Origin::Assembled).collect();
+    if !assembled.is_empty() {
+        let names = assembled.join(", ");
+        terminal::note(paint::dim(format_args!("  base images assembled from Debian's packages: {names}")));
+    }
+}
+
+/// The images of a platform that is to be started on a host: by the digests of the lock file, and where that has none,
+/// through our registry.
+pub fn bases_for_host(registry: &Registry) -> Result<Bases> {
+    let locked = lock::read()?;
+    let name = |base: &'static Base| match locked.get(base.name) {
+        Some(digest) => Ok(format!("{}@{digest}", base.public)),
+        None => bring(registry, base),
+    };
+    Ok(Bases { caddy: name(&CADDY)?, postgres: name(&POSTGRES)? })
+}
+
+fn bring(registry: &Registry, base: &'static Base) -> Result<String> {
+    setup::ensure(&[Tool::Engine, Tool::Docker], false)?;
+    let BaseImage { reference, origin } = base_images::one(base)?;
+    let sh = Shell::new()?;
+    if origin == Origin::Pulled {
+        let digests = docker::digests(&sh, &reference)?;
+        return digests.into_iter().next().with_context(|| format!("{reference} has no digest"));
+    }
+    let (name, tag) =
+        reference.rsplit_once(':').with_context(|| format!("the assembled image {reference} has no tag"))?;
+    registry.push_as(&reference, name, &[tag])
+}

@@ -1,0 +1,56 @@
+//! The frontend's image: the page, behind Caddy.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use xshell::Shell;
+
+use super::inputs::Inputs;
+use crate::product::frontend;
+use crate::project::FRONTEND;
+use crate::setup::base_images::BaseImage;
+use crate::terminal::Activity;
+use crate::tools::git;
+use crate::tools::process::Run;
+use crate::workspace;
+
+const BUILD_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Builds the page, unless it is there from these very sources, and says where it is.
+pub fn build() -> Result<Utf8PathBuf> {
+    let built = folder().join("dist");
+    let stamp = workspace::local_dir().join("dist-made-from");
+    let sources = git::content_hash(workspace::root(), FRONTEND.folder)?;
+    if built.join("index.html").is_file() && fs::read_to_string(&stamp).is_ok_and(|noted| noted == sources) {
+        return Ok(built);
+    }
+    Activity::of("install the page's packages", |activity| frontend::install(&|line| activity.line(line)))
+        .context("installing the frontend's packages")?;
+    let sh = Shell::new()?;
+    Activity::of("build the page", |activity| {
+        Run::new(frontend::package()?.script(&sh, "build"))
+            .timeout(BUILD_TIMEOUT)
+            .each_line(&|line| activity.line(line))
+            .run()?;
+        anyhow::Ok(())
+    })
+    .context("building the frontend")?;
+    fs::create_dir_all(workspace::local_dir())?;
+    fs::write(&stamp, sources).context("noting what the page was built from")?;
+    Ok(built)
+}
+
+/// What the image is made of.
+pub fn inputs(site: Utf8PathBuf, caddy: &BaseImage) -> Inputs {
+    Inputs {
+        component: FRONTEND,
+        files: vec![(site, "dist".to_owned()), (folder().join("Caddyfile"), "Caddyfile".to_owned())],
+        arguments: vec![("SITE", "prebuilt".to_owned()), ("CADDY_IMAGE", caddy.reference.clone())],
+    }
+}
+
+fn folder() -> Utf8PathBuf {
+    workspace::root().join(FRONTEND.folder)
+}
