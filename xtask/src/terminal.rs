@@ -320,8 +320,7 @@ mod tests {
     #[test]
     fn no_escape_code_of_another_program_is_left() {
         // As compose begins each line of its logs, and as programs colour theirs.
-        let line =
-            "\u{1b}[2K\u{1b}[36mworker-1  | \u{1b}[0m\u{1b}]0;title\u{7}it \u{1b}[1;31mfailed\u{1b}[m";
+        let line = "\u{1b}[2K\u{1b}[36mworker-1  | \u{1b}[0m\u{1b}]0;title\u{7}it \u{1b}[1;31mfailed\u{1b}[m";
         assert_eq!(without_escape_codes(line), "worker-1  | it failed");
     }
 }

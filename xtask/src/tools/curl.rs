@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
-use super::process::Run;
+use super::process::{Run, shell};
 
 /// What was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +37,9 @@ pub fn head(url: &str, accept: &str, timeout: Duration) -> Result<Answer> {
 }
 
 fn ask(how: &[&str], url: &str, timeout: Duration) -> Result<Answer> {
-    let sh = Shell::new()?;
     let seconds = timeout.as_secs_f32().to_string();
     let ask = cmd!(
-        sh,
+        shell(),
         "curl --silent --show-error {how...} --suppress-connect-headers --max-time {seconds} --noproxy localhost,127.0.0.1 --max-filesize 65536 -- {url}"
     );
     let told = Run::new(ask).timeout(timeout + Duration::from_secs(2)).finish()?;
@@ -54,13 +53,13 @@ fn ask(how: &[&str], url: &str, timeout: Duration) -> Result<Answer> {
 /// A POST of JSON. The address, the headers and the body go through curl's standard input: any of them may be a secret.
 /// So may be what an error would say, and it says the status or curl's own code alone.
 pub fn post(url: &str, headers: &[&str], body: &serde_json::Value) -> Result<()> {
-    let sh = Shell::new()?;
     let mut config = format!("url = {}\ndata-raw = {}\n", quoted(url), quoted(&body.to_string()));
     for header in headers.iter().chain(&["Content-Type: application/json"]) {
         config.push_str(&format!("header = {}\n", quoted(header)));
     }
     let (most, status) = ("10", "%{http_code}");
-    let ask = cmd!(sh, "curl --silent --output /dev/null --max-time {most} --write-out {status} --config -");
+    let ask =
+        cmd!(shell(), "curl --silent --output /dev/null --max-time {most} --write-out {status} --config -");
     let told = Run::new(ask).stdin(config).timeout(Duration::from_secs(12)).finish()?;
     match told.stdout.trim() {
         "000" => anyhow::bail!("no answer (curl's exit code {})", told.status.code().unwrap_or(-1)),
@@ -80,9 +79,9 @@ pub fn certificate_days(url: &str, now: std::time::SystemTime) -> Option<i64> {
     if !url.starts_with("https://") {
         return None;
     }
-    let sh = Shell::new().ok()?;
     // Whether it is to be trusted is not the question here.
-    let ask = cmd!(sh, "curl --silent --verbose --insecure --head --max-time 5 --output /dev/null -- {url}");
+    let ask =
+        cmd!(shell(), "curl --silent --verbose --insecure --head --max-time 5 --output /dev/null -- {url}");
     let told = Run::new(ask).finish().ok()?;
     let line = told.stderr.lines().find_map(|line| line.split_once("expire date: "))?.1;
     days_until(line.trim(), now)

@@ -25,7 +25,7 @@ use crate::terminal::{self, Activity, paint};
 use crate::tools::cargo;
 use crate::tools::elf::{self, Glibc};
 use crate::tools::git::{self, Commit};
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 use crate::workspace;
 
 pub use self::push::{bases_for_host, build_and_push, ensure_client, find, push_built};
@@ -150,8 +150,8 @@ pub fn build(yes: bool) -> Result<Built> {
         anyhow::Ok((binary.join().expect(join)?, site.join().expect(join)?, bases?))
     })?;
     say_bases(&bases);
-    let sh = Shell::new()?;
-    let (binary, files) = backend_files(&sh, binary)?;
+    let sh = shell();
+    let (binary, files) = backend_files(sh, binary)?;
     let backend = Inputs {
         component: project::BACKEND,
         files,
@@ -166,7 +166,7 @@ pub fn build(yes: bool) -> Result<Built> {
         arguments: vec![("SITE", "prebuilt".to_owned()), ("CADDY_IMAGE", bases["caddy"].reference.clone())],
     };
     let images =
-        [backend, frontend].into_iter().map(|inputs| inputs.build(&sh, &tree)).collect::<Result<_>>()?;
+        [backend, frontend].into_iter().map(|inputs| inputs.build(sh, &tree)).collect::<Result<_>>()?;
     Ok(Built { tree, images, bases: of_platform(&bases) })
 }
 
@@ -211,10 +211,9 @@ fn build_site() -> Result<Utf8PathBuf> {
     }
     Activity::of("install the page's packages", |activity| frontend::install(&|line| activity.line(line)))
         .context("installing the frontend's packages")?;
-    let sh = Shell::new()?;
     Activity::of("build the page", |activity| {
         let timeout = Duration::from_secs(300);
-        Run::new(frontend::package()?.script(&sh, "build"))
+        Run::new(frontend::package()?.script(shell(), "build"))
             .timeout(timeout)
             .each_line(&|line| activity.line(line))
             .run()?;

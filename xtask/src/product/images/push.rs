@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use anyhow::{Context, Result};
-use xshell::Shell;
 
 use super::lock;
 use super::registry::Registry;
@@ -17,6 +16,7 @@ use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::docker;
 use crate::tools::git::{self, Commit};
+use crate::tools::process::shell;
 use crate::workspace;
 
 /// Both halves of the app.
@@ -73,9 +73,8 @@ pub fn bases_for_host(registry: &Registry) -> Result<Bases> {
 fn bring(registry: &Registry, base: &str) -> Result<String> {
     setup::ensure(&[Tool::Engine, Tool::Docker], false)?;
     let BaseImage { reference, origin } = base_images::one(base)?;
-    let sh = Shell::new()?;
     if origin == Origin::Pulled {
-        let digests = docker::digests(&sh, &reference)?;
+        let digests = docker::digests(shell(), &reference)?;
         return digests.into_iter().next().with_context(|| format!("{reference} has no digest"));
     }
     let (name, tag) =

@@ -103,15 +103,16 @@ impl Project<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::process::shell;
 
     #[test]
     fn what_the_file_sets_is_not_taken_from_the_callers_environment() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "RELEASE=one\nSECRETS=/a=b\n").unwrap();
-        let (sh, here) = (Shell::new().unwrap(), Utf8Path::new("."));
+        let here = Utf8Path::new(".");
         let variables = Utf8Path::from_path(file.path()).unwrap();
         let project = Project { program: here, name: "one".into(), folder: here, files: &[], variables };
-        let command = std::process::Command::from(project.up(&sh));
+        let command = std::process::Command::from(project.up(shell()));
         let removed: Vec<_> =
             command.get_envs().filter(|(_, value)| value.is_none()).map(|it| it.0).collect();
         assert!(

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, Signal, kill_process};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
-use crate::tools::process::{self, Run};
+use crate::tools::process::{self, Run, shell};
 
 /// What an engine says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,10 +20,9 @@ pub struct Info {
 
 /// The engine that `docker` reaches (through `DOCKER_HOST` or a context too), if one answers.
 pub fn ask() -> Option<Info> {
-    let sh = Shell::new().ok()?;
     let format = "{{.Server.Version}} {{.Server.APIVersion}}";
     let answer =
-        Run::new(cmd!(sh, "docker version --format {format}")).timeout(Duration::from_secs(10)).text();
+        Run::new(cmd!(shell(), "docker version --format {format}")).timeout(Duration::from_secs(10)).text();
     let (version, api) = answer.as_deref().ok()?.split_once(' ')?;
     Some(Info { version: version.to_owned(), api: api.to_owned() })
 }
@@ -54,7 +53,7 @@ impl OwnEngine {
         fs::create_dir_all(self.folder)?;
         remove_stale_pid_files();
         let log = fs::File::create(self.log_file())?;
-        let sh = Shell::new()?;
+        let sh = shell();
         let (pid_file, label) = (self.file("dockerd.pid"), self.label);
         // The shell becomes dockerd, so its number is dockerd's.
         let script = r#"echo $$ >"$0" && exec "$@""#;

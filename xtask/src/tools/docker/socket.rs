@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::tools::process::{CommandError, Run, interrupt};
+use crate::tools::process::{CommandError, Run, interrupt, shell};
 
 /// Where engines listen.
 pub const USUAL: &str = "/var/run/docker.sock";
@@ -204,17 +204,17 @@ static CONTEXT: LazyLock<String> = LazyLock::new(|| {
         folder.and_then(|folder| std::fs::read_to_string(format!("{folder}/config.json")).ok());
     let is_set = variable("DOCKER_CONTEXT").is_some()
         || configuration.is_some_and(|text| text.contains("\"currentContext\""));
-    let Some(sh) = is_set.then(|| Shell::new().ok()).flatten() else { return usual };
+    if !is_set {
+        return usual;
+    }
     let format = "{{.Endpoints.docker.Host}}";
-    Run::new(cmd!(sh, "docker context inspect --format {format}")).text().unwrap_or(usual)
+    Run::new(cmd!(shell(), "docker context inspect --format {format}")).text().unwrap_or(usual)
 });
 
 /// Whether the engine has an image of this id; none when no engine answers.
 pub fn has_image(id: &str) -> Option<bool> {
-    let asked = Socket::of(&Shell::new().ok()?)
-        .ok()?
-        .get(&format!("/images/{}/json", encoded(id)), FIRST_BYTE_TIMEOUT)
-        .ok()?;
+    let asked =
+        Socket::of(shell()).ok()?.get(&format!("/images/{}/json", encoded(id)), FIRST_BYTE_TIMEOUT).ok()?;
     match asked.answer().ok()?.status {
         200 => Some(true),
         404 => Some(false),

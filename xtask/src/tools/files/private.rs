@@ -50,16 +50,16 @@ fn sweep(parent: &Utf8Path) {
 
 #[cfg(test)]
 mod tests {
-    use xshell::{Shell, cmd};
+    use xshell::cmd;
 
     use super::*;
-    use crate::tools::process::Run;
+    use crate::tools::process::{Run, shell};
 
     #[test]
     fn what_a_killed_run_left_is_removed_and_what_a_living_one_has_is_not() {
         let parent = tempfile::tempdir().unwrap();
         let parent = Utf8Path::from_path(parent.path()).unwrap();
-        let (sh, script) = (Shell::new().unwrap(), "echo $$");
+        let (sh, script) = (shell(), "echo $$");
         let ended = Run::new(cmd!(sh, "sh -c {script}")).text().unwrap();
         let (dead, alive) = (format!("xt-{ended}-a"), format!("xt-{}-a", std::process::id()));
         for name in [dead.as_str(), &alive, "xt-", "xt-x-y", "other"] {

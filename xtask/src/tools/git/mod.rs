@@ -18,7 +18,7 @@ use camino::Utf8Path;
 use sha2::{Digest, Sha256};
 use xshell::{Cmd, Shell, cmd};
 
-use super::process::{CommandError, Run};
+use super::process::{CommandError, Run, shell_in};
 
 /// One commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,14 +33,14 @@ pub struct Commit {
 
 /// The commit that is checked out in `folder`.
 pub fn head(folder: &Utf8Path) -> Result<Commit> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let line = ask(folder, cmd!(sh, "git log --no-show-signature --format=%H%x09%ct%x09%s --max-count=1"))?;
     parse_commit(&line)
 }
 
 /// One commit by its full name.
 pub fn commit(folder: &Utf8Path, sha: &str) -> Result<Commit> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let line = ask(
         folder,
         cmd!(sh, "git log --no-show-signature --format=%H%x09%ct%x09%s --max-count=1 --end-of-options {sha}"),
@@ -61,7 +61,7 @@ pub enum Meaning {
 
 /// Looks up a branch, a tag, or a commit's name or its beginning.
 pub fn meaning(folder: &Utf8Path, word: &str) -> Result<Meaning> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     // git would take `-x`, `a..b` or `:/text` for more than a name.
     let plain = !word.is_empty()
         && !word.starts_with('-')
@@ -92,13 +92,13 @@ pub fn meaning(folder: &Utf8Path, word: &str) -> Result<Meaning> {
 
 /// Whether a branch of a remote has the commit, as far as was fetched.
 pub fn is_pushed(folder: &Utf8Path, sha: &str) -> Result<bool> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     Ok(!ask(folder, cmd!(sh, "git branch --remotes --contains {sha}"))?.is_empty())
 }
 
 /// Whether `branch` (as its remote has it, or else as it is here) has the commit; none when there is no such branch.
 pub fn branch_has(folder: &Utf8Path, branch: &str, sha: &str) -> Result<Option<bool>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     for name in [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")] {
         if Run::new(cmd!(sh, "git rev-parse --verify --quiet --end-of-options {name}")).succeeds()? {
             return Ok(Some(Run::new(cmd!(sh, "git merge-base --is-ancestor {sha} {name}")).succeeds()?));
@@ -109,13 +109,13 @@ pub fn branch_has(folder: &Utf8Path, branch: &str, sha: &str) -> Result<Option<b
 
 /// Whether `commit` has `ancestor` among its ancestors, or is it. Not so when one of them is not here.
 pub fn is_ancestor(folder: &Utf8Path, ancestor: &str, commit: &str) -> Result<bool> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     Ok(Run::new(cmd!(sh, "git merge-base --is-ancestor {ancestor} {commit}")).succeeds()?)
 }
 
 /// The full name of the commit that begins so; none when it is not here.
 pub fn full_name(folder: &Utf8Path, commit: &str) -> Result<Option<String>> {
-    let (sh, object) = (shell(folder)?, format!("{commit}^{{commit}}"));
+    let (sh, object) = (git_shell(folder), format!("{commit}^{{commit}}"));
     let told = Run::new(cmd!(sh, "git rev-parse --verify --quiet --end-of-options {object}")).finish()?;
     Ok(told.status.success().then(|| told.stdout.trim().to_owned()))
 }
@@ -123,7 +123,7 @@ pub fn full_name(folder: &Utf8Path, commit: &str) -> Result<Option<String>> {
 /// The commits that `to` has and `from` has not, newest first, a line each: short name and subject. None when one of them
 /// is not here.
 pub fn commits_between(folder: &Utf8Path, from: &str, to: &str) -> Result<Vec<String>> {
-    let (sh, range) = (shell(folder)?, format!("{from}..{to}"));
+    let (sh, range) = (git_shell(folder), format!("{from}..{to}"));
     let told = Run::new(cmd!(sh, "git log --no-show-signature --format=%h%x20%s --max-count=200 {range} --"))
         .finish()?;
     Ok(told.stdout.lines().map(str::to_owned).collect())
@@ -131,7 +131,7 @@ pub fn commits_between(folder: &Utf8Path, from: &str, to: &str) -> Result<Vec<St
 
 /// A file's text as it is in a commit. `path` begins at the repository's root.
 pub fn show(folder: &Utf8Path, sha: &str, path: &str) -> Result<String> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let object = format!("{sha}:{path}");
     let told = Run::new(cmd!(sh, "git cat-file blob {object}")).checked();
     Ok(told.with_context(|| format!("reading {path} of {sha}"))?.stdout)
@@ -139,7 +139,7 @@ pub fn show(folder: &Utf8Path, sha: &str, path: &str) -> Result<String> {
 
 /// The files in a folder, as it is in a commit: name and text.
 pub fn texts_in(folder: &Utf8Path, sha: &str, path: &str) -> Result<Vec<(String, String)>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let tree = format!("{sha}:{path}");
     let listed = ask(folder, cmd!(sh, "git ls-tree -z --format=%(objectname)%x20%(path) {tree}"))?;
     let listed: Vec<(&str, &str)> =
@@ -165,14 +165,14 @@ fn next_object(told: &str) -> Option<(&str, &str)> {
 
 /// The branch that is checked out; none in the middle of a rebase, or where a workflow checked out a commit.
 pub fn branch(folder: &Utf8Path) -> Result<Option<String>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let name = ask(folder, cmd!(sh, "git branch --show-current"))?;
     Ok(Some(name).filter(|name| !name.is_empty()))
 }
 
 /// Where `origin` is fetched from, if there is such a remote.
 pub fn origin_url(folder: &Utf8Path) -> Result<Option<String>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     // Listed, because asking for one that is not there is an error like any other.
     let remotes = ask(folder, cmd!(sh, "git remote"))?;
     if !remotes.lines().any(|remote| remote == "origin") {
@@ -213,14 +213,14 @@ pub fn content_hash(folder: &Utf8Path, path: &str) -> Result<String> {
 
 /// What stands below `path` now, ignored files apart; a deleted one is still named until its deletion is staged.
 pub fn files(folder: &Utf8Path, path: &str) -> Result<Vec<String>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let list = cmd!(sh, "git ls-files --cached --others --exclude-standard --deduplicate -z -- {path}");
     Ok(ask(folder, list)?.split_terminator('\0').map(str::to_owned).collect())
 }
 
 /// In the order of their names. A rename is a deletion and a new file.
 fn dirty_paths(folder: &Utf8Path) -> Result<Vec<String>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let status = ask(folder, cmd!(sh, "git status --porcelain=v1 -z --untracked-files=all --no-renames"))?;
     // Each entry is two letters, a space and the path.
     let mut paths: Vec<String> =
@@ -259,13 +259,12 @@ fn parse_commit(line: &str) -> Result<Commit> {
     })
 }
 
-pub(super) fn shell(folder: &Utf8Path) -> Result<Shell> {
-    let sh = Shell::new()?;
-    sh.change_dir(folder);
+pub(super) fn git_shell(folder: &Utf8Path) -> Shell {
+    let sh = shell_in(folder);
     // Its messages are looked at below.
     sh.set_var("LC_ALL", "C");
     sh.set_var("GIT_OPTIONAL_LOCKS", "0");
-    Ok(sh)
+    sh
 }
 
 /// Runs git and gives its answer, without the last newline. The two things that go wrong in a fresh folder are

@@ -13,7 +13,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
-use super::{ask, shell};
+use super::{ask, git_shell};
 use crate::tools::process::Run;
 
 /// The working tree at one moment.
@@ -136,7 +136,7 @@ impl<'a> Listed<'a> {
 }
 
 fn listed(root: &Utf8Path) -> Result<String> {
-    let sh = shell(root)?;
+    let sh = git_shell(root);
     ask(root, cmd!(sh, "git ls-files --stage -v -z"))
 }
 
@@ -149,7 +149,7 @@ struct Status {
 }
 
 fn status(root: &Utf8Path) -> Result<Status> {
-    let sh = shell(root)?;
+    let sh = git_shell(root);
     let flags = ["--branch", "--no-ahead-behind", "--untracked-files=all", "--no-renames"];
     Ok(Status::parse(&ask(root, cmd!(sh, "git status --porcelain=v2 -z {flags...}"))?))
 }
@@ -199,7 +199,7 @@ fn read(root: &Utf8Path, paths: &[String]) -> Result<BTreeMap<String, String>> {
     if files.is_empty() {
         return Ok(contents);
     }
-    let sh = shell(root)?;
+    let sh = git_shell(root);
     let list: String = files.iter().map(|(path, _)| format!("{path}\n")).collect();
     let ids = Run::new(cmd!(sh, "git hash-object --stdin-paths")).stdin(list).text()?;
     let ids = ids.lines();
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     fn git(folder: &Utf8Path, arguments: &[&str]) {
-        let sh = shell(folder).expect("a shell");
+        let sh = git_shell(folder);
         let identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"];
         let cmd = cmd!(sh, "git {identity...} {arguments...}").env("GIT_CONFIG_GLOBAL", "/dev/null");
         ask(folder, cmd).expect("git works");
@@ -315,7 +315,7 @@ mod tests {
             fs::write(root.join("with a space.txt"), text).expect("written");
             git(root, &["commit", "--quiet", "--all", "--message", branch]);
         }
-        let sh = shell(root).expect("a shell");
+        let sh = git_shell(root);
         let head = ask(root, cmd!(sh, "git rev-parse HEAD")).expect("a commit");
         assert_eq!(Tree::look(root).expect("a tree").commit(), Some(head.as_str()));
         let merge = cmd!(sh, "git merge --quiet one");

@@ -11,6 +11,7 @@ pub mod lines;
 pub mod owner;
 mod pipe;
 mod session;
+mod shell;
 mod start;
 mod stream;
 pub mod tracking;
@@ -28,6 +29,7 @@ use xshell::Cmd;
 pub use self::error::{CommandError, is_interrupt, tail};
 pub use self::group::Group;
 pub use self::session::Session;
+pub use self::shell::{shell, shell_in};
 pub use self::start::{DRIVER, driver_mark, withhold};
 
 use self::start::{not_started, prepare_environment};

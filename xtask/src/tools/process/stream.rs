@@ -27,13 +27,14 @@ impl Run<'_> {
 
 #[cfg(test)]
 mod tests {
-    use xshell::{Shell, cmd};
+    use xshell::cmd;
 
     use super::*;
+    use crate::tools::process::shell;
 
     #[test]
     fn each_line_is_handed_on_and_the_exit_code_is_told() {
-        let (sh, script) = (Shell::new().unwrap(), "echo one; printf 'two\\r\\n\\nlast'; exit 3");
+        let (sh, script) = (shell(), "echo one; printf 'two\\r\\n\\nlast'; exit 3");
         let mut lines = Vec::new();
         let status = Run::new(cmd!(sh, "sh -c {script}")).stream(|line| lines.push(line.to_owned())).unwrap();
         assert_eq!(lines, ["one", "two", "", "last"]);

@@ -181,17 +181,17 @@ mod tests {
     use std::fs::File;
     use std::io::Read;
 
-    use xshell::{Shell, cmd};
+    use xshell::cmd;
 
     use super::*;
-    use crate::tools::process::Run;
+    use crate::tools::process::{Run, shell};
 
     /// Every process of the script holds the pipe open; it is a session of its own, which no signal to a group reaches.
     #[test]
     fn what_left_its_group_is_found_by_its_mark_and_ended() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let pipe = folder.path().join("pipe");
-        let sh = Shell::new().expect("a shell");
+        let sh = shell();
         Run::new(cmd!(sh, "mkfifo {pipe}")).run().expect("made");
         let (close, closed) = std::sync::mpsc::channel();
         let reader = pipe.clone();
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn variables_of_the_scope_arrive_and_those_of_the_command_win() {
-        let sh = Shell::new().expect("a shell");
+        let sh = shell();
         let variables = vec![("A".to_owned(), "outer".to_owned()), ("B".to_owned(), "outer".to_owned())];
         let said = within(Scope { mark: None, variables }, || {
             let script = "echo $A $B";

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use xshell::{Cmd, Shell, cmd};
 
 use super::Connection;
 use super::remote_shell::ScriptCall;
-use crate::tools::process::{CommandError, Run};
+use crate::tools::process::{CommandError, Run, shell};
 
 /// A script, and what an error calls it.
 #[derive(Debug, Clone, Copy)]
@@ -33,16 +32,15 @@ pub struct HostShell {
 
 impl HostShell {
     /// This machine.
-    pub fn here() -> Result<HostShell> {
-        let docker = Shell::new().context("the working directory can't be read")?;
-        Ok(HostShell { docker, connection: None })
+    pub fn here() -> HostShell {
+        HostShell { docker: shell().clone(), connection: None }
     }
 
     /// The machine behind the connection, its engine included.
-    pub fn behind(connection: Connection) -> Result<HostShell> {
-        let docker = Shell::new().context("the working directory can't be read")?;
+    pub fn behind(connection: Connection) -> HostShell {
+        let docker = shell().clone();
         docker.set_var("DOCKER_HOST", connection.docker_host());
-        Ok(HostShell { docker, connection: Some(connection) })
+        HostShell { docker, connection: Some(connection) }
     }
 
     /// For commands of docker's client, which runs here: they reach the host's engine.

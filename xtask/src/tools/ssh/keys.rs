@@ -7,11 +7,11 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::ConnectError;
 use crate::tools::files::private::Folder;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 
 /// The name under which a host's keys stand in the file that ssh is given, whatever its address.
 pub const ALIAS: &str = "xtask-host";
@@ -83,8 +83,7 @@ impl Key {
     pub fn public(&self) -> Result<String> {
         let folder = Folder::new()?;
         let path = self.as_file(folder.path())?;
-        let sh = Shell::new()?;
-        let line = Run::new(cmd!(sh, "ssh-keygen -y -P '' -f {path}"))
+        let line = Run::new(cmd!(shell(), "ssh-keygen -y -P '' -f {path}"))
             .text()
             .context("the public half of the key can't be read: is it a private key without a passphrase?")?;
         // Without the comment: it names people and machines.
@@ -158,9 +157,8 @@ impl fmt::Display for HostKeys {
 
 /// The keys that a machine shows to anybody who asks. Whether they are its own is for a person to say.
 pub fn scan(host: &str, port: u16) -> Result<HostKeys, String> {
-    let sh = Shell::new().map_err(|error| error.to_string())?;
     let port = port.to_string();
-    let told = Run::new(cmd!(sh, "ssh-keyscan -T 10 -t ed25519,ecdsa,rsa -p {port} -- {host}")).text();
+    let told = Run::new(cmd!(shell(), "ssh-keyscan -T 10 -t ed25519,ecdsa,rsa -p {port} -- {host}")).text();
     let told = told.map_err(|error| error.to_string())?;
     HostKeys::parse(&told).map_err(|_| format!("{host} shows no key at port {port}"))
 }
@@ -181,8 +179,7 @@ fn host_key(line: &str) -> Option<(String, String)> {
 
 /// `SHA256:…` of a public key.
 pub fn fingerprint(line: &str) -> Option<String> {
-    let sh = Shell::new().ok()?;
-    let told = Run::new(cmd!(sh, "ssh-keygen -l -f -")).stdin(format!("{line}\n")).text().ok()?;
+    let told = Run::new(cmd!(shell(), "ssh-keygen -l -f -")).stdin(format!("{line}\n")).text().ok()?;
     told.split(' ').find(|word| word.starts_with("SHA256:")).map(str::to_owned)
 }
 

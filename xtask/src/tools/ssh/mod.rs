@@ -27,7 +27,7 @@ use self::keys::{HostKeys, Key};
 use self::remote_shell::{RemoteShell, ScriptCall};
 use super::docker::socket::{self, Question, Socket};
 use super::files::private::Folder;
-use super::process::{CommandError, Run, Session, interrupt, lines};
+use super::process::{CommandError, Run, Session, interrupt, lines, shell};
 
 pub use self::error::ConnectError;
 use self::error::explain;
@@ -90,8 +90,7 @@ impl Connection {
         let path = folder.path();
         let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
         destination.host_keys.write(&path.join("known_hosts"))?;
-        let sh = Shell::new().context("the working directory can't be read")?;
-        let master = Session::start(command_line::master(&sh, destination, path, key.as_deref()), "ssh")
+        let master = Session::start(command_line::master(shell(), destination, path, key.as_deref()), "ssh")
             .context("ssh could not be started: is it installed?")?;
         let (to, sessions, shell) = (destination.to_string(), Cell::new(0), RemoteShell::default());
         let connection = Connection { folder, to, master: Some(master), sessions, shell };
@@ -182,8 +181,8 @@ impl Connection {
             [ -w "$1" ] || { echo "$(id -un) may not use $1: is the user in the group docker?"; exit; }
             timeout 10 docker --host "unix://$1" version >/dev/null 2>&1 && { echo fine; exit; }
             echo "$1 does not answer""#;
-        let sh = Shell::new().context("the working directory can't be read")?;
-        let look = self.command(&sh, &["sh", "-c", LOOK, "look", socket::USUAL]);
+        let sh = shell();
+        let look = self.command(sh, &["sh", "-c", LOOK, "look", socket::USUAL]);
         let seen = Run::new(look).called("looking for an engine").timeout(Duration::from_secs(15)).text();
         let to = self.to.clone();
         Err(match seen.context("looking for an engine on the host")?.as_str() {
@@ -194,10 +193,9 @@ impl Connection {
 
     /// Opens a port of the host's loopback that leads to `to` on ours.
     pub fn open_reverse_tunnel(&self, port: u16, to: u16) -> Result<()> {
-        let sh = Shell::new()?;
         let (socket, way) = (self.path("ctl"), format!("127.0.0.1:{port}:127.0.0.1:{to}"));
         let only = command_line::THROUGH_MASTER;
-        let forward = cmd!(sh, "ssh -S {socket} {only...} -O forward -R {way} -- host").quiet();
+        let forward = cmd!(shell(), "ssh -S {socket} {only...} -O forward -R {way} -- host").quiet();
         Run::new(forward).timeout(Duration::from_secs(15)).run().with_context(|| {
             format!(
                 "port {port} of the host's loopback can't lead back to the registry here: its sshd must allow it \
@@ -239,10 +237,9 @@ pub fn forced_command(destination: &Destination) -> Result<String, ConnectError>
     let path = folder.path();
     let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
     destination.host_keys.write(&path.join("known_hosts"))?;
-    let sh = Shell::new().context("the working directory can't be read")?;
     let options = command_line::options(destination, path, key.as_deref());
     let host = &destination.host;
-    let told = Run::new(cmd!(sh, "ssh {options...} -T -- {host} true").quiet())
+    let told = Run::new(cmd!(shell(), "ssh {options...} -T -- {host} true").quiet())
         .timeout(CONNECT_TIMEOUT)
         .finish()
         .context("asking the host by ssh")?;
@@ -269,12 +266,11 @@ mod tests {
 
     #[test]
     fn a_call_can_not_become_a_connection_of_its_own_and_a_word_is_never_an_option() {
-        let sh = Shell::new().unwrap();
+        let sh = shell();
         let (folder, to) = (Folder::new().unwrap(), String::new());
         let (sessions, shell) = (Cell::new(0), RemoteShell::default());
         let connection = Connection { folder, to, master: None, sessions, shell };
-        let line =
-            connection.command(&sh, &["sh", "-c", "echo $1", "x", "-oProxyCommand=reboot"]).to_string();
+        let line = connection.command(sh, &["sh", "-c", "echo $1", "x", "-oProxyCommand=reboot"]).to_string();
         for part in ["ControlMaster=no", "ProxyCommand=false", " -T -- host "] {
             assert!(line.contains(part), "{line}");
         }

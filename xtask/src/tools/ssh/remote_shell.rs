@@ -153,59 +153,59 @@ mod tests {
     use std::io::Read;
     use std::thread;
 
-    use xshell::{Shell, cmd};
+    use xshell::cmd;
 
     use super::quote::samples::samples;
     use super::*;
-    use crate::tools::process::Run;
+    use crate::tools::process::{Run, shell};
 
     fn run(
-        shell: &RemoteShell,
+        remote: &RemoteShell,
         script: &str,
         arguments: &[&str],
         input: &str,
     ) -> Result<String, CommandError> {
         let timeout = Duration::from_secs(5);
-        let sh = Shell::new().unwrap();
-        shell.run(&ScriptCall { name: "a test", script, arguments, input, timeout }, || cmd!(sh, "sh"))
+        let sh = shell();
+        remote.run(&ScriptCall { name: "a test", script, arguments, input, timeout }, || cmd!(sh, "sh"))
     }
 
     #[test]
     fn words_and_input_arrive_as_they_are_and_so_does_what_is_printed() {
-        let shell = RemoteShell::default();
+        let remote = RemoteShell::default();
         for (seed, words) in samples(200) {
             let all: Vec<&str> = words.iter().map(String::as_str).collect();
             let arrived =
-                run(&shell, r#"for word in "$@"; do printf '%s|end|' "$word"; done"#, &all, "").unwrap();
+                run(&remote, r#"for word in "$@"; do printf '%s|end|' "$word"; done"#, &all, "").unwrap();
             // What a command prints last is told without its newlines.
             let arrived: Vec<&str> = arrived.split_terminator("|end|").collect();
             assert_eq!(arrived, words, "sample {seed}");
             let input = format!("{}\nend", words.join("\n"));
-            assert_eq!(run(&shell, "cat", &[], &input).unwrap(), input, "sample {seed}");
+            assert_eq!(run(&remote, "cat", &[], &input).unwrap(), input, "sample {seed}");
         }
-        assert_eq!(shell.count(), 400);
+        assert_eq!(remote.count(), 400);
     }
 
     #[test]
     fn a_script_that_fails_or_reads_on_leaves_the_shell_to_the_next_one() {
-        let shell = RemoteShell::default();
-        assert_eq!(run(&shell, "cat; printf one", &[], "").unwrap(), "one");
-        let error = run(&shell, "echo out; echo why >&2; exit 7", &[], "x\n").unwrap_err();
+        let remote = RemoteShell::default();
+        assert_eq!(run(&remote, "cat; printf one", &[], "").unwrap(), "one");
+        let error = run(&remote, "echo out; echo why >&2; exit 7", &[], "x\n").unwrap_err();
         let text = error.to_string();
         assert!(text.contains("`a test` ended with exit code 7") && text.contains("why"), "{text}");
-        assert_eq!(run(&shell, "cat >/dev/null; echo two", &[], "a\nb").unwrap(), "two");
+        assert_eq!(run(&remote, "cat >/dev/null; echo two", &[], "a\nb").unwrap(), "two");
     }
 
     #[test]
     fn a_shell_that_ends_or_hangs_is_replaced() {
-        let shell = RemoteShell::default();
-        let error = run(&shell, "kill -9 0", &[], "").unwrap_err();
+        let remote = RemoteShell::default();
+        let error = run(&remote, "kill -9 0", &[], "").unwrap_err();
         assert!(error.to_string().contains("cut off"), "{error}");
-        assert_eq!(run(&shell, "echo again", &[], "").unwrap(), "again");
+        assert_eq!(run(&remote, "echo again", &[], "").unwrap(), "again");
         let timeout = Duration::from_millis(200);
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
-        let sh = Shell::new().unwrap();
+        let sh = shell();
         Run::new(cmd!(sh, "mkfifo {pipe}")).run().unwrap();
         let (arguments, script) = ([pipe.to_str().unwrap()], "exec 3>\"$1\"; sleep 20");
         let hang = ScriptCall { name: "hang", script, arguments: &arguments, input: "", timeout };
@@ -213,10 +213,10 @@ mod tests {
             let pipe = pipe.clone();
             move || std::fs::File::open(pipe).and_then(|mut pipe| pipe.read_to_end(&mut Vec::new()))
         });
-        assert!(matches!(shell.run(&hang, || cmd!(sh, "sh")), Err(CommandError::TimedOut { .. })));
+        assert!(matches!(remote.run(&hang, || cmd!(sh, "sh")), Err(CommandError::TimedOut { .. })));
         let began = Instant::now();
         writers.join().unwrap().expect("read to its end");
         assert!(began.elapsed() < Duration::from_secs(10), "what the script had started ran on without it");
-        assert_eq!(run(&shell, "echo again", &[], "").unwrap(), "again");
+        assert_eq!(run(&remote, "echo again", &[], "").unwrap(), "again");
     }
 }
