@@ -1,4 +1,4 @@
-//! Docker's engine: does one answer, and how `dockerd` is started where no service manager does it.
+//! Docker's engine: whether one answers, and how `dockerd` is started where no service manager does it.
 
 use std::fs;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use xshell::cmd;
 
 use crate::tools::process::{self, Run, shell};
 
-/// What an engine says about itself.
+/// The versions of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
     /// Its version.
     pub version: String,
-    /// The newest version of its interface.
+    /// The newest version of its API.
     pub api: String,
 }
 
@@ -42,7 +42,7 @@ impl OwnEngine {
         Utf8Path::new(self.folder).join(name)
     }
 
-    /// What the engine writes.
+    /// The file with the engine's output.
     pub fn log_file(self) -> Utf8PathBuf {
         self.file("dockerd.log")
     }
@@ -55,7 +55,7 @@ impl OwnEngine {
         let log = fs::File::create(self.log_file())?;
         let sh = shell();
         let (pid_file, label) = (self.file("dockerd.pid"), self.label);
-        // The shell becomes dockerd, so its number is dockerd's.
+        // The shell executes dockerd, which so has its process id.
         let script = r#"echo $$ >"$0" && exec "$@""#;
         process::daemon(cmd!(sh, "setsid sh -c {script} {pid_file} dockerd --label {label}"), &log)?;
         Ok(())
@@ -70,7 +70,7 @@ impl OwnEngine {
     }
 }
 
-/// Asks the `dockerd` that xtask started to end, as its service manager would.
+/// Sends SIGTERM to the `dockerd` that xtask started, as a service manager would.
 pub fn ask_to_end(pid: Pid) -> anyhow::Result<()> {
     Ok(kill_process(pid, Signal::TERM)?)
 }
@@ -82,8 +82,8 @@ pub fn any_runs() -> bool {
     pids.filter_map(Pid::from_raw).any(|pid| program(pid).is_some_and(|name| name == "dockerd"))
 }
 
-/// After a crash the engine finds its own number, or its containerd's, in a file; if another process has that number
-/// by now, it refuses to start or waits for ever.
+/// After a crash the engine finds its own process id, or its containerd's, in a file. If another process has that id by
+/// now, it refuses to start or waits for ever.
 fn remove_stale_pid_files() {
     for (file, program) in
         [("/var/run/docker.pid", "dockerd"), ("/var/run/docker/containerd/containerd.pid", "containerd")]
@@ -96,16 +96,16 @@ fn remove_stale_pid_files() {
     }
 }
 
-/// The name of the program that a process runs, or none when it has ended.
+/// The name of the program that a process runs; none when it has ended.
 fn program(pid: Pid) -> Option<String> {
     let line = command_line(pid)?;
     let program = line.split_whitespace().next()?;
     Some(program.rsplit('/').next().unwrap_or(program).to_owned())
 }
 
-/// A process's command line, or none when it has ended.
+/// The command line of a process; none when it has ended.
 fn command_line(pid: Pid) -> Option<String> {
     let bytes = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
-    // What has ended but was not yet collected has an empty one.
+    // That of a zombie is empty.
     (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).replace('\0', " "))
 }

@@ -1,4 +1,4 @@
-//! git: what differs between the working tree and where it left another branch.
+//! git: what changed since the working tree's branch left another one.
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
@@ -7,14 +7,14 @@ use xshell::cmd;
 use super::{Meaning, ask, git_shell, meaning};
 use crate::tools::process::Run;
 
-/// Where the working tree left another commit's history.
+/// The last commit that two histories have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
-    /// Here.
+    /// This one.
     Commit(String),
     /// The clone is too shallow to tell.
     Shallow,
-    /// They have no commit in common.
+    /// There is none.
     None,
 }
 

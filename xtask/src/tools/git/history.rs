@@ -1,4 +1,4 @@
-//! What came before what is here.
+//! git: earlier commits and their files.
 
 use anyhow::Result;
 use camino::Utf8Path;
@@ -43,7 +43,7 @@ pub fn show_if_there(folder: &Utf8Path, commit: &str, path: &str) -> Result<Opti
     Ok(Some(Run::new(cmd!(sh, "git cat-file blob {object}")).checked()?.stdout))
 }
 
-/// What the commits since `base` say behind `key:` at their messages' ends.
+/// The values of a trailer, `key: value` at the end of a message, in the commits since `base`.
 pub fn trailers(folder: &Utf8Path, base: &str, key: &str) -> Result<Vec<String>> {
     let sh = git_shell(folder);
     let format = format!("--format=%(trailers:key={key},valueonly,unfold)");

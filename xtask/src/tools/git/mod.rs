@@ -1,7 +1,5 @@
-//! git: what this working tree is made of.
-//!
-//! Only asks, never changes anything but copies: no command here takes git's locks, so that a person's own `git commit` in
-//! another window never fails for our sake.
+//! git: commits, branches and the working tree. Nothing is changed but copies, and no command takes git's locks, so that a
+//! `git commit` that somebody types meanwhile does not fail.
 
 pub mod changes;
 pub mod copy;
@@ -48,21 +46,21 @@ pub fn commit(folder: &Utf8Path, sha: &str) -> Result<Commit> {
     parse_commit(&line)
 }
 
-/// What somebody's word for a commit means.
+/// What a name for a commit, as a person types it, stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
     /// This commit, by its full name.
     Commit(String),
-    /// More than one: these begin so.
+    /// More than one commit: the names of those that begin like this.
     Ambiguous(Vec<String>),
-    /// None; branches and tags that look alike.
+    /// No commit; the branches and tags with similar names.
     Unknown(Vec<String>),
 }
 
 /// Looks up a branch, a tag, or a commit's name or its beginning.
 pub fn meaning(folder: &Utf8Path, word: &str) -> Result<Meaning> {
     let sh = git_shell(folder);
-    // git would take `-x`, `a..b` or `:/text` for more than a name.
+    // For git, `-x`, `a..b` and `:/text` are more than names.
     let plain = !word.is_empty()
         && !word.starts_with('-')
         && word.bytes().all(|b| {
@@ -90,7 +88,7 @@ pub fn meaning(folder: &Utf8Path, word: &str) -> Result<Meaning> {
     Ok(Meaning::Unknown(names.lines().filter(alike).take(5).map(str::to_owned).collect()))
 }
 
-/// Whether a branch of a remote has the commit, as far as was fetched.
+/// Whether a branch of a remote has the commit, according to what was fetched last.
 pub fn is_pushed(folder: &Utf8Path, sha: &str) -> Result<bool> {
     let sh = git_shell(folder);
     Ok(!ask(folder, cmd!(sh, "git branch --remotes --contains {sha}"))?.is_empty())
@@ -107,21 +105,21 @@ pub fn branch_has(folder: &Utf8Path, branch: &str, sha: &str) -> Result<Option<b
     Ok(None)
 }
 
-/// Whether `commit` has `ancestor` among its ancestors, or is it. Not so when one of them is not here.
+/// Whether `ancestor` is `commit` or one of its ancestors. False when one of them is not in this clone.
 pub fn is_ancestor(folder: &Utf8Path, ancestor: &str, commit: &str) -> Result<bool> {
     let sh = git_shell(folder);
     Ok(Run::new(cmd!(sh, "git merge-base --is-ancestor {ancestor} {commit}")).succeeds()?)
 }
 
-/// The full name of the commit that begins so; none when it is not here.
+/// The full name of the commit whose name begins with this; none when it is not in this clone.
 pub fn full_name(folder: &Utf8Path, commit: &str) -> Result<Option<String>> {
     let (sh, object) = (git_shell(folder), format!("{commit}^{{commit}}"));
     let told = Run::new(cmd!(sh, "git rev-parse --verify --quiet --end-of-options {object}")).finish()?;
     Ok(told.status.success().then(|| told.stdout.trim().to_owned()))
 }
 
-/// The commits that `to` has and `from` has not, newest first, a line each: short name and subject. None when one of them
-/// is not here.
+/// The commits that `to` has and `from` has not, newest first, a line each: short name and subject. None when one of the two
+/// is not in this clone.
 pub fn commits_between(folder: &Utf8Path, from: &str, to: &str) -> Result<Vec<String>> {
     let (sh, range) = (git_shell(folder), format!("{from}..{to}"));
     let told = Run::new(cmd!(sh, "git log --no-show-signature --format=%h%x20%s --max-count=200 {range} --"))
@@ -156,7 +154,7 @@ pub fn texts_in(folder: &Utf8Path, sha: &str, path: &str) -> Result<Vec<(String,
     Ok(texts)
 }
 
-/// One answer of `git cat-file --batch`: a line with name, type and size, so many bytes, a line's end.
+/// One object in the output of `git cat-file --batch`: a line with name, type and size, as many bytes, a newline.
 fn next_object(told: &str) -> Option<(&str, &str)> {
     let (head, rest) = told.split_once('\n')?;
     let size: usize = head.rsplit(' ').next()?.parse().ok()?;
@@ -173,7 +171,7 @@ pub fn branch(folder: &Utf8Path) -> Result<Option<String>> {
 /// Where `origin` is fetched from, if there is such a remote.
 pub fn origin_url(folder: &Utf8Path) -> Result<Option<String>> {
     let sh = git_shell(folder);
-    // Listed, because asking for one that is not there is an error like any other.
+    // Listed, since the error for one that does not exist can't be told from others.
     let remotes = ask(folder, cmd!(sh, "git remote"))?;
     if !remotes.lines().any(|remote| remote == "origin") {
         return Ok(None);
@@ -218,7 +216,7 @@ pub fn files(folder: &Utf8Path, path: &str) -> Result<Vec<String>> {
     Ok(ask(folder, list)?.split_terminator('\0').map(str::to_owned).collect())
 }
 
-/// In the order of their names. A rename is a deletion and a new file.
+/// The files that differ from the commit, sorted by name. A rename is a deletion and a new file.
 fn dirty_paths(folder: &Utf8Path) -> Result<Vec<String>> {
     let sh = git_shell(folder);
     let status = ask(folder, cmd!(sh, "git status --porcelain=v1 -z --untracked-files=all --no-renames"))?;
@@ -239,7 +237,7 @@ fn hash_file(path: &Utf8Path) -> io::Result<[u8; 32]> {
             hash.update("link ");
             hash.update(fs::read_link(path)?.as_os_str().as_bytes());
         }
-        // A repository inside the repository: git does not look into it either.
+        // A repository in the repository, into which git does not look either.
         Ok(found) if found.is_dir() => hash.update("folder"),
         Ok(found) => {
             hash.update(if found.permissions().mode() & 0o100 == 0 { "file " } else { "program " });
@@ -261,14 +259,14 @@ fn parse_commit(line: &str) -> Result<Commit> {
 
 pub(super) fn git_shell(folder: &Utf8Path) -> Shell {
     let sh = shell_in(folder);
-    // Its messages are looked at below.
+    // Its messages are searched for words, which are English then.
     sh.set_var("LC_ALL", "C");
     sh.set_var("GIT_OPTIONAL_LOCKS", "0");
     sh
 }
 
-/// Runs git and gives its answer, without the last newline. The two things that go wrong in a fresh folder are
-/// said in words.
+/// Runs git and gives its output, without the last newline. The two errors of a new folder are explained: no repository, and
+/// no commit.
 pub(super) fn ask(folder: &Utf8Path, cmd: Cmd<'_>) -> Result<String> {
     // Inside a hook git sets these to the repository that the hook is for.
     let cmd = cmd.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");

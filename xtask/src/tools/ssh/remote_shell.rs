@@ -1,5 +1,5 @@
-//! A shell on a host that stays: scripts are handed to it one after the other, each a single trip there and back. A
-//! session of its own for each would be three trips, and a process at either end.
+//! A shell on a host that runs one script after the other, each in a single round trip. A session for each script would
+//! take three round trips, and a process at either end.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use xshell::Cmd;
 
 use super::quote;
-use crate::tools::process::{CommandError, Session, driver_mark, interrupt};
+use crate::tools::process::{CommandError, Session, driver_id, interrupt};
 
 /// The shell, started at the first script.
 #[derive(Default)]
@@ -29,7 +29,7 @@ pub struct ScriptCall<'a> {
     pub arguments: &'a [&'a str],
     /// Its standard input: text.
     pub input: &'a str,
-    /// After this long the shell is given up.
+    /// After this long the shell is killed, with what it runs.
     pub timeout: Duration,
 }
 
@@ -51,9 +51,9 @@ impl RemoteShell {
             Some(shell) => shell,
             None => RunningShell(Session::start(start(), call.name)?),
         };
-        // Nobody else's output looks like this by accident.
-        let delimiter = format!("xtask-{}-{}", driver_mark(), self.count.get());
-        // After an error the shell is in the middle of something: it ends here, and the next script gets another one.
+        // Unlike anything that a script prints.
+        let delimiter = format!("xtask-{}-{}", driver_id(), self.count.get());
+        // After an error the script may still run: this shell is killed here, and the next script gets a new one.
         let ScriptResult { code, stdout, stderr } = shell.run(call, &delimiter)?;
         *self.running.borrow_mut() = Some(shell);
         match code {
@@ -67,7 +67,7 @@ impl RemoteShell {
         drop(self.running.take());
     }
 
-    /// Scripts so far.
+    /// How many scripts it was given.
     pub fn count(&self) -> u32 {
         self.count.get()
     }
@@ -95,7 +95,7 @@ fn shell_input(call: &ScriptCall, delimiter: &str) -> String {
     )
 }
 
-/// Killed when it is dropped.
+/// A shell that runs. It is killed when this is dropped.
 struct RunningShell(Session);
 
 impl RunningShell {
@@ -119,7 +119,7 @@ impl RunningShell {
             }
             stderr.push_str(&line);
         }
-        // The newline in front of the delimiter is ours.
+        // The newline before the delimiter is not the script's.
         stdout.pop();
         Ok(ScriptResult { code, stdout, stderr })
     }
@@ -142,7 +142,7 @@ impl RunningShell {
 
 impl Drop for RunningShell {
     fn drop(&mut self) {
-        // The group: what a script had started here must not run on without it.
+        // With its group: what a script started must not run on without it.
         self.0.group.signal(Signal::KILL);
         let _ = self.0.group.wait();
     }
@@ -177,7 +177,7 @@ mod tests {
             let all: Vec<&str> = words.iter().map(String::as_str).collect();
             let arrived =
                 run(&remote, r#"for word in "$@"; do printf '%s|end|' "$word"; done"#, &all, "").unwrap();
-            // What a command prints last is told without its newlines.
+            // The newlines at the end of the output are left out.
             let arrived: Vec<&str> = arrived.split_terminator("|end|").collect();
             assert_eq!(arrived, words, "sample {seed}");
             let input = format!("{}\nend", words.join("\n"));
