@@ -1,8 +1,8 @@
-//! The scripts that run on a host, run by this machine's own `sh`: what must hold without any container.
 #![expect(
     clippy::disallowed_methods,
     reason = "a host starts them without a runner, and kills them as it likes"
 )]
+//! The scripts that run on a host, run by this machine's own `sh`: what must hold without any container.
 
 mod guarding;
 

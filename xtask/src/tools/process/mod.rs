@@ -207,9 +207,9 @@ impl<'a> Run<'a> {
         Group::start(self.command, &self.line, stdin, stdout, stderr)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the one place of its kind")]
     /// Runs it on the user's terminal, without a timeout (psql, logs -f). It stays in this program's process group, so that
     /// it may read the keyboard.
-    #[expect(clippy::disallowed_methods, reason = "the one place of its kind")]
     pub fn interactive(mut self) -> Result<ExitStatus, CommandError> {
         prepare_environment(&mut self.command);
         self.command.status().map_err(|source| not_started(&self.command, &self.line, source))

@@ -20,8 +20,8 @@ pub fn shell() -> &'static Shell {
     SHELL.with(|shell| *shell)
 }
 
-/// A shell of the caller's own, for commands that run in this folder.
 #[expect(clippy::disallowed_methods, reason = "the one place of its kind")]
+/// A shell of the caller's own, for commands that run in this folder.
 pub fn shell_in(folder: impl AsRef<Path>) -> Shell {
     let shell = shell().clone();
     shell.change_dir(folder);
