@@ -27,7 +27,7 @@ use crate::rollout::observed::Observed;
 use crate::rollout::state::backup::{self, Backup, Copied};
 use crate::rollout::steps::restore;
 use crate::terminal::{self, Activity, paint};
-use crate::tools::process::driver_mark;
+use crate::tools::process::driver_id;
 
 /// An environment's database: a shell, backups, restoring one
 #[derive(Debug, Args)]
@@ -143,7 +143,7 @@ impl MakeBackup {
     fn run(self) -> Result<()> {
         let offsite = self.to.as_deref().map(Offsite::told).transpose()?;
         let machine = self.target.reach()?;
-        let name = attempt_id(SystemTime::now(), driver_mark());
+        let name = attempt_id(SystemTime::now(), driver_id());
         let mut made =
             Activity::of("dump the database, and read the dump back", |_| machine.dump(&name, "by hand"))?;
         if let Err(error) = prune(&machine) {

@@ -1,14 +1,13 @@
 //! `cargo xtask fmt`: one way to lay out the sources. `--check` verifies what the plain call writes.
 
 use clap::Args;
-use xshell::Shell;
 
 use super::ci::RunArgs;
 use crate::product::frontend;
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
 use crate::tools::cargo;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell_in};
 use crate::workspace;
 
 /// Format all sources; --check only says which are not formatted
@@ -25,8 +24,7 @@ impl Fmt {
         if self.check {
             return RunArgs::default().run(&["fmt"]);
         }
-        let sh = Shell::new()?;
-        sh.change_dir(workspace::root());
+        let sh = shell_in(workspace::root());
         Activity::of("cargo fmt", |activity| {
             Run::new(cargo::format(&sh)).each_line(&|line| activity.line(line)).run()
         })?;

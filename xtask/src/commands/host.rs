@@ -72,7 +72,7 @@ impl Setup {
         };
         access.destination.user = super::target::access::user_name(&self.admin).map_err(refuse)?;
         let connection = Activity::of(format!("connect to {}", access.destination), |_| connect(&access))?;
-        let shell = HostShell::behind(connection)?;
+        let shell = HostShell::behind(connection);
         let admin = Admin { shell: &shell, sudo: self.admin != "root" };
         let things = look(&admin, things(&wanted))?;
         if !self.output.json {

@@ -4,7 +4,6 @@ use std::fs;
 use anyhow::Context;
 use clap::Subcommand;
 use serde_json::json;
-use xshell::Shell;
 
 use super::output::OutputArgs;
 use super::target::{self, TargetArgs};
@@ -15,7 +14,7 @@ use crate::rollout::observed::Observed;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::database::postgres::Server;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 use crate::workspace;
 
 /// Write, run and revert migrations of the development database.
@@ -64,11 +63,11 @@ impl Migrate {
         }
         setup::ensure(&[Tool::SqlxCli], false)?;
         let database = Database::open()?;
-        let (sh, sqlx, url) = (Shell::new()?, database::sqlx()?, database.url());
+        let (sh, sqlx, url) = (shell(), database::sqlx()?, database.url());
         let cmd = match self.what {
-            What::Run => sqlx.run(&sh, &url),
-            What::Revert => sqlx.revert(&sh, &url),
-            What::Info { .. } | What::New { .. } | What::Snapshot => sqlx.info(&sh, &url),
+            What::Run => sqlx.run(sh, &url),
+            What::Revert => sqlx.revert(sh, &url),
+            What::Info { .. } | What::New { .. } | What::Snapshot => sqlx.info(sh, &url),
         };
         let said = Run::new(cmd).text()?;
         terminal::say(if said.is_empty() { "nothing to do" } else { &said });
@@ -80,8 +79,8 @@ fn snapshot() -> anyhow::Result<()> {
     setup::ensure(&[Tool::SqlxCli, Tool::Postgres], false)?;
     let server = database::for_tests()?;
     server.create_database(project::DATABASE)?;
-    let (sh, url) = (Shell::new()?, server.owner_url(project::DATABASE));
-    Run::new(database::sqlx()?.run(&sh, &url)).run()?;
+    let url = server.owner_url(project::DATABASE);
+    Run::new(database::sqlx()?.run(shell(), &url)).run()?;
     let changed = snapshot::write(&url)?;
     terminal::say(format_args!(
         "{} {}",
@@ -157,10 +156,10 @@ fn new(name: &str) -> anyhow::Result<()> {
         )));
     }
     setup::ensure(&[Tool::SqlxCli], false)?;
-    let (sh, sqlx) = (Shell::new()?, database::sqlx()?);
+    let (sh, sqlx) = (shell(), database::sqlx()?);
     fs::create_dir_all(&sqlx.migrations)?;
     let before = sh.read_dir(&sqlx.migrations)?;
-    Run::new(sqlx.add(&sh, name)).run()?;
+    Run::new(sqlx.add(sh, name)).run()?;
     for file in sh.read_dir(&sqlx.migrations)?.iter().filter(|file| !before.contains(file)) {
         if file.to_string_lossy().ends_with(".up.sql") {
             fs::write(file, FIRST_LINE)?;

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use xshell::Shell;
 
 use self::screen::Screen;
 use self::svg::THEMES;
 use super::refuse;
 use crate::terminal::{self, Activity};
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 use crate::tools::script;
 use crate::workspace;
 
@@ -58,11 +57,11 @@ impl Picture {
 
     /// What the verb wrote, with all that a terminal is told by it.
     fn output(&self, typed: &str) -> Result<String> {
-        let (sh, program) = (Shell::new()?, std::env::current_exe().context("finding this program")?);
+        let program = std::env::current_exe().context("finding this program")?;
         let program = program.to_str().context("this program's path is no UTF-8")?;
         let words: Vec<&str> = [program].into_iter().chain(self.verb.iter().map(String::as_str)).collect();
         let finished = Activity::of(typed, |activity| {
-            let run = Run::new(script::on_terminal(&sh, COLUMNS, &words)).called(typed).timeout(TIMEOUT);
+            let run = Run::new(script::on_terminal(shell(), COLUMNS, &words)).called(typed).timeout(TIMEOUT);
             run.each_line(&|line| activity.line(line)).checked()
         })?;
         Ok(finished.stdout)

@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 
 use super::Machine;
 use crate::project;
-use crate::tools::docker::container::Inspected;
+use crate::tools::docker::container::Container;
 use crate::tools::process::Run;
 use crate::workspace;
 
@@ -29,8 +29,8 @@ impl Machine {
         })?;
         let ought: BTreeMap<&str, &str> = ought.lines().filter_map(|line| line.split_once(' ')).collect();
         let service =
-            |found: &Inspected| found.label("com.docker.compose.service").unwrap_or_default().to_owned();
-        let differs = |found: &&Inspected| {
+            |found: &Container| found.label("com.docker.compose.service").unwrap_or_default().to_owned();
+        let differs = |found: &&Container| {
             found.label("com.docker.compose.config-hash") != ought.get(service(found).as_str()).copied()
         };
         Ok(running.iter().filter(differs).map(service).collect())

@@ -12,7 +12,7 @@ use crate::rollout::host::{Part, ProbeResponse};
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::compose::Project;
 use crate::tools::docker::condition::Condition;
-use crate::tools::docker::container::{self, Inspected};
+use crate::tools::docker::container::{self, Container};
 use crate::tools::docker::exec::{self, Running};
 use crate::tools::docker::socket::Socket;
 use crate::tools::http;
@@ -83,7 +83,7 @@ impl Machine {
         let urls = addresses.iter().flat_map(|url| ["--url", url]);
         let words: Vec<&str> = program.chain(["--release", id.as_str()]).chain(urls).collect();
         let name = "the smoke requests";
-        Ok(exec::begin(&socket, name, &self.smoke_container(id), &user, &words, SMOKE_TIMEOUT)?)
+        Ok(exec::start(&socket, name, &self.smoke_container(id), &user, &words, SMOKE_TIMEOUT)?)
     }
 
     fn smoke_container(&self, id: &ReleaseId) -> String {
@@ -229,7 +229,7 @@ fn is_well(id: &ReleaseId, told: &Finished) -> Result<()> {
     Ok(())
 }
 
-fn part(found: &Inspected) -> Option<Part> {
+fn part(found: &Container) -> Option<Part> {
     let state = &found.state;
     let check = state.health.as_ref().and_then(|health| health.log.as_ref()?.last());
     let exit_reason = match (state.oom_killed, state.status.has_ended()) {

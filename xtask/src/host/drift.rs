@@ -10,7 +10,7 @@ use crate::project::{EDGE_CONFIGURATION_LABEL, RELEASE_LABEL};
 use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::release::Release;
 use crate::tools::docker::condition::Condition;
-use crate::tools::docker::container::{self, Inspected};
+use crate::tools::docker::container::{self, Container};
 use crate::tools::files::hex::hex;
 use crate::tools::ssh::host_shell::Script;
 
@@ -89,7 +89,7 @@ fn files(release: &Release, sums: &BTreeMap<&str, &str>) -> Vec<String> {
 }
 
 /// Each part of it has one container, of the image that the release names.
-fn parts(release: &Release, containers: &[Inspected]) -> Vec<String> {
+fn parts(release: &Release, containers: &[Container]) -> Vec<String> {
     let id = release.id.as_str();
     let of = |service: &String| {
         let mut of = containers.iter().filter(|it| it.label(RELEASE_LABEL) == Some(id));
@@ -109,16 +109,16 @@ fn parts(release: &Release, containers: &[Inspected]) -> Vec<String> {
 }
 
 /// Containers of releases that are not kept.
-fn strays(containers: &[Inspected], kept: &[Release]) -> Vec<String> {
+fn strays(containers: &[Container], kept: &[Release]) -> Vec<String> {
     let is_kept = |id: &str| kept.iter().any(|release| release.id.as_str() == id);
-    let stray = |found: &&Inspected| found.label(RELEASE_LABEL).is_some_and(|id| !is_kept(id));
+    let stray = |found: &&Container| found.label(RELEASE_LABEL).is_some_and(|id| !is_kept(id));
     let words =
-        |found: &Inspected| format!("the container {} belongs to no kept release", found.plain_name());
+        |found: &Container| format!("the container {} belongs to no kept release", found.plain_name());
     containers.iter().filter(stray).map(words).collect()
 }
 
 /// A running edge does not read its configuration again.
-fn edge(containers: &[Inspected], sums: &BTreeMap<&str, &str>) -> Option<String> {
+fn edge(containers: &[Container], sums: &BTreeMap<&str, &str>) -> Option<String> {
     let started_with = containers.iter().find_map(|found| found.label(EDGE_CONFIGURATION_LABEL))?;
     (sums.get("edge/Caddyfile") != Some(&started_with))
         .then(|| "the edge's Caddyfile was changed or is gone; the edge runs with the one before".to_owned())

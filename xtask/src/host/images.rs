@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
 use super::{Bases, Leased, Machine};
-use crate::tools::docker::container::{self, Inspected};
+use crate::tools::docker::container::{self, Container};
 use crate::tools::docker::{self};
 use crate::tools::process::Run;
 use crate::tools::ssh::Traffic;
@@ -59,7 +59,7 @@ impl Machine {
     pub fn running_bases(&self) -> Result<Option<Bases>> {
         let containers = self.platform_containers()?;
         let image = |service: &str| {
-            let of = |found: &&Inspected| found.label("com.docker.compose.service") == Some(service);
+            let of = |found: &&Container| found.label("com.docker.compose.service") == Some(service);
             containers.iter().find(of).map(|found| found.config.image.clone())
         };
         Ok(image("edge").zip(image("postgres")).map(|(caddy, postgres)| Bases { caddy, postgres }))
@@ -88,7 +88,7 @@ impl Leased<'_> {
                 bail!("{image} is not on this machine any more");
             }
             if self.tunnel_for(image)? {
-                own.push((image, container::pull(docker, image, PULL_TIMEOUT)?));
+                own.push((image, container::start_pull(docker, image, PULL_TIMEOUT)?));
             } else {
                 others.push((image, Run::new(docker::pull(docker, image)).timeout(PULL_TIMEOUT)));
             }
@@ -98,7 +98,7 @@ impl Leased<'_> {
             let others: Vec<_> =
                 others.into_iter().map(|(image, pull)| (image, scope.spawn(move || pull.run()))).collect();
             for (image, pull) in own {
-                container::pulled(pull).with_context(|| what(image))?;
+                container::finish_pull(pull).with_context(|| what(image))?;
                 // An engine that is being stopped ends its answer like one that is done.
                 ensure!(
                     container::has_image(docker, image)?,

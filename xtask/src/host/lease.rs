@@ -44,7 +44,7 @@ pub(super) fn take(shell: &HostShell, file: &Utf8Path, holder: &Holder) -> Resul
     // Here what a dead driver started is found by its mark; behind ssh it all hangs on the connection.
     let mark = match shell.connection() {
         Some(_) => "connection".to_owned(),
-        None => format!("{}={}", process::DRIVER, process::driver_mark()),
+        None => format!("{}={}", process::DRIVER, process::driver_id()),
     };
     let holder = shell.command(&["sh", "-c", SCRIPT, "lease", file.as_str(), &told, &mark]);
     // Not marked as the driver's own: it must outlive it to clear up behind it.

@@ -75,11 +75,13 @@ every_change!(without_the_lease, &super::Machine);
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::process::Command;
+    use std::time::Duration;
 
     use camino::Utf8Path;
+    use xshell::cmd;
 
     use super::*;
+    use crate::tools::process::{Run, shell_in};
 
     const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -116,12 +118,13 @@ mod tests {
     #[test]
     fn no_change_of_an_environment_compiles_without_its_lease() {
         let _ = under_the_lease;
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["rustc", "--quiet", "--locked", "--offline", "--package", "xtask", "--bin", "xtask"]);
+        let (sh, cargo) = (shell_in(HERE), env!("CARGO"));
+        let form = ["--message-format", "short", "--color", "never"];
+        let rustc =
+            cmd!(sh, "{cargo} rustc --quiet --locked --offline --package xtask --bin xtask {form...}");
         // In the folder of what is built already, where cargo keeps apart what has a flag more.
-        cargo.args(["--message-format", "short", "--color", "never", "--", "--cfg", "lease_trial"]);
-        let told = cargo.current_dir(HERE).output().expect("cargo").stderr;
-        let told = String::from_utf8_lossy(&told);
+        let trial = Run::new(rustc.args(["--", "--cfg", "lease_trial"]));
+        let told = trial.timeout(Duration::from_secs(1200)).finish().expect("cargo").stderr;
         let refused = told.lines().filter_map(|line| {
             let words =
                 line.split_once("lease_trial.rs:")?.1.split_once("error[E0599]: no method named `")?.1;

@@ -15,7 +15,7 @@ use crate::project::{self, APP_UID, POSTGRES_UID, Site};
 use crate::rollout::host::Host;
 use crate::tools::docker::compose::Project;
 use crate::tools::docker::condition::{Condition, Health};
-use crate::tools::docker::container::{self, Inspected};
+use crate::tools::docker::container::{self, Container};
 use crate::tools::docker::exec::{self, Running};
 use crate::tools::docker::socket::Socket;
 use crate::tools::files::hex::hex;
@@ -83,7 +83,7 @@ impl Machine {
     pub fn check_platform(&self) -> Result<()> {
         let containers = self.platform_containers()?;
         SERVICES.iter().try_for_each(|service| {
-            let runs = |found: &Inspected| {
+            let runs = |found: &Container| {
                 found.label("com.docker.compose.service") == Some(service)
                     && found.state.status == Condition::Running
             };
@@ -93,7 +93,7 @@ impl Machine {
 
     /// What runs of the platform.
     pub fn platform_parts(&self) -> Result<Vec<PlatformPart>> {
-        let part = |found: &Inspected| PlatformPart {
+        let part = |found: &Container| PlatformPart {
             service: found.label("com.docker.compose.service").unwrap_or_default().to_owned(),
             state: found.state.status,
             health: found.state.health(),
@@ -141,10 +141,10 @@ impl Machine {
     ) -> Result<Option<Running>> {
         let socket = Socket::of(self.shell.docker())?;
         let user = if service == "postgres" { POSTGRES_UID } else { APP_UID }.to_string();
-        Ok(exec::begin(&socket, name, &self.platform_container(service), &user, words, timeout)?)
+        Ok(exec::start(&socket, name, &self.platform_container(service), &user, words, timeout)?)
     }
 
-    pub(super) fn platform_containers(&self) -> Result<Vec<Inspected>> {
+    pub(super) fn platform_containers(&self) -> Result<Vec<Container>> {
         let project = format!("com.docker.compose.project={}", self.named("platform"));
         Ok(container::labelled(self.shell.docker(), &[self.label(), project])?)
     }
@@ -266,7 +266,7 @@ impl Machine {
     }
 
     /// As the engine found it, or, since its first check comes seconds after the start, as the same check finds it now.
-    pub(super) fn is_healthy(&self, found: &Inspected) -> bool {
+    pub(super) fn is_healthy(&self, found: &Container) -> bool {
         if found.state.health() == Health::Healthy {
             return true;
         }

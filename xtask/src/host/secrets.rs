@@ -209,10 +209,10 @@ fn made_up() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use xshell::{Shell, cmd};
+    use xshell::cmd;
 
     use super::*;
-    use crate::tools::process::Run;
+    use crate::tools::process::{Run, shell_in};
 
     #[test]
     fn the_versions_of_a_release_are_known_before_its_secrets_are_made_or_changed() {
@@ -239,8 +239,7 @@ mod tests {
     fn a_secret_whose_sender_dies_is_not_written() {
         let (folder, me) = (tempfile::tempdir().unwrap(), rustix::process::getuid().as_raw().to_string());
         let write = |input: &str| {
-            let sh = Shell::new().unwrap();
-            sh.change_dir(folder.path());
+            let sh = shell_in(folder.path());
             Run::new(cmd!(sh, "sh -c {WRITE} secrets key 1 {me}")).stdin(input).succeeds().unwrap()
         };
         let there = || std::fs::read_dir(folder.path().join("key")).unwrap().count();

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use xshell::Shell;
 
 use super::files::write_here;
 use super::{Machine, SecretVersions};
@@ -10,7 +9,7 @@ use crate::project::{BACKEND, Environment, FRONTEND, SECRETS};
 use crate::rollout::state::release::Release;
 use crate::tools::docker::compose::Project;
 use crate::tools::files::private::Folder;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 use crate::workspace;
 
 impl Machine {
@@ -43,7 +42,7 @@ pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release
         files: &[folder.join("compose.yaml")],
         variables: &folder.join("variables.env"),
     };
-    Run::new(project.check(&Shell::new()?)).run().context("the release's compose file is not valid")
+    Run::new(project.check(shell())).run().context("the release's compose file is not valid")
 }
 
 /// Passwords of database roles belong to the platform: today's, and so for what was revoked since the release was made.

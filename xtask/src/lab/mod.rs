@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use crate::exit::refuse;
 use crate::project::{self, ENVIRONMENTS, LAB_LABEL, LAB_ROOT_LABEL, Site};
@@ -26,7 +26,7 @@ use crate::tools::docker::condition::Condition;
 use crate::tools::docker::{container, engine};
 use crate::tools::files;
 use crate::tools::files::hex::hex;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 use crate::tools::ssh::keys::Key;
 use crate::workspace;
 
@@ -80,7 +80,7 @@ fn name() -> Result<String> {
 
 /// Its machines and its registry's two, as far as they are here.
 fn containers(name: &str) -> Result<Vec<String>> {
-    let machines = container::labelled(&Shell::new()?, &[format!("{LAB_LABEL}={name}")])?;
+    let machines = container::labelled(shell(), &[format!("{LAB_LABEL}={name}")])?;
     let machines = machines.iter().map(|machine| machine.plain_name().to_owned());
     Ok(machines.chain(registry::containers(name)?).collect())
 }
@@ -179,9 +179,8 @@ impl Lab {
 
     /// What is seen of each machine.
     pub fn look(&self) -> Result<Vec<Seen>> {
-        let sh = Shell::new()?;
         let look = |host: &Vps| {
-            let state = container::named(&sh, &host.container)?.map(|found| found.state.status);
+            let state = container::named(shell(), &host.container)?.map(|found| found.state.status);
             let (ssh, engine) =
                 if state == Some(Condition::Running) { vps::answers(host)? } else { (false, false) };
             Ok(Seen { state: state.map_or("gone".to_owned(), |state| state.to_string()), ssh, engine })
@@ -196,15 +195,15 @@ impl Lab {
         if lab.is_none() && engine::ask().is_none() {
             return Ok(false);
         }
-        let (sh, name) = (Shell::new()?, name()?);
+        let (sh, name) = (shell(), name()?);
         let label = format!("{LAB_LABEL}={name}");
         let found = containers(&name)?;
         for container in &found {
-            Activity::of(format!("remove {container}"), |_| container::remove(&sh, container))?;
+            Activity::of(format!("remove {container}"), |_| container::remove(sh, container))?;
         }
-        let mut volumes = container::labelled_volumes(&sh, &label)?;
+        let mut volumes = container::labelled_volumes(sh, &label)?;
         volumes.extend(lab.iter().flat_map(|lab| &lab.hosts).map(|host| host.container.clone()));
-        volumes.iter().try_for_each(|volume| container::remove_volume(&sh, volume))?;
+        volumes.iter().try_for_each(|volume| container::remove_volume(sh, volume))?;
         registry::remove(&name)?;
         if !keep_image {
             vps::remove_image()?;
@@ -249,12 +248,12 @@ impl Lab {
 
 /// Removes the machines of copies of the repository that are gone.
 fn sweep() -> Result<()> {
-    let sh = Shell::new()?;
-    for found in container::labelled(&sh, &[LAB_LABEL.to_owned()])? {
+    let sh = shell();
+    for found in container::labelled(sh, &[LAB_LABEL.to_owned()])? {
         let is_gone = found.label(LAB_ROOT_LABEL).is_some_and(|root| !Utf8Path::new(root).exists());
         if let (true, Some(lab)) = (is_gone, found.label(LAB_LABEL)) {
-            container::remove(&sh, found.plain_name())?;
-            container::remove_volume(&sh, found.plain_name())?;
+            container::remove(sh, found.plain_name())?;
+            container::remove_volume(sh, found.plain_name())?;
             registry::remove(lab)?;
         }
     }
@@ -265,8 +264,10 @@ fn make_key(path: &Utf8Path) -> Result<()> {
     if path.exists() {
         return Ok(());
     }
-    let (sh, comment) = (Shell::new()?, format!("{}-lab", project::NAME));
-    Run::new(cmd!(sh, "ssh-keygen -q -t ed25519 -N '' -C {comment} -f {path}")).run().context("making a key")
+    let comment = format!("{}-lab", project::NAME);
+    Run::new(cmd!(shell(), "ssh-keygen -q -t ed25519 -N '' -C {comment} -f {path}"))
+        .run()
+        .context("making a key")
 }
 
 /// Free now, and all different.

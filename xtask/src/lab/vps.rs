@@ -21,7 +21,7 @@ use crate::tools::docker::{self, container};
 use crate::tools::files::hex::hex;
 use crate::tools::files::lock::Lock;
 use crate::tools::files::private;
-use crate::tools::process::{Run, interrupt};
+use crate::tools::process::{Run, interrupt, shell, shell_in};
 use crate::workspace;
 
 /// What a bare machine of a provider has.
@@ -51,24 +51,22 @@ const NEARLY_PRIVILEGED: &[&str] = &[
 
 /// The image, made when there is none.
 pub fn image(yes: bool) -> Result<String> {
-    let (sh, name) = (Shell::new()?, image_name());
-    if container::has_image(&sh, &name)? {
+    let (sh, name) = (shell(), image_name());
+    if container::has_image(sh, &name)? {
         return Ok(name);
     }
     let _one = Lock::hold(&workspace::tools_dir().join("locks/lab-vps"), || {
         terminal::note("  image of the VPS: waiting for another run that makes it");
     })?;
-    if container::has_image(&sh, &name)? {
+    if container::has_image(sh, &name)? {
         return Ok(name);
     }
     let refusal = base_images::pull("vps", PUBLIC)?;
     match refusal {
-        None => from_public(&sh, &name),
+        None => from_public(sh, &name),
         Some(_) => {
             setup::ensure(&[Tool::Debootstrap], yes)?;
-            Activity::of("a Debian for the VPS, from packages", |activity| {
-                from_packages(&sh, &name, activity)
-            })
+            Activity::of("a Debian for the VPS, from packages", |activity| from_packages(sh, &name, activity))
         }
     }
     .context("making the image of the VPS")?;
@@ -82,9 +80,9 @@ fn image_name() -> String {
 
 /// Removes the image, unless a lab of another copy of the repository stands on it.
 pub fn remove_image() -> Result<()> {
-    let (sh, name) = (Shell::new()?, image_name());
-    if container::has_image(&sh, &name)? && !container::is_image_in_use(&sh, &name)? {
-        container::remove_image(&sh, &name)?;
+    let (sh, name) = (shell(), image_name());
+    if container::has_image(sh, &name)? && !container::is_image_in_use(sh, &name)? {
+        container::remove_image(sh, &name)?;
     }
     Ok(())
 }
@@ -122,10 +120,8 @@ fn from_packages(sh: &Shell, name: &str, activity: &Activity) -> Result<()> {
     Run::new(make).timeout(Duration::from_secs(600)).each_line(&|line| activity.line(line)).run()?;
     programs(&root)?;
     fs::write(root.join("etc/apt/sources.list"), "")?;
-    {
-        let _here = sh.push_dir(&root);
-        Run::new(cmd!(sh, "sh -ec {BLANK}")).run()?;
-    }
+    let inside = shell_in(&root);
+    Run::new(cmd!(inside, "sh -ec {BLANK}")).run()?;
     activity.line("making an image of it");
     let archive = root.with_extension("tar");
     Run::new(cmd!(sh, "tar --create --file={archive} --directory={root} ."))
@@ -148,22 +144,22 @@ fn programs(root: &Utf8Path) -> Result<()> {
 
 /// Has it running, with its sshd answering, and the key let in as root. Gives the key that it shows.
 pub fn ensure(lab: &str, vps: &Vps, image: &str, key: &str) -> Result<String> {
-    let sh = Shell::new()?;
+    let sh = shell();
     let name = &vps.container;
-    match container::named(&sh, name)?.map(|found| found.state.status) {
+    match container::named(sh, name)?.map(|found| found.state.status) {
         Some(Condition::Running) => {}
         Some(_) => Run::new(cmd!(sh, "docker start {name}")).run().with_context(|| starting(vps))?,
-        None => create(&sh, lab, vps, image)?,
+        None => create(sh, lab, vps, image)?,
     }
-    packages::tell(&sh, name)?;
+    packages::tell(sh, name)?;
     // Keys that somebody has added stay.
     const LET_IN: &str = r#"umask 077; mkdir -p /root/.ssh; f=/root/.ssh/authorized_keys
 grep -qxFs -e "$1" $f || printf '%s\n' "$1" >>$f"#;
-    Run::new(container::exec(&sh, name, "0", &["sh", "-c", LET_IN, "let-in", key])).run()?;
+    Run::new(container::exec(sh, name, "0", &["sh", "-c", LET_IN, "let-in", key])).run()?;
     let began = Instant::now();
     loop {
         let show = ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"];
-        let told = Run::new(container::exec(&sh, name, "0", &show)).finish()?;
+        let told = Run::new(container::exec(sh, name, "0", &show)).finish()?;
         if told.status.success() && greets(vps.ssh) {
             return Ok(told.stdout.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
         }
@@ -171,7 +167,7 @@ grep -qxFs -e "$1" $f || printf '%s\n' "$1" >>$f"#;
             bail!(
                 "{name} has no sshd after {} s:\n    {}",
                 READY_TIMEOUT.as_secs(),
-                container::last_lines(&sh, name, 8)?
+                container::last_lines(sh, name, 8)?
             );
         }
         interrupt::pause(Duration::from_millis(50))?;
@@ -216,8 +212,7 @@ fn run<'a>(sh: &'a Shell, lab: &str, vps: &Vps, image: &str, rights: &[&str]) ->
 
 /// Whether its sshd and its engine answer.
 pub fn answers(vps: &Vps) -> Result<(bool, bool)> {
-    let sh = Shell::new()?;
-    let engine = Run::new(container::exec(&sh, &vps.container, "0", &["docker", "info"])).succeeds()?;
+    let engine = Run::new(container::exec(shell(), &vps.container, "0", &["docker", "info"])).succeeds()?;
     Ok((greets(vps.ssh), engine))
 }
 

@@ -15,7 +15,7 @@ use super::services::Services;
 use super::task::{Service, Task};
 use crate::terminal::Activity;
 use crate::tools::diagnostics::diagnostic::{Diagnostic, ParsedLine};
-use crate::tools::process::{CommandError, Run};
+use crate::tools::process::{CommandError, Run, shell_in};
 
 /// What a task's function gets.
 pub struct Context<'a> {
@@ -48,8 +48,7 @@ impl<'a> Context<'a> {
         mask: &'a Mask,
         shown: Option<Activity>,
     ) -> Result<Context<'a>> {
-        let sh = Shell::new()?;
-        sh.change_dir(folder);
+        let sh = shell_in(folder);
         let log = File::create(log).with_context(|| format!("creating {log}"))?;
         let output = Output { log: Mutex::new(log), shown, mask, root: folder, made: Mutex::default() };
         let deadline = Instant::now() + task.timeout;

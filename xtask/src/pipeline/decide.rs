@@ -3,7 +3,6 @@
 use std::sync::RwLock;
 
 use camino::Utf8Path;
-use xshell::Shell;
 
 use super::fingerprint::{Fingerprints, differences};
 use super::graph::Graph;
@@ -11,7 +10,7 @@ use super::store::{Pass, State, Store, since};
 use super::task::Task;
 use crate::terminal;
 use crate::tools::docker::{self, socket};
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 
 /// What becomes of a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,8 +151,6 @@ impl Judge<'_> {
 
 /// Asked over the engine's socket; where that is not at its usual place, the client knows where it is.
 fn has_image(id: &str) -> bool {
-    socket::has_image(id).unwrap_or_else(|| {
-        let Ok(sh) = Shell::new() else { return false };
-        Run::new(docker::inspect(&sh, id, "{{.Id}}")).succeeds().unwrap_or(false)
-    })
+    socket::has_image(id)
+        .unwrap_or_else(|| Run::new(docker::inspect(shell(), id, "{{.Id}}")).succeeds().unwrap_or(false))
 }

@@ -212,7 +212,7 @@ impl<'a> Executor<'a> {
             ("NODE_DISABLE_COMPILE_CACHE".to_owned(), "1".to_owned()),
         ];
         self.judge.store.begin(task);
-        let scope = Scope { mark: Some(mark.clone()), variables };
+        let scope = Scope { id: Some(mark.clone()), variables };
         let result = tracking::within(scope, || without_panic(|| (task.work)(context)));
         let left = tracking::end_work(&mark);
         if !left.is_empty() {
@@ -233,7 +233,7 @@ impl<'a> Executor<'a> {
         }
         let _one = INSTALLING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let ready = setup::ensure(&task.tools, self.options.yes);
-        tracking::spare_orphans();
+        tracking::exempt_orphans();
         match ready {
             Ok(()) => {
                 self.judge.refresh();

@@ -161,7 +161,7 @@ fn run_rest(
 }
 
 fn end_what_is_left(temporary: &Temporary, alone: bool) {
-    let mut left = tracking::end_marked(|mark| temporary.is_mine(mark));
+    let mut left = tracking::end_tracked(|mark| temporary.is_mine(mark));
     if alone {
         left.extend(tracking::end_orphans());
     }

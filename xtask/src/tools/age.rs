@@ -1,9 +1,9 @@
-//! `age`: encryption to somebody's public key. Whoever encrypts can't read it afterwards.
+//! `age`: encryption to a public key. Who encrypts can't read the result.
 
 use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};
 
-/// Encrypts what it reads; `recipient` is the public key (`age1…`), which is no secret.
+/// Encrypts standard input to standard output; `recipient` is the public key (`age1…`), which is no secret.
 pub fn encrypt<'a>(sh: &'a Shell, recipient: &str) -> Cmd<'a> {
     cmd!(sh, "age --encrypt --recipient {recipient}")
 }
@@ -15,7 +15,8 @@ pub fn is_recipient(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
-/// Opens standard input with the private key in this file, to standard output. What was cut off is an error at its end.
+/// Decrypts standard input to standard output, with the private key in this file. It fails at the end of an input that was
+/// cut off, when it has written what came before.
 pub fn decrypt<'a>(sh: &'a Shell, identity: &Utf8Path) -> Cmd<'a> {
     cmd!(sh, "age --decrypt --identity {identity}")
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
-use super::process::Run;
+use super::process::{Run, shell, shell_in};
 
 /// Brings the machine's package lists up to date.
 pub fn update(sh: &Shell) -> Cmd<'_> {
@@ -40,10 +40,9 @@ pub struct Mirror {
 /// Debian's mirror in the machine's own configuration; none when the machine is no Debian (Ubuntu's archive has
 /// other suites).
 pub fn mirror() -> anyhow::Result<Option<Mirror>> {
-    let sh = Shell::new()?;
     let format = "$(ORIGIN) $(CODENAME) $(REPO_URI)";
     // Lists that were never fetched have no origin, so the release's name has to do as well.
-    let targets = cmd!(sh, "apt-get indextargets --format {format} 'Created-By: Packages'");
+    let targets = cmd!(shell(), "apt-get indextargets --format {format} 'Created-By: Packages'");
     match Run::new(targets).text() {
         Ok(targets) => Ok(parse_mirror(&targets)),
         Err(super::process::CommandError::NotFound { .. }) => Ok(None),
@@ -68,8 +67,7 @@ fn parse_mirror(targets: &str) -> Option<Mirror> {
 /// How this machine's apt reaches its mirror (proxies, and whether the mirror's clock is believed), as lines of a
 /// configuration for another machine. Empty where there is no apt.
 pub fn way() -> anyhow::Result<String> {
-    let sh = Shell::new()?;
-    match Run::new(cmd!(sh, "apt-config dump Acquire")).text() {
+    match Run::new(cmd!(shell(), "apt-config dump Acquire")).text() {
         Ok(dump) => Ok(way_in(&dump, |variable| std::env::var(variable).ok())),
         Err(super::process::CommandError::NotFound { .. }) => Ok(String::new()),
         Err(error) => Err(error.into()),
@@ -126,10 +124,9 @@ impl Private {
 
     /// Fetches the lists.
     pub fn update(&self) -> anyhow::Result<()> {
-        let sh = Shell::new()?;
         let options = self.options();
         // Without --error-on=any a mirror that does not answer is a warning, and the lists are empty.
-        Run::new(cmd!(sh, "apt-get {options...} --error-on=any update"))
+        Run::new(cmd!(shell(), "apt-get {options...} --error-on=any update"))
             .timeout(Duration::from_secs(300))
             .run()?;
         std::fs::write(self.folder.join("fetched"), "")?;
@@ -138,8 +135,7 @@ impl Private {
 
     /// Fetches packages into a folder.
     pub fn download(&self, packages: &[&str], into: &Utf8Path) -> anyhow::Result<()> {
-        let sh = Shell::new()?;
-        sh.change_dir(into);
+        let sh = shell_in(into);
         let options = self.options();
         let download = cmd!(sh, "apt-get {options...} download {packages...}");
         Ok(Run::new(download).timeout(Duration::from_secs(900)).run()?)

@@ -1,7 +1,7 @@
+#![expect(clippy::disallowed_methods, reason = "what is tested is the program, by what people start it with")]
 //! The deploy suite: xtask, as a user calls it, on a real engine, in an environment of its own beside the user's.
 //!
 //! One environment serves all trials, in order; each says in its name what must hold. Conditions are waited for.
-#![expect(clippy::disallowed_methods, reason = "what is tested is the program, by what people start it with")]
 
 mod bad_releases;
 mod browser;

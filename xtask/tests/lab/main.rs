@@ -1,6 +1,6 @@
+#![expect(clippy::disallowed_methods, reason = "what is tested is the program, by what people start it with")]
 //! The lab suite: xtask, as a user calls it, deploys over real ssh to machines that begin bare, with an engine and an
 //! sshd of their own. One machine serves most of the trials, in order; conditions are waited for.
-#![expect(clippy::disallowed_methods, reason = "what is tested is the program, by what people start it with")]
 
 mod backups;
 mod commits;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use xshell::{Cmd, Shell, cmd};
+use xshell::{Cmd, cmd};
 
 use super::write_section;
 use crate::commands::ci;
@@ -20,7 +20,7 @@ use crate::commands::ci::table;
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
 use crate::tools::git;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell, shell_in};
 use crate::workspace;
 
 pub use self::noop::Noop;
@@ -84,15 +84,11 @@ impl Pipeline {
 
 /// This repository's table, with work that does nothing, on this repository's files.
 fn beside_others(program: &Utf8Path, copy: &Utf8Path) -> Result<Vec<Row>> {
-    let sh = Shell::new()?;
     git::copy::whole(workspace::root(), copy)?;
-    let mut rows = Vec::new();
-    sh.change_dir(copy);
-    rows.push(measured("`xtask ci`: all cached", &|| noop::command(&sh, program, None))?);
-    let (shell, root) = (Shell::new()?, workspace::root());
-    shell.change_dir(root);
-    let bare = time_of(TIMES, &|| cmd!(shell, "{program} --version"))?;
-    let by_cargo = time_of(TIMES, &|| cmd!(shell, "cargo xtask --version"))?;
+    let (sh, own) = (shell_in(copy), shell_in(workspace::root()));
+    let mut rows = vec![measured("`xtask ci`: all cached", &|| noop::command(&sh, program, None))?];
+    let bare = time_of(TIMES, &|| cmd!(own, "{program} --version"))?;
+    let by_cargo = time_of(TIMES, &|| cmd!(own, "cargo xtask --version"))?;
     rows.push(Row {
         way: "the same, started by `cargo xtask ci` (cargo looks whether xtask is up to date)".to_owned(),
         time: Time {
@@ -138,9 +134,8 @@ fn processors_of_children() -> Result<Duration> {
 }
 
 fn section(beside: &[Row], grown: &[grown::Row]) -> Result<String> {
-    let sh = Shell::new()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (tasks, files) = (table().len(), Run::new(cmd!(sh, "git ls-files")).text()?.lines().count());
+    let (tasks, files) = (table().len(), Run::new(cmd!(shell(), "git ls-files")).text()?.lines().count());
     let mut text = format!(
         "## A run of CI in which nothing is to be done\n\n`cargo xtask bench pipeline`, {cores} cores, the middle of \
          {TIMES} runs; what they took of the processors is what counts where the machine has other things to do.\n\nThis repository's {tasks} tasks with their needs and their {files} files, and work that does \

@@ -5,13 +5,13 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::Result;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::run_args::{self, RunArgs};
 use super::selection::Selection;
 use crate::pipeline::{Graph, Judge, Sandbox, Tally, Variables, audit};
 use crate::terminal::{self, Activity};
-use crate::tools::process::{CommandError, Run, interrupt};
+use crate::tools::process::{CommandError, Run, interrupt, shell_in};
 use crate::workspace;
 
 impl RunArgs {
@@ -56,8 +56,7 @@ fn run_bare(judge: &Judge<'_>, at: usize, activity: &Activity) -> Result<Option<
     let task = &judge.graph.tasks()[at];
     let name = task.name;
     let bare = Sandbox::of(judge, at)?;
-    let sh = Shell::new()?;
-    sh.change_dir(bare.root());
+    let sh = shell_in(bare.root());
     let program = std::env::current_exe()?;
     let variables = Variables::of(task, std::env::vars());
     let run = cmd!(sh, "{program} ci --only --force --quiet {name}");

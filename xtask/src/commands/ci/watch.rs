@@ -40,8 +40,8 @@ impl RunArgs {
     }
 }
 
-/// This process becomes another one; comes back with the reason when it can't.
 #[expect(clippy::disallowed_methods, reason = "there is nobody left to run it")]
+/// This process becomes another one; comes back with the reason when it can't.
 fn start_anew() -> std::io::Error {
     Command::new("cargo").arg("xtask").args(std::env::args_os().skip(1)).exec()
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use xshell::Shell;
 
 use crate::commands::target::access;
 use crate::exit::refuse;
@@ -11,7 +10,7 @@ use crate::host::Machine;
 use crate::rollout::state::backup::{Backup, Copied};
 use crate::setup::{self, Tool};
 use crate::tools::age;
-use crate::tools::process::{Run, interrupt};
+use crate::tools::process::{Run, interrupt, shell};
 use crate::tools::ssh::{Connection, Destination};
 
 /// The variable with the public key (`age1…`) to which copies are encrypted. The private one belongs in a safe.
@@ -57,13 +56,13 @@ impl Offsite {
     pub fn send(&self, machine: &Machine, backup: &Backup) -> Result<Copied> {
         let connection = Connection::open(&self.to)
             .with_context(|| format!("reaching the machine for copies of backups, {}", self.to))?;
-        let (sh, name) = (Shell::new()?, format!("{}.dump.age", backup.name));
+        let (sh, name) = (shell(), format!("{}.dump.age", backup.name));
         let there = |called: &str, script: &str| {
             let words = ["sh", "-c", script, "keep", &self.folder, &name];
-            Run::new(connection.command(&sh, &words)).called(called).timeout(TRANSFER_TIMEOUT)
+            Run::new(connection.command(sh, &words)).called(called).timeout(TRANSFER_TIMEOUT)
         };
         let read = Run::new(machine.read_dump(backup));
-        let encrypt = Run::new(age::encrypt(&sh, &self.recipient));
+        let encrypt = Run::new(age::encrypt(sh, &self.recipient));
         // Whatever ends the dump's reader early ends the others as if it had been all.
         let sent = read.pipe(encrypt, there("receiving the copy", RECEIVE)).inspect_err(|_| {
             let _ = interrupt::shielded(|| there("discarding what came of the copy", DISCARD).run());

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use clap::Args;
 use serde_json::json;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::say_backup;
 use crate::commands::output::OutputArgs;
@@ -16,7 +16,7 @@ use crate::exit::refuse;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity};
 use crate::tools::age;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 
 /// The longest that a copy may take on its way.
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -56,10 +56,10 @@ impl Take {
         machine.check_room_for_copy(self.copy.metadata().context("looking at the copy")?.len())?;
         let leased = attempt::lease(&machine, format!("taking the copy {name}"), self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
-        let (sh, copy) = (Shell::new()?, &self.copy);
+        let (sh, copy) = (shell(), &self.copy);
         let taken = Activity::of(format!("bring {name} to the host, and read it there"), |_| {
             let read = Run::new(cmd!(sh, "cat {copy}"));
-            let open = Run::new(age::decrypt(&sh, &self.identity));
+            let open = Run::new(age::decrypt(sh, &self.identity));
             let receive = Run::new(leased.receive_dump(name)?).called("receiving the dump");
             let sent = read.pipe(open, receive.timeout(TRANSFER_TIMEOUT));
             match sent {

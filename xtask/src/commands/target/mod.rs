@@ -87,7 +87,7 @@ fn here(environment: Environment) -> Result<Machine> {
             "no container engine answers here: `cargo xtask engine start` starts one, `cargo xtask doctor` says what is missing",
         ));
     }
-    let shell = HostShell::here()?;
+    let shell = HostShell::here();
     let machine = HostProbe { environment, shell, compose: setup::require(Tool::Compose)?, public_url: None }
         .arrive()?;
     if let Some(other) = machine.other_owner()? {
@@ -103,7 +103,7 @@ fn here(environment: Environment) -> Result<Machine> {
 fn there(environment: Environment, access: &Access, connection: Connection) -> Result<Machine> {
     let compose = setup::require(Tool::Compose)?;
     connection.ping_engine().map_err(|error| explain(error, access))?;
-    let shell = HostShell::behind(connection)?;
+    let shell = HostShell::behind(connection);
     let name = environment.name.clone();
     let arrival = HostProbe { environment, shell, compose, public_url: Some(access.url.clone()) };
     arrival.arrive().map_err(|error| {

@@ -1,8 +1,8 @@
-//! The scripts that run on a host, run by this machine's own `sh`: what must hold without any container.
 #![expect(
     clippy::disallowed_methods,
     reason = "a host starts them without a runner, and kills them as it likes"
 )]
+//! The scripts that run on a host, run by this machine's own `sh`: what must hold without any container.
 
 mod guarding;
 
@@ -222,7 +222,7 @@ fn a_trip_that_was_cut_in_the_middle_gives_the_warm_release_back_too() {
 #[test]
 fn one_holds_the_lease_at_a_time_and_each_holder_has_a_higher_number() {
     let host = Host::with_live(OLD);
-    let shell = HostShell::here().unwrap();
+    let shell = HostShell::here();
     let holder =
         Holder { by: "ada@compose_dir".into(), doing: "a test; \"$(reboot)\"".into(), since: "now".into() };
     let take = || lease::take(&shell, &host.path("lease"), &holder);
@@ -240,7 +240,7 @@ fn one_holds_the_lease_at_a_time_and_each_holder_has_a_higher_number() {
 #[test]
 fn a_lease_is_written_over_the_one_before_and_never_shorter() {
     let host = Host::with_live(OLD);
-    let shell = HostShell::here().unwrap();
+    let shell = HostShell::here();
     let take = |by: &str| {
         let holder = Holder { by: by.into(), doing: "a test".into(), since: "now".into() };
         let held = lease::take(&shell, &host.path("lease"), &holder).unwrap();
@@ -279,7 +279,7 @@ fn a_manifest_that_can_not_be_read_hides_no_other_release() {
     kept.iter().for_each(|release| write(release, &serde_json::to_string_pretty(release).unwrap()));
     for torn in ["", "{", "{}", "\"", "}\0"] {
         write(&kept[1], torn);
-        let found = releases_in(&HostShell::here().unwrap(), &host.path("releases")).unwrap();
+        let found = releases_in(&HostShell::here(), &host.path("releases")).unwrap();
         assert_eq!(found, [kept[0].clone(), kept[2].clone()], "{torn:?}");
     }
 }
@@ -299,7 +299,7 @@ fn who_only_looks_at_the_lease_has_nobody_refused() {
     std::io::Read::read_exact(look.stdout.as_mut().unwrap(), &mut [0]).unwrap();
     let taker = std::thread::spawn(move || {
         let holder = Holder { by: "ada@compose_dir".into(), doing: "a test".into(), since: "now".into() };
-        lease::take(&HostShell::here().unwrap(), &file, &holder).map(|lease| lease.number()).is_ok()
+        lease::take(&HostShell::here(), &file, &holder).map(|lease| lease.number()).is_ok()
     });
     let waits = |line: &str| line.contains("->") && line.contains(&format!(":{inode} "));
     while !taker.is_finished() && !std::fs::read_to_string("/proc/locks").unwrap().lines().any(waits) {

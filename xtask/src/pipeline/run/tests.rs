@@ -4,7 +4,7 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use camino::Utf8PathBuf;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::*;
 use crate::pipeline::audit::audit;
@@ -16,7 +16,7 @@ use crate::pipeline::store::Store;
 use crate::pipeline::task::{Lane, Task, task};
 use crate::tools::diagnostics::diagnostic::ParsedLine;
 use crate::tools::git::tree::Tree;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell_in};
 
 mod ending;
 mod properties;
@@ -34,8 +34,7 @@ impl Place {
         let place = Place { _temporary: temporary, root };
         place.write("src/a", "one\n");
         place.write(".gitignore", "out/\n.local/\n");
-        let sh = Shell::new().expect("a shell");
-        sh.change_dir(&place.root);
+        let sh = shell_in(&place.root);
         for words in [&["init", "--quiet"][..], &["add", "--all"]] {
             Run::new(cmd!(sh, "git {words...}")).run().expect("git works");
         }
@@ -341,8 +340,7 @@ fn a_commit_runs_who_depends_on_history_and_nobody_else() {
     };
     place.run(table(true));
     place.run(table(false));
-    let sh = Shell::new().expect("a shell");
-    sh.change_dir(&place.root);
+    let sh = shell_in(&place.root);
     let identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"];
     Run::new(cmd!(sh, "git {identity...} commit --quiet --message First")).run().expect("git works");
     assert_eq!(place.why(table(true)), ["other commits are before this tree"]);

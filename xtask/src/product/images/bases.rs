@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use xshell::Shell;
 
 use super::lock;
 use super::registry::Registry;
@@ -13,6 +12,7 @@ use crate::setup::base_images::{self, BaseImage, Origin};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::docker;
+use crate::tools::process::shell;
 
 /// The images that a platform on this machine runs.
 pub fn bases_here() -> Result<Bases> {
@@ -49,9 +49,9 @@ pub fn bases_for_host(registry: &Registry) -> Result<Bases> {
 fn bring(registry: &Registry, base: &'static Base) -> Result<String> {
     setup::ensure(&[Tool::Engine, Tool::Docker], false)?;
     let BaseImage { reference, origin } = base_images::one(base)?;
-    let sh = Shell::new()?;
+    let sh = shell();
     if origin == Origin::Pulled {
-        let digests = docker::digests(&sh, &reference)?;
+        let digests = docker::digests(sh, &reference)?;
         return digests.into_iter().next().with_context(|| format!("{reference} has no digest"));
     }
     let (name, tag) =

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
-use xshell::Shell;
 
 use super::inputs::Inputs;
 use crate::product::frontend;
@@ -13,7 +12,7 @@ use crate::project::FRONTEND;
 use crate::setup::base_images::BaseImage;
 use crate::terminal::Activity;
 use crate::tools::git;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 use crate::workspace;
 
 const BUILD_TIMEOUT: Duration = Duration::from_secs(300);
@@ -28,9 +27,9 @@ pub fn build() -> Result<Utf8PathBuf> {
     }
     Activity::of("install the page's packages", |activity| frontend::install(&|line| activity.line(line)))
         .context("installing the frontend's packages")?;
-    let sh = Shell::new()?;
+    let sh = shell();
     Activity::of("build the page", |activity| {
-        Run::new(frontend::package()?.script(&sh, "build"))
+        Run::new(frontend::package()?.script(sh, "build"))
             .timeout(BUILD_TIMEOUT)
             .each_line(&|line| activity.line(line))
             .run()?;

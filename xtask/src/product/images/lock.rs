@@ -5,13 +5,12 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use xshell::Shell;
 
 use crate::exit::refuse;
 use crate::project::{self, BASES};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 use crate::workspace;
 
 fn path() -> camino::Utf8PathBuf {
@@ -31,11 +30,10 @@ pub fn read() -> Result<BTreeMap<String, String>> {
 pub fn write() -> Result<()> {
     setup::ensure(&[Tool::Docker, Tool::Buildx], false)?;
     let before = read()?;
-    let sh = Shell::new()?;
     let mut now = BTreeMap::new();
     for base in BASES {
         let asked =
-            Run::new(setup::buildx()?.inspect(&sh, base.public)).timeout(Duration::from_secs(60)).text();
+            Run::new(setup::buildx()?.inspect(shell(), base.public)).timeout(Duration::from_secs(60)).text();
         let digest = asked.ok().map(|told| told.trim_matches('"').to_owned());
         let digest = digest.filter(|digest| digest.starts_with("sha256:")).ok_or_else(|| {
             refuse(format!(

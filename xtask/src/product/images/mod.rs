@@ -13,11 +13,11 @@ mod tree;
 use std::thread;
 
 use anyhow::Result;
-use xshell::Shell;
 
 use crate::host::Bases;
 use crate::project::{CADDY, Component, POSTGRES, RUNTIME};
 use crate::setup::{self, Tool, base_images};
+use crate::tools::process::shell;
 
 pub use self::bases::{bases_for_host, bases_here};
 pub use self::push::{build_and_push, ensure_client, find, push_built};
@@ -62,10 +62,10 @@ pub fn build(yes: bool) -> Result<Built> {
         anyhow::Ok((binary.join().expect(join)?, site.join().expect(join)?, bases?))
     })?;
     bases::say_assembled(&bases);
-    let sh = Shell::new()?;
-    let backend = backend::inputs(&sh, binary, &bases[RUNTIME.name])?;
+    let sh = shell();
+    let backend = backend::inputs(sh, binary, &bases[RUNTIME.name])?;
     let frontend = frontend::inputs(site, &bases[CADDY.name]);
     let images =
-        [backend, frontend].into_iter().map(|inputs| inputs.build(&sh, &tree)).collect::<Result<_>>()?;
+        [backend, frontend].into_iter().map(|inputs| inputs.build(sh, &tree)).collect::<Result<_>>()?;
     Ok(Built { tree, images, bases: bases::of_platform(&bases) })
 }

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use xshell::Shell;
 
 use super::BuiltImage;
 use crate::exit::refuse;
@@ -15,7 +14,7 @@ use crate::terminal::Activity;
 use crate::tools::docker;
 use crate::tools::git::{self, Commit};
 use crate::tools::http;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 use crate::workspace;
 
 /// The ports of the registry that is started when there is no other. Fixed, since they are part of images' names.
@@ -110,22 +109,22 @@ impl Registry {
     /// commit.
     pub fn point_at(&self, there: &str, image: &BuiltImage, commit: &Commit) -> Result<()> {
         let tags: Vec<&str> = tags(image).filter(|tag| *tag != commit.sha).collect();
-        Run::new(docker::pull(&Shell::new()?, there)).timeout(PUSH_TIMEOUT).run()?;
+        Run::new(docker::pull(shell(), there)).timeout(PUSH_TIMEOUT).run()?;
         self.push_as(there, image.component.image, &tags).map(drop)
     }
 
     /// Pushes an image of the engine here as `name`, and gives its name by digest.
     pub fn push_as(&self, image: &str, name: &str, tags: &[&str]) -> Result<String> {
         let name = self.name(name);
-        let sh = Shell::new()?;
+        let sh = shell();
         Activity::of(format!("push {name}"), |activity| {
             for tag in tags {
                 let tagged = format!("{name}:{tag}");
-                Run::new(docker::tag(&sh, image, &tagged)).run()?;
-                let pushed = Run::new(docker::push(&sh, &tagged)).timeout(PUSH_TIMEOUT);
+                Run::new(docker::tag(sh, image, &tagged)).run()?;
+                let pushed = Run::new(docker::push(sh, &tagged)).timeout(PUSH_TIMEOUT);
                 pushed.each_line(&|line| activity.line(line)).run()?;
             }
-            docker::digests(&sh, image)?
+            docker::digests(sh, image)?
                 .into_iter()
                 .find(|digest| digest.split('@').next() == Some(&name))
                 .context("the engine does not know the digest of what it has pushed")
@@ -161,8 +160,7 @@ pub fn of_github(url: &str) -> Option<String> {
 
 /// The digest of an image, with the log-ins that docker's client has; none when its registry has none.
 fn ask(image: &str) -> Result<Option<String>> {
-    let sh = Shell::new()?;
-    let told = Run::new(setup::buildx()?.inspect(&sh, image)).timeout(INSPECT_TIMEOUT).finish()?;
+    let told = Run::new(setup::buildx()?.inspect(shell(), image)).timeout(INSPECT_TIMEOUT).finish()?;
     if !told.status.success() && !told.stderr.contains("not found") {
         bail!("{}", told.stderr.trim());
     }

@@ -95,10 +95,10 @@ mod tests {
     use std::fs;
 
     use camino::Utf8Path;
-    use xshell::{Shell, cmd};
+    use xshell::cmd;
 
     use super::*;
-    use crate::tools::process::Run;
+    use crate::tools::process::{Run, shell_in};
 
     /// What the compiler itself says of a crate, line by line.
     fn said_of(source: &str) -> Vec<ParsedLine> {
@@ -108,8 +108,7 @@ mod tests {
         fs::write(root.join("src/main.rs"), source).expect("written");
         let manifest = "[package]\nname = \"broken\"\nedition = \"2024\"\n[workspace]\n";
         fs::write(root.join("Cargo.toml"), manifest).expect("written");
-        let sh = Shell::new().expect("a shell");
-        sh.change_dir(root);
+        let sh = shell_in(root);
         let check = cmd!(sh, "cargo check --offline --all-targets --message-format json");
         let check = check.env("CARGO_TARGET_DIR", root.join("target")).env("RUSTFLAGS", "-D unused");
         let (messages, all) = (Messages::default(), Mutex::new(Vec::new()));

@@ -14,7 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use xshell::{Cmd, Shell, cmd};
 
-use super::process::Run;
+use super::process::{Run, shell_in};
 
 pub use self::messages::Messages;
 
@@ -111,8 +111,7 @@ pub fn packages(root: &Utf8Path) -> Result<Vec<Package>> {
     struct Metadata {
         packages: Vec<Package>,
     }
-    let sh = Shell::new()?;
-    sh.change_dir(root);
+    let sh = shell_in(root);
     let told = Run::new(cmd!(sh, "cargo metadata --locked --no-deps --format-version 1")).text()?;
     Ok(serde_json::from_str::<Metadata>(&told).context("reading what cargo says of the workspace")?.packages)
 }
@@ -123,8 +122,7 @@ pub fn build_release(
     package: &str,
     each_line: &(dyn Fn(&str) + Sync),
 ) -> Result<Utf8PathBuf> {
-    let sh = Shell::new()?;
-    sh.change_dir(root);
+    let sh = shell_in(root);
     // What is for people stays on standard error; standard output is for us.
     let format = "json-render-diagnostics";
     let build = cmd!(sh, "cargo build --release --locked --package {package} --message-format {format}");
@@ -144,17 +142,18 @@ pub fn build_release(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::process::shell;
 
     #[test]
     fn the_command_lines_are_these() {
-        let sh = Shell::new().expect("a shell");
-        assert_eq!(format_check(&sh).to_string(), "cargo fmt --all --check");
+        let sh = shell();
+        assert_eq!(format_check(sh).to_string(), "cargo fmt --all --check");
         assert_eq!(
-            clippy(&sh).to_string(),
+            clippy(sh).to_string(),
             "cargo clippy --locked --workspace --all-targets --test deploy --test lab --message-format json -- -D warnings"
         );
         assert_eq!(
-            test_model(&sh).to_string(),
+            test_model(sh).to_string(),
             "cargo test --locked --package xtask --bins -- --ignored --nocapture a_real_one_look_the_same"
         );
     }

@@ -2,17 +2,16 @@
 
 use anyhow::Result;
 use camino::Utf8Path;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use crate::tools::locate;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 
 /// The schema of the database at `url`, as SQL, without the table in which sqlx notes what has run. `postgres` is the
 /// server's program, beside which `pg_dump` is.
 pub fn schema(postgres: &Utf8Path, url: &str) -> Result<String> {
-    let sh = Shell::new()?;
     let program = postgres.with_file_name("pg_dump");
-    let dump = cmd!(sh, "{program} --schema-only --exclude-table=_sqlx_migrations --dbname={url}");
+    let dump = cmd!(shell(), "{program} --schema-only --exclude-table=_sqlx_migrations --dbname={url}");
     Ok(comparable(&Run::new(locate::with_libraries(dump, &program)).text()?))
 }
 

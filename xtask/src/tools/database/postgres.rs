@@ -12,7 +12,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::tools::locate;
 use crate::tools::process::owner::{self, Owner};
-use crate::tools::process::{Run, interrupt};
+use crate::tools::process::{Run, interrupt, shell};
 
 /// PostgreSQL's programs, and the roles that a fresh server gets.
 #[derive(Debug, Clone)]
@@ -138,7 +138,7 @@ impl Server {
 
     /// Makes an empty cluster with the two roles. Everybody on the loopback address is trusted: there is nothing secret.
     fn initialise(&self) -> anyhow::Result<()> {
-        let sh = Shell::new()?;
+        let sh = shell();
         let data = self.data();
         // What a killed command left half made.
         sh.remove_path(&data)?;
@@ -148,7 +148,7 @@ impl Server {
         let locale = if cfg!(target_os = "macos") { "C" } else { "C.UTF-8" };
         Run::new(
             self.postgres
-                .command(&sh, "initdb")
+                .command(sh, "initdb")
                 .args(["--pgdata", data.as_str(), "--locale", locale])
                 .args(options),
         )
@@ -157,7 +157,7 @@ impl Server {
         let Postgres { owner, user, .. } = self.postgres;
         let roles = format!("CREATE ROLE {owner} LOGIN CREATEDB;\nCREATE ROLE {user} LOGIN;\n");
         let single =
-            self.postgres.command(&sh, "postgres").args(["--single", "-D", data.as_str(), "postgres"]);
+            self.postgres.command(sh, "postgres").args(["--single", "-D", data.as_str(), "postgres"]);
         Ok(Run::new(single).stdin(roles).run()?)
     }
 
@@ -192,10 +192,9 @@ impl Server {
 
     /// `pg_ctl`, which waits until what it was asked for has happened.
     fn pg_ctl(&self, words: &[&str]) -> anyhow::Result<()> {
-        let sh = Shell::new()?;
         let (data, log) = (self.data(), self.folder.join("log"));
         let fixed = ["--wait", "--silent", "--pgdata", data.as_str(), "--log", log.as_str()];
-        Ok(Run::new(self.postgres.command(&sh, "pg_ctl").args(words).args(fixed))
+        Ok(Run::new(self.postgres.command(shell(), "pg_ctl").args(words).args(fixed))
             .timeout(Duration::from_secs(90))
             .run()?)
     }
@@ -208,11 +207,14 @@ impl Server {
     }
 
     fn sql(&self, statement: &str) -> anyhow::Result<String> {
-        let sh = Shell::new()?;
         let url = self.url("postgres", "postgres");
         let options = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"];
-        Ok(Run::new(self.postgres.command(&sh, "psql").args(options).args(["--command", statement, &url]))
-            .text()?)
+        Ok(Run::new(self.postgres.command(shell(), "psql").args(options).args([
+            "--command",
+            statement,
+            &url,
+        ]))
+        .text()?)
     }
 }
 
@@ -254,8 +256,8 @@ static AS_WHOM: LazyLock<&'static [&'static str]> = LazyLock::new(|| {
     if !rustix::process::geteuid().is_root() {
         return &[];
     }
-    let tried = Shell::new().ok().map(|sh| Run::new(cmd!(sh, "env {NAMESPACE...} true")).succeeds());
-    if matches!(tried, Some(Ok(true))) { NAMESPACE } else { NOBODY }
+    let tried = Run::new(cmd!(shell(), "env {NAMESPACE...} true")).succeeds();
+    if tried.unwrap_or(false) { NAMESPACE } else { NOBODY }
 });
 
 /// Gives a folder to the user that the programs run as, where that is another one.

@@ -6,7 +6,7 @@ use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell_in};
 
 /// The compiler is called for all targets of the crate.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(900);
@@ -47,8 +47,7 @@ impl Sqlx {
 
     /// Checks that the `.sqlx` of the crate in this folder is what a migrated database gives.
     pub fn check_prepared(&self, krate: &Utf8Path, database: &str) -> anyhow::Result<()> {
-        let sh = Shell::new()?;
-        sh.change_dir(krate);
+        let sh = shell_in(krate);
         // It insists on being called by cargo, which looks for its subcommands on the PATH.
         let folder = self.program.parent().context("a program is in a folder")?;
         let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());

@@ -18,16 +18,15 @@ pub fn read(line: &str) -> ParsedLine {
 
 #[cfg(test)]
 mod tests {
-    use xshell::{Shell, cmd};
+    use xshell::cmd;
 
     use super::*;
-    use crate::tools::process::Run;
+    use crate::tools::process::{Run, shell_in};
 
     #[test]
     fn a_real_panic_of_this_compiler_is_read() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let sh = Shell::new().expect("a shell");
-        sh.change_dir(folder.path());
+        let sh = shell_in(folder.path());
         sh.write_file("broken.rs", "fn main() {\n    panic!(\"of no use\");\n}\n").expect("written");
         Run::new(cmd!(sh, "rustc broken.rs")).run().expect("it compiles");
         let said = Run::new(cmd!(sh, "./broken")).finish().expect("it ends").stderr;

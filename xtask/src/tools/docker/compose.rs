@@ -1,4 +1,4 @@
-//! `docker compose`: projects of services, called as a program of its own, by path.
+//! Docker Compose: projects of services. It is called as a program of its own, by its path.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub struct Project<'a> {
     pub program: &'a Utf8Path,
     /// The project's name, unique on the host.
     pub name: String,
-    /// Where relative paths in the file begin.
+    /// The folder that relative paths in the files begin at.
     pub folder: &'a Utf8Path,
     /// The compose files, later ones over earlier ones.
     pub files: &'a [Utf8PathBuf],
@@ -29,32 +29,33 @@ impl Project<'_> {
             sh,
             "{program} --project-name {name} --project-directory {folder} {files...} --env-file {variables} --ansi never {arguments...}"
         );
-        self.names_of_ours().into_iter().fold(call, Cmd::env_remove)
+        self.shadowing_variables().into_iter().fold(call, Cmd::env_remove)
     }
 
-    /// Variables that compose would take from the caller's own environment, before the file, also when they are empty
-    /// there: those that the file sets, and compose's own, which say what it starts.
-    fn names_of_ours(&self) -> Vec<OsString> {
-        // What can't be read here, compose will say.
+    /// The variables that are removed from Compose's environment, which would have priority over the file, also when they are
+    /// empty: those that the file sets, and Compose's own.
+    fn shadowing_variables(&self) -> Vec<OsString> {
+        // If it can't be read, Compose says so.
         let text = std::fs::read_to_string(self.variables).unwrap_or_default();
         let set = text.lines().filter_map(|line| Some(line.split_once('=')?.0.into()));
         let composes = std::env::vars_os().map(|(name, _)| name);
         set.chain(composes.filter(|name| name.to_string_lossy().starts_with("COMPOSE_"))).collect()
     }
 
-    /// Creates and starts what is not running as the file says; comes back when it is started, ready or not.
+    /// Creates and starts the services, and replaces containers that are not as the files say. Ends when they are started,
+    /// ready or not.
     pub fn up<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
         self.call(sh, &["up", "--detach", "--no-build", "--pull", "never", "--quiet-pull"])
     }
 
-    /// Starts what does not run, and creates what is not there; what is there stays as it was made, whatever the file says.
+    /// Creates containers that are missing and starts those that do not run. Containers that exist are not replaced.
     pub fn up_as_made<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
         let words = ["up", "--detach", "--no-recreate", "--no-build", "--pull", "never", "--quiet-pull"];
         self.call(sh, &words)
     }
 
-    /// Creates one service anew, whatever depends on it, and starts it in the place of the one that runs. That one gets
-    /// `timeout` to end; its own grace period when there is none.
+    /// Replaces the container of one service, whatever depends on it. The old one gets `timeout` to end, or its own grace
+    /// period when there is none.
     pub fn renew<'a>(&self, sh: &'a Shell, service: &str, timeout: Option<Duration>) -> Cmd<'a> {
         let seconds = timeout.map(|timeout| timeout.as_secs().to_string());
         let mut words = vec!["up", "--detach", "--no-deps", "--no-build", "--pull", "never"];
@@ -63,7 +64,7 @@ impl Project<'_> {
         self.call(sh, &words)
     }
 
-    /// Stops the services, each within its own grace period, and keeps the containers.
+    /// Stops the services, each within its grace period, and keeps the containers.
     pub fn stop<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
         self.call(sh, &["stop"])
     }
@@ -73,14 +74,14 @@ impl Project<'_> {
         self.call(sh, &["down", "--remove-orphans"])
     }
 
-    /// Runs a service once, under a name of its own, with `words` in place of its own command when there are any. The
-    /// container stays, so that its exit code can be read later.
+    /// Runs a service once, in a container of this name, with `words` in place of its command if there are any. The container
+    /// is kept, so that its exit code can be read later.
     pub fn run_once<'a>(&self, sh: &'a Shell, service: &str, container: &str, words: &[&str]) -> Cmd<'a> {
         let run = ["run", "--no-deps", "--no-TTY", "--name", container, service];
         self.call(sh, &[&run, words].concat())
     }
 
-    /// What the services wrote, on the user's own terminal.
+    /// Shows the last lines of the services' logs.
     pub fn logs<'a>(&self, sh: &'a Shell, service: Option<&str>, tail: u32, follow: bool) -> Cmd<'a> {
         let tail = tail.to_string();
         let mut arguments = vec!["logs", "--tail", &tail];
@@ -89,7 +90,7 @@ impl Project<'_> {
         self.call(sh, &arguments)
     }
 
-    /// `service hash` a line: the configuration that each service would be created with.
+    /// Prints `service hash` a line: the hash of the configuration that each service would be created with.
     pub fn hashes<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
         self.call(sh, &["config", "--hash", "*"])
     }
@@ -103,15 +104,16 @@ impl Project<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::process::shell;
 
     #[test]
     fn what_the_file_sets_is_not_taken_from_the_callers_environment() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "RELEASE=one\nSECRETS=/a=b\n").unwrap();
-        let (sh, here) = (Shell::new().unwrap(), Utf8Path::new("."));
+        let here = Utf8Path::new(".");
         let variables = Utf8Path::from_path(file.path()).unwrap();
         let project = Project { program: here, name: "one".into(), folder: here, files: &[], variables };
-        let command = std::process::Command::from(project.up(&sh));
+        let command = std::process::Command::from(project.up(shell()));
         let removed: Vec<_> =
             command.get_envs().filter(|(_, value)| value.is_none()).map(|it| it.0).collect();
         assert!(

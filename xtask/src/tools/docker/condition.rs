@@ -1,39 +1,39 @@
-//! What the engine says of a container's condition, in its own words.
+//! The state of a container and of its health, as the engine names them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a container is doing.
+/// The state of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Condition {
-    /// Made, and never started.
+    /// Created, and never started.
     Created,
     /// It runs.
     Running,
-    /// Somebody has frozen it.
+    /// It is frozen.
     Paused,
     /// It ended by itself, and the engine is about to start it again.
     Restarting,
-    /// It is on its way out.
+    /// It is being removed.
     Removing,
     /// It has ended.
     Exited,
     /// It has ended, and could not be removed.
     Dead,
-    /// A word that engines did not have when this was written.
+    /// A state that is not known here.
     #[serde(other)]
     Other,
 }
 
 impl Condition {
-    /// It runs no more, and nobody is about to start it again.
+    /// Whether it has ended, and the engine will not start it again.
     pub fn is_over(self) -> bool {
         matches!(self, Condition::Exited | Condition::Dead)
     }
 
-    /// It runs no more, whether or not the engine is about to start it again.
+    /// Whether it has ended, also when the engine is about to start it again.
     pub fn has_ended(self) -> bool {
         self.is_over() || self == Condition::Restarting
     }
@@ -54,21 +54,21 @@ impl fmt::Display for Condition {
     }
 }
 
-/// What the checks of a container's health say.
+/// The health of a container, by its health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
-    /// None is made.
+    /// It has no health check.
     #[default]
     #[serde(rename = "", alias = "none")]
     Unchecked,
-    /// None has passed yet, and it may still take its time.
+    /// No check has passed yet, within the time that it may take to start.
     Starting,
-    /// The last one passed.
+    /// The last check passed.
     Healthy,
-    /// As many as matter did not pass.
+    /// As many checks in a row failed as make it unhealthy.
     Unhealthy,
-    /// A word that engines did not have when this was written.
+    /// A health that is not known here.
     #[serde(other)]
     Other,
 }

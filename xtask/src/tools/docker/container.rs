@@ -1,4 +1,4 @@
-//! Containers, networks and volumes: questions go to the engine's socket, the rest is `docker`'s.
+//! Containers, networks and volumes: what is asked goes to the engine's socket, the rest is done by `docker`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
 use super::condition::{Condition, Health};
-use super::socket::{self, Question, Socket};
+use super::socket::{self, Request, Socket};
 use crate::tools::process::{CommandError, Run};
 
 /// The longest that the engine may take to tell of a container.
@@ -17,10 +17,10 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest that it may take to remove one.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What `docker inspect` tells of a container, as far as anybody here asks.
+/// A container, as `docker inspect` describes it: the fields that are used here.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Inspected {
+pub struct Container {
     /// With a slash in front.
     pub name: String,
     /// Running or not, since when, how it ended.
@@ -33,7 +33,7 @@ pub struct Inspected {
     pub mounts: Vec<Mount>,
 }
 
-/// See [`Inspected`].
+/// See [`Container`].
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Mount {
@@ -41,7 +41,7 @@ pub struct Mount {
     pub source: String,
 }
 
-/// See [`Inspected`].
+/// See [`Container`].
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct State {
@@ -54,31 +54,31 @@ pub struct State {
     /// Whether the kernel ended it for want of memory.
     #[serde(rename = "OOMKilled")]
     pub oom_killed: bool,
-    /// Absent when it has no check.
-    pub health: Option<Checks>,
+    /// None when it has no health check.
+    pub health: Option<HealthLog>,
 }
 
-/// See [`Inspected`].
+/// See [`Container`].
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Checks {
-    /// What they come to.
+pub struct HealthLog {
+    /// What the results come to.
     pub status: Health,
-    /// The last checks, oldest first.
-    pub log: Option<Vec<HealthCheck>>,
+    /// The last results, oldest first.
+    pub log: Option<Vec<HealthCheckResult>>,
 }
 
-/// See [`Inspected`].
+/// See [`Container`].
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct HealthCheck {
+pub struct HealthCheckResult {
     /// 0 when it passed.
     pub exit_code: i64,
     /// What it printed.
     pub output: String,
 }
 
-/// See [`Inspected`].
+/// See [`Container`].
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Config {
@@ -86,32 +86,32 @@ pub struct Config {
     pub image: String,
     /// Name to value.
     pub labels: Option<std::collections::BTreeMap<String, String>>,
-    /// Absent when it has no check.
-    pub healthcheck: Option<Check>,
+    /// None when it has no health check.
+    pub healthcheck: Option<HealthCheck>,
 }
 
-/// See [`Inspected`].
+/// See [`Container`].
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Check {
+pub struct HealthCheck {
     /// `CMD` and the words of a command, `CMD-SHELL` and a line, or `NONE`.
     pub test: Vec<String>,
 }
 
 impl State {
-    /// What the checks of its health come to.
+    /// What its health checks come to.
     pub fn health(&self) -> Health {
-        self.health.as_ref().map(|checks| checks.status).unwrap_or_default()
+        self.health.as_ref().map(|log| log.status).unwrap_or_default()
     }
 }
 
-impl Inspected {
+impl Container {
     /// The value of a label.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.config.labels.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// The command by which the engine checks it; empty when it has none, or only a line for a shell.
+    /// The words of the command by which the engine checks its health; empty when it has none, or only a line for a shell.
     pub fn check(&self) -> &[String] {
         let test = self.config.healthcheck.as_ref().map(|check| check.test.as_slice());
         match test {
@@ -126,35 +126,35 @@ impl Inspected {
     }
 }
 
-/// All containers, running or not, that carry all of these labels (`name` or `name=value`).
-pub fn labelled(sh: &Shell, labels: &[String]) -> Result<Vec<Inspected>, CommandError> {
+/// All containers, running or not, that carry all of these labels (`name` or `name=value`). An error when the engine does
+/// not answer.
+pub fn labelled(sh: &Shell, labels: &[String]) -> Result<Vec<Container>, CommandError> {
     #[derive(Deserialize)]
     struct Listed {
         #[serde(rename = "Id")]
         id: String,
     }
     let socket = Socket::of(sh)?;
-    let filters = socket::encoded(&serde_json::json!({ "label": labels }).to_string());
-    let answer =
-        socket.get(&format!("/containers/json?all=1&filters={filters}"), REQUEST_TIMEOUT)?.answer()?;
-    let listed: Vec<Listed> = answer.json(200)?;
-    let asked: Result<Vec<_>, _> = listed.iter().map(|listed| inspect(&socket, &listed.id)).collect();
-    // One that has been removed in between is not there; the others are told all the same.
-    asked?.into_iter().filter_map(|question| inspected(question).transpose()).collect()
+    let filters = socket::percent_encoded(&serde_json::json!({ "label": labels }).to_string());
+    let path = format!("/containers/json?all=1&filters={filters}");
+    let listed: Vec<Listed> = socket.get(&path, REQUEST_TIMEOUT)?.response()?.json(200)?;
+    let requests: Result<Vec<_>, _> = listed.iter().map(|listed| inspect(&socket, &listed.id)).collect();
+    // One that was removed meanwhile is left out.
+    requests?.into_iter().filter_map(|request| inspected(request).transpose()).collect()
 }
 
-/// One container by its name; none when there is none.
-pub fn named(sh: &Shell, name: &str) -> Result<Option<Inspected>, CommandError> {
+/// The container of this name; none when there is none. An error when the engine does not answer.
+pub fn named(sh: &Shell, name: &str) -> Result<Option<Container>, CommandError> {
     inspected(inspect(&Socket::of(sh)?, name)?)
 }
 
-fn inspect(socket: &Socket, name: &str) -> Result<Question, CommandError> {
-    socket.get(&format!("/containers/{}/json", socket::encoded(name)), REQUEST_TIMEOUT)
+fn inspect(socket: &Socket, name: &str) -> Result<Request, CommandError> {
+    socket.get(&format!("/containers/{}/json", socket::percent_encoded(name)), REQUEST_TIMEOUT)
 }
 
-fn inspected(question: Question) -> Result<Option<Inspected>, CommandError> {
-    let answer = question.answer()?;
-    if answer.status == 404 { Ok(None) } else { answer.json(200).map(Some) }
+fn inspected(request: Request) -> Result<Option<Container>, CommandError> {
+    let response = request.response()?;
+    if response.status == 404 { Ok(None) } else { response.json(200).map(Some) }
 }
 
 /// The last lines that a container wrote, of both streams.
@@ -181,27 +181,28 @@ pub fn timed_lines(
     Ok(lines)
 }
 
-/// Removes a container, running or not. One that is not there is what was wanted.
+/// Removes a container, running or not. It is no error when there is none of this name.
 pub fn remove(sh: &Shell, name: &str) -> Result<(), CommandError> {
-    let path = format!("/containers/{}?force=1", socket::encoded(name));
-    let answer = Socket::of(sh)?.delete(&path, REMOVE_TIMEOUT)?.answer()?;
-    match answer.status {
+    let path = format!("/containers/{}?force=1", socket::percent_encoded(name));
+    let response = Socket::of(sh)?.delete(&path, REMOVE_TIMEOUT)?.response()?;
+    match response.status {
         204 | 404 => Ok(()),
-        _ => Err(answer.refused(answer.why())),
+        _ => Err(response.error(response.message())),
     }
 }
 
-/// Makes a container of this name, as the engine's interface describes one, and starts it.
+/// Creates a container of this name and starts it. `description` is what the engine's interface takes to create one.
 pub fn start(sh: &Shell, name: &str, description: &Value) -> Result<(), CommandError> {
     #[derive(Deserialize)]
-    struct Made {
+    struct CreatedContainer {
         #[serde(rename = "Id")]
         id: String,
     }
     let socket = Socket::of(sh)?;
-    let path = format!("/containers/create?name={}", socket::encoded(name));
-    let Made { id } = socket.post(&path, Some(description), REQUEST_TIMEOUT)?.answer()?.json(201)?;
-    let started = socket.post(&format!("/containers/{id}/start"), None, START_TIMEOUT)?.answer()?;
+    let path = format!("/containers/create?name={}", socket::percent_encoded(name));
+    let created = socket.post(&path, Some(description), REQUEST_TIMEOUT)?.response()?;
+    let CreatedContainer { id } = created.json(201)?;
+    let started = socket.post(&format!("/containers/{id}/start"), None, START_TIMEOUT)?.response()?;
     started.body(204).map(drop)
 }
 
@@ -210,12 +211,13 @@ pub fn rename(sh: &Shell, from: &str, to: &str) -> Result<(), CommandError> {
     Run::new(cmd!(sh, "docker rename {from} {to}")).run()
 }
 
-/// A command inside a running container, for what streams; see [`exec`](super::exec) for what only answers.
+/// A command inside a running container whose streams are used while it runs; [`exec`](super::exec) is faster for one that
+/// only has a result.
 pub fn exec<'a>(sh: &'a Shell, container: &str, user: &str, command: &[&str]) -> Cmd<'a> {
     cmd!(sh, "docker exec --interactive --user {user} {container} {command...}")
 }
 
-/// `docker wait`: comes back with the container's exit code when it has ended.
+/// Waits until the container has ended, and prints its exit code.
 pub fn wait<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "docker wait {name}")
 }
@@ -243,30 +245,34 @@ pub fn remove_volume(sh: &Shell, name: &str) -> Result<(), CommandError> {
 
 /// Whether the engine has an image of this name or id.
 pub fn has_image(sh: &Shell, image: &str) -> Result<bool, CommandError> {
-    let path = format!("/images/{}/json", socket::encoded(image));
-    let answer = Socket::of(sh)?.get(&path, REQUEST_TIMEOUT)?.answer()?;
-    Ok(answer.status == 200)
+    let path = format!("/images/{}/json", socket::percent_encoded(image));
+    let response = Socket::of(sh)?.get(&path, REQUEST_TIMEOUT)?.response()?;
+    Ok(response.status == 200)
 }
 
-/// Begins to bring an image, named by digest, from a registry that asks nobody who they are: `docker pull`, which knows
-/// where credentials are, takes as long to start as a small image to come.
-pub fn pull(sh: &Shell, image: &str, timeout: Duration) -> Result<Question, CommandError> {
+/// Starts to pull an image, named by digest, from a registry that asks for no credentials: `docker pull`, which looks for
+/// them, takes as long to start as a small image takes to arrive.
+pub fn start_pull(sh: &Shell, image: &str, timeout: Duration) -> Result<Request, CommandError> {
     let (name, digest) = image.split_once('@').unwrap_or((image, "latest"));
-    let path = format!("/images/create?fromImage={}&tag={}", socket::encoded(name), socket::encoded(digest));
+    let path = format!(
+        "/images/create?fromImage={}&tag={}",
+        socket::percent_encoded(name),
+        socket::percent_encoded(digest)
+    );
     Ok(Socket::of(sh)?.post(&path, None, timeout)?.called("docker pull"))
 }
 
 /// Waits until the image is there.
-pub fn pulled(pull: Question) -> Result<(), CommandError> {
-    let answer = pull.answer()?;
-    // It says 200 when it begins: what goes wrong after that is told by one of the lines that tell of its progress.
-    let lines = String::from_utf8_lossy(answer.body(200)?).into_owned();
-    let wrong = lines
+pub fn finish_pull(pull: Request) -> Result<(), CommandError> {
+    let response = pull.response()?;
+    // The status is sent when the pull begins; an error after that is one of the lines of its progress.
+    let lines = String::from_utf8_lossy(response.body(200)?).into_owned();
+    let error = lines
         .lines()
         .find_map(|line| serde_json::from_str::<Value>(line).ok()?["error"].as_str().map(str::to_owned));
-    wrong.map_or(Ok(()), |why| {
+    error.map_or(Ok(()), |tail| {
         let (command, ending) = ("docker pull".to_owned(), "failed".to_owned());
-        Err(CommandError::Failed { command, ending, code: None, tail: why })
+        Err(CommandError::Failed { command, ending, code: None, tail })
     })
 }
 

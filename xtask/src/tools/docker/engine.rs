@@ -1,29 +1,28 @@
-//! Docker's engine: does one answer, and how `dockerd` is started where no service manager does it.
+//! Docker's engine: whether one answers, and how `dockerd` is started where no service manager does it.
 
 use std::fs;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, Signal, kill_process};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
-use crate::tools::process::{self, Run};
+use crate::tools::process::{self, Run, shell};
 
-/// What an engine says about itself.
+/// The versions of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
     /// Its version.
     pub version: String,
-    /// The newest version of its interface.
+    /// The newest version of its API.
     pub api: String,
 }
 
 /// The engine that `docker` reaches (through `DOCKER_HOST` or a context too), if one answers.
 pub fn ask() -> Option<Info> {
-    let sh = Shell::new().ok()?;
     let format = "{{.Server.Version}} {{.Server.APIVersion}}";
     let answer =
-        Run::new(cmd!(sh, "docker version --format {format}")).timeout(Duration::from_secs(10)).text();
+        Run::new(cmd!(shell(), "docker version --format {format}")).timeout(Duration::from_secs(10)).text();
     let (version, api) = answer.as_deref().ok()?.split_once(' ')?;
     Some(Info { version: version.to_owned(), api: api.to_owned() })
 }
@@ -43,7 +42,7 @@ impl OwnEngine {
         Utf8Path::new(self.folder).join(name)
     }
 
-    /// What the engine writes.
+    /// The file with the engine's output.
     pub fn log_file(self) -> Utf8PathBuf {
         self.file("dockerd.log")
     }
@@ -54,9 +53,9 @@ impl OwnEngine {
         fs::create_dir_all(self.folder)?;
         remove_stale_pid_files();
         let log = fs::File::create(self.log_file())?;
-        let sh = Shell::new()?;
+        let sh = shell();
         let (pid_file, label) = (self.file("dockerd.pid"), self.label);
-        // The shell becomes dockerd, so its number is dockerd's.
+        // The shell executes dockerd, which so has its process id.
         let script = r#"echo $$ >"$0" && exec "$@""#;
         process::daemon(cmd!(sh, "setsid sh -c {script} {pid_file} dockerd --label {label}"), &log)?;
         Ok(())
@@ -71,7 +70,7 @@ impl OwnEngine {
     }
 }
 
-/// Asks the `dockerd` that xtask started to end, as its service manager would.
+/// Sends SIGTERM to the `dockerd` that xtask started, as a service manager would.
 pub fn ask_to_end(pid: Pid) -> anyhow::Result<()> {
     Ok(kill_process(pid, Signal::TERM)?)
 }
@@ -83,8 +82,8 @@ pub fn any_runs() -> bool {
     pids.filter_map(Pid::from_raw).any(|pid| program(pid).is_some_and(|name| name == "dockerd"))
 }
 
-/// After a crash the engine finds its own number, or its containerd's, in a file; if another process has that number
-/// by now, it refuses to start or waits for ever.
+/// After a crash the engine finds its own process id, or its containerd's, in a file. If another process has that id by
+/// now, it refuses to start or waits for ever.
 fn remove_stale_pid_files() {
     for (file, program) in
         [("/var/run/docker.pid", "dockerd"), ("/var/run/docker/containerd/containerd.pid", "containerd")]
@@ -97,16 +96,16 @@ fn remove_stale_pid_files() {
     }
 }
 
-/// The name of the program that a process runs, or none when it has ended.
+/// The name of the program that a process runs; none when it has ended.
 fn program(pid: Pid) -> Option<String> {
     let line = command_line(pid)?;
     let program = line.split_whitespace().next()?;
     Some(program.rsplit('/').next().unwrap_or(program).to_owned())
 }
 
-/// A process's command line, or none when it has ended.
+/// The command line of a process; none when it has ended.
 fn command_line(pid: Pid) -> Option<String> {
     let bytes = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
-    // What has ended but was not yet collected has an empty one.
+    // That of a zombie is empty.
     (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).replace('\0', " "))
 }

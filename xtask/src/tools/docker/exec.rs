@@ -1,5 +1,5 @@
 //! A program inside a running container, by the engine's socket (Docker Engine API, 'Exec'): starting `docker exec` takes
-//! longer than most of these programs do.
+//! longer than most of these programs run.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -8,42 +8,42 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::socket::{Answer, Question, Socket, encoded};
+use super::socket::{Request, Response, Socket, percent_encoded};
 use crate::tools::process::{CommandError, Finished};
 
-/// The longest that the engine may take to say that it will, or how it ended.
+/// The longest that the engine may take to accept a program, or to say how it ended.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Made {
+struct CreatedExec {
     id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Ended {
-    /// None while it runs.
+struct ExecState {
+    /// None while the program runs.
     exit_code: Option<i32>,
 }
 
-/// A program that runs.
+/// A program that was started.
 pub struct Running {
     id: String,
-    /// Answered when it ends.
-    end: Question,
+    /// Answered with the program's output when it ends.
+    output: Request,
     socket: Socket,
     name: String,
 }
 
-/// Begins it; several may run beside each other. None when the container is not there or does not run. `name` is what errors
-/// call it.
+/// Starts a program; several may run beside each other. None when there is no such container, or it does not run. `name` is
+/// what errors call the program.
 ///
 /// # Errors
 ///
-/// When the engine does not answer; from [`Running::finish`] also when the program takes longer than `limit`. It then goes
+/// When the engine does not answer; from [`Running::finish`] also when the program takes longer than `timeout`. It then goes
 /// on in its container, as with `docker exec`.
-pub fn begin(
+pub fn start(
     socket: &Socket,
     name: &str,
     container: &str,
@@ -52,52 +52,53 @@ pub fn begin(
     timeout: Duration,
 ) -> Result<Option<Running>, CommandError> {
     let program = json!({ "AttachStdout": true, "AttachStderr": true, "User": user, "Cmd": words });
-    let path = format!("/containers/{}/exec", encoded(container));
-    let made = socket.post(&path, Some(&program), REQUEST_TIMEOUT)?.called(name).answer()?;
-    if is_absence(&made) {
+    let path = format!("/containers/{}/exec", percent_encoded(container));
+    let created = socket.post(&path, Some(&program), REQUEST_TIMEOUT)?.called(name).response()?;
+    if is_not_running(&created) {
         return Ok(None);
     }
-    let Made { id } = made.json(201)?;
+    let CreatedExec { id } = created.json(201)?;
     let attached = json!({ "Detach": false, "Tty": false });
-    let end = socket.post(&format!("/exec/{id}/start"), Some(&attached), timeout)?.called(name);
-    Ok(Some(Running { id, end, socket: socket.clone(), name: name.to_owned() }))
+    let output = socket.post(&format!("/exec/{id}/start"), Some(&attached), timeout)?.called(name);
+    Ok(Some(Running { id, output, socket: socket.clone(), name: name.to_owned() }))
 }
 
 impl Running {
-    /// Waits for its end, whatever the exit code; none when its container stopped before it had begun.
+    /// Waits for its end, whatever the exit code; none when its container stopped before the program had started.
     pub fn finish(self) -> Result<Option<Finished>, CommandError> {
-        let told = self.end.answer()?;
-        if is_absence(&told) {
+        let output = self.output.response()?;
+        if is_not_running(&output) {
             return Ok(None);
         }
-        let output = told.body(200)?;
-        let (stdout, stderr) = apart(output)
-            .ok_or_else(|| told.refused("its answer ends in the middle of the program's".to_owned()))?;
-        let asked = self.socket.get(&format!("/exec/{}/json", self.id), REQUEST_TIMEOUT)?.called(&self.name);
-        let ended: Ended = asked.answer()?.json(200)?;
-        // An engine that is being stopped ends the answer before the program.
-        let code = ended
-            .exit_code
-            .ok_or_else(|| told.refused("its answer ends before the program does".to_owned()))?;
+        let error = |message: &str| output.error(message.to_owned());
+        let streams = split_streams(output.body(200)?);
+        let (stdout, stderr) =
+            streams.ok_or_else(|| error("its answer ends in the middle of the program's output"))?;
+        let request =
+            self.socket.get(&format!("/exec/{}/json", self.id), REQUEST_TIMEOUT)?.called(&self.name);
+        let state: ExecState = request.response()?.json(200)?;
+        // An engine that is being stopped ends its response before the program.
+        let code = state.exit_code.ok_or_else(|| error("its answer ends before the program does"))?;
         // As wait(2) has it: the exit code is the second byte.
         Ok(Some(Finished { status: ExitStatus::from_raw(code << 8), stdout, stderr }))
     }
 }
 
-/// There is no such container, or it does not run. One that is paused is another matter.
-fn is_absence(answer: &Answer) -> bool {
-    answer.status == 404 || (answer.status == 409 && answer.why().contains("is not running"))
+/// Whether there is no such container, or it does not run. A paused one is answered with the same status.
+fn is_not_running(response: &Response) -> bool {
+    response.status == 404 || (response.status == 409 && response.message().contains("is not running"))
 }
 
-/// The two streams, as they come in one: the number of the stream, three zeros, the length, so many bytes.
-fn apart(mut told: &[u8]) -> Option<(String, String)> {
+/// Standard output and standard error, which the engine sends in one stream of frames: the number of the stream, three
+/// zeros, the length in four bytes, as many bytes. None when the last frame is not whole.
+fn split_streams(mut frames: &[u8]) -> Option<(String, String)> {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    while !told.is_empty() {
-        let (head, rest) = told.split_first_chunk::<8>()?;
+    while !frames.is_empty() {
+        let (head, rest) = frames.split_first_chunk::<8>()?;
         let length = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
         let (bytes, rest) = rest.split_at_checked(length.try_into().ok()?)?;
         if head[0] == 2 { &mut stderr } else { &mut stdout }.extend_from_slice(bytes);
-        told = rest;
+        frames = rest;
     }
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Some((text(stdout), text(stderr)))
@@ -126,17 +127,17 @@ mod tests {
             listener.accept().unwrap().0.read_to_end(&mut Vec::new()).unwrap();
         });
         let timeout = Duration::from_millis(120);
-        let begun = begin(&Socket::at(path), "database.sh dump", "db", "999", &["sh"], timeout).unwrap();
-        let error = begun.expect("it was made").finish().unwrap_err();
+        let started = start(&Socket::at(path), "database.sh dump", "db", "999", &["sh"], timeout).unwrap();
+        let error = started.expect("it runs").finish().unwrap_err();
         assert_eq!(error.to_string(), "`database.sh dump` was ended at its time limit of 120ms");
         engine.join().unwrap();
     }
 
     #[test]
-    fn both_streams_are_read_in_their_order_and_half_a_piece_is_none() {
-        let told = b"\x01\0\0\0\0\0\0\x02ab\x02\0\0\0\0\0\0\x01!\x01\0\0\0\0\0\0\x01c";
-        assert_eq!(apart(told), Some(("abc".to_owned(), "!".to_owned())));
-        assert_eq!(apart(&told[..told.len() - 1]), None);
-        assert_eq!(apart(b""), Some((String::new(), String::new())));
+    fn both_streams_are_read_in_their_order_and_half_a_frame_is_none() {
+        let frames = b"\x01\0\0\0\0\0\0\x02ab\x02\0\0\0\0\0\0\x01!\x01\0\0\0\0\0\0\x01c";
+        assert_eq!(split_streams(frames), Some(("abc".to_owned(), "!".to_owned())));
+        assert_eq!(split_streams(&frames[..frames.len() - 1]), None);
+        assert_eq!(split_streams(b""), Some((String::new(), String::new())));
     }
 }

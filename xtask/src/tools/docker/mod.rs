@@ -1,4 +1,4 @@
-//! Docker's images: what is here, pulled, made from a folder's archive, tried in a throw-away container.
+//! Docker's images: list, pull, tag, push, import, remove, and try in a container that is thrown away.
 
 pub mod buildx;
 pub mod compose;
@@ -13,50 +13,50 @@ use xshell::{Cmd, Shell, cmd};
 
 use super::process::{CommandError, Run};
 
-/// The names of all images that are here, one `name:tag` a line.
+/// Lists the names of all images, one `name:tag` a line.
 pub fn images(sh: &Shell) -> Cmd<'_> {
     let format = "{{.Repository}}:{{.Tag}}";
     cmd!(sh, "docker image ls --format {format}")
 }
 
-/// Brings an image from its registry.
+/// Pulls an image from its registry.
 pub fn pull<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "docker pull {name}")
 }
 
-/// Gives an image one more name.
+/// Gives an image another name.
 pub fn tag<'a>(sh: &'a Shell, image: &str, name: &str) -> Cmd<'a> {
     cmd!(sh, "docker tag {image} {name}")
 }
 
-/// Brings an image to the registry that its name says.
+/// Pushes an image to the registry in its name.
 pub fn push<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "docker push {name}")
 }
 
-/// One thing of what the engine knows of an image, by a template such as `{{.Id}}`.
+/// Prints a property of an image, by a template such as `{{.Id}}`.
 pub fn inspect<'a>(sh: &'a Shell, image: &str, template: &str) -> Cmd<'a> {
     cmd!(sh, "docker image inspect --format {template} {image}")
 }
 
-/// An image's names by digest: one a registry that it was pulled from or pushed to.
+/// An image's names by digest: one for each registry that it was pulled from or pushed to.
 pub fn digests(sh: &Shell, image: &str) -> Result<Vec<String>, CommandError> {
     let told = Run::new(inspect(sh, image, "{{json .RepoDigests}}")).text()?;
     Ok(serde_json::from_str(&told).unwrap_or_default())
 }
 
-/// Makes an image of one layer from an archive of a root folder. `settings` are lines of a Dockerfile.
+/// Makes an image of one layer from the archive of a root folder. `settings` are instructions of a Dockerfile.
 pub fn import<'a>(sh: &'a Shell, archive: &Utf8Path, name: &str, settings: &[String]) -> Cmd<'a> {
     let changes = settings.iter().flat_map(|setting| ["--change", setting]);
     cmd!(sh, "docker import {changes...} {archive} {name}")
 }
 
-/// Runs what an image is for, with these words, in a container without a network, which is gone afterwards.
+/// Runs the image's entry point with these words, in a container without a network, which is removed afterwards.
 pub fn run<'a>(sh: &'a Shell, image: &str, words: &[&str]) -> Cmd<'a> {
     cmd!(sh, "docker run --rm --network none {image} {words...}")
 }
 
-/// Runs a command in a container without a network, which is gone afterwards.
+/// Runs a command in a container without a network, which is removed afterwards.
 pub fn try_in<'a>(sh: &'a Shell, image: &str, user: u32, command: &[&str]) -> Cmd<'a> {
     let user = user.to_string();
     cmd!(sh, "docker run --rm --network none --user {user} {image} {command...}")
@@ -67,12 +67,12 @@ pub fn remove_image<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "docker image rm {name}")
 }
 
-/// As `docker image ls` spells a name: without the registry and the folder that are understood.
+/// A name as `docker image ls` prints it: without the default registry and its folder.
 pub fn familiar_name(name: &str) -> &str {
     name.strip_prefix("docker.io/library/").or_else(|| name.strip_prefix("docker.io/")).unwrap_or(name)
 }
 
-/// The registry that a name belongs to.
+/// The registry in an image's name, or the default one.
 pub fn registry(name: &str) -> &str {
     match name.split_once('/') {
         Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,

@@ -1,5 +1,5 @@
-//! One at a time, among all the runs on this machine: a lock on a file that is never deleted (deleting it would make
-//! two holders possible), freed by the kernel when its holder ends, however it ends.
+//! A lock among all runs on this machine: on a file that is never deleted, since that would make two holders possible. The
+//! kernel frees it when its holder ends, however it ends.
 
 use std::fs::{self, File, TryLockError};
 use std::time::Duration;
@@ -17,7 +17,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock on `path`; `waiting` is called once if somebody else holds it.
+    /// Waits for the lock on `path`, without a timeout; `waiting` is called once if somebody else holds it. An error when the
+    /// file can't be opened, or this program is to end.
     pub fn hold(path: &Utf8Path, waiting: impl FnOnce()) -> anyhow::Result<Lock> {
         let folder = path.parent().context("a lock file has a folder")?;
         fs::create_dir_all(folder).with_context(|| format!("making {folder}"))?;

@@ -11,10 +11,10 @@ use std::os::unix::fs::PermissionsExt;
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 
-/// In front of the name of what is being written.
+/// The beginning of the name of a file that is being written.
 pub const UNFINISHED: &str = ".new-";
 
-/// Gives `file` this content: whoever reads it finds what was there before, or all of it, even after a crash.
+/// Gives `file` this content. Who reads it finds what was there before, or all of this, even after a crash.
 pub fn replace(file: &Utf8Path, content: &[u8]) -> Result<()> {
     whole(file, |new| {
         new.write_all(content)?;
@@ -22,7 +22,7 @@ pub fn replace(file: &Utf8Path, content: &[u8]) -> Result<()> {
     })
 }
 
-/// The same, with the content and the mode of another file.
+/// Gives `to` the content and the mode of another file, in the same way.
 pub fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     whole(to, |new| {
         let mut from = File::open(from)?;
@@ -32,7 +32,8 @@ pub fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     })
 }
 
-/// `write` fills a file beside, under a name that nobody else uses: other runs and other threads write the same files.
+/// `write` fills a file in the same folder, under a name that no other run and no other thread uses; then it takes the place
+/// of `file`.
 fn whole(file: &Utf8Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     let folder = file.parent().unwrap_or(Utf8Path::new("."));
     fs::create_dir_all(folder).with_context(|| format!("making {folder}"))?;

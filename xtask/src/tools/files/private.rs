@@ -1,5 +1,5 @@
-//! Private folders for sockets and files of one run, with short names: the path of a socket may hold about 100 bytes.
-//! They go with the run; what a killed one left is removed by the next.
+//! Private folders for sockets and files of one run. Their names are short, since the path of a socket may hold about 100
+//! bytes. They are removed with the run, or after a killed one by the next.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, test_kill_process};
 
-/// Not the user's own temporary folder, whose name is long on some systems.
+/// Where they are. Not `TMPDIR`, whose name is long on some systems.
 const WHERE: &str = "/tmp";
 
 /// Removed when it is dropped.
@@ -16,7 +16,7 @@ const WHERE: &str = "/tmp";
 pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    /// A new one, that nobody else can look into.
+    /// A new one, which no other user can read.
     pub fn new() -> Result<Folder> {
         sweep(Utf8Path::new(WHERE));
         let made = tempfile::Builder::new()
@@ -26,18 +26,18 @@ impl Folder {
         made.map(Folder).with_context(|| format!("making a private folder in {WHERE}"))
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Utf8Path {
         Utf8Path::from_path(self.0.path()).expect("its name is made of digits and letters")
     }
 
-    /// Something in it.
+    /// The path of a file in it.
     pub fn join(&self, name: &str) -> Utf8PathBuf {
         self.path().join(name)
     }
 }
 
-/// Removes those whose process has ended. Others' can't be removed, and need not be.
+/// Removes the folders whose process has ended. Those of other users can't be removed, and need not be.
 fn sweep(parent: &Utf8Path) {
     for entry in parent.read_dir_utf8().into_iter().flatten().flatten() {
         let owner = entry.file_name().strip_prefix("xt-").and_then(|rest| rest.split('-').next());
@@ -50,16 +50,16 @@ fn sweep(parent: &Utf8Path) {
 
 #[cfg(test)]
 mod tests {
-    use xshell::{Shell, cmd};
+    use xshell::cmd;
 
     use super::*;
-    use crate::tools::process::Run;
+    use crate::tools::process::{Run, shell};
 
     #[test]
     fn what_a_killed_run_left_is_removed_and_what_a_living_one_has_is_not() {
         let parent = tempfile::tempdir().unwrap();
         let parent = Utf8Path::from_path(parent.path()).unwrap();
-        let (sh, script) = (Shell::new().unwrap(), "echo $$");
+        let (sh, script) = (shell(), "echo $$");
         let ended = Run::new(cmd!(sh, "sh -c {script}")).text().unwrap();
         let (dead, alive) = (format!("xt-{ended}-a"), format!("xt-{}-a", std::process::id()));
         for name in [dead.as_str(), &alive, "xt-", "xt-x-y", "other"] {

@@ -1,27 +1,27 @@
-//! git: what differs between the working tree and where it left another branch.
+//! git: what changed since the working tree's branch left another one.
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 use xshell::cmd;
 
-use super::{Meaning, ask, meaning, shell};
+use super::{Meaning, ask, git_shell, meaning};
 use crate::tools::process::Run;
 
-/// Where the working tree left another commit's history.
+/// The last commit that two histories have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
-    /// Here.
+    /// This one.
     Commit(String),
     /// The clone is too shallow to tell.
     Shallow,
-    /// They have no commit in common.
+    /// There is none.
     None,
 }
 
 /// The last commit that `revision` and what is checked out have in common. A word that means no commit is an error,
 /// unless the clone is shallow: then it may be what was not fetched.
 pub fn base(folder: &Utf8Path, revision: &str) -> Result<Base> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let shallow = ask(folder, cmd!(sh, "git rev-parse --is-shallow-repository"))? == "true";
     let commit = match meaning(folder, revision)? {
         Meaning::Commit(commit) => commit,
@@ -46,7 +46,7 @@ pub fn base(folder: &Utf8Path, revision: &str) -> Result<Base> {
 
 /// The paths that differ between a commit and the working tree, untracked ones included, sorted.
 pub fn paths_since(folder: &Utf8Path, commit: &str) -> Result<Vec<String>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let changed = ask(folder, cmd!(sh, "git diff --name-only --no-renames -z {commit} --"))?;
     let untracked = ask(folder, cmd!(sh, "git ls-files --others --exclude-standard -z"))?;
     let all = changed.split_terminator('\0').chain(untracked.split_terminator('\0'));
@@ -58,7 +58,7 @@ pub fn paths_since(folder: &Utf8Path, commit: &str) -> Result<Vec<String>> {
 
 /// Fetches the history that a shallow clone lacks.
 pub fn fetch_history(folder: &Utf8Path) -> Result<()> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let fetch = cmd!(sh, "git fetch --quiet --unshallow origin");
     Run::new(fetch).timeout(std::time::Duration::from_secs(600)).run().context("fetching the history")
 }

@@ -1,33 +1,30 @@
-//! Copies of a repository, to work in: they share its objects, and are thrown away.
+//! Copies of a repository, for work that is thrown away. They share its objects.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell, shell_in};
 
-/// A copy of a big repository takes a while, since its files are written.
+/// The longest that a copy may take: the files of a big repository are many.
 const COPY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Its commit that is checked out, with its files.
+/// Copies the commit that is checked out, with its files.
 pub fn whole(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
-    let sh = Shell::new()?;
-    let clone = cmd!(sh, "git clone --quiet --shared {from} {to}");
+    let clone = cmd!(shell(), "git clone --quiet --shared {from} {to}");
     Run::new(clone).timeout(COPY_TIMEOUT).run().with_context(|| format!("copying {from}"))
 }
 
-/// Its history, and no files.
+/// Copies the history, without files.
 pub fn without_files(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
-    let sh = Shell::new()?;
-    let clone = cmd!(sh, "git clone --quiet --shared --no-checkout {from} {to}");
+    let clone = cmd!(shell(), "git clone --quiet --shared --no-checkout {from} {to}");
     Run::new(clone).timeout(COPY_TIMEOUT).run().with_context(|| format!("copying the history of {from}"))
 }
 
-/// The files that are in the copy now are what its next commit would hold.
+/// Stages all files of the copy.
 pub fn add_all(copy: &Utf8Path) -> Result<()> {
-    let sh = Shell::new()?;
-    sh.change_dir(copy);
+    let sh = shell_in(copy);
     Run::new(cmd!(sh, "git add --all")).run().with_context(|| format!("adding the files of {copy}"))
 }

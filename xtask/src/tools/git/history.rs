@@ -1,17 +1,17 @@
-//! What came before what is here.
+//! git: earlier commits and their files.
 
 use anyhow::Result;
 use camino::Utf8Path;
 use xshell::cmd;
 
 use super::changes::Base;
-use super::{Meaning, ask, meaning, shell};
+use super::{Meaning, ask, git_shell, meaning};
 use crate::tools::process::Run;
 
 /// The commit that what is here is compared with: where it left `branch`; on that branch itself, what was there before a
 /// push (`before`, where somebody knows), or else the commit before.
 pub fn base(folder: &Utf8Path, branch: &str, before: Option<&str>) -> Result<Base> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     if let Some(before) = before
         && let Meaning::Commit(commit) = meaning(folder, before)?
     {
@@ -35,7 +35,7 @@ pub fn base(folder: &Utf8Path, branch: &str, before: Option<&str>) -> Result<Bas
 
 /// A file's text as it was in a commit; none when it was not there.
 pub fn show_if_there(folder: &Utf8Path, commit: &str, path: &str) -> Result<Option<String>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     if ask(folder, cmd!(sh, "git ls-tree --name-only {commit} -- {path}"))?.is_empty() {
         return Ok(None);
     }
@@ -43,9 +43,9 @@ pub fn show_if_there(folder: &Utf8Path, commit: &str, path: &str) -> Result<Opti
     Ok(Some(Run::new(cmd!(sh, "git cat-file blob {object}")).checked()?.stdout))
 }
 
-/// What the commits since `base` say behind `key:` at their messages' ends.
+/// The values of a trailer, `key: value` at the end of a message, in the commits since `base`.
 pub fn trailers(folder: &Utf8Path, base: &str, key: &str) -> Result<Vec<String>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let format = format!("--format=%(trailers:key={key},valueonly,unfold)");
     let range = format!("{base}..HEAD");
     let told = ask(folder, cmd!(sh, "git log --no-show-signature {format} {range} --"))?;
@@ -64,7 +64,7 @@ mod tests {
     }
 
     fn git(folder: &Utf8Path, words: &[&str]) -> String {
-        let sh = shell(folder).expect("a shell");
+        let sh = git_shell(folder);
         let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"];
         ask(folder, cmd!(sh, "git {identity...} {words...}")).expect("git does it")
     }

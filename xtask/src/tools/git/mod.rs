@@ -1,7 +1,5 @@
-//! git: what this working tree is made of.
-//!
-//! Only asks, never changes anything but copies: no command here takes git's locks, so that a person's own `git commit` in
-//! another window never fails for our sake.
+//! git: commits, branches and the working tree. Nothing is changed but copies, and no command takes git's locks, so that a
+//! `git commit` that somebody types meanwhile does not fail.
 
 pub mod changes;
 pub mod copy;
@@ -18,7 +16,7 @@ use camino::Utf8Path;
 use sha2::{Digest, Sha256};
 use xshell::{Cmd, Shell, cmd};
 
-use super::process::{CommandError, Run};
+use super::process::{CommandError, Run, shell_in};
 
 /// One commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,14 +31,14 @@ pub struct Commit {
 
 /// The commit that is checked out in `folder`.
 pub fn head(folder: &Utf8Path) -> Result<Commit> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let line = ask(folder, cmd!(sh, "git log --no-show-signature --format=%H%x09%ct%x09%s --max-count=1"))?;
     parse_commit(&line)
 }
 
 /// One commit by its full name.
 pub fn commit(folder: &Utf8Path, sha: &str) -> Result<Commit> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let line = ask(
         folder,
         cmd!(sh, "git log --no-show-signature --format=%H%x09%ct%x09%s --max-count=1 --end-of-options {sha}"),
@@ -48,21 +46,21 @@ pub fn commit(folder: &Utf8Path, sha: &str) -> Result<Commit> {
     parse_commit(&line)
 }
 
-/// What somebody's word for a commit means.
+/// What a name for a commit, as a person types it, stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
     /// This commit, by its full name.
     Commit(String),
-    /// More than one: these begin so.
+    /// More than one commit: the names of those that begin like this.
     Ambiguous(Vec<String>),
-    /// None; branches and tags that look alike.
+    /// No commit; the branches and tags with similar names.
     Unknown(Vec<String>),
 }
 
 /// Looks up a branch, a tag, or a commit's name or its beginning.
 pub fn meaning(folder: &Utf8Path, word: &str) -> Result<Meaning> {
-    let sh = shell(folder)?;
-    // git would take `-x`, `a..b` or `:/text` for more than a name.
+    let sh = git_shell(folder);
+    // For git, `-x`, `a..b` and `:/text` are more than names.
     let plain = !word.is_empty()
         && !word.starts_with('-')
         && word.bytes().all(|b| {
@@ -90,15 +88,15 @@ pub fn meaning(folder: &Utf8Path, word: &str) -> Result<Meaning> {
     Ok(Meaning::Unknown(names.lines().filter(alike).take(5).map(str::to_owned).collect()))
 }
 
-/// Whether a branch of a remote has the commit, as far as was fetched.
+/// Whether a branch of a remote has the commit, according to what was fetched last.
 pub fn is_pushed(folder: &Utf8Path, sha: &str) -> Result<bool> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     Ok(!ask(folder, cmd!(sh, "git branch --remotes --contains {sha}"))?.is_empty())
 }
 
 /// Whether `branch` (as its remote has it, or else as it is here) has the commit; none when there is no such branch.
 pub fn branch_has(folder: &Utf8Path, branch: &str, sha: &str) -> Result<Option<bool>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     for name in [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")] {
         if Run::new(cmd!(sh, "git rev-parse --verify --quiet --end-of-options {name}")).succeeds()? {
             return Ok(Some(Run::new(cmd!(sh, "git merge-base --is-ancestor {sha} {name}")).succeeds()?));
@@ -107,23 +105,23 @@ pub fn branch_has(folder: &Utf8Path, branch: &str, sha: &str) -> Result<Option<b
     Ok(None)
 }
 
-/// Whether `commit` has `ancestor` among its ancestors, or is it. Not so when one of them is not here.
+/// Whether `ancestor` is `commit` or one of its ancestors. False when one of them is not in this clone.
 pub fn is_ancestor(folder: &Utf8Path, ancestor: &str, commit: &str) -> Result<bool> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     Ok(Run::new(cmd!(sh, "git merge-base --is-ancestor {ancestor} {commit}")).succeeds()?)
 }
 
-/// The full name of the commit that begins so; none when it is not here.
+/// The full name of the commit whose name begins with this; none when it is not in this clone.
 pub fn full_name(folder: &Utf8Path, commit: &str) -> Result<Option<String>> {
-    let (sh, object) = (shell(folder)?, format!("{commit}^{{commit}}"));
+    let (sh, object) = (git_shell(folder), format!("{commit}^{{commit}}"));
     let told = Run::new(cmd!(sh, "git rev-parse --verify --quiet --end-of-options {object}")).finish()?;
     Ok(told.status.success().then(|| told.stdout.trim().to_owned()))
 }
 
-/// The commits that `to` has and `from` has not, newest first, a line each: short name and subject. None when one of them
-/// is not here.
+/// The commits that `to` has and `from` has not, newest first, a line each: short name and subject. None when one of the two
+/// is not in this clone.
 pub fn commits_between(folder: &Utf8Path, from: &str, to: &str) -> Result<Vec<String>> {
-    let (sh, range) = (shell(folder)?, format!("{from}..{to}"));
+    let (sh, range) = (git_shell(folder), format!("{from}..{to}"));
     let told = Run::new(cmd!(sh, "git log --no-show-signature --format=%h%x20%s --max-count=200 {range} --"))
         .finish()?;
     Ok(told.stdout.lines().map(str::to_owned).collect())
@@ -131,7 +129,7 @@ pub fn commits_between(folder: &Utf8Path, from: &str, to: &str) -> Result<Vec<St
 
 /// A file's text as it is in a commit. `path` begins at the repository's root.
 pub fn show(folder: &Utf8Path, sha: &str, path: &str) -> Result<String> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let object = format!("{sha}:{path}");
     let told = Run::new(cmd!(sh, "git cat-file blob {object}")).checked();
     Ok(told.with_context(|| format!("reading {path} of {sha}"))?.stdout)
@@ -139,7 +137,7 @@ pub fn show(folder: &Utf8Path, sha: &str, path: &str) -> Result<String> {
 
 /// The files in a folder, as it is in a commit: name and text.
 pub fn texts_in(folder: &Utf8Path, sha: &str, path: &str) -> Result<Vec<(String, String)>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let tree = format!("{sha}:{path}");
     let listed = ask(folder, cmd!(sh, "git ls-tree -z --format=%(objectname)%x20%(path) {tree}"))?;
     let listed: Vec<(&str, &str)> =
@@ -156,7 +154,7 @@ pub fn texts_in(folder: &Utf8Path, sha: &str, path: &str) -> Result<Vec<(String,
     Ok(texts)
 }
 
-/// One answer of `git cat-file --batch`: a line with name, type and size, so many bytes, a line's end.
+/// One object in the output of `git cat-file --batch`: a line with name, type and size, as many bytes, a newline.
 fn next_object(told: &str) -> Option<(&str, &str)> {
     let (head, rest) = told.split_once('\n')?;
     let size: usize = head.rsplit(' ').next()?.parse().ok()?;
@@ -165,15 +163,15 @@ fn next_object(told: &str) -> Option<(&str, &str)> {
 
 /// The branch that is checked out; none in the middle of a rebase, or where a workflow checked out a commit.
 pub fn branch(folder: &Utf8Path) -> Result<Option<String>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let name = ask(folder, cmd!(sh, "git branch --show-current"))?;
     Ok(Some(name).filter(|name| !name.is_empty()))
 }
 
 /// Where `origin` is fetched from, if there is such a remote.
 pub fn origin_url(folder: &Utf8Path) -> Result<Option<String>> {
-    let sh = shell(folder)?;
-    // Listed, because asking for one that is not there is an error like any other.
+    let sh = git_shell(folder);
+    // Listed, since the error for one that does not exist can't be told from others.
     let remotes = ask(folder, cmd!(sh, "git remote"))?;
     if !remotes.lines().any(|remote| remote == "origin") {
         return Ok(None);
@@ -213,14 +211,14 @@ pub fn content_hash(folder: &Utf8Path, path: &str) -> Result<String> {
 
 /// What stands below `path` now, ignored files apart; a deleted one is still named until its deletion is staged.
 pub fn files(folder: &Utf8Path, path: &str) -> Result<Vec<String>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let list = cmd!(sh, "git ls-files --cached --others --exclude-standard --deduplicate -z -- {path}");
     Ok(ask(folder, list)?.split_terminator('\0').map(str::to_owned).collect())
 }
 
-/// In the order of their names. A rename is a deletion and a new file.
+/// The files that differ from the commit, sorted by name. A rename is a deletion and a new file.
 fn dirty_paths(folder: &Utf8Path) -> Result<Vec<String>> {
-    let sh = shell(folder)?;
+    let sh = git_shell(folder);
     let status = ask(folder, cmd!(sh, "git status --porcelain=v1 -z --untracked-files=all --no-renames"))?;
     // Each entry is two letters, a space and the path.
     let mut paths: Vec<String> =
@@ -239,7 +237,7 @@ fn hash_file(path: &Utf8Path) -> io::Result<[u8; 32]> {
             hash.update("link ");
             hash.update(fs::read_link(path)?.as_os_str().as_bytes());
         }
-        // A repository inside the repository: git does not look into it either.
+        // A repository in the repository, into which git does not look either.
         Ok(found) if found.is_dir() => hash.update("folder"),
         Ok(found) => {
             hash.update(if found.permissions().mode() & 0o100 == 0 { "file " } else { "program " });
@@ -259,17 +257,16 @@ fn parse_commit(line: &str) -> Result<Commit> {
     })
 }
 
-pub(super) fn shell(folder: &Utf8Path) -> Result<Shell> {
-    let sh = Shell::new()?;
-    sh.change_dir(folder);
-    // Its messages are looked at below.
+pub(super) fn git_shell(folder: &Utf8Path) -> Shell {
+    let sh = shell_in(folder);
+    // Its messages are searched for words, which are English then.
     sh.set_var("LC_ALL", "C");
     sh.set_var("GIT_OPTIONAL_LOCKS", "0");
-    Ok(sh)
+    sh
 }
 
-/// Runs git and gives its answer, without the last newline. The two things that go wrong in a fresh folder are
-/// said in words.
+/// Runs git and gives its output, without the last newline. The two errors of a new folder are explained: no repository, and
+/// no commit.
 pub(super) fn ask(folder: &Utf8Path, cmd: Cmd<'_>) -> Result<String> {
     // Inside a hook git sets these to the repository that the hook is for.
     let cmd = cmd.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");

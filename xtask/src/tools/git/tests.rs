@@ -32,7 +32,7 @@ impl Repository {
     }
 
     fn git(&self, arguments: &[&str]) {
-        let sh = shell(self.folder()).expect("a shell");
+        let sh = git_shell(self.folder());
         // A person's own settings (signing, hooks) are no part of a test.
         let cmd = cmd!(sh, "git {arguments...}").env("GIT_CONFIG_GLOBAL", "/dev/null");
         ask(self.folder(), cmd).expect("git works");

@@ -1,7 +1,5 @@
-//! git: every file of the working tree, with what it holds.
-//!
-//! git is asked once: its index knows what clean files hold, and only what differs from it is read. A commit of what is
-//! there changes nothing here, nor does a touch.
+//! git: every file of the working tree, with the hash of its content. The index has those of unchanged files, so that only
+//! changed ones are read. Neither a commit nor a touch changes the result.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +11,7 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
-use super::{ask, shell};
+use super::{ask, git_shell};
 use crate::tools::process::Run;
 
 /// The working tree at one moment.
@@ -22,19 +20,19 @@ pub struct Tree {
     root: Utf8PathBuf,
     /// Sorted.
     paths: Vec<String>,
-    /// Of each path its mode and the name that git gives to its content: `100644 9741f1…`.
+    /// The mode of each path and git's hash of its content: `100644 9741f1…`.
     contents: Vec<String>,
-    /// Before git was asked.
+    /// The time before git was asked.
     looked: SystemTime,
     /// The commit that is checked out.
     commit: Option<String>,
 }
 
-/// A file changes at times that the kernel rounds down by up to one of its ticks.
+/// The kernel rounds the time of a change down by up to this.
 const TIMESTAMP_RESOLUTION: Duration = Duration::from_millis(20);
 
 impl Tree {
-    /// Looks. An error says why there is no tree: no git, no repository.
+    /// Reads the working tree. An error when there is no git, or no repository.
     pub fn look(root: &Utf8Path) -> Result<Tree> {
         let looked = SystemTime::now();
         let (listed, status) = thread::scope(|scope| {
@@ -45,11 +43,11 @@ impl Tree {
         let (mut paths, mut contents, mut doubtful) = (Vec::new(), Vec::new(), dirty);
         for entry in listed.split_terminator('\0') {
             let Some(Listed { flag, mode, id, path }) = Listed::parse(entry) else { continue };
-            // A small letter, or S: git was told not to look at it.
+            // A lower-case letter or S: git was told to take the file for unchanged.
             if flag != 'H' {
                 doubtful.push(path.to_owned());
             }
-            // A conflict has one path more than once.
+            // A path with a conflict is listed more than once.
             if paths.last().is_none_or(|last: &String| last != path) {
                 paths.push(path.to_owned());
                 contents.push(format!("{mode} {id}"));
@@ -65,12 +63,12 @@ impl Tree {
         &self.paths
     }
 
-    /// What the file at this place of [`Tree::paths`] holds, in a few words.
+    /// Mode and hash of the file at this index of [`Tree::paths`].
     pub fn content(&self, at: usize) -> &str {
         &self.contents[at]
     }
 
-    /// What a file holds that git may ignore; none when it is not there.
+    /// Mode and hash of a file, also of one that git ignores; none when it does not exist.
     pub fn content_of(&self, path: &str) -> Option<String> {
         match self.paths.binary_search_by(|known| known.as_str().cmp(path)) {
             Ok(at) => Some(self.contents[at].clone()),
@@ -83,7 +81,7 @@ impl Tree {
         self.commit.as_deref()
     }
 
-    /// Those of these files that hold something else now than when this looked.
+    /// Those of these files, by index, whose content has changed since this was read.
     pub fn changed<'a>(&'a self, files: &[usize]) -> Result<Vec<&'a str>> {
         let suspicious = |at: &usize| {
             let found = fs::symlink_metadata(self.root.join(&self.paths[*at]));
@@ -96,7 +94,7 @@ impl Tree {
         Ok(suspicious.into_iter().filter(differs).map(|at| self.paths[at].as_str()).collect())
     }
 
-    /// Replaces what git said of these paths by what they hold.
+    /// Replaces what git said of these paths by what is read from the files.
     fn read_anew(&mut self, paths: Vec<String>) -> Result<()> {
         if paths.is_empty() {
             return Ok(());
@@ -113,7 +111,7 @@ impl Tree {
     }
 }
 
-/// No change of anything in a file leaves this time alone.
+/// The time of the last change of the file or its attributes, which no program can set.
 fn changed_at(found: &fs::Metadata) -> SystemTime {
     let seconds = u64::try_from(found.ctime()).unwrap_or(0);
     SystemTime::UNIX_EPOCH + Duration::new(seconds, u32::try_from(found.ctime_nsec()).unwrap_or(0))
@@ -136,7 +134,7 @@ impl<'a> Listed<'a> {
 }
 
 fn listed(root: &Utf8Path) -> Result<String> {
-    let sh = shell(root)?;
+    let sh = git_shell(root);
     ask(root, cmd!(sh, "git ls-files --stage -v -z"))
 }
 
@@ -144,12 +142,12 @@ fn listed(root: &Utf8Path) -> Result<String> {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Status {
     commit: Option<String>,
-    /// What differs from the index, or is not in it and not ignored.
+    /// The paths that differ from the index, or are untracked.
     dirty: Vec<String>,
 }
 
 fn status(root: &Utf8Path) -> Result<Status> {
-    let sh = shell(root)?;
+    let sh = git_shell(root);
     let flags = ["--branch", "--no-ahead-behind", "--untracked-files=all", "--no-renames"];
     Ok(Status::parse(&ask(root, cmd!(sh, "git status --porcelain=v2 -z {flags...}"))?))
 }
@@ -159,7 +157,7 @@ impl Status {
         let mut status = Status::default();
         for entry in said.split_terminator('\0') {
             let (kind, rest) = entry.split_once(' ').unwrap_or((entry, ""));
-            // How many words there are between the two letters that say what differs and the path.
+            // The number of fields between the two letters of the status and the path.
             let between = match kind {
                 "#" => {
                     // `(initial)` where there is none yet.
@@ -174,7 +172,7 @@ impl Status {
                 "u" => 8,
                 _ => 6,
             };
-            // Where the second letter is none, the file is as the index has it, and only the commit has it otherwise.
+            // The second letter is a dot when the file is like the index and differs from the commit only.
             let path = rest.splitn(between + 2, ' ').last().filter(|_| rest.as_bytes().get(1) != Some(&b'.'));
             status.dirty.extend(path.map(str::to_owned));
         }
@@ -182,7 +180,7 @@ impl Status {
     }
 }
 
-/// What these files hold, of those that are there. A folder (a repository in the repository) is none.
+/// Mode and hash of those of these files that exist. A folder (a repository in the repository) is left out.
 fn read(root: &Utf8Path, paths: &[String]) -> Result<BTreeMap<String, String>> {
     let mut contents = BTreeMap::new();
     let mut files = Vec::new();
@@ -199,7 +197,7 @@ fn read(root: &Utf8Path, paths: &[String]) -> Result<BTreeMap<String, String>> {
     if files.is_empty() {
         return Ok(contents);
     }
-    let sh = shell(root)?;
+    let sh = git_shell(root);
     let list: String = files.iter().map(|(path, _)| format!("{path}\n")).collect();
     let ids = Run::new(cmd!(sh, "git hash-object --stdin-paths")).stdin(list).text()?;
     let ids = ids.lines();
@@ -213,7 +211,7 @@ mod tests {
     use super::*;
 
     fn git(folder: &Utf8Path, arguments: &[&str]) {
-        let sh = shell(folder).expect("a shell");
+        let sh = git_shell(folder);
         let identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"];
         let cmd = cmd!(sh, "git {identity...} {arguments...}").env("GIT_CONFIG_GLOBAL", "/dev/null");
         ask(folder, cmd).expect("git works");
@@ -315,7 +313,7 @@ mod tests {
             fs::write(root.join("with a space.txt"), text).expect("written");
             git(root, &["commit", "--quiet", "--all", "--message", branch]);
         }
-        let sh = shell(root).expect("a shell");
+        let sh = git_shell(root);
         let head = ask(root, cmd!(sh, "git rev-parse HEAD")).expect("a commit");
         assert_eq!(Tree::look(root).expect("a tree").commit(), Some(head.as_str()));
         let merge = cmd!(sh, "git merge --quiet one");

@@ -7,13 +7,13 @@ mod version_cache;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 pub use self::places::{docker_plugin, llvm_cov, on_path, postgres};
 pub use self::version::Version;
 pub use self::version_cache::{VersionCache, toolchains};
 
-use super::process::Run;
+use super::process::{Run, shell};
 
 /// How long a program may take to say its version.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -29,8 +29,7 @@ pub struct Found {
 
 /// What a program says when it is asked with these words, on either stream; none when it fails.
 pub fn answer(program: &Utf8Path, words: &[&str]) -> Option<String> {
-    let sh = Shell::new().ok()?;
-    let ask = with_libraries(cmd!(sh, "{program} {words...}"), program);
+    let ask = with_libraries(cmd!(shell(), "{program} {words...}"), program);
     let told = Run::new(ask).timeout(ANSWER_TIMEOUT).finish().ok()?;
     told.status.success().then(|| told.stdout + &told.stderr)
 }

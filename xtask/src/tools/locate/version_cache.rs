@@ -1,8 +1,8 @@
-//! What tools said their versions are, remembered by what their files are: asking node, npm and the compiler at each run
-//! takes longer than everything else that a run without work does.
+//! The versions of tools, cached: asking node, npm and the compiler at each run takes longer than everything else that a run
+//! without work does.
 //!
-//! A file is known by its number and by the time of its last change, which no installation leaves alone. A program that
-//! only looks up which other one to start is never remembered: its answer depends on more than itself.
+//! An entry is valid while the tool's files are the same by inode and time of last change. A program that only looks up which
+//! other one to start is never cached, since its answer depends on more than its file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,12 +17,13 @@ use crate::tools::files;
 #[derive(Debug)]
 pub struct VersionCache {
     file: Utf8PathBuf,
-    tools: BTreeMap<String, Known>,
+    tools: BTreeMap<String, Entry>,
     changed: bool,
 }
 
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-struct Known {
+struct Entry {
+    /// The tool's files, as [`VersionCache::identity`] describes them.
     files: String,
     program: Utf8PathBuf,
     version: [u32; 3],
@@ -35,23 +36,23 @@ impl VersionCache {
         VersionCache { file, tools: tools.unwrap_or_default(), changed: false }
     }
 
-    /// What the tool was found to be, if its files are still the same by their [`identity`](VersionCache::identity).
-    pub fn recall(&self, tool: &str, identity: &str) -> Option<Found> {
-        let known = self.tools.get(tool)?;
-        let [major, minor, patch] = known.version;
-        (known.files == identity)
-            .then(|| Found { program: known.program.clone(), version: Version(major, minor, patch) })
+    /// What was found, if the tool's files still have this [`identity`](VersionCache::identity).
+    pub fn get(&self, tool: &str, identity: &str) -> Option<Found> {
+        let entry = self.tools.get(tool)?;
+        let [major, minor, patch] = entry.version;
+        (entry.files == identity)
+            .then(|| Found { program: entry.program.clone(), version: Version(major, minor, patch) })
     }
 
-    /// Remembers what a tool with these files was found to be.
-    pub fn remember(&mut self, tool: String, identity: String, found: &Found) {
+    /// Adds what was found of a tool with these files.
+    pub fn insert(&mut self, tool: String, identity: String, found: &Found) {
         let Version(major, minor, patch) = found.version;
-        let known = Known { files: identity, program: found.program.clone(), version: [major, minor, patch] };
-        self.tools.insert(tool, known);
+        let entry = Entry { files: identity, program: found.program.clone(), version: [major, minor, patch] };
+        self.tools.insert(tool, entry);
         self.changed = true;
     }
 
-    /// Keeps what was learned for the next run. What can't be kept is asked again.
+    /// Writes the file, if something was added. Where it can't be written, the next run asks again.
     pub fn save(&mut self) {
         if !self.changed {
             return;
@@ -61,8 +62,8 @@ impl VersionCache {
         let _ = files::replace(&self.file, &text);
     }
 
-    /// What decides about the answer of the program in these places; none when more than the files does. `behind_rustup`
-    /// tells what rustup starts, for a program that it stands for.
+    /// What the answer of the program in these places depends on; none when that is more than its files. `behind_rustup` gives
+    /// what it depends on where the program is rustup.
     pub fn identity(places: &[Utf8PathBuf], behind_rustup: impl Fn() -> Option<String>) -> Option<String> {
         let mut identity = String::new();
         for place in places.iter().filter(|place| place.is_file()) {
@@ -78,8 +79,8 @@ impl VersionCache {
     }
 }
 
-/// A link to a program of another name, and a script of a shell, look up which program to start; what the system's own
-/// packages install is replaced with what it starts.
+/// Whether a program's file decides what it answers. A link to a program of another name, and a shell script, look up which
+/// program to start, except for what the system's own packages install.
 fn is_itself(place: &Utf8Path, target: &Utf8Path) -> bool {
     let (name, target_name) = (place.file_name().unwrap_or_default(), target.file_name().unwrap_or_default());
     let mut start = [0; 64];
@@ -98,8 +99,8 @@ fn of_file(path: &Utf8Path) -> Option<String> {
     Some(format!("{path} {inode} {size} {}.{}\n", found.ctime(), found.ctime_nsec()))
 }
 
-/// Which of its compilers rustup starts: its settings, the wish of the project in `root`, the user's, and what is
-/// installed.
+/// What decides which compiler rustup starts: its settings, the toolchain that the project in `root` asks for, the one that
+/// the user asks for, and what is installed.
 pub fn toolchains(root: &Utf8Path) -> Option<String> {
     let home = std::env::var("RUSTUP_HOME").map(Utf8PathBuf::from);
     let home =

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest, Sha256};
 use xshell::{Cmd, Shell, cmd};
 
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 
 /// In `node_modules`, so that it goes when that goes: what it was made from, and by whom, as a hash.
 const STAMP: &str = "node_modules/.made-from";
@@ -42,8 +42,7 @@ impl Package {
             each_line("node_modules is what package-lock.json says");
             return Ok(());
         }
-        let sh = Shell::new()?;
-        let install = cmd!(sh, "{npm} --prefix {folder} ci --no-audit --no-fund");
+        let install = cmd!(shell(), "{npm} --prefix {folder} ci --no-audit --no-fund");
         Run::new(install).timeout(INSTALL_TIMEOUT).each_line(each_line).run()?;
         fs::write(folder.join(STAMP), source).context("noting what node_modules was made from")
     }

@@ -11,10 +11,10 @@ const TAIL_LINES: usize = 12;
 /// Why a command did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// The program is not on the PATH (or not at the path it was called by).
+    /// The program is not on the PATH, or not at its path.
     #[error("`{program}` was not found on this machine")]
     NotFound {
-        /// As it was spelled.
+        /// Its name or path.
         program: String,
     },
     /// It ran and ended with another exit code than 0, or by a signal.
@@ -22,24 +22,24 @@ pub enum CommandError {
     Failed {
         /// The command line.
         command: String,
-        /// 'exit code 2', 'killed by signal 9'.
+        /// 'ended with exit code 2', 'was killed by signal 9'.
         ending: String,
         /// The exit code, unless a signal ended it.
         code: Option<i32>,
         /// The last lines of its output.
         tail: String,
     },
-    /// It was still running at its time limit, and was killed with all its children.
+    /// It was still running at its timeout, and was killed with its process group.
     #[error("`{command}` was ended at its time limit of {}{}", humantime::format_duration(*.timeout), indented(.tail))]
     TimedOut {
         /// The command line.
         command: String,
-        /// The limit.
+        /// The timeout.
         timeout: Duration,
         /// The last lines of its output.
         tail: String,
     },
-    /// Ctrl-C or SIGTERM.
+    /// Somebody wanted this program to end: Ctrl-C, SIGTERM or SIGHUP.
     #[error("interrupted")]
     Interrupted,
     /// It could not be started or waited for.
@@ -47,7 +47,7 @@ pub enum CommandError {
     Io {
         /// The command line.
         command: String,
-        /// The system's reason.
+        /// The reason.
         source: std::io::Error,
     },
 }
@@ -60,14 +60,14 @@ impl CommandError {
         CommandError::Failed { command: command.to_owned(), ending, code: Some(code), tail: tail(output) }
     }
 
-    /// A command whose way to here is gone.
+    /// A command on another machine, or a request, whose connection has ended.
     pub fn cut_off(command: &str) -> CommandError {
         let ending = "was cut off: the connection is gone".to_owned();
         CommandError::Failed { command: command.to_owned(), ending, code: None, tail: String::new() }
     }
 }
 
-/// Whether somebody's wish to stop is behind an error, wherever it was noticed.
+/// Whether the cause of an error is that somebody wanted this program to end.
 pub fn is_interrupt(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<interrupt::Interrupted>()
@@ -82,7 +82,7 @@ fn indented(tail: &str) -> String {
     })
 }
 
-/// The last lines that say something.
+/// The last lines that are not blank.
 pub fn tail(output: &str) -> String {
     let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")

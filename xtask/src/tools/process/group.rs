@@ -1,4 +1,4 @@
-//! A command and everything that it starts: one thing to wait for and to signal.
+//! A command and the processes that it starts, to be waited for and signalled together.
 
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind, PipeReader};
@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::CommandError;
 use super::start::{not_started, prepare_environment};
 
-/// How long a program may be busy.
+/// The longest that a program is waited for which somebody has open for writing.
 const TEXT_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A command that was started, as the leader of a process group of its own: a signal to the group reaches its children.
@@ -23,9 +23,9 @@ const TEXT_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Group(Handle);
 
 impl Group {
-    /// Starts it; without `stdin` its standard input is empty. A program that was written just now, or is being installed,
-    /// can't be started while somebody has it open for writing; every child that this process starts at that moment has,
-    /// until it becomes another program. So it is tried for a while.
+    /// Starts it; without `stdin` its standard input is empty. A program that was just written, or is being installed, can't
+    /// be started while a process has it open for writing. Every child that this process starts meanwhile has, until it
+    /// executes its own program, so this tries again for a while.
     pub(super) fn start(
         mut command: Command,
         line: &str,
@@ -54,7 +54,7 @@ impl Group {
         }
     }
 
-    /// The number of its leader, which is the group's.
+    /// The process id of its leader, which is the group's id too.
     pub(super) fn id(&self) -> u32 {
         self.0.pids()[0]
     }
@@ -64,27 +64,27 @@ impl Group {
         Ok(self.0.try_wait()?.map(|output| output.status))
     }
 
-    /// The same, waited for.
+    /// How its leader ended; none when it still runs after `timeout`.
     pub fn wait_timeout(&self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
         Ok(self.0.wait_timeout(timeout)?.map(|output| output.status))
     }
 
-    /// Waits until its leader has ended, however long that takes.
+    /// How its leader ended, however long that takes.
     pub fn wait(&self) -> io::Result<ExitStatus> {
         Ok(self.0.wait()?.status)
     }
 
-    /// Sends a signal to all of it, its leader's children too when the leader has ended.
+    /// Sends a signal to every process of the group, also when its leader has ended.
     pub fn signal(&self, signal: Signal) {
         if let Some(group) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
-            // Nobody left in the group is what is hoped for.
+            // It fails when no process is left in the group.
             let _ = kill_process_group(group, signal);
         }
     }
 }
 
-/// As duct has a command. It starts one with the whole environment of this process, so that what the command says of its own
-/// is said again; that it is to have nothing else can't be read from a command, and is lost.
+/// The command for duct, which starts it with the whole environment of this process: what the command sets and removes is
+/// applied to that. Whether its environment was cleared can't be read from a command, so that is lost.
 fn expression(command: &Command) -> Expression {
     let owned = |text: &OsStr| text.to_owned();
     let folder = command.get_current_dir().map(Path::to_owned);

@@ -1,7 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP: seen once, acted on by whoever runs a command.
-//!
-//! The first one is a request: the running command's group is ended, and what had been begun is undone
-//! (the undoing is [`shielded`]). The second one ends the program at once.
+//! Ctrl-C, SIGTERM and SIGHUP. The first one is a request to end: running commands are ended, and what had been begun is
+//! undone, [`shielded`] from the request. The second one ends the program at once.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -18,12 +16,12 @@ thread_local! {
     static STOP: RefCell<Option<Stop>> = const { RefCell::new(None) };
 }
 
-/// Ends one piece of work as Ctrl-C ends all of it.
+/// Interrupts one piece of work, as Ctrl-C interrupts all.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// The work is to end.
+    /// Interrupts the work.
     pub fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -33,7 +31,7 @@ impl Stop {
     }
 }
 
-/// Does `work`, on this thread, until `stop` says that it is to end.
+/// Does `work`, on this thread, which `stop` can interrupt.
 pub fn stoppable<T>(stop: &Stop, work: impl FnOnce() -> T) -> T {
     let before = STOP.replace(Some(stop.clone()));
     let result = work();
@@ -56,7 +54,7 @@ pub fn listen() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether somebody asked to stop: the user everything, or whoever began it this thread's work.
+/// Whether the user wants this program to end, or [`Stop`] this thread's work.
 pub fn is_set() -> bool {
     is_users() || STOP.with_borrow(|stop| stop.as_ref().is_some_and(Stop::is_set))
 }
@@ -66,17 +64,17 @@ pub fn is_users() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// An error when somebody asked to stop and this thread is not shielded.
+/// An error when this thread's work is to end and is not shielded.
 pub fn check() -> Result<(), Interrupted> {
     if is_set() && !is_shielded() { Err(Interrupted) } else { Ok(()) }
 }
 
-/// Whether this thread is undoing something and must not be stopped by the first signal.
+/// Whether this thread is undoing something, which the first signal does not interrupt.
 pub fn is_shielded() -> bool {
     SHIELDED.get()
 }
 
-/// Runs `work` (an undoing) to its end although somebody asked to stop.
+/// Does `work` to its end although the program is to end: it undoes something.
 pub fn shielded<T>(work: impl FnOnce() -> T) -> T {
     let before = SHIELDED.replace(true);
     let result = work();
@@ -84,7 +82,7 @@ pub fn shielded<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Waits, but not when somebody asked to stop.
+/// Waits this long. An error, at once, when this thread's work is to end.
 pub fn pause(duration: std::time::Duration) -> Result<(), Interrupted> {
     let until = std::time::Instant::now() + duration;
     loop {

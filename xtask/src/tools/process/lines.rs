@@ -5,11 +5,12 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the rest of its output is waited for when something that left the group holds the pipe.
+/// The longest that the rest of a child's output is waited for when it has ended, and something that left its process group
+/// holds the pipe.
 pub const OUTPUT_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A pipe to write to, whose lines are told with their ends, by a thread that nobody waits for: what left its process group
-/// may hold the pipe for as long as it likes, and may go on writing.
+/// The writing end of a pipe. A thread reads the other end and gives each line, with its line end, to `tell`. Nobody waits
+/// for the thread: what left a child's process group may hold the pipe for as long as it likes.
 pub(super) fn pipe(tell: impl Fn(String) + Send + 'static) -> io::Result<PipeWriter> {
     let (reader, writer) = io::pipe()?;
     thread::spawn(move || {
@@ -22,7 +23,7 @@ pub(super) fn pipe(tell: impl Fn(String) + Send + 'static) -> io::Result<PipeWri
     Ok(writer)
 }
 
-/// Those that are still on their way when the child has ended, until all pipes are at their end or `timeout` has passed.
+/// The lines that are still to come when the child has ended, until its pipes are at their end or `timeout` has passed.
 pub fn rest<T>(lines: &Receiver<T>, timeout: Duration) -> impl Iterator<Item = T> {
     let until = Instant::now() + timeout;
     std::iter::from_fn(move || lines.recv_timeout(until.saturating_duration_since(Instant::now())).ok())

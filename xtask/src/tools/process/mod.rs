@@ -11,6 +11,7 @@ pub mod lines;
 pub mod owner;
 mod pipe;
 mod session;
+mod shell;
 mod start;
 mod stream;
 pub mod tracking;
@@ -28,7 +29,8 @@ use xshell::Cmd;
 pub use self::error::{CommandError, is_interrupt, tail};
 pub use self::group::Group;
 pub use self::session::Session;
-pub use self::start::{DRIVER, driver_mark, withhold};
+pub use self::shell::{shell, shell_in};
+pub use self::start::{DRIVER, driver_id, withhold};
 
 use self::start::{not_started, prepare_environment};
 
@@ -90,7 +92,7 @@ enum Stream {
 }
 
 impl<'a> Run<'a> {
-    /// Takes what `cmd!` spelled. The default time limit is two minutes.
+    /// A run of this command, with a timeout of two minutes.
     pub fn new(cmd: Cmd<'_>) -> Run<'a> {
         let line = cmd.to_string();
         Run {
@@ -102,19 +104,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What errors call it, when its words say less: the text of a script, for one.
+    /// What errors call it, in place of the command line.
     pub fn called(mut self, name: &str) -> Self {
         name.clone_into(&mut self.line);
         self
     }
 
-    /// After this long the whole process group is killed.
+    /// How long it may take; then its whole process group is killed.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// What the command reads; without it, its standard input is empty.
+    /// What it reads. Without this, its standard input is empty.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.input = Input::Bytes(bytes.into());
         self
@@ -170,7 +172,7 @@ impl<'a> Run<'a> {
             let tell = tell.clone();
             lines::pipe(move |line| drop(tell.send((stream, line))))
         });
-        // When both threads that read have ended, there are no more lines.
+        // The channel ends with the two threads that read.
         drop(tell);
         let group = self.start(stdout.map_err(io)?, stderr.map_err(io)?)?;
         let (mut stdout, mut stderr) = (String::new(), String::new());
@@ -205,8 +207,9 @@ impl<'a> Run<'a> {
         Group::start(self.command, &self.line, stdin, stdout, stderr)
     }
 
-    /// Runs it on the user's own terminal (psql, logs -f): same group, so that it may read the keyboard.
     #[expect(clippy::disallowed_methods, reason = "the one place of its kind")]
+    /// Runs it on the user's terminal, without a timeout (psql, logs -f). It stays in this program's process group, so that
+    /// it may read the keyboard.
     pub fn interactive(mut self) -> Result<ExitStatus, CommandError> {
         prepare_environment(&mut self.command);
         self.command.status().map_err(|source| not_started(&self.command, &self.line, source))
@@ -214,24 +217,25 @@ impl<'a> Run<'a> {
 }
 
 /// Starts a process that outlives this one (an engine): away from our terminal's signals, output to `log`, and none
-/// of the driver's marks, by which it would be found and ended with everything else that a killed driver left.
+/// of the variables by which it would be found and ended with everything else that a killed driver left.
 pub fn daemon(cmd: Cmd<'_>, log: &std::fs::File) -> Result<u32, CommandError> {
     let line = cmd.to_string();
     let log = || log.try_clone().map_err(|source| CommandError::Io { command: line.clone(), source });
-    let command = Command::from(cmd.env_remove(DRIVER).env_remove(tracking::MARK));
+    let command = Command::from(cmd.env_remove(DRIVER).env_remove(tracking::IDS_VARIABLE));
     let group = Group::start(command, &line, None, log()?, log()?)?;
-    tracking::spare(group.id());
+    tracking::exempt(group.id());
     Ok(group.id())
 }
 
-/// Why a command was ended.
+/// Why a command was not waited for any longer.
 enum Stop {
     TimedOut,
     Interrupted,
     Io(io::Error),
 }
 
-/// Takes each line until the command has ended, by itself or because it had to.
+/// Gives each line to `take` until the command has ended. At the timeout, and when somebody wants this program to end, its
+/// group gets SIGTERM, and SIGKILL after the grace period.
 fn wait<T>(
     group: &Group,
     lines: &Receiver<T>,
@@ -241,7 +245,7 @@ fn wait<T>(
     let (began, shielded) = (Instant::now(), interrupt::is_shielded());
     let stop = loop {
         let ended = match lines.recv_timeout(POLL_INTERVAL) {
-            // It will write nothing more, and ends with that, as a rule.
+            // Its output has ended, and it is about to end itself, as a rule.
             Err(RecvTimeoutError::Disconnected) => group.wait_timeout(POLL_INTERVAL),
             received => {
                 received.into_iter().for_each(&mut *take);

@@ -1,5 +1,5 @@
-//! A folder that has an owner: a file in it stays locked while the owner lives, so that whoever can lock it knows that the
-//! owner has ended, however it ended.
+//! A folder that belongs to a process: a file in it is locked while the owner lives. Who can lock it knows that the owner has
+//! ended, however it ended.
 
 use std::fs::{self, File};
 
@@ -16,13 +16,13 @@ pub struct Owner {
     _file: File,
 }
 
-/// Takes the folder, unless somebody living has it.
+/// Takes the folder. An error when its owner still lives.
 pub fn own(folder: &Utf8Path) -> Result<Owner> {
     let (file, aside) = (folder.join(FILE), folder.join(format!("{FILE}.{}", std::process::id())));
     if !file.exists() {
         let owner = File::create(&aside).with_context(|| format!("making {aside}"))?;
         owner.try_lock()?;
-        // Locked before it has the name by which others look for it.
+        // It is locked before others can see it.
         fs::rename(&aside, &file).with_context(|| format!("making {file}"))?;
         return Ok(Owner { _file: owner });
     }

@@ -1,4 +1,4 @@
-//! A program that is talked to while it runs: ssh, a shell at its other end, the holder of a lock.
+//! A program that is written to and read from while it runs: ssh, a shell at its other end, the holder of a lock.
 
 use std::io::PipeWriter;
 use std::process::Command;
@@ -8,7 +8,7 @@ use xshell::Cmd;
 
 use super::{CommandError, Group, lines};
 
-/// The program, and both ways to it. Nothing ends it but its own will, the end of its input, or a signal to its group.
+/// A program that runs, and its streams. It has no timeout, and is not ended when this is dropped, though its input is.
 #[derive(Debug)]
 pub struct Session {
     /// The program, and what it starts.
@@ -22,7 +22,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts the program; `name` is what an error calls it.
+    /// Starts a program; `name` is what errors call it.
     pub fn start(cmd: Cmd<'_>, name: &str) -> Result<Session, CommandError> {
         let io = |source| CommandError::Io { command: name.to_owned(), source };
         let ((tell_output, output), (tell_errors, errors)) = (channel(), channel());

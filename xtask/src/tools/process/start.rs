@@ -1,4 +1,4 @@
-//! What a child is started with: an environment that is its own business.
+//! The environment that a child is started with.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -11,7 +11,7 @@ use super::{CommandError, tracking};
 pub const DRIVER: &str = "XTASK_DRIVER";
 
 /// This process's value of [`DRIVER`]: its number and when it began, so that a reused number does not match.
-pub fn driver_mark() -> &'static str {
+pub fn driver_id() -> &'static str {
     static MARK: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         format!("{}-{}", std::process::id(), began.as_micros())
@@ -50,7 +50,7 @@ pub(super) fn prepare_environment(command: &mut Command) {
         }
     }
     if !own.iter().any(|name| name == DRIVER) {
-        command.env(DRIVER, driver_mark());
+        command.env(DRIVER, driver_id());
     }
     tracking::apply(command);
 }

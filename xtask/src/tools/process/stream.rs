@@ -7,9 +7,9 @@ use super::start::{not_started, prepare_environment};
 use super::{CommandError, Run};
 
 impl Run<'_> {
+    #[expect(clippy::disallowed_methods, reason = "the one place of its kind")]
     /// Runs it in this process's own group, so that Ctrl-C ends both, and hands on each line of its standard output as it
     /// comes. It has no time limit, and what it writes to its standard error is not looked at.
-    #[expect(clippy::disallowed_methods, reason = "the one place of its kind")]
     pub fn stream(mut self, mut each_line: impl FnMut(&str)) -> Result<ExitStatus, CommandError> {
         prepare_environment(&mut self.command);
         self.command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -27,13 +27,14 @@ impl Run<'_> {
 
 #[cfg(test)]
 mod tests {
-    use xshell::{Shell, cmd};
+    use xshell::cmd;
 
     use super::*;
+    use crate::tools::process::shell;
 
     #[test]
     fn each_line_is_handed_on_and_the_exit_code_is_told() {
-        let (sh, script) = (Shell::new().unwrap(), "echo one; printf 'two\\r\\n\\nlast'; exit 3");
+        let (sh, script) = (shell(), "echo one; printf 'two\\r\\n\\nlast'; exit 3");
         let mut lines = Vec::new();
         let status = Run::new(cmd!(sh, "sh -c {script}")).stream(|line| lines.push(line.to_owned())).unwrap();
         assert_eq!(lines, ["one", "two", "", "last"]);

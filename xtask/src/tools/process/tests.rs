@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, kill_process_group};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::*;
 
@@ -17,8 +17,7 @@ const LONG: Duration = Duration::from_secs(30);
 
 /// `script`, as a child of the runner.
 fn sh(script: &str) -> Run<'static> {
-    let shell = Shell::new().expect("a shell");
-    Run::new(cmd!(shell, "sh -c {script}"))
+    Run::new(cmd!(shell(), "sh -c {script}"))
 }
 
 /// A message when nobody holds the pipe open for writing any more.
@@ -75,8 +74,7 @@ fn whether_it_succeeds_can_be_asked_without_an_error() {
 
 #[test]
 fn a_program_that_is_not_there_is_named() {
-    let shell = Shell::new().expect("a shell");
-    let error = Run::new(cmd!(shell, "no-such-program --flag")).run().expect_err("nothing to run");
+    let error = Run::new(cmd!(shell(), "no-such-program --flag")).run().expect_err("nothing to run");
     assert_eq!(error.to_string(), "`no-such-program` was not found on this machine");
 }
 
@@ -145,7 +143,7 @@ fn what_a_command_leaves_writing_ends_with_it() {
 
 #[test]
 fn of_a_pipe_the_last_one_tells_and_whichever_fails_fails_it() {
-    let sh = Shell::new().unwrap();
+    let sh = shell();
     let run = |script: &'static str| Run::new(cmd!(sh, "sh -c {script}"));
     let through = || run("tr a-z A-Z");
     let told = run("printf hello").pipe(through(), run("cat; echo ' read'")).unwrap();
@@ -186,7 +184,7 @@ fn a_program_that_somebody_still_writes_is_started_when_it_is_whole() {
     std::fs::write(&program, "#!/bin/sh\necho whole\n").expect("written");
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
     let writer = format!("exec 9>> {program}; echo opened; exec sleep 0.3");
-    let shell = Shell::new().expect("a shell");
+    let shell = shell();
     let writer = Session::start(cmd!(shell, "sh -c {writer}"), "the writer").expect("started");
     assert_eq!(writer.output.recv().as_deref(), Ok("opened\n"));
     let busy = Command::new(&program).spawn().expect_err("it is open for writing");

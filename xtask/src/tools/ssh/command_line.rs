@@ -21,15 +21,16 @@ pub(super) fn master<'a>(
     folder: &Utf8Path,
     key: Option<&Utf8Path>,
 ) -> Cmd<'a> {
-    let (socket, engine) = (folder.join("ctl"), format!("{}:{}", folder.join("docker"), socket::USUAL));
+    let (socket, engine) =
+        (folder.join("ctl"), format!("{}:{}", folder.join("docker"), socket::DEFAULT_PATH));
     let (options, host) = (options(to, folder, key), &to.host);
     let own = ["-M", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"];
     let greet = "echo ready; exec cat >/dev/null";
     cmd!(sh, "ssh -S {socket} {own...} {options...} -L {engine} -- {host} {greet}").quiet()
 }
 
-/// What every connection is made with. Of the user's own configuration, aliases and keys count; what checks the host's
-/// key, and what would make this another kind of call, does not.
+/// The options of every connection. Aliases and keys of the user's own configuration apply; settings about host keys, and
+/// those that would make this another kind of call, do not.
 pub(super) fn options(to: &Destination, folder: &Utf8Path, key: Option<&Utf8Path>) -> Vec<String> {
     let mut settings = vec![
         "BatchMode=yes".to_owned(),

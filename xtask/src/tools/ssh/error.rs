@@ -1,4 +1,4 @@
-//! Why there is no connection, as ssh's own words tell.
+//! Why there is no connection, read from ssh's messages.
 
 use super::Destination;
 
@@ -10,7 +10,7 @@ pub enum ConnectError {
     Unreachable {
         /// Where to.
         to: String,
-        /// ssh's last words.
+        /// ssh's last message.
         why: String,
     },
     /// The host answered, and does not let us in.
@@ -18,7 +18,7 @@ pub enum ConnectError {
     KeyRefused {
         /// Where to.
         to: String,
-        /// ssh's last words.
+        /// ssh's last message.
         why: String,
     },
     /// The key itself can't be read.
@@ -53,36 +53,36 @@ pub enum ConnectError {
     Other(#[from] anyhow::Error),
 }
 
-/// What ssh's last words mean.
-pub(super) fn explain(said: &str, destination: &Destination) -> ConnectError {
-    let (to, why) = (destination.to_string(), last_words(said));
-    if said.contains("Host key verification failed") || said.contains("no matching host key type") {
-        let shown = shown_fingerprint(said).unwrap_or(why);
+/// The error that ssh's messages mean.
+pub(super) fn explain(messages: &str, destination: &Destination) -> ConnectError {
+    let (to, why) = (destination.to_string(), last_message(messages));
+    if messages.contains("Host key verification failed") || messages.contains("no matching host key type") {
+        let shown = shown_fingerprint(messages).unwrap_or(why);
         return ConnectError::HostKey { to, pinned: destination.host_keys.fingerprints(), shown };
     }
-    if said.contains("error in libcrypto") || said.contains("invalid format") {
+    if messages.contains("error in libcrypto") || messages.contains("invalid format") {
         return ConnectError::KeyDamaged(format!("the key for {to} can't be read by ssh: {why}"));
     }
-    if said.contains("Permission denied") || said.contains("Too many authentication failures") {
+    if messages.contains("Permission denied") || messages.contains("Too many authentication failures") {
         return ConnectError::KeyRefused { to, why };
     }
     ConnectError::Unreachable { to, why }
 }
 
-/// What ssh wrote last that is about the failure and not about the connection as a whole.
-fn last_words(said: &str) -> String {
+/// ssh's last message that is about the failure.
+fn last_message(messages: &str) -> String {
     let noise = |line: &&str| {
         !line.trim().is_empty()
             && !["Transferred:", "Bytes per second:", "Authenticated to", "Warning: Permanently"]
                 .iter()
                 .any(|start| line.starts_with(start))
     };
-    said.lines().rfind(noise).unwrap_or("it did not answer in time").trim().to_owned()
+    messages.lines().rfind(noise).unwrap_or("it did not answer in time").trim().to_owned()
 }
 
-/// The fingerprint in ssh's own words about a key that it does not know.
-fn shown_fingerprint(said: &str) -> Option<String> {
-    let word = said.split_whitespace().find(|word| word.starts_with("SHA256:"))?;
+/// The fingerprint in ssh's message about a host key that is not the known one.
+fn shown_fingerprint(messages: &str) -> Option<String> {
+    let word = messages.split_whitespace().find(|word| word.starts_with("SHA256:"))?;
     Some(word.trim_end_matches('.').to_owned())
 }
 

@@ -1,31 +1,30 @@
-//! POSIX sh on a host. What we keep there are scripts with arguments, never lines put together from values.
+//! Commands and scripts on a host. Scripts are constant text, in POSIX sh, and get values as arguments, never as text.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use xshell::{Cmd, Shell, cmd};
 
 use super::Connection;
 use super::remote_shell::ScriptCall;
-use crate::tools::process::{CommandError, Run};
+use crate::tools::process::{CommandError, Run, shell};
 
-/// A script, and what an error calls it.
+/// A script.
 #[derive(Debug, Clone, Copy)]
 pub struct Script {
-    /// `live.sh`.
+    /// What errors call it: `live.sh`.
     pub name: &'static str,
-    /// POSIX sh.
+    /// Its text.
     pub text: &'static str,
 }
 
 impl Script {
-    /// Named by what it does.
+    /// A script with this name.
     pub const fn new(name: &'static str, text: &'static str) -> Script {
         Script { name, text }
     }
 }
 
-/// Where programs of a host are run: on this machine, or on the one behind a connection.
+/// Runs programs on a host: on this machine, or on the one behind a connection.
 pub struct HostShell {
     docker: Shell,
     connection: Option<Connection>,
@@ -33,19 +32,18 @@ pub struct HostShell {
 
 impl HostShell {
     /// This machine.
-    pub fn here() -> Result<HostShell> {
-        let docker = Shell::new().context("the working directory can't be read")?;
-        Ok(HostShell { docker, connection: None })
+    pub fn here() -> HostShell {
+        HostShell { docker: shell().clone(), connection: None }
     }
 
     /// The machine behind the connection, its engine included.
-    pub fn behind(connection: Connection) -> Result<HostShell> {
-        let docker = Shell::new().context("the working directory can't be read")?;
+    pub fn behind(connection: Connection) -> HostShell {
+        let docker = shell().clone();
         docker.set_var("DOCKER_HOST", connection.docker_host());
-        Ok(HostShell { docker, connection: Some(connection) })
+        HostShell { docker, connection: Some(connection) }
     }
 
-    /// For commands of docker's client, which runs here: they reach the host's engine.
+    /// The shell for commands of docker's client, which runs on this machine and reaches the host's engine.
     pub fn docker(&self) -> &Shell {
         &self.docker
     }
@@ -60,7 +58,7 @@ impl HostShell {
         self.connection
     }
 
-    /// A program on the host. Its words arrive as they are.
+    /// A program on the host, which gets exactly these words.
     pub fn command<'a>(&'a self, words: &[&str]) -> Cmd<'a> {
         match &self.connection {
             Some(connection) => connection.command(&self.docker, words),
@@ -71,7 +69,8 @@ impl HostShell {
         }
     }
 
-    /// Runs a script on the host with `arguments` as `$1`, `$2`, …; gives what it printed. `input` is text.
+    /// Runs a script on the host with `arguments` as `$1`, `$2`, …; gives what it printed. `input` is what
+    /// it reads. An error when it ends with another exit code than 0, or takes longer than 30 seconds.
     pub fn script(&self, script: Script, arguments: &[&str], input: &str) -> Result<String, CommandError> {
         let timeout = Duration::from_secs(30);
         if let Some(connection) = &self.connection {

@@ -1,4 +1,4 @@
-//! Keys: the one to log in with, and the ones that a host may show.
+//! Keys: the private key to log in with, and the host keys that are trusted.
 
 use std::fmt;
 use std::fs;
@@ -7,21 +7,21 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::ConnectError;
 use crate::tools::files::private::Folder;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 
-/// The name under which a host's keys stand in the file that ssh is given, whatever its address.
+/// The name of the host in the file of known hosts that ssh is given, whatever its address.
 pub const ALIAS: &str = "xtask-host";
 
 /// A private key.
 #[derive(Clone)]
 pub enum Key {
-    /// In a file of the user's.
+    /// In this file.
     File(Utf8PathBuf),
-    /// Itself, as a workflow has it: from a variable.
+    /// Its text, as a workflow has it in a variable.
     Text(String),
 }
 
@@ -35,8 +35,8 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// A key, or a file with one. Line ends of Windows and a lost last newline are mended, since many a secret of a
-    /// workflow has them and ssh only says 'error in libcrypto'.
+    /// Reads a key, or the path of a file with one. Line ends of Windows and a missing last newline are repaired: they are
+    /// common in secrets of workflows, and ssh only says 'error in libcrypto'. An error when it is neither, or was cut off.
     pub fn parse(value: &str) -> Result<Key, String> {
         let value = value.trim_start();
         if !value.starts_with("-----BEGIN") {
@@ -58,7 +58,7 @@ impl Key {
         Ok(Key::Text(text))
     }
 
-    /// A file that ssh can read it from.
+    /// A file with the key, as ssh reads it: the user's own when that needs no repair, or else a new one in `folder`.
     pub fn as_file(&self, folder: &Utf8Path) -> Result<Utf8PathBuf, ConnectError> {
         let text = match self {
             Key::File(path) => {
@@ -79,12 +79,11 @@ impl Key {
         Ok(path)
     }
 
-    /// The public half, as a line of `authorized_keys`.
+    /// The public key, as a line of `authorized_keys`. An error when the private key has a passphrase.
     pub fn public(&self) -> Result<String> {
         let folder = Folder::new()?;
         let path = self.as_file(folder.path())?;
-        let sh = Shell::new()?;
-        let line = Run::new(cmd!(sh, "ssh-keygen -y -P '' -f {path}"))
+        let line = Run::new(cmd!(shell(), "ssh-keygen -y -P '' -f {path}"))
             .text()
             .context("the public half of the key can't be read: is it a private key without a passphrase?")?;
         // Without the comment: it names people and machines.
@@ -92,12 +91,13 @@ impl Key {
     }
 }
 
-/// The keys that a host may show, as lines `ssh-ed25519 AAAA…`.
+/// The host keys that are trusted, each a kind and a key: `ssh-ed25519`, `AAAA…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostKeys(Vec<(String, String)>);
 
 impl HostKeys {
-    /// Reads lines as `ssh-keyscan`, `/etc/ssh/*.pub` or a `known_hosts` file have them.
+    /// Reads lines as `ssh-keyscan`, `/etc/ssh/*.pub` or a `known_hosts` file have them, separated by newlines or
+    /// semicolons. An error when one is no host key, or there is none.
     pub fn parse(value: &str) -> Result<HostKeys, String> {
         let lines =
             value.split(['\n', ';']).map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -108,13 +108,13 @@ impl HostKeys {
         }
     }
 
-    /// As the file of known hosts that ssh is given.
+    /// Writes the file of known hosts that ssh is given.
     pub fn write(&self, path: &Utf8Path) -> Result<()> {
         let lines: String = self.0.iter().map(|(kind, key)| format!("{ALIAS} {kind} {key}\n")).collect();
         fs::write(path, lines).with_context(|| format!("writing {path}"))
     }
 
-    /// What ssh may ask the host to show: a key of another kind would be an unknown one.
+    /// The value of `HostKeyAlgorithms`: a host key of another kind would not be a known one.
     pub fn algorithms(&self) -> String {
         let mut all: Vec<&str> = Vec::new();
         for (kind, _) in &self.0 {
@@ -126,7 +126,7 @@ impl HostKeys {
         all.join(",")
     }
 
-    /// The one with this fingerprint: what somebody vouched for, and nothing else that was shown beside it.
+    /// The key with this fingerprint alone, for when somebody has confirmed one of several.
     pub fn only(&self, wanted: &str) -> Option<HostKeys> {
         let is_it = |(kind, key): &&(String, String)| {
             fingerprint(&format!("{kind} {key}")).as_deref() == Some(wanted)
@@ -134,13 +134,13 @@ impl HostKeys {
         self.0.iter().find(is_it).map(|found| HostKeys(vec![found.clone()]))
     }
 
-    /// The one that people compare: an Ed25519 key, where there is one.
+    /// The key that people are asked to compare: the Ed25519 key, if there is one, or else the first.
     pub fn preferred(&self) -> HostKeys {
         let found = self.0.iter().find(|(kind, _)| kind == "ssh-ed25519").or(self.0.first());
         HostKeys(found.cloned().into_iter().collect())
     }
 
-    /// `SHA256:…` of each, as `ssh-keygen -l` shows them.
+    /// The fingerprint of each, as `ssh-keygen -l` shows it: `SHA256:…`.
     pub fn fingerprints(&self) -> String {
         let all = self.0.iter().map(|(kind, key)| {
             fingerprint(&format!("{kind} {key}")).unwrap_or_else(|| "one that ssh can't read".to_owned())
@@ -156,16 +156,16 @@ impl fmt::Display for HostKeys {
     }
 }
 
-/// The keys that a machine shows to anybody who asks. Whether they are its own is for a person to say.
+/// The host keys that a machine offers. Nothing proves that they are its own: a person has to compare them. An error when it
+/// does not answer.
 pub fn scan(host: &str, port: u16) -> Result<HostKeys, String> {
-    let sh = Shell::new().map_err(|error| error.to_string())?;
     let port = port.to_string();
-    let told = Run::new(cmd!(sh, "ssh-keyscan -T 10 -t ed25519,ecdsa,rsa -p {port} -- {host}")).text();
+    let told = Run::new(cmd!(shell(), "ssh-keyscan -T 10 -t ed25519,ecdsa,rsa -p {port} -- {host}")).text();
     let told = told.map_err(|error| error.to_string())?;
     HostKeys::parse(&told).map_err(|_| format!("{host} shows no key at port {port}"))
 }
 
-/// The kind and the key of a line, whatever stands around them.
+/// The kind and the key in a line, without an address before them and a comment after them.
 fn host_key(line: &str) -> Option<(String, String)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let at = words
@@ -179,10 +179,9 @@ fn host_key(line: &str) -> Option<(String, String)> {
         .then(|| (kind.to_owned(), key.to_owned()))
 }
 
-/// `SHA256:…` of a public key.
+/// The fingerprint of a public key, `SHA256:…`; none when ssh can't read it.
 pub fn fingerprint(line: &str) -> Option<String> {
-    let sh = Shell::new().ok()?;
-    let told = Run::new(cmd!(sh, "ssh-keygen -l -f -")).stdin(format!("{line}\n")).text().ok()?;
+    let told = Run::new(cmd!(shell(), "ssh-keygen -l -f -")).stdin(format!("{line}\n")).text().ok()?;
     told.split(' ').find(|word| word.starts_with("SHA256:")).map(str::to_owned)
 }
 

@@ -25,9 +25,9 @@ use xshell::{Cmd, Shell, cmd};
 
 use self::keys::{HostKeys, Key};
 use self::remote_shell::{RemoteShell, ScriptCall};
-use super::docker::socket::{self, Question, Socket};
+use super::docker::socket::{self, Request, Socket};
 use super::files::private::Folder;
-use super::process::{CommandError, Run, Session, interrupt, lines};
+use super::process::{CommandError, Run, Session, interrupt, lines, shell};
 
 pub use self::error::ConnectError;
 use self::error::explain;
@@ -41,18 +41,18 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest that a well engine takes to answer at all.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where to, as whom, with which key, and which keys the host may show.
+/// Where to log in, as whom, with which key, and which host keys are trusted.
 #[derive(Debug, Clone)]
 pub struct Destination {
     /// A name, an address, or an alias of the user's own `~/.ssh/config`.
     pub host: String,
-    /// None for 22, or what the user's configuration says of an alias.
+    /// None for 22, or for what the user's configuration says of an alias.
     pub port: Option<u16>,
     /// The user to log in as.
     pub user: String,
     /// The key to log in with; without one, what the user's agent and configuration have.
     pub key: Option<Key>,
-    /// The keys that the host may show.
+    /// The host keys that are trusted.
     pub host_keys: HostKeys,
 }
 
@@ -84,14 +84,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, logs in, and checks the host's key. Nothing is asked on the terminal.
+    /// Connects, checks the host's key, and logs in. Nothing is asked on the terminal.
     pub fn open(destination: &Destination) -> Result<Connection, ConnectError> {
         let folder = Folder::new()?;
         let path = folder.path();
         let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
         destination.host_keys.write(&path.join("known_hosts"))?;
-        let sh = Shell::new().context("the working directory can't be read")?;
-        let master = Session::start(command_line::master(&sh, destination, path, key.as_deref()), "ssh")
+        let master = Session::start(command_line::master(shell(), destination, path, key.as_deref()), "ssh")
             .context("ssh could not be started: is it installed?")?;
         let (to, sessions, shell) = (destination.to_string(), Cell::new(0), RemoteShell::default());
         let connection = Connection { folder, to, master: Some(master), sessions, shell };
@@ -130,7 +129,7 @@ impl Connection {
         self.folder.join(name)
     }
 
-    /// A program on the host, its words passed on as they are.
+    /// A program on the host, which gets exactly these words.
     pub fn command<'a>(&self, sh: &'a Shell, words: &[&str]) -> Cmd<'a> {
         self.sessions.set(self.sessions.get() + 1);
         let (socket, line) = (self.path("ctl"), format!("exec {}", quote::line(words)));
@@ -138,7 +137,7 @@ impl Connection {
         cmd!(sh, "ssh -S {socket} {only...} -T -- host {line}").quiet()
     }
 
-    /// A script on the host, by a shell that stays there for the next one.
+    /// Runs a script on the host, by a shell that runs the next one too; see [`RemoteShell::run`].
     pub fn script(&self, sh: &Shell, call: &ScriptCall) -> Result<String, CommandError> {
         self.shell.run(call, || self.command(sh, &["sh"]))
     }
@@ -148,13 +147,14 @@ impl Connection {
         self.sessions.get() + self.shell.count()
     }
 
-    /// Whether it has ended by itself: the link is gone, or the host has closed it.
+    /// Whether the connection has ended: the link is gone, or the host has closed it.
     fn is_lost(&self) -> bool {
         let ended = |master: &Session| !matches!(master.group.try_wait(), Ok(None));
         self.master.as_ref().is_none_or(ended)
     }
 
-    /// The same, for whom a call through it has just failed: it closes its sockets a moment before it ends.
+    /// Whether the connection is about to end, asked when a call through it has failed: ssh closes its sockets a moment
+    /// before it ends. Waits up to three seconds.
     pub fn is_being_lost(&self) -> bool {
         let began = Instant::now();
         while !self.is_lost() {
@@ -171,19 +171,20 @@ impl Connection {
         format!("unix://{}", self.path("docker"))
     }
 
-    /// Asks the engine whether it is there: a refused forwarding shows at its first use only.
+    /// Asks the host's engine for a response. An error when there is none, or sshd refuses to forward the socket, which shows
+    /// at its first use only.
     pub fn ping_engine(&self) -> Result<(), ConnectError> {
-        let asked = Socket::at(self.path("docker")).get("/_ping", PING_TIMEOUT).and_then(Question::answer);
-        if asked.is_ok_and(|answer| answer.status == 200) {
+        let ping = Socket::at(self.path("docker")).get("/_ping", PING_TIMEOUT).and_then(Request::response);
+        if ping.is_ok_and(|response| response.status == 200) {
             return Ok(());
         }
-        // ssh says 'open failed' whatever the reason: the host itself is asked.
+        // ssh says 'open failed' whatever the reason, so a script on the host looks for it.
         const LOOK: &str = r#"[ -S "$1" ] || { echo "there is no $1"; exit; }
             [ -w "$1" ] || { echo "$(id -un) may not use $1: is the user in the group docker?"; exit; }
             timeout 10 docker --host "unix://$1" version >/dev/null 2>&1 && { echo fine; exit; }
             echo "$1 does not answer""#;
-        let sh = Shell::new().context("the working directory can't be read")?;
-        let look = self.command(&sh, &["sh", "-c", LOOK, "look", socket::USUAL]);
+        let sh = shell();
+        let look = self.command(sh, &["sh", "-c", LOOK, "look", socket::DEFAULT_PATH]);
         let seen = Run::new(look).called("looking for an engine").timeout(Duration::from_secs(15)).text();
         let to = self.to.clone();
         Err(match seen.context("looking for an engine on the host")?.as_str() {
@@ -192,12 +193,12 @@ impl Connection {
         })
     }
 
-    /// Opens a port of the host's loopback that leads to `to` on ours.
+    /// Opens a port of the host's loopback address that leads to port `to` of this machine's. An error when sshd does not
+    /// allow it, or the port is in use.
     pub fn open_reverse_tunnel(&self, port: u16, to: u16) -> Result<()> {
-        let sh = Shell::new()?;
         let (socket, way) = (self.path("ctl"), format!("127.0.0.1:{port}:127.0.0.1:{to}"));
         let only = command_line::THROUGH_MASTER;
-        let forward = cmd!(sh, "ssh -S {socket} {only...} -O forward -R {way} -- host").quiet();
+        let forward = cmd!(shell(), "ssh -S {socket} {only...} -O forward -R {way} -- host").quiet();
         Run::new(forward).timeout(Duration::from_secs(15)).run().with_context(|| {
             format!(
                 "port {port} of the host's loopback can't lead back to the registry here: its sshd must allow it \
@@ -206,7 +207,7 @@ impl Connection {
         })
     }
 
-    /// Ends it in good order, and says what it carried.
+    /// Ends the connection, and gives how much it carried.
     pub fn close(mut self) -> Traffic {
         traffic(&self.end())
     }
@@ -232,17 +233,17 @@ impl Drop for Connection {
     }
 }
 
-/// What a key's forced command prints: what is asked for is of no matter to it. A connection of its own, since such a
-/// key may open nothing else.
+/// The output of the command that the host runs for this key, whatever is asked for (`command=` in `authorized_keys`). By a
+/// connection of its own, since such a key may open nothing else. An error when the host can't be reached or the command
+/// fails.
 pub fn forced_command(destination: &Destination) -> Result<String, ConnectError> {
     let folder = Folder::new()?;
     let path = folder.path();
     let key = destination.key.as_ref().map(|key| key.as_file(path)).transpose()?;
     destination.host_keys.write(&path.join("known_hosts"))?;
-    let sh = Shell::new().context("the working directory can't be read")?;
     let options = command_line::options(destination, path, key.as_deref());
     let host = &destination.host;
-    let told = Run::new(cmd!(sh, "ssh {options...} -T -- {host} true").quiet())
+    let told = Run::new(cmd!(shell(), "ssh {options...} -T -- {host} true").quiet())
         .timeout(CONNECT_TIMEOUT)
         .finish()
         .context("asking the host by ssh")?;
@@ -269,12 +270,11 @@ mod tests {
 
     #[test]
     fn a_call_can_not_become_a_connection_of_its_own_and_a_word_is_never_an_option() {
-        let sh = Shell::new().unwrap();
+        let sh = shell();
         let (folder, to) = (Folder::new().unwrap(), String::new());
         let (sessions, shell) = (Cell::new(0), RemoteShell::default());
         let connection = Connection { folder, to, master: None, sessions, shell };
-        let line =
-            connection.command(&sh, &["sh", "-c", "echo $1", "x", "-oProxyCommand=reboot"]).to_string();
+        let line = connection.command(sh, &["sh", "-c", "echo $1", "x", "-oProxyCommand=reboot"]).to_string();
         for part in ["ControlMaster=no", "ProxyCommand=false", " -T -- host "] {
             assert!(line.contains(part), "{line}");
         }

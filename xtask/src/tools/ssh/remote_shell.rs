@@ -1,5 +1,5 @@
-//! A shell on a host that stays: scripts are handed to it one after the other, each a single trip there and back. A
-//! session of its own for each would be three trips, and a process at either end.
+//! A shell on a host that runs one script after the other, each in a single round trip. A session for each script would
+//! take three round trips, and a process at either end.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use xshell::Cmd;
 
 use super::quote;
-use crate::tools::process::{CommandError, Session, driver_mark, interrupt};
+use crate::tools::process::{CommandError, Session, driver_id, interrupt};
 
 /// The shell, started at the first script.
 #[derive(Default)]
@@ -29,7 +29,7 @@ pub struct ScriptCall<'a> {
     pub arguments: &'a [&'a str],
     /// Its standard input: text.
     pub input: &'a str,
-    /// After this long the shell is given up.
+    /// After this long the shell is killed, with what it runs.
     pub timeout: Duration,
 }
 
@@ -51,9 +51,9 @@ impl RemoteShell {
             Some(shell) => shell,
             None => RunningShell(Session::start(start(), call.name)?),
         };
-        // Nobody else's output looks like this by accident.
-        let delimiter = format!("xtask-{}-{}", driver_mark(), self.count.get());
-        // After an error the shell is in the middle of something: it ends here, and the next script gets another one.
+        // Unlike anything that a script prints.
+        let delimiter = format!("xtask-{}-{}", driver_id(), self.count.get());
+        // After an error the script may still run: this shell is killed here, and the next script gets a new one.
         let ScriptResult { code, stdout, stderr } = shell.run(call, &delimiter)?;
         *self.running.borrow_mut() = Some(shell);
         match code {
@@ -67,7 +67,7 @@ impl RemoteShell {
         drop(self.running.take());
     }
 
-    /// Scripts so far.
+    /// How many scripts it was given.
     pub fn count(&self) -> u32 {
         self.count.get()
     }
@@ -95,7 +95,7 @@ fn shell_input(call: &ScriptCall, delimiter: &str) -> String {
     )
 }
 
-/// Killed when it is dropped.
+/// A shell that runs. It is killed when this is dropped.
 struct RunningShell(Session);
 
 impl RunningShell {
@@ -119,7 +119,7 @@ impl RunningShell {
             }
             stderr.push_str(&line);
         }
-        // The newline in front of the delimiter is ours.
+        // The newline before the delimiter is not the script's.
         stdout.pop();
         Ok(ScriptResult { code, stdout, stderr })
     }
@@ -142,7 +142,7 @@ impl RunningShell {
 
 impl Drop for RunningShell {
     fn drop(&mut self) {
-        // The group: what a script had started here must not run on without it.
+        // With its group: what a script started must not run on without it.
         self.0.group.signal(Signal::KILL);
         let _ = self.0.group.wait();
     }
@@ -153,59 +153,59 @@ mod tests {
     use std::io::Read;
     use std::thread;
 
-    use xshell::{Shell, cmd};
+    use xshell::cmd;
 
     use super::quote::samples::samples;
     use super::*;
-    use crate::tools::process::Run;
+    use crate::tools::process::{Run, shell};
 
     fn run(
-        shell: &RemoteShell,
+        remote: &RemoteShell,
         script: &str,
         arguments: &[&str],
         input: &str,
     ) -> Result<String, CommandError> {
         let timeout = Duration::from_secs(5);
-        let sh = Shell::new().unwrap();
-        shell.run(&ScriptCall { name: "a test", script, arguments, input, timeout }, || cmd!(sh, "sh"))
+        let sh = shell();
+        remote.run(&ScriptCall { name: "a test", script, arguments, input, timeout }, || cmd!(sh, "sh"))
     }
 
     #[test]
     fn words_and_input_arrive_as_they_are_and_so_does_what_is_printed() {
-        let shell = RemoteShell::default();
+        let remote = RemoteShell::default();
         for (seed, words) in samples(200) {
             let all: Vec<&str> = words.iter().map(String::as_str).collect();
             let arrived =
-                run(&shell, r#"for word in "$@"; do printf '%s|end|' "$word"; done"#, &all, "").unwrap();
-            // What a command prints last is told without its newlines.
+                run(&remote, r#"for word in "$@"; do printf '%s|end|' "$word"; done"#, &all, "").unwrap();
+            // The newlines at the end of the output are left out.
             let arrived: Vec<&str> = arrived.split_terminator("|end|").collect();
             assert_eq!(arrived, words, "sample {seed}");
             let input = format!("{}\nend", words.join("\n"));
-            assert_eq!(run(&shell, "cat", &[], &input).unwrap(), input, "sample {seed}");
+            assert_eq!(run(&remote, "cat", &[], &input).unwrap(), input, "sample {seed}");
         }
-        assert_eq!(shell.count(), 400);
+        assert_eq!(remote.count(), 400);
     }
 
     #[test]
     fn a_script_that_fails_or_reads_on_leaves_the_shell_to_the_next_one() {
-        let shell = RemoteShell::default();
-        assert_eq!(run(&shell, "cat; printf one", &[], "").unwrap(), "one");
-        let error = run(&shell, "echo out; echo why >&2; exit 7", &[], "x\n").unwrap_err();
+        let remote = RemoteShell::default();
+        assert_eq!(run(&remote, "cat; printf one", &[], "").unwrap(), "one");
+        let error = run(&remote, "echo out; echo why >&2; exit 7", &[], "x\n").unwrap_err();
         let text = error.to_string();
         assert!(text.contains("`a test` ended with exit code 7") && text.contains("why"), "{text}");
-        assert_eq!(run(&shell, "cat >/dev/null; echo two", &[], "a\nb").unwrap(), "two");
+        assert_eq!(run(&remote, "cat >/dev/null; echo two", &[], "a\nb").unwrap(), "two");
     }
 
     #[test]
     fn a_shell_that_ends_or_hangs_is_replaced() {
-        let shell = RemoteShell::default();
-        let error = run(&shell, "kill -9 0", &[], "").unwrap_err();
+        let remote = RemoteShell::default();
+        let error = run(&remote, "kill -9 0", &[], "").unwrap_err();
         assert!(error.to_string().contains("cut off"), "{error}");
-        assert_eq!(run(&shell, "echo again", &[], "").unwrap(), "again");
+        assert_eq!(run(&remote, "echo again", &[], "").unwrap(), "again");
         let timeout = Duration::from_millis(200);
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
-        let sh = Shell::new().unwrap();
+        let sh = shell();
         Run::new(cmd!(sh, "mkfifo {pipe}")).run().unwrap();
         let (arguments, script) = ([pipe.to_str().unwrap()], "exec 3>\"$1\"; sleep 20");
         let hang = ScriptCall { name: "hang", script, arguments: &arguments, input: "", timeout };
@@ -213,10 +213,10 @@ mod tests {
             let pipe = pipe.clone();
             move || std::fs::File::open(pipe).and_then(|mut pipe| pipe.read_to_end(&mut Vec::new()))
         });
-        assert!(matches!(shell.run(&hang, || cmd!(sh, "sh")), Err(CommandError::TimedOut { .. })));
+        assert!(matches!(remote.run(&hang, || cmd!(sh, "sh")), Err(CommandError::TimedOut { .. })));
         let began = Instant::now();
         writers.join().unwrap().expect("read to its end");
         assert!(began.elapsed() < Duration::from_secs(10), "what the script had started ran on without it");
-        assert_eq!(run(&shell, "echo again", &[], "").unwrap(), "again");
+        assert_eq!(run(&remote, "echo again", &[], "").unwrap(), "again");
     }
 }

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::{Time, processors_of_children};
 use crate::project;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity};
 use crate::tools::git;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell_in};
 use crate::workspace;
 
 /// Everything is compiled, and the suites deploy, twice.
@@ -72,8 +72,7 @@ pub fn section(program: &Utf8Path, folder: &Utf8Path, only: &[String]) -> Result
 
 /// What comes from elsewhere: crates and npm's packages. Both keep it outside of the clone.
 fn download(clone: &Utf8Path) -> Result<()> {
-    let (sh, npm) = (Shell::new()?, setup::require(Tool::Npm)?);
-    sh.change_dir(clone);
+    let (sh, npm) = (shell_in(clone), setup::require(Tool::Npm)?);
     Run::new(cmd!(sh, "cargo fetch --locked")).timeout(RUN_TIMEOUT).run()?;
     let folder = project::FRONTEND.folder;
     Run::new(cmd!(sh, "{npm} --prefix {folder} ci --ignore-scripts --no-audit --no-fund"))
@@ -84,8 +83,7 @@ fn download(clone: &Utf8Path) -> Result<()> {
 }
 
 fn run(program: &Utf8Path, clone: &Utf8Path, way: &str, flags: &[&str], only: &[String]) -> Result<Ran> {
-    let sh = Shell::new()?;
-    sh.change_dir(clone);
+    let sh = shell_in(clone);
     // The tools that xtask installs are the machine's, and no part of what a run takes.
     let run = cmd!(sh, "{program} ci --json --yes {flags...} {only...}")
         .env("XTASK_TOOLS_DIR", workspace::tools_dir());

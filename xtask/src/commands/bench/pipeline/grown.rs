@@ -4,11 +4,11 @@ use std::fs;
 
 use anyhow::Result;
 use camino::Utf8Path;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::{RUN_TIMEOUT, Time, milliseconds, noop, time_of};
 use crate::terminal::Activity;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell_in};
 
 const TASKS: [usize; 3] = [10, 100, 1_000];
 const FILES: [usize; 3] = [1_000, 10_000, 100_000];
@@ -52,8 +52,7 @@ fn make(folder: &Utf8Path, files: usize) -> Result<()> {
     fs::create_dir(folder.join("xtask"))?;
     fs::write(folder.join("xtask/Cargo.toml"), "")?;
     fs::write(folder.join(".gitignore"), ".local/\nrows.json\n")?;
-    let sh = Shell::new()?;
-    sh.change_dir(folder);
+    let sh = shell_in(folder);
     // A person's own settings (signing, hooks) are no part of it, and nothing of git's runs on behind it.
     let settings = ["user.name=Bench", "user.email=bench@example.org", "commit.gpgsign=false", "gc.auto=0"];
     let settings: Vec<&str> = settings.iter().flat_map(|setting| ["-c", setting]).collect();
@@ -76,8 +75,7 @@ fn one(program: &Utf8Path, folder: &Utf8Path, tasks: usize, files: usize) -> Res
     let rows: Vec<noop::Row> = (0..tasks).map(|task| row(task, tasks)).collect();
     let list = folder.join("rows.json");
     fs::write(&list, serde_json::to_vec(&rows)?)?;
-    let sh = Shell::new()?;
-    sh.change_dir(folder);
+    let sh = shell_in(folder);
     let run = || noop::command(&sh, program, Some(&list));
     Run::new(run()).timeout(RUN_TIMEOUT).run()?;
     let time = time_of(TIMES, &run)?;

@@ -5,14 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use xshell::Shell;
 
 use super::measure::{Done, Measured, under_load};
 use super::{Row, Version, Versions, middle};
 use crate::lab::Lab;
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 use crate::tools::ssh::keys::{HostKeys, Key};
 use crate::tools::ssh::{Connection, Destination};
 
@@ -41,10 +40,9 @@ pub struct Baseline<'a> {
 
 /// The images that our own edge and database ran.
 fn bases_on(connection: &Connection) -> Result<(String, String)> {
-    let sh = Shell::new()?;
     let words =
         ["sed", "-n", "s/^\\(CADDY\\|POSTGRES\\)_IMAGE=//p", "/opt/tracehub-app/platform/variables.env"];
-    let told = Run::new(connection.command(&sh, &words)).text()?;
+    let told = Run::new(connection.command(shell(), &words)).text()?;
     let mut lines = told.lines().map(str::to_owned);
     let (postgres, caddy) =
         lines.next().zip(lines.next()).context("our own platform was never started there")?;
@@ -69,8 +67,7 @@ impl Baseline<'_> {
         let connection = baseline.connect()?;
         let put = |path: &str, bytes: Vec<u8>| -> Result<()> {
             let words = ["sh", "-c", r#"mkdir -p "${0%/*}" && cat >"$0" && chmod 755 "$0""#, path];
-            let sh = Shell::new()?;
-            let run = Run::new(connection.command(&sh, &words)).stdin(bytes).timeout(DEPLOY_TIMEOUT);
+            let run = Run::new(connection.command(shell(), &words)).stdin(bytes).timeout(DEPLOY_TIMEOUT);
             run.run().with_context(|| format!("putting {path} on the machine"))
         };
         put("bench/docker-compose", std::fs::read(Path::new(setup::require(Tool::Compose)?.as_str()))?)?;
@@ -124,12 +121,11 @@ impl Baseline<'_> {
         Activity::of("back to the first release", |_| {
             let connection = self.connect()?;
             let code = self.run(&connection, "reset", FIRST, &self.versions.first, "tracehub")?;
-            let sh = Shell::new()?;
             // With all that share its layers.
             let Versions { changed, reconfigured, bad, .. } = self.versions;
             for version in changed.iter().chain([reconfigured, bad]) {
                 let forget = ["docker", "image", "rm", "--force", &version.backend];
-                Run::new(connection.command(&sh, &forget)).finish()?;
+                Run::new(connection.command(shell(), &forget)).finish()?;
             }
             connection.close();
             if code != 0 {
@@ -169,11 +165,10 @@ impl Baseline<'_> {
         version: &Version,
         database: &str,
     ) -> Result<i32> {
-        let sh = Shell::new()?;
+        let sh = shell();
         let Version { backend, frontend, .. } = version;
         let words = ["sh", "-s", "--", way, release, backend, frontend, database];
-        let told =
-            Run::new(connection.command(&sh, &words)).stdin(SCRIPT).timeout(DEPLOY_TIMEOUT).finish()?;
+        let told = Run::new(connection.command(sh, &words)).stdin(SCRIPT).timeout(DEPLOY_TIMEOUT).finish()?;
         let code = told.status.code().unwrap_or(-1);
         if code != 0 && database == "tracehub" {
             crate::terminal::warn(format_args!("{way} ended with {code}: {}", told.stderr.trim()));

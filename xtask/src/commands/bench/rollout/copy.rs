@@ -11,7 +11,7 @@ use xshell::{Cmd, Shell, cmd};
 use super::{ROUNDS, Version, Versions};
 use crate::lab::Lab;
 use crate::terminal::Activity;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell, shell_in};
 use crate::workspace;
 
 /// Building and pushing images, compiler included.
@@ -34,10 +34,9 @@ impl Copy {
             }
             _ => fs::create_dir_all(&home).with_context(|| format!("making {home}"))?,
         }
-        let sh = Shell::new()?;
         let root = workspace::root();
-        Run::new(cmd!(sh, "git clone --quiet {root} {folder}")).run()?;
-        sh.change_dir(&folder);
+        Run::new(cmd!(shell(), "git clone --quiet {root} {folder}")).run()?;
+        let sh = shell_in(&folder);
         // Without a remote, nobody asks whether a commit was pushed.
         Run::new(cmd!(sh, "git remote remove origin")).run()?;
         sh.set_var("CARGO_TARGET_DIR", home.join("target"));
