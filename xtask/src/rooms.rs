@@ -43,19 +43,9 @@ struct Exception {
 
 const EXCEPTIONS: &[Exception] = &[
     Exception {
-        problem: "circle in commands::ci: run_args → selection",
-        why: "one of them names the other's constant",
-    },
-    Exception {
         problem: "circle in main: commands → product",
         why: "documents are read by the command line's own parser",
     },
-    Exception {
-        problem: "circle in pipeline: context → services → task",
-        why: "a row names what a task is given",
-    },
-    Exception { problem: "circle in pipeline: context → task", why: "a row names what a task is given" },
-    Exception { problem: "circle in pipeline: execute → run", why: "a run's options stand beside the run" },
     Exception {
         problem: "circle in product::ci: patterns → tasks",
         why: "a row judges the table that it is in",

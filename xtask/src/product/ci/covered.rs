@@ -27,10 +27,10 @@ pub fn backend_test(task: &Context, url: &str) -> Result<()> {
     let llvm_cov = setup::require(Tool::LlvmTools)?;
     let test =
         coverage::test(&task.sh, &path, &llvm_cov, project::BACKEND.image, &lcov).env("DATABASE_URL", url);
-    results::run(task, test, "", &Profile::Ci.junit(&workspace::target_dir()), nextest::places)?;
+    results::run(task, test, "", &Profile::Ci.junit(&workspace::target_dir()), nextest::diagnostics)?;
     coverage::name_from(workspace::root(), &lcov)?;
     let (found, least) = (Coverage::read(&lcov)?, project::COVERAGE_PERCENT);
-    task.figure(&format!("the tests run {found}"));
+    task.add_figure(&format!("the tests run {found}"));
     ensure!(
         found.percent() >= f64::from(least),
         "the tests cover {found}, and must cover at least {least} %"
@@ -42,7 +42,7 @@ pub fn backend_test(task: &Context, url: &str) -> Result<()> {
 pub fn frontend_test(task: &Context) -> Result<()> {
     let test = vitest::test_with_coverage(&package()?, &task.sh, project::COVERAGE_PERCENT);
     let folder = workspace::root().join(project::FRONTEND.folder);
-    results::run(task, test, project::FRONTEND.folder, &folder.join(vitest::JUNIT), vitest::places)?;
-    task.figure(&format!("the tests run {}", Coverage::read(&folder.join(vitest::LCOV))?));
+    results::run(task, test, project::FRONTEND.folder, &folder.join(vitest::JUNIT), vitest::diagnostics)?;
+    task.add_figure(&format!("the tests run {}", Coverage::read(&folder.join(vitest::LCOV))?));
     Ok(())
 }

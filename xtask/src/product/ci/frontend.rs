@@ -13,11 +13,11 @@ pub fn eslint(task: &Context) -> Result<()> {
     let folder = private::Folder::new()?;
     let report = folder.join("eslint.json");
     let ran = task.run(eslint::lint(&package()?, &task.sh, &report));
-    task.found(FRONTEND.folder, eslint::places(&report)?);
+    task.add_diagnostics(FRONTEND.folder, eslint::diagnostics(&report)?);
     ran
 }
 
 /// Types.
 pub fn typecheck(task: &Context) -> Result<()> {
-    task.run_read(tsc::check(&package()?, &task.sh), FRONTEND.folder, tsc::read)
+    task.run_parsed(tsc::check(&package()?, &task.sh), FRONTEND.folder, tsc::read)
 }
