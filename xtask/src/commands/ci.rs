@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: the checks that decide whether a change may be merged.
 
 mod built;
+mod cache;
 mod proofs;
 mod run_args;
 mod selection;

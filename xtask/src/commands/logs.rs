@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
+use super::output::near::did_you_mean;
 use super::refuse;
 use super::target::TargetArgs;
 use crate::host::Machine;
@@ -13,8 +14,8 @@ use crate::terminal;
 /// What the services of the live release wrote, of another release, or of the platform
 #[derive(Debug, Args)]
 pub struct Logs {
-    /// One of them; without it, both services of the release
-    #[arg(value_parser = ["backend", "frontend", "postgres", "edge"])]
+    /// backend, frontend, postgres or edge; without it, both services of the release
+    #[arg(value_parser = service)]
     service: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
@@ -27,6 +28,13 @@ pub struct Logs {
     /// How many lines of the past
     #[arg(long, value_name = "LINES", default_value_t = 100)]
     tail: u32,
+}
+
+/// A service's name, as somebody types it.
+fn service(word: &str) -> Result<String, String> {
+    let services = ["backend", "frontend", "postgres", "edge"];
+    let found = services.into_iter().find(|service| *service == word).map(str::to_owned);
+    found.ok_or_else(|| format!("no service has this name.{}", did_you_mean(word, services)))
 }
 
 impl Logs {
@@ -86,9 +94,8 @@ fn nothing_of(machine: &Machine, id: &ReleaseId) -> Result<anyhow::Error> {
     others.extend(machine.parts()?.into_iter().map(|part| part.release));
     others.sort();
     others.dedup();
-    let others: Vec<&str> = others.iter().map(ReleaseId::as_str).collect();
-    let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
-    Ok(refuse(format!("there are no logs of {id}; there are some of: {others}")))
+    let meant = did_you_mean(id.as_str(), others.iter().map(ReleaseId::as_str));
+    Ok(refuse(format!("there are no logs of the release {id}.{meant}")))
 }
 
 #[cfg(test)]

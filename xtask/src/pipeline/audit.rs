@@ -1,4 +1,4 @@
-//! Whether what is remembered is true: a sample of passes is run again, and must end as it did.
+//! `--audit`: runs a sample of the cached tasks again. Each must pass again, and write the same files.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,19 +7,20 @@ use anyhow::Result;
 
 use super::decide::{Judge, Verdict};
 use super::globs::Globs;
+use super::options::RunOptions;
 use super::outcome::Tally;
 use super::report::Report;
-use super::run::{Options, run};
+use super::run::run;
 use super::store::Pass;
 use crate::terminal;
 
-/// Runs so many of the cached tasks again, chosen at random; gives how it went, a difference counting as a failure.
-/// `judge` must believe what is remembered, `sceptic` must not.
+/// Runs `count` of the cached tasks again, chosen at random. A task that writes other files than before counts as failed.
+/// `judge` must use the store, `forced` must run every task.
 pub fn audit(
     judge: &Judge<'_>,
-    sceptic: &Judge<'_>,
+    forced: &Judge<'_>,
     count: usize,
-    options: &Options,
+    options: &RunOptions,
     report: &Report,
 ) -> Result<Tally> {
     let cached = judge.tasks.iter().filter_map(|&at| match judge.decide(at) {
@@ -31,13 +32,13 @@ pub fn audit(
         terminal::warn("nothing is cached that could be audited");
     }
     let tasks: Vec<usize> = chosen.keys().copied().collect();
-    let options = Options { keep_going: true, ..options.clone() };
-    let mut tally = run(sceptic, &tasks, &options, report)?;
+    let options = RunOptions { keep_going: true, ..options.clone() };
+    let mut tally = run(forced, &tasks, &options, report)?;
     for (at, before) in &chosen {
         let name = judge.graph.tasks()[*at].name;
         let Verdict::Cached { pass, .. } = judge.decide(*at) else {
             terminal::warn(format_args!(
-                "{name} is cached as passed, and does not pass: its pass is forgotten"
+                "{name} is cached as passed, and does not pass: its pass is removed"
             ));
             continue;
         };
@@ -53,13 +54,13 @@ pub fn audit(
     Ok(tally)
 }
 
-/// So many of these, in their order.
+/// `count` of these, in their order.
 fn sample(mut from: Vec<(usize, Pass)>, count: usize) -> BTreeMap<usize, Pass> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut seed = u64::from(since.subsec_nanos()) ^ since.as_secs() ^ u64::from(std::process::id());
     let mut chosen = BTreeMap::new();
     while chosen.len() < count && !from.is_empty() {
-        // Knuth's; any that spreads will do.
+        // A linear congruential generator with Knuth's constants: nothing here needs better randomness.
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let at = usize::try_from(seed >> 33).unwrap_or(0) % from.len();
         let (task, pass) = from.swap_remove(at);
@@ -68,7 +69,7 @@ fn sample(mut from: Vec<(usize, Pass)>, count: usize) -> BTreeMap<usize, Pass> {
     chosen
 }
 
-/// The outputs that differ.
+/// The paths of the files that differ, sorted.
 fn differing(before: &Pass, now: &Pass) -> Vec<String> {
     let by_path = |pass: &Pass| -> BTreeMap<String, String> {
         pass.outputs.iter().map(|output| (output.path.clone(), output.hash.clone())).collect()

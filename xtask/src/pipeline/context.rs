@@ -11,8 +11,7 @@ use camino::Utf8Path;
 use xshell::{Cmd, Shell};
 
 use super::mask::Mask;
-use super::services::Services;
-use super::task::{Service, Task};
+use super::services::{Service, Services};
 use crate::terminal::Activity;
 use crate::tools::diagnostics::diagnostic::{Diagnostic, ParsedLine};
 use crate::tools::process::{CommandError, Run, shell_in};
@@ -21,27 +20,28 @@ use crate::tools::process::{CommandError, Run, shell_in};
 pub struct Context<'a> {
     /// A shell in the repository's root.
     pub sh: Shell,
-    output: Output<'a>,
+    output: LogSink<'a>,
     deadline: Instant,
     service: Option<Service>,
     services: &'a Services,
 }
 
-/// What a task hands over beside its result.
+/// What a task reports besides whether it passed.
 #[derive(Debug, Default)]
-pub struct Made {
-    /// The images that it made, by their ids.
+pub struct Findings {
+    /// The container images that it built, by their ids.
     pub images: Vec<String>,
-    /// What it has found out, in a few words each.
+    /// What it measured, in a few words each: coverage, the size of an image.
     pub figures: Vec<String>,
-    /// What it found fault with: files as from the repository's root.
-    pub places: Vec<Diagnostic>,
+    /// What its tools found wrong, with files as seen from the repository's root.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Context<'a> {
-    /// `shown` is where its last line is seen while it runs.
+    /// `timeout` and `service` are the row's; `shown` displays its last line while it runs.
     pub(super) fn new(
-        task: &Task,
+        timeout: Duration,
+        service: Option<Service>,
         folder: &'a Utf8Path,
         log: &Utf8Path,
         services: &'a Services,
@@ -50,29 +50,29 @@ impl<'a> Context<'a> {
     ) -> Result<Context<'a>> {
         let sh = shell_in(folder);
         let log = File::create(log).with_context(|| format!("creating {log}"))?;
-        let output = Output { log: Mutex::new(log), shown, mask, root: folder, made: Mutex::default() };
-        let deadline = Instant::now() + task.timeout;
-        Ok(Context { sh, output, deadline, service: task.service, services })
+        let output = LogSink { log: Mutex::new(log), shown, mask, root: folder, findings: Mutex::default() };
+        let deadline = Instant::now() + timeout;
+        Ok(Context { sh, output, deadline, service, services })
     }
 
-    /// Runs a command for its effect. Its output goes to the task's log.
+    /// Runs a command. Its output goes to the task's log. Fails when the command does, or when the task's time is over.
     pub fn run(&self, cmd: Cmd<'_>) -> Result<()> {
         self.run_each(cmd, &self.lines())
     }
 
-    /// Runs a command that also speaks to programs: `read` tells of each line what people read, and what is found fault
-    /// with. `folder` is where the command runs, as the tool names files from there.
-    pub fn run_read(
+    /// Runs a command whose output is made for programs: `parse` gives for each line what people read, and the diagnostic in
+    /// it, if any. `folder` is where the command runs, from the repository's root: the tool names files from there.
+    pub fn run_parsed(
         &self,
         cmd: Cmd<'_>,
         folder: &str,
-        read: impl Fn(&str) -> ParsedLine + Sync,
+        parse: impl Fn(&str) -> ParsedLine + Sync,
     ) -> Result<()> {
         let output = &self.output;
         self.run_each(cmd, &|line| {
-            let ParsedLine { text, place } = read(line);
+            let ParsedLine { text, diagnostic } = parse(line);
             text.iter().flat_map(|text| text.split('\n')).for_each(|line| output.line(line));
-            output.found(folder, place);
+            output.add_diagnostics(folder, diagnostic);
         })
     }
 
@@ -82,15 +82,16 @@ impl<'a> Context<'a> {
         run.map_err(|error| without_tail(error).into())
     }
 
-    /// What is found fault with, shown beside the code when the task fails; `folder` is where the tool ran, from the root.
-    pub fn found(&self, folder: &str, places: impl IntoIterator<Item = Diagnostic>) {
-        self.output.found(folder, places);
+    /// Adds what a tool found wrong, which is shown beside the code when the task fails; `folder` is where the tool ran, from
+    /// the repository's root.
+    pub fn add_diagnostics(&self, folder: &str, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        self.output.add_diagnostics(folder, diagnostics);
     }
 
-    /// What the task has found out, in a few words that stand beside its name.
-    pub fn figure(&self, words: &str) {
+    /// Adds what the task measured, in a few words that are shown beside its name.
+    pub fn add_figure(&self, words: &str) {
         self.line(words);
-        self.output.made.lock().expect("no holder panics").figures.push(words.to_owned());
+        self.output.findings.lock().expect("no holder panics").figures.push(words.to_owned());
     }
 
     /// Adds a line to the task's output.
@@ -98,38 +99,38 @@ impl<'a> Context<'a> {
         self.output.line(line);
     }
 
-    /// [`Context::line`] for whoever runs commands itself.
+    /// [`Context::line`] as a closure, for functions that run commands themselves.
     pub fn lines(&self) -> impl Fn(&str) + Sync {
         let output = &self.output;
         |line| output.line(line)
     }
 
-    /// The time that the task has left, in whole seconds so that it reads well where it ran out.
+    /// The time that the task has left, in whole seconds: an error message names it.
     pub fn left(&self) -> Duration {
         let left = self.deadline.saturating_duration_since(Instant::now());
         Duration::from_secs(left.as_secs_f64().ceil() as u64)
     }
 
-    /// What the service of the task's row lends; started by the first task that asks.
+    /// The service of the task's row, which the first task that asks starts. Fails when the row names none, when it does not
+    /// start, and when it is not a `T`.
     pub fn service<T: Any + Send + Sync>(&self) -> Result<Arc<T>> {
         let service = self.service.context("the task's row names no service")?;
-        let lent = self.services.lend(service)?;
-        lent.downcast()
-            .map_err(|_| anyhow::anyhow!("{} lends something else than is asked for", service.name))
+        let handle = self.services.get_or_start(service)?;
+        handle.downcast().map_err(|_| anyhow::anyhow!("{} is a service of another type", service.name))
     }
 
-    /// The pass holds only as long as the engine has the image of this id.
-    pub fn made_image(&self, id: String) {
-        self.output.made.lock().expect("no holder panics").images.push(id);
+    /// Adds an image that the task built: the task counts as cached only while the engine has the image of this id.
+    pub fn add_image(&self, id: String) {
+        self.output.findings.lock().expect("no holder panics").images.push(id);
     }
 
-    /// What is left of it when it has ended: what it hands over, and where it was seen.
-    pub(super) fn end(self) -> (Made, Option<Activity>) {
-        (self.output.made.into_inner().expect("no holder panics"), self.output.shown)
+    /// Ends it: gives what the task reported, and what displayed its lines.
+    pub(super) fn end(self) -> (Findings, Option<Activity>) {
+        (self.output.findings.into_inner().expect("no holder panics"), self.output.shown)
     }
 }
 
-/// The last lines are in the log already, with all that came before them.
+/// Drops the last lines of the command's output, since the log has them already.
 fn without_tail(mut error: CommandError) -> CommandError {
     if let CommandError::Failed { tail, .. } | CommandError::TimedOut { tail, .. } = &mut error {
         tail.clear();
@@ -137,32 +138,33 @@ fn without_tail(mut error: CommandError) -> CommandError {
     error
 }
 
-/// Where a task's lines go (all of them into its log, the last one to who looks on), and what it hands over.
-struct Output<'a> {
+/// Takes a task's lines (all go into its log, the last one to the terminal), and what it reports.
+struct LogSink<'a> {
     log: Mutex<File>,
     shown: Option<Activity>,
     mask: &'a Mask,
-    /// The repository's, or what stands for it.
+    /// The repository's root, or in a test another folder.
     root: &'a Utf8Path,
-    made: Mutex<Made>,
+    findings: Mutex<Findings>,
 }
 
-impl Output<'_> {
-    fn found(&self, folder: &str, places: impl IntoIterator<Item = Diagnostic>) {
+impl LogSink<'_> {
+    fn add_diagnostics(&self, folder: &str, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         let folder = self.root.join(folder);
-        let seen = places.into_iter().filter_map(|place| place.seen_from(self.root, &folder));
-        let covered = seen.map(|place| Diagnostic { message: self.clean(&place.message), ..place });
-        self.made.lock().expect("no holder panics").places.extend(covered);
+        let seen = diagnostics.into_iter().filter_map(|diagnostic| diagnostic.seen_from(self.root, &folder));
+        let masked =
+            seen.map(|diagnostic| Diagnostic { message: self.clean(&diagnostic.message), ..diagnostic });
+        self.findings.lock().expect("no holder panics").diagnostics.extend(masked);
     }
 
-    /// Some tools colour what no terminal will show, and some tell what they should not.
+    /// Without colours and without secrets: some tools print both into a log.
     fn clean(&self, text: &str) -> String {
-        self.mask.cover(&console::strip_ansi_codes(text)).into_owned()
+        self.mask.apply(&console::strip_ansi_codes(text)).into_owned()
     }
 
     fn line(&self, line: &str) {
         let line = self.clean(line);
-        // A full disk fails the task itself soon enough; it must not end the run.
+        // Ignored, so that a full disk fails tasks and not the run.
         let _ = writeln!(self.log.lock().expect("no holder panics"), "{line}");
         if let Some(shown) = &self.shown {
             shown.line(&line);

@@ -1,4 +1,5 @@
-//! What runs and why: one function, asked by the plan, the explanation, `--cached-only` and the run itself.
+//! Whether a task runs or is cached, and why: one function, which `--plan`, `--explain`, `--cached-only` and the run itself
+//! ask.
 
 use std::sync::RwLock;
 
@@ -6,45 +7,45 @@ use camino::Utf8Path;
 
 use super::fingerprint::{Fingerprints, differences};
 use super::graph::Graph;
-use super::store::{Pass, State, Store, since};
+use super::store::{OutputsState, Pass, Store, age};
 use super::task::Task;
 use crate::terminal;
 use crate::tools::docker::{self, socket};
 use crate::tools::process::{Run, shell};
 
-/// What becomes of a task.
+/// Whether a task runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// It has passed with this very fingerprint. Its outputs may have to be brought back.
+    /// It need not run: it has passed with this fingerprint.
     Cached {
         /// The pass.
         pass: Pass,
-        /// Whether what it wrote is gone or changed, and kept.
+        /// Whether what it wrote must be brought back from the store, because it is gone or was changed.
         restore: bool,
     },
-    /// It runs, for these reasons, the most telling first.
+    /// It must run, for these reasons, the most important first.
     Runs(Vec<String>),
 }
 
-/// What the decision rests on.
+/// Decides for each task whether it must run.
 #[derive(Debug)]
 pub struct Judge<'a> {
     /// The tasks.
     pub graph: &'a Graph,
-    /// Where outputs are.
+    /// The folder in which tasks write.
     pub root: &'a Utf8Path,
-    /// What is remembered.
+    /// What is remembered of earlier runs.
     pub store: &'a Store,
-    /// What the tasks depend on now, or why nobody can know.
+    /// The tasks' fingerprints on this tree, or why they can't be computed.
     pub fingerprints: Result<RwLock<Fingerprints>, String>,
     /// The tasks that are asked about.
     pub tasks: Vec<usize>,
-    /// Nothing that is remembered counts.
+    /// Every task runs, whatever is remembered.
     pub force: bool,
 }
 
 impl Judge<'_> {
-    /// The decision.
+    /// Whether this task must run.
     pub fn decide(&self, at: usize) -> Verdict {
         let task = &self.graph.tasks()[at];
         let runs = |why: String| Verdict::Runs(vec![why]);
@@ -57,37 +58,39 @@ impl Judge<'_> {
         let Some(pass) = self.store.pass(task.name, fingerprint) else {
             return Verdict::Runs(self.why_no_pass(task, fingerprint, &fingerprints.manifest(at)));
         };
-        if let Some(max_age) = task.max_age.filter(|max_age| since(pass.at) > *max_age) {
+        if let Some(max_age) = task.max_age.filter(|max_age| age(pass.at) > *max_age) {
             return runs(format!("its pass is older than {}", humantime::format_duration(max_age)));
         }
         if let Some(image) = pass.images.iter().find(|image| !has_image(image)) {
             return runs(format!("the image that it made is gone from the engine: {image}"));
         }
-        if !self.store.is_left(task, self.root, fingerprint) {
+        if !self.store.has_unstored_outputs(task, self.root, fingerprint) {
             return runs(format!(
-                "what it leaves is gone, or another run's: {}",
+                "what it leaves is gone, or was left by another run: {}",
                 task.unstored_outputs.join(", ")
             ));
         }
-        match self.store.outputs(task, self.root, &pass) {
-            State::There => Verdict::Cached { pass, restore: false },
-            State::Kept => Verdict::Cached { pass, restore: true },
-            State::Gone(path) => {
+        match self.store.outputs_state(task, self.root, &pass) {
+            OutputsState::Present => Verdict::Cached { pass, restore: false },
+            OutputsState::Restorable => Verdict::Cached { pass, restore: true },
+            OutputsState::Lost(path) => {
                 runs(format!("{path}, which it makes, is gone, and so is what was kept of it"))
             }
         }
     }
 
-    /// A tool was installed: what depends on its version is another one now.
+    /// Computes the fingerprints again, after a tool was installed.
     pub fn refresh(&self) {
         if let Ok(fingerprints) = &self.fingerprints {
             fingerprints.write().expect("no holder panics").refresh(self.graph, &self.tasks);
         }
     }
 
-    /// What is different from the last time.
+    /// Why there is no pass: what differs from the last time.
     fn why_no_pass(&self, task: &Task, fingerprint: &str, manifest: &str) -> Vec<String> {
-        let Some(last) = self.store.last(task.name) else { return vec!["it has never run here".to_owned()] };
+        let Some(last) = self.store.last_run(task.name) else {
+            return vec!["it has never run here".to_owned()];
+        };
         if last.fingerprint == fingerprint {
             let why = if last.passed { "its pass is not remembered" } else { "it failed the last time" };
             return vec![why.to_owned()];
@@ -101,18 +104,18 @@ impl Judge<'_> {
         }
     }
 
-    /// How long the task takes, as far as anybody knows, in seconds.
+    /// How many seconds the task took the last time; none when it never ran here.
     pub fn estimate(&self, at: usize) -> Option<f64> {
-        self.store.last(self.graph.tasks()[at].name).map(|last| last.seconds)
+        self.store.last_run(self.graph.tasks()[at].name).map(|last| last.seconds)
     }
 
-    /// Why the task would run now, and why it ran the last time.
+    /// Prints why the task would run now, why it ran the last time, and what its fingerprint is made of.
     pub fn explain(&self, at: usize) {
         let task = &self.graph.tasks()[at];
         match self.decide(at) {
             Verdict::Cached { pass, restore } => {
                 let ago = humantime::format_duration(std::time::Duration::from_secs(
-                    since(pass.at).as_secs() / 60 * 60,
+                    age(pass.at).as_secs() / 60 * 60,
                 ));
                 let again = if restore { "; what it made is brought back" } else { "" };
                 terminal::say(format_args!(
@@ -125,7 +128,7 @@ impl Judge<'_> {
                 why.iter().for_each(|why| terminal::say(format_args!("  {why}")));
             }
         }
-        if let Some(last) = self.store.last(task.name) {
+        if let Some(last) = self.store.last_run(task.name) {
             let outcome = if last.passed { "passed" } else { "failed" };
             terminal::say(format_args!(
                 "the last time it {outcome} in {:.1} s, and ran because:",
@@ -149,7 +152,7 @@ impl Judge<'_> {
     }
 }
 
-/// Asked over the engine's socket; where that is not at its usual place, the client knows where it is.
+/// Whether the engine has the image: asked over its socket, or with the docker client where the socket has another path.
 fn has_image(id: &str) -> bool {
     socket::has_image(id)
         .unwrap_or_else(|| Run::new(docker::inspect(shell(), id, "{{.Id}}")).succeeds().unwrap_or(false))

@@ -2,22 +2,23 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use camino::Utf8PathBuf;
 
-use super::context::{Context, Made};
+use super::context::{Context, Findings};
 use super::decide::{Judge, Verdict};
 use super::mask::Mask;
-use super::outcome::{Ended, INTERRUPTED, Outcome};
+use super::options::RunOptions;
+use super::outcome::{FinishedTask, INTERRUPTED, Outcome};
 use super::report::Report;
-use super::run::{INSTALLING, Options, without_panic};
 use super::services::Services;
-use super::store::{Last, Pass, now};
+use super::store::{LastRun, Pass, now};
 use super::task::{Task, Unavailable};
-use super::temporary::Temporary;
+use super::temp_folders::TempFolders;
 use crate::setup;
 use crate::terminal::{self, Activity};
 use crate::tools::files::lock::Lock;
@@ -25,15 +26,19 @@ use crate::tools::process::interrupt::{self, Stop};
 use crate::tools::process::is_interrupt;
 use crate::tools::process::tracking::{self, Scope};
 
-/// A command's own limit comes first: its error names the command.
+/// How much later than its own time limit a task is stopped, so that the time limit of its command comes first: that error
+/// names the command.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs tasks of one run.
+/// Held while tools are installed: one person is asked one question at a time, and one machine is changed.
+static INSTALL_LOCK: Mutex<()> = Mutex::new(());
+
+/// Runs single tasks, on behalf of one run.
 pub struct Executor<'a> {
     judge: &'a Judge<'a>,
-    options: &'a Options,
+    options: &'a RunOptions,
     report: &'a Report,
-    temporary: &'a Temporary,
+    temp_folders: &'a TempFolders,
     services: &'a Services,
     mask: &'a Mask,
     why: HashMap<usize, Vec<String>>,
@@ -41,72 +46,75 @@ pub struct Executor<'a> {
     running: Mutex<HashMap<usize, Running>>,
 }
 
-/// A task that runs.
+/// A task that has been started.
 struct Running {
     stop: Stop,
-    /// When it is ended; none while it waits for another run, since that is not its own time.
+    /// When it is stopped; none while it waits for another run, which does not count as its own time.
     deadline: Option<Instant>,
     since: Instant,
-    ended: Option<EndedBy>,
+    stop_reason: Option<StopReason>,
 }
 
-/// Why a running task was told to end.
+/// Why a running task was stopped.
 #[derive(Debug, Clone, Copy)]
-enum EndedBy {
-    /// It ran too long.
-    Limit,
-    /// This task failed.
+enum StopReason {
+    /// It ran longer than its time limit.
+    Timeout,
+    /// This other task failed, and the run ends.
     Failure(&'static str),
 }
 
 impl<'a> Executor<'a> {
-    /// For one run, with the reasons why each task runs.
-    #[expect(clippy::too_many_arguments, reason = "each is one thing of the run, and made in one place")]
+    /// For one run. `why` has the reasons why each task runs.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a different part of the run, and there is one caller"
+    )]
     pub fn new(
         judge: &'a Judge<'a>,
-        options: &'a Options,
+        options: &'a RunOptions,
         report: &'a Report,
-        temporary: &'a Temporary,
+        temp_folders: &'a TempFolders,
         services: &'a Services,
         mask: &'a Mask,
         why: HashMap<usize, Vec<String>>,
         began: Instant,
     ) -> Executor<'a> {
         let running = Mutex::default();
-        Executor { judge, options, report, temporary, services, mask, why, began, running }
+        Executor { judge, options, report, temp_folders, services, mask, why, began, running }
     }
 
-    /// Runs one task to its end.
-    pub fn execute(&self, at: usize) -> Ended {
+    /// Runs one task to its end and reports it. Never fails: an error of xtask's own is a failed task.
+    pub fn execute(&self, at: usize) -> FinishedTask {
         let task: &'a Task = &self.judge.graph.tasks()[at];
         let stop = self.begin(at);
-        let ended = interrupt::stoppable(&stop, || self.execute_locked(at, task));
-        let ended = ended.unwrap_or_else(|error| self.could_not_start(at, task, &error));
+        let finished = interrupt::stoppable(&stop, || self.execute_locked(at, task));
+        let finished = finished.unwrap_or_else(|error| self.could_not_start(at, task, &error));
         self.running.lock().expect("no holder panics").remove(&at);
-        self.report.finished(&ended);
-        ended
+        self.report.finished(&finished);
+        finished
     }
 
-    /// Ends all that runs, because this task failed.
+    /// Stops every running task, because this one failed.
     pub fn stop_all(&self, failed: &'static str) {
         for running in self.running.lock().expect("no holder panics").values_mut() {
-            running.ended.get_or_insert(EndedBy::Failure(failed));
+            running.stop_reason.get_or_insert(StopReason::Failure(failed));
             running.stop.set();
         }
     }
 
-    /// Ends what has run too long.
-    pub fn watch_limits(&self) {
+    /// Stops the tasks that are past their time limits.
+    pub fn stop_overdue(&self) {
         let now = Instant::now();
         for running in self.running.lock().expect("no holder panics").values_mut() {
             if running.deadline.is_some_and(|deadline| now >= deadline) {
-                running.ended.get_or_insert(EndedBy::Limit);
+                running.stop_reason.get_or_insert(StopReason::Timeout);
                 running.stop.set();
             }
         }
     }
 
-    /// What runs, and for how long it has.
+    /// The running tasks, and for how many seconds each has run.
     pub fn running(&self) -> Vec<(usize, f64)> {
         let running = self.running.lock().expect("no holder panics");
         running.iter().map(|(at, running)| (*at, running.since.elapsed().as_secs_f64())).collect()
@@ -114,52 +122,53 @@ impl<'a> Executor<'a> {
 
     fn begin(&self, at: usize) -> Stop {
         let stop = Stop::default();
-        let running = Running { stop: stop.clone(), deadline: None, since: Instant::now(), ended: None };
+        let running =
+            Running { stop: stop.clone(), deadline: None, since: Instant::now(), stop_reason: None };
         self.running.lock().expect("no holder panics").insert(at, running);
         stop
     }
 
-    /// Whatever it waited for is over.
-    fn begin_work(&self, at: usize, timeout: Duration) {
+    /// It waits for no other run any more: its time begins.
+    fn start_clock(&self, at: usize, timeout: Duration) {
         if let Some(running) = self.running.lock().expect("no holder panics").get_mut(&at) {
             running.since = Instant::now();
             running.deadline = Some(running.since + timeout + CLEANUP_TIMEOUT);
         }
     }
 
-    fn execute_locked(&self, at: usize, task: &Task) -> Result<Ended> {
+    fn execute_locked(&self, at: usize, task: &Task) -> Result<FinishedTask> {
         let (_locks, waited) = self.locks(task)?;
-        // The run that was waited for may have done it.
+        // The run that it waited for may have run this very task.
         if waited && let Verdict::Cached { pass, restore: false } = self.judge.decide(at) {
-            return Ok(Ended::cached(at, task.name, &pass));
+            return Ok(FinishedTask::cached(at, task.name, &pass));
         }
-        self.begin_work(at, task.timeout);
+        self.start_clock(at, task.timeout);
         self.report.started(task);
         let started = self.began.elapsed();
         let began = Instant::now();
         let log = self.options.logs.join(format!(".{}.{}.log", task.name, std::process::id()));
         let (context, result) = self.work(at, task, &log)?;
-        let outcome = self.judge_result(at, task, result, &context);
-        let (made, shown) = context.end();
+        let outcome = self.outcome_of(at, task, result, &context);
+        let (findings, shown) = context.end();
         let took = began.elapsed();
-        self.remember(at, task, &outcome, took, &made);
-        end_activity(shown, &outcome, &made.figures);
+        self.record(at, task, &outcome, took, &findings);
+        end_activity(shown, &outcome, &findings.figures);
         let file = self.log_file(task);
         let log = if fs::rename(&log, &file).is_ok() { file } else { log };
-        let Made { figures, mut places, .. } = made;
+        let Findings { figures, mut diagnostics, .. } = findings;
         if outcome != Outcome::Failed {
-            places.clear();
+            diagnostics.clear();
         }
         let (started, log) = (Some(started), Some(log));
-        Ok(Ended { at, name: task.name, outcome, took, started, log, figures, places })
+        Ok(FinishedTask { at, name: task.name, outcome, took, started, log, figures, diagnostics })
     }
 
-    /// One run at a time works on a task, and on a lane that takes one.
+    /// Takes the locks by which several runs on one machine share tasks and lanes. Says whether it had to wait for one.
     fn locks(&self, task: &Task) -> Result<(Vec<Lock>, bool)> {
         let lanes = task.lanes.iter().filter(|lane| lane.capacity == 1);
         let mut names: Vec<String> = lanes.map(|lane| format!("lane-{}", lane.name)).collect();
         names.push(format!("task-{}", task.name));
-        // In one order for all, so that nobody waits for each other.
+        // Always in the same order, so that two runs never wait for each other.
         names.sort();
         let mut waited = false;
         let mut locks = Vec::new();
@@ -171,7 +180,7 @@ impl<'a> Executor<'a> {
             match Lock::hold(&self.judge.store.lock(&name), waiting) {
                 Ok(lock) => locks.push(lock),
                 Err(error) if is_interrupt(&error) => return Err(error),
-                // Where nothing can be written, nobody else can be waited for.
+                // No lock can be written here, so no other run can hold one either.
                 Err(_) => {}
             }
         }
@@ -182,17 +191,17 @@ impl<'a> Executor<'a> {
         let shown = self.report.activity(task);
         let ready = self.ensure_tools(task);
         let folder = &self.options.folder;
-        let context = Context::new(task, folder, log, self.services, self.mask, shown)?;
+        let context = Context::new(task.timeout, task.service, folder, log, self.services, self.mask, shown)?;
         for why in self.why.get(&at).into_iter().flatten().take(3) {
             context.line(&format!("# {why}"));
         }
-        let mut result = ready.and_then(|()| self.work_within(task, &context));
+        let mut result = ready.and_then(|()| self.work_in_scope(task, &context));
         if let Err(error) = &result
             && !is_interrupt(error)
         {
             format!("{error:#}").lines().for_each(|line| context.line(line));
         }
-        let left = self.temporary.close(task.name);
+        let left = self.temp_folders.remove(task.name);
         if !left.is_empty() && result.is_ok() {
             let words = format!("left in its folder for temporary files: {}", left.join(", "));
             context.line(&words);
@@ -203,15 +212,15 @@ impl<'a> Executor<'a> {
         Ok((context, result))
     }
 
-    fn work_within(&self, task: &Task, context: &Context<'_>) -> Result<()> {
-        let folder = self.temporary.of(task.name)?;
-        let mark = self.temporary.mark(task.name);
+    fn work_in_scope(&self, task: &Task, context: &Context<'_>) -> Result<()> {
+        let folder = self.temp_folders.create(task.name)?;
+        let mark = self.temp_folders.mark(task.name);
         let variables = vec![
             ("TMPDIR".to_owned(), folder.into_string()),
-            // Node keeps compiled code of its own there, for the next time.
+            // Node would keep its compile cache in the temporary folder, which must be empty at the end.
             ("NODE_DISABLE_COMPILE_CACHE".to_owned(), "1".to_owned()),
         ];
-        self.judge.store.begin(task);
+        self.judge.store.forget_unstored_outputs(task);
         let scope = Scope { id: Some(mark.clone()), variables };
         let result = tracking::within(scope, || without_panic(|| (task.work)(context)));
         let left = tracking::end_work(&mark);
@@ -226,12 +235,12 @@ impl<'a> Executor<'a> {
         result
     }
 
-    /// Installs what is missing. What is then here is part of the fingerprint.
+    /// Installs the tools that are missing, and computes the fingerprints again, since versions of tools are part of them.
     fn ensure_tools(&self, task: &Task) -> Result<()> {
         if setup::survey(&task.tools).iter().all(|(_, found)| found.is_some()) {
             return Ok(());
         }
-        let _one = INSTALLING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _one = INSTALL_LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let ready = setup::ensure(&task.tools, self.options.yes);
         tracking::exempt_orphans();
         match ready {
@@ -244,7 +253,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn remember(&self, at: usize, task: &Task, outcome: &Outcome, took: Duration, made: &Made) {
+    fn record(&self, at: usize, task: &Task, outcome: &Outcome, took: Duration, findings: &Findings) {
         let (Ok(fingerprints), false) = (&self.judge.fingerprints, matches!(outcome, Outcome::Skipped(_)))
         else {
             return;
@@ -256,7 +265,7 @@ impl<'a> Executor<'a> {
         if passed {
             match fingerprints.changed_since(at) {
                 Ok(changed) if changed.is_empty() => {
-                    let (images, figures) = (made.images.clone(), made.figures.clone());
+                    let (images, figures) = (findings.images.clone(), findings.figures.clone());
                     let pass = Pass { seconds, at: now(), outputs: Vec::new(), images, figures };
                     self.judge.store.record(task, self.judge.root, fingerprint, &manifest, pass);
                 }
@@ -269,46 +278,46 @@ impl<'a> Executor<'a> {
             }
         }
         if !passed {
-            // `--force` and the audit may find that a pass is none.
-            self.judge.store.forget(task.name, fingerprint);
+            // `--force` and `--audit` run what has passed before, and it may fail now.
+            self.judge.store.remove_pass(task.name, fingerprint);
         }
         let why = self.why.get(&at).cloned().unwrap_or_default();
-        let last = Last { passed, fingerprint: fingerprint.to_owned(), seconds, at: now(), why };
-        self.judge.store.note(task.name, &last, &manifest);
+        let last = LastRun { passed, fingerprint: fingerprint.to_owned(), seconds, at: now(), why };
+        self.judge.store.note_last_run(task.name, &last, &manifest);
     }
 
-    /// Not even its log could be made, or it was ended while it waited for another run.
-    fn could_not_start(&self, at: usize, task: &Task, error: &anyhow::Error) -> Ended {
+    /// Its log could not be created, or it was stopped while it waited for another run.
+    fn could_not_start(&self, at: usize, task: &Task, error: &anyhow::Error) -> FinishedTask {
         if !is_interrupt(error) {
             terminal::warn(format_args!("{}: {error:#}", task.name));
         }
         let outcome =
-            if is_interrupt(error) { Outcome::Skipped(self.reason_of_stop(at)) } else { Outcome::Failed };
-        Ended::without_run(at, task.name, outcome)
+            if is_interrupt(error) { Outcome::Skipped(self.skip_reason(at)) } else { Outcome::Failed };
+        FinishedTask::without_run(at, task.name, outcome)
     }
 
-    /// An interrupt that the user did not make has a better name.
-    fn judge_result(&self, at: usize, task: &Task, result: Result<()>, context: &Context<'_>) -> Outcome {
+    /// How it ended. When xtask stopped it and not the user, the outcome says why.
+    fn outcome_of(&self, at: usize, task: &Task, result: Result<()>, context: &Context<'_>) -> Outcome {
         let outcome = Outcome::of(result, self.options.must_run && !task.network);
         let is_interrupted = outcome == Outcome::Skipped(INTERRUPTED.to_owned());
         if !is_interrupted || interrupt::is_users() {
             return outcome;
         }
-        if let Some(EndedBy::Limit) = self.ended_by(at) {
+        if let Some(StopReason::Timeout) = self.stop_reason(at) {
             let timeout = humantime::format_duration(task.timeout);
             context.line(&format!("it was ended at its time limit of {timeout}"));
             return Outcome::Failed;
         }
-        Outcome::Skipped(self.reason_of_stop(at))
+        Outcome::Skipped(self.skip_reason(at))
     }
 
-    fn ended_by(&self, at: usize) -> Option<EndedBy> {
-        self.running.lock().expect("no holder panics").get(&at).and_then(|running| running.ended)
+    fn stop_reason(&self, at: usize) -> Option<StopReason> {
+        self.running.lock().expect("no holder panics").get(&at).and_then(|running| running.stop_reason)
     }
 
-    fn reason_of_stop(&self, at: usize) -> String {
-        match self.ended_by(at) {
-            Some(EndedBy::Failure(name)) if !interrupt::is_users() => format!("because {name} failed"),
+    fn skip_reason(&self, at: usize) -> String {
+        match self.stop_reason(at) {
+            Some(StopReason::Failure(name)) if !interrupt::is_users() => format!("because {name} failed"),
             _ => INTERRUPTED.to_owned(),
         }
     }
@@ -325,4 +334,13 @@ fn end_activity(shown: Option<Activity>, outcome: &Outcome, figures: &[String]) 
         Outcome::Failed => activity.failed(),
         Outcome::Skipped(reason) => activity.done(format_args!("skipped: {reason}")),
     }
+}
+
+/// Turns a panic in a task's function into that task's failure, so that the other tasks go on.
+fn without_panic<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words");
+        Err(anyhow::anyhow!("xtask itself panicked, which is a bug in it: {words}"))
+    })
 }

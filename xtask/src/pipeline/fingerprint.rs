@@ -1,4 +1,5 @@
-//! Fingerprints: everything on which a task's outcome depends, as a list that people can compare, and as one hash.
+//! Fingerprints: everything on which a task's outcome depends, as a list that people can compare (the manifest), and as one
+//! hash.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -12,11 +13,11 @@ use crate::setup::{self, Tool};
 use crate::tools::files::hex::hex;
 use crate::tools::git::tree::Tree;
 
-/// The fingerprints of some tasks of a graph, on one look at the tree.
+/// The fingerprints of some tasks of a graph, for the tree as it was when it was read.
 #[derive(Debug)]
 pub struct Fingerprints {
     tree: Tree,
-    /// Which files are xtask's own, and so part of every task.
+    /// Where xtask's own sources are in the tree, which are part of every task.
     own: Vec<usize>,
     own_hash: String,
     of: HashMap<usize, Manifest>,
@@ -28,12 +29,12 @@ struct Manifest {
     fingerprint: String,
     /// Where they are in the tree.
     files: Vec<usize>,
-    /// All the rest: `tool node` is `20.19.2`.
+    /// Everything else, by name and value: `tool node` and `20.19.2`.
     facts: Vec<(String, String)>,
 }
 
 impl Fingerprints {
-    /// Of these tasks; `own` are the patterns of xtask's own sources.
+    /// Computes those of these tasks; `own` are the patterns of xtask's own sources.
     pub fn new(graph: &Graph, tasks: &[usize], own: &[&str], tree: Tree) -> Fingerprints {
         let own = Globs::new(own).select(tree.paths());
         let own_hash = hash_files(&tree, &own, Sha256::new());
@@ -42,13 +43,13 @@ impl Fingerprints {
         all
     }
 
-    /// Anew, because a tool was installed. The files are as they were.
+    /// Computes them again, because a tool was installed. The files are not read again.
     pub fn refresh(&mut self, graph: &Graph, tasks: &[usize]) {
         let mut wanted: BTreeSet<usize> = tasks.iter().copied().collect();
-        // From the end: those whose work is read come before who reads it, and may read others' work themselves.
+        // From the end: producers come before the tasks that read from them, and may have producers themselves.
         for at in (0..graph.tasks().len()).rev() {
             if wanted.contains(&at) {
-                wanted.extend(graph.makers(at));
+                wanted.extend(graph.producers(at));
             }
         }
         let versions = versions(wanted.iter().flat_map(|&at| &graph.tasks()[at].tools));
@@ -60,9 +61,9 @@ impl Fingerprints {
                 None => Globs::new(&task.reads).select(self.tree.paths()),
             };
             let mut facts = self.facts_of(task, &versions);
-            for &maker in graph.makers(at) {
-                let made = self.of.get(&maker).map_or("?", |made| &made.fingerprint);
-                facts.push((format!("work {}", graph.tasks()[maker].name), made.to_owned()));
+            for &producer in graph.producers(at) {
+                let fingerprint = self.of.get(&producer).map_or("?", |made| &made.fingerprint);
+                facts.push((format!("producer {}", graph.tasks()[producer].name), fingerprint.to_owned()));
             }
             let fingerprint = self.hash(&files, &facts);
             self.of.insert(at, Manifest { fingerprint, files, facts });
@@ -74,7 +75,7 @@ impl Fingerprints {
         &self.of[&at].fingerprint
     }
 
-    /// The list, a line a thing. It may be kept: variables are in it as hashes.
+    /// The list of what it depends on, a line each: name, tab, value. It holds no secret, since values of variables are hashed.
     pub fn manifest(&self, at: usize) -> String {
         let Manifest { files, facts, .. } = &self.of[&at];
         let mut text = String::new();
@@ -91,8 +92,7 @@ impl Fingerprints {
         text
     }
 
-    /// Files that the task reads, or that are part of every task, and that hold something else than when the tree was
-    /// looked at.
+    /// The files that the task reads, or that are part of every task, whose content has changed since the tree was read.
     pub fn changed_since(&self, at: usize) -> anyhow::Result<Vec<&str>> {
         let all: Vec<usize> = self.of[&at].files.iter().chain(&self.own).copied().collect();
         self.tree.changed(&all)
@@ -109,7 +109,7 @@ impl Fingerprints {
         self.tree.paths()
     }
 
-    /// The first of these changed paths, sorted, that the task reads, and whether it is one of xtask's own.
+    /// The first of these changed paths that the task reads, and whether it is one of xtask's own sources.
     pub fn first_read<'a>(task: &Task, own: &Globs, changed: &'a [String]) -> Option<(&'a str, bool)> {
         let reads = Globs::new(&task.reads);
         let read = |path: &&String| task.reads.is_empty() || reads.matches(path);
@@ -124,7 +124,7 @@ impl Fingerprints {
         for tool in &task.tools {
             facts.extend(
                 versions.get(tool).map(|version| (format!("tool {tool}"), version.clone())).or_else(|| {
-                    // An engine is where things run, and no part of what comes of them.
+                    // The engine runs containers, and has no influence on what is in them.
                     (*tool != Tool::Engine).then(|| (format!("tool {tool}"), absent()))
                 }),
             );
@@ -136,7 +136,7 @@ impl Fingerprints {
         if task.history {
             facts.push(("history".to_owned(), self.tree.commit().map_or_else(absent, str::to_owned)));
         }
-        // Named as they are, files are read although git ignores them.
+        // A path without wildcards is read even where git ignores it.
         let known = |path: &&str| {
             self.tree.paths().binary_search_by(|other| other.as_str().cmp(path)).is_ok()
                 || path.ends_with('/')
@@ -169,7 +169,7 @@ fn hash_files(tree: &Tree, files: &[usize], mut hash: Sha256) -> String {
     hex(&hash.finalize())
 }
 
-/// The row itself, but for what is only for people.
+/// The fields of the row that decide what the task does.
 fn row(task: &Task) -> Vec<(String, String)> {
     let lanes: Vec<&str> = task.lanes.iter().map(|lane| lane.name).collect();
     let fact = |name: &str, value: String| (format!("row {name}"), value);
@@ -179,11 +179,11 @@ fn row(task: &Task) -> Vec<(String, String)> {
         fact("lanes", lanes.join(" ")),
         fact("reads", task.reads.join(" ")),
         fact("writes", task.writes.join(" ")),
-        fact("leaves", task.unstored_outputs.join(" ")),
+        fact("unstored_outputs", task.unstored_outputs.join(" ")),
         fact("service", task.service.map_or_else(String::new, |service| service.name.to_owned())),
         fact("network", task.network.to_string()),
         fact("kills", task.kills.to_string()),
-        fact("holds for", task.max_age.map_or_else(String::new, |time| format!("{time:?}"))),
+        fact("max_age", task.max_age.map_or_else(String::new, |time| format!("{time:?}"))),
         fact("timeout", humantime::format_duration(task.timeout).to_string()),
     ]
 }
@@ -200,7 +200,7 @@ fn short(value: &str) -> String {
     hex(&Sha256::digest(value.as_bytes()))[..16].to_owned()
 }
 
-/// What differs between two manifests, in words: files first.
+/// The differences between two manifests, as sentences; files first.
 pub fn differences(before: &str, now: &str) -> Vec<String> {
     let parse = |text: &str| -> BTreeMap<String, String> {
         let lines = text.lines().filter_map(|line| line.split_once('\t'));
@@ -238,7 +238,7 @@ fn difference(name: &str, old: Option<&str>, new: Option<&str>) -> (u8, String) 
         "variable" => (3, format!("the variable {what} {change}")),
         "history" => (3, "other commits are before this tree".to_owned()),
         "row" => (4, format!("its row: {what} {}", from_to())),
-        "work" => (5, format!("{what}, whose work it reads, {change}")),
+        "producer" => (5, format!("{what}, whose output it reads, {change}")),
         _ => (6, format!("{name} {change}")),
     }
 }
@@ -249,9 +249,8 @@ mod tests {
 
     #[test]
     fn differences_are_said_in_words_files_first() {
-        let before =
-            "tool node\t20.1.0\nfile a\t100644 1\nfile gone\t100644 2\nrow timeout\t10m\nwork npm-ci\t1\n";
-        let now = "tool node\t20.2.0\nfile a\t100644 3\nfile new\t100644 4\nrow timeout\t20m\nwork npm-ci\t2\nown x.rs\t1\n";
+        let before = "tool node\t20.1.0\nfile a\t100644 1\nfile gone\t100644 2\nrow timeout\t10m\nproducer npm-ci\t1\n";
+        let now = "tool node\t20.2.0\nfile a\t100644 3\nfile new\t100644 4\nrow timeout\t20m\nproducer npm-ci\t2\nown x.rs\t1\n";
         assert_eq!(
             differences(before, now),
             [
@@ -261,7 +260,7 @@ mod tests {
                 "x.rs, a part of every task, is new",
                 "node 20.1.0 → 20.2.0",
                 "its row: timeout 10m → 20m",
-                "npm-ci, whose work it reads, changed",
+                "npm-ci, whose output it reads, changed",
             ]
         );
         assert_eq!(differences(now, now), Vec::<String>::new());

@@ -1,16 +1,16 @@
-//! Patterns of paths: what a task reads and writes. `*` stands for anything within a name, `**` for any folders,
-//! a pattern that ends in `/` for everything below, and one that begins with `!` takes back.
+//! Patterns of paths (globs): what a task reads and writes. `*` matches any characters within a name, `**` any folders; a
+//! pattern that ends in `/` matches everything below that folder, and one that begins with `!` excludes.
 
-/// Some patterns, the ones that take back included.
+/// Some patterns, those that exclude among them.
 #[derive(Debug, Clone, Default)]
 pub struct Globs {
-    take: Vec<Glob>,
-    leave: Vec<Glob>,
+    included: Vec<Glob>,
+    excluded: Vec<Glob>,
 }
 
 #[derive(Debug, Clone)]
 struct Glob {
-    /// As it was spelled.
+    /// As it was written.
     text: String,
     /// What every path that it matches begins with.
     prefix: String,
@@ -20,7 +20,8 @@ struct Glob {
     form: Form,
 }
 
-/// Nearly all patterns are of a form that is matched without trying: every task's are held against every file.
+/// How a pattern is matched. Nearly all are of a form that needs no backtracking, which counts: the patterns of every task are
+/// matched against every file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// No wildcard.
@@ -29,7 +30,7 @@ enum Form {
     Below,
     /// Wildcards within names.
     Flat,
-    /// One `**`, after so many names and before so many.
+    /// One `**`, with so many names before and after it.
     Deep { before: usize, after: usize },
     /// Several `**`.
     Other,
@@ -41,59 +42,60 @@ impl Globs {
         let mut globs = Globs::default();
         for pattern in patterns {
             match pattern.as_ref().strip_prefix('!') {
-                Some(pattern) => globs.leave.push(Glob::new(pattern)),
-                None => globs.take.push(Glob::new(pattern.as_ref())),
+                Some(pattern) => globs.excluded.push(Glob::new(pattern)),
+                None => globs.included.push(Glob::new(pattern.as_ref())),
             }
         }
         globs
     }
 
-    /// Whether a path is meant.
+    /// Whether a path matches.
     pub fn matches(&self, path: &str) -> bool {
-        self.take.iter().any(|glob| glob.matches(path)) && !self.leave.iter().any(|glob| glob.matches(path))
+        self.included.iter().any(|glob| glob.matches(path))
+            && !self.excluded.iter().any(|glob| glob.matches(path))
     }
 
-    /// Those of `paths` that are meant, as indices in rising order. `paths` are sorted: only what begins as a pattern
-    /// does is looked at, so that a thousand tasks don't look at all files each.
+    /// The indices of the `paths` that match, in rising order. `paths` must be sorted: a binary search finds those that begin as
+    /// the pattern does, so that a thousand tasks don't each look at all files.
     pub fn select<P: AsRef<str>>(&self, paths: &[P]) -> Vec<usize> {
         let mut found = Vec::new();
-        for glob in &self.take {
+        for glob in &self.included {
             let start = paths.partition_point(|path| path.as_ref() < glob.prefix.as_str());
             let candidates =
                 paths[start..].iter().take_while(|path| path.as_ref().starts_with(&glob.prefix)).enumerate();
             let matching = candidates.filter(|(_, path)| glob.matches(path.as_ref()));
             found.extend(matching.map(|(offset, _)| start + offset));
         }
-        if self.take.len() > 1 {
+        if self.included.len() > 1 {
             found.sort_unstable();
             found.dedup();
         }
-        found.retain(|&at| !self.leave.iter().any(|glob| glob.matches(paths[at].as_ref())));
+        found.retain(|&at| !self.excluded.iter().any(|glob| glob.matches(paths[at].as_ref())));
         found
     }
 
-    /// The paths that are named as they are. They are read even where git ignores them.
+    /// The patterns without a wildcard. These paths are read even where git ignores them.
     pub fn literals(&self) -> impl Iterator<Item = &str> {
-        self.take.iter().filter(|glob| glob.is_literal()).map(|glob| glob.text.as_str())
+        self.included.iter().filter(|glob| glob.is_literal()).map(|glob| glob.text.as_str())
     }
 
-    /// What is named, up to its first wildcard: the folders in which to look.
+    /// The patterns up to their first wildcard: the files and folders in which to look.
     pub fn roots(&self) -> impl Iterator<Item = &str> {
-        self.take.iter().map(|glob| {
+        self.included.iter().map(|glob| {
             if glob.is_literal() { glob.text.as_str() } else { glob.prefix.trim_end_matches('/') }
         })
     }
 
-    /// A pattern of what is read here and one of what is written there that a single path may match; as they were
-    /// spelled. What begins with a wildcard is about the files that git knows, and so about nothing that is made.
-    pub fn meets<'a>(&'a self, other: &'a Globs) -> Option<(&'a str, &'a str)> {
-        self.take.iter().filter(|mine| !mine.prefix.is_empty()).find_map(|mine| {
-            let meets = |theirs: &&Glob| {
-                may_meet(&mine.segments, &theirs.segments)
-                    && !self.leave.iter().any(|leave| leave.covers(theirs))
-                    && !other.leave.iter().any(|leave| leave.covers(mine))
+    /// A pattern of these and one of the others that the same path may match, as they were written. Of these, patterns that begin
+    /// with a wildcard don't count: they are about files that git knows, and so not about what tasks write.
+    pub fn overlap<'a>(&'a self, other: &'a Globs) -> Option<(&'a str, &'a str)> {
+        self.included.iter().filter(|mine| !mine.prefix.is_empty()).find_map(|mine| {
+            let overlaps = |theirs: &&Glob| {
+                may_overlap(&mine.segments, &theirs.segments)
+                    && !self.excluded.iter().any(|excluded| excluded.covers(theirs))
+                    && !other.excluded.iter().any(|excluded| excluded.covers(mine))
             };
-            other.take.iter().find(meets).map(|theirs| (mine.text.as_str(), theirs.text.as_str()))
+            other.included.iter().find(overlaps).map(|theirs| (mine.text.as_str(), theirs.text.as_str()))
         })
     }
 }
@@ -112,7 +114,7 @@ impl Form {
     }
 }
 
-/// Whether each pattern matches the name in its place; there are names enough.
+/// Whether each pattern matches the name at its position; there are at least as many names.
 fn names_match<'a>(
     patterns: impl IntoIterator<Item = &'a String>,
     names: impl Iterator<Item = &'a str>,
@@ -125,7 +127,7 @@ impl Glob {
         let whole = if pattern.ends_with('/') { format!("{pattern}**") } else { pattern.to_owned() };
         let wild = whole.find('*').unwrap_or(whole.len());
         let segments: Vec<String> = whole.split('/').map(str::to_owned).collect();
-        // After `**/` a name may be the whole path.
+        // Of the last segment only: after `**/` a single name may be the whole path.
         let last = segments.last().map_or("", String::as_str);
         let suffix = last.rsplit('*').next().unwrap_or_default().to_owned();
         let form = Form::of(&segments);
@@ -147,7 +149,7 @@ impl Glob {
                 path.split('/').count() == self.segments.len() && names_match(&self.segments, path.split('/'))
             }
             Form::Deep { before, after } => {
-                // At its end, `**` stands for one name at least.
+                // At its end, `**` matches at least one name.
                 let least = before + after.max(1);
                 path.split('/').count() >= least
                     && names_match(&self.segments[..before], path.split('/'))
@@ -160,8 +162,8 @@ impl Glob {
         }
     }
 
-    /// Whether it matches everything that `other` does, as far as that is easily seen: an error one way only costs a
-    /// message about two tasks that don't really meet.
+    /// Whether it matches everything that `other` does. An approximation: where it says no by mistake, a message names two tasks
+    /// that don't really overlap.
     fn covers(&self, other: &Glob) -> bool {
         let literal: Vec<&str> = other.segments.iter().map(String::as_str).collect();
         matches(&self.segments, &literal)
@@ -171,7 +173,7 @@ impl Glob {
 fn matches(pattern: &[String], path: &[&str]) -> bool {
     match pattern.split_first() {
         None => path.is_empty(),
-        // At the end it stands for what is below, and so for one name at least.
+        // At the end it stands for what is below a folder, and so for at least one name.
         Some((first, rest)) if first == "**" && rest.is_empty() => !path.is_empty(),
         Some((first, rest)) if first == "**" => {
             (0..=path.len()).any(|skipped| matches(rest, &path[skipped..]))
@@ -186,27 +188,27 @@ fn matches(pattern: &[String], path: &[&str]) -> bool {
 fn name_matches(pattern: &str, name: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else { return pattern == name };
     let Some(rest) = name.strip_prefix(before) else { return false };
-    // The last wildcard reaches to what ends the name.
+    // The last wildcard takes everything up to the end of the pattern.
     if !after.contains('*') {
         return rest.ends_with(after);
     }
     rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| name_matches(after, &rest[at..]))
 }
 
-/// Whether some path may match both. Never no where one does; sometimes yes where none does.
-fn may_meet(one: &[String], other: &[String]) -> bool {
+/// Whether some path may match both. May say yes where no path does, but never no where one does.
+fn may_overlap(one: &[String], other: &[String]) -> bool {
     match (one.split_first(), other.split_first()) {
         (None, None) => true,
         (Some((first, rest)), _) if first == "**" => {
-            may_meet(rest, other) || other.split_first().is_some_and(|(_, below)| may_meet(one, below))
+            may_overlap(rest, other) || other.split_first().is_some_and(|(_, below)| may_overlap(one, below))
         }
-        (_, Some((first, _))) if first == "**" => may_meet(other, one),
-        (Some((a, a_rest)), Some((b, b_rest))) => names_may_meet(a, b) && may_meet(a_rest, b_rest),
+        (_, Some((first, _))) if first == "**" => may_overlap(other, one),
+        (Some((a, a_rest)), Some((b, b_rest))) => names_may_overlap(a, b) && may_overlap(a_rest, b_rest),
         _ => false,
     }
 }
 
-fn names_may_meet(a: &str, b: &str) -> bool {
+fn names_may_overlap(a: &str, b: &str) -> bool {
     match (a.contains('*'), b.contains('*')) {
         (false, false) => a == b,
         (true, false) => name_matches(a, b),
@@ -312,12 +314,12 @@ mod tests {
             ("dist/", "dist/assets/*.js", true),
             ("coverage/a.lcov", "coverage/b.lcov", false),
         ] {
-            let met = Globs::new(&[one]).meets(&Globs::new(&[other])).is_some();
+            let met = Globs::new(&[one]).overlap(&Globs::new(&[other])).is_some();
             assert_eq!(met, expected, "{one} {other}");
-            let met = Globs::new(&[other]).meets(&Globs::new(&[one])).is_some();
+            let met = Globs::new(&[other]).overlap(&Globs::new(&[one])).is_some();
             assert_eq!(met, expected, "{other} {one}");
         }
-        assert!(Globs::new(&["**/*.sh"]).meets(&Globs::new(&["node_modules/**"])).is_none());
-        assert!(Globs::new(&["f/**", "!f/dist/**"]).meets(&Globs::new(&["f/dist/**"])).is_none());
+        assert!(Globs::new(&["**/*.sh"]).overlap(&Globs::new(&["node_modules/**"])).is_none());
+        assert!(Globs::new(&["f/**", "!f/dist/**"]).overlap(&Globs::new(&["f/dist/**"])).is_none());
     }
 }

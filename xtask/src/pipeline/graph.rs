@@ -1,4 +1,4 @@
-//! The graph: the table's rows, checked, and in an order in which they can run.
+//! The graph: the rows of the table, checked, in an order in which they can run.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -6,50 +6,50 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use super::globs::Globs;
 use super::task::Task;
 
-/// Tasks that can run: each need exists, there is a first one, and who reads what another makes waits for it.
+/// Tasks that can run: each need exists, none waits for itself, and a task that reads what another writes needs that one.
 #[derive(Debug)]
 pub struct Graph {
-    /// Needs before who needs them, otherwise as in the table.
+    /// Each after those that it needs, otherwise in the order of the table.
     tasks: Vec<Task>,
-    /// Of each task, where its needs are.
+    /// For each task, where its needs are.
     needs: Vec<Vec<usize>>,
-    /// Of each task, those among its needs, and theirs, whose work it reads.
-    makers: Vec<Vec<usize>>,
+    /// For each task, where its producers are: the tasks whose output it reads. It needs each, directly or through others.
+    producers: Vec<Vec<usize>>,
 }
 
-/// Why a table is no graph.
+/// What is wrong with a table.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
     /// Two rows, or a row and a group, have one name.
     #[error("two things in the table of tasks are called {0}")]
     SameName(&'static str),
-    /// A need that no row has.
+    /// A need that is no task.
     #[error("task {task} needs {need}, and the table has no such task")]
     UnknownNeed {
-        /// Who needs it.
+        /// The task that needs it.
         task: &'static str,
-        /// What.
+        /// The name that no task has.
         need: &'static str,
     },
     /// Tasks that wait for each other.
     #[error("these tasks wait for each other: {}", .0.join(" → "))]
     Circle(Vec<&'static str>),
-    /// It might run before what it reads is there.
+    /// A task reads what another writes, and might run before it.
     #[error("task {reader} reads {read}, which task {writer} makes ({write}), and does not need {writer}")]
-    UnneededMaker {
-        /// Who reads.
+    UndeclaredNeed {
+        /// The task that reads.
         reader: &'static str,
         /// As its row spells it.
         read: String,
-        /// Who makes it.
+        /// The task that writes it.
         writer: &'static str,
         /// As its row spells it.
         write: String,
     },
-    /// A lane would be two.
+    /// Two rows name a lane with different capacities.
     #[error("task {task} gives the lane {lane} another capacity than the task before it")]
     TwoCapacities {
-        /// Whose row differs.
+        /// The later of the two tasks.
         task: &'static str,
         /// The lane.
         lane: &'static str,
@@ -65,8 +65,8 @@ impl Graph {
         let at: HashMap<&str, usize> = tasks.iter().enumerate().map(|(at, task)| (task.name, at)).collect();
         let needs: Vec<Vec<usize>> =
             tasks.iter().map(|task| task.needs.iter().map(|need| at[need]).collect()).collect();
-        let makers = find_makers(&tasks, &needs)?;
-        Ok(Graph { tasks, needs, makers })
+        let producers = find_producers(&tasks, &needs)?;
+        Ok(Graph { tasks, needs, producers })
     }
 
     /// Every task, in an order in which they can run.
@@ -74,14 +74,14 @@ impl Graph {
         &self.tasks
     }
 
-    /// Where the needs of the task at `at` are: all of them before it.
+    /// Where the needs of the task at `at` are.
     pub fn needs(&self, at: usize) -> &[usize] {
         &self.needs[at]
     }
 
-    /// Where those are whose work the task at `at` reads.
-    pub fn makers(&self, at: usize) -> &[usize] {
-        &self.makers[at]
+    /// Where the tasks are whose output the task at `at` reads.
+    pub fn producers(&self, at: usize) -> &[usize] {
+        &self.producers[at]
     }
 
     /// Where the tasks are that have one of these names or are in one of these groups. A name that nothing has selects
@@ -95,7 +95,7 @@ impl Graph {
     /// These tasks and all that they need, in order.
     pub fn with_needs(&self, tasks: &[usize]) -> Vec<usize> {
         let mut wanted: HashSet<usize> = tasks.iter().copied().collect();
-        // From the end: whoever needs a task comes after it.
+        // From the end: a task comes after those that it needs.
         for at in (0..self.tasks.len()).rev() {
             if wanted.contains(&at) {
                 wanted.extend(&self.needs[at]);
@@ -150,7 +150,7 @@ fn check_lanes(table: &[Task]) -> Result<(), GraphError> {
     Ok(())
 }
 
-/// Takes, again and again, the first row whose needs have all been taken.
+/// A topological order: takes, again and again, the first row whose needs have all been taken.
 fn in_order(table: Vec<Task>) -> Result<Vec<Task>, GraphError> {
     let at: HashMap<&str, usize> = table.iter().enumerate().map(|(at, task)| (task.name, at)).collect();
     let mut waits: Vec<usize> = table.iter().map(|task| task.needs.len()).collect();
@@ -176,7 +176,7 @@ fn in_order(table: Vec<Task>) -> Result<Vec<Task>, GraphError> {
     if rest.is_empty() { Ok(ordered) } else { Err(GraphError::Circle(find_circle(&rest))) }
 }
 
-/// Each row here needs another one here, so following any need comes back to where it was.
+/// One circle among these rows. Each of them needs another one of them, so following the needs leads into one.
 fn find_circle(rest: &[Task]) -> Vec<&'static str> {
     let mut path = vec![rest[0].name];
     loop {
@@ -191,8 +191,8 @@ fn find_circle(rest: &[Task]) -> Vec<&'static str> {
     }
 }
 
-/// Of each task, whose work it reads. Who reads without waiting for it is an error.
-fn find_makers(tasks: &[Task], needs: &[Vec<usize>]) -> Result<Vec<Vec<usize>>, GraphError> {
+/// For each task, where the tasks are whose output it reads. Fails when a task does not need one of them.
+fn find_producers(tasks: &[Task], needs: &[Vec<usize>]) -> Result<Vec<Vec<usize>>, GraphError> {
     let made = |task: &Task| Globs::new(&[task.writes.as_slice(), &task.unstored_outputs].concat());
     let writers: Vec<(usize, Globs)> = tasks
         .iter()
@@ -200,30 +200,30 @@ fn find_makers(tasks: &[Task], needs: &[Vec<usize>]) -> Result<Vec<Vec<usize>>, 
         .filter(|(_, task)| !task.writes.is_empty() || !task.unstored_outputs.is_empty())
         .map(|(at, task)| (at, made(task)))
         .collect();
-    let mut makers = vec![Vec::new(); tasks.len()];
+    let mut producers = vec![Vec::new(); tasks.len()];
     for (reader, task) in tasks.iter().enumerate().filter(|_| !writers.is_empty()) {
         let before = all_before(reader, needs);
         let reads = Globs::new(&task.reads);
         for (writer, made) in writers.iter().filter(|(writer, _)| *writer != reader) {
-            let meeting = reads.meets(made);
+            let overlap = reads.overlap(made);
             let needed = before.contains(writer);
-            match meeting {
+            match overlap {
                 Some((read, write)) if !needed => {
-                    return Err(GraphError::UnneededMaker {
+                    return Err(GraphError::UndeclaredNeed {
                         reader: task.name,
                         read: read.to_owned(),
                         writer: tasks[*writer].name,
                         write: write.to_owned(),
                     });
                 }
-                // Who doesn't say what it reads may read everything that it waits for.
-                Some(_) => makers[reader].push(*writer),
-                None if task.reads.is_empty() && needed => makers[reader].push(*writer),
+                // A task that does not declare what it reads may read everything that it waits for.
+                Some(_) => producers[reader].push(*writer),
+                None if task.reads.is_empty() && needed => producers[reader].push(*writer),
                 None => {}
             }
         }
     }
-    Ok(makers)
+    Ok(producers)
 }
 
 fn all_before(task: usize, needs: &[Vec<usize>]) -> HashSet<usize> {

@@ -1,37 +1,37 @@
-//! Secrets that must not be read in what tasks print, although they got hold of them.
+//! Masks secrets in what tasks print.
 
 use std::borrow::Cow;
 
-/// What stands in a secret's place.
-const COVER: &str = "***";
-/// What is shorter is no secret, and would cover half of all output.
-const LEAST: usize = 6;
+/// What is printed instead of a secret.
+const REPLACEMENT: &str = "***";
+/// Shorter values are not masked, since they occur everywhere. In bytes.
+const MIN_LENGTH: usize = 6;
 
-/// The secrets.
+/// The values to mask.
 #[derive(Default)]
 pub struct Mask(Vec<String>);
 
 impl Mask {
-    /// Covers these values; a value of several lines (a key) line by line, as output comes.
+    /// Masks these values; one of several lines (a key) line by line, since output comes in lines.
     pub fn new(values: impl IntoIterator<Item = String>) -> Mask {
         let lines = values.into_iter().flat_map(|value| {
             let lines: Vec<String> = value.lines().map(|line| line.trim().to_owned()).collect();
             lines
         });
         let mut secrets: Vec<String> =
-            lines.filter(|line| line.len() >= LEAST && !line.starts_with("-----")).collect();
-        // A secret that holds another one is covered whole.
+            lines.filter(|line| line.len() >= MIN_LENGTH && !line.starts_with("-----")).collect();
+        // The longest first, so that a secret that contains another one is masked as a whole.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Mask(secrets)
     }
 
-    /// The line without them.
-    pub fn cover<'a>(&self, line: &'a str) -> Cow<'a, str> {
-        let mut covered = Cow::Borrowed(line);
+    /// The line without secrets.
+    pub fn apply<'a>(&self, line: &'a str) -> Cow<'a, str> {
+        let mut masked = Cow::Borrowed(line);
         for secret in self.0.iter().filter(|secret| line.contains(secret.as_str())) {
-            covered = Cow::Owned(covered.replace(secret.as_str(), COVER));
+            masked = Cow::Owned(masked.replace(secret.as_str(), REPLACEMENT));
         }
-        covered
+        masked
     }
 }
 
@@ -40,12 +40,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_covered_each_line_of_a_key_too_and_short_words_are_not() {
+    fn secrets_are_masked_each_line_of_a_key_too_and_short_words_are_not() {
         let key = "-----BEGIN KEY-----\nAAAAB3NzaC1\nx\n-----END KEY-----\n";
         let mask =
             Mask::new(["hunter2hunter2".to_owned(), "hunter2".to_owned(), key.to_owned(), "no".to_owned()]);
-        assert_eq!(mask.cover("password=hunter2hunter2;"), "password=***;");
-        assert_eq!(mask.cover("hunter2 and AAAAB3NzaC1"), "*** and ***");
-        assert_eq!(mask.cover("no secret, -----BEGIN KEY-----"), "no secret, -----BEGIN KEY-----");
+        assert_eq!(mask.apply("password=hunter2hunter2;"), "password=***;");
+        assert_eq!(mask.apply("hunter2 and AAAAB3NzaC1"), "*** and ***");
+        assert_eq!(mask.apply("no secret, -----BEGIN KEY-----"), "no secret, -----BEGIN KEY-----");
     }
 }

@@ -11,6 +11,7 @@
 //! A pass is remembered by the task's fingerprint: everything on which it depends. Nothing here knows what is built or
 //! tested.
 
+mod affected;
 mod audit;
 mod context;
 mod decide;
@@ -20,17 +21,18 @@ mod fingerprint;
 mod globs;
 mod graph;
 mod mask;
+mod options;
 mod outcome;
 mod report;
 mod run;
 mod schedule;
 mod services;
-mod since;
 mod store;
 mod strict;
 mod task;
-mod temporary;
+mod temp_folders;
 
+pub use self::affected::affected;
 pub use self::audit::audit;
 pub use self::context::Context;
 pub use self::decide::{Judge, Verdict};
@@ -38,10 +40,11 @@ pub use self::diagram::{DiagramFormat, draw};
 pub use self::fingerprint::Fingerprints;
 pub use self::globs::Globs;
 pub use self::graph::Graph;
+pub use self::options::RunOptions;
 pub use self::outcome::Tally;
 pub use self::report::{Format, Report};
-pub use self::run::{Options, run};
-pub use self::since::affected;
+pub use self::run::run;
+pub use self::services::Service;
 pub use self::store::Store;
 pub use self::strict::{Sandbox, Variables};
-pub use self::task::{Lane, Service, Task, Unavailable, minutes, task};
+pub use self::task::{Lane, Task, Unavailable, minutes, task};

@@ -1,4 +1,4 @@
-//! How tasks end, and what a run comes down to.
+//! How tasks end, and how many of a run ended how.
 
 use std::time::Duration;
 
@@ -11,29 +11,39 @@ use super::task::Unavailable;
 use crate::tools::diagnostics::diagnostic::Diagnostic;
 use crate::tools::process::is_interrupt;
 
-/// Why a task was skipped that somebody's wish to stop has ended.
+/// The reason of a task that was skipped because somebody stopped the run.
 pub const INTERRUPTED: &str = "interrupted";
 
 /// How a task ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It ran and found nothing wrong.
+    /// It ran, and passed.
     Passed,
-    /// It passed before, with this very fingerprint.
+    /// It did not run, because it passed before with the same fingerprint.
     Cached,
-    /// It ran and found something wrong, or it should have been able to run.
+    /// It ran and failed, or it could not run and had to.
     Failed,
     /// It did not run, or not to its end, for this reason.
     Skipped(String),
 }
 
 impl Outcome {
-    /// Whether all is well, now or before.
+    /// Whether it passed, now or before.
     pub fn is_pass(&self) -> bool {
         matches!(self, Outcome::Passed | Outcome::Cached)
     }
 
-    /// What a task's own result means for the run. `must_run`: a task that can't run here is a failure.
+    /// One word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Passed => "passed",
+            Outcome::Cached => "cached",
+            Outcome::Failed => "failed",
+            Outcome::Skipped(_) => "skipped",
+        }
+    }
+
+    /// From what a task's function gave. With `must_run`, a task that can't run here is a failure.
     pub fn of(result: Result<()>, must_run: bool) -> Outcome {
         let Err(error) = result else { return Outcome::Passed };
         if is_interrupt(&error) {
@@ -46,38 +56,58 @@ impl Outcome {
     }
 }
 
-/// A task that has ended.
+/// A task that is over.
 #[derive(Debug)]
-pub struct Ended {
+pub struct FinishedTask {
     /// Where it is in the graph.
     pub at: usize,
     /// Its name.
     pub name: &'static str,
-    /// How.
+    /// How it ended.
     pub outcome: Outcome,
     /// How long it ran, or had run when it passed before.
     pub took: Duration,
-    /// How long after the run's beginning it started; none when it did not.
+    /// How long after the run's beginning it started; none when it did not start.
     pub started: Option<Duration>,
-    /// Its output, when it started.
+    /// The file with its output; none when it did not start.
     pub log: Option<Utf8PathBuf>,
-    /// What it has found out, now or when it passed before.
+    /// What it measured, now or when it passed before.
     pub figures: Vec<String>,
-    /// What it found fault with.
-    pub places: Vec<Diagnostic>,
+    /// What its tools found wrong.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
-impl Ended {
+impl FinishedTask {
     /// A task that has not run.
-    pub fn without_run(at: usize, name: &'static str, outcome: Outcome) -> Ended {
-        let (figures, places) = (Vec::new(), Vec::new());
-        Ended { at, name, outcome, took: Duration::ZERO, started: None, log: None, figures, places }
+    pub fn without_run(at: usize, name: &'static str, outcome: Outcome) -> FinishedTask {
+        let (figures, diagnostics) = (Vec::new(), Vec::new());
+        FinishedTask {
+            at,
+            name,
+            outcome,
+            took: Duration::ZERO,
+            started: None,
+            log: None,
+            figures,
+            diagnostics,
+        }
     }
 
     /// A task that passed before.
-    pub fn cached(at: usize, name: &'static str, pass: &Pass) -> Ended {
+    pub fn cached(at: usize, name: &'static str, pass: &Pass) -> FinishedTask {
         let took = Duration::try_from_secs_f64(pass.seconds).unwrap_or_default();
-        Ended { took, figures: pass.figures.clone(), ..Ended::without_run(at, name, Outcome::Cached) }
+        FinishedTask {
+            took,
+            figures: pass.figures.clone(),
+            ..FinishedTask::without_run(at, name, Outcome::Cached)
+        }
+    }
+
+    /// The lines at the end of its log, at most so many; none when it did not start.
+    pub fn last_lines(&self, count: usize) -> Vec<String> {
+        let output = self.log.as_ref().and_then(|log| std::fs::read(log).ok()).unwrap_or_default();
+        let lines: Vec<String> = String::from_utf8_lossy(&output).lines().map(str::to_owned).collect();
+        lines[lines.len().saturating_sub(count)..].to_vec()
     }
 
     fn end(&self) -> Duration {
@@ -85,12 +115,12 @@ impl Ended {
     }
 }
 
-/// What a whole run comes down to.
+/// How many tasks of a run ended how.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
     /// How many tasks passed, now or before.
     pub passed: usize,
-    /// How many of them before.
+    /// How many of them were cached.
     pub cached: usize,
     /// How many failed.
     pub failed: usize,
@@ -100,9 +130,9 @@ pub struct Tally {
 
 impl Tally {
     /// Counts.
-    pub fn of(ended: &[Ended]) -> Tally {
+    pub fn of(finished: &[FinishedTask]) -> Tally {
         let mut tally = Tally::default();
-        for task in ended {
+        for task in finished {
             match task.outcome {
                 Outcome::Passed => tally.passed += 1,
                 Outcome::Cached => {
@@ -124,12 +154,12 @@ impl std::fmt::Display for Tally {
     }
 }
 
-/// What a run's length came of: from the task that ended last back to what each one waited for, be it a need or another
-/// task in one of its lanes.
-pub fn critical_path<'a>(graph: &Graph, ended: &'a [Ended]) -> Vec<&'a Ended> {
-    /// Between an end and the start that waited for it.
+/// The chain of tasks that decided how long the run took, first to last: each waited for the one before it, because it needs
+/// it or because both use one lane.
+pub fn critical_path<'a>(graph: &Graph, finished: &'a [FinishedTask]) -> Vec<&'a FinishedTask> {
+    /// The longest time between the end of a task and the start of one that waited for it.
     const GAP: Duration = Duration::from_secs(1);
-    let ran: Vec<&Ended> = ended.iter().filter(|task| task.started.is_some()).collect();
+    let ran: Vec<&FinishedTask> = finished.iter().filter(|task| task.started.is_some()).collect();
     let mut path = Vec::new();
     let mut here = ran.iter().copied().max_by_key(|task| task.end());
     while let Some(task) = here {
@@ -137,8 +167,8 @@ pub fn critical_path<'a>(graph: &Graph, ended: &'a [Ended]) -> Vec<&'a Ended> {
         let started = task.started.unwrap_or_default();
         let lanes = &graph.tasks()[task.at].lanes;
         let shares_lane =
-            |other: &Ended| graph.tasks()[other.at].lanes.iter().any(|lane| lanes.contains(lane));
-        let blocks = |other: &&&Ended| graph.needs(task.at).contains(&other.at) || shares_lane(other);
+            |other: &FinishedTask| graph.tasks()[other.at].lanes.iter().any(|lane| lanes.contains(lane));
+        let blocks = |other: &&&FinishedTask| graph.needs(task.at).contains(&other.at) || shares_lane(other);
         let before = ran.iter().filter(|other| other.end() <= started && other.end() + GAP >= started);
         here = before.filter(blocks).copied().max_by_key(|other| other.end());
     }
@@ -152,8 +182,8 @@ mod tests {
     use crate::pipeline::task::{Lane, task};
     use crate::tools::process::CommandError;
 
-    fn ended(at: usize, name: &'static str, outcome: Outcome) -> Ended {
-        Ended::without_run(at, name, outcome)
+    fn finished(at: usize, name: &'static str, outcome: Outcome) -> FinishedTask {
+        FinishedTask::without_run(at, name, outcome)
     }
 
     fn skipped(reason: &str) -> Outcome {
@@ -178,11 +208,11 @@ mod tests {
     #[test]
     fn the_last_line_counts_every_task_once() {
         let all = [
-            ended(0, "a", Outcome::Passed),
-            ended(1, "b", Outcome::Failed),
-            ended(2, "c", skipped("because b failed")),
-            ended(3, "d", skipped("because c was skipped")),
-            ended(4, "e", Outcome::Cached),
+            finished(0, "a", Outcome::Passed),
+            finished(1, "b", Outcome::Failed),
+            finished(2, "c", skipped("because b failed")),
+            finished(3, "d", skipped("because c was skipped")),
+            finished(4, "e", Outcome::Cached),
         ];
         assert_eq!(Tally::of(&all).to_string(), "2 passed, 1 failed, 2 skipped");
         assert_eq!(Tally::of(&all).cached, 1);
@@ -203,7 +233,7 @@ mod tests {
         let ran = |name: &str, started: u64, took: u64| {
             let at = graph.tasks().iter().position(|task| task.name == name).expect("a task");
             let (started, took) = (Some(Duration::from_secs(started)), Duration::from_secs(took));
-            Ended { started, took, ..ended(at, graph.tasks()[at].name, Outcome::Passed) }
+            FinishedTask { started, took, ..finished(at, graph.tasks()[at].name, Outcome::Passed) }
         };
         let all = [
             ran("install", 0, 5),

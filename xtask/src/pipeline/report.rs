@@ -1,5 +1,5 @@
-//! What a run says: for people, quiet about what passes; for programs, one JSON object a line; for GitHub's pages, what
-//! they fold away and what they show.
+//! What a run prints: for people little about tasks that pass; for programs one JSON object a line; for GitHub's pages folded
+//! groups, annotations and a summary.
 
 mod events;
 mod github;
@@ -7,19 +7,17 @@ mod github;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use camino::Utf8Path;
-
 use self::events::{Event, print};
 use super::decide::Verdict;
 use super::graph::Graph;
-use super::outcome::{Ended, Outcome, Tally, critical_path};
+use super::outcome::{FinishedTask, Outcome, Tally, critical_path};
 use super::task::Task;
 use crate::terminal::{self, Activity, Overall, paint};
 
-/// How much of a failed task's output is shown.
+/// How many lines of a failed task's output are shown.
 const SHOWN_LINES: usize = 40;
 
-/// Who reads.
+/// Who reads the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// A person, who wants to know what failed.
@@ -30,27 +28,27 @@ pub enum Format {
     Quiet,
     /// A program.
     Json,
-    /// Whoever looks at a workflow's page.
+    /// The page of a workflow run on GitHub.
     GitHub,
 }
 
-/// Tells a reader what happens.
+/// Prints what happens, in one format.
 #[derive(Debug)]
 pub struct Report {
     format: Format,
-    /// What stands before a task's name to run just that one: `cargo xtask ci`.
-    repeat: &'static str,
-    /// One task's words at a time.
-    speaking: Mutex<()>,
+    /// The command that, with a task's name behind it, runs that task again: `cargo xtask ci`.
+    rerun_command: &'static str,
+    /// Held while the output of one task is printed.
+    printing: Mutex<()>,
 }
 
 impl Report {
-    /// For such a reader.
-    pub fn new(format: Format, repeat: &'static str) -> Report {
-        Report { format, repeat, speaking: Mutex::default() }
+    /// `rerun_command` is printed with a task's name behind it when that task fails.
+    pub fn new(format: Format, rerun_command: &'static str) -> Report {
+        Report { format, rerun_command, printing: Mutex::default() }
     }
 
-    /// What would run and why, in order. `why` is why a task is looked at at all, where that is not plain.
+    /// Prints what would run and why, in order. `why` gives the reason why a task was selected, where there is one.
     pub fn plan(&self, graph: &Graph, planned: &[(usize, Verdict)], why: &dyn Fn(usize) -> Option<String>) {
         if self.format == Format::Json {
             planned.iter().for_each(|(at, verdict)| print(&Event::planned(&graph.tasks()[*at], verdict)));
@@ -73,7 +71,7 @@ impl Report {
         terminal::say(format_args!("{runs} of {} would run", planned.len()));
     }
 
-    /// The tasks, and the groups that each is in.
+    /// Prints the tasks, with the groups that each is in.
     pub fn list(&self, graph: &Graph, tasks: &[usize]) {
         let tasks = tasks.iter().map(|&at| &graph.tasks()[at]);
         if self.format == Format::Json {
@@ -84,19 +82,19 @@ impl Report {
         terminal::table(&["task", "groups", "what it checks"], &tasks.map(row).collect::<Vec<_>>());
     }
 
-    /// A task starts; to people its live line says so.
+    /// A task starts. People see that from its [`Report::activity`].
     pub fn started(&self, task: &Task) {
         if self.format == Format::Json {
             print(&Event::Started { task: task.name });
         }
     }
 
-    /// A task's live line, for who wants one.
+    /// The line that shows a running task; none with `--quiet`.
     pub fn activity(&self, task: &Task) -> Option<Activity> {
         (self.format != Format::Quiet).then(|| Activity::start(task.name))
     }
 
-    /// The bar over all tasks.
+    /// The progress bar of the whole run.
     pub fn overall(&self, tasks: usize) -> Overall {
         if matches!(self.format, Format::Quiet | Format::Json) {
             Overall::hidden()
@@ -105,69 +103,74 @@ impl Report {
         }
     }
 
-    /// A task has ended. Its words come in one piece.
-    pub fn finished(&self, ended: &Ended) {
-        let _one = self.speaking.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match (self.format, &ended.outcome) {
-            (Format::Json, _) => print(&Event::finished(ended)),
-            // Failures come last, below everything that is folded away.
+    /// A task is over. Lines of different tasks never mix.
+    pub fn finished(&self, finished: &FinishedTask) {
+        let _one = self.printing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match (self.format, &finished.outcome) {
+            (Format::Json, _) => print(&Event::finished(finished)),
+            // Failures are printed at the end, below the folded groups.
             (Format::GitHub, outcome) => {
                 if outcome.is_pass() {
-                    github::group(ended);
+                    github::group(finished);
                 }
                 return;
             }
             _ => {}
         }
-        match (self.format, &ended.outcome) {
-            (Format::Full, _) => self.output(ended, usize::MAX),
-            (_, Outcome::Failed) => self.output(ended, SHOWN_LINES),
+        match (self.format, &finished.outcome) {
+            (Format::Full, _) => self.output(finished, usize::MAX),
+            (_, Outcome::Failed) => self.output(finished, SHOWN_LINES),
             _ => {}
         }
     }
 
-    /// The end of the task's output and, when it failed, what to do next.
-    fn output(&self, ended: &Ended, shown: usize) {
-        let Some(log) = &ended.log else { return };
+    /// The last lines of the task's output and, when it failed, how to run it again.
+    fn output(&self, finished: &FinishedTask, shown: usize) {
+        let Some(log) = &finished.log else { return };
         if self.format == Format::Quiet {
-            terminal::note(format_args!("{} {}", paint::bad("✗"), ended.name));
+            terminal::note(format_args!("{} {}", paint::bad("✗"), finished.name));
         }
-        for line in last_lines(log, shown) {
+        for line in finished.last_lines(shown) {
             terminal::note(format_args!("    {line}"));
         }
-        if ended.outcome == Outcome::Failed {
-            terminal::note(format_args!("    {} {} {}", paint::dim("again:"), self.repeat, ended.name));
+        if finished.outcome == Outcome::Failed {
+            terminal::note(format_args!(
+                "    {} {} {}",
+                paint::dim("again:"),
+                self.rerun_command,
+                finished.name
+            ));
             terminal::note(format_args!("    {} {log}", paint::dim("all of its output:")));
         }
     }
 
-    /// The whole run: a table, the reasons, what its length came of, and the line that can be quoted.
-    pub fn summary(&self, graph: &Graph, ended: &[Ended], tally: Tally, took: Duration) {
-        let path = critical_path(graph, ended);
+    /// The end of the run: a table of all tasks, why some were skipped, how long it took, and the last line, which counts.
+    pub fn summary(&self, graph: &Graph, finished: &[FinishedTask], tally: Tally, took: Duration) {
+        let path = critical_path(graph, finished);
         if self.format == Format::Json {
             print(&Event::summary(tally, took, &path));
             return terminal::note(tally);
         }
         if self.format != Format::Quiet {
-            table(ended);
+            table(finished);
         }
-        for task in ended {
+        for task in finished {
             if let Outcome::Skipped(reason) = &task.outcome {
                 terminal::say(format_args!("{}: skipped, {reason}", task.name));
             }
         }
         if self.format == Format::GitHub {
-            github::end(ended, tally, took, self.repeat);
+            github::end(finished, tally, took, self.rerun_command);
         }
         if self.format != Format::Quiet {
-            length(ended, &path, tally, took);
+            print_duration(finished, &path, tally, took);
         }
         terminal::say(tally);
     }
 }
 
-fn table(ended: &[Ended]) {
-    let row = |task: &Ended| {
+fn table(finished: &[FinishedTask]) {
+    let row = |task: &FinishedTask| {
         let took = match (&task.outcome, task.started) {
             (Outcome::Cached, _) => paint::dim(format_args!("{} then", terminal::seconds(task.took))),
             (_, Some(_)) => terminal::seconds(task.took),
@@ -175,13 +178,13 @@ fn table(ended: &[Ended]) {
         };
         vec![task.name.to_owned(), painted(&task.outcome), took, task.figures.join(", ")]
     };
-    terminal::table(&["task", "outcome", "time", ""], &ended.iter().map(row).collect::<Vec<_>>());
+    terminal::table(&["task", "outcome", "time", ""], &finished.iter().map(row).collect::<Vec<_>>());
 }
 
-/// How long it took, how much of it was remembered, how long it would have taken without hurry, and the chain of tasks
-/// that made it so long.
-fn length(ended: &[Ended], path: &[&Ended], tally: Tally, took: Duration) {
-    let ran = ended.iter().filter(|task| task.started.is_some());
+/// How long the run took, how many tasks were cached, how long it would have taken one task after another, and the critical
+/// path.
+fn print_duration(finished: &[FinishedTask], path: &[&FinishedTask], tally: Tally, took: Duration) {
+    let ran = finished.iter().filter(|task| task.started.is_some());
     let one_after_another: Duration = ran.map(|task| task.took).sum();
     let chain: Vec<String> =
         path.iter().map(|task| format!("{} {}", task.name, terminal::seconds(task.took))).collect();
@@ -192,12 +195,12 @@ fn length(ended: &[Ended], path: &[&Ended], tally: Tally, took: Duration) {
     } else {
         terminal::seconds(took)
     };
-    let instead = if path.len() < 2 {
+    let sequential = if path.len() < 2 {
         String::new()
     } else {
         format!("; one after another: {}", terminal::seconds(one_after_another))
     };
-    terminal::say(paint::dim(format_args!("{took}, {} cached{instead}{chain}", tally.cached)));
+    terminal::say(paint::dim(format_args!("{took}, {} cached{sequential}{chain}", tally.cached)));
 }
 
 fn shortened(reasons: &[String]) -> String {
@@ -207,27 +210,11 @@ fn shortened(reasons: &[String]) -> String {
     if more == 0 { shown } else { format!("{shown}; and {more} more") }
 }
 
-/// The lines at the end of a log.
-fn last_lines(log: &Utf8Path, count: usize) -> Vec<String> {
-    let output = std::fs::read(log).unwrap_or_default();
-    let lines: Vec<String> = String::from_utf8_lossy(&output).lines().map(str::to_owned).collect();
-    lines[lines.len().saturating_sub(count)..].to_vec()
-}
-
-fn word(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Passed => "passed",
-        Outcome::Cached => "cached",
-        Outcome::Failed => "failed",
-        Outcome::Skipped(_) => "skipped",
-    }
-}
-
 fn painted(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Passed => paint::good(word(outcome)),
-        Outcome::Cached => paint::dim(word(outcome)),
-        Outcome::Failed => paint::bad(word(outcome)),
-        Outcome::Skipped(_) => paint::warn(word(outcome)),
+        Outcome::Passed => paint::good(outcome.name()),
+        Outcome::Cached => paint::dim(outcome.name()),
+        Outcome::Failed => paint::bad(outcome.name()),
+        Outcome::Skipped(_) => paint::warn(outcome.name()),
     }
 }

@@ -1,26 +1,27 @@
-//! Who starts next. Knows nothing of threads and of time: it is told what has ended, and says what may start.
+//! Which task starts next. Knows nothing of threads or clocks: it is told which tasks are over, and says which may start.
 
 use super::graph::Graph;
 
-/// The tasks of one run that are still to come.
+/// The tasks of one run that have not started yet.
 #[derive(Debug)]
 pub struct Schedule {
-    /// How many needs each waits for; none for what is no part of the run, or was started.
+    /// For each task the number of needs that it waits for; none when it is not part of the run, or was started.
     waits: Vec<Option<usize>>,
     dependents: Vec<Vec<usize>>,
     lanes: Vec<Vec<usize>>,
-    /// How many more each lane takes.
+    /// How many more tasks may run in each lane.
     free: Vec<usize>,
-    /// Of each task how long it takes until the last one that waits for it has ended.
+    /// For each task the seconds of the longest chain that begins with it.
     remaining: Vec<f64>,
-    /// How long each takes by itself.
+    /// For each task its own seconds.
     seconds: Vec<f64>,
-    /// What could start if its lanes were free.
+    /// The tasks that wait for no need any more.
     ready: Vec<usize>,
 }
 
 impl Schedule {
-    /// Of these tasks of the graph; a need that is none of them is taken for done. `seconds` says how long one takes.
+    /// Of these tasks of the graph, which must be in its order; a need that is not among them counts as passed. `seconds`
+    /// estimates how long a task takes.
     pub fn new(graph: &Graph, tasks: &[usize], seconds: impl Fn(usize) -> f64) -> Schedule {
         let count = graph.tasks().len();
         let mut names: Vec<&str> = Vec::new();
@@ -55,7 +56,7 @@ impl Schedule {
                 *schedule.waits[at].as_mut().expect("a task of the run") += 1;
             }
         }
-        // From the end: whoever waits for a task comes after it.
+        // From the end: the tasks that wait for another one come after it.
         for &at in tasks.iter().rev() {
             let after = schedule.dependents[at].iter().map(|&next| schedule.remaining[next]);
             schedule.seconds[at] = seconds(at);
@@ -66,12 +67,12 @@ impl Schedule {
         schedule
     }
 
-    /// The next task to start, if one can: of those whose needs are done and whose lanes are free the one with the
-    /// longest way to the end. Its lanes are taken.
+    /// The next task to start, if one can: of those whose needs have passed and whose lanes are free, the one that begins the
+    /// longest chain. It takes its lanes.
     pub fn start(&mut self) -> Option<usize> {
         let can = |at: &usize| self.lanes[*at].iter().all(|&lane| self.free[lane] > 0);
         let candidates = self.ready.iter().copied().filter(can);
-        // Of equals the first one of the table.
+        // Of two with equal chains, the first of the table.
         let next =
             candidates.min_by(|&a, &b| self.remaining[b].total_cmp(&self.remaining[a]).then(a.cmp(&b)))?;
         self.take(next);
@@ -79,28 +80,28 @@ impl Schedule {
         Some(next)
     }
 
-    /// A task is over without having been started: those that wait for it need not.
-    pub fn settle(&mut self, at: usize) {
+    /// A task is over without having been started: no other waits for it any more.
+    pub fn complete(&mut self, at: usize) {
         self.take(at);
         self.release(at);
     }
 
-    /// A started task is over: its lanes are free, and those that wait for it need not.
+    /// A started task is over: its lanes are free, and no other waits for it any more.
     pub fn finish(&mut self, at: usize) {
         self.lanes[at].iter().for_each(|&lane| self.free[lane] += 1);
         self.release(at);
     }
 
-    /// What is still to come, in order.
-    pub fn rest(&self) -> Vec<usize> {
+    /// The tasks that have not started, in order.
+    pub fn pending(&self) -> Vec<usize> {
         (0..self.waits.len()).filter(|&at| self.waits[at].is_some()).collect()
     }
 
-    /// How many seconds are left at least, with these running for so long already: the longest way to the end, or the
-    /// busiest lane, or everything shared among the jobs.
-    pub fn left(&self, running: &[(usize, f64)], jobs: usize) -> f64 {
+    /// How many seconds the run still takes at least, when each of `running` has run for so many seconds: the longest chain, the
+    /// busiest lane, or all tasks shared among the jobs, whichever is most.
+    pub fn seconds_left(&self, running: &[(usize, f64)], jobs: usize) -> f64 {
         let runs = running.iter().map(|&(at, since)| (at, since.min(self.seconds[at])));
-        let to_come: Vec<(usize, f64)> = self.rest().into_iter().map(|at| (at, 0.0)).chain(runs).collect();
+        let to_come: Vec<(usize, f64)> = self.pending().into_iter().map(|at| (at, 0.0)).chain(runs).collect();
         let longest = to_come.iter().map(|&(at, since)| self.remaining[at] - since).fold(0.0, f64::max);
         let own = |&(at, since): &(usize, f64)| self.seconds[at] - since;
         let in_lane = |lane: usize| -> f64 {

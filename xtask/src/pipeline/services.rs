@@ -1,4 +1,4 @@
-//! Services: what runs beside the tasks that ask for it, once a run.
+//! Services: programs that run beside the tasks that use them, one for the whole run.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -6,27 +6,36 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result};
 
-use super::task::Service;
 use crate::tools::process::tracking::{self, Scope};
 
-type Lent = Arc<dyn Any + Send + Sync>;
+type Handle = Arc<dyn Any + Send + Sync>;
 
-/// The services of one run. They end when this is dropped.
+/// Something that tasks use while they run, such as a database server. It starts when the first task asks for it, and is
+/// dropped when the run ends, however that ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Service {
+    /// What it is called.
+    pub name: &'static str,
+    /// Starts it. What it gives is shared by the tasks.
+    pub start: fn() -> Result<Handle>,
+}
+
+/// The running services of one run. Dropping this ends them.
 #[derive(Default)]
-pub struct Services(Mutex<HashMap<&'static str, Lent>>);
+pub struct Services(Mutex<HashMap<&'static str, Handle>>);
 
 impl Services {
-    /// The service; started when nobody asked before. Who asks meanwhile waits.
-    pub fn lend(&self, service: Service) -> Result<Lent> {
+    /// The service, started at the first call. Other calls wait meanwhile. Fails when it does not start.
+    pub fn get_or_start(&self, service: Service) -> Result<Handle> {
         let mut running = self.0.lock().expect("no holder panics");
-        if let Some(lent) = running.get(service.name) {
-            return Ok(Arc::clone(lent));
+        if let Some(handle) = running.get(service.name) {
+            return Ok(Arc::clone(handle));
         }
-        // It is not the asking task's own, and outlives it.
-        let lent = tracking::within(Scope::default(), service.start)
+        // In a scope of its own, since it outlives the task that asks.
+        let handle = tracking::within(Scope::default(), service.start)
             .with_context(|| format!("starting the service {}", service.name))?;
-        running.insert(service.name, Arc::clone(&lent));
-        Ok(lent)
+        running.insert(service.name, Arc::clone(&handle));
+        Ok(handle)
     }
 }
 
@@ -46,14 +55,14 @@ mod tests {
                 ENDED.fetch_add(1, Ordering::SeqCst);
             }
         }
-        fn start() -> Result<Lent> {
+        fn start() -> Result<Handle> {
             STARTED.fetch_add(1, Ordering::SeqCst);
             Ok(Arc::new(Server))
         }
         let services = Services::default();
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| services.lend(Service { name: "server", start }).expect("it starts"));
+                scope.spawn(|| services.get_or_start(Service { name: "server", start }).expect("it starts"));
             }
         });
         assert_eq!((STARTED.load(Ordering::SeqCst), ENDED.load(Ordering::SeqCst)), (1, 0));

@@ -1,75 +1,42 @@
-//! What is remembered of passes: one folder, which a workflow may keep between its runs.
+//! The cache: passes of tasks with what they wrote, in one folder, which a workflow may keep between its runs.
 //!
-//! Everything is written beside and renamed, and a pass comes last, after everything that it speaks of: a kill at any
-//! moment leaves what was there before, or all of it. Two runs at once write the same things under the same names.
-//! Nothing here fails a run: what can't be read is not remembered, and what can't be written is said.
+//! Each file is written under another name and renamed, and a pass comes last, after everything that it refers to: a kill
+//! at any moment leaves what was there before, or all of the new. Two runs at once write the same content under the same
+//! names. Nothing here fails a run: what can't be read counts as not there, and what can't be written is a warning.
 
 mod outputs;
 mod prune;
+mod records;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-pub use self::outputs::{Output, State};
+pub use self::outputs::OutputsState;
+pub use self::records::{FailedTasks, LastRun, Pass};
 use super::task::Task;
 use crate::terminal;
 use crate::tools::files::replace;
 
-/// The folder.
+/// The cache's folder.
 #[derive(Debug)]
 pub struct Store {
     folder: Utf8PathBuf,
     warned: AtomicBool,
 }
 
-/// A pass that happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pass {
-    /// How long the task ran.
-    pub seconds: f64,
-    /// When it ended, in seconds since 1970.
-    pub at: u64,
-    /// What it wrote.
-    pub outputs: Vec<Output>,
-    /// The images that it made, by their ids.
-    pub images: Vec<String>,
-    /// What it has found out.
-    #[serde(default)]
-    pub figures: Vec<String>,
-}
-
-/// A task's last run, however it ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Last {
-    /// Whether it passed.
-    pub passed: bool,
-    /// With which fingerprint.
-    pub fingerprint: String,
-    /// How long it ran.
-    pub seconds: f64,
-    /// When it ended, in seconds since 1970.
-    pub at: u64,
-    /// Why it ran.
-    pub why: Vec<String>,
-}
-
-/// How each task stands that is not well: failed, or waiting for one that failed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedTasks(pub BTreeMap<String, String>);
-
 impl Store {
-    /// Opens it; nothing is written before there is something to remember.
+    /// Opens it. The folder is made at the first write.
     pub fn new(folder: Utf8PathBuf) -> Store {
         Store { folder, warned: AtomicBool::new(false) }
     }
 
-    /// The pass of this task with this fingerprint.
+    /// The pass of this task with this fingerprint, if there is one. Notes that it was used: the least recently used are
+    /// pruned first.
     pub fn pass(&self, task: &str, fingerprint: &str) -> Option<Pass> {
         let file = self.pass_file(task, fingerprint);
         let pass = self.read(&file)?;
@@ -77,31 +44,32 @@ impl Store {
         Some(pass)
     }
 
-    /// Remembers that the task has passed. Its outputs are kept first.
+    /// Stores a pass, after the task's outputs. Only warns where that fails, or where the task did not write an output that its
+    /// row names.
     pub fn record(&self, task: &Task, root: &Utf8Path, fingerprint: &str, manifest: &str, mut pass: Pass) {
-        let mut keep = || -> Result<()> {
-            pass.outputs = outputs::keep(&self.blobs(), root, &task.writes)?;
+        let mut store = || -> Result<()> {
+            pass.outputs = outputs::store(&self.blobs(), root, &task.writes)?;
             if !task.unstored_outputs.is_empty() {
-                let left = outputs::left(root, &task.unstored_outputs).with_context(|| {
+                let identity = outputs::identity(root, &task.unstored_outputs).with_context(|| {
                     format!("{} did not leave {}", task.name, task.unstored_outputs.join(", "))
                 })?;
-                replace(&self.left_file(task.name), format!("{fingerprint}\n{left}").as_bytes())?;
+                replace(&self.unstored_file(task.name), format!("{fingerprint}\n{identity}").as_bytes())?;
             }
             let file = self.pass_file(task.name, fingerprint);
             replace(&file.with_extension("manifest"), manifest.as_bytes())?;
             replace(&file, &json(&pass))
         };
-        self.warn(keep(), || format!("the pass of {} is not remembered", task.name));
+        self.warn(store(), || format!("the pass of {} is not remembered", task.name));
     }
 
-    /// Forgets a pass that turned out not to be one.
-    pub fn forget(&self, task: &str, fingerprint: &str) {
-        // Not there is what is wanted.
+    /// Removes a pass, because the task failed with the same fingerprint.
+    pub fn remove_pass(&self, task: &str, fingerprint: &str) {
+        // An error means that there is none.
         let _ = fs::remove_file(self.pass_file(task, fingerprint));
     }
 
-    /// How a task ended, and with which manifest, whatever the outcome.
-    pub fn note(&self, task: &str, last: &Last, manifest: &str) {
+    /// Stores how a task ended, passed or failed, and its manifest.
+    pub fn note_last_run(&self, task: &str, last: &LastRun, manifest: &str) {
         let file = self.last_file(task);
         let write = replace(&file.with_extension("manifest"), manifest.as_bytes())
             .and_then(|()| replace(&file, &json(last)));
@@ -109,7 +77,7 @@ impl Store {
     }
 
     /// The last run of a task.
-    pub fn last(&self, task: &str) -> Option<Last> {
+    pub fn last_run(&self, task: &str) -> Option<LastRun> {
         self.read(&self.last_file(task))
     }
 
@@ -118,53 +86,53 @@ impl Store {
         fs::read_to_string(self.last_file(task).with_extension("manifest")).ok()
     }
 
-    /// Where a task's outputs stand, as its pass has them.
-    pub fn outputs(&self, task: &Task, root: &Utf8Path, pass: &Pass) -> State {
+    /// Whether the files that the task wrote when it passed are still there.
+    pub fn outputs_state(&self, task: &Task, root: &Utf8Path, pass: &Pass) -> OutputsState {
         outputs::state(&self.blobs(), root, &task.writes, &pass.outputs)
     }
 
-    /// Brings a task's outputs back.
+    /// Brings back the files that the task wrote when it passed, and removes others that match its patterns.
     pub fn restore(&self, task: &Task, root: &Utf8Path, pass: &Pass) -> Result<()> {
         outputs::restore(&self.blobs(), root, &task.writes, &pass.outputs)
-            .with_context(|| format!("bringing back what {} made", task.name))
+            .with_context(|| format!("bringing back what {} wrote", task.name))
     }
 
-    /// Whether what the task left is still what it left with this fingerprint.
-    pub fn is_left(&self, task: &Task, root: &Utf8Path, fingerprint: &str) -> bool {
+    /// Whether the outputs of the task that are not stored are there, and from a run with this fingerprint.
+    pub fn has_unstored_outputs(&self, task: &Task, root: &Utf8Path, fingerprint: &str) -> bool {
         task.unstored_outputs.is_empty()
-            || outputs::left(root, &task.unstored_outputs).is_ok_and(|left| {
-                let noted = fs::read_to_string(self.left_file(task.name));
-                noted.is_ok_and(|noted| noted == format!("{fingerprint}\n{left}"))
+            || outputs::identity(root, &task.unstored_outputs).is_ok_and(|identity| {
+                let noted = fs::read_to_string(self.unstored_file(task.name));
+                noted.is_ok_and(|noted| noted == format!("{fingerprint}\n{identity}"))
             })
     }
 
-    /// The task is about to change what it left.
-    pub fn begin(&self, task: &Task) {
+    /// Before a task runs: from now on, its outputs that are not stored belong to no fingerprint.
+    pub fn forget_unstored_outputs(&self, task: &Task) {
         if !task.unstored_outputs.is_empty() {
-            let _ = fs::remove_file(self.left_file(task.name));
+            let _ = fs::remove_file(self.unstored_file(task.name));
         }
     }
 
-    /// Who was not well when last seen.
-    pub fn unwell(&self) -> FailedTasks {
-        self.read(&self.folder.join("unwell.json")).unwrap_or_default()
+    /// The tasks whose last run failed, and those that were skipped because of them.
+    pub fn failed_tasks(&self) -> FailedTasks {
+        self.read(&self.folder.join("failed.json")).unwrap_or_default()
     }
 
-    /// Remembers who is not well.
-    pub fn note_unwell(&self, unwell: &FailedTasks) {
-        if *unwell != self.unwell() {
-            let write = replace(&self.folder.join("unwell.json"), &json(unwell));
+    /// Stores them.
+    pub fn note_failed_tasks(&self, failed_tasks: &FailedTasks) {
+        if *failed_tasks != self.failed_tasks() {
+            let write = replace(&self.folder.join("failed.json"), &json(failed_tasks));
             self.warn(write, || "what failed is not remembered".to_owned());
         }
     }
 
-    /// Removes what was used longest ago, down to the limit, and what kills left.
+    /// Removes the least recently used passes when there are more than `limit` bytes, and files that killed runs left.
     pub fn prune(&self, limit: u64) {
         let pruned = prune::prune(&self.folder, limit);
         self.warn(pruned, || format!("{} can't be tidied up", self.folder));
     }
 
-    /// The file whose lock says that a run is at work on this.
+    /// The file that a run locks while it uses a task or a lane.
     pub fn lock(&self, what: &str) -> Utf8PathBuf {
         self.folder.join("locks").join(what)
     }
@@ -177,15 +145,15 @@ impl Store {
         self.folder.join("last").join(format!("{task}.json"))
     }
 
-    fn left_file(&self, task: &str) -> Utf8PathBuf {
-        self.folder.join("left").join(task)
+    fn unstored_file(&self, task: &str) -> Utf8PathBuf {
+        self.folder.join("unstored").join(task)
     }
 
     fn blobs(&self) -> Utf8PathBuf {
         self.folder.join("outputs")
     }
 
-    /// None when it is not there, or is not what was written: a newer xtask's, a torn one.
+    /// None when the file does not exist, or can't be parsed because another version of xtask wrote it.
     fn read<T: serde::de::DeserializeOwned>(&self, file: &Utf8Path) -> Option<T> {
         let read = match fs::read(file) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
@@ -197,7 +165,7 @@ impl Store {
         self.warn(parsed, || "something is not remembered".to_owned())
     }
 
-    /// Says what is wrong with the folder, once: the rest would be the same.
+    /// Warns of the first error only: others of the same folder would say the same.
     fn warn<T>(&self, result: Result<T>, what: impl FnOnce() -> String) -> Option<T> {
         let error = match result {
             Ok(value) => return Some(value),
@@ -220,7 +188,7 @@ pub fn now() -> u64 {
 }
 
 /// How long ago that was.
-pub fn since(at: u64) -> Duration {
+pub fn age(at: u64) -> Duration {
     Duration::from_secs(now().saturating_sub(at))
 }
 

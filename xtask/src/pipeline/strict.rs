@@ -1,5 +1,5 @@
-//! Whether a row says all that its task depends on: the task runs in a tree that holds nothing else, with no other
-//! variables.
+//! `--strict`: finds what a row does not declare. The task runs in a sandbox: a tree with only the files that its row declares,
+//! and only its declared environment variables.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,8 +12,8 @@ use super::globs::Globs;
 use super::task::Task;
 use crate::tools::git;
 
-/// The variables that every task gets, whatever its row says: by which programs are found, keep what is theirs, and reach
-/// other machines, and how much they say. None of them is about what a task comes to.
+/// The variables that every task gets, whatever its row declares: programs need them to find each other, their own files and
+/// the network, and to know how much to print. None of them decides whether a task passes.
 const BASE: &[&str] = &[
     "PATH",
     "HOME",
@@ -49,7 +49,7 @@ const BASE: &[&str] = &[
     "CURL_CA_BUNDLE",
     "REQUESTS_CA_BUNDLE",
 ];
-/// The same, by how their names begin: settings of package managers, of the locale, and xtask's own.
+/// More of them, by the beginning of their names: settings of package managers, of the locale, and xtask's own.
 const FAMILIES: &[&str] = &[
     "LC_",
     "XDG_",
@@ -62,16 +62,16 @@ const FAMILIES: &[&str] = &[
     "CARGO_NET_",
 ];
 
-/// Of the environment's variables what one task gets.
+/// The environment variables of one task in its sandbox.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Variables {
-    /// The base, and what its row declares.
+    /// The base, and those that its row declares.
     pub given: Vec<(String, String)>,
     withheld: Vec<String>,
 }
 
 impl Variables {
-    /// What the task gets of these.
+    /// Divides these variables into those that the task gets and those that it does not.
     pub fn of(task: &Task, all: impl IntoIterator<Item = (String, String)>) -> Variables {
         let mut variables = Variables::default();
         for (name, value) in all {
@@ -83,14 +83,14 @@ impl Variables {
         variables
     }
 
-    /// Those that it did not get, and that a failed task's output names.
+    /// Those that the task did not get and that its output names: its row should perhaps declare them.
     pub fn missing(&self, output: &str) -> Vec<&str> {
         self.withheld.iter().map(String::as_str).filter(|name| names(output, name)).collect()
     }
 }
 
-/// A tree with what one task declares to read, gone when dropped. It is outside the repository: tools look for their
-/// settings in all folders above.
+/// A tree with the files that one task declares to read. It is removed when dropped. It lies outside the repository, since tools
+/// look for their settings in all folders above.
 pub struct Sandbox {
     folder: tempfile::TempDir,
     root: Utf8PathBuf,
@@ -98,22 +98,22 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Copies what the task reads, xtask's own sources, and what those made whose work it reads.
+    /// Copies the files that the task reads, xtask's own sources, and what other tasks wrote that it reads.
     pub fn of(judge: &Judge<'_>, at: usize) -> Result<Sandbox> {
         let folder = tempfile::Builder::new().prefix("xtask-strict-").tempdir()?;
         let root = Utf8PathBuf::try_from(folder.path().canonicalize()?)?;
         let fingerprints = judge.fingerprints.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
         let here: HashSet<String> =
             fingerprints.read().expect("no holder panics").files(at).map(str::to_owned).collect();
-        // What depends on the commits before finds them.
+        // With the history, for tasks that read it.
         git::copy::without_files(judge.root, &root)?;
         for path in &here {
             copy(&judge.root.join(path), &root.join(path))?;
         }
-        let makers = judge.graph.makers(at).iter().map(|&maker| &judge.graph.tasks()[maker]);
+        let producers = judge.graph.producers(at).iter().map(|&producer| &judge.graph.tasks()[producer]);
         let mut made = Vec::new();
-        for maker in makers {
-            made.extend(bring(maker, judge.root, &root)?);
+        for producer in producers {
+            made.extend(provide_outputs(producer, judge.root, &root)?);
         }
         fs::write(root.join(".git/info/exclude"), made.join("\n") + "\n/.local/\n")?;
         git::copy::add_all(&root)?;
@@ -125,8 +125,8 @@ impl Sandbox {
         &self.root
     }
 
-    /// The files of the repository that are not here and that a failed task's output names: by their whole paths, or
-    /// else by their names.
+    /// The files of the repository that are not in the sandbox and that the task's output names, by their whole paths or else by
+    /// their names: its row should perhaps declare them.
     pub fn missing(&self, judge: &Judge<'_>, output: &str) -> Vec<String> {
         let Ok(fingerprints) = &judge.fingerprints else { return Vec::new() };
         let fingerprints = fingerprints.read().expect("no holder panics");
@@ -145,11 +145,11 @@ impl Sandbox {
 
     /// Removes it.
     pub fn remove(self) -> Result<()> {
-        self.folder.close().context("removing the bare tree")
+        self.folder.close().context("removing the sandbox")
     }
 }
 
-/// Whether a text has a name in it that is no part of a longer one.
+/// Whether a text contains a name that is not part of a longer one.
 fn names(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
     text.match_indices(name).any(|(at, _)| {
@@ -159,23 +159,24 @@ fn names(text: &str, name: &str) -> bool {
     })
 }
 
-/// What a task wrote is copied; what it left is big, and linked. Gives the lines by which git ignores both.
-fn bring(maker: &Task, from: &Utf8Path, to: &Utf8Path) -> Result<Vec<String>> {
+/// Copies what another task wrote, and links its outputs that are too big to be stored. Gives the lines for git's exclude
+/// file.
+fn provide_outputs(producer: &Task, from: &Utf8Path, to: &Utf8Path) -> Result<Vec<String>> {
     let mut ignored = Vec::new();
-    let written: Vec<String> = Globs::new(&maker.writes).roots().map(str::to_owned).collect();
+    let written: Vec<String> = Globs::new(&producer.writes).roots().map(str::to_owned).collect();
     for path in written {
         copy(&from.join(&path), &to.join(&path))?;
         ignored.push(format!("/{path}"));
     }
-    let left: Vec<String> = Globs::new(&maker.unstored_outputs).roots().map(str::to_owned).collect();
+    let left: Vec<String> = Globs::new(&producer.unstored_outputs).roots().map(str::to_owned).collect();
     for path in &left {
-        // What is below another one of them came with it.
+        // A path below another one of them is part of that link.
         let is_below = left.iter().any(|other| other != path && Utf8Path::new(path).starts_with(other));
         if !is_below {
             let link = to.join(path);
             fs::create_dir_all(link.parent().unwrap_or(to))?;
             std::os::unix::fs::symlink(from.join(path), link)
-                .with_context(|| format!("linking {path}, which {} leaves", maker.name))?;
+                .with_context(|| format!("linking {path}, which {} leaves", producer.name))?;
             ignored.push(format!("/{path}"));
         }
     }

@@ -1,15 +1,15 @@
 //! A task: one row of the table.
 
-use std::any::Any;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::context::Context;
+use super::services::Service;
 use crate::setup::Tool;
 
-/// What a task does. A function and not a closure: everything it depends on is in its row.
+/// What a task does. A function pointer and not a closure, so that it captures nothing: everything that a task depends on is in
+/// its row.
 pub type Work = fn(&Context) -> Result<()>;
 
 /// One node of the graph.
@@ -17,7 +17,7 @@ pub type Work = fn(&Context) -> Result<()>;
 pub struct Task {
     /// What people type, and what its log is called.
     pub name: &'static str,
-    /// What it is for, in one line.
+    /// What it checks or makes, in one line.
     pub summary: &'static str,
     /// The tasks that must have passed before it starts.
     pub needs: Vec<&'static str>,
@@ -27,29 +27,29 @@ pub struct Task {
     pub lanes: Vec<Lane>,
     /// The files on which its outcome depends, as patterns; all files when it doesn't say.
     pub reads: Vec<&'static str>,
-    /// What it makes for people and for other tasks; kept with its pass, and brought back when it is gone.
+    /// The files that it writes, as patterns; they are stored with its pass, and brought back when they are gone.
     pub writes: Vec<&'static str>,
-    /// What of it is about the run itself (times, in JUnit's form), and so another thing each time.
+    /// Those of them that differ from run to run, such as JUnit reports, which hold times.
     pub nondeterministic: Vec<&'static str>,
-    /// What it makes that is too big to be kept: when that is gone, the task runs again.
+    /// What it writes that is too big for the store: when that is gone, the task runs again.
     pub unstored_outputs: Vec<&'static str>,
-    /// What is installed before it starts, where it is missing.
+    /// The tools that are installed before it starts, where they are missing.
     pub tools: Vec<Tool>,
-    /// What is started for it, once a run.
+    /// The service that it uses.
     pub service: Option<Service>,
     /// The environment variables on which its outcome depends.
     pub variables: Vec<&'static str>,
-    /// Its outcome depends on the commits before this tree, too.
+    /// Whether its outcome also depends on the commits before this tree.
     pub history: bool,
-    /// It kills programs, which then leave what is temporary behind: no failure, but removed all the same.
+    /// Whether it kills programs: their temporary files, which they can't remove any more, are no failure of the task.
     pub kills: bool,
-    /// It asks machines elsewhere: where there are none, it is skipped, in CI too.
+    /// Whether it needs the network: without, it is skipped, in CI too.
     pub network: bool,
-    /// How long a pass is believed, where time alone can make it false.
+    /// How long a pass counts, where its outcome can change although nothing here does.
     pub max_age: Option<Duration>,
-    /// When it is ended with everything that it started.
+    /// After this time it is stopped with everything that it started, and has failed.
     pub timeout: Duration,
-    /// What it does.
+    /// Its function.
     pub work: Work,
 }
 
@@ -62,23 +62,13 @@ pub struct Lane {
     pub capacity: usize,
 }
 
-/// Something that runs beside the tasks that ask for it. It is started when the first of them starts, and dropped when
-/// the run ends, however it ends.
-#[derive(Debug, Clone, Copy)]
-pub struct Service {
-    /// What it is called.
-    pub name: &'static str,
-    /// Starts it. What it gives is what [`Context::service`] lends.
-    pub start: fn() -> Result<Arc<dyn Any + Send + Sync>>,
-}
-
-/// A row that has no [`Work`] yet.
+/// A row whose [`Work`] is still missing.
 #[derive(Debug)]
-pub struct Row(Task);
+pub struct TaskBuilder(Task);
 
-/// Begins a row; [`Row::run`] completes it.
-pub fn task(name: &'static str, summary: &'static str) -> Row {
-    Row(Task {
+/// Begins a row; [`TaskBuilder::run`] completes it.
+pub fn task(name: &'static str, summary: &'static str) -> TaskBuilder {
+    TaskBuilder(Task {
         name,
         summary,
         needs: Vec::new(),
@@ -100,110 +90,110 @@ pub fn task(name: &'static str, summary: &'static str) -> Row {
     })
 }
 
-impl Row {
+impl TaskBuilder {
     /// The tasks that must have passed before it starts.
-    pub fn needs<const N: usize>(mut self, needs: [&'static str; N]) -> Row {
+    pub fn needs<const N: usize>(mut self, needs: [&'static str; N]) -> TaskBuilder {
         self.0.needs = needs.into();
         self
     }
 
     /// The groups that it belongs to.
-    pub fn groups<const N: usize>(mut self, groups: [&'static str; N]) -> Row {
+    pub fn groups<const N: usize>(mut self, groups: [&'static str; N]) -> TaskBuilder {
         self.0.groups = groups.into();
         self
     }
 
-    /// A resource that it shares with others. A second call adds another.
-    pub fn lane(mut self, lane: Lane) -> Row {
+    /// A lane in which it runs. A second call adds another.
+    pub fn lane(mut self, lane: Lane) -> TaskBuilder {
         self.0.lanes.push(lane);
         self
     }
 
-    /// The files on which its outcome depends. A second call adds others.
-    pub fn reads(mut self, patterns: impl AsRef<[&'static str]>) -> Row {
+    /// The files on which its outcome depends, as patterns. A second call adds others.
+    pub fn reads(mut self, patterns: impl AsRef<[&'static str]>) -> TaskBuilder {
         self.0.reads.extend(patterns.as_ref());
         self
     }
 
-    /// What it makes, kept with its pass.
-    pub fn writes<const N: usize>(mut self, patterns: [&'static str; N]) -> Row {
+    /// The files that it writes, as patterns.
+    pub fn writes<const N: usize>(mut self, patterns: [&'static str; N]) -> TaskBuilder {
         self.0.writes = patterns.into();
         self
     }
 
-    /// What of it is another thing each time.
-    pub fn nondeterministic<const N: usize>(mut self, patterns: [&'static str; N]) -> Row {
+    /// Those of its files that differ from run to run, as patterns.
+    pub fn nondeterministic<const N: usize>(mut self, patterns: [&'static str; N]) -> TaskBuilder {
         self.0.nondeterministic = patterns.into();
         self
     }
 
-    /// What it makes that is too big to be kept.
-    pub fn unstored_outputs<const N: usize>(mut self, patterns: [&'static str; N]) -> Row {
+    /// What it writes that is too big for the store, as patterns.
+    pub fn unstored_outputs<const N: usize>(mut self, patterns: [&'static str; N]) -> TaskBuilder {
         self.0.unstored_outputs = patterns.into();
         self
     }
 
-    /// What is installed before it starts, where it is missing. A second call adds others.
-    pub fn tools(mut self, tools: &[Tool]) -> Row {
+    /// The tools that it needs. A second call adds others.
+    pub fn tools(mut self, tools: &[Tool]) -> TaskBuilder {
         self.0.tools.extend(tools);
         self
     }
 
-    /// What is started for it.
-    pub fn service(mut self, service: Service) -> Row {
+    /// The service that it uses.
+    pub fn service(mut self, service: Service) -> TaskBuilder {
         self.0.service = Some(service);
         self
     }
 
     /// The environment variables on which its outcome depends.
-    pub fn variables<const N: usize>(mut self, names: [&'static str; N]) -> Row {
+    pub fn variables<const N: usize>(mut self, names: [&'static str; N]) -> TaskBuilder {
         self.0.variables = names.into();
         self
     }
 
-    /// Its outcome depends on the commits before this tree, too.
-    pub fn history(mut self) -> Row {
+    /// Its outcome also depends on the commits before this tree.
+    pub fn history(mut self) -> TaskBuilder {
         self.0.history = true;
         self
     }
 
-    /// It kills programs, which then leave what is temporary behind.
-    pub fn kills(mut self) -> Row {
+    /// It kills programs, so their temporary files may stay behind.
+    pub fn kills(mut self) -> TaskBuilder {
         self.0.kills = true;
         self
     }
 
-    /// It asks machines elsewhere.
-    pub fn needs_network(mut self) -> Row {
+    /// It needs the network, and is skipped without.
+    pub fn needs_network(mut self) -> TaskBuilder {
         self.0.network = true;
         self
     }
 
-    /// How long a pass is believed.
-    pub fn max_age(mut self, time: Duration) -> Row {
+    /// How long a pass counts; for ever unless said otherwise.
+    pub fn max_age(mut self, time: Duration) -> TaskBuilder {
         self.0.max_age = Some(time);
         self
     }
 
-    /// When it is ended; ten minutes unless said otherwise.
-    pub fn timeout(mut self, timeout: Duration) -> Row {
+    /// After what time it is stopped; ten minutes unless said otherwise.
+    pub fn timeout(mut self, timeout: Duration) -> TaskBuilder {
         self.0.timeout = timeout;
         self
     }
 
-    /// What it does.
+    /// Completes the row with its function.
     pub fn run(mut self, work: Work) -> Task {
         self.0.work = work;
         self.0
     }
 }
 
-/// So that a row reads `.timeout(minutes(15))`.
+/// So many minutes: a row says `.timeout(minutes(15))`.
 pub const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
 }
 
-/// This machine lacks something that the task can't do without: it has not failed, it could not run.
+/// The error of a task that could not run, because this machine lacks something. It is skipped, and has not failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unavailable(pub String);

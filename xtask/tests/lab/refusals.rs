@@ -59,7 +59,7 @@ pub fn connection(lab: &Lab) -> Result<(), Failed> {
     }
     contains(
         project.xtask_verbatim(&["status", "--env", "stagging"]).fails_with(2)?,
-        &["did you mean staging?"],
+        &["Did you mean 'staging'?"],
     )?;
     check(lab.host().sh(LEDGER) == ledger, || "the ledger changed".into())
 }

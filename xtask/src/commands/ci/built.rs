@@ -1,4 +1,4 @@
-//! Whether this very program was built from the sources that lie here: a pass is recorded for those.
+//! Whether this program was built from the sources in this tree, since passes are recorded for those.
 
 use std::fs;
 use std::time::SystemTime;
@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use crate::workspace;
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// An error that names a source which changed since. `cargo xtask` builds first; who calls the program itself may not
-/// have. One that was built elsewhere is not asked.
+/// Fails with the name of a source that is newer than the program: `cargo xtask` builds first, but the program can be started
+/// without. A program that was built in another folder always passes.
 pub fn is_current() -> Result<(), String> {
     let is_built_here = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent() == Some(workspace::root());
     let program = std::env::current_exe().ok().and_then(|path| Utf8PathBuf::try_from(path).ok());
@@ -19,7 +19,7 @@ pub fn is_current() -> Result<(), String> {
     }
 }
 
-/// The first source that is newer than the program, of those that cargo notes beside it (`xtask.d`, one rule of make).
+/// The first source that is newer than the program. cargo lists the sources beside the program, as a rule of make (`xtask.d`).
 fn newer_source(program: &Utf8Path) -> Option<String> {
     let built = time_of(program)?;
     let noted = fs::read_to_string(program.with_extension("d")).ok()?;

@@ -1,4 +1,4 @@
-//! How the tasks of a call are run: the flags of every verb that runs some.
+//! The flags of every verb that runs tasks, and the runs that they ask for.
 
 use std::sync::RwLock;
 use std::thread;
@@ -8,11 +8,12 @@ use anyhow::Result;
 use clap::Args;
 
 use super::built;
+use super::cache::{OWN_SOURCES, STORE_LIMIT, store};
 use super::selection::Selection;
 use super::table;
 use crate::commands::{Exit, Failure};
 use crate::pipeline::{
-    DiagramFormat, Fingerprints, Format, Graph, Judge, Options, Report, Store, Tally, Verdict, draw, run,
+    DiagramFormat, Fingerprints, Format, Graph, Judge, Report, RunOptions, Store, Tally, Verdict, draw, run,
 };
 use crate::product::database;
 use crate::project;
@@ -20,20 +21,6 @@ use crate::terminal;
 use crate::tools::git::tree::Tree;
 use crate::tools::process::interrupt;
 use crate::workspace;
-
-/// xtask's own sources, and what else every task depends on: a change of the definition runs everything.
-pub const OWN: &[&str] = &[
-    "xtask/src/",
-    "xtask/Cargo.toml",
-    "Cargo.toml",
-    "Cargo.lock",
-    ".cargo/",
-    "rust-toolchain",
-    "rust-toolchain.toml",
-];
-
-/// What may be remembered: 512 MiB.
-const STORE_LIMIT: u64 = 512 << 20;
 
 /// The flags of every verb that runs tasks.
 #[derive(Debug, Default, Args)]
@@ -67,11 +54,6 @@ pub struct RunArgs {
     yes: bool,
 }
 
-/// Where passes are remembered: one folder, to be kept between the runs of a workflow.
-pub fn store() -> Store {
-    Store::new(workspace::local_dir().join("ci/store"))
-}
-
 impl RunArgs {
     /// Runs the named tasks and groups, and what they need.
     pub fn run<S: AsRef<str>>(&self, names: &[S]) -> Result<()> {
@@ -91,10 +73,10 @@ impl RunArgs {
             if self.plan || runs > 0 {
                 report.plan(graph, &planned, &|at| selection.why.get(&at).cloned());
             }
-            return if self.plan || runs == 0 { Ok(()) } else { said(Exit::Failed) };
+            return if self.plan || runs == 0 { Ok(()) } else { without_message(Exit::Failed) };
         }
         database::sweep_killed();
-        verdict(run(&judge, &selection.tasks, &Options { began, ..self.options() }, &report)?)
+        exit_code_of(run(&judge, &selection.tasks, &RunOptions { began, ..self.options() }, &report)?)
     }
 
     /// Says why these tasks would run.
@@ -114,16 +96,16 @@ impl RunArgs {
         Ok(())
     }
 
-    /// For who reads.
+    /// Prints in the format that these flags ask for.
     pub fn report(&self) -> Report {
         Report::new(self.format(), "cargo xtask ci")
     }
 
-    /// Looks at the tree, and decides from then on.
+    /// Reads the tree. What has changed since is not seen.
     pub fn judge<'a>(&self, graph: &'a Graph, store: &'a Store, tasks: &[usize]) -> Judge<'a> {
         let tree = built::is_current()
             .and_then(|()| Tree::look(workspace::root()).map_err(|error| format!("{error:#}")));
-        let fingerprints = tree.map(|tree| RwLock::new(Fingerprints::new(graph, tasks, OWN, tree)));
+        let fingerprints = tree.map(|tree| RwLock::new(Fingerprints::new(graph, tasks, OWN_SOURCES, tree)));
         Judge {
             graph,
             root: workspace::root(),
@@ -134,11 +116,11 @@ impl RunArgs {
         }
     }
 
-    /// For a run.
-    pub fn options(&self) -> Options {
+    /// How the run behaves, by these flags.
+    pub fn options(&self) -> RunOptions {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let secrets = std::env::vars().filter(|(name, _)| project::is_secret_variable(name));
-        Options {
+        RunOptions {
             folder: workspace::root().to_owned(),
             logs: workspace::local_dir().join("ci"),
             keep_going: self.keep_going,
@@ -148,7 +130,7 @@ impl RunArgs {
             secrets: secrets.map(|(_, value)| value).collect(),
             store_limit: STORE_LIMIT,
             began: Instant::now(),
-            alone: true,
+            adopts_orphans: true,
         }
     }
 
@@ -167,15 +149,15 @@ fn is_true(variable: &str) -> bool {
     std::env::var(variable).is_ok_and(|value| value == "true")
 }
 
-/// The exit code. The words have been said: nothing may stand below the line that counts.
-pub fn verdict(tally: Tally) -> Result<()> {
+/// The exit code of a run, as a result. No message: nothing may be printed below the last line, which counts.
+pub fn exit_code_of(tally: Tally) -> Result<()> {
     match tally {
-        _ if interrupt::is_set() => said(Exit::Interrupted),
+        _ if interrupt::is_set() => without_message(Exit::Interrupted),
         Tally { failed: 0, .. } => Ok(()),
-        _ => said(Exit::Failed),
+        _ => without_message(Exit::Failed),
     }
 }
 
-fn said(exit: Exit) -> Result<()> {
+fn without_message(exit: Exit) -> Result<()> {
     Err(Failure { exit, message: String::new() }.into())
 }

@@ -1,11 +1,11 @@
-//! Which tasks a call is about.
+//! Which tasks a call runs: names, `--skip`, `--since`, `--failed`.
 
 use std::collections::HashMap;
 
 use anyhow::Result;
 use clap::Args;
 
-use super::run_args;
+use super::cache::{OWN_SOURCES, store};
 use super::table;
 use crate::commands::output::near::did_you_mean;
 use crate::pipeline::{Graph, affected};
@@ -14,7 +14,7 @@ use crate::terminal;
 use crate::tools::git::changes::{self, Base};
 use crate::workspace;
 
-/// What narrows the tasks down.
+/// The flags that select tasks.
 #[derive(Debug, Default, Args)]
 pub struct SelectionArgs {
     /// Only the named tasks, without what they need
@@ -53,19 +53,19 @@ pub fn task_or_group(word: &str) -> Result<String, String> {
 pub struct Selection {
     /// Where they are in the graph.
     pub tasks: Vec<usize>,
-    /// Why one is among them, where that is not plain.
+    /// Why a task is among them, where `--since` or `--failed` selected it.
     pub why: HashMap<usize, String>,
 }
 
 impl Selection {
-    /// Everything, but for what is run by its name alone.
+    /// All tasks but the deep ones, which run when they are named, or with `--deep`.
     pub fn all(graph: &Graph) -> Selection {
         let apart = graph.named(&[DEEP]);
         let tasks = (0..graph.tasks().len()).filter(|at| !apart.contains(at)).collect();
         Selection { tasks, why: HashMap::new() }
     }
 
-    /// Everything, the long way: what is run by its name alone too, and not what it holds already.
+    /// All tasks, with each deep one in place of the task that it contains.
     pub fn deep(graph: &Graph) -> Selection {
         let deep = graph.named(&[DEEP]);
         let long = |at: usize| {
@@ -81,7 +81,7 @@ impl Selection {
         Selection { tasks: graph.with_needs(&graph.named(names)), why: HashMap::new() }
     }
 
-    /// What the words of the command line come to.
+    /// The tasks that the command line selects. Fails when git can't tell what has changed since `--since`.
     pub fn of(graph: &Graph, names: &[String], args: &SelectionArgs) -> Result<Selection> {
         let mut selection = match names {
             [] if args.deep => Selection::deep(graph),
@@ -90,7 +90,7 @@ impl Selection {
             _ => Selection::named(graph, names),
         };
         if args.failed {
-            selection = Selection::unwell(graph);
+            selection = Selection::failed(graph);
         }
         if let Some(revision) = &args.since {
             selection.narrow_to_changes(graph, revision)?;
@@ -100,17 +100,17 @@ impl Selection {
         Ok(selection)
     }
 
-    /// What failed the last time that it ran, what waited for it, and what they need.
-    fn unwell(graph: &Graph) -> Selection {
-        let unwell = run_args::store().unwell().0;
-        let names: Vec<&String> = unwell.keys().collect();
+    /// The tasks whose last run failed, those that were skipped because of them, and what both need.
+    fn failed(graph: &Graph) -> Selection {
+        let failed = store().failed_tasks().0;
+        let names: Vec<&String> = failed.keys().collect();
         let mut selection = Selection::named(graph, &names);
-        for (name, how) in &unwell {
+        for (name, how) in &failed {
             for at in graph.named(&[name]) {
                 let why = if how == "failed" {
                     "it failed the last time".to_owned()
                 } else {
-                    format!("it waited {how}")
+                    format!("it was skipped the last time, {how}")
                 };
                 selection.why.insert(at, why);
             }
@@ -121,11 +121,11 @@ impl Selection {
         selection
     }
 
-    /// Only what the changes can affect, and what that needs.
+    /// Keeps the tasks that the changes since this revision can affect, and what they need.
     fn narrow_to_changes(&mut self, graph: &Graph, revision: &str) -> Result<()> {
         let Some(base) = find_base(revision)? else { return Ok(()) };
         let changed = changes::paths_since(workspace::root(), &base)?;
-        let affected = affected(graph, run_args::OWN, &changed);
+        let affected = affected(graph, OWN_SOURCES, &changed);
         terminal::note(format_args!(
             "{} files differ from {}, where this left {revision}; they affect {} tasks",
             changed.len(),
@@ -140,7 +140,8 @@ impl Selection {
     }
 }
 
-/// The commit to compare with. Without one everything is selected, and it is said why.
+/// The commit to compare with: where this branch left the revision. Without one all tasks stay selected, and a warning says
+/// why.
 fn find_base(revision: &str) -> Result<Option<String>> {
     let root = workspace::root();
     let everything = |why: &str| {

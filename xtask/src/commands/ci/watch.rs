@@ -1,4 +1,4 @@
-//! `--watch`: runs again whenever something changes on which a task depends.
+//! `--watch`: runs again whenever a file changes that a task depends on.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::run_args::{self, RunArgs};
+use super::cache::OWN_SOURCES;
+use super::run_args::RunArgs;
 use super::selection::Selection;
 use crate::commands::Failure;
 use crate::pipeline::{Fingerprints, Globs, Graph};
@@ -16,7 +17,7 @@ use crate::tools::git::tree::Tree;
 use crate::tools::process::interrupt;
 use crate::workspace;
 
-/// How often the tree is looked at: a look takes some ten milliseconds.
+/// How often the tree is read, which takes some ten milliseconds.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 impl RunArgs {
@@ -26,7 +27,7 @@ impl RunArgs {
         loop {
             let seen = look(graph, &selection.tasks)?;
             match self.run_selection(graph, selection) {
-                // It has said what failed; the next change may mend it.
+                // Its report has said what failed; the next change may fix it.
                 Err(error) if error.is::<Failure>() && !interrupt::is_set() => {}
                 ended => ended?,
             }
@@ -46,7 +47,7 @@ fn start_anew() -> std::io::Error {
     Command::new("cargo").arg("xtask").args(std::env::args_os().skip(1)).exec()
 }
 
-/// Until the fingerprints are others than these, and have been the same for a turn: an editor may not be done.
+/// Waits until the fingerprints differ from these and have not changed between two looks: an editor may still be writing.
 fn wait(graph: &Graph, tasks: &[usize], seen: &[String]) -> Result<()> {
     let mut before = seen.to_vec();
     loop {
@@ -60,12 +61,12 @@ fn wait(graph: &Graph, tasks: &[usize], seen: &[String]) -> Result<()> {
 }
 
 fn look(graph: &Graph, tasks: &[usize]) -> Result<Vec<String>> {
-    let fingerprints = Fingerprints::new(graph, tasks, run_args::OWN, Tree::look(workspace::root())?);
+    let fingerprints = Fingerprints::new(graph, tasks, OWN_SOURCES, Tree::look(workspace::root())?);
     Ok(tasks.iter().map(|&at| fingerprints.of(at).to_owned()).collect())
 }
 
 fn own_sources() -> Result<BTreeMap<String, String>> {
     let tree = Tree::look(workspace::root())?;
-    let own = Globs::new(run_args::OWN).select(tree.paths());
+    let own = Globs::new(OWN_SOURCES).select(tree.paths());
     Ok(own.into_iter().map(|at| (tree.paths()[at].clone(), tree.content(at).to_owned())).collect())
 }

@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::Args;
 
 use self::access::Access;
+use super::output::near::did_you_mean;
 use super::{Exit, Failure, refuse};
 use crate::host::{HostProbe, Machine};
 use crate::project::{ENVIRONMENTS, Environment};
@@ -19,16 +20,9 @@ use crate::tools::ssh::{ConnectError, Connection};
 
 /// The environment that a person names.
 pub fn environment(name: &str) -> Result<Environment, String> {
-    let known = || ENVIRONMENTS.iter().map(|row| row.name.as_ref());
-    Environment::named(name).ok_or_else(|| {
-        let near = known().find(|known| begin_alike(known, name));
-        let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-        format!("the environments are {}{near}", known().collect::<Vec<_>>().join(", "))
-    })
-}
-
-fn begin_alike(known: &str, typed: &str) -> bool {
-    typed.get(..2).is_some_and(|start| known.starts_with(&start.to_lowercase()))
+    let known = ENVIRONMENTS.iter().map(|row| row.name.as_ref());
+    Environment::named(name)
+        .ok_or_else(|| format!("no environment has this name.{}", did_you_mean(name, known)))
 }
 
 /// The option that every verb about an environment has.
@@ -167,7 +161,8 @@ mod tests {
     #[test]
     fn an_unknown_environment_is_answered_with_the_near_name() {
         let error = environment("stagging").unwrap_err();
-        assert!(error.contains("did you mean staging?"), "{error}");
-        assert!(!environment("é").unwrap_err().contains("did you mean"));
+        assert!(error.contains("Did you mean 'staging'?"), "{error}");
+        let error = environment("é").unwrap_err();
+        assert!(error.contains("There are: local, staging, production, lab."), "{error}");
     }
 }

@@ -88,10 +88,10 @@ fn who_reads_what_another_makes_must_wait_for_it_directly_or_not() {
     assert_eq!(error.to_string(), words);
     for needs in ["build", "check"] {
         let graph = Graph::new(table(needs)).expect("a graph");
-        assert_eq!(names(&graph, graph.makers(2)), ["build"], "{needs}");
+        assert_eq!(names(&graph, graph.producers(2)), ["build"], "{needs}");
     }
     assert!(
-        Graph::new(table("check")).expect("a graph").makers(1).is_empty(),
+        Graph::new(table("check")).expect("a graph").producers(1).is_empty(),
         "it waits, and reads nothing of it"
     );
 }
@@ -104,7 +104,7 @@ fn who_does_not_say_what_it_reads_reads_the_work_of_all_that_it_waits_for() {
         task("c", "").run(|_| Ok(())),
     ];
     let graph = Graph::new(table).expect("a graph");
-    assert_eq!((graph.makers(1), graph.makers(2)), (&[0][..], &[][..]));
+    assert_eq!((graph.producers(1), graph.producers(2)), (&[0][..], &[][..]));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::pipeline::decide::Verdict;
-use crate::pipeline::outcome::{Ended, Outcome, Tally};
+use crate::pipeline::outcome::{FinishedTask, Outcome, Tally};
 use crate::pipeline::task::Task;
 use crate::terminal;
 use crate::tools::diagnostics::diagnostic::Diagnostic;
@@ -42,7 +42,7 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "<[String]>::is_empty")]
         figures: &'a [String],
         #[serde(skip_serializing_if = "<[Diagnostic]>::is_empty")]
-        places: &'a [Diagnostic],
+        diagnostics: &'a [Diagnostic],
     },
     Summary {
         passed: usize,
@@ -67,25 +67,25 @@ impl<'a> Event<'a> {
         Event::Planned { task: task.name, needs: &task.needs, summary: task.summary, cached, why }
     }
 
-    pub fn finished(ended: &'a Ended) -> Event<'a> {
-        let (outcome, reason) = match &ended.outcome {
+    pub fn finished(finished: &'a FinishedTask) -> Event<'a> {
+        let (outcome, reason) = match &finished.outcome {
             Outcome::Passed | Outcome::Cached => ("passed", None),
             Outcome::Failed => ("failed", None),
             Outcome::Skipped(reason) => ("skipped", Some(reason.as_str())),
         };
         Event::Finished {
-            task: ended.name,
+            task: finished.name,
             outcome,
-            cached: ended.outcome == Outcome::Cached,
+            cached: finished.outcome == Outcome::Cached,
             reason,
-            seconds: rounded(ended.took),
-            log: ended.log.as_ref().map(|log| log.as_str()),
-            figures: &ended.figures,
-            places: &ended.places,
+            seconds: rounded(finished.took),
+            log: finished.log.as_ref().map(|log| log.as_str()),
+            figures: &finished.figures,
+            diagnostics: &finished.diagnostics,
         }
     }
 
-    pub fn summary(tally: Tally, took: Duration, path: &[&'a Ended]) -> Event<'a> {
+    pub fn summary(tally: Tally, took: Duration, path: &[&'a FinishedTask]) -> Event<'a> {
         let Tally { passed, cached, failed, skipped } = tally;
         let critical_path = path.iter().map(|task| task.name).collect();
         Event::Summary { passed, failed, skipped, cached, seconds: rounded(took), critical_path }

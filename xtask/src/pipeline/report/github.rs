@@ -1,56 +1,60 @@
-//! A workflow's page: passes are folded away, failures stand open below them, and each has one annotation for the task
-//! and some for the places that its tools found fault with.
+//! The page of a workflow run: the output of tasks that pass is folded, that of failed ones stands open below, and each
+//! failure has an annotation for the task and some for its diagnostics.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
-use super::last_lines;
-use crate::pipeline::outcome::{Ended, Outcome, Tally};
+use crate::pipeline::outcome::{FinishedTask, Outcome, Tally};
 use crate::terminal;
 use crate::tools::diagnostics::diagnostic::Diagnostic;
 
-/// GitHub shows ten a step; one is kept for the task itself.
-const PLACES: usize = 9;
-/// A failed task's lines that are shown; all of them are in its log.
+/// How many diagnostics of a task become annotations: GitHub shows ten annotations a step, and one is the task's own.
+const MAX_DIAGNOSTICS: usize = 9;
+/// How many lines of a failed task's output are shown; its log has all of them.
 const SHOWN: usize = 200;
-/// GitHub takes a summary of at most 1 MiB, and drops all of a longer one.
+/// In bytes. GitHub takes a summary of at most 1 MiB, and drops all of a longer one.
 const SUMMARY_LIMIT: usize = 1 << 20;
 
-/// A task that passed, folded away.
-pub fn group(ended: &Ended) {
-    let Some(log) = &ended.log else { return };
-    terminal::say(format_args!("::group::{} {}", ended.name, terminal::seconds(ended.took)));
-    last_lines(log, usize::MAX).iter().for_each(|line| terminal::say(harmless(line)));
+/// The output of a task that passed, as a folded group.
+pub fn group(finished: &FinishedTask) {
+    if finished.log.is_none() {
+        return;
+    }
+    terminal::say(format_args!("::group::{} {}", finished.name, terminal::seconds(finished.took)));
+    finished.last_lines(usize::MAX).iter().for_each(|line| terminal::say(harmless(line)));
     terminal::say("::endgroup::");
 }
 
-/// Failures with all that they need, and the step's summary.
-pub fn end(ended: &[Ended], tally: Tally, took: Duration, repeat: &str) {
-    for task in ended.iter().filter(|task| task.outcome == Outcome::Failed) {
-        let lines = task.log.as_ref().map(|log| last_lines(log, usize::MAX)).unwrap_or_default();
+/// The failed tasks with their output and annotations, and the step's summary.
+pub fn end(finished: &[FinishedTask], tally: Tally, took: Duration, rerun_command: &str) {
+    for task in finished.iter().filter(|task| task.outcome == Outcome::Failed) {
+        let lines = task.last_lines(SHOWN);
         terminal::say(format_args!("{} failed after {}:", task.name, terminal::seconds(task.took)));
-        lines[lines.len().saturating_sub(SHOWN)..].iter().for_each(|line| terminal::say(harmless(line)));
+        lines.iter().for_each(|line| terminal::say(harmless(line)));
         let mut told = HashSet::new();
-        let places =
-            task.places.iter().filter(|place| told.insert((&place.file, place.line, &place.message)));
-        places.take(PLACES).for_each(|place| terminal::say(annotation(place)));
+        let diagnostics = task
+            .diagnostics
+            .iter()
+            .filter(|diagnostic| told.insert((&diagnostic.file, diagnostic.line, &diagnostic.message)));
+        diagnostics.take(MAX_DIAGNOSTICS).for_each(|diagnostic| terminal::say(annotation(diagnostic)));
         let name = task.name;
-        terminal::say(format_args!("::error title={name}::{name} failed; here too: {repeat} {name}"));
+        terminal::say(format_args!("::error title={name}::{name} failed; here too: {rerun_command} {name}"));
     }
-    write_summary(ended, tally, took);
+    write_summary(finished, tally, took);
 }
 
-/// A line of a tool's must not be taken for a command to GitHub: `::` at its beginning, or the older `##[` anywhere.
+/// A line of a tool, changed so that GitHub does not take it for a command: `::` at its beginning, or the older `##[`
+/// anywhere.
 fn harmless(line: &str) -> String {
     let line = line.replace("##[", "##\u{200b}[");
     if line.trim_start().starts_with("::") { format!("\u{200b}{line}") } else { line }
 }
 
-/// The form in which GitHub shows it beside the code.
-fn annotation(place: &Diagnostic) -> String {
-    let Diagnostic { file, line, message } = place;
+/// The command by which GitHub shows it beside the code.
+fn annotation(diagnostic: &Diagnostic) -> String {
+    let Diagnostic { file, line, message } = diagnostic;
     let file = escaped(file.as_str()).replace(':', "%3A").replace(',', "%2C");
     format!("::error file={file},line={line}::{}", escaped(message))
 }
@@ -59,9 +63,9 @@ fn escaped(message: &str) -> String {
     message.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn write_summary(ended: &[Ended], tally: Tally, took: Duration) {
+fn write_summary(finished: &[FinishedTask], tally: Tally, took: Duration) {
     let Ok(file) = std::env::var("GITHUB_STEP_SUMMARY") else { return };
-    let text = summary(ended, tally, took);
+    let text = summary(finished, tally, took);
     let opened = std::fs::File::options().create(true).append(true).open(&file);
     let written = opened.and_then(|mut file| {
         let used = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
@@ -72,13 +76,13 @@ fn write_summary(ended: &[Ended], tally: Tally, took: Duration) {
     }
 }
 
-/// A table of the tasks, with what they found out.
-fn summary(ended: &[Ended], tally: Tally, took: Duration) -> String {
+/// A table of the tasks, with what they measured.
+fn summary(finished: &[FinishedTask], tally: Tally, took: Duration) -> String {
     let mut text = String::from("| task | outcome | time | |\n| --- | --- | ---: | --- |\n");
-    for task in ended {
+    for task in finished {
         let outcome = match &task.outcome {
             Outcome::Skipped(reason) => format!("skipped: {}", in_a_cell(reason)),
-            outcome => super::word(outcome).to_owned(),
+            outcome => outcome.name().to_owned(),
         };
         let (took, figures) = (terminal::seconds(task.took), in_a_cell(&task.figures.join(", ")));
         let _ = writeln!(text, "| {} | {outcome} | {took} | {figures} |", task.name);
@@ -100,14 +104,15 @@ mod tests {
         assert!(!harmless("::add-mask::x").starts_with("::"));
         assert!(!harmless("see ##[add-mask]x").contains("##["));
         assert_eq!(harmless("plain: text ## [link]"), "plain: text ## [link]");
-        let place = Diagnostic { file: "a,b:c.rs".into(), line: 3, message: "100 %\nnext: all".to_owned() };
-        assert_eq!(annotation(&place), "::error file=a%2Cb%3Ac.rs,line=3::100 %25%0Anext: all");
+        let diagnostic =
+            Diagnostic { file: "a,b:c.rs".into(), line: 3, message: "100 %\nnext: all".to_owned() };
+        assert_eq!(annotation(&diagnostic), "::error file=a%2Cb%3Ac.rs,line=3::100 %25%0Anext: all");
     }
     #[test]
     fn the_summary_has_what_tasks_found_out_when_they_were_not_run_again_too() {
         let figures = vec!["the tests run 80.0 % of 10 lines".to_owned()];
-        let cached = Ended { figures, ..Ended::without_run(0, "api-test", Outcome::Cached) };
-        let skipped = Ended::without_run(1, "eslint", Outcome::Skipped("no | node\nhere".to_owned()));
+        let cached = FinishedTask { figures, ..FinishedTask::without_run(0, "api-test", Outcome::Cached) };
+        let skipped = FinishedTask::without_run(1, "eslint", Outcome::Skipped("no | node\nhere".to_owned()));
         let all = [cached, skipped];
         let text = summary(&all, Tally::of(&all), Duration::from_secs(3));
         assert!(text.contains("| api-test | cached | 0.0 s | the tests run 80.0 % of 10 lines |"), "{text}");

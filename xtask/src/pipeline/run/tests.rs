@@ -60,8 +60,8 @@ impl Place {
         Store::new(self.root.join(".local/store"))
     }
 
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> RunOptions {
+        RunOptions {
             folder: self.root.clone(),
             logs: self.root.join(".local"),
             keep_going: false,
@@ -71,7 +71,7 @@ impl Place {
             secrets: vec!["hunter2hunter2".to_owned()],
             store_limit: 1 << 20,
             began: Instant::now(),
-            alone: false,
+            adopts_orphans: false,
         }
     }
 
@@ -93,7 +93,7 @@ impl Place {
         self.run_with(table, &self.options())
     }
 
-    fn run_with(&self, table: Vec<Task>, options: &Options) -> Tally {
+    fn run_with(&self, table: Vec<Task>, options: &RunOptions) -> Tally {
         let report = Report::new(Format::Quiet, "again");
         self.judge(table, |judge| run(judge, &judge.tasks, options, &report).expect("it runs"))
     }
@@ -170,10 +170,11 @@ fn a_failure_is_never_remembered_and_neither_is_what_waited_for_it() {
         assert_eq!(place.run(table()), Tally { failed: 1, skipped: 2, ..Tally::default() });
     }
     assert_eq!(place.why(table()), ["it failed the last time"]);
-    let unwell = place.store().unwell().0;
-    let unwell: Vec<(&str, &str)> = unwell.iter().map(|(name, how)| (name.as_str(), how.as_str())).collect();
+    let failed_tasks = place.store().failed_tasks().0;
+    let failed_tasks: Vec<(&str, &str)> =
+        failed_tasks.iter().map(|(name, how)| (name.as_str(), how.as_str())).collect();
     assert_eq!(
-        unwell,
+        failed_tasks,
         [("after", "because next was skipped"), ("bad", "failed"), ("next", "because bad failed")]
     );
 }
@@ -244,9 +245,9 @@ fn an_audit_finds_what_is_another_thing_each_time_but_not_what_is_meant_to_be() 
     {
         place.run(table.clone());
         let tally = place.judge(table.clone(), |judge| {
-            place.judge_by(table, true, |sceptic| {
+            place.judge_by(table, true, |forced| {
                 let report = Report::new(Format::Quiet, "again");
-                audit(judge, sceptic, 1, &place.options(), &report).expect("it runs")
+                audit(judge, forced, 1, &place.options(), &report).expect("it runs")
             })
         });
         assert_eq!(tally.failed, failed);
@@ -258,7 +259,7 @@ fn an_image_that_is_gone_is_made_again() {
     let place = Place::new();
     let table = || {
         vec![task("image", "").reads(["src/"]).run(|task| {
-            task.made_image(
+            task.add_image(
                 "sha256:0000000000000000000000000000000000000000000000000000000000000000".to_owned(),
             );
             Ok(())
@@ -290,7 +291,7 @@ fn a_pass_that_time_makes_false_is_believed_for_so_long() {
 }
 
 #[test]
-fn secrets_are_covered_in_a_tasks_log() {
+fn secrets_are_masked_in_a_tasks_log() {
     let place = Place::new();
     place.run(vec![task("talks", "").run(|task| task.run(cmd!(task.sh, "echo password hunter2hunter2")))]);
     let log = place.read(".local/talks.log");
@@ -303,10 +304,10 @@ fn people_read_what_a_line_for_programs_comes_to_and_empty_lines_stay() {
     let table = vec![task("speaks", "").run(|task| {
         let said = |line: &str| match line {
             "quiet" => ParsedLine::default(),
-            "two" => ParsedLine { text: Some("one\nand another".to_owned()), place: None },
-            line => ParsedLine { text: Some(line.to_owned()), place: None },
+            "two" => ParsedLine { text: Some("one\nand another".to_owned()), diagnostic: None },
+            line => ParsedLine { text: Some(line.to_owned()), diagnostic: None },
         };
-        task.run_read(cmd!(task.sh, "printf 'a\n\nquiet\ntwo\n'"), "", said)
+        task.run_parsed(cmd!(task.sh, "printf 'a\n\nquiet\ntwo\n'"), "", said)
     })];
     assert_eq!(place.run(table).passed, 1);
     let log = place.read(".local/speaks.log");

@@ -1,4 +1,4 @@
-//! What tasks make: kept by its content beside their passes, and brought back.
+//! The files that tasks write: stored by their content, and brought back.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -14,38 +14,40 @@ use crate::pipeline::globs::Globs;
 use crate::tools::files;
 use crate::tools::files::hex::hex;
 
-/// A file that a task made.
+/// A file that a task wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Output {
+pub struct OutputFile {
     /// From the repository's root.
     pub path: String,
     /// SHA-256 of its content.
     pub hash: String,
     mode: u32,
-    /// Size, and time of its last change: with the same ones it is not read again.
+    /// Its size in bytes, and the time of its last change (seconds, nanoseconds): while both are the same, it is not read
+    /// again.
     seen: (u64, i64, i64),
 }
 
-/// Where outputs stand.
+/// Whether what a task wrote is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// They are what they were.
-    There,
-    /// They are gone or changed, and can be brought back.
-    Kept,
-    /// They are gone, and so is what was kept of this one.
-    Gone(String),
+pub enum OutputsState {
+    /// Every file is there, unchanged.
+    Present,
+    /// Some are gone or changed, and the store has all of them.
+    Restorable,
+    /// Some are gone or changed, and the store lacks this one.
+    Lost(String),
 }
 
-/// Keeps what is there of these patterns. An error names one of which nothing is there: it was made elsewhere, or not.
-pub fn keep(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str]) -> Result<Vec<Output>> {
+/// Stores the files that match these patterns. Fails when nothing matches one of them: the task did not write it, or wrote it
+/// elsewhere.
+pub fn store(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str]) -> Result<Vec<OutputFile>> {
     let mut outputs = Vec::new();
     for path in there(root, patterns)? {
         let file = root.join(&path);
         let output = look(&file, path)?;
         let blob = blobs.join(&output.hash);
         if !blob.exists() {
-            files::copy(&file, &blob).with_context(|| format!("keeping {}", output.path))?;
+            files::copy(&file, &blob).with_context(|| format!("storing {}", output.path))?;
         }
         outputs.push(output);
     }
@@ -59,19 +61,19 @@ pub fn keep(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str]) -> Result<Vec<
     }
 }
 
-/// What is there of these patterns, against what was.
-pub fn state(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str], outputs: &[Output]) -> State {
+/// Compares the files that match these patterns with those that were stored.
+pub fn state(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str], outputs: &[OutputFile]) -> OutputsState {
     if is_there(root, patterns, outputs) {
-        return State::There;
+        return OutputsState::Present;
     }
     match outputs.iter().find(|output| !blobs.join(&output.hash).is_file()) {
-        Some(output) => State::Gone(output.path.clone()),
-        None => State::Kept,
+        Some(output) => OutputsState::Lost(output.path.clone()),
+        None => OutputsState::Restorable,
     }
 }
 
-/// Makes what is there of these patterns what it was: nothing less, and nothing more.
-pub fn restore(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str], outputs: &[Output]) -> Result<()> {
+/// Makes the files that match these patterns those that were stored: writes what is missing or changed, removes what is more.
+pub fn restore(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str], outputs: &[OutputFile]) -> Result<()> {
     for path in there(root, patterns)? {
         if !outputs.iter().any(|output| output.path == path) {
             fs::remove_file(root.join(&path)).with_context(|| format!("removing {path}"))?;
@@ -81,33 +83,33 @@ pub fn restore(blobs: &Utf8Path, root: &Utf8Path, patterns: &[&str], outputs: &[
         let (blob, file) = (blobs.join(&output.hash), root.join(&output.path));
         files::copy(&blob, &file).with_context(|| format!("bringing back {}", output.path))?;
         fs::set_permissions(&file, fs::Permissions::from_mode(output.mode))?;
-        ensure!(hash_of(&file)? == output.hash, "what was kept of {} is damaged: {blob}", output.path);
+        ensure!(hash_of(&file)? == output.hash, "what the store has of {} is damaged: {blob}", output.path);
     }
     Ok(())
 }
 
-/// What says that the things at these patterns' roots are the ones that were left there. An error names the missing one.
-pub fn left(root: &Utf8Path, patterns: &[&str]) -> Result<String> {
+/// What changes when a file or folder at the root of a pattern is made anew: inode and times. Fails when one is missing.
+pub fn identity(root: &Utf8Path, patterns: &[&str]) -> Result<String> {
     let globs = Globs::new(patterns);
-    let mut left = String::new();
+    let mut identity = String::new();
     for path in globs.roots() {
         let found = fs::metadata(root.join(path)).with_context(|| format!("looking at {path}"))?;
-        // A folder's times change with what tools put beside what is meant.
+        // A folder's times also change when other tools write into it.
         let times = if found.is_dir() { (0, 0) } else { (found.ctime(), found.ctime_nsec()) };
-        left.push_str(&format!("{path} {} {times:?}\n", found.ino()));
+        identity.push_str(&format!("{path} {} {times:?}\n", found.ino()));
     }
-    Ok(left)
+    Ok(identity)
 }
 
-fn is_there(root: &Utf8Path, patterns: &[&str], outputs: &[Output]) -> bool {
+fn is_there(root: &Utf8Path, patterns: &[&str], outputs: &[OutputFile]) -> bool {
     let Ok(there) = there(root, patterns) else { return false };
-    let recorded: HashMap<&str, &Output> =
+    let recorded: HashMap<&str, &OutputFile> =
         outputs.iter().map(|output| (output.path.as_str(), output)).collect();
     there.len() == recorded.len()
         && there.iter().all(|path| recorded.get(path.as_str()).is_some_and(|output| is_same(root, output)))
 }
 
-fn is_same(root: &Utf8Path, output: &Output) -> bool {
+fn is_same(root: &Utf8Path, output: &OutputFile) -> bool {
     let file = root.join(&output.path);
     let Ok(found) = fs::metadata(&file) else { return false };
     let mode = found.permissions().mode();
@@ -115,10 +117,10 @@ fn is_same(root: &Utf8Path, output: &Output) -> bool {
         && (seen(&found) == output.seen || hash_of(&file).is_ok_and(|hash| hash == output.hash))
 }
 
-fn look(file: &Utf8Path, path: String) -> Result<Output> {
+fn look(file: &Utf8Path, path: String) -> Result<OutputFile> {
     let found = fs::metadata(file).with_context(|| format!("looking at {path}"))?;
     let hash = hash_of(file).with_context(|| format!("reading {path}"))?;
-    Ok(Output { path, hash, mode: found.permissions().mode(), seen: seen(&found) })
+    Ok(OutputFile { path, hash, mode: found.permissions().mode(), seen: seen(&found) })
 }
 
 fn seen(found: &fs::Metadata) -> (u64, i64, i64) {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Pass;
+use super::records::Pass;
 use crate::tools::files::UNFINISHED;
 
 /// What is younger may belong to a pass that another run is about to write.

@@ -55,17 +55,17 @@ fn outputs_come_back_as_they_were_and_nothing_else_stays_among_them() {
     write(&root, "dist/assets/a.js", "script");
     store.record(&build(), &root, "f1", "", a_pass());
     let pass = store.pass("build", "f1").expect("recorded");
-    assert_eq!(store.outputs(&build(), &root, &pass), State::There);
+    assert_eq!(store.outputs_state(&build(), &root, &pass), OutputsState::Present);
 
     write(&root, "dist/index.html", "by hand");
     fs::remove_dir_all(root.join("dist/assets")).expect("removed");
     write(&root, "dist/assets/b.js", "of another build");
-    assert_eq!(store.outputs(&build(), &root, &pass), State::Kept);
+    assert_eq!(store.outputs_state(&build(), &root, &pass), OutputsState::Restorable);
     store.restore(&build(), &root, &pass).expect("restored");
     assert_eq!(read(&root, "dist/index.html").as_deref(), Some("page"));
     assert_eq!(read(&root, "dist/assets/a.js").as_deref(), Some("script"));
     assert_eq!(read(&root, "dist/assets/b.js"), None);
-    assert_eq!(store.outputs(&build(), &root, &pass), State::There);
+    assert_eq!(store.outputs_state(&build(), &root, &pass), OutputsState::Present);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn what_was_kept_and_is_gone_too_is_named_and_what_is_damaged_is_not_brought_bac
     assert!(format!("{error:#}").contains("damaged"), "{error:#}");
     fs::remove_dir_all(root.join("dist")).expect("removed");
     fs::remove_file(blob).expect("removed");
-    assert_eq!(store.outputs(&build(), &root, &pass), State::Gone("dist/index.html".to_owned()));
+    assert_eq!(store.outputs_state(&build(), &root, &pass), OutputsState::Lost("dist/index.html".to_owned()));
 }
 
 #[test]
@@ -102,15 +102,18 @@ fn what_is_left_must_be_what_this_fingerprint_left() {
     let install = task("install", "").unstored_outputs(["modules/lock.json", "modules/"]).run(|_| Ok(()));
     write(&root, "modules/lock.json", "1");
     store.record(&install, &root, "f1", "", a_pass());
-    assert!(store.is_left(&install, &root, "f1"));
+    assert!(store.has_unstored_outputs(&install, &root, "f1"));
     write(&root, "modules/cache", "a tool's own");
-    assert!(store.is_left(&install, &root, "f1"), "what tools put beside it does not matter");
-    assert!(!store.is_left(&install, &root, "f0"), "it was left by another one's run");
-    store.begin(&install);
-    assert!(!store.is_left(&install, &root, "f1"), "a run that was killed may have left half of it");
+    assert!(store.has_unstored_outputs(&install, &root, "f1"), "what tools put beside it does not matter");
+    assert!(!store.has_unstored_outputs(&install, &root, "f0"), "it was left by another one's run");
+    store.forget_unstored_outputs(&install);
+    assert!(
+        !store.has_unstored_outputs(&install, &root, "f1"),
+        "a run that was killed may have left half of it"
+    );
     store.record(&install, &root, "f1", "", a_pass());
     fs::remove_dir_all(root.join("modules")).expect("removed");
-    assert!(!store.is_left(&install, &root, "f1"));
+    assert!(!store.has_unstored_outputs(&install, &root, "f1"));
 }
 
 #[test]

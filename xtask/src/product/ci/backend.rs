@@ -96,10 +96,10 @@ pub fn test(task: &Context) -> Result<()> {
     let llvm_cov = setup::require(Tool::LlvmTools)?;
     let test =
         coverage::test(&task.sh, &path, &llvm_cov, project::BACKEND.image, &lcov).env("DATABASE_URL", url);
-    results::run(task, test, "", &Profile::Ci.junit(&workspace::target_dir()), nextest::places)?;
+    results::run(task, test, "", &Profile::Ci.junit(&workspace::target_dir()), nextest::diagnostics)?;
     coverage::name_from(workspace::root(), &lcov)?;
     let (found, least) = (Coverage::read(&lcov)?, project::COVERAGE_PERCENT);
-    task.figure(&format!("the tests run {found}"));
+    task.add_figure(&format!("the tests run {found}"));
     ensure!(
         found.percent() >= f64::from(least),
         "the tests cover {found}, and must cover at least {least} %"

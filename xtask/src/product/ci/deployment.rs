@@ -90,7 +90,7 @@ pub fn images(task: &Context) -> Result<()> {
         // Numeric, so that an orchestrator can tell that it is not root.
         let (user, expected) = (told("{{.Config.User}}")?, format!("{APP_UID}:{APP_UID}"));
         ensure!(user == expected, "{image} runs as the user '{user}', and not as {expected}");
-        task.made_image(told("{{.Id}}")?);
+        task.add_image(told("{{.Id}}")?);
     }
     // Running it at all shows that its libraries are there.
     let document = Run::new(docker::run(&task.sh, &backend, &["openapi"])).checked()?.stdout;

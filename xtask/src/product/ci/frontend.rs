@@ -26,13 +26,13 @@ pub fn eslint(task: &Context) -> Result<()> {
     let folder = private::Folder::new()?;
     let report = folder.join("eslint.json");
     let ran = task.run(eslint::lint(&package()?, &task.sh, &report));
-    task.found(FRONTEND.folder, eslint::places(&report)?);
+    task.add_diagnostics(FRONTEND.folder, eslint::diagnostics(&report)?);
     ran
 }
 
 /// Types.
 pub fn typecheck(task: &Context) -> Result<()> {
-    task.run_read(tsc::check(&package()?, &task.sh), FRONTEND.folder, tsc::read)
+    task.run_parsed(tsc::check(&package()?, &task.sh), FRONTEND.folder, tsc::read)
 }
 
 /// The types of the API.
@@ -44,8 +44,8 @@ pub fn api_types(task: &Context) -> Result<()> {
 pub fn test(task: &Context) -> Result<()> {
     let test = vitest::test_with_coverage(&package()?, &task.sh, project::COVERAGE_PERCENT);
     let folder = workspace::root().join(FRONTEND.folder);
-    results::run(task, test, FRONTEND.folder, &folder.join(vitest::JUNIT), vitest::places)?;
-    task.figure(&format!("the tests run {}", Coverage::read(&folder.join(vitest::LCOV))?));
+    results::run(task, test, FRONTEND.folder, &folder.join(vitest::JUNIT), vitest::diagnostics)?;
+    task.add_figure(&format!("the tests run {}", Coverage::read(&folder.join(vitest::LCOV))?));
     Ok(())
 }
 

@@ -26,13 +26,13 @@ pub fn format(task: &Context) -> Result<()> {
 /// Lint rules.
 pub fn clippy(task: &Context) -> Result<()> {
     let messages = Messages::default();
-    task.run_read(cargo::clippy(&task.sh), HERE, |line| messages.read(line))
+    task.run_parsed(cargo::clippy(&task.sh), HERE, |line| messages.read(line))
 }
 
 /// Documentation.
 pub fn docs(task: &Context) -> Result<()> {
     let messages = Messages::default();
-    task.run_read(cargo::doc(&task.sh), HERE, |line| messages.read(line))
+    task.run_parsed(cargo::doc(&task.sh), HERE, |line| messages.read(line))
 }
 
 /// Every Dockerfile.

@@ -10,20 +10,20 @@ use crate::pipeline::Context;
 use crate::tools::diagnostics::diagnostic::Diagnostic;
 use crate::tools::diagnostics::junit::{self, Failed};
 
-/// Runs them; when they fail, what `junit` says by then is read by `places`. `folder` is where they run.
+/// Runs them; when they fail, what `junit` says by then is read by `diagnostics`. `folder` is where they run.
 pub fn run(
     task: &Context,
     cmd: Cmd<'_>,
     folder: &str,
     junit: &Utf8Path,
-    places: fn(&[Failed]) -> Vec<Diagnostic>,
+    diagnostics: fn(&[Failed]) -> Vec<Diagnostic>,
 ) -> Result<()> {
     // What is there is of another run, and stays there when nothing can be compiled.
     if junit.exists() {
         fs::remove_file(junit).with_context(|| format!("removing {junit}"))?;
     }
     task.run(cmd).inspect_err(|_| match junit::failed(junit) {
-        Ok(failed) => task.found(folder, places(&failed)),
+        Ok(failed) => task.add_diagnostics(folder, diagnostics(&failed)),
         Err(error) => task.line(&format!("which tests failed is not known: {error:#}")),
     })
 }

@@ -19,23 +19,23 @@ const HERE: &str = "";
 pub fn test(task: &Context) -> Result<()> {
     let test = nextest::test_xtask(&task.sh, &setup::path_with(&[Tool::Nextest])?);
     let junit = Profile::Xtask.junit(&workspace::target_dir());
-    results::run(task, test, HERE, &junit, nextest::places)
+    results::run(task, test, HERE, &junit, nextest::diagnostics)
 }
 
 /// A suite that deploys for real. It runs its tests by itself, and has no form for programs.
 pub fn suite(task: &Context, name: &str) -> Result<()> {
-    task.run_read(cargo::test_suite(&task.sh, name), HERE, panic::read)
+    task.run_parsed(cargo::test_suite(&task.sh, name), HERE, panic::read)
 }
 
 /// The same, with every fault that takes long to try.
 pub fn suite_deep(task: &Context, name: &str) -> Result<()> {
     let test = cargo::test_suite(&task.sh, name).args(["--", "--include-ignored"]);
-    task.run_read(test, HERE, panic::read)
+    task.run_parsed(test, HERE, panic::read)
 }
 
 /// The simulated host against a real one.
 pub fn model(task: &Context) -> Result<()> {
-    task.run_read(cargo::test_model(&task.sh), HERE, panic::read)
+    task.run_parsed(cargo::test_model(&task.sh), HERE, panic::read)
 }
 
 /// The workflows, by two who look for different things: mistakes, and ways in.

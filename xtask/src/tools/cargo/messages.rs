@@ -52,22 +52,22 @@ struct Expansion {
 impl Messages {
     /// What a line comes to. Whatever is no message stands as it is.
     pub fn read(&self, line: &str) -> ParsedLine {
-        let as_it_is = || ParsedLine { text: Some(line.to_owned()), place: None };
+        let as_it_is = || ParsedLine { text: Some(line.to_owned()), diagnostic: None };
         let Ok(message) = serde_json::from_str::<Message>(line) else { return as_it_is() };
-        let Some(diagnostic) = message.message.filter(|_| message.reason == "compiler-message") else {
+        let Some(complaint) = message.message.filter(|_| message.reason == "compiler-message") else {
             return ParsedLine::default();
         };
-        let rendered = diagnostic.rendered.as_deref().unwrap_or(&diagnostic.message).trim_end().to_owned();
+        let rendered = complaint.rendered.as_deref().unwrap_or(&complaint.message).trim_end().to_owned();
         if !self.told.lock().expect("no holder panics").insert(rendered.clone()) {
             return ParsedLine::default();
         }
-        ParsedLine { text: Some(rendered), place: diagnostic.place() }
+        ParsedLine { text: Some(rendered), diagnostic: complaint.diagnostic() }
     }
 }
 
 impl CompilerMessage {
     /// Where an error is; a warning fails nothing.
-    fn place(&self) -> Option<Diagnostic> {
+    fn diagnostic(&self) -> Option<Diagnostic> {
         let mut span = self.spans.iter().find(|span| span.is_primary).filter(|_| self.level == "error")?;
         // In a macro of somebody else's: where that was called.
         while let Some(expansion) = span.expansion.as_ref().filter(|_| span.file_name.is_absolute()) {
@@ -129,13 +129,13 @@ mod tests {
         );
         assert!(text.contains("could not compile `broken`"), "what cargo says besides: {text}");
         assert!(!text.contains("\"reason\""), "{text}");
-        let places: Vec<(&str, u32, &str)> = said
+        let diagnostics: Vec<(&str, u32, &str)> = said
             .iter()
-            .filter_map(|said| said.place.as_ref())
-            .map(|place| (place.file.as_str(), place.line, place.message.as_str()))
+            .filter_map(|said| said.diagnostic.as_ref())
+            .map(|it| (it.file.as_str(), it.line, it.message.as_str()))
             .collect();
-        assert!(places.contains(&("src/main.rs", 2, "mismatched types")), "{places:?}");
-        assert!(places.contains(&("src/main.rs", 3, "argument never used")), "{places:?}");
+        assert!(diagnostics.contains(&("src/main.rs", 2, "mismatched types")), "{diagnostics:?}");
+        assert!(diagnostics.contains(&("src/main.rs", 3, "argument never used")), "{diagnostics:?}");
     }
 
     #[test]

@@ -42,18 +42,18 @@ impl Profile {
 }
 
 /// Where tests failed: where they panicked.
-pub fn places(failed: &[Failed]) -> Vec<Diagnostic> {
-    failed.iter().filter_map(place).collect()
+pub fn diagnostics(failed: &[Failed]) -> Vec<Diagnostic> {
+    failed.iter().filter_map(diagnostic).collect()
 }
 
-fn place(test: &Failed) -> Option<Diagnostic> {
+fn diagnostic(test: &Failed) -> Option<Diagnostic> {
     let panicked = test.faults.iter().find_map(|fault| {
-        let mut lines = fault.text.lines().skip_while(|line| panic::place(line).is_none());
-        let place = panic::place(lines.next()?)?;
+        let mut lines = fault.text.lines().skip_while(|line| panic::diagnostic(line).is_none());
+        let diagnostic = panic::diagnostic(lines.next()?)?;
         let why =
             lines.take_while(|line| !line.starts_with("stack backtrace:") && !line.starts_with("note: "));
         let why: Vec<&str> = why.take(SHOWN).collect();
-        Some(Diagnostic { message: why.join("\n").trim_end().to_owned(), ..place })
+        Some(Diagnostic { message: why.join("\n").trim_end().to_owned(), ..diagnostic })
     });
     // Only nextest itself has no more to say than a line: that it passed the second time.
     let verdict = test.faults.iter().find(|fault| fault.text.is_empty());
@@ -72,17 +72,17 @@ mod tests {
 
     #[test]
     fn a_test_that_panicked_has_a_place_and_a_flaky_one_too() {
-        let places = places(&junit::parse(FAILED).expect("read"));
-        let place =
+        let diagnostics = diagnostics(&junit::parse(FAILED).expect("read"));
+        let diagnostic =
             |line, message: &str| Diagnostic { file: "src/lib.rs".into(), line, message: message.to_owned() };
         assert_eq!(
-            places,
+            diagnostics,
             [
-                place(
+                diagnostic(
                     20,
                     "tests::flaky: the first time (test passed on attempt 2/2 but is configured to fail when flaky)"
                 ),
-                place(
+                diagnostic(
                     9,
                     "tests::one_is_two: assertion `left == right` failed: <numbers> & \"quotes\"\n  left: 1\n right: 2"
                 ),

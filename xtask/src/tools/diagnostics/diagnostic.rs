@@ -1,9 +1,9 @@
-//! Where a tool finds fault: a line of a file of ours, for whoever shows it beside the code.
+//! What a tool finds wrong, with the line of the file, for whoever shows it beside the code.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-/// A place, and what is wrong there.
+/// A line of a file, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
     /// The file: from the folder in which the tool ran, or its whole path.
@@ -19,13 +19,13 @@ pub struct Diagnostic {
 pub struct ParsedLine {
     /// What people read; none when the line is for programs alone.
     pub text: Option<String>,
-    /// What it finds fault with.
-    pub place: Option<Diagnostic>,
+    /// What it finds wrong, if anything.
+    pub diagnostic: Option<Diagnostic>,
 }
 
 impl Diagnostic {
-    /// The place as seen from `root`, when the tool ran in `folder`; none when it is not below `root`, such as one in a
-    /// dependency.
+    /// With the file as seen from `root`, when the tool ran in `folder`; none when the file is not below `root`, such as one
+    /// in a dependency.
     pub fn seen_from(self, root: &Utf8Path, folder: &Utf8Path) -> Option<Diagnostic> {
         // An absolute path replaces the folder.
         let file = folder.join(&self.file);
@@ -39,10 +39,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_named_from_the_root_and_one_elsewhere_is_none_of_ours() {
+    fn a_file_is_named_from_the_root_and_one_elsewhere_is_none_of_ours() {
         let seen = |file: &str| {
-            let place = Diagnostic { file: file.into(), line: 3, message: String::new() };
-            place.seen_from("/repository".into(), "/repository/app".into()).map(|place| place.file)
+            let diagnostic = Diagnostic { file: file.into(), line: 3, message: String::new() };
+            diagnostic
+                .seen_from("/repository".into(), "/repository/app".into())
+                .map(|diagnostic| diagnostic.file)
         };
         assert_eq!(seen("src/a.ts"), Some("app/src/a.ts".into()));
         assert_eq!(seen("/repository/xtask/src/main.rs"), Some("xtask/src/main.rs".into()));

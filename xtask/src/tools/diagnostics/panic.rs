@@ -3,9 +3,9 @@
 use super::diagnostic::{Diagnostic, ParsedLine};
 
 /// `thread 'tests::a' (42) panicked at src/a.rs:12:5:`, the name of the thread being the message.
-pub fn place(line: &str) -> Option<Diagnostic> {
-    let (thread, place) = line.trim().strip_prefix("thread ")?.split_once(" panicked at ")?;
-    let mut parts = place.trim_end_matches(':').rsplitn(3, ':');
+pub fn diagnostic(line: &str) -> Option<Diagnostic> {
+    let (thread, position) = line.trim().strip_prefix("thread ")?.split_once(" panicked at ")?;
+    let mut parts = position.trim_end_matches(':').rsplitn(3, ':');
     let (_column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
     let name = thread.rsplit_once(" (").map_or(thread, |(name, _)| name).trim_matches('\'');
     Some(Diagnostic { file: file.into(), line: line.parse().ok()?, message: format!("{name} panicked") })
@@ -13,7 +13,7 @@ pub fn place(line: &str) -> Option<Diagnostic> {
 
 /// A line of a suite that has no other form than this.
 pub fn read(line: &str) -> ParsedLine {
-    ParsedLine { text: Some(line.to_owned()), place: place(line) }
+    ParsedLine { text: Some(line.to_owned()), diagnostic: diagnostic(line) }
 }
 
 #[cfg(test)]
@@ -30,16 +30,16 @@ mod tests {
         sh.write_file("broken.rs", "fn main() {\n    panic!(\"of no use\");\n}\n").expect("written");
         Run::new(cmd!(sh, "rustc broken.rs")).run().expect("it compiles");
         let said = Run::new(cmd!(sh, "./broken")).finish().expect("it ends").stderr;
-        let places: Vec<Diagnostic> = said.lines().filter_map(place).collect();
+        let diagnostics: Vec<Diagnostic> = said.lines().filter_map(diagnostic).collect();
         let expected = Diagnostic { file: "broken.rs".into(), line: 2, message: "main panicked".to_owned() };
-        assert_eq!(places, [expected], "{said}");
+        assert_eq!(diagnostics, [expected], "{said}");
     }
 
     #[test]
     fn what_only_looks_alike_is_no_panic() {
-        assert_eq!(place("thread 'a' (7) panicked at src/a.rs:12:5:").map(|place| place.line), Some(12));
+        assert_eq!(diagnostic("thread 'a' (7) panicked at src/a.rs:12:5:").map(|it| it.line), Some(12));
         for line in ["nobody panicked at all", "thread 'a' panicked at dawn", "thread"] {
-            assert_eq!(place(line), None, "{line}");
+            assert_eq!(diagnostic(line), None, "{line}");
         }
     }
 }

@@ -33,7 +33,7 @@ struct Message {
 }
 
 /// Where it found fault. A report that is not there names none: it did not come so far.
-pub fn places(report: &Utf8Path) -> Result<Vec<Diagnostic>> {
+pub fn diagnostics(report: &Utf8Path) -> Result<Vec<Diagnostic>> {
     let text = match fs::read(report) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.with_context(|| format!("reading {report}"))?,
@@ -43,14 +43,14 @@ pub fn places(report: &Utf8Path) -> Result<Vec<Diagnostic>> {
 
 fn parse(json: &[u8]) -> Result<Vec<Diagnostic>> {
     let files: Vec<File> = serde_json::from_slice(json)?;
-    let places = files.into_iter().flat_map(|File { file_path, messages }| {
+    let diagnostics = files.into_iter().flat_map(|File { file_path, messages }| {
         messages.into_iter().map(move |Message { rule_id, message, line }| Diagnostic {
             file: file_path.clone(),
             line: line.unwrap_or(1),
             message: rule_id.map_or(message.clone(), |rule| format!("{message} ({rule})")),
         })
     });
-    Ok(places.collect())
+    Ok(diagnostics.collect())
 }
 
 #[cfg(test)]
@@ -61,20 +61,20 @@ mod tests {
     fn each_message_is_a_place_with_its_rule() {
         // As ESLint wrote it.
         let report = r#"[{"filePath":"/repository/src/zz.test.ts","messages":[{"ruleId":"@typescript-eslint/no-unused-vars","severity":2,"message":"'value' is assigned a value but never used.","line":2,"column":7,"nodeType":"Identifier","messageId":"unusedVar","endLine":2,"endColumn":12}],"suppressedMessages":[],"errorCount":1,"fatalErrorCount":0,"warningCount":0,"fixableErrorCount":0,"fixableWarningCount":0,"usedDeprecatedRules":[]},{"filePath":"/repository/src/broken.ts","messages":[{"ruleId":null,"fatal":true,"severity":2,"message":"Parsing error: ';' expected.","line":1,"column":6}],"suppressedMessages":[],"errorCount":1,"fatalErrorCount":1,"warningCount":0,"fixableErrorCount":0,"fixableWarningCount":0,"usedDeprecatedRules":[]}]"#;
-        let places = parse(report.as_bytes()).expect("read");
-        let place = |file: &str, line, message: &str| Diagnostic {
+        let diagnostics = parse(report.as_bytes()).expect("read");
+        let diagnostic = |file: &str, line, message: &str| Diagnostic {
             file: file.into(),
             line,
             message: message.to_owned(),
         };
         let unused = "'value' is assigned a value but never used. (@typescript-eslint/no-unused-vars)";
         assert_eq!(
-            places,
+            diagnostics,
             [
-                place("/repository/src/zz.test.ts", 2, unused),
-                place("/repository/src/broken.ts", 1, "Parsing error: ';' expected."),
+                diagnostic("/repository/src/zz.test.ts", 2, unused),
+                diagnostic("/repository/src/broken.ts", 1, "Parsing error: ';' expected."),
             ]
         );
-        assert_eq!(super::places("/there/is/no/such/report.json".into()).expect("none"), []);
+        assert_eq!(super::diagnostics("/there/is/no/such/report.json".into()).expect("none"), []);
     }
 }

@@ -12,12 +12,12 @@ pub fn check<'a>(package: &Package, sh: &'a Shell) -> Cmd<'a> {
 
 /// `src/App.tsx(4,9): error TS2322: Type 'string' is not …`
 pub fn read(line: &str) -> ParsedLine {
-    ParsedLine { text: Some(line.to_owned()), place: place(line) }
+    ParsedLine { text: Some(line.to_owned()), diagnostic: diagnostic(line) }
 }
 
-fn place(line: &str) -> Option<Diagnostic> {
-    let (place, what) = line.split_once("): error ")?;
-    let (file, position) = place.rsplit_once('(')?;
+fn diagnostic(line: &str) -> Option<Diagnostic> {
+    let (position, what) = line.split_once("): error ")?;
+    let (file, position) = position.rsplit_once('(')?;
     let (line, column) = position.split_once(',')?;
     let _: u32 = column.parse().ok()?;
     Some(Diagnostic { file: file.into(), line: line.parse().ok()?, message: what.to_owned() })
@@ -31,13 +31,13 @@ mod tests {
     fn an_error_has_a_place_and_everything_is_read_by_people() {
         // As tsc wrote it.
         let line = "src/zz.test.ts(2,7): error TS2322: Type 'string' is not assignable to type 'number'.";
-        let place = Diagnostic {
+        let diagnostic = Diagnostic {
             file: "src/zz.test.ts".into(),
             line: 2,
             message: "TS2322: Type 'string' is not assignable to type 'number'.".to_owned(),
         };
-        assert_eq!(read(line), ParsedLine { text: Some(line.to_owned()), place: Some(place) });
+        assert_eq!(read(line), ParsedLine { text: Some(line.to_owned()), diagnostic: Some(diagnostic) });
         let more = "  Types of property 'a' are incompatible (see above): error enough";
-        assert_eq!(read(more), ParsedLine { text: Some(more.to_owned()), place: None });
+        assert_eq!(read(more), ParsedLine { text: Some(more.to_owned()), diagnostic: None });
     }
 }

@@ -21,12 +21,12 @@ pub fn test_with_coverage<'a>(package: &Package, sh: &'a Shell, percent: u32) ->
 }
 
 /// Where tests failed: the first line of ours among those that led there, or else the test's file.
-pub fn places(failed: &[Failed]) -> Vec<Diagnostic> {
+pub fn diagnostics(failed: &[Failed]) -> Vec<Diagnostic> {
     let all = failed.iter().flat_map(|test| test.faults.iter().map(move |fault| (test, fault)));
-    all.map(|(test, fault)| place(test, fault)).collect()
+    all.map(|(test, fault)| diagnostic(test, fault)).collect()
 }
 
-fn place(test: &Failed, fault: &Fault) -> Diagnostic {
+fn diagnostic(test: &Failed, fault: &Fault) -> Diagnostic {
     let ours = fault.text.lines().filter_map(at).find(|(file, _)| !file.contains("node_modules"));
     let (file, line) = ours.unwrap_or((test.class.as_str(), 1));
     Diagnostic { file: file.into(), line, message: format!("{}: {}", test.name, fault.message) }
@@ -34,8 +34,8 @@ fn place(test: &Failed, fault: &Fault) -> Diagnostic {
 
 /// ` ❯ src/Look.test.tsx:21:5`, or with the function's name before.
 fn at(line: &str) -> Option<(&str, u32)> {
-    let place = line.trim().strip_prefix("❯ ")?.rsplit(' ').next()?;
-    let mut parts = place.rsplitn(3, ':');
+    let position = line.trim().strip_prefix("❯ ")?.rsplit(' ').next()?;
+    let mut parts = position.rsplitn(3, ':');
     let (_column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
     Some((file, line.parse().ok()?))
 }
@@ -46,8 +46,8 @@ mod tests {
     use crate::tools::diagnostics::junit;
 
     fn places_in(junit: &str) -> Vec<(String, u32, String)> {
-        let places = places(&junit::parse(junit).expect("read"));
-        places.into_iter().map(|place| (place.file.into_string(), place.line, place.message)).collect()
+        let diagnostics = diagnostics(&junit::parse(junit).expect("read"));
+        diagnostics.into_iter().map(|it| (it.file.into_string(), it.line, it.message)).collect()
     }
 
     #[test]

@@ -12,7 +12,7 @@ fn with_keep_going_only_what_needs_the_failed_one_is_skipped() {
             task("other", "").reads(["src/"]).run(count),
         ]
     };
-    let options = Options { keep_going: true, ..place.options() };
+    let options = RunOptions { keep_going: true, ..place.options() };
     let tally = place.run_with(table(), &options);
     assert_eq!((tally.passed, tally.failed, tally.skipped), (1, 1, 1));
 }
@@ -73,7 +73,7 @@ fn a_task_is_ended_at_its_time_limit_with_what_left_its_group() {
 fn a_panic_in_a_task_is_that_tasks_failure() {
     let place = Place::new();
     let table = vec![task("bug", "").run(|_| panic!("of all things")), task("well", "").run(count)];
-    let options = Options { keep_going: true, ..place.options() };
+    let options = RunOptions { keep_going: true, ..place.options() };
     let tally = place.run_with(table, &options);
     assert_eq!((tally.passed, tally.failed), (1, 1));
     assert!(place.read(".local/bug.log").contains("of all things"));

@@ -1,5 +1,7 @@
 //! What must hold whatever the graph.
 
+use std::sync::Mutex;
+
 use super::*;
 
 /// A sequence that looks random and is the same each time.
@@ -76,7 +78,7 @@ fn each_task_runs_once_after_its_needs_and_no_lane_is_over_its_capacity() {
                 at
             },
             |schedule, event| {
-                if let Event::Ended(at) = event {
+                if let WorkerEvent::Finished(at) = event {
                     assert!(
                         graph.needs(at).iter().all(|need| passed.contains(need)),
                         "its needs have passed"
@@ -84,8 +86,8 @@ fn each_task_runs_once_after_its_needs_and_no_lane_is_over_its_capacity() {
                     done.push(at);
                     if failing.contains(&at) {
                         for dependent in graph.with_dependents(&[at]) {
-                            if schedule.rest().contains(&dependent) {
-                                schedule.settle(dependent);
+                            if schedule.pending().contains(&dependent) {
+                                schedule.complete(dependent);
                                 skipped.insert(dependent);
                             }
                         }
@@ -122,13 +124,13 @@ fn of_what_can_start_the_longest_way_to_the_end_starts_first() {
     let mut schedule = Schedule::new(&graph, &[0, 1, 2], |task| {
         seconds.iter().find(|(name, _)| at(name) == task).expect("listed").1
     });
-    assert_eq!(schedule.left(&[], 2), 10.0);
+    assert_eq!(schedule.seconds_left(&[], 2), 10.0);
     assert_eq!(schedule.start(), Some(at("first")));
     assert_eq!(schedule.start(), Some(at("short")));
     assert_eq!(schedule.start(), None, "the rest waits");
     schedule.finish(at("first"));
     assert_eq!(schedule.start(), Some(at("then")));
-    assert!(schedule.rest().is_empty());
+    assert!(schedule.pending().is_empty());
 }
 
 #[test]

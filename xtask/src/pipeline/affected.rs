@@ -1,4 +1,4 @@
-//! Which tasks a change can affect.
+//! `--since`: which tasks a change can affect.
 
 use std::collections::HashMap;
 
@@ -6,19 +6,19 @@ use super::fingerprint::Fingerprints;
 use super::globs::Globs;
 use super::graph::Graph;
 
-/// Of these changed paths (sorted), the tasks that may end differently because of them, and why: one reads a path, or the
-/// work of one that does.
+/// The tasks whose outcome these changed paths (sorted) may change, each with the reason: it reads one of the paths, or what
+/// such a task writes. `own` are the patterns of xtask's own sources.
 pub fn affected(graph: &Graph, own: &[&str], changed: &[String]) -> HashMap<usize, String> {
     let own = Globs::new(own);
     let mut affected: HashMap<usize, String> = HashMap::new();
-    // Needs come first, so whose work is read is known by then.
+    // A task comes after its producers, so that theirs is known by then.
     for (at, task) in graph.tasks().iter().enumerate() {
         let why = match Fingerprints::first_read(task, &own, changed) {
             Some((path, true)) => Some(format!("{path}, a part of every task, changed")),
             Some((path, false)) => Some(format!("{path} changed")),
             None => {
-                let maker = graph.makers(at).iter().find(|maker| affected.contains_key(maker));
-                maker.map(|&maker| format!("it reads the work of {}", graph.tasks()[maker].name))
+                let producer = graph.producers(at).iter().find(|producer| affected.contains_key(producer));
+                producer.map(|&producer| format!("it reads what {} writes", graph.tasks()[producer].name))
             }
         };
         if let Some(why) = why {
@@ -54,7 +54,7 @@ mod tests {
             [
                 "all: site/src/a.ts changed",
                 "build: site/src/a.ts changed",
-                "ship: it reads the work of build"
+                "ship: it reads what build writes"
             ]
         );
         assert_eq!(affected("docs/a.md"), ["all: docs/a.md changed", "wait: docs/a.md changed"]);

@@ -1,5 +1,5 @@
-//! Folders for what tasks put into temporary ones: one a run, in it one a task. A task that leaves something there has
-//! not tidied up, and a run that was killed is tidied up after by the next one.
+//! The folders that tasks get as TMPDIR: one a run, in it one a task. A task that leaves a file there fails, and what a killed
+//! run left is removed by the next one.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -12,28 +12,29 @@ use crate::tools::process::tracking;
 
 /// In front of the name of each run's folder. Short: sockets live below it, and their paths have a limit.
 const PREFIX: &str = "xtask-ci-";
-/// How many of the left files are named.
+/// How many leftover files an error names.
 const NAMED: usize = 5;
 
-/// A run's folder.
+/// The folder of one run.
 #[derive(Debug)]
-pub struct Temporary {
+pub struct TempFolders {
     folder: Utf8PathBuf,
     _owner: Owner,
 }
 
-impl Temporary {
-    /// Makes a folder.
-    pub fn new() -> Result<Temporary> {
+impl TempFolders {
+    /// Makes the run's folder, below the system's folder for temporary files.
+    pub fn new() -> Result<TempFolders> {
         let above = Utf8PathBuf::try_from(std::env::temp_dir())
             .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
         let folder = tempfile::Builder::new().prefix(PREFIX).rand_bytes(4).tempdir_in(&above)?.keep();
         let folder = Utf8PathBuf::try_from(folder)?;
         let owner = owner::own(&folder)?;
-        Ok(Temporary { folder, _owner: owner })
+        Ok(TempFolders { folder, _owner: owner })
     }
 
-    /// The mark of what this task starts: it names the run's folder, so that the next run finds what a kill left.
+    /// The mark of the processes that this task starts. It names the run's folder: by it, the next run finds the processes of
+    /// a run that was killed.
     pub fn mark(&self, task: &str) -> String {
         format!("{}/{task}", self.name())
     }
@@ -43,15 +44,15 @@ impl Temporary {
         mark.split_once('/').is_some_and(|(run, _)| run == self.name())
     }
 
-    /// An empty folder for one task.
-    pub fn of(&self, task: &str) -> Result<Utf8PathBuf> {
+    /// Makes an empty folder for one task.
+    pub fn create(&self, task: &str) -> Result<Utf8PathBuf> {
         let folder = self.folder.join(task);
         fs::create_dir(&folder).with_context(|| format!("making {folder}"))?;
         Ok(folder)
     }
 
-    /// Removes a task's folder; what was left in it is named.
-    pub fn close(&self, task: &str) -> Vec<String> {
+    /// Removes a task's folder; gives the names of what was left in it.
+    pub fn remove(&self, task: &str) -> Vec<String> {
         let folder = self.folder.join(task);
         if fs::remove_dir(&folder).is_ok() {
             return Vec::new();
@@ -68,8 +69,8 @@ impl Temporary {
         left
     }
 
-    /// Removes the run's own folder, which must be empty by now.
-    pub fn end(self) -> Result<()> {
+    /// Removes the run's folder. Fails when something else than tasks' folders was put there.
+    pub fn close(self) -> Result<()> {
         owner::disown(&self.folder)?;
         fs::remove_dir(&self.folder).with_context(|| {
             let left = self.folder.read_dir_utf8().into_iter().flatten().flatten();
@@ -83,18 +84,17 @@ impl Temporary {
     }
 }
 
-/// Tidies up after runs that were killed.
+/// Ends the processes of runs that were killed, and removes their folders.
 pub fn sweep_killed() {
     if let Ok(above) = Utf8PathBuf::try_from(std::env::temp_dir()) {
         sweep(&above);
     }
 }
 
-/// Ends what killed runs left running, and removes their folders.
 fn sweep(above: &Utf8Path) {
     let Ok(entries) = above.read_dir_utf8() else { return };
     for entry in entries.flatten().filter(|entry| entry.file_name().starts_with(PREFIX)) {
-        // Without an owner: killed, or at work, between making the folder and owning it.
+        // A folder without an owner: its run was killed right after making it, or is just about to own it.
         let is_left = || entry.metadata().and_then(|found| found.modified()).is_ok_and(is_old);
         let is_dead = owner::has_ended(entry.path()).unwrap_or_else(is_left);
         if is_dead {
@@ -115,13 +115,13 @@ mod tests {
 
     #[test]
     fn what_a_task_leaves_is_named_and_removed_and_then_the_runs_folder_goes() {
-        let temporary = Temporary::new().expect("made");
-        let folder = temporary.of("a").expect("made");
-        assert!(temporary.close("a").is_empty(), "nothing was left");
-        temporary.of("b").expect("made");
-        fs::create_dir(temporary.folder.join("b/left")).expect("left");
-        assert_eq!(temporary.close("b"), ["left"]);
-        temporary.end().expect("empty");
+        let folders = TempFolders::new().expect("made");
+        let folder = folders.create("a").expect("made");
+        assert!(folders.remove("a").is_empty(), "nothing was left");
+        folders.create("b").expect("made");
+        fs::create_dir(folders.folder.join("b/left")).expect("left");
+        assert_eq!(folders.remove("b"), ["left"]);
+        folders.close().expect("empty");
         assert!(!folder.parent().expect("the run's").exists());
     }
 
