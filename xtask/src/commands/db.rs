@@ -21,7 +21,7 @@ use super::status::ago;
 use super::target::TargetArgs;
 use crate::host::Machine;
 use crate::project::{DATABASE, OWNER_ROLE};
-use crate::rollout::host::{Host, LeasedHost};
+use crate::rollout::host::LeasedHost;
 use crate::rollout::journal::attempt_id;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::backup::{self, Backup, Copied};
@@ -229,8 +229,7 @@ impl Restore {
         machine.check_restorable(&dump).map_err(|error| refuse(format!("{error:#}")))?;
         machine.check_room_for_dump()?;
         machine.check_room_for_load(&dump)?;
-        let plan =
-            || Ok::<_, anyhow::Error>(restore::restore(&dump, machine.database(), &Observed::of(&machine)?));
+        let plan = || Ok::<_, anyhow::Error>(restore::restore(&dump, DATABASE, &Observed::of(&machine)?));
         if self.plan {
             Preview::of(&plan()?).say(self.output.json);
             return Ok(());
@@ -239,7 +238,7 @@ impl Restore {
         let leased = attempt::lease(&machine, format!("restore of {}", dump.name), self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
         attempt::run(&machine, &attempt, &plan()?, Vec::new())?;
-        let aside = backup::aside(machine.database(), attempt.id());
+        let aside = backup::aside(DATABASE, attempt.id());
         let (restored, name) = (paint::good("Restored:"), &dump.name);
         self.output.say(
             || json!({ "backup": name, "replaced_is_kept_as": aside }),

@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 
 use super::Machine;
 use super::lease::{self, Held};
+use crate::project::DATABASE;
 use crate::rollout::host::{Arming, Holder, Host, LeaseError, LeasedHost, Switching};
-use crate::rollout::state::backup::Backup;
+use crate::rollout::state::backup::{Backup, aside};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::ledger::Entry;
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -101,12 +102,12 @@ impl LeasedHost for Leased<'_> {
         self.drop_restored()
     }
 
-    fn swap_database(&self, aside: &str) -> Result<()> {
-        self.exchange(aside)
+    fn swap_database(&self, attempt: &str) -> Result<()> {
+        self.exchange(&aside(DATABASE, attempt))
     }
 
-    fn swap_back(&self, aside: &str) -> Result<()> {
-        self.exchange_again(aside)
+    fn swap_back(&self, attempt: &str) -> Result<()> {
+        self.exchange_again(&aside(DATABASE, attempt))
     }
 
     fn migrate(&self, release: &Release) -> Result<String> {

@@ -33,6 +33,7 @@ use crate::exit::refuse;
 use crate::project::{self, Environment};
 use crate::rollout::host::{EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part, ProbeResponse};
 use crate::rollout::limits::Limits;
+use crate::rollout::state::backup::aside;
 use crate::rollout::state::guard::{Traffic, Unreadable};
 use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -147,6 +148,14 @@ impl Host for Machine {
         Ok(interrupt::pause(duration)?)
     }
 
+    fn check_interrupt(&self) -> Result<()> {
+        Ok(interrupt::check()?)
+    }
+
+    fn shield(&self, work: &mut dyn FnMut()) {
+        interrupt::shielded(work);
+    }
+
     fn live(&self) -> Result<Traffic> {
         self.parse_live(&self.live_script("read", &[])?)
     }
@@ -168,16 +177,12 @@ impl Host for Machine {
         self.release_parts()
     }
 
-    fn database(&self) -> &'static str {
-        project::DATABASE
-    }
-
     fn schema(&self) -> Result<Vec<i64>> {
         self.applied_migrations()
     }
 
-    fn is_parked(&self, aside: &str) -> Result<bool> {
-        self.has_database(aside)
+    fn is_parked(&self, attempt: &str) -> Result<bool> {
+        self.has_database(&aside(project::DATABASE, attempt))
     }
 
     fn smoke(&self, release: &Release) -> Result<()> {
