@@ -56,7 +56,7 @@ impl Rollback {
         if self.to.is_none() && take_back_provisional(&machine, &files, &who()).map_err(refuse_neither)? {
             return self.say_taken_back(&machine);
         }
-        machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
+        machine.platform().check().map_err(|error| refuse(format!("{error:#}")))?;
         let before = Observed::from(files);
         self.request().check(&before).map_err(|why| self.refuse(why, &before))?;
         self.roll_back(&machine, &before)
