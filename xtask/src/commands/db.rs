@@ -21,7 +21,7 @@ use super::status::ago;
 use super::target::TargetArgs;
 use crate::host::Machine;
 use crate::project::{DATABASE, OWNER_ROLE};
-use crate::rollout::host::{Host, LeasedHost};
+use crate::rollout::host::LeasedHost;
 use crate::rollout::journal::attempt_id;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::backup::{self, Backup, Copied};
@@ -133,7 +133,7 @@ impl Shell {
         let role = if self.superuser { "postgres" } else { OWNER_ROLE };
         let name = paint::strong(&machine.environment().name);
         terminal::note(paint::dim(format_args!("  {DATABASE} of {name}, as {role}")));
-        machine.psql(role, &self.arguments, std::io::stdin().is_terminal())
+        machine.database().psql(role, &self.arguments, std::io::stdin().is_terminal())
     }
 }
 
@@ -144,8 +144,9 @@ impl MakeBackup {
         let offsite = self.to.as_deref().map(Offsite::told).transpose()?;
         let machine = self.target.reach()?;
         let name = attempt_id(SystemTime::now(), driver_id());
-        let mut made =
-            Activity::of("dump the database, and read the dump back", |_| machine.dump(&name, "by hand"))?;
+        let mut made = Activity::of("dump the database, and read the dump back", |_| {
+            machine.database().backup(&name, "by hand")
+        })?;
         if let Err(error) = prune(&machine) {
             terminal::warn(format_args!("older backups could not be removed: {error:#}"));
         }
@@ -162,7 +163,7 @@ impl MakeBackup {
 
 /// A restore may be reading one of them, or a deploy may be removing them: so under the lease.
 fn prune(machine: &Machine) -> Result<()> {
-    if machine.superfluous_backups()?.is_empty() {
+    if machine.database().superfluous_backups()?.is_empty() {
         return Ok(());
     }
     attempt::lease(machine, "pruning backups".to_owned(), LockWaitArgs::PATIENT)?.prune_backups()
@@ -171,14 +172,14 @@ fn prune(machine: &Machine) -> Result<()> {
 /// Writes down on the host that there is a copy.
 fn note_copy(machine: &Machine, backup: &Backup, copied: Copied) -> Result<Copied> {
     let doing = format!("noting the copy of {}", backup.name);
-    attempt::lease(machine, doing, LockWaitArgs::PATIENT)?.note_copy(backup, &copied)?;
+    attempt::lease(machine, doing, LockWaitArgs::PATIENT)?.database().note_copy(backup, &copied)?;
     Ok(copied)
 }
 
 impl List {
     fn run(self) -> Result<()> {
         let machine = self.target.reach()?;
-        let backups = machine.backups()?;
+        let backups = machine.database().backups()?;
         let row = |it: &Backup| {
             vec![
                 it.name.clone(),
@@ -204,13 +205,16 @@ impl Rehearse {
         let dump = match &self.backup {
             Some(name) => find(&machine, name)?,
             None => machine
+                .database()
                 .backups()?
                 .pop()
                 .ok_or_else(|| refuse("there is no backup yet: `db backup` makes one"))?,
         };
         let leased = attempt::lease(&machine, format!("rehearsal of {}", dump.name), self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
-        Activity::of(format!("restore {} into a scratch database", dump.name), |_| leased.rehearse(&dump))?;
+        Activity::of(format!("restore {} into a scratch database", dump.name), |_| {
+            leased.database().rehearse(&dump)
+        })?;
         attempt.note(&format!("rehearsed: {} can be restored, and has every row", dump.name))?;
         self.output
             .say(|| json!({ "backup": dump.name, "rehearsed": true }), || say_backup("Rehearsed:", &dump));
@@ -226,11 +230,10 @@ impl Restore {
         }
         let machine = self.target.clone().reach()?;
         let dump = find(&machine, &self.backup)?;
-        machine.check_restorable(&dump).map_err(|error| refuse(format!("{error:#}")))?;
-        machine.check_room_for_dump()?;
-        machine.check_room_for_load(&dump)?;
-        let plan =
-            || Ok::<_, anyhow::Error>(restore::restore(&dump, machine.database(), &Observed::of(&machine)?));
+        machine.database().check_restorable(&dump).map_err(|error| refuse(format!("{error:#}")))?;
+        machine.database().check_room_for_dump()?;
+        machine.database().check_room_for_load(&dump)?;
+        let plan = || Ok::<_, anyhow::Error>(restore::restore(&dump, DATABASE, &Observed::of(&machine)?));
         if self.plan {
             Preview::of(&plan()?).say(self.output.json);
             return Ok(());
@@ -239,7 +242,7 @@ impl Restore {
         let leased = attempt::lease(&machine, format!("restore of {}", dump.name), self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
         attempt::run(&machine, &attempt, &plan()?, Vec::new())?;
-        let aside = backup::aside(machine.database(), attempt.id());
+        let aside = backup::aside(DATABASE, attempt.id());
         let (restored, name) = (paint::good("Restored:"), &dump.name);
         self.output.say(
             || json!({ "backup": name, "replaced_is_kept_as": aside }),
@@ -269,7 +272,7 @@ impl Restore {
 }
 
 fn find(machine: &Machine, name: &str) -> Result<Backup> {
-    let mut backups = machine.backups()?;
+    let mut backups = machine.database().backups()?;
     if let Some(at) = backups.iter().position(|backup| backup.name == name) {
         return Ok(backups.swap_remove(at));
     }

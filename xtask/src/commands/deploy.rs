@@ -87,16 +87,16 @@ impl Deploy {
         let attempt = attempt::settle(&leased)?;
         let was_started = start_platform(&leased, &prepared.secrets)?;
         machine.prefetch_counts_and_schema()?;
-        machine.compare_secrets_again(&mut prepared.secrets)?;
+        machine.secrets().compare_again(&mut prepared.secrets)?;
         let drift = find_drift(machine, &attempt.settled.files)?;
         let planned = self.plan_of(prepared, attempt.settled.files.clone())?;
         self.ask_if_changed(machine.environment(), shown, &planned, was_started)?;
         put_right(&leased, &planned.seen, &drift, &attempt)?;
         if planned.seen.schema.is_empty() {
             // A first deploy that was cut may have started the database, and made neither roles nor tables.
-            leased.make_roles()?;
+            leased.database().make_roles()?;
         }
-        leased.take_secrets(&prepared.secrets)?;
+        leased.secrets().supply(&prepared.secrets)?;
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
         let ran = attempt::run(machine, &attempt, &planned.plan, overrides);
         warn_of_changed_platform(machine);
@@ -174,7 +174,7 @@ impl Deploy {
 /// Gives whether it had to be started.
 fn start_platform(leased: &Leased, secrets: &SuppliedSecrets) -> Result<bool> {
     Activity::of("platform: database and edge", |activity| {
-        leased.platform_up(secrets, &|line| activity.line(line))
+        leased.platform().up(secrets, &|line| activity.line(line))
     })
     .context("starting the platform")
 }
@@ -183,7 +183,7 @@ fn start_platform(leased: &Leased, secrets: &SuppliedSecrets) -> Result<bool> {
 /// waits for the release waits for that.
 fn warn_of_changed_platform(machine: &Machine) {
     // An engine that does not answer, or a link that is lost, has been spoken of already.
-    let Ok(services) = machine.differing_platform() else { return };
+    let Ok(services) = machine.platform().differing() else { return };
     if !services.is_empty() {
         let (services, name) = (services.join(" and "), &machine.environment().name);
         terminal::warn(format_args!(
@@ -205,7 +205,7 @@ fn find_drift(machine: &Machine, files: &Files) -> Result<Vec<String>> {
 fn put_right(leased: &Leased, seen: &Observed, drift: &[String], attempt: &Attempt) -> Result<()> {
     drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
     let running = seen.kept.iter().filter(|release| !drift.is_empty() && seen.traffic.holds(&release.id));
-    running.filter(|release| release.is_itself()).try_for_each(|release| leased.keep(release))
+    running.filter(|release| release.is_itself()).try_for_each(|release| leased.releases().keep(release))
 }
 
 fn say_what_comes(environment: &Environment, planned: &Planned) {

@@ -47,9 +47,9 @@ impl Down {
         let attempt = attempt::settle(&leased)?;
         let plan = plans::down(&Observed::without_database(attempt.settled.files.clone(), &machine)?);
         attempt::run(&machine, &attempt, &plan, Vec::new())?;
-        Activity::of("stop the platform: edge and database", |_| leased.platform_down())?;
+        Activity::of("stop the platform: edge and database", |_| leased.platform().down())?;
         if self.volumes {
-            Activity::of("forget the data", |_| leased.delete_data())?;
+            Activity::of("forget the data", |_| leased.platform().delete_data())?;
         }
         self.output.say(
             || json!({ "environment": name, "stopped": true, "data_forgotten": self.volumes }),

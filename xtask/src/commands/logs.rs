@@ -47,9 +47,9 @@ impl Logs {
         let machine = self.target.clone().reach()?;
         let service = self.service.as_deref();
         match &self.release {
-            _ if of_platform => machine.platform_logs(service, self.tail, self.follow),
+            _ if of_platform => machine.platform().logs(service, self.tail, self.follow),
             Some(id) => self.of_release(&machine, id),
-            None => machine.release_logs(&live(&machine)?, service, self.tail, self.follow),
+            None => machine.releases().logs(&live(&machine)?, service, self.tail, self.follow),
         }
     }
 
@@ -57,9 +57,9 @@ impl Logs {
     fn of_release(&self, machine: &Machine, id: &ReleaseId) -> Result<()> {
         let service = self.service.as_deref();
         if machine.parts()?.iter().any(|part| &part.release == id) {
-            return machine.release_logs(id, service, self.tail, self.follow);
+            return machine.releases().logs(id, service, self.tail, self.follow);
         }
-        let Some(text) = machine.kept_logs(id)? else { return Err(nothing_of(machine, id)?) };
+        let Some(text) = machine.releases().kept_logs(id)? else { return Err(nothing_of(machine, id)?) };
         for line in last_lines(&text, service, self.tail) {
             match terminal::takes_escape_codes() {
                 true => terminal::say(line),
@@ -90,7 +90,7 @@ fn last_lines<'a>(text: &'a str, service: Option<&str>, tail: u32) -> Vec<&'a st
 }
 
 fn nothing_of(machine: &Machine, id: &ReleaseId) -> Result<anyhow::Error> {
-    let mut others = machine.releases_with_kept_logs()?;
+    let mut others = machine.releases().with_kept_logs()?;
     others.extend(machine.parts()?.into_iter().map(|part| part.release));
     others.sort();
     others.dedup();

@@ -67,7 +67,7 @@ impl Maintenance {
         };
         let leased = attempt::lease(&machine, words.clone(), lock_wait)?;
         let attempt = attempt::settle(&leased)?;
-        leased.set_maintenance(date.as_deref())?;
+        leased.live_folder().set_maintenance(date.as_deref())?;
         attempt.note(&words)?;
         output.say(
             || json!({ "maintenance": date.is_some(), "until": date }),

@@ -72,8 +72,8 @@ impl Up {
     /// after the other.
     fn run(self) -> Result<()> {
         let machine = self.reach()?;
-        machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
-        let services = machine.differing_platform()?;
+        machine.platform().check().map_err(|error| refuse(format!("{error:#}")))?;
+        let services = machine.platform().differing()?;
         if services.is_empty() {
             return self.put_right(&machine);
         }
@@ -87,7 +87,7 @@ impl Up {
         let named = services.join(" and ");
         let leased = attempt::lease(&machine, format!("platform up: {named}"), self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
-        leased.check_renewal()?;
+        leased.platform().check_renewal()?;
         if services.iter().any(|service| service == "postgres") {
             let backup = Activity::of("backup: dump the database, and read the dump back", |_| {
                 leased.backup(attempt.id(), "since the database is started anew")
@@ -98,7 +98,7 @@ impl Up {
         let url = format!("{}{}", machine.url()?, project::PROBE_PATH);
         let (renewed, gap) = longest_gap(&url, || {
             Activity::of(format!("start {named} anew"), |activity| {
-                leased.renew_platform(&services, &|line| activity.line(line))
+                leased.platform().renew(&services, &|line| activity.line(line))
             })
         });
         let outcome = match &renewed {
@@ -114,7 +114,7 @@ impl Up {
 
     /// What runs is as the repository has it; files that somebody changed are written again.
     fn put_right(&self, machine: &Machine) -> Result<()> {
-        let drift = machine.platform_drift()?;
+        let drift = machine.platform().drift()?;
         if self.plan && !drift.is_empty() {
             let steps = drift.iter().map(|line| ("write".to_owned(), format!("{line}: write it again")));
             let not_needed = vec![format!("renew: {AS_IT_IS}")];
@@ -125,7 +125,7 @@ impl Up {
             let leased = attempt::lease(machine, "platform up: files".to_owned(), self.lock_wait)?;
             let attempt = attempt::settle(&leased)?;
             drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
-            leased.write_platform()?;
+            leased.platform().write_files()?;
         }
         drift.iter().for_each(|line| terminal::note(format_args!("{line}: it is written again")));
         self.nothing_to_do()

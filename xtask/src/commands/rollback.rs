@@ -17,7 +17,7 @@ use crate::host::Machine;
 use crate::rollout::host::{Files, Host};
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
-use crate::rollout::rollback::{RollbackError, RollbackRequest, take_back_provisional};
+use crate::rollout::rollback::{NeitherIsReady, RollbackError, RollbackRequest, take_back_provisional};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::ledger::Kind;
 use crate::rollout::state::release::Release;
@@ -53,10 +53,10 @@ impl Rollback {
         if self.plan {
             return self.show_plan(&machine, files);
         }
-        if self.to.is_none() && take_back_provisional(&machine, &files, &who())? {
+        if self.to.is_none() && take_back_provisional(&machine, &files, &who()).map_err(refuse_neither)? {
             return self.say_taken_back(&machine);
         }
-        machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
+        machine.platform().check().map_err(|error| refuse(format!("{error:#}")))?;
         let before = Observed::from(files);
         self.request().check(&before).map_err(|why| self.refuse(why, &before))?;
         self.roll_back(&machine, &before)
@@ -190,6 +190,11 @@ impl Rollback {
             _ => why.to_string(),
         })
     }
+}
+
+/// Where the release before is not ready either, nothing is changed.
+fn refuse_neither(error: anyhow::Error) -> anyhow::Error {
+    if error.is::<NeitherIsReady>() { refuse(error.to_string()) } else { error }
 }
 
 fn say_substitutes(machine: &Machine, release: &Release) -> Result<()> {

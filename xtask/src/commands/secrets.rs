@@ -72,7 +72,7 @@ impl List {
     fn run(self) -> Result<()> {
         let machine = self.target.reach()?;
         let kept = machine.kept()?;
-        let SecretVersions { current, revoked } = machine.secret_versions()?;
+        let SecretVersions { current, revoked } = machine.secrets().versions()?;
         let for_programs = |(name, version)| {
             let revoked: Vec<_> = revoked.iter().filter(|it| &it.0 == name).map(|it| it.1).collect();
             json!({ "name": name, "current": version, "revoked": revoked })
@@ -105,10 +105,10 @@ impl Revoke {
         let machine = self.target.clone().reach()?;
         self.check(&machine, secret)?;
         self.ask(&machine, secret)?;
-        machine.check_platform().map_err(|error| refuse(format!("{error:#}")))?;
+        machine.platform().check().map_err(|error| refuse(format!("{error:#}")))?;
         let stopped =
             "the database or the edge has just stopped: nothing was changed; run this again when both are up";
-        let bases = machine.running_bases()?.ok_or_else(|| refuse(stopped))?;
+        let bases = machine.platform().bases()?.ok_or_else(|| refuse(stopped))?;
         let machine = machine.with_bases(bases);
         let doing = format!("revoking version {} of {}", self.version, secret.name);
         let leased = attempt::lease(&machine, doing, self.lock_wait)?;
@@ -116,7 +116,7 @@ impl Revoke {
         let live = self.check(&machine, secret)?;
         let seen = Observed::beyond(attempt.settled.files.clone(), &machine)?;
         let mut users: BTreeSet<_> = users(&seen.kept, secret.name, self.version).into_iter().collect();
-        users.extend(machine.mounting(secret, self.version)?);
+        users.extend(machine.secrets().mounting(secret, self.version)?);
         if seen.traffic.warm.as_ref().is_some_and(|warm| users.contains(warm)) {
             leased.set_warm(live.as_ref(), None)?;
         }
@@ -124,7 +124,7 @@ impl Revoke {
             terminal::note(paint::dim(format_args!("  {id} ran with it, and is stopped")));
             leased.remove_containers(id)?;
         }
-        leased.revoke_secret(secret, self.version)?;
+        leased.secrets().revoke(secret, self.version)?;
         attempt.note(&format!("version {} of {} was revoked", self.version, secret.name))?;
         let (version, name, revoked) = (self.version, secret.name, paint::good("Revoked:"));
         let then = match users.len() {
@@ -162,7 +162,7 @@ impl Revoke {
     /// Gives the release that has the traffic, which does not need the version.
     fn check(&self, machine: &Machine, secret: &Secret) -> Result<Option<ReleaseId>> {
         let (name, version, environment) = (secret.name, self.version, &machine.environment().name);
-        let versions = machine.secret_versions()?;
+        let versions = machine.secrets().versions()?;
         let current = versions.current.get(name).copied().unwrap_or(0);
         if version == 0 || version > current {
             return Err(refuse(format!(
@@ -177,7 +177,7 @@ impl Revoke {
         // Unless its manifest names another one: what can't be read is taken to need it.
         let another = |release: &Release| release.contents.secrets.get(name) != Some(&version);
         let spares = |live: &ReleaseId| kept.iter().any(|release| &release.id == live && another(release));
-        let mounting = machine.mounting(secret, version)?;
+        let mounting = machine.secrets().mounting(secret, version)?;
         let uses = live.as_ref().is_some_and(|live| !spares(live) || mounting.contains(live));
         if version == current || uses {
             return Err(refuse(format!(
@@ -199,7 +199,7 @@ fn users(kept: &[Release], name: &str, version: u32) -> Vec<ReleaseId> {
 
 /// What a release runs with in place of versions that were revoked since: secret, its own version, the current one.
 pub fn substitutes(machine: &Machine, release: &Release) -> Result<BTreeMap<String, (u32, u32)>> {
-    let SecretVersions { current, revoked } = machine.secret_versions()?;
+    let SecretVersions { current, revoked } = machine.secrets().versions()?;
     let own = release.contents.secrets.iter();
     let gone = own.filter(|(name, version)| revoked.contains(&((*name).clone(), **version)));
     let pairs = gone.filter_map(|(name, own)| Some((name.clone(), (*own, *current.get(name)?))));

@@ -33,10 +33,10 @@ impl Status {
     pub fn run(self) -> Result<()> {
         let machine = self.target.reach()?;
         let seen = Observed::for_looking(&machine, |why| terminal::warn(format_args!("{why:#}")))?;
-        let platform = machine.platform_parts()?;
+        let platform = machine.platform().parts()?;
         let attempt = last_confirmed(&seen);
         let lease = machine.lease_holder()?;
-        let mut backups = machine.backups()?;
+        let mut backups = machine.database().backups()?;
         let copy = backups.iter().rev().find(|backup| backup.copied.is_some()).cloned();
         let backup = backups.pop();
         let live = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.active.as_ref());

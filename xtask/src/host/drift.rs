@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
 
-use super::Machine;
+use super::{Machine, Platform};
 use crate::project::{EDGE_CONFIGURATION_LABEL, RELEASE_LABEL};
 use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::release::Release;
@@ -33,9 +33,9 @@ impl Machine {
     /// edge's configuration, and the platform's files. Who has the traffic is another question.
     pub fn drift(&self, live: &Traffic, kept: &[Release]) -> Result<Vec<String>> {
         // The engine comes last: while a program is being started in a container, it says nothing of that one.
-        let (told, files_of_platform) = (self.sums()?, self.changed_files_of_platform()?);
+        let (told, files_of_platform) = (self.sums()?, self.platform().changed_files()?);
         let sums = by_file(&told);
-        let mut containers = container::labelled(self.shell.docker(), &[self.label()])?;
+        let mut containers = container::labelled(self.docker(), &[self.label()])?;
         // One-off ones stay when they failed, to be looked at; the next one takes their place.
         containers.retain(|found| found.label("com.docker.compose.oneoff") != Some("True"));
         let mut found = Vec::new();
@@ -49,22 +49,23 @@ impl Machine {
         Ok(found)
     }
 
+    fn sums(&self) -> Result<String> {
+        self.shell.script(SUMS, &[self.root.as_str()], "").context("comparing files")
+    }
+}
+
+impl Platform<'_> {
     /// The platform's files that somebody changed, in words, a line each.
-    pub fn platform_drift(&self) -> Result<Vec<String>> {
-        let told = self.sums()?;
-        let mut found: Vec<String> =
-            edge(&self.platform_containers()?, &by_file(&told)).into_iter().collect();
-        found.extend(self.changed_files_of_platform()?);
+    pub fn drift(&self) -> Result<Vec<String>> {
+        let told = self.machine.sums()?;
+        let mut found: Vec<String> = edge(&self.containers()?, &by_file(&told)).into_iter().collect();
+        found.extend(self.changed_files()?);
         Ok(found)
     }
 
-    fn changed_files_of_platform(&self) -> Result<Vec<String>> {
-        let told = self.shell.script(PLATFORM, &[self.folder("platform").as_str()], "")?;
+    fn changed_files(&self) -> Result<Vec<String>> {
+        let told = self.machine.shell.script(PLATFORM, &[self.machine.folder("platform").as_str()], "")?;
         Ok(told.lines().map(|name| format!("{name} of the platform was changed or is gone")).collect())
-    }
-
-    fn sums(&self) -> Result<String> {
-        self.shell.script(SUMS, &[self.root.as_str()], "").context("comparing files")
     }
 }
 

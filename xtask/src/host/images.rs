@@ -7,14 +7,22 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
-use super::{Bases, Leased, Machine};
-use crate::tools::docker::container::{self, Container};
-use crate::tools::docker::{self};
+use super::{Leased, Machine};
+use crate::tools::docker::{self, container};
 use crate::tools::process::Run;
 use crate::tools::ssh::Traffic;
 
 /// The longest that one image may take.
 const PULL_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The images that the platform and the guard run.
+#[derive(Debug, Clone)]
+pub struct Bases {
+    /// The edge; has `sh`, `flock` and `wget` too.
+    pub caddy: String,
+    /// The database.
+    pub postgres: String,
+}
 
 /// Our registry, as a host reaches it: under the same name as we do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,14 +63,9 @@ impl Machine {
         Machine { registry_tunnel, ..self }
     }
 
-    /// The images that the platform runs at this moment; none when it does not run whole.
-    pub fn running_bases(&self) -> Result<Option<Bases>> {
-        let containers = self.platform_containers()?;
-        let image = |service: &str| {
-            let of = |found: &&Container| found.label("com.docker.compose.service") == Some(service);
-            containers.iter().find(of).map(|found| found.config.image.clone())
-        };
-        Ok(image("edge").zip(image("postgres")).map(|(caddy, postgres)| Bases { caddy, postgres }))
+    /// With the images that starting a platform or a guard takes. Only a deploy does that.
+    pub fn with_bases(self, bases: Bases) -> Machine {
+        Machine { bases: Some(bases), ..self }
     }
 
     /// Ends the connection, when there is one, and says what it carried.
@@ -76,9 +79,9 @@ impl Machine {
 
 impl Leased<'_> {
     /// Has the images on the host's engine: they come beside each other.
-    pub(super) fn fetch<'a>(&self, images: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    pub(super) fn fetch_images<'a>(&self, images: impl IntoIterator<Item = &'a String>) -> Result<()> {
         let machine = self.fenced()?;
-        let docker = machine.shell.docker();
+        let docker = machine.docker();
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for image in images {
             if container::has_image(docker, image)? {

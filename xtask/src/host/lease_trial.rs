@@ -45,23 +45,23 @@ macro_rules! every_change {
             let _ = host.set_warm(None, None);
             let _ = host.clear_live();
             let _ = host.switch(switch);
-            let _ = host.set_maintenance(None);
-            let _ = host.seed(id);
-            let _ = host.keep(release);
-            let _ = host.receive_dump("");
-            let _ = host.take_dump("");
-            let _ = host.discard_dump("");
-            let _ = host.note_copy(backup, copied);
-            let _ = host.rehearse(backup);
-            let _ = host.platform_up(supplied, &nobody);
-            let _ = host.platform_down();
-            let _ = host.delete_data();
-            let _ = host.write_platform();
-            let _ = host.check_renewal();
-            let _ = host.renew_platform(&[], &nobody);
-            let _ = host.make_roles();
-            let _ = host.take_secrets(supplied);
-            let _ = host.revoke_secret(secret, 1);
+            let _ = host.live_folder().set_maintenance(None);
+            let _ = host.releases().keep(release);
+            let _ = host.releases().seed(id);
+            let _ = host.database().make_roles();
+            let _ = host.database().note_copy(backup, copied);
+            let _ = host.database().receive_dump("");
+            let _ = host.database().take_dump("");
+            let _ = host.database().discard_dump("");
+            let _ = host.database().rehearse(backup);
+            let _ = host.platform().up(supplied, &nobody);
+            let _ = host.platform().down();
+            let _ = host.platform().delete_data();
+            let _ = host.platform().write_files();
+            let _ = host.platform().check_renewal();
+            let _ = host.platform().renew(&[], &nobody);
+            let _ = host.secrets().supply(supplied);
+            let _ = host.secrets().revoke(secret, 1);
         }
     };
 }
@@ -85,34 +85,47 @@ mod tests {
 
     const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
-    /// The methods by which an environment is changed: those that [`LeasedHost`](crate::rollout::host::LeasedHost) has,
-    /// and those that verbs call on [`Leased`](crate::host::Leased) besides.
+    /// Where the changes would be looked for, and their names: those that [`LeasedHost`](crate::rollout::host::LeasedHost)
+    /// has, on the machine, and those that verbs call besides on a part of [`Leased`](crate::host::Leased), on the part of the
+    /// same name of the machine.
     fn changes() -> BTreeSet<String> {
         let src = Utf8Path::new(HERE).join("src");
-        let read = |path: &Utf8Path| std::fs::read_to_string(path).expect("a source");
         let narrow = read(&src.join("rollout/host.rs"));
-        let narrow = methods(block(&narrow, "pub trait LeasedHost {").expect("the trait"), "fn ");
+        let narrow = narrow.split_once("\npub trait LeasedHost {").expect("the trait").1;
         let looks = ["host", "number", "check"].map(str::to_owned);
-        let mut all: BTreeSet<String> = narrow.filter(|name| !looks.contains(name)).collect();
-        for file in src.join("host").read_dir_utf8().expect("the sources").flatten() {
-            if file.path().extension() == Some("rs") {
-                let text = read(file.path());
-                all.extend(text.split("\nimpl Leased<").skip(1).flat_map(|rest| {
-                    methods(rest.split("\n}\n").next().unwrap_or_default(), "pub fn ").collect::<Vec<_>>()
-                }));
+        let of_trait = methods(narrow, "    fn ").filter(|name| !looks.contains(name));
+        let mut all: BTreeSet<String> = of_trait.map(|name| format!("Machine::{name}")).collect();
+        for text in sources(&src.join("host")) {
+            for block in text.split("\nimpl").skip(1) {
+                let head = block.lines().next().unwrap_or_default();
+                let Some((_, part)) = head.split_once(" Leased") else { continue };
+                let part = part.split('<').next().unwrap_or_default();
+                all.extend(methods(block, "    pub fn ").map(|name| format!("{part}::{name}")));
             }
         }
+        // They give a part, and change nothing.
+        all.retain(|name| !name.starts_with("::"));
         all
     }
 
-    fn block<'t>(text: &'t str, head: &str) -> Option<&'t str> {
-        text.split_once(head)?.1.split("\n}\n").next()
+    fn sources(folder: &Utf8Path) -> Vec<String> {
+        let entries = folder.read_dir_utf8().expect("the sources").flatten();
+        let texts = entries.flat_map(|entry| match entry.path() {
+            path if path.is_dir() => sources(path),
+            path if path.extension() == Some("rs") => vec![read(path)],
+            _ => Vec::new(),
+        });
+        texts.collect()
     }
 
+    fn read(path: &Utf8Path) -> String {
+        std::fs::read_to_string(path).expect("a source")
+    }
+
+    /// Up to the end of the block.
     fn methods(block: &str, keyword: &'static str) -> impl Iterator<Item = String> {
-        let name =
-            move |line: &str| Some(line.trim().strip_prefix(keyword)?.split(['(', '<']).next()?.to_owned());
-        block.lines().filter_map(name)
+        let name = move |line: &str| Some(line.strip_prefix(keyword)?.split(['(', '<']).next()?.to_owned());
+        block.lines().take_while(|line| *line != "}").filter_map(name)
     }
 
     #[test]
@@ -128,7 +141,9 @@ mod tests {
         let refused = told.lines().filter_map(|line| {
             let words =
                 line.split_once("lease_trial.rs:")?.1.split_once("error[E0599]: no method named `")?.1;
-            words.split_once("` found for reference `&").map(|(method, _)| method.to_owned())
+            let (method, of) = words.split_once("` found for ")?;
+            let of = of.split('`').nth(1)?.rsplit("::").next()?.split('<').next()?;
+            Some(format!("{}::{method}", of.trim_start_matches('&')))
         });
         assert_eq!(refused.collect::<BTreeSet<_>>(), changes(), "{told}");
     }

@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 
-use super::Machine;
+use super::database::LeasedDatabase;
 use super::lease::{self, Held};
+use super::live_folder::LeasedLiveFolder;
+use super::platform::LeasedPlatform;
+use super::releases::LeasedReleases;
+use super::secrets::LeasedSecrets;
+use super::{Machine, ledger};
 use crate::rollout::host::{Arming, Holder, Host, LeaseError, LeasedHost, Switching};
 use crate::rollout::state::backup::Backup;
-use crate::rollout::state::guard::written;
 use crate::rollout::state::ledger::Entry;
 use crate::rollout::state::release::{Release, ReleaseId};
 
@@ -41,6 +45,36 @@ impl<'a> Leased<'a> {
         self.machine.discard_prefetched();
         self.fenced()
     }
+
+    /// The lease's file and number, by which a script on the host sees whether the lease has passed on.
+    pub(super) fn fencing(&self) -> Result<(String, String)> {
+        Ok((self.fenced()?.lease_file().into_string(), self.number().to_string()))
+    }
+
+    /// The live folder, to change: the traffic, and what guards it.
+    pub fn live_folder(&self) -> LeasedLiveFolder<'_> {
+        LeasedLiveFolder { leased: self }
+    }
+
+    /// The releases, to change: their files and containers.
+    pub fn releases(&self) -> LeasedReleases<'_> {
+        LeasedReleases { leased: self }
+    }
+
+    /// The database, to change: what is in it, and its backups.
+    pub fn database(&self) -> LeasedDatabase<'_> {
+        LeasedDatabase { leased: self }
+    }
+
+    /// Database and edge, to start, stop and replace.
+    pub fn platform(&self) -> LeasedPlatform<'_> {
+        LeasedPlatform { leased: self }
+    }
+
+    /// The secrets, to write and revoke.
+    pub fn secrets(&self) -> LeasedSecrets<'_> {
+        LeasedSecrets { leased: self }
+    }
 }
 
 impl LeasedHost for Leased<'_> {
@@ -57,125 +91,90 @@ impl LeasedHost for Leased<'_> {
     }
 
     fn append(&self, entries: &[Entry]) -> Result<()> {
-        self.append_to_ledger(entries)
+        ledger::append(self, entries)
     }
 
     fn pull(&self, release: &Release) -> Result<()> {
-        self.keep(release)?;
-        self.fetch(release.contents.images.values())
+        self.releases().pull(release)
     }
 
     fn prune_release(&self, id: &ReleaseId) -> Result<()> {
-        self.delete_release(id)
+        self.releases().prune(id)
     }
 
     fn start(&self, release: &Release) -> Result<()> {
-        self.change_release(&release.id, |project, sh| project.up(sh))
+        self.releases().start(&release.id)
     }
 
     fn stop(&self, id: &ReleaseId) -> Result<()> {
-        if self.fenced()?.is_kept(id)? {
-            return self.change_release(id, |project, sh| project.stop(sh));
-        }
-        self.remove_strays(id)
+        self.releases().stop(id)
     }
 
     fn remove_containers(&self, id: &ReleaseId) -> Result<()> {
-        self.keep_logs(id);
-        self.take_down(id)
+        self.releases().remove_containers(id)
     }
 
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
-        self.fenced()?.dump(attempt, made_by)
+        self.fenced()?.database().backup(attempt, made_by)
     }
 
     fn prune_backups(&self) -> Result<()> {
-        self.remove_old_backups()
+        self.database().prune_backups()
     }
 
     fn load_backup(&self, backup: &Backup) -> Result<()> {
-        self.restore_dump(backup)
+        self.database().load_backup(backup)
     }
 
     fn drop_loaded(&self) -> Result<()> {
-        self.drop_restored()
+        self.database().drop_loaded()
     }
 
-    fn swap_database(&self, aside: &str) -> Result<()> {
-        self.exchange(aside)
+    fn swap_database(&self, attempt: &str) -> Result<()> {
+        self.database().swap(attempt)
     }
 
-    fn swap_back(&self, aside: &str) -> Result<()> {
-        self.exchange_again(aside)
+    fn swap_back(&self, attempt: &str) -> Result<()> {
+        self.database().swap_back(attempt)
     }
 
     fn migrate(&self, release: &Release) -> Result<String> {
-        self.wait_for_migration()?;
-        self.run_once(&release.id, "migrate", &[])
+        self.releases().migrate(&release.id)
     }
 
     fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String> {
-        self.wait_for_migration()?;
-        let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
-        let words = ["migrate", "--undo"].into_iter().chain(versions.iter().map(String::as_str));
-        self.run_once(&release.id, "migrate", &words.collect::<Vec<_>>())
+        self.releases().undo_migrations(&release.id, versions)
     }
 
     fn wait_for_migration(&self) -> Result<()> {
-        self.wait_for_once("migrate")
+        self.releases().wait_for_migration()
     }
 
     fn arm(&self, arming: &Arming) -> Result<()> {
-        self.arm_guard(arming)
+        self.live_folder().arm(arming)
     }
 
     fn confirm(&self, attempt: &str) -> Result<()> {
-        self.change_live("confirm", &[attempt])
+        self.live_folder().confirm(attempt)
     }
 
     fn trip(&self, attempt: &str, reason: &str) -> Result<()> {
-        self.change_live("trip", &[attempt, reason])
+        self.live_folder().trip(attempt, reason)
     }
 
     fn dismiss_guard(&self) -> Result<()> {
-        let (file, number) = self.fencing()?;
-        self.change_live("dismiss", &[&file, &number])
-    }
-
-    fn switch(&self, switch: &Switching) -> Result<()> {
-        let (from, (file, number)) = (written(switch.from.as_ref()), self.fencing()?);
-        let (attempt, seconds) = match &switch.guarded {
-            Some((attempt, margin)) => (attempt.as_str(), margin.as_secs()),
-            None => ("-", 0),
-        };
-        let arguments = [from, switch.to.as_str(), &file, &number, attempt, &seconds.to_string()];
-        self.change_live("switch", &arguments)
+        self.live_folder().dismiss_guard()
     }
 
     fn set_warm(&self, live: Option<&ReleaseId>, warm: Option<&ReleaseId>) -> Result<()> {
-        let (file, number) = self.fencing()?;
-        self.change_live("warm", &[written(live), &file, &number, written(warm)])
+        self.live_folder().set_warm(live, warm)
     }
 
     fn clear_live(&self) -> Result<()> {
-        let (file, number) = self.fencing()?;
-        self.change_live("clear", &[&file, &number])
-    }
-}
-
-impl Leased<'_> {
-    /// Asks users to wait until then (an HTTP date, RFC 9110), or lets them in again.
-    pub fn set_maintenance(&self, until: Option<&str>) -> Result<()> {
-        self.change_live("maintenance", &[until.unwrap_or("none")])
+        self.live_folder().clear_live()
     }
 
-    /// Fills a demo organisation by the release's own image, and gives what it printed.
-    pub fn seed(&self, id: &ReleaseId) -> Result<String> {
-        self.run_once(id, "seed", &[])
-    }
-
-    /// The lease's file and number, by which a script on the host sees whether the lease has passed on.
-    pub(super) fn fencing(&self) -> Result<(String, String)> {
-        Ok((self.fenced()?.lease_file().into_string(), self.number().to_string()))
+    fn switch(&self, switch: &Switching) -> Result<()> {
+        self.live_folder().switch(switch)
     }
 }

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use xshell::Shell;
 
-use super::Machine;
-use super::leased::Leased;
-use crate::rollout::host::Host;
+use super::Platform;
+use super::releases::{LeasedReleases, Releases};
 use crate::rollout::state::release::ReleaseId;
 use crate::terminal;
 use crate::tools::docker::compose::Project;
@@ -36,42 +36,44 @@ const LIST: Script = Script::new(
     r#"cd "$1" 2>/dev/null || exit 0; for f in *.log; do [ -f "$f" ] && echo "$f"; done; :"#,
 );
 
-impl Machine {
+impl Releases<'_> {
     /// Shows what the services of a release wrote, or one of them.
-    pub fn release_logs(&self, id: &ReleaseId, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+    pub fn logs(&self, id: &ReleaseId, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
         self.lay_out_kept(id)?;
-        self.release_project(id).with(|project| self.show_logs(project, service, tail, follow))
-    }
-
-    /// Shows what the services of the platform wrote, or one of them.
-    pub fn platform_logs(&self, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
-        self.with_platform(|project| self.show_logs(project, service, tail, follow))
-    }
-
-    /// By compose. It begins each line with an escape code, whatever it is asked for: on a terminal nobody sees it.
-    fn show_logs(&self, project: &Project, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
-        let show = Run::new(project.logs(self.shell.docker(), service, tail, follow));
-        let status = match terminal::takes_escape_codes() {
-            true => show.interactive()?,
-            false => show.stream(|line| terminal::say(terminal::without_escape_codes(line)))?,
-        };
-        ensure!(status.success() || follow, "compose could not show the logs");
-        Ok(())
+        self.with_project(id, |project| show(self.machine.docker(), project, service, tail, follow))
     }
 
     /// What was kept of a release whose containers were removed, a line each: `service | time text`.
     pub fn kept_logs(&self, id: &ReleaseId) -> Result<Option<String>> {
-        self.read(&self.folder("logs").join(format!("{id}.log")))
+        self.machine.read(&self.machine.folder("logs").join(format!("{id}.log")))
     }
 
     /// The releases of which something was kept.
-    pub fn releases_with_kept_logs(&self) -> Result<Vec<ReleaseId>> {
-        let told = self.shell.script(LIST, &[self.folder("logs").as_str()], "")?;
+    pub fn with_kept_logs(&self) -> Result<Vec<ReleaseId>> {
+        let told = self.machine.shell.script(LIST, &[self.machine.folder("logs").as_str()], "")?;
         Ok(told.lines().filter_map(|name| name.strip_suffix(".log")?.parse().ok()).collect())
     }
 }
 
-impl Leased<'_> {
+impl Platform<'_> {
+    /// Shows what its services wrote, or one of them.
+    pub fn logs(&self, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+        self.with_project_as_started(|project| show(self.machine.docker(), project, service, tail, follow))
+    }
+}
+
+/// By compose. It begins each line with an escape code, whatever it is asked for: on a terminal nobody sees it.
+fn show(docker: &Shell, project: &Project, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+    let show = Run::new(project.logs(docker, service, tail, follow));
+    let status = match terminal::takes_escape_codes() {
+        true => show.interactive()?,
+        false => show.stream(|line| terminal::say(terminal::without_escape_codes(line)))?,
+    };
+    ensure!(status.success() || follow, "compose could not show the logs");
+    Ok(())
+}
+
+impl LeasedReleases<'_> {
     /// Keeps what the release's containers wrote last. What goes wrong here is said, and keeps nobody from removing them.
     pub(super) fn keep_logs(&self, id: &ReleaseId) {
         if let Err(error) = self.try_to_keep_logs(id) {
@@ -80,12 +82,12 @@ impl Leased<'_> {
     }
 
     fn try_to_keep_logs(&self, id: &ReleaseId) -> Result<()> {
-        let machine = self.fenced()?;
-        let parts = machine.parts()?;
+        let machine = self.leased.fenced()?;
+        let parts = machine.releases().parts()?;
         let parts = parts.iter().filter(|part| &part.release == id);
         let logs: Vec<(&str, Vec<String>)> = parts
             .map(|part| {
-                let docker = machine.shell.docker();
+                let docker = machine.docker();
                 let lines = container::timed_lines(docker, &part.container, LINES, ENGINE_TIMEOUT)?;
                 Ok((part.service.as_str(), lines))
             })

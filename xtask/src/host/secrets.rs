@@ -82,22 +82,32 @@ impl SuppliedSecrets {
     }
 }
 
-impl Machine {
+/// The secrets, to look at.
+pub struct Secrets<'a> {
+    pub(super) machine: &'a Machine,
+}
+
+/// The secrets, to change.
+pub struct LeasedSecrets<'a> {
+    pub(super) leased: &'a Leased<'a>,
+}
+
+impl<'a> Secrets<'a> {
     /// Compares given values with the newest versions here. All at once: what takes time is the container.
-    pub fn compare_secrets(&self, given: BTreeMap<&'static str, String>) -> Result<SuppliedSecrets> {
+    pub fn compare(&self, given: BTreeMap<&'static str, String>) -> Result<SuppliedSecrets> {
         let mut given = SuppliedSecrets {
             values: given,
             versions: BTreeMap::new(),
             changed: Vec::new(),
             mismatched: Vec::new(),
         };
-        self.compare_secrets_again(&mut given)?;
+        self.compare_again(&mut given)?;
         Ok(given)
     }
 
     /// The same under the lease: until then somebody else may have given values of their own.
-    pub fn compare_secrets_again(&self, given: &mut SuppliedSecrets) -> Result<()> {
-        let all = self.secret_versions()?;
+    pub fn compare_again(&self, given: &mut SuppliedSecrets) -> Result<()> {
+        let all = self.versions()?;
         let (versions, all) = (all.current_of(|secret| !secret.of_platform), all.current);
         if !versions.is_empty() && versions == given.versions {
             return Ok(());
@@ -114,7 +124,7 @@ impl Machine {
         }
         if !lines.is_empty() {
             let told =
-                Run::new(self.in_secrets(COMPARE, &[])?).called("comparing secrets").stdin(lines).text()?;
+                Run::new(self.in_folder(COMPARE, &[])?).called("comparing secrets").stdin(lines).text()?;
             let names: Vec<&str> = told.lines().filter_map(|path| Some(path.split_once('/')?.0)).collect();
             changed.extend(SECRETS.iter().filter(|secret| names.contains(&secret.name)));
         }
@@ -126,10 +136,11 @@ impl Machine {
     }
 
     /// A script in a one-off root container that mounts the secrets' folder and nothing else.
-    fn in_secrets<'a>(&'a self, script: &str, arguments: &[&str]) -> Result<Cmd<'a>> {
-        let (mount, image) = (format!("{}:/secrets", self.folder("secrets")), &self.bases()?.caddy);
+    fn in_folder(&self, script: &str, arguments: &[&str]) -> Result<Cmd<'a>> {
+        let (mount, image) =
+            (format!("{}:/secrets", self.machine.folder("secrets")), &self.machine.bases()?.caddy);
         Ok(cmd!(
-            self.shell.docker(),
+            self.machine.docker(),
             "docker run --rm --interactive --network none --user 0 --entrypoint sh --volume {mount} --workdir /secrets {image} -c {script} secrets {arguments...}"
         ))
     }
@@ -137,16 +148,16 @@ impl Machine {
     /// The releases, running or not, whose containers have this version: also those that took it in place of a revoked
     /// one, which their manifest does not say.
     pub fn mounting(&self, secret: &Secret, version: u32) -> Result<BTreeSet<ReleaseId>> {
-        let file = self.folder("secrets").join(secret.name).join(version.to_string());
-        let labels = [self.label(), RELEASE_LABEL.to_owned()];
-        let all = container::labelled(self.shell.docker(), &labels)?;
+        let file = self.machine.folder("secrets").join(secret.name).join(version.to_string());
+        let labels = [self.machine.label(), RELEASE_LABEL.to_owned()];
+        let all = container::labelled(self.machine.docker(), &labels)?;
         let mounting = all.iter().filter(|it| it.mounts.iter().any(|mount| mount.source == file.as_str()));
         Ok(mounting.filter_map(|it| it.label(RELEASE_LABEL)?.parse().ok()).collect())
     }
 
     /// Which versions there are.
-    pub fn secret_versions(&self) -> Result<SecretVersions> {
-        let listed = self.shell.script(LIST, &[self.folder("secrets").as_str()], "");
+    pub fn versions(&self) -> Result<SecretVersions> {
+        let listed = self.machine.shell.script(LIST, &[self.machine.folder("secrets").as_str()], "");
         let listed = listed.context("listing secrets")?;
         let mut versions = SecretVersions::default();
         for (name, version) in listed.lines().filter_map(|line| line.split_once('/')) {
@@ -162,36 +173,38 @@ impl Machine {
     }
 }
 
-impl Leased<'_> {
+impl LeasedSecrets<'_> {
     /// Makes those secrets that are not there yet: of the values that were given, or out of the kernel's randomness.
-    pub(super) fn make_secrets(&self, given: &SuppliedSecrets) -> Result<()> {
-        let there = self.fenced()?.secret_versions()?.current;
+    pub(super) fn make(&self, given: &SuppliedSecrets) -> Result<()> {
+        let there = self.leased.fenced()?.secrets().versions()?.current;
         for secret in SECRETS.iter().filter(|secret| !there.contains_key(secret.name)) {
             let value = match given.values.get(secret.name) {
                 Some(value) => value.clone(),
                 None => made_up()?,
             };
-            self.write_secret(secret, 1, &value)?;
+            self.write(secret, 1, &value)?;
         }
         Ok(())
     }
 
     /// Gives each secret that has another value now one more version.
-    pub fn take_secrets(&self, given: &SuppliedSecrets) -> Result<()> {
-        given.changed.iter().try_for_each(|secret| {
-            self.write_secret(secret, given.next_version(secret), &given.values[secret.name])
-        })
+    pub fn supply(&self, given: &SuppliedSecrets) -> Result<()> {
+        let write = |secret: &&'static Secret| {
+            self.write(secret, given.next_version(secret), &given.values[secret.name])
+        };
+        given.changed.iter().try_for_each(write)
     }
 
-    fn write_secret(&self, secret: &Secret, version: u32, value: &str) -> Result<()> {
+    fn write(&self, secret: &Secret, version: u32, value: &str) -> Result<()> {
         let (name, uid, version) = (secret.name, secret.uid.to_string(), version.to_string());
-        let write = self.fenced()?.in_secrets(WRITE, &[name, &version, &uid])?;
+        let write = self.leased.fenced()?.secrets().in_folder(WRITE, &[name, &version, &uid])?;
         Run::new(write).stdin(framed(value)).run().with_context(|| format!("writing the secret {name}"))
     }
 
     /// Forgets one version for good.
-    pub fn revoke_secret(&self, secret: &Secret, version: u32) -> Result<()> {
-        let revoke = self.fenced()?.in_secrets(REVOKE, &[secret.name, &version.to_string()])?;
+    pub fn revoke(&self, secret: &Secret, version: u32) -> Result<()> {
+        let revoke =
+            self.leased.fenced()?.secrets().in_folder(REVOKE, &[secret.name, &version.to_string()])?;
         Run::new(revoke).run().with_context(|| format!("revoking version {version} of {}", secret.name))
     }
 }

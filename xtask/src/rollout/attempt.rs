@@ -13,7 +13,6 @@ use super::recover::{Recovery, recover};
 use super::rollback::RollbackRequest;
 use super::state::ledger::{Event, Outcome};
 use super::state::release::ReleaseId;
-use crate::tools::process::interrupt;
 
 /// How often a lease is asked for that somebody else has.
 const LEASE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -167,7 +166,7 @@ impl<'a> Attempt<'a> {
         let to_switch_ms = to_switch.and_then(|time| time.as_millis().try_into().ok());
         let ended = Event::Ended { outcome: Outcome::Succeeded, detail: None, to_switch_ms };
         // It is made, whatever becomes of this line: to call it failed would have people undo what works.
-        let unwritten = interrupt::shielded(|| self.journal.write(ended)).err();
+        let unwritten = host.shielded(|| self.journal.write(ended)).err();
         Ok(Completed { to_switch, to_confirm, took, unwritten })
     }
 }

@@ -22,6 +22,10 @@ pub trait Host {
     fn clock(&self) -> Duration;
     /// Waits; an error when the user asked to stop.
     fn pause(&self, duration: Duration) -> Result<()>;
+    /// An error when the user asked to stop, but not within [`Host::shield`].
+    fn check_interrupt(&self) -> Result<()>;
+    /// Does `work` to its end, also when the user asks to stop.
+    fn shield(&self, work: &mut dyn FnMut());
 
     /// The live folder.
     fn live(&self) -> Result<Traffic>;
@@ -33,12 +37,10 @@ pub trait Host {
     fn kept(&self) -> Result<Vec<Release>>;
     /// The containers of all releases, running or not.
     fn parts(&self) -> Result<Vec<Part>>;
-    /// What the database is called.
-    fn database(&self) -> &'static str;
     /// Versions of the migrations that the database has, in order; none before the first one, or while it does not run.
     fn schema(&self) -> Result<Vec<i64>>;
-    /// Whether a database was put aside under this name.
-    fn is_parked(&self, aside: &str) -> Result<bool>;
+    /// Whether this attempt has put the database aside.
+    fn is_parked(&self, attempt: &str) -> Result<bool>;
     /// Asks each of the release's front doors, from the edge's network, whether it is the release and is ready.
     fn smoke(&self, release: &Release) -> Result<()>;
     /// The last log lines of a release's container.
@@ -51,6 +53,15 @@ pub trait Host {
     /// Takes the provisional switch of an attempt back, which is told who asked for it. The one change that needs no lease:
     /// a rollback does not wait for the deploy that it takes back, and the guard changes nothing but its own switch.
     fn trip_without_lease(&self, attempt: &str, by: &str) -> Result<()>;
+}
+
+impl dyn Host + '_ {
+    /// Does `work` to its end, also when the user asks to stop, and gives what came of it.
+    pub fn shielded<T>(&self, work: impl FnOnce() -> T) -> T {
+        let (mut work, mut result) = (Some(work), None);
+        self.shield(&mut || result = work.take().map(|work| work()));
+        result.expect("a host does what is shielded")
+    }
 }
 
 /// A host whose lease can be taken.
@@ -97,10 +108,10 @@ pub trait LeasedHost {
     fn load_backup(&self, backup: &Backup) -> Result<()>;
     /// Removes what was loaded.
     fn drop_loaded(&self) -> Result<()>;
-    /// What was loaded becomes the database, and the database is put aside under this name.
-    fn swap_database(&self, aside: &str) -> Result<()>;
-    /// What was put aside under this name becomes the database again, if it was put aside.
-    fn swap_back(&self, aside: &str) -> Result<()>;
+    /// What was loaded becomes the database, and the database is put aside by this attempt.
+    fn swap_database(&self, attempt: &str) -> Result<()>;
+    /// What this attempt has put aside becomes the database again, if it did.
+    fn swap_back(&self, attempt: &str) -> Result<()>;
     /// Runs the migrations that the release's own image carries, and says what they printed. One that an earlier
     /// driver left running is waited for, not started again.
     fn migrate(&self, release: &Release) -> Result<String>;

@@ -9,7 +9,6 @@ use super::host::{EdgeCounts, Host, LeasedHost};
 use super::journal::{Journal, timestamp};
 use super::state::ledger::{Event, Kind, Outcome, StepState};
 use super::state::release::ReleaseId;
-use crate::tools::process::interrupt;
 
 /// One step of a rollout.
 pub trait Step {
@@ -167,7 +166,7 @@ impl Plan {
                 Err(cause) => {
                     run.report.failed(step.as_ref());
                     let (left, stays) = match run.leased.check() {
-                        Ok(()) => interrupt::shielded(|| {
+                        Ok(()) => run.host.shielded(|| {
                             let stays = self.steps[..=number].iter().filter_map(|step| step.stays(run));
                             (self.undo(number, run, &cause), stays.collect())
                         }),
@@ -209,7 +208,7 @@ impl Plan {
 }
 
 fn apply(step: &dyn Step, run: &Run, until: String) -> Result<()> {
-    interrupt::check()?;
+    run.host.check_interrupt()?;
     run.leased.check().context("the lease was lost, and nothing may be changed without it")?;
     let begun = Event::Step {
         step: step.name().to_owned(),

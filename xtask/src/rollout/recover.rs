@@ -7,7 +7,6 @@ use anyhow::Result;
 
 use super::host::{Files, Host, LeasedHost, Part};
 use super::journal::Journal;
-use super::state::backup;
 use super::state::guard::{Guard, GuardState, Traffic, written};
 use super::state::ledger::{Event, Kind, Outcome, RecordedAttempt};
 use super::state::release::ReleaseId;
@@ -176,7 +175,7 @@ fn settle(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal)
 
 /// A restore never touches the traffic: what it had loaded is forgotten, unless the databases have exchanged their names.
 fn settle_restore(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal) -> Result<String> {
-    let exchanged = leased.host().is_parked(&backup::aside(leased.host().database(), &attempt.id))?;
+    let exchanged = leased.host().is_parked(&attempt.id)?;
     leased.drop_loaded()?;
     let (outcome, found) = if exchanged {
         (Outcome::Succeeded, "had put the backup in the database's place")

@@ -8,7 +8,6 @@ use super::plan::Plan;
 use super::plans;
 use super::state::release::{Release, ReleaseId};
 use super::steps::schema::versions;
-use crate::exit::refuse;
 use crate::rollout::limits::Limits;
 
 /// What a rollback is asked for.
@@ -99,7 +98,7 @@ impl RollbackRequest<'_> {
 }
 
 /// While a deploy's switch is provisional, its guard can be tripped without its lease: then that deploy ends as undone.
-/// `by` is told to that deploy's driver and its ledger. Says whether there was one in what was `seen`, and it is taken back.
+/// `by` is told to that deploy's driver and its ledger. Says whether there was one in what was `seen`, and it is taken back; fails with [`NeitherIsReady`] where that would not help.
 pub fn take_back_provisional(host: &dyn Host, seen: &Files, by: &str) -> Result<bool> {
     let live = &seen.traffic;
     let Some(guard) = live.guard.as_ref().filter(|_| live.is_provisional()) else { return Ok(false) };
@@ -113,17 +112,21 @@ pub fn take_back_provisional(host: &dyn Host, seen: &Files, by: &str) -> Result<
     Ok(now.active != live.active)
 }
 
-/// An error unless the release that would get the traffic back is ready: when both fail for one cause, nothing moves.
+/// The release that would get the traffic back is not ready either: when both fail for one cause, nothing moves.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{release}, which had the traffic before, is not ready either: {why}\n  Nothing was moved: look for what both need, such \
+     as the database."
+)]
+pub struct NeitherIsReady {
+    release: ReleaseId,
+    why: String,
+}
+
+/// An error, [`NeitherIsReady`], unless the release that would get the traffic back is ready.
 fn check_before(host: &dyn Host, seen: &Files) -> Result<()> {
-    let Some(before) = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.warm.as_ref())
-    else {
-        return Ok(());
-    };
-    host.smoke(before).map_err(|error| {
-        refuse(format!(
-            "{}, which had the traffic before, is not ready either: {error:#}\n  Nothing was moved: look for what both need, \
-             such as the database.",
-            before.id
-        ))
-    })
+    let before = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.warm.as_ref());
+    let Some(before) = before else { return Ok(()) };
+    host.smoke(before)
+        .map_err(|error| NeitherIsReady { release: before.id.clone(), why: format!("{error:#}") }.into())
 }

@@ -61,7 +61,7 @@ impl Offsite {
             let words = ["sh", "-c", script, "keep", &self.folder, &name];
             Run::new(connection.command(sh, &words)).called(called).timeout(TRANSFER_TIMEOUT)
         };
-        let read = Run::new(machine.read_dump(backup));
+        let read = Run::new(machine.database().read_dump(backup));
         let encrypt = Run::new(age::encrypt(sh, &self.recipient));
         // Whatever ends the dump's reader early ends the others as if it had been all.
         let sent = read.pipe(encrypt, there("receiving the copy", RECEIVE)).inspect_err(|_| {

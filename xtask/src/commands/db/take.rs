@@ -50,22 +50,22 @@ impl Take {
         }
         setup::ensure(&[Tool::Age], false)?;
         let machine = self.target.reach()?;
-        if machine.backups()?.iter().any(|backup| backup.name == name) {
+        if machine.database().backups()?.iter().any(|backup| backup.name == name) {
             return Err(refuse(format!("{name} is among the backups already: `db list` shows them")));
         }
-        machine.check_room_for_copy(self.copy.metadata().context("looking at the copy")?.len())?;
+        machine.database().check_room_for_copy(self.copy.metadata().context("looking at the copy")?.len())?;
         let leased = attempt::lease(&machine, format!("taking the copy {name}"), self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
         let (sh, copy) = (shell(), &self.copy);
         let taken = Activity::of(format!("bring {name} to the host, and read it there"), |_| {
             let read = Run::new(cmd!(sh, "cat {copy}"));
             let open = Run::new(age::decrypt(sh, &self.identity));
-            let receive = Run::new(leased.receive_dump(name)?).called("receiving the dump");
+            let receive = Run::new(leased.database().receive_dump(name)?).called("receiving the dump");
             let sent = read.pipe(open, receive.timeout(TRANSFER_TIMEOUT));
             match sent {
-                Ok(_) => leased.take_dump(name),
+                Ok(_) => leased.database().take_dump(name),
                 Err(error) => {
-                    leased.discard_dump(name);
+                    leased.database().discard_dump(name);
                     Err(error).with_context(|| format!("bringing {copy} to the host"))
                 }
             }

@@ -9,7 +9,7 @@ use crate::terminal::{self, Activity};
 
 /// Fills a demo organisation, so that a fresh environment has something to show. Gives its log-in.
 pub fn seed(leased: &Leased, release: &ReleaseId) -> Option<String> {
-    let seeded = Activity::of("fill a demo organisation", |_| leased.seed(release));
+    let seeded = Activity::of("fill a demo organisation", |_| leased.releases().seed(release));
     match seeded.and_then(|said| log_in(&said)) {
         Ok(log_in) => Some(log_in),
         Err(error) => {

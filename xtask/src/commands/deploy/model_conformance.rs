@@ -71,8 +71,9 @@ fn behind_ssh() -> Result<()> {
 
 fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
     take_lease(machine)?
-        .platform_up(&machine.compare_secrets(std::collections::BTreeMap::new())?, &|_| {})?;
-    let first = sources.release(machine.secret_versions()?.current_of(|secret| !secret.of_platform));
+        .platform()
+        .up(&machine.secrets().compare(std::collections::BTreeMap::new())?, &|_| {})?;
+    let first = sources.release(machine.secrets().versions()?.current_of(|secret| !secret.of_platform));
     let scenes = scenes(&first);
 
     let model = recorder::play(&recorder::simulated(SERVICES, &never_ready(&first).id), &scenes, LIMITS)?;

@@ -39,7 +39,7 @@ impl Deploy {
         let (machine, sources) =
             if environment.is_here() { self.take_tree()? } else { self.take_commit(&environment)? };
         preflight(&machine)?;
-        let secrets = machine.compare_secrets(access::secrets_given(&environment))?;
+        let secrets = machine.secrets().compare(access::secrets_given(&environment))?;
         for secret in &secrets.mismatched {
             terminal::warn(format_args!(
                 "{} is not the password that its role has, and is not taken: docs/runbook.md says how to change it",
@@ -81,7 +81,7 @@ impl Deploy {
             Some(images) => images,
             None => images::build_and_push(&registry, &commit, self.consent.yes)?,
         };
-        let bases = match machine.running_bases()? {
+        let bases = match machine.platform().bases()? {
             Some(bases) => bases,
             None => images::bases_for_host(&registry)?,
         };
@@ -115,7 +115,7 @@ impl Prepared {
     }
 
     fn platform_runs(&self) -> Result<bool> {
-        let parts = self.machine.platform_parts()?;
+        let parts = self.machine.platform().parts()?;
         Ok(parts.iter().filter(|part| part.state == Condition::Running).count() == 2)
     }
 }

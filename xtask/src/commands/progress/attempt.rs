@@ -182,7 +182,7 @@ fn explain(machine: &Machine, goal: &Goal, stopped: Stopped) -> anyhow::Error {
 /// How to read what a release wrote that was started, and whose containers are gone since it failed.
 fn logs_of_failed(machine: &Machine, id: &ReleaseId, step: &str) -> Option<String> {
     let is_kept =
-        || interrupt::shielded(|| machine.releases_with_kept_logs()).is_ok_and(|it| it.contains(id));
+        || interrupt::shielded(|| machine.releases().with_kept_logs()).is_ok_and(|it| it.contains(id));
     let environment = &machine.environment().name;
     (matches!(step, "start" | "ready" | "watch") && is_kept())
         .then(|| format!("\n  What it wrote: `cargo xtask logs --release {id} --env {environment}`."))

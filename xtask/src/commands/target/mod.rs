@@ -11,7 +11,7 @@ use clap::Args;
 use self::access::Access;
 use super::output::near::did_you_mean;
 use super::{Exit, Failure, refuse};
-use crate::host::{HostProbe, Machine};
+use crate::host::Machine;
 use crate::project::{ENVIRONMENTS, Environment};
 use crate::setup::{self, Tool};
 use crate::tools::docker::engine;
@@ -81,10 +81,8 @@ fn here(environment: Environment) -> Result<Machine> {
             "no container engine answers here: `cargo xtask engine start` starts one, `cargo xtask doctor` says what is missing",
         ));
     }
-    let shell = HostShell::here();
-    let machine = HostProbe { environment, shell, compose: setup::require(Tool::Compose)?, public_url: None }
-        .arrive()?;
-    if let Some(other) = machine.other_owner()? {
+    let machine = Machine::arrive(environment, HostShell::here(), setup::require(Tool::Compose)?, None)?;
+    if let Some(other) = machine.platform().other_owner()? {
         let (name, here) = (machine.environment().name.clone(), machine.root());
         return Err(refuse(format!(
             "on this engine, the environment {name} belongs to another copy of the repository: it lives in {other}, \
@@ -99,8 +97,7 @@ fn there(environment: Environment, access: &Access, connection: Connection) -> R
     connection.ping_engine().map_err(|error| explain(error, access))?;
     let shell = HostShell::behind(connection);
     let name = environment.name.clone();
-    let arrival = HostProbe { environment, shell, compose, public_url: Some(access.url.clone()) };
-    arrival.arrive().map_err(|error| {
+    Machine::arrive(environment, shell, compose, Some(access.url.clone())).map_err(|error| {
         if error.is::<Failure>() {
             return error;
         }

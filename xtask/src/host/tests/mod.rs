@@ -4,7 +4,7 @@
 )]
 //! The scripts that run on a host, run by this machine's own `sh`: what must hold without any container.
 
-mod guarding;
+mod guard;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,9 +13,10 @@ use std::process::{Command, Output, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::drift::PLATFORM;
-use super::files::{APPEND, live_script_text, releases_in};
-use super::lease;
+use super::ledger::APPEND;
+use super::live_folder::SCRIPT;
 use super::platform::NOTE;
+use super::{lease, releases};
 use crate::rollout::host::{Holder, LeaseError};
 use crate::rollout::simulation::release;
 use crate::rollout::state::guard::{GuardState, Traffic};
@@ -49,7 +50,7 @@ impl Host {
 
     fn output(&self, verb: &str, arguments: &[&str]) -> Output {
         let folder = self.path("live");
-        let script = ["-c", live_script_text(), "xtask", verb, folder.as_str()];
+        let script = ["-c", SCRIPT.text, "xtask", verb, folder.as_str()];
         Command::new("sh").args(script).args(arguments).output().unwrap()
     }
 
@@ -121,7 +122,7 @@ fn the_edge_can_read_what_a_careful_operator_writes() {
     let host = Host::with_live(OLD);
     host.arm(60);
     let (folder, lease) = (host.path("live"), host.path("lease"));
-    let script = format!("umask 077; {}", live_script_text());
+    let script = format!("umask 077; {}", SCRIPT.text);
     let arguments = ["switch", folder.as_str(), OLD, NEW, lease.as_str(), "7", "a1", "10"];
     assert!(Command::new("sh").args(["-c", &script, "xtask"]).args(arguments).status().unwrap().success());
     let mode =
@@ -279,7 +280,7 @@ fn a_manifest_that_can_not_be_read_hides_no_other_release() {
     kept.iter().for_each(|release| write(release, &serde_json::to_string_pretty(release).unwrap()));
     for torn in ["", "{", "{}", "\"", "}\0"] {
         write(&kept[1], torn);
-        let found = releases_in(&HostShell::here(), &host.path("releases")).unwrap();
+        let found = releases::read(&HostShell::here(), &host.path("releases")).unwrap();
         assert_eq!(found, [kept[0].clone(), kept[2].clone()], "{torn:?}");
     }
 }

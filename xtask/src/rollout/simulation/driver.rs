@@ -136,7 +136,7 @@ impl<H: Leasable> Operator<'_, H> {
                 plans::deploy(release, &seen, &contracts, &self.limits)
             }
             Act::Restore => {
-                restore::restore(&a_backup(), self.host.database(), &Observed::beyond(files, self.host)?)
+                restore::restore(&a_backup(), "the_database", &Observed::beyond(files, self.host)?)
             }
             Act::Down => plans::down(&Observed::without_database(files, self.host)?),
             Act::Rollback(_) | Act::Recover => bail!("it has no plan of this kind"),

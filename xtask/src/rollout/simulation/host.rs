@@ -179,6 +179,12 @@ impl Host for Simulated {
         self.shared.turns.pause(self.driver, duration, &self.shared.world);
         Ok(())
     }
+    fn check_interrupt(&self) -> Result<()> {
+        Ok(())
+    }
+    fn shield(&self, work: &mut dyn FnMut()) {
+        work();
+    }
     fn live(&self) -> Result<Traffic> {
         self.look("who has the traffic?", |world| Ok(live(world)))
     }
@@ -196,16 +202,13 @@ impl Host for Simulated {
     fn parts(&self) -> Result<Vec<Part>> {
         self.look("what runs?", |world| Ok(parts(world)))
     }
-    fn database(&self) -> &'static str {
-        "app"
-    }
     fn schema(&self) -> Result<Vec<i64>> {
         self.look("which migrations are there?", |world| Ok(world.schema.clone()))
     }
-    fn is_parked(&self, aside: &str) -> Result<bool> {
+    fn is_parked(&self, attempt: &str) -> Result<bool> {
         self.look("what was put aside?", |world| {
             world.wait_for_exchange();
-            Ok(world.databases.aside.contains_key(aside))
+            Ok(world.databases.aside.contains_key(attempt))
         })
     }
     fn smoke(&self, release: &Release) -> Result<()> {

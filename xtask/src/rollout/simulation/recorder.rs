@@ -152,6 +152,12 @@ impl<H: Host> Host for Recorder<'_, H> {
     fn pause(&self, duration: Duration) -> Result<()> {
         self.alive()?.pause(duration)
     }
+    fn check_interrupt(&self) -> Result<()> {
+        self.host.check_interrupt()
+    }
+    fn shield(&self, work: &mut dyn FnMut()) {
+        self.host.shield(work);
+    }
     fn live(&self) -> Result<Traffic> {
         self.alive()?.live()
     }
@@ -167,14 +173,11 @@ impl<H: Host> Host for Recorder<'_, H> {
     fn parts(&self) -> Result<Vec<Part>> {
         self.alive()?.parts()
     }
-    fn database(&self) -> &'static str {
-        self.host.database()
-    }
     fn schema(&self) -> Result<Vec<i64>> {
         self.alive()?.schema()
     }
-    fn is_parked(&self, aside: &str) -> Result<bool> {
-        self.alive()?.is_parked(aside)
+    fn is_parked(&self, attempt: &str) -> Result<bool> {
+        self.alive()?.is_parked(attempt)
     }
     fn smoke(&self, release: &Release) -> Result<()> {
         self.alive()?.smoke(release)
@@ -250,11 +253,11 @@ impl<H: Leasable> LeasedHost for RecordedLease<'_, H> {
     fn drop_loaded(&self) -> Result<()> {
         self.recorder.changes("drop loaded", || self.leased.drop_loaded())
     }
-    fn swap_database(&self, aside: &str) -> Result<()> {
-        self.recorder.changes("exchange", || self.leased.swap_database(aside))
+    fn swap_database(&self, attempt: &str) -> Result<()> {
+        self.recorder.changes("exchange", || self.leased.swap_database(attempt))
     }
-    fn swap_back(&self, aside: &str) -> Result<()> {
-        self.recorder.changes("exchange back", || self.leased.swap_back(aside))
+    fn swap_back(&self, attempt: &str) -> Result<()> {
+        self.recorder.changes("exchange back", || self.leased.swap_back(attempt))
     }
     fn migrate(&self, release: &Release) -> Result<String> {
         self.recorder.changes("migrate", || self.leased.migrate(release))

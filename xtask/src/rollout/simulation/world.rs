@@ -100,7 +100,7 @@ pub struct Databases {
     pub used: u32,
     /// What a backup was loaded into; [`HALF`] while it is not whole.
     pub loaded: Option<u32>,
-    /// What was put aside, and its name.
+    /// What was put aside, by which attempt.
     pub aside: BTreeMap<String, u32>,
 }
 

@@ -11,7 +11,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::contract::Contract;
 use super::release::ReleaseId;
-use crate::tools::files::hex::hex;
 
 /// The version of the format that is written here.
 pub const FORMAT: u32 = 1;
@@ -325,7 +324,7 @@ impl Ledger {
 
 /// The hash of a line, without its newline.
 pub fn hash(line: &str) -> String {
-    hex(&Sha256::digest(line.as_bytes()))
+    format!("{:x}", Sha256::digest(line.as_bytes()))
 }
 
 #[cfg(test)]

@@ -7,8 +7,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::tools::files::hex::hex;
-
 /// The name of a release: its commit's time and a hash of what it is made of, in lower case because the names of
 /// compose projects must be: `20260103t120000z-1a2b3c4d5e6f`, with `-dirty-<12 hex>` behind it when the tree held
 /// changes that are in no commit.
@@ -98,7 +96,7 @@ pub struct Contents {
 
 impl Contents {
     fn digest(&self) -> String {
-        hex(&Sha256::digest(serde_json::to_vec(self).expect("maps of strings")))
+        format!("{:x}", Sha256::digest(serde_json::to_vec(self).expect("maps of strings")))
     }
 }
 

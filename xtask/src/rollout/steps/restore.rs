@@ -70,10 +70,10 @@ impl Step for Exchange {
         Duration::from_secs(60)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        run.leased.swap_database(&backup::aside(self.database, &run.journal.attempt))
+        run.leased.swap_database(&run.journal.attempt)
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        run.leased.swap_back(&backup::aside(self.database, &run.journal.attempt))
+        run.leased.swap_back(&run.journal.attempt)
     }
 }
 

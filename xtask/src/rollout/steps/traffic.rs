@@ -9,7 +9,6 @@ use crate::rollout::plan::{Run, Step};
 use crate::rollout::state::guard::{self, GuardState};
 use crate::rollout::state::ledger::Event;
 use crate::rollout::state::release::{Release, ReleaseId};
-use crate::tools::process::interrupt;
 
 /// How long the guard waits beyond the bake time.
 const GUARD_BEYOND_BAKE: Duration = Duration::from_secs(30);
@@ -137,7 +136,7 @@ impl Step for Confirm {
     }
     fn apply(&self, run: &Run) -> Result<()> {
         // Whoever asks to stop now comes too late for half of it: it counts, and the ledger says so, or it does not.
-        interrupt::shielded(|| {
+        run.host.shielded(|| {
             if let Err(error) = run.leased.confirm(&run.journal.attempt) {
                 // The answer may have been lost, and not the confirm: the guard knows.
                 match guard_of(run).unwrap_or_default() {
@@ -203,7 +202,7 @@ impl Step for SwitchBack {
     }
     fn apply(&self, run: &Run) -> Result<()> {
         // Its rename confirms it: whoever asks to stop now must not keep that from being seen and written down.
-        interrupt::shielded(|| self.switch(run))
+        run.host.shielded(|| self.switch(run))
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         let live = run.host.live()?.active;
@@ -274,7 +273,7 @@ impl Step for StopTraffic {
         Duration::from_secs(30)
     }
     fn apply(&self, run: &Run) -> Result<()> {
-        interrupt::shielded(|| match run.leased.clear_live() {
+        run.host.shielded(|| match run.leased.clear_live() {
             // The answer may have been lost, and not the traffic.
             Err(error) if run.host.live()?.active.is_some() => Err(error),
             _ => Ok(()),

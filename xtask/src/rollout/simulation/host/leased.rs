@@ -83,11 +83,11 @@ impl LeasedHost for Held<'_> {
     fn drop_loaded(&self) -> Result<()> {
         self.host.change(Change::DropLoaded)
     }
-    fn swap_database(&self, aside: &str) -> Result<()> {
-        self.host.change(Change::Exchange(aside.to_owned()))
+    fn swap_database(&self, attempt: &str) -> Result<()> {
+        self.host.change(Change::Exchange(attempt.to_owned()))
     }
-    fn swap_back(&self, aside: &str) -> Result<()> {
-        self.host.change(Change::ExchangeBack(aside.to_owned()))
+    fn swap_back(&self, attempt: &str) -> Result<()> {
+        self.host.change(Change::ExchangeBack(attempt.to_owned()))
     }
     fn migrate(&self, release: &Release) -> Result<String> {
         self.host.change(Change::Migrate(release.clone())).map(|()| String::new())

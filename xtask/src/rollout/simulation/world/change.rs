@@ -67,8 +67,8 @@ impl Change {
             Change::Backup => "back up".to_owned(),
             Change::LoadBackup => "load a backup beside".to_owned(),
             Change::DropLoaded => "drop what was loaded".to_owned(),
-            Change::Exchange(aside) => format!("exchange the databases, the old one is {aside}"),
-            Change::ExchangeBack(aside) => format!("exchange the databases back, from {aside}"),
+            Change::Exchange(attempt) => format!("exchange the databases for {attempt}"),
+            Change::ExchangeBack(attempt) => format!("exchange the databases back for {attempt}"),
             Change::Migrate(release) => format!("migrate by {}", release.id),
             Change::UndoMigrations(versions) => format!("take the migrations {versions:?} back"),
             Change::WaitForMigration => "wait for a migration".to_owned(),
@@ -150,10 +150,10 @@ impl World {
                 self.going_on.retain(|(_, change)| !matches!(change, Change::LoadBackup));
                 self.databases.loaded = None;
             }
-            Change::Exchange(aside) => self.exchange(aside)?,
-            Change::ExchangeBack(aside) => {
+            Change::Exchange(attempt) => self.exchange(attempt)?,
+            Change::ExchangeBack(attempt) => {
                 self.wait_for_exchange();
-                if let Some(back) = self.databases.aside.remove(aside) {
+                if let Some(back) = self.databases.aside.remove(attempt) {
                     self.databases.loaded = Some(self.replace_database(back));
                 }
             }
@@ -253,16 +253,16 @@ impl World {
         }
     }
 
-    fn exchange(&mut self, aside: &str) -> Result<()> {
+    fn exchange(&mut self, attempt: &str) -> Result<()> {
         self.wait_for_exchange();
-        let is_done = self.databases.aside.contains_key(aside);
+        let is_done = self.databases.aside.contains_key(attempt);
         if is_done && self.databases.loaded.is_none() {
             return Ok(());
         }
-        ensure!(!is_done, "there is a database {aside} already");
+        ensure!(!is_done, "{attempt} has put a database aside already");
         let loaded = self.databases.loaded.take().context("nothing is loaded")?;
         let before = self.replace_database(loaded);
-        self.databases.aside.insert(aside.to_owned(), before);
+        self.databases.aside.insert(attempt.to_owned(), before);
         Ok(())
     }
 

@@ -15,21 +15,9 @@ use crate::workspace;
 
 const ARRIVE: Script = Script::new("looking at the host", include_str!("scripts/arrive.sh"));
 
-/// What an environment on its host takes.
-pub struct HostProbe {
-    /// The environment.
-    pub environment: Environment,
-    /// The way to the host.
-    pub shell: HostShell,
-    /// Docker Compose, as a program of this machine.
-    pub compose: Utf8PathBuf,
-    /// Where users go; none on this machine, where the edge's port says it.
-    pub public_url: Option<String>,
-}
-
 /// What was seen of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Facts {
+pub struct HostFacts {
     /// The user that we are there.
     pub uid: u32,
     /// Its group.
@@ -42,15 +30,21 @@ pub struct Facts {
     pub clock_ahead: i64,
 }
 
-impl HostProbe {
-    /// Looks at the host, and makes the environment's folders when there are none.
-    pub fn arrive(self) -> Result<Machine> {
-        let HostProbe { environment, shell, compose, public_url } = self;
+impl Machine {
+    /// Looks at the host, and makes the environment's folders when there are none. `compose` is Docker Compose, as a program
+    /// of this machine; `public_url` is where users go, and none on this machine, where the edge's port says it. Refused
+    /// when the host is another environment's.
+    pub fn arrive(
+        environment: Environment,
+        shell: HostShell,
+        compose: Utf8PathBuf,
+        public_url: Option<String>,
+    ) -> Result<Machine> {
         let root = environment.root(&workspace::local_dir());
         let owner = if environment.is_here() { "-" } else { &environment.name };
         let told = shell.script(ARRIVE, &[root.as_str(), owner], "").map_err(anyhow::Error::from);
         let told = told.with_context(|| format!("looking at {root} on the host"))?;
-        let facts = Facts::parse(&told, SystemTime::now())
+        let facts = HostFacts::parse(&told, SystemTime::now())
             .with_context(|| format!("the host described itself as {told:?}"))?;
         if let Some(other) = told.lines().find_map(|line| line.strip_prefix("environment ")) {
             return Err(refuse(format!(
@@ -78,9 +72,7 @@ impl HostProbe {
             prefetch: RefCell::default(),
         })
     }
-}
 
-impl Machine {
     /// Bytes that are free at this moment on the disk under the root folder.
     pub fn free_disk(&self) -> Result<u64> {
         const FREE: Script =
@@ -90,14 +82,14 @@ impl Machine {
     }
 }
 
-impl Facts {
-    fn parse(told: &str, now: SystemTime) -> Option<Facts> {
+impl HostFacts {
+    fn parse(told: &str, now: SystemTime) -> Option<HostFacts> {
         let number = |name: &str| -> Option<i64> {
             told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
         };
         let kib = |name: &str| number(name).and_then(|kib| u64::try_from(kib).ok()).map(|kib| kib * 1024);
         let ours = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-        Some(Facts {
+        Some(HostFacts {
             uid: number("uid")?.try_into().ok()?,
             gid: number("gid")?.try_into().ok()?,
             free_disk: kib("disk")?,
@@ -116,9 +108,9 @@ mod tests {
     fn what_a_host_tells_is_read() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
         let told = "uid 1000\ngid 1001\ndisk 2048\nmemory 1024\nclock 990\n";
-        let facts = Facts::parse(told, now).unwrap();
+        let facts = HostFacts::parse(told, now).unwrap();
         assert_eq!((facts.uid, facts.gid, facts.clock_ahead), (1000, 1001, -10));
         assert_eq!((facts.free_disk, facts.free_memory), (2 << 20, 1 << 20));
-        assert_eq!(Facts::parse("uid 0", now), None);
+        assert_eq!(HostFacts::parse("uid 0", now), None);
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use super::{Host, NEW, OLD};
-use crate::host::files::live_script_text;
+use crate::host::live_folder::SCRIPT;
 use crate::rollout::state::guard::GuardState;
 
 /// Killed when it is dropped.
@@ -16,7 +16,7 @@ impl Guarding {
     /// Comes back when it is there.
     fn of(host: &Host, path: &str) -> Guarding {
         let folder = host.path("live");
-        let script = ["-c", live_script_text(), "guard", "guard", folder.as_str()];
+        let script = ["-c", SCRIPT.text, "guard", "guard", folder.as_str()];
         let guard = Guarding(Command::new("sh").args(script).env("PATH", path).spawn().unwrap());
         let began = Instant::now();
         while !folder.join("wake").exists() {

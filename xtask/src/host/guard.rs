@@ -5,8 +5,8 @@ use anyhow::{Context, Error, Result};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::files::live_script_text;
-use super::{Leased, Machine};
+use super::Machine;
+use super::live_folder::{LeasedLiveFolder, SCRIPT};
 use crate::project::{ENVIRONMENT_LABEL, GUARD_LABEL};
 use crate::rollout::host::Arming;
 use crate::rollout::state::guard::written;
@@ -18,18 +18,18 @@ use crate::tools::process::CommandError;
 /// What `live.sh arm` ends with when no container armed itself.
 const NO_ANSWER: i32 = 14;
 
-impl Leased<'_> {
+impl LeasedLiveFolder<'_> {
     /// Has the guard's container arm itself. One that is not there, does not answer, or is another xtask's is replaced.
-    pub(super) fn arm_guard(&self, arming: &Arming) -> Result<()> {
-        let machine = self.fenced()?;
-        let (docker, name) = (machine.shell.docker(), machine.guard());
+    pub(super) fn arm(&self, arming: &Arming) -> Result<()> {
+        let machine = self.leased.fenced()?;
+        let (docker, name) = (machine.docker(), machine.guard());
         if machine.runs_guard(&name)? {
             match self.tell_guard(arming) {
                 Err(error) if is_without_answer(&error) => {}
                 told => return told,
             }
         }
-        container::remove(self.fenced()?.shell.docker(), &name)?;
+        container::remove(self.leased.fenced()?.docker(), &name)?;
         container::start(docker, &name, &machine.guard_description()?)
             .context("the guard could not be started")?;
         self.tell_guard(arming).with_context(|| {
@@ -38,18 +38,18 @@ impl Leased<'_> {
         })
     }
 
-    /// Removes its container, with all else that an environment runs.
+    /// Removes the guard's container, with all else that an environment runs.
     pub(super) fn remove_guard(&self) -> Result<()> {
-        let machine = self.fenced()?;
-        Ok(container::remove(machine.shell.docker(), &machine.guard())?)
+        let machine = self.leased.fenced()?;
+        Ok(container::remove(machine.docker(), &machine.guard())?)
     }
 
     fn tell_guard(&self, arming: &Arming) -> Result<()> {
-        let (lease_file, lease) = self.fencing()?;
+        let (lease_file, lease) = self.leased.fencing()?;
         let (from, warm) = (written(arming.from.as_ref()), written(arming.warm.as_ref()));
         let seconds = arming.deadline.as_secs().to_string();
         let arguments = [&lease_file, &lease, &arming.attempt, from, arming.to.as_str(), warm, &seconds];
-        self.change_live("arm", &arguments)
+        self.change("arm", &arguments)
     }
 }
 
@@ -60,7 +60,7 @@ impl Machine {
 
     fn runs_guard(&self, name: &str) -> Result<bool> {
         let ours = self.guard_description()?["Labels"][GUARD_LABEL].clone();
-        let found = container::named(self.shell.docker(), name)?;
+        let found = container::named(self.docker(), name)?;
         Ok(found.is_some_and(|found| {
             found.state.status == Condition::Running && found.label(GUARD_LABEL) == ours.as_str()
         }))
@@ -74,7 +74,7 @@ impl Machine {
         let mut guard = json!({
             "Image": image,
             "User": user,
-            "Entrypoint": ["sh", "-c", live_script_text(), "guard"],
+            "Entrypoint": ["sh", "-c", SCRIPT.text, "guard"],
             "Cmd": ["guard", "/live"],
             "HostConfig": {
                 "NetworkMode": "none",

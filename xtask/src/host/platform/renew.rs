@@ -5,9 +5,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
-use super::platform::COMPOSE_FILES;
-use super::{Bases, Leased};
+use super::LeasedPlatform;
+use super::compose::COMPOSE_FILES;
 use crate::exit::{Exit, Failure};
+use crate::host::Bases;
 use crate::project::{self, APP_UID, POSTGRES_UID};
 use crate::tools::caddy;
 use crate::tools::process::{Run, interrupt, is_interrupt};
@@ -18,24 +19,26 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest that starting again may take.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 
-impl Leased<'_> {
+impl LeasedPlatform<'_> {
     /// Brings what a changed platform needs, and looks whether it could run: nothing is interrupted yet.
     pub fn check_renewal(&self) -> Result<()> {
-        let machine = self.fenced()?;
+        let machine = self.leased.fenced()?;
         let Bases { caddy, postgres } = machine.bases()?;
-        self.fetch([caddy, postgres])?;
+        self.leased.fetch_images([caddy, postgres])?;
         self.prepare_certificates()?;
         let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join("edge/Caddyfile"))
             .context("reading the Caddyfile")?;
-        let validate = caddy::validate_input(machine.shell.docker(), caddy, APP_UID, machine.edge_site());
+        let validate =
+            caddy::validate_input(machine.docker(), caddy, APP_UID, machine.platform().edge_site());
         Run::new(validate).stdin(caddyfile).run().context("the edge would not take the new Caddyfile")?;
         let database = POSTGRES_UID.to_string();
         let version = cmd!(
-            machine.shell.docker(),
+            machine.docker(),
             "docker run --rm --network none --user {database} --entrypoint postgres {postgres} --version"
         );
         let new = major(&Run::new(version).text()?).map(str::to_owned);
-        let old = machine.in_platform("postgres", &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
+        let old =
+            machine.platform().run_in("postgres", &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
         if new.as_deref() != Some(old.stdout.trim()) {
             bail!(
                 "the data are PostgreSQL {}'s and the new image is of {}: another major version takes a dump and a restore",
@@ -48,8 +51,8 @@ impl Leased<'_> {
 
     /// Starts these services anew, as the repository has them. When one does not get well, or somebody asks to stop, the
     /// files and services from before are brought back, and the error says whether they run.
-    pub fn renew_platform(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
-        let machine = self.fenced()?;
+    pub fn renew(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
+        let machine = self.leased.fenced()?;
         let folders = [machine.folder("edge"), machine.folder("platform")];
         let [yaml, https] = COMPOSE_FILES;
         let names = [&["Caddyfile"][..], &[yaml, https, "variables.env", "written"]];
@@ -61,12 +64,12 @@ impl Leased<'_> {
                 before.push((folder, *name, text.map(|text| format!("{text}\n"))));
             }
         }
-        let renewed = self.write_platform().and_then(|()| self.start_anew(services, wait));
+        let renewed = self.write_files().and_then(|()| self.start_anew(services, wait));
         let Err(error) = renewed else { return Ok(()) };
         let restored = interrupt::shielded(|| {
             before.iter().try_for_each(|(folder, name, text)| match text {
-                Some(text) => self.write(folder, &[(name, text)]),
-                None => self.delete(&folder.join(name)),
+                Some(text) => self.leased.write(folder, &[(name, text)]),
+                None => self.leased.delete(&folder.join(name)),
             })?;
             self.start_anew(services, wait)
         });
@@ -79,17 +82,17 @@ impl Leased<'_> {
             wait(&format!("starting {service} anew"));
             // Data are written to their end; requests get a little.
             let timeout = if service == "edge" { Some(DRAIN_TIMEOUT) } else { None };
-            let machine = self.fenced_invalidating()?;
-            machine.with_platform(|project| {
-                Ok(Run::new(project.renew(machine.shell.docker(), service, timeout))
+            let machine = self.leased.fenced_invalidating()?;
+            machine.platform().with_project_as_started(|project| {
+                Ok(Run::new(project.renew(machine.docker(), service, timeout))
                     .timeout(START_TIMEOUT)
                     .run()?)
             })?;
-            machine.wait_for_platform(&[service], wait)?;
+            machine.platform().wait_until_healthy(&[service], wait)?;
         }
         if services.iter().any(|service| service == "postgres") {
             // A password may have one version more.
-            self.make_roles()?;
+            self.leased.database().make_roles()?;
         }
         Ok(())
     }

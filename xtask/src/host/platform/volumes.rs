@@ -1,14 +1,13 @@
-//! What a platform stands on, made once before its first start: the database's cluster and roles, a place for the edge's
-//! certificates.
+//! The volumes that a platform stands on, prepared once before its first start: the database's, with its cluster, and one for
+//! the edge's certificates.
 
 use anyhow::{Context, Result};
 use xshell::cmd;
 
-use super::Leased;
-use crate::project::{self, APP_UID, POSTGRES_UID};
+use super::LeasedPlatform;
+use crate::project::{APP_UID, POSTGRES_UID};
 use crate::tools::docker::container;
 use crate::tools::process::Run;
-use crate::workspace;
 
 /// Makes the cluster when there is none, beside and then renamed, so that a cut one is never taken for whole. Only
 /// processes of the database's own container may come without a password; the superuser has none, and so can't come
@@ -26,15 +25,15 @@ mv next cluster
 /// A volume that is empty takes the owner that the image's folder has, each time that it is mounted: so it is not.
 const CERTIFICATES: &str = r#"mkdir -p /data/caddy && chown -R "$1" /data"#;
 
-impl Leased<'_> {
+impl LeasedPlatform<'_> {
     pub(super) fn init_database(&self) -> Result<()> {
-        let machine = self.fenced()?;
+        let machine = self.leased.fenced()?;
         let (volume, image, label) = (machine.named("database"), &machine.bases()?.postgres, machine.label());
-        container::create_volume(machine.shell.docker(), &volume, &label)?;
+        container::create_volume(machine.docker(), &volume, &label)?;
         let (mount, user) =
             (format!("{volume}:/var/lib/postgresql/data"), format!("{POSTGRES_UID}:{POSTGRES_UID}"));
         let init = cmd!(
-            machine.shell.docker(),
+            machine.docker(),
             "docker run --rm --network none --user {user} --entrypoint sh --volume {mount} {image} -c {INIT}"
         );
         Run::new(init).run().context("making the database's cluster")
@@ -43,33 +42,23 @@ impl Leased<'_> {
     /// A place for the certificates that the edge gets by itself, where it serves HTTPS; it belongs to the user that the edge
     /// runs as.
     pub(super) fn prepare_certificates(&self) -> Result<()> {
-        let machine = self.fenced()?;
-        if machine.edge_site() == ":80" {
+        let machine = self.leased.fenced()?;
+        if machine.platform().edge_site() == ":80" {
             return Ok(());
         }
         let (volume, image) = (machine.named("certificates"), &machine.bases()?.caddy);
-        container::create_volume(machine.shell.docker(), &volume, &machine.label())?;
+        container::create_volume(machine.docker(), &volume, &machine.label())?;
         let (mount, user) = (format!("{volume}:/data"), format!("{APP_UID}:{APP_UID}"));
         let give = cmd!(
-            machine.shell.docker(),
+            machine.docker(),
             "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {CERTIFICATES} give {user}"
         );
         Run::new(give).run().context("preparing a place for the edge's certificates")
     }
 
-    /// Makes the roles and the database when there are none, and gives the roles the passwords that the database's
-    /// container has.
-    pub fn make_roles(&self) -> Result<()> {
-        let sql = std::fs::read(workspace::root().join(project::DEPLOY).join("roles.sql"))
-            .context("reading roles.sql")?;
-        let machine = self.fenced_invalidating()?;
-        let postgres = machine.platform_container("postgres");
-        let psql = container::exec(
-            machine.shell.docker(),
-            &postgres,
-            "0",
-            &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--file=-"],
-        );
-        Run::new(psql).stdin(sql).run().context("making the database's roles")
+    /// Removes the database's volume: all data.
+    pub fn delete_data(&self) -> Result<()> {
+        let machine = self.leased.fenced_invalidating()?;
+        Ok(container::remove_volume(machine.docker(), &machine.named("database"))?)
     }
 }

@@ -2,55 +2,54 @@
 
 use anyhow::Result;
 
-use super::platform::{HEALTHY_TIMEOUT, SERVICES};
-use super::secrets::SuppliedSecrets;
-use super::{Bases, Leased};
+use super::{HEALTHY_TIMEOUT, LeasedPlatform, SERVICES};
+use crate::host::{Bases, SuppliedSecrets};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::process::Run;
 
-impl Leased<'_> {
+impl LeasedPlatform<'_> {
     /// Starts what does not run of the platform, and makes the secrets that are not there yet. Gives whether something had
     /// to be started.
-    pub fn platform_up(&self, given: &SuppliedSecrets, wait: &dyn Fn(&str)) -> Result<bool> {
-        let machine = self.fenced()?;
-        let containers = machine.platform_containers()?;
+    pub fn up(&self, given: &SuppliedSecrets, wait: &dyn Fn(&str)) -> Result<bool> {
+        let machine = self.leased.fenced()?;
+        let containers = machine.platform().containers()?;
         let running = containers.iter().filter(|found| found.state.status == Condition::Running);
         if running.count() >= SERVICES.len() {
-            if !containers.iter().all(|found| machine.is_healthy(found)) {
-                machine.wait_for_platform(&SERVICES, wait)?;
+            if !containers.iter().all(|found| machine.platform().is_healthy(found)) {
+                machine.platform().wait_until_healthy(&SERVICES, wait)?;
             }
             // One that came into the project later than the platform.
-            self.make_secrets(given)?;
+            self.leased.secrets().make(given)?;
             return Ok(false);
         }
         wait("bringing the images of the database and the edge");
         let Bases { caddy, postgres } = machine.bases()?;
-        self.fetch([caddy, postgres])?;
+        self.leased.fetch_images([caddy, postgres])?;
         wait("making secrets");
-        self.make_secrets(given)?;
+        self.leased.secrets().make(given)?;
         // What has stopped is started as it was: to make it anew is `platform up`'s, with a backup and a look before.
         if containers.is_empty() {
-            self.write_platform()?;
+            self.write_files()?;
             wait("preparing the database");
-            self.give_backups_folder()?;
+            self.leased.database().give_backups_folder()?;
             self.init_database()?;
             self.prepare_certificates()?;
         }
         self.finish_recreations()?;
         wait("starting the database and the edge");
-        self.start_platform()?;
-        machine.wait_for_platform(&SERVICES, wait)?;
-        self.make_roles()?;
+        self.start()?;
+        machine.platform().wait_until_healthy(&SERVICES, wait)?;
+        self.leased.database().make_roles()?;
         Ok(true)
     }
 
     /// Another one on this machine may have taken the edge's port since it was looked for: then the next one that is free.
-    fn start_platform(&self) -> Result<()> {
+    fn start(&self) -> Result<()> {
         let start = || {
-            let machine = self.fenced_invalidating()?;
-            machine.with_platform(|project| {
-                Ok(Run::new(project.up_as_made(machine.shell.docker())).timeout(HEALTHY_TIMEOUT).run()?)
+            let machine = self.leased.fenced_invalidating()?;
+            machine.platform().with_project_as_started(|project| {
+                Ok(Run::new(project.up_as_made(machine.docker())).timeout(HEALTHY_TIMEOUT).run()?)
             })
         };
         let is_port = |error: &anyhow::Error| {
@@ -58,7 +57,7 @@ impl Leased<'_> {
             text.contains("port is already allocated") || text.contains("address already in use")
         };
         match start() {
-            Err(error) if self.fenced()?.environment.is_here() && is_port(&error) => {
+            Err(error) if self.leased.fenced()?.environment.is_here() && is_port(&error) => {
                 self.move_edge()?;
                 start()
             }
@@ -69,11 +68,11 @@ impl Leased<'_> {
     /// Compose makes a new container beside the old one, under another name: when it was killed between the two, the old
     /// one is the one, or the new one has not its name yet.
     pub(super) fn finish_recreations(&self) -> Result<()> {
-        let machine = self.fenced_invalidating()?;
-        let (containers, docker) = (machine.platform_containers()?, machine.shell.docker());
+        let machine = self.leased.fenced_invalidating()?;
+        let (containers, docker) = (machine.platform().containers()?, machine.docker());
         for found in &containers {
             let name =
-                machine.platform_container(found.label("com.docker.compose.service").unwrap_or_default());
+                machine.platform().container(found.label("com.docker.compose.service").unwrap_or_default());
             if found.plain_name() == name {
                 continue;
             }
@@ -88,20 +87,18 @@ impl Leased<'_> {
 
     /// The edge listens on another port, and is otherwise what it was.
     fn move_edge(&self) -> Result<()> {
-        let machine = self.fenced_invalidating()?;
-        let (folder, listens) = (machine.folder("platform"), machine.edge_listens()?);
+        let machine = self.leased.fenced_invalidating()?;
+        let (folder, listens) = (machine.folder("platform"), machine.platform().edge_listens()?);
         let variables = machine.read(&folder.join("variables.env"))?.unwrap_or_default();
         let moved = |line: &str| match line.starts_with("EDGE_LISTEN=") {
             true => format!("EDGE_LISTEN={listens}\n"),
             false => format!("{line}\n"),
         };
         let variables: String = variables.lines().map(moved).collect();
-        self.write(&folder, &[("variables.env", &variables)])?;
-        self.note_platform()?;
-        machine.with_platform(|project| {
-            Ok(Run::new(project.renew(machine.shell.docker(), "edge", None))
-                .timeout(HEALTHY_TIMEOUT)
-                .run()?)
+        self.leased.write(&folder, &[("variables.env", &variables)])?;
+        self.note_files()?;
+        machine.platform().with_project_as_started(|project| {
+            Ok(Run::new(project.renew(machine.docker(), "edge", None)).timeout(HEALTHY_TIMEOUT).run()?)
         })
     }
 }

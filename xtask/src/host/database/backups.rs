@@ -1,0 +1,159 @@
+//! Backups: dumps that were read back and found whole. They stay on the host, and copies of them may be off it.
+
+use anyhow::{Context, Result, bail};
+use xshell::{Cmd, cmd};
+
+use super::{DUMP_TIMEOUT, Database, LeasedDatabase, QUERY_TIMEOUT, SCRIPT};
+use crate::exit::{Exit, Failure};
+use crate::project::{DATABASE, POSTGRES_UID};
+use crate::rollout::host::Host;
+use crate::rollout::journal::timestamp;
+use crate::rollout::state::backup::{self, Backup, Copied};
+use crate::rollout::state::guard::written;
+use crate::tools::process::{Run, interrupt};
+use crate::tools::ssh::host_shell::Script;
+
+// Dumps are read by the database's user and by whoever deploys, and by nobody else of the host.
+const GIVE: &str = r#"chown "$1" /backups && chmod 2770 /backups"#;
+const LIST: Script = Script::new(
+    "listing backups",
+    r#"cd "$1" 2>/dev/null || exit 0; for f in *.json; do [ -f "$f" ] && cat "$f"; done; :"#,
+);
+
+/// In bytes: what the database takes, and what is free for backups and for data.
+struct Room {
+    database: u64,
+    backups: u64,
+    data: u64,
+}
+
+/// An error unless what takes so many bytes has room, and a fifth more.
+fn enough(what: &str, size: u64, place: &str, free: u64) -> Result<()> {
+    let needs = size.saturating_add(size / 5);
+    if free >= needs {
+        return Ok(());
+    }
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let message = format!(
+        "{what} needs {} MiB, and {place} has {} MiB free\n  Free {} MiB more.",
+        mib(needs),
+        free >> 20,
+        mib(needs - free)
+    );
+    Err(Failure { exit: Exit::HostUnfit, message }.into())
+}
+
+impl<'a> Database<'a> {
+    /// The backups that are on the host, oldest first.
+    pub fn backups(&self) -> Result<Vec<Backup>> {
+        let told = self.machine.shell.script(LIST, &[self.machine.folder("backups").as_str()], "")?;
+        let facts = serde_json::Deserializer::from_str(&told).into_iter::<Backup>();
+        let mut backups: Vec<Backup> = facts.filter_map(Result::ok).collect();
+        backups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(backups)
+    }
+
+    /// The names of those that need not be kept any longer.
+    pub fn superfluous_backups(&self) -> Result<Vec<String>> {
+        let backups = self.backups()?;
+        Ok(backup::superfluous(&backups, self.machine.now()).into_iter().map(str::to_owned).collect())
+    }
+
+    /// Dumps the database and reads the dump back. It changes nothing that anybody else uses, and needs no lease. A failure
+    /// leaves nothing behind.
+    pub fn backup(&self, name: &str, made_by: &str) -> Result<Backup> {
+        self.check_room_for_dump()?;
+        let live = self.machine.live()?.active;
+        let at = timestamp(self.machine.now());
+        let told = self.ask(&["dump", DATABASE, name, made_by, written(live.as_ref()), &at], DUMP_TIMEOUT)?;
+        described(&told)
+    }
+
+    /// For reading a dump off the host.
+    pub fn read_dump(&self, backup: &Backup) -> Cmd<'a> {
+        self.stream(&["cat", &format!("/backups/{}.dump", backup.name)])
+    }
+
+    /// An error unless the dump is the one that was made.
+    pub(super) fn verify(&self, backup: &Backup) -> Result<()> {
+        let verified = self.ask(&["verify", &backup.name, &backup.sha256], DUMP_TIMEOUT);
+        verified.with_context(|| format!("the backup {} is damaged", backup.name)).map(drop)
+    }
+
+    /// An error unless the disk has room for a copy of so many bytes that was off the host.
+    pub fn check_room_for_copy(&self, bytes: u64) -> Result<()> {
+        enough("the copy", bytes, "the folder of backups", self.room()?.backups)
+    }
+
+    /// An error unless the disk has room for a dump: a full one takes more down than the dump.
+    pub fn check_room_for_dump(&self) -> Result<()> {
+        let Room { database, backups, .. } = self.room()?;
+        enough("a dump of the database", database, "the folder of backups", backups)
+    }
+
+    /// An error unless the disk has room for what the backup holds, beside the database that is there.
+    pub fn check_room_for_load(&self, backup: &Backup) -> Result<()> {
+        let Room { database, data, .. } = self.room()?;
+        let size = if backup.loaded_bytes == 0 { database } else { backup.loaded_bytes };
+        enough(&format!("loading {}", backup.name), size, "the disk of the database's data", data)
+    }
+
+    fn room(&self) -> Result<Room> {
+        let told = self.ask(&["room", DATABASE], QUERY_TIMEOUT)?;
+        let numbers: Vec<u64> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        match numbers.as_slice() {
+            [database, backups, data] => Ok(Room { database: *database, backups: *backups, data: *data }),
+            _ => bail!("the database's room described itself as {told:?}"),
+        }
+    }
+}
+
+impl<'a> LeasedDatabase<'a> {
+    /// Removes backups that need not be kept any longer.
+    pub(in crate::host) fn prune_backups(&self) -> Result<()> {
+        let over = self.leased.fenced()?.database().superfluous_backups()?;
+        if over.is_empty() {
+            return Ok(());
+        }
+        let words: Vec<&str> = ["forget"].into_iter().chain(over.iter().map(String::as_str)).collect();
+        self.change(&words, QUERY_TIMEOUT).map(drop)
+    }
+
+    /// Writes down that there is a copy off the host.
+    pub fn note_copy(&self, backup: &Backup, copied: &Copied) -> Result<()> {
+        let facts = serde_json::to_string(&Backup { copied: Some(copied.clone()), ..backup.clone() })?;
+        let folder = self.leased.fenced()?.folder("backups");
+        self.leased.write(&folder, &[(&format!("{}.json", backup.name), &facts)])
+    }
+
+    /// For writing a dump that was off the host: it is no backup before [`LeasedDatabase::take_dump`].
+    pub fn receive_dump(&self, name: &str) -> Result<Cmd<'a>> {
+        Ok(self.leased.fenced()?.database().stream(&["sh", "-c", SCRIPT, "database", "receive", name]))
+    }
+
+    /// What was received, and came to its end, becomes a backup.
+    pub fn take_dump(&self, name: &str) -> Result<Backup> {
+        described(&self.change(&["take", name], DUMP_TIMEOUT)?)
+    }
+
+    /// What was received did not come to its end.
+    pub fn discard_dump(&self, name: &str) {
+        let _ = interrupt::shielded(|| self.change(&["discard", name], QUERY_TIMEOUT));
+    }
+
+    /// Gives the folder of backups to the database's user.
+    pub(in crate::host) fn give_backups_folder(&self) -> Result<()> {
+        let machine = self.leased.fenced()?;
+        let (mount, image) = (format!("{}:/backups", machine.folder("backups")), &machine.bases()?.postgres);
+        let owner = format!("{POSTGRES_UID}:{}", machine.facts.gid);
+        let give = cmd!(
+            machine.docker(),
+            "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {GIVE} give {owner}"
+        );
+        Run::new(give).run().context("preparing the folder of backups")
+    }
+}
+
+fn described(told: &str) -> Result<Backup> {
+    serde_json::from_str(told).with_context(|| format!("the backup described itself as {told:?}"))
+}

@@ -1,0 +1,116 @@
+//! The database of an environment. All of it happens inside the database's own container, by programs of its own version: a
+//! dump never travels to be read.
+
+mod backups;
+mod restore;
+mod roles;
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use xshell::{Cmd, cmd};
+
+use super::{Leased, Machine};
+use crate::project::{DATABASE, POSTGRES_UID};
+use crate::tools::docker::container;
+use crate::tools::docker::exec::Running;
+use crate::tools::process::{CommandError, Finished, Run};
+
+const SCRIPT: &str = include_str!("../scripts/database.sh");
+/// A dump, or loading one.
+const DUMP_TIMEOUT: Duration = Duration::from_secs(1200);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Versions of the migrations that the database has, a line each.
+const SCHEMA: [&str; 9] = [
+    "psql",
+    "--username=postgres",
+    "--no-psqlrc",
+    "--tuples-only",
+    "--no-align",
+    "--dbname",
+    DATABASE,
+    "--command",
+    "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version",
+];
+/// The database, to look at.
+pub struct Database<'a> {
+    pub(super) machine: &'a Machine,
+}
+
+/// The database, to change.
+pub struct LeasedDatabase<'a> {
+    pub(super) leased: &'a Leased<'a>,
+}
+
+impl<'a> Database<'a> {
+    /// Versions of the migrations that it has; none before the first one, or when it is not running.
+    pub(super) fn schema(&self) -> Result<Vec<i64>> {
+        let asked = match self.machine.prefetched_schema() {
+            Some(asked) => asked,
+            None => self.ask_schema()?,
+        };
+        let Some(told) = asked.map_or(Ok(None), Running::finish)? else { return Ok(Vec::new()) };
+        if told.status.success() {
+            return Ok(told.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect());
+        }
+        // 42P01, undefined_table, and 3D000, undefined_database: nothing was ever migrated, or even made.
+        let never = ["_sqlx_migrations\" does not exist", &format!("database \"{DATABASE}\" does not exist")];
+        if never.iter().any(|never| told.stderr.contains(never)) {
+            return Ok(Vec::new());
+        }
+        bail!("the database does not say which migrations it has: {}", told.stderr.trim())
+    }
+
+    /// Begins to ask it for that.
+    pub(super) fn ask_schema(&self) -> Result<Option<Running>> {
+        self.machine.platform().begin_in("postgres", "psql", &SCHEMA, QUERY_TIMEOUT)
+    }
+
+    /// psql of the server's own version, on the user's own terminal.
+    pub fn psql(&self, role: &str, arguments: &[String], terminal: bool) -> Result<()> {
+        self.machine.platform().check()?;
+        let status = Run::new(self.psql_command(role, arguments, terminal)).interactive()?;
+        match status.code() {
+            Some(0) => Ok(()),
+            Some(code) => bail!("psql ended with exit code {code}"),
+            None => bail!("psql was killed"),
+        }
+    }
+
+    fn psql_command(&self, role: &str, arguments: &[String], terminal: bool) -> Cmd<'a> {
+        let postgres = self.machine.platform().container("postgres");
+        let (tty, user) = (terminal.then_some("--tty"), POSTGRES_UID.to_string());
+        let (role, database) = (format!("--username={role}"), format!("--dbname={DATABASE}"));
+        cmd!(
+            self.machine.docker(),
+            "docker exec --interactive {tty...} --env PSQL_HISTORY=/dev/null --user {user} {postgres} psql --no-psqlrc {role} {database} {arguments...}"
+        )
+    }
+
+    /// A verb of the script, to its end: what it printed.
+    fn ask(&self, arguments: &[&str], timeout: Duration) -> Result<String> {
+        let words: Vec<&str> = ["sh", "-c", SCRIPT, "database"].iter().chain(arguments).copied().collect();
+        let (script, platform) = (format!("database.sh {}", arguments[0]), self.machine.platform());
+        let told = platform.ask_in("postgres", &script, &words, timeout)?;
+        let Finished { status, stdout, stderr } = told.ok_or_else(|| platform.is_not_running("postgres"))?;
+        if status.success() {
+            return Ok(stdout.trim_end().to_owned());
+        }
+        let code = status.code().unwrap_or_default();
+        Err(CommandError::of_exit_code(&script, code, &stdout, &stderr).into())
+    }
+
+    /// A program in the database's container, whose streams go through a pipe here.
+    fn stream(&self, words: &[&str]) -> Cmd<'a> {
+        let (postgres, user) = (self.machine.platform().container("postgres"), POSTGRES_UID.to_string());
+        container::exec(self.machine.docker(), &postgres, &user, words)
+    }
+}
+
+impl LeasedDatabase<'_> {
+    /// A verb of the script that changes the databases, or the backups.
+    fn change(&self, arguments: &[&str], timeout: Duration) -> Result<String> {
+        self.leased.fenced_invalidating()?.database().ask(arguments, timeout)
+    }
+}

@@ -1,0 +1,96 @@
+//! What a restore does: a backup is loaded beside the database that is used, and the two exchange their names.
+
+use anyhow::{Result, ensure};
+
+use super::{DUMP_TIMEOUT, Database, LeasedDatabase, QUERY_TIMEOUT};
+use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE};
+use crate::rollout::host::Host;
+use crate::rollout::state::backup::{Backup, aside, beside, scratch};
+use crate::tools::process::interrupt;
+
+impl Database<'_> {
+    /// Whether this attempt has put the database aside.
+    pub(in crate::host) fn is_parked(&self, attempt: &str) -> Result<bool> {
+        Ok(self.ask(&["has", &aside(DATABASE, attempt)], QUERY_TIMEOUT)?.trim() == "1")
+    }
+
+    /// An error unless the backup can be restored here: it is the one that was made, it has every migration that the live
+    /// release needs, and none that took away what it uses.
+    pub fn check_restorable(&self, backup: &Backup) -> Result<()> {
+        self.verify(backup)?;
+        let Some(live) = self.machine.live()?.active else { return Ok(()) };
+        let ledger = self.machine.ledger()?;
+        let contracts = ledger.contracts();
+        let shut = contracts
+            .values()
+            .filter(|it| it.migration <= backup.schema && it.incompatible_with.contains(&live));
+        let shut: Vec<String> = shut.map(|contract| contract.migration.to_string()).collect();
+        ensure!(
+            shut.is_empty(),
+            "the backup {} is from after the migrations {}, which took away what the live release {live} uses: deploy or \
+             roll back to one that does without it first",
+            backup.name,
+            shut.join(", ")
+        );
+        let kept = self.machine.kept()?;
+        let Some(live) = kept.iter().find(|release| release.id == live) else { return Ok(()) };
+        let needs = live.migrations.iter().filter(|version| !live.contracts.contains_key(version));
+        let lacking: Vec<String> = needs.filter(|it| **it > backup.schema).map(i64::to_string).collect();
+        ensure!(
+            lacking.is_empty(),
+            "the backup {} lacks the migrations {} that the live release needs: roll back to a release from before them \
+             first",
+            backup.name,
+            lacking.join(", ")
+        );
+        Ok(())
+    }
+}
+
+impl LeasedDatabase<'_> {
+    /// Restores the backup into a scratch database, and compares each table's rows with those of the moment of the dump.
+    pub fn rehearse(&self, dump: &Backup) -> Result<()> {
+        let (database, scratch) = (self.leased.fenced()?.database(), scratch(DATABASE));
+        database.verify(dump)?;
+        let loaded = self.load(dump, &scratch);
+        let differs = loaded.and_then(|()| database.ask(&["counts", &dump.name, &scratch], DUMP_TIMEOUT));
+        // Whatever became of it: half a database takes room, too.
+        let dropped = interrupt::shielded(|| self.change(&["drop", &scratch], QUERY_TIMEOUT));
+        let differs = differs?;
+        dropped?;
+        ensure!(differs.trim().is_empty(), "the restored rows are not those of the dump:\n{differs}");
+        Ok(())
+    }
+
+    /// Loads a backup into a database beside the one that is used.
+    pub(in crate::host) fn load_backup(&self, backup: &Backup) -> Result<()> {
+        self.leased.fenced()?.database().verify(backup)?;
+        self.load(backup, &beside(DATABASE))
+    }
+
+    fn load(&self, backup: &Backup, into: &str) -> Result<()> {
+        self.leased.fenced()?.database().check_room_for_load(backup)?;
+        self.change(&["load", &backup.name, into, OWNER_ROLE, APP_ROLE], DUMP_TIMEOUT).map(drop)
+    }
+
+    /// Removes what was loaded.
+    pub(in crate::host) fn drop_loaded(&self) -> Result<()> {
+        self.change(&["drop", &beside(DATABASE)], QUERY_TIMEOUT).map(drop)
+    }
+
+    /// What was loaded becomes the database. To its end, also when somebody asks to stop: the script would go on in its
+    /// container, and race its own undoing.
+    pub(in crate::host) fn swap(&self, attempt: &str) -> Result<()> {
+        let words = ["exchange", DATABASE, &beside(DATABASE), &aside(DATABASE, attempt)];
+        interrupt::shielded(|| self.change(&words, QUERY_TIMEOUT)).map(drop)
+    }
+
+    /// What the attempt has put aside becomes the database again, if it did.
+    pub(in crate::host) fn swap_back(&self, attempt: &str) -> Result<()> {
+        if self.leased.fenced()?.database().is_parked(attempt)? {
+            let words = ["exchange", DATABASE, &aside(DATABASE, attempt), &beside(DATABASE)];
+            self.change(&words, QUERY_TIMEOUT)?;
+        }
+        Ok(())
+    }
+}

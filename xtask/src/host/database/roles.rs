@@ -1,0 +1,26 @@
+//! The roles of the database, and the database itself, made when there are none.
+
+use anyhow::{Context, Result};
+
+use super::LeasedDatabase;
+use crate::project;
+use crate::tools::docker::container;
+use crate::tools::process::Run;
+use crate::workspace;
+
+impl LeasedDatabase<'_> {
+    /// Makes the roles and the database when there are none, and gives the roles the passwords that the database's
+    /// container has.
+    pub fn make_roles(&self) -> Result<()> {
+        let sql = std::fs::read(workspace::root().join(project::DEPLOY).join("roles.sql"))
+            .context("reading roles.sql")?;
+        let machine = self.leased.fenced_invalidating()?;
+        let psql = container::exec(
+            machine.docker(),
+            &machine.platform().container("postgres"),
+            "0",
+            &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--file=-"],
+        );
+        Run::new(psql).stdin(sql).run().context("making the database's roles")
+    }
+}

@@ -1,0 +1,123 @@
+//! The platform as Docker Compose has it: its files on the host, where compose finds them, and what the variables in them
+//! stand for.
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest as _, Sha256};
+
+use super::{LeasedPlatform, Platform};
+use crate::host::files::write_here;
+use crate::project;
+use crate::tools::docker::compose::Project;
+use crate::tools::files::hex::hex;
+use crate::tools::ssh::host_shell::Script;
+use crate::workspace;
+
+/// Its compose files; the second is only of a host that serves HTTPS.
+pub(super) const COMPOSE_FILES: [&str; 2] = ["platform.yaml", "platform.https.yaml"];
+
+pub(in crate::host) const NOTE: Script = Script::new(
+    "noting what the platform's files hold",
+    r#"cd "$1" && sha256sum *.yaml variables.env >written.next && mv -f written.next written"#,
+);
+
+impl Platform<'_> {
+    /// Its compose files, as the repository would have them: a host that serves HTTPS has one more.
+    pub(super) fn compose_files(&self) -> &'static [&'static str] {
+        if self.edge_site() == ":80" { &COMPOSE_FILES[..1] } else { &COMPOSE_FILES }
+    }
+
+    /// What the variables in the compose files stand for, as the repository would have them.
+    pub(super) fn variables(&self, listens: &str) -> Result<String> {
+        let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join("edge/Caddyfile"))?;
+        let mut variables = vec![
+            ("ENVIRONMENT".to_owned(), self.machine.environment.name.to_string()),
+            ("POSTGRES_IMAGE".to_owned(), self.machine.bases()?.postgres.clone()),
+            ("CADDY_IMAGE".to_owned(), self.machine.bases()?.caddy.clone()),
+            ("EDGE_LISTEN".to_owned(), listens.to_owned()),
+            ("EDGE_SITE".to_owned(), self.edge_site().to_owned()),
+            ("EDGE_CONFIGURATION".to_owned(), hex(&Sha256::digest(caddyfile))),
+            ("EDGE".to_owned(), self.machine.folder("edge").to_string()),
+            ("LIVE".to_owned(), self.machine.folder("live").to_string()),
+            ("SECRETS".to_owned(), self.machine.folder("secrets").to_string()),
+            ("BACKUPS".to_owned(), self.machine.folder("backups").to_string()),
+        ];
+        let versions = self.machine.secrets().versions()?.current_of(|secret| secret.of_platform);
+        variables.extend(
+            versions
+                .iter()
+                .map(|(name, version)| (format!("{}_VERSION", name.to_uppercase()), version.to_string())),
+        );
+        Ok(variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect())
+    }
+
+    /// As it was started.
+    pub(in crate::host) fn with_project_as_started<T>(
+        &self,
+        use_it: impl FnOnce(&Project) -> Result<T>,
+    ) -> Result<T> {
+        let machine = self.machine;
+        let (compose_dir, on_host) = (self.compose_dir(), machine.folder("platform"));
+        let names = COMPOSE_FILES.iter().chain(&["variables.env"]);
+        let there = names.filter_map(|name| {
+            machine.read(&on_host.join(name)).map(|text| text.map(|text| (*name, text))).transpose()
+        });
+        let there: Vec<(&str, String)> = there.collect::<Result<_>>()?;
+        if machine.compose_dir.is_some() {
+            let files: Vec<(&str, &str)> = there.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            write_here(&compose_dir, &files)?;
+        }
+        let compose = there.iter().map(|(name, _)| *name).filter(|name| COMPOSE_FILES.contains(name));
+        let compose: Vec<_> = compose.map(|name| compose_dir.join(name)).collect();
+        self.with_project(&compose, &compose_dir.join("variables.env"), use_it)
+    }
+
+    pub(super) fn with_project<T>(
+        &self,
+        files: &[Utf8PathBuf],
+        variables: &Utf8Path,
+        use_it: impl FnOnce(&Project) -> Result<T>,
+    ) -> Result<T> {
+        use_it(&Project {
+            program: &self.machine.compose,
+            name: self.machine.named("platform"),
+            folder: &self.compose_dir(),
+            files,
+            variables,
+        })
+    }
+
+    /// The folder with its files, where compose finds them.
+    fn compose_dir(&self) -> Utf8PathBuf {
+        self.machine.compose_dir().join("platform")
+    }
+}
+
+impl LeasedPlatform<'_> {
+    /// Writes its files as the repository has them; what runs is not touched.
+    pub fn write_files(&self) -> Result<()> {
+        let machine = self.leased.fenced()?;
+        let (platform, folder) = (machine.platform(), machine.folder("platform"));
+        let deploy = workspace::root().join(project::DEPLOY);
+        let text = |name: &str| {
+            std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
+        };
+        self.leased.write(&machine.folder("edge"), &[("Caddyfile", &text("edge/Caddyfile")?)])?;
+        let variables = platform.variables(&platform.edge_listens()?)?;
+        let files = platform.compose_files().iter().map(|name| Ok((*name, text(name)?)));
+        let files: Vec<(&str, String)> = files.collect::<Result<_>>()?;
+        let mut all = vec![("variables.env", variables.as_str())];
+        all.extend(files.iter().map(|(name, text)| (*name, text.as_str())));
+        self.leased.write(&folder, &all)?;
+        // What a host that served HTTPS had beyond that.
+        let over = COMPOSE_FILES.iter().filter(|name| !platform.compose_files().contains(name));
+        over.map(|name| folder.join(name)).try_for_each(|file| self.leased.delete(&file))?;
+        self.note_files()
+    }
+
+    /// Notes beside its files what they hold, so that a change by hand is seen.
+    pub(super) fn note_files(&self) -> Result<()> {
+        let machine = self.leased.fenced()?;
+        machine.shell.script(NOTE, &[machine.folder("platform").as_str()], "").map(drop).map_err(Into::into)
+    }
+}

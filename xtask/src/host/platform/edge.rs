@@ -1,0 +1,133 @@
+//! The edge: where users go, what it answers them, and how many it has answered.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{ANSWER_TIMEOUT, Platform};
+use crate::host::Machine;
+use crate::project::{self, Site};
+use crate::rollout::host::{EdgeCounts, Host, ProbeResponse};
+use crate::tools::docker::condition::Condition;
+use crate::tools::docker::container;
+use crate::tools::docker::exec::Running;
+use crate::tools::http;
+
+/// The longest that an answer through the edge may take to be a good one.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The edge's own metrics, which nobody outside its container can ask for.
+const COUNTS: [&str; 5] = ["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metrics"];
+
+impl Machine {
+    /// Where users go.
+    pub fn url(&self) -> Result<String> {
+        if let Some(url) = &self.public_url {
+            return Ok(url.clone());
+        }
+        let port = self.platform().edge_port()?.with_context(|| {
+            format!("{} has no edge yet: `cargo xtask deploy` starts one", self.environment.name)
+        })?;
+        Ok(format!("http://localhost:{port}"))
+    }
+
+    /// In how many days the certificate ends that users are shown, when they come by HTTPS.
+    pub fn certificate_days(&self) -> Option<i64> {
+        http::certificate_days(self.public_url.as_deref()?, self.now())
+    }
+}
+
+impl Platform<'_> {
+    /// One request through the edge, as a user sends it.
+    pub(in crate::host) fn probe(&self) -> Result<ProbeResponse> {
+        let url = format!("{}{}", self.machine.url()?, project::PROBE_PATH);
+        let answer = http::get(&url, PROBE_TIMEOUT).with_context(|| format!("asking {url}"))?;
+        let excerpt = answer.header("location").map_or_else(
+            || answer.body.chars().take(200).collect(),
+            |location| format!("redirect to {location}"),
+        );
+        let release = answer.header(project::RELEASE_HEADER).and_then(|id| id.parse().ok());
+        Ok(ProbeResponse { status: answer.status, release, excerpt })
+    }
+
+    /// How many requests it has answered since it started.
+    pub(in crate::host) fn edge_counts(&self) -> Result<EdgeCounts> {
+        let asked = match self.machine.prefetched_counts() {
+            Some(asked) => asked,
+            None => self.ask_counts()?,
+        };
+        let told = asked.map_or(Ok(None), Running::finish)?.ok_or_else(|| self.is_not_running("edge"))?;
+        ensure!(told.status.success(), "reading the edge's numbers: {}", told.stderr.trim());
+        Ok(counts(&told.stdout))
+    }
+
+    /// Begins to ask it for that.
+    pub(in crate::host) fn ask_counts(&self) -> Result<Option<Running>> {
+        self.begin_in("edge", "wget", &COUNTS, ANSWER_TIMEOUT)
+    }
+
+    /// Where the edge of an environment on this machine listens.
+    fn edge_port(&self) -> Result<Option<u16>> {
+        let text =
+            self.machine.read(&self.machine.folder("platform").join("variables.env"))?.unwrap_or_default();
+        Ok(text.lines().find_map(|line| line.strip_prefix("EDGE_LISTEN=127.0.0.1:")?.parse().ok()))
+    }
+
+    /// What the edge listens on, as compose spells the host's side of a port: on a host of its own, its port 80; here
+    /// the port that it had, or the environment's own, or the next free one.
+    pub(super) fn edge_listens(&self) -> Result<String> {
+        let Site::Here { port } = self.machine.environment.site else { return Ok("80".to_owned()) };
+        let first = self.edge_port()?.unwrap_or(port);
+        let edge = container::named(self.machine.docker(), &self.container("edge"))?;
+        if edge.is_some_and(|edge| edge.state.status == Condition::Running) {
+            return Ok(format!("127.0.0.1:{first}"));
+        }
+        let free =
+            (first..=first.saturating_add(100)).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        let port = free.with_context(|| {
+            format!("no port from {first} to {} is free on 127.0.0.1: stop what uses them", first + 100)
+        })?;
+        Ok(format!("127.0.0.1:{port}"))
+    }
+
+    /// What the edge serves, as its configuration has it: a name, for which it gets certificates by itself, or, where
+    /// users come by plain HTTP, whatever they ask for.
+    pub(super) fn edge_site(&self) -> &str {
+        let https = self.machine.public_url.as_deref().and_then(|url| url.strip_prefix("https://"));
+        https.map_or(":80", |name| name.split([':', '/']).next().unwrap_or(name))
+    }
+}
+
+/// Sums `caddy_http_request_duration_seconds_count` over handlers; the label `code` is the status. Requests pass
+/// through several handlers, so only the outermost one counts.
+fn counts(metrics: &str) -> EdgeCounts {
+    let mut counts = EdgeCounts::default();
+    for line in metrics.lines() {
+        let Some(rest) = line.strip_prefix("caddy_http_request_duration_seconds_count{") else { continue };
+        let Some((labels, value)) = rest.rsplit_once("} ") else { continue };
+        let label = |name: &str| {
+            labels.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
+        };
+        if label("handler") != Some("subroute") {
+            continue;
+        }
+        let number = value.trim().parse::<f64>().unwrap_or(0.0) as u64;
+        counts.all += number;
+        counts.errors += if label("code").is_some_and(|code| code.starts_with('5')) { number } else { 0 };
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edges_numbers_are_read_and_each_request_counts_once() {
+        let metrics = "# TYPE caddy_http_request_duration_seconds histogram\n\
+            caddy_http_request_duration_seconds_count{code=\"200\",handler=\"subroute\",method=\"GET\",server=\"srv0\"} 40\n\
+            caddy_http_request_duration_seconds_count{code=\"502\",handler=\"subroute\",method=\"GET\",server=\"srv0\"} 2\n\
+            caddy_http_request_duration_seconds_count{code=\"200\",handler=\"reverse_proxy\",method=\"GET\",server=\"srv0\"} 40\n";
+        assert_eq!(counts(metrics), EdgeCounts { all: 42, errors: 2 });
+    }
+}

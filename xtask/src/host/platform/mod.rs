@@ -1,0 +1,203 @@
+//! The platform of an environment: database and edge, their networks and volumes. Started when there is none; a
+//! running one is never changed by a deploy.
+
+mod compose;
+mod diff;
+mod edge;
+mod renew;
+mod start;
+mod volumes;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use super::{Bases, Leased, Machine};
+use crate::project::{APP_UID, POSTGRES_UID};
+use crate::rollout::host::Host;
+use crate::tools::docker::condition::{Condition, Health};
+use crate::tools::docker::container::{self, Container};
+use crate::tools::docker::exec::{self, Running};
+use crate::tools::docker::socket::Socket;
+use crate::tools::process::{Finished, Run};
+
+#[cfg(test)]
+pub(super) use self::compose::NOTE;
+
+/// How long the database and the edge may take to be healthy.
+const HEALTHY_TIMEOUT: Duration = Duration::from_secs(120);
+/// The longest that a question to a service may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// What it consists of.
+const SERVICES: [&str; 2] = ["postgres", "edge"];
+
+/// Database and edge, to look at.
+pub struct Platform<'a> {
+    pub(super) machine: &'a Machine,
+}
+
+/// Database and edge, to change.
+pub struct LeasedPlatform<'a> {
+    pub(super) leased: &'a Leased<'a>,
+}
+
+/// A service of the platform.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlatformPart {
+    /// postgres, edge.
+    pub service: String,
+    /// What it is doing.
+    pub state: Condition,
+    /// What its checks say.
+    pub health: Health,
+    /// RFC 3339.
+    pub since: String,
+}
+
+impl Platform<'_> {
+    /// The root folder of another copy of the repository that has an environment of this name on this machine's engine.
+    /// One whose folder is gone has given it up.
+    pub fn other_owner(&self) -> Result<Option<String>> {
+        if !self.machine.environment.is_here() {
+            return Ok(None);
+        }
+        let folder = self.machine.folder("platform");
+        let containers = self.containers()?;
+        let owners =
+            containers.iter().filter_map(|found| found.label("com.docker.compose.project.working_dir"));
+        let other = owners.into_iter().find(|owner| *owner != folder && std::path::Path::new(owner).exists());
+        Ok(other.map(|owner| owner.trim_end_matches("/platform").to_owned()))
+    }
+
+    /// An error that says what to do when the database or the edge is not running.
+    pub fn check(&self) -> Result<()> {
+        let containers = self.containers()?;
+        SERVICES.iter().try_for_each(|service| {
+            let runs = |found: &Container| {
+                found.label("com.docker.compose.service") == Some(service)
+                    && found.state.status == Condition::Running
+            };
+            if containers.iter().any(runs) { Ok(()) } else { Err(self.is_not_running(service)) }
+        })
+    }
+
+    /// What runs of it.
+    pub fn parts(&self) -> Result<Vec<PlatformPart>> {
+        let part = |found: &Container| PlatformPart {
+            service: found.label("com.docker.compose.service").unwrap_or_default().to_owned(),
+            state: found.state.status,
+            health: found.state.health(),
+            since: found.state.started_at.clone(),
+        };
+        Ok(self.containers()?.iter().map(part).collect())
+    }
+
+    /// The images that it runs at this moment; none when it does not run whole.
+    pub fn bases(&self) -> Result<Option<Bases>> {
+        let containers = self.containers()?;
+        let image = |service: &str| {
+            let of = |found: &&Container| found.label("com.docker.compose.service") == Some(service);
+            containers.iter().find(of).map(|found| found.config.image.clone())
+        };
+        Ok(image("edge").zip(image("postgres")).map(|(caddy, postgres)| Bases { caddy, postgres }))
+    }
+
+    /// What compose calls the one container of a service.
+    pub(super) fn container(&self, service: &str) -> String {
+        self.machine.named(&format!("platform-{service}-1"))
+    }
+
+    pub(super) fn containers(&self) -> Result<Vec<Container>> {
+        let project = format!("com.docker.compose.project={}", self.machine.named("platform"));
+        Ok(container::labelled(self.machine.docker(), &[self.machine.label(), project])?)
+    }
+
+    pub(super) fn is_not_running(&self, service: &str) -> anyhow::Error {
+        let environment = &self.machine.environment.name;
+        anyhow::anyhow!(
+            "{service} of {environment} is not running: `cargo xtask deploy --env {environment}` starts it"
+        )
+    }
+
+    /// A program in a service's container, to its end, whatever the exit code; an error when the service does not run.
+    fn run_in(&self, service: &str, words: &[&str]) -> Result<Finished> {
+        let told = self.ask_in(service, words[0], words, ANSWER_TIMEOUT)?;
+        told.ok_or_else(|| self.is_not_running(service))
+    }
+
+    /// The same, for a program that errors call `name`; none when the service does not run.
+    pub(super) fn ask_in(
+        &self,
+        service: &str,
+        name: &str,
+        words: &[&str],
+        timeout: Duration,
+    ) -> Result<Option<Finished>> {
+        Ok(self.begin_in(service, name, words, timeout)?.map_or(Ok(None), Running::finish)?)
+    }
+
+    /// Begins it: several may run beside each other.
+    pub(super) fn begin_in(
+        &self,
+        service: &str,
+        name: &str,
+        words: &[&str],
+        timeout: Duration,
+    ) -> Result<Option<Running>> {
+        let socket = Socket::of(self.machine.docker())?;
+        let user = if service == "postgres" { POSTGRES_UID } else { APP_UID }.to_string();
+        Ok(exec::start(&socket, name, &self.container(service), &user, words, timeout)?)
+    }
+
+    /// Waits until these services are healthy.
+    fn wait_until_healthy(&self, services: &[&str], wait: &dyn Fn(&str)) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let mut containers = self.containers()?;
+            containers.retain(|found| {
+                found.label("com.docker.compose.service").is_some_and(|it| services.contains(&it))
+            });
+            let Some(waiting) = containers.iter().find(|found| !self.is_healthy(found)) else {
+                return Ok(());
+            };
+            let service = waiting.label("com.docker.compose.service").unwrap_or_default();
+            if began.elapsed() > HEALTHY_TIMEOUT || waiting.state.status.has_ended() {
+                let lines = container::last_lines(self.machine.docker(), waiting.plain_name(), 8)?;
+                bail!(
+                    "{service} of the platform is {}, and not healthy:\n    {}",
+                    waiting.state.status,
+                    lines.replace('\n', "\n    ")
+                );
+            }
+            wait(&format!("waiting for {service}"));
+            self.machine.pause(Duration::from_millis(200))?;
+        }
+    }
+
+    /// As the engine found it, or, since its first check comes seconds after the start, as the same check finds it now.
+    fn is_healthy(&self, found: &Container) -> bool {
+        if found.state.health() == Health::Healthy {
+            return true;
+        }
+        let words: Vec<&str> = found.check().iter().map(String::as_str).collect();
+        let service = found.label("com.docker.compose.service").unwrap_or_default();
+        found.state.status == Condition::Running
+            && !words.is_empty()
+            && self.run_in(service, &words).is_ok_and(|told| told.status.success())
+    }
+}
+
+impl LeasedPlatform<'_> {
+    /// Stops it and removes its containers and networks, and the guard's container. The volumes stay.
+    pub fn down(&self) -> Result<()> {
+        self.leased.live_folder().remove_guard()?;
+        let machine = self.leased.fenced_invalidating()?;
+        if machine.read(&machine.folder("platform").join("platform.yaml"))?.is_none() {
+            return Ok(());
+        }
+        machine.platform().with_project_as_started(|project| {
+            Ok(Run::new(project.down(machine.docker())).timeout(HEALTHY_TIMEOUT).run()?)
+        })
+    }
+}

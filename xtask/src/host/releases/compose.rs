@@ -1,0 +1,130 @@
+//! A release as Docker Compose has it: its files, where compose finds them, what the variables in them stand for, and
+//! whether compose understands them at all.
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{LeasedReleases, Releases};
+use crate::host::SecretVersions;
+use crate::host::files::write_here;
+use crate::project::{BACKEND, Environment, FRONTEND, SECRETS};
+use crate::rollout::state::release::{Release, ReleaseId};
+use crate::tools::docker::compose::Project;
+use crate::tools::files::private::Folder;
+use crate::tools::process::{Run, shell};
+use crate::workspace;
+
+impl Releases<'_> {
+    /// Has the files of a kept release where compose finds them, for calls that change nothing.
+    pub(in crate::host) fn lay_out_kept(&self, id: &ReleaseId) -> Result<()> {
+        let release = self.manifest(id)?;
+        self.lay_out(&release, &compose_files(&release, &self.variables(&release)?))
+    }
+
+    pub(in crate::host) fn with_project<T>(
+        &self,
+        id: &ReleaseId,
+        use_it: impl FnOnce(&Project) -> Result<T>,
+    ) -> Result<T> {
+        let folder = self.compose_dir(id);
+        use_it(&Project {
+            program: &self.machine.compose,
+            name: self.machine.named(id.as_str()),
+            folder: &folder,
+            files: &[folder.join("compose.yaml")],
+            variables: &folder.join("variables.env"),
+        })
+    }
+
+    /// The folder with a release's files, where compose finds them.
+    fn compose_dir(&self, id: &ReleaseId) -> Utf8PathBuf {
+        self.machine.compose_dir().join("releases").join(id.as_str())
+    }
+
+    /// Compose reads its files on the machine that calls it. When the host is another one, they are laid out here.
+    pub(super) fn lay_out(&self, release: &Release, files: &[(&str, &str)]) -> Result<()> {
+        match self.machine.compose_dir {
+            Some(_) => write_here(&self.compose_dir(&release.id), files),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn variables(&self, release: &Release) -> Result<String> {
+        let machine = self.machine;
+        let versions = machine.secrets().versions()?;
+        Ok(variables(&machine.environment.name, &machine.root, release, versions))
+    }
+}
+
+impl LeasedReleases<'_> {
+    /// The passwords of the database's roles may have been changed since a release was kept: its variables are written
+    /// again before this driver first has compose change something of it.
+    pub(super) fn refresh(&self, id: &ReleaseId) -> Result<()> {
+        if self.leased.laid_out.borrow().contains(id) {
+            return Ok(());
+        }
+        let releases = self.leased.fenced()?.releases();
+        let release = releases.manifest(id)?;
+        let variables = releases.variables(&release)?;
+        self.leased.write(&releases.folder(id), &[("variables.env", &variables)])?;
+        releases.lay_out(&release, &compose_files(&release, &variables))?;
+        self.leased.laid_out.borrow_mut().insert(id.clone());
+        Ok(())
+    }
+}
+
+/// What compose reads of a release.
+pub(super) fn compose_files<'a>(release: &'a Release, variables: &'a str) -> [(&'a str, &'a str); 3] {
+    [
+        ("compose.yaml", &release.contents.compose),
+        ("settings.env", &release.contents.configuration),
+        ("variables.env", variables),
+    ]
+}
+
+/// An error unless compose understands the release's file. Nobody is asked for that: images and versions of secrets are
+/// stood in for.
+pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release: &Release) -> Result<()> {
+    let mut release = release.clone();
+    release.contents.images =
+        [BACKEND, FRONTEND].iter().map(|it| (it.name.to_owned(), "an-image".to_owned())).collect();
+    let current = SECRETS.iter().map(|secret| (secret.name.to_owned(), 1)).collect();
+    let versions = SecretVersions { current, ..SecretVersions::default() };
+    let variables =
+        variables(&environment.name, &environment.root(&workspace::local_dir()), &release, versions);
+    let folder = Folder::new()?;
+    write_here(folder.path(), &compose_files(&release, &variables))?;
+    let project = Project {
+        program,
+        name: "check".to_owned(),
+        folder: folder.path(),
+        files: &[folder.join("compose.yaml")],
+        variables: &folder.join("variables.env"),
+    };
+    Run::new(project.check(shell())).run().context("the release's compose file is not valid")
+}
+
+/// Passwords of database roles belong to the platform: today's, and so for what was revoked since the release was made.
+fn variables(environment: &str, root: &Utf8Path, release: &Release, secrets: SecretVersions) -> String {
+    let mut variables = vec![
+        ("ENVIRONMENT".to_owned(), environment.to_owned()),
+        ("RELEASE".to_owned(), release.id.to_string()),
+        ("COMMIT".to_owned(), release.commit.clone()),
+        ("BUILT_AT".to_owned(), release.built_at.clone()),
+        ("LIVE".to_owned(), root.join("live").to_string()),
+        ("SECRETS".to_owned(), root.join("secrets").to_string()),
+    ];
+    let images = release.contents.images.iter();
+    variables.extend(
+        images.map(|(component, image)| (format!("{}_IMAGE", component.to_uppercase()), image.clone())),
+    );
+    let SecretVersions { current: mut versions, revoked } = secrets;
+    let own = release.contents.secrets.clone().into_iter();
+    versions.extend(own.filter(|it| !revoked.contains(it)));
+    variables.extend(
+        versions
+            .iter()
+            .map(|(name, version)| (format!("{}_VERSION", name.to_uppercase()), version.to_string())),
+    );
+    variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+}
