@@ -6,6 +6,7 @@ use clap::Args;
 use super::refuse;
 use super::target::TargetArgs;
 use crate::host::Machine;
+use crate::project::{BACKEND, DATABASE_SERVICE, EDGE, FRONTEND, PLATFORM};
 use crate::rollout::host::Host;
 use crate::rollout::state::release::ReleaseId;
 use crate::terminal;
@@ -14,7 +15,7 @@ use crate::terminal;
 #[derive(Debug, Args)]
 pub struct Logs {
     /// One of them; without it, both services of the release
-    #[arg(value_parser = ["backend", "frontend", "postgres", "edge"])]
+    #[arg(value_parser = [BACKEND.name, FRONTEND.name, DATABASE_SERVICE.name, EDGE.name])]
     service: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
@@ -32,7 +33,7 @@ pub struct Logs {
 impl Logs {
     /// Shows them, on the user's own terminal or into a pipe.
     pub fn run(self) -> Result<()> {
-        let of_platform = matches!(self.service.as_deref(), Some("postgres" | "edge"));
+        let of_platform = PLATFORM.iter().any(|service| self.service.as_deref() == Some(service.name));
         if let (true, Some(service), Some(_)) = (of_platform, &self.service, &self.release) {
             return Err(refuse(format!("{service} is no part of a release: leave out `--release`")));
         }

@@ -8,7 +8,7 @@ use xshell::{Cmd, cmd};
 
 use super::{Leased, Machine};
 use crate::exit::{Exit, Failure};
-use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE, POSTGRES_UID};
+use crate::project::{APP_ROLE, DATABASE, DATABASE_SERVICE, OWNER_ROLE};
 use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
 use crate::rollout::state::backup::{self, Backup, Copied, beside};
@@ -90,7 +90,8 @@ impl Machine {
 
     /// A program in the database's container, whose streams go through a pipe here.
     fn stream_of_database(&self, words: &[&str]) -> Cmd<'_> {
-        let (postgres, user) = (self.platform_container("postgres"), POSTGRES_UID.to_string());
+        let (postgres, user) =
+            (self.platform_container(DATABASE_SERVICE.name), DATABASE_SERVICE.uid.to_string());
         container::exec(self.shell.docker(), &postgres, &user, words)
     }
 
@@ -128,8 +129,9 @@ impl Machine {
     fn in_database(&self, arguments: &[&str], timeout: Duration) -> Result<String> {
         let words: Vec<&str> = ["sh", "-c", SCRIPT, "database"].iter().chain(arguments).copied().collect();
         let script = format!("database.sh {}", arguments[0]);
-        let told = self.ask_platform("postgres", &script, &words, timeout)?;
-        let Finished { status, stdout, stderr } = told.ok_or_else(|| self.is_not_running("postgres"))?;
+        let told = self.ask_platform(&DATABASE_SERVICE, &script, &words, timeout)?;
+        let Finished { status, stdout, stderr } =
+            told.ok_or_else(|| self.is_not_running(&DATABASE_SERVICE))?;
         if status.success() {
             return Ok(stdout.trim_end().to_owned());
         }
@@ -140,7 +142,7 @@ impl Machine {
     /// psql of the server's own version, on the user's own terminal.
     pub fn psql(&self, role: &str, arguments: &[String], terminal: bool) -> Result<()> {
         self.check_platform()?;
-        let postgres = self.platform_container("postgres");
+        let postgres = self.platform_container(DATABASE_SERVICE.name);
         let status = Run::new(self.psql_command(&postgres, role, arguments, terminal)).interactive()?;
         match status.code() {
             Some(0) => Ok(()),
@@ -150,7 +152,7 @@ impl Machine {
     }
 
     fn psql_command(&self, postgres: &str, role: &str, arguments: &[String], terminal: bool) -> Cmd<'_> {
-        let (tty, user) = (terminal.then_some("--tty"), POSTGRES_UID.to_string());
+        let (tty, user) = (terminal.then_some("--tty"), DATABASE_SERVICE.uid.to_string());
         let (role, database) = (format!("--username={role}"), format!("--dbname={DATABASE}"));
         cmd!(
             self.shell.docker(),
@@ -196,7 +198,7 @@ impl Leased<'_> {
     pub(super) fn give_backups_folder(&self) -> Result<()> {
         let machine = self.fenced()?;
         let (mount, image) = (format!("{}:/backups", machine.folder("backups")), &machine.bases()?.postgres);
-        let owner = format!("{POSTGRES_UID}:{}", machine.facts.gid);
+        let owner = format!("{}:{}", DATABASE_SERVICE.uid, machine.facts.gid);
         let give = cmd!(
             machine.shell.docker(),
             "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {GIVE} give {owner}"

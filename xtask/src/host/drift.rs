@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
 
 use super::Machine;
-use crate::project::{EDGE_CONFIGURATION_LABEL, RELEASE_LABEL};
+use crate::project::{EDGE_CONFIGURATION_LABEL, EDGE_FILE, RELEASE_LABEL};
 use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::release::Release;
 use crate::tools::docker::condition::Condition;
@@ -16,7 +16,7 @@ use crate::tools::ssh::host_shell::Script;
 
 const SUMS: Script = Script::new(
     "reading files' sums",
-    r#"cd "$1" && sha256sum edge/Caddyfile releases/*/compose.yaml releases/*/settings.env 2>/dev/null; :"#,
+    r#"cd "$1" && sha256sum "$2" releases/*/compose.yaml releases/*/settings.env 2>/dev/null; :"#,
 );
 /// Those of the platform's files that are not as they were written, a line each. Not by `sha256sum --check`, which says so
 /// in the language of the host.
@@ -64,7 +64,7 @@ impl Machine {
     }
 
     fn sums(&self) -> Result<String> {
-        self.shell.script(SUMS, &[self.root.as_str()], "").context("comparing files")
+        self.shell.script(SUMS, &[self.root.as_str(), EDGE_FILE], "").context("comparing files")
     }
 }
 
@@ -120,6 +120,6 @@ fn strays(containers: &[Inspected], kept: &[Release]) -> Vec<String> {
 /// A running edge does not read its configuration again.
 fn edge(containers: &[Inspected], sums: &BTreeMap<&str, &str>) -> Option<String> {
     let started_with = containers.iter().find_map(|found| found.label(EDGE_CONFIGURATION_LABEL))?;
-    (sums.get("edge/Caddyfile") != Some(&started_with))
+    (sums.get(EDGE_FILE) != Some(&started_with))
         .then(|| "the edge's Caddyfile was changed or is gone; the edge runs with the one before".to_owned())
 }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use xshell::cmd;
 
 use super::Leased;
-use crate::project::{self, APP_UID, POSTGRES_UID};
+use crate::project::{DATABASE_SERVICE, DEPLOY, EDGE, ROLES_FILE};
 use crate::tools::docker::container;
 use crate::tools::process::Run;
 use crate::workspace;
@@ -32,7 +32,7 @@ impl Leased<'_> {
         let (volume, image, label) = (machine.named("database"), &machine.bases()?.postgres, machine.label());
         container::create_volume(machine.shell.docker(), &volume, &label)?;
         let (mount, user) =
-            (format!("{volume}:/var/lib/postgresql/data"), format!("{POSTGRES_UID}:{POSTGRES_UID}"));
+            (format!("{volume}:/var/lib/postgresql/data"), format!("{0}:{0}", DATABASE_SERVICE.uid));
         let init = cmd!(
             machine.shell.docker(),
             "docker run --rm --network none --user {user} --entrypoint sh --volume {mount} {image} -c {INIT}"
@@ -49,7 +49,7 @@ impl Leased<'_> {
         }
         let (volume, image) = (machine.named("certificates"), &machine.bases()?.caddy);
         container::create_volume(machine.shell.docker(), &volume, &machine.label())?;
-        let (mount, user) = (format!("{volume}:/data"), format!("{APP_UID}:{APP_UID}"));
+        let (mount, user) = (format!("{volume}:/data"), format!("{0}:{0}", EDGE.uid));
         let give = cmd!(
             machine.shell.docker(),
             "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {CERTIFICATES} give {user}"
@@ -60,10 +60,10 @@ impl Leased<'_> {
     /// Makes the roles and the database when there are none, and gives the roles the passwords that the database's
     /// container has.
     pub fn make_roles(&self) -> Result<()> {
-        let sql = std::fs::read(workspace::root().join(project::DEPLOY).join("roles.sql"))
-            .context("reading roles.sql")?;
+        let sql = std::fs::read(workspace::root().join(DEPLOY).join(ROLES_FILE))
+            .with_context(|| format!("reading {ROLES_FILE}"))?;
         let machine = self.fenced_invalidating()?;
-        let postgres = machine.platform_container("postgres");
+        let postgres = machine.platform_container(DATABASE_SERVICE.name);
         let psql = container::exec(
             machine.shell.docker(),
             &postgres,

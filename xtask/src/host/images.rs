@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
 use super::{Bases, Leased, Machine};
+use crate::project::{DATABASE_SERVICE, EDGE};
 use crate::tools::docker::container::{self, Inspected};
 use crate::tools::docker::{self};
 use crate::tools::process::Run;
@@ -62,7 +63,9 @@ impl Machine {
             let of = |found: &&Inspected| found.label("com.docker.compose.service") == Some(service);
             containers.iter().find(of).map(|found| found.config.image.clone())
         };
-        Ok(image("edge").zip(image("postgres")).map(|(caddy, postgres)| Bases { caddy, postgres }))
+        Ok(image(EDGE.name)
+            .zip(image(DATABASE_SERVICE.name))
+            .map(|(caddy, postgres)| Bases { caddy, postgres }))
     }
 
     /// Ends the connection, when there is one, and says what it carried.

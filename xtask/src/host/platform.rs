@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::files::write_here;
 use super::{Leased, Machine};
-use crate::project::{self, APP_UID, POSTGRES_UID, Site};
+use crate::project::{DEPLOY, EDGE, EDGE_FILE, PLATFORM, PLATFORM_FILES, Service, Site};
 use crate::rollout::host::Host;
 use crate::tools::docker::compose::Project;
 use crate::tools::docker::condition::{Condition, Health};
@@ -23,17 +23,14 @@ use crate::tools::process::{Finished, Run};
 use crate::tools::ssh::host_shell::Script;
 use crate::workspace;
 
+/// The edge's configuration, in its folder on the host.
+pub(super) const CADDYFILE: &str = "Caddyfile";
+
 /// How long the database and the edge may take to be healthy.
 pub(super) const HEALTHY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The longest that a question to a service may take.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Its compose files; the second is only of a host that serves HTTPS.
-pub(super) const COMPOSE_FILES: [&str; 2] = ["platform.yaml", "platform.https.yaml"];
-
-/// What it consists of.
-pub(super) const SERVICES: [&str; 2] = ["postgres", "edge"];
 
 pub(super) const NOTE: Script = Script::new(
     "noting what the platform's files hold",
@@ -43,7 +40,7 @@ pub(super) const NOTE: Script = Script::new(
 /// A service of the platform.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlatformPart {
-    /// postgres, edge.
+    /// Its name.
     pub service: String,
     /// What it is doing.
     pub state: Condition,
@@ -82,9 +79,9 @@ impl Machine {
     /// An error that says what to do when the database or the edge is not running.
     pub fn check_platform(&self) -> Result<()> {
         let containers = self.platform_containers()?;
-        SERVICES.iter().try_for_each(|service| {
+        PLATFORM.iter().try_for_each(|service| {
             let runs = |found: &Inspected| {
-                found.label("com.docker.compose.service") == Some(service)
+                found.label("com.docker.compose.service") == Some(service.name)
                     && found.state.status == Condition::Running
             };
             if containers.iter().any(runs) { Ok(()) } else { Err(self.is_not_running(service)) }
@@ -107,15 +104,15 @@ impl Machine {
         self.named(&format!("platform-{service}-1"))
     }
 
-    pub(super) fn is_not_running(&self, service: &str) -> anyhow::Error {
-        let environment = &self.environment.name;
+    pub(super) fn is_not_running(&self, service: &Service) -> anyhow::Error {
+        let (service, environment) = (service.name, &self.environment.name);
         anyhow::anyhow!(
             "{service} of {environment} is not running: `cargo xtask deploy --env {environment}` starts it"
         )
     }
 
     /// A program in a service's container, to its end, whatever the exit code; an error when the service does not run.
-    pub(super) fn in_platform(&self, service: &str, words: &[&str]) -> Result<Finished> {
+    pub(super) fn in_platform(&self, service: &Service, words: &[&str]) -> Result<Finished> {
         let told = self.ask_platform(service, words[0], words, ANSWER_TIMEOUT)?;
         told.ok_or_else(|| self.is_not_running(service))
     }
@@ -123,7 +120,7 @@ impl Machine {
     /// The same, for a program that errors call `name`; none when the service does not run.
     pub(super) fn ask_platform(
         &self,
-        service: &str,
+        service: &Service,
         name: &str,
         words: &[&str],
         timeout: Duration,
@@ -134,14 +131,14 @@ impl Machine {
     /// Begins it: several may run beside each other.
     pub(super) fn begin_in_platform(
         &self,
-        service: &str,
+        service: &Service,
         name: &str,
         words: &[&str],
         timeout: Duration,
     ) -> Result<Option<Running>> {
         let socket = Socket::of(self.shell.docker())?;
-        let user = if service == "postgres" { POSTGRES_UID } else { APP_UID }.to_string();
-        Ok(exec::begin(&socket, name, &self.platform_container(service), &user, words, timeout)?)
+        let (container, user) = (self.platform_container(service.name), service.uid.to_string());
+        Ok(exec::begin(&socket, name, &container, &user, words, timeout)?)
     }
 
     pub(super) fn platform_containers(&self) -> Result<Vec<Inspected>> {
@@ -160,7 +157,7 @@ impl Machine {
     pub(super) fn edge_listens(&self) -> Result<String> {
         let Site::Here { port } = self.environment.site else { return Ok("80".to_owned()) };
         let first = self.edge_port()?.unwrap_or(port);
-        let edge = container::named(self.shell.docker(), &self.platform_container("edge"))?;
+        let edge = container::named(self.shell.docker(), &self.platform_container(EDGE.name))?;
         if edge.is_some_and(|edge| edge.state.status == Condition::Running) {
             return Ok(format!("127.0.0.1:{first}"));
         }
@@ -181,11 +178,11 @@ impl Machine {
 
     /// The platform's compose files, as the repository would have them: a host that serves HTTPS has one more.
     pub(super) fn platform_files(&self) -> &'static [&'static str] {
-        if self.edge_site() == ":80" { &COMPOSE_FILES[..1] } else { &COMPOSE_FILES }
+        if self.edge_site() == ":80" { &PLATFORM_FILES[..1] } else { &PLATFORM_FILES }
     }
 
     pub(super) fn platform_variables(&self, listens: &str) -> Result<String> {
-        let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join("edge/Caddyfile"))?;
+        let caddyfile = std::fs::read(workspace::root().join(DEPLOY).join(EDGE_FILE))?;
         let mut variables = vec![
             ("ENVIRONMENT".to_owned(), self.environment.name.to_string()),
             ("POSTGRES_IMAGE".to_owned(), self.bases()?.postgres.clone()),
@@ -193,7 +190,7 @@ impl Machine {
             ("EDGE_LISTEN".to_owned(), listens.to_owned()),
             ("EDGE_SITE".to_owned(), self.edge_site().to_owned()),
             ("EDGE_CONFIGURATION".to_owned(), hex(&Sha256::digest(caddyfile))),
-            ("EDGE".to_owned(), self.folder("edge").to_string()),
+            ("EDGE".to_owned(), self.folder(EDGE.name).to_string()),
             ("LIVE".to_owned(), self.folder("live").to_string()),
             ("SECRETS".to_owned(), self.folder("secrets").to_string()),
             ("BACKUPS".to_owned(), self.folder("backups").to_string()),
@@ -210,7 +207,7 @@ impl Machine {
     /// The platform as it was started.
     pub(super) fn with_platform<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
         let (compose_dir, on_host) = (self.compose_dir().join("platform"), self.folder("platform"));
-        let names = COMPOSE_FILES.iter().chain(&["variables.env"]);
+        let names = PLATFORM_FILES.iter().chain(&["variables.env"]);
         let there = names.filter_map(|name| {
             self.read(&on_host.join(name)).map(|text| text.map(|text| (*name, text))).transpose()
         });
@@ -219,7 +216,7 @@ impl Machine {
             let files: Vec<(&str, &str)> = there.iter().map(|(name, text)| (*name, text.as_str())).collect();
             write_here(&compose_dir, &files)?;
         }
-        let compose = there.iter().map(|(name, _)| *name).filter(|name| COMPOSE_FILES.contains(name));
+        let compose = there.iter().map(|(name, _)| *name).filter(|name| PLATFORM_FILES.contains(name));
         let compose: Vec<_> = compose.map(|name| compose_dir.join(name)).collect();
         self.with_project(&compose, &compose_dir.join("variables.env"), use_it)
     }
@@ -271,10 +268,11 @@ impl Machine {
             return true;
         }
         let words: Vec<&str> = found.check().iter().map(String::as_str).collect();
-        let service = found.label("com.docker.compose.service").unwrap_or_default();
-        found.state.status == Condition::Running
-            && !words.is_empty()
-            && self.in_platform(service, &words).is_ok_and(|told| told.status.success())
+        let name = found.label("com.docker.compose.service");
+        let service = PLATFORM.iter().find(|service| Some(service.name) == name);
+        let is_well =
+            |service| self.in_platform(service, &words).is_ok_and(|told: Finished| told.status.success());
+        found.state.status == Condition::Running && !words.is_empty() && service.is_some_and(is_well)
     }
 }
 
@@ -283,7 +281,7 @@ impl Leased<'_> {
     pub fn platform_down(&self) -> Result<()> {
         self.remove_guard()?;
         let machine = self.fenced_invalidating()?;
-        if machine.read(&machine.folder("platform").join("platform.yaml"))?.is_none() {
+        if machine.read(&machine.folder("platform").join(PLATFORM_FILES[0]))?.is_none() {
             return Ok(());
         }
         machine.with_platform(|project| {
@@ -300,11 +298,11 @@ impl Leased<'_> {
     /// Writes the platform's files as the repository has them; what runs is not touched.
     pub fn write_platform(&self) -> Result<()> {
         let machine = self.fenced()?;
-        let deploy = workspace::root().join(project::DEPLOY);
+        let deploy = workspace::root().join(DEPLOY);
         let text = |name: &str| {
             std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
         };
-        self.write(&machine.folder("edge"), &[("Caddyfile", &text("edge/Caddyfile")?)])?;
+        self.write(&machine.folder(EDGE.name), &[(CADDYFILE, &text(EDGE_FILE)?)])?;
         let variables = machine.platform_variables(&machine.edge_listens()?)?;
         let files = machine.platform_files().iter().map(|name| Ok((*name, text(name)?)));
         let files: Vec<(&str, String)> = files.collect::<Result<_>>()?;
@@ -313,7 +311,7 @@ impl Leased<'_> {
         let folder = machine.folder("platform");
         self.write(&folder, &all)?;
         // What a host that served HTTPS had beyond that.
-        let over = COMPOSE_FILES.iter().filter(|name| !machine.platform_files().contains(name));
+        let over = PLATFORM_FILES.iter().filter(|name| !machine.platform_files().contains(name));
         over.map(|name| folder.join(name)).try_for_each(|file| self.delete(&file))?;
         self.note_platform()
     }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::Machine;
 use super::platform::ANSWER_TIMEOUT;
-use crate::project;
+use crate::project::{self, DATABASE_SERVICE, EDGE};
 use crate::rollout::host::EdgeCounts;
 use crate::rollout::state::release::ReleaseId;
 use crate::tools::docker::exec::Running;
@@ -75,11 +75,11 @@ impl Machine {
     }
 
     fn ask_schema(&self) -> Result<Option<Running>> {
-        self.begin_in_platform("postgres", "psql", &SCHEMA, ANSWER_TIMEOUT)
+        self.begin_in_platform(&DATABASE_SERVICE, "psql", &SCHEMA, ANSWER_TIMEOUT)
     }
 
     fn ask_counts(&self) -> Result<Option<Running>> {
-        self.begin_in_platform("edge", "wget", &COUNTS, ANSWER_TIMEOUT)
+        self.begin_in_platform(&EDGE, "wget", &COUNTS, ANSWER_TIMEOUT)
     }
 
     /// Versions of the migrations that the database has; none before the first one, or when it is not running.
@@ -109,7 +109,7 @@ impl Machine {
             Some(asked) => asked,
             None => self.ask_counts()?,
         };
-        let told = asked.map_or(Ok(None), Running::finish)?.ok_or_else(|| self.is_not_running("edge"))?;
+        let told = asked.map_or(Ok(None), Running::finish)?.ok_or_else(|| self.is_not_running(&EDGE))?;
         ensure!(told.status.success(), "reading the edge's numbers: {}", told.stderr.trim());
         Ok(counts(&told.stdout))
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
-use super::platform::COMPOSE_FILES;
+use super::platform::CADDYFILE;
 use super::{Bases, Leased};
 use crate::exit::{Exit, Failure};
-use crate::project::{self, APP_UID, POSTGRES_UID};
+use crate::project::{DATABASE_SERVICE, DEPLOY, EDGE, EDGE_FILE, PLATFORM_FILES};
 use crate::tools::caddy;
 use crate::tools::process::{Run, interrupt, is_interrupt};
 use crate::workspace;
@@ -25,17 +25,18 @@ impl Leased<'_> {
         let Bases { caddy, postgres } = machine.bases()?;
         self.fetch([caddy, postgres])?;
         self.prepare_certificates()?;
-        let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join("edge/Caddyfile"))
-            .context("reading the Caddyfile")?;
-        let validate = caddy::validate_input(machine.shell.docker(), caddy, APP_UID, machine.edge_site());
+        let caddyfile =
+            std::fs::read(workspace::root().join(DEPLOY).join(EDGE_FILE)).context("reading the Caddyfile")?;
+        let validate = caddy::validate_input(machine.shell.docker(), caddy, EDGE.uid, machine.edge_site());
         Run::new(validate).stdin(caddyfile).run().context("the edge would not take the new Caddyfile")?;
-        let database = POSTGRES_UID.to_string();
+        let database = DATABASE_SERVICE.uid.to_string();
         let version = cmd!(
             machine.shell.docker(),
             "docker run --rm --network none --user {database} --entrypoint postgres {postgres} --version"
         );
         let new = major(&Run::new(version).text()?).map(str::to_owned);
-        let old = machine.in_platform("postgres", &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
+        let old = machine
+            .in_platform(&DATABASE_SERVICE, &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
         if new.as_deref() != Some(old.stdout.trim()) {
             bail!(
                 "the data are PostgreSQL {}'s and the new image is of {}: another major version takes a dump and a restore",
@@ -50,9 +51,9 @@ impl Leased<'_> {
     /// files and services from before are brought back, and the error says whether they run.
     pub fn renew_platform(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
         let machine = self.fenced()?;
-        let folders = [machine.folder("edge"), machine.folder("platform")];
-        let [yaml, https] = COMPOSE_FILES;
-        let names = [&["Caddyfile"][..], &[yaml, https, "variables.env", "written"]];
+        let folders = [machine.folder(EDGE.name), machine.folder("platform")];
+        let [yaml, https] = PLATFORM_FILES;
+        let names = [&[CADDYFILE][..], &[yaml, https, "variables.env", "written"]];
         let mut before = Vec::new();
         for (folder, names) in folders.iter().zip(names) {
             for name in names {
@@ -78,7 +79,7 @@ impl Leased<'_> {
         for service in services {
             wait(&format!("starting {service} anew"));
             // Data are written to their end; requests get a little.
-            let timeout = if service == "edge" { Some(DRAIN_TIMEOUT) } else { None };
+            let timeout = if service == EDGE.name { Some(DRAIN_TIMEOUT) } else { None };
             let machine = self.fenced_invalidating()?;
             machine.with_platform(|project| {
                 Ok(Run::new(project.renew(machine.shell.docker(), service, timeout))
@@ -87,7 +88,7 @@ impl Leased<'_> {
             })?;
             machine.wait_for_platform(&[service], wait)?;
         }
-        if services.iter().any(|service| service == "postgres") {
+        if services.iter().any(|service| service == DATABASE_SERVICE.name) {
             // A password may have one version more.
             self.make_roles()?;
         }
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn the_major_version_of_a_server_is_read() {
         assert_eq!(major("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"), Some("15"));
-        assert_eq!(major("postgres"), None);
+        assert_eq!(major("nothing"), None);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 
-use super::platform::{HEALTHY_TIMEOUT, SERVICES};
+use super::platform::HEALTHY_TIMEOUT;
 use super::secrets::SuppliedSecrets;
 use super::{Bases, Leased};
+use crate::project::{EDGE, PLATFORM};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::process::Run;
@@ -16,9 +17,9 @@ impl Leased<'_> {
         let machine = self.fenced()?;
         let containers = machine.platform_containers()?;
         let running = containers.iter().filter(|found| found.state.status == Condition::Running);
-        if running.count() >= SERVICES.len() {
+        if running.count() >= PLATFORM.len() {
             if !containers.iter().all(|found| machine.is_healthy(found)) {
-                machine.wait_for_platform(&SERVICES, wait)?;
+                machine.wait_for_platform(&PLATFORM.map(|service| service.name), wait)?;
             }
             // One that came into the project later than the platform.
             self.make_secrets(given)?;
@@ -40,7 +41,7 @@ impl Leased<'_> {
         self.finish_recreations()?;
         wait("starting the database and the edge");
         self.start_platform()?;
-        machine.wait_for_platform(&SERVICES, wait)?;
+        machine.wait_for_platform(&PLATFORM.map(|service| service.name), wait)?;
         self.make_roles()?;
         Ok(true)
     }
@@ -99,7 +100,7 @@ impl Leased<'_> {
         self.write(&folder, &[("variables.env", &variables)])?;
         self.note_platform()?;
         machine.with_platform(|project| {
-            Ok(Run::new(project.renew(machine.shell.docker(), "edge", None))
+            Ok(Run::new(project.renew(machine.shell.docker(), EDGE.name, None))
                 .timeout(HEALTHY_TIMEOUT)
                 .run()?)
         })
