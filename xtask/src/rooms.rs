@@ -19,7 +19,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use self::paths::Names;
 use self::source::{Kind, Token};
-use crate::project::{self, Component};
+use crate::project;
 
 /// The rooms from the top to the bottom: each uses those below it, and none beside it.
 const FLOORS: [&[&str]; 6] =
@@ -32,6 +32,10 @@ const TOLD: [(&str, &[&str]); 3] = [
     ("rollout", &["project", "workspace", "terminal"]),
     ("tools", &GROUND),
 ];
+
+/// Of a room below it, a room that uses no more than this: types of data, and whether somebody asked to stop.
+const ONLY: [(&str, &str, &[&str]); 1] =
+    [("rollout", "tools", &["docker::condition", "files::hex", "process::interrupt"])];
 
 /// What does not hold yet.
 struct Exception {
@@ -74,23 +78,18 @@ struct House(BTreeMap<Vec<String>, File>);
 
 impl House {
     fn read() -> House {
-        let src = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut sources = Vec::new();
-        find(&src, &mut |path| path.extension() == Some("rs"), &mut sources);
-        let named: Vec<(Utf8PathBuf, Vec<String>)> = sources
+        let paths = found(|path| path.extension() == Some("rs"));
+        let named: Vec<(Utf8PathBuf, Vec<String>)> = paths
             .into_iter()
-            .map(|path| (path.clone(), module_of(path.strip_prefix(&src).expect("inside"))))
+            .map(|path| (path.clone(), module_of(path.strip_prefix(src()).expect("below it"))))
             .collect();
         let of = |(path, module): &(Utf8PathBuf, Vec<String>)| {
-            let children: Vec<String> = named
-                .iter()
-                .filter(|(_, other)| other.len() == module.len() + 1 && other.starts_with(module))
-                .filter_map(|(_, other)| other.last().cloned())
-                .collect();
+            let is_child = |other: &[String]| other.len() == module.len() + 1 && other.starts_with(module);
+            let children = named.iter().filter(|(_, other)| is_child(other));
+            let children: Vec<String> = children.filter_map(|(_, other)| other.last().cloned()).collect();
             let tokens = source::tokens(&fs::read_to_string(path).expect("readable"));
             let names = paths::read(&tokens, module, &children);
-            let path = format!("xtask/src/{}", path.strip_prefix(&src).expect("inside"));
-            (module.clone(), File { path, tokens, names })
+            (module.clone(), File { path: shown(path), tokens, names })
         };
         House(named.iter().map(of).collect())
     }
@@ -145,17 +144,30 @@ impl House {
     }
 }
 
-/// All files under a folder for which this holds, in order.
-fn find(folder: &Utf8Path, wanted: &mut dyn FnMut(&Utf8Path) -> bool, found: &mut Vec<Utf8PathBuf>) {
-    let mut entries: Vec<_> = folder.read_dir_utf8().expect("a folder").flatten().collect();
-    entries.sort_by(|a, b| a.path().cmp(b.path()));
-    for entry in entries {
-        if entry.path().is_dir() {
-            find(entry.path(), wanted, found);
-        } else if wanted(entry.path()) {
-            found.push(entry.path().to_owned());
+fn src() -> Utf8PathBuf {
+    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// As people name it: from the repository's root.
+fn shown(path: &Utf8Path) -> String {
+    format!("xtask/src/{}", path.strip_prefix(src()).expect("below it"))
+}
+
+/// The files of xtask's sources for which this holds, in order.
+fn found(wanted: fn(&Utf8Path) -> bool) -> Vec<Utf8PathBuf> {
+    let (mut folders, mut files) = (vec![src()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir_utf8().expect("a folder") {
+            let path = entry.expect("readable").into_path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if wanted(&path) {
+                files.push(path);
+            }
         }
     }
+    files.sort();
+    files
 }
 
 fn module_of(path: &Utf8Path) -> Vec<String> {
@@ -195,10 +207,24 @@ fn objection(from: &str, to: &str) -> Option<String> {
     }
 }
 
+/// Why a module is none of those that a room may use of another one; nothing when it is one of them.
+fn excess(from: &str, to: &[String]) -> Option<String> {
+    let (_, below, only) =
+        ONLY.iter().find(|(room, below, _)| *room == from && to.first().is_some_and(|to| to == below))?;
+    let inside = to[1..].join("::");
+    (!only.contains(&inside.as_str())).then(|| {
+        format!(
+            "{from} uses of {below} only {}: take the rest as an argument, or through its traits",
+            only.join(", ")
+        )
+    })
+}
+
 /// Each arrow that points up, in words.
 fn upward(arrows: &[Arrow]) -> BTreeSet<(String, String)> {
     let problem = |arrow: &Arrow| {
-        let why = objection(room(&arrow.from), room(&arrow.to))?;
+        let from = room(&arrow.from);
+        let why = objection(from, room(&arrow.to)).or_else(|| excess(from, &arrow.to))?;
         let (file, line) = &arrow.place;
         Some((format!("{file} uses {}", arrow.to.join("::")), format!("{file}:{line}: {why}")))
     };
@@ -261,41 +287,17 @@ fn way<'a>(uses: &Uses<'a>, from: &'a str, to: &str) -> Option<Vec<&'a str>> {
     None
 }
 
-/// Which texts name the product, wherever they stand in a text.
-fn product_names() -> Vec<&'static str> {
-    vec![project::NAME]
-}
+/// The rooms that may name the product and its parts.
+const PRODUCT_ROOMS: [&str; 4] = ["project", "product", "commands", "rooms"];
 
-/// Which words name a part of the product: its components, and what is deployed of it.
-fn product_words() -> Vec<&'static str> {
-    let words = |it: Component| [it.name, it.image, it.folder];
-    [project::BACKEND, project::FRONTEND].into_iter().flat_map(words).collect()
-}
+/// Services of the platform that are called like a program of other people: who calls the program may say its name.
+const PROGRAMS: [(&str, &str); 2] =
+    [("postgres", "xtask/src/tools/database/"), ("postgres", "xtask/src/setup/")];
 
-/// Each text of a room that is not the product's and that names it, in words.
-fn literals(house: &House) -> BTreeSet<(String, String)> {
-    let mut problems = BTreeSet::new();
-    for (module, file) in &house.0 {
-        if ["project", "product", "commands", "rooms"].contains(&room(module)) {
-            continue;
-        }
-        for token in &file.tokens {
-            let Kind::Text(text) = &token.kind else { continue };
-            let Some(name) = named_in(text) else { continue };
-            problems.insert((
-                format!("{} says {name:?}", file.path),
-                format!(
-                    "{}:{}: {text:?} names the product ({name}): take it from `project`, or as an argument",
-                    file.path, token.line
-                ),
-            ));
-        }
-    }
-    problems
-}
-
-/// The name of the product, or of a part of it, that a text has in it.
-fn named_in(text: &str) -> Option<&'static str> {
+/// What names the product or a part of it in a text, if something does: the product's name in whatever form (and so a
+/// path, a label, a role); a component as a word; a service of the platform where the text is nothing else, since they are
+/// also words for what they do.
+fn named_in(file: &str, text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     let is_of_word = |c: char| c.is_alphanumeric() || c == '_';
     let has_word = |word: &str| {
@@ -303,14 +305,49 @@ fn named_in(text: &str) -> Option<&'static str> {
             !lower[..at].ends_with(is_of_word) && !lower[at + word.len()..].starts_with(is_of_word)
         })
     };
-    product_names()
-        .into_iter()
-        .find(|name| lower.contains(name))
-        .or_else(|| product_words().into_iter().find(|word| has_word(word)))
+    let is_program =
+        |word: &str| PROGRAMS.iter().any(|(name, place)| *name == word && file.starts_with(place));
+    let components = [project::BACKEND.name, project::FRONTEND.name];
+    let services = project::PLATFORM.map(|service| service.name);
+    Some(project::NAME)
+        .filter(|name| lower.contains(name))
+        .or_else(|| components.into_iter().find(|word| has_word(word)))
+        .or_else(|| services.into_iter().find(|word| text == *word && !is_program(word)))
+}
+
+/// Each text of a room that is not the product's and that names it, in words.
+fn literals(house: &House) -> BTreeSet<(String, String)> {
+    let is_product_s = |room: &str| PRODUCT_ROOMS.contains(&room);
+    let mut problems = BTreeSet::new();
+    let mut look = |path: &str, line: usize, text: &str| {
+        let Some(name) = named_in(path, text) else { return };
+        let start: String = text.trim().chars().take(60).collect();
+        let words = format!(
+            "{path}:{line}: {start:?} names the product ({name}): take it from `project`, or as an argument"
+        );
+        problems.insert((format!("{path} says {name}"), words));
+    };
+    for (_, file) in house.0.iter().filter(|(module, _)| !is_product_s(room(module))) {
+        for token in &file.tokens {
+            if let Kind::Text(text) = &token.kind {
+                look(&file.path, token.line, text);
+            }
+        }
+    }
+    // Scripts and the like, which the sources include whole.
+    for path in found(|path| path.extension() != Some("rs")) {
+        let room = path.strip_prefix(src()).ok().and_then(|inside| inside.components().next());
+        if room.is_some_and(|room| is_product_s(room.as_str())) {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("readable");
+        text.lines().enumerate().for_each(|(at, line)| look(&shown(&path), at + 1, line));
+    }
+    problems
 }
 
 /// Fails with what is not excepted, and with exceptions that nothing needs any more.
-fn expect_only_exceptions(found: BTreeSet<(String, String)>, is_about: impl Fn(&Exception) -> bool) {
+fn expect_only_exceptions(found: &BTreeSet<(String, String)>, is_about: impl Fn(&Exception) -> bool) {
     let excepted = |key: &str| EXCEPTIONS.iter().any(|it| it.problem == key);
     let mut said: Vec<String> =
         found.iter().filter(|(key, _)| !excepted(key)).map(|(_, words)| words.clone()).collect();
@@ -328,15 +365,15 @@ fn expect_only_exceptions(found: BTreeSet<(String, String)>, is_about: impl Fn(&
 
 #[test]
 fn every_arrow_between_rooms_points_down() {
-    expect_only_exceptions(upward(&House::read().arrows()), |it| it.problem.contains(" uses "));
+    expect_only_exceptions(&upward(&House::read().arrows()), |it| it.problem.contains(" uses "));
 }
 
 #[test]
 fn no_circle_of_modules_closes() {
-    expect_only_exceptions(circles(&House::read()), |it| it.problem.starts_with("circle in "));
+    expect_only_exceptions(&circles(&House::read()), |it| it.problem.starts_with("circle in "));
 }
 
 #[test]
 fn only_the_product_s_rooms_name_the_product() {
-    expect_only_exceptions(literals(&House::read()), |it| it.problem.contains(" says "));
+    expect_only_exceptions(&literals(&House::read()), |it| it.problem.contains(" says "));
 }

@@ -7,6 +7,7 @@ use super::output::near::did_you_mean;
 use super::refuse;
 use super::target::TargetArgs;
 use crate::host::Machine;
+use crate::project::PLATFORM;
 use crate::rollout::host::Host;
 use crate::rollout::state::release::ReleaseId;
 use crate::terminal;
@@ -40,7 +41,7 @@ fn service(word: &str) -> Result<String, String> {
 impl Logs {
     /// Shows them, on the user's own terminal or into a pipe.
     pub fn run(self) -> Result<()> {
-        let of_platform = matches!(self.service.as_deref(), Some("postgres" | "edge"));
+        let of_platform = PLATFORM.iter().any(|service| self.service.as_deref() == Some(service.name));
         if let (true, Some(service), Some(_)) = (of_platform, &self.service, &self.release) {
             return Err(refuse(format!("{service} is no part of a release: leave out `--release`")));
         }

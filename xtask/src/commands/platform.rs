@@ -16,7 +16,7 @@ use super::target::access::Access;
 use super::target::consent::Consent;
 use crate::host::Machine;
 use crate::product::images::{self, Registry};
-use crate::project;
+use crate::project::{self, DATABASE_SERVICE, EDGE};
 use crate::rollout::host::LeasedHost;
 use crate::terminal::{self, Activity, millis, paint, seconds};
 use crate::tools::http;
@@ -180,14 +180,14 @@ impl Up {
 /// What would be done, each with what it costs users.
 fn preview(services: &[String]) -> Preview {
     let row = |step: &str, what: String| (step.to_owned(), what);
-    let has_database = services.iter().any(|service| service == "postgres");
+    let has_database = services.iter().any(|service| service == DATABASE_SERVICE.name);
     let backup = has_database.then(|| row("backup", "dump the database and read the dump back".to_owned()));
     let renewals = services.iter().map(|service| {
         let costs = match service.as_str() {
-            "edge" => {
+            it if it == EDGE.name => {
                 "requests in flight get 3 s to end; meanwhile, and for about a second after, nobody is answered"
             }
-            "postgres" => "requests that need the database fail for a few seconds",
+            it if it == DATABASE_SERVICE.name => "requests that need the database fail for a few seconds",
             _ => "interrupted for a moment",
         };
         row("renew", format!("start {service} anew: {costs}"))

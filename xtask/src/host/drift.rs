@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
 
 use super::{Machine, Platform};
-use crate::project::{EDGE_CONFIGURATION_LABEL, RELEASE_LABEL};
+use crate::project::{EDGE_CONFIGURATION_LABEL, EDGE_FILE, RELEASE_LABEL};
 use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::release::Release;
 use crate::tools::docker::condition::Condition;
@@ -121,6 +121,6 @@ fn strays(containers: &[Container], kept: &[Release]) -> Vec<String> {
 /// A running edge does not read its configuration again.
 fn edge(containers: &[Container], sums: &BTreeMap<&str, &str>) -> Option<String> {
     let started_with = containers.iter().find_map(|found| found.label(EDGE_CONFIGURATION_LABEL))?;
-    (sums.get("edge/Caddyfile") != Some(&started_with))
+    (sums.get(EDGE_FILE) != Some(&started_with))
         .then(|| "the edge's Caddyfile was changed or is gone; the edge runs with the one before".to_owned())
 }

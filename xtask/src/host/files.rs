@@ -3,9 +3,7 @@
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 
-use super::{Leased, Machine, ledger, live_folder, releases};
-use crate::rollout::host::Files;
-use crate::rollout::state::ledger::Ledger;
+use super::{Leased, Machine};
 use crate::tools::ssh::host_shell::Script;
 
 const READ: Script = Script::new("reading a file", r#"if [ -e "$1" ]; then echo there; cat "$1"; fi"#);
@@ -21,28 +19,9 @@ done
 sync ./*.next || exit 1
 while [ $# -gt 0 ]; do mv -f "$1.next" "$1" || exit 1; shift 2; done; sync ."#,
 );
-/// What three scripts print, with a character between them that stands in none of it.
-const FILES: Script = Script::new(
-    "reading the files",
-    r#"cd "$1" && sh -c "$2" live.sh read live && printf '\035' &&
-sh -c "$3" ledger "$5" && printf '\035' && exec sh -c "$4" releases releases"#,
-);
 const REMOVE: Script = Script::new("removing files", r#"rm -rf -- "$1""#);
 
 impl Machine {
-    /// Live folder, ledger and kept releases, in one call.
-    pub(super) fn read_files(&self) -> Result<Files> {
-        let scripts = [live_folder::SCRIPT, ledger::READ, releases::READ].map(|script| script.text);
-        let [live, ledger, releases] = scripts;
-        let words = [self.root.as_str(), live, ledger, releases, ledger::FILE];
-        let told = self.shell.script(FILES, &words, "")?;
-        let mut told = told.split('\u{1d}');
-        let mut next = || told.next().context("reading the files: what the host told is not whole");
-        let (live, ledger, releases) = (next()?, next()?, next()?);
-        let traffic = self.live_folder().parse(live)?;
-        Ok(Files { traffic, ledger: Ledger::parse(ledger), kept: releases::parse(releases) })
-    }
-
     /// A file's text; none when it is not there.
     pub(super) fn read(&self, path: &Utf8Path) -> Result<Option<String>> {
         let told =

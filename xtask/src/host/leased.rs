@@ -5,13 +5,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 
-use super::database::LeasedDatabase;
+use super::Machine;
 use super::lease::{self, Held};
-use super::live_folder::LeasedLiveFolder;
-use super::platform::LeasedPlatform;
-use super::releases::LeasedReleases;
-use super::secrets::LeasedSecrets;
-use super::{Machine, ledger};
 use crate::rollout::host::{Arming, Holder, Host, LeaseError, LeasedHost, Switching};
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::ledger::Entry;
@@ -50,31 +45,6 @@ impl<'a> Leased<'a> {
     pub(super) fn fencing(&self) -> Result<(String, String)> {
         Ok((self.fenced()?.lease_file().into_string(), self.number().to_string()))
     }
-
-    /// The live folder, to change: the traffic, and what guards it.
-    pub fn live_folder(&self) -> LeasedLiveFolder<'_> {
-        LeasedLiveFolder { leased: self }
-    }
-
-    /// The releases, to change: their files and containers.
-    pub fn releases(&self) -> LeasedReleases<'_> {
-        LeasedReleases { leased: self }
-    }
-
-    /// The database, to change: what is in it, and its backups.
-    pub fn database(&self) -> LeasedDatabase<'_> {
-        LeasedDatabase { leased: self }
-    }
-
-    /// Database and edge, to start, stop and replace.
-    pub fn platform(&self) -> LeasedPlatform<'_> {
-        LeasedPlatform { leased: self }
-    }
-
-    /// The secrets, to write and revoke.
-    pub fn secrets(&self) -> LeasedSecrets<'_> {
-        LeasedSecrets { leased: self }
-    }
 }
 
 impl LeasedHost for Leased<'_> {
@@ -91,7 +61,7 @@ impl LeasedHost for Leased<'_> {
     }
 
     fn append(&self, entries: &[Entry]) -> Result<()> {
-        ledger::append(self, entries)
+        self.append_to_ledger(entries)
     }
 
     fn pull(&self, release: &Release) -> Result<()> {

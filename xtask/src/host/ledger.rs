@@ -18,11 +18,13 @@ pub(super) fn read(machine: &Machine) -> Result<Ledger> {
     Ok(Ledger::parse(&machine.shell.script(READ, &[machine.folder(FILE).as_str()], "")?))
 }
 
-/// Each entry is made once, also when the same ones are appended again.
-pub(super) fn append(leased: &Leased, entries: &[Entry]) -> Result<()> {
-    let lines: Vec<String> = entries.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
-    let (machine, (lease_file, number)) = (leased.fenced()?, leased.fencing()?);
-    let file = machine.folder(FILE);
-    machine.shell.script(APPEND, &[file.as_str(), &lease_file, &number], &lines.join("\n"))?;
-    Ok(())
+impl Leased<'_> {
+    /// Each entry is made once, also when the same ones are appended again.
+    pub(super) fn append_to_ledger(&self, entries: &[Entry]) -> Result<()> {
+        let lines: Vec<String> = entries.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+        let (machine, (lease_file, number)) = (self.fenced()?, self.fencing()?);
+        let file = machine.folder(FILE);
+        machine.shell.script(APPEND, &[file.as_str(), &lease_file, &number], &lines.join("\n"))?;
+        Ok(())
+    }
 }

@@ -57,6 +57,13 @@ impl LiveFolder<'_> {
     }
 }
 
+impl Leased<'_> {
+    /// The live folder, to change: the traffic, and what guards it.
+    pub fn live_folder(&self) -> LeasedLiveFolder<'_> {
+        LeasedLiveFolder { leased: self }
+    }
+}
+
 impl LeasedLiveFolder<'_> {
     pub(super) fn confirm(&self, attempt: &str) -> Result<()> {
         self.change("confirm", &[attempt])

@@ -8,6 +8,7 @@
 
 mod database;
 mod drift;
+mod environment_files;
 mod files;
 mod guard;
 mod images;

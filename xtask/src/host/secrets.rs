@@ -173,6 +173,13 @@ impl<'a> Secrets<'a> {
     }
 }
 
+impl Leased<'_> {
+    /// The secrets, to write and revoke.
+    pub fn secrets(&self) -> LeasedSecrets<'_> {
+        LeasedSecrets { leased: self }
+    }
+}
+
 impl LeasedSecrets<'_> {
     /// Makes those secrets that are not there yet: of the values that were given, or out of the kernel's randomness.
     pub(super) fn make(&self, given: &SuppliedSecrets) -> Result<()> {

@@ -36,7 +36,7 @@ impl Sources {
             commit: built.tree.commit.clone(),
             dirty: built.tree.dirty.clone(),
             images: images.map(|image| (image.component.name.to_owned(), image.id.clone())).collect(),
-            compose: read(workspace::root().join(project::DEPLOY).join("release.yaml"))?,
+            compose: read(workspace::root().join(project::DEPLOY).join(project::RELEASE_FILE))?,
             configuration: read(workspace::root().join(environment.settings_path()))?,
             migrations: Migrations::of_tree()?,
         })
@@ -48,7 +48,7 @@ impl Sources {
         Ok(Sources {
             dirty: None,
             images: BTreeMap::new(),
-            compose: git::show(root, &sha, &format!("{}/release.yaml", project::DEPLOY))?,
+            compose: git::show(root, &sha, &format!("{}/{}", project::DEPLOY, project::RELEASE_FILE))?,
             configuration: git::show(root, &sha, &environment.settings_path())?,
             migrations: Migrations::of_commit(&sha)?,
             commit,

@@ -21,14 +21,13 @@ pub use self::environments::{ENVIRONMENTS, Environment, HOST_VARIABLES, Limits, 
 pub use self::pins::{NODE_VERSION, PLUGINS_SUITE, POSTGRES_MAJOR, RUNTIME_GLIBC, RUST_VERSION};
 pub use self::secrets::{OPERATOR_SECRETS, SECRETS, Secret, is_secret_variable};
 pub use self::services::{
-    APP_ROLE, APP_UID, DATABASE, EDGE_CONFIGURATION_LABEL, ENGINE_FOLDER, ENGINE_LABEL, ENVIRONMENT_LABEL,
-    FREE_DISK, GUARD_LABEL, LAB_LABEL, LAB_ROOT_LABEL, OWNER_ROLE, POSTGRES_UID, REGISTRY_LABEL,
-    RELEASE_LABEL,
+    APP_ROLE, APP_UID, DATABASE, DATABASE_SERVICE, DEPLOY, EDGE, EDGE_CONFIGURATION_LABEL, EDGE_FILE,
+    ENGINE_FOLDER, ENGINE_LABEL, ENVIRONMENT_LABEL, FREE_DISK, GUARD_LABEL, LAB_LABEL, LAB_ROOT_LABEL,
+    OWNER_ROLE, PLATFORM, PLATFORM_FILES, POSTGRES_UID, REGISTRY_LABEL, RELEASE_FILE, RELEASE_LABEL,
+    ROLES_FILE,
 };
 
 /// The name in front of everything that the project owns on a host: compose projects, networks, volumes, labels.
 pub const NAME: &str = "tracehub";
-/// Where the files are that run on a host: compose files, the edge's configuration, environments.
-pub const DEPLOY: &str = "tracehub/deploy";
 /// The branch whose images are also tagged `latest`.
 pub const DEFAULT_BRANCH: &str = "main";

@@ -1,4 +1,32 @@
-//! The services of the platform, which outlive releases: what they are called, who they run as, what they keep.
+//! The services of the platform, which outlive releases: what they are called, who they run as, and the files that say
+//! how they run.
+
+/// The database.
+pub const DATABASE_SERVICE: Service = Service { name: "postgres", uid: POSTGRES_UID };
+/// The edge.
+pub const EDGE: Service = Service { name: "edge", uid: APP_UID };
+/// What the platform consists of.
+pub const PLATFORM: [Service; 2] = [DATABASE_SERVICE, EDGE];
+
+/// A service of the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Service {
+    /// What compose calls it.
+    pub name: &'static str,
+    /// The numeric user that it runs as.
+    pub uid: u32,
+}
+
+/// Where the files are that run on a host: compose files, the edge's configuration, environments.
+pub const DEPLOY: &str = "tracehub/deploy";
+/// The platform's compose files, there; the second is only of a host that serves HTTPS.
+pub const PLATFORM_FILES: [&str; 2] = ["platform.yaml", "platform.https.yaml"];
+/// A release's compose file, there.
+pub const RELEASE_FILE: &str = "release.yaml";
+/// The edge's configuration, there and in an environment's root folder.
+pub const EDGE_FILE: &str = "edge/Caddyfile";
+/// What makes the database and its roles, there.
+pub const ROLES_FILE: &str = "roles.sql";
 
 /// The label that says which environment a container, network or volume belongs to.
 pub const ENVIRONMENT_LABEL: &str = "tracehub.environment";

@@ -194,8 +194,7 @@ impl Reader<'_> {
 /// Each path of a `use`, with the name that it gets.
 fn leaves(tree: &[Token], before: &[String]) -> Vec<(Vec<String>, String)> {
     let mut path = before.to_vec();
-    let mut words = tree.iter().enumerate();
-    while let Some((at, token)) = words.next() {
+    for (at, token) in tree.iter().enumerate() {
         match &token.kind {
             Kind::Word(word) if word == "as" => {
                 let name = tree.get(at + 1).and_then(Token::word).unwrap_or("_");

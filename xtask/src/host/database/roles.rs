@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::LeasedDatabase;
-use crate::project;
+use crate::project::{self, DATABASE_SERVICE, ROLES_FILE};
 use crate::tools::docker::container;
 use crate::tools::process::Run;
 use crate::workspace;
@@ -12,12 +12,12 @@ impl LeasedDatabase<'_> {
     /// Makes the roles and the database when there are none, and gives the roles the passwords that the database's
     /// container has.
     pub fn make_roles(&self) -> Result<()> {
-        let sql = std::fs::read(workspace::root().join(project::DEPLOY).join("roles.sql"))
-            .context("reading roles.sql")?;
+        let sql = std::fs::read(workspace::root().join(project::DEPLOY).join(ROLES_FILE))
+            .context("reading the file of roles")?;
         let machine = self.leased.fenced_invalidating()?;
         let psql = container::exec(
             machine.docker(),
-            &machine.platform().container("postgres"),
+            &machine.platform().container(DATABASE_SERVICE.name),
             "0",
             &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--file=-"],
         );

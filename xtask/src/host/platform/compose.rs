@@ -7,14 +7,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::{LeasedPlatform, Platform};
 use crate::host::files::write_here;
-use crate::project;
+use crate::project::{self, EDGE, EDGE_FILE, PLATFORM_FILES};
 use crate::tools::docker::compose::Project;
 use crate::tools::files::hex::hex;
 use crate::tools::ssh::host_shell::Script;
 use crate::workspace;
-
-/// Its compose files; the second is only of a host that serves HTTPS.
-pub(super) const COMPOSE_FILES: [&str; 2] = ["platform.yaml", "platform.https.yaml"];
 
 pub(in crate::host) const NOTE: Script = Script::new(
     "noting what the platform's files hold",
@@ -24,12 +21,12 @@ pub(in crate::host) const NOTE: Script = Script::new(
 impl Platform<'_> {
     /// Its compose files, as the repository would have them: a host that serves HTTPS has one more.
     pub(super) fn compose_files(&self) -> &'static [&'static str] {
-        if self.edge_site() == ":80" { &COMPOSE_FILES[..1] } else { &COMPOSE_FILES }
+        if self.edge_site() == ":80" { &PLATFORM_FILES[..1] } else { &PLATFORM_FILES }
     }
 
     /// What the variables in the compose files stand for, as the repository would have them.
     pub(super) fn variables(&self, listens: &str) -> Result<String> {
-        let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join("edge/Caddyfile"))?;
+        let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join(EDGE_FILE))?;
         let mut variables = vec![
             ("ENVIRONMENT".to_owned(), self.machine.environment.name.to_string()),
             ("POSTGRES_IMAGE".to_owned(), self.machine.bases()?.postgres.clone()),
@@ -37,7 +34,7 @@ impl Platform<'_> {
             ("EDGE_LISTEN".to_owned(), listens.to_owned()),
             ("EDGE_SITE".to_owned(), self.edge_site().to_owned()),
             ("EDGE_CONFIGURATION".to_owned(), hex(&Sha256::digest(caddyfile))),
-            ("EDGE".to_owned(), self.machine.folder("edge").to_string()),
+            ("EDGE".to_owned(), self.machine.folder(EDGE.name).to_string()),
             ("LIVE".to_owned(), self.machine.folder("live").to_string()),
             ("SECRETS".to_owned(), self.machine.folder("secrets").to_string()),
             ("BACKUPS".to_owned(), self.machine.folder("backups").to_string()),
@@ -58,7 +55,7 @@ impl Platform<'_> {
     ) -> Result<T> {
         let machine = self.machine;
         let (compose_dir, on_host) = (self.compose_dir(), machine.folder("platform"));
-        let names = COMPOSE_FILES.iter().chain(&["variables.env"]);
+        let names = PLATFORM_FILES.iter().chain(&["variables.env"]);
         let there = names.filter_map(|name| {
             machine.read(&on_host.join(name)).map(|text| text.map(|text| (*name, text))).transpose()
         });
@@ -67,7 +64,7 @@ impl Platform<'_> {
             let files: Vec<(&str, &str)> = there.iter().map(|(name, text)| (*name, text.as_str())).collect();
             write_here(&compose_dir, &files)?;
         }
-        let compose = there.iter().map(|(name, _)| *name).filter(|name| COMPOSE_FILES.contains(name));
+        let compose = there.iter().map(|(name, _)| *name).filter(|name| PLATFORM_FILES.contains(name));
         let compose: Vec<_> = compose.map(|name| compose_dir.join(name)).collect();
         self.with_project(&compose, &compose_dir.join("variables.env"), use_it)
     }
@@ -102,7 +99,7 @@ impl LeasedPlatform<'_> {
         let text = |name: &str| {
             std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
         };
-        self.leased.write(&machine.folder("edge"), &[("Caddyfile", &text("edge/Caddyfile")?)])?;
+        self.leased.write(&machine.folder(EDGE.name), &[("Caddyfile", &text(EDGE_FILE)?)])?;
         let variables = platform.variables(&platform.edge_listens()?)?;
         let files = platform.compose_files().iter().map(|name| Ok((*name, text(name)?)));
         let files: Vec<(&str, String)> = files.collect::<Result<_>>()?;
@@ -110,7 +107,7 @@ impl LeasedPlatform<'_> {
         all.extend(files.iter().map(|(name, text)| (*name, text.as_str())));
         self.leased.write(&folder, &all)?;
         // What a host that served HTTPS had beyond that.
-        let over = COMPOSE_FILES.iter().filter(|name| !platform.compose_files().contains(name));
+        let over = PLATFORM_FILES.iter().filter(|name| !platform.compose_files().contains(name));
         over.map(|name| folder.join(name)).try_for_each(|file| self.leased.delete(&file))?;
         self.note_files()
     }

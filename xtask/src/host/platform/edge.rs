@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{ANSWER_TIMEOUT, Platform};
 use crate::host::Machine;
-use crate::project::{self, Site};
+use crate::project::{self, EDGE, Site};
 use crate::rollout::host::{EdgeCounts, Host, ProbeResponse};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
@@ -56,14 +56,14 @@ impl Platform<'_> {
             Some(asked) => asked,
             None => self.ask_counts()?,
         };
-        let told = asked.map_or(Ok(None), Running::finish)?.ok_or_else(|| self.is_not_running("edge"))?;
+        let told = asked.map_or(Ok(None), Running::finish)?.ok_or_else(|| self.is_not_running(EDGE.name))?;
         ensure!(told.status.success(), "reading the edge's numbers: {}", told.stderr.trim());
         Ok(counts(&told.stdout))
     }
 
     /// Begins to ask it for that.
     pub(in crate::host) fn ask_counts(&self) -> Result<Option<Running>> {
-        self.begin_in("edge", "wget", &COUNTS, ANSWER_TIMEOUT)
+        self.begin_in(EDGE.name, "wget", &COUNTS, ANSWER_TIMEOUT)
     }
 
     /// Where the edge of an environment on this machine listens.
@@ -78,7 +78,7 @@ impl Platform<'_> {
     pub(super) fn edge_listens(&self) -> Result<String> {
         let Site::Here { port } = self.machine.environment.site else { return Ok("80".to_owned()) };
         let first = self.edge_port()?.unwrap_or(port);
-        let edge = container::named(self.machine.docker(), &self.container("edge"))?;
+        let edge = container::named(self.machine.docker(), &self.container(EDGE.name))?;
         if edge.is_some_and(|edge| edge.state.status == Condition::Running) {
             return Ok(format!("127.0.0.1:{first}"));
         }

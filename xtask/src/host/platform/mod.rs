@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::{Bases, Leased, Machine};
-use crate::project::{APP_UID, POSTGRES_UID};
+use crate::project::{APP_UID, DATABASE_SERVICE, EDGE, PLATFORM, POSTGRES_UID};
 use crate::rollout::host::Host;
 use crate::tools::docker::condition::{Condition, Health};
 use crate::tools::docker::container::{self, Container};
@@ -29,8 +29,6 @@ pub(super) use self::compose::NOTE;
 const HEALTHY_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest that a question to a service may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// What it consists of.
-const SERVICES: [&str; 2] = ["postgres", "edge"];
 
 /// Database and edge, to look at.
 pub struct Platform<'a> {
@@ -73,7 +71,7 @@ impl Platform<'_> {
     /// An error that says what to do when the database or the edge is not running.
     pub fn check(&self) -> Result<()> {
         let containers = self.containers()?;
-        SERVICES.iter().try_for_each(|service| {
+        PLATFORM.iter().map(|service| service.name).try_for_each(|service| {
             let runs = |found: &Container| {
                 found.label("com.docker.compose.service") == Some(service)
                     && found.state.status == Condition::Running
@@ -100,7 +98,9 @@ impl Platform<'_> {
             let of = |found: &&Container| found.label("com.docker.compose.service") == Some(service);
             containers.iter().find(of).map(|found| found.config.image.clone())
         };
-        Ok(image("edge").zip(image("postgres")).map(|(caddy, postgres)| Bases { caddy, postgres }))
+        Ok(image(EDGE.name)
+            .zip(image(DATABASE_SERVICE.name))
+            .map(|(caddy, postgres)| Bases { caddy, postgres }))
     }
 
     /// What compose calls the one container of a service.
@@ -146,7 +146,7 @@ impl Platform<'_> {
         timeout: Duration,
     ) -> Result<Option<Running>> {
         let socket = Socket::of(self.machine.docker())?;
-        let user = if service == "postgres" { POSTGRES_UID } else { APP_UID }.to_string();
+        let user = if service == DATABASE_SERVICE.name { POSTGRES_UID } else { APP_UID }.to_string();
         Ok(exec::start(&socket, name, &self.container(service), &user, words, timeout)?)
     }
 
@@ -185,6 +185,13 @@ impl Platform<'_> {
         found.state.status == Condition::Running
             && !words.is_empty()
             && self.run_in(service, &words).is_ok_and(|told| told.status.success())
+    }
+}
+
+impl Leased<'_> {
+    /// Database and edge, to start, stop and replace.
+    pub fn platform(&self) -> LeasedPlatform<'_> {
+        LeasedPlatform { leased: self }
     }
 }
 

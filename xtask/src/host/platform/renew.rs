@@ -6,10 +6,9 @@ use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
 use super::LeasedPlatform;
-use super::compose::COMPOSE_FILES;
 use crate::exit::{Exit, Failure};
 use crate::host::Bases;
-use crate::project::{self, APP_UID, POSTGRES_UID};
+use crate::project::{self, APP_UID, DATABASE_SERVICE, EDGE, EDGE_FILE, PLATFORM_FILES, POSTGRES_UID};
 use crate::tools::caddy;
 use crate::tools::process::{Run, interrupt, is_interrupt};
 use crate::workspace;
@@ -26,7 +25,7 @@ impl LeasedPlatform<'_> {
         let Bases { caddy, postgres } = machine.bases()?;
         self.leased.fetch_images([caddy, postgres])?;
         self.prepare_certificates()?;
-        let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join("edge/Caddyfile"))
+        let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join(EDGE_FILE))
             .context("reading the Caddyfile")?;
         let validate =
             caddy::validate_input(machine.docker(), caddy, APP_UID, machine.platform().edge_site());
@@ -37,8 +36,9 @@ impl LeasedPlatform<'_> {
             "docker run --rm --network none --user {database} --entrypoint postgres {postgres} --version"
         );
         let new = major(&Run::new(version).text()?).map(str::to_owned);
-        let old =
-            machine.platform().run_in("postgres", &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
+        let old = machine
+            .platform()
+            .run_in(DATABASE_SERVICE.name, &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
         if new.as_deref() != Some(old.stdout.trim()) {
             bail!(
                 "the data are PostgreSQL {}'s and the new image is of {}: another major version takes a dump and a restore",
@@ -53,8 +53,8 @@ impl LeasedPlatform<'_> {
     /// files and services from before are brought back, and the error says whether they run.
     pub fn renew(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
         let machine = self.leased.fenced()?;
-        let folders = [machine.folder("edge"), machine.folder("platform")];
-        let [yaml, https] = COMPOSE_FILES;
+        let folders = [machine.folder(EDGE.name), machine.folder("platform")];
+        let [yaml, https] = PLATFORM_FILES;
         let names = [&["Caddyfile"][..], &[yaml, https, "variables.env", "written"]];
         let mut before = Vec::new();
         for (folder, names) in folders.iter().zip(names) {
@@ -81,7 +81,7 @@ impl LeasedPlatform<'_> {
         for service in services {
             wait(&format!("starting {service} anew"));
             // Data are written to their end; requests get a little.
-            let timeout = if service == "edge" { Some(DRAIN_TIMEOUT) } else { None };
+            let timeout = if service == EDGE.name { Some(DRAIN_TIMEOUT) } else { None };
             let machine = self.leased.fenced_invalidating()?;
             machine.platform().with_project_as_started(|project| {
                 Ok(Run::new(project.renew(machine.docker(), service, timeout))
@@ -90,7 +90,7 @@ impl LeasedPlatform<'_> {
             })?;
             machine.platform().wait_until_healthy(&[service], wait)?;
         }
-        if services.iter().any(|service| service == "postgres") {
+        if services.iter().any(|service| service == DATABASE_SERVICE.name) {
             // A password may have one version more.
             self.leased.database().make_roles()?;
         }
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn the_major_version_of_a_server_is_read() {
         assert_eq!(major("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"), Some("15"));
-        assert_eq!(major("postgres"), None);
+        assert_eq!(major("a database"), None);
     }
 
     #[test]

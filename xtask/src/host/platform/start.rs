@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
-use super::{HEALTHY_TIMEOUT, LeasedPlatform, SERVICES};
+use super::{HEALTHY_TIMEOUT, LeasedPlatform};
 use crate::host::{Bases, SuppliedSecrets};
+use crate::project::{EDGE, PLATFORM};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::process::Run;
@@ -15,9 +16,9 @@ impl LeasedPlatform<'_> {
         let machine = self.leased.fenced()?;
         let containers = machine.platform().containers()?;
         let running = containers.iter().filter(|found| found.state.status == Condition::Running);
-        if running.count() >= SERVICES.len() {
+        if running.count() >= PLATFORM.len() {
             if !containers.iter().all(|found| machine.platform().is_healthy(found)) {
-                machine.platform().wait_until_healthy(&SERVICES, wait)?;
+                machine.platform().wait_until_healthy(&PLATFORM.map(|service| service.name), wait)?;
             }
             // One that came into the project later than the platform.
             self.leased.secrets().make(given)?;
@@ -39,7 +40,7 @@ impl LeasedPlatform<'_> {
         self.finish_recreations()?;
         wait("starting the database and the edge");
         self.start()?;
-        machine.platform().wait_until_healthy(&SERVICES, wait)?;
+        machine.platform().wait_until_healthy(&PLATFORM.map(|service| service.name), wait)?;
         self.leased.database().make_roles()?;
         Ok(true)
     }
@@ -98,7 +99,7 @@ impl LeasedPlatform<'_> {
         self.leased.write(&folder, &[("variables.env", &variables)])?;
         self.note_files()?;
         machine.platform().with_project_as_started(|project| {
-            Ok(Run::new(project.renew(machine.docker(), "edge", None)).timeout(HEALTHY_TIMEOUT).run()?)
+            Ok(Run::new(project.renew(machine.docker(), EDGE.name, None)).timeout(HEALTHY_TIMEOUT).run()?)
         })
     }
 }

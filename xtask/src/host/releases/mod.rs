@@ -77,6 +77,13 @@ impl<'a> Releases<'a> {
     }
 }
 
+impl Leased<'_> {
+    /// The releases, to change: their files and containers.
+    pub fn releases(&self) -> LeasedReleases<'_> {
+        LeasedReleases { leased: self }
+    }
+}
+
 impl LeasedReleases<'_> {
     /// Brings everything that the release needs to the host: its files, its images.
     pub(super) fn pull(&self, release: &Release) -> Result<()> {

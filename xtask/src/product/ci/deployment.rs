@@ -8,7 +8,7 @@ use xshell::cmd;
 
 use crate::pipeline::Context;
 use crate::product::images::Tree;
-use crate::project::{self, APP_UID, CADDY, DEPLOY};
+use crate::project::{self, APP_UID, CADDY, DEPLOY, EDGE_FILE, PLATFORM_FILES, RELEASE_FILE};
 use crate::setup::{self, Tool, base_images};
 use crate::tools::docker::compose::Project;
 use crate::tools::files::private;
@@ -17,8 +17,7 @@ use crate::tools::{caddy, docker};
 use crate::workspace;
 
 /// The files that are one project together.
-const PROJECTS: [&[&str]; 3] =
-    [&["release.yaml"], &["platform.yaml"], &["platform.yaml", "platform.https.yaml"]];
+const PROJECTS: [&[&str]; 3] = [&[RELEASE_FILE], &[PLATFORM_FILES[0]], &PLATFORM_FILES];
 
 /// Compose reads each file as it will be used, with a value for each variable that it names.
 pub fn compose(task: &Context) -> Result<()> {
@@ -69,12 +68,10 @@ fn value(name: &str) -> &'static str {
 /// Caddy's own opinion of both of its files, as they are used: the edge's with and without a name of its own.
 pub fn caddyfiles(task: &Context) -> Result<()> {
     let image = base_images::one(&CADDY)?.reference;
-    let edge = workspace::root().join(DEPLOY).join("edge");
+    let edge = workspace::root().join(DEPLOY).join(EDGE_FILE);
     let page = workspace::root().join(project::FRONTEND.folder).join("Caddyfile");
-    for (file, site) in
-        [(edge.join("Caddyfile"), ":80"), (edge.join("Caddyfile"), "tracehub.example.org"), (page, "")]
-    {
-        task.run(caddy::validate(&task.sh, &image, &file, site))?;
+    for (file, site) in [(&edge, ":80"), (&edge, "app.example.org"), (&page, "")] {
+        task.run(caddy::validate(&task.sh, &image, file, site))?;
     }
     Ok(())
 }
