@@ -12,7 +12,7 @@ use crate::rollout::host::Host;
 use crate::rollout::state::release::ReleaseId;
 use crate::terminal;
 
-/// What the services of the live release wrote, of another release, or of the platform
+/// Logs of the live release, of another one, or of the platform
 #[derive(Debug, Args)]
 pub struct Logs {
     /// backend, frontend, postgres or edge; without it, both services of the release

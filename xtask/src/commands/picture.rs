@@ -24,7 +24,9 @@ const TIMEOUT: Duration = Duration::from_secs(1800);
 /// Where pictures are, from the repository's root.
 const FOLDER: &str = "docs/pictures";
 
-/// Run a verb on a terminal, and write what is left on its screen as docs/pictures/NAME-light.svg and NAME-dark.svg
+/// Draw what a verb leaves on a terminal, for the documents
+///
+/// Runs the verb, and writes docs/pictures/NAME-light.svg and NAME-dark.svg when it succeeds.
 #[derive(Debug, Args)]
 pub struct Picture {
     /// What the pictures are called
