@@ -21,7 +21,7 @@ SET row_security = off;
 -- Name: credentials_of(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
-CREATE FUNCTION public.credentials_of(address text) RETURNS TABLE(user_id uuid, organisation_id uuid, password_hash text, token_version integer)
+CREATE FUNCTION public.credentials_of(address text) RETURNS TABLE(user_id uuid, organisation_id uuid, password_hash text, token_version bigint)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -58,10 +58,10 @@ CREATE FUNCTION public.find_credentials(address text) RETURNS TABLE(user_id uuid
 ALTER FUNCTION public.find_credentials(address text) OWNER TO tracehub_owner;
 
 --
--- Name: is_logged_in(uuid, uuid, integer); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+-- Name: is_logged_in(uuid, uuid, bigint); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
-CREATE FUNCTION public.is_logged_in(id uuid, organisation uuid, version integer) RETURNS boolean
+CREATE FUNCTION public.is_logged_in(id uuid, organisation uuid, version bigint) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -72,7 +72,7 @@ CREATE FUNCTION public.is_logged_in(id uuid, organisation uuid, version integer)
     $$;
 
 
-ALTER FUNCTION public.is_logged_in(id uuid, organisation uuid, version integer) OWNER TO tracehub_owner;
+ALTER FUNCTION public.is_logged_in(id uuid, organisation uuid, version bigint) OWNER TO tracehub_owner;
 
 --
 -- Name: log_out(uuid); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -197,7 +197,7 @@ CREATE TABLE public.users (
     name text NOT NULL,
     password_hash text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    token_version integer DEFAULT 0 NOT NULL,
+    token_version bigint DEFAULT 0 NOT NULL,
     CONSTRAINT users_email_check CHECK (((email = lower(email)) AND (email ~~ '_%@_%'::text) AND (char_length(email) <= 254))),
     CONSTRAINT users_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200))),
     CONSTRAINT users_password_hash_check CHECK ((password_hash ~~ '$argon2id$%'::text))
@@ -413,11 +413,11 @@ GRANT ALL ON FUNCTION public.find_credentials(address text) TO tracehub_app;
 
 
 --
--- Name: FUNCTION is_logged_in(id uuid, organisation uuid, version integer); Type: ACL; Schema: public; Owner: tracehub_owner
+-- Name: FUNCTION is_logged_in(id uuid, organisation uuid, version bigint); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
-REVOKE ALL ON FUNCTION public.is_logged_in(id uuid, organisation uuid, version integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.is_logged_in(id uuid, organisation uuid, version integer) TO tracehub_app;
+REVOKE ALL ON FUNCTION public.is_logged_in(id uuid, organisation uuid, version bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.is_logged_in(id uuid, organisation uuid, version bigint) TO tracehub_app;
 
 
 --

@@ -2,12 +2,12 @@
 
 -- A token says which version of its user it was given to. Logging out makes the next version, and every token from
 -- before is none. One from a release that knew no versions counts as version 0.
-ALTER TABLE users ADD COLUMN token_version integer NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN token_version bigint NOT NULL DEFAULT 0;
 
 -- As find_credentials, with the version. That one stays, for the release from before this. The address is compared as it
 -- is: who asks has put it in lower case, and counts what fails by the same form of it.
 CREATE FUNCTION credentials_of(address text)
-    RETURNS TABLE (user_id uuid, organisation_id uuid, password_hash text, token_version integer)
+    RETURNS TABLE (user_id uuid, organisation_id uuid, password_hash text, token_version bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
         SELECT u.id, u.organisation_id, u.password_hash, u.token_version
@@ -18,7 +18,7 @@ GRANT EXECUTE ON FUNCTION credentials_of TO tracehub_app;
 
 -- Whether a token is still good: its user is there, in its organisation, and has not logged out since. Asked before the
 -- transaction knows its organisation, in the statement that sets it; hence with the owner's rights, which see every user.
-CREATE FUNCTION is_logged_in(id uuid, organisation uuid, version integer) RETURNS boolean
+CREATE FUNCTION is_logged_in(id uuid, organisation uuid, version bigint) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
         SELECT EXISTS (

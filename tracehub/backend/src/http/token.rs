@@ -27,7 +27,7 @@ pub struct Claims {
     /// The version of the user whose token this is: there is another one once the user has logged out. None in tokens of
     /// releases that knew no versions, when each user had the first one.
     #[serde(default)]
-    pub ver: i32,
+    pub ver: i64,
     iat: i64,
     exp: i64,
 }
@@ -46,7 +46,7 @@ pub(super) type HmacSha256 = Hmac<Sha256>;
 
 impl Claims {
     /// Those of somebody who logs in now.
-    pub fn new(user: Uuid, organisation: Uuid, version: i32, now: DateTime<Utc>) -> Self {
+    pub fn new(user: Uuid, organisation: Uuid, version: i64, now: DateTime<Utc>) -> Self {
         let (iat, exp) = (now.timestamp(), (now + LIFETIME).timestamp());
         Self { iss: ISSUER.into(), sub: user, org: organisation, ver: version, iat, exp }
     }
