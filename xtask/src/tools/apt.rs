@@ -1,5 +1,5 @@
-//! Debian's packages: installed on the machine with `apt-get install`, or only fetched and unpacked somewhere, from
-//! any suite, by an apt-get with lists and sources of its own that leaves the machine as it is.
+//! Debian's packages. They are installed on the machine with `apt-get install`, or fetched from any suite and unpacked in a
+//! folder, by an apt-get with its own lists and sources that leaves the machine as it is.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use xshell::{Cmd, Shell, cmd};
 
 use super::process::{Run, shell, shell_in};
 
-/// Brings the machine's package lists up to date.
+/// Fetches the machine's package lists.
 pub fn update(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "apt-get update --quiet").env("DEBIAN_FRONTEND", "noninteractive")
 }
 
-/// Installs packages on the machine. Somebody else's apt is waited for: on a fresh machine one often runs.
+/// Installs packages on the machine. Waits up to 300 seconds for another apt: on a new machine one often runs.
 pub fn install<'a>(sh: &'a Shell, packages: &[&str]) -> Cmd<'a> {
     cmd!(
         sh,
@@ -23,12 +23,12 @@ pub fn install<'a>(sh: &'a Shell, packages: &[&str]) -> Cmd<'a> {
     .env("DEBIAN_FRONTEND", "noninteractive")
 }
 
-/// Unpacks a package's files into a folder, without its scripts and without telling dpkg's database.
+/// Unpacks the files of a package into a folder. Its scripts do not run, and dpkg's database does not know of it.
 pub fn unpack<'a>(sh: &'a Shell, package: &Utf8Path, into: &Utf8Path) -> Cmd<'a> {
     cmd!(sh, "dpkg --extract {package} {into}")
 }
 
-/// Where this machine gets Debian from.
+/// The archives that this machine gets Debian's packages from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mirror {
     /// The archive.
@@ -37,11 +37,11 @@ pub struct Mirror {
     pub security: Option<String>,
 }
 
-/// Debian's mirror in the machine's own configuration; none when the machine is no Debian (Ubuntu's archive has
-/// other suites).
+/// The mirror in the machine's configuration; none when the machine is no Debian (Ubuntu's archive has other suites) or has
+/// no apt.
 pub fn mirror() -> anyhow::Result<Option<Mirror>> {
     let format = "$(ORIGIN) $(CODENAME) $(REPO_URI)";
-    // Lists that were never fetched have no origin, so the release's name has to do as well.
+    // Lists that were never fetched have no origin; then the name of the release tells.
     let targets = cmd!(shell(), "apt-get indextargets --format {format} 'Created-By: Packages'");
     match Run::new(targets).text() {
         Ok(targets) => Ok(parse_mirror(&targets)),
@@ -64,8 +64,8 @@ fn parse_mirror(targets: &str) -> Option<Mirror> {
     })
 }
 
-/// How this machine's apt reaches its mirror (proxies, and whether the mirror's clock is believed), as lines of a
-/// configuration for another machine. Empty where there is no apt.
+/// The settings by which this machine's apt reaches its mirror (proxies, and whether the dates of lists are checked), as lines
+/// of a configuration for another machine. Empty where there is no apt.
 pub fn way() -> anyhow::Result<String> {
     match Run::new(cmd!(shell(), "apt-config dump Acquire")).text() {
         Ok(dump) => Ok(way_in(&dump, |variable| std::env::var(variable).ok())),
@@ -79,7 +79,7 @@ fn way_in(dump: &str, variable: impl Fn(&str) -> Option<String>) -> String {
         dump.lines().filter(|line| is_of_the_way(line)).fold(String::new(), |way, line| way + line + "\n");
     for scheme in ["http", "https"] {
         let setting = format!("Acquire::{scheme}::Proxy");
-        // As apt itself has it: the variable counts where the configuration says nothing.
+        // As in apt itself, the variable counts where there is no setting.
         let told = dump.lines().any(|line| line.starts_with(&format!("{setting} ")));
         let proxy = variable(&format!("{scheme}_proxy")).filter(|proxy| !proxy.is_empty());
         let Some(proxy) = proxy.filter(|proxy| !told && !proxy.contains(['"', '\n'])) else { continue };
@@ -90,7 +90,7 @@ fn way_in(dump: &str, variable: impl Fn(&str) -> Option<String>) -> String {
 
 fn is_of_the_way(line: &str) -> bool {
     let name = line.split(' ').next().unwrap_or_default().to_lowercase();
-    // These name programs and files that the other machine has not.
+    // These name programs and files of this machine.
     let of_this_machine = ["auto-detect", "autodetect", "cainfo", "capath", "sslcert", "sslkey", "crlfile"];
     ["acquire::http::", "acquire::https::", "acquire::check-", "acquire::retries"]
         .iter()
@@ -98,13 +98,13 @@ fn is_of_the_way(line: &str) -> bool {
         && !of_this_machine.iter().any(|part| name.contains(part))
 }
 
-/// An apt-get of one's own: one suite, its lists and its cache in one folder.
+/// An apt-get with its own configuration: one suite, with its lists and its cache in one folder.
 pub struct Private {
     folder: Utf8PathBuf,
 }
 
 impl Private {
-    /// Lays out `folder` for `suite`. Security updates come along where the suite has them.
+    /// Creates what it needs in `folder`. Security updates are included where the suite has them.
     pub fn new(folder: Utf8PathBuf, mirror: &Mirror, suite: &str, rolling: bool) -> anyhow::Result<Private> {
         for part in ["lists/partial", "cache/archives/partial"] {
             std::fs::create_dir_all(folder.join(part)).with_context(|| format!("making {folder}/{part}"))?;
@@ -117,12 +117,12 @@ impl Private {
         Ok(Private { folder })
     }
 
-    /// How long ago the lists were fetched.
+    /// How long ago the lists were fetched; none when they never were.
     pub fn age(&self) -> Option<Duration> {
         std::fs::metadata(self.folder.join("fetched")).ok()?.modified().ok()?.elapsed().ok()
     }
 
-    /// Fetches the lists.
+    /// Fetches the lists. An error also when only some can't be fetched.
     pub fn update(&self) -> anyhow::Result<()> {
         let options = self.options();
         // Without --error-on=any a mirror that does not answer is a warning, and the lists are empty.
@@ -153,18 +153,18 @@ impl Private {
             "--option=Dir::Etc::preferencesparts=/dev/null".to_owned(),
             format!("--option=Dir::State::Lists={folder}/lists"),
             format!("--option=Dir::Cache={folder}/cache"),
-            // As root, apt would fetch as a user who may not enter the repository's folder.
+            // As root, apt would fetch as another user, who can't enter the repository's folder.
             "--option=APT::Sandbox::User=root".to_owned(),
         ]
     }
 }
 
-/// What the machine does after each `apt-get update` is about the machine's own lists. Debian's container images empty
-/// the package cache then, under the hands of an installation that may be running beside this.
+/// Turns off what the machine's configuration does after each `apt-get update`, which is meant for the machine's own lists:
+/// Debian's container images empty the package cache, which another installation may be using.
 const NO_HOOKS: &str = "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n\
                         #clear APT::Update::Post-Invoke-Success;\n";
 
-/// Debian's own keys, which a machine's configuration for other sources need not name.
+/// Debian's signing keys, which the machine's configuration for other sources need not name.
 pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// The lines of a `sources.list` for one suite, with its security updates where it has them.

@@ -1,12 +1,12 @@
-//! Caddy, out of an image: what it thinks of a configuration.
+//! Caddy, in a container of its image: checks a configuration.
 
 use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};
 
-/// Where images have theirs.
+/// The path of the configuration in an image.
 const CADDYFILE: &str = "/etc/caddy/Caddyfile";
 
-/// Judges a file of this machine, as the edge of a site of this name would read it.
+/// Checks a file of this machine, as the edge of a site of this name would read it.
 pub fn validate<'a>(sh: &'a Shell, image: &str, file: &Utf8Path, site: &str) -> Cmd<'a> {
     let (mount, site) = (format!("{file}:{CADDYFILE}:ro"), format!("SITE={site}"));
     cmd!(
@@ -15,7 +15,8 @@ pub fn validate<'a>(sh: &'a Shell, image: &str, file: &Utf8Path, site: &str) -> 
     )
 }
 
-/// The same of a configuration that it is handed, wherever the engine is: as this user, who may keep nothing but in `/tmp`.
+/// Checks a configuration from standard input, also where the engine is on another machine. It runs as this user, who can
+/// write to `/tmp` alone.
 pub fn validate_input<'a>(sh: &'a Shell, image: &str, user: u32, site: &str) -> Cmd<'a> {
     let (user, site) = (user.to_string(), format!("SITE={site}"));
     cmd!(
@@ -24,7 +25,7 @@ pub fn validate_input<'a>(sh: &'a Shell, image: &str, user: u32, site: &str) -> 
     )
 }
 
-/// Judges the file that an image brings.
+/// Checks the configuration in an image.
 pub fn validate_own<'a>(sh: &'a Shell, image: &str) -> Cmd<'a> {
     cmd!(sh, "docker run --rm --network none {image} caddy validate --config {CADDYFILE} --adapter caddyfile")
 }

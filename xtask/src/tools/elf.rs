@@ -1,4 +1,4 @@
-//! `readelf`: what a binary asks of the C library that it will meet.
+//! `readelf`: the version of glibc that a binary needs.
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;

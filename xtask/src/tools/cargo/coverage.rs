@@ -1,4 +1,4 @@
-//! Tests that note which lines they run, by nextest under cargo-llvm-cov.
+//! Tests with coverage: nextest under cargo-llvm-cov.
 
 use std::fs;
 
@@ -8,8 +8,8 @@ use xshell::{Cmd, Shell, cmd};
 
 use super::nextest::Profile;
 
-/// All tests of one package; `lcov` gets the lines that they ran. cargo looks for nextest and for cargo-llvm-cov in `path`;
-/// `llvm-profdata` is beside `llvm_cov`.
+/// Runs all tests of one package, and writes the lines that they ran to the file `lcov`. cargo looks for nextest and for
+/// cargo-llvm-cov in `path`; `llvm-profdata` is in the folder of `llvm_cov`.
 pub fn test<'a>(sh: &'a Shell, path: &str, llvm_cov: &Utf8Path, package: &str, lcov: &Utf8Path) -> Cmd<'a> {
     let profdata = llvm_cov.with_file_name("llvm-profdata");
     let profile = Profile::Ci.name();
@@ -21,24 +21,24 @@ pub fn test<'a>(sh: &'a Shell, path: &str, llvm_cov: &Utf8Path, package: &str, l
     test.envs(environment).env("SQLX_OFFLINE", "true")
 }
 
-/// Names the files from the repository's root, where others look for them: cargo-llvm-cov names them from this machine's.
+/// Replaces the absolute paths in an lcov file by paths from the repository's root, which other tools expect.
 pub fn name_from(root: &Utf8Path, lcov: &Utf8Path) -> Result<()> {
     let text = fs::read_to_string(lcov).with_context(|| format!("reading {lcov}"))?;
     let text = text.replace(&format!("SF:{root}/"), "SF:");
     fs::write(lcov, text).with_context(|| format!("writing {lcov}"))
 }
 
-/// How many of the lines that could run did run.
+/// How many lines were run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coverage {
-    /// Those that ran.
+    /// The lines that were run.
     pub run: u64,
-    /// All.
+    /// The lines that can be run.
     pub lines: u64,
 }
 
 impl Coverage {
-    /// Reads an lcov file.
+    /// Counts the lines in an lcov file.
     pub fn read(lcov: &Utf8Path) -> Result<Coverage> {
         let text = fs::read_to_string(lcov).with_context(|| format!("reading {lcov}"))?;
         Coverage::of(&text).with_context(|| format!("{lcov} names no line that could run"))
@@ -52,7 +52,7 @@ impl Coverage {
         (found.lines > 0).then_some(found)
     }
 
-    /// Of a hundred.
+    /// The share of lines that were run, in percent.
     pub fn percent(self) -> f64 {
         self.run as f64 * 100.0 / self.lines as f64
     }

@@ -1,4 +1,4 @@
-//! What cargo and the compiler say to programs (`--message-format json`), with what they would say to people.
+//! The messages of cargo and the compiler for programs (`--message-format json`), which contain those for people.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use crate::tools::diagnostics::diagnostic::{Diagnostic, ParsedLine};
 
-/// Reads the lines of one command.
+/// Reads the messages of one command, line by line.
 #[derive(Debug, Default)]
 pub struct Messages {
-    /// A file that is part of two targets is complained about in both; people read it once, as cargo tells them.
+    /// The messages so far: for a file that belongs to two targets, each comes twice, and is shown once.
     told: Mutex<HashSet<String>>,
 }
 
@@ -50,7 +50,7 @@ struct Expansion {
 }
 
 impl Messages {
-    /// What a line comes to. Whatever is no message stands as it is.
+    /// Reads a line. One that is no message is shown as it is.
     pub fn read(&self, line: &str) -> ParsedLine {
         let as_it_is = || ParsedLine { text: Some(line.to_owned()), diagnostic: None };
         let Ok(message) = serde_json::from_str::<Message>(line) else { return as_it_is() };
@@ -66,10 +66,10 @@ impl Messages {
 }
 
 impl CompilerMessage {
-    /// Where an error is; a warning fails nothing.
+    /// The place of an error; none of a warning.
     fn diagnostic(&self) -> Option<Diagnostic> {
         let mut span = self.spans.iter().find(|span| span.is_primary).filter(|_| self.level == "error")?;
-        // In a macro of somebody else's: where that was called.
+        // Within a macro of another crate: the place of its call.
         while let Some(expansion) = span.expansion.as_ref().filter(|_| span.file_name.is_absolute()) {
             span = &expansion.span;
         }
@@ -81,7 +81,7 @@ impl CompilerMessage {
     }
 }
 
-/// The binary of this name, among what a build says that it made.
+/// The path of the binary of this name, from the messages of a build.
 pub fn find_binary(messages: &str, name: &str) -> Option<Utf8PathBuf> {
     messages
         .lines()
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::tools::process::{Run, shell_in};
 
-    /// What the compiler itself says of a crate, line by line.
+    /// Reads what the real compiler prints for a crate.
     fn said_of(source: &str) -> Vec<ParsedLine> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = Utf8Path::from_path(folder.path()).expect("UTF-8");

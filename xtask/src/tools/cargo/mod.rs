@@ -28,10 +28,10 @@ pub fn format_check(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo fmt --all --check")
 }
 
-/// xtask's suites that deploy for real. cargo counts them to no targets by itself, so that they have to be named.
+/// xtask's test suites that deploy for real. They are not among cargo's default targets, so they have to be named.
 pub const SUITES: [&str; 2] = ["deploy", "lab"];
 
-/// Lints every crate with its tests and suites; a warning is a failure. [`Messages`] reads what it says.
+/// Lints every crate with its tests and suites; a warning is an error. [`Messages`] reads its output.
 pub fn clippy(sh: &Shell) -> Cmd<'_> {
     let suites = SUITES.iter().flat_map(|suite| ["--test", suite]);
     cmd!(
@@ -46,20 +46,20 @@ pub fn test_suite<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "cargo test --locked --package xtask --test {name}")
 }
 
-/// The test of xtask's that holds its simulated host to a real one.
+/// The test of xtask that compares its simulated host with a real one.
 pub fn test_model(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo test --locked --package xtask --bins -- --ignored --nocapture a_real_one_look_the_same")
 }
 
-/// Builds the documentation of our crates, of their private parts too; a warning is a failure. [`Messages`] reads what it
-/// says.
+/// Builds the documentation of the workspace's crates, with private items; a warning is an error. [`Messages`] reads its
+/// output.
 pub fn doc(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo doc --locked --workspace --no-deps --document-private-items --message-format json")
         .env("SQLX_OFFLINE", "true")
         .env("RUSTDOCFLAGS", "-D warnings")
 }
 
-/// Brings every crate of `Cargo.lock` that is not here yet.
+/// Downloads the crates of `Cargo.lock` that are missing.
 pub fn fetch(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo fetch --locked")
 }
@@ -69,17 +69,17 @@ pub fn deny<'a>(sh: &'a Shell, deny: &Utf8Path) -> Cmd<'a> {
     cmd!(sh, "{deny} --offline --workspace --color never check licenses bans sources")
 }
 
-/// Fetches the list of what others have found out about crates.
+/// Fetches the database of advisories for cargo-deny.
 pub fn fetch_advisories<'a>(sh: &'a Shell, deny: &Utf8Path) -> Cmd<'a> {
     cmd!(sh, "{deny} --color never fetch db")
 }
 
-/// cargo-deny, by the list that was fetched.
+/// Checks the crates against the advisories that were fetched last.
 pub fn advisories<'a>(sh: &'a Shell, deny: &Utf8Path) -> Cmd<'a> {
     cmd!(sh, "{deny} --workspace --color never check --disable-fetch advisories")
 }
 
-/// One of our crates, as cargo knows it.
+/// A crate of the workspace.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Package {
     /// Its name.
@@ -87,11 +87,11 @@ pub struct Package {
     /// Its `Cargo.toml`.
     #[serde(rename = "manifest_path")]
     pub manifest: Utf8PathBuf,
-    /// What it asks for, of every kind.
+    /// Its dependencies: normal ones, and those of tests and builds.
     pub dependencies: Vec<Dependency>,
 }
 
-/// What a crate asks for.
+/// A dependency of a crate.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Dependency {
     name: String,
@@ -99,7 +99,7 @@ pub struct Dependency {
 }
 
 impl Dependency {
-    /// As the sources call it.
+    /// Its name in the sources.
     pub fn crate_name(&self) -> String {
         self.rename.as_ref().unwrap_or(&self.name).replace('-', "_")
     }
@@ -116,14 +116,14 @@ pub fn packages(root: &Utf8Path) -> Result<Vec<Package>> {
     Ok(serde_json::from_str::<Metadata>(&told).context("reading what cargo says of the workspace")?.packages)
 }
 
-/// Builds a package of the workspace in `root` as it is shipped, and says where its binary is.
+/// Builds a package of the workspace in `root` for release, and gives the path of its binary.
 pub fn build_release(
     root: &Utf8Path,
     package: &str,
     each_line: &(dyn Fn(&str) + Sync),
 ) -> Result<Utf8PathBuf> {
     let sh = shell_in(root);
-    // What is for people stays on standard error; standard output is for us.
+    // Messages for programs come on standard output, those for people on standard error.
     let format = "json-render-diagnostics";
     let build = cmd!(sh, "cargo build --release --locked --package {package} --message-format {format}");
     let people_read = |line: &str| {

@@ -1,4 +1,4 @@
-//! nextest: each test in a process of its own, tried twice, and what each came to in JUnit's form.
+//! nextest: runs each test in a process of its own, a failed one twice, and writes the results in JUnit's format.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell, cmd};
@@ -7,27 +7,27 @@ use crate::tools::diagnostics::diagnostic::Diagnostic;
 use crate::tools::diagnostics::junit::Failed;
 use crate::tools::diagnostics::panic;
 
-/// Lines of a failure that are of use beside the code.
+/// How many lines of a failure are shown beside the code.
 const SHOWN: usize = 6;
 
-/// xtask's own tests, but not its suites that deploy: those have tasks of their own. cargo looks for nextest in `path`.
+/// Runs xtask's own tests, without its suites that deploy. cargo looks for nextest in `path`.
 pub fn test_xtask<'a>(sh: &'a Shell, path: &str) -> Cmd<'a> {
     let profile = Profile::Xtask.name();
     let test = cmd!(sh, "cargo nextest run --locked --package xtask --bins --test cli --profile {profile}");
     test.env("PATH", path)
 }
 
-/// How tests are run, as `.config/nextest.toml` has it.
+/// A profile of `.config/nextest.toml`.
 #[derive(Debug, Clone, Copy)]
 pub enum Profile {
-    /// The backend's.
+    /// For the backend's tests.
     Ci,
-    /// xtask's own.
+    /// For xtask's own tests.
     Xtask,
 }
 
 impl Profile {
-    /// As it is called there.
+    /// Its name in that file.
     pub fn name(self) -> &'static str {
         match self {
             Profile::Ci => "ci",
@@ -35,13 +35,13 @@ impl Profile {
         }
     }
 
-    /// Where it writes what the tests came to, given cargo's target folder.
+    /// The file with the results, in cargo's target folder.
     pub fn junit(self, target: &Utf8Path) -> Utf8PathBuf {
         target.join("nextest").join(self.name()).join("junit.xml")
     }
 }
 
-/// Where tests failed: where they panicked.
+/// The places where the failed tests panicked.
 pub fn diagnostics(failed: &[Failed]) -> Vec<Diagnostic> {
     failed.iter().filter_map(diagnostic).collect()
 }
@@ -55,7 +55,7 @@ fn diagnostic(test: &Failed) -> Option<Diagnostic> {
         let why: Vec<&str> = why.take(SHOWN).collect();
         Some(Diagnostic { message: why.join("\n").trim_end().to_owned(), ..diagnostic })
     });
-    // Only nextest itself has no more to say than a line: that it passed the second time.
+    // nextest's own failure, that a test passed the second time only, is a single line.
     let verdict = test.faults.iter().find(|fault| fault.text.is_empty());
     let verdict = verdict.map_or(String::new(), |fault| format!(" ({})", fault.message));
     let panicked = panicked?;
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
     use crate::tools::diagnostics::junit;
 
-    /// As nextest wrote it for a crate with one test that is wrong, one that is flaky, and one that gives an error.
+    /// What nextest wrote for a crate with a test that fails, one that is flaky, and one that returns an error.
     const FAILED: &str = include_str!("nextest/failed.xml");
 
     #[test]

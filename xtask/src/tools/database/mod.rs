@@ -1,4 +1,4 @@
-//! PostgreSQL's own programs, and what runs migrations.
+//! PostgreSQL's programs, and sqlx, which runs migrations.
 
 pub mod pg_dump;
 pub mod postgres;

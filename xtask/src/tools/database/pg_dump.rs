@@ -1,4 +1,4 @@
-//! `pg_dump`: what a database looks like, to be compared.
+//! `pg_dump`: the schema of a database, for comparison.
 
 use anyhow::Result;
 use camino::Utf8Path;
@@ -7,15 +7,16 @@ use xshell::cmd;
 use crate::tools::locate;
 use crate::tools::process::{Run, shell};
 
-/// The schema of the database at `url`, as SQL, without the table in which sqlx notes what has run. `postgres` is the
-/// server's program, beside which `pg_dump` is.
+/// The schema of the database at `url`, as SQL, without sqlx's table of applied migrations. `postgres` is the server's program,
+/// in whose folder `pg_dump` is.
 pub fn schema(postgres: &Utf8Path, url: &str) -> Result<String> {
     let program = postgres.with_file_name("pg_dump");
     let dump = cmd!(shell(), "{program} --schema-only --exclude-table=_sqlx_migrations --dbname={url}");
     Ok(comparable(&Run::new(locate::with_libraries(dump, &program)).text()?))
 }
 
-/// Without the words that newer versions put around a dump, different each time, and without the versions themselves.
+/// A dump without the lines that differ between two dumps of one schema: the random ones that newer versions add, and those
+/// with versions.
 fn comparable(dump: &str) -> String {
     let differs = ["\\restrict ", "\\unrestrict ", "-- Dumped from database", "-- Dumped by pg_dump"];
     let lines = dump.lines().filter(|line| !differs.iter().any(|start| line.starts_with(start)));

@@ -1,5 +1,5 @@
-//! A PostgreSQL server of one's own, from the programs alone: for the length of a test run, or of a command of a
-//! developer. No service, no container, no fixed port.
+//! A PostgreSQL server that runs as long as a test run, or as a developer's command. It needs PostgreSQL's programs alone: no
+//! service, no container, no fixed port.
 
 use std::fs;
 use std::net::TcpListener;
@@ -17,42 +17,42 @@ use crate::tools::process::{Run, interrupt, shell};
 /// PostgreSQL's programs, and the roles that a fresh server gets.
 #[derive(Debug, Clone)]
 pub struct Postgres {
-    /// The server's program, with the others beside it.
+    /// The server's program; PostgreSQL's other programs are in its folder.
     pub program: Utf8PathBuf,
-    /// The role that owns databases, and may make some.
+    /// The role that owns databases, and may create them.
     pub owner: &'static str,
-    /// The role that uses them.
+    /// The role by which an application uses them.
     pub user: &'static str,
 }
 
-/// A server that answers.
+/// A running server.
 #[derive(Debug)]
 pub struct Server {
     postgres: Postgres,
     folder: Utf8PathBuf,
     port: u16,
-    // Held while the server is ours.
+    // Locked while this server runs.
     claim: Option<Owner>,
     kind: Kind,
 }
 
-/// What a server is for.
+/// What a server is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Empty, fast and forgetful: gone with its data when it is dropped.
+    /// Tests: it begins empty, does not sync to the disk, and is removed with its data when it is dropped.
     Test,
-    /// The developer's data: kept, safely. Commands at the same time share one server.
+    /// The developer's data, which are kept. Commands that run at the same time share one server.
     Development,
 }
 
 impl Postgres {
-    /// Starts a server for tests: empty, fast and forgetful, gone with its data when it is dropped.
+    /// Starts a server for tests. It begins empty, does not sync to the disk, and is removed with its data when it is dropped.
     pub fn for_tests(self) -> anyhow::Result<Server> {
         self.start_for_tests().context("starting a PostgreSQL server for tests")
     }
 
-    /// Starts the server with the developer's data, which are kept in `folder`, or joins the one that another command
-    /// runs there.
+    /// Starts the server with the developer's data, which are kept in `folder`, or uses the one that another command has
+    /// started there.
     pub fn for_development(self, folder: Utf8PathBuf) -> anyhow::Result<Server> {
         self.start_for_development(folder).context("starting the PostgreSQL server for development")
     }
@@ -77,23 +77,23 @@ impl Postgres {
             server.initialise()?;
         }
         match server.running_port() {
-            // Another command's, or one whose command was killed.
+            // The server of another command, or of one that was killed.
             Some(port) => server.port = port,
             None => server.run()?,
         }
         Ok(server)
     }
 
-    /// Stops a test's server without any care for its data, and removes it.
+    /// Stops the server of a test at once and removes its data.
     pub fn discard(self, folder: &Utf8Path) {
         let server =
             Server { postgres: self, folder: folder.to_owned(), port: 0, claim: None, kind: Kind::Test };
-        // None may run, if this was killed early.
+        // It does not run when the command was killed before it had started it.
         let _ = server.pg_ctl(&["stop", "--mode=immediate"]);
         let _ = fs::remove_dir_all(folder);
     }
 
-    /// One of PostgreSQL's programs, as a user that it agrees to run as.
+    /// One of PostgreSQL's programs, as another user than root, which they refuse.
     fn command<'a>(&self, sh: &'a Shell, name: &str) -> Cmd<'a> {
         let program = self.program.with_file_name(name);
         let mut words: Vec<String> = AS_WHOM.iter().map(|word| (*word).to_owned()).collect();
@@ -104,17 +104,17 @@ impl Postgres {
 }
 
 impl Server {
-    /// The server's program, with the others beside it.
+    /// The server's program; PostgreSQL's other programs are in its folder.
     pub fn program(&self) -> &Utf8Path {
         &self.postgres.program
     }
 
-    /// Where the owner finds a database.
+    /// The URL by which the owner connects to a database.
     pub fn owner_url(&self, database: &str) -> String {
         self.url(self.postgres.owner, database)
     }
 
-    /// Makes a database that belongs to the owner, unless it is there.
+    /// Creates a database that belongs to the owner, unless it exists.
     pub fn create_database(&self, name: &str) -> anyhow::Result<()> {
         let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
         if self.sql(&there)?.is_empty() {
@@ -123,7 +123,7 @@ impl Server {
         Ok(())
     }
 
-    /// Makes a database that belongs to the owner, as a copy of another one to which nobody is connected.
+    /// Creates a database that belongs to the owner, as a copy of another one. An error while somebody is connected to that.
     pub fn copy_database(&self, name: &str, of: &str) -> anyhow::Result<()> {
         self.sql(&format!("CREATE DATABASE {name} OWNER {} TEMPLATE {of}", self.postgres.owner)).map(drop)
     }
@@ -136,11 +136,11 @@ impl Server {
         self.folder.join("data")
     }
 
-    /// Makes an empty cluster with the two roles. Everybody on the loopback address is trusted: there is nothing secret.
+    /// Creates an empty cluster with the two roles. Everybody on the loopback address is trusted: nothing in it is secret.
     fn initialise(&self) -> anyhow::Result<()> {
         let sh = shell();
         let data = self.data();
-        // What a killed command left half made.
+        // An unfinished one of a command that was killed.
         sh.remove_path(&data)?;
         hand_over(&self.folder)?;
         let options =
@@ -153,7 +153,7 @@ impl Server {
                 .args(options),
         )
         .run()?;
-        // A single-user server needs no port, and nobody can meet it half made.
+        // A server in single-user mode has no port, so nobody can connect before it is complete.
         let Postgres { owner, user, .. } = self.postgres;
         let roles = format!("CREATE ROLE {owner} LOGIN CREATEDB;\nCREATE ROLE {user} LOGIN;\n");
         let single =
@@ -183,14 +183,14 @@ impl Server {
             Kind::Test => "-c fsync=off -c synchronous_commit=off -c full_page_writes=off",
             Kind::Development => "-c fsync=on",
         };
-        // Without a socket of its own in a folder that only root may write, or whose name is too long for one.
+        // Without a Unix socket: its folder may be writable for root alone, or its path too long.
         format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200 {durability}",
             self.port
         )
     }
 
-    /// `pg_ctl`, which waits until what it was asked for has happened.
+    /// Runs `pg_ctl`, which waits until the server has started or stopped.
     fn pg_ctl(&self, words: &[&str]) -> anyhow::Result<()> {
         let (data, log) = (self.data(), self.folder.join("log"));
         let fixed = ["--wait", "--silent", "--pgdata", data.as_str(), "--log", log.as_str()];
@@ -199,7 +199,7 @@ impl Server {
             .run()?)
     }
 
-    /// The port of the server that runs on this data, if one does.
+    /// The port of the server that runs on this data; none when none does.
     fn running_port(&self) -> Option<u16> {
         self.pg_ctl(&["status"]).ok()?;
         let file = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
@@ -223,7 +223,7 @@ impl Drop for Server {
         if self.claim.is_none() {
             return;
         }
-        // Also after Ctrl-C: that is what it is for.
+        // After Ctrl-C too.
         interrupt::shielded(|| match self.kind {
             Kind::Test => self.postgres.clone().discard(&self.folder),
             Kind::Development => drop(self.pg_ctl(&["stop", "--mode=fast"])),
@@ -231,10 +231,10 @@ impl Drop for Server {
     }
 }
 
-/// In front of the name of each folder of a test's server.
+/// The beginning of the names of folders of test servers.
 const PREFIX: &str = "xtask-postgres-";
 
-/// The folders of servers for tests whose run was killed: [`Postgres::discard`] ends and removes them.
+/// The folders of test servers whose run was killed. [`Postgres::discard`] stops and removes them.
 pub fn left_by_killed() -> Vec<Utf8PathBuf> {
     let Ok(temporary) = temporary() else { return Vec::new() };
     let Ok(folders) = temporary.read_dir_utf8() else { return Vec::new() };
@@ -248,8 +248,8 @@ fn temporary() -> anyhow::Result<Utf8PathBuf> {
         .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")
 }
 
-/// PostgreSQL refuses to run as root. In a user namespace of its own, root is somebody else to it, and its files are
-/// still ours; where those are forbidden, it runs as `nobody`.
+/// The words before a command by which it runs as another user than root, since PostgreSQL refuses to run as root: in a user
+/// namespace where root has another id, which leaves the files to root, or as `nobody` where such namespaces are forbidden.
 static AS_WHOM: LazyLock<&'static [&'static str]> = LazyLock::new(|| {
     const NAMESPACE: &[&str] = &["unshare", "--user", "--map-user=1000", "--map-group=1000"];
     const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -260,7 +260,7 @@ static AS_WHOM: LazyLock<&'static [&'static str]> = LazyLock::new(|| {
     if tried.unwrap_or(false) { NAMESPACE } else { NOBODY }
 });
 
-/// Gives a folder to the user that the programs run as, where that is another one.
+/// Makes the user that the programs run as the owner of a folder.
 fn hand_over(folder: &Utf8Path) -> anyhow::Result<()> {
     if AS_WHOM.first() == Some(&"setpriv") {
         std::os::unix::fs::chown(folder, Some(65534), Some(65534))?;

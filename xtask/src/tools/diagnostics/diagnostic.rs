@@ -6,18 +6,18 @@ use serde::Serialize;
 /// A line of a file, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// The file: from the folder in which the tool ran, or its whole path.
+    /// The path of the file: from the folder in which the tool ran, or absolute.
     pub file: Utf8PathBuf,
-    /// The line, from 1.
+    /// The number of the line, from 1.
     pub line: u32,
-    /// What is wrong, in the tool's words.
+    /// The tool's message.
     pub message: String,
 }
 
-/// What a tool's line comes to.
+/// What a line of a tool's output contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ParsedLine {
-    /// What people read; none when the line is for programs alone.
+    /// The text for people; none when the line is for programs alone.
     pub text: Option<String>,
     /// What it finds wrong, if anything.
     pub diagnostic: Option<Diagnostic>,

@@ -1,4 +1,4 @@
-//! JUnit's form of what tests came to, as far as failures are concerned: runners write it for programs.
+//! Failed tests in JUnit's XML, which test runners write for programs.
 
 use std::borrow::Cow;
 use std::fs;
@@ -12,24 +12,24 @@ use quick_xml::events::{BytesStart, Event};
 /// A test that failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Failed {
-    /// What it belongs to: a crate, a file.
+    /// The crate or the file that it belongs to.
     pub class: String,
     /// Its name.
     pub name: String,
-    /// Why, each time that it was tried.
+    /// Its failures, one for each time that it was run.
     pub faults: Vec<Fault>,
 }
 
 /// One time that a test failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fault {
-    /// In a line.
+    /// The message.
     pub message: String,
-    /// In full; empty when the line says all.
+    /// The full text; may be empty.
     pub text: String,
 }
 
-/// The tests that failed. A file that is not there holds none: the runner did not come so far.
+/// The tests that failed, read from a file. None when there is no file: the runner ended before it wrote one.
 pub fn failed(file: &Utf8Path) -> Result<Vec<Failed>> {
     match fs::read_to_string(file) {
         Ok(text) => parse(&text).with_context(|| format!("reading {file}")),
@@ -38,7 +38,7 @@ pub fn failed(file: &Utf8Path) -> Result<Vec<Failed>> {
     }
 }
 
-/// The elements that say that a test failed once. One that passed in the end has them too, but none of the first two.
+/// The elements of a failure. A test that passed in the end has none of the first two.
 const FAULTS: [&str; 4] = ["failure", "error", "flakyFailure", "rerunFailure"];
 
 /// The tests that failed, in JUnit's XML. An error when it is no XML, or was cut off.
@@ -85,14 +85,14 @@ pub fn parse(xml: &str) -> Result<Vec<Failed>> {
     Ok(found)
 }
 
-/// Empty when the tag has none of this name.
+/// The value of an attribute; empty when the tag has none of this name.
 fn attribute(tag: &BytesStart, name: &str) -> Result<String> {
     let found = tag.try_get_attribute(name)?;
     Ok(found.map(|found| unescaped(&found.value)).unwrap_or_default())
 }
 
-/// Not `normalized_value`, which makes spaces of line ends: runners write messages of several lines. What holds an entity
-/// that is none of XML's own is left as it is.
+/// Text with XML's own entities replaced. Not by `normalized_value`, which makes spaces of the line ends in messages. Text
+/// with another entity is left as it is.
 fn unescaped(text: &str) -> String {
     unescape(text).map_or_else(|_| text.to_owned(), Cow::into_owned)
 }

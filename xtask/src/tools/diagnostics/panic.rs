@@ -1,4 +1,4 @@
-//! A Rust test that fails says where only in words: the standard library's own, which are the same everywhere.
+//! The message of a panic in a Rust test, which the standard library prints and which names the place.
 
 use super::diagnostic::{Diagnostic, ParsedLine};
 
@@ -11,7 +11,7 @@ pub fn diagnostic(line: &str) -> Option<Diagnostic> {
     Some(Diagnostic { file: file.into(), line: line.parse().ok()?, message: format!("{name} panicked") })
 }
 
-/// A line of a suite that has no other form than this.
+/// Reads a line of a test suite that has no other output than this.
 pub fn read(line: &str) -> ParsedLine {
     ParsedLine { text: Some(line.to_owned()), diagnostic: diagnostic(line) }
 }

@@ -1,4 +1,4 @@
-//! Where the programs are that xtask calls, and what they say their versions are.
+//! Where the programs are that xtask calls, and their versions.
 
 mod places;
 mod version;
@@ -15,26 +15,26 @@ pub use self::version_cache::{VersionCache, toolchains};
 
 use super::process::{Run, shell};
 
-/// How long a program may take to say its version.
+/// The longest that a program may take to print its version.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A program that is here.
+/// A program that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// What to call.
+    /// Its path.
     pub program: Utf8PathBuf,
-    /// What it says its version is.
+    /// Its version, as it prints it.
     pub version: Version,
 }
 
-/// What a program says when it is asked with these words, on either stream; none when it fails.
+/// What a program prints when it is called with these words, on both streams; none when it fails.
 pub fn answer(program: &Utf8Path, words: &[&str]) -> Option<String> {
     let ask = with_libraries(cmd!(shell(), "{program} {words...}"), program);
     let told = Run::new(ask).timeout(ANSWER_TIMEOUT).finish().ok()?;
     told.status.success().then(|| told.stdout + &told.stderr)
 }
 
-/// Unpacked programs look for their libraries where they were unpacked; installed ones need no help.
+/// Sets the path for libraries of a program that was unpacked into a folder. An installed one is left as it is.
 pub fn with_libraries<'a>(cmd: xshell::Cmd<'a>, program: &Utf8Path) -> xshell::Cmd<'a> {
     let Some(root) = program.as_str().split_once("/usr/lib/").map(|(root, _)| root).filter(|r| !r.is_empty())
     else {

@@ -1,8 +1,8 @@
-//! Where programs of other people are, by their own customs.
+//! The places where programs are installed.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// On the search path, under one of these names: all of them, since the first may be too old, and the next one not.
+/// All programs on the search path with one of these names: the first may be too old and the next one not.
 pub fn on_path(names: &[&str]) -> Vec<Utf8PathBuf> {
     let all = names.iter().filter_map(|name| which::which_all(name).ok()).flatten();
     all.filter_map(|path| Utf8PathBuf::from_path_buf(path).ok()).collect()
@@ -22,8 +22,8 @@ pub fn docker_plugin(name: &str) -> Vec<Utf8PathBuf> {
     folders.map(|folder| folder.join(name)).collect()
 }
 
-/// The toolchain's own, if it has that component, before the distribution's, the newest first. Under cargo the toolchain's
-/// name is told; asking the compiler would cost every run its start.
+/// `llvm-cov` of the toolchain, if that has the component, and then those of the distribution, the newest first. The name of
+/// the toolchain is known from cargo; asking the compiler would delay each run by its start.
 pub fn llvm_cov() -> Vec<Utf8PathBuf> {
     let home = std::env::var("HOME").map(|home| Utf8PathBuf::from(home).join(".rustup"));
     let rustup = std::env::var("RUSTUP_HOME").map(Utf8PathBuf::from).or(home).unwrap_or_default();
@@ -41,7 +41,7 @@ pub fn llvm_cov() -> Vec<Utf8PathBuf> {
     own.iter().map(|one| one.join(&inside)).chain(systems).chain(on_path(&["llvm-cov"])).collect()
 }
 
-/// The server of one major version; `unpacked` is a folder into which its packages were unpacked.
+/// The PostgreSQL servers of one major version; `unpacked` is a folder into which its packages were unpacked.
 pub fn postgres(major: u32, unpacked: &Utf8Path) -> Vec<Utf8PathBuf> {
     let inside = format!("usr/lib/postgresql/{major}/bin/postgres");
     let machine = [

@@ -1,8 +1,8 @@
-//! The numbers by which xtask tells whether a tool will do.
+//! Versions, to be compared.
 
 use std::fmt;
 
-/// The numbers of a version, as far as xtask compares them.
+/// The first three numbers of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u32, pub u32, pub u32);
 
