@@ -50,7 +50,7 @@ pub fn count() -> usize {
     files::all().len()
 }
 
-/// Fails where the files are not what [`write`] would write, or the jobs do not run each task.
+/// Fails where the files are not what [`write()`] would write, or the jobs do not run each task.
 pub fn check(tasks: &[TaskNames]) -> Result<()> {
     let mut problems = problems_of_jobs(JOBS, tasks);
     problems.extend(problems_of_files(&folder())?);

@@ -63,7 +63,7 @@ fn source(folder: &Utf8Path, versions: &str) -> Result<String> {
     Ok(format!("{:x}", hash.finalize()))
 }
 
-/// Made from this by [`ci`], and not changed by npm since.
+/// Made from this by `npm ci`, and not changed by npm since.
 fn is_made_from(folder: &Utf8Path, source: &str) -> bool {
     let time_of = |file: &str| fs::metadata(folder.join(file)).and_then(|found| found.modified());
     let unchanged = match (time_of(NPMS_OWN), time_of(STAMP)) {
