@@ -61,6 +61,7 @@ pub struct Contract {
     pub migration: i64,
     /// The commit from which on nothing uses what it takes away.
     pub unused_since: String,
-    /// Kept releases from before that commit.
+    /// Kept releases from before that commit. The ledgers of hosts have it by this name, which drivers from before read too.
+    #[serde(rename = "shuts_out")]
     pub incompatible_with: Vec<ReleaseId>,
 }

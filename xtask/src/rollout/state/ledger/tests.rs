@@ -115,3 +115,16 @@ fn a_line_that_somebody_changed_breaks_the_chain() {
     let text = ledger(&[(Kind::Deploy, None, Some(1), true, true)]).replacen("ada@desk", "eve@desk", 1);
     assert_eq!(Ledger::parse(&text).damaged, [2]);
 }
+
+#[test]
+fn every_event_of_a_ledger_from_before_is_read() {
+    // As hosts have them: no key of these may change without the old one being read too.
+    let events = [
+        r#"{"event":"began","kind":"deploy","by":"ada@desk","lease":7,"from":null,"to":"20260103t120001z-1a2b3c4d5e6f","plan":["pull"]}"#,
+        r#"{"event":"contract","migration":3,"unused_since":"0123456789ab","shuts_out":["20260103t120001z-1a2b3c4d5e6f"]}"#,
+    ];
+    for event in events {
+        let told: Event = serde_json::from_str(event).unwrap_or_else(|error| panic!("{event}: {error}"));
+        assert_eq!(serde_json::to_string(&told).unwrap(), event);
+    }
+}
