@@ -33,9 +33,8 @@ const TOLD: [(&str, &[&str]); 3] = [
     ("tools", &GROUND),
 ];
 
-/// Of a room below it, a room that uses no more than this: types of data, and whether somebody asked to stop.
-const ONLY: [(&str, &str, &[&str]); 1] =
-    [("rollout", "tools", &["docker::condition", "files::hex", "process::interrupt"])];
+/// Of a room below it, a room that uses no more than this: types of data.
+const ONLY: [(&str, &str, &[&str]); 1] = [("rollout", "tools", &["docker::condition"])];
 
 /// What does not hold yet.
 struct Exception {
