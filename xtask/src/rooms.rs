@@ -27,11 +27,8 @@ const FLOORS: [&[&str]; 6] =
 /// What the rooms stand on: facts, and what is said and asked. It uses no room.
 const GROUND: [&str; 4] = ["project", "terminal", "exit", "workspace"];
 /// The rooms that do without some of the ground: they are told what they need.
-const TOLD: [(&str, &[&str]); 3] = [
-    ("pipeline", &["project", "workspace"]),
-    ("rollout", &["project", "workspace", "terminal"]),
-    ("tools", &GROUND),
-];
+const TOLD: [(&str, &[&str]); 3] =
+    [("pipeline", &["project", "workspace"]), ("rollout", &GROUND), ("tools", &GROUND)];
 
 /// Of a room below it, a room that uses no more than this: types of data.
 const ONLY: [(&str, &str, &[&str]); 1] = [("rollout", "tools", &["docker::condition"])];

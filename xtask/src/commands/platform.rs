@@ -88,7 +88,7 @@ impl Up {
         let leased = attempt::lease(&machine, format!("platform up: {named}"), self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
         leased.platform().check_renewal()?;
-        if services.iter().any(|service| service == "postgres") {
+        if services.iter().any(|service| service == DATABASE_SERVICE.name) {
             let backup = Activity::of("backup: dump the database, and read the dump back", |_| {
                 leased.backup(attempt.id(), "since the database is started anew")
             })?;

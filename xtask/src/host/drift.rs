@@ -16,7 +16,7 @@ use crate::tools::ssh::host_shell::Script;
 
 const SUMS: Script = Script::new(
     "reading files' sums",
-    r#"cd "$1" && sha256sum edge/Caddyfile releases/*/compose.yaml releases/*/settings.env 2>/dev/null; :"#,
+    r#"cd "$1" && sha256sum "$2" releases/*/compose.yaml releases/*/settings.env 2>/dev/null; :"#,
 );
 /// Those of the platform's files that are not as they were written, a line each. Not by `sha256sum --check`, which says so
 /// in the language of the host.
@@ -50,7 +50,7 @@ impl Machine {
     }
 
     fn sums(&self) -> Result<String> {
-        self.shell.script(SUMS, &[self.root.as_str()], "").context("comparing files")
+        self.shell.script(SUMS, &[self.root.as_str(), EDGE_FILE], "").context("comparing files")
     }
 }
 

@@ -24,7 +24,7 @@ pub use self::services::{
     APP_ROLE, APP_UID, DATABASE, DATABASE_SERVICE, DEPLOY, EDGE, EDGE_CONFIGURATION_LABEL, EDGE_FILE,
     ENGINE_FOLDER, ENGINE_LABEL, ENVIRONMENT_LABEL, FREE_DISK, GUARD_LABEL, LAB_LABEL, LAB_ROOT_LABEL,
     OWNER_ROLE, PLATFORM, PLATFORM_FILES, POSTGRES_UID, REGISTRY_LABEL, RELEASE_FILE, RELEASE_LABEL,
-    ROLES_FILE,
+    ROLES_FILE, Service,
 };
 
 /// The name in front of everything that the project owns on a host: compose projects, networks, volumes, labels.

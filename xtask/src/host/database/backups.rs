@@ -5,7 +5,7 @@ use xshell::{Cmd, cmd};
 
 use super::{DUMP_TIMEOUT, Database, LeasedDatabase, QUERY_TIMEOUT, SCRIPT};
 use crate::exit::{Exit, Failure};
-use crate::project::{DATABASE, POSTGRES_UID};
+use crate::project::{DATABASE, DATABASE_SERVICE};
 use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
 use crate::rollout::state::backup::{self, Backup, Copied};
@@ -145,7 +145,7 @@ impl<'a> LeasedDatabase<'a> {
     pub(in crate::host) fn give_backups_folder(&self) -> Result<()> {
         let machine = self.leased.fenced()?;
         let (mount, image) = (format!("{}:/backups", machine.folder("backups")), &machine.bases()?.postgres);
-        let owner = format!("{POSTGRES_UID}:{}", machine.facts.gid);
+        let owner = format!("{}:{}", DATABASE_SERVICE.uid, machine.facts.gid);
         let give = cmd!(
             machine.docker(),
             "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {GIVE} give {owner}"

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use xshell::{Cmd, cmd};
 
 use super::{Leased, Machine};
-use crate::project::{DATABASE, DATABASE_SERVICE, POSTGRES_UID};
+use crate::project::{DATABASE, DATABASE_SERVICE};
 use crate::tools::docker::container;
 use crate::tools::docker::exec::Running;
 use crate::tools::process::{CommandError, Finished, Run};
@@ -64,7 +64,7 @@ impl<'a> Database<'a> {
 
     /// Begins to ask it for that.
     pub(super) fn ask_schema(&self) -> Result<Option<Running>> {
-        self.machine.platform().begin_in(DATABASE_SERVICE.name, "psql", &SCHEMA, QUERY_TIMEOUT)
+        self.machine.platform().begin_in(&DATABASE_SERVICE, "psql", &SCHEMA, QUERY_TIMEOUT)
     }
 
     /// psql of the server's own version, on the user's own terminal.
@@ -80,7 +80,7 @@ impl<'a> Database<'a> {
 
     fn psql_command(&self, role: &str, arguments: &[String], terminal: bool) -> Cmd<'a> {
         let postgres = self.machine.platform().container(DATABASE_SERVICE.name);
-        let (tty, user) = (terminal.then_some("--tty"), POSTGRES_UID.to_string());
+        let (tty, user) = (terminal.then_some("--tty"), DATABASE_SERVICE.uid.to_string());
         let (role, database) = (format!("--username={role}"), format!("--dbname={DATABASE}"));
         cmd!(
             self.machine.docker(),
@@ -92,9 +92,9 @@ impl<'a> Database<'a> {
     fn ask(&self, arguments: &[&str], timeout: Duration) -> Result<String> {
         let words: Vec<&str> = ["sh", "-c", SCRIPT, "database"].iter().chain(arguments).copied().collect();
         let (script, platform) = (format!("database.sh {}", arguments[0]), self.machine.platform());
-        let told = platform.ask_in(DATABASE_SERVICE.name, &script, &words, timeout)?;
+        let told = platform.ask_in(&DATABASE_SERVICE, &script, &words, timeout)?;
         let Finished { status, stdout, stderr } =
-            told.ok_or_else(|| platform.is_not_running(DATABASE_SERVICE.name))?;
+            told.ok_or_else(|| platform.is_not_running(&DATABASE_SERVICE))?;
         if status.success() {
             return Ok(stdout.trim_end().to_owned());
         }
@@ -105,7 +105,7 @@ impl<'a> Database<'a> {
     /// A program in the database's container, whose streams go through a pipe here.
     fn stream(&self, words: &[&str]) -> Cmd<'a> {
         let (postgres, user) =
-            (self.machine.platform().container(DATABASE_SERVICE.name), POSTGRES_UID.to_string());
+            (self.machine.platform().container(DATABASE_SERVICE.name), DATABASE_SERVICE.uid.to_string());
         container::exec(self.machine.docker(), &postgres, &user, words)
     }
 }

@@ -13,6 +13,8 @@ use crate::tools::files::hex::hex;
 use crate::tools::ssh::host_shell::Script;
 use crate::workspace;
 
+/// The edge's configuration, in its folder on the host.
+pub(super) const CADDYFILE: &str = "Caddyfile";
 pub(in crate::host) const NOTE: Script = Script::new(
     "noting what the platform's files hold",
     r#"cd "$1" && sha256sum *.yaml variables.env >written.next && mv -f written.next written"#,
@@ -99,7 +101,7 @@ impl LeasedPlatform<'_> {
         let text = |name: &str| {
             std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
         };
-        self.leased.write(&machine.folder(EDGE.name), &[("Caddyfile", &text(EDGE_FILE)?)])?;
+        self.leased.write(&machine.folder(EDGE.name), &[(CADDYFILE, &text(EDGE_FILE)?)])?;
         let variables = platform.variables(&platform.edge_listens()?)?;
         let files = platform.compose_files().iter().map(|name| Ok((*name, text(name)?)));
         let files: Vec<(&str, String)> = files.collect::<Result<_>>()?;

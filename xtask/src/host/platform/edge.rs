@@ -56,14 +56,14 @@ impl Platform<'_> {
             Some(asked) => asked,
             None => self.ask_counts()?,
         };
-        let told = asked.map_or(Ok(None), Running::finish)?.ok_or_else(|| self.is_not_running(EDGE.name))?;
+        let told = asked.map_or(Ok(None), Running::finish)?.ok_or_else(|| self.is_not_running(&EDGE))?;
         ensure!(told.status.success(), "reading the edge's numbers: {}", told.stderr.trim());
         Ok(counts(&told.stdout))
     }
 
     /// Begins to ask it for that.
     pub(in crate::host) fn ask_counts(&self) -> Result<Option<Running>> {
-        self.begin_in(EDGE.name, "wget", &COUNTS, ANSWER_TIMEOUT)
+        self.begin_in(&EDGE, "wget", &COUNTS, ANSWER_TIMEOUT)
     }
 
     /// Where the edge of an environment on this machine listens.

@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::{Bases, Leased, Machine};
-use crate::project::{APP_UID, DATABASE_SERVICE, EDGE, PLATFORM, POSTGRES_UID};
+use crate::project::{DATABASE_SERVICE, EDGE, PLATFORM, PLATFORM_FILES, Service};
 use crate::rollout::host::Host;
 use crate::tools::docker::condition::{Condition, Health};
 use crate::tools::docker::container::{self, Container};
@@ -43,7 +43,7 @@ pub struct LeasedPlatform<'a> {
 /// A service of the platform.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlatformPart {
-    /// postgres, edge.
+    /// Its name.
     pub service: String,
     /// What it is doing.
     pub state: Condition,
@@ -71,9 +71,9 @@ impl Platform<'_> {
     /// An error that says what to do when the database or the edge is not running.
     pub fn check(&self) -> Result<()> {
         let containers = self.containers()?;
-        PLATFORM.iter().map(|service| service.name).try_for_each(|service| {
+        PLATFORM.iter().try_for_each(|service| {
             let runs = |found: &Container| {
-                found.label("com.docker.compose.service") == Some(service)
+                found.label("com.docker.compose.service") == Some(service.name)
                     && found.state.status == Condition::Running
             };
             if containers.iter().any(runs) { Ok(()) } else { Err(self.is_not_running(service)) }
@@ -113,15 +113,15 @@ impl Platform<'_> {
         Ok(container::labelled(self.machine.docker(), &[self.machine.label(), project])?)
     }
 
-    pub(super) fn is_not_running(&self, service: &str) -> anyhow::Error {
-        let environment = &self.machine.environment.name;
+    pub(super) fn is_not_running(&self, service: &Service) -> anyhow::Error {
+        let (service, environment) = (service.name, &self.machine.environment.name);
         anyhow::anyhow!(
             "{service} of {environment} is not running: `cargo xtask deploy --env {environment}` starts it"
         )
     }
 
     /// A program in a service's container, to its end, whatever the exit code; an error when the service does not run.
-    fn run_in(&self, service: &str, words: &[&str]) -> Result<Finished> {
+    fn run_in(&self, service: &Service, words: &[&str]) -> Result<Finished> {
         let told = self.ask_in(service, words[0], words, ANSWER_TIMEOUT)?;
         told.ok_or_else(|| self.is_not_running(service))
     }
@@ -129,7 +129,7 @@ impl Platform<'_> {
     /// The same, for a program that errors call `name`; none when the service does not run.
     pub(super) fn ask_in(
         &self,
-        service: &str,
+        service: &Service,
         name: &str,
         words: &[&str],
         timeout: Duration,
@@ -140,14 +140,14 @@ impl Platform<'_> {
     /// Begins it: several may run beside each other.
     pub(super) fn begin_in(
         &self,
-        service: &str,
+        service: &Service,
         name: &str,
         words: &[&str],
         timeout: Duration,
     ) -> Result<Option<Running>> {
         let socket = Socket::of(self.machine.docker())?;
-        let user = if service == DATABASE_SERVICE.name { POSTGRES_UID } else { APP_UID }.to_string();
-        Ok(exec::start(&socket, name, &self.container(service), &user, words, timeout)?)
+        let (container, user) = (self.container(service.name), service.uid.to_string());
+        Ok(exec::start(&socket, name, &container, &user, words, timeout)?)
     }
 
     /// Waits until these services are healthy.
@@ -181,10 +181,11 @@ impl Platform<'_> {
             return true;
         }
         let words: Vec<&str> = found.check().iter().map(String::as_str).collect();
-        let service = found.label("com.docker.compose.service").unwrap_or_default();
-        found.state.status == Condition::Running
-            && !words.is_empty()
-            && self.run_in(service, &words).is_ok_and(|told| told.status.success())
+        let name = found.label("com.docker.compose.service");
+        let service = PLATFORM.iter().find(|service| Some(service.name) == name);
+        let is_well =
+            |service| self.run_in(service, &words).is_ok_and(|told: Finished| told.status.success());
+        found.state.status == Condition::Running && !words.is_empty() && service.is_some_and(is_well)
     }
 }
 
@@ -200,7 +201,7 @@ impl LeasedPlatform<'_> {
     pub fn down(&self) -> Result<()> {
         self.leased.live_folder().remove_guard()?;
         let machine = self.leased.fenced_invalidating()?;
-        if machine.read(&machine.folder("platform").join("platform.yaml"))?.is_none() {
+        if machine.read(&machine.folder("platform").join(PLATFORM_FILES[0]))?.is_none() {
             return Ok(());
         }
         machine.platform().with_project_as_started(|project| {

@@ -6,9 +6,10 @@ use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
 use super::LeasedPlatform;
+use super::compose::CADDYFILE;
 use crate::exit::{Exit, Failure};
 use crate::host::Bases;
-use crate::project::{self, APP_UID, DATABASE_SERVICE, EDGE, EDGE_FILE, PLATFORM_FILES, POSTGRES_UID};
+use crate::project::{self, DATABASE_SERVICE, EDGE, EDGE_FILE, PLATFORM_FILES};
 use crate::tools::caddy;
 use crate::tools::process::{Run, interrupt, is_interrupt};
 use crate::workspace;
@@ -28,9 +29,9 @@ impl LeasedPlatform<'_> {
         let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join(EDGE_FILE))
             .context("reading the Caddyfile")?;
         let validate =
-            caddy::validate_input(machine.docker(), caddy, APP_UID, machine.platform().edge_site());
+            caddy::validate_input(machine.docker(), caddy, EDGE.uid, machine.platform().edge_site());
         Run::new(validate).stdin(caddyfile).run().context("the edge would not take the new Caddyfile")?;
-        let database = POSTGRES_UID.to_string();
+        let database = DATABASE_SERVICE.uid.to_string();
         let version = cmd!(
             machine.docker(),
             "docker run --rm --network none --user {database} --entrypoint postgres {postgres} --version"
@@ -38,7 +39,7 @@ impl LeasedPlatform<'_> {
         let new = major(&Run::new(version).text()?).map(str::to_owned);
         let old = machine
             .platform()
-            .run_in(DATABASE_SERVICE.name, &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
+            .run_in(&DATABASE_SERVICE, &["cat", "/var/lib/postgresql/data/cluster/PG_VERSION"])?;
         if new.as_deref() != Some(old.stdout.trim()) {
             bail!(
                 "the data are PostgreSQL {}'s and the new image is of {}: another major version takes a dump and a restore",
@@ -55,7 +56,7 @@ impl LeasedPlatform<'_> {
         let machine = self.leased.fenced()?;
         let folders = [machine.folder(EDGE.name), machine.folder("platform")];
         let [yaml, https] = PLATFORM_FILES;
-        let names = [&["Caddyfile"][..], &[yaml, https, "variables.env", "written"]];
+        let names = [&[CADDYFILE][..], &[yaml, https, "variables.env", "written"]];
         let mut before = Vec::new();
         for (folder, names) in folders.iter().zip(names) {
             for name in names {

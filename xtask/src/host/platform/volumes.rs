@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use xshell::cmd;
 
 use super::LeasedPlatform;
-use crate::project::{APP_UID, POSTGRES_UID};
+use crate::project::{DATABASE_SERVICE, EDGE};
 use crate::tools::docker::container;
 use crate::tools::process::Run;
 
@@ -31,7 +31,7 @@ impl LeasedPlatform<'_> {
         let (volume, image, label) = (machine.named("database"), &machine.bases()?.postgres, machine.label());
         container::create_volume(machine.docker(), &volume, &label)?;
         let (mount, user) =
-            (format!("{volume}:/var/lib/postgresql/data"), format!("{POSTGRES_UID}:{POSTGRES_UID}"));
+            (format!("{volume}:/var/lib/postgresql/data"), format!("{0}:{0}", DATABASE_SERVICE.uid));
         let init = cmd!(
             machine.docker(),
             "docker run --rm --network none --user {user} --entrypoint sh --volume {mount} {image} -c {INIT}"
@@ -48,7 +48,7 @@ impl LeasedPlatform<'_> {
         }
         let (volume, image) = (machine.named("certificates"), &machine.bases()?.caddy);
         container::create_volume(machine.docker(), &volume, &machine.label())?;
-        let (mount, user) = (format!("{volume}:/data"), format!("{APP_UID}:{APP_UID}"));
+        let (mount, user) = (format!("{volume}:/data"), format!("{0}:{0}", EDGE.uid));
         let give = cmd!(
             machine.docker(),
             "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {CERTIFICATES} give {user}"
