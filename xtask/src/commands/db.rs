@@ -235,7 +235,7 @@ impl Restore {
         machine.database().check_room_for_load(&dump)?;
         let plan = || Ok::<_, anyhow::Error>(restore::restore(&dump, DATABASE, &Observed::of(&machine)?));
         if self.plan {
-            Preview::of(&plan()?).say(self.output.json);
+            Preview::of(&plan()?).say(self.output);
             return Ok(());
         }
         self.ask(&environment, &dump)?;

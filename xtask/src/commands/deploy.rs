@@ -14,6 +14,7 @@ use clap::Args;
 
 use self::gate::Override;
 use self::prepare::Prepared;
+use super::output::OutputArgs;
 use super::progress::attempt::{self, LockWaitArgs, Times};
 use super::progress::steps::Preview;
 use super::target::TargetArgs;
@@ -46,9 +47,8 @@ pub struct Deploy {
     /// Open one gate by hand, with a reason for the record: contract="…", in production also branch="…" and staging="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// The plan of a deploy, and what it was made from. One function makes it: before the lease for whoever is shown it, and
@@ -126,9 +126,9 @@ impl Deploy {
         let steps = Preview::of(&planned.plan);
         let shown = prepared.with_platform(steps.clone())?;
         if self.plan {
-            shown.say(self.json);
+            shown.say(self.output);
         } else {
-            shown.announce(self.json);
+            shown.announce(self.output);
         }
         Ok(Some(steps))
     }
@@ -145,7 +145,7 @@ impl Deploy {
         let Some(shown) = shown else {
             say_what_comes(environment, planned);
             if self.consent.yes && environment.asks {
-                steps.announce(self.json);
+                steps.announce(self.output);
             }
             return Ok(());
         };

@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::output::OutputArgs;
 use super::progress::attempt::{self, LockWaitArgs};
 use super::progress::steps::Preview;
 use super::refuse;
@@ -54,9 +55,8 @@ struct Up {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl PlatformVerb {
@@ -79,10 +79,10 @@ impl Up {
         }
         let preview = preview(&services);
         if self.plan {
-            preview.say(self.json);
+            preview.say(self.output);
             return Ok(());
         }
-        preview.announce(self.json);
+        preview.announce(self.output);
         self.ask(&machine)?;
         let named = services.join(" and ");
         let leased = attempt::lease(&machine, format!("platform up: {named}"), self.lock_wait)?;
@@ -118,7 +118,7 @@ impl Up {
         if self.plan && !drift.is_empty() {
             let steps = drift.iter().map(|line| ("write".to_owned(), format!("{line}: write it again")));
             let not_needed = vec![format!("renew: {AS_IT_IS}")];
-            Preview { steps: steps.collect(), not_needed }.say(self.json);
+            Preview { steps: steps.collect(), not_needed }.say(self.output);
             return Ok(());
         }
         if !drift.is_empty() {
@@ -153,26 +153,26 @@ impl Up {
     }
 
     fn nothing_to_do(&self) -> Result<()> {
-        match (self.json, self.plan) {
-            (true, true) => Preview::nothing(AS_IT_IS.to_owned()).say(true),
-            (true, false) => terminal::say(json!({ "renewed": [], "longest_gap_ms": null })),
-            (false, _) => terminal::say(format_args!("{} {AS_IT_IS}.", paint::good("Nothing to do:"))),
-        }
+        let json = || match self.plan {
+            true => Preview::nothing(AS_IT_IS.to_owned()).as_json(),
+            false => json!({ "renewed": [], "longest_gap_ms": null }),
+        };
+        self.output
+            .say(json, || terminal::say(format_args!("{} {AS_IT_IS}.", paint::good("Nothing to do:"))));
         Ok(())
     }
 
     fn say_result(&self, services: &[String], gap: Duration) -> Result<()> {
-        if self.json {
-            terminal::say(json!({ "renewed": services, "longest_gap_ms": millis(gap) }));
-            return Ok(());
-        }
-        terminal::say(format_args!(
-            "{} {} {} as the repository has it.  users got no answer for {} at most",
-            paint::good("Platform:"),
-            services.join(" and "),
-            if services.len() == 1 { "runs" } else { "run" },
-            seconds(gap)
-        ));
+        let json = || json!({ "renewed": services, "longest_gap_ms": millis(gap) });
+        self.output.say(json, || {
+            terminal::say(format_args!(
+                "{} {} {} as the repository has it.  users got no answer for {} at most",
+                paint::good("Platform:"),
+                services.join(" and "),
+                if services.len() == 1 { "runs" } else { "run" },
+                seconds(gap)
+            ));
+        });
         Ok(())
     }
 }

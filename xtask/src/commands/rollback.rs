@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::output::OutputArgs;
 use super::output::near::did_you_mean;
 use super::progress::attempt::{self, LockWaitArgs, Times, who};
 use super::progress::steps::Preview;
@@ -40,9 +41,8 @@ pub struct Rollback {
     /// Print the steps, and change nothing
     #[arg(long)]
     plan: bool,
-    /// The result, for programs
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Rollback {
@@ -94,26 +94,23 @@ impl Rollback {
 
     fn show_plan(&self, machine: &Machine, files: Files) -> Result<()> {
         let plan = self.plan_of(machine, &Observed::of_rollback(files, machine)?)?;
-        Preview::of(&plan).say(self.json);
+        Preview::of(&plan).say(self.output);
         Ok(())
     }
 
     fn say_result(&self, machine: &Machine, release: &Release, times: &Times) -> Result<()> {
-        if self.json {
-            let ms = times.to_switch.map(millis);
-            terminal::say(
-                json!({ "release": release.id, "url": machine.url()?, "took_back": false, "to_switch_ms": ms }),
-            );
-            return Ok(());
-        }
-        terminal::say(format_args!(
-            "{} {} ({}) has the traffic.  to switch {}",
-            paint::good("Rolled back:"),
-            paint::strong(&release.id),
-            release.subject,
-            times.to_switch.map_or("-".to_owned(), seconds),
-        ));
-        terminal::say(machine.url()?);
+        let (url, ms) = (machine.url()?, times.to_switch.map(millis));
+        let json = || json!({ "release": release.id, "url": url, "took_back": false, "to_switch_ms": ms });
+        self.output.say(json, || {
+            terminal::say(format_args!(
+                "{} {} ({}) has the traffic.  to switch {}",
+                paint::good("Rolled back:"),
+                paint::strong(&release.id),
+                release.subject,
+                times.to_switch.map_or("-".to_owned(), seconds),
+            ));
+            terminal::say(&url);
+        });
         Ok(())
     }
 }
@@ -134,15 +131,17 @@ impl Rollback {
         if !machine.environment().is_here() {
             Teller::of_process().tell(news);
         }
-        if self.json {
-            terminal::say(json!({ "release": live, "url": machine.url()?, "took_back": true }));
-            return Ok(());
-        }
-        terminal::say(format_args!(
-            "{} the deploy under way is taken back; {} has the traffic.",
-            paint::good("Rolled back:"),
-            live.map_or("no release".to_owned(), |id| id.to_string())
-        ));
+        let url = machine.url()?;
+        self.output.say(
+            || json!({ "release": live, "url": url, "took_back": true }),
+            || {
+                terminal::say(format_args!(
+                    "{} the deploy under way is taken back; {} has the traffic.",
+                    paint::good("Rolled back:"),
+                    live.as_ref().map_or("no release".to_owned(), ToString::to_string)
+                ));
+            },
+        );
         Ok(())
     }
 
@@ -156,17 +155,17 @@ impl Rollback {
                  again."
             )));
         }
-        if self.json {
-            terminal::say(
-                json!({ "release": live, "url": machine.url()?, "took_back": false, "to_switch_ms": null }),
-            );
-            return Ok(());
-        }
-        terminal::say(format_args!(
-            "{} what had the traffic was taken back already; {} has it. To go back further, say it again.",
-            paint::good("Nothing to do:"),
-            live.map_or("no release".to_owned(), ToString::to_string)
-        ));
+        let url = machine.url()?;
+        self.output.say(
+            || json!({ "release": live, "url": url, "took_back": false, "to_switch_ms": null }),
+            || {
+                terminal::say(format_args!(
+                    "{} what had the traffic was taken back already; {} has it. To go back further, say it again.",
+                    paint::good("Nothing to do:"),
+                    live.map_or("no release".to_owned(), ToString::to_string)
+                ));
+            },
+        );
         Ok(())
     }
 

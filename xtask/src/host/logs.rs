@@ -22,7 +22,7 @@ const BYTES: usize = 256 << 10;
 /// How many releases' logs are kept: the newest.
 const RELEASES: usize = 10;
 /// How long the engine may take to tell what a container wrote: an undo waits for it.
-const ENGINE_TIMEOUT: Duration = Duration::from_secs(10);
+const TELL_TIMEOUT: Duration = Duration::from_secs(10);
 
 // For nobody but who deploys: users' data may be in it. Names are those of releases. What a full disk cut off is removed.
 const KEEP: Script = Script::new(
@@ -88,7 +88,7 @@ impl LeasedReleases<'_> {
         let logs: Vec<(&str, Vec<String>)> = parts
             .map(|part| {
                 let docker = machine.docker();
-                let lines = container::timed_lines(docker, &part.container, LINES, ENGINE_TIMEOUT)?;
+                let lines = container::timed_lines(docker, &part.container, LINES, TELL_TIMEOUT)?;
                 Ok((part.service.as_str(), lines))
             })
             .collect::<Result<_>>()?;

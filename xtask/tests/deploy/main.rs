@@ -43,6 +43,11 @@ const TRIALS: &[Row<Project>] = &[
         Always,
         secrets::are_files_of_the_app,
     ),
+    (
+        "a_failed_log_in_is_counted_for_the_client_that_the_edge_saw",
+        Always,
+        secrets::log_ins_are_counted_by_client,
+    ),
     ("a_release_with_a_migration_takes_over_and_no_request_fails", Always, rollouts::second_release),
     ("a_rollback_is_immediate_and_no_request_fails", Always, rollouts::rollback),
     ("a_release_that_never_gets_ready_costs_users_nothing", Always, shared::never_ready),

@@ -1,11 +1,15 @@
 //! Secrets on the host.
 
 use std::fs;
+use std::io::Write;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 
 use libtest_mimic::Failed;
 
+use super::database::query;
 use crate::support::check;
+use crate::support::http::{connect, read_head};
 use crate::support::project::Project;
 
 /// The app's user in its image.
@@ -29,6 +33,35 @@ pub fn are_files_of_the_app(project: &Project) -> Result<(), Failed> {
         })?;
     }
     Ok(())
+}
+
+/// Behind the edge every connection is the edge's: if its word were not taken, or a client's own were, one stranger's failures
+/// would count for everybody, or for whom the stranger likes.
+pub fn log_ins_are_counted_by_client(project: &Project) -> Result<(), Failed> {
+    const CLAIMED: &str = "203.0.113.9";
+    const BODY: &str = r#"{"email":"nobody@example.org","password":"wrong"}"#;
+    let (mut connection, length) = (connect(&project.url())?, BODY.len());
+    let request = format!(
+        "POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {CLAIMED}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{BODY}"
+    );
+    connection.get_mut().write_all(request.as_bytes())?;
+    let response = read_head(&mut connection)?;
+    check(response.status == 401, || format!("{response:?}"))?;
+    let client = query(
+        project,
+        "SELECT host(client) FROM log_in_failures WHERE address = sha256(convert_to('nobody@example.org', 'UTF8'))",
+    );
+    let edge = project.docker(&[
+        "inspect",
+        "--format",
+        "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}",
+        &project.platform_container("edge"),
+    ]);
+    check(client.parse::<IpAddr>().is_ok(), || format!("counted for no client: {client:?}"))?;
+    check(client != CLAIMED && !edge.split(' ').any(|address| address == client), || {
+        format!("counted for {client}; the client claimed {CLAIMED}, and the edge is {edge}")
+    })
 }
 
 /// As in an environment that is older than the secret.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::commands::output::OutputArgs;
 use crate::rollout::plan::{Plan, Report, Step};
 use crate::terminal::{self, Agenda, paint, seconds};
 
@@ -31,11 +32,11 @@ impl Preview {
     }
 
     /// Prints it: a table, or for programs.
-    pub fn say(&self, json: bool) {
-        if json {
-            terminal::say(self.as_json());
-            return;
-        }
+    pub fn say(&self, output: OutputArgs) {
+        output.say(|| self.as_json(), || self.say_table());
+    }
+
+    fn say_table(&self) {
         let rows: Vec<_> = self.steps.iter().map(|(step, what)| vec![step.clone(), what.clone()]).collect();
         terminal::table(&["step", "what"], &rows);
         for reason in &self.not_needed {
@@ -44,11 +45,11 @@ impl Preview {
     }
 
     /// Shows it before it is done. For programs, standard output is for the result alone.
-    pub fn announce(&self, json: bool) {
-        if json {
+    pub fn announce(&self, output: OutputArgs) {
+        if output.json {
             self.lines().for_each(|line| terminal::note(paint::dim(line)));
         } else {
-            self.say(false);
+            self.say_table();
         }
     }
 

@@ -4,8 +4,6 @@ pub mod compose;
 mod one_off;
 mod smoke;
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell};
@@ -15,13 +13,12 @@ use super::{Leased, Machine};
 use crate::project::RELEASE_LABEL;
 use crate::rollout::host::Part;
 use crate::rollout::state::release::{Release, ReleaseId};
+use crate::rollout::steps::ENGINE_TIMEOUT;
 use crate::tools::docker::compose::Project;
 use crate::tools::docker::container::{self, Container};
 use crate::tools::process::Run;
 use crate::tools::ssh::host_shell::{HostShell, Script};
 
-/// The longest that one call to the engine may take. Stopping waits for what is in flight.
-const ENGINE_TIMEOUT: Duration = Duration::from_secs(120);
 /// Behind a character that stands in no JSON (RFC 7464): one that is cut must not swallow the next.
 pub(super) const READ: Script = Script::new(
     "reading the kept releases",

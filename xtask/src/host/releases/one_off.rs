@@ -1,17 +1,13 @@
 //! One-off containers of a release's own image, to their end: migrations, and a demo organisation.
 
-use std::time::Duration;
-
 use anyhow::{Result, bail};
 
 use super::LeasedReleases;
 use crate::rollout::state::release::ReleaseId;
+use crate::rollout::steps::schema::MIGRATION_TIMEOUT;
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::process::Run;
-
-/// The longest that a migration may take.
-const MIGRATION_TIMEOUT: Duration = Duration::from_secs(900);
 
 impl LeasedReleases<'_> {
     /// Runs the migrations that its image carries, and says what they printed. One that an earlier driver left running is

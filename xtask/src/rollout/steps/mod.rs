@@ -78,7 +78,7 @@ pub struct Start {
 }
 
 /// The longest that starting, or stopping, may take.
-const ENGINE_TIMEOUT: Duration = Duration::from_secs(120);
+pub const ENGINE_TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Step for Start {
     fn name(&self) -> &'static str {

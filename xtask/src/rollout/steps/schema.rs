@@ -11,7 +11,7 @@ use crate::rollout::state::ledger::Event;
 use crate::rollout::state::release::{Release, ReleaseId};
 
 /// The longest that all migrations of a plan may take.
-const MIGRATION_TIMEOUT: Duration = Duration::from_secs(900);
+pub const MIGRATION_TIMEOUT: Duration = Duration::from_secs(900);
 
 const MIGRATE: &str = "migrate";
 const UNDO: &str = "undo";
