@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: the figures of `docs/benchmarks.md`, measured here, all in one run on one machine. No test looks
 //! at a time.
 
+mod compile;
 mod pipeline;
 mod rollout;
+mod time;
 
 use std::fs;
 
@@ -23,6 +25,8 @@ enum Verb {
     Rollout(rollout::Rollout),
     /// A run of CI in which nothing is to be done, beside make, just and turbo; or a first one
     Pipeline(pipeline::Pipeline),
+    /// The first build of xtask beside that of an empty program, and one after a changed line
+    Compile(compile::Compile),
     #[command(hide = true)]
     Noop(pipeline::Noop),
 }
@@ -33,6 +37,7 @@ impl Bench {
         match self.verb {
             Verb::Rollout(rollout) => rollout.run(),
             Verb::Pipeline(pipeline) => pipeline.run(),
+            Verb::Compile(compile) => compile.run(),
             Verb::Noop(noop) => noop.run(),
         }
     }

@@ -14,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use xshell::{Cmd, cmd};
 
+use super::time::{Time, processors_of_children};
 use super::write_section;
 use crate::commands::ci;
 use crate::commands::ci::table;
@@ -49,15 +50,6 @@ pub struct Row {
     /// For people.
     way: String,
     time: Time,
-}
-
-/// What a command takes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Time {
-    /// On the clock, the middle one of several.
-    clock: Duration,
-    /// Of the processors, on average: what it would take on a machine that does nothing else.
-    processors: Duration,
 }
 
 impl Pipeline {
@@ -119,18 +111,6 @@ fn time_of<'a>(count: usize, command: &dyn Fn() -> Cmd<'a>) -> Result<Time> {
     times.sort();
     let processors = (processors_of_children()? - before) / count as u32;
     Ok(Time { clock: times[count / 2], processors })
-}
-
-/// What the children of this process that have ended took of the processors, and their children.
-fn processors_of_children() -> Result<Duration> {
-    /// `man 5 proc`: a tick is a hundredth of a second wherever Linux runs.
-    const TICK: Duration = Duration::from_millis(10);
-    let stat =
-        fs::read_to_string("/proc/self/stat").context("asking how much of the processors was taken")?;
-    let (_, after) = stat.rsplit_once(") ").context("the name of a process is in parentheses")?;
-    // The 16th and 17th fields, of which two are before.
-    let ticks = after.split(' ').skip(13).take(2).map(|ticks| ticks.parse().unwrap_or(0));
-    Ok(TICK * ticks.sum::<u32>())
 }
 
 fn section(beside: &[Row], grown: &[grown::Row]) -> Result<String> {

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use xshell::cmd;
 
-use super::{Time, processors_of_children};
+use super::super::time::{Time, processors_of_children};
 use crate::project;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity};
