@@ -84,6 +84,6 @@ fn state(seen: &Observed, release: &Release) -> &'static str {
         "stopped"
     } else {
         // A migration took away what it uses.
-        "shut out"
+        "incompatible"
     }
 }

@@ -57,12 +57,13 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
     let superfluous = seen.superfluous(limits, &release.id);
     let mut superfluous_then = seen.superfluous_then(limits, &release.id);
     superfluous_then.retain(|id| !superfluous.contains(id));
-    let shut_out = |id: &ReleaseId| contracts.iter().any(|contract| contract.incompatible_with.contains(id));
+    let is_incompatible =
+        |id: &ReleaseId| contracts.iter().any(|contract| contract.incompatible_with.contains(id));
     let (drained, others) = {
         let others = seen.running().into_iter().filter(|id| *id != release.id && Some(id) != from.as_ref());
-        others.partition::<Vec<_>, _>(shut_out)
+        others.partition::<Vec<_>, _>(is_incompatible)
     };
-    let warm = seen.traffic.warm.clone().filter(|id| !shut_out(id));
+    let warm = seen.traffic.warm.clone().filter(|id| !is_incompatible(id));
     Plan::to(Goal { kind: Kind::Deploy, from: from.clone(), to: Some(release.id.clone()) })
         .when(!superfluous.is_empty(), "prune: nothing is kept that is not needed", |plan| {
             plan.then(Prune { releases: superfluous })

@@ -27,7 +27,7 @@ impl Project {
         })
     }
 
-    /// The kept releases in this state: live, warm, stopped, shut out.
+    /// The kept releases in this state: live, warm, stopped, incompatible.
     pub fn kept(&self, state: &str) -> Vec<String> {
         let kept = self.json(&["releases", "--json"])["kept"].as_array().cloned().unwrap_or_default();
         let in_state = kept.iter().filter(|release| release["state"] == state);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
-use super::world::{CONTRACT, is_shut_out};
+use super::world::{CONTRACT, is_incompatible};
 use crate::rollout::attempt::{Attempt, AttemptError, take_lease};
 use crate::rollout::host::{Files, Holder, Leasable};
 use crate::rollout::limits::Limits;
@@ -125,7 +125,7 @@ impl<H: Leasable> Operator<'_, H> {
         Ok(match act {
             Act::Deploy(release) => {
                 let seen = Observed::beyond(files, self.host)?;
-                let contracts = seen.contracts(release, |release, _| is_shut_out(release, CONTRACT));
+                let contracts = seen.contracts(release, |release, _| is_incompatible(release, CONTRACT));
                 let live = seen.traffic.active.as_ref();
                 let misses =
                     |contract: &Contract| live.is_some_and(|id| contract.incompatible_with.contains(id));

@@ -9,7 +9,7 @@ use super::fault::{Fault, Trouble, When};
 use super::host::{Shared, Simulated};
 use super::trial::{LIMITS, Trial, host, host_with, release};
 use super::turns::Turns;
-use super::world::{CONTRACT, Manner, State, World, is_shut_out};
+use super::world::{CONTRACT, Manner, State, World, is_incompatible};
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
 
@@ -153,7 +153,7 @@ fn whatever_goes_wrong_once_while_that_is_taken_back_no_release_serves_that_miss
 fn what_misses_what_a_migration_takes_away_stops_before_it_and_is_no_target_until_it_is_undone() {
     let world = host_with(&[release(2, 2), release(3, 3)]);
     let seen = Observed::of(&driver_of(world.clone())).unwrap();
-    let contracts = seen.contracts(&release(5, 5), |release, _| is_shut_out(release, CONTRACT));
+    let contracts = seen.contracts(&release(5, 5), |release, _| is_incompatible(release, CONTRACT));
     let plan = plans::deploy(&release(5, 5), &seen, &contracts, &LIMITS);
     assert_eq!(plan.names()[..4], ["pull", "backup", "drain", "migrate"]);
     let deployed = Trial::of(world, vec![Act::deploy(release(5, 5))]).run().world;

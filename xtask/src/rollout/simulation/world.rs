@@ -374,7 +374,7 @@ impl Manner {
 
 /// Whether migration `version` takes away what this release uses: [`CONTRACT`] does so for the releases before
 /// [`SINCE`].
-pub fn is_shut_out(release: &Release, version: i64) -> bool {
+pub fn is_incompatible(release: &Release, version: i64) -> bool {
     version == CONTRACT && !release.migrations.contains(&SINCE)
 }
 

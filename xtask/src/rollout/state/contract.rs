@@ -2,7 +2,7 @@
 //!
 //! `-- expand` adds: releases from before it go on working. `-- contract: unused since <commit on the default branch>`
 //! takes something away that no commit uses from that one on. A release from before it must not serve afterwards: it is
-//! *shut out* until the migration is taken back.
+//! *incompatible* until the migration is taken back.
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Manner, State, World, is_shut_out};
+use super::{Manner, State, World, is_incompatible};
 use crate::rollout::state::release::ReleaseId;
 
 /// A usual request.
@@ -162,7 +162,7 @@ impl World {
         if let Some(version) = release.migrations.iter().find(lacks) {
             return Err(format!("{id} needs the migration {version}, which the database lacks"));
         }
-        if self.schema.iter().any(|version| is_shut_out(release, *version)) {
+        if self.schema.iter().any(|version| is_incompatible(release, *version)) {
             return Err(format!("a migration has taken away what {id} uses"));
         }
         Ok(())
