@@ -18,6 +18,32 @@ SET client_min_messages = warning;
 SET row_security = off;
 
 --
+-- Name: begin_monitoring(text, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.begin_monitoring(release text, hash text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        DECLARE
+            monitoring CONSTANT uuid := '01946c1a-0000-7000-8000-00000000000a';
+            address CONSTANT text := 'monitoring-' || lower(release) || '@tracehub.invalid';
+        BEGIN
+            PERFORM set_config('app.organisation_id', monitoring::text, true);
+            INSERT INTO public.organisations (id, name) VALUES (monitoring, 'Monitoring') ON CONFLICT DO NOTHING;
+            -- With those of deploys that ended before they could tidy up.
+            DELETE FROM public.users u
+            WHERE u.organisation_id = monitoring AND (u.email = address OR u.created_at < now() - interval '1 day');
+            INSERT INTO public.users (id, organisation_id, email, name, password_hash)
+            VALUES (gen_random_uuid(), monitoring, address, 'Monitoring', hash);
+            RETURN address;
+        END
+    $$;
+
+
+ALTER FUNCTION public.begin_monitoring(release text, hash text) OWNER TO tracehub_owner;
+
+--
 -- Name: credentials_of(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -42,6 +68,26 @@ CREATE FUNCTION public.current_organisation_id() RETURNS uuid
 
 
 ALTER FUNCTION public.current_organisation_id() OWNER TO tracehub_owner;
+
+--
+-- Name: end_monitoring(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.end_monitoring(release text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        DECLARE
+            monitoring CONSTANT uuid := '01946c1a-0000-7000-8000-00000000000a';
+        BEGIN
+            PERFORM set_config('app.organisation_id', monitoring::text, true);
+            DELETE FROM public.users u
+            WHERE u.organisation_id = monitoring AND u.email = 'monitoring-' || lower(release) || '@tracehub.invalid';
+        END
+    $$;
+
+
+ALTER FUNCTION public.end_monitoring(release text) OWNER TO tracehub_owner;
 
 --
 -- Name: find_credentials(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -397,11 +443,27 @@ GRANT USAGE ON SCHEMA public TO tracehub_app;
 
 
 --
+-- Name: FUNCTION begin_monitoring(release text, hash text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.begin_monitoring(release text, hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_monitoring(release text, hash text) TO tracehub_app;
+
+
+--
 -- Name: FUNCTION credentials_of(address text); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
 REVOKE ALL ON FUNCTION public.credentials_of(address text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.credentials_of(address text) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION end_monitoring(release text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.end_monitoring(release text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_monitoring(release text) TO tracehub_app;
 
 
 --

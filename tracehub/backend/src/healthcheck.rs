@@ -1,19 +1,10 @@
 //! Asking a running TraceHub how it is, in images that hold no shell and no other HTTP client.
 
-use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::time::{Duration, Instant};
-
 use anyhow::{Context, bail};
 use axum::http::Uri;
 use clap::Args;
 
-/// All of it together: connecting, asking, reading.
-const TIME_LIMIT: Duration = Duration::from_secs(3);
-/// What is read of an answer at most: its head, and enough of its body to tell what it is.
-const ANSWER_LIMIT: u64 = 16 * 1024;
-/// How much of a wrong answer is shown.
-const SHOWN: usize = 200;
+use crate::http_client::get;
 
 /// Plain GETs: exit code 0 when each answer is 200 (and from the right release), else 1 and what was answered first.
 #[derive(Args)]
@@ -45,79 +36,4 @@ impl Healthcheck {
             _ => Ok(()),
         }
     }
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-fn get(url: &Uri) -> anyhow::Result<Answer> {
-    let began = Instant::now();
-    let (Some("http"), Some(host)) = (url.scheme_str(), url.host()) else { bail!("not an http:// address") };
-    let port = url.port_u16().unwrap_or(80);
-    // Brackets around a version 6 address belong to the URL, not to the address.
-    let mut addresses = (host.trim_matches(['[', ']']), port).to_socket_addrs()?;
-    let address = addresses.next().context("the name has no address")?;
-
-    let mut stream = TcpStream::connect_timeout(&address, TIME_LIMIT)?;
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let host = url.authority().map_or(host, |authority| authority.as_str());
-    // In one piece: a server may answer, and close, after the first line.
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: healthcheck\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes())?;
-    Answer::parse(&read(stream, began)?)
-}
-
-/// Reads until the other side closes, which it was asked to. Each read alone may be quick and all of them for ever:
-/// the limit is for all.
-fn read(mut stream: TcpStream, began: Instant) -> anyhow::Result<Vec<u8>> {
-    let (mut answer, mut part) = (Vec::new(), [0; 2048]);
-    while (answer.len() as u64) < ANSWER_LIMIT {
-        let left = TIME_LIMIT.saturating_sub(began.elapsed());
-        if left.is_zero() {
-            bail!("no whole answer in {} s", TIME_LIMIT.as_secs());
-        }
-        stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut part) {
-            Ok(0) => break,
-            Ok(read) => answer.extend_from_slice(&part[..read]),
-            // The time limit, which the top of the loop has words for.
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(answer)
-}
-
-impl Answer {
-    fn parse(bytes: &[u8]) -> anyhow::Result<Self> {
-        let text = String::from_utf8_lossy(bytes);
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
-        let status = status.with_context(|| format!("not an HTTP answer: {:?}", shortened(&text)))?;
-        Ok(Self { status, head: head.into(), body: body.into() })
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        let mut headers = self.head.lines().filter_map(|line| line.split_once(':'));
-        headers.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
-    }
-}
-
-impl std::fmt::Display for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.status)?;
-        if let Some(location) = self.header("location") {
-            write!(f, ", a redirect to {location}")?;
-        }
-        write!(f, ": {:?}", shortened(&self.body))
-    }
-}
-
-fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(SHOWN)]
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracehub_backend::settings::{self, Settings};
-use tracehub_backend::{healthcheck, http, logs, migrate, seed, serve};
+use tracehub_backend::{healthcheck, http, logs, migrate, monitor, seed, serve, smoke};
 
 /// TraceHub's API. Settings come from environment variables; a secret may come from the file that `<NAME>_FILE` names.
 #[derive(Parser)]
@@ -32,6 +32,11 @@ enum Command {
     Openapi,
     /// Ask a running TraceHub how it is; for images that hold no other HTTP client
     Healthcheck(healthcheck::Healthcheck),
+    /// Make or remove the user that a deploy logs in as
+    #[command(subcommand)]
+    Monitor(monitor::Monitor),
+    /// Do what a user does, against a release that may have no users yet: open the page, log in, list the shipments
+    Smoke(smoke::Smoke),
 }
 
 #[tokio::main]
@@ -68,5 +73,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Healthcheck(healthcheck) => healthcheck.run(),
+        Command::Monitor(monitor) => monitor.run(settings::database()?).await,
+        Command::Smoke(smoke) => smoke.run(settings::database()?).await,
     }
 }

@@ -13,4 +13,5 @@ mod reminders;
 mod rows;
 mod serving;
 mod shipments;
+mod smoke;
 mod world;

@@ -16,15 +16,15 @@ use tracehub_backend::serve::serve_until;
 use crate::world::{JWT_SECRET, World, app_options, bare_binary, binary};
 
 /// A serving process, and the address that it says it listens on.
-struct Serving {
+pub struct Serving {
     process: Child,
-    address: String,
+    pub address: String,
     /// Kept open: it goes on logging.
     _logs: BufReader<ChildStdout>,
 }
 
 impl Serving {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         command.env("JWT_SECRET", JWT_SECRET).env("LISTEN_ADDRESS", "127.0.0.1:0").env("LOG_FORMAT", "json");
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut first = String::new();

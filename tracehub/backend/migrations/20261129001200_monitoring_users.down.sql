@@ -1,0 +1,2 @@
+DROP FUNCTION end_monitoring;
+DROP FUNCTION begin_monitoring;

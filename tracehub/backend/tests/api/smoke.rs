@@ -1,0 +1,83 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Output;
+
+use sqlx::{Executor, PgPool};
+
+use crate::serving::Serving;
+use crate::world::{app_options, binary};
+
+const RELEASE: &str = "20260103t120001z-1a2b3c4d5e6f";
+const PAGE: &str = r#"<!doctype html><script type="module" src="/assets/index-abc.js"></script>"#;
+
+/// A server of pages, until the test's process ends: this at `/`, a script where the page says, and nothing else.
+fn page(html: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map(Result::unwrap) {
+            let mut asked = [0; 1024];
+            let length = stream.read(&mut asked).unwrap();
+            let answer = match &asked[..length] {
+                root if root.starts_with(b"GET / ") => {
+                    format!("200 OK\r\ncontent-type: text/html\r\n\r\n{html}")
+                }
+                script if script.starts_with(b"GET /assets/index-abc.js ") => {
+                    "200 OK\r\ncontent-type: text/javascript\r\n\r\nlet a;".into()
+                }
+                _ => "404 Not Found\r\n\r\n".into(),
+            };
+            write!(stream, "HTTP/1.1 {answer}").unwrap();
+        }
+    });
+    url
+}
+
+/// A backend that serves, and the smoke test of it with such a page.
+fn smoke(owner: &PgPool, html: &'static str) -> Output {
+    let mut serve = binary(&["serve"], &app_options(owner));
+    serve.env("RELEASE", RELEASE);
+    let (serving, page) = (Serving::start(serve), page(html));
+    let api = format!("http://{}", serving.address);
+    let words = ["smoke", "--release", RELEASE, "--page", &page, "--api", &api];
+    binary(&words, &app_options(owner)).output().unwrap()
+}
+
+fn complaint(output: &Output) -> &str {
+    assert_eq!(output.status.code(), Some(1));
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+#[sqlx::test]
+async fn a_release_that_serves_its_users_passes_and_the_user_it_was_tried_as_is_gone(owner: PgPool) {
+    let output = smoke(&owner, PAGE);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut seen = owner.begin().await.unwrap();
+    seen.execute("SELECT set_config('app.organisation_id', '01946c1a-0000-7000-8000-00000000000a', true)")
+        .await
+        .unwrap();
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&mut *seen).await.unwrap();
+    assert_eq!(left, 0);
+}
+
+#[sqlx::test]
+async fn a_page_that_would_stay_blank_is_found(owner: PgPool) {
+    let blank = smoke(&owner, "<!doctype html><div id=\"root\"></div>");
+    assert!(complaint(&blank).contains("the page names no script of ours"), "{}", complaint(&blank));
+    let gone = smoke(&owner, "<!doctype html><script src=\"/assets/index-old.js\"></script>");
+    assert!(complaint(&gone).contains("/assets/index-old.js is answered 404"), "{}", complaint(&gone));
+}
+
+#[sqlx::test]
+async fn a_release_that_nobody_can_log_in_to_is_found(owner: PgPool) {
+    owner.execute("REVOKE EXECUTE ON FUNCTION credentials_of FROM tracehub_app").await.unwrap();
+    let output = smoke(&owner, PAGE);
+    assert!(complaint(&output).contains("a log-in is answered 500"), "{}", complaint(&output));
+}
+
+#[sqlx::test]
+async fn a_release_whose_list_fails_is_found(owner: PgPool) {
+    owner.execute("REVOKE SELECT ON shipments FROM tracehub_app").await.unwrap();
+    let output = smoke(&owner, PAGE);
+    assert!(complaint(&output).contains("the list of shipments is answered 500"), "{}", complaint(&output));
+}
