@@ -9,6 +9,8 @@ mod prepare;
 mod result;
 mod version;
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -23,6 +25,7 @@ use crate::host::{Leased, Machine, SuppliedSecrets};
 use crate::project::Environment;
 use crate::rollout::attempt::Attempt;
 use crate::rollout::host::{Files, Host};
+use crate::rollout::limits::Limits;
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
 use crate::rollout::plans;
@@ -39,6 +42,9 @@ pub struct Deploy {
     /// Which commit: a branch, a tag, or the beginning of its name (elsewhere than in local)
     #[arg(long, value_name = "REV")]
     version: Option<String>,
+    /// Watch the release for longer than the environment has it, before the switch counts: 10m, at most 1h
+    #[arg(long, value_name = "TIME", value_parser = bake)]
+    bake: Option<Duration>,
     /// Print the steps, and change nothing
     #[arg(long)]
     plan: bool,
@@ -57,6 +63,14 @@ struct Planned {
     release: Release,
     seen: Observed,
     plan: Plan,
+}
+
+/// The longest that a deploy may be watched: its guard waits as long.
+const MAX_BAKE: Duration = Duration::from_secs(3600);
+
+fn bake(text: &str) -> Result<Duration, String> {
+    let bake = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if bake > MAX_BAKE { Err("longer than 1h".to_owned()) } else { Ok(bake) }
 }
 
 impl Deploy {
@@ -111,7 +125,9 @@ impl Deploy {
         let (release, environment) = (prepared.release(), prepared.environment());
         let seen = Observed::beyond(files, &prepared.machine)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
-        let plan = plans::deploy(&release, &seen, &contracts, &prepared.machine.limits());
+        let limits = prepared.machine.limits();
+        let limits = Limits { bake: self.bake.unwrap_or(limits.bake), ..limits };
+        let plan = plans::deploy(&release, &seen, &contracts, &limits);
         Ok(Planned { release, seen, plan })
     }
 

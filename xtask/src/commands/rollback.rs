@@ -69,7 +69,7 @@ impl Rollback {
         // To ask the warm release takes longer than all of the looking that comes before its answer is wanted.
         let target = request.target(before).ok().map(|release| &release.id);
         if let Some(warm) = target.filter(|target| before.traffic.warm.as_ref() == Some(target)) {
-            machine.prefetch_smoke(warm)?;
+            machine.prefetch_ready_check(warm)?;
         }
         let attempt = attempt::settle(&leased)?;
         let seen = Observed::of_rollback(attempt.settled.files.clone(), machine)?;

@@ -38,6 +38,9 @@ macro_rules! every_change {
             let _ = host.migrate(release);
             let _ = host.undo_migrations(release, &[]);
             let _ = host.wait_for_migration();
+            let _ = host.smoke_test(release);
+            let _ = host.smoke_test_through_edge(release);
+            let _ = host.end_smoke_tests(release);
             let _ = host.arm(arming);
             let _ = host.confirm("");
             let _ = host.trip("", "");

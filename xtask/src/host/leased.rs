@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 
 use super::Machine;
 use super::lease::{self, Held};
-use crate::rollout::host::{Arming, Holder, Host, LeaseError, LeasedHost, Switching};
+use super::monitoring::Credentials;
+use crate::rollout::host::{Arming, Holder, Host, LeaseError, LeasedHost, SmokeTest, Switching};
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::ledger::Entry;
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -19,13 +20,15 @@ pub struct Leased<'a> {
     held: Held,
     /// Releases whose files this driver has written, so that compose finds them as they ought to be.
     pub(super) laid_out: RefCell<BTreeSet<ReleaseId>>,
+    /// The user that smoke tests of a release log in as, once one was made.
+    pub(super) monitoring: RefCell<Option<(ReleaseId, Credentials)>>,
 }
 
 impl<'a> Leased<'a> {
     /// Takes the lease, or says who holds it.
     pub(super) fn take(machine: &'a Machine, holder: &Holder) -> Result<Leased<'a>, LeaseError> {
         let held = lease::take(&machine.shell, &machine.lease_file(), holder)?;
-        Ok(Leased { machine, held, laid_out: RefCell::default() })
+        Ok(Leased { machine, held, laid_out: RefCell::default(), monitoring: RefCell::default() })
     }
 
     /// The machine, to change a file on it; an error when the lease was lost. There is no other way from here to it but
@@ -118,6 +121,18 @@ impl LeasedHost for Leased<'_> {
 
     fn wait_for_migration(&self) -> Result<()> {
         self.releases().wait_for_migration()
+    }
+
+    fn smoke_test(&self, release: &Release) -> Result<()> {
+        self.releases().smoke_test(&release.id)
+    }
+
+    fn smoke_test_through_edge(&self, release: &Release) -> Result<SmokeTest> {
+        self.releases().smoke_test_through_edge(&release.id)
+    }
+
+    fn end_smoke_tests(&self, release: &Release) -> Result<()> {
+        self.releases().end_smoke_tests(&release.id)
     }
 
     fn arm(&self, arming: &Arming) -> Result<()> {

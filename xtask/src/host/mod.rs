@@ -19,6 +19,7 @@ mod leased;
 mod ledger;
 mod live_folder;
 mod logs;
+mod monitoring;
 mod platform;
 mod prefetch;
 mod probe;
@@ -221,8 +222,8 @@ impl Host for Machine {
         self.database().is_parked(attempt)
     }
 
-    fn smoke(&self, release: &Release) -> Result<()> {
-        self.releases().smoke(&release.id)
+    fn check_ready(&self, release: &Release) -> Result<()> {
+        self.releases().check_ready(&release.id)
     }
 
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String> {

@@ -18,7 +18,7 @@ const PREFETCH_MAX_AGE: Duration = Duration::from_secs(10);
 pub(super) struct Prefetch {
     schema: Option<(Instant, Option<Running>)>,
     counts: Option<(Instant, Option<Running>)>,
-    smoke: Option<(Instant, (ReleaseId, Running))>,
+    ready: Option<(Instant, (ReleaseId, Running))>,
 }
 
 impl Machine {
@@ -28,15 +28,15 @@ impl Machine {
         let (schema, counts) = (self.database().ask_schema()?, self.platform().ask_counts()?);
         let now = Instant::now();
         *self.prefetch.borrow_mut() =
-            Prefetch { schema: Some((now, schema)), counts: Some((now, counts)), smoke: None };
+            Prefetch { schema: Some((now, schema)), counts: Some((now, counts)), ready: None };
         Ok(())
     }
 
     /// Asks the release whether it is ready, for whoever holds the lease and will want to know. What changes something
     /// before that drops the answer.
-    pub fn prefetch_smoke(&self, id: &ReleaseId) -> Result<()> {
-        let asked = self.releases().begin_smoke(id)?.map(|asked| (Instant::now(), (id.clone(), asked)));
-        self.prefetch.borrow_mut().smoke = asked;
+    pub fn prefetch_ready_check(&self, id: &ReleaseId) -> Result<()> {
+        let asked = self.releases().begin_ready_check(id)?.map(|asked| (Instant::now(), (id.clone(), asked)));
+        self.prefetch.borrow_mut().ready = asked;
         Ok(())
     }
 
@@ -48,8 +48,8 @@ impl Machine {
     /// Whether some answer would count.
     #[cfg(test)]
     pub fn has_prefetched(&self) -> bool {
-        let Prefetch { schema, counts, smoke } = &*self.prefetch.borrow();
-        schema.is_some() || counts.is_some() || smoke.is_some()
+        let Prefetch { schema, counts, ready } = &*self.prefetch.borrow();
+        schema.is_some() || counts.is_some() || ready.is_some()
     }
 
     pub(super) fn prefetched_schema(&self) -> Option<Option<Running>> {
@@ -60,8 +60,8 @@ impl Machine {
         fresh(self.prefetch.borrow_mut().counts.take())
     }
 
-    pub(super) fn prefetched_smoke(&self, id: &ReleaseId) -> Option<Running> {
-        let (of, asked) = fresh(self.prefetch.borrow_mut().smoke.take())?;
+    pub(super) fn prefetched_ready_check(&self, id: &ReleaseId) -> Option<Running> {
+        let (of, asked) = fresh(self.prefetch.borrow_mut().ready.take())?;
         (of == *id).then_some(asked)
     }
 }

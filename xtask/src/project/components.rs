@@ -27,11 +27,35 @@ pub const MIGRATIONS: &str = "tracehub/backend/migrations";
 /// The tests fail when they run less than this of the lines, in the backend and in the frontend.
 pub const COVERAGE_PERCENT: u32 = 70;
 
-/// Who answers a smoke request, and where: each front door of a release is asked under the name by which the edge will
-/// dial it, from the release's own backend. A container of its own for that would take most of a rollback's time.
-pub const SMOKE: &[(Component, &str)] = &[(BACKEND, "/health/ready"), (FRONTEND, "/healthz")];
-/// What asks, in the backend's container.
-pub const SMOKE_PROGRAM: &[&str] = &["/usr/local/bin/tracehub-backend", "healthcheck"];
+/// Who says whether a release is ready, and where: each front door is asked under the name by which the edge will dial it, from
+/// the release's own backend. A container of its own for that would take most of a rollback's time.
+pub const READY_ADDRESSES: &[(Component, &str)] = &[(BACKEND, "/health/ready"), (FRONTEND, "/healthz")];
+/// The backend's program, in its container.
+pub const BACKEND_PROGRAM: &str = "/usr/local/bin/tracehub-backend";
+
+/// What a smoke test asks for through the edge, by their paths.
+pub struct SmokePaths {
+    /// The page.
+    pub page: &'static str,
+    /// Where the scripts are that it names.
+    pub scripts: &'static str,
+    /// Which release it is.
+    pub version: &'static str,
+    /// Takes an address and a password, and gives a token.
+    pub log_in: &'static str,
+    /// Something that only a user is shown.
+    pub list: &'static str,
+}
+
+/// The same that the backend's own smoke test asks for on the edge's network.
+pub const SMOKE_TEST: SmokePaths = SmokePaths {
+    page: "/",
+    scripts: "/assets/",
+    version: "/api/version",
+    log_in: "/api/auth/login",
+    list: "/api/shipments",
+};
+
 /// What the watch asks through the edge: it answers 200 only when the release can serve.
 pub const PROBE_PATH: &str = "/health/ready";
 /// The header by which an answer says which release it comes from.

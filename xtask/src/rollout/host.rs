@@ -42,7 +42,7 @@ pub trait Host {
     /// Whether this attempt has put the database aside.
     fn is_parked(&self, attempt: &str) -> Result<bool>;
     /// Asks each of the release's front doors, from the edge's network, whether it is the release and is ready.
-    fn smoke(&self, release: &Release) -> Result<()>;
+    fn check_ready(&self, release: &Release) -> Result<()>;
     /// The last log lines of a release's container.
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String>;
     /// One request through the edge, as a user sends it.
@@ -120,6 +120,14 @@ pub trait LeasedHost {
     fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String>;
     /// Waits for a migration whose driver died, when there is one.
     fn wait_for_migration(&self) -> Result<()>;
+
+    /// Does with the release what a user does, on the edge's network, whether or not it has the traffic. It needs the lease
+    /// since it makes a user for that, and removes it.
+    fn smoke_test(&self, release: &Release) -> Result<()>;
+    /// Does the same through the edge, as a browser does. The user that it makes stays for the next time.
+    fn smoke_test_through_edge(&self, release: &Release) -> Result<SmokeTest>;
+    /// Removes the user that was made for that.
+    fn end_smoke_tests(&self, release: &Release) -> Result<()>;
 
     /// Tells the guard what to guard, and comes back when it is armed.
     fn arm(&self, arming: &Arming) -> Result<()>;
@@ -261,6 +269,15 @@ pub struct ProbeResponse {
     pub excerpt: String,
 }
 
+/// What came of a smoke test through the edge.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SmokeTest {
+    /// Its own requests, which are no users'.
+    pub requests: EdgeCounts,
+    /// What was not answered as it should be, when something was not.
+    pub failure: Option<String>,
+}
+
 /// Requests that the edge has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EdgeCounts {
@@ -271,6 +288,16 @@ pub struct EdgeCounts {
 }
 
 impl EdgeCounts {
+    /// These and those.
+    pub fn and(self, more: EdgeCounts) -> EdgeCounts {
+        EdgeCounts { all: self.all + more.all, errors: self.errors + more.errors }
+    }
+
+    /// One request that was answered with this status.
+    pub fn one(status: u16) -> EdgeCounts {
+        EdgeCounts { all: 1, errors: u64::from(status >= 500) }
+    }
+
     /// What came since `before`. An edge that was started again began to count anew.
     pub fn since(self, before: EdgeCounts) -> EdgeCounts {
         EdgeCounts {

@@ -91,7 +91,7 @@ impl Observed {
         }
         let seen = Observed::of(host)?;
         // One that was started a moment ago has not been checked yet: then it is asked, as the step `ready` does.
-        let is_well = || seen.is_ready(release) || (seen.is_up(release) && host.smoke(release).is_ok());
+        let is_well = || seen.is_ready(release) || (seen.is_up(release) && host.check_ready(release).is_ok());
         Ok(seen.ledger.expected_active().as_ref() == Some(&release.id)
             && seen.ledger.unfinished().is_none()
             && is_well())

@@ -42,7 +42,7 @@ fn repair(release: &Release, seen: &Observed, limits: &Limits) -> Plan {
     Plan::to(Goal { kind: Kind::Deploy, from: id(), to: id() })
         .then(Pull { release: release.clone() })
         .then(Start { release: release.clone(), before: Before::Live })
-        .then(Ready { release: release.clone(), timeout: limits.ready })
+        .then(Ready { release: release.clone(), timeout: limits.ready, smoke_test: false })
         .when(!ought, "adopt: the ledger says already that it ought to have the traffic", |plan| {
             plan.then(Adopt { release: release.clone() })
         })
@@ -86,7 +86,7 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
         .when(!seen.is_warm(release), "start: it runs already, warm", |plan| {
             plan.then(Start { release: release.clone(), before: seen.before(release) })
         })
-        .then(Ready { release: release.clone(), timeout: limits.ready })
+        .then(Ready { release: release.clone(), timeout: limits.ready, smoke_test: true })
         .then(ArmGuard { from: from.clone(), to: release.id.clone(), warm, bake: limits.bake })
         .then(Switch { from: from.clone(), to: release.id.clone(), bake: limits.bake })
         .then(Watch { release: release.clone(), before: seen.kept_release(from.as_ref()), bake: limits.bake })
@@ -118,7 +118,7 @@ pub(super) fn back(
     plan.when(!seen.is_warm(release), "start: it runs already, warm", |plan| {
         plan.then(Start { release: release.clone(), before: seen.before(release) })
     })
-    .then(Ready { release: release.clone(), timeout: limits.ready })
+    .then(Ready { release: release.clone(), timeout: limits.ready, smoke_test: false })
     .then(SwitchBack { from, to: release.clone() })
     .when(!others.is_empty(), "retire: nothing runs but the two releases", |plan| {
         plan.then(Retire { releases: others, superfluous: Vec::new(), drain: limits.drain })

@@ -127,6 +127,6 @@ pub struct NeitherIsReady {
 fn check_before(host: &dyn Host, seen: &Files) -> Result<()> {
     let before = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.warm.as_ref());
     let Some(before) = before else { return Ok(()) };
-    host.smoke(before)
+    host.check_ready(before)
         .map_err(|error| NeitherIsReady { release: before.id.clone(), why: format!("{error:#}") }.into())
 }

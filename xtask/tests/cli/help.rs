@@ -92,3 +92,13 @@ fn a_typing_error_is_answered_with_what_was_meant() {
         assert!(output.stderr.contains(&format!("'{meant}'")), "{arguments:?}: {}", output.stderr);
     }
 }
+
+#[test]
+fn a_bake_time_is_not_cut_short_nor_endless() {
+    let project = FakeProject::new();
+    let deploy = |env: &str, bake: &str| project.xtask(&["deploy", "--env", env, "--bake", bake]);
+    let short = deploy("production", "10s");
+    assert_eq!(short.code, Some(3), "{}", short.stderr);
+    assert!(short.stderr.contains("production watches a release for 30s"), "{}", short.stderr);
+    assert_eq!((deploy("staging", "2h").code, deploy("staging", "soon").code), (Some(2), Some(2)));
+}

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 
-use crate::support::bad_releases::{UNDONE_WITHIN, is_as_before};
+use crate::support::bad_releases::{UNDONE_WITHIN, costs_nothing, is_as_before};
 use crate::support::client::Client;
 use crate::support::project::{Project, RELEASE_FILE};
 use crate::support::{check, wait_until};
@@ -63,6 +63,22 @@ pub fn turns_bad(project: &Project) -> Result<(), Failed> {
     // time.
     check(report.failures.len() <= 12, || format!("{report}"))?;
     is_as_before(project, Some(live))
+}
+
+pub fn nobody_logs_in(project: &Project) -> Result<(), Failed> {
+    project.commit_fault("nobody-logs-in");
+    costs_nothing(project, &["it calls itself ready, and does not serve", "a log-in is answered 500"])
+}
+
+/// While nobody uses it: our own requests find it.
+pub fn errs_now_and_then(project: &Project) -> Result<(), Failed> {
+    project.commit_fault("every-tenth");
+    let live = project.live();
+    let output = project.xtask(&["deploy", "--yes", "--bake", "20s"]).fails_with(4);
+    project.drop_commit();
+    let output = output?;
+    check(output.contains("'watch'") && output.contains("500"), || output.clone())?;
+    is_as_before(project, live)
 }
 
 pub fn ignores_sigterm(project: &Project) -> Result<(), Failed> {

@@ -98,6 +98,16 @@ const TRIALS: &[Row<Project>] = &[
         shared::errors_beside_health,
     ),
     (
+        "a_release_that_nobody_can_log_in_to_gets_no_traffic_though_it_calls_itself_ready",
+        Always,
+        bad_releases::nobody_logs_in,
+    ),
+    (
+        "a_release_that_errs_at_every_tenth_request_is_switched_back_though_nobody_uses_it",
+        Always,
+        bad_releases::errs_now_and_then,
+    ),
+    (
         "a_release_that_ignores_sigterm_is_killed_in_the_end_and_no_request_fails",
         Deep,
         bad_releases::ignores_sigterm,

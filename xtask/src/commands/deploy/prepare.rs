@@ -36,6 +36,7 @@ impl Deploy {
     /// The tree or the commit, the host, and the secrets; refused when the host has too little room.
     pub(super) fn prepare(&self) -> Result<Prepared> {
         let environment = self.target.environment().clone();
+        self.check_bake(&environment)?;
         let (machine, sources) =
             if environment.is_here() { self.take_tree()? } else { self.take_commit(&environment)? };
         preflight(&machine)?;
@@ -47,6 +48,19 @@ impl Deploy {
             ));
         }
         Ok(Prepared { machine, sources, secrets })
+    }
+
+    /// Refused when the release would be watched for less than the environment has it.
+    fn check_bake(&self, environment: &Environment) -> Result<()> {
+        let least = environment.limits.bake;
+        match self.bake.filter(|bake| *bake < least).map(humantime::format_duration) {
+            Some(bake) => Err(refuse(format!(
+                "--bake {bake} is too short: {} watches a release for {}",
+                environment.name,
+                humantime::format_duration(least)
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// On this machine: the working tree, built.

@@ -2,6 +2,7 @@
 
 pub mod compose;
 mod one_off;
+mod ready;
 mod smoke;
 
 use anyhow::{Context, Result};

@@ -1,53 +1,145 @@
-//! Whether a release is ready: each of its front doors is asked on the edge's network, under the name by which the edge will
-//! dial it.
+//! Whether a release does for a user what users want of it: asked by a program of its own on the edge's network, and by this
+//! machine through the edge, as a browser would.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
-use super::Releases;
-use crate::project::{self, Component};
+use super::LeasedReleases;
+use crate::host::monitoring::Credentials;
+use crate::project::{self, SMOKE_TEST};
+use crate::rollout::host::{EdgeCounts, SmokeTest};
 use crate::rollout::state::release::ReleaseId;
-use crate::tools::docker::exec::{self, Running};
+use crate::tools::docker::exec;
 use crate::tools::docker::socket::Socket;
+use crate::tools::http::{self, Answer};
+use crate::tools::process::Finished;
 
-/// The longest that one smoke request may take.
-const SMOKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest that the program may take for all of it.
+const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest that one request through the edge may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Requests more in each test, whose errors are counted: a share of 5 % of all answers is found by ourselves, where there are
+/// few users.
+const SAMPLES: usize = 8;
+/// With which a program of this kind ends that does not know what it was told to do.
+const USAGE: i32 = 2;
 
-impl Releases<'_> {
-    /// Begins to ask each part of a release, by one program in its backend's container: to start one takes nearly all of the
-    /// time. None when that container does not run.
-    pub(in crate::host) fn begin_smoke(&self, id: &ReleaseId) -> Result<Option<Running>> {
-        let (socket, user) = (Socket::of(self.machine.docker())?, project::APP_UID.to_string());
-        let (program, addresses) = (project::SMOKE_PROGRAM.iter().copied(), smoke_addresses(id));
-        let urls = addresses.iter().flat_map(|url| ["--url", url]);
-        let words: Vec<&str> = program.chain(["--release", id.as_str()]).chain(urls).collect();
-        let name = "the smoke requests";
-        Ok(exec::start(&socket, name, &self.smoke_container(id), &user, &words, SMOKE_TIMEOUT)?)
-    }
-
-    /// An error unless each part answers that it is this release and is ready.
-    pub(in crate::host) fn smoke(&self, id: &ReleaseId) -> Result<()> {
-        let asked = match self.machine.prefetched_smoke(id) {
-            Some(asked) => Some(asked),
-            None => self.begin_smoke(id)?,
-        };
-        let told = asked.map_or(Ok(None), Running::finish)?;
-        let told = told.with_context(|| format!("{} does not run any more", self.smoke_container(id)))?;
-        let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
-        ensure!(told.status.success(), "{id}, asked on the edge's network: {}", said.trim());
+impl LeasedReleases<'_> {
+    /// As [`LeasedHost::smoke_test`](crate::rollout::host::LeasedHost::smoke_test) has it. A release from before there were
+    /// smoke tests is taken at its word.
+    pub(in crate::host) fn smoke_test(&self, id: &ReleaseId) -> Result<()> {
+        let [page, api] = [project::FRONTEND, project::BACKEND]
+            .map(|component| format!("http://{}-{id}:{}", component.name, component.port));
+        let words = ["smoke", "--release", id.as_str(), "--page", &page, "--api", &api];
+        let told = self.in_backend(id, "the smoke test", &words)?;
+        ensure!(
+            succeeded(&told) || is_unknown(&told),
+            "{id}, asked on the edge's network: {}",
+            told.stderr.trim()
+        );
         Ok(())
     }
 
-    fn smoke_container(&self, id: &ReleaseId) -> String {
-        self.machine.named(&format!("{id}-{}-1", project::BACKEND.name))
+    /// As [`LeasedHost::smoke_test_through_edge`](crate::rollout::host::LeasedHost::smoke_test_through_edge) has it.
+    pub(in crate::host) fn smoke_test_through_edge(&self, id: &ReleaseId) -> Result<SmokeTest> {
+        let url = self.leased.fenced()?.url()?;
+        let mut monitoring = self.leased.monitoring.borrow_mut();
+        if monitoring.as_ref().is_none_or(|(of, _)| of != id) {
+            let words = ["monitor", "begin", "--release", id.as_str()];
+            let told = self.in_backend(id, "making the user for monitoring", &words)?;
+            if is_unknown(&told) {
+                return Ok(SmokeTest::default());
+            }
+            ensure!(succeeded(&told), "making the user for monitoring: {}", told.stderr.trim());
+            let credentials = serde_json::from_str(&told.stdout).ok();
+            *monitoring =
+                Some((id.clone(), credentials.context("how to log in is not told as it should be")?));
+        }
+        let (_, credentials) = monitoring.as_ref().context("nobody was made for monitoring")?;
+        let mut browser = Browser { url, requests: EdgeCounts::default() };
+        let failure = browser.use_it(id, credentials).err().map(|error| format!("{error:#}"));
+        Ok(SmokeTest { requests: browser.requests, failure })
+    }
+
+    /// Removes the user that was made for it, when one was.
+    pub(in crate::host) fn end_smoke_tests(&self, id: &ReleaseId) -> Result<()> {
+        if self.leased.monitoring.take().is_some() {
+            let words = ["monitor", "end", "--release", id.as_str()];
+            let told = self.in_backend(id, "removing the user for monitoring", &words)?;
+            ensure!(succeeded(&told), "removing the user for monitoring: {}", told.stderr.trim());
+        }
+        Ok(())
+    }
+
+    fn in_backend(&self, id: &ReleaseId, name: &str, words: &[&str]) -> Result<Finished> {
+        let machine = self.leased.fenced()?;
+        let (socket, user) = (Socket::of(machine.docker())?, project::APP_UID.to_string());
+        let container = machine.releases().backend_container(id);
+        let words = [&[project::BACKEND_PROGRAM], words].concat();
+        let running = exec::start(&socket, name, &container, &user, &words, PROGRAM_TIMEOUT)?;
+        let told = running.map_or(Ok(None), exec::Running::finish)?;
+        told.with_context(|| format!("{container} does not run any more"))
     }
 }
 
-/// Each front door, by the name by which the edge will dial it.
-fn smoke_addresses(id: &ReleaseId) -> Vec<String> {
-    let address = |(component, path): &(Component, &str)| {
-        format!("http://{}-{id}:{}{path}", component.name, component.port)
-    };
-    project::SMOKE.iter().map(address).collect()
+fn succeeded(told: &Finished) -> bool {
+    told.status.success()
+}
+
+fn is_unknown(told: &Finished) -> bool {
+    told.status.code() == Some(USAGE)
+}
+
+/// Somebody who uses the product at its public address.
+struct Browser {
+    url: String,
+    requests: EdgeCounts,
+}
+
+impl Browser {
+    fn use_it(&mut self, id: &ReleaseId, credentials: &Credentials) -> Result<()> {
+        let page = self.asked("the page", "text/html", |url| {
+            http::get(&format!("{url}{}", SMOKE_TEST.page), REQUEST_TIMEOUT)
+        })?;
+        let of_page = |word: &&str| word.starts_with(SMOKE_TEST.scripts) && word.ends_with(".js");
+        let script = page.body.split('"').find(of_page).context("the page names no script of its own")?;
+        self.asked(script, "javascript", |url| {
+            http::head(&format!("{url}{script}"), "*/*", REQUEST_TIMEOUT)
+        })?;
+        let version = self.asked("the version", "application/json", |url| {
+            http::get(&format!("{url}{}", SMOKE_TEST.version), REQUEST_TIMEOUT)
+        })?;
+        ensure!(version.body.contains(id.as_str()), "the version is not {id}: {}", version.body);
+        let log_in = self.asked("a log-in", "application/json", |url| {
+            http::post_json(
+                &format!("{url}{}", SMOKE_TEST.log_in),
+                &serde_json::to_value(credentials)?,
+                REQUEST_TIMEOUT,
+            )
+        })?;
+        let answered: Value =
+            serde_json::from_str(&log_in.body).context("a log-in is answered with no JSON")?;
+        let token = answered["token"].as_str().context("a log-in gives no token")?;
+        self.asked("the list", "application/json", |url| {
+            http::get_as(&format!("{url}{}", SMOKE_TEST.list), token, REQUEST_TIMEOUT)
+        })?;
+        for path in [SMOKE_TEST.list, SMOKE_TEST.version].iter().cycle().take(SAMPLES) {
+            let answer = http::get_as(&format!("{}{path}", self.url), token, REQUEST_TIMEOUT)?;
+            self.requests = self.requests.and(EdgeCounts::one(answer.status));
+        }
+        Ok(())
+    }
+
+    /// Asks; an error unless it is answered 200 with such a content.
+    fn asked(&mut self, what: &str, kind: &str, ask: impl FnOnce(&str) -> Result<Answer>) -> Result<Answer> {
+        let answer = ask(&self.url).with_context(|| format!("asking for {what} through the edge"))?;
+        self.requests = self.requests.and(EdgeCounts::one(answer.status));
+        let shown: String = answer.body.chars().take(200).collect();
+        ensure!(answer.status == 200, "{what}, through the edge, is answered {} {shown}", answer.status);
+        let found = answer.header("content-type").unwrap_or("nothing");
+        ensure!(found.contains(kind), "{what}, through the edge, is answered with the content-type {found}");
+        Ok(answer)
+    }
 }

@@ -126,6 +126,12 @@ fn a_switch_that_is_not_undone_is_found() {
 }
 
 #[test]
+fn a_release_that_is_not_asked_to_serve_a_user_is_found() {
+    let bug = |plan| forgetful(plan, "ready", Forgets::Failure);
+    must_be_found(in_plan(bug), deploy_of(Manner::FailsUsers), "requests of users failed");
+}
+
+#[test]
 fn a_switch_before_the_release_is_ready_is_found() {
     let bug = |plan| moved(moved(plan, "guard", "ready"), "switch", "ready");
     must_be_found(in_plan(bug), deploy_of(Manner::Slow), "which is not ready");

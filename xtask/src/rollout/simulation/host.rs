@@ -211,7 +211,7 @@ impl Host for Simulated {
             Ok(world.databases.aside.contains_key(attempt))
         })
     }
-    fn smoke(&self, release: &Release) -> Result<()> {
+    fn check_ready(&self, release: &Release) -> Result<()> {
         let ready = |world: &mut World| world.ready(&release.id).map_err(|why| anyhow!("{why}"));
         self.look("is it ready?", ready)
     }
@@ -227,6 +227,7 @@ impl Host for Simulated {
                 None => 503,
             };
             let excerpt = served.and_then(Result::err).unwrap_or_default();
+            world.counts = world.counts.and(EdgeCounts::one(status));
             Ok(ProbeResponse { status, release: world.live.clone(), excerpt })
         })
     }

@@ -14,7 +14,8 @@ use super::turns::Turns;
 use super::world::change::entry_words;
 use super::world::{Manner, Services, World};
 use crate::rollout::host::{
-    Arming, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, LeasedHost, Part, ProbeResponse, Switching,
+    Arming, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, LeasedHost, Part, ProbeResponse,
+    SmokeTest, Switching,
 };
 use crate::rollout::limits::Limits;
 use crate::rollout::state::backup::Backup;
@@ -179,8 +180,8 @@ impl<H: Host> Host for Recorder<'_, H> {
     fn is_parked(&self, attempt: &str) -> Result<bool> {
         self.alive()?.is_parked(attempt)
     }
-    fn smoke(&self, release: &Release) -> Result<()> {
-        self.alive()?.smoke(release)
+    fn check_ready(&self, release: &Release) -> Result<()> {
+        self.alive()?.check_ready(release)
     }
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String> {
         self.alive()?.last_lines(part, lines)
@@ -267,6 +268,15 @@ impl<H: Leasable> LeasedHost for RecordedLease<'_, H> {
     }
     fn wait_for_migration(&self) -> Result<()> {
         self.recorder.changes("wait for migration", || self.leased.wait_for_migration())
+    }
+    fn smoke_test(&self, release: &Release) -> Result<()> {
+        self.recorder.alive().and_then(|_| self.leased.smoke_test(release))
+    }
+    fn smoke_test_through_edge(&self, release: &Release) -> Result<SmokeTest> {
+        self.recorder.alive().and_then(|_| self.leased.smoke_test_through_edge(release))
+    }
+    fn end_smoke_tests(&self, release: &Release) -> Result<()> {
+        self.recorder.alive().and_then(|_| self.leased.end_smoke_tests(release))
     }
     fn arm(&self, arming: &Arming) -> Result<()> {
         self.recorder.changes("arm", || self.leased.arm(arming))

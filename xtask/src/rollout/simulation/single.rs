@@ -80,6 +80,24 @@ fn whatever_goes_wrong_once_with_a_release_that_errs_beside_health_it_is_taken_b
 }
 
 #[test]
+fn whatever_goes_wrong_once_with_a_release_that_serves_nobody_it_never_gets_the_traffic() {
+    let trial = deploy_of(Manner::FailsUsers);
+    let world = trial.run().world;
+    let last = world.book.read().attempts().pop().and_then(|attempt| attempt.detail).unwrap_or_default();
+    assert!(last.contains("it calls itself ready, and does not serve"), "{last}");
+    every_single_fault(&trial, 35);
+}
+
+#[test]
+fn whatever_goes_wrong_once_with_a_release_that_serves_nobody_through_the_edge_it_is_taken_back() {
+    let trial = deploy_of(Manner::FailsBehindEdge);
+    let world = trial.run().world;
+    let last = world.book.read().attempts().pop().and_then(|attempt| attempt.detail).unwrap_or_default();
+    assert!(last.contains("2 smoke tests in a row failed"), "{last}");
+    every_single_fault(&trial, 50);
+}
+
+#[test]
 fn a_release_that_works_again_after_both_failed_for_a_while_counts() {
     let mut trial = deploy_of(Manner::SilencesShortly);
     trial.limits.bake = Duration::from_secs(10);

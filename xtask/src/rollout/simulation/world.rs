@@ -53,6 +53,10 @@ pub enum Manner {
     ErrsAfterSilence,
     /// A part of it had ended by itself: users noticed that.
     WasIll,
+    /// Whoever asks for its health gets a good answer, and every user 500.
+    FailsUsers,
+    /// The same, but only through the edge.
+    FailsBehindEdge,
 }
 
 /// What a container is doing.

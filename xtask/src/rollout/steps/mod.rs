@@ -19,6 +19,9 @@ use crate::tools::docker::condition::{Condition, Health};
 
 /// How often a container may come back before its release counts as broken.
 const RESTARTS: u32 = 2;
+/// How often a release that is ready is asked to serve a user before it counts as broken, and the pause between.
+const SMOKE_TRIES: u32 = 3;
+const SMOKE_PAUSE: Duration = Duration::from_millis(500);
 /// The longest that forgetting releases may take.
 const PRUNE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -134,6 +137,8 @@ pub struct Ready {
     pub release: Release,
     /// How long it may take.
     pub timeout: Duration,
+    /// Whether it must do for a user what users want of it, too. One that had the traffic before has done so.
+    pub smoke_test: bool,
 }
 
 impl Step for Ready {
@@ -141,8 +146,9 @@ impl Step for Ready {
         "ready"
     }
     fn describe(&self) -> String {
+        let serves = if self.smoke_test { ", and a log-in works" } else { "" };
         format!(
-            "every part is well and answers as {}, within {}",
+            "every part is well and answers as {}{serves}, within {}",
             self.release.id,
             humantime::format_duration(self.timeout)
         )
@@ -156,9 +162,9 @@ impl Step for Ready {
             let parts = parts_of(run.host, &self.release.id)?;
             let mut answer = Ok(());
             if parts.len() == self.release.contents.images.len() && parts.iter().all(Part::is_up) {
-                answer = run.host.smoke(&self.release);
+                answer = run.host.check_ready(&self.release);
                 if answer.is_ok() {
-                    return Ok(());
+                    return self.serve_a_user(run, &parts);
                 }
             }
             // One that is called unhealthy may only need longer than its checks are patient.
@@ -178,6 +184,25 @@ impl Step for Ready {
                 bail!("not ready after {}: {words}{log}", humantime::format_duration(self.timeout));
             }
             run.host.pause(Duration::from_millis(100))?;
+        }
+    }
+}
+
+impl Ready {
+    /// An error when it is ready by its own word, and a user would not say so.
+    fn serve_a_user(&self, run: &Run, parts: &[Part]) -> Result<()> {
+        let mut left = if self.smoke_test { SMOKE_TRIES } else { return Ok(()) };
+        loop {
+            left -= 1;
+            match run.leased.smoke_test(&self.release) {
+                Ok(()) => return Ok(()),
+                // Something may have come between, and only once.
+                Err(_) if left > 0 => run.host.pause(SMOKE_PAUSE)?,
+                Err(error) => {
+                    let logs: String = parts.iter().map(|part| log_of(run.host, part)).collect();
+                    bail!("it calls itself ready, and does not serve: {error:#}{logs}");
+                }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Error, Result, anyhow, ensure};
 
 use super::traffic::{BothFail, GUARD_MARGIN, taken_back};
 use super::{is_broken, log_of, parts_of};
-use crate::rollout::host::{EdgeCounts, Host};
+use crate::rollout::host::{EdgeCounts, Host, SmokeTest};
 use crate::rollout::plan::{Run, Step};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::release::Release;
@@ -15,11 +15,18 @@ use crate::rollout::state::release::Release;
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);
 /// Bad answers in a row that undo a switch.
 const BAD_IN_A_ROW: u32 = 3;
+/// How often a smoke test is made through the edge; one that failed is made again at once.
+const SMOKE_INTERVAL: Duration = Duration::from_secs(2);
+/// Smoke tests that fail in a row and undo a switch.
+const FAILED_IN_A_ROW: u32 = 2;
 /// How often the edge's own numbers are read. They are compared with those of two times before, and of the switch.
 const COUNTS_INTERVAL: Duration = Duration::from_secs(1);
 /// At least this many 5xx, and this share of all answers above what it was before, undo a switch.
 const ERRORS_AT_LEAST: u64 = 5;
 const ERROR_SHARE: f64 = 0.05;
+/// The same of our own requests, of which none fails by the way. They are few, so the share is less than what is to be found.
+const OWN_ERRORS_AT_LEAST: u64 = 3;
+const OWN_ERROR_SHARE: f64 = 0.025;
 
 /// The new release is watched through the edge while it can still be taken back.
 pub struct Watch {
@@ -36,7 +43,10 @@ impl Step for Watch {
         "watch"
     }
     fn describe(&self) -> String {
-        format!("for {}, the new release must answer through the edge", humantime::format_duration(self.bake))
+        format!(
+            "for {}, the new release must serve users through the edge",
+            humantime::format_duration(self.bake)
+        )
     }
     fn timeout(&self) -> Duration {
         self.bake + GUARD_MARGIN
@@ -45,26 +55,35 @@ impl Step for Watch {
         true
     }
     fn apply(&self, run: &Run) -> Result<()> {
+        let watched = self.watch(run);
+        // Who is left is removed by the next smoke test of any release.
+        let _ = run.leased.end_smoke_tests(&self.release);
+        watched
+    }
+}
+
+impl Watch {
+    fn watch(&self, run: &Run) -> Result<()> {
         let began = run.host.clock();
         let elapsed = || run.host.clock() - began;
-        let (mut bad, mut both, mut was_asked) = (0, false, false);
+        let (mut both, mut was_asked) = (false, false);
+        let mut own = Own::default();
         let mut counting = Counting::begin(run, run.host.edge_counts()?, elapsed());
         loop {
-            match self.answer(run.host) {
+            match own.ask(self, run, elapsed()) {
                 Ok(()) => {
-                    bad = 0;
                     if std::mem::take(&mut both) {
                         // Whose errors those were is no question; from here on it is one again.
+                        own.begin_again();
                         counting.begin_again(run.host.edge_counts()?, elapsed());
                     }
                 }
                 Err(error) => {
-                    bad += 1;
                     if let Some(why) = taken_back(run) {
                         return Err(why);
                     }
-                    if let Some(why) = self.verdict(run.host, bad, &error) {
-                        let Some(old) = self.other_that_fails(run.host) else {
+                    if let Some(why) = self.verdict(run.host, &own, &error) {
+                        let Some(old) = self.other_that_fails(run) else {
                             return Err(anyhow!("{why}{}", self.logs(run.host)));
                         };
                         ensure!(elapsed() < self.bake + GUARD_MARGIN, BothFail { why, old });
@@ -77,16 +96,17 @@ impl Step for Watch {
                     }
                 }
             }
-            let over = bad == 0 && elapsed() >= self.bake;
+            let over = own.is_well() && elapsed() >= self.bake;
             // While answers are bad, they say more: also whether the release before would do any better.
-            if bad == 0 && (over || counting.is_due(elapsed())) {
+            if own.is_well() && (over || counting.is_due(elapsed())) {
                 let now = run.host.edge_counts()?;
-                if let Some(worse) = counting.worse(now, elapsed()) {
+                if let Some(worse) = counting.worse(now, own.requests, elapsed()) {
                     // Users who are asked to wait are answered 503, by whichever release. The last of those answers may be
                     // counted when nobody is asked any more.
                     let is_asked = run.host.live()?.maintenance.is_some();
                     ensure!(is_asked || was_asked, "{worse}{}", self.logs(run.host));
                     was_asked = is_asked;
+                    own.begin_again();
                     counting.begin_again(now, elapsed());
                 }
             }
@@ -95,6 +115,78 @@ impl Step for Watch {
             }
             run.host.pause(PROBE_INTERVAL)?;
         }
+    }
+}
+
+/// What the watch itself asks through the edge.
+#[derive(Default)]
+struct Own {
+    /// All of it since the count began.
+    requests: EdgeCounts,
+    /// Of that, the smoke tests which nobody had asked to wait.
+    judged: EdgeCounts,
+    /// Bad answers in a row.
+    bad: u32,
+    /// Smoke tests that failed in a row.
+    failed: u32,
+    /// When the next smoke test is due.
+    due: Duration,
+}
+
+impl Own {
+    fn is_well(&self) -> bool {
+        self.bad == 0 && self.failed == 0
+    }
+
+    /// Its answers until now were those of both releases.
+    fn begin_again(&mut self) {
+        *self = Own { due: self.due, ..Own::default() };
+    }
+
+    /// Probes, and makes a smoke test when one is due; an error when something was not answered as it should be.
+    fn ask(&mut self, watch: &Watch, run: &Run, at: Duration) -> Result<()> {
+        if let Err(error) = self.probe(watch, run.host) {
+            self.bad += 1;
+            return Err(error);
+        }
+        self.bad = 0;
+        if at < self.due {
+            return Ok(());
+        }
+        let test = run.leased.smoke_test_through_edge(&watch.release);
+        let test = test.unwrap_or_else(|error| SmokeTest {
+            requests: EdgeCounts::default(),
+            failure: Some(format!("{error:#}")),
+        });
+        self.requests = self.requests.and(test.requests);
+        if test.failure.is_some() && run.host.live()?.maintenance.is_some() {
+            // Users are asked to wait, and so are we.
+            self.due = at + SMOKE_INTERVAL;
+            return Ok(());
+        }
+        self.judged = self.judged.and(test.requests);
+        if let Some(failure) = test.failure {
+            self.failed += 1;
+            return Err(anyhow!(failure));
+        }
+        (self.failed, self.due) = (0, at + SMOKE_INTERVAL);
+        let is_bad = self.judged.errors >= OWN_ERRORS_AT_LEAST && self.judged.share() >= OWN_ERROR_SHARE;
+        ensure!(!is_bad, "of our own, {}", in_words(self.judged));
+        Ok(())
+    }
+
+    fn probe(&mut self, watch: &Watch, host: &dyn Host) -> Result<()> {
+        let answer = host.probe()?;
+        self.requests = self.requests.and(EdgeCounts::one(answer.status));
+        let by = written(answer.release.as_ref());
+        ensure!(
+            answer.release.as_ref() == Some(&watch.release.id),
+            "{by} answered ({} {})",
+            answer.status,
+            answer.excerpt
+        );
+        ensure!(answer.status == 200, "it answered {} {}", answer.status, answer.excerpt);
+        Ok(())
     }
 }
 
@@ -122,15 +214,19 @@ impl Counting {
         at - self.at >= COUNTS_INTERVAL
     }
 
-    /// What is worse than before the switch, in words, when something is.
-    fn worse(&mut self, now: EdgeCounts, at: Duration) -> Option<String> {
+    /// What is worse for users than before the switch, in words, when something is. Our own requests would dilute theirs.
+    fn worse(&mut self, now: EdgeCounts, own: EdgeCounts, at: Duration) -> Option<String> {
+        let now = now.since(own);
         let [earlier, last] = self.read;
         (self.read, self.at) = ([last, now], at);
         let new = [earlier, self.start].map(|then| now.since(then));
         let worse = new.into_iter().find(|new| is_worse(*new, self.share_before))?;
-        let EdgeCounts { all, errors } = worse;
-        Some(format!("{errors} of {all} requests through the edge were answered with 5xx"))
+        Some(in_words(worse))
     }
+}
+
+fn in_words(counts: EdgeCounts) -> String {
+    format!("{} of {} requests through the edge were answered with 5xx", counts.errors, counts.all)
 }
 
 /// Whether more requests fail than before the switch, beyond the few that fail anyway.
@@ -140,9 +236,15 @@ fn is_worse(new: EdgeCounts, share_before: f64) -> bool {
 
 impl Watch {
     /// Why so many bad answers are enough to take the switch back; none while the next one may be good again.
-    fn verdict(&self, host: &dyn Host, bad: u32, error: &Error) -> Option<String> {
-        if bad >= BAD_IN_A_ROW {
-            return Some(format!("{bad} bad answers in a row: {error:#}"));
+    fn verdict(&self, host: &dyn Host, own: &Own, error: &Error) -> Option<String> {
+        if own.bad >= BAD_IN_A_ROW {
+            return Some(format!("{} bad answers in a row: {error:#}", own.bad));
+        }
+        if own.failed >= FAILED_IN_A_ROW {
+            return Some(format!("{} smoke tests in a row failed: {error:#}", own.failed));
+        }
+        if own.is_well() {
+            return Some(format!("{error:#}"));
         }
         // The edge asks for a part that has ended until its patience is over: to wait for more answers of that kind
         // would cost users seconds, and the engine knows already.
@@ -157,22 +259,10 @@ impl Watch {
     }
 
     /// Why the release before would not do either, when it would not.
-    fn other_that_fails(&self, host: &dyn Host) -> Option<String> {
+    fn other_that_fails(&self, run: &Run) -> Option<String> {
         let old = self.before.as_ref()?;
-        host.smoke(old).err().map(|error| format!("{error:#}"))
-    }
-
-    fn answer(&self, host: &dyn Host) -> Result<()> {
-        let answer = host.probe()?;
-        let by = written(answer.release.as_ref());
-        ensure!(
-            answer.release.as_ref() == Some(&self.release.id),
-            "{by} answered ({} {})",
-            answer.status,
-            answer.excerpt
-        );
-        ensure!(answer.status == 200, "it answered {} {}", answer.status, answer.excerpt);
-        Ok(())
+        let failed = run.host.check_ready(old).and_then(|()| run.leased.smoke_test(old));
+        failed.err().map(|error| format!("{error:#}"))
     }
 
     fn logs(&self, host: &dyn Host) -> String {

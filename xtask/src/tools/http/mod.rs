@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use ureq::http::header::{ACCEPT, CONTENT_TYPE};
+use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use ureq::http::uri::Scheme;
 use ureq::http::{HeaderMap, Request, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
@@ -60,6 +60,16 @@ pub fn get(url: &str, timeout: Duration) -> Result<Answer> {
 /// A HEAD: what a GET that accepts these kinds would be answered, without the body. Fails as [`get`] does.
 pub fn head(url: &str, accept: &str, timeout: Duration) -> Result<Answer> {
     ask(Request::head(url).header(ACCEPT, accept).body(())?, timeout)
+}
+
+/// A GET by whoever has this token, which no error shows. Fails as [`get`] does.
+pub fn get_as(url: &str, token: &str, timeout: Duration) -> Result<Answer> {
+    ask(Request::get(url).header(AUTHORIZATION, format!("Bearer {token}")).body(())?, timeout)
+}
+
+/// A POST of JSON, which no error shows. Fails as [`get`] does.
+pub fn post_json(url: &str, body: &serde_json::Value, timeout: Duration) -> Result<Answer> {
+    ask(Request::post(url).header(CONTENT_TYPE, "application/json").body(body.to_string())?, timeout)
 }
 
 /// A POST of JSON. Another status than 2xx is an error. No error names more of the address than the host and its port, or

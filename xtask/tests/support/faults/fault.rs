@@ -2,6 +2,7 @@
 //! suites plant it into a copy of the backend; the variable `FAULT` says which fault a release has.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,6 +12,9 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+
+/// What users have asked for.
+static ANSWERED: AtomicU64 = AtomicU64::new(0);
 
 fn is(fault: &str) -> bool {
     std::env::var("FAULT").is_ok_and(|found| found == fault)
@@ -54,7 +58,14 @@ async fn respond(request: Request, next: Next) -> Response {
     // Users come through the edge; a health check does not.
     let from_user = request.headers().contains_key("x-forwarded-for");
     let about_health = request.uri().path().starts_with("/health");
+    let is_log_in = request.uri().path() == "/api/auth/login";
     let mut response = next.run(request).await;
+    if is("nobody-logs-in") && is_log_in {
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    if is("every-tenth") && from_user && !about_health && ANSWERED.fetch_add(1, Ordering::Relaxed) % 10 == 9 {
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
     if from_user && (is("errors") || is("errors-beside-health") && !about_health) {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }

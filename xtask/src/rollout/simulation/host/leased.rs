@@ -1,9 +1,10 @@
 //! The simulated host in the hands of the driver that holds its lease: each change is one in which something can go wrong.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use super::Simulated;
-use crate::rollout::host::{Arming, Host, LeasedHost, Switching};
+use crate::rollout::host::{Arming, EdgeCounts, Host, LeasedHost, SmokeTest, Switching};
+use crate::rollout::simulation::world::World;
 use crate::rollout::simulation::world::change::Change;
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::ledger::Entry;
@@ -97,6 +98,21 @@ impl LeasedHost for Held<'_> {
     }
     fn wait_for_migration(&self) -> Result<()> {
         self.host.change(Change::WaitForMigration)
+    }
+    fn smoke_test(&self, release: &Release) -> Result<()> {
+        let answer = |world: &mut World| world.serves_who_comes(&release.id).map_err(|why| anyhow!("{why}"));
+        self.host.look("does it serve a user?", answer)
+    }
+    fn smoke_test_through_edge(&self, _: &Release) -> Result<SmokeTest> {
+        self.host.look("does it serve a user through the edge?", |world| {
+            let failure = world.serves_through_edge().err();
+            let requests = EdgeCounts::one(if failure.is_some() { 500 } else { 200 });
+            world.counts = world.counts.and(requests);
+            Ok(SmokeTest { requests, failure })
+        })
+    }
+    fn end_smoke_tests(&self, _: &Release) -> Result<()> {
+        self.host.look("remove who was made for that", |_| Ok(()))
     }
     fn arm(&self, arming: &Arming) -> Result<()> {
         self.host.change(Change::Arm(arming.clone()))

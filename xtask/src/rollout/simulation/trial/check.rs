@@ -110,7 +110,8 @@ pub fn requests(world: &mut World, trial: &Trial) {
     failed.retain(|(at, why)| {
         let is_bad = why.ends_with("answers 500");
         let since = *first_bad.entry(why.clone()).or_insert(*at);
-        let turned_bad = is_bad && (errs || world.manners.values().any(|it| *it == Manner::TurnsBad));
+        let turns_bad = |it: &Manner| matches!(it, Manner::TurnsBad | Manner::FailsBehindEdge);
+        let turned_bad = is_bad && (errs || world.manners.values().any(turns_bad));
         let is_excused = (turned_bad && *at <= since + bound * u32::try_from(trial.acts.len()).unwrap_or(1))
             || (is_bad && world.manners.values().any(|it| *it == Manner::SilencesDatabase))
             || (restores && why.starts_with("the database"))

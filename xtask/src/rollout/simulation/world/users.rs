@@ -80,6 +80,7 @@ impl World {
         }
         let is_spared = !self.counts.all.is_multiple_of(ONE_IN) && self.errs_beside_health(&live);
         let served = if is_spared { self.is_well(&live) } else { self.serves(&live) };
+        let served = served.and_then(|()| self.serves_through_edge());
         if let Err(why) = served {
             self.counts.errors += 1;
             return self.fail(why);
@@ -98,6 +99,19 @@ impl World {
     pub fn serves(&self, id: &ReleaseId) -> Result<(), String> {
         self.is_well(id)?;
         if self.errs_beside_health(id) { Err(format!("{id} answers 500")) } else { Ok(()) }
+    }
+
+    /// Whether it does for somebody on the edge's network what users want of it, and why not.
+    pub fn serves_who_comes(&self, id: &ReleaseId) -> Result<(), String> {
+        self.is_well(id)?;
+        if self.manner(id) == Manner::FailsUsers { Err(format!("{id} answers 500")) } else { Ok(()) }
+    }
+
+    /// Whether it does so for users, who come through the edge, and why not.
+    pub fn serves_through_edge(&self) -> Result<(), String> {
+        let live = self.live.as_ref().ok_or("nobody has the traffic")?;
+        self.serves_who_comes(live)?;
+        if self.manner(live) == Manner::FailsBehindEdge { Err(format!("{live} answers 500")) } else { Ok(()) }
     }
 
     fn errs_beside_health(&self, id: &ReleaseId) -> bool {
