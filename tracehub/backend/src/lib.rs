@@ -6,6 +6,7 @@
 pub mod client;
 pub mod container_number;
 pub mod database;
+pub mod day;
 pub mod healthcheck;
 pub mod http;
 pub mod lane;
@@ -15,5 +16,6 @@ pub mod password;
 pub mod seed;
 pub mod serve;
 pub mod settings;
+pub mod text;
 pub mod throttle;
 pub mod worker;
