@@ -19,3 +19,5 @@ ALTER ROLE tracehub_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PA
 SELECT 'CREATE DATABASE tracehub OWNER tracehub_owner' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'tracehub') \gexec
 REVOKE ALL ON DATABASE tracehub FROM PUBLIC;
 GRANT CONNECT ON DATABASE tracehub TO tracehub_app;
+-- Everybody may connect to these two by themselves; nobody but the superuser has anything to do there.
+REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;

@@ -18,13 +18,19 @@ const CONNECTIONS: u32 = 20;
 
 /// A pool that connects when it is first asked, so that serving starts, and says what is wrong, without a database.
 pub fn pool(options: PgConnectOptions, release: &str) -> PgPool {
-    // Named, so that whoever is blocked by one of our connections can see whose it is; PostgreSQL keeps 63 bytes.
-    let options = options.application_name(&format!("tracehub {release}"));
+    // Named, so that whoever is blocked by one of our connections can see whose it is; PostgreSQL keeps 63 bytes. Releases
+    // from before the rules for texts and days are `tracehub …`, by which the database knows them.
+    let options = options.application_name(&format!("tracehub-backend {release}"));
     PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(Duration::from_secs(5))
         // Rather an error than a request that outlives its client and its time limit.
-        .connect_lazy_with(options.options([("statement_timeout", "15s"), ("lock_timeout", "5s")]))
+        .connect_lazy_with(options.options([
+            ("statement_timeout", "15s"),
+            ("lock_timeout", "5s"),
+            // A transaction that nobody goes on with holds its locks, and the rows that it might still see.
+            ("idle_in_transaction_session_timeout", "30s"),
+        ]))
 }
 
 /// A transaction that sees one organisation and nothing else: row-level security reads the setting that it begins

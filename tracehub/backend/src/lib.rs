@@ -6,6 +6,7 @@
 pub mod client;
 pub mod container_number;
 pub mod database;
+pub mod day;
 pub mod healthcheck;
 pub mod http;
 pub mod http_client;
@@ -18,5 +19,6 @@ pub mod seed;
 pub mod serve;
 pub mod settings;
 pub mod smoke;
+pub mod text;
 pub mod throttle;
 pub mod worker;

@@ -1,6 +1,8 @@
 //! Serving: from the first connection to the last answer.
 
+use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,7 +12,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::Edge;
@@ -24,8 +26,8 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(25);
 
 /// Answers requests, and works, until SIGTERM or SIGINT. Starts without a database: whoever waits for one asks `/health/ready`.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let Settings { listen, database, jwt_secret, release, edge, live_file, work_every } = settings;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    let Settings { listen, backlog, database, jwt_secret, release, edge, live_file, work_every } = settings;
+    let listener = listener(listen, backlog).with_context(|| format!("listening on {listen}"))?;
     let stop = stop_signal()?;
     tracing::info!(address = %listener.local_addr()?, release = release.id, "listening");
     let database = database::pool(database.0, &release.id);
@@ -35,6 +37,15 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         served = serve_until(listener, http::router(app), stop, DRAIN_LIMIT) => served,
         never = worker.run(work_every) => match never {},
     }
+}
+
+/// Takes connections, and has as many wait as it is told. tokio's own way has 128 wait, and who comes then is turned away
+/// by the kernel, without a word.
+fn listener(address: SocketAddr, backlog: NonZeroU32) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(backlog.get())
 }
 
 /// Answers requests until `stop`, then takes no more and finishes those in flight, for `drain_limit` at most.

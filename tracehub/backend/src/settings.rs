@@ -8,6 +8,7 @@
 //! | `ENVIRONMENT` | serve, seed | a name, `local` unless told |
 //! | `RELEASE`, `RELEASE_COMMIT`, `RELEASE_BUILT_AT` | serve | what `/api/version` says, `development` and nothing unless told |
 //! | `LISTEN_ADDRESS` | serve | `0.0.0.0:8000` unless told |
+//! | `LISTEN_BACKLOG` | serve | how many connections may wait to be accepted, `4096` unless told; the kernel's `net.core.somaxconn` bounds it |
 //! | `EDGE` | serve | host name of the reverse proxy that is believed about where requests come from; nobody is, unless told |
 //! | `LIVE_FILE` | serve | the platform's live file; without one, this release has the traffic |
 //! | `WORK_EVERY` | serve | seconds between two rounds of work, `60` unless told |
@@ -40,6 +41,8 @@ pub struct Wrong(Vec<String>);
 pub struct Settings {
     /// Where requests come in.
     pub listen: SocketAddr,
+    /// How many connections may wait there.
+    pub backlog: NonZeroU32,
     /// The database, as the role that owns nothing.
     pub database: Database,
     /// What tokens are signed with.
@@ -90,6 +93,7 @@ impl Settings {
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, Wrong> {
         let mut reader = Reader { lookup, wrong: Vec::new() };
         let listen = reader.parsed("LISTEN_ADDRESS", "0.0.0.0:8000");
+        let backlog = reader.parsed("LISTEN_BACKLOG", "4096");
         let database = reader.database();
         let jwt_secret = reader.required_secret("JWT_SECRET");
         let release = reader.release();
@@ -99,12 +103,12 @@ impl Settings {
         if jwt_secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < JWT_SECRET_BYTES) {
             reader.wrong.push(format!("JWT_SECRET is shorter than {JWT_SECRET_BYTES} bytes"));
         }
-        match (listen, database, jwt_secret, release, work_every) {
-            (Some(listen), Some(database), Some(jwt_secret), Some(release), Some(seconds))
+        match (listen, backlog, database, jwt_secret, release, work_every) {
+            (Some(listen), Some(backlog), Some(database), Some(jwt_secret), Some(release), Some(seconds))
                 if reader.wrong.is_empty() =>
             {
                 let work_every = Duration::from_secs(seconds.into());
-                Ok(Self { listen, database, jwt_secret, release, edge, live_file, work_every })
+                Ok(Self { listen, backlog, database, jwt_secret, release, edge, live_file, work_every })
             }
             _ => Err(Wrong(reader.wrong)),
         }
@@ -263,15 +267,21 @@ mod tests {
 
     #[test]
     fn everything_that_is_missing_or_wrong_is_said_at_once() {
-        let said = read(&[("LISTEN_ADDRESS", "somewhere"), ("RELEASE", "two\nlines"), ("WORK_EVERY", "0")])
-            .unwrap_err()
-            .to_string();
+        let said = read(&[
+            ("LISTEN_ADDRESS", "somewhere"),
+            ("RELEASE", "two\nlines"),
+            ("WORK_EVERY", "0"),
+            ("LISTEN_BACKLOG", "many"),
+        ])
+        .unwrap_err()
+        .to_string();
         for expected in [
             "LISTEN_ADDRESS",
             "DATABASE_URL is missing",
             "JWT_SECRET (or JWT_SECRET_FILE) is missing",
             "RELEASE",
             "WORK_EVERY",
+            "LISTEN_BACKLOG",
         ] {
             assert!(said.contains(expected), "{expected:?} is not in {said}");
         }

@@ -14,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use crate::database::OrganisationTx;
+use crate::http;
 use crate::throttle::{self, Spraying};
 
 /// Does the jobs.
@@ -29,6 +30,8 @@ pub struct Done {
     pub reminders: u64,
     /// How many log-ins that failed were forgotten.
     pub log_ins: u64,
+    /// How many answers were forgotten that were kept for requests that might have been sent again.
+    pub answers: u64,
 }
 
 /// Who has the traffic, by the platform's live file.
@@ -65,7 +68,9 @@ impl Worker {
             rounds.tick().await;
             match self.round().await {
                 Ok(done) if done == Done::default() => {}
-                Ok(Done { reminders, log_ins }) => tracing::info!(reminders, log_ins, "a round of work"),
+                Ok(Done { reminders, log_ins, answers }) => {
+                    tracing::info!(reminders, log_ins, answers, "a round of work")
+                }
                 Err(error) => {
                     tracing::error!("a round of work was not finished, and is begun again: {error}")
                 }
@@ -92,13 +97,13 @@ impl Worker {
                 "log-ins fail with one address after the other: somebody tries them"
             );
         }
-        let mut done = Done { log_ins: self.forget_log_ins().await?, reminders: 0 };
+        let mut done = Done { log_ins: self.forget_log_ins().await?, ..Done::default() };
         let mut refused = None;
         for organisation in organisations {
-            match self.raise_reminders(organisation).await {
-                Ok(raised) => done.reminders += raised,
+            match self.work_for(organisation, &mut done).await {
+                Ok(()) => {}
                 Err(error @ sqlx::Error::Database(_)) => {
-                    tracing::error!(%organisation, "no reminders could be raised: {error}");
+                    tracing::error!(%organisation, "its work could not be done: {error}");
                     refused = Some(error);
                 }
                 // Nor does it answer for the next one.
@@ -112,6 +117,23 @@ impl Worker {
     async fn forget_log_ins(&self) -> sqlx::Result<u64> {
         let mut tx = self.database.begin().await?;
         let forgotten = throttle::forget(&mut tx).await?;
+        if forgotten == 0 || !self.traffic.is_ours() {
+            return Ok(0);
+        }
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+
+    async fn work_for(&self, organisation: Uuid, done: &mut Done) -> sqlx::Result<()> {
+        done.answers += self.forget_answers(organisation).await?;
+        done.reminders += self.raise_reminders(organisation).await?;
+        Ok(())
+    }
+
+    /// Forgets what an organisation's requests were answered a day ago.
+    async fn forget_answers(&self, organisation: Uuid) -> sqlx::Result<u64> {
+        let mut tx = OrganisationTx::begin(&self.database, organisation).await?;
+        let forgotten = http::forget_answers(&mut tx).await?;
         if forgotten == 0 || !self.traffic.is_ours() {
             return Ok(0);
         }

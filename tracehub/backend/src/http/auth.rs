@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::client::Client;
 use super::extract::Json;
-use super::{App, Claims, Error, Problem};
+use super::{App, Claims, Error, FieldError, Problem};
 use crate::database::OrganisationTx;
+use crate::text;
 use crate::throttle::{Account, LogIns, Visitor};
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -21,10 +22,36 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Credentials {
+    #[schema(schema_with = text::schema::<EMAIL>)]
     email: String,
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 1, max_length = 1024)]
     password: String,
+}
+
+/// As the database has it, in characters.
+const EMAIL: usize = 254;
+/// Longer than anybody types, and short enough to be hashed by everybody.
+const PASSWORD: usize = 1024;
+
+impl Credentials {
+    /// With the address as it is stored; or what can't be right, whoever has which password.
+    fn checked(self) -> Result<Self, Error> {
+        let mut errors = Vec::new();
+        let email = text::plain(&self.email, EMAIL)
+            .map_err(|wrong| errors.push(FieldError::new("email", wrong.to_string())));
+        match self.password.chars().count() {
+            1..=PASSWORD => {}
+            0 => errors.push(FieldError::new("password", "must not be empty")),
+            _ => errors
+                .push(FieldError::new("password", format!("must not be longer than {PASSWORD} characters"))),
+        }
+        match email {
+            Ok(email) if errors.is_empty() => Ok(Self { email: email.to_lowercase(), ..self }),
+            _ => Err(Error::Invalid(errors)),
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -69,19 +96,16 @@ pub struct Organisation {
             status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json",
             headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
         ),
-        (
-            status = SERVICE_UNAVAILABLE, body = Problem, content_type = "application/problem+json",
-            headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
-        ),
     ),
 )]
 pub async fn login(
     State(app): State<App>,
     client: Client,
     headers: HeaderMap,
-    Json(Credentials { email, password }): Json<Credentials>,
+    Json(credentials): Json<Credentials>,
 ) -> Result<([(HeaderName, String); 1], Json<Login>), Error> {
-    let (email, now) = (email.to_lowercase(), Utc::now());
+    let Credentials { email, password } = credentials.checked()?;
+    let now = Utc::now();
     let account = Account::of(&email);
     let device = app.keys.device(&headers, &account, now);
     let visitor = Visitor { account, client: client.network, device };
@@ -129,7 +153,6 @@ pub async fn login(
     post, path = "/api/auth/logout", tag = "auth", security(("bearer" = [])),
     responses(
         (status = NO_CONTENT),
-        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn log_out(State(app): State<App>, caller: Caller) -> Result<StatusCode, Error> {
@@ -144,7 +167,6 @@ pub async fn log_out(State(app): State<App>, caller: Caller) -> Result<StatusCod
     get, path = "/api/auth/me", tag = "auth", security(("bearer" = [])),
     responses(
         (status = OK, body = Me),
-        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn me(State(app): State<App>, caller: Caller) -> Result<Json<Me>, Error> {
@@ -170,6 +192,11 @@ impl FromRequestParts<App> for Caller {
 }
 
 impl Caller {
+    /// Who the caller is.
+    pub fn user(&self) -> Uuid {
+        self.0.sub
+    }
+
     /// The organisation that the caller belongs to.
     pub fn organisation(&self) -> Uuid {
         self.0.org

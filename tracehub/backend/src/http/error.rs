@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::request;
+use super::sql_state::{self, Meaning};
 use crate::lane::Full;
 use crate::password::Unchecked;
 use crate::throttle::{Failures, Wait};
@@ -187,19 +188,30 @@ impl From<Unchecked> for Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
-        match (&error, code.as_str()) {
-            // PostgreSQL's codes: no lock in time, no answer in time, shutting down, starting up.
-            (sqlx::Error::PoolTimedOut | sqlx::Error::Io(_), _)
-            | (_, "55P03" | "57014" | "57P01" | "57P03") => {
+        let meaning = match &error {
+            sqlx::Error::Database(error) => sql_state::meaning(&error.code().unwrap_or_default()),
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::WorkerCrashed => Meaning::Later,
+            _ => Meaning::Ours,
+        };
+        match meaning {
+            Meaning::Later => {
                 tracing::error!("the database does not answer: {error}");
                 Self::Unavailable("the database does not answer".into())
             }
-            // A text with a zero byte: JSON can hold one, PostgreSQL can't.
-            (_, "22021") => {
-                Self::Rejected(StatusCode::BAD_REQUEST, "a text must not hold a zero byte".into())
+            // Our own checks are to say which field; the log has what they let through.
+            Meaning::Refused => {
+                tracing::warn!("the database refused a value: {error}");
+                Self::Rejected(StatusCode::UNPROCESSABLE_ENTITY, "a value is not one that can be kept".into())
             }
-            _ => Self::Internal(error.into()),
+            Meaning::Conflict => {
+                tracing::warn!("the database refused what does not go together: {error}");
+                Self::Conflict("this does not go with what is there already".into())
+            }
+            Meaning::Ours => Self::Internal(error.into()),
         }
     }
 }

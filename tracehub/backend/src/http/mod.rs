@@ -6,12 +6,16 @@ mod device;
 mod error;
 mod extract;
 mod health;
+mod idempotency;
+mod refusals;
 mod reminders;
 mod request;
 mod shipments;
+mod sql_state;
 mod token;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -20,20 +24,29 @@ use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
 
 pub use error::{Error, FieldError, Problem};
+pub use idempotency::forget as forget_answers;
 pub use token::{Claims, Keys};
 
 use crate::client::Edge;
+use crate::lane::{Lane, Width};
 use crate::password::Checks;
 use crate::settings::Release;
 
 /// No request of ours needs more.
 const BODY_LIMIT: usize = 64 * 1024;
+
+/// Each holds a body, and waits for what all of them want.
+const IN_FLIGHT: usize = 2048;
+
+const SEARCHES: Width = Width { at_work: 2, let_in: 32, of_one_kind: 8, patience: Duration::from_secs(5) };
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -48,13 +61,20 @@ pub struct App {
     pub passwords: Arc<Checks>,
     /// Who says where a request comes from.
     pub edge: Arc<Edge>,
+    /// The way in for searches, by organisation: each reads all of its rows, and a few of them at once would leave no
+    /// connection to anybody else.
+    pub searches: Arc<Lane<Uuid>>,
+    /// How many requests may be in flight.
+    pub in_flight: Arc<Semaphore>,
 }
 
 impl App {
     /// With ways in of its own for what costs much.
     pub fn new(database: PgPool, keys: Keys, release: Release, edge: Edge) -> Self {
         let (release, edge) = (Arc::new(release), Arc::new(edge));
-        Self { database, keys, release, passwords: Arc::default(), edge }
+        let searches = Arc::new(Lane::new(SEARCHES));
+        let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
+        Self { database, keys, release, passwords: Arc::default(), edge, searches, in_flight }
     }
 }
 
@@ -72,6 +92,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn(request::whole))
+        .layer(from_fn_with_state(app.clone(), request::if_not_too_many))
         .layer(CatchPanicLayer::custom(error::of_panic))
         // Outermost, so that no answer leaves without what it adds.
         .layer(from_fn_with_state(app.clone(), request::around))
@@ -99,5 +120,6 @@ fn documented() -> OpenApiRouter<App> {
         .build();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    refusals::document(document);
     router
 }

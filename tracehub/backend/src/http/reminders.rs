@@ -6,11 +6,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::auth::Caller;
-use super::extract::{Json, Path};
-use super::{App, Error, Problem};
+use super::extract::{Id, Json, Path};
+use super::{App, Error};
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list_reminders))
@@ -44,14 +43,12 @@ pub struct Reminders {
     security(("bearer" = [])),
     responses(
         (status = OK, body = Reminders),
-        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
-        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn list_reminders(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<Uuid>,
+    Path(Id(id)): Path<Id>,
 ) -> Result<Json<Reminders>, Error> {
     let mut tx = caller.begin(&app).await?;
     sqlx::query_scalar!("SELECT id FROM shipments WHERE id = $1", id)

@@ -12,6 +12,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{App, BODY_LIMIT, Error};
+use crate::lane::Full;
 
 /// Below the time that a stopping process has for what is in flight.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -45,6 +46,18 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
         response
     };
     CURRENT.scope((id.clone(), path.clone()), answer.instrument(span)).await
+}
+
+/// Lets so many in, and tells the others at once. Who asks how this is must always learn it: a process that is thought to
+/// be ill because it is busy would be started anew, with all that it is busy with.
+pub async fn if_not_too_many(State(app): State<App>, request: Request, next: Next) -> Response {
+    if is_health(request.uri().path()) {
+        return next.run(request).await;
+    }
+    match app.in_flight.try_acquire() {
+        Ok(_in_flight) => next.run(request).await,
+        Err(_) => Error::Busy(Full::ForAll).into_response(),
+    }
 }
 
 /// Has the whole of a request before anybody answers it. An answer that comes before the body (a POST of somebody who is

@@ -91,3 +91,19 @@ async fn logging_out_ends_every_token_of_that_user_at_once_and_nobody_else_s(own
     assert_eq!(world.get("/api/auth/me", &world.zenith.token()).await.status, StatusCode::OK);
     assert_eq!(world.get("/api/auth/me", &log_in().await).await.status, StatusCode::OK);
 }
+
+#[sqlx::test]
+async fn what_can_be_no_address_or_no_password_is_said_field_by_field(owner: PgPool) {
+    let world = World::new(&owner).await;
+    for (email, password, fields) in [
+        ("", "", json!(["email", "password"])),
+        ("a\u{200B}da@acme.example", "x", json!(["email"])),
+        (&"x".repeat(255), "x", json!(["email"])),
+        ("ada@acme.example", &"x".repeat(1025), json!(["password"])),
+    ] {
+        let answer = world.post("/api/auth/login", "", json!({ "email": email, "password": password })).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let wrong = answer.body["errors"].as_array().unwrap().iter().map(|error| error["field"].clone());
+        assert_eq!(Value::from_iter(wrong), fields);
+    }
+}

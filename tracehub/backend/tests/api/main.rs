@@ -5,12 +5,14 @@
 
 mod auth;
 mod commands;
+mod idempotency;
 mod log_ins;
 mod migrations;
 mod openapi;
 mod problems;
 mod reminders;
 mod rows;
+mod rules;
 mod serving;
 mod shipments;
 mod smoke;

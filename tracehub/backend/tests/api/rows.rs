@@ -3,12 +3,14 @@
 use axum::http::StatusCode;
 use sqlx::{AssertSqlSafe, PgPool};
 use tracehub_backend::database::OrganisationTx;
+use tracehub_backend::text;
 use uuid::Uuid;
 
 use crate::world::{Tenant, World};
 
 /// PostgreSQL's codes.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
+const FOREIGN_KEY_VIOLATION: &str = "23503";
 const CHECK_VIOLATION: &str = "23514";
 
 async fn insert(tx: &mut OrganisationTx, of: &Tenant, reference: &str) -> sqlx::Result<()> {
@@ -75,6 +77,20 @@ async fn nothing_is_written_for_another_organisation(owner: PgPool) {
     assert_eq!(code(insert(&mut tx, &world.zenith, "A-1").await), INSUFFICIENT_PRIVILEGE);
 }
 
+/// Foreign keys look past row-level security.
+#[sqlx::test]
+async fn a_row_points_at_nothing_of_another_organisation(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let mut tx = OrganisationTx::begin(&world.app, world.zenith.id).await.unwrap();
+    insert(&mut tx, &world.zenith, "Z-1").await.unwrap();
+    let theirs: Uuid = sqlx::query_scalar("SELECT id FROM shipments").fetch_one(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+    let point = "INSERT INTO reminders VALUES ($1, $2, 'arrival_overdue', '2026-03-21')";
+    let pointed = sqlx::query(point).bind(world.acme.id).bind(theirs).execute(&mut *tx).await;
+    assert_eq!(code(pointed), FOREIGN_KEY_VIOLATION);
+}
+
 #[sqlx::test]
 async fn nobody_logs_out_somebody_of_another_organisation(owner: PgPool) {
     let world = World::new(&owner).await;
@@ -117,11 +133,57 @@ async fn the_database_itself_refuses_what_makes_no_sense(owner: PgPool) {
         "UPDATE shipments SET container_number = 'CSQX3054383'",
         "UPDATE shipments SET departs_on = '2026-03-21', arrives_on = '2026-03-01'",
         "UPDATE shipments SET reference = ''",
+        "UPDATE shipments SET reference = U&'A\\200B1'",
+        "UPDATE shipments SET product = U&'a\\202Efdp.exe'",
+        "UPDATE shipments SET product = U&'\\3164'",
+        "UPDATE shipments SET product = U&'e\\0301'",
+        "UPDATE shipments SET origin_port = ' Tema'",
+        "UPDATE shipments SET origin_port = E'Te\\nma'",
+        "UPDATE shipments SET destination_port = 'x' || repeat(U&'\\0317', 5)",
+        "UPDATE shipments SET departs_on = '1999-12-31'",
+        "UPDATE shipments SET departs_on = '4713-01-01 BC'",
+        "UPDATE shipments SET arrives_on = '262142-01-01'",
+        "UPDATE shipments SET arrives_on = 'infinity'",
+        "UPDATE organisations SET name = U&'acme\\00AD'",
+        "UPDATE users SET name = ' '",
+        "UPDATE users SET email = U&'ada\\200B@acme.example'",
         "UPDATE users SET email = 'ADA@acme.example'",
         "UPDATE users SET password_hash = 'in the clear'",
     ] {
         let mut tx = OrganisationTx::begin(&owner, world.acme.id).await.unwrap();
         insert(&mut tx, &world.acme, "A-1").await.unwrap();
         assert_eq!(code(sqlx::raw_sql(wrong).execute(&mut *tx).await), CHECK_VIOLATION, "{wrong}");
+    }
+}
+
+/// Unicode 16 composes them with others of their kind, and so does the API. The database's Unicode may be older.
+const COMPOSED_SINCE: [u32; 2] = [0x1_13C2, 0x1_6D67];
+
+/// What the API takes is what the database takes, character by character: once and in a heap, since marks are counted.
+#[sqlx::test]
+async fn one_rule_for_texts_holds_in_both_places(owner: PgPool) {
+    for times in [1, 5] {
+        let taken = "SELECT c FROM generate_series(1, 1114111) c
+                     WHERE CASE WHEN c < 55296 OR c BETWEEN 57344 AND 131072 OR c % 65536 >= 65534 OR c BETWEEN 917504 AND 983050
+                                THEN is_plain('x' || repeat(chr(c), $1), 64) END";
+        let taken: Vec<i32> = sqlx::query_scalar(taken).bind(times).fetch_all(&owner).await.unwrap();
+        let here = (1..=0x10_FFFF_u32).filter(|code| {
+            let is_asked = (..0xD800).contains(code)
+                || (0xE000..=0x2_0000).contains(code)
+                || code % 0x1_0000 >= 0xFFFE
+                || (0xE_0000..=0xE_FFFA).contains(code);
+            let character = char::from_u32(*code).filter(|_| is_asked);
+            let text = character.map(|it| format!("x{}", it.to_string().repeat(times as usize)));
+            text.is_some_and(|text| text::plain(&text, 64).as_ref() == Ok(&text))
+        });
+        let here: Vec<i32> = here.map(|code| code as i32).collect();
+        let differ: Vec<String> = here
+            .iter()
+            .filter(|code| taken.binary_search(code).is_err())
+            .chain(taken.iter().filter(|code| here.binary_search(code).is_err()))
+            .filter(|code| !COMPOSED_SINCE.contains(&code.unsigned_abs()))
+            .map(|code| format!("U+{code:04X}"))
+            .collect();
+        assert!(differ.is_empty(), "{times} times: {}", differ.join(" "));
     }
 }

@@ -1,8 +1,15 @@
-use axum::http::StatusCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tracehub_backend::http;
+use tracehub_backend::lane::{Lane, Width};
+use uuid::Uuid;
 
-use crate::world::World;
+use crate::world::{World, app, ask, request};
 
 fn cocoa(reference: &str) -> Value {
     json!({
@@ -103,6 +110,111 @@ async fn a_reference_is_taken_once(owner: PgPool) {
 }
 
 #[sqlx::test]
+async fn a_reference_is_taken_whatever_it_is_written_like(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let token = world.acme.token();
+    for first in ["Größe-1", "Café 7"] {
+        assert_eq!(world.post("/api/shipments", &token, cocoa(first)).await.status, StatusCode::CREATED);
+    }
+    for again in [
+        "GRÖSSE-1",
+        "größe-1",
+        "Gro\u{308}ße-1",
+        "Ｇröße－1",
+        "CAFÉ 7",
+        "Cafe\u{301} 7",
+        "Café\u{A0}7",
+        "Café  7",
+    ] {
+        let answer = world.post("/api/shipments", &token, cocoa(again)).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{again}");
+    }
+    // An accent is another letter.
+    assert_eq!(world.post("/api/shipments", &token, cocoa("Cafe 7")).await.status, StatusCode::CREATED);
+}
+
+#[sqlx::test]
+async fn a_text_that_hides_something_is_refused_and_the_field_named(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let token = world.acme.token();
+    for field in ["reference", "product", "origin_port", "destination_port"] {
+        for hidden in [
+            "A\u{200B}1",
+            "a\u{202E}fdp.exe",
+            "\u{3164}",
+            "a\tb",
+            "a\u{2028}b",
+            &format!("o{}", "\u{317}".repeat(63)),
+        ] {
+            let mut shipment = cocoa("A-1");
+            shipment[field] = json!(hidden);
+            let answer = world.post("/api/shipments", &token, shipment).await;
+            assert_eq!(
+                (answer.status, wrong_fields(&answer.body)),
+                (StatusCode::UNPROCESSABLE_ENTITY, vec![field])
+            );
+        }
+    }
+    let search = world.get("/api/shipments?search=a%E2%80%8Bb", &token).await;
+    assert_eq!(
+        (search.status, wrong_fields(&search.body)),
+        (StatusCode::UNPROCESSABLE_ENTITY, vec!["search"])
+    );
+    assert_eq!(world.get("/api/shipments?search=%20", &token).await.status, StatusCode::OK);
+}
+
+#[sqlx::test]
+async fn a_day_is_one_of_this_century_written_in_one_way(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let token = world.acme.token();
+    for field in ["departs_on", "arrives_on"] {
+        for wrong in [
+            "-4713-01-01",
+            "+262142-01-01",
+            "1999-12-31",
+            "2100-01-01",
+            "2026-3-1",
+            "2026-02-30",
+            "",
+            "infinity",
+        ] {
+            let mut shipment = cocoa("A-1");
+            shipment["departs_on"] = Value::Null;
+            shipment[field] = json!(wrong);
+            let answer = world.post("/api/shipments", &token, shipment).await;
+            assert_eq!(
+                (answer.status, wrong_fields(&answer.body)),
+                (StatusCode::UNPROCESSABLE_ENTITY, vec![field]),
+                "{wrong}"
+            );
+        }
+    }
+    let mut shipment = cocoa("A-1");
+    (shipment["departs_on"], shipment["arrives_on"]) = (json!("2000-01-01"), json!("2099-12-31"));
+    assert_eq!(world.post("/api/shipments", &token, shipment).await.status, StatusCode::CREATED);
+}
+
+#[sqlx::test]
+async fn a_field_that_nobody_knows_is_refused_and_named(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let token = world.acme.token();
+    let mut shipment = cocoa("A-1");
+    shipment["container_no"] = json!("CSQU3054383");
+    let answer = world.post("/api/shipments", &token, shipment).await;
+    assert_eq!(
+        (answer.status, wrong_fields(&answer.body)),
+        (StatusCode::UNPROCESSABLE_ENTITY, vec!["container_no"])
+    );
+    assert!(answer.body["errors"][0]["message"].as_str().unwrap().contains("unknown"), "{}", answer.body);
+    let credentials = json!({ "email": world.acme.email, "password": "x", "remember": true });
+    let answer = world.post("/api/auth/login", "", credentials).await;
+    assert_eq!(
+        (answer.status, wrong_fields(&answer.body)),
+        (StatusCode::UNPROCESSABLE_ENTITY, vec!["remember"])
+    );
+}
+
+#[sqlx::test]
 async fn everything_that_is_wrong_is_said_field_by_field(owner: PgPool) {
     let world = World::new(&owner).await;
     let token = world.acme.token();
@@ -130,4 +242,29 @@ async fn everything_that_is_wrong_is_said_field_by_field(owner: PgPool) {
         (answer.status, wrong_fields(&answer.body)),
         (StatusCode::UNPROCESSABLE_ENTITY, vec!["limit"])
     );
+}
+
+#[sqlx::test]
+async fn searches_wait_for_each_other_and_nobody_waits_for_searches(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let mut app = app(world.app.clone());
+    let width = Width { at_work: 1, let_in: 2, of_one_kind: 1, patience: Duration::from_secs(5) };
+    app.searches = Arc::new(Lane::new(width));
+    let router = http::router(app.clone());
+    let get = async |path: &str, token: &str| {
+        ask(&router, request("GET", path, token).body(Body::empty()).unwrap()).await
+    };
+    let (search, token) = ("/api/shipments?search=cocoa", world.acme.token());
+    assert_eq!(get(search, &token).await.status, StatusCode::OK);
+    // One of its own, and another one's.
+    let _own = app.searches.enter(world.acme.id).unwrap();
+    let refused = get(search, &token).await;
+    assert_eq!(
+        (refused.status, &refused.headers["retry-after"]),
+        (StatusCode::TOO_MANY_REQUESTS, &HeaderValue::from(1))
+    );
+    assert_eq!(get("/api/shipments", &token).await.status, StatusCode::OK);
+    assert_eq!(get(search, &world.zenith.token()).await.status, StatusCode::OK);
+    let _other = app.searches.enter(Uuid::now_v7()).unwrap();
+    assert_eq!(get(search, &world.zenith.token()).await.status, StatusCode::SERVICE_UNAVAILABLE);
 }

@@ -1,0 +1,4 @@
+DROP FUNCTION folded;
+DROP FUNCTION is_plain;
+DROP FUNCTION marks;
+DROP FUNCTION hidden_characters;

@@ -1,0 +1,2 @@
+-- What is gone could not be shown.
+SELECT;

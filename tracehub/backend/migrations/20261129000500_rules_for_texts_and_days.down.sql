@@ -1,0 +1,11 @@
+DROP TRIGGER fold_email ON users;
+DROP TRIGGER fold_reference ON shipments;
+DROP FUNCTION fold_email;
+DROP FUNCTION fold_reference;
+ALTER TABLE users DROP COLUMN email_folded;
+ALTER TABLE shipments DROP COLUMN reference_folded;
+DROP TRIGGER users_texts_are_plain ON users;
+DROP TRIGGER organisations_name_is_plain ON organisations;
+DROP TRIGGER shipments_days_are_bounded ON shipments;
+DROP TRIGGER shipments_texts_are_plain ON shipments;
+DROP FUNCTION refuse;

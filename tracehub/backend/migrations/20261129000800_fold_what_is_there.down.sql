@@ -1,0 +1,2 @@
+-- The forms stay until their columns go.
+SELECT;

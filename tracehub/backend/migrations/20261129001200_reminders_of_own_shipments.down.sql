@@ -1,0 +1,1 @@
+ALTER TABLE reminders DROP CONSTRAINT reminders_shipment_is_the_organisation_s;
