@@ -6,22 +6,27 @@ use xshell::{Cmd, Shell, cmd};
 /// The path of the configuration in an image.
 const CADDYFILE: &str = "/etc/caddy/Caddyfile";
 
+/// What beside the site is served on port 80, as the platform's files have it: with HTTPS, whatever else is asked for.
+fn plain(site: &str) -> &'static str {
+    if site == ":80" { "PLAIN=http://plain.invalid" } else { "PLAIN=http://" }
+}
+
 /// Checks a file of this machine, as the edge of a site of this name would read it.
 pub fn validate<'a>(sh: &'a Shell, image: &str, file: &Utf8Path, site: &str) -> Cmd<'a> {
-    let (mount, site) = (format!("{file}:{CADDYFILE}:ro"), format!("SITE={site}"));
+    let (mount, plain, site) = (format!("{file}:{CADDYFILE}:ro"), plain(site), format!("SITE={site}"));
     cmd!(
         sh,
-        "docker run --rm --network none --env {site} --volume {mount} --entrypoint caddy {image} validate --config {CADDYFILE} --adapter caddyfile"
+        "docker run --rm --network none --env {site} --env {plain} --volume {mount} --entrypoint caddy {image} validate --config {CADDYFILE} --adapter caddyfile"
     )
 }
 
 /// Checks a configuration from standard input, also where the engine is on another machine. It runs as this user, who can
 /// write to `/tmp` alone.
 pub fn validate_input<'a>(sh: &'a Shell, image: &str, user: u32, site: &str) -> Cmd<'a> {
-    let (user, site) = (user.to_string(), format!("SITE={site}"));
+    let (user, plain, site) = (user.to_string(), plain(site), format!("SITE={site}"));
     cmd!(
         sh,
-        "docker run --rm --interactive --network none --user {user} --env {site} --env XDG_DATA_HOME=/tmp --env XDG_CONFIG_HOME=/tmp --entrypoint caddy {image} validate --config - --adapter caddyfile"
+        "docker run --rm --interactive --network none --user {user} --env {site} --env {plain} --env XDG_DATA_HOME=/tmp --env XDG_CONFIG_HOME=/tmp --entrypoint caddy {image} validate --config - --adapter caddyfile"
     )
 }
 

@@ -8,6 +8,7 @@ mod browser;
 mod commits;
 mod database;
 mod drivers;
+mod edge;
 mod environment;
 mod maintenance;
 mod manual_changes;
@@ -48,6 +49,12 @@ const TRIALS: &[Row<Project>] = &[
         Always,
         secrets::log_ins_are_counted_by_client,
     ),
+    ("no_answer_leaves_the_edge_without_what_protects_who_gets_it", Always, edge::answers_of_its_own),
+    ("a_body_that_is_not_whole_is_the_client_s_fault_and_is_not_passed_on", Always, edge::bodies),
+    ("nobody_holds_the_edge_for_longer_than_its_time_limits", Always, edge::slow_ones),
+    ("a_connection_on_which_nothing_more_is_asked_is_closed", Deep, edge::idle_ones),
+    ("what_is_worth_it_is_compressed", Always, edge::compression),
+    ("each_request_leaves_one_line_without_secrets_and_a_failed_one_says_why", Always, edge::log),
     ("a_release_with_a_migration_takes_over_and_no_request_fails", Always, rollouts::second_release),
     ("a_rollback_is_immediate_and_no_request_fails", Always, rollouts::rollback),
     ("a_release_that_never_gets_ready_costs_users_nothing", Always, shared::never_ready),

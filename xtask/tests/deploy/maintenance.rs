@@ -1,6 +1,7 @@
 //! Maintenance: users are asked to wait.
 
 use libtest_mimic::Failed;
+use sha2::{Digest, Sha256};
 
 use crate::support::check;
 use crate::support::http::get;
@@ -17,11 +18,29 @@ pub fn on_and_off(project: &Project) -> Result<(), Failed> {
     let until = page.header("retry-after").unwrap_or_default().to_owned();
     check(until.ends_with(" GMT") && project.status()["maintenance"] == until.as_str(), || until)?;
     check(api.status == 503 && health.status == 200, || format!("{api:?} {health:?}"))?;
+    check(api.header("content-type") == Some("application/problem+json"), || format!("{api:?}"))?;
+    // Browsers take no other style than the one that the policy names.
+    let style = page.body.split("<style>").nth(1).and_then(|rest| rest.split("</style>").next());
+    let hash = base64(&Sha256::digest(style.ok_or("the page has no style")?));
+    let policy = page.header("content-security-policy").unwrap_or_default().to_owned();
+    check(policy.contains(&format!("style-src 'sha256-{hash}'")), || format!("{policy} is not of {hash}"))?;
     project.xtask(&["maintenance", "on", "--until", "yesterday"]).fails_with(3)?;
     project.xtask(&["maintenance", "off"]).succeeds()?;
     let page = get(&project.url(), "/")?;
     check(page.status == 200 && project.status()["maintenance"].is_null(), || format!("{page:?}"))?;
     // The edge looks for the maintenance file at each request: that it is not there must not be logged as an error.
     let log = project.xtask(&["logs", "edge", "--tail", "100000"]).succeeds()?;
-    check(log.contains("server running") && !log.contains("/live/maintenance"), || log)
+    check(log.contains("handled request") && !log.contains("/live/maintenance"), || log)
+}
+
+/// As RFC 4648 has it.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let number = (0..3).fold(0, |sum, at| sum << 8 | u32::from(three.get(at).copied().unwrap_or(0)));
+        let digits = (0..=three.len()).map(|at| DIGITS[(number >> (18 - 6 * at)) as usize & 63] as char);
+        text.extend(digits.chain("==".chars()).take(4));
+    }
+    text
 }

@@ -56,10 +56,12 @@ pub fn second_release(project: &Project) -> Result<(), Failed> {
     wait_until("the deploy has begun", Duration::from_secs(300), || project.has_unfinished_attempt())?;
     let streams = [Stream::download(&project.url())?, Stream::upload(&project.url())?];
     let output = driver.succeeds();
-    let finished = streams.map(Stream::finish);
+    let [download, upload] = streams.map(Stream::finish);
     let report = client.stop();
     output?;
-    all_answered_by(finished, &first)?;
+    all_answered_by([download], &first)?;
+    // The edge asks nobody before it has the whole of a request.
+    all_answered_by([upload], &project.live().ok_or("nothing is live")?)?;
     report.has_no_failures_from(2)?;
     check(project.live().as_ref() != Some(&first) && project.warm().as_ref() == Some(&first), || {
         "the first release is not the warm one".into()

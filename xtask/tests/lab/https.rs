@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 use rustls::crypto::ring;
-use ureq::Agent;
 use ureq::config::Config;
-use ureq::http::Uri;
+use ureq::http::{Response, Uri};
 use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Body};
 
 use crate::environment::Lab;
 use crate::support::http::get;
@@ -36,7 +36,17 @@ pub fn there_and_back(lab: &Lab) -> Result<(), Failed> {
     // Compose must read the files that the platform was started with, and not those of the change.
     lab.project.xtask_verbatim(&["logs", "edge", "--env", "staging"]).env("STAGING_URL", &url).succeeds()?;
     up(&url, &["--yes"]).succeeds()?;
-    wait_until("it answers by HTTPS", Duration::from_secs(30), || status(host.https) == Some(200))?;
+    let ready = || answer(host.https).filter(|answer| answer.status() == 200);
+    wait_until("it answers by HTTPS", Duration::from_secs(30), || ready().is_some())?;
+    let security = ready().and_then(|answer| answer.headers().get("strict-transport-security").cloned());
+    check(security.as_ref().is_some_and(|it| it.as_bytes().starts_with(b"max-age=31536000")), || {
+        format!("browsers are not told to stay with HTTPS: {security:?}")
+    })?;
+    // By whatever else the host is called: nothing is said for a name that is not its own.
+    let plain = get(&host.url, "/health/ready")?;
+    check(plain.status == 421 && plain.header("strict-transport-security").is_none(), || {
+        format!("{plain:?}")
+    })?;
     let output = up(&url, &[]).succeeds()?;
     check(output.contains("Nothing to do"), || output)?;
 
@@ -47,8 +57,8 @@ pub fn there_and_back(lab: &Lab) -> Result<(), Failed> {
     check(output.contains("Nothing to do"), || output)
 }
 
-/// The status of its answer, whoever has signed the certificate; none when it gives none.
-fn status(port: u16) -> Option<u16> {
+/// Its answer, whoever has signed the certificate; none when it gives none.
+fn answer(port: u16) -> Option<Response<Body>> {
     let tls = TlsConfig::builder()
         .disable_verification(true)
         .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
@@ -60,7 +70,7 @@ fn status(port: u16) -> Option<u16> {
         .tls_config(tls)
         .build();
     let agent = Agent::with_parts(config, DefaultConnector::default(), Loopback);
-    Some(agent.get(format!("https://{NAME}:{port}/health/ready")).call().ok()?.status().as_u16())
+    agent.get(format!("https://{NAME}:{port}/health/ready")).call().ok()
 }
 
 /// Every name is this machine: not each knows the names under `localhost`.
