@@ -99,6 +99,7 @@ impl Deploy {
         let doing = format!("deploy of {}", prepared.sources.revision());
         let leased = attempt::lease(machine, doing, self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
+        leased.secrets().settle()?;
         let was_started = start_platform(&leased, &prepared.secrets)?;
         machine.prefetch_counts_and_schema()?;
         machine.secrets().compare_again(&mut prepared.secrets)?;
@@ -113,6 +114,7 @@ impl Deploy {
         leased.secrets().supply(&prepared.secrets)?;
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
         let ran = attempt::run(machine, &attempt, &planned.plan, overrides);
+        settle_secrets(&leased, &prepared.secrets);
         warn_of_changed_platform(machine);
         let times = ran?;
         let is_fresh = planned.seen.schema.is_empty() && machine.environment().is_for_trying;
@@ -193,6 +195,16 @@ fn start_platform(leased: &Leased, secrets: &SuppliedSecrets) -> Result<bool> {
         leased.platform().up(secrets, &|line| activity.line(line))
     })
     .context("starting the platform")
+}
+
+/// What was given counts when the release is confirmed, and is gone when it was undone. Whoever deploys next does the same, so
+/// that its failure is no failure of this deploy.
+fn settle_secrets(leased: &Leased, secrets: &SuppliedSecrets) {
+    if secrets.is_changed()
+        && let Err(error) = leased.secrets().settle()
+    {
+        terminal::warn(format_args!("{error:#}: the next deploy settles which versions of secrets count"));
+    }
 }
 
 /// A platform that the repository has changed is left as it is, and that is said: behind the attempt, since nobody who

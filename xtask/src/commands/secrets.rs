@@ -72,18 +72,19 @@ impl List {
     fn run(self) -> Result<()> {
         let machine = self.target.reach()?;
         let kept = machine.kept()?;
-        let SecretVersions { current, revoked } = machine.secrets().versions()?;
+        let SecretVersions { current, newest, unconfirmed, revoked } = machine.secrets().versions()?;
         let for_programs = |(name, version)| {
             let revoked: Vec<_> = revoked.iter().filter(|it| &it.0 == name).map(|it| it.1).collect();
             json!({ "name": name, "current": version, "revoked": revoked })
         };
         let mut rows = Vec::new();
-        for (name, newest) in &current {
-            for version in 1..=*newest {
+        for (name, current) in &current {
+            for version in 1..=newest[name] {
                 let users = users(&kept, name, version);
                 let state = match version {
                     _ if revoked.contains(&(name.clone(), version)) => paint::bad("revoked"),
-                    _ if version == *newest => paint::good("current"),
+                    _ if version == *current => paint::good("current"),
+                    _ if unconfirmed.contains(&(name.clone(), version)) => "of an undone deploy".to_owned(),
                     _ => "kept".to_owned(),
                 };
                 let users = users.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(" ");
@@ -199,7 +200,7 @@ fn users(kept: &[Release], name: &str, version: u32) -> Vec<ReleaseId> {
 
 /// What a release runs with in place of versions that were revoked since: secret, its own version, the current one.
 pub fn substitutes(machine: &Machine, release: &Release) -> Result<BTreeMap<String, (u32, u32)>> {
-    let SecretVersions { current, revoked } = machine.secrets().versions()?;
+    let SecretVersions { current, revoked, .. } = machine.secrets().versions()?;
     let own = release.contents.secrets.iter();
     let gone = own.filter(|(name, version)| revoked.contains(&((*name).clone(), **version)));
     let pairs = gone.filter_map(|(name, own)| Some((name.clone(), (*own, *current.get(name)?))));

@@ -64,6 +64,7 @@ macro_rules! every_change {
             let _ = host.platform().check_renewal();
             let _ = host.platform().renew(&[], &nobody);
             let _ = host.secrets().supply(supplied);
+            let _ = host.secrets().settle();
             let _ = host.secrets().revoke(secret, 1);
         }
     };

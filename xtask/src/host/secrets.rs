@@ -9,7 +9,8 @@ use xshell::{Cmd, cmd};
 
 use super::{Leased, Machine};
 use crate::project::{RELEASE_LABEL, SECRETS, Secret};
-use crate::rollout::state::release::ReleaseId;
+use crate::rollout::host::Host;
+use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::container;
 use crate::tools::files::hex::hex;
 use crate::tools::process::Run;
@@ -25,8 +26,13 @@ read -r size || size=-1
 [ "$(wc -c <"$1/.next")" -eq "$size" ] || { echo "the value did not come to its end" >&2; exit 1; }
 chown "$3" "$1/.next"
 chmod 0400 "$1/.next"
+[ -z "$4" ] || : >"$1/$2$4"
 mv "$1/.next" "$1/$2"
 "#;
+/// Behind the name of a version that no confirmed release has run with: it is not the current one.
+const UNCONFIRMED: &str = ".unconfirmed";
+const CONFIRM: &str = r#"for version in "$@"; do rm -f "/secrets/$version.unconfirmed"; done; sync"#;
+const DISCARD: &str = r#"for version in "$@"; do rm -f "/secrets/$version" && rm -f "/secrets/$version.unconfirmed"; done; sync"#;
 /// Names those of the files that have another content. The values stay in the shell's own memory: `od` is given a path.
 const COMPARE: &str = r#"while read -r path value; do
     [ "$(od -An -v -tx1 "/secrets/$path" | tr -d ' \n')" = "$value" ] || echo "$path"
@@ -39,8 +45,10 @@ const REVOKE: &str = r#": >"/secrets/$1/$2.revoked" && rm -f "/secrets/$1/$2" &&
 /// Values that the operator's environment gives, against what the host has. Nobody prints it.
 pub struct SuppliedSecrets {
     values: BTreeMap<&'static str, String>,
-    /// The newest version of each secret of releases, when they were compared.
+    /// The current version of each secret of releases, when they were compared.
     versions: BTreeMap<String, u32>,
+    /// The newest one, which may never have counted.
+    newest: BTreeMap<String, u32>,
     /// Those whose newest version has another value, or that have none.
     changed: Vec<&'static Secret>,
     /// Passwords of database roles that are not those that the roles have.
@@ -50,13 +58,45 @@ pub struct SuppliedSecrets {
 /// The versions of secrets that a host has. One is a counter, never derived from the value.
 #[derive(Debug, Default)]
 pub struct SecretVersions {
-    /// The newest of each secret.
+    /// The newest of each secret that counts: with which a release runs that is made now.
     pub current: BTreeMap<String, u32>,
+    /// The newest of each secret that there ever was, as far as files tell.
+    pub newest: BTreeMap<String, u32>,
+    /// Those that were made for a release which is not confirmed yet, or never was: secret and version.
+    pub unconfirmed: BTreeSet<(String, u32)>,
     /// Those that were revoked: secret and version.
     pub revoked: BTreeSet<(String, u32)>,
 }
 
 impl SecretVersions {
+    /// Out of the names of their files: `jwt_secret/2`, `jwt_secret/1.revoked`, `jwt_secret/3.unconfirmed` beside `jwt_secret/3`.
+    fn parse(listed: &str) -> SecretVersions {
+        let mut versions = SecretVersions::default();
+        let mut there: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for (name, file) in listed.lines().filter_map(|line| line.split_once('/')) {
+            let (number, kind) = file.split_once('.').map_or((file, ""), |(number, kind)| (number, kind));
+            let Ok(version) = number.parse::<u32>() else { continue };
+            if !SECRETS.iter().any(|secret| secret.name == name) {
+                continue;
+            }
+            let newest = versions.newest.entry(name.to_owned()).or_insert(version);
+            *newest = version.max(*newest);
+            match kind {
+                "" => there.entry(name.to_owned()).or_default().push(version),
+                "revoked" => drop(versions.revoked.insert((name.to_owned(), version))),
+                "unconfirmed" => drop(versions.unconfirmed.insert((name.to_owned(), version))),
+                _ => {}
+            }
+        }
+        for (name, there) in there {
+            let counts = |version: &&u32| !versions.unconfirmed.contains(&(name.clone(), **version));
+            // Before the first release is confirmed, there is nothing else.
+            let current = there.iter().filter(counts).max().or(there.iter().max()).copied();
+            versions.current.extend(current.map(|current| (name, current)));
+        }
+        versions
+    }
+
     /// The newest of those secrets that `which` chooses.
     pub fn current_of(&self, which: impl Fn(&Secret) -> bool) -> BTreeMap<String, u32> {
         let chosen = |name: &str| SECRETS.iter().any(|secret| secret.name == name && which(secret));
@@ -77,8 +117,13 @@ impl SuppliedSecrets {
         needed.map(|secret| (secret.name.to_owned(), version(secret))).collect()
     }
 
+    /// Whether some have another value than the current version.
+    pub fn is_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     fn next_version(&self, secret: &Secret) -> u32 {
-        self.versions.get(secret.name).map_or(1, |version| version + 1)
+        self.newest.get(secret.name).map_or(1, |version| version + 1)
     }
 }
 
@@ -98,6 +143,7 @@ impl<'a> Secrets<'a> {
         let mut given = SuppliedSecrets {
             values: given,
             versions: BTreeMap::new(),
+            newest: BTreeMap::new(),
             changed: Vec::new(),
             mismatched: Vec::new(),
         };
@@ -108,7 +154,9 @@ impl<'a> Secrets<'a> {
     /// The same under the lease: until then somebody else may have given values of their own.
     pub fn compare_again(&self, given: &mut SuppliedSecrets) -> Result<()> {
         let all = self.versions()?;
-        let (versions, all) = (all.current_of(|secret| !secret.of_platform), all.current);
+        let versions = all.current_of(|secret| !secret.of_platform);
+        let (all, newest) = (all.current, all.newest);
+        given.newest = newest;
         if !versions.is_empty() && versions == given.versions {
             return Ok(());
         }
@@ -159,17 +207,7 @@ impl<'a> Secrets<'a> {
     pub fn versions(&self) -> Result<SecretVersions> {
         let listed = self.machine.shell.script(LIST, &[self.machine.folder("secrets").as_str()], "");
         let listed = listed.context("listing secrets")?;
-        let mut versions = SecretVersions::default();
-        for (name, version) in listed.lines().filter_map(|line| line.split_once('/')) {
-            if let Some(Ok(version)) = version.strip_suffix(".revoked").map(str::parse) {
-                versions.revoked.insert((name.to_owned(), version));
-            } else if let Ok(version) = version.parse::<u32>() {
-                let newest = versions.current.entry(name.to_owned()).or_insert(version);
-                *newest = version.max(*newest);
-            }
-        }
-        versions.current.retain(|name, _| SECRETS.iter().any(|secret| secret.name == name));
-        Ok(versions)
+        Ok(SecretVersions::parse(&listed))
     }
 }
 
@@ -189,22 +227,53 @@ impl LeasedSecrets<'_> {
                 Some(value) => value.clone(),
                 None => made_up()?,
             };
-            self.write(secret, 1, &value)?;
+            self.write(secret, 1, &value, "")?;
         }
         Ok(())
     }
 
-    /// Gives each secret that has another value now one more version.
+    /// Gives each secret that has another value now one more version. It counts when a release that runs with it is confirmed:
+    /// see [`LeasedSecrets::settle`].
     pub fn supply(&self, given: &SuppliedSecrets) -> Result<()> {
         let write = |secret: &&'static Secret| {
-            self.write(secret, given.next_version(secret), &given.values[secret.name])
+            self.write(secret, given.next_version(secret), &given.values[secret.name], UNCONFIRMED)
         };
         given.changed.iter().try_for_each(write)
     }
 
-    fn write(&self, secret: &Secret, version: u32, value: &str) -> Result<()> {
+    /// The versions that a confirmed release runs with count from now on. Those that nothing runs with were made for a release
+    /// that was undone, and are removed.
+    pub fn settle(&self) -> Result<()> {
+        let machine = self.leased.fenced()?;
+        let secrets = machine.secrets();
+        let unconfirmed = secrets.versions()?.unconfirmed;
+        if unconfirmed.is_empty() {
+            return Ok(());
+        }
+        let (confirmed, kept) = (machine.ledger()?.confirmed(), machine.releases().kept()?);
+        let (mut count, mut left) = (Vec::new(), Vec::new());
+        for (name, version) in unconfirmed {
+            let Some(secret) = SECRETS.iter().find(|secret| secret.name == name) else { continue };
+            let file = format!("{name}/{version}");
+            let uses = |release: &&Release| release.contents.secrets.get(&name) == Some(&version);
+            if kept.iter().filter(uses).any(|release| confirmed.contains(&release.id)) {
+                count.push(file);
+            } else if secrets.mounting(secret, version)?.is_empty() {
+                left.push(file);
+            }
+        }
+        for (script, files) in [(CONFIRM, count), (DISCARD, left)] {
+            let files: Vec<&str> = files.iter().map(String::as_str).collect();
+            if !files.is_empty() {
+                Run::new(secrets.in_folder(script, &files)?).called("settling secrets").run()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, secret: &Secret, version: u32, value: &str, mark: &str) -> Result<()> {
         let (name, uid, version) = (secret.name, secret.uid.to_string(), version.to_string());
-        let write = self.leased.fenced()?.secrets().in_folder(WRITE, &[name, &version, &uid])?;
+        let write = self.leased.fenced()?.secrets().in_folder(WRITE, &[name, &version, &uid, mark])?;
         Run::new(write).stdin(framed(value)).run().with_context(|| format!("writing the secret {name}"))
     }
 
@@ -240,6 +309,7 @@ mod tests {
         let supplied = |versions: &[(&str, u32)], changed| SuppliedSecrets {
             values: BTreeMap::new(),
             versions: versions.iter().map(|(name, version)| ((*name).to_owned(), *version)).collect(),
+            newest: versions.iter().map(|(name, version)| ((*name).to_owned(), *version)).collect(),
             changed,
             mismatched: Vec::new(),
         };
@@ -256,11 +326,23 @@ mod tests {
     }
 
     #[test]
+    fn a_version_that_no_confirmed_release_has_run_with_is_not_the_current_one() {
+        let versions = SecretVersions::parse(
+            "jwt_secret/1\njwt_secret/2\njwt_secret/2.unconfirmed\njwt_secret/3.revoked\n",
+        );
+        assert_eq!((versions.current["jwt_secret"], versions.newest["jwt_secret"]), (1, 3));
+        // Of a first deploy, until it is confirmed.
+        let first = SecretVersions::parse("jwt_secret/1\njwt_secret/1.unconfirmed\n");
+        assert_eq!(first.current["jwt_secret"], 1);
+    }
+
+    #[test]
     fn a_secret_whose_sender_dies_is_not_written() {
         let (folder, me) = (tempfile::tempdir().unwrap(), rustix::process::getuid().as_raw().to_string());
         let write = |input: &str| {
+            let mark = "";
             let sh = shell_in(folder.path());
-            Run::new(cmd!(sh, "sh -c {WRITE} secrets key 1 {me}")).stdin(input).succeeds().unwrap()
+            Run::new(cmd!(sh, "sh -c {WRITE} secrets key 1 {me} {mark}")).stdin(input).succeeds().unwrap()
         };
         let there = || std::fs::read_dir(folder.path().join("key")).unwrap().count();
         let whole = framed("a secret\nof two lines");

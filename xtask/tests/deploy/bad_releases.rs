@@ -65,6 +65,12 @@ pub fn turns_bad(project: &Project) -> Result<(), Failed> {
     is_as_before(project, Some(live))
 }
 
+pub fn check_that_cant_pass(project: &Project) -> Result<(), Failed> {
+    project.replace(RELEASE_FILE, "[CMD, wget, -q,", "[CMD, wgets, -q,");
+    project.commit("A release whose page has a health check by a program that there is none of");
+    costs_nothing(project, &["frontend-1 does not pass", "wgets"])
+}
+
 pub fn nobody_logs_in(project: &Project) -> Result<(), Failed> {
     project.commit_fault("nobody-logs-in");
     costs_nothing(project, &["it calls itself ready, and does not serve", "a log-in is answered 500"])

@@ -105,6 +105,11 @@ const TRIALS: &[Row<Project>] = &[
         shared::errors_beside_health,
     ),
     (
+        "a_release_whose_health_check_can_t_pass_gets_no_traffic_and_is_told_why",
+        Always,
+        bad_releases::check_that_cant_pass,
+    ),
+    (
         "a_release_that_nobody_can_log_in_to_gets_no_traffic_though_it_calls_itself_ready",
         Always,
         bad_releases::nobody_logs_in,
@@ -118,6 +123,11 @@ const TRIALS: &[Row<Project>] = &[
         "a_release_that_ignores_sigterm_is_killed_in_the_end_and_no_request_fails",
         Deep,
         bad_releases::ignores_sigterm,
+    ),
+    (
+        "a_secret_that_an_undone_deploy_brought_does_not_count_and_is_gone",
+        Always,
+        secrets::of_an_undone_deploy_do_not_count,
     ),
     ("when_both_releases_fail_for_one_cause_no_traffic_is_moved", Always, rollouts::both_fail),
     ("a_switch_that_nobody_confirms_undoes_itself", Always, drivers::killed_in_the_watch),

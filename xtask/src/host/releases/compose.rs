@@ -118,7 +118,7 @@ fn variables(environment: &str, root: &Utf8Path, release: &Release, secrets: Sec
     variables.extend(
         images.map(|(component, image)| (format!("{}_IMAGE", component.to_uppercase()), image.clone())),
     );
-    let SecretVersions { current: mut versions, revoked } = secrets;
+    let SecretVersions { current: mut versions, revoked, .. } = secrets;
     let own = release.contents.secrets.clone().into_iter();
     versions.extend(own.filter(|it| !revoked.contains(it)));
     variables.extend(

@@ -62,12 +62,16 @@ impl<'a> Releases<'a> {
 
     /// The containers of all of them, one-off ones left aside.
     pub(super) fn parts(&self) -> Result<Vec<Part>> {
-        let not_once = "com.docker.compose.oneoff=False".to_owned();
-        let labels = [self.machine.label(), RELEASE_LABEL.to_owned(), not_once];
-        let found = container::labelled(self.machine.docker(), &labels)?;
+        let found = self.containers(RELEASE_LABEL)?;
         let mut parts: Vec<Part> = found.iter().filter_map(part).collect();
         parts.sort_by(|a, b| (&a.release, &a.service).cmp(&(&b.release, &b.service)));
         Ok(parts)
+    }
+
+    /// Those with such a label of releases, one-off ones left aside.
+    fn containers(&self, label: &str) -> Result<Vec<Container>> {
+        let not_once = "com.docker.compose.oneoff=False".to_owned();
+        Ok(container::labelled(self.machine.docker(), &[self.machine.label(), label.to_owned(), not_once])?)
     }
 
     pub(super) fn last_lines(&self, part: &Part, lines: usize) -> Result<String> {

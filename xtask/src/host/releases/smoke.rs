@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::LeasedReleases;
 use crate::host::monitoring::Credentials;
-use crate::project::{self, SMOKE_TEST};
+use crate::project::{self, RELEASE_LABEL, SMOKE_TEST};
 use crate::rollout::host::{EdgeCounts, SmokeTest};
 use crate::rollout::state::release::ReleaseId;
 use crate::tools::docker::exec;
@@ -30,10 +30,16 @@ impl LeasedReleases<'_> {
     /// As [`LeasedHost::smoke_test`](crate::rollout::host::LeasedHost::smoke_test) has it. A release from before there were
     /// smoke tests is taken at its word.
     pub(in crate::host) fn smoke_test(&self, id: &ReleaseId) -> Result<()> {
+        let checks = self.begin_own_checks(id)?;
         let [page, api] = [project::FRONTEND, project::BACKEND]
             .map(|component| format!("http://{}-{id}:{}", component.name, component.port));
         let words = ["smoke", "--release", id.as_str(), "--page", &page, "--api", &api];
         let told = self.in_backend(id, "the smoke test", &words)?;
+        for (container, check) in checks {
+            let told = check.finish()?.with_context(|| format!("{container} does not run any more"))?;
+            let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
+            ensure!(succeeded(&told), "the health check of {container} does not pass: {}", said.trim());
+        }
         ensure!(
             succeeded(&told) || is_unknown(&told),
             "{id}, asked on the edge's network: {}",
@@ -71,6 +77,24 @@ impl LeasedReleases<'_> {
             ensure!(succeeded(&told), "removing the user for monitoring: {}", told.stderr.trim());
         }
         Ok(())
+    }
+
+    /// Begins the health checks that the parts have: the engine makes its first ones seconds later, and one that can't pass
+    /// would then be noticed when the release counts already.
+    fn begin_own_checks(&self, id: &ReleaseId) -> Result<Vec<(String, exec::Running)>> {
+        let machine = self.leased.fenced()?;
+        let socket = Socket::of(machine.docker())?;
+        let mut begun = Vec::new();
+        for container in machine.releases().containers(&format!("{RELEASE_LABEL}={id}"))? {
+            let (name, words) = (container.plain_name(), container.check());
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            if !words.is_empty() {
+                let check = exec::start(&socket, "its health check", name, "", &words, PROGRAM_TIMEOUT)?;
+                begun
+                    .push((name.to_owned(), check.with_context(|| format!("{name} does not run any more"))?));
+            }
+        }
+        Ok(begun)
     }
 
     fn in_backend(&self, id: &ReleaseId, name: &str, words: &[&str]) -> Result<Finished> {
