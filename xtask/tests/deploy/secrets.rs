@@ -48,7 +48,8 @@ pub fn of_an_undone_deploy_do_not_count(project: &Project) -> Result<(), Failed>
     project.commit("A release with a secret that is too short");
     let output = project.deploy().env("JWT_SECRET", "short").fails_with(4)?;
     check(output.contains("JWT_SECRET is shorter than"), || output)?;
-    check(versions()? == before, || format!("the current version is {}, and not {before}", versions()?))?;
+    let after = versions()?;
+    check(after == before, || format!("the current version is {after}, and not {before}"))?;
     check(files() == files_before, || format!("it is still there: {}", files()))?;
     project.deploy().succeeds()?;
     check(versions()? == before, || "a deploy that was given none has changed it".into())
