@@ -50,7 +50,7 @@ pub struct Deploy {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: contract="…", in production also branch="…" and staging="…"
+    /// Open one gate by hand, with a reason for the record: contract="…", in production also branch="…", staging="…" and rolled-back="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]
@@ -125,6 +125,7 @@ impl Deploy {
     /// The plan, from what these files and the rest of the host say.
     fn plan_of(&self, prepared: &Prepared, files: Files) -> Result<Planned> {
         let (release, environment) = (prepared.release(), prepared.environment());
+        gate::check_not_rolled_back(environment, &release, &files.ledger, &self.overrides)?;
         let seen = Observed::beyond(files, &prepared.machine)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let limits = prepared.machine.limits();

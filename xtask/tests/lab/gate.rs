@@ -33,7 +33,21 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     check(shown.iter().all(|words| output.contains(words)), || output)?;
     deploy("production", &["--yes"]).succeeds()?;
     let release = get(&lab.hosts[2].url, "/health/ready")?.release();
-    check(release == Some(lab.hosts[2].live()), || "production does not serve".into())?;
+    check(release.as_ref() == Some(&lab.hosts[2].live()), || "production does not serve".into())?;
+
+    // What staging or production went back from is not taken again, and who did so is named.
+    project.append("tracehub/frontend/index.html", "<!-- Other images than those before. -->\n");
+    project.commit("A release that staging goes back from");
+    deploy("staging", &["--yes"]).succeeds()?;
+    project.xtask_verbatim(&["rollback", "--yes", "--env", "staging"]).succeeds()?;
+    let output = deploy("production", &["--yes"]).fails_with(11)?;
+    check(output.contains("staging has taken") && output.contains("rolled back from"), || output)?;
+    let reason = r#"staging=it was the wrong rollback, by mistake"#;
+    deploy("production", &["--yes", "--override", reason]).succeeds()?;
+    project.xtask_verbatim(&["rollback", "--yes", "--env", "production"]).succeeds()?;
+    let output = deploy("production", &["--yes", "--override", reason]).fails_with(11)?;
+    check(output.contains("production has taken") && output.contains("--override rolled-back"), || output)?;
+    check(lab.hosts[2].live() == release.clone().unwrap_or_default(), || "the traffic was moved".into())?;
 
     project.on_a_branch(|| {
         let output = deploy("production", &["--yes", "--version", "HEAD"]).fails_with(11)?;

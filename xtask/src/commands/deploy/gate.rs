@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 use crate::commands::target::access::{self, Access};
 use crate::exit::{Exit, Failure, refuse};
 use crate::project::{self, Environment};
-use crate::rollout::state::ledger::Ledger;
+use crate::rollout::state::guard::written;
+use crate::rollout::state::ledger::{Ledger, RecordedAttempt};
+use crate::rollout::state::release::Release;
 use crate::tools::git::{self, Commit};
 use crate::tools::ssh;
 use crate::tools::ssh::keys::Key;
@@ -17,7 +19,8 @@ use crate::workspace;
 /// Each gate: the name that an override gives, and what it asks for.
 pub const GATES: &[(&str, &str)] = &[
     ("branch", "the commit is on the default branch"),
-    ("staging", "staging has confirmed these very images"),
+    ("staging", "staging has confirmed these very images, and has not rolled back from them"),
+    ("rolled-back", "nobody has rolled back from these very images here"),
     ("contract", "the release that serves uses nothing that a migration takes away"),
 ];
 
@@ -108,12 +111,16 @@ fn check_confirmed(
 ) -> Result<()> {
     let ledger = read_ledger(before)?;
     let wanted = images.map(digests);
+    let (name, sha) = (&before.name, &commit.sha[..12]);
     if wanted.is_some()
         && ledger.confirmed_images().iter().any(|confirmed| Some(digests(confirmed)) == wanted)
     {
-        return Ok(());
+        let rolled_back = ledger.rolled_back(|images| Some(digests(images)) == wanted);
+        let refuse = |attempt: RecordedAttempt| {
+            closed("staging", format!("{name} has taken {sha} back ({}): {}", commit.subject, told(&attempt)))
+        };
+        return rolled_back.map_or(Ok(()), |attempt| Err(refuse(attempt)));
     }
-    let (name, sha) = (&before.name, &commit.sha[..12]);
     Err(closed(
         "staging",
         format!(
@@ -121,6 +128,32 @@ fn check_confirmed(
             commit.subject
         ),
     ))
+}
+
+/// Refuses images from which somebody has rolled back in this environment, where that matters.
+pub fn check_not_rolled_back(
+    environment: &Environment,
+    release: &Release,
+    ledger: &Ledger,
+    overrides: &[Override],
+) -> Result<()> {
+    if environment.confirmed_in.is_none() || is_open("rolled-back", overrides) {
+        return Ok(());
+    }
+    let wanted = digests(&release.contents.images);
+    match ledger.rolled_back(|images| digests(images) == wanted) {
+        Some(attempt) => {
+            let commit = release.commit.get(..12).unwrap_or(&release.commit);
+            let why = format!("{} has taken {commit} back: {}", environment.name, told(&attempt));
+            Err(closed("rolled-back", why))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Who went back, from what, and when.
+fn told(attempt: &RecordedAttempt) -> String {
+    format!("{} rolled back from {} at {}", attempt.by, written(attempt.from.as_ref()), attempt.at)
 }
 
 /// Component to digest: the name in front of it is the registry's affair.

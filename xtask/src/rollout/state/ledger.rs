@@ -299,6 +299,26 @@ impl Ledger {
         images.collect()
     }
 
+    /// The last rollback from a release that was made of such images, when somebody rolled back from every one of those.
+    pub fn rolled_back(
+        &self,
+        is_such: impl Fn(&BTreeMap<String, String>) -> bool,
+    ) -> Option<RecordedAttempt> {
+        let such = self.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Confirmed { release, images } if is_such(images) => Some(release),
+            _ => None,
+        });
+        let such: BTreeSet<&ReleaseId> = such.collect();
+        let bad = self.rolled_back_from();
+        if such.iter().any(|id| !bad.contains(id)) {
+            return None;
+        }
+        let is_it = |attempt: &RecordedAttempt| {
+            attempt.kind == Kind::Rollback && attempt.from.as_ref().is_some_and(|from| such.contains(from))
+        };
+        self.attempts().into_iter().rev().filter(|attempt| attempt.confirmed).find(is_it)
+    }
+
     /// The migrations that took something away, or were about to, as they were last written down, by version.
     pub fn contracts(&self) -> BTreeMap<i64, &Contract> {
         let contracts = self.entries.iter().filter_map(|entry| match &entry.event {

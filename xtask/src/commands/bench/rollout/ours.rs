@@ -16,12 +16,14 @@ use crate::tools::process::Run;
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(600);
 const WHERE: [&str; 2] = ["--env", "production"];
 /// The gates would ask for staging and for the default branch.
-const GATES: [&str; 5] = [
+const GATES: [&str; 7] = [
     "--yes",
     "--override",
     "staging=a benchmark on a throw-away machine",
     "--override",
     "branch=a benchmark on a throw-away machine",
+    "--override",
+    "rolled-back=a benchmark on a throw-away machine",
 ];
 
 /// The lab's first machine, as production.

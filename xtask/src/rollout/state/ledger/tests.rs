@@ -4,6 +4,11 @@ fn id(n: u32) -> ReleaseId {
     format!("20260103t12000{n}z-1a2b3c4d5e6f").parse().unwrap()
 }
 
+/// Releases 2 and 3 are made of the same images.
+fn images(n: u32) -> BTreeMap<String, String> {
+    BTreeMap::from([("backend".to_owned(), format!("backend@sha256:{}", n.min(2)))])
+}
+
 /// Kind, from, to, confirmed, ended.
 type Told = (Kind, Option<u32>, Option<u32>, bool, bool);
 
@@ -20,8 +25,8 @@ fn ledger(attempts: &[Told]) -> String {
             plan: vec![],
             overrides: vec![],
         };
-        let confirmed =
-            confirmed.then(|| Event::Confirmed { release: id(to.unwrap_or(0)), images: BTreeMap::new() });
+        let confirmed = confirmed
+            .then(|| Event::Confirmed { release: id(to.unwrap_or(0)), images: images(to.unwrap_or(0)) });
         let outcome = if confirmed.is_some() { Outcome::Succeeded } else { Outcome::Undone };
         let ended = ended.then_some(Event::Ended { outcome, detail: None, to_switch_ms: None });
         for (n, event) in [Some(began), confirmed, ended].into_iter().flatten().enumerate() {
@@ -71,6 +76,24 @@ fn after_a_rollback_the_release_that_was_left_is_remembered_until_it_is_deployed
     assert_eq!(Ledger::parse(&ledger(&attempts)).rolled_back_from(), [id(2)].into());
     attempts.push((Kind::Deploy, Some(1), Some(2), true, true));
     assert_eq!(Ledger::parse(&ledger(&attempts)).rolled_back_from(), [].into());
+}
+
+#[test]
+fn images_were_taken_back_when_every_release_of_them_was() {
+    let back = |attempts: &[Told]| {
+        let rolled_back = Ledger::parse(&ledger(attempts)).rolled_back(|made_of| *made_of == images(2));
+        rolled_back.map(|attempt| (attempt.id, attempt.from))
+    };
+    let (one, two) =
+        ((Kind::Deploy, None, Some(1), true, true), (Kind::Deploy, Some(1), Some(2), true, true));
+    let from_two = (Kind::Rollback, Some(2), Some(1), true, true);
+    assert_eq!(back(&[one]), None, "they were never here");
+    assert_eq!(back(&[one, two]), None);
+    assert_eq!(back(&[one, two, from_two]), Some(("a2".to_owned(), Some(id(2)))));
+    let three = (Kind::Deploy, Some(1), Some(3), true, true);
+    assert_eq!(back(&[one, two, from_two, three]), None, "with other settings they stayed");
+    let from_three = (Kind::Rollback, Some(3), Some(1), true, true);
+    assert_eq!(back(&[one, two, from_two, three, from_three]), Some(("a4".to_owned(), Some(id(3)))));
 }
 
 #[test]
