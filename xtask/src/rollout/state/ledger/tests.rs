@@ -6,7 +6,7 @@ fn id(n: u32) -> ReleaseId {
 
 /// Releases 2 and 3 are made of the same images.
 fn images(n: u32) -> BTreeMap<String, String> {
-    BTreeMap::from([("backend".to_owned(), format!("backend@sha256:{}", n.min(2)))])
+    BTreeMap::from([("a-part".to_owned(), format!("an-image@sha256:{}", n.min(2)))])
 }
 
 /// Kind, from, to, confirmed, ended.
