@@ -84,6 +84,12 @@ fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&RecordedAttempt
     let environment = paint::strong(&machine.environment().name);
     let Some(live) = &seen.traffic.active else {
         let name = &machine.environment().name;
+        if let Some(ought) = seen.ledger.expected_active() {
+            terminal::say(paint::bad(format_args!(
+                "{name}: no release has the traffic, and {ought} ought to: `cargo xtask recover --env {name}` gives it back"
+            )));
+            return;
+        }
         return terminal::say(format_args!(
             "{environment}: no release has the traffic; `cargo xtask deploy --env {name}` changes that"
         ));

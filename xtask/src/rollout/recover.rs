@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::host::{Files, Host, LeasedHost, Part};
+use super::host::{Files, Host, LeasedHost, Part, Switching};
 use super::journal::Journal;
 use super::state::guard::{Guard, GuardState, Traffic, written};
 use super::state::ledger::{Event, Kind, Outcome, RecordedAttempt};
@@ -200,6 +200,23 @@ pub fn retire(leased: &dyn LeasedHost) -> Result<()> {
     let running: BTreeSet<ReleaseId> =
         host.parts()?.into_iter().filter(Part::is_running).map(|part| part.release).collect();
     running.iter().filter(|id| !live.holds(id)).try_for_each(|id| leased.stop(id))
+}
+
+/// Gives the traffic back to the release that ought to have it, when the live file is gone and no release has it: then users
+/// get 503. Says which one it was, when there was one.
+///
+/// # Errors
+///
+/// When the release that ought to have it is not kept any more, or not ready.
+pub fn give_lost_traffic_back(leased: &dyn LeasedHost, files: &Files) -> Result<Option<ReleaseId>> {
+    let was_taken_down = files.ledger.attempts().pop().is_some_and(|last| last.kind == Kind::Down);
+    let ought = files.ledger.expected_active().filter(|_| files.traffic.active.is_none() && !was_taken_down);
+    let Some(id) = ought else { return Ok(None) };
+    let kept = files.kept.iter().find(|release| release.id == id);
+    let kept = kept.with_context(|| format!("{id} ought to have the traffic, and is not kept any more"))?;
+    leased.host().check_ready(kept).with_context(|| format!("{id} ought to have the traffic"))?;
+    leased.switch(&Switching { from: None, to: id.clone(), guarded: None })?;
+    Ok(Some(id))
 }
 
 /// A release that has the traffic or is warm is never stopped here, whatever attempt started it.

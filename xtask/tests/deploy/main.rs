@@ -152,6 +152,11 @@ const TRIALS: &[Row<Project>] = &[
         Deep,
         manual_changes::unreadable_live_file,
     ),
+    (
+        "recover_gives_the_traffic_back_to_the_release_that_ought_to_have_it",
+        Always,
+        manual_changes::recover_gives_traffic_back,
+    ),
     ("a_missing_live_file_is_written_again", Deep, manual_changes::missing_live_file),
     ("containers_that_were_removed_by_hand_are_started_again", Deep, manual_changes::removed_containers),
     ("a_guard_that_is_stopped_or_removed_is_replaced", Always, manual_changes::guard),

@@ -64,6 +64,17 @@ pub fn missing_live_file(project: &Project) -> Result<(), Failed> {
     check(output.contains("changed by hand: none has the traffic"), || output)
 }
 
+pub fn recover_gives_traffic_back(project: &Project) -> Result<(), Failed> {
+    let live = project.live().ok_or("nothing is live")?;
+    fs::remove_file(project.root().join("live/live"))?;
+    let status = project.xtask(&["status"]).succeeds()?;
+    check(status.contains(&format!("{live} ought to")) && status.contains("cargo xtask recover"), || status)?;
+    let output = project.xtask(&["recover"]).succeeds()?;
+    check(output.contains("Mended:") && project.live_file() == live, || output)?;
+    let response = get(&project.url(), "/health/ready")?;
+    check(response.status == 200 && response.release() == Some(live), || format!("{response:?}"))
+}
+
 pub fn removed_containers(project: &Project) -> Result<(), Failed> {
     project.commit("A release after which the one before is warm");
     project.deploy().succeeds()?;

@@ -12,7 +12,7 @@ use crate::rollout::limits::Limits;
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Plan, Report, Step, Stopped};
 use crate::rollout::plans;
-use crate::rollout::recover::retire;
+use crate::rollout::recover::{give_lost_traffic_back, retire};
 use crate::rollout::rollback::{RollbackRequest, take_back_provisional};
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::contract::Contract;
@@ -95,6 +95,7 @@ impl<H: Leasable> Operator<'_, H> {
         let leased = take_lease(self.host, &holder, Some(LEASE_WAIT), &mut |_| {})?;
         let attempt = Attempt::begin(&leased, holder.by)?;
         if matches!(act, Act::Recover) {
+            give_lost_traffic_back(&leased, &attempt.settled.files)?;
             // As the command does: what could not be stopped is a warning.
             let _ = retire(&leased);
             return Ok(Ended::Well);

@@ -136,6 +136,15 @@ fn whatever_goes_wrong_once_in_a_repair_the_next_deploy_converges() {
 }
 
 #[test]
+fn whatever_goes_wrong_once_while_a_lost_live_file_is_written_again_the_next_deploy_converges() {
+    let mut world = host();
+    world.live = None;
+    let trial = Trial::of(world, vec![Act::Recover]);
+    assert_eq!(trial.run().world.live, Some(release(3, 2).id), "{}", trial.story());
+    every_single_fault(&trial, 8);
+}
+
+#[test]
 fn whatever_goes_wrong_once_in_a_rollback_to_the_warm_release_nobody_notices() {
     every_single_fault(&Trial::of(host(), vec![Act::Rollback(None)]), 13);
 }
