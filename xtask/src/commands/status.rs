@@ -17,7 +17,7 @@ use crate::rollout::state::backup::Backup;
 use crate::rollout::state::guard::{GuardState, written};
 use crate::rollout::state::ledger::RecordedAttempt;
 use crate::terminal::{self, paint};
-use crate::tools::docker::condition::{Condition, Health};
+use crate::tools::docker::condition::{Condition, Health, started_again};
 
 /// What runs, since when, by whom, and how it is
 #[derive(Debug, Args)]
@@ -164,9 +164,9 @@ fn say_what_wants_attention(seen: &Observed, lease: Option<&str>, drift: &[Strin
 }
 
 fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
-    let health = |state: Condition, health: Health, words: String| {
+    let health = |state: Condition, health: Health, never_ended: bool, words: String| {
         if state == Condition::Running && matches!(health, Health::Healthy | Health::Unchecked) {
-            paint::good(words)
+            if never_ended { paint::good(words) } else { paint::warn(words) }
         } else {
             paint::bad(words)
         }
@@ -177,14 +177,17 @@ fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
     };
     let mut rows: Vec<Vec<String>> = Vec::new();
     for part in platform {
-        let state = health(part.state, part.health, words(part.state, part.health));
+        let more = [part.exit_reason.clone(), started_again(part.restarts)].into_iter();
+        let all = [words(part.state, part.health)].into_iter().chain(more.filter(|more| !more.is_empty()));
+        let state = all.collect::<Vec<_>>().join(", ");
+        let state = health(part.state, part.health, part.restarts == 0, state);
         rows.push(vec![part.service.clone(), "platform".to_owned(), state, ago(&part.since)]);
     }
     let shown = |part: &&Part| part.state != Condition::Exited || seen.traffic.holds(&part.release);
     for part in seen.parts.iter().filter(shown) {
-        let state =
-            if part.health_output.is_empty() { words(part.state, part.health) } else { part.to_string() };
-        let state = health(part.state, part.health, state);
+        let is_plain = part.health_output.is_empty() && part.exit_reason.is_empty() && part.restarts == 0;
+        let state = if is_plain { words(part.state, part.health) } else { part.to_string() };
+        let state = health(part.state, part.health, part.restarts == 0, state);
         rows.push(vec![part.service.clone(), part.release.to_string(), state, ago(&part.since)]);
     }
     if rows.is_empty() {

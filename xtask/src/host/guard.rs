@@ -17,6 +17,8 @@ use crate::tools::process::CommandError;
 
 /// What `live.sh arm` ends with when no container armed itself.
 const NO_ANSWER: i32 = 14;
+/// In bytes.
+const GUARD_MEMORY: u32 = 32 << 20;
 
 impl LeasedLiveFolder<'_> {
     /// Has the guard's container arm itself. One that is not there, does not answer, or is another xtask's is replaced.
@@ -66,8 +68,8 @@ impl Machine {
         }))
     }
 
-    /// As the engine's interface describes a container: the live folder is its only mount, it has no network, and it comes
-    /// back with the engine. A label tells it from what another xtask, or another platform, would start.
+    /// As the engine's interface describes a container: the live folder is its only mount, and all that it can write to; it
+    /// has no network and no capability, and it comes back with the engine. A label tells it from what another xtask, or another platform, would start.
     fn guard_description(&self) -> Result<Value> {
         let image = &self.bases()?.caddy;
         let (folder, user) = (self.folder("live"), format!("{}:{}", self.facts.uid, self.facts.gid));
@@ -80,6 +82,14 @@ impl Machine {
                 "NetworkMode": "none",
                 "RestartPolicy": { "Name": "always" },
                 "Binds": [format!("{folder}:/live")],
+                // A shell that sleeps, and what it calls. It is root only where root deploys, to whom the folder belongs.
+                "Memory": GUARD_MEMORY,
+                "MemorySwap": GUARD_MEMORY,
+                "PidsLimit": 32,
+                "CpuQuota": 100_000,
+                "ReadonlyRootfs": true,
+                "CapDrop": ["ALL"],
+                "SecurityOpt": ["no-new-privileges"],
             },
         });
         let sum = hex(&Sha256::digest(guard.to_string()));

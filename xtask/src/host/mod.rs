@@ -29,6 +29,7 @@ mod secrets;
 mod tests;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
@@ -43,6 +44,7 @@ use crate::rollout::limits::Limits;
 use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::Release;
+use crate::tools::docker::container;
 use crate::tools::files::private::Folder;
 use crate::tools::process::interrupt;
 use crate::tools::ssh::Connection;
@@ -130,6 +132,14 @@ impl Machine {
     /// Who has the lease at this moment, when somebody has.
     pub fn lease_holder(&self) -> Result<Option<String>> {
         lease::held_by(&self.shell, &self.lease_file())
+    }
+
+    /// The containers of the environment in which the kernel has lately ended a process for want of memory.
+    fn starved(&self) -> Result<BTreeSet<String>> {
+        let ahead = Duration::from_secs(self.facts.clock_ahead.unsigned_abs());
+        let now = SystemTime::now();
+        let now = if self.facts.clock_ahead < 0 { now - ahead } else { now + ahead };
+        Ok(container::out_of_memory(self.docker(), &self.label(), now)?)
     }
 
     /// For commands of docker's client: they reach the host's engine.

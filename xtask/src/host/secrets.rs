@@ -12,6 +12,7 @@ use crate::project::{RELEASE_LABEL, SECRETS, Secret};
 use crate::rollout::host::Host;
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::container;
+use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::files::hex::hex;
 use crate::tools::process::Run;
 use crate::tools::ssh::host_shell::Script;
@@ -189,7 +190,7 @@ impl<'a> Secrets<'a> {
             (format!("{}:/secrets", self.machine.folder("secrets")), &self.machine.bases()?.caddy);
         Ok(cmd!(
             self.machine.docker(),
-            "docker run --rm --interactive --network none --user 0 --entrypoint sh --volume {mount} --workdir /secrets {image} -c {script} secrets {arguments...}"
+            "docker run --rm --interactive --network none {LIMITS...} {OTHERS_FILES...} {READ_ONLY...} --user 0 --entrypoint sh --volume {mount} --workdir /secrets {image} -c {script} secrets {arguments...}"
         ))
     }
 

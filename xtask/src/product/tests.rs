@@ -60,6 +60,7 @@ fn host_that_has_everything_to_do() -> Observed {
         since: String::new(),
         restarts: 0,
         exit_reason: String::new(),
+        out_of_memory: false,
     };
     let traffic = Traffic {
         active: Some(kept[2].id.clone()),

@@ -12,7 +12,7 @@ use super::state::backup::Backup;
 use super::state::guard::Traffic;
 use super::state::ledger::{Entry, Ledger};
 use super::state::release::{Release, ReleaseId};
-use crate::tools::docker::condition::{Condition, Health};
+use crate::tools::docker::condition::{Condition, Health, started_again};
 
 /// A host, on which one environment lives, to look at. Errors say what failed and why, in words for a person.
 pub trait Host {
@@ -197,8 +197,10 @@ pub struct Part {
     pub since: String,
     /// How often it came back after it had ended by itself.
     pub restarts: u32,
-    /// How it ended, when it did: exit code, out of memory.
+    /// How it ended, when it did: exit code, out of memory. Of one that runs again, as far as that is known.
     pub exit_reason: String,
+    /// The kernel has ended it, or a process of it, at the limit of its memory, and not long ago.
+    pub out_of_memory: bool,
 }
 
 impl Part {
@@ -222,7 +224,7 @@ impl Part {
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is {}", self.service, self.state)?;
-        for more in [&self.health.to_string(), &self.exit_reason] {
+        for more in [&self.health.to_string(), &self.exit_reason, &started_again(self.restarts)] {
             if !more.is_empty() {
                 write!(f, ", {more}")?;
             }

@@ -10,6 +10,7 @@ use super::base_images;
 use crate::project::{self, REGISTRY, REGISTRY_LABEL};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
+use crate::tools::docker::limits::LIMITS;
 use crate::tools::http;
 use crate::tools::process::{Run, interrupt, shell};
 
@@ -52,7 +53,7 @@ fn start(sh: &Shell, name: &str, container: &str, port: u16, read_only: bool) ->
     let config = configuration(read_only);
     let run = cmd!(
         sh,
-        "docker run --detach --name {container} --label {label} --restart unless-stopped --publish {publish} --volume {volume} --entrypoint sh {image} -c {SERVE} registry {config}"
+        "docker run --detach {LIMITS...} --name {container} --label {label} --restart unless-stopped --publish {publish} --volume {volume} --entrypoint sh {image} -c {SERVE} registry {config}"
     );
     Run::new(run).run().with_context(|| {
         format!("starting the registry {container}: is something else at port {port} of the loopback?")

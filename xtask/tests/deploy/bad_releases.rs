@@ -87,6 +87,55 @@ pub fn errs_now_and_then(project: &Project) -> Result<(), Failed> {
     is_as_before(project, live)
 }
 
+/// What must not have been touched by somebody else's end: which process it is, and how often it was started again.
+fn processes(project: &Project, containers: &[String]) -> Vec<String> {
+    let format = "{{.Name}} {{.State.Pid}} {{.RestartCount}}";
+    containers.iter().map(|name| project.docker(&["inspect", "--format", format, name])).collect()
+}
+
+pub fn leaks(project: &Project) -> Result<(), Failed> {
+    let live = project.live().ok_or("nothing is live")?;
+    let others = [
+        project.platform_container("edge"),
+        project.platform_container("postgres"),
+        project.container_of(&live, "backend"),
+        project.container_of(&live, "frontend"),
+    ];
+    let before = processes(project, &others);
+    project.commit_fault("leak");
+    let client = Client::start(&project.url());
+    let output = project.deploy().fails_with(4);
+    let report = client.stop();
+    project.drop_commit();
+    let output = output?;
+    check(output.contains("'watch': backend is") && output.contains("out of memory"), || output)?;
+    let after = processes(project, &others);
+    check(before == after, || format!("others were ended, too: {before:?}, then {after:?}"))?;
+    check(report.failed_for() < UNDONE_WITHIN, || format!("it took too long: {report}"))?;
+    is_as_before(project, Some(live))
+}
+
+/// The live release's part, for which the limit is made so small that it ends again and again.
+pub fn runs_out_of_memory(project: &Project) -> Result<(), Failed> {
+    let live = project.live().ok_or("nothing is live")?;
+    let backend = project.container_of(&live, "backend");
+    let restarts = || project.docker(&["inspect", "--format", "{{.RestartCount}}", &backend]);
+    let before = restarts();
+    project.docker(&["update", "--memory", "6m", "--memory-swap", "6m", &backend]);
+    let ended = wait_until("the kernel ends it", Duration::from_secs(60), || restarts() != before);
+    let status = project.xtask(&["status"]).succeeds();
+    let for_programs = project.status();
+    project.docker(&["update", "--memory", "512m", "--memory-swap", "512m", &backend]);
+    let ready = project.wait_until_ready();
+    ended?;
+    let status = status?;
+    check(status.contains("out of memory") && status.contains("started again"), || status)?;
+    let parts = for_programs["parts"].as_array().cloned().unwrap_or_default();
+    let said = parts.iter().any(|part| part["service"] == "backend" && part["out_of_memory"] == true);
+    check(said, || for_programs.to_string())?;
+    ready
+}
+
 pub fn ignores_sigterm(project: &Project) -> Result<(), Failed> {
     project.commit_fault("stubborn");
     let client = Client::start(&project.url());

@@ -10,6 +10,7 @@ use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
 use crate::rollout::state::backup::{self, Backup, Copied};
 use crate::rollout::state::guard::written;
+use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::process::{Run, interrupt};
 use crate::tools::ssh::host_shell::Script;
 
@@ -148,7 +149,7 @@ impl<'a> LeasedDatabase<'a> {
         let owner = format!("{}:{}", DATABASE_SERVICE.uid, machine.facts.gid);
         let give = cmd!(
             machine.docker(),
-            "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {GIVE} give {owner}"
+            "docker run --rm --network none {LIMITS...} {OTHERS_FILES...} {READ_ONLY...} --user 0 --entrypoint sh --volume {mount} {image} -c {GIVE} give {owner}"
         );
         Run::new(give).run().context("preparing the folder of backups")
     }

@@ -51,6 +51,10 @@ pub struct PlatformPart {
     pub health: Health,
     /// RFC 3339.
     pub since: String,
+    /// How it ended, or once ended, as far as that is known; empty when it has not.
+    pub exit_reason: String,
+    /// How often it came back after it had ended by itself.
+    pub restarts: u32,
 }
 
 impl Platform<'_> {
@@ -82,13 +86,17 @@ impl Platform<'_> {
 
     /// What runs of it.
     pub fn parts(&self) -> Result<Vec<PlatformPart>> {
+        let containers = self.containers()?;
+        let starved = self.machine.starved()?;
         let part = |found: &Container| PlatformPart {
             service: found.label("com.docker.compose.service").unwrap_or_default().to_owned(),
             state: found.state.status,
             health: found.state.health(),
             since: found.state.started_at.clone(),
+            restarts: found.restart_count,
+            exit_reason: found.exit_reason(found.state.oom_killed || starved.contains(found.plain_name())),
         };
-        Ok(self.containers()?.iter().map(part).collect())
+        Ok(containers.iter().map(part).collect())
     }
 
     /// The images that it runs at this moment; none when it does not run whole.

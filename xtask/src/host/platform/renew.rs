@@ -11,6 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::host::Bases;
 use crate::project::{self, DATABASE_SERVICE, EDGE, EDGE_FILE, PLATFORM_FILES};
 use crate::tools::caddy;
+use crate::tools::docker::limits::{LIMITS, READ_ONLY};
 use crate::tools::process::{Run, interrupt, is_interrupt};
 use crate::workspace;
 
@@ -34,7 +35,7 @@ impl LeasedPlatform<'_> {
         let database = DATABASE_SERVICE.uid.to_string();
         let version = cmd!(
             machine.docker(),
-            "docker run --rm --network none --user {database} --entrypoint postgres {postgres} --version"
+            "docker run --rm --network none {LIMITS...} {READ_ONLY...} --user {database} --entrypoint postgres {postgres} --version"
         );
         let new = major(&Run::new(version).text()?).map(str::to_owned);
         let old = machine

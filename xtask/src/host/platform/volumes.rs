@@ -7,6 +7,7 @@ use xshell::cmd;
 use super::LeasedPlatform;
 use crate::project::{DATABASE_SERVICE, EDGE};
 use crate::tools::docker::container;
+use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::process::Run;
 
 /// Makes the cluster when there is none, beside and then renamed, so that a cut one is never taken for whole. Only
@@ -34,7 +35,7 @@ impl LeasedPlatform<'_> {
             (format!("{volume}:/var/lib/postgresql/data"), format!("{0}:{0}", DATABASE_SERVICE.uid));
         let init = cmd!(
             machine.docker(),
-            "docker run --rm --network none --user {user} --entrypoint sh --volume {mount} {image} -c {INIT}"
+            "docker run --rm --network none {LIMITS...} {READ_ONLY...} --user {user} --entrypoint sh --volume {mount} {image} -c {INIT}"
         );
         Run::new(init).run().context("making the database's cluster")
     }
@@ -51,7 +52,7 @@ impl LeasedPlatform<'_> {
         let (mount, user) = (format!("{volume}:/data"), format!("{0}:{0}", EDGE.uid));
         let give = cmd!(
             machine.docker(),
-            "docker run --rm --network none --user 0 --entrypoint sh --volume {mount} {image} -c {CERTIFICATES} give {user}"
+            "docker run --rm --network none {LIMITS...} {OTHERS_FILES...} {READ_ONLY...} --user 0 --entrypoint sh --volume {mount} {image} -c {CERTIFICATES} give {user}"
         );
         Run::new(give).run().context("preparing a place for the edge's certificates")
     }

@@ -5,6 +5,8 @@ mod one_off;
 mod ready;
 mod smoke;
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell};
@@ -63,7 +65,10 @@ impl<'a> Releases<'a> {
     /// The containers of all of them, one-off ones left aside.
     pub(super) fn parts(&self) -> Result<Vec<Part>> {
         let found = self.containers(RELEASE_LABEL)?;
-        let mut parts: Vec<Part> = found.iter().filter_map(part).collect();
+        // Of one that was started again, its state tells no more how it had ended.
+        let restarted = found.iter().any(|found| found.restart_count > 0);
+        let starved = if restarted { self.machine.starved()? } else { BTreeSet::new() };
+        let mut parts: Vec<Part> = found.iter().filter_map(|found| part(found, &starved)).collect();
         parts.sort_by(|a, b| (&a.release, &a.service).cmp(&(&b.release, &b.service)));
         Ok(parts)
     }
@@ -186,14 +191,10 @@ pub(super) fn parse(told: &str) -> Vec<Release> {
     releases
 }
 
-fn part(found: &Container) -> Option<Part> {
+fn part(found: &Container, starved: &BTreeSet<String>) -> Option<Part> {
     let state = &found.state;
     let check = state.health.as_ref().and_then(|health| health.log.as_ref()?.last());
-    let exit_reason = match (state.oom_killed, state.status.has_ended()) {
-        (true, _) => "out of memory".to_owned(),
-        (false, true) => format!("exit code {}", state.exit_code),
-        (false, false) => String::new(),
-    };
+    let out_of_memory = state.oom_killed || starved.contains(found.plain_name());
     Some(Part {
         release: found.label(RELEASE_LABEL)?.parse().ok()?,
         service: found.label("com.docker.compose.service")?.to_owned(),
@@ -206,6 +207,7 @@ fn part(found: &Container) -> Option<Part> {
             .unwrap_or_default(),
         since: state.started_at.clone(),
         restarts: found.restart_count,
-        exit_reason,
+        exit_reason: found.exit_reason(out_of_memory),
+        out_of_memory,
     })
 }

@@ -1,5 +1,7 @@
 //! The rows about what is shipped and how it runs on a host: images, compose files, the edge's configuration.
 
+mod limits;
+
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
@@ -19,12 +21,13 @@ use crate::workspace;
 /// The files that are one project together.
 const PROJECTS: [&[&str]; 3] = [&[RELEASE_FILE], &[PLATFORM_FILES[0]], &PLATFORM_FILES];
 
-/// Compose reads each file as it will be used, with a value for each variable that it names.
+/// Compose reads each file as it will be used, with a value for each variable that it names. Every service has limits.
 pub fn compose(task: &Context) -> Result<()> {
     let program = setup::require(Tool::Compose)?;
     let folder = private::Folder::new()?;
     let folder = folder.path();
     let deploy = workspace::root().join(DEPLOY);
+    let mut lacking = Vec::new();
     fs::copy(deploy.join("environments/production.env"), folder.join("settings.env"))
         .context("copying an environment's settings")?;
     for names in PROJECTS {
@@ -39,7 +42,11 @@ pub fn compose(task: &Context) -> Result<()> {
         let (program, name) = (&program, "check".to_owned());
         let project = Project { program, name, folder, files: &files, variables: &variables };
         task.run(project.check(&task.sh))?;
+        let rendered = serde_json::from_str(&Run::new(project.rendered(&task.sh)).text()?)
+            .with_context(|| format!("reading {names:?} as compose renders them"))?;
+        lacking.extend(limits::lacking(&rendered));
     }
+    ensure!(lacking.is_empty(), "what a container may use or do is not limited:\n{}", lacking.join("\n"));
     let all = fs::read_dir(&deploy).with_context(|| format!("reading {deploy}"))?.flatten();
     let yaml = all.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "yaml"));
     ensure!(yaml.count() == 3, "{DEPLOY} has a compose file that this task does not know");

@@ -296,6 +296,7 @@ fn parts(world: &World) -> Vec<Part> {
             since: String::new(),
             restarts: 0,
             exit_reason: String::new(),
+            out_of_memory: false,
         }
     };
     let all = world.containers.iter().flat_map(|(id, parts)| parts.iter().map(move |it| (id, it)));

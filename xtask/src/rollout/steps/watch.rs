@@ -1,15 +1,17 @@
 //! The watch: while a switch is provisional, the new release must do as well as the one before.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Error, Result, anyhow, ensure};
+use anyhow::{Error, Result, anyhow, bail, ensure};
 
 use super::traffic::{BothFail, GUARD_MARGIN, taken_back};
 use super::{is_broken, log_of, parts_of};
-use crate::rollout::host::{EdgeCounts, Host, SmokeTest};
+use crate::rollout::host::{EdgeCounts, Host, Part, SmokeTest};
 use crate::rollout::plan::{Run, Step};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::release::Release;
+use crate::tools::docker::condition::Condition;
 
 /// How often the watch asks.
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);
@@ -67,6 +69,7 @@ impl Watch {
         let began = run.host.clock();
         let elapsed = || run.host.clock() - began;
         let (mut both, mut was_asked) = (false, false);
+        let restarts = restarts(&parts_of(run.host, &self.release.id)?);
         let mut own = Own::default();
         let mut counting = Counting::begin(run, run.host.edge_counts()?, elapsed());
         loop {
@@ -82,7 +85,7 @@ impl Watch {
                     if let Some(why) = taken_back(run) {
                         return Err(why);
                     }
-                    if let Some(why) = self.verdict(run.host, &own, &error) {
+                    if let Some(why) = self.verdict(run.host, &restarts, &own, &error) {
                         let Some(old) = self.other_that_fails(run) else {
                             return Err(anyhow!("{why}{}", self.logs(run.host)));
                         };
@@ -99,6 +102,10 @@ impl Watch {
             let over = own.is_well() && elapsed() >= self.bake;
             // While answers are bad, they say more: also whether the release before would do any better.
             if own.is_well() && (over || counting.is_due(elapsed())) {
+                // The engine may have started it again before anybody noticed, and it would go on like that.
+                if let Some(part) = self.out_of_memory(run.host, &restarts) {
+                    bail!("{part}{}", self.logs(run.host));
+                }
                 let now = run.host.edge_counts()?;
                 if let Some(worse) = counting.worse(now, own.requests, elapsed()) {
                     // Users who are asked to wait are answered 503, by whichever release. The last of those answers may be
@@ -236,26 +243,36 @@ fn is_worse(new: EdgeCounts, share_before: f64) -> bool {
 
 impl Watch {
     /// Why so many bad answers are enough to take the switch back; none while the next one may be good again.
-    fn verdict(&self, host: &dyn Host, own: &Own, error: &Error) -> Option<String> {
+    fn verdict(&self, host: &dyn Host, restarts: &Restarts, own: &Own, error: &Error) -> Option<String> {
+        // The edge asks for a part that has ended until its patience is over: to wait for more answers of that kind
+        // would cost users seconds, and the engine knows already.
+        if let Some(lost) = self.lost_part(host, restarts) {
+            return Some(format!("{lost}: {error:#}"));
+        }
         if own.bad >= BAD_IN_A_ROW {
             return Some(format!("{} bad answers in a row: {error:#}", own.bad));
         }
         if own.failed >= FAILED_IN_A_ROW {
             return Some(format!("{} smoke tests in a row failed: {error:#}", own.failed));
         }
-        if own.is_well() {
-            return Some(format!("{error:#}"));
-        }
-        // The edge asks for a part that has ended until its patience is over: to wait for more answers of that kind
-        // would cost users seconds, and the engine knows already.
+        own.is_well().then(|| format!("{error:#}"))
+    }
+
+    /// What the engine says of a part that is not well any more, when there is one.
+    fn lost_part(&self, host: &dyn Host, restarts: &Restarts) -> Option<String> {
         let parts = parts_of(host, &self.release.id).ok()?;
-        let lost = self.release.contents.images.keys().find_map(|service| {
+        self.release.contents.images.keys().find_map(|service| {
             match parts.iter().find(|part| &part.service == service) {
                 None => Some(format!("{service} is gone")),
-                Some(part) => is_broken(part).then(|| part.to_string()),
+                Some(part) => (is_broken(part) || has_starved(part, restarts)).then(|| part.to_string()),
             }
-        })?;
-        Some(format!("{lost}: {error:#}"))
+        })
+    }
+
+    /// A part that the kernel has ended at the limit of its memory since the switch, when there is one.
+    fn out_of_memory(&self, host: &dyn Host, before: &Restarts) -> Option<Part> {
+        let parts = parts_of(host, &self.release.id).ok()?;
+        parts.into_iter().find(|part| has_starved(part, before))
     }
 
     /// Why the release before would not do either, when it would not.
@@ -271,9 +288,44 @@ impl Watch {
     }
 }
 
+/// How often each part has been started again, by its container.
+type Restarts = BTreeMap<String, u32>;
+
+fn restarts(parts: &[Part]) -> Restarts {
+    parts.iter().map(|part| (part.container.clone(), part.restarts)).collect()
+}
+
+/// Whether it has run out of memory since then: it is not running, or was started again.
+fn has_starved(part: &Part, before: &Restarts) -> bool {
+    let is_new = part.state != Condition::Running || Some(&part.restarts) != before.get(&part.container);
+    part.out_of_memory && is_new
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollout::simulation::release;
+    use crate::tools::docker::condition::Health;
+
+    #[test]
+    fn that_a_part_ran_out_of_memory_counts_when_it_happened_since_the_switch() {
+        let part = |state, restarts| Part {
+            release: release(1, 1).id,
+            service: "api".to_owned(),
+            container: "api-1".to_owned(),
+            state,
+            health: Health::Healthy,
+            health_output: String::new(),
+            since: String::new(),
+            restarts,
+            exit_reason: "out of memory".to_owned(),
+            out_of_memory: true,
+        };
+        let before = restarts(&[part(Condition::Running, 1)]);
+        assert!(!has_starved(&part(Condition::Running, 1), &before), "it was before");
+        assert!(has_starved(&part(Condition::Running, 2), &before));
+        assert!(has_starved(&part(Condition::Restarting, 1), &before));
+    }
 
     #[test]
     fn a_release_is_worse_when_many_fail_that_did_not_fail_before() {

@@ -95,6 +95,11 @@ impl Project<'_> {
         self.call(sh, &["config", "--hash", "*"])
     }
 
+    /// Prints the project as JSON, with every variable replaced by its value: also the services that run only by name.
+    pub fn rendered<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
+        self.call(sh, &["--profile", "*", "config", "--format", "json"])
+    }
+
     /// Checks the file and the variables, and prints nothing.
     pub fn check<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
         self.call(sh, &["config", "--quiet"])

@@ -85,6 +85,15 @@ impl fmt::Display for Health {
     }
 }
 
+/// How often the engine has started a container again, for people; empty when it never did.
+pub fn started_again(times: u32) -> String {
+    match times {
+        0 => String::new(),
+        1 => "started again once".to_owned(),
+        times => format!("started again {times} times"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! Containers, networks and volumes: what is asked goes to the engine's socket, the rest is done by `docker`.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -120,6 +121,15 @@ impl Container {
         }
     }
 
+    /// How it ended, or once ended, for people; empty when it has not. `out_of_memory` is what is known of that.
+    pub fn exit_reason(&self, out_of_memory: bool) -> String {
+        match (out_of_memory, self.state.status.has_ended()) {
+            (true, _) => "out of memory".to_owned(),
+            (false, true) => format!("exit code {}", self.state.exit_code),
+            (false, false) => String::new(),
+        }
+    }
+
     /// The name, without the slash.
     pub fn plain_name(&self) -> &str {
         self.name.trim_start_matches('/')
@@ -155,6 +165,29 @@ fn inspect(socket: &Socket, name: &str) -> Result<Request, CommandError> {
 fn inspected(request: Request) -> Result<Option<Container>, CommandError> {
     let response = request.response()?;
     if response.status == 404 { Ok(None) } else { response.json(200).map(Some) }
+}
+
+/// The names of those containers with this label in which the kernel has ended a process for want of memory. The engine knows
+/// only its last 256 events of any kind, those of some minutes; that it has started a container again, it does not forget.
+/// `now` is by the engine's clock: an engine that is asked for what is still to come does not answer before that.
+pub fn out_of_memory(sh: &Shell, label: &str, now: SystemTime) -> Result<BTreeSet<String>, CommandError> {
+    let filters = serde_json::json!({ "type": ["container"], "event": ["oom"], "label": [label] });
+    let until = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let path = format!(
+        "/events?since=0&until={}.{:09}&filters={}",
+        until.as_secs(),
+        until.subsec_nanos(),
+        socket::percent_encoded(&filters.to_string())
+    );
+    let response = Socket::of(sh)?.get(&path, REQUEST_TIMEOUT)?.response()?;
+    Ok(names_in_events(response.body(200)?))
+}
+
+/// The names of the containers that events are about, a line of JSON each.
+fn names_in_events(events: &[u8]) -> BTreeSet<String> {
+    let events = serde_json::Deserializer::from_slice(events).into_iter::<Value>();
+    let name = |event: Value| event["Actor"]["Attributes"]["name"].as_str().map(str::to_owned);
+    events.filter_map(|event| name(event.ok()?)).collect()
 }
 
 /// The last lines that a container wrote, of both streams.
@@ -279,4 +312,18 @@ pub fn finish_pull(pull: Request) -> Result<(), CommandError> {
 /// Removes an image, unless another one or a container needs it.
 pub fn remove_image(sh: &Shell, image: &str) -> Result<(), CommandError> {
     Run::new(cmd!(sh, "docker image rm {image}")).run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_containers_that_ran_out_of_memory_are_read_from_the_engines_events() {
+        let event =
+            |name: &str| format!(r#"{{"status":"oom","Actor":{{"Attributes":{{"name":"{name}"}}}}}}"#);
+        let events = format!("{}\n{}\n{}\n", event("a"), event("b"), event("a"));
+        assert_eq!(names_in_events(events.as_bytes()), BTreeSet::from(["a".to_owned(), "b".to_owned()]));
+        assert_eq!(names_in_events(b""), BTreeSet::new());
+    }
 }

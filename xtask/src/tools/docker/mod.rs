@@ -6,11 +6,13 @@ pub mod condition;
 pub mod container;
 pub mod engine;
 pub mod exec;
+pub mod limits;
 pub mod socket;
 
 use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};
 
+use self::limits::LIMITS;
 use super::process::{CommandError, Run};
 
 /// Lists the names of all images, one `name:tag` a line.
@@ -53,13 +55,13 @@ pub fn import<'a>(sh: &'a Shell, archive: &Utf8Path, name: &str, settings: &[Str
 
 /// Runs the image's entry point with these words, in a container without a network, which is removed afterwards.
 pub fn run<'a>(sh: &'a Shell, image: &str, words: &[&str]) -> Cmd<'a> {
-    cmd!(sh, "docker run --rm --network none {image} {words...}")
+    cmd!(sh, "docker run --rm --network none {LIMITS...} {image} {words...}")
 }
 
 /// Runs a command in a container without a network, which is removed afterwards.
 pub fn try_in<'a>(sh: &'a Shell, image: &str, user: u32, command: &[&str]) -> Cmd<'a> {
     let user = user.to_string();
-    cmd!(sh, "docker run --rm --network none --user {user} {image} {command...}")
+    cmd!(sh, "docker run --rm --network none {LIMITS...} --user {user} {image} {command...}")
 }
 
 /// Removes a name of an image, and the image with its last name.

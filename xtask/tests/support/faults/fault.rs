@@ -50,6 +50,19 @@ pub fn router(router: Router) -> Router {
         .layer(from_fn(respond))
 }
 
+/// Takes memory, and uses it, until there is none.
+fn leak() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        std::thread::spawn(|| {
+            loop {
+                std::mem::forget(vec![1_u8; 16 << 20]);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+    });
+}
+
 async fn respond(request: Request, next: Next) -> Response {
     if is("redirect") {
         let to = [(header::LOCATION, "https://elsewhere.invalid/")];
@@ -59,6 +72,9 @@ async fn respond(request: Request, next: Next) -> Response {
     let from_user = request.headers().contains_key("x-forwarded-for");
     let about_health = request.uri().path().starts_with("/health");
     let is_log_in = request.uri().path() == "/api/auth/login";
+    if from_user && is("leak") {
+        leak();
+    }
     let mut response = next.run(request).await;
     if is("nobody-logs-in") && is_log_in {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
