@@ -11,12 +11,24 @@ use crate::support::{check, wait_until};
 
 pub fn invalid_compose_file(project: &Project) -> Result<(), Failed> {
     let (live, attempts) = (project.live(), project.attempts());
-    project.replace(RELEASE_FILE, "restart: unless-stopped", "restart: [unless-stopped]");
-    project.commit("A compose file that is not valid");
-    let output = project.deploy().fails_with(3);
-    project.drop_commit();
-    let output = output?;
-    check(output.contains("compose file is not valid") && output.contains("restart"), || output)?;
+    for (now, words) in [
+        ("restart: [unless-stopped]", ["compose file is not valid", "restart"]),
+        (
+            "restart: unless-stopped\n  ports: [\"8000:8000\"]",
+            ["reaches beyond the release", "publishes the port"],
+        ),
+        (
+            "restart: unless-stopped\n  privileged: true",
+            ["reaches beyond the release", "backend is privileged"],
+        ),
+    ] {
+        project.replace(RELEASE_FILE, "restart: unless-stopped", now);
+        project.commit("A compose file that will not do");
+        let output = project.deploy().fails_with(3);
+        project.drop_commit();
+        let output = output?;
+        check(words.iter().all(|word| output.contains(word)), || output.clone())?;
+    }
     check(project.attempts() == attempts, || "a refused attempt is in the ledger".into())?;
     check(project.live() == live, || "another release has the traffic".into())
 }

@@ -1,10 +1,10 @@
 //! A release as Docker Compose has it: its files, where compose finds them, what the variables in them stand for, and
 //! whether compose understands them at all.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{LeasedReleases, Releases};
+use super::{LeasedReleases, Releases, reach};
 use crate::host::SecretVersions;
 use crate::host::files::write_here;
 use crate::project::{BACKEND, Environment, FRONTEND, SECRETS};
@@ -101,7 +101,17 @@ pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release
         files: &[folder.join("compose.yaml")],
         variables: &folder.join("variables.env"),
     };
-    Run::new(project.check(shell())).run().context("the release's compose file is not valid")
+    let config =
+        Run::new(project.config(shell())).text().context("the release's compose file is not valid")?;
+    let root = environment.root(&workspace::local_dir());
+    let folders = [root.join("live"), root.join("secrets")];
+    let found = reach::beyond(&serde_json::from_str(&config)?, &folders);
+    ensure!(
+        found.is_empty(),
+        "the release's compose file reaches beyond the release:\n  {}",
+        found.join("\n  ")
+    );
+    Ok(())
 }
 
 /// Passwords of database roles belong to the platform: today's, and so for what was revoked since the release was made.

@@ -2,6 +2,7 @@
 
 pub mod compose;
 mod one_off;
+mod reach;
 mod ready;
 mod smoke;
 

@@ -100,9 +100,9 @@ impl Project<'_> {
         self.call(sh, &["--profile", "*", "config", "--format", "json"])
     }
 
-    /// Checks the file and the variables, and prints nothing.
-    pub fn check<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
-        self.call(sh, &["config", "--quiet"])
+    /// Checks the file and the variables, and prints what they come to as JSON.
+    pub fn config<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
+        self.call(sh, &["config", "--format", "json"])
     }
 }
 
