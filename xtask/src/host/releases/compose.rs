@@ -102,7 +102,7 @@ pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release
         variables: &folder.join("variables.env"),
     };
     let config =
-        Run::new(project.config(shell())).text().context("the release's compose file is not valid")?;
+        Run::new(project.rendered(shell())).text().context("the release's compose file is not valid")?;
     let root = environment.root(&workspace::local_dir());
     let folders = [root.join("live"), root.join("secrets")];
     let found = reach::beyond(&serde_json::from_str(&config)?, &folders);

@@ -41,7 +41,6 @@ pub fn compose(task: &Context) -> Result<()> {
         fs::write(&variables, lines).with_context(|| format!("writing {variables}"))?;
         let (program, name) = (&program, "check".to_owned());
         let project = Project { program, name, folder, files: &files, variables: &variables };
-        task.run(project.config(&task.sh))?;
         let rendered = serde_json::from_str(&Run::new(project.rendered(&task.sh)).text()?)
             .with_context(|| format!("reading {names:?} as compose renders them"))?;
         lacking.extend(limits::lacking(&rendered));

@@ -99,11 +99,6 @@ impl Project<'_> {
     pub fn rendered<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
         self.call(sh, &["--profile", "*", "config", "--format", "json"])
     }
-
-    /// Checks the file and the variables, and prints what they come to as JSON.
-    pub fn config<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
-        self.call(sh, &["config", "--format", "json"])
-    }
 }
 
 #[cfg(test)]
