@@ -21,3 +21,16 @@ REVOKE ALL ON DATABASE tracehub FROM PUBLIC;
 GRANT CONNECT ON DATABASE tracehub TO tracehub_app;
 -- Everybody may connect to these two by themselves; nobody but the superuser has anything to do there.
 REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;
+ALTER ROLE tracehub_app SET idle_in_transaction_session_timeout = '30s';
+
+-- Through the socket comes who the kernel says that one is: root and the server's own user, in the database's container, where
+-- `docker exec` starts what works on it. A cluster begins by believing anybody there. The superuser has no password, and so
+-- can't come in any other way.
+SELECT current_setting('hba_file') AS hba_file, current_setting('ident_file') AS ident_file,
+       EXISTS (SELECT FROM pg_hba_file_rules WHERE auth_method = 'trust') AS trusts \gset
+\if :trusts
+COPY (VALUES ('inside root postgres'), ('inside postgres postgres'),
+             ('inside postgres tracehub_owner'), ('inside postgres tracehub_app')) TO :'ident_file';
+COPY (VALUES ('local all all peer map=inside'), ('host all all all scram-sha-256')) TO :'hba_file';
+SELECT pg_reload_conf() \g /dev/null
+\endif

@@ -17,15 +17,20 @@ DO $$
                 PERFORM set_config('app.organisation_id', organisation::text, true);
                 batch := ARRAY(SELECT id FROM shipments WHERE id > done ORDER BY id LIMIT 1000);
                 EXIT WHEN batch = '{}';
-                FOREACH one IN ARRAY batch LOOP
-                    BEGIN
-                        UPDATE shipments SET reference_folded = folded(reference)
-                        WHERE id = one AND reference_folded IS NULL;
-                    EXCEPTION WHEN unique_violation THEN
-                        NULL;
-                    END;
-                    done := one;
-                END LOOP;
+                done := batch[cardinality(batch)];
+                BEGIN
+                    UPDATE shipments SET reference_folded = folded(reference)
+                    WHERE id = ANY (batch) AND reference_folded IS NULL;
+                EXCEPTION WHEN unique_violation THEN
+                    FOREACH one IN ARRAY batch LOOP
+                        BEGIN
+                            UPDATE shipments SET reference_folded = folded(reference)
+                            WHERE id = one AND reference_folded IS NULL;
+                        EXCEPTION WHEN unique_violation THEN
+                            NULL;
+                        END;
+                    END LOOP;
+                END;
                 COMMIT;
             END LOOP;
             PERFORM set_config('app.organisation_id', organisation::text, true);

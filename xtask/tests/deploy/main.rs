@@ -38,6 +38,11 @@ const TRIALS: &[Row<Project>] = &[
         Always,
         rollouts::first_deploy,
     ),
+    (
+        "the_database_s_roles_are_only_for_who_works_on_it_in_its_container",
+        Always,
+        platform::superuser_is_asked_who_that_is,
+    ),
     ("a_deploy_of_the_same_tree_has_nothing_to_do", Always, rollouts::nothing_to_do),
     (
         "secrets_are_files_that_only_the_app_reads_and_are_in_no_container_s_configuration",

@@ -44,6 +44,22 @@ pub fn first_deploy_is_cut(project: &Project) -> Result<(), Failed> {
     project.xtask(&["releases"]).succeeds().map(drop)
 }
 
+/// The superuser has no password: through the socket comes only who works on the database in its container.
+pub fn superuser_is_asked_who_that_is(project: &Project) -> Result<(), Failed> {
+    let postgres = project.platform_container("postgres");
+    let ask = |user: &str, role: &str| {
+        let role = format!("--username={role}");
+        let words = ["exec", "--user", user, &postgres, "psql", &role, "-Atc", "SELECT 'let in'", "tracehub"];
+        project.docker(&words)
+    };
+    for role in ["postgres", "tracehub_owner", "tracehub_app"] {
+        let (own, other) = (ask("999", role), ask("65534", role));
+        check(own.contains("let in"), || format!("as {role}, the server's own user: {own}"))?;
+        check(!other.contains("let in"), || format!("as {role}, another user of the container: {other}"))?;
+    }
+    Ok(())
+}
+
 pub fn up(project: &Project) -> Result<(), Failed> {
     let backups = || -> Result<usize, Failed> {
         Ok(project.xtask(&["db", "list", "--json"]).json()?.as_array().map_or(0, Vec::len))

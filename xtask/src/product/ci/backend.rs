@@ -1,6 +1,7 @@
 //! The backend's rows: its migrations, its tests, and its API.
 
 pub mod api;
+pub mod conformance;
 mod databases;
 
 use std::fs;
@@ -82,7 +83,7 @@ pub fn schema(task: &Context) -> Result<()> {
 /// The query data in the repository is what the queries and the migrations give.
 pub fn sqlx_data(task: &Context) -> Result<()> {
     let backend = workspace::root().join(project::BACKEND.folder);
-    database::sqlx()?.check_prepared(&backend, &databases::migrated(task)?)
+    database::sqlx()?.check_prepared(&backend, &databases::migrated(task)?.owner)
 }
 
 /// The backend's tests; they make databases of their own on the server. Under the share of lines that they must run, they

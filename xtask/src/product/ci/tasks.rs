@@ -12,7 +12,7 @@ use crate::pipeline::{Lane, Task, minutes, task};
 use crate::product::workflows::{self, TaskNames};
 use crate::product::{artifacts, images};
 use crate::setup::Tool;
-use crate::tools::diagnostics::lint::HADOLINT;
+use crate::tools::diagnostics::lint::{HADOLINT, SCHEMATHESIS};
 
 /// Commands of cargo wait for each other on the target folder anyway.
 const CARGO: Lane = Lane { name: "cargo", capacity: 1 };
@@ -192,6 +192,11 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .nondeterministic([artifacts::BACKEND_RESULTS])
             .variables(["RUSTFLAGS"]).timeout(minutes(20))
             .run(backend::test),
+
+        task("api-conformance", "the API does what its document says, whatever it is asked, by schemathesis")
+            .needs(["migrations"]).groups(["test"]).lane(CARGO).tools(DATABASE).tools(&[Tool::Schemathesis, Tool::Rust]).service(POSTGRES)
+            .reads(BACKEND).reads([SCHEMATHESIS]).variables(["RUSTFLAGS"]).timeout(minutes(20))
+            .run(backend::conformance::conforms),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
             .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest])

@@ -114,6 +114,11 @@ impl Server {
         self.url(self.postgres.owner, database)
     }
 
+    /// The URL by which the role that serves connects to a database.
+    pub fn user_url(&self, database: &str) -> String {
+        self.url(self.postgres.user, database)
+    }
+
     /// Creates a database that belongs to the owner, unless it exists.
     pub fn create_database(&self, name: &str) -> anyhow::Result<()> {
         let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");

@@ -62,6 +62,24 @@ pub fn squawk<'a>(
     lint.env("NO_COLOR", "1")
 }
 
+/// schemathesis's settings, as a path from the repository's root.
+pub const SCHEMATHESIS: &str = ".config/schemathesis.toml";
+
+/// schemathesis, with all its checks: asks an API what its document allows and what it forbids. The same requests each time,
+/// as far as the answers are the same.
+pub fn schemathesis<'a>(
+    sh: &'a Shell,
+    schemathesis: &Utf8Path,
+    settings: &Utf8Path,
+    document: &Utf8Path,
+    url: &str,
+) -> Cmd<'a> {
+    cmd!(
+        sh,
+        "{schemathesis} --no-color --config-file {settings} run {document} --url {url} --checks all --seed 1"
+    )
+}
+
 /// kingfisher over a folder. It does not ask any server whether a secret that it found is valid.
 pub fn kingfisher<'a>(sh: &'a Shell, kingfisher: &Utf8Path, cache: &Utf8Path, folder: &Utf8Path) -> Cmd<'a> {
     cmd!(

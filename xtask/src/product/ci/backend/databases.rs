@@ -38,8 +38,16 @@ pub fn fresh(task: &Context) -> Result<String> {
     Ok(databases.server.owner_url(&name))
 }
 
-/// A database of the task's own that has all migrations; its URL. They run once for all who ask.
-pub fn migrated(task: &Context) -> Result<String> {
+/// How the two roles connect to a database.
+pub struct Urls {
+    /// For the one that owns it.
+    pub owner: String,
+    /// For the one that serves.
+    pub user: String,
+}
+
+/// A database of the task's own that has all migrations. They run once for all who ask.
+pub fn migrated(task: &Context) -> Result<Urls> {
     let databases = task.service::<Databases>()?;
     let mut template = databases.migrated.lock().expect("no holder panics");
     let name = match &*template {
@@ -55,7 +63,7 @@ pub fn migrated(task: &Context) -> Result<String> {
     let number = databases.made.fetch_add(1, Ordering::Relaxed);
     let copy = format!("{}_{number}", project::DATABASE);
     databases.server.copy_database(&copy, &name)?;
-    Ok(databases.server.owner_url(&copy))
+    Ok(Urls { owner: databases.server.owner_url(&copy), user: databases.server.user_url(&copy) })
 }
 
 /// The schema of the database at `url`, as SQL.
