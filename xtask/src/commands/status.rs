@@ -180,14 +180,16 @@ fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
         let more = [part.exit_reason.clone(), started_again(part.restarts)].into_iter();
         let all = [words(part.state, part.health)].into_iter().chain(more.filter(|more| !more.is_empty()));
         let state = all.collect::<Vec<_>>().join(", ");
-        let state = health(part.state, part.health, part.restarts == 0, state);
+        let never_ended = part.restarts == 0 && part.exit_reason.is_empty();
+        let state = health(part.state, part.health, never_ended, state);
         rows.push(vec![part.service.clone(), "platform".to_owned(), state, ago(&part.since)]);
     }
     let shown = |part: &&Part| part.state != Condition::Exited || seen.traffic.holds(&part.release);
     for part in seen.parts.iter().filter(shown) {
         let is_plain = part.health_output.is_empty() && part.exit_reason.is_empty() && part.restarts == 0;
         let state = if is_plain { words(part.state, part.health) } else { part.to_string() };
-        let state = health(part.state, part.health, part.restarts == 0, state);
+        let never_ended = part.restarts == 0 && part.exit_reason.is_empty();
+        let state = health(part.state, part.health, never_ended, state);
         rows.push(vec![part.service.clone(), part.release.to_string(), state, ago(&part.since)]);
     }
     if rows.is_empty() {

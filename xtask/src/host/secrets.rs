@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use xshell::{Cmd, cmd};
 
 use super::{Leased, Machine};
-use crate::project::{RELEASE_LABEL, SECRETS, Secret};
+use crate::project::{DATABASE_SERVICE, RELEASE_LABEL, SECRETS, Secret};
 use crate::rollout::host::Host;
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::container;
@@ -40,6 +40,14 @@ const COMPARE: &str = r#"while read -r path value; do
 done"#;
 const LIST: Script =
     Script::new("listing secrets", r#"cd "$1" && for f in */*; do [ -e "$f" ] && echo "$f"; done; :"#);
+
+/// The files stay those of the user who writes and reads them all; a group more may read these.
+const LET_READ: &str = r#"group=$1; shift
+for name in "$@"; do
+    for file in "$name"/*; do
+        case $file in *.revoked | *'*') ;; *) chgrp "$group" "$file" && chmod 0440 "$file" || exit 1 ;; esac
+    done
+done"#;
 
 const REVOKE: &str = r#": >"/secrets/$1/$2.revoked" && rm -f "/secrets/$1/$2" && sync"#;
 
@@ -276,6 +284,16 @@ impl LeasedSecrets<'_> {
         let (name, uid, version) = (secret.name, secret.uid.to_string(), version.to_string());
         let write = self.leased.fenced()?.secrets().in_folder(WRITE, &[name, &version, &uid, mark])?;
         Run::new(write).stdin(framed(value)).run().with_context(|| format!("writing the secret {name}"))
+    }
+
+    /// The database's own user may read the passwords of its roles: its container has no capabilities, and so even root in
+    /// there reads only what it is allowed to.
+    pub(super) fn let_database_read(&self) -> Result<()> {
+        let group = DATABASE_SERVICE.uid.to_string();
+        let names = SECRETS.iter().filter(|secret| secret.of_platform).map(|secret| secret.name);
+        let arguments: Vec<&str> = [group.as_str()].into_iter().chain(names).collect();
+        let let_read = self.leased.fenced()?.secrets().in_folder(LET_READ, &arguments)?;
+        Run::new(let_read).run().context("letting the database read its roles' passwords")
     }
 
     /// Forgets one version for good.

@@ -110,7 +110,7 @@ const TRIALS: &[Row<Project>] = &[
         shared::errors_beside_health,
     ),
     ("a_release_that_leaks_is_ended_alone_at_its_limit_and_switched_back", Always, bad_releases::leaks),
-    ("status_says_that_a_part_ran_out_of_memory", Always, bad_releases::runs_out_of_memory),
+    ("status_says_that_a_part_of_the_platform_ran_out_of_memory", Always, bad_releases::runs_out_of_memory),
     (
         "a_release_whose_health_check_can_t_pass_gets_no_traffic_and_is_told_why",
         Always,

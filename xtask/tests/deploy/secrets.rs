@@ -14,6 +14,8 @@ use crate::support::project::Project;
 
 /// The app's user in its image.
 const APP_USER: u32 = 10001;
+/// The database's group, which may read the passwords of its roles.
+const DATABASE_GROUP: u32 = 999;
 
 pub fn are_files_of_the_app(project: &Project) -> Result<(), Failed> {
     let containers = project.containers();
@@ -23,7 +25,10 @@ pub fn are_files_of_the_app(project: &Project) -> Result<(), Failed> {
         let path = project.root().join("secrets").join(name).join("1");
         let file = fs::metadata(&path)?;
         let (mode, uid) = (file.mode(), file.uid());
-        check(mode & 0o777 == 0o400 && uid == APP_USER, || format!("{name}: mode {mode:o}, uid {uid}"))?;
+        let may_read = if name == "jwt_secret" { (0o400, 0) } else { (0o440, DATABASE_GROUP) };
+        check((mode & 0o777, file.gid()) == may_read && uid == APP_USER, || {
+            format!("{name}: mode {mode:o}, uid {uid}, gid {}", file.gid())
+        })?;
         all.push(project.as_root(&["cat", path.as_str()]));
     }
     for container in containers {

@@ -10,15 +10,16 @@ use crate::workspace;
 
 impl LeasedDatabase<'_> {
     /// Makes the roles and the database when there are none, and gives the roles the passwords that the database's
-    /// container has.
+    /// container has. It is done as the server's own user: not even root may read another user's files in there.
     pub fn make_roles(&self) -> Result<()> {
         let sql = std::fs::read(workspace::root().join(project::DEPLOY).join(ROLES_FILE))
             .context("reading the file of roles")?;
         let machine = self.leased.fenced_invalidating()?;
+        self.leased.secrets().let_database_read()?;
         let psql = container::exec(
             machine.docker(),
             &machine.platform().container(DATABASE_SERVICE.name),
-            "0",
+            &DATABASE_SERVICE.uid.to_string(),
             &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--file=-"],
         );
         Run::new(psql).stdin(sql).run().context("making the database's roles")

@@ -56,7 +56,8 @@ fn leak() {
     ONCE.call_once(|| {
         std::thread::spawn(|| {
             loop {
-                std::mem::forget(vec![1_u8; 16 << 20]);
+                // Looked at, or else the compiler leaves it out.
+                std::mem::forget(std::hint::black_box(vec![1_u8; 16 << 20]));
                 std::thread::sleep(Duration::from_millis(20));
             }
         });

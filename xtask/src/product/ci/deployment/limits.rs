@@ -3,8 +3,11 @@
 
 use serde_json::Value;
 
-/// What must be said, and whether a service, as compose renders it, says it.
-const LIMITS: [(&str, fn(&Value) -> bool); 7] = [
+/// Whether a service, as compose renders it, says something.
+type Says = fn(&Value) -> bool;
+
+/// What must be said.
+const LIMITS: [(&str, Says); 7] = [
     ("mem_limit", |service| number(&service["mem_limit"]) > 0),
     // Else it would have as much again of the machine's swap.
     ("memswap_limit, the same as mem_limit", |service| service["memswap_limit"] == service["mem_limit"]),
