@@ -42,10 +42,21 @@ impl Host {
     /// Runs a line in the machine's shell over plain ssh, as the user `deploy`. Gives what it printed, whatever its
     /// exit code.
     pub fn over_ssh(&self, key: &str, line: &str) -> Result<String, Failed> {
-        let options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"];
+        self.over_ssh_as("deploy", key, line)
+    }
+
+    /// The same, as another user.
+    pub fn over_ssh_as(&self, user: &str, key: &str, line: &str) -> Result<String, Failed> {
+        let options = [
+            "BatchMode=yes",
+            "IdentitiesOnly=yes",
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "LogLevel=ERROR",
+        ];
         let output = Command::new("ssh")
             .args(options.iter().flat_map(|option| ["-o", option]))
-            .args(["-i", key, "-p", &self.ssh.to_string(), "deploy@127.0.0.1", "--", line])
+            .args(["-i", key, "-p", &self.ssh.to_string(), &format!("{user}@127.0.0.1"), "--", line])
             .stdin(Stdio::null())
             .output()?;
         Ok(String::from_utf8(output.stdout)?)

@@ -7,6 +7,7 @@ mod commits;
 mod environment;
 mod full_disk;
 mod gate;
+mod hardening;
 mod host;
 mod https;
 mod interruptions;
@@ -31,7 +32,13 @@ use support::trials::{self, Row};
 const TRIALS: &[Row<Lab>] = &[
     ("a_bare_machine_is_refused_and_host_setup_is_named", Always, refusals::bare_host),
     ("host_setup_shows_what_is_to_do_does_it_and_then_has_nothing_to_do", Always, rollouts::host_setup),
+    ("root_no_longer_comes_in_and_a_line_of_the_set_up_can_be_taken_back", Always, hardening::lines),
+    ("a_line_that_would_shut_out_who_deploys_is_not_begun", Deep, hardening::shut_out),
     ("the_first_deploy_to_a_host_uses_one_connection", Always, rollouts::first_deploy),
+    ("from_outside_a_host_is_reached_at_ssh_80_and_443_alone", Always, hardening::firewall),
+    ("the_key_of_who_deploys_is_exchanged_for_a_new_one", Always, hardening::deploy_key),
+    ("the_key_of_a_host_is_exchanged_for_a_new_one", Always, hardening::host_key),
+    ("lynis_and_ssh_audit_find_little", Deep, hardening::audits),
     ("a_release_with_a_migration_takes_over_and_no_request_fails", Always, rollouts::second_release),
     ("a_rollback_is_immediate_and_no_request_fails", Always, rollouts::rollback),
     ("a_release_that_never_gets_ready_costs_users_nothing", Always, |lab| shared::never_ready(&lab.project)),

@@ -79,6 +79,9 @@ pub fn reboot(lab: &Lab) -> Result<(), Failed> {
     let not_healthy = "docker ps --quiet --filter health=starting --filter health=unhealthy";
     let healthy = || host.sh(not_healthy).is_empty();
     wait_until("all containers are healthy", Duration::from_secs(60), healthy)?;
+    let firewall =
+        host.sh("iptables -C INPUT -j XTASK-INPUT && iptables -C DOCKER-USER -j XTASK-PUBLISHED && echo up");
+    check(firewall == "up", || "the firewall has not come back".into())?;
     let output = lab.project.deploy().succeeds()?;
     check(output.contains("Nothing to do"), || output)
 }

@@ -126,6 +126,22 @@ impl HostKeys {
         all.join(",")
     }
 
+    /// Whether all of those are among these.
+    pub fn contain(&self, others: &HostKeys) -> bool {
+        others.0.iter().all(|key| self.0.contains(key))
+    }
+
+    /// These and those.
+    pub fn with(&self, others: &HostKeys) -> HostKeys {
+        let more = others.0.iter().filter(|key| !self.0.contains(key));
+        HostKeys(self.0.iter().chain(more).cloned().collect())
+    }
+
+    /// Whether all of them are of kinds that begin like this.
+    pub fn are_only(&self, kind: &str) -> bool {
+        self.0.iter().all(|(it, _)| it.starts_with(kind))
+    }
+
     /// The key with this fingerprint alone, for when somebody has confirmed one of several.
     pub fn only(&self, wanted: &str) -> Option<HostKeys> {
         let is_it = |(kind, key): &&(String, String)| {

@@ -1,0 +1,238 @@
+//! `cargo xtask host setup`: what a host must have, looked at line by line, and done where it is missing.
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::commands::output::OutputArgs;
+use crate::commands::output::near::did_you_mean;
+use crate::commands::progress::steps::Preview;
+use crate::commands::refuse;
+use crate::commands::target::access::Access;
+use crate::commands::target::consent::Consent;
+use crate::commands::target::{self, TargetArgs, connect};
+use crate::setup::host::{Admin, State, Thing, Wanted, things};
+use crate::terminal::{self, Activity, paint};
+use crate::tools::ssh::host_shell::HostShell;
+use crate::tools::ssh::keys::Key;
+use crate::tools::ssh::{Connection, Destination};
+use crate::workspace;
+
+#[derive(Debug, Args)]
+pub struct Setup {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Who may change the machine: root, or a user who may call sudo without a password. By default the user who deploys,
+    /// or root where that one may not
+    #[arg(long = "as", value_name = "USER")]
+    admin: Option<String>,
+    /// The fingerprint that the machine's provider shows, when its key is not pinned yet
+    #[arg(long, value_name = "SHA256:…")]
+    fingerprint: Option<String>,
+    /// Say what is missing, and change nothing
+    #[arg(long)]
+    plan: bool,
+    /// Leave this line of the plan as it is (repeatable)
+    #[arg(long, value_name = "LINE")]
+    without: Vec<String>,
+    /// Take this line of the plan back, and do nothing else
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["plan", "without"])]
+    undo: Option<String>,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Setup {
+    pub fn run(self) -> Result<()> {
+        let environment = self.target.environment();
+        let (access, pinned) = Access::of_new_host(environment, self.fingerprint.as_deref())?;
+        let wanted = Wanted {
+            user: access.destination.user.clone(),
+            key: access.destination.key.as_ref().map(Key::public).transpose()?,
+            ledger_key: ledger_key(access.prefix)?,
+            root: environment.root(&workspace::local_dir()).into_string(),
+            port: access.destination.port.unwrap_or(22),
+            only_ecdsa: access.destination.host_keys.are_only("ecdsa-"),
+        };
+        let all = self.chosen(things(&wanted))?;
+        let (shell, sudo) = come_in(&access, self.admin.as_deref())?;
+        let admin = Admin { shell: &shell, sudo };
+        if let Some(name) = &self.undo {
+            return self.take_back(&admin, name, &all);
+        }
+        let things = look(&admin, all)?;
+        if !self.output.json {
+            say_things(&things);
+        }
+        let missing: Vec<&Thing> =
+            things.iter().filter(|(_, state)| *state != State::Right).map(|(thing, _)| thing).collect();
+        if wanted.ledger_key.is_none() {
+            let prefix = access.prefix;
+            terminal::note(paint::dim(format_args!(
+                "  {prefix}_LEDGER_KEY is not set: no key for reading the ledger is put there"
+            )));
+        }
+        let is_host = missing.is_empty();
+        if self.plan {
+            self.output.say(|| preview(&things).as_json(), || say_end(&access, pinned, is_host));
+            return Ok(());
+        }
+        if !is_host {
+            let question = format!("Do these {} things on {}?", missing.len(), access.destination.host);
+            self.consent.ask(&question, "nothing was changed", "setting a host up")?;
+        }
+        for thing in &missing {
+            Activity::of(format!("{}: {}", thing.name, thing.what), |activity| {
+                mend(&admin, &access.destination, thing, &|line| activity.line(line))
+            })
+            .context("what was done before stays; mend the cause and run this again")?;
+        }
+        self.output.say(|| result(&access, pinned, &things), || say_end(&access, pinned, true));
+        Ok(())
+    }
+
+    /// The lines that this call is about. An error when it names one that there is not.
+    fn chosen(&self, things: Vec<Thing>) -> Result<Vec<Thing>> {
+        for name in self.without.iter().chain(&self.undo) {
+            let names = || things.iter().map(|thing| thing.name);
+            if !names().any(|it| it == name) {
+                return Err(refuse(format!("the plan has no line '{name}'.{}", did_you_mean(name, names()))));
+            }
+        }
+        Ok(things.into_iter().filter(|thing| !self.without.iter().any(|name| name == thing.name)).collect())
+    }
+
+    fn take_back(&self, admin: &Admin, name: &str, all: &[Thing]) -> Result<()> {
+        let thing = all.iter().find(|thing| thing.name == name).context("it was looked for")?;
+        if !thing.can_be_undone() {
+            return Err(refuse(format!("'{name}' stays: nothing takes it back")));
+        }
+        let question = format!("Take back '{name}' ({})?", thing.what);
+        self.consent.ask(
+            &question,
+            "nothing was changed",
+            "taking back what makes a host harder to attack",
+        )?;
+        admin.undo(thing)?;
+        let words = format!("'{name}' is taken back; `host setup --without '{name}'` leaves it like that.");
+        self.output.say(|| json!({ "undone": name }), || terminal::say(words));
+        Ok(())
+    }
+}
+
+/// As somebody who may change the machine, and whether that one must call sudo.
+fn come_in(access: &Access, given: Option<&str>) -> Result<(HostShell, bool)> {
+    let mut access = access.clone();
+    if let Some(name) = given {
+        access.destination.user = target::access::user_name(name).map_err(refuse)?;
+        let connection = Activity::of(format!("connect to {}", access.destination), |_| connect(&access))?;
+        return Ok((HostShell::behind(connection), name != "root"));
+    }
+    Activity::of(format!("connect to {}", access.destination), |_| {
+        if access.destination.user != "root"
+            && let Some(shell) = as_deployer(&access.destination)
+        {
+            return Ok((shell, true));
+        }
+        access.destination.user = "root".to_owned();
+        Ok((HostShell::behind(connect(&access)?), false))
+    })
+}
+
+/// As the user who deploys, when that one may already become root.
+fn as_deployer(destination: &Destination) -> Option<HostShell> {
+    let shell = HostShell::behind(Connection::open(destination).ok()?);
+    Admin { shell: &shell, sudo: true }.may().is_ok_and(|may| may).then_some(shell)
+}
+
+/// Puts it right. What decides who comes in is taken back when the user who deploys no longer does.
+fn mend(admin: &Admin, user: &Destination, thing: &Thing, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
+    if thing.may_shut_out {
+        try_log_in(user).with_context(|| format!("{} was not begun", thing.name))?;
+    }
+    admin.mend(thing, each_line)?;
+    if thing.may_shut_out
+        && let Err(error) = try_log_in(user)
+    {
+        admin.undo(thing)?;
+        return Err(error.context(format!("{} was taken back", thing.name)));
+    }
+    Ok(())
+}
+
+/// By a connection of its own, since those that are open stay.
+fn try_log_in(user: &Destination) -> Result<()> {
+    let connection = Connection::open(user).map_err(anyhow::Error::from);
+    let shell = HostShell::behind(connection.with_context(|| format!("{user} is not let in"))?);
+    let may = Admin { shell: &shell, sudo: user.user != "root" }.may()?;
+    ensure!(may, "{user} is let in, and may not become root");
+    Ok(())
+}
+
+/// For programs.
+fn result(access: &Access, newly_pinned: bool, things: &[(Thing, State)]) -> Value {
+    let things = things.iter().map(|(thing, found)| {
+        json!({ "thing": thing.name, "what": thing.what, "was_right": *found == State::Right })
+    });
+    let host_key = newly_pinned.then(|| access.destination.host_keys.to_string());
+    json!({ "is_host": true, "things": things.collect::<Vec<_>>(), "new_host_key": host_key })
+}
+
+/// For people, who have seen the things already.
+fn say_end(access: &Access, newly_pinned: bool, is_host: bool) {
+    let Access { prefix, environment, .. } = access;
+    let Destination { host, host_keys, .. } = &access.destination;
+    if newly_pinned {
+        let host_keys = paint::strong(format_args!("'{host_keys}'"));
+        terminal::say(format_args!("Pin its host key: {prefix}_HOST_KEY={host_keys}"));
+    }
+    if is_host {
+        let ready = paint::good("Ready:");
+        terminal::say(format_args!("{ready} {host} is a host: `cargo xtask deploy --env {environment}`"));
+    } else {
+        terminal::say(format_args!(
+            "Nothing was changed. `cargo xtask host setup --env {environment}` does what is to do."
+        ));
+    }
+}
+
+/// Looks at each thing.
+fn look(admin: &Admin, things: Vec<Thing>) -> Result<Vec<(Thing, State)>> {
+    things
+        .into_iter()
+        .map(|thing| {
+            let state = admin.look(&thing)?;
+            Ok((thing, state))
+        })
+        .collect()
+}
+
+fn preview(things: &[(Thing, State)]) -> Preview {
+    let (right, missing): (Vec<_>, Vec<_>) = things.iter().partition(|(_, state)| *state == State::Right);
+    let step = |(thing, _): &(Thing, State)| (thing.name.to_owned(), thing.what.clone());
+    let not_needed = |(thing, _): &(Thing, State)| format!("{}: it is right already", thing.name);
+    Preview {
+        steps: missing.into_iter().map(step).collect(),
+        not_needed: right.into_iter().map(not_needed).collect(),
+    }
+}
+
+fn say_things(things: &[(Thing, State)]) {
+    let row = |(thing, state): &(Thing, State)| {
+        let (word, seen) = match state {
+            State::Right => (paint::good("right"), paint::dim(&thing.what)),
+            State::Missing(seen) => (paint::warn("to do"), format!("{}  {}", thing.what, paint::dim(seen))),
+        };
+        vec![thing.name.to_owned(), word, seen]
+    };
+    terminal::table(&["thing", "state", "what"], &things.iter().map(row).collect::<Vec<_>>());
+}
+
+fn ledger_key(prefix: &str) -> Result<Option<String>> {
+    let variable = format!("{prefix}_LEDGER_KEY");
+    let Ok(value) = std::env::var(&variable) else { return Ok(None) };
+    let key = Key::parse(&value).map_err(|why| refuse(format!("{variable}: {why}")))?;
+    key.public().map(Some).with_context(|| variable)
+}

@@ -1,0 +1,213 @@
+//! What makes a bare Debian or Ubuntu machine a host: a list of things, each of which can be looked at and put right.
+//! Nothing else there is changed, and doing it again changes nothing. What makes it harder to attack are files of their own,
+//! whose removal is the way back.
+
+mod base;
+mod drop_in;
+mod hardening;
+pub mod keys;
+mod network;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::tools::process::Run;
+use crate::tools::ssh::host_shell::HostShell;
+
+/// One thing that a host must have.
+pub struct Thing {
+    /// In two words.
+    pub name: &'static str,
+    /// What it is, with the names and values that it is about.
+    pub what: String,
+    /// It decides who comes in: whether the user who deploys does is to be tried before it and after it.
+    pub may_shut_out: bool,
+    look: String,
+    mend: String,
+    /// None of what stays, once it is there.
+    undo: Option<String>,
+    arguments: Vec<String>,
+    timeout: Duration,
+}
+
+impl Thing {
+    /// Whether [`Admin::undo`] takes it back.
+    pub fn can_be_undone(&self) -> bool {
+        self.undo.is_some()
+    }
+}
+
+/// What a host is to be.
+pub struct Wanted {
+    /// The user that deploys.
+    pub user: String,
+    /// The public half of its key, as in `authorized_keys`.
+    pub key: Option<String>,
+    /// The public half of a key that may only read the ledger.
+    pub ledger_key: Option<String>,
+    /// The environment's root folder.
+    pub root: String,
+    /// Where its sshd listens.
+    pub port: u16,
+    /// Of its host keys, only ECDSA ones are trusted.
+    pub only_ecdsa: bool,
+}
+
+/// Who runs the scripts on the machine.
+pub struct Admin<'a> {
+    /// The way to it.
+    pub shell: &'a HostShell,
+    /// Not root, but may become it.
+    pub sudo: bool,
+}
+
+/// What is there already, and what is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// As it is to be.
+    Right,
+    /// Not yet; what was seen instead.
+    Missing(String),
+}
+
+impl Admin<'_> {
+    fn run(&self, script: &str, thing: &Thing) -> Result<Run<'static>> {
+        let arguments: Vec<&str> = thing.arguments.iter().map(String::as_str).collect();
+        Ok(self.command(script, &arguments).called(thing.name))
+    }
+
+    fn command(&self, script: &str, arguments: &[&str]) -> Run<'static> {
+        let mut words = if self.sudo { vec!["sudo", "-n"] } else { Vec::new() };
+        // What is installed is read by all, whatever the admin's own habit is.
+        let script = format!("umask 022\n{script}");
+        words.extend(["sh", "-c", &script, "setup"]);
+        words.extend(arguments);
+        Run::new(self.shell.command(&words))
+    }
+
+    /// Runs a script, which errors call `name`, and gives what it printed.
+    fn script(&self, name: &str, script: &str, arguments: &[&str]) -> Result<String> {
+        let run = self.command(script, arguments).called(name).timeout(Duration::from_secs(60));
+        Ok(run.text()?)
+    }
+
+    /// Looks whether it is as it is to be.
+    pub fn look(&self, thing: &Thing) -> Result<State> {
+        let told = self.run(&thing.look, thing)?.timeout(Duration::from_secs(60)).finish()?;
+        Ok(match told.status.code() {
+            Some(0) => State::Right,
+            Some(1) => State::Missing(told.stdout.trim().to_owned()),
+            _ => anyhow::bail!("looking at {}: {}{}", thing.name, told.stdout.trim(), told.stderr.trim()),
+        })
+    }
+
+    /// Puts it right, and looks again.
+    pub fn mend(&self, thing: &Thing, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
+        let run = self.run(&thing.mend, thing)?.timeout(thing.timeout).each_line(each_line);
+        run.run().with_context(|| format!("{}: {}", thing.name, thing.what))?;
+        match self.look(thing)? {
+            State::Right => Ok(()),
+            State::Missing(seen) => anyhow::bail!("{} was done, and still: {seen}", thing.name),
+        }
+    }
+
+    /// Takes back what [`Admin::mend`] does. An error when it stays.
+    pub fn undo(&self, thing: &Thing) -> Result<()> {
+        let name = thing.name;
+        let undo = thing.undo.as_ref().with_context(|| format!("{name} stays: nothing takes it back"))?;
+        self.run(undo, thing)?.timeout(thing.timeout).run().with_context(|| format!("taking back {name}"))
+    }
+
+    /// Whether it may change the machine at all.
+    pub fn may(&self) -> Result<bool> {
+        let words: &[&str] = if self.sudo { &["sudo", "-n", "true"] } else { &["true"] };
+        let told = Run::new(self.shell.command(words)).timeout(Duration::from_secs(60)).finish()?;
+        Ok(told.status.success())
+    }
+}
+
+/// The list, in the order in which it is done.
+pub fn things(wanted: &Wanted) -> Vec<Thing> {
+    base::things(wanted).into_iter().chain(hardening::things(wanted)).chain(network::things(wanted)).collect()
+}
+
+fn thing(name: &'static str, what: &str, look: &str, mend: &str, arguments: &[&str]) -> Thing {
+    Thing {
+        name,
+        what: what.to_owned(),
+        may_shut_out: false,
+        look: look.to_owned(),
+        mend: mend.to_owned(),
+        undo: None,
+        arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+        timeout: Duration::from_secs(60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::process::shell;
+    use xshell::cmd;
+
+    fn wanted(user: &str, only_ecdsa: bool) -> Wanted {
+        Wanted {
+            user: user.to_owned(),
+            key: Some("ssh-ed25519 AAAA".to_owned()),
+            ledger_key: Some("ssh-ed25519 AAAB".to_owned()),
+            root: "/opt/app".to_owned(),
+            port: 22,
+            only_ecdsa,
+        }
+    }
+
+    #[test]
+    fn every_line_has_a_name_of_its_own_and_scripts_that_a_shell_reads() {
+        let all = things(&wanted("deploy", false));
+        let names: std::collections::BTreeSet<_> = all.iter().map(|thing| thing.name).collect();
+        assert_eq!(names.len(), all.len());
+        for thing in &all {
+            for script in [Some(&thing.look), Some(&thing.mend), thing.undo.as_ref()].into_iter().flatten() {
+                let read = Run::new(cmd!(shell(), "sh -n -c {script}")).finish().unwrap();
+                assert!(read.status.success(), "{}: {}\n{script}", thing.name, read.stderr);
+            }
+        }
+    }
+
+    #[test]
+    fn what_makes_a_host_harder_to_attack_can_be_taken_back() {
+        let base: Vec<_> = base::things(&wanted("deploy", false)).iter().map(|thing| thing.name).collect();
+        let stays = ["ufw", "time"];
+        for thing in things(&wanted("deploy", false)) {
+            let is_hardening = !base.contains(&thing.name) && !stays.contains(&thing.name);
+            assert_eq!(thing.can_be_undone(), is_hardening, "{}", thing.name);
+        }
+    }
+
+    #[test]
+    fn who_deploys_may_become_root_before_root_no_longer_comes_in() {
+        let all = things(&wanted("deploy", false));
+        let place = |name: &str| all.iter().position(|thing| thing.name == name).unwrap();
+        assert!(place("key") < place("sudo") && place("sudo") < place("log-ins"));
+        let of = |user: &str, name: &str| {
+            let all = things(&wanted(user, false));
+            all.into_iter().find(|thing| thing.name == name).unwrap().arguments[1].clone()
+        };
+        assert!(of("deploy", "log-ins").contains("PermitRootLogin no\n"));
+        assert!(of("root", "log-ins").contains("PermitRootLogin prohibit-password\n"), "root deploys");
+        assert!(!of("root", "sudo").contains("NOPASSWD"));
+        let shuts_out: Vec<_> = all.iter().filter(|thing| thing.may_shut_out).map(|it| it.name).collect();
+        assert_eq!(shuts_out, ["ciphers", "log-ins", "firewall"]);
+    }
+
+    #[test]
+    fn the_host_key_that_is_trusted_stays_one_that_sshd_shows() {
+        let of = |only_ecdsa| {
+            let all = things(&wanted("deploy", only_ecdsa));
+            all.into_iter().find(|thing| thing.name == "ciphers").unwrap().arguments[1].clone()
+        };
+        assert!(of(false).contains("HostKeyAlgorithms -ecdsa-*"));
+        assert!(!of(true).contains("HostKeyAlgorithms"));
+    }
+}

@@ -1,0 +1,63 @@
+#!/bin/sh
+# What the outside may reach of this machine: sshd, 80 and 443. `on`, `off`, or `look`, which says what is missing.
+#
+# INPUT decides about the machine itself. What a container publishes does not come there: the engine sends it on by FORWARD,
+# and leaves the chain DOCKER-USER to others, which it asks first. Here both only drop; what they let pass, other rules
+# still decide about.
+
+set -u
+mkdir -p /run/sshd
+ssh=$($(command -v sshd || echo /usr/sbin/sshd) -T 2>/dev/null | sed -n 's/^port //p' | sort -u | paste -s -d ,)
+ssh=${ssh:-22}
+
+rules() { # the kind of ICMP, the port at which an answer about this machine's address comes
+    cat <<END
+*filter
+:XTASK-INPUT - [0:0]
+:XTASK-PUBLISHED - [0:0]
+-A XTASK-INPUT -i lo -j RETURN
+-A XTASK-INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN
+-A XTASK-INPUT -i docker+ -j RETURN
+-A XTASK-INPUT -i br-+ -j RETURN
+-A XTASK-INPUT -p $1 -j RETURN
+-A XTASK-INPUT -p udp --dport $2 -j RETURN
+-A XTASK-INPUT -p tcp -m multiport --dports $ssh,80,443 -j RETURN
+-A XTASK-INPUT -j DROP
+-A XTASK-PUBLISHED -i docker+ -j RETURN
+-A XTASK-PUBLISHED -i br-+ -j RETURN
+-A XTASK-PUBLISHED -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN
+-A XTASK-PUBLISHED -p tcp -m conntrack --ctorigdstport 80 -j RETURN
+-A XTASK-PUBLISHED -p tcp -m conntrack --ctorigdstport 443 -j RETURN
+-A XTASK-PUBLISHED -m conntrack --ctstate DNAT -j DROP
+COMMIT
+END
+}
+
+jumps() { # PROGRAM VERB: -C asks, -I puts them on top, -D takes them away
+    "$1" -w "$2" INPUT -j XTASK-INPUT && "$1" -w "$2" DOCKER-USER -j XTASK-PUBLISHED
+}
+
+on() { # PROGRAM ICMP PORT
+    rules "$2" "$3" | "$1-restore" -w --noflush || return 1
+    # The engine makes the chain when there is none, and keeps one that is there.
+    "$1" -w -n -L DOCKER-USER >/dev/null 2>&1 || "$1" -w -N DOCKER-USER || return 1
+    jumps "$1" -C 2>/dev/null || { jumps "$1" -D 2>/dev/null; jumps "$1" -I; }
+}
+
+off() { # PROGRAM
+    "$1" -w -D INPUT -j XTASK-INPUT
+    "$1" -w -D DOCKER-USER -j XTASK-PUBLISHED
+    for chain in XTASK-INPUT XTASK-PUBLISHED; do "$1" -w -F $chain && "$1" -w -X $chain; done
+}
+
+for program in iptables ip6tables; do
+    # A machine without IPv6 has no rules for it.
+    "$program" -w -n -L INPUT >/dev/null 2>&1 || { [ $program = ip6tables ] && continue; }
+    case $program in iptables) icmp=icmp port=68 ;; *) icmp=ipv6-icmp port=546 ;; esac
+    case $1 in
+    on) on $program $icmp $port || exit 1 ;;
+    off) off $program 2>/dev/null ;;
+    look) jumps $program -C 2>/dev/null || { echo "$program has no rules of it"; exit 1; } ;;
+    esac
+done
+exit 0
