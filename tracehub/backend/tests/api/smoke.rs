@@ -10,23 +10,26 @@ use crate::world::{app_options, binary};
 const RELEASE: &str = "20260103t120001z-1a2b3c4d5e6f";
 const PAGE: &str = r#"<!doctype html><script type="module" src="/assets/index-abc.js"></script>"#;
 
-/// A server of pages, until the test's process ends: this at `/`, a script where the page says, and nothing else.
+/// A server of pages: this at `/`, a script where the page says, and nothing else.
 fn page(html: &'static str) -> String {
+    server(move |asked| match asked {
+        root if root.starts_with("GET / ") => format!("200 OK\r\ncontent-type: text/html\r\n\r\n{html}"),
+        script if script.starts_with("GET /assets/index-abc.js ") => {
+            "200 OK\r\ncontent-type: text/javascript\r\n\r\nlet a;".into()
+        }
+        _ => "404 Not Found\r\n\r\n".into(),
+    })
+}
+
+/// A server that answers so, until the test's process ends.
+fn server(answer: impl Fn(&str) -> String + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map(Result::unwrap) {
             let mut asked = [0; 1024];
             let length = stream.read(&mut asked).unwrap();
-            let answer = match &asked[..length] {
-                root if root.starts_with(b"GET / ") => {
-                    format!("200 OK\r\ncontent-type: text/html\r\n\r\n{html}")
-                }
-                script if script.starts_with(b"GET /assets/index-abc.js ") => {
-                    "200 OK\r\ncontent-type: text/javascript\r\n\r\nlet a;".into()
-                }
-                _ => "404 Not Found\r\n\r\n".into(),
-            };
+            let answer = answer(std::str::from_utf8(&asked[..length]).unwrap());
             write!(stream, "HTTP/1.1 {answer}").unwrap();
         }
     });
@@ -73,6 +76,21 @@ async fn a_release_that_nobody_can_log_in_to_is_found(owner: PgPool) {
     owner.execute("REVOKE EXECUTE ON FUNCTION credentials_of FROM tracehub_app").await.unwrap();
     let output = smoke(&owner, PAGE);
     assert!(complaint(&output).contains("a log-in is answered 500"), "{}", complaint(&output));
+}
+
+#[sqlx::test]
+async fn a_token_is_shown_to_nobody_whatever_comes_with_it(owner: PgPool) {
+    let api = server(|asked| match asked {
+        version if version.starts_with("GET /api/version ") => {
+            format!("200 OK\r\ncontent-type: application/json\r\n\r\n{RELEASE}")
+        }
+        _ => {
+            "500 Internal Server Error\r\ncontent-type: application/json\r\n\r\n{\"token\":\"secret\"}".into()
+        }
+    });
+    let words = ["smoke", "--release", RELEASE, "--page", &page(PAGE), "--api", &api];
+    let output = binary(&words, &app_options(&owner)).output().unwrap();
+    assert_eq!(complaint(&output).trim(), "tracehub-backend: a log-in is answered 500");
 }
 
 #[sqlx::test]
