@@ -5,7 +5,13 @@ import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
 export default defineConfig(
-  globalIgnores(['dist', 'coverage', 'browser-tests/results', 'src/api/schema.ts']),
+  globalIgnores([
+    'dist',
+    'coverage',
+    'browser-tests/results',
+    'page-tests/results',
+    'src/api/schema.ts',
+  ]),
   js.configs.recommended,
   {
     files: ['**/*.{ts,tsx}'],

@@ -1,6 +1,8 @@
 import react from '@vitejs/plugin-react'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
+import { firstPaint } from './firstPaint.ts'
+import { precompressed } from './precompressed.ts'
 import { sizeBudget } from './sizeBudget.ts'
 
 const backend = 'http://127.0.0.1:8000'
@@ -17,8 +19,25 @@ const developmentConfig: Plugin = {
   },
 }
 
+/** Libraries but for that of long forms, and our own frame. */
+const isOfEveryPage =
+  /node_modules\/(?!@mantine\/form|klona|fast-deep-equal|@fontsource)|src\/(api|layout|auth\/credentials)/
+
 export default defineConfig({
-  plugins: [react(), developmentConfig, sizeBudget],
+  plugins: [react(), developmentConfig, firstPaint, sizeBudget, precompressed()],
+  build: {
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          // What every page needs is one file, not thirty. A page's own come with it.
+          groups: [
+            { name: 'first', test: /preload-helper|src\/(storage|auth\/storedLogin)/, priority: 1 },
+            { name: 'base', test: isOfEveryPage },
+          ],
+        },
+      },
+    },
+  },
   server: {
     proxy: { '/api': backend, '/health': backend },
   },

@@ -3,14 +3,15 @@ import { RouterProvider } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
 
 import { Look } from './Look'
-import { ApiError } from './api/problem'
+import { SettingsProvider } from './SettingsProvider'
+import { delayBefore, mayHealByItself } from './api/retry'
 import { credentials } from './auth/credentials'
-import { ConfigContext, type Config } from './config'
+import type { Config } from './config'
 import type { AppRouter } from './router'
 
-type Props = { config: Config; router: AppRouter }
+type Props = { loadConfig: () => Promise<Config>; router: AppRouter }
 
-export function App({ config, router }: Props) {
+export function App({ loadConfig, router }: Props) {
   const [queries] = useState(createQueryClient)
 
   // Whoever was logged in leaves nothing behind; the router's guard then shows the log-in page.
@@ -26,11 +27,11 @@ export function App({ config, router }: Props) {
 
   return (
     <Look>
-      <ConfigContext value={config}>
+      <SettingsProvider load={loadConfig}>
         <QueryClientProvider client={queries}>
           <RouterProvider router={router} />
         </QueryClientProvider>
-      </ConfigContext>
+      </SettingsProvider>
     </Look>
   )
 }
@@ -40,13 +41,13 @@ function createQueryClient() {
     defaultOptions: {
       queries: {
         staleTime: 15_000,
+        // Without a connection they fail at once, and say so, instead of waiting for one without a word.
+        networkMode: 'always',
+        refetchOnReconnect: true,
         retry: (failures, error) => failures < 2 && mayHealByItself(error),
+        retryDelay: (failures, error) => delayBefore(failures, error),
       },
+      mutations: { networkMode: 'always' },
     },
   })
-}
-
-/** An answer such as 404 will be the same a second later; a cut network or a 503 may not. */
-function mayHealByItself(error: Error) {
-  return !(error instanceof ApiError) || error.problem.status >= 500
 }

@@ -7,14 +7,15 @@ import {
   type RouterHistory,
 } from '@tanstack/react-router'
 
-import { LoginPage } from './auth/LoginPage'
+import { NoAnswer, WAIT_MS } from './api/fetchInTime'
 import { credentials } from './auth/credentials'
 import { NotFoundPage } from './layout/NotFoundPage'
+import { LoadingPage } from './layout/LoadingPage'
+import { Root } from './layout/Root'
 import { Shell } from './layout/Shell'
 import { UnexpectedError } from './layout/UnexpectedError'
-import { ShipmentListPage } from './shipments/ShipmentListPage'
 
-const root = createRootRoute({ notFoundComponent: NotFoundPage })
+const root = createRootRoute({ component: Root, notFoundComponent: NotFoundPage })
 
 const login = createRoute({
   getParentRoute: () => root,
@@ -24,7 +25,7 @@ const login = createRoute({
   beforeLoad: () => {
     if (credentials.current()) throw redirect({ to: '/shipments' })
   },
-  component: LoginPage,
+  component: lazyRouteComponent(() => inTime(import('./auth/LoginPage')), 'LoginPage'),
 })
 
 /** Everything below asks for a log-in first, and comes back to where one wanted to go. */
@@ -51,19 +52,25 @@ const shipments = createRoute({
   getParentRoute: () => loggedIn,
   path: '/shipments',
   validateSearch: ({ search }): { search?: string } => ({ search: asText(search) }),
-  component: ShipmentListPage,
+  component: lazyRouteComponent(
+    () => inTime(import('./shipments/ShipmentListPage')),
+    'ShipmentListPage',
+  ),
 })
 
 const newShipment = createRoute({
   getParentRoute: () => loggedIn,
   path: '/shipments/new',
-  component: lazyRouteComponent(() => import('./shipments/NewShipmentPage'), 'NewShipmentPage'),
+  component: lazyRouteComponent(
+    () => inTime(import('./shipments/NewShipmentPage')),
+    'NewShipmentPage',
+  ),
 })
 
 const shipment = createRoute({
   getParentRoute: () => loggedIn,
   path: '/shipments/$id',
-  component: lazyRouteComponent(() => import('./shipments/ShipmentPage'), 'ShipmentPage'),
+  component: lazyRouteComponent(() => inTime(import('./shipments/ShipmentPage')), 'ShipmentPage'),
 })
 
 const routeTree = root.addChildren([
@@ -77,8 +84,17 @@ export function createAppRouter(history?: RouterHistory) {
     history,
     defaultPreload: 'intent',
     defaultErrorComponent: UnexpectedError,
+    defaultPendingComponent: LoadingPage,
     scrollRestoration: true,
   })
+}
+
+/** A page whose script does not come is an error, not a wait without end. */
+function inTime<Module>(script: Promise<Module>): Promise<Module> {
+  const end = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new NoAnswer()), WAIT_MS.read)
+  })
+  return Promise.race([script, end])
 }
 
 /** Only paths of this site: a link to the log-in page must not lead elsewhere afterwards. */

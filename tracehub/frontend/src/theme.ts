@@ -1,10 +1,9 @@
 import {
   Anchor,
+  Badge,
   Input,
-  Menu,
   Paper,
   PasswordInput,
-  Table,
   createTheme,
   type MantineColorsTuple,
 } from '@mantine/core'
@@ -23,7 +22,7 @@ const harbour: MantineColorsTuple = [
   '#075f70',
 ]
 
-const fontFamily = "'Inter Variable', system-ui, sans-serif"
+const fontFamily = "'Inter Variable', 'Inter Fallback', system-ui, sans-serif"
 
 export const theme = createTheme({
   fontFamily,
@@ -35,22 +34,17 @@ export const theme = createTheme({
   cursorType: 'pointer',
   components: {
     Anchor: Anchor.extend({ defaultProps: { c: 'var(--link)' } }),
+    // A badge is read whole or not at all: it takes the room that its words need.
+    Badge: Badge.extend({
+      styles: { root: { flex: 'none', maxWidth: 'none' }, label: { overflow: 'visible' } },
+    }),
     Input: Input.extend({ styles: { input: { backgroundColor: 'var(--surface)' } } }),
-    Menu: Menu.extend({ defaultProps: { radius: 'md', shadow: 'md' } }),
     Paper: Paper.extend({
       defaultProps: { radius: 'lg', withBorder: true, bg: 'var(--surface)' },
       styles: { root: { borderColor: 'var(--line)' } },
     }),
     PasswordInput: PasswordInput.extend({
       styles: { input: { backgroundColor: 'var(--surface)' } },
-    }),
-    Table: Table.extend({
-      defaultProps: {
-        verticalSpacing: 'sm',
-        horizontalSpacing: 'lg',
-        borderColor: 'var(--line)',
-        highlightOnHoverColor: 'var(--page)',
-      },
     }),
   },
 })

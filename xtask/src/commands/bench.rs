@@ -2,6 +2,7 @@
 //! at a time.
 
 mod compile;
+mod page;
 mod pipeline;
 mod rollout;
 mod time;
@@ -27,6 +28,8 @@ enum Verb {
     Pipeline(pipeline::Pipeline),
     /// The first build of xtask beside that of an empty program, and one after a changed line
     Compile(compile::Compile),
+    /// How soon the page is there on a phone, by Lighthouse
+    Page(page::Page),
     #[command(hide = true)]
     Noop(pipeline::Noop),
 }
@@ -38,6 +41,7 @@ impl Bench {
             Verb::Rollout(rollout) => rollout.run(),
             Verb::Pipeline(pipeline) => pipeline.run(),
             Verb::Compile(compile) => compile.run(),
+            Verb::Page(page) => page.run(),
             Verb::Noop(noop) => noop.run(),
         }
     }

@@ -12,9 +12,19 @@ pub fn package() -> Result<Package> {
     Ok(Package { npm: setup::require(Tool::Npm)?, folder: FRONTEND.folder })
 }
 
-/// Installs what its lock file says.
+/// Lighthouse, which looks at the page: a package of its own, which only `bench page` pays for.
+pub fn lighthouse() -> Result<Package> {
+    Ok(Package { npm: setup::require(Tool::Npm)?, folder: "tracehub/frontend/lighthouse" })
+}
+
+/// Installs what the page's lock file says.
 pub fn install(each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
+    install_package(&package()?, each_line)
+}
+
+/// Installs what a package's lock file says.
+pub fn install_package(package: &Package, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
     let version = |tool| setup::find(tool).map_or("none".to_owned(), |found| found.version.to_string());
     let versions = format!("node {} npm {}", version(Tool::Node), version(Tool::Npm));
-    package()?.ci(workspace::root(), &versions, each_line)
+    package.ci(workspace::root(), &versions, each_line)
 }

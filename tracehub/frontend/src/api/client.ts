@@ -1,17 +1,22 @@
 import createClient from 'openapi-fetch'
 
 import { credentials } from '../auth/credentials'
+import { fetchInTime } from './fetchInTime'
 import type { paths } from './schema'
 
 export const api = createClient<paths>({
   baseUrl: window.location.origin,
-  fetch: (request) => fetch(request),
+  fetch: fetchInTime,
 })
 
+/** Where a password is exchanged for a token. */
+const LOG_IN = '/api/auth/login' satisfies keyof paths
+
 api.use({
-  onRequest({ request }) {
+  onRequest({ request, schemaPath }) {
     const login = credentials.current()
-    if (login) request.headers.set('Authorization', bearer(login.token))
+    // A log-in is by the password alone: a wrong one says nothing about the token.
+    if (login && schemaPath !== LOG_IN) request.headers.set('Authorization', bearer(login.token))
   },
 
   onResponse({ request, response }) {
@@ -24,6 +29,6 @@ api.use({
   },
 })
 
-function bearer(token: string) {
+export function bearer(token: string) {
   return `Bearer ${token}`
 }

@@ -1,13 +1,42 @@
 import { useMutation } from '@tanstack/react-query'
 
 import { credentials } from '../auth/credentials'
-import { api } from './client'
+import { api, bearer } from './client'
 import { dataOf } from './problem'
+import type { Login } from './types'
 
+/** Who the log-in is kept for until it ends; also used to stay logged in, before the end. */
 export function useLogIn() {
   return useMutation({
-    mutationFn: (body: { email: string; password: string }) =>
-      dataOf(api.POST('/api/auth/login', { body })),
+    mutationFn: async (body: { email: string; password: string }) => {
+      const call = api.POST('/api/auth/login', { body })
+      return byOurClock(await dataOf(call), (await call).response.headers.get('Date'))
+    },
     onSuccess: (login) => credentials.keep(login),
   })
+}
+
+/**
+ * Forgets the log-in at once, and has the server end it. The request outlives the page, so who closes the tab right
+ * away is logged out, too. Where it fails, the log-in page says what that means.
+ */
+export function logOut() {
+  const login = credentials.current()
+  if (!login) return
+  credentials.drop('logged-out')
+  const headers = { Authorization: bearer(login.token) }
+  api
+    .POST('/api/auth/logout', { headers, keepalive: true })
+    .then(({ response }) => response.ok || response.status === 401 || notTold(), notTold)
+}
+
+function notTold() {
+  if (!credentials.current()) credentials.drop('logged-out-here-only')
+}
+
+/** A computer's clock may be wrong by hours; when the log-in ends is then another time by it. */
+function byOurClock(login: Login, serverTime: string | null): Login {
+  const ahead = serverTime ? Date.now() - Date.parse(serverTime) : 0
+  if (Number.isNaN(ahead)) return login
+  return { ...login, expires_at: new Date(Date.parse(login.expires_at) + ahead).toISOString() }
 }

@@ -38,13 +38,20 @@ export function shipment(id: string) {
   })
 }
 
-export function useCreateShipment() {
+/** Under one key a shipment is created once, however often it is sent: an answer may get lost on its way. */
+type Creation = { body: NewShipment; key: string }
+
+/** `onCreated` is called also when the page that asked for it is gone by then. */
+export function useCreateShipment(onCreated: () => void) {
   const queries = useQueryClient()
   return useMutation({
-    mutationFn: (body: NewShipment) => dataOf(api.POST('/api/shipments', { body })),
+    mutationFn: ({ body, key }: Creation) =>
+      dataOf(api.POST('/api/shipments', { body, params: { header: { 'idempotency-key': key } } })),
     onSuccess: (created) => {
+      onCreated()
       queries.setQueryData(shipment(created.id).queryKey, created)
-      return queries.invalidateQueries({ queryKey: ['shipments', 'list'] })
+      // Not waited for: the shipment is there.
+      void queries.invalidateQueries({ queryKey: ['shipments', 'list'] })
     },
   })
 }

@@ -3,7 +3,7 @@ import classes from './Harbour.module.css'
 /** The picture beside the log-in form: a container ship, under way. */
 export function Harbour() {
   return (
-    <div className={classes.harbour}>
+    <aside className={classes.harbour} aria-label="What TraceHub is for">
       <p className={classes.words}>
         Every container,
         <br />
@@ -41,7 +41,7 @@ export function Harbour() {
           fill="#075f70"
         />
       </svg>
-    </div>
+    </aside>
   )
 }
 

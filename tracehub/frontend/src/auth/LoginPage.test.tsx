@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { fakeApi, json, problem } from '../test/fakeApi'
 import { open, openAsAda } from '../test/open'
 import { ADA, CASHEWS } from '../test/samples'
+import { credentials } from './credentials'
 
 async function logIn(user: UserEvent) {
   await user.type(await screen.findByLabelText('Email'), 'ada@example.com')
@@ -70,7 +71,7 @@ test('an answer that is not from the API is said in words', async () => {
 
   await logIn(user)
 
-  expect(await screen.findByRole('alert')).toHaveTextContent('TraceHub answered 502')
+  expect(await screen.findByRole('alert')).toHaveTextContent('TraceHub could not answer (502)')
 })
 
 test('an expired token leads to the log-in page with a word why, and back again', async () => {
@@ -105,14 +106,61 @@ test('after log-in nobody is sent to another site', async () => {
   expect(address()).toBe('/shipments')
 })
 
-test('logging out forgets the token and asks for a log-in, without a complaint', async () => {
-  fakeApi({ 'GET /api/shipments': () => json({ items: [CASHEWS], next: null }) })
+const LIST = { 'GET /api/shipments': () => json({ items: [CASHEWS], next: null }) }
+const LOG_OUT = 'POST /api/auth/logout'
+
+async function logOut(user: UserEvent) {
+  await user.click(await screen.findByRole('button', { name: /^Account of Ada Obi/ }))
+  await user.dblClick(await screen.findByRole('button', { name: 'Log out' }))
+}
+
+test('logging out forgets the token, has the server end it, and asks for a log-in', async () => {
+  const asked = fakeApi({ ...LIST, [LOG_OUT]: () => new Response(null, { status: 204 }) })
   const { user } = openAsAda('/')
 
-  await user.click(await screen.findByRole('button', { name: 'Account of Ada Obi' }))
-  await user.click(await screen.findByRole('menuitem', { name: 'Log out' }))
+  await logOut(user)
 
   expect(await screen.findByRole('heading', { name: 'Welcome back' })).toBeVisible()
   expect(screen.queryByText('Your log-in has expired')).not.toBeInTheDocument()
   expect(sessionStorage.getItem('tracehub.credentials')).toBeNull()
+  const sent = asked.filter(({ url }) => url.endsWith('/api/auth/logout'))
+  expect(sent.map(({ headers }) => headers.get('Authorization'))).toEqual(['Bearer token-of-ada'])
+})
+
+test('a token that had ended by itself is logged out without a complaint', async () => {
+  fakeApi({ ...LIST, [LOG_OUT]: () => problem(401, 'the token has expired') })
+  const { user } = openAsAda('/')
+
+  await logOut(user)
+
+  expect(await screen.findByRole('heading', { name: 'Welcome back' })).toBeVisible()
+  expect(screen.queryByRole('status', { name: /logged out here|expired/ })).not.toBeInTheDocument()
+})
+
+test('when the server cannot be told of a log-out, it is said what that means', async () => {
+  fakeApi(LIST)
+  const { user } = openAsAda('/')
+
+  await logOut(user)
+
+  expect(await screen.findByText('You are logged out here')).toBeVisible()
+  expect(sessionStorage.getItem('tracehub.credentials')).toBeNull()
+})
+
+test('a computer whose clock is wrong keeps a log-in for as long as any other', async () => {
+  const now = Date.now()
+  const anHourAgo = new Date(now - 60 * 60_000)
+  const login = { ...ADA, expires_at: new Date(anHourAgo.getTime() + 30 * 60_000).toISOString() }
+  fakeApi({
+    ...LIST,
+    'POST /api/auth/login': () =>
+      Response.json(login, { headers: { Date: anHourAgo.toUTCString() } }),
+  })
+  const { user } = open('/login')
+
+  await logIn(user)
+
+  expect(await screen.findByRole('link', { name: 'EXP-1' })).toBeVisible()
+  const end = Date.parse(credentials.current()!.expires_at)
+  expect(Math.round((end - now) / 60_000)).toBe(30)
 })

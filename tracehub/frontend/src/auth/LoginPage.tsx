@@ -1,32 +1,56 @@
 import { Alert, Button, Group, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
-import { useForm } from '@mantine/form'
 import { useRouter, useSearch } from '@tanstack/react-router'
+import { useState, type FormEvent } from 'react'
 
 import { useLogIn } from '../api/login'
+import { useOneAtATime } from '../api/useOneAtATime'
 import { Brand } from '../layout/Brand'
 import { EnvironmentBadge } from '../layout/EnvironmentBadge'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { ReleaseNote } from '../layout/ReleaseNote'
 import { AlertIcon } from '../layout/icons'
+import { forget, recall, remember } from '../storage'
 import { Harbour } from './Harbour'
 import classes from './LoginPage.module.css'
-import { credentials } from './credentials'
+import { useDeparture } from './credentials'
+
+/** Of this form's draft only the address is kept, and for this tab only: never a password. */
+const TYPED_EMAIL = 'tracehub.draft.log-in'
 
 export function LoginPage() {
   const { from = '/shipments' } = useSearch({ from: '/login' })
   const router = useRouter()
   const logIn = useLogIn()
-  const form = useForm({ initialValues: { email: '', password: '' } })
+  const atMostOnce = useOneAtATime()
+  const [email, setEmail] = useState(() => recall('sessionStorage', TYPED_EMAIL) ?? '')
+  const [password, setPassword] = useState('')
 
-  const submit = form.onSubmit((values) =>
-    logIn.mutate(values, { onSuccess: () => router.history.push(from) }),
-  )
+  function typeEmail(text: string) {
+    setEmail(text)
+    remember('sessionStorage', TYPED_EMAIL, text)
+  }
+
+  function submit(event: FormEvent) {
+    event.preventDefault()
+    atMostOnce((done) =>
+      logIn.mutate(
+        { email, password },
+        {
+          onSuccess: () => {
+            forget('sessionStorage', TYPED_EMAIL)
+            router.history.push(from)
+          },
+          onError: done,
+        },
+      ),
+    )
+  }
 
   return (
     <div className={classes.page}>
       <title>Log in · TraceHub</title>
       <Harbour />
-      <main className={classes.panel}>
+      <main className={classes.panel} tabIndex={-1}>
         <div className={classes.form}>
           <Group justify="space-between" mb={36}>
             <Brand size="xl" />
@@ -48,7 +72,8 @@ export function LoginPage() {
                 required
                 withAsterisk={false}
                 size="md"
-                {...form.getInputProps('email')}
+                value={email}
+                onChange={(event) => typeEmail(event.currentTarget.value)}
               />
               <PasswordInput
                 label="Password"
@@ -56,9 +81,10 @@ export function LoginPage() {
                 required
                 withAsterisk={false}
                 size="md"
-                {...form.getInputProps('password')}
+                value={password}
+                onChange={(event) => setPassword(event.currentTarget.value)}
               />
-              <Button type="submit" size="md" mt="xs" loading={logIn.isPending}>
+              <Button type="submit" size="md" mt="xs" loading={logIn.isPending || logIn.isSuccess}>
                 Log in
               </Button>
             </Stack>
@@ -71,10 +97,20 @@ export function LoginPage() {
 }
 
 function WhyLoggedOut() {
-  if (credentials.departure() !== 'expired') return null
-  return (
-    <Alert role="status" color="yellow" icon={<AlertIcon />} title="Your log-in has expired">
-      Please log in again. You will come back to where you were.
-    </Alert>
-  )
+  const departure = useDeparture()
+  if (departure === 'expired') {
+    return (
+      <Alert role="status" color="yellow" icon={<AlertIcon />} title="Your log-in has expired">
+        Please log in again. You will come back to where you were, with what you had typed.
+      </Alert>
+    )
+  }
+  if (departure === 'logged-out-here-only') {
+    return (
+      <Alert role="status" color="yellow" icon={<AlertIcon />} title="You are logged out here">
+        TraceHub could not be told. On other devices you may stay logged in for up to half an hour.
+      </Alert>
+    )
+  }
+  return null
 }

@@ -1,13 +1,12 @@
 import { useSyncExternalStore } from 'react'
 
 import type { Login } from '../api/types'
+import { forgetLogin, storedLogin, storeLogin } from './storedLogin'
 
-/** Why nobody is logged in: `expired` deserves a word on the log-in page. */
-export type Departure = 'logged-out' | 'expired'
+/** Why nobody is logged in. `expired` and `logged-out-here-only` deserve a word on the log-in page. */
+export type Departure = 'logged-out' | 'expired' | 'logged-out-here-only'
 
-const KEY = 'tracehub.credentials'
-
-let login: Login | null = read()
+let login: Login | null = storedLogin()
 let departure: Departure | null = null
 const listeners = new Set<() => void>()
 
@@ -20,14 +19,14 @@ export const credentials = {
   keep: (next: Login) => {
     login = next
     departure = null
-    sessionStorage.setItem(KEY, JSON.stringify(next))
+    storeLogin(next)
     tell()
   },
 
   drop: (why: Departure) => {
     login = null
     departure = why
-    sessionStorage.removeItem(KEY)
+    forgetLogin()
     tell()
   },
 
@@ -43,13 +42,10 @@ export function useLogin(): Login | null {
   return useSyncExternalStore(credentials.subscribe, credentials.current)
 }
 
-function tell() {
-  listeners.forEach((listener) => listener())
+export function useDeparture(): Departure | null {
+  return useSyncExternalStore(credentials.subscribe, credentials.departure)
 }
 
-function read(): Login | null {
-  const stored = sessionStorage.getItem(KEY)
-  if (!stored) return null
-  const login = JSON.parse(stored) as Login
-  return new Date(login.expires_at) > new Date() ? login : null
+function tell() {
+  listeners.forEach((listener) => listener())
 }

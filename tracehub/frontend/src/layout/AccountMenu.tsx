@@ -1,45 +1,80 @@
-import { Avatar, Menu, Text, UnstyledButton } from '@mantine/core'
+import { Text, UnstyledButton, VisuallyHidden } from '@mantine/core'
+import { useClickOutside } from '@mantine/hooks'
+import { useId, useState, type FocusEvent, type KeyboardEvent } from 'react'
 
-import { credentials, useLogin } from '../auth/credentials'
+import { logOut } from '../api/login'
+import { useLogin } from '../auth/credentials'
 import classes from './AccountMenu.module.css'
 import { ChevronDownIcon, LogOutIcon } from './icons'
 
+/** Who is logged in, and the way out: a button that shows and hides what stands below it. */
 export function AccountMenu() {
   const login = useLogin()
+  const [isOpen, setIsOpen] = useState(false)
+  const frame = useClickOutside<HTMLDivElement>(() => setIsOpen(false))
+  const button = useId()
+  const panel = useId()
   if (!login) return null
   const { user, organisation } = login
 
+  function closeByKey(event: KeyboardEvent) {
+    if (event.key !== 'Escape' || !isOpen) return
+    setIsOpen(false)
+    document.getElementById(button)?.focus()
+  }
+
+  function closeWhenLeft({ relatedTarget }: FocusEvent) {
+    if (relatedTarget && !frame.current?.contains(relatedTarget)) setIsOpen(false)
+  }
+
+  const leaving = { onKeyDown: closeByKey, onBlur: closeWhenLeft }
+
   return (
-    <Menu position="bottom-end" width={240} shadow="md">
-      <Menu.Target>
-        <UnstyledButton className={classes.button} aria-label={`Account of ${user.name}`}>
-          <Text span size="sm" fw={500} truncate maw={220} visibleFrom="xs">
-            {organisation.name}
-          </Text>
-          <Avatar name={user.name} color="harbour" size={34} />
-          <ChevronDownIcon size={14} />
-        </UnstyledButton>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>
-          <Text size="sm" fw={600} c="var(--mantine-color-text)">
+    <div ref={frame} className={classes.frame}>
+      <UnstyledButton
+        id={button}
+        className={classes.button}
+        aria-expanded={isOpen}
+        aria-controls={panel}
+        onClick={() => setIsOpen(!isOpen)}
+        {...leaving}
+      >
+        <VisuallyHidden>Account of {user.name}, </VisuallyHidden>
+        <Text span size="sm" fw={500} truncate maw={220} visibleFrom="xs">
+          {organisation.name}
+        </Text>
+        <span className={classes.initials} aria-hidden>
+          {initialsOf(user.name)}
+        </span>
+        <ChevronDownIcon size={14} />
+      </UnstyledButton>
+      <div id={panel} className={classes.panel} hidden={!isOpen}>
+        <div className={classes.who}>
+          <Text size="sm" fw={600}>
             {user.name}
           </Text>
-          <Text size="xs" truncate>
+          <Text size="xs" c="dimmed">
             {user.email}
           </Text>
-          <Text size="xs" mt={4} hiddenFrom="xs">
+          <Text size="xs" c="dimmed" mt={4}>
             {organisation.name}
           </Text>
-        </Menu.Label>
-        <Menu.Divider />
-        <Menu.Item
-          leftSection={<LogOutIcon size={16} />}
-          onClick={() => credentials.drop('logged-out')}
-        >
+        </div>
+        <UnstyledButton className={classes.item} onClick={logOut} {...leaving}>
+          <LogOutIcon size={16} />
           Log out
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+        </UnstyledButton>
+      </div>
+    </div>
   )
+}
+
+/** 'AO' of Ada Obi; letters, not halves of letters. */
+function initialsOf(name: string): string {
+  const words = name.trim().split(/\s+/)
+  const ends = words.length > 1 ? [words[0], words.at(-1)] : words
+  return ends
+    .map((word) => Array.from(word ?? '')[0] ?? '')
+    .join('')
+    .toUpperCase()
 }

@@ -5,7 +5,7 @@ import classes from './Brand.module.css'
 
 export function Brand({ size = 'lg' }: { size?: 'lg' | 'xl' }) {
   return (
-    <Group gap={10} wrap="nowrap">
+    <Group gap={10} wrap="nowrap" flex="none">
       <span className={classes.mark}>
         <ShipIcon size={20} />
       </span>

@@ -1,12 +1,20 @@
-import { Text } from '@mantine/core'
+import { Anchor, Text } from '@mantine/core'
 
-import { useConfig } from '../config'
+import { useSettings } from '../config'
 
 export function ReleaseNote() {
-  const { release } = useConfig()
+  const settings = useSettings()
   return (
-    <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-      Release {release}
+    <Text size="xs" c="dimmed" mih="1.4em" style={{ overflowWrap: 'anywhere' }}>
+      {settings.state === 'loaded' && `Release ${settings.config.release}`}
+      {settings.state === 'failed' && (
+        <span role="status">
+          TraceHub did not say which release this is.{' '}
+          <Anchor component="button" type="button" size="xs" onClick={settings.retry}>
+            Try again
+          </Anchor>
+        </span>
+      )}
     </Text>
   )
 }

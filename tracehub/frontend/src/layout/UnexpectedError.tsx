@@ -1,15 +1,26 @@
 import { Button } from '@mantine/core'
 
+import { NoAnswer } from '../api/fetchInTime'
 import { Notice } from './Notice'
 
-/** A mistake of ours while drawing a page. */
-export function UnexpectedError() {
+/** A mistake of ours while drawing a page, or a script of it that did not come. */
+export function UnexpectedError({ error }: { error: unknown }) {
   return (
     <Notice
       title="This page could not be shown"
-      action={<Button onClick={() => window.location.reload()}>Load it again</Button>}
+      action={<Button onClick={() => window.location.reload()}>Try again</Button>}
     >
-      That is our mistake, not yours. Nothing that you saved is lost.
+      {didNotCome(error)
+        ? 'A part of it did not come. Please check your connection and try again.'
+        : 'That is our mistake, not yours. Nothing that you saved is lost.'}
     </Notice>
+  )
+}
+
+/** Each browser has its own words for a script that it could not fetch, but all say 'import' or 'module'. */
+function didNotCome(error: unknown): boolean {
+  return (
+    error instanceof NoAnswer ||
+    (error instanceof TypeError && /import|module/i.test(error.message))
   )
 }

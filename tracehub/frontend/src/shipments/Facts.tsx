@@ -3,7 +3,7 @@ import type { ReactNode } from 'react'
 
 import type { Shipment } from '../api/types'
 import classes from './Facts.module.css'
-import { formatDay } from './dates'
+import { formatDay } from '../dates'
 
 export function Facts({ shipment }: { shipment: Shipment }) {
   return (

@@ -3,7 +3,7 @@ import { Paper, Text, Title } from '@mantine/core'
 import type { Shipment } from '../api/types'
 import { CheckIcon, ShipIcon } from '../layout/icons'
 import classes from './Journey.module.css'
-import { daysBetween, formatDay } from './dates'
+import { daysBetween, formatDay } from '../dates'
 import { STATUSES, positionOf } from './status'
 
 /** From where to where, when, and how far along. */

@@ -1,4 +1,4 @@
-import { screen } from '@testing-library/react'
+import { act, screen } from '@testing-library/react'
 import type { UserEvent } from '@testing-library/user-event'
 import { expect, test } from 'vitest'
 
@@ -102,4 +102,36 @@ test('a refusal that belongs to no field stands above the form', async () => {
   await submit(user)
 
   expect(await screen.findByRole('alert')).toHaveTextContent('You may only look at shipments')
+})
+
+test('what was typed before is there again, until one starts afresh', async () => {
+  fakeApi({})
+  const first = openAsAda('/shipments/new')
+  await fillIn(first.user)
+  first.close()
+
+  const { user } = openAsAda('/shipments/new')
+  expect(await screen.findByLabelText(/Reference/)).toHaveValue('EXP-1')
+  await user.click(screen.getByRole('button', { name: 'Start afresh' }))
+
+  expect(screen.getByLabelText(/Reference/)).toHaveValue('')
+  expect(screen.queryByText('You have not sent this yet')).not.toBeInTheDocument()
+})
+
+test('two clicks at once are one request, and what was sent is no draft any more', async () => {
+  const asked = fakeApi({
+    [CREATE]: () => json(CASHEWS, 201),
+    [`GET /api/shipments/${CASHEWS.id}`]: () => json(CASHEWS),
+  })
+  const { user } = openAsAda('/shipments/new')
+  await fillIn(user)
+  const button = screen.getByRole('button', { name: 'Create shipment' })
+  act(() => {
+    button.click()
+    button.click()
+  })
+
+  expect(await screen.findByRole('heading', { name: 'EXP-1' })).toBeVisible()
+  expect(asked.filter(({ method }) => method === 'POST')).toHaveLength(1)
+  expect(Object.keys(localStorage)).toEqual([])
 })

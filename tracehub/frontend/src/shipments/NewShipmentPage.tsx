@@ -2,12 +2,17 @@ import { Stack, Text, Title } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 
 import { useCreateShipment } from '../api/shipments'
+import { useOneAtATime } from '../api/useOneAtATime'
+import { useDraft } from '../drafts/useDraft'
 import { BackToList } from './BackToList'
 import { ShipmentForm } from './ShipmentForm'
+import { NOTHING_TYPED } from './fields'
 
 export function NewShipmentPage() {
   const navigate = useNavigate()
-  const create = useCreateShipment()
+  const draft = useDraft('new-shipment', NOTHING_TYPED)
+  const create = useCreateShipment(draft.discard)
+  const atMostOnce = useOneAtATime()
 
   return (
     <Stack maw={760} mx="auto" gap="lg">
@@ -20,13 +25,20 @@ export function NewShipmentPage() {
         <Text c="dimmed">Start with what you know. The rest can follow.</Text>
       </div>
       <ShipmentForm
-        busy={create.isPending}
+        // It stays busy until the shipment's own page is there.
+        busy={create.isPending || create.isSuccess}
         error={create.error}
-        onSubmit={(shipment, onError) =>
-          create.mutate(shipment, {
-            onSuccess: ({ id }) => void navigate({ to: '/shipments/$id', params: { id } }),
-            onError,
-          })
+        draft={draft}
+        onSubmit={(sending, onError) =>
+          atMostOnce((done) =>
+            create.mutate(sending, {
+              onSuccess: ({ id }) => void navigate({ to: '/shipments/$id', params: { id } }),
+              onError: (error) => {
+                done()
+                onError(error)
+              },
+            }),
+          )
         }
       />
     </Stack>

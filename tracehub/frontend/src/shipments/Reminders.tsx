@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { reminders } from '../api/reminders'
 import type { Reminder } from '../api/types'
 import { AlertIcon } from '../layout/icons'
-import { formatDay } from './dates'
+import { formatDay } from '../dates'
 
 /** Days that passed in vain. A hint beside the shipment: while none can be had, the page goes without. */
 export function Reminders({ shipmentId }: { shipmentId: string }) {

@@ -4,20 +4,27 @@ import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 
 import type { NewShipment } from '../api/types'
+import { DraftNotice } from '../drafts/DraftNotice'
+import type { useDraft } from '../drafts/useDraft'
 import { ProblemAlert } from '../layout/ProblemAlert'
-import { FIELDS, fieldErrors, NOTHING_TYPED, toRequest, type Draft, type Field } from './draft'
+import { FIELDS, fieldErrors, NOTHING_TYPED, toRequest, type Field, type Values } from './fields'
 import classes from './ShipmentForm.module.css'
 
 type Props = {
   busy: boolean
   error: Error | null
-  onSubmit: (shipment: NewShipment, onError: (error: Error) => void) => void
+  onSubmit: (sending: Sending, onError: (error: Error) => void) => void
+  draft: ReturnType<typeof useDraft<Values>>
 }
 
+/** A shipment, and the key under which it is the same request however often it is sent. */
+type Sending = { body: NewShipment; key: string }
+
 /** Asks only that the fields with a star are filled; what is right in them is for the API to say. */
-export function ShipmentForm({ busy, error, onSubmit }: Props) {
-  const form = useForm<Draft>({
-    initialValues: NOTHING_TYPED,
+export function ShipmentForm({ busy, error, onSubmit, draft }: Props) {
+  const form = useForm<Values>({
+    initialValues: draft.found?.values ?? NOTHING_TYPED,
+    onValuesChange: draft.keep,
     validate: {
       reference: isNotEmpty('Give the shipment a reference'),
       product: isNotEmpty('Say what is shipped'),
@@ -26,7 +33,16 @@ export function ShipmentForm({ busy, error, onSubmit }: Props) {
     },
   })
 
-  const submit = form.onSubmit((draft) => onSubmit(toRequest(draft), showRefusal), focusFirst)
+  const submit = form.onSubmit((values) => {
+    const body = toRequest(values)
+    onSubmit({ body, key: draft.sendingKey(values, JSON.stringify(body)) }, showRefusal)
+  }, focusFirst)
+
+  function startAfresh() {
+    form.setValues(NOTHING_TYPED)
+    form.clearErrors()
+    draft.startAfresh()
+  }
 
   function showRefusal(error: Error) {
     const errors = fieldErrors(error)
@@ -45,6 +61,7 @@ export function ShipmentForm({ busy, error, onSubmit }: Props) {
   return (
     <form onSubmit={submit} noValidate>
       <Stack gap="lg">
+        {draft.found && <DraftNotice typedAt={draft.found.typedAt} onStartAfresh={startAfresh} />}
         {error && !belongsToFields && <ProblemAlert error={error} />}
         <Section title="Goods">
           <TextInput

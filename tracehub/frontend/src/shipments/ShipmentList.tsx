@@ -2,8 +2,10 @@ import { Button, Center, Paper, Skeleton, Stack, Text } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
+import { useDeferredValue } from 'react'
 
 import { shipmentList } from '../api/shipments'
+import { Loading } from '../layout/Loading'
 import { Notice } from '../layout/Notice'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { PlusIcon } from '../layout/icons'
@@ -11,29 +13,33 @@ import { ShipmentCards } from './ShipmentCards'
 import { ShipmentTable } from './ShipmentTable'
 
 export function ShipmentList({ search }: { search: string }) {
-  const isPhone = useMediaQuery('(max-width: 48em)', undefined, { getInitialValueInEffect: false })
+  const isNarrow = useMediaQuery('(max-width: 56em)', undefined, { getInitialValueInEffect: false })
   const list = useInfiniteQuery(shipmentList(search))
 
-  if (list.isPending) return <Loading />
+  // A second click, before the first is answered, asks no second time.
+  const retry = () => void list.refetch({ cancelRefetch: false })
+  const showMore = () => void list.fetchNextPage({ cancelRefetch: false })
+
+  // To draw many shipments takes a phone a while: it happens between other things, and what is typed goes before.
+  const data = useDeferredValue(list.data)
+
+  if (list.isPending) return <Outline />
   if (list.isError && !list.data) {
-    return <ProblemAlert error={list.error} onRetry={() => void list.refetch()} />
+    return <ProblemAlert error={list.error} onRetry={retry} />
   }
 
-  const shipments = list.data.pages.flatMap((page) => page.items)
+  if (!data) return <Outline />
+  const shipments = data.pages.flatMap((page) => page.items)
   if (shipments.length === 0) return search ? <NothingFound search={search} /> : <NothingYet />
 
-  const View = isPhone ? ShipmentCards : ShipmentTable
+  const View = isNarrow ? ShipmentCards : ShipmentTable
   return (
     <Stack aria-busy={list.isPlaceholderData} opacity={list.isPlaceholderData ? 0.6 : 1}>
-      {list.isError && <ProblemAlert error={list.error} onRetry={() => void list.refetch()} />}
+      {list.isError && <ProblemAlert error={list.error} onRetry={retry} />}
       <View shipments={shipments} />
       {list.hasNextPage && (
         <Center>
-          <Button
-            variant="default"
-            loading={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
+          <Button variant="default" loading={list.isFetchingNextPage} onClick={showMore}>
             Show more
           </Button>
         </Center>
@@ -42,14 +48,15 @@ export function ShipmentList({ search }: { search: string }) {
   )
 }
 
-function Loading() {
+function Outline() {
   return (
-    <Paper p="lg" role="status" aria-label="Loading shipments">
-      <Stack gap="md">
+    // As tall as the screen, as the list will be: what stands below it does not jump.
+    <Paper p="lg" mih="100dvh">
+      <Loading what="shipments">
         {[90, 70, 84, 62, 76].map((width) => (
           <Skeleton key={width} height={22} width={`${width}%`} radius="sm" />
         ))}
-      </Stack>
+      </Loading>
     </Paper>
   )
 }
@@ -77,7 +84,7 @@ function NothingFound({ search }: { search: string }) {
     <Paper>
       <Notice order={2} title="Nothing found">
         No shipment matches{' '}
-        <Text span fw={600} c="var(--mantine-color-text)">
+        <Text span fw={600} c="var(--mantine-color-text)" style={{ overflowWrap: 'anywhere' }}>
           {search}
         </Text>
         . Perhaps a part of the reference or the port finds it.

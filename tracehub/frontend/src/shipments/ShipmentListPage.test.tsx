@@ -109,3 +109,16 @@ test('on a phone the shipments are cards', async () => {
   expect(within(cards).getByRole('link')).toHaveTextContent('EXP-1')
   expect(screen.queryByRole('table')).not.toBeInTheDocument()
 })
+
+test('a click anywhere on a row opens the shipment', async () => {
+  fakeApi({
+    [LIST]: () => json({ items: [CASHEWS], next: null }),
+    [`GET /api/shipments/${CASHEWS.id}`]: () => json(CASHEWS),
+  })
+  const { user, address } = openAsAda('/shipments')
+
+  await user.click(await screen.findByText('MSKU1234565'))
+
+  expect(await screen.findByText('Departs 1 Mar 2026')).toBeVisible()
+  expect(address()).toBe(`/shipments/${CASHEWS.id}`)
+})

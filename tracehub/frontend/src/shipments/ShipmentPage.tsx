@@ -5,6 +5,7 @@ import { Link, useParams } from '@tanstack/react-router'
 import { ApiError } from '../api/problem'
 import { shipment } from '../api/shipments'
 import type { Shipment } from '../api/types'
+import { Loading } from '../layout/Loading'
 import { Notice } from '../layout/Notice'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { BackToList } from './BackToList'
@@ -24,9 +25,9 @@ export function ShipmentPage() {
       {data ? (
         <Details shipment={data} />
       ) : error ? (
-        <Missing error={error} onRetry={() => void refetch()} />
+        <Missing error={error} onRetry={() => void refetch({ cancelRefetch: false })} />
       ) : (
-        <Loading />
+        <Outline />
       )}
     </>
   )
@@ -42,7 +43,9 @@ function Details({ shipment }: { shipment: Shipment }) {
           </Title>
           <StatusBadge status={shipment.status} size="lg" />
         </Group>
-        <Text c="dimmed">{shipment.product}</Text>
+        <Text c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+          {shipment.product}
+        </Text>
       </div>
       <Reminders shipmentId={shipment.id} />
       <Journey shipment={shipment} />
@@ -76,12 +79,12 @@ function Missing({ error, onRetry }: { error: Error; onRetry: () => void }) {
   )
 }
 
-function Loading() {
+function Outline() {
   return (
-    <Stack role="status" aria-label="Loading the shipment">
+    <Loading what="the shipment">
       <Skeleton height={34} width={260} />
       <Skeleton height={220} radius="lg" />
       <Skeleton height={140} radius="lg" />
-    </Stack>
+    </Loading>
   )
 }

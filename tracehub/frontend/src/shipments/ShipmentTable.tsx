@@ -1,32 +1,32 @@
-import { Paper, Table, Text } from '@mantine/core'
+import { Paper } from '@mantine/core'
 import { Link, useNavigate } from '@tanstack/react-router'
 
 import type { Shipment } from '../api/types'
 import { Route } from './Route'
 import classes from './ShipmentTable.module.css'
 import { StatusBadge } from './StatusBadge'
-import { formatDay } from './dates'
+import { formatDay } from '../dates'
 
 export function ShipmentTable({ shipments }: { shipments: Shipment[] }) {
   return (
-    <Paper className={classes.frame}>
-      <Table aria-label="Shipments" highlightOnHover>
-        <Table.Thead>
-          <Table.Tr className={classes.head}>
-            <Table.Th>Shipment</Table.Th>
-            <Table.Th>Status</Table.Th>
-            <Table.Th>Journey</Table.Th>
-            <Table.Th>Container</Table.Th>
-            <Table.Th>Departs</Table.Th>
-            <Table.Th>Arrives</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
+    <Paper>
+      <table aria-label="Shipments" className={classes.table}>
+        <thead>
+          <tr>
+            <th scope="col">Shipment</th>
+            <th scope="col">Status</th>
+            <th scope="col">Journey</th>
+            <th scope="col">Container</th>
+            <th scope="col">Departs</th>
+            <th scope="col">Arrives</th>
+          </tr>
+        </thead>
+        <tbody>
           {shipments.map((shipment) => (
             <Row key={shipment.id} shipment={shipment} />
           ))}
-        </Table.Tbody>
-      </Table>
+        </tbody>
+      </table>
     </Paper>
   )
 }
@@ -36,11 +36,11 @@ function Row({ shipment }: { shipment: Shipment }) {
   const navigate = useNavigate()
   const { id } = shipment
   return (
-    <Table.Tr
+    <tr
       className={classes.row}
       onClick={() => void navigate({ to: '/shipments/$id', params: { id } })}
     >
-      <Table.Td>
+      <td>
         <Link
           to="/shipments/$id"
           params={{ id }}
@@ -49,19 +49,17 @@ function Row({ shipment }: { shipment: Shipment }) {
         >
           {shipment.reference}
         </Link>
-        <Text size="sm" c="dimmed" lineClamp={1}>
-          {shipment.product}
-        </Text>
-      </Table.Td>
-      <Table.Td>
+        <div className={classes.product}>{shipment.product}</div>
+      </td>
+      <td className={classes.status}>
         <StatusBadge status={shipment.status} />
-      </Table.Td>
-      <Table.Td>
+      </td>
+      <td>
         <Route from={shipment.origin_port} to={shipment.destination_port} />
-      </Table.Td>
-      <Table.Td className={classes.code}>{shipment.container_number ?? '–'}</Table.Td>
-      <Table.Td className={classes.day}>{formatDay(shipment.departs_on)}</Table.Td>
-      <Table.Td className={classes.day}>{formatDay(shipment.arrives_on)}</Table.Td>
-    </Table.Tr>
+      </td>
+      <td className={classes.code}>{shipment.container_number ?? '–'}</td>
+      <td className={classes.day}>{formatDay(shipment.departs_on)}</td>
+      <td className={classes.day}>{formatDay(shipment.arrives_on)}</td>
+    </tr>
   )
 }

@@ -11,13 +11,21 @@ import { ADA } from './samples'
 const STAGING: Config = { environment: 'staging', release: '20260103t120000z-1a2b3c4d5e6f' }
 
 /** Opens the whole app at an address, as a visitor does. */
-export function open(address: string, config = STAGING) {
+export function open(
+  address: string,
+  config: () => Promise<Config> = () => Promise.resolve(STAGING),
+) {
   const router = createAppRouter(createMemoryHistory({ initialEntries: [address] }))
-  render(<App config={config} router={router} />)
-  return { user: userEvent.setup({ delay: null }), address: () => router.state.location.href }
+  const { unmount } = render(<App loadConfig={config} router={router} />)
+  return {
+    user: userEvent.setup({ delay: null }),
+    address: () => router.state.location.href,
+    /** As when the tab is closed or crashes: nothing of it goes on. */
+    close: unmount,
+  }
 }
 
-export function openAsAda(address: string, config = STAGING) {
+export function openAsAda(address: string, config?: () => Promise<Config>) {
   credentials.keep(ADA)
   return open(address, config)
 }

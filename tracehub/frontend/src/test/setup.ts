@@ -14,6 +14,8 @@ beforeEach(wideScreen)
 afterEach(() => {
   cleanup()
   credentials.drop('logged-out')
+  localStorage.clear()
+  sessionStorage.clear()
 })
 
 // What the component library asks of a browser, and jsdom lacks.

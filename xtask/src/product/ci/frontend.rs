@@ -6,6 +6,7 @@ use super::results;
 use crate::pipeline::Context;
 use crate::product::frontend::{self, package};
 use crate::project::{self, FRONTEND};
+use crate::setup::{self, Tool};
 use crate::tools::cargo::coverage::Coverage;
 use crate::tools::files::private;
 use crate::tools::node::{eslint, tsc, vitest};
@@ -52,4 +53,10 @@ pub fn test(task: &Context) -> Result<()> {
 /// The page, as it is served.
 pub fn build(task: &Context) -> Result<()> {
     task.run(package()?.script(&task.sh, "build"))
+}
+
+/// The page that was built, in a browser.
+pub fn page_test(task: &Context) -> Result<()> {
+    let chromium = setup::require(Tool::Chromium)?;
+    task.run(package()?.script(&task.sh, "test:page").env("CHROMIUM", chromium))
 }

@@ -29,7 +29,7 @@ const NODE: &[Tool] = &[Tool::Node, Tool::Npm];
 const DATABASE: &[Tool] = &[Tool::Postgres, Tool::SqlxCli];
 /// The same server, and what runs tests and sees which lines they run.
 const COVERED: &[Tool] = &[Tool::Postgres, Tool::Nextest, Tool::LlvmCov, Tool::LlvmTools, Tool::Rust];
-/// What looks at a deployed page.
+/// What looks at the page, built or deployed.
 const BROWSER: &[Tool] = &[Tool::Chromium];
 const LAB: &[Tool] = &[Tool::Ssh];
 
@@ -210,6 +210,11 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .needs(["npm-ci", "typecheck"]).tools(NODE).reads(PAGE).variables(["NODE_ENV"])
             .writes([artifacts::PAGE])
             .run(frontend::build),
+
+        task("page-test", "the built page in a browser: accessibility by axe, layout, drafts, and what it waits for")
+            .needs(["frontend-build"]).groups(["test"]).tools(NODE).tools(BROWSER).reads(PAGE)
+            .reads([artifacts::PAGE, "tracehub/frontend/Caddyfile", "tracehub/frontend/page-tests/", "!tracehub/frontend/page-tests/results/"])
+            .run(frontend::page_test),
 
         task("images", "both images are built, run as their own user, and hold what they should")
             .needs(["frontend-build"]).lane(CARGO).lane(ENGINE).tools(images::TOOLS).tools(RUST)

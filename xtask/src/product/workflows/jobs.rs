@@ -98,13 +98,13 @@ pub const JOBS: &[Job] = &[
     },
     Job {
         id: "frontend-build", name: "frontend build",
-        tasks: &["frontend-test", "frontend-build"],
+        tasks: &["frontend-test", "frontend-build", "page-test"],
         artifacts: &[
             Artifact { name: "dist", path: "tracehub/frontend/dist", kind: Kind::Product },
             Artifact { name: "coverage", path: artifacts::FRONTEND_COVERAGE, kind: Kind::Coverage },
             Artifact { name: "junit", path: artifacts::FRONTEND_RESULTS, kind: Kind::Results },
         ],
-        has_node: true, minutes: 2, timeout: 45, ..JOB
+        has_node: true, minutes: 5, timeout: 45, ..JOB
     },
     Job {
         id: "images", name: "images",

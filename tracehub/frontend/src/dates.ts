@@ -1,10 +1,16 @@
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
+const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
 
 const MILLISECONDS_A_DAY = 24 * 60 * 60 * 1000
 
 /** '2026-03-09' or a full timestamp, as people write it; a dash where nothing is known. */
 export function formatDay(iso: string | null | undefined): string {
   return iso ? day.format(atMidnight(iso)) : '–'
+}
+
+/** A timestamp as people write it, by this place's clock. */
+export function formatMoment(iso: string): string {
+  return moment.format(new Date(iso))
 }
 
 export function daysBetween(from: string, to: string): number {

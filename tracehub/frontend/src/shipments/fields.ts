@@ -12,23 +12,23 @@ export const NOTHING_TYPED = {
   arrives_on: '',
 }
 
-export type Draft = typeof NOTHING_TYPED
-export type Field = keyof Draft
+export type Values = typeof NOTHING_TYPED
+export type Field = keyof Values
 export type FieldErrors = Partial<Record<Field, string>>
 
 export const FIELDS = Object.keys(NOTHING_TYPED) as Field[]
 
 /** What was left empty is left out. */
-export function toRequest(draft: Draft): NewShipment {
-  const { reference, product, origin_port, destination_port } = draft
+export function toRequest(values: Values): NewShipment {
+  const { reference, product, origin_port, destination_port } = values
   return {
     reference: reference.trim(),
     product: product.trim(),
-    container_number: draft.container_number.trim() || undefined,
+    container_number: values.container_number.trim() || undefined,
     origin_port: origin_port.trim(),
     destination_port: destination_port.trim(),
-    departs_on: draft.departs_on || undefined,
-    arrives_on: draft.arrives_on || undefined,
+    departs_on: values.departs_on || undefined,
+    arrives_on: values.arrives_on || undefined,
   }
 }
 

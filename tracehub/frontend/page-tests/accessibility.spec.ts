@@ -1,0 +1,143 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import { expect, test, type Page } from '@playwright/test'
+
+import { ADA, CASHEWS, SHIPMENTS } from './samples'
+import { openAs, photograph, problem, serve, type Answers } from './site'
+
+const LIST: Answers = { 'GET /api/shipments': { items: SHIPMENTS, next: 'more' } }
+const ONE: Answers = {
+  [`GET /api/shipments/${CASHEWS.id}`]: CASHEWS,
+  [`GET /api/shipments/${CASHEWS.id}/reminders`]: {
+    items: [{ kind: 'arrival_overdue', due_on: '2026-03-29', created_at: '2026-03-30T00:01:00Z' }],
+  },
+}
+
+type Scene = { name: string; answers: Answers; show: (page: Page) => Promise<void> }
+
+const asAda =
+  (address: string, heading: string): Scene['show'] =>
+  async (page) => {
+    await openAs(page, ADA, address)
+    await expect(page.getByRole('heading', { name: heading, exact: true })).toBeVisible()
+  }
+
+const SCENES: Scene[] = [
+  {
+    name: 'log-in',
+    answers: {},
+    show: async (page) => {
+      await page.goto('/login')
+      await expect(page.getByRole('button', { name: 'Log in' })).toBeVisible()
+    },
+  },
+  {
+    name: 'log-in that was refused',
+    answers: { 'POST /api/auth/login': problem(401, 'the address or the password is not right') },
+    show: async (page) => {
+      await page.goto('/login')
+      await page.getByLabel('Email').fill('ada@example.com')
+      await page.getByRole('textbox', { name: 'Password' }).fill('wrong')
+      await page.getByRole('button', { name: 'Log in' }).click()
+      await expect(page.getByRole('alert')).toBeVisible()
+    },
+  },
+  {
+    name: 'list',
+    answers: LIST,
+    show: async (page) => {
+      await asAda('/shipments', 'Shipments')(page)
+      await expect(page.getByText('In transit')).toBeVisible()
+    },
+  },
+  {
+    name: 'list with the account open',
+    answers: LIST,
+    show: async (page) => {
+      await asAda('/shipments', 'Shipments')(page)
+      await page.getByRole('button', { name: 'Account of Ada Obi' }).click()
+      await expect(page.getByRole('button', { name: 'Log out' })).toBeVisible()
+    },
+  },
+  {
+    name: 'list with nothing in it',
+    answers: { 'GET /api/shipments': { items: [], next: null } },
+    show: asAda('/shipments', 'No shipments yet'),
+  },
+  {
+    name: 'list that failed',
+    answers: {
+      'GET /api/shipments': problem(503, 'the database is away', { 'Retry-After': '600' }),
+    },
+    show: async (page) => {
+      await asAda('/shipments', 'Shipments')(page)
+      await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible()
+    },
+  },
+  { name: 'new shipment', answers: {}, show: asAda('/shipments/new', 'New shipment') },
+  {
+    name: 'new shipment with errors and a draft',
+    answers: {},
+    show: async (page) => {
+      await asAda('/shipments/new', 'New shipment')(page)
+      await page.getByLabel('Reference').fill('EXP-1')
+      await page.reload()
+      await page.getByRole('button', { name: 'Create shipment' }).click()
+      await expect(page.getByText('Say what is shipped')).toBeVisible()
+    },
+  },
+  {
+    name: 'shipment',
+    answers: ONE,
+    show: async (page) => {
+      await asAda(`/shipments/${CASHEWS.id}`, CASHEWS.reference)(page)
+      await expect(page.getByText('Was to arrive on 29 Mar 2026')).toBeVisible()
+    },
+  },
+  {
+    name: 'shipment that there is not',
+    answers: { 'GET /api/shipments/nope': problem(404, 'no such shipment') },
+    show: asAda('/shipments/nope', 'There is no such shipment'),
+  },
+  { name: 'page that there is not', answers: {}, show: asAda('/nowhere', 'There is no such page') },
+  {
+    name: 'log-in that ends soon, without a connection',
+    answers: LIST,
+    show: async (page) => {
+      const soon = new Date(Date.now() + 200_000).toISOString()
+      await openAs(page, { ...ADA, expires_at: soon }, '/shipments')
+      await expect(page.getByRole('button', { name: 'Stay logged in' })).toBeVisible()
+      await page.context().setOffline(true)
+      await expect(page.getByText('You are offline')).toBeVisible()
+    },
+  },
+]
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test.describe(colorScheme, () => {
+    test.use({ colorScheme, contextOptions: { reducedMotion: 'reduce' } })
+
+    for (const { name, answers, show } of SCENES) {
+      test(`axe finds nothing at any width on: ${name}`, async ({ page, context }) => {
+        await serve(context, answers)
+        await show(page)
+        for (const width of [360, 768, 1280]) {
+          await page.setViewportSize({ width, height: 900 })
+          await photograph(page, `${name} ${colorScheme} ${width}`)
+          expect(await violations(page), `${width} px`).toEqual([])
+        }
+      })
+    }
+  })
+}
+
+async function violations(page: Page): Promise<string[]> {
+  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+  const found = await new AxeBuilder({ page })
+    .options({
+      runOnly: { type: 'tag', values: tags },
+      // Experimental, and what people need who speak to their computers: they say what they see.
+      rules: { 'label-content-name-mismatch': { enabled: true } },
+    })
+    .analyze()
+  return found.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
+}

@@ -1,0 +1,13 @@
+import { Skeleton } from '@mantine/core'
+
+import { Loading } from './Loading'
+
+/** While the script of a page is on its way. */
+export function LoadingPage() {
+  return (
+    <Loading what="the page">
+      <Skeleton height={34} width={260} />
+      <Skeleton height={220} radius="lg" />
+    </Loading>
+  )
+}
