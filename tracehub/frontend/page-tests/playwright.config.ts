@@ -14,7 +14,8 @@ if (!process.env.CHROMIUM || !existsSync(built)) {
 /** The page as it is built, in a browser, with answers of the API that each test chooses: nothing has to run. */
 export default defineConfig({
   testDir: '.',
-  outputDir: 'results',
+  // Beside the cache of the tests' own scripts, which would otherwise stay in the machine's temporary folder.
+  outputDir: 'results/failures',
   reporter: 'list',
   timeout: 60_000,
   expect: { timeout: 15_000 },
