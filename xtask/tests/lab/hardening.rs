@@ -61,18 +61,23 @@ pub fn firewall(lab: &Lab) -> Result<(), Failed> {
          ip netns exec outside ip addr add 10.9.8.2/24 dev in0",
     );
     host.sh(&format!("{publish} {image} -f -p 80 -h /etc"));
-    host.sh("nc -l -k -p 8089 >/dev/null 2>&1 </dev/null & echo");
+    host.sh("/usr/sbin/sshd -p 8089 -o PidFile=/run/second-sshd.pid");
     let reaches = |port: u16| {
         let ask = format!(
             "ip netns exec outside timeout 3 bash -c 'echo >/dev/tcp/10.9.8.1/{port}' 2>/dev/null && echo yes"
         );
         host.sh(&ask) == "yes"
     };
-    let reached: Vec<u16> = [22, 80, 443, 8088, 8089].into_iter().filter(|port| reaches(*port)).collect();
-    let from_itself = host.sh("timeout 3 bash -c 'echo >/dev/tcp/127.0.0.1/8088' && echo yes");
+    let reached =
+        || -> Vec<u16> { [22, 80, 443, 8088, 8089].into_iter().filter(|it| reaches(*it)).collect() };
+    let with = reached();
+    host.sh("tracehub-firewall off");
+    let without = reached();
+    host.sh("tracehub-firewall on");
+    host.sh("kill $(cat /run/second-sshd.pid)");
     host.sh("docker rm --force published; ip link del out0; ip netns del outside");
-    check(reached == [22, 80, 443], || format!("from outside, these are reached: {reached:?}"))?;
-    check(from_itself == "yes", || "the machine itself does not reach it either".into())
+    check(with == [22, 80, 443], || format!("from outside, these are reached: {with:?}"))?;
+    check(without == [22, 80, 443, 8088, 8089], || format!("without the firewall: {without:?}"))
 }
 
 /// The machine by the tools of others. They come from the distribution, and go again.
