@@ -11,12 +11,13 @@ use crate::support::client::Client;
 use crate::support::http::get;
 use crate::support::{check, run};
 
-/// Has pg_dump fail after 4 blocks, as on a full disk.
-const BREAK_PG_DUMP: &str = r#"c=tracehub-lab-platform-postgres-1; p=/usr/lib/postgresql/15/bin/pg_dump
-docker exec --user 0 $c mv $p $p.real
-printf '#!/bin/sh\nulimit -f 4\nexec %s.real "$@"\n' $p | docker exec -i --user 0 $c sh -c "cat >$p; chmod 755 $p""#;
+/// Has pg_dump fail after 4 blocks, as on a full disk. From outside, since nobody in there can write to its root folder.
+const BREAK_PG_DUMP: &str = r#"p=/usr/lib/postgresql/15/bin/pg_dump
+f=$(docker inspect --format '{{.GraphDriver.Data.MergedDir}}' tracehub-lab-platform-postgres-1)$p
+mv $f $f.real && printf '#!/bin/sh\nulimit -f 4\nexec %s.real "$@"\n' $p >$f && chmod 755 $f"#;
 /// Undoes it.
-const MEND_PG_DUMP: &str = r#"p=/usr/lib/postgresql/15/bin/pg_dump; docker exec --user 0 tracehub-lab-platform-postgres-1 mv $p.real $p"#;
+const MEND_PG_DUMP: &str = r#"f=$(docker inspect --format '{{.GraphDriver.Data.MergedDir}}' tracehub-lab-platform-postgres-1)/usr/lib/postgresql/15/bin/pg_dump
+mv $f.real $f"#;
 /// How many backups a host keeps.
 const MAX_KEPT: usize = 30;
 /// Copies the backup `$1` under `$2` older names.
@@ -117,13 +118,16 @@ sed -i "s/\"sha256\":\"[0-9a-f]*/\"sha256\":\"$sum/" {facts}"#
     check(!databases.contains("rehearsal"), || databases)
 }
 
-/// Has `cat` die in the middle of a dump.
-const BREAK_CAT: &str = r##"docker exec --user 0 tracehub-lab-platform-postgres-1 sh -c 'mv /bin/cat /bin/cat.real
-printf "%s\n" "$1" >/bin/cat; chmod 755 /bin/cat' break '#!/bin/sh
+/// Has `cat` die in the middle of a dump; from outside, as above.
+const BREAK_CAT: &str = r##"f=$(docker inspect --format '{{.GraphDriver.Data.MergedDir}}' tracehub-lab-platform-postgres-1)/usr/bin/cat
+mv $f $f.real && cat >$f <<'END' && chmod 755 $f
+#!/bin/sh
 case $1 in *.dump) head -c 1000 "$1"; kill -9 $$ ;; esac
-while IFS= read -r line; do printf "%s\n" "$line"; done <"$1"'"##;
+while IFS= read -r line; do printf "%s\n" "$line"; done <"$1"
+END"##;
 /// Undoes it.
-const MEND_CAT: &str = "docker exec --user 0 tracehub-lab-platform-postgres-1 mv /bin/cat.real /bin/cat";
+const MEND_CAT: &str = r#"f=$(docker inspect --format '{{.GraphDriver.Data.MergedDir}}' tracehub-lab-platform-postgres-1)/usr/bin/cat
+mv $f.real $f"#;
 
 /// Copies a backup to the second machine, which can't read it.
 pub fn offsite(lab: &Lab) -> Result<(), Failed> {
