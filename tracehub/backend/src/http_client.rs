@@ -43,7 +43,7 @@ pub fn get(url: &Uri) -> anyhow::Result<Answer> {
 /// Sends a request, on a connection of its own.
 ///
 /// # Errors
-/// When there is no whole answer within [`TIME_LIMIT`].
+/// When there is no whole answer within three seconds.
 pub fn send(request: &Request) -> anyhow::Result<Answer> {
     let url = request.url;
     let began = Instant::now();
