@@ -104,7 +104,7 @@ pub const JOBS: &[Job] = &[
             Artifact { name: "coverage", path: artifacts::FRONTEND_COVERAGE, kind: Kind::Coverage },
             Artifact { name: "junit", path: artifacts::FRONTEND_RESULTS, kind: Kind::Results },
         ],
-        has_node: true, minutes: 5, timeout: 45, ..JOB
+        has_node: true, minutes: 3, timeout: 45, ..JOB
     },
     Job {
         id: "images", name: "images",
