@@ -48,7 +48,7 @@ pub fn nothing_to_do(project: &Project) -> Result<(), Failed> {
 pub fn second_release(project: &Project) -> Result<(), Failed> {
     let first = project.live().ok_or("nothing is live")?;
     project.write_second_release();
-    project.append("tracehub/frontend/src/main.tsx", "console.info('the second release')\n");
+    project.append("tracehub/frontend/src/main.ts", "console.info('the second release')\n");
     project.commit("Add a table, and change the page");
     let open_tab = script_of(&get(&project.url(), "/")?)?;
     let client = Client::start(&project.url());
