@@ -131,11 +131,6 @@ const TRIALS: &[Row<Project>] = &[
         Deep,
         bad_releases::ignores_sigterm,
     ),
-    (
-        "a_secret_that_an_undone_deploy_brought_does_not_count_and_is_gone",
-        Always,
-        secrets::of_an_undone_deploy_do_not_count,
-    ),
     ("when_both_releases_fail_for_one_cause_no_traffic_is_moved", Always, rollouts::both_fail),
     ("a_switch_that_nobody_confirms_undoes_itself", Always, drivers::killed_in_the_watch),
     ("ctrl_c_before_the_switch_undoes_what_was_begun", Always, drivers::interrupted),

@@ -40,26 +40,6 @@ pub fn are_files_of_the_app(project: &Project) -> Result<(), Failed> {
     Ok(())
 }
 
-/// What a deploy brings that is undone would else fail every deploy after it.
-pub fn of_an_undone_deploy_do_not_count(project: &Project) -> Result<(), Failed> {
-    let versions = || -> Result<String, Failed> {
-        let listed: serde_json::Value =
-            serde_json::from_str(&project.xtask(&["secrets", "list", "--json"]).succeeds()?)?;
-        let of_tokens = listed.as_array().and_then(|all| all.iter().find(|it| it["name"] == "jwt_secret"));
-        Ok(of_tokens.ok_or("there is no jwt_secret")?["current"].to_string())
-    };
-    let files = || project.as_root(&["ls", project.root().join("secrets/jwt_secret").as_str()]);
-    let (before, files_before) = (versions()?, files());
-    project.commit("A release with a secret that is too short");
-    let output = project.deploy().env("JWT_SECRET", "short").fails_with(4)?;
-    check(output.contains("JWT_SECRET is shorter than"), || output)?;
-    let after = versions()?;
-    check(after == before, || format!("the current version is {after}, and not {before}"))?;
-    check(files() == files_before, || format!("it is still there: {}", files()))?;
-    project.deploy().succeeds()?;
-    check(versions()? == before, || "a deploy that was given none has changed it".into())
-}
-
 /// Behind the edge every connection is the edge's: if its word were not taken, or a client's own were, one stranger's failures
 /// would count for everybody, or for whom the stranger likes.
 pub fn log_ins_are_counted_by_client(project: &Project) -> Result<(), Failed> {

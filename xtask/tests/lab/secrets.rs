@@ -38,6 +38,17 @@ pub fn new_version(lab: &Lab) -> Result<(), Failed> {
     })
 }
 
+/// What a deploy brings that is undone would else fail every deploy after it. Runs after `new_version`.
+pub fn undone(lab: &Lab) -> Result<(), Failed> {
+    let (project, live) = (&lab.project, lab.host().live());
+    let output = project.deploy().env("JWT_SECRET", "short").fails_with(4)?;
+    check(output.contains("JWT_SECRET is shorter than"), || output)?;
+    let files = lab.host().sh(&format!("ls {JWT_SECRET}"));
+    check(files.split_whitespace().eq(["1", "2"]), || files)?;
+    let output = project.deploy().succeeds()?;
+    check(output.contains("Nothing to do") && lab.host().live() == live, || output)
+}
+
 /// Runs after `new_version`: the warm release runs with version 1, the live one with version 2.
 pub fn revoked(lab: &Lab) -> Result<(), Failed> {
     let (project, live) = (&lab.project, lab.host().live());
