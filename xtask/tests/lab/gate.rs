@@ -39,12 +39,12 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     project.append("tracehub/frontend/index.html", "<!-- Other images than those before. -->\n");
     project.commit("A release that staging goes back from");
     deploy("staging", &["--yes"]).succeeds()?;
-    project.xtask_verbatim(&["rollback", "--yes", "--env", "staging"]).succeeds()?;
+    project.xtask_verbatim(&["rollback", "--env", "staging"]).succeeds()?;
     let output = deploy("production", &["--yes"]).fails_with(11)?;
     check(output.contains("staging has taken") && output.contains("rolled back from"), || output)?;
     let reason = r#"staging=it was the wrong rollback, by mistake"#;
     deploy("production", &["--yes", "--override", reason]).succeeds()?;
-    project.xtask_verbatim(&["rollback", "--yes", "--env", "production"]).succeeds()?;
+    project.xtask_verbatim(&["rollback", "--env", "production"]).succeeds()?;
     let output = deploy("production", &["--yes", "--override", reason]).fails_with(11)?;
     check(output.contains("production has taken") && output.contains("--override rolled-back"), || output)?;
     check(lab.hosts[2].live() == release.clone().unwrap_or_default(), || "the traffic was moved".into())?;
