@@ -38,58 +38,50 @@ impl Smoke {
 
     /// The page is our page, and the script that it names is there.
     fn page(&self) -> anyhow::Result<()> {
-        let page = ask("GET", &self.page, "/", None, None)?;
-        expect("the page", &page, 200, "content-type", "text/html")?;
-        let script = page.body.split('"').find(|word| word.starts_with("/assets/") && word.ends_with(".js"));
+        let page = asked("the page", &get(&self.page, "/", None)?, "text/html")?;
+        let script = page.split('"').find(|word| word.starts_with("/assets/") && word.ends_with(".js"));
         let script = script.context("the page names no script of ours: it would stay blank")?;
-        let answer = ask("GET", &self.page, script, None, None)?;
-        expect(script, &answer, 200, "content-type", "javascript")?;
-        ensure!(!answer.body.is_empty(), "{script} is empty");
+        let text = asked(script, &get(&self.page, script, None)?, "javascript")?;
+        ensure!(!text.is_empty(), "{script} is empty");
         Ok(())
     }
 
     fn version(&self) -> anyhow::Result<()> {
-        let answer = ask("GET", &self.api, "/api/version", None, None)?;
-        expect("the version", &answer, 200, "content-type", "application/json")?;
+        let version = asked("the version", &get(&self.api, "/api/version", None)?, "application/json")?;
         let Self { release, .. } = self;
-        ensure!(answer.body.contains(release.as_str()), "the version is not {release}: {}", answer.body);
+        ensure!(version.contains(release.as_str()), "the version is not {release}: {version}");
         Ok(())
     }
 
     fn use_it(&self, credentials: &monitor::Credentials) -> anyhow::Result<()> {
         let body = serde_json::to_string(credentials)?;
-        let log_in = ask("POST", &self.api, "/api/auth/login", None, Some(&body))?;
-        expect("a log-in", &log_in, 200, "content-type", "application/json")?;
-        let answered: Value =
-            serde_json::from_str(&log_in.body).context("a log-in is answered with no JSON")?;
+        let url = address(&self.api, "/api/auth/login")?;
+        let log_in = send(&Request { method: "POST", url: &url, token: None, body: Some(&body) });
+        let log_in = asked("a log-in", &log_in.context("logging in")?, "application/json")?;
+        let answered: Value = serde_json::from_str(&log_in).context("a log-in is answered with no JSON")?;
         let token = answered["token"].as_str().context("a log-in gives no token")?;
-        let list = ask("GET", &self.api, "/api/shipments", Some(token), None)?;
-        expect("the list of shipments", &list, 200, "content-type", "application/json")
+        let list = get(&self.api, "/api/shipments", Some(token))?;
+        asked("the list of shipments", &list, "application/json").map(drop)
     }
 }
 
-fn ask(
-    method: &str,
-    base: &str,
-    path: &str,
-    token: Option<&str>,
-    body: Option<&str>,
-) -> anyhow::Result<Answer> {
-    let url: Uri = format!("{}{path}", base.trim_end_matches('/')).parse().context("the address is none")?;
-    send(&Request { method, url: &url, token, body }).with_context(|| format!("asking {url}"))
+fn address(base: &str, path: &str) -> anyhow::Result<Uri> {
+    format!("{}{path}", base.trim_end_matches('/')).parse().context("the address is none")
 }
 
-/// An error unless it was answered with this status and a header that says this. A body is shown when it is a problem's: any
-/// other one may hold a token.
-fn expect(what: &str, answer: &Answer, status: u16, header: &str, word: &str) -> anyhow::Result<()> {
-    if answer.status != status {
-        match answer.header("content-type") {
-            Some(kind) if kind.contains("problem") => bail!("{what} is answered {answer}"),
-            _ => bail!("{what} is answered {}", answer.status),
-        }
-    }
-    match answer.header(header) {
-        Some(value) if value.contains(word) => Ok(()),
-        found => bail!("{what} is answered {status} with the {header} {}", found.unwrap_or("of nothing")),
+fn get(base: &str, path: &str, token: Option<&str>) -> anyhow::Result<Answer> {
+    let url = address(base, path)?;
+    send(&Request { method: "GET", url: &url, token, body: None }).with_context(|| format!("asking {url}"))
+}
+
+/// The body; an error unless it was answered 200 with such a content. A body is shown when it is a problem's: any other one
+/// may hold a token.
+fn asked(what: &str, answer: &Answer, kind: &str) -> anyhow::Result<String> {
+    let found = answer.header("content-type").unwrap_or("nothing");
+    match answer.status {
+        200 if found.contains(kind) => Ok(answer.body.clone()),
+        200 => bail!("{what} is answered with the content-type {found}"),
+        _ if found.contains("problem") => bail!("{what} is answered {answer}"),
+        status => bail!("{what} is answered {status}"),
     }
 }

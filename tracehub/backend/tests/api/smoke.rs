@@ -5,7 +5,7 @@ use std::process::Output;
 use sqlx::{Executor, PgPool};
 
 use crate::serving::Serving;
-use crate::world::{app_options, binary};
+use crate::world::{app_options, bare_binary, binary};
 
 const RELEASE: &str = "20260103t120001z-1a2b3c4d5e6f";
 const PAGE: &str = r#"<!doctype html><script type="module" src="/assets/index-abc.js"></script>"#;
@@ -76,6 +76,13 @@ async fn a_release_that_nobody_can_log_in_to_is_found(owner: PgPool) {
     owner.execute("REVOKE EXECUTE ON FUNCTION credentials_of FROM tracehub_app").await.unwrap();
     let output = smoke(&owner, PAGE);
     assert!(complaint(&output).contains("a log-in is answered 500"), "{}", complaint(&output));
+}
+
+/// By this a deploy knows a release from before there were smoke tests, and takes it at its word.
+#[test]
+fn a_command_that_it_does_not_know_ends_with_2() {
+    let output = bare_binary(&["smoke-tests-of-next-year"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[sqlx::test]

@@ -26,14 +26,11 @@ pub(super) struct DropIn<'a> {
 }
 
 /// `need NAME…` installs packages that are not there, by the list of packages that the machine has, or a newer one.
-pub(super) const INSTALL: &str = r#"has() { [ "$(dpkg-query -W -f '${Status}' "$1" 2>/dev/null)" = 'install ok installed' ]; }
+/// `lacks NAME…` says which one is not there.
+pub(super) const PACKAGES: &str = r#"has() { [ "$(dpkg-query -W -f '${Status}' "$1" 2>/dev/null)" = 'install ok installed' ]; }
 get() { DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"; }
 need() { for p in "$@"; do has "$p" || get "$@" || { apt-get update -q && get "$@"; }; done; }
-"#;
-/// `lacks NAME…` says which one is not there.
-pub(super) const LOOK_PACKAGES: &str = r#"lacks() { for p in "$@"; do
-    [ "$(dpkg-query -W -f '${Status}' "$p" 2>/dev/null)" = 'install ok installed' ] || { echo "no package $p"; exit 1; }
-done; }
+lacks() { for p in "$@"; do has "$p" || { echo "no package $p"; exit 1; }; done; }
 "#;
 
 /// `$1` is the path, `$2` the text, `$3` the rights.

@@ -1,7 +1,7 @@
 //! What makes a host harder to attack, each a file of its own.
 
 use super::base::RELOAD_SSHD;
-use super::drop_in::{DropIn, INSTALL, LOOK_PACKAGES};
+use super::drop_in::{DropIn, PACKAGES};
 use super::{Thing, Wanted, thing};
 use crate::project::NAME;
 
@@ -32,7 +32,7 @@ fn sudo(wanted: &Wanted) -> Thing {
     };
     DropIn {
         mode: "0440",
-        prepare: format!("{INSTALL}need sudo; chmod 0750 /etc/sudoers.d"),
+        prepare: format!("{PACKAGES}need sudo; chmod 0750 /etc/sudoers.d"),
         check: r#"visudo -cqf "$1""#,
         ..DropIn::file(
             "sudo",
@@ -50,8 +50,15 @@ const SSHD_SAYS: &str = r#"mkdir -p /run/sshd
 t=$($(command -v sshd || echo /usr/sbin/sshd) -T 2>&1) || { echo "$t" >&2; exit 2; }
 "#;
 
-fn sshd_file(name: &str) -> String {
-    format!("/etc/ssh/sshd_config.d/{name}-{NAME}.conf")
+/// A file of sshd's, of which the first one counts that says something; `look` is told what sshd says as `$t`.
+fn sshd(name: &'static str, what: &str, number: u32, text: String, look: &str) -> Thing {
+    let file = DropIn {
+        look: format!("{SSHD_SAYS}{look}"),
+        check: CHECK_SSHD,
+        apply: RELOAD_SSHD,
+        ..DropIn::file(name, what, format!("/etc/ssh/sshd_config.d/{number}-{NAME}.conf"), text)
+    };
+    Thing { may_shut_out: true, ..file.thing() }
 }
 
 /// What is weak is taken out of OpenSSH's own choice, so that a newer one brings its newer ones, such as exchanges that a
@@ -65,21 +72,8 @@ fn ciphers(wanted: &Wanted) -> Thing {
     let look = r#"weak=$(echo "$t" | grep -E '^(kexalgorithms|macs) ' | grep -oE '(ecdh-sha2|diffie-hellman-group(14|-exchange)|hmac-sha1|umac-64)[^,]*' | head -n 1)
 [ -z "$weak" ] || { echo "sshd offers $weak"; exit 1; }
 echo "$t" | grep -qE '^kexalgorithms .*(mlkem|sntrup)' || { echo "sshd has no exchange for after quantum computers" >&2; exit 0; }"#;
-    Thing {
-        may_shut_out: true,
-        ..DropIn {
-            look: format!("{SSHD_SAYS}{look}"),
-            check: CHECK_SSHD,
-            apply: RELOAD_SSHD,
-            ..DropIn::file(
-                "ciphers",
-                "sshd offers no key exchange, code or host key that is thought to be weak",
-                sshd_file("11"),
-                text,
-            )
-        }
-        .thing()
-    }
+    let what = "sshd offers no key exchange, code or host key that is thought to be weak";
+    sshd("ciphers", what, 11, text, look)
 }
 
 /// Keys alone let somebody in, and nobody as root, unless root deploys. Who has not yet logged in holds little, and not for
@@ -95,32 +89,21 @@ fn log_ins(wanted: &Wanted) -> Thing {
     while read -r want; do
         echo "$t" | grep -qxi "$want" || { echo "another file of sshd's comes first: not set is $want"; exit 1; }
     done"#;
-    Thing {
-        may_shut_out: true,
-        ..DropIn {
-            look: format!("{SSHD_SAYS}{look}"),
-            check: CHECK_SSHD,
-            apply: RELOAD_SSHD,
-            ..DropIn::file(
-                "log-ins",
-                &match wanted.user.as_str() {
-                    "root" => "by key alone; who tries on and on gets little".to_owned(),
-                    user => format!("by key alone, and none as root, once {user} was seen to come in; who tries on and on gets little"),
-                },
-                sshd_file("12"),
-                text,
-            )
-        }
-        .thing()
-    }
+    let what = match wanted.user.as_str() {
+        "root" => "by key alone; who tries on and on gets little".to_owned(),
+        user => format!(
+            "by key alone, and none as root, once {user} was seen to come in; who tries on and on gets little"
+        ),
+    };
+    sshd("log-ins", &what, 12, text, look)
 }
 
 fn updates() -> Thing {
     let text = "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n\
                 APT::Periodic::AutocleanInterval \"7\";\nUnattended-Upgrade::Automatic-Reboot \"false\";\n";
     DropIn {
-        look: format!("{LOOK_PACKAGES}lacks unattended-upgrades"),
-        prepare: format!("{INSTALL}need unattended-upgrades"),
+        look: format!("{PACKAGES}lacks unattended-upgrades"),
+        prepare: format!("{PACKAGES}need unattended-upgrades"),
         ..DropIn::file(
             "updates",
             "what mends security is installed each day (unattended-upgrades); reboots stay with people",
@@ -134,8 +117,8 @@ fn updates() -> Thing {
 /// For those who come in by a console, or call sudo with one.
 fn passwords() -> Thing {
     DropIn {
-        look: format!("{LOOK_PACKAGES}lacks libpam-pwquality libpam-tmpdir"),
-        prepare: format!("{INSTALL}need libpam-pwquality libpam-tmpdir"),
+        look: format!("{PACKAGES}lacks libpam-pwquality libpam-tmpdir"),
+        prepare: format!("{PACKAGES}need libpam-pwquality libpam-tmpdir"),
         ..DropIn::file(
             "passwords",
             "a new one has 12 characters at least (libpam-pwquality), and each user a folder for temporary files (libpam-tmpdir)",
@@ -224,7 +207,7 @@ grep "$only" "$1" | while read -r name _ want; do
     f=/proc/sys/$(echo "$name" | tr . /)
     [ ! -e "$f" ] || [ "$(cat "$f")" = "$want" ] || { echo "$name is $(cat "$f")"; exit 1; }
 done"#.to_owned(),
-        prepare: format!("{INSTALL}need procps"),
+        prepare: format!("{PACKAGES}need procps"),
         apply: r#"only=.; [ ! -e /.dockerenv ] || only='^net'
 [ ! -e "$1" ] || grep "$only" "$1" | sysctl -e -q -p -"#,
         ..DropIn::file(

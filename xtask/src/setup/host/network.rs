@@ -1,6 +1,6 @@
 //! What the outside may reach of a host, and what its clock goes by.
 
-use super::drop_in::{DropIn, INSTALL};
+use super::drop_in::{DropIn, PACKAGES};
 use super::{Thing, Wanted, base, thing};
 use crate::project::NAME;
 
@@ -15,7 +15,7 @@ pub(super) fn things(wanted: &Wanted) -> Vec<Thing> {
                 "time",
                 "something sets the clock; the package systemd-timesyncd where nothing does",
                 LOOK_TIME,
-                &format!("set -e\n{INSTALL}{SET_TIME}"),
+                &format!("set -e\n{PACKAGES}{SET_TIME}"),
                 &[],
             )
         },
@@ -35,7 +35,7 @@ fn firewall() -> Thing {
         mode: "0755",
         look: r#"[ -e "/etc/systemd/system/multi-user.target.wants/${1##*/}.service" ] || { echo "it is not started at boot"; exit 1; }
 "$1" look"#.to_owned(),
-        prepare: format!("{INSTALL}need iptables"),
+        prepare: format!("{PACKAGES}need iptables"),
         check: r#""$1" on"#,
         apply: r#"units=/etc/systemd/system; unit=${1##*/}.service
 if [ -e "$1" ]; then
