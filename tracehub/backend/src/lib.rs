@@ -11,6 +11,7 @@ pub mod healthcheck;
 pub mod http;
 pub mod http_client;
 pub mod lane;
+pub mod latency;
 pub mod logs;
 pub mod migrate;
 pub mod monitor;

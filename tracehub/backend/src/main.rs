@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracehub_backend::settings::{self, Settings};
-use tracehub_backend::{healthcheck, http, logs, migrate, monitor, seed, serve, smoke};
+use tracehub_backend::{healthcheck, http, latency, logs, migrate, monitor, seed, serve, smoke};
 
 /// TraceHub's API. Settings come from environment variables; a secret may come from the file that `<NAME>_FILE` names.
 #[derive(Parser)]
@@ -37,6 +37,8 @@ enum Command {
     Monitor(monitor::Monitor),
     /// Do what a user does, against a release that may have no users yet: open the page, log in, list the shipments
     Smoke(smoke::Smoke),
+    /// Print how long the answers of a release and of the one before it take, asked in turns
+    Latency(latency::Latency),
 }
 
 #[tokio::main]
@@ -74,6 +76,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Healthcheck(healthcheck) => healthcheck.run(),
         Command::Monitor(monitor) => monitor.run(settings::database()?).await,
+        Command::Latency(latency) => latency.run(settings::database()?).await,
         Command::Smoke(smoke) => smoke.run(settings::database()?).await,
     }
 }

@@ -10,6 +10,9 @@ use crate::http_client::{Answer, Request, send};
 use crate::monitor;
 use crate::settings::Database;
 
+/// What only a user is shown.
+pub const LIST: &str = "/api/shipments";
+
 /// Exit code 0 when everything was answered as it should be, else 1 and what was not.
 #[derive(Args)]
 pub struct Smoke {
@@ -54,22 +57,28 @@ impl Smoke {
     }
 
     fn use_it(&self, credentials: &monitor::Credentials) -> anyhow::Result<()> {
-        let body = serde_json::to_string(credentials)?;
-        let url = address(&self.api, "/api/auth/login")?;
-        let log_in = send(&Request { method: "POST", url: &url, token: None, body: Some(&body) });
-        let log_in = asked("a log-in", &log_in.context("logging in")?, "application/json")?;
-        let answered: Value = serde_json::from_str(&log_in).context("a log-in is answered with no JSON")?;
-        let token = answered["token"].as_str().context("a log-in gives no token")?;
-        let list = get(&self.api, "/api/shipments", Some(token))?;
+        let token = log_in(&self.api, credentials)?;
+        let list = get(&self.api, LIST, Some(&token))?;
         asked("the list of shipments", &list, "application/json").map(drop)
     }
+}
+
+/// Logs in at an API, and gives the token.
+pub fn log_in(api: &str, credentials: &monitor::Credentials) -> anyhow::Result<String> {
+    let body = serde_json::to_string(credentials)?;
+    let url = address(api, "/api/auth/login")?;
+    let log_in = send(&Request { method: "POST", url: &url, token: None, body: Some(&body) });
+    let log_in = asked("a log-in", &log_in.context("logging in")?, "application/json")?;
+    let answered: Value = serde_json::from_str(&log_in).context("a log-in is answered with no JSON")?;
+    Ok(answered["token"].as_str().context("a log-in gives no token")?.to_owned())
 }
 
 fn address(base: &str, path: &str) -> anyhow::Result<Uri> {
     format!("{}{path}", base.trim_end_matches('/')).parse().context("the address is none")
 }
 
-fn get(base: &str, path: &str, token: Option<&str>) -> anyhow::Result<Answer> {
+/// Asks for something at an API or a page.
+pub fn get(base: &str, path: &str, token: Option<&str>) -> anyhow::Result<Answer> {
     let url = address(base, path)?;
     send(&Request { method: "GET", url: &url, token, body: None }).with_context(|| format!("asking {url}"))
 }

@@ -18,7 +18,7 @@ use crate::tools::script;
 use crate::workspace;
 
 /// How wide the terminal is, in characters: what GitHub shows of a document without making it smaller.
-const COLUMNS: usize = 96;
+const COLUMNS: usize = 112;
 /// A first deploy compiles everything.
 const TIMEOUT: Duration = Duration::from_secs(1800);
 /// Where pictures are, from the repository's root.

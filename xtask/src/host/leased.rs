@@ -2,13 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::Machine;
 use super::lease::{self, Held};
 use super::monitoring::Credentials;
-use crate::rollout::host::{Arming, Holder, Host, LeaseError, LeasedHost, SmokeTest, Switching};
+use crate::rollout::host::{Arming, Holder, Host, LeaseError, LeasedHost, SmokeTest, Switching, Vitals};
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::ledger::Entry;
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -129,6 +130,10 @@ impl LeasedHost for Leased<'_> {
 
     fn smoke_test_through_edge(&self, release: &Release) -> Result<SmokeTest> {
         self.releases().smoke_test_through_edge(&release.id)
+    }
+
+    fn vitals(&self, release: &Release, before: Option<&Release>, since: Duration) -> Result<Vitals> {
+        self.releases().vitals(&release.id, before.map(|before| &before.id), since)
     }
 
     fn end_smoke_tests(&self, release: &Release) -> Result<()> {

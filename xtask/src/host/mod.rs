@@ -136,10 +136,14 @@ impl Machine {
 
     /// The containers of the environment in which the kernel has lately ended a process for want of memory.
     fn starved(&self) -> Result<BTreeSet<String>> {
+        Ok(container::out_of_memory(self.docker(), &self.label(), self.engine_time())?)
+    }
+
+    /// The time by the host's clock.
+    fn engine_time(&self) -> SystemTime {
         let ahead = Duration::from_secs(self.facts.clock_ahead.unsigned_abs());
         let now = SystemTime::now();
-        let now = if self.facts.clock_ahead < 0 { now - ahead } else { now + ahead };
-        Ok(container::out_of_memory(self.docker(), &self.label(), now)?)
+        if self.facts.clock_ahead < 0 { now - ahead } else { now + ahead }
     }
 
     /// For commands of docker's client: they reach the host's engine.

@@ -58,5 +58,7 @@ pub const SMOKE_TEST: SmokePaths = SmokePaths {
 
 /// What the watch asks through the edge: it answers 200 only when the release can serve.
 pub const PROBE_PATH: &str = "/health/ready";
+/// What a line of a release's log has in it when it tells of an error.
+pub const LOGGED_ERROR: &[&str] = &[r#""level":"ERROR""#, r#""level":"error""#];
 /// The header by which an answer says which release it comes from.
 pub const RELEASE_HEADER: &str = "x-tracehub-release";

@@ -2,6 +2,7 @@
 //! gives, changes. Everything goes through them, so that the protocol runs the same on this machine, behind ssh, and
 //! against a simulated host.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -126,6 +127,9 @@ pub trait LeasedHost {
     fn smoke_test(&self, release: &Release) -> Result<()>;
     /// Does the same through the edge, as a browser does. The user that it makes stays for the next time.
     fn smoke_test_through_edge(&self, release: &Release) -> Result<SmokeTest>;
+    /// How the release does, as far as its answers do not say it, `since` it got the traffic so long ago. The one before it is
+    /// asked beside it. What can't be had is left out.
+    fn vitals(&self, release: &Release, before: Option<&Release>, since: Duration) -> Result<Vitals>;
     /// Removes the user that was made for that.
     fn end_smoke_tests(&self, release: &Release) -> Result<()>;
 
@@ -278,6 +282,26 @@ pub struct SmokeTest {
     pub requests: EdgeCounts,
     /// What was not answered as it should be, when something was not.
     pub failure: Option<String>,
+}
+
+/// How a release does beside the one before it, as far as answers do not say it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Vitals {
+    /// How long answers took, of this release and of the one before it: both were asked in turns.
+    pub latency: Vec<(Duration, Duration)>,
+    /// What its containers have of the host's memory, by their services.
+    pub memory: BTreeMap<String, Memory>,
+    /// Errors that it has logged since it got the traffic, and that the one before it had logged in as long a time before that.
+    pub logged_errors: (u64, u64),
+}
+
+/// A container's memory, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// What its processes use: what the kernel may take back at any time is not in it.
+    pub used: u64,
+    /// At which the kernel ends them.
+    pub limit: u64,
 }
 
 /// Requests that the edge has answered.

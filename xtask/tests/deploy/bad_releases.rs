@@ -102,6 +102,32 @@ pub fn errs_now_and_then(project: &Project) -> Result<(), Failed> {
     is_as_before(project, live)
 }
 
+/// A release that answers everything as it should is taken back all the same, for what it does beside that.
+fn is_taken_back(project: &Project, fault: &str, words: &str) -> Result<(), Failed> {
+    project.commit_fault(fault);
+    let live = project.live();
+    let client = Client::start(&project.url());
+    let output = project.xtask(&["deploy", "--yes", "--bake", "40s"]).fails_with(4);
+    let report = client.stop();
+    project.drop_commit();
+    let output = output?;
+    check(output.contains("'watch'") && output.contains(words), || output.clone())?;
+    report.has_no_failures()?;
+    is_as_before(project, live)
+}
+
+pub fn answers_late(project: &Project) -> Result<(), Failed> {
+    is_taken_back(project, "answers-late", "those of the release before, asked in turns")
+}
+
+pub fn leaks_slowly(project: &Project) -> Result<(), Failed> {
+    is_taken_back(project, "slow-leak", "the memory of backend grew from")
+}
+
+pub fn logs_errors(project: &Project) -> Result<(), Failed> {
+    is_taken_back(project, "logs-errors", "and the release before 0 in as long a time")
+}
+
 /// What must not have been touched by somebody else's end: which process it is, and how often it was started again.
 fn processes(project: &Project, containers: &[String]) -> Vec<String> {
     let format = "{{.Name}} {{.State.Pid}} {{.RestartCount}}";

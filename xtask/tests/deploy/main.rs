@@ -109,6 +109,9 @@ const TRIALS: &[Row<Project>] = &[
         Deep,
         shared::errors_beside_health,
     ),
+    ("a_release_whose_answers_take_longer_is_switched_back", Always, bad_releases::answers_late),
+    ("a_release_that_leaks_is_switched_back_long_before_it_is_ended", Deep, bad_releases::leaks_slowly),
+    ("a_release_that_logs_errors_is_switched_back", Deep, bad_releases::logs_errors),
     ("a_release_that_leaks_is_ended_alone_at_its_limit_and_switched_back", Always, bad_releases::leaks),
     ("status_says_that_a_part_of_the_platform_ran_out_of_memory", Always, bad_releases::runs_out_of_memory),
     (

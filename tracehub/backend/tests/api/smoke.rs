@@ -1,6 +1,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Output;
+use std::time::Duration;
 
 use sqlx::{Executor, PgPool};
 
@@ -105,4 +106,31 @@ async fn a_release_whose_list_fails_is_found(owner: PgPool) {
     owner.execute("REVOKE SELECT ON shipments FROM tracehub_app").await.unwrap();
     let output = smoke(&owner, PAGE);
     assert!(complaint(&output).contains("the list of shipments is answered 500"), "{}", complaint(&output));
+}
+
+#[sqlx::test]
+async fn answers_of_two_releases_are_timed_in_turns(owner: PgPool) {
+    let mut serve = binary(&["serve"], &app_options(&owner));
+    serve.env("RELEASE", RELEASE);
+    let serving = Serving::start(serve);
+    let api = format!("http://{}", serving.address);
+    let slow = server(|_| {
+        std::thread::sleep(Duration::from_millis(30));
+        "200 OK\r\ncontent-type: application/json\r\n\r\n{}".into()
+    });
+    let other = server(|_| "401 Unauthorized\r\n\r\n".into());
+    let timed = |before: &str| {
+        let words = ["latency", "--release", RELEASE, "--api", &api, "--before", before, "--samples", "3"];
+        let output = binary(&words, &app_options(&owner)).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let answers: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        ["release", "before"].map(|of| {
+            let micros = answers[of].as_array().unwrap().iter().map(|micros| micros.as_u64().unwrap());
+            micros.collect::<Vec<_>>()
+        })
+    };
+    let [release, before] = timed(&slow);
+    assert_eq!((release.len(), before.len()), (3, 3));
+    assert!(before.iter().all(|micros| *micros >= 30_000), "{before:?}");
+    assert_eq!(timed(&other), [[0; 0]; 2], "a release that takes no token of ours is not compared");
 }

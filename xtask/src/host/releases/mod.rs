@@ -5,6 +5,7 @@ mod one_off;
 mod reach;
 mod ready;
 mod smoke;
+mod vitals;
 
 use std::collections::BTreeSet;
 

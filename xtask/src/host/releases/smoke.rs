@@ -97,7 +97,7 @@ impl LeasedReleases<'_> {
         Ok(begun)
     }
 
-    fn in_backend(&self, id: &ReleaseId, name: &str, words: &[&str]) -> Result<Finished> {
+    pub(super) fn in_backend(&self, id: &ReleaseId, name: &str, words: &[&str]) -> Result<Finished> {
         let machine = self.leased.fenced()?;
         let (socket, user) = (Socket::of(machine.docker())?, project::APP_UID.to_string());
         let container = machine.releases().backend_container(id);
@@ -108,11 +108,11 @@ impl LeasedReleases<'_> {
     }
 }
 
-fn succeeded(told: &Finished) -> bool {
+pub(super) fn succeeded(told: &Finished) -> bool {
     told.status.success()
 }
 
-fn is_unknown(told: &Finished) -> bool {
+pub(super) fn is_unknown(told: &Finished) -> bool {
     told.status.code() == Some(USAGE)
 }
 

@@ -15,7 +15,7 @@ use super::world::change::entry_words;
 use super::world::{Manner, Services, World};
 use crate::rollout::host::{
     Arming, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, LeasedHost, Part, ProbeResponse,
-    SmokeTest, Switching,
+    SmokeTest, Switching, Vitals,
 };
 use crate::rollout::limits::Limits;
 use crate::rollout::state::backup::Backup;
@@ -274,6 +274,9 @@ impl<H: Leasable> LeasedHost for RecordedLease<'_, H> {
     }
     fn smoke_test_through_edge(&self, release: &Release) -> Result<SmokeTest> {
         self.recorder.alive().and_then(|_| self.leased.smoke_test_through_edge(release))
+    }
+    fn vitals(&self, release: &Release, before: Option<&Release>, since: Duration) -> Result<Vitals> {
+        self.recorder.alive().and_then(|_| self.leased.vitals(release, before, since))
     }
     fn end_smoke_tests(&self, release: &Release) -> Result<()> {
         self.recorder.alive().and_then(|_| self.leased.end_smoke_tests(release))

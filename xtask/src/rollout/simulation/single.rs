@@ -98,6 +98,20 @@ fn whatever_goes_wrong_once_with_a_release_that_serves_nobody_through_the_edge_i
 }
 
 #[test]
+fn a_release_that_leaks_or_answers_late_is_taken_back_though_it_serves_everybody() {
+    for (manner, words) in
+        [(Manner::Leaks, "the memory of api grew"), (Manner::AnswersLate, "up to 300 ms, and 100 ms those")]
+    {
+        let mut trial = deploy_of(manner);
+        trial.limits.bake = Duration::from_secs(15);
+        let world = trial.run().world;
+        assert_eq!(world.live, Some(release(3, 2).id), "{}", trial.story());
+        let last = world.book.read().attempts().pop().and_then(|attempt| attempt.detail).unwrap_or_default();
+        assert!(last.contains(words), "{last}");
+    }
+}
+
+#[test]
 fn a_release_that_works_again_after_both_failed_for_a_while_counts() {
     let mut trial = deploy_of(Manner::SilencesShortly);
     trial.limits.bake = Duration::from_secs(10);

@@ -57,6 +57,10 @@ pub enum Manner {
     FailsUsers,
     /// The same, but only through the edge.
     FailsBehindEdge,
+    /// It serves everybody, and takes ever more memory from when on it has the traffic.
+    Leaks,
+    /// It serves everybody, and keeps them waiting.
+    AnswersLate,
 }
 
 /// What a container is doing.

@@ -3,6 +3,7 @@
 pub mod restore;
 pub mod schema;
 pub mod traffic;
+mod vitals;
 pub mod watch;
 
 use std::collections::BTreeSet;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Error, Result, anyhow, bail, ensure};
 
 use super::traffic::{BothFail, GUARD_MARGIN, taken_back};
+use super::vitals::Course;
 use super::{is_broken, log_of, parts_of};
 use crate::rollout::host::{EdgeCounts, Host, Part, SmokeTest};
 use crate::rollout::plan::{Run, Step};
@@ -70,7 +71,7 @@ impl Watch {
         let elapsed = || run.host.clock() - began;
         let (mut both, mut was_asked) = (false, false);
         let restarts = restarts(&parts_of(run.host, &self.release.id)?);
-        let mut own = Own::default();
+        let (mut own, mut course) = (Own::default(), Course::default());
         let mut counting = Counting::begin(run, run.host.edge_counts()?, elapsed());
         loop {
             match own.ask(self, run, elapsed()) {
@@ -103,8 +104,14 @@ impl Watch {
             // While answers are bad, they say more: also whether the release before would do any better.
             if own.is_well() && (over || counting.is_due(elapsed())) {
                 // The engine may have started it again before anybody noticed, and it would go on like that.
-                if let Some(part) = self.out_of_memory(run.host, &restarts) {
+                if let Some(part) = self.fallen_part(run.host, &restarts) {
                     bail!("{part}{}", self.logs(run.host));
+                }
+                if course.is_due(elapsed()) {
+                    let vitals = run.leased.vitals(&self.release, self.before.as_ref(), elapsed());
+                    if let Some(worse) = course.worse(vitals.ok(), elapsed()) {
+                        bail!("{worse}{}", self.logs(run.host));
+                    }
                 }
                 let now = run.host.edge_counts()?;
                 if let Some(worse) = counting.worse(now, own.requests, elapsed()) {
@@ -264,15 +271,15 @@ impl Watch {
         self.release.contents.images.keys().find_map(|service| {
             match parts.iter().find(|part| &part.service == service) {
                 None => Some(format!("{service} is gone")),
-                Some(part) => (is_broken(part) || has_starved(part, restarts)).then(|| part.to_string()),
+                Some(part) => (is_broken(part) || has_fallen(part, restarts)).then(|| part.to_string()),
             }
         })
     }
 
-    /// A part that the kernel has ended at the limit of its memory since the switch, when there is one.
-    fn out_of_memory(&self, host: &dyn Host, before: &Restarts) -> Option<Part> {
+    /// A part that has ended by itself since the switch, when there is one.
+    fn fallen_part(&self, host: &dyn Host, before: &Restarts) -> Option<Part> {
         let parts = parts_of(host, &self.release.id).ok()?;
-        parts.into_iter().find(|part| has_starved(part, before))
+        parts.into_iter().find(|part| has_fallen(part, before))
     }
 
     /// Why the release before would not do either, when it would not.
@@ -295,10 +302,10 @@ fn restarts(parts: &[Part]) -> Restarts {
     parts.iter().map(|part| (part.container.clone(), part.restarts)).collect()
 }
 
-/// Whether it has run out of memory since then: it is not running, or was started again.
-fn has_starved(part: &Part, before: &Restarts) -> bool {
-    let is_new = part.state != Condition::Running || Some(&part.restarts) != before.get(&part.container);
-    part.out_of_memory && is_new
+/// Whether it has ended by itself since then: the engine has started it again, or it ran out of memory and is not running.
+fn has_fallen(part: &Part, before: &Restarts) -> bool {
+    let came_back = before.get(&part.container) != Some(&part.restarts);
+    came_back || (part.out_of_memory && part.state != Condition::Running)
 }
 
 #[cfg(test)]
@@ -308,7 +315,7 @@ mod tests {
     use crate::tools::docker::condition::Health;
 
     #[test]
-    fn that_a_part_ran_out_of_memory_counts_when_it_happened_since_the_switch() {
+    fn that_a_part_ended_by_itself_counts_when_it_happened_since_the_switch() {
         let part = |state, restarts| Part {
             release: release(1, 1).id,
             service: "api".to_owned(),
@@ -322,9 +329,12 @@ mod tests {
             out_of_memory: true,
         };
         let before = restarts(&[part(Condition::Running, 1)]);
-        assert!(!has_starved(&part(Condition::Running, 1), &before), "it was before");
-        assert!(has_starved(&part(Condition::Running, 2), &before));
-        assert!(has_starved(&part(Condition::Restarting, 1), &before));
+        assert!(!has_fallen(&part(Condition::Running, 1), &before), "it was before");
+        assert!(has_fallen(&part(Condition::Running, 2), &before));
+        assert!(has_fallen(&part(Condition::Restarting, 1), &before));
+        let panicked =
+            Part { exit_reason: String::new(), out_of_memory: false, ..part(Condition::Running, 2) };
+        assert!(has_fallen(&panicked, &before), "whatever it ended for");
     }
 
     #[test]

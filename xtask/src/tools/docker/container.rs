@@ -8,6 +8,7 @@ use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
 use super::condition::{Condition, Health};
+use super::exec;
 use super::socket::{self, Request, Socket};
 use crate::tools::process::{CommandError, Run};
 
@@ -172,13 +173,8 @@ fn inspected(request: Request) -> Result<Option<Container>, CommandError> {
 /// `now` is by the engine's clock: an engine that is asked for what is still to come does not answer before that.
 pub fn out_of_memory(sh: &Shell, label: &str, now: SystemTime) -> Result<BTreeSet<String>, CommandError> {
     let filters = serde_json::json!({ "type": ["container"], "event": ["oom"], "label": [label] });
-    let until = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let path = format!(
-        "/events?since=0&until={}.{:09}&filters={}",
-        until.as_secs(),
-        until.subsec_nanos(),
-        socket::percent_encoded(&filters.to_string())
-    );
+    let filters = socket::percent_encoded(&filters.to_string());
+    let path = format!("/events?since=0&until={}&filters={filters}", seconds(now));
     let response = Socket::of(sh)?.get(&path, REQUEST_TIMEOUT)?.response()?;
     Ok(names_in_events(response.body(200)?))
 }
@@ -188,6 +184,47 @@ fn names_in_events(events: &[u8]) -> BTreeSet<String> {
     let events = serde_json::Deserializer::from_slice(events).into_iter::<Value>();
     let name = |event: Value| event["Actor"]["Attributes"]["name"].as_str().map(str::to_owned);
     events.filter_map(|event| name(event.ok()?)).collect()
+}
+
+/// What the processes of a container use of the host's memory, and their limit, in bytes; none of one that does not run.
+pub fn memory(socket: &Socket, name: &str) -> Result<Option<(u64, u64)>, CommandError> {
+    let path = format!("/containers/{}/stats?stream=false&one-shot=true", socket::percent_encoded(name));
+    let response = socket.get(&path, REQUEST_TIMEOUT)?.response()?;
+    if response.status == 404 {
+        return Ok(None);
+    }
+    let stats: Value = response.json(200)?;
+    Ok(memory_in(&stats["memory_stats"]))
+}
+
+/// As `docker stats` counts it: without the files that the kernel keeps at hand, by their names in both versions of control
+/// groups.
+fn memory_in(stats: &Value) -> Option<(u64, u64)> {
+    let files =
+        ["total_inactive_file", "inactive_file"].iter().find_map(|name| stats["stats"][name].as_u64());
+    Some((stats["usage"].as_u64()?.saturating_sub(files.unwrap_or(0)), stats["limit"].as_u64()?))
+}
+
+/// What a container wrote between two times of the engine's clock, at most so many of its last lines, of both streams.
+pub fn lines_between(
+    socket: &Socket,
+    name: &str,
+    [since, until]: [SystemTime; 2],
+    at_most: usize,
+) -> Result<String, CommandError> {
+    let [since, until] = [since, until].map(seconds);
+    let name = socket::percent_encoded(name);
+    let path =
+        format!("/containers/{name}/logs?stdout=1&stderr=1&since={since}&until={until}&tail={at_most}");
+    let response = socket.get(&path, REQUEST_TIMEOUT)?.response()?;
+    let streams = exec::split_streams(response.body(200)?);
+    Ok(streams.map(|(stdout, stderr)| format!("{stdout}{stderr}")).unwrap_or_default())
+}
+
+/// A time as the engine takes it.
+fn seconds(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{:09}", since.as_secs(), since.subsec_nanos())
 }
 
 /// The last lines that a container wrote, of both streams.

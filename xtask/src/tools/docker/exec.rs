@@ -91,7 +91,7 @@ fn is_not_running(response: &Response) -> bool {
 
 /// Standard output and standard error, which the engine sends in one stream of frames: the number of the stream, three
 /// zeros, the length in four bytes, as many bytes. None when the last frame is not whole.
-fn split_streams(mut frames: &[u8]) -> Option<(String, String)> {
+pub(super) fn split_streams(mut frames: &[u8]) -> Option<(String, String)> {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     while !frames.is_empty() {
         let (head, rest) = frames.split_first_chunk::<8>()?;

@@ -50,15 +50,15 @@ pub fn router(router: Router) -> Router {
         .layer(from_fn(respond))
 }
 
-/// Takes memory, and uses it, until there is none.
-fn leak() {
+/// Takes so much memory, and uses it, again after each pause, until there is none.
+fn leak(bytes: usize, pause: Duration) {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        std::thread::spawn(|| {
+        std::thread::spawn(move || {
             loop {
                 // Looked at, or else the compiler leaves it out.
-                std::mem::forget(std::hint::black_box(vec![1_u8; 16 << 20]));
-                std::thread::sleep(Duration::from_millis(20));
+                std::mem::forget(std::hint::black_box(vec![1_u8; bytes]));
+                std::thread::sleep(pause);
             }
         });
     });
@@ -74,7 +74,16 @@ async fn respond(request: Request, next: Next) -> Response {
     let about_health = request.uri().path().starts_with("/health");
     let is_log_in = request.uri().path() == "/api/auth/login";
     if from_user && is("leak") {
-        leak();
+        leak(16 << 20, Duration::from_millis(20));
+    }
+    if from_user && is("slow-leak") {
+        leak(2 << 20, Duration::from_millis(100));
+    }
+    if is("answers-late") && request.uri().path() == "/api/shipments" {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    if is("logs-errors") && from_user {
+        tracing::error!("something that nobody waits for failed, on purpose");
     }
     let mut response = next.run(request).await;
     if is("nobody-logs-in") && is_log_in {

@@ -1,9 +1,11 @@
 //! The simulated host in the hands of the driver that holds its lease: each change is one in which something can go wrong.
 
+use std::time::Duration;
+
 use anyhow::{Result, anyhow, ensure};
 
 use super::Simulated;
-use crate::rollout::host::{Arming, EdgeCounts, Host, LeasedHost, SmokeTest, Switching};
+use crate::rollout::host::{Arming, EdgeCounts, Host, LeasedHost, SmokeTest, Switching, Vitals};
 use crate::rollout::simulation::world::World;
 use crate::rollout::simulation::world::change::Change;
 use crate::rollout::state::backup::Backup;
@@ -110,6 +112,9 @@ impl LeasedHost for Held<'_> {
             world.counts = world.counts.and(requests);
             Ok(SmokeTest { requests, failure })
         })
+    }
+    fn vitals(&self, release: &Release, _: Option<&Release>, _: Duration) -> Result<Vitals> {
+        self.host.look("how does it do?", |world| Ok(world.vitals(&release.id)))
     }
     fn end_smoke_tests(&self, _: &Release) -> Result<()> {
         self.host.look("remove who was made for that", |_| Ok(()))

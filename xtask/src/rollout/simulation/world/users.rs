@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Manner, State, World, is_incompatible};
+use crate::rollout::host::{Memory, Vitals};
 use crate::rollout::state::release::ReleaseId;
 
 /// A usual request.
@@ -11,6 +12,8 @@ const SHORT_REQUEST: Duration = Duration::from_millis(100);
 const LONG_REQUEST: Duration = Duration::from_secs(6);
 /// Of so many users one gets errors from a release that errs beside health.
 const ONE_IN: u64 = 4;
+/// Bytes that one that leaks takes in a millisecond: 20 MB in a second.
+const LEAK: u64 = 20_000;
 /// How long after it got the traffic one that turns bad does.
 const GOOD_FOR: Duration = Duration::from_millis(700);
 
@@ -112,6 +115,19 @@ impl World {
         let live = self.live.as_ref().ok_or("nobody has the traffic")?;
         self.serves_who_comes(live)?;
         if self.manner(live) == Manner::FailsBehindEdge { Err(format!("{live} answers 500")) } else { Ok(()) }
+    }
+
+    /// What can be seen of a release beside its answers.
+    pub fn vitals(&self, id: &ReleaseId) -> Vitals {
+        let since = self.had_traffic.get(id).map_or(Duration::ZERO, |since| self.now - *since);
+        let leaked = if self.manner(id) == Manner::Leaks { since.as_millis() as u64 * LEAK } else { 0 };
+        let took = if self.manner(id) == Manner::AnswersLate { 3 * SHORT_REQUEST } else { SHORT_REQUEST };
+        let memory = Memory { used: (20 << 20) + leaked, limit: 512 << 20 };
+        Vitals {
+            latency: vec![(took, SHORT_REQUEST); 10],
+            memory: self.services.0.iter().map(|service| ((*service).to_owned(), memory)).collect(),
+            logged_errors: (0, 0),
+        }
     }
 
     fn errs_beside_health(&self, id: &ReleaseId) -> bool {
