@@ -3,6 +3,7 @@
 mod contracts;
 mod demo;
 mod gate;
+mod history;
 #[cfg(test)]
 mod model_conformance;
 mod prepare;
@@ -127,6 +128,7 @@ impl Deploy {
         let (release, environment) = (prepared.release(), prepared.environment());
         gate::check_not_rolled_back(environment, &release, &files.ledger, &self.overrides)?;
         let seen = Observed::beyond(files, &prepared.machine)?;
+        history::check(&release, &seen, prepared.sources.migration_files(), &environment.name)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let limits = prepared.machine.limits();
         let limits = Limits { bake: self.bake.unwrap_or(limits.bake), ..limits };

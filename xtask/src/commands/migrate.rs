@@ -97,10 +97,10 @@ fn info(environment: Environment, output: OutputArgs) -> anyhow::Result<()> {
     let live = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.active.as_ref());
     let carried = live.map(|release| release.migrations.clone()).unwrap_or_default();
     let here = names_here()?;
-    let mut all: Vec<i64> = seen.schema.iter().chain(&carried).chain(here.keys()).copied().collect();
+    let mut all: Vec<i64> = seen.schema.keys().chain(&carried).chain(here.keys()).copied().collect();
     all.sort_unstable();
     all.dedup();
-    let state = |version: &i64| match (seen.schema.contains(version), carried.contains(version)) {
+    let state = |version: &i64| match (seen.schema.contains_key(version), carried.contains(version)) {
         (true, _) => "applied",
         (false, true) => "lacking",
         (false, false) => "not deployed",

@@ -15,6 +15,7 @@ use crate::rollout::journal::since;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::guard::{GuardState, written};
+use crate::rollout::state::history::Differences;
 use crate::rollout::state::ledger::RecordedAttempt;
 use crate::terminal::{self, paint};
 use crate::tools::docker::condition::{Condition, Health, started_again};
@@ -57,8 +58,10 @@ impl Status {
                 "drift": drift,
                 "maintenance": seen.traffic.maintenance,
                 "unfinished": seen.ledger.unfinished(),
-                "schema": seen.schema.last(),
+                "schema": seen.schema.keys().next_back(),
                 "pending_migrations": lacks,
+                "edited_migrations": history(&seen).edited,
+                "unknown_migrations": history(&seen).unknown,
                 "disk_free_bytes": machine.facts().free_disk,
                 "last_backup": backup,
                 "last_copy": copy,
@@ -111,15 +114,38 @@ fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&RecordedAttempt
     }
 }
 
+/// What the database has applied, against what the live release carries.
+fn history(seen: &Observed) -> Differences {
+    let live = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.active.as_ref());
+    live.map(|release| Differences::between(&seen.schema, release)).unwrap_or_default()
+}
+
+fn list(versions: &[i64]) -> String {
+    versions.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
+}
+
 fn say_data(machine: &Machine, seen: &Observed, lacks: &[i64], backup: Option<&Backup>) {
-    let schema =
-        seen.schema.last().map_or("unknown: the database does not answer".to_owned(), i64::to_string);
-    let lacks: Vec<String> = lacks.iter().map(i64::to_string).collect();
-    let lacks = match lacks.as_slice() {
+    let schema = seen
+        .schema
+        .keys()
+        .next_back()
+        .map_or("unknown: the database does not answer".to_owned(), i64::to_string);
+    let lacks = match lacks {
         [] => String::new(),
-        some => paint::bad(format_args!("  the live release needs {}", some.join(", "))),
+        some => paint::bad(format_args!("  the live release needs {}", list(some))),
     };
     terminal::say(format_args!("  schema    {schema}{lacks}"));
+    let history = history(seen);
+    if !history.edited.is_empty() {
+        let edited = list(&history.edited);
+        terminal::say(paint::bad(format_args!(
+            "            {edited}: the live release has another file than the one that was applied"
+        )));
+    }
+    if !history.unknown.is_empty() {
+        let unknown = list(&history.unknown);
+        terminal::say(paint::dim(format_args!("            {unknown}: not in the live release")));
+    }
     let backup = backup
         .map_or_else(|| paint::warn("none yet"), |backup| format!("{}, {}", ago(&backup.at), backup.name));
     terminal::say(format_args!("  backup    {backup}"));

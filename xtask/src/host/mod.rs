@@ -42,6 +42,7 @@ use crate::project::{self, ENVIRONMENT_LABEL, Environment};
 use crate::rollout::host::{EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part, ProbeResponse};
 use crate::rollout::limits::Limits;
 use crate::rollout::state::guard::Traffic;
+use crate::rollout::state::history::Applied;
 use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::Release;
 use crate::tools::docker::container;
@@ -228,7 +229,7 @@ impl Host for Machine {
         self.releases().parts()
     }
 
-    fn schema(&self) -> Result<Vec<i64>> {
+    fn schema(&self) -> Result<Applied> {
         self.database().schema()
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result};
+use sha2::{Digest as _, Sha384};
 
 use crate::exit::refuse;
 use crate::project;
@@ -16,6 +17,10 @@ pub struct Migrations {
     declared: BTreeMap<i64, Declares>,
     /// Those that take something away: the commit, in full, from which on nothing uses it.
     pub contracts: BTreeMap<i64, String>,
+    /// Hexadecimal SHA-384 of each file, as sqlx records it.
+    pub checksums: BTreeMap<i64, String>,
+    /// Their files' names, in the folder of the migrations.
+    pub names: BTreeMap<i64, String>,
 }
 
 impl Migrations {
@@ -39,6 +44,7 @@ impl Migrations {
 
     fn of(files: Vec<(String, String)>) -> Result<Migrations> {
         let (mut declared, mut contracts) = (BTreeMap::new(), BTreeMap::new());
+        let (mut checksums, mut names) = (BTreeMap::new(), BTreeMap::new());
         for (name, text) in &files {
             let Some(stem) = name.strip_suffix(".up.sql") else { continue };
             let number = stem.split('_').next().unwrap_or_default();
@@ -49,8 +55,40 @@ impl Migrations {
                 contracts.insert(version, full_name(name, unused_since)?);
             }
             declared.insert(version, declares);
+            checksums.insert(version, format!("{:x}", Sha384::digest(text)));
+            if let Some(other) = names.insert(version, name.clone()) {
+                return Err(refuse(format!(
+                    "{other} and {name} have one number: a database takes only one of them\n  Give the newer one a number \
+                     of its own, behind all others."
+                )));
+            }
         }
-        Ok(Migrations { declared, contracts })
+        Ok(Migrations { declared, contracts, checksums, names })
+    }
+
+    /// What is wrong with these, `before` being those that somebody may have applied; a sentence each.
+    pub fn rewritten(&self, before: &Migrations) -> Vec<String> {
+        let newest = before.checksums.keys().next_back();
+        let changed = before.names.iter().filter_map(|(version, name)| match self.checksums.get(version) {
+            None => Some(format!(
+                "{name} is gone: where it was applied it stays, and a new database would lack it. Put it back; what it did is \
+                 taken away by a migration of its own"
+            )),
+            here if here != before.checksums.get(version) => Some(format!(
+                "{name} was changed: where it was applied nobody would notice. Put it back as it was, and write what is to \
+                 change into a migration of its own: `cargo xtask migrate new NAME`"
+            )),
+            _ => None,
+        });
+        let is_new = |version: &i64| !before.names.contains_key(version) && Some(version) < newest;
+        let late = self.names.iter().filter(|(version, _)| is_new(version)).map(|(_, name)| {
+            let newest = newest.and_then(|version| before.names.get(version)).map_or("", String::as_str);
+            format!(
+                "{name} comes before {newest}, which others may have applied: a new database runs them the other way round. \
+                 Give it, and its way back, a newer number: `git mv`"
+            )
+        });
+        changed.chain(late).collect()
     }
 
     /// Their versions, in order.
@@ -74,6 +112,38 @@ mod tests {
 
     /// What kind of declaration each beginning of a file is; the backend's reading of them is held to the same lines.
     const FIRST_LINES: &str = include_str!("../../../tracehub/backend/tests/first_lines.txt");
+
+    fn of(files: &[(&str, &str)]) -> Result<Migrations> {
+        Migrations::of(
+            files.iter().map(|(name, text)| ((*name).to_owned(), format!("-- expand\n{text}"))).collect(),
+        )
+    }
+
+    #[test]
+    fn what_others_may_have_applied_is_neither_changed_nor_removed_nor_preceded() {
+        let before = of(&[("1_a.up.sql", "a"), ("3_c.up.sql", "c")]).unwrap();
+        let wrong = |files: &[(&str, &str)]| of(files).unwrap().rewritten(&before);
+        assert!(wrong(&[("1_a.up.sql", "a"), ("3_c.up.sql", "c"), ("4_d.up.sql", "d")]).is_empty());
+        let [changed, gone, late] =
+            wrong(&[("1_a.up.sql", "b"), ("2_b.up.sql", "")]).try_into().expect("three sentences");
+        assert!(changed.starts_with("1_a.up.sql was changed"), "{changed}");
+        assert!(gone.starts_with("3_c.up.sql is gone"), "{gone}");
+        assert!(late.starts_with("2_b.up.sql comes before 3_c.up.sql"), "{late}");
+    }
+
+    #[test]
+    fn two_migrations_of_one_number_are_refused() {
+        let why = of(&[("1_a.up.sql", ""), ("1_b.up.sql", "")]).err().expect("refused").to_string();
+        assert!(why.starts_with("1_a.up.sql and 1_b.up.sql have one number"), "{why}");
+    }
+
+    #[test]
+    fn a_checksum_is_the_one_that_sqlx_records() {
+        let migrations = of(&[("1_a.up.sql", "")]).unwrap();
+        // `printf -- '-- expand\n' | sha384sum`
+        let known = "a740d71bd5d3c211ac0a45680f5ecab0328312fdb5d1e0eaaa0bb171144483c87162d8355e56b018205d80c5a7bfd155";
+        assert_eq!(migrations.checksums[&1], known);
+    }
 
     #[test]
     fn a_migration_declares_itself_in_its_first_line_and_whatever_else_it_says_is_no_declaration() {

@@ -67,6 +67,11 @@ impl Sources {
         Sources { images, ..self }
     }
 
+    /// The names of its migrations' files.
+    pub fn migration_files(&self) -> &BTreeMap<i64, String> {
+        &self.migrations.names
+    }
+
     /// The commit, and what differs from it.
     pub fn revision(&self) -> String {
         let sha = &self.commit.sha;
@@ -92,6 +97,7 @@ impl Sources {
             built_at,
             migrations: self.migrations.versions(),
             contracts: self.migrations.contracts.clone(),
+            checksums: self.migrations.checksums.clone(),
             contents,
         }
     }

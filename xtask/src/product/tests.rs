@@ -69,7 +69,13 @@ fn host_that_has_everything_to_do() -> Observed {
         maintenance: None,
     };
     let parts = kept.iter().map(part).collect();
-    Observed { traffic, ledger: Ledger::default(), kept: kept.to_vec(), parts, schema: vec![1, 2] }
+    Observed {
+        traffic,
+        ledger: Ledger::default(),
+        kept: kept.to_vec(),
+        parts,
+        schema: [1, 2].map(|version| (version, String::new())).into(),
+    }
 }
 
 /// The tasks of a job, with what they need.

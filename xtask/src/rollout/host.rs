@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::state::backup::Backup;
 use super::state::guard::Traffic;
+use super::state::history::Applied;
 use super::state::ledger::{Entry, Ledger};
 use super::state::release::{Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health, started_again};
@@ -38,8 +39,8 @@ pub trait Host {
     fn kept(&self) -> Result<Vec<Release>>;
     /// The containers of all releases, running or not.
     fn parts(&self) -> Result<Vec<Part>>;
-    /// Versions of the migrations that the database has, in order; none before the first one, or while it does not run.
-    fn schema(&self) -> Result<Vec<i64>>;
+    /// The migrations that the database has; none before the first one, or while it does not run.
+    fn schema(&self) -> Result<Applied>;
     /// Whether this attempt has put the database aside.
     fn is_parked(&self, attempt: &str) -> Result<bool>;
     /// Asks each of the release's front doors, from the edge's network, whether it is the release and is ready.

@@ -9,6 +9,7 @@ use super::host::{Files, Host, Part};
 use super::journal::since;
 use super::state::contract::Contract;
 use super::state::guard::Traffic;
+use super::state::history::Applied;
 use super::state::ledger::{Event, Kind, Ledger, Outcome, RecordedAttempt};
 use super::state::release::{Release, ReleaseId};
 use crate::rollout::limits::Limits;
@@ -27,14 +28,14 @@ pub struct Observed {
     pub kept: Vec<Release>,
     /// The containers of all releases.
     pub parts: Vec<Part>,
-    /// Versions of the migrations that the database has.
-    pub schema: Vec<i64>,
+    /// The migrations that the database has.
+    pub schema: Applied,
 }
 
 impl From<Files> for Observed {
     /// The files alone: who has the traffic, what was, what is kept. Enough to refuse a wrong word.
     fn from(Files { traffic, ledger, kept }: Files) -> Observed {
-        Observed { traffic, ledger, kept, parts: Vec::new(), schema: Vec::new() }
+        Observed { traffic, ledger, kept, parts: Vec::new(), schema: Applied::new() }
     }
 }
 
@@ -65,7 +66,7 @@ impl Observed {
     pub fn for_looking(host: &dyn Host, silent: impl FnOnce(anyhow::Error)) -> Result<Observed> {
         let schema = host.schema().unwrap_or_else(|why| {
             silent(why);
-            Vec::new()
+            Applied::new()
         });
         Ok(Observed { parts: host.parts()?, schema, ..host.files()?.into() })
     }
@@ -80,7 +81,7 @@ impl Observed {
     pub fn of_rollback(files: Files, host: &dyn Host) -> Result<Observed> {
         let seen = Observed::without_database(files, host)?;
         let asks = !seen.ledger.contracts().is_empty();
-        Ok(Observed { schema: if asks { host.schema()? } else { Vec::new() }, ..seen })
+        Ok(Observed { schema: if asks { host.schema()? } else { Applied::new() }, ..seen })
     }
 
     /// Whether the release has the traffic, for good, and is well: a deploy of it has nothing to do.
@@ -99,7 +100,7 @@ impl Observed {
 
     /// Migrations that the release carries and the database does not have.
     pub fn pending(&self, release: &Release) -> Vec<i64> {
-        release.migrations.iter().filter(|version| !self.schema.contains(version)).copied().collect()
+        release.migrations.iter().filter(|version| !self.schema.contains_key(version)).copied().collect()
     }
 
     /// What the release can't work without and the database does not have. That something is still there which a contract
@@ -131,7 +132,7 @@ impl Observed {
     pub fn incompatible_with(&self, id: &ReleaseId) -> Vec<i64> {
         let contracts = self.ledger.contracts();
         let shut = contracts.values().rev().filter(|it| it.incompatible_with.contains(id));
-        shut.map(|contract| contract.migration).filter(|version| self.schema.contains(version)).collect()
+        shut.map(|contract| contract.migration).filter(|version| self.schema.contains_key(version)).collect()
     }
 
     /// The newest kept release whose images carry all of these migrations, and so their way back.

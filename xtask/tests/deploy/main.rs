@@ -86,6 +86,11 @@ const TRIALS: &[Row<Project>] = &[
         migrations::fails_half_way,
     ),
     (
+        "a_history_of_migrations_that_was_rewritten_is_refused_though_nothing_is_pending",
+        Deep,
+        migrations::rewritten_history,
+    ),
+    (
         "a_migration_that_gets_no_lock_names_who_holds_it_and_blocks_no_user_for_long",
         Deep,
         migrations::gets_no_lock,

@@ -153,6 +153,29 @@ pub fn outlives_its_driver(project: &Project) -> Result<(), Failed> {
     project.last_attempt_is("deploy", "succeeded")
 }
 
+/// As it is after a migration of the app was changed or removed that is applied here: nothing is pending.
+pub fn rewritten_history(project: &Project) -> Result<(), Failed> {
+    let (live, attempts) = (project.live(), project.attempts());
+    let file = "tracehub/backend/migrations/20990101000000_a_table_more.up.sql";
+    let refused = |words: &[&str]| -> Result<(), Failed> {
+        project.commit("A history that is not what was applied");
+        let output = project.deploy().fails_with(3);
+        project.drop_commit();
+        let output = output?;
+        check(words.iter().all(|word| output.contains(word)), || output.clone())
+    };
+    project.replace(file, "-- expand\n", "-- expand\n-- A comment is enough.\n");
+    refused(&["a_table_more.up.sql is not what", "has applied: it was changed since"])?;
+    std::fs::remove_file(project.folder().join(file))?;
+    std::fs::remove_file(project.folder().join(file.replace(".up.", ".down.")))?;
+    refused(&["has applied the migration 20990101000000", "this commit has removed its file"])?;
+    let up = "-- expand\nCREATE TABLE too_late (id bigint PRIMARY KEY);\n";
+    project.add_migration("20990100000000_too_late", up, "DROP TABLE too_late;\n");
+    refused(&["20990100000000_too_late.up.sql comes before"])?;
+    check(project.attempts() == attempts, || "a refused attempt is in the ledger".into())?;
+    check(project.live() == live, || "another release has the traffic".into())
+}
+
 pub fn contract(project: &Project) -> Result<(), Failed> {
     let before = project.live().ok_or("nothing is live")?;
     project.commit("Nothing uses the table any more");

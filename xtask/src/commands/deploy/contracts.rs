@@ -19,7 +19,7 @@ pub fn check(
     environment: &str,
     overrides: &[Override],
 ) -> Result<Vec<Contract>> {
-    let applied = seen.ledger.contracts().into_values().filter(|it| seen.schema.contains(&it.migration));
+    let applied = seen.ledger.contracts().into_values().filter(|it| seen.schema.contains_key(&it.migration));
     let lost: Vec<&Contract> = applied.filter(|contract| predates(release, &contract.unused_since)).collect();
     if let Some(contract) = lost.first() {
         return Err(refuse(format!(

@@ -12,6 +12,7 @@ use xshell::{Cmd, cmd};
 
 use super::{Leased, Machine};
 use crate::project::{DATABASE, DATABASE_SERVICE};
+use crate::rollout::state::history::Applied;
 use crate::tools::docker::container;
 use crate::tools::docker::exec::Running;
 use crate::tools::process::{CommandError, Finished, Run};
@@ -21,7 +22,7 @@ const SCRIPT: &str = include_str!("../scripts/database.sh");
 const DUMP_TIMEOUT: Duration = Duration::from_secs(1200);
 const QUERY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Versions of the migrations that the database has, a line each.
+/// Version and checksum of the migrations that the database has, a line each.
 const SCHEMA: [&str; 9] = [
     "psql",
     "--username=postgres",
@@ -31,8 +32,9 @@ const SCHEMA: [&str; 9] = [
     "--dbname",
     DATABASE,
     "--command",
-    "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version",
+    "SELECT version, encode(checksum, 'hex') FROM _sqlx_migrations WHERE success ORDER BY version",
 ];
+
 /// The database, to look at.
 pub struct Database<'a> {
     pub(super) machine: &'a Machine,
@@ -44,20 +46,20 @@ pub struct LeasedDatabase<'a> {
 }
 
 impl<'a> Database<'a> {
-    /// Versions of the migrations that it has; none before the first one, or when it is not running.
-    pub(super) fn schema(&self) -> Result<Vec<i64>> {
+    /// The migrations that it has; none before the first one, or when it is not running.
+    pub(super) fn schema(&self) -> Result<Applied> {
         let asked = match self.machine.prefetched_schema() {
             Some(asked) => asked,
             None => self.ask_schema()?,
         };
-        let Some(told) = asked.map_or(Ok(None), Running::finish)? else { return Ok(Vec::new()) };
+        let Some(told) = asked.map_or(Ok(None), Running::finish)? else { return Ok(Applied::new()) };
         if told.status.success() {
-            return Ok(told.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect());
+            return Ok(told.stdout.lines().filter_map(migration).collect());
         }
         // 42P01, undefined_table, and 3D000, undefined_database: nothing was ever migrated, or even made.
         let never = ["_sqlx_migrations\" does not exist", &format!("database \"{DATABASE}\" does not exist")];
         if never.iter().any(|never| told.stderr.contains(never)) {
-            return Ok(Vec::new());
+            return Ok(Applied::new());
         }
         bail!("the database does not say which migrations it has: {}", told.stderr.trim())
     }
@@ -108,6 +110,12 @@ impl<'a> Database<'a> {
             (self.machine.platform().container(DATABASE_SERVICE.name), DATABASE_SERVICE.uid.to_string());
         container::exec(self.machine.docker(), &postgres, &user, words)
     }
+}
+
+/// '20260101000000|38b060a7…'.
+fn migration(line: &str) -> Option<(i64, String)> {
+    let (version, checksum) = line.trim().split_once('|')?;
+    Some((version.parse().ok()?, checksum.to_owned()))
 }
 
 impl Leased<'_> {

@@ -8,7 +8,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{files, results};
+use super::{base, files, results};
 use crate::pipeline::Context;
 use crate::product::migrations::Migrations;
 use crate::product::{artifacts, database, snapshot};
@@ -38,6 +38,14 @@ pub fn migration_lint(task: &Context) -> Result<()> {
             task.run(lint::squawk(&task.sh, &squawk, project::POSTGRES_MAJOR, transaction, &files))?;
         }
     }
+    Ok(())
+}
+
+/// What an environment may have applied stays as it was, and what is new comes behind it.
+pub fn migration_history(task: &Context) -> Result<()> {
+    let Some(base) = base::of(task)? else { return Ok(()) };
+    let wrong = Migrations::of_tree()?.rewritten(&Migrations::of_commit(&base)?);
+    ensure!(wrong.is_empty(), "{}\nThat is how they were in {}.", wrong.join("\n"), &base[..12]);
     Ok(())
 }
 

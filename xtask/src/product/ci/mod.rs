@@ -1,6 +1,7 @@
 //! The definition of CI: the rows, and the functions that they run, in one file for each part of the repository.
 
 mod backend;
+mod base;
 mod deployment;
 mod files;
 mod frontend;

@@ -145,6 +145,11 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .reads(["tracehub/backend/migrations/"])
             .run(backend::migration_lint),
 
+        task("migration-history", "migrations that others may have applied are as they were, and new ones come behind them")
+            .groups(["lint"])
+            .reads(["tracehub/backend/migrations/"]).history()
+            .run(backend::migration_history),
+
         task("secrets", "no file holds what looks like a secret, by kingfisher")
             .groups(["lint"]).tools(&[Tool::Kingfisher])
             .reads(["**/*", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/", "!tracehub/frontend/node_modules/", "!target/"])

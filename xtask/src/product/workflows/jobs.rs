@@ -84,7 +84,7 @@ pub const JOBS: &[Job] = &[
     },
     Job {
         id: "backend-test", name: "backend test",
-        tasks: &["api-breaks", "migration-lint", "migrations", "schema", "sqlx-data", "backend-test", "api-conformance"],
+        tasks: &["api-breaks", "migration-lint", "migration-history", "migrations", "schema", "sqlx-data", "backend-test", "api-conformance"],
         artifacts: &[
             Artifact { name: "coverage", path: artifacts::BACKEND_COVERAGE, kind: Kind::Coverage },
             Artifact { name: "junit", path: artifacts::BACKEND_RESULTS, kind: Kind::Results },

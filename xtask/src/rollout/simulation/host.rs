@@ -15,6 +15,7 @@ use super::world::change::Change;
 use super::world::{Container, Driver, HEARTBEAT_TIMEOUT, State, World};
 use crate::rollout::host::{EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part, ProbeResponse};
 use crate::rollout::state::guard::Traffic;
+use crate::rollout::state::history::Applied;
 use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health};
@@ -202,8 +203,10 @@ impl Host for Simulated {
     fn parts(&self) -> Result<Vec<Part>> {
         self.look("what runs?", |world| Ok(parts(world)))
     }
-    fn schema(&self) -> Result<Vec<i64>> {
-        self.look("which migrations are there?", |world| Ok(world.schema.clone()))
+    fn schema(&self) -> Result<Applied> {
+        self.look("which migrations are there?", |world| {
+            Ok(world.schema.iter().map(|version| (*version, String::new())).collect())
+        })
     }
     fn is_parked(&self, attempt: &str) -> Result<bool> {
         self.look("what was put aside?", |world| {

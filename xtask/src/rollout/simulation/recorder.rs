@@ -20,6 +20,7 @@ use crate::rollout::host::{
 use crate::rollout::limits::Limits;
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::guard::{Traffic, written};
+use crate::rollout::state::history::Applied;
 use crate::rollout::state::ledger::{Entry, Ledger};
 use crate::rollout::state::release::{Release, ReleaseId};
 
@@ -110,7 +111,7 @@ fn look(host: &dyn Host, after: String, well: bool) -> Result<Seen> {
         ledger: (ledger.entries.len(), ledger.damaged.is_empty(), last),
         kept,
         containers,
-        schema: host.schema()?,
+        schema: host.schema()?.into_keys().collect(),
     })
 }
 
@@ -174,7 +175,7 @@ impl<H: Host> Host for Recorder<'_, H> {
     fn parts(&self) -> Result<Vec<Part>> {
         self.alive()?.parts()
     }
-    fn schema(&self) -> Result<Vec<i64>> {
+    fn schema(&self) -> Result<Applied> {
         self.alive()?.schema()
     }
     fn is_parked(&self, attempt: &str) -> Result<bool> {

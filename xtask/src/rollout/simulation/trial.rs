@@ -202,6 +202,7 @@ pub fn release(number: u32, migrations: i64) -> Release {
         subject: String::new(),
         built_at: String::new(),
         migrations: (1..=migrations).collect(),
+        checksums: std::collections::BTreeMap::new(),
         contracts: (migrations >= CONTRACT).then(|| (CONTRACT, SINCE.to_string())).into_iter().collect(),
         contents,
     }

@@ -14,6 +14,8 @@ use super::release::ReleaseId;
 
 /// The version of the format that is written here.
 pub const FORMAT: u32 = 1;
+/// The step that changes the database's schema.
+pub const MIGRATE: &str = "migrate";
 
 /// One line of the ledger.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -326,6 +328,19 @@ impl Ledger {
             _ => None,
         });
         contracts.collect()
+    }
+
+    /// Whether an attempt that did not succeed has come as far as to migrate: what it added to the database stays.
+    pub fn has_migrated_for_nothing(&self) -> bool {
+        let is_migrate = |entry: &&Entry| matches!(&entry.event, Event::Step { step, .. } if step == MIGRATE);
+        let succeeded = |attempt: &str| {
+            let ended = |entry: &Entry| {
+                entry.attempt == attempt
+                    && matches!(entry.event, Event::Ended { outcome: Outcome::Succeeded, .. })
+            };
+            self.entries.iter().any(ended)
+        };
+        self.entries.iter().filter(is_migrate).any(|entry| !succeeded(&entry.attempt))
     }
 
     /// Releases that somebody rolled back from, and that nobody gave the traffic to since. Who goes forth again, to one of

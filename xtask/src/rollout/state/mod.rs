@@ -3,5 +3,6 @@
 pub mod backup;
 pub mod contract;
 pub mod guard;
+pub mod history;
 pub mod ledger;
 pub mod release;

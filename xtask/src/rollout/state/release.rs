@@ -116,6 +116,9 @@ pub struct Release {
     /// Those among them that take something away, each with the commit, in full, from which on nothing uses it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub contracts: BTreeMap<i64, String>,
+    /// The checksums of their files, as the database records them: see [`Applied`](super::history::Applied).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub checksums: BTreeMap<i64, String>,
     /// What it is made of.
     pub contents: Contents,
 }

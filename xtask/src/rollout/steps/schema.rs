@@ -7,13 +7,12 @@ use anyhow::{Error, Result, ensure};
 use super::{list, stop};
 use crate::rollout::plan::{Run, Step};
 use crate::rollout::state::contract::Contract;
-use crate::rollout::state::ledger::Event;
+use crate::rollout::state::ledger::{Event, MIGRATE};
 use crate::rollout::state::release::{Release, ReleaseId};
 
 /// The longest that all migrations of a plan may take.
 pub const MIGRATION_TIMEOUT: Duration = Duration::from_secs(900);
 
-const MIGRATE: &str = "migrate";
 const UNDO: &str = "undo";
 
 /// Whether a step of that name, as the ledger has it, runs a container that outlives its driver.
@@ -73,14 +72,15 @@ impl Step for Migrate {
     fn apply(&self, run: &Run) -> Result<()> {
         run.leased.migrate(&self.release)?.lines().for_each(|line| run.report.says(line));
         let schema = run.host.schema()?;
-        let missing: Vec<&i64> = self.pending.iter().filter(|version| !schema.contains(version)).collect();
+        let missing: Vec<&i64> =
+            self.pending.iter().filter(|version| !schema.contains_key(version)).collect();
         ensure!(missing.is_empty(), "the migration ended well, but the database lacks {missing:?}");
         Ok(())
     }
     fn stays(&self, run: &Run) -> Option<String> {
         // One that does not answer is told as one with nothing in it.
         let schema = run.host.schema().unwrap_or_default();
-        let applied: Vec<i64> = self.pending.iter().copied().filter(|it| schema.contains(it)).collect();
+        let applied: Vec<i64> = self.pending.iter().copied().filter(|it| schema.contains_key(it)).collect();
         let words = versions(&applied);
         (!applied.is_empty())
             .then(|| format!("the database has {words}, with which the release before works"))
@@ -172,13 +172,13 @@ impl Step for Undo {
         said.lines().for_each(|line| run.report.says(line));
         let schema = run.host.schema()?;
         let left: Vec<i64> =
-            self.migrations.iter().filter(|version| schema.contains(version)).copied().collect();
+            self.migrations.iter().filter(|version| schema.contains_key(version)).copied().collect();
         ensure!(left.is_empty(), "it ended well, but the database still has {}", versions(&left));
         Ok(())
     }
     fn stays(&self, run: &Run) -> Option<String> {
         let schema = run.host.schema().ok().filter(|schema| !schema.is_empty())?;
-        let gone: Vec<i64> = self.migrations.iter().copied().filter(|it| !schema.contains(it)).collect();
+        let gone: Vec<i64> = self.migrations.iter().copied().filter(|it| !schema.contains_key(it)).collect();
         let words = versions(&gone);
         (!gone.is_empty())
             .then(|| format!("{words} is taken back; the next deploy that carries it applies it"))
