@@ -16,6 +16,7 @@ pub mod logs;
 pub mod migrate;
 pub mod monitor;
 pub mod password;
+pub mod people;
 pub mod seed;
 pub mod serve;
 pub mod settings;

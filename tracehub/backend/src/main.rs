@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracehub_backend::settings::{self, Settings};
-use tracehub_backend::{healthcheck, http, latency, logs, migrate, monitor, seed, serve, smoke};
+use tracehub_backend::{healthcheck, http, latency, logs, migrate, monitor, people, seed, serve, smoke};
 
 /// TraceHub's API. Settings come from environment variables; a secret may come from the file that `<NAME>_FILE` names.
 #[derive(Parser)]
@@ -28,6 +28,9 @@ enum Command {
     Migrations,
     /// Fill a demo organisation and print its log-in (never in production)
     Seed,
+    /// Make, list, suspend users, as the role that owns the schema; a password comes from standard input
+    #[command(subcommand)]
+    User(people::User),
     /// Print the OpenAPI document
     Openapi,
     /// Ask a running TraceHub how it is; for images that hold no other HTTP client
@@ -70,6 +73,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Seed => seed::seed(settings::environment()?, settings::database()?).await,
+        Command::User(user) => user.run(settings::database()?).await,
         Command::Openapi => {
             println!("{}", http::openapi().to_pretty_json()?);
             Ok(())

@@ -30,7 +30,7 @@ pub const MEMORY: usize = AT_WORK * Params::DEFAULT_M_COST as usize / 1024;
 
 /// A hash that no password fits, made with the parameters of all the others. Checking against it takes as long as
 /// checking a real one, so that the time of an answer doesn't tell whether an address is known.
-const NOBODYS: &str =
+pub const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCE$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Checks passwords, so many at once.

@@ -2,8 +2,8 @@
 //!
 //! | variable | of | |
 //! | --- | --- | --- |
-//! | `DATABASE_URL` | serve, migrate, seed, monitor, smoke, latency | `postgres://user@host:port/database`, best without a password |
-//! | `DATABASE_PASSWORD` | serve, migrate, seed, monitor, smoke, latency | secret; none when the server trusts the connection |
+//! | `DATABASE_URL` | serve, migrate, seed, user, monitor, smoke, latency | `postgres://user@host:port/database`, best without a password |
+//! | `DATABASE_PASSWORD` | serve, migrate, seed, user, monitor, smoke, latency | secret; none when the server trusts the connection |
 //! | `JWT_SECRET` | serve | secret, at least 32 bytes |
 //! | `ENVIRONMENT` | serve, seed | a name, `local` unless told |
 //! | `RELEASE`, `RELEASE_COMMIT`, `RELEASE_BUILT_AT` | serve | what `/api/version` says, `development` and nothing unless told |

@@ -26,6 +26,7 @@ mod secrets;
 mod status;
 pub mod target;
 mod test;
+mod user;
 mod workflows;
 
 use std::process::ExitCode;
@@ -64,6 +65,7 @@ enum Verb {
     Db(db::Db),
     Migrate(migrate::Migrate),
     Secrets(secrets::SecretsVerb),
+    User(user::UserVerb),
     Host(host::HostVerb),
     Lab(lab::LabVerb),
     Engine(engine::Engine),
@@ -80,7 +82,7 @@ const GROUPS: &[Group] = &[
         "Deploy",
         &["deploy", "rollback", "recover", "status", "releases", "logs", "maintenance", "down", "platform"],
     ),
-    ("Data", &["db", "migrate", "secrets"]),
+    ("Data", &["db", "migrate", "secrets", "user"]),
     ("Machines", &["host", "lab", "engine", "doctor"]),
     ("This repository", &["workflows", "bench", "picture"]),
 ];
@@ -114,6 +116,7 @@ impl Cli {
             Verb::Db(db) => db.run(),
             Verb::Migrate(migrate) => migrate.run(),
             Verb::Secrets(secrets) => secrets.run(),
+            Verb::User(user) => user.run(),
             Verb::Host(host) => host.run(),
             Verb::Lab(lab) => lab.run(),
             Verb::Engine(engine) => engine.run(),

@@ -13,6 +13,7 @@ mod environment;
 mod maintenance;
 mod manual_changes;
 mod migrations;
+mod people;
 mod platform;
 mod rollouts;
 mod secrets;
@@ -54,6 +55,7 @@ const TRIALS: &[Row<Project>] = &[
         Always,
         secrets::log_ins_are_counted_by_client,
     ),
+    ("a_user_is_made_logs_in_and_is_suspended_and_the_ledger_says_so", Always, people::come_and_go),
     ("no_answer_leaves_the_edge_without_what_protects_who_gets_it", Always, edge::answers_of_its_own),
     ("a_body_that_is_not_whole_is_the_client_s_fault_and_is_not_passed_on", Always, edge::bodies),
     ("nobody_holds_the_edge_for_longer_than_its_time_limits", Always, edge::slow_ones),

@@ -9,6 +9,7 @@ mod idempotency;
 mod log_ins;
 mod migrations;
 mod openapi;
+mod people;
 mod problems;
 mod reminders;
 mod rows;

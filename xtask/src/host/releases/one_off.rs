@@ -40,16 +40,26 @@ impl LeasedReleases<'_> {
         self.run_once(id, "seed", &[])
     }
 
+    /// Has its program do something with the app's users, and gives what that printed. `input` is a password, or nothing: it
+    /// stands in no argument and no log.
+    pub fn user(&self, id: &ReleaseId, words: &[&str], input: &str) -> Result<String> {
+        self.run_with_input(id, "user", &[&["user"], words].concat(), input)
+    }
+
+    fn run_once(&self, id: &ReleaseId, service: &str, words: &[&str]) -> Result<String> {
+        self.run_with_input(id, service, words, "")
+    }
+
     /// Runs a service of the release once, to its end, and gives what it printed. `words` stand in place of the
     /// service's own command, when there are any.
-    fn run_once(&self, id: &ReleaseId, service: &str, words: &[&str]) -> Result<String> {
+    fn run_with_input(&self, id: &ReleaseId, service: &str, words: &[&str], input: &str) -> Result<String> {
         let machine = self.leased.fenced_invalidating()?;
         let (name, docker) = (machine.named(service), machine.docker());
         container::remove(docker, &name)?;
         self.refresh(id)?;
         let told = machine.releases().with_project(id, |project| {
             let once = project.run_once(docker, service, &name, words);
-            Ok(Run::new(once).timeout(MIGRATION_TIMEOUT).finish()?)
+            Ok(Run::new(once).stdin(input).timeout(MIGRATION_TIMEOUT).finish()?)
         })?;
         let ended = container::named(docker, &name)?.map(|found| found.state);
         match ended {
