@@ -33,7 +33,7 @@ pub fn come_and_go(project: &Project) -> Result<(), Failed> {
     let added = project.xtask(&[&add[..], &["--new-organisation"]].concat()).json()?;
     let password = added["password"].as_str().ok_or("no password is printed")?;
     check(log_in(project, password)? == 200, || format!("nobody can log in with {added}"))?;
-    let ledger = std::fs::read_to_string(project.root().join("ledger"))?;
+    let ledger = std::fs::read_to_string(project.root().join("ledger.jsonl"))?;
     check(ledger.contains(&format!("{EMAIL} of Harbour can log in")) && !ledger.contains(password), || {
         ledger
     })?;
