@@ -122,24 +122,10 @@ pub fn build_release(
     package: &str,
     each_line: &(dyn Fn(&str) + Sync),
 ) -> Result<Utf8PathBuf> {
-    build_with(root, &["--release"], package, each_line)
-}
-
-/// Builds a package of the workspace in `root` for tests, and gives the path of its binary.
-pub fn build(root: &Utf8Path, package: &str, each_line: &(dyn Fn(&str) + Sync)) -> Result<Utf8PathBuf> {
-    build_with(root, &[], package, each_line)
-}
-
-fn build_with(
-    root: &Utf8Path,
-    profile: &[&str],
-    package: &str,
-    each_line: &(dyn Fn(&str) + Sync),
-) -> Result<Utf8PathBuf> {
     let sh = shell_in(root);
     // Messages for programs come on standard output, those for people on standard error.
     let format = "json-render-diagnostics";
-    let build = cmd!(sh, "cargo build {profile...} --locked --package {package} --message-format {format}");
+    let build = cmd!(sh, "cargo build --release --locked --package {package} --message-format {format}");
     let people_read = |line: &str| {
         if !line.starts_with('{') {
             each_line(line);
