@@ -32,7 +32,7 @@ enum Verb {
         target: TargetArgs,
         #[command(flatten)]
         lock_wait: LockWaitArgs,
-        /// For how long (30m), or until when (2026-01-03T12:00:00Z); it is what users are told, and nothing ends by itself
+        /// For how long (30m), or until when (2026-01-03T12:00:00Z); it is what users are told, and then it ends by itself
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
         #[command(flatten)]
@@ -67,7 +67,7 @@ impl Maintenance {
         };
         let leased = attempt::lease(&machine, words.clone(), lock_wait)?;
         let attempt = attempt::settle(&leased)?;
-        leased.live_folder().set_maintenance(date.as_deref())?;
+        leased.live_folder().set_maintenance(until)?;
         attempt.note(&words)?;
         output.say(
             || json!({ "maintenance": date.is_some(), "until": date }),

@@ -1,6 +1,8 @@
 //! The live folder: who has the traffic, who is warm, what is guarded, and whether users are asked to wait. One script
 //! reads and changes it, under a lock of the folder's own; the guard's container runs the same one.
 
+use std::time::SystemTime;
+
 use anyhow::Result;
 
 use super::{Leased, Machine};
@@ -97,9 +99,12 @@ impl LeasedLiveFolder<'_> {
         self.change("clear", &[&file, &number])
     }
 
-    /// Asks users to wait until then (an HTTP date, RFC 9110), or lets them in again.
-    pub fn set_maintenance(&self, until: Option<&str>) -> Result<()> {
-        self.change("maintenance", &[until.unwrap_or("none")])
+    /// Asks users to wait until then, or lets them in again.
+    pub fn set_maintenance(&self, until: Option<SystemTime>) -> Result<()> {
+        let Some(until) = until else { return self.change("maintenance", &["none"]) };
+        let seconds = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        // As Retry-After has it (RFC 9110).
+        self.change("maintenance", &[&httpdate::fmt_http_date(until), &seconds.to_string()])
     }
 
     pub(super) fn change(&self, verb: &str, arguments: &[&str]) -> Result<()> {

@@ -1,11 +1,13 @@
 //! Maintenance: users are asked to wait.
 
+use std::time::Duration;
+
 use libtest_mimic::Failed;
 use sha2::{Digest, Sha256};
 
-use crate::support::check;
 use crate::support::http::get;
 use crate::support::project::Project;
+use crate::support::{check, wait_until};
 
 pub fn on_and_off(project: &Project) -> Result<(), Failed> {
     project.xtask(&["maintenance", "on", "--until", "10m"]).succeeds()?;
@@ -28,6 +30,11 @@ pub fn on_and_off(project: &Project) -> Result<(), Failed> {
     project.xtask(&["maintenance", "off"]).succeeds()?;
     let page = get(&project.url(), "/")?;
     check(page.status == 200 && project.status()["maintenance"].is_null(), || format!("{page:?}"))?;
+    project.xtask(&["maintenance", "on", "--until", "3s"]).succeeds()?;
+    wait_until("maintenance is over by itself", Duration::from_secs(10), || {
+        get(&project.url(), "/").is_ok_and(|page| page.status == 200)
+    })?;
+    check(project.status()["maintenance"].is_null(), || project.status().to_string())?;
     // The edge looks for the maintenance file at each request: that it is not there must not be logged as an error.
     let log = project.xtask(&["logs", "edge", "--tail", "100000"]).succeeds()?;
     check(log.contains("handled request") && !log.contains("/live/maintenance"), || log)

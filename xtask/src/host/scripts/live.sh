@@ -3,7 +3,8 @@
 #
 #   live    the id of the release that has the traffic, or `none`
 #   warm    the id that had it before
-#   maintenance  until when users are asked to wait, as Retry-After has it; only while they are
+#   maintenance  until when users are asked to wait, as Retry-After has it
+#   maintenance_ends  the same, in seconds since 1970
 #   guard   STATE ATTEMPT FROM TO WARM DEADLINE REASON; STATE is armed, tripping, tripped or disarmed
 #   reserve room for what has to be written when the disk is full; made by arrive.sh, and taken when it is needed
 #   arming  ATTEMPT FROM TO WARM SECONDS, until the guard's container has read it
@@ -24,6 +25,14 @@ replace() { # FILE CONTENT
 
 content() { # FILE
     if [ -f "$1" ]; then cat "$1"; else echo none; fi
+}
+
+# Until when users are asked to wait, unless that is over.
+asked() {
+    case $(content maintenance_ends) in
+    none) content maintenance ;;
+    *) if [ "$(content maintenance_ends)" -gt "$(date +%s)" ]; then content maintenance; else echo none; fi ;;
+    esac
 }
 
 # Seconds since the machine was started: nobody sets that clock.
@@ -65,7 +74,7 @@ read)
     content live
     content warm
     content guard
-    content maintenance
+    asked
     ;;
 switch) # FROM TO LEASE-FILE LEASE ATTEMPT|- SECONDS: with an attempt, only under its armed guard
     [ "$(content live)" = "$1" ] || { echo "the live file holds $(content live), not $1" >&2; exit 10; }
@@ -109,8 +118,12 @@ clear) # LEASE-FILE LEASE: nobody has the traffic any more
     [ "$(head -n 1 "$1")" = "$2" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
     replace warm none && replace live none
     ;;
-maintenance) # UNTIL|none
-    if [ "$1" = none ]; then rm -f maintenance && sync .; else replace maintenance "$1"; fi
+maintenance) # UNTIL SECONDS|none
+    if [ "$1" = none ]; then
+        rm -f maintenance maintenance_ends && sync .
+    else
+        replace maintenance_ends "$2" && replace maintenance "$1"
+    fi
     ;;
 dismiss) # LEASE-FILE LEASE: whatever the guard's state, nothing is guarded any more
     [ "$(head -n 1 "$1")" = "$2" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
