@@ -160,10 +160,10 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .reads(["**/*", "!target/"])
             .run(repository::documents::are_right::<Cli>),
 
-        task("task-table", "each pattern of what a task reads means something that is there, or that a task makes")
+        task("task-table", "what a task reads is there, and each crate and npm package has a task that tests it")
             .groups(["lint"])
             .reads(["**/*", "!target/"])
-            .run(|_| xtask::patterns::mean_something(&table::<Cli>())),
+            .run(|_| xtask::patterns::mean_something(&table::<Cli>()).and_then(|()| xtask::parts::are_tested(&table::<Cli>()))),
 
         task("compose-files", "what runs on a host, as Compose reads it")
             .groups(["lint"]).tools(&[Tool::Compose])

@@ -1,5 +1,6 @@
 //! xtask's own rows: its tests, its suites, the workflows that call it, and the table itself.
 
+pub mod parts;
 pub mod patterns;
 
 use anyhow::Result;
