@@ -1,5 +1,7 @@
 //! Deploys and rollbacks that work, and what is refused or left alone.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
@@ -42,7 +44,20 @@ pub fn nothing_to_do(project: &Project) -> Result<(), Failed> {
     let attempts = project.attempts().len();
     let output = project.deploy().succeeds()?;
     check(output.contains("Nothing to do"), || output)?;
-    check(project.attempts().len() == attempts, || "the ledger grew".into())
+    check(project.attempts().len() == attempts, || "the ledger grew".into())?;
+    same_commit_built_otherwise(project)
+}
+
+/// Of a commit that was deployed, another build is no other release: here the page that it left is not what it was, and files
+/// have the rights of another umask.
+fn same_commit_built_otherwise(project: &Project) -> Result<(), Failed> {
+    let live = project.live();
+    project.append("tracehub/frontend/dist/index.html", "<!-- By another build. -->\n");
+    let caddyfile = project.folder().join("tracehub/frontend/Caddyfile");
+    fs::set_permissions(caddyfile, fs::Permissions::from_mode(0o600))?;
+    let output = project.deploy().succeeds();
+    fs::remove_dir_all(project.folder().join("tracehub/frontend/dist"))?;
+    check(output?.contains("Nothing to do") && project.live() == live, || format!("{}", project.status()))
 }
 
 pub fn second_release(project: &Project) -> Result<(), Failed> {

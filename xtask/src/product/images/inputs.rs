@@ -1,6 +1,7 @@
 //! What goes into an image, staged in a folder that holds nothing else.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
@@ -10,7 +11,7 @@ use xshell::Shell;
 
 use super::BuiltImage;
 use super::tree::Tree;
-use crate::project::{Component, INPUTS_LABEL};
+use crate::project::{Component, INPUTS_LABEL, RECIPE_LABEL};
 use crate::setup;
 use crate::terminal::Activity;
 use crate::tools::docker;
@@ -33,7 +34,8 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Builds the image, unless the engine has one that was made of these very inputs.
+    /// Builds the image, unless the engine has one that was made of these very inputs, or of this very commit: a compiler that
+    /// went on from what another commit had left may give other bytes, and the same commit is to be the same release.
     pub fn build(self, sh: &Shell, tree: &Tree) -> Result<BuiltImage> {
         let component = self.component;
         let dockerfile = workspace::root().join(component.folder).join("Dockerfile");
@@ -42,18 +44,26 @@ impl Inputs {
         let name = format!("{}/{}", tree.repository(), component.image);
         let tags: Vec<String> = tree.tags().iter().map(|tag| format!("{name}:{tag}")).collect();
         let mut labels = tree.labels();
-        let inputs = self.fingerprint(&dockerfile, &context, &labels)?;
-        labels.push((INPUTS_LABEL.to_owned(), inputs.clone()));
-
-        if let Some((id, bytes)) = same_image(sh, &tags[0], &inputs)? {
+        let recipe = self.recipe(&dockerfile, &labels)?;
+        let inputs = fingerprint(&recipe, &context)?;
+        labels.extend(
+            [(RECIPE_LABEL, &recipe), (INPUTS_LABEL, &inputs)]
+                .map(|(name, it)| (name.to_owned(), it.clone())),
+        );
+        let known = match tree.dirty {
+            None => same_image(sh, &tags[0], RECIPE_LABEL, &recipe)?,
+            Some(_) => same_image(sh, &tags[0], INPUTS_LABEL, &inputs)?,
+        };
+        if let Some((id, bytes)) = known {
             tags[1..].iter().try_for_each(|tag| Run::new(docker::tag(sh, &id, tag)).run())?;
             return Ok(BuiltImage { component, id, tags, bytes });
         }
         let buildx = setup::buildx()?;
         let id_file = context.with_extension("id");
         let arguments = self.arguments;
+        let (time, tags_too) = (tree.commit.time, tags.clone());
         let build =
-            Build { dockerfile: &dockerfile, context: &context, arguments, labels, tags: tags.clone() };
+            Build { dockerfile: &dockerfile, context: &context, arguments, time, labels, tags: tags_too };
         Activity::of(format!("build the image {}", component.image), |activity| {
             Run::new(buildx.build(sh, &build, &id_file))
                 .timeout(BUILD_TIMEOUT)
@@ -61,13 +71,14 @@ impl Inputs {
                 .run()
         })
         .with_context(|| format!("building the image of {}", component.name))?;
-        let (id, bytes) =
-            same_image(sh, &tags[0], &inputs)?.context("the engine lost the image that it has just built")?;
+        let built = same_image(sh, &tags[0], INPUTS_LABEL, &inputs)?;
+        let (id, bytes) = built.context("the engine lost the image that it has just built")?;
         Ok(BuiltImage { component, id, tags, bytes })
     }
 
     /// A context that holds only what the image needs, each file with a time that follows from the commit's and its own
-    /// content: layers hold times, so the same inputs must have the same.
+    /// content, and with rights that follow from whether it is a program: layers hold both, so the same inputs must have the
+    /// same, whatever the umask was when they were checked out or built.
     fn stage(&self, context: &Utf8Path, time: SystemTime) -> Result<()> {
         if context.exists() {
             fs::remove_dir_all(context).with_context(|| format!("emptying {context}"))?;
@@ -76,44 +87,49 @@ impl Inputs {
         self.files.iter().try_for_each(|(from, name)| copy(from, &context.join(name), time))
     }
 
-    fn fingerprint(
-        &self,
-        dockerfile: &Utf8Path,
-        context: &Utf8Path,
-        labels: &[(String, String)],
-    ) -> Result<String> {
+    /// What goes into the image beside its files, as a hash.
+    fn recipe(&self, dockerfile: &Utf8Path, labels: &[(String, String)]) -> Result<String> {
         let mut all = Sha256::new();
         all.update(fs::read(dockerfile).with_context(|| format!("reading {dockerfile}"))?);
         all.update(format!("{:?} {labels:?}", self.arguments));
-        for path in files_below(context)? {
-            all.update(path.strip_prefix(context).unwrap_or(&path).as_str());
-            all.update(Sha256::digest(fs::read(&path)?));
-        }
         Ok(hex(&all.finalize()))
     }
 }
 
-/// The id and size of the image of this name, if it was made from these very inputs.
-fn same_image(sh: &Shell, name: &str, inputs: &str) -> Result<Option<(String, u64)>> {
+/// The recipe and the files, as a hash.
+fn fingerprint(recipe: &str, context: &Utf8Path) -> Result<String> {
+    let mut all = Sha256::new();
+    all.update(recipe);
+    for path in files_below(context)? {
+        all.update(path.strip_prefix(context).unwrap_or(&path).as_str());
+        all.update(Sha256::digest(fs::read(&path)?));
+    }
+    Ok(hex(&all.finalize()))
+}
+
+/// The id and size of the image of this name, if it has this label.
+fn same_image(sh: &Shell, name: &str, label: &str, value: &str) -> Result<Option<(String, u64)>> {
     let told = Run::new(docker::inspect(sh, name, "{{json .}}")).finish()?;
     let image: serde_json::Value = serde_json::from_str(&told.stdout).unwrap_or_default();
-    let same = image["Config"]["Labels"][INPUTS_LABEL] == *inputs;
+    let same = image["Config"]["Labels"][label] == *value;
     let id = image["Id"].as_str().filter(|_| same);
     Ok(id.map(|id| (id.to_owned(), image["Size"].as_u64().unwrap_or(0))))
 }
 
 fn copy(from: &Utf8Path, to: &Utf8Path, commit: SystemTime) -> Result<()> {
-    let time = if from.is_dir() {
+    let (time, mode) = if from.is_dir() {
         fs::create_dir_all(to)?;
         for entry in from.read_dir_utf8()? {
             let entry = entry?;
             copy(entry.path(), &to.join(entry.file_name()), commit)?;
         }
-        commit
+        (commit, 0o755)
     } else {
         fs::copy(from, to).with_context(|| format!("copying {from}"))?;
-        time_of(&fs::read(to)?, commit)
+        let is_program = fs::metadata(from)?.permissions().mode() & 0o100 != 0;
+        (time_of(&fs::read(to)?, commit), if is_program { 0o755 } else { 0o644 })
     };
+    fs::set_permissions(to, fs::Permissions::from_mode(mode))?;
     let file = fs::File::open(to)?;
     file.set_modified(time).with_context(|| format!("setting the time of {to}"))
 }
@@ -143,6 +159,30 @@ fn files_below(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_staged_is_the_same_whatever_the_umask_was_and_when_it_was_checked_out() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(temporary.path()).unwrap();
+        let commit = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let staged = |name: &str, [of_folder, of_file, of_program]: [u32; 3]| {
+            let (from, to) = (folder.join(name), folder.join(format!("{name}-staged")));
+            fs::create_dir(&from).unwrap();
+            for (file, mode) in [("page.html", of_file), ("program", of_program)] {
+                fs::write(from.join(file), file).unwrap();
+                fs::set_permissions(from.join(file), fs::Permissions::from_mode(mode)).unwrap();
+            }
+            fs::set_permissions(&from, fs::Permissions::from_mode(of_folder)).unwrap();
+            copy(&from, &to, commit).unwrap();
+            [to.clone(), to.join("page.html"), to.join("program")].map(|path| {
+                let found = fs::metadata(path).unwrap();
+                (found.permissions().mode() & 0o7777, found.modified().unwrap())
+            })
+        };
+        let (one, other) = (staged("one", [0o755, 0o644, 0o755]), staged("other", [0o700, 0o600, 0o700]));
+        assert_eq!(one, other);
+        assert_eq!(one.map(|(mode, _)| mode), [0o755, 0o644, 0o755]);
+    }
 
     #[test]
     fn files_of_one_size_have_one_time_only_when_their_content_is_one() {

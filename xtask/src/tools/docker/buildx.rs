@@ -35,7 +35,7 @@ impl Buildx {
             sh,
             "{program} build --load --provenance=false --progress plain --iidfile {id_file} --file {dockerfile} {arguments...} {labels...} {tags...} {context}"
         );
-        build.env("BUILDX_CONFIG", &self.config)
+        build.env("BUILDX_CONFIG", &self.config).env("SOURCE_DATE_EPOCH", image.time.to_string())
     }
 }
 
@@ -48,6 +48,8 @@ pub struct Build<'a> {
     pub context: &'a Utf8Path,
     /// Build arguments.
     pub arguments: Vec<(&'static str, String)>,
+    /// When it counts as made, in seconds since 1970: an engine from 23 on writes that into the image, and not its own time.
+    pub time: i64,
     /// Labels.
     pub labels: Vec<(String, String)>,
     /// Names, with their tags.
