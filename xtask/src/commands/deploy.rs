@@ -2,26 +2,24 @@
 
 mod contracts;
 mod demo;
-mod gate;
 mod history;
 #[cfg(test)]
 mod model_conformance;
 mod prepare;
 mod result;
-mod version;
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
-use self::gate::Override;
 use self::prepare::Prepared;
 use super::output::OutputArgs;
 use super::progress::attempt::{self, LockWaitArgs, Times};
 use super::progress::steps::Preview;
 use super::target::TargetArgs;
 use super::target::consent::Consent;
+use super::target::gate::{self, Override};
 use crate::host::{Leased, Machine, SuppliedSecrets};
 use crate::project::Environment;
 use crate::rollout::attempt::Attempt;
@@ -51,7 +49,7 @@ pub struct Deploy {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: contract="…", in production also branch="…", staging="…" and rolled-back="…"
+    /// Open one gate by hand, with a reason for the record: contract="…", in production also branch="…", staging="…", rolled-back="…" and platform="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]
@@ -101,7 +99,7 @@ impl Deploy {
         let leased = attempt::lease(machine, doing, self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
         leased.secrets().settle()?;
-        let was_started = start_platform(&leased, &prepared.secrets)?;
+        let was_started = start_platform(&leased, &prepared.secrets, &attempt)?;
         machine.prefetch_counts_and_schema()?;
         machine.secrets().compare_again(&mut prepared.secrets)?;
         let drift = find_drift(machine, &attempt.settled.files)?;
@@ -193,9 +191,10 @@ impl Deploy {
 }
 
 /// Gives whether it had to be started.
-fn start_platform(leased: &Leased, secrets: &SuppliedSecrets) -> Result<bool> {
+fn start_platform(leased: &Leased, secrets: &SuppliedSecrets, attempt: &Attempt) -> Result<bool> {
+    let record = |record| attempt.record_platform(record);
     Activity::of("platform: database and edge", |activity| {
-        leased.platform().up(secrets, &|line| activity.line(line))
+        leased.platform().up(secrets, &record, &|line| activity.line(line))
     })
     .context("starting the platform")
 }
@@ -210,15 +209,23 @@ fn settle_secrets(leased: &Leased, secrets: &SuppliedSecrets) {
     }
 }
 
-/// A platform that the repository has changed is left as it is, and that is said: behind the attempt, since nobody who
+/// A platform that this commit has changed is left as it is, and that is said: behind the attempt, since nobody who
 /// waits for the release waits for that.
 fn warn_of_changed_platform(machine: &Machine) {
     // An engine that does not answer, or a link that is lost, has been spoken of already.
-    let Ok(services) = machine.platform().differing() else { return };
-    if !services.is_empty() {
-        let (services, name) = (services.join(" and "), &machine.environment().name);
+    let Ok(mut changed) = machine.platform().differing() else { return };
+    if changed.is_empty() {
+        // One from before the ledger had its files is not known to be another one.
+        let files = machine.ledger().and_then(|ledger| match ledger.platform() {
+            Some(_) => machine.platform().differing_files(&ledger),
+            None => Ok(Vec::new()),
+        });
+        changed = files.unwrap_or_default();
+    }
+    if !changed.is_empty() {
+        let (changed, name) = (changed.join(" and "), &machine.environment().name);
         terminal::warn(format_args!(
-            "{services} of the platform would be started differently now. A deploy leaves it running as it is; `cargo xtask \
+            "{changed} of the platform would be made differently now. A deploy leaves it running as it is; `cargo xtask \
              platform up --env {name}` takes the change over, and says what that interrupts."
         ));
     }

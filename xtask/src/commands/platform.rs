@@ -15,21 +15,21 @@ use super::refuse;
 use super::target::TargetArgs;
 use super::target::access::Access;
 use super::target::consent::Consent;
+use super::target::gate::{self, Override};
+use super::target::version;
 use crate::host::Machine;
 use crate::product::images::{self, Registry};
+use crate::product::platform;
 use crate::project::{self, DATABASE_SERVICE, EDGE};
-use crate::rollout::host::LeasedHost;
-use crate::terminal::{self, Activity, millis, paint, seconds};
+use crate::rollout::host::{Files, Host};
+use crate::rollout::steps::platform::{Renewal, renew};
+use crate::terminal::{self, millis, paint, seconds};
 use crate::tools::http;
-use crate::tools::process::interrupt;
 
 /// How often users' way in is tried while something is interrupted.
 const PROBE_INTERVAL: Duration = Duration::from_millis(20);
 /// How long after the last start the way in is still tried.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Why there may be nothing to do.
-const AS_IT_IS: &str = "the platform runs as the repository has it";
 
 /// Update the database and the edge, which outlive releases
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ pub struct PlatformVerb {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Start anew what the repository has changed since: says what that interrupts, and for how long it did
+    /// Start anew what a commit has changed since (in local: this tree): says what that interrupts, and for how long it did
     Up(Up),
 }
 
@@ -50,11 +50,17 @@ struct Up {
     target: TargetArgs,
     #[command(flatten)]
     lock_wait: LockWaitArgs,
+    /// Which commit: a branch, a tag, or the beginning of its name (elsewhere than in local)
+    #[arg(long, value_name = "REV")]
+    version: Option<String>,
     /// Print the steps and what they cost users, and change nothing
     #[arg(long)]
     plan: bool,
     #[command(flatten)]
     consent: Consent,
+    /// Open one gate by hand, with a reason for the record: in production branch="…" and platform="…"
+    #[arg(long = "override", value_name = "GATE=REASON")]
+    overrides: Vec<Override>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -71,53 +77,39 @@ impl Up {
     /// Looks, and asks; then, under the lease: checks what can be checked while everything runs, backup, and one service
     /// after the other.
     fn run(self) -> Result<()> {
-        let machine = self.reach()?;
+        let (machine, commit) = self.reach()?;
         machine.platform().check().map_err(|error| refuse(format!("{error:#}")))?;
-        let services = machine.platform().differing()?;
-        if services.is_empty() {
-            return self.put_right(&machine);
-        }
-        let preview = preview(&services);
+        let Some(shown) = renewal(&machine, &commit, machine.files()?)? else {
+            return self.put_right(&machine, &commit);
+        };
+        let preview = Preview::of(&renew(&shown));
         if self.plan {
             preview.say(self.output);
             return Ok(());
         }
         preview.announce(self.output);
-        self.ask(&machine)?;
-        let named = services.join(" and ");
-        let leased = attempt::lease(&machine, format!("platform up: {named}"), self.lock_wait)?;
+        self.ask(&machine, &shown)?;
+        let leased = attempt::lease(&machine, format!("platform up to {commit}"), self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
+        let renewal = renewal(&machine, &commit, attempt.settled.files.clone())?;
+        let renewal = renewal.filter(|now| now.services == shown.services).ok_or_else(|| {
+            refuse("the platform was changed by somebody else meanwhile: nothing was done, look again")
+        })?;
         leased.platform().check_renewal()?;
-        if services.iter().any(|service| service == DATABASE_SERVICE.name) {
-            let backup = Activity::of("backup: dump the database, and read the dump back", |_| {
-                leased.backup(attempt.id(), "since the database is started anew")
-            })?;
-            terminal::note(paint::dim(format_args!("  backup {}", backup.name)));
-        }
-        attempt.note(&format!("platform up: {named} is about to be started anew"))?;
         let url = format!("{}{}", machine.url()?, project::PROBE_PATH);
-        let (renewed, gap) = longest_gap(&url, || {
-            Activity::of(format!("start {named} anew"), |activity| {
-                leased.platform().renew(&services, &|line| activity.line(line))
-            })
-        });
-        let outcome = match &renewed {
-            Ok(()) => format!("platform up: {named} started anew, {} without an answer", seconds(gap)),
-            Err(error) => format!("platform up failed: {error:#}"),
-        };
-        // Also when somebody asked to stop; and what became of the platform is said before what became of the ledger.
-        let noted = interrupt::shielded(|| attempt.note(&outcome));
-        renewed?;
-        noted?;
-        self.say_result(&services, gap)
+        let overrides = self.overrides.iter().map(ToString::to_string).collect();
+        let plan = renew(&renewal);
+        let (ran, gap) = longest_gap(&url, || attempt::run(&machine, &attempt, &plan, overrides));
+        ran?;
+        self.say_result(&renewal, &commit, gap)
     }
 
-    /// What runs is as the repository has it; files that somebody changed are written again.
-    fn put_right(&self, machine: &Machine) -> Result<()> {
+    /// What runs is as the commit has it; files that somebody changed are written again.
+    fn put_right(&self, machine: &Machine, commit: &str) -> Result<()> {
         let drift = machine.platform().drift()?;
         if self.plan && !drift.is_empty() {
             let steps = drift.iter().map(|line| ("write".to_owned(), format!("{line}: write it again")));
-            let not_needed = vec![format!("renew: {AS_IT_IS}")];
+            let not_needed = vec![format!("renew: {}", as_it_is(commit))];
             Preview { steps: steps.collect(), not_needed }.say(self.output);
             return Ok(());
         }
@@ -128,48 +120,65 @@ impl Up {
             leased.platform().write_files()?;
         }
         drift.iter().for_each(|line| terminal::note(format_args!("{line}: it is written again")));
-        self.nothing_to_do()
+        self.nothing_to_do(commit)
     }
 
-    /// With the images that a new platform would have.
-    fn reach(&self) -> Result<Machine> {
+    /// With the files and the images that a new platform would have, and the commit that they are from.
+    fn reach(&self) -> Result<(Machine, String)> {
         let environment = self.target.environment().clone();
         if environment.is_here() {
-            return Ok(self.target.clone().reach()?.with_bases(images::bases_here()?));
+            if self.version.is_some() {
+                return Err(refuse("local takes this tree as it is: --version is for other environments"));
+            }
+            let (files, bases) = (platform::of_tree()?, images::bases_here()?);
+            let commit = files.commit().to_owned();
+            return Ok((self.target.clone().reach()?.with_bases(bases).with_platform_files(files), commit));
         }
         let access = Access::of(&environment)?;
+        let commit = version::choose(&environment, self.version.as_deref())?;
+        gate::check_branch_of(&environment, &commit, &self.overrides)?;
         images::ensure_client(self.consent.yes)?;
         let registry = Registry::choose()?;
-        let (machine, bases) = self.target.clone().reach_by(&access, || images::bases_for_host(&registry))?;
-        Ok(machine.with_registry_tunnel(registry.registry_tunnel).with_bases(bases))
+        let find =
+            || Ok((platform::of_commit(&commit.sha)?, images::bases_for_host(&registry, &commit.sha)?));
+        let (machine, (files, bases)) = self.target.clone().reach_by(&access, find)?;
+        let machine = machine.with_bases(bases).with_platform_files(files);
+        gate::check_platform_of(&environment, &machine.platform().to_come()?, &self.overrides)?;
+        Ok((machine.with_registry_tunnel(registry.registry_tunnel), commit.sha))
     }
 
-    fn ask(&self, machine: &Machine) -> Result<()> {
+    fn ask(&self, machine: &Machine, renewal: &Renewal) -> Result<()> {
         let name = &machine.environment().name;
         if !machine.environment().asks {
             return Ok(());
         }
-        self.consent.ask(&format!("{name} is interrupted. Go on?"), "nothing was changed", name)
+        let changes = if renewal.services.is_empty() { "changed" } else { "interrupted" };
+        self.consent.ask(&format!("{name} is {changes}. Go on?"), "nothing was changed", name)
     }
 
-    fn nothing_to_do(&self) -> Result<()> {
+    fn nothing_to_do(&self, commit: &str) -> Result<()> {
         let json = || match self.plan {
-            true => Preview::nothing(AS_IT_IS.to_owned()).as_json(),
-            false => json!({ "renewed": [], "longest_gap_ms": null }),
+            true => Preview::nothing(as_it_is(commit)).as_json(),
+            false => json!({ "renewed": [], "longest_gap_ms": null, "commit": commit }),
         };
-        self.output
-            .say(json, || terminal::say(format_args!("{} {AS_IT_IS}.", paint::good("Nothing to do:"))));
+        self.output.say(json, || {
+            terminal::say(format_args!("{} {}.", paint::good("Nothing to do:"), as_it_is(commit)))
+        });
         Ok(())
     }
 
-    fn say_result(&self, services: &[String], gap: Duration) -> Result<()> {
-        let json = || json!({ "renewed": services, "longest_gap_ms": millis(gap) });
+    fn say_result(&self, renewal: &Renewal, commit: &str, gap: Duration) -> Result<()> {
+        let services: Vec<&str> = renewal.services.iter().map(|(service, _)| service.as_str()).collect();
+        let json = || json!({ "renewed": services, "longest_gap_ms": millis(gap), "commit": commit });
         self.output.say(json, || {
+            let renewed = match services.is_empty() {
+                true => "no service was started anew".to_owned(),
+                false => format!("started anew: {}", services.join(" and ")),
+            };
             terminal::say(format_args!(
-                "{} {} {} as the repository has it.  users got no answer for {} at most",
+                "{} {}.  {renewed}; users got no answer for {} at most",
                 paint::good("Platform:"),
-                services.join(" and "),
-                if services.len() == 1 { "runs" } else { "run" },
+                as_it_is(commit),
                 seconds(gap)
             ));
         });
@@ -177,23 +186,31 @@ impl Up {
     }
 }
 
-/// What would be done, each with what it costs users.
-fn preview(services: &[String]) -> Preview {
-    let row = |step: &str, what: String| (step.to_owned(), what);
-    let has_database = services.iter().any(|service| service == DATABASE_SERVICE.name);
-    let backup = has_database.then(|| row("backup", "dump the database and read the dump back".to_owned()));
-    let renewals = services.iter().map(|service| {
-        let costs = match service.as_str() {
-            it if it == EDGE.name => {
-                "requests in flight get 3 s to end; meanwhile, and for about a second after, nobody is answered"
-            }
-            it if it == DATABASE_SERVICE.name => "requests that need the database fail for a few seconds",
-            _ => "interrupted for a moment",
-        };
-        row("renew", format!("start {service} anew: {costs}"))
-    });
-    let not_needed = if has_database { Vec::new() } else { vec!["backup: the database goes on".to_owned()] };
-    Preview { steps: backup.into_iter().chain(renewals).collect(), not_needed }
+/// Said only where it is so: the files are this commit's, or this tree's.
+fn as_it_is(commit: &str) -> String {
+    format!("the platform runs as {commit} has it")
+}
+
+/// What is to be done; nothing when services and files are as the commit has them.
+fn renewal(machine: &Machine, commit: &str, files: Files) -> Result<Option<Renewal>> {
+    let services = machine.platform().differing()?;
+    if services.is_empty() && machine.platform().differing_files(&files.ledger)?.is_empty() {
+        return Ok(None);
+    }
+    let costs = |service: &str| match service {
+        it if it == EDGE.name => {
+            "requests in flight get 3 s to end; meanwhile, and for about a second after, nobody is answered"
+        }
+        it if it == DATABASE_SERVICE.name => "requests that need the database fail for a few seconds",
+        _ => "interrupted for a moment",
+    };
+    Ok(Some(Renewal {
+        live: files.traffic.active,
+        before: files.ledger.platform().cloned().unwrap_or_default(),
+        commit: commit.to_owned(),
+        has_database: services.iter().any(|service| service == DATABASE_SERVICE.name),
+        services: services.into_iter().map(|service| (service.clone(), costs(&service))).collect(),
+    }))
 }
 
 /// The longest time for which the address gave no good answer while `work` was done and right after it.

@@ -38,6 +38,9 @@ macro_rules! every_change {
             let _ = host.migrate(release);
             let _ = host.undo_migrations(release, &[]);
             let _ = host.wait_for_migration();
+            let _ = host.write_platform();
+            let _ = host.bring_back_platform_files();
+            let _ = host.renew_platform("");
             let _ = host.smoke_test(release);
             let _ = host.smoke_test_through_edge(release);
             let _ = host.end_smoke_tests(release);
@@ -57,12 +60,11 @@ macro_rules! every_change {
             let _ = host.database().take_dump("");
             let _ = host.database().discard_dump("");
             let _ = host.database().rehearse(backup);
-            let _ = host.platform().up(supplied, &nobody);
+            let _ = host.platform().up(supplied, &|_| Ok(()), &nobody);
             let _ = host.platform().down();
             let _ = host.platform().delete_data();
             let _ = host.platform().write_files();
             let _ = host.platform().check_renewal();
-            let _ = host.platform().renew(&[], &nobody);
             let _ = host.secrets().supply(supplied);
             let _ = host.secrets().settle();
             let _ = host.secrets().revoke(secret, 1);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
 
 use super::Machine;
 use super::lease::{self, Held};
@@ -12,6 +13,7 @@ use super::monitoring::Credentials;
 use crate::rollout::host::{Arming, Holder, Host, LeaseError, LeasedHost, SmokeTest, Switching, Vitals};
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::ledger::Entry;
+use crate::rollout::state::platform::PlatformRecord;
 use crate::rollout::state::release::{Release, ReleaseId};
 
 /// The lease of an environment, held: it alone changes the environment. Whoever wants to look asks the [`Machine`]. The
@@ -23,13 +25,21 @@ pub struct Leased<'a> {
     pub(super) laid_out: RefCell<BTreeSet<ReleaseId>>,
     /// The user that smoke tests of a release log in as, once one was made.
     pub(super) monitoring: RefCell<Option<(ReleaseId, Credentials)>>,
+    /// The platform's files before this driver wrote others: path, and text when it was there.
+    pub(super) platform_before: RefCell<Vec<(Utf8PathBuf, Option<String>)>>,
 }
 
 impl<'a> Leased<'a> {
     /// Takes the lease, or says who holds it.
     pub(super) fn take(machine: &'a Machine, holder: &Holder) -> Result<Leased<'a>, LeaseError> {
         let held = lease::take(&machine.shell, &machine.lease_file(), holder)?;
-        Ok(Leased { machine, held, laid_out: RefCell::default(), monitoring: RefCell::default() })
+        Ok(Leased {
+            machine,
+            held,
+            laid_out: RefCell::default(),
+            monitoring: RefCell::default(),
+            platform_before: RefCell::default(),
+        })
     }
 
     /// The machine, to change a file on it; an error when the lease was lost. There is no other way from here to it but
@@ -122,6 +132,18 @@ impl LeasedHost for Leased<'_> {
 
     fn wait_for_migration(&self) -> Result<()> {
         self.releases().wait_for_migration()
+    }
+
+    fn write_platform(&self) -> Result<PlatformRecord> {
+        self.platform().write()
+    }
+
+    fn bring_back_platform_files(&self) -> Result<()> {
+        self.platform().bring_back_files()
+    }
+
+    fn renew_platform(&self, service: &str) -> Result<()> {
+        self.platform().renew(service)
     }
 
     fn smoke_test(&self, release: &Release) -> Result<()> {

@@ -54,7 +54,7 @@ use crate::tools::ssh::host_shell::HostShell;
 pub use self::database::Database;
 pub use self::images::{Bases, RegistryTunnel};
 pub use self::leased::Leased;
-pub use self::platform::{Platform, PlatformPart};
+pub use self::platform::{Platform, PlatformFiles, PlatformPart};
 pub use self::probe::HostFacts;
 pub use self::releases::Releases;
 pub use self::releases::compose::check_compose_file;
@@ -73,6 +73,7 @@ pub struct Machine {
     /// Where compose finds its files, when the host is another machine.
     compose_dir: Option<Folder>,
     bases: Option<Bases>,
+    platform_files: Option<PlatformFiles>,
     registry_tunnel: Option<RegistryTunnel>,
     /// When this driver reached the host.
     reached: Instant,
@@ -174,6 +175,12 @@ impl Machine {
     /// The name of something that the environment owns: `<project>-local-edge`.
     fn named(&self, what: &str) -> String {
         format!("{}-{what}", self.environment.prefix())
+    }
+
+    fn platform_files(&self) -> Result<&PlatformFiles> {
+        self.platform_files.as_ref().context(
+            "the files of the platform were not looked up: a mistake in xtask, and nothing was changed",
+        )
     }
 
     fn bases(&self) -> Result<&Bases> {

@@ -66,6 +66,7 @@ impl Machine {
             public_url,
             compose_dir,
             bases: None,
+            platform_files: None,
             registry_tunnel: None,
             reached: Instant::now(),
             tunnel_is_open: Cell::new(false),

@@ -6,6 +6,7 @@ pub mod database;
 pub mod frontend;
 pub mod images;
 pub mod migrations;
+pub mod platform;
 pub mod snapshot;
 pub mod sources;
 #[cfg(test)]

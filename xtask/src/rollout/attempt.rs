@@ -12,6 +12,7 @@ use super::plan::{Plan, Report, Run, Stopped};
 use super::recover::{Recovery, recover};
 use super::rollback::RollbackRequest;
 use super::state::ledger::{Event, Outcome};
+use super::state::platform::PlatformRecord;
 use super::state::release::ReleaseId;
 
 /// How often a lease is asked for that somebody else has.
@@ -130,6 +131,11 @@ impl<'a> Attempt<'a> {
     /// Writes into the ledger what was done without a plan.
     pub fn note(&self, what: &str) -> Result<()> {
         self.journal.write(Event::Noted { what: what.to_owned() })
+    }
+
+    /// Writes into the ledger of what the platform is made that is about to be started.
+    pub fn record_platform(&self, record: PlatformRecord) -> Result<()> {
+        self.journal.write(Event::Platform(record))
     }
 
     /// Runs the plan, with everything in the ledger.

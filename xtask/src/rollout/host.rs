@@ -13,6 +13,7 @@ use super::state::backup::Backup;
 use super::state::guard::Traffic;
 use super::state::history::Applied;
 use super::state::ledger::{Entry, Ledger};
+use super::state::platform::PlatformRecord;
 use super::state::release::{Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health, started_again};
 
@@ -122,6 +123,14 @@ pub trait LeasedHost {
     fn undo_migrations(&self, release: &Release, versions: &[i64]) -> Result<String>;
     /// Waits for a migration whose driver died, when there is one.
     fn wait_for_migration(&self) -> Result<()>;
+
+    /// Brings the platform's files, and makes the database's roles as they say; services go on as they were started.
+    /// Says what was brought.
+    fn write_platform(&self) -> Result<PlatformRecord>;
+    /// The files that were there before this driver brought others are there again, if it did.
+    fn bring_back_platform_files(&self) -> Result<()>;
+    /// Starts a service of the platform anew, from the files that are there, and waits until it is healthy.
+    fn renew_platform(&self, service: &str) -> Result<()>;
 
     /// Does with the release what a user does, on the edge's network, whether or not it has the traffic. It needs the lease
     /// since it makes a user for that, and removes it.

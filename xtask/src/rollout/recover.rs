@@ -9,6 +9,7 @@ use super::host::{Files, Host, LeasedHost, Part, Switching};
 use super::journal::Journal;
 use super::state::guard::{Guard, GuardState, Traffic, written};
 use super::state::ledger::{Event, Kind, Outcome, RecordedAttempt};
+use super::state::platform::PlatformRecord;
 use super::state::release::ReleaseId;
 use super::steps::schema::is_migration;
 
@@ -118,6 +119,9 @@ fn settle(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal)
     if attempt.kind == Kind::Restore {
         return Ok((settle_restore(leased, attempt, journal)?, false));
     }
+    if attempt.kind == Kind::Platform {
+        return Ok((settle_platform(attempt, journal)?, false));
+    }
     let host = leased.host();
     leased.wait_for_migration()?;
     let live = host.live()?;
@@ -185,6 +189,21 @@ fn settle_restore(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &
     let detail = Some("its driver died".to_owned());
     journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
     Ok(format!("the restore by {} ({}) was cut off: it {found}", attempt.by, attempt.at))
+}
+
+/// Which of its files and containers are there is not known: whoever starts a platform anew begins with both.
+fn settle_platform(attempt: &RecordedAttempt, journal: &Journal) -> Result<String> {
+    let was_writing =
+        attempt.step.as_ref().is_some_and(|(step, _)| matches!(step.as_str(), "write" | "renew"));
+    let (outcome, found) = if was_writing {
+        journal.write_of(&attempt.id, Event::Platform(PlatformRecord::default()))?;
+        (Outcome::NotUndone, "may have changed a part of the platform: the same command again completes it")
+    } else {
+        (Outcome::Undone, "had not yet changed anything")
+    };
+    let detail = Some("its driver died".to_owned());
+    journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
+    Ok(format!("the {} by {} ({}) was cut off: it {found}", attempt.kind, attempt.by, attempt.at))
 }
 
 fn confirmed(host: &dyn Host, release: ReleaseId) -> Result<Event> {

@@ -100,18 +100,33 @@ fn apply_changes(project: &Project) -> Result<(), Failed> {
     let plan = project.xtask(&["platform", "up", "--plan", "--json"]).json()?;
     let steps: Vec<&str> =
         plan["steps"].as_array().into_iter().flatten().filter_map(|it| it["step"].as_str()).collect();
-    check(steps == ["backup", "renew", "renew"], || plan.to_string())?;
+    check(steps == ["backup", "write", "renew", "renew"], || plan.to_string())?;
     let client = Client::start(&project.url());
     let result = project.xtask(&["platform", "up", "--json"]).json();
     client.stop();
     let result = result?;
     println!("    the longest time without an answer was {} ms", result["longest_gap_ms"]);
     check(result["longest_gap_ms"].as_u64().is_some_and(|gap| gap < 20_000), || result.to_string())?;
+    project.last_attempt_is("platform", "succeeded")?;
     let output = project.xtask(&["platform", "up"]).succeeds()?;
     check(output.contains("Nothing to do"), || output)?;
+    roles_alone(project)?;
     let setting = query(project, "SHOW shared_buffers");
     check(setting == "64MB", || setting)?;
     check(get(&project.url(), "/health/ready")?.status == 200, || "it is not ready".into())
+}
+
+/// Another file of roles interrupts nobody.
+fn roles_alone(project: &Project) -> Result<(), Failed> {
+    let id = || project.docker(&["inspect", "--format", "{{.Id}}", &project.platform_container("postgres")]);
+    let before = id();
+    project.append("tracehub/deploy/roles.sql", "\nCOMMENT ON DATABASE tracehub IS 'of another file';\n");
+    let result = project.xtask(&["platform", "up", "--json"]).json()?;
+    check(result["renewed"] == serde_json::json!([]) && id() == before, || result.to_string())?;
+    let of = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'tracehub'";
+    check(query(project, of) == "of another file", || query(project, of))?;
+    let output = project.xtask(&["platform", "up"]).succeeds()?;
+    check(output.contains("Nothing to do"), || output)
 }
 
 /// Interrupts `platform up` when users get no answer: the edge from before is stopped, and the new one not started.
@@ -136,7 +151,8 @@ pub fn up_interrupted(project: &Project) -> Result<(), Failed> {
     project.reset_to("HEAD");
     stopped?;
     let output = output?;
-    check(output.contains("the platform from before runs again"), || output)?;
+    check(output.contains("everything that it had begun is undone"), || output)?;
+    project.last_attempt_is("platform", "undone")?;
     wait_until("the edge answers again", Duration::from_secs(30), || {
         get(&project.url(), "/health/ready").is_ok_and(|response| response.status == 200)
     })?;

@@ -102,7 +102,7 @@ pub fn versions(lab: &Lab) -> Result<(), Failed> {
     check(output.contains("more than one commit"), || output)?;
     project.write("a-new-file", "in no commit");
     let output = project.deploy().fails_with(3)?;
-    check(output.contains("changes that are in no commit"), || output)?;
+    check(output.contains("changes that are in no commit (a-new-file)"), || output)?;
     project.commit("A commit that is on no remote");
     project.with_origin(|| {
         let output = project.deploy().fails_with(3)?;

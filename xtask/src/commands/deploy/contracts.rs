@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::gate::{self, Override};
+use crate::commands::target::gate::{self, Override};
 use crate::exit::refuse;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::contract::Contract;

@@ -13,6 +13,7 @@ use crate::commands::target::TargetArgs;
 use crate::commands::target::access::Access;
 use crate::host::{Leased, Machine};
 use crate::product::images::{self, Registry};
+use crate::product::platform;
 use crate::product::sources::Sources;
 use crate::project::{BACKEND, Environment, FRONTEND};
 use crate::rollout::host::{Host, LeasedHost};
@@ -56,7 +57,8 @@ fn look_at_both(environment: &Environment) -> Result<()> {
     clear_up(environment);
     let built = images::build(true)?;
     let sources = Sources::of_tree(&built, environment)?;
-    compare(&TargetArgs::of(environment.clone()).reach()?.with_bases(built.bases), &sources)
+    let machine = TargetArgs::of(environment.clone()).reach()?.with_bases(built.bases);
+    compare(&machine.with_platform_files(platform::of_tree()?), &sources)
 }
 
 fn behind_ssh() -> Result<()> {
@@ -64,15 +66,18 @@ fn behind_ssh() -> Result<()> {
     let (access, registry, built) = (Access::of(&environment)?, Registry::choose()?, images::build(true)?);
     let images = images::push_built(&registry, &built)?;
     let sources = Sources::of_tree(&built, &environment)?.with_images(images);
-    let bases = || images::bases_for_host(&registry);
+    let bases = || images::bases_for_host(&registry, &built.tree.commit.sha);
     let (machine, bases) = TargetArgs::of(environment).reach_by(&access, bases)?;
-    compare(&machine.with_registry_tunnel(registry.registry_tunnel).with_bases(bases), &sources)
+    let machine = machine.with_registry_tunnel(registry.registry_tunnel).with_bases(bases);
+    compare(&machine.with_platform_files(platform::of_tree()?), &sources)
 }
 
 fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
-    take_lease(machine)?
-        .platform()
-        .up(&machine.secrets().compare(std::collections::BTreeMap::new())?, &|_| {})?;
+    take_lease(machine)?.platform().up(
+        &machine.secrets().compare(std::collections::BTreeMap::new())?,
+        &|_| Ok(()),
+        &|_| {},
+    )?;
     let first = sources.release(machine.secrets().versions()?.current_of(|secret| !secret.of_platform));
     let scenes = scenes(&first);
 

@@ -3,12 +3,14 @@
 
 use anyhow::Result;
 
-use super::{Deploy, gate, version};
+use super::Deploy;
 use crate::commands::progress::steps::Preview;
 use crate::commands::target::access::{self, Access};
+use crate::commands::target::{gate, version};
 use crate::exit::{Exit, Failure, refuse};
 use crate::host::{Machine, SuppliedSecrets};
 use crate::product::images::{self, Registry};
+use crate::product::platform;
 use crate::product::sources::Sources;
 use crate::project::{Environment, FREE_DISK};
 use crate::rollout::observed::Observed;
@@ -71,7 +73,8 @@ impl Deploy {
         let built = images::build(self.consent.yes)?;
         let sources = Sources::of_tree(&built, self.target.environment())?;
         sources.check(self.target.environment())?;
-        Ok((self.target.clone().reach()?.with_bases(built.bases), sources))
+        let machine = self.target.clone().reach()?.with_bases(built.bases);
+        Ok((machine.with_platform_files(platform::of_tree()?), sources))
     }
 
     /// On a host: a commit, whose images a registry has. What can be refused here is refused before the host is touched,
@@ -87,19 +90,22 @@ impl Deploy {
             sources.check(environment)?;
             let found = images::find(&registry, &commit)?;
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
-            Ok((sources, found))
+            Ok((sources, found, platform::of_commit(&commit.sha)?))
         };
-        let (machine, (sources, found)) = self.target.clone().reach_by(&access, find)?;
-        let machine = machine.with_registry_tunnel(registry.registry_tunnel);
+        let (machine, (sources, found, files)) = self.target.clone().reach_by(&access, find)?;
+        let machine = machine.with_registry_tunnel(registry.registry_tunnel).with_platform_files(files);
         let images = match found {
             Some(images) => images,
             None => images::build_and_push(&registry, &commit, self.consent.yes)?,
         };
-        let bases = match machine.platform().bases()? {
-            Some(bases) => bases,
-            None => images::bases_for_host(&registry)?,
-        };
-        Ok((machine.with_bases(bases), sources.with_images(images)))
+        let running = machine.platform().bases()?;
+        let is_whole = running.is_some();
+        let bases = running.map_or_else(|| images::bases_for_host(&registry, &commit.sha), Ok)?;
+        let machine = machine.with_bases(bases);
+        if !is_whole && !machine.platform().is_made()? {
+            gate::check_platform_of(environment, &machine.platform().to_come()?, &self.overrides)?;
+        }
+        Ok((machine, sources.with_images(images)))
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod access;
 pub mod consent;
+pub mod gate;
+pub mod version;
 
 use std::thread;
 

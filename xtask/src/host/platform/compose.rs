@@ -1,23 +1,24 @@
 //! The platform as Docker Compose has it: its files on the host, where compose finds them, and what the variables in them
 //! stand for.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::{LeasedPlatform, Platform};
 use crate::host::files::write_here;
-use crate::project::{self, EDGE, EDGE_FILE, PLATFORM_FILES};
+use crate::project::{EDGE, EDGE_FILE, PLATFORM_FILES, ROLES_FILE};
+use crate::rollout::state::platform::PlatformRecord;
 use crate::tools::docker::compose::Project;
 use crate::tools::files::hex::hex;
 use crate::tools::ssh::host_shell::Script;
-use crate::workspace;
 
 /// The edge's configuration, in its folder on the host.
 pub(super) const CADDYFILE: &str = "Caddyfile";
 pub(in crate::host) const NOTE: Script = Script::new(
     "noting what the platform's files hold",
-    r#"cd "$1" && sha256sum *.yaml variables.env >written.next && mv -f written.next written"#,
+    r#"cd "$1" && set -- *.yaml variables.env && if [ -f roles.sql ]; then set -- "$@" roles.sql; fi &&
+sha256sum "$@" >written.next && mv -f written.next written"#,
 );
 
 impl Platform<'_> {
@@ -28,7 +29,7 @@ impl Platform<'_> {
 
     /// What the variables in the compose files stand for, as the repository would have them.
     pub(super) fn variables(&self, listens: &str) -> Result<String> {
-        let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join(EDGE_FILE))?;
+        let caddyfile = self.machine.platform_files()?.text(EDGE_FILE)?;
         let mut variables = vec![
             ("ENVIRONMENT".to_owned(), self.machine.environment.name.to_string()),
             ("POSTGRES_IMAGE".to_owned(), self.machine.bases()?.postgres.clone()),
@@ -93,25 +94,24 @@ impl Platform<'_> {
 }
 
 impl LeasedPlatform<'_> {
-    /// Writes its files as the repository has them; what runs is not touched.
-    pub fn write_files(&self) -> Result<()> {
+    /// Writes its files as the commit has them; what runs is not touched. Says what was written.
+    pub fn write_files(&self) -> Result<PlatformRecord> {
         let machine = self.leased.fenced()?;
         let (platform, folder) = (machine.platform(), machine.folder("platform"));
-        let deploy = workspace::root().join(project::DEPLOY);
-        let text = |name: &str| {
-            std::fs::read_to_string(deploy.join(name)).with_context(|| format!("reading {name}"))
-        };
-        self.leased.write(&machine.folder(EDGE.name), &[(CADDYFILE, &text(EDGE_FILE)?)])?;
+        let given = machine.platform_files()?;
+        self.leased.write(&machine.folder(EDGE.name), &[(CADDYFILE, given.text(EDGE_FILE)?)])?;
         let variables = platform.variables(&platform.edge_listens()?)?;
-        let files = platform.compose_files().iter().map(|name| Ok((*name, text(name)?)));
-        let files: Vec<(&str, String)> = files.collect::<Result<_>>()?;
-        let mut all = vec![("variables.env", variables.as_str())];
-        all.extend(files.iter().map(|(name, text)| (*name, text.as_str())));
+        let mut all = vec![("variables.env", variables.as_str()), (ROLES_FILE, given.text(ROLES_FILE)?)];
+        for name in platform.compose_files() {
+            all.push((name, given.text(name)?));
+        }
         self.leased.write(&folder, &all)?;
         // What a host that served HTTPS had beyond that.
         let over = PLATFORM_FILES.iter().filter(|name| !platform.compose_files().contains(name));
         over.map(|name| folder.join(name)).try_for_each(|file| self.leased.delete(&file))?;
-        self.note_files()
+        self.note_files()?;
+        let settings = hex(&Sha256::digest(&variables));
+        Ok(PlatformRecord { settings, ..platform.to_come()? })
     }
 
     /// Notes beside its files what they hold, so that a change by hand is seen.

@@ -4,6 +4,7 @@
 mod compose;
 mod diff;
 mod edge;
+mod files;
 mod renew;
 mod start;
 mod volumes;
@@ -24,6 +25,7 @@ use crate::tools::process::{Finished, Run};
 
 #[cfg(test)]
 pub(super) use self::compose::NOTE;
+pub use self::files::PlatformFiles;
 
 /// How long the database and the edge may take to be healthy.
 const HEALTHY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -82,6 +84,11 @@ impl Platform<'_> {
             };
             if containers.iter().any(runs) { Ok(()) } else { Err(self.is_not_running(service)) }
         })
+    }
+
+    /// Whether it was ever made, and not taken down since.
+    pub fn is_made(&self) -> Result<bool> {
+        Ok(!self.containers()?.is_empty())
     }
 
     /// What runs of it.

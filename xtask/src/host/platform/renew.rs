@@ -1,4 +1,4 @@
-//! A platform that the repository has changed takes the place of the one that runs: database, edge, or both.
+//! A platform that a commit has changed takes the place of the one that runs: database, edge, or both.
 
 use std::time::Duration;
 
@@ -7,13 +7,12 @@ use xshell::cmd;
 
 use super::LeasedPlatform;
 use super::compose::CADDYFILE;
-use crate::exit::{Exit, Failure};
 use crate::host::Bases;
-use crate::project::{self, DATABASE_SERVICE, EDGE, EDGE_FILE, PLATFORM_FILES};
+use crate::project::{DATABASE_SERVICE, EDGE, EDGE_FILE, PLATFORM_FILES, ROLES_FILE};
+use crate::rollout::state::platform::PlatformRecord;
 use crate::tools::caddy;
 use crate::tools::docker::limits::{LIMITS, READ_ONLY};
-use crate::tools::process::{Run, interrupt, is_interrupt};
-use crate::workspace;
+use crate::tools::process::Run;
 
 /// What is in flight gets so long to end: while it does, nobody else is answered.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
@@ -27,8 +26,7 @@ impl LeasedPlatform<'_> {
         let Bases { caddy, postgres } = machine.bases()?;
         self.leased.fetch_images([caddy, postgres])?;
         self.prepare_certificates()?;
-        let caddyfile = std::fs::read(workspace::root().join(project::DEPLOY).join(EDGE_FILE))
-            .context("reading the Caddyfile")?;
+        let caddyfile = machine.platform_files()?.text(EDGE_FILE)?;
         let validate =
             caddy::validate_input(machine.docker(), caddy, EDGE.uid, machine.platform().edge_site());
         Run::new(validate).stdin(caddyfile).run().context("the edge would not take the new Caddyfile")?;
@@ -51,72 +49,50 @@ impl LeasedPlatform<'_> {
         Ok(())
     }
 
-    /// Starts these services anew, as the repository has them. When one does not get well, or somebody asks to stop, the
-    /// files and services from before are brought back, and the error says whether they run.
-    pub fn renew(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
+    /// Brings its files, and makes the database's roles as they say.
+    pub(in crate::host) fn write(&self) -> Result<PlatformRecord> {
         let machine = self.leased.fenced()?;
         let folders = [machine.folder(EDGE.name), machine.folder("platform")];
         let [yaml, https] = PLATFORM_FILES;
-        let names = [&[CADDYFILE][..], &[yaml, https, "variables.env", "written"]];
+        let names = [&[CADDYFILE][..], &[yaml, https, "variables.env", ROLES_FILE, "written"]];
         let mut before = Vec::new();
         for (folder, names) in folders.iter().zip(names) {
             for name in names {
                 let text = machine.read(&folder.join(name))?;
                 // To the last byte, or it would be taken for changed by hand.
-                before.push((folder, *name, text.map(|text| format!("{text}\n"))));
+                before.push((folder.join(name), text.map(|text| format!("{text}\n"))));
             }
         }
-        let renewed = self.write_files().and_then(|()| self.start_anew(services, wait));
-        let Err(error) = renewed else { return Ok(()) };
-        let restored = interrupt::shielded(|| {
-            before.iter().try_for_each(|(folder, name, text)| match text {
-                Some(text) => self.leased.write(folder, &[(name, text)]),
-                None => self.leased.delete(&folder.join(name)),
-            })?;
-            self.start_anew(services, wait)
-        });
-        Err(taken_back(error, restored).into())
+        *self.leased.platform_before.borrow_mut() = before;
+        let record = self.write_files()?;
+        self.leased.database().make_roles()?;
+        Ok(record)
     }
 
-    fn start_anew(&self, services: &[String], wait: &dyn Fn(&str)) -> Result<()> {
+    /// The files from before [`LeasedPlatform::write`] are there again, if that was done.
+    pub(in crate::host) fn bring_back_files(&self) -> Result<()> {
+        let before = self.leased.platform_before.borrow();
+        before.iter().try_for_each(|(file, text)| match (text, file.parent(), file.file_name()) {
+            (Some(text), Some(folder), Some(name)) => self.leased.write(folder, &[(name, text)]),
+            _ => self.leased.delete(file),
+        })
+    }
+
+    /// Starts a service anew, from the files that are there.
+    pub(in crate::host) fn renew(&self, service: &str) -> Result<()> {
         self.finish_recreations()?;
-        for service in services {
-            wait(&format!("starting {service} anew"));
-            // Data are written to their end; requests get a little.
-            let timeout = if service == EDGE.name { Some(DRAIN_TIMEOUT) } else { None };
-            let machine = self.leased.fenced_invalidating()?;
-            machine.platform().with_project_as_started(|project| {
-                Ok(Run::new(project.renew(machine.docker(), service, timeout))
-                    .timeout(START_TIMEOUT)
-                    .run()?)
-            })?;
-            machine.platform().wait_until_healthy(&[service], wait)?;
-        }
-        if services.iter().any(|service| service == DATABASE_SERVICE.name) {
+        // Data are written to their end; requests get a little.
+        let timeout = if service == EDGE.name { Some(DRAIN_TIMEOUT) } else { None };
+        let machine = self.leased.fenced_invalidating()?;
+        machine.platform().with_project_as_started(|project| {
+            Ok(Run::new(project.renew(machine.docker(), service, timeout)).timeout(START_TIMEOUT).run()?)
+        })?;
+        machine.platform().wait_until_healthy(&[service], &|_| {})?;
+        if service == DATABASE_SERVICE.name {
             // A password may have one version more.
             self.leased.database().make_roles()?;
         }
         Ok(())
-    }
-}
-
-/// How a renewal has failed, and what runs now.
-fn taken_back(error: anyhow::Error, restored: Result<()>) -> Failure {
-    match restored {
-        Ok(()) => {
-            let exit = if is_interrupt(&error) { Exit::Interrupted } else { Exit::Undone };
-            let message = format!(
-                "the new platform was not started: {error:#}\n  Now: the platform from before runs again."
-            );
-            Failure { exit, message }
-        }
-        Err(second) => {
-            let message = format!(
-                "the new platform was not started: {error:#}\n  Now: the platform from before does not run again \
-                 either: {second:#}\n  Mend what these lines name, then run the command again."
-            );
-            Failure { exit: Exit::NotUndone, message }
-        }
     }
 }
 
@@ -133,15 +109,5 @@ mod tests {
     fn the_major_version_of_a_server_is_read() {
         assert_eq!(major("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"), Some("15"));
         assert_eq!(major("a database"), None);
-    }
-
-    #[test]
-    fn a_renewal_that_failed_says_by_its_exit_code_whether_the_platform_from_before_runs() {
-        let failed = || anyhow::anyhow!("the edge is not healthy");
-        assert_eq!(taken_back(failed(), Ok(())).exit, Exit::Undone);
-        assert_eq!(taken_back(interrupt::Interrupted.into(), Ok(())).exit, Exit::Interrupted);
-        let both = taken_back(failed(), Err(anyhow::anyhow!("the disk is full")));
-        assert_eq!(both.exit, Exit::NotUndone);
-        assert!(both.message.contains("not healthy") && both.message.contains("disk is full"), "{both}");
     }
 }

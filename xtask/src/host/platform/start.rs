@@ -1,18 +1,24 @@
-//! Starting the platform of an environment: the first time as the repository has it, and later as it was.
+//! Starting the platform of an environment: the first time as the commit has it, and later as it was.
 
 use anyhow::Result;
 
 use super::{HEALTHY_TIMEOUT, LeasedPlatform};
 use crate::host::{Bases, SuppliedSecrets};
 use crate::project::{EDGE, PLATFORM};
+use crate::rollout::state::platform::PlatformRecord;
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::process::Run;
 
 impl LeasedPlatform<'_> {
-    /// Starts what does not run of the platform, and makes the secrets that are not there yet. Gives whether something had
-    /// to be started.
-    pub fn up(&self, given: &SuppliedSecrets, wait: &dyn Fn(&str)) -> Result<bool> {
+    /// Starts what does not run of the platform, and makes the secrets that are not there yet. `record` is told of what a
+    /// new one is made. Gives whether something had to be started.
+    pub fn up(
+        &self,
+        given: &SuppliedSecrets,
+        record: &dyn Fn(PlatformRecord) -> Result<()>,
+        wait: &dyn Fn(&str),
+    ) -> Result<bool> {
         let machine = self.leased.fenced()?;
         let containers = machine.platform().containers()?;
         let running = containers.iter().filter(|found| found.state.status == Condition::Running);
@@ -31,7 +37,7 @@ impl LeasedPlatform<'_> {
         self.leased.secrets().make(given)?;
         // What has stopped is started as it was: to make it anew is `platform up`'s, with a backup and a look before.
         if containers.is_empty() {
-            self.write_files()?;
+            record(self.write_files()?)?;
             wait("preparing the database");
             self.leased.database().give_backups_folder()?;
             self.init_database()?;

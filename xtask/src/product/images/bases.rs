@@ -35,10 +35,11 @@ pub fn say_assembled(bases: &BTreeMap<&'static str, BaseImage>) {
     }
 }
 
-/// The images of a platform that is to be started on a host: by the digests of the lock file, and where that has none,
+/// The images of a platform that is to be started on a host: by the digests of this commit's lock file, and where that has
+/// none,
 /// through our registry.
-pub fn bases_for_host(registry: &Registry) -> Result<Bases> {
-    let locked = lock::read()?;
+pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
+    let locked = lock::of_commit(sha)?;
     let name = |base: &'static Base| match locked.get(base.name) {
         Some(digest) => Ok(format!("{}@{digest}", base.public)),
         None => bring(registry, base),

@@ -10,19 +10,31 @@ use crate::exit::refuse;
 use crate::project::{self, BASES};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
+use crate::tools::git;
 use crate::tools::process::{Run, shell};
 use crate::workspace;
 
+const FILE: &str = "images.lock.json";
+
 fn path() -> camino::Utf8PathBuf {
-    workspace::root().join(project::DEPLOY).join("images.lock.json")
+    workspace::root().join(project::DEPLOY).join(FILE)
 }
 
 /// The name of each row of the table that is locked, and its digest.
-pub fn read() -> Result<BTreeMap<String, String>> {
+fn read() -> Result<BTreeMap<String, String>> {
     match fs::read_to_string(path()) {
         Ok(text) => serde_json::from_str(&text).with_context(|| format!("{} can't be read", path())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
         Err(error) => Err(error).with_context(|| format!("reading {}", path())),
+    }
+}
+
+/// The same, as a commit has it.
+pub fn of_commit(sha: &str) -> Result<BTreeMap<String, String>> {
+    let file = format!("{}/{FILE}", project::DEPLOY);
+    match git::history::show_if_there(workspace::root(), sha, &file)? {
+        Some(text) => serde_json::from_str(&text).with_context(|| format!("{file} of {sha} can't be read")),
+        None => Ok(BTreeMap::new()),
     }
 }
 

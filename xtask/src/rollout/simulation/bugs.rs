@@ -12,6 +12,7 @@ use super::fault::{Fault, Trouble, When};
 use super::single::{after, deploy_of};
 use super::trial::{Trial, host, host_with, release};
 use super::world::change::{Change, UNFENCED};
+use super::world::platform::Era;
 use super::world::{Manner, State, World};
 use crate::rollout::host::Switching;
 use crate::rollout::plan::{Plan, Run, Step};
@@ -175,6 +176,19 @@ fn half_a_backup_that_becomes_the_database_is_found() {
     let bug = |plan| forgetful(plan, "load", Forgets::Failure);
     let trial = Trial::of(host(), vec![Act::Restore]);
     must_be_found(in_plan(bug), trial, "half a backup becomes the database");
+}
+
+#[test]
+fn a_platform_whose_files_are_not_brought_back_is_found() {
+    let bug: Instead = |_, change| matches!(change, Change::WritePlatform(Era::Before)).then(Vec::new);
+    let trial = Trial::of(host(), vec![Act::Platform]);
+    must_be_found(in_call(bug), trial, "said to be the one from before");
+}
+
+#[test]
+fn a_platform_that_is_called_renewed_although_that_failed_is_found() {
+    let trial = Trial::of(host(), vec![Act::Platform]);
+    must_be_found(in_plan(|plan| forgetful(plan, "renew", Forgets::Failure)), trial, "said to be renewed");
 }
 
 #[test]

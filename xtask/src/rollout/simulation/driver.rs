@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
+use super::world::platform::PLATFORM;
 use super::world::{CONTRACT, is_incompatible};
 use crate::rollout::attempt::{Attempt, AttemptError, take_lease};
 use crate::rollout::host::{Files, Holder, Leasable};
@@ -17,7 +18,7 @@ use crate::rollout::rollback::{RollbackRequest, take_back_provisional};
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::contract::Contract;
 use crate::rollout::state::release::{Release, ReleaseId};
-use crate::rollout::steps::restore;
+use crate::rollout::steps::{platform, restore};
 
 /// How long somebody waits for a lease at the most.
 const LEASE_WAIT: Duration = Duration::from_secs(60);
@@ -33,6 +34,8 @@ pub enum Act {
     Recover,
     /// A backup takes the database's place.
     Restore,
+    /// A changed platform takes the place of the one that runs.
+    Platform,
     /// Everything is stopped.
     Down,
 }
@@ -139,6 +142,12 @@ impl<H: Leasable> Operator<'_, H> {
             Act::Restore => {
                 restore::restore(&a_backup(), "the_database", &Observed::beyond(files, self.host)?)
             }
+            Act::Platform => platform::renew(&platform::Renewal {
+                live: files.traffic.active,
+                services: PLATFORM.map(|it| (it.to_owned(), "interrupted")).into(),
+                has_database: true,
+                ..platform::Renewal::default()
+            }),
             Act::Down => plans::down(&Observed::without_database(files, self.host)?),
             Act::Rollback(_) | Act::Recover => bail!("it has no plan of this kind"),
         })
@@ -163,6 +172,7 @@ impl fmt::Display for Act {
             Act::Rollback(Some(id)) => write!(f, "rolls back to {id}"),
             Act::Recover => f.write_str("recovers"),
             Act::Restore => f.write_str("restores a backup"),
+            Act::Platform => f.write_str("renews the platform"),
             Act::Down => f.write_str("takes everything down"),
         }
     }

@@ -15,12 +15,13 @@ fn trial(random: &mut Random, world: &World) -> Trial {
     for _ in 0..2 + random.below(2) {
         let next = release(4 + u32::try_from(random.below(3)).unwrap_or(0), 3);
         trial.world.manners.insert(next.id.clone(), *random.of_these(&manners));
-        trial.acts.push(match random.below(8) {
+        trial.acts.push(match random.below(9) {
             0 => Act::Rollback(None),
             1 => Act::Rollback(Some(release(1, 1).id)),
             2 => Act::Recover,
             3 => Act::Restore,
             4 => Act::deploy(release(7, 5)),
+            5 => Act::Platform,
             _ => Act::deploy(next),
         });
     }

@@ -22,6 +22,7 @@ use crate::rollout::state::backup::Backup;
 use crate::rollout::state::guard::{Traffic, written};
 use crate::rollout::state::history::Applied;
 use crate::rollout::state::ledger::{Entry, Ledger};
+use crate::rollout::state::platform::PlatformRecord;
 use crate::rollout::state::release::{Release, ReleaseId};
 
 /// Something that somebody does, and right after which call the driver is killed, when it is.
@@ -269,6 +270,15 @@ impl<H: Leasable> LeasedHost for RecordedLease<'_, H> {
     }
     fn wait_for_migration(&self) -> Result<()> {
         self.recorder.changes("wait for migration", || self.leased.wait_for_migration())
+    }
+    fn write_platform(&self) -> Result<PlatformRecord> {
+        self.recorder.changes("write platform", || self.leased.write_platform())
+    }
+    fn bring_back_platform_files(&self) -> Result<()> {
+        self.recorder.changes("bring back platform", || self.leased.bring_back_platform_files())
+    }
+    fn renew_platform(&self, service: &str) -> Result<()> {
+        self.recorder.changes("renew", || self.leased.renew_platform(service))
     }
     fn smoke_test(&self, release: &Release) -> Result<()> {
         self.recorder.alive().and_then(|_| self.leased.smoke_test(release))

@@ -227,6 +227,11 @@ fn whatever_goes_wrong_once_in_a_restore_the_next_deploy_converges() {
 }
 
 #[test]
+fn whatever_goes_wrong_once_while_a_platform_is_renewed_the_ledger_says_what_is_there() {
+    every_single_fault(&Trial::of(host(), vec![Act::Platform]), 14);
+}
+
+#[test]
 fn whatever_goes_wrong_once_in_a_down_the_next_deploy_converges() {
     every_single_fault(&Trial::of(host(), vec![Act::Down]), 12);
 }

@@ -4,6 +4,7 @@
 pub mod book;
 pub mod change;
 mod guarding;
+pub mod platform;
 mod users;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use self::book::Book;
 use self::change::Change;
+use self::platform::Platform;
 use self::users::Flight;
 use super::fault::Trouble;
 use crate::rollout::host::EdgeCounts;
@@ -160,6 +162,8 @@ pub struct World {
     pub migration: Option<(Release, Duration)>,
     /// The databases.
     pub databases: Databases,
+    /// Database and edge.
+    pub platform: Platform,
     /// What goes on although who asked for it is gone, and when it has happened.
     pub going_on: Vec<(Duration, Change)>,
     /// When the host went down, and until when that may cost requests.

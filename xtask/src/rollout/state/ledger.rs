@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::contract::Contract;
+use super::platform::PlatformRecord;
 use super::release::ReleaseId;
 
 /// The version of the format that is written here.
@@ -92,6 +93,8 @@ pub enum Event {
     /// A migration is about to take something away: from here on, and while the database has it, these releases are no
     /// targets of a rollback.
     Contract(Contract),
+    /// The platform's files on the host are these from here on.
+    Platform(PlatformRecord),
     /// Something that a later holder of the lease found: a change by hand.
     Noted {
         /// In words.
@@ -111,6 +114,8 @@ pub enum Kind {
     Down,
     /// A backup takes the database's place; the traffic stays where it is.
     Restore,
+    /// Database or edge are started anew; the traffic stays where it is.
+    Platform,
 }
 
 impl fmt::Display for Kind {
@@ -120,6 +125,7 @@ impl fmt::Display for Kind {
             Kind::Rollback => "rollback",
             Kind::Down => "down",
             Kind::Restore => "restore",
+            Kind::Platform => "platform up",
         })
     }
 }
@@ -341,6 +347,25 @@ impl Ledger {
             self.entries.iter().any(ended)
         };
         self.entries.iter().filter(is_migrate).any(|entry| !succeeded(&entry.attempt))
+    }
+
+    /// What the platform was made of last; nothing when that is not known.
+    pub fn platform(&self) -> Option<&PlatformRecord> {
+        self.platform_entry().map(|(_, record)| record).filter(|record| record.is_known())
+    }
+
+    /// The same, when an attempt has come to a good end with it since.
+    pub fn proven_platform(&self) -> Option<&PlatformRecord> {
+        let (at, record) = self.platform_entry().filter(|(_, record)| record.is_known())?;
+        let is_good = |entry: &Entry| matches!(entry.event, Event::Ended { outcome: Outcome::Succeeded, .. });
+        self.entries[at..].iter().any(is_good).then_some(record)
+    }
+
+    fn platform_entry(&self) -> Option<(usize, &PlatformRecord)> {
+        self.entries.iter().enumerate().rev().find_map(|(at, entry)| match &entry.event {
+            Event::Platform(record) => Some((at, record)),
+            _ => None,
+        })
     }
 
     /// Releases that somebody rolled back from, and that nobody gave the traffic to since. Who goes forth again, to one of

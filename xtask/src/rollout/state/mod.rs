@@ -5,4 +5,5 @@ pub mod contract;
 pub mod guard;
 pub mod history;
 pub mod ledger;
+pub mod platform;
 pub mod release;

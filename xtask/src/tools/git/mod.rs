@@ -217,7 +217,7 @@ pub fn files(folder: &Utf8Path, path: &str) -> Result<Vec<String>> {
 }
 
 /// The files that differ from the commit, sorted by name. A rename is a deletion and a new file.
-fn dirty_paths(folder: &Utf8Path) -> Result<Vec<String>> {
+pub fn dirty_paths(folder: &Utf8Path) -> Result<Vec<String>> {
     let sh = git_shell(folder);
     let status = ask(folder, cmd!(sh, "git status --porcelain=v1 -z --untracked-files=all --no-renames"))?;
     // Each entry is two letters, a space and the path.

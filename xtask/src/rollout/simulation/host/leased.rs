@@ -8,8 +8,10 @@ use super::Simulated;
 use crate::rollout::host::{Arming, EdgeCounts, Host, LeasedHost, SmokeTest, Switching, Vitals};
 use crate::rollout::simulation::world::World;
 use crate::rollout::simulation::world::change::Change;
+use crate::rollout::simulation::world::platform::Era;
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::ledger::Entry;
+use crate::rollout::state::platform::PlatformRecord;
 use crate::rollout::state::release::{Release, ReleaseId};
 
 /// The lease, held by a driver.
@@ -100,6 +102,16 @@ impl LeasedHost for Held<'_> {
     }
     fn wait_for_migration(&self) -> Result<()> {
         self.host.change(Change::WaitForMigration)
+    }
+    fn write_platform(&self) -> Result<PlatformRecord> {
+        self.host.change(Change::WritePlatform(Era::New))?;
+        Ok(PlatformRecord { commit: Era::New.to_string(), ..PlatformRecord::default() })
+    }
+    fn bring_back_platform_files(&self) -> Result<()> {
+        self.host.change(Change::WritePlatform(Era::Before))
+    }
+    fn renew_platform(&self, service: &str) -> Result<()> {
+        self.host.change(Change::RenewPlatform(service.to_owned()))
     }
     fn smoke_test(&self, release: &Release) -> Result<()> {
         let answer = |world: &mut World| world.serves_who_comes(&release.id).map_err(|why| anyhow!("{why}"));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Trial;
 use crate::rollout::simulation::driver::{Act, Ended};
+use crate::rollout::simulation::world::platform::Era;
 use crate::rollout::simulation::world::{Manner, World};
 use crate::rollout::state::release::ReleaseId;
 
@@ -48,6 +49,14 @@ pub fn end(world: &mut World, driver: usize, act: &Act, end: &Ended) {
             world.live.is_none() || world.warm != world.live,
             "all is settled, and the warm release is the live one",
         )],
+        (Act::Platform, Ended::Well) => &[(
+            world.platform.is_all(Era::New),
+            "a platform is said to be renewed, and a part of it is the one from before",
+        )],
+        (Act::Platform, Ended::Badly { left, .. }) if left.is_empty() && !world.drivers[driver].dead => &[(
+            world.platform.is_all(Era::Before),
+            "a platform is said to be the one from before, and a part of it is not",
+        )],
         (Act::Down, Ended::Well) => &[(world.live.is_none(), "all is down, and a release has the traffic")],
         _ => &[],
     };
@@ -75,7 +84,12 @@ pub fn unattended(world: &mut World) {
 pub fn settled(world: &mut World, live: &ReleaseId) {
     world.advance(SETTLING_TIME);
     let ledger = world.book.read();
+    let is_new = ledger.proven_platform().is_some_and(|record| record.commit == Era::New.to_string());
     let must = [
+        (
+            !is_new || world.platform.is_all(Era::New),
+            "the ledger has a platform of which only a part is there",
+        ),
         (world.live.as_ref() == Some(live), "the next deploy did not converge"),
         (world.warm != world.live, "the warm release is the live one"),
         (world.guard.is_none() && world.guarding.is_none(), "a guard is left"),

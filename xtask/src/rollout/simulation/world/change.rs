@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::platform::Era;
 use super::{Container, GuardFile, HALF, Manner, STOP_TIMEOUT, State, World};
 use crate::rollout::host::{Arming, Switching};
 use crate::rollout::state::guard::{GuardState, written};
@@ -37,6 +38,8 @@ pub enum Change {
     Migrate(Release),
     UndoMigrations(Vec<i64>),
     WaitForMigration,
+    WritePlatform(Era),
+    RenewPlatform(String),
     Start(Release),
     Stop(ReleaseId),
     RemoveContainers(ReleaseId),
@@ -72,6 +75,8 @@ impl Change {
             Change::Migrate(release) => format!("migrate by {}", release.id),
             Change::UndoMigrations(versions) => format!("take the migrations {versions:?} back"),
             Change::WaitForMigration => "wait for a migration".to_owned(),
+            Change::WritePlatform(era) => format!("the platform's files are the {era} ones"),
+            Change::RenewPlatform(service) => format!("start {service} of the platform anew"),
             Change::Start(release) => format!("start {}", release.id),
             Change::Stop(id) => format!("stop {id}"),
             Change::RemoveContainers(id) => format!("remove {id}"),
@@ -95,6 +100,7 @@ impl Change {
                 | Change::Backup
                 | Change::LoadBackup
                 | Change::Migrate(_)
+                | Change::RenewPlatform(_)
                 | Change::Start(_)
                 | Change::Stop(_)
                 | Change::RemoveContainers(_)
@@ -123,6 +129,7 @@ pub fn entry_words(event: &Event) -> String {
         Event::Confirmed { release, .. } => format!("{release} confirmed"),
         Event::Ended { outcome, .. } => format!("ended: {outcome}"),
         Event::Contract(contract) => format!("migration {} takes something away", contract.migration),
+        Event::Platform(record) => format!("the platform is of {:?}", record.commit),
         Event::Noted { what } => format!("noted: {what}"),
     }
 }
@@ -164,6 +171,10 @@ impl World {
                 self.schema.retain(|version| !versions.contains(version));
             }
             Change::WaitForMigration => self.wait_for_migration(),
+            Change::WritePlatform(era) => self.platform.files = *era,
+            Change::RenewPlatform(service) => {
+                self.platform.services.insert(service.clone(), self.platform.files);
+            }
             Change::Start(release) => self.start(release)?,
             Change::Stop(id) => self.stop(id, false),
             Change::RemoveContainers(id) => self.stop(id, true),
@@ -245,7 +256,11 @@ impl World {
                 self.databases.loaded = Some(HALF);
                 self.going_on.push((now + ENGINE_DURATION, change.clone()));
             }
-            Change::Arm(_) | Change::Backup | Change::Exchange(_) | Change::ExchangeBack(_) => {
+            Change::Arm(_)
+            | Change::Backup
+            | Change::RenewPlatform(_)
+            | Change::Exchange(_)
+            | Change::ExchangeBack(_) => {
                 self.going_on.push((now + ENGINE_DURATION, change.clone()));
             }
             Change::Pull(_) | Change::PruneRelease(_) | Change::WaitForMigration => {}

@@ -151,3 +151,23 @@ fn every_event_of_a_ledger_from_before_is_read() {
         assert_eq!(serde_json::to_string(&told).unwrap(), event);
     }
 }
+
+#[test]
+fn a_platform_is_proven_when_something_went_well_with_it_and_not_known_when_that_was_cut_off() {
+    let mut read = Ledger::parse(&ledger(&[(Kind::Deploy, None, Some(1), true, true)]));
+    assert_eq!(read.platform(), None);
+    let platform = |commit: &str| PlatformRecord { commit: commit.to_owned(), ..PlatformRecord::default() };
+    let mut write = |event: Event| {
+        let (id, at, prev) = (String::new(), String::new(), String::new());
+        read.entries.push(Entry { v: FORMAT, id, at, attempt: "a".into(), prev, event });
+        (read.platform().cloned(), read.proven_platform().cloned())
+    };
+    let ended = |outcome| Event::Ended { outcome, detail: None, to_switch_ms: None };
+    let one = Some(platform("one"));
+    assert_eq!(write(Event::Platform(platform("one"))), (one.clone(), None));
+    assert_eq!(write(ended(Outcome::Undone)), (one.clone(), None));
+    assert_eq!(write(ended(Outcome::Succeeded)), (one.clone(), one));
+    assert_eq!(write(Event::Platform(platform("two"))), (Some(platform("two")), None));
+    assert_eq!(write(Event::Platform(platform(""))), (None, None));
+    assert_eq!(write(ended(Outcome::Succeeded)), (None, None));
+}

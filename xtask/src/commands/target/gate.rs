@@ -10,6 +10,7 @@ use crate::exit::{Exit, Failure, refuse};
 use crate::project::{self, Environment};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::ledger::{Ledger, RecordedAttempt};
+use crate::rollout::state::platform::PlatformRecord;
 use crate::rollout::state::release::Release;
 use crate::tools::git::{self, Commit};
 use crate::tools::ssh;
@@ -21,6 +22,7 @@ pub const GATES: &[(&str, &str)] = &[
     ("branch", "the commit is on the default branch"),
     ("staging", "staging has confirmed these very images, and has not rolled back from them"),
     ("rolled-back", "nobody has rolled back from these very images here"),
+    ("platform", "staging runs this very platform, when one is made or changed"),
     ("contract", "the release that serves uses nothing that a migration takes away"),
 ];
 
@@ -109,7 +111,7 @@ fn check_confirmed(
     commit: &Commit,
     images: Option<&BTreeMap<String, String>>,
 ) -> Result<()> {
-    let ledger = read_ledger(before)?;
+    let ledger = read_ledger(before, "staging")?;
     let wanted = images.map(digests);
     let (name, sha) = (&before.name, &commit.sha[..12]);
     if wanted.is_some()
@@ -143,12 +145,47 @@ pub fn check_not_rolled_back(
     let wanted = digests(&release.contents.images);
     match ledger.rolled_back(|images| digests(images) == wanted) {
         Some(attempt) => {
-            let commit = release.commit.get(..12).unwrap_or(&release.commit);
-            let why = format!("{} has taken {commit} back: {}", environment.name, told(&attempt));
+            let (name, commit) = (&environment.name, short(&release.commit));
+            let why = format!("{name} has taken {commit} back: {}", told(&attempt));
             Err(closed("rolled-back", why))
         }
         None => Ok(()),
     }
+}
+
+/// Refuses a platform that the environment before does not run. Nothing of the environment itself is touched.
+pub fn check_platform_of(
+    environment: &Environment,
+    platform: &PlatformRecord,
+    overrides: &[Override],
+) -> Result<()> {
+    let Some(before) = environment.gate().filter(|_| !is_open("platform", overrides)) else { return Ok(()) };
+    let ledger = read_ledger(&before, "platform")?;
+    match why_not_there(platform, &ledger) {
+        None => Ok(()),
+        Some(why) => {
+            let (name, sha) = (&before.name, short(&platform.commit));
+            let todo = format!("`cargo xtask platform up --env {name} --version {sha}` first");
+            Err(closed("platform", format!("{name} does not run the platform of {sha}: {why}: {todo}")))
+        }
+    }
+}
+
+/// Why this platform does not count as tried where this ledger is from.
+fn why_not_there(platform: &PlatformRecord, ledger: &Ledger) -> Option<String> {
+    let Some(there) = ledger.proven_platform() else {
+        return Some("its ledger does not say that one has worked there".to_owned());
+    };
+    let differing: Vec<String> =
+        platform.differing_files(there).into_iter().chain(platform.differing_images(there)).collect();
+    (!differing.is_empty()).then(|| {
+        format!("it has that of {}, which differs in {}", short(&there.commit), differing.join(", "))
+    })
+}
+
+/// The beginning of a commit's name.
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
 }
 
 /// Who went back, from what, and when.
@@ -166,7 +203,7 @@ fn digests<'a>(images: &'a BTreeMap<String, String>) -> BTreeMap<&'a str, &'a st
 
 /// Reads a ledger with a key that can do nothing else: its line in `authorized_keys` names the only command that it
 /// may run, so what is asked for is of no matter.
-fn read_ledger(environment: &Environment) -> Result<Ledger> {
+fn read_ledger(environment: &Environment, gate: &str) -> Result<Ledger> {
     let variable = format!("{}_LEDGER_KEY", access::prefix(environment)?);
     let value = std::env::var(&variable).ok().filter(|value| !value.trim().is_empty()).ok_or_else(|| {
         refuse(format!(
@@ -179,7 +216,7 @@ fn read_ledger(environment: &Environment) -> Result<Ledger> {
     let access = Access::with_key(environment, key)?;
     let text = ssh::forced_command(&access.destination)
         .with_context(|| format!("reading the ledger of {}", environment.name))
-        .map_err(|error| closed("staging", format!("{error:#}")))?;
+        .map_err(|error| closed(gate, format!("{error:#}")))?;
     Ok(Ledger::parse(&text))
 }
 

@@ -11,10 +11,16 @@ use crate::workspace;
 /// checked out. It must be one that everybody can get.
 pub fn choose(environment: &Environment, word: Option<&str>) -> Result<Commit> {
     let root = workspace::root();
-    if word.is_none() && environment.confirmed_in.is_none() && git::dirty_hash(root)?.is_some() {
+    let changed = if word.is_none() && environment.confirmed_in.is_none() {
+        git::dirty_paths(root)?
+    } else {
+        Vec::new()
+    };
+    if !changed.is_empty() {
         return Err(refuse(format!(
-            "this tree holds changes that are in no commit, and {} takes commits only: commit them, or name a commit \
+            "this tree holds changes that are in no commit ({}), and {} takes commits only: commit them, or name a commit \
              with --version",
+            first_of(&changed),
             environment.name
         )));
     }
@@ -46,6 +52,15 @@ pub fn choose(environment: &Environment, word: Option<&str>) -> Result<Commit> {
         )));
     }
     Ok(commit)
+}
+
+/// Three of them, and how many more there are.
+fn first_of(paths: &[String]) -> String {
+    let named = paths.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match paths.len() {
+        0..4 => named,
+        all => format!("{named} and {} more", all - 3),
+    }
 }
 
 /// Of the objects that begin alike, those that are commits.
