@@ -2,6 +2,7 @@
 
 mod contracts;
 mod demo;
+mod diverged;
 mod history;
 #[cfg(test)]
 mod model_conformance;
@@ -14,6 +15,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use self::prepare::Prepared;
+use super::compare::{self, in_words};
 use super::output::OutputArgs;
 use super::progress::attempt::{self, LockWaitArgs, Times};
 use super::progress::steps::Preview;
@@ -49,7 +51,7 @@ pub struct Deploy {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: contract="…", in production also branch="…", staging="…", rolled-back="…" and platform="…"
+    /// Open one gate by hand, with a reason for the record: contract="…", in production also branch="…", staging="…", rolled-back="…", diverged="…" and platform="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]
@@ -62,6 +64,8 @@ struct Planned {
     release: Release,
     seen: Observed,
     plan: Plan,
+    /// What it would take away that others have deployed: it wants a yes of its own.
+    diverged: Option<String>,
 }
 
 /// The longest that a deploy may be watched: its guard waits as long.
@@ -105,6 +109,7 @@ impl Deploy {
         let drift = find_drift(machine, &attempt.settled.files)?;
         let planned = self.plan_of(prepared, attempt.settled.files.clone())?;
         self.ask_if_changed(machine.environment(), shown, &planned, was_started)?;
+        self.ask_if_diverged(machine.environment(), &planned)?;
         put_right(&leased, &planned.seen, &drift, &attempt)?;
         if planned.seen.schema.is_empty() {
             // A first deploy that was cut may have started the database, and made neither roles nor tables.
@@ -126,12 +131,13 @@ impl Deploy {
         let (release, environment) = (prepared.release(), prepared.environment());
         gate::check_not_rolled_back(environment, &release, &files.ledger, &self.overrides)?;
         let seen = Observed::beyond(files, &prepared.machine)?;
+        let diverged = diverged::check(environment, &release, &seen, &self.overrides)?;
         history::check(&release, &seen, prepared.sources.migration_files(), &environment.name)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let limits = prepared.machine.limits();
         let limits = Limits { bake: self.bake.unwrap_or(limits.bake), ..limits };
         let plan = plans::deploy(&release, &seen, &contracts, &limits);
-        Ok(Planned { release, seen, plan })
+        Ok(Planned { release, seen, plan, diverged })
     }
 
     /// Where a person decides, or asked to see them, the steps are shown. Gives what was shown. Who has said yes already is
@@ -142,6 +148,10 @@ impl Deploy {
         }
         let planned = self.plan_of(prepared, prepared.machine.files()?)?;
         say_what_comes(prepared.environment(), &planned);
+        if self.plan {
+            let compared = compare::with_the_one_before(prepared.environment(), &planned.seen);
+            compared.iter().for_each(|it| terminal::note(paint::dim(format_args!("  {}", in_words(it)))));
+        }
         let steps = Preview::of(&planned.plan);
         let shown = prepared.with_platform(steps.clone())?;
         if self.plan {
@@ -178,6 +188,14 @@ impl Deploy {
             false => "nothing was changed",
         };
         self.ask(environment, "Go on with these?", so_far)
+    }
+
+    /// Also where nobody is asked otherwise.
+    fn ask_if_diverged(&self, environment: &Environment, planned: &Planned) -> Result<()> {
+        match &planned.diverged {
+            Some(_) => self.consent.ask("Replace it all the same?", "nothing was changed", &environment.name),
+            None => Ok(()),
+        }
     }
 
     /// A person says yes; else it is refused, and said what was done so far.
@@ -247,7 +265,7 @@ fn put_right(leased: &Leased, seen: &Observed, drift: &[String], attempt: &Attem
 }
 
 fn say_what_comes(environment: &Environment, planned: &Planned) {
-    let Planned { release, seen, plan } = planned;
+    let Planned { release, seen, plan, diverged } = planned;
     let from = seen.traffic.active.as_ref().map_or("nothing yet".to_owned(), ToString::to_string);
     terminal::note(format_args!(
         "{} {}: {}",
@@ -257,4 +275,5 @@ fn say_what_comes(environment: &Environment, planned: &Planned) {
     ));
     terminal::note(paint::dim(format_args!("  {}", release.subject)));
     terminal::note(paint::dim(format_args!("  after {from}, in {} steps", plan.steps().len())));
+    diverged.iter().for_each(terminal::warn);
 }

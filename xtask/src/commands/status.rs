@@ -1,11 +1,15 @@
 //! `cargo xtask status`: what runs, since when, by whom, and how it is.
 
+mod platform;
+
 use std::time::SystemTime;
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use self::platform::PlatformOrigin;
+use super::compare::{self, in_words};
 use super::output::OutputArgs;
 use super::target::TargetArgs;
 use crate::host::{Machine, PlatformPart};
@@ -44,6 +48,8 @@ impl Status {
         // What was not seen is not missing.
         let lacks = live.filter(|_| !seen.schema.is_empty()).map(|release| seen.lacking(release));
         let drift = machine.drift(&seen.traffic, &seen.kept)?;
+        let origin = PlatformOrigin::of(&seen.ledger, live);
+        let compared = compare::with_the_one_before(machine.environment(), &seen);
         let for_programs = || {
             json!({
                 "environment": machine.environment().name,
@@ -67,6 +73,9 @@ impl Status {
                 "last_copy": copy,
                 "certificate_days": machine.certificate_days(),
                 "platform": platform,
+                "platform_commit": origin.commit,
+                "platform_differs": origin.differing,
+                "compared": compared.as_ref().and_then(|it| it.as_ref().ok()),
                 "parts": seen.parts,
             })
         };
@@ -74,6 +83,8 @@ impl Status {
             say_live(&machine, &seen, attempt.as_ref());
             if seen.traffic.active.is_some() {
                 say_data(&machine, &seen, lacks.as_deref().unwrap_or_default(), backup.as_ref());
+                terminal::say(format_args!("  platform  {origin}"));
+                compared.iter().for_each(|compared| terminal::say(format_args!("  {}", in_words(compared))));
                 say_copy(copy.as_ref());
             }
             say_what_wants_attention(&seen, lease.as_deref(), &drift);

@@ -208,7 +208,8 @@ fn settle_platform(attempt: &RecordedAttempt, journal: &Journal) -> Result<Strin
 
 fn confirmed(host: &dyn Host, release: ReleaseId) -> Result<Event> {
     let kept = host.kept()?.into_iter().find(|kept| kept.id == release);
-    Ok(Event::Confirmed { release, images: kept.map(|kept| kept.contents.images).unwrap_or_default() })
+    let (images, commit) = kept.map(|kept| (kept.contents.images, kept.commit)).unwrap_or_default();
+    Ok(Event::Confirmed { release, images, commit })
 }
 
 /// Stops what neither has the traffic nor is warm: an attempt that was confirmed may have died before it did. Plans end

@@ -6,6 +6,8 @@ use crate::environment::Lab;
 use crate::support::check;
 use crate::support::http::get;
 
+const CADDYFILE: &str = "tracehub/deploy/edge/Caddyfile";
+
 pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> {
     let project = &lab.project;
     for name in ["staging", "production"] {
@@ -35,10 +37,19 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     let release = get(&lab.hosts[2].url, "/health/ready")?.release();
     check(release.as_ref() == Some(&lab.hosts[2].live()), || "production does not serve".into())?;
 
+    platform_is_a_commit_s(lab)?;
+
     // What staging or production went back from is not taken again, and who did so is named.
     project.append("tracehub/frontend/index.html", "<!-- Other images than those before. -->\n");
     project.commit("A release that staging goes back from");
     deploy("staging", &["--yes"]).succeeds()?;
+    let status = || project.xtask_verbatim(&["status", "--env", "production"]);
+    let output = status().succeeds()?;
+    let ahead =
+        ["1 commit ahead: ", "A release that staging goes back from", "other images: backend, frontend"];
+    check(ahead.iter().all(|it| output.contains(it)) && !output.contains("another platform"), || output)?;
+    let output = status().env("STAGING_LEDGER_KEY", "").succeeds()?;
+    check(output.contains("compared  with nothing: STAGING_LEDGER_KEY is not set"), || output)?;
     project.xtask_verbatim(&["rollback", "--env", "staging"]).succeeds()?;
     let output = deploy("production", &["--yes"]).fails_with(11)?;
     check(output.contains("staging has taken") && output.contains("rolled back from"), || output)?;
@@ -52,5 +63,91 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     project.on_a_branch(|| {
         let output = deploy("production", &["--yes", "--version", "HEAD"]).fails_with(11)?;
         check(output.contains("is not on main"), || output)
-    })
+    })?;
+    let result = nobody_s_commit_is_lost_without_a_word(lab);
+    project.git(&["switch", "--quiet", "main"]);
+    result
+}
+
+/// A commit that does not contain the one that has the traffic wants a yes, and in production a reason.
+fn nobody_s_commit_is_lost_without_a_word(lab: &Lab) -> Result<(), Failed> {
+    const WORDS: &str = "does not contain the commit that has the traffic";
+    let (project, staging) = (&lab.project, &lab.hosts[1]);
+    let deploy = |name: &str, more: &[&str]| {
+        project.xtask_verbatim(&[&["deploy", "--version", "HEAD", "--env", name], more].concat())
+    };
+    let check_out = |parents: &[&str]| {
+        let words = [&["commit-tree", "HEAD^{tree}", "-m", "Of another history"], parents].concat();
+        project.git(&["switch", "--quiet", "--detach", project.git(&words).trim()]);
+    };
+    // Staging went back from main's newest: who builds on the one before leaves nothing behind that has the traffic.
+    check_out(&["-p", "main~1"]);
+    let output = deploy("staging", &["--plan"]).succeeds()?;
+    check(!output.contains(WORDS), || output)?;
+
+    check_out(&[]);
+    let live = staging.live();
+    let output = deploy("staging", &[]).fails_with(3)?;
+    check(output.contains(WORDS) && output.contains("staging wants a yes"), || output)?;
+    let gates = ["--override", "branch=it is another history", "--override", "staging=it is another history"];
+    let output = deploy("production", &[&gates[..], &["--yes"]].concat()).fails_with(11)?;
+    check(output.contains(WORDS) && output.contains("--override diverged"), || output)?;
+    let open = ["--override", "diverged=it is another history", "--plan"];
+    let output = deploy("production", &[&gates[..], &open].concat()).succeeds()?;
+    check(!output.contains(WORDS), || output)?;
+
+    let manifest = format!("/opt/tracehub-app/releases/{live}/release.json");
+    let another = r#"s/"commit": "[0-9a-f]*"/"commit": "ffffffffffffffffffffffffffffffffffffffff"/"#;
+    staging.sh(&format!("cp {manifest} /tmp/kept; sed -i '{another}' {manifest}"));
+    let output = deploy("staging", &[]).fails_with(3);
+    staging.sh(&format!("cp /tmp/kept {manifest}"));
+    let output = output?;
+    check(output.contains("not in this clone") && output.contains("`git fetch` first"), || output)?;
+    check(staging.live() == live, || "the traffic was moved".into())
+}
+
+/// A file of the edge that is in no commit reaches no host, and one that staging does not run comes to production only
+/// with a reason.
+fn platform_is_a_commit_s(lab: &Lab) -> Result<(), Failed> {
+    let (project, production) = (&lab.project, &lab.hosts[2]);
+    let up = |name: &str, more: &[&str]| {
+        let arguments = ["platform", "up", "--yes", "--env", name];
+        project.xtask_verbatim(&[&arguments, more].concat())
+    };
+    let log_in = || get(&production.url, "/api/auth/login").map(|response| response.status);
+    let (first, answer) = (project.git(&["rev-parse", "HEAD"]), log_in()?);
+    let status = project.xtask_verbatim(&["status", "--json", "--env", "production"]).json()?;
+    check(
+        status["platform_commit"] == first.trim() && status["platform_differs"] == serde_json::json!([]),
+        || status.to_string(),
+    )?;
+
+    let metrics = "\t@metrics path /metrics /metrics/*";
+    let nobody_logs_in = "\thandle /api/auth/login {\n\t\trespond 418\n\t}\n";
+    project.replace(CADDYFILE, metrics, &format!("{nobody_logs_in}{metrics}"));
+    let output = up("staging", &[]).fails_with(3)?;
+    check(output.contains(&format!("in no commit ({CADDYFILE})")), || output)?;
+    // Production's is that of main, whatever is in this tree.
+    let output = up("production", &[]).succeeds()?;
+    check(output.contains("Nothing to do") && output.contains(first.trim()), || output)?;
+    project.commit("Nobody logs in any more");
+    let output = up("production", &[]).fails_with(11)?;
+    let words = ["staging does not run the platform of", "differs in edge/Caddyfile", "--override platform"];
+    check(words.iter().all(|it| output.contains(it)), || output)?;
+    check(log_in()? == answer && answer != 418, || "it reached production".into())?;
+
+    let reason = "platform=nobody is to log in today";
+    let output = up("production", &["--override", reason]).succeeds()?;
+    check(output.contains("edge"), || output)?;
+    check(log_in()? == 418, || "the edge's new file is not used".into())?;
+    production.last_attempt_is("platform succeeded")?;
+    let commit = project.git(&["rev-parse", "HEAD"]);
+    let ledger = serde_json::json!(production.last_attempt()).to_string();
+    let recorded = [reason, commit.trim(), "edge/Caddyfile", "roles.sql", "settings"];
+    check(recorded.iter().all(|it| ledger.contains(it)), || ledger)?;
+    let status = project.xtask_verbatim(&["status", "--env", "production"]).succeeds()?;
+    check(status.contains("another edge/Caddyfile"), || status)?;
+    project.drop_commit();
+    up("production", &[]).succeeds()?;
+    check(log_in()? == answer, || "the platform that staging runs is not back".into())
 }

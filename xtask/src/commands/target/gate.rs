@@ -23,6 +23,7 @@ pub const GATES: &[(&str, &str)] = &[
     ("staging", "staging has confirmed these very images, and has not rolled back from them"),
     ("rolled-back", "nobody has rolled back from these very images here"),
     ("platform", "staging runs this very platform, when one is made or changed"),
+    ("diverged", "it contains the commit that has the traffic"),
     ("contract", "the release that serves uses nothing that a migration takes away"),
 ];
 
@@ -184,7 +185,7 @@ fn why_not_there(platform: &PlatformRecord, ledger: &Ledger) -> Option<String> {
 }
 
 /// The beginning of a commit's name.
-fn short(commit: &str) -> &str {
+pub fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
 }
 
@@ -194,7 +195,7 @@ fn told(attempt: &RecordedAttempt) -> String {
 }
 
 /// Component to digest: the name in front of it is the registry's affair.
-fn digests<'a>(images: &'a BTreeMap<String, String>) -> BTreeMap<&'a str, &'a str> {
+pub fn digests<'a>(images: &'a BTreeMap<String, String>) -> BTreeMap<&'a str, &'a str> {
     let pair = |(component, image): (&'a String, &'a String)| {
         (component.as_str(), image.rsplit('@').next().unwrap_or(image))
     };
@@ -203,7 +204,7 @@ fn digests<'a>(images: &'a BTreeMap<String, String>) -> BTreeMap<&'a str, &'a st
 
 /// Reads a ledger with a key that can do nothing else: its line in `authorized_keys` names the only command that it
 /// may run, so what is asked for is of no matter.
-fn read_ledger(environment: &Environment, gate: &str) -> Result<Ledger> {
+pub fn read_ledger(environment: &Environment, gate: &str) -> Result<Ledger> {
     let variable = format!("{}_LEDGER_KEY", access::prefix(environment)?);
     let value = std::env::var(&variable).ok().filter(|value| !value.trim().is_empty()).ok_or_else(|| {
         refuse(format!(

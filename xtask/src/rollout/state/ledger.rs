@@ -78,6 +78,9 @@ pub enum Event {
         /// Its images, so that another environment can ask for those that were confirmed here.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         images: BTreeMap<String, String>,
+        /// Its commit, in full, for the same reason; empty when that was not written down.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        commit: String,
     },
     /// The attempt is over.
     Ended {
@@ -307,13 +310,23 @@ impl Ledger {
         images.collect()
     }
 
+    /// The commit of a release that was confirmed, and its images, as far as was written down.
+    pub fn confirmed_as(&self, id: &ReleaseId) -> Option<(&str, &BTreeMap<String, String>)> {
+        self.entries.iter().rev().find_map(|entry| match &entry.event {
+            Event::Confirmed { release, images, commit } if release == id && !commit.is_empty() => {
+                Some((commit.as_str(), images))
+            }
+            _ => None,
+        })
+    }
+
     /// The last rollback from a release that was made of such images, when somebody rolled back from every one of those.
     pub fn rolled_back(
         &self,
         is_such: impl Fn(&BTreeMap<String, String>) -> bool,
     ) -> Option<RecordedAttempt> {
         let such = self.entries.iter().filter_map(|entry| match &entry.event {
-            Event::Confirmed { release, images } if is_such(images) => Some(release),
+            Event::Confirmed { release, images, .. } if is_such(images) => Some(release),
             _ => None,
         });
         let such: BTreeSet<&ReleaseId> = such.collect();

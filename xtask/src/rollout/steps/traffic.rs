@@ -179,7 +179,8 @@ fn is_written_down(run: &Run, release: &Release) -> bool {
 }
 
 fn confirmed(release: &Release) -> Event {
-    Event::Confirmed { release: release.id.clone(), images: release.contents.images.clone() }
+    let (images, commit) = (release.contents.images.clone(), release.commit.clone());
+    Event::Confirmed { release: release.id.clone(), images, commit }
 }
 
 /// A kept release gets the traffic back, for good.

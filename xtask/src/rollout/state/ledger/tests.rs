@@ -25,8 +25,11 @@ fn ledger(attempts: &[Told]) -> String {
             plan: vec![],
             overrides: vec![],
         };
-        let confirmed = confirmed
-            .then(|| Event::Confirmed { release: id(to.unwrap_or(0)), images: images(to.unwrap_or(0)) });
+        let confirmed = confirmed.then(|| Event::Confirmed {
+            release: id(to.unwrap_or(0)),
+            images: images(to.unwrap_or(0)),
+            commit: String::new(),
+        });
         let outcome = if confirmed.is_some() { Outcome::Succeeded } else { Outcome::Undone };
         let ended = ended.then_some(Event::Ended { outcome, detail: None, to_switch_ms: None });
         for (n, event) in [Some(began), confirmed, ended].into_iter().flatten().enumerate() {
