@@ -9,6 +9,7 @@ use super::progress::attempt::{self, LockWaitArgs};
 use super::target::TargetArgs;
 use crate::rollout::host::Host;
 use crate::rollout::recover::{give_lost_traffic_back, retire};
+use crate::rollout::remake::{Remade, remake_ledger};
 use crate::rollout::state::guard::written;
 use crate::terminal::{self, paint};
 
@@ -21,6 +22,9 @@ pub struct Recover {
     target: TargetArgs,
     #[command(flatten)]
     lock_wait: LockWaitArgs,
+    /// Make a lost or damaged ledger anew, from its copies and from what is on the host; the one before is kept
+    #[arg(long)]
+    ledger: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -30,7 +34,15 @@ impl Recover {
     pub fn run(self) -> Result<()> {
         let machine = self.target.reach()?;
         let leased = attempt::lease(&machine, "recover".to_owned(), self.lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let mut attempt = attempt::settle(&leased)?;
+        let remade = match self.ledger {
+            true => remake_ledger(&leased, &attempt.settled.files, attempt.by())?,
+            false => None,
+        };
+        if remade.is_some() {
+            // Its entries come behind those of the new one.
+            attempt = attempt::settle(&leased)?;
+        }
         let files = &attempt.settled.files;
         let given_back = give_lost_traffic_back(&leased, files).map_err(|error| {
             let name = &machine.environment().name;
@@ -48,14 +60,23 @@ impl Recover {
         let serves = machine.live()?.active;
         let settled = &attempt.settled.words;
         self.output.say(
-            || json!({ "settled": settled, "given_back": given_back, "live": serves }),
+            || {
+                let for_programs = |it: &Remade| json!({ "set_aside": it.set_aside, "unknown": it.unknown });
+                let remade = remade.as_ref().map(for_programs);
+                json!({ "settled": settled, "given_back": given_back, "live": serves, "ledger": remade })
+            },
             || {
                 if let Some(id) = &given_back {
                     terminal::say(format_args!(
                         "{} the live file was gone, and names {id} again.",
                         paint::good("Mended:")
                     ));
-                } else if settled.is_empty() {
+                }
+                if let Some(remade) = &remade {
+                    say_remade(remade);
+                } else if self.ledger {
+                    terminal::say("The ledger is whole: it is left as it is.");
+                } else if settled.is_empty() && given_back.is_none() {
                     terminal::say(format_args!(
                         "{} nothing was left unsettled.",
                         paint::good("Nothing to do:")
@@ -66,4 +87,11 @@ impl Recover {
         );
         Ok(())
     }
+}
+
+fn say_remade(remade: &Remade) {
+    let Remade { set_aside, unknown } = remade;
+    let kept = set_aside.as_ref().map_or(String::new(), |file| format!(" The one before is kept: {file}."));
+    terminal::say(format_args!("{} the ledger is made anew.{kept}", paint::good("Mended:")));
+    unknown.iter().for_each(|what| terminal::say(format_args!("  not known any more: {what}")));
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::output::OutputArgs;
 use super::output::near::did_you_mean;
-use super::progress::attempt::{self, LockWaitArgs, Times, who};
+use super::progress::attempt::{self, LockWaitArgs, Times, of_ledger, who};
 use super::progress::steps::Preview;
 use super::progress::tell::{News, State, Teller};
 use super::refuse;
@@ -186,6 +186,14 @@ impl Rollback {
                  back, and goes there. Nothing was changed.",
                 versions(migrations)
             ),
+            RollbackError::LedgerDamaged(damage) => {
+                let warm = seen.traffic.warm.as_ref();
+                let warm = warm.map_or(String::new(), |id| format!(" {id} is warm: `--to {id}` goes there."));
+                format!(
+                    "{why}\n  {}.{warm} Nothing was changed.",
+                    of_ledger(damage, self.target.environment())
+                )
+            }
             _ => why.to_string(),
         })
     }

@@ -11,9 +11,10 @@ use serde_json::json;
 use self::platform::PlatformOrigin;
 use super::compare::{self, in_words};
 use super::output::OutputArgs;
+use super::progress::attempt::of_ledger;
 use super::target::TargetArgs;
 use crate::host::{Machine, PlatformPart};
-use crate::project::FREE_DISK;
+use crate::project::{Environment, FREE_DISK};
 use crate::rollout::host::Part;
 use crate::rollout::journal::since;
 use crate::rollout::observed::Observed;
@@ -50,6 +51,7 @@ impl Status {
         let drift = machine.drift(&seen.traffic, &seen.kept)?;
         let origin = PlatformOrigin::of(&seen.ledger, live);
         let compared = compare::with_the_one_before(machine.environment(), &seen);
+        let damage: Vec<String> = seen.damage().iter().map(ToString::to_string).collect();
         let for_programs = || {
             json!({
                 "environment": machine.environment().name,
@@ -62,6 +64,7 @@ impl Status {
                 "by": attempt.as_ref().map(|attempt| &attempt.by),
                 "lease": lease,
                 "drift": drift,
+                "ledger_damage": damage,
                 "maintenance": seen.traffic.maintenance,
                 "unfinished": seen.ledger.unfinished(),
                 "schema": seen.schema.keys().next_back(),
@@ -87,7 +90,7 @@ impl Status {
                 compared.iter().for_each(|compared| terminal::say(format_args!("  {}", in_words(compared))));
                 say_copy(copy.as_ref());
             }
-            say_what_wants_attention(&seen, lease.as_deref(), &drift);
+            say_what_wants_attention(machine.environment(), &seen, lease.as_deref(), &drift);
             say_parts(&seen, &platform);
         });
         Ok(())
@@ -179,7 +182,12 @@ fn say_copy(copy: Option<&Backup>) {
 }
 
 /// Who is kept out, who is at it, and what is not as it should be.
-fn say_what_wants_attention(seen: &Observed, lease: Option<&str>, drift: &[String]) {
+fn say_what_wants_attention(
+    environment: &Environment,
+    seen: &Observed,
+    lease: Option<&str>,
+    drift: &[String],
+) {
     if let Some(until) = &seen.traffic.maintenance {
         terminal::say(paint::warn(format_args!("  users are asked to wait until {until}")));
     }
@@ -191,9 +199,11 @@ fn say_what_wants_attention(seen: &Observed, lease: Option<&str>, drift: &[Strin
         let (kind, by, when) = (unfinished.kind, unfinished.by, ago(&unfinished.at));
         terminal::say(paint::warn(format_args!("a {kind} by {by} that began {when} has not ended{at}")));
     }
-    if !seen.ledger.damaged.is_empty() {
-        let lines: Vec<String> = seen.ledger.damaged.iter().map(usize::to_string).collect();
-        terminal::say(paint::warn(format_args!("the ledger is damaged in line {}", lines.join(", "))));
+    for damage in seen.damage() {
+        terminal::say(paint::bad(of_ledger(&damage, environment)));
+    }
+    if seen.ledger.is_cut {
+        terminal::say("the ledger's last line was cut off: it is passed over, and closed by the next entry");
     }
     for line in drift {
         terminal::say(format_args!("{} {line}", paint::warn("changed by hand:")));

@@ -24,6 +24,7 @@ macro_rules! every_change {
             let Subjects { release, backup, copied, arming, switch, secret, supplied } = subjects;
             let (id, nobody) = (&release.id, |_: &str| {});
             let _ = host.append(&[]);
+            let _ = host.replace_ledger(&[]);
             let _ = host.pull(release);
             let _ = host.prune_release(id);
             let _ = host.start(release);

@@ -10,6 +10,7 @@ use camino::Utf8PathBuf;
 use super::Machine;
 use super::lease::{self, Held};
 use super::monitoring::Credentials;
+use crate::project::Environment;
 use crate::rollout::host::{Arming, Holder, Host, LeaseError, LeasedHost, SmokeTest, Switching, Vitals};
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::ledger::Entry;
@@ -40,6 +41,11 @@ impl<'a> Leased<'a> {
             monitoring: RefCell::default(),
             platform_before: RefCell::default(),
         })
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> &Environment {
+        self.machine.environment()
     }
 
     /// The machine, to change a file on it; an error when the lease was lost. There is no other way from here to it but
@@ -76,6 +82,10 @@ impl LeasedHost for Leased<'_> {
 
     fn append(&self, entries: &[Entry]) -> Result<()> {
         self.append_to_ledger(entries)
+    }
+
+    fn replace_ledger(&self, entries: &[Entry]) -> Result<Option<String>> {
+        self.put_ledger(entries)
     }
 
     fn pull(&self, release: &Release) -> Result<()> {

@@ -224,6 +224,10 @@ impl Host for Machine {
         ledger::read(self)
     }
 
+    fn ledger_copies(&self) -> Result<Vec<Ledger>> {
+        ledger::copies(self)
+    }
+
     fn files(&self) -> Result<Files> {
         self.read_files()
     }

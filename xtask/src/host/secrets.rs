@@ -259,7 +259,10 @@ impl LeasedSecrets<'_> {
         if unconfirmed.is_empty() {
             return Ok(());
         }
-        let (confirmed, kept) = (machine.ledger()?.confirmed(), machine.releases().kept()?);
+        let files = machine.files()?;
+        let (confirmed, kept) = (files.ledger.confirmed(), &files.kept);
+        // What only a damaged ledger calls undone is left.
+        let is_whole = files.damage().is_empty();
         let (mut count, mut left) = (Vec::new(), Vec::new());
         for (name, version) in unconfirmed {
             let Some(secret) = SECRETS.iter().find(|secret| secret.name == name) else { continue };
@@ -267,7 +270,7 @@ impl LeasedSecrets<'_> {
             let uses = |release: &&Release| release.contents.secrets.get(&name) == Some(&version);
             if kept.iter().filter(uses).any(|release| confirmed.contains(&release.id)) {
                 count.push(file);
-            } else if secrets.mounting(secret, version)?.is_empty() {
+            } else if is_whole && secrets.mounting(secret, version)?.is_empty() {
                 left.push(file);
             }
         }

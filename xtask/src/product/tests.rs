@@ -12,7 +12,7 @@ use crate::rollout::plans;
 use crate::rollout::rollback::RollbackRequest;
 use crate::rollout::simulation::release;
 use crate::rollout::state::guard::Traffic;
-use crate::rollout::state::ledger::Ledger;
+use crate::rollout::state::ledger::{Entry, Event, FORMAT, Kind, Ledger};
 use crate::rollout::state::release::Release;
 use crate::tools::docker::condition::{Condition, Health};
 
@@ -69,13 +69,29 @@ fn host_that_has_everything_to_do() -> Observed {
         maintenance: None,
     };
     let parts = kept.iter().map(part).collect();
+    let ledger = Ledger { entries: kept.iter().map(began).collect(), ..Ledger::default() };
     Observed {
         traffic,
-        ledger: Ledger::default(),
+        ledger,
         kept: kept.to_vec(),
         parts,
         schema: [1, 2].map(|version| (version, String::new())).into(),
     }
+}
+
+/// That it was to have the traffic, and no more than that.
+fn began(release: &Release) -> Entry {
+    let event = Event::Began {
+        kind: Kind::Deploy,
+        by: String::new(),
+        lease: 1,
+        from: None,
+        to: Some(release.id.clone()),
+        plan: Vec::new(),
+        overrides: Vec::new(),
+    };
+    let (id, attempt) = (release.id.to_string(), release.id.to_string());
+    Entry { v: FORMAT, id, at: String::new(), attempt, prev: String::new(), event }
 }
 
 /// The tasks of a job, with what they need.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::state::backup::Backup;
 use super::state::guard::Traffic;
 use super::state::history::Applied;
+use super::state::ledger::damage::Damage;
 use super::state::ledger::{Entry, Ledger};
 use super::state::platform::PlatformRecord;
 use super::state::release::{Release, ReleaseId};
@@ -34,6 +35,8 @@ pub trait Host {
     fn live(&self) -> Result<Traffic>;
     /// The ledger.
     fn ledger(&self) -> Result<Ledger>;
+    /// The copies of the ledger: each release has the one that was made when it was last confirmed.
+    fn ledger_copies(&self) -> Result<Vec<Ledger>>;
     /// Live folder, ledger and kept releases, in one look: whoever changes something wants all three.
     fn files(&self) -> Result<Files>;
     /// The releases that are kept whole.
@@ -90,6 +93,9 @@ pub trait LeasedHost {
 
     /// Appends entries to the ledger; each is made once, also when the same ones are appended again.
     fn append(&self, entries: &[Entry]) -> Result<()>;
+
+    /// Puts these entries in the ledger's place. The one before is kept; gives the name of its file, when there was one.
+    fn replace_ledger(&self, entries: &[Entry]) -> Result<Option<String>>;
 
     /// Brings everything that the release needs to the host: images, files.
     fn pull(&self, release: &Release) -> Result<()>;
@@ -168,6 +174,13 @@ pub struct Files {
     pub ledger: Ledger,
     /// The releases that are kept whole.
     pub kept: Vec<Release>,
+}
+
+impl Files {
+    /// What is wrong with the ledger.
+    pub fn damage(&self) -> Vec<Damage> {
+        self.ledger.damage(&self.traffic, &self.kept)
+    }
 }
 
 /// Who asks for the lease, and what for: what a second one is told.

@@ -11,6 +11,7 @@ pub mod observed;
 pub mod plan;
 pub mod plans;
 pub mod recover;
+pub mod remake;
 pub mod rollback;
 #[cfg(test)]
 pub mod simulation;

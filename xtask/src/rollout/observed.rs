@@ -10,6 +10,7 @@ use super::journal::since;
 use super::state::contract::Contract;
 use super::state::guard::Traffic;
 use super::state::history::Applied;
+use super::state::ledger::damage::Damage;
 use super::state::ledger::{Event, Kind, Ledger, Outcome, RecordedAttempt};
 use super::state::release::{Release, ReleaseId};
 use crate::rollout::limits::Limits;
@@ -51,6 +52,11 @@ pub enum Before {
 }
 
 impl Observed {
+    /// What is wrong with the ledger.
+    pub fn damage(&self) -> Vec<Damage> {
+        self.ledger.damage(&self.traffic, &self.kept)
+    }
+
     /// Looks at everything.
     pub fn of(host: &dyn Host) -> Result<Observed> {
         Observed::beyond(host.files()?, host)
@@ -210,6 +216,8 @@ impl Observed {
 
     /// Kept releases that nobody needs any more: beyond the newest confirmed ones, and those that were never
     /// confirmed. Never the live one, the warm one, or the one that is about to be deployed.
+    ///
+    /// None on the word of a damaged ledger.
     pub(super) fn superfluous(&self, limits: &Limits, deploying: &ReleaseId) -> Vec<ReleaseId> {
         let newest = self.confirmed_and_kept().into_iter().take(limits.kept_releases).collect();
         self.kept_without(newest, |id| self.traffic.holds(id) || id == deploying)
@@ -229,6 +237,9 @@ impl Observed {
     }
 
     fn kept_without(&self, newest: Vec<ReleaseId>, is_needed: impl Fn(&ReleaseId) -> bool) -> Vec<ReleaseId> {
+        if !self.damage().is_empty() {
+            return Vec::new();
+        }
         let kept = self.kept.iter().map(|release| release.id.clone());
         kept.filter(|id| !newest.contains(id) && !is_needed(id)).collect()
     }

@@ -65,7 +65,7 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
     };
     let warm = seen.traffic.warm.clone().filter(|id| !is_incompatible(id));
     Plan::to(Goal { kind: Kind::Deploy, from: from.clone(), to: Some(release.id.clone()) })
-        .when(!superfluous.is_empty(), "prune: nothing is kept that is not needed", |plan| {
+        .when(!superfluous.is_empty(), nothing_to_prune(seen), |plan| {
             plan.then(Prune { releases: superfluous })
         })
         .then(Pull { release: release.clone() })
@@ -96,6 +96,13 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
             "retire: nothing runs but the new release and the one before, and all that is kept is needed",
             |plan| plan.then(Retire { releases: others, superfluous: superfluous_then, drain: limits.drain }),
         )
+}
+
+fn nothing_to_prune(seen: &Observed) -> &'static str {
+    match seen.damage().is_empty() {
+        true => "prune: nothing is kept that is not needed",
+        false => "prune: nothing is removed on the word of a damaged ledger",
+    }
 }
 
 /// A kept release gets the traffic back. Confirmed by its own rename: no guard, no watch. `undo` are migrations that

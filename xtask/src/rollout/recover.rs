@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::host::{Files, Host, LeasedHost, Part, Switching};
 use super::journal::Journal;
 use super::state::guard::{Guard, GuardState, Traffic, written};
+use super::state::ledger::damage::Damage;
 use super::state::ledger::{Event, Kind, Outcome, RecordedAttempt};
 use super::state::platform::PlatformRecord;
 use super::state::release::ReleaseId;
@@ -66,8 +67,11 @@ pub fn recover(leased: &dyn LeasedHost, mut files: Files, journal: &Journal) -> 
         let last = files.ledger.attempts().pop();
         let is_left =
             |attempt: &RecordedAttempt| attempt.outcome == Some(Outcome::NotUndone) && attempt.to == *live;
+        let is_damaged = !files.damage().is_empty();
         let by = if last.as_ref().is_some_and(is_left) {
             "left by what could not be undone"
+        } else if is_damaged {
+            "by a damaged ledger"
         } else {
             "changed by hand"
         };
@@ -78,7 +82,8 @@ pub fn recover(leased: &dyn LeasedHost, mut files: Files, journal: &Journal) -> 
             Event::Confirmed { .. } => Some(String::new()),
             _ => None,
         });
-        if last.as_ref() != Some(&what) {
+        // What is damaged is put right as a whole, and not by a note behind it.
+        if last.as_ref() != Some(&what) && !is_damaged {
             journal.write(Event::Noted { what: what.clone() })?;
             files.ledger = host.ledger()?;
         }
@@ -227,8 +232,14 @@ pub fn retire(leased: &dyn LeasedHost) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When the release that ought to have it is not kept any more, or not ready.
+/// When the release that ought to have it is not kept any more, or not ready, and when a damaged ledger can't say which one it
+/// is.
 pub fn give_lost_traffic_back(leased: &dyn LeasedHost, files: &Files) -> Result<Option<ReleaseId>> {
+    if let (None, Some(damage)) =
+        (&files.traffic.active, files.damage().into_iter().find(Damage::hides_the_end))
+    {
+        bail!("{damage}: it can't tell which release ought to have the traffic");
+    }
     let was_taken_down = files.ledger.attempts().pop().is_some_and(|last| last.kind == Kind::Down);
     let ought = files.ledger.expected_active().filter(|_| files.traffic.active.is_none() && !was_taken_down);
     let Some(id) = ought else { return Ok(None) };

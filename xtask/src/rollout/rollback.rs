@@ -6,6 +6,7 @@ use super::host::{Files, Host};
 use super::observed::Observed;
 use super::plan::Plan;
 use super::plans;
+use super::state::ledger::damage::Damage;
 use super::state::release::{Release, ReleaseId};
 use super::steps::schema::versions;
 use crate::rollout::limits::Limits;
@@ -32,6 +33,9 @@ pub enum RollbackError {
         "what is kept of {0}, which had the traffic before, can't be read: name another release that is kept"
     )]
     Unreadable(ReleaseId),
+    /// Which one had the traffic before is written in what is damaged.
+    #[error("{0}: it can't tell which release had the traffic before")]
+    LedgerDamaged(Damage),
     /// A wrong word, or a release that was forgotten.
     #[error("'{0}' is not kept here")]
     NotKept(String),
@@ -56,7 +60,13 @@ impl RollbackRequest<'_> {
         let release = match self.to {
             Some(to) => kept(to).ok_or_else(|| RollbackError::NotKept(to.to_owned()))?,
             None => {
-                let id = seen.rollback_target().ok_or(RollbackError::Nowhere)?;
+                let id = seen.rollback_target();
+                // The warm one had it: a ledger without an end can't say more than that.
+                let is_sure = id.is_some() && id == seen.traffic.warm;
+                if let Some(damage) = seen.damage().into_iter().find(|it| it.hides_the_end() && !is_sure) {
+                    return Err(RollbackError::LedgerDamaged(damage));
+                }
+                let id = id.ok_or(RollbackError::Nowhere)?;
                 // To pass over it would be one step too far.
                 kept(id.as_str()).ok_or(RollbackError::Unreadable(id))?
             }

@@ -169,6 +169,11 @@ const TRIALS: &[Row<Project>] = &[
         Always,
         manual_changes::recover_gives_traffic_back,
     ),
+    (
+        "on_the_word_of_a_lost_ledger_nothing_is_removed_and_it_is_made_anew_from_its_copies",
+        Always,
+        manual_changes::damaged_ledger,
+    ),
     ("a_missing_live_file_is_written_again", Deep, manual_changes::missing_live_file),
     ("containers_that_were_removed_by_hand_are_started_again", Deep, manual_changes::removed_containers),
     ("a_guard_that_is_stopped_or_removed_is_replaced", Always, manual_changes::guard),

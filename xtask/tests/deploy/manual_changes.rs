@@ -75,6 +75,52 @@ pub fn recover_gives_traffic_back(project: &Project) -> Result<(), Failed> {
     check(response.status == 200 && response.release() == Some(live), || format!("{response:?}"))
 }
 
+pub fn damaged_ledger(project: &Project) -> Result<(), Failed> {
+    let file = project.root().join("ledger.jsonl");
+    let (live, warm) = (project.live().ok_or("nothing is live")?, project.warm().ok_or("nothing is warm")?);
+    let (kept, attempts) = (kept(project), project.attempts());
+    let damage = || format!("{}", project.status()["ledger_damage"]);
+    check(damage() == "[]", damage)?;
+    let client = Client::start(&project.url());
+    // A byte that once hid every release, and the beginning of an entry, as a crash leaves it.
+    for (spoiled, says) in [("\u{1d}", "damaged in line"), ("{\"v\":1,\"id", "[]")] {
+        let whole = fs::read_to_string(&file)?;
+        fs::write(&file, whole.clone() + spoiled)?;
+        check(
+            damage().contains(says) && self::kept(project) == kept && project.attempts() == attempts,
+            damage,
+        )?;
+        fs::write(&file, whole)?;
+    }
+    fs::remove_file(&file)?;
+    let status = project.xtask(&["status"]).succeeds()?;
+    check(status.contains("the ledger is gone") && status.contains("cargo xtask recover --ledger"), || {
+        status
+    })?;
+    let refused = project.xtask(&["rollback"]).fails_with(3)?;
+    check(refused.contains(&format!("--to {warm}")), || refused)?;
+    project.commit("A release after the ledger was lost");
+    let deployed = project.deploy().succeeds()?;
+    check(deployed.contains("the ledger is gone"), || deployed)?;
+    let all = self::kept(project);
+    check(kept.iter().all(|id| all.contains(id)), || format!("of {kept:?}, only {all:?} are kept"))?;
+    let recovered = project.xtask(&["recover", "--ledger"]).succeeds()?;
+    check(recovered.contains("Mended:") && recovered.contains("ledger.jsonl.damaged-"), || recovered)?;
+    let again = project.xtask(&["recover", "--ledger"]).succeeds()?;
+    check(again.contains("The ledger is whole") && damage() == "[]", || again)?;
+    check(project.attempts()[..2] == attempts[..2], || format!("{:?}", project.attempts()))?;
+    project.xtask(&["rollback"]).succeeds()?;
+    check(project.live() == Some(live), || "another release than the warm one is live".into())?;
+    deploy_repairs(project, all.last().map(String::as_str))?;
+    client.stop().has_no_failures_from(2)
+}
+
+/// The releases that are kept, oldest first.
+fn kept(project: &Project) -> Vec<String> {
+    let kept = project.json(&["releases", "--json"])["kept"].as_array().cloned().unwrap_or_default();
+    kept.iter().filter_map(|release| Some(release["id"].as_str()?.to_owned())).collect()
+}
+
 pub fn removed_containers(project: &Project) -> Result<(), Failed> {
     project.commit("A release after which the one before is warm");
     project.deploy().succeeds()?;

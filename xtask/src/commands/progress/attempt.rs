@@ -10,12 +10,14 @@ use super::steps::{Over, Progress};
 use super::tell::{News, State, Teller};
 use crate::commands::{Exit, Failure};
 use crate::host::{Leased, Machine};
+use crate::project::Environment;
 use crate::rollout::attempt::{Attempt, AttemptError, Completed, take_lease};
 use crate::rollout::host::{Holder, Host, LeaseError};
 use crate::rollout::journal::timestamp;
 use crate::rollout::plan::{Goal, Plan, Stopped};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::ledger::Kind;
+use crate::rollout::state::ledger::damage::Damage;
 use crate::rollout::state::release::ReleaseId;
 use crate::terminal::{self, paint};
 use crate::tools::git;
@@ -79,7 +81,17 @@ pub fn lease(machine: &Machine, doing: String, lock_wait: LockWaitArgs) -> Resul
 pub fn settle<'l>(leased: &'l Leased<'_>) -> Result<Attempt<'l>> {
     let attempt = Attempt::begin(leased, who())?;
     attempt.settled.words.iter().for_each(|line| terminal::note(paint::warn(line)));
+    let damage = attempt.settled.files.damage();
+    damage.iter().for_each(|damage| terminal::warn(of_ledger(damage, leased.environment())));
     Ok(attempt)
+}
+
+/// What is wrong with a ledger, and what to do about it.
+pub fn of_ledger(damage: &Damage, environment: &Environment) -> String {
+    let name = &environment.name;
+    format!(
+        "{damage}; nothing is removed on its word. `cargo xtask recover --ledger --env {name}` makes it anew"
+    )
 }
 
 /// Runs the plan, and tells of it. When it fails, the error says which step, why, and what state things are in now; the

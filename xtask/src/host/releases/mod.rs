@@ -27,7 +27,7 @@ use crate::tools::ssh::host_shell::{HostShell, Script};
 /// Behind a character that stands in no JSON (RFC 7464): one that is cut must not swallow the next.
 pub(super) const READ: Script = Script::new(
     "reading the kept releases",
-    r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && printf '\036' && cat "$f"; done; :"#,
+    r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && printf '\036' && tr '\035\036' '\001\001' <"$f"; done; :"#,
 );
 
 /// The releases, to look at.

@@ -2,14 +2,19 @@
 # not written again: its answer was lost on the way. A line that a crash tore is closed first, so that it spoils nothing
 # but itself. Those that come late, from a driver whose lease has passed to somebody else, are refused: they would stand
 # behind lines that they are not chained to.
-# Usage: append.sh FILE LEASE-FILE LEASE
+# A release that is confirmed by one of them gets a copy of the whole, by which a lost ledger can be made anew. It is no error
+# not to have it, and a longer one is left: the ledger was lost since.
+# Usage: append.sh FILE LEASE-FILE LEASE FOLDER|''
 
 # Few programs are started: a deploy appends some twelve times.
 file=$1 live=${2%/*}/live
 exec 8>>"$file" && flock 8 || exit 1
+# Meanwhile another may have been put in its place.
+[ "$file" -ef /proc/self/fd/8 ] || { exec 8>>"$file" && flock 8; } || exit 1
 read -r lease <"$2"
 [ "$lease" = "$3" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }
-shift 3
+copy=$4
+shift 4
 # Not as arguments of this script: the kernel limits how long one is, and a failure may have much to say.
 while IFS= read -r line || [ -n "$line" ]; do set -- "$@" "$line"; done
 
@@ -34,4 +39,7 @@ make_room() {
 
 look
 add "$@" || { make_room && look && add "$@"; } || exit 1
-sync "$file"
+sync "$file" || exit 1
+[ -d "$copy" ] || exit 0
+[ ! -e "$copy/ledger.jsonl" ] || [ "$(wc -c <"$file")" -ge "$(wc -c <"$copy/ledger.jsonl")" ] || exit 0
+cp "$file" "$copy/ledger.next" 2>/dev/null && mv -f "$copy/ledger.next" "$copy/ledger.jsonl" || rm -f "$copy/ledger.next"

@@ -13,10 +13,10 @@ use std::process::{Command, Output, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::drift::PLATFORM;
-use super::ledger::APPEND;
+use super::ledger::{APPEND, REPLACE};
 use super::live_folder::SCRIPT;
 use super::platform::NOTE;
-use super::{lease, releases};
+use super::{environment_files, lease, releases};
 use crate::rollout::host::{Holder, LeaseError};
 use crate::rollout::simulation::release;
 use crate::rollout::state::guard::{GuardState, Traffic};
@@ -74,8 +74,12 @@ impl Host {
     }
 
     fn append_under(&self, lease: &str, lines: &[&str]) -> i32 {
+        self.append_and_copy(lease, lines, "")
+    }
+
+    fn append_and_copy(&self, lease: &str, lines: &[&str], copy_to: &str) -> i32 {
         let (ledger, lease_file) = (self.path("ledger"), self.path("lease"));
-        let script = ["-c", APPEND.text, "xtask", ledger.as_str(), lease_file.as_str(), lease];
+        let script = ["-c", APPEND.text, "xtask", ledger.as_str(), lease_file.as_str(), lease, copy_to];
         let mut child = Command::new("sh").args(script).stdin(Stdio::piped()).spawn().unwrap();
         // One whose lease has passed on reads nothing.
         let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), lines.join("\n").as_bytes());
@@ -208,6 +212,85 @@ fn an_entry_that_comes_late_from_a_driver_without_the_lease_is_refused() {
     host.append(&["{}"]);
     assert_eq!(host.append_under("6", &["{\"late\":1}"]), 11);
     assert_eq!(fs::read_to_string(host.path("ledger")).unwrap(), "{}\n");
+}
+
+#[test]
+fn a_release_that_is_confirmed_gets_a_copy_of_the_ledger_unless_it_has_a_longer_one() {
+    let host = Host::with_live(OLD);
+    let copy = || fs::read_to_string(host.path("ledger.jsonl")).unwrap();
+    let append = |line: &str, to: &str| assert_eq!(host.append_and_copy("7", &[line], to), 0);
+    append("{}", host.path("gone").as_str());
+    append("{\"v\":1}", host.path("").as_str());
+    assert_eq!(copy(), "{}\n{\"v\":1}\n");
+    fs::remove_file(host.path("ledger")).unwrap();
+    append("{}", host.path("").as_str());
+    assert_eq!(copy(), "{}\n{\"v\":1}\n");
+}
+
+#[test]
+fn a_ledger_is_replaced_whole_by_who_holds_the_lease_and_the_one_before_is_kept() {
+    let host = Host::with_live(OLD);
+    let (file, lease) = (host.path("ledger"), host.path("lease"));
+    let replace = |number: &str, size: &str| {
+        let words = ["-c", REPLACE.text, "xtask", file.as_str(), lease.as_str(), number, size];
+        let mut child =
+            Command::new("sh").args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"new\n");
+        let output = child.wait_with_output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    };
+    assert_eq!(replace("7", "4"), (0, String::new()), "there was none");
+    fs::write(&file, b"old \x1d \xff").unwrap();
+    assert_eq!(
+        (replace("6", "4").0, replace("7", "9").0),
+        (11, 1),
+        "the lease has passed on; the text was cut"
+    );
+    assert_eq!(fs::read(&file).unwrap(), b"old \x1d \xff");
+    let (code, aside) = replace("7", "4");
+    assert_eq!((code, fs::read(&aside).unwrap()), (0, b"old \x1d \xff".to_vec()));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "new\n");
+}
+
+#[test]
+fn an_entry_that_waited_for_a_ledger_to_be_replaced_stands_in_the_new_one() {
+    let host = Host::with_live(OLD);
+    fs::write(host.path("ledger"), "").unwrap();
+    let held = fs::File::open(host.path("ledger")).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    std::thread::scope(|scope| {
+        let late = scope.spawn(|| host.append(&["{}"]));
+        // It waits for the lock of the file that it has opened.
+        let inode = std::os::unix::fs::MetadataExt::ino(&held.metadata().unwrap());
+        let waits = |line: &str| line.contains("->") && line.contains(&format!(":{inode} "));
+        while !fs::read_to_string("/proc/locks").unwrap().lines().any(waits) {
+            std::thread::yield_now();
+        }
+        fs::write(host.path("ledger.next"), "new\n").unwrap();
+        fs::rename(host.path("ledger.next"), host.path("ledger")).unwrap();
+        rustix::fs::flock(&held, rustix::fs::FlockOperation::Unlock).unwrap();
+        late.join().unwrap();
+    });
+    assert_eq!(fs::read_to_string(host.path("ledger")).unwrap(), "new\n{}\n");
+}
+
+#[test]
+fn no_byte_of_a_file_hides_what_another_one_says() {
+    let host = Host::with_live(OLD);
+    let (kept, spoiled) = (release(1, 1), release(2, 1));
+    for (release, text) in
+        [(&kept, serde_json::to_string(&kept).unwrap()), (&spoiled, "\u{1d}\u{1e}".to_owned())]
+    {
+        let folder = host.path("releases").join(release.id.as_str());
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("release.json"), text).unwrap();
+    }
+    let every_byte: Vec<u8> = (0..=255).collect();
+    fs::write(host.path("ledger.jsonl"), [b"{}\n".to_vec(), every_byte, vec![0x1d]].concat()).unwrap();
+    let [live, ledger, releases] = environment_files::read(&HostShell::here(), &host.path("")).unwrap();
+    assert_eq!(Traffic::parse(&live).unwrap().active.unwrap().as_str(), OLD);
+    assert_eq!(releases::parse(&releases), [kept]);
+    assert!(!Ledger::parse(&ledger).damaged.is_empty());
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Plan, Report, Step, Stopped};
 use crate::rollout::plans;
 use crate::rollout::recover::{give_lost_traffic_back, retire};
+use crate::rollout::remake::remake_ledger;
 use crate::rollout::rollback::{RollbackRequest, take_back_provisional};
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::contract::Contract;
@@ -32,6 +33,8 @@ pub enum Act {
     Rollback(Option<ReleaseId>),
     /// What is left is settled.
     Recover,
+    /// The same, and a damaged ledger is made anew.
+    RemakeLedger,
     /// A backup takes the database's place.
     Restore,
     /// A changed platform takes the place of the one that runs.
@@ -96,8 +99,13 @@ impl<H: Leasable> Operator<'_, H> {
         }
         let holder = Holder { by: "ada".into(), doing: String::new(), since: String::new() };
         let leased = take_lease(self.host, &holder, Some(LEASE_WAIT), &mut |_| {})?;
-        let attempt = Attempt::begin(&leased, holder.by)?;
-        if matches!(act, Act::Recover) {
+        let mut attempt = Attempt::begin(&leased, holder.by.clone())?;
+        if matches!(act, Act::RemakeLedger)
+            && remake_ledger(&leased, &attempt.settled.files, attempt.by())?.is_some()
+        {
+            attempt = Attempt::begin(&leased, holder.by)?;
+        }
+        if matches!(act, Act::Recover | Act::RemakeLedger) {
             give_lost_traffic_back(&leased, &attempt.settled.files)?;
             // As the command does: what could not be stopped is a warning.
             let _ = retire(&leased);
@@ -149,7 +157,7 @@ impl<H: Leasable> Operator<'_, H> {
                 ..platform::Renewal::default()
             }),
             Act::Down => plans::down(&Observed::without_database(files, self.host)?),
-            Act::Rollback(_) | Act::Recover => bail!("it has no plan of this kind"),
+            Act::Rollback(_) | Act::Recover | Act::RemakeLedger => bail!("it has no plan of this kind"),
         })
     }
 }
@@ -171,6 +179,7 @@ impl fmt::Display for Act {
             Act::Rollback(None) => f.write_str("rolls back"),
             Act::Rollback(Some(id)) => write!(f, "rolls back to {id}"),
             Act::Recover => f.write_str("recovers"),
+            Act::RemakeLedger => f.write_str("makes the ledger anew"),
             Act::Restore => f.write_str("restores a backup"),
             Act::Platform => f.write_str("renews the platform"),
             Act::Down => f.write_str("takes everything down"),

@@ -11,6 +11,7 @@ use self::leased::Held;
 use super::bug::Bug;
 use super::fault::{Fault, When};
 use super::turns::Turns;
+use super::world::book::Book;
 use super::world::change::Change;
 use super::world::{Container, Driver, HEARTBEAT_TIMEOUT, State, World};
 use crate::rollout::host::{EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part, ProbeResponse};
@@ -191,6 +192,9 @@ impl Host for Simulated {
     }
     fn ledger(&self) -> Result<Ledger> {
         self.look("read the ledger", |world| Ok(world.book.read()))
+    }
+    fn ledger_copies(&self) -> Result<Vec<Ledger>> {
+        self.look("read the ledger's copies", |world| Ok(world.copies.values().map(Book::read).collect()))
     }
     fn files(&self) -> Result<Files> {
         self.look("read all files", |world| {

@@ -10,6 +10,7 @@ mod host;
 pub mod random;
 mod random_trials;
 pub mod recorder;
+mod ruins;
 mod single;
 mod trial;
 mod turns;

@@ -167,6 +167,9 @@ impl<H: Host> Host for Recorder<'_, H> {
     fn ledger(&self) -> Result<Ledger> {
         self.alive()?.ledger()
     }
+    fn ledger_copies(&self) -> Result<Vec<Ledger>> {
+        self.alive()?.ledger_copies()
+    }
     fn files(&self) -> Result<Files> {
         self.alive()?.files()
     }
@@ -228,6 +231,9 @@ impl<H: Leasable> LeasedHost for RecordedLease<'_, H> {
     }
     fn append(&self, entries: &[Entry]) -> Result<()> {
         self.recorder.changes("append", || self.leased.append(entries))
+    }
+    fn replace_ledger(&self, entries: &[Entry]) -> Result<Option<String>> {
+        self.recorder.changes("replace ledger", || self.leased.replace_ledger(entries))
     }
     fn pull(&self, release: &Release) -> Result<()> {
         self.recorder.changes("pull", || self.leased.pull(release))

@@ -13,7 +13,7 @@ use super::world::{CONTRACT, Manner, State, World, is_incompatible};
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
 
-fn every_single_fault(trial: &Trial, calls_at_least: usize) {
+pub fn every_single_fault(trial: &Trial, calls_at_least: usize) {
     trial.must_hold();
     let troubles = trial.every_trouble();
     let calls = troubles.last().map_or(0, |trouble| trouble.call + 1);
@@ -217,7 +217,8 @@ fn what_is_no_longer_kept_is_removed_when_users_have_the_new_one_and_a_leftover_
     assert_eq!(kept, [5, 6, 7].map(|number| release(number, 2).id), "as many as the limits say");
     let steps = ["pull", "start", "ready", "guard", "switch", "watch", "confirm", "retire"];
     assert_eq!(names(&world), steps);
-    world.kept.push(release(9, 2));
+    world.manners.insert(release(9, 2).id, Manner::Crashes);
+    let world = Trial::of(world, vec![Act::deploy(release(9, 2))]).run().world;
     assert_eq!(names(&world)[..2], ["prune", "pull"]);
 }
 

@@ -142,6 +142,8 @@ pub struct World {
     pub guarding: Option<String>,
     /// The ledger.
     pub book: Book,
+    /// Its copies, beside the releases.
+    pub copies: BTreeMap<ReleaseId, Book>,
     /// The number of the last lease.
     pub lease: u64,
     /// The driver that holds it, and when it is free if its link is silent.

@@ -13,6 +13,8 @@ use super::contract::Contract;
 use super::platform::PlatformRecord;
 use super::release::ReleaseId;
 
+pub mod damage;
+
 /// The version of the format that is written here.
 pub const FORMAT: u32 = 1;
 /// The step that changes the database's schema.
@@ -181,8 +183,11 @@ pub struct Ledger {
     pub entries: Vec<Entry>,
     /// The hash that the next entry carries as `prev`.
     pub head: String,
-    /// Lines that are no entries, or whose `prev` is not the line before: a torn append, or somebody's editor.
+    /// Lines that are no entries, or whose `prev` is not the line before: something was written over them, or somebody's
+    /// editor was there.
     pub damaged: Vec<usize>,
+    /// The last line was cut off when it was written, and no entry stands behind it yet.
+    pub is_cut: bool,
 }
 
 /// One attempt, gathered from its entries.
@@ -211,8 +216,8 @@ pub struct RecordedAttempt {
 }
 
 impl Ledger {
-    /// Reads what stands in the file. A line that is no entry is passed over and named in `damaged`: an append that
-    /// was cut leaves one.
+    /// Reads what stands in the file. A line that is no entry hides no other: it is passed over, and named in `damaged`
+    /// unless it is the beginning of an entry, as an append leaves it that was cut off.
     pub fn parse(text: &str) -> Ledger {
         let mut ledger = Ledger::default();
         for (number, line) in text.lines().enumerate() {
@@ -225,7 +230,9 @@ impl Ledger {
                     }
                     ledger.head = hash(line);
                     ledger.entries.push(entry);
+                    ledger.is_cut = false;
                 }
+                Err(_) if is_beginning(line) => ledger.is_cut |= !line.is_empty(),
                 Err(_) => ledger.damaged.push(number + 1),
             }
         }
@@ -393,6 +400,12 @@ impl Ledger {
         }
         bad
     }
+}
+
+/// Whether this is what an entry begins with.
+fn is_beginning(line: &str) -> bool {
+    const BEGINNING: &str = r#"{"v":"#;
+    BEGINNING.starts_with(line) || line.starts_with(BEGINNING)
 }
 
 /// The hash of a line, without its newline.

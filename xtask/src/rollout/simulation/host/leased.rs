@@ -47,6 +47,9 @@ impl LeasedHost for Held<'_> {
     fn append(&self, entries: &[Entry]) -> Result<()> {
         self.host.change(Change::Append(entries.to_vec(), self.number))
     }
+    fn replace_ledger(&self, entries: &[Entry]) -> Result<Option<String>> {
+        self.host.change(Change::ReplaceLedger(entries.to_vec(), self.number)).map(|()| None)
+    }
     fn pull(&self, release: &Release) -> Result<()> {
         self.host.change(Change::Pull(release.clone()))
     }

@@ -15,14 +15,19 @@ pub struct Book(Vec<Line>);
 enum Line {
     Whole(Box<Entry>),
     Torn(String),
+    /// Something was written over it.
+    Garbage,
 }
 
 impl Book {
     /// As it is read.
     pub fn read(&self) -> Ledger {
+        if self.0.iter().any(|line| matches!(line, Line::Garbage)) {
+            return Ledger::parse(&self.text());
+        }
         let entries = self.entries().cloned().collect();
-        let torn = self.0.iter().enumerate().filter(|(_, line)| matches!(line, Line::Torn(_)));
-        Ledger { entries, head: self.head(), damaged: torn.map(|(number, _)| number + 1).collect() }
+        let is_cut = matches!(self.0.last(), Some(Line::Torn(_)));
+        Ledger { entries, head: self.head(), damaged: Vec::new(), is_cut }
     }
 
     /// Whether one of the last lines is this entry: its answer was lost.
@@ -52,6 +57,21 @@ impl Book {
         self.0.push(Line::Torn(line[..line.len() / 2].to_owned()));
     }
 
+    /// Somebody removes it, or a disk does: all behind the first lines is gone.
+    pub fn lose(&mut self, but: usize) {
+        self.0.truncate(but);
+    }
+
+    /// Something is written over a line.
+    pub fn spoil(&mut self, number: usize) {
+        self.0[number] = Line::Garbage;
+    }
+
+    /// Puts another one in its place.
+    pub fn replace(&mut self, entries: &[Entry]) {
+        self.0 = entries.iter().map(|entry| Line::Whole(entry.clone().into())).collect();
+    }
+
     /// Keeps of each attempt how it began and ended.
     pub fn forget_steps(&mut self) {
         let mut head = String::new();
@@ -66,19 +86,25 @@ impl Book {
 
     /// Whether the file's text, read as it is on a real host, says the same.
     pub fn is_sound(&self) -> bool {
-        let lines = self.0.iter().map(|line| match line {
-            Line::Whole(entry) => text(entry) + "\n",
-            Line::Torn(text) => text.clone() + "\n",
-        });
-        let (parsed, read) = (Ledger::parse(&lines.collect::<String>()), self.read());
-        parsed.entries == read.entries && parsed.damaged == read.damaged && parsed.head == read.head
+        let (parsed, read) = (Ledger::parse(&self.text()), self.read());
+        parsed.entries == read.entries
+            && (parsed.damaged, parsed.is_cut, parsed.head) == (read.damaged, read.is_cut, read.head)
     }
 
     fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.0.iter().filter_map(|line| match line {
             Line::Whole(entry) => Some(&**entry),
-            Line::Torn(_) => None,
+            Line::Torn(_) | Line::Garbage => None,
         })
+    }
+
+    fn text(&self) -> String {
+        let lines = self.0.iter().map(|line| match line {
+            Line::Whole(entry) => text(entry) + "\n",
+            Line::Torn(text) => text.clone() + "\n",
+            Line::Garbage => "\u{1}garbage\n".to_owned(),
+        });
+        lines.collect()
     }
 
     fn head(&self) -> String {
@@ -104,6 +130,12 @@ impl World {
         }
         if !self.book.add(entry) {
             self.breaks(format!("the ledger's chain breaks at: {}", entry_words(&entry.event)));
+        }
+        if let Event::Confirmed { release, .. } = &entry.event {
+            let before = self.copies.get(release).map_or(0, Book::lines);
+            if self.book.lines() >= before {
+                self.copies.insert(release.clone(), self.book.clone());
+            }
         }
     }
 

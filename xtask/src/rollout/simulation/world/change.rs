@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::platform::Era;
 use super::{Container, GuardFile, HALF, Manner, STOP_TIMEOUT, State, World};
 use crate::rollout::host::{Arming, Switching};
-use crate::rollout::state::guard::{GuardState, written};
+use crate::rollout::state::guard::{GuardState, Traffic, written};
 use crate::rollout::state::ledger::{Entry, Event};
 use crate::rollout::state::release::{Release, ReleaseId};
 
@@ -27,6 +27,7 @@ pub const UNFENCED: u64 = u64::MAX;
 pub enum Change {
     /// Into the ledger, under the lease with this number.
     Append(Vec<Entry>, u64),
+    ReplaceLedger(Vec<Entry>, u64),
     /// See `LeasedHost::pull`, and so on.
     Pull(Release),
     PruneRelease(ReleaseId),
@@ -65,6 +66,7 @@ impl Change {
                 let words: Vec<String> = entries.iter().map(|entry| entry_words(&entry.event)).collect();
                 format!("ledger: {}", words.join(", "))
             }
+            Change::ReplaceLedger(..) => "replace the ledger".to_owned(),
             Change::Pull(release) => format!("pull {}", release.id),
             Change::PruneRelease(id) => format!("prune {id}"),
             Change::Backup => "back up".to_owned(),
@@ -139,6 +141,10 @@ impl World {
     pub fn apply(&mut self, change: &Change) -> Result<()> {
         match change {
             Change::Append(entries, lease) => self.append(entries, *lease)?,
+            Change::ReplaceLedger(entries, lease) => {
+                ensure!(self.lease == *lease, "the lease has passed to somebody else");
+                self.book.replace(entries);
+            }
             Change::Pull(release) => {
                 self.kept.retain(|kept| kept.id != release.id);
                 self.kept.push(release.clone());
@@ -147,8 +153,18 @@ impl World {
                 if self.live.as_ref() == Some(id) || self.warm.as_ref() == Some(id) {
                     self.breaks(format!("{id}, live or warm, is forgotten"));
                 }
+                let traffic = Traffic {
+                    active: self.live.clone(),
+                    warm: self.warm.clone(),
+                    guard: None,
+                    maintenance: None,
+                };
+                if let Some(damage) = self.book.read().damage(&traffic, &self.kept).first() {
+                    self.breaks(format!("{id} is forgotten, although {damage}"));
+                }
                 self.stop(id, true);
                 self.kept.retain(|kept| &kept.id != id);
+                self.copies.remove(id);
             }
             Change::Backup => self.backed_up = true,
             Change::LoadBackup => self.databases.loaded = Some(1),

@@ -124,8 +124,10 @@ fn a_torn_line_is_passed_over_and_what_follows_is_read() {
     let lines: Vec<&str> = whole.lines().collect();
     let torn = format!("{}\n{}\n{}\n", lines[..3].join("\n"), &lines[3][..20], lines[3..].join("\n"));
     let read = Ledger::parse(&torn);
-    assert_eq!(read.damaged, [4]);
+    assert_eq!((read.damaged, read.is_cut), (vec![], false));
     assert_eq!(read.entries, Ledger::parse(&whole).entries);
+    let cut = Ledger::parse(&format!("{}\n{}", lines[..3].join("\n"), &lines[3][..20]));
+    assert_eq!((cut.entries.len(), cut.damaged, cut.is_cut), (3, vec![], true));
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! A ledger that was lost or damaged: nothing is removed on its word, and it is made anew.
+
+use super::driver::{Act, Ended};
+use super::single::{driver_of, every_single_fault};
+use super::trial::{LIMITS, Trial, host, release};
+use super::world::World;
+use crate::rollout::observed::Observed;
+use crate::rollout::plans;
+use crate::rollout::rollback::{RollbackError, RollbackRequest};
+use crate::rollout::state::ledger::damage::Damage;
+
+/// What may become of it.
+const RUINS: [(&str, fn(&mut World)); 5] = [
+    ("it is gone", |world| world.book.lose(0)),
+    ("it is gone, and there never was a copy", |world| {
+        world.book.lose(0);
+        world.copies.clear();
+    }),
+    ("its end is gone", |world| world.book.lose(world.book.lines() / 2)),
+    ("something was written over one line", |world| world.book.spoil(world.book.lines() / 2)),
+    ("something was written over all of it", |world| {
+        (0..world.book.lines()).for_each(|line| world.book.spoil(line));
+    }),
+];
+
+fn ruined(ruin: fn(&mut World)) -> World {
+    let mut world = host();
+    ruin(&mut world);
+    world
+}
+
+fn damage(world: &World) -> Vec<Damage> {
+    Observed::of(&driver_of(world.clone())).unwrap().damage()
+}
+
+#[test]
+fn a_deploy_removes_nothing_on_the_word_of_a_damaged_ledger() {
+    for (words, ruin) in RUINS {
+        let world = ruined(ruin);
+        assert!(!damage(&world).is_empty(), "{words}");
+        let seen = Observed::of(&driver_of(world.clone())).unwrap();
+        let steps = plans::deploy(&release(4, 2), &seen, &[], &LIMITS).names();
+        assert!(!steps.contains(&"prune".to_owned()), "{words}: {steps:?}");
+        let deploys = (4..8).map(|number| Act::deploy(release(number, 2))).collect();
+        let after = Trial::of(world, deploys).run().world;
+        assert_eq!((after.kept.len(), &after.broken), (7, &Vec::new()), "{words}");
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_once_in_a_deploy_with_a_lost_ledger_nobody_notices() {
+    every_single_fault(&Trial::of(ruined(RUINS[1].1), vec![Act::deploy(release(4, 2))]), 45);
+}
+
+#[test]
+fn whatever_goes_wrong_once_while_a_ledger_is_made_anew_the_next_deploy_converges() {
+    for (_, ruin) in RUINS {
+        every_single_fault(&Trial::of(ruined(ruin), vec![Act::RemakeLedger]), 8);
+    }
+}
+
+#[test]
+fn a_ledger_that_was_made_anew_says_what_the_one_before_said() {
+    let before = host().book.read();
+    for (words, ruin) in RUINS {
+        let world = Trial::of(ruined(ruin), vec![Act::RemakeLedger]).run().world;
+        let after = world.book.read();
+        assert_eq!(damage(&world), [], "{words}");
+        assert!(world.book.is_sound(), "{words}");
+        assert_eq!(after.expected_active(), before.expected_active(), "{words}");
+        assert_eq!(after.confirmed(), before.confirmed(), "{words}");
+        assert!(after.attempts().iter().all(|attempt| attempt.outcome.is_some()), "{words}");
+        assert_eq!(after.confirmed_images().last(), before.confirmed_images().last(), "{words}");
+        let by = |ledger: &crate::rollout::state::ledger::Ledger| ledger.attempts().pop().map(|last| last.by);
+        assert_eq!(by(&after) == by(&before), !words.contains("never was a copy"), "{words}");
+        let again = Trial::of(world.clone(), vec![Act::RemakeLedger]).run().world;
+        assert_eq!(again.book.lines(), world.book.lines(), "{words}: there is nothing more to do");
+        let back = Trial::of(world, vec![Act::Rollback(None)]).run().world;
+        assert_eq!((back.live, back.broken), (Some(release(2, 2).id), vec![]), "{words}");
+    }
+}
+
+#[test]
+fn a_release_that_was_rolled_back_from_is_not_gone_to_after_its_ledger_was_made_anew() {
+    for keeps_copies in [true, false] {
+        let mut world = Trial::of(host(), vec![Act::Rollback(None)]).run().world;
+        world.book.lose(0);
+        if !keeps_copies {
+            world.copies.clear();
+        }
+        let world = Trial::of(world, vec![Act::RemakeLedger]).run().world;
+        assert_eq!(world.book.read().rolled_back_from(), [release(3, 2).id].into());
+    }
+}
+
+#[test]
+fn a_rollback_without_a_word_is_refused_when_the_ledger_can_t_say_where_to() {
+    let why = |ruin: fn(&mut World)| {
+        let seen = Observed::of(&driver_of(ruined(ruin))).unwrap();
+        RollbackRequest::default().target(&seen).map(|to| to.id.clone())
+    };
+    assert!(matches!(why(RUINS[0].1), Err(RollbackError::LedgerDamaged(Damage::Missing(3)))));
+    assert!(matches!(why(RUINS[2].1), Err(RollbackError::LedgerDamaged(Damage::Short(_)))));
+    assert!(matches!(why(RUINS[4].1), Err(RollbackError::LedgerDamaged(Damage::Unreadable))));
+    // What can be read says it.
+    let one_line = why(|world| world.book.spoil(1));
+    assert_eq!(one_line.unwrap(), release(2, 2).id);
+    let named = Act::Rollback(Some(release(1, 1).id));
+    let outcome = Trial::of(ruined(RUINS[0].1), vec![named]).run();
+    assert!(matches!(outcome.ends[..], [Ended::Well]));
+    assert_eq!(outcome.world.live, Some(release(1, 1).id));
+}
+
+#[test]
+fn the_traffic_is_given_back_to_nobody_on_the_word_of_a_ledger_without_an_end() {
+    let mut world = ruined(RUINS[2].1);
+    world.live = None;
+    let outcome = Trial::of(world, vec![Act::Recover]).run();
+    assert!(
+        matches!(&outcome.ends[..], [Ended::Refused(why)] if why.to_string().contains("the ledger lacks"))
+    );
+    assert_eq!(outcome.world.live, None);
+}
