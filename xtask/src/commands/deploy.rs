@@ -251,7 +251,7 @@ fn warn_of_changed_platform(machine: &Machine) {
 
 /// What somebody changed by hand; it is said.
 fn find_drift(machine: &Machine, files: &Files) -> Result<Vec<String>> {
-    let drift = machine.drift(&files.traffic, &files.kept)?;
+    let drift = machine.drift(&files.traffic, &files.kept, &files.broken)?;
     drift.iter().for_each(|line| terminal::warn(format_args!("changed by hand: {line}")));
     Ok(drift)
 }
@@ -260,8 +260,8 @@ fn find_drift(machine: &Machine, files: &Files) -> Result<Vec<String>> {
 /// touch them now would touch users.
 fn put_right(leased: &Leased, seen: &Observed, drift: &[String], attempt: &Attempt) -> Result<()> {
     drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
-    let running = seen.kept.iter().filter(|release| !drift.is_empty() && seen.traffic.holds(&release.id));
-    running.filter(|release| release.is_itself()).try_for_each(|release| leased.releases().keep(release))
+    let mut running = seen.kept.iter().filter(|release| !drift.is_empty() && seen.traffic.holds(&release.id));
+    running.try_for_each(|release| leased.releases().keep(release))
 }
 
 fn say_what_comes(environment: &Environment, planned: &Planned) {

@@ -1,11 +1,14 @@
 //! `cargo xtask releases`: what is kept, and what happened.
 
+pub mod faults;
+
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
+use self::faults::Faults;
 use super::output::OutputArgs;
-use super::status::ago;
+use super::output::ago::ago;
 use super::target::TargetArgs;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::guard::written;
@@ -27,14 +30,17 @@ impl Releases {
     pub fn run(self) -> Result<()> {
         let machine = self.target.reach()?;
         let seen = Observed::for_looking(&machine, |why| terminal::warn(format_args!("{why:#}")))?;
-        let attempts = seen.ledger.attempts();
+        let (attempts, faults) = (seen.ledger.attempts(), Faults::of(&machine, &seen)?);
         self.output.say(
             || {
-                let kept: Vec<_> = seen.kept.iter().map(|release| for_programs(&seen, release)).collect();
-                json!({ "kept": kept, "attempts": attempts })
+                let kept = seen.kept.iter().map(|release| for_programs(&seen, release, &faults));
+                let kept: Vec<_> = kept.collect();
+                let broken = seen.broken.iter().map(|it| json!({ "id": it.id, "why": it.why }));
+                let broken: Vec<_> = broken.collect();
+                json!({ "kept": kept, "broken": broken, "attempts": attempts })
             },
             || {
-                say_kept(&seen);
+                say_kept(&seen, &faults);
                 terminal::say("");
                 say_attempts(&attempts);
             },
@@ -43,21 +49,26 @@ impl Releases {
     }
 }
 
-fn for_programs(seen: &Observed, release: &Release) -> Value {
+fn for_programs(seen: &Observed, release: &Release, faults: &Faults) -> Value {
     let Release { id, commit, subject, .. } = release;
-    json!({ "id": id, "commit": commit, "subject": subject, "state": state(seen, release) })
+    json!({ "id": id, "commit": commit, "subject": subject, "state": state(seen, release), "faults": faults.of_release(id) })
 }
 
-fn say_kept(seen: &Observed) {
+fn say_kept(seen: &Observed, faults: &Faults) {
     let row = |release: &Release| {
+        let faults: Vec<_> = faults.of_release(&release.id).iter().map(paint::bad).collect();
         let state = match state(seen, release) {
             state @ "live" => paint::good(state),
             state @ "warm" => paint::warn(state),
             state => paint::dim(state),
         };
+        let state = [vec![state], faults].concat().join(", ");
         vec![release.id.to_string(), state, release.commit[..12].to_owned(), release.subject.clone()]
     };
-    let rows: Vec<_> = seen.kept.iter().rev().map(row).collect();
+    let broken = seen.broken.iter().rev().map(|it| {
+        vec![it.id.to_string(), paint::bad(format_args!("damaged: {}", it.why)), String::new(), String::new()]
+    });
+    let rows: Vec<_> = seen.kept.iter().rev().map(row).chain(broken).collect();
     terminal::table(&["release", "state", "commit", "subject"], &rows);
 }
 
@@ -80,6 +91,8 @@ fn state(seen: &Observed, release: &Release) -> &'static str {
         "live"
     } else if seen.is_ready(release) {
         "warm"
+    } else if seen.ledger.never_ready(&release.id).is_some() {
+        "never ready"
     } else if seen.incompatible_with(&release.id).is_empty() {
         "stopped"
     } else {

@@ -15,6 +15,7 @@ use super::refuse;
 use super::secrets::substitutes;
 use super::target::TargetArgs;
 use crate::host::Machine;
+use crate::product::images::Registry;
 use crate::rollout::host::{Files, Host};
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
@@ -25,7 +26,7 @@ use crate::rollout::state::release::Release;
 use crate::rollout::steps::schema::versions;
 use crate::terminal::{self, millis, paint, seconds};
 
-/// Give the traffic back to an earlier release: no build, no pull
+/// Give the traffic back to an earlier release: nothing is built
 #[derive(Debug, Args)]
 pub struct Rollback {
     #[command(flatten)]
@@ -59,7 +60,18 @@ impl Rollback {
         machine.platform().check().map_err(|error| refuse(format!("{error:#}")))?;
         let before = Observed::from(files);
         self.request().check(&before).map_err(|why| self.refuse(why, &before))?;
-        self.roll_back(&machine, &before)
+        self.roll_back(&self.with_way_to_images(machine, &before)?, &before)
+    }
+
+    /// Images of a release that does not run may be gone. One that is warm is not asked for them: that would take time.
+    fn with_way_to_images(&self, machine: Machine, before: &Observed) -> Result<Machine> {
+        let cold = self.request().target(before).ok();
+        let Some(release) = cold.filter(|it| !before.traffic.holds(&it.id)) else { return Ok(machine) };
+        if machine.environment().is_here() || machine.missing_images([release])?.is_empty() {
+            return Ok(machine);
+        }
+        terminal::warn(format_args!("images of {} are gone from the host, and are pulled again", release.id));
+        Ok(machine.with_registry_tunnel(Registry::choose()?.registry_tunnel))
     }
 
     /// Under the lease. `before` is what the files said until then: what they say now may be that it is done already.
@@ -78,6 +90,7 @@ impl Rollback {
         }
         let release = request.target(&seen).map_err(|why| self.refuse(why, &seen))?;
         let plan = self.plan_of(machine, &seen)?;
+        self.say_passed_over(&seen);
         say_substitutes(machine, release)?;
         let times = attempt::run(machine, &attempt, &plan, Vec::new())?;
         self.say_result(machine, release, &times)
@@ -93,9 +106,22 @@ impl Rollback {
     }
 
     fn show_plan(&self, machine: &Machine, files: Files) -> Result<()> {
-        let plan = self.plan_of(machine, &Observed::of_rollback(files, machine)?)?;
+        let seen = Observed::of_rollback(files, machine)?;
+        let plan = self.plan_of(machine, &seen)?;
+        self.say_passed_over(&seen);
         Preview::of(&plan).say(self.output);
         Ok(())
+    }
+
+    /// Who named a release has decided.
+    fn say_passed_over(&self, seen: &Observed) {
+        let passed_over = if self.to.is_none() { seen.passed_over() } else { Vec::new() };
+        for (id, why) in &passed_over {
+            terminal::warn(format_args!("{id} is passed over: {why}"));
+        }
+        if !passed_over.is_empty() {
+            terminal::note(paint::dim("  `--to RELEASE` names another one"));
+        }
     }
 
     fn say_result(&self, machine: &Machine, release: &Release, times: &Times) -> Result<()> {
@@ -173,7 +199,7 @@ impl Rollback {
     fn refuse(&self, why: RollbackError, seen: &Observed) -> anyhow::Error {
         let environment = &self.target.environment().name;
         refuse(match &why {
-            RollbackError::NotKept(_) | RollbackError::Unreadable(_) => {
+            RollbackError::NotKept(_) => {
                 let word = self.to.as_deref().unwrap_or_default();
                 let kept = seen.kept.iter().map(|release| release.id.as_str());
                 format!(
@@ -193,6 +219,11 @@ impl Rollback {
                     "{why}\n  {}.{warm} Nothing was changed.",
                     of_ledger(damage, self.target.environment())
                 )
+            }
+            RollbackError::Nowhere => {
+                let passed_over = seen.passed_over();
+                let lines = passed_over.iter().map(|(id, why)| format!("\n  {id} is passed over: {why}"));
+                format!("{why}{}\n  `--to RELEASE` names one all the same.", lines.collect::<String>())
             }
             _ => why.to_string(),
         })

@@ -2,8 +2,6 @@
 
 mod platform;
 
-use std::time::SystemTime;
-
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -11,12 +9,13 @@ use serde_json::json;
 use self::platform::PlatformOrigin;
 use super::compare::{self, in_words};
 use super::output::OutputArgs;
+use super::output::ago::ago;
 use super::progress::attempt::of_ledger;
+use super::releases::faults::Faults;
 use super::target::TargetArgs;
 use crate::host::{Machine, PlatformPart};
 use crate::project::{Environment, FREE_DISK};
 use crate::rollout::host::Part;
-use crate::rollout::journal::since;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::guard::{GuardState, written};
@@ -48,9 +47,10 @@ impl Status {
         let live = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.active.as_ref());
         // What was not seen is not missing.
         let lacks = live.filter(|_| !seen.schema.is_empty()).map(|release| seen.lacking(release));
-        let drift = machine.drift(&seen.traffic, &seen.kept)?;
+        let drift = machine.drift(&seen.traffic, &seen.kept, &seen.broken)?;
         let origin = PlatformOrigin::of(&seen.ledger, live);
         let compared = compare::with_the_one_before(machine.environment(), &seen);
+        let faults = Faults::of(&machine, &seen)?;
         let damage: Vec<String> = seen.damage().iter().map(ToString::to_string).collect();
         let for_programs = || {
             json!({
@@ -91,6 +91,7 @@ impl Status {
                 say_copy(copy.as_ref());
             }
             say_what_wants_attention(machine.environment(), &seen, lease.as_deref(), &drift);
+            say_faults(&seen, &faults);
             say_parts(&seen, &platform);
         });
         Ok(())
@@ -210,6 +211,19 @@ fn say_what_wants_attention(
     }
 }
 
+/// What of the kept releases is not as it was. Files of those that run are drift.
+fn say_faults(seen: &Observed, faults: &Faults) {
+    for broken in &seen.broken {
+        terminal::say(paint::bad(format_args!(
+            "{} is damaged: {}. No rollback goes there, and a deploy removes it unless it is live or warm",
+            broken.id, broken.why
+        )));
+    }
+    for (id, words) in faults.all().filter(|(id, _)| !seen.traffic.holds(id)) {
+        terminal::say(paint::warn(format_args!("kept, and not whole: {id}, {words}")));
+    }
+}
+
 fn say_parts(seen: &Observed, platform: &[PlatformPart]) {
     let health = |state: Condition, health: Health, never_ended: bool, words: String| {
         if state == Condition::Running && matches!(health, Health::Healthy | Health::Unchecked) {
@@ -257,16 +271,4 @@ fn is_provisional(seen: &Observed) -> bool {
         .guard
         .as_ref()
         .is_some_and(|guard| guard.state == GuardState::Armed && guard.to == seen.traffic.active)
-}
-
-/// '3 min ago', for people.
-pub fn ago(timestamp: &str) -> String {
-    let Some(age) = since(timestamp, SystemTime::now()) else { return timestamp.to_owned() };
-    let seconds = age.as_secs();
-    match seconds {
-        0..60 => format!("{seconds} s ago"),
-        60..3600 => format!("{} min ago", seconds / 60),
-        3600..172_800 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} days ago", seconds / 86_400),
-    }
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Machine, Platform};
 use crate::project::{EDGE_CONFIGURATION_LABEL, EDGE_FILE, RELEASE_LABEL};
 use crate::rollout::state::guard::Traffic;
-use crate::rollout::state::release::Release;
+use crate::rollout::state::release::{BrokenRelease, Release, ReleaseId};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container::{self, Container};
 use crate::tools::files::hex::hex;
@@ -31,7 +31,7 @@ done <written"#,
 impl Machine {
     /// What differs from what was put there, in words, a line each: files and containers of the releases that run, the
     /// edge's configuration, and the platform's files. Who has the traffic is another question.
-    pub fn drift(&self, live: &Traffic, kept: &[Release]) -> Result<Vec<String>> {
+    pub fn drift(&self, live: &Traffic, kept: &[Release], broken: &[BrokenRelease]) -> Result<Vec<String>> {
         // The engine comes last: while a program is being started in a container, it says nothing of that one.
         let (told, files_of_platform) = (self.sums()?, self.platform().changed_files()?);
         let sums = by_file(&told);
@@ -43,10 +43,21 @@ impl Machine {
             found.extend(files(release, &sums));
             found.extend(parts(release, &containers));
         }
-        found.extend(strays(&containers, kept));
+        let are_running = broken.iter().filter(|broken| live.holds(&broken.id));
+        found.extend(are_running.map(|BrokenRelease { id, why }| format!("{why}, of {id}")));
+        found.extend(strays(&containers, kept, broken));
         found.extend(edge(&containers, &sums));
         found.extend(files_of_platform);
         Ok(found)
+    }
+
+    /// Of each kept release, the files that are not as its manifest has them. They are written again before they are used.
+    pub fn changed_files(&self, kept: &[Release]) -> Result<BTreeMap<ReleaseId, Vec<&'static str>>> {
+        let told = self.sums()?;
+        let sums = by_file(&told);
+        let changed =
+            kept.iter().map(|release| (release.id.clone(), changed(release, &sums).collect::<Vec<_>>()));
+        Ok(changed.filter(|(_, files)| !files.is_empty()).collect())
     }
 
     fn sums(&self) -> Result<String> {
@@ -74,19 +85,21 @@ fn by_file(told: &str) -> BTreeMap<&str, &str> {
     told.lines().filter_map(|line| line.split_once("  ")).map(|(sum, file)| (file, sum)).collect()
 }
 
-/// Its manifest and its files are those from which its id was made.
+/// Its files are those from which its id was made.
 fn files(release: &Release, sums: &BTreeMap<&str, &str>) -> Vec<String> {
     let id = &release.id;
-    if !release.is_itself() {
-        return vec![format!("release.json of {id} was changed: it is not what the id was made from")];
-    }
+    changed(release, sums).map(|name| format!("{name} of {id} was changed or is gone")).collect()
+}
+
+fn changed(release: &Release, sums: &BTreeMap<&str, &str>) -> impl Iterator<Item = &'static str> {
+    let id = &release.id;
     let ought =
         [("compose.yaml", &release.contents.compose), ("settings.env", &release.contents.configuration)];
-    let differs = ought.iter().filter(|(name, text)| {
+    let differs = ought.into_iter().filter(move |(name, text)| {
         let sum = hex(&Sha256::digest(text.as_bytes()));
         sums.get(format!("releases/{id}/{name}").as_str()) != Some(&sum.as_str())
     });
-    differs.map(|(name, _)| format!("{name} of {id} was changed or is gone")).collect()
+    differs.map(|(name, _)| name)
 }
 
 /// Each part of it has one container, of the image that the release names.
@@ -110,8 +123,10 @@ fn parts(release: &Release, containers: &[Container]) -> Vec<String> {
 }
 
 /// Containers of releases that are not kept.
-fn strays(containers: &[Container], kept: &[Release]) -> Vec<String> {
-    let is_kept = |id: &str| kept.iter().any(|release| release.id.as_str() == id);
+fn strays(containers: &[Container], kept: &[Release], broken: &[BrokenRelease]) -> Vec<String> {
+    let ids: Vec<&str> =
+        kept.iter().map(|it| &it.id).chain(broken.iter().map(|it| &it.id)).map(ReleaseId::as_str).collect();
+    let is_kept = |id: &str| ids.contains(&id);
     let stray = |found: &&Container| found.label(RELEASE_LABEL).is_some_and(|id| !is_kept(id));
     let words =
         |found: &Container| format!("the container {} belongs to no kept release", found.plain_name());

@@ -20,7 +20,8 @@ impl Machine {
     pub(super) fn read_files(&self) -> Result<Files> {
         let [live, ledger, releases] = read(&self.shell, &self.root)?;
         let traffic = self.live_folder().parse(&live)?;
-        Ok(Files { traffic, ledger: Ledger::parse(&ledger), kept: releases::parse(&releases) })
+        let (kept, broken) = releases::parse(&releases);
+        Ok(Files { traffic, ledger: Ledger::parse(&ledger), kept, broken })
     }
 }
 

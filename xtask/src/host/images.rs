@@ -1,6 +1,7 @@
 //! Images come to the host by their digest: from a registry that it reaches by itself, or from ours, through the
 //! connection.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
 use super::{Leased, Machine};
+use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::{self, container};
 use crate::tools::process::Run;
 use crate::tools::ssh::Traffic;
@@ -77,6 +79,29 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Of each release, the images that the engine has not.
+    pub fn missing_images<'a>(
+        &self,
+        releases: impl IntoIterator<Item = &'a Release>,
+    ) -> Result<BTreeMap<ReleaseId, Vec<String>>> {
+        let (mut missing, mut known) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::new());
+        for release in releases {
+            for image in release.contents.images.values() {
+                let is_there = match known.get(image) {
+                    Some(is_there) => *is_there,
+                    None => container::has_image(self.docker(), image)?,
+                };
+                known.insert(image, is_there);
+                if !is_there {
+                    missing.entry(release.id.clone()).or_default().push(image.clone());
+                }
+            }
+        }
+        Ok(missing)
+    }
+}
+
 impl Leased<'_> {
     /// Has the images on the host's engine: they come beside each other.
     pub(super) fn fetch_images<'a>(&self, images: impl IntoIterator<Item = &'a String>) -> Result<()> {
@@ -88,7 +113,10 @@ impl Leased<'_> {
                 continue;
             }
             if machine.environment.is_here() {
-                bail!("{image} is not on this machine any more");
+                bail!(
+                    "the image {image} is not on this machine any more, and no registry has it: `cargo xtask deploy` of its \
+                     commit builds it again"
+                );
             }
             if self.tunnel_for(image)? {
                 own.push((image, container::start_pull(docker, image, PULL_TIMEOUT)?));

@@ -1,11 +1,11 @@
 //! The ledger's file: read behind an append that is under way, and appended to by whoever holds the lease.
 
 use anyhow::Result;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Leased, Machine};
 use crate::rollout::state::ledger::{Entry, Event, Ledger};
-use crate::tools::ssh::host_shell::Script;
+use crate::tools::ssh::host_shell::{HostShell, Script};
 
 pub(super) const READ: Script = Script::new(
     "reading the ledger",
@@ -27,8 +27,8 @@ pub(super) fn read(machine: &Machine) -> Result<Ledger> {
     Ok(Ledger::parse(&machine.shell.script(READ, &[machine.folder(FILE).as_str()], "")?))
 }
 
-pub(super) fn copies(machine: &Machine) -> Result<Vec<Ledger>> {
-    let told = machine.shell.script(COPIES, &[machine.folder("releases").as_str()], "")?;
+pub(super) fn copies(shell: &HostShell, releases: &Utf8Path) -> Result<Vec<Ledger>> {
+    let told = shell.script(COPIES, &[releases.as_str()], "")?;
     Ok(told.split('\u{1e}').skip(1).map(Ledger::parse).collect())
 }
 

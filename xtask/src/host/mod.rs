@@ -225,7 +225,7 @@ impl Host for Machine {
     }
 
     fn ledger_copies(&self) -> Result<Vec<Ledger>> {
-        ledger::copies(self)
+        ledger::copies(&self.shell, &self.folder("releases"))
     }
 
     fn files(&self) -> Result<Files> {

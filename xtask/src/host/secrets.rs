@@ -261,8 +261,8 @@ impl LeasedSecrets<'_> {
         }
         let files = machine.files()?;
         let (confirmed, kept) = (files.ledger.confirmed(), &files.kept);
-        // What only a damaged ledger calls undone is left.
-        let is_whole = files.damage().is_empty();
+        // What only a damaged ledger calls undone is left, and what a broken release may run with.
+        let is_whole = files.damage().is_empty() && files.broken.is_empty();
         let (mut count, mut left) = (Vec::new(), Vec::new());
         for (name, version) in unconfirmed {
             let Some(secret) = SECRETS.iter().find(|secret| secret.name == name) else { continue };

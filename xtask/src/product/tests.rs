@@ -74,6 +74,7 @@ fn host_that_has_everything_to_do() -> Observed {
         traffic,
         ledger,
         kept: kept.to_vec(),
+        broken: Vec::new(),
         parts,
         schema: [1, 2].map(|version| (version, String::new())).into(),
     }

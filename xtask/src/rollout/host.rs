@@ -15,7 +15,7 @@ use super::state::history::Applied;
 use super::state::ledger::damage::Damage;
 use super::state::ledger::{Entry, Ledger};
 use super::state::platform::PlatformRecord;
-use super::state::release::{Release, ReleaseId};
+use super::state::release::{BrokenRelease, Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health, started_again};
 
 /// A host, on which one environment lives, to look at. Errors say what failed and why, in words for a person.
@@ -174,6 +174,8 @@ pub struct Files {
     pub ledger: Ledger,
     /// The releases that are kept whole.
     pub kept: Vec<Release>,
+    /// What is kept of others, and can't be used.
+    pub broken: Vec<BrokenRelease>,
 }
 
 impl Files {

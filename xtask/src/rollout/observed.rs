@@ -12,7 +12,7 @@ use super::state::guard::Traffic;
 use super::state::history::Applied;
 use super::state::ledger::damage::Damage;
 use super::state::ledger::{Event, Kind, Ledger, Outcome, RecordedAttempt};
-use super::state::release::{Release, ReleaseId};
+use super::state::release::{BrokenRelease, Release, ReleaseId};
 use crate::rollout::limits::Limits;
 
 /// Who sees a bad release and types a rollback needs no longer than that: meanwhile the watch may have undone it.
@@ -27,6 +27,8 @@ pub struct Observed {
     pub ledger: Ledger,
     /// The releases that are kept whole.
     pub kept: Vec<Release>,
+    /// What is kept of others, and can't be used.
+    pub broken: Vec<BrokenRelease>,
     /// The containers of all releases.
     pub parts: Vec<Part>,
     /// The migrations that the database has.
@@ -35,8 +37,8 @@ pub struct Observed {
 
 impl From<Files> for Observed {
     /// The files alone: who has the traffic, what was, what is kept. Enough to refuse a wrong word.
-    fn from(Files { traffic, ledger, kept }: Files) -> Observed {
-        Observed { traffic, ledger, kept, parts: Vec::new(), schema: Applied::new() }
+    fn from(Files { traffic, ledger, kept, broken }: Files) -> Observed {
+        Observed { traffic, ledger, kept, broken, parts: Vec::new(), schema: Applied::new() }
     }
 }
 
@@ -184,13 +186,43 @@ impl Observed {
         self.parts.iter().filter(|part| part.is_running()).map(|part| part.release.clone()).collect()
     }
 
-    /// Where a rollback goes that names no release: the newest confirmed one that is kept (or is warm, and ought to be),
-    /// has not the traffic, and was never rolled back from.
+    /// Where a rollback goes that names no release: the newest confirmed one that is kept, has not the traffic, and was never
+    /// rolled back from.
     pub fn rollback_target(&self) -> Option<ReleaseId> {
-        let bad = self.ledger.rolled_back_from();
-        let good = |id: &ReleaseId| Some(id) != self.traffic.active.as_ref() && !bad.contains(id);
-        let is_there = |id: &ReleaseId| self.traffic.holds(id) || self.kept.iter().any(|kept| &kept.id == id);
-        self.ledger.confirmed().into_iter().find(|id| good(id) && is_there(id))
+        self.ways_back().find(|(_, unfit)| unfit.is_none()).map(|(id, _)| id)
+    }
+
+    /// Those that would be newer than that target and are not fit for it, each with the reason.
+    pub fn passed_over(&self) -> Vec<(ReleaseId, String)> {
+        self.ways_back().map_while(|(id, unfit)| Some((id, unfit?))).collect()
+    }
+
+    /// The releases that there is something of and that have not the traffic, the last one that was tried first, and why one is
+    /// not fit to have it again.
+    fn ways_back(&self) -> impl Iterator<Item = (ReleaseId, Option<String>)> {
+        let (confirmed, rolled_back_from) = (self.ledger.confirmed(), self.ledger.rolled_back_from());
+        let mut seen: BTreeSet<ReleaseId> = self.traffic.active.iter().cloned().collect();
+        self.ledger.attempts().into_iter().rev().filter_map(move |attempt| {
+            let (id, is_confirmed) = (attempt.to?, attempt.confirmed);
+            // That one more attempt to go back to it failed says nothing of when it had the traffic.
+            if (!is_confirmed && confirmed.contains(&id)) || !seen.insert(id.clone()) {
+                return None;
+            }
+            let broken = self.broken.iter().find(|broken| broken.id == id);
+            let is_kept = self.kept.iter().any(|kept| kept.id == id);
+            let unfit = if rolled_back_from.contains(&id) {
+                Some("somebody rolled back from it".to_owned())
+            } else if let Some(broken) = broken {
+                Some(format!("it is damaged: {}", broken.why))
+            } else if !is_confirmed {
+                let never_ready = self.ledger.never_ready(&id);
+                Some(never_ready.unwrap_or_else(|| "its switch was never confirmed".to_owned()))
+            } else {
+                (!is_kept).then(|| "its files are gone".to_owned())
+            };
+            let is_there = is_kept || broken.is_some() || self.traffic.holds(&id);
+            is_there.then_some((id, unfit))
+        })
     }
 
     /// What somebody means to take back who asks for a rollback without a word: what has the traffic, or what a deploy
@@ -240,8 +272,9 @@ impl Observed {
         if !self.damage().is_empty() {
             return Vec::new();
         }
-        let kept = self.kept.iter().map(|release| release.id.clone());
-        kept.filter(|id| !newest.contains(id) && !is_needed(id)).collect()
+        let kept = self.kept.iter().map(|release| &release.id);
+        let broken = self.broken.iter().map(|broken| &broken.id).filter(|id| !self.traffic.holds(id));
+        kept.chain(broken).filter(|id| !newest.contains(id) && !is_needed(id)).cloned().collect()
     }
 
     /// Running releases that are neither of these two.

@@ -122,8 +122,10 @@ pub(super) fn back(
             .then(BackUp { why: "since migrations are taken back", forgets: false })
             .then(Undo { release: carrier.clone(), migrations }),
     };
-    plan.when(!seen.is_warm(release), "start: it runs already, warm", |plan| {
-        plan.then(Start { release: release.clone(), before: seen.before(release) })
+    plan.when(!seen.is_warm(release), "pull, start: it runs already, warm", |plan| {
+        // What somebody has removed or changed of it since is there again.
+        plan.then(Pull { release: release.clone() })
+            .then(Start { release: release.clone(), before: seen.before(release) })
     })
     .then(Ready { release: release.clone(), timeout: limits.ready, smoke_test: false })
     .then(SwitchBack { from, to: release.clone() })

@@ -2,7 +2,7 @@
 //! and from what is on the host.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ use super::host::{Files, LeasedHost, Part};
 use super::journal::{attempt_id, timestamp};
 use super::state::ledger::damage::Damage;
 use super::state::ledger::{Entry, Event, FORMAT, Kind, Ledger, Outcome, hash};
-use super::state::release::ReleaseId;
+use super::state::release::{Release, ReleaseId};
 use super::steps::list;
 
 /// Who made an attempt of which nobody knows that.
@@ -116,8 +116,8 @@ impl Draft {
         for id in &unknown {
             let newer = |entry: &Entry| matches!(&entry.event, Event::Began { to: Some(to), .. } if to > id);
             let at = self.ledger.entries.iter().position(newer).unwrap_or(self.ledger.entries.len());
-            // Without images: whether it was ever confirmed is not known, and production's gate would believe it.
-            self.add(at, Kind::Deploy, None, id, BTreeMap::new(), began(id));
+            // Without what it is made of: whether it was ever confirmed is not known, and production's gate would believe it.
+            self.add(at, Kind::Deploy, None, id, None, began(id));
         }
         if !unknown.is_empty() {
             self.unknown.push(format!("whether, and when, {} had the traffic", list(&unknown)));
@@ -127,9 +127,9 @@ impl Draft {
         };
         let was_rolled_back = warm.is_some_and(|warm| warm > live);
         let kind = if was_rolled_back { Kind::Rollback } else { Kind::Deploy };
-        let images = files.kept.iter().find(|kept| &kept.id == live).map(|kept| kept.contents.images.clone());
+        let release = files.kept.iter().find(|kept| &kept.id == live);
         let end = self.ledger.entries.len();
-        self.add(end, kind, warm.cloned(), live, images.unwrap_or_default(), began(live));
+        self.add(end, kind, warm.cloned(), live, release, began(live));
         self.unknown.push(format!("who gave {live} the traffic, and when"));
         if let Some(warm) = warm.filter(|_| was_rolled_back) {
             self.unknown
@@ -144,7 +144,7 @@ impl Draft {
         kind: Kind,
         from: Option<ReleaseId>,
         to: &ReleaseId,
-        images: BTreeMap<String, String>,
+        release: Option<&Release>,
         at: Option<String>,
     ) {
         let (attempt, at) = (format!("{}-{}", self.attempt, self.made), at.unwrap_or(self.now.clone()));
@@ -158,7 +158,11 @@ impl Draft {
             plan: Vec::new(),
             overrides: Vec::new(),
         };
-        let confirmed = Event::Confirmed { release: to.clone(), images };
+        let confirmed = Event::Confirmed {
+            release: to.clone(),
+            images: release.map(|release| release.contents.images.clone()).unwrap_or_default(),
+            commit: release.map(|release| release.commit.clone()).unwrap_or_default(),
+        };
         let detail = Some("written when the ledger was made anew".to_owned());
         let ended = Event::Ended { outcome: Outcome::Succeeded, detail, to_switch_ms: None };
         for event in [began, confirmed, ended] {

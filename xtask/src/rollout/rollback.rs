@@ -28,11 +28,6 @@ pub enum RollbackError {
         "there is no earlier release to go back to: none that is kept was confirmed and not rolled back from"
     )]
     Nowhere,
-    /// The one that it would be is warm, and its manifest gone or garbled.
-    #[error(
-        "what is kept of {0}, which had the traffic before, can't be read: name another release that is kept"
-    )]
-    Unreadable(ReleaseId),
     /// Which one had the traffic before is written in what is damaged.
     #[error("{0}: it can't tell which release had the traffic before")]
     LedgerDamaged(Damage),
@@ -42,9 +37,12 @@ pub enum RollbackError {
     /// One that needs no rollback.
     #[error("{0} has the traffic already")]
     IsLive(ReleaseId),
-    /// Its files were changed.
-    #[error("what is kept of {0} was changed by hand: it is not that release any more")]
-    NotItself(ReleaseId),
+    /// It can't have the traffic, and two minutes of waiting would not change that.
+    #[error("{0} can't have the traffic: {1}. Only a deploy gives it a new try")]
+    NeverReady(ReleaseId, String),
+    /// Its manifest is not as it was written.
+    #[error("what is kept of {0} is damaged: {1}. It is not that release any more")]
+    Broken(ReleaseId, &'static str),
     /// A migration has taken away what it uses.
     #[error("{0} uses what {took} took away: it can't serve on this database", took = versions(.1))]
     Incompatible(ReleaseId, Vec<i64>),
@@ -58,7 +56,10 @@ impl RollbackRequest<'_> {
     pub fn target<'s>(&self, seen: &'s Observed) -> Result<&'s Release, RollbackError> {
         let kept = |id: &str| seen.kept.iter().find(|release| release.id.as_str() == id);
         let release = match self.to {
-            Some(to) => kept(to).ok_or_else(|| RollbackError::NotKept(to.to_owned()))?,
+            Some(to) => match seen.broken.iter().find(|broken| broken.id.as_str() == to) {
+                Some(broken) => return Err(RollbackError::Broken(broken.id.clone(), broken.why)),
+                None => kept(to).ok_or_else(|| RollbackError::NotKept(to.to_owned()))?,
+            },
             None => {
                 let id = seen.rollback_target();
                 // The warm one had it: a ledger without an end can't say more than that.
@@ -66,16 +67,14 @@ impl RollbackRequest<'_> {
                 if let Some(damage) = seen.damage().into_iter().find(|it| it.hides_the_end() && !is_sure) {
                     return Err(RollbackError::LedgerDamaged(damage));
                 }
-                let id = id.ok_or(RollbackError::Nowhere)?;
-                // To pass over it would be one step too far.
-                kept(id.as_str()).ok_or(RollbackError::Unreadable(id))?
+                id.and_then(|id| kept(id.as_str())).ok_or(RollbackError::Nowhere)?
             }
         };
         if seen.traffic.active.as_ref() == Some(&release.id) {
             return Err(RollbackError::IsLive(release.id.clone()));
         }
-        if !release.is_itself() {
-            return Err(RollbackError::NotItself(release.id.clone()));
+        if let Some(why) = seen.ledger.never_ready(&release.id) {
+            return Err(RollbackError::NeverReady(release.id.clone(), why));
         }
         Ok(release)
     }

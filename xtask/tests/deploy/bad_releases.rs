@@ -80,7 +80,15 @@ pub fn turns_bad(project: &Project) -> Result<(), Failed> {
 pub fn check_that_cant_pass(project: &Project) -> Result<(), Failed> {
     project.replace(RELEASE_FILE, "[CMD, wget, -q,", "[CMD, wgets, -q,");
     project.commit("A release whose page has a health check by a program that there is none of");
-    costs_nothing(project, &["frontend-1 does not pass", "wgets"])
+    costs_nothing(project, &["frontend-1 does not pass", "wgets"])?;
+    // To go there would end the same way, two minutes later.
+    let last = project.attempts().pop().ok_or("the ledger is empty")?;
+    let failed = last["to"].as_str().ok_or("the last attempt was to no release")?.to_owned();
+    check(project.kept("never ready").contains(&failed), || format!("{failed} is not called never ready"))?;
+    let refused = project.xtask(&["rollback", "--to", &failed]).fails_with(3)?;
+    check(refused.contains("it never got ready") && refused.contains("does not pass"), || refused)?;
+    let plan = project.xtask(&["rollback", "--plan"]).succeeds()?;
+    check(plan.contains(&format!("{failed} is passed over: it never got ready")), || plan)
 }
 
 pub fn nobody_logs_in(project: &Project) -> Result<(), Failed> {

@@ -219,8 +219,18 @@ pub fn settings(project: &Project) -> Result<(), Failed> {
     fs::write(&settings, fs::read_to_string(&settings)? + "LOG_FORMAT=text\n")?;
     let changed = format!("{:?}", drift());
     check(changed.contains("settings.env") && changed.contains(&live), || changed.clone())?;
+    // A manifest can't be written again from anything.
+    let stopped = project.kept("stopped").into_iter().next().ok_or("no release is stopped")?;
+    let folder = project.root().join("releases").join(&stopped);
+    let manifest = fs::read_to_string(folder.join("release.json"))?;
+    fs::write(folder.join("release.json"), manifest.replacen("\"subject\": \"", "\"subject\": \"not ", 1))?;
+    let status = project.xtask(&["status"]).succeeds()?;
+    check(status.contains(&format!("{stopped} is damaged: release.json was changed")), || status)?;
+    let refused = project.xtask(&["rollback", "--to", &stopped]).fails_with(3)?;
+    check(refused.contains("is damaged"), || refused)?;
     project.commit("A release after somebody has edited the settings");
     let output = project.deploy().succeeds()?;
+    check(!folder.exists(), || "a release that is no release any more is kept".into())?;
     check(output.contains("changed by hand: settings.env"), || output.clone())?;
     check(drift().is_empty(), || format!("{:?}", drift()))
 }

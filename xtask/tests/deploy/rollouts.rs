@@ -119,6 +119,11 @@ pub fn rollback(project: &Project) -> Result<(), Failed> {
 pub fn rollback_to_older(project: &Project) -> Result<(), Failed> {
     let live = project.live();
     let stopped = project.kept("stopped").pop().ok_or("with three releases, none is stopped")?;
+    let file = project.root().join("releases").join(&stopped).join("compose.yaml");
+    let compose = std::fs::read_to_string(&file)?;
+    std::fs::write(&file, "services: {}\n")?;
+    let releases = project.xtask(&["releases"]).succeeds()?;
+    check(releases.contains("damaged: compose.yaml was changed"), || releases)?;
     let client = Client::start(&project.url());
     // Names of the compose file's own variables, as a shell or a workflow may have them for something else.
     let output = project
@@ -130,6 +135,9 @@ pub fn rollback_to_older(project: &Project) -> Result<(), Failed> {
     let report = client.stop();
     check(output?.contains("start "), || "it was not started".into())?;
     report.has_no_failures()?;
+    check(std::fs::read_to_string(&file)? == compose, || {
+        "it was not started from what was kept of it".into()
+    })?;
     let migrate = project.container_of(&stopped, "migrate");
     check(
         project.docker(&["ps", "--all", "--quiet", "--filter", &format!("name={migrate}")]).is_empty(),

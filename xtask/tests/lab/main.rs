@@ -63,6 +63,7 @@ const TRIALS: &[Row<Lab>] = &[
     ("a_release_that_answers_500_to_all_but_health_checks_is_switched_back", Deep, |lab| {
         shared::errors_beside_health(&lab.project)
     }),
+    ("images_that_somebody_pruned_on_the_host_are_told_and_pulled_again", Always, rollouts::pruned_images),
     ("a_second_driver_at_once_is_told_who_has_the_lease", Always, interruptions::two_at_once),
     (
         "a_driver_killed_before_the_switch_costs_users_nothing",

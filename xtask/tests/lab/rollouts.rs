@@ -67,6 +67,25 @@ pub fn second_release(lab: &Lab) -> Result<(), Failed> {
     check(backups.len() == 1, || format!("{backups:?}"))
 }
 
+pub fn pruned_images(lab: &Lab) -> Result<(), Failed> {
+    let (project, live) = (&lab.project, lab.host().live());
+    let kept = project.json(&["releases", "--json"])["kept"].as_array().cloned().unwrap_or_default();
+    let stopped = kept.iter().find(|release| release["state"] == "stopped").ok_or("no release is stopped")?;
+    let stopped = stopped["id"].as_str().ok_or("it has no id")?;
+    lab.host().sh("docker system prune --all --force");
+    let releases = project.xtask(&["releases"]).succeeds()?;
+    check(releases.contains("images gone"), || releases)?;
+    let client = Client::start(lab.url());
+    let back = project.xtask(&["rollback", "--to", stopped]).succeeds();
+    let after_back = lab.host().live();
+    let forth = project.xtask(&["rollback", "--to", &live]).succeeds();
+    let report = client.stop();
+    let back = back?;
+    check(after_back == stopped && back.contains("are pulled again"), || back)?;
+    forth?;
+    report.has_no_failures_from(2)
+}
+
 pub fn rollback(lab: &Lab) -> Result<(), Failed> {
     let (project, live) = (&lab.project, lab.host().live());
     let warm = project.warm().ok_or("nothing is warm")?;

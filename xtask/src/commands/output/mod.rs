@@ -1,6 +1,7 @@
 //! How verbs answer: to people in words and tables, to programs in JSON; to a name that does not exist with the near ones;
 //! to a question for help with all verbs.
 
+pub mod ago;
 pub mod help;
 pub mod near;
 

@@ -57,8 +57,8 @@ impl Releases<'_> {
 }
 
 impl LeasedReleases<'_> {
-    /// The passwords of the database's roles may have been changed since a release was kept: its variables are written
-    /// again before this driver first has compose change something of it.
+    /// The passwords of the database's roles may have been changed since a release was kept, and somebody may have changed its
+    /// files: they are written again before this driver first has compose change something of it.
     pub(super) fn refresh(&self, id: &ReleaseId) -> Result<()> {
         if self.leased.laid_out.borrow().contains(id) {
             return Ok(());
@@ -66,8 +66,9 @@ impl LeasedReleases<'_> {
         let releases = self.leased.fenced()?.releases();
         let release = releases.manifest(id)?;
         let variables = releases.variables(&release)?;
-        self.leased.write(&releases.folder(id), &[("variables.env", &variables)])?;
-        releases.lay_out(&release, &compose_files(&release, &variables))?;
+        let files = compose_files(&release, &variables);
+        self.leased.write(&releases.folder(id), &files)?;
+        releases.lay_out(&release, &files)?;
         self.leased.laid_out.borrow_mut().insert(id.clone());
         Ok(())
     }

@@ -9,7 +9,7 @@ mod vitals;
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell};
 
@@ -17,17 +17,21 @@ use self::compose::compose_files;
 use super::{Leased, Machine};
 use crate::project::RELEASE_LABEL;
 use crate::rollout::host::Part;
-use crate::rollout::state::release::{Release, ReleaseId};
+use crate::rollout::state::release::{BrokenRelease, Release, ReleaseId};
 use crate::rollout::steps::ENGINE_TIMEOUT;
 use crate::tools::docker::compose::Project;
 use crate::tools::docker::container::{self, Container};
 use crate::tools::process::Run;
 use crate::tools::ssh::host_shell::{HostShell, Script};
 
-/// Behind a character that stands in no JSON (RFC 7464): one that is cut must not swallow the next.
+/// Each folder's name and manifest, behind a character that stands in no JSON (RFC 7464): one that is cut must not swallow
+/// the next.
 pub(super) const READ: Script = Script::new(
     "reading the kept releases",
-    r#"cd "$1" 2>/dev/null || exit 0; for f in */release.json; do [ -f "$f" ] && printf '\036' && tr '\035\036' '\001\001' <"$f"; done; :"#,
+    r#"cd "$1" 2>/dev/null || exit 0
+for folder in */; do
+    [ -d "$folder" ] && printf '\036%s\n' "${folder%/}" && [ -f "$folder/release.json" ] && tr '\035\036' '\001\001' <"$folder/release.json"
+done; :"#,
 );
 
 /// The releases, to look at.
@@ -43,20 +47,21 @@ pub struct LeasedReleases<'a> {
 impl<'a> Releases<'a> {
     /// Those that are kept whole.
     pub(super) fn kept(&self) -> Result<Vec<Release>> {
-        read(&self.machine.shell, &self.machine.folder("releases"))
+        Ok(read(&self.machine.shell, &self.machine.folder("releases"))?.0)
     }
 
-    /// Whether there is all that starting or stopping it takes; a manifest that is garbled is none.
+    /// Whether there is all that starting or stopping it takes; a manifest that was changed is none.
     fn is_kept(&self, id: &ReleaseId) -> Result<bool> {
         let manifest = self.machine.read(&self.folder(id).join("release.json"))?;
-        Ok(manifest.is_some_and(|text| serde_json::from_str::<Release>(&text).is_ok()))
+        Ok(manifest.is_some_and(|text| Release::of_manifest(id, &text).is_ok()))
     }
 
-    /// Its manifest; an error when it is not kept.
+    /// Its manifest; an error when it is not kept, or not as it was written.
     fn manifest(&self, id: &ReleaseId) -> Result<Release> {
         let path = self.folder(id).join("release.json");
         let text = self.machine.read(&path)?.with_context(|| format!("{id} is not kept any more"))?;
-        serde_json::from_str(&text).with_context(|| format!("{path} can't be read"))
+        Release::of_manifest(id, &text)
+            .map_err(|broken| anyhow!("what is kept of {id} is damaged: {}", broken.why))
     }
 
     /// Where it is kept.
@@ -104,7 +109,7 @@ impl LeasedReleases<'_> {
     /// release.
     pub fn keep(&self, release: &Release) -> Result<()> {
         let releases = self.leased.fenced()?.releases();
-        let (variables, manifest) = (releases.variables(release)?, serde_json::to_string_pretty(release)?);
+        let (variables, manifest) = (releases.variables(release)?, release.to_manifest()?);
         let files = compose_files(release, &variables);
         let all = [&files[..], &[("release.json", manifest.as_str())]].concat();
         self.leased.write(&releases.folder(&release.id), &all)?;
@@ -180,17 +185,24 @@ impl LeasedReleases<'_> {
     }
 }
 
-/// The releases whose folders are in this one. A manifest that can't be read is no release, and hides no other.
-pub(super) fn read(shell: &HostShell, folder: &Utf8Path) -> Result<Vec<Release>> {
+/// The releases whose folders are in this one, and those of them that are broken: these hide no other.
+pub(super) fn read(shell: &HostShell, folder: &Utf8Path) -> Result<(Vec<Release>, Vec<BrokenRelease>)> {
     Ok(parse(&shell.script(READ, &[folder.as_str()], "")?))
 }
 
-/// Reads what [`READ`] tells.
-pub(super) fn parse(told: &str) -> Vec<Release> {
-    let mut releases: Vec<Release> =
-        told.split('\u{1e}').filter_map(|manifest| serde_json::from_str(manifest).ok()).collect();
-    releases.sort_by(|a, b| a.id.cmp(&b.id));
-    releases
+/// Reads what [`READ`] tells, in the order of the releases' commits.
+pub(super) fn parse(told: &str) -> (Vec<Release>, Vec<BrokenRelease>) {
+    let (mut kept, mut broken) = (Vec::new(), Vec::new());
+    for folder in told.split('\u{1e}') {
+        let (name, manifest) = folder.split_once('\n').unwrap_or((folder, ""));
+        let Ok(id) = name.parse() else { continue };
+        match Release::of_manifest(&id, manifest) {
+            Ok(release) => kept.push(release),
+            Err(it) => broken.push(it),
+        }
+    }
+    kept.sort_by(|a, b| a.id.cmp(&b.id));
+    (kept, broken)
 }
 
 fn part(found: &Container, starved: &BTreeSet<String>) -> Option<Part> {

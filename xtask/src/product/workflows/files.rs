@@ -14,7 +14,7 @@ const TARGETS: [&str; 2] = [DEFAULT_BRANCH, "staging"];
 /// begun. A test holds both numbers to the limits.
 pub const DEPLOY_TIMEOUT: u64 = 80;
 /// The same of a rollback, which this workflow never offers with the database.
-pub const ROLLBACK_TIMEOUT: u64 = 20;
+pub const ROLLBACK_TIMEOUT: u64 = 30;
 
 /// One file of `.github/workflows`.
 #[derive(Debug, Clone)]
@@ -196,7 +196,9 @@ fn rollback() -> File {
     all.push(step);
     File {
         name: "rollback.yml".to_owned(),
-        about: &["By hand: an earlier release gets the traffic again. Nothing is built or pulled."],
+        about: &[
+            "By hand: an earlier release gets the traffic again. Nothing is built; only images that are gone from the host are pulled.",
+        ],
         content: workflow(
             "Roll back",
             by_hand([("environment", environment), ("release", release)]),

@@ -9,7 +9,6 @@ use super::trial::{Outcome, Trial, host, release};
 use super::world::{Manner, State, World};
 use crate::rollout::observed::Observed;
 use crate::rollout::state::ledger::{self, Ledger};
-use crate::rollout::state::release::Release;
 
 /// With these going wrong, the first driver's act and then another one; what is left, and what the ledger says.
 fn then(mut trial: Trial, troubles: &[(usize, Fault)], act: Act) -> (Outcome, Ledger) {
@@ -190,21 +189,6 @@ fn a_rollback_of_a_deploy_under_way_moves_nothing_to_a_release_that_is_not_ready
     let said = outcome.ends[1].to_string();
     assert!(said.contains("is not ready either"), "{said}");
     assert_eq!(outcome.world.live, Some(release(4, 3).id), "{}", trial.story());
-}
-
-#[test]
-fn a_rollback_passes_over_no_release_that_was_changed_or_can_not_be_read() {
-    let ends_there = |spoil: fn(&mut Vec<Release>)| {
-        let mut world = host();
-        spoil(&mut world.kept);
-        let outcome = Trial::of(world, vec![Act::Rollback(None)]).run();
-        assert_eq!(outcome.world.live, Some(release(3, 2).id));
-        outcome.ends[0].to_string()
-    };
-    let gone = ends_there(|kept| kept.retain(|it| it.id != release(2, 2).id));
-    assert!(gone.contains("can't be read"), "{gone}");
-    let changed = ends_there(|kept| kept[1].contents.compose.push('#'));
-    assert!(changed.contains("was changed by hand"), "{changed}");
 }
 
 #[test]

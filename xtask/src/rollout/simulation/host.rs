@@ -18,7 +18,7 @@ use crate::rollout::host::{EdgeCounts, Files, Holder, Host, Leasable, LeaseError
 use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::history::Applied;
 use crate::rollout::state::ledger::Ledger;
-use crate::rollout::state::release::{Release, ReleaseId};
+use crate::rollout::state::release::{BrokenRelease, Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health};
 
 /// How long the engine's checks are patient with a container that starts.
@@ -198,11 +198,14 @@ impl Host for Simulated {
     }
     fn files(&self) -> Result<Files> {
         self.look("read all files", |world| {
-            Ok(Files { traffic: live(world), ledger: world.book.read(), kept: world.kept.clone() })
+            let broken =
+                world.spoiled.iter().map(|id| BrokenRelease { id: id.clone(), why: "a hand was there" });
+            let (traffic, ledger, broken) = (live(world), world.book.read(), broken.collect());
+            Ok(Files { traffic, ledger, kept: sound(world), broken })
         })
     }
     fn kept(&self) -> Result<Vec<Release>> {
-        self.look("what is kept?", |world| Ok(world.kept.clone()))
+        self.look("what is kept?", |world| Ok(sound(world)))
     }
     fn parts(&self) -> Result<Vec<Part>> {
         self.look("what runs?", |world| Ok(parts(world)))
@@ -277,6 +280,10 @@ fn live(world: &World) -> Traffic {
     let guard = world.guard.as_ref().map(|file| file.guard.clone());
     let maintenance = world.is_in_maintenance().then(String::new);
     Traffic { active: world.live.clone(), warm: world.warm.clone(), guard, maintenance }
+}
+
+fn sound(world: &World) -> Vec<Release> {
+    world.kept.iter().filter(|kept| !world.spoiled.contains(&kept.id)).cloned().collect()
 }
 
 fn parts(world: &World) -> Vec<Part> {

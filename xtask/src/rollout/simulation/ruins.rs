@@ -1,16 +1,18 @@
-//! A ledger that was lost or damaged: nothing is removed on its word, and it is made anew.
+//! What a host may be found like: a ledger that was lost or damaged, a release that is not what was kept.
 
 use super::driver::{Act, Ended};
 use super::single::{driver_of, every_single_fault};
 use super::trial::{LIMITS, Trial, host, release};
-use super::world::World;
+use super::world::{Manner, World};
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
 use crate::rollout::rollback::{RollbackError, RollbackRequest};
 use crate::rollout::state::ledger::damage::Damage;
 
-/// What may become of it.
-const RUINS: [(&str, fn(&mut World)); 5] = [
+/// What becomes of it, in words.
+type Ruin = (&'static str, fn(&mut World));
+
+const RUINS: [Ruin; 5] = [
     ("it is gone", |world| world.book.lose(0)),
     ("it is gone, and there never was a copy", |world| {
         world.book.lose(0);
@@ -120,4 +122,53 @@ fn the_traffic_is_given_back_to_nobody_on_the_word_of_a_ledger_without_an_end() 
         matches!(&outcome.ends[..], [Ended::Refused(why)] if why.to_string().contains("the ledger lacks"))
     );
     assert_eq!(outcome.world.live, None);
+}
+
+#[test]
+fn a_release_whose_manifest_was_changed_is_passed_over_named_and_removed() {
+    let mut world = host();
+    world.spoiled.insert(release(2, 2).id);
+    let seen = Observed::of(&driver_of(world.clone())).unwrap();
+    assert_eq!(seen.rollback_target(), Some(release(1, 1).id));
+    assert_eq!(seen.passed_over(), [(release(2, 2).id, "it is damaged: a hand was there".to_owned())]);
+    let id = release(2, 2).id;
+    let named = RollbackRequest { to: Some(id.as_str()), ..RollbackRequest::default() };
+    assert!(matches!(named.target(&seen), Err(RollbackError::Broken(..))));
+    let mut gone = host();
+    gone.kept.retain(|kept| kept.id != release(2, 2).id);
+    let passed_over = Observed::of(&driver_of(gone.clone())).unwrap().passed_over();
+    assert_eq!(passed_over, [(release(2, 2).id, "its files are gone".to_owned())]);
+    for world in [world.clone(), gone] {
+        let after = Trial::of(world, vec![Act::Rollback(None)]).run().world;
+        assert_eq!((after.live, after.broken), (Some(release(1, 1).id), vec![]));
+    }
+    // While it is warm, open tabs may still ask it for something.
+    let after_one = Trial::of(world, vec![Act::deploy(release(4, 2))]).run().world;
+    assert!(after_one.spoiled.contains(&id), "{:?}", after_one.spoiled);
+    let after_two = Trial::of(after_one, vec![Act::deploy(release(5, 2))]).run().world;
+    assert_eq!((after_two.spoiled.contains(&id), after_two.broken), (false, vec![]));
+}
+
+#[test]
+fn a_release_that_never_got_ready_is_no_target_and_passed_over_with_the_reason() {
+    let mut world = host();
+    let failed = release(4, 2).id;
+    world.manners.insert(failed.clone(), Manner::NeverReady);
+    let world = Trial::of(world, vec![Act::deploy(release(4, 2))]).run().world;
+    let seen = Observed::of(&driver_of(world.clone())).unwrap();
+    assert_eq!(seen.rollback_target(), Some(release(2, 2).id));
+    let passed_over = seen.passed_over();
+    let why = "it never got ready, 'ready' failed: not ready after";
+    assert!(
+        matches!(&passed_over[..], [(id, it)] if *id == failed && it.starts_with(why)),
+        "{passed_over:?}"
+    );
+    let outcome = Trial::of(world.clone(), vec![Act::Rollback(Some(failed.clone()))]).run();
+    let is_refused = |end: &Ended| matches!(end, Ended::Refused(why) if why.is::<RollbackError>());
+    assert!(outcome.ends.iter().all(is_refused) && outcome.world.book.lines() == world.book.lines());
+    // Well by now, it is deployed as any other, and can be gone back to.
+    let mut world = outcome.world;
+    world.manners.clear();
+    let acts = vec![Act::deploy(release(4, 2)), Act::deploy(release(5, 2)), Act::Rollback(None)];
+    assert_eq!(Trial::of(world, acts).run().world.live, Some(failed));
 }

@@ -7,7 +7,7 @@ mod guarding;
 pub mod platform;
 mod users;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -150,6 +150,8 @@ pub struct World {
     pub holder: Option<(usize, Option<Duration>)>,
     /// Releases that are kept whole.
     pub kept: Vec<Release>,
+    /// Those among them whose manifest somebody has changed.
+    pub spoiled: BTreeSet<ReleaseId>,
     /// The services of each release.
     pub services: Services,
     /// The containers of releases.

@@ -176,6 +176,9 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// The steps by whose end a release is known to be ready; none is begun yet in an attempt that failed at once.
+const UNTIL_READY: [&str; 8] = ["", "prune", "pull", "backup", "drain", "migrate", "start", "ready"];
+
 /// The whole ledger, as it was read.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
@@ -294,6 +297,21 @@ impl Ledger {
             last.kind == Kind::Deploy && last.confirmed && last.to.as_ref() == Some(id)
         };
         self.attempts().pop().is_some_and(is_it)
+    }
+
+    /// Why a release never got ready, when every attempt to give it the traffic failed before that.
+    pub fn never_ready(&self, id: &ReleaseId) -> Option<String> {
+        let attempts = self.attempts().into_iter().filter(|attempt| attempt.to.as_ref() == Some(id));
+        let failed_before = |attempt: &RecordedAttempt| {
+            let step = attempt.step.as_ref().map_or("", |(step, _)| step);
+            !attempt.confirmed && attempt.outcome.is_some() && UNTIL_READY.contains(&step)
+        };
+        let attempts: Vec<RecordedAttempt> = attempts.collect();
+        let last = attempts.last().filter(|_| attempts.iter().all(failed_before))?;
+        let (detail, step) = (last.detail.as_deref().unwrap_or_default(), last.step.as_ref()?);
+        let cause = detail.strip_prefix(&format!("{}: ", step.0)).unwrap_or(detail);
+        let why = if step.0 == "ready" { "it never got ready" } else { "it was never started whole" };
+        Some(format!("{why}, '{}' failed: {}", step.0, cause.lines().next().unwrap_or_default()))
     }
 
     /// Releases that were confirmed, the newest first, each once.

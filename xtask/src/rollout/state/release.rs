@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// The name of a release: its commit's time and a hash of what it is made of, in lower case because the names of
@@ -123,11 +124,54 @@ pub struct Release {
     pub contents: Contents,
 }
 
+/// What is kept under the name of a release, and is not that release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenRelease {
+    /// The release that it was.
+    pub id: ReleaseId,
+    /// What is wrong, in words.
+    pub why: &'static str,
+}
+
+/// In a manifest, the sum of all the rest of it.
+const SUM: &str = "sum";
+
 impl Release {
+    /// What is kept of it as `release.json`.
+    pub fn to_manifest(&self) -> serde_json::Result<String> {
+        let mut manifest = serde_json::to_value(self)?;
+        manifest[SUM] = sum(&manifest).into();
+        serde_json::to_string_pretty(&manifest)
+    }
+
+    /// Reads the manifest that is kept under this name. Whoever has changed something of it has made it another release: its
+    /// id was made from its contents, and the rest has a sum, unless an older xtask has written it.
+    pub fn of_manifest(id: &ReleaseId, text: &str) -> Result<Release, BrokenRelease> {
+        let broken = |why| BrokenRelease { id: id.clone(), why };
+        let unreadable = |_| match text.trim() {
+            "" => broken("release.json is gone or empty"),
+            _ => broken("release.json can't be read"),
+        };
+        let mut manifest: Value = serde_json::from_str(text).map_err(unreadable)?;
+        let release = Release::deserialize(&manifest).map_err(unreadable)?;
+        let recorded = manifest.as_object_mut().and_then(|manifest| manifest.remove(SUM));
+        let is_as_written = recorded.is_none_or(|recorded| recorded == sum(&manifest).as_str());
+        if release.id == *id && release.is_itself() && is_as_written {
+            Ok(release)
+        } else {
+            Err(broken("release.json was changed"))
+        }
+    }
+
     /// Whether its id was made from these contents.
-    pub fn is_itself(&self) -> bool {
+    fn is_itself(&self) -> bool {
         self.id.as_str().split('-').nth(1) == Some(&self.contents.digest()[..12])
     }
+}
+
+/// Of the manifest as it is read, whatever white space is in it.
+fn sum(manifest: &Value) -> String {
+    format!("{:x}", Sha256::digest(manifest.to_string()))
 }
 
 #[cfg(test)]
@@ -187,5 +231,33 @@ mod tests {
         ] {
             assert!(wrong.parse::<ReleaseId>().is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_manifest_of_which_anything_was_changed_is_no_release_and_one_without_a_sum_is() {
+        let contents = contents();
+        let release = Release {
+            id: ReleaseId::of("20260103t120000z", None, &contents),
+            commit: "0123".to_owned(),
+            subject: "A page".to_owned(),
+            built_at: "2026-01-03T12:00:00Z".to_owned(),
+            migrations: vec![1, 2],
+            checksums: BTreeMap::new(),
+            contracts: [(2, "0123".to_owned())].into(),
+            contents,
+        };
+        let (manifest, id) = (release.to_manifest().unwrap(), &release.id);
+        assert_eq!(Release::of_manifest(id, &manifest), Ok(release.clone()));
+        let from_before = serde_json::to_string_pretty(&release).unwrap();
+        assert_eq!(Release::of_manifest(id, &from_before), Ok(release.clone()));
+        for (from, to) in [("A page", "Another"), ("services", "sevices"), ("info", "debug"), ("1,", "1, 7,")]
+        {
+            let changed = manifest.replacen(from, to, 1);
+            assert_ne!(changed, manifest);
+            assert!(Release::of_manifest(id, &changed).is_err(), "{changed}");
+        }
+        let other = ReleaseId::of("20260104t120000z", None, &release.contents);
+        assert!(Release::of_manifest(&other, &manifest).is_err(), "of another folder");
+        assert!(Release::of_manifest(id, &manifest[..100]).is_err());
     }
 }

@@ -146,6 +146,7 @@ impl World {
                 self.book.replace(entries);
             }
             Change::Pull(release) => {
+                self.spoiled.remove(&release.id);
                 self.kept.retain(|kept| kept.id != release.id);
                 self.kept.push(release.clone());
             }
@@ -165,6 +166,7 @@ impl World {
                 self.stop(id, true);
                 self.kept.retain(|kept| &kept.id != id);
                 self.copies.remove(id);
+                self.spoiled.remove(id);
             }
             Change::Backup => self.backed_up = true,
             Change::LoadBackup => self.databases.loaded = Some(1),
