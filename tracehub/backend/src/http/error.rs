@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::time::Duration;
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use serde::{Deserialize, Serialize};
@@ -222,6 +222,12 @@ impl From<JsonRejection> for Error {
             JsonRejection::JsonDataError(error) => Self::Invalid(vec![FieldError::of_json(error)]),
             _ => Self::Rejected(rejection.status(), rejection.body_text()),
         }
+    }
+}
+
+impl From<BytesRejection> for Error {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::Rejected(rejection.status(), rejection.body_text())
     }
 }
 

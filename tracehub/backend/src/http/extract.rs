@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,7 +10,7 @@ use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
-use super::Error;
+use super::{Error, FieldError};
 
 /// A JSON body, either way.
 pub struct Json<T>(pub T);
@@ -33,7 +34,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         is_plain_json(request.headers())?;
-        let axum::Json(body) = axum::Json::from_request(request, state).await?;
+        let body = Bytes::from_request(request, state).await?;
+        // serde takes a list for an object as well: its fields in their order.
+        if body.trim_ascii_start().starts_with(b"[") {
+            return Err(Error::Invalid(vec![FieldError::new(".", "must be an object, and not a list")]));
+        }
+        let axum::Json(body) = axum::Json::from_bytes(&body)?;
         Ok(Self(body))
     }
 }

@@ -55,6 +55,15 @@ async fn whatever_is_refused_is_refused_as_a_problem(owner: PgPool) {
         (post("application/json; charset=utf-16", "{}".into()), 415, "/api/shipments"),
         (post("application/json", no_field), 422, "/api/shipments"),
         (post("application/json", "[]".into()), 422, "/api/shipments"),
+        // What would be its fields, in their order.
+        (
+            post(
+                "application/json",
+                json!(["A-1", "Cocoa", null, "Tema", "Antwerp", null, null]).to_string(),
+            ),
+            422,
+            "/api/shipments",
+        ),
         (post("application/json", format!("\"{}\"", "x".repeat(70_000))), 413, "/api/shipments"),
         (Request::get("/api/auth/me").body(Body::empty()).unwrap(), 401, "/api/auth/me"),
     ] {
