@@ -1,11 +1,12 @@
 //! How this process is, and which one it is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{ConnectOptions, PgPool};
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,6 +19,8 @@ use crate::migrate;
 const DATABASE_LIMIT: Duration = Duration::from_millis(1500);
 /// How long finding out why it doesn't may take.
 const REASON_LIMIT: Duration = Duration::from_millis(500);
+/// How long what it said is told to whoever else asks.
+const KEPT: Duration = Duration::from_millis(100);
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -68,26 +71,52 @@ pub async fn live() -> Json<Health> {
     responses((status = OK, body = Health)),
 )]
 pub async fn ready(State(app): State<App>) -> Result<Json<Health>, Error> {
+    app.readiness.of(&app.database).await.map_err(Error::Unavailable)?;
+    Ok(Health::ok())
+}
+
+/// Whether requests can be answered, as far as the database was asked about it. Anybody may want to know, as often as they
+/// like, and no limit holds for them; so it is asked for one at a time, and all who come meanwhile are told the same.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    last: Mutex<Option<(Instant, Result<(), String>)>>,
+}
+
+impl Readiness {
+    /// Of this database; or why not, in words for anybody.
+    async fn of(&self, database: &PgPool) -> Result<(), String> {
+        let mut last = self.last.lock().await;
+        if let Some((at, told)) = &*last
+            && at.elapsed() < KEPT
+        {
+            return told.clone();
+        }
+        let told = ask(database).await;
+        *last = Some((Instant::now(), told.clone()));
+        told
+    }
+}
+
+async fn ask(database: &PgPool) -> Result<(), String> {
     // What a contract would take away harms nobody by being there: a rollback may have brought it back.
     let versions: Vec<i64> = migrate::needed().map(|migration| migration.version).collect();
     let applied = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM _sqlx_migrations WHERE success AND version = ANY ($1)"#,
         &versions
     )
-    .fetch_one(&app.database);
-    let unavailable = |reason: String| Err(Error::Unavailable(reason));
+    .fetch_one(database);
     // Anybody may ask. What a database says names hosts, roles and databases, and is for the log.
     let away = |reason: String| {
         tracing::warn!("not ready: {reason}");
-        unavailable("the database does not answer".into())
+        Err("the database does not answer".to_owned())
     };
     match tokio::time::timeout(DATABASE_LIMIT, applied).await {
-        Err(_) => away(reason(&app.database).await),
+        Err(_) => away(reason(database).await),
         Ok(Err(error)) => away(format!("the database can't be asked: {error}")),
         Ok(Ok(applied)) if applied < versions.len() as i64 => {
-            unavailable(format!("{} migrations of this release are pending", versions.len() as i64 - applied))
+            Err(format!("{} migrations of this release are pending", versions.len() as i64 - applied))
         }
-        Ok(Ok(_)) => Ok(Health::ok()),
+        Ok(Ok(_)) => Ok(()),
     }
 }
 

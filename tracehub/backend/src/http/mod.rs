@@ -32,6 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 pub use error::{Error, FieldError, Problem};
+pub use health::Readiness;
 pub use idempotency::forget as forget_answers;
 pub use token::{Claims, Keys};
 
@@ -66,6 +67,8 @@ pub struct App {
     pub searches: Arc<Lane<Uuid>>,
     /// How many requests may be in flight.
     pub in_flight: Arc<Semaphore>,
+    /// Whether requests can be answered, as it was found out last.
+    pub readiness: Arc<Readiness>,
 }
 
 impl App {
@@ -74,7 +77,8 @@ impl App {
         let (release, edge) = (Arc::new(release), Arc::new(edge));
         let searches = Arc::new(Lane::new(SEARCHES));
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
-        Self { database, keys, release, passwords: Arc::default(), edge, searches, in_flight }
+        let (passwords, readiness) = (Arc::default(), Arc::default());
+        Self { database, keys, release, passwords, edge, searches, in_flight, readiness }
     }
 }
 

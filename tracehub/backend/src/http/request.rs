@@ -37,7 +37,8 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     let path = request.uri().path().to_owned();
     // At the highest level, so that the id is with every line that RUST_LOG lets through.
     let span = tracing::error_span!("request", request_id = %id, %method, %path);
-    let answer = async {
+    let current = (id.clone(), path.clone());
+    let answer = async move {
         let began = Instant::now();
         let answered = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
         let mut response = answered.unwrap_or_else(|_| Error::TimedOut.into_response());
@@ -45,7 +46,11 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
         log(&path, &response, began.elapsed());
         response
     };
-    CURRENT.scope((id.clone(), path.clone()), answer.instrument(span)).await
+    // What has begun is finished, also when its client has gone away. The database goes on with a query that nobody waits for
+    // any more, and its connection would be lost: whoever only asks and hangs up would make room for one more, and one
+    // more, beyond every limit.
+    let answered = tokio::spawn(CURRENT.scope(current, answer.instrument(span))).await;
+    answered.unwrap_or_else(|error| Error::Internal(error.into()).into_response())
 }
 
 /// Lets so many in, and tells the others at once. Who asks how this is must always learn it: a process that is thought to

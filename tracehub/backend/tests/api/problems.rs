@@ -1,9 +1,10 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{Executor, PgPool};
 use tokio::sync::Semaphore;
 use tracehub_backend::database::MIGRATIONS;
 use tracehub_backend::http;
@@ -136,5 +137,32 @@ async fn beyond_what_may_be_in_flight_only_health_is_answered(owner: PgPool) {
     assert_eq!(refused.headers["retry-after"], "1");
     for path in ["/health/live", "/health/ready"] {
         assert_eq!(ask(&router, get(path)).await.status, StatusCode::OK, "{path}");
+    }
+}
+
+#[sqlx::test]
+async fn however_many_ask_whether_it_is_ready_the_database_is_asked_once(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let router = router(world.app.clone());
+    let mut lock = owner.begin().await.unwrap();
+    lock.execute("LOCK TABLE _sqlx_migrations IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let crowd: Vec<_> = (0..30)
+        .map(|_| {
+            let router = router.clone();
+            let ready = Request::get("/health/ready").body(Body::empty()).unwrap();
+            tokio::spawn(async move { ask(&router, ready).await.status })
+        })
+        .collect();
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '_sqlx_migrations'::regclass";
+    let waiting = async || sqlx::query_scalar::<_, i64>(waits).fetch_one(&owner).await.unwrap();
+    while waiting().await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // So that the others have come, too.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(waiting().await, 1);
+    lock.rollback().await.unwrap();
+    for one in crowd {
+        assert_eq!(one.await.unwrap(), StatusCode::OK);
     }
 }

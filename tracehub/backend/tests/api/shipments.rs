@@ -4,7 +4,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{Executor, PgPool};
 use tracehub_backend::http;
 use tracehub_backend::lane::{Lane, Width};
 use uuid::Uuid;
@@ -267,4 +267,29 @@ async fn searches_wait_for_each_other_and_nobody_waits_for_searches(owner: PgPoo
     assert_eq!(get(search, &world.zenith.token()).await.status, StatusCode::OK);
     let _other = app.searches.enter(Uuid::now_v7()).unwrap();
     assert_eq!(get(search, &world.zenith.token()).await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[sqlx::test]
+async fn a_search_whose_client_has_gone_keeps_its_turn_until_the_database_is_done_with_it(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let mut app = app(world.app.clone());
+    let width = Width { at_work: 1, let_in: 3, of_one_kind: 1, patience: Duration::from_millis(200) };
+    app.searches = Arc::new(Lane::new(width));
+    let mut lock = owner.begin().await.unwrap();
+    lock.execute("LOCK TABLE shipments IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let search =
+        request("GET", "/api/shipments?search=cocoa", &world.acme.token()).body(Body::empty()).unwrap();
+    let router = http::router(app.clone());
+    let client = tokio::spawn(async move { ask(&router, search).await.status });
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'shipments'::regclass";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&owner).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    client.abort();
+    assert!(client.await.unwrap_err().is_cancelled());
+    assert!(app.searches.enter(world.acme.id).is_err(), "its place is free");
+    let next = app.searches.enter(world.zenith.id).unwrap();
+    assert!(next.turn().await.is_err(), "its turn is free, and the database still searches");
+    lock.rollback().await.unwrap();
+    while next.turn().await.is_err() {}
 }
