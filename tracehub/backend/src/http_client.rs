@@ -31,13 +31,15 @@ pub struct Request<'a> {
     pub url: &'a Uri,
     /// A token of ours, for `authorization`.
     pub token: Option<&'a str>,
+    /// What a browser keeps, for `cookie`.
+    pub cookie: Option<&'a str>,
     /// JSON.
     pub body: Option<&'a str>,
 }
 
 /// A plain GET.
 pub fn get(url: &Uri) -> anyhow::Result<Answer> {
-    send(&Request { method: "GET", url, token: None, body: None })
+    send(&Request { method: "GET", url, token: None, cookie: None, body: None })
 }
 
 /// Sends a request, on a connection of its own.
@@ -63,6 +65,9 @@ pub fn send(request: &Request) -> anyhow::Result<Answer> {
     );
     if let Some(token) = request.token {
         text.push_str(&format!("authorization: Bearer {token}\r\n"));
+    }
+    if let Some(cookie) = request.cookie {
+        text.push_str(&format!("cookie: {cookie}\r\n"));
     }
     if let Some(body) = request.body {
         text.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));

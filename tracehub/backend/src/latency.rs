@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde::Serialize;
 
+use crate::http::Keys;
 use crate::monitor;
 use crate::settings::Database;
 use crate::smoke::{LIST, get, log_in};
@@ -39,10 +40,10 @@ struct Answers {
 
 impl Latency {
     /// Asks, as a user that is removed again. It is not the smoke test's, which has a password already.
-    pub async fn run(&self, database: Database) -> anyhow::Result<()> {
+    pub async fn run(&self, database: Database, keys: &Keys) -> anyhow::Result<()> {
         let mut database = monitor::connect(database).await?;
         let name = format!("{}-latency", self.release);
-        let credentials = monitor::begin(&mut database, &name).await?;
+        let credentials = monitor::begin(&mut database, keys, &name).await?;
         let answers = log_in(&self.api, &credentials).and_then(|token| self.ask(&token));
         monitor::end(&mut database, &name).await?;
         println!("{}", serde_json::to_string(&answers?)?);

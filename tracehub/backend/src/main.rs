@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracehub_backend::http::Keys;
 use tracehub_backend::settings::{self, Settings};
 use tracehub_backend::{healthcheck, http, latency, logs, migrate, monitor, people, seed, serve, smoke};
 
@@ -56,6 +57,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {
+    let keys = || Ok(Keys::new(&settings::jwt_secret()?));
     match command {
         Command::Serve => {
             logs::start(settings::log_format()?);
@@ -79,8 +81,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Healthcheck(healthcheck) => healthcheck.run(),
-        Command::Monitor(monitor) => monitor.run(settings::database()?).await,
-        Command::Latency(latency) => latency.run(settings::database()?).await,
-        Command::Smoke(smoke) => smoke.run(settings::database()?).await,
+        Command::Monitor(monitor) => monitor.run(settings::database()?, keys).await,
+        Command::Latency(latency) => latency.run(settings::database()?, &keys()?).await,
+        Command::Smoke(smoke) => smoke.run(settings::database()?, &keys()?).await,
     }
 }

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `DATABASE_URL` | serve, migrate, seed, user, monitor, smoke, latency | `postgres://user@host:port/database`, best without a password |
 //! | `DATABASE_PASSWORD` | serve, migrate, seed, user, monitor, smoke, latency | secret; none when the server trusts the connection |
-//! | `JWT_SECRET` | serve | secret, at least 32 bytes |
+//! | `JWT_SECRET` | serve, monitor begin, smoke, latency | secret, at least 32 bytes |
 //! | `ENVIRONMENT` | serve, seed | a name, `local` unless told |
 //! | `RELEASE`, `RELEASE_COMMIT`, `RELEASE_BUILT_AT` | serve | what `/api/version` says, `development` and nothing unless told |
 //! | `LISTEN_ADDRESS` | serve | `0.0.0.0:8000` unless told |
@@ -95,14 +95,11 @@ impl Settings {
         let listen = reader.parsed("LISTEN_ADDRESS", "0.0.0.0:8000");
         let backlog = reader.parsed("LISTEN_BACKLOG", "4096");
         let database = reader.database();
-        let jwt_secret = reader.required_secret("JWT_SECRET");
+        let jwt_secret = reader.jwt_secret();
         let release = reader.release();
         let edge = reader.optional("EDGE");
         let live_file = reader.optional("LIVE_FILE").map(PathBuf::from);
         let work_every = reader.parsed("WORK_EVERY", "60").map(NonZeroU32::get);
-        if jwt_secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < JWT_SECRET_BYTES) {
-            reader.wrong.push(format!("JWT_SECRET is shorter than {JWT_SECRET_BYTES} bytes"));
-        }
         match (listen, backlog, database, jwt_secret, release, work_every) {
             (Some(listen), Some(backlog), Some(database), Some(jwt_secret), Some(release), Some(seconds))
                 if reader.wrong.is_empty() =>
@@ -118,6 +115,11 @@ impl Settings {
 /// The database that `migrate` and `seed` work on.
 pub fn database() -> Result<Database, Wrong> {
     Reader::of_process(|reader| reader.database())
+}
+
+/// What tokens and devices are signed with.
+pub fn jwt_secret() -> Result<SecretString, Wrong> {
+    Reader::of_process(|reader| reader.jwt_secret())
 }
 
 /// The limits of `migrate`.
@@ -224,6 +226,14 @@ impl Reader<'_> {
             },
             (None, None) => None,
         }
+    }
+
+    fn jwt_secret(&mut self) -> Option<SecretString> {
+        let secret = self.required_secret("JWT_SECRET");
+        if secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < JWT_SECRET_BYTES) {
+            self.wrong.push(format!("JWT_SECRET is shorter than {JWT_SECRET_BYTES} bytes"));
+        }
+        secret
     }
 
     fn database(&mut self) -> Option<Database> {

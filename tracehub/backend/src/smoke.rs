@@ -4,8 +4,9 @@
 use anyhow::{Context, bail, ensure};
 use axum::http::Uri;
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::http::Keys;
 use crate::http_client::{Answer, Request, send};
 use crate::monitor;
 use crate::settings::Database;
@@ -29,11 +30,11 @@ pub struct Smoke {
 
 impl Smoke {
     /// Does it all, one after the other, as a user that is removed again.
-    pub async fn run(&self, database: Database) -> anyhow::Result<()> {
+    pub async fn run(&self, database: Database, keys: &Keys) -> anyhow::Result<()> {
         self.page()?;
         self.version()?;
         let mut database = monitor::connect(database).await?;
-        let credentials = monitor::begin(&mut database, &self.release).await?;
+        let credentials = monitor::begin(&mut database, keys, &self.release).await?;
         let used = self.use_it(&credentials);
         monitor::end(&mut database, &self.release).await?;
         used
@@ -65,9 +66,10 @@ impl Smoke {
 
 /// Logs in at an API, and gives the token.
 pub fn log_in(api: &str, credentials: &monitor::Credentials) -> anyhow::Result<String> {
-    let body = serde_json::to_string(credentials)?;
-    let url = address(api, "/api/auth/login")?;
-    let log_in = send(&Request { method: "POST", url: &url, token: None, body: Some(&body) });
+    let monitor::Credentials { email, password, cookie } = credentials;
+    let body = json!({ "email": email, "password": password }).to_string();
+    let (url, cookie) = (address(api, "/api/auth/login")?, Some(cookie.as_str()));
+    let log_in = send(&Request { method: "POST", url: &url, token: None, cookie, body: Some(&body) });
     let log_in = asked("a log-in", &log_in.context("logging in")?, "application/json")?;
     let answered: Value = serde_json::from_str(&log_in).context("a log-in is answered with no JSON")?;
     Ok(answered["token"].as_str().context("a log-in gives no token")?.to_owned())
@@ -80,7 +82,8 @@ fn address(base: &str, path: &str) -> anyhow::Result<Uri> {
 /// Asks for something at an API or a page.
 pub fn get(base: &str, path: &str, token: Option<&str>) -> anyhow::Result<Answer> {
     let url = address(base, path)?;
-    send(&Request { method: "GET", url: &url, token, body: None }).with_context(|| format!("asking {url}"))
+    send(&Request { method: "GET", url: &url, token, cookie: None, body: None })
+        .with_context(|| format!("asking {url}"))
 }
 
 /// The body; an error unless it was answered 200 with such a content. A body is shown when it is a problem's: any other one

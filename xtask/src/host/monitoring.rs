@@ -7,4 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Credentials {
     email: String,
     password: String,
+    /// What makes it somebody who has logged in before, whom other people's failures do not keep out.
+    #[serde(default, skip_serializing)]
+    pub cookie: Option<String>,
 }

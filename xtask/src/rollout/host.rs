@@ -53,7 +53,7 @@ pub trait Host {
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String>;
     /// One request through the edge, as a user sends it.
     fn probe(&self) -> Result<ProbeResponse>;
-    /// How many requests the edge has answered since it started, and how many of them with 5xx.
+    /// How many requests the edge has answered since it started, and how many of them with an error.
     fn edge_counts(&self) -> Result<EdgeCounts>;
 
     /// Takes the provisional switch of an attempt back, which is told who asked for it. The one change that needs no lease:
@@ -334,7 +334,9 @@ pub struct Memory {
 pub struct EdgeCounts {
     /// All.
     pub all: u64,
-    /// With 5xx.
+    /// With 5xx, but for 503. That is what users are answered who are asked to wait, and how a release turns away what is too
+    /// much for it: by that any stranger could have it taken back. What our own requests are answered tells that from a
+    /// release that can't answer.
     pub errors: u64,
 }
 
@@ -346,7 +348,12 @@ impl EdgeCounts {
 
     /// One request that was answered with this status.
     pub fn one(status: u16) -> EdgeCounts {
-        EdgeCounts { all: 1, errors: u64::from(status >= 500) }
+        EdgeCounts::some(1, status)
+    }
+
+    /// So many requests that were answered with this status.
+    pub fn some(all: u64, status: u16) -> EdgeCounts {
+        EdgeCounts { all, errors: if status >= 500 && status != 503 { all } else { 0 } }
     }
 
     /// What came since `before`. An edge that was started again began to count anew.
@@ -357,7 +364,7 @@ impl EdgeCounts {
         }
     }
 
-    /// The share of 5xx, from 0 to 1.
+    /// The share of errors, from 0 to 1.
     pub fn share(self) -> f64 {
         if self.all == 0 { 0.0 } else { self.errors as f64 / self.all as f64 }
     }

@@ -108,6 +108,7 @@ const TRIALS: &[Row<Project>] = &[
         migrations::outlives_its_driver,
     ),
     ("a_second_deploy_at_once_is_told_who_has_the_lease", Always, drivers::two_at_once),
+    ("nobody_who_fails_to_log_in_has_a_deploy_undone", Always, secrets::strangers_fail_to_log_in),
     ("a_rollback_to_an_older_release_starts_it_first", Always, rollouts::rollback_to_older),
     ("a_release_that_turns_bad_after_the_switch_is_switched_back", Always, bad_releases::turns_bad),
     ("a_release_that_is_ready_and_then_answers_500_is_switched_back", Always, shared::errors),

@@ -9,7 +9,7 @@ use libtest_mimic::Failed;
 
 use super::database::query;
 use crate::support::check;
-use crate::support::http::{connect, read_head};
+use crate::support::http::{Response, connect, read_head};
 use crate::support::project::Project;
 
 /// The app's user in its image.
@@ -42,8 +42,14 @@ pub fn are_files_of_the_app(project: &Project) -> Result<(), Failed> {
 
 /// Behind the edge every connection is the edge's: if its word were not taken, or a client's own were, one stranger's failures
 /// would count for everybody, or for whom the stranger likes.
-pub fn log_ins_are_counted_by_client(project: &Project) -> Result<(), Failed> {
-    const CLAIMED: &str = "203.0.113.9";
+/// Where a stranger's request says that it comes from.
+const CLAIMED: &str = "203.0.113.9";
+/// The log-ins of a stranger that failed.
+const FAILURES: &str =
+    "FROM log_in_failures WHERE address = sha256(convert_to('nobody@example.org', 'UTF8'))";
+
+/// The response to a stranger's log-in with a wrong password.
+fn wrong_log_in(project: &Project) -> Result<Response, Failed> {
     const BODY: &str = r#"{"email":"nobody@example.org","password":"wrong"}"#;
     let (mut connection, length) = (connect(&project.url())?, BODY.len());
     let request = format!(
@@ -51,12 +57,30 @@ pub fn log_ins_are_counted_by_client(project: &Project) -> Result<(), Failed> {
          Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{BODY}"
     );
     connection.get_mut().write_all(request.as_bytes())?;
-    let response = read_head(&mut connection)?;
+    Ok(read_head(&mut connection)?)
+}
+
+/// So many have failed, from where this suite's own requests come from, that all must wait who are not known there.
+pub fn strangers_fail_to_log_in(project: &Project) -> Result<(), Failed> {
+    wrong_log_in(project)?;
+    let one = format!("(SELECT address, client {FAILURES} LIMIT 1) AS failed");
+    let more = format!("SELECT address, client FROM {one}, generate_series(1, 100)");
+    query(project, &format!("INSERT INTO log_in_failures (address, client) {more}"));
+    let refused = || wrong_log_in(project).map(|response| response.status);
+    let before = refused()?;
+    project.commit("A release while somebody guesses passwords");
+    let output = project.deploy().succeeds();
+    let after = refused()?;
+    query(project, "DELETE FROM log_in_failures");
+    output?;
+    check((before, after) == (429, 429), || format!("a log-in was answered {before}, and then {after}"))?;
+    project.last_attempt_is("deploy", "succeeded")
+}
+
+pub fn log_ins_are_counted_by_client(project: &Project) -> Result<(), Failed> {
+    let response = wrong_log_in(project)?;
     check(response.status == 401, || format!("{response:?}"))?;
-    let client = query(
-        project,
-        "SELECT host(client) FROM log_in_failures WHERE address = sha256(convert_to('nobody@example.org', 'UTF8'))",
-    );
+    let client = query(project, &format!("SELECT host(client) {FAILURES}"));
     let edge = project.docker(&[
         "inspect",
         "--format",

@@ -22,14 +22,19 @@ const PURPOSE: &[u8] = b"a device of TraceHub's\0";
 impl Keys {
     /// The header that makes a browser a known one, for this account.
     pub fn new_device(&self, account: &Account, now: DateTime<Utc>, is_secure: bool) -> String {
-        let (device, expires) = (Uuid::now_v7(), (now + LIFETIME).timestamp());
-        let signature = hex(&self.device_signature(account, device, expires).finalize().into_bytes());
         let secure = if is_secure { "; Secure" } else { "" };
         format!(
-            "{COOKIE}={}.{expires}.{signature}; Path=/api/auth; Max-Age={}; HttpOnly; SameSite=Strict{secure}",
-            device.simple(),
+            "{}; Path=/api/auth; Max-Age={}; HttpOnly; SameSite=Strict{secure}",
+            self.known_device(account, now),
             LIFETIME.num_seconds()
         )
+    }
+
+    /// What such a browser sends from then on.
+    pub fn known_device(&self, account: &Account, now: DateTime<Utc>) -> String {
+        let (device, expires) = (Uuid::now_v7(), (now + LIFETIME).timestamp());
+        let signature = hex(&self.device_signature(account, device, expires).finalize().into_bytes());
+        format!("{COOKIE}={}.{expires}.{signature}", device.simple())
     }
 
     /// The device that a request comes from, if it was made known by us, for this account, and not too long ago.

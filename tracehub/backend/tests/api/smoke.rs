@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::{Executor, PgPool};
 
 use crate::serving::Serving;
-use crate::world::{app_options, bare_binary, binary};
+use crate::world::{JWT_SECRET, app_options, bare_binary, binary};
 
 const RELEASE: &str = "20260103t120001z-1a2b3c4d5e6f";
 const PAGE: &str = r#"<!doctype html><script type="module" src="/assets/index-abc.js"></script>"#;
@@ -43,8 +43,12 @@ fn smoke(owner: &PgPool, html: &'static str) -> Output {
     serve.env("RELEASE", RELEASE);
     let (serving, page) = (Serving::start(serve), page(html));
     let api = format!("http://{}", serving.address);
-    let words = ["smoke", "--release", RELEASE, "--page", &page, "--api", &api];
-    binary(&words, &app_options(owner)).output().unwrap()
+    smoke_test(owner, &page, &api)
+}
+
+fn smoke_test(owner: &PgPool, page: &str, api: &str) -> Output {
+    let words = ["smoke", "--release", RELEASE, "--page", page, "--api", api];
+    binary(&words, &app_options(owner)).env("JWT_SECRET", JWT_SECRET).output().unwrap()
 }
 
 fn complaint(output: &Output) -> &str {
@@ -62,6 +66,17 @@ async fn a_release_that_serves_its_users_passes_and_the_user_it_was_tried_as_is_
         .unwrap();
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&mut *seen).await.unwrap();
     assert_eq!(left, 0);
+}
+
+/// The address that it logs in with is no secret.
+#[sqlx::test]
+async fn strangers_who_guess_do_not_decide_whether_a_release_passes(owner: PgPool) {
+    let guesses = "INSERT INTO log_in_failures (address, client)
+                   SELECT sha256(convert_to($1, 'UTF8')), '127.0.0.1' FROM generate_series(1, 100)";
+    let address = format!("monitoring-{RELEASE}@tracehub.invalid");
+    sqlx::query(guesses).bind(address).execute(&owner).await.unwrap();
+    let output = smoke(&owner, PAGE);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[sqlx::test]
@@ -96,8 +111,7 @@ async fn a_token_is_shown_to_nobody_whatever_comes_with_it(owner: PgPool) {
             "500 Internal Server Error\r\ncontent-type: application/json\r\n\r\n{\"token\":\"secret\"}".into()
         }
     });
-    let words = ["smoke", "--release", RELEASE, "--page", &page(PAGE), "--api", &api];
-    let output = binary(&words, &app_options(&owner)).output().unwrap();
+    let output = smoke_test(&owner, &page(PAGE), &api);
     assert_eq!(complaint(&output).trim(), "tracehub-backend: a log-in is answered 500");
 }
 
@@ -121,7 +135,7 @@ async fn answers_of_two_releases_are_timed_in_turns(owner: PgPool) {
     let other = server(|_| "401 Unauthorized\r\n\r\n".into());
     let timed = |before: &str| {
         let words = ["latency", "--release", RELEASE, "--api", &api, "--before", before, "--samples", "3"];
-        let output = binary(&words, &app_options(&owner)).output().unwrap();
+        let output = binary(&words, &app_options(&owner)).env("JWT_SECRET", JWT_SECRET).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let answers: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         ["release", "before"].map(|of| {

@@ -139,6 +139,7 @@ impl Browser {
         let log_in = self.asked("a log-in", "application/json", |url| {
             http::post_json(
                 &format!("{url}{}", SMOKE_TEST.log_in),
+                credentials.cookie.as_deref(),
                 &serde_json::to_value(credentials)?,
                 REQUEST_TIMEOUT,
             )

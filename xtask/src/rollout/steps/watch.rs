@@ -24,7 +24,7 @@ const SMOKE_INTERVAL: Duration = Duration::from_secs(2);
 const FAILED_IN_A_ROW: u32 = 2;
 /// How often the edge's own numbers are read. They are compared with those of two times before, and of the switch.
 const COUNTS_INTERVAL: Duration = Duration::from_secs(1);
-/// At least this many 5xx, and this share of all answers above what it was before, undo a switch.
+/// At least this many errors, and this share of all answers above what it was before, undo a switch.
 const ERRORS_AT_LEAST: u64 = 5;
 const ERROR_SHARE: f64 = 0.05;
 /// The same of our own requests, of which none fails by the way. They are few, so the share is less than what is to be found.
@@ -69,7 +69,7 @@ impl Watch {
     fn watch(&self, run: &Run) -> Result<()> {
         let began = run.host.clock();
         let elapsed = || run.host.clock() - began;
-        let (mut both, mut was_asked) = (false, false);
+        let mut both = false;
         let restarts = restarts(&parts_of(run.host, &self.release.id)?);
         let (mut own, mut course) = (Own::default(), Course::default());
         let mut counting = Counting::begin(run, run.host.edge_counts()?, elapsed());
@@ -115,13 +115,7 @@ impl Watch {
                 }
                 let now = run.host.edge_counts()?;
                 if let Some(worse) = counting.worse(now, own.requests, elapsed()) {
-                    // Users who are asked to wait are answered 503, by whichever release. The last of those answers may be
-                    // counted when nobody is asked any more.
-                    let is_asked = run.host.live()?.maintenance.is_some();
-                    ensure!(is_asked || was_asked, "{worse}{}", self.logs(run.host));
-                    was_asked = is_asked;
-                    own.begin_again();
-                    counting.begin_again(now, elapsed());
+                    bail!("{worse}{}", self.logs(run.host));
                 }
             }
             if over {
@@ -206,7 +200,7 @@ impl Own {
 
 /// The edge's numbers, since the switch and lately: few users show a bad release only in time, and many at once.
 struct Counting {
-    /// The share of 5xx before the switch.
+    /// The share of errors before the switch.
     share_before: f64,
     start: EdgeCounts,
     /// The two times before that they were read.

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use ureq::http::uri::Scheme;
 use ureq::http::{HeaderMap, Request, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
@@ -67,9 +67,18 @@ pub fn get_as(url: &str, token: &str, timeout: Duration) -> Result<Answer> {
     ask(Request::get(url).header(AUTHORIZATION, format!("Bearer {token}")).body(())?, timeout)
 }
 
-/// A POST of JSON, which no error shows. Fails as [`get`] does.
-pub fn post_json(url: &str, body: &serde_json::Value, timeout: Duration) -> Result<Answer> {
-    ask(Request::post(url).header(CONTENT_TYPE, "application/json").body(body.to_string())?, timeout)
+/// A POST of JSON, by a browser that keeps this cookie; no error shows either. Fails as [`get`] does.
+pub fn post_json(
+    url: &str,
+    cookie: Option<&str>,
+    body: &serde_json::Value,
+    timeout: Duration,
+) -> Result<Answer> {
+    let mut request = Request::post(url).header(CONTENT_TYPE, "application/json");
+    if let Some(cookie) = cookie {
+        request = request.header(COOKIE, cookie);
+    }
+    ask(request.body(body.to_string())?, timeout)
 }
 
 /// A POST of JSON. Another status than 2xx is an error. No error names more of the address than the host and its port, or

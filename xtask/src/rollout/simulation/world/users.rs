@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Manner, State, World, is_incompatible};
-use crate::rollout::host::{Memory, Vitals};
+use crate::rollout::host::{EdgeCounts, Memory, Vitals};
 use crate::rollout::state::release::ReleaseId;
 
 /// A usual request.
@@ -76,11 +76,11 @@ impl World {
     /// Each sends a request.
     pub fn users(&mut self) {
         let Some(live) = self.live.clone() else { return };
-        self.counts.all += 1;
         if self.is_in_maintenance() {
-            self.counts.errors += 1;
+            self.counts = self.counts.and(EdgeCounts::one(503));
             return;
         }
+        self.counts.all += 1;
         let is_spared = !self.counts.all.is_multiple_of(ONE_IN) && self.errs_beside_health(&live);
         let served = if is_spared { self.is_well(&live) } else { self.serves(&live) };
         let served = served.and_then(|()| self.serves_through_edge());
