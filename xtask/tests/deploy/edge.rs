@@ -223,6 +223,9 @@ pub fn log(project: &Project) -> Result<(), Failed> {
         && line["request_id"] == "edge-log-1";
     check(is_whole && !line.to_string().contains("hush"), || line.to_string())?;
 
+    // What only begins like a health check is none.
+    ask("/health/nothing", "edge-log-5")?;
+    one("edge-log-5")?;
     ask("/health/ready", "edge-log-2")?;
     let live = project.live().ok_or("nothing is live")?;
     let backend = project.container_of(&live, "backend");

@@ -42,7 +42,7 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
         let began = Instant::now();
         let answered = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
         let mut response = answered.unwrap_or_else(|_| Error::TimedOut.into_response());
-        add_headers(response.headers_mut(), &path, &id, &app.release.id);
+        add_headers(response.headers_mut(), &id, &app.release.id);
         log(&path, &response, began.elapsed());
         response
     };
@@ -89,14 +89,12 @@ fn request_id(headers: &HeaderMap) -> String {
     given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
-fn add_headers(headers: &mut HeaderMap, path: &str, id: &str, release: &str) {
+fn add_headers(headers: &mut HeaderMap, id: &str, release: &str) {
     let value = |text: &str| HeaderValue::from_str(text).expect("checked where it came in");
     headers.insert(REQUEST_ID, value(id));
     headers.insert(RELEASE, value(release));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if path.starts_with("/api") || is_health(path) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 /// One line a request. What was searched for stays out of it, and health checks, one every other second, out of sight.
@@ -110,13 +108,24 @@ fn log(path: &str, response: &Response, latency: Duration) {
     }
 }
 
+/// These and no others: no limit holds for them, and nobody reads of them.
 fn is_health(path: &str) -> bool {
-    path.trim_start_matches("/api").starts_with("/health")
+    matches!(path.strip_prefix("/api").unwrap_or(path), "/health" | "/health/live" | "/health/ready")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_begins_like_a_health_check_is_none() {
+        for path in ["/health", "/health/live", "/api/health/ready"] {
+            assert!(is_health(path), "{path}");
+        }
+        for path in ["/healthy", "/health/", "/health/nothing", "/api/api/health", "/api/shipments"] {
+            assert!(!is_health(path), "{path}");
+        }
+    }
 
     #[test]
     fn only_a_sane_request_id_is_kept() {
