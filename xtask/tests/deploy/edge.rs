@@ -18,7 +18,7 @@ const HEADERS: Duration = Duration::from_secs(10);
 const REQUEST: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(60);
 /// The longest body, in bytes.
-const BODY_LIMIT: usize = 64 * 1024;
+const BODY_LIMIT: usize = 16 * 1024;
 /// What every answer must have, also where a release says nothing of it.
 const HEADERS_OF_EACH: [&str; 6] = [
     "content-security-policy",
@@ -152,10 +152,10 @@ pub fn slow_ones(project: &Project) -> Result<(), Failed> {
         ("silence", String::new(), "", HEADERS, ""),
         ("half a line", "GET / HT".to_owned(), "", HEADERS, ""),
         ("endless headers", "GET / HTTP/1.1\r\n".to_owned(), "X: y\r\n", HEADERS, ""),
-        ("a slow body", post(api, "Content-Length: 60000\r\n"), "x", REQUEST, "400"),
-        ("a body that stops", post(api, "Content-Length: 60000\r\n\r\n{"), "", REQUEST, "400"),
+        ("a slow body", post(api, "Content-Length: 16000\r\n"), "x", REQUEST, "400"),
+        ("a body that stops", post(api, "Content-Length: 16000\r\n\r\n{"), "", REQUEST, "400"),
         ("slow chunks", post(api, "Transfer-Encoding: chunked\r\n"), "1\r\nx\r\n", REQUEST, "411"),
-        ("a slow body for the page", post("/", "Content-Length: 60000\r\n"), "x", REQUEST, "405"),
+        ("a slow body for the page", post("/", "Content-Length: 16000\r\n"), "x", REQUEST, "405"),
     ];
     let url = &project.url();
     let held: Vec<_> = thread::scope(|scope| {

@@ -41,8 +41,8 @@ use crate::lane::{Lane, Width};
 use crate::password::Checks;
 use crate::settings::Release;
 
-/// No request of ours needs more.
-const BODY_LIMIT: usize = 64 * 1024;
+/// No request of ours needs more, be it as long as it may, and escaped. The edge holds each whole.
+const BODY_LIMIT: usize = 16 * 1024;
 
 /// Each holds a body, and waits for what all of them want.
 const IN_FLIGHT: usize = 2048;

@@ -14,7 +14,8 @@ type Refusal = (&'static str, &'static str, bool);
 const BAD_REQUEST: Refusal = ("400", "The request could not be read", false);
 const UNAUTHENTICATED: Refusal = ("401", "Nobody is logged in, or not any more", false);
 const NOT_FOUND: Refusal = ("404", "There is nothing here, or it is another organisation's", false);
-const TOO_LARGE: Refusal = ("413", "The body is larger than 64 kB", false);
+const TOO_LARGE: Refusal = ("413", "The body is larger than 16 KiB", false);
+const NO_LENGTH: Refusal = ("411", "The body came in chunks, and not with its length", false);
 const NOT_JSON: Refusal = ("415", "The body is not JSON in UTF-8", false);
 const INVALID: Refusal = ("422", "Some fields are not right, or not known", false);
 const OURS: Refusal = ("500", "Something went wrong here", false);
@@ -49,7 +50,7 @@ fn of(operation: &Operation) -> Vec<Refusal> {
         all.push(UNAUTHENTICATED);
     }
     if operation.request_body.is_some() {
-        all.extend([BAD_REQUEST, TOO_LARGE, NOT_JSON, INVALID]);
+        all.extend([BAD_REQUEST, NO_LENGTH, TOO_LARGE, NOT_JSON, INVALID]);
     }
     if has(&ParameterIn::Query) {
         all.extend([BAD_REQUEST, INVALID]);

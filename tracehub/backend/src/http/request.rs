@@ -73,7 +73,7 @@ pub async fn whole(request: Request, next: Next) -> Response {
     match to_bytes(body, BODY_LIMIT).await {
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Err(_) => {
-            let why = format!("a request may hold {} kB", BODY_LIMIT / 1024);
+            let why = format!("a request may hold {} KiB", BODY_LIMIT / 1024);
             Error::Rejected(StatusCode::PAYLOAD_TOO_LARGE, why).into_response()
         }
     }
