@@ -45,6 +45,7 @@ macro_rules! every_change {
             let _ = host.smoke_test(release);
             let _ = host.smoke_test_through_edge(release);
             let _ = host.end_smoke_tests(release);
+            let _ = host.vitals(release, None, std::time::Duration::ZERO);
             let _ = host.arm(arming);
             let _ = host.confirm("");
             let _ = host.trip("", "");
@@ -55,6 +56,7 @@ macro_rules! every_change {
             let _ = host.live_folder().set_maintenance(None);
             let _ = host.releases().keep(release);
             let _ = host.releases().seed(id);
+            let _ = host.releases().user(id, &[], "");
             let _ = host.database().make_roles();
             let _ = host.database().note_copy(backup, copied);
             let _ = host.database().receive_dump("");
