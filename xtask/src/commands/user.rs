@@ -162,7 +162,7 @@ impl Common {
         })?;
         let leased = attempt::lease(machine, format!("user {}", words[0]), self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
-        let told = Activity::of(&format!("user {}", words[0]), |_| {
+        let told = Activity::of(format!("user {}", words[0]), |_| {
             leased.releases().user(&live, words, password.unwrap_or_default())
         })?;
         if let Some(done) = done {

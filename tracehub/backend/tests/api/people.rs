@@ -3,7 +3,7 @@ use std::process::{Output, Stdio};
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::PgPool;
 
 use crate::world::{World, binary};
 
