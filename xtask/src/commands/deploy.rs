@@ -8,6 +8,7 @@ mod history;
 mod model_conformance;
 mod prepare;
 mod result;
+mod room;
 
 use std::time::Duration;
 
@@ -28,8 +29,9 @@ use crate::rollout::attempt::Attempt;
 use crate::rollout::host::{Files, Host};
 use crate::rollout::limits::Limits;
 use crate::rollout::observed::Observed;
-use crate::rollout::plan::Plan;
+use crate::rollout::plan::{Goal, Plan};
 use crate::rollout::plans;
+use crate::rollout::state::ledger::Kind;
 use crate::rollout::state::release::Release;
 use crate::terminal::{self, Activity, paint};
 
@@ -51,7 +53,7 @@ pub struct Deploy {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: contract="…", in production also branch="…", staging="…", rolled-back="…", diverged="…" and platform="…"
+    /// Open one gate by hand, with a reason for the record: contract="…" or memory="…", in production also branch="…", staging="…", rolled-back="…", diverged="…" and platform="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]
@@ -103,7 +105,7 @@ impl Deploy {
         let leased = attempt::lease(machine, doing, self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
         leased.secrets().settle()?;
-        let was_started = start_platform(&leased, &prepared.secrets, &attempt)?;
+        let was_started = self.start_platform(&leased, &attempt, prepared)?;
         machine.prefetch_counts_and_schema()?;
         machine.secrets().compare_again(&mut prepared.secrets)?;
         let drift = find_drift(machine, &attempt.settled.files)?;
@@ -116,14 +118,32 @@ impl Deploy {
             leased.database().make_roles()?;
         }
         leased.secrets().supply(&prepared.secrets)?;
-        let overrides = self.overrides.iter().map(ToString::to_string).collect();
-        let ran = attempt::run(machine, &attempt, &planned.plan, overrides);
+        let ran = attempt::run(machine, &attempt, &planned.plan, self.recorded_overrides());
         settle_secrets(&leased, &prepared.secrets);
         warn_of_changed_platform(machine);
         let times = ran?;
         let is_fresh = planned.seen.schema.is_empty() && machine.environment().is_for_trying;
         let log_in = if is_fresh { demo::seed(&leased, &planned.release.id) } else { None };
         Ok((planned.release, times, log_in))
+    }
+
+    /// Gives whether it had to be started: that is a step of the attempt, which is undone when it fails.
+    fn start_platform(&self, leased: &Leased, attempt: &Attempt, prepared: &Prepared) -> Result<bool> {
+        let (machine, secrets, platform) = (&prepared.machine, &prepared.secrets, leased.platform());
+        Activity::of("platform: database and edge", |activity| {
+            if platform.settle(secrets, &|line| activity.line(line)).context("waiting for the platform")? {
+                return Ok(false);
+            }
+            let from = attempt.settled.files.traffic.active.clone();
+            let goal = Goal { kind: Kind::Deploy, from, to: Some(prepared.release().id) };
+            let step = platform.making(secrets)?;
+            attempt::run_ahead(machine, attempt, &goal, &step, self.recorded_overrides(), activity)?;
+            Ok(true)
+        })
+    }
+
+    fn recorded_overrides(&self) -> Vec<String> {
+        self.overrides.iter().map(ToString::to_string).collect()
     }
 
     /// The plan, from what these files and the rest of the host say.
@@ -206,15 +226,6 @@ impl Deploy {
         }
         self.consent.ask(&format!("{name} is changed. {question}"), so_far, name)
     }
-}
-
-/// Gives whether it had to be started.
-fn start_platform(leased: &Leased, secrets: &SuppliedSecrets, attempt: &Attempt) -> Result<bool> {
-    let record = |record| attempt.record_platform(record);
-    Activity::of("platform: database and edge", |activity| {
-        leased.platform().up(secrets, &record, &|line| activity.line(line))
-    })
-    .context("starting the platform")
 }
 
 /// What was given counts when the release is confirmed, and is gone when it was undone. Whoever deploys next does the same, so

@@ -63,7 +63,9 @@ macro_rules! every_change {
             let _ = host.database().take_dump("");
             let _ = host.database().discard_dump("");
             let _ = host.database().rehearse(backup);
-            let _ = host.platform().up(supplied, &|_| Ok(()), &nobody);
+            let _ = host.platform().settle(supplied, &nobody);
+            let _ = host.platform().making(supplied);
+            let _ = host.platform().make(supplied, &|_| Ok(()), &nobody);
             let _ = host.platform().down();
             let _ = host.platform().delete_data();
             let _ = host.platform().write_files();

@@ -24,7 +24,12 @@ pub struct HostFacts {
     pub gid: u32,
     /// Bytes that are free on the disk under the root folder.
     pub free_disk: u64,
-    /// Bytes of memory that are free or could be.
+    /// The same under the engine's own folder, where images and volumes are, unless it is told otherwise; none where there is
+    /// no such folder.
+    pub engine_disk: Option<u64>,
+    /// Bytes of memory that there are.
+    pub memory: u64,
+    /// Those that are free or could be.
     pub free_memory: u64,
     /// By how many seconds its clock is ahead of ours.
     pub clock_ahead: i64,
@@ -94,7 +99,9 @@ impl HostFacts {
             uid: number("uid")?.try_into().ok()?,
             gid: number("gid")?.try_into().ok()?,
             free_disk: kib("disk")?,
-            free_memory: kib("memory")?,
+            engine_disk: kib("engine_disk"),
+            memory: kib("memory")?,
+            free_memory: kib("free_memory")?,
             clock_ahead: number("clock")? - i64::try_from(ours).ok()?,
         })
     }
@@ -108,10 +115,12 @@ mod tests {
     #[test]
     fn what_a_host_tells_is_read() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
-        let told = "uid 1000\ngid 1001\ndisk 2048\nmemory 1024\nclock 990\n";
+        let told =
+            "uid 1000\ngid 1001\nmemory 4096\nfree_memory 1024\ndisk 2048\nengine_disk 512\nclock 990\n";
         let facts = HostFacts::parse(told, now).unwrap();
         assert_eq!((facts.uid, facts.gid, facts.clock_ahead), (1000, 1001, -10));
-        assert_eq!((facts.free_disk, facts.free_memory), (2 << 20, 1 << 20));
+        assert_eq!((facts.free_disk, facts.engine_disk), (2 << 20, Some(512 << 10)));
+        assert_eq!((facts.memory, facts.free_memory), (4 << 20, 1 << 20));
         assert_eq!(HostFacts::parse("uid 0", now), None);
     }
 }

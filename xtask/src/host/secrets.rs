@@ -34,6 +34,8 @@ mv "$1/.next" "$1/$2"
 const UNCONFIRMED: &str = ".unconfirmed";
 const CONFIRM: &str = r#"for version in "$@"; do rm -f "/secrets/$version.unconfirmed"; done; sync"#;
 const DISCARD: &str = r#"for version in "$@"; do rm -f "/secrets/$version" && rm -f "/secrets/$version.unconfirmed"; done; sync"#;
+const UNMAKE: &str =
+    r#"for file in "$@"; do rm -f "/secrets/$file"; rmdir "/secrets/${file%/*}" 2>/dev/null; done; sync"#;
 /// Names those of the files that have another content. The values stay in the shell's own memory: `od` is given a path.
 const COMPARE: &str = r#"while read -r path value; do
     [ "$(od -An -v -tx1 "/secrets/$path" | tr -d ' \n')" = "$value" ] || echo "$path"
@@ -238,6 +240,20 @@ impl LeasedSecrets<'_> {
             };
             self.write(secret, 1, &value, "")?;
         }
+        Ok(())
+    }
+
+    /// Forgets the first versions of these, which an attempt has made that is undone.
+    pub(super) fn unmake(&self, made: &[&Secret]) -> Result<()> {
+        let machine = self.leased.fenced()?;
+        let there = machine.secrets().versions()?.current;
+        let made = made.iter().filter(|secret| there.contains_key(secret.name));
+        let files: Vec<String> = made.map(|secret| format!("{}/1", secret.name)).collect();
+        if files.is_empty() {
+            return Ok(());
+        }
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        Run::new(machine.secrets().in_folder(UNMAKE, &files)?).called("forgetting secrets").run()?;
         Ok(())
     }
 

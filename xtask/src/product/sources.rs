@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use super::migrations::Migrations;
 use crate::exit::refuse;
@@ -55,8 +56,9 @@ impl Sources {
         })
     }
 
-    /// An error when compose would not understand the release's file.
-    pub fn check(&self, environment: &Environment) -> Result<()> {
+    /// The release as compose renders it, with images and secrets that are stood in for; an error when compose would not
+    /// understand its file.
+    pub fn check(&self, environment: &Environment) -> Result<Value> {
         let release = self.release(BTreeMap::new());
         check_compose_file(&setup::require(Tool::Compose)?, environment, &release)
             .map_err(|error| refuse(format!("{error:#}\n  Nothing was changed.")))

@@ -8,11 +8,10 @@ use anyhow::{Context, Error, Result};
 use super::host::{Holder, Host, Leasable, LeaseError, LeasedHost};
 use super::journal::{Journal, attempt_id};
 use super::observed::Observed;
-use super::plan::{Plan, Report, Run, Stopped};
+use super::plan::{Goal, Plan, Report, Run, Step, Stopped, apply_all};
 use super::recover::{Recovery, recover};
 use super::rollback::RollbackRequest;
 use super::state::ledger::{Event, Outcome};
-use super::state::platform::PlatformRecord;
 use super::state::release::ReleaseId;
 
 /// How often a lease is asked for that somebody else has.
@@ -133,9 +132,18 @@ impl<'a> Attempt<'a> {
         self.journal.write(Event::Noted { what: what.to_owned() })
     }
 
-    /// Writes into the ledger of what the platform is made that is about to be started.
-    pub fn record_platform(&self, record: PlatformRecord) -> Result<()> {
-        self.journal.write(Event::Platform(record))
+    /// Takes a step without which no plan can be made yet, with everything in the ledger: the plan comes behind it, in the same
+    /// attempt.
+    pub fn run_ahead(
+        &self,
+        goal: &Goal,
+        step: &dyn Step,
+        overrides: Vec<String>,
+        report: &dyn Report,
+    ) -> Result<(), AttemptError> {
+        let names = vec![step.name().to_owned()];
+        self.journal.write(self.began(goal, names, overrides)).map_err(AttemptError::Unwritten)?;
+        apply_all(&[step], &self.of(report)).map_err(AttemptError::Stopped)
     }
 
     /// Runs the plan, with everything in the ledger.
@@ -145,28 +153,10 @@ impl<'a> Attempt<'a> {
         overrides: Vec<String>,
         report: &dyn Report,
     ) -> Result<Completed, AttemptError> {
-        let goal = plan.goal.clone();
-        let began = Event::Began {
-            kind: goal.kind,
-            by: self.by.clone(),
-            lease: self.leased.number(),
-            from: goal.from,
-            to: goal.to,
-            plan: plan.names(),
-            overrides,
-        };
+        let began = self.began(&plan.goal, plan.names(), overrides);
         self.journal.write(began).map_err(AttemptError::Unwritten)?;
-        let host = self.leased.host();
-        let run = Run {
-            host,
-            leased: self.leased,
-            journal: &self.journal,
-            report,
-            began: self.began,
-            to_switch: Cell::new(None),
-            to_confirm: Cell::new(None),
-            counts_before: Cell::new(plan.is_watched().then(|| host.edge_counts().ok()).flatten()),
-        };
+        let (host, run) = (self.leased.host(), self.of(report));
+        run.counts_before.set(plan.is_watched().then(|| host.edge_counts().ok()).flatten());
         plan.run(&run).map_err(AttemptError::Stopped)?;
         let (to_switch, to_confirm, took) = (run.to_switch.get(), run.to_confirm.get(), self.took());
         let to_switch_ms = to_switch.and_then(|time| time.as_millis().try_into().ok());
@@ -174,5 +164,23 @@ impl<'a> Attempt<'a> {
         // It is made, whatever becomes of this line: to call it failed would have people undo what works.
         let unwritten = host.shielded(|| self.journal.write(ended)).err();
         Ok(Completed { to_switch, to_confirm, took, unwritten })
+    }
+
+    fn began(&self, goal: &Goal, plan: Vec<String>, overrides: Vec<String>) -> Event {
+        let Goal { kind, from, to } = goal.clone();
+        Event::Began { kind, by: self.by.clone(), lease: self.leased.number(), from, to, plan, overrides }
+    }
+
+    fn of<'r>(&'r self, report: &'r dyn Report) -> Run<'r> {
+        Run {
+            host: self.leased.host(),
+            leased: self.leased,
+            journal: &self.journal,
+            report,
+            began: self.began,
+            to_switch: Cell::new(None),
+            to_confirm: Cell::new(None),
+            counts_before: Cell::new(None),
+        }
     }
 }

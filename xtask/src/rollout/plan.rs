@@ -154,57 +154,62 @@ pub struct Stopped {
 impl Plan {
     /// Applies the steps in order. When one fails, it and those before it are undone, the last one first.
     pub fn run(&self, run: &Run) -> Result<(), Stopped> {
-        for (number, step) in self.steps.iter().enumerate() {
-            let until =
-                run.host.now() + self.steps[number..].iter().map(|step| step.timeout()).sum::<Duration>();
-            run.report.begun(step.as_ref());
-            match apply(step.as_ref(), run, timestamp(until)) {
-                Ok(()) => run.report.done(step.as_ref()),
-                Err(cause) if step.is_tidying() => {
-                    run.report.warns(step.as_ref(), &format!("{}: {cause:#}", step.name()))
-                }
-                Err(cause) => {
-                    run.report.failed(step.as_ref());
-                    let (left, stays) = match run.leased.check() {
-                        Ok(()) => run.host.shielded(|| {
-                            let stays = self.steps[..=number].iter().filter_map(|step| step.stays(run));
-                            (self.undo(number, run, &cause), stays.collect())
-                        }),
-                        // Somebody else may be at work already, perhaps with the same release.
-                        Err(lost) => {
-                            let left = format!("{lost:#}: whoever takes the lease next settles what is left");
-                            (vec![left], Vec::new())
-                        }
-                    };
-                    return Err(Stopped { step: step.name(), cause, left, stays });
-                }
+        let steps: Vec<&dyn Step> = self.steps.iter().map(AsRef::as_ref).collect();
+        apply_all(&steps, run)
+    }
+}
+
+/// See [`Plan::run`].
+pub(super) fn apply_all(steps: &[&dyn Step], run: &Run) -> Result<(), Stopped> {
+    for (number, step) in steps.iter().enumerate() {
+        let until = run.host.now() + steps[number..].iter().map(|step| step.timeout()).sum::<Duration>();
+        run.report.begun(*step);
+        match apply(*step, run, timestamp(until)) {
+            Ok(()) => run.report.done(*step),
+            Err(cause) if step.is_tidying() => {
+                run.report.warns(*step, &format!("{}: {cause:#}", step.name()))
+            }
+            Err(cause) => {
+                run.report.failed(*step);
+                let (left, stays) = match run.leased.check() {
+                    Ok(()) => run.host.shielded(|| {
+                        let stays = steps[..=number].iter().filter_map(|step| step.stays(run));
+                        (undo(&steps[..=number], run, &cause), stays.collect())
+                    }),
+                    // Somebody else may be at work already, perhaps with the same release.
+                    Err(lost) => {
+                        let left = format!("{lost:#}: whoever takes the lease next settles what is left");
+                        (vec![left], Vec::new())
+                    }
+                };
+                return Err(Stopped { step: step.name(), cause, left, stays });
             }
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    /// Undoes the steps up to and with `last`, backwards, and says which could not be undone.
-    fn undo(&self, last: usize, run: &Run, cause: &Error) -> Vec<String> {
-        let mut left = Vec::new();
-        let write = |event| {
-            // The ledger is told when it can be; not being able to write it must not stop the undoing.
-            run.journal.write(event).err().map(|error| format!("ledger: {error:#}"))
-        };
-        let failed = step_event(self.steps[last].as_ref(), StepState::Failed, Some(format!("{cause:#}")));
-        left.extend(write(failed));
-        for step in self.steps[..=last].iter().rev() {
-            let result = step.revert(run, cause);
-            run.report.reverted(step.as_ref(), &result);
-            let state = if result.is_ok() { StepState::Reverted } else { StepState::RevertFailed };
-            let detail = result.err().map(|error| format!("{error:#}"));
-            left.extend(detail.as_ref().map(|detail| format!("{}: {detail}", step.name())));
-            left.extend(write(step_event(step.as_ref(), state, detail)));
-        }
-        let outcome = if left.is_empty() { Outcome::Undone } else { Outcome::NotUndone };
-        let detail = Some(format!("{}: {cause:#}", self.steps[last].name()));
-        left.extend(write(Event::Ended { outcome, detail, to_switch_ms: None }));
-        left
+/// Undoes the steps backwards, of which the last one has failed, and says which could not be undone.
+fn undo(steps: &[&dyn Step], run: &Run, cause: &Error) -> Vec<String> {
+    let Some(failed) = steps.last() else { return Vec::new() };
+    let mut left = Vec::new();
+    let write = |event| {
+        // The ledger is told when it can be; not being able to write it must not stop the undoing.
+        run.journal.write(event).err().map(|error| format!("ledger: {error:#}"))
+    };
+    left.extend(write(step_event(*failed, StepState::Failed, Some(format!("{cause:#}")))));
+    for step in steps.iter().rev() {
+        let result = step.revert(run, cause);
+        run.report.reverted(*step, &result);
+        let state = if result.is_ok() { StepState::Reverted } else { StepState::RevertFailed };
+        let detail = result.err().map(|error| format!("{error:#}"));
+        left.extend(detail.as_ref().map(|detail| format!("{}: {detail}", step.name())));
+        left.extend(write(step_event(*step, state, detail)));
     }
+    let outcome = if left.is_empty() { Outcome::Undone } else { Outcome::NotUndone };
+    let detail = Some(format!("{}: {cause:#}", failed.name()));
+    left.extend(write(Event::Ended { outcome, detail, to_switch_ms: None }));
+    left
 }
 
 fn apply(step: &dyn Step, run: &Run, until: String) -> Result<()> {

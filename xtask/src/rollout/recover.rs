@@ -12,6 +12,7 @@ use super::state::ledger::damage::Damage;
 use super::state::ledger::{Event, Kind, Outcome, RecordedAttempt};
 use super::state::platform::PlatformRecord;
 use super::state::release::ReleaseId;
+use super::steps::PLATFORM;
 use super::steps::schema::is_migration;
 
 /// What was found and settled.
@@ -148,6 +149,10 @@ fn settle(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal)
         None if attempt.kind == Kind::Down && live.active.is_none() => {
             (Outcome::Succeeded, "had stopped the traffic")
         }
+        None if attempt.step.as_ref().is_some_and(|(step, _)| step == PLATFORM) => (
+            Outcome::Undone,
+            "had not got beyond the platform, of which the next deploy makes what is missing",
+        ),
         None if attempt.to.is_none() || live.active != attempt.to || attempt.from == attempt.to => {
             (Outcome::Undone, "never came to its switch, and is undone now")
         }

@@ -30,7 +30,7 @@ use support::trials::{self, Row};
 
 const TRIALS: &[Row<Project>] = &[
     (
-        "a_first_deploy_that_is_interrupted_while_the_database_starts_is_completed_by_the_next_one",
+        "a_first_deploy_that_is_interrupted_is_undone_and_one_that_is_killed_is_completed_by_the_next",
         Always,
         platform::first_deploy_is_cut,
     ),

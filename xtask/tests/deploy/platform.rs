@@ -21,23 +21,42 @@ impl Project {
     }
 }
 
-/// Interrupts the very first deploy while both containers run, and the server has neither roles nor the app's
-/// database.
+/// Interrupts the very first deploy while both containers run, and kills the one after it: what the first has made is undone,
+/// and what the second has stays, with a server that has neither roles nor the app's database.
 pub fn first_deploy_is_cut(project: &Project) -> Result<(), Failed> {
-    let driver = project.deploy().spawn();
-    let started = wait_until("database and edge are started", Duration::from_secs(900), || {
-        project.containers().len() == 2 || driver.has_exited()
-    });
+    let until_started = || {
+        let driver = project.deploy().spawn();
+        let started = wait_until("database and edge are started", Duration::from_secs(900), || {
+            project.containers().len() == 2 || driver.has_exited()
+        });
+        (driver, started)
+    };
+    let (driver, started) = until_started();
     driver.interrupt();
     let output = driver.exits_with(130);
     started?;
-    output?;
+    let output = output?;
+    check(output.contains("undone: platform"), || output)?;
+    let label = format!("label=tracehub.environment={}", project.environment);
+    for what in ["container", "volume", "network"] {
+        let all: &[&str] = if what == "container" { &["--all"] } else { &[] };
+        let left = project.docker(&[&[what, "ls", "--quiet", "--filter", &label], all].concat());
+        check(left.is_empty(), || format!("a {what} is left: {left}"))?;
+    }
+    let left =
+        fs::read_dir(project.root().join("secrets"))?.chain(fs::read_dir(project.root().join("platform"))?);
+    check(left.count() == 0, || "secrets, or files of the platform, are left".into())?;
+    project.last_attempt_is("deploy", "undone")?;
+
+    let (driver, started) = until_started();
+    driver.kill();
+    started?;
     let (postgres, list) = (project.platform_container("postgres"), "SELECT datname FROM pg_database");
     let databases =
         || project.docker(&["exec", "--user", "999", &postgres, "psql", "--username=postgres", "-Atc", list]);
     wait_until("the database server answers", Duration::from_secs(60), || databases().contains("postgres"))?;
     check(!databases().contains("tracehub"), || {
-        "it was interrupted too late: the app's database is there".into()
+        "it was killed too late: the app's database is there".into()
     })?;
     let status = project.status();
     check(status["live"].is_null() && status["schema"].is_null(), || status.to_string())?;

@@ -73,7 +73,7 @@ fn behind_ssh() -> Result<()> {
 }
 
 fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
-    take_lease(machine)?.platform().up(
+    take_lease(machine)?.platform().make(
         &machine.secrets().compare(std::collections::BTreeMap::new())?,
         &|_| Ok(()),
         &|_| {},

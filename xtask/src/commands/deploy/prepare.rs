@@ -4,25 +4,20 @@
 use anyhow::Result;
 
 use super::Deploy;
+use super::room::{self, Wants};
 use crate::commands::progress::steps::Preview;
 use crate::commands::target::access::{self, Access};
 use crate::commands::target::{gate, version};
-use crate::exit::{Exit, Failure, refuse};
+use crate::exit::refuse;
 use crate::host::{Machine, SuppliedSecrets};
 use crate::product::images::{self, Registry};
 use crate::product::platform;
 use crate::product::sources::Sources;
-use crate::project::{Environment, FREE_DISK};
+use crate::project::Environment;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::release::Release;
 use crate::terminal;
 use crate::tools::docker::condition::Condition;
-
-/// Bytes of memory that three releases beside each other want.
-const FREE_MEMORY: u64 = 256 << 20;
-/// By how many seconds a host's clock may be wrong before somebody should know: the ledger's times and certificates need
-/// it.
-const MAX_CLOCK_SKEW: i64 = 5;
 
 /// What a deploy has before it takes the lease.
 pub struct Prepared {
@@ -39,9 +34,9 @@ impl Deploy {
     pub(super) fn prepare(&self) -> Result<Prepared> {
         let environment = self.target.environment().clone();
         self.check_bake(&environment)?;
-        let (machine, sources) =
+        let (machine, sources, wants) =
             if environment.is_here() { self.take_tree()? } else { self.take_commit(&environment)? };
-        preflight(&machine)?;
+        room::check(&machine, &wants, &self.overrides)?;
         let secrets = machine.secrets().compare(access::secrets_given(&environment))?;
         for secret in &secrets.mismatched {
             terminal::warn(format_args!(
@@ -66,20 +61,22 @@ impl Deploy {
     }
 
     /// On this machine: the working tree, built.
-    fn take_tree(&self) -> Result<(Machine, Sources)> {
+    fn take_tree(&self) -> Result<(Machine, Sources, Wants)> {
         if self.version.is_some() {
             return Err(refuse("local takes this tree as it is: --version is for other environments"));
         }
         let built = images::build(self.consent.yes)?;
         let sources = Sources::of_tree(&built, self.target.environment())?;
-        sources.check(self.target.environment())?;
+        let release = sources.check(self.target.environment())?;
         let machine = self.target.clone().reach()?.with_bases(built.bases);
-        Ok((machine.with_platform_files(platform::of_tree()?), sources))
+        let machine = machine.with_platform_files(platform::of_tree()?);
+        let platform = machine.platform().wants()?;
+        Ok((machine, sources, Wants { platform, release }))
     }
 
     /// On a host: a commit, whose images a registry has. What can be refused here is refused before the host is touched,
     /// and what can be refused there before anything is built.
-    fn take_commit(&self, environment: &Environment) -> Result<(Machine, Sources)> {
+    fn take_commit(&self, environment: &Environment) -> Result<(Machine, Sources, Wants)> {
         let access = Access::of(environment)?;
         let commit = version::choose(environment, self.version.as_deref())?;
         gate::check_branch_of(environment, &commit, &self.overrides)?;
@@ -87,25 +84,26 @@ impl Deploy {
         let registry = Registry::choose()?;
         let find = || {
             let sources = Sources::of_commit(commit.clone(), environment)?;
-            sources.check(environment)?;
+            let release = sources.check(environment)?;
             let found = images::find(&registry, &commit)?;
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
-            Ok((sources, found, platform::of_commit(&commit.sha)?))
+            Ok((sources, found, release, platform::of_commit(&commit.sha)?))
         };
-        let (machine, (sources, found, files)) = self.target.clone().reach_by(&access, find)?;
+        let (machine, (sources, found, release, files)) = self.target.clone().reach_by(&access, find)?;
         let machine = machine.with_registry_tunnel(registry.registry_tunnel).with_platform_files(files);
         let images = match found {
             Some(images) => images,
             None => images::build_and_push(&registry, &commit, self.consent.yes)?,
         };
-        let running = machine.platform().bases()?;
-        let is_whole = running.is_some();
+        let platform = machine.platform().wants()?;
+        let is_whole = platform.bases.is_some();
+        let running = platform.bases.clone();
         let bases = running.map_or_else(|| images::bases_for_host(&registry, &commit.sha), Ok)?;
         let machine = machine.with_bases(bases);
         if !is_whole && !machine.platform().is_made()? {
             gate::check_platform_of(environment, &machine.platform().to_come()?, &self.overrides)?;
         }
-        Ok((machine, sources.with_images(images)))
+        Ok((machine, sources.with_images(images), Wants { platform, release }))
     }
 }
 
@@ -138,31 +136,4 @@ impl Prepared {
         let parts = self.machine.platform().parts()?;
         Ok(parts.iter().filter(|part| part.state == Condition::Running).count() == 2)
     }
-}
-
-/// What the host must have before anything is changed on it.
-fn preflight(machine: &Machine) -> Result<()> {
-    let (facts, root) = (machine.facts(), machine.root());
-    let mib = |bytes: u64| bytes >> 20;
-    if facts.free_disk < FREE_DISK {
-        let (free, wanted) = (mib(facts.free_disk), mib(FREE_DISK));
-        let message = format!(
-            "the disk under {root} has {free} MiB free, and a deploy wants {wanted}\n  Free {} MiB more. Nothing was \
-             changed.",
-            wanted - free
-        );
-        return Err(Failure { exit: Exit::HostUnfit, message }.into());
-    }
-    if facts.free_memory < FREE_MEMORY {
-        terminal::warn(format_args!(
-            "the host has {} MiB of memory free; three releases beside each other want {}",
-            mib(facts.free_memory),
-            mib(FREE_MEMORY)
-        ));
-    }
-    if facts.clock_ahead.abs() > MAX_CLOCK_SKEW {
-        let (by, way) = (facts.clock_ahead.abs(), if facts.clock_ahead > 0 { "ahead of" } else { "behind" });
-        terminal::warn(format_args!("the host's clock is {by} s {way} the one here: one of them is wrong"));
-    }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 
-use super::steps::{Over, Progress};
+use super::steps::{Ahead, Over, Progress};
 use super::tell::{News, State, Teller};
 use crate::commands::{Exit, Failure};
 use crate::host::{Leased, Machine};
@@ -14,12 +14,12 @@ use crate::project::Environment;
 use crate::rollout::attempt::{Attempt, AttemptError, Completed, take_lease};
 use crate::rollout::host::{Holder, Host, LeaseError};
 use crate::rollout::journal::timestamp;
-use crate::rollout::plan::{Goal, Plan, Stopped};
+use crate::rollout::plan::{Goal, Plan, Step, Stopped};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::ledger::Kind;
 use crate::rollout::state::ledger::damage::Damage;
 use crate::rollout::state::release::ReleaseId;
-use crate::terminal::{self, paint};
+use crate::terminal::{self, Activity, paint};
 use crate::tools::git;
 use crate::tools::process::{interrupt, is_interrupt};
 use crate::workspace;
@@ -114,6 +114,27 @@ pub fn run(machine: &Machine, attempt: &Attempt, plan: &Plan, overrides: Vec<Str
         Err(error) => news(State::Failed { why: format!("{error:#}") }),
     });
     result
+}
+
+/// Takes the step that comes ahead of a plan. When it fails, it is told and explained as a step of the plan would be.
+pub fn run_ahead(
+    machine: &Machine,
+    attempt: &Attempt,
+    goal: &Goal,
+    step: &dyn Step,
+    overrides: Vec<String>,
+    activity: &Activity,
+) -> Result<()> {
+    let error = match attempt.run_ahead(goal, step, overrides, &Ahead(activity)) {
+        Ok(()) => return Ok(()),
+        Err(AttemptError::Stopped(stopped)) => explain(machine, goal, stopped),
+        Err(AttemptError::Unwritten(error)) => error,
+    };
+    if !machine.environment().is_here() {
+        let state = State::Failed { why: format!("{error:#}") };
+        Teller::of_process().tell(|| news(machine, goal, attempt.by(), state));
+    }
+    Err(error)
 }
 
 fn news(machine: &Machine, goal: &Goal, by: &str, state: State) -> News {

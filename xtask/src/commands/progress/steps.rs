@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::commands::output::OutputArgs;
 use crate::rollout::plan::{Plan, Report, Step};
-use crate::terminal::{self, Agenda, paint, seconds};
+use crate::terminal::{self, Activity, Agenda, paint, seconds};
 
 /// What a verb would do, as `--plan` prints it: of every verb in one form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -109,6 +109,29 @@ impl Progress {
     }
 }
 
+/// Shows a step that comes ahead of a plan, as the work that is under way.
+pub struct Ahead<'a>(pub &'a Activity);
+
+impl Report for Ahead<'_> {
+    fn begun(&self, _step: &dyn Step) {}
+
+    fn done(&self, _step: &dyn Step) {}
+
+    fn failed(&self, _step: &dyn Step) {}
+
+    fn reverted(&self, step: &dyn Step, result: &anyhow::Result<()>) {
+        say_reverted(step, result);
+    }
+
+    fn says(&self, line: &str) {
+        self.0.line(line);
+    }
+
+    fn warns(&self, _step: &dyn Step, line: &str) {
+        terminal::warn(line);
+    }
+}
+
 impl Report for Progress {
     fn begun(&self, _step: &dyn Step) {
         self.began.set(Instant::now());
@@ -125,10 +148,7 @@ impl Report for Progress {
     }
 
     fn reverted(&self, step: &dyn Step, result: &anyhow::Result<()>) {
-        match result {
-            Ok(()) => terminal::note(paint::dim(format_args!("  undone: {}", step.name()))),
-            Err(error) => terminal::warn(format_args!("{} could not be undone: {error:#}", step.name())),
-        }
+        say_reverted(step, result);
     }
 
     fn says(&self, line: &str) {
@@ -138,6 +158,13 @@ impl Report for Progress {
     fn warns(&self, step: &dyn Step, line: &str) {
         self.end(step, false);
         terminal::warn(line);
+    }
+}
+
+fn say_reverted(step: &dyn Step, result: &anyhow::Result<()>) {
+    match result {
+        Ok(()) => terminal::note(paint::dim(format_args!("  undone: {}", step.name()))),
+        Err(error) => terminal::warn(format_args!("{} could not be undone: {error:#}", step.name())),
     }
 }
 

@@ -1,9 +1,10 @@
 //! The platform as Docker Compose has it: its files on the host, where compose finds them, and what the variables in them
 //! stand for.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
 
 use super::{LeasedPlatform, Platform};
 use crate::host::files::write_here;
@@ -70,6 +71,21 @@ impl Platform<'_> {
         let compose = there.iter().map(|(name, _)| *name).filter(|name| PLATFORM_FILES.contains(name));
         let compose: Vec<_> = compose.map(|name| compose_dir.join(name)).collect();
         self.with_project(&compose, &compose_dir.join("variables.env"), use_it)
+    }
+
+    /// As the commit has it.
+    pub(super) fn with_project_to_come<T>(&self, use_it: impl FnOnce(&Project) -> Result<T>) -> Result<T> {
+        let temporary = TempDir::new()?;
+        let folder = Utf8Path::from_path(temporary.path())
+            .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
+        let (given, variables) = (self.machine.platform_files()?, self.variables(&self.edge_listens()?)?);
+        let mut texts = vec![("variables.env", variables.as_str())];
+        for name in self.compose_files() {
+            texts.push((name, given.text(name)?));
+        }
+        write_here(folder, &texts)?;
+        let files: Vec<_> = self.compose_files().iter().map(|name| folder.join(name)).collect();
+        self.with_project(&files, &folder.join("variables.env"), use_it)
     }
 
     pub(super) fn with_project<T>(

@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
-use tempfile::TempDir;
 
 use super::Platform;
-use crate::host::files::write_here;
 use crate::project::{DATABASE_SERVICE, EDGE};
 use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::platform::PlatformRecord;
@@ -32,18 +29,8 @@ impl Platform<'_> {
     /// The services that would be started differently. A hash of compose's tells.
     pub fn differing(&self) -> Result<Vec<String>> {
         let running = self.containers()?;
-        let temporary = TempDir::new()?;
-        let folder = Utf8Path::from_path(temporary.path())
-            .context("the folder for temporary files, TMPDIR, has a name that is not UTF-8")?;
-        let (given, variables) = (self.machine.platform_files()?, self.variables(&self.edge_listens()?)?);
-        let mut texts = vec![("variables.env", variables.as_str())];
-        for name in self.compose_files() {
-            texts.push((name, given.text(name)?));
-        }
-        write_here(folder, &texts)?;
-        let files: Vec<_> = self.compose_files().iter().map(|name| folder.join(name)).collect();
         // `service hash` a line.
-        let ought = self.with_project(&files, &folder.join("variables.env"), |project| {
+        let ought = self.with_project_to_come(|project| {
             Run::new(project.hashes(self.machine.docker())).text().context("asking compose for the platform")
         })?;
         let ought: BTreeMap<&str, &str> = ought.lines().filter_map(|line| line.split_once(' ')).collect();

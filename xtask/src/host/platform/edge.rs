@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::{ANSWER_TIMEOUT, Platform};
+use crate::exit::{Exit, Failure};
 use crate::host::Machine;
 use crate::project::{self, EDGE, Site};
 use crate::rollout::host::{EdgeCounts, Host, ProbeResponse};
@@ -84,8 +85,12 @@ impl Platform<'_> {
         }
         let free =
             (first..=first.saturating_add(100)).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-        let port = free.with_context(|| {
-            format!("no port from {first} to {} is free on 127.0.0.1: stop what uses them", first + 100)
+        let port = free.ok_or_else(|| Failure {
+            exit: Exit::HostUnfit,
+            message: format!(
+                "no port from {first} to {} is free on 127.0.0.1 for the edge: stop what uses them",
+                first.saturating_add(100)
+            ),
         })?;
         Ok(format!("127.0.0.1:{port}"))
     }

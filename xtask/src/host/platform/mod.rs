@@ -5,9 +5,11 @@ mod compose;
 mod diff;
 mod edge;
 mod files;
+mod making;
 mod renew;
 mod start;
 mod volumes;
+mod wants;
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,7 @@ use crate::tools::process::{Finished, Run};
 #[cfg(test)]
 pub(super) use self::compose::NOTE;
 pub use self::files::PlatformFiles;
+pub use self::wants::PlatformWants;
 
 /// How long the database and the edge may take to be healthy.
 const HEALTHY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -106,16 +109,9 @@ impl Platform<'_> {
         Ok(containers.iter().map(part).collect())
     }
 
-    /// The images that it runs at this moment; none when it does not run whole.
+    /// The images that it runs at this moment; none when it is not there whole.
     pub fn bases(&self) -> Result<Option<Bases>> {
-        let containers = self.containers()?;
-        let image = |service: &str| {
-            let of = |found: &&Container| found.label("com.docker.compose.service") == Some(service);
-            containers.iter().find(of).map(|found| found.config.image.clone())
-        };
-        Ok(image(EDGE.name)
-            .zip(image(DATABASE_SERVICE.name))
-            .map(|(caddy, postgres)| Bases { caddy, postgres }))
+        Ok(bases(&self.containers()?))
     }
 
     /// What compose calls the one container of a service.
@@ -202,6 +198,14 @@ impl Platform<'_> {
             |service| self.run_in(service, &words).is_ok_and(|told: Finished| told.status.success());
         found.state.status == Condition::Running && !words.is_empty() && service.is_some_and(is_well)
     }
+}
+
+fn bases(containers: &[Container]) -> Option<Bases> {
+    let image = |service: &str| {
+        let of = |found: &&Container| found.label("com.docker.compose.service") == Some(service);
+        containers.iter().find(of).map(|found| found.config.image.clone())
+    };
+    Some(Bases { caddy: image(EDGE.name)?, postgres: image(DATABASE_SERVICE.name)? })
 }
 
 impl Leased<'_> {

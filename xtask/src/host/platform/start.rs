@@ -11,25 +11,30 @@ use crate::tools::docker::container;
 use crate::tools::process::Run;
 
 impl LeasedPlatform<'_> {
-    /// Starts what does not run of the platform, and makes the secrets that are not there yet. `record` is told of what a
-    /// new one is made. Gives whether something had to be started.
-    pub fn up(
+    /// Whether it runs: then it is waited for, and gets the secrets that came into the project later than itself.
+    pub fn settle(&self, given: &SuppliedSecrets, wait: &dyn Fn(&str)) -> Result<bool> {
+        let machine = self.leased.fenced()?;
+        let containers = machine.platform().containers()?;
+        let running = containers.iter().filter(|found| found.state.status == Condition::Running);
+        if running.count() < PLATFORM.len() {
+            return Ok(false);
+        }
+        if !containers.iter().all(|found| machine.platform().is_healthy(found)) {
+            machine.platform().wait_until_healthy(&PLATFORM.map(|service| service.name), wait)?;
+        }
+        self.leased.secrets().make(given)?;
+        Ok(true)
+    }
+
+    /// Starts what does not run of it, and makes the secrets that are not there yet. `record` is told of what a new one is made.
+    pub fn make(
         &self,
         given: &SuppliedSecrets,
         record: &dyn Fn(PlatformRecord) -> Result<()>,
         wait: &dyn Fn(&str),
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let machine = self.leased.fenced()?;
         let containers = machine.platform().containers()?;
-        let running = containers.iter().filter(|found| found.state.status == Condition::Running);
-        if running.count() >= PLATFORM.len() {
-            if !containers.iter().all(|found| machine.platform().is_healthy(found)) {
-                machine.platform().wait_until_healthy(&PLATFORM.map(|service| service.name), wait)?;
-            }
-            // One that came into the project later than the platform.
-            self.leased.secrets().make(given)?;
-            return Ok(false);
-        }
         wait("bringing the images of the database and the edge");
         let Bases { caddy, postgres } = machine.bases()?;
         self.leased.fetch_images([caddy, postgres])?;
@@ -47,11 +52,11 @@ impl LeasedPlatform<'_> {
         wait("starting the database and the edge");
         self.start()?;
         machine.platform().wait_until_healthy(&PLATFORM.map(|service| service.name), wait)?;
-        self.leased.database().make_roles()?;
-        Ok(true)
+        self.leased.database().make_roles()
     }
 
-    /// Another one on this machine may have taken the edge's port since it was looked for: then the next one that is free.
+    /// Something else may have taken the edge's port since it was looked for: here the next one that is free is taken, and on a
+    /// host it is said what has it.
     fn start(&self) -> Result<()> {
         let start = || {
             let machine = self.leased.fenced_invalidating()?;
@@ -59,17 +64,18 @@ impl LeasedPlatform<'_> {
                 Ok(Run::new(project.up_as_made(machine.docker())).timeout(HEALTHY_TIMEOUT).run()?)
             })
         };
-        let is_port = |error: &anyhow::Error| {
-            let text = format!("{error:#}");
-            text.contains("port is already allocated") || text.contains("address already in use")
-        };
-        match start() {
-            Err(error) if self.leased.fenced()?.environment.is_here() && is_port(&error) => {
-                self.move_edge()?;
-                start()
-            }
-            ended => ended,
+        let Err(error) = start() else { return Ok(()) };
+        let text = format!("{error:#}");
+        if !["port is already allocated", "address already in use"].iter().any(|words| text.contains(words)) {
+            return Err(error);
         }
+        let machine = self.leased.fenced()?;
+        if machine.environment().is_here() {
+            self.move_edge()?;
+            return start();
+        }
+        machine.check_ports(&machine.platform().demand_to_come()?.1, "")?;
+        Err(error)
     }
 
     /// Compose makes a new container beside the old one, under another name: when it was killed between the two, the old

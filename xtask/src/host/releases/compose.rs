@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
 
 use super::{LeasedReleases, Releases, reach};
 use crate::host::SecretVersions;
@@ -83,9 +84,9 @@ pub(super) fn compose_files<'a>(release: &'a Release, variables: &'a str) -> [(&
     ]
 }
 
-/// An error unless compose understands the release's file. Nobody is asked for that: images and versions of secrets are
-/// stood in for.
-pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release: &Release) -> Result<()> {
+/// The release as compose renders it; an error unless compose understands its file. Nobody is asked for that: images and
+/// versions of secrets are stood in for.
+pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release: &Release) -> Result<Value> {
     let mut release = release.clone();
     release.contents.images =
         [BACKEND, FRONTEND].iter().map(|it| (it.name.to_owned(), "an-image".to_owned())).collect();
@@ -106,13 +107,14 @@ pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release
         Run::new(project.rendered(shell())).text().context("the release's compose file is not valid")?;
     let root = environment.root(&workspace::local_dir());
     let folders = [root.join("live"), root.join("secrets")];
-    let found = reach::beyond(&serde_json::from_str(&config)?, &folders);
+    let config = serde_json::from_str(&config)?;
+    let found = reach::beyond(&config, &folders);
     ensure!(
         found.is_empty(),
         "the release's compose file reaches beyond the release:\n  {}",
         found.join("\n  ")
     );
-    Ok(())
+    Ok(config)
 }
 
 /// Passwords of database roles belong to the platform: today's, and so for what was revoked since the release was made.

@@ -16,7 +16,9 @@ while read -r name _ effective _; do
     case $name in Uid:) echo "uid $effective" ;; Gid:) echo "gid $effective" ;; esac
 done </proc/$$/status
 while read -r name kib _; do
-    case $name in MemAvailable:) echo "memory $kib"; break ;; esac
+    case $name in MemTotal:) echo "memory $kib" ;; MemAvailable:) echo "free_memory $kib"; break ;; esac
 done </proc/meminfo
-df -Pk . | { read -r _ && read -r _ _ _ free _ && echo "disk $free"; }
+df -Pk . /var/lib/docker 2>/dev/null | {
+    read -r _ && read -r _ _ _ free _ && echo "disk $free" && read -r _ _ _ free _ && echo "engine_disk $free"
+}
 echo "clock $(date +%s)"

@@ -247,18 +247,22 @@ impl Ledger {
         let mut attempts: Vec<RecordedAttempt> = Vec::new();
         for entry in &self.entries {
             if let Event::Began { kind, by, from, to, .. } = &entry.event {
-                attempts.push(RecordedAttempt {
-                    id: entry.attempt.clone(),
-                    at: entry.at.clone(),
-                    kind: *kind,
-                    by: by.clone(),
-                    from: from.clone(),
-                    to: to.clone(),
-                    confirmed: false,
-                    outcome: None,
-                    detail: None,
-                    step: None,
-                });
+                match attempts.last_mut().filter(|last| last.id == entry.attempt) {
+                    // What came ahead of the plan is in the same attempt.
+                    Some(ahead) => (ahead.from, ahead.to) = (from.clone(), to.clone()),
+                    None => attempts.push(RecordedAttempt {
+                        id: entry.attempt.clone(),
+                        at: entry.at.clone(),
+                        kind: *kind,
+                        by: by.clone(),
+                        from: from.clone(),
+                        to: to.clone(),
+                        confirmed: false,
+                        outcome: None,
+                        detail: None,
+                        step: None,
+                    }),
+                }
             }
             let Some(attempt) = attempts.iter_mut().rev().find(|attempt| attempt.id == entry.attempt) else {
                 continue;

@@ -19,6 +19,9 @@ use super::state::ledger::Event;
 use super::state::release::{Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health};
 
+/// The step that makes what releases stand on: ahead of a plan, which can't be made without.
+pub const PLATFORM: &str = "platform";
+
 /// How often a container may come back before its release counts as broken.
 const RESTARTS: u32 = 2;
 /// How often a release that is ready is asked to serve a user before it counts as broken, and the pause between.

@@ -1,9 +1,11 @@
 //! Docker Compose: projects of services. It is called as a program of its own, by its path.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
 /// A project on disk: its file, and the variables that the file names.
@@ -101,8 +103,33 @@ impl Project<'_> {
     }
 }
 
+/// How many bytes of memory each service of a rendered project may take, when it runs with the others: those that run only by
+/// name are left out.
+pub fn memory_limits(rendered: &Value) -> BTreeMap<String, u64> {
+    let services = rendered["services"].as_object().into_iter().flatten();
+    let always = services.filter(|(_, service)| service["profiles"].as_array().is_none_or(Vec::is_empty));
+    always.map(|(name, service)| (name.clone(), number(&service["mem_limit"]))).collect()
+}
+
+/// The ports of its machine that a rendered project publishes, each once.
+pub fn published_ports(rendered: &Value) -> Vec<u16> {
+    let services = rendered["services"].as_object().into_iter().flatten();
+    let ports = services.flat_map(|(_, service)| service["ports"].as_array().into_iter().flatten());
+    let mut ports: Vec<u16> = ports.filter_map(|port| number(&port["published"]).try_into().ok()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// Compose renders numbers as texts.
+pub fn number(value: &Value) -> u64 {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::tools::process::shell;
 
@@ -120,5 +147,17 @@ mod tests {
             removed.contains(&"RELEASE".as_ref()) && removed.contains(&"SECRETS".as_ref()),
             "{removed:?}"
         );
+    }
+
+    #[test]
+    fn what_a_project_takes_of_its_machine_is_read_as_compose_renders_it() {
+        let rendered = json!({ "services": {
+            "edge": { "mem_limit": "536870912", "ports": [{ "published": "443" }, { "published": "80" }] },
+            "web": { "mem_limit": 1024 },
+            "once": { "mem_limit": "1", "profiles": ["once"] },
+        } });
+        let limits = memory_limits(&rendered);
+        assert_eq!((limits.len(), limits["edge"], limits["web"]), (2, 512 << 20, 1024));
+        assert_eq!(published_ports(&rendered), [80, 443]);
     }
 }

@@ -31,8 +31,19 @@ pub struct Container {
     pub restart_count: u32,
     /// Its labels are in here.
     pub config: Config,
+    /// What it may take of its machine.
+    #[serde(default)]
+    pub host_config: HostConfig,
     /// What of the host's files, and which volumes, it has.
     pub mounts: Vec<Mount>,
+}
+
+/// See [`Container`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HostConfig {
+    /// Bytes; 0 when it may take all that there is.
+    pub memory: u64,
 }
 
 /// See [`Container`].
@@ -152,6 +163,20 @@ pub fn labelled(sh: &Shell, labels: &[String]) -> Result<Vec<Container>, Command
     let requests: Result<Vec<_>, _> = listed.iter().map(|listed| inspect(&socket, &listed.id)).collect();
     // One that was removed meanwhile is left out.
     requests?.into_iter().filter_map(|request| inspected(request).transpose()).collect()
+}
+
+/// The names of the running containers that publish this port of their machine.
+pub fn publishing(sh: &Shell, port: u16) -> Result<Vec<String>, CommandError> {
+    #[derive(Deserialize)]
+    struct Listed {
+        #[serde(rename = "Names")]
+        names: Vec<String>,
+    }
+    let filters = serde_json::json!({ "publish": [port.to_string()] }).to_string();
+    let path = format!("/containers/json?filters={}", socket::percent_encoded(&filters));
+    let listed: Vec<Listed> = Socket::of(sh)?.get(&path, REQUEST_TIMEOUT)?.response()?.json(200)?;
+    let name = |listed: Listed| Some(listed.names.first()?.trim_start_matches('/').to_owned());
+    Ok(listed.into_iter().filter_map(name).collect())
 }
 
 /// The container of this name; none when there is none. An error when the engine does not answer.
@@ -301,6 +326,18 @@ pub fn create_volume(sh: &Shell, name: &str, label: &str) -> Result<(), CommandE
 pub fn labelled_volumes(sh: &Shell, label: &str) -> Result<Vec<String>, CommandError> {
     let told = Run::new(cmd!(sh, "docker volume ls --quiet --filter label={label}")).text()?;
     Ok(told.lines().map(str::to_owned).collect())
+}
+
+/// The names of all networks that carry this label.
+pub fn labelled_networks(sh: &Shell, label: &str) -> Result<Vec<String>, CommandError> {
+    let format = "{{.Name}}";
+    let told = Run::new(cmd!(sh, "docker network ls --filter label={label} --format {format}")).text()?;
+    Ok(told.lines().map(str::to_owned).collect())
+}
+
+/// Removes a network that no container is on.
+pub fn remove_network(sh: &Shell, name: &str) -> Result<(), CommandError> {
+    Run::new(cmd!(sh, "docker network rm {name}")).run()
 }
 
 /// Whether any container, running or not, is made of this image.

@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::tools::docker::compose::number;
+
 /// Whether a service, as compose renders it, says something.
 type Says = fn(&Value) -> bool;
 
@@ -26,11 +28,6 @@ pub fn lacking(project: &Value) -> Vec<String> {
         missing.map(|(what, _)| format!("{name} lacks {what}")).collect()
     };
     services.flat_map(of).collect()
-}
-
-/// Compose renders sizes as texts.
-fn number(value: &Value) -> u64 {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_default()
 }
 
 fn holds(list: &Value, word: &str) -> bool {

@@ -176,3 +176,19 @@ fn a_platform_is_proven_when_something_went_well_with_it_and_not_known_when_that
     assert_eq!(write(Event::Platform(platform(""))), (None, None));
     assert_eq!(write(ended(Outcome::Succeeded)), (None, None));
 }
+
+#[test]
+fn what_came_ahead_of_a_plan_is_one_attempt_with_it() {
+    let mut text = String::new();
+    for (number, to, event) in [(0, 1, "began"), (1, 2, "began"), (2, 2, "confirmed")] {
+        let (rest, to) =
+            (r#""kind":"deploy","by":"ada@desk","lease":7,"from":null,"plan":["platform"]"#, id(to));
+        text += &format!(
+            r#"{{"v":1,"id":"a-{number}","at":"","attempt":"a","prev":"","event":"{event}",{rest},"to":"{to}","release":"{to}"}}"#
+        );
+        text.push('\n');
+    }
+    let ledger = Ledger::parse(&text);
+    let attempts = ledger.attempts();
+    assert_eq!((attempts.len(), attempts[0].to.clone(), attempts[0].confirmed), (1, Some(id(2)), true));
+}

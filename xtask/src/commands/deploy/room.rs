@@ -1,0 +1,129 @@
+//! Whether a host can hold what a deploy brings: disk, memory, and the ports of the edge.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::commands::target::gate::{self, Override};
+use crate::exit::{Exit, Failure};
+use crate::host::{HostFacts, Machine, PlatformWants};
+use crate::project::FREE_DISK;
+use crate::terminal;
+use crate::tools::docker::compose::memory_limits;
+
+/// Bytes of memory that ought to be free when one more release starts.
+const FREE_MEMORY: u64 = 256 << 20;
+/// By how many seconds a host's clock may be wrong before somebody should know: the ledger's times and certificates need
+/// it.
+const MAX_CLOCK_SKEW: i64 = 5;
+/// Said of what is refused here.
+const NOTHING_CHANGED: &str = "Nothing was changed.";
+
+/// What a deploy takes of its host.
+pub struct Wants {
+    /// The platform that is there.
+    pub platform: PlatformWants,
+    /// The release, as compose renders it.
+    pub release: Value,
+}
+
+/// What the host must have before anything is changed on it. An edge that runs has its ports: nobody is asked for them then.
+pub fn check(machine: &Machine, wants: &Wants, overrides: &[Override]) -> Result<()> {
+    let facts = machine.facts();
+    check_disk(machine)?;
+    let (platform, ports) = match wants.platform.bases {
+        Some(_) => (wants.platform.memory.clone(), None),
+        None => {
+            let (memory, ports) = machine.platform().demand_to_come()?;
+            (memory, Some(ports))
+        }
+    };
+    let demand = demand(&platform, &memory_limits(&wants.release));
+    if !gate::is_open("memory", overrides)
+        && let Some(why) = lacks_memory(&demand, facts.memory)
+    {
+        let message =
+            format!("{why}\n  `--override memory=\"reason\"` deploys all the same; the reason is recorded.");
+        return Err(Failure { exit: Exit::HostUnfit, message }.into());
+    }
+    warn_of_small_things(facts);
+    if wants.platform.edge_runs || machine.environment().is_here() {
+        // Here the edge takes the next port that is free.
+        return Ok(());
+    }
+    let ports = ports.map_or_else(|| machine.platform().demand_to_come().map(|it| it.1), Ok)?;
+    machine.check_ports(&ports, NOTHING_CHANGED)
+}
+
+/// Under the environment's folder, and where the engine has images and volumes.
+fn check_disk(machine: &Machine) -> Result<()> {
+    let (facts, root) = (machine.facts(), machine.root().as_str());
+    // An engine on this machine may have them elsewhere.
+    let of_engine = facts.engine_disk.filter(|_| !machine.environment().is_here());
+    let disks = [(format!("under {root}"), Some(facts.free_disk)), ("of the engine".to_owned(), of_engine)];
+    let mib = |bytes: u64| bytes >> 20;
+    for (which, free) in disks {
+        let Some(free) = free.filter(|free| *free < FREE_DISK) else { continue };
+        let (free, wanted) = (mib(free), mib(FREE_DISK));
+        let message = format!(
+            "the disk {which} has {free} MiB free, and a deploy wants {wanted}\n  Free {} MiB more. {NOTHING_CHANGED}",
+            wanted - free
+        );
+        return Err(Failure { exit: Exit::HostUnfit, message }.into());
+    }
+    Ok(())
+}
+
+/// What each part may take at most, with two releases beside each other.
+fn demand(platform: &BTreeMap<String, u64>, release: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let platform = platform.iter().map(|(name, bytes)| (name.clone(), *bytes));
+    platform.chain(release.iter().map(|(name, bytes)| (format!("2 × {name}"), 2 * bytes))).collect()
+}
+
+/// Why the host has too little memory for that, when it has.
+fn lacks_memory(demand: &[(String, u64)], memory: u64) -> Option<String> {
+    let mib = |bytes: u64| bytes >> 20;
+    let all: u64 = demand.iter().map(|(_, bytes)| bytes).sum();
+    let parts: Vec<String> = demand.iter().map(|(what, bytes)| format!("{what} {}", mib(*bytes))).collect();
+    (all > memory).then(|| {
+        format!(
+            "the host has {} MiB of memory, and the platform with two releases beside each other may take {}: {}\n  Take a \
+             bigger host, or lower `mem_limit` in the compose files. {NOTHING_CHANGED}",
+            mib(memory),
+            mib(all),
+            parts.join(", ")
+        )
+    })
+}
+
+fn warn_of_small_things(facts: &HostFacts) {
+    if facts.free_memory < FREE_MEMORY {
+        terminal::warn(format_args!(
+            "the host has {} MiB of memory free; one more release wants {}",
+            facts.free_memory >> 20,
+            FREE_MEMORY >> 20
+        ));
+    }
+    if facts.clock_ahead.abs() > MAX_CLOCK_SKEW {
+        let (by, way) = (facts.clock_ahead.abs(), if facts.clock_ahead > 0 { "ahead of" } else { "behind" });
+        terminal::warn(format_args!("the host's clock is {by} s {way} the one here: one of them is wrong"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_holds_the_platform_and_two_releases_or_is_told_what_takes_how_much() {
+        let of =
+            |parts: &[(&str, u64)]| parts.iter().map(|(name, mib)| ((*name).to_owned(), mib << 20)).collect();
+        let demand = demand(&of(&[("edge", 512), ("database", 1024)]), &of(&[("app", 512), ("page", 256)]));
+        assert_eq!(lacks_memory(&demand, 3072 << 20), None);
+        let why = lacks_memory(&demand, 2048 << 20).unwrap();
+        for words in ["has 2048 MiB", "may take 3072", "database 1024", "2 × app 1024", "2 × page 512"] {
+            assert!(why.contains(words), "{words:?} is not in {why}");
+        }
+    }
+}

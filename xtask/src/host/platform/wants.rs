@@ -1,0 +1,49 @@
+//! What a platform takes of its host: the memory of its services, and the ports that its edge listens on.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+
+use super::{Container, Platform, bases};
+use crate::host::Bases;
+use crate::project::EDGE;
+use crate::tools::docker::compose::{memory_limits, published_ports};
+use crate::tools::docker::condition::Condition;
+use crate::tools::process::Run;
+
+/// What it takes.
+#[derive(Debug, Clone)]
+pub struct PlatformWants {
+    /// The images that it runs; none when it is not there whole.
+    pub bases: Option<Bases>,
+    /// Bytes that each of its services may take at most, as far as they are there.
+    pub memory: BTreeMap<String, u64>,
+    /// Whether its edge runs, and has its ports.
+    pub edge_runs: bool,
+}
+
+impl Platform<'_> {
+    /// What the platform that is there takes.
+    pub fn wants(&self) -> Result<PlatformWants> {
+        let containers = self.containers()?;
+        let service = |label: Option<&str>| label.unwrap_or_default().to_owned();
+        let of = |found: &Container| service(found.label("com.docker.compose.service"));
+        let runs = |found: &Container| found.state.status == Condition::Running;
+        Ok(PlatformWants {
+            bases: bases(&containers),
+            memory: containers.iter().map(|found| (of(found), found.host_config.memory)).collect(),
+            edge_runs: containers.iter().any(|found| of(found) == EDGE.name && runs(found)),
+        })
+    }
+
+    /// What the one takes that a deploy would make here: its memory, and the ports of its edge.
+    pub fn demand_to_come(&self) -> Result<(BTreeMap<String, u64>, Vec<u16>)> {
+        let rendered = self.with_project_to_come(|project| {
+            let told = Run::new(project.rendered(self.machine.docker())).text();
+            told.context("asking compose what the platform takes")
+        })?;
+        let rendered =
+            serde_json::from_str(&rendered).context("reading the platform as compose renders it")?;
+        Ok((memory_limits(&rendered), published_ports(&rendered)))
+    }
+}
