@@ -53,7 +53,7 @@ pub struct Deploy {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: contract="…" or memory="…", in production also branch="…", staging="…", rolled-back="…", diverged="…" and platform="…"
+    /// Open one gate by hand, with a reason for the record: contract="…", memory="…" or owner="…", in production also branch="…", staging="…", rolled-back="…", diverged="…" and platform="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]
@@ -105,6 +105,11 @@ impl Deploy {
         let leased = attempt::lease(machine, doing, self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
         leased.secrets().settle()?;
+        if gate::is_open("owner", &self.overrides)
+            && let Some(before) = leased.platform().take_data_over(&attempt.settled.files)?
+        {
+            attempt.note(&format!("the data were taken over from {before}"))?;
+        }
         let was_started = self.start_platform(&leased, &attempt, prepared)?;
         machine.prefetch_counts_and_schema()?;
         machine.secrets().compare_again(&mut prepared.secrets)?;

@@ -8,6 +8,7 @@ use super::output::OutputArgs;
 use super::progress::attempt::{self, LockWaitArgs};
 use super::target::TargetArgs;
 use super::target::consent::Consent;
+use crate::rollout::host::Host;
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
 use crate::terminal::{self, Activity, paint};
@@ -43,6 +44,10 @@ impl Down {
             self.consent.ask(&format!("{name} stops, for all its users. Go on?"), so_far, &name)?;
         }
         let machine = self.target.reach()?;
+        if self.volumes {
+            let way_out = "`cargo xtask down --volumes` there removes it. Nothing was stopped.";
+            machine.check_data_are_ours(&machine.files()?, way_out)?;
+        }
         let leased = attempt::lease(&machine, "down".to_owned(), self.lock_wait)?;
         let attempt = attempt::settle(&leased)?;
         let plan = plans::down(&Observed::without_database(attempt.settled.files.clone(), &machine)?);

@@ -3,7 +3,7 @@
 
 use crate::host::SuppliedSecrets;
 use crate::project::Secret;
-use crate::rollout::host::{Arming, LeasedHost as _, Switching};
+use crate::rollout::host::{Arming, Files, LeasedHost as _, Switching};
 use crate::rollout::state::backup::{Backup, Copied};
 use crate::rollout::state::release::Release;
 
@@ -16,12 +16,13 @@ struct Subjects<'a> {
     switch: &'a Switching,
     secret: &'a Secret,
     supplied: &'a SuppliedSecrets,
+    files: &'a Files,
 }
 
 macro_rules! every_change {
     ($name:ident, $host:ty) => {
         fn $name(host: $host, subjects: &Subjects) {
-            let Subjects { release, backup, copied, arming, switch, secret, supplied } = subjects;
+            let Subjects { release, backup, copied, arming, switch, secret, supplied, files } = subjects;
             let (id, nobody) = (&release.id, |_: &str| {});
             let _ = host.append(&[]);
             let _ = host.replace_ledger(&[]);
@@ -63,6 +64,7 @@ macro_rules! every_change {
             let _ = host.database().take_dump("");
             let _ = host.database().discard_dump("");
             let _ = host.database().rehearse(backup);
+            let _ = host.platform().take_data_over(files);
             let _ = host.platform().settle(supplied, &nobody);
             let _ = host.platform().making(supplied);
             let _ = host.platform().make(supplied, &|_| Ok(()), &nobody);

@@ -20,6 +20,7 @@ mod ledger;
 mod live_folder;
 mod logs;
 mod monitoring;
+mod owner;
 mod platform;
 mod ports;
 mod prefetch;

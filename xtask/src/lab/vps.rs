@@ -180,7 +180,7 @@ fn create(sh: &Shell, lab: &str, vps: &Vps, image: &str) -> Result<()> {
     } else {
         NEARLY_PRIVILEGED
     };
-    container::create_volume(sh, &vps.container, &format!("{LAB_LABEL}={lab}"))?;
+    container::create_volume(sh, &vps.container, &[format!("{LAB_LABEL}={lab}")])?;
     let created = Run::new(run(sh, lab, vps, image, rights)).run().with_context(|| starting(vps));
     if created.is_err() {
         // The engine keeps what it could make and not start.

@@ -30,6 +30,10 @@ pub const ROLES_FILE: &str = "roles.sql";
 
 /// The label that says which environment a container, network or volume belongs to.
 pub const ENVIRONMENT_LABEL: &str = "tracehub.environment";
+/// The label of a volume with the id of the environment's folder whose data it has.
+pub const OWNER_LABEL: &str = "tracehub.owner";
+/// The label of a volume with that folder's path, when it was made.
+pub const OWNER_FOLDER_LABEL: &str = "tracehub.owner-folder";
 /// The label that says which release a container belongs to.
 pub const RELEASE_LABEL: &str = "tracehub.release";
 /// The label of the edge with the SHA-256 of the Caddyfile that it was started with.

@@ -13,6 +13,7 @@ mod environment;
 mod maintenance;
 mod manual_changes;
 mod migrations;
+mod ownership;
 mod people;
 mod platform;
 mod rollouts;
@@ -189,6 +190,12 @@ const TRIALS: &[Row<Project>] = &[
     ("only_the_live_release_does_background_jobs", Always, workers::only_the_live_release_works),
     ("somebody_logs_in_and_creates_a_shipment_in_a_browser", Always, browser::test),
     ("down_leaves_nothing_running_and_the_edge_s_port_free", Always, rollouts::down),
+    (
+        "another_copy_of_the_repository_neither_takes_the_data_over_nor_deletes_them",
+        Always,
+        ownership::data_of_another_copy,
+    ),
+    ("another_copy_of_the_repository_takes_the_data_over_when_it_is_told_to", Deep, ownership::taken_over),
 ];
 
 fn main() -> ExitCode {

@@ -177,7 +177,7 @@ pub fn unknown_release(project: &Project) -> Result<(), Failed> {
 
 pub fn down(project: &Project) -> Result<(), Failed> {
     let url = project.url();
-    project.xtask(&["down", "--volumes", "--yes"]).succeeds()?;
+    project.xtask(&["down"]).succeeds()?;
     check(project.containers().is_empty(), || format!("{:?}", project.containers()))?;
     check(get(&url, "/health").is_err(), || "something still answers".into())?;
     project.last_attempt_is("down", "succeeded")

@@ -47,6 +47,7 @@ impl Project {
             project.tear_down();
         }
         project.remove_orphans();
+        project.remove_data();
         let listed = run(git(&project.original).args([
             "ls-files",
             "-z",
@@ -74,6 +75,19 @@ impl Project {
         project
     }
 
+    /// Another copy of the repository on this machine, with an environment of the same name.
+    pub fn beside(&self) -> Project {
+        let folder = self.folder.with_file_name("beside");
+        let _ = fs::remove_dir_all(&folder);
+        self.git(&["clone", "--quiet", ".", folder.as_str()]);
+        let packages = "tracehub/frontend/node_modules";
+        if self.folder.join(packages).exists() {
+            std::os::unix::fs::symlink(self.folder.join(packages), folder.join(packages)).expect("a link");
+        }
+        let (environment, original) = (self.environment.clone(), self.original.clone());
+        Project { environment, folder, original, variables: Mutex::default() }
+    }
+
     /// Writes the page's big file, with the first bytes of this content.
     pub fn write_download(&self, content: impl Iterator<Item = u8>) {
         let folder = self.folder.join("tracehub/frontend/public");
@@ -92,10 +106,8 @@ impl Project {
         let label = format!("label=tracehub.environment={}", self.environment);
         let containers = self.docker(&["ps", "--all", "--quiet", "--filter", &label]);
         containers.lines().for_each(|id| drop(self.docker(&["rm", "--force", id])));
-        if is_for_tests {
-            // `down` does not remove it where a trial has failed before there was an environment to take down.
-            self.docker(&["volume", "rm", "--force", &format!("{}-database", self.prefix())]);
-        }
+        // `down` does not remove them where a trial has failed before there was an environment to take down.
+        self.remove_data();
         for folder in fs::read_dir(self.root().join("releases")).into_iter().flatten().flatten() {
             let Ok(text) = fs::read_to_string(folder.path().join("release.json")) else { continue };
             let release: Value = serde_json::from_str(&text).expect("a release");
@@ -106,6 +118,13 @@ impl Project {
                 .for_each(|id| drop(self.docker(&["rmi", "--force", id])));
         }
         self.remove();
+    }
+
+    /// The data of an earlier run belong to a folder that is gone: a deploy would refuse to take them over.
+    fn remove_data(&self) {
+        if self.environment.starts_with(TEST_PREFIX) {
+            self.docker(&["volume", "rm", "--force", &format!("{}-database", self.prefix())]);
+        }
     }
 
     /// Removes the copy.

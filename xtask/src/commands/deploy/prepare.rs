@@ -9,15 +9,20 @@ use crate::commands::progress::steps::Preview;
 use crate::commands::target::access::{self, Access};
 use crate::commands::target::{gate, version};
 use crate::exit::refuse;
-use crate::host::{Machine, SuppliedSecrets};
+use crate::host::{Machine, PlatformWants, SuppliedSecrets};
 use crate::product::images::{self, Registry};
 use crate::product::platform;
 use crate::product::sources::Sources;
 use crate::project::Environment;
+use crate::rollout::host::Host;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::release::Release;
 use crate::terminal;
 use crate::tools::docker::condition::Condition;
+
+/// The way out when the environment's data are another folder's.
+const TAKE_OVER: &str = "`--override owner=\"reason\"` takes them over: from then on they are this folder's, and no longer the \
+                         other one's. Nothing was changed.";
 
 /// What a deploy has before it takes the lease.
 pub struct Prepared {
@@ -60,17 +65,27 @@ impl Deploy {
         }
     }
 
+    /// Refused when the environment's data are another folder's. Where the platform runs as this folder's, they are its own.
+    fn check_data(&self, machine: &Machine, platform: &PlatformWants) -> Result<()> {
+        if platform.is_ours || gate::is_open("owner", &self.overrides) {
+            return Ok(());
+        }
+        machine.check_data_are_ours(&machine.files()?, TAKE_OVER)
+    }
+
     /// On this machine: the working tree, built.
     fn take_tree(&self) -> Result<(Machine, Sources, Wants)> {
         if self.version.is_some() {
             return Err(refuse("local takes this tree as it is: --version is for other environments"));
         }
+        // Building takes long.
+        let machine = self.target.clone().reach()?;
+        let platform = machine.platform().wants()?;
+        self.check_data(&machine, &platform)?;
         let built = images::build(self.consent.yes)?;
         let sources = Sources::of_tree(&built, self.target.environment())?;
         let release = sources.check(self.target.environment())?;
-        let machine = self.target.clone().reach()?.with_bases(built.bases);
-        let machine = machine.with_platform_files(platform::of_tree()?);
-        let platform = machine.platform().wants()?;
+        let machine = machine.with_bases(built.bases).with_platform_files(platform::of_tree()?);
         Ok((machine, sources, Wants { platform, release }))
     }
 
@@ -96,6 +111,7 @@ impl Deploy {
             None => images::build_and_push(&registry, &commit, self.consent.yes)?,
         };
         let platform = machine.platform().wants()?;
+        self.check_data(&machine, &platform)?;
         let is_whole = platform.bases.is_some();
         let running = platform.bases.clone();
         let bases = running.map_or_else(|| images::bases_for_host(&registry, &commit.sha), Ok)?;

@@ -63,8 +63,8 @@ pub struct PlatformPart {
 }
 
 impl Platform<'_> {
-    /// The root folder of another copy of the repository that has an environment of this name on this machine's engine.
-    /// One whose folder is gone has given it up.
+    /// The root folder of another copy of the repository whose environment of this name runs on this machine's engine. One whose
+    /// folder is gone has given it up; whose its data are is another question.
     pub fn other_owner(&self) -> Result<Option<String>> {
         if !self.machine.environment.is_here() {
             return Ok(None);

@@ -29,8 +29,7 @@ const CERTIFICATES: &str = r#"mkdir -p /data/caddy && chown -R "$1" /data"#;
 impl LeasedPlatform<'_> {
     pub(super) fn init_database(&self) -> Result<()> {
         let machine = self.leased.fenced()?;
-        let (volume, image, label) = (machine.named("database"), &machine.bases()?.postgres, machine.label());
-        container::create_volume(machine.docker(), &volume, &label)?;
+        let (volume, image) = (self.leased.make_volume("database")?, &machine.bases()?.postgres);
         let (mount, user) =
             (format!("{volume}:/var/lib/postgresql/data"), format!("{0}:{0}", DATABASE_SERVICE.uid));
         let init = cmd!(
@@ -47,8 +46,7 @@ impl LeasedPlatform<'_> {
         if machine.platform().edge_site() == ":80" {
             return Ok(());
         }
-        let (volume, image) = (machine.named("certificates"), &machine.bases()?.caddy);
-        container::create_volume(machine.docker(), &volume, &machine.label())?;
+        let (volume, image) = (self.leased.make_volume("certificates")?, &machine.bases()?.caddy);
         let (mount, user) = (format!("{volume}:/data"), format!("{0}:{0}", EDGE.uid));
         let give = cmd!(
             machine.docker(),

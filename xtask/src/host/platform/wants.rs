@@ -20,6 +20,8 @@ pub struct PlatformWants {
     pub memory: BTreeMap<String, u64>,
     /// Whether its edge runs, and has its ports.
     pub edge_runs: bool,
+    /// Whether all of it is there, and was started from this folder: then its data are this folder's.
+    pub is_ours: bool,
 }
 
 impl Platform<'_> {
@@ -29,7 +31,13 @@ impl Platform<'_> {
         let service = |label: Option<&str>| label.unwrap_or_default().to_owned();
         let of = |found: &Container| service(found.label("com.docker.compose.service"));
         let runs = |found: &Container| found.state.status == Condition::Running;
+        let folder = self.machine.folder("platform");
+        let from_here = |found: &Container| {
+            let folder_of = found.label("com.docker.compose.project.working_dir");
+            !self.machine.environment.is_here() || folder_of == Some(folder.as_str())
+        };
         Ok(PlatformWants {
+            is_ours: bases(&containers).is_some() && containers.iter().all(from_here),
             bases: bases(&containers),
             memory: containers.iter().map(|found| (of(found), found.host_config.memory)).collect(),
             edge_runs: containers.iter().any(|found| of(found) == EDGE.name && runs(found)),

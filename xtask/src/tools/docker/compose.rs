@@ -152,12 +152,12 @@ mod tests {
     #[test]
     fn what_a_project_takes_of_its_machine_is_read_as_compose_renders_it() {
         let rendered = json!({ "services": {
-            "edge": { "mem_limit": "536870912", "ports": [{ "published": "443" }, { "published": "80" }] },
+            "front": { "mem_limit": "536870912", "ports": [{ "published": "443" }, { "published": "80" }] },
             "web": { "mem_limit": 1024 },
             "once": { "mem_limit": "1", "profiles": ["once"] },
         } });
         let limits = memory_limits(&rendered);
-        assert_eq!((limits.len(), limits["edge"], limits["web"]), (2, 512 << 20, 1024));
+        assert_eq!((limits.len(), limits["front"], limits["web"]), (2, 512 << 20, 1024));
         assert_eq!(published_ports(&rendered), [80, 443]);
     }
 }

@@ -1,6 +1,6 @@
 //! Containers, networks and volumes: what is asked goes to the engine's socket, the rest is done by `docker`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
@@ -98,7 +98,7 @@ pub struct Config {
     /// The name of the image that it was made from.
     pub image: String,
     /// Name to value.
-    pub labels: Option<std::collections::BTreeMap<String, String>>,
+    pub labels: Option<BTreeMap<String, String>>,
     /// None when it has no health check.
     pub healthcheck: Option<HealthCheck>,
 }
@@ -317,9 +317,26 @@ pub fn wait<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "docker wait {name}")
 }
 
-/// Creates a named volume with a label. One that is there already is left as it is.
-pub fn create_volume(sh: &Shell, name: &str, label: &str) -> Result<(), CommandError> {
-    Run::new(cmd!(sh, "docker volume create --label {label} {name}")).run()
+/// Creates a named volume with labels. One that is there already is left as it is.
+pub fn create_volume(sh: &Shell, name: &str, labels: &[String]) -> Result<(), CommandError> {
+    let labels = labels.iter().flat_map(|label| ["--label", label]);
+    Run::new(cmd!(sh, "docker volume create {labels...} {name}")).run()
+}
+
+/// The labels of a volume; none when there is no volume of this name.
+pub fn volume_labels(sh: &Shell, name: &str) -> Result<Option<BTreeMap<String, String>>, CommandError> {
+    #[derive(Deserialize)]
+    struct Described {
+        #[serde(rename = "Labels")]
+        labels: Option<BTreeMap<String, String>>,
+    }
+    let path = format!("/volumes/{}", socket::percent_encoded(name));
+    let response = Socket::of(sh)?.get(&path, REQUEST_TIMEOUT)?.response()?;
+    if response.status == 404 {
+        return Ok(None);
+    }
+    let described: Described = response.json(200)?;
+    Ok(Some(described.labels.unwrap_or_default()))
 }
 
 /// The names of all volumes that carry this label.
