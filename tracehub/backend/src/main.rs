@@ -34,6 +34,12 @@ enum Command {
     User(people::User),
     /// Print the OpenAPI document
     Openapi,
+    /// List the settings: what each is for, and what it is when nobody says
+    Settings {
+        /// For programs, with what a value may be
+        #[arg(long)]
+        json: bool,
+    },
     /// Ask a running TraceHub how it is; for images that hold no other HTTP client
     Healthcheck(healthcheck::Healthcheck),
     /// Make or remove the user that a deploy logs in as
@@ -78,6 +84,17 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::User(user) => user.run(settings::database()?).await,
         Command::Openapi => {
             println!("{}", http::openapi().to_pretty_json()?);
+            Ok(())
+        }
+        Command::Settings { json: true } => {
+            println!("{}", settings::table::as_json()?);
+            Ok(())
+        }
+        Command::Settings { json: false } => {
+            for row in settings::table::SETTINGS {
+                let unless_told = row.default.unwrap_or(if row.required { "(required)" } else { "" });
+                println!("{:<26} {unless_told:<14} {}", row.name, row.meaning);
+            }
             Ok(())
         }
         Command::Healthcheck(healthcheck) => healthcheck.run(),

@@ -1,22 +1,10 @@
 //! What the program is told by its environment: parsed once, here, and trusted everywhere else.
 //!
-//! | variable | of | |
-//! | --- | --- | --- |
-//! | `DATABASE_URL` | serve, migrate, seed, user, monitor, smoke, latency | `postgres://user@host:port/database`, best without a password |
-//! | `DATABASE_PASSWORD` | serve, migrate, seed, user, monitor, smoke, latency | secret; none when the server trusts the connection |
-//! | `JWT_SECRET` | serve, monitor begin, smoke, latency | secret, at least 32 bytes |
-//! | `ENVIRONMENT` | serve, seed | a name, `local` unless told |
-//! | `RELEASE`, `RELEASE_COMMIT`, `RELEASE_BUILT_AT` | serve | what `/api/version` says, `development` and nothing unless told |
-//! | `LISTEN_ADDRESS` | serve | `0.0.0.0:8000` unless told |
-//! | `LISTEN_BACKLOG` | serve | how many connections may wait to be accepted, `4096` unless told; the kernel's `net.core.somaxconn` bounds it |
-//! | `EDGE` | serve | host name of the reverse proxy that is believed about where requests come from; nobody is, unless told |
-//! | `LIVE_FILE` | serve | the platform's live file; without one, this release has the traffic |
-//! | `WORK_EVERY` | serve | seconds between two rounds of work, `60` unless told |
-//! | `LOG_FORMAT`, `RUST_LOG` | serve | `text` or `json`; a filter, `info` unless told |
-//! | `MIGRATE_LOCK_TIMEOUT`, `MIGRATE_STATEMENT_TIMEOUT` | migrate | `1s` and `60s` unless told |
-//! | `MIGRATE_LOCK_TRIES` | migrate | how often a lock is asked for: `10` unless told |
+//! The rows of [`table::SETTINGS`] are all that there is; `tracehub-backend settings` prints them.
 //!
 //! A secret's value may instead be in the file that its name with `_FILE` behind it points to.
+
+pub mod table;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -80,9 +68,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// The shortest key that is worth its name: as long as the digest that it makes.
-const JWT_SECRET_BYTES: usize = 32;
-
 impl Settings {
     /// Reads them from the process's environment.
     pub fn from_environment() -> Result<Self, Wrong> {
@@ -92,14 +77,14 @@ impl Settings {
     /// Reads them from wherever `lookup` finds a variable.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, Wrong> {
         let mut reader = Reader { lookup, wrong: Vec::new() };
-        let listen = reader.parsed("LISTEN_ADDRESS", "0.0.0.0:8000");
-        let backlog = reader.parsed("LISTEN_BACKLOG", "4096");
+        let listen = reader.parsed("LISTEN_ADDRESS");
+        let backlog = reader.parsed("LISTEN_BACKLOG");
         let database = reader.database();
-        let jwt_secret = reader.jwt_secret();
+        let jwt_secret = reader.required_secret("JWT_SECRET");
         let release = reader.release();
         let edge = reader.optional("EDGE");
         let live_file = reader.optional("LIVE_FILE").map(PathBuf::from);
-        let work_every = reader.parsed("WORK_EVERY", "60").map(NonZeroU32::get);
+        let work_every = reader.parsed("WORK_EVERY").map(NonZeroU32::get);
         match (listen, backlog, database, jwt_secret, release, work_every) {
             (Some(listen), Some(backlog), Some(database), Some(jwt_secret), Some(release), Some(seconds))
                 if reader.wrong.is_empty() =>
@@ -119,28 +104,28 @@ pub fn database() -> Result<Database, Wrong> {
 
 /// What tokens and devices are signed with.
 pub fn jwt_secret() -> Result<SecretString, Wrong> {
-    Reader::of_process(|reader| reader.jwt_secret())
+    Reader::of_process(|reader| reader.required_secret("JWT_SECRET"))
 }
 
 /// The limits of `migrate`.
 pub fn migration_limits() -> Result<Limits, Wrong> {
     Reader::of_process(|reader| {
         Some(Limits {
-            lock: reader.or("MIGRATE_LOCK_TIMEOUT", "1s"),
-            statement: reader.or("MIGRATE_STATEMENT_TIMEOUT", "60s"),
-            tries: reader.parsed("MIGRATE_LOCK_TRIES", "10")?,
+            lock: reader.or("MIGRATE_LOCK_TIMEOUT"),
+            statement: reader.or("MIGRATE_STATEMENT_TIMEOUT"),
+            tries: reader.parsed("MIGRATE_LOCK_TRIES")?,
         })
     })
 }
 
 /// The name of the environment.
 pub fn environment() -> Result<String, Wrong> {
-    Reader::of_process(|reader| Some(reader.or("ENVIRONMENT", "local")))
+    Reader::of_process(|reader| Some(reader.or("ENVIRONMENT")))
 }
 
 /// How to log: read by itself, so that what is wrong with the other settings can already be logged.
 pub fn log_format() -> Result<LogFormat, Wrong> {
-    Reader::of_process(|reader| reader.parsed("LOG_FORMAT", "text"))
+    Reader::of_process(|reader| reader.parsed("LOG_FORMAT"))
 }
 
 impl fmt::Debug for Database {
@@ -183,8 +168,14 @@ impl Reader<'_> {
         (self.lookup)(name).filter(|value| !value.is_empty())
     }
 
-    fn or(&self, name: &str, default: &str) -> String {
-        self.optional(name).unwrap_or_else(|| default.to_owned())
+    /// What is told, or the default of its row.
+    fn or(&mut self, name: &str) -> String {
+        let row = table::row(name);
+        let value = self.optional(name).unwrap_or_else(|| row.default.unwrap_or_default().to_owned());
+        if let Some(why) = row.kind.problem(&value) {
+            self.wrong.push(format!("{name} is {value:?}, which {why}"));
+        }
+        value
     }
 
     fn required(&mut self, name: &str) -> Option<String> {
@@ -195,9 +186,18 @@ impl Reader<'_> {
         value
     }
 
-    fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: &str) -> Option<T> {
-        let value = self.or(name, default);
-        value.parse().map_err(|error| self.wrong.push(format!("{name} is {value:?}: {error}"))).ok()
+    fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        let wrong_before = self.wrong.len();
+        let value = self.or(name);
+        let parsed = value.parse().map_err(|error| format!("{name} is {value:?}: {error}"));
+        // Its row has said what is wrong.
+        parsed
+            .map_err(|error| {
+                if self.wrong.len() == wrong_before {
+                    self.wrong.push(error)
+                }
+            })
+            .ok()
     }
 
     fn required_secret(&mut self, name: &str) -> Option<SecretString> {
@@ -206,6 +206,8 @@ impl Reader<'_> {
         if secret.is_none() && self.wrong.len() == wrong_before {
             self.wrong.push(format!("{name} (or {name}_FILE) is missing"));
         }
+        let problem = secret.as_ref().and_then(|it| table::row(name).kind.problem(it.expose_secret()));
+        self.wrong.extend(problem.map(|why| format!("{name} {why}")));
         secret
     }
 
@@ -228,14 +230,6 @@ impl Reader<'_> {
         }
     }
 
-    fn jwt_secret(&mut self) -> Option<SecretString> {
-        let secret = self.required_secret("JWT_SECRET");
-        if secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < JWT_SECRET_BYTES) {
-            self.wrong.push(format!("JWT_SECRET is shorter than {JWT_SECRET_BYTES} bytes"));
-        }
-        secret
-    }
-
     fn database(&mut self) -> Option<Database> {
         let password = self.secret("DATABASE_PASSWORD");
         let url = self.required("DATABASE_URL")?;
@@ -251,7 +245,7 @@ impl Reader<'_> {
     }
 
     fn release(&mut self) -> Option<Release> {
-        let id = self.or("RELEASE", "development");
+        let id = self.or("RELEASE");
         if HeaderValue::from_str(&id).is_err() {
             self.wrong.push(format!("RELEASE is {id:?}, which cannot be sent in a header"));
             return None;

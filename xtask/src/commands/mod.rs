@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod compare;
+mod config;
 mod db;
 mod deploy;
 mod doctor;
@@ -66,6 +67,7 @@ enum Verb {
     Db(db::Db),
     Migrate(migrate::Migrate),
     Secrets(secrets::SecretsVerb),
+    Config(config::Config),
     User(user::UserVerb),
     Host(host::HostVerb),
     Lab(lab::LabVerb),
@@ -83,7 +85,7 @@ const GROUPS: &[Group] = &[
         "Deploy",
         &["deploy", "rollback", "recover", "status", "releases", "logs", "maintenance", "down", "platform"],
     ),
-    ("Data", &["db", "migrate", "secrets", "user"]),
+    ("Data", &["db", "migrate", "secrets", "config", "user"]),
     ("Machines", &["host", "lab", "engine", "doctor"]),
     ("This repository", &["workflows", "bench", "picture"]),
 ];
@@ -117,6 +119,7 @@ impl Cli {
             Verb::Db(db) => db.run(),
             Verb::Migrate(migrate) => migrate.run(),
             Verb::Secrets(secrets) => secrets.run(),
+            Verb::Config(config) => config.run(),
             Verb::User(user) => user.run(),
             Verb::Host(host) => host.run(),
             Verb::Lab(lab) => lab.run(),

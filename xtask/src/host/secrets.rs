@@ -36,9 +36,12 @@ const CONFIRM: &str = r#"for version in "$@"; do rm -f "/secrets/$version.unconf
 const DISCARD: &str = r#"for version in "$@"; do rm -f "/secrets/$version" && rm -f "/secrets/$version.unconfirmed"; done; sync"#;
 const UNMAKE: &str =
     r#"for file in "$@"; do rm -f "/secrets/$file"; rmdir "/secrets/${file%/*}" 2>/dev/null; done; sync"#;
-/// Names those of the files that have another content. The values stay in the shell's own memory: `od` is given a path.
+/// Names those of the files that have another content, but for ends of lines at their end, which no reader counts. The values
+/// stay in the shell's own memory: `od` is given a path.
 const COMPARE: &str = r#"while read -r path value; do
-    [ "$(od -An -v -tx1 "/secrets/$path" | tr -d ' \n')" = "$value" ] || echo "$path"
+    there=$(od -An -v -tx1 "$path" | tr -d ' \n')
+    while case $there in *0a | *0d) ;; *) false ;; esac; do there=${there%??}; done
+    [ "$there" = "$value" ] || echo "$path"
 done"#;
 const LIST: Script =
     Script::new("listing secrets", r#"cd "$1" && for f in */*; do [ -e "$f" ] && echo "$f"; done; :"#);
@@ -55,7 +58,7 @@ const REVOKE: &str = r#": >"/secrets/$1/$2.revoked" && rm -f "/secrets/$1/$2" &&
 
 /// Values that the operator's environment gives, against what the host has. Nobody prints it.
 pub struct SuppliedSecrets {
-    values: BTreeMap<&'static str, String>,
+    values: BTreeMap<&'static str, Vec<u8>>,
     /// The current version of each secret of releases, when they were compared.
     versions: BTreeMap<String, u32>,
     /// The newest one, which may never have counted.
@@ -150,7 +153,7 @@ pub struct LeasedSecrets<'a> {
 
 impl<'a> Secrets<'a> {
     /// Compares given values with the newest versions here. All at once: what takes time is the container.
-    pub fn compare(&self, given: BTreeMap<&'static str, String>) -> Result<SuppliedSecrets> {
+    pub fn compare(&self, given: BTreeMap<&'static str, Vec<u8>>) -> Result<SuppliedSecrets> {
         let mut given = SuppliedSecrets {
             values: given,
             versions: BTreeMap::new(),
@@ -176,7 +179,7 @@ impl<'a> Secrets<'a> {
         for (secret, value) in taken {
             match all.get(secret.name) {
                 Some(version) => {
-                    lines.push_str(&format!("{}/{version} {}\n", secret.name, hex(value.as_bytes())))
+                    lines.push_str(&format!("{}/{version} {}\n", secret.name, hex(without_line_end(value))))
                 }
                 None => changed.push(secret),
             }
@@ -236,7 +239,7 @@ impl LeasedSecrets<'_> {
         for secret in SECRETS.iter().filter(|secret| !there.contains_key(secret.name)) {
             let value = match given.values.get(secret.name) {
                 Some(value) => value.clone(),
-                None => made_up()?,
+                None => made_up()?.into_bytes(),
             };
             self.write(secret, 1, &value, "")?;
         }
@@ -299,7 +302,7 @@ impl LeasedSecrets<'_> {
         Ok(())
     }
 
-    fn write(&self, secret: &Secret, version: u32, value: &str, mark: &str) -> Result<()> {
+    fn write(&self, secret: &Secret, version: u32, value: &[u8], mark: &str) -> Result<()> {
         let (name, uid, version) = (secret.name, secret.uid.to_string(), version.to_string());
         let write = self.leased.fenced()?.secrets().in_folder(WRITE, &[name, &version, &uid, mark])?;
         Run::new(write).stdin(framed(value)).run().with_context(|| format!("writing the secret {name}"))
@@ -324,8 +327,14 @@ impl LeasedSecrets<'_> {
 }
 
 /// As it is written: behind its length.
-fn framed(value: &str) -> String {
-    format!("{}\n{value}", value.len())
+fn framed(value: &[u8]) -> Vec<u8> {
+    [format!("{}\n", value.len()).as_bytes(), value].concat()
+}
+
+/// Who reads a secret does not count the end of a line at its end.
+fn without_line_end(value: &[u8]) -> &[u8] {
+    let end = value.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
+    &value[..end.map_or(0, |last| last + 1)]
 }
 
 fn made_up() -> Result<String> {
@@ -377,19 +386,35 @@ mod tests {
     #[test]
     fn a_secret_whose_sender_dies_is_not_written() {
         let (folder, me) = (tempfile::tempdir().unwrap(), rustix::process::getuid().as_raw().to_string());
-        let write = |input: &str| {
+        let write = |input: &[u8]| {
             let mark = "";
             let sh = shell_in(folder.path());
             Run::new(cmd!(sh, "sh -c {WRITE} secrets key 1 {me} {mark}")).stdin(input).succeeds().unwrap()
         };
         let there = || std::fs::read_dir(folder.path().join("key")).unwrap().count();
-        let whole = framed("a secret\nof two lines");
+        let value = b" a secret\nof two lines, \xff\0 and no text \n\n";
+        let whole = framed(value);
         for cut in 0..whole.len() {
             assert!(!write(&whole[..cut]), "{cut} bytes came");
             assert_eq!(there(), 0, "{cut} bytes came");
         }
         assert!(write(&whole));
-        assert_eq!(std::fs::read_to_string(folder.path().join("key/1")).unwrap(), "a secret\nof two lines");
+        assert_eq!(std::fs::read(folder.path().join("key/1")).unwrap(), value, "to the last byte");
         assert_eq!(there(), 1);
+    }
+
+    #[test]
+    fn a_secret_is_the_same_with_and_without_an_end_of_line_at_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let stored: [&[u8]; 4] = [b"a key\n", b"a key", b"a key\r\n", b"another\n"];
+        for (version, value) in stored.iter().enumerate() {
+            std::fs::write(folder.path().join(version.to_string()), value).unwrap();
+        }
+        let given = hex(without_line_end(b"a key\n"));
+        let lines: String = (0..stored.len()).map(|version| format!("{version} {given}\n")).collect();
+        let sh = shell_in(folder.path());
+        let told = Run::new(cmd!(sh, "sh -c {COMPARE}")).stdin(lines).text().unwrap();
+        assert_eq!(told, "3");
+        assert_eq!(without_line_end(b"\n\r\n"), b"");
     }
 }

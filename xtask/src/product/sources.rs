@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::migrations::Migrations;
+use super::settings::{Problem, Settings};
 use crate::exit::refuse;
 use crate::host::check_compose_file;
 use crate::product::images::Built;
@@ -24,6 +25,8 @@ pub struct Sources {
     compose: String,
     configuration: String,
     migrations: Migrations,
+    /// None of a commit from before the app told of them.
+    settings: Option<Settings>,
 }
 
 impl Sources {
@@ -40,6 +43,7 @@ impl Sources {
             compose: read(workspace::root().join(project::DEPLOY).join(project::RELEASE_FILE))?,
             configuration: read(workspace::root().join(environment.settings_path()))?,
             migrations: Migrations::of_tree()?,
+            settings: Some(Settings::of_tree()?),
         })
     }
 
@@ -52,6 +56,7 @@ impl Sources {
             compose: git::show(root, &sha, &format!("{}/{}", project::DEPLOY, project::RELEASE_FILE))?,
             configuration: git::show(root, &sha, &environment.settings_path())?,
             migrations: Migrations::of_commit(&sha)?,
+            settings: Settings::of_commit(&sha)?,
             commit,
         })
     }
@@ -72,6 +77,22 @@ impl Sources {
     /// The names of its migrations' files.
     pub fn migration_files(&self) -> &BTreeMap<i64, String> {
         &self.migrations.names
+    }
+
+    /// What of the environment's settings, and of the secrets that are given, the app would not take. `rendered` is the release
+    /// as compose renders it.
+    pub fn settings_problems(
+        &self,
+        rendered: &Value,
+        given: &BTreeMap<&'static str, Vec<u8>>,
+    ) -> Vec<Problem> {
+        let settings = self.settings.as_ref();
+        settings.map(|all| all.problems(&self.configuration, rendered, given)).unwrap_or_default()
+    }
+
+    /// The names of the app's settings.
+    pub fn settings_names(&self) -> Vec<&str> {
+        self.settings.iter().flat_map(Settings::names).collect()
     }
 
     /// The commit, and what differs from it.

@@ -55,6 +55,7 @@ fn each_verb_about_an_environment_can_print_json() {
         &["maintenance", "on"],
         &["maintenance", "off"],
         &["secrets", "list"],
+        &["config"],
         &["secrets", "revoke"],
         &["db", "backup"],
         &["db", "list"],

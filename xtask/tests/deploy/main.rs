@@ -47,6 +47,11 @@ const TRIALS: &[Row<Project>] = &[
     ),
     ("a_deploy_of_the_same_tree_has_nothing_to_do", Always, rollouts::nothing_to_do),
     (
+        "settings_that_the_app_would_not_take_are_refused_and_each_says_where_it_comes_from",
+        Always,
+        rollouts::settings,
+    ),
+    (
         "secrets_are_files_that_only_the_app_reads_and_are_in_no_container_s_configuration",
         Always,
         secrets::are_files_of_the_app,

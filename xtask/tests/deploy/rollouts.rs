@@ -60,6 +60,29 @@ fn same_commit_built_otherwise(project: &Project) -> Result<(), Failed> {
     check(output?.contains("Nothing to do") && project.live() == live, || format!("{}", project.status()))
 }
 
+pub fn settings(project: &Project) -> Result<(), Failed> {
+    let attempts = project.attempts().len();
+    let config = project.json(&["config", "--json"]);
+    let of = |name: &str| {
+        let rows = config["settings"].as_array().into_iter().flatten();
+        let mut row = rows.filter(|row| row["name"] == name);
+        row.next().map(|row| format!("{} from {}", row["value"], row["from"])).unwrap_or_default()
+    };
+    check(of("LOG_FORMAT") == r#""json" from "tracehub/deploy/environments/local.env""#, || {
+        of("LOG_FORMAT")
+    })?;
+    check(of("JWT_SECRET") == r#""version 1" from "secret jwt_secret""#, || of("JWT_SECRET"))?;
+    check(of("WORK_EVERY").contains("default"), || of("WORK_EVERY"))?;
+    project.append("tracehub/deploy/environments/local.env", "LOG_FORMATT=json\nWORK_EVERY=never\n");
+    let output = project.deploy().fails_with(3);
+    project.reset_to("HEAD");
+    let output = output?;
+    let words =
+        ["LOG_FORMATT is no setting", "Did you mean 'LOG_FORMAT'", "WORK_EVERY is", "Nothing was changed"];
+    check(words.iter().all(|words| output.contains(words)), || output)?;
+    check(project.attempts().len() == attempts, || "the ledger grew".into())
+}
+
 pub fn second_release(project: &Project) -> Result<(), Failed> {
     let first = project.live().ok_or("nothing is live")?;
     project.write_second_release();

@@ -4,13 +4,15 @@ use libtest_mimic::Failed;
 
 use crate::environment::Lab;
 use crate::support::check;
+use crate::support::project::RELEASE_FILE;
 
 /// The environment's versions of the secret.
 const JWT_SECRET: &str = "/opt/tracehub-app/secrets/jwt_secret";
 
 pub fn new_version(lab: &Lab) -> Result<(), Failed> {
     let (project, before) = (&lab.project, lab.host().live());
-    let deploy = || project.deploy().env("JWT_SECRET", "a-secret-of-the-operator-s-own-choice-0123456789");
+    let value = " a-secret-of-the-operator-s-own-choice-0123456789 ";
+    let deploy = || project.deploy().env("JWT_SECRET", &format!("{value}\n"));
     let output = deploy().succeeds()?;
     check(!output.contains("operator-s-own"), || "the secret is printed".into())?;
     let live = lab.host().live();
@@ -18,9 +20,12 @@ pub fn new_version(lab: &Lab) -> Result<(), Failed> {
     check(lab.host().sh(&format!("cat {JWT_SECRET}/2")).contains("operator-s-own"), || {
         "version 2 is not on the host".into()
     })?;
+    let size = lab.host().sh(&format!("wc -c <{JWT_SECRET}/2"));
+    check(size == (value.len() + 1).to_string(), || format!("{size} bytes have arrived"))?;
     let lines = lab.host().sh("docker inspect $(docker ps -q) | grep -c operator-s-own");
     check(lines == "0", || "a container's configuration shows it".into())?;
-    check(deploy().succeeds()?.contains("Nothing to do"), || {
+    // Nobody counts an end of line at its end.
+    check(project.deploy().env("JWT_SECRET", value).succeeds()?.contains("Nothing to do"), || {
         "the same secret has made a new release".into()
     })?;
     let output = deploy().env("DATABASE_APP_PASSWORD", "another").succeeds()?;
@@ -41,8 +46,16 @@ pub fn new_version(lab: &Lab) -> Result<(), Failed> {
 /// What a deploy brings that is undone would else fail every deploy after it. Runs after `new_version`.
 pub fn undone(lab: &Lab) -> Result<(), Failed> {
     let (project, live) = (&lab.project, lab.host().live());
-    let output = project.deploy().env("JWT_SECRET", "short").fails_with(4)?;
-    check(output.contains("JWT_SECRET is shorter than"), || output)?;
+    let output = project.deploy().env("JWT_SECRET", "short").fails_with(3)?;
+    check(output.contains("JWT_SECRET is shorter than") && output.contains("Nothing was changed"), || {
+        output
+    })?;
+    project.replace(RELEASE_FILE, "/run/secrets/database_app_password\n", "/run/secrets/nowhere\n");
+    lab.push_release("A release that finds no password")?;
+    let output = project.deploy().env("JWT_SECRET", "yet-another-one-0123456789012345").fails_with(4);
+    project.drop_commit();
+    let output = output?;
+    check(output.contains("DATABASE_PASSWORD_FILE is"), || output)?;
     let files = lab.host().sh(&format!("ls {JWT_SECRET}"));
     check(files.split_whitespace().eq(["1", "2"]), || files)?;
     let output = project.deploy().succeeds()?;

@@ -1,6 +1,6 @@
 use axum::body::Body;
 use axum::http::Request;
-use tracehub_backend::http;
+use tracehub_backend::{http, settings};
 
 use crate::world::{ask, no_database, router};
 
@@ -13,6 +13,17 @@ fn the_committed_copy_is_what_the_code_says() {
         copy == http::openapi().to_pretty_json().unwrap() + "\n",
         "openapi.json is not what the code says any more. To write it anew:\n  \
          cargo run -p tracehub-backend -- openapi > tracehub/backend/openapi.json"
+    );
+}
+
+#[test]
+fn the_committed_table_of_settings_is_what_the_code_says() {
+    let copy =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/settings.json")).unwrap_or_default();
+    assert!(
+        copy == settings::table::as_json().unwrap() + "\n",
+        "settings.json is not what the code says any more. To write it anew:\n  \
+         cargo run -p tracehub-backend -- settings --json > tracehub/backend/settings.json"
     );
 }
 

@@ -2,9 +2,11 @@
 //! were given. Whatever can be refused is refused here, before anything is touched.
 
 use anyhow::Result;
+use serde_json::Value;
 
 use super::Deploy;
 use super::room::{self, Wants};
+use crate::commands::output::near::did_you_mean;
 use crate::commands::progress::steps::Preview;
 use crate::commands::target::access::{self, Access};
 use crate::commands::target::{gate, version};
@@ -12,8 +14,9 @@ use crate::exit::refuse;
 use crate::host::{Machine, PlatformWants, SuppliedSecrets};
 use crate::product::images::{self, Registry};
 use crate::product::platform;
+use crate::product::settings::Problem;
 use crate::product::sources::Sources;
-use crate::project::Environment;
+use crate::project::{self, Environment};
 use crate::rollout::host::Host;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::release::Release;
@@ -65,6 +68,30 @@ impl Deploy {
         }
     }
 
+    /// Refused when compose does not understand the release, or when the app would not take its settings and secrets.
+    fn check_sources(&self, sources: &Sources) -> Result<Value> {
+        let environment = self.target.environment();
+        let rendered = sources.check(environment)?;
+        let problems = sources.settings_problems(&rendered, &access::secrets_given(environment));
+        let words = |problem: &Problem| match problem {
+            Problem::Wrong(words) => words.clone(),
+            Problem::Unknown(name) => {
+                format!("{name} is no setting of the app.{}", did_you_mean(name, sources.settings_names()))
+            }
+        };
+        if problems.is_empty() {
+            return Ok(rendered);
+        }
+        let (file, lines) = (environment.settings_path(), problems.iter().map(words).collect::<Vec<_>>());
+        Err(refuse(format!(
+            "the app would not take the settings of {}:\n  {}\n  They come from {file}, {}, and the secrets that are given. \
+             Nothing was changed.",
+            environment.name,
+            lines.join("\n  "),
+            project::RELEASE_FILE
+        )))
+    }
+
     /// Refused when the environment's data are another folder's. Where the platform runs as this folder's, they are its own.
     fn check_data(&self, machine: &Machine, platform: &PlatformWants) -> Result<()> {
         if platform.is_ours || gate::is_open("owner", &self.overrides) {
@@ -84,7 +111,7 @@ impl Deploy {
         self.check_data(&machine, &platform)?;
         let built = images::build(self.consent.yes)?;
         let sources = Sources::of_tree(&built, self.target.environment())?;
-        let release = sources.check(self.target.environment())?;
+        let release = self.check_sources(&sources)?;
         let machine = machine.with_bases(built.bases).with_platform_files(platform::of_tree()?);
         Ok((machine, sources, Wants { platform, release }))
     }
@@ -99,7 +126,7 @@ impl Deploy {
         let registry = Registry::choose()?;
         let find = || {
             let sources = Sources::of_commit(commit.clone(), environment)?;
-            let release = sources.check(environment)?;
+            let release = self.check_sources(&sources)?;
             let found = images::find(&registry, &commit)?;
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
             Ok((sources, found, release, platform::of_commit(&commit.sha)?))

@@ -2,6 +2,8 @@
 //! its secrets, and a person from the lab or a password manager.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 
 use anyhow::Result;
 
@@ -110,12 +112,14 @@ pub fn user_name(name: &str) -> Result<String, String> {
     plain(name, USER_NAME)
 }
 
-/// The values of secrets that the operator's environment gives for a host. On this machine they are made up.
-pub fn secrets_given(environment: &Environment) -> BTreeMap<&'static str, String> {
+/// The values of secrets that the operator's environment gives for a host, to the last byte; a blank one is none, since a
+/// workflow sets a variable also where there is no secret. On this machine they are made up.
+pub fn secrets_given(environment: &Environment) -> BTreeMap<&'static str, Vec<u8>> {
     let secrets = SECRETS.iter().filter(|_| !environment.is_here());
-    let value = |variable: &str| std::env::var(variable).ok().map(|value| value.trim().to_owned());
+    let value = |variable: &str| std::env::var_os(variable).map(OsString::into_vec);
+    let is_blank = |value: &Vec<u8>| value.trim_ascii().is_empty();
     secrets
-        .filter_map(|secret| Some((secret.name, value(secret.variable).filter(|value| !value.is_empty())?)))
+        .filter_map(|secret| Some((secret.name, value(secret.variable).filter(|value| !is_blank(value))?)))
         .collect()
 }
 

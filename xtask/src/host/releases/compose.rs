@@ -84,12 +84,12 @@ pub(super) fn compose_files<'a>(release: &'a Release, variables: &'a str) -> [(&
     ]
 }
 
-/// The release as compose renders it; an error unless compose understands its file. Nobody is asked for that: images and
-/// versions of secrets are stood in for.
+/// The release as compose renders it; an error unless compose understands its file. Nobody is asked for that: images, by
+/// the names of their parts, and versions of secrets are stood in for.
 pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release: &Release) -> Result<Value> {
     let mut release = release.clone();
     release.contents.images =
-        [BACKEND, FRONTEND].iter().map(|it| (it.name.to_owned(), "an-image".to_owned())).collect();
+        [BACKEND, FRONTEND].iter().map(|it| (it.name.to_owned(), it.name.to_owned())).collect();
     let current = SECRETS.iter().map(|secret| (secret.name.to_owned(), 1)).collect();
     let versions = SecretVersions { current, ..SecretVersions::default() };
     let variables =
