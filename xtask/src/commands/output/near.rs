@@ -26,8 +26,9 @@ fn near<'a>(word: &str, names: &[&'a str]) -> Vec<&'a str> {
     let word = word.to_lowercase();
     let allowed = (word.chars().count() / 3).min(MAX_MISTAKES);
     let rank = |name: &&'a str| {
-        let mistakes = mistakes(&word, name);
-        let begins = word.len() > 1 && name.starts_with(&word);
+        let lower = name.to_lowercase();
+        let mistakes = mistakes(&word, &lower);
+        let begins = word.len() > 1 && lower.starts_with(&word);
         (begins || mistakes <= allowed).then_some((!begins, mistakes, *name))
     };
     let mut ranked: Vec<_> = names.iter().filter_map(rank).collect();
@@ -76,6 +77,7 @@ mod tests {
         assert_eq!(answer("NPMCI"), " Did you mean 'npm-ci'?");
         assert_eq!(answer("front"), " Did you mean 'frontend-test' or 'frontend-build'?");
         assert_eq!(answer("lnt"), " Did you mean 'lint'?");
+        assert_eq!(did_you_mean("LOG_FORMATT", ["LOG_FORMAT", "EDGE"]), " Did you mean 'LOG_FORMAT'?");
     }
 
     #[test]
