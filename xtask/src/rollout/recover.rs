@@ -252,6 +252,10 @@ pub fn give_lost_traffic_back(leased: &dyn LeasedHost, files: &Files) -> Result<
     let kept = kept.with_context(|| format!("{id} ought to have the traffic, and is not kept any more"))?;
     leased.host().check_ready(kept).with_context(|| format!("{id} ought to have the traffic"))?;
     leased.switch(&Switching { from: None, to: id.clone(), guarded: None })?;
+    // A switch makes warm what had the traffic before, and that was nobody: who is warm was never lost.
+    if let Some(warm) = files.traffic.warm.as_ref().filter(|warm| **warm != id) {
+        leased.set_warm(Some(&id), Some(warm))?;
+    }
     Ok(Some(id))
 }
 

@@ -65,12 +65,12 @@ pub fn missing_live_file(project: &Project) -> Result<(), Failed> {
 }
 
 pub fn recover_gives_traffic_back(project: &Project) -> Result<(), Failed> {
-    let live = project.live().ok_or("nothing is live")?;
+    let (live, warm) = (project.live().ok_or("nothing is live")?, project.warm());
     fs::remove_file(project.root().join("live/live"))?;
     let status = project.xtask(&["status"]).succeeds()?;
     check(status.contains(&format!("{live} ought to")) && status.contains("cargo xtask recover"), || status)?;
     let output = project.xtask(&["recover"]).succeeds()?;
-    check(output.contains("Mended:") && project.live_file() == live, || output)?;
+    check(output.contains("Mended:") && project.live_file() == live && project.warm() == warm, || output)?;
     let response = get(&project.url(), "/health/ready")?;
     check(response.status == 200 && response.release() == Some(live), || format!("{response:?}"))
 }
