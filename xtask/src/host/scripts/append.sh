@@ -42,4 +42,6 @@ add "$@" || { make_room && look && add "$@"; } || exit 1
 sync "$file" || exit 1
 [ -d "$copy" ] || exit 0
 [ ! -e "$copy/ledger.jsonl" ] || [ "$(wc -c <"$file")" -ge "$(wc -c <"$copy/ledger.jsonl")" ] || exit 0
-cp "$file" "$copy/ledger.next" 2>/dev/null && mv -f "$copy/ledger.next" "$copy/ledger.jsonl" || rm -f "$copy/ledger.next"
+if ! { cp "$file" "$copy/ledger.next" 2>/dev/null && mv -f "$copy/ledger.next" "$copy/ledger.jsonl"; }; then
+    rm -f "$copy/ledger.next"
+fi
