@@ -306,7 +306,7 @@ pub fn rename(sh: &Shell, from: &str, to: &str) -> Result<(), CommandError> {
     Run::new(cmd!(sh, "docker rename {from} {to}")).run()
 }
 
-/// A command inside a running container whose streams are used while it runs; [`exec`] is faster for one that
+/// A command inside a running container whose streams are used while it runs; [`exec`](mod@exec) is faster for one that
 /// only has a result.
 pub fn exec<'a>(sh: &'a Shell, container: &str, user: &str, command: &[&str]) -> Cmd<'a> {
     cmd!(sh, "docker exec --interactive --user {user} {container} {command...}")
