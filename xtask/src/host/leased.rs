@@ -24,8 +24,8 @@ pub struct Leased<'a> {
     held: Held,
     /// Releases whose files this driver has written, so that compose finds them as they ought to be.
     pub(super) laid_out: RefCell<BTreeSet<ReleaseId>>,
-    /// The user that smoke tests of a release log in as, once one was made.
-    pub(super) monitoring: RefCell<Option<(ReleaseId, Credentials)>>,
+    /// The user that smoke tests of a release log in as, once one was made, or may have been; and how, when that is known.
+    pub(super) monitoring: RefCell<Option<(ReleaseId, Option<Credentials>)>>,
     /// The platform's files before this driver wrote others: path, and text when it was there.
     pub(super) platform_before: RefCell<Vec<(Utf8PathBuf, Option<String>)>>,
 }

@@ -1,10 +1,25 @@
 //! Two copies of the repository on one machine, with an environment of one name: the data are those of one of them. Runs after
 //! `down`: while containers run, everything else refuses already.
 
+use std::fs;
+
 use libtest_mimic::Failed;
 
 use crate::support::check;
 use crate::support::project::Project;
+
+/// Another copy of the repository on this machine, with an environment of the same name.
+fn beside(project: &Project) -> Project {
+    let folder = project.folder.with_file_name("beside");
+    let _ = fs::remove_dir_all(&folder);
+    project.git(&["clone", "--quiet", ".", folder.as_str()]);
+    let packages = "tracehub/frontend/node_modules";
+    if project.folder.join(packages).exists() {
+        std::os::unix::fs::symlink(project.folder.join(packages), folder.join(packages)).expect("a link");
+    }
+    let (environment, original) = (project.environment.clone(), project.original.clone());
+    Project { environment, folder, original, variables: std::sync::Mutex::default() }
+}
 
 fn volume(project: &Project) -> String {
     project.docker(&[
@@ -17,7 +32,7 @@ fn volume(project: &Project) -> String {
 }
 
 pub fn data_of_another_copy(project: &Project) -> Result<(), Failed> {
-    let (other, before) = (project.beside(), volume(project));
+    let (other, before) = (beside(project), volume(project));
     let refused = |words: &[&str]| -> Result<(), Failed> {
         let output = other.xtask(words).fails_with(3)?;
         let names_it = output.contains(&format!("that of {}", project.root()));
@@ -42,7 +57,7 @@ pub fn data_of_another_copy(project: &Project) -> Result<(), Failed> {
 pub fn taken_over(project: &Project) -> Result<(), Failed> {
     project.deploy().succeeds()?;
     project.xtask(&["down"]).succeeds()?;
-    let (other, before) = (project.beside(), volume(project));
+    let (other, before) = (beside(project), volume(project));
     let output = other.xtask(&["deploy", "--yes", "--override", "owner=tried by this suite"]).succeeds()?;
     check(output.contains("Deployed") && volume(project) == before, || output)?;
     other.xtask(&["down"]).succeeds()?;

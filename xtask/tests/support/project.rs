@@ -27,8 +27,10 @@ pub const DOWNLOAD_BYTES: usize = 64 << 20;
 pub struct Project {
     /// The environment's name. Its containers, ports and labels are not the user's, nor those of another copy.
     pub environment: String,
-    folder: Utf8PathBuf,
-    original: Utf8PathBuf,
+    /// Where the copy is.
+    pub folder: Utf8PathBuf,
+    /// What it is a copy of.
+    pub original: Utf8PathBuf,
     /// Environment variables of every call of xtask.
     pub variables: Mutex<BTreeMap<String, String>>,
 }
@@ -73,19 +75,6 @@ impl Project {
         fs::write(project.folder.join(".git/info/exclude"), "node_modules\n").expect("written");
         project.commit("The first release");
         project
-    }
-
-    /// Another copy of the repository on this machine, with an environment of the same name.
-    pub fn beside(&self) -> Project {
-        let folder = self.folder.with_file_name("beside");
-        let _ = fs::remove_dir_all(&folder);
-        self.git(&["clone", "--quiet", ".", folder.as_str()]);
-        let packages = "tracehub/frontend/node_modules";
-        if self.folder.join(packages).exists() {
-            std::os::unix::fs::symlink(self.folder.join(packages), folder.join(packages)).expect("a link");
-        }
-        let (environment, original) = (self.environment.clone(), self.original.clone());
-        Project { environment, folder, original, variables: Mutex::default() }
     }
 
     /// Writes the page's big file, with the first bytes of this content.

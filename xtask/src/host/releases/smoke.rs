@@ -18,6 +18,8 @@ use crate::tools::process::Finished;
 
 /// The longest that the program may take for all of it.
 const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest while a switch is provisional: a database that falls silent must be noticed long before the guard's deadline.
+pub(super) const WATCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that one request through the edge may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Requests more in each test, whose errors are counted: a share of 5 % of all answers is found by ourselves, where there are
@@ -34,7 +36,7 @@ impl LeasedReleases<'_> {
         let [page, api] = [project::FRONTEND, project::BACKEND]
             .map(|component| format!("http://{}-{id}:{}", component.name, component.port));
         let words = ["smoke", "--release", id.as_str(), "--page", &page, "--api", &api];
-        let told = self.in_backend(id, "the smoke test", &words)?;
+        let told = self.in_backend(id, "the smoke test", &words, PROGRAM_TIMEOUT)?;
         for (container, check) in checks {
             let told = check.finish()?.with_context(|| format!("{container} does not run any more"))?;
             let said = format!("{} {}", told.stdout.trim(), told.stderr.trim());
@@ -52,20 +54,26 @@ impl LeasedReleases<'_> {
     pub(in crate::host) fn smoke_test_through_edge(&self, id: &ReleaseId) -> Result<SmokeTest> {
         let url = self.leased.fenced()?.url()?;
         let mut monitoring = self.leased.monitoring.borrow_mut();
-        if monitoring.as_ref().is_none_or(|(of, _)| of != id) {
+        if !matches!(&*monitoring, Some((of, Some(_))) if of == id) {
+            *monitoring = Some((id.clone(), None));
             let words = ["monitor", "begin", "--release", id.as_str()];
-            let told = self.in_backend(id, "making the user for monitoring", &words)?;
+            let told = self.in_backend(id, "making the user for monitoring", &words, WATCH_TIMEOUT)?;
             if is_unknown(&told) {
                 return Ok(SmokeTest::default());
             }
             ensure!(succeeded(&told), "making the user for monitoring: {}", told.stderr.trim());
             let credentials = serde_json::from_str(&told.stdout).ok();
-            *monitoring =
-                Some((id.clone(), credentials.context("how to log in is not told as it should be")?));
+            let credentials = credentials.context("how to log in is not told as it should be")?;
+            *monitoring = Some((id.clone(), Some(credentials)));
         }
-        let (_, credentials) = monitoring.as_ref().context("nobody was made for monitoring")?;
+        let credentials = monitoring.as_ref().and_then(|(_, credentials)| credentials.as_ref());
+        let credentials = credentials.context("nobody was made for monitoring")?;
         let mut browser = Browser { url, requests: EdgeCounts::default() };
         let failure = browser.use_it(id, credentials).err().map(|error| format!("{error:#}"));
+        if failure.is_some() {
+            // One that was given up may have gone on, and given the user another password since.
+            *monitoring = Some((id.clone(), None));
+        }
         Ok(SmokeTest { requests: browser.requests, failure })
     }
 
@@ -73,7 +81,7 @@ impl LeasedReleases<'_> {
     pub(in crate::host) fn end_smoke_tests(&self, id: &ReleaseId) -> Result<()> {
         if self.leased.monitoring.take().is_some() {
             let words = ["monitor", "end", "--release", id.as_str()];
-            let told = self.in_backend(id, "removing the user for monitoring", &words)?;
+            let told = self.in_backend(id, "removing the user for monitoring", &words, WATCH_TIMEOUT)?;
             ensure!(succeeded(&told), "removing the user for monitoring: {}", told.stderr.trim());
         }
         Ok(())
@@ -97,12 +105,18 @@ impl LeasedReleases<'_> {
         Ok(begun)
     }
 
-    pub(super) fn in_backend(&self, id: &ReleaseId, name: &str, words: &[&str]) -> Result<Finished> {
+    pub(super) fn in_backend(
+        &self,
+        id: &ReleaseId,
+        name: &str,
+        words: &[&str],
+        timeout: Duration,
+    ) -> Result<Finished> {
         let machine = self.leased.fenced()?;
         let (socket, user) = (Socket::of(machine.docker())?, project::APP_UID.to_string());
         let container = machine.releases().backend_container(id);
         let words = [&[project::BACKEND_PROGRAM], words].concat();
-        let running = exec::start(&socket, name, &container, &user, &words, PROGRAM_TIMEOUT)?;
+        let running = exec::start(&socket, name, &container, &user, &words, timeout)?;
         let told = running.map_or(Ok(None), exec::Running::finish)?;
         told.with_context(|| format!("{container} does not run any more"))
     }

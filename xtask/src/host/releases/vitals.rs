@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 
-use super::smoke::{is_unknown, succeeded};
+use super::smoke::{WATCH_TIMEOUT, is_unknown, succeeded};
 use super::{LeasedReleases, Releases};
 use crate::project::{self, LOGGED_ERROR, RELEASE_LABEL};
 use crate::rollout::host::{Memory, Vitals};
@@ -61,7 +61,7 @@ impl LeasedReleases<'_> {
         let [api, of_before] =
             [id, before].map(|id| format!("http://{}-{id}:{}", project::BACKEND.name, project::BACKEND.port));
         let words = ["latency", "--release", id.as_str(), "--api", &api, "--before", &of_before];
-        let told = self.in_backend(id, "timing answers", &words)?;
+        let told = self.in_backend(id, "timing answers", &words, WATCH_TIMEOUT)?;
         if is_unknown(&told) {
             return Ok(Vec::new());
         }
