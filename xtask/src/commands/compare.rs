@@ -49,7 +49,7 @@ fn between(
     there: &Ledger,
     here: &Observed,
 ) -> Result<Differences> {
-    let live = here.kept.iter().find(|release| Some(&release.id) == here.traffic.active.as_ref());
+    let live = here.active_release();
     let live = live.with_context(|| format!("no release has the traffic in {}", environment.name))?;
     let id =
         there.expected_active().with_context(|| format!("no release has the traffic in {}", before.name))?;

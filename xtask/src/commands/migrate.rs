@@ -94,7 +94,7 @@ fn snapshot() -> anyhow::Result<()> {
 fn info(environment: Environment, output: OutputArgs) -> anyhow::Result<()> {
     let machine = TargetArgs::of(environment).reach()?;
     let seen = Observed::of(&machine)?;
-    let live = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.active.as_ref());
+    let live = seen.active_release();
     let carried = live.map(|release| release.migrations.clone()).unwrap_or_default();
     let here = names_here()?;
     let mut all: Vec<i64> = seen.schema.keys().chain(&carried).chain(here.keys()).copied().collect();

@@ -44,7 +44,7 @@ impl Status {
         let mut backups = machine.database().backups()?;
         let copy = backups.iter().rev().find(|backup| backup.copied.is_some()).cloned();
         let backup = backups.pop();
-        let live = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.active.as_ref());
+        let live = seen.active_release();
         // What was not seen is not missing.
         let lacks = live.filter(|_| !seen.schema.is_empty()).map(|release| seen.lacking(release));
         let drift = machine.drift(&seen.traffic, &seen.kept, &seen.broken)?;
@@ -131,7 +131,7 @@ fn say_live(machine: &Machine, seen: &Observed, attempt: Option<&RecordedAttempt
 
 /// What the database has applied, against what the live release carries.
 fn history(seen: &Observed) -> Differences {
-    let live = seen.kept.iter().find(|release| Some(&release.id) == seen.traffic.active.as_ref());
+    let live = seen.active_release();
     live.map(|release| Differences::between(&seen.schema, release)).unwrap_or_default()
 }
 

@@ -1,9 +1,6 @@
 //! `cargo xtask user`: who may log in to an environment. The app's own program does it, in a one-off container of the live
 //! release, as the role that owns the schema.
 
-use std::fs::File;
-use std::io::Read as _;
-
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -15,6 +12,7 @@ use crate::exit::refuse;
 use crate::host::Machine;
 use crate::rollout::host::Host as _;
 use crate::terminal::{self, Activity, paint};
+use crate::tools::files::random::random;
 
 /// Those of a password: none that another one looks like (Crockford's base 32).
 const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -172,13 +170,10 @@ impl Common {
     }
 }
 
-/// Of the kernel's randomness: four times five letters.
+/// Four times five letters.
 fn password() -> Result<String> {
-    let mut random = [0; PASSWORD_LENGTH];
-    File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut random))
-        .context("reading /dev/urandom")?;
-    let letters: Vec<u8> = random.iter().map(|byte| LETTERS[usize::from(byte % 32)]).collect();
+    let bytes = random::<PASSWORD_LENGTH>()?;
+    let letters: Vec<u8> = bytes.iter().map(|byte| LETTERS[usize::from(byte % 32)]).collect();
     let groups: Vec<&str> = letters.chunks(5).filter_map(|group| std::str::from_utf8(group).ok()).collect();
     Ok(groups.join("-"))
 }

@@ -14,6 +14,7 @@ use crate::project::{OWNER_FOLDER_LABEL, OWNER_LABEL};
 use crate::rollout::host::Files;
 use crate::tools::docker::container;
 use crate::tools::files::hex::hex;
+use crate::tools::files::random::random;
 
 /// The file, in an environment's folder: an id and the folder's path, or [`GIVEN`] and the path of the folder that has taken
 /// the data over.
@@ -135,11 +136,7 @@ impl Leased<'_> {
         let machine = self.fenced()?;
         let id = match machine.own_id()? {
             Some(id) => id,
-            None => {
-                let mut random = [0; 16];
-                std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut random)?;
-                hex(&random)
-            }
+            None => hex(&random::<16>()?),
         };
         self.claim_as(&machine.root, &Claim::Owner { id: id.clone(), path: machine.root.clone() })?;
         Ok(id)

@@ -14,6 +14,7 @@ use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::container;
 use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::files::hex::hex;
+use crate::tools::files::random::random;
 use crate::tools::process::Run;
 use crate::tools::ssh::host_shell::Script;
 
@@ -338,9 +339,7 @@ fn without_line_end(value: &[u8]) -> &[u8] {
 }
 
 fn made_up() -> Result<String> {
-    let mut random = [0; 32];
-    std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut random)?;
-    Ok(hex(&random))
+    Ok(hex(&random::<32>()?))
 }
 
 #[cfg(test)]

@@ -177,6 +177,11 @@ impl Observed {
         if runs_unasked { Before::Stopping } else { Before::Idle }
     }
 
+    /// The release that has the traffic, when it is kept.
+    pub fn active_release(&self) -> Option<&Release> {
+        self.kept.iter().find(|release| Some(&release.id) == self.traffic.active.as_ref())
+    }
+
     pub(super) fn kept_release(&self, id: Option<&ReleaseId>) -> Option<Release> {
         self.kept.iter().find(|release| Some(&release.id) == id).cloned()
     }

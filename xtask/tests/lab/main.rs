@@ -34,6 +34,7 @@ const TRIALS: &[Row<Lab>] = &[
     ("host_setup_shows_what_is_to_do_does_it_and_then_has_nothing_to_do", Always, rollouts::host_setup),
     ("root_no_longer_comes_in_and_a_line_of_the_set_up_can_be_taken_back", Always, hardening::lines),
     ("a_line_that_would_shut_out_who_deploys_is_not_begun", Deep, hardening::shut_out),
+    ("a_host_whose_port_is_taken_is_refused_and_nothing_is_left_on_it", Always, refusals::taken_port),
     ("the_first_deploy_to_a_host_uses_one_connection", Always, rollouts::first_deploy),
     ("from_outside_a_host_is_reached_at_ssh_80_and_443_alone", Always, hardening::firewall),
     ("the_key_of_who_deploys_is_exchanged_for_a_new_one", Always, hardening::deploy_key),

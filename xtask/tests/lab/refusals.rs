@@ -99,6 +99,39 @@ pub fn unfit_host(lab: &Lab) -> Result<(), Failed> {
     project.xtask(&["status"]).succeeds().map(drop)
 }
 
+/// Before the first deploy: once before it begins, and once when it has begun already.
+pub fn taken_port(lab: &Lab) -> Result<(), Failed> {
+    let (project, host) = (&lab.project, lab.host());
+    // It listens for as long as somebody has the socket in hand.
+    let listen = "perl -MIO::Socket::INET -e '$it = IO::Socket::INET->new(Listen => 1, LocalPort => 80) or die; sleep' \
+                  >/dev/null 2>&1 & echo $!";
+    let left = || {
+        let label = "--filter label=tracehub.environment=lab";
+        let made =
+            format!("docker ps -aq {label}; docker volume ls -q {label}; docker network ls -q {label}");
+        host.sh(&format!("{made}; cd /opt/tracehub-app && find secrets platform edge -type f"))
+    };
+    let names_it = |output: &str| output.contains("port 80 is taken by a process of root: `sudo ss");
+
+    let listener = host.sh(listen);
+    let output = project.deploy().fails_with(10);
+    host.sh(&format!("kill {listener}"));
+    let output = output?;
+    check(names_it(&output) && output.contains("Nothing was changed"), || output)?;
+    check(left().is_empty() && host.sh(LEDGER).is_empty(), left)?;
+
+    let driver = project.deploy().spawn();
+    let begun = lab.wait_for_step("platform");
+    let listener = host.sh(listen);
+    let output = driver.exits_with(4);
+    host.sh(&format!("kill {listener}"));
+    begun?;
+    let output = output?;
+    check(names_it(&output) && output.contains("everything that it had begun is undone"), || output)?;
+    check(left().is_empty(), left)?;
+    host.last_attempt_is("deploy undone")
+}
+
 pub fn versions(lab: &Lab) -> Result<(), Failed> {
     let (project, ledger) = (&lab.project, lab.host().sh(LEDGER));
     let deploy = |version: &str| project.xtask(&["deploy", "--yes", &format!("--version={version}")]);

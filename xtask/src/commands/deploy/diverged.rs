@@ -21,7 +21,7 @@ pub fn check(
     seen: &Observed,
     overrides: &[Override],
 ) -> Result<Option<String>> {
-    let live = seen.kept.iter().find(|kept| Some(&kept.id) == seen.traffic.active.as_ref());
+    let live = seen.active_release();
     let Some(live) = live.filter(|live| !environment.is_here() && live.commit != release.commit) else {
         return Ok(None);
     };

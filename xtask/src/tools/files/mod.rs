@@ -3,6 +3,7 @@
 pub mod hex;
 pub mod lock;
 pub mod private;
+pub mod random;
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
