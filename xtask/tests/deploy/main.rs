@@ -23,11 +23,15 @@ mod support;
 mod workers;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use support::bad_releases as shared;
 use support::project::Project;
 use support::trials::When::{Always, Deep};
 use support::trials::{self, Row};
+
+/// The longest that a deploy may take to compile and build its images: the rest of CI keeps both processors busy meanwhile.
+const BUILD_TIMEOUT: Duration = Duration::from_secs(900);
 
 const TRIALS: &[Row<Project>] = &[
     (

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 
+use crate::BUILD_TIMEOUT;
 use crate::database::{Session, query, sleeps};
 use crate::drivers::remaining_processes;
 use crate::support::client::Client;
@@ -30,7 +31,7 @@ const VERSION: i64 = 20_990_102_000_000;
 
 /// Waits until the migration has done its first half, and waits for the advisory lock.
 fn wait_for_the_middle(project: &Project) -> Result<(), Failed> {
-    wait_until("the migration is in the middle", Duration::from_secs(240), || {
+    wait_until("the migration is in the middle", BUILD_TIMEOUT, || {
         sleeps(project, "tracehub-backend migrate")
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 
+use crate::BUILD_TIMEOUT;
 use crate::browser;
 use crate::support::client::Client;
 use crate::support::http::{Response, get};
@@ -91,7 +92,7 @@ pub fn second_release(project: &Project) -> Result<(), Failed> {
     let open_tab = script_of(&get(&project.url(), "/")?)?;
     let client = Client::start(&project.url());
     let driver = project.deploy().spawn();
-    wait_until("the deploy has begun", Duration::from_secs(300), || project.has_unfinished_attempt())?;
+    wait_until("the deploy has begun", BUILD_TIMEOUT, || project.has_unfinished_attempt())?;
     let streams = [Stream::download(&project.url())?, Stream::upload(&project.url())?];
     let output = driver.succeeds();
     let [download, upload] = streams.map(Stream::finish);

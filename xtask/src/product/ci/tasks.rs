@@ -236,7 +236,7 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .run(deployment::caddyfiles),
 
         task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")
-            .needs(["images"]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).kills().timeout(minutes(30))
+            .needs(["images"]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).kills().timeout(minutes(45))
             .run(|task| xtask::suite(task, "deploy")),
 
         task("lab-suite", "the same over ssh: bare machines become hosts; kills, cut links, refusals, the gate")
