@@ -112,6 +112,18 @@ pub fn confirm(question: &str) -> bool {
     })
 }
 
+/// Reads a line that nobody should see, without showing it; none where there is no terminal to ask at.
+pub fn ask_secret(question: &str) -> Option<std::io::Result<String>> {
+    let is_asked = std::io::stdin().is_terminal();
+    is_asked.then(|| {
+        BARS.suspend(|| {
+            write!(std::io::stderr(), "{question}: ")?;
+            std::io::stderr().flush()?;
+            Term::stderr().read_secure_line()
+        })
+    })
+}
+
 /// Something that takes a while: a spinner with its last output line on a terminal, a line at its end elsewhere
 /// (and one at its beginning, so that a log shows what is being waited for).
 pub struct Activity {

@@ -37,7 +37,7 @@ pub struct Differences {
 /// Compares with the environment before, where there is one. An error says in one line why it can't be compared.
 pub fn with_the_one_before(environment: &Environment, seen: &Observed) -> Option<Result<Differences>> {
     let before = environment.gate()?;
-    let compared = gate::read_ledger(&before, "staging")
+    let compared = gate::read_ledger(&before, environment, "staging")
         .map_err(|error| anyhow!("{}", format!("{error:#}").lines().next().unwrap_or_default().to_owned()))
         .and_then(|ledger| between(&before, environment, &ledger, seen));
     Some(compared)

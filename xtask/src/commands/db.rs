@@ -141,7 +141,8 @@ impl MakeBackup {
     /// The dump is made without the lease: it changes nothing, a rollback need not wait for it, and when a restore takes the
     /// database away under it, it fails and leaves nothing behind. What follows it takes the lease for a moment.
     fn run(self) -> Result<()> {
-        let offsite = self.to.as_deref().map(Offsite::told).transpose()?;
+        let offsite =
+            self.to.as_deref().map(|to| Offsite::told(to, self.target.environment())).transpose()?;
         let machine = self.target.reach()?;
         let name = attempt_id(SystemTime::now(), driver_id());
         let mut made = Activity::of("dump the database, and read the dump back", |_| {

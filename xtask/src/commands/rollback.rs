@@ -154,9 +154,7 @@ impl Rollback {
             url: machine.url().unwrap_or_default(),
             commits: Vec::new(),
         };
-        if !machine.environment().is_here() {
-            Teller::of_process().tell(news);
-        }
+        Teller::of(machine.environment()).tell(news);
         let url = machine.url()?;
         self.output.say(
             || json!({ "release": live, "url": url, "took_back": true }),

@@ -1,4 +1,9 @@
-//! `cargo xtask secrets`: which versions there are, who runs with them, and the end of one that got out.
+//! `cargo xtask secrets`: those in the repository, which only some can read; and their versions on a host, who runs with
+//! them, and the end of one that got out.
+
+mod merge;
+mod recipients;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +24,7 @@ use crate::rollout::observed::Observed;
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::terminal::{self, paint};
 
-/// List the versions of secrets, and remove one that leaked
+/// Keep encrypted secrets in the repository; end one that leaked
 #[derive(Debug, Args)]
 pub struct SecretsVerb {
     #[command(subcommand)]
@@ -32,6 +37,21 @@ enum Verb {
     List(List),
     /// Forget one version for good: a rollback to a release that ran with it takes the current one
     Revoke(Revoke),
+    /// What the environment is given, from where, and what is wrong with it
+    Check(values::Check),
+    /// Give one a value in the environment's encrypted file: asked for, read from standard input, or made
+    Set(values::Set),
+    /// Change the encrypted file in your editor
+    Edit(values::Edit),
+    /// Show one value, on a terminal only
+    Show(values::Show),
+    /// Run a command with the secrets in files
+    Run(values::RunWith),
+    /// Who can read the encrypted file
+    Recipients(recipients::RecipientsVerb),
+    /// Merge two versions of an encrypted file, for git
+    #[command(hide = true)]
+    Merge(merge::Merge),
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +84,13 @@ impl SecretsVerb {
         match self.verb {
             Verb::List(list) => list.run(),
             Verb::Revoke(revoke) => revoke.run(),
+            Verb::Check(check) => check.run(),
+            Verb::Set(set) => set.run(),
+            Verb::Edit(edit) => edit.run(),
+            Verb::Show(show) => show.run(),
+            Verb::Run(run) => run.run(),
+            Verb::Recipients(recipients) => recipients.run(),
+            Verb::Merge(merge) => merge.run(),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod frontend;
 pub mod images;
 pub mod migrations;
 pub mod platform;
+pub mod secrets;
 pub mod settings;
 pub mod snapshot;
 pub mod sources;

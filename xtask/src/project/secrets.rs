@@ -36,10 +36,15 @@ pub struct Secret {
 pub const OPERATOR_SECRETS: &[&str] = &["SLACK_WEBHOOK_URL", "SENTRY_AUTH_TOKEN"];
 /// The same, by how the names end: one for each host.
 pub const OPERATOR_SECRET_ENDINGS: &[&str] = &["_SSH_KEY", "_LEDGER_KEY"];
+/// The private key that opens an environment's secrets in the repository, as sops calls it.
+pub const IDENTITY: &str = "SOPS_AGE_KEY";
+/// Where those are, from the repository's root: `ENVIRONMENT.env`, and beside it who can read it.
+pub const SECRETS_FOLDER: &str = "tracehub/deploy/secrets";
 
 /// Whether the value of this variable is a secret, which is never handed to another program.
 pub fn is_secret_variable(name: &str) -> bool {
     SECRETS.iter().any(|secret| secret.variable == name)
         || OPERATOR_SECRETS.contains(&name)
+        || name == IDENTITY
         || OPERATOR_SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending))
 }

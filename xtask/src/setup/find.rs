@@ -106,6 +106,8 @@ fn ask(tool: Tool, program: &Utf8Path) -> Option<Version> {
         // As cargo calls it.
         Tool::LlvmCov => &["llvm-cov", "--version"],
         Tool::Ssh => &["-V"],
+        // It would ask the internet whether it is the newest.
+        Tool::Sops => &["--version", "--disable-version-check"],
         _ => &["--version"],
     };
     // `OpenSSH_9.2p1 Debian-2`

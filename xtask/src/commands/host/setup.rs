@@ -11,6 +11,8 @@ use crate::commands::refuse;
 use crate::commands::target::access::Access;
 use crate::commands::target::consent::Consent;
 use crate::commands::target::{self, TargetArgs, connect};
+use crate::product::secrets::Supplied;
+use crate::project::Environment;
 use crate::setup::host::{Admin, State, Thing, Wanted, things};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::ssh::host_shell::HostShell;
@@ -51,7 +53,7 @@ impl Setup {
         let wanted = Wanted {
             user: access.destination.user.clone(),
             key: access.destination.key.as_ref().map(Key::public).transpose()?,
-            ledger_key: ledger_key(access.prefix)?,
+            ledger_key: ledger_key(environment, access.prefix)?,
             root: environment.root(&workspace::local_dir()).into_string(),
             port: access.destination.port.unwrap_or(22),
             only_ecdsa: access.destination.host_keys.are_only("ecdsa-"),
@@ -230,9 +232,9 @@ fn say_things(things: &[(Thing, State)]) {
     terminal::table(&["thing", "state", "what"], &things.iter().map(row).collect::<Vec<_>>());
 }
 
-fn ledger_key(prefix: &str) -> Result<Option<String>> {
+fn ledger_key(environment: &Environment, prefix: &str) -> Result<Option<String>> {
     let variable = format!("{prefix}_LEDGER_KEY");
-    let Ok(value) = std::env::var(&variable) else { return Ok(None) };
+    let Some(value) = Supplied::of(environment)?.text(&variable)? else { return Ok(None) };
     let key = Key::parse(&value).map_err(|why| refuse(format!("{variable}: {why}")))?;
     key.public().map(Some).with_context(|| variable)
 }

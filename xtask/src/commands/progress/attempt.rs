@@ -98,7 +98,7 @@ pub fn of_ledger(damage: &Damage, environment: &Environment) -> String {
 /// exit code says whether a person must act.
 pub fn run(machine: &Machine, attempt: &Attempt, plan: &Plan, overrides: Vec<String>) -> Result<Times> {
     let news = |state| news(machine, &plan.goal, attempt.by(), state);
-    let teller = if machine.environment().is_here() { Teller::silent() } else { Teller::of_process() };
+    let teller = Teller::of(machine.environment());
     teller.tell(|| news(State::Started));
     let progress = Progress::of(plan);
     let result = match attempt.run(plan, overrides, &progress) {
@@ -130,10 +130,8 @@ pub fn run_ahead(
         Err(AttemptError::Stopped(stopped)) => explain(machine, goal, stopped),
         Err(AttemptError::Unwritten(error)) => error,
     };
-    if !machine.environment().is_here() {
-        let state = State::Failed { why: format!("{error:#}") };
-        Teller::of_process().tell(|| news(machine, goal, attempt.by(), state));
-    }
+    let state = State::Failed { why: format!("{error:#}") };
+    Teller::of(machine.environment()).tell(|| news(machine, goal, attempt.by(), state));
     Err(error)
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::product::secrets::Supplied;
+use crate::project::Environment;
 use crate::terminal::{self, seconds};
 use crate::tools::http;
 use crate::tools::process::interrupt;
@@ -67,17 +69,25 @@ enum Channel {
 }
 
 impl Teller {
-    /// The channels that the variables of the operator's environment name.
-    pub fn of_process() -> Teller {
+    /// The channels that the operator names, by variables or in the environment's encrypted file; nobody is told of what
+    /// happens on this machine.
+    pub fn of(environment: &Environment) -> Teller {
+        if environment.is_here() {
+            return Teller::silent();
+        }
+        let supplied = Supplied::of(environment)
+            .inspect_err(|error| terminal::warn(format_args!("nobody is told: {error:#}")))
+            .ok();
+        let secret = |name: &str| supplied.as_ref().and_then(|supplied| supplied.text(name).ok().flatten());
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-        let slack = variable("SLACK_WEBHOOK_URL").map(|webhook| Channel::Slack { webhook });
+        let slack = secret("SLACK_WEBHOOK_URL").map(|webhook| Channel::Slack { webhook });
         let summary = variable("GITHUB_STEP_SUMMARY").map(|path| Channel::Summary { path });
         let sentry = || {
             Some(Channel::Sentry {
                 url: variable("SENTRY_URL").unwrap_or_else(|| "https://sentry.io".to_owned()),
                 organisation: variable("SENTRY_ORG")?,
                 project: variable("SENTRY_PROJECT")?,
-                token: variable("SENTRY_AUTH_TOKEN")?,
+                token: secret("SENTRY_AUTH_TOKEN")?,
             })
         };
         let channels = [slack, summary, sentry()].into_iter().flatten().collect();

@@ -1,13 +1,12 @@
-//! The way to an environment's host, as the variables of the operator's environment tell it: what a workflow sets from
-//! its secrets, and a person from the lab or a password manager.
+//! The way to an environment's host, as the operator tells it: by variables, which a workflow sets from its secrets and a
+//! person from the lab or a password manager, or by the environment's encrypted file.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt as _;
 
 use anyhow::Result;
 
 use crate::commands::{Exit, Failure, refuse};
+use crate::product::secrets::Supplied;
 use crate::project::{Environment, HOST_VARIABLES, SECRETS, Site};
 use crate::terminal;
 use crate::tools::ssh::Destination;
@@ -30,15 +29,16 @@ impl Access {
     /// Reads the variables of the environment; what is missing or makes no sense is named all at once.
     pub fn of(environment: &Environment) -> Result<Access> {
         let (prefix, domain) = remote(environment)?;
-        Variables::of_process(prefix).access(environment, domain).map_err(refuse)
+        Variables::supplied(prefix, &Supplied::of(environment)?)?.access(environment, domain).map_err(refuse)
     }
 }
 
 impl Access {
-    /// The way for somebody who brings a key of their own: the one that deploys need not be told.
-    pub fn with_key(environment: &Environment, key: Key) -> Result<Access> {
+    /// The way for somebody who brings a key of their own: the one that deploys need not be told. What tells it may be
+    /// supplied for another environment, which is gated by this one.
+    pub fn with_key(environment: &Environment, key: Key, supplied: &Supplied) -> Result<Access> {
         let (prefix, domain) = remote(environment)?;
-        let mut variables = Variables { own_keys: true, ..Variables::of_process(prefix) };
+        let mut variables = Variables { own_keys: true, ..Variables::supplied(prefix, supplied)? };
         variables.values.remove("SSH_KEY");
         let mut access = variables.access(environment, domain).map_err(refuse)?;
         access.destination.key = Some(key);
@@ -54,7 +54,7 @@ impl Access {
                 environment.name
             )));
         };
-        let mut variables = Variables::of_process(prefix);
+        let mut variables = Variables::supplied(prefix, &Supplied::of(environment)?)?;
         let is_new = !variables.values.contains_key("HOST_KEY");
         if is_new && let Some(host) = variables.values.get("HOST") {
             let host = plain(host, HOST_NAME).map_err(|why| refuse(format!("{prefix}_HOST: {why}")))?;
@@ -89,8 +89,8 @@ fn agree_on(shown: &HostKeys, fingerprint: Option<&str>, host: &str, prefix: &st
 }
 
 /// The machine for copies of backups: `BACKUP_HOST`, `BACKUP_USER` and so on, as for an environment's host.
-pub fn backup_destination() -> Result<Destination> {
-    Variables::of_process("BACKUP").destination("the machine for backups").map_err(refuse)
+pub fn backup_destination(supplied: &Supplied) -> Result<Destination> {
+    Variables::supplied("BACKUP", supplied)?.destination("the machine for backups").map_err(refuse)
 }
 
 /// What stands in front of the names of the environment's variables.
@@ -112,47 +112,39 @@ pub fn user_name(name: &str) -> Result<String, String> {
     plain(name, USER_NAME)
 }
 
-/// The values of secrets that the operator's environment gives for a host, to the last byte; a blank one is none, since a
-/// workflow sets a variable also where there is no secret. On this machine they are made up.
-pub fn secrets_given(environment: &Environment) -> BTreeMap<&'static str, Vec<u8>> {
-    let secrets = SECRETS.iter().filter(|_| !environment.is_here());
-    let value = |variable: &str| std::env::var_os(variable).map(OsString::into_vec);
-    let is_blank = |value: &Vec<u8>| value.trim_ascii().is_empty();
-    secrets
-        .filter_map(|secret| Some((secret.name, value(secret.variable).filter(|value| !is_blank(value))?)))
-        .collect()
+/// The values of secrets that the operator supplies for a host, to the last byte. On this machine they are made up.
+pub fn secrets_given(environment: &Environment) -> Result<BTreeMap<&'static str, Vec<u8>>> {
+    let mut given = BTreeMap::new();
+    if !environment.is_here() {
+        let supplied = Supplied::of(environment)?;
+        for secret in SECRETS {
+            given.extend(supplied.get(secret.variable)?.map(|value| (secret.name, value)));
+        }
+    }
+    Ok(given)
 }
 
 /// The variables with one prefix.
 struct Variables {
     prefix: &'static str,
     values: BTreeMap<String, String>,
-    /// Names whose values are no UTF-8.
-    unreadable: Vec<String>,
     /// Whether the user's own agent or configuration may have a key.
     own_keys: bool,
 }
 
 impl Variables {
-    fn of_process(prefix: &'static str) -> Variables {
+    fn supplied(prefix: &'static str, supplied: &Supplied) -> Result<Variables> {
         let mut variables = Variables {
             prefix,
             values: BTreeMap::new(),
-            unreadable: Vec::new(),
             own_keys: std::env::var_os("SSH_AUTH_SOCK").is_some()
                 || std::env::home_dir().is_some_and(|home| home.join(".ssh/config").is_file()),
         };
         for (name, _) in HOST_VARIABLES {
-            let variable = format!("{prefix}_{name}");
-            match std::env::var(&variable) {
-                Ok(value) if !value.trim().is_empty() => {
-                    drop(variables.values.insert(name.to_owned(), value))
-                }
-                Err(std::env::VarError::NotUnicode(_)) => variables.unreadable.push(variable),
-                _ => {}
-            }
+            let value = supplied.text(&format!("{prefix}_{name}"))?;
+            variables.values.extend(value.map(|value| (name.to_owned(), value)));
         }
-        variables
+        Ok(variables)
     }
 
     fn access(&self, environment: &Environment, domain: &str) -> Result<Access, String> {
@@ -179,16 +171,13 @@ impl Variables {
 
     fn destination(&self, name: &str) -> Result<Destination, String> {
         let prefix = self.prefix;
-        if !self.unreadable.is_empty() {
-            return Err(format!("{} hold bytes that are not UTF-8", self.unreadable.join(", ")));
-        }
         let told = |name: &str| self.values.contains_key(name) || (name == "SSH_KEY" && self.own_keys);
         let missing = HOST_VARIABLES.iter().filter(|(name, needed)| *needed && !told(name));
         let missing: Vec<String> = missing.map(|(missing, _)| format!("{prefix}_{missing}")).collect();
         if !missing.is_empty() {
             return Err(format!(
-                "how to reach {name} is not known: {} not set. A workflow has them as secrets of the environment; \
-                 `eval \"$(cargo xtask lab env)\"` sets them for the lab.",
+                "how to reach {name} is not known: {} not set. They may be in the environment's encrypted file (`cargo xtask \
+                 secrets set`), or variables, as a workflow has them; `eval \"$(cargo xtask lab env)\"` sets them for the lab.",
                 match missing.as_slice() {
                     [one] => format!("{one} is"),
                     many => format!("{} are", many.join(", ")),
@@ -238,7 +227,7 @@ mod tests {
 
     fn variables(values: &[(&str, &str)]) -> Variables {
         let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Variables { prefix: "STAGING", values, unreadable: vec![], own_keys: true }
+        Variables { prefix: "STAGING", values, own_keys: true }
     }
 
     fn access(values: &[(&str, &str)]) -> Result<Access, String> {

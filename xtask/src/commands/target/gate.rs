@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::commands::target::access::{self, Access};
 use crate::exit::{Exit, Failure, refuse};
+use crate::product::secrets::Supplied;
 use crate::project::{self, Environment};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::ledger::{Ledger, RecordedAttempt};
@@ -76,7 +77,9 @@ pub fn check_images_of(
     overrides: &[Override],
 ) -> Result<()> {
     match environment.gate() {
-        Some(before) if !is_open("staging", overrides) => check_confirmed(&before, commit, images),
+        Some(before) if !is_open("staging", overrides) => {
+            check_confirmed(&before, environment, commit, images)
+        }
         _ => Ok(()),
     }
 }
@@ -111,10 +114,11 @@ fn check_branch(commit: &Commit) -> Result<()> {
 
 fn check_confirmed(
     before: &Environment,
+    environment: &Environment,
     commit: &Commit,
     images: Option<&BTreeMap<String, String>>,
 ) -> Result<()> {
-    let ledger = read_ledger(before, "staging")?;
+    let ledger = read_ledger(before, environment, "staging")?;
     let wanted = images.map(digests);
     let (name, sha) = (&before.name, &commit.sha[..12]);
     if wanted.is_some()
@@ -163,7 +167,7 @@ pub fn check_platform_of(
     overrides: &[Override],
 ) -> Result<()> {
     let Some(before) = environment.gate().filter(|_| !is_open("platform", overrides)) else { return Ok(()) };
-    let ledger = read_ledger(&before, "platform")?;
+    let ledger = read_ledger(&before, environment, "platform")?;
     match why_not_there(platform, &ledger) {
         None => Ok(()),
         Some(why) => {
@@ -205,10 +209,11 @@ pub fn digests<'a>(images: &'a BTreeMap<String, String>) -> BTreeMap<&'a str, &'
 }
 
 /// Reads a ledger with a key that can do nothing else: its line in `authorized_keys` names the only command that it
-/// may run, so what is asked for is of no matter.
-pub fn read_ledger(environment: &Environment, gate: &str) -> Result<Ledger> {
+/// may run, so what is asked for is of no matter. What is supplied for `by` says how to get there.
+pub fn read_ledger(environment: &Environment, by: &Environment, gate: &str) -> Result<Ledger> {
     let variable = format!("{}_LEDGER_KEY", access::prefix(environment)?);
-    let value = std::env::var(&variable).ok().filter(|value| !value.trim().is_empty()).ok_or_else(|| {
+    let supplied = Supplied::of(by)?;
+    let value = supplied.text(&variable)?.ok_or_else(|| {
         refuse(format!(
             "{variable} is not set: with it this reads from {} what was confirmed there. `cargo xtask host setup --env \
              {}` allows it in, and lets it do nothing else.",
@@ -216,7 +221,7 @@ pub fn read_ledger(environment: &Environment, gate: &str) -> Result<Ledger> {
         ))
     })?;
     let key = Key::parse(&value).map_err(|why| refuse(format!("{variable}: {why}")))?;
-    let access = Access::with_key(environment, key)?;
+    let access = Access::with_key(environment, key, &supplied)?;
     let text = ssh::forced_command(&access.destination)
         .with_context(|| format!("reading the ledger of {}", environment.name))
         .map_err(|error| closed(gate, format!("{error:#}")))?;

@@ -31,7 +31,7 @@ const DATABASE: &[Tool] = &[Tool::Postgres, Tool::SqlxCli];
 const COVERED: &[Tool] = &[Tool::Postgres, Tool::Nextest, Tool::LlvmCov, Tool::LlvmTools, Tool::Rust];
 /// What looks at the page, built or deployed.
 const BROWSER: &[Tool] = &[Tool::Chromium];
-const LAB: &[Tool] = &[Tool::Ssh];
+const LAB: &[Tool] = &[Tool::Ssh, Tool::Age];
 
 /// The backend with its migrations and query data. cargo does not load a workspace whose other member's tests are gone.
 const BACKEND: &[&str] = &["tracehub/backend/", "xtask/tests/*/main.rs"];
@@ -150,10 +150,15 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .reads(["tracehub/backend/migrations/"]).history()
             .run(backend::migration_history),
 
-        task("secrets", "no file holds what looks like a secret, by kingfisher")
+        task("secrets", "no file holds what looks like a secret, by kingfisher, and the encrypted ones are whole")
             .groups(["lint"]).tools(&[Tool::Kingfisher])
             .reads(["**/*", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/", "!tracehub/frontend/node_modules/", "!target/"])
             .run(repository::secrets::none_is_found),
+
+        task("secrets-history", "no earlier commit holds what looks like a secret, by kingfisher")
+            .groups(["lint"]).tools(&[Tool::Kingfisher])
+            .reads([".gitignore"]).history()
+            .run(repository::secrets::none_was_committed),
 
         task("documents", "every `cargo xtask …` in the documents is understood, and every link leads somewhere")
             .groups(["lint"])
@@ -204,7 +209,7 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .run(backend::conformance::conforms),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
-            .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest])
+            .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest, Tool::Age, Tool::Sops])
             .reads(WORKSPACE).reads(["tracehub/deploy/", "tracehub/frontend/package.json", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes([artifacts::XTASK_RESULTS])
             .nondeterministic([artifacts::XTASK_RESULTS])
             .variables(["RUSTFLAGS", "XTASK_SEED"]).timeout(minutes(20))

@@ -114,7 +114,7 @@ pub const JOBS: &[Job] = &[
     Job {
         id: "delivery", name: "delivery",
         tasks: &[
-            "shell-scripts", "dockerfiles", "workflow-files", "workflow-lint", "secrets", "documents", "task-table", "compose-files",
+            "shell-scripts", "dockerfiles", "workflow-files", "workflow-lint", "secrets", "secrets-history", "documents", "task-table", "compose-files",
             "caddyfiles", "xtask-test",
         ],
         artifacts: &[Artifact { name: "junit", path: artifacts::XTASK_RESULTS, kind: Kind::Results }],

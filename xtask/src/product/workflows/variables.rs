@@ -1,7 +1,7 @@
 //! What a deploy in a workflow is told, by name: secrets and variables of the environment on GitHub, under the very names
 //! that `cargo xtask deploy` reads.
 
-use crate::project::{Environment, HOST_VARIABLES, OPERATOR_SECRETS, SECRETS, Site};
+use crate::project::{Environment, HOST_VARIABLES, IDENTITY, OPERATOR_SECRETS, SECRETS, Site};
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub fn of(environment: &Environment) -> Vec<Variable> {
     if let Some(before) = environment.gate() {
         all.extend(way_to_ledger(&before));
     }
+    all.push(optional(IDENTITY));
     all.extend(SECRETS.iter().map(|secret| optional(secret.variable)));
     all.extend(told());
     all

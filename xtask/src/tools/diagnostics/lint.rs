@@ -87,3 +87,17 @@ pub fn kingfisher<'a>(sh: &'a Shell, kingfisher: &Utf8Path, cache: &Utf8Path, fo
         "{kingfisher} scan --no-update-check --no-validate --redact --git-history none --rule-cache-dir {cache} {folder}"
     )
 }
+
+/// kingfisher over every commit of a repository; what matches `known`, a regular expression, was looked at.
+pub fn kingfisher_of_history<'a>(
+    sh: &'a Shell,
+    kingfisher: &Utf8Path,
+    cache: &Utf8Path,
+    repository: &Utf8Path,
+    known: &str,
+) -> Cmd<'a> {
+    cmd!(
+        sh,
+        "{kingfisher} scan --no-update-check --no-validate --redact --git-history full --skip-regex {known} --rule-cache-dir {cache} {repository}"
+    )
+}

@@ -10,6 +10,8 @@ use rustix::process::{Pid, test_kill_process};
 
 /// Where they are. Not `TMPDIR`, whose name is long on some systems.
 const WHERE: &str = "/tmp";
+/// Where they are that must not reach a disk.
+const IN_MEMORY: &str = "/dev/shm";
 
 /// Removed when it is dropped.
 #[derive(Debug)]
@@ -18,12 +20,21 @@ pub struct Folder(tempfile::TempDir);
 impl Folder {
     /// A new one, which no other user can read.
     pub fn new() -> Result<Folder> {
-        sweep(Utf8Path::new(WHERE));
+        Folder::new_in(WHERE)
+    }
+
+    /// One whose files are in memory. An error where the system has no such place.
+    pub fn in_memory() -> Result<Folder> {
+        Folder::new_in(IN_MEMORY)
+    }
+
+    fn new_in(parent: &str) -> Result<Folder> {
+        sweep(Utf8Path::new(parent));
         let made = tempfile::Builder::new()
             .prefix(&format!("xt-{}-", std::process::id()))
             .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir_in(WHERE);
-        made.map(Folder).with_context(|| format!("making a private folder in {WHERE}"))
+            .tempdir_in(parent);
+        made.map(Folder).with_context(|| format!("making a private folder in {parent}"))
     }
 
     /// Its path.

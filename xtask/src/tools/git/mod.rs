@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result, anyhow};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest, Sha256};
 use xshell::{Cmd, Shell, cmd};
 
@@ -27,6 +27,12 @@ pub struct Commit {
     pub time: i64,
     /// The first line of its message.
     pub subject: String,
+}
+
+/// Where git keeps its commits: `.git`, as a rule.
+pub fn own_folder(folder: &Utf8Path) -> Result<Utf8PathBuf> {
+    let sh = git_shell(folder);
+    Ok(folder.join(ask(folder, cmd!(sh, "git rev-parse --git-common-dir"))?))
 }
 
 /// The commit that is checked out in `folder`.

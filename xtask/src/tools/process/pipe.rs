@@ -1,6 +1,6 @@
 //! One command's output as the next one's input: for what is too big to be held, or must not lie on a disk.
 
-use std::io::PipeReader;
+use std::io::{PipeReader, Read as _};
 use std::sync::mpsc::{Receiver, channel};
 
 use super::{CommandError, Finished, Group, Input, Run, Signal, lines};
@@ -44,6 +44,17 @@ impl Source {
 }
 
 impl Run<'_> {
+    /// Runs it and gives its standard output as it is, for what is no text. It has no time limit. Another exit code than 0
+    /// is an error.
+    pub fn bytes(self) -> Result<Vec<u8>, CommandError> {
+        let (source, mut output) = Source::start(self)?;
+        let (line, mut bytes) = (source.line.clone(), Vec::new());
+        let read = output.read_to_end(&mut bytes);
+        source.end(read.is_err())?;
+        read.map_err(|source| CommandError::Io { command: line, source })?;
+        Ok(bytes)
+    }
+
     /// Runs all at once, this one first, each one's output being the next one's input, and gives what `sink` printed. Its
     /// time limit is that of all. When an earlier one fails, so do all, whatever the later ones made of what they got.
     pub fn pipe(self, through: Run<'_>, sink: Run<'_>) -> Result<Finished, CommandError> {

@@ -1,0 +1,392 @@
+//! The values in an environment's encrypted file.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use anyhow::{Context as _, Result};
+use camino::Utf8Path;
+use clap::Args;
+use serde_json::json;
+use xshell::cmd;
+
+use crate::commands::output::OutputArgs;
+use crate::commands::output::near::did_you_mean;
+use crate::commands::target::TargetArgs;
+use crate::exit::{Exit, Failure, refuse};
+use crate::product::secrets::recipients::Recipients;
+use crate::product::secrets::table::{self, Need, Row};
+use crate::product::secrets::{self, OpenFile, SecretFile, Supplied};
+use crate::project::Environment;
+use crate::terminal::{self, paint};
+use crate::tools::files::hex::hex;
+use crate::tools::files::private;
+use crate::tools::files::random::random;
+use crate::tools::process::{Run, shell};
+use crate::tools::sops;
+
+/// What the environment is given, from where, and what is wrong with it.
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Give one a value.
+#[derive(Debug, Args)]
+pub struct Set {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The variable, as `secrets check` has it
+    name: String,
+    /// Make a random value of 32 bytes, in hexadecimal
+    #[arg(long, conflicts_with = "remove")]
+    generate: bool,
+    /// Take it out of the file
+    #[arg(long)]
+    remove: bool,
+}
+
+/// Change the file in the editor that `EDITOR` names.
+#[derive(Debug, Args)]
+pub struct Edit {
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+/// Show one value.
+#[derive(Debug, Args)]
+pub struct Show {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The variable, as `secrets check` has it
+    name: String,
+}
+
+/// Run a command with the secrets in files: `SECRETS_FOLDER` names their folder, which lies in memory and goes with it.
+#[derive(Debug, Args)]
+pub struct RunWith {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The command and its arguments
+    #[arg(last = true, required = true)]
+    command: Vec<String>,
+}
+
+impl Check {
+    /// A table; an exit code of its own when something is wrong.
+    pub fn run(self) -> Result<()> {
+        let environment = self.target.environment();
+        let file = encrypted(environment)?;
+        let values: BTreeMap<String, String> = match file.clone() {
+            Some(file) => file.open()?.values()?.into_iter().collect(),
+            None => BTreeMap::new(),
+        };
+        let supplied = Supplied::of(environment)?;
+        let recipients = Recipients::of(environment)?;
+        let (mut rows, mut problems) = (Vec::new(), Vec::new());
+        for row in table::rows(environment) {
+            let given = supplied.text(&row.name)?;
+            let from = match (&given, values.get(&row.name)) {
+                (Some(given), Some(value)) if given == value => "file",
+                (Some(_), Some(_)) => "variable (the file has another value)",
+                (Some(_), None) => "variable",
+                _ if row.need == Need::MadeWhenAbsent => "made on the host",
+                _ => "-",
+            };
+            let wrong = given.as_deref().and_then(|value| row.form.problem(value));
+            problems.extend(wrong.map(|why| format!("{}: {why}", row.name)));
+            if given.is_none() && row.need == Need::Required {
+                problems.push(format!("{} is required, and nobody gives it", row.name));
+            }
+            rows.push((row, from));
+        }
+        let unknown = values.keys().filter(|name| rows.iter().all(|(row, _)| row.name != **name));
+        problems.extend(unknown.map(|name| {
+            let names = rows.iter().map(|(row, _)| row.name.as_str());
+            format!("{name} is read by nobody.{}", did_you_mean(name, names))
+        }));
+        problems.extend(recipients.due().iter().map(|(secret, name, on)| {
+            format!("{secret} has the value that {name} could read until {on}: give it another one")
+        }));
+        problems.extend(in_others_too(environment, &values)?);
+        self.say(&rows, &problems);
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Failure { exit: Exit::Failed, message: problems.join("\n  ") }.into()),
+        }
+    }
+
+    fn say(&self, rows: &[(Row, &str)], problems: &[String]) {
+        let as_json = |(row, from): &(Row, &str)| json!({ "name": row.name, "need": row.need.word(), "reader": row.reader, "from": from, "rotation": row.rotation });
+        let cells = |(row, from): &(Row, &str)| {
+            let from = match *from {
+                "-" if row.need == Need::Required => paint::bad("missing"),
+                "-" => paint::dim("-"),
+                from => from.to_owned(),
+            };
+            vec![
+                row.name.clone(),
+                row.need.word().to_owned(),
+                from,
+                row.reader.to_owned(),
+                paint::dim(row.rotation),
+            ]
+        };
+        self.output.say(
+            || json!({ "secrets": rows.iter().map(as_json).collect::<Vec<_>>(), "problems": problems }),
+            || {
+                let rows: Vec<_> = rows.iter().map(cells).collect();
+                terminal::table(&["name", "need", "from", "read by", "another value"], &rows);
+            },
+        );
+    }
+}
+
+/// Values that another environment has too, as far as they can be read here: what leaks there must not open this one.
+fn in_others_too(environment: &Environment, values: &BTreeMap<String, String>) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    let others = crate::project::ENVIRONMENTS.iter().filter(|other| other.name != environment.name);
+    for other in others {
+        let Some(file) = secrets::find(other)? else { continue };
+        // Who deploys to staging can't read production's, and need not.
+        let Ok(theirs) = file.open().and_then(|file| file.values()) else { continue };
+        let is_ours = |name: &str| crate::project::SECRETS.iter().any(|secret| secret.variable == name);
+        let same = theirs.iter().filter(|(name, value)| is_ours(name) && values.get(name) == Some(value));
+        problems.extend(
+            same.map(|(name, _)| format!("{name} has the same value in {}: give it another one", other.name)),
+        );
+    }
+    Ok(problems)
+}
+
+impl Set {
+    /// Writes the file whole, or not at all.
+    pub fn run(self) -> Result<()> {
+        let environment = self.target.environment();
+        // Before a value is asked for.
+        let row = self.row(environment)?;
+        let _lock = secrets::lock(environment)?;
+        let file = open_or_new(environment)?;
+        let value = if self.remove { None } else { Some(self.value(&row)?) };
+        if let Some(why) = value.as_deref().and_then(|value| row.form.problem(value)) {
+            return Err(refuse(format!("{}: {why}. Nothing was changed.", row.name)));
+        }
+        change(environment, &file, &[(&row.name, value.as_deref())])?;
+        let (name, path) = (&row.name, secrets::path(environment));
+        let done = if self.remove { "is no longer in" } else { "has a new value in" };
+        terminal::say(format_args!("{name} {done} {path}: commit it. Next: {}", row.rotation));
+        Ok(())
+    }
+
+    fn row(&self, environment: &Environment) -> Result<Row> {
+        let rows = table::rows(environment);
+        let names = || rows.iter().map(|row| row.name.as_str());
+        let unknown =
+            || format!("nobody reads a variable {}.{}", self.name, did_you_mean(&self.name, names()));
+        match rows.iter().find(|row| row.name == self.name) {
+            Some(row) => Ok(row.clone()),
+            // What nobody reads any more can be taken out.
+            None if self.remove
+                && encrypted(environment)?
+                    .is_some_and(|file| file.sealed.names().any(|it| it == self.name)) =>
+            {
+                Ok(Row { name: self.name.clone(), rotation: "nobody read it", ..rows[0].clone() })
+            }
+            None => Err(refuse(unknown())),
+        }
+    }
+
+    /// Asked for without an echo, or all of standard input; the one line end that `echo` adds is not part of it.
+    fn value(&self, row: &Row) -> Result<String> {
+        if self.generate {
+            return Ok(hex(&random::<32>()?));
+        }
+        if let Some(asked) =
+            terminal::ask_secret(&format!("{} for {}", row.name, self.target.environment().name))
+        {
+            return asked.context("reading the value");
+        }
+        let mut bytes = Vec::new();
+        let most = u64::try_from(sops::MAX_VALUE).unwrap_or(u64::MAX) + 2;
+        std::io::stdin()
+            .take(most)
+            .read_to_end(&mut bytes)
+            .context("reading the value from standard input")?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            refuse(format!("{}: the value is no text: give it in base64. Nothing was changed.", row.name))
+        })?;
+        match row.form {
+            // ssh wants the last line's end.
+            table::Form::Pem => Ok(text),
+            _ => Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned()),
+        }
+    }
+}
+
+impl Edit {
+    /// What the editor left is read back, and only what differs is encrypted anew.
+    pub fn run(self) -> Result<()> {
+        let environment = self.target.environment();
+        let _lock = secrets::lock(environment)?;
+        let file = open_or_new(environment)?;
+        let before = file.values()?;
+        let folder = private::Folder::in_memory()?;
+        let plain = folder.join(&format!("{}.env", environment.name));
+        write_private(&plain, &as_text(&before))?;
+        let editor = std::env::var("EDITOR").ok().filter(|editor| !editor.trim().is_empty());
+        let editor = editor.unwrap_or_else(|| "vi".to_owned());
+        let mut words = editor.split_whitespace();
+        let (program, arguments) = (words.next().unwrap_or("vi").to_owned(), words.collect::<Vec<_>>());
+        // What it may keep of a file beside it, it keeps in the folder that goes.
+        let sh = crate::tools::process::shell_in(folder.path().as_std_path());
+        let ended = Run::new(cmd!(sh, "{program} {arguments...} {plain}")).interactive()?;
+        if !ended.success() {
+            return Err(refuse(format!("{program} did not end well: nothing was changed")));
+        }
+        let text = fs::read_to_string(&plain)
+            .map_err(|error| refuse(format!("what was written can't be read: {error}")))?;
+        let after = of_text(&text, &table::rows(environment))?;
+        let gone = before
+            .iter()
+            .filter(|(name, _)| !after.contains_key(name))
+            .map(|(name, _)| (name.as_str(), None));
+        let other =
+            after.iter().filter(|(name, value)| !before.contains(&((*name).clone(), (*value).clone())));
+        let changes: Vec<_> =
+            other.map(|(name, value)| (name.as_str(), Some(value.as_str()))).chain(gone).collect();
+        if changes.is_empty() {
+            terminal::say("Nothing was changed.");
+            return Ok(());
+        }
+        change(environment, &file, &changes)?;
+        let names: Vec<&str> = changes.iter().map(|(name, _)| *name).collect();
+        terminal::say(format_args!(
+            "Changed: {}, in {}: commit it.",
+            names.join(", "),
+            secrets::path(environment)
+        ));
+        Ok(())
+    }
+}
+
+impl Show {
+    /// Not into a pipe or a file, where it would lie.
+    pub fn run(self) -> Result<()> {
+        let environment = self.target.environment();
+        if !std::io::stdout().is_terminal() {
+            return Err(refuse(
+                "a secret is shown on a terminal only; a program gets it by `cargo xtask secrets run`",
+            ));
+        }
+        let file = encrypted(environment)?
+            .ok_or_else(|| refuse(format!("{} has no encrypted file", environment.name)))?;
+        let values = file.open()?.values()?;
+        match values.iter().find(|(name, _)| *name == self.name) {
+            Some((_, value)) => terminal::say(value),
+            None => {
+                let names = values.iter().map(|(name, _)| name.as_str());
+                return Err(refuse(format!(
+                    "the file has no {}.{}",
+                    self.name,
+                    did_you_mean(&self.name, names)
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RunWith {
+    /// The command's exit code is this one's.
+    pub fn run(self) -> Result<()> {
+        let environment = self.target.environment();
+        let file = encrypted(environment)?
+            .ok_or_else(|| refuse(format!("{} has no encrypted file", environment.name)))?;
+        let folder = private::Folder::in_memory()?;
+        for (name, value) in file.open()?.values()? {
+            write_private(&folder.join(&name), &value)?;
+        }
+        let [program, arguments @ ..] = self.command.as_slice() else {
+            return Err(refuse("no command was given"));
+        };
+        let sh = shell();
+        let run = cmd!(sh, "{program} {arguments...}").env("SECRETS_FOLDER", folder.path());
+        match Run::new(run).interactive()?.code() {
+            Some(0) => Ok(()),
+            Some(code) => {
+                Err(Failure { exit: Exit::Failed, message: format!("{program} ended with exit code {code}") }
+                    .into())
+            }
+            None => Err(Failure { exit: Exit::Failed, message: format!("{program} was killed") }.into()),
+        }
+    }
+}
+
+/// The environment's file. On this machine nobody is given anything.
+fn encrypted(environment: &Environment) -> Result<Option<SecretFile>> {
+    if environment.is_here() {
+        return Err(refuse(format!(
+            "the secrets of {} are made on this machine: no file has them",
+            environment.name
+        )));
+    }
+    secrets::find(environment)
+}
+
+fn open_or_new(environment: &Environment) -> Result<OpenFile> {
+    match encrypted(environment)? {
+        Some(file) => file.open(),
+        None => OpenFile::new(secrets::path(environment), &Recipients::of(environment)?),
+    }
+}
+
+/// Writes the file, then says in the list of recipients what nobody who has left knows any more.
+fn change(environment: &Environment, file: &OpenFile, changes: &[(&str, Option<&str>)]) -> Result<()> {
+    let before: BTreeMap<String, String> = file.values()?.into_iter().collect();
+    file.change(changes)?;
+    let is_other = |(name, value): &&(&str, Option<&str>)| before.get(*name).map(String::as_str) != *value;
+    let changed: Vec<&str> = changes.iter().filter(is_other).map(|(name, _)| *name).collect();
+    let mut recipients = Recipients::of(environment)?;
+    if !recipients.due().is_empty() {
+        recipients.changed(&changed);
+        recipients.write(environment)?;
+    }
+    Ok(())
+}
+
+fn write_private(path: &Utf8Path, text: &str) -> Result<()> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    made.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("writing {path}"))
+}
+
+/// As an editor shows it: a line a value, `\n` for the end of a line within one.
+fn as_text(values: &[(String, String)]) -> String {
+    values.iter().map(|(name, value)| format!("{name}={}\n", value.replace('\n', "\\n"))).collect()
+}
+
+fn of_text(text: &str, rows: &[Row]) -> Result<BTreeMap<String, String>> {
+    let mut values = BTreeMap::new();
+    for (number, line) in
+        text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+    {
+        let wrong = |why: &str| refuse(format!("line {}: {why}. Nothing was changed.", number + 1));
+        let (name, value) = line.split_once('=').ok_or_else(|| wrong("it has no '='"))?;
+        let value = value.replace("\\n", "\n");
+        sops::check(name, &value).map_err(|why| wrong(&format!("{why:#}")))?;
+        let names = rows.iter().map(|row| row.name.as_str());
+        let row = rows.iter().find(|row| row.name == name);
+        let row = row
+            .ok_or_else(|| wrong(&format!("nobody reads a variable {name}.{}", did_you_mean(name, names))))?;
+        if let Some(why) = row.form.problem(&value) {
+            return Err(wrong(&format!("{name}: {why}")));
+        }
+        if values.insert(name.to_owned(), value).is_some() {
+            return Err(wrong(&format!("{name} stands here twice")));
+        }
+    }
+    Ok(values)
+}

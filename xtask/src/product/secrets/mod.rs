@@ -1,0 +1,242 @@
+//! The secrets of an environment that lie in the repository: encrypted one by one in sops' format, for the people and the
+//! machines that its list of recipients names.
+
+pub mod identity;
+pub mod recipients;
+pub mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use self::identity::Identity;
+use self::recipients::Recipients;
+use crate::exit::refuse;
+use crate::project::{ENVIRONMENTS, Environment, SECRETS_FOLDER, Site};
+use crate::setup::{self, Tool};
+use crate::tools::age;
+use crate::tools::files::{self, lock::Lock};
+use crate::tools::process::{Run, shell};
+use crate::tools::sops::{DataKey, SealedFile, SealedKey, Values};
+use crate::workspace;
+
+/// The encrypted file of one environment.
+#[derive(Debug, Clone)]
+pub struct SecretFile {
+    /// Where it is.
+    pub path: Utf8PathBuf,
+    /// What stands in it.
+    pub sealed: SealedFile,
+}
+
+/// A file whose values can be read, and so written.
+pub struct OpenFile {
+    file: SecretFile,
+    key: DataKey,
+}
+
+/// Where an environment's file is, whether there is one or not.
+pub fn path(environment: &Environment) -> Utf8PathBuf {
+    folder().join(format!("{}.env", environment.name))
+}
+
+/// Where the files are.
+pub fn folder() -> Utf8PathBuf {
+    workspace::root().join(SECRETS_FOLDER)
+}
+
+/// One who writes at a time: the lock is held until it is dropped.
+pub fn lock(environment: &Environment) -> Result<Lock> {
+    Lock::hold(&workspace::local_dir().join(format!("secrets-{}.lock", environment.name)), || {
+        crate::terminal::note("  waiting for somebody else who changes these secrets …");
+    })
+}
+
+/// The environment's file; none when it has none, or its secrets are made up on this machine.
+pub fn find(environment: &Environment) -> Result<Option<SecretFile>> {
+    if !matches!(environment.site, Site::Remote { .. }) {
+        return Ok(None);
+    }
+    SecretFile::read(&path(environment))
+}
+
+impl SecretFile {
+    /// Reads one; none when it is not there.
+    pub fn read(path: &Utf8Path) -> Result<Option<SecretFile>> {
+        let text = match fs::read_to_string(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            text => text.with_context(|| format!("reading {path}"))?,
+        };
+        let sealed = SealedFile::parse(&text).map_err(|why| refuse(format!("{path}: {why:#}")))?;
+        Ok(Some(SecretFile { path: path.to_owned(), sealed }))
+    }
+
+    /// Opens it with the private key that this machine has.
+    pub fn open(self) -> Result<OpenFile> {
+        let identity = Identity::find()?.ok_or_else(|| {
+            refuse(format!(
+                "{} is encrypted, and no private key of age is here\n  Set {} to one that its recipients name, or \
+                 SOPS_AGE_KEY_FILE to its file. `cargo xtask secrets recipients list` says who can read it.",
+                self.path,
+                crate::project::IDENTITY
+            ))
+        })?;
+        let key = identity.open(self.sealed.keys())?.ok_or_else(|| {
+            refuse(format!(
+                "{} is encrypted for others than {}\n  Somebody who can read it lets you in: `cargo xtask secrets \
+                 recipients add`, with your public key.",
+                self.path, identity.from
+            ))
+        })?;
+        Ok(OpenFile { file: self, key })
+    }
+}
+
+impl OpenFile {
+    /// A new one, which these can read.
+    pub fn new(path: Utf8PathBuf, recipients: &Recipients) -> Result<OpenFile> {
+        let key = DataKey::made()?;
+        let sealed = SealedFile::new(&key, seal_key(&key, recipients)?, &now())?;
+        Ok(OpenFile { file: SecretFile { path, sealed }, key })
+    }
+
+    /// Names and values. An error when somebody without the key changed the file.
+    pub fn values(&self) -> Result<Values> {
+        let path = &self.file.path;
+        self.file.sealed.open(&self.key).map_err(|why| {
+            refuse(format!(
+                "{path} can't be trusted: {why:#}\n  `git log -p -- {path}` shows who changed it."
+            ))
+        })
+    }
+
+    /// Writes it with these values changed, added, or removed (`None`): whole or not at all.
+    pub fn change(&self, changes: &[(&str, Option<&str>)]) -> Result<()> {
+        self.values()?;
+        let sealed =
+            self.file.sealed.with(&self.key, changes, &now()).map_err(|why| refuse(format!("{why:#}")))?;
+        files::replace(&self.file.path, sealed.to_string().as_bytes())
+    }
+
+    /// Writes it for these recipients; `renewed` with another data key, so that who had the old one can't read what comes.
+    pub fn give_to(&self, recipients: &Recipients, renewed: bool) -> Result<()> {
+        self.values()?;
+        let key = if renewed { DataKey::made()? } else { self.key.clone() };
+        let sealed = self.file.sealed.for_others(&self.key, &key, seal_key(&key, recipients)?, &now())?;
+        files::replace(&self.file.path, sealed.to_string().as_bytes())
+    }
+
+    /// Writes it as it is.
+    pub fn write(&self) -> Result<()> {
+        files::replace(&self.file.path, self.file.sealed.to_string().as_bytes())
+    }
+}
+
+/// The data key for each recipient; age refuses a public key with a typo.
+fn seal_key(key: &DataKey, recipients: &Recipients) -> Result<Vec<SealedKey>> {
+    setup::ensure(&[Tool::Age], false)?;
+    let seal = |(name, recipient): (&str, &str)| {
+        let run = Run::new(age::encrypt_armoured(shell(), recipient)).stdin(key.bytes());
+        let armoured =
+            run.checked().map_err(|error| refuse(format!("the public key of {name}: {error}")))?.stdout;
+        Ok(SealedKey { recipient: recipient.to_owned(), armoured })
+    };
+    let sealed: Vec<SealedKey> = recipients.all().map(seal).collect::<Result<_>>()?;
+    if sealed.is_empty() {
+        bail!(refuse("nobody could read it: `cargo xtask secrets recipients add` names the first one"));
+    }
+    Ok(sealed)
+}
+
+/// Every value of an environment's file that can be read here, read once in a process.
+type Known = BTreeMap<String, Arc<BTreeMap<String, String>>>;
+
+/// What the operator gives for one environment: by the process's variables, and by the environment's file where they do not
+/// say. The file is not opened as long as the variables say everything that is asked.
+#[derive(Debug, Clone)]
+pub struct Supplied {
+    file: Option<SecretFile>,
+    environment: String,
+}
+
+impl Supplied {
+    /// For this environment.
+    pub fn of(environment: &Environment) -> Result<Supplied> {
+        Ok(Supplied { file: find(environment)?, environment: environment.name.to_string() })
+    }
+
+    /// The value of this variable; a blank one is none, since a workflow sets a variable also where there is no secret.
+    pub fn get(&self, variable: &str) -> Result<Option<Vec<u8>>> {
+        use std::os::unix::ffi::OsStringExt as _;
+        let given = std::env::var_os(variable).map(std::ffi::OsString::into_vec);
+        if let Some(given) = given.filter(|value| !value.trim_ascii().is_empty()) {
+            return Ok(Some(given));
+        }
+        match &self.file {
+            Some(file) if file.sealed.names().any(|name| name == variable) => {
+                Ok(self.opened(file)?.get(variable).map(|value| value.clone().into_bytes()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The same, as text.
+    pub fn text(&self, variable: &str) -> Result<Option<String>> {
+        let text = |value| {
+            String::from_utf8(value).map_err(|_| refuse(format!("{variable} holds bytes that are not UTF-8")))
+        };
+        self.get(variable)?.map(text).transpose()
+    }
+
+    fn opened(&self, file: &SecretFile) -> Result<Arc<BTreeMap<String, String>>> {
+        static KNOWN: Mutex<Known> = Mutex::new(Known::new());
+        let mut known = KNOWN.lock().expect("nothing panics while it is held");
+        if let Some(values) = known.get(&self.environment) {
+            return Ok(values.clone());
+        }
+        let values: Arc<BTreeMap<_, _>> = Arc::new(file.clone().open()?.values()?.into_iter().collect());
+        known.insert(self.environment.clone(), values.clone());
+        Ok(values)
+    }
+}
+
+/// What can be seen of every environment's file without its key: that it is whole and encrypted, for exactly those whom the
+/// list names, and that nothing in it is known to somebody who has left.
+pub fn check_all() -> Result<()> {
+    let mut problems = Vec::new();
+    for environment in ENVIRONMENTS {
+        let (file, recipients) = (find(environment)?, Recipients::of(environment)?);
+        let Some(file) = file else { continue };
+        let named: BTreeSet<&str> = recipients.all().map(|(_, key)| key).collect();
+        let able: BTreeSet<&str> = file.sealed.keys().iter().map(|key| key.recipient.as_str()).collect();
+        if named != able {
+            problems.push(format!(
+                "{} can be read by others than {} names: `cargo xtask secrets recipients add` and `remove` write both",
+                file.path,
+                recipients::path(environment)
+            ));
+        }
+        problems.extend(recipients.due().iter().map(|(secret, name, on)| {
+            format!(
+                "{name}, who left on {on}, knows {secret} of {}: `cargo xtask secrets set` gives it another value",
+                environment.name
+            )
+        }));
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => bail!(problems.join("\n")),
+    }
+}
+
+/// The time as sops writes it.
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}

@@ -1,0 +1,128 @@
+//! What an environment may be given: a row each, of the project's tables.
+
+use crate::project::{Environment, HOST_VARIABLES, OPERATOR_SECRETS, SECRETS, Site};
+
+/// One value that somebody gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The variable, and the name in the environment's file.
+    pub name: String,
+    /// What is done without it.
+    pub need: Need,
+    /// Who reads it.
+    pub reader: &'static str,
+    /// What it must look like.
+    pub form: Form,
+    /// How it gets another value.
+    pub rotation: &'static str,
+}
+
+/// What is done without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Required,
+    /// Everything but what it is for.
+    Optional,
+    /// One is made on the host, at the first deploy.
+    MadeWhenAbsent,
+}
+
+/// What a value must look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Any text.
+    Text,
+    /// One line without spaces at its ends.
+    Line,
+    /// A private key with its first and its last line.
+    Pem,
+    /// An address with `https://` or `http://`.
+    Url,
+}
+
+impl Need {
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Need::Required => "required",
+            Need::Optional => "optional",
+            Need::MadeWhenAbsent => "made when absent",
+        }
+    }
+}
+
+impl Form {
+    /// What is wrong with a value; never the value.
+    pub fn problem(self, value: &str) -> Option<&'static str> {
+        let is_line = value.trim() == value && !value.contains('\n');
+        match self {
+            Form::Text => None,
+            Form::Line => (!is_line).then_some("it is not one line without spaces at its ends"),
+            Form::Pem => {
+                let is_key = value.starts_with("-----BEGIN ") && value.trim_end().ends_with("-----");
+                (!is_key).then_some("it is no whole private key: -----BEGIN … to -----END …")
+            }
+            Form::Url => {
+                let is_url = is_line && (value.starts_with("https://") || value.starts_with("http://"));
+                (!is_url).then_some("it is no address like https://example.org")
+            }
+        }
+    }
+}
+
+/// Everything that an environment may be given.
+pub fn rows(environment: &Environment) -> Vec<Row> {
+    let mut rows: Vec<Row> = SECRETS
+        .iter()
+        .map(|secret| Row {
+            name: secret.variable.to_owned(),
+            need: Need::MadeWhenAbsent,
+            reader: if secret.of_platform { "platform, backend" } else { "backend" },
+            form: Form::Text,
+            rotation: match secret.of_platform {
+                true => "as the runbook says: the database's role first",
+                false => "another value, then a deploy; who is logged in logs in again",
+            },
+        })
+        .collect();
+    let machine = "with the machine";
+    if let Site::Remote { prefix, .. } = environment.site {
+        rows.extend(HOST_VARIABLES.iter().map(|(name, needed)| host(prefix, name, *needed, machine)));
+    }
+    if let Some(Site::Remote { prefix, .. }) = environment.gate().map(|gate| gate.site) {
+        let named = HOST_VARIABLES.iter().filter(|(name, _)| !matches!(*name, "SSH_KEY" | "URL"));
+        rows.extend(named.map(|(name, needed)| host(prefix, name, *needed, machine)));
+        rows.push(host(prefix, "LEDGER_KEY", true, "`host setup` of that environment with another key"));
+    }
+    rows.extend(
+        HOST_VARIABLES
+            .iter()
+            .filter(|(name, _)| *name != "URL")
+            .map(|(name, _)| host("BACKUP", name, false, machine)),
+    );
+    rows.push(Row { form: Form::Line, ..host("BACKUP", "RECIPIENT", false, "another key in the safe") });
+    rows.extend(OPERATOR_SECRETS.iter().map(|name| Row {
+        name: (*name).to_owned(),
+        need: Need::Optional,
+        reader: "xtask",
+        form: if name.ends_with("_URL") { Form::Url } else { Form::Line },
+        rotation: "where it was made",
+    }));
+    rows
+}
+
+fn host(prefix: &str, name: &str, needed: bool, rotation: &'static str) -> Row {
+    Row {
+        name: format!("{prefix}_{name}"),
+        need: if needed { Need::Required } else { Need::Optional },
+        reader: "xtask",
+        form: match name {
+            "SSH_KEY" | "LEDGER_KEY" => Form::Pem,
+            "URL" => Form::Url,
+            "HOST_KEY" => Form::Text,
+            _ => Form::Line,
+        },
+        rotation: if name == "SSH_KEY" { "`cargo xtask host keys rotate deploy`" } else { rotation },
+    }
+}
