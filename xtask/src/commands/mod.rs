@@ -16,6 +16,7 @@ mod lab;
 mod lint;
 mod logs;
 mod maintenance;
+mod metrics;
 mod migrate;
 pub mod output;
 mod picture;
@@ -61,6 +62,7 @@ enum Verb {
     Status(status::Status),
     Releases(releases::Releases),
     Logs(logs::Logs),
+    Metrics(metrics::Metrics),
     Maintenance(maintenance::Maintenance),
     Down(down::Down),
     Platform(platform::PlatformVerb),
@@ -83,7 +85,18 @@ const GROUPS: &[Group] = &[
     ("Build and check", &["ci", "lint", "test", "fmt", "image"]),
     (
         "Deploy",
-        &["deploy", "rollback", "recover", "status", "releases", "logs", "maintenance", "down", "platform"],
+        &[
+            "deploy",
+            "rollback",
+            "recover",
+            "status",
+            "releases",
+            "logs",
+            "metrics",
+            "maintenance",
+            "down",
+            "platform",
+        ],
     ),
     ("Data", &["db", "migrate", "secrets", "config", "user"]),
     ("Machines", &["host", "lab", "engine", "doctor"]),
@@ -113,6 +126,7 @@ impl Cli {
             Verb::Status(status) => status.run(),
             Verb::Releases(releases) => releases.run(),
             Verb::Logs(logs) => logs.run(),
+            Verb::Metrics(metrics) => metrics.run(),
             Verb::Maintenance(maintenance) => maintenance.run(),
             Verb::Down(down) => down.run(),
             Verb::Platform(platform) => platform.run(),

@@ -5,6 +5,7 @@ pub mod ci;
 pub mod database;
 pub mod frontend;
 pub mod images;
+pub mod metrics;
 pub mod migrations;
 pub mod platform;
 pub mod secrets;

@@ -9,6 +9,7 @@ mod environments;
 pub mod pins;
 mod secrets;
 mod services;
+pub mod targets;
 
 pub use self::bases::{
     BASES, Base, CADDY, POSTGRES, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, REGISTRY, RUNTIME, Suite,

@@ -166,6 +166,11 @@ const TRIALS: &[Row<Project>] = &[
     ("a_role_s_password_can_be_rotated_as_the_runbook_says", Deep, platform::role_password),
     ("a_rollback_to_an_unknown_release_lists_those_that_are_kept", Always, rollouts::unknown_release),
     (
+        "deployments_failures_and_what_was_caught_are_counted_as_the_ledger_has_them",
+        Always,
+        rollouts::metrics,
+    ),
+    (
         "a_live_file_that_was_edited_by_hand_is_believed_reported_and_written_again",
         Always,
         manual_changes::live_file,

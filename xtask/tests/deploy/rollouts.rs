@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
+use serde_json::Value;
 
 use crate::BUILD_TIMEOUT;
 use crate::browser;
@@ -197,6 +198,34 @@ pub fn unknown_release(project: &Project) -> Result<(), Failed> {
     let output = project.xtask(&["rollback", "--to", "20200101t000000z-000000000000"]).fails_with(3)?;
     check(output.contains(&project.live().unwrap_or_default()), || output.clone())?;
     check(project.attempts().len() == attempts, || "a refused attempt is in the ledger".into())
+}
+
+/// The trials before this one have deployed, failed at 'ready', and been switched back.
+pub fn metrics(project: &Project) -> Result<(), Failed> {
+    let measured = project.json(&["metrics", "--since", "1d", "--json"]);
+    let figure = |name: &str| {
+        let all = measured["figures"].as_array().into_iter().flatten();
+        all.into_iter().find(|it| it["name"] == name).cloned().unwrap_or_default()
+    };
+    let attempts = project.attempts();
+    let is = |it: &&Value, outcome: &str| it["kind"] == "deploy" && it["outcome"] == outcome;
+    let succeeded = attempts.iter().filter(|it| is(it, "succeeded")).count();
+    let failed = attempts.iter().filter(|it| it["kind"] == "deploy" && it["outcome"] != "succeeded").count();
+    let (caught, made) =
+        (measured["caught_before_users"].as_u64(), figure("deployment frequency")["samples"].as_u64());
+    // Each attempt is one or the other.
+    check(caught.zip(made).map(|(caught, made)| caught + made) == Some((succeeded + failed) as u64), || {
+        format!("{measured}")
+    })?;
+    check(caught > Some(0) && figure("change fail rate")["value"].as_f64() > Some(0.0), || {
+        format!("{measured}")
+    })?;
+    let recovery = figure("failed deployment recovery time");
+    check(recovery["value"].as_f64().is_some_and(|seconds| seconds > 0.0 && seconds < 120.0), || {
+        format!("{recovery}")
+    })?;
+    let picture = project.xtask(&["metrics", "--svg"]).succeeds()?;
+    check(picture.contains("<svg") && picture.contains("caught before users"), || picture)
 }
 
 pub fn down(project: &Project) -> Result<(), Failed> {

@@ -52,6 +52,56 @@ pub fn trailers(folder: &Utf8Path, base: &str, key: &str) -> Result<Vec<String>>
     Ok(told.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
+/// The same, in the commits that `to` has and `from` has not; none where one of them is not in this clone.
+pub fn trailers_between(folder: &Utf8Path, from: &str, to: &str, key: &str) -> Result<Vec<String>> {
+    let (sh, range) = (git_shell(folder), format!("{from}..{to}"));
+    let format = format!("--format=%(trailers:key={key},valueonly,unfold)");
+    let told = Run::new(cmd!(sh, "git log --no-show-signature {format} {range} --")).finish()?;
+    if !told.status.success() {
+        return Ok(Vec::new());
+    }
+    Ok(told.stdout.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
+/// One commit, with its times in seconds since 1970 (UTC).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitTimes {
+    /// Its full name.
+    pub sha: String,
+    /// When it was written: rebasing it leaves this as it is.
+    pub written: i64,
+    /// When it was committed where it stands.
+    pub committed: i64,
+    /// Its parents' full names; two of a merge.
+    pub parents: Vec<String>,
+}
+
+/// The commits that `to` has and `from` has not, each before its parents; none when one of the two is not in this clone.
+pub fn times_between(folder: &Utf8Path, from: &str, to: &str) -> Result<Option<Vec<CommitTimes>>> {
+    let (sh, range) = (git_shell(folder), format!("{from}..{to}"));
+    let told = Run::new(cmd!(
+        sh,
+        "git log --no-show-signature --topo-order --format=%H%x20%at%x20%ct%x20%P {range} --"
+    ));
+    let told = told.finish()?;
+    let commit = |line: &str| {
+        let mut words = line.split_whitespace();
+        Some(CommitTimes {
+            sha: words.next()?.to_owned(),
+            written: words.next()?.parse().ok()?,
+            committed: words.next()?.parse().ok()?,
+            parents: words.map(str::to_owned).collect(),
+        })
+    };
+    Ok(told.status.success().then(|| told.stdout.lines().filter_map(commit).collect()))
+}
+
+/// Whether this clone lacks the commits before some.
+pub fn is_shallow(folder: &Utf8Path) -> Result<bool> {
+    let sh = git_shell(folder);
+    Ok(ask(folder, cmd!(sh, "git rev-parse --is-shallow-repository"))? == "true")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,134 @@
+//! What counts as a deployment, and which of them failed: the ledger says both.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+
+use crate::rollout::state::ledger::{Event, Kind, Ledger, RecordedAttempt, StepState};
+use crate::rollout::state::release::ReleaseId;
+
+/// The step that gives a release the traffic.
+const SWITCH: &str = "switch";
+
+/// A release that had the traffic.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// The release.
+    pub release: ReleaseId,
+    /// When it got the traffic.
+    pub at: SystemTime,
+    /// Its commit, and that of the release before; none where the ledger does not say. The first deployment has none before.
+    pub commits: Option<(String, String)>,
+    /// What went wrong with it.
+    pub failure: Option<Failure>,
+    /// Whether it was made because of a failure.
+    pub is_rework: bool,
+}
+
+/// A deployment that wanted a remedy at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// From its switch until a good release had the traffic; none when it has not yet, or nobody saw when.
+    pub recovered_after: Option<Duration>,
+}
+
+/// All deployments of a ledger.
+#[derive(Debug, Default)]
+pub struct Deployments {
+    /// The oldest first.
+    pub made: Vec<Deployment>,
+    /// When attempts began that failed before anybody saw them.
+    pub caught: Vec<SystemTime>,
+}
+
+impl Deployments {
+    /// Gathers them. `fixes` gives the releases that commits between two name as mended by them.
+    pub fn of(
+        ledger: &Ledger,
+        fixes: impl Fn(&(String, String)) -> Result<Vec<String>>,
+    ) -> Result<Deployments> {
+        let mut all = Deployments::default();
+        for attempt in ledger.attempts() {
+            match attempt.kind {
+                Kind::Deploy => all.deploy(ledger, &attempt, &fixes)?,
+                Kind::Rollback if attempt.confirmed => all.rollback(ledger, &attempt)?,
+                _ => {}
+            }
+        }
+        Ok(all)
+    }
+
+    fn deploy(
+        &mut self,
+        ledger: &Ledger,
+        attempt: &RecordedAttempt,
+        fixes: &impl Fn(&(String, String)) -> Result<Vec<String>>,
+    ) -> Result<()> {
+        let Some(release) = attempt.to.clone() else { return Ok(()) };
+        let Some(at) = switched(ledger, attempt)? else {
+            if attempt.outcome.is_some() && !attempt.confirmed {
+                self.caught.push(time(&attempt.at)?);
+            }
+            return Ok(());
+        };
+        let commit = |id: &ReleaseId| ledger.confirmed_as(id).map(|(commit, _)| commit.to_owned());
+        let before = attempt.from.as_ref().and_then(commit);
+        let commits = before.zip(commit(&release));
+        let mended = commits.as_ref().map(fixes).transpose()?.unwrap_or_default();
+        let follows_failure = self.made.last().is_some_and(|last| last.failure.is_some());
+        for bad in self.made.iter_mut().filter(|it| mended.iter().any(|id| *id == it.release.to_string())) {
+            let after = at.duration_since(bad.at).ok();
+            bad.failure.get_or_insert(Failure { recovered_after: after });
+        }
+        let failure = match attempt.confirmed {
+            true => None,
+            // Under way, and nobody knows yet.
+            false if attempt.outcome.is_none() => return Ok(()),
+            false => Some(Failure {
+                recovered_after: ended(ledger, attempt)?.and_then(|end| end.duration_since(at).ok()),
+            }),
+        };
+        let is_rework = follows_failure || !mended.is_empty();
+        self.made.push(Deployment { release, at, commits, failure, is_rework });
+        Ok(())
+    }
+
+    /// The newest deployment of the release that was rolled back from has failed.
+    fn rollback(&mut self, ledger: &Ledger, attempt: &RecordedAttempt) -> Result<()> {
+        let bad = self.made.iter_mut().rev().find(|it| Some(&it.release) == attempt.from.as_ref());
+        if let Some(bad) = bad {
+            let end = switched(ledger, attempt)?.or(ended(ledger, attempt)?);
+            let after = end.and_then(|end| end.duration_since(bad.at).ok());
+            bad.failure.get_or_insert(Failure { recovered_after: after });
+        }
+        Ok(())
+    }
+}
+
+/// When the attempt's release got the traffic: its switch, or else its confirm.
+fn switched(ledger: &Ledger, attempt: &RecordedAttempt) -> Result<Option<SystemTime>> {
+    let of_it = ledger.entries.iter().filter(|entry| entry.attempt == attempt.id);
+    let entry = of_it.into_iter().find(|entry| match &entry.event {
+        Event::Step { step, state, .. } => step == SWITCH && *state == StepState::Done,
+        Event::Confirmed { .. } => true,
+        _ => false,
+    });
+    entry.map(|entry| time(&entry.at)).transpose()
+}
+
+/// When it was over, by the one who wrote it; the latest moment at which its last step ended, where that was earlier: a killed
+/// driver's end is written by whoever comes next.
+fn ended(ledger: &Ledger, attempt: &RecordedAttempt) -> Result<Option<SystemTime>> {
+    let of_it = ledger.entries.iter().filter(|entry| entry.attempt == attempt.id);
+    let end = of_it.filter(|entry| matches!(entry.event, Event::Ended { .. })).next_back();
+    let end = end.map(|entry| time(&entry.at)).transpose()?;
+    let until = attempt.step.as_ref().and_then(|(_, until)| until.as_deref()).map(time).transpose()?;
+    Ok(match (end, until) {
+        (Some(end), Some(until)) => Some(end.min(until)),
+        (end, _) => end,
+    })
+}
+
+fn time(timestamp: &str) -> Result<SystemTime> {
+    humantime::parse_rfc3339_weak(timestamp).with_context(|| format!("the ledger's time {timestamp:?}"))
+}
