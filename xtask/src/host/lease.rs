@@ -132,7 +132,25 @@ impl Drop for Held {
 
 #[cfg(test)]
 mod tests {
+    use xshell::cmd;
+
     use super::*;
+    use crate::tools::process::{Run, shell};
+
+    /// The driver's end is the end of the holder's input.
+    const DIES: &str = r#"export XTASK_LEASE_TEST=$$; sleep 1000 >/dev/null 2>&1 &
+begun=$!; mark=XTASK_LEASE_TEST=$$; unset XTASK_LEASE_TEST
+sh -c "$1" lease "$2" 'ada since now, for: a test' "$mark" </dev/null
+sed -n 2p "$2"; sed -n 's/^State:.\(.\).*/\1/p' "/proc/$begun/status" 2>/dev/null | grep -v Z || echo ended"#;
+
+    #[test]
+    fn what_a_dead_driver_had_started_is_ended_and_its_lease_says_that_it_died() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lease");
+        let told = Run::new(cmd!(shell(), "sh -c {DIES} test {SCRIPT} {file}")).text().unwrap();
+        let lines: Vec<&str> = told.lines().map(str::trim).collect();
+        assert_eq!(lines, ["1", "ending: ada since now, for: a test", "ended"]);
+    }
 
     #[test]
     fn a_dead_holder_is_told_from_a_silent_one_and_from_a_live_one() {

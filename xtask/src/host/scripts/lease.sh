@@ -27,8 +27,7 @@ if [ "$mark" = connection ]; then
     exit 0
 fi
 # One program for all of them: to start several for each process takes minutes on a machine that is busy.
-for environ in $(grep -lzFxe "$mark" /proc/[0-9]*/environ 2>/dev/null); do
-    process=${environ#/proc/}
-    kill -9 "${process%/environ}" 2>/dev/null
+grep -lzFxe "$mark" /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r _ _ process _; do
+    kill -9 "$process" 2>/dev/null
 done
 exit 0

@@ -171,6 +171,18 @@ mod tests {
     }
 
     #[test]
+    fn a_build_ends_when_who_started_it_is_killed() {
+        let sh = shell();
+        let line = ending_with_us(sh, cmd!(sh, "sleep 1000")).to_string();
+        assert_eq!(line, "setpriv --pdeathsig=KILL sleep 1000");
+        // Whoever is killed waits until it has begun.
+        let dies = format!("{line} >/dev/null 2>&1 & echo $!; sleep 0.3; kill -9 $$");
+        let asked = r#"begun=$(sh -c "$1"); sleep 0.3
+sed -n 's/^State:.\(.\).*/\1/p' "/proc/$begun/status" 2>/dev/null | grep -v Z || echo ended"#;
+        assert_eq!(Run::new(cmd!(sh, "sh -c {asked} test {dies}")).text().unwrap(), "ended");
+    }
+
+    #[test]
     fn every_target_that_cargo_does_not_count_is_linted_by_its_name() {
         let manifest = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
         let tests = manifest.split("[[test]]").skip(1).filter(|test| test.contains("test = false"));
