@@ -33,6 +33,7 @@ impl Smoke {
     pub async fn run(&self, database: Database, keys: &Keys) -> anyhow::Result<()> {
         self.page()?;
         self.version()?;
+        self.options()?;
         let mut database = monitor::connect(database).await?;
         let credentials = monitor::begin(&mut database, keys, &self.release).await?;
         let used = self.use_it(&credentials);
@@ -54,6 +55,20 @@ impl Smoke {
         let version = asked("the version", &get(&self.api, "/api/version", None)?, "application/json")?;
         let Self { release, .. } = self;
         ensure!(version.contains(release.as_str()), "the version is not {release}: {version}");
+        Ok(())
+    }
+
+    /// What may be done with the list, which only a router that knows it can say.
+    fn options(&self) -> anyhow::Result<()> {
+        let url = address(&self.api, LIST)?;
+        let asked = Request { method: "OPTIONS", url: &url, token: None, cookie: None, body: None };
+        let answer = send(&asked).with_context(|| format!("asking {url} for its options"))?;
+        let allowed = answer.header("allow").unwrap_or_default();
+        ensure!(
+            answer.status == 405 && allowed.contains("GET"),
+            "OPTIONS of the list of shipments is answered {} (allowed: {allowed:?})",
+            answer.status
+        );
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use self::take::Take;
 use super::output::OutputArgs;
 use super::output::ago::ago;
 use super::output::near::did_you_mean;
-use super::progress::attempt::{self, LockWaitArgs};
+use super::progress::attempt::{self, LockWaitArgs, ReasonArgs};
 use super::progress::steps::Preview;
 use super::refuse;
 use super::target::TargetArgs;
@@ -59,6 +59,8 @@ struct Shell {
     /// As the superuser, and not as the owner of the schema
     #[arg(long)]
     superuser: bool,
+    #[command(flatten)]
+    reason: ReasonArgs,
     /// For psql itself: -- --command 'SELECT 1'
     #[arg(last = true)]
     arguments: Vec<String>,
@@ -71,6 +73,8 @@ struct MakeBackup {
     /// Send a copy, encrypted to BACKUP_RECIPIENT, to this folder of the machine that BACKUP_HOST names
     #[arg(long, value_name = "FOLDER")]
     to: Option<String>,
+    #[command(flatten)]
+    reason: ReasonArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -133,6 +137,7 @@ impl Shell {
         let role = if self.superuser { "postgres" } else { OWNER_ROLE };
         let name = paint::strong(&machine.environment().name);
         terminal::note(paint::dim(format_args!("  {DATABASE} of {name}, as {role}")));
+        attempt::record(&machine, &format!("a shell of the database, as {role}"), &self.reason);
         machine.database().psql(role, &self.arguments, std::io::stdin().is_terminal())
     }
 }
@@ -148,6 +153,7 @@ impl MakeBackup {
         let mut made = Activity::of("dump the database, and read the dump back", |_| {
             machine.database().backup(&name, "by hand")
         })?;
+        attempt::record(&machine, &format!("the backup {} was made by hand", made.name), &self.reason);
         if let Err(error) = prune(&machine) {
             terminal::warn(format_args!("older backups could not be removed: {error:#}"));
         }

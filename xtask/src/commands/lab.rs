@@ -26,6 +26,9 @@ enum Verb {
         /// How many machines: the first is staging's, the second production's
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
         hosts: u8,
+        /// With an authority that certifies the machines' names: users come by HTTPS then, as in production
+        #[arg(long)]
+        https: bool,
         /// Install what is missing here without asking
         #[arg(long)]
         yes: bool,
@@ -49,7 +52,7 @@ impl LabVerb {
     /// Does it, and says what to do next.
     pub fn run(self) -> Result<()> {
         match self.verb {
-            Verb::Up { hosts, yes } => up(usize::from(hosts), yes),
+            Verb::Up { hosts, https, yes } => up(usize::from(hosts), https, yes),
             Verb::Down { keep_image } => down(keep_image),
             Verb::Status { output } => status(output),
             Verb::Env => env(),
@@ -57,9 +60,9 @@ impl LabVerb {
     }
 }
 
-fn up(hosts: usize, yes: bool) -> Result<()> {
+fn up(hosts: usize, https: bool, yes: bool) -> Result<()> {
     let began = Instant::now();
-    let lab = Lab::up(hosts, yes)?;
+    let lab = Lab::up(hosts, https, yes)?;
     say_table(&lab, &lab.look()?);
     terminal::say(format_args!("{} the lab, in {}. Next:", paint::good("Up:"), seconds(began.elapsed())));
     terminal::say("  eval \"$(cargo xtask lab env)\"");

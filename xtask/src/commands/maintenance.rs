@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::OutputArgs;
-use super::progress::attempt::{self, LockWaitArgs};
+use super::progress::attempt::{self, LockWaitArgs, ReasonArgs};
 use super::refuse;
 use super::target::TargetArgs;
 use crate::terminal::{self, paint};
@@ -36,6 +36,8 @@ enum Verb {
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
         #[command(flatten)]
+        reason: ReasonArgs,
+        #[command(flatten)]
         output: OutputArgs,
     },
     /// Users come in again
@@ -45,6 +47,8 @@ enum Verb {
         #[command(flatten)]
         lock_wait: LockWaitArgs,
         #[command(flatten)]
+        reason: ReasonArgs,
+        #[command(flatten)]
         output: OutputArgs,
     },
 }
@@ -52,12 +56,12 @@ enum Verb {
 impl Maintenance {
     /// Under the lease, and in the ledger.
     pub fn run(self) -> Result<()> {
-        let (target, lock_wait, until, output) = match self.verb {
-            Verb::On { target, lock_wait, until, output } => {
+        let (target, lock_wait, until, reason, output) = match self.verb {
+            Verb::On { target, lock_wait, until, reason, output } => {
                 let until = moment(until.as_deref(), SystemTime::now()).map_err(refuse)?;
-                (target, lock_wait, Some(until), output)
+                (target, lock_wait, Some(until), reason, output)
             }
-            Verb::Off { target, lock_wait, output } => (target, lock_wait, None, output),
+            Verb::Off { target, lock_wait, reason, output } => (target, lock_wait, None, reason, output),
         };
         let machine = target.reach()?;
         let date = until.map(httpdate::fmt_http_date);
@@ -68,7 +72,7 @@ impl Maintenance {
         let leased = attempt::lease(&machine, words.clone(), lock_wait)?;
         let attempt = attempt::settle(&leased)?;
         leased.live_folder().set_maintenance(until)?;
-        attempt.note(&words)?;
+        attempt.note_done(&words, reason.text())?;
         output.say(
             || json!({ "maintenance": date.is_some(), "until": date }),
             || terminal::say(format_args!("{} {words}", paint::strong(&machine.environment().name))),

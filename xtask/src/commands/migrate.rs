@@ -1,3 +1,5 @@
+mod revert;
+
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -5,7 +7,10 @@ use anyhow::Context;
 use clap::Subcommand;
 use serde_json::json;
 
+use self::revert::Revert;
 use super::output::OutputArgs;
+use super::progress::attempt::{LockWaitArgs, ReasonArgs};
+use super::target::consent::Consent;
 use super::target::{self, TargetArgs};
 use crate::exit::refuse;
 use crate::product::{database, snapshot};
@@ -36,8 +41,23 @@ enum What {
     },
     /// Run what the database lacks.
     Run,
-    /// Take back the newest one that the database has.
-    Revert,
+    /// Take back the newest one that the database has; with --env, what an undone deploy has brought and no release needs.
+    Revert {
+        /// Which environment; without it, the development database.
+        #[arg(long, value_name = "ENVIRONMENT", value_parser = target::environment)]
+        env: Option<Environment>,
+        #[command(flatten)]
+        lock_wait: LockWaitArgs,
+        /// Print the steps, and what would be lost, and change nothing.
+        #[arg(long)]
+        plan: bool,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        reason: ReasonArgs,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
     /// Write down what they all come to, in `schema.sql`, from a throw-away database.
     Snapshot,
     /// List them all, and which of them the database has; with --env, an environment's.
@@ -58,6 +78,9 @@ impl Migrate {
         if let What::Info { env: Some(env), output } = self.what {
             return info(env, output);
         }
+        if let What::Revert { env: Some(environment), lock_wait, plan, consent, reason, output } = self.what {
+            return Revert { environment, lock_wait, plan, consent, reason, output }.run();
+        }
         if matches!(self.what, What::Snapshot) {
             return snapshot();
         }
@@ -66,7 +89,7 @@ impl Migrate {
         let (sh, sqlx, url) = (shell(), database::sqlx()?, database.url());
         let cmd = match self.what {
             What::Run => sqlx.run(sh, &url),
-            What::Revert => sqlx.revert(sh, &url),
+            What::Revert { .. } => sqlx.revert(sh, &url),
             What::Info { .. } | What::New { .. } | What::Snapshot => sqlx.info(sh, &url),
         };
         let said = Run::new(cmd).text()?;

@@ -16,6 +16,7 @@ use super::target::TargetArgs;
 use super::target::access::Access;
 use super::target::consent::Consent;
 use super::target::gate::{self, Override};
+use super::target::https;
 use super::target::version;
 use crate::host::Machine;
 use crate::product::images::{self, Registry};
@@ -24,7 +25,7 @@ use crate::project::{self, DATABASE_SERVICE, EDGE};
 use crate::rollout::host::{Files, Host};
 use crate::rollout::steps::platform::{Renewal, renew};
 use crate::terminal::{self, millis, paint, seconds};
-use crate::tools::http;
+use crate::tools::http::Client;
 
 /// How often users' way in is tried while something is interrupted.
 const PROBE_INTERVAL: Duration = Duration::from_millis(20);
@@ -82,6 +83,11 @@ impl Up {
         let Some(shown) = renewal(&machine, &commit, machine.files()?)? else {
             return self.put_right(&machine, &commit);
         };
+        if let Some(site) =
+            machine.site().filter(|_| shown.services.iter().any(|(service, _)| service == EDGE.name))
+        {
+            https::check_name(site, &self.overrides)?;
+        }
         let preview = Preview::of(&renew(&shown));
         if self.plan {
             preview.say(self.output);
@@ -99,8 +105,13 @@ impl Up {
         let url = format!("{}{}", machine.url()?, project::PROBE_PATH);
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
         let plan = renew(&renewal);
-        let (ran, gap) = longest_gap(&url, || attempt::run(&machine, &attempt, &plan, overrides));
+        let client = machine.client();
+        let (ran, gap) = longest_gap(&client, &url, || attempt::run(&machine, &attempt, &plan, overrides));
         ran?;
+        // Only what users can come to is right.
+        machine
+            .platform()
+            .wait_for_certificate(&|line| terminal::note(paint::dim(format_args!("  {line}"))))?;
         self.say_result(&renewal, &commit, gap)
     }
 
@@ -214,7 +225,7 @@ fn renewal(machine: &Machine, commit: &str, files: Files) -> Result<Option<Renew
 }
 
 /// The longest time for which the address gave no good answer while `work` was done and right after it.
-fn longest_gap<T>(url: &str, work: impl FnOnce() -> T) -> (T, Duration) {
+fn longest_gap<T>(client: &Client, url: &str, work: impl FnOnce() -> T) -> (T, Duration) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let asking = scope.spawn(|| {
@@ -222,7 +233,7 @@ fn longest_gap<T>(url: &str, work: impl FnOnce() -> T) -> (T, Duration) {
             let mut ended = None;
             loop {
                 let answered =
-                    http::get(url, Duration::from_secs(1)).is_ok_and(|answer| answer.status == 200);
+                    client.get(url, Duration::from_secs(1)).is_ok_and(|answer| answer.status == 200);
                 if answered {
                     longest = longest.max(good.elapsed());
                     good = Instant::now();

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::output::OutputArgs;
 use super::output::near::did_you_mean;
-use super::progress::attempt::{self, LockWaitArgs};
+use super::progress::attempt::{self, LockWaitArgs, ReasonArgs};
 use super::refuse;
 use super::target::TargetArgs;
 use super::target::consent::Consent;
@@ -74,6 +74,8 @@ struct Revoke {
     version: u32,
     #[command(flatten)]
     consent: Consent,
+    #[command(flatten)]
+    reason: ReasonArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -153,7 +155,8 @@ impl Revoke {
             leased.remove_containers(id)?;
         }
         leased.secrets().revoke(secret, self.version)?;
-        attempt.note(&format!("version {} of {} was revoked", self.version, secret.name))?;
+        let what = format!("version {} of {} was revoked", self.version, secret.name);
+        attempt.note_done(&what, self.reason.text())?;
         let (version, name, revoked) = (self.version, secret.name, paint::good("Revoked:"));
         let then = match users.len() {
             0 => "No kept release ran with it.".to_owned(),

@@ -12,8 +12,8 @@ use super::output::OutputArgs;
 use super::output::ago::ago;
 use super::progress::attempt::of_ledger;
 use super::releases::faults::Faults;
-use super::target::TargetArgs;
-use crate::host::{Machine, PlatformPart};
+use super::target::{TargetArgs, https};
+use crate::host::{Machine, PlatformPart, PublicSite};
 use crate::project::{Environment, FREE_DISK};
 use crate::rollout::host::Part;
 use crate::rollout::observed::Observed;
@@ -51,6 +51,7 @@ impl Status {
         let origin = PlatformOrigin::of(&seen.ledger, live);
         let compared = compare::with_the_one_before(machine.environment(), &seen);
         let faults = Faults::of(&machine, &seen)?;
+        let shown = machine.site().and_then(PublicSite::certificate);
         let damage: Vec<String> = seen.damage().iter().map(ToString::to_string).collect();
         let for_programs = || {
             json!({
@@ -74,7 +75,8 @@ impl Status {
                 "disk_free_bytes": machine.facts().free_disk,
                 "last_backup": backup,
                 "last_copy": copy,
-                "certificate_days": machine.certificate_days(),
+                "certificate_days": shown.as_ref().and_then(|shown| shown.days),
+                "certificate_trouble": shown.as_ref().and_then(https::trouble),
                 "platform": platform,
                 "platform_commit": origin.commit,
                 "platform_differs": origin.differing,
@@ -86,6 +88,7 @@ impl Status {
             say_live(&machine, &seen, attempt.as_ref());
             if seen.traffic.active.is_some() {
                 say_data(&machine, &seen, lacks.as_deref().unwrap_or_default(), backup.as_ref());
+                shown.iter().for_each(https::say);
                 terminal::say(format_args!("  platform  {origin}"));
                 compared.iter().for_each(|compared| terminal::say(format_args!("  {}", in_words(compared))));
                 say_copy(copy.as_ref());
@@ -169,10 +172,6 @@ fn say_data(machine: &Machine, seen: &Observed, lacks: &[i64], backup: Option<&B
     // Time enough to do something about it before a deploy is refused.
     let free = if free < 2 * FREE_DISK { paint::bad(gb) } else { gb };
     terminal::say(format_args!("  disk      {free} GB free"));
-    if let Some(days) = machine.certificate_days() {
-        let days = if days < 15 { paint::bad(days) } else { days.to_string() };
-        terminal::say(format_args!("  HTTPS     the certificate ends in {days} days"));
-    }
 }
 
 /// How old the newest backup is that would survive the host.

@@ -164,7 +164,7 @@ impl Common {
             leased.releases().user(&live, words, password.unwrap_or_default())
         })?;
         if let Some(done) = done {
-            attempt.note(&format!("{done}: by {}", attempt.by()))?;
+            attempt.note_done(done, None)?;
         }
         Ok(told)
     }

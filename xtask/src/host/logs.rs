@@ -10,7 +10,7 @@ use super::Platform;
 use super::releases::{LeasedReleases, Releases};
 use crate::rollout::state::release::ReleaseId;
 use crate::terminal;
-use crate::tools::docker::compose::Project;
+use crate::tools::docker::compose::{Project, Wanted};
 use crate::tools::docker::container;
 use crate::tools::process::Run;
 use crate::tools::ssh::host_shell::Script;
@@ -21,6 +21,8 @@ const LINES: usize = 2000;
 const BYTES: usize = 256 << 10;
 /// How many releases' logs are kept: the newest.
 const RELEASES: usize = 10;
+/// And for how many days: users' data may be in them.
+const DAYS: usize = 90;
 /// How long the engine may take to tell what a container wrote: an undo waits for it.
 const TELL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -29,6 +31,7 @@ const KEEP: Script = Script::new(
     "keeping logs",
     r#"umask 077; mkdir -p "$1" && cd "$1" || exit 1
 cat >"$2.next" && mv -f "$2.next" "$2" || { rm -f "$2.next"; exit 1; }
+find . -type f -mtime "+$4" -exec rm -f {} +
 ls -t | tail -n "+$(($3 + 1))" | while read -r old; do rm -f "$old"; done"#,
 );
 const LIST: Script = Script::new(
@@ -38,9 +41,9 @@ const LIST: Script = Script::new(
 
 impl Releases<'_> {
     /// Shows what the services of a release wrote, or one of them.
-    pub fn logs(&self, id: &ReleaseId, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
+    pub fn logs(&self, id: &ReleaseId, wanted: &Wanted, say: Option<Say>) -> Result<()> {
         self.lay_out_kept(id)?;
-        self.with_project(id, |project| show(self.machine.docker(), project, service, tail, follow))
+        self.with_project(id, |project| show(self.machine.docker(), project, wanted, say))
     }
 
     /// What was kept of a release whose containers were removed, a line each: `service | time text`.
@@ -57,19 +60,23 @@ impl Releases<'_> {
 
 impl Platform<'_> {
     /// Shows what its services wrote, or one of them.
-    pub fn logs(&self, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
-        self.with_project_as_started(|project| show(self.machine.docker(), project, service, tail, follow))
+    pub fn logs(&self, wanted: &Wanted, say: Option<Say>) -> Result<()> {
+        self.with_project_as_started(|project| show(self.machine.docker(), project, wanted, say))
     }
 }
 
+/// What is done with each line, when it is not just shown.
+pub type Say<'a> = &'a dyn Fn(&str);
+
 /// By compose. It begins each line with an escape code, whatever it is asked for: on a terminal nobody sees it.
-fn show(docker: &Shell, project: &Project, service: Option<&str>, tail: u32, follow: bool) -> Result<()> {
-    let show = Run::new(project.logs(docker, service, tail, follow));
-    let status = match terminal::takes_escape_codes() {
-        true => show.interactive()?,
-        false => show.stream(|line| terminal::say(terminal::without_escape_codes(line)))?,
+fn show(docker: &Shell, project: &Project, wanted: &Wanted, say: Option<Say>) -> Result<()> {
+    let show = Run::new(project.logs(docker, wanted));
+    let status = match say {
+        None if terminal::takes_escape_codes() => show.interactive()?,
+        None => show.stream(|line| terminal::say(terminal::without_escape_codes(line)))?,
+        Some(say) => show.stream(|line| say(&terminal::without_escape_codes(line)))?,
     };
-    ensure!(status.success() || follow, "compose could not show the logs");
+    ensure!(status.success() || wanted.follow, "compose could not show the logs");
     Ok(())
 }
 
@@ -96,8 +103,9 @@ impl LeasedReleases<'_> {
         if text.is_empty() {
             return Ok(());
         }
-        let (folder, name, releases) = (machine.folder("logs"), format!("{id}.log"), RELEASES.to_string());
-        machine.shell.script(KEEP, &[folder.as_str(), &name, &releases], &text)?;
+        let (folder, name) = (machine.folder("logs"), format!("{id}.log"));
+        let [releases, days] = [RELEASES, DAYS].map(|number| number.to_string());
+        machine.shell.script(KEEP, &[folder.as_str(), &name, &releases, &days], &text)?;
         Ok(())
     }
 }
@@ -146,8 +154,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let logs = Utf8Path::from_path(folder.path()).unwrap().join("logs");
         let shell = HostShell::here();
-        let keep =
-            |name: &str, text: &str| shell.script(KEEP, &[logs.as_str(), name, "2"], text).map(drop).unwrap();
+        let keep = |name: &str, text: &str| {
+            shell.script(KEEP, &[logs.as_str(), name, "2", "90"], text).map(drop).unwrap()
+        };
         let old = SystemTime::now() - Duration::from_secs(60);
         for (name, ago) in [("a.log", 0), ("b.log", 10)] {
             keep(name, "first\n");
@@ -161,6 +170,10 @@ mod tests {
         assert_eq!(fs::read_to_string(logs.join("c.log")).unwrap(), "third\n");
         assert_eq!(fs::metadata(logs.join("b.log")).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(shell.script(LIST, &["/no/such/folder"], "").unwrap(), "");
+        let of_last_year = File::options().append(true).open(logs.join("b.log")).unwrap();
+        of_last_year.set_modified(SystemTime::now() - Duration::from_secs(100 * 86_400)).unwrap();
+        keep("c.log", "again\n");
+        assert_eq!(shell.script(LIST, &[logs.as_str()], "").unwrap(), "c.log");
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod prefetch;
 mod probe;
 mod releases;
 mod secrets;
+mod site;
 #[cfg(test)]
 mod tests;
 
@@ -53,7 +54,7 @@ use crate::tools::process::interrupt;
 use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
 
-pub use self::database::Database;
+pub use self::database::{Database, Lost};
 pub use self::images::{Bases, RegistryTunnel};
 pub use self::leased::Leased;
 pub use self::platform::{Platform, PlatformFiles, PlatformPart, PlatformWants};
@@ -61,6 +62,7 @@ pub use self::probe::HostFacts;
 pub use self::releases::Releases;
 pub use self::releases::compose::check_compose_file;
 pub use self::secrets::{SecretVersions, Secrets, SuppliedSecrets};
+pub use self::site::{Acme, NameTrouble, PublicSite};
 
 /// One environment on one host, to look at. What changes it is a method of [`Leased`].
 pub struct Machine {
@@ -71,7 +73,9 @@ pub struct Machine {
     root: Utf8PathBuf,
     facts: HostFacts,
     /// Where users go, when the host is another machine.
-    public_url: Option<String>,
+    site: Option<PublicSite>,
+    /// Whether users are shown a certificate that is refused, and this driver has said so.
+    takes_any_certificate: Cell<bool>,
     /// Where compose finds its files, when the host is another machine.
     compose_dir: Option<Folder>,
     bases: Option<Bases>,

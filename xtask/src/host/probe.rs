@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 
-use super::Machine;
+use super::{Machine, PublicSite};
 use crate::exit::refuse;
 use crate::project::Environment;
 use crate::tools::files::private::Folder;
@@ -37,13 +37,13 @@ pub struct HostFacts {
 
 impl Machine {
     /// Looks at the host, and makes the environment's folders when there are none. `compose` is Docker Compose, as a program
-    /// of this machine; `public_url` is where users go, and none on this machine, where the edge's port says it. Refused
+    /// of this machine; `site` is where users go, and none on this machine, where the edge's port says it. Refused
     /// when the host is another environment's.
     pub fn arrive(
         environment: Environment,
         shell: HostShell,
         compose: Utf8PathBuf,
-        public_url: Option<String>,
+        site: Option<PublicSite>,
     ) -> Result<Machine> {
         let root = environment.root(&workspace::local_dir());
         let owner = if environment.is_here() { "-" } else { &environment.name };
@@ -68,7 +68,8 @@ impl Machine {
             environment,
             root,
             facts,
-            public_url,
+            site,
+            takes_any_certificate: Cell::new(false),
             compose_dir,
             bases: None,
             platform_files: None,

@@ -1,6 +1,7 @@
 //! A throw-away VPS, or several, on this machine, to deploy to: with an sshd, an engine and an address of their own, and
 //! a registry beside them. Everything is published on the loopback and nowhere else.
 
+mod authority;
 pub mod load;
 mod packages;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
+use self::authority::Authority;
 use crate::exit::refuse;
 use crate::project::{self, ENVIRONMENTS, LAB_LABEL, LAB_ROOT_LABEL, Site};
 use crate::setup::registry::{self, Registry};
@@ -44,6 +46,9 @@ pub struct Lab {
     pub registry_read_only: u16,
     /// Its machines.
     pub hosts: Vec<Vps>,
+    /// The authority from which its machines have certificates; without one, users come by plain HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<Authority>,
 }
 
 /// One machine, with the ports of the loopback that lead to it.
@@ -59,6 +64,13 @@ pub struct Vps {
     pub https: u16,
     /// The key that its sshd shows.
     pub host_key: String,
+}
+
+impl Vps {
+    /// The name under which its authority knows it. Nobody else does: `test` is nobody's domain.
+    pub fn name(&self) -> String {
+        format!("{}.test", self.container)
+    }
 }
 
 /// What is seen of a machine.
@@ -83,6 +95,10 @@ fn containers(name: &str) -> Result<Vec<String>> {
     let machines = container::labelled(shell(), &[format!("{LAB_LABEL}={name}")])?;
     let machines = machines.iter().map(|machine| machine.plain_name().to_owned());
     Ok(machines.chain(registry::containers(name)?).collect())
+}
+
+fn authority_name(lab: &str) -> String {
+    format!("{lab}-authority")
 }
 
 fn folder() -> Utf8PathBuf {
@@ -124,8 +140,8 @@ impl Lab {
         files::replace(&state_file(), serde_json::to_string_pretty(self)?.as_bytes())
     }
 
-    /// Has a lab of at least so many machines running.
-    pub fn up(hosts: usize, yes: bool) -> Result<Lab> {
+    /// Has a lab of at least so many machines running; with `https`, also an authority for them.
+    pub fn up(hosts: usize, https: bool, yes: bool) -> Result<Lab> {
         setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Ssh], yes)?;
         sweep()?;
         let mut lab = match Lab::load()? {
@@ -151,6 +167,15 @@ impl Lab {
             host.host_key =
                 Activity::of(format!("machine {name}"), |_| vps::ensure(&lab.name, host, &image, &key))?;
         }
+        if https || lab.authority.is_some() {
+            let names =
+                lab.hosts.iter().map(Vps::name).zip(lab.hosts.iter().map(|host| host.container.as_str()));
+            let names: Vec<_> = names.collect();
+            let (name, file) = (authority_name(&lab.name), key_file("authority.pem"));
+            lab.authority = Some(Activity::of("an authority for certificates", |_| {
+                authority::ensure(&lab.name, &name, &names, &file)
+            })?);
+        }
         lab.save()?;
         Ok(lab)
     }
@@ -167,7 +192,7 @@ impl Lab {
             )));
         }
         let [registry, registry_read_only] = free_ports()?;
-        Ok(Lab { name, registry, registry_read_only, hosts: Vec::new() })
+        Ok(Lab { name, registry, registry_read_only, hosts: Vec::new(), authority: None })
     }
 
     fn add_host(&mut self) -> Result<()> {
@@ -228,16 +253,23 @@ impl Lab {
             let Some(host) = self.hosts.get(usize::from(environment.confirmed_in.is_some())) else {
                 continue;
             };
+            // Nothing is published on ::1, which `localhost` may be.
+            let plain = format!("http://127.0.0.1:{}", host.http);
+            let url =
+                self.authority.as_ref().map_or(plain, |_| format!("https://{}:{}", host.name(), host.https));
             let values = [
                 ("HOST", "127.0.0.1".to_owned()),
                 ("PORT", host.ssh.to_string()),
                 ("USER", USER.to_owned()),
                 ("SSH_KEY", key_file("deploy").into_string()),
                 ("HOST_KEY", host.host_key.clone()),
-                // Nothing is published on ::1, which `localhost` may be.
-                ("URL", format!("http://127.0.0.1:{}", host.http)),
+                ("URL", url),
             ];
             all.extend(values.map(|(name, value)| (format!("{prefix}_{name}"), value)));
+            if let Some(authority) = &self.authority {
+                all.push((format!("{prefix}_ACME"), authority.directory.clone()));
+                all.push((format!("{prefix}_ACME_ROOT"), key_file("authority.pem").into_string()));
+            }
             if ENVIRONMENTS.iter().any(|other| other.confirmed_in == Some(&environment.name)) {
                 all.push((format!("{prefix}_LEDGER_KEY"), key_file("ledger").into_string()));
             }

@@ -13,6 +13,7 @@ fn lab(hosts: u16) -> Lab {
         registry: 5000,
         registry_read_only: 5001,
         hosts: (1..=hosts).map(host).collect(),
+        authority: None,
     }
 }
 
@@ -43,6 +44,15 @@ fn the_first_machine_is_the_lab_s_and_staging_s_and_the_second_production_s() {
 #[test]
 fn with_one_machine_nothing_is_said_of_production() {
     assert!(!lab(1).variables().iter().any(|(name, _)| name.starts_with("PRODUCTION_")));
+}
+
+#[test]
+fn with_an_authority_each_machine_has_a_name_that_it_certifies() {
+    let directory = "https://172.17.0.9/acme/local/directory".to_owned();
+    let lab = Lab { authority: Some(Authority { container: "ca".to_owned(), directory }), ..lab(2) };
+    assert_eq!(value(&lab, "STAGING_URL").as_deref(), Some("https://app-lab-1a2b3c-1.test:8401"));
+    assert_eq!(value(&lab, "STAGING_ACME").as_deref(), Some("https://172.17.0.9/acme/local/directory"));
+    assert!(value(&lab, "PRODUCTION_ACME_ROOT").is_some_and(|it| it.ends_with("authority.pem")));
 }
 
 #[test]

@@ -26,15 +26,7 @@ pub struct Migrations {
 impl Migrations {
     /// Of this tree, as it lies there.
     pub fn of_tree() -> Result<Migrations> {
-        let folder = workspace::root().join(project::MIGRATIONS);
-        let mut files = Vec::new();
-        for entry in folder.read_dir_utf8().with_context(|| format!("reading {folder}"))? {
-            let entry = entry?;
-            let text =
-                fs::read_to_string(entry.path()).with_context(|| format!("reading {}", entry.path()))?;
-            files.push((entry.file_name().to_owned(), text));
-        }
-        Migrations::of(files)
+        Migrations::of(texts_here()?)
     }
 
     /// Of a commit, whatever is checked out.
@@ -104,6 +96,38 @@ fn full_name(migration: &str, commit: &str) -> Result<String> {
              what a shallow clone lacks; otherwise mend the line"
         ))
     })
+}
+
+/// The text that takes a migration back: of the commit, or of this tree, whichever has the file that was applied, as its SHA-384
+/// says.
+pub fn way_back(commit: &str, version: i64, applied: &str) -> Result<Option<String>> {
+    let root = workspace::root();
+    let of_commit = git::full_name(root, commit)?
+        .map(|sha| git::texts_in(root, &sha, project::MIGRATIONS))
+        .transpose()?;
+    for files in [of_commit.unwrap_or_default(), texts_here()?] {
+        let named = |end: &str| {
+            let is_it = |(name, _): &&(String, String)| {
+                name.starts_with(&format!("{version}_")) && name.ends_with(end)
+            };
+            files.iter().find(is_it).map(|(_, text)| text)
+        };
+        if named(".up.sql").is_some_and(|up| format!("{:x}", Sha384::digest(up)) == applied) {
+            return Ok(named(".down.sql").cloned());
+        }
+    }
+    Ok(None)
+}
+
+fn texts_here() -> Result<Vec<(String, String)>> {
+    let folder = workspace::root().join(project::MIGRATIONS);
+    let mut files = Vec::new();
+    for entry in folder.read_dir_utf8().with_context(|| format!("reading {folder}"))? {
+        let entry = entry?;
+        let text = fs::read_to_string(entry.path()).with_context(|| format!("reading {}", entry.path()))?;
+        files.push((entry.file_name().to_owned(), text));
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

@@ -50,6 +50,8 @@ pub struct SmokePaths {
     pub log_in: &'static str,
     /// Something that only a user is shown.
     pub list: &'static str,
+    /// With which an OPTIONS of that is answered: who is allowed what is in its header.
+    pub options_status: u16,
 }
 
 /// The same that the backend's own smoke test asks for on the edge's network.
@@ -59,6 +61,7 @@ pub const SMOKE_TEST: SmokePaths = SmokePaths {
     version: "/api/version",
     log_in: "/api/auth/login",
     list: "/api/shipments",
+    options_status: 405,
 };
 
 /// What the watch asks through the edge: it answers 200 only when the release can serve.

@@ -71,8 +71,19 @@ const TRIED: Limits = Limits { ready: Duration::from_secs(40), ..LIMITS };
 const REMOTE_ROOT: &str = "/opt/tracehub-app";
 
 /// The variables that tell the way to a host, each behind the environment's prefix, and whether nothing goes without it.
-pub const HOST_VARIABLES: [(&str, bool); 6] =
-    [("HOST", true), ("PORT", false), ("USER", true), ("SSH_KEY", true), ("HOST_KEY", true), ("URL", false)];
+pub const HOST_VARIABLES: [(&str, bool); 8] = [
+    ("HOST", true),
+    ("PORT", false),
+    ("USER", true),
+    ("SSH_KEY", true),
+    ("HOST_KEY", true),
+    ("URL", false),
+    ("ACME", false),
+    ("ACME_ROOT", false),
+];
+/// Those of them that only a person's own host has: workflows deploy to the names above, with certificates of the public
+/// authority.
+pub const OWN_HOST_VARIABLES: [&str; 3] = ["URL", "ACME", "ACME_ROOT"];
 
 /// Where a release runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

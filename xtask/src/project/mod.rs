@@ -18,7 +18,7 @@ pub use self::components::{
     BACKEND, BACKEND_PROGRAM, COVERAGE_PERCENT, Component, FRONTEND, INPUTS_LABEL, LOGGED_ERROR, MIGRATIONS,
     PROBE_PATH, READY_ADDRESSES, RECIPE_LABEL, RELEASE_HEADER, SETTINGS_TABLE, SMOKE_TEST,
 };
-pub use self::environments::{ENVIRONMENTS, Environment, HOST_VARIABLES, Limits, Site};
+pub use self::environments::{ENVIRONMENTS, Environment, HOST_VARIABLES, Limits, OWN_HOST_VARIABLES, Site};
 pub use self::pins::{NODE_VERSION, PLUGINS_SUITE, POSTGRES_MAJOR, RUNTIME_GLIBC, RUST_VERSION};
 pub use self::secrets::{IDENTITY, OPERATOR_SECRETS, SECRETS, SECRETS_FOLDER, Secret, is_secret_variable};
 pub use self::services::{

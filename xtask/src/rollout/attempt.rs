@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 
-use super::host::{Holder, Host, Leasable, LeaseError, LeasedHost};
+use super::host::{Holder, Holding, Host, Leasable, LeaseError, LeasedHost};
 use super::journal::{Journal, attempt_id};
 use super::observed::Observed;
 use super::plan::{Goal, Plan, Report, Run, Step, Stopped, apply_all};
@@ -49,6 +49,10 @@ pub enum AttemptError {
     Stopped(Stopped),
 }
 
+/// How long the lease of a driver that died is waited for: it is free 20 s after that driver was last heard of, and once what it
+/// had begun has ended.
+const DEATH_TIMEOUT: Duration = Duration::from_secs(40);
+
 /// Takes the lease, or waits for it; `waiting` is told for whom. Without a time to wait it is asked for once.
 pub fn take_lease<'h, H: Leasable>(
     host: &'h H,
@@ -58,14 +62,19 @@ pub fn take_lease<'h, H: Leasable>(
 ) -> Result<H::Leased<'h>, LeaseError> {
     let began = host.clock();
     loop {
-        let words = match host.lease(holder) {
-            Err(LeaseError::Held(by)) => format!("{by}{}", step_of_other(host)),
+        let held = match host.lease(holder) {
+            Err(LeaseError::Held(held)) if held.is_ending => held,
+            Err(LeaseError::Held(held)) => {
+                Holding { by: format!("{}{}", held.by, step_of_other(host)), ..held }
+            }
             taken => return taken,
         };
-        if wait.is_none_or(|wait| host.clock() - began >= wait) {
-            return Err(LeaseError::Held(words));
+        // Who has died is waited for without being asked to.
+        let patience = if held.is_ending { DEATH_TIMEOUT } else { Duration::ZERO };
+        if host.clock() - began >= wait.unwrap_or_default().max(patience) {
+            return Err(LeaseError::Held(held));
         }
-        waiting(&words);
+        waiting(&held.by);
         host.pause(LEASE_RETRY_INTERVAL)?;
     }
 }
@@ -129,7 +138,13 @@ impl<'a> Attempt<'a> {
 
     /// Writes into the ledger what was done without a plan.
     pub fn note(&self, what: &str) -> Result<()> {
-        self.journal.write(Event::Noted { what: what.to_owned() })
+        self.journal.write(Event::found(what.to_owned()))
+    }
+
+    /// Writes into the ledger what this driver's user did by hand, and why.
+    pub fn note_done(&self, what: &str, why: Option<&str>) -> Result<()> {
+        let (what, by, why) = (what.to_owned(), self.by.clone(), why.unwrap_or_default().to_owned());
+        self.journal.write(Event::Noted { what, by, why })
     }
 
     /// Takes a step without which no plan can be made yet, with everything in the ledger: the plan comes behind it, in the same

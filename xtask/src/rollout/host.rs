@@ -196,12 +196,21 @@ pub struct Holder {
     pub since: String,
 }
 
+/// Somebody else who has the lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// Who, since when, and what for, in words.
+    pub by: String,
+    /// Whether that driver has died, or fell silent: then the lease is free in a moment, by itself.
+    pub is_ending: bool,
+}
+
 /// Why there is no lease.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
-    /// Somebody has it. The words say who, since when, and what for.
-    #[error("{0}")]
-    Held(String),
+    /// Somebody has it.
+    #[error("{}", .0.by)]
+    Held(Holding),
     /// It could not be asked for.
     #[error(transparent)]
     Other(#[from] anyhow::Error),

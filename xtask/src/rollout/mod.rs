@@ -12,6 +12,7 @@ pub mod plan;
 pub mod plans;
 pub mod recover;
 pub mod remake;
+pub mod revert;
 pub mod rollback;
 #[cfg(test)]
 pub mod simulation;

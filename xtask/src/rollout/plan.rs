@@ -24,6 +24,10 @@ pub trait Step {
     fn revert(&self, _run: &Run, _cause: &Error) -> Result<()> {
         Ok(())
     }
+    /// Whether that does something: else it is not called undone.
+    fn has_way_back(&self) -> bool {
+        false
+    }
     /// What of it is there for good although the attempt is undone, in words; nothing for most. It was done, or a part of it.
     fn stays(&self, _run: &Run) -> Option<String> {
         None
@@ -200,7 +204,9 @@ fn undo(steps: &[&dyn Step], run: &Run, cause: &Error) -> Vec<String> {
     left.extend(write(step_event(*failed, StepState::Failed, Some(format!("{cause:#}")))));
     for step in steps.iter().rev() {
         let result = step.revert(run, cause);
-        run.report.reverted(*step, &result);
+        if step.has_way_back() || result.is_err() {
+            run.report.reverted(*step, &result);
+        }
         let state = if result.is_ok() { StepState::Reverted } else { StepState::RevertFailed };
         let detail = result.err().map(|error| format!("{error:#}"));
         left.extend(detail.as_ref().map(|detail| format!("{}: {detail}", step.name())));

@@ -79,13 +79,13 @@ pub fn recover(leased: &dyn LeasedHost, mut files: Files, journal: &Journal) -> 
         let what =
             format!("{by}: {} has the traffic, not {}", written(live.as_ref()), written(ought.as_ref()));
         let last = files.ledger.entries.iter().rev().find_map(|entry| match &entry.event {
-            Event::Noted { what } => Some(what.clone()),
+            Event::Noted { what, .. } => Some(what.clone()),
             Event::Confirmed { .. } => Some(String::new()),
             _ => None,
         });
         // What is damaged is put right as a whole, and not by a note behind it.
         if last.as_ref() != Some(&what) && !is_damaged {
-            journal.write(Event::Noted { what: what.clone() })?;
+            journal.write(Event::found(what.clone()))?;
             files.ledger = host.ledger()?;
         }
         said.push(what);
@@ -130,6 +130,9 @@ fn settle(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal)
     }
     let host = leased.host();
     leased.wait_for_migration()?;
+    if attempt.kind == Kind::Revert {
+        return Ok((settle_revert(attempt, journal)?, false));
+    }
     let live = host.live()?;
     let guard = live.guard.as_ref().filter(|guard| guard.attempt == attempt.id);
     let (outcome, found) = match guard.map(|guard| guard.state) {
@@ -199,6 +202,16 @@ fn settle_restore(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &
     let detail = Some("its driver died".to_owned());
     journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
     Ok(format!("the restore by {} ({}) was cut off: it {found}", attempt.by, attempt.at))
+}
+
+/// Each migration is taken back whole or not at all, and nobody needs what is left.
+fn settle_revert(attempt: &RecordedAttempt, journal: &Journal) -> Result<String> {
+    let detail = Some("its driver died".to_owned());
+    journal.write_of(&attempt.id, Event::Ended { outcome: Outcome::Undone, detail, to_switch_ms: None })?;
+    Ok(format!(
+        "the {} by {} ({}) was cut off: the same command again takes back what is left",
+        attempt.kind, attempt.by, attempt.at
+    ))
 }
 
 /// Which of its files and containers are there is not known: whoever starts a platform anew begins with both.

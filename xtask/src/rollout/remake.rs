@@ -199,7 +199,7 @@ impl Draft {
 
     fn noted(mut self, by: &str) -> Draft {
         let what = format!("the ledger was made anew by {by}; not known: {}", self.unknown.join("; "));
-        let entry = self.entry(&self.attempt.clone(), self.now.clone(), Event::Noted { what });
+        let entry = self.entry(&self.attempt.clone(), self.now.clone(), Event::found(what));
         self.ledger.entries.push(entry);
         self
     }

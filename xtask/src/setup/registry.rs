@@ -69,7 +69,8 @@ fn configuration(read_only: bool) -> String {
 
 fn wait_for(sh: &Shell, container: &str, port: u16) -> Result<()> {
     let (began, url) = (Instant::now(), format!("http://localhost:{port}/v2/"));
-    while !http::get(&url, Duration::from_secs(2)).is_ok_and(|answer| answer.status == 200) {
+    while !http::Client::default().get(&url, Duration::from_secs(2)).is_ok_and(|answer| answer.status == 200)
+    {
         if began.elapsed() > READY_TIMEOUT {
             bail!("{container} does not answer at {url}:\n    {}", container::last_lines(sh, container, 5)?);
         }

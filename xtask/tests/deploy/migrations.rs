@@ -70,7 +70,31 @@ pub fn fails_half_way(project: &Project) -> Result<(), Failed> {
     check(query(project, column) == "0", || "half a migration stayed".into())?;
     check(schema < 20_990_101_120_000, || format!("the schema was {schema} before"))?;
     no_traffic_moved(project, &live, 20_990_101_120_000)?;
-    project.last_attempt_is("deploy", "undone")
+    project.last_attempt_is("deploy", "undone")?;
+    what_stayed_is_taken_back(project, &live, schema)
+}
+
+/// Nobody needs it, and it is lost only when somebody says so.
+fn what_stayed_is_taken_back(project: &Project, live: &Option<String>, schema: i64) -> Result<(), Failed> {
+    query(project, "INSERT INTO goes_well VALUES (1), (2)");
+    let revert = |more: &[&str]| project.xtask(&[&["migrate", "revert"], more].concat());
+    let lost = "the table goes_well with 2 rows";
+    let output = revert(&["--plan"]).succeeds()?;
+    check(output.contains(lost) && output.contains("take migration 20990101120000 back"), || output)?;
+    let output = revert(&[]).fails_with(3)?;
+    check(output.contains(lost) && output.contains("wants a yes"), || output)?;
+    no_traffic_moved(project, live, 20_990_101_120_000)?;
+    let client = Client::start(&project.url());
+    let output = revert(&["--yes", "--reason", "it is in the way"]).succeeds();
+    let report = client.stop();
+    let output = output?;
+    check(output.contains("took back 20990101120000") && output.contains("is in the backup"), || output)?;
+    report.has_no_failures()?;
+    no_traffic_moved(project, live, schema)?;
+    project.last_attempt_is("revert", "succeeded")?;
+    let output = revert(&["--yes"]).fails_with(3)?;
+    let names = live.as_deref().unwrap_or_default();
+    check(output.contains("is needed by") && output.contains(names), || output)
 }
 
 pub fn gets_no_lock(project: &Project) -> Result<(), Failed> {
@@ -87,7 +111,9 @@ pub fn gets_no_lock(project: &Project) -> Result<(), Failed> {
         || output,
     )?;
     report.has_no_failures()?;
-    no_traffic_moved(project, &live, schema)?;
+    // The first of the two has succeeded again.
+    check(schema < 20_990_101_120_000, || format!("the schema was {schema} before"))?;
+    no_traffic_moved(project, &live, 20_990_101_120_000)?;
     project.last_attempt_is("deploy", "undone")
 }
 

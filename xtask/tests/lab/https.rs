@@ -1,5 +1,8 @@
-//! A host changes from HTTP to HTTPS, and back.
+//! A host changes from HTTP to HTTPS, and back; and certificates, as an authority gives them.
 
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +10,7 @@ use libtest_mimic::Failed;
 use rustls::crypto::ring;
 use ureq::config::Config;
 use ureq::http::{Response, Uri};
-use ureq::tls::TlsConfig;
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsConfigBuilder};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
@@ -57,20 +60,156 @@ pub fn there_and_back(lab: &Lab) -> Result<(), Failed> {
     check(output.contains("Nothing to do"), || output)
 }
 
+/// As production has it: a certificate of an authority that comes to look, verified by whoever asks.
+pub fn certified(lab: &Lab) -> Result<(), Failed> {
+    let (project, host) = (&lab.project, &lab.hosts[1]);
+    let name = format!("{}.test", host.container);
+    let authority = Authority::up(lab)?;
+    let call = |words: &[&str], name: &str| {
+        let url = format!("https://{name}:{}", host.https);
+        authority.told(project.xtask_verbatim(words)).env("STAGING_URL", &url)
+    };
+    call(&["host", "setup", "--env", "staging", "--yes"], &name).succeeds()?;
+    // From the beginning, whatever was there before.
+    let _ = call(&["down", "--env", "staging", "--yes"], &name).output();
+    host.sh("docker volume rm tracehub-staging-certificates");
+
+    // A name that nobody finds: said by whom it was asked of, and nothing of the deploy stays.
+    let deploy = ["deploy", "--env", "staging", "--yes"];
+    let output = call(&deploy, "nobody.test").fails_with(4)?;
+    check(output.contains("has no certificate for this name") && output.contains("nobody.test"), || output)?;
+    call(&deploy, &name).succeeds()?;
+    check(authority.verified(&name, host.https)? == 200, || "it does not serve".into())?;
+    let status = call(&["status", "--env", "staging", "--json"], &name).json()?;
+    check(status["certificate_trouble"].is_null() && status["certificate_days"] == 0, || status.to_string())?;
+    let plain = redirect(&host.url, &name)?;
+    check(
+        plain.contains(" 308 ") && plain.contains(&format!("https://{name}/shipments/12?port=a%20b")),
+        || plain,
+    )?;
+
+    // The edge was started for another name: said before anything is begun.
+    let output = call(&["deploy", "--env", "staging", "--plan"], "nobody.test").fails_with(10)?;
+    check(
+        output.contains("users can't come to https://nobody.test") && output.contains("platform up"),
+        || output,
+    )?;
+    let up = ["platform", "up", "--env", "staging", "--yes"];
+    let output = call(&up, "nobody.test").fails_with(1)?;
+    check(output.contains("has no certificate for this name") && !output.contains("Platform:"), || output)?;
+    call(&up, &name).succeeds()?;
+
+    a_certificate_that_is_not_renewed(lab, &authority, &name)
+}
+
+/// It is no wall for a fix.
+fn a_certificate_that_is_not_renewed(lab: &Lab, authority: &Authority, name: &str) -> Result<(), Failed> {
+    let (project, host) = (&lab.project, &lab.hosts[1]);
+    let url = format!("https://{name}:{}", host.https);
+    let call = |words: &[&str]| authority.told(project.xtask_verbatim(words)).env("STAGING_URL", &url);
+    authority.stop();
+    let folder = tempfile::tempdir()?;
+    expired(folder.path(), name)?;
+    let volume = "/var/lib/docker/volumes/tracehub-staging-certificates/_data";
+    for (end, made) in [("key", "key"), ("crt", "certificate")] {
+        let there = host.sh(&format!("find {volume} -name {name}.{end}"));
+        host.write(&there, &std::fs::read_to_string(folder.path().join(made))?);
+    }
+    host.sh("docker restart --time 1 tracehub-staging-platform-edge-1");
+    wait_until("it shows that it has expired", Duration::from_secs(30), || {
+        call(&["status", "--env", "staging"]).succeeds().is_ok_and(|status| status.contains("expired at"))
+    })?;
+    check(authority.verified(name, host.https).is_err(), || "it is not refused".into())?;
+    project.append("tracehub/frontend/index.html", "<!-- A fix. -->\n");
+    project.commit("A fix");
+    let output = call(&["deploy", "--env", "staging", "--yes"]).succeeds()?;
+    check(output.contains("expired at") && output.contains("Deployed:"), || output)
+}
+
+/// Makes a key, and a certificate of it that has ended, in this folder.
+fn expired(folder: &Path, name: &str) -> Result<(), Failed> {
+    let settings = format!(
+        "[ca]\ndefault_ca=here\n[here]\ndatabase=index\nnew_certs_dir=.\nserial=serial\npolicy=any\ndefault_md=sha256\n\
+         [any]\ncommonName=optional\n[more]\nsubjectAltName=DNS:{name}\n"
+    );
+    for (file, text) in [("settings", settings.as_str()), ("index", ""), ("serial", "01\n")] {
+        std::fs::write(folder.join(file), text)?;
+    }
+    let request = "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=lab -keyout key -out request";
+    let sign = "ca -config settings -batch -notext -selfsign -keyfile key -in request -out certificate -extensions more \
+                -startdate 20200101000000Z -enddate 20200201000000Z";
+    for words in [request, sign] {
+        let made = Command::new("openssl").args(words.split_whitespace()).current_dir(folder).output()?;
+        check(made.status.success(), || String::from_utf8_lossy(&made.stderr).into_owned())?;
+    }
+    Ok(())
+}
+
+/// The lab's authority.
+struct Authority {
+    container: String,
+    variables: Vec<(String, String)>,
+}
+
+impl Authority {
+    fn up(lab: &Lab) -> Result<Authority, Failed> {
+        let project = &lab.project;
+        project.xtask_verbatim(&["lab", "up", "--hosts", "3", "--https", "--yes"]).succeeds()?;
+        let told = project.xtask_verbatim(&["lab", "env"]).succeeds()?;
+        let variables = told.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
+        let variables = variables.filter(|(name, _)| name.starts_with("STAGING_ACME"));
+        let status = project.xtask_verbatim(&["lab", "status", "--json"]).json()?;
+        Ok(Authority {
+            container: status["lab"]["authority"]["container"].as_str().ok_or("there is none")?.to_owned(),
+            variables: variables
+                .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
+                .collect(),
+        })
+    }
+
+    /// A call that knows of it.
+    fn told(&self, call: XtaskCommand) -> XtaskCommand {
+        self.variables.iter().fold(call, |call, (name, value)| call.env(name, value))
+    }
+
+    fn stop(&self) {
+        Command::new("docker").args(["stop", "--time", "1", &self.container]).output().expect("docker runs");
+    }
+
+    /// The status that somebody gets who trusts it alone.
+    fn verified(&self, name: &str, port: u16) -> Result<u16, Failed> {
+        let root =
+            self.variables.iter().find(|(name, _)| name == "STAGING_ACME_ROOT").ok_or("it has no root")?;
+        let root = Certificate::from_pem(&std::fs::read(&root.1)?)?;
+        let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(vec![root])));
+        Ok(agent(tls).get(format!("https://{name}:{port}/health/ready")).call()?.status().as_u16())
+    }
+}
+
+/// What is answered at port 80 to somebody who asks for a page of this name.
+fn redirect(url: &str, name: &str) -> Result<String, Failed> {
+    let mut stream = std::net::TcpStream::connect(url.trim_start_matches("http://"))?;
+    write!(stream, "GET /shipments/12?port=a%20b HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
 /// Its answer, whoever has signed the certificate; none when it gives none.
 fn answer(port: u16) -> Option<Response<Body>> {
-    let tls = TlsConfig::builder()
-        .disable_verification(true)
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .build();
+    let agent = agent(TlsConfig::builder().disable_verification(true));
+    agent.get(format!("https://{NAME}:{port}/health/ready")).call().ok()
+}
+
+fn agent(tls: TlsConfigBuilder) -> Agent {
+    let tls = tls.unversioned_rustls_crypto_provider(Arc::new(ring::default_provider())).build();
     let config = Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(5)))
         .http_status_as_error(false)
         .proxy(None)
         .tls_config(tls)
         .build();
-    let agent = Agent::with_parts(config, DefaultConnector::default(), Loopback);
-    agent.get(format!("https://{NAME}:{port}/health/ready")).call().ok()
+    Agent::with_parts(config, DefaultConnector::default(), Loopback)
 }
 
 /// Every name is this machine: not each knows the names under `localhost`.

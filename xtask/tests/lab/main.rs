@@ -129,6 +129,11 @@ const TRIALS: &[Row<Lab>] = &[
         gate::production_takes_what_staging_confirmed,
     ),
     ("a_host_goes_from_http_to_https_and_back_by_platform_up", Deep, https::there_and_back),
+    (
+        "a_first_deploy_over_https_has_a_verified_certificate_and_one_that_ends_is_no_wall",
+        Deep,
+        https::certified,
+    ),
     ("down_leaves_nothing_running", Always, rollouts::down),
     (
         "the_simulated_host_looks_the_same_as_this_one_after_every_call",

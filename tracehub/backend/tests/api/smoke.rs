@@ -11,6 +11,9 @@ use crate::world::{JWT_SECRET, app_options, bare_binary, binary};
 const RELEASE: &str = "20260103t120001z-1a2b3c4d5e6f";
 const PAGE: &str = r#"<!doctype html><script type="module" src="/assets/index-abc.js"></script>"#;
 
+/// Of a list that can be read.
+const OPTIONS: &str = "405 Method Not Allowed\r\nallow: GET,HEAD\r\n\r\n";
+
 /// A server of pages: this at `/`, a script where the page says, and nothing else.
 fn page(html: &'static str) -> String {
     server(move |asked| match asked {
@@ -107,12 +110,30 @@ async fn a_token_is_shown_to_nobody_whatever_comes_with_it(owner: PgPool) {
         version if version.starts_with("GET /api/version ") => {
             format!("200 OK\r\ncontent-type: application/json\r\n\r\n{RELEASE}")
         }
+        options if options.starts_with("OPTIONS ") => OPTIONS.to_owned(),
         _ => {
             "500 Internal Server Error\r\ncontent-type: application/json\r\n\r\n{\"token\":\"secret\"}".into()
         }
     });
     let output = smoke_test(&owner, &page(PAGE), &api);
     assert_eq!(complaint(&output).trim(), "tracehub-backend: a log-in is answered 500");
+}
+
+/// As one whose routes are not those that the page knows.
+#[sqlx::test]
+async fn a_release_that_does_not_know_its_list_is_found(owner: PgPool) {
+    let api = server(|asked| match asked {
+        version if version.starts_with("GET /api/version ") => {
+            format!("200 OK\r\ncontent-type: application/json\r\n\r\n{RELEASE}")
+        }
+        _ => "404 Not Found\r\n\r\n".into(),
+    });
+    let output = smoke_test(&owner, &page(PAGE), &api);
+    assert!(
+        complaint(&output).contains("OPTIONS of the list of shipments is answered 404"),
+        "{}",
+        complaint(&output)
+    );
 }
 
 #[sqlx::test]

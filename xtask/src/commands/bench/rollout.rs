@@ -66,7 +66,7 @@ impl Rollout {
     pub fn run(self) -> Result<()> {
         setup::ensure(&[Tool::Ssh], self.yes)?;
         let was_up = Lab::load()?.is_some();
-        let lab = Activity::of("a machine to deploy to", |_| Lab::up(1, self.yes))?;
+        let lab = Activity::of("a machine to deploy to", |_| Lab::up(1, false, self.yes))?;
         let copy = Copy::make(&lab)?;
         let versions = copy.versions()?;
         if let Some(runs) = self.long {

@@ -68,9 +68,16 @@ fn check_unknown(version: i64, release: &Release, seen: &Observed, environment: 
     if seen.pending(release).is_empty() {
         return Ok(());
     }
+    let way_out = match seen.ledger.confirmed().contains(&brought.id) {
+        true => String::new(),
+        false => format!(
+            " Its deploy was undone: `cargo xtask migrate revert --env {environment}` takes back what nobody needs of it, behind a \
+             backup."
+        ),
+    };
     Err(refuse(format!(
         "{environment} has applied the migration {version}, which came with {commit} ({}); this commit does not have it, and \
-         has others that are pending\n  Merge {commit} first. (Without a pending migration it could be deployed as it is.)",
+         has others that are pending\n  Merge {commit} first. (Without a pending migration it could be deployed as it is.){way_out}",
         brought.subject
     )))
 }

@@ -9,7 +9,7 @@ use super::room::{self, Wants};
 use crate::commands::output::near::did_you_mean;
 use crate::commands::progress::steps::Preview;
 use crate::commands::target::access::{self, Access};
-use crate::commands::target::{gate, version};
+use crate::commands::target::{gate, https, version};
 use crate::exit::refuse;
 use crate::host::{Machine, PlatformWants, SuppliedSecrets};
 use crate::product::images::{self, Registry};
@@ -129,16 +129,19 @@ impl Deploy {
             let release = self.check_sources(&sources)?;
             let found = images::find(&registry, &commit)?;
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
-            Ok((sources, found, release, platform::of_commit(&commit.sha)?))
+            // The way to the host takes longer than this.
+            Ok((sources, found, release, platform::of_commit(&commit.sha)?, access.site.certificate()))
         };
-        let (machine, (sources, found, release, files)) = self.target.clone().reach_by(&access, find)?;
+        let (machine, (sources, found, release, files, shown)) =
+            self.target.clone().reach_by(&access, find)?;
         let machine = machine.with_registry_tunnel(registry.registry_tunnel).with_platform_files(files);
+        let platform = machine.platform().wants()?;
+        self.check_data(&machine, &platform)?;
+        https::check(&machine, shown.as_ref(), platform.edge_runs, &self.overrides)?;
         let images = match found {
             Some(images) => images,
             None => images::build_and_push(&registry, &commit, self.consent.yes)?,
         };
-        let platform = machine.platform().wants()?;
-        self.check_data(&machine, &platform)?;
         let is_whole = platform.bases.is_some();
         let running = platform.bases.clone();
         let bases = running.map_or_else(|| images::bases_for_host(&registry, &commit.sha), Ok)?;

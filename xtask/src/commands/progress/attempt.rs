@@ -36,9 +36,26 @@ pub struct LockWaitArgs {
     wait: Option<Duration>,
 }
 
+/// The option of every verb by which somebody looks or reaches in by hand.
+#[derive(Debug, Clone, Args)]
+pub struct ReasonArgs {
+    /// Why, for the ledger
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl ReasonArgs {
+    /// What was given.
+    pub fn text(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+}
+
 impl LockWaitArgs {
     /// For somebody who wants the lease for a moment, at the end of long work of another kind.
     pub const PATIENT: LockWaitArgs = LockWaitArgs { wait: Some(Duration::from_secs(1800)) };
+    /// For somebody who must not be kept waiting, as in the night.
+    const HASTY: LockWaitArgs = LockWaitArgs { wait: Some(Duration::from_secs(5)) };
 }
 
 /// How long a plan took, from its beginning.
@@ -67,7 +84,8 @@ pub fn lease(machine: &Machine, doing: String, lock_wait: LockWaitArgs) -> Resul
         words.clone_into(&mut said);
     });
     lease.map_err(|error| match error {
-        LeaseError::Held(by) => {
+        LeaseError::Held(held) => {
+            let by = held.by;
             let message = format!(
                 "{environment} is being changed by {by}\n  Nothing was changed. `--wait` waits for it."
             );
@@ -75,6 +93,18 @@ pub fn lease(machine: &Machine, doing: String, lock_wait: LockWaitArgs) -> Resul
         }
         LeaseError::Other(error) => error.context(format!("taking the lease of {environment}")),
     })
+}
+
+/// Writes into the ledger what somebody is about to do by hand that needs no lease. Who has the lease keeps nobody from it:
+/// then it is said that it is not written down.
+pub fn record(machine: &Machine, what: &str, reason: &ReasonArgs) {
+    let write = || {
+        let leased = lease(machine, what.to_owned(), LockWaitArgs::HASTY)?;
+        Attempt::begin(&leased, who())?.note_done(what, reason.text())
+    };
+    if let Err(error) = write() {
+        terminal::warn(format_args!("the ledger does not know of it: {error:#}"));
+    }
 }
 
 /// Begins an attempt under the lease that was just taken: finishes or undoes what a killed one left.

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use crate::commands::{Exit, Failure, refuse};
+use crate::host::{Acme, PublicSite};
 use crate::product::secrets::Supplied;
-use crate::project::{Environment, HOST_VARIABLES, SECRETS, Site};
+use crate::project::{ENVIRONMENTS, Environment, HOST_VARIABLES, SECRETS, Site};
 use crate::terminal;
+use crate::tools::http::Authority;
 use crate::tools::ssh::Destination;
 use crate::tools::ssh::keys::{self, HostKeys, Key};
 
@@ -22,7 +24,7 @@ pub struct Access {
     /// For ssh.
     pub destination: Destination,
     /// Where users go.
-    pub url: String,
+    pub site: PublicSite,
 }
 
 impl Access {
@@ -148,15 +150,38 @@ impl Variables {
     }
 
     fn access(&self, environment: &Environment, domain: &str) -> Result<Access, String> {
+        let destination = self.destination(&environment.name)?;
+        let url = match self.values.get("URL") {
+            Some(url) => web_address(url).map_err(|why| format!("{}_URL: {why}", self.prefix))?,
+            None => format!("https://{domain}"),
+        };
         Ok(Access {
             environment: environment.name.to_string(),
             prefix: self.prefix,
-            destination: self.destination(&environment.name)?,
-            url: match self.values.get("URL") {
-                Some(url) => web_address(url).map_err(|why| format!("{}_URL: {why}", self.prefix))?,
-                None => format!("https://{domain}"),
-            },
+            site: PublicSite::new(url, destination.host.clone(), self.acme()?),
+            destination,
         })
+    }
+
+    /// Who the edge has its certificates from, where somebody says so.
+    fn acme(&self) -> Result<Option<Acme>, String> {
+        let prefix = self.prefix;
+        let Some(directory) = self.values.get("ACME").map(|it| it.trim()) else { return Ok(None) };
+        let is_plain = |name: &str| plain(name, b".:-[]/_").is_ok();
+        if !directory.strip_prefix("https://").is_some_and(is_plain) {
+            return Err(format!(
+                "{prefix}_ACME: {directory:?} is not the address of an ACME directory: https://…"
+            ));
+        }
+        let root = self.values.get("ACME_ROOT").map(|given| match given.contains("-----BEGIN") {
+            true => Ok(given.clone()),
+            false => std::fs::read_to_string(given.trim()).map_err(|error| error.to_string()),
+        });
+        let root = root.transpose().map_err(|why| format!("{prefix}_ACME_ROOT can't be read: {why}"))?;
+        if root.as_deref().is_some_and(|pem| Authority::parse(pem).is_none()) {
+            return Err(format!("{prefix}_ACME_ROOT holds no certificate in PEM, and is no path to one"));
+        }
+        Ok(Some(Acme { directory: directory.to_owned(), root }))
     }
 
     fn port(&self) -> Result<Option<u16>, String> {
@@ -175,9 +200,18 @@ impl Variables {
         let missing = HOST_VARIABLES.iter().filter(|(name, needed)| *needed && !told(name));
         let missing: Vec<String> = missing.map(|(missing, _)| format!("{prefix}_{missing}")).collect();
         if !missing.is_empty() {
+            let is_environment = ENVIRONMENTS
+                .iter()
+                .any(|row| matches!(row.site, Site::Remote { prefix: it, .. } if it == prefix));
+            let hint = match is_environment {
+                true => {
+                    " They may be in the environment's encrypted file (`cargo xtask secrets set`), or variables, as a workflow \
+                     has them; `eval \"$(cargo xtask lab env)\"` sets them for the lab."
+                }
+                false => "",
+            };
             return Err(format!(
-                "how to reach {name} is not known: {} not set. They may be in the environment's encrypted file (`cargo xtask \
-                 secrets set`), or variables, as a workflow has them; `eval \"$(cargo xtask lab env)\"` sets them for the lab.",
+                "how to reach {name} is not known: {} not set.{hint}",
                 match missing.as_slice() {
                     [one] => format!("{one} is"),
                     many => format!("{} are", many.join(", ")),
@@ -249,7 +283,7 @@ mod tests {
     #[test]
     fn the_usual_port_and_the_environment_s_own_name_need_not_be_told() {
         let access = access(&[("HOST", "vps"), ("USER", "deploy"), HOST_KEY]).unwrap();
-        assert_eq!((access.destination.port, access.url.as_str()), (None, "https://example.org"));
+        assert_eq!((access.destination.port, access.site.url.as_str()), (None, "https://example.org"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod consent;
 pub mod gate;
+pub mod https;
 pub mod version;
 
 use std::thread;
@@ -99,7 +100,7 @@ fn there(environment: Environment, access: &Access, connection: Connection) -> R
     connection.ping_engine().map_err(|error| explain(error, access))?;
     let shell = HostShell::behind(connection);
     let name = environment.name.clone();
-    Machine::arrive(environment, shell, compose, Some(access.url.clone())).map_err(|error| {
+    Machine::arrive(environment, shell, compose, Some(access.site.clone())).map_err(|error| {
         if error.is::<Failure>() {
             return error;
         }

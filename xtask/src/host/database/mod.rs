@@ -2,6 +2,7 @@
 //! dump never travels to be read.
 
 mod backups;
+mod losses;
 mod restore;
 mod roles;
 
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use xshell::{Cmd, cmd};
+
+pub use self::losses::Lost;
 
 use super::{Leased, Machine};
 use crate::project::{DATABASE, DATABASE_SERVICE};

@@ -16,6 +16,8 @@ use crate::tools::ssh::host_shell::Script;
 
 /// The edge's configuration, in its folder on the host.
 pub(super) const CADDYFILE: &str = "Caddyfile";
+/// The certificate of an authority of somebody's own, there.
+pub(super) const AUTHORITY: &str = "authority.pem";
 pub(in crate::host) const NOTE: Script = Script::new(
     "noting what the platform's files hold",
     r#"cd "$1" && set -- *.yaml variables.env && if [ -f roles.sql ]; then set -- "$@" roles.sql; fi &&
@@ -43,6 +45,13 @@ impl Platform<'_> {
             ("SECRETS".to_owned(), self.machine.folder("secrets").to_string()),
             ("BACKUPS".to_owned(), self.machine.folder("backups").to_string()),
         ];
+        if let Some(acme) = self.machine.site.as_ref().and_then(|site| site.acme.as_ref()) {
+            variables.push(("EDGE_ACME_CA".to_owned(), format!("acme_ca {}", acme.directory)));
+        }
+        if let Some(pem) = self.authority() {
+            variables.push(("EDGE_AUTHORITY".to_owned(), hex(&Sha256::digest(pem))));
+            variables.push(("EDGE_ACME_ROOT".to_owned(), format!("acme_ca_root /etc/caddy/{AUTHORITY}")));
+        }
         let versions = self.machine.secrets().versions()?.current_of(|secret| secret.of_platform);
         variables.extend(
             versions
@@ -50,6 +59,11 @@ impl Platform<'_> {
                 .map(|(name, version)| (format!("{}_VERSION", name.to_uppercase()), version.to_string())),
         );
         Ok(variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect())
+    }
+
+    /// The certificate of the authority that the edge asks, where that is one of somebody's own.
+    fn authority(&self) -> Option<&str> {
+        self.machine.site.as_ref()?.acme.as_ref()?.root.as_deref()
     }
 
     /// As it was started.
@@ -115,7 +129,12 @@ impl LeasedPlatform<'_> {
         let machine = self.leased.fenced()?;
         let (platform, folder) = (machine.platform(), machine.folder("platform"));
         let given = machine.platform_files()?;
-        self.leased.write(&machine.folder(EDGE.name), &[(CADDYFILE, given.text(EDGE_FILE)?)])?;
+        let edge = machine.folder(EDGE.name);
+        self.leased.write(&edge, &[(CADDYFILE, given.text(EDGE_FILE)?)])?;
+        match platform.authority() {
+            Some(pem) => self.leased.write(&edge, &[(AUTHORITY, pem)])?,
+            None => self.leased.delete(&edge.join(AUTHORITY))?,
+        }
         let variables = platform.variables(&platform.edge_listens()?)?;
         let mut all = vec![("variables.env", variables.as_str()), (ROLES_FILE, given.text(ROLES_FILE)?)];
         for name in platform.compose_files() {

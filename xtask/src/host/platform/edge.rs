@@ -7,13 +7,13 @@ use anyhow::{Context, Result, ensure};
 
 use super::{ANSWER_TIMEOUT, Platform};
 use crate::exit::{Exit, Failure};
-use crate::host::Machine;
+use crate::host::{Machine, PublicSite};
 use crate::project::{self, EDGE, Site};
-use crate::rollout::host::{EdgeCounts, Host, ProbeResponse};
+use crate::rollout::host::{EdgeCounts, ProbeResponse};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::docker::exec::Running;
-use crate::tools::http;
+use crate::tools::http::Client;
 
 /// The longest that an answer through the edge may take to be a good one.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -23,8 +23,8 @@ const COUNTS: [&str; 5] = ["wget", "-q", "-O", "-", "http://127.0.0.1:2019/metri
 impl Machine {
     /// Where users go.
     pub fn url(&self) -> Result<String> {
-        if let Some(url) = &self.public_url {
-            return Ok(url.clone());
+        if let Some(site) = &self.site {
+            return Ok(site.url.clone());
         }
         let port = self.platform().edge_port()?.with_context(|| {
             format!("{} has no edge yet: `cargo xtask deploy` starts one", self.environment.name)
@@ -32,9 +32,20 @@ impl Machine {
         Ok(format!("http://localhost:{port}"))
     }
 
-    /// In how many days the certificate ends that users are shown, when they come by HTTPS.
-    pub fn certificate_days(&self) -> Option<i64> {
-        http::certificate_days(self.public_url.as_deref()?, self.now())
+    /// Where users go, when that is another machine.
+    pub fn site(&self) -> Option<&PublicSite> {
+        self.site.as_ref()
+    }
+
+    /// By which the edge is asked as a user would ask it.
+    pub fn client(&self) -> Client {
+        let client = self.site.as_ref().map(|site| site.client().clone()).unwrap_or_default();
+        Client { takes_any_certificate: self.takes_any_certificate.get(), ..client }
+    }
+
+    /// Whether users are shown a certificate that is refused is told to people; from here on it is no verdict on a release.
+    pub fn take_any_certificate(&self) {
+        self.takes_any_certificate.set(true);
     }
 }
 
@@ -42,7 +53,8 @@ impl Platform<'_> {
     /// One request through the edge, as a user sends it.
     pub(in crate::host) fn probe(&self) -> Result<ProbeResponse> {
         let url = format!("{}{}", self.machine.url()?, project::PROBE_PATH);
-        let answer = http::get(&url, PROBE_TIMEOUT).with_context(|| format!("asking {url}"))?;
+        let answer =
+            self.machine.client().get(&url, PROBE_TIMEOUT).with_context(|| format!("asking {url}"))?;
         let excerpt = answer.header("location").map_or_else(
             || answer.body.chars().take(200).collect(),
             |location| format!("redirect to {location}"),
@@ -98,8 +110,7 @@ impl Platform<'_> {
     /// What the edge serves, as its configuration has it: a name, for which it gets certificates by itself, or, where
     /// users come by plain HTTP, whatever they ask for.
     pub(super) fn edge_site(&self) -> &str {
-        let https = self.machine.public_url.as_deref().and_then(|url| url.strip_prefix("https://"));
-        https.map_or(":80", |name| name.split([':', '/']).next().unwrap_or(name))
+        self.machine.site.as_ref().and_then(PublicSite::name).unwrap_or(":80")
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 
-use super::compose::CADDYFILE;
+use super::compose::{AUTHORITY, CADDYFILE};
 use super::{HEALTHY_TIMEOUT, LeasedPlatform};
 use crate::host::{Leased, SuppliedSecrets};
 use crate::project::{EDGE, PLATFORM_FILES, ROLES_FILE, SECRETS, Secret};
@@ -68,7 +68,8 @@ impl<'a> LeasedPlatform<'a> {
         if !before.has_files {
             let platform = PLATFORM_FILES.iter().chain(&["variables.env", "written", ROLES_FILE]);
             let files = platform.map(|name| machine.folder("platform").join(name));
-            let mut files = files.chain([machine.folder(EDGE.name).join(CADDYFILE)]);
+            let mut files =
+                files.chain([CADDYFILE, AUTHORITY].map(|name| machine.folder(EDGE.name).join(name)));
             files.try_for_each(|file| self.leased.delete(&file))?;
         }
         Ok(())
@@ -92,6 +93,9 @@ impl Step for Making<'_> {
                 run.report.says(line);
             })
             .context("starting the platform")
+    }
+    fn has_way_back(&self) -> bool {
+        true
     }
     fn revert(&self, _run: &Run, _cause: &Error) -> Result<()> {
         self.leased.platform().unmake(&self.before)

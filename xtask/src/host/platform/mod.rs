@@ -1,6 +1,7 @@
 //! The platform of an environment: database and edge, their networks and volumes. Started when there is none; a
 //! running one is never changed by a deploy.
 
+mod certificate;
 mod compose;
 mod diff;
 mod edge;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
 use super::LeasedPlatform;
-use super::compose::CADDYFILE;
+use super::compose::{AUTHORITY, CADDYFILE};
 use crate::host::Bases;
 use crate::project::{DATABASE_SERVICE, EDGE, EDGE_FILE, PLATFORM_FILES, ROLES_FILE};
 use crate::rollout::state::platform::PlatformRecord;
@@ -54,7 +54,7 @@ impl LeasedPlatform<'_> {
         let machine = self.leased.fenced()?;
         let folders = [machine.folder(EDGE.name), machine.folder("platform")];
         let [yaml, https] = PLATFORM_FILES;
-        let names = [&[CADDYFILE][..], &[yaml, https, "variables.env", ROLES_FILE, "written"]];
+        let names = [&[CADDYFILE, AUTHORITY][..], &[yaml, https, "variables.env", ROLES_FILE, "written"]];
         let mut before = Vec::new();
         for (folder, names) in folders.iter().zip(names) {
             for name in names {

@@ -41,7 +41,8 @@ impl LeasedPlatform<'_> {
         wait("making secrets");
         self.leased.secrets().make(given)?;
         // What has stopped is started as it was: to make it anew is `platform up`'s, with a backup and a look before.
-        if containers.is_empty() {
+        let is_new = containers.is_empty();
+        if is_new {
             record(self.write_files()?)?;
             wait("preparing the database");
             self.leased.database().give_backups_folder()?;
@@ -52,7 +53,8 @@ impl LeasedPlatform<'_> {
         wait("starting the database and the edge");
         self.start()?;
         machine.platform().wait_until_healthy(&PLATFORM.map(|service| service.name), wait)?;
-        self.leased.database().make_roles()
+        self.leased.database().make_roles()?;
+        if is_new { machine.platform().wait_for_certificate(wait) } else { Ok(()) }
     }
 
     /// Something else may have taken the edge's port since it was looked for: here the next one that is free is taken, and on a

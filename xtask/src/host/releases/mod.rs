@@ -145,7 +145,10 @@ impl LeasedReleases<'_> {
     /// Lets it finish what it has and stops it. It stays, whole; what is not kept can't be started again, and is removed.
     pub(super) fn stop(&self, id: &ReleaseId) -> Result<()> {
         if self.leased.fenced()?.releases().is_kept(id)? {
-            return self.compose(id, |project, sh| project.stop(sh));
+            self.compose(id, |project, sh| project.stop(sh))?;
+            // Somebody may remove stopped containers, as `docker system prune` does.
+            self.keep_logs(id);
+            return Ok(());
         }
         self.remove_strays(id)
     }

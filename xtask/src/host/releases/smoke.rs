@@ -13,7 +13,7 @@ use crate::rollout::host::{EdgeCounts, SmokeTest};
 use crate::rollout::state::release::ReleaseId;
 use crate::tools::docker::exec;
 use crate::tools::docker::socket::Socket;
-use crate::tools::http::{self, Answer};
+use crate::tools::http::{Answer, Client};
 use crate::tools::process::Finished;
 
 /// The longest that the program may take for all of it.
@@ -52,7 +52,8 @@ impl LeasedReleases<'_> {
 
     /// As [`LeasedHost::smoke_test_through_edge`](crate::rollout::host::LeasedHost::smoke_test_through_edge) has it.
     pub(in crate::host) fn smoke_test_through_edge(&self, id: &ReleaseId) -> Result<SmokeTest> {
-        let url = self.leased.fenced()?.url()?;
+        let machine = self.leased.fenced()?;
+        let (url, client) = (machine.url()?, machine.client());
         let mut monitoring = self.leased.monitoring.borrow_mut();
         if !matches!(&*monitoring, Some((of, Some(_))) if of == id) {
             *monitoring = Some((id.clone(), None));
@@ -68,7 +69,7 @@ impl LeasedReleases<'_> {
         }
         let credentials = monitoring.as_ref().and_then(|(_, credentials)| credentials.as_ref());
         let credentials = credentials.context("nobody was made for monitoring")?;
-        let mut browser = Browser { url, requests: EdgeCounts::default() };
+        let mut browser = Browser { url, client, requests: EdgeCounts::default() };
         let failure = browser.use_it(id, credentials).err().map(|error| format!("{error:#}"));
         if failure.is_some() {
             // One that was given up may have gone on, and given the user another password since.
@@ -133,25 +134,36 @@ pub(super) fn is_unknown(told: &Finished) -> bool {
 /// Somebody who uses the product at its public address.
 struct Browser {
     url: String,
+    client: Client,
     requests: EdgeCounts,
 }
 
 impl Browser {
     fn use_it(&mut self, id: &ReleaseId, credentials: &Credentials) -> Result<()> {
-        let page = self.asked("the page", "text/html", |url| {
-            http::get(&format!("{url}{}", SMOKE_TEST.page), REQUEST_TIMEOUT)
+        let page = self.asked("the page", "text/html", |client, url| {
+            client.get(&format!("{url}{}", SMOKE_TEST.page), REQUEST_TIMEOUT)
         })?;
         let of_page = |word: &&str| word.starts_with(SMOKE_TEST.scripts) && word.ends_with(".js");
         let script = page.body.split('"').find(of_page).context("the page names no script of its own")?;
-        self.asked(script, "javascript", |url| {
-            http::head(&format!("{url}{script}"), "*/*", REQUEST_TIMEOUT)
+        self.asked(script, "javascript", |client, url| {
+            client.head(&format!("{url}{script}"), "*/*", REQUEST_TIMEOUT)
         })?;
-        let version = self.asked("the version", "application/json", |url| {
-            http::get(&format!("{url}{}", SMOKE_TEST.version), REQUEST_TIMEOUT)
+        let version = self.asked("the version", "application/json", |client, url| {
+            client.get(&format!("{url}{}", SMOKE_TEST.version), REQUEST_TIMEOUT)
         })?;
         ensure!(version.body.contains(id.as_str()), "the version is not {id}: {}", version.body);
-        let log_in = self.asked("a log-in", "application/json", |url| {
-            http::post_json(
+        let list = format!("{}{}", self.url, SMOKE_TEST.list);
+        let options =
+            self.client.options(&list, REQUEST_TIMEOUT).context("asking what may be done with the list")?;
+        self.requests = self.requests.and(EdgeCounts::one(options.status));
+        let allowed = options.header("allow").unwrap_or_default();
+        ensure!(
+            options.status == SMOKE_TEST.options_status && allowed.contains("GET"),
+            "OPTIONS of the list, through the edge, is answered {} (allowed: {allowed:?})",
+            options.status
+        );
+        let log_in = self.asked("a log-in", "application/json", |client, url| {
+            client.post_json(
                 &format!("{url}{}", SMOKE_TEST.log_in),
                 credentials.cookie.as_deref(),
                 &serde_json::to_value(credentials)?,
@@ -161,19 +173,25 @@ impl Browser {
         let answered: Value =
             serde_json::from_str(&log_in.body).context("a log-in is answered with no JSON")?;
         let token = answered["token"].as_str().context("a log-in gives no token")?;
-        self.asked("the list", "application/json", |url| {
-            http::get_as(&format!("{url}{}", SMOKE_TEST.list), token, REQUEST_TIMEOUT)
+        self.asked("the list", "application/json", |client, url| {
+            client.get_as(&format!("{url}{}", SMOKE_TEST.list), token, REQUEST_TIMEOUT)
         })?;
         for path in [SMOKE_TEST.list, SMOKE_TEST.version].iter().cycle().take(SAMPLES) {
-            let answer = http::get_as(&format!("{}{path}", self.url), token, REQUEST_TIMEOUT)?;
+            let answer = self.client.get_as(&format!("{}{path}", self.url), token, REQUEST_TIMEOUT)?;
             self.requests = self.requests.and(EdgeCounts::one(answer.status));
         }
         Ok(())
     }
 
     /// Asks; an error unless it is answered 200 with such a content.
-    fn asked(&mut self, what: &str, kind: &str, ask: impl FnOnce(&str) -> Result<Answer>) -> Result<Answer> {
-        let answer = ask(&self.url).with_context(|| format!("asking for {what} through the edge"))?;
+    fn asked(
+        &mut self,
+        what: &str,
+        kind: &str,
+        ask: impl FnOnce(&Client, &str) -> Result<Answer>,
+    ) -> Result<Answer> {
+        let answer =
+            ask(&self.client, &self.url).with_context(|| format!("asking for {what} through the edge"))?;
         self.requests = self.requests.and(EdgeCounts::one(answer.status));
         // Any other body may hold a token.
         let is_problem = answer.header("content-type").is_some_and(|kind| kind.contains("problem"));

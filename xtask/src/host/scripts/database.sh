@@ -124,6 +124,37 @@ exchange) # DATABASE BESIDE ASIDE: the second takes the first one's name, and th
         [ $tries -lt 5 ] || exit 1
     done
     ;;
+losses) # DATABASE SQL: what the SQL would remove, as 'table NAME|ROWS' or 'column TABLE.NAME|VALUES' a line; it is taken back
+    counts=$(mktemp)
+    trap 'rm -f "$counts"' EXIT
+    {
+        cat <<'END'
+BEGIN;
+SET LOCAL lock_timeout = '2s';
+SET LOCAL statement_timeout = '30s';
+CREATE TEMP VIEW columns_now AS
+SELECT n.nspname, c.relname, a.attname FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND n.nspname !~ '^(pg_|information_schema)';
+CREATE TEMP TABLE columns_before AS SELECT * FROM columns_now;
+\o /dev/null
+END
+        printf '%s\n;\n\\o %s\n' "$2" "$counts"
+        # What is gone is counted when it is there again, and nothing is locked.
+        cat <<'END'
+SELECT format('SELECT %L, count(*) FROM %I.%I;', 'table ' || b.relname, b.nspname, b.relname) FROM columns_before b
+WHERE to_regclass(format('%I.%I', b.nspname, b.relname)) IS NULL GROUP BY b.nspname, b.relname
+UNION ALL
+SELECT format('SELECT %L, count(%I) FROM %I.%I;', 'column ' || b.relname || '.' || b.attname, b.attname, b.nspname, b.relname)
+FROM (TABLE columns_before EXCEPT TABLE columns_now) b
+WHERE to_regclass(format('%I.%I', b.nspname, b.relname)) IS NOT NULL
+ORDER BY 1;
+ROLLBACK;
+\o
+END
+        printf '\\i %s\n' "$counts"
+    } | ask "$1"
+    ;;
 has) # DATABASE
     alone
     ask --command="SELECT 1 FROM pg_database WHERE datname = '$1'" postgres

@@ -198,7 +198,9 @@ fn one_holds_the_lease_at_a_time_and_each_holder_has_a_higher_number() {
     let first = take().unwrap();
     assert_eq!(first.number(), 8);
     match take() {
-        Err(LeaseError::Held(by)) => assert_eq!(by, "ada@compose_dir since now, for: a test; \"$(reboot)\""),
+        Err(LeaseError::Held(held)) => {
+            assert_eq!(held.by, "ada@compose_dir since now, for: a test; \"$(reboot)\"")
+        }
         other => panic!("{:?}", other.map(|lease| lease.number())),
     }
     first.check().unwrap();

@@ -92,7 +92,7 @@ impl Registry {
         let (host, folder) = self.prefix.split_once('/').unwrap_or((&self.prefix, ""));
         let path = format!("{folder}/{image}");
         let url = format!("http://{host}/v2/{}/manifests/{tag}", path.trim_start_matches('/'));
-        let answer = http::head(&url, MANIFESTS, INSPECT_TIMEOUT)?;
+        let answer = http::Client::default().head(&url, MANIFESTS, INSPECT_TIMEOUT)?;
         match (answer.status, answer.header("docker-content-digest")) {
             (404, _) => Ok(None),
             (200, Some(digest)) => Ok(Some(digest.to_owned())),

@@ -1,6 +1,8 @@
 //! What an environment may be given: a row each, of the project's tables.
 
-use crate::project::{Environment, HOST_VARIABLES, OPERATOR_SECRETS, SECRETS, Site};
+use crate::project::{
+    Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, SECRETS, Site,
+};
 
 /// One value that somebody gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,14 +93,14 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
         rows.extend(HOST_VARIABLES.iter().map(|(name, needed)| host(prefix, name, *needed, machine)));
     }
     if let Some(Site::Remote { prefix, .. }) = environment.gate().map(|gate| gate.site) {
-        let named = HOST_VARIABLES.iter().filter(|(name, _)| !matches!(*name, "SSH_KEY" | "URL"));
+        let named = HOST_VARIABLES.iter().filter(|(name, _)| *name != "SSH_KEY" && !OWN_HOST_VARIABLES.contains(name));
         rows.extend(named.map(|(name, needed)| host(prefix, name, *needed, machine)));
         rows.push(host(prefix, "LEDGER_KEY", true, "`host setup` of that environment with another key"));
     }
     rows.extend(
         HOST_VARIABLES
             .iter()
-            .filter(|(name, _)| *name != "URL")
+            .filter(|(name, _)| !OWN_HOST_VARIABLES.contains(name))
             .map(|(name, _)| host("BACKUP", name, false, machine)),
     );
     rows.push(Row { form: Form::Line, ..host("BACKUP", "RECIPIENT", false, "another key in the safe") });
@@ -119,8 +121,8 @@ fn host(prefix: &str, name: &str, needed: bool, rotation: &'static str) -> Row {
         reader: "xtask",
         form: match name {
             "SSH_KEY" | "LEDGER_KEY" => Form::Pem,
-            "URL" => Form::Url,
-            "HOST_KEY" => Form::Text,
+            "URL" | "ACME" => Form::Url,
+            "HOST_KEY" | "ACME_ROOT" => Form::Text,
             _ => Form::Line,
         },
         rotation: if name == "SSH_KEY" { "`cargo xtask host keys rotate deploy`" } else { rotation },

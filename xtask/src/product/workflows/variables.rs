@@ -1,7 +1,9 @@
 //! What a deploy in a workflow is told, by name: secrets and variables of the environment on GitHub, under the very names
 //! that `cargo xtask deploy` reads.
 
-use crate::project::{Environment, HOST_VARIABLES, IDENTITY, OPERATOR_SECRETS, SECRETS, Site};
+use crate::project::{
+    Environment, HOST_VARIABLES, IDENTITY, OPERATOR_SECRETS, OWN_HOST_VARIABLES, SECRETS, Site,
+};
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub fn of(environment: &Environment) -> Vec<Variable> {
 
 /// The way to the environment's host.
 pub fn way(environment: &Environment) -> Vec<Variable> {
-    let named = HOST_VARIABLES.iter().filter(|(name, _)| *name != "URL");
+    let named = HOST_VARIABLES.iter().filter(|(name, _)| !OWN_HOST_VARIABLES.contains(name));
     named.map(|(name, needed)| of_prefix(environment, name, *needed)).collect()
 }
 

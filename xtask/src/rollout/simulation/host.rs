@@ -14,7 +14,9 @@ use super::turns::Turns;
 use super::world::book::Book;
 use super::world::change::Change;
 use super::world::{Container, Driver, HEARTBEAT_TIMEOUT, State, World};
-use crate::rollout::host::{EdgeCounts, Files, Holder, Host, Leasable, LeaseError, Part, ProbeResponse};
+use crate::rollout::host::{
+    EdgeCounts, Files, Holder, Holding, Host, Leasable, LeaseError, Part, ProbeResponse,
+};
 use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::history::Applied;
 use crate::rollout::state::ledger::Ledger;
@@ -256,7 +258,7 @@ impl Leasable for Simulated {
         let (mut world, fault) = self.turn(true, || "take the lease".to_owned())?;
         world.advance(LOOK_DURATION);
         if world.holder.is_some() {
-            return Err(LeaseError::Held("somebody".to_owned()));
+            return Err(LeaseError::Held(Holding { by: "somebody".to_owned(), is_ending: false }));
         }
         if !matches!(fault, Some(Fault::Fails)) {
             world.lease += 1;

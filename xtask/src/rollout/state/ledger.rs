@@ -104,7 +104,20 @@ pub enum Event {
     Noted {
         /// In words.
         what: String,
+        /// Who did it, where somebody did something by hand.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        by: String,
+        /// Why, as that person says.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
+}
+
+impl Event {
+    /// Something that was found.
+    pub fn found(what: String) -> Event {
+        Event::Noted { what, by: String::new(), why: String::new() }
+    }
 }
 
 /// What an attempt is for.
@@ -121,6 +134,8 @@ pub enum Kind {
     Restore,
     /// Database or edge are started anew; the traffic stays where it is.
     Platform,
+    /// Migrations that no release needs are taken back; the traffic stays where it is.
+    Revert,
 }
 
 impl fmt::Display for Kind {
@@ -131,6 +146,7 @@ impl fmt::Display for Kind {
             Kind::Down => "down",
             Kind::Restore => "restore",
             Kind::Platform => "platform up",
+            Kind::Revert => "migrate revert",
         })
     }
 }

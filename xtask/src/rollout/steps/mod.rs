@@ -112,6 +112,9 @@ impl Step for Start {
         }
         run.leased.start(&self.release)
     }
+    fn has_way_back(&self) -> bool {
+        true
+    }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         if self.before == Before::Live {
             return Ok(());
@@ -263,7 +266,7 @@ pub(super) fn stop(run: &Run, id: &ReleaseId) -> Result<()> {
         let what =
             format!("{} of {id} did not finish what it had: {}, {last}", part.service, part.exit_reason);
         run.report.says(&what);
-        run.journal.write(Event::Noted { what })?;
+        run.journal.write(Event::found(what))?;
     }
     Ok(())
 }

@@ -58,6 +58,9 @@ impl Step for Write {
         let record = run.leased.write_platform()?;
         run.journal.write(Event::Platform(record))
     }
+    fn has_way_back(&self) -> bool {
+        true
+    }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         run.leased.bring_back_platform_files()?;
         run.journal.write(Event::Platform(self.before.clone()))
@@ -82,6 +85,9 @@ impl Step for Renew {
     }
     fn apply(&self, run: &Run) -> Result<()> {
         run.leased.renew_platform(&self.service)
+    }
+    fn has_way_back(&self) -> bool {
+        true
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         run.leased.bring_back_platform_files()?;

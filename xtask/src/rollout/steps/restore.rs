@@ -46,6 +46,9 @@ impl Step for Load {
     fn apply(&self, run: &Run) -> Result<()> {
         run.leased.load_backup(&self.dump)
     }
+    fn has_way_back(&self) -> bool {
+        true
+    }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         run.leased.drop_loaded()
     }
@@ -71,6 +74,9 @@ impl Step for Exchange {
     }
     fn apply(&self, run: &Run) -> Result<()> {
         run.leased.swap_database(&run.journal.attempt)
+    }
+    fn has_way_back(&self) -> bool {
+        true
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         run.leased.swap_back(&run.journal.attempt)

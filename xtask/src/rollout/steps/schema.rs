@@ -82,8 +82,11 @@ impl Step for Migrate {
         let schema = run.host.schema().unwrap_or_default();
         let applied: Vec<i64> = self.pending.iter().copied().filter(|it| schema.contains_key(it)).collect();
         let words = versions(&applied);
-        (!applied.is_empty())
-            .then(|| format!("the database has {words}, with which the release before works"))
+        let before = match run.host.live().map(|live| live.active.is_some()) {
+            Ok(true) => ", with which the release before works",
+            _ => "",
+        };
+        (!applied.is_empty()).then(|| format!("the database has {words}{before}"))
     }
 }
 
@@ -135,6 +138,9 @@ impl Step for Drain {
             run.leased.set_warm(self.live.as_ref(), None)?;
         }
         self.releases.iter().try_for_each(|id| stop(run, id))
+    }
+    fn has_way_back(&self) -> bool {
+        true
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         // What is warm no more does not run on either; it is not made warm again, since it may have stopped already.

@@ -58,6 +58,9 @@ impl Step for ArmGuard {
             deadline: self.bake + GUARD_BEYOND_BAKE,
         })
     }
+    fn has_way_back(&self) -> bool {
+        true
+    }
     fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
         let live = run.host.live()?;
         let state = live.guard.filter(|guard| guard.attempt == run.journal.attempt).map(|guard| guard.state);
@@ -103,6 +106,9 @@ impl Step for Switch {
         run.leased.switch(&Switching { from, to, guarded })?;
         run.to_switch.set(Some(run.took()));
         Ok(())
+    }
+    fn has_way_back(&self) -> bool {
+        true
     }
     fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
         ensure!(
@@ -205,6 +211,9 @@ impl Step for SwitchBack {
         // Its rename confirms it: whoever asks to stop now must not keep that from being seen and written down.
         run.host.shielded(|| self.switch(run))
     }
+    fn has_way_back(&self) -> bool {
+        true
+    }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         let live = run.host.live()?.active;
         ensure!(
@@ -279,6 +288,9 @@ impl Step for StopTraffic {
             Err(error) if run.host.live()?.active.is_some() => Err(error),
             _ => Ok(()),
         })
+    }
+    fn has_way_back(&self) -> bool {
+        true
     }
     fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
         // Whoever had it may have stopped by now.

@@ -64,12 +64,25 @@ pub(super) fn things(wanted: &Wanted) -> Vec<Thing> {
 
 const LOOK_LIMITS: &str = r#"f=/etc/docker/daemon.json
 [ -e $f ] || { echo "there is no $f"; exit 1; }
+# What the engine does counts, where one runs, and not only what the file says.
+if [ "$(docker info --format '{{.LiveRestoreEnabled}}' 2>/dev/null)" = false ]; then
+    grep -q '"live-restore": *true' $f && { echo "the engine has not read that live-restore is on"; exit 1; }
+    echo "$f is somebody's own and leaves live-restore off: what runs ends with the engine" >&2
+fi
 grep -q max-size $f && exit 0
 # Somebody's own settings are not ours to edit.
 echo "$f is somebody's own and sets no log limits: the containers of releases have their own anyway" >&2; exit 0"#;
-const MAKE_LIMITS: &str = r#"umask 022; mkdir -p /etc/docker && cat >/etc/docker/daemon.json <<'END'
+const MAKE_LIMITS: &str = r#"set -e
+umask 022; mkdir -p /etc/docker
+[ -e /etc/docker/daemon.json ] || cat >/etc/docker/daemon.json <<'END'
 { "log-driver": "json-file", "log-opts": { "max-size": "10m", "max-file": "3" }, "live-restore": true }
-END"#;
+END
+# An engine that runs reads whether it is to let containers run on, and nothing stops for that.
+[ ! -e /var/run/docker.pid ] || kill -HUP "$(cat /var/run/docker.pid)"
+tries=0
+while [ "$(docker info --format '{{.LiveRestoreEnabled}}' 2>/dev/null)" = false ] && [ $tries -lt 25 ]; do
+    tries=$((tries + 1)); sleep 0.2
+done"#;
 
 const LOOK_ENGINE: &str = r#"for p in dockerd iptables flock; do command -v $p >/dev/null || { echo "no $p"; exit 1; }; done
 docker info >/dev/null 2>&1 || { echo "the engine does not answer"; exit 1; }"#;

@@ -126,6 +126,7 @@ pub fn build_release(
     // Messages for programs come on standard output, those for people on standard error.
     let format = "json-render-diagnostics";
     let build = cmd!(sh, "cargo build --release --locked --package {package} --message-format {format}");
+    let build = ending_with_us(&sh, build);
     let people_read = |line: &str| {
         if !line.starts_with('{') {
             each_line(line);
@@ -137,6 +138,17 @@ pub fn build_release(
         .text()?;
     messages::find_binary(&built, package)
         .with_context(|| format!("cargo built {package} and named no binary of it"))
+}
+
+/// The same command, which is ended when this process is killed: nobody waits for what it makes, and the next one would wait for
+/// its lock. It has to be called from a thread that waits for it.
+fn ending_with_us<'a>(sh: &'a Shell, command: Cmd<'a>) -> Cmd<'a> {
+    if !cfg!(target_os = "linux") || which::which("setpriv").is_err() {
+        return command;
+    }
+    let command = std::process::Command::from(command);
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    cmd!(sh, "setpriv --pdeathsig=KILL").args(words)
 }
 
 #[cfg(test)]
@@ -156,6 +168,18 @@ mod tests {
             test_model(sh).to_string(),
             "cargo test --locked --package xtask --bins -- --ignored --nocapture a_real_one_look_the_same"
         );
+    }
+
+    #[test]
+    fn a_build_ends_when_who_started_it_is_killed() {
+        let sh = shell();
+        let line = ending_with_us(sh, cmd!(sh, "sleep 1000")).to_string();
+        assert_eq!(line, "setpriv --pdeathsig=KILL sleep 1000");
+        // Whoever is killed waits until it has begun.
+        let dies = format!("{line} >/dev/null 2>&1 & echo $!; sleep 0.3; kill -9 $$");
+        let asked = r#"begun=$(sh -c "$1"); sleep 0.3
+sed -n 's/^State:.\(.\).*/\1/p' "/proc/$begun/status" 2>/dev/null | grep -v Z || echo ended"#;
+        assert_eq!(Run::new(cmd!(sh, "sh -c {asked} test {dies}")).text().unwrap(), "ended");
     }
 
     #[test]

@@ -84,11 +84,14 @@ impl Project<'_> {
     }
 
     /// Shows the last lines of the services' logs.
-    pub fn logs<'a>(&self, sh: &'a Shell, service: Option<&str>, tail: u32, follow: bool) -> Cmd<'a> {
+    pub fn logs<'a>(&self, sh: &'a Shell, wanted: &Wanted) -> Cmd<'a> {
+        let Wanted { service, tail, since, follow, timestamps } = wanted;
         let tail = tail.to_string();
         let mut arguments = vec!["logs", "--tail", &tail];
+        arguments.extend(since.iter().flat_map(|since| ["--since", since]));
         arguments.extend(follow.then_some("--follow"));
-        arguments.extend(service);
+        arguments.extend(timestamps.then_some("--timestamps"));
+        arguments.extend(service.as_deref());
         self.call(sh, &arguments)
     }
 
@@ -101,6 +104,21 @@ impl Project<'_> {
     pub fn rendered<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
         self.call(sh, &["--profile", "*", "config", "--format", "json"])
     }
+}
+
+/// What of a project's logs is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Of this service alone.
+    pub service: Option<String>,
+    /// How many lines of the past, of each container.
+    pub tail: u32,
+    /// None from before this moment (RFC 3339).
+    pub since: Option<String>,
+    /// Go on as more is written.
+    pub follow: bool,
+    /// Each line behind its time.
+    pub timestamps: bool,
 }
 
 /// How many bytes of memory each service of a rendered project may take, when it runs with the others: those that run only by

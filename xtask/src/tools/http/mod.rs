@@ -5,8 +5,10 @@
 
 mod certificate;
 mod proxy;
+mod shown;
 mod words;
 
+use std::net::IpAddr;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -17,10 +19,15 @@ use ureq::http::uri::Scheme;
 use ureq::http::{HeaderMap, Request, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody};
+// These modules may change with a minor version of ureq: the lock file holds it.
+use ureq::config::Config;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use super::process::interrupt::{self, Interrupted};
 
-pub use self::certificate::days as certificate_days;
+pub use self::certificate::Authority;
+pub use self::shown::{Shown, Trouble};
 
 use self::proxy::Proxied;
 
@@ -48,37 +55,82 @@ impl Answer {
     }
 }
 
-/// A GET.
-///
-/// # Errors
-///
-/// When no answer came within the timeout, and why; when its body is longer than 64 KiB; when the user interrupts.
-pub fn get(url: &str, timeout: Duration) -> Result<Answer> {
-    ask(Request::get(url).body(())?, timeout)
+/// How servers are asked.
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    /// The machine that is asked, whatever address the name has: one that a name does not lead to yet.
+    pub address: Option<IpAddr>,
+    /// An authority that is trusted beside those of this machine.
+    pub authority: Option<Authority>,
+    /// Whether a certificate that would be refused is taken all the same.
+    pub takes_any_certificate: bool,
 }
 
-/// A HEAD: what a GET that accepts these kinds would be answered, without the body. Fails as [`get`] does.
-pub fn head(url: &str, accept: &str, timeout: Duration) -> Result<Answer> {
-    ask(Request::head(url).header(ACCEPT, accept).body(())?, timeout)
-}
-
-/// A GET by whoever has this token, which no error shows. Fails as [`get`] does.
-pub fn get_as(url: &str, token: &str, timeout: Duration) -> Result<Answer> {
-    ask(Request::get(url).header(AUTHORIZATION, format!("Bearer {token}")).body(())?, timeout)
-}
-
-/// A POST of JSON, by a browser that keeps this cookie; no error shows either. Fails as [`get`] does.
-pub fn post_json(
-    url: &str,
-    cookie: Option<&str>,
-    body: &serde_json::Value,
-    timeout: Duration,
-) -> Result<Answer> {
-    let mut request = Request::post(url).header(CONTENT_TYPE, "application/json");
-    if let Some(cookie) = cookie {
-        request = request.header(COOKIE, cookie);
+impl Client {
+    /// A GET.
+    ///
+    /// # Errors
+    ///
+    /// When no answer came within the timeout, and why; when its body is longer than 64 KiB; when the user interrupts.
+    pub fn get(&self, url: &str, timeout: Duration) -> Result<Answer> {
+        self.ask(Request::get(url).body(())?, timeout)
     }
-    ask(request.body(body.to_string())?, timeout)
+
+    /// A HEAD: what a GET that accepts these kinds would be answered, without the body. Fails as [`Client::get`] does.
+    pub fn head(&self, url: &str, accept: &str, timeout: Duration) -> Result<Answer> {
+        self.ask(Request::head(url).header(ACCEPT, accept).body(())?, timeout)
+    }
+
+    /// An OPTIONS, as a browser sends it ahead of a request. Fails as [`Client::get`] does.
+    pub fn options(&self, url: &str, timeout: Duration) -> Result<Answer> {
+        self.ask(Request::options(url).body(())?, timeout)
+    }
+
+    /// A GET by whoever has this token, which no error shows. Fails as [`Client::get`] does.
+    pub fn get_as(&self, url: &str, token: &str, timeout: Duration) -> Result<Answer> {
+        self.ask(Request::get(url).header(AUTHORIZATION, format!("Bearer {token}")).body(())?, timeout)
+    }
+
+    /// A POST of JSON, by a browser that keeps this cookie; no error shows either. Fails as [`Client::get`] does.
+    pub fn post_json(
+        &self,
+        url: &str,
+        cookie: Option<&str>,
+        body: &serde_json::Value,
+        timeout: Duration,
+    ) -> Result<Answer> {
+        let mut request = Request::post(url).header(CONTENT_TYPE, "application/json");
+        if let Some(cookie) = cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        self.ask(request.body(body.to_string())?, timeout)
+    }
+
+    fn ask(&self, request: Request<impl AsSendBody + Send + 'static>, timeout: Duration) -> Result<Answer> {
+        let route = Route::to(request.uri(), timeout, self)?;
+        let agent = self.agent(&route, certificate::roots_for(request.uri(), &route));
+        route.ask(agent, request)
+    }
+
+    fn agent(&self, route: &Route, roots: RootCerts) -> Agent {
+        let config = route.config(roots);
+        match route.address {
+            Some(address) => Agent::with_parts(config, DefaultConnector::default(), At(address)),
+            None => config.new_agent(),
+        }
+    }
+}
+
+/// Whatever is asked for is at this address.
+#[derive(Debug)]
+struct At(IpAddr);
+
+impl Resolver for At {
+    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut found = self.empty();
+        found.push((self.0, port_of(uri)).into());
+        Ok(found)
+    }
 }
 
 /// A POST of JSON. Another status than 2xx is an error. No error names more of the address than the host and its port, or
@@ -88,37 +140,44 @@ pub fn post(url: &str, headers: &[(&str, &str)], body: &serde_json::Value) -> Re
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    match ask(request.body(body.to_string())?, POST_TIMEOUT)?.status {
+    match Client::default().ask(request.body(body.to_string())?, POST_TIMEOUT)?.status {
         200..=299 => Ok(()),
         status => Err(anyhow!("it was answered with {status}")),
     }
 }
 
-fn ask(request: Request<impl AsSendBody + Send + 'static>, timeout: Duration) -> Result<Answer> {
-    let route = Route::to(request.uri(), timeout)?;
-    let agent = route.config(certificate::roots_for(request.uri(), route.proxied.as_ref())).new_agent();
-    route.ask(agent, request)
-}
-
 /// The way of a request to its server.
+#[derive(Clone)]
 struct Route {
     /// The server's host and port: all of the address that an error may say.
     server: String,
+    /// The machine that is asked, when it is not the one that the name leads to.
+    address: Option<IpAddr>,
+    authority: Option<Authority>,
+    takes_any_certificate: bool,
     proxied: Option<Proxied>,
     timeout: Duration,
 }
 
 impl Route {
-    fn to(uri: &Uri, timeout: Duration) -> Result<Route> {
+    fn to(uri: &Uri, timeout: Duration, client: &Client) -> Result<Route> {
         let host = uri.host().context("the address has no host")?;
-        let port = uri.port_u16().unwrap_or(if is_https(uri) { 443 } else { 80 });
         let proxied = proxy::of_process(uri)?;
-        Ok(Route { server: format!("{host}:{port}"), proxied, timeout })
+        Ok(Route {
+            server: format!("{host}:{}", port_of(uri)),
+            // A proxy finds the name's machine by itself.
+            address: client.address.filter(|_| proxied.is_none()),
+            authority: client.authority.clone(),
+            takes_any_certificate: client.takes_any_certificate,
+            proxied,
+            timeout,
+        })
     }
 
-    fn config(&self, roots: RootCerts) -> ureq::config::Config {
+    fn config(&self, roots: RootCerts) -> Config {
         let tls = TlsConfig::builder()
             .root_certs(roots)
+            .disable_verification(self.takes_any_certificate)
             .unversioned_rustls_crypto_provider(certificate::provider())
             .build();
         Agent::config_builder()
@@ -166,6 +225,10 @@ fn interruptible<T: Send + 'static>(
             Err(RecvTimeoutError::Disconnected) => panic!("a request does not panic"),
         }
     }
+}
+
+fn port_of(uri: &Uri) -> u16 {
+    uri.port_u16().unwrap_or(if is_https(uri) { 443 } else { 80 })
 }
 
 /// Whether the address is one of HTTPS.

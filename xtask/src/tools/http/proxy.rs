@@ -16,6 +16,7 @@ const OF_HTTP: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"
 const EXEMPT: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
 /// A proxy, and who named it.
+#[derive(Clone)]
 pub struct Proxied {
     /// With the password, if it has one: not for an error's words.
     pub proxy: Proxy,

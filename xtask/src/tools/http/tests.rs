@@ -40,7 +40,7 @@ fn answer(mut stream: TcpStream, answer: &[u8]) -> String {
 /// What is made of this answer.
 fn told(bytes: &'static [u8]) -> Result<Answer> {
     let (port, server) = serve(1, move |stream| answer(stream, bytes));
-    let told = get(&format!("http://127.0.0.1:{port}/a"), SOON);
+    let told = Client::default().get(&format!("http://127.0.0.1:{port}/a"), SOON);
     let head = server.join().unwrap().remove(0);
     assert!(head.starts_with("GET /a HTTP/1.1\n"), "{head}");
     told
@@ -64,7 +64,7 @@ fn every_status_is_an_answer_and_a_redirect_is_not_followed() {
 fn each_request_makes_a_connection_of_its_own() {
     let (port, server) = serve(2, |stream| answer(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
     for _ in 0..2 {
-        assert_eq!(get(&format!("http://127.0.0.1:{port}/"), SOON).unwrap().status, 200);
+        assert_eq!(Client::default().get(&format!("http://127.0.0.1:{port}/"), SOON).unwrap().status, 200);
     }
     assert_eq!(server.join().unwrap().len(), 2);
 }
@@ -73,7 +73,7 @@ fn each_request_makes_a_connection_of_its_own() {
 fn a_head_says_what_it_accepts_and_waits_for_no_body() {
     let (port, server) =
         serve(1, |stream| answer(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nDigest: d\r\n\r\n"));
-    let answer = head(&format!("http://127.0.0.1:{port}/"), "text/plain", SOON).unwrap();
+    let answer = Client::default().head(&format!("http://127.0.0.1:{port}/"), "text/plain", SOON).unwrap();
     assert_eq!((answer.header("digest"), answer.body.as_str()), (Some("d"), ""));
     let head = server.join().unwrap().remove(0);
     assert!(head.starts_with("HEAD / ") && head.contains("accept: text/plain"), "{head}");
@@ -88,7 +88,7 @@ fn a_long_body_is_not_read_and_half_of_one_is_no_answer() {
         let more = vec![b'a'; 1 << 20];
         (0..MEBIBYTES).take_while(|_| stream.write_all(&more).is_ok()).count()
     });
-    let error = failure(get(&format!("http://127.0.0.1:{port}/"), SOON));
+    let error = failure(Client::default().get(&format!("http://127.0.0.1:{port}/"), SOON));
     assert_eq!(error, format!("the answer of 127.0.0.1:{port} is longer than 65536 bytes"));
     assert!(server.join().unwrap()[0] < MEBIBYTES, "it was read to its end");
 
@@ -97,23 +97,24 @@ fn a_long_body_is_not_read_and_half_of_one_is_no_answer() {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         stream.read_to_end(&mut Vec::new()).unwrap();
     });
-    let error = failure(get(&format!("http://127.0.0.1:{port}/"), SOON));
+    let error = failure(Client::default().get(&format!("http://127.0.0.1:{port}/"), SOON));
     assert_eq!(error, format!("127.0.0.1:{port} closed the connection before its answer was whole"));
 }
 
 #[test]
 fn an_error_says_what_happened() {
     let (port, _server) = serve(1, |stream| answer(stream, b""));
-    let error = failure(get(&format!("http://127.0.0.1:{port}/"), Duration::from_millis(200)));
+    let error =
+        failure(Client::default().get(&format!("http://127.0.0.1:{port}/"), Duration::from_millis(200)));
     assert_eq!(error, format!("no answer from 127.0.0.1:{port} within 200ms"));
 
-    let error = failure(get("http://127.0.0.1:1/", SOON));
+    let error = failure(Client::default().get("http://127.0.0.1:1/", SOON));
     assert_eq!(error, "the connection to 127.0.0.1:1 was refused");
 
     let error = failure(told(b"SSH-2.0-OpenSSH_9.2\r\n"));
     assert!(error.contains("is not HTTP"), "{error}");
 
-    let error = failure(get("http://a..b/", SOON));
+    let error = failure(Client::default().get("http://a..b/", SOON));
     assert!(error.starts_with("a..b:80 could not be resolved: "), "{error}");
 }
 
@@ -148,7 +149,8 @@ fn who_wants_to_stop_does_not_wait_for_the_answer() {
         other.set();
     });
     let url = format!("http://127.0.0.1:{port}/");
-    let error = interrupt::stoppable(&stop, || get(&url, Duration::from_secs(60))).unwrap_err();
+    let error =
+        interrupt::stoppable(&stop, || Client::default().get(&url, Duration::from_secs(60))).unwrap_err();
     assert!(is_interrupt(&error), "{error:#}");
     server.join().unwrap().remove(0).unwrap();
     assert!(began.elapsed() < SOON, "the connection ends with the wait");
@@ -186,7 +188,10 @@ fn a_proxy_is_asked_and_an_error_names_it_without_its_password() {
     let (port, server) = serve(1, |stream| answer(stream, b"HTTP/1.1 403 Forbidden\r\n\r\n"));
     let proxy = Proxy::new(&format!("http://user:{}@127.0.0.1:{port}", "secret")).unwrap();
     let proxied = Some(Proxied { proxy, variable: "HTTPS_PROXY" });
-    let route = Route { server: "b.example:443".to_owned(), proxied, timeout: SOON };
+    let route = Route {
+        proxied,
+        ..Route::to(&"https://b.example/".parse().unwrap(), SOON, &Client::default()).unwrap()
+    };
     let agent = route.config(RootCerts::Specific(Default::default())).new_agent();
     let error = failure(route.ask(agent, Request::get("https://b.example/path").body(()).unwrap()));
     let expected =
@@ -220,13 +225,13 @@ fn serve_tls(certificate: &CertificateDer<'static>) -> u16 {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         let _ = stream.read_to_end(&mut Vec::new());
     };
-    serve(1, talk).0
+    serve(3, talk).0
 }
 
 /// What is made of this certificate by somebody who trusts that one.
 fn seen(shown: &CertificateDer<'static>, trusted: &CertificateDer<'static>, host: &str) -> Result<u16> {
     let request = Request::get(format!("https://{host}:{}/", serve_tls(shown))).body(()).unwrap();
-    let route = Route::to(request.uri(), SOON)?;
+    let route = Route::to(request.uri(), SOON, &Client::default())?;
     let roots = vec![Certificate::from_der(trusted).to_owned()];
     let agent = route.config(RootCerts::Specific(roots.into())).new_agent();
     Ok(route.ask(agent, request)?.status)
@@ -253,17 +258,65 @@ fn a_certificate_that_is_refused_is_said_to_be_which_and_why() {
 #[test]
 fn a_port_without_tls_is_said_to_be_one() {
     let (port, _server) = serve(1, |stream| answer(stream, b"HTTP/1.1 400 Bad Request\r\n\r\n"));
-    let error = failure(get(&format!("https://localhost:{port}/"), SOON));
+    let error = failure(Client::default().get(&format!("https://localhost:{port}/"), SOON));
     assert!(error.contains("does not answer in TLS"), "{error}");
 }
 
+/// Somebody who trusts the authority, and finds every name on this machine.
+fn client() -> Client {
+    let authority = Authority::parse(include_str!("certificates.pem"));
+    Client { address: Some([127, 0, 0, 1].into()), authority, ..Client::default() }
+}
+
 #[test]
-fn a_certificate_s_end_is_read_whoever_is_trusted() {
+fn a_server_is_asked_by_its_name_at_another_address_with_an_authority_of_somebody_s_own() {
+    let [_, good, expired] = certificates();
+    let ask =
+        |client: &Client, shown, name| client.get(&format!("https://{name}:{}/", serve_tls(shown)), SOON);
+    assert_eq!(ask(&client(), &good, "localhost").unwrap().status, 200);
+    // The name counts, and not the address.
+    let error = failure(ask(&client(), &good, "a.example"));
+    assert!(error.contains("not valid for name \"a.example\""), "{error}");
+    assert!(failure(ask(&Client::default(), &good, "localhost")).contains("does not trust"));
+    let taking = Client { takes_any_certificate: true, ..client() };
+    assert_eq!(ask(&taking, &expired, "a.example").unwrap().status, 200);
+}
+
+#[test]
+fn what_a_browser_would_have_against_a_certificate_is_said_and_when_it_ends() {
     let [_, good, expired] = certificates();
     let at = |day: &str| humantime::parse_rfc3339(&format!("{day}T00:00:00Z")).unwrap();
-    let url = |certificate| format!("https://localhost:{}/", serve_tls(certificate));
-    assert_eq!(certificate_days(&url(&good), at("2150-02-01")), Some(28));
-    assert_eq!(certificate_days(&url(&expired), at("2020-03-03")), Some(-2));
-    assert_eq!(certificate_days("http://localhost/", at("2020-01-01")), None);
-    assert_eq!(certificate_days("https://127.0.0.1:1/", at("2020-01-01")), None);
+    let shown = |certificate, name: &str, day| {
+        let url = format!("https://{name}:{}/", serve_tls(certificate));
+        client().certificate(&url, at(day)).unwrap()
+    };
+    assert_eq!(
+        shown(&good, "localhost", "2030-01-01"),
+        Shown { days: Some(43_888), is_late: false, trouble: None }
+    );
+    // Whoever renews does it when a third of the time is left.
+    assert_eq!(
+        shown(&good, "localhost", "2150-02-01"),
+        Shown { days: Some(28), is_late: true, trouble: None }
+    );
+    let past = shown(&expired, "localhost", "2020-03-03");
+    assert_eq!(past.days, Some(-2));
+    assert!(matches!(past.trouble, Some(Trouble::Refused(words)) if words.contains("expired at 2020-03-01")));
+    let strange = shown(&good, "a.example", "2030-01-01").trouble;
+    assert!(matches!(strange, Some(Trouble::Refused(words)) if words.contains("a.example")));
+    assert_eq!(client().certificate("http://localhost/", at("2020-01-01")), None);
+    assert_eq!(client().certificate("https://localhost:1/", at("2020-01-01")), None);
+}
+
+#[test]
+fn a_server_without_a_certificate_for_the_name_is_told_from_one_that_does_not_answer() {
+    // A fatal alert: internal error, as a server says it that has none yet.
+    let (port, _server) = serve(1, |mut stream| {
+        let _ = stream.read(&mut [0; 1024]);
+        stream.write_all(b"\x15\x03\x03\x00\x02\x02\x50").unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let shown = client().certificate(&format!("https://a.example:{port}/"), std::time::SystemTime::now());
+    let trouble = shown.unwrap().trouble;
+    assert!(matches!(trouble, Some(Trouble::Absent(words)) if words.contains("has no certificate")));
 }

@@ -133,7 +133,10 @@ impl Baseline<'_> {
             }
             let began = Instant::now();
             let url = format!("http://127.0.0.1:{}/health/ready", self.port);
-            while !crate::tools::http::get(&url, Duration::from_secs(2)).is_ok_and(|it| it.status == 200) {
+            while !crate::tools::http::Client::default()
+                .get(&url, Duration::from_secs(2))
+                .is_ok_and(|it| it.status == 200)
+            {
                 if began.elapsed() > Duration::from_secs(60) {
                     bail!("the first release does not answer");
                 }

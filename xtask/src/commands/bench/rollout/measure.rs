@@ -67,7 +67,8 @@ fn settle(port: u16, release: Option<&str>) {
     let Some(release) = release else { return thread::sleep(LINGER_TIME) };
     let ended = Instant::now();
     let has_it = |path: &str| {
-        let answer = http::get(&format!("http://127.0.0.1:{port}{path}"), Duration::from_secs(2));
+        let answer =
+            http::Client::default().get(&format!("http://127.0.0.1:{port}{path}"), Duration::from_secs(2));
         answer.is_ok_and(|answer| answer.status == 200 && answer.header(RELEASE_HEADER) == Some(release))
     };
     while ended.elapsed() < SETTLE_TIMEOUT && !["/api/version", "/config.json"].into_iter().all(has_it) {

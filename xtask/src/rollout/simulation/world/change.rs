@@ -132,7 +132,7 @@ pub fn entry_words(event: &Event) -> String {
         Event::Ended { outcome, .. } => format!("ended: {outcome}"),
         Event::Contract(contract) => format!("migration {} takes something away", contract.migration),
         Event::Platform(record) => format!("the platform is of {:?}", record.commit),
-        Event::Noted { what } => format!("noted: {what}"),
+        Event::Noted { what, .. } => format!("noted: {what}"),
     }
 }
 
