@@ -2,13 +2,15 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::Context;
+use camino::Utf8PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
 use super::output::OutputArgs;
 use super::target::{self, TargetArgs};
 use crate::exit::refuse;
-use crate::product::{database, snapshot};
+use crate::product::migrations::Migrations;
+use crate::product::{catalogue, database, snapshot};
 use crate::project::{self, Environment};
 use crate::rollout::observed::Observed;
 use crate::setup::{self, Tool};
@@ -38,7 +40,7 @@ enum What {
     Run,
     /// Take back the newest one that the database has.
     Revert,
-    /// Write down what they all come to, in `schema.sql`, from a throw-away database.
+    /// Write down what they all come to, in `schema.sql` and `catalogue.txt`, from a throw-away database.
     Snapshot,
     /// List them all, and which of them the database has; with --env, an environment's.
     Info {
@@ -81,12 +83,13 @@ fn snapshot() -> anyhow::Result<()> {
     server.create_database(project::DATABASE)?;
     let url = server.owner_url(project::DATABASE);
     Run::new(database::sqlx()?.run(shell(), &url)).run()?;
-    let changed = snapshot::write(&url)?;
-    terminal::say(format_args!(
-        "{} {}",
-        snapshot::path(),
-        if changed { "was written" } else { "is as it was" }
-    ));
+    let said = |path: Utf8PathBuf, changed: bool| {
+        terminal::say(format_args!("{path} {}", if changed { "was written" } else { "is as it was" }));
+    };
+    said(snapshot::path(), snapshot::write(&url)?);
+    let (before, now) = (catalogue::read()?, catalogue::taken(&url, &Migrations::of_tree()?)?);
+    fs::write(catalogue::path(), &now).with_context(|| format!("writing {}", catalogue::path()))?;
+    said(catalogue::path(), before != now);
     Ok(())
 }
 

@@ -152,6 +152,7 @@ mod tests {
             let text = text.replace("\\r", "\r").replace("\\n", "\n");
             let found = match Declares::parse(&text) {
                 Ok(Declares::Expand) => "expand",
+                Ok(Declares::Data) => "data",
                 Ok(Declares::Contract { unused_since }) => {
                     assert!(unused_since.starts_with("86e2f91"), "{unused_since:?}");
                     "contract"

@@ -25,6 +25,7 @@ pub const GATES: &[(&str, &str)] = &[
     ("platform", "staging runs this very platform, when one is made or changed"),
     ("diverged", "it contains the commit that has the traffic"),
     ("contract", "the release that serves uses nothing that a migration takes away"),
+    ("drift", "the database is what its migrations come to"),
     ("owner", "the data that are on the engine are this folder's"),
     ("memory", "the host has as much memory as the platform and two releases beside each other may take"),
 ];

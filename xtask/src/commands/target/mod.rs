@@ -3,6 +3,7 @@
 pub mod access;
 pub mod consent;
 pub mod gate;
+pub mod schema_drift;
 pub mod version;
 
 use std::thread;

@@ -13,6 +13,7 @@ use xshell::{Cmd, cmd};
 use super::{Leased, Machine};
 use crate::project::{DATABASE, DATABASE_SERVICE};
 use crate::rollout::state::history::Applied;
+use crate::tools::database::catalogue;
 use crate::tools::docker::container;
 use crate::tools::docker::exec::Running;
 use crate::tools::process::{CommandError, Finished, Run};
@@ -22,17 +23,23 @@ const SCRIPT: &str = include_str!("../scripts/database.sh");
 const DUMP_TIMEOUT: Duration = Duration::from_secs(1200);
 const QUERY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Version and checksum of the migrations that the database has, a line each.
-const SCHEMA: [&str; 9] = [
+/// What the database consists of, a line each; then version and checksum of the migrations that it has, a line each. In this
+/// order, since the last one says how psql ends.
+const SCHEMA: [&str; 14] = [
     "psql",
     "--username=postgres",
     "--no-psqlrc",
+    "--quiet",
     "--tuples-only",
     "--no-align",
     "--dbname",
     DATABASE,
     "--command",
-    "SELECT version, encode(checksum, 'hex') FROM _sqlx_migrations WHERE success ORDER BY version",
+    catalogue::SEARCH_PATH,
+    "--command",
+    catalogue::QUESTION,
+    "--command",
+    "SELECT version, encode(checksum, 'hex') FROM public._sqlx_migrations WHERE success ORDER BY version",
 ];
 
 /// The database, to look at.
@@ -54,7 +61,11 @@ impl<'a> Database<'a> {
         };
         let Some(told) = asked.map_or(Ok(None), Running::finish)? else { return Ok(Applied::new()) };
         if told.status.success() {
-            return Ok(told.stdout.lines().filter_map(migration).collect());
+            let of_migrations = |line: &&str| migration(line).is_some();
+            let (migrations, catalogue): (Vec<&str>, Vec<&str>) =
+                told.stdout.lines().partition(of_migrations);
+            self.machine.remember_catalogue(catalogue.join("\n"));
+            return Ok(migrations.into_iter().filter_map(migration).collect());
         }
         // 42P01, undefined_table, and 3D000, undefined_database: nothing was ever migrated, or even made.
         let never = ["_sqlx_migrations\" does not exist", &format!("database \"{DATABASE}\" does not exist")];
@@ -62,6 +73,15 @@ impl<'a> Database<'a> {
             return Ok(Applied::new());
         }
         bail!("the database does not say which migrations it has: {}", told.stderr.trim())
+    }
+
+    /// What it consists of, a line each: see [`catalogue`]. Told together with its migrations; nothing when it is not running.
+    pub fn catalogue(&self) -> Result<String> {
+        if let Some(told) = self.machine.prefetched_catalogue() {
+            return Ok(told);
+        }
+        self.schema()?;
+        Ok(self.machine.prefetched_catalogue().unwrap_or_default())
     }
 
     /// Begins to ask it for that.

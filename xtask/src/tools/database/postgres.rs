@@ -25,6 +25,9 @@ pub struct Postgres {
     pub user: &'static str,
 }
 
+/// The role that `initdb` makes.
+const SUPERUSER: &str = "postgres";
+
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
@@ -117,6 +120,11 @@ impl Server {
     /// The URL by which the role that serves connects to a database.
     pub fn user_url(&self, database: &str) -> String {
         self.url(self.postgres.user, database)
+    }
+
+    /// The URL by which the superuser connects to a database.
+    pub fn superuser_url(&self, database: &str) -> String {
+        self.url(SUPERUSER, database)
     }
 
     /// Creates a database that belongs to the owner, unless it exists.
@@ -212,7 +220,7 @@ impl Server {
     }
 
     fn sql(&self, statement: &str) -> anyhow::Result<String> {
-        let url = self.url("postgres", "postgres");
+        let url = self.superuser_url("postgres");
         let options = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"];
         Ok(Run::new(self.postgres.command(shell(), "psql").args(options).args([
             "--command",
