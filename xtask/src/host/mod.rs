@@ -53,7 +53,7 @@ use crate::tools::process::interrupt;
 use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
 
-pub use self::database::Database;
+pub use self::database::{Database, Installed};
 pub use self::images::{Bases, RegistryTunnel};
 pub use self::leased::Leased;
 pub use self::platform::{Platform, PlatformFiles, PlatformPart, PlatformWants};

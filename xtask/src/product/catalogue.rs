@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::migrations::Migrations;
 use crate::project;
-use crate::rollout::state::catalogue::{self, is_of_migrations};
+use crate::rollout::state::catalogue::{self, RESTORED, is_of_migrations};
 use crate::rollout::state::release::Release;
 use crate::setup::{self, Tool};
 use crate::tools::database;
@@ -28,12 +28,25 @@ pub fn path() -> Utf8PathBuf {
     workspace::root().join(file())
 }
 
-/// What the file must say when the database at `url` has these migrations and no others.
-pub fn taken(url: &str, migrations: &Migrations) -> Result<String> {
-    let told = database::catalogue::of(&setup::require(Tool::Postgres)?, url)?;
+/// What the database at `url` tells, and what it would tell otherwise once it was restored: `empty` is another database, where its
+/// schema is loaded.
+pub fn both_forms(url: &str, empty: &str) -> Result<String> {
+    let postgres = setup::require(Tool::Postgres)?;
+    database::psql::script(&postgres, empty, &database::pg_dump::schema(&postgres, url)?)
+        .context("loading the schema anew")?;
+    let (told, restored) =
+        (database::catalogue::of(&postgres, url)?, database::catalogue::of(&postgres, empty)?);
+    Ok(format!("{told}\n{}", catalogue::restored_lines(&told, &restored).join("\n")))
+}
+
+/// What the file must say when the database at `url` has these migrations and no others. `empty` is another database.
+pub fn taken(url: &str, empty: &str, migrations: &Migrations) -> Result<String> {
+    let told = both_forms(url, empty)?;
     let lines: String = told
         .lines()
-        .filter(|line| is_of_migrations(line) || line.starts_with("note order of "))
+        .filter(|line| {
+            is_of_migrations(line) || line.starts_with("note order of ") || line.starts_with(RESTORED)
+        })
         .map(|line| format!("{line}\n"))
         .collect();
     let head =

@@ -134,6 +134,11 @@ pub fn second_release(project: &Project) -> Result<(), Failed> {
     })?;
     let schema = &project.status()["schema"];
     check(*schema == 20_990_101_000_000_i64, || format!("the schema is {schema}"))?;
+    let history = project.json(&["migrate", "history", "--json"]);
+    let newest = history.as_array().and_then(|rows| rows.last()).cloned().unwrap_or_default();
+    check(newest["version"] == *schema && newest["release"].as_str() == project.live().as_deref(), || {
+        format!("{newest}")
+    })?;
     let script = script_of(&get(&project.url(), "/")?)?;
     check(script != open_tab, || "the page did not change".into())?;
     check(get(&project.url(), &script)?.status == 200, || format!("{script} is not served"))?;

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
@@ -205,6 +206,19 @@ async fn rows_are_changed_in_batches_for_each_organisation_and_counted_before_an
         told(change, "SELECT count(*) FROM things").await.unwrap(),
         "0 rows to change before, 0 after, in 0 batches"
     );
+}
+
+/// What the API may be told of a shipment's status, and what the database takes.
+#[sqlx::test]
+async fn the_values_of_an_enumeration_are_those_that_the_database_takes_and_no_others(owner: PgPool) {
+    let document = serde_json::to_value(tracehub_backend::http::openapi()).unwrap();
+    let words = document["components"]["schemas"]["Status"]["enum"].as_array().expect("an enumeration");
+    let of_code: BTreeSet<&str> = words.iter().filter_map(serde_json::Value::as_str).collect();
+    let check =
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'shipments_status_check'";
+    let check: String = sqlx::query_scalar(check).fetch_one(&owner).await.unwrap();
+    let of_database: BTreeSet<&str> = check.split('\'').skip(1).step_by(2).collect();
+    assert_eq!(of_code, of_database);
 }
 
 #[sqlx::test]

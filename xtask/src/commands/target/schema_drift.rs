@@ -7,7 +7,7 @@ use crate::host::Machine;
 use crate::product::catalogue;
 use crate::project::DATABASE_RIGHTS;
 use crate::rollout::observed::Observed;
-use crate::rollout::state::catalogue::{Differences, expected, is_of_migrations, sum};
+use crate::rollout::state::catalogue::{Differences, as_migrated, expected, is_of_migrations, sum};
 use crate::rollout::state::release::Release;
 
 /// What the comparison came to.
@@ -67,11 +67,12 @@ fn compare(
             false => SchemaDrift::Differs(rights.lines()),
         };
     };
-    let is_equal = release.catalogue.as_deref() == Some(&sum(found));
     let text = text_of(release);
+    let found = text.as_ref().map_or(found.to_owned(), |text| as_migrated(found, text));
+    let is_equal = release.catalogue.as_deref() == Some(&sum(&found));
     let lines = match &text {
         _ if is_equal => Vec::new(),
-        Some(text) => Differences::between(text, found, is_of_migrations).lines(),
+        Some(text) => Differences::between(text, &found, is_of_migrations).lines(),
         None => {
             vec![format!("(what differs can be told where the commit {} is: `git fetch`)", release.commit)]
         }
@@ -81,7 +82,7 @@ fn compare(
         return SchemaDrift::Differs(all);
     }
     let order =
-        text.map(|text| Differences::between(&text, found, |line| line.starts_with("note order of ")));
+        text.map(|text| Differences::between(&text, &found, |line| line.starts_with("note order of ")));
     let order = order.map(|order| order.extra).unwrap_or_default();
     let others =
         found.lines().filter(|line| line.starts_with("note ") && !line.starts_with("note order of "));

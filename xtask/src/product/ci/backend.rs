@@ -4,6 +4,7 @@ pub mod api;
 pub mod conformance;
 mod databases;
 pub mod migration_lint;
+pub mod migration_rows;
 
 use std::fs;
 
@@ -42,7 +43,8 @@ pub fn migrations(task: &Context) -> Result<()> {
     task.run(sqlx.revert(&task.sh, &url).args(["--target-version", "0"]))?;
     same("after all migrations were taken back", &empty, &schema()?)?;
     task.run(sqlx.run(&task.sh, &url))?;
-    same("after they ran a second time", &first, &schema()?)
+    same("after they ran a second time", &first, &schema()?)?;
+    migration_rows::survive(task, &sqlx, &url)
 }
 
 /// Each migration declares itself, and what is unused since a commit of this branch.
@@ -62,7 +64,11 @@ pub fn schema(task: &Context) -> Result<()> {
     task.run(database::sqlx()?.run(&task.sh, &url))?;
     let files = [
         (snapshot::path(), snapshot::read()?, snapshot::taken(&url)?),
-        (catalogue::path(), catalogue::read()?, catalogue::taken(&url, &Migrations::of_tree()?)?),
+        (
+            catalogue::path(),
+            catalogue::read()?,
+            catalogue::taken(&url, &databases::fresh(task)?, &Migrations::of_tree()?)?,
+        ),
     ];
     for (path, says, is) in files {
         let difference = differing_lines(&says, &is);

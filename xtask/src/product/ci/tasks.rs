@@ -178,7 +178,7 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
 
         task("migrations", "each migration has a way back, and the schema is the same after there, back and there")
             .groups(["test"]).tools(DATABASE).service(POSTGRES)
-            .reads(["tracehub/backend/migrations/"]).history()
+            .reads(["tracehub/backend/migrations/", backend::migration_rows::ROWS]).history()
             .run(backend::migrations),
 
         task("schema", "schema.sql and catalogue.txt are what migrations come to (`cargo xtask migrate snapshot`)")
@@ -204,7 +204,7 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .run(backend::conformance::conforms),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
-            .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest, Tool::Postgres, Tool::Squawk])
+            .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest]).tools(crate::product::migration_diff::TOOLS)
             .reads(WORKSPACE).reads(["tracehub/deploy/", "tracehub/frontend/package.json", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes([artifacts::XTASK_RESULTS])
             .nondeterministic([artifacts::XTASK_RESULTS])
             .variables(["RUSTFLAGS", "XTASK_SEED"]).timeout(minutes(20))

@@ -1,7 +1,7 @@
 //! What a database consists of, as it tells it itself, a line each (`catalogue.sql`): compared with what its migrations come to.
 //! A release carries the sum of the latter; the text lies in its commit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,7 +12,11 @@ use super::release::Release;
 const FORMAT: u32 = 1;
 
 /// Lines about what no migration makes: the roles, the database itself, and what is only noted.
-const OF_NO_MIGRATION: [&str; 5] = ["note ", "role ", "database", "grant on database ", "setting of "];
+const OF_NO_MIGRATION: [&str; 6] =
+    ["note ", RESTORED, "role ", "database", "grant on database ", "setting of "];
+/// Begins a line that a database has in place of another one, once it was dumped and restored: PostgreSQL then writes some
+/// expressions with other brackets.
+pub const RESTORED: &str = "restored ";
 
 /// Where two catalogues differ.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,6 +51,27 @@ impl Differences {
         all.sort_by(|a, b| name(&a.0).cmp(name(&b.0)));
         all.into_iter().map(|(_, line)| line).collect()
     }
+}
+
+/// The lines that these databases have in place of each other: of one that was restored, those that differ from the one that it
+/// was restored from.
+pub fn restored_lines(migrated: &str, restored: &str) -> Vec<String> {
+    let there: BTreeSet<&str> = migrated.lines().collect();
+    let names: BTreeSet<&str> = migrated.lines().map(name).collect();
+    let differs = |line: &&str| is_of_migrations(line) && !there.contains(line) && names.contains(name(line));
+    restored.lines().filter(differs).map(|line| format!("{RESTORED}{line}")).collect()
+}
+
+/// What a database tells, as it would tell it if it had never been restored.
+pub fn as_migrated(found: &str, expected: &str) -> String {
+    let restored: BTreeSet<&str> = expected.lines().filter_map(|line| line.strip_prefix(RESTORED)).collect();
+    let migrated: BTreeMap<&str, &str> =
+        expected.lines().filter(|line| is_of_migrations(line)).map(|line| (name(line), line)).collect();
+    let line = |line| match migrated.get(name(line)) {
+        Some(migrated) if restored.contains(line) => migrated,
+        _ => line,
+    };
+    found.lines().map(|it| format!("{}\n", line(it))).collect()
 }
 
 /// What a line is about: what stands before its colon.
@@ -110,6 +135,17 @@ mod tests {
         assert_eq!(sum(A), sum(&A.replace("b, c", "c, b").replace("login", "superuser")));
         assert_ne!(sum(A), sum(&A.replace("owner o", "owner p")));
         assert_eq!(sum(&format!("# A comment.\n\n{A}")), sum(A));
+    }
+
+    #[test]
+    fn a_line_that_only_a_restore_has_changed_is_no_difference_and_any_other_is_one() {
+        let restored = A.replace("text", "(text)");
+        let expected = format!("{A}{}\n", restored_lines(A, &restored).join("\n"));
+        assert_eq!(restored_lines(A, &restored), ["restored column public.a.b: (text)"]);
+        assert_eq!(sum(&expected), sum(A));
+        assert_eq!(as_migrated(&restored, &expected), A);
+        let changed = A.replace("text", "((text))");
+        assert_eq!(as_migrated(&changed, &expected), changed);
     }
 
     #[test]

@@ -141,6 +141,21 @@ impl Server {
         self.sql(&format!("CREATE DATABASE {name} OWNER {} TEMPLATE {of}", self.postgres.owner)).map(drop)
     }
 
+    /// Creates a role without rights, unless it exists.
+    pub fn create_role(&self, name: &str) -> anyhow::Result<()> {
+        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+        let there = format!("SELECT 1 FROM pg_roles WHERE rolname = '{}'", name.replace('\'', "''"));
+        if self.sql(&there)?.is_empty() {
+            self.sql(&format!("CREATE ROLE {quoted}"))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a database, if there is one.
+    pub fn drop_database(&self, name: &str) -> anyhow::Result<()> {
+        self.sql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).map(drop)
+    }
+
     fn url(&self, role: &str, database: &str) -> String {
         format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
     }
