@@ -160,6 +160,63 @@ CREATE FUNCTION public.folded(value text) RETURNS text
 ALTER FUNCTION public.folded(value text) OWNER TO tracehub_owner;
 
 --
+-- Name: in_batches(text, text); Type: PROCEDURE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE PROCEDURE public.in_batches(IN change text, IN remaining text)
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            organisation uuid;
+            rows_left bigint;
+            rows_then bigint;
+            changed bigint;
+            since_count bigint;
+            total_before bigint := 0;
+            total_after bigint := 0;
+            batches bigint := 0;
+            told text;
+        BEGIN
+            FOREACH organisation IN ARRAY array_prepend(NULL, ARRAY(SELECT id FROM public.organisations ORDER BY id)) LOOP
+                PERFORM set_config('app.organisation_id', coalesce(organisation::text, ''), false);
+                EXECUTE remaining INTO rows_left;
+                total_before := total_before + rows_left;
+                since_count := 0;
+                LOOP
+                    EXECUTE change;
+                    GET DIAGNOSTICS changed = ROW_COUNT;
+                    COMMIT;
+                    EXIT WHEN changed = 0;
+                    batches := batches + 1;
+                    since_count := since_count + changed;
+                    -- As many as there were have been changed, and still it finds some: are there fewer?
+                    IF since_count >= rows_left THEN
+                        EXECUTE remaining INTO rows_then;
+                        IF rows_then >= rows_left THEN
+                            RAISE EXCEPTION 'the change finds rows again that it has changed: % of % are left, and it would never end', rows_then, rows_left;
+                        END IF;
+                        rows_left := rows_then;
+                        since_count := 0;
+                    END IF;
+                END LOOP;
+                EXECUTE remaining INTO rows_left;
+                total_after := total_after + rows_left;
+            END LOOP;
+            PERFORM set_config('app.organisation_id', '', false);
+            told := format('%s rows to change before, %s after, in %s batches', total_before, total_after, batches);
+            IF total_after > 0 THEN
+                RAISE EXCEPTION 'the change leaves rows that it ought to change: %', told;
+            END IF;
+            RAISE NOTICE '%', told;
+            -- For the program that runs it, which hears no notices.
+            PERFORM set_config('app.changed_in_batches', told, false);
+        END
+    $$;
+
+
+ALTER PROCEDURE public.in_batches(IN change text, IN remaining text) OWNER TO tracehub_owner;
+
+--
 -- Name: is_logged_in(uuid, uuid, bigint); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -700,6 +757,13 @@ GRANT ALL ON FUNCTION public.end_monitoring(release text) TO tracehub_app;
 
 REVOKE ALL ON FUNCTION public.find_credentials(address text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_credentials(address text) TO tracehub_app;
+
+
+--
+-- Name: PROCEDURE in_batches(IN change text, IN remaining text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON PROCEDURE public.in_batches(IN change text, IN remaining text) FROM PUBLIC;
 
 
 --

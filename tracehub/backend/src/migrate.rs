@@ -155,6 +155,9 @@ impl Runner {
                 Ok(took) => {
                     let done = if is_up(migration) { "applied" } else { "took back" };
                     println!("{done} {version} {description} ({} ms)", took.as_millis());
+                    if let Some(told) = changed_in_batches(&mut connection).await? {
+                        println!("  {told}");
+                    }
                     return Ok(());
                 }
                 Err(error) if left > 0 && blockers::is_lock_timeout(&error) => {
@@ -185,6 +188,12 @@ async fn run_once(connection: &mut PgConnection, migration: &Migration) -> Resul
         let _ = indexes::drop_invalid(connection, migration.sql.as_str()).await;
     }
     ran
+}
+
+/// What the procedure `in_batches` tells of the rows that it has changed, by this connection.
+async fn changed_in_batches(connection: &mut PgConnection) -> sqlx::Result<Option<String>> {
+    const TOLD: &str = "SELECT nullif(current_setting('app.changed_in_batches', true), '')";
+    sqlx::query_scalar(TOLD).fetch_one(connection).await
 }
 
 fn is_up(migration: &Migration) -> bool {

@@ -3,6 +3,7 @@
 mod contracts;
 mod demo;
 mod diverged;
+mod drift;
 mod history;
 #[cfg(test)]
 mod model_conformance;
@@ -53,7 +54,7 @@ pub struct Deploy {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: contract="…", memory="…" or owner="…", in production also branch="…", staging="…", rolled-back="…", diverged="…" and platform="…"
+    /// Open one gate by hand, with a reason for the record: contract="…", drift="…", memory="…" or owner="…", in production also branch="…", staging="…", rolled-back="…", diverged="…" and platform="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]
@@ -158,6 +159,7 @@ impl Deploy {
         let seen = Observed::beyond(files, &prepared.machine)?;
         let diverged = diverged::check(environment, &release, &seen, &self.overrides)?;
         history::check(&release, &seen, prepared.sources.migration_files(), &environment.name)?;
+        drift::check(&prepared.machine, &release, &seen, &self.overrides)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let limits = prepared.machine.limits();
         let limits = Limits { bake: self.bake.unwrap_or(limits.bake), ..limits };

@@ -1,11 +1,17 @@
+mod baseline;
+mod diff;
+mod history;
 mod revert;
+mod sql;
 
 use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::Context;
+use camino::Utf8PathBuf;
 use clap::Subcommand;
 use serde_json::json;
+use xshell::{Cmd, Shell};
 
 use self::revert::Revert;
 use super::output::OutputArgs;
@@ -13,12 +19,14 @@ use super::progress::attempt::{LockWaitArgs, ReasonArgs};
 use super::target::consent::Consent;
 use super::target::{self, TargetArgs};
 use crate::exit::refuse;
-use crate::product::{database, snapshot};
+use crate::product::migrations::Migrations;
+use crate::product::{catalogue, database, snapshot};
 use crate::project::{self, Environment};
 use crate::rollout::observed::Observed;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::database::postgres::Server;
+use crate::tools::database::sqlx::Sqlx;
 use crate::tools::process::{Run, shell};
 use crate::workspace;
 
@@ -39,6 +47,10 @@ enum What {
         /// What it does, in words joined by `_`: `add_port_of_loading`.
         name: String,
     },
+    Diff(diff::Diff),
+    Sql(sql::Sql),
+    History(history::History),
+    Baseline(baseline::BaselineArgs),
     /// Run what the database lacks.
     Run,
     /// Take back the newest one that the database has; with --env, what an undone deploy has brought and no release needs.
@@ -58,7 +70,7 @@ enum What {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Write down what they all come to, in `schema.sql`, from a throw-away database.
+    /// Write down what they all come to, in `schema.sql` and `catalogue.txt`, from a throw-away database.
     Snapshot,
     /// List them all, and which of them the database has; with --env, an environment's.
     Info {
@@ -72,44 +84,53 @@ enum What {
 
 impl Migrate {
     pub fn run(self) -> anyhow::Result<()> {
-        if let What::New { name } = &self.what {
-            return new(name);
+        match self.what {
+            What::New { name } => new(&name),
+            What::Diff(diff) => diff.run(),
+            What::Sql(sql) => sql.run(),
+            What::History(history) => history.run(),
+            What::Baseline(baseline) => baseline.run(),
+            What::Info { env: Some(env), output } => info(env, output),
+            What::Snapshot => {
+                setup::ensure(&[Tool::SqlxCli, Tool::Postgres], false)?;
+                snapshot(&database::for_tests()?)
+            }
+            What::Run => by_sqlx(Sqlx::run),
+            What::Revert { env: Some(environment), lock_wait, plan, consent, reason, output } => {
+                Revert { environment, lock_wait, plan, consent, reason, output }.run()
+            }
+            What::Revert { env: None, .. } => by_sqlx(Sqlx::revert),
+            What::Info { env: None, .. } => by_sqlx(Sqlx::info),
         }
-        if let What::Info { env: Some(env), output } = self.what {
-            return info(env, output);
-        }
-        if let What::Revert { env: Some(environment), lock_wait, plan, consent, reason, output } = self.what {
-            return Revert { environment, lock_wait, plan, consent, reason, output }.run();
-        }
-        if matches!(self.what, What::Snapshot) {
-            return snapshot();
-        }
-        setup::ensure(&[Tool::SqlxCli], false)?;
-        let database = Database::open()?;
-        let (sh, sqlx, url) = (shell(), database::sqlx()?, database.url());
-        let cmd = match self.what {
-            What::Run => sqlx.run(sh, &url),
-            What::Revert { .. } => sqlx.revert(sh, &url),
-            What::Info { .. } | What::New { .. } | What::Snapshot => sqlx.info(sh, &url),
-        };
-        let said = Run::new(cmd).text()?;
-        terminal::say(if said.is_empty() { "nothing to do" } else { &said });
-        Ok(())
     }
 }
 
-fn snapshot() -> anyhow::Result<()> {
-    setup::ensure(&[Tool::SqlxCli, Tool::Postgres], false)?;
-    let server = database::for_tests()?;
+/// sqlx's own command, on the database that a developer works on.
+fn by_sqlx(command: for<'a> fn(&Sqlx, &'a Shell, &str) -> Cmd<'a>) -> anyhow::Result<()> {
+    setup::ensure(&[Tool::SqlxCli], false)?;
+    let database = Database::open()?;
+    let said = Run::new(command(&database::sqlx()?, shell(), &database.url())).text()?;
+    terminal::say(if said.is_empty() { "nothing to do" } else { &said });
+    Ok(())
+}
+
+/// The scratch database into which the schema of the other one is loaded.
+const RESTORED: &str = "restored";
+
+/// Writes down what all migrations come to, by a database of this server.
+fn snapshot(server: &Server) -> anyhow::Result<()> {
     server.create_database(project::DATABASE)?;
     let url = server.owner_url(project::DATABASE);
     Run::new(database::sqlx()?.run(shell(), &url)).run()?;
-    let changed = snapshot::write(&url)?;
-    terminal::say(format_args!(
-        "{} {}",
-        snapshot::path(),
-        if changed { "was written" } else { "is as it was" }
-    ));
+    let said = |path: Utf8PathBuf, changed: bool| {
+        terminal::say(format_args!("{path} {}", if changed { "was written" } else { "is as it was" }));
+    };
+    said(snapshot::path(), snapshot::write(&url)?);
+    server.create_database(RESTORED)?;
+    let (before, now) =
+        (catalogue::read()?, catalogue::taken(&url, &server.owner_url(RESTORED), &Migrations::of_tree()?)?);
+    fs::write(catalogue::path(), &now).with_context(|| format!("writing {}", catalogue::path()))?;
+    said(catalogue::path(), before != now);
     Ok(())
 }
 
@@ -170,14 +191,20 @@ fn names_here() -> anyhow::Result<BTreeMap<i64, String>> {
 /// What expands is safe while the old release still runs; what contracts must wait until nothing needs it any more.
 const FIRST_LINE: &str = "-- expand\n";
 
-fn new(name: &str) -> anyhow::Result<()> {
+/// Refuses what can't be a migration's name.
+fn check_name(name: &str) -> anyhow::Result<()> {
     let wanted = file_name(name);
-    if wanted != name || name.is_empty() {
-        let hint = if wanted.is_empty() { "add_port_of_loading" } else { &wanted };
-        return Err(refuse(format!(
-            "`{name}` can't be a migration's name: small letters, digits and `_` only, such as `{hint}`"
-        )));
+    if wanted == name && !name.is_empty() {
+        return Ok(());
     }
+    let hint = if wanted.is_empty() { "add_port_of_loading" } else { &wanted };
+    Err(refuse(format!(
+        "`{name}` can't be a migration's name: small letters, digits and `_` only, such as `{hint}`"
+    )))
+}
+
+fn new(name: &str) -> anyhow::Result<()> {
+    check_name(name)?;
     setup::ensure(&[Tool::SqlxCli], false)?;
     let (sh, sqlx) = (shell(), database::sqlx()?);
     fs::create_dir_all(&sqlx.migrations)?;

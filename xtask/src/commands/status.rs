@@ -12,6 +12,7 @@ use super::output::OutputArgs;
 use super::output::ago::ago;
 use super::progress::attempt::of_ledger;
 use super::releases::faults::Faults;
+use super::target::schema_drift::SchemaDrift;
 use super::target::{TargetArgs, https};
 use crate::host::{Machine, PlatformPart, PublicSite};
 use crate::project::{Environment, FREE_DISK};
@@ -47,6 +48,7 @@ impl Status {
         let live = seen.active_release();
         // What was not seen is not missing.
         let lacks = live.filter(|_| !seen.schema.is_empty()).map(|release| seen.lacking(release));
+        let of_database = SchemaDrift::of(&machine, &seen, None)?;
         let drift = machine.drift(&seen.traffic, &seen.kept, &seen.broken)?;
         let origin = PlatformOrigin::of(&seen.ledger, live);
         let compared = compare::with_the_one_before(machine.environment(), &seen);
@@ -72,6 +74,7 @@ impl Status {
                 "pending_migrations": lacks,
                 "edited_migrations": history(&seen).edited,
                 "unknown_migrations": history(&seen).unknown,
+                "database_drift": of_database.for_programs(),
                 "disk_free_bytes": machine.facts().free_disk,
                 "last_backup": backup,
                 "last_copy": copy,
@@ -93,6 +96,7 @@ impl Status {
                 compared.iter().for_each(|compared| terminal::say(format_args!("  {}", in_words(compared))));
                 say_copy(copy.as_ref());
             }
+            say_drift_of_database(&of_database);
             say_what_wants_attention(machine.environment(), &seen, lease.as_deref(), &drift);
             say_faults(&seen, &faults);
             say_parts(&seen, &platform);
@@ -172,6 +176,24 @@ fn say_data(machine: &Machine, seen: &Observed, lacks: &[i64], backup: Option<&B
     // Time enough to do something about it before a deploy is refused.
     let free = if free < 2 * FREE_DISK { paint::bad(gb) } else { gb };
     terminal::say(format_args!("  disk      {free} GB free"));
+}
+
+/// What of the database is not as its migrations made it.
+fn say_drift_of_database(drift: &SchemaDrift) {
+    match drift {
+        SchemaDrift::None { notes } => {
+            notes
+                .iter()
+                .for_each(|note| terminal::say(paint::dim(format_args!("            noted: {note}"))));
+        }
+        SchemaDrift::Unknown(_) => {}
+        SchemaDrift::Differs(lines) => {
+            terminal::say(paint::bad(
+                "the database is not what its migrations come to ('-' is missing, '+' is there):",
+            ));
+            lines.iter().for_each(|line| terminal::say(format_args!("  {line}")));
+        }
+    }
 }
 
 /// How old the newest backup is that would survive the host.

@@ -54,7 +54,7 @@ use crate::tools::process::interrupt;
 use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
 
-pub use self::database::{Database, Lost};
+pub use self::database::{Database, Installed, Lost};
 pub use self::images::{Bases, RegistryTunnel};
 pub use self::leased::Leased;
 pub use self::platform::{Platform, PlatformFiles, PlatformPart, PlatformWants};

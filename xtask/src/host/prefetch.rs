@@ -19,6 +19,8 @@ pub(super) struct Prefetch {
     schema: Option<(Instant, Option<Running>)>,
     counts: Option<(Instant, Option<Running>)>,
     ready: Option<(Instant, (ReleaseId, Running))>,
+    /// What the database consists of, which it tells together with its migrations.
+    catalogue: Option<(Instant, String)>,
 }
 
 impl Machine {
@@ -28,7 +30,7 @@ impl Machine {
         let (schema, counts) = (self.database().ask_schema()?, self.platform().ask_counts()?);
         let now = Instant::now();
         *self.prefetch.borrow_mut() =
-            Prefetch { schema: Some((now, schema)), counts: Some((now, counts)), ready: None };
+            Prefetch { schema: Some((now, schema)), counts: Some((now, counts)), ..Prefetch::default() };
         Ok(())
     }
 
@@ -48,12 +50,20 @@ impl Machine {
     /// Whether some answer would count.
     #[cfg(test)]
     pub fn has_prefetched(&self) -> bool {
-        let Prefetch { schema, counts, ready } = &*self.prefetch.borrow();
-        schema.is_some() || counts.is_some() || ready.is_some()
+        let Prefetch { schema, counts, ready, catalogue } = &*self.prefetch.borrow();
+        schema.is_some() || counts.is_some() || ready.is_some() || catalogue.is_some()
     }
 
     pub(super) fn prefetched_schema(&self) -> Option<Option<Running>> {
         fresh(self.prefetch.borrow_mut().schema.take())
+    }
+
+    pub(super) fn remember_catalogue(&self, catalogue: String) {
+        self.prefetch.borrow_mut().catalogue = Some((Instant::now(), catalogue));
+    }
+
+    pub(super) fn prefetched_catalogue(&self) -> Option<String> {
+        fresh(self.prefetch.borrow_mut().catalogue.take())
     }
 
     pub(super) fn prefetched_counts(&self) -> Option<Option<Running>> {

@@ -21,6 +21,8 @@ pub struct Migrations {
     pub checksums: BTreeMap<i64, String>,
     /// Their files' names, in the folder of the migrations.
     pub names: BTreeMap<i64, String>,
+    /// Their texts.
+    pub texts: BTreeMap<i64, String>,
 }
 
 impl Migrations {
@@ -36,7 +38,7 @@ impl Migrations {
 
     fn of(files: Vec<(String, String)>) -> Result<Migrations> {
         let (mut declared, mut contracts) = (BTreeMap::new(), BTreeMap::new());
-        let (mut checksums, mut names) = (BTreeMap::new(), BTreeMap::new());
+        let (mut checksums, mut names, mut texts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (name, text) in &files {
             let Some(stem) = name.strip_suffix(".up.sql") else { continue };
             let number = stem.split('_').next().unwrap_or_default();
@@ -48,6 +50,7 @@ impl Migrations {
             }
             declared.insert(version, declares);
             checksums.insert(version, format!("{:x}", Sha384::digest(text)));
+            texts.insert(version, text.clone());
             if let Some(other) = names.insert(version, name.clone()) {
                 return Err(refuse(format!(
                     "{other} and {name} have one number: a database takes only one of them\n  Give the newer one a number \
@@ -55,7 +58,7 @@ impl Migrations {
                 )));
             }
         }
-        Ok(Migrations { declared, contracts, checksums, names })
+        Ok(Migrations { declared, contracts, checksums, names, texts })
     }
 
     /// What is wrong with these, `before` being those that somebody may have applied; a sentence each.
@@ -176,6 +179,7 @@ mod tests {
             let text = text.replace("\\r", "\r").replace("\\n", "\n");
             let found = match Declares::parse(&text) {
                 Ok(Declares::Expand) => "expand",
+                Ok(Declares::Data) => "data",
                 Ok(Declares::Contract { unused_since }) => {
                     assert!(unused_since.starts_with("86e2f91"), "{unused_since:?}");
                     "contract"

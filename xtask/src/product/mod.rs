@@ -1,11 +1,16 @@
 //! What TraceHub does with the two languages: CI's rows and their functions, the workflows' jobs, image builds, migrations.
 
 pub mod artifacts;
+pub mod baseline;
+pub mod catalogue;
 pub mod ci;
 pub mod database;
 pub mod frontend;
 pub mod images;
 pub mod metrics;
+pub mod migration_diff;
+pub mod migration_rules;
+pub mod migration_script;
 pub mod migrations;
 pub mod platform;
 pub mod secrets;

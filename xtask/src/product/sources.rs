@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::catalogue;
 use super::migrations::Migrations;
 use super::settings::{Problem, Settings};
 use crate::exit::refuse;
@@ -25,6 +26,8 @@ pub struct Sources {
     compose: String,
     configuration: String,
     migrations: Migrations,
+    /// The sum of what they come to, where the tree says it.
+    catalogue: Option<String>,
     /// None of a commit from before the app told of them.
     settings: Option<Settings>,
 }
@@ -35,14 +38,15 @@ impl Sources {
         let read = |path: camino::Utf8PathBuf| {
             std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
         };
-        let images = built.images.iter();
+        let (images, migrations) = (built.images.iter(), Migrations::of_tree()?);
         Ok(Sources {
             commit: built.tree.commit.clone(),
             dirty: built.tree.dirty.clone(),
             images: images.map(|image| (image.component.name.to_owned(), image.id.clone())).collect(),
             compose: read(workspace::root().join(project::DEPLOY).join(project::RELEASE_FILE))?,
             configuration: read(workspace::root().join(environment.settings_path()))?,
-            migrations: Migrations::of_tree()?,
+            catalogue: catalogue::sum_if_of(&catalogue::read()?, &migrations),
+            migrations,
             settings: Some(Settings::of_tree()?),
         })
     }
@@ -50,12 +54,14 @@ impl Sources {
     /// A commit, whatever is checked out; which images it has is said later.
     pub fn of_commit(commit: Commit, environment: &Environment) -> Result<Sources> {
         let (root, sha) = (workspace::root(), commit.sha.clone());
+        let migrations = Migrations::of_commit(&sha)?;
         Ok(Sources {
             dirty: None,
             images: BTreeMap::new(),
             compose: git::show(root, &sha, &format!("{}/{}", project::DEPLOY, project::RELEASE_FILE))?,
             configuration: git::show(root, &sha, &environment.settings_path())?,
-            migrations: Migrations::of_commit(&sha)?,
+            catalogue: catalogue::sum_if_of(&catalogue::of_commit(&sha), &migrations),
+            migrations,
             settings: Settings::of_commit(&sha)?,
             commit,
         })
@@ -121,6 +127,7 @@ impl Sources {
             migrations: self.migrations.versions(),
             contracts: self.migrations.contracts.clone(),
             checksums: self.migrations.checksums.clone(),
+            catalogue: self.catalogue.clone(),
             contents,
         }
     }

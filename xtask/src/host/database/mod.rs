@@ -8,7 +8,7 @@ mod roles;
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use xshell::{Cmd, cmd};
 
 pub use self::losses::Lost;
@@ -16,6 +16,7 @@ pub use self::losses::Lost;
 use super::{Leased, Machine};
 use crate::project::{DATABASE, DATABASE_SERVICE};
 use crate::rollout::state::history::Applied;
+use crate::tools::database::catalogue;
 use crate::tools::docker::container;
 use crate::tools::docker::exec::Running;
 use crate::tools::process::{CommandError, Finished, Run};
@@ -25,8 +26,27 @@ const SCRIPT: &str = include_str!("../scripts/database.sh");
 const DUMP_TIMEOUT: Duration = Duration::from_secs(1200);
 const QUERY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Version and checksum of the migrations that the database has, a line each.
-const SCHEMA: [&str; 9] = [
+/// What the database consists of, a line each; then version and checksum of the migrations that it has, a line each. In this
+/// order, since the last one says how psql ends.
+const SCHEMA: [&str; 14] = [
+    "psql",
+    "--username=postgres",
+    "--no-psqlrc",
+    "--quiet",
+    "--tuples-only",
+    "--no-align",
+    "--dbname",
+    DATABASE,
+    "--command",
+    catalogue::SEARCH_PATH,
+    "--command",
+    catalogue::QUESTION,
+    "--command",
+    "SELECT version, encode(checksum, 'hex') FROM public._sqlx_migrations WHERE success ORDER BY version",
+];
+
+/// What it says of each of its migrations: version, and when it was applied, in UTC.
+const INSTALLED: [&str; 9] = [
     "psql",
     "--username=postgres",
     "--no-psqlrc",
@@ -35,8 +55,17 @@ const SCHEMA: [&str; 9] = [
     "--dbname",
     DATABASE,
     "--command",
-    "SELECT version, encode(checksum, 'hex') FROM _sqlx_migrations WHERE success ORDER BY version",
+    "SELECT version, to_char(installed_on AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM public._sqlx_migrations WHERE success ORDER BY version",
 ];
+
+/// A migration that a database has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Its version.
+    pub version: i64,
+    /// When it was applied, RFC 3339 in UTC.
+    pub at: String,
+}
 
 /// The database, to look at.
 pub struct Database<'a> {
@@ -57,19 +86,65 @@ impl<'a> Database<'a> {
         };
         let Some(told) = asked.map_or(Ok(None), Running::finish)? else { return Ok(Applied::new()) };
         if told.status.success() {
-            return Ok(told.stdout.lines().filter_map(migration).collect());
+            let of_migrations = |line: &&str| migration(line).is_some();
+            let (migrations, catalogue): (Vec<&str>, Vec<&str>) =
+                told.stdout.lines().partition(of_migrations);
+            self.machine.remember_catalogue(catalogue.join("\n"));
+            return Ok(migrations.into_iter().filter_map(migration).collect());
         }
         // 42P01, undefined_table, and 3D000, undefined_database: nothing was ever migrated, or even made.
         let never = ["_sqlx_migrations\" does not exist", &format!("database \"{DATABASE}\" does not exist")];
         if never.iter().any(|never| told.stderr.contains(never)) {
+            self.machine.remember_catalogue(told.stdout);
             return Ok(Applied::new());
         }
         bail!("the database does not say which migrations it has: {}", told.stderr.trim())
     }
 
+    /// What it consists of, a line each: see [`catalogue`]. Told together with its migrations; nothing when it is not running.
+    pub fn catalogue(&self) -> Result<String> {
+        if let Some(told) = self.machine.prefetched_catalogue() {
+            return Ok(told);
+        }
+        self.schema()?;
+        Ok(self.machine.prefetched_catalogue().unwrap_or_default())
+    }
+
     /// Begins to ask it for that.
     pub(super) fn ask_schema(&self) -> Result<Option<Running>> {
         self.machine.platform().begin_in(&DATABASE_SERVICE, "psql", &SCHEMA, QUERY_TIMEOUT)
+    }
+
+    /// The migrations that it has, and since when.
+    pub fn installed(&self) -> Result<Vec<Installed>> {
+        let platform = self.machine.platform();
+        let told = platform.ask_in(&DATABASE_SERVICE, "psql", &INSTALLED, QUERY_TIMEOUT)?;
+        let told = told.ok_or_else(|| platform.is_not_running(&DATABASE_SERVICE))?;
+        if told.stderr.contains("_sqlx_migrations\" does not exist") {
+            return Ok(Vec::new());
+        }
+        if !told.status.success() {
+            bail!("the database does not say since when it has its migrations: {}", told.stderr.trim());
+        }
+        let row = |line: &str| migration(line).map(|(version, at)| Installed { version, at });
+        Ok(told.stdout.lines().filter_map(row).collect())
+    }
+
+    /// Its schema as SQL, by the server's own `pg_dump`.
+    pub fn schema_dump(&self) -> Result<String> {
+        let platform = self.machine.platform();
+        let words = ["pg_dump", "--username=postgres", "--schema-only", DATABASE];
+        let told = platform.ask_in(&DATABASE_SERVICE, "pg_dump", &words, DUMP_TIMEOUT)?;
+        let told = told.ok_or_else(|| platform.is_not_running(&DATABASE_SERVICE))?;
+        if !told.status.success() {
+            bail!("pg_dump of the schema failed: {}", told.stderr.trim());
+        }
+        // What newer versions say to psql of their own version only.
+        let lines = told
+            .stdout
+            .lines()
+            .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"));
+        Ok(lines.map(|line| format!("{line}\n")).collect())
     }
 
     /// psql of the server's own version, on the user's own terminal.
@@ -129,6 +204,18 @@ impl Leased<'_> {
 }
 
 impl LeasedDatabase<'_> {
+    /// Writes by this script which migrations count as applied: the superuser's, since who made the database may be anybody.
+    pub fn write_history(&self, sql: &str) -> Result<()> {
+        let machine = self.leased.fenced_invalidating()?;
+        let psql = container::exec(
+            machine.docker(),
+            &machine.platform().container(DATABASE_SERVICE.name),
+            &DATABASE_SERVICE.uid.to_string(),
+            &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--dbname", DATABASE, "--file=-"],
+        );
+        Run::new(psql).stdin(sql).run().context("writing which migrations the database has")
+    }
+
     /// A verb of the script that changes the databases, or the backups.
     fn change(&self, arguments: &[&str], timeout: Duration) -> Result<String> {
         self.leased.fenced_invalidating()?.database().ask(arguments, timeout)

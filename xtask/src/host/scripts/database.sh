@@ -34,7 +34,10 @@ END
     # psql does not ask how its dump has ended. What can't be read back, to its last byte, is no backup.
     pg_restore --file=/dev/null "$next"
     tables=$(pg_restore --list "$next" | grep -c ' TABLE DATA ') || { echo "the dump holds no table's data" >&2; exit 1; }
-    schema=$(ask --command="SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success" "$1")
+    # One that was made by other means has none, until it gets a baseline.
+    schema=0
+    [ "$(ask --command="SELECT to_regclass('public._sqlx_migrations') IS NULL" "$1")" = t ] ||
+        schema=$(ask --command="SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success" "$1")
     sum=$(sha256sum "$next" | cut -d ' ' -f 1)
     printf '{"name":"%s","at":"%s","made_by":"%s","live":"%s","schema":%s,"tables":%s,"bytes":%s,"loaded_bytes":%s,"sha256":"%s"}\n' \
         "$2" "$5" "$3" "$4" "$schema" "$tables" "$(stat -c %s "$next")" "$(size "$1")" "$sum" >"$2.json.next"

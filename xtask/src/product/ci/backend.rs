@@ -3,43 +3,25 @@
 pub mod api;
 pub mod conformance;
 mod databases;
+pub mod migration_lint;
+pub mod migration_rows;
 
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{base, files, results};
+use super::{base, results};
 use crate::pipeline::Context;
 use crate::product::migrations::Migrations;
-use crate::product::{artifacts, database, snapshot};
+use crate::product::{artifacts, catalogue, database, snapshot};
 use crate::project;
-use crate::rollout::state::contract::NO_TRANSACTION;
 use crate::setup::{self, Tool};
 use crate::tools::cargo::coverage::{self, Coverage};
 use crate::tools::cargo::nextest::{self, Profile};
-use crate::tools::diagnostics::lint::{self, Transaction};
 use crate::tools::git;
 use crate::workspace;
 
 pub use self::databases::POSTGRES;
-
-/// Whether a migration would lock out who is at work. sqlx runs each in a transaction, unless its first line says otherwise.
-pub fn migration_lint(task: &Context) -> Result<()> {
-    let files = files::some(|path| path.starts_with(project::MIGRATIONS) && path.ends_with(".up.sql"))?;
-    let (mut together, mut alone) = (Vec::new(), Vec::new());
-    for path in files {
-        let text =
-            fs::read_to_string(workspace::root().join(&path)).with_context(|| format!("reading {path}"))?;
-        if text.starts_with(NO_TRANSACTION) { alone.push(path) } else { together.push(path) }
-    }
-    let squawk = setup::require(Tool::Squawk)?;
-    for (files, transaction) in [(together, Transaction::Around), (alone, Transaction::None)] {
-        if !files.is_empty() {
-            task.run(lint::squawk(&task.sh, &squawk, project::POSTGRES_MAJOR, transaction, &files))?;
-        }
-    }
-    Ok(())
-}
 
 /// What an environment may have applied stays as it was, and what is new comes behind it.
 pub fn migration_history(task: &Context) -> Result<()> {
@@ -61,7 +43,8 @@ pub fn migrations(task: &Context) -> Result<()> {
     task.run(sqlx.revert(&task.sh, &url).args(["--target-version", "0"]))?;
     same("after all migrations were taken back", &empty, &schema()?)?;
     task.run(sqlx.run(&task.sh, &url))?;
-    same("after they ran a second time", &first, &schema()?)
+    same("after they ran a second time", &first, &schema()?)?;
+    migration_rows::survive(task, &sqlx, &url)
 }
 
 /// Each migration declares itself, and what is unused since a commit of this branch.
@@ -75,16 +58,25 @@ fn declared() -> Result<()> {
     Ok(())
 }
 
-/// `schema.sql` is what the migrations come to.
+/// `schema.sql` and `catalogue.txt` are what the migrations come to.
 pub fn schema(task: &Context) -> Result<()> {
     let url = databases::fresh(task)?;
     task.run(database::sqlx()?.run(&task.sh, &url))?;
-    let difference = differing_lines(&snapshot::read()?, &snapshot::taken(&url)?);
-    ensure!(
-        difference.is_empty(),
-        "{}: the migrations come to something else. `cargo xtask migrate snapshot` writes it:\n{difference}",
-        snapshot::path()
-    );
+    let files = [
+        (snapshot::path(), snapshot::read()?, snapshot::taken(&url)?),
+        (
+            catalogue::path(),
+            catalogue::read()?,
+            catalogue::taken(&url, &databases::fresh(task)?, &Migrations::of_tree()?)?,
+        ),
+    ];
+    for (path, says, is) in files {
+        let difference = differing_lines(&says, &is);
+        ensure!(
+            difference.is_empty(),
+            "{path}: the migrations come to something else. `cargo xtask migrate snapshot` writes it:\n{difference}",
+        );
+    }
     Ok(())
 }
 

@@ -140,10 +140,10 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .reads([".github/workflows/"])
             .run(xtask::workflow_lint),
 
-        task("migration-lint", "no migration locks out who is at work, by squawk")
+        task("migration-lint", "each migration does what it says of itself, and locks nobody out, by squawk")
             .groups(["lint"]).tools(&[Tool::Squawk])
-            .reads(["tracehub/backend/migrations/"])
-            .run(backend::migration_lint),
+            .reads(["tracehub/backend/migrations/", backend::migration_lint::DOCUMENT])
+            .run(backend::migration_lint::lint),
 
         task("migration-history", "migrations that others may have applied are as they were, and new ones come behind them")
             .groups(["lint"])
@@ -183,12 +183,12 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
 
         task("migrations", "each migration has a way back, and the schema is the same after there, back and there")
             .groups(["test"]).tools(DATABASE).service(POSTGRES)
-            .reads(["tracehub/backend/migrations/"]).history()
+            .reads(["tracehub/backend/migrations/", backend::migration_rows::ROWS]).history()
             .run(backend::migrations),
 
-        task("schema", "schema.sql is what the migrations come to; `cargo xtask migrate snapshot` writes it")
+        task("schema", "schema.sql and catalogue.txt are what migrations come to (`cargo xtask migrate snapshot`)")
             .needs(["migrations"]).groups(["test"]).tools(DATABASE).service(POSTGRES)
-            .reads(["tracehub/backend/migrations/", "tracehub/backend/schema.sql"])
+            .reads(["tracehub/backend/migrations/", "tracehub/backend/schema.sql", "tracehub/backend/catalogue.txt"])
             .run(backend::schema),
 
         task("sqlx-data", "the query data by which the backend compiles is that of its queries and migrations")
@@ -209,7 +209,7 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .run(backend::conformance::conforms),
 
         task("xtask-test", "xtask itself, and its command line as a user meets it")
-            .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest, Tool::Age, Tool::Sops])
+            .groups(["test"]).kills().lane(CARGO).tools(RUST).tools(&[Tool::Nextest, Tool::Age, Tool::Sops]).tools(crate::product::migration_diff::TOOLS)
             .reads(WORKSPACE).reads(["tracehub/deploy/", "tracehub/frontend/package.json", ".config/nextest.toml", ".github/workflows/", ".ci/", "scripts/"]).writes([artifacts::XTASK_RESULTS])
             .nondeterministic([artifacts::XTASK_RESULTS])
             .variables(["RUSTFLAGS", "XTASK_SEED"]).timeout(minutes(20))

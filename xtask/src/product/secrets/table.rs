@@ -1,8 +1,6 @@
 //! What an environment may be given: a row each, of the project's tables.
 
-use crate::project::{
-    Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, SECRETS, Site,
-};
+use crate::project::{Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, SECRETS, Site};
 
 /// One value that somebody gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +91,9 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
         rows.extend(HOST_VARIABLES.iter().map(|(name, needed)| host(prefix, name, *needed, machine)));
     }
     if let Some(Site::Remote { prefix, .. }) = environment.gate().map(|gate| gate.site) {
-        let named = HOST_VARIABLES.iter().filter(|(name, _)| *name != "SSH_KEY" && !OWN_HOST_VARIABLES.contains(name));
+        let named = HOST_VARIABLES
+            .iter()
+            .filter(|(name, _)| *name != "SSH_KEY" && !OWN_HOST_VARIABLES.contains(name));
         rows.extend(named.map(|(name, needed)| host(prefix, name, *needed, machine)));
         rows.push(host(prefix, "LEDGER_KEY", true, "`host setup` of that environment with another key"));
     }

@@ -2,7 +2,7 @@
 //!
 //! `-- expand` adds: releases from before it go on working. `-- contract: unused since <commit on the default branch>`
 //! takes something away that no commit uses from that one on. A release from before it must not serve afterwards: it is
-//! *incompatible* until the migration is taken back.
+//! *incompatible* until the migration is taken back. `-- data` changes rows, and nothing else.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,13 +22,15 @@ pub enum Declares {
         /// A commit, as it is written in the file.
         unused_since: String,
     },
+    /// It changes rows, in batches; releases from before it go on working.
+    Data,
 }
 
 /// A migration that does not say what it does to the releases from before it.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "its first line must be '-- expand', when the releases from before it go on working, or '-- contract: unused since \
-     <commit>', when they do not; it is {0:?}"
+    "its first line must be '-- expand', when it only adds and the releases from before it go on working, '-- contract: unused \
+     since <commit>', when they do not, or '-- data', when it changes rows; it is {0:?}"
 )]
 pub struct Undeclared(String);
 
@@ -42,6 +44,9 @@ impl Declares {
         }
         if first == "-- expand" {
             return Ok(Declares::Expand);
+        }
+        if first == "-- data" {
+            return Ok(Declares::Data);
         }
         let commit = first.strip_prefix(CONTRACT).filter(|commit| is_commit(commit));
         commit

@@ -1,6 +1,7 @@
 //! What a rollout reads and writes on a host: ledger, live folder, releases, backups.
 
 pub mod backup;
+pub mod catalogue;
 pub mod contract;
 pub mod guard;
 pub mod history;

@@ -25,6 +25,9 @@ pub struct Postgres {
     pub user: &'static str,
 }
 
+/// The role that `initdb` makes.
+const SUPERUSER: &str = "postgres";
+
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
@@ -119,6 +122,11 @@ impl Server {
         self.url(self.postgres.user, database)
     }
 
+    /// The URL by which the superuser connects to a database.
+    pub fn superuser_url(&self, database: &str) -> String {
+        self.url(SUPERUSER, database)
+    }
+
     /// Creates a database that belongs to the owner, unless it exists.
     pub fn create_database(&self, name: &str) -> anyhow::Result<()> {
         let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
@@ -131,6 +139,21 @@ impl Server {
     /// Creates a database that belongs to the owner, as a copy of another one. An error while somebody is connected to that.
     pub fn copy_database(&self, name: &str, of: &str) -> anyhow::Result<()> {
         self.sql(&format!("CREATE DATABASE {name} OWNER {} TEMPLATE {of}", self.postgres.owner)).map(drop)
+    }
+
+    /// Creates a role without rights, unless it exists.
+    pub fn create_role(&self, name: &str) -> anyhow::Result<()> {
+        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+        let there = format!("SELECT 1 FROM pg_roles WHERE rolname = '{}'", name.replace('\'', "''"));
+        if self.sql(&there)?.is_empty() {
+            self.sql(&format!("CREATE ROLE {quoted}"))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a database, if there is one.
+    pub fn drop_database(&self, name: &str) -> anyhow::Result<()> {
+        self.sql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).map(drop)
     }
 
     fn url(&self, role: &str, database: &str) -> String {
@@ -212,7 +235,7 @@ impl Server {
     }
 
     fn sql(&self, statement: &str) -> anyhow::Result<String> {
-        let url = self.url("postgres", "postgres");
+        let url = self.superuser_url("postgres");
         let options = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"];
         Ok(Run::new(self.postgres.command(shell(), "psql").args(options).args([
             "--command",

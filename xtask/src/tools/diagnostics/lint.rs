@@ -47,6 +47,18 @@ pub enum Transaction {
     None,
 }
 
+/// Which rules of squawk a migration is not held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exempt {
+    /// It is held to all.
+    Nothing,
+    /// Those against removals and new names: it is there to take away what nobody uses any more.
+    Removals,
+}
+
+/// squawk's rules against removals and new names.
+const REMOVALS: &str = "ban-drop-column,ban-drop-constraint,ban-drop-function,ban-drop-not-null,ban-drop-table,renaming-column,renaming-table";
+
 /// squawk. Its two rules about timeouts are off: the backend's `migrate` sets both as options of its connection, so that no
 /// migration can change them.
 pub fn squawk<'a>(
@@ -54,9 +66,11 @@ pub fn squawk<'a>(
     squawk: &Utf8Path,
     version: u32,
     transaction: Transaction,
+    exempt: Exempt,
     files: &[String],
 ) -> Cmd<'a> {
     let (version, met) = (format!("{version}.0"), "require-lock-timeout,require-statement-timeout");
+    let met = if exempt == Exempt::Removals { format!("{met},{REMOVALS}") } else { met.to_owned() };
     let assume = (transaction == Transaction::Around).then_some("--assume-in-transaction");
     let lint = cmd!(sh, "{squawk} --pg-version {version} {assume...} --exclude {met} {files...}");
     lint.env("NO_COLOR", "1")

@@ -4,3 +4,4 @@ pub mod diagnostic;
 pub mod junit;
 pub mod lint;
 pub mod panic;
+pub mod syntax;

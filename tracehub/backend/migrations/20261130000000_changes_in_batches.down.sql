@@ -1,0 +1,1 @@
+DROP PROCEDURE in_batches;

@@ -1,0 +1,21 @@
+-- Rows for every table, as people and programs write them: migrations are tried against them. A new table wants some here.
+BEGIN;
+SELECT set_config('app.organisation_id', '01946c1a-0000-7000-8000-000000000001', true) AS organisation \gset
+INSERT INTO organisations (id, name) VALUES (:'organisation', 'Kakao & Söhne');
+INSERT INTO users (id, organisation_id, email, name, password_hash)
+SELECT ('01946c1a-0000-7000-8001-' || lpad(n::text, 12, '0'))::uuid, :'organisation', 'somebody-' || n || '@example.com', 'Somebody ' || n,
+    '$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
+FROM generate_series(1, 50) n;
+INSERT INTO shipments (id, organisation_id, reference, product, status, container_number, origin_port, destination_port, departs_on, arrives_on)
+SELECT ('01946c1a-0000-7000-8002-' || lpad(n::text, 12, '0'))::uuid, :'organisation', 'TH-' || n, 'Cocoa beans, 25 t',
+    (ARRAY['draft', 'booked', 'in_transit', 'arrived', 'delivered'])[1 + n % 5],
+    CASE WHEN n % 2 = 0 THEN 'MSKU' || lpad(n::text, 7, '0') END, 'Abidjan', 'Antwerp',
+    CASE WHEN n % 3 > 0 THEN date '2026-01-03' + n % 100 END, CASE WHEN n % 3 = 2 THEN date '2026-02-03' + n % 100 END
+FROM generate_series(1, 500) n;
+INSERT INTO reminders (organisation_id, shipment_id, kind, due_on)
+SELECT :'organisation', id, 'departure_overdue', departs_on FROM shipments WHERE departs_on IS NOT NULL AND status IN ('draft', 'booked');
+INSERT INTO log_in_failures (address, client, device)
+SELECT sha256(n::text::bytea), '192.0.2.1', gen_random_uuid() FROM generate_series(1, 20) n;
+INSERT INTO idempotency_keys (organisation_id, user_id, key, request, location, answer)
+SELECT organisation_id, id, 'key', sha256('asked'), '/shipments/1', '{}' FROM users;
+COMMIT;
