@@ -36,7 +36,7 @@ impl Config {
         let live = files.traffic.active.as_ref();
         let release = files.kept.iter().find(|release| Some(&release.id) == live);
         let release = release.ok_or_else(|| {
-            refuse(format!("no release has the traffic in {name}: nobody is told anything"))
+            refuse(format!("no release has the traffic in {name}: `cargo xtask deploy --env {name}` first"))
         })?;
         let rendered = check_compose_file(&setup::require(Tool::Compose)?, machine.environment(), release)?;
         let settings = settings_of(release)?;

@@ -22,7 +22,7 @@ pub struct Down {
     target: TargetArgs,
     #[command(flatten)]
     lock_wait: LockWaitArgs,
-    /// Forget the data of the database too, after asking
+    /// Delete the database's data too, after asking, after asking
     #[arg(long)]
     volumes: bool,
     #[command(flatten)]
@@ -38,7 +38,7 @@ impl Down {
         let so_far = "nothing was stopped";
         if self.volumes {
             let question = format!("All data of the database of {name} is forgotten for good. Go on?");
-            self.consent.ask(&question, so_far, &format!("forgetting the data of {name}"))?;
+            self.consent.ask(&question, so_far, &format!("deleting the data of {name}"))?;
         }
         if self.target.environment().asks {
             self.consent.ask(&format!("{name} stops, for all its users. Go on?"), so_far, &name)?;
@@ -54,7 +54,7 @@ impl Down {
         attempt::run(&machine, &attempt, &plan, Vec::new())?;
         Activity::of("stop the platform: edge and database", |_| leased.platform().down())?;
         if self.volumes {
-            Activity::of("forget the data", |_| leased.platform().delete_data())?;
+            Activity::of("delete the data", |_| leased.platform().delete_data())?;
         }
         self.output.say(
             || json!({ "environment": name, "stopped": true, "data_forgotten": self.volumes }),

@@ -35,7 +35,7 @@ pub struct SecretsVerb {
 enum Verb {
     /// The versions of each secret, and the releases that run with them
     List(List),
-    /// Forget one version for good: a rollback to a release that ran with it takes the current one
+    /// Delete one version for good: a rollback to a release that ran with it takes the current one
     Revoke(Revoke),
     /// What the environment is given, from where, and what is wrong with it
     Check(values::Check),

@@ -13,6 +13,7 @@ use crate::tools::process::{self, Group, Session};
 use crate::tools::ssh::host_shell::{HostShell, Script};
 
 const SCRIPT: &str = include_str!("scripts/lease.sh");
+/// How often a beat is sent: `lease.sh` frees the lease after [`SILENCE`] without one.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(4);
 /// The holder lets go after so long without a beat.
 const SILENCE: Duration = Duration::from_secs(20);

@@ -10,7 +10,7 @@ use super::Machine;
 use crate::rollout::state::release::ReleaseId;
 use crate::tools::docker::exec::Running;
 
-/// An answer that came earlier than that is not the one that is asked for now.
+/// A prefetched answer older than this is dropped, and asked for again.
 const PREFETCH_MAX_AGE: Duration = Duration::from_secs(10);
 
 /// Questions that are under way; none of them is there when its service does not run.

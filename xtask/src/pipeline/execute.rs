@@ -26,7 +26,7 @@ use crate::tools::process::interrupt::{self, Stop};
 use crate::tools::process::is_interrupt;
 use crate::tools::process::tracking::{self, Scope};
 
-/// How much later than its own time limit a task is stopped, so that the time limit of its command comes first: that error
+/// How much later than its own timeout a task is stopped, so that the timeout of its command comes first: that error
 /// names the command.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -58,7 +58,7 @@ struct Running {
 /// Why a running task was stopped.
 #[derive(Debug, Clone, Copy)]
 enum StopReason {
-    /// It ran longer than its time limit.
+    /// It ran longer than its timeout.
     Timeout,
     /// This other task failed, and the run ends.
     Failure(&'static str),
@@ -103,7 +103,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Stops the tasks that are past their time limits.
+    /// Stops the tasks that are past their timeouts.
     pub fn stop_overdue(&self) {
         let now = Instant::now();
         for running in self.running.lock().expect("no holder panics").values_mut() {
@@ -305,7 +305,7 @@ impl<'a> Executor<'a> {
         }
         if let Some(StopReason::Timeout) = self.stop_reason(at) {
             let timeout = humantime::format_duration(task.timeout);
-            context.line(&format!("it was ended at its time limit of {timeout}"));
+            context.line(&format!("it was stopped at its timeout of {timeout}"));
             return Outcome::Failed;
         }
         Outcome::Skipped(self.skip_reason(at))

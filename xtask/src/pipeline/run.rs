@@ -21,7 +21,7 @@ use crate::setup;
 use crate::terminal;
 use crate::tools::process::{interrupt, tracking};
 
-/// How often a run looks for time limits and interrupts while it waits for a task to end.
+/// How often a run looks for timeouts and interrupts while it waits for a task to end.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The estimate for a task that has never run here.
 const UNKNOWN_SECONDS: f64 = 30.0;

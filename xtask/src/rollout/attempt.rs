@@ -27,7 +27,7 @@ pub struct Attempt<'a> {
     pub settled: Recovery,
 }
 
-/// A plan that was made.
+/// A plan whose steps all succeeded.
 #[derive(Debug)]
 pub struct Completed {
     /// How long it took until users had the release.
@@ -40,7 +40,7 @@ pub struct Completed {
     pub unwritten: Option<Error>,
 }
 
-/// Why a plan was not made.
+/// Why a plan did not complete.
 #[derive(Debug)]
 pub enum AttemptError {
     /// It could not even be written down that it begins.
@@ -53,7 +53,8 @@ pub enum AttemptError {
 /// had begun has ended.
 const DEATH_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// Takes the lease, or waits for it; `waiting` is told for whom. Without a time to wait it is asked for once.
+/// Takes the lease, or waits for it; `waiting` is called with the holder's description whenever that changes. With no time to wait,
+/// it asks once.
 pub fn take_lease<'h, H: Leasable>(
     host: &'h H,
     holder: &Holder,

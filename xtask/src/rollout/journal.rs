@@ -1,4 +1,4 @@
-//! One attempt's pen: writes its entries into the ledger, each chained to the one before.
+//! Writes the ledger entries of one attempt, each with the hash of the one before.
 
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, SystemTime};

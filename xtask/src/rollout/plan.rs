@@ -105,7 +105,7 @@ pub struct Run<'a> {
     pub host: &'a dyn Host,
     /// The same, to change.
     pub leased: &'a dyn LeasedHost,
-    /// The attempt's pen.
+    /// Writes this attempt's ledger entries.
     pub journal: &'a Journal<'a>,
     /// Told what happens, as it happens.
     pub report: &'a dyn Report,
@@ -130,9 +130,9 @@ impl Run<'_> {
 pub trait Report {
     /// A step is about to be applied.
     fn begun(&self, step: &dyn Step);
-    /// It was.
+    /// The step was applied.
     fn done(&self, step: &dyn Step);
-    /// It was not.
+    /// The step failed; what was begun is reverted next.
     fn failed(&self, step: &dyn Step);
     /// A step is undone.
     fn reverted(&self, step: &dyn Step, result: &Result<()>);

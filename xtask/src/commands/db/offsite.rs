@@ -24,9 +24,9 @@ const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 const RECEIVE: &str = r#"set -eu; umask 077; mkdir -p "$1"; cd "$1"
 find . -maxdepth 1 -name '*.dump.age.part' -mtime +0 -exec rm -f {} +
 cat >"$2.part"; sync "$2.part""#;
-/// It was all, and gets its name, which says what opens it.
+/// The whole copy has come, and gets its name, which says what opens it.
 const KEEP: &str = r#"set -eu; cd "$1"; mv "$2.part" "$2"; sync .; stat -c %s "$2""#;
-/// It was not.
+/// Only a part of the copy has come: it goes.
 const DISCARD: &str = r#"cd "$1" && rm -f "$2.part""#;
 
 /// Where copies go: `--to FOLDER` on the machine that the variables `BACKUP_HOST`, `BACKUP_USER`, … name.

@@ -45,7 +45,7 @@ pub enum State {
         /// Since it had begun.
         took: Duration,
     },
-    /// It has not.
+    /// The attempt failed.
     Failed {
         /// The step, the cause, and what state things are in now.
         why: String,

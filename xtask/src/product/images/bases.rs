@@ -35,9 +35,7 @@ pub fn say_assembled(bases: &BTreeMap<&'static str, BaseImage>) {
     }
 }
 
-/// The images of a platform that is to be started on a host: by the digests of this commit's lock file, and where that has
-/// none,
-/// through our registry.
+/// The images of a platform to be started on a host: by digest from this commit's lock file, else through our registry.
 pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
     let locked = lock::of_commit(sha)?;
     let name = |base: &'static Base| match locked.get(base.name) {

@@ -306,7 +306,7 @@ impl World {
         if parts.is_some_and(|parts| parts.values().any(|it| matches!(it.state, State::Stopping(_)))) {
             self.breaks(format!("the edge points at {live}, which the host is about to stop"));
         }
-        // What was there before may be ill; it is all that there is to go back to.
+        // What was there before may be unhealthy; it is all that there is to go back to.
         let is_excused = self.is_booting(self.now) || self.turned_bad(&live) || self.is_database_silent();
         if let (Err(why), false) = (self.ready(&live), is_excused) {
             self.breaks(format!("the edge points at {live}, which is not ready: {why}"));

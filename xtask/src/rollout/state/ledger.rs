@@ -44,11 +44,11 @@ pub struct Entry {
 pub enum Event {
     /// An attempt holds the lease and is about to change something.
     Began {
-        /// Deploy, rollback, down.
+        /// Deploy, rollback, down, restore, platform.
         kind: Kind,
         /// Who: user and machine.
         by: String,
-        /// The number of the lease, one more with each holder.
+        /// The lease's number. It grows by one each time the lease is taken; the host refuses a smaller one (fencing).
         lease: u64,
         /// The release that had the traffic.
         from: Option<ReleaseId>,

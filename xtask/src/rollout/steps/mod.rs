@@ -126,7 +126,7 @@ impl Step for Start {
             self.release.id
         );
         if live.holds(&self.release.id) {
-            // It was warm, though ill: the edge still asks it for the assets of open tabs.
+            // It was warm, though unhealthy: the edge still asks it for the assets of open tabs.
             return Ok(());
         }
         run.leased.remove_containers(&self.release.id)

@@ -25,7 +25,7 @@ pub struct Thing {
     pub may_shut_out: bool,
     look: String,
     mend: String,
-    /// None of what stays, once it is there.
+    /// None where nothing takes it back.
     undo: Option<String>,
     arguments: Vec<String>,
     timeout: Duration,
@@ -62,7 +62,7 @@ pub struct Admin<'a> {
     pub sudo: bool,
 }
 
-/// What is there already, and what is not.
+/// Whether a requirement is met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// As it is to be.

@@ -129,7 +129,7 @@ mod tests {
         let timeout = Duration::from_millis(120);
         let started = start(&Socket::at(path), "database.sh dump", "db", "999", &["sh"], timeout).unwrap();
         let error = started.expect("it runs").finish().unwrap_err();
-        assert_eq!(error.to_string(), "`database.sh dump` was ended at its time limit of 120ms");
+        assert_eq!(error.to_string(), "`database.sh dump` was stopped at its timeout of 120ms");
         engine.join().unwrap();
     }
 

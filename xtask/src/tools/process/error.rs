@@ -30,7 +30,7 @@ pub enum CommandError {
         tail: String,
     },
     /// It was still running at its timeout, and was killed with its process group.
-    #[error("`{command}` was ended at its time limit of {}{}", humantime::format_duration(*.timeout), indented(.tail))]
+    #[error("`{command}` was stopped at its timeout of {}{}", humantime::format_duration(*.timeout), indented(.tail))]
     TimedOut {
         /// The command line.
         command: String,

@@ -44,7 +44,7 @@ impl Source {
 }
 
 impl Run<'_> {
-    /// Runs it and gives its standard output as it is, for what is no text. It has no time limit. Another exit code than 0
+    /// Runs it and gives its standard output as it is, for what is no text. It has no timeout. Another exit code than 0
     /// is an error.
     pub fn bytes(self) -> Result<Vec<u8>, CommandError> {
         let (source, mut output) = Source::start(self)?;
@@ -56,7 +56,7 @@ impl Run<'_> {
     }
 
     /// Runs all at once, this one first, each one's output being the next one's input, and gives what `sink` printed. Its
-    /// time limit is that of all. When an earlier one fails, so do all, whatever the later ones made of what they got.
+    /// timeout is that of all. When an earlier one fails, so do all, whatever the later ones made of what they got.
     pub fn pipe(self, through: Run<'_>, sink: Run<'_>) -> Result<Finished, CommandError> {
         let (first, output) = Source::start(self)?;
         let (second, output) = Source::start(Run { input: Input::Pipe(output), ..through })?;

@@ -9,7 +9,7 @@ use super::{CommandError, Run};
 impl Run<'_> {
     #[expect(clippy::disallowed_methods, reason = "the one place of its kind")]
     /// Runs it in this process's own group, so that Ctrl-C ends both, and hands on each line of its standard output as it
-    /// comes. It has no time limit, and what it writes to its standard error is not looked at.
+    /// comes. It has no timeout, and what it writes to its standard error is not looked at.
     pub fn stream(mut self, mut each_line: impl FnMut(&str)) -> Result<ExitStatus, CommandError> {
         prepare_environment(&mut self.command);
         self.command.stdin(Stdio::null()).stdout(Stdio::piped());

@@ -1,5 +1,5 @@
 //! What the runner promises. An interrupt is one for the whole process, so those tests are with the command line's,
-//! in `tests/cli.rs`.
+//! in `tests/cli/interrupts.rs`.
 
 use std::fs::File;
 use std::io::Read;
@@ -106,7 +106,7 @@ fn the_time_limit_ends_a_grandchild_that_holds_the_pipe() {
         .run()
         .expect_err("it does not end by itself");
     assert!(matches!(error, CommandError::TimedOut { .. }), "{error:?}");
-    assert!(error.to_string().contains("time limit of 300ms\n    begun"), "{error}");
+    assert!(error.to_string().contains("timeout of 300ms\n    begun"), "{error}");
     closed.recv_timeout(LONG).expect("the grandchild has gone");
 }
 

@@ -66,7 +66,7 @@ fn a_task_is_ended_at_its_time_limit_with_what_left_its_group() {
     })];
     assert_eq!(place.run(table).failed, 1);
     let log = place.read(".local/slow.log");
-    assert!(log.contains("time limit of 1s") && log.contains("were ended: 1, sleep"), "{log}");
+    assert!(log.contains("timeout of 1s") && log.contains("were ended: 1, sleep"), "{log}");
 }
 
 #[test]

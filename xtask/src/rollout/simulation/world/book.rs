@@ -43,7 +43,7 @@ impl Book {
 
     /// Adds a line, and says whether it is chained to the one before.
     pub fn add(&mut self, entry: &Entry) -> bool {
-        // One pen chains its lines by itself, and hashing takes time: where another one takes over, it is looked at.
+        // One journal chains its lines by itself, and hashing takes time: where another one takes over, it is looked at.
         let writer = |entry: &Entry| entry.id.rsplit_once('-').map(|(writer, _)| writer.to_owned());
         let same = self.entries().last().is_some_and(|last| writer(last) == writer(entry));
         let chained = same || entry.prev == self.head();
