@@ -59,7 +59,7 @@ struct Up {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: in production branch="…" and platform="…"
+    /// Open one gate by hand, with a reason for the record: name="…", in production also branch="…" and platform="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]
@@ -131,7 +131,7 @@ impl Up {
             leased.platform().write_files()?;
         }
         drift.iter().for_each(|line| terminal::note(format_args!("{line}: it is written again")));
-        self.nothing_to_do(commit)
+        self.nothing_to_do(machine, commit)
     }
 
     /// With the files and the images that a new platform would have, and the commit that they are from.
@@ -167,7 +167,8 @@ impl Up {
         self.consent.ask(&format!("{name} is {changes}. Go on?"), "nothing was changed", name)
     }
 
-    fn nothing_to_do(&self, commit: &str) -> Result<()> {
+    fn nothing_to_do(&self, machine: &Machine, commit: &str) -> Result<()> {
+        https::warn(machine);
         let json = || match self.plan {
             true => Preview::nothing(as_it_is(commit)).as_json(),
             false => json!({ "renewed": [], "longest_gap_ms": null, "commit": commit }),

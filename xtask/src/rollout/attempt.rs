@@ -80,6 +80,20 @@ pub fn take_lease<'h, H: Leasable>(
     }
 }
 
+/// Writes into the ledger what somebody does by hand, and settles nothing of what an earlier driver left: whoever looks into a
+/// database in the night must not undo a deploy by that.
+pub fn note_without_attempt(
+    leased: &dyn LeasedHost,
+    by: String,
+    what: &str,
+    why: Option<&str>,
+) -> Result<()> {
+    let (now, ledger) = (leased.host().now(), leased.host().ledger()?);
+    let journal = Journal::new(leased, attempt_id(now, &leased.number().to_string()), &ledger);
+    let (what, why) = (what.to_owned(), why.unwrap_or_default().to_owned());
+    journal.write(Event::Noted { what, by, why })
+}
+
 /// What the one who has the lease is doing right now, as far as the ledger tells.
 fn step_of_other(host: &dyn Host) -> String {
     let unfinished = host.ledger().ok().and_then(|ledger| ledger.unfinished());

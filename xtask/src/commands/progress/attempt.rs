@@ -11,7 +11,7 @@ use super::tell::{News, State, Teller};
 use crate::commands::{Exit, Failure};
 use crate::host::{Leased, Machine};
 use crate::project::Environment;
-use crate::rollout::attempt::{Attempt, AttemptError, Completed, take_lease};
+use crate::rollout::attempt::{Attempt, AttemptError, Completed, note_without_attempt, take_lease};
 use crate::rollout::host::{Holder, Host, LeaseError};
 use crate::rollout::journal::timestamp;
 use crate::rollout::plan::{Goal, Plan, Step, Stopped};
@@ -55,7 +55,7 @@ impl LockWaitArgs {
     /// For somebody who wants the lease for a moment, at the end of long work of another kind.
     pub const PATIENT: LockWaitArgs = LockWaitArgs { wait: Some(Duration::from_secs(1800)) };
     /// For somebody who must not be kept waiting, as in the night.
-    const HASTY: LockWaitArgs = LockWaitArgs { wait: Some(Duration::from_secs(5)) };
+    const HASTY: LockWaitArgs = LockWaitArgs { wait: Some(Duration::from_secs(2)) };
 }
 
 /// How long a plan took, from its beginning.
@@ -100,7 +100,7 @@ pub fn lease(machine: &Machine, doing: String, lock_wait: LockWaitArgs) -> Resul
 pub fn record(machine: &Machine, what: &str, reason: &ReasonArgs) {
     let write = || {
         let leased = lease(machine, what.to_owned(), LockWaitArgs::HASTY)?;
-        Attempt::begin(&leased, who())?.note_done(what, reason.text())
+        note_without_attempt(&leased, who(), what, reason.text())
     };
     if let Err(error) = write() {
         terminal::warn(format_args!("the ledger does not know of it: {error:#}"));

@@ -281,6 +281,43 @@ mod tests {
     }
 
     #[test]
+    fn the_lab_is_named_only_where_it_sets_the_variables() {
+        let missing =
+            |prefix| Variables { prefix, values: BTreeMap::new(), unreadable: vec![], own_keys: true };
+        assert!(missing("STAGING").destination("staging").unwrap_err().contains("lab env"));
+        assert!(!missing("BACKUP").destination("the machine for backups").unwrap_err().contains("lab env"));
+    }
+
+    #[test]
+    fn an_authority_is_a_directory_and_a_certificate_or_is_refused() {
+        let with = |more: &[(&str, &str)]| {
+            access(&[&[("HOST", "vps"), ("USER", "deploy"), HOST_KEY], more].concat())
+                .map(|access| access.site.acme)
+        };
+        assert!(with(&[]).unwrap().is_none());
+        let acme = with(&[("ACME", "https://ca.example:9000/acme/acme/directory")]).unwrap().unwrap();
+        assert_eq!(
+            (acme.directory.as_str(), acme.root),
+            ("https://ca.example:9000/acme/acme/directory", None)
+        );
+        for (wrong, variable) in [
+            (&[("ACME", "http://ca.example/directory")][..], "STAGING_ACME:"),
+            (&[("ACME", "https://a b")], "STAGING_ACME:"),
+            (
+                &[("ACME", "https://ca.example/d"), ("ACME_ROOT", "/no/such/file")],
+                "STAGING_ACME_ROOT can't be read",
+            ),
+            (
+                &[("ACME", "https://ca.example/d"), ("ACME_ROOT", "-----BEGIN NOTHING")],
+                "STAGING_ACME_ROOT holds no",
+            ),
+        ] {
+            let error = with(wrong).unwrap_err();
+            assert!(error.contains(variable), "{error}");
+        }
+    }
+
+    #[test]
     fn the_usual_port_and_the_environment_s_own_name_need_not_be_told() {
         let access = access(&[("HOST", "vps"), ("USER", "deploy"), HOST_KEY]).unwrap();
         assert_eq!((access.destination.port, access.site.url.as_str()), (None, "https://example.org"));

@@ -47,6 +47,12 @@ pub fn check(
     Ok(())
 }
 
+/// What is wrong with it at this moment, where nothing depends on that.
+pub fn warn(machine: &Machine) {
+    let shown = machine.site().and_then(PublicSite::certificate);
+    shown.as_ref().and_then(trouble).iter().for_each(terminal::warn);
+}
+
 /// Before an authority is asked for a certificate: it comes to where the name leads.
 pub fn check_name(site: &PublicSite, overrides: &[Override]) -> Result<()> {
     match site.name_trouble() {

@@ -7,27 +7,35 @@ use anyhow::{Result, bail};
 use super::Platform;
 use crate::project::EDGE;
 use crate::rollout::host::Host;
+use crate::terminal;
 use crate::tools::docker::container;
 use crate::tools::http::{Shown, Trouble};
 
 /// How long an authority may take to certify a name: it comes and looks first.
 const CERTIFIED_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long an edge that has just started may take to answer at all.
+const ANSWERED_TIMEOUT: Duration = Duration::from_secs(10);
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// How many of the edge's last lines are searched for why there is none.
 const LINES: usize = 300;
 
 impl Platform<'_> {
     /// Waits until a browser would take the edge's certificate. One that is there and refused is waited for as well, and is no
-    /// error: it is for whoever calls to say so.
+    /// error: it is said, and taken from here on.
     pub fn wait_for_certificate(&self, wait: &dyn Fn(&str)) -> Result<()> {
         let Some(site) = self.machine.site.as_ref().filter(|site| site.name().is_some()) else {
             return Ok(());
         };
         let began = Instant::now();
         loop {
-            let trouble = match site.certificate() {
+            let shown = site.certificate();
+            let trouble = match shown {
                 // A proxy of the operator's network would show its own.
-                None => return Ok(()),
+                None if began.elapsed() > ANSWERED_TIMEOUT => return Ok(()),
+                None => {
+                    self.machine.pause(LOOK_INTERVAL)?;
+                    continue;
+                }
                 Some(Shown { trouble: None, .. }) => return Ok(()),
                 Some(Shown { trouble: Some(trouble), .. }) => trouble,
             };
@@ -35,7 +43,11 @@ impl Platform<'_> {
             let why = self.why_no_certificate();
             if began.elapsed() > CERTIFIED_TIMEOUT || !why.is_empty() {
                 match trouble {
-                    Trouble::Refused(_) => return Ok(()),
+                    Trouble::Refused(words) => {
+                        terminal::warn(format_args!("{words}{why}"));
+                        self.machine.take_any_certificate();
+                        return Ok(());
+                    }
                     Trouble::Absent(words) => bail!("{words}{why}"),
                 }
             }
