@@ -128,6 +128,7 @@ const TRIALS: &[Row<Project>] = &[
         shared::errors_beside_health,
     ),
     ("a_release_whose_answers_take_longer_is_switched_back", Always, bad_releases::answers_late),
+    ("a_release_that_strangers_flood_while_it_is_watched_stays", Deep, bad_releases::is_flooded),
     ("a_release_that_leaks_is_switched_back_long_before_it_is_ended", Deep, bad_releases::leaks_slowly),
     ("a_release_that_logs_errors_is_switched_back", Deep, bad_releases::logs_errors),
     ("a_release_that_leaks_is_ended_alone_at_its_limit_and_switched_back", Always, bad_releases::leaks),
