@@ -70,6 +70,7 @@ const TRIALS: &[Row<Project>] = &[
     ("a_body_that_is_not_whole_is_the_client_s_fault_and_is_not_passed_on", Always, edge::bodies),
     ("nobody_holds_the_edge_for_longer_than_its_time_limits", Always, edge::slow_ones),
     ("a_connection_on_which_nothing_more_is_asked_is_closed", Deep, edge::idle_ones),
+    ("as_much_as_may_be_held_at_once_ends_nothing_and_what_is_too_much_is_told_so", Deep, edge::crowd),
     ("what_is_worth_it_is_compressed", Always, edge::compression),
     ("each_request_leaves_one_line_without_secrets_and_a_failed_one_says_why", Always, edge::log),
     ("a_release_with_a_migration_takes_over_and_no_request_fails", Always, rollouts::second_release),
