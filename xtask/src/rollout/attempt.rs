@@ -186,7 +186,8 @@ impl<'a> Attempt<'a> {
         let began = self.began(&plan.goal, plan.names(), overrides);
         self.journal.write(began).map_err(AttemptError::Unwritten)?;
         let (host, run) = (self.leased.host(), self.of(report));
-        run.counts_before.set(plan.is_watched().then(|| host.edge_counts().ok()).flatten());
+        let counts = plan.is_watched().then(|| host.edge_counts().ok()).flatten();
+        run.counts_before.set(counts.map(|counts| (host.clock(), counts)));
         plan.run(&run).map_err(AttemptError::Stopped)?;
         let (to_switch, to_confirm, took) = (run.to_switch.get(), run.to_confirm.get(), self.took());
         let to_switch_ms = to_switch.and_then(|time| time.as_millis().try_into().ok());

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::edge_counts::EdgeCounts;
 use super::state::backup::Backup;
 use super::state::guard::Traffic;
 use super::state::history::Applied;
@@ -53,7 +54,7 @@ pub trait Host {
     fn last_lines(&self, part: &Part, lines: usize) -> Result<String>;
     /// One request through the edge, as a user sends it.
     fn probe(&self) -> Result<ProbeResponse>;
-    /// How many requests the edge has answered since it started, and how many of them with an error.
+    /// What the edge has answered since it started.
     fn edge_counts(&self) -> Result<EdgeCounts>;
 
     /// Takes the provisional switch of an attempt back, which is told who asked for it. The one change that needs no lease:
@@ -336,45 +337,4 @@ pub struct Memory {
     pub used: u64,
     /// At which the kernel ends them.
     pub limit: u64,
-}
-
-/// Requests that the edge has answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct EdgeCounts {
-    /// All.
-    pub all: u64,
-    /// With 5xx, but for 503. That is what users are answered who are asked to wait, and how a release turns away what is too
-    /// much for it: by that any stranger could have it taken back. What our own requests are answered tells that from a
-    /// release that can't answer.
-    pub errors: u64,
-}
-
-impl EdgeCounts {
-    /// These and those.
-    pub fn and(self, more: EdgeCounts) -> EdgeCounts {
-        EdgeCounts { all: self.all + more.all, errors: self.errors + more.errors }
-    }
-
-    /// One request that was answered with this status.
-    pub fn one(status: u16) -> EdgeCounts {
-        EdgeCounts::some(1, status)
-    }
-
-    /// So many requests that were answered with this status.
-    pub fn some(all: u64, status: u16) -> EdgeCounts {
-        EdgeCounts { all, errors: if status >= 500 && status != 503 { all } else { 0 } }
-    }
-
-    /// What came since `before`. An edge that was started again began to count anew.
-    pub fn since(self, before: EdgeCounts) -> EdgeCounts {
-        EdgeCounts {
-            all: self.all.saturating_sub(before.all),
-            errors: self.errors.saturating_sub(before.errors),
-        }
-    }
-
-    /// The share of errors, from 0 to 1.
-    pub fn share(self) -> f64 {
-        if self.all == 0 { 0.0 } else { self.errors as f64 / self.all as f64 }
-    }
 }

@@ -4,6 +4,7 @@
 //! lease gives.
 
 pub mod attempt;
+pub mod edge_counts;
 pub mod host;
 pub mod journal;
 pub mod limits;

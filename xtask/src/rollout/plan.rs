@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 
-use super::host::{EdgeCounts, Host, LeasedHost};
+use super::edge_counts::EdgeCounts;
+use super::host::{Host, LeasedHost};
 use super::journal::{Journal, timestamp};
 use super::state::ledger::{Event, Kind, Outcome, StepState};
 use super::state::release::ReleaseId;
@@ -115,8 +116,8 @@ pub struct Run<'a> {
     pub to_switch: Cell<Option<Duration>>,
     /// When it was confirmed, counted from the beginning.
     pub to_confirm: Cell<Option<Duration>>,
-    /// The edge's numbers when the attempt began: what the watch compares with.
-    pub counts_before: Cell<Option<EdgeCounts>>,
+    /// The edge's numbers when the attempt began, and when that was by the host's clock: what the watch compares with.
+    pub counts_before: Cell<Option<(Duration, EdgeCounts)>>,
 }
 
 impl Run<'_> {

@@ -1,11 +1,14 @@
 //! Releases that are no good, beside those that both suites try.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 
 use crate::support::bad_releases::{UNDONE_WITHIN, costs_nothing, is_as_before};
 use crate::support::client::Client;
+use crate::support::http::get;
 use crate::support::project::{Project, RELEASE_FILE};
 use crate::support::{check, wait_until};
 
@@ -128,6 +131,34 @@ pub fn answers_late(project: &Project) -> Result<(), Failed> {
     is_taken_back(project, "answers-late", "those of the release before, asked in turns")
 }
 
+/// It is slower than the one before it only while strangers, who come after the switch, ask more of it than anybody did before.
+pub fn is_flooded(project: &Project) -> Result<(), Failed> {
+    let before = project.live().ok_or("nothing is live")?;
+    project.commit_fault("late-in-a-crowd");
+    let driver = project.xtask(&["deploy", "--yes", "--bake", "20s"]).spawn();
+    project.wait_for_switch(&before)?;
+    let (url, is_over) = (project.url(), AtomicBool::new(false));
+    let (output, asked) = thread::scope(|scope| {
+        let flood = || {
+            let mut asked = 0_u32;
+            while !is_over.load(Ordering::Relaxed) && get(&url, "/api/version").is_ok() {
+                asked += 1;
+                thread::sleep(Duration::from_millis(10));
+            }
+            asked
+        };
+        let strangers: Vec<_> = (0..8).map(|_| scope.spawn(flood)).collect();
+        let output = driver.exits_with(0);
+        is_over.store(true, Ordering::Relaxed);
+        (output, strangers.into_iter().map(|it| it.join().expect("no stranger panics")).sum::<u32>())
+    });
+    project.drop_commit();
+    println!("    {asked} requests of strangers");
+    let output = output?;
+    check(output.contains("was left out of account"), || output.clone())?;
+    project.last_attempt_is("deploy", "succeeded")
+}
+
 pub fn leaks_slowly(project: &Project) -> Result<(), Failed> {
     is_taken_back(project, "slow-leak", "the memory of backend grew from")
 }
@@ -137,7 +168,7 @@ pub fn logs_errors(project: &Project) -> Result<(), Failed> {
 }
 
 /// What must not have been touched by somebody else's end: which process it is, and how often it was started again.
-fn processes(project: &Project, containers: &[String]) -> Vec<String> {
+pub fn processes(project: &Project, containers: &[String]) -> Vec<String> {
     let format = "{{.Name}} {{.State.Pid}} {{.RestartCount}}";
     containers.iter().map(|name| project.docker(&["inspect", "--format", format, name])).collect()
 }

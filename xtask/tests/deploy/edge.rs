@@ -1,14 +1,17 @@
 //! What strangers get from the edge, and how long they can hold it: on raw connections, since no client sends such
 //! requests by itself.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 
+use super::bad_releases::processes;
+use super::database::query;
 use crate::support::http::{Response, connect, get, read_head};
 use crate::support::project::Project;
 use crate::support::{check, wait_until};
@@ -18,7 +21,9 @@ const HEADERS: Duration = Duration::from_secs(10);
 const REQUEST: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(60);
 /// The longest body, in bytes.
-const BODY_LIMIT: usize = 16 * 1024;
+const BODY_LIMIT: usize = 15 * 1024;
+/// So many connections at once, which is all that the edge may have open.
+const CROWD: usize = 2048;
 /// What every answer must have, also where a release says nothing of it.
 const HEADERS_OF_EACH: [&str; 6] = [
     "content-security-policy",
@@ -180,6 +185,56 @@ pub fn idle_ones(project: &Project) -> Result<(), Failed> {
     let (held, answer) = held(&project.url(), first, "", IDLE)?;
     check(answer.starts_with("HTTP/1.1 200 "), || answer)?;
     check(held > HEADERS && held < IDLE + Duration::from_secs(1), || format!("it is held for {held:?}"))
+}
+
+/// Each with the dearest request that there is: many headers, and the last byte of a long body held back. Then all are sent
+/// at once.
+pub fn crowd(project: &Project) -> Result<(), Failed> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    let edge = [project.platform_container("edge")];
+    let before = processes(project, &edge);
+    let letters = || 'a'..='z';
+    let names = letters().flat_map(|first| letters().map(move |second| [first, second]));
+    let headers: String = names.map(|name| format!("{}{}:\r\n", name[0], name[1])).collect();
+    let headers = format!("{headers}Content-Type: application/json\r\nContent-Length: {BODY_LIMIT}\r\n");
+    let log_in = r#"{"email":"nobody@example.org","password":"wrong"}"#;
+    let whole = request(
+        "POST",
+        "/api/auth/login",
+        &headers,
+        &format!("{}{log_in}", " ".repeat(BODY_LIMIT - log_in.len())),
+    );
+    let (last, most) = whole.split_last().ok_or("nothing is sent")?;
+    let address = connect(&project.url())?.get_ref().peer_addr()?;
+    let mut held = Vec::new();
+    for _ in 0..CROWD {
+        // Not with a time limit, which has the thread wait for its turn: by then the first ones would be over.
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(most)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        held.push(BufReader::new(stream));
+    }
+    // What has been read by then is in the edge's memory.
+    thread::sleep(Duration::from_secs(5));
+    check(processes(project, &edge) == before, || "the edge was ended".into())?;
+    let mut answers = std::collections::BTreeMap::new();
+    for connection in &mut held {
+        connection.get_mut().write_all(&[*last])?;
+    }
+    // Each makes room for one that waits, when it is dropped.
+    for mut connection in held {
+        let response = read_head(&mut connection)?;
+        let is_told_when = response.header("retry-after").is_some();
+        *answers.entry((response.status, is_told_when)).or_insert(0) += 1;
+    }
+    println!("    {answers:?}");
+    let expected = [(401, false), (429, true), (503, true)];
+    check(answers.keys().all(|answer| expected.contains(answer)), || format!("{answers:?}"))?;
+    check(processes(project, &edge) == before, || "the edge was ended".into())?;
+    query(project, "DELETE FROM log_in_failures");
+    check(get(&project.url(), "/api/version")?.status == 200, || "it does not answer again".into())
 }
 
 pub fn compression(project: &Project) -> Result<(), Failed> {

@@ -48,6 +48,24 @@ pub fn shut_out(lab: &Lab) -> Result<(), Failed> {
     project.xtask(&["host", "setup", "--yes"]).succeeds().map(drop)
 }
 
+/// How many connections of the web one client may hold, of 140 that it tries, and another one then, of 3: its connections begin at
+/// the second address.
+const HOLD: &str = r#"
+hold() {
+    n=0
+    while [ $n -lt $1 ] && timeout 1 bash -c "echo >/dev/tcp/10.9.8.1/80" 2>/dev/null; do
+        exec {it}<>/dev/tcp/10.9.8.1/80
+        n=$((n + 1))
+    done
+}
+hold 140
+one=$n
+ip addr add 10.9.8.3/24 dev in0
+ip route add 10.9.8.1/32 dev in0 src 10.9.8.3
+hold 3
+echo "$one $n"
+"#;
+
 /// From a network of its own inside the machine, for which it is another one. An image is there since the first deploy.
 pub fn firewall(lab: &Lab) -> Result<(), Failed> {
     let host = lab.host();
@@ -71,11 +89,14 @@ pub fn firewall(lab: &Lab) -> Result<(), Failed> {
     let reached =
         || -> Vec<u16> { [22, 80, 443, 8088, 8089].into_iter().filter(|it| reaches(*it)).collect() };
     let with = reached();
+    host.write("/run/hold", HOLD);
+    let held = host.sh("ip netns exec outside bash /run/hold");
     host.sh("tracehub-firewall off");
     let without = reached();
     host.sh("tracehub-firewall on");
     host.sh("kill $(cat /run/second-sshd.pid)");
     host.sh("docker rm --force published; ip link del out0; ip netns del outside");
+    check(held == "128 3", || format!("of the web, two clients may hold {held} connections"))?;
     check(with == [22, 80, 443], || format!("from outside, these are reached: {with:?}"))?;
     check(without == [22, 80, 443, 8088, 8089], || format!("without the firewall: {without:?}"))
 }

@@ -41,8 +41,9 @@ use crate::lane::{Lane, Width};
 use crate::password::Checks;
 use crate::settings::Release;
 
-/// No request of ours needs more, be it as long as it may, and escaped. The edge holds each whole.
-const BODY_LIMIT: usize = 16 * 1024;
+/// No request of ours needs more, be it as long as it may, and escaped. The edge holds each whole, in a buffer that would be
+/// twice as big for a little more.
+const BODY_LIMIT: usize = 15 * 1024;
 
 /// Each holds a body, and waits for what all of them want.
 const IN_FLIGHT: usize = 2048;
@@ -95,8 +96,8 @@ pub fn router(app: App) -> Router {
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn(request::whole))
         .layer(from_fn_with_state(app.clone(), request::if_not_too_many))
+        .layer(from_fn(request::whole))
         .layer(CatchPanicLayer::custom(error::of_panic))
         // Outermost, so that no answer leaves without what it adds.
         .layer(from_fn_with_state(app.clone(), request::around))

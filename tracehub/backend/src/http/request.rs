@@ -66,8 +66,8 @@ pub async fn if_not_too_many(State(app): State<App>, request: Request, next: Nex
 }
 
 /// Has the whole of a request before anybody answers it. An answer that comes before the body (a POST of somebody who is
-/// not logged in) makes hyper close the connection, just when the edge has begun to send somebody else's request on it;
-/// and what is not safe to be repeated is then lost.
+/// not logged in, or one too many) makes hyper close the connection, just when the edge has begun to send somebody else's
+/// request on it; and what is not safe to be repeated is then lost.
 pub async fn whole(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match to_bytes(body, BODY_LIMIT).await {

@@ -2,6 +2,7 @@ use std::future::pending;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -9,11 +10,13 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::json;
 use sqlx::{Executor, PgPool};
+use tokio::sync::Semaphore;
 use tracehub_backend::database::OrganisationTx;
+use tracehub_backend::http::router;
 use tracehub_backend::password::{AT_WORK, MEMORY};
 use tracehub_backend::serve::serve_until;
 
-use crate::world::{JWT_SECRET, World, app_options, bare_binary, binary};
+use crate::world::{JWT_SECRET, World, app, app_options, bare_binary, binary};
 
 /// A serving process, and the address that it says it listens on.
 pub struct Serving {
@@ -80,6 +83,27 @@ async fn told_to_stop_it_finishes_what_is_in_flight(owner: PgPool) {
     lock.rollback().await.unwrap();
     assert_eq!(status(&mut in_flight), "HTTP/1.1 200 OK");
     assert!(serving.process.wait().unwrap().success());
+}
+
+/// One that is answered before its body has come is the end of its connection, and of what the edge sends on it next.
+#[sqlx::test]
+async fn who_is_too_many_is_told_so_and_keeps_the_connection(owner: PgPool) {
+    let mut app = app(PgPool::connect_lazy_with(app_options(&owner)));
+    app.in_flight = Arc::new(Semaphore::new(0));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    tokio::spawn(serve_until(listener, router(app), pending(), Duration::ZERO));
+    let answers = tokio::task::spawn_blocking(move || {
+        write!(stream, "POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n").unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        write!(stream, "{{}}GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answers = String::new();
+        let _ = stream.read_to_string(&mut answers);
+        answers
+    });
+    let answers = answers.await.unwrap();
+    let statuses: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["503", "200"], "{answers}");
 }
 
 #[sqlx::test]

@@ -364,7 +364,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB */
+            /** @description The body is larger than 15 KiB */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -780,7 +780,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than 16 KiB */
+            /** @description The body is larger than 15 KiB */
             413: {
                 headers: {
                     [name: string]: unknown;

@@ -9,7 +9,8 @@ use super::{ANSWER_TIMEOUT, Platform};
 use crate::exit::{Exit, Failure};
 use crate::host::{Machine, PublicSite};
 use crate::project::{self, EDGE, Site};
-use crate::rollout::host::{EdgeCounts, ProbeResponse};
+use crate::rollout::edge_counts::EdgeCounts;
+use crate::rollout::host::{Host, ProbeResponse};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::docker::exec::Running;
@@ -114,24 +115,34 @@ impl Platform<'_> {
     }
 }
 
-/// Sums `caddy_http_request_duration_seconds_count` over handlers; the label `code` is the status. Requests pass
-/// through several handlers, so only the outermost one counts.
+/// Sums `caddy_http_request_duration_seconds` over handlers; the label `code` is the status. Requests pass through several
+/// handlers, so only the outermost one counts.
 fn counts(metrics: &str) -> EdgeCounts {
-    let mut counts = EdgeCounts::default();
-    for line in metrics.lines() {
-        let Some(rest) = line.strip_prefix("caddy_http_request_duration_seconds_count{") else { continue };
-        let Some((labels, value)) = rest.rsplit_once("} ") else { continue };
-        let label = |name: &str| {
-            labels.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
-        };
-        if label("handler") != Some("subroute") {
-            continue;
-        }
-        let number = value.trim().parse::<f64>().unwrap_or(0.0) as u64;
-        let status = label("code").and_then(|code| code.parse().ok()).unwrap_or(0);
-        counts = counts.and(EdgeCounts::some(number, status));
+    let lines = metrics.lines().filter_map(|line| line.strip_prefix("caddy_http_request_duration_seconds_"));
+    lines.filter_map(of_line).fold(EdgeCounts::default(), EdgeCounts::and)
+}
+
+fn of_line(line: &str) -> Option<EdgeCounts> {
+    let (what, rest) = line.split_once('{')?;
+    let (labels, value) = rest.rsplit_once("} ")?;
+    let label = |name: &str| {
+        labels.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
+    };
+    if label("handler") != Some("subroute") {
+        return None;
     }
-    counts
+    let status = label("code").and_then(|code| code.parse().ok()).unwrap_or(0);
+    let (value, is_served) = (value.trim().parse::<f64>().ok()?, (200..300).contains(&status));
+    match what {
+        "count" => {
+            let all = value as u64;
+            Some(EdgeCounts { served: if is_served { all } else { 0 }, ..EdgeCounts::some(all, status) })
+        }
+        "sum" if is_served => {
+            Some(EdgeCounts { took: Duration::try_from_secs_f64(value).ok()?, ..EdgeCounts::default() })
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -142,10 +153,14 @@ mod tests {
     fn the_edges_numbers_are_read_and_each_request_counts_once() {
         let metrics = "# TYPE caddy_http_request_duration_seconds histogram\n\
             caddy_http_request_duration_seconds_count{code=\"200\",handler=\"subroute\",method=\"GET\",server=\"srv0\"} 40\n\
+            caddy_http_request_duration_seconds_sum{code=\"200\",handler=\"subroute\",method=\"GET\",server=\"srv0\"} 1.5\n\
+            caddy_http_request_duration_seconds_count{code=\"429\",handler=\"subroute\",method=\"POST\",server=\"srv0\"} 7\n\
+            caddy_http_request_duration_seconds_sum{code=\"429\",handler=\"subroute\",method=\"POST\",server=\"srv0\"} 70\n\
             caddy_http_request_duration_seconds_count{code=\"502\",handler=\"subroute\",method=\"GET\",server=\"srv0\"} 2\n\
             caddy_http_request_duration_seconds_count{code=\"503\",handler=\"subroute\",method=\"POST\",server=\"srv0\"} 900\n\
             caddy_http_request_duration_seconds_count{code=\"200\",handler=\"reverse_proxy\",method=\"GET\",server=\"srv0\"} 40\n";
         // Those that were too much at that moment are no errors.
-        assert_eq!(counts(metrics), EdgeCounts { all: 942, errors: 2 });
+        let took = Duration::from_millis(1500);
+        assert_eq!(counts(metrics), EdgeCounts { all: 949, errors: 2, turned_away: 7, served: 40, took });
     }
 }

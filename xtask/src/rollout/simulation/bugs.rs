@@ -32,6 +32,8 @@ enum Forgets {
     Revert,
     /// To look whether it was done.
     Failure,
+    /// What users asked before the switch.
+    Load,
 }
 
 impl Of {
@@ -51,6 +53,9 @@ impl Step for Of {
         self.step().timeout()
     }
     fn apply(&self, run: &Run) -> Result<()> {
+        if self.forgets == Some(Forgets::Load) {
+            run.counts_before.set(None);
+        }
         let applied = self.step().apply(run);
         if self.forgets == Some(Forgets::Failure) { Ok(()) } else { applied }
     }
@@ -59,6 +64,9 @@ impl Step for Of {
     }
     fn is_tidying(&self) -> bool {
         self.step().is_tidying()
+    }
+    fn is_watching(&self) -> bool {
+        self.step().is_watching()
     }
 }
 
@@ -189,6 +197,18 @@ fn a_platform_whose_files_are_not_brought_back_is_found() {
 fn a_platform_that_is_called_renewed_although_that_failed_is_found() {
     let trial = Trial::of(host(), vec![Act::Platform]);
     must_be_found(in_plan(|plan| forgetful(plan, "renew", Forgets::Failure)), trial, "said to be renewed");
+}
+
+#[test]
+fn a_watch_that_calls_a_release_slow_which_only_has_more_users_is_found() {
+    let bug = |plan| forgetful(plan, "watch", Forgets::Load);
+    for is_crowded in [true, false] {
+        let mut trial = deploy_of(Manner::Works);
+        trial.limits.bake = Duration::from_secs(15);
+        trial.world.is_crowded = is_crowded;
+        trial.world.flooded = (!is_crowded).then(|| release(4, 3).id);
+        must_be_found(in_plan(bug), trial, "called slow for who uses it");
+    }
 }
 
 #[test]

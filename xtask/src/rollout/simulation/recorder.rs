@@ -13,9 +13,10 @@ use super::host::{Shared, Simulated};
 use super::turns::Turns;
 use super::world::change::entry_words;
 use super::world::{Manner, Services, World};
+use crate::rollout::edge_counts::EdgeCounts;
 use crate::rollout::host::{
-    Arming, EdgeCounts, Files, Holder, Host, Leasable, LeaseError, LeasedHost, Part, ProbeResponse,
-    SmokeTest, Switching, Vitals,
+    Arming, Files, Holder, Host, Leasable, LeaseError, LeasedHost, Part, ProbeResponse, SmokeTest, Switching,
+    Vitals,
 };
 use crate::rollout::limits::Limits;
 use crate::rollout::state::backup::Backup;

@@ -112,6 +112,17 @@ fn a_release_that_leaks_or_answers_late_is_taken_back_though_it_serves_everybody
 }
 
 #[test]
+fn a_release_that_is_only_busier_than_the_one_before_it_stays() {
+    for is_crowded in [true, false] {
+        let mut trial = deploy_of(Manner::Works);
+        trial.limits.bake = Duration::from_secs(15);
+        trial.world.is_crowded = is_crowded;
+        trial.world.flooded = (!is_crowded).then(|| release(4, 3).id);
+        assert_eq!(trial.run().world.live, Some(release(4, 3).id), "{}", trial.story());
+    }
+}
+
+#[test]
 fn a_release_that_works_again_after_both_failed_for_a_while_counts() {
     let mut trial = deploy_of(Manner::SilencesShortly);
     trial.limits.bake = Duration::from_secs(10);

@@ -16,7 +16,7 @@ use self::change::Change;
 use self::platform::Platform;
 use self::users::Flight;
 use super::fault::Trouble;
-use crate::rollout::host::EdgeCounts;
+use crate::rollout::edge_counts::EdgeCounts;
 use crate::rollout::state::guard::{Guard, GuardState};
 use crate::rollout::state::release::{Release, ReleaseId};
 
@@ -174,6 +174,10 @@ pub struct World {
     pub boots: Vec<(Duration, Duration)>,
     /// What the edge has answered.
     pub counts: EdgeCounts,
+    /// Whether so many users are there all along that their answers take longer.
+    pub is_crowded: bool,
+    /// The release that strangers flood, while it has the traffic, so that its answers take longer.
+    pub flooded: Option<ReleaseId>,
     /// Requests that failed: when, and why.
     pub failed: Vec<(Duration, String)>,
     /// Who drives, or drove.

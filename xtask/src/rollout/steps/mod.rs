@@ -1,5 +1,6 @@
 //! The steps that plans are made of, as far as they are about releases. Those about the traffic are in `traffic.rs`.
 
+mod load;
 pub mod platform;
 pub mod restore;
 pub mod schema;

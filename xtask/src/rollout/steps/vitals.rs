@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::load::Load;
+use crate::rollout::edge_counts::EdgeCounts;
 use crate::rollout::host::{Memory, Vitals};
 
 /// How often they are asked for, the first time after half of that: they cost the host a little.
@@ -26,7 +28,13 @@ const LOGGED_ERRORS: u64 = 10;
 /// What was seen until now.
 #[derive(Default)]
 pub struct Course {
-    /// How long answers took, of the release and of the one before it.
+    /// What users asked before the switch, where that is known.
+    before: Option<Load>,
+    /// What the edge had counted when it was looked at last, our own requests not among it.
+    counts: EdgeCounts,
+    /// When more was asked: how much, the last time, and how often.
+    crowded: Option<(Load, u32)>,
+    /// How long answers took, of the release and of the one before it, while no more was asked than before.
     latency: Vec<(Duration, Duration)>,
     slow: u32,
     /// What each service used, and when.
@@ -35,16 +43,27 @@ pub struct Course {
 }
 
 impl Course {
+    /// Of a release to which users came with this load, at this moment of the edge's counting.
+    pub fn of(before: Option<Load>, counts: EdgeCounts) -> Course {
+        Course { before, counts, ..Course::default() }
+    }
+
     /// Whether it is time to ask, `at` being the time since the switch.
     pub fn is_due(&self, at: Duration) -> bool {
         self.asked.map_or(at >= INTERVAL / 2, |asked| at >= asked + INTERVAL)
     }
 
     /// Why the release will not do, in words, when it won't. None is what could not be had.
-    pub fn worse(&mut self, vitals: Option<Vitals>, at: Duration) -> Option<String> {
-        self.asked = Some(at);
-        let vitals = vitals?;
-        self.latency.extend(&vitals.latency);
+    pub fn worse(&mut self, vitals: Option<Vitals>, counts: EdgeCounts, at: Duration) -> Option<String> {
+        let load = Load { counts: counts.since(self.counts), span: at - self.asked.unwrap_or_default() };
+        (self.asked, self.counts) = (Some(at), counts);
+        let mut vitals = vitals?;
+        if self.before.is_none_or(|before| load.is_no_more_than(&before)) {
+            self.latency.append(&mut vitals.latency);
+        } else {
+            // It answers a crowd, and the one before it nobody.
+            self.crowded = Some((load, self.crowded.map_or(1, |(_, often)| often + 1)));
+        }
         let slower = self.slower();
         self.slow = if slower.is_some() { self.slow + 1 } else { 0 };
         let slower = slower.filter(|_| self.slow >= SLOW_IN_A_ROW);
@@ -52,17 +71,31 @@ impl Course {
         slower.or(grows).or_else(|| logs_errors(vitals.logged_errors, at))
     }
 
+    /// What was not judged, and why, in words.
+    pub fn left_out(&self) -> Option<String> {
+        let ((crowd, often), before) = (self.crowded?, self.before?);
+        Some(format!(
+            "How long its answers take was left out of account {often} times, while far more was asked than before the \
+             switch: {}, and {} before",
+            crowd.in_words(),
+            before.in_words()
+        ))
+    }
+
+    /// The release before has no users any more, and so answers sooner than when it had: as slow as it was then is not slower.
     fn slower(&self) -> Option<String> {
         let (mut of_release, mut of_before): (Vec<_>, Vec<_>) = self.latency.iter().copied().unzip();
         let samples = of_release.len();
-        let (now, before) = (p95(&mut of_release)?, p95(&mut of_before)?);
-        let is_slower = samples >= LEAST_SAMPLES && now >= before * SLOWER && now >= before + LONGER_BY;
+        let (now, idle) = (p95(&mut of_release)?, p95(&mut of_before)?);
+        let with_users = self.before.and_then(|before| before.wait()).unwrap_or_default();
+        let is_slower =
+            samples >= LEAST_SAMPLES && now >= idle * SLOWER && now >= idle + LONGER_BY && now >= with_users;
         is_slower.then(|| {
             format!(
                 "19 of 20 of its answers take up to {} ms, and {} ms those of the release before, asked in turns \
                  ({samples} each)",
                 now.as_millis(),
-                before.as_millis()
+                idle.as_millis()
             )
         })
     }
@@ -114,7 +147,9 @@ mod tests {
     /// What is said at the last of these, that come every five seconds.
     fn course(vitals: impl IntoIterator<Item = Vitals>) -> Option<String> {
         let mut course = Course::default();
-        vitals.into_iter().zip(1..).map(|(vitals, at)| course.worse(Some(vitals), after(at * 5))).last()?
+        let mut ask =
+            |(vitals, at): (Vitals, u64)| course.worse(Some(vitals), EdgeCounts::default(), after(at * 5));
+        vitals.into_iter().zip(1..).map(&mut ask).last()?
     }
 
     fn answers(release: u64, before: u64) -> Vitals {
@@ -134,6 +169,30 @@ mod tests {
         assert_eq!(course([answers(250, 120), answers(250, 120)]), None, "it may be chance");
         assert_eq!(course(vec![answers(50, 5); 5]), None, "nobody notices");
         assert_eq!(course(vec![answers(900, 600); 5]), None, "not twice");
+    }
+
+    /// What is said of answers that take longer, with so many requests in five seconds, where there were a hundred before that
+    /// took so many milliseconds.
+    fn with_users(requests: u64, millis: u64) -> (Option<String>, Option<String>) {
+        let users = |all| EdgeCounts { all, ..EdgeCounts::default() };
+        let took = EdgeCounts { served: 100, took: Duration::from_millis(100 * millis), ..users(100) };
+        let mut course = Course::of(Some(Load { counts: took, span: after(5) }), EdgeCounts::default());
+        let said = (1..=4)
+            .map(|times| course.worse(Some(answers(250, 5)), users(requests * times), after(times * 5)));
+        (said.last().flatten(), course.left_out())
+    }
+
+    #[test]
+    fn what_only_a_crowd_makes_slow_is_not_too_slow() {
+        assert!(with_users(100, 20).0.is_some(), "as many users, whom the one before served sooner");
+        assert_eq!(with_users(100, 130).0, None, "as many, whom it kept waiting, too");
+        let (said, left_out) = with_users(1000, 20);
+        assert_eq!(said, None, "a crowd");
+        let left_out = left_out.expect("it is said");
+        assert!(
+            left_out.contains("4 times") && left_out.contains("200 in a second, and 20 in a second"),
+            "{left_out}"
+        );
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow, bail, ensure};
 
+use super::load::Load;
 use super::traffic::{BothFail, GUARD_MARGIN, taken_back};
 use super::vitals::Course;
 use super::{is_broken, log_of, parts_of};
-use crate::rollout::host::{EdgeCounts, Host, Part, SmokeTest};
+use crate::rollout::edge_counts::EdgeCounts;
+use crate::rollout::host::{Host, Part, SmokeTest};
 use crate::rollout::plan::{Run, Step};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::release::Release;
@@ -71,8 +73,14 @@ impl Watch {
         let elapsed = || run.host.clock() - began;
         let mut both = false;
         let restarts = restarts(&parts_of(run.host, &self.release.id)?);
-        let (mut own, mut course) = (Own::default(), Course::default());
-        let mut counting = Counting::begin(run, run.host.edge_counts()?, elapsed());
+        let mut own = Own::default();
+        let counts = run.host.edge_counts()?;
+        let before = run
+            .counts_before
+            .get()
+            .map(|(at, before)| Load { counts: counts.since(before), span: began.saturating_sub(at) });
+        let mut course = Course::of(before, counts);
+        let mut counting = Counting::begin(before, counts, elapsed());
         loop {
             match own.ask(self, run, elapsed()) {
                 Ok(()) => {
@@ -107,18 +115,19 @@ impl Watch {
                 if let Some(part) = self.fallen_part(run.host, &restarts) {
                     bail!("{part}{}", self.logs(run.host));
                 }
-                if course.is_due(elapsed()) {
-                    let vitals = run.leased.vitals(&self.release, self.before.as_ref(), elapsed());
-                    if let Some(worse) = course.worse(vitals.ok(), elapsed()) {
-                        bail!("{worse}{}", self.logs(run.host));
-                    }
-                }
-                let now = run.host.edge_counts()?;
-                if let Some(worse) = counting.worse(now, own.requests, elapsed()) {
+                let vitals = course
+                    .is_due(elapsed())
+                    .then(|| run.leased.vitals(&self.release, self.before.as_ref(), elapsed()).ok());
+                let users = run.host.edge_counts()?.since(own.requests);
+                let worse = vitals.and_then(|vitals| course.worse(vitals, users, elapsed()));
+                if let Some(worse) = worse.or_else(|| counting.worse(users, elapsed())) {
                     bail!("{worse}{}", self.logs(run.host));
                 }
             }
             if over {
+                if let Some(left_out) = course.left_out() {
+                    run.report.says(&left_out);
+                }
                 return Ok(());
             }
             run.host.pause(PROBE_INTERVAL)?;
@@ -209,8 +218,8 @@ struct Counting {
 }
 
 impl Counting {
-    fn begin(run: &Run, now: EdgeCounts, at: Duration) -> Counting {
-        let share_before = run.counts_before.get().map_or(0.0, |before| now.since(before).share());
+    fn begin(before: Option<Load>, now: EdgeCounts, at: Duration) -> Counting {
+        let share_before = before.map_or(0.0, |before| before.counts.share());
         Counting { share_before, start: now, read: [now; 2], at }
     }
 
@@ -222,9 +231,9 @@ impl Counting {
         at - self.at >= COUNTS_INTERVAL
     }
 
-    /// What is worse for users than before the switch, in words, when something is. Our own requests would dilute theirs.
-    fn worse(&mut self, now: EdgeCounts, own: EdgeCounts, at: Duration) -> Option<String> {
-        let now = now.since(own);
+    /// What is worse for users than before the switch, in words, when something is. Our own requests, which would dilute theirs,
+    /// are not in `now`.
+    fn worse(&mut self, now: EdgeCounts, at: Duration) -> Option<String> {
         let [earlier, last] = self.read;
         (self.read, self.at) = ([last, now], at);
         let new = [earlier, self.start].map(|then| now.since(then));
@@ -333,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_release_is_worse_when_many_fail_that_did_not_fail_before() {
-        let counts = |errors, all| EdgeCounts { all, errors };
+        let counts = |errors, all| EdgeCounts { all, errors, ..EdgeCounts::default() };
         assert!(is_worse(counts(5, 100), 0.0));
         assert!(!is_worse(counts(4, 4), 0.0), "a few fail anyway");
         assert!(!is_worse(counts(5, 101), 0.0), "less than the share that counts");

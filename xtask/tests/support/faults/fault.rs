@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -64,6 +64,19 @@ fn leak(bytes: usize, pause: Duration) {
     });
 }
 
+/// Whether fifty of users' requests have come within this second, or the one before.
+fn is_crowded(is_one_more: bool) -> bool {
+    static SECOND: AtomicU64 = AtomicU64::new(0);
+    static COUNTED: AtomicU64 = AtomicU64::new(0);
+    static BEFORE: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    if SECOND.swap(now, Ordering::Relaxed) != now {
+        BEFORE.store(COUNTED.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+    }
+    COUNTED.fetch_add(u64::from(is_one_more), Ordering::Relaxed);
+    COUNTED.load(Ordering::Relaxed) >= 50 || BEFORE.load(Ordering::Relaxed) >= 50
+}
+
 async fn respond(request: Request, next: Next) -> Response {
     if is("redirect") {
         let to = [(header::LOCATION, "https://elsewhere.invalid/")];
@@ -81,6 +94,10 @@ async fn respond(request: Request, next: Next) -> Response {
     }
     if is("answers-late") && request.uri().path() == "/api/shipments" {
         tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // As one does that has more to do than it can: those who come directly wait behind the crowd.
+    if is("late-in-a-crowd") && is_crowded(from_user) && !from_user {
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
     if is("logs-errors") && from_user {
         tracing::error!("something that nobody waits for failed, on purpose");

@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, ensure};
 
 use super::Simulated;
-use crate::rollout::host::{Arming, EdgeCounts, Host, LeasedHost, SmokeTest, Switching, Vitals};
+use crate::rollout::edge_counts::EdgeCounts;
+use crate::rollout::host::{Arming, Host, LeasedHost, SmokeTest, Switching, Vitals};
 use crate::rollout::simulation::world::World;
 use crate::rollout::simulation::world::change::Change;
 use crate::rollout::simulation::world::platform::Era;

@@ -22,7 +22,12 @@ const UNDO_BOUND_BY_GUARD: Duration = Duration::from_secs(33);
 pub fn end(world: &mut World, driver: usize, act: &Act, end: &Ended) {
     let begun = world.book.read().attempts().pop();
     let is_back = begun.as_ref().is_some_and(|attempt| attempt.from == world.live);
+    let is_called_slow = |detail: &String| detail.contains("of its answers take up to");
+    let is_called_slow = begun.as_ref().and_then(|it| it.detail.as_ref()).is_some_and(is_called_slow);
     let to = begun.and_then(|attempt| attempt.to);
+    if is_called_slow && to.as_ref().is_some_and(|to| world.manner(to) != Manner::AnswersLate) {
+        world.breaks("a release is called slow for who uses it".to_owned());
+    }
     let still_runs = world.left_over().iter().any(|id| Some(id) == to.as_ref());
     let is_waiting = world.guard.as_ref().is_some_and(|file| file.guard.is_waiting());
     let must: &[(bool, &str)] = match (act, end) {

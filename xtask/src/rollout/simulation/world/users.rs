@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Manner, State, World, is_incompatible};
-use crate::rollout::host::{EdgeCounts, Memory, Vitals};
+use crate::rollout::edge_counts::EdgeCounts;
+use crate::rollout::host::{Memory, Vitals};
 use crate::rollout::state::release::ReleaseId;
 
 /// A usual request.
@@ -12,6 +13,8 @@ const SHORT_REQUEST: Duration = Duration::from_millis(100);
 const LONG_REQUEST: Duration = Duration::from_secs(6);
 /// Of so many users one gets errors from a release that errs beside health.
 const ONE_IN: u64 = 4;
+/// Requests of strangers in each tick, where they flood a release.
+const STRANGERS: u64 = 20;
 /// Bytes that one that leaks takes in a millisecond: 20 MB in a second.
 const LEAK: u64 = 20_000;
 /// How long after it got the traffic one that turns bad does.
@@ -92,6 +95,11 @@ impl World {
             .flights
             .iter()
             .any(|flight| flight.release == live && flight.until > self.now + SHORT_REQUEST);
+        self.counts.served += 1;
+        self.counts.took += self.takes(&live);
+        if self.flooded.as_ref() == Some(&live) {
+            self.counts = self.counts.and(EdgeCounts::some(STRANGERS, 429));
+        }
         self.flights.push(Flight { release: live.clone(), until: self.now + SHORT_REQUEST });
         if !slow {
             self.flights.push(Flight { release: live, until: self.now + LONG_REQUEST });
@@ -121,13 +129,19 @@ impl World {
     pub fn vitals(&self, id: &ReleaseId) -> Vitals {
         let since = self.had_traffic.get(id).map_or(Duration::ZERO, |since| self.now - *since);
         let leaked = if self.manner(id) == Manner::Leaks { since.as_millis() as u64 * LEAK } else { 0 };
-        let took = if self.manner(id) == Manner::AnswersLate { 3 * SHORT_REQUEST } else { SHORT_REQUEST };
         let memory = Memory { used: (20 << 20) + leaked, limit: 512 << 20 };
         Vitals {
-            latency: vec![(took, SHORT_REQUEST); 10],
+            latency: vec![(self.takes(id), SHORT_REQUEST); 10],
             memory: self.services.0.iter().map(|service| ((*service).to_owned(), memory)).collect(),
             logged_errors: (0, 0),
         }
+    }
+
+    /// How long an answer of the release takes that has the traffic. The one before it has no users, and answers at once.
+    fn takes(&self, id: &ReleaseId) -> Duration {
+        let of_itself = if self.manner(id) == Manner::AnswersLate { 3 } else { 1 };
+        let of_users = if self.is_crowded || self.flooded.as_ref() == Some(id) { 2 } else { 0 };
+        (of_itself + of_users) * SHORT_REQUEST
     }
 
     fn errs_beside_health(&self, id: &ReleaseId) -> bool {
