@@ -97,7 +97,14 @@ pub fn test(task: &Context) -> Result<()> {
     let llvm_cov = setup::require(Tool::LlvmTools)?;
     let test =
         coverage::test(&task.sh, &path, &llvm_cov, project::BACKEND.image, &lcov).env("DATABASE_URL", url);
-    results::run(task, test, "", &Profile::Ci.junit(&workspace::target_dir()), nextest::diagnostics)?;
+    results::run(
+        task,
+        "backend-test",
+        test,
+        "",
+        &Profile::Ci.junit(&workspace::target_dir()),
+        nextest::diagnostics,
+    )?;
     coverage::name_from(workspace::root(), &lcov)?;
     let (found, least) = (Coverage::read(&lcov)?, project::COVERAGE_PERCENT);
     task.add_figure(&format!("the tests run {found}"));

@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 
-use super::results;
+use super::{counts, results};
 use crate::pipeline::Context;
 use crate::product::frontend::{self, package};
 use crate::project::{self, FRONTEND};
 use crate::setup::{self, Tool};
 use crate::tools::cargo::coverage::Coverage;
+use crate::tools::diagnostics::diagnostic::ParsedLine;
 use crate::tools::files::private;
 use crate::tools::node::{eslint, tsc, vitest};
 use crate::workspace;
@@ -45,7 +46,8 @@ pub fn api_types(task: &Context) -> Result<()> {
 pub fn test(task: &Context) -> Result<()> {
     let test = vitest::test_with_coverage(&package()?, &task.sh, project::COVERAGE_PERCENT);
     let folder = workspace::root().join(FRONTEND.folder);
-    results::run(task, test, FRONTEND.folder, &folder.join(vitest::JUNIT), vitest::diagnostics)?;
+    let junit = folder.join(vitest::JUNIT);
+    results::run(task, "frontend-test", test, FRONTEND.folder, &junit, vitest::diagnostics)?;
     task.add_figure(&format!("the tests run {}", Coverage::read(&folder.join(vitest::LCOV))?));
     Ok(())
 }
@@ -58,5 +60,7 @@ pub fn build(task: &Context) -> Result<()> {
 /// The page that was built, in a browser.
 pub fn page_test(task: &Context) -> Result<()> {
     let chromium = setup::require(Tool::Chromium)?;
-    task.run(package()?.script(&task.sh, "test:page").env("CHROMIUM", chromium))
+    let test = package()?.script(&task.sh, "test:page").env("CHROMIUM", chromium);
+    let as_it_is = |line: &str| ParsedLine { text: Some(line.to_owned()), diagnostic: None };
+    counts::run(task, "page-test", test, FRONTEND.folder, as_it_is)
 }

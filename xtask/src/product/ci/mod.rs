@@ -2,6 +2,7 @@
 
 mod backend;
 mod base;
+mod counts;
 mod deployment;
 mod files;
 mod frontend;

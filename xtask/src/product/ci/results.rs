@@ -6,13 +6,16 @@ use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 use xshell::Cmd;
 
+use super::counts;
 use crate::pipeline::Context;
-use crate::tools::diagnostics::diagnostic::Diagnostic;
+use crate::tools::diagnostics::diagnostic::{Diagnostic, ParsedLine};
 use crate::tools::diagnostics::junit::{self, Failed};
 
-/// Runs them; when they fail, what `junit` says by then is read by `diagnostics`. `folder` is where they run.
+/// Runs them and counts them; when they fail, what `junit` says by then is read by `diagnostics`. `name` is the task's, and
+/// `folder` is where they run.
 pub fn run(
     task: &Context,
+    name: &str,
     cmd: Cmd<'_>,
     folder: &str,
     junit: &Utf8Path,
@@ -22,7 +25,8 @@ pub fn run(
     if junit.exists() {
         fs::remove_file(junit).with_context(|| format!("removing {junit}"))?;
     }
-    task.run(cmd).inspect_err(|_| match junit::failed(junit) {
+    let as_it_is = |line: &str| ParsedLine { text: Some(line.to_owned()), diagnostic: None };
+    counts::run(task, name, cmd, folder, as_it_is).inspect_err(|_| match junit::failed(junit) {
         Ok(failed) => task.add_diagnostics(folder, diagnostics(&failed)),
         Err(error) => task.line(&format!("which tests failed is not known: {error:#}")),
     })

@@ -5,7 +5,7 @@ pub mod patterns;
 
 use anyhow::Result;
 
-use super::{files, results};
+use super::{counts, files, results};
 use crate::pipeline::Context;
 use crate::setup::{self, Tool};
 use crate::tools::cargo;
@@ -20,18 +20,19 @@ const HERE: &str = "";
 pub fn test(task: &Context) -> Result<()> {
     let test = nextest::test_xtask(&task.sh, &setup::path_with(&[Tool::Nextest])?);
     let junit = Profile::Xtask.junit(&workspace::target_dir());
-    results::run(task, test, HERE, &junit, nextest::diagnostics)
+    results::run(task, "xtask-test", test, HERE, &junit, nextest::diagnostics)
 }
 
 /// A suite that deploys for real. It runs its tests by itself, and has no form for programs.
 pub fn suite(task: &Context, name: &str) -> Result<()> {
-    task.run_parsed(cargo::test_suite(&task.sh, name), HERE, panic::read)
+    let test = cargo::test_suite(&task.sh, name);
+    counts::run(task, &format!("{name}-suite"), test, HERE, panic::read)
 }
 
 /// The same, with every fault that takes long to try.
 pub fn suite_deep(task: &Context, name: &str) -> Result<()> {
     let test = cargo::test_suite(&task.sh, name).args(["--", "--include-ignored"]);
-    task.run_parsed(test, HERE, panic::read)
+    counts::run(task, &format!("{name}-suite-deep"), test, HERE, panic::read)
 }
 
 /// The simulated host against a real one.

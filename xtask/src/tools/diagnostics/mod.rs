@@ -1,5 +1,6 @@
 //! Errors that linters, compilers and test runners report, with their places in files.
 
+pub mod counts;
 pub mod diagnostic;
 pub mod junit;
 pub mod lint;

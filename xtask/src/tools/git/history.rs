@@ -43,6 +43,13 @@ pub fn show_if_there(folder: &Utf8Path, commit: &str, path: &str) -> Result<Opti
     Ok(Some(Run::new(cmd!(sh, "git cat-file blob {object}")).checked()?.stdout))
 }
 
+/// A commit and those before it by their first parents, newest first: at most so many full names.
+pub fn first_parents(folder: &Utf8Path, commit: &str, at_most: usize) -> Result<Vec<String>> {
+    let (sh, at_most) = (git_shell(folder), format!("--max-count={at_most}"));
+    let told = ask(folder, cmd!(sh, "git rev-list --first-parent {at_most} {commit} --"))?;
+    Ok(told.lines().map(str::to_owned).collect())
+}
+
 /// The values of a trailer, `key: value` at the end of a message, in the commits since `base`.
 pub fn trailers(folder: &Utf8Path, base: &str, key: &str) -> Result<Vec<String>> {
     let sh = git_shell(folder);
