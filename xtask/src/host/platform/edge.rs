@@ -10,7 +10,7 @@ use crate::exit::{Exit, Failure};
 use crate::host::{Machine, PublicSite};
 use crate::project::{self, EDGE, Site};
 use crate::rollout::edge_counts::EdgeCounts;
-use crate::rollout::host::{Host, ProbeResponse};
+use crate::rollout::host::ProbeResponse;
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::docker::exec::Running;

@@ -15,9 +15,7 @@ use super::world::book::Book;
 use super::world::change::Change;
 use super::world::{Container, Driver, HEARTBEAT_TIMEOUT, State, World};
 use crate::rollout::edge_counts::EdgeCounts;
-use crate::rollout::host::{
-    Files, Holder, Holding, Host, Leasable, LeaseError, Part, ProbeResponse,
-};
+use crate::rollout::host::{Files, Holder, Holding, Host, Leasable, LeaseError, Part, ProbeResponse};
 use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::history::Applied;
 use crate::rollout::state::ledger::Ledger;
