@@ -42,7 +42,7 @@ const TRIALS: &[Row<Lab>] = &[
     ("lynis_and_ssh_audit_find_little", Deep, hardening::audits),
     ("a_release_with_a_migration_takes_over_and_no_request_fails", Always, rollouts::second_release),
     ("a_rollback_is_immediate_and_no_request_fails", Always, rollouts::rollback),
-    ("a_release_that_never_gets_ready_costs_users_nothing", Always, |lab| shared::never_ready(&lab.project)),
+    ("a_release_that_never_gets_ready_costs_users_nothing", Deep, |lab| shared::never_ready(&lab.project)),
     ("a_restore_brings_back_what_was_there_and_keeps_what_it_replaces", Always, backups::restore),
     (
         "a_backup_is_copied_off_the_host_where_nobody_but_the_holder_of_the_key_can_read_it",
@@ -77,7 +77,7 @@ const TRIALS: &[Row<Lab>] = &[
         Always,
         interruptions::killed_after_the_switch,
     ),
-    ("a_driver_killed_in_the_watch_is_undone_by_the_guard", Always, interruptions::killed_in_the_watch),
+    ("a_driver_killed_in_the_watch_is_undone_by_the_guard", Deep, interruptions::killed_in_the_watch),
     ("a_driver_killed_around_the_switch_is_settled_by_the_next_one", Always, kills::around_the_switch),
     ("a_deploy_killed_at_any_boundary_before_its_confirm_is_undone", Deep, kills::undone_everywhere),
     ("a_deploy_killed_at_any_boundary_after_its_confirm_counts_as_succeeded", Deep, kills::kept_everywhere),
