@@ -59,6 +59,7 @@ enum Verb {
     Rollback(rollback::Rollback),
     Recover(recover::Recover),
     Status(status::Status),
+    #[command(alias = "release")]
     Releases(releases::Releases),
     Logs(logs::Logs),
     Maintenance(maintenance::Maintenance),

@@ -14,6 +14,7 @@ use super::progress::steps::Preview;
 use super::refuse;
 use super::target::TargetArgs;
 use super::target::access::Access;
+use super::target::checks;
 use super::target::consent::Consent;
 use super::target::gate::{self, Override};
 use super::target::version;
@@ -58,7 +59,7 @@ struct Up {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: in production branch="…" and platform="…"
+    /// Open one gate by hand, with a reason for the record: checks="…", and in production branch="…" and platform="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]
@@ -143,6 +144,7 @@ impl Up {
             || Ok((platform::of_commit(&commit.sha)?, images::bases_for_host(&registry, &commit.sha)?));
         let (machine, (files, bases)) = self.target.clone().reach_by(&access, find)?;
         let machine = machine.with_bases(bases).with_platform_files(files);
+        checks::check(&environment, &registry, &commit, None, &self.overrides)?;
         gate::check_platform_of(&environment, &machine.platform().to_come()?, &self.overrides)?;
         Ok((machine.with_registry_tunnel(registry.registry_tunnel), commit.sha))
     }

@@ -1,12 +1,15 @@
 //! What TraceHub does with the two languages: CI's rows and their functions, the workflows' jobs, image builds, migrations.
 
 pub mod artifacts;
+pub mod checks;
 pub mod ci;
 pub mod database;
 pub mod frontend;
 pub mod images;
 pub mod migrations;
+pub mod outdated;
 pub mod platform;
+pub mod sbom;
 pub mod settings;
 pub mod snapshot;
 pub mod sources;

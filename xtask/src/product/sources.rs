@@ -22,6 +22,7 @@ pub struct Sources {
     commit: Commit,
     dirty: Option<String>,
     images: BTreeMap<String, String>,
+    sboms: BTreeMap<String, String>,
     compose: String,
     configuration: String,
     migrations: Migrations,
@@ -39,7 +40,8 @@ impl Sources {
         Ok(Sources {
             commit: built.tree.commit.clone(),
             dirty: built.tree.dirty.clone(),
-            images: images.map(|image| (image.component.name.to_owned(), image.id.clone())).collect(),
+            images: images.clone().map(|image| (image.component.name.to_owned(), image.id.clone())).collect(),
+            sboms: images.map(|image| (image.component.name.to_owned(), image.sbom.clone())).collect(),
             compose: read(workspace::root().join(project::DEPLOY).join(project::RELEASE_FILE))?,
             configuration: read(workspace::root().join(environment.settings_path()))?,
             migrations: Migrations::of_tree()?,
@@ -53,6 +55,7 @@ impl Sources {
         Ok(Sources {
             dirty: None,
             images: BTreeMap::new(),
+            sboms: BTreeMap::new(),
             compose: git::show(root, &sha, &format!("{}/{}", project::DEPLOY, project::RELEASE_FILE))?,
             configuration: git::show(root, &sha, &environment.settings_path())?,
             migrations: Migrations::of_commit(&sha)?,
@@ -69,9 +72,9 @@ impl Sources {
             .map_err(|error| refuse(format!("{error:#}\n  Nothing was changed.")))
     }
 
-    /// With these images, component to name: those of a registry.
-    pub fn with_images(self, images: BTreeMap<String, String>) -> Sources {
-        Sources { images, ..self }
+    /// With these images, component to name: those of a registry; and the hashes of what they are made of.
+    pub fn with_images(self, images: BTreeMap<String, String>, sboms: BTreeMap<String, String>) -> Sources {
+        Sources { images, sboms, ..self }
     }
 
     /// The names of its migrations' files.
@@ -121,6 +124,7 @@ impl Sources {
             migrations: self.migrations.versions(),
             contracts: self.migrations.contracts.clone(),
             checksums: self.migrations.checksums.clone(),
+            sboms: self.sboms.clone(),
             contents,
         }
     }

@@ -4,6 +4,7 @@
 //! Nothing here looks at the machine, and nothing of xtask is imported.
 
 mod bases;
+mod checks;
 mod components;
 mod environments;
 pub mod pins;
@@ -13,9 +14,12 @@ mod services;
 pub use self::bases::{
     BASES, Base, CADDY, POSTGRES, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, REGISTRY, RUNTIME, Suite,
 };
+pub use self::checks::{
+    CHECKS_IMAGE, CHECKS_KEY, CHECKS_LABEL, CHECKS_NAMESPACE, CHECKS_RESULTS, SIGNATURE_LABEL, SIGNERS_FILE,
+};
 pub use self::components::{
     BACKEND, BACKEND_PROGRAM, COVERAGE_PERCENT, Component, FRONTEND, INPUTS_LABEL, LOGGED_ERROR, MIGRATIONS,
-    PROBE_PATH, READY_ADDRESSES, RECIPE_LABEL, RELEASE_HEADER, SETTINGS_TABLE, SMOKE_TEST,
+    PROBE_PATH, READY_ADDRESSES, RECIPE_LABEL, RELEASE_HEADER, SBOM_LABEL, SETTINGS_TABLE, SMOKE_TEST,
 };
 pub use self::environments::{ENVIRONMENTS, Environment, HOST_VARIABLES, Limits, Site};
 pub use self::pins::{NODE_VERSION, PLUGINS_SUITE, POSTGRES_MAJOR, RUNTIME_GLIBC, RUST_VERSION};

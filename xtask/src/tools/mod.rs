@@ -13,6 +13,8 @@ pub mod git;
 pub mod http;
 pub mod locate;
 pub mod node;
+pub mod package_versions;
 pub mod process;
 pub mod script;
 pub mod ssh;
+pub mod syft;

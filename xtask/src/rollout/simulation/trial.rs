@@ -203,6 +203,7 @@ pub fn release(number: u32, migrations: i64) -> Release {
         built_at: String::new(),
         migrations: (1..=migrations).collect(),
         checksums: std::collections::BTreeMap::new(),
+        sboms: std::collections::BTreeMap::new(),
         contracts: (migrations >= CONTRACT).then(|| (CONTRACT, SINCE.to_string())).into_iter().collect(),
         contents,
     }

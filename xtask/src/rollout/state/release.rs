@@ -120,6 +120,9 @@ pub struct Release {
     /// The checksums of their files, as the database records them: see [`Applied`](super::history::Applied).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub checksums: BTreeMap<i64, String>,
+    /// Component to the SHA-256 of the list of what its image is made of, which lies in the image.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sboms: BTreeMap<String, String>,
     /// What it is made of.
     pub contents: Contents,
 }
@@ -243,6 +246,7 @@ mod tests {
             built_at: "2026-01-03T12:00:00Z".to_owned(),
             migrations: vec![1, 2],
             checksums: BTreeMap::new(),
+            sboms: BTreeMap::new(),
             contracts: [(2, "0123".to_owned())].into(),
             contents,
         };

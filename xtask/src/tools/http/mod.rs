@@ -57,6 +57,11 @@ pub fn get(url: &str, timeout: Duration) -> Result<Answer> {
     ask(Request::get(url).body(())?, timeout)
 }
 
+/// A GET of one of these kinds. Fails as [`get`] does.
+pub fn get_of_kind(url: &str, accept: &str, timeout: Duration) -> Result<Answer> {
+    ask(Request::get(url).header(ACCEPT, accept).body(())?, timeout)
+}
+
 /// A HEAD: what a GET that accepts these kinds would be answered, without the body. Fails as [`get`] does.
 pub fn head(url: &str, accept: &str, timeout: Duration) -> Result<Answer> {
     ask(Request::head(url).header(ACCEPT, accept).body(())?, timeout)
