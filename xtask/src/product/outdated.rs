@@ -248,6 +248,6 @@ mod tests {
         let holes = |part: Part| report.holes(&[part].into()).len();
         assert_eq!(holes(part(Kind::Deb, "3.0.17-1~deb12u2")), 1);
         assert_eq!(holes(part(Kind::Deb, "3.0.17-1~deb12u3")), 0);
-        assert_eq!(holes(part(Kind::Apk, "3.0.17-r0")), 0, "Alpine's are mended by others");
+        assert_eq!(holes(part(Kind::Apk, "3.0.1-r0")), 0, "Alpine's are mended by others");
     }
 }

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use libtest_mimic::Failed;
+use serde_json::Value;
 
 use crate::environment::Lab;
 use crate::support::check;
@@ -41,6 +42,7 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     let release = get(&lab.hosts[2].url, "/health/ready")?.release();
     check(release.as_ref() == Some(&lab.hosts[2].live()), || "production does not serve".into())?;
 
+    production_says_what_it_is_made_of(lab)?;
     platform_is_a_commit_s(lab)?;
 
     // What staging or production went back from is not taken again, and who did so is named.
@@ -71,6 +73,26 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     let result = nobody_s_commit_is_lost_without_a_word(lab);
     project.git(&["switch", "--quiet", "main"]);
     result
+}
+
+/// What each kept release is made of lies in its images, and its manifest has the hash of each list.
+fn production_says_what_it_is_made_of(lab: &Lab) -> Result<(), Failed> {
+    let (project, host) = (&lab.project, &lab.hosts[2]);
+    let exposed = |package: &str| {
+        project.xtask_verbatim(&["release", "exposed", package, "--env", "production", "--json"]).json()
+    };
+    let of = |answer: &Value| -> Vec<String> {
+        let found = answer["found"].as_array().into_iter().flatten();
+        found.filter_map(|it| it["of"].as_str().map(str::to_owned)).collect()
+    };
+    let all = exposed("deb:glibc<99")?;
+    check(of(&all).contains(&host.live()) && of(&all).contains(&"platform".to_owned()), || all.to_string())?;
+    check(all["unknown"] == serde_json::json!([]), || all.to_string())?;
+    let some = exposed("cargo:axum")?;
+    check(of(&some) == [host.live()] && of(&exposed("cargo:axum<0.1.0")?).is_empty(), || some.to_string())?;
+    let manifest = host.sh(&format!("cat /opt/tracehub-app/releases/{}/release.json", host.live()));
+    let manifest: Value = serde_json::from_str(&manifest)?;
+    check(manifest["sboms"]["backend"].as_str().is_some_and(|sum| sum.len() == 64), || manifest.to_string())
 }
 
 /// While somebody is listed who signs, staging takes a commit whose checks have passed with these very images, and nobody

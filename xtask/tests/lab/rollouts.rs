@@ -1,7 +1,6 @@
 //! What works: from a bare machine to a second release, a rollback and `down`.
 
 use libtest_mimic::Failed;
-use serde_json::Value;
 
 use crate::environment::Lab;
 use crate::support::check;
@@ -123,25 +122,7 @@ pub fn inspect(lab: &Lab) -> Result<(), Failed> {
     let output = project.xtask(&["migrate", "info"]).succeeds()?;
     check(output.contains("20990101000000") && output.contains("applied"), || output)?;
     let output = project.xtask(&["releases"]).succeeds()?;
-    check(output.contains(&lab.host().live()) && output.contains("restore"), || output)?;
-
-    // What each kept release is made of lies in its images: the C library by its source's name, and nothing that is as new.
-    let exposed = |package: &str| project.xtask(&["release", "exposed", package, "--json"]).json();
-    let all = exposed("deb:glibc<99")?;
-    let of = |it: &Value| it["of"].as_str().map(str::to_owned);
-    let found: Vec<_> = all["found"].as_array().into_iter().flatten().filter_map(of).collect();
-    check(found.contains(&lab.host().live()) && found.contains(&"platform".to_owned()), || all.to_string())?;
-    check(all["unknown"] == serde_json::json!([]), || all.to_string())?;
-    let none = exposed("cargo:axum<0.1.0")?;
-    check(
-        none["found"] == serde_json::json!([]) && exposed("cargo:axum")?["found"] != none["found"],
-        || none.to_string(),
-    )?;
-    // Its manifest has the hash of each list.
-    let release = lab.host().live();
-    let path = format!("/opt/tracehub-app/releases/{release}/release.json");
-    let manifest: Value = serde_json::from_str(&lab.host().sh(&format!("cat {path}")))?;
-    check(manifest["sboms"]["backend"].as_str().is_some_and(|sum| sum.len() == 64), || manifest.to_string())
+    check(output.contains(&lab.host().live()) && output.contains("restore"), || output)
 }
 
 pub fn down(lab: &Lab) -> Result<(), Failed> {
