@@ -54,7 +54,7 @@ pub struct Deploy {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: contract="…", drift="…", memory="…", name="…" or owner="…", in production also branch="…", staging="…", rolled-back="…", diverged="…" and platform="…"
+    /// Open one gate by hand, with a reason for the record: contract="…", drift="…", memory="…", name="…" or owner="…", on a host also checks="…", in production also branch="…", staging="…", rolled-back="…", diverged="…" and platform="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]

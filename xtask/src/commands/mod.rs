@@ -60,6 +60,7 @@ enum Verb {
     Rollback(rollback::Rollback),
     Recover(recover::Recover),
     Status(status::Status),
+    #[command(alias = "release")]
     Releases(releases::Releases),
     Logs(logs::Logs),
     Metrics(metrics::Metrics),

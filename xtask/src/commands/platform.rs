@@ -14,6 +14,7 @@ use super::progress::steps::Preview;
 use super::refuse;
 use super::target::TargetArgs;
 use super::target::access::Access;
+use super::target::checks;
 use super::target::consent::Consent;
 use super::target::gate::{self, Override};
 use super::target::https;
@@ -59,7 +60,7 @@ struct Up {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: name="…", in production also branch="…" and platform="…"
+    /// Open one gate by hand, with a reason for the record: checks="…" or name="…", and in production branch="…" and platform="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]
@@ -154,6 +155,7 @@ impl Up {
             || Ok((platform::of_commit(&commit.sha)?, images::bases_for_host(&registry, &commit.sha)?));
         let (machine, (files, bases)) = self.target.clone().reach_by(&access, find)?;
         let machine = machine.with_bases(bases).with_platform_files(files);
+        checks::check(&environment, &registry, &commit, None, &self.overrides)?;
         gate::check_platform_of(&environment, &machine.platform().to_come()?, &self.overrides)?;
         Ok((machine.with_registry_tunnel(registry.registry_tunnel), commit.sha))
     }

@@ -1,11 +1,13 @@
 //! `cargo xtask releases`: what is kept, and what happened.
 
+mod exposed;
 pub mod faults;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use self::exposed::Exposed;
 use self::faults::Faults;
 use super::output::OutputArgs;
 use super::output::ago::ago;
@@ -18,16 +20,27 @@ use crate::terminal::{self, paint};
 
 /// The releases that are kept, and the attempts in the ledger
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Releases {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
 
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Exposed(Exposed),
+}
+
 impl Releases {
-    /// Prints both tables, the newest first.
+    /// Dispatches; without a verb, prints both tables, the newest first.
     pub fn run(self) -> Result<()> {
+        if let Some(Verb::Exposed(exposed)) = self.verb {
+            return exposed.run();
+        }
         let machine = self.target.reach()?;
         let seen = Observed::for_looking(&machine, |why| terminal::warn(format_args!("{why:#}")))?;
         let (attempts, faults) = (seen.ledger.attempts(), Faults::of(&machine, &seen)?);

@@ -1,11 +1,13 @@
 //! `cargo xtask status`: what runs, since when, by whom, and how it is.
 
+mod holes;
 mod platform;
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use self::holes::Holes;
 use self::platform::PlatformOrigin;
 use super::compare::{self, in_words};
 use super::output::OutputArgs;
@@ -51,6 +53,7 @@ impl Status {
         let of_database = SchemaDrift::of(&machine, &seen, None)?;
         let drift = machine.drift(&seen.traffic, &seen.kept, &seen.broken)?;
         let origin = PlatformOrigin::of(&seen.ledger, live);
+        let holes = Holes::of(&machine, &seen.ledger);
         let compared = compare::with_the_one_before(machine.environment(), &seen);
         let faults = Faults::of(&machine, &seen)?;
         let shown = machine.site().and_then(PublicSite::certificate);
@@ -83,6 +86,7 @@ impl Status {
                 "platform": platform,
                 "platform_commit": origin.commit,
                 "platform_differs": origin.differing,
+                "platform_holes": holes,
                 "compared": compared.as_ref().and_then(|it| it.as_ref().ok()),
                 "parts": seen.parts,
             })
@@ -97,6 +101,7 @@ impl Status {
                 say_copy(copy.as_ref());
             }
             say_drift_of_database(&of_database);
+            holes.iter().for_each(Holes::say);
             say_what_wants_attention(machine.environment(), &seen, lease.as_deref(), &drift);
             say_faults(&seen, &faults);
             say_parts(&seen, &platform);

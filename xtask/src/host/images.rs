@@ -2,15 +2,19 @@
 //! connection.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use camino::Utf8Path;
 use serde::Serialize;
 
 use super::{Leased, Machine};
 use crate::rollout::state::release::{Release, ReleaseId};
+use crate::tools::docker::copy::{self, Copied};
 use crate::tools::docker::{self, container};
+use crate::tools::files::private::Folder;
 use crate::tools::process::Run;
 use crate::tools::ssh::Traffic;
 
@@ -80,6 +84,19 @@ impl Machine {
 }
 
 impl Machine {
+    /// A file in an image that the engine has; none when the image has no such file.
+    pub fn text_in_image(&self, image: &str, path: &str) -> Result<Option<String>> {
+        let folder = Folder::new()?;
+        let copied = self.copy_out_of_image(image, &[path], folder.path())?;
+        let Some(copied) = copied.first() else { return Ok(None) };
+        fs::read_to_string(&copied.file).map(Some).with_context(|| format!("reading {path} of {image}"))
+    }
+
+    /// Copies those of these paths that an image has, which the engine has, into a folder of the operator's.
+    pub fn copy_out_of_image(&self, image: &str, paths: &[&str], into: &Utf8Path) -> Result<Vec<Copied>> {
+        Ok(copy::out_of_image(self.docker(), image, paths, into)?)
+    }
+
     /// Of each release, the images that the engine has not.
     pub fn missing_images<'a>(
         &self,

@@ -3,6 +3,7 @@
 pub mod artifacts;
 pub mod baseline;
 pub mod catalogue;
+pub mod checks;
 pub mod ci;
 pub mod database;
 pub mod frontend;
@@ -12,7 +13,9 @@ pub mod migration_diff;
 pub mod migration_rules;
 pub mod migration_script;
 pub mod migrations;
+pub mod outdated;
 pub mod platform;
+pub mod sbom;
 pub mod secrets;
 pub mod settings;
 pub mod snapshot;

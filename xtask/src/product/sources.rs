@@ -23,6 +23,7 @@ pub struct Sources {
     commit: Commit,
     dirty: Option<String>,
     images: BTreeMap<String, String>,
+    sboms: BTreeMap<String, String>,
     compose: String,
     configuration: String,
     migrations: Migrations,
@@ -42,7 +43,8 @@ impl Sources {
         Ok(Sources {
             commit: built.tree.commit.clone(),
             dirty: built.tree.dirty.clone(),
-            images: images.map(|image| (image.component.name.to_owned(), image.id.clone())).collect(),
+            images: images.clone().map(|image| (image.component.name.to_owned(), image.id.clone())).collect(),
+            sboms: images.map(|image| (image.component.name.to_owned(), image.sbom.clone())).collect(),
             compose: read(workspace::root().join(project::DEPLOY).join(project::RELEASE_FILE))?,
             configuration: read(workspace::root().join(environment.settings_path()))?,
             catalogue: catalogue::sum_if_of(&catalogue::read()?, &migrations),
@@ -58,6 +60,7 @@ impl Sources {
         Ok(Sources {
             dirty: None,
             images: BTreeMap::new(),
+            sboms: BTreeMap::new(),
             compose: git::show(root, &sha, &format!("{}/{}", project::DEPLOY, project::RELEASE_FILE))?,
             configuration: git::show(root, &sha, &environment.settings_path())?,
             catalogue: catalogue::sum_if_of(&catalogue::of_commit(&sha), &migrations),
@@ -75,9 +78,9 @@ impl Sources {
             .map_err(|error| refuse(format!("{error:#}\n  Nothing was changed.")))
     }
 
-    /// With these images, component to name: those of a registry.
-    pub fn with_images(self, images: BTreeMap<String, String>) -> Sources {
-        Sources { images, ..self }
+    /// With these images, component to name: those of a registry; and the hashes of what they are made of.
+    pub fn with_images(self, images: BTreeMap<String, String>, sboms: BTreeMap<String, String>) -> Sources {
+        Sources { images, sboms, ..self }
     }
 
     /// The names of its migrations' files.
@@ -128,6 +131,7 @@ impl Sources {
             contracts: self.migrations.contracts.clone(),
             checksums: self.migrations.checksums.clone(),
             catalogue: self.catalogue.clone(),
+            sboms: self.sboms.clone(),
             contents,
         }
     }

@@ -200,7 +200,7 @@ pub struct Packages {
 }
 
 /// A suite of the distribution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Suite {
     /// The stable one.
     Own(&'static str),

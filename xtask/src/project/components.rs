@@ -25,6 +25,8 @@ pub const INPUTS_LABEL: &str = "tracehub.inputs";
 /// The label of an image with the hash of what does not depend on the machine that built it: its Dockerfile, its bases, its
 /// labels. Of a commit, one image is made of one recipe.
 pub const RECIPE_LABEL: &str = "tracehub.recipe";
+/// The label of an image with the hash of the list of what it is made of.
+pub const SBOM_LABEL: &str = "tracehub.sbom";
 /// What the backend says of its settings (`settings --json`): a committed copy.
 pub const SETTINGS_TABLE: &str = "tracehub/backend/settings.json";
 /// Where the migrations are, as pairs of `.up.sql` and `.down.sql`.

@@ -4,6 +4,7 @@
 //! Nothing here looks at the machine, and nothing of xtask is imported.
 
 mod bases;
+mod checks;
 mod components;
 mod environments;
 pub mod pins;
@@ -14,10 +15,13 @@ pub mod targets;
 pub use self::bases::{
     BASES, Base, CADDY, POSTGRES, POSTGRES_PACKAGES, POSTGRES_SERVER, Packages, REGISTRY, RUNTIME, Suite,
 };
+pub use self::checks::{
+    CHECKS_IMAGE, CHECKS_KEY, CHECKS_LABEL, CHECKS_NAMESPACE, CHECKS_RESULTS, SIGNATURE_LABEL, SIGNERS_FILE,
+};
 pub use self::components::{
     BACKEND, BACKEND_PROGRAM, BATCH_ROWS, BATCHES_PROCEDURE, COVERAGE_PERCENT, Component, FRONTEND,
     INPUTS_LABEL, LAST_LENIENT_MIGRATION, LOGGED_ERROR, MIGRATIONS, PROBE_PATH, READY_ADDRESSES,
-    RECIPE_LABEL, RELEASE_HEADER, SETTINGS_TABLE, SMOKE_TEST,
+    RECIPE_LABEL, RELEASE_HEADER, SBOM_LABEL, SETTINGS_TABLE, SMOKE_TEST,
 };
 pub use self::environments::{ENVIRONMENTS, Environment, HOST_VARIABLES, Limits, OWN_HOST_VARIABLES, Site};
 pub use self::pins::{NODE_VERSION, PLUGINS_SUITE, POSTGRES_MAJOR, RUNTIME_GLIBC, RUST_VERSION};

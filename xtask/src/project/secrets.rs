@@ -1,6 +1,6 @@
 //! The secrets: those that a release or the platform reads, and those that only xtask does.
 
-use super::APP_UID;
+use super::{APP_UID, CHECKS_KEY};
 
 /// Secrets of the app, made at an environment's first deploy when the environment is `local` or a test's.
 pub const SECRETS: &[Secret] = &[
@@ -46,5 +46,6 @@ pub fn is_secret_variable(name: &str) -> bool {
     SECRETS.iter().any(|secret| secret.variable == name)
         || OPERATOR_SECRETS.contains(&name)
         || name == IDENTITY
+        || name == CHECKS_KEY
         || OPERATOR_SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending))
 }

@@ -20,8 +20,8 @@ use crate::workspace;
 
 /// The image's name without what the packages' versions add: one that begins so is of today's row.
 pub fn name_prefix(base: &Base) -> String {
-    // This file is half of the recipe: when it changes, the image is another one.
-    let row = hash(&[&format!("{base:?}"), include_str!("assemble.rs")]);
+    // These files are half of the recipe: when they change, the image is another one.
+    let row = hash(&[&format!("{base:?}"), include_str!("assemble.rs"), include_str!("packages.rs")]);
     format!("{}-base/{}:{row}-", project::NAME, base.name)
 }
 

@@ -15,7 +15,7 @@ pub mod host;
 mod install;
 mod llvm_tools;
 mod node;
-mod packages;
+pub mod packages;
 mod pg_delta;
 mod plugins;
 mod postgres;

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest, Sha256};
 use xshell::cmd;
 
 use super::Recipe;
 use crate::project::{Packages, Suite};
 use crate::terminal::Activity;
 use crate::tools::apt;
+use crate::tools::files::hex::hex;
 use crate::tools::files::lock::Lock;
 use crate::tools::process::{Run, shell, shell_in};
 use crate::workspace;
@@ -104,6 +106,7 @@ pub fn unpack(packages: &Packages, root: &Utf8Path, activity: &Activity) -> anyh
         activity.line(&format!("unpacking {name}"));
         names.push(name.to_owned());
         Run::new(apt::unpack(sh, file, &fresh)).run()?;
+        note(file, name, root)?;
     }
     merge_usr(&fresh)?;
     copy(&fresh, packages.only, root)?;
@@ -112,20 +115,62 @@ pub fn unpack(packages: &Packages, root: &Utf8Path, activity: &Activity) -> anyh
     Ok(names)
 }
 
-/// Fetches packages of one suite from the mirror that the machine is configured with.
-fn download(packages: &Packages, into: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
-    let mirror = apt::mirror()?.context(
+/// Notes a package, with its sum, in the root where images without dpkg note theirs, a file each: so that one can say what they
+/// have, by any tool that looks for known holes.
+fn note(file: &Utf8Path, name: &str, root: &Utf8Path) -> anyhow::Result<()> {
+    let notes = root.join("var/lib/dpkg/status.d");
+    fs::create_dir_all(&notes).with_context(|| format!("making {notes}"))?;
+    let note = notes.join(name.split('_').next().unwrap_or(name));
+    let control = Run::new(apt::control(shell(), file)).text()?;
+    let sum = hex(&Sha256::digest(fs::read(file).with_context(|| format!("reading {file}"))?));
+    fs::write(&note, format!("{}\nSHA256: {sum}\n", control.trim_end()))
+        .with_context(|| format!("writing {note}"))
+}
+
+/// The package lists of one suite, as the mirror has them that the machine is configured with.
+pub struct Lists {
+    apt: apt::Private,
+    _one: Lock,
+}
+
+impl Lists {
+    /// Those of today.
+    pub fn of(suite: Suite) -> anyhow::Result<Lists> {
+        let lists = Lists::locked(suite, &|| ())?;
+        if lists.apt.age().is_none_or(|age| age > LISTS_MAX_AGE) {
+            lists.apt.update().context("fetching the package lists")?;
+        }
+        Ok(lists)
+    }
+
+    /// Each version that they have of these packages.
+    pub fn versions(&self, packages: &[&str]) -> anyhow::Result<Vec<apt::Listed>> {
+        self.apt.versions(packages)
+    }
+
+    /// As they are, however old, while no other run reads or writes them.
+    fn locked(suite: Suite, waiting: &dyn Fn()) -> anyhow::Result<Lists> {
+        let mirror = apt::mirror()?.context(
         "Debian's packages are fetched from the mirror that the machine's own package sources name, and this machine is no \
          Debian\n  Let its container engine reach the registry (`docker pull`), or run this on Debian.",
     )?;
-    let (name, rolling) = match packages.suite {
-        Suite::Own(name) => (name, false),
-        Suite::Newest(name) => (name, true),
-    };
-    // Two runs on one folder would read lists that the other is writing.
-    let lock = workspace::tools_dir().join(format!("locks/apt-{name}"));
-    let _one = Lock::hold(&lock, || activity.line("waiting for another run that fetches packages"))?;
-    let apt = apt::Private::new(workspace::tools_dir().join("apt").join(name), &mirror, name, rolling)?;
+        let (name, rolling) = match suite {
+            Suite::Own(name) => (name, false),
+            Suite::Newest(name) => (name, true),
+        };
+        // Two runs on one folder would read lists that the other is writing.
+        let lock = workspace::tools_dir().join(format!("locks/apt-{name}"));
+        let _one = Lock::hold(&lock, waiting)?;
+        let apt = apt::Private::new(workspace::tools_dir().join("apt").join(name), &mirror, name, rolling)?;
+        Ok(Lists { apt, _one })
+    }
+}
+
+/// Fetches packages of one suite.
+fn download(packages: &Packages, into: &Utf8Path, activity: &Activity) -> anyhow::Result<()> {
+    let (Suite::Own(name) | Suite::Newest(name)) = packages.suite;
+    let Lists { apt, _one } =
+        &Lists::locked(packages.suite, &|| activity.line("waiting for another run that fetches packages"))?;
     let fresh = apt.age().is_some_and(|age| age < LISTS_MAX_AGE);
     if fresh && apt.download(packages.names, into).is_ok() {
         return Ok(());

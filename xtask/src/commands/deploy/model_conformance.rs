@@ -2,6 +2,7 @@
 //! something both must look the same: live folder, ledger, releases, containers, schema. Wants an engine:
 //! `cargo xtask ci model-suite`; the lab suite does the same to a host behind ssh.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -65,7 +66,7 @@ fn behind_ssh() -> Result<()> {
     let environment = Environment::named("lab").expect("the lab is an environment");
     let (access, registry, built) = (Access::of(&environment)?, Registry::choose()?, images::build(true)?);
     let images = images::push_built(&registry, &built)?;
-    let sources = Sources::of_tree(&built, &environment)?.with_images(images);
+    let sources = Sources::of_tree(&built, &environment)?.with_images(images, BTreeMap::new());
     let bases = || images::bases_for_host(&registry, &built.tree.commit.sha);
     let (machine, bases) = TargetArgs::of(environment).reach_by(&access, bases)?;
     let machine = machine.with_registry_tunnel(registry.registry_tunnel).with_bases(bases);

@@ -1,6 +1,8 @@
 //! What a deploy has before it takes the lease: the way to the host, what the release is made of, and the secrets that
 //! were given. Whatever can be refused is refused here, before anything is touched.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use serde_json::Value;
 
@@ -9,7 +11,7 @@ use super::room::{self, Wants};
 use crate::commands::output::near::did_you_mean;
 use crate::commands::progress::steps::Preview;
 use crate::commands::target::access::{self, Access};
-use crate::commands::target::{gate, https, version};
+use crate::commands::target::{checks, gate, https, version};
 use crate::exit::refuse;
 use crate::host::{Machine, PlatformWants, SuppliedSecrets};
 use crate::product::images::{self, Registry};
@@ -129,18 +131,25 @@ impl Deploy {
             let release = self.check_sources(&sources)?;
             let found = images::find(&registry, &commit)?;
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
+            let checked = found.clone().unwrap_or_default();
+            checks::check(environment, &registry, &commit, Some(&checked), &self.overrides)?;
+            let sboms = if found.is_some() { images::sums(&registry, &commit)? } else { BTreeMap::new() };
             // The way to the host takes longer than this.
-            Ok((sources, found, release, platform::of_commit(&commit.sha)?, access.site.certificate()))
+            let shown = access.site.certificate();
+            Ok((sources, found, sboms, release, platform::of_commit(&commit.sha)?, shown))
         };
-        let (machine, (sources, found, release, files, shown)) =
+        let (machine, (sources, found, sboms, release, files, shown)) =
             self.target.clone().reach_by(&access, find)?;
         let machine = machine.with_registry_tunnel(registry.registry_tunnel).with_platform_files(files);
         let platform = machine.platform().wants()?;
         self.check_data(&machine, &platform)?;
         https::check(&machine, shown.as_ref(), platform.edge_runs, &self.overrides)?;
-        let images = match found {
-            Some(images) => images,
-            None => images::build_and_push(&registry, &commit, self.consent.yes)?,
+        let (images, sboms) = match found {
+            Some(images) => (images, sboms),
+            None => {
+                let images = images::build_and_push(&registry, &commit, self.consent.yes)?;
+                (images, images::sums(&registry, &commit)?)
+            }
         };
         let is_whole = platform.bases.is_some();
         let running = platform.bases.clone();
@@ -149,7 +158,7 @@ impl Deploy {
         if !is_whole && !machine.platform().is_made()? {
             gate::check_platform_of(environment, &machine.platform().to_come()?, &self.overrides)?;
         }
-        Ok((machine, sources.with_images(images), Wants { platform, release }))
+        Ok((machine, sources.with_images(images, sboms), Wants { platform, release }))
     }
 }
 

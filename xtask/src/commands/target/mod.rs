@@ -1,6 +1,7 @@
 //! Which environment a verb is about, and the way to it.
 
 pub mod access;
+pub mod checks;
 pub mod consent;
 pub mod gate;
 pub mod https;

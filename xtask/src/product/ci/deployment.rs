@@ -10,12 +10,14 @@ use xshell::cmd;
 
 use crate::pipeline::Context;
 use crate::product::images::Tree;
+use crate::product::sbom::{self, Sbom};
 use crate::project::{self, APP_UID, CADDY, DEPLOY, EDGE_FILE, PLATFORM_FILES, RELEASE_FILE};
 use crate::setup::{self, Tool, base_images};
 use crate::tools::docker::compose::Project;
+use crate::tools::docker::copy;
 use crate::tools::files::private;
 use crate::tools::process::Run;
-use crate::tools::{caddy, docker};
+use crate::tools::{caddy, docker, syft};
 use crate::workspace;
 
 /// The files that are one project together.
@@ -94,6 +96,11 @@ pub fn images(task: &Context) -> Result<()> {
         let (user, expected) = (told("{{.Config.User}}")?, format!("{APP_UID}:{APP_UID}"));
         ensure!(user == expected, "{image} runs as the user '{user}', and not as {expected}");
         task.add_image(told("{{.Id}}")?);
+        made_of_what_it_says(
+            task,
+            image,
+            &told(&format!("{{{{index .Config.Labels {:?}}}}}", project::SBOM_LABEL))?,
+        )?;
     }
     // Running it at all shows that its libraries are there.
     let document = Run::new(docker::run(&task.sh, &backend, &["openapi"])).checked()?.stdout;
@@ -101,6 +108,20 @@ pub fn images(task: &Context) -> Result<()> {
         std::fs::read_to_string(workspace::root().join(project::BACKEND.folder).join("openapi.json"))?;
     ensure!(document == committed, "the image's OpenAPI document is not the one in the repository");
     task.run(caddy::validate_own(&task.sh, &frontend))
+}
+
+/// The list in an image has the sum that its label names, and another tool sees the same packages.
+fn made_of_what_it_says(task: &Context, image: &str, label: &str) -> Result<()> {
+    let folder = private::Folder::new()?;
+    let copied = copy::out_of_image(&task.sh, image, &[sbom::PATH], folder.path())?;
+    let file = &copied.first().with_context(|| format!("{image} has no {}", sbom::PATH))?.file;
+    let text = fs::read_to_string(file).with_context(|| format!("reading {file}"))?;
+    ensure!(sbom::sum(&text) == label, "the list of what {image} is made of has not the sum in its label");
+    let scan = syft::scan(&task.sh, &setup::require(Tool::Syft)?, image);
+    let theirs = Run::new(scan).timeout(task.left()).text().context("asking syft")?;
+    let others = sbom::only_in_one(&Sbom::parse(&text)?, &Sbom::parse(&theirs)?);
+    ensure!(others.is_empty(), "{image} is made of something else, says syft:\n{}", others.join("\n"));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -226,8 +226,8 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .reads([artifacts::PAGE, "tracehub/frontend/Caddyfile", "tracehub/frontend/page-tests/", "!tracehub/frontend/page-tests/results/"])
             .run(frontend::page_test),
 
-        task("images", "both images are built, run as their own user, and hold what they should")
-            .needs(["frontend-build"]).lane(CARGO).lane(ENGINE).tools(images::TOOLS).tools(RUST)
+        task("images", "both images are built, run as their own user, and hold what they should, syft agreeing")
+            .needs(["frontend-build"]).lane(CARGO).lane(ENGINE).tools(images::TOOLS).tools(RUST).tools(&[Tool::Syft])
             .reads(["tracehub/", ".dockerignore", "!tracehub/frontend/coverage/"]).variables(["RUSTFLAGS"]).timeout(minutes(30))
             .run(deployment::images),
 

@@ -5,6 +5,7 @@ use camino::Utf8PathBuf;
 use xshell::Shell;
 
 use super::inputs::Inputs;
+use super::parts::Written;
 use crate::project::{BACKEND, RUNTIME_GLIBC};
 use crate::setup::base_images::BaseImage;
 use crate::terminal::{self, Activity};
@@ -22,10 +23,10 @@ pub fn compile() -> Result<Utf8PathBuf> {
 }
 
 /// What the image is made of.
-pub fn inputs(sh: &Shell, binary: Utf8PathBuf, runtime: &BaseImage) -> Result<Inputs> {
+pub fn inputs(sh: &Shell, binary: Utf8PathBuf, runtime: &BaseImage, parts: Written) -> Result<Inputs> {
     let (stage, files) = files(sh, binary)?;
     let arguments = vec![("BINARY", stage.to_owned()), ("RUNTIME_IMAGE", runtime.reference.clone())];
-    Ok(Inputs { component: BACKEND, files, arguments })
+    Ok(Inputs { component: BACKEND, files, arguments, parts })
 }
 
 /// The files, and the stage of the Dockerfile that takes them. A binary runs in an image only if the image's C library is

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 
 use super::lock;
+use super::parts::packages_of;
 use super::registry::Registry;
 use crate::host::Bases;
 use crate::project::{Base, CADDY, POSTGRES};
@@ -25,20 +26,28 @@ pub fn of_platform(bases: &BTreeMap<&'static str, BaseImage>) -> Bases {
     Bases { caddy: base(&CADDY), postgres: base(&POSTGRES) }
 }
 
-/// Says which of them no registry gave.
-pub fn say_assembled(bases: &BTreeMap<&'static str, BaseImage>) {
+/// Says which of them no registry gave, and which of those are not made of what they are locked to.
+pub fn say_assembled(bases: &BTreeMap<&'static str, BaseImage>) -> Result<()> {
     let of = |origin| bases.iter().filter(move |(_, base)| base.origin == origin).map(|(name, _)| *name);
     let assembled: Vec<&str> = of(Origin::Assembled).collect();
     if !assembled.is_empty() {
         let names = assembled.join(", ");
         terminal::note(paint::dim(format_args!("  base images assembled from Debian's packages: {names}")));
     }
+    let locked = lock::read()?;
+    for name in assembled {
+        let Some(locked) = locked.get(name) else { continue };
+        if let Some(words) = lock::differing(name, locked, &packages_of(shell(), &bases[name].reference)?) {
+            terminal::warn(format_args!("{words}. `cargo xtask image lock` writes down what is used now"));
+        }
+    }
+    Ok(())
 }
 
 /// The images of a platform to be started on a host: by digest from this commit's lock file, else through our registry.
 pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
     let locked = lock::of_commit(sha)?;
-    let name = |base: &'static Base| match locked.get(base.name) {
+    let name = |base: &'static Base| match locked.get(base.name).and_then(|locked| locked.digest.as_ref()) {
         Some(digest) => Ok(format!("{}@{digest}", base.public)),
         None => bring(registry, base),
     };

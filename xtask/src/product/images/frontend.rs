@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 
 use super::inputs::Inputs;
+use super::parts::Written;
 use crate::product::frontend;
 use crate::project::FRONTEND;
 use crate::setup::base_images::BaseImage;
@@ -42,11 +43,12 @@ pub fn build() -> Result<Utf8PathBuf> {
 }
 
 /// What the image is made of.
-pub fn inputs(site: Utf8PathBuf, caddy: &BaseImage) -> Inputs {
+pub fn inputs(site: Utf8PathBuf, caddy: &BaseImage, parts: Written) -> Inputs {
     Inputs {
         component: FRONTEND,
         files: vec![(site, "dist".to_owned()), (folder().join("Caddyfile"), "Caddyfile".to_owned())],
         arguments: vec![("SITE", "prebuilt".to_owned()), ("CADDY_IMAGE", caddy.reference.clone())],
+        parts,
     }
 }
 

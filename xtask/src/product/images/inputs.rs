@@ -10,8 +10,10 @@ use sha2::{Digest as _, Sha256};
 use xshell::Shell;
 
 use super::BuiltImage;
+use super::parts::Written;
 use super::tree::Tree;
-use crate::project::{Component, INPUTS_LABEL, RECIPE_LABEL};
+use crate::product::sbom;
+use crate::project::{Component, INPUTS_LABEL, RECIPE_LABEL, SBOM_LABEL};
 use crate::setup;
 use crate::terminal::Activity;
 use crate::tools::docker;
@@ -31,6 +33,8 @@ pub struct Inputs {
     pub files: Vec<(Utf8PathBuf, String)>,
     /// Build arguments.
     pub arguments: Vec<(&'static str, String)>,
+    /// The list of what the image is made of, which lies in it.
+    pub parts: Written,
 }
 
 impl Inputs {
@@ -44,6 +48,7 @@ impl Inputs {
         let name = format!("{}/{}", tree.repository(), component.image);
         let tags: Vec<String> = tree.tags().iter().map(|tag| format!("{name}:{tag}")).collect();
         let mut labels = tree.labels();
+        labels.push((SBOM_LABEL.to_owned(), self.parts.sum.clone()));
         let recipe = self.recipe(&dockerfile, &labels)?;
         let inputs = fingerprint(&recipe, &context)?;
         labels.extend(
@@ -56,7 +61,7 @@ impl Inputs {
         };
         if let Some((id, bytes)) = known {
             tags[1..].iter().try_for_each(|tag| Run::new(docker::tag(sh, &id, tag)).run())?;
-            return Ok(BuiltImage { component, id, tags, bytes });
+            return Ok(BuiltImage { component, id, tags, bytes, sbom: self.parts.sum });
         }
         let buildx = setup::buildx()?;
         let id_file = context.with_extension("id");
@@ -73,7 +78,7 @@ impl Inputs {
         .with_context(|| format!("building the image of {}", component.name))?;
         let built = same_image(sh, &tags[0], INPUTS_LABEL, &inputs)?;
         let (id, bytes) = built.context("the engine lost the image that it has just built")?;
-        Ok(BuiltImage { component, id, tags, bytes })
+        Ok(BuiltImage { component, id, tags, bytes, sbom: self.parts.sum })
     }
 
     /// A context that holds only what the image needs, each file with a time that follows from the commit's and its own
@@ -84,6 +89,7 @@ impl Inputs {
             fs::remove_dir_all(context).with_context(|| format!("emptying {context}"))?;
         }
         fs::create_dir_all(context).with_context(|| format!("making {context}"))?;
+        copy(&self.parts.file, &context.join(sbom::FILE), time)?;
         self.files.iter().try_for_each(|(from, name)| copy(from, &context.join(name), time))
     }
 

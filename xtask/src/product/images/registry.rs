@@ -1,18 +1,21 @@
 //! Where images are kept for hosts to pull: a registry on the network, or one of ours that a host reaches through the
 //! connection.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
-use super::BuiltImage;
 use crate::exit::refuse;
 use crate::host::RegistryTunnel;
 use crate::project::Component;
 use crate::setup::{self, Tool, registry};
 use crate::terminal::Activity;
 use crate::tools::docker;
-use crate::tools::git::{self, Commit};
+use crate::tools::files::private::Folder;
+use crate::tools::git;
 use crate::tools::http;
 use crate::tools::process::{Run, shell};
 use crate::workspace;
@@ -86,12 +89,62 @@ impl Registry {
         Ok(digest.map(|digest| format!("{name}@{digest}")))
     }
 
+    /// The labels of an image that this name and tag stand for; none when the registry has none.
+    pub fn labels(&self, image: &str, tag: &str) -> Result<Option<BTreeMap<String, String>>> {
+        let name = format!("{}:{tag}", self.name(image));
+        let config = match self.registry_tunnel {
+            Some(_) => self.own_config(image, tag),
+            None => ask_config(&name),
+        };
+        let config = config.with_context(|| format!("{} does not say whether it has {name}", self.prefix))?;
+        let Some(config) = config else { return Ok(None) };
+        Ok(Some(serde_json::from_value(config["config"]["Labels"].clone()).unwrap_or_default()))
+    }
+
+    /// Pushes an image that holds nothing but labels.
+    pub fn put_labels(&self, image: &str, tag: &str, labels: &[(String, String)]) -> Result<()> {
+        let (folder, sh) = (Folder::new()?, shell());
+        let archive = folder.join("nothing.tar");
+        // An archive ends with two blocks of zeros.
+        fs::write(&archive, [0; 1024]).with_context(|| format!("writing {archive}"))?;
+        let settings: Vec<String> =
+            labels.iter().map(|(name, value)| format!("LABEL {name}={value}")).collect();
+        let local = format!("{}/{image}:{tag}", crate::project::NAME);
+        Run::new(docker::import(sh, &archive, &local, &settings)).run()?;
+        let pushed = self.push_as(&local, image, &[tag]).map(drop);
+        // Only the registry's is of use, and its own name goes with it.
+        for name in [local, format!("{}:{tag}", self.name(image))] {
+            let _ = Run::new(docker::remove_image(sh, &name)).run();
+        }
+        pushed
+    }
+
+    /// What [`Registry::labels`] reads, from a registry that asks nobody who they are.
+    fn own_config(&self, image: &str, tag: &str) -> Result<Option<Value>> {
+        let get = |kind: &str, name: &str| {
+            let url = self.own_url(image, kind, name);
+            let answer = http::Client::default().get_of_kind(&url, MANIFESTS, INSPECT_TIMEOUT)?;
+            match answer.status {
+                200 => Ok(Some(serde_json::from_str::<Value>(&answer.body)?)),
+                404 => Ok(None),
+                status => bail!("{url} is answered with {status}"),
+            }
+        };
+        let Some(manifest) = get("manifests", tag)? else { return Ok(None) };
+        let digest = manifest["config"]["digest"].as_str().context("its manifest names no configuration")?;
+        get("blobs", digest)
+    }
+
+    fn own_url(&self, image: &str, kind: &str, name: &str) -> String {
+        let (host, folder) = self.prefix.split_once('/').unwrap_or((&self.prefix, ""));
+        let path = format!("{folder}/{image}");
+        format!("http://{host}/v2/{}/{kind}/{name}", path.trim_start_matches('/'))
+    }
+
     /// The digest, from a registry that asks nobody who they are (OCI Distribution, 'Checking if content exists'): buildx,
     /// which knows where log-ins are, takes as long to start as the connection to a host.
     fn ask_own(&self, image: &str, tag: &str) -> Result<Option<String>> {
-        let (host, folder) = self.prefix.split_once('/').unwrap_or((&self.prefix, ""));
-        let path = format!("{folder}/{image}");
-        let url = format!("http://{host}/v2/{}/manifests/{tag}", path.trim_start_matches('/'));
+        let url = self.own_url(image, "manifests", tag);
         let answer = http::Client::default().head(&url, MANIFESTS, INSPECT_TIMEOUT)?;
         match (answer.status, answer.header("docker-content-digest")) {
             (404, _) => Ok(None),
@@ -100,17 +153,10 @@ impl Registry {
         }
     }
 
-    /// Pushes an image that was built here, under all of its tags, and gives its name by digest.
-    pub fn push(&self, image: &BuiltImage) -> Result<String> {
-        self.push_as(&image.id, image.component.image, &tags(image).collect::<Vec<_>>())
-    }
-
-    /// Points the tags of an image that was built here, but for the commit's own, at the one that the registry has of the
-    /// commit.
-    pub fn point_at(&self, there: &str, image: &BuiltImage, commit: &Commit) -> Result<()> {
-        let tags: Vec<&str> = tags(image).filter(|tag| *tag != commit.sha).collect();
+    /// Points these tags at an image that the registry has, given by its digest.
+    pub fn point_at(&self, there: &str, component: Component, tags: &[&str]) -> Result<()> {
         Run::new(docker::pull(shell(), there)).timeout(PUSH_TIMEOUT).run()?;
-        self.push_as(there, image.component.image, &tags).map(drop)
+        self.push_as(there, component.image, tags).map(drop)
     }
 
     /// Pushes an image of the engine here as `name`, and gives its name by digest.
@@ -140,11 +186,6 @@ impl Registry {
     }
 }
 
-/// Its tags, without its name.
-fn tags(image: &BuiltImage) -> impl Iterator<Item = &str> {
-    image.tags.iter().filter_map(|name| name.rsplit_once(':')).map(|(_, tag)| tag)
-}
-
 impl std::fmt::Display for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.prefix)
@@ -153,9 +194,13 @@ impl std::fmt::Display for Registry {
 
 /// `ghcr.io/<owner>/<repository>` of an origin on GitHub, in lower case as registries demand.
 pub fn of_github(url: &str) -> Option<String> {
+    Some(format!("ghcr.io/{}", github_repository(url)?.to_lowercase()))
+}
+
+/// `<owner>/<repository>` of an origin on GitHub.
+pub fn github_repository(url: &str) -> Option<&str> {
     let (_, path) = url.split_once("github.com")?;
-    let path = path.trim_matches(['/', ':']).trim_end_matches(".git").to_lowercase();
-    Some(format!("ghcr.io/{path}"))
+    Some(path.trim_matches(['/', ':']).trim_end_matches(".git"))
 }
 
 /// The digest of an image, with the log-ins that docker's client has; none when its registry has none.
@@ -166,6 +211,16 @@ fn ask(image: &str) -> Result<Option<String>> {
     }
     let digest = told.stdout.trim().trim_matches('"');
     Ok(digest.starts_with("sha256:").then(|| digest.to_owned()))
+}
+
+/// What an image says of itself, with the log-ins that docker's client has; none when its registry has none.
+fn ask_config(image: &str) -> Result<Option<Value>> {
+    let told = Run::new(setup::buildx()?.inspect_config(shell(), image)).timeout(INSPECT_TIMEOUT).finish()?;
+    match told.status.success() {
+        true => Ok(Some(serde_json::from_str(&told.stdout)?)),
+        false if told.stderr.contains("not found") => Ok(None),
+        false => bail!("{}", told.stderr.trim()),
+    }
 }
 
 #[cfg(test)]

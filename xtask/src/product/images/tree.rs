@@ -9,6 +9,9 @@ use crate::project::{self, Component};
 use crate::tools::git::{self, Commit};
 use crate::workspace;
 
+/// The tag of what is newest on the default branch.
+pub(super) const LATEST: &str = "latest";
+
 /// What is built: a commit, and what was changed since.
 pub struct Tree {
     /// The commit.
@@ -52,7 +55,7 @@ impl Tree {
                     .replace(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_', "-")
                     .to_lowercase(),
             );
-            tags.extend((branch == project::DEFAULT_BRANCH).then(|| "latest".to_owned()));
+            tags.extend((branch == project::DEFAULT_BRANCH).then(|| LATEST.to_owned()));
         }
         tags
     }

@@ -4,7 +4,7 @@ use super::jobs::{JOBS, Job, Kind, MACHINE, Machine, OLDER};
 use super::steps::{self, Checkout, Step};
 use super::variables::{self, Variable};
 use super::yaml::{Yaml, map, text, words};
-use crate::project::{DEFAULT_BRANCH, ENVIRONMENTS, Environment, Site};
+use crate::project::{CHECKS_KEY, CHECKS_RESULTS, DEFAULT_BRANCH, ENVIRONMENTS, Environment, Site};
 
 /// Where pushes are checked.
 const BRANCHES: [&str; 3] = [DEFAULT_BRANCH, "staging", "develop"];
@@ -15,6 +15,10 @@ const TARGETS: [&str; 2] = [DEFAULT_BRANCH, "staging"];
 pub const DEPLOY_TIMEOUT: u64 = 80;
 /// The same of a rollback, which this workflow never offers with the database.
 pub const ROLLBACK_TIMEOUT: u64 = 30;
+
+/// The job that signs, and the environment on GitHub that has its key.
+const CHECKS: &str = "checks";
+const ON_PUSH: &str = "github.event_name == 'push'";
 
 /// One file of `.github/workflows`.
 #[derive(Debug, Clone)]
@@ -46,6 +50,7 @@ fn ci() -> File {
         ("cancel-in-progress", text("${{ github.event_name == 'pull_request' }}")),
     ]);
     let mut jobs: Vec<(String, Yaml)> = JOBS.iter().map(|job| (job.id.to_owned(), tasks_job(job))).collect();
+    jobs.push((CHECKS.to_owned(), publish()));
     let by_itself = hosts().filter(|environment| environment.confirmed_in.is_none());
     jobs.extend(
         by_itself.map(|environment| (format!("deploy-{}", environment.name), call_deploy(environment))),
@@ -64,27 +69,43 @@ fn tasks_job(job: &Job) -> Yaml {
     all.extend([steps::tools_cache(job.id), steps::passes_cache(job.id)]);
     // A push that finds three things wrong should say all three.
     all.push(steps::xtask(&format!("ci --keep-going {}", job.tasks.join(" "))));
-    if job.publishes {
-        let on_push = "github.event_name == 'push'";
-        all.extend([steps::login().when(on_push), steps::xtask("image push --yes").when(on_push)]);
+    if job.pushes {
+        all.extend([
+            steps::login().when(ON_PUSH),
+            steps::xtask("image push --unchecked --yes").when(ON_PUSH),
+        ]);
     }
     all.extend(job.artifacts.iter().map(|artifact| steps::upload(job.id, artifact)));
     let coverage = job.artifacts.iter().filter(|artifact| artifact.kind == Kind::Coverage);
     all.extend(coverage.map(|artifact| steps::codecov(job.id, artifact.path)));
     all.push(steps::upload_logs(job.id));
-    let allowed: &[Allowed] = if job.publishes { &[READ, PUSH] } else { &[READ] };
+    let allowed: &[Allowed] = if job.pushes { &[READ, PUSH] } else { &[READ] };
     runs(job.name, job.machine, allowed, job.timeout, &[], all)
+}
+
+/// The images get their names, and a note is signed that the jobs before have passed. The key belongs to an environment of its
+/// own on GitHub, which may be kept to the branches that are checked: to sign is to let in.
+fn publish() -> Yaml {
+    let needs: Vec<&str> = JOBS.iter().map(|job| job.id).collect();
+    let told = [
+        (CHECKS_RESULTS.to_owned(), "${{ toJSON(needs) }}".to_owned()),
+        (CHECKS_KEY.to_owned(), format!("${{{{ secrets.{CHECKS_KEY} }}}}")),
+    ];
+    let place =
+        [("needs", words(&needs)), ("if", text(ON_PUSH)), ("environment", map([("name", text(CHECKS))]))];
+    let mut all = ready(Checkout::Whole);
+    all.extend([steps::login(), steps::xtask("image publish --yes").env(told)]);
+    runs("publish the images", MACHINE, &[READ, PUSH], 15, &place, all)
 }
 
 /// A last job. Called and not triggered, so that it is this run's own, and sees what passed.
 fn call_deploy(environment: &Environment) -> Yaml {
-    let needs: Vec<&str> = JOBS.iter().map(|job| job.id).collect();
     let secrets = variables::of(environment).into_iter().filter(|variable| variable.is_secret);
     map([
         ("name", text(format!("deploy to {}", environment.name))),
-        ("needs", words(&needs)),
+        ("needs", words(&[CHECKS])),
         ("if", text(format!("github.event_name == 'push' && github.ref == 'refs/heads/{DEFAULT_BRANCH}'"))),
-        ("permissions", permissions(&[READ, PULL])),
+        ("permissions", permissions(&[READ, PULL, ASK])),
         ("uses", text(format!("./.github/workflows/{}", deploy_file(environment)))),
         ("secrets", map(secrets.map(|secret| (secret.name.clone(), text(secret.expression()))))),
     ])
@@ -158,8 +179,8 @@ fn deploy_job(environment: &Environment, how: Checkout, step: Step) -> Yaml {
         ("concurrency", one_at_a_time(&format!("deploy-{name}"))),
     ];
     let mut all = ready(how);
-    all.extend([steps::login(), step]);
-    runs(&format!("deploy to {name}"), MACHINE, &[READ, PULL], DEPLOY_TIMEOUT, &place, all)
+    all.extend([steps::login(), step.env([("GITHUB_TOKEN".to_owned(), "${{ github.token }}".to_owned())])]);
+    runs(&format!("deploy to {name}"), MACHINE, &[READ, PULL, ASK], DEPLOY_TIMEOUT, &place, all)
 }
 
 /// A machine on which xtask is compiled, by a step that has no secrets: what a dependency's build script could read, it
@@ -222,6 +243,8 @@ fn weekly() -> File {
         steps::xtask(
             "ci --strict format prettier eslint api-types migrations schema workflow-files compose-files",
         ),
+        // What of all that the images stand on has a newer version.
+        steps::xtask("image outdated"),
         steps::upload_logs("weekly"),
     ];
     let job = runs("all tasks, from nothing", OLDER, &[READ], 330, &[], all);
@@ -272,6 +295,8 @@ type Allowed = (&'static str, &'static str, &'static str);
 
 const READ: Allowed = ("contents", "read", "to check out");
 const PULL: Allowed = ("packages", "read", "to ask the registry for the images, and let the host pull them");
+const ASK: Allowed =
+    ("checks", "read", "to ask whether they have passed, while nobody is listed who signs that");
 const PUSH: Allowed = ("packages", "write", "to push the images, on pushes of a branch");
 
 fn permissions(allowed: &[Allowed]) -> Yaml {

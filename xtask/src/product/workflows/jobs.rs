@@ -32,8 +32,8 @@ pub struct Job {
     pub artifacts: &'static [Artifact],
     /// Whether npm's downloads are kept between runs.
     pub has_node: bool,
-    /// Whether a push of a branch publishes both images at its end.
-    pub publishes: bool,
+    /// Whether a push of a branch pushes both images at its end, which get their names when every job has passed.
+    pub pushes: bool,
     /// What it takes when its caches are warm: an estimate, for the bill.
     pub minutes: u64,
     /// When it is ended: not before its tasks' own limits are over, since those say which one hung.
@@ -69,7 +69,7 @@ const JOB: Job = Job {
     machine: MACHINE,
     artifacts: &[],
     has_node: false,
-    publishes: false,
+    pushes: false,
     minutes: 0,
     timeout: 0,
 };
@@ -109,7 +109,7 @@ pub const JOBS: &[Job] = &[
     Job {
         id: "images", name: "images",
         tasks: &["images"], machine: OLDER,
-        has_node: true, publishes: true, minutes: 6, timeout: 70, ..JOB
+        has_node: true, pushes: true, minutes: 6, timeout: 70, ..JOB
     },
     Job {
         id: "delivery", name: "delivery",

@@ -3,6 +3,7 @@
 pub mod files;
 pub mod jobs;
 pub mod minutes;
+pub mod passes;
 mod steps;
 mod variables;
 mod yaml;

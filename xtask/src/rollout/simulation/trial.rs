@@ -204,6 +204,7 @@ pub fn release(number: u32, migrations: i64) -> Release {
         migrations: (1..=migrations).collect(),
         checksums: std::collections::BTreeMap::new(),
         catalogue: None,
+        sboms: std::collections::BTreeMap::new(),
         contracts: (migrations >= CONTRACT).then(|| (CONTRACT, SINCE.to_string())).into_iter().collect(),
         contents,
     }

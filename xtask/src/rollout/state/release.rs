@@ -123,6 +123,9 @@ pub struct Release {
     /// The sum of what its migrations come to in a database: see [`catalogue`](super::catalogue). None where its tree did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalogue: Option<String>,
+    /// Component to the SHA-256 of the list of what its image is made of, which lies in the image.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sboms: BTreeMap<String, String>,
     /// What it is made of.
     pub contents: Contents,
 }
@@ -247,6 +250,7 @@ mod tests {
             migrations: vec![1, 2],
             checksums: BTreeMap::new(),
             catalogue: None,
+            sboms: BTreeMap::new(),
             contracts: [(2, "0123".to_owned())].into(),
             contents,
         };

@@ -116,6 +116,29 @@ pub fn packages(root: &Utf8Path) -> Result<Vec<Package>> {
     Ok(serde_json::from_str::<Metadata>(&told).context("reading what cargo says of the workspace")?.packages)
 }
 
+/// Name and version of each crate of others that is linked into a package's binary on this kind of machine: neither build
+/// scripts nor macros nor tests.
+pub fn linked(root: &Utf8Path, package: &str) -> Result<Vec<(String, String)>> {
+    let (sh, format) = (shell_in(root), "{p}");
+    let tree = cmd!(
+        sh,
+        "cargo tree --locked --package {package} --edges normal,no-proc-macro --prefix none --no-dedupe --format {format}"
+    );
+    let told = Run::new(tree).text().context("asking cargo which crates are linked")?;
+    let mut all: Vec<(String, String)> = told.lines().filter_map(linked_crate).collect();
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+/// `axum v0.8.9`; behind those of the workspace stands their folder.
+fn linked_crate(line: &str) -> Option<(String, String)> {
+    let mut words = line.split(' ');
+    let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
+    let is_ours = words.any(|word| word.starts_with("(/"));
+    (!is_ours).then(|| (name.to_owned(), version.to_owned()))
+}
+
 /// Builds a package of the workspace in `root` for release, and gives the path of its binary.
 pub fn build_release(
     root: &Utf8Path,

@@ -20,6 +20,13 @@ impl Buildx {
         cmd.env("BUILDX_CONFIG", &self.config)
     }
 
+    /// Asks a registry for what an image of one platform says of itself: its labels are in there, below `config`.
+    pub fn inspect_config<'a>(&self, sh: &'a Shell, name: &str) -> Cmd<'a> {
+        let (program, format) = (&self.program, "{{json .Image}}");
+        let cmd = cmd!(sh, "{program} imagetools inspect --format {format} {name}");
+        cmd.env("BUILDX_CONFIG", &self.config)
+    }
+
     /// Builds the image into the engine and writes its id to `id_file`. No attestations: the same inputs are to give
     /// the same image.
     pub fn build<'a>(&self, sh: &'a Shell, image: &Build, id_file: &Utf8Path) -> Cmd<'a> {

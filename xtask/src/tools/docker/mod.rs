@@ -4,6 +4,7 @@ pub mod buildx;
 pub mod compose;
 pub mod condition;
 pub mod container;
+pub mod copy;
 pub mod engine;
 pub mod exec;
 pub mod limits;

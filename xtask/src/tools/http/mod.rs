@@ -76,6 +76,11 @@ impl Client {
         self.ask(Request::get(url).body(())?, timeout)
     }
 
+    /// A GET of one of these kinds. Fails as [`Client::get`] does.
+    pub fn get_of_kind(&self, url: &str, accept: &str, timeout: Duration) -> Result<Answer> {
+        self.ask(Request::get(url).header(ACCEPT, accept).body(())?, timeout)
+    }
+
     /// A HEAD: what a GET that accepts these kinds would be answered, without the body. Fails as [`Client::get`] does.
     pub fn head(&self, url: &str, accept: &str, timeout: Duration) -> Result<Answer> {
         self.ask(Request::head(url).header(ACCEPT, accept).body(())?, timeout)

@@ -11,6 +11,7 @@ pub mod host_shell;
 pub mod keys;
 pub mod quote;
 pub mod remote_shell;
+pub mod signature;
 
 use std::cell::Cell;
 use std::fs;

@@ -1,0 +1,122 @@
+//! What the jobs of a commit have come to, as GitHub tells it ('Checks', List check runs for a Git reference).
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use super::jobs::JOBS;
+use crate::product::images::github_repository;
+use crate::tools::git;
+use crate::tools::http;
+use crate::workspace;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// The variables that may hold a token which may read checks: that of a workflow, and that of GitHub's own program.
+const TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
+
+/// What GitHub told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// Each job has passed.
+    Passed,
+    /// These have not, each with what it came to.
+    NotPassed(Vec<String>),
+    /// It could not be asked, for this reason.
+    Nobody(&'static str),
+}
+
+/// Asks for each job of the table. An error when GitHub is asked and does not answer.
+pub fn told_by_github(sha: &str) -> Result<Told> {
+    let origin = git::origin_url(workspace::root())?;
+    let Some(repository) = origin.as_deref().and_then(github_repository) else {
+        return Ok(Told::Nobody("the remote `origin` is not on GitHub, which could be asked"));
+    };
+    let variable = |name: &&str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let Some(token) = TOKENS.iter().find_map(variable) else {
+        return Ok(Told::Nobody("GITHUB_TOKEN, with which GitHub could be asked, is not set"));
+    };
+    let api = std::env::var("GITHUB_API_URL").unwrap_or_else(|_| "https://api.github.com".to_owned());
+    ask(&format!("{api}/repos/{repository}/commits/{sha}/check-runs"), &token)
+}
+
+/// One request a job: of one check run the answer is short.
+fn ask(url: &str, token: &str) -> Result<Told> {
+    let mut others = Vec::new();
+    for job in JOBS {
+        let url = format!("{url}?per_page=1&check_name={}", job.name.replace(' ', "%20"));
+        let answer = http::Client::default().get_as(&url, token.trim(), TIMEOUT)?;
+        if answer.status != 200 {
+            bail!("it answers {}: may the token read the checks of this repository?", answer.status);
+        }
+        let runs: Value = serde_json::from_str(&answer.body)?;
+        let run = &runs["check_runs"][0];
+        match run["conclusion"].as_str().or(run["status"].as_str()) {
+            Some("success") => {}
+            outcome => others.push(format!("{}: {}", job.name, outcome.unwrap_or("has not run"))),
+        }
+    }
+    Ok(if others.is_empty() { Told::Passed } else { Told::NotPassed(others) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// What is made of a server that answers each question by the job's name.
+    fn told(answer: impl Fn(&str) -> String + Send + 'static) -> Result<Told> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url =
+            format!("http://{}/repos/a/b/commits/0123/check-runs", listener.local_addr().expect("its port"));
+        thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                let lines =
+                    BufReader::new(stream.try_clone().expect("a stream")).lines().map_while(Result::ok);
+                let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+                assert!(
+                    head.iter().any(|line| line.eq_ignore_ascii_case("authorization: bearer word")),
+                    "{head:?}"
+                );
+                let body = answer(&head[0]);
+                let status = if body.is_empty() { "403 Forbidden" } else { "200 OK" };
+                let length = body.len();
+                let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
+            }
+        });
+        ask(&url, "word\n")
+    }
+
+    #[test]
+    fn a_job_that_failed_runs_or_never_ran_is_no_pass_and_no_answer_is_no_pass_either() {
+        let run = |status: &str, conclusion: &str| {
+            format!(r#"{{"total_count":1,"check_runs":[{{"status":"{status}","conclusion":{conclusion}}}]}}"#)
+        };
+        let good = run("completed", "\"success\"");
+        assert_eq!(
+            told({
+                let good = good.clone();
+                move |_| good.clone()
+            })
+            .expect("told"),
+            Told::Passed
+        );
+        let others = [
+            (run("completed", "\"failure\""), "failure"),
+            (run("in_progress", "null"), "in_progress"),
+            (r#"{"total_count":0,"check_runs":[]}"#.to_owned(), "has not run"),
+        ];
+        for (other, words) in others {
+            let good = good.clone();
+            let answer = move |asked: &str| {
+                if asked.contains("check_name=backend%20test ") { other.clone() } else { good.clone() }
+            };
+            assert_eq!(told(answer).expect("told"), Told::NotPassed(vec![format!("backend test: {words}")]));
+        }
+        assert!(told(|_| String::new()).unwrap_err().to_string().contains("403"));
+        assert!(told(|_| "<html>".to_owned()).is_err());
+    }
+}
