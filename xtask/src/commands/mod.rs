@@ -21,6 +21,7 @@ pub mod output;
 mod picture;
 mod platform;
 pub mod progress;
+mod prune;
 mod recover;
 mod releases;
 mod rollback;
@@ -63,6 +64,7 @@ enum Verb {
     Logs(logs::Logs),
     Maintenance(maintenance::Maintenance),
     Down(down::Down),
+    Prune(prune::Prune),
     Platform(platform::PlatformVerb),
     Db(db::Db),
     Migrate(migrate::Migrate),
@@ -83,7 +85,18 @@ const GROUPS: &[Group] = &[
     ("Build and check", &["ci", "lint", "test", "fmt", "image"]),
     (
         "Deploy",
-        &["deploy", "rollback", "recover", "status", "releases", "logs", "maintenance", "down", "platform"],
+        &[
+            "deploy",
+            "rollback",
+            "recover",
+            "status",
+            "releases",
+            "logs",
+            "maintenance",
+            "down",
+            "prune",
+            "platform",
+        ],
     ),
     ("Data", &["db", "migrate", "secrets", "config", "user"]),
     ("Machines", &["host", "lab", "engine", "doctor"]),
@@ -115,6 +128,7 @@ impl Cli {
             Verb::Logs(logs) => logs.run(),
             Verb::Maintenance(maintenance) => maintenance.run(),
             Verb::Down(down) => down.run(),
+            Verb::Prune(prune) => prune.run(),
             Verb::Platform(platform) => platform.run(),
             Verb::Db(db) => db.run(),
             Verb::Migrate(migrate) => migrate.run(),
