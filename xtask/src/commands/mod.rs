@@ -22,6 +22,7 @@ pub mod output;
 mod picture;
 mod platform;
 pub mod progress;
+mod prune;
 mod recover;
 mod releases;
 mod rollback;
@@ -66,6 +67,7 @@ enum Verb {
     Metrics(metrics::Metrics),
     Maintenance(maintenance::Maintenance),
     Down(down::Down),
+    Prune(prune::Prune),
     Platform(platform::PlatformVerb),
     Db(db::Db),
     Migrate(migrate::Migrate),
@@ -96,6 +98,7 @@ const GROUPS: &[Group] = &[
             "metrics",
             "maintenance",
             "down",
+            "prune",
             "platform",
         ],
     ),
@@ -130,6 +133,7 @@ impl Cli {
             Verb::Metrics(metrics) => metrics.run(),
             Verb::Maintenance(maintenance) => maintenance.run(),
             Verb::Down(down) => down.run(),
+            Verb::Prune(prune) => prune.run(),
             Verb::Platform(platform) => platform.run(),
             Verb::Db(db) => db.run(),
             Verb::Migrate(migrate) => migrate.run(),

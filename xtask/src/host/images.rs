@@ -97,6 +97,11 @@ impl Machine {
         Ok(copy::out_of_image(self.docker(), image, paths, into)?)
     }
 
+    /// What an image takes on the engine's disk, with layers that others may share; nothing when it is gone.
+    pub fn image_bytes(&self, image: &str) -> Result<u64> {
+        Ok(container::image_bytes(self.docker(), image)?)
+    }
+
     /// Of each release, the images that the engine has not.
     pub fn missing_images<'a>(
         &self,

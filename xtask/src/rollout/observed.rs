@@ -255,7 +255,7 @@ impl Observed {
     /// confirmed. Never the live one, the warm one, or the one that is about to be deployed.
     ///
     /// None on the word of a damaged ledger.
-    pub(super) fn superfluous(&self, limits: &Limits, deploying: &ReleaseId) -> Vec<ReleaseId> {
+    pub fn superfluous(&self, limits: &Limits, deploying: &ReleaseId) -> Vec<ReleaseId> {
         let newest = self.confirmed_and_kept().into_iter().take(limits.kept_releases).collect();
         self.kept_without(newest, |id| self.traffic.holds(id) || id == deploying)
     }

@@ -93,9 +93,12 @@ fn changed_by_hand_is_refused(project: &Project) -> Result<(), Failed> {
     let attempts = project.attempts().len();
     let output = project.deploy().fails_with(11);
     let told = project.status()["database_drift"].clone();
+    let put_back = project.xtask(&["migrate", "diff", "--from", "live"]).succeeds();
     by_hand("CREATE INDEX users_by_organisation ON users (organisation_id)")?;
     by_hand("ALTER INDEX users_by_organisation OWNER TO tracehub_owner")?;
     by_hand("ALTER ROLE tracehub_app NOBYPASSRLS")?;
+    let put_back = put_back?;
+    check(put_back.contains("CREATE INDEX users_by_organisation ON public.users"), || put_back)?;
     let output = output?;
     let words = [
         "- index public.users_by_organisation: CREATE INDEX",

@@ -29,8 +29,8 @@ pub fn check(machine: &Machine, release: &Release, seen: &Observed, overrides: &
         SchemaDrift::Differs(lines) => Err(gate::closed(
             "drift",
             format!(
-                "the database of {name} is not what its migrations come to ('-' is missing, '+' is there):\n    {}\n  Put it back by \
-                 `cargo xtask db shell --env {name}`, or write a migration for it; `cargo xtask platform up --env {name}` puts back what \
+                "the database of {name} is not what its migrations come to ('-' is missing, '+' is there):\n    {}\n  `cargo xtask \
+                 migrate diff --from live --env {name}` prints what would put it back, for `cargo xtask db shell --env {name}`; or write a migration for it; `cargo xtask platform up --env {name}` puts back what \
                  roles and the database itself were given. Nothing was changed.",
                 lines.join("\n    ")
             ),

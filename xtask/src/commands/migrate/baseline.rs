@@ -47,6 +47,7 @@ impl BaselineArgs {
         }
         setup::ensure(baseline::TOOLS, false)?;
         let machine = target.reach()?;
+        check_history(&machine)?;
         let server = Activity::of("a scratch database", |_| database::for_tests())?;
         let expected = Baseline::up_to(&server, &migrations, to)?;
         check(&machine, &expected, bridge.as_ref())?;
@@ -76,15 +77,21 @@ impl BaselineArgs {
     }
 }
 
+/// Refused when it has a history.
+fn check_history(machine: &Machine) -> Result<()> {
+    match machine.schema()?.keys().next_back() {
+        None => Ok(()),
+        Some(newest) => Err(refuse(format!(
+            "the database of {} has a history already, up to {newest}: a deploy goes on from there. Nothing was changed.",
+            machine.environment().name
+        ))),
+    }
+}
+
 /// Refused when it has a history, or is another schema.
 fn check(machine: &Machine, expected: &Baseline, bridge: Option<&Utf8PathBuf>) -> Result<()> {
     let name = &machine.environment().name;
-    let applied = machine.schema()?;
-    if let Some(newest) = applied.keys().next_back() {
-        return Err(refuse(format!(
-            "the database of {name} has a history already, up to {newest}: a deploy goes on from there. Nothing was changed."
-        )));
-    }
+    check_history(machine)?;
     let found = machine.database().catalogue()?;
     if found.is_empty() {
         return Err(refuse(format!(

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::SystemTime;
 
@@ -5,11 +6,14 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 
 use super::check_name;
+use crate::commands::target::{self, TargetArgs};
 use crate::exit::refuse;
+use crate::product::baseline::{self, Baseline};
 use crate::product::migration_diff::{self, Migration, Wish};
 use crate::product::migrations::Migrations;
 use crate::product::{database, snapshot};
-use crate::project;
+use crate::project::{self, Environment};
+use crate::rollout::host::Host;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity};
 use crate::tools::database::postgres::Server;
@@ -23,7 +27,14 @@ use crate::workspace;
 #[derive(Debug, clap::Args)]
 pub struct Diff {
     /// What they do, in words joined by `_`: `add_port_of_loading`.
-    name: String,
+    #[arg(required_unless_present = "from")]
+    name: Option<String>,
+    /// Print instead the SQL that would make the database of --env what its migrations come to, to be read and run by hand.
+    #[arg(long, value_enum, requires = "env", conflicts_with_all = ["name", "renames", "allow_drops", "unused_since"])]
+    from: Option<From>,
+    /// The environment of --from live.
+    #[arg(long, value_name = "ENVIRONMENT", value_parser = target::environment, requires = "from")]
+    env: Option<Environment>,
     /// Something that got another name: `users.name=users.full_name`; may be given again.
     #[arg(long = "rename", value_name = "OLD=NEW")]
     renames: Vec<String>,
@@ -38,7 +49,11 @@ pub struct Diff {
 impl Diff {
     /// Compares, proves, and then writes.
     pub fn run(self) -> Result<()> {
-        check_name(&self.name)?;
+        if let Some(environment) = self.env {
+            return put_back(environment);
+        }
+        let name = self.name.unwrap_or_default();
+        check_name(&name)?;
         let unused_since = self.unused_since.as_deref().map(known_commit).transpose()?;
         setup::ensure(migration_diff::TOOLS, false)?;
         setup::ensure(&[Tool::SqlxCli], false)?;
@@ -54,8 +69,45 @@ impl Diff {
             ));
             return Ok(());
         }
-        write(&server, &self.name, &migrations)
+        write(&server, &name, &migrations)
     }
+}
+
+/// What the comparison begins at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum From {
+    /// The database of an environment, as it is.
+    Live,
+}
+
+/// Prints the SQL that would undo what somebody has changed by hand in the database of an environment.
+fn put_back(environment: Environment) -> Result<()> {
+    setup::ensure(baseline::BRIDGE_TOOLS, false)?;
+    let name = environment.name.clone();
+    let machine = TargetArgs::of(environment).reach()?;
+    let (applied, migrations) = (machine.schema()?, Migrations::of_tree()?);
+    let newest = applied.keys().next_back().copied();
+    let here: BTreeMap<i64, String> =
+        migrations.checksums.clone().into_iter().filter(|(version, _)| Some(*version) <= newest).collect();
+    if here != applied {
+        return Err(refuse(format!(
+            "the database of {name} has not applied just the migrations of this tree up to {}: check out the commit of the live release, \
+             which `cargo xtask status --env {name}` names",
+            newest.map_or("none".to_owned(), |newest| newest.to_string())
+        )));
+    }
+    let server = Activity::of("a scratch database", |_| database::for_tests())?;
+    let expected = Baseline::up_to(&server, &migrations, newest)?;
+    let found = machine.database().catalogue()?;
+    if expected.differences(&found).is_empty() {
+        terminal::note(format_args!(
+            "the database of {name} is what its migrations come to: there is nothing to put back"
+        ));
+        return Ok(());
+    }
+    let schema = machine.database().schema_dump()?;
+    terminal::say(expected.bridge(&schema, &baseline::roles(&found))?.trim_end());
+    Ok(())
 }
 
 fn known_commit(commit: &str) -> Result<String> {

@@ -130,10 +130,11 @@ impl<'a> Database<'a> {
         Ok(told.stdout.lines().filter_map(row).collect())
     }
 
-    /// Its schema as SQL, by the server's own `pg_dump`.
+    /// Its schema as SQL, by the server's own `pg_dump`, without sqlx's table.
     pub fn schema_dump(&self) -> Result<String> {
         let platform = self.machine.platform();
-        let words = ["pg_dump", "--username=postgres", "--schema-only", DATABASE];
+        let words =
+            ["pg_dump", "--username=postgres", "--schema-only", "--exclude-table=_sqlx_migrations", DATABASE];
         let told = platform.ask_in(&DATABASE_SERVICE, "pg_dump", &words, DUMP_TIMEOUT)?;
         let told = told.ok_or_else(|| platform.is_not_running(&DATABASE_SERVICE))?;
         if !told.status.success() {

@@ -75,9 +75,9 @@ impl Baseline<'_> {
         for role in roles.iter().filter(|role| ![OWNER_ROLE, APP_ROLE].contains(&role.as_str())) {
             server.create_role(role)?;
         }
-        let (live, migrated) = (server.superuser_url(LIVE), server.superuser_url(MIGRATED));
+        // Both as they are when they were loaded from a dump.
+        let (live, migrated) = (server.superuser_url(LIVE), server.superuser_url(RESTORED));
         psql::script(server.program(), &live, schema).context("loading the schema of the environment")?;
-        psql::script(server.program(), &migrated, &format!("DROP TABLE IF EXISTS {TABLE}"))?;
         let delta = PgDelta { node: setup::require(Tool::Node)?, script: setup::require(Tool::PgDelta)? };
         let plan = delta.plan(&live, &migrated, &[])?;
         let mut text = format!(

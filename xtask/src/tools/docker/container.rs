@@ -374,6 +374,21 @@ pub fn has_image(sh: &Shell, image: &str) -> Result<bool, CommandError> {
     Ok(response.status == 200)
 }
 
+/// The size of an image, all of its layers; nothing when the engine has none of this name or id.
+pub fn image_bytes(sh: &Shell, image: &str) -> Result<u64, CommandError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Image {
+        size: u64,
+    }
+    let path = format!("/images/{}/json", socket::percent_encoded(image));
+    let response = Socket::of(sh)?.get(&path, REQUEST_TIMEOUT)?.response()?;
+    if response.status != 200 {
+        return Ok(0);
+    }
+    Ok(response.json::<Image>(200)?.size)
+}
+
 /// Starts to pull an image, named by digest, from a registry that asks for no credentials: `docker pull`, which looks for
 /// them, takes as long to start as a small image takes to arrive.
 pub fn start_pull(sh: &Shell, image: &str, timeout: Duration) -> Result<Request, CommandError> {
