@@ -49,12 +49,12 @@ pub fn shut_out(lab: &Lab) -> Result<(), Failed> {
 }
 
 /// How many connections of the web one client may hold, of 140 that it tries, and another one then, of 3: its connections begin at
-/// the second address.
+/// the second address. At 443, where a server listens that waits a minute for a request; the edge would not.
 const HOLD: &str = r#"
 hold() {
     n=0
-    while [ $n -lt $1 ] && timeout 1 bash -c "echo >/dev/tcp/10.9.8.1/80" 2>/dev/null; do
-        exec {it}<>/dev/tcp/10.9.8.1/80
+    while [ $n -lt $1 ] && timeout 1 bash -c "echo >/dev/tcp/10.9.8.1/443" 2>/dev/null; do
+        exec {it}<>/dev/tcp/10.9.8.1/443
         n=$((n + 1))
     done
 }
