@@ -282,8 +282,7 @@ mod tests {
 
     #[test]
     fn the_lab_is_named_only_where_it_sets_the_variables() {
-        let missing =
-            |prefix| Variables { prefix, values: BTreeMap::new(), own_keys: true };
+        let missing = |prefix| Variables { prefix, values: BTreeMap::new(), own_keys: true };
         assert!(missing("STAGING").destination("staging").unwrap_err().contains("lab env"));
         assert!(!missing("BACKUP").destination("the machine for backups").unwrap_err().contains("lab env"));
     }

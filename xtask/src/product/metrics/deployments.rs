@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 
-use crate::rollout::state::ledger::{Event, Kind, Ledger, RecordedAttempt, StepState};
+use crate::rollout::state::ledger::{Entry, Event, Kind, Ledger, RecordedAttempt, StepState};
 use crate::rollout::state::release::ReleaseId;
 
 /// The step that gives a release the traffic.
@@ -119,8 +119,8 @@ fn switched(ledger: &Ledger, attempt: &RecordedAttempt) -> Result<Option<SystemT
 /// When it was over, by the one who wrote it; the latest moment at which its last step ended, where that was earlier: a killed
 /// driver's end is written by whoever comes next.
 fn ended(ledger: &Ledger, attempt: &RecordedAttempt) -> Result<Option<SystemTime>> {
-    let of_it = ledger.entries.iter().filter(|entry| entry.attempt == attempt.id);
-    let end = of_it.filter(|entry| matches!(entry.event, Event::Ended { .. })).next_back();
+    let is_end = |entry: &&Entry| entry.attempt == attempt.id && matches!(entry.event, Event::Ended { .. });
+    let end = ledger.entries.iter().rfind(is_end);
     let end = end.map(|entry| time(&entry.at)).transpose()?;
     let until = attempt.step.as_ref().and_then(|(_, until)| until.as_deref()).map(time).transpose()?;
     Ok(match (end, until) {
