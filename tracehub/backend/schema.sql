@@ -517,6 +517,13 @@ CREATE INDEX log_in_failures_by_time ON public.log_in_failures USING btree (fail
 
 
 --
+-- Name: shipments_by_organisation; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX shipments_by_organisation ON public.shipments USING btree (organisation_id, id DESC);
+
+
+--
 -- Name: shipments_of_their_organisation; Type: INDEX; Schema: public; Owner: tracehub_owner
 --
 
@@ -528,6 +535,13 @@ CREATE UNIQUE INDEX shipments_of_their_organisation ON public.shipments USING bt
 --
 
 CREATE UNIQUE INDEX users_by_folded_email ON public.users USING btree (email_folded);
+
+
+--
+-- Name: users_by_organisation; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX users_by_organisation ON public.users USING btree (organisation_id);
 
 
 --
