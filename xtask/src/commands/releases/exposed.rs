@@ -136,8 +136,13 @@ fn say(package: &Range, found: &[Found], unknown: &[Unknown]) {
             if matches!(it.state, "live" | "running") { paint::bad(it.state) } else { paint::warn(it.state) };
         vec![it.of.clone(), state, it.image.clone(), it.package.clone(), it.version.clone()]
     };
-    if found.is_empty() {
-        terminal::say(format_args!("{} no kept release carries {package}", paint::good("Clean:")));
+    if found.is_empty() && !unknown.is_empty() {
+        terminal::say(format_args!("none of those that can be looked into carries {package}"));
+    } else if found.is_empty() {
+        terminal::say(format_args!(
+            "{} neither a kept release nor the platform carries {package}",
+            paint::good("Clean:")
+        ));
     } else {
         let rows: Vec<_> = found.iter().map(row).collect();
         terminal::table(&["of", "state", "image", "package", "version"], &rows);
