@@ -12,7 +12,7 @@ use crate::rollout::host::{Memory, Vitals};
 const INTERVAL: Duration = Duration::from_secs(5);
 /// So many answers of each release say how long they take.
 const LEAST_SAMPLES: usize = 20;
-/// So many times the release before, and so much longer: less nobody notices.
+/// So many times the release before, and so much longer: less nobody notices. Of half of all answers, or of 19 of 20.
 const SLOWER: u32 = 2;
 const LONGER_BY: Duration = Duration::from_millis(100);
 /// So often in a row they must say it.
@@ -86,17 +86,19 @@ impl Course {
     fn slower(&self) -> Option<String> {
         let (mut of_release, mut of_before): (Vec<_>, Vec<_>) = self.latency.iter().copied().unzip();
         let samples = of_release.len();
-        let (now, idle) = (p95(&mut of_release)?, p95(&mut of_before)?);
         let with_users = self.before.and_then(|before| before.wait()).unwrap_or_default();
-        let is_slower =
-            samples >= LEAST_SAMPLES && now >= idle * SLOWER && now >= idle + LONGER_BY && now >= with_users;
-        is_slower.then(|| {
-            format!(
-                "19 of 20 of its answers take up to {} ms, and {} ms those of the release before, asked in turns \
-                 ({samples} each)",
-                now.as_millis(),
-                idle.as_millis()
-            )
+        // On a busy machine a few answers of either take long, whatever the release does.
+        [(95, "19 of 20"), (50, "half")].into_iter().find_map(|(percent, share)| {
+            let (now, idle) = (percentile(&mut of_release, percent)?, percentile(&mut of_before, percent)?);
+            let is_slower = now >= idle * SLOWER && now >= idle + LONGER_BY && now >= with_users;
+            (samples >= LEAST_SAMPLES && is_slower).then(|| {
+                format!(
+                    "{share} of its answers take up to {} ms, and {} ms those of the release before, asked in turns \
+                     ({samples} each)",
+                    now.as_millis(),
+                    idle.as_millis()
+                )
+            })
         })
     }
 
@@ -130,10 +132,10 @@ fn logs_errors((of_release, of_before): (u64, u64), at: Duration) -> Option<Stri
     })
 }
 
-/// The 95th percentile, by the nearest rank.
-fn p95(durations: &mut [Duration]) -> Option<Duration> {
+/// By the nearest rank.
+fn percentile(durations: &mut [Duration], percent: usize) -> Option<Duration> {
     durations.sort_unstable();
-    durations.get((durations.len() * 95).div_ceil(100).checked_sub(1)?).copied()
+    durations.get((durations.len() * percent).div_ceil(100).checked_sub(1)?).copied()
 }
 
 #[cfg(test)]
@@ -217,9 +219,18 @@ mod tests {
     }
 
     #[test]
-    fn the_95th_percentile_is_of_the_nearest_rank() {
+    fn a_percentile_is_of_the_nearest_rank() {
         let mut millis: Vec<Duration> = (1..=40).rev().map(Duration::from_millis).collect();
-        assert_eq!(p95(&mut millis), Some(Duration::from_millis(38)));
-        assert_eq!(p95(&mut []), None);
+        assert_eq!(percentile(&mut millis, 95), Some(Duration::from_millis(38)));
+        assert_eq!(percentile(&mut millis, 50), Some(Duration::from_millis(20)));
+        assert_eq!(percentile(&mut [], 95), None);
+    }
+
+    #[test]
+    fn answers_are_too_slow_though_a_busy_machine_makes_a_few_of_either_slow() {
+        let mut vitals = answers(205, 5);
+        vitals.latency[0] = (Duration::from_millis(450), Duration::from_millis(300));
+        let said = course(vec![vitals; 4]).expect("it is slower");
+        assert!(said.starts_with("half of its answers take up to 205 ms, and 5 ms"), "{said}");
     }
 }
