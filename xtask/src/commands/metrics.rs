@@ -83,6 +83,13 @@ pub(super) fn shown(figure: &Figure) -> String {
     }
 }
 
+fn days(time: Duration) -> String {
+    match time.as_secs() / 86_400 {
+        1 => "day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
 /// In the two units that count.
 fn time(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -112,8 +119,8 @@ fn for_people(measured: &Measured, since: Duration) {
     terminal::table(&["figure", "value", "target", "of"], &rows);
     terminal::say(format_args!("\n{}", picture::spark(&measured.weeks)));
     terminal::say(paint::dim(format_args!(
-        "deployments by week in the last {}, the newest last; weeks with a failed one in red",
-        humantime::format_duration(since)
+        "deployments by week in the last {}, this week last; weeks with a failed one in red",
+        days(since)
     )));
     terminal::say(format_args!(
         "caught before users: {} attempts failed before they had the traffic",

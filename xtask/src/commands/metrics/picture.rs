@@ -65,7 +65,7 @@ pub fn draw(measured: &Metrics, title: &str) -> String {
     let _ = writeln!(svg, "<path class=\"line\" d=\"M20 {axis}H{}\"/>", WIDTH - 20);
     let _ = writeln!(
         svg,
-        "<text class=\"dim\" x=\"20\" y=\"{words}\">deployments by week, at most {most}; failed ones in red; {} attempts were caught before users</text>\n</svg>",
+        "<text class=\"dim\" x=\"20\" y=\"{words}\">deployments by week, up to {most}; failed ones in red; {} attempts were caught before users</text>\n</svg>",
         measured.caught
     );
     svg

@@ -93,7 +93,7 @@ fn frequency(recent: &[&Deployment], since: SystemTime, now: SystemTime) -> Figu
         value,
         unit: "per week",
         samples: recent.len(),
-        target: format!("at least {least}"),
+        target: format!("at least {least} per week"),
         is_met: value.map(|value| value >= least),
         counted: "releases that had the traffic, also those that were taken back; a rollback is none",
     }
@@ -125,7 +125,7 @@ fn failures(recent: &[&Deployment], failed: usize) -> Figure {
         value,
         unit: "%",
         samples: recent.len(),
-        target: format!("at most {}", targets::FAILED_PERCENT),
+        target: format!("at most {} %", targets::FAILED_PERCENT),
         is_met: value.map(|value| value <= targets::FAILED_PERCENT),
         counted: "of those, the ones undone by watch or guard, rolled back from, or named by `Fixes-release:` in a later commit; what nobody recorded is missing, so this is the least that it can be",
     }
