@@ -15,6 +15,8 @@ use crate::tools::http::{Shown, Trouble};
 const CERTIFIED_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long an edge that has just started may take to answer at all.
 const ANSWERED_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long another one than it began with may take: nobody waits long for one that is its own authority's.
+const REPLACED_TIMEOUT: Duration = Duration::from_secs(20);
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// How many of the edge's last lines are searched for why there is none.
 const LINES: usize = 300;
@@ -41,7 +43,11 @@ impl Platform<'_> {
             };
             // The edge asks again by itself, a minute later at the earliest.
             let why = self.why_no_certificate();
-            if began.elapsed() > CERTIFIED_TIMEOUT || !why.is_empty() {
+            let timeout = match trouble {
+                Trouble::Refused(_) => REPLACED_TIMEOUT,
+                Trouble::Absent(_) => CERTIFIED_TIMEOUT,
+            };
+            if began.elapsed() > timeout || !why.is_empty() {
                 match trouble {
                     Trouble::Refused(words) => {
                         terminal::warn(format_args!("{words}{why}"));
