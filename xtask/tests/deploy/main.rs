@@ -210,6 +210,7 @@ const TRIALS: &[Row<Project>] = &[
     ("maintenance_asks_users_to_wait_and_health_checks_go_on", Always, maintenance::on_and_off),
     ("only_the_live_release_does_background_jobs", Always, workers::only_the_live_release_works),
     ("somebody_logs_in_and_creates_a_shipment_in_a_browser", Always, browser::test),
+    ("what_need_not_be_kept_is_named_with_its_size_and_then_removed", Deep, rollouts::prune),
     ("down_leaves_nothing_running_and_the_edge_s_port_free", Always, rollouts::down),
     (
         "another_copy_of_the_repository_neither_takes_the_data_over_nor_deletes_them",

@@ -262,6 +262,32 @@ pub fn metrics(project: &Project) -> Result<(), Failed> {
     check(picture.contains("<svg") && picture.contains("caught before users"), || picture)
 }
 
+/// Of three releases, the one that neither has the traffic nor had it before.
+pub fn prune(project: &Project) -> Result<(), Failed> {
+    for number in 1..=2 {
+        project.append("tracehub/frontend/src/main.ts", &format!("console.info('to be pruned, {number}')\n"));
+        project.commit("Change the page once more");
+        project.deploy().succeeds()?;
+    }
+    let kept = || -> Vec<String> {
+        let releases = project.json(&["releases", "--json"]);
+        let kept = releases["kept"].as_array().into_iter().flatten();
+        kept.filter_map(|release| release["id"].as_str().map(str::to_owned)).collect()
+    };
+    let before = kept();
+    let plan = project.json(&["prune", "--keep", "1", "--plan", "--json"]);
+    let releases =
+        plan["items"].as_array().into_iter().flatten().filter(|item| item["kind"] == "release").count();
+    check(releases + 2 == before.len() && plan["frees_bytes"].as_u64() > Some(0), || format!("{plan}"))?;
+    check(kept() == before, || "a plan has removed something".into())?;
+    project.xtask(&["prune", "--keep", "1", "--yes"]).succeeds()?;
+    let (mut left, mut holds) =
+        (kept(), [project.live(), project.warm()].into_iter().flatten().collect::<Vec<_>>());
+    left.sort();
+    holds.sort();
+    check(left == holds, || format!("{left:?} are kept, and {holds:?} ought to be"))
+}
+
 pub fn down(project: &Project) -> Result<(), Failed> {
     let url = project.url();
     project.xtask(&["down"]).succeeds()?;
