@@ -55,7 +55,7 @@ impl Stream {
         // Each with an e-mail address of its own: one with which too many log-ins have failed is not answered 401.
         let port = connection.get_ref().local_addr()?.port();
         let log_in = format!(r#"{{"email":"nobody-{port}@example.org","password":"wrong"}}"#);
-        let body = format!("{log_in}{}", " ".repeat(16_000 - log_in.len()));
+        let body = format!("{log_in}{}", " ".repeat(15_000 - log_in.len()));
         let head = format!(
             "POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: \
              {}\r\nConnection: close\r\n\r\n",
