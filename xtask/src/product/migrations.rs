@@ -86,6 +86,11 @@ impl Migrations {
         changed.chain(late).collect()
     }
 
+    /// Whether it says of itself that it changes rows.
+    pub fn changes_rows(&self, version: i64) -> bool {
+        matches!(self.declared.get(&version), Some(Declares::Data))
+    }
+
     /// Their versions, in order.
     pub fn versions(&self) -> Vec<i64> {
         self.declared.keys().copied().collect()
