@@ -51,19 +51,20 @@ pub fn shut_out(lab: &Lab) -> Result<(), Failed> {
 /// How many connections of the web one client may hold, of 140 that it tries, and another one then, of 3: its connections begin at
 /// the second address. At 443, where a server listens that waits a minute for a request; the edge would not.
 const HOLD: &str = r#"
-hold() {
-    n=0
-    while [ $n -lt $1 ] && timeout 1 bash -c "echo >/dev/tcp/10.9.8.1/443" 2>/dev/null; do
+hold() { # how many, a file that gets a line for each
+    for i in $(seq "$1"); do
         exec {it}<>/dev/tcp/10.9.8.1/443
-        n=$((n + 1))
-    done
+        echo
+    done >"$2"
 }
-hold 140
-one=$n
+hold 140 /run/held-by-one &
+one=$!
+sleep 5
 ip addr add 10.9.8.3/24 dev in0
 ip route add 10.9.8.1/32 dev in0 src 10.9.8.3
-hold 3
-echo "$one $n"
+hold 3 /run/held-by-another
+kill $one
+echo "$(wc -l </run/held-by-one) $(wc -l </run/held-by-another)"
 "#;
 
 /// From a network of its own inside the machine, for which it is another one. An image is there since the first deploy.
