@@ -88,7 +88,8 @@ fn addresses(name: &str) -> BTreeSet<IpAddr> {
 /// Whether it means another machine to each network.
 fn is_private(address: &IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
+        // Also the addresses that providers and private networks share (RFC 6598).
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || matches!(v4.octets(), [100, 64..=127, ..]),
         IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }

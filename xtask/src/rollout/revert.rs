@@ -31,6 +31,11 @@ pub enum RevertError {
     /// Nothing says what the database must have.
     #[error("no release has the traffic: what the database must have is not known")]
     NoneLive,
+    /// Its manifest says which it needs.
+    #[error(
+        "{0} has the traffic or is warm, and its manifest can't be read: which migrations it needs is not known"
+    )]
+    Unread(ReleaseId),
     /// Which releases were confirmed is written in what is damaged.
     #[error("{0}: it can't tell which releases need a migration")]
     LedgerDamaged(Damage),
@@ -50,6 +55,10 @@ pub fn unneeded(seen: &Observed) -> Result<Unneeded<'_>, RevertError> {
     }
     if seen.traffic.active.is_none() {
         return Err(RevertError::NoneLive);
+    }
+    let is_read = |id: &&ReleaseId| seen.kept.iter().any(|release| release.id == **id);
+    if let Some(id) = seen.traffic.active.iter().chain(&seen.traffic.warm).find(|id| !is_read(id)) {
+        return Err(RevertError::Unread(id.clone()));
     }
     let confirmed = seen.ledger.confirmed();
     let needs = |release: &&Release| seen.traffic.holds(&release.id) || confirmed.contains(&release.id);
@@ -140,6 +149,10 @@ mod tests {
         seen.traffic.warm = None;
         seen.kept.pop();
         assert!(matches!(unneeded(&seen).unwrap_err(), RevertError::NoCarrier(of) if of == [4, 3]));
+        // What can't be read may need every one of them.
+        let live = seen.kept.pop().unwrap();
+        assert!(matches!(unneeded(&seen).unwrap_err(), RevertError::Unread(id) if id == live.id));
+        seen.kept.push(live);
         seen.traffic.active = None;
         assert!(matches!(unneeded(&seen).unwrap_err(), RevertError::NoneLive));
     }

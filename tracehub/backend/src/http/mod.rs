@@ -45,7 +45,7 @@ use crate::settings::Release;
 /// twice as big for a little more.
 const BODY_LIMIT: usize = 15 * 1024;
 
-/// Each holds a body, and waits for what all of them want.
+/// Each waits for what all of them want. Its body came before: how many of those there are, the edge bounds.
 const IN_FLIGHT: usize = 2048;
 
 const SEARCHES: Width = Width { at_work: 2, let_in: 32, of_one_kind: 8, patience: Duration::from_secs(5) };

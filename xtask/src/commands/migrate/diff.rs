@@ -87,6 +87,11 @@ fn put_back(environment: Environment) -> Result<()> {
     let machine = TargetArgs::of(environment).reach()?;
     let (applied, migrations) = (machine.schema()?, Migrations::of_tree()?);
     let newest = applied.keys().next_back().copied();
+    if newest.is_none() {
+        return Err(refuse(format!(
+            "the database of {name} has no migrations, or does not tell them: `cargo xtask migrate baseline --env {name}` gives it a history"
+        )));
+    }
     let here: BTreeMap<i64, String> =
         migrations.checksums.clone().into_iter().filter(|(version, _)| Some(*version) <= newest).collect();
     if here != applied {

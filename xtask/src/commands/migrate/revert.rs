@@ -1,5 +1,5 @@
-//! `cargo xtask migrate revert --env …`: what a deploy that was undone has added to a database is taken back, and nothing is lost
-//! that nobody was asked for.
+//! `cargo xtask migrate revert --env …`: what a deploy that was undone has added to a database is taken back, behind a backup and a
+//! question that names the tables and columns that go with it.
 
 use anyhow::Result;
 use serde_json::json;
@@ -96,9 +96,8 @@ impl Revert {
         let what = versions(&found.migrations);
         let lost: Vec<String> = lost.iter().map(ToString::to_string).collect();
         match lost.as_slice() {
-            [] if !self.environment.asks => Ok(()),
             [] => self.consent.ask(
-                &format!("{what} is taken back in {name}. Go on?"),
+                &format!("{what} is taken back in {name}: no table and no column goes, and what happens to rows can't be counted. Go on?"),
                 "nothing was changed",
                 name,
             ),

@@ -38,8 +38,12 @@ impl Merge {
         let values = |file: SecretFile| -> Result<BTreeMap<String, String>> {
             Ok(file.open()?.values()?.into_iter().collect())
         };
-        // Two who began a file each have nothing in common.
-        let base = base.and_then(values).unwrap_or_default();
+        let base = match base {
+            Ok(file) => values(file)?,
+            // Two who began a file each have nothing in common: git gives an empty one.
+            Err(_) if std::fs::metadata(&self.base).is_ok_and(|it| it.len() == 0) => BTreeMap::new(),
+            Err(error) => return Err(error),
+        };
         let open = ours.clone().open()?;
         let mine: BTreeMap<String, String> = open.values()?.into_iter().collect();
         let (changes, conflicts) = three_way(&base, &mine, &values(theirs)?);

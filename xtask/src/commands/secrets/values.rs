@@ -301,7 +301,7 @@ impl Show {
 }
 
 impl RunWith {
-    /// The command's exit code is this one's.
+    /// Fails when the command does, and says its exit code.
     pub fn run(self) -> Result<()> {
         let environment = self.target.environment();
         let file = encrypted(environment)?

@@ -142,7 +142,8 @@ WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND n.nspn
 CREATE TEMP TABLE columns_before AS SELECT * FROM columns_now;
 \o /dev/null
 END
-        printf '%s\n;\n\\o %s\n' "$2" "$counts"
+        # EXECUTE refuses a COMMIT, in whatever form: what is tried can't stay.
+        printf '%s\n' "SELECT format('DO %L', format('BEGIN EXECUTE %L; END', :'down')) \\gexec" "\\o $counts"
         # What is gone is counted when it is there again, and nothing is locked.
         cat <<'END'
 SELECT format('SELECT %L, count(*) FROM %I.%I;', 'table ' || b.relname, b.nspname, b.relname) FROM columns_before b
@@ -156,7 +157,7 @@ ROLLBACK;
 \o
 END
         printf '\\i %s\n' "$counts"
-    } | ask "$1"
+    } | ask --set=down="$2" "$1"
     ;;
 has) # DATABASE
     alone

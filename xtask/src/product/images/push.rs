@@ -70,10 +70,10 @@ pub fn push_built(registry: &Registry, built: &Built) -> Result<BTreeMap<String,
 
 /// Pushes what was built while its checks still run: under a name that nothing looks for but [`publish`].
 pub fn push_unchecked(registry: &Registry, built: &Built) -> Result<BTreeMap<String, String>> {
-    let commit = &built.tree.commit;
-    match find(registry, commit)? {
+    let tag = unchecked(&built.tree.commit);
+    match find_tagged(registry, &tag)? {
         Some(images) => Ok(images),
-        None => push_as(registry, built, &[&unchecked(commit)]),
+        None => push_as(registry, built, &[&tag]),
     }
 }
 
@@ -85,16 +85,20 @@ pub fn publish(
     vouch: impl FnOnce(&BTreeMap<String, String>) -> Result<()>,
 ) -> Result<BTreeMap<String, String>> {
     let commit = &tree.commit;
-    let images = match find(registry, commit)? {
-        Some(images) => images,
-        None => find_tagged(registry, &unchecked(commit))?.ok_or_else(|| {
-            refuse(format!(
-                "{registry} has no images of {} ({}): `cargo xtask image push --unchecked` first. Nothing was changed.",
-                &commit.sha[..12],
-                commit.subject
-            ))
-        })?,
-    };
+    let (sha, subject) = (&commit.sha[..12], &commit.subject);
+    let images = find_tagged(registry, &unchecked(commit))?.ok_or_else(|| {
+        refuse(format!(
+            "{registry} has no images of {sha} ({subject}) that were checked: `cargo xtask image push --unchecked` first. Nothing \
+             was changed."
+        ))
+    })?;
+    // Whoever vouches has not checked what somebody else pushed under the commit's name.
+    if find(registry, commit)?.is_some_and(|named| named != images) {
+        return Err(refuse(format!(
+            "{registry} has other images of {sha} ({subject}) than those that were checked: somebody pushed them by hand. Nothing was \
+             changed."
+        )));
+    }
     name_all(registry, &images, tree, || vouch(&images))?;
     Ok(images)
 }

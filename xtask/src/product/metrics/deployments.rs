@@ -95,8 +95,12 @@ impl Deployments {
 
     /// The newest deployment of the release that was rolled back from has failed.
     fn rollback(&mut self, ledger: &Ledger, attempt: &RecordedAttempt) -> Result<()> {
-        let bad = self.made.iter_mut().rev().find(|it| Some(&it.release) == attempt.from.as_ref());
-        if let Some(bad) = bad {
+        let deployed = |of: Option<&ReleaseId>| self.made.iter().rposition(|it| Some(&it.release) == of);
+        // Who goes forth again, to one that was rolled back from, says nothing against the one that is left.
+        if deployed(attempt.to.as_ref()).is_some_and(|at| self.made[at].failure.is_some()) {
+            return Ok(());
+        }
+        if let Some(bad) = deployed(attempt.from.as_ref()).map(|at| &mut self.made[at]) {
             let end = switched(ledger, attempt)?.or(ended(ledger, attempt)?);
             let after = end.and_then(|end| end.duration_since(bad.at).ok());
             bad.failure.get_or_insert(Failure { recovered_after: after });

@@ -33,7 +33,7 @@ pub fn changes(
     made: &[Deployment],
     since: SystemTime,
 ) -> Result<(Vec<Change>, Vec<String>)> {
-    let (mut changes, mut unknown) = (Vec::new(), Vec::new());
+    let (mut changes, mut unknown, mut live) = (Vec::new(), Vec::new(), BTreeSet::new());
     let good = made.iter().enumerate().filter(|(_, it)| it.at >= since && it.failure.is_none());
     for (number, deployment) in good {
         let Some((from, to)) = &deployment.commits else {
@@ -46,22 +46,23 @@ pub fn changes(
             continue;
         };
         match history::times_between(repository, from, to)? {
-            Some(commits) => changes.extend(of_deployment(&commits, deployment.at)),
+            Some(commits) => changes.extend(of_deployment(&commits, deployment.at, &mut live)),
             None => unknown.push(format!("{}: its commits are not in this clone", deployment.release)),
         }
     }
     Ok((changes, unknown))
 }
 
-/// The commits of one deployment; `commits` begins with the newest, and has parents behind children.
-pub fn of_deployment(commits: &[CommitTimes], live: SystemTime) -> Vec<Change> {
+/// The commits of one deployment; `commits` begins with the newest, and has parents behind children. Those that were `seen`
+/// had the traffic before, and came back.
+pub fn of_deployment(commits: &[CommitTimes], live: SystemTime, seen: &mut BTreeSet<String>) -> Vec<Change> {
     let merged = merged_at(commits);
     let since = |seconds: i64| {
         let at = UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).ok()?);
         // A clock that is ahead wrote it later than it was live.
         Some(live.duration_since(at).unwrap_or_default())
     };
-    let own = commits.iter().filter(|commit| commit.parents.len() < 2);
+    let own = commits.iter().filter(|commit| commit.parents.len() < 2 && seen.insert(commit.sha.clone()));
     own.map(|commit| Change {
         since_written: since(commit.written),
         since_merged: merged.get(commit.sha.as_str()).and_then(|at| since(*at)),

@@ -123,6 +123,13 @@ fn who_rolls_back_says_that_the_deployment_failed_and_is_none() {
     // To and fro: the release is deployed a second time, and that one is good.
     story.deploy("e", 1000, Some(3), 2);
     assert_eq!(failures(&story.read()), [None, Some(Some(601)), None, None]);
+    // Forth again, by a rollback: nothing is said against the release that is left.
+    let mut story = Story::default();
+    story.deploy("a", 100, None, 1);
+    story.deploy("b", 200, Some(1), 2);
+    story.rollback("c", 800, 2, 1);
+    story.rollback("d", 900, 1, 2);
+    assert_eq!(failures(&story.read()), [None, Some(Some(601))]);
 }
 
 #[test]
@@ -154,7 +161,12 @@ fn a_commit_s_lead_time_begins_when_it_was_written_and_when_the_branch_had_it() 
         commit("s", 300, 300, &["before"]),
     ];
     let live = UNIX_EPOCH + Duration::from_secs(1000);
-    let changes = lead_time::of_deployment(&commits, live);
+    let mut seen = Default::default();
+    let changes = lead_time::of_deployment(&commits, live, &mut seen);
+    assert!(
+        lead_time::of_deployment(&commits, live, &mut seen).is_empty(),
+        "they come back after a rollback"
+    );
     let seconds = |of: fn(&Change) -> Option<Duration>| -> Vec<u64> {
         changes.iter().filter_map(of).map(|time| time.as_secs()).collect()
     };
@@ -164,7 +176,7 @@ fn a_commit_s_lead_time_begins_when_it_was_written_and_when_the_branch_had_it() 
         "t, b, a, s: the merge is no change"
     );
     assert_eq!(seconds(|change| change.since_merged), [480, 600, 600, 700]);
-    let ahead = lead_time::of_deployment(&[commit("x", 5000, 5000, &[])], live);
+    let ahead = lead_time::of_deployment(&[commit("x", 5000, 5000, &[])], live, &mut seen);
     assert_eq!(ahead[0].since_written, Some(Duration::ZERO), "a clock that is ahead");
 }
 

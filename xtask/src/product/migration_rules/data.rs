@@ -58,7 +58,12 @@ fn of_change(statements: &[Node], sql: &str) -> Option<String> {
             beginning(change, sql)
         ));
     }
-    let bound = change.all(&|_| true).into_iter().find(|it| it.kind == "LIMIT_CLAUSE");
+    // Of what says which rows: a LIMIT in what they are set to bounds nothing.
+    let says_which = |part: &&Node| {
+        change.kind == "INSERT" || ["WHERE_CLAUSE", "WITH_CLAUSE"].contains(&part.kind.as_str())
+    };
+    let places = change.parts.iter().filter(says_which);
+    let bound = places.flat_map(|it| it.all(&|_| true)).find(|it| it.kind == "LIMIT_CLAUSE");
     let bound = bound.and_then(|it| it.text(sql).split_whitespace().nth(1)?.parse::<u64>().ok());
     match bound {
         Some(rows) if rows <= BATCH_ROWS => None,

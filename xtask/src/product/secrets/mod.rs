@@ -223,6 +223,18 @@ pub fn check_all() -> Result<()> {
                 recipients::path(environment)
             ));
         }
+        for other in
+            ENVIRONMENTS.iter().filter(|other| environment.gate().is_some() && other.name != environment.name)
+        {
+            let theirs = Recipients::of(other)?;
+            let shared = theirs.all().filter(|(_, key)| able.contains(key));
+            problems.extend(shared.map(|(name, _)| {
+                format!(
+                    "{name}'s key for {} opens {} too: it wants another one",
+                    other.name, environment.name
+                )
+            }));
+        }
         problems.extend(recipients.due().iter().map(|(secret, name, on)| {
             format!(
                 "{name}, who left on {on}, knows {secret} of {}: `cargo xtask secrets set` gives it another value",

@@ -40,21 +40,24 @@ pub fn told_by_github(sha: &str) -> Result<Told> {
     ask(&format!("{api}/repos/{repository}/commits/{sha}/check-runs"), &token)
 }
 
-/// One request a job: of one check run the answer is short.
+/// One request a job: a commit of a pull request has a run for the push and one for that, and all must have passed.
 fn ask(url: &str, token: &str) -> Result<Told> {
     let mut others = Vec::new();
     for job in JOBS {
-        let url = format!("{url}?per_page=1&check_name={}", job.name.replace(' ', "%20"));
+        let url = format!("{url}?per_page=5&check_name={}", job.name.replace(' ', "%20"));
         let answer = http::Client::default().get_as(&url, token.trim(), TIMEOUT)?;
         if answer.status != 200 {
             bail!("it answers {}: may the token read the checks of this repository?", answer.status);
         }
         let runs: Value = serde_json::from_str(&answer.body)?;
-        let run = &runs["check_runs"][0];
-        match run["conclusion"].as_str().or(run["status"].as_str()) {
-            Some("success") => {}
-            outcome => others.push(format!("{}: {}", job.name, outcome.unwrap_or("has not run"))),
-        }
+        let seen = runs["check_runs"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let outcome =
+            |run: &Value| run["conclusion"].as_str().or(run["status"].as_str()).unwrap_or("?").to_owned();
+        let bad = seen.iter().map(outcome).find(|outcome| outcome != "success");
+        let bad = bad.or_else(|| seen.is_empty().then(|| "has not run".to_owned()));
+        let more = runs["total_count"].as_u64().unwrap_or(0) > seen.len() as u64;
+        let bad = bad.or_else(|| more.then(|| "has more runs than can be looked at".to_owned()));
+        others.extend(bad.map(|why| format!("{}: {why}", job.name)));
     }
     Ok(if others.is_empty() { Told::Passed } else { Told::NotPassed(others) })
 }
@@ -108,6 +111,16 @@ mod tests {
             (run("completed", "\"failure\""), "failure"),
             (run("in_progress", "null"), "in_progress"),
             (r#"{"total_count":0,"check_runs":[]}"#.to_owned(), "has not run"),
+            // Of the pull request, and of the push.
+            (
+                r#"{"total_count":2,"check_runs":[{"conclusion":"success"},{"conclusion":"failure"}]}"#
+                    .to_owned(),
+                "failure",
+            ),
+            (
+                r#"{"total_count":6,"check_runs":[{"conclusion":"success"}]}"#.to_owned(),
+                "has more runs than can be looked at",
+            ),
         ];
         for (other, words) in others {
             let good = good.clone();

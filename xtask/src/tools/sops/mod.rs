@@ -18,7 +18,7 @@ use crate::tools::files::hex::hex;
 
 /// The version of the format, as its file says it.
 const VERSION: &str = "3.11.0";
-/// Values under names that end like this are not encrypted, but under the MAC.
+/// sops leaves values under names that end like this as they are; xtask takes none of them.
 const PLAIN: &str = "_unencrypted";
 /// In front of the lines that are sops' own.
 const OWN: &str = "sops_";
@@ -81,9 +81,10 @@ impl SealedFile {
                     let twice =
                         lines.iter().any(|line| matches!(line, Line::Value(name, _) if name == pair.0));
                     ensure!(!twice, "{} stands in it twice", pair.0);
-                    let value = Line::Value(pair.0.to_owned(), pair.1.to_owned());
-                    ensure!(is_as_it_should_be(&value), "{} is not encrypted, or cut", pair.0);
-                    lines.push(value);
+                    // Nor an empty one, nor one that sops would leave as it is: such a line could be added without the key, since
+                    // the MAC is over the values alone.
+                    ensure!(cipher::is_sealed(pair.1), "{} is not encrypted, or cut", pair.0);
+                    lines.push(Line::Value(pair.0.to_owned(), pair.1.to_owned()));
                 }
             }
         }
@@ -123,11 +124,7 @@ impl SealedFile {
         let mut values = Values::new();
         for line in &self.lines {
             let Line::Value(name, sealed) = line else { continue };
-            let value = match is_plain(name, sealed) {
-                true => unescaped(sealed),
-                false => key.open(sealed, &context_of(name)).with_context(|| name.clone())?,
-            };
-            values.push((name.clone(), value));
+            values.push((name.clone(), key.open(sealed, &context_of(name)).with_context(|| name.clone())?));
         }
         let mac = key.open(&self.mac, &self.modified).context("its MAC")?;
         ensure!(
@@ -186,9 +183,7 @@ impl SealedFile {
                 let Line::Value(name, sealed) = line else { continue };
                 let (_, value) =
                     values.iter().find(|(other, _)| other == name).context("a value of each name")?;
-                if !is_plain(name, sealed) {
-                    *sealed = new.seal(value, &context_of(name))?;
-                }
+                *sealed = new.seal(value, &context_of(name))?;
             }
         }
         file.sealed(new, &values, now)
@@ -248,17 +243,6 @@ pub fn check(name: &str, value: &str) -> Result<()> {
 
 fn context_of(name: &str) -> String {
     format!("{name}:")
-}
-
-fn is_plain(name: &str, value: &str) -> bool {
-    value.is_empty() || name.ends_with(PLAIN)
-}
-
-fn is_as_it_should_be(line: &Line) -> bool {
-    match line {
-        Line::Comment(_) => true,
-        Line::Value(name, value) => is_plain(name, value) || cipher::is_sealed(value),
-    }
 }
 
 /// Of sops' own lines: those for keys of other kinds, and those that change what the MAC is over, are not.

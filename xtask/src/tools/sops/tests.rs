@@ -69,6 +69,15 @@ fn whoever_changes_the_file_without_the_key_is_found_out() {
             "a plain value added",
             text.replace("sops_age__list_0__map_enc", "OTHER_unencrypted=1\nsops_age__list_0__map_enc"),
         ),
+        // The MAC is over the values alone, and would fit both.
+        (
+            "an empty value added",
+            text.replace("sops_age__list_0__map_enc", "OTHER=\nsops_age__list_0__map_enc"),
+        ),
+        (
+            "a value that somebody knows put there plain",
+            text.replace(&line("FIRST"), "x_unencrypted=a value"),
+        ),
         (
             "two lines moved",
             without("FIRST").replace(&line("LAST"), &format!("{}\n{}", line("LAST"), line("FIRST"))),

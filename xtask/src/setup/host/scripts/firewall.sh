@@ -6,8 +6,8 @@
 # still decide about.
 #
 # Of the web, one client may hold so many connections and open so many in a second: an address of IPv4, or a /64 of IPv6,
-# which is what one line of a provider has. Who wants more is not answered, and comes in when others of his end. Nobody has to
-# wait for another client's.
+# which is what one line of a provider has, and many behind one address of IPv4 share. Who wants more is not answered, and comes in
+# when others of his end. A table keeps who opened how many; who comes when it is full has to wait, so it has room for 524,288.
 
 set -u
 mkdir -p /run/sshd
@@ -24,7 +24,7 @@ rules() { # the kind of ICMP, the port at which an answer about this machine's a
 :XTASK-CLIENTS - [0:0]
 :XTASK-INPUT - [0:0]
 :XTASK-PUBLISHED - [0:0]
--A XTASK-CLIENTS -m hashlimit --hashlimit-name xtask-$3 --hashlimit-mode srcip --hashlimit-srcmask $3 --hashlimit-above $opened --hashlimit-burst $burst -j DROP
+-A XTASK-CLIENTS -m hashlimit --hashlimit-name xtask-$3 --hashlimit-mode srcip --hashlimit-srcmask $3 --hashlimit-above $opened --hashlimit-burst $burst --hashlimit-htable-size 32768 --hashlimit-htable-max 524288 --hashlimit-htable-gcinterval 500 -j DROP
 -A XTASK-CLIENTS -m connlimit --connlimit-saddr --connlimit-mask $3 --connlimit-above $held -j DROP
 -A XTASK-INPUT -i lo -j RETURN
 -A XTASK-INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN
