@@ -38,7 +38,7 @@ const SCHEMA: [&str; 14] = [
     "--dbname",
     DATABASE,
     "--command",
-    catalogue::SEARCH_PATH,
+    catalogue::SETTINGS,
     "--command",
     catalogue::QUESTION,
     "--command",
