@@ -94,7 +94,7 @@ mod tests {
     use crate::product::database;
     use crate::product::snapshot;
     use crate::rollout::state::catalogue::Differences;
-    use crate::tools::database::catalogue::{QUESTION, SEARCH_PATH};
+    use crate::tools::database::catalogue::{QUESTION, SETTINGS};
     use crate::tools::database::psql;
 
     /// What is changed by hand, and what is told of it.
@@ -286,7 +286,7 @@ mod tests {
         let url = server.superuser_url(project::DATABASE);
         let run = |sql: &str| psql::script(server.program(), &url, sql).unwrap();
         run(&snapshot::read().unwrap());
-        let question = format!("{};\n{};\n", SEARCH_PATH, QUESTION);
+        let question = format!("{};\n{};\n", SETTINGS, QUESTION);
         let before = run(&question);
         for (change, expected) in CHANGES {
             let after = run(&format!(
