@@ -48,7 +48,7 @@ pub fn shut_out(lab: &Lab) -> Result<(), Failed> {
     project.xtask(&["host", "setup", "--yes"]).succeeds().map(drop)
 }
 
-/// How many connections of the web one client may hold, of 140 that it tries, and another one then, of 3: its connections begin at
+/// How many connections of the web one client may hold, of 140 that it tries (one after the other, however long that takes), and another one then, of 3: its connections begin at
 /// the second address. At 443, where a server listens that waits a minute for a request; the edge would not.
 const HOLD: &str = r#"
 hold() { # how many, a file that gets a line for each
@@ -59,7 +59,12 @@ hold() { # how many, a file that gets a line for each
 }
 hold 140 /run/held-by-one &
 one=$!
-sleep 5
+for i in $(seq 80); do
+    [ "$(wc -l </run/held-by-one)" -lt 128 ] || break
+    sleep 0.5
+done
+# Of more there would be some by then.
+sleep 2
 ip addr add 10.9.8.3/24 dev in0
 ip route add 10.9.8.1/32 dev in0 src 10.9.8.3
 hold 3 /run/held-by-another
