@@ -18,7 +18,7 @@ use super::refuse;
 use super::target::TargetArgs;
 use super::target::consent::Consent;
 use crate::host::{Machine, SecretVersions};
-use crate::project::{SECRETS, Secret};
+use crate::project::{Environment, SECRETS, Secret};
 use crate::rollout::host::{Host, LeasedHost};
 use crate::rollout::observed::Observed;
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -235,4 +235,15 @@ pub fn substitutes(machine: &Machine, release: &Release) -> Result<BTreeMap<Stri
     let gone = own.filter(|(name, version)| revoked.contains(&((*name).clone(), **version)));
     let pairs = gone.filter_map(|(name, own)| Some((name.clone(), (*own, *current.get(name)?))));
     Ok(pairs.collect())
+}
+
+/// On this machine nobody is given anything.
+fn refuse_here(environment: &Environment) -> Result<()> {
+    match environment.is_here() {
+        true => Err(refuse(format!(
+            "the secrets of {} are made on this machine: no file has them",
+            environment.name
+        ))),
+        false => Ok(()),
+    }
 }

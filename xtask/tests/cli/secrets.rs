@@ -211,12 +211,42 @@ fn who_leaves_leaves_a_list_and_it_is_red_until_each_secret_has_another_value() 
     let output = vault.xtask(&["recipients", "remove", "bob"]);
     assert!(output.code == Some(0) && output.stdout.contains("JWT_SECRET, SLACK_WEBHOOK_URL"), "{output:?}");
     assert!(as_bob().contains("encrypted for others"));
-    let due = || vault.xtask(&["check"]).stderr.matches("bob could read until").count();
+    let due = || vault.xtask(&["check"]).stderr.matches("bob, who left on ").count();
     assert_eq!(due(), 2);
     vault.set("JWT_SECRET", b"another one");
     assert_eq!(due(), 1);
     vault.xtask(&["recipients", "waive", "SLACK_WEBHOOK_URL", "--reason", "the channel is gone"]);
     assert_eq!(due(), 0);
+}
+
+#[test]
+fn a_key_that_opens_staging_does_not_open_production_however_it_came_there() {
+    let vault = Vault::new();
+    vault.set("JWT_SECRET", VALUE.as_bytes());
+    let production = |arguments: &[&str]| {
+        let arguments = [&["secrets"], arguments, &["--env", "production"]].concat();
+        CommandOutput::of(vault.project.command(&arguments).env("SOPS_AGE_KEY", &vault.ada))
+    };
+    let refused = production(&["recipients", "add", "ada", &public(&vault.project, "ada")]);
+    assert!(refused.code == Some(3) && refused.stderr.contains("ada's key for staging"), "{refused:?}");
+    let folder = vault.project.folder().join("tracehub/deploy/secrets");
+    assert!(!folder.join("production.env").exists());
+    for kind in ["env", "recipients"] {
+        fs::copy(folder.join(format!("staging.{kind}")), folder.join(format!("production.{kind}")))
+            .expect("copied");
+    }
+    let checked = production(&["check"]);
+    assert!(checked.code == Some(1) && checked.stderr.contains("It opens production too"), "{checked:?}");
+    assert!(checked.stderr.contains("JWT_SECRET has the same value in staging"), "{checked:?}");
+    // A list that somebody wrote into says less or more than the file.
+    let list = folder.join("staging.recipients");
+    let mallory = format!("mallory {}\n", {
+        key(&vault.project, "mallory");
+        public(&vault.project, "mallory")
+    });
+    fs::write(&list, fs::read_to_string(&list).expect("read") + &mallory).expect("written");
+    let checked = vault.xtask(&["check"]);
+    assert!(checked.stderr.contains("can be read by others than"), "{checked:?}");
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Who can read an environment's encrypted file.
 
-use std::time::SystemTime;
-
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -11,7 +9,6 @@ use crate::commands::target::TargetArgs;
 use crate::exit::refuse;
 use crate::product::secrets::recipients::Recipients;
 use crate::product::secrets::{self, OpenFile};
-use crate::project::Environment;
 use crate::terminal::{self, paint};
 
 /// Who can read the encrypted file.
@@ -108,11 +105,13 @@ impl List {
 impl Add {
     fn run(self) -> Result<()> {
         let environment = self.target.environment();
-        refuse_here(environment)?;
+        super::refuse_here(environment)?;
         let _lock = secrets::lock(environment)?;
         let mut recipients = Recipients::of(environment)?;
         recipients.add(&self.name, &self.recipient)?;
-        self.check_others(environment)?;
+        if let Some(why) = secrets::opens_another(environment, &self.recipient)? {
+            return Err(refuse(format!("{why}. Nothing was changed.")));
+        }
         // The encrypted file first: what is cut between the two is a list that lacks somebody, which `ci` says.
         match secrets::find(environment)? {
             Some(file) => file.open()?.give_to(&recipients, false)?,
@@ -123,35 +122,18 @@ impl Add {
         terminal::say(format_args!("{name} can read the secrets of {environment}: commit both files."));
         Ok(())
     }
-
-    /// Whoever has a key that opens one environment must not by that open production.
-    fn check_others(&self, environment: &Environment) -> Result<()> {
-        for other in crate::project::ENVIRONMENTS.iter().filter(|other| other.name != environment.name) {
-            let theirs = Recipients::of(other)?;
-            if (environment.gate().is_some() || other.gate().is_some())
-                && let Some((name, _)) = theirs.all().find(|(_, key)| *key == self.recipient)
-            {
-                return Err(refuse(format!(
-                    "this is {name}'s key for {}: for {} make another one, with `age-keygen`. Nothing was changed.",
-                    other.name, environment.name
-                )));
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Remove {
     fn run(self) -> Result<()> {
         let environment = self.target.environment();
-        refuse_here(environment)?;
+        super::refuse_here(environment)?;
         let _lock = secrets::lock(environment)?;
         let mut recipients = Recipients::of(environment)?;
         let file = secrets::find(environment)?;
         let known: Vec<String> =
             file.as_ref().map(|file| file.sealed.names().map(str::to_owned).collect()).unwrap_or_default();
-        let today = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        recipients.remove(&self.name, known.clone(), &today[..10])?;
+        recipients.remove(&self.name, known.clone(), &secrets::today())?;
         if let Some(file) = file {
             file.open()?.give_to(&recipients, true)?;
         }
@@ -177,23 +159,12 @@ impl Waive {
         let environment = self.target.environment();
         let _lock = secrets::lock(environment)?;
         let mut recipients = Recipients::of(environment)?;
-        let today = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        recipients.waive(&self.secret, &today[..10], &self.reason)?;
+        recipients.waive(&self.secret, &secrets::today(), &self.reason)?;
         recipients.write(environment)?;
         terminal::say(format_args!(
             "{} keeps its value; the reason stands in the list: commit it.",
             self.secret
         ));
         Ok(())
-    }
-}
-
-fn refuse_here(environment: &Environment) -> Result<()> {
-    match environment.is_here() {
-        true => Err(refuse(format!(
-            "the secrets of {} are made on this machine: no file has them",
-            environment.name
-        ))),
-        false => Ok(()),
     }
 }

@@ -86,7 +86,6 @@ impl Check {
             None => BTreeMap::new(),
         };
         let supplied = Supplied::of(environment)?;
-        let recipients = Recipients::of(environment)?;
         let (mut rows, mut problems) = (Vec::new(), Vec::new());
         for row in table::rows(environment) {
             let given = supplied.text(&row.name)?;
@@ -109,9 +108,7 @@ impl Check {
             let names = rows.iter().map(|(row, _)| row.name.as_str());
             format!("{name} is read by nobody.{}", did_you_mean(name, names))
         }));
-        problems.extend(recipients.due().iter().map(|(secret, name, on)| {
-            format!("{secret} has the value that {name} could read until {on}: give it another one")
-        }));
+        problems.extend(secrets::problems(environment)?);
         problems.extend(in_others_too(environment, &values)?);
         self.say(&rows, &problems);
         match problems.is_empty() {
@@ -328,12 +325,7 @@ impl RunWith {
 
 /// The environment's file. On this machine nobody is given anything.
 fn encrypted(environment: &Environment) -> Result<Option<SecretFile>> {
-    if environment.is_here() {
-        return Err(refuse(format!(
-            "the secrets of {} are made on this machine: no file has them",
-            environment.name
-        )));
-    }
+    super::refuse_here(environment)?;
     secrets::find(environment)
 }
 

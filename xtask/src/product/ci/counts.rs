@@ -60,7 +60,7 @@ impl Kept {
     fn compare(&self, root: &Utf8Path, base: &str, counts: &Counts) -> Result<()> {
         let Some((commit, before)) = self.newest(root, base)? else { return Ok(()) };
         let Some(worse) = counts.worse_than(&before) else { return Ok(()) };
-        if git::history::trailers(root, base, TRAILER)?.is_empty() {
+        if git::history::trailers(root, base, "HEAD", TRAILER)?.unwrap_or_default().is_empty() {
             let commit = git::commit(root, &commit)?;
             bail!(
                 "of the tests {worse} in {} ({}): find out where they went, or say why in the commit's message, on a last line \

@@ -21,9 +21,9 @@ pub struct Change {
     pub since_merged: Option<Duration>,
 }
 
-/// The releases that commits between these two say they mend.
+/// The releases that commits between these two say they mend; that they are not in this clone, [`changes`] says.
 pub fn fixes(repository: &Utf8Path, (from, to): &(String, String)) -> Result<Vec<String>> {
-    history::trailers_between(repository, from, to, FIXES)
+    Ok(history::trailers(repository, from, to, FIXES)?.unwrap_or_default())
 }
 
 /// The changes that good deployments since then brought, and what can't be known of some. The first deployment brought everything:

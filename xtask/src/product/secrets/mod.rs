@@ -207,45 +207,58 @@ impl Supplied {
     }
 }
 
-/// What can be seen of every environment's file without its key: that it is whole and encrypted, for exactly those whom the
-/// list names, and that nothing in it is known to somebody who has left.
-pub fn check_all() -> Result<()> {
+/// What can be seen of an environment's file without its key: that it is whole and encrypted, for exactly those whom the list
+/// names, with keys that open no environment that is less guarded, and that nothing in it is known to somebody who has left.
+pub fn problems(environment: &Environment) -> Result<Vec<String>> {
+    let (file, recipients) = (find(environment)?, Recipients::of(environment)?);
+    let Some(file) = file else { return Ok(Vec::new()) };
+    let name = &environment.name;
+    let named: BTreeSet<&str> = recipients.all().map(|(_, key)| key).collect();
+    let able: BTreeSet<&str> = file.sealed.keys().iter().map(|key| key.recipient.as_str()).collect();
     let mut problems = Vec::new();
-    for environment in ENVIRONMENTS {
-        let (file, recipients) = (find(environment)?, Recipients::of(environment)?);
-        let Some(file) = file else { continue };
-        let named: BTreeSet<&str> = recipients.all().map(|(_, key)| key).collect();
-        let able: BTreeSet<&str> = file.sealed.keys().iter().map(|key| key.recipient.as_str()).collect();
-        if named != able {
-            problems.push(format!(
-                "{} can be read by others than {} names: `cargo xtask secrets recipients add` and `remove` write both",
-                file.path,
-                recipients::path(environment)
-            ));
-        }
-        for other in
-            ENVIRONMENTS.iter().filter(|other| environment.gate().is_some() && other.name != environment.name)
-        {
-            let theirs = Recipients::of(other)?;
-            let shared = theirs.all().filter(|(_, key)| able.contains(key));
-            problems.extend(shared.map(|(name, _)| {
-                format!(
-                    "{name}'s key for {} opens {} too: it wants another one",
-                    other.name, environment.name
-                )
-            }));
-        }
-        problems.extend(recipients.due().iter().map(|(secret, name, on)| {
-            format!(
-                "{name}, who left on {on}, knows {secret} of {}: `cargo xtask secrets set` gives it another value",
-                environment.name
-            )
-        }));
+    if named != able {
+        problems.push(format!(
+            "{} can be read by others than {} names: `cargo xtask secrets recipients add` and `remove` write both",
+            file.path,
+            recipients::path(environment)
+        ));
     }
-    match problems.is_empty() {
-        true => Ok(()),
-        false => bail!(problems.join("\n")),
+    for key in able {
+        problems.extend(opens_another(environment, key)?.map(|why| format!("{why}. It opens {name} too")));
     }
+    problems.extend(recipients.due().iter().map(|(secret, who, on)| {
+        format!("{who}, who left on {on}, knows {secret} of {name}: `cargo xtask secrets set` gives it another value")
+    }));
+    Ok(problems)
+}
+
+/// Whose key this is in another environment, when one of the two is gated: whoever deploys to the other must not by that open it.
+pub fn opens_another(environment: &Environment, key: &str) -> Result<Option<String>> {
+    let others = ENVIRONMENTS.iter().filter(|other| other.name != environment.name);
+    for other in others.filter(|other| environment.gate().is_some() || other.gate().is_some()) {
+        let theirs = Recipients::of(other)?;
+        if let Some((who, _)) = theirs.all().find(|(_, theirs)| *theirs == key) {
+            return Ok(Some(format!(
+                "this is {who}'s key for {}: for {} make another one, with `age-keygen`",
+                other.name, environment.name
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// The same of every environment's.
+pub fn check_all() -> Result<()> {
+    let problems: Vec<Vec<String>> = ENVIRONMENTS.iter().map(problems).collect::<Result<_>>()?;
+    match problems.concat() {
+        none if none.is_empty() => Ok(()),
+        some => bail!(some.join("\n")),
+    }
+}
+
+/// Today, in UTC: `2026-01-03`.
+pub fn today() -> String {
+    now()[..10].to_owned()
 }
 
 /// The time as sops writes it.

@@ -3,7 +3,7 @@
 //!
 //! The live file alone says who *has* the traffic; the ledger says who ought to, and what was.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use super::platform::PlatformRecord;
 use super::release::ReleaseId;
 
 pub mod damage;
+mod queries;
 
 /// The version of the format that is written here.
 pub const FORMAT: u32 = 1;
@@ -192,9 +193,6 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The steps by whose end a release is known to be ready; none is begun yet in an attempt that failed at once.
-const UNTIL_READY: [&str; 8] = ["", "prune", "pull", "backup", "drain", "migrate", "start", "ready"];
-
 /// The whole ledger, as it was read.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
@@ -297,146 +295,6 @@ impl Ledger {
             }
         }
         attempts
-    }
-
-    /// The last attempt, when nothing says how it ended.
-    pub fn unfinished(&self) -> Option<RecordedAttempt> {
-        self.attempts().pop().filter(|attempt| attempt.outcome.is_none())
-    }
-
-    /// The release that ought to have the traffic: the last one confirmed, unless everything was taken down since.
-    pub fn expected_active(&self) -> Option<ReleaseId> {
-        let attempts = self.attempts();
-        let last = attempts.iter().rev().find(|attempt| attempt.confirmed)?;
-        if last.kind == Kind::Down { None } else { last.to.clone() }
-    }
-
-    /// Whether the last attempt was a deploy that gave this release the traffic, for good.
-    pub fn was_deployed_last(&self, id: &ReleaseId) -> bool {
-        let is_it = |last: RecordedAttempt| {
-            last.kind == Kind::Deploy && last.confirmed && last.to.as_ref() == Some(id)
-        };
-        self.attempts().pop().is_some_and(is_it)
-    }
-
-    /// Why a release never got ready, when every attempt to give it the traffic failed before that.
-    pub fn never_ready(&self, id: &ReleaseId) -> Option<String> {
-        let attempts = self.attempts().into_iter().filter(|attempt| attempt.to.as_ref() == Some(id));
-        let failed_before = |attempt: &RecordedAttempt| {
-            let step = attempt.step.as_ref().map_or("", |(step, _)| step);
-            !attempt.confirmed && attempt.outcome.is_some() && UNTIL_READY.contains(&step)
-        };
-        let attempts: Vec<RecordedAttempt> = attempts.collect();
-        let last = attempts.last().filter(|_| attempts.iter().all(failed_before))?;
-        let (detail, step) = (last.detail.as_deref().unwrap_or_default(), last.step.as_ref()?);
-        let cause = detail.strip_prefix(&format!("{}: ", step.0)).unwrap_or(detail);
-        let why = if step.0 == "ready" { "it never got ready" } else { "it was never started whole" };
-        Some(format!("{why}, '{}' failed: {}", step.0, cause.lines().next().unwrap_or_default()))
-    }
-
-    /// Releases that were confirmed, the newest first, each once.
-    pub fn confirmed(&self) -> Vec<ReleaseId> {
-        let mut seen = BTreeSet::new();
-        let attempts = self.attempts();
-        let confirmed = attempts
-            .iter()
-            .rev()
-            .filter(|attempt| attempt.confirmed)
-            .filter_map(|attempt| attempt.to.clone());
-        confirmed.filter(|id| seen.insert(id.clone())).collect()
-    }
-
-    /// The images of each release that was confirmed, as far as was written down.
-    pub fn confirmed_images(&self) -> Vec<&BTreeMap<String, String>> {
-        let images = self.entries.iter().filter_map(|entry| match &entry.event {
-            Event::Confirmed { images, .. } if !images.is_empty() => Some(images),
-            _ => None,
-        });
-        images.collect()
-    }
-
-    /// The commit of a release that was confirmed, and its images, as far as was written down.
-    pub fn confirmed_as(&self, id: &ReleaseId) -> Option<(&str, &BTreeMap<String, String>)> {
-        self.entries.iter().rev().find_map(|entry| match &entry.event {
-            Event::Confirmed { release, images, commit } if release == id && !commit.is_empty() => {
-                Some((commit.as_str(), images))
-            }
-            _ => None,
-        })
-    }
-
-    /// The last rollback from a release that was made of such images, when somebody rolled back from every one of those.
-    pub fn rolled_back(
-        &self,
-        is_such: impl Fn(&BTreeMap<String, String>) -> bool,
-    ) -> Option<RecordedAttempt> {
-        let such = self.entries.iter().filter_map(|entry| match &entry.event {
-            Event::Confirmed { release, images, .. } if is_such(images) => Some(release),
-            _ => None,
-        });
-        let such: BTreeSet<&ReleaseId> = such.collect();
-        let bad = self.rolled_back_from();
-        if such.iter().any(|id| !bad.contains(id)) {
-            return None;
-        }
-        let is_it = |attempt: &RecordedAttempt| {
-            attempt.kind == Kind::Rollback && attempt.from.as_ref().is_some_and(|from| such.contains(from))
-        };
-        self.attempts().into_iter().rev().filter(|attempt| attempt.confirmed).find(is_it)
-    }
-
-    /// The migrations that took something away, or were about to, as they were last written down, by version.
-    pub fn contracts(&self) -> BTreeMap<i64, &Contract> {
-        let contracts = self.entries.iter().filter_map(|entry| match &entry.event {
-            Event::Contract(contract) => Some((contract.migration, contract)),
-            _ => None,
-        });
-        contracts.collect()
-    }
-
-    /// Whether an attempt that did not succeed has come as far as to migrate: what it added to the database stays.
-    pub fn has_migrated_for_nothing(&self) -> bool {
-        let is_migrate = |entry: &&Entry| matches!(&entry.event, Event::Step { step, .. } if step == MIGRATE);
-        let succeeded = |attempt: &str| {
-            let ended = |entry: &Entry| {
-                entry.attempt == attempt
-                    && matches!(entry.event, Event::Ended { outcome: Outcome::Succeeded, .. })
-            };
-            self.entries.iter().any(ended)
-        };
-        self.entries.iter().filter(is_migrate).any(|entry| !succeeded(&entry.attempt))
-    }
-
-    /// What the platform was made of last; nothing when that is not known.
-    pub fn platform(&self) -> Option<&PlatformRecord> {
-        self.platform_entry().map(|(_, record)| record).filter(|record| record.is_known())
-    }
-
-    /// The same, when an attempt has come to a good end with it since.
-    pub fn proven_platform(&self) -> Option<&PlatformRecord> {
-        let (at, record) = self.platform_entry().filter(|(_, record)| record.is_known())?;
-        let is_good = |entry: &Entry| matches!(entry.event, Event::Ended { outcome: Outcome::Succeeded, .. });
-        self.entries[at..].iter().any(is_good).then_some(record)
-    }
-
-    fn platform_entry(&self) -> Option<(usize, &PlatformRecord)> {
-        self.entries.iter().enumerate().rev().find_map(|(at, entry)| match &entry.event {
-            Event::Platform(record) => Some((at, record)),
-            _ => None,
-        })
-    }
-
-    /// Releases that somebody rolled back from, and that nobody gave the traffic to since. Who goes forth again, to one of
-    /// them, says nothing against the one that is left.
-    pub fn rolled_back_from(&self) -> BTreeSet<ReleaseId> {
-        let mut bad = BTreeSet::new();
-        for attempt in self.attempts().into_iter().filter(|attempt| attempt.confirmed) {
-            let is_good_again = attempt.to.is_some_and(|to| bad.remove(&to));
-            if let (Kind::Rollback, false, Some(from)) = (attempt.kind, is_good_again, attempt.from) {
-                bad.insert(from);
-            }
-        }
-        bad
     }
 }
 

@@ -164,7 +164,7 @@ pub fn build_release(
 }
 
 /// The same command, which is ended when this process is killed: nobody waits for what it makes, and the next one would wait for
-/// its lock. It has to be called from a thread that waits for it.
+/// its lock. It has to be called from a thread that waits for it, and before the command is given variables.
 fn ending_with_us<'a>(sh: &'a Shell, command: Cmd<'a>) -> Cmd<'a> {
     if !cfg!(target_os = "linux") || which::which("setpriv").is_err() {
         return command;
@@ -198,10 +198,13 @@ mod tests {
         let sh = shell();
         let line = ending_with_us(sh, cmd!(sh, "sleep 1000")).to_string();
         assert_eq!(line, "setpriv --pdeathsig=KILL sleep 1000");
-        // Whoever is killed waits until it has begun.
-        let dies = format!("{line} >/dev/null 2>&1 & echo $!; sleep 0.3; kill -9 $$");
-        let asked = r#"begun=$(sh -c "$1"); sleep 0.3
-sed -n 's/^State:.\(.\).*/\1/p' "/proc/$begun/status" 2>/dev/null | grep -v Z || echo ended"#;
+        // Whoever is killed waits until it has begun: then its end is asked for.
+        let dies = format!(
+            "{line} >/dev/null 2>&1 & until [ \"$(cat /proc/$!/comm)\" = sleep ]; do :; done; echo $!; kill -9 $$"
+        );
+        // A zombie has ended.
+        let asked = r#"begun=$(sh -c "$1")
+while grep -qs '^State:.[^Z]' "/proc/$begun/status"; do :; done; echo ended"#;
         assert_eq!(Run::new(cmd!(sh, "sh -c {asked} test {dies}")).text().unwrap(), "ended");
     }
 

@@ -50,24 +50,14 @@ pub fn first_parents(folder: &Utf8Path, commit: &str, at_most: usize) -> Result<
     Ok(told.lines().map(str::to_owned).collect())
 }
 
-/// The values of a trailer, `key: value` at the end of a message, in the commits since `base`.
-pub fn trailers(folder: &Utf8Path, base: &str, key: &str) -> Result<Vec<String>> {
-    let sh = git_shell(folder);
-    let format = format!("--format=%(trailers:key={key},valueonly,unfold)");
-    let range = format!("{base}..HEAD");
-    let told = ask(folder, cmd!(sh, "git log --no-show-signature {format} {range} --"))?;
-    Ok(told.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
-}
-
-/// The same, in the commits that `to` has and `from` has not; none where one of them is not in this clone.
-pub fn trailers_between(folder: &Utf8Path, from: &str, to: &str, key: &str) -> Result<Vec<String>> {
+/// The values of a trailer, `key: value` at the end of a message, in the commits that `to` has and `from` has not; none when one of
+/// the two is not in this clone.
+pub fn trailers(folder: &Utf8Path, from: &str, to: &str, key: &str) -> Result<Option<Vec<String>>> {
     let (sh, range) = (git_shell(folder), format!("{from}..{to}"));
     let format = format!("--format=%(trailers:key={key},valueonly,unfold)");
     let told = Run::new(cmd!(sh, "git log --no-show-signature {format} {range} --")).finish()?;
-    if !told.status.success() {
-        return Ok(Vec::new());
-    }
-    Ok(told.stdout.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    let values = told.stdout.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned);
+    Ok(told.status.success().then(|| values.collect()))
 }
 
 /// One commit, with its times in seconds since 1970 (UTC).
@@ -176,7 +166,8 @@ mod tests {
         let first = commit(&folder, "first\n\nBreaks-API: before");
         commit(&folder, "second\n\nBreaks-API: nobody asks for it any more\nOther: x");
         commit(&folder, "third");
-        let found = trailers(&folder, &first, "Breaks-API").expect("asked");
-        assert_eq!(found, ["nobody asks for it any more"]);
+        let found = |from: &str| trailers(&folder, from, "HEAD", "Breaks-API").expect("asked");
+        assert_eq!(found(&first), Some(vec!["nobody asks for it any more".to_owned()]));
+        assert_eq!(found("0123456789012345678901234567890123456789"), None);
     }
 }

@@ -37,7 +37,8 @@ pub fn still_answers(task: &Context) -> Result<()> {
         task.line(&format!("what {} answers is answered", &base[..12]));
         return Ok(());
     }
-    let (breaks, reasons) = (breaks.join("\n"), git::history::trailers(root, &base, TRAILER)?);
+    let (breaks, reasons) =
+        (breaks.join("\n"), git::history::trailers(root, &base, "HEAD", TRAILER)?.unwrap_or_default());
     if !reasons.is_empty() {
         task.line(&format!("{breaks}\naccepted: {}", reasons.join("; ")));
         return Ok(());
