@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{Leased, Machine};
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::copy::{self, Copied};
-use crate::tools::docker::{self, container};
+use crate::tools::docker::{self, image};
 use crate::tools::files::private::Folder;
 use crate::tools::process::Run;
 use crate::tools::ssh::Traffic;
@@ -99,7 +99,7 @@ impl Machine {
 
     /// What an image takes on the engine's disk, with layers that others may share; nothing when it is gone.
     pub fn image_bytes(&self, image: &str) -> Result<u64> {
-        Ok(container::image_bytes(self.docker(), image)?)
+        Ok(image::bytes(self.docker(), image)?)
     }
 
     /// Of each release, the images that the engine has not.
@@ -112,7 +112,7 @@ impl Machine {
             for image in release.contents.images.values() {
                 let is_there = match known.get(image) {
                     Some(is_there) => *is_there,
-                    None => container::has_image(self.docker(), image)?,
+                    None => image::is_here(self.docker(), image)?,
                 };
                 known.insert(image, is_there);
                 if !is_there {
@@ -131,7 +131,7 @@ impl Leased<'_> {
         let docker = machine.docker();
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for image in images {
-            if container::has_image(docker, image)? {
+            if image::is_here(docker, image)? {
                 continue;
             }
             if machine.environment.is_here() {
@@ -141,7 +141,7 @@ impl Leased<'_> {
                 );
             }
             if self.tunnel_for(image)? {
-                own.push((image, container::start_pull(docker, image, PULL_TIMEOUT)?));
+                own.push((image, image::start_pull(docker, image, PULL_TIMEOUT)?));
             } else {
                 others.push((image, Run::new(docker::pull(docker, image)).timeout(PULL_TIMEOUT)));
             }
@@ -151,10 +151,10 @@ impl Leased<'_> {
             let others: Vec<_> =
                 others.into_iter().map(|(image, pull)| (image, scope.spawn(move || pull.run()))).collect();
             for (image, pull) in own {
-                container::finish_pull(pull).with_context(|| what(image))?;
+                image::finish_pull(pull).with_context(|| what(image))?;
                 // An engine that is being stopped ends its answer like one that is done.
                 ensure!(
-                    container::has_image(docker, image)?,
+                    image::is_here(docker, image)?,
                     "pulling {image}: it ended before the image was there"
                 );
             }

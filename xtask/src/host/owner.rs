@@ -12,7 +12,7 @@ use super::{Leased, Machine};
 use crate::exit::refuse;
 use crate::project::{OWNER_FOLDER_LABEL, OWNER_LABEL};
 use crate::rollout::host::Files;
-use crate::tools::docker::container;
+use crate::tools::docker::volume;
 use crate::tools::files::hex::hex;
 use crate::tools::files::random::random;
 
@@ -52,7 +52,7 @@ impl Machine {
     fn stranger(&self, files: &Files) -> Result<Option<Stranger>> {
         let has_released = !files.kept.is_empty() || !files.ledger.confirmed().is_empty();
         for volume in VOLUMES.map(|what| self.named(what)) {
-            let Some(labels) = container::volume_labels(self.docker(), &volume)? else { continue };
+            let Some(labels) = volume::labels(self.docker(), &volume)? else { continue };
             let own = self.own_id()?;
             match labels.get(OWNER_LABEL) {
                 Some(id) if own.as_ref() == Some(id) => {}
@@ -121,8 +121,8 @@ impl Leased<'_> {
         let (volume, id) = (machine.named(what), self.own_id_or_new()?);
         let folder = format!("{OWNER_FOLDER_LABEL}={}", machine.root);
         let labels = [machine.label(), format!("{OWNER_LABEL}={id}"), folder];
-        container::create_volume(machine.docker(), &volume, &labels)?;
-        let there = container::volume_labels(machine.docker(), &volume)?.unwrap_or_default();
+        volume::create(machine.docker(), &volume, &labels)?;
+        let there = volume::labels(machine.docker(), &volume)?.unwrap_or_default();
         if there.get(OWNER_LABEL).is_some_and(|of| *of != id) {
             let holder = machine.holder(&there)?;
             return Err(refuse(

@@ -11,8 +11,8 @@ use xshell::{Shell, cmd};
 
 use crate::project::{CADDY, LAB_LABEL, LAB_ROOT_LABEL};
 use crate::setup::base_images;
-use crate::tools::docker::container;
 use crate::tools::docker::limits::{CADDYS_MARK, LIMITS};
+use crate::tools::docker::{container, volume};
 use crate::tools::process::{Run, interrupt, shell};
 use crate::workspace;
 
@@ -49,7 +49,7 @@ pub fn ensure(lab: &str, name: &str, names: &[(String, &str)], file: &Utf8Path) 
     container::remove(sh, name)?;
     let image = base_images::one(&CADDY)?.reference;
     let (label, root) = (format!("{LAB_LABEL}={lab}"), format!("{LAB_ROOT_LABEL}={}", workspace::root()));
-    container::create_volume(sh, name, std::slice::from_ref(&label))?;
+    volume::create(sh, name, std::slice::from_ref(&label))?;
     let mut hosts = Vec::new();
     for (host, machine) in names {
         hosts.push(format!("--add-host={host}:{}", address(sh, machine)?));

@@ -25,7 +25,7 @@ use crate::setup::registry::{self, Registry};
 use crate::setup::{self, Tool};
 use crate::terminal::Activity;
 use crate::tools::docker::condition::Condition;
-use crate::tools::docker::{container, engine};
+use crate::tools::docker::{container, engine, volume};
 use crate::tools::files;
 use crate::tools::files::hex::hex;
 use crate::tools::process::{Run, shell};
@@ -226,9 +226,9 @@ impl Lab {
         for container in &found {
             Activity::of(format!("remove {container}"), |_| container::remove(sh, container))?;
         }
-        let mut volumes = container::labelled_volumes(sh, &label)?;
+        let mut volumes = volume::labelled(sh, &label)?;
         volumes.extend(lab.iter().flat_map(|lab| &lab.hosts).map(|host| host.container.clone()));
-        volumes.iter().try_for_each(|volume| container::remove_volume(sh, volume))?;
+        volumes.iter().try_for_each(|volume| volume::remove(sh, volume))?;
         registry::remove(&name)?;
         if !keep_image {
             vps::remove_image()?;
@@ -285,7 +285,7 @@ fn sweep() -> Result<()> {
         let is_gone = found.label(LAB_ROOT_LABEL).is_some_and(|root| !Utf8Path::new(root).exists());
         if let (true, Some(lab)) = (is_gone, found.label(LAB_LABEL)) {
             container::remove(sh, found.plain_name())?;
-            container::remove_volume(sh, found.plain_name())?;
+            volume::remove(sh, found.plain_name())?;
             registry::remove(lab)?;
         }
     }

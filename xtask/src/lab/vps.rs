@@ -17,7 +17,7 @@ use crate::setup::{self, Tool, base_images};
 use crate::terminal::{self, Activity};
 use crate::tools::apt;
 use crate::tools::docker::condition::Condition;
-use crate::tools::docker::{self, container};
+use crate::tools::docker::{self, container, image, volume};
 use crate::tools::files::hex::hex;
 use crate::tools::files::lock::Lock;
 use crate::tools::files::private;
@@ -52,13 +52,13 @@ const NEARLY_PRIVILEGED: &[&str] = &[
 /// The image, made when there is none.
 pub fn image(yes: bool) -> Result<String> {
     let (sh, name) = (shell(), image_name());
-    if container::has_image(sh, &name)? {
+    if image::is_here(sh, &name)? {
         return Ok(name);
     }
     let _one = Lock::hold(&workspace::tools_dir().join("locks/lab-vps"), || {
         terminal::note("  image of the VPS: waiting for another run that makes it");
     })?;
-    if container::has_image(sh, &name)? {
+    if image::is_here(sh, &name)? {
         return Ok(name);
     }
     let refusal = base_images::pull("vps", PUBLIC)?;
@@ -81,8 +81,8 @@ fn image_name() -> String {
 /// Removes the image, unless a lab of another copy of the repository stands on it.
 pub fn remove_image() -> Result<()> {
     let (sh, name) = (shell(), image_name());
-    if container::has_image(sh, &name)? && !container::is_image_in_use(sh, &name)? {
-        container::remove_image(sh, &name)?;
+    if image::is_here(sh, &name)? && !image::is_in_use(sh, &name)? {
+        Run::new(docker::remove_image(sh, &name)).run()?;
     }
     Ok(())
 }
@@ -180,7 +180,7 @@ fn create(sh: &Shell, lab: &str, vps: &Vps, image: &str) -> Result<()> {
     } else {
         NEARLY_PRIVILEGED
     };
-    container::create_volume(sh, &vps.container, &[format!("{LAB_LABEL}={lab}")])?;
+    volume::create(sh, &vps.container, &[format!("{LAB_LABEL}={lab}")])?;
     let created = Run::new(run(sh, lab, vps, image, rights)).run().with_context(|| starting(vps));
     if created.is_err() {
         // The engine keeps what it could make and not start.

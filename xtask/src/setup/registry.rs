@@ -9,8 +9,8 @@ use xshell::{Shell, cmd};
 use super::base_images;
 use crate::project::{self, REGISTRY, REGISTRY_LABEL};
 use crate::tools::docker::condition::Condition;
-use crate::tools::docker::container;
 use crate::tools::docker::limits::LIMITS;
+use crate::tools::docker::{container, volume};
 use crate::tools::http;
 use crate::tools::process::{Run, interrupt, shell};
 
@@ -89,7 +89,7 @@ pub fn containers(name: &str) -> Result<Vec<String>> {
 pub fn remove(name: &str) -> Result<()> {
     let sh = shell();
     containers(name)?.iter().try_for_each(|container| container::remove(sh, container))?;
-    Ok(container::remove_volume(sh, name)?)
+    Ok(volume::remove(sh, name)?)
 }
 
 /// The registry's name when there is no lab: one a machine.

@@ -12,7 +12,7 @@ use crate::project::{EDGE, PLATFORM_FILES, ROLES_FILE, SECRETS, Secret};
 use crate::rollout::plan::{Run, Step};
 use crate::rollout::state::ledger::Event;
 use crate::rollout::steps::PLATFORM;
-use crate::tools::docker::container;
+use crate::tools::docker::{container, network, volume};
 
 /// Images, secrets and volumes, a start of both services, and perhaps one more at another port.
 const MAKE_TIMEOUT: Duration = Duration::from_secs(1200);
@@ -43,8 +43,8 @@ impl<'a> LeasedPlatform<'a> {
         let before = Before {
             has_containers: !machine.platform().containers()?.is_empty(),
             has_files: machine.read(&machine.folder("platform").join(PLATFORM_FILES[0]))?.is_some(),
-            networks: container::labelled_networks(docker, &label)?.into_iter().collect(),
-            volumes: container::labelled_volumes(docker, &label)?.into_iter().collect(),
+            networks: network::labelled(docker, &label)?.into_iter().collect(),
+            volumes: volume::labelled(docker, &label)?.into_iter().collect(),
             secrets: SECRETS.iter().filter(|secret| !versions.contains_key(secret.name)).collect(),
         };
         Ok(Making { leased: self.leased, given, before })
@@ -58,12 +58,12 @@ impl<'a> LeasedPlatform<'a> {
             let made = machine.platform().containers()?;
             made.iter().try_for_each(|found| container::remove(docker, found.plain_name()))?;
         }
-        let networks = container::labelled_networks(docker, &label)?;
+        let networks = network::labelled(docker, &label)?;
         let made = networks.iter().filter(|name| !before.networks.contains(*name));
-        made.into_iter().try_for_each(|name| container::remove_network(docker, name))?;
-        let volumes = container::labelled_volumes(docker, &label)?;
+        made.into_iter().try_for_each(|name| network::remove(docker, name))?;
+        let volumes = volume::labelled(docker, &label)?;
         let made = volumes.iter().filter(|name| !before.volumes.contains(*name));
-        made.into_iter().try_for_each(|name| container::remove_volume(docker, name))?;
+        made.into_iter().try_for_each(|name| volume::remove(docker, name))?;
         self.leased.secrets().unmake(&before.secrets)?;
         if !before.has_files {
             let platform = PLATFORM_FILES.iter().chain(&["variables.env", "written", ROLES_FILE]);

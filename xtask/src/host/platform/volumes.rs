@@ -6,8 +6,8 @@ use xshell::cmd;
 
 use super::LeasedPlatform;
 use crate::project::{DATABASE_SERVICE, EDGE};
-use crate::tools::docker::container;
 use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
+use crate::tools::docker::volume;
 use crate::tools::process::Run;
 
 /// Makes the cluster when there is none, beside and then renamed, so that a cut one is never taken for whole. Only
@@ -58,6 +58,6 @@ impl LeasedPlatform<'_> {
     /// Removes the database's volume: all data.
     pub fn delete_data(&self) -> Result<()> {
         let machine = self.leased.fenced_invalidating()?;
-        Ok(container::remove_volume(machine.docker(), &machine.named("database"))?)
+        Ok(volume::remove(machine.docker(), &machine.named("database"))?)
     }
 }

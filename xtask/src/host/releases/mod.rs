@@ -19,8 +19,8 @@ use crate::project::RELEASE_LABEL;
 use crate::rollout::host::Part;
 use crate::rollout::state::release::{BrokenRelease, Release, ReleaseId};
 use crate::rollout::steps::ENGINE_TIMEOUT;
-use crate::tools::docker::compose::Project;
 use crate::tools::docker::container::{self, Container};
+use crate::tools::docker::{self, compose::Project};
 use crate::tools::process::Run;
 use crate::tools::ssh::host_shell::{HostShell, Script};
 
@@ -132,7 +132,7 @@ impl LeasedReleases<'_> {
             going.iter().flat_map(|release| release.contents.images.values()).filter(|image| !needed(image))
         {
             // Tags of the build may still name it; then the engine refuses, and rightly.
-            let _ = container::remove_image(machine.docker(), image);
+            let _ = Run::new(docker::remove_image(machine.docker(), image)).run();
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Containers, networks and volumes: what is asked goes to the engine's socket, the rest is done by `docker`.
+//! Containers: what is asked goes to the engine's socket, the rest is done by `docker`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -9,11 +9,9 @@ use xshell::{Cmd, Shell, cmd};
 
 use super::condition::{Condition, Health};
 use super::exec;
-use super::socket::{self, Request, Socket};
+use super::socket::{self, REQUEST_TIMEOUT, Request, Socket};
 use crate::tools::process::{CommandError, Run};
 
-/// The longest that the engine may take to tell of a container.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest that it may take to start one.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest that it may take to remove one.
@@ -315,109 +313,6 @@ pub fn exec<'a>(sh: &'a Shell, container: &str, user: &str, command: &[&str]) ->
 /// Waits until the container has ended, and prints its exit code.
 pub fn wait<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "docker wait {name}")
-}
-
-/// Creates a named volume with labels. One that is there already is left as it is.
-pub fn create_volume(sh: &Shell, name: &str, labels: &[String]) -> Result<(), CommandError> {
-    let labels = labels.iter().flat_map(|label| ["--label", label]);
-    Run::new(cmd!(sh, "docker volume create {labels...} {name}")).run()
-}
-
-/// The labels of a volume; none when there is no volume of this name.
-pub fn volume_labels(sh: &Shell, name: &str) -> Result<Option<BTreeMap<String, String>>, CommandError> {
-    #[derive(Deserialize)]
-    struct Described {
-        #[serde(rename = "Labels")]
-        labels: Option<BTreeMap<String, String>>,
-    }
-    let path = format!("/volumes/{}", socket::percent_encoded(name));
-    let response = Socket::of(sh)?.get(&path, REQUEST_TIMEOUT)?.response()?;
-    if response.status == 404 {
-        return Ok(None);
-    }
-    let described: Described = response.json(200)?;
-    Ok(Some(described.labels.unwrap_or_default()))
-}
-
-/// The names of all volumes that carry this label.
-pub fn labelled_volumes(sh: &Shell, label: &str) -> Result<Vec<String>, CommandError> {
-    let told = Run::new(cmd!(sh, "docker volume ls --quiet --filter label={label}")).text()?;
-    Ok(told.lines().map(str::to_owned).collect())
-}
-
-/// The names of all networks that carry this label.
-pub fn labelled_networks(sh: &Shell, label: &str) -> Result<Vec<String>, CommandError> {
-    let format = "{{.Name}}";
-    let told = Run::new(cmd!(sh, "docker network ls --filter label={label} --format {format}")).text()?;
-    Ok(told.lines().map(str::to_owned).collect())
-}
-
-/// Removes a network that no container is on.
-pub fn remove_network(sh: &Shell, name: &str) -> Result<(), CommandError> {
-    Run::new(cmd!(sh, "docker network rm {name}")).run()
-}
-
-/// Whether any container, running or not, is made of this image.
-pub fn is_image_in_use(sh: &Shell, image: &str) -> Result<bool, CommandError> {
-    Ok(!Run::new(cmd!(sh, "docker ps --all --quiet --filter ancestor={image}")).text()?.is_empty())
-}
-
-/// Removes a volume with everything in it.
-pub fn remove_volume(sh: &Shell, name: &str) -> Result<(), CommandError> {
-    Run::new(cmd!(sh, "docker volume rm --force {name}")).run()
-}
-
-/// Whether the engine has an image of this name or id.
-pub fn has_image(sh: &Shell, image: &str) -> Result<bool, CommandError> {
-    let path = format!("/images/{}/json", socket::percent_encoded(image));
-    let response = Socket::of(sh)?.get(&path, REQUEST_TIMEOUT)?.response()?;
-    Ok(response.status == 200)
-}
-
-/// The size of an image, all of its layers; nothing when the engine has none of this name or id.
-pub fn image_bytes(sh: &Shell, image: &str) -> Result<u64, CommandError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Image {
-        size: u64,
-    }
-    let path = format!("/images/{}/json", socket::percent_encoded(image));
-    let response = Socket::of(sh)?.get(&path, REQUEST_TIMEOUT)?.response()?;
-    if response.status != 200 {
-        return Ok(0);
-    }
-    Ok(response.json::<Image>(200)?.size)
-}
-
-/// Starts to pull an image, named by digest, from a registry that asks for no credentials: `docker pull`, which looks for
-/// them, takes as long to start as a small image takes to arrive.
-pub fn start_pull(sh: &Shell, image: &str, timeout: Duration) -> Result<Request, CommandError> {
-    let (name, digest) = image.split_once('@').unwrap_or((image, "latest"));
-    let path = format!(
-        "/images/create?fromImage={}&tag={}",
-        socket::percent_encoded(name),
-        socket::percent_encoded(digest)
-    );
-    Ok(Socket::of(sh)?.post(&path, None, timeout)?.called("docker pull"))
-}
-
-/// Waits until the image is there.
-pub fn finish_pull(pull: Request) -> Result<(), CommandError> {
-    let response = pull.response()?;
-    // The status is sent when the pull begins; an error after that is one of the lines of its progress.
-    let lines = String::from_utf8_lossy(response.body(200)?).into_owned();
-    let error = lines
-        .lines()
-        .find_map(|line| serde_json::from_str::<Value>(line).ok()?["error"].as_str().map(str::to_owned));
-    error.map_or(Ok(()), |tail| {
-        let (command, ending) = ("docker pull".to_owned(), "failed".to_owned());
-        Err(CommandError::Failed { command, ending, code: None, tail })
-    })
-}
-
-/// Removes an image, unless another one or a container needs it.
-pub fn remove_image(sh: &Shell, image: &str) -> Result<(), CommandError> {
-    Run::new(cmd!(sh, "docker image rm {image}")).run()
 }
 
 #[cfg(test)]

@@ -8,11 +8,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::socket::{Request, Response, Socket, percent_encoded};
+use super::socket::{REQUEST_TIMEOUT, Request, Response, Socket, percent_encoded};
 use crate::tools::process::{CommandError, Finished};
-
-/// The longest that the engine may take to accept a program, or to say how it ended.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

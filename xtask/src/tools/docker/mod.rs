@@ -7,8 +7,11 @@ pub mod container;
 pub mod copy;
 pub mod engine;
 pub mod exec;
+pub mod image;
 pub mod limits;
+pub mod network;
 pub mod socket;
+pub mod volume;
 
 use camino::Utf8Path;
 use xshell::{Cmd, Shell, cmd};

@@ -20,6 +20,8 @@ use crate::tools::process::{CommandError, Run, interrupt, shell};
 pub const DEFAULT_PATH: &str = "/var/run/docker.sock";
 /// How often a wait looks whether somebody wants it to end.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// The longest that an engine may take to tell of a container, an image or a volume.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest that an engine may take to say whether it has an image.
 const IMAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
