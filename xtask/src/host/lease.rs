@@ -138,11 +138,12 @@ mod tests {
     use super::*;
     use crate::tools::process::{Run, shell};
 
-    /// The driver's end is the end of the holder's input.
+    /// The driver's end is the end of the holder's input. What it had begun has begun; a zombie has ended.
     const DIES: &str = r#"export XTASK_LEASE_TEST=$$; sleep 1000 >/dev/null 2>&1 &
 begun=$!; mark=XTASK_LEASE_TEST=$$; unset XTASK_LEASE_TEST
+until [ "$(cat /proc/$begun/comm)" = sleep ]; do :; done
 sh -c "$1" lease "$2" 'ada since now, for: a test' "$mark" </dev/null
-sed -n 2p "$2"; sed -n 's/^State:.\(.\).*/\1/p' "/proc/$begun/status" 2>/dev/null | grep -v Z || echo ended"#;
+sed -n 2p "$2"; while grep -qs '^State:.[^Z]' "/proc/$begun/status"; do :; done; echo ended"#;
 
     #[test]
     fn what_a_dead_driver_had_started_is_ended_and_its_lease_says_that_it_died() {
