@@ -15,7 +15,7 @@ use self::take::Take;
 use super::output::OutputArgs;
 use super::output::ago::ago;
 use super::output::near::did_you_mean;
-use super::progress::attempt::{self, LockWaitArgs, ReasonArgs};
+use super::progress::driver::{self, LockWaitArgs, ReasonArgs};
 use super::progress::steps::Preview;
 use super::refuse;
 use super::target::TargetArgs;
@@ -137,7 +137,7 @@ impl Shell {
         let role = if self.superuser { "postgres" } else { OWNER_ROLE };
         let name = paint::strong(&machine.environment().name);
         terminal::note(paint::dim(format_args!("  {DATABASE} of {name}, as {role}")));
-        attempt::record(&machine, &format!("a shell of the database, as {role}"), &self.reason);
+        driver::record(&machine, &format!("a shell of the database, as {role}"), &self.reason);
         machine.database().psql(role, &self.arguments, std::io::stdin().is_terminal())
     }
 }
@@ -153,7 +153,7 @@ impl MakeBackup {
         let mut made = Activity::of("dump the database, and read the dump back", |_| {
             machine.database().backup(&name, "by hand")
         })?;
-        attempt::record(&machine, &format!("the backup {} was made by hand", made.name), &self.reason);
+        driver::record(&machine, &format!("the backup {} was made by hand", made.name), &self.reason);
         if let Err(error) = prune(&machine) {
             terminal::warn(format_args!("older backups could not be removed: {error:#}"));
         }
@@ -173,13 +173,13 @@ fn prune(machine: &Machine) -> Result<()> {
     if machine.database().superfluous_backups()?.is_empty() {
         return Ok(());
     }
-    attempt::lease(machine, "pruning backups".to_owned(), LockWaitArgs::PATIENT)?.prune_backups()
+    driver::lease(machine, "pruning backups".to_owned(), LockWaitArgs::PATIENT)?.prune_backups()
 }
 
 /// Writes down on the host that there is a copy.
 fn note_copy(machine: &Machine, backup: &Backup, copied: Copied) -> Result<Copied> {
     let doing = format!("noting the copy of {}", backup.name);
-    attempt::lease(machine, doing, LockWaitArgs::PATIENT)?.database().note_copy(backup, &copied)?;
+    driver::lease(machine, doing, LockWaitArgs::PATIENT)?.database().note_copy(backup, &copied)?;
     Ok(copied)
 }
 
@@ -217,8 +217,8 @@ impl Rehearse {
                 .pop()
                 .ok_or_else(|| refuse("there is no backup yet: `db backup` makes one"))?,
         };
-        let leased = attempt::lease(&machine, format!("rehearsal of {}", dump.name), self.lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(&machine, format!("rehearsal of {}", dump.name), self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
         Activity::of(format!("restore {} into a scratch database", dump.name), |_| {
             leased.database().rehearse(&dump)
         })?;
@@ -246,9 +246,9 @@ impl Restore {
             return Ok(());
         }
         self.ask(&environment, &dump)?;
-        let leased = attempt::lease(&machine, format!("restore of {}", dump.name), self.lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
-        attempt::run(&machine, &attempt, &plan()?, Vec::new())?;
+        let leased = driver::lease(&machine, format!("restore of {}", dump.name), self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
+        driver::run(&machine, &attempt, &plan()?, Vec::new())?;
         let aside = backup::aside(DATABASE, attempt.id());
         let (restored, name) = (paint::good("Restored:"), &dump.name);
         self.output.say(

@@ -17,12 +17,12 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use self::prepare::Prepared;
-use super::compare::{self, in_words};
 use super::output::OutputArgs;
-use super::progress::attempt::{self, LockWaitArgs, Times};
+use super::progress::driver::{self, LockWaitArgs, Times};
 use super::progress::steps::Preview;
 use super::target::TargetArgs;
 use super::target::consent::Consent;
+use super::target::differences::{self, in_words};
 use super::target::gate::{self, Override};
 use crate::host::{Leased, Machine, SuppliedSecrets};
 use crate::project::Environment;
@@ -103,8 +103,8 @@ impl Deploy {
     ) -> Result<(Release, Times, Option<String>)> {
         let machine = &prepared.machine;
         let doing = format!("deploy of {}", prepared.sources.revision());
-        let leased = attempt::lease(machine, doing, self.lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(machine, doing, self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
         leased.secrets().settle()?;
         if gate::is_open("owner", &self.overrides)
             && let Some(before) = leased.platform().take_data_over(&attempt.settled.files)?
@@ -124,7 +124,7 @@ impl Deploy {
             leased.database().make_roles()?;
         }
         leased.secrets().supply(&prepared.secrets)?;
-        let ran = attempt::run(machine, &attempt, &planned.plan, self.recorded_overrides());
+        let ran = driver::run(machine, &attempt, &planned.plan, self.recorded_overrides());
         settle_secrets(&leased, &prepared.secrets);
         warn_of_changed_platform(machine);
         let times = ran?;
@@ -143,7 +143,7 @@ impl Deploy {
             let from = attempt.settled.files.traffic.active.clone();
             let goal = Goal { kind: Kind::Deploy, from, to: Some(prepared.release().id) };
             let step = platform.making(secrets)?;
-            attempt::run_ahead(machine, attempt, &goal, &step, self.recorded_overrides(), activity)?;
+            driver::run_ahead(machine, attempt, &goal, &step, self.recorded_overrides(), activity)?;
             Ok(true)
         })
     }
@@ -176,7 +176,7 @@ impl Deploy {
         let planned = self.plan_of(prepared, prepared.machine.files()?)?;
         say_what_comes(prepared.environment(), &planned);
         if self.plan {
-            let compared = compare::with_the_one_before(prepared.environment(), &planned.seen);
+            let compared = differences::with_the_one_before(prepared.environment(), &planned.seen);
             compared.iter().for_each(|it| terminal::note(paint::dim(format_args!("  {}", in_words(it)))));
         }
         let steps = Preview::of(&planned.plan);

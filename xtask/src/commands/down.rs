@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::output::OutputArgs;
-use super::progress::attempt::{self, LockWaitArgs};
+use super::progress::driver::{self, LockWaitArgs};
 use super::target::TargetArgs;
 use super::target::consent::Consent;
 use crate::rollout::host::Host;
@@ -48,10 +48,10 @@ impl Down {
             let way_out = "`cargo xtask down --volumes` there removes it. Nothing was stopped.";
             machine.check_data_are_ours(&machine.files()?, way_out)?;
         }
-        let leased = attempt::lease(&machine, "down".to_owned(), self.lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(&machine, "down".to_owned(), self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
         let plan = plans::down(&Observed::without_database(attempt.settled.files.clone(), &machine)?);
-        attempt::run(&machine, &attempt, &plan, Vec::new())?;
+        driver::run(&machine, &attempt, &plan, Vec::new())?;
         Activity::of("stop the platform: edge and database", |_| leased.platform().down())?;
         if self.volumes {
             Activity::of("delete the data", |_| leased.platform().delete_data())?;

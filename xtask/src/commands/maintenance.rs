@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::OutputArgs;
-use super::progress::attempt::{self, LockWaitArgs, ReasonArgs};
+use super::progress::driver::{self, LockWaitArgs, ReasonArgs};
 use super::refuse;
 use super::target::TargetArgs;
 use crate::terminal::{self, paint};
@@ -69,8 +69,8 @@ impl Maintenance {
             Some(date) => format!("maintenance until {date}"),
             None => "maintenance is over".to_owned(),
         };
-        let leased = attempt::lease(&machine, words.clone(), lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(&machine, words.clone(), lock_wait)?;
+        let attempt = driver::settle(&leased)?;
         leased.live_folder().set_maintenance(until)?;
         attempt.note_done(&words, reason.text())?;
         output.say(

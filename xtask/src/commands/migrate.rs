@@ -15,7 +15,7 @@ use xshell::{Cmd, Shell};
 
 use self::revert::Revert;
 use super::output::OutputArgs;
-use super::progress::attempt::{LockWaitArgs, ReasonArgs};
+use super::progress::driver::{LockWaitArgs, ReasonArgs};
 use super::target::consent::Consent;
 use super::target::{self, TargetArgs};
 use crate::exit::refuse;

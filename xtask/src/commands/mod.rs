@@ -2,7 +2,6 @@
 
 mod bench;
 mod ci;
-mod compare;
 mod config;
 mod db;
 mod deploy;

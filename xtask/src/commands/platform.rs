@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::OutputArgs;
-use super::progress::attempt::{self, LockWaitArgs};
+use super::progress::driver::{self, LockWaitArgs};
 use super::progress::steps::Preview;
 use super::refuse;
 use super::target::TargetArgs;
@@ -96,8 +96,8 @@ impl Up {
         }
         preview.announce(self.output);
         self.ask(&machine, &shown)?;
-        let leased = attempt::lease(&machine, format!("platform up to {commit}"), self.lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(&machine, format!("platform up to {commit}"), self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
         let renewal = renewal(&machine, &commit, attempt.settled.files.clone())?;
         let renewal = renewal.filter(|now| now.services == shown.services).ok_or_else(|| {
             refuse("the platform was changed by somebody else meanwhile: nothing was done, look again")
@@ -107,7 +107,7 @@ impl Up {
         let overrides = self.overrides.iter().map(ToString::to_string).collect();
         let plan = renew(&renewal);
         let client = machine.client();
-        let (ran, gap) = longest_gap(&client, &url, || attempt::run(&machine, &attempt, &plan, overrides));
+        let (ran, gap) = longest_gap(&client, &url, || driver::run(&machine, &attempt, &plan, overrides));
         ran?;
         // Only what users can come to is right.
         machine
@@ -126,8 +126,8 @@ impl Up {
             return Ok(());
         }
         if !drift.is_empty() {
-            let leased = attempt::lease(machine, "platform up: files".to_owned(), self.lock_wait)?;
-            let attempt = attempt::settle(&leased)?;
+            let leased = driver::lease(machine, "platform up: files".to_owned(), self.lock_wait)?;
+            let attempt = driver::settle(&leased)?;
             drift.iter().try_for_each(|line| attempt.note(&format!("changed by hand: {line}")))?;
             leased.platform().write_files()?;
         }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::output::OutputArgs;
-use super::progress::attempt::{self, LockWaitArgs};
+use super::progress::driver::{self, LockWaitArgs};
 use super::refuse;
 use super::target::TargetArgs;
 use super::target::consent::Consent;
@@ -64,8 +64,8 @@ impl Prune {
         }
         say(&name, &items, total, free);
         self.consent.ask("Remove it?", "nothing was removed", &name)?;
-        let leased = attempt::lease(&machine, "pruning".to_owned(), self.lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(&machine, "pruning".to_owned(), self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
         let releases = superfluous(&machine, &limits)?;
         releases.iter().try_for_each(|release| leased.prune_release(&release.id))?;
         leased.prune_backups()?;

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::output::OutputArgs;
-use super::progress::attempt::{self, LockWaitArgs};
+use super::progress::driver::{self, LockWaitArgs};
 use super::target::TargetArgs;
 use crate::rollout::host::Host;
 use crate::rollout::recover::{give_lost_traffic_back, retire};
@@ -33,15 +33,15 @@ impl Recover {
     /// Taking the lease is all that it takes.
     pub fn run(self) -> Result<()> {
         let machine = self.target.reach()?;
-        let leased = attempt::lease(&machine, "recover".to_owned(), self.lock_wait)?;
-        let mut attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(&machine, "recover".to_owned(), self.lock_wait)?;
+        let mut attempt = driver::settle(&leased)?;
         let remade = match self.ledger {
             true => remake_ledger(&leased, &attempt.settled.files, attempt.by())?,
             false => None,
         };
         if remade.is_some() {
             // Its entries come behind those of the new one.
-            attempt = attempt::settle(&leased)?;
+            attempt = driver::settle(&leased)?;
         }
         let files = &attempt.settled.files;
         let given_back = give_lost_traffic_back(&leased, files).map_err(|error| {

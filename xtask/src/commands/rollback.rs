@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::output::OutputArgs;
 use super::output::near::did_you_mean;
-use super::progress::attempt::{self, LockWaitArgs, Times, of_ledger, who};
+use super::progress::driver::{self, LockWaitArgs, Times, of_ledger, who};
 use super::progress::steps::Preview;
 use super::progress::tell::{News, State, Teller};
 use super::refuse;
@@ -77,13 +77,13 @@ impl Rollback {
     /// Under the lease. `before` is what the files said until then: what they say now may be that it is done already.
     fn roll_back(&self, machine: &Machine, before: &Observed) -> Result<()> {
         let (request, suspect) = (self.request(), before.rollback_suspect(machine.now()));
-        let leased = attempt::lease(machine, "rollback".to_owned(), self.lock_wait)?;
+        let leased = driver::lease(machine, "rollback".to_owned(), self.lock_wait)?;
         // To ask the warm release takes longer than all of the looking that comes before its answer is wanted.
         let target = request.target(before).ok().map(|release| &release.id);
         if let Some(warm) = target.filter(|target| before.traffic.warm.as_ref() == Some(target)) {
             machine.prefetch_ready_check(warm)?;
         }
-        let attempt = attempt::settle(&leased)?;
+        let attempt = driver::settle(&leased)?;
         let seen = Observed::of_rollback(attempt.settled.files.clone(), machine)?;
         if attempt.already_rolled_back(&request, suspect.as_ref(), &seen)? {
             return self.say_done_already(machine, &seen);
@@ -92,7 +92,7 @@ impl Rollback {
         let plan = self.plan_of(machine, &seen)?;
         self.say_passed_over(&seen);
         say_substitutes(machine, release)?;
-        let times = attempt::run(machine, &attempt, &plan, Vec::new())?;
+        let times = driver::run(machine, &attempt, &plan, Vec::new())?;
         self.say_result(machine, release, &times)
     }
 

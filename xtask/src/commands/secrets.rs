@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::output::OutputArgs;
 use super::output::near::did_you_mean;
-use super::progress::attempt::{self, LockWaitArgs, ReasonArgs};
+use super::progress::driver::{self, LockWaitArgs, ReasonArgs};
 use super::refuse;
 use super::target::TargetArgs;
 use super::target::consent::Consent;
@@ -141,8 +141,8 @@ impl Revoke {
         let bases = machine.platform().bases()?.ok_or_else(|| refuse(stopped))?;
         let machine = machine.with_bases(bases);
         let doing = format!("revoking version {} of {}", self.version, secret.name);
-        let leased = attempt::lease(&machine, doing, self.lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(&machine, doing, self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
         let live = self.check(&machine, secret)?;
         let seen = Observed::beyond(attempt.settled.files.clone(), &machine)?;
         let mut users: BTreeSet<_> = users(&seen.kept, secret.name, self.version).into_iter().collect();

@@ -9,11 +9,11 @@ use serde_json::json;
 
 use self::holes::Holes;
 use self::platform::PlatformOrigin;
-use super::compare::{self, in_words};
 use super::output::OutputArgs;
 use super::output::ago::ago;
-use super::progress::attempt::of_ledger;
+use super::progress::driver::of_ledger;
 use super::releases::faults::Faults;
+use super::target::differences::{self, in_words};
 use super::target::schema_drift::SchemaDrift;
 use super::target::{TargetArgs, https};
 use crate::host::{Machine, PlatformPart, PublicSite};
@@ -54,7 +54,7 @@ impl Status {
         let drift = machine.drift(&seen.traffic, &seen.kept, &seen.broken)?;
         let origin = PlatformOrigin::of(&seen.ledger, live);
         let holes = Holes::of(&machine, &seen.ledger);
-        let compared = compare::with_the_one_before(machine.environment(), &seen);
+        let compared = differences::with_the_one_before(machine.environment(), &seen);
         let faults = Faults::of(&machine, &seen)?;
         let shown = machine.site().and_then(PublicSite::certificate);
         let damage: Vec<String> = seen.damage().iter().map(ToString::to_string).collect();

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::OutputArgs;
-use super::progress::attempt::{self, LockWaitArgs};
+use super::progress::driver::{self, LockWaitArgs};
 use super::target::TargetArgs;
 use crate::exit::refuse;
 use crate::host::Machine;
@@ -158,8 +158,8 @@ impl Common {
         let live = machine.live()?.active.ok_or_else(|| {
             refuse(format!("no release has the traffic: `cargo xtask deploy --env {environment}` first"))
         })?;
-        let leased = attempt::lease(machine, format!("user {}", words[0]), self.lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(machine, format!("user {}", words[0]), self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
         let told = Activity::of(format!("user {}", words[0]), |_| {
             leased.releases().user(&live, words, password.unwrap_or_default())
         })?;

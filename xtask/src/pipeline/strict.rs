@@ -14,7 +14,7 @@ use crate::tools::git;
 
 /// The variables that every task gets, whatever its row declares: programs need them to find each other, their own files and
 /// the network, and to know how much to print. None of them decides whether a task passes.
-const BASE: &[&str] = &[
+const ALWAYS_GIVEN: &[&str] = &[
     "PATH",
     "HOME",
     "USER",
@@ -65,7 +65,7 @@ const FAMILIES: &[&str] = &[
 /// The environment variables of one task in its sandbox.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Variables {
-    /// The base, and those that its row declares.
+    /// Those that are always given, and those that its row declares.
     pub given: Vec<(String, String)>,
     withheld: Vec<String>,
 }
@@ -75,7 +75,7 @@ impl Variables {
     pub fn of(task: &Task, all: impl IntoIterator<Item = (String, String)>) -> Variables {
         let mut variables = Variables::default();
         for (name, value) in all {
-            let is_given = BASE.contains(&name.as_str())
+            let is_given = ALWAYS_GIVEN.contains(&name.as_str())
                 || FAMILIES.iter().any(|family| name.starts_with(family))
                 || task.variables.contains(&name.as_str());
             if is_given { variables.given.push((name, value)) } else { variables.withheld.push(name) }

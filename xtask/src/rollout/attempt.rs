@@ -8,7 +8,7 @@ use anyhow::{Context, Error, Result};
 use super::host::{Holder, Holding, Host, Leasable, LeaseError, LeasedHost};
 use super::journal::{Journal, attempt_id};
 use super::observed::Observed;
-use super::plan::{Goal, Plan, Report, Run, Step, Stopped, apply_all};
+use super::plan::{Goal, Plan, Report, Step, StepContext, Stopped, apply_all};
 use super::recover::{Recovery, recover};
 use super::rollback::RollbackRequest;
 use super::state::ledger::{Event, Outcome};
@@ -185,11 +185,11 @@ impl<'a> Attempt<'a> {
     ) -> Result<Completed, AttemptError> {
         let began = self.began(&plan.goal, plan.names(), overrides);
         self.journal.write(began).map_err(AttemptError::Unwritten)?;
-        let (host, run) = (self.leased.host(), self.of(report));
+        let (host, context) = (self.leased.host(), self.of(report));
         let counts = plan.is_watched().then(|| host.edge_counts().ok()).flatten();
-        run.counts_before.set(counts.map(|counts| (host.clock(), counts)));
-        plan.run(&run).map_err(AttemptError::Stopped)?;
-        let (to_switch, to_confirm, took) = (run.to_switch.get(), run.to_confirm.get(), self.took());
+        context.counts_before.set(counts.map(|counts| (host.clock(), counts)));
+        plan.run(&context).map_err(AttemptError::Stopped)?;
+        let (to_switch, to_confirm, took) = (context.to_switch.get(), context.to_confirm.get(), self.took());
         let to_switch_ms = to_switch.and_then(|time| time.as_millis().try_into().ok());
         let ended = Event::Ended { outcome: Outcome::Succeeded, detail: None, to_switch_ms };
         // It is made, whatever becomes of this line: to call it failed would have people undo what works.
@@ -202,8 +202,8 @@ impl<'a> Attempt<'a> {
         Event::Began { kind, by: self.by.clone(), lease: self.leased.number(), from, to, plan, overrides }
     }
 
-    fn of<'r>(&'r self, report: &'r dyn Report) -> Run<'r> {
-        Run {
+    fn of<'r>(&'r self, report: &'r dyn Report) -> StepContext<'r> {
+        StepContext {
             host: self.leased.host(),
             leased: self.leased,
             journal: &self.journal,

@@ -20,9 +20,9 @@ pub trait Step {
     /// The longest that it may take.
     fn timeout(&self) -> Duration;
     /// Does it. May have been done before, wholly or in part.
-    fn apply(&self, run: &Run) -> Result<()>;
+    fn apply(&self, context: &StepContext) -> Result<()>;
     /// Undoes it, also when it was done only in part, or not at all. `cause` is why the attempt failed.
-    fn revert(&self, _run: &Run, _cause: &Error) -> Result<()> {
+    fn revert(&self, _context: &StepContext, _cause: &Error) -> Result<()> {
         Ok(())
     }
     /// Whether that does something: else it is not called undone.
@@ -30,7 +30,7 @@ pub trait Step {
         false
     }
     /// What of it is there for good although the attempt is undone, in words; nothing for most. It was done, or a part of it.
-    fn stays(&self, _run: &Run) -> Option<String> {
+    fn stays(&self, _context: &StepContext) -> Option<String> {
         None
     }
     /// Whether it compares the edge's numbers with those from before the attempt.
@@ -101,7 +101,7 @@ impl Plan {
 }
 
 /// What a running plan's steps see of it.
-pub struct Run<'a> {
+pub struct StepContext<'a> {
     /// The host, to look at.
     pub host: &'a dyn Host,
     /// The same, to change.
@@ -120,7 +120,7 @@ pub struct Run<'a> {
     pub counts_before: Cell<Option<(Duration, EdgeCounts)>>,
 }
 
-impl Run<'_> {
+impl StepContext<'_> {
     /// How long the attempt has been under way.
     pub fn took(&self) -> Duration {
         self.host.clock() - self.began
@@ -158,28 +158,28 @@ pub struct Stopped {
 
 impl Plan {
     /// Applies the steps in order. When one fails, it and those before it are undone, the last one first.
-    pub fn run(&self, run: &Run) -> Result<(), Stopped> {
+    pub fn run(&self, context: &StepContext) -> Result<(), Stopped> {
         let steps: Vec<&dyn Step> = self.steps.iter().map(AsRef::as_ref).collect();
-        apply_all(&steps, run)
+        apply_all(&steps, context)
     }
 }
 
 /// See [`Plan::run`].
-pub(super) fn apply_all(steps: &[&dyn Step], run: &Run) -> Result<(), Stopped> {
+pub(super) fn apply_all(steps: &[&dyn Step], context: &StepContext) -> Result<(), Stopped> {
     for (number, step) in steps.iter().enumerate() {
-        let until = run.host.now() + steps[number..].iter().map(|step| step.timeout()).sum::<Duration>();
-        run.report.begun(*step);
-        match apply(*step, run, timestamp(until)) {
-            Ok(()) => run.report.done(*step),
+        let until = context.host.now() + steps[number..].iter().map(|step| step.timeout()).sum::<Duration>();
+        context.report.begun(*step);
+        match apply(*step, context, timestamp(until)) {
+            Ok(()) => context.report.done(*step),
             Err(cause) if step.is_tidying() => {
-                run.report.warns(*step, &format!("{}: {cause:#}", step.name()))
+                context.report.warns(*step, &format!("{}: {cause:#}", step.name()))
             }
             Err(cause) => {
-                run.report.failed(*step);
-                let (left, stays) = match run.leased.check() {
-                    Ok(()) => run.host.shielded(|| {
-                        let stays = steps[..=number].iter().filter_map(|step| step.stays(run));
-                        (undo(&steps[..=number], run, &cause), stays.collect())
+                context.report.failed(*step);
+                let (left, stays) = match context.leased.check() {
+                    Ok(()) => context.host.shielded(|| {
+                        let stays = steps[..=number].iter().filter_map(|step| step.stays(context));
+                        (undo(&steps[..=number], context, &cause), stays.collect())
                     }),
                     // Somebody else may be at work already, perhaps with the same release.
                     Err(lost) => {
@@ -195,18 +195,18 @@ pub(super) fn apply_all(steps: &[&dyn Step], run: &Run) -> Result<(), Stopped> {
 }
 
 /// Undoes the steps backwards, of which the last one has failed, and says which could not be undone.
-fn undo(steps: &[&dyn Step], run: &Run, cause: &Error) -> Vec<String> {
+fn undo(steps: &[&dyn Step], context: &StepContext, cause: &Error) -> Vec<String> {
     let Some(failed) = steps.last() else { return Vec::new() };
     let mut left = Vec::new();
     let write = |event| {
         // The ledger is told when it can be; not being able to write it must not stop the undoing.
-        run.journal.write(event).err().map(|error| format!("ledger: {error:#}"))
+        context.journal.write(event).err().map(|error| format!("ledger: {error:#}"))
     };
     left.extend(write(step_event(*failed, StepState::Failed, Some(format!("{cause:#}")))));
     for step in steps.iter().rev() {
-        let result = step.revert(run, cause);
+        let result = step.revert(context, cause);
         if step.has_way_back() || result.is_err() {
-            run.report.reverted(*step, &result);
+            context.report.reverted(*step, &result);
         }
         let state = if result.is_ok() { StepState::Reverted } else { StepState::RevertFailed };
         let detail = result.err().map(|error| format!("{error:#}"));
@@ -219,20 +219,20 @@ fn undo(steps: &[&dyn Step], run: &Run, cause: &Error) -> Vec<String> {
     left
 }
 
-fn apply(step: &dyn Step, run: &Run, until: String) -> Result<()> {
-    run.host.check_interrupt()?;
-    run.leased.check().context("the lease was lost, and nothing may be changed without it")?;
+fn apply(step: &dyn Step, context: &StepContext, until: String) -> Result<()> {
+    context.host.check_interrupt()?;
+    context.leased.check().context("the lease was lost, and nothing may be changed without it")?;
     let begun = Event::Step {
         step: step.name().to_owned(),
         state: StepState::Begun,
         detail: None,
         until: Some(until),
     };
-    run.journal.write(begun)?;
-    step.apply(run)?;
+    context.journal.write(begun)?;
+    step.apply(context)?;
     // Right behind it comes the next step's beginning, or the end. Whether the ledger can still be written is their question:
     // what is done is not to be undone for the want of a line.
-    run.journal.write_with_next(step_event(step, StepState::Done, None));
+    context.journal.write_with_next(step_event(step, StepState::Done, None));
     Ok(())
 }
 

@@ -71,7 +71,7 @@ fn replace(release: &Release, seen: &Observed, contracts: &[Contract], limits: &
         .then(Pull { release: release.clone() })
         .when(!seen.pending(release).is_empty(), "backup, migrate: no migration is pending", |plan| {
             plan.when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
-                plan.then(BackUp { why: "since migrations are pending", forgets: true })
+                plan.then(BackUp { why: "since migrations are pending", prunes: true })
             })
             .when(!contracts.is_empty(), "drain: no pending migration takes anything away", |plan| {
                 plan.then(Drain {
@@ -119,7 +119,7 @@ pub(super) fn back(
     let plan = match undo {
         None => plan,
         Some((carrier, migrations)) => plan
-            .then(BackUp { why: "since migrations are taken back", forgets: false })
+            .then(BackUp { why: "since migrations are taken back", prunes: false })
             .then(Undo { release: carrier.clone(), migrations }),
     };
     plan.when(!seen.is_warm(release), "pull, start: it runs already, warm", |plan| {

@@ -62,35 +62,38 @@ pub fn recover(leased: &dyn LeasedHost, mut files: Files, journal: &Journal) -> 
     leased.dismiss_guard()?;
     files.traffic.guard = None;
 
-    // The live file is believed: where the ledger says otherwise, somebody's hand was there.
-    let (live, ought) = (&files.traffic.active, files.ledger.expected_active());
-    if *live != ought {
-        let last = files.ledger.attempts().pop();
-        let is_left =
-            |attempt: &RecordedAttempt| attempt.outcome == Some(Outcome::NotUndone) && attempt.to == *live;
-        let is_damaged = !files.damage().is_empty();
-        let by = if last.as_ref().is_some_and(is_left) {
-            "left by what could not be undone"
-        } else if is_damaged {
-            "by a damaged ledger"
-        } else {
-            "changed by hand"
-        };
-        let what =
-            format!("{by}: {} has the traffic, not {}", written(live.as_ref()), written(ought.as_ref()));
-        let last = files.ledger.entries.iter().rev().find_map(|entry| match &entry.event {
-            Event::Noted { what, .. } => Some(what.clone()),
-            Event::Confirmed { .. } => Some(String::new()),
-            _ => None,
-        });
-        // What is damaged is put right as a whole, and not by a note behind it.
-        if last.as_ref() != Some(&what) && !is_damaged {
-            journal.write(Event::found(what.clone()))?;
-            files.ledger = host.ledger()?;
-        }
-        said.push(what);
-    }
+    said.extend(note_divergence(host, &mut files, journal)?);
     Ok(Recovery { words: said, rolled_back, files })
+}
+
+/// The live file is believed: where the ledger says otherwise, somebody's hand was there, which is written down once.
+fn note_divergence(host: &dyn Host, files: &mut Files, journal: &Journal) -> Result<Option<String>> {
+    let (live, ought) = (&files.traffic.active, files.ledger.expected_active());
+    if *live == ought {
+        return Ok(None);
+    }
+    let is_left =
+        |attempt: &RecordedAttempt| attempt.outcome == Some(Outcome::NotUndone) && attempt.to == *live;
+    let is_damaged = !files.damage().is_empty();
+    let by = if files.ledger.attempts().last().is_some_and(is_left) {
+        "left by what could not be undone"
+    } else if is_damaged {
+        "by a damaged ledger"
+    } else {
+        "changed by hand"
+    };
+    let what = format!("{by}: {} has the traffic, not {}", written(live.as_ref()), written(ought.as_ref()));
+    let last = files.ledger.entries.iter().rev().find_map(|entry| match &entry.event {
+        Event::Noted { what, .. } => Some(what.clone()),
+        Event::Confirmed { .. } => Some(String::new()),
+        _ => None,
+    });
+    // What is damaged is put right as a whole, and not by a note behind it.
+    if last.as_ref() != Some(&what) && !is_damaged {
+        journal.write(Event::found(what.clone()))?;
+        files.ledger = host.ledger()?;
+    }
+    Ok(Some(what))
 }
 
 /// A switch that was confirmed counts, also when its driver could not see or write down that it was: a rollback's by its
@@ -135,12 +138,38 @@ fn settle(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal)
     }
     let live = host.live()?;
     let guard = live.guard.as_ref().filter(|guard| guard.attempt == attempt.id);
-    let (outcome, found) = match guard.map(|guard| guard.state) {
+    let (outcome, found) = outcome_of(leased, attempt, &live, guard.map(|guard| guard.state), journal)?;
+    if outcome != Outcome::Succeeded {
+        stop_unless_needed(leased, attempt.to.as_ref())?;
+    }
+    let detail = Some("its driver died".to_owned());
+    journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
+    let rolled_back = match guard.map(|guard| guard.state) {
+        None => attempt.kind == Kind::Rollback && outcome == Outcome::Succeeded,
+        Some(GuardState::Disarmed) => false,
+        Some(GuardState::Armed) => live.active == attempt.to,
+        Some(GuardState::Tripping | GuardState::Tripped) => true,
+    };
+    let to = written(attempt.to.as_ref());
+    let words =
+        format!("the {} of {to} by {} ({}) was cut off: it {found}", attempt.kind, attempt.by, attempt.at);
+    Ok((words, rolled_back))
+}
+
+/// How a cut attempt counts, by the state of its guard and by who has the traffic; with what was found, in words.
+fn outcome_of(
+    leased: &dyn LeasedHost,
+    attempt: &RecordedAttempt,
+    live: &Traffic,
+    guard: Option<GuardState>,
+    journal: &Journal,
+) -> Result<(Outcome, &'static str)> {
+    Ok(match guard {
         // Its confirm was its own rename, or came before the guard was dismissed: only the ledger's end is missing.
         _ if attempt.confirmed => (Outcome::Succeeded, "was confirmed"),
         Some(GuardState::Disarmed) => {
             if let Some(release) = attempt.to.clone() {
-                journal.write_of(&attempt.id, confirmed(host, release)?)?;
+                journal.write_of(&attempt.id, confirmed(leased.host(), release)?)?;
             }
             (Outcome::Succeeded, "was confirmed")
         }
@@ -168,33 +197,18 @@ fn settle(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal)
             // It may have been cut between the two renames.
             leased.set_warm(live.active.as_ref(), attempt.from.as_ref())?;
             if let Some(release) = attempt.to.clone() {
-                journal.write_of(&attempt.id, confirmed(host, release)?)?;
+                journal.write_of(&attempt.id, confirmed(leased.host(), release)?)?;
             }
             (Outcome::Succeeded, "had made its switch")
         }
-    };
-    if outcome != Outcome::Succeeded {
-        stop_unless_needed(leased, attempt.to.as_ref())?;
-    }
-    let detail = Some("its driver died".to_owned());
-    journal.write_of(&attempt.id, Event::Ended { outcome, detail, to_switch_ms: None })?;
-    let rolled_back = match guard.map(|guard| guard.state) {
-        None => attempt.kind == Kind::Rollback && outcome == Outcome::Succeeded,
-        Some(GuardState::Disarmed) => false,
-        Some(GuardState::Armed) => live.active == attempt.to,
-        Some(GuardState::Tripping | GuardState::Tripped) => true,
-    };
-    let to = written(attempt.to.as_ref());
-    let words =
-        format!("the {} of {to} by {} ({}) was cut off: it {found}", attempt.kind, attempt.by, attempt.at);
-    Ok((words, rolled_back))
+    })
 }
 
-/// A restore never touches the traffic: what it had loaded is forgotten, unless the databases have exchanged their names.
+/// A restore never touches the traffic: what it had loaded is removed, unless the databases have swapped their names.
 fn settle_restore(leased: &dyn LeasedHost, attempt: &RecordedAttempt, journal: &Journal) -> Result<String> {
-    let exchanged = leased.host().is_parked(&attempt.id)?;
+    let swapped = leased.host().is_parked(&attempt.id)?;
     leased.drop_loaded()?;
-    let (outcome, found) = if exchanged {
+    let (outcome, found) = if swapped {
         (Outcome::Succeeded, "had put the backup in the database's place")
     } else {
         (Outcome::Undone, "had not yet put the backup in the database's place, and is undone now")

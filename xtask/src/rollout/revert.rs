@@ -80,7 +80,7 @@ pub fn unneeded(seen: &Observed) -> Result<Unneeded<'_>, RevertError> {
 pub fn plan(unneeded: &Unneeded, seen: &Observed) -> Plan {
     let live = seen.traffic.active.clone();
     Plan::to(Goal { kind: Kind::Revert, from: live.clone(), to: live })
-        .then(BackUp { why: "since migrations are taken back", forgets: false })
+        .then(BackUp { why: "since migrations are taken back", prunes: false })
         .then(Undo { release: unneeded.carrier.clone(), migrations: unneeded.migrations.clone() })
 }
 

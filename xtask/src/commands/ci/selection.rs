@@ -11,7 +11,7 @@ use crate::commands::output::near::did_you_mean;
 use crate::pipeline::{Graph, affected};
 use crate::product::ci::tasks::DEEP;
 use crate::terminal;
-use crate::tools::git::changes::{self, Base};
+use crate::tools::git::changes::{self, MergeBase};
 use crate::workspace;
 
 /// The flags that select tasks.
@@ -149,7 +149,7 @@ fn find_base(revision: &str) -> Result<Option<String>> {
         Ok(None)
     };
     let mut base = changes::base(root, revision)?;
-    if base == Base::Shallow {
+    if base == MergeBase::Shallow {
         let question = format!(
             "This clone is too shallow to tell where it left {revision}. Fetch the history (git fetch --unshallow origin)?"
         );
@@ -163,8 +163,8 @@ fn find_base(revision: &str) -> Result<Option<String>> {
         base = changes::base(root, revision)?;
     }
     match base {
-        Base::Commit(base) => Ok(Some(base)),
-        Base::Shallow => everything("the clone is still too shallow"),
-        Base::None => everything(&format!("this tree and {revision} have no commit in common")),
+        MergeBase::Commit(base) => Ok(Some(base)),
+        MergeBase::Shallow => everything("the clone is still too shallow"),
+        MergeBase::None => everything(&format!("this tree and {revision} have no commit in common")),
     }
 }

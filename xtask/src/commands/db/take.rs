@@ -10,7 +10,7 @@ use xshell::cmd;
 
 use super::say_backup;
 use crate::commands::output::OutputArgs;
-use crate::commands::progress::attempt::{self, LockWaitArgs};
+use crate::commands::progress::driver::{self, LockWaitArgs};
 use crate::commands::target::TargetArgs;
 use crate::exit::refuse;
 use crate::setup::{self, Tool};
@@ -54,8 +54,8 @@ impl Take {
             return Err(refuse(format!("{name} is among the backups already: `db list` shows them")));
         }
         machine.database().check_room_for_copy(self.copy.metadata().context("looking at the copy")?.len())?;
-        let leased = attempt::lease(&machine, format!("taking the copy {name}"), self.lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(&machine, format!("taking the copy {name}"), self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
         let (sh, copy) = (shell(), &self.copy);
         let taken = Activity::of(format!("bring {name} to the host, and read it there"), |_| {
             let read = Run::new(cmd!(sh, "cat {copy}"));

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use clap::Parser as _;
 
 use crate::commands::Cli;
-use crate::commands::progress::attempt::{self, LockWaitArgs};
+use crate::commands::progress::driver::{self, LockWaitArgs};
 use crate::commands::target::TargetArgs;
 use crate::commands::target::access::Access;
 use crate::host::{Leased, Machine};
@@ -104,7 +104,7 @@ fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
 }
 
 fn take_lease(machine: &Machine) -> Result<Leased<'_>> {
-    attempt::lease(machine, "comparing the model with it".to_owned(), LockWaitArgs::PATIENT)
+    driver::lease(machine, "comparing the model with it".to_owned(), LockWaitArgs::PATIENT)
 }
 
 /// What was asked before a change is asked again behind it: an answer from before would call a release ready that is not.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Deploy;
 use super::prepare::Prepared;
-use crate::commands::progress::attempt::Times;
+use crate::commands::progress::driver::Times;
 use crate::commands::progress::steps::{Preview, say_times};
 use crate::host::Machine;
 use crate::rollout::state::release::Release;

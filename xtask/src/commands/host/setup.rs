@@ -13,7 +13,7 @@ use crate::commands::target::consent::Consent;
 use crate::commands::target::{self, TargetArgs, connect};
 use crate::product::secrets::Supplied;
 use crate::project::Environment;
-use crate::setup::host::{Admin, State, Thing, Wanted, things};
+use crate::setup::host::{Admin, Requirement, State, Wanted, requirements};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::ssh::host_shell::HostShell;
 use crate::tools::ssh::keys::Key;
@@ -58,18 +58,21 @@ impl Setup {
             port: access.destination.port.unwrap_or(22),
             only_ecdsa: access.destination.host_keys.are_only("ecdsa-"),
         };
-        let all = self.chosen(things(&wanted))?;
+        let all = self.chosen(requirements(&wanted))?;
         let (shell, sudo) = come_in(&access, self.admin.as_deref())?;
         let admin = Admin { shell: &shell, sudo };
         if let Some(name) = &self.undo {
             return self.take_back(&admin, name, &all);
         }
-        let things = look(&admin, all)?;
+        let requirements = look(&admin, all)?;
         if !self.output.json {
-            say_things(&things);
+            say_requirements(&requirements);
         }
-        let missing: Vec<&Thing> =
-            things.iter().filter(|(_, state)| *state != State::Right).map(|(thing, _)| thing).collect();
+        let missing: Vec<&Requirement> = requirements
+            .iter()
+            .filter(|(_, state)| *state != State::Right)
+            .map(|(requirement, _)| requirement)
+            .collect();
         if wanted.ledger_key.is_none() {
             let prefix = access.prefix;
             terminal::note(paint::dim(format_args!(
@@ -78,46 +81,50 @@ impl Setup {
         }
         let is_host = missing.is_empty();
         if self.plan {
-            self.output.say(|| preview(&things).as_json(), || say_end(&access, pinned, is_host));
+            self.output.say(|| preview(&requirements).as_json(), || say_end(&access, pinned, is_host));
             return Ok(());
         }
         if !is_host {
-            let question = format!("Do these {} things on {}?", missing.len(), access.destination.host);
+            let question = format!("Do these {} requirements on {}?", missing.len(), access.destination.host);
             self.consent.ask(&question, "nothing was changed", "setting a host up")?;
         }
-        for thing in &missing {
-            Activity::of(format!("{}: {}", thing.name, thing.what), |activity| {
-                mend(&admin, &access.destination, thing, &|line| activity.line(line))
+        for requirement in &missing {
+            Activity::of(format!("{}: {}", requirement.name, requirement.what), |activity| {
+                mend(&admin, &access.destination, requirement, &|line| activity.line(line))
             })
             .context("what was done before stays; mend the cause and run this again")?;
         }
-        self.output.say(|| result(&access, pinned, &things), || say_end(&access, pinned, true));
+        self.output.say(|| result(&access, pinned, &requirements), || say_end(&access, pinned, true));
         Ok(())
     }
 
     /// The lines that this call is about. An error when it names one that there is not.
-    fn chosen(&self, things: Vec<Thing>) -> Result<Vec<Thing>> {
+    fn chosen(&self, requirements: Vec<Requirement>) -> Result<Vec<Requirement>> {
         for name in self.without.iter().chain(&self.undo) {
-            let names = || things.iter().map(|thing| thing.name);
+            let names = || requirements.iter().map(|requirement| requirement.name);
             if !names().any(|it| it == name) {
                 return Err(refuse(format!("the plan has no line '{name}'.{}", did_you_mean(name, names()))));
             }
         }
-        Ok(things.into_iter().filter(|thing| !self.without.iter().any(|name| name == thing.name)).collect())
+        Ok(requirements
+            .into_iter()
+            .filter(|requirement| !self.without.iter().any(|name| name == requirement.name))
+            .collect())
     }
 
-    fn take_back(&self, admin: &Admin, name: &str, all: &[Thing]) -> Result<()> {
-        let thing = all.iter().find(|thing| thing.name == name).context("it was looked for")?;
-        if !thing.can_be_undone() {
+    fn take_back(&self, admin: &Admin, name: &str, all: &[Requirement]) -> Result<()> {
+        let requirement =
+            all.iter().find(|requirement| requirement.name == name).context("it was looked for")?;
+        if !requirement.can_be_undone() {
             return Err(refuse(format!("'{name}' stays: nothing takes it back")));
         }
-        let question = format!("Take back '{name}' ({})?", thing.what);
+        let question = format!("Take back '{name}' ({})?", requirement.what);
         self.consent.ask(
             &question,
             "nothing was changed",
             "taking back what makes a host harder to attack",
         )?;
-        admin.undo(thing)?;
+        admin.undo(requirement)?;
         let words = format!("'{name}' is taken back; `host setup --without '{name}'` leaves it like that.");
         self.output.say(|| json!({ "undone": name }), || terminal::say(words));
         Ok(())
@@ -150,16 +157,21 @@ fn as_deployer(destination: &Destination) -> Option<HostShell> {
 }
 
 /// Puts it right. What decides who comes in is taken back when the user who deploys no longer does.
-fn mend(admin: &Admin, user: &Destination, thing: &Thing, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
-    if thing.may_shut_out {
-        try_log_in(user).with_context(|| format!("{} was not begun", thing.name))?;
+fn mend(
+    admin: &Admin,
+    user: &Destination,
+    requirement: &Requirement,
+    each_line: &(dyn Fn(&str) + Sync),
+) -> Result<()> {
+    if requirement.may_shut_out {
+        try_log_in(user).with_context(|| format!("{} was not begun", requirement.name))?;
     }
-    admin.mend(thing, each_line)?;
-    if thing.may_shut_out
+    admin.mend(requirement, each_line)?;
+    if requirement.may_shut_out
         && let Err(error) = try_log_in(user)
     {
-        admin.undo(thing)?;
-        return Err(error.context(format!("{} was taken back", thing.name)));
+        admin.undo(requirement)?;
+        return Err(error.context(format!("{} was taken back", requirement.name)));
     }
     Ok(())
 }
@@ -174,15 +186,15 @@ fn try_log_in(user: &Destination) -> Result<()> {
 }
 
 /// For programs.
-fn result(access: &Access, newly_pinned: bool, things: &[(Thing, State)]) -> Value {
-    let things = things.iter().map(|(thing, found)| {
-        json!({ "thing": thing.name, "what": thing.what, "was_right": *found == State::Right })
+fn result(access: &Access, newly_pinned: bool, requirements: &[(Requirement, State)]) -> Value {
+    let requirements = requirements.iter().map(|(requirement, found)| {
+        json!({ "requirement": requirement.name, "what": requirement.what, "was_right": *found == State::Right })
     });
     let host_key = newly_pinned.then(|| access.destination.host_keys.to_string());
-    json!({ "is_host": true, "things": things.collect::<Vec<_>>(), "new_host_key": host_key })
+    json!({ "is_host": true, "requirements": requirements.collect::<Vec<_>>(), "new_host_key": host_key })
 }
 
-/// For people, who have seen the things already.
+/// For people, who have seen the requirements already.
 fn say_end(access: &Access, newly_pinned: bool, is_host: bool) {
     let Access { prefix, environment, .. } = access;
     let Destination { host, host_keys, .. } = &access.destination;
@@ -200,36 +212,41 @@ fn say_end(access: &Access, newly_pinned: bool, is_host: bool) {
     }
 }
 
-/// Looks at each thing.
-fn look(admin: &Admin, things: Vec<Thing>) -> Result<Vec<(Thing, State)>> {
-    things
+/// Looks at each requirement.
+fn look(admin: &Admin, requirements: Vec<Requirement>) -> Result<Vec<(Requirement, State)>> {
+    requirements
         .into_iter()
-        .map(|thing| {
-            let state = admin.look(&thing)?;
-            Ok((thing, state))
+        .map(|requirement| {
+            let state = admin.look(&requirement)?;
+            Ok((requirement, state))
         })
         .collect()
 }
 
-fn preview(things: &[(Thing, State)]) -> Preview {
-    let (right, missing): (Vec<_>, Vec<_>) = things.iter().partition(|(_, state)| *state == State::Right);
-    let step = |(thing, _): &(Thing, State)| (thing.name.to_owned(), thing.what.clone());
-    let not_needed = |(thing, _): &(Thing, State)| format!("{}: it is right already", thing.name);
+fn preview(requirements: &[(Requirement, State)]) -> Preview {
+    let (right, missing): (Vec<_>, Vec<_>) =
+        requirements.iter().partition(|(_, state)| *state == State::Right);
+    let step =
+        |(requirement, _): &(Requirement, State)| (requirement.name.to_owned(), requirement.what.clone());
+    let not_needed =
+        |(requirement, _): &(Requirement, State)| format!("{}: it is right already", requirement.name);
     Preview {
         steps: missing.into_iter().map(step).collect(),
         not_needed: right.into_iter().map(not_needed).collect(),
     }
 }
 
-fn say_things(things: &[(Thing, State)]) {
-    let row = |(thing, state): &(Thing, State)| {
+fn say_requirements(requirements: &[(Requirement, State)]) {
+    let row = |(requirement, state): &(Requirement, State)| {
         let (word, seen) = match state {
-            State::Right => (paint::good("right"), paint::dim(&thing.what)),
-            State::Missing(seen) => (paint::warn("to do"), format!("{}  {}", thing.what, paint::dim(seen))),
+            State::Right => (paint::good("right"), paint::dim(&requirement.what)),
+            State::Missing(seen) => {
+                (paint::warn("to do"), format!("{}  {}", requirement.what, paint::dim(seen)))
+            }
         };
-        vec![thing.name.to_owned(), word, seen]
+        vec![requirement.name.to_owned(), word, seen]
     };
-    terminal::table(&["thing", "state", "what"], &things.iter().map(row).collect::<Vec<_>>());
+    terminal::table(&["requirement", "state", "what"], &requirements.iter().map(row).collect::<Vec<_>>());
 }
 
 fn ledger_key(environment: &Environment, prefix: &str) -> Result<Option<String>> {

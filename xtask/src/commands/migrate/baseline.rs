@@ -3,7 +3,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 
-use crate::commands::progress::attempt::{self, LockWaitArgs};
+use crate::commands::progress::driver::{self, LockWaitArgs};
 use crate::commands::target::TargetArgs;
 use crate::commands::target::consent::Consent;
 use crate::exit::refuse;
@@ -57,8 +57,8 @@ impl BaselineArgs {
             "nothing was changed",
             &name,
         )?;
-        let leased = attempt::lease(&machine, "a baseline of the database".to_owned(), lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(&machine, "a baseline of the database".to_owned(), lock_wait)?;
+        let attempt = driver::settle(&leased)?;
         check(&machine, &expected, None)?;
         let backup = Activity::of("backup", |_| leased.backup(attempt.id(), "before a baseline"))?;
         leased.database().write_history(&expected.rows())?;

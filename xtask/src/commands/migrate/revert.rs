@@ -5,7 +5,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::commands::output::OutputArgs;
-use crate::commands::progress::attempt::{self, LockWaitArgs, ReasonArgs};
+use crate::commands::progress::driver::{self, LockWaitArgs, ReasonArgs};
 use crate::commands::progress::steps::Preview;
 use crate::commands::target::TargetArgs;
 use crate::commands::target::consent::Consent;
@@ -50,8 +50,8 @@ impl Revert {
 
     fn take_back(&self, machine: &Machine, shown: &[i64], lost: &[Lost]) -> Result<()> {
         let what = format!("taking {} back", versions(shown));
-        let leased = attempt::lease(machine, what, self.lock_wait)?;
-        let attempt = attempt::settle(&leased)?;
+        let leased = driver::lease(machine, what, self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
         let seen = Observed::beyond(attempt.settled.files.clone(), machine)?;
         let found = revert::unneeded(&seen).map_err(|why| self.refuse(&why))?;
         if found.migrations != shown || self.losses(machine, &seen, &found)? != lost {
@@ -60,7 +60,7 @@ impl Revert {
             ));
         }
         attempt.note_done(&format!("{} is taken back by hand", versions(shown)), self.reason.text())?;
-        attempt::run(machine, &attempt, &revert::plan(&found, &seen), Vec::new())?;
+        driver::run(machine, &attempt, &revert::plan(&found, &seen), Vec::new())?;
         let backup = machine.database().backups()?.pop().map(|backup| backup.name);
         self.output.say(
             || json!({ "taken_back": shown, "lost": lost, "backup": backup }),

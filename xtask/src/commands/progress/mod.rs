@@ -1,5 +1,5 @@
 //! What a person sees while an environment is changed: the attempt, its steps, and who else is told.
 
-pub mod attempt;
+pub mod driver;
 pub mod steps;
 pub mod tell;

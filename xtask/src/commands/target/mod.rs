@@ -3,6 +3,7 @@
 pub mod access;
 pub mod checks;
 pub mod consent;
+pub mod differences;
 pub mod gate;
 pub mod https;
 pub mod schema_drift;

@@ -1,4 +1,4 @@
-//! What a restore does: a backup is loaded beside the database that is used, and the two exchange their names.
+//! What a restore does: a backup is loaded beside the database that is used, and the two swap their names.
 
 use anyhow::{Result, ensure};
 
@@ -81,14 +81,14 @@ impl LeasedDatabase<'_> {
     /// What was loaded becomes the database. To its end, also when somebody asks to stop: the script would go on in its
     /// container, and race its own undoing.
     pub(in crate::host) fn swap(&self, attempt: &str) -> Result<()> {
-        let words = ["exchange", DATABASE, &beside(DATABASE), &aside(DATABASE, attempt)];
+        let words = ["swap", DATABASE, &beside(DATABASE), &aside(DATABASE, attempt)];
         interrupt::shielded(|| self.change(&words, QUERY_TIMEOUT)).map(drop)
     }
 
     /// What the attempt has put aside becomes the database again, if it did.
     pub(in crate::host) fn swap_back(&self, attempt: &str) -> Result<()> {
         if self.leased.fenced()?.database().is_parked(attempt)? {
-            let words = ["exchange", DATABASE, &aside(DATABASE, attempt), &beside(DATABASE)];
+            let words = ["swap", DATABASE, &aside(DATABASE, attempt), &beside(DATABASE)];
             self.change(&words, QUERY_TIMEOUT)?;
         }
         Ok(())

@@ -9,7 +9,7 @@ use super::compose::{AUTHORITY, CADDYFILE};
 use super::{HEALTHY_TIMEOUT, LeasedPlatform};
 use crate::host::{Leased, SuppliedSecrets};
 use crate::project::{EDGE, PLATFORM_FILES, ROLES_FILE, SECRETS, Secret};
-use crate::rollout::plan::{Run, Step};
+use crate::rollout::plan::{Step, StepContext};
 use crate::rollout::state::ledger::Event;
 use crate::rollout::steps::PLATFORM;
 use crate::tools::docker::{container, network, volume};
@@ -86,18 +86,18 @@ impl Step for Making<'_> {
     fn timeout(&self) -> Duration {
         MAKE_TIMEOUT + 2 * HEALTHY_TIMEOUT
     }
-    fn apply(&self, run: &Run) -> Result<()> {
+    fn apply(&self, context: &StepContext) -> Result<()> {
         self.leased
             .platform()
-            .make(self.given, &|record| run.journal.write(Event::Platform(record)), &|line| {
-                run.report.says(line);
+            .make(self.given, &|record| context.journal.write(Event::Platform(record)), &|line| {
+                context.report.says(line);
             })
             .context("starting the platform")
     }
     fn has_way_back(&self) -> bool {
         true
     }
-    fn revert(&self, _run: &Run, _cause: &Error) -> Result<()> {
+    fn revert(&self, _context: &StepContext, _cause: &Error) -> Result<()> {
         self.leased.platform().unmake(&self.before)
     }
 }

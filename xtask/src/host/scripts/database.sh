@@ -5,8 +5,8 @@
 set -eu
 umask 027
 cd /backups
-# The engine goes on with a script whose driver has died: what looks at an exchange waits for one that still runs.
-alone() { exec 7>>.exchange && flock 7; }
+# The engine goes on with a script whose driver has died: what looks at a swap waits for one that still runs.
+alone() { exec 7>>.swap && flock 7; }
 ask() { psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
 # How many bytes a database takes; how many are free for more.
 size() { ask --command="SELECT pg_database_size('$1')" postgres; }
@@ -103,7 +103,7 @@ forget) # NAME...
 drop) # DATABASE
     dropdb --username=postgres --if-exists --force "$1"
     ;;
-exchange) # DATABASE BESIDE ASIDE: the second takes the first one's name, and the first gets the third name
+swap) # DATABASE BESIDE ASIDE: the second takes the first one's name, and the first gets the third name
     alone
     names=$(ask --command="SELECT datname FROM pg_database" postgres)
     # Done already, and the answer was lost.

@@ -10,7 +10,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{base, results};
+use super::{merge_base, results};
 use crate::pipeline::Context;
 use crate::product::migrations::Migrations;
 use crate::product::{artifacts, catalogue, database, snapshot};
@@ -25,7 +25,7 @@ pub use self::databases::POSTGRES;
 
 /// What an environment may have applied stays as it was, and what is new comes behind it.
 pub fn migration_history(task: &Context) -> Result<()> {
-    let Some(base) = base::of(task)? else { return Ok(()) };
+    let Some(base) = merge_base::of(task)? else { return Ok(()) };
     let wrong = Migrations::of_tree()?.rewritten(&Migrations::of_commit(&base)?);
     ensure!(wrong.is_empty(), "{}\nThat is how they were in {}.", wrong.join("\n"), &base[..12]);
     Ok(())

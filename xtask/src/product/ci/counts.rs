@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::Cmd;
 
-use super::base;
+use super::merge_base;
 use crate::pipeline::{Context, Unavailable};
 use crate::tools::diagnostics::counts::Counts;
 use crate::tools::diagnostics::diagnostic::ParsedLine;
@@ -40,7 +40,7 @@ pub fn run(
     let counts = counts.into_inner().expect("no holder panics");
     task.add_figure(&counts.to_string());
     let of_task = Kept { folder: workspace::local_dir().join("ci/store/tests").join(name) };
-    match base::of(task) {
+    match merge_base::of(task) {
         Ok(Some(base)) => of_task.compare(workspace::root(), &base, &counts)?,
         Ok(None) => {}
         // The tests ran, and passed: what can't be compared here is compared elsewhere.

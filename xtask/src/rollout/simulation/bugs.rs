@@ -15,7 +15,7 @@ use super::world::change::{Change, UNFENCED};
 use super::world::platform::Era;
 use super::world::{Manner, State, World};
 use crate::rollout::host::Switching;
-use crate::rollout::plan::{Plan, Run, Step};
+use crate::rollout::plan::{Plan, Step, StepContext};
 use crate::rollout::state::ledger::{Event, StepState};
 use crate::rollout::state::release::ReleaseId;
 
@@ -52,15 +52,15 @@ impl Step for Of {
     fn timeout(&self) -> Duration {
         self.step().timeout()
     }
-    fn apply(&self, run: &Run) -> Result<()> {
+    fn apply(&self, context: &StepContext) -> Result<()> {
         if self.forgets == Some(Forgets::Load) {
-            run.counts_before.set(None);
+            context.counts_before.set(None);
         }
-        let applied = self.step().apply(run);
+        let applied = self.step().apply(context);
         if self.forgets == Some(Forgets::Failure) { Ok(()) } else { applied }
     }
-    fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
-        if self.forgets == Some(Forgets::Revert) { Ok(()) } else { self.step().revert(run, cause) }
+    fn revert(&self, context: &StepContext, cause: &Error) -> Result<()> {
+        if self.forgets == Some(Forgets::Revert) { Ok(()) } else { self.step().revert(context, cause) }
     }
     fn is_tidying(&self) -> bool {
         self.step().is_tidying()

@@ -192,9 +192,9 @@ fn a_rollback_of_a_deploy_under_way_moves_nothing_to_a_release_that_is_not_ready
 }
 
 #[test]
-fn a_restore_whose_exchange_outlives_its_driver_is_waited_for_and_counts() {
+fn a_restore_whose_swap_outlives_its_driver_is_waited_for_and_counts() {
     let trial = Trial::of(host(), vec![Act::Restore]);
-    let trial = after_in(trial, "exchange the databases", Fault::Killed(When::GoesOn), Act::Recover);
+    let trial = after_in(trial, "swap the databases", Fault::Killed(When::GoesOn), Act::Recover);
     trial.must_hold();
     let world = trial.run().world;
     let last = world.book.read().attempts().pop().and_then(|attempt| attempt.outcome);

@@ -218,7 +218,7 @@ impl Host for Simulated {
     }
     fn is_parked(&self, attempt: &str) -> Result<bool> {
         self.look("what was put aside?", |world| {
-            world.wait_for_exchange();
+            world.wait_for_swap();
             Ok(world.databases.aside.contains_key(attempt))
         })
     }

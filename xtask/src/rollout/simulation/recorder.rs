@@ -264,10 +264,10 @@ impl<H: Leasable> LeasedHost for RecordedLease<'_, H> {
         self.recorder.changes("drop loaded", || self.leased.drop_loaded())
     }
     fn swap_database(&self, attempt: &str) -> Result<()> {
-        self.recorder.changes("exchange", || self.leased.swap_database(attempt))
+        self.recorder.changes("swap", || self.leased.swap_database(attempt))
     }
     fn swap_back(&self, attempt: &str) -> Result<()> {
-        self.recorder.changes("exchange back", || self.leased.swap_back(attempt))
+        self.recorder.changes("swap back", || self.leased.swap_back(attempt))
     }
     fn migrate(&self, release: &Release) -> Result<String> {
         self.recorder.changes("migrate", || self.leased.migrate(release))

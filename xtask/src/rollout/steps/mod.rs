@@ -15,7 +15,7 @@ use anyhow::{Error, Result, bail, ensure};
 
 use super::host::{Host, Part};
 use super::observed::Before;
-use super::plan::{Run, Step};
+use super::plan::{Step, StepContext};
 use super::state::ledger::Event;
 use super::state::release::{Release, ReleaseId};
 use crate::tools::docker::condition::{Condition, Health};
@@ -47,8 +47,8 @@ impl Step for Prune {
     fn timeout(&self) -> Duration {
         PRUNE_TIMEOUT
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        self.releases.iter().try_for_each(|id| run.leased.prune_release(id))
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        self.releases.iter().try_for_each(|id| context.leased.prune_release(id))
     }
     fn is_tidying(&self) -> bool {
         true
@@ -73,8 +73,8 @@ impl Step for Pull {
     fn timeout(&self) -> Duration {
         Duration::from_secs(600)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.leased.pull(&self.release)
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        context.leased.pull(&self.release)
     }
 }
 
@@ -107,20 +107,20 @@ impl Step for Start {
     fn timeout(&self) -> Duration {
         if self.before == Before::Stopping { 2 * ENGINE_TIMEOUT } else { ENGINE_TIMEOUT }
     }
-    fn apply(&self, run: &Run) -> Result<()> {
+    fn apply(&self, context: &StepContext) -> Result<()> {
         if self.before == Before::Stopping {
-            run.leased.stop(&self.release.id)?;
+            context.leased.stop(&self.release.id)?;
         }
-        run.leased.start(&self.release)
+        context.leased.start(&self.release)
     }
     fn has_way_back(&self) -> bool {
         true
     }
-    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+    fn revert(&self, context: &StepContext, _cause: &Error) -> Result<()> {
         if self.before == Before::Live {
             return Ok(());
         }
-        let live = run.host.live()?;
+        let live = context.host.live()?;
         ensure!(
             live.active.as_ref() != Some(&self.release.id),
             "{} has the traffic: it is not stopped",
@@ -130,9 +130,9 @@ impl Step for Start {
             // It was warm, though unhealthy: the edge still asks it for the assets of open tabs.
             return Ok(());
         }
-        run.leased.remove_containers(&self.release.id)
+        context.leased.remove_containers(&self.release.id)
     }
-    fn stays(&self, _run: &Run) -> Option<String> {
+    fn stays(&self, _context: &StepContext) -> Option<String> {
         let id = &self.release.id;
         (self.before == Before::Live)
             .then(|| format!("{id} has the traffic, as before, with what runs of it"))
@@ -165,26 +165,26 @@ impl Step for Ready {
     fn timeout(&self) -> Duration {
         self.timeout + Duration::from_secs(30)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let began = run.host.clock();
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        let began = context.host.clock();
         loop {
-            let parts = parts_of(run.host, &self.release.id)?;
+            let parts = parts_of(context.host, &self.release.id)?;
             let mut answer = Ok(());
             if parts.len() == self.release.contents.images.len() && parts.iter().all(Part::is_up) {
-                answer = run.host.check_ready(&self.release);
+                answer = context.host.check_ready(&self.release);
                 if answer.is_ok() {
-                    return self.serve_a_user(run, &parts);
+                    return self.serve_a_user(context, &parts);
                 }
             }
             // One that is called unhealthy may only need longer than its checks are patient.
             // How one ended that is started again and again is known only between two starts.
             if let Some(part) = parts.iter().find(|part| has_ended(part) && part.state != Condition::Running)
             {
-                bail!("{part}{}", log_of(run.host, part));
+                bail!("{part}{}", log_of(context.host, part));
             }
-            if run.host.clock() - began > self.timeout {
+            if context.host.clock() - began > self.timeout {
                 let waiting = parts.iter().find(|part| !part.is_ready());
-                let log = waiting.map(|part| log_of(run.host, part)).unwrap_or_default();
+                let log = waiting.map(|part| log_of(context.host, part)).unwrap_or_default();
                 let words = match (waiting, answer) {
                     (Some(part), _) => part.to_string(),
                     (None, Err(error)) => format!("{error:#}"),
@@ -192,23 +192,23 @@ impl Step for Ready {
                 };
                 bail!("not ready after {}: {words}{log}", humantime::format_duration(self.timeout));
             }
-            run.host.pause(Duration::from_millis(100))?;
+            context.host.pause(Duration::from_millis(100))?;
         }
     }
 }
 
 impl Ready {
     /// An error when it is ready by its own word, and a user would not say so.
-    fn serve_a_user(&self, run: &Run, parts: &[Part]) -> Result<()> {
+    fn serve_a_user(&self, context: &StepContext, parts: &[Part]) -> Result<()> {
         let mut left = if self.smoke_test { SMOKE_TRIES } else { return Ok(()) };
         loop {
             left -= 1;
-            match run.leased.smoke_test(&self.release) {
+            match context.leased.smoke_test(&self.release) {
                 Ok(()) => return Ok(()),
                 // Something may have come between, and only once.
-                Err(_) if left > 0 => run.host.pause(SMOKE_PAUSE)?,
+                Err(_) if left > 0 => context.host.pause(SMOKE_PAUSE)?,
                 Err(error) => {
-                    let logs: String = parts.iter().map(|part| log_of(run.host, part)).collect();
+                    let logs: String = parts.iter().map(|part| log_of(context.host, part)).collect();
                     bail!("it calls itself ready, and does not serve: {error:#}{logs}");
                 }
             }
@@ -247,9 +247,9 @@ impl Step for Retire {
         (self.drain + Duration::from_secs(15)) * u32::try_from(self.releases.len()).unwrap_or(1)
             + PRUNE_TIMEOUT
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        self.releases.iter().try_for_each(|id| stop(run, id))?;
-        self.superfluous.iter().try_for_each(|id| run.leased.prune_release(id))
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        self.releases.iter().try_for_each(|id| stop(context, id))?;
+        self.superfluous.iter().try_for_each(|id| context.leased.prune_release(id))
     }
     fn is_tidying(&self) -> bool {
         true
@@ -257,17 +257,17 @@ impl Step for Retire {
 }
 
 /// Stops a release, and says what it could not finish.
-pub(super) fn stop(run: &Run, id: &ReleaseId) -> Result<()> {
-    run.leased.stop(id)?;
+pub(super) fn stop(context: &StepContext, id: &ReleaseId) -> Result<()> {
+    context.leased.stop(id)?;
     let cut = |part: &Part| {
         part.state == Condition::Exited && !part.exit_reason.is_empty() && part.exit_reason != "exit code 0"
     };
-    for part in parts_of(run.host, id)?.iter().filter(|part| cut(part)) {
-        let last = run.host.last_lines(part, 1).unwrap_or_default();
+    for part in parts_of(context.host, id)?.iter().filter(|part| cut(part)) {
+        let last = context.host.last_lines(part, 1).unwrap_or_default();
         let what =
             format!("{} of {id} did not finish what it had: {}, {last}", part.service, part.exit_reason);
-        run.report.says(&what);
-        run.journal.write(Event::found(what))?;
+        context.report.says(&what);
+        context.journal.write(Event::found(what))?;
     }
     Ok(())
 }
@@ -290,8 +290,8 @@ impl Step for StopAll {
     fn timeout(&self) -> Duration {
         self.timeout * u32::try_from(self.releases.len()).unwrap_or(1)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        self.releases.iter().try_for_each(|id| run.leased.remove_containers(id))
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        self.releases.iter().try_for_each(|id| context.leased.remove_containers(id))
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Error, Result};
 
 use super::ENGINE_TIMEOUT;
 use super::schema::BackUp;
-use crate::rollout::plan::{Goal, Plan, Run, Step};
+use crate::rollout::plan::{Goal, Plan, Step, StepContext};
 use crate::rollout::state::ledger::{Event, Kind};
 use crate::rollout::state::platform::PlatformRecord;
 use crate::rollout::state::release::ReleaseId;
@@ -32,7 +32,7 @@ pub fn renew(renewal: &Renewal) -> Plan {
     let Renewal { live, before, commit, services, has_database } = renewal;
     let plan = Plan::to(Goal { kind: Kind::Platform, from: live.clone(), to: live.clone() })
         .when(*has_database, "backup: the database goes on", |plan| {
-            plan.then(BackUp { why: "since the database is started anew", forgets: false })
+            plan.then(BackUp { why: "since the database is started anew", prunes: false })
         })
         .then(Write { before: before.clone(), commit: commit.clone() });
     services.iter().fold(plan, |plan, (service, costs)| plan.then(Renew { service: service.clone(), costs }))
@@ -54,16 +54,16 @@ impl Step for Write {
     fn timeout(&self) -> Duration {
         ENGINE_TIMEOUT
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let record = run.leased.write_platform()?;
-        run.journal.write(Event::Platform(record))
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        let record = context.leased.write_platform()?;
+        context.journal.write(Event::Platform(record))
     }
     fn has_way_back(&self) -> bool {
         true
     }
-    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        run.leased.bring_back_platform_files()?;
-        run.journal.write(Event::Platform(self.before.clone()))
+    fn revert(&self, context: &StepContext, _cause: &Error) -> Result<()> {
+        context.leased.bring_back_platform_files()?;
+        context.journal.write(Event::Platform(self.before.clone()))
     }
 }
 
@@ -83,14 +83,14 @@ impl Step for Renew {
     fn timeout(&self) -> Duration {
         2 * ENGINE_TIMEOUT
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.leased.renew_platform(&self.service)
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        context.leased.renew_platform(&self.service)
     }
     fn has_way_back(&self) -> bool {
         true
     }
-    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        run.leased.bring_back_platform_files()?;
-        run.leased.renew_platform(&self.service)
+    fn revert(&self, context: &StepContext, _cause: &Error) -> Result<()> {
+        context.leased.bring_back_platform_files()?;
+        context.leased.renew_platform(&self.service)
     }
 }

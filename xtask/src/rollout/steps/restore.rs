@@ -1,4 +1,4 @@
-//! The steps of a restore: what is there is backed up, the dump is loaded beside it, and the two databases exchange
+//! The steps of a restore: what is there is backed up, the dump is loaded beside it, and the two databases swap
 //! their names. What was replaced stays.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use anyhow::{Error, Result, bail};
 
 use super::schema::BackUp;
 use crate::rollout::observed::Observed;
-use crate::rollout::plan::{Goal, Plan, Run, Step};
+use crate::rollout::plan::{Goal, Plan, Step, StepContext};
 use crate::rollout::state::backup::{self, Backup};
 use crate::rollout::state::ledger::Kind;
 
@@ -20,10 +20,10 @@ pub fn restore(dump: &Backup, database: &'static str, seen: &Observed) -> Plan {
     let has_live = live.is_some();
     Plan::to(Goal { kind: Kind::Restore, from: live.clone(), to: live })
         .when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
-            plan.then(BackUp { why: "before it is replaced", forgets: false })
+            plan.then(BackUp { why: "before it is replaced", prunes: false })
         })
         .then(Load { dump: dump.clone(), database })
-        .then(Exchange { database })
+        .then(Swap { database })
         .when(has_live, "check: no release has the traffic", |plan| plan.then(Check))
 }
 
@@ -43,25 +43,25 @@ impl Step for Load {
     fn timeout(&self) -> Duration {
         Duration::from_secs(2400)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.leased.load_backup(&self.dump)
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        context.leased.load_backup(&self.dump)
     }
     fn has_way_back(&self) -> bool {
         true
     }
-    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        run.leased.drop_loaded()
+    fn revert(&self, context: &StepContext, _cause: &Error) -> Result<()> {
+        context.leased.drop_loaded()
     }
 }
 
-/// The two databases exchange their names.
-struct Exchange {
+/// The two databases swap their names.
+struct Swap {
     database: &'static str,
 }
 
-impl Step for Exchange {
+impl Step for Swap {
     fn name(&self) -> &'static str {
-        "exchange"
+        "swap"
     }
     fn describe(&self) -> String {
         format!(
@@ -72,14 +72,14 @@ impl Step for Exchange {
     fn timeout(&self) -> Duration {
         Duration::from_secs(60)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.leased.swap_database(&run.journal.attempt)
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        context.leased.swap_database(&context.journal.attempt)
     }
     fn has_way_back(&self) -> bool {
         true
     }
-    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        run.leased.swap_back(&run.journal.attempt)
+    fn revert(&self, context: &StepContext, _cause: &Error) -> Result<()> {
+        context.leased.swap_back(&context.journal.attempt)
     }
 }
 
@@ -96,18 +96,18 @@ impl Step for Check {
     fn timeout(&self) -> Duration {
         READY_TIMEOUT
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let (began, live) = (run.host.clock(), run.host.live()?.active);
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        let (began, live) = (context.host.clock(), context.host.live()?.active);
         loop {
-            let said = match run.host.probe() {
+            let said = match context.host.probe() {
                 Ok(answer) if answer.status == 200 && answer.release == live => return Ok(()),
                 Ok(answer) => format!("{} {}", answer.status, answer.excerpt),
                 Err(error) => format!("{error:#}"),
             };
-            if run.host.clock() - began > READY_TIMEOUT {
+            if context.host.clock() - began > READY_TIMEOUT {
                 bail!("with the restored database the live release does not become healthy: {said}");
             }
-            run.host.pause(Duration::from_millis(250))?;
+            context.host.pause(Duration::from_millis(250))?;
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Error, Result, ensure};
 
 use super::{list, stop};
-use crate::rollout::plan::{Run, Step};
+use crate::rollout::plan::{Step, StepContext};
 use crate::rollout::state::contract::Contract;
 use crate::rollout::state::ledger::{Event, MIGRATE};
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -24,9 +24,9 @@ pub fn is_migration(step: &str) -> bool {
 pub struct BackUp {
     /// Why, as the plan says it.
     pub why: &'static str,
-    /// Whether older backups are forgotten that need not be kept any longer. Not where a plan goes back to what was: one
+    /// Whether older backups are removed that need not be kept any longer. Not where a plan goes back to what was: one
     /// of them may be what it needs.
-    pub forgets: bool,
+    pub prunes: bool,
 }
 
 impl Step for BackUp {
@@ -39,12 +39,12 @@ impl Step for BackUp {
     fn timeout(&self) -> Duration {
         Duration::from_secs(1800)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let backup = run.leased.backup(&run.journal.attempt, self.why)?;
-        run.report.says(&format!("backup {}, {} tables", backup.name, backup.tables));
-        if self.forgets {
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        let backup = context.leased.backup(&context.journal.attempt, self.why)?;
+        context.report.says(&format!("backup {}, {} tables", backup.name, backup.tables));
+        if self.prunes {
             // What could not be removed now is removed by the next one.
-            let _ = run.leased.prune_backups();
+            let _ = context.leased.prune_backups();
         }
         Ok(())
     }
@@ -69,20 +69,20 @@ impl Step for Migrate {
     fn timeout(&self) -> Duration {
         MIGRATION_TIMEOUT
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.leased.migrate(&self.release)?.lines().for_each(|line| run.report.says(line));
-        let schema = run.host.schema()?;
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        context.leased.migrate(&self.release)?.lines().for_each(|line| context.report.says(line));
+        let schema = context.host.schema()?;
         let missing: Vec<&i64> =
             self.pending.iter().filter(|version| !schema.contains_key(version)).collect();
         ensure!(missing.is_empty(), "the migration ended well, but the database lacks {missing:?}");
         Ok(())
     }
-    fn stays(&self, run: &Run) -> Option<String> {
+    fn stays(&self, context: &StepContext) -> Option<String> {
         // One that does not answer is told as one with nothing in it.
-        let schema = run.host.schema().unwrap_or_default();
+        let schema = context.host.schema().unwrap_or_default();
         let applied: Vec<i64> = self.pending.iter().copied().filter(|it| schema.contains_key(it)).collect();
         let words = versions(&applied);
-        let before = match run.host.live().map(|live| live.active.is_some()) {
+        let before = match context.host.live().map(|live| live.active.is_some()) {
             Ok(true) => ", with which the release before works",
             _ => "",
         };
@@ -128,26 +128,26 @@ impl Step for Drain {
         (self.drain + Duration::from_secs(15)) * u32::try_from(self.releases.len()).unwrap_or(1)
             + Duration::from_secs(10)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
+    fn apply(&self, context: &StepContext) -> Result<()> {
         for contract in &self.contracts {
-            run.journal.write(Event::Contract(contract.clone()))?;
+            context.journal.write(Event::Contract(contract.clone()))?;
         }
-        let warm = run.host.live()?.warm;
+        let warm = context.host.live()?.warm;
         if warm.is_some_and(|warm| self.contracts.iter().any(|it| it.incompatible_with.contains(&warm))) {
             // Before it stops: the edge asks the warm one for the assets of open tabs.
-            run.leased.set_warm(self.live.as_ref(), None)?;
+            context.leased.set_warm(self.live.as_ref(), None)?;
         }
-        self.releases.iter().try_for_each(|id| stop(run, id))
+        self.releases.iter().try_for_each(|id| stop(context, id))
     }
     fn has_way_back(&self) -> bool {
         true
     }
-    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+    fn revert(&self, context: &StepContext, _cause: &Error) -> Result<()> {
         // What is warm no more does not run on either; it is not made warm again, since it may have stopped already.
-        let live = run.host.live()?;
-        self.releases.iter().filter(|id| !live.holds(id)).try_for_each(|id| run.leased.stop(id))
+        let live = context.host.live()?;
+        self.releases.iter().filter(|id| !live.holds(id)).try_for_each(|id| context.leased.stop(id))
     }
-    fn stays(&self, _run: &Run) -> Option<String> {
+    fn stays(&self, _context: &StepContext) -> Option<String> {
         let words = list(&self.releases);
         (!self.releases.is_empty())
             .then(|| format!("{words} is stopped, and kept: a rollback there starts it"))
@@ -173,17 +173,17 @@ impl Step for Undo {
     fn timeout(&self) -> Duration {
         MIGRATION_TIMEOUT
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let said = run.leased.undo_migrations(&self.release, &self.migrations)?;
-        said.lines().for_each(|line| run.report.says(line));
-        let schema = run.host.schema()?;
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        let said = context.leased.undo_migrations(&self.release, &self.migrations)?;
+        said.lines().for_each(|line| context.report.says(line));
+        let schema = context.host.schema()?;
         let left: Vec<i64> =
             self.migrations.iter().filter(|version| schema.contains_key(version)).copied().collect();
         ensure!(left.is_empty(), "it ended well, but the database still has {}", versions(&left));
         Ok(())
     }
-    fn stays(&self, run: &Run) -> Option<String> {
-        let schema = run.host.schema().ok().filter(|schema| !schema.is_empty())?;
+    fn stays(&self, context: &StepContext) -> Option<String> {
+        let schema = context.host.schema().ok().filter(|schema| !schema.is_empty())?;
         let gone: Vec<i64> = self.migrations.iter().copied().filter(|it| !schema.contains_key(it)).collect();
         let words = versions(&gone);
         (!gone.is_empty())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Error, Result, ensure};
 
 use crate::rollout::host::{self, Switching};
-use crate::rollout::plan::{Run, Step};
+use crate::rollout::plan::{Step, StepContext};
 use crate::rollout::state::guard::{self, GuardState};
 use crate::rollout::state::ledger::Event;
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -49,9 +49,9 @@ impl Step for ArmGuard {
     fn timeout(&self) -> Duration {
         Duration::from_secs(30)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.leased.arm(&host::Arming {
-            attempt: run.journal.attempt.clone(),
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        context.leased.arm(&host::Arming {
+            attempt: context.journal.attempt.clone(),
             from: self.from.clone(),
             to: self.to.clone(),
             warm: self.warm.clone(),
@@ -61,9 +61,10 @@ impl Step for ArmGuard {
     fn has_way_back(&self) -> bool {
         true
     }
-    fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
-        let live = run.host.live()?;
-        let state = live.guard.filter(|guard| guard.attempt == run.journal.attempt).map(|guard| guard.state);
+    fn revert(&self, context: &StepContext, cause: &Error) -> Result<()> {
+        let live = context.host.live()?;
+        let state =
+            live.guard.filter(|guard| guard.attempt == context.journal.attempt).map(|guard| guard.state);
         // Only by it can the next holder of the lease know that the switch counts.
         ensure!(
             state != Some(GuardState::Disarmed),
@@ -76,7 +77,7 @@ impl Step for ArmGuard {
             "{} still has the traffic: the guard stays, and takes it back at its deadline",
             self.to
         );
-        run.leased.dismiss_guard()
+        context.leased.dismiss_guard()
     }
 }
 
@@ -100,17 +101,17 @@ impl Step for Switch {
     fn timeout(&self) -> Duration {
         Duration::from_secs(30)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let guarded = Some((run.journal.attempt.clone(), self.bake + GUARD_MARGIN));
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        let guarded = Some((context.journal.attempt.clone(), self.bake + GUARD_MARGIN));
         let (from, to) = (self.from.clone(), self.to.clone());
-        run.leased.switch(&Switching { from, to, guarded })?;
-        run.to_switch.set(Some(run.took()));
+        context.leased.switch(&Switching { from, to, guarded })?;
+        context.to_switch.set(Some(context.took()));
         Ok(())
     }
     fn has_way_back(&self) -> bool {
         true
     }
-    fn revert(&self, run: &Run, cause: &Error) -> Result<()> {
+    fn revert(&self, context: &StepContext, cause: &Error) -> Result<()> {
         ensure!(
             !cause.is::<BothFail>(),
             "{} keeps the traffic, since the release before does not work either; mend what is behind both (the \
@@ -119,7 +120,7 @@ impl Step for Switch {
         );
         // Also when the live file does not hold it yet: a switch that is still on its way finds its guard tripped. A trip
         // that failed once is worth a second: else users have the release until the guard's deadline.
-        let trip = || run.leased.trip(&run.journal.attempt, "undo");
+        let trip = || context.leased.trip(&context.journal.attempt, "undo");
         trip().or_else(|_| trip())
     }
 }
@@ -140,12 +141,12 @@ impl Step for Confirm {
     fn timeout(&self) -> Duration {
         Duration::from_secs(30)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
+    fn apply(&self, context: &StepContext) -> Result<()> {
         // Whoever asks to stop now comes too late for half of it: it counts, and the ledger says so, or it does not.
-        run.host.shielded(|| {
-            if let Err(error) = run.leased.confirm(&run.journal.attempt) {
+        context.host.shielded(|| {
+            if let Err(error) = context.leased.confirm(&context.journal.attempt) {
                 // The answer may have been lost, and not the confirm: the guard knows.
-                match guard_of(run).unwrap_or_default() {
+                match guard_of(context).unwrap_or_default() {
                     Some(guard) if guard.state == GuardState::Disarmed => {}
                     guard => {
                         let why = guard.and_then(|guard| guard.why_taken_back()).map(Error::msg);
@@ -153,11 +154,11 @@ impl Step for Confirm {
                     }
                 }
             }
-            run.to_confirm.set(Some(run.took()));
-            if is_written_down(run, &self.release)
-                && let Err(error) = run.leased.dismiss_guard()
+            context.to_confirm.set(Some(context.took()));
+            if is_written_down(context, &self.release)
+                && let Err(error) = context.leased.dismiss_guard()
             {
-                run.report.says(&format!("the guard, disarmed, could not be dismissed: {error:#}"));
+                context.report.says(&format!("the guard, disarmed, could not be dismissed: {error:#}"));
             }
             Ok(())
         })
@@ -165,21 +166,21 @@ impl Step for Confirm {
 }
 
 /// The attempt's own guard, when there is one.
-fn guard_of(run: &Run) -> Result<Option<guard::Guard>> {
-    Ok(run.host.live()?.guard.filter(|guard| guard.attempt == run.journal.attempt))
+fn guard_of(context: &StepContext) -> Result<Option<guard::Guard>> {
+    Ok(context.host.live()?.guard.filter(|guard| guard.attempt == context.journal.attempt))
 }
 
 /// Why the attempt's switch was taken back without its driver, when it was: that says more than what came of it.
-pub(super) fn taken_back(run: &Run) -> Option<Error> {
-    guard_of(run).ok()??.why_taken_back().map(Error::msg)
+pub(super) fn taken_back(context: &StepContext) -> Option<Error> {
+    guard_of(context).ok()??.why_taken_back().map(Error::msg)
 }
 
 /// Writes down that the release ought to have the traffic. What already counts is not undone for the want of this line:
 /// whoever takes the lease next can tell, and writes it.
-fn is_written_down(run: &Run, release: &Release) -> bool {
-    let written = run.journal.write(confirmed(release));
+fn is_written_down(context: &StepContext, release: &Release) -> bool {
+    let written = context.journal.write(confirmed(release));
     if let Err(error) = &written {
-        run.report.says(&format!("the switch counts, but that could not be written down: {error:#}"));
+        context.report.says(&format!("the switch counts, but that could not be written down: {error:#}"));
     }
     written.is_ok()
 }
@@ -207,15 +208,15 @@ impl Step for SwitchBack {
     fn timeout(&self) -> Duration {
         Duration::from_secs(30)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
+    fn apply(&self, context: &StepContext) -> Result<()> {
         // Its rename confirms it: whoever asks to stop now must not keep that from being seen and written down.
-        run.host.shielded(|| self.switch(run))
+        context.host.shielded(|| self.switch(context))
     }
     fn has_way_back(&self) -> bool {
         true
     }
-    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
-        let live = run.host.live()?.active;
+    fn revert(&self, context: &StepContext, _cause: &Error) -> Result<()> {
+        let live = context.host.live()?.active;
         ensure!(
             live == self.from || live.as_ref() != Some(&self.to.id),
             "{} has the traffic already, for good: nothing takes a rollback back",
@@ -226,20 +227,20 @@ impl Step for SwitchBack {
 }
 
 impl SwitchBack {
-    fn switch(&self, run: &Run) -> Result<()> {
+    fn switch(&self, context: &StepContext) -> Result<()> {
         let (from, to) = (self.from.clone(), self.to.id.clone());
-        let switched = run.leased.switch(&Switching { from, to, guarded: None });
+        let switched = context.leased.switch(&Switching { from, to, guarded: None });
         if let Err(error) = switched {
-            if run.host.live()?.active.as_ref() != Some(&self.to.id) {
+            if context.host.live()?.active.as_ref() != Some(&self.to.id) {
                 return Err(error);
             }
             // There is no guard to take it back: if the answer was lost and not the rename, it counts. Its second rename
             // may not have come.
-            run.leased.set_warm(Some(&self.to.id), self.from.as_ref())?;
+            context.leased.set_warm(Some(&self.to.id), self.from.as_ref())?;
         }
-        run.to_switch.set(Some(run.took()));
-        run.to_confirm.set(Some(run.took()));
-        is_written_down(run, &self.to);
+        context.to_switch.set(Some(context.took()));
+        context.to_confirm.set(Some(context.took()));
+        is_written_down(context, &self.to);
         Ok(())
     }
 }
@@ -260,10 +261,10 @@ impl Step for Adopt {
     fn timeout(&self) -> Duration {
         Duration::from_secs(10)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.journal.write(confirmed(&self.release)).or_else(|error| {
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        context.journal.write(confirmed(&self.release)).or_else(|error| {
             // What the ledger says can't be unsaid: its answer may have been lost, and not the line.
-            let ought = run.host.ledger()?.expected_active();
+            let ought = context.host.ledger()?.expected_active();
             if ought.as_ref() == Some(&self.release.id) { Ok(()) } else { Err(error) }
         })
     }
@@ -282,21 +283,21 @@ impl Step for StopTraffic {
     fn timeout(&self) -> Duration {
         Duration::from_secs(30)
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        run.host.shielded(|| match run.leased.clear_live() {
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        context.host.shielded(|| match context.leased.clear_live() {
             // The answer may have been lost, and not the traffic.
-            Err(error) if run.host.live()?.active.is_some() => Err(error),
+            Err(error) if context.host.live()?.active.is_some() => Err(error),
             _ => Ok(()),
         })
     }
     fn has_way_back(&self) -> bool {
         true
     }
-    fn revert(&self, run: &Run, _cause: &Error) -> Result<()> {
+    fn revert(&self, context: &StepContext, _cause: &Error) -> Result<()> {
         // Whoever had it may have stopped by now.
-        let had_it = run.host.ledger()?.unfinished().and_then(|attempt| attempt.from);
+        let had_it = context.host.ledger()?.unfinished().and_then(|attempt| attempt.from);
         ensure!(
-            had_it.is_none() || run.host.live()?.active.is_some(),
+            had_it.is_none() || context.host.live()?.active.is_some(),
             "no release has the traffic any more; a deploy gives it to one again"
         );
         Ok(())

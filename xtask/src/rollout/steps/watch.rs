@@ -11,7 +11,7 @@ use super::vitals::Course;
 use super::{is_broken, log_of, parts_of};
 use crate::rollout::edge_counts::EdgeCounts;
 use crate::rollout::host::{Host, Part, SmokeTest};
-use crate::rollout::plan::{Run, Step};
+use crate::rollout::plan::{Step, StepContext};
 use crate::rollout::state::guard::written;
 use crate::rollout::state::release::Release;
 use crate::tools::docker::condition::Condition;
@@ -59,51 +59,46 @@ impl Step for Watch {
     fn is_watching(&self) -> bool {
         true
     }
-    fn apply(&self, run: &Run) -> Result<()> {
-        let watched = self.watch(run);
+    fn apply(&self, context: &StepContext) -> Result<()> {
+        let watched = self.watch(context);
         // Who is left is removed by the next smoke test of any release.
-        let _ = run.leased.end_smoke_tests(&self.release);
+        let _ = context.leased.end_smoke_tests(&self.release);
         watched
     }
 }
 
 impl Watch {
-    fn watch(&self, run: &Run) -> Result<()> {
-        let began = run.host.clock();
-        let elapsed = || run.host.clock() - began;
+    fn watch(&self, context: &StepContext) -> Result<()> {
+        let began = context.host.clock();
+        let elapsed = || context.host.clock() - began;
         let mut both = false;
-        let restarts = restarts(&parts_of(run.host, &self.release.id)?);
+        let restarts = restarts(&parts_of(context.host, &self.release.id)?);
         let mut own = Own::default();
-        let counts = run.host.edge_counts()?;
-        let before = run
+        let counts = context.host.edge_counts()?;
+        let before = context
             .counts_before
             .get()
             .map(|(at, before)| Load { counts: counts.since(before), span: began.saturating_sub(at) });
         let mut course = Course::of(before, counts);
         let mut counting = Counting::begin(before, counts, elapsed());
         loop {
-            match own.ask(self, run, elapsed()) {
+            match own.ask(self, context, elapsed()) {
                 Ok(()) => {
                     if std::mem::take(&mut both) {
                         // Whose errors those were is no question; from here on it is one again.
                         own.begin_again();
-                        counting.begin_again(run.host.edge_counts()?, elapsed());
+                        counting.begin_again(context.host.edge_counts()?, elapsed());
                     }
                 }
                 Err(error) => {
-                    if let Some(why) = taken_back(run) {
-                        return Err(why);
-                    }
-                    if let Some(why) = self.verdict(run.host, &restarts, &own, &error) {
-                        let Some(old) = self.other_that_fails(run) else {
-                            return Err(anyhow!("{why}{}", self.logs(run.host)));
-                        };
-                        ensure!(elapsed() < self.bake + GUARD_MARGIN, BothFail { why, old });
+                    if let Some(failing) = self.both_fail(context, &restarts, &own, &error)? {
                         if !both {
-                            run.report.says(&format!(
+                            let BothFail { why, old } = &failing;
+                            context.report.says(&format!(
                                 "{why}\n    {old}\n    Both fail for one cause: nothing is moved."
                             ));
                         }
+                        ensure!(elapsed() < self.bake + GUARD_MARGIN, failing);
                         both = true;
                     }
                 }
@@ -112,25 +107,25 @@ impl Watch {
             // While answers are bad, they say more: also whether the release before would do any better.
             if own.is_well() && (over || counting.is_due(elapsed())) {
                 // The engine may have started it again before anybody noticed, and it would go on like that.
-                if let Some(part) = self.fallen_part(run.host, &restarts) {
-                    bail!("{part}{}", self.logs(run.host));
+                if let Some(part) = self.fallen_part(context.host, &restarts) {
+                    bail!("{part}{}", self.logs(context.host));
                 }
                 let vitals = course
                     .is_due(elapsed())
-                    .then(|| run.leased.vitals(&self.release, self.before.as_ref(), elapsed()).ok());
-                let users = run.host.edge_counts()?.since(own.requests);
+                    .then(|| context.leased.vitals(&self.release, self.before.as_ref(), elapsed()).ok());
+                let users = context.host.edge_counts()?.since(own.requests);
                 let worse = vitals.and_then(|vitals| course.worse(vitals, users, elapsed()));
                 if let Some(worse) = worse.or_else(|| counting.worse(users, elapsed())) {
-                    bail!("{worse}{}", self.logs(run.host));
+                    bail!("{worse}{}", self.logs(context.host));
                 }
             }
             if over {
                 if let Some(left_out) = course.left_out() {
-                    run.report.says(&left_out);
+                    context.report.says(&left_out);
                 }
                 return Ok(());
             }
-            run.host.pause(PROBE_INTERVAL)?;
+            context.host.pause(PROBE_INTERVAL)?;
         }
     }
 }
@@ -161,8 +156,8 @@ impl Own {
     }
 
     /// Probes, and makes a smoke test when one is due; an error when something was not answered as it should be.
-    fn ask(&mut self, watch: &Watch, run: &Run, at: Duration) -> Result<()> {
-        if let Err(error) = self.probe(watch, run.host) {
+    fn ask(&mut self, watch: &Watch, context: &StepContext, at: Duration) -> Result<()> {
+        if let Err(error) = self.probe(watch, context.host) {
             self.bad += 1;
             return Err(error);
         }
@@ -170,13 +165,13 @@ impl Own {
         if at < self.due {
             return Ok(());
         }
-        let test = run.leased.smoke_test_through_edge(&watch.release);
+        let test = context.leased.smoke_test_through_edge(&watch.release);
         let test = test.unwrap_or_else(|error| SmokeTest {
             requests: EdgeCounts::default(),
             failure: Some(format!("{error:#}")),
         });
         self.requests = self.requests.and(test.requests);
-        if test.failure.is_some() && run.host.live()?.maintenance.is_some() {
+        if test.failure.is_some() && context.host.live()?.maintenance.is_some() {
             // Users are asked to wait, and so are we.
             self.due = at + SMOKE_INTERVAL;
             return Ok(());
@@ -285,10 +280,29 @@ impl Watch {
         parts.into_iter().find(|part| has_fallen(part, before))
     }
 
+    /// Why nothing is moved although this release fails: the one before would not do either. None while it can't be
+    /// said to fail; an error when only this one does, or its switch is taken back already.
+    fn both_fail(
+        &self,
+        context: &StepContext,
+        restarts: &Restarts,
+        own: &Own,
+        error: &Error,
+    ) -> Result<Option<BothFail>> {
+        if let Some(why) = taken_back(context) {
+            return Err(why);
+        }
+        let Some(why) = self.verdict(context.host, restarts, own, error) else { return Ok(None) };
+        match self.other_that_fails(context) {
+            Some(old) => Ok(Some(BothFail { why, old })),
+            None => Err(anyhow!("{why}{}", self.logs(context.host))),
+        }
+    }
+
     /// Why the release before would not do either, when it would not.
-    fn other_that_fails(&self, run: &Run) -> Option<String> {
+    fn other_that_fails(&self, context: &StepContext) -> Option<String> {
         let old = self.before.as_ref()?;
-        let failed = run.host.check_ready(old).and_then(|()| run.leased.smoke_test(old));
+        let failed = context.host.check_ready(old).and_then(|()| context.leased.smoke_test(old));
         failed.err().map(|error| format!("{error:#}"))
     }
 

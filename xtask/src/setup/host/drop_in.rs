@@ -1,7 +1,7 @@
-//! A thing that is one file of its own, beside those that the machine came with: to write it is to do it, and to remove it is
+//! A requirement that is one file of its own, beside those that the machine came with: to write it is to do it, and to remove it is
 //! the way back.
 
-use super::{Thing, base, thing};
+use super::{Requirement, prerequisites, requirement};
 
 /// Such a file.
 pub(super) struct DropIn<'a> {
@@ -60,14 +60,14 @@ impl<'a> DropIn<'a> {
         }
     }
 
-    pub fn thing(self) -> Thing {
+    pub fn requirement(self) -> Requirement {
         let DropIn { name, what, path, text, mode, look, prepare, check, apply } = self;
         let check = if check.is_empty() { String::new() } else { format!("{{ {check}; }} || back \"$1\"\n") };
         let mend = format!("set -e; umask 022\n{prepare}\n{WRITE}{check}rm -f \"$1.before\"\n{apply}");
-        Thing {
+        Requirement {
             undo: Some(format!("set -e; rm -f \"$1\"\n{apply}")),
-            timeout: base::INSTALL_TIMEOUT,
-            ..thing(name, what, &format!("{LOOK}{look}"), &mend, &[&path, &text, mode])
+            timeout: prerequisites::INSTALL_TIMEOUT,
+            ..requirement(name, what, &format!("{LOOK}{look}"), &mend, &[&path, &text, mode])
         }
     }
 }
@@ -85,26 +85,26 @@ mod tests {
         let (shell, folder) = (HostShell::here(), tempfile::tempdir().unwrap());
         let admin = Admin { shell: &shell, sudo: false };
         let path = folder.path().join("a/file.conf");
-        let thing = |check| {
+        let requirement = |check| {
             let (path, text) = (path.to_str().unwrap().to_owned(), "one\ntwo 'three'\n".to_owned());
-            DropIn { mode: "0640", check, ..DropIn::file("file", "", path, text) }.thing()
+            DropIn { mode: "0640", check, ..DropIn::file("file", "", path, text) }.requirement()
         };
-        assert_ne!(admin.look(&thing("")).unwrap(), State::Right);
-        assert!(admin.mend(&thing("false"), &|_| ()).is_err(), "the machine would not take it");
+        assert_ne!(admin.look(&requirement("")).unwrap(), State::Right);
+        assert!(admin.mend(&requirement("false"), &|_| ()).is_err(), "the machine would not take it");
         assert!(!path.exists());
-        admin.mend(&thing("grep -q three \"$1\""), &|_| ()).unwrap();
+        admin.mend(&requirement("grep -q three \"$1\""), &|_| ()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo 'three'\n");
         let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o640);
         fs::write(&path, "somebody's own\n").unwrap();
         assert_eq!(
-            admin.look(&thing("")).unwrap(),
+            admin.look(&requirement("")).unwrap(),
             State::Missing(format!("{} says something else", path.display()))
         );
-        assert!(admin.mend(&thing("false"), &|_| ()).is_err());
+        assert!(admin.mend(&requirement("false"), &|_| ()).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "somebody's own\n", "what was there is there again");
-        admin.mend(&thing(""), &|_| ()).unwrap();
-        admin.undo(&thing("")).unwrap();
+        admin.mend(&requirement(""), &|_| ()).unwrap();
+        admin.undo(&requirement("")).unwrap();
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "nothing is left beside it");
     }
 }

@@ -1,12 +1,12 @@
 //! What makes a host harder to attack, each a file of its own.
 
-use super::base::RELOAD_SSHD;
 use super::drop_in::{DropIn, PACKAGES};
-use super::{Thing, Wanted, thing};
+use super::prerequisites::RELOAD_SSHD;
+use super::{Requirement, Wanted, requirement};
 use crate::project::NAME;
 
 /// In the order in which they are done: who deploys may become root before root no longer comes in.
-pub(super) fn things(wanted: &Wanted) -> Vec<Thing> {
+pub(super) fn requirements(wanted: &Wanted) -> Vec<Requirement> {
     vec![
         sudo(wanted),
         ciphers(wanted),
@@ -24,7 +24,7 @@ pub(super) fn things(wanted: &Wanted) -> Vec<Thing> {
 }
 
 /// Whoever is in the group docker is root already; this way it is written down who became it, when, and for what.
-fn sudo(wanted: &Wanted) -> Thing {
+fn sudo(wanted: &Wanted) -> Requirement {
     let user = &wanted.user;
     let grant = match user.as_str() {
         "root" => String::new(),
@@ -41,7 +41,7 @@ fn sudo(wanted: &Wanted) -> Thing {
             format!("Defaults logfile=/var/log/sudo.log, log_year, use_pty\n{grant}"),
         )
     }
-    .thing()
+    .requirement()
 }
 
 const CHECK_SSHD: &str = r#"$(command -v sshd || echo /usr/sbin/sshd) -t"#;
@@ -51,19 +51,19 @@ t=$($(command -v sshd || echo /usr/sbin/sshd) -T 2>&1) || { echo "$t" >&2; exit 
 "#;
 
 /// A file of sshd's, of which the first one counts that says something; `look` is told what sshd says as `$t`.
-fn sshd(name: &'static str, what: &str, number: u32, text: String, look: &str) -> Thing {
+fn sshd(name: &'static str, what: &str, number: u32, text: String, look: &str) -> Requirement {
     let file = DropIn {
         look: format!("{SSHD_SAYS}{look}"),
         check: CHECK_SSHD,
         apply: RELOAD_SSHD,
         ..DropIn::file(name, what, format!("/etc/ssh/sshd_config.d/{number}-{NAME}.conf"), text)
     };
-    Thing { may_shut_out: true, ..file.thing() }
+    Requirement { may_shut_out: true, ..file.requirement() }
 }
 
 /// What is weak is taken out of OpenSSH's own choice, so that a newer one brings its newer ones, such as exchanges that a
 /// quantum computer does not break.
-fn ciphers(wanted: &Wanted) -> Thing {
+fn ciphers(wanted: &Wanted) -> Requirement {
     let host_keys = if wanted.only_ecdsa { "" } else { "HostKeyAlgorithms -ecdsa-*\n" };
     let text = format!(
         "KexAlgorithms -ecdh-sha2-*,diffie-hellman-group14-*,diffie-hellman-group-exchange-*\n\
@@ -78,7 +78,7 @@ echo "$t" | grep -qE '^kexalgorithms .*(mlkem|sntrup)' || { echo "sshd has no ex
 
 /// Keys alone let somebody in, and nobody as root, unless root deploys. Who has not yet logged in holds little, and not for
 /// long: these are what Debian 12's OpenSSH has against those who try on and on; newer ones also shut them out for a while.
-fn log_ins(wanted: &Wanted) -> Thing {
+fn log_ins(wanted: &Wanted) -> Requirement {
     let root = if wanted.user == "root" { "prohibit-password" } else { "no" };
     let text = format!(
         "PermitRootLogin {root}\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitEmptyPasswords no\n\
@@ -98,7 +98,7 @@ fn log_ins(wanted: &Wanted) -> Thing {
     sshd("log-ins", &what, 12, text, look)
 }
 
-fn updates() -> Thing {
+fn updates() -> Requirement {
     let text = "APT::Periodic::Update-Package-Lists \"1\";\nAPT::Periodic::Unattended-Upgrade \"1\";\n\
                 APT::Periodic::AutocleanInterval \"7\";\nUnattended-Upgrade::Automatic-Reboot \"false\";\n";
     DropIn {
@@ -111,11 +111,11 @@ fn updates() -> Thing {
             text.to_owned(),
         )
     }
-    .thing()
+    .requirement()
 }
 
 /// For those who come in by a console, or call sudo with one.
-fn passwords() -> Thing {
+fn passwords() -> Requirement {
     DropIn {
         look: format!("{PACKAGES}lacks libpam-pwquality libpam-tmpdir"),
         prepare: format!("{PACKAGES}need libpam-pwquality libpam-tmpdir"),
@@ -126,15 +126,15 @@ fn passwords() -> Thing {
             "minlen = 12\n".to_owned(),
         )
     }
-    .thing()
+    .requirement()
 }
 
 /// The file is the distribution's, so one line of it is changed, and changed back.
-fn umask() -> Thing {
+fn umask() -> Requirement {
     let edit = |mask: &str| format!("sed -i -E '/^UMASK[[:space:]]/s/[0-7]+$/{mask}/' /etc/login.defs");
-    Thing {
+    Requirement {
         undo: Some(edit("022")),
-        ..thing(
+        ..requirement(
             "umask",
             "the home of a new user, and what is written there, is closed to others",
             r#"grep -qE '^UMASK[[:space:]]+027$' /etc/login.defs || { echo "/etc/login.defs says $(grep ^UMASK /etc/login.defs)"; exit 1; }"#,
@@ -150,7 +150,7 @@ This system is private. Only authorized users may access it; all access and use 
 Unauthorized access is prohibited, and evidence of it may be given to law enforcement.
 ";
 
-fn banner(name: &'static str, file: &str) -> Thing {
+fn banner(name: &'static str, file: &str) -> Requirement {
     let what = "whoever logs in is told that this is private and watched";
     DropIn {
         // The distribution's own comes back with the undoing.
@@ -158,7 +158,7 @@ fn banner(name: &'static str, file: &str) -> Thing {
         apply: r#"[ -e "$1" ] || [ ! -e "$1.dist" ] || mv "$1.dist" "$1""#,
         ..DropIn::file(name, what, file.to_owned(), BANNER.to_owned())
     }
-    .thing()
+    .requirement()
 }
 
 /// In a container these are its machine's, but for those of its own network.
@@ -199,7 +199,7 @@ net.ipv6.conf.default.accept_redirects = 0
 net.ipv6.conf.default.accept_source_route = 0
 ";
 
-fn kernel() -> Thing {
+fn kernel() -> Requirement {
     DropIn {
         // A kernel that does not know one does without it.
         look: r#"only=.; [ ! -e /.dockerenv ] || only='^net'
@@ -217,10 +217,10 @@ done"#.to_owned(),
             KERNEL.to_owned(),
         )
     }
-    .thing()
+    .requirement()
 }
 
-fn modules() -> Thing {
+fn modules() -> Requirement {
     let names =
         ["dccp", "firewire-core", "firewire-ohci", "firewire-sbp2", "rds", "sctp", "tipc", "usb-storage"];
     DropIn::file(
@@ -229,25 +229,25 @@ fn modules() -> Thing {
         format!("/etc/modprobe.d/{NAME}.conf"),
         names.iter().map(|name| format!("blacklist {name}\ninstall {name} /bin/false\n")).collect(),
     )
-    .thing()
+    .requirement()
 }
 
-fn core_dumps() -> Thing {
+fn core_dumps() -> Requirement {
     DropIn::file(
         "core dumps",
         "no program that crashes leaves its memory on the disk",
         format!("/etc/security/limits.d/60-{NAME}.conf"),
         "* hard core 0\n* soft core 0\nroot hard core 0\nroot soft core 0\n".to_owned(),
     )
-    .thing()
+    .requirement()
 }
 
-fn shells() -> Thing {
+fn shells() -> Requirement {
     DropIn::file(
         "shells",
         "a shell in which nobody types for 15 min ends, and no core is dumped from it",
         format!("/etc/profile.d/{NAME}.sh"),
         "if [ -z \"${TMOUT:-}\" ]; then\n    TMOUT=900\n    readonly TMOUT\n    export TMOUT\nfi\nulimit -c 0\n".to_owned(),
     )
-    .thing()
+    .requirement()
 }

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 
 use super::Admin;
-use super::base::{ADD_KEY, RELOAD_SSHD};
+use super::prerequisites::{ADD_KEY, RELOAD_SSHD};
 use crate::tools::ssh::host_shell::Script;
 use crate::tools::ssh::keys::HostKeys;
 

@@ -1,12 +1,12 @@
-//! What makes a bare Debian or Ubuntu machine a host: a list of things, each of which can be looked at and put right.
+//! What makes a bare Debian or Ubuntu machine a host: a list of requirements, each of which can be looked at and put right.
 //! Nothing else there is changed, and doing it again changes nothing. What makes it harder to attack are files of their own,
 //! whose removal is the way back.
 
-mod base;
 mod drop_in;
 mod hardening;
 pub mod keys;
 mod network;
+mod prerequisites;
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use anyhow::{Context, Result};
 use crate::tools::process::Run;
 use crate::tools::ssh::host_shell::HostShell;
 
-/// One thing that a host must have.
-pub struct Thing {
+/// One requirement that a host must have.
+pub struct Requirement {
     /// In two words.
     pub name: &'static str,
     /// What it is, with the names and values that it is about.
@@ -31,7 +31,7 @@ pub struct Thing {
     timeout: Duration,
 }
 
-impl Thing {
+impl Requirement {
     /// Whether [`Admin::undo`] takes it back.
     pub fn can_be_undone(&self) -> bool {
         self.undo.is_some()
@@ -72,9 +72,9 @@ pub enum State {
 }
 
 impl Admin<'_> {
-    fn run(&self, script: &str, thing: &Thing) -> Result<Run<'static>> {
-        let arguments: Vec<&str> = thing.arguments.iter().map(String::as_str).collect();
-        Ok(self.command(script, &arguments).called(thing.name))
+    fn run(&self, script: &str, requirement: &Requirement) -> Result<Run<'static>> {
+        let arguments: Vec<&str> = requirement.arguments.iter().map(String::as_str).collect();
+        Ok(self.command(script, &arguments).called(requirement.name))
     }
 
     fn command(&self, script: &str, arguments: &[&str]) -> Run<'static> {
@@ -93,30 +93,36 @@ impl Admin<'_> {
     }
 
     /// Looks whether it is as it is to be.
-    pub fn look(&self, thing: &Thing) -> Result<State> {
-        let told = self.run(&thing.look, thing)?.timeout(Duration::from_secs(60)).finish()?;
+    pub fn look(&self, requirement: &Requirement) -> Result<State> {
+        let told = self.run(&requirement.look, requirement)?.timeout(Duration::from_secs(60)).finish()?;
         Ok(match told.status.code() {
             Some(0) => State::Right,
             Some(1) => State::Missing(told.stdout.trim().to_owned()),
-            _ => anyhow::bail!("looking at {}: {}{}", thing.name, told.stdout.trim(), told.stderr.trim()),
+            _ => {
+                anyhow::bail!("looking at {}: {}{}", requirement.name, told.stdout.trim(), told.stderr.trim())
+            }
         })
     }
 
     /// Puts it right, and looks again.
-    pub fn mend(&self, thing: &Thing, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
-        let run = self.run(&thing.mend, thing)?.timeout(thing.timeout).each_line(each_line);
-        run.run().with_context(|| format!("{}: {}", thing.name, thing.what))?;
-        match self.look(thing)? {
+    pub fn mend(&self, requirement: &Requirement, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
+        let run = self.run(&requirement.mend, requirement)?.timeout(requirement.timeout).each_line(each_line);
+        run.run().with_context(|| format!("{}: {}", requirement.name, requirement.what))?;
+        match self.look(requirement)? {
             State::Right => Ok(()),
-            State::Missing(seen) => anyhow::bail!("{} was done, and still: {seen}", thing.name),
+            State::Missing(seen) => anyhow::bail!("{} was done, and still: {seen}", requirement.name),
         }
     }
 
     /// Takes back what [`Admin::mend`] does. An error when it stays.
-    pub fn undo(&self, thing: &Thing) -> Result<()> {
-        let name = thing.name;
-        let undo = thing.undo.as_ref().with_context(|| format!("{name} stays: nothing takes it back"))?;
-        self.run(undo, thing)?.timeout(thing.timeout).run().with_context(|| format!("taking back {name}"))
+    pub fn undo(&self, requirement: &Requirement) -> Result<()> {
+        let name = requirement.name;
+        let undo =
+            requirement.undo.as_ref().with_context(|| format!("{name} stays: nothing takes it back"))?;
+        self.run(undo, requirement)?
+            .timeout(requirement.timeout)
+            .run()
+            .with_context(|| format!("taking back {name}"))
     }
 
     /// Whether it may change the machine at all.
@@ -128,12 +134,16 @@ impl Admin<'_> {
 }
 
 /// The list, in the order in which it is done.
-pub fn things(wanted: &Wanted) -> Vec<Thing> {
-    base::things(wanted).into_iter().chain(hardening::things(wanted)).chain(network::things(wanted)).collect()
+pub fn requirements(wanted: &Wanted) -> Vec<Requirement> {
+    prerequisites::requirements(wanted)
+        .into_iter()
+        .chain(hardening::requirements(wanted))
+        .chain(network::requirements(wanted))
+        .collect()
 }
 
-fn thing(name: &'static str, what: &str, look: &str, mend: &str, arguments: &[&str]) -> Thing {
-    Thing {
+fn requirement(name: &'static str, what: &str, look: &str, mend: &str, arguments: &[&str]) -> Requirement {
+    Requirement {
         name,
         what: what.to_owned(),
         may_shut_out: false,
@@ -164,48 +174,56 @@ mod tests {
 
     #[test]
     fn every_line_has_a_name_of_its_own_and_scripts_that_a_shell_reads() {
-        let all = things(&wanted("deploy", false));
-        let names: std::collections::BTreeSet<_> = all.iter().map(|thing| thing.name).collect();
+        let all = requirements(&wanted("deploy", false));
+        let names: std::collections::BTreeSet<_> = all.iter().map(|requirement| requirement.name).collect();
         assert_eq!(names.len(), all.len());
-        for thing in &all {
-            for script in [Some(&thing.look), Some(&thing.mend), thing.undo.as_ref()].into_iter().flatten() {
+        for requirement in &all {
+            for script in [Some(&requirement.look), Some(&requirement.mend), requirement.undo.as_ref()]
+                .into_iter()
+                .flatten()
+            {
                 let read = Run::new(cmd!(shell(), "sh -n -c {script}")).finish().unwrap();
-                assert!(read.status.success(), "{}: {}\n{script}", thing.name, read.stderr);
+                assert!(read.status.success(), "{}: {}\n{script}", requirement.name, read.stderr);
             }
         }
     }
 
     #[test]
     fn what_makes_a_host_harder_to_attack_can_be_taken_back() {
-        let base: Vec<_> = base::things(&wanted("deploy", false)).iter().map(|thing| thing.name).collect();
+        let prerequisites: Vec<_> = prerequisites::requirements(&wanted("deploy", false))
+            .iter()
+            .map(|requirement| requirement.name)
+            .collect();
         let stays = ["ufw", "time"];
-        for thing in things(&wanted("deploy", false)) {
-            let is_hardening = !base.contains(&thing.name) && !stays.contains(&thing.name);
-            assert_eq!(thing.can_be_undone(), is_hardening, "{}", thing.name);
+        for requirement in requirements(&wanted("deploy", false)) {
+            let is_hardening =
+                !prerequisites.contains(&requirement.name) && !stays.contains(&requirement.name);
+            assert_eq!(requirement.can_be_undone(), is_hardening, "{}", requirement.name);
         }
     }
 
     #[test]
     fn who_deploys_may_become_root_before_root_no_longer_comes_in() {
-        let all = things(&wanted("deploy", false));
-        let place = |name: &str| all.iter().position(|thing| thing.name == name).unwrap();
+        let all = requirements(&wanted("deploy", false));
+        let place = |name: &str| all.iter().position(|requirement| requirement.name == name).unwrap();
         assert!(place("key") < place("sudo") && place("sudo") < place("log-ins"));
         let of = |user: &str, name: &str| {
-            let all = things(&wanted(user, false));
-            all.into_iter().find(|thing| thing.name == name).unwrap().arguments[1].clone()
+            let all = requirements(&wanted(user, false));
+            all.into_iter().find(|requirement| requirement.name == name).unwrap().arguments[1].clone()
         };
         assert!(of("deploy", "log-ins").contains("PermitRootLogin no\n"));
         assert!(of("root", "log-ins").contains("PermitRootLogin prohibit-password\n"), "root deploys");
         assert!(!of("root", "sudo").contains("NOPASSWD"));
-        let shuts_out: Vec<_> = all.iter().filter(|thing| thing.may_shut_out).map(|it| it.name).collect();
+        let shuts_out: Vec<_> =
+            all.iter().filter(|requirement| requirement.may_shut_out).map(|it| it.name).collect();
         assert_eq!(shuts_out, ["ciphers", "log-ins", "firewall"]);
     }
 
     #[test]
     fn the_host_key_that_is_trusted_stays_one_that_sshd_shows() {
         let of = |only_ecdsa| {
-            let all = things(&wanted("deploy", only_ecdsa));
-            all.into_iter().find(|thing| thing.name == "ciphers").unwrap().arguments[1].clone()
+            let all = requirements(&wanted("deploy", only_ecdsa));
+            all.into_iter().find(|requirement| requirement.name == "ciphers").unwrap().arguments[1].clone()
         };
         assert!(of(false).contains("HostKeyAlgorithms -ecdsa-*"));
         assert!(!of(true).contains("HostKeyAlgorithms"));

@@ -1,17 +1,17 @@
 //! What the outside may reach of a host, and what its clock goes by.
 
 use super::drop_in::{DropIn, PACKAGES};
-use super::{Thing, Wanted, base, thing};
+use super::{Requirement, Wanted, prerequisites, requirement};
 use crate::project::NAME;
 
-pub(super) fn things(wanted: &Wanted) -> Vec<Thing> {
+pub(super) fn requirements(wanted: &Wanted) -> Vec<Requirement> {
     let port = wanted.port.to_string();
     vec![
-        thing("ufw", "where it is on, it lets ssh, 80 and 443 in", LOOK_UFW, OPEN_UFW, &[&port]),
+        requirement("ufw", "where it is on, it lets ssh, 80 and 443 in", LOOK_UFW, OPEN_UFW, &[&port]),
         firewall(),
-        Thing {
-            timeout: base::INSTALL_TIMEOUT,
-            ..thing(
+        Requirement {
+            timeout: prerequisites::INSTALL_TIMEOUT,
+            ..requirement(
                 "time",
                 "something sets the clock; the package systemd-timesyncd where nothing does",
                 LOOK_TIME,
@@ -29,7 +29,7 @@ done"#;
 const OPEN_UFW: &str = r#"set -e; for p in "$1" 80 443; do ufw allow "$p/tcp"; done"#;
 
 /// A program that a unit calls at each boot. Both chains only drop: what they let pass, other rules still decide about.
-fn firewall() -> Thing {
+fn firewall() -> Requirement {
     let path = format!("/usr/local/sbin/{NAME}-firewall");
     let drop_in = DropIn {
         mode: "0755",
@@ -53,12 +53,12 @@ fi
             include_str!("scripts/firewall.sh").to_owned(),
         )
     };
-    let thing = drop_in.thing();
-    Thing {
+    let requirement = drop_in.requirement();
+    Requirement {
         may_shut_out: true,
         // While it is still there.
-        undo: thing.undo.map(|undo| format!("[ ! -x \"$1\" ] || \"$1\" off\n{undo}")),
-        ..thing
+        undo: requirement.undo.map(|undo| format!("[ ! -x \"$1\" ] || \"$1\" off\n{undo}")),
+        ..requirement
     }
 }
 

@@ -9,7 +9,7 @@ use crate::tools::process::Run;
 
 /// The last commit that two histories have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Base {
+pub enum MergeBase {
     /// This one.
     Commit(String),
     /// The clone is too shallow to tell.
@@ -20,12 +20,12 @@ pub enum Base {
 
 /// The last commit that `revision` and what is checked out have in common. A word that means no commit is an error,
 /// unless the clone is shallow: then it may be what was not fetched.
-pub fn base(folder: &Utf8Path, revision: &str) -> Result<Base> {
+pub fn base(folder: &Utf8Path, revision: &str) -> Result<MergeBase> {
     let sh = git_shell(folder);
     let shallow = ask(folder, cmd!(sh, "git rev-parse --is-shallow-repository"))? == "true";
     let commit = match meaning(folder, revision)? {
         Meaning::Commit(commit) => commit,
-        _ if shallow => return Ok(Base::Shallow),
+        _ if shallow => return Ok(MergeBase::Shallow),
         Meaning::Ambiguous(all) => {
             anyhow::bail!("{revision} begins the names of several commits: {}", all.join(", "))
         }
@@ -38,9 +38,9 @@ pub fn base(folder: &Utf8Path, revision: &str) -> Result<Base> {
     };
     let told = Run::new(cmd!(sh, "git merge-base HEAD {commit}")).finish()?;
     match told.stdout.lines().next() {
-        Some(base) if told.status.success() => Ok(Base::Commit(base.to_owned())),
-        _ if shallow => Ok(Base::Shallow),
-        _ => Ok(Base::None),
+        Some(base) if told.status.success() => Ok(MergeBase::Commit(base.to_owned())),
+        _ if shallow => Ok(MergeBase::Shallow),
+        _ => Ok(MergeBase::None),
     }
 }
 

@@ -4,32 +4,32 @@ use anyhow::Result;
 use camino::Utf8Path;
 use xshell::cmd;
 
-use super::changes::Base;
+use super::changes::MergeBase;
 use super::{Meaning, ask, git_shell, meaning};
 use crate::tools::process::Run;
 
 /// The commit that what is here is compared with: where it left `branch`; on that branch itself, what was there before a
 /// push (`before`, where somebody knows), or else the commit before.
-pub fn base(folder: &Utf8Path, branch: &str, before: Option<&str>) -> Result<Base> {
+pub fn base(folder: &Utf8Path, branch: &str, before: Option<&str>) -> Result<MergeBase> {
     let sh = git_shell(folder);
     if let Some(before) = before
         && let Meaning::Commit(commit) = meaning(folder, before)?
     {
-        return Ok(Base::Commit(commit));
+        return Ok(MergeBase::Commit(commit));
     }
     let head = ask(folder, cmd!(sh, "git rev-parse HEAD"))?;
     for name in [format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")] {
         let told = Run::new(cmd!(sh, "git merge-base {name} HEAD")).finish()?;
         let found = told.stdout.trim();
         if told.status.success() && !found.is_empty() && found != head {
-            return Ok(Base::Commit(found.to_owned()));
+            return Ok(MergeBase::Commit(found.to_owned()));
         }
     }
     let before = Run::new(cmd!(sh, "git rev-parse --verify --quiet HEAD^1")).finish()?;
     Ok(match ask(folder, cmd!(sh, "git rev-parse --is-shallow-repository"))?.as_str() {
-        _ if before.status.success() => Base::Commit(before.stdout.trim().to_owned()),
-        "true" => Base::Shallow,
-        _ => Base::None,
+        _ if before.status.success() => MergeBase::Commit(before.stdout.trim().to_owned()),
+        "true" => MergeBase::Shallow,
+        _ => MergeBase::None,
     })
 }
 
@@ -127,17 +127,17 @@ mod tests {
         const GONE: &str = "1111111111111111111111111111111111111111";
         let since = |branch, before| base(&folder, branch, before).expect("asked");
         let first = commit(&folder, "first");
-        assert_eq!(since("main", None), Base::None, "nothing was before");
+        assert_eq!(since("main", None), MergeBase::None, "nothing was before");
         let second = commit(&folder, "second");
-        assert_eq!(since("main", None), Base::Commit(first.clone()));
+        assert_eq!(since("main", None), MergeBase::Commit(first.clone()));
         let third = commit(&folder, "third");
-        assert_eq!(since("main", Some(&first)), Base::Commit(first.clone()), "a push of two commits");
-        assert_eq!(since("main", Some(GONE)), Base::Commit(second), "not there any more");
+        assert_eq!(since("main", Some(&first)), MergeBase::Commit(first.clone()), "a push of two commits");
+        assert_eq!(since("main", Some(GONE)), MergeBase::Commit(second), "not there any more");
         git(&folder, &["switch", "--quiet", "--create", "work"]);
         commit(&folder, "one");
         let fourth = commit(&folder, "two");
-        assert_eq!(since("main", None), Base::Commit(third));
-        assert_ne!(since("gone", None), Base::Commit(fourth));
+        assert_eq!(since("main", None), MergeBase::Commit(third));
+        assert_ne!(since("gone", None), MergeBase::Commit(fourth));
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
         commit(&folder, "second");
         let clone = folder.join("clone");
         git(&folder, &["clone", "--quiet", "--depth", "1", &format!("file://{folder}"), clone.as_str()]);
-        assert_eq!(base(&clone, "main", None).expect("asked"), Base::Shallow);
+        assert_eq!(base(&clone, "main", None).expect("asked"), MergeBase::Shallow);
     }
 
     #[test]

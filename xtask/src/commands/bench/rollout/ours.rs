@@ -16,7 +16,7 @@ use crate::tools::process::Run;
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(600);
 const WHERE: [&str; 2] = ["--env", "production"];
 /// The gates would ask for staging and for the default branch.
-const GATES: [&str; 7] = [
+const GATES: [&str; 9] = [
     "--yes",
     "--override",
     "staging=a benchmark on a throw-away machine",
@@ -24,6 +24,8 @@ const GATES: [&str; 7] = [
     "branch=a benchmark on a throw-away machine",
     "--override",
     "rolled-back=a benchmark on a throw-away machine",
+    "--override",
+    "platform=a benchmark on a throw-away machine",
 ];
 
 /// The lab's first machine, as production.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::pipeline::Context;
-use crate::product::ci::base;
+use crate::product::ci::merge_base;
 use crate::project;
 use crate::tools::git;
 use crate::workspace;
@@ -21,7 +21,7 @@ const TRAILER: &str = "Breaks-API";
 pub fn still_answers(task: &Context) -> Result<()> {
     let root = workspace::root();
     let path = format!("{}/openapi.json", project::BACKEND.folder);
-    let Some(base) = base::of(task)? else { return Ok(()) };
+    let Some(base) = merge_base::of(task)? else { return Ok(()) };
     let Some(before) = git::history::show_if_there(root, &base, &path)? else {
         task.line(&format!("{} had no document", &base[..12]));
         return Ok(());

@@ -93,10 +93,10 @@ impl LeasedHost for Held<'_> {
         self.host.change(Change::DropLoaded)
     }
     fn swap_database(&self, attempt: &str) -> Result<()> {
-        self.host.change(Change::Exchange(attempt.to_owned()))
+        self.host.change(Change::Swap(attempt.to_owned()))
     }
     fn swap_back(&self, attempt: &str) -> Result<()> {
-        self.host.change(Change::ExchangeBack(attempt.to_owned()))
+        self.host.change(Change::SwapBack(attempt.to_owned()))
     }
     fn migrate(&self, release: &Release) -> Result<String> {
         self.host.change(Change::Migrate(release.clone())).map(|()| String::new())

@@ -113,7 +113,7 @@ pub fn settled(world: &mut World, live: &ReleaseId) {
 }
 
 /// Users notice nothing, but for what no protocol can hide from them: a reboot, a bad release until it is taken back,
-/// the moment in which a restore exchanges the databases.
+/// the moment in which a restore swaps the databases.
 pub fn requests(world: &mut World, trial: &Trial) {
     let restores = trial.acts.iter().any(|act| matches!(act, Act::Restore));
     let stands_alone = !trial.troubles.is_empty();

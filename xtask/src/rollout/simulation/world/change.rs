@@ -34,8 +34,8 @@ pub enum Change {
     Backup,
     LoadBackup,
     DropLoaded,
-    Exchange(String),
-    ExchangeBack(String),
+    Swap(String),
+    SwapBack(String),
     Migrate(Release),
     UndoMigrations(Vec<i64>),
     WaitForMigration,
@@ -72,8 +72,8 @@ impl Change {
             Change::Backup => "back up".to_owned(),
             Change::LoadBackup => "load a backup beside".to_owned(),
             Change::DropLoaded => "drop what was loaded".to_owned(),
-            Change::Exchange(attempt) => format!("exchange the databases for {attempt}"),
-            Change::ExchangeBack(attempt) => format!("exchange the databases back for {attempt}"),
+            Change::Swap(attempt) => format!("swap the databases for {attempt}"),
+            Change::SwapBack(attempt) => format!("swap the databases back for {attempt}"),
             Change::Migrate(release) => format!("migrate by {}", release.id),
             Change::UndoMigrations(versions) => format!("take the migrations {versions:?} back"),
             Change::WaitForMigration => "wait for a migration".to_owned(),
@@ -175,9 +175,9 @@ impl World {
                 self.going_on.retain(|(_, change)| !matches!(change, Change::LoadBackup));
                 self.databases.loaded = None;
             }
-            Change::Exchange(attempt) => self.exchange(attempt)?,
-            Change::ExchangeBack(attempt) => {
-                self.wait_for_exchange();
+            Change::Swap(attempt) => self.swap(attempt)?,
+            Change::SwapBack(attempt) => {
+                self.wait_for_swap();
                 if let Some(back) = self.databases.aside.remove(attempt) {
                     self.databases.loaded = Some(self.replace_database(back));
                 }
@@ -222,7 +222,7 @@ impl World {
         match change {
             Change::Append(entries, _) => self.append_half(entries),
             Change::PruneRelease(id) => self.stop(id, true),
-            // An exchange is one transaction, and a load is not.
+            // A swap is one transaction, and a load is not.
             Change::LoadBackup => self.databases.loaded = Some(HALF),
             // Each migration is a transaction of its own.
             Change::Migrate(release) => {
@@ -277,8 +277,8 @@ impl World {
             Change::Arm(_)
             | Change::Backup
             | Change::RenewPlatform(_)
-            | Change::Exchange(_)
-            | Change::ExchangeBack(_) => {
+            | Change::Swap(_)
+            | Change::SwapBack(_) => {
                 self.going_on.push((now + ENGINE_DURATION, change.clone()));
             }
             Change::Pull(_) | Change::PruneRelease(_) | Change::WaitForMigration => {}
@@ -286,8 +286,8 @@ impl World {
         }
     }
 
-    fn exchange(&mut self, attempt: &str) -> Result<()> {
-        self.wait_for_exchange();
+    fn swap(&mut self, attempt: &str) -> Result<()> {
+        self.wait_for_swap();
         let is_done = self.databases.aside.contains_key(attempt);
         if is_done && self.databases.loaded.is_none() {
             return Ok(());
@@ -312,11 +312,10 @@ impl World {
         std::mem::replace(&mut self.databases.used, with)
     }
 
-    /// Whoever looks at an exchange waits for one that goes on although its driver is gone.
-    pub fn wait_for_exchange(&mut self) {
-        let goes_on = |(_, change): &(Duration, Change)| {
-            matches!(change, Change::Exchange(_) | Change::ExchangeBack(_))
-        };
+    /// Whoever looks at a swap waits for one that goes on although its driver is gone.
+    pub fn wait_for_swap(&mut self) {
+        let goes_on =
+            |(_, change): &(Duration, Change)| matches!(change, Change::Swap(_) | Change::SwapBack(_));
         if let Some((over, _)) = self.going_on.iter().find(|it| goes_on(it)) {
             let over = *over;
             self.advance(over.saturating_sub(self.now) + Duration::from_millis(1));

@@ -3,26 +3,26 @@
 
 use std::time::Duration;
 
-use super::{Thing, Wanted, thing};
+use super::{Requirement, Wanted, requirement};
 use crate::project::NAME;
 
 /// The longest that installing packages may take.
 pub(super) const INSTALL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// In the order in which they are done.
-pub(super) fn things(wanted: &Wanted) -> Vec<Thing> {
+pub(super) fn requirements(wanted: &Wanted) -> Vec<Requirement> {
     let Wanted { user, root, .. } = wanted;
-    let mut things = vec![
-        thing(
+    let mut requirements = vec![
+        requirement(
             "log limits",
             "/etc/docker/daemon.json: containers' logs end at 3 files of 10 MB, and containers outlive a restart of the engine",
             LOOK_LIMITS,
             MAKE_LIMITS,
             &[],
         ),
-        Thing {
+        Requirement {
             timeout: INSTALL_TIMEOUT,
-            ..thing(
+            ..requirement(
                 "engine",
                 "the packages docker.io and iptables, started, and at each boot",
                 LOOK_ENGINE,
@@ -30,9 +30,9 @@ pub(super) fn things(wanted: &Wanted) -> Vec<Thing> {
                 &[],
             )
         },
-        Thing {
+        Requirement {
             timeout: INSTALL_TIMEOUT,
-            ..thing(
+            ..requirement(
                 "unpacking",
                 "the package pigz, with which the engine unpacks images faster",
                 LOOK_UNPACKING,
@@ -40,26 +40,38 @@ pub(super) fn things(wanted: &Wanted) -> Vec<Thing> {
                 &[],
             )
         },
-        thing("user", &format!("{user}, who deploys, in the group docker"), LOOK_USER, MAKE_USER, &[user]),
-        thing("folder", &format!("{root}, which belongs to {user}"), LOOK_FOLDER, MAKE_FOLDER, &[root, user]),
+        requirement(
+            "user",
+            &format!("{user}, who deploys, in the group docker"),
+            LOOK_USER,
+            MAKE_USER,
+            &[user],
+        ),
+        requirement(
+            "folder",
+            &format!("{root}, which belongs to {user}"),
+            LOOK_FOLDER,
+            MAKE_FOLDER,
+            &[root, user],
+        ),
     ];
     if let Some(key) = &wanted.key {
         let what = format!("the key that {user} comes in with");
-        things.push(thing("key", &what, LOOK_KEY, ADD_KEY, &[user, key, key]));
+        requirements.push(requirement("key", &what, LOOK_KEY, ADD_KEY, &[user, key, key]));
     }
     if let Some(key) = &wanted.ledger_key {
         let line = format!("restrict,command=\"cat {root}/ledger.jsonl 2>/dev/null || :\" {key}");
         let what = "a key that can print the ledger and do nothing else";
-        things.push(thing("ledger key", what, LOOK_KEY, ADD_KEY, &[user, key, &line]));
+        requirements.push(requirement("ledger key", what, LOOK_KEY, ADD_KEY, &[user, key, &line]));
     }
-    things.push(thing(
+    requirements.push(requirement(
         "sshd",
         "asks every 15 s whether a driver is still there, and forwards sockets",
         LOOK_SSHD,
         MAKE_SSHD,
         &[&format!("/etc/ssh/sshd_config.d/10-{NAME}.conf")],
     ));
-    things
+    requirements
 }
 
 const LOOK_LIMITS: &str = r#"f=/etc/docker/daemon.json

@@ -8,18 +8,18 @@ use serde_json::Value;
 use crate::pipeline::{Context, Unavailable};
 use crate::project;
 use crate::tools::git;
-use crate::tools::git::changes::Base;
+use crate::tools::git::changes::MergeBase;
 use crate::workspace;
 
 /// Where a branch left the default branch; on that one, the commit before. None where nothing came before, which is said.
 pub fn of(task: &Context) -> Result<Option<String>> {
     match git::history::base(workspace::root(), project::DEFAULT_BRANCH, before_push().as_deref())? {
-        Base::Commit(base) => Ok(Some(base)),
-        Base::Shallow => {
+        MergeBase::Commit(base) => Ok(Some(base)),
+        MergeBase::Shallow => {
             let why = "what came before was not fetched: `git fetch --unshallow` brings it".to_owned();
             Err(Unavailable(why).into())
         }
-        Base::None => {
+        MergeBase::None => {
             task.line("nothing came before this commit: there is nothing to compare with");
             Ok(None)
         }

@@ -6,7 +6,7 @@ use std::fmt;
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 
-use super::target::gate;
+use super::gate;
 use crate::project::Environment;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::ledger::Ledger;
