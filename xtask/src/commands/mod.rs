@@ -11,6 +11,7 @@ mod engine;
 mod fmt;
 mod host;
 mod image;
+mod incident;
 mod lab;
 mod lint;
 mod logs;
@@ -64,6 +65,7 @@ enum Verb {
     Releases(releases::Releases),
     Logs(logs::Logs),
     Metrics(metrics::Metrics),
+    Incident(incident::IncidentVerb),
     Maintenance(maintenance::Maintenance),
     Down(down::Down),
     Prune(prune::Prune),
@@ -95,6 +97,7 @@ const GROUPS: &[Group] = &[
             "releases",
             "logs",
             "metrics",
+            "incident",
             "maintenance",
             "down",
             "prune",
@@ -130,6 +133,7 @@ impl Cli {
             Verb::Releases(releases) => releases.run(),
             Verb::Logs(logs) => logs.run(),
             Verb::Metrics(metrics) => metrics.run(),
+            Verb::Incident(incident) => incident.run(),
             Verb::Maintenance(maintenance) => maintenance.run(),
             Verb::Down(down) => down.run(),
             Verb::Prune(prune) => prune.run(),

@@ -73,6 +73,7 @@ impl Status {
                 "ledger_damage": damage,
                 "maintenance": seen.traffic.maintenance,
                 "unfinished": seen.ledger.unfinished(),
+                "incidents": seen.ledger.open_incidents(),
                 "schema": seen.schema.keys().next_back(),
                 "pending_migrations": lacks,
                 "edited_migrations": history(&seen).edited,
@@ -225,6 +226,10 @@ fn say_what_wants_attention(
         let at = unfinished.step.map_or(String::new(), |(step, _)| format!(", at '{step}'"));
         let (kind, by, when) = (unfinished.kind, unfinished.by, ago(&unfinished.at));
         terminal::say(paint::warn(format_args!("a {kind} by {by} that began {when} has not ended{at}")));
+    }
+    for incident in seen.ledger.open_incidents() {
+        let (of, by, when) = (incident.caused_by, incident.by, ago(&incident.opened));
+        terminal::say(paint::bad(format_args!("incident  {}: {of}, by {by} {when}", incident.why)));
     }
     for damage in seen.damage() {
         terminal::say(paint::bad(of_ledger(&damage, environment)));

@@ -11,7 +11,7 @@ use super::observed::Observed;
 use super::plan::{Goal, Plan, Report, Step, StepContext, Stopped, apply_all};
 use super::recover::{Recovery, recover};
 use super::rollback::RollbackRequest;
-use super::state::ledger::{Event, Outcome};
+use super::state::ledger::{Event, IncidentMark, Outcome};
 use super::state::release::ReleaseId;
 
 /// How often a lease is asked for that somebody else has.
@@ -90,8 +90,7 @@ pub fn note_without_attempt(
 ) -> Result<()> {
     let (now, ledger) = (leased.host().now(), leased.host().ledger()?);
     let journal = Journal::new(leased, attempt_id(now, &leased.number().to_string()), &ledger);
-    let (what, why) = (what.to_owned(), why.unwrap_or_default().to_owned());
-    journal.write(Event::Noted { what, by, why })
+    journal.write(Event::by_hand(what.to_owned(), by, why.unwrap_or_default().to_owned()))
 }
 
 /// What the one who has the lease is doing right now, as far as the ledger tells.
@@ -158,8 +157,14 @@ impl<'a> Attempt<'a> {
 
     /// Writes into the ledger what this driver's user did by hand, and why.
     pub fn note_done(&self, what: &str, why: Option<&str>) -> Result<()> {
+        let why = why.unwrap_or_default().to_owned();
+        self.journal.write(Event::by_hand(what.to_owned(), self.by.clone(), why))
+    }
+
+    /// Writes into the ledger that an incident has begun, or is over.
+    pub fn note_incident(&self, what: &str, why: Option<&str>, incident: IncidentMark) -> Result<()> {
         let (what, by, why) = (what.to_owned(), self.by.clone(), why.unwrap_or_default().to_owned());
-        self.journal.write(Event::Noted { what, by, why })
+        self.journal.write(Event::Noted { what, by, why, incident: Some(incident) })
     }
 
     /// Takes a step without which no plan can be made yet, with everything in the ledger: the plan comes behind it, in the same

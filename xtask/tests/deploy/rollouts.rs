@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use libtest_mimic::Failed;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::BUILD_TIMEOUT;
 use crate::browser;
@@ -259,7 +259,27 @@ pub fn metrics(project: &Project) -> Result<(), Failed> {
         format!("{recovery}")
     })?;
     let picture = project.xtask(&["metrics", "--svg"]).succeeds()?;
-    check(picture.contains("<svg") && picture.contains("caught before users"), || picture)
+    check(picture.contains("<svg") && picture.contains("caught before users"), || picture)?;
+    incident(project)
+}
+
+/// What users tell later is written down by hand, once, and says so until it is over.
+fn incident(project: &Project) -> Result<(), Failed> {
+    let live = project.status()["live"].as_str().unwrap_or_default().to_owned();
+    let open = |release: &str| {
+        project.xtask(&["incident", "open", "--caused-by", release, "--reason", "no list in Safari"])
+    };
+    open("20200103t120000z-1a2b3c4d5e6f").fails_with(3)?;
+    open(&live).succeeds()?;
+    open(&live).fails_with(3)?;
+    let said = project.status()["incidents"].clone();
+    check(said[0]["why"] == "no list in Safari" && said[0]["caused_by"] == live.as_str(), || {
+        said.to_string()
+    })?;
+    project.xtask(&["incident", "close"]).succeeds()?;
+    project.xtask(&["incident", "close"]).fails_with(3)?;
+    let all = project.json(&["incident", "list", "--json"]);
+    check(all[0]["closed"].is_string() && project.status()["incidents"] == json!([]), || all.to_string())
 }
 
 /// Of three releases, the one that neither has the traffic nor had it before.

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 
+use crate::rollout::state::ledger::incidents::Incident;
 use crate::rollout::state::ledger::{Entry, Event, Kind, Ledger, RecordedAttempt, StepState};
 use crate::rollout::state::release::ReleaseId;
 
@@ -55,7 +56,22 @@ impl Deployments {
                 _ => {}
             }
         }
+        ledger.incidents().iter().try_for_each(|incident| all.incident(incident))?;
         Ok(all)
+    }
+
+    /// The deployment has failed by which the release had the traffic that users suffered from; the one behind it is rework.
+    fn incident(&mut self, incident: &Incident) -> Result<()> {
+        let opened = time(&incident.opened)?;
+        let closed = incident.closed.as_deref().map(time).transpose()?;
+        let is_it = |it: &Deployment| it.release == incident.caused_by && it.at <= opened;
+        let Some(at) = self.made.iter().rposition(is_it) else { return Ok(()) };
+        let after = closed.and_then(|closed| closed.duration_since(self.made[at].at).ok());
+        self.made[at].failure.get_or_insert(Failure { recovered_after: after });
+        if let Some(next) = self.made.get_mut(at + 1) {
+            next.is_rework |= next.at >= opened;
+        }
+        Ok(())
     }
 
     fn deploy(

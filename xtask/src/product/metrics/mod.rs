@@ -127,7 +127,7 @@ fn failures(recent: &[&Deployment], failed: usize) -> Figure {
         samples: recent.len(),
         target: format!("at most {} %", targets::FAILED_PERCENT),
         is_met: value.map(|value| value <= targets::FAILED_PERCENT),
-        counted: "of those, the ones undone by watch or guard, rolled back from, or named by `Fixes-release:` in a later commit; what nobody recorded is missing, so this is the least that it can be",
+        counted: "of those, the ones undone by watch or guard, rolled back from, with an incident, or named by `Fixes-release:` in a later commit; what nobody recorded is missing, so this is the least that it can be",
     }
 }
 

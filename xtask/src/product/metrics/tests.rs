@@ -1,7 +1,7 @@
 use std::time::UNIX_EPOCH;
 
 use super::*;
-use crate::rollout::state::ledger::{Entry, Event, FORMAT, Kind, Outcome, StepState};
+use crate::rollout::state::ledger::{Entry, Event, FORMAT, IncidentMark, Kind, Outcome, StepState};
 use crate::rollout::state::release::ReleaseId;
 use crate::tools::git::history::CommitTimes;
 
@@ -130,6 +130,28 @@ fn who_rolls_back_says_that_the_deployment_failed_and_is_none() {
     story.rollback("c", 800, 2, 1);
     story.rollback("d", 900, 1, 2);
     assert_eq!(failures(&story.read()), [None, Some(Some(601))]);
+}
+
+#[test]
+fn an_incident_makes_the_release_a_failed_deployment_until_it_is_over() {
+    let mut story = Story::default();
+    let mark = |release: u32, is_over: bool| {
+        let incident = Some(IncidentMark { caused_by: id(release), is_over });
+        Event::Noted { what: String::new(), by: "ada@desk".into(), why: "no list in Safari".into(), incident }
+    };
+    story.deploy("a", 100, None, 1);
+    story.deploy("b", 200, Some(1), 2);
+    story.add("c", 500, mark(2, false));
+    assert_eq!(failures(&story.read()), [None, Some(None)], "nobody knows yet when it was over");
+    story.add("d", 510, mark(2, false));
+    story.add("d", 520, mark(1, true));
+    story.deploy("e", 700, Some(2), 3);
+    story.add("f", 800, mark(2, true));
+    story.add("g", 900, mark(2, true));
+    let all = story.read();
+    assert_eq!(failures(&all), [None, Some(Some(600)), None], "neither opened twice, nor closed twice");
+    assert!(all.made[2].is_rework && !all.made[1].is_rework);
+    assert_eq!((story.0.incidents().len(), story.0.open_incidents().len()), (1, 0));
 }
 
 #[test]

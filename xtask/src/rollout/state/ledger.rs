@@ -14,6 +14,7 @@ use super::platform::PlatformRecord;
 use super::release::ReleaseId;
 
 pub mod damage;
+pub mod incidents;
 mod queries;
 
 /// The version of the format that is written here.
@@ -111,13 +112,30 @@ pub enum Event {
         /// Why, as that person says.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         why: String,
+        /// That users suffer from a release, or no longer do, where this is about that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<IncidentMark>,
     },
+}
+
+/// The beginning or the end of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentMark {
+    /// The release that users suffer from.
+    pub caused_by: ReleaseId,
+    /// Whether this is its end.
+    pub is_over: bool,
 }
 
 impl Event {
     /// Something that was found.
     pub fn found(what: String) -> Event {
-        Event::Noted { what, by: String::new(), why: String::new() }
+        Event::by_hand(what, String::new(), String::new())
+    }
+
+    /// Something that somebody did by hand, and why.
+    pub fn by_hand(what: String, by: String, why: String) -> Event {
+        Event::Noted { what, by, why, incident: None }
     }
 }
 
