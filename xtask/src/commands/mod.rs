@@ -28,6 +28,7 @@ mod releases;
 mod rollback;
 mod secrets;
 mod status;
+mod support;
 pub mod target;
 mod test;
 mod user;
@@ -64,6 +65,7 @@ enum Verb {
     #[command(alias = "release")]
     Releases(releases::Releases),
     Logs(logs::Logs),
+    Support(support::Support),
     Metrics(metrics::Metrics),
     Incident(incident::IncidentVerb),
     Maintenance(maintenance::Maintenance),
@@ -96,6 +98,7 @@ const GROUPS: &[Group] = &[
             "status",
             "releases",
             "logs",
+            "support",
             "metrics",
             "incident",
             "maintenance",
@@ -132,6 +135,7 @@ impl Cli {
             Verb::Status(status) => status.run(),
             Verb::Releases(releases) => releases.run(),
             Verb::Logs(logs) => logs.run(),
+            Verb::Support(support) => support.run(),
             Verb::Metrics(metrics) => metrics.run(),
             Verb::Incident(incident) => incident.run(),
             Verb::Maintenance(maintenance) => maintenance.run(),

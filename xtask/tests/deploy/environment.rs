@@ -1,13 +1,15 @@
 //! An environment on this machine's engine, looked at from outside of xtask.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
 
 use crate::support::http::get;
 use crate::support::project::Project;
-use crate::support::wait_until;
+use crate::support::{check, wait_until};
 
 impl Project {
     /// The release in the live file, which the edge reads; empty without one.
@@ -69,4 +71,26 @@ impl Project {
         arguments.extend(&command[1..]);
         self.docker(&arguments)
     }
+}
+
+/// One archive, with the ledger and the logs, in which no secret of the environment stands and nobody who has deployed.
+pub fn support(project: &Project) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let archive = folder.path().join("support.tar.gz");
+    let to = archive.to_str().ok_or("a path that is no UTF-8")?;
+    project.xtask(&["support", "--to", to]).succeeds()?;
+    project.xtask(&["support", "--to", to]).fails_with(3)?;
+    check(fs::metadata(&archive)?.permissions().mode() & 0o777 == 0o600, || "others can read it".into())?;
+    let unpacked = Command::new("tar").args(["--extract", "--gzip", "--to-stdout", "--file", to]).output()?;
+    let text = String::from_utf8_lossy(&unpacked.stdout).into_owned();
+    let by = project.attempts()[0]["by"].as_str().unwrap_or_default().to_owned();
+    for part in [r#""event":"confirmed""#, r#""expected_active""#, "database system is ready"] {
+        check(text.contains(part), || format!("{part} is missing"))?;
+    }
+    check(by.contains('@') && !text.contains(&by), || format!("{by} is named"))?;
+    for secret in fs::read_dir(project.root().join("secrets"))? {
+        let value = fs::read_to_string(secret?.path().join("1"))?;
+        check(!text.contains(value.trim()), || "a secret is in it".into())?;
+    }
+    Ok(())
 }

@@ -177,6 +177,7 @@ const TRIALS: &[Row<Project>] = &[
         Always,
         rollouts::metrics,
     ),
+    ("what_helpers_get_holds_no_secret_and_nobody_s_name", Always, environment::support),
     (
         "a_live_file_that_was_edited_by_hand_is_believed_reported_and_written_again",
         Always,

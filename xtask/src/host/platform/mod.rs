@@ -110,6 +110,11 @@ impl Platform<'_> {
         Ok(containers.iter().map(part).collect())
     }
 
+    /// The last lines that a service's container wrote, of both streams.
+    pub fn last_lines(&self, service: &str, lines: usize) -> Result<String> {
+        Ok(container::last_lines(self.machine.docker(), &self.container(service), lines)?)
+    }
+
     /// The images that it runs at this moment; none when it is not there whole.
     pub fn bases(&self) -> Result<Option<Bases>> {
         Ok(bases(&self.containers()?))
