@@ -1,4 +1,5 @@
 import { Alert, Button, Group, Stack, Text } from '@mantine/core'
+import { useEffect, useRef } from 'react'
 
 import { AlertIcon } from '../layout/icons'
 import { formatDay } from '../dates'
@@ -9,8 +10,13 @@ type Props = { differences: Difference[]; onTake: (difference: Difference) => vo
 
 /** What somebody else has changed meanwhile. Nothing of what was typed is lost; where both sides typed, both stand here. */
 export function Conflict({ differences, onTake }: Props) {
+  const frame = useRef<HTMLDivElement>(null)
+  // Whoever saves is at the end of a long form.
+  useEffect(() => frame.current?.focus(), [])
   return (
     <Alert
+      ref={frame}
+      tabIndex={-1}
       role="alert"
       color="orange"
       variant="light"
@@ -46,14 +52,14 @@ function Side({ difference, onTake }: { difference: Difference; onTake: Props['o
             Yours: {shown(field, mine)}
           </>
         )}
+        {isConflict && (
+          <Group mt={4}>
+            <Button size="xs" variant="default" onClick={() => onTake(difference)}>
+              Take theirs: {LABELS[field].toLowerCase()}
+            </Button>
+          </Group>
+        )}
       </Text>
-      {isConflict && (
-        <Group mt={4}>
-          <Button size="xs" variant="default" onClick={() => onTake(difference)}>
-            Take theirs: {LABELS[field].toLowerCase()}
-          </Button>
-        </Group>
-      )}
     </div>
   )
 }
