@@ -309,6 +309,27 @@ SET default_tablespace = '';
 SET default_table_access_method = heap;
 
 --
+-- Name: history; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.history (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    shipment_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    what text NOT NULL,
+    changes jsonb NOT NULL,
+    CONSTRAINT history_changes_check CHECK ((jsonb_typeof(changes) = 'array'::text)),
+    CONSTRAINT history_what_check CHECK ((what = ANY (ARRAY['created'::text, 'changed'::text])))
+);
+
+ALTER TABLE ONLY public.history FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.history OWNER TO tracehub_owner;
+
+--
 -- Name: idempotency_keys; Type: TABLE; Schema: public; Owner: tracehub_owner
 --
 
@@ -395,13 +416,29 @@ CREATE TABLE public.shipments (
     arrives_on date,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     reference_folded text,
+    stage text,
+    version bigint DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone,
+    incoterm text,
+    buyer text,
+    bill_of_lading text,
+    booking text,
+    vessel text,
+    voyage text,
+    CONSTRAINT shipments_bill_of_lading_check CHECK (public.is_plain(bill_of_lading, 64)),
+    CONSTRAINT shipments_booking_check CHECK (public.is_plain(booking, 64)),
+    CONSTRAINT shipments_buyer_check CHECK (public.is_plain(buyer, 200)),
     CONSTRAINT shipments_check CHECK ((arrives_on >= departs_on)),
     CONSTRAINT shipments_container_number_check CHECK ((container_number ~ '^[A-Z]{3}[UJZ][0-9]{7}$'::text)),
     CONSTRAINT shipments_destination_port_check CHECK (((char_length(destination_port) >= 1) AND (char_length(destination_port) <= 100))),
+    CONSTRAINT shipments_incoterm_check CHECK ((incoterm = ANY (ARRAY['EXW'::text, 'FCA'::text, 'FAS'::text, 'FOB'::text, 'CFR'::text, 'CIF'::text, 'CPT'::text, 'CIP'::text, 'DAP'::text, 'DPU'::text, 'DDP'::text]))),
     CONSTRAINT shipments_origin_port_check CHECK (((char_length(origin_port) >= 1) AND (char_length(origin_port) <= 100))),
     CONSTRAINT shipments_product_check CHECK (((char_length(product) >= 1) AND (char_length(product) <= 200))),
     CONSTRAINT shipments_reference_check CHECK (((char_length(reference) >= 1) AND (char_length(reference) <= 64))),
-    CONSTRAINT shipments_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'booked'::text, 'in_transit'::text, 'arrived'::text, 'delivered'::text])))
+    CONSTRAINT shipments_stage_check CHECK ((stage = ANY (ARRAY['draft'::text, 'docs_pending'::text, 'docs_complete'::text, 'in_transit'::text, 'arrived'::text, 'customs'::text, 'delivered'::text, 'archived'::text]))),
+    CONSTRAINT shipments_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'booked'::text, 'in_transit'::text, 'arrived'::text, 'delivered'::text]))),
+    CONSTRAINT shipments_vessel_check CHECK (public.is_plain(vessel, 100)),
+    CONSTRAINT shipments_voyage_check CHECK (public.is_plain(voyage, 32))
 );
 
 ALTER TABLE ONLY public.shipments FORCE ROW LEVEL SECURITY;
@@ -431,6 +468,14 @@ ALTER TABLE ONLY public.users FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE public.users OWNER TO tracehub_owner;
+
+--
+-- Name: history history_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.history
+    ADD CONSTRAINT history_pkey PRIMARY KEY (organisation_id, id);
+
 
 --
 -- Name: idempotency_keys idempotency_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
@@ -486,6 +531,13 @@ ALTER TABLE ONLY public.users
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: history_of_shipment; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX history_of_shipment ON public.history USING btree (organisation_id, shipment_id, id DESC);
 
 
 --
@@ -594,6 +646,22 @@ CREATE TRIGGER users_texts_are_plain BEFORE INSERT OR UPDATE OF name, email ON p
 
 
 --
+-- Name: history history_organisation_id_shipment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.history
+    ADD CONSTRAINT history_organisation_id_shipment_id_fkey FOREIGN KEY (organisation_id, shipment_id) REFERENCES public.shipments(organisation_id, id);
+
+
+--
+-- Name: history history_organisation_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.history
+    ADD CONSTRAINT history_organisation_id_user_id_fkey FOREIGN KEY (organisation_id, user_id) REFERENCES public.users(organisation_id, id);
+
+
+--
 -- Name: idempotency_keys idempotency_keys_organisation_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -642,6 +710,12 @@ ALTER TABLE ONLY public.users
 
 
 --
+-- Name: history; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.history ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: idempotency_keys; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
 --
 
@@ -659,6 +733,13 @@ CREATE POLICY log_in ON public.users FOR SELECT TO tracehub_owner USING (true);
 --
 
 ALTER TABLE public.organisations ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: history own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.history USING ((organisation_id = public.current_organisation_id()));
+
 
 --
 -- Name: idempotency_keys own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
@@ -791,6 +872,13 @@ GRANT ALL ON FUNCTION public.organisations_to_work_for() TO tracehub_app;
 
 
 --
+-- Name: TABLE history; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT ON TABLE public.history TO tracehub_app;
+
+
+--
 -- Name: TABLE idempotency_keys; Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
@@ -823,6 +911,125 @@ GRANT SELECT,INSERT ON TABLE public.reminders TO tracehub_app;
 --
 
 GRANT SELECT,INSERT ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.reference; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(reference) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.product; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(product) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.status; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(status) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.container_number; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(container_number) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.origin_port; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(origin_port) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.destination_port; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(destination_port) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.departs_on; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(departs_on) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.arrives_on; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(arrives_on) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.stage; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(stage) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.version; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(version) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.updated_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(updated_at) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.incoterm; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(incoterm) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.buyer; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(buyer) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.bill_of_lading; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(bill_of_lading) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.booking; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(booking) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.vessel; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(vessel) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN shipments.voyage; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(voyage) ON TABLE public.shipments TO tracehub_app;
 
 
 --

@@ -18,6 +18,11 @@ const YEARS: RangeInclusive<i32> = 2000..=2099;
 pub struct Day(NaiveDate);
 
 impl Day {
+    /// One that is in the database already.
+    pub fn kept(day: NaiveDate) -> Self {
+        Self(day)
+    }
+
     /// The day that is written `YYYY-MM-DD`, and in no other way.
     pub fn parse(text: &str) -> Option<Self> {
         // chrono also takes signs, spaces, and digits left out.

@@ -9,6 +9,7 @@ use sqlx::postgres::PgPoolOptions;
 use uuid::{Uuid, uuid};
 
 use crate::database::OrganisationTx;
+use crate::http::{Incoterm, Stage, Status};
 use crate::password;
 use crate::settings::Database;
 
@@ -18,17 +19,87 @@ const EMAIL: &str = "demo@tracehub.example";
 /// No secret: it opens the demo organisation, which production does not have.
 const PASSWORD: &str = "demo-harbour-crane";
 
-/// Reference, product, status, container, from, to; and how many days from now it departs and arrives.
-type Row =
-    (&'static str, &'static str, &'static str, Option<&'static str>, &'static str, &'static str, i64, i64);
+/// A shipment of the demo; its days are so many from now.
+struct Demo {
+    reference: &'static str,
+    product: &'static str,
+    stage: Stage,
+    container: Option<&'static str>,
+    ports: [&'static str; 2],
+    days: [i64; 2],
+    buyer: Option<&'static str>,
+    incoterm: Option<Incoterm>,
+    /// The carrier's number, the bill of lading's, the vessel and its voyage.
+    carriage: [Option<&'static str>; 4],
+}
 
-const SHIPMENTS: [Row; 6] = [
-    ("TH-2026-001", "Horn and hoof, 18 t", "delivered", Some("MSKU9070323"), "Lagos", "Hamburg", -62, -31),
-    ("TH-2026-002", "Cashew nuts, raw, 24 t", "arrived", Some("TEMU6079348"), "Tema", "Rotterdam", -35, -3),
-    ("TH-2026-003", "Cocoa beans, 25 t", "in_transit", Some("HLXU2008419"), "Abidjan", "Antwerp", -29, -2),
-    ("TH-2026-004", "Dried ginger, 12 t", "in_transit", Some("CSQU3054383"), "Lagos", "Felixstowe", -4, 19),
-    ("TH-2026-005", "Sesame seeds, 19 t", "booked", None, "Mombasa", "Piraeus", 6, 30),
-    ("TH-2026-006", "Shea butter, 10 t", "draft", None, "Tema", "Hamburg", 21, 48),
+const SHIPMENTS: [Demo; 6] = [
+    Demo {
+        reference: "TH-2026-001",
+        product: "Horn and hoof, 18 t",
+        stage: Stage::Delivered,
+        container: Some("MSKU9070323"),
+        ports: ["Lagos", "Hamburg"],
+        days: [-62, -31],
+        buyer: Some("Nordkorn Düngemittel GmbH"),
+        incoterm: Some(Incoterm::Cfr),
+        carriage: [Some("240117553"), Some("MAEU240117553"), Some("Maersk Cabo Verde"), Some("548N")],
+    },
+    Demo {
+        reference: "TH-2026-002",
+        product: "Cashew nuts, raw, 24 t",
+        stage: Stage::Customs,
+        container: Some("TEMU6079348"),
+        ports: ["Tema", "Rotterdam"],
+        days: [-35, -3],
+        buyer: Some("Van Dijk Noten B.V."),
+        incoterm: Some(Incoterm::Cif),
+        carriage: [Some("EBKG07715230"), Some("MEDUTE118842"), Some("MSC Adu-V"), Some("FA612R")],
+    },
+    Demo {
+        reference: "TH-2026-003",
+        product: "Cocoa beans, 25 t",
+        stage: Stage::InTransit,
+        container: Some("HLXU2008419"),
+        ports: ["Abidjan", "Antwerp"],
+        days: [-29, -2],
+        buyer: Some("Chocolaterie Lefèvre SA"),
+        incoterm: Some(Incoterm::Fob),
+        carriage: [Some("48810277"), Some("HLCUABJ260300417"), Some("Dakar Express"), Some("2609N")],
+    },
+    Demo {
+        reference: "TH-2026-004",
+        product: "Dried ginger, 12 t",
+        stage: Stage::InTransit,
+        container: Some("CSQU3054383"),
+        ports: ["Lagos", "Felixstowe"],
+        days: [-4, 19],
+        buyer: Some("Marlow Spice Ltd"),
+        incoterm: Some(Incoterm::Fob),
+        carriage: [Some("LOS0419928"), None, Some("CMA CGM Lekki"), Some("0WAKEN1MA")],
+    },
+    Demo {
+        reference: "TH-2026-005",
+        product: "Sesame seeds, 19 t",
+        stage: Stage::DocsPending,
+        container: None,
+        ports: ["Mombasa", "Piraeus"],
+        days: [6, 30],
+        buyer: Some("Aegean Foods A.E."),
+        incoterm: Some(Incoterm::Fca),
+        carriage: [Some("EBKG08120441"), None, None, None],
+    },
+    Demo {
+        reference: "TH-2026-006",
+        product: "Shea butter, 10 t",
+        stage: Stage::Draft,
+        container: None,
+        ports: ["Tema", "Hamburg"],
+        days: [21, 48],
+        buyer: None,
+        incoterm: None,
+        carriage: [None; 4],
+    },
 ];
 
 /// Fills the demo organisation, once, and prints how to log in as one line of JSON.
@@ -56,35 +127,56 @@ pub async fn seed(environment: String, database: Database) -> anyhow::Result<()>
     .execute(&mut *tx)
     .await?;
     for shipment in SHIPMENTS {
-        insert(&mut tx, shipment).await.with_context(|| format!("shipment {}", shipment.0))?;
+        let reference = shipment.reference;
+        insert(&mut tx, shipment).await.with_context(|| format!("shipment {reference}"))?;
     }
     tx.commit().await?;
     println!("{}", serde_json::json!({ "email": EMAIL, "password": PASSWORD }));
     Ok(())
 }
 
-async fn insert(tx: &mut OrganisationTx, shipment: Row) -> anyhow::Result<()> {
-    let (reference, product, status, container, origin, destination, departs, arrives) = shipment;
+async fn insert(tx: &mut OrganisationTx, shipment: Demo) -> anyhow::Result<()> {
     let today = Utc::now().date_naive();
-    let day = |days: i64| match u64::try_from(days) {
+    let [departs_on, arrives_on] = shipment.days.map(|days| match u64::try_from(days) {
         Ok(ahead) => today + Days::new(ahead),
         Err(_) => today - Days::new(days.unsigned_abs()),
-    };
-    sqlx::query!(
-        r#"INSERT INTO shipments (id, organisation_id, reference, product, status, container_number, origin_port,
-                                  destination_port, departs_on, arrives_on)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    });
+    let [booking, bill_of_lading, vessel, voyage] = shipment.carriage;
+    let id = Uuid::now_v7();
+    let inserted = sqlx::query!(
+        r#"INSERT INTO shipments (id, organisation_id, reference, product, status, stage, container_number, origin_port,
+                                  destination_port, departs_on, arrives_on, buyer, incoterm, booking, bill_of_lading,
+                                  vessel, voyage)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
            ON CONFLICT ON CONSTRAINT shipments_reference_is_unique DO NOTHING"#,
-        Uuid::now_v7(),
+        id,
         ORGANISATION,
-        reference,
-        product,
-        status,
-        container,
-        origin,
-        destination,
-        day(departs),
-        day(arrives)
+        shipment.reference,
+        shipment.product,
+        shipment.stage.status() as Status,
+        shipment.stage as Stage,
+        shipment.container,
+        shipment.ports[0],
+        shipment.ports[1],
+        departs_on,
+        arrives_on,
+        shipment.buyer,
+        shipment.incoterm as Option<Incoterm>,
+        booking,
+        bill_of_lading,
+        vessel,
+        voyage
+    );
+    if inserted.execute(&mut **tx).await?.rows_affected() == 0 {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"INSERT INTO history (organisation_id, id, shipment_id, user_id, what, changes)
+           VALUES ($1, $2, $3, $4, 'created', '[]')"#,
+        ORGANISATION,
+        Uuid::now_v7(),
+        id,
+        USER
     )
     .execute(&mut **tx)
     .await?;

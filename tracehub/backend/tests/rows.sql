@@ -18,4 +18,7 @@ INSERT INTO log_in_failures (address, client, device)
 SELECT sha256(n::text::bytea), '192.0.2.1', gen_random_uuid() FROM generate_series(1, 20) n;
 INSERT INTO idempotency_keys (organisation_id, user_id, key, request, location, answer)
 SELECT organisation_id, id, 'key', sha256('asked'), '/shipments/1', '{}' FROM users;
+INSERT INTO history (organisation_id, id, shipment_id, user_id, what, changes)
+SELECT :'organisation', gen_random_uuid(), id, '01946c1a-0000-7000-8001-000000000001', 'changed', '[{"field": "vessel", "before": null, "after": "MSC Ada"}]'
+FROM shipments WHERE departs_on IS NOT NULL;
 COMMIT;

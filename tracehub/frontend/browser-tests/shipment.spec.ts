@@ -27,4 +27,11 @@ test('a user logs in, creates a shipment, finds it in the list and opens it', as
   await expect(page.getByRole('heading', { name: reference })).toBeVisible()
   await expect(page.getByText('CSQU3054383')).toBeVisible()
   await expect(page.getByText('Departs 1 Mar 2026')).toBeVisible()
+
+  await page.getByRole('link', { name: 'Edit' }).click()
+  await page.getByLabel('Vessel').fill('MSC Ada')
+  await page.getByRole('button', { name: 'Save changes' }).click()
+  await expect(page.getByText('Vessel: nothing → MSC Ada')).toBeVisible()
+  await page.getByRole('button', { name: 'Move to papers pending' }).click()
+  await expect(page.getByText('Moved it from Draft to Papers pending')).toBeVisible()
 })

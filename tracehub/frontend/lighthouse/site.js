@@ -14,12 +14,13 @@ const TYPES = {
   '.woff2': 'font/woff2',
 }
 
-const STATUSES = ['draft', 'booked', 'in_transit', 'arrived', 'delivered']
+const STAGES = ['draft', 'docs_pending', 'in_transit', 'customs', 'delivered']
 const SHIPMENTS = Array.from({ length: 25 }, (_, number) => ({
   id: `6f1c2a52-0b1e-4b55-9a70-0d8a4b8f${1000 + number}`,
   reference: `EXP-2026-${100 + number}`,
   product: 'Cashew kernels, W320',
-  status: STATUSES[number % STATUSES.length],
+  status: 'in_transit',
+  stage: STAGES[number % STAGES.length],
   container_number: 'CSQU3054383',
   origin_port: 'Lagos',
   destination_port: 'Hamburg',

@@ -1,7 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 
-import { ADA, CASHEWS, SHIPMENTS } from './samples'
+import { ADA, CASHEWS, HISTORY, SHIPMENTS } from './samples'
 import { openAs, photograph, problem, serve, type Answers } from './site'
 
 const LIST: Answers = { 'GET /api/shipments': { items: SHIPMENTS, next: 'more' } }
@@ -10,6 +10,7 @@ const ONE: Answers = {
   [`GET /api/shipments/${CASHEWS.id}/reminders`]: {
     items: [{ kind: 'arrival_overdue', due_on: '2026-03-29', created_at: '2026-03-30T00:01:00Z' }],
   },
+  [`GET /api/shipments/${CASHEWS.id}/history`]: { items: HISTORY },
 }
 
 type Scene = { name: string; answers: Answers; show: (page: Page) => Promise<void> }
@@ -46,7 +47,7 @@ const SCENES: Scene[] = [
     answers: LIST,
     show: async (page) => {
       await asAda('/shipments', 'Shipments')(page)
-      await expect(page.getByText('In transit')).toBeVisible()
+      await expect(page.getByText('In transit').first()).toBeVisible()
     },
   },
   {
@@ -91,6 +92,35 @@ const SCENES: Scene[] = [
     show: async (page) => {
       await asAda(`/shipments/${CASHEWS.id}`, CASHEWS.reference)(page)
       await expect(page.getByText('Was to arrive on 29 Mar 2026')).toBeVisible()
+    },
+  },
+  {
+    name: 'shipment that is edited',
+    answers: ONE,
+    show: asAda(`/shipments/${CASHEWS.id}/edit`, `Edit ${CASHEWS.reference}`),
+  },
+  {
+    name: 'shipment that somebody else has changed meanwhile',
+    answers: {
+      ...ONE,
+      [`PATCH /api/shipments/${CASHEWS.id}`]: (route) =>
+        route.fulfill({
+          status: 412,
+          contentType: 'application/problem+json',
+          json: {
+            type: '/problems/changed-since',
+            title: 'Precondition Failed',
+            status: 412,
+            detail: 'somebody has changed it since you saw it',
+            current: { ...CASHEWS, vessel: 'MSC Zoe', buyer: 'Chocolaterie Lefèvre', version: 4 },
+          },
+        }),
+    },
+    show: async (page) => {
+      await asAda(`/shipments/${CASHEWS.id}/edit`, `Edit ${CASHEWS.reference}`)(page)
+      await page.getByLabel('Vessel').fill('Maersk Tema')
+      await page.getByRole('button', { name: 'Save changes' }).click()
+      await expect(page.getByText('Theirs: MSC Zoe')).toBeVisible()
     },
   },
   {

@@ -1,12 +1,13 @@
 import { expect, test, type Page } from '@playwright/test'
 
-import { CASHEWS, LONG_ADA, LONGEST } from './samples'
+import { CASHEWS, LONG_ADA, LONG_HISTORY, LONGEST } from './samples'
 import { openAs, photograph, serve } from './site'
 
 const LONG = LONGEST[2]!
 const PAGES = [
   { name: 'list', address: '/shipments' },
   { name: 'shipment', address: `/shipments/${CASHEWS.id}` },
+  { name: 'shipment that is edited', address: `/shipments/${CASHEWS.id}/edit` },
   { name: 'new shipment', address: '/shipments/new' },
   { name: 'search without a hit', address: `/shipments?search=${'W'.repeat(120)}` },
 ]
@@ -24,6 +25,7 @@ for (const { name, address } of PAGES) {
       },
       [`GET /api/shipments/${CASHEWS.id}`]: LONG,
       [`GET /api/shipments/${CASHEWS.id}/reminders`]: { items: [] },
+      [`GET /api/shipments/${CASHEWS.id}/history`]: { items: LONG_HISTORY },
     })
     await openAs(page, LONG_ADA, address)
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible()

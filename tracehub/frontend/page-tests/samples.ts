@@ -1,5 +1,5 @@
-import type { Login, Shipment } from '../src/api/types'
-import { STATUSES } from '../src/shipments/status'
+import type { HistoryEntry, Login, Shipment } from '../src/api/types'
+import { STAGES } from '../src/shipments/stages'
 
 export const ADA: Login = {
   token: 'token-of-ada',
@@ -19,25 +19,53 @@ export const CASHEWS: Shipment = {
   reference: 'EXP-2026-014',
   product: 'Cashew kernels, W320',
   status: 'in_transit',
+  stage: 'in_transit',
+  next_stages: ['arrived', 'docs_complete', 'docs_pending'],
+  version: 3,
   container_number: 'CSQU3054383',
   origin_port: 'Lagos',
   destination_port: 'Hamburg',
   departs_on: '2026-03-01',
   arrives_on: '2026-03-29',
+  incoterm: 'CIF',
+  buyer: 'Kakao & Söhne',
+  vessel: 'MSC Ada',
+  voyage: 'FA612R',
   created_at: '2026-02-01T09:00:00Z',
 }
 
-/** One of each status, with words of everyday. */
-export const SHIPMENTS: Shipment[] = STATUSES.map(({ status }, number) => ({
+export const HISTORY: HistoryEntry[] = [
+  {
+    id: '2',
+    at: '2026-03-02T09:00:00Z',
+    by: { id: '2', name: 'Ben Eze' },
+    what: 'changed',
+    changes: [
+      { field: 'stage', before: 'docs_complete', after: 'in_transit' },
+      { field: 'departs_on', before: '2026-02-27', after: '2026-03-01' },
+      { field: 'vessel', before: null, after: 'MSC Ada' },
+    ],
+  },
+  {
+    id: '1',
+    at: '2026-02-01T09:00:00Z',
+    by: { id: '1', name: 'Ada Obi' },
+    what: 'created',
+    changes: [],
+  },
+]
+
+/** One of each stage, with words of everyday. */
+export const SHIPMENTS: Shipment[] = STAGES.map(({ stage }, number) => ({
   ...CASHEWS,
   id: `0c6f5f0e-2f0a-4a56-8a1b-6f6a3e9d2b1${number}`,
   reference: `EXP-2026-01${number}`,
-  status,
+  stage,
 }))
 
 const word = (length: number) => 'W'.repeat(length)
 
-/** One of each status, with the longest of everything, and not a blank in it. */
+/** One of each stage, with the longest of everything, and not a blank in it. */
 export const LONGEST: Shipment[] = SHIPMENTS.map((shipment) => ({
   ...shipment,
   reference: word(64),
@@ -46,6 +74,18 @@ export const LONGEST: Shipment[] = SHIPMENTS.map((shipment) => ({
   destination_port: word(100),
   departs_on: '2026-09-28',
   arrives_on: '2026-12-28',
+  incoterm: 'CIF',
+  buyer: word(200),
+  bill_of_lading: word(64),
+  booking: word(64),
+  vessel: word(100),
+  voyage: word(32),
+}))
+
+export const LONG_HISTORY: HistoryEntry[] = HISTORY.map((entry) => ({
+  ...entry,
+  by: { ...entry.by, name: word(100) },
+  changes: [{ field: 'product', before: word(200), after: word(200) }],
 }))
 
 export const LONG_ADA: Login = {

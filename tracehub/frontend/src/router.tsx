@@ -73,9 +73,18 @@ const shipment = createRoute({
   component: lazyRouteComponent(() => inTime(import('./shipments/ShipmentPage')), 'ShipmentPage'),
 })
 
+const editShipment = createRoute({
+  getParentRoute: () => loggedIn,
+  path: '/shipments/$id/edit',
+  component: lazyRouteComponent(
+    () => inTime(import('./shipments/EditShipmentPage')),
+    'EditShipmentPage',
+  ),
+})
+
 const routeTree = root.addChildren([
   login,
-  loggedIn.addChildren([home, shipments, newShipment, shipment]),
+  loggedIn.addChildren([home, shipments, newShipment, shipment, editShipment]),
 ])
 
 export function createAppRouter(history?: RouterHistory) {

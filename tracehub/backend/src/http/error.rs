@@ -39,6 +39,9 @@ pub enum Error {
     /// The request was understood, and some of its fields can't be.
     #[error("some fields are not right")]
     Invalid(Vec<FieldError>),
+    /// It is refused for a reason of its own, with what one needs to know to go on.
+    #[error("{}", .0.detail)]
+    Explained(Box<Explained>),
     /// The request was not understood.
     #[error("{1}")]
     Rejected(StatusCode, String),
@@ -51,6 +54,19 @@ pub enum Error {
     /// A mistake of ours. What exactly is for the log, not for the answer.
     #[error("something went wrong here")]
     Internal(#[source] anyhow::Error),
+}
+
+/// A refusal that programs know by its type.
+#[derive(Debug)]
+pub struct Explained {
+    /// The status.
+    pub status: StatusCode,
+    /// The problem's type.
+    pub kind: &'static str,
+    /// What went wrong, for people.
+    pub detail: String,
+    /// What stands beside the usual members of a problem, and under which name.
+    pub more: Option<(&'static str, serde_json::Value)>,
 }
 
 /// What is wrong with one field.
@@ -95,6 +111,7 @@ impl Error {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Explained(explained) => explained.status,
             Self::Rejected(status, _) => *status,
             // Not 408: that one invites browsers to send the request again by themselves.
             Self::Busy(Full::ForAll) | Self::Unavailable(_) | Self::TimedOut => {
@@ -119,18 +136,28 @@ impl IntoResponse for Error {
         };
         let (request_id, instance) = request::current().unzip();
         let problem = Problem {
-            kind: "about:blank".into(),
+            kind: match &self {
+                Self::Explained(explained) => explained.kind.into(),
+                _ => "about:blank".into(),
+            },
             title: status.canonical_reason().unwrap_or("Error").into(),
             status: status.as_u16(),
             detail: self.to_string(),
             instance,
             request_id,
-            errors: match self {
-                Self::Invalid(errors) => errors,
-                _ => Vec::new(),
-            },
+            errors: Vec::new(),
         };
-        let mut response = (status, Json(problem)).into_response();
+        let mut response = match self {
+            Self::Invalid(errors) => (status, Json(Problem { errors, ..problem })).into_response(),
+            Self::Explained(explained) => {
+                let mut body = serde_json::to_value(problem).unwrap_or_default();
+                if let Some((name, value)) = explained.more {
+                    body[name] = value;
+                }
+                (status, Json(body)).into_response()
+            }
+            _ => (status, Json(problem)).into_response(),
+        };
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {

@@ -34,6 +34,7 @@ use uuid::Uuid;
 pub use error::{Error, FieldError, Problem};
 pub use health::Readiness;
 pub use idempotency::forget as forget_answers;
+pub(crate) use shipments::{Incoterm, Stage, Status};
 pub use token::{Claims, Keys};
 
 use crate::client::Edge;

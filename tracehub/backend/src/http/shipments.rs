@@ -1,6 +1,15 @@
 //! Shipments: what an organisation sends, from where to where.
 
+mod change;
+mod fields;
+mod history;
+mod stage;
+
+pub use fields::Incoterm;
+pub use stage::Stage;
+
 use axum::extract::State;
+use axum::http::HeaderName;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -8,16 +17,22 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use self::change::etag;
+use self::fields::{BILL_OF_LADING, BOOKING, BUYER, Check, PORT, PRODUCT, REFERENCE, VESSEL, VOYAGE};
+use self::history::What;
 use super::auth::Caller;
 use super::extract::{Id, Json, Path, Query};
 use super::idempotency::{self, Begun, Created};
 use super::{App, Error, FieldError, Problem};
 use crate::database::OrganisationTx;
 use crate::day::{self, Day};
-use crate::{container_number, text};
+use crate::text;
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_shipments, create_shipment)).routes(routes!(get_shipment))
+    OpenApiRouter::new()
+        .routes(routes!(list_shipments, create_shipment))
+        .routes(routes!(get_shipment, change::change_shipment))
+        .routes(routes!(history::shipment_history))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -26,16 +41,35 @@ pub struct Shipment {
     /// The organisation's own name for it, unique there.
     reference: String,
     product: String,
+    /// The stage, more coarsely: for pages from before there were stages.
     status: Status,
+    // A release from before these has none of them, and its answers may be kept for who asks again.
+    #[schema(required = false)]
+    stage: Stage,
+    /// Where it may go from its stage; first what usually comes next.
+    #[schema(required = false)]
+    next_stages: Vec<Stage>,
+    /// Counts its changes. In quotes, it is the ETag.
+    #[schema(required = false)]
+    version: i64,
     /// As ISO 6346 has it.
     container_number: Option<String>,
     origin_port: String,
     destination_port: String,
     departs_on: Option<NaiveDate>,
     arrives_on: Option<NaiveDate>,
+    incoterm: Option<Incoterm>,
+    buyer: Option<String>,
+    bill_of_lading: Option<String>,
+    booking: Option<String>,
+    vessel: Option<String>,
+    voyage: Option<String>,
     created_at: DateTime<Utc>,
+    /// When it was changed last.
+    updated_at: Option<DateTime<Utc>>,
 }
 
+/// How releases read a shipment that know no stages.
 #[derive(Debug, Clone, Copy, Serialize, sqlx::Type, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
@@ -58,19 +92,13 @@ pub struct ListQuery {
     /// The `next` of the page before.
     #[param(value_type = Option<Uuid>)]
     after: Option<Id>,
-    /// A part of the reference, product, container number or a port.
+    /// A part of the reference, product, container number, a port, the buyer, bill of lading, booking or vessel.
     #[param(schema_with = text::searched::<SEARCH>)]
     search: Option<String>,
 }
 
-/// What texts may hold, in characters; the database's checks have the same numbers.
-const REFERENCE: usize = 64;
-const PRODUCT: usize = 200;
-const PORT: usize = 100;
 /// Longer than anything that may be found.
 const SEARCH: usize = 200;
-/// A container number as people write it, with spaces and hyphens.
-const CONTAINER_NUMBER: usize = 32;
 
 fn default_limit() -> i64 {
     50
@@ -103,6 +131,24 @@ pub struct NewShipment {
     /// Not before the departure.
     #[schema(schema_with = day::optional)]
     arrives_on: Option<Day>,
+    // What is left out is not serialised, so that a request which a release from before these has answered is the same one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incoterm: Option<Incoterm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::optional::<BUYER>)]
+    buyer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::optional::<BILL_OF_LADING>)]
+    bill_of_lading: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::optional::<BOOKING>)]
+    booking: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::optional::<VESSEL>)]
+    vessel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::optional::<VOYAGE>)]
+    voyage: Option<String>,
 }
 
 /// The organisation's shipments, newest first
@@ -141,13 +187,15 @@ pub async fn list_shipments(
     // One more than asked for tells whether there is another page. The organisation is not mentioned: row-level
     // security adds it. strpos, since in LIKE the user's own % and _ would have a meaning.
     let mut items = sqlx::query_as!(
-        Shipment,
-        r#"SELECT id, reference, product, status AS "status: Status", container_number, origin_port,
-                  destination_port, departs_on, arrives_on, created_at
+        Row,
+        r#"SELECT id, reference, product, status AS "status: Status", stage AS "stage: Stage", version, container_number,
+                  origin_port, destination_port, departs_on, arrives_on, incoterm AS "incoterm: Incoterm", buyer,
+                  bill_of_lading, booking, vessel, voyage, created_at, updated_at
            FROM shipments
            WHERE ($1::uuid IS NULL OR id < $1)
              AND ($2::text IS NULL OR strpos(lower(concat_ws(chr(10), reference, product, container_number,
-                                                             origin_port, destination_port)), lower($2)) > 0)
+                                                             origin_port, destination_port, buyer, bill_of_lading,
+                                                             booking, vessel)), lower($2)) > 0)
            ORDER BY id DESC LIMIT $3"#,
         after.map(|Id(after)| after),
         search,
@@ -158,33 +206,24 @@ pub async fn list_shipments(
     let is_last = items.len() as i64 <= limit;
     items.truncate(limit as usize);
     let next = items.last().filter(|_| !is_last).map(|shipment| shipment.id.to_string());
-    Ok(Json(ShipmentPage { items, next }))
+    Ok(Json(ShipmentPage { items: items.into_iter().map(Shipment::from).collect(), next }))
 }
 
 /// One shipment
 #[utoipa::path(
     get, path = "/api/shipments/{id}", tag = "shipments", params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
-        (status = OK, body = Shipment),
+        (status = OK, body = Shipment, headers(("etag" = String, description = "For the If-Match of a change"))),
     ),
 )]
 pub async fn get_shipment(
     State(app): State<App>,
     caller: Caller,
     Path(Id(id)): Path<Id>,
-) -> Result<Json<Shipment>, Error> {
+) -> Result<([(HeaderName, String); 1], Json<Shipment>), Error> {
     let mut tx = caller.begin(&app).await?;
-    sqlx::query_as!(
-        Shipment,
-        r#"SELECT id, reference, product, status AS "status: Status", container_number, origin_port,
-                  destination_port, departs_on, arrives_on, created_at
-           FROM shipments WHERE id = $1"#,
-        id
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .map(Json)
-    .ok_or(Error::NotFound)
+    let found = Shipment::find(&mut tx, id, Lock::No).await?.ok_or(Error::NotFound)?;
+    Ok((etag(found.version), Json(found)))
 }
 
 /// Enter a new shipment
@@ -218,6 +257,7 @@ pub async fn create_shipment(
         Begun::Done(created) => return Ok(created),
     };
     let shipment = new.insert(&mut tx, caller.organisation()).await?;
+    history::note(&mut tx, &caller, shipment.id, What::Created, &[]).await?;
     let created = Created::new(format!("/api/shipments/{}", shipment.id), &shipment)?;
     once.keep(&mut tx, &created).await?;
     tx.commit().await?;
@@ -227,47 +267,33 @@ pub async fn create_shipment(
 impl NewShipment {
     /// With its texts and its container number as they are stored; or everything that is wrong with it.
     fn checked(mut self) -> Result<Self, Error> {
-        let mut errors = Vec::new();
-        let texts = [
-            ("reference", &mut self.reference, REFERENCE),
-            ("product", &mut self.product, PRODUCT),
-            ("origin_port", &mut self.origin_port, PORT),
-            ("destination_port", &mut self.destination_port, PORT),
-        ];
-        for (field, text, longest) in texts {
-            match text::plain(text, longest) {
-                Ok(plain) => *text = plain,
-                Err(wrong) => errors.push(FieldError::new(field, wrong.to_string())),
-            }
-        }
-        let is_written_so = |number: &str| {
-            number.len() <= CONTAINER_NUMBER
-                && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -".contains(&byte))
-        };
-        let is_written_so = self.container_number.as_deref().is_none_or(is_written_so);
-        let number = self.container_number.map(|number| container_number::normalise(&number));
-        self.container_number = number.filter(|number| !number.is_empty());
-        let is_valid = self.container_number.as_deref().is_none_or(container_number::is_valid);
-        if !is_written_so || !is_valid {
-            errors.push(FieldError::new(
-                "container_number",
-                "must be four letters and seven digits whose last one fits, such as CSQU3054383",
-            ));
-        }
-        if self.departs_on.zip(self.arrives_on).is_some_and(|(departs, arrives)| arrives < departs) {
-            errors.push(FieldError::new("arrives_on", "must not be before the departure"));
-        }
-        if errors.is_empty() { Ok(self) } else { Err(Error::Invalid(errors)) }
+        let mut check = Check::default();
+        check.text("reference", &mut self.reference, REFERENCE);
+        check.text("product", &mut self.product, PRODUCT);
+        check.text("origin_port", &mut self.origin_port, PORT);
+        check.text("destination_port", &mut self.destination_port, PORT);
+        check.optional("buyer", &mut self.buyer, BUYER);
+        check.optional("bill_of_lading", &mut self.bill_of_lading, BILL_OF_LADING);
+        check.optional("booking", &mut self.booking, BOOKING);
+        check.optional("vessel", &mut self.vessel, VESSEL);
+        check.optional("voyage", &mut self.voyage, VOYAGE);
+        check.container(&mut self.container_number);
+        check.days(self.departs_on, self.arrives_on);
+        check.done()?;
+        Ok(self)
     }
 
     async fn insert(self, tx: &mut OrganisationTx, organisation: Uuid) -> Result<Shipment, Error> {
-        sqlx::query_as!(
-            Shipment,
+        let inserted = sqlx::query_as!(
+            Row,
             r#"INSERT INTO shipments (id, organisation_id, reference, product, container_number, origin_port,
-                                      destination_port, departs_on, arrives_on)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-               RETURNING id, reference, product, status AS "status: Status", container_number, origin_port,
-                         destination_port, departs_on, arrives_on, created_at"#,
+                                      destination_port, departs_on, arrives_on, incoterm, buyer, bill_of_lading,
+                                      booking, vessel, voyage)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+               RETURNING id, reference, product, status AS "status: Status", stage AS "stage: Stage", version,
+                         container_number, origin_port, destination_port, departs_on, arrives_on,
+                         incoterm AS "incoterm: Incoterm", buyer, bill_of_lading, booking, vessel, voyage, created_at,
+                         updated_at"#,
             Uuid::now_v7(),
             organisation,
             self.reference,
@@ -276,16 +302,119 @@ impl NewShipment {
             self.origin_port,
             self.destination_port,
             self.departs_on as Option<Day>,
-            self.arrives_on as Option<Day>
-        )
-        .fetch_one(&mut **tx)
-        .await
-        .map_err(|error| match error.as_database_error().and_then(|error| error.constraint()) {
-            Some("shipments_reference_is_unique") => Error::Conflict(format!(
-                "there already is a shipment with the reference {:?}",
-                self.reference
-            )),
-            _ => error.into(),
-        })
+            self.arrives_on as Option<Day>,
+            self.incoterm as Option<Incoterm>,
+            self.buyer,
+            self.bill_of_lading,
+            self.booking,
+            self.vessel,
+            self.voyage
+        );
+        let inserted = inserted.fetch_one(&mut **tx).await;
+        Ok(inserted.map_err(reference_is_taken(Some(&self.reference)))?.into())
+    }
+}
+
+/// What an error of the database's means to who has written this reference.
+fn reference_is_taken(reference: Option<&str>) -> impl FnOnce(sqlx::Error) -> Error + '_ {
+    move |error| match error.as_database_error().and_then(|error| error.constraint()) {
+        Some("shipments_reference_is_unique") => Error::Conflict(format!(
+            "there already is a shipment with the reference {:?}",
+            reference.unwrap_or_default()
+        )),
+        _ => error.into(),
+    }
+}
+
+/// A shipment, as it lies in its table.
+struct Row {
+    id: Uuid,
+    reference: String,
+    product: String,
+    status: Status,
+    /// None while no release that knows stages has changed it.
+    stage: Option<Stage>,
+    version: i64,
+    container_number: Option<String>,
+    origin_port: String,
+    destination_port: String,
+    departs_on: Option<NaiveDate>,
+    arrives_on: Option<NaiveDate>,
+    incoterm: Option<Incoterm>,
+    buyer: Option<String>,
+    bill_of_lading: Option<String>,
+    booking: Option<String>,
+    vessel: Option<String>,
+    voyage: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: Option<DateTime<Utc>>,
+}
+
+/// Whether nobody else may change what is looked at until the transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    No,
+    ForChange,
+}
+
+impl Shipment {
+    async fn find(tx: &mut OrganisationTx, id: Uuid, lock: Lock) -> Result<Option<Self>, Error> {
+        if lock == Lock::ForChange {
+            // On its own, since a statement that had to wait sees what was there when it began.
+            sqlx::query!("SELECT id FROM shipments WHERE id = $1 FOR UPDATE", id)
+                .fetch_optional(&mut **tx)
+                .await?;
+        }
+        let found = sqlx::query_as!(
+            Row,
+            r#"SELECT id, reference, product, status AS "status: Status", stage AS "stage: Stage", version,
+                      container_number, origin_port, destination_port, departs_on, arrives_on,
+                      incoterm AS "incoterm: Incoterm", buyer, bill_of_lading, booking, vessel, voyage, created_at,
+                      updated_at
+               FROM shipments WHERE id = $1"#,
+            id
+        );
+        Ok(found.fetch_optional(&mut **tx).await?.map(Self::from))
+    }
+}
+
+impl From<Row> for Shipment {
+    fn from(row: Row) -> Self {
+        let stage = row.stage.unwrap_or_else(|| row.status.stage());
+        Self {
+            id: row.id,
+            reference: row.reference,
+            product: row.product,
+            status: row.status,
+            stage,
+            next_stages: stage.next().to_vec(),
+            version: row.version,
+            container_number: row.container_number,
+            origin_port: row.origin_port,
+            destination_port: row.destination_port,
+            departs_on: row.departs_on,
+            arrives_on: row.arrives_on,
+            incoterm: row.incoterm,
+            buyer: row.buyer,
+            bill_of_lading: row.bill_of_lading,
+            booking: row.booking,
+            vessel: row.vessel,
+            voyage: row.voyage,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl Status {
+    /// Where a shipment stands that only releases without stages have written.
+    fn stage(self) -> Stage {
+        match self {
+            Self::Draft => Stage::Draft,
+            Self::Booked => Stage::DocsPending,
+            Self::InTransit => Stage::InTransit,
+            Self::Arrived => Stage::Arrived,
+            Self::Delivered => Stage::Delivered,
+        }
     }
 }

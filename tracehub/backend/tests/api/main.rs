@@ -4,6 +4,7 @@
 //! `tracehub_app` must be able to connect to the same server.
 
 mod auth;
+mod changes;
 mod commands;
 mod idempotency;
 mod log_ins;

@@ -138,6 +138,24 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
+        /** Change some of a shipment's fields */
+        patch: operations["change_shipment"];
+        trace?: never;
+    };
+    "/api/shipments/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what to a shipment, the latest first */
+        get: operations["shipment_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -179,10 +197,37 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What was in a field, and what is in it since. */
+        Change: {
+            after?: string | null;
+            before?: string | null;
+            /** @description Its name, as a shipment has it. */
+            field: string;
+        };
+        /** @description That it can't be so. */
+        ChangeRefused: components["schemas"]["Problem"] & {
+            /** @description Where the shipment may go, when it may not go where it was sent. */
+            allowed?: components["schemas"]["Stage"][];
+        };
+        /** @description That somebody else was quicker. */
+        ChangedSince: components["schemas"]["Problem"] & {
+            /** @description The shipment as it is now. */
+            current: components["schemas"]["Shipment"];
+        };
         Credentials: {
             email: string;
             /** Format: password */
             password: string;
+        };
+        Entry: {
+            /** Format: date-time */
+            at: string;
+            by: components["schemas"]["Person"];
+            /** @description None of what was created: the shipment says it. */
+            changes: components["schemas"]["Change"][];
+            /** Format: uuid */
+            id: string;
+            what: components["schemas"]["What"];
         };
         /** @description What is wrong with one field. */
         FieldError: {
@@ -201,6 +246,15 @@ export interface components {
             /** Format: date-time */
             timestamp: string;
         };
+        History: {
+            /** @description The latest 200. */
+            items: components["schemas"]["Entry"][];
+        };
+        /**
+         * @description Who pays for what, and bears which risk, up to where: the Incoterms of 2020.
+         * @enum {string}
+         */
+        Incoterm: "EXW" | "FCA" | "FAS" | "FOB" | "CFR" | "CIF" | "CPT" | "CIP" | "DAP" | "DPU" | "DDP";
         Login: components["schemas"]["Me"] & {
             /**
              * Format: date-time
@@ -217,16 +271,27 @@ export interface components {
         NewShipment: {
             /** Format: date */
             arrives_on?: string | null;
+            bill_of_lading?: string | null;
+            booking?: string | null;
+            buyer?: string | null;
             /** @description As ISO 6346 has it; spaces and hyphens may be in it. */
             container_number?: string | null;
             /** Format: date */
             departs_on?: string | null;
             destination_port: string;
+            incoterm?: components["schemas"]["Incoterm"] | null;
             origin_port: string;
             product: string;
             reference: string;
+            vessel?: string | null;
+            voyage?: string | null;
         };
         Organisation: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        Person: {
             /** Format: uuid */
             id: string;
             name: string;
@@ -272,6 +337,9 @@ export interface components {
         Shipment: {
             /** Format: date */
             arrives_on?: string | null;
+            bill_of_lading?: string | null;
+            booking?: string | null;
+            buyer?: string | null;
             /** @description As ISO 6346 has it. */
             container_number?: string | null;
             /** Format: date-time */
@@ -281,18 +349,62 @@ export interface components {
             destination_port: string;
             /** Format: uuid */
             id: string;
+            incoterm?: components["schemas"]["Incoterm"] | null;
+            /** @description Where it may go from its stage; first what usually comes next. */
+            next_stages?: components["schemas"]["Stage"][];
             origin_port: string;
             product: string;
             /** @description The organisation's own name for it, unique there. */
             reference: string;
+            stage?: components["schemas"]["Stage"];
+            /** @description The stage, more coarsely: for pages from before there were stages. */
             status: components["schemas"]["Status"];
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             */
+            updated_at?: string | null;
+            /**
+             * Format: int64
+             * @description Counts its changes. In quotes, it is the ETag.
+             */
+            version?: number;
+            vessel?: string | null;
+            voyage?: string | null;
+        };
+        /** @description What of a shipment is to be another: a field that is left out stays, and `null` empties one that may be empty. */
+        ShipmentChange: {
+            /** Format: date */
+            arrives_on?: string | null;
+            bill_of_lading?: string | null;
+            booking?: string | null;
+            buyer?: string | null;
+            container_number?: string | null;
+            /** Format: date */
+            departs_on?: string | null;
+            destination_port?: string;
+            incoterm?: null | components["schemas"]["Incoterm"];
+            origin_port?: string;
+            product?: string;
+            reference?: string;
+            stage?: components["schemas"]["Stage"];
+            vessel?: string | null;
+            voyage?: string | null;
         };
         ShipmentPage: {
             items: components["schemas"]["Shipment"][];
             /** @description What to ask the following page with, if there is one. */
             next?: string | null;
         };
-        /** @enum {string} */
+        /**
+         * @description The life of a shipment, in order.
+         * @enum {string}
+         */
+        Stage: "draft" | "docs_pending" | "docs_complete" | "in_transit" | "arrived" | "customs" | "delivered" | "archived";
+        /**
+         * @description How releases read a shipment that know no stages.
+         * @enum {string}
+         */
         Status: "draft" | "booked" | "in_transit" | "arrived" | "delivered";
         User: {
             email: string;
@@ -306,6 +418,8 @@ export interface components {
             commit?: string | null;
             release: string;
         };
+        /** @enum {string} */
+        What: "created" | "changed";
     };
     responses: never;
     parameters: never;
@@ -842,10 +956,211 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description For the If-Match of a change */
+                    etag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description Nobody is logged in, or not any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here, or it is another organisation's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_shipment: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the shipment that is changed, as it was seen. */
+                "if-match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShipmentChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description For the next change's If-Match */
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description The request could not be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is logged in, or not any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here, or it is another organisation's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There already is one with the reference, or it can't go to that stage from where it stands */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ChangeRefused"];
+                };
+            };
+            /** @description The body came in chunks, and not with its length */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is another one by now than the one that was seen */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ChangedSince"];
+                };
+            };
+            /** @description The body is larger than 15 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8 */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields are not right, or not known */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description If-Match does not say what was seen */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shipment_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
                 };
             };
             /** @description Nobody is logged in, or not any more */

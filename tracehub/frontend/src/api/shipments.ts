@@ -7,8 +7,9 @@ import {
 } from '@tanstack/react-query'
 
 import { api } from './client'
+import { history } from './history'
 import { dataOf } from './problem'
-import type { NewShipment } from './types'
+import type { NewShipment, ShipmentChange } from './types'
 
 const PAGE_SIZE = 25
 
@@ -51,6 +52,33 @@ export function useCreateShipment(onCreated: () => void) {
       onCreated()
       queries.setQueryData(shipment(created.id).queryKey, created)
       // Not waited for: the shipment is there.
+      void queries.invalidateQueries({ queryKey: ['shipments', 'list'] })
+    },
+  })
+}
+
+/** Of the version that was seen: when there is another one by now, nothing is changed, and the API answers 412. */
+type ChangeOfVersion = { id: string; version: number; body: ShipmentChange }
+
+/** `onChanged` is called also when the page that asked for it is gone by then. */
+export function useChangeShipment(onChanged?: () => void) {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: ({ id, version, body }: ChangeOfVersion) =>
+      dataOf(
+        api.PATCH('/api/shipments/{id}', {
+          body,
+          params: { path: { id }, header: { 'if-match': `"${version}"` } },
+        }),
+      ),
+    onSuccess: (changed) => {
+      onChanged?.()
+      queries.setQueryData(shipment(changed.id).queryKey, changed)
+    },
+    // Also after a refusal: it may stand elsewhere by now.
+    onSettled: (_, __, { id }) => {
+      void queries.invalidateQueries({ queryKey: shipment(id).queryKey })
+      void queries.invalidateQueries({ queryKey: history(id).queryKey })
       void queries.invalidateQueries({ queryKey: ['shipments', 'list'] })
     },
   })

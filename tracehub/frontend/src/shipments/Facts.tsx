@@ -4,6 +4,10 @@ import type { ReactNode } from 'react'
 import type { Shipment } from '../api/types'
 import classes from './Facts.module.css'
 import { formatDay } from '../dates'
+import { INCOTERMS, LABELS } from './fields'
+
+/** What is shown once it is known. */
+const MORE = ['buyer', 'bill_of_lading', 'booking', 'vessel', 'voyage'] as const
 
 export function Facts({ shipment }: { shipment: Shipment }) {
   return (
@@ -15,6 +19,19 @@ export function Facts({ shipment }: { shipment: Shipment }) {
         <Fact name="Reference">{shipment.reference}</Fact>
         <Fact name="Product">{shipment.product}</Fact>
         <Fact name="Container">{shipment.container_number ?? 'Not assigned yet'}</Fact>
+        {MORE.map(
+          (field) =>
+            shipment[field] && (
+              <Fact key={field} name={LABELS[field]}>
+                {shipment[field]}
+              </Fact>
+            ),
+        )}
+        {shipment.incoterm && (
+          <Fact name={LABELS.incoterm}>
+            {shipment.incoterm} · {INCOTERMS[shipment.incoterm]}
+          </Fact>
+        )}
         <Fact name="Created">{formatDay(shipment.created_at)}</Fact>
       </SimpleGrid>
     </Paper>

@@ -4,11 +4,12 @@ import type { Shipment } from '../api/types'
 import { CheckIcon, ShipIcon } from '../layout/icons'
 import classes from './Journey.module.css'
 import { daysBetween, formatDay } from '../dates'
-import { STATUSES, positionOf } from './status'
+import { Moves } from './Moves'
+import { STAGES, positionOf, stageOf } from './stages'
 
 /** From where to where, when, and how far along. */
 export function Journey({ shipment }: { shipment: Shipment }) {
-  const { origin_port, destination_port, departs_on, arrives_on, status } = shipment
+  const { origin_port, destination_port, departs_on, arrives_on } = shipment
   return (
     <Paper component="section" aria-labelledby="journey" p="xl">
       <Title order={2} size="h5" id="journey" mb="lg">
@@ -22,7 +23,8 @@ export function Journey({ shipment }: { shipment: Shipment }) {
         </div>
         <Port name={destination_port} moment="Arrives" day={arrives_on} />
       </div>
-      <Steps reached={positionOf(status)} />
+      <Steps reached={positionOf(stageOf(shipment))} />
+      <Moves shipment={shipment} />
     </Paper>
   )
 }
@@ -48,12 +50,15 @@ function Crossing({ days }: { days: number }) {
   )
 }
 
+/** What is put away is no step of a journey. */
+const STEPS = STAGES.filter(({ stage }) => stage !== 'archived')
+
 function Steps({ reached }: { reached: number }) {
   return (
     <ol className={classes.steps} aria-label="Progress">
-      {STATUSES.map(({ status, label }, position) => (
+      {STEPS.map(({ stage, label }, position) => (
         <li
-          key={status}
+          key={stage}
           data-done={position < reached || undefined}
           aria-current={position === reached ? 'step' : undefined}
         >

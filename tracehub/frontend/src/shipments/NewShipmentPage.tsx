@@ -4,15 +4,33 @@ import { useNavigate } from '@tanstack/react-router'
 import { useCreateShipment } from '../api/shipments'
 import { useOneAtATime } from '../api/useOneAtATime'
 import { useDraft } from '../drafts/useDraft'
+import { ButtonLink } from '../layout/links'
 import { BackToList } from './BackToList'
-import { ShipmentForm } from './ShipmentForm'
-import { NOTHING_TYPED } from './fields'
+import { ShipmentForm, type FormHandle } from './ShipmentForm'
+import { NOTHING_TYPED, toRequest, type Values } from './fields'
 
 export function NewShipmentPage() {
   const navigate = useNavigate()
   const draft = useDraft('new-shipment', NOTHING_TYPED)
   const create = useCreateShipment(draft.discard)
   const atMostOnce = useOneAtATime()
+
+  function send(values: Values, form: FormHandle) {
+    const body = toRequest(values)
+    const key = draft.sendingKey(values, JSON.stringify(body))
+    atMostOnce((done) =>
+      create.mutate(
+        { body, key },
+        {
+          onSuccess: ({ id }) => void navigate({ to: '/shipments/$id', params: { id } }),
+          onError: (error) => {
+            done()
+            form.showRefusal(error)
+          },
+        },
+      ),
+    )
+  }
 
   return (
     <Stack maw={760} mx="auto" gap="lg">
@@ -29,17 +47,14 @@ export function NewShipmentPage() {
         busy={create.isPending || create.isSuccess}
         error={create.error}
         draft={draft}
-        onSubmit={(sending, onError) =>
-          atMostOnce((done) =>
-            create.mutate(sending, {
-              onSuccess: ({ id }) => void navigate({ to: '/shipments/$id', params: { id } }),
-              onError: (error) => {
-                done()
-                onError(error)
-              },
-            }),
-          )
+        empty={NOTHING_TYPED}
+        submitLabel="Create shipment"
+        cancel={
+          <ButtonLink to="/shipments" activeOptions={{ exact: true }} variant="default">
+            Cancel
+          </ButtonLink>
         }
+        onSubmit={send}
       />
     </Stack>
   )

@@ -3,7 +3,8 @@ import { Link } from '@tanstack/react-router'
 import type { Shipment } from '../api/types'
 import { Route } from './Route'
 import classes from './ShipmentCards.module.css'
-import { StatusBadge } from './StatusBadge'
+import { StageBadge } from './StageBadge'
+import { stageOf } from './stages'
 import { formatDay } from '../dates'
 
 /** The list on a phone: one card a shipment. */
@@ -20,12 +21,12 @@ export function ShipmentCards({ shipments }: { shipments: Shipment[] }) {
 }
 
 function Card({ shipment }: { shipment: Shipment }) {
-  const { id, reference, product, status, origin_port, destination_port } = shipment
+  const { id, reference, product, origin_port, destination_port } = shipment
   return (
     <Link to="/shipments/$id" params={{ id }} className={classes.card}>
       <div className={classes.head}>
         <strong className={classes.reference}>{reference}</strong>
-        <StatusBadge status={status} />
+        <StageBadge stage={stageOf(shipment)} />
       </div>
       <p className={classes.product}>{product}</p>
       <Route from={origin_port} to={destination_port} />

@@ -1,29 +1,52 @@
-import { Button, Group, Paper, SimpleGrid, Stack, TextInput, Title } from '@mantine/core'
+import {
+  Button,
+  Group,
+  NativeSelect,
+  Paper,
+  SimpleGrid,
+  Stack,
+  TextInput,
+  Title,
+} from '@mantine/core'
 import { isNotEmpty, useForm } from '@mantine/form'
-import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 
-import type { NewShipment } from '../api/types'
 import { DraftNotice } from '../drafts/DraftNotice'
 import type { useDraft } from '../drafts/useDraft'
 import { ProblemAlert } from '../layout/ProblemAlert'
-import { FIELDS, fieldErrors, NOTHING_TYPED, toRequest, type Field, type Values } from './fields'
+import { FIELDS, fieldErrors, INCOTERMS, LABELS, type Field, type Values } from './fields'
 import classes from './ShipmentForm.module.css'
 
+const INCOTERM_CHOICES = [
+  { value: '', label: 'Not agreed yet' },
+  ...Object.entries(INCOTERMS).map(([value, words]) => ({ value, label: `${value} · ${words}` })),
+]
+
 type Props = {
+  /** What the form is when nothing is typed. */
+  empty: Values
   busy: boolean
   error: Error | null
-  onSubmit: (sending: Sending, onError: (error: Error) => void) => void
   draft: ReturnType<typeof useDraft<Values>>
+  submitLabel: string
+  /** The way out for who gives up. */
+  cancel: ReactNode
+  /** What stands above the fields, and may set them. */
+  above?: (form: FormHandle) => ReactNode
+  onSubmit: (values: Values, form: FormHandle) => void
 }
 
-/** A shipment, and the key under which it is the same request however often it is sent. */
-type Sending = { body: NewShipment; key: string }
+/** What whoever sends the form may do with it. */
+export type FormHandle = {
+  setValues: (values: Partial<Values>) => void
+  showRefusal: (error: Error) => void
+}
 
 /** Asks only that the fields with a star are filled; what is right in them is for the API to say. */
-export function ShipmentForm({ busy, error, onSubmit, draft }: Props) {
+export function ShipmentForm(props: Props) {
+  const { empty, busy, error, draft, submitLabel, cancel, above, onSubmit } = props
   const form = useForm<Values>({
-    initialValues: draft.found?.values ?? NOTHING_TYPED,
+    initialValues: draft.found?.values ?? empty,
     onValuesChange: draft.keep,
     validate: {
       reference: isNotEmpty('Give the shipment a reference'),
@@ -33,13 +56,11 @@ export function ShipmentForm({ busy, error, onSubmit, draft }: Props) {
     },
   })
 
-  const submit = form.onSubmit((values) => {
-    const body = toRequest(values)
-    onSubmit({ body, key: draft.sendingKey(values, JSON.stringify(body)) }, showRefusal)
-  }, focusFirst)
+  const handle: FormHandle = { setValues: form.setValues, showRefusal }
+  const submit = form.onSubmit((values) => onSubmit(values, handle), focusFirst)
 
   function startAfresh() {
-    form.setValues(NOTHING_TYPED)
+    form.setValues(empty)
     form.clearErrors()
     draft.startAfresh()
   }
@@ -63,23 +84,24 @@ export function ShipmentForm({ busy, error, onSubmit, draft }: Props) {
       <Stack gap="lg">
         {draft.found && <DraftNotice typedAt={draft.found.typedAt} onStartAfresh={startAfresh} />}
         {error && !belongsToFields && <ProblemAlert error={error} />}
+        {above?.(handle)}
         <Section title="Goods">
           <TextInput
-            label="Reference"
+            label={LABELS.reference}
             description="Your own name for it, once only"
             placeholder="EXP-2026-014"
             required
             {...input('reference')}
           />
           <TextInput
-            label="Container number"
+            label={LABELS.container_number}
             description="Four letters, seven digits; the door shows it"
             placeholder="CSQU3054383"
             autoCapitalize="characters"
             {...input('container_number')}
           />
           <TextInput
-            label="Product"
+            label={LABELS.product}
             description="As it stands on the invoice"
             placeholder="Cashew kernels, W320"
             className={classes.wide}
@@ -89,31 +111,46 @@ export function ShipmentForm({ busy, error, onSubmit, draft }: Props) {
         </Section>
         <Section title="Journey">
           <TextInput
-            label="Port of origin"
+            label={LABELS.origin_port}
             placeholder="Lagos"
             required
             {...input('origin_port')}
           />
           <TextInput
-            label="Port of destination"
+            label={LABELS.destination_port}
             placeholder="Hamburg"
             required
             {...input('destination_port')}
           />
-          <TextInput label="Departs on" type="date" {...input('departs_on')} />
-          <TextInput label="Arrives on" type="date" {...input('arrives_on')} />
+          <TextInput label={LABELS.departs_on} type="date" {...input('departs_on')} />
+          <TextInput label={LABELS.arrives_on} type="date" {...input('arrives_on')} />
+          <TextInput label={LABELS.vessel} placeholder="MSC Ada" {...input('vessel')} />
+          <TextInput label={LABELS.voyage} placeholder="FA612R" {...input('voyage')} />
+        </Section>
+        <Section title="Sale and papers">
+          <TextInput label={LABELS.buyer} className={classes.wide} {...input('buyer')} />
+          <NativeSelect
+            label={LABELS.incoterm}
+            description="Of 2020"
+            data={INCOTERM_CHOICES}
+            className={classes.wide}
+            {...input('incoterm')}
+          />
+          <TextInput
+            label={LABELS.booking}
+            description="The carrier gives it"
+            {...input('booking')}
+          />
+          <TextInput
+            label={LABELS.bill_of_lading}
+            description="Its number, once it is issued"
+            {...input('bill_of_lading')}
+          />
         </Section>
         <Group justify="flex-end">
-          <Button
-            component={Link}
-            to="/shipments"
-            activeOptions={{ exact: true }}
-            variant="default"
-          >
-            Cancel
-          </Button>
+          {cancel}
           <Button type="submit" loading={busy}>
-            Create shipment
+            {submitLabel}
           </Button>
         </Group>
       </Stack>

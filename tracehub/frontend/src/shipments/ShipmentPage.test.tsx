@@ -36,7 +36,7 @@ test('a release without reminders shows the shipment all the same', async () => 
   openAsAda(`/shipments/${CASHEWS.id}`)
 
   expect(await screen.findByText('Arrives 29 Mar 2026')).toBeVisible()
-  await waitFor(() => expect(asked.at(-1)?.url).toMatch(/reminders$/))
+  await waitFor(() => expect(asked.some(({ url }) => url.endsWith('/reminders'))).toBe(true))
   expect(screen.queryByRole('alert')).not.toBeInTheDocument()
 })
 
@@ -54,4 +54,65 @@ test('a shipment that does not exist is no error of ours', async () => {
 
   expect(await screen.findByText('There is no such shipment')).toBeVisible()
   expect(screen.queryByRole('alert')).not.toBeInTheDocument()
+})
+
+test('a shipment is moved to where it may go, and says who moved it', async () => {
+  const arrived = {
+    ...CASHEWS,
+    stage: 'arrived',
+    next_stages: ['customs', 'delivered', 'in_transit'],
+    version: 4,
+  }
+  const entry = {
+    id: '1',
+    at: '2026-03-29T09:00:00Z',
+    by: { id: '1', name: 'Ada Obi' },
+    what: 'changed',
+    changes: [
+      { field: 'stage', before: 'in_transit', after: 'arrived' },
+      { field: 'vessel', before: null, after: 'MSC Ada' },
+    ],
+  }
+  let there: object = CASHEWS
+  const asked = fakeApi({
+    [`GET /api/shipments/${CASHEWS.id}`]: () => json(there),
+    [`GET /api/shipments/${CASHEWS.id}/history`]: () =>
+      json({ items: there === CASHEWS ? [] : [entry] }),
+    [`PATCH /api/shipments/${CASHEWS.id}`]: () => json((there = arrived)),
+  })
+  const { user } = openAsAda(`/shipments/${CASHEWS.id}`)
+
+  expect(await screen.findByRole('button', { name: 'Back to papers complete' })).toBeVisible()
+  await user.click(screen.getByRole('button', { name: 'Move to arrived' }))
+
+  expect(await screen.findByRole('button', { name: 'Move to customs' })).toBeVisible()
+  expect(await screen.findByText('Moved it from In transit to Arrived')).toBeVisible()
+  expect(screen.getByText('Vessel: nothing → MSC Ada')).toBeVisible()
+  const change = asked.find(({ method }) => method === 'PATCH')
+  expect(await change?.json()).toEqual({ stage: 'arrived' })
+  expect(change?.headers.get('If-Match')).toBe('"3"')
+})
+
+test('a release without stages shows where the shipment stands, and offers nothing that it can not do', async () => {
+  const { stage, next_stages, version, ...old } = CASHEWS
+  expect([stage, next_stages?.length, version]).toEqual(['in_transit', 3, 3])
+  fakeApi({ [`GET /api/shipments/${CASHEWS.id}`]: () => json({ ...old, status: 'booked' }) })
+  openAsAda(`/shipments/${CASHEWS.id}`)
+
+  expect(await screen.findAllByText('Papers pending')).toHaveLength(2)
+  expect(screen.queryByRole('link', { name: 'Edit' })).not.toBeInTheDocument()
+  expect(screen.queryByRole('button', { name: /^Move to/ })).not.toBeInTheDocument()
+})
+
+test('nobody is reminded of what has happened since, or was put off', async () => {
+  const due = { kind: 'arrival_overdue', due_on: '2026-03-29', created_at: '2026-03-30T00:01:00Z' }
+  const asked = fakeApi({
+    [`GET /api/shipments/${CASHEWS.id}`]: () => json({ ...CASHEWS, stage: 'arrived' }),
+    [`GET /api/shipments/${CASHEWS.id}/reminders`]: () => json({ items: [due] }),
+  })
+  openAsAda(`/shipments/${CASHEWS.id}`)
+
+  expect(await screen.findByText('Arrives 29 Mar 2026')).toBeVisible()
+  await waitFor(() => expect(asked.some(({ url }) => url.endsWith('/reminders'))).toBe(true))
+  expect(screen.queryByText(/Was to arrive/)).not.toBeInTheDocument()
 })

@@ -8,11 +8,14 @@ import type { Shipment } from '../api/types'
 import { Loading } from '../layout/Loading'
 import { Notice } from '../layout/Notice'
 import { ProblemAlert } from '../layout/ProblemAlert'
+import { ButtonLink } from '../layout/links'
 import { BackToList } from './BackToList'
 import { Facts } from './Facts'
 import { Journey } from './Journey'
+import { History } from './History'
 import { Reminders } from './Reminders'
-import { StatusBadge } from './StatusBadge'
+import { StageBadge } from './StageBadge'
+import { stageOf } from './stages'
 
 export function ShipmentPage() {
   const { id } = useParams({ from: '/logged-in/shipments/$id' })
@@ -36,25 +39,33 @@ export function ShipmentPage() {
 function Details({ shipment }: { shipment: Shipment }) {
   return (
     <Stack gap="lg">
-      <div>
-        <Group gap="sm">
-          <Title order={1} size="h2" style={{ overflowWrap: 'anywhere' }}>
-            {shipment.reference}
-          </Title>
-          <StatusBadge status={shipment.status} size="lg" />
-        </Group>
-        <Text c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-          {shipment.product}
-        </Text>
-      </div>
-      <Reminders shipmentId={shipment.id} />
+      <Group justify="space-between" align="flex-start">
+        <div style={{ minWidth: 0 }}>
+          <Group gap="sm">
+            <Title order={1} size="h2" style={{ overflowWrap: 'anywhere' }}>
+              {shipment.reference}
+            </Title>
+            <StageBadge stage={stageOf(shipment)} size="lg" />
+          </Group>
+          <Text c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+            {shipment.product}
+          </Text>
+        </div>
+        {shipment.version !== undefined && (
+          <ButtonLink to="/shipments/$id/edit" params={{ id: shipment.id }} variant="default">
+            Edit
+          </ButtonLink>
+        )}
+      </Group>
+      <Reminders shipment={shipment} />
       <Journey shipment={shipment} />
       <Facts shipment={shipment} />
+      <History shipmentId={shipment.id} />
     </Stack>
   )
 }
 
-function Missing({ error, onRetry }: { error: Error; onRetry: () => void }) {
+export function Missing({ error, onRetry }: { error: Error; onRetry: () => void }) {
   if (!(error instanceof ApiError && error.problem.status === 404)) {
     return <ProblemAlert error={error} onRetry={onRetry} />
   }
@@ -79,7 +90,7 @@ function Missing({ error, onRetry }: { error: Error; onRetry: () => void }) {
   )
 }
 
-function Outline() {
+export function Outline() {
   return (
     <Loading what="the shipment">
       <Skeleton height={34} width={260} />

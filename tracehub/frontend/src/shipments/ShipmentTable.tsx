@@ -4,7 +4,8 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import type { Shipment } from '../api/types'
 import { Route } from './Route'
 import classes from './ShipmentTable.module.css'
-import { StatusBadge } from './StatusBadge'
+import { StageBadge } from './StageBadge'
+import { stageOf } from './stages'
 import { formatDay } from '../dates'
 
 export function ShipmentTable({ shipments }: { shipments: Shipment[] }) {
@@ -52,7 +53,7 @@ function Row({ shipment }: { shipment: Shipment }) {
         <div className={classes.product}>{shipment.product}</div>
       </td>
       <td className={classes.status}>
-        <StatusBadge status={shipment.status} />
+        <StageBadge stage={stageOf(shipment)} />
       </td>
       <td>
         <Route from={shipment.origin_port} to={shipment.destination_port} />

@@ -1,0 +1,343 @@
+//! Changing a shipment: some of its fields, by somebody who has seen the version that is changed.
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, StatusCode, header};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use sqlx::QueryBuilder;
+use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, SchemaType, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::fields::{
+    BILL_OF_LADING, BOOKING, BUYER, Check, Incoterm, PORT, PRODUCT, REFERENCE, VESSEL, VOYAGE,
+};
+use super::history::{self, Change, What};
+use super::{Lock, Shipment, Stage, reference_is_taken};
+use crate::database::OrganisationTx;
+use crate::day::{self, Day};
+use crate::http::auth::Caller;
+use crate::http::error::Explained;
+use crate::http::extract::{Id, Json, Path};
+use crate::http::{App, Error, Problem};
+use crate::text;
+
+/// What of a shipment is to be another: a field that is left out stays, and `null` empties one that may be empty.
+#[derive(Default, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShipmentChange {
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::schema::<REFERENCE>)]
+    reference: Option<String>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::schema::<PRODUCT>)]
+    product: Option<String>,
+    /// Where it goes from where it stands: one of its `next_stages`.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = stage)]
+    stage: Option<Stage>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = container_number)]
+    container_number: Option<Option<String>>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::schema::<PORT>)]
+    origin_port: Option<String>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::schema::<PORT>)]
+    destination_port: Option<String>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = day::optional)]
+    departs_on: Option<Option<Day>>,
+    /// Not before the departure.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = day::optional)]
+    arrives_on: Option<Option<Day>>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = incoterm)]
+    incoterm: Option<Option<Incoterm>>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::optional::<BUYER>)]
+    buyer: Option<Option<String>>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::optional::<BILL_OF_LADING>)]
+    bill_of_lading: Option<Option<String>>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::optional::<BOOKING>)]
+    booking: Option<Option<String>>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::optional::<VESSEL>)]
+    vessel: Option<Option<String>>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text::optional::<VOYAGE>)]
+    voyage: Option<Option<String>>,
+}
+
+/// The fields that can be changed, and of which type their columns are.
+const COLUMNS: [(&str, &str); 14] = [
+    ("reference", "text"),
+    ("product", "text"),
+    ("stage", "text"),
+    ("container_number", "text"),
+    ("origin_port", "text"),
+    ("destination_port", "text"),
+    ("departs_on", "date"),
+    ("arrives_on", "date"),
+    ("incoterm", "text"),
+    ("buyer", "text"),
+    ("bill_of_lading", "text"),
+    ("booking", "text"),
+    ("vessel", "text"),
+    ("voyage", "text"),
+];
+
+/// Unlike what is left out, `null` is something that was sent.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+fn stage() -> RefOr<Schema> {
+    Ref::from_schema_name("Stage").into()
+}
+
+fn incoterm() -> RefOr<Schema> {
+    let none = ObjectBuilder::new().schema_type(Type::Null);
+    OneOfBuilder::new().item(none).item(Ref::from_schema_name("Incoterm")).into()
+}
+
+fn container_number() -> Object {
+    let text = ObjectBuilder::new().schema_type(SchemaType::Array(vec![Type::String, Type::Null]));
+    text.max_length(Some(32)).pattern(Some("^[A-Za-z0-9 -]*$")).build()
+}
+
+/// The header, for the API's document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it is read by `Seen`, which looks at it more closely")]
+pub struct Header {
+    /// The `ETag` of the shipment that is changed, as it was seen.
+    #[param(rename = "if-match", value_type = String, pattern = "^\"[0-9]{1,18}\"$")]
+    seen: String,
+}
+
+/// The version that whoever changes something has seen.
+pub struct Seen(i64);
+
+impl FromRequestParts<App> for Seen {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Error> {
+        let mut seen = parts.headers.get_all(header::IF_MATCH).iter();
+        let (Some(first), second) = (seen.next(), seen.next()) else {
+            let why = "If-Match must say which version of it was seen: its ETag";
+            return Err(Error::Rejected(StatusCode::PRECONDITION_REQUIRED, why.into()));
+        };
+        let version = first.to_str().ok().and_then(version_of).filter(|_| second.is_none());
+        let why = "If-Match must be one ETag, such as \"3\"";
+        version.map(Self).ok_or_else(|| Error::Rejected(StatusCode::BAD_REQUEST, why.into()))
+    }
+}
+
+/// What is in an ETag of ours. An edge that compresses an answer says so in its ETag: `"3-gzip"`, or `W/"3"`.
+fn version_of(etag: &str) -> Option<i64> {
+    let quoted = etag.strip_prefix("W/").unwrap_or(etag);
+    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    let version = inner.split_once('-').map_or(inner, |(version, _)| version);
+    version.parse().ok().filter(|_| version.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+pub fn etag(version: i64) -> [(HeaderName, String); 1] {
+    [(header::ETAG, format!("\"{version}\""))]
+}
+
+/// That somebody else was quicker.
+#[derive(Serialize, ToSchema)]
+pub struct ChangedSince {
+    #[serde(flatten)]
+    problem: Problem,
+    /// The shipment as it is now.
+    current: Shipment,
+}
+
+/// That it can't be so.
+#[derive(Serialize, ToSchema)]
+pub struct ChangeRefused {
+    #[serde(flatten)]
+    problem: Problem,
+    /// Where the shipment may go, when it may not go where it was sent.
+    #[schema(required = false)]
+    allowed: Vec<Stage>,
+}
+
+/// Change some of a shipment's fields
+#[utoipa::path(
+    patch, path = "/api/shipments/{id}", tag = "shipments", request_body = ShipmentChange, security(("bearer" = [])),
+    params(("id" = Uuid, Path), Header),
+    responses(
+        (status = OK, body = Shipment, headers(("etag" = String, description = "For the next change's If-Match"))),
+        (
+            status = CONFLICT, body = ChangeRefused, content_type = "application/problem+json",
+            description = "There already is one with the reference, or it can't go to that stage from where it stands",
+        ),
+        (
+            status = PRECONDITION_FAILED, body = ChangedSince, content_type = "application/problem+json",
+            description = "It is another one by now than the one that was seen",
+        ),
+        (
+            status = PRECONDITION_REQUIRED, body = Problem, content_type = "application/problem+json",
+            description = "If-Match does not say what was seen",
+        ),
+    ),
+)]
+pub async fn change_shipment(
+    State(app): State<App>,
+    caller: Caller,
+    Path(Id(id)): Path<Id>,
+    Seen(seen): Seen,
+    Json(mut change): Json<ShipmentChange>,
+) -> Result<([(HeaderName, String); 1], Json<Shipment>), Error> {
+    let mut tx = caller.begin(&app).await?;
+    let current = Shipment::find(&mut tx, id, Lock::ForChange).await?.ok_or(Error::NotFound)?;
+    if current.version != seen {
+        return Err(changed_since(&current)?);
+    }
+    change.check(&current)?;
+    let changes = differences(&current, &change)?;
+    if changes.is_empty() {
+        return Ok((etag(current.version), Json(current)));
+    }
+    if let Some(stage) = change.stage.filter(|stage| *stage != current.stage) {
+        may_go(current.stage, stage)?;
+    }
+    write(&mut tx, id, &changes, change.stage)
+        .await
+        .map_err(reference_is_taken(change.reference.as_deref()))?;
+    history::note(&mut tx, &caller, id, What::Changed, &changes).await?;
+    let changed = Shipment::find(&mut tx, id, Lock::No).await?.ok_or(Error::NotFound)?;
+    tx.commit().await?;
+    Ok((etag(changed.version), Json(changed)))
+}
+
+impl ShipmentChange {
+    /// Puts its fields right, or says everything that is wrong with them. What is not changed is not asked about: it may be
+    /// from before there were rules.
+    fn check(&mut self, current: &Shipment) -> Result<(), Error> {
+        let mut check = Check::default();
+        let texts = [
+            ("reference", &mut self.reference, REFERENCE),
+            ("product", &mut self.product, PRODUCT),
+            ("origin_port", &mut self.origin_port, PORT),
+            ("destination_port", &mut self.destination_port, PORT),
+        ];
+        for (field, text, longest) in texts {
+            check.optional(field, text, longest);
+        }
+        let optional = [
+            ("buyer", &mut self.buyer, BUYER),
+            ("bill_of_lading", &mut self.bill_of_lading, BILL_OF_LADING),
+            ("booking", &mut self.booking, BOOKING),
+            ("vessel", &mut self.vessel, VESSEL),
+            ("voyage", &mut self.voyage, VOYAGE),
+        ];
+        for (field, text, longest) in optional {
+            check.optional(field, text.as_mut().unwrap_or(&mut None), longest);
+        }
+        if let Some(number) = &mut self.container_number {
+            check.container(number);
+        }
+        if self.departs_on.is_some() || self.arrives_on.is_some() {
+            check.days(
+                self.departs_on.unwrap_or_else(|| current.departs_on.map(Day::kept)),
+                self.arrives_on.unwrap_or_else(|| current.arrives_on.map(Day::kept)),
+            );
+        }
+        check.done()
+    }
+}
+
+/// The fields that would be others.
+fn differences(current: &Shipment, change: &ShipmentChange) -> Result<Vec<Change>, Error> {
+    let as_object = |value: serde_json::Result<Value>| -> Result<Map<String, Value>, Error> {
+        match value.map_err(anyhow::Error::from)? {
+            Value::Object(fields) => Ok(fields),
+            other => Err(anyhow::anyhow!("no object: {other}").into()),
+        }
+    };
+    let before = as_object(serde_json::to_value(current))?;
+    let after = as_object(serde_json::to_value(change))?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let changes = COLUMNS.iter().filter_map(|(field, _)| {
+        let (before, after) = (text(&before[*field]), text(after.get(*field)?));
+        (before != after).then(|| Change { field: (*field).to_owned(), before, after })
+    });
+    Ok(changes.collect())
+}
+
+fn may_go(from: Stage, to: Stage) -> Result<(), Error> {
+    if from.next().contains(&to) {
+        return Ok(());
+    }
+    let words =
+        |stage: &Stage| serde_json::to_value(stage).ok().and_then(|it| it.as_str().map(str::to_owned));
+    let allowed: Vec<String> = from.next().iter().filter_map(words).collect();
+    Err(Error::Explained(Box::new(Explained {
+        status: StatusCode::CONFLICT,
+        kind: "/problems/stage-refused",
+        detail: format!(
+            "from {} a shipment goes to {}, and not to {}",
+            words(&from).unwrap_or_default(),
+            allowed.join(", "),
+            words(&to).unwrap_or_default()
+        ),
+        more: Some(("allowed", allowed.into())),
+    })))
+}
+
+fn changed_since(current: &Shipment) -> Result<Error, Error> {
+    Ok(Error::Explained(Box::new(Explained {
+        status: StatusCode::PRECONDITION_FAILED,
+        kind: "/problems/changed-since",
+        detail: "somebody has changed it since you saw it".into(),
+        more: Some(("current", serde_json::to_value(current).map_err(anyhow::Error::from)?)),
+    })))
+}
+
+/// Writes these fields and no others: the database looks closely at what is written, and rows from before its rules may
+/// have more that it would refuse.
+async fn write(
+    tx: &mut OrganisationTx,
+    id: Uuid,
+    changes: &[Change],
+    stage: Option<Stage>,
+) -> sqlx::Result<()> {
+    let mut update = QueryBuilder::new("UPDATE shipments SET version = version + 1, updated_at = now()");
+    for (column, kind) in COLUMNS {
+        if let Some(change) = changes.iter().find(|change| change.field == column) {
+            update
+                .push(format_args!(", {column} = "))
+                .push_bind(&change.after)
+                .push(format_args!("::{kind}"));
+        }
+    }
+    if let Some(stage) = stage {
+        update.push(", status = ").push_bind(stage.status());
+    }
+    update.push(" WHERE id = ").push_bind(id);
+    update.build().execute(&mut **tx).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_from_its_etag_however_the_edge_has_sent_it() {
+        for etag in ["\"3\"", "W/\"3\"", "\"3-gzip\"", "W/\"3-zstd\""] {
+            assert_eq!(version_of(etag), Some(3), "{etag}");
+        }
+        for other in ["", "3", "*", "\"\"", "\"+3\"", "\"x\"", "\"3\", \"4\"", "\"99999999999999999999\""] {
+            assert_eq!(version_of(other), None, "{other}");
+        }
+    }
+}

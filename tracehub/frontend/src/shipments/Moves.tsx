@@ -1,0 +1,41 @@
+import { Button, Group, Stack, Text } from '@mantine/core'
+
+import { useChangeShipment } from '../api/shipments'
+import { useOneAtATime } from '../api/useOneAtATime'
+import type { Shipment, Stage } from '../api/types'
+import { ProblemAlert } from '../layout/ProblemAlert'
+import { labelOf, positionOf, stageOf } from './stages'
+
+/** Where the shipment may go from where it stands. An API that knows no stages says nothing of it, and nothing is shown. */
+export function Moves({ shipment }: { shipment: Shipment }) {
+  const change = useChangeShipment()
+  const atMostOnce = useOneAtATime()
+  const { id, version, next_stages = [] } = shipment
+  if (version === undefined || next_stages.length === 0) return null
+
+  const isBack = (stage: Stage) => positionOf(stage) < positionOf(stageOf(shipment))
+  const move = (stage: Stage) =>
+    atMostOnce((done) => change.mutate({ id, version, body: { stage } }, { onSettled: done }))
+
+  return (
+    <Stack mt="xl" gap="sm">
+      {change.error && <ProblemAlert error={change.error} />}
+      <Group gap="xs" role="group" aria-label="Move on">
+        {next_stages.map((stage, place) => (
+          <Button
+            key={stage}
+            size="xs"
+            variant={place === 0 ? 'filled' : 'default'}
+            loading={change.isPending && change.variables.body.stage === stage}
+            onClick={() => move(stage)}
+          >
+            {isBack(stage) ? 'Back to' : 'Move to'} {labelOf(stage).toLowerCase()}
+          </Button>
+        ))}
+      </Group>
+      <Text size="xs" c="dimmed">
+        Everybody in your organisation sees where it stands; the history says who moved it.
+      </Text>
+    </Stack>
+  )
+}

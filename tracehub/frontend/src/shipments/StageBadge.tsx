@@ -1,0 +1,13 @@
+import { Badge } from '@mantine/core'
+
+import type { Stage } from '../api/types'
+import { STAGES, positionOf } from './stages'
+
+export function StageBadge({ stage, size }: { stage: Stage; size?: 'lg' }) {
+  const row = STAGES[positionOf(stage)]
+  return (
+    <Badge variant="light" radius="sm" size={size} tt="none" fw={600} color={row?.color ?? 'gray'}>
+      {row?.label ?? stage}
+    </Badge>
+  )
+}
