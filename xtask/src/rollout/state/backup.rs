@@ -40,6 +40,31 @@ pub struct Copied {
     pub bytes: u64,
 }
 
+/// What became of the backups that are made by themselves, as their container writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByItself {
+    /// When that was written, RFC 3339 in UTC.
+    pub at: String,
+    /// The newest backup at that time, whoever made it.
+    pub last_good: Option<Backup>,
+    /// Why the last try failed; nothing when it did not.
+    pub failure: Option<Failure>,
+}
+
+/// A backup that could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// What the programs said.
+    pub words: String,
+}
+
+impl ByItself {
+    /// The file, in the folder of backups.
+    pub const FILE: &str = "copies.json";
+}
+
 /// How many backups are kept, and for how long; never fewer than the least.
 pub const KEPT_AT_MOST: usize = 30;
 /// See [`KEPT_AT_MOST`].
