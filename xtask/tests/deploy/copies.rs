@@ -1,14 +1,17 @@
 //! Backups that exist by themselves.
 
 use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
 use serde_json::Value;
 
 use crate::database::{Session, query};
+use crate::store::Store;
 use crate::support::project::Project;
-use crate::support::{check, wait_until};
+use crate::support::{check, run, wait_until};
 
 /// What makes them looks at once when it is started.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -116,4 +119,67 @@ pub fn cut_and_failed(project: &Project) -> Result<(), Failed> {
     })();
     as_before(project)?;
     result
+}
+
+/// A store on the loopback: what it refuses is said and counts for nothing, and from what it has the backup comes back.
+pub fn in_a_store(project: &Project) -> Result<(), Failed> {
+    let store = Store::start("copies")?;
+    let folder = tempfile::tempdir()?;
+    let key = folder.path().join("backup.key").to_string_lossy().into_owned();
+    run(Command::new("age-keygen").args(["-o", &key]));
+    let recipient = run(Command::new("age-keygen").args(["-y", &key]));
+    let as_who = |words: &[&str], who: (&str, &str), endpoint: &str| {
+        let call = project
+            .xtask(words)
+            .env("BACKUP_S3_ENDPOINT", endpoint)
+            .env("BACKUP_RECIPIENT", recipient.trim());
+        call.env("BACKUP_S3_KEY_ID", who.0).env("BACKUP_S3_SECRET", who.1)
+    };
+    let writer = ("writer", "hidden-1");
+    let backup = ["db", "backup", "--to", "s3://copies/here", "--json"];
+    let output = project.xtask(&backup).fails_with(3)?;
+    check(output.contains("BACKUP_S3_KEY_ID"), || output)?;
+    let output = as_who(&["db", "backup", "--to", "s3://../up"], writer, &store.endpoint).fails_with(3)?;
+    check(output.contains("is no place in a store"), || output)?;
+
+    // It may only read; nobody is there. Neither counts, and no secret is printed.
+    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    for (who, endpoint, words) in [
+        (("reader", "hidden-2"), store.endpoint.clone(), "AccessDenied"),
+        (writer, format!("http://{nobody}"), "connection refused"),
+    ] {
+        let output = as_who(&backup, who, &endpoint).fails_with(1)?;
+        check(output.contains("is made and kept on the host") && output.contains(words), || output.clone())?;
+        check(!output.contains(who.1), || output.clone())?;
+    }
+    check(store.names("copies/here")?.is_empty(), || "something has come".into())?;
+    check(project.status()["last_copy"].is_null(), || project.status().to_string())?;
+
+    // Four that are too old go, but for those that are always kept.
+    let half = folder.path().join("half").to_string_lossy().into_owned();
+    fs::write(&half, "age-encryption.org/v1\nhalf")?;
+    for day in 1..=4 {
+        store.rclone(&["copyto", &half, &format!("store:copies/here/2020010{day}t010000z-1-1.dump.age")])?;
+    }
+    let made = as_who(&backup, writer, &store.endpoint).json()?;
+    let name = made["name"].as_str().ok_or("it has no name")?;
+    check(made["copied"]["to"] == format!("s3://copies/here/{name}.dump.age"), || made.to_string())?;
+    check(store.names("copies/here")?.len() == 3, || format!("{:?}", store.names("copies/here")))?;
+    check(project.status()["last_copy"]["name"] == name, || project.status().to_string())?;
+    let sent = store.rclone(&["cat", &format!("store:copies/here/{name}.dump.age")])?.stdout;
+    check(sent.starts_with(b"age-encryption.org/v1"), || "it is not encrypted".into())?;
+
+    // Lost here. Half a copy is refused, and the newest comes back whole.
+    for kind in ["json", "dump", "counts"] {
+        fs::remove_file(project.root().join(format!("backups/{name}.{kind}")))?;
+    }
+    let take = |from: &str| as_who(&["db", "take", from, "--identity", &key], writer, &store.endpoint);
+    take("s3://copies/here/20200104t010000z-1-1.dump.age").fails_with(1)?;
+    let output = take("s3://copies/elsewhere").fails_with(3)?;
+    check(output.contains("has no copy"), || output)?;
+    take("s3://copies/here").succeeds()?;
+    let backups = project.xtask(&["db", "list", "--json"]).json()?;
+    let taken = backups.as_array().into_iter().flatten().find(|backup| backup["name"] == name);
+    check(taken.is_some_and(|taken| taken["sha256"] == made["sha256"]), || backups.to_string())?;
+    project.xtask(&["db", "restore", name, "--confirm", &project.environment]).succeeds().map(drop)
 }

@@ -19,6 +19,7 @@ mod people;
 mod platform;
 mod rollouts;
 mod secrets;
+mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod workers;
@@ -217,6 +218,11 @@ const TRIALS: &[Row<Project>] = &[
         "a_backup_by_itself_that_is_cut_or_fails_leaves_nothing_that_counts_and_status_says_why",
         Deep,
         copies::cut_and_failed,
+    ),
+    (
+        "a_copy_of_a_backup_goes_into_a_store_encrypted_and_comes_back_when_the_backup_is_lost",
+        Deep,
+        copies::in_a_store,
     ),
     ("maintenance_asks_users_to_wait_and_health_checks_go_on", Always, maintenance::on_and_off),
     ("only_the_live_release_does_background_jobs", Always, workers::only_the_live_release_works),
