@@ -1,6 +1,7 @@
 //! `cargo xtask db`: an environment's database: look into it, back it up, bring a backup back.
 
 mod offsite;
+mod store;
 mod take;
 
 use std::io::IsTerminal;
@@ -70,7 +71,7 @@ struct Shell {
 struct MakeBackup {
     #[command(flatten)]
     target: TargetArgs,
-    /// Send a copy, encrypted to BACKUP_RECIPIENT, to this folder of the machine that BACKUP_HOST names
+    /// Send a copy, encrypted to BACKUP_RECIPIENT, to this folder of the machine that BACKUP_HOST names, or to `s3://BUCKET/FOLDER`
     #[arg(long, value_name = "FOLDER")]
     to: Option<String>,
     #[command(flatten)]

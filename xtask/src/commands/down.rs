@@ -5,12 +5,15 @@ use clap::Args;
 use serde_json::json;
 
 use super::output::OutputArgs;
+use super::output::ago::ago;
 use super::progress::driver::{self, LockWaitArgs};
+use super::refuse;
 use super::target::TargetArgs;
 use super::target::consent::Consent;
 use crate::rollout::host::Host;
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
+use crate::rollout::state::backup::Backup;
 use crate::terminal::{self, Activity, paint};
 
 /// Stop everything that deploy started; the data stays
@@ -22,9 +25,12 @@ pub struct Down {
     target: TargetArgs,
     #[command(flatten)]
     lock_wait: LockWaitArgs,
-    /// Delete the database's data too, after asking, after asking
+    /// Delete the database's data too, after asking; where data may be real, only when a copy of them is off the host
     #[arg(long)]
     volumes: bool,
+    /// With --volumes, the environment's name once more, where nobody can be asked for it
+    #[arg(long, value_name = "ENVIRONMENT", requires = "volumes")]
+    confirm: Option<String>,
     #[command(flatten)]
     consent: Consent,
     #[command(flatten)]
@@ -36,17 +42,24 @@ impl Down {
     pub fn run(self) -> Result<()> {
         let name = self.target.environment().name.to_string();
         let so_far = "nothing was stopped";
-        if self.volumes {
+        let may_be_real = !self.target.environment().is_for_trying;
+        if let Some(confirm) = self.confirm.as_ref().filter(|confirm| **confirm != name) {
+            return Err(refuse(format!("--confirm says {confirm:?}, and the environment is {name}")));
+        }
+        if self.volumes && !may_be_real {
             let question = format!("All data of the database of {name} is forgotten for good. Go on?");
             self.consent.ask(&question, so_far, &format!("deleting the data of {name}"))?;
         }
         if self.target.environment().asks {
             self.consent.ask(&format!("{name} stops, for all its users. Go on?"), so_far, &name)?;
         }
-        let machine = self.target.reach()?;
+        let machine = self.target.clone().reach()?;
         if self.volumes {
             let way_out = "`cargo xtask down --volumes` there removes it. Nothing was stopped.";
             machine.check_data_are_ours(&machine.files()?, way_out)?;
+        }
+        if self.volumes && may_be_real {
+            self.ask_for_name(&name, &copy_off_host(&machine.database().backups()?, &name)?)?;
         }
         let leased = driver::lease(&machine, "down".to_owned(), self.lock_wait)?;
         let attempt = driver::settle(&leased)?;
@@ -61,5 +74,58 @@ impl Down {
             || terminal::say(format_args!("{} {name} is stopped.", paint::good("Down:"))),
         );
         Ok(())
+    }
+
+    /// `--yes` does not stand for the name.
+    fn ask_for_name(&self, name: &str, copy: &Backup) -> Result<()> {
+        let to = copy.copied.as_ref().map(|copied| copied.to.as_str()).unwrap_or_default();
+        let question = format!(
+            "All data of {name} is forgotten for good. What came after {}, {}, is lost. Type the environment's name to go on:",
+            to,
+            ago(&copy.at)
+        );
+        if self.confirm.is_some() || terminal::asked_for(&question, name) {
+            return Ok(());
+        }
+        Err(refuse(format!(
+            "nothing was stopped: deleting the data of {name} wants its name typed, or `--confirm {name}`; `--yes` does not \
+             stand for it"
+        )))
+    }
+}
+
+/// The newest backup, which must have a copy off the host: what is deleted with the host is no backup of what was there.
+fn copy_off_host(backups: &[Backup], name: &str) -> Result<Backup> {
+    let newest = backups.last().filter(|newest| newest.copied.is_some());
+    newest.cloned().ok_or_else(|| {
+        refuse(format!(
+            "nothing was stopped: the newest backup of {name} is on the host only, or there is none, and would be all that is \
+             left of its data\n  `cargo xtask db backup --env {name} --to FOLDER` makes one and sends a copy off the host."
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::state::backup::Copied;
+
+    #[test]
+    fn only_a_copy_of_the_newest_backup_stands_for_data_that_are_deleted() {
+        let backup = |name: &str, copied: bool| Backup {
+            name: name.to_owned(),
+            at: "2026-01-03T12:00:00Z".to_owned(),
+            made_by: "by hand".to_owned(),
+            live: "none".to_owned(),
+            schema: 1,
+            tables: 1,
+            bytes: 1,
+            loaded_bytes: 1,
+            sha256: String::new(),
+            copied: copied.then(|| Copied { to: "elsewhere".to_owned(), bytes: 1 }),
+        };
+        assert!(copy_off_host(&[], "staging").is_err());
+        assert!(copy_off_host(&[backup("1", true), backup("2", false)], "staging").is_err());
+        assert_eq!(copy_off_host(&[backup("1", false), backup("2", true)], "staging").unwrap().name, "2");
     }
 }

@@ -10,7 +10,7 @@ use super::output::near::did_you_mean;
 use super::refuse;
 use super::target::TargetArgs;
 use crate::host::Machine;
-use crate::project::{BACKEND, DATABASE_SERVICE, EDGE, FRONTEND, PLATFORM};
+use crate::project::{BACKEND, FRONTEND, PLATFORM};
 use crate::rollout::host::Host;
 use crate::rollout::state::release::ReleaseId;
 use crate::terminal;
@@ -45,8 +45,9 @@ pub struct Logs {
 
 /// A service's name, as somebody types it.
 fn service(word: &str) -> Result<String, String> {
-    let services = [BACKEND.name, FRONTEND.name, DATABASE_SERVICE.name, EDGE.name];
-    let found = services.into_iter().find(|service| *service == word).map(str::to_owned);
+    let parts = [BACKEND.name, FRONTEND.name].into_iter();
+    let services = parts.chain(PLATFORM.iter().map(|service| service.name));
+    let found = services.clone().find(|service| *service == word).map(str::to_owned);
     found.ok_or_else(|| format!("no service has this name.{}", did_you_mean(word, services)))
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask status`: what runs, since when, by whom, and how it is.
 
+mod backups;
 mod holes;
 mod platform;
 
@@ -7,6 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use self::backups::Backups;
 use self::holes::Holes;
 use self::platform::PlatformOrigin;
 use super::output::OutputArgs;
@@ -20,7 +22,6 @@ use crate::host::{Machine, PlatformPart, PublicSite};
 use crate::project::{Environment, FREE_DISK};
 use crate::rollout::host::Part;
 use crate::rollout::observed::Observed;
-use crate::rollout::state::backup::Backup;
 use crate::rollout::state::guard::{GuardState, written};
 use crate::rollout::state::history::Differences;
 use crate::rollout::state::ledger::RecordedAttempt;
@@ -44,9 +45,7 @@ impl Status {
         let platform = machine.platform().parts()?;
         let attempt = last_confirmed(&seen);
         let lease = machine.lease_holder()?;
-        let mut backups = machine.database().backups()?;
-        let copy = backups.iter().rev().find(|backup| backup.copied.is_some()).cloned();
-        let backup = backups.pop();
+        let backups = Backups::of(&machine, &platform)?;
         let live = seen.active_release();
         // What was not seen is not missing.
         let lacks = live.filter(|_| !seen.schema.is_empty()).map(|release| seen.lacking(release));
@@ -80,8 +79,9 @@ impl Status {
                 "unknown_migrations": history(&seen).unknown,
                 "database_drift": of_database.for_programs(),
                 "disk_free_bytes": machine.facts().free_disk,
-                "last_backup": backup,
-                "last_copy": copy,
+                "last_backup": backups.newest(),
+                "last_copy": backups.copied(),
+                "backups_by_itself": backups.for_programs(),
                 "certificate_days": shown.as_ref().and_then(|shown| shown.days),
                 "certificate_trouble": shown.as_ref().and_then(https::trouble),
                 "platform": platform,
@@ -95,11 +95,10 @@ impl Status {
         self.output.say(for_programs, || {
             say_live(&machine, &seen, attempt.as_ref());
             if seen.traffic.active.is_some() {
-                say_data(&machine, &seen, lacks.as_deref().unwrap_or_default(), backup.as_ref());
+                say_data(&machine, &seen, lacks.as_deref().unwrap_or_default(), &backups);
                 shown.iter().for_each(https::say);
                 terminal::say(format_args!("  platform  {origin}"));
                 compared.iter().for_each(|compared| terminal::say(format_args!("  {}", in_words(compared))));
-                say_copy(copy.as_ref());
             }
             say_drift_of_database(&of_database);
             holes.iter().for_each(Holes::say);
@@ -152,7 +151,7 @@ fn list(versions: &[i64]) -> String {
     versions.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn say_data(machine: &Machine, seen: &Observed, lacks: &[i64], backup: Option<&Backup>) {
+fn say_data(machine: &Machine, seen: &Observed, lacks: &[i64], backups: &Backups) {
     let schema = seen
         .schema
         .keys()
@@ -174,9 +173,7 @@ fn say_data(machine: &Machine, seen: &Observed, lacks: &[i64], backup: Option<&B
         let unknown = list(&history.unknown);
         terminal::say(paint::dim(format_args!("            {unknown}: not in the live release")));
     }
-    let backup = backup
-        .map_or_else(|| paint::warn("none yet"), |backup| format!("{}, {}", ago(&backup.at), backup.name));
-    terminal::say(format_args!("  backup    {backup}"));
+    backups.say(&machine.environment().name);
     let free = machine.facts().free_disk;
     let gb = format!("{:.1}", free as f64 / 1e9);
     // Time enough to do something about it before a deploy is refused.
@@ -200,13 +197,6 @@ fn say_drift_of_database(drift: &SchemaDrift) {
             lines.iter().for_each(|line| terminal::say(format_args!("  {line}")));
         }
     }
-}
-
-/// How old the newest backup is that would survive the host.
-fn say_copy(copy: Option<&Backup>) {
-    let Some(backup) = copy else { return };
-    let to = backup.copied.as_ref().map(|copied| copied.to.as_str()).unwrap_or_default();
-    terminal::say(format_args!("  off host  {}, {to}", ago(&backup.at)));
 }
 
 /// Who is kept out, who is at it, and what is not as it should be.

@@ -35,7 +35,7 @@ pub struct Secret {
 /// Variables whose values are secrets of the operator: xtask reads them, and what it deploys never does.
 pub const OPERATOR_SECRETS: &[&str] = &["SLACK_WEBHOOK_URL", "SENTRY_AUTH_TOKEN"];
 /// The same, by how the names end: one for each host.
-pub const OPERATOR_SECRET_ENDINGS: &[&str] = &["_SSH_KEY", "_LEDGER_KEY"];
+pub const OPERATOR_SECRET_ENDINGS: &[&str] = &["_SSH_KEY", "_LEDGER_KEY", "_S3_SECRET"];
 /// The private key that opens an environment's secrets in the repository, as sops calls it.
 pub const IDENTITY: &str = "SOPS_AGE_KEY";
 /// Where those are, from the repository's root: `ENVIRONMENT.env`, and beside it who can read it.

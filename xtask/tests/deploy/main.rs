@@ -6,6 +6,7 @@
 mod bad_releases;
 mod browser;
 mod commits;
+mod copies;
 mod database;
 mod drivers;
 mod edge;
@@ -18,6 +19,7 @@ mod people;
 mod platform;
 mod rollouts;
 mod secrets;
+mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod workers;
@@ -208,6 +210,21 @@ const TRIALS: &[Row<Project>] = &[
         manual_changes::silent_database,
     ),
     ("a_platform_that_was_stopped_by_hand_is_started_again", Deep, manual_changes::stopped_platform),
+    (
+        "the_database_is_backed_up_each_night_and_after_migrations_by_nobody",
+        Always,
+        copies::each_night_and_after_migrations,
+    ),
+    (
+        "a_backup_by_itself_that_is_cut_or_fails_leaves_nothing_that_counts_and_status_says_why",
+        Deep,
+        copies::cut_and_failed,
+    ),
+    (
+        "a_copy_of_a_backup_goes_into_a_store_encrypted_and_comes_back_when_the_backup_is_lost",
+        Deep,
+        copies::in_a_store,
+    ),
     ("maintenance_asks_users_to_wait_and_health_checks_go_on", Always, maintenance::on_and_off),
     ("only_the_live_release_does_background_jobs", Always, workers::only_the_live_release_works),
     ("somebody_logs_in_and_creates_a_shipment_in_a_browser", Always, browser::test),

@@ -1,6 +1,6 @@
 //! A copy of a backup off the host: encrypted on its way, so that the machine where it lies can't read it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
@@ -11,9 +11,12 @@ use crate::product::secrets::Supplied;
 use crate::project::Environment;
 use crate::rollout::state::backup::{Backup, Copied};
 use crate::setup::{self, Tool};
+use crate::terminal;
 use crate::tools::age;
 use crate::tools::process::{Run, interrupt, shell};
 use crate::tools::ssh::{Connection, Destination};
+
+use super::store::{self, Place};
 
 /// The variable with the public key (`age1…`) to which copies are encrypted. The private one belongs in a safe.
 const RECIPIENT: &str = "BACKUP_RECIPIENT";
@@ -29,18 +32,27 @@ const KEEP: &str = r#"set -eu; cd "$1"; mv "$2.part" "$2"; sync .; stat -c %s "$
 /// Only a part of the copy has come: it goes.
 const DISCARD: &str = r#"cd "$1" && rm -f "$2.part""#;
 
-/// Where copies go: `--to FOLDER` on the machine that the variables `BACKUP_HOST`, `BACKUP_USER`, … name.
+/// Where copies go.
 pub struct Offsite {
-    to: Destination,
     recipient: String,
-    folder: String,
+    to: Way,
+}
+
+enum Way {
+    /// `--to FOLDER` on the machine that the variables `BACKUP_HOST`, `BACKUP_USER`, … name.
+    Ssh { to: Destination, folder: String },
+    /// `--to s3://BUCKET/FOLDER`.
+    Store(Place),
 }
 
 impl Offsite {
     /// Everything that can be wrong is said before a dump is made.
     pub fn told(folder: &str, environment: &Environment) -> Result<Offsite> {
         let supplied = Supplied::of(environment)?;
-        let to = access::backup_destination(&supplied)?;
+        let to = match store::is_address(folder) {
+            true => Way::Store(Place::told(folder, &supplied)?),
+            false => Way::Ssh { to: access::backup_destination(&supplied)?, folder: folder.to_owned() },
+        };
         let recipient = supplied.text(RECIPIENT)?.unwrap_or_default().trim().to_owned();
         if !age::is_recipient(&recipient) {
             return Err(refuse(format!(
@@ -48,32 +60,53 @@ impl Offsite {
                  file in a safe, since nothing else opens the copies"
             )));
         }
-        if !folder.starts_with('/') {
+        if let Way::Ssh { to, folder } = &to
+            && !folder.starts_with('/')
+        {
             return Err(refuse(format!("--to {folder}: a folder of {} begins with a slash", to.host)));
         }
         setup::ensure(&[Tool::Age], false)?;
-        Ok(Offsite { to, recipient, folder: folder.to_owned() })
+        Ok(Offsite { recipient, to })
     }
 
-    /// Sends a copy.
+    /// Sends a copy. In a store, those that need not be kept any longer are removed then.
     pub fn send(&self, machine: &Machine, backup: &Backup) -> Result<Copied> {
-        let connection = Connection::open(&self.to)
-            .with_context(|| format!("reaching the machine for copies of backups, {}", self.to))?;
-        let (sh, name) = (shell(), format!("{}.dump.age", backup.name));
-        let there = |called: &str, script: &str| {
-            let words = ["sh", "-c", script, "keep", &self.folder, &name];
-            Run::new(connection.command(sh, &words)).called(called).timeout(TRANSFER_TIMEOUT)
-        };
         let read = Run::new(machine.database().read_dump(backup));
-        let encrypt = Run::new(age::encrypt(sh, &self.recipient));
-        // Whatever ends the dump's reader early ends the others as if it had been all.
-        let sent = read.pipe(encrypt, there("receiving the copy", RECEIVE)).inspect_err(|_| {
-            let _ = interrupt::shielded(|| there("discarding what came of the copy", DISCARD).run());
-        });
-        let told = sent.and_then(|_| there("keeping the copy", KEEP).text());
-        let told = told.with_context(|| format!("sending a copy to {}", self.to))?;
-        connection.close();
-        let bytes = told.trim().parse().context("the machine did not say how big the copy is")?;
-        Ok(Copied { to: format!("{}:{}/{name}", self.to.host, self.folder), bytes })
+        let encrypt = Run::new(age::encrypt(shell(), &self.recipient));
+        match &self.to {
+            Way::Ssh { to, folder } => send_by_ssh(to, folder, read, encrypt, backup),
+            Way::Store(place) => {
+                let copied = place.send(read, encrypt, backup)?;
+                if let Err(error) = place.prune(SystemTime::now()) {
+                    terminal::warn(format_args!("older copies could not be removed: {error:#}"));
+                }
+                Ok(copied)
+            }
+        }
     }
+}
+
+fn send_by_ssh(
+    to: &Destination,
+    folder: &str,
+    read: Run<'_>,
+    encrypt: Run<'_>,
+    backup: &Backup,
+) -> Result<Copied> {
+    let connection =
+        Connection::open(to).with_context(|| format!("reaching the machine for copies of backups, {to}"))?;
+    let (sh, name) = (shell(), format!("{}.dump.age", backup.name));
+    let there = |called: &str, script: &str| {
+        let words = ["sh", "-c", script, "keep", folder, &name];
+        Run::new(connection.command(sh, &words)).called(called).timeout(TRANSFER_TIMEOUT)
+    };
+    // Whatever ends the dump's reader early ends the others as if it had been all.
+    let sent = read.pipe(encrypt, there("receiving the copy", RECEIVE)).inspect_err(|_| {
+        let _ = interrupt::shielded(|| there("discarding what came of the copy", DISCARD).run());
+    });
+    let told = sent.and_then(|_| there("keeping the copy", KEEP).text());
+    let told = told.with_context(|| format!("sending a copy to {to}"))?;
+    connection.close();
+    let bytes = told.trim().parse().context("the machine did not say how big the copy is")?;
+    Ok(Copied { to: format!("{}:{folder}/{name}", to.host), bytes })
 }

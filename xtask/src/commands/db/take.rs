@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde_json::json;
-use xshell::cmd;
+use xshell::{Cmd, cmd};
 
 use super::say_backup;
+use super::store::{self, ENDING, Place};
 use crate::commands::output::OutputArgs;
 use crate::commands::progress::driver::{self, LockWaitArgs};
 use crate::commands::target::TargetArgs;
 use crate::exit::refuse;
+use crate::product::secrets::Supplied;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity};
 use crate::tools::age;
@@ -23,8 +25,8 @@ const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, Args)]
 pub struct Take {
-    /// The copy, as `db backup --to` named it: NAME.dump.age
-    copy: Utf8PathBuf,
+    /// The copy, as `db backup --to` named it: NAME.dump.age, or `s3://BUCKET/FOLDER/NAME.dump.age`; of a folder, the newest
+    copy: String,
     /// The file with the private key that opens it
     #[arg(long, value_name = "FILE")]
     identity: Utf8PathBuf,
@@ -39,26 +41,24 @@ pub struct Take {
 impl Take {
     /// Opened on its way: the key stays here, and the host gets the dump alone.
     pub fn run(self) -> Result<()> {
-        let name = self.copy.file_name().and_then(|name| name.strip_suffix(".dump.age"));
-        let is_plain =
-            |name: &&str| !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
-        let name = name.filter(is_plain).ok_or_else(|| {
-            refuse(format!("{} is not called NAME.dump.age, as `db backup --to` calls a copy", self.copy))
-        })?;
-        for file in [&self.copy, &self.identity] {
-            std::fs::File::open(file).map_err(|error| refuse(format!("{file} can't be read: {error}")))?;
-        }
+        can_be_read(&self.identity)?;
+        let from = match store::is_address(&self.copy) {
+            true => From::Store(Place::told(&self.copy, &Supplied::of(self.target.environment())?)?),
+            false => From::File(Utf8PathBuf::from(&self.copy)),
+        };
         setup::ensure(&[Tool::Age], false)?;
+        let (name, bytes) = from.chosen()?;
+        let name = name.as_str();
         let machine = self.target.reach()?;
         if machine.database().backups()?.iter().any(|backup| backup.name == name) {
             return Err(refuse(format!("{name} is among the backups already: `db list` shows them")));
         }
-        machine.database().check_room_for_copy(self.copy.metadata().context("looking at the copy")?.len())?;
+        machine.database().check_room_for_copy(bytes)?;
         let leased = driver::lease(&machine, format!("taking the copy {name}"), self.lock_wait)?;
         let attempt = driver::settle(&leased)?;
         let (sh, copy) = (shell(), &self.copy);
         let taken = Activity::of(format!("bring {name} to the host, and read it there"), |_| {
-            let read = Run::new(cmd!(sh, "cat {copy}"));
+            let read = Run::new(from.read(name)).called("reading the copy");
             let open = Run::new(age::decrypt(sh, &self.identity));
             let receive = Run::new(leased.database().receive_dump(name)?).called("receiving the dump");
             let sent = read.pipe(open, receive.timeout(TRANSFER_TIMEOUT));
@@ -83,4 +83,42 @@ impl Take {
         );
         Ok(())
     }
+}
+
+/// Where a copy is.
+enum From {
+    File(Utf8PathBuf),
+    Store(Place),
+}
+
+impl From {
+    /// The copy's name without its ending, and its size.
+    fn chosen(&self) -> Result<(String, u64)> {
+        let (name, bytes) = match self {
+            From::Store(place) => place.chosen()?,
+            From::File(copy) => {
+                let name = copy.file_name().and_then(|name| name.strip_suffix(ENDING)).unwrap_or_default();
+                (name.to_owned(), can_be_read(copy)?)
+            }
+        };
+        if name.is_empty() || !name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-') {
+            return Err(refuse(format!(
+                "{name:?} is no NAME of NAME{ENDING}, as `db backup --to` calls a copy"
+            )));
+        }
+        Ok((name, bytes))
+    }
+
+    fn read(&self, name: &str) -> Cmd<'static> {
+        match self {
+            From::Store(place) => place.read(name),
+            From::File(copy) => cmd!(shell(), "cat {copy}"),
+        }
+    }
+}
+
+/// The size of a file; refused when it can't be opened.
+fn can_be_read(file: &Utf8Path) -> Result<u64> {
+    let size = std::fs::File::open(file).and_then(|file| file.metadata()).map(|known| known.len());
+    size.map_err(|error| refuse(format!("{file} can't be read: {error}")))
 }

@@ -8,7 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::project::{DATABASE, DATABASE_SERVICE};
 use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
-use crate::rollout::state::backup::{self, Backup, Copied};
+use crate::rollout::state::backup::{self, Backup, ByItself, Copied};
 use crate::rollout::state::guard::written;
 use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::process::{Run, interrupt};
@@ -18,7 +18,7 @@ use crate::tools::ssh::host_shell::Script;
 const GIVE: &str = r#"chown "$1" /backups && chmod 2770 /backups"#;
 const LIST: Script = Script::new(
     "listing backups",
-    r#"cd "$1" 2>/dev/null || exit 0; for f in *.json; do [ -f "$f" ] && cat "$f"; done; :"#,
+    r#"cd "$1" 2>/dev/null || exit 0; for f in [0-9]*z-*.json; do [ -f "$f" ] && cat "$f"; done; :"#,
 );
 
 /// In bytes: what the database takes, and what is free for backups and for data.
@@ -52,6 +52,13 @@ impl<'a> Database<'a> {
         let mut backups: Vec<Backup> = facts.filter_map(Result::ok).collect();
         backups.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(backups)
+    }
+
+    /// What became of the backups that are made by themselves; nothing when none ever were.
+    pub fn by_itself(&self) -> Result<Option<ByItself>> {
+        let told = self.machine.read(&self.machine.folder("backups").join(ByItself::FILE))?;
+        told.map(|told| serde_json::from_str(&told).with_context(|| format!("reading {}", ByItself::FILE)))
+            .transpose()
     }
 
     /// The names of those that need not be kept any longer.

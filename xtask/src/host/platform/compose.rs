@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use super::{LeasedPlatform, Platform};
 use crate::host::files::write_here;
-use crate::project::{EDGE, EDGE_FILE, PLATFORM_FILES, ROLES_FILE};
+use crate::project::{COPIES, EDGE, EDGE_FILE, PLATFORM_FILES, ROLES_FILE};
+use crate::rollout::state::backup::{KEPT_AT_LEAST, KEPT_AT_MOST, KEPT_FOR};
 use crate::rollout::state::platform::PlatformRecord;
 use crate::tools::docker::compose::Project;
 use crate::tools::files::hex::hex;
@@ -18,6 +19,11 @@ use crate::tools::ssh::host_shell::Script;
 pub(super) const CADDYFILE: &str = "Caddyfile";
 /// The certificate of an authority of somebody's own, there.
 pub(super) const AUTHORITY: &str = "authority.pem";
+/// What runs where backups are made by themselves, and what makes one: in a folder of the host's.
+pub(in crate::host) const COPIES_SCRIPTS: [(&str, &str); 2] = [
+    ("copies.sh", include_str!("../scripts/copies.sh")),
+    ("database.sh", include_str!("../scripts/database.sh")),
+];
 pub(in crate::host) const NOTE: Script = Script::new(
     "noting what the platform's files hold",
     r#"cd "$1" && set -- *.yaml variables.env && if [ -f roles.sql ]; then set -- "$@" roles.sql; fi &&
@@ -44,6 +50,16 @@ impl Platform<'_> {
             ("LIVE".to_owned(), self.machine.folder("live").to_string()),
             ("SECRETS".to_owned(), self.machine.folder("secrets").to_string()),
             ("BACKUPS".to_owned(), self.machine.folder("backups").to_string()),
+            ("COPIES".to_owned(), self.machine.folder(COPIES.name).to_string()),
+            (
+                "COPIES_SCRIPTS".to_owned(),
+                hex(&Sha256::digest(COPIES_SCRIPTS.map(|(_, text)| text).concat())),
+            ),
+            ("COPIES_HOUR".to_owned(), self.machine.environment.copies.hour.to_string()),
+            ("COPIES_SETTLED".to_owned(), self.machine.environment.copies.settled.as_secs().to_string()),
+            ("BACKUPS_LEAST".to_owned(), KEPT_AT_LEAST.to_string()),
+            ("BACKUPS_MOST".to_owned(), KEPT_AT_MOST.to_string()),
+            ("BACKUPS_DAYS".to_owned(), (KEPT_FOR.as_secs() / 86_400).to_string()),
         ];
         if let Some(acme) = self.machine.site.as_ref().and_then(|site| site.acme.as_ref()) {
             variables.push(("EDGE_ACME_CA".to_owned(), format!("acme_ca {}", acme.directory)));
@@ -135,6 +151,7 @@ impl LeasedPlatform<'_> {
             Some(pem) => self.leased.write(&edge, &[(AUTHORITY, pem)])?,
             None => self.leased.delete(&edge.join(AUTHORITY))?,
         }
+        self.leased.write(&machine.folder(COPIES.name), &COPIES_SCRIPTS)?;
         let variables = platform.variables(&platform.edge_listens()?)?;
         let mut all = vec![("variables.env", variables.as_str()), (ROLES_FILE, given.text(ROLES_FILE)?)];
         for name in platform.compose_files() {

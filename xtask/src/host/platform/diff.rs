@@ -26,7 +26,7 @@ impl Platform<'_> {
         Ok(self.machine.platform_files()?.record().differing_files(&before).into_iter().collect())
     }
 
-    /// The services that would be started differently. A hash of compose's tells.
+    /// The services that would be started differently, or for the first time. A hash of compose's tells.
     pub fn differing(&self) -> Result<Vec<String>> {
         let running = self.containers()?;
         // `service hash` a line.
@@ -39,6 +39,8 @@ impl Platform<'_> {
         let differs = |found: &&Container| {
             found.label("com.docker.compose.config-hash") != ought.get(service(found).as_str()).copied()
         };
-        Ok(running.iter().filter(differs).map(service).collect())
+        let is_missing = |name: &&&str| !running.iter().any(|found| service(found) == **name);
+        let missing = ought.keys().filter(is_missing).map(|name| (*name).to_owned());
+        Ok(running.iter().filter(differs).map(service).chain(missing).collect())
     }
 }

@@ -18,7 +18,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::{Bases, Leased, Machine};
-use crate::project::{DATABASE_SERVICE, EDGE, PLATFORM, PLATFORM_FILES, Service};
+use crate::project::{DATABASE_SERVICE, EDGE, ESSENTIAL, PLATFORM, PLATFORM_FILES, Service};
 use crate::rollout::host::Host;
 use crate::tools::docker::condition::{Condition, Health};
 use crate::tools::docker::container::{self, Container};
@@ -27,7 +27,7 @@ use crate::tools::docker::socket::Socket;
 use crate::tools::process::{Finished, Run};
 
 #[cfg(test)]
-pub(super) use self::compose::NOTE;
+pub(super) use self::compose::{COPIES_SCRIPTS, NOTE};
 pub use self::files::PlatformFiles;
 pub use self::wants::PlatformWants;
 
@@ -81,7 +81,7 @@ impl Platform<'_> {
     /// An error that says what to do when the database or the edge is not running.
     pub fn check(&self) -> Result<()> {
         let containers = self.containers()?;
-        PLATFORM.iter().try_for_each(|service| {
+        ESSENTIAL.iter().try_for_each(|service| {
             let runs = |found: &Container| {
                 found.label("com.docker.compose.service") == Some(service.name)
                     && found.state.status == Condition::Running

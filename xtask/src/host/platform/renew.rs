@@ -6,11 +6,12 @@ use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
 use super::LeasedPlatform;
-use super::compose::{AUTHORITY, CADDYFILE};
+use super::compose::{AUTHORITY, CADDYFILE, COPIES_SCRIPTS};
 use crate::host::Bases;
-use crate::project::{DATABASE_SERVICE, EDGE, EDGE_FILE, PLATFORM_FILES, ROLES_FILE};
+use crate::project::{COPIES, DATABASE_SERVICE, EDGE, EDGE_FILE, ESSENTIAL, PLATFORM_FILES, ROLES_FILE};
 use crate::rollout::state::platform::PlatformRecord;
 use crate::tools::caddy;
+use crate::tools::docker::container;
 use crate::tools::docker::limits::{LIMITS, READ_ONLY};
 use crate::tools::process::Run;
 
@@ -52,9 +53,10 @@ impl LeasedPlatform<'_> {
     /// Brings its files, and makes the database's roles as they say.
     pub(in crate::host) fn write(&self) -> Result<PlatformRecord> {
         let machine = self.leased.fenced()?;
-        let folders = [machine.folder(EDGE.name), machine.folder("platform")];
-        let [yaml, https] = PLATFORM_FILES;
-        let names = [&[CADDYFILE, AUTHORITY][..], &[yaml, https, "variables.env", ROLES_FILE, "written"]];
+        let folders = [EDGE.name, COPIES.name, "platform"].map(|name| machine.folder(name));
+        let ([yaml, https], scripts) = (PLATFORM_FILES, COPIES_SCRIPTS.map(|(name, _)| name));
+        let of_platform = [yaml, https, "variables.env", ROLES_FILE, "written"];
+        let names = [&[CADDYFILE, AUTHORITY][..], &scripts, &of_platform];
         let mut before = Vec::new();
         for (folder, names) in folders.iter().zip(names) {
             for name in names {
@@ -78,13 +80,20 @@ impl LeasedPlatform<'_> {
         })
     }
 
-    /// Starts a service anew, from the files that are there.
+    /// Starts a service anew, from the files that are there; one that they do not have goes.
     pub(in crate::host) fn renew(&self, service: &str) -> Result<()> {
         self.finish_recreations()?;
         // Data are written to their end; requests get a little.
         let timeout = if service == EDGE.name { Some(DRAIN_TIMEOUT) } else { None };
         let machine = self.leased.fenced_invalidating()?;
+        let is_essential = ESSENTIAL.iter().any(|it| it.name == service);
         machine.platform().with_project_as_started(|project| {
+            if !is_essential {
+                let has = Run::new(project.hashes(machine.docker())).text()?;
+                if !has.lines().any(|line| line.split(' ').next() == Some(service)) {
+                    return Ok(container::remove(machine.docker(), &machine.platform().container(service))?);
+                }
+            }
             Ok(Run::new(project.renew(machine.docker(), service, timeout)).timeout(START_TIMEOUT).run()?)
         })?;
         machine.platform().wait_until_healthy(&[service], &|_| {})?;

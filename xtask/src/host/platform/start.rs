@@ -4,10 +4,10 @@ use anyhow::Result;
 
 use super::{HEALTHY_TIMEOUT, LeasedPlatform};
 use crate::host::{Bases, SuppliedSecrets};
-use crate::project::{EDGE, PLATFORM};
+use crate::project::{EDGE, ESSENTIAL};
 use crate::rollout::state::platform::PlatformRecord;
 use crate::tools::docker::condition::Condition;
-use crate::tools::docker::container;
+use crate::tools::docker::container::{self, Container};
 use crate::tools::process::Run;
 
 impl LeasedPlatform<'_> {
@@ -15,12 +15,16 @@ impl LeasedPlatform<'_> {
     pub fn settle(&self, given: &SuppliedSecrets, wait: &dyn Fn(&str)) -> Result<bool> {
         let machine = self.leased.fenced()?;
         let containers = machine.platform().containers()?;
-        let running = containers.iter().filter(|found| found.state.status == Condition::Running);
-        if running.count() < PLATFORM.len() {
+        let runs = |found: &Container| found.state.status == Condition::Running;
+        if containers.len() < ESSENTIAL.len() || !containers.iter().all(runs) {
             return Ok(false);
         }
-        if !containers.iter().all(|found| machine.platform().is_healthy(found)) {
-            machine.platform().wait_until_healthy(&PLATFORM.map(|service| service.name), wait)?;
+        let names = ESSENTIAL.map(|service| service.name);
+        let is_essential = |found: &&Container| {
+            found.label("com.docker.compose.service").is_some_and(|service| names.contains(&service))
+        };
+        if !containers.iter().filter(is_essential).all(|found| machine.platform().is_healthy(found)) {
+            machine.platform().wait_until_healthy(&names, wait)?;
         }
         self.leased.secrets().make(given)?;
         Ok(true)
@@ -52,7 +56,7 @@ impl LeasedPlatform<'_> {
         self.finish_recreations()?;
         wait("starting the database and the edge");
         self.start()?;
-        machine.platform().wait_until_healthy(&PLATFORM.map(|service| service.name), wait)?;
+        machine.platform().wait_until_healthy(&ESSENTIAL.map(|service| service.name), wait)?;
         self.leased.database().make_roles()?;
         if is_new { machine.platform().wait_for_certificate(wait) } else { Ok(()) }
     }

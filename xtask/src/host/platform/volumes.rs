@@ -55,9 +55,10 @@ impl LeasedPlatform<'_> {
         Run::new(give).run().context("preparing a place for the edge's certificates")
     }
 
-    /// Removes the database's volume: all data.
+    /// Removes the database's volume: all data. That of its socket is empty by then.
     pub fn delete_data(&self) -> Result<()> {
         let machine = self.leased.fenced_invalidating()?;
+        volume::remove(machine.docker(), &machine.named("socket"))?;
         Ok(volume::remove(machine.docker(), &machine.named("database"))?)
     }
 }

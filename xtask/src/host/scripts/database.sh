@@ -82,7 +82,9 @@ verify) # NAME SHA256
     [ "$(sha256sum "$1.dump" | cut -d ' ' -f 1)" = "$2" ] || { echo "the dump is not the one that was made" >&2; exit 1; }
     pg_restore --list "$1.dump" >/dev/null
     ;;
-load) # NAME BESIDE OWNER APP
+load) # NAME BESIDE OWNER APP; meanwhile, what makes backups by itself removes none
+    exec 7>>.loading
+    flock --shared 7
     dropdb --username=postgres --if-exists --force "$2"
     createdb --username=postgres --owner="$3" --template=template0 --encoding=UTF8 "$2"
     ask --command="REVOKE ALL ON DATABASE $2 FROM PUBLIC" --command="GRANT CONNECT ON DATABASE $2 TO $4" postgres

@@ -249,7 +249,7 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .run(|task| xtask::suite(task, "lab")),
 
         task("deploy-suite-deep", "the deploy suite, with every fault that takes long to try")
-            .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(BROWSER).tools(RUST).reads(DELIVERY).kills().timeout(minutes(45))
+            .needs(["images"]).groups([DEEP]).lane(ENGINE).tools(BROWSER).tools(RUST).tools(&[Tool::Age, Tool::Rclone]).reads(DELIVERY).kills().timeout(minutes(45))
             .run(|task| xtask::suite_deep(task, "deploy")),
 
         task("lab-suite-deep", "the lab suite, with every fault that takes long to try")

@@ -103,6 +103,9 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
             .filter(|(name, _)| !OWN_HOST_VARIABLES.contains(name))
             .map(|(name, _)| host("BACKUP", name, false, machine)),
     );
+    for name in ["S3_ENDPOINT", "S3_REGION", "S3_KEY_ID", "S3_SECRET"] {
+        rows.push(host("BACKUP", name, false, "where it was made"));
+    }
     rows.push(Row { form: Form::Line, ..host("BACKUP", "RECIPIENT", false, "another key in the safe") });
     rows.extend(OPERATOR_SECRETS.iter().map(|name| Row {
         name: (*name).to_owned(),
@@ -121,7 +124,7 @@ fn host(prefix: &str, name: &str, needed: bool, rotation: &'static str) -> Row {
         reader: "xtask",
         form: match name {
             "SSH_KEY" | "LEDGER_KEY" => Form::Pem,
-            "URL" | "ACME" => Form::Url,
+            "URL" | "ACME" | "S3_ENDPOINT" => Form::Url,
             "HOST_KEY" | "ACME_ROOT" => Form::Text,
             _ => Form::Line,
         },

@@ -40,6 +40,31 @@ pub struct Copied {
     pub bytes: u64,
 }
 
+/// What became of the backups that are made by themselves, as their container writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByItself {
+    /// When that was written, RFC 3339 in UTC.
+    pub at: String,
+    /// The newest backup at that time, whoever made it.
+    pub last_good: Option<Backup>,
+    /// Why the last try failed; nothing when it did not.
+    pub failure: Option<Failure>,
+}
+
+/// A backup that could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// What the programs said.
+    pub words: String,
+}
+
+impl ByItself {
+    /// The file, in the folder of backups.
+    pub const FILE: &str = "copies.json";
+}
+
 /// How many backups are kept, and for how long; never fewer than the least.
 pub const KEPT_AT_MOST: usize = 30;
 /// See [`KEPT_AT_MOST`].
@@ -49,12 +74,33 @@ pub const KEPT_FOR: Duration = Duration::from_secs(90 * 86_400);
 
 /// Of these, oldest first, the names of those that need not be kept any longer.
 pub fn superfluous(backups: &[Backup], now: SystemTime) -> Vec<&str> {
-    let is_old =
-        |backup: &Backup| humantime::parse_rfc3339_weak(&backup.at).is_ok_and(|at| at + KEPT_FOR < now);
-    let from_the_newest = backups.iter().rev().enumerate();
+    let named =
+        backups.iter().map(|backup| (backup.name.as_str(), humantime::parse_rfc3339_weak(&backup.at).ok()));
+    over(named, now)
+}
+
+/// The same, where only their names are known, which begin with their time: `20260103t120000z-…`.
+pub fn superfluous_names(names: &[String], now: SystemTime) -> Vec<&str> {
+    over(names.iter().map(|name| (name.as_str(), time_of(name))), now)
+}
+
+fn over<'a>(
+    oldest_first: impl DoubleEndedIterator<Item = (&'a str, Option<SystemTime>)>,
+    now: SystemTime,
+) -> Vec<&'a str> {
+    let is_old = |at: Option<SystemTime>| at.is_some_and(|at| at + KEPT_FOR < now);
+    let from_the_newest = oldest_first.rev().enumerate();
     let over = from_the_newest
-        .filter(|(number, backup)| *number >= KEPT_AT_LEAST && (*number >= KEPT_AT_MOST || is_old(backup)));
-    over.map(|(_, backup)| backup.name.as_str()).collect()
+        .filter(|(number, (_, at))| *number >= KEPT_AT_LEAST && (*number >= KEPT_AT_MOST || is_old(*at)));
+    over.map(|(_, (name, _))| name).collect()
+}
+
+fn time_of(name: &str) -> Option<SystemTime> {
+    let (date, time) = (name.get(..8)?, name.get(9..15)?);
+    let part = |text: &str, at: usize| text.get(at..at + 2).map(str::to_owned);
+    let (year, month, day) = (date.get(..4)?, part(date, 4)?, part(date, 6)?);
+    let (hour, minute, second) = (part(time, 0)?, part(time, 2)?, part(time, 4)?);
+    humantime::parse_rfc3339(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z")).ok()
 }
 
 /// What a dump is restored into to see that it can be.
@@ -97,5 +143,8 @@ mod tests {
         assert_eq!(superfluous(&of(&[300, 200, 100, 80, 1]), now), ["200", "300"]);
         let many: Vec<u64> = (1..=40).rev().collect();
         assert_eq!(superfluous(&of(&many), now).len(), 10);
+        // 2033-05-18. What has another name has no time, and is counted all the same.
+        let names = ["20330101t010000z-1", "20330301t010000z-1", "20330517t010000z-1", "a-name", "zz"];
+        assert_eq!(superfluous_names(&names.map(str::to_owned), now), ["20330101t010000z-1"]);
     }
 }

@@ -1,0 +1,142 @@
+//! Copies of backups in an S3-compatible store: sent, listed, removed by the rule, read back.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, ensure};
+use xshell::cmd;
+
+use crate::exit::refuse;
+use crate::product::secrets::Supplied;
+use crate::rollout::state::backup::{self, Backup, Copied};
+use crate::setup::{self, Tool};
+use crate::tools::process::{Run, shell};
+use crate::tools::rclone::{self, Access, Object, Store};
+
+/// What the address of a place in a store begins with.
+const SCHEME: &str = "s3://";
+/// What a copy's name ends with.
+pub const ENDING: &str = ".dump.age";
+/// The longest that a copy may take on its way.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
+/// The longest that a question may take, with all its tries.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A folder of a store, `s3://BUCKET/FOLDER`, with who comes there by the variables `BACKUP_S3_…`.
+pub struct Place {
+    store: Store,
+    /// `BUCKET/FOLDER`, or the bucket alone.
+    path: String,
+    /// The copy that its address named, when it named one.
+    pub copy: Option<String>,
+}
+
+/// Whether this is the address of a place in a store.
+pub fn is_address(text: &str) -> bool {
+    text.starts_with(SCHEME)
+}
+
+impl Place {
+    /// Everything that can be wrong without asking the store is said.
+    pub fn told(address: &str, supplied: &Supplied) -> Result<Place> {
+        let path = address.strip_prefix(SCHEME).unwrap_or_default().trim_end_matches('/');
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        if path.is_empty()
+            || !path.chars().all(is_plain)
+            || path.split('/').any(|part| part.is_empty() || part == "..")
+        {
+            return Err(refuse(format!(
+                "{address} is no place in a store: s3://BUCKET/FOLDER, of letters, digits, - _ and ."
+            )));
+        }
+        let (path, copy) = match path.rsplit_once('/') {
+            Some((folder, name)) if name.ends_with(ENDING) => (folder, Some(name.to_owned())),
+            _ => (path, None),
+        };
+        let text =
+            |name: &str| Ok::<_, anyhow::Error>(supplied.text(name)?.map(|value| value.trim().to_owned()));
+        let needed = |name: &str| {
+            let given = text(name)?.filter(|value| !value.is_empty() && !value.contains(char::is_whitespace));
+            given.ok_or_else(|| refuse(format!("{name} is not set: who comes to {address} is told by it")))
+        };
+        let access = Access {
+            endpoint: text("BACKUP_S3_ENDPOINT")?,
+            region: text("BACKUP_S3_REGION")?,
+            key_id: needed("BACKUP_S3_KEY_ID")?,
+            secret: needed("BACKUP_S3_SECRET")?,
+        };
+        setup::ensure(&[Tool::Rclone, Tool::Age], false)?;
+        Ok(Place { store: Store::new(&access)?, path: path.to_owned(), copy })
+    }
+
+    fn file(&self, name: &str) -> String {
+        format!("{}/{name}", self.path)
+    }
+
+    /// Sends a copy, and asks the store what it has then. It is encrypted into a private file first: what is sent can be sent
+    /// again, and the store has all of it or nothing.
+    pub fn send(&self, read: Run<'_>, encrypt: Run<'_>, backup: &Backup) -> Result<Copied> {
+        let name = format!("{}{ENDING}", backup.name);
+        let (sh, file) = (shell(), self.store.folder().join(&name));
+        let write = Run::new(cmd!(sh, "dd of={file} bs=1048576")).timeout(TRANSFER_TIMEOUT);
+        read.pipe(encrypt, write).context("encrypting the copy")?;
+        let bytes = std::fs::metadata(&file).with_context(|| format!("looking at {file}"))?.len();
+        let to = self.file(&name);
+        let sent = Run::new(self.store.send(sh, &file, &to)).timeout(TRANSFER_TIMEOUT).run();
+        let _ = std::fs::remove_file(&file);
+        sent.with_context(|| format!("sending a copy to {SCHEME}{to}"))?;
+        let there = self.objects(&to)?;
+        ensure!(
+            there == [Object { name, size: bytes }],
+            "the store was sent {bytes} bytes as {SCHEME}{to}, and says that it has {there:?}"
+        );
+        Ok(Copied { to: format!("{SCHEME}{to}"), bytes })
+    }
+
+    /// The names of the copies that are there, oldest first.
+    pub fn copies(&self) -> Result<Vec<String>> {
+        let mut names: Vec<String> = self
+            .objects(&self.path)?
+            .into_iter()
+            .filter_map(|object| object.name.strip_suffix(ENDING).map(str::to_owned))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes the copies that need not be kept any longer, by the rule of the host.
+    pub fn prune(&self, now: SystemTime) -> Result<usize> {
+        let names = self.copies()?;
+        let over = backup::superfluous_names(&names, now);
+        for name in &over {
+            let file = self.file(&format!("{name}{ENDING}"));
+            let removed = Run::new(self.store.remove(shell(), &file)).timeout(QUESTION_TIMEOUT).run();
+            removed.with_context(|| format!("removing {SCHEME}{file}"))?;
+        }
+        Ok(over.len())
+    }
+
+    /// The copy that was named, or the newest one: its name without its ending, and its size.
+    pub fn chosen(&self) -> Result<(String, u64)> {
+        let objects = self.objects(&self.path)?;
+        let copies = objects.into_iter().filter_map(|Object { name, size }| {
+            let copy = name.strip_suffix(ENDING)?.to_owned();
+            let is_it = self.copy.as_ref().is_none_or(|wanted| *wanted == name);
+            is_it.then_some((copy, size))
+        });
+        copies.max().ok_or_else(|| {
+            let what = self.copy.as_deref().unwrap_or("copy");
+            refuse(format!("{SCHEME}{} has no {what}", self.path))
+        })
+    }
+
+    /// For reading a copy.
+    pub fn read(&self, name: &str) -> xshell::Cmd<'static> {
+        self.store.read(shell(), &self.file(&format!("{name}{ENDING}")))
+    }
+
+    fn objects(&self, path: &str) -> Result<Vec<Object>> {
+        let told = Run::new(self.store.list(shell(), path)).timeout(QUESTION_TIMEOUT).text();
+        let told = told.with_context(|| format!("asking what {SCHEME}{path} has"))?;
+        rclone::objects(&told)
+    }
+}

@@ -1,0 +1,130 @@
+//! How much would be lost: the newest backup, whether new ones come by themselves, and the newest copy that would survive the
+//! host.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::commands::output::ago::ago;
+use crate::host::{Machine, PlatformPart};
+use crate::project::COPIES;
+use crate::rollout::journal::since;
+use crate::rollout::state::backup::{Backup, ByItself, Failure};
+use crate::terminal::{self, paint};
+use crate::tools::docker::condition::Condition;
+
+/// A night, and time to make the backup.
+const OLD: Duration = Duration::from_secs(26 * 3600);
+
+/// The backups of an environment.
+pub struct Backups {
+    newest: Option<Backup>,
+    copied: Option<Backup>,
+    /// Whether what makes them by itself runs.
+    comes_by_itself: bool,
+    by_itself: Option<ByItself>,
+}
+
+impl Backups {
+    /// As the host has them.
+    pub fn of(machine: &Machine, platform: &[PlatformPart]) -> Result<Backups> {
+        let mut backups = machine.database().backups()?;
+        let runs = |part: &PlatformPart| part.service == COPIES.name && part.state == Condition::Running;
+        Ok(Backups {
+            copied: backups.iter().rev().find(|backup| backup.copied.is_some()).cloned(),
+            newest: backups.pop(),
+            comes_by_itself: platform.iter().any(runs),
+            by_itself: machine.database().by_itself()?,
+        })
+    }
+
+    /// The newest one.
+    pub fn newest(&self) -> Option<&Backup> {
+        self.newest.as_ref()
+    }
+
+    /// The newest one that has a copy off the host.
+    pub fn copied(&self) -> Option<&Backup> {
+        self.copied.as_ref()
+    }
+
+    /// Whether they come by themselves, and what of that went wrong since the newest.
+    pub fn for_programs(&self) -> Value {
+        json!({ "runs": self.comes_by_itself, "failure": self.failure() })
+    }
+
+    /// A line each, and what wants attention.
+    pub fn say(&self, environment: &str) {
+        let newest = match &self.newest {
+            None => paint::warn("none yet"),
+            Some(backup) => {
+                let words = format!("{}, {} ({})", ago(&backup.at), backup.name, backup.made_by);
+                if is_old(backup, SystemTime::now()) { paint::warn(words) } else { words }
+            }
+        };
+        terminal::say(format_args!("  backup    {newest}"));
+        if let Some(Failure { at, words }) = self.failure() {
+            terminal::say(paint::bad(format_args!("            the last try failed {}: {words}", ago(at))));
+        }
+        if !self.comes_by_itself {
+            terminal::say(paint::warn(format_args!(
+                "            none is made by itself: `cargo xtask platform up --env {environment}` starts what makes them"
+            )));
+        }
+        match &self.copied {
+            None => terminal::say(paint::warn("  off host  none: the backups are on this host only")),
+            Some(backup) => {
+                let to = backup.copied.as_ref().map(|copied| copied.to.as_str()).unwrap_or_default();
+                terminal::say(format_args!("  off host  {}, {to}", ago(&backup.at)));
+            }
+        }
+    }
+
+    /// A failure that no backup has come after.
+    fn failure(&self) -> Option<&Failure> {
+        unmended(self.by_itself.as_ref()?, self.newest.as_ref())
+    }
+}
+
+/// The failure, unless a backup has come after it: RFC 3339 in UTC sorts by time, to the second.
+fn unmended<'a>(told: &'a ByItself, newest: Option<&Backup>) -> Option<&'a Failure> {
+    let failure = told.failure.as_ref()?;
+    let seconds = |at: &str| at.get(..19).unwrap_or(at).to_owned();
+    newest.is_none_or(|backup| seconds(&backup.at) < seconds(&failure.at)).then_some(failure)
+}
+
+fn is_old(backup: &Backup, now: SystemTime) -> bool {
+    since(&backup.at, now).is_some_and(|age| age > OLD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FACTS: &str = r#"{"name":"20260103t010000z-copies","at":"2026-01-03T01:00:00Z","made_by":"night","live":"none",
+        "schema":1,"tables":1,"bytes":1,"loaded_bytes":1,"sha256":"00"}"#;
+
+    fn told(failure: &str) -> ByItself {
+        let text =
+            format!(r#"{{"v":1,"at":"2026-01-03T02:00:00Z","last_good":{FACTS},"failure":{failure}}}"#);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_failure_counts_until_a_backup_has_come_after_it() {
+        let backup = |at: &str| Backup { at: at.to_owned(), ..serde_json::from_str(FACTS).unwrap() };
+        let told = told(r#"{"at":"2026-01-03T02:00:00Z","words":"no space left"}"#);
+        let failed = |newest: Option<&Backup>| unmended(&told, newest).is_some();
+        assert!(failed(None) && failed(Some(&backup("2026-01-03T01:00:00.000Z"))));
+        assert!(!failed(Some(&backup("2026-01-03T02:00:01.500Z"))));
+    }
+
+    #[test]
+    fn a_backup_is_old_when_a_night_has_gone_by_without_one() {
+        let backup: Backup = serde_json::from_str(FACTS).unwrap();
+        let at = |text: &str| humantime::parse_rfc3339(text).unwrap();
+        assert!(!is_old(&backup, at("2026-01-04T02:59:00Z")));
+        assert!(is_old(&backup, at("2026-01-04T03:01:00Z")));
+    }
+}

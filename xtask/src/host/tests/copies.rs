@@ -1,0 +1,178 @@
+//! The script that makes backups by itself: when one is due, what it keeps, and what is left of one that was killed. A program
+//! of the test's stands where the server would answer.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::host::platform::COPIES_SCRIPTS;
+use crate::rollout::state::backup::ByItself;
+
+/// A folder of backups, with the scripts beside it.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// `psql` says this.
+    fn with(psql: &str) -> Folder {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        for name in ["backups", "bin", "tmp", "live"] {
+            fs::create_dir(folder.path(name)).unwrap();
+        }
+        let here = folder.path("");
+        for (name, text) in COPIES_SCRIPTS {
+            // The first one first: the folder's own path may begin with it.
+            let moved = text.replace("/copies/", "/bin/");
+            let moved = ["/tmp/", "/backups", "/bin/", "/live/"]
+                .iter()
+                .fold(moved, |text, path| text.replace(path, &format!("{here}{}", &path[1..])));
+            fs::write(folder.path("bin").join(name), moved).unwrap();
+        }
+        folder.program("psql", psql);
+        fs::write(folder.path("tmp/told"), "nothing\n").unwrap();
+        folder
+    }
+
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.0.path()).unwrap().join(name)
+    }
+
+    fn program(&self, name: &str, text: &str) {
+        let file = self.path("bin").join(name);
+        fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn backup(&self, name: &str, schema: u64) {
+        let facts = format!(
+            r#"{{"name":"{name}","at":"2026-01-03T01:00:00Z","made_by":"night","live":"none","schema":{schema},"tables":1,"bytes":1,"loaded_bytes":1,"sha256":"00"}}"#
+        );
+        fs::write(self.path("backups").join(format!("{name}.json")), facts + "\n").unwrap();
+        for kind in ["dump", "counts"] {
+            fs::write(self.path("backups").join(format!("{name}.{kind}")), "").unwrap();
+        }
+    }
+
+    fn call(&self, words: &[&str]) -> Output {
+        let path = format!("{}:{}", self.path("bin"), std::env::var("PATH").unwrap());
+        let script = self.path("bin/copies.sh");
+        let arguments = ["app", "1", "120", "3", "5", "90"];
+        Command::new("sh").arg(script).args(arguments).args(words).env("PATH", path).output().unwrap()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .path("backups")
+            .read_dir_utf8()
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn told(&self) -> ByItself {
+        serde_json::from_str(&fs::read_to_string(self.path("backups").join(ByItself::FILE)).unwrap()).unwrap()
+    }
+}
+
+#[test]
+fn a_backup_is_due_when_the_night_s_hour_has_passed_since_the_last_one() {
+    let folder = Folder::with("exit 1");
+    // 2026-01-04, half past midnight, one o'clock, and noon.
+    for (now, last, due) in [
+        ("1767486600", "20260103010000", ""),
+        ("1767486600", "20260103005959", "night"),
+        ("1767488400", "20260103010000", "night"),
+        ("1767528000", "20260104010000", ""),
+        ("1767528000", "20260104005959", "night"),
+        ("1767528000", "00", "night"),
+    ] {
+        let output = folder.call(&["due", now, last]);
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), due, "{now} {last} {output:?}");
+    }
+}
+
+/// `psql` that answers for a database with this newest migration, which is so many seconds old; for its size; and then fails.
+fn server(schema: u64, age: u64) -> String {
+    format!(
+        r#"case "$*" in *_sqlx_migrations*) echo "{schema}|{age}" ;; *pg_database_size*) echo 1000 ;; *) echo "it is \"away\"" >&2; exit 2 ;; esac"#
+    )
+}
+
+#[test]
+fn what_is_due_is_tried_and_a_failure_leaves_nothing_that_counts() {
+    let folder = Folder::with(&server(7, 3600));
+    // Nothing yet: the night has passed.
+    let output = folder.call(&["look"]);
+    assert!(!output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it is \"away\""), "{output:?}");
+    assert_eq!(folder.names(), [""; 0]);
+    // One of today, and what it has: nothing is due, and it is told of.
+    let today = of_now();
+    folder.backup(&today, 7);
+    let output = folder.call(&["look"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(folder.told().last_good.unwrap().name, today);
+    // A migration since.
+    folder.program("psql", &server(8, 3600));
+    assert!(!folder.call(&["look"]).status.success());
+    // It is too young.
+    folder.program("psql", &server(8, 60));
+    assert!(folder.call(&["look"]).status.success());
+    // Nobody has migrated it yet; the server is away, and nothing is wanted of it.
+    for words in ["database \"app\" does not exist", "connection refused"] {
+        folder.program("psql", &format!("echo '{words}' >&2; exit 2"));
+        assert!(folder.call(&["look"]).status.success(), "{words}");
+    }
+}
+
+/// A backup's name that no night has come after.
+fn of_now() -> String {
+    let now = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    let name = humantime::format_rfc3339_seconds(now).to_string().replace(['-', ':'], "").to_lowercase();
+    format!("{name}-1-1")
+}
+
+#[test]
+fn as_many_are_kept_as_the_rule_says_and_what_a_killed_one_left_is_removed() {
+    let folder = Folder::with(&server(7, 3600));
+    for name in ["20200101t010000z-1-1", "20200102t010000z-1-1", "20200103t010000z-copies"] {
+        folder.backup(name, 7);
+    }
+    let prune = |folder: &Folder| {
+        let script = folder.path("bin/copies.sh");
+        let text = fs::read_to_string(&script).unwrap();
+        // Its functions, and nothing that they are called by.
+        let functions = text.split("\ncase ${7:-} in").next().unwrap();
+        let words = format!("{functions}\ncd {}\nsweep\nprune\n", folder.path("backups"));
+        let output =
+            Command::new("sh").args(["-c", &words, "xtask", "app", "1", "120", "3", "5", "90"]).output();
+        assert!(output.as_ref().unwrap().status.success(), "{output:?}");
+    };
+    let kept = |folder: &Folder| folder.names().into_iter().filter(|name| name.ends_with(".dump")).count();
+    for left in
+        [".20200104t010000z-copies.next", "20200104t010000z-copies.dump", "20200104t010000z-copies.json.next"]
+    {
+        fs::write(folder.path("backups").join(left), "half").unwrap();
+    }
+    prune(&folder);
+    assert_eq!(kept(&folder), 3, "the last three, however old");
+    assert!(!folder.names().iter().any(|name| name.contains("20200104")), "{:?}", folder.names());
+    let now = of_now();
+    folder.backup(&now, 7);
+    prune(&folder);
+    assert_eq!(kept(&folder), 3, "the fourth is too old");
+    for number in 0..6 {
+        folder.backup(&format!("{}-{number}-1", now.split('-').next().unwrap()), 7);
+    }
+    // While one is being loaded, none goes.
+    let loading = fs::File::create(folder.path("backups/.loading")).unwrap();
+    loading.lock_shared().unwrap();
+    prune(&folder);
+    assert_eq!(kept(&folder), 8);
+    drop(loading);
+    prune(&folder);
+    assert_eq!(kept(&folder), 5, "at most");
+}

@@ -1,0 +1,185 @@
+//! Backups that exist by themselves.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+
+use crate::database::{Session, query};
+use crate::store::Store;
+use crate::support::project::Project;
+use crate::support::{check, run, wait_until};
+
+/// What makes them looks at once when it is started.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Moves the clock: the last migration was a month ago, and no backup was made since.
+fn nothing_since(project: &Project) -> Result<(), Failed> {
+    query(project, "UPDATE _sqlx_migrations SET installed_on = now() - interval '30 days'");
+    let backups = project.root().join("backups");
+    fs::create_dir_all(backups.join("before"))?;
+    for entry in backups.read_dir_utf8()?.flatten() {
+        if [".json", ".dump", ".counts"].iter().any(|kind| entry.file_name().ends_with(kind)) {
+            fs::rename(entry.path(), backups.join("before").join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// What was there before is there again, and the last migration was now: nothing more is made by itself.
+fn as_before(project: &Project) -> Result<(), Failed> {
+    query(project, "UPDATE _sqlx_migrations SET installed_on = now()");
+    let backups = project.root().join("backups");
+    for entry in backups.join("before").read_dir_utf8()?.flatten() {
+        fs::rename(entry.path(), backups.join(entry.file_name()))?;
+    }
+    Ok(fs::remove_dir(backups.join("before"))?)
+}
+
+fn container(project: &Project) -> String {
+    project.platform_container("copies")
+}
+
+/// What it has written down.
+fn told(project: &Project) -> Value {
+    let text = fs::read_to_string(project.root().join("backups/copies.json")).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+fn is_made(project: &Project, why: &str) -> Result<String, Failed> {
+    project.docker(&["restart", &container(project)]);
+    wait_until("a backup is made by itself", PATIENCE, || told(project)["last_good"]["made_by"] == why)?;
+    let name = told(project)["last_good"]["name"].as_str().unwrap_or_default().to_owned();
+    let status = project.status();
+    check(
+        status["last_backup"]["name"] == *name
+            && status["backups_by_itself"]["runs"] == true
+            && status["backups_by_itself"]["failure"].is_null(),
+        || status.to_string(),
+    )?;
+    Ok(name)
+}
+
+pub fn each_night_and_after_migrations(project: &Project) -> Result<(), Failed> {
+    let networks = "{{.HostConfig.NetworkMode}} {{.HostConfig.ReadonlyRootfs}} {{.Config.User}}";
+    let told = project.docker(&["inspect", "--format", networks, &container(project)]);
+    check(told == "none true 999:999", || told)?;
+    nothing_since(project)?;
+    let result = is_made(project, "night").and_then(|name| {
+        let output = project.xtask(&["db", "rehearse", &name]).succeeds()?;
+        check(output.contains("Rehearsed:"), || output)?;
+        // As after a deploy that has migrated.
+        let facts = project.root().join(format!("backups/{name}.json"));
+        let text = fs::read_to_string(&facts)?;
+        let schema = text.find("\"schema\":").ok_or("it has no schema")? + 9;
+        fs::write(&facts, [&text[..schema], "1", &text[schema..]].concat())?;
+        let made = is_made(project, "migration").map(drop);
+        fs::write(&facts, text)?;
+        made
+    });
+    as_before(project)?;
+    result
+}
+
+/// Whatever ends it in the middle leaves nothing that counts, and the next one is made all the same.
+pub fn cut_and_failed(project: &Project) -> Result<(), Failed> {
+    let (copies, postgres) = (container(project), project.platform_container("postgres"));
+    nothing_since(project)?;
+    let result = (|| {
+        let lock = Session::holding(project, "LOCK TABLE shipments")?;
+        project.docker(&["restart", &copies]);
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump' AND wait_event_type = 'Lock'";
+        wait_until("a dump waits", PATIENCE, || query(project, waits) == "1")?;
+        project.docker(&["kill", &copies]);
+        drop(lock);
+        let names = || -> Vec<String> {
+            let all = project.root().join("backups").read_dir_utf8().into_iter().flatten().flatten();
+            all.map(|entry| entry.file_name().to_owned()).collect()
+        };
+        check(names().iter().any(|name| name.ends_with("-copies.next")), || format!("{:?}", names()))?;
+        let made = project.xtask(&["db", "list", "--json"]).json()?;
+        check(made == serde_json::json!([]), || made.to_string())?;
+
+        // Its database is away.
+        project.docker(&["stop", &postgres]);
+        project.docker(&["start", &copies]);
+        let failed = wait_until("it says so", PATIENCE, || !told(project)["failure"].is_null());
+        let left: Vec<String> = names().into_iter().filter(|name| name.ends_with(".next")).collect();
+        let status = project.status();
+        project.docker(&["start", &postgres]);
+        failed?;
+        check(left.is_empty(), || format!("{left:?}"))?;
+        let words = status["backups_by_itself"]["failure"]["words"].to_string();
+        check(words.contains("socket"), || status.to_string())?;
+        wait_until("the database answers", PATIENCE, || query(project, "SELECT 1") == "1")?;
+        is_made(project, "night").map(drop)
+    })();
+    as_before(project)?;
+    result
+}
+
+/// A store on the loopback: what it refuses is said and counts for nothing, and from what it has the backup comes back.
+pub fn in_a_store(project: &Project) -> Result<(), Failed> {
+    let store = Store::start("copies")?;
+    let folder = tempfile::tempdir()?;
+    let key = folder.path().join("backup.key").to_string_lossy().into_owned();
+    run(Command::new("age-keygen").args(["-o", &key]));
+    let recipient = run(Command::new("age-keygen").args(["-y", &key]));
+    let as_who = |words: &[&str], who: (&str, &str), endpoint: &str| {
+        let call = project
+            .xtask(words)
+            .env("BACKUP_S3_ENDPOINT", endpoint)
+            .env("BACKUP_RECIPIENT", recipient.trim());
+        call.env("BACKUP_S3_KEY_ID", who.0).env("BACKUP_S3_SECRET", who.1)
+    };
+    let writer = ("writer", "hidden-1");
+    let backup = ["db", "backup", "--to", "s3://copies/here", "--json"];
+    let output = project.xtask(&backup).fails_with(3)?;
+    check(output.contains("BACKUP_S3_KEY_ID"), || output)?;
+    let output = as_who(&["db", "backup", "--to", "s3://../up"], writer, &store.endpoint).fails_with(3)?;
+    check(output.contains("is no place in a store"), || output)?;
+
+    // It may only read; nobody is there. Neither counts, and no secret is printed.
+    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    for (who, endpoint, words) in [
+        (("reader", "hidden-2"), store.endpoint.clone(), "AccessDenied"),
+        (writer, format!("http://{nobody}"), "connection refused"),
+    ] {
+        let output = as_who(&backup, who, &endpoint).fails_with(1)?;
+        check(output.contains("is made and kept on the host") && output.contains(words), || output.clone())?;
+        check(!output.contains(who.1), || output.clone())?;
+    }
+    check(store.names("copies/here")?.is_empty(), || "something has come".into())?;
+    check(project.status()["last_copy"].is_null(), || project.status().to_string())?;
+
+    // Four that are too old go, but for those that are always kept.
+    let half = folder.path().join("half").to_string_lossy().into_owned();
+    fs::write(&half, "age-encryption.org/v1\nhalf")?;
+    for day in 1..=4 {
+        store.rclone(&["copyto", &half, &format!("store:copies/here/2020010{day}t010000z-1-1.dump.age")])?;
+    }
+    let made = as_who(&backup, writer, &store.endpoint).json()?;
+    let name = made["name"].as_str().ok_or("it has no name")?;
+    check(made["copied"]["to"] == format!("s3://copies/here/{name}.dump.age"), || made.to_string())?;
+    check(store.names("copies/here")?.len() == 3, || format!("{:?}", store.names("copies/here")))?;
+    check(project.status()["last_copy"]["name"] == name, || project.status().to_string())?;
+    let sent = store.rclone(&["cat", &format!("store:copies/here/{name}.dump.age")])?.stdout;
+    check(sent.starts_with(b"age-encryption.org/v1"), || "it is not encrypted".into())?;
+
+    // Lost here. Half a copy is refused, and the newest comes back whole.
+    for kind in ["json", "dump", "counts"] {
+        fs::remove_file(project.root().join(format!("backups/{name}.{kind}")))?;
+    }
+    let take = |from: &str| as_who(&["db", "take", from, "--identity", &key], writer, &store.endpoint);
+    take("s3://copies/here/20200104t010000z-1-1.dump.age").fails_with(1)?;
+    let output = take("s3://copies/elsewhere").fails_with(3)?;
+    check(output.contains("has no copy"), || output)?;
+    take("s3://copies/here").succeeds()?;
+    let backups = project.xtask(&["db", "list", "--json"]).json()?;
+    let taken = backups.as_array().into_iter().flatten().find(|backup| backup["name"] == name);
+    check(taken.is_some_and(|taken| taken["sha256"] == made["sha256"]), || backups.to_string())?;
+    project.xtask(&["db", "restore", name, "--confirm", &project.environment]).succeeds().map(drop)
+}

