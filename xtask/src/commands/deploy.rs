@@ -18,6 +18,7 @@ use clap::Args;
 
 use self::prepare::Prepared;
 use super::compare::{self, in_words};
+use super::monitor;
 use super::output::OutputArgs;
 use super::progress::attempt::{self, LockWaitArgs, Times};
 use super::progress::steps::Preview;
@@ -128,6 +129,7 @@ impl Deploy {
         settle_secrets(&leased, &prepared.secrets);
         warn_of_changed_platform(machine);
         let times = ran?;
+        monitor::renew(&leased, machine, &planned.release);
         let is_fresh = planned.seen.schema.is_empty() && machine.environment().is_for_trying;
         let log_in = if is_fresh { demo::seed(&leased, &planned.release.id) } else { None };
         Ok((planned.release, times, log_in))

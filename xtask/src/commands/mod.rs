@@ -18,6 +18,7 @@ mod logs;
 mod maintenance;
 mod metrics;
 mod migrate;
+mod monitor;
 pub mod output;
 mod picture;
 mod platform;
@@ -66,6 +67,7 @@ enum Verb {
     Logs(logs::Logs),
     Metrics(metrics::Metrics),
     Maintenance(maintenance::Maintenance),
+    Monitor(monitor::Monitor),
     Down(down::Down),
     Prune(prune::Prune),
     Platform(platform::PlatformVerb),
@@ -97,6 +99,7 @@ const GROUPS: &[Group] = &[
             "logs",
             "metrics",
             "maintenance",
+            "monitor",
             "down",
             "prune",
             "platform",
@@ -118,6 +121,12 @@ impl Cli {
 
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
+        let result = self.dispatch();
+        progress::tell::wait();
+        result
+    }
+
+    fn dispatch(self) -> anyhow::Result<()> {
         match self.verb {
             Verb::Ci(ci) => ci.run(),
             Verb::Lint(lint) => lint.run(),
@@ -132,6 +141,7 @@ impl Cli {
             Verb::Logs(logs) => logs.run(),
             Verb::Metrics(metrics) => metrics.run(),
             Verb::Maintenance(maintenance) => maintenance.run(),
+            Verb::Monitor(monitor) => monitor.run(),
             Verb::Down(down) => down.run(),
             Verb::Prune(prune) => prune.run(),
             Verb::Platform(platform) => platform.run(),
