@@ -23,4 +23,5 @@ pub mod settings;
 pub mod smoke;
 pub mod text;
 pub mod throttle;
+pub mod watch;
 pub mod worker;

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracehub_backend::http::Keys;
 use tracehub_backend::settings::{self, Settings};
-use tracehub_backend::{healthcheck, http, latency, logs, migrate, monitor, people, seed, serve, smoke};
+use tracehub_backend::{
+    healthcheck, http, latency, logs, migrate, monitor, people, seed, serve, smoke, watch,
+};
 
 /// TraceHub's API. Settings come from environment variables; a secret may come from the file that `<NAME>_FILE` names.
 #[derive(Parser)]
@@ -49,6 +51,8 @@ enum Command {
     Smoke(smoke::Smoke),
     /// Print how long the answers of a release and of the one before it take, asked in turns
     Latency(latency::Latency),
+    /// Watch over an environment from beside it, and tell people what does not hold
+    Watch(watch::Watch),
 }
 
 #[tokio::main]
@@ -100,6 +104,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Healthcheck(healthcheck) => healthcheck.run(),
         Command::Monitor(monitor) => monitor.run(settings::database()?, keys).await,
         Command::Latency(latency) => latency.run(settings::database()?, &keys()?).await,
+        Command::Watch(watch) => {
+            logs::start(settings::log_format()?);
+            // It waits and asks on threads of its own.
+            tokio::task::spawn_blocking(|| watch.run()).await?
+        }
         Command::Smoke(smoke) => smoke.run(settings::database()?, &keys()?).await,
     }
 }

@@ -17,6 +17,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use self::prepare::Prepared;
+use super::monitor;
 use super::output::OutputArgs;
 use super::progress::driver::{self, LockWaitArgs, Times};
 use super::progress::steps::Preview;
@@ -128,6 +129,7 @@ impl Deploy {
         settle_secrets(&leased, &prepared.secrets);
         warn_of_changed_platform(machine);
         let times = ran?;
+        monitor::renew(&leased, machine, &planned.release);
         let is_fresh = planned.seen.schema.is_empty() && machine.environment().is_for_trying;
         let log_in = if is_fresh { demo::seed(&leased, &planned.release.id) } else { None };
         Ok((planned.release, times, log_in))

@@ -18,6 +18,7 @@ mod logs;
 mod maintenance;
 mod metrics;
 mod migrate;
+mod monitor;
 pub mod output;
 mod picture;
 mod platform;
@@ -69,6 +70,7 @@ enum Verb {
     Metrics(metrics::Metrics),
     Incident(incident::IncidentVerb),
     Maintenance(maintenance::Maintenance),
+    Monitor(monitor::Monitor),
     Down(down::Down),
     Prune(prune::Prune),
     Platform(platform::PlatformVerb),
@@ -102,6 +104,7 @@ const GROUPS: &[Group] = &[
             "metrics",
             "incident",
             "maintenance",
+            "monitor",
             "down",
             "prune",
             "platform",
@@ -123,6 +126,12 @@ impl Cli {
 
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
+        let result = self.dispatch();
+        progress::tell::wait();
+        result
+    }
+
+    fn dispatch(self) -> anyhow::Result<()> {
         match self.verb {
             Verb::Ci(ci) => ci.run(),
             Verb::Lint(lint) => lint.run(),
@@ -139,6 +148,7 @@ impl Cli {
             Verb::Metrics(metrics) => metrics.run(),
             Verb::Incident(incident) => incident.run(),
             Verb::Maintenance(maintenance) => maintenance.run(),
+            Verb::Monitor(monitor) => monitor.run(),
             Verb::Down(down) => down.run(),
             Verb::Prune(prune) => prune.run(),
             Verb::Platform(platform) => platform.run(),

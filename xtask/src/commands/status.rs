@@ -3,6 +3,7 @@
 mod backups;
 mod holes;
 mod platform;
+mod watcher;
 
 use anyhow::Result;
 use clap::Args;
@@ -56,6 +57,7 @@ impl Status {
         let compared = differences::with_the_one_before(machine.environment(), &seen);
         let faults = Faults::of(&machine, &seen)?;
         let shown = machine.site().and_then(PublicSite::certificate);
+        let watched = machine.watcher().look()?;
         let damage: Vec<String> = seen.damage().iter().map(ToString::to_string).collect();
         let for_programs = || {
             json!({
@@ -88,6 +90,7 @@ impl Status {
                 "platform_commit": origin.commit,
                 "platform_differs": origin.differing,
                 "platform_holes": holes,
+                "watched": watched,
                 "compared": compared.as_ref().and_then(|it| it.as_ref().ok()),
                 "parts": seen.parts,
             })
@@ -103,6 +106,7 @@ impl Status {
             say_drift_of_database(&of_database);
             holes.iter().for_each(Holes::say);
             say_what_wants_attention(machine.environment(), &seen, lease.as_deref(), &drift);
+            watcher::say(&machine, watched.as_ref());
             say_faults(&seen, &faults);
             say_parts(&seen, &platform);
         });

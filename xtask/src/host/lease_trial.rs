@@ -1,7 +1,7 @@
 //! What must not compile: every change of an environment, asked of a [`Machine`](super::Machine) whose lease nobody has
 //! taken. The test below has the compiler try it, and reads what it says.
 
-use crate::host::SuppliedSecrets;
+use crate::host::{SuppliedSecrets, Watching};
 use crate::project::Secret;
 use crate::rollout::host::{Arming, Files, LeasedHost as _, Switching};
 use crate::rollout::state::backup::{Backup, Copied};
@@ -17,12 +17,14 @@ struct Subjects<'a> {
     secret: &'a Secret,
     supplied: &'a SuppliedSecrets,
     files: &'a Files,
+    watching: &'a Watching,
 }
 
 macro_rules! every_change {
     ($name:ident, $host:ty) => {
         fn $name(host: $host, subjects: &Subjects) {
-            let Subjects { release, backup, copied, arming, switch, secret, supplied, files } = subjects;
+            let Subjects { release, backup, copied, arming, switch, secret, supplied, files, watching } =
+                subjects;
             let (id, nobody) = (&release.id, |_: &str| {});
             let _ = host.append(&[]);
             let _ = host.replace_ledger(&[]);
@@ -73,6 +75,8 @@ macro_rules! every_change {
             let _ = host.platform().delete_data();
             let _ = host.platform().write_files();
             let _ = host.platform().check_renewal();
+            let _ = host.watcher().start(watching);
+            let _ = host.watcher().stop();
             let _ = host.secrets().supply(supplied);
             let _ = host.secrets().settle();
             let _ = host.secrets().revoke(secret, 1);

@@ -30,6 +30,7 @@ mod secrets;
 mod site;
 #[cfg(test)]
 mod tests;
+mod watcher;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -41,6 +42,7 @@ use xshell::Shell;
 
 use self::live_folder::LiveFolder;
 use self::prefetch::Prefetch;
+use self::watcher::Watcher;
 use crate::project::{self, ENVIRONMENT_LABEL, Environment};
 use crate::rollout::edge_counts::EdgeCounts;
 use crate::rollout::host::{Files, Holder, Host, Leasable, LeaseError, Part, ProbeResponse};
@@ -64,6 +66,7 @@ pub use self::releases::Releases;
 pub use self::releases::compose::check_compose_file;
 pub use self::secrets::{SecretVersions, Secrets, SuppliedSecrets};
 pub use self::site::{Acme, NameTrouble, PublicSite};
+pub use self::watcher::{Tried, Watched, Watching};
 
 /// One environment on one host, to look at. What changes it is a method of [`Leased`].
 pub struct Machine {
@@ -127,6 +130,11 @@ impl Machine {
     /// The secrets, to look at: which versions there are, and whether given values are those.
     pub fn secrets(&self) -> Secrets<'_> {
         Secrets { machine: self }
+    }
+
+    /// The watcher, to look at.
+    pub fn watcher(&self) -> Watcher<'_> {
+        Watcher { machine: self }
     }
 
     fn live_folder(&self) -> LiveFolder<'_> {

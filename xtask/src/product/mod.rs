@@ -1,5 +1,6 @@
 //! What TraceHub does with the two languages: CI's rows and their functions, the workflows' jobs, image builds, migrations.
 
+pub mod alarms;
 pub mod artifacts;
 pub mod baseline;
 pub mod catalogue;

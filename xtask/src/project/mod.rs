@@ -25,12 +25,15 @@ pub use self::components::{
 };
 pub use self::environments::{ENVIRONMENTS, Environment, HOST_VARIABLES, Limits, OWN_HOST_VARIABLES, Site};
 pub use self::pins::{NODE_VERSION, PLUGINS_SUITE, POSTGRES_MAJOR, RUNTIME_GLIBC, RUST_VERSION};
-pub use self::secrets::{IDENTITY, OPERATOR_SECRETS, SECRETS, SECRETS_FOLDER, Secret, is_secret_variable};
+pub use self::secrets::{
+    IDENTITY, OPERATOR_SECRETS, SECRETS, SECRETS_FOLDER, Secret, WATCHER_SECRETS, is_secret_variable,
+};
 pub use self::services::{
     APP_ROLE, APP_UID, COPIES, DATABASE, DATABASE_RIGHTS, DATABASE_SERVICE, DEPLOY, EDGE,
     EDGE_CONFIGURATION_LABEL, EDGE_FILE, ENGINE_FOLDER, ENGINE_LABEL, ENVIRONMENT_LABEL, ESSENTIAL,
     FREE_DISK, GUARD_LABEL, LAB_LABEL, LAB_ROOT_LABEL, OWNER_FOLDER_LABEL, OWNER_LABEL, OWNER_ROLE, PLATFORM,
     PLATFORM_FILES, POSTGRES_UID, REGISTRY_LABEL, RELEASE_FILE, RELEASE_LABEL, ROLES_FILE, Service,
+    WATCHER_LABEL,
 };
 
 /// The name in front of everything that the project owns on a host: compose projects, networks, volumes, labels.

@@ -32,8 +32,12 @@ pub struct Secret {
     pub of_platform: bool,
 }
 
-/// Variables whose values are secrets of the operator: xtask reads them, and what it deploys never does.
-pub const OPERATOR_SECRETS: &[&str] = &["SLACK_WEBHOOK_URL", "SENTRY_AUTH_TOKEN"];
+/// Variables whose values are secrets of the operator: xtask reads them, and no release does.
+pub const OPERATOR_SECRETS: &[&str] =
+    &["SLACK_WEBHOOK_URL", "ALARM_SMTP", "HEARTBEAT_URL", "SENTRY_AUTH_TOKEN"];
+/// Those of them that the watcher on the host is given too: by whom people are told of alarms, and who notices when the watcher
+/// is silent. Each is a file of its own there, of this name in lower case.
+pub const WATCHER_SECRETS: [&str; 3] = ["SLACK_WEBHOOK_URL", "ALARM_SMTP", "HEARTBEAT_URL"];
 /// The same, by how the names end: one for each host.
 pub const OPERATOR_SECRET_ENDINGS: &[&str] = &["_SSH_KEY", "_LEDGER_KEY", "_S3_SECRET"];
 /// The private key that opens an environment's secrets in the repository, as sops calls it.

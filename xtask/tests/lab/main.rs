@@ -2,6 +2,7 @@
 //! The lab suite: xtask, as a user calls it, deploys over real ssh to machines that begin bare, with an engine and an
 //! sshd of their own. One machine serves most of the trials, in order; conditions are waited for.
 
+mod alarms;
 mod backups;
 mod commits;
 mod environment;
@@ -50,6 +51,8 @@ const TRIALS: &[Row<Lab>] = &[
         backups::offsite,
     ),
     ("status_logs_migrations_and_releases_show_what_is_deployed", Always, rollouts::inspect),
+    ("people_are_told_of_a_host_by_each_way", Always, alarms::ways),
+    ("people_are_told_once_that_the_edge_has_stopped_and_once_that_it_is_back", Deep, alarms::edge_stopped),
     ("a_secret_that_the_operator_changes_gets_a_new_version", Always, secrets::new_version),
     ("with_an_encrypted_file_its_key_is_all_that_a_deploy_is_given", Always, secrets::encrypted_file),
     ("a_secret_that_an_undone_deploy_brought_does_not_count_and_is_gone", Always, secrets::undone),

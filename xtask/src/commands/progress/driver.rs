@@ -111,9 +111,27 @@ pub fn record(machine: &Machine, what: &str, reason: &ReasonArgs) {
 pub fn settle<'l>(leased: &'l Leased<'_>) -> Result<Attempt<'l>> {
     let attempt = Attempt::begin(leased, who())?;
     attempt.settled.words.iter().for_each(|line| terminal::note(paint::warn(line)));
+    if !attempt.settled.words.is_empty() {
+        tell_settled(leased.environment(), &attempt);
+    }
     let damage = attempt.settled.files.damage();
     damage.iter().for_each(|damage| terminal::warn(of_ledger(damage, leased.environment())));
     Ok(attempt)
+}
+
+/// What a dead driver could not tell, whoever comes after it does. Nobody waits for that before the end: it may be a rollback.
+fn tell_settled(environment: &Environment, attempt: &Attempt) {
+    let teller = Teller::of(environment);
+    teller.tell(|| News {
+        environment: environment.name.to_string(),
+        kind: "recover".to_owned(),
+        state: State::Settled { what: attempt.settled.words.join("\n") },
+        release: written(attempt.settled.files.traffic.active.as_ref()).to_owned(),
+        by: attempt.by().to_owned(),
+        url: String::new(),
+        commits: Vec::new(),
+    });
+    teller.go_on();
 }
 
 /// What is wrong with a ledger, and what to do about it.

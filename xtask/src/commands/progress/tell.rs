@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -44,6 +45,11 @@ pub enum State {
     Succeeded {
         /// Since it had begun.
         took: Duration,
+    },
+    /// What an attempt had left whose driver died is finished or undone: by this one's way to the lease.
+    Settled {
+        /// What was found, and done.
+        what: String,
     },
     /// The attempt failed.
     Failed {
@@ -99,6 +105,11 @@ impl Teller {
         Teller { channels: Vec::new(), talking: RefCell::default() }
     }
 
+    /// Is waited for at the end of the program, by [`wait`], and not where it is dropped.
+    pub fn go_on(self) {
+        GOING_ON.lock().expect("no holder panics").push(self);
+    }
+
     /// Begins to tell it. When there is nobody to tell, it is not even found out.
     pub fn tell(&self, news: impl FnOnce() -> News) {
         if self.channels.is_empty() {
@@ -113,6 +124,15 @@ impl Teller {
             }));
         }
     }
+}
+
+/// Those who tell something that nobody waits for before the end.
+static GOING_ON: Mutex<Vec<Teller>> = Mutex::new(Vec::new());
+
+/// Waits until everything is told.
+pub fn wait() {
+    let going_on = std::mem::take(&mut *GOING_ON.lock().expect("no holder panics"));
+    drop(going_on);
 }
 
 impl Drop for Teller {
@@ -170,6 +190,11 @@ impl News {
             State::Started => format!("{kind} to {environment} has begun: {release}, by {by}"),
             State::Succeeded { took } => {
                 format!("{kind} to {environment} succeeded in {}: {release}, by {by}. {url}", seconds(*took))
+            }
+            State::Settled { what } => {
+                format!(
+                    "{environment}: what a dead driver had left is settled, by {by}\n\n{what}\n\nlive: {release}"
+                )
             }
             State::Failed { why } => format!("{kind} to {environment} FAILED: {release}, by {by}\n\n{why}"),
         };
@@ -247,6 +272,23 @@ mod tests {
         assert!(text.starts_with("deploy to staging succeeded in 21.0 s: 20260103t120000z"), "{text}");
         assert!(
             text.contains("It's \"quoted\" \\ and @all\tthat") && text.ends_with("* and 2 more"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_a_dead_driver_could_not_tell_is_told_by_whoever_settles_it() {
+        let told = served(1, |url| {
+            let settled =
+                State::Settled { what: "a deploy by bob@laptop was undone by its guard".to_owned() };
+            Channel::Slack { webhook: format!("{url}/hook") }.tell(&news(settled)).unwrap();
+        });
+        let body: Value = serde_json::from_str(&told[0].2).unwrap();
+        let text = body["text"].as_str().unwrap();
+        assert!(
+            text.starts_with(
+                "staging: what a dead driver had left is settled, by ada@desk\n\na deploy by bob"
+            ),
             "{text}"
         );
     }

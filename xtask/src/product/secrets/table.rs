@@ -1,6 +1,8 @@
 //! What an environment may be given: a row each, of the project's tables.
 
-use crate::project::{Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, SECRETS, Site};
+use crate::project::{
+    Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, SECRETS, Site, WATCHER_SECRETS,
+};
 
 /// One value that somebody gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +112,7 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
     rows.extend(OPERATOR_SECRETS.iter().map(|name| Row {
         name: (*name).to_owned(),
         need: Need::Optional,
-        reader: "xtask",
+        reader: if WATCHER_SECRETS.contains(name) { "xtask, watcher" } else { "xtask" },
         form: if name.ends_with("_URL") { Form::Url } else { Form::Line },
         rotation: "where it was made",
     }));

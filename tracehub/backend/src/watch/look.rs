@@ -1,0 +1,297 @@
+//! The looks: what a row says must hold, against what is there.
+
+use std::fs;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use axum::http::Uri;
+use ureq::Agent;
+use ureq::config::Config;
+// These modules may change with a minor version of ureq: the lock file holds it.
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+
+use super::alarms::Finding;
+use super::attempt::Last;
+use super::parts::Parts;
+use super::table::{Excuse, Look, Row, Table};
+use super::{certificate, tell};
+
+/// The longest that a user would wait.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+/// How long after an attempt what it has replaced may still be ending.
+const SETTLING: i64 = 60;
+
+/// Where what is read of the host is mounted.
+#[derive(Debug, Clone)]
+pub struct Mounts {
+    /// The live folder.
+    pub live: PathBuf,
+    /// The ledger.
+    pub ledger: PathBuf,
+    /// The backups.
+    pub backups: PathBuf,
+}
+
+impl Default for Mounts {
+    fn default() -> Self {
+        Self { live: "/live".into(), ledger: "/ledger.jsonl".into(), backups: "/backups".into() }
+    }
+}
+
+/// Looks.
+pub struct Watcher<'a> {
+    table: &'a Table,
+    site: Uri,
+    mounts: Mounts,
+    agent: Agent,
+    parts: Parts,
+    /// The ledger's length and time when it was read last, and what it said.
+    ledger: (u64, Option<SystemTime>, Last),
+}
+
+impl<'a> Watcher<'a> {
+    /// One that knows nothing yet.
+    pub fn new(table: &'a Table) -> anyhow::Result<Self> {
+        Self::at(table, Mounts::default())
+    }
+
+    /// The same, where things are mounted elsewhere.
+    pub fn at(table: &'a Table, mounts: Mounts) -> anyhow::Result<Self> {
+        let site: Uri = table.site.parse().context("the site's address")?;
+        let config = Agent::config_builder()
+            .timeout_global(Some(TIME_LIMIT))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .proxy(None)
+            .tls_config(tell::tls(table.authority.as_deref()))
+            .build();
+        let agent = Agent::with_parts(config, DefaultConnector::default(), AtEdge(table.edge.clone()));
+        Ok(Self { table, site, mounts, agent, parts: Parts::default(), ledger: (0, None, Last::default()) })
+    }
+
+    /// Whether what a row says holds.
+    pub fn look(&mut self, row: &Row) -> Finding {
+        match &row.look {
+            Look::Site { paths, header } => self.site(paths, header),
+            Look::Certificate { days } => self.certificate(*days),
+            Look::Disk { percent } => self.disk(*percent),
+            Look::Memory { percent } => memory(*percent),
+            Look::Load { per_core } => load(*per_core),
+            Look::Parts { parts, within } => self.parts(parts, *within, super::now()),
+            Look::Backup { file, hours } => backup(&self.mounts.backups.join(file), *hours, super::now()),
+            Look::Guard => self.guard(),
+            Look::Attempt => self.attempt(super::now()),
+        }
+    }
+
+    /// Whether something explains that the row does not hold.
+    pub fn excuses(&mut self, row: &Row, now: i64) -> bool {
+        let last = self.last_attempt().clone();
+        let in_time = last.under_way.as_ref().filter(|attempt| now <= attempt.until);
+        let is_settling = last.ended_at.is_some_and(|at| now - at < SETTLING);
+        let interrupts = |kind: &str| matches!(kind, "platform" | "restore" | "down" | "revert");
+        row.excuses.iter().any(|excuse| match excuse {
+            Excuse::Maintenance => self.is_maintained(now),
+            Excuse::Attempt => in_time.is_some() || is_settling,
+            Excuse::Interruption => in_time.is_some_and(|attempt| interrupts(&attempt.kind)),
+        })
+    }
+
+    fn live(&self) -> Option<String> {
+        let live = fs::read_to_string(self.mounts.live.join("live")).ok()?;
+        Some(live.trim().to_owned()).filter(|live| !live.is_empty() && live != "none")
+    }
+
+    fn is_maintained(&self, now: i64) -> bool {
+        let ends = fs::read_to_string(self.mounts.live.join("maintenance_ends")).ok();
+        self.mounts.live.join("maintenance").exists()
+            && ends.is_none_or(|ends| ends.trim().parse().is_ok_and(|ends: i64| ends > now))
+    }
+
+    /// Where the live file names nobody, nobody is to answer.
+    fn site(&self, paths: &[String], header: &str) -> Finding {
+        for path in paths {
+            let Some(before) = self.live() else { return Finding::Unknown };
+            let url = format!("{}://{}{path}", self.site.scheme_str().unwrap_or("https"), self.host());
+            let site = &self.table.site;
+            let answer = match self.agent.get(url).call() {
+                Ok(answer) => answer,
+                Err(error) => {
+                    return Finding::Wrong(format!("{site}{path} does not answer: {}", tell::kind(&error)));
+                }
+            };
+            let status = answer.status().as_u16();
+            if status != 200 {
+                return Finding::Wrong(format!("{site}{path} answers {status}"));
+            }
+            let release =
+                answer.headers().get(header).and_then(|value| value.to_str().ok()).unwrap_or("none");
+            if release != before && self.live().as_deref() != Some(release) {
+                return Finding::Wrong(format!(
+                    "{site}{path} is answered by release {release}, and {before} is live"
+                ));
+            }
+        }
+        Finding::Right
+    }
+
+    fn host(&self) -> &str {
+        self.site.host().unwrap_or_default()
+    }
+
+    /// A site without TLS has none.
+    fn certificate(&self, days: u64) -> Finding {
+        if self.site.scheme_str() != Some("https") {
+            return Finding::Right;
+        }
+        let Some(address) = address(&self.table.edge, 443) else { return Finding::Unknown };
+        certificate::holds(self.host(), address, days, self.table.authority.as_deref())
+    }
+
+    /// That of the environment, and that of the engine: one of them may be the other.
+    fn disk(&self, percent: u64) -> Finding {
+        let disks =
+            [("the environment's folder", self.mounts.live.as_path()), ("the engine", Path::new("/"))];
+        for (whose, path) in disks {
+            let Ok(disk) = rustix::fs::statvfs(path) else { return Finding::Unknown };
+            // As df counts it: what only root may take is no room.
+            let used = disk.f_blocks.saturating_sub(disk.f_bfree);
+            let Some(full) = (used * 100).checked_div(used + disk.f_bavail) else { continue };
+            if full >= percent {
+                let free = (disk.f_bavail * disk.f_frsize) >> 20;
+                return Finding::Wrong(format!("the disk of {whose} is {full} % full: {free} MiB are free"));
+            }
+        }
+        Finding::Right
+    }
+
+    fn parts(&mut self, parts: &[String], within: i64, now: i64) -> Finding {
+        let Some(live) = self.live() else { return Finding::Unknown };
+        let parts: Vec<String> = parts.iter().map(|part| part.replace("{release}", &live)).collect();
+        let last = self.last_attempt();
+        let explained = last.under_way.is_some() || last.ended_at.is_some_and(|at| now - at < SETTLING);
+        let broken = self.parts.look(&parts, within, now);
+        if explained {
+            self.parts.forgive();
+            return Finding::Right;
+        }
+        let words: Vec<String> =
+            broken.iter().map(|(part, count)| format!("{part} ({count} times)")).collect();
+        match words.as_slice() {
+            [] => Finding::Right,
+            some => Finding::Wrong(format!(
+                "a part has ended and was started again within {} min: {}",
+                within / 60,
+                some.join(", ")
+            )),
+        }
+    }
+
+    fn guard(&self) -> Finding {
+        let Ok(text) = fs::read_to_string(self.mounts.live.join("guard")) else { return Finding::Right };
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words.as_slice() {
+            ["tripping" | "tripped", attempt, from, to, _, _, reason @ ..] => Finding::Wrong(format!(
+                "the guard has taken the traffic back from {to} to {from} ({}): attempt {attempt} was not confirmed",
+                reason.join(" ")
+            )),
+            _ => Finding::Right,
+        }
+    }
+
+    fn attempt(&mut self, now: i64) -> Finding {
+        match &self.last_attempt().under_way {
+            Some(attempt) if now > attempt.until => Finding::Wrong(format!(
+                "a {} by {} has not ended, and its step '{}' ought to have: its driver has died",
+                attempt.kind, attempt.by, attempt.step
+            )),
+            _ => Finding::Right,
+        }
+    }
+
+    /// The ledger is read when it is another one than before.
+    fn last_attempt(&mut self) -> &Last {
+        if let Ok(found) = fs::metadata(&self.mounts.ledger)
+            && (found.len(), found.modified().ok()) != (self.ledger.0, self.ledger.1)
+            && let Ok(bytes) = fs::read(&self.mounts.ledger)
+        {
+            let last = Last::of(&String::from_utf8_lossy(&bytes));
+            self.ledger = (found.len(), found.modified().ok(), last);
+        }
+        &self.ledger.2
+    }
+}
+
+/// Whatever is asked for is at the edge, also where its name leads elsewhere, or not back to this host.
+#[derive(Debug)]
+struct AtEdge(String);
+
+impl Resolver for AtEdge {
+    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let mut found = self.empty();
+        found.push(address(&self.0, port).ok_or(ureq::Error::HostNotFound)?);
+        Ok(found)
+    }
+}
+
+/// The address of a name, or of a name with a port of its own.
+fn address(name: &str, port: u16) -> Option<SocketAddr> {
+    let with_port = if name.contains(':') { name.to_owned() } else { format!("{name}:{port}") };
+    with_port.to_socket_addrs().ok()?.next()
+}
+
+fn memory(percent: u64) -> Finding {
+    let Ok(text) = fs::read_to_string("/proc/meminfo") else { return Finding::Unknown };
+    memory_in(&text, percent)
+}
+
+fn memory_in(text: &str, percent: u64) -> Finding {
+    let kib = |name: &str| -> Option<u64> {
+        text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+    };
+    let (Some(total), Some(free)) = (kib("MemTotal:"), kib("MemAvailable:")) else { return Finding::Unknown };
+    if free * 100 >= total * percent {
+        return Finding::Right;
+    }
+    Finding::Wrong(format!("{} MiB of {} MiB of memory are left", free >> 10, total >> 10))
+}
+
+fn load(per_core: f64) -> Finding {
+    let (Ok(load), Ok(stat)) = (fs::read_to_string("/proc/loadavg"), fs::read_to_string("/proc/stat")) else {
+        return Finding::Unknown;
+    };
+    load_in(&load, &stat, per_core)
+}
+
+fn load_in(load: &str, stat: &str, per_core: f64) -> Finding {
+    let is_core = |line: &&str| line.starts_with("cpu") && !line.starts_with("cpu ");
+    let cores = stat.lines().filter(is_core).count();
+    let Some(load) = load.split_whitespace().nth(1).and_then(|word| word.parse::<f64>().ok()) else {
+        return Finding::Unknown;
+    };
+    if cores == 0 || load < per_core * cores as f64 {
+        return Finding::Right;
+    }
+    Finding::Wrong(format!("for 5 minutes, {load} processes have wanted {cores} cores"))
+}
+
+/// A file that is not there, or not understood, says nothing.
+fn backup(file: &Path, hours: i64, now: i64) -> Finding {
+    let at = fs::read_to_string(file).ok().and_then(|text| {
+        let told: serde_json::Value = serde_json::from_str(&text).ok()?;
+        Some(chrono::DateTime::parse_from_rfc3339(told["at"].as_str()?).ok()?.timestamp())
+    });
+    match at {
+        None => Finding::Unknown,
+        Some(at) if now - at <= hours * 3600 => Finding::Right,
+        Some(at) => Finding::Wrong(format!("the last good backup is {} h old", (now - at) / 3600)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const LIVE: &str = "20260103t120000z-1a2b3c4d5e6f";
+const BEFORE: &str = "20260102t120000z-000000000000";
+
+/// An edge that answers each path with a status and a release, whatever it is asked: gives where it is.
+fn edge(answers: &'static [(&'static str, u16, &'static str)]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut bytes) = (stream.unwrap(), [0; 4096]);
+            let read = stream.read(&mut bytes).unwrap();
+            let asked = String::from_utf8_lossy(&bytes[..read]).into_owned();
+            let path = asked.split(' ').nth(1).unwrap_or_default();
+            let known = answers.iter().find(|(known, _, _)| *known == path);
+            let (_, status, release) = known.unwrap_or(&("", 404, LIVE));
+            let head =
+                format!("HTTP/1.1 {status} X\r\nx-tracehub-release: {release}\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+fn table(edge: &str, look: Value, excuses: &[&str]) -> Table {
+    let row = json!({
+        "name": "row", "look": look, "every": 5, "after": 15, "excuses": excuses, "wakes": true, "page": "#row"
+    });
+    let table = json!({
+        "environment": "lab", "site": "http://tracehub.example", "edge": edge, "runbook": "https://example.org/",
+        "quiet": null, "per_hour": 10, "rows": [row],
+    });
+    Table::parse(&table.to_string()).unwrap()
+}
+
+/// An environment's folder, of which LIVE has the traffic.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.write("live", LIVE);
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    fn look(&self, table: &Table) -> Finding {
+        self.watcher(table).look(&table.rows[0])
+    }
+
+    fn watcher<'a>(&self, table: &'a Table) -> Watcher<'a> {
+        let root = self.0.path();
+        let mounts = Mounts { live: root.into(), ledger: root.join("ledger.jsonl"), backups: root.into() };
+        Watcher::at(table, mounts).unwrap()
+    }
+}
+
+fn words(finding: Finding) -> String {
+    match finding {
+        Finding::Wrong(words) => words,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn site() -> Value {
+    json!({ "at": "site", "paths": ["/", "/health/ready"], "header": "x-tracehub-release" })
+}
+
+#[test]
+fn a_site_is_well_when_the_live_release_answers_each_path() {
+    let folder = Folder::new();
+    let look = |edge: &str| folder.look(&table(edge, site(), &[]));
+    assert_eq!(look(&edge(&[("/", 200, LIVE), ("/health/ready", 200, LIVE)])), Finding::Right);
+    let found = words(look(&edge(&[("/", 200, LIVE), ("/health/ready", 503, LIVE)])));
+    assert_eq!(found, "http://tracehub.example/health/ready answers 503");
+    let found = words(look(&edge(&[("/", 200, BEFORE)])));
+    assert!(found.contains(&format!("release {BEFORE}, and {LIVE} is live")), "{found}");
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let found = words(look(&nobody));
+    assert!(found.starts_with("http://tracehub.example/ does not answer: "), "{found}");
+    folder.write("live", "none\n");
+    assert_eq!(look(&nobody), Finding::Unknown, "nobody has the traffic: nobody is to answer");
+}
+
+#[test]
+fn maintenance_excuses_until_the_time_that_users_were_told() {
+    let (folder, table) = (Folder::new(), table("-", site(), &["maintenance"]));
+    let excuses = || folder.watcher(&table).excuses(&table.rows[0], 1000);
+    folder.write("maintenance_ends", "2000");
+    assert!(!excuses(), "nobody has asked for it");
+    folder.write("maintenance", "Sat, 03 Jan 2026 12:00:00 GMT");
+    assert!(excuses());
+    folder.write("maintenance_ends", "1000");
+    assert!(!excuses());
+}
+
+#[test]
+fn an_attempt_excuses_while_its_step_may_take_and_is_an_alarm_when_it_outlasts_that() {
+    let folder = Folder::new();
+    let now = super::super::now();
+    let stamp = |at: i64| chrono::DateTime::from_timestamp(at, 0).unwrap().to_rfc3339();
+    let ledger = |began: i64, until: i64| {
+        let began = json!({ "at": stamp(began), "attempt": "a", "event": "began", "kind": "deploy", "by": "ada@desk" });
+        let step = json!({
+            "at": stamp(until), "attempt": "a", "event": "step", "step": "watch", "state": "begun", "until": stamp(until),
+        });
+        folder.write("ledger.jsonl", &format!("{began}\n{step}\n"));
+    };
+    let of_attempt = table("-", json!({ "at": "attempt" }), &["attempt"]);
+    ledger(now - 10, now + 10);
+    assert_eq!(folder.look(&of_attempt), Finding::Right);
+    assert!(folder.watcher(&of_attempt).excuses(&of_attempt.rows[0], now));
+    let of_users = table("-", site(), &["interruption"]);
+    assert!(!folder.watcher(&of_users).excuses(&of_users.rows[0], now), "a deploy interrupts nobody");
+    ledger(now - 500, now - 400);
+    let found = words(folder.look(&of_attempt));
+    assert!(found.contains("a deploy by ada@desk has not ended, and its step 'watch'"), "{found}");
+    assert!(!folder.watcher(&of_attempt).excuses(&of_attempt.rows[0], now));
+}
+
+#[test]
+fn a_guard_that_took_the_traffic_back_is_an_alarm_and_one_that_waits_is_none() {
+    let (folder, table) = (Folder::new(), table("-", json!({ "at": "guard" }), &[]));
+    assert_eq!(folder.look(&table), Finding::Right);
+    for (state, is_wrong) in [("armed", false), ("disarmed", false), ("tripping", true), ("tripped", true)] {
+        folder.write("guard", &format!("{state} a1 {BEFORE} {LIVE} none 1767441600 rollback by ada\n"));
+        assert_eq!(folder.look(&table) != Finding::Right, is_wrong, "{state}");
+    }
+    let found = words(folder.look(&table));
+    assert_eq!(
+        found,
+        format!(
+            "the guard has taken the traffic back from {LIVE} to {BEFORE} (rollback by ada): attempt a1 was not confirmed"
+        )
+    );
+}
+
+#[test]
+fn a_backup_that_is_too_old_is_an_alarm_and_one_that_is_not_known_says_nothing() {
+    let folder = Folder::new();
+    let look = |text: &str| {
+        folder.write("last.json", text);
+        backup(&folder.0.path().join("last.json"), 26, 1_767_441_600)
+    };
+    assert_eq!(backup(&folder.0.path().join("none.json"), 26, 0), Finding::Unknown);
+    assert_eq!(look("half a li"), Finding::Unknown);
+    assert_eq!(look(r#"{"at":"2026-01-02T10:00:00Z"}"#), Finding::Right);
+    assert_eq!(words(look(r#"{"at":"2026-01-02T09:00:00Z"}"#)), "the last good backup is 27 h old");
+}
+
+#[test]
+fn a_machine_without_room_is_told_with_how_much_is_left() {
+    let folder = Folder::new();
+    words(folder.look(&table("-", json!({ "at": "disk", "percent": 0 }), &[])));
+    assert_eq!(folder.look(&table("-", json!({ "at": "disk", "percent": 101 }), &[])), Finding::Right);
+    let memory = "MemTotal:        2048000 kB\nMemFree: 1 kB\nMemAvailable:     102400 kB\n";
+    assert_eq!(words(memory_in(memory, 10)), "100 MiB of 2000 MiB of memory are left");
+    assert_eq!(memory_in(memory, 5), Finding::Right);
+    let stat = "cpu  1 2\ncpu0 1 2\ncpu1 1 2\nintr 1\n";
+    assert_eq!(
+        words(load_in("1.0 8.5 3.0 1/2 3", stat, 4.0)),
+        "for 5 minutes, 8.5 processes have wanted 2 cores"
+    );
+    assert_eq!(load_in("9.0 7.9 3.0 1/2 3", stat, 4.0), Finding::Right);
+}

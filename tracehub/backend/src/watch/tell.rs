@@ -1,0 +1,225 @@
+//! The ways to people: Slack, e-mail, and a heartbeat to whoever watches the watcher. Their addresses are secrets: no error
+//! says more of one than its way's name.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use lettre::message::{Mailbox, header::ContentType};
+use lettre::{Message, SmtpTransport, Transport as _};
+use serde::Serialize;
+use serde_json::json;
+use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+/// The longest that whoever is told may take.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// The longest secret that is read.
+const LONGEST: u64 = 4096;
+
+/// Whom to tell, and how.
+#[derive(Clone, Default)]
+pub struct Ways {
+    slack: Option<String>,
+    mail: Option<Mail>,
+    heartbeat: Option<String>,
+}
+
+#[derive(Clone)]
+struct Mail {
+    url: String,
+    from: Mailbox,
+    to: Vec<Mailbox>,
+}
+
+/// A way that was tried.
+#[derive(Debug, Serialize)]
+pub struct Tried {
+    /// Its name.
+    pub way: &'static str,
+    /// How long it took, in milliseconds.
+    pub ms: u128,
+    /// Why it did not arrive.
+    pub error: Option<String>,
+}
+
+/// Why a message did not arrive.
+#[derive(Debug)]
+pub struct NotTold {
+    words: String,
+    /// For how many seconds whoever is told asks to wait.
+    pub retry_after: Option<i64>,
+}
+
+impl std::fmt::Display for NotTold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl Ways {
+    /// Those of a folder with a file each; one that is missing or empty is off.
+    pub fn read(folder: &Path) -> anyhow::Result<Ways> {
+        let mail = read(&folder.join("alarm_smtp"))?.map(|url| Mail::parse(&url)).transpose();
+        Ok(Ways {
+            slack: read(&folder.join("slack_webhook_url"))?,
+            mail: mail.context("alarm_smtp")?,
+            heartbeat: read(&folder.join("heartbeat_url"))?,
+        })
+    }
+
+    /// The names of those that people are told by.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let slack = self.slack.as_ref().map(|_| "slack");
+        slack.into_iter().chain(self.mail.as_ref().map(|_| "mail"))
+    }
+
+    /// Sends a message by one of them. A way that is there no more has had it.
+    pub fn send(&self, way: &str, subject: &str, text: &str) -> Result<(), NotTold> {
+        match way {
+            "slack" => self.slack.as_ref().map_or(Ok(()), |url| slack(url, subject, text)),
+            _ => self.mail.as_ref().map_or(Ok(()), |mail| mail.send(subject, text)),
+        }
+    }
+
+    /// Says to whoever watches from outside that the watcher is alive.
+    pub fn beat(&self) {
+        let Some(url) = &self.heartbeat else { return };
+        match agent().get(url).call() {
+            Ok(answer) if answer.status().is_success() => {}
+            Ok(answer) => tracing::warn!("the heartbeat was answered {}", answer.status().as_u16()),
+            Err(error) => tracing::warn!("the heartbeat was not heard: {}", kind(&error)),
+        }
+    }
+
+    /// Sends a test by each, the heartbeat among them.
+    pub fn test(&self, environment: &str) -> Vec<Tried> {
+        let (subject, text) = (
+            format!("[{environment}] test"),
+            "A test of the ways by which alarms are told: nothing is wrong.",
+        );
+        let mut tried: Vec<Tried> = self
+            .names()
+            .map(|way| {
+                let began = Instant::now();
+                let error = self.send(way, &subject, text).err().map(|error| format!("{way}: {error}"));
+                Tried { way, ms: began.elapsed().as_millis(), error }
+            })
+            .collect();
+        if let Some(url) = &self.heartbeat {
+            let began = Instant::now();
+            let error = match agent().get(url).call() {
+                Ok(answer) if answer.status().is_success() => None,
+                Ok(answer) => Some(format!("heartbeat: it was answered {}", answer.status().as_u16())),
+                Err(error) => Some(format!("heartbeat: {}", kind(&error))),
+            };
+            tried.push(Tried { way: "heartbeat", ms: began.elapsed().as_millis(), error });
+        }
+        tried
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Option<String>> {
+    let Ok(found) = fs::metadata(file) else { return Ok(None) };
+    if found.len() > LONGEST {
+        bail!("{} is longer than {LONGEST} bytes", file.display());
+    }
+    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+}
+
+fn slack(url: &str, subject: &str, text: &str) -> Result<(), NotTold> {
+    // What these mean to Slack: mentions and links.
+    let plain = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let body = json!({ "text": format!("*{}*\n{}", plain(subject), plain(text)) });
+    let request = agent().post(url).header("content-type", "application/json");
+    let answer = request.send(body.to_string().as_bytes());
+    let answer = answer.map_err(|error| NotTold { words: kind(&error), retry_after: None })?;
+    if answer.status().is_success() {
+        return Ok(());
+    }
+    let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    Err(NotTold { words: format!("it was answered {}", answer.status().as_u16()), retry_after })
+}
+
+impl Mail {
+    /// `smtps://USER:PASSWORD@HOST:465?from=ADDRESS&to=ADDRESS&to=ADDRESS`; `smtp://…?tls=required` begins in the open and goes
+    /// on encrypted. What is wrong with it is said without what it holds.
+    fn parse(url: &str) -> anyhow::Result<Mail> {
+        let form = "it is not smtps://USER:PASSWORD@HOST?from=ADDRESS&to=ADDRESS";
+        let parsed = url::Url::parse(url).map_err(|_| anyhow::anyhow!(form))?;
+        if parsed.host_str().is_none() || !matches!(parsed.scheme(), "smtp" | "smtps") {
+            bail!(form);
+        }
+        let all = |name: &str| -> anyhow::Result<Vec<Mailbox>> {
+            let of = parsed.query_pairs().filter(|(key, _)| key == name);
+            of.map(|(_, value)| value.parse().map_err(|_| anyhow::anyhow!("{name} is no address"))).collect()
+        };
+        let (from, to) = (all("from")?.pop().context(form)?, all("to")?);
+        if to.is_empty() {
+            bail!(form);
+        }
+        Ok(Mail { url: url.to_owned(), from, to })
+    }
+
+    fn send(&self, subject: &str, text: &str) -> Result<(), NotTold> {
+        let not_told = |words: String| NotTold { words, retry_after: None };
+        let mut message = Message::builder().from(self.from.clone()).subject(subject);
+        for to in &self.to {
+            message = message.to(to.clone());
+        }
+        let message = message.header(ContentType::TEXT_PLAIN).body(text.to_owned());
+        let message = message.map_err(|error| not_told(error.to_string()))?;
+        let transport =
+            SmtpTransport::from_url(&self.url).map_err(|_| not_told("its address is none".to_owned()))?;
+        let sent = transport.timeout(Some(TIME_LIMIT)).build().send(&message);
+        // An answer may repeat what it was sent, and that is a password.
+        sent.map(drop).map_err(|error| match error.status() {
+            Some(code) => not_told(format!("the mail server answered {code}")),
+            None if error.is_timeout() => not_told("the mail server did not answer in time".to_owned()),
+            None if error.is_tls() => not_told("TLS with the mail server failed".to_owned()),
+            None => not_told("the mail server was not reached, or broke off".to_owned()),
+        })
+    }
+}
+
+/// An HTTP client that follows nothing and takes every status for an answer.
+pub(super) fn agent() -> Agent {
+    Agent::config_builder()
+        .timeout_global(Some(TIME_LIMIT))
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .max_idle_connections(0)
+        .proxy(None)
+        .tls_config(tls(None))
+        .build()
+        .new_agent()
+}
+
+/// The authorities of this image, and one more.
+pub(super) fn tls(authority: Option<&str>) -> TlsConfig {
+    let found = rustls_native_certs::load_native_certs().certs;
+    let own = authority.and_then(|pem| Certificate::from_pem(pem.as_bytes()).ok());
+    let all = found.iter().map(|root| Certificate::from_der(root).to_owned()).chain(own);
+    TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(all.collect())))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build()
+}
+
+/// What went wrong, without the address.
+pub(super) fn kind(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Timeout(_) => "there was no answer in time".to_owned(),
+        ureq::Error::HostNotFound => "its name has no address".to_owned(),
+        ureq::Error::ConnectionFailed => "there was no connection".to_owned(),
+        ureq::Error::Io(error) => error.kind().to_string(),
+        ureq::Error::Rustls(error) => format!("TLS: {error}"),
+        _ => "it was not understood".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

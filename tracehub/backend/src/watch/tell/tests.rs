@@ -1,0 +1,178 @@
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use super::*;
+
+/// A server of the loopback that serves one connection, and gives what it was sent.
+fn server(serve: impl FnOnce(TcpStream) -> String + Send + 'static) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (sent, got) = channel();
+    thread::spawn(move || sent.send(serve(listener.accept().unwrap().0)).unwrap());
+    (address, got)
+}
+
+/// Answers an HTTP request with these words.
+fn http(stream: TcpStream, answer: &str) -> String {
+    let mut reader = BufReader::new(stream);
+    let (mut all, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(told) = line.to_lowercase().strip_prefix("content-length:") {
+            length = told.trim().parse().unwrap();
+        }
+        all.push_str(&line);
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    reader.get_mut().write_all(answer.as_bytes()).unwrap();
+    all + &String::from_utf8(body).unwrap()
+}
+
+/// Takes one mail, or answers each line from `fails` on with 550 and what it was sent.
+fn smtp(stream: TcpStream, fails: &str) -> String {
+    let mut reader = BufReader::new(stream);
+    let say = |reader: &mut BufReader<TcpStream>, line: &str| {
+        reader.get_mut().write_all(format!("{line}\r\n").as_bytes())
+    };
+    say(&mut reader, "220 catcher").unwrap();
+    let (mut all, mut in_data) = (String::new(), false);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return all;
+        }
+        all.push_str(&line);
+        let word = line.trim_end().to_uppercase();
+        let answer = match (in_data, word.as_str()) {
+            (true, ".") => {
+                in_data = false;
+                "250 taken".to_owned()
+            }
+            (true, _) => continue,
+            (false, word) if !fails.is_empty() && word.starts_with(fails) => {
+                format!("550 {}", line.trim_end())
+            }
+            (false, word) if word.starts_with("EHLO") => "250-catcher\r\n250 AUTH PLAIN".to_owned(),
+            (false, word) if word.starts_with("AUTH") => "235 in".to_owned(),
+            (false, "DATA") => {
+                in_data = true;
+                "354 go on".to_owned()
+            }
+            (false, "QUIT") => {
+                let _ = say(&mut reader, "221 bye");
+                return all;
+            }
+            _ => "250 well".to_owned(),
+        };
+        if say(&mut reader, &answer).is_err() {
+            return all;
+        }
+    }
+}
+
+fn ways(files: &[(&str, &str)]) -> anyhow::Result<Ways> {
+    let folder = tempfile::tempdir()?;
+    files.iter().try_for_each(|(name, text)| fs::write(folder.path().join(name), text))?;
+    Ways::read(folder.path())
+}
+
+#[test]
+fn slack_gets_what_it_can_not_take_for_a_mention() {
+    let (address, got) = server(|stream| http(stream, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"));
+    let ways = ways(&[("slack_webhook_url", &format!("http://{address}/services/hidden\n"))]).unwrap();
+    assert_eq!(ways.names().collect::<Vec<_>>(), ["slack"]);
+    ways.send("slack", "[lab] ALARM: site", "it answers <!channel> & 502").unwrap();
+    let told = got.recv().unwrap();
+    assert!(told.starts_with("POST /services/hidden HTTP/1.1"), "{told}");
+    assert!(
+        told.ends_with(r#"{"text":"*[lab] ALARM: site*\nit answers &lt;!channel&gt; &amp; 502"}"#),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_server_that_asks_to_wait_is_obeyed_and_no_failure_says_the_address() {
+    for (answer, words, wait) in [
+        ("HTTP/1.1 429 X\r\nretry-after: 37\r\ncontent-length: 0\r\n\r\n", "it was answered 429", Some(37)),
+        ("HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n", "it was answered 500", None),
+        (
+            "HTTP/1.1 302 X\r\nlocation: http://127.0.0.1:1/hidden\r\ncontent-length: 0\r\n\r\n",
+            "it was answered 302",
+            None,
+        ),
+        ("HTTP/1.1 20", "unexpected end of file", None),
+        ("", "", None),
+    ] {
+        let (address, _got) = server(move |stream| http(stream, answer));
+        let ways = ways(&[("slack_webhook_url", &format!("http://{address}/services/hidden"))]).unwrap();
+        let error = ways.send("slack", "subject", "text").unwrap_err();
+        assert!(error.to_string().contains(words) && !error.to_string().contains("hidden"), "{error}");
+        assert_eq!(error.retry_after, wait);
+    }
+    // A server that speaks no TLS.
+    let (address, _got) = server(|stream| http(stream, ""));
+    let ways = ways(&[("slack_webhook_url", &format!("https://{address}/services/hidden"))]).unwrap();
+    let error = ways.send("slack", "subject", "text").unwrap_err().to_string();
+    assert!(!error.contains("hidden") && !error.is_empty(), "{error}");
+}
+
+#[test]
+fn a_mail_has_its_sender_and_all_its_readers_and_a_refusal_shows_no_password() {
+    let url = |address: &str| {
+        format!(
+            "smtp://watch:hidden%21@{address}?from=TraceHub%20%3Cwatch@example.org%3E&to=ada@example.org&to=bob@example.org"
+        )
+    };
+    let (address, got) = server(|stream| smtp(stream, ""));
+    let ways_of = |address: &str| ways(&[("alarm_smtp", &url(address))]).unwrap();
+    ways_of(&address).send("mail", "[lab] ALARM: disk", "it is full\nSince noon.").unwrap();
+    let told = got.recv().unwrap();
+    for words in
+        ["RCPT TO:<ada@example.org>", "RCPT TO:<bob@example.org>", "Subject: [lab] ALARM: disk", "it is full"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    for fails in ["AUTH", "RCPT", "DATA"] {
+        let (address, _got) = server(move |stream| smtp(stream, fails));
+        let error = ways_of(&address).send("mail", "subject", "text").unwrap_err().to_string();
+        assert_eq!(error, "the mail server answered 550", "{fails}");
+    }
+    let (address, _got) = server(|_| String::new());
+    let error = ways_of(&address).send("mail", "subject", "text").unwrap_err().to_string();
+    assert_eq!(error, "the mail server was not reached, or broke off");
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_without_what_it_holds() {
+    assert_eq!(ways(&[("alarm_smtp", " \n")]).unwrap().names().count(), 0, "an empty one is off");
+    for wrong in [
+        "hidden",
+        "https://hidden@example.org?from=a@example.org&to=b@example.org",
+        "smtps://hidden@example.org",
+        "smtps://hidden@example.org?from=a@example.org",
+        "smtps://hidden@example.org?from=hidden&to=b@example.org",
+    ] {
+        let error = format!("{:#}", ways(&[("alarm_smtp", wrong)]).err().unwrap());
+        assert!(error.starts_with("alarm_smtp: ") && !error.contains("hidden"), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn a_test_says_of_each_way_how_long_it_took() {
+    let (slack, _) = server(|stream| http(stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
+    let (heart, got) = server(|stream| http(stream, "HTTP/1.1 404 X\r\ncontent-length: 0\r\n\r\n"));
+    let (slack, heart) = (format!("http://{slack}/"), format!("http://{heart}/hidden"));
+    let ways = ways(&[("slack_webhook_url", &slack), ("heartbeat_url", &heart)]).unwrap();
+    let tried = ways.test("lab");
+    assert_eq!(tried.iter().map(|it| it.way).collect::<Vec<_>>(), ["slack", "heartbeat"]);
+    assert_eq!(tried[0].error, None);
+    assert_eq!(tried[1].error.as_deref(), Some("heartbeat: it was answered 404"));
+    assert!(got.recv().unwrap().starts_with("GET /hidden HTTP/1.1"));
+}

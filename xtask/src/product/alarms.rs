@@ -1,0 +1,286 @@
+//! What is watched on a host, as a table: what must hold, how often it is looked at, when somebody hears, and the runbook's page.
+//! The watcher is the backend's program (`tracehub-backend watch`), which is given the table as JSON.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::images::github_repository;
+use crate::host::PublicSite;
+use crate::project::{BACKEND, DEFAULT_BRANCH, EDGE, FRONTEND, PROBE_PATH, RELEASE_HEADER, SMOKE_TEST};
+use crate::tools::git;
+use crate::workspace;
+
+/// One thing that must hold.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// What must hold.
+    pub look: Look,
+    /// From one look to the next.
+    #[serde(serialize_with = "seconds")]
+    pub every: Duration,
+    /// For how long it must have been wrong before somebody hears, and right before they hear that it is over.
+    #[serde(serialize_with = "seconds")]
+    pub after: Duration,
+    /// When it is nobody's fault.
+    pub excuses: &'static [Excuse],
+    /// Whether somebody hears it in quiet hours.
+    pub wakes: bool,
+    /// The runbook's page.
+    pub page: &'static str,
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "at", rename_all = "snake_case")]
+pub enum Look {
+    /// Each of these, through the edge, is answered 200 by the live release.
+    Site { paths: &'static [&'static str], header: &'static str },
+    /// The edge's certificate would be taken in so many days.
+    Certificate { days: u64 },
+    /// Less of a disk is used, in hundredths.
+    Disk { percent: u64 },
+    /// So much of the memory can still be had, in hundredths.
+    Memory { percent: u64 },
+    /// Fewer processes wait for a core, in the average of 5 minutes.
+    Load { per_core: f64 },
+    /// The live release's parts, and the edge, keep their connections for so many seconds.
+    Parts { parts: Vec<String>, within: u64 },
+    /// The time in a file of the backups' folder is at most so many hours ago.
+    Backup { file: &'static str, hours: u64 },
+    /// The guard has taken nothing back.
+    Guard,
+    /// No attempt has outlasted its step.
+    Attempt,
+}
+
+/// Why something need not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Excuse {
+    /// Users are asked to wait.
+    Maintenance,
+    /// An attempt is under way, within the time that its step may take, or has just ended.
+    Attempt,
+    /// One that interrupts users by intent: of the platform, of the data, or that stops everything.
+    Interruption,
+}
+
+/// Within these hours, in UTC, somebody hears only of what wakes people.
+const QUIET: [u8; 2] = [21, 6];
+/// So many messages an hour at most.
+const PER_HOUR: usize = 12;
+/// Where the time of the last good backup stands, beside the backups. Without that file, its row says nothing.
+const LAST_GOOD_BACKUP: &str = "last_good.json";
+
+/// What is watched.
+pub fn rows() -> Vec<Row> {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let seconds = Duration::from_secs;
+    // The aliases by which the edge reaches a release, as its compose file has them.
+    let of_release =
+        |component: crate::project::Component| format!("{}-{{release}}:{}", component.name, component.port);
+    let parts = vec![format!("{}:80", EDGE.name), of_release(BACKEND), of_release(FRONTEND)];
+    let row = Row {
+        name: "",
+        look: Look::Guard,
+        every: seconds(5),
+        after: seconds(15),
+        excuses: &[],
+        wakes: true,
+        page: "",
+    };
+    vec![
+        Row {
+            name: "site",
+            look: Look::Site { paths: &[SMOKE_TEST.page, PROBE_PATH], header: RELEASE_HEADER },
+            excuses: &[Excuse::Maintenance, Excuse::Interruption],
+            page: "#nothing-answers",
+            ..row.clone()
+        },
+        Row {
+            name: "guard",
+            look: Look::Guard,
+            // A driver that lives tidies up within that.
+            after: minutes(1),
+            page: "#the-driver-died-closed-laptop-cancelled-job",
+            ..row.clone()
+        },
+        Row {
+            name: "attempt",
+            look: Look::Attempt,
+            page: "#the-driver-died-closed-laptop-cancelled-job",
+            ..row.clone()
+        },
+        Row {
+            name: "parts",
+            look: Look::Parts { parts, within: 600 },
+            after: Duration::ZERO,
+            excuses: &[Excuse::Maintenance, Excuse::Attempt],
+            page: "#a-part-is-started-again-and-again",
+            ..row.clone()
+        },
+        Row {
+            name: "disk-90",
+            look: Look::Disk { percent: 90 },
+            every: minutes(1),
+            page: "#the-disk-fills",
+            ..row.clone()
+        },
+        Row {
+            name: "disk-80",
+            look: Look::Disk { percent: 80 },
+            every: minutes(1),
+            after: minutes(10),
+            wakes: false,
+            page: "#the-disk-fills",
+            ..row.clone()
+        },
+        Row {
+            name: "memory",
+            look: Look::Memory { percent: 10 },
+            every: seconds(30),
+            after: minutes(5),
+            page: "#memory-or-processors-are-short",
+            ..row.clone()
+        },
+        Row {
+            name: "load",
+            look: Look::Load { per_core: 4.0 },
+            every: seconds(30),
+            after: minutes(5),
+            excuses: &[Excuse::Attempt],
+            wakes: false,
+            page: "#memory-or-processors-are-short",
+            ..row.clone()
+        },
+        Row {
+            name: "certificate",
+            look: Look::Certificate { days: 14 },
+            every: minutes(60),
+            after: Duration::ZERO,
+            wakes: false,
+            page: "#the-certificate",
+            ..row.clone()
+        },
+        Row {
+            name: "backup",
+            look: Look::Backup { file: LAST_GOOD_BACKUP, hours: 26 },
+            every: minutes(10),
+            after: Duration::ZERO,
+            excuses: &[],
+            wakes: false,
+            page: "#the-last-good-backup-is-old",
+        },
+    ]
+}
+
+/// All that the watcher of an environment is told, as it reads it.
+pub fn table(environment: &str, site: &PublicSite) -> Result<String> {
+    #[derive(Serialize)]
+    struct Table<'a> {
+        environment: &'a str,
+        site: &'a str,
+        edge: &'a str,
+        authority: Option<&'a str>,
+        runbook: String,
+        quiet: [u8; 2],
+        per_hour: usize,
+        rows: Vec<Row>,
+    }
+    Ok(serde_json::to_string(&Table {
+        environment,
+        site: &site.url,
+        edge: EDGE.name,
+        authority: site.acme.as_ref().and_then(|acme| acme.root.as_deref()),
+        runbook: runbook()?,
+        quiet: QUIET,
+        per_hour: PER_HOUR,
+        rows: rows(),
+    })?)
+}
+
+/// Where the runbook is read.
+fn runbook() -> Result<String> {
+    let origin = git::origin_url(workspace::root())?;
+    let repository = origin.as_deref().and_then(github_repository);
+    let path = "docs/runbook.md";
+    Ok(repository.map_or_else(
+        || path.to_owned(),
+        |repository| format!("https://github.com/{repository}/blob/{DEFAULT_BRANCH}/{path}"),
+    ))
+}
+
+fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_secs())
+}
+
+impl Look {
+    /// What must hold, for people.
+    pub fn words(&self) -> String {
+        match self {
+            Look::Site { paths, .. } => format!("{} answer 200 as the live release", paths.join(" and ")),
+            Look::Certificate { days } => format!("the certificate is taken in {days} days"),
+            Look::Disk { percent } => format!("the disks are less than {percent} % full"),
+            Look::Memory { percent } => format!("{percent} % of the memory can be had"),
+            Look::Load { per_core } => format!("less than {per_core} processes want each core (5 min)"),
+            Look::Parts { within, .. } => format!("no part was started again within {} min", within / 60),
+            Look::Backup { hours, .. } => format!("the last good backup is at most {hours} h old"),
+            Look::Guard => "the guard has taken nothing back".to_owned(),
+            Look::Attempt => "no attempt has outlasted its step".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// What the backend's own tests read.
+    const COPY: &str = "tracehub/backend/tests/alarms.json";
+
+    #[test]
+    fn the_backend_is_tested_with_the_table_that_it_is_given() {
+        let site = PublicSite::new("https://tracehub.example".to_owned(), "vps".to_owned(), None);
+        let mut table: serde_json::Value = serde_json::from_str(&table("lab", &site).unwrap()).unwrap();
+        table["runbook"] = "docs/runbook.md".into();
+        let ours = serde_json::to_string_pretty(&table).unwrap() + "\n";
+        let copy = workspace::root().join(COPY);
+        let theirs = std::fs::read_to_string(&copy).unwrap_or_default();
+        if ours != theirs {
+            // Whoever has changed the table has changed it: the copy follows, and the commit shows both.
+            std::fs::write(&copy, &ours).unwrap();
+            panic!("{COPY} was not what the table says, and is written anew: run the backend's tests");
+        }
+    }
+
+    #[test]
+    fn each_row_has_a_name_of_its_own_a_line_in_the_documents_and_a_page_in_the_runbook() {
+        let read = |path: &str| std::fs::read_to_string(workspace::root().join(path)).unwrap();
+        let (runbook, alarms) = (read("docs/runbook.md"), read("docs/alarms.md"));
+        let anchor = |heading: &str| -> String {
+            let kept = heading.to_lowercase();
+            let kept = kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        };
+        let pages: BTreeSet<String> = runbook
+            .lines()
+            .filter_map(|line| Some(format!("#{}", anchor(line.strip_prefix("## ")?))))
+            .collect();
+        let mut names = BTreeSet::new();
+        for row in rows() {
+            assert!(names.insert(row.name), "{} twice", row.name);
+            assert!(pages.contains(row.page), "{}: the runbook has no {}", row.name, row.page);
+            assert!(
+                alarms.contains(&format!("| `{}` |", row.name)),
+                "docs/alarms.md has no line for {}",
+                row.name
+            );
+        }
+    }
+}
