@@ -16,6 +16,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         settings: "local.env",
         confirmed_in: None,
         asks: false,
+        reviewers: 0,
         is_for_trying: true,
     },
     Environment {
@@ -25,6 +26,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         settings: "staging.env",
         confirmed_in: None,
         asks: false,
+        reviewers: 0,
         is_for_trying: false,
     },
     Environment {
@@ -34,6 +36,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         settings: "production.env",
         confirmed_in: Some("staging"),
         asks: true,
+        reviewers: 1,
         is_for_trying: false,
     },
     Environment {
@@ -43,6 +46,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         settings: "local.env",
         confirmed_in: None,
         asks: false,
+        reviewers: 0,
         is_for_trying: true,
     },
 ];
@@ -55,6 +59,7 @@ const OF_TESTS: Environment = Environment {
     settings: "local.env",
     confirmed_in: None,
     asks: false,
+    reviewers: 0,
     is_for_trying: true,
 };
 
@@ -101,6 +106,9 @@ pub struct Environment {
     pub confirmed_in: Option<&'static str>,
     /// Whether a person says yes before its users may notice something.
     pub asks: bool,
+    /// How many people, none of whom is the one who deploys, must have approved of what goes here, once somebody is listed who
+    /// may (`cargo xtask approve`).
+    pub reviewers: usize,
     /// Nobody's real data is here: a fresh one is filled with a demo organisation, whose log-in is printed.
     pub is_for_trying: bool,
 }
