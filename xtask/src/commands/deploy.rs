@@ -1,15 +1,16 @@
 //! `cargo xtask deploy`: this tree, or a commit, gets the traffic.
 
+pub mod approval;
 mod contracts;
 mod demo;
 mod diverged;
-mod drift;
+pub mod drift;
 mod history;
 #[cfg(test)]
 mod model_conformance;
-mod prepare;
+pub mod prepare;
 mod result;
-mod room;
+pub mod room;
 
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ pub struct Deploy {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: contract="…", drift="…", memory="…", name="…" or owner="…", on a host also checks="…", in production also branch="…", staging="…", rolled-back="…", diverged="…" and platform="…"
+    /// Open one gate by hand, with a reason for the record: contract="…", drift="…", memory="…", name="…" or owner="…", on a host also checks="…", in production also approval="…", branch="…", staging="…", rolled-back="…", diverged="…" and platform="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]
@@ -116,6 +117,7 @@ impl Deploy {
         machine.prefetch_counts_and_schema()?;
         machine.secrets().compare_again(&mut prepared.secrets)?;
         let drift = find_drift(machine, &attempt.settled.files)?;
+        prepared.approved_by.iter().try_for_each(|who| attempt.note(&format!("approved by {who}")))?;
         let planned = self.plan_of(prepared, attempt.settled.files.clone())?;
         self.ask_if_changed(machine.environment(), shown, &planned, was_started)?;
         self.ask_if_diverged(machine.environment(), &planned)?;

@@ -1,21 +1,43 @@
+//! `cargo xtask doctor`: what is here of the outside tools; or, of an environment, whether a deploy to it would find all that
+//! it needs.
+
+mod environment;
+mod report;
+
 use anyhow::Context;
 use camino::Utf8Path;
 
-use crate::project::{self, BASES};
+use super::output::OutputArgs;
+use super::target;
+use crate::project::{self, BASES, Environment};
 use crate::setup::base_images::{self, Origin};
 use crate::setup::{self, Found, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::docker::engine;
 use crate::workspace;
 
-/// The outside tools: which are here, and how the rest is had.
+/// Which outside tools are here; what a deploy would miss
 ///
-/// Changes nothing.
+/// Changes nothing. With an environment, everything is looked at that a deploy to it will need, from here and on its host.
 #[derive(Debug, clap::Args)]
-pub struct Doctor {}
+pub struct Doctor {
+    /// Whether a deploy to this environment would find all that it needs
+    #[arg(long, value_name = "ENVIRONMENT", value_parser = target::environment)]
+    env: Option<Environment>,
+    /// Which commit would be deployed, as `deploy` takes it
+    #[arg(long, value_name = "REV", requires = "env")]
+    version: Option<String>,
+    /// Print the result as JSON, for programs
+    #[arg(long, requires = "env")]
+    json: bool,
+}
 
 impl Doctor {
     pub fn run(self) -> anyhow::Result<()> {
+        if let Some(environment) = self.env {
+            let output = OutputArgs { json: self.json };
+            return environment::look(&environment, self.version.as_deref()).say(&environment, output);
+        }
         let unobtainable = tools();
         terminal::say("");
         engine_and_disk()?;

@@ -117,7 +117,9 @@ fn publish(yes: bool, output: OutputArgs) -> Result<()> {
     images::ensure_publisher(yes)?;
     let (registry, tree) = (Registry::choose()?, Tree::look()?);
     let images = images::publish(&registry, &tree, |images| match &key {
-        Some(key) => Note::of(&tree.commit, images, passed).sign(key)?.put(&registry, &tree.commit),
+        Some(key) => Note::of(&tree.commit, images, passed)
+            .sign(key)
+            .and_then(|note| checks::put(&note, &registry, &tree.commit)),
         None => {
             terminal::note(format_args!(
                 "{} lists nobody, and {CHECKS_KEY} is not set: no note is signed",

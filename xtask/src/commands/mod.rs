@@ -1,5 +1,6 @@
 //! One file a verb: what the user sees, top to bottom.
 
+mod approve;
 mod bench;
 mod ci;
 mod config;
@@ -60,6 +61,7 @@ enum Verb {
     Fmt(fmt::Fmt),
     Image(image::Image),
     Deploy(deploy::Deploy),
+    Approve(approve::Approve),
     Rollback(rollback::Rollback),
     Recover(recover::Recover),
     Status(status::Status),
@@ -95,6 +97,7 @@ const GROUPS: &[Group] = &[
         "Deploy",
         &[
             "deploy",
+            "approve",
             "rollback",
             "recover",
             "status",
@@ -139,6 +142,7 @@ impl Cli {
             Verb::Fmt(fmt) => fmt.run(),
             Verb::Image(image) => image.run(),
             Verb::Deploy(deploy) => deploy.run(),
+            Verb::Approve(approve) => approve.run(),
             Verb::Rollback(rollback) => rollback.run(),
             Verb::Recover(recover) => recover.run(),
             Verb::Status(status) => status.run(),

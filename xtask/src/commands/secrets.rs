@@ -3,7 +3,7 @@
 
 mod merge;
 mod recipients;
-mod values;
+pub mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 

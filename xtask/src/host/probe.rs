@@ -33,6 +33,8 @@ pub struct HostFacts {
     pub free_memory: u64,
     /// By how many seconds its clock is ahead of ours.
     pub clock_ahead: i64,
+    /// Whether nobody has begun to deploy here: seen only by who makes nothing.
+    pub is_fresh: bool,
 }
 
 impl Machine {
@@ -45,10 +47,33 @@ impl Machine {
         compose: Utf8PathBuf,
         site: Option<PublicSite>,
     ) -> Result<Machine> {
+        Machine::seen(environment, shell, compose, site, "arrive")
+    }
+
+    /// The same, and makes nothing: refused where there is no root folder.
+    pub fn look(
+        environment: Environment,
+        shell: HostShell,
+        compose: Utf8PathBuf,
+        site: Option<PublicSite>,
+    ) -> Result<Machine> {
+        Machine::seen(environment, shell, compose, site, "look")
+    }
+
+    fn seen(
+        environment: Environment,
+        shell: HostShell,
+        compose: Utf8PathBuf,
+        site: Option<PublicSite>,
+        how: &str,
+    ) -> Result<Machine> {
         let root = environment.root(&workspace::local_dir());
         let owner = if environment.is_here() { "-" } else { &environment.name };
-        let told = shell.script(ARRIVE, &[root.as_str(), owner], "").map_err(anyhow::Error::from);
+        let told = shell.script(ARRIVE, &[root.as_str(), owner, how], "").map_err(anyhow::Error::from);
         let told = told.with_context(|| format!("looking at {root} on the host"))?;
+        if told.lines().any(|line| line == "absent 1") {
+            anyhow::bail!("there is no folder {root}");
+        }
         let facts = HostFacts::parse(&told, SystemTime::now())
             .with_context(|| format!("the host described itself as {told:?}"))?;
         if let Some(other) = told.lines().find_map(|line| line.strip_prefix("environment ")) {
@@ -104,6 +129,7 @@ impl HostFacts {
             memory: kib("memory")?,
             free_memory: kib("free_memory")?,
             clock_ahead: number("clock")? - i64::try_from(ours).ok()?,
+            is_fresh: number("fresh").is_some(),
         })
     }
 }

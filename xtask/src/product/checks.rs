@@ -1,8 +1,5 @@
 //! The note that a commit's checks have passed: which commit, which images, which jobs. CI signs it when all of them have, and
 //! whoever deploys believes it by the list of signers in the repository.
-//!
-//! It lies in the registry, beside the images that it is about: whoever may pull those can read it, from a laptop as in a
-//! workflow, and who pushes them needs no right to write to the repository. It is public; what counts is its signature.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,13 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::images::Registry;
+use super::signed::{Signed, listed};
 use super::workflows::jobs::JOBS;
 use crate::exit::refuse;
-use crate::project::{
-    CHECKS_IMAGE, CHECKS_KEY, CHECKS_LABEL, CHECKS_NAMESPACE, CHECKS_RESULTS, DEPLOY, SIGNATURE_LABEL,
-    SIGNERS_FILE,
-};
-use crate::tools::files::hex::{hex, unhex};
+use crate::project::{CHECKS_IMAGE, CHECKS_KEY, CHECKS_NAMESPACE, CHECKS_RESULTS, DEPLOY, SIGNERS_FILE};
 use crate::tools::git::Commit;
 use crate::tools::ssh::keys::Key;
 use crate::tools::ssh::signature;
@@ -35,13 +29,6 @@ pub struct Note {
     pub passed: Vec<String>,
     /// When it was signed, RFC 3339 in UTC.
     pub at: String,
-}
-
-/// A note as a registry has it, which nobody has looked at yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed {
-    text: String,
-    signature: String,
 }
 
 /// The jobs that have passed, as the last job of a workflow is told of those before it; refused unless each job of the table
@@ -100,35 +87,18 @@ impl Note {
         if self.commit != sha {
             return Some(format!("the note is of another commit, {}", self.commit));
         }
-        let images = images.map(digests)?;
-        let all: BTreeSet<&String> = images.keys().chain(self.images.keys()).collect();
-        let differing = |component: &&String| images.get(*component) != self.images.get(*component);
-        let others: Vec<&str> = all.into_iter().filter(differing).map(String::as_str).collect();
-        (!others.is_empty()).then(|| format!("they were of other images ({})", others.join(", ")))
+        why_other_images(&self.images, images?)
     }
 }
 
-impl Signed {
-    /// The note and who has signed it; an error when nobody of those has.
-    pub fn verify(&self, signers: &str) -> Result<(Note, String)> {
-        let who = signature::verify(signers, CHECKS_NAMESPACE, &self.text, &self.signature)?;
-        Ok((serde_json::from_str(&self.text).context("the signed note can't be read")?, who))
-    }
+/// Puts a note beside the commit's images.
+pub fn put(note: &Signed, registry: &Registry, commit: &Commit) -> Result<()> {
+    note.put(registry, CHECKS_IMAGE, &commit.sha)
+}
 
-    /// Puts it beside the commit's images.
-    pub fn put(&self, registry: &Registry, commit: &Commit) -> Result<()> {
-        let labels = [(CHECKS_LABEL, &self.text), (SIGNATURE_LABEL, &self.signature)];
-        let labels = labels.map(|(label, text)| (label.to_owned(), hex(text.as_bytes())));
-        registry.put_labels(CHECKS_IMAGE, &commit.sha, &labels)
-    }
-
-    /// The one that lies beside the commit's images; none where there is none.
-    pub fn get(registry: &Registry, sha: &str) -> Result<Option<Signed>> {
-        let Some(labels) = registry.labels(CHECKS_IMAGE, sha)? else { return Ok(None) };
-        let text = |label: &str| String::from_utf8(unhex(labels.get(label)?)?).ok();
-        let signed = text(CHECKS_LABEL).zip(text(SIGNATURE_LABEL));
-        Ok(signed.map(|(text, signature)| Signed { text, signature }))
-    }
+/// The note that lies beside the commit's images; none where there is none.
+pub fn get(registry: &Registry, sha: &str) -> Result<Option<Signed>> {
+    Signed::get(registry, CHECKS_IMAGE, sha)
 }
 
 /// The file with who may sign, from the repository's root.
@@ -147,13 +117,25 @@ pub fn signers() -> Result<String> {
     }
 }
 
-/// The signers in a file of allowed signers: its lines that are neither empty nor comments.
+/// Whether anybody is listed in a file of allowed signers.
 pub fn lists_somebody(signers: &str) -> bool {
-    signers.lines().any(|line| !line.trim().is_empty() && !line.trim().starts_with('#'))
+    listed(signers).next().is_some()
+}
+
+/// Why these images, component to name, are not those of a note, component to digest.
+pub fn why_other_images(
+    noted: &BTreeMap<String, String>,
+    images: &BTreeMap<String, String>,
+) -> Option<String> {
+    let images = digests(images);
+    let all: BTreeSet<&String> = images.keys().chain(noted.keys()).collect();
+    let differing = |component: &&String| images.get(*component) != noted.get(*component);
+    let others: Vec<&str> = all.into_iter().filter(differing).map(String::as_str).collect();
+    (!others.is_empty()).then(|| format!("they were of other images ({})", others.join(", ")))
 }
 
 /// Component to digest, without the registry's name in front.
-fn digests(images: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub fn digests(images: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let digest = |image: &str| image.rsplit('@').next().unwrap_or(image).to_owned();
     images.iter().map(|(component, image)| (component.clone(), digest(image))).collect()
 }

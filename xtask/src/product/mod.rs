@@ -1,6 +1,7 @@
 //! What TraceHub does with the two languages: CI's rows and their functions, the workflows' jobs, image builds, migrations.
 
 pub mod alarms;
+pub mod approvals;
 pub mod artifacts;
 pub mod baseline;
 pub mod catalogue;
@@ -19,6 +20,7 @@ pub mod platform;
 pub mod sbom;
 pub mod secrets;
 pub mod settings;
+pub mod signed;
 pub mod snapshot;
 pub mod sources;
 #[cfg(test)]

@@ -15,3 +15,10 @@ pub const CHECKS_KEY: &str = "CHECKS_SIGNING_KEY";
 pub const CHECKS_RESULTS: &str = "CI_RESULTS";
 /// Who may sign, in the folder of what is deployed (ssh-keygen's format, 'ALLOWED SIGNERS').
 pub const SIGNERS_FILE: &str = "allowed_signers";
+
+/// The image that holds people's approvals, beside the commit's own.
+pub const APPROVALS_IMAGE: &str = "tracehub-approvals";
+/// What their signatures are for.
+pub const APPROVALS_NAMESPACE: &str = "tracehub-approval";
+/// Who may approve, in the folder of what is deployed, as [`SIGNERS_FILE`].
+pub const APPROVERS_FILE: &str = "approvers";

@@ -17,6 +17,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         settings: "local.env",
         confirmed_in: None,
         asks: false,
+        reviewers: 0,
         is_for_trying: true,
     },
     Environment {
@@ -27,6 +28,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         settings: "staging.env",
         confirmed_in: None,
         asks: false,
+        reviewers: 0,
         is_for_trying: false,
     },
     Environment {
@@ -37,6 +39,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         settings: "production.env",
         confirmed_in: Some("staging"),
         asks: true,
+        reviewers: 1,
         is_for_trying: false,
     },
     Environment {
@@ -47,6 +50,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         settings: "local.env",
         confirmed_in: None,
         asks: false,
+        reviewers: 0,
         is_for_trying: true,
     },
 ];
@@ -60,6 +64,7 @@ const OF_TESTS: Environment = Environment {
     settings: "local.env",
     confirmed_in: None,
     asks: false,
+    reviewers: 0,
     is_for_trying: true,
 };
 
@@ -112,6 +117,9 @@ pub struct Environment {
     pub confirmed_in: Option<&'static str>,
     /// Whether a person says yes before its users may notice something.
     pub asks: bool,
+    /// How many people, none of whom is the one who deploys, must have approved of what goes here, once somebody is listed who
+    /// may (`cargo xtask approve`).
+    pub reviewers: usize,
     /// Nobody's real data is here: a fresh one is filled with a demo organisation, whose log-in is printed.
     pub is_for_trying: bool,
 }

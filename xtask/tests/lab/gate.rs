@@ -42,6 +42,7 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     let release = get(&lab.hosts[2].url, "/health/ready")?.release();
     check(release.as_ref() == Some(&lab.hosts[2].live()), || "production does not serve".into())?;
 
+    somebody_else_approves(lab)?;
     production_says_what_it_is_made_of(lab)?;
     platform_is_a_commit_s(lab)?;
 
@@ -73,6 +74,42 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     let result = nobody_s_commit_is_lost_without_a_word(lab);
     project.git(&["switch", "--quiet", "main"]);
     result
+}
+
+/// While somebody is listed who may approve, production takes what another person than who deploys has signed.
+fn somebody_else_approves(lab: &Lab) -> Result<(), Failed> {
+    const APPROVERS: &str = "tracehub/deploy/approvers";
+    let project = &lab.project;
+    let (ada, bob) = (signing_key(lab, "ada")?, signing_key(lab, "bob")?);
+    let folder = project.folder().join(".local");
+    let approve = |who: &str| {
+        let key = folder.join(who);
+        let approve = ["approve", "HEAD", "--env", "production", "--yes", "--key", key.as_str()];
+        project.xtask_verbatim(&approve)
+    };
+    let plan = |user: &str, more: &[&str]| {
+        let plan = [&["deploy", "--env", "production", "--plan"], more].concat();
+        project.xtask_verbatim(&plan).env("GITHUB_ACTOR", user)
+    };
+    let output = approve("ada").fails_with(3)?;
+    check(output.contains("would not be believed") && output.contains(APPROVERS), || output)?;
+    let line = |name: &str, key: &str| format!("{name} namespaces=\"tracehub-approval\" {key}");
+    project.write(APPROVERS, &format!("{}{}", line("ada", &ada.1), line("bob", &bob.1)));
+    let output = plan("ada", &[]).fails_with(11)?;
+    check(output.contains("0 of 1 have approved") && output.contains("--override approval"), || output)?;
+    let output = approve("ada").succeeds()?;
+    check(output.contains("by ada"), || output)?;
+    let output = plan("ada", &[]).fails_with(11)?;
+    check(output.contains("ada's does not count: ada@"), || output)?;
+    let output = plan("carol", &[]).succeeds()?;
+    check(output.contains("approved by ada"), || output)?;
+    // Of what bob signs in ada's place, nothing is believed.
+    project.write(APPROVERS, &line("ada", &bob.1));
+    let output = plan("carol", &[]).fails_with(11)?;
+    check(output.contains("ada's does not count"), || output)?;
+    plan("carol", &["--override", "approval=the only other one is ill"]).succeeds()?;
+    project.git(&["checkout", "--quiet", "--", APPROVERS]);
+    Ok(())
 }
 
 /// What each kept release is made of lies in its images, and its manifest has the hash of each list.

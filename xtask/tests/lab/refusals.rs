@@ -21,7 +21,11 @@ const LEDGER: &str = "cat /opt/tracehub-app/ledger.jsonl";
 
 pub fn bare_host(lab: &Lab) -> Result<(), Failed> {
     let output = lab.project.deploy().fails_with(8)?;
-    check(output.contains("does not accept the key") && output.contains("host setup --env lab"), || output)
+    check(output.contains("does not accept the key") && output.contains("host setup --env lab"), || output)?;
+    let output = lab.project.xtask(&["doctor"]).fails_with(8)?;
+    check(output.contains("missing") && output.contains("not asked") && output.contains("host setup"), || {
+        output
+    })
 }
 
 pub fn connection(lab: &Lab) -> Result<(), Failed> {
@@ -91,10 +95,14 @@ pub fn unfit_host(lab: &Lab) -> Result<(), Failed> {
     let lower = "sed 's/^MemTotal:.*/MemTotal: 2000000 kB/' /proc/meminfo >/run/meminfo";
     host.sh(&format!("{lower}; mount --bind /run/meminfo /proc/meminfo"));
     let output = project.deploy().fails_with(10);
+    let doctor = project.xtask(&["doctor"]).fails_with(10);
     let plan = project.xtask(&["deploy", "--plan", "--override", "memory=for this trial only"]).succeeds();
     host.sh("umount /proc/meminfo");
     let output = output?;
-    check(output.contains("has 1953 MiB of memory") && output.contains("2 × backend 1024"), || output)?;
+    let doctor = doctor?;
+    for output in [output, doctor] {
+        check(output.contains("has 1953 MiB of memory") && output.contains("2 × backend 1024"), || output)?;
+    }
     plan?;
     project.xtask(&["status"]).succeeds().map(drop)
 }
@@ -113,10 +121,15 @@ pub fn taken_port(lab: &Lab) -> Result<(), Failed> {
     };
     let names_it = |output: &str| output.contains("port 80 is taken by a process of root: `sudo ss");
 
+    let nothing = host.sh("find /opt/tracehub-app");
+    project.xtask(&["doctor"]).succeeds()?;
     let listener = host.sh(listen);
+    let doctor = project.xtask(&["doctor"]).fails_with(10);
+    check(host.sh("find /opt/tracehub-app") == nothing, || "the doctor changed the host".into())?;
     let output = project.deploy().fails_with(10);
     host.sh(&format!("kill {listener}"));
-    let output = output?;
+    let (doctor, output) = (doctor?, output?);
+    check(names_it(&doctor), || doctor)?;
     check(names_it(&output) && output.contains("Nothing was changed"), || output)?;
     check(left().is_empty() && host.sh(LEDGER).is_empty(), left)?;
 

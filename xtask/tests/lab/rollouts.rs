@@ -117,6 +117,14 @@ pub fn inspect(lab: &Lab) -> Result<(), Failed> {
         check(!status[name].is_null(), || format!("status says nothing of {name}: {status}"))?;
     }
     check(status["pending_migrations"] == serde_json::json!([]), || format!("{status}"))?;
+    let doctor = project.xtask(&["doctor", "--json"]).json()?;
+    let checks = doctor["checks"].as_array().cloned().unwrap_or_default();
+    let state =
+        |question: &str| checks.iter().find(|it| it["check"] == question).map(|it| it["state"].clone());
+    for question in ["ssh", "engine", "disk", "clock", "memory", "database", "drift of the database", "lease"]
+    {
+        check(state(question) == Some("good".into()), || format!("{question}: {doctor}"))?;
+    }
     let output = project.xtask(&["logs", "backend", "--tail", "5"]).succeeds()?;
     check(output.contains("listening") || output.contains("backend-1"), || output)?;
     let output = project.xtask(&["migrate", "info"]).succeeds()?;

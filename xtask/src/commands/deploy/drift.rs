@@ -26,14 +26,19 @@ pub fn check(machine: &Machine, release: &Release, seen: &Observed, overrides: &
             lines.iter().for_each(|line| terminal::warn(format_args!("the database of {name}: {line}")));
             Ok(())
         }
-        SchemaDrift::Differs(lines) => Err(gate::closed(
-            "drift",
-            format!(
-                "the database of {name} is not what its migrations come to ('-' is missing, '+' is there):\n    {}\n  `cargo xtask \
+        SchemaDrift::Differs(lines) => Err(refusal(name, &lines)),
+    }
+}
+
+/// What is said of a database that is not.
+pub fn refusal(name: &str, lines: &[String]) -> anyhow::Error {
+    gate::closed(
+        "drift",
+        format!(
+            "the database of {name} is not what its migrations come to ('-' is missing, '+' is there):\n    {}\n  `cargo xtask \
                  migrate diff --from live --env {name}` prints what would put it back, for `cargo xtask db shell --env {name}`; or write a migration for it; `cargo xtask platform up --env {name}` puts back what \
                  roles and the database itself were given. Nothing was changed.",
-                lines.join("\n    ")
-            ),
-        )),
-    }
+            lines.join("\n    ")
+        ),
+    )
 }

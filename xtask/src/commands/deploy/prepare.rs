@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde_json::Value;
 
-use super::Deploy;
 use super::room::{self, Wants};
+use super::{Deploy, approval};
 use crate::commands::output::near::did_you_mean;
 use crate::commands::progress::steps::Preview;
 use crate::commands::target::access::{self, Access};
@@ -37,6 +37,8 @@ pub struct Prepared {
     pub sources: Sources,
     /// The values of secrets that the operator gave, against what the host has.
     pub secrets: SuppliedSecrets,
+    /// Who has approved of it, where that is asked for.
+    pub approved_by: Vec<String>,
 }
 
 impl Deploy {
@@ -44,17 +46,16 @@ impl Deploy {
     pub(super) fn prepare(&self) -> Result<Prepared> {
         let environment = self.target.environment().clone();
         self.check_bake(&environment)?;
-        let (machine, sources, wants) =
-            if environment.is_here() { self.take_tree()? } else { self.take_commit(&environment)? };
+        let (machine, sources, wants, approved_by) = if environment.is_here() {
+            let (machine, sources, wants) = self.take_tree()?;
+            (machine, sources, wants, Vec::new())
+        } else {
+            self.take_commit(&environment)?
+        };
         room::check(&machine, &wants, &self.overrides)?;
         let secrets = machine.secrets().compare(access::secrets_given(&environment)?)?;
-        for secret in &secrets.mismatched {
-            terminal::warn(format_args!(
-                "{} is not the password that its role has, and is not taken: docs/runbook.md says how to change it",
-                secret.variable
-            ));
-        }
-        Ok(Prepared { machine, sources, secrets })
+        mismatched(&secrets).iter().for_each(terminal::warn);
+        Ok(Prepared { machine, sources, secrets, approved_by })
     }
 
     /// Refused when the release would be watched for less than the environment has it.
@@ -68,30 +69,6 @@ impl Deploy {
             ))),
             None => Ok(()),
         }
-    }
-
-    /// Refused when compose does not understand the release, or when the app would not take its settings and secrets.
-    fn check_sources(&self, sources: &Sources) -> Result<Value> {
-        let environment = self.target.environment();
-        let rendered = sources.check(environment)?;
-        let problems = sources.settings_problems(&rendered, &access::secrets_given(environment)?);
-        let words = |problem: &Problem| match problem {
-            Problem::Wrong(words) => words.clone(),
-            Problem::Unknown(name) => {
-                format!("{name} is no setting of the app.{}", did_you_mean(name, sources.settings_names()))
-            }
-        };
-        if problems.is_empty() {
-            return Ok(rendered);
-        }
-        let (file, lines) = (environment.settings_path(), problems.iter().map(words).collect::<Vec<_>>());
-        Err(refuse(format!(
-            "the app would not take the settings of {}:\n  {}\n  They come from {file}, {}, and the secrets that are given. \
-             Nothing was changed.",
-            environment.name,
-            lines.join("\n  "),
-            project::RELEASE_FILE
-        )))
     }
 
     /// Refused when the environment's data are another folder's. Where the platform runs as this folder's, they are its own.
@@ -113,14 +90,14 @@ impl Deploy {
         self.check_data(&machine, &platform)?;
         let built = images::build(self.consent.yes)?;
         let sources = Sources::of_tree(&built, self.target.environment())?;
-        let release = self.check_sources(&sources)?;
+        let release = check_sources(self.target.environment(), &sources)?;
         let machine = machine.with_bases(built.bases).with_platform_files(platform::of_tree()?);
         Ok((machine, sources, Wants { platform, release }))
     }
 
     /// On a host: a commit, whose images a registry has. What can be refused here is refused before the host is touched,
     /// and what can be refused there before anything is built.
-    fn take_commit(&self, environment: &Environment) -> Result<(Machine, Sources, Wants)> {
+    fn take_commit(&self, environment: &Environment) -> Result<(Machine, Sources, Wants, Vec<String>)> {
         let access = Access::of(environment)?;
         let commit = version::choose(environment, self.version.as_deref())?;
         gate::check_branch_of(environment, &commit, &self.overrides)?;
@@ -128,17 +105,19 @@ impl Deploy {
         let registry = Registry::choose()?;
         let find = || {
             let sources = Sources::of_commit(commit.clone(), environment)?;
-            let release = self.check_sources(&sources)?;
+            let release = check_sources(environment, &sources)?;
             let found = images::find(&registry, &commit)?;
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
             let checked = found.clone().unwrap_or_default();
             checks::check(environment, &registry, &commit, Some(&checked), &self.overrides)?;
+            let approved_by = approval::check(environment, &registry, &commit, &checked, &self.overrides)?;
             let sboms = if found.is_some() { images::sums(&registry, &commit)? } else { BTreeMap::new() };
             // The way to the host takes longer than this.
             let shown = access.site.certificate();
-            Ok((sources, found, sboms, release, platform::of_commit(&commit.sha)?, shown))
+            let files = platform::of_commit(&commit.sha)?;
+            Ok((sources, found, sboms, release, files, shown, approved_by))
         };
-        let (machine, (sources, found, sboms, release, files, shown)) =
+        let (machine, (sources, found, sboms, release, files, shown, approved_by)) =
             self.target.clone().reach_by(&access, find)?;
         let machine = machine.with_registry_tunnel(registry.registry_tunnel).with_platform_files(files);
         let platform = machine.platform().wants()?;
@@ -158,8 +137,41 @@ impl Deploy {
         if !is_whole && !machine.platform().is_made()? {
             gate::check_platform_of(environment, &machine.platform().to_come()?, &self.overrides)?;
         }
-        Ok((machine, sources.with_images(images, sboms), Wants { platform, release }))
+        Ok((machine, sources.with_images(images, sboms), Wants { platform, release }, approved_by))
     }
+}
+
+/// Refused when compose does not understand the release, or when the app would not take its settings and secrets.
+pub fn check_sources(environment: &Environment, sources: &Sources) -> Result<Value> {
+    let rendered = sources.check(environment)?;
+    let problems = sources.settings_problems(&rendered, &access::secrets_given(environment)?);
+    let words = |problem: &Problem| match problem {
+        Problem::Wrong(words) => words.clone(),
+        Problem::Unknown(name) => {
+            format!("{name} is no setting of the app.{}", did_you_mean(name, sources.settings_names()))
+        }
+    };
+    if problems.is_empty() {
+        return Ok(rendered);
+    }
+    let (file, lines) = (environment.settings_path(), problems.iter().map(words).collect::<Vec<_>>());
+    Err(refuse(format!(
+        "the app would not take the settings of {}:\n  {}\n  They come from {file}, {}, and the secrets that are given. \
+         Nothing was changed.",
+        environment.name,
+        lines.join("\n  "),
+        project::RELEASE_FILE
+    )))
+}
+
+/// What is given as the password of a role, and is not.
+pub fn mismatched(secrets: &SuppliedSecrets) -> Vec<String> {
+    let words = |variable: &str| {
+        format!(
+            "{variable} is not the password that its role has, and is not taken: docs/runbook.md says how to change it"
+        )
+    };
+    secrets.mismatched.iter().map(|secret| words(secret.variable)).collect()
 }
 
 impl Prepared {

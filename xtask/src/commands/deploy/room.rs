@@ -30,34 +30,54 @@ pub struct Wants {
 
 /// What the host must have before anything is changed on it. An edge that runs has its ports: nobody is asked for them then.
 pub fn check(machine: &Machine, wants: &Wants, overrides: &[Override]) -> Result<()> {
-    let facts = machine.facts();
     check_disk(machine)?;
-    let (platform, ports) = match wants.platform.bases {
-        Some(_) => (wants.platform.memory.clone(), None),
-        None => {
-            let (memory, ports) = machine.platform().demand_to_come()?;
-            (memory, Some(ports))
-        }
-    };
-    let demand = demand(&platform, &memory_limits(&wants.release));
-    if !gate::is_open("memory", overrides)
-        && let Some(why) = lacks_memory(&demand, facts.memory)
-    {
-        let message =
-            format!("{why}\n  `--override memory=\"reason\"` deploys all the same; the reason is recorded.");
-        return Err(Failure { exit: Exit::HostUnfit, message }.into());
+    let platform = Demand::of(machine, &wants.platform)?;
+    if !gate::is_open("memory", overrides) {
+        check_memory(machine, &platform, &wants.release)?;
     }
-    warn_of_small_things(facts);
-    if wants.platform.edge_runs || machine.environment().is_here() {
+    small_things(machine.facts()).iter().for_each(terminal::warn);
+    check_ports(machine, &wants.platform, platform)
+}
+
+/// What a platform takes: the one that is there, or the one that a deploy would make.
+pub struct Demand {
+    memory: BTreeMap<String, u64>,
+    /// None where it is not known, since nobody would ask.
+    ports: Option<Vec<u16>>,
+}
+
+impl Demand {
+    /// Asks compose where there is no whole platform.
+    pub fn of(machine: &Machine, platform: &PlatformWants) -> Result<Demand> {
+        if platform.bases.is_some() {
+            return Ok(Demand { memory: platform.memory.clone(), ports: None });
+        }
+        let (memory, ports) = machine.platform().demand_to_come()?;
+        Ok(Demand { memory, ports: Some(ports) })
+    }
+}
+
+/// For the platform and two releases beside each other.
+pub fn check_memory(machine: &Machine, platform: &Demand, release: &Value) -> Result<()> {
+    let demand = demand(&platform.memory, &memory_limits(release));
+    let Some(why) = lacks_memory(&demand, machine.facts().memory) else { return Ok(()) };
+    let message =
+        format!("{why}\n  `--override memory=\"reason\"` deploys all the same; the reason is recorded.");
+    Err(Failure { exit: Exit::HostUnfit, message }.into())
+}
+
+/// Those of the edge.
+pub fn check_ports(machine: &Machine, platform: &PlatformWants, demand: Demand) -> Result<()> {
+    if platform.edge_runs || machine.environment().is_here() {
         // Here the edge takes the next port that is free.
         return Ok(());
     }
-    let ports = ports.map_or_else(|| machine.platform().demand_to_come().map(|it| it.1), Ok)?;
+    let ports = demand.ports.map_or_else(|| machine.platform().demand_to_come().map(|it| it.1), Ok)?;
     machine.check_ports(&ports, NOTHING_CHANGED)
 }
 
 /// Under the environment's folder, and where the engine has images and volumes.
-fn check_disk(machine: &Machine) -> Result<()> {
+pub fn check_disk(machine: &Machine) -> Result<()> {
     let (facts, root) = (machine.facts(), machine.root().as_str());
     // An engine on this machine may have them elsewhere.
     let of_engine = facts.engine_disk.filter(|_| !machine.environment().is_here());
@@ -97,18 +117,25 @@ fn lacks_memory(demand: &[(String, u64)], memory: u64) -> Option<String> {
     })
 }
 
-fn warn_of_small_things(facts: &HostFacts) {
-    if facts.free_memory < FREE_MEMORY {
-        terminal::warn(format_args!(
-            "the host has {} MiB of memory free; one more release wants {}",
-            facts.free_memory >> 20,
-            FREE_MEMORY >> 20
-        ));
-    }
-    if facts.clock_ahead.abs() > MAX_CLOCK_SKEW {
+/// What does not stop a deploy, and somebody should know.
+fn small_things(facts: &HostFacts) -> Vec<String> {
+    little_memory(facts).into_iter().chain(wrong_clock(facts)).collect()
+}
+
+/// In words, when little is free at this moment.
+pub fn little_memory(facts: &HostFacts) -> Option<String> {
+    (facts.free_memory < FREE_MEMORY).then(|| {
+        let (free, wanted) = (facts.free_memory >> 20, FREE_MEMORY >> 20);
+        format!("the host has {free} MiB of memory free; one more release wants {wanted}")
+    })
+}
+
+/// In words, when the host's clock and the one here differ.
+pub fn wrong_clock(facts: &HostFacts) -> Option<String> {
+    (facts.clock_ahead.abs() > MAX_CLOCK_SKEW).then(|| {
         let (by, way) = (facts.clock_ahead.abs(), if facts.clock_ahead > 0 { "ahead of" } else { "behind" });
-        terminal::warn(format_args!("the host's clock is {by} s {way} the one here: one of them is wrong"));
-    }
+        format!("the host's clock is {by} s {way} the one here: one of them is wrong")
+    })
 }
 
 #[cfg(test)]

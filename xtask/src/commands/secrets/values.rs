@@ -76,10 +76,17 @@ pub struct RunWith {
     command: Vec<String>,
 }
 
-impl Check {
-    /// A table; an exit code of its own when something is wrong.
-    pub fn run(self) -> Result<()> {
-        let environment = self.target.environment();
+/// What an environment is given, and what is wrong with it.
+pub struct Given {
+    /// Each value that it may be given, and from where it is.
+    pub rows: Vec<(Row, &'static str)>,
+    /// What is wrong, a line each.
+    pub problems: Vec<String>,
+}
+
+impl Given {
+    /// Asks variables and the environment's file; nobody else.
+    pub fn to(environment: &Environment) -> Result<Given> {
         let file = encrypted(environment)?;
         let values: BTreeMap<String, String> = match file.clone() {
             Some(file) => file.open()?.values()?.into_iter().collect(),
@@ -96,7 +103,11 @@ impl Check {
                 _ if row.need == Need::MadeWhenAbsent => "made on the host",
                 _ => "-",
             };
-            let wrong = given.as_deref().and_then(|value| row.form.problem(value));
+            // Whoever gives a key by a variable may name its file.
+            let is_file =
+                |value: &&str| from.starts_with("variable") && Utf8Path::new(value.trim()).is_file();
+            let is_key_file = |value: &&str| row.form == table::Form::Pem && is_file(value);
+            let wrong = given.as_deref().filter(|it| !is_key_file(it)).and_then(|it| row.form.problem(it));
             problems.extend(wrong.map(|why| format!("{}: {why}", row.name)));
             if given.is_none() && row.need == Need::Required {
                 problems.push(format!("{} is required, and nobody gives it", row.name));
@@ -110,6 +121,14 @@ impl Check {
         }));
         problems.extend(secrets::problems(environment)?);
         problems.extend(in_others_too(environment, &values)?);
+        Ok(Given { rows, problems })
+    }
+}
+
+impl Check {
+    /// A table; an exit code of its own when something is wrong.
+    pub fn run(self) -> Result<()> {
+        let Given { rows, problems } = Given::to(self.target.environment())?;
         self.say(&rows, &problems);
         match problems.is_empty() {
             true => Ok(()),
@@ -118,7 +137,7 @@ impl Check {
     }
 
     fn say(&self, rows: &[(Row, &str)], problems: &[String]) {
-        let as_json = |(row, from): &(Row, &str)| json!({ "name": row.name, "need": row.need.word(), "reader": row.reader, "from": from, "rotation": row.rotation });
+        let as_json = |(row, from): &(Row, &str)| json!({ "name": row.name, "need": row.need.word(), "form": row.form.word(), "reader": row.reader, "from": from, "rotation": row.rotation });
         let cells = |(row, from): &(Row, &str)| {
             let from = match *from {
                 "-" if row.need == Need::Required => paint::bad("missing"),
@@ -129,6 +148,7 @@ impl Check {
                 row.name.clone(),
                 row.need.word().to_owned(),
                 from,
+                row.form.word().to_owned(),
                 row.reader.to_owned(),
                 paint::dim(row.rotation),
             ]
@@ -137,7 +157,7 @@ impl Check {
             || json!({ "secrets": rows.iter().map(as_json).collect::<Vec<_>>(), "problems": problems }),
             || {
                 let rows: Vec<_> = rows.iter().map(cells).collect();
-                terminal::table(&["name", "need", "from", "read by", "another value"], &rows);
+                terminal::table(&["name", "need", "from", "form", "read by", "another value"], &rows);
             },
         );
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::gate::{Override, closed, is_open};
-use crate::product::checks::{self, Signed};
+use crate::product::checks::{self, Note};
 use crate::product::images::Registry;
 use crate::product::workflows::passes::{self, Told};
-use crate::project::Environment;
+use crate::project::{CHECKS_NAMESPACE, Environment};
 use crate::terminal::{self, paint};
 use crate::tools::git::Commit;
 
@@ -24,64 +24,70 @@ pub fn check(
     if environment.is_for_trying || is_open("checks", overrides) {
         return Ok(());
     }
-    let signers = checks::signers()?;
-    let why = match checks::lists_somebody(&signers) {
-        true => why_not_vouched(registry, commit, images, &signers),
-        false => why_not_known(commit),
-    };
-    let refuse = |why: String| {
-        closed("checks", format!("the checks of {} ({}): {why}", &commit.sha[..12], commit.subject))
-    };
-    why.map_or(Ok(()), |why| Err(refuse(why)))
+    match ask(registry, commit, images)? {
+        Known::Passed(who) => {
+            terminal::note(paint::dim(format_args!("  its checks have passed: {who}")));
+        }
+        Known::ByNobody(why) => terminal::warn(why),
+    }
+    Ok(())
 }
 
-fn why_not_vouched(
+/// What is known of a commit's checks that is no refusal.
+pub enum Known {
+    /// They have passed, says somebody who is believed.
+    Passed(String),
+    /// Nobody could be asked, and why not. That is no wall: there would be no way in for a project without CI.
+    ByNobody(String),
+}
+
+/// Asks who is believed. An error when they have not passed.
+pub fn ask(registry: &Registry, commit: &Commit, images: Option<&BTreeMap<String, String>>) -> Result<Known> {
+    let signers = checks::signers()?;
+    let known = match checks::lists_somebody(&signers) {
+        true => vouched(registry, commit, images, &signers),
+        false => told(commit),
+    };
+    known.map_err(|why| {
+        closed("checks", format!("the checks of {} ({}): {why}", &commit.sha[..12], commit.subject))
+    })
+}
+
+fn vouched(
     registry: &Registry,
     commit: &Commit,
     images: Option<&BTreeMap<String, String>>,
     signers: &str,
-) -> Option<String> {
-    let signed = match Signed::get(registry, &commit.sha) {
+) -> Result<Known, String> {
+    let signed = match checks::get(registry, &commit.sha) {
         Ok(Some(signed)) => signed,
         Ok(None) => {
-            return Some(format!("{registry} has no note that they have passed: has CI come to its end?"));
+            return Err(format!("{registry} has no note that they have passed: has CI come to its end?"));
         }
-        Err(error) => return Some(format!("it can't be known whether they have passed: {error:#}")),
+        Err(error) => return Err(format!("it can't be known whether they have passed: {error:#}")),
     };
-    match signed.verify(signers) {
-        Ok((note, who)) => {
-            let why = note.why_not(&commit.sha, images);
-            if why.is_none() {
-                terminal::note(paint::dim(format_args!(
-                    "  its checks have passed: signed by {who}, {}",
-                    note.at
-                )));
-            }
-            why
-        }
-        Err(error) => Some(format!(
+    match signed.verify::<Note>(signers, CHECKS_NAMESPACE) {
+        Ok((note, who)) => match note.why_not(&commit.sha, images) {
+            None => Ok(Known::Passed(format!("signed by {who}, {}", note.at))),
+            Some(why) => Err(why),
+        },
+        Err(error) => Err(format!(
             "the note that they have passed is by nobody of {}: {error:#}",
             checks::signers_path()
         )),
     }
 }
 
-/// Without a signer. That nobody can be asked is said, and is no wall: there would be no way in for a project without CI.
-fn why_not_known(commit: &Commit) -> Option<String> {
+/// Without a signer.
+fn told(commit: &Commit) -> Result<Known, String> {
     match passes::told_by_github(&commit.sha) {
-        Ok(Told::Passed) => {
-            terminal::note(paint::dim("  its checks have passed, says GitHub"));
-            None
-        }
-        Ok(Told::NotPassed(jobs)) => Some(format!("GitHub says {}", jobs.join(", "))),
-        Ok(Told::Nobody(why)) => {
-            terminal::warn(format_args!(
-                "whether the checks of {} have passed is not known: {} lists nobody who signs it, and {why}",
-                &commit.sha[..12],
-                checks::signers_path()
-            ));
-            None
-        }
-        Err(error) => Some(format!("GitHub does not say whether they have passed: {error:#}")),
+        Ok(Told::Passed) => Ok(Known::Passed("GitHub says so".to_owned())),
+        Ok(Told::NotPassed(jobs)) => Err(format!("GitHub says {}", jobs.join(", "))),
+        Ok(Told::Nobody(why)) => Ok(Known::ByNobody(format!(
+            "whether the checks of {} have passed is not known: {} lists nobody who signs it, and {why}",
+            &commit.sha[..12],
+            checks::signers_path()
+        ))),
+        Err(error) => Err(format!("GitHub does not say whether they have passed: {error:#}")),
     }
 }

@@ -23,6 +23,7 @@ pub const GATES: &[(&str, &str)] = &[
     ("branch", "the commit is on the default branch"),
     ("staging", "staging has confirmed these very images, and has not rolled back from them"),
     ("checks", "the checks of the commit have passed with these very images"),
+    ("approval", "somebody else than who deploys has approved of the commit with these very images"),
     ("rolled-back", "nobody has rolled back from these very images here"),
     ("platform", "staging runs this very platform, when one is made or changed"),
     ("diverged", "it contains the commit that has the traffic"),

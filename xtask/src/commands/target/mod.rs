@@ -12,12 +12,13 @@ pub mod version;
 use std::thread;
 
 use anyhow::Result;
+use camino::Utf8PathBuf;
 use clap::Args;
 
 use self::access::Access;
 use super::output::near::did_you_mean;
 use super::{Exit, Failure, refuse};
-use crate::host::Machine;
+use crate::host::{Machine, PublicSite};
 use crate::project::{ENVIRONMENTS, Environment};
 use crate::setup::{self, Tool};
 use crate::tools::docker::engine;
@@ -53,7 +54,7 @@ impl TargetArgs {
     /// The environment on its host, which must have an engine that answers. Its folders are made when there are none.
     pub fn reach(self) -> Result<Machine> {
         if self.env.is_here() {
-            return here(self.env);
+            return here(self.env, Machine::arrive);
         }
         let access = Access::of(&self.env)?;
         self.reach_by(&access, || Ok(())).map(|(machine, ())| machine)
@@ -77,17 +78,28 @@ impl TargetArgs {
         });
         let done = done?;
         ready?;
-        Ok((there(self.env, access, connection?)?, done))
+        Ok((there(self.env, access, connection?, Machine::arrive)?, done))
     }
 }
 
-fn here(environment: Environment) -> Result<Machine> {
+/// An environment on its host, to look at: nothing is made there. `None` for the way is this machine.
+pub fn look(environment: Environment, way: Option<(&Access, Connection)>) -> Result<Machine> {
+    match way {
+        Some((access, connection)) => there(environment, access, connection, Machine::look),
+        None => here(environment, Machine::look),
+    }
+}
+
+/// How a host is looked at.
+type Look = fn(Environment, HostShell, Utf8PathBuf, Option<PublicSite>) -> Result<Machine>;
+
+fn here(environment: Environment, look: Look) -> Result<Machine> {
     if engine::ask().is_none() {
         return Err(refuse(
             "no container engine answers here: `cargo xtask engine start` starts one, `cargo xtask doctor` says what is missing",
         ));
     }
-    let machine = Machine::arrive(environment, HostShell::here(), setup::require(Tool::Compose)?, None)?;
+    let machine = look(environment, HostShell::here(), setup::require(Tool::Compose)?, None)?;
     if let Some(other) = machine.platform().other_owner()? {
         let (name, here) = (machine.environment().name.clone(), machine.root());
         return Err(refuse(format!(
@@ -98,12 +110,12 @@ fn here(environment: Environment) -> Result<Machine> {
     Ok(machine)
 }
 
-fn there(environment: Environment, access: &Access, connection: Connection) -> Result<Machine> {
+fn there(environment: Environment, access: &Access, connection: Connection, look: Look) -> Result<Machine> {
     let compose = setup::require(Tool::Compose)?;
-    connection.ping_engine().map_err(|error| explain(error, access))?;
+    ping_engine(&connection, access)?;
     let shell = HostShell::behind(connection);
     let name = environment.name.clone();
-    Machine::arrive(environment, shell, compose, Some(access.site.clone())).map_err(|error| {
+    look(environment, shell, compose, Some(access.site.clone())).map_err(|error| {
         if error.is::<Failure>() {
             return error;
         }
@@ -115,6 +127,11 @@ fn there(environment: Environment, access: &Access, connection: Connection) -> R
 /// A connection to an environment's host.
 pub fn connect(access: &Access) -> Result<Connection> {
     Connection::open(&access.destination).map_err(|error| explain(error, access))
+}
+
+/// Whether the host's engine answers.
+pub fn ping_engine(connection: &Connection, access: &Access) -> Result<()> {
+    connection.ping_engine().map_err(|error| explain(error, access))
 }
 
 /// What to do about it, and the exit code.

@@ -42,14 +42,20 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// What `REGISTRY` says; of a repository on GitHub, GitHub's; otherwise one of our own on the loopback, which is
-    /// started when it does not run.
-    pub fn choose() -> Result<Registry> {
+    /// What `REGISTRY` says; of a repository on GitHub, GitHub's; otherwise none.
+    pub fn known() -> Result<Option<Registry>> {
         if let Ok(prefix) = std::env::var("REGISTRY") {
-            return Registry::told(prefix.trim(), std::env::var("REGISTRY_READ_ONLY_PORT").ok().as_deref());
+            let read_only = std::env::var("REGISTRY_READ_ONLY_PORT").ok();
+            return Registry::told(prefix.trim(), read_only.as_deref()).map(Some);
         }
-        if let Some(prefix) = git::origin_url(workspace::root())?.as_deref().and_then(of_github) {
-            return Ok(Registry { prefix, registry_tunnel: None });
+        let prefix = git::origin_url(workspace::root())?.as_deref().and_then(of_github);
+        Ok(prefix.map(|prefix| Registry { prefix, registry_tunnel: None }))
+    }
+
+    /// The one that is known; otherwise one of our own on the loopback, which is started when it does not run.
+    pub fn choose() -> Result<Registry> {
+        if let Some(known) = Registry::known()? {
+            return Ok(known);
         }
         setup::ensure(&[Tool::Docker, Tool::Engine], false)?;
         registry::ensure(&registry::own_name(), OWN)

@@ -55,6 +55,16 @@ impl Need {
 }
 
 impl Form {
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Form::Text => "text",
+            Form::Line => "a line",
+            Form::Pem => "private key",
+            Form::Url => "address",
+        }
+    }
+
     /// What is wrong with a value; never the value.
     pub fn problem(self, value: &str) -> Option<&'static str> {
         let is_line = value.trim() == value && !value.contains('\n');

@@ -3,6 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use camino::Utf8Path;
 use xshell::cmd;
 
 use super::keys::Key;
@@ -22,6 +23,19 @@ pub fn sign(key: &Key, namespace: &str, text: &str) -> Result<String> {
         .stdin("")
         .run()
         .context("the key does not sign: is it a private key without a passphrase?")?;
+    let signature = file.with_extension("sig");
+    fs::read_to_string(&signature).with_context(|| format!("reading {signature}"))
+}
+
+/// The same by a person, who is at the terminal: with a private key that may have a passphrase, which is asked for, or with the
+/// public one of a key that an agent has.
+pub fn sign_in_person(key: &Utf8Path, namespace: &str, text: &str) -> Result<String> {
+    let folder = Folder::new()?;
+    let file = folder.join("text");
+    fs::write(&file, text).with_context(|| format!("writing {file}"))?;
+    let ended =
+        Run::new(cmd!(shell(), "ssh-keygen -q -Y sign -f {key} -n {namespace} {file}")).interactive()?;
+    anyhow::ensure!(ended.success(), "{key} does not sign");
     let signature = file.with_extension("sig");
     fs::read_to_string(&signature).with_context(|| format!("reading {signature}"))
 }
