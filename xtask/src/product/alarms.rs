@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::images::github_repository;
 use crate::host::PublicSite;
 use crate::project::{BACKEND, DEFAULT_BRANCH, EDGE, FRONTEND, PROBE_PATH, RELEASE_HEADER, SMOKE_TEST};
+use crate::rollout::state::backup::ByItself;
 use crate::tools::git;
 use crate::workspace;
 
@@ -73,8 +74,6 @@ pub enum Excuse {
 const QUIET: [u8; 2] = [21, 6];
 /// So many messages an hour at most.
 const PER_HOUR: usize = 12;
-/// Where the time of the last good backup stands, beside the backups. Without that file, its row says nothing.
-const LAST_GOOD_BACKUP: &str = "last_good.json";
 
 /// What is watched.
 pub fn rows() -> Vec<Row> {
@@ -168,7 +167,7 @@ pub fn rows() -> Vec<Row> {
         },
         Row {
             name: "backup",
-            look: Look::Backup { file: LAST_GOOD_BACKUP, hours: 26 },
+            look: Look::Backup { file: ByItself::FILE, hours: 26 },
             every: minutes(10),
             after: Duration::ZERO,
             excuses: &[],

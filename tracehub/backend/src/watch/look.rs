@@ -280,16 +280,22 @@ fn load_in(load: &str, stat: &str, per_core: f64) -> Finding {
     Finding::Wrong(format!("for 5 minutes, {load} processes have wanted {cores} cores"))
 }
 
-/// A file that is not there, or not understood, says nothing.
+/// What makes backups by itself tells of the last good one, and of the last failure. A file that is not there, or not
+/// understood, says nothing.
 fn backup(file: &Path, hours: i64, now: i64) -> Finding {
-    let at = fs::read_to_string(file).ok().and_then(|text| {
-        let told: serde_json::Value = serde_json::from_str(&text).ok()?;
-        Some(chrono::DateTime::parse_from_rfc3339(told["at"].as_str()?).ok()?.timestamp())
-    });
-    match at {
-        None => Finding::Unknown,
+    let Some(told) =
+        fs::read_to_string(file).ok().and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
+    else {
+        return Finding::Unknown;
+    };
+    let time = |text: &str| Some(chrono::DateTime::parse_from_rfc3339(text).ok()?.timestamp());
+    let failure = told["failure"]["words"].as_str().map(|words| format!("; the last try failed: {words}"));
+    let failure = failure.unwrap_or_default();
+    match told["last_good"]["at"].as_str().and_then(time) {
         Some(at) if now - at <= hours * 3600 => Finding::Right,
-        Some(at) => Finding::Wrong(format!("the last good backup is {} h old", (now - at) / 3600)),
+        Some(at) => Finding::Wrong(format!("the last good backup is {} h old{failure}", (now - at) / 3600)),
+        None if failure.is_empty() => Finding::Unknown,
+        None => Finding::Wrong(format!("there is no backup yet{failure}")),
     }
 }
 

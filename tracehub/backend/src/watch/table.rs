@@ -86,11 +86,11 @@ pub enum Look {
         /// How many seconds a connection that broke is remembered.
         within: i64,
     },
-    /// The time in a file of the backups' folder is not too long ago. A file that is not there says nothing.
+    /// The last good backup, as a file of the backups' folder tells, is not too old. A file that is not there says nothing.
     Backup {
         /// Its name.
         file: String,
-        /// How many hours ago it may be.
+        /// How many hours old it may be.
         hours: i64,
     },
     /// The guard has taken nothing back.

@@ -154,8 +154,19 @@ fn a_backup_that_is_too_old_is_an_alarm_and_one_that_is_not_known_says_nothing()
     };
     assert_eq!(backup(&folder.0.path().join("none.json"), 26, 0), Finding::Unknown);
     assert_eq!(look("half a li"), Finding::Unknown);
-    assert_eq!(look(r#"{"at":"2026-01-02T10:00:00Z"}"#), Finding::Right);
-    assert_eq!(words(look(r#"{"at":"2026-01-02T09:00:00Z"}"#)), "the last good backup is 27 h old");
+    assert_eq!(
+        look(r#"{"last_good":{"at":"2026-01-02T10:00:00Z"},"failure":{"words":"no room"}}"#),
+        Finding::Right
+    );
+    assert_eq!(
+        words(look(r#"{"last_good":{"at":"2026-01-02T09:00:00Z"},"failure":null}"#)),
+        "the last good backup is 27 h old"
+    );
+    assert_eq!(look(r#"{"last_good":null,"failure":null}"#), Finding::Unknown, "the first is under way");
+    assert_eq!(
+        words(look(r#"{"last_good":null,"failure":{"at":"2026-01-02T09:00:00Z","words":"no room"}}"#)),
+        "there is no backup yet; the last try failed: no room"
+    );
 }
 
 #[test]
