@@ -92,11 +92,11 @@ fn open(
     }
     let what = format!("incident of {caused_by}");
     note(machine, &what, Some(reason), lock_wait, |ledger| {
-        let confirmed = ledger.attempts().iter().any(|it| it.to.as_ref() == Some(&caused_by));
-        if !confirmed {
-            let newest = ledger.confirmed().first().map_or("none".to_owned(), ToString::to_string);
+        let confirmed = ledger.confirmed();
+        if !confirmed.contains(&caused_by) {
+            let newest = confirmed.first().map_or("none".to_owned(), ToString::to_string);
             return Err(refuse(format!(
-                "the ledger of {} knows no release {caused_by}: `cargo xtask releases` lists them; the newest is {newest}",
+                "no release {caused_by} ever had the traffic in {}: `cargo xtask releases` lists them; the newest is {newest}",
                 machine.environment().name
             )));
         }

@@ -5,6 +5,10 @@ use std::net::IpAddr;
 /// What secrets of other services begin with.
 const BEGINNINGS: [&str; 11] =
     ["eyJ", "AGE-SECRET-KEY-", "ghp_", "gho_", "ghs_", "github_pat_", "xoxb-", "xoxp-", "sk-", "SG.", "AKIA"];
+/// What stands behind a name with one of these in it is a secret, whatever it looks like.
+const NAMES: [&str; 7] = ["password", "passwd", "secret", "token", "cookie", "session", "api_key"];
+/// So many hexadecimal digits, without an algorithm's name before them, may be a key that was made on the host.
+const HEX: usize = 64;
 /// Where a path is what opens it.
 const SECRET_PATHS: [&str; 2] = ["hooks.slack.com/", "hc-ping.com/"];
 /// A shorter value is a word like others, and would be found where it is none.
@@ -50,17 +54,62 @@ impl Redactor {
 /// Word by word: what stands between is kept.
 fn redact_line(line: &str) -> String {
     let mut redacted = String::with_capacity(line.len());
-    let mut word = String::new();
+    let (mut word, mut before) = (String::new(), Before::default());
     for letter in line.chars() {
-        if letter.is_whitespace() || "\"'`(){}<>,;|\\".contains(letter) {
-            redacted.push_str(&redact_word(&word));
+        if letter.is_whitespace() || "\"'`(){}[]<>,;|\\".contains(letter) && !is_in_address(&word, letter) {
+            redacted.push_str(&before.redact(&word));
             word.clear();
+            // What begins here is no value, but more names.
+            if "{[".contains(letter) {
+                before = Before::default();
+            }
             redacted.push(letter);
         } else {
             word.push(letter);
         }
     }
-    redacted + &redact_word(&word)
+    redacted + &before.redact(&word)
+}
+
+/// `[2001:db8::1]:443` is one word.
+fn is_in_address(word: &str, letter: char) -> bool {
+    (letter == '[' && (word.is_empty() || word.ends_with('@'))) || (letter == ']' && word.contains("::"))
+}
+
+/// The two words before one: they may say what it is.
+#[derive(Default)]
+struct Before {
+    last: String,
+    one_before: String,
+}
+
+impl Before {
+    fn redact(&mut self, word: &str) -> String {
+        if word.is_empty() {
+            return String::new();
+        }
+        let redacted = match (self.one_before.as_str(), self.last.as_str()) {
+            _ if word == ":" || word == "=" => word.to_owned(),
+            ("approved", "by") => "<somebody>".to_owned(),
+            (_, "Bearer" | "Basic") => "<secret>".to_owned(),
+            (name, ":" | "=") if is_digest(name) => word.to_owned(),
+            (name, ":" | "=") if is_secret_name(name) && !is_version(word) => "<secret>".to_owned(),
+            (_, name) if name.ends_with([':', '=']) && is_secret_name(name) => "<secret>".to_owned(),
+            _ => redact_word(word),
+        };
+        self.one_before = std::mem::replace(&mut self.last, word.to_owned());
+        redacted
+    }
+}
+
+/// Of a secret, which is no secret.
+fn is_version(word: &str) -> bool {
+    word.len() < SHORTEST && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
+}
+
+/// Names of hashes that everybody may know.
+fn is_digest(name: &str) -> bool {
+    ["prev", "sha256", "digest", "hash"].contains(&name)
 }
 
 fn redact_word(word: &str) -> String {
@@ -74,8 +123,13 @@ fn redact_word(word: &str) -> String {
             && word.parse::<IpAddr>().is_err()
             && !is_ip(word)
         {
-            let kept = if is_ip(name) { "<ip>".to_owned() } else { redact_plain(name) };
-            return format!("{kept}{separator}{}", redact_word(value));
+            let value = match name {
+                _ if is_secret_name(name) => "<secret>".to_owned(),
+                // A digest is known to everybody.
+                _ if name.ends_with("sha256") => value.to_owned(),
+                _ => redact_word(value),
+            };
+            return format!("{}{separator}{value}", redact_plain(name));
         }
     }
     redact_plain(word)
@@ -110,15 +164,22 @@ fn redact_plain(word: &str) -> String {
     if is_secret || is_random(word) {
         return "<secret>".to_owned();
     }
-    match word.split_once('@') {
+    match word.split_once('@').or_else(|| word.split_once("%40")) {
         // `image@sha256:…` has been cut at its colon.
         Some((name, at)) if !name.is_empty() && !at.is_empty() && at != "sha256" => "<somebody>".to_owned(),
         _ => word.to_owned(),
     }
 }
 
-/// Somebody's; not this machine's own, nor that of every machine.
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_lowercase().replace('-', "_");
+    NAMES.iter().any(|it| name.contains(it))
+}
+
+/// Somebody's; not this machine's own, nor that of every machine. Also a network (`/24`), and at a sentence's end.
 fn is_ip(word: &str) -> bool {
+    let word = word.trim_end_matches(['.', ':']);
+    let word = word.split_once('/').map_or(word, |(address, _)| address);
     let without = word.trim_matches(['[', ']']);
     let port = |of: &str| of.rsplit_once(':').map(|(address, _)| address.trim_matches(['[', ']']).to_owned());
     let address: Option<IpAddr> = without
@@ -130,6 +191,9 @@ fn is_ip(word: &str) -> bool {
 
 fn is_random(word: &str) -> bool {
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte);
+    if word.len() == HEX && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return true;
+    }
     word.len() >= RANDOM
         && word.bytes().all(is_base64)
         && word.bytes().any(|byte| byte.is_ascii_uppercase())
@@ -178,6 +242,7 @@ mod tests {
         for text in [
             "20260103t120000z-1a2b3c4d5e6f started: 200 in 12ms",
             "localhost:5000/tracehub/tracehub-backend@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            r#"{"prev":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","images":["a"]}"#,
             "error: relation \"shipments\" does not exist at character 15",
             "2026-01-03T12:00:00.000Z INFO tracehub_backend::http: GET /api/shipments?status=booked",
             "tiny",

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 
 use super::gate;
+use crate::product::checks::digests;
 use crate::project::Environment;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::ledger::Ledger;
@@ -65,7 +66,7 @@ fn between(
         environment: before.name.to_string(),
         ahead,
         behind,
-        images: differing(&gate::digests(images), &gate::digests(&live.contents.images)),
+        images: differing(&digests(images), &digests(&live.contents.images)),
         settings: settings(before, commit, live),
         platform: platforms.map(|(one, other)| &one.differing_files(other) | &one.differing_images(other)),
     })
@@ -90,9 +91,9 @@ fn values(text: &str) -> BTreeMap<&str, &str> {
     text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('=')).collect()
 }
 
-fn differing(some: &BTreeMap<&str, &str>, others: &BTreeMap<&str, &str>) -> BTreeSet<String> {
+fn differing<S: Ord + AsRef<str>>(some: &BTreeMap<S, S>, others: &BTreeMap<S, S>) -> BTreeSet<String> {
     let names = some.keys().chain(others.keys());
-    names.filter(|name| some.get(*name) != others.get(*name)).map(|name| (*name).to_owned()).collect()
+    names.filter(|name| some.get(*name) != others.get(*name)).map(|name| name.as_ref().to_owned()).collect()
 }
 
 /// One line, without the environment's name.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::commands::target::access::{self, Access};
 use crate::exit::{Exit, Failure, refuse};
+use crate::product::checks::digests;
 use crate::product::secrets::Supplied;
 use crate::project::{self, Environment};
 use crate::rollout::state::guard::written;
@@ -202,14 +203,6 @@ pub fn short(commit: &str) -> &str {
 /// Who went back, from what, and when.
 fn told(attempt: &RecordedAttempt) -> String {
     format!("{} rolled back from {} at {}", attempt.by, written(attempt.from.as_ref()), attempt.at)
-}
-
-/// Component to digest: the name in front of it is the registry's affair.
-pub fn digests<'a>(images: &'a BTreeMap<String, String>) -> BTreeMap<&'a str, &'a str> {
-    let pair = |(component, image): (&'a String, &'a String)| {
-        (component.as_str(), image.rsplit('@').next().unwrap_or(image))
-    };
-    images.iter().map(pair).collect()
 }
 
 /// Reads a ledger with a key that can do nothing else: its line in `authorized_keys` names the only command that it

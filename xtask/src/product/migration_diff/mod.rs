@@ -177,6 +177,22 @@ fn takes_rights(action: &Action) -> bool {
     action.verb == "create" && action.sql.starts_with("REVOKE ALL") && action.produces.iter().all(is_acl)
 }
 
+/// To take all rights on a table takes those on its columns along, which the differ does not know: these are given again.
+/// `catalogue` is the one that is wished.
+fn rights_on_columns(actions: &[Action], catalogue: &str) -> Vec<String> {
+    let taken: Vec<&Action> = actions.iter().filter(|it| takes_rights(it)).collect();
+    let grant = |line: &str| {
+        let (column, right) = line.strip_prefix("grant on column ")?.split_once(" to ")?;
+        let ((table, column), (role, rights)) = (column.rsplit_once('.')?, right.split_once(": ")?);
+        let name = table.rsplit('.').next()?.trim_matches('"');
+        let is_of_it = |it: &&&Action| it.sql.contains(name) && it.sql.contains(role.trim_matches('"'));
+        taken.iter().find(is_of_it)?;
+        let rights: Vec<String> = rights.split(", ").map(|right| format!("{right} ({column})")).collect();
+        Some(format!("GRANT {} ON {table} TO {role}", rights.join(", ")))
+    };
+    catalogue.lines().filter_map(grant).collect()
+}
+
 /// A comparison, on this server.
 struct Diff<'a> {
     server: &'a Server,
@@ -260,11 +276,10 @@ impl Diff<'_> {
         let down = match down {
             Down::Known(down) => down,
             Down::Compared => {
-                let plan = self.plan_back()?;
-                without_noise(plan.actions)
-                    .iter()
-                    .map(|it| format!("{};\n", it.sql.trim().trim_end_matches(';')))
-                    .collect()
+                let actions = without_noise(self.plan_back()?.actions);
+                let statements = actions.iter().map(|it| it.sql.trim().trim_end_matches(';').to_owned());
+                let rights = rights_on_columns(&actions, &self.catalogue(BEFORE)?);
+                statements.chain(rights).map(|statement| format!("{statement};\n")).collect()
             }
         };
         self.apply(BEFORE, &up)?;
