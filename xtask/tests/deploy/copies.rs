@@ -65,12 +65,17 @@ fn is_made(project: &Project, why: &str) -> Result<String, Failed> {
 
 pub fn each_night_and_after_migrations(project: &Project) -> Result<(), Failed> {
     let networks = "{{.HostConfig.NetworkMode}} {{.HostConfig.ReadonlyRootfs}} {{.Config.User}}";
-    let told = project.docker(&["inspect", "--format", networks, &container(project)]);
-    check(told == "none true 999:999", || told)?;
+    let is = project.docker(&["inspect", "--format", networks, &container(project)]);
+    check(is == "none true 999:999", || is)?;
     nothing_since(project)?;
+    // No rehearsal either.
+    let _ = fs::remove_file(project.root().join("backups/.rehearsal"));
     let result = is_made(project, "night").and_then(|name| {
-        let output = project.xtask(&["db", "rehearse", &name]).succeeds()?;
-        check(output.contains("Rehearsed:"), || output)?;
+        wait_until("it is restored as a trial", PATIENCE, || told(project)["rehearsal"]["backup"] == *name)?;
+        let rehearsal = told(project)["rehearsal"].clone();
+        check(rehearsal["failure"].is_null(), || rehearsal.to_string())?;
+        let databases = query(project, "SELECT datname FROM pg_database");
+        check(!databases.contains("tracehub_copy"), || databases)?;
         // As after a deploy that has migrated.
         let facts = project.root().join(format!("backups/{name}.json"));
         let text = fs::read_to_string(&facts)?;

@@ -10,7 +10,7 @@ use crate::commands::output::ago::ago;
 use crate::host::{Machine, PlatformPart};
 use crate::project::COPIES;
 use crate::rollout::journal::since;
-use crate::rollout::state::backup::{Backup, ByItself, Failure};
+use crate::rollout::state::backup::{Backup, ByItself, Failure, Rehearsal};
 use crate::terminal::{self, paint};
 use crate::tools::docker::condition::Condition;
 
@@ -51,7 +51,7 @@ impl Backups {
 
     /// Whether they come by themselves, and what of that went wrong since the newest.
     pub fn for_programs(&self) -> Value {
-        json!({ "runs": self.comes_by_itself, "failure": self.failure() })
+        json!({ "runs": self.comes_by_itself, "failure": self.failure(), "rehearsal": self.rehearsal() })
     }
 
     /// A line each, and what wants attention.
@@ -67,6 +67,16 @@ impl Backups {
         if let Some(Failure { at, words }) = self.failure() {
             terminal::say(paint::bad(format_args!("            the last try failed {}: {words}", ago(at))));
         }
+        match self.rehearsal() {
+            None => {}
+            Some(Rehearsal { at, backup, failure: None }) => {
+                terminal::say(format_args!("            {backup} was restored as a trial {}", ago(at)));
+            }
+            Some(Rehearsal { at, backup, failure: Some(words) }) => terminal::say(paint::bad(format_args!(
+                "            {backup} could not be restored as a trial {}: {words}",
+                ago(at)
+            ))),
+        }
         if !self.comes_by_itself {
             terminal::say(paint::warn(format_args!(
                 "            none is made by itself: `cargo xtask platform up --env {environment}` starts what makes them"
@@ -79,6 +89,10 @@ impl Backups {
                 terminal::say(format_args!("  off host  {}, {to}", ago(&backup.at)));
             }
         }
+    }
+
+    fn rehearsal(&self) -> Option<&Rehearsal> {
+        self.by_itself.as_ref()?.rehearsal.as_ref()
     }
 
     /// A failure that no backup has come after.

@@ -1,12 +1,14 @@
 # Makes backups by itself, in a container beside the database's: one a night, and one after each migration. It reaches the
 # server by its socket; whoever deploys, and whoever watches, reads what became of it in copies.json.
-# Usage: copies.sh DATABASE HOUR SETTLED LEAST MOST DAYS [look | healthy | due NOW LAST]
+# Once a week the night's backup is restored into a database of its own and compared: what was never restored is only a hope.
+# Usage: copies.sh DATABASE OWNER APP HOUR SETTLED LEAST MOST DAYS [look | healthy | due NOW LAST]
 # HOUR is of UTC. A migration is left alone for SETTLED seconds: its deploy may still be watched. LEAST backups are kept at
 # least, MOST at most, and for DAYS.
 
 set -eu
 umask 027
-database=$1 hour=$2 settled=$3 least=$4 most=$5 days=$6
+database=$1 owner=$2 app=$3 hour=$4 settled=$5 least=$6 most=$7 days=$8
+scratch=${database}_copy
 # Between two looks; after a failure; and how long a look may take, with a dump in it, before nobody believes that it ends.
 pause=15 rest=300 longest=2700
 
@@ -30,7 +32,8 @@ text() { printf '"%s"' "$(tr -s '\n\t\r' '   ' <"$1" | tr -cd '\040-\176' | cut 
 tell() { # FAILURE
     last=$(newest)
     if [ -n "$last" ]; then good=$(cat "$last"); else good=null; fi
-    printf '{"v":1,"at":"%s","last_good":%s,"failure":%s}\n' "$(now)" "$good" "$1" >.copies.next
+    if [ -e .rehearsal ]; then rehearsal=$(cat .rehearsal); else rehearsal=null; fi
+    printf '{"v":1,"at":"%s","last_good":%s,"failure":%s,"rehearsal":%s}\n' "$(now)" "$good" "$1" "$rehearsal" >.copies.next
     sync .copies.next
     mv .copies.next copies.json
     sync .
@@ -39,16 +42,16 @@ tell() { # FAILURE
 
 # What one that was killed has left: it never counted, and takes room.
 sweep() {
-    rm -f .*z-copies.next ./*z-copies.*.next .copies.next
+    rm -f .*z-copies.next ./*z-copies.*.next .copies.next .rehearsal.next
     for file in *z-copies.dump *z-copies.counts; do
         if ! [ -e "${file%.*}.json" ]; then rm -f "$file"; fi
     done
 }
 
-# By the same rule as whoever deploys; not while a backup is being loaded.
-prune() {
+# By the same rule as whoever deploys; not while a backup is being loaded. In a process of its own, with which the lock ends.
+prune() (
     exec 8>>.loading
-    flock -n 8 || return 0
+    flock -n 8 || exit 0
     oldest=$(moment $(($(date +%s) - days * 86400)))
     kept=0
     for facts in $(all | sort -r); do
@@ -58,7 +61,7 @@ prune() {
         fi
         kept=$((kept + 1))
     done
-}
+)
 
 # Says why a backup is due, or nothing; an error when one is and the database can't say what it has.
 due() {
@@ -94,9 +97,43 @@ copy() { # WHY
     sh /copies/database.sh dump "$database" "$(date -u +%Y%m%dt%H%M%Sz)-copies" "$1" "${live:-none}" "$(now)" >/tmp/made
 }
 
-case ${7:-} in
+# A schema as SQL, without what differs from one dump to the next: the server writes an expression that it has read with other
+# parentheses.
+plain() { grep -v -e '^--' -e '^[\]' -e '^$' "$1" | tr -d '()'; }
+
+# Restores a backup, and compares its rows with those of its moment, and its schema with the dump's.
+rehearse() { # NAME
+    room=$(sh /copies/database.sh room "$database")
+    size=${room%% *} free=${room##* }
+    if [ "$free" -lt $((size + size / 5)) ]; then
+        echo "there is no room for a second database of $((size / 1048576 + 1)) MiB" >&2
+        return 1
+    fi
+    sh /copies/database.sh load "$1" "$scratch" "$owner" "$app"
+    differs=$(sh /copies/database.sh counts "$1" "$scratch")
+    if [ -n "$differs" ]; then
+        echo "the restored rows are not those of the dump: $differs" >&2
+        return 1
+    fi
+    pg_restore --schema-only --file=/tmp/dumped "$1.dump"
+    pg_dump --username=postgres --schema-only --file=/tmp/restored "$scratch"
+    plain /tmp/dumped >/tmp/dumped.plain
+    plain /tmp/restored >/tmp/restored.plain
+    if ! diff /tmp/dumped.plain /tmp/restored.plain >&2; then
+        echo "the restored schema is not that of the dump" >&2
+        return 1
+    fi
+}
+
+# A week and no rehearsal that ended well; half a day less, so that it does not come a day later each time.
+week_has_passed() {
+    ! grep -q '"failure":null' .rehearsal 2>/dev/null || [ "$(fact at .rehearsal | tr -cd 0-9)" -lt "$(moment $(($(date +%s) - 561600)))" ]
+}
+
+case ${9:-} in
 due)
-    if night_has_passed "$8" "$9"; then echo night; fi
+    shift 9
+    if night_has_passed "$1" "$2"; then echo night; fi
     exit
     ;;
 healthy)
@@ -109,9 +146,27 @@ look)
     if [ -n "$why" ]; then
         copy "$why"
         echo "$(now) a backup was made ($why): $(cat /tmp/made)"
+        tell null
+        prune
     fi
     if [ "$(newest)" != "$(cat /tmp/told)" ]; then tell null; fi
-    if [ -n "$why" ]; then prune; fi
+    if [ "$why" != night ] || ! week_has_passed; then exit; fi
+    name=$(newest)
+    name=${name%.json} failure=null
+    # A program of its own, as below.
+    if ! sh "$0" "$database" "$owner" "$app" "$hour" "$settled" "$least" "$most" "$days" rehearse "$name" 2>/tmp/amiss; then failure=$(text /tmp/amiss); fi
+    sh /copies/database.sh drop "$scratch"
+    printf '{"at":"%s","backup":"%s","failure":%s}\n' "$(now)" "$name" "$failure" >.rehearsal.next
+    sync .rehearsal.next
+    mv .rehearsal.next .rehearsal
+    echo "$(now) a rehearsal: $(cat .rehearsal)"
+    tell null
+    exit
+    ;;
+rehearse)
+    cd /backups
+    shift 9
+    rehearse "$1"
     exit
     ;;
 esac
@@ -121,6 +176,8 @@ trap 'exit 0' TERM
 failed=0
 echo nothing >/tmp/told
 sweep
+# What a rehearsal has left that was killed.
+sh /copies/database.sh drop "$scratch" 2>/tmp/wrong || cat /tmp/wrong
 while :; do
     date +%s >/tmp/beat
     if [ $(($(date +%s) - failed)) -ge $rest ]; then

@@ -84,7 +84,7 @@ verify) # NAME SHA256
     ;;
 load) # NAME BESIDE OWNER APP; meanwhile, what makes backups by itself removes none
     exec 7>>.loading
-    flock --shared 7
+    flock --shared --wait 60 7 || { echo "older backups are being removed, which has not ended for a minute" >&2; exit 1; }
     dropdb --username=postgres --if-exists --force "$2"
     createdb --username=postgres --owner="$3" --template=template0 --encoding=UTF8 "$2"
     ask --command="REVOKE ALL ON DATABASE $2 FROM PUBLIC" --command="GRANT CONNECT ON DATABASE $2 TO $4" postgres

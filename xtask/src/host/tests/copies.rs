@@ -57,7 +57,7 @@ impl Folder {
     fn call(&self, words: &[&str]) -> Output {
         let path = format!("{}:{}", self.path("bin"), std::env::var("PATH").unwrap());
         let script = self.path("bin/copies.sh");
-        let arguments = ["app", "1", "120", "3", "5", "90"];
+        let arguments = ["app", "owner", "user", "1", "120", "3", "5", "90"];
         Command::new("sh").arg(script).args(arguments).args(words).env("PATH", path).output().unwrap()
     }
 
@@ -145,10 +145,11 @@ fn as_many_are_kept_as_the_rule_says_and_what_a_killed_one_left_is_removed() {
         let script = folder.path("bin/copies.sh");
         let text = fs::read_to_string(&script).unwrap();
         // Its functions, and nothing that they are called by.
-        let functions = text.split("\ncase ${7:-} in").next().unwrap();
+        let functions = text.split("\ncase ${9:-} in").next().unwrap();
         let words = format!("{functions}\ncd {}\nsweep\nprune\n", folder.path("backups"));
-        let output =
-            Command::new("sh").args(["-c", &words, "xtask", "app", "1", "120", "3", "5", "90"]).output();
+        let output = Command::new("sh")
+            .args(["-c", &words, "xtask", "app", "owner", "user", "1", "120", "3", "5", "90"])
+            .output();
         assert!(output.as_ref().unwrap().status.success(), "{output:?}");
     };
     let kept = |folder: &Folder| folder.names().into_iter().filter(|name| name.ends_with(".dump")).count();

@@ -49,6 +49,20 @@ pub struct ByItself {
     pub last_good: Option<Backup>,
     /// Why the last try failed; nothing when it did not.
     pub failure: Option<Failure>,
+    /// The last time that one was restored to see that it can be.
+    #[serde(default)]
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// A backup that was restored, or could not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// Which one.
+    pub backup: String,
+    /// What was wrong with it; nothing when it has every row, and the schema.
+    pub failure: Option<String>,
 }
 
 /// A backup that could not be made.
