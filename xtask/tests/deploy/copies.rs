@@ -126,6 +126,34 @@ pub fn cut_and_failed(project: &Project) -> Result<(), Failed> {
     result
 }
 
+/// As on a host whose platform is older.
+pub fn older_platform(project: &Project) -> Result<(), Failed> {
+    project.docker(&["rm", "--force", &container(project)]);
+    let status = project.status();
+    check(status["backups_by_itself"]["runs"] == false, || status.to_string())?;
+    let output = project.xtask(&["status"]).succeeds()?;
+    check(output.contains("none is made by itself") && output.contains("platform up"), || output)?;
+    project.deploy().succeeds()?;
+    check(!project.containers().contains(&container(project)), || {
+        "a deploy has changed the platform".into()
+    })?;
+    let result = project.xtask(&["platform", "up", "--yes", "--json"]).json()?;
+    check(result["renewed"] == serde_json::json!(["copies"]), || result.to_string())?;
+    check(project.containers().contains(&container(project)), || "it does not run".into())?;
+
+    // And back: what a platform has not goes.
+    let yaml = "tracehub/deploy/platform.yaml";
+    let text = fs::read_to_string(project.folder.join(yaml))?;
+    let (begin, end) = (text.find("\n  copies:\n"), text.find("\n  edge:\n"));
+    let (begin, end) = begin.zip(end).ok_or("the services are not where they were")?;
+    fs::write(project.folder.join(yaml), [&text[..begin], &text[end..]].concat())?;
+    let result = project.xtask(&["platform", "up", "--yes", "--json"]).json();
+    project.reset_to("HEAD");
+    check(result?["renewed"] == serde_json::json!(["copies"]), || "something else was renewed".into())?;
+    check(!project.containers().contains(&container(project)), || "it runs on".into())?;
+    project.xtask(&["platform", "up", "--yes"]).succeeds().map(drop)
+}
+
 /// A store on the loopback: what it refuses is said and counts for nothing, and from what it has the backup comes back.
 pub fn in_a_store(project: &Project) -> Result<(), Failed> {
     let store = Store::start("copies")?;

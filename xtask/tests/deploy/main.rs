@@ -221,6 +221,11 @@ const TRIALS: &[Row<Project>] = &[
         copies::cut_and_failed,
     ),
     (
+        "a_platform_from_before_backups_by_themselves_deploys_as_ever_and_platform_up_starts_them",
+        Deep,
+        copies::older_platform,
+    ),
+    (
         "a_copy_of_a_backup_goes_into_a_store_encrypted_and_comes_back_when_the_backup_is_lost",
         Deep,
         copies::in_a_store,
