@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
+use crate::figures::Waiting;
 use crate::http::Claims;
 
 /// Every migration of this release, inside the binary.
@@ -40,7 +41,7 @@ pub struct OrganisationTx(Transaction<'static, Postgres>);
 impl OrganisationTx {
     /// Begins one for this organisation.
     pub async fn begin(pool: &PgPool, organisation: Uuid) -> sqlx::Result<Self> {
-        let mut transaction = pool.begin().await?;
+        let mut transaction = begin(pool).await?;
         sqlx::query!("SELECT set_config('app.organisation_id', $1, true)", organisation.to_string())
             .fetch_one(&mut *transaction)
             .await?;
@@ -50,7 +51,7 @@ impl OrganisationTx {
     /// Begins one for the organisation of a token, if that is still good: in the statement that every transaction begins
     /// with anyhow, so that a log-out counts at once and nobody waits for another answer of the database's.
     pub async fn of_token(pool: &PgPool, claims: &Claims) -> sqlx::Result<Option<Self>> {
-        let mut transaction = pool.begin().await?;
+        let mut transaction = begin(pool).await?;
         let is_good = sqlx::query!(
             "SELECT set_config('app.organisation_id', $2::uuid::text, true) WHERE is_logged_in($1, $2, $3)",
             claims.sub,
@@ -64,6 +65,12 @@ impl OrganisationTx {
     pub async fn commit(self) -> sqlx::Result<()> {
         self.0.commit().await
     }
+}
+
+/// A transaction, as soon as there is a connection: who waits for one is counted.
+async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
+    let _waiting = Waiting::begin();
+    pool.begin().await
 }
 
 impl Deref for OrganisationTx {

@@ -7,6 +7,7 @@ pub mod client;
 pub mod container_number;
 pub mod database;
 pub mod day;
+pub mod figures;
 pub mod healthcheck;
 pub mod http;
 pub mod http_client;

@@ -1,5 +1,6 @@
 //! Serving: from the first connection to the last answer.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -17,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::Edge;
 use crate::database;
+use crate::figures;
 use crate::http::{self, App, Keys};
 use crate::settings::Settings;
 use crate::worker::{Traffic, Worker};
@@ -26,16 +28,25 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(25);
 
 /// Answers requests, and works, until SIGTERM or SIGINT. Starts without a database: whoever waits for one asks `/health/ready`.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let Settings { listen, backlog, database, jwt_secret, release, edge, live_file, work_every } = settings;
+    let Settings { listen, backlog, metrics, database, jwt_secret, release, edge, live_file, work_every } =
+        settings;
     let listener = listener(listen, backlog).with_context(|| format!("listening on {listen}"))?;
     let stop = stop_signal()?;
     tracing::info!(address = %listener.local_addr()?, release = release.id, "listening");
     let database = database::pool(database.0, &release.id);
     let worker = Worker::new(database.clone(), Traffic::new(release.id.clone(), live_file));
     let app = App::new(database, Keys::new(&jwt_secret), release, Edge::named(edge));
+    let worker = worker.counted(app.figures.clone());
+    let scraped = async {
+        let Some(address) = metrics else { return pending().await };
+        let listener = TcpListener::bind(address).await?;
+        figures::serve(listener, app.figures.clone(), app.database.clone(), Arc::clone(&app.release)).await
+    };
     tokio::select! {
-        served = serve_until(listener, http::router(app), stop, DRAIN_LIMIT) => served,
+        served = serve_until(listener, http::router(app.clone()), stop, DRAIN_LIMIT) => served,
         never = worker.run(work_every) => match never {},
+        // It ends only when it could not begin.
+        scraped = scraped => scraped.context("answering /metrics"),
     }
 }
 

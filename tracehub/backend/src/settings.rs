@@ -41,6 +41,8 @@ pub struct Settings {
     pub edge: Option<String>,
     /// Where the platform says which release has the traffic.
     pub live_file: Option<PathBuf>,
+    /// Where figures are answered, when somebody wants them.
+    pub metrics: Option<SocketAddr>,
     /// The time between two rounds of work.
     pub work_every: Duration,
 }
@@ -82,6 +84,7 @@ impl Settings {
         let database = reader.database();
         let jwt_secret = reader.required_secret("JWT_SECRET");
         let release = reader.release();
+        let metrics = reader.optional("METRICS_ADDRESS").and_then(|_| reader.parsed("METRICS_ADDRESS"));
         let edge = reader.optional("EDGE");
         let live_file = reader.optional("LIVE_FILE").map(PathBuf::from);
         let work_every = reader.parsed("WORK_EVERY").map(NonZeroU32::get);
@@ -90,7 +93,17 @@ impl Settings {
                 if reader.wrong.is_empty() =>
             {
                 let work_every = Duration::from_secs(seconds.into());
-                Ok(Self { listen, backlog, database, jwt_secret, release, edge, live_file, work_every })
+                Ok(Self {
+                    listen,
+                    backlog,
+                    metrics,
+                    database,
+                    jwt_secret,
+                    release,
+                    edge,
+                    live_file,
+                    work_every,
+                })
             }
             _ => Err(Wrong(reader.wrong)),
         }

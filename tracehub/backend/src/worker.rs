@@ -14,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use crate::database::OrganisationTx;
+use crate::figures::Figures;
 use crate::http;
 use crate::throttle::{self, Spraying};
 
@@ -21,6 +22,7 @@ use crate::throttle::{self, Spraying};
 pub struct Worker {
     database: PgPool,
     traffic: Traffic,
+    figures: Figures,
 }
 
 /// What a round of work came to.
@@ -56,7 +58,12 @@ impl Traffic {
 impl Worker {
     /// One that works on this database.
     pub fn new(database: PgPool, traffic: Traffic) -> Self {
-        Self { database, traffic }
+        Self { database, traffic, figures: Figures::default() }
+    }
+
+    /// The same, counted among these.
+    pub fn counted(self, figures: Figures) -> Self {
+        Self { figures, ..self }
     }
 
     /// A round at once and then every so often, until it is dropped. Where that cuts it, the database takes back what was
@@ -66,7 +73,9 @@ impl Worker {
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             rounds.tick().await;
-            match self.round().await {
+            let round = self.round().await;
+            self.figures.worked(round.is_err(), self.traffic.is_ours());
+            match round {
                 Ok(done) if done == Done::default() => {}
                 Ok(Done { reminders, log_ins, answers }) => {
                     tracing::info!(reminders, log_ins, answers, "a round of work")

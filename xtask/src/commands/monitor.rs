@@ -1,5 +1,7 @@
 //! `cargo xtask monitor`: who watches over an environment, and whether people hear of it.
 
+mod outside;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use self::outside::Outside;
 use super::output::OutputArgs;
 use super::progress::driver::{self, LockWaitArgs};
 use super::refuse;
@@ -42,6 +45,12 @@ enum Verb {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Say what of the probes from outside, at providers, is not as it ought to be; change nothing
+    Plan(Outside),
+    /// Make it so: only what carries the environment's own tag is touched
+    Apply(Outside),
+    /// The same as plan, and fail when there is something to do
+    Check(Outside),
     /// List what is watched
     Rows {
         #[command(flatten)]
@@ -66,6 +75,9 @@ impl Monitor {
             Verb::Up(change) => change.up(),
             Verb::Down(change) => change.down(),
             Verb::Test { target, output } => test(target, output),
+            Verb::Plan(outside) => outside.plan().map(drop),
+            Verb::Check(outside) => outside.check(),
+            Verb::Apply(outside) => outside.apply(),
             Verb::Rows { output } => {
                 say_rows(output);
                 Ok(())

@@ -42,6 +42,9 @@ impl Recover {
         if remade.is_some() {
             // Its entries come behind those of the new one.
             attempt = driver::settle(&leased)?;
+            if let Err(error) = leased.watcher().look_again() {
+                terminal::warn(format_args!("{error:#}: until then it reads the ledger from before"));
+            }
         }
         let files = &attempt.settled.files;
         let given_back = give_lost_traffic_back(&leased, files).map_err(|error| {

@@ -76,6 +76,7 @@ macro_rules! every_change {
             let _ = host.platform().write_files();
             let _ = host.platform().check_renewal();
             let _ = host.watcher().start(watching);
+            let _ = host.watcher().look_again();
             let _ = host.watcher().stop();
             let _ = host.secrets().supply(supplied);
             let _ = host.secrets().settle();

@@ -199,6 +199,16 @@ impl LeasedWatcher<'_> {
             .context("the watcher could not be started")
     }
 
+    /// Has it look at the files that are there now: of one that was replaced, its mount still shows the one before.
+    pub fn look_again(&self) -> Result<()> {
+        let machine = self.leased.fenced_invalidating()?;
+        let (docker, name) = (machine.docker(), machine.watcher().name());
+        if container::named(docker, &name)?.is_none() {
+            return Ok(());
+        }
+        Run::new(cmd!(docker, "docker restart --time 1 {name}")).run().context("starting the watcher again")
+    }
+
     /// Removes its container. Its secrets and what it has told stay.
     pub fn stop(&self) -> Result<()> {
         let machine = self.leased.fenced_invalidating()?;

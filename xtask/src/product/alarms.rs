@@ -154,7 +154,6 @@ pub fn rows() -> Vec<Row> {
             excuses: &[Excuse::Attempt],
             wakes: false,
             page: "#memory-or-processors-are-short",
-            ..row.clone()
         },
         Row {
             name: "certificate",
@@ -170,9 +169,9 @@ pub fn rows() -> Vec<Row> {
             look: Look::Backup { file: ByItself::FILE, hours: 26 },
             every: minutes(10),
             after: Duration::ZERO,
-            excuses: &[],
             wakes: false,
             page: "#the-last-good-backup-is-old",
+            ..row
         },
     ]
 }

@@ -17,6 +17,7 @@ pub mod migration_script;
 pub mod migrations;
 pub mod outdated;
 pub mod platform;
+pub mod probes;
 pub mod sbom;
 pub mod secrets;
 pub mod settings;

@@ -75,6 +75,8 @@ pub const SMOKE_TEST: SmokePaths = SmokePaths {
 
 /// What the watch asks through the edge: it answers 200 only when the release can serve.
 pub const PROBE_PATH: &str = "/health/ready";
+/// What it is answered then, for whoever reads only the answer.
+pub const READY_WORDS: &str = r#""status":"ok""#;
 /// What a line of a release's log has in it when it tells of an error.
 pub const LOGGED_ERROR: &[&str] = &[r#""level":"ERROR""#, r#""level":"error""#];
 /// The header by which an answer says which release it comes from.

@@ -38,7 +38,9 @@ pub const OPERATOR_SECRETS: &[&str] =
 /// Those of them that the watcher on the host is given too: by whom people are told of alarms, and who notices when the watcher
 /// is silent. Each is a file of its own there, of this name in lower case.
 pub const WATCHER_SECRETS: [&str; 3] = ["SLACK_WEBHOOK_URL", "ALARM_SMTP", "HEARTBEAT_URL"];
-/// The same, by how the names end: one for each host.
+/// The keys of the providers that watch from outside: `monitor apply` alone reads them.
+pub const PROBE_SECRETS: [&str; 2] = ["UPTIMEROBOT_API_KEY", "HEALTHCHECKS_API_KEY"];
+/// Secrets of the operator, by how their names end: one for each host.
 pub const OPERATOR_SECRET_ENDINGS: &[&str] = &["_SSH_KEY", "_LEDGER_KEY", "_S3_SECRET"];
 /// The private key that opens an environment's secrets in the repository, as sops calls it.
 pub const IDENTITY: &str = "SOPS_AGE_KEY";
@@ -49,6 +51,7 @@ pub const SECRETS_FOLDER: &str = "tracehub/deploy/secrets";
 pub fn is_secret_variable(name: &str) -> bool {
     SECRETS.iter().any(|secret| secret.variable == name)
         || OPERATOR_SECRETS.contains(&name)
+        || PROBE_SECRETS.contains(&name)
         || name == IDENTITY
         || name == CHECKS_KEY
         || OPERATOR_SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending))

@@ -9,8 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
+use serde_json::json;
 
 use crate::environment::Lab;
+use crate::support::http::get;
 use crate::support::xtask::XtaskCommand;
 use crate::support::{check, run, wait_until};
 
@@ -154,11 +156,24 @@ pub fn ways(lab: &Lab) -> Result<(), Failed> {
     // Where its secrets are not: in its environment, its command, its log.
     let seen = lab.host().sh("docker inspect tracehub-lab-watcher; docker logs tracehub-lab-watcher 2>&1");
     check(seen.contains("watching") && !seen.contains("hidden"), || seen)?;
-    let output = project.xtask(&["status"]).succeeds()?;
-    check(!output.contains("nobody hears") && !output.contains("ALARM"), || output)?;
-    check(project.status()["watched"]["condition"] == "running", || project.status().to_string())?;
+    let status = project.status();
+    let is_well = status["watched"]["condition"] == "running" && status["watched"]["open"] == json!({});
+    check(is_well, || status.to_string())?;
+    figures(lab)?;
     project.xtask(&["monitor", "down"]).succeeds()?;
-    check(project.status()["watched"].is_null(), || project.status().to_string())
+    let left = lab.host().sh("docker ps --all --format '{{.Names}}' | grep watcher");
+    check(left.is_empty(), || left)
+}
+
+/// What a Prometheus would ask is answered on the networks of the platform, and not to strangers.
+fn figures(lab: &Lab) -> Result<(), Failed> {
+    let ask = "tracehub-backend healthcheck --url http://127.0.0.1:9464/metrics && echo told";
+    let told = lab
+        .host()
+        .sh(&format!("docker exec tracehub-lab-{}-backend-1 /usr/local/bin/{ask}", lab.host().live()));
+    check(told == "told", || told)?;
+    let response = get(lab.url(), "/metrics")?;
+    check(response.status == 404, || format!("{response:?}"))
 }
 
 /// The edge is stopped for real.

@@ -38,6 +38,7 @@ pub(crate) use shipments::{Incoterm, Stage, Status};
 pub use token::{Claims, Keys};
 
 use crate::client::Edge;
+use crate::figures::Figures;
 use crate::lane::{Lane, Width};
 use crate::password::Checks;
 use crate::settings::Release;
@@ -71,6 +72,8 @@ pub struct App {
     pub in_flight: Arc<Semaphore>,
     /// Whether requests can be answered, as it was found out last.
     pub readiness: Arc<Readiness>,
+    /// What is counted.
+    pub figures: Figures,
 }
 
 impl App {
@@ -79,8 +82,8 @@ impl App {
         let (release, edge) = (Arc::new(release), Arc::new(edge));
         let searches = Arc::new(Lane::new(SEARCHES));
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
-        let (passwords, readiness) = (Arc::default(), Arc::default());
-        Self { database, keys, release, passwords, edge, searches, in_flight, readiness }
+        let (passwords, readiness, figures) = (Arc::default(), Arc::default(), Figures::default());
+        Self { database, keys, release, passwords, edge, searches, in_flight, readiness, figures }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -35,6 +35,7 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     let id = request_id(request.headers());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     // At the highest level, so that the id is with every line that RUST_LOG lets through.
     let span = tracing::error_span!("request", request_id = %id, %method, %path);
     let current = (id.clone(), path.clone());
@@ -43,7 +44,9 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
         let answered = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
         let mut response = answered.unwrap_or_else(|_| Error::TimedOut.into_response());
         add_headers(response.headers_mut(), &id, &app.release.id);
-        log(&path, &response, began.elapsed());
+        let took = began.elapsed();
+        app.figures.answered(&method, route.as_ref().map(MatchedPath::as_str), response.status(), took);
+        log(&path, &response, took);
         response
     };
     // What has begun is finished, also when its client has gone away. The database goes on with a query that nobody waits for

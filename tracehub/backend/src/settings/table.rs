@@ -82,6 +82,7 @@ pub const SETTINGS: &[Setting] = &[
     optional("RELEASE_BUILT_AT", SERVE, TEXT, "when that was made"),
     or("LISTEN_ADDRESS", SERVE, Kind::Address, "0.0.0.0:8000", "where requests come in"),
     or("LISTEN_BACKLOG", SERVE, COUNT, "4096", "how many connections may wait to be accepted; the kernel's net.core.somaxconn bounds it"),
+    optional("METRICS_ADDRESS", SERVE, Kind::Address, "where /metrics is answered, for a Prometheus; nowhere unless told"),
     optional("EDGE", SERVE, TEXT, "host name of the reverse proxy that is believed about where requests come from"),
     optional("LIVE_FILE", SERVE, Kind::Path, "the platform's live file; without one, this release has the traffic"),
     or("WORK_EVERY", SERVE, COUNT, "60", "seconds between two rounds of work"),

@@ -6,6 +6,7 @@
 mod auth;
 mod changes;
 mod commands;
+mod figures;
 mod idempotency;
 mod log_ins;
 mod migrations;

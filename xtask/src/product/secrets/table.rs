@@ -1,7 +1,8 @@
 //! What an environment may be given: a row each, of the project's tables.
 
 use crate::project::{
-    Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, SECRETS, Site, WATCHER_SECRETS,
+    Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, PROBE_SECRETS, SECRETS, Site,
+    WATCHER_SECRETS,
 };
 
 /// One value that somebody gives.
@@ -119,7 +120,7 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
         rows.push(host("BACKUP", name, false, "where it was made"));
     }
     rows.push(Row { form: Form::Line, ..host("BACKUP", "RECIPIENT", false, "another key in the safe") });
-    rows.extend(OPERATOR_SECRETS.iter().map(|name| Row {
+    rows.extend(OPERATOR_SECRETS.iter().chain(&PROBE_SECRETS).map(|name| Row {
         name: (*name).to_owned(),
         need: Need::Optional,
         reader: if WATCHER_SECRETS.contains(name) { "xtask, watcher" } else { "xtask" },

@@ -111,6 +111,24 @@ impl Client {
         self.ask(request.body(body.to_string())?, timeout)
     }
 
+    /// A request of any method, with a header that no error shows. Fails as [`Client::get`] does.
+    pub fn send(
+        &self,
+        method: &str,
+        url: &str,
+        (header, value): (&str, &str),
+        body: Option<&serde_json::Value>,
+        timeout: Duration,
+    ) -> Result<Answer> {
+        let request = Request::builder().method(method).uri(url).header(header, value);
+        match body {
+            None => self.ask(request.body(())?, timeout),
+            Some(body) => {
+                self.ask(request.header(CONTENT_TYPE, "application/json").body(body.to_string())?, timeout)
+            }
+        }
+    }
+
     fn ask(&self, request: Request<impl AsSendBody + Send + 'static>, timeout: Duration) -> Result<Answer> {
         let route = Route::to(request.uri(), timeout, self)?;
         let agent = self.agent(&route, certificate::roots_for(request.uri(), &route));
