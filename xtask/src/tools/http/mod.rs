@@ -28,6 +28,7 @@ use super::process::interrupt::{self, Interrupted};
 
 pub use self::certificate::Authority;
 pub use self::shown::{Shown, Trouble};
+pub use ureq::http::Method;
 
 use self::proxy::Proxied;
 
@@ -109,6 +110,28 @@ impl Client {
             request = request.header(COOKIE, cookie);
         }
         self.ask(request.body(body.to_string())?, timeout)
+    }
+
+    /// Any request, with a body of JSON or none; no error shows headers or body. Fails as [`Client::get`] does.
+    pub fn send(
+        &self,
+        method: &Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+        timeout: Duration,
+    ) -> Result<Answer> {
+        let mut request = Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        match body {
+            Some(body) => {
+                let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string())?;
+                self.ask(request, timeout)
+            }
+            None => self.ask(request.body(())?, timeout),
+        }
     }
 
     fn ask(&self, request: Request<impl AsSendBody + Send + 'static>, timeout: Duration) -> Result<Answer> {
