@@ -117,7 +117,8 @@ impl Apply {
                 Activity::of(&change.what, |_| change.apply(&api))?;
             }
         }
-        let left = until_shown(&api, &keys)?;
+        let left = if found.changes.is_empty() { None } else { Some(until_shown(&api, &keys)?) };
+        let left = left.as_ref().unwrap_or(&found);
         let (done, words) =
             (found.changes.len(), left.changes.iter().map(|it| it.what.as_str()).collect::<Vec<_>>());
         self.output.say(
