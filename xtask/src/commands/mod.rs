@@ -10,6 +10,7 @@ mod doctor;
 mod down;
 mod engine;
 mod fmt;
+mod github;
 mod host;
 mod image;
 mod incident;
@@ -86,6 +87,7 @@ enum Verb {
     Engine(engine::Engine),
     Doctor(doctor::Doctor),
     Workflows(workflows::Workflows),
+    Github(github::Github),
     Bench(bench::Bench),
     Picture(picture::Picture),
 }
@@ -115,7 +117,7 @@ const GROUPS: &[Group] = &[
     ),
     ("Data", &["db", "migrate", "secrets", "config", "user"]),
     ("Machines", &["host", "lab", "engine", "doctor"]),
-    ("This repository", &["workflows", "bench", "picture"]),
+    ("This repository", &["workflows", "github", "bench", "picture"]),
 ];
 
 impl Cli {
@@ -166,6 +168,7 @@ impl Cli {
             Verb::Engine(engine) => engine.run(),
             Verb::Doctor(doctor) => doctor.run(),
             Verb::Workflows(workflows) => workflows.run(),
+            Verb::Github(github) => github.run(),
             Verb::Bench(bench) => bench.run(),
             Verb::Picture(picture) => picture.run(),
         }

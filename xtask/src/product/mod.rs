@@ -9,6 +9,7 @@ pub mod checks;
 pub mod ci;
 pub mod database;
 pub mod frontend;
+pub mod github;
 pub mod images;
 pub mod metrics;
 pub mod migration_diff;

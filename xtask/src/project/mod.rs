@@ -7,6 +7,7 @@ mod bases;
 mod checks;
 mod components;
 mod environments;
+mod github;
 pub mod pins;
 mod secrets;
 mod services;
@@ -25,6 +26,7 @@ pub use self::components::{
     RECIPE_LABEL, RELEASE_HEADER, SBOM_LABEL, SETTINGS_TABLE, SMOKE_TEST,
 };
 pub use self::environments::{ENVIRONMENTS, Environment, HOST_VARIABLES, Limits, OWN_HOST_VARIABLES, Site};
+pub use self::github::{LABELS, SECRET_VERSIONS, SETTINGS_TOKEN};
 pub use self::pins::{NODE_VERSION, PLUGINS_SUITE, POSTGRES_MAJOR, RUNTIME_GLIBC, RUST_VERSION};
 pub use self::secrets::{
     IDENTITY, OPERATOR_SECRETS, PROBE_SECRETS, SECRETS, SECRETS_FOLDER, Secret, WATCHER_SECRETS,

@@ -10,6 +10,7 @@ pub mod docker;
 pub mod elf;
 pub mod files;
 pub mod git;
+pub mod github;
 pub mod http;
 pub mod locate;
 pub mod node;

@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 const ISSUER: &str = "tracehub";
 const LIFETIME: TimeDelta = TimeDelta::minutes(30);
+/// A line of the secret that is shorter is no key, so that a slip of the hand adds none that can be guessed.
+const LEAST_BYTES: usize = 32;
 
 /// What a token says. Whether it is still good is for the database to say, where its transaction begins.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,13 +34,13 @@ pub struct Claims {
     exp: i64,
 }
 
-/// What tokens are signed and checked with.
+/// What tokens are signed and checked with: by the first key, and by any.
 #[derive(Clone)]
 pub struct Keys {
     signing: EncodingKey,
-    checking: DecodingKey,
-    /// Signs and checks what `device.rs` makes.
-    pub(super) devices: HmacSha256,
+    checking: Vec<DecodingKey>,
+    /// The same for what `device.rs` makes.
+    pub(super) devices: Vec<HmacSha256>,
 }
 
 /// What everything here is signed by.
@@ -58,15 +60,21 @@ impl Claims {
 }
 
 impl Keys {
-    /// Made of the secret.
+    /// Made of the secret: a key a line, of which the first signs and all are believed. While a key is exchanged there are two.
     pub fn new(secret: &SecretString) -> Self {
         static INSTALLED: Once = Once::new();
         INSTALLED.call_once(|| HS256.install_default().expect("nobody else installs one"));
-        let secret = secret.expose_secret().as_bytes();
+        let whole = secret.expose_secret();
+        let mut keys: Vec<&[u8]> =
+            whole.lines().map(|line| line.trim().as_bytes()).filter(|key| key.len() >= LEAST_BYTES).collect();
+        if keys.is_empty() {
+            keys.push(whole.as_bytes());
+        }
+        let device = |key: &&[u8]| HmacSha256::new_from_slice(key).expect("a key of any length will do");
         Self {
-            signing: EncodingKey::from_secret(secret),
-            checking: DecodingKey::from_secret(secret),
-            devices: HmacSha256::new_from_slice(secret).expect("a key of any length will do"),
+            signing: EncodingKey::from_secret(keys[0]),
+            checking: keys.iter().map(|key| DecodingKey::from_secret(key)).collect(),
+            devices: keys.iter().map(device).collect(),
         }
     }
 
@@ -81,7 +89,8 @@ impl Keys {
         validation.set_issuer(&[ISSUER]);
         // One clock signs and checks, so there is no difference of clocks to forgive.
         validation.leeway = 0;
-        Some(jsonwebtoken::decode(token, &self.checking, &validation).ok()?.claims)
+        let by = |key| Some(jsonwebtoken::decode(token, key, &validation).ok()?.claims);
+        self.checking.iter().find_map(by)
     }
 }
 
@@ -162,6 +171,20 @@ mod tests {
     #[test]
     fn a_token_of_another_key_is_not_believed() {
         assert!(keys("one").check(&keys("another").sign(&claims(Utc::now())).unwrap()).is_none());
+    }
+
+    #[test]
+    fn while_a_key_is_exchanged_the_first_signs_and_both_are_believed() {
+        let (old, new) =
+            ("the old key, of 32 bytes or more than that", "the new key, of 32 bytes or more than that");
+        let both = keys(&format!("{old}\n{new}\n"));
+        let turned = keys(&format!("{new}\n{old}"));
+        let of = |keys: &Keys| keys.sign(&claims(Utc::now())).unwrap();
+        assert!(keys(old).check(&of(&both)).is_some() && keys(new).check(&of(&both)).is_none());
+        assert!(keys(new).check(&of(&turned)).is_some() && both.check(&of(&turned)).is_some());
+        assert!(turned.check(&of(&both)).is_some(), "what was signed before is believed until it expires");
+        // A slip of the hand is no key.
+        assert!(keys(&format!("{old}\nx")).check(&of(&keys("x"))).is_none());
     }
 
     #[test]

@@ -75,7 +75,7 @@ const DATABASE: &[&str] = &["serve", "migrate", "seed", "user", "monitor", "smok
 pub const SETTINGS: &[Setting] = &[
     required("DATABASE_URL", DATABASE, Kind::Url { scheme: "postgres" }, "the database: postgres://user@host:port/database, best without a password"),
     secret(optional("DATABASE_PASSWORD", DATABASE, TEXT, "its password; none when the server trusts the connection")),
-    secret(required("JWT_SECRET", LOGS_IN, Kind::Text { least_bytes: 32 }, "what tokens are signed with")),
+    secret(required("JWT_SECRET", LOGS_IN, Kind::Text { least_bytes: 32 }, "what tokens are signed with: a key a line, of which the first signs and all are believed")),
     or("ENVIRONMENT", &["serve", "seed"], TEXT, "local", "the name of the environment"),
     or("RELEASE", SERVE, TEXT, "development", "the release's id, as /api/version says it"),
     optional("RELEASE_COMMIT", SERVE, TEXT, "the commit that it was built from"),

@@ -40,13 +40,20 @@ pub fn look(environment: &Environment, version: Option<&str>) -> Report {
         }
     };
     let Some(machine) = reach(environment, &mut report) else { return report };
-    let (machine, rendered) = match coming {
-        Some((rendered, files)) => {
-            (machine.with_platform_files(files).with_bases(images::bases_by_name()), Some(rendered))
+    let platform = match machine.platform().wants() {
+        Ok(platform) => platform,
+        Err(error) => {
+            report.bad("platform", &error);
+            return report;
         }
+    };
+    // What looks into the secrets' folder there runs in one of the platform's own.
+    let machine = machine.with_bases(platform.bases.clone().unwrap_or_else(images::bases_by_name));
+    let (machine, rendered) = match coming {
+        Some((rendered, files)) => (machine.with_platform_files(files), Some(rendered)),
         None => (machine, None),
     };
-    if let Err(error) = on_host(&machine, rendered.as_ref(), &mut report) {
+    if let Err(error) = on_host(&machine, &platform, rendered.as_ref(), &mut report) {
         report.bad("the rest", &error);
     }
     report
@@ -194,7 +201,12 @@ fn reach(environment: &Environment, report: &mut Report) -> Option<Machine> {
 }
 
 /// An error is of a question that nobody answers any more.
-fn on_host(machine: &Machine, rendered: Option<&Value>, report: &mut Report) -> Result<()> {
+fn on_host(
+    machine: &Machine,
+    platform: &PlatformWants,
+    rendered: Option<&Value>,
+    report: &mut Report,
+) -> Result<()> {
     let facts = machine.facts();
     let disk = room::check_disk(machine);
     report.ask("disk", disk, |()| {
@@ -209,12 +221,11 @@ fn on_host(machine: &Machine, rendered: Option<&Value>, report: &mut Report) -> 
         let owned = machine.files().and_then(|files| machine.check_data_are_ours(&files, ""));
         report.ask("data", owned, |()| "this folder's, or none yet".to_owned());
     }
-    let platform = machine.platform().wants()?;
     if !machine.environment().is_here() {
         public(machine, platform.edge_runs, report);
     }
     match rendered {
-        Some(rendered) => memory_and_ports(machine, &platform, rendered, report),
+        Some(rendered) => memory_and_ports(machine, platform, rendered, report),
         None => report.unasked("memory", "what a release takes is in its commit"),
     }
     if platform.bases.is_none() {

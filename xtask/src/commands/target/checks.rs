@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::gate::{Override, closed, is_open};
 use crate::product::checks::{self, Note};
+use crate::product::github::passes::{self, Told};
 use crate::product::images::Registry;
-use crate::product::workflows::passes::{self, Told};
 use crate::project::{CHECKS_NAMESPACE, Environment};
 use crate::terminal::{self, paint};
 use crate::tools::git::Commit;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::tools::http::Client;
+use crate::tools::http::{Client, Method};
 use crate::tools::process::interrupt;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -29,7 +29,7 @@ impl Api {
     /// that what is to be deleted is not there is none.
     pub(super) fn call(
         &self,
-        method: &str,
+        method: &Method,
         path: &str,
         body: Option<&Value>,
         gone_is_fine: bool,
@@ -37,10 +37,10 @@ impl Api {
         let (header, key) = &self.header;
         let url = format!("{}{path}", self.base);
         for try_number in 1.. {
-            let asked = Client::default().send(method, &url, (header, key), body, TIMEOUT);
+            let asked = Client::default().send(method, &url, &[(header, key)], body, TIMEOUT);
             // What was sent may have arrived: only what may be done twice is sent again.
             let answer = match asked {
-                Err(error) if method == "POST" || try_number == TRIES => {
+                Err(error) if *method == Method::POST || try_number == TRIES => {
                     return Err(error).with_context(|| format!("asking {}", self.name));
                 }
                 Err(_) => {
@@ -64,7 +64,7 @@ impl Api {
                     crate::terminal::note(format_args!("  {} asks to wait for {wait} s …", self.name));
                     interrupt::pause(Duration::from_secs(wait))?;
                 }
-                500..=599 if method != "POST" && try_number < TRIES => {
+                500..=599 if *method != Method::POST && try_number < TRIES => {
                     interrupt::pause(Duration::from_secs(1))?
                 }
                 status => bail!("{} answered {method} {path} with {status}", self.name),

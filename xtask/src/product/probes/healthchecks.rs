@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::call::Api;
 use super::{BEAT, tag};
 use crate::project::Environment;
+use crate::tools::http::Method;
 
 /// A project there.
 pub struct Healthchecks(Api);
@@ -20,7 +21,7 @@ impl Healthchecks {
     /// Whether the environment's check is there as it ought to be.
     pub fn is_right(&self, environment: &Environment) -> Result<bool> {
         let tag = tag(environment);
-        let list = self.0.call("GET", &format!("/checks/?slug={tag}"), None, false)?;
+        let list = self.0.call(&Method::GET, &format!("/checks/?slug={tag}"), None, false)?;
         let ought = body(&tag);
         let is_it =
             |check: &Value| ["slug", "timeout", "grace"].iter().all(|field| check[field] == ought[field]);
@@ -30,7 +31,7 @@ impl Healthchecks {
     /// Makes the check, or makes it right: by its slug, so that there is only ever one. Gives the address that the watcher
     /// calls.
     pub fn apply(&self, environment: &Environment) -> Result<String> {
-        let made = self.0.call("POST", "/checks/", Some(&body(&tag(environment))), false)?;
+        let made = self.0.call(&Method::POST, "/checks/", Some(&body(&tag(environment))), false)?;
         Ok(made["ping_url"].as_str().context("Healthchecks does not say the check's address")?.to_owned())
     }
 }

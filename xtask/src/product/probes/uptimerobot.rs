@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::call::Api;
 use super::{Change, Found, Probe};
+use crate::tools::http::Method;
 
 /// Pages of a list, at most.
 const PAGES: usize = 20;
@@ -28,7 +29,7 @@ impl UptimeRobot {
     pub fn found(&self, tag: &str) -> Result<Vec<Found>> {
         let (mut found, mut cursor) = (Vec::new(), String::new());
         for _ in 0..PAGES {
-            let page = self.0.call("GET", &format!("/monitors?tags={tag}{cursor}"), None, false)?;
+            let page = self.0.call(&Method::GET, &format!("/monitors?tags={tag}{cursor}"), None, false)?;
             let list = page["data"].as_array().context("UptimeRobot's list of monitors has no data")?;
             let has_tag = |probe: &&Value| {
                 probe["tags"].as_array().is_some_and(|tags| tags.iter().any(|it| it["name"] == tag))
@@ -48,11 +49,11 @@ impl UptimeRobot {
     /// Does it.
     pub fn apply(&self, change: &Change) -> Result<()> {
         let done = match change {
-            Change::Create(probe) => self.0.call("POST", "/monitors", Some(&probe.body()), false),
+            Change::Create(probe) => self.0.call(&Method::POST, "/monitors", Some(&probe.body()), false),
             Change::Update(id, probe, _) => {
-                self.0.call("PATCH", &format!("/monitors/{id}"), Some(&probe.body()), false)
+                self.0.call(&Method::PATCH, &format!("/monitors/{id}"), Some(&probe.body()), false)
             }
-            Change::Delete(id, _) => self.0.call("DELETE", &format!("/monitors/{id}"), None, true),
+            Change::Delete(id, _) => self.0.call(&Method::DELETE, &format!("/monitors/{id}"), None, true),
         };
         done.map(drop)
     }

@@ -46,7 +46,8 @@ impl Identity {
         }
     }
 
-    pub(super) fn checked(text: String, from: String) -> Result<Identity> {
+    /// One that somebody has given; `from` says where it was found.
+    pub fn checked(text: String, from: String) -> Result<Identity> {
         if text.starts_with("age-encryption.org/") || text.contains("BEGIN AGE ENCRYPTED FILE") {
             return Err(refuse(format!(
                 "{from} is protected by a passphrase, and nobody can be asked for it here: put what `age --decrypt` makes \

@@ -4,12 +4,14 @@ use super::jobs::{JOBS, Job, Kind, MACHINE, Machine, OLDER};
 use super::steps::{self, Checkout, Step};
 use super::variables::{self, Variable};
 use super::yaml::{Yaml, map, text, words};
-use crate::project::{CHECKS_KEY, CHECKS_RESULTS, DEFAULT_BRANCH, ENVIRONMENTS, Environment, Site};
+use crate::project::{
+    CHECKS_KEY, CHECKS_RESULTS, DEFAULT_BRANCH, ENVIRONMENTS, Environment, SETTINGS_TOKEN, Site,
+};
 
 /// Where pushes are checked.
-const BRANCHES: [&str; 3] = [DEFAULT_BRANCH, "staging", "develop"];
+pub const BRANCHES: [&str; 3] = [DEFAULT_BRANCH, "staging", "develop"];
 /// Where pull requests are checked.
-const TARGETS: [&str; 2] = [DEFAULT_BRANCH, "staging"];
+pub const TARGETS: [&str; 2] = [DEFAULT_BRANCH, "staging"];
 /// Minutes after which a deploy is ended by GitHub: not before its steps' own limits are over, since those undo what was
 /// begun. A test holds both numbers to the limits.
 pub const DEPLOY_TIMEOUT: u64 = 80;
@@ -17,7 +19,7 @@ pub const DEPLOY_TIMEOUT: u64 = 80;
 pub const ROLLBACK_TIMEOUT: u64 = 30;
 
 /// The job that signs, and the environment on GitHub that has its key.
-const CHECKS: &str = "checks";
+pub const CHECKS: &str = "checks";
 const ON_PUSH: &str = "github.event_name == 'push'";
 
 /// One file of `.github/workflows`.
@@ -248,13 +250,26 @@ fn weekly() -> File {
         steps::upload_logs("weekly"),
     ];
     let job = runs("all tasks, from nothing", OLDER, &[READ], 330, &[], all);
+    // A workflow's own token may read no settings.
+    let token = [(SETTINGS_TOKEN.to_owned(), format!("${{{{ secrets.{SETTINGS_TOKEN} }}}}"))];
+    let as_github = [("GITHUB_TOKEN".to_owned(), format!("${{{{ secrets.{SETTINGS_TOKEN} }}}}"))];
+    let check =
+        steps::xtask("github check").when(&format!("env.{SETTINGS_TOKEN} != ''")).env(token).env(as_github);
+    let mut all = ready(Checkout::Shallow);
+    all.push(check);
+    let settings = runs("the settings on GitHub", MACHINE, &[READ], 15, &[], all);
     File {
         name: "weekly.yml".to_owned(),
         about: &[
             "Every task on one bare machine, without a cache, the long ones too: what a newcomer's first run does, and what",
             "has become wrong without a change of ours, such as a dependency that turned out to be vulnerable.",
         ],
-        content: workflow("Weekly", on, Some(one_at_a_time("weekly")), vec![("all", job)]),
+        content: workflow(
+            "Weekly",
+            on,
+            Some(one_at_a_time("weekly")),
+            vec![("all", job), ("settings", settings)],
+        ),
     }
 }
 
@@ -313,7 +328,7 @@ fn by_hand<const N: usize>(inputs: [(&'static str, Yaml); N]) -> Yaml {
 }
 
 /// The environments with hosts that people use.
-fn hosts() -> impl Iterator<Item = &'static Environment> {
+pub fn hosts() -> impl Iterator<Item = &'static Environment> {
     ENVIRONMENTS.iter().filter(|environment| !environment.is_here() && !environment.is_for_trying)
 }
 

@@ -3,9 +3,8 @@
 pub mod files;
 pub mod jobs;
 pub mod minutes;
-pub mod passes;
-mod steps;
-mod variables;
+pub mod steps;
+pub mod variables;
 mod yaml;
 
 use std::fs;

@@ -32,6 +32,14 @@ const CODECOV: Action = Action {
     commit: "671740ac38dd9b0130fbe1cec585b89eea48d3de",
 };
 
+/// All of them.
+const ACTIONS: [Action; 7] = [CHECKOUT, SETUP_NODE, CACHE, UPLOAD_ARTIFACT, RUST_CACHE, LOGIN, CODECOV];
+
+/// Those that are not GitHub's own.
+pub fn actions_of_others() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().map(|action| action.name).filter(|name| !name.starts_with("actions/"))
+}
+
 impl Action {
     fn step(self, with: impl IntoIterator<Item = (&'static str, Yaml)>) -> Step {
         let uses = Yaml::Noted(format!("{}@{}", self.name, self.commit), self.tag.to_owned());

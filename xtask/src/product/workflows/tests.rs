@@ -126,7 +126,7 @@ fn secrets_reach_no_step_that_compiles_xtask() {
     }
     for file in files::all().iter().filter(|file| file.text().contains("secrets.")) {
         let text = file.text();
-        let (compiled, secret) = (text.find("xtask --version"), text.find("- env:"));
+        let (compiled, secret) = (text.find("xtask --version"), text.find("secrets."));
         assert!(file.name == "ci.yml" || compiled < secret && compiled.is_some(), "{}", file.name);
     }
 }

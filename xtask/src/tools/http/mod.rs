@@ -28,6 +28,7 @@ use super::process::interrupt::{self, Interrupted};
 
 pub use self::certificate::Authority;
 pub use self::shown::{Shown, Trouble};
+pub use ureq::http::Method;
 
 use self::proxy::Proxied;
 
@@ -111,21 +112,25 @@ impl Client {
         self.ask(request.body(body.to_string())?, timeout)
     }
 
-    /// A request of any method, with a header that no error shows. Fails as [`Client::get`] does.
+    /// Any request, with a body of JSON or none; no error shows headers or body. Fails as [`Client::get`] does.
     pub fn send(
         &self,
-        method: &str,
+        method: &Method,
         url: &str,
-        (header, value): (&str, &str),
+        headers: &[(&str, &str)],
         body: Option<&serde_json::Value>,
         timeout: Duration,
     ) -> Result<Answer> {
-        let request = Request::builder().method(method).uri(url).header(header, value);
+        let mut request = Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         match body {
-            None => self.ask(request.body(())?, timeout),
             Some(body) => {
-                self.ask(request.header(CONTENT_TYPE, "application/json").body(body.to_string())?, timeout)
+                let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string())?;
+                self.ask(request, timeout)
             }
+            None => self.ask(request.body(())?, timeout),
         }
     }
 

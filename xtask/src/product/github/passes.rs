@@ -5,15 +5,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::jobs::JOBS;
-use crate::product::images::github_repository;
-use crate::tools::git;
+use super::access;
+use crate::product::workflows::jobs::JOBS;
 use crate::tools::http;
-use crate::workspace;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// The variables that may hold a token which may read checks: that of a workflow, and that of GitHub's own program.
-const TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
 
 /// What GitHub told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,16 +24,13 @@ pub enum Told {
 
 /// Asks for each job of the table. An error when GitHub is asked and does not answer.
 pub fn told_by_github(sha: &str) -> Result<Told> {
-    let origin = git::origin_url(workspace::root())?;
-    let Some(repository) = origin.as_deref().and_then(github_repository) else {
-        return Ok(Told::Nobody("the remote `origin` is not on GitHub, which could be asked"));
-    };
-    let variable = |name: &&str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let Some(token) = TOKENS.iter().find_map(variable) else {
-        return Ok(Told::Nobody("GITHUB_TOKEN, with which GitHub could be asked, is not set"));
-    };
-    let api = std::env::var("GITHUB_API_URL").unwrap_or_else(|_| "https://api.github.com".to_owned());
-    ask(&format!("{api}/repos/{repository}/commits/{sha}/check-runs"), &token)
+    match access()? {
+        Ok(access) => {
+            let url = format!("{}/repos/{}/commits/{sha}/check-runs", access.address, access.repository);
+            ask(&url, &access.token)
+        }
+        Err(why) => Ok(Told::Nobody(why)),
+    }
 }
 
 /// One request a job: a commit of a pull request has a run for the push and one for that, and all must have passed.

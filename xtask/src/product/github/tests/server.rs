@@ -1,0 +1,478 @@
+//! GitHub, as far as it is asked: a server on the loopback with a state and a key pair of its own. Each request and each answer
+//! is held to GitHub's own description.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use crypto_box::SecretKey;
+use crypto_box::aead::OsRng;
+use serde_json::{Value, json};
+
+use super::schema::Schema;
+
+/// What the account pays for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    Public,
+    PrivateFree,
+    PrivatePro,
+}
+
+/// What GitHub has.
+pub struct State {
+    pub plan: Plan,
+    pub environments: Vec<Value>,
+    /// By environment.
+    pub policies: BTreeMap<String, Vec<Value>>,
+    /// By place (`staging`, `` for the repository) and name: value and time.
+    pub secrets: BTreeMap<(String, String), (String, String)>,
+    pub variables: BTreeMap<(String, String), String>,
+    pub rulesets: Vec<Value>,
+    pub permissions: Value,
+    pub selected: Value,
+    pub workflow: Value,
+    pub alerts: bool,
+    pub private_reports: bool,
+    pub labels: Vec<Value>,
+    pub code_owners: Option<Value>,
+    /// The next requests that are told to come again, and in how many seconds.
+    pub limited: (usize, u64),
+    /// Requests for which the token has no permission, by how they begin.
+    pub forbidden: Vec<&'static str>,
+    /// For how many looks a secret is shown as it was.
+    pub late: usize,
+    /// Every request that came: method and path.
+    pub log: Vec<(String, String)>,
+    /// What was against the description, in either direction.
+    pub wrong: Vec<String>,
+    clock: u32,
+    key: SecretKey,
+    shown: BTreeMap<(String, String), (String, usize)>,
+}
+
+/// The server, until the test ends.
+pub struct Server {
+    pub address: String,
+    state: Arc<Mutex<State>>,
+}
+
+const TOKEN: &str = "github_pat_trial";
+
+impl Server {
+    pub fn start(plan: Plan) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("its address"));
+        let state = Arc::new(Mutex::new(State::new(plan)));
+        let shared = state.clone();
+        thread::spawn(move || {
+            let schema = Schema::read();
+            for stream in listener.incoming().map_while(Result::ok) {
+                serve(&stream, &schema, &mut shared.lock().expect("nobody panicked"));
+            }
+        });
+        Server { address, state }
+    }
+
+    pub fn api(&self) -> super::Api {
+        let mut api = super::Api::new(&self.address, "ada/engine", TOKEN);
+        api.pause = std::time::Duration::from_millis(5);
+        api
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panicked")
+    }
+}
+
+/// One request, one answer.
+fn serve(stream: &TcpStream, schema: &Schema, state: &mut State) {
+    let mut reader = BufReader::new(stream);
+    let mut head = Vec::new();
+    for line in reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()) {
+        head.push(line);
+    }
+    let Some((method, rest)) = head.first().and_then(|line| line.split_once(' ')) else { return };
+    let target = rest.split(' ').next().unwrap_or_default();
+    let header = |name: &str| {
+        let found = head.iter().filter_map(|line| line.split_once(':'));
+        found
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim().to_owned())
+            .next()
+    };
+    let length: usize = header("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("the body comes");
+    let body: Option<Value> = serde_json::from_slice(&body).ok();
+    for (name, wanted) in
+        [("authorization", format!("Bearer {TOKEN}")), ("x-github-api-version", super::VERSION.to_owned())]
+    {
+        if header(name).as_ref() != Some(&wanted) {
+            state.wrong.push(format!("{name} is {:?}", header(name)));
+        }
+    }
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    state.log.push((method.to_owned(), path.to_owned()));
+    let (status, answer, headers) = answer(schema, state, method, path, query, body);
+    let text = if answer.is_null() { String::new() } else { answer.to_string() };
+    let mut stream = stream;
+    let _ = write!(stream, "HTTP/1.1 {status} OK\r\nContent-Length: {}\r\n{headers}\r\n{text}", text.len());
+}
+
+fn answer(
+    schema: &Schema,
+    state: &mut State,
+    method: &str,
+    path: &str,
+    query: &str,
+    body: Option<Value>,
+) -> (u16, Value, String) {
+    if state.limited.0 > 0 {
+        state.limited.0 -= 1;
+        let words = json!({ "message": "You have exceeded a secondary rate limit." });
+        return (403, words, format!("retry-after: {}\r\n", state.limited.1));
+    }
+    if state.forbidden.iter().any(|it| format!("{method} {path}").starts_with(it)) {
+        return (
+            404,
+            json!({ "message": "Not Found" }),
+            "x-accepted-github-permissions: administration=write\r\n".to_owned(),
+        );
+    }
+    let Some((operation, names)) = schema.operation(method, path) else {
+        state.wrong.push(format!("{method} {path} is not in the description"));
+        return (500, json!({}), String::new());
+    };
+    let at = format!("{method} {path}: ");
+    let wrong = schema.of_request(operation, query, body.as_ref());
+    state.wrong.extend(wrong.into_iter().map(|it| format!("{at}{it}")));
+    let (status, answer) = state.answer(schema, method, path, &names, body.unwrap_or(Value::Null));
+    // GitHub's description leaves out what it says of a plan.
+    if ![403, 404].contains(&status) {
+        let wrong = schema.of_answer(operation, status, &answer);
+        state.wrong.extend(wrong.into_iter().map(|it| format!("{at}answer {status}: {it}")));
+    }
+    paged(answer, query, status)
+}
+
+/// A part of a list, and whether there is more.
+fn paged(mut answer: Value, query: &str, status: u16) -> (u16, Value, String) {
+    let number = |name: &str, otherwise: usize| {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.filter(|(key, _)| *key == name).find_map(|(_, value)| value.parse().ok()).unwrap_or(otherwise)
+    };
+    let (page, size): (usize, usize) = (number("page", 1), number("per_page", 30));
+    let list = match &mut answer {
+        Value::Array(list) => Some(list),
+        Value::Object(object) => {
+            let lists = ["environments", "branch_policies", "secrets"];
+            lists
+                .into_iter()
+                .find(|name| object.contains_key(*name))
+                .and_then(|name| object[name].as_array_mut())
+        }
+        _ => None,
+    };
+    let Some(list) = list.filter(|_| status == 200) else { return (status, answer, String::new()) };
+    let has_more = list.len() > page * size;
+    *list = list.iter().skip((page - 1) * size).take(size).cloned().collect();
+    let link = if has_more { "link: <https://api.github.com/x?page=2>; rel=\"next\"\r\n" } else { "" };
+    (status, answer, link.to_owned())
+}
+
+impl State {
+    fn new(plan: Plan) -> State {
+        State {
+            plan,
+            environments: Vec::new(),
+            policies: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            rulesets: Vec::new(),
+            permissions: json!({ "enabled": true, "allowed_actions": "all" }),
+            selected: json!({}),
+            workflow: json!({ "default_workflow_permissions": "write", "can_approve_pull_request_reviews": false }),
+            alerts: false,
+            private_reports: false,
+            labels: Vec::new(),
+            code_owners: None,
+            limited: (0, 0),
+            forbidden: Vec::new(),
+            late: 0,
+            log: Vec::new(),
+            wrong: Vec::new(),
+            clock: 0,
+            key: SecretKey::generate(&mut OsRng),
+            shown: BTreeMap::new(),
+        }
+    }
+
+    fn now(&mut self) -> String {
+        self.clock += 1;
+        format!("2026-11-30T10:{:02}:{:02}Z", self.clock / 60, self.clock % 60)
+    }
+
+    /// What somebody does on the page.
+    pub fn set_secret(&mut self, place: &str, name: &str, value: &str) {
+        let at = self.now();
+        self.secrets.insert((place.to_owned(), name.to_owned()), (value.to_owned(), at));
+    }
+
+    fn answer(
+        &mut self,
+        schema: &Schema,
+        method: &str,
+        path: &str,
+        names: &BTreeMap<String, String>,
+        body: Value,
+    ) -> (u16, Value) {
+        let rest = path.strip_prefix("/repos/ada/engine").unwrap_or(path);
+        let parts: Vec<&str> = rest.split('/').skip(1).collect();
+        let is_free = self.plan == Plan::PrivateFree;
+        match (method, parts.as_slice()) {
+            ("GET", ["users", login]) if *login == "ada" => {
+                (200, schema.example("public-user", json!({ "id": 7, "login": login })))
+            }
+            ("GET", ["users", _]) => (404, json!({ "message": "Not Found" })),
+            ("GET", []) => {
+                (200, schema.example("full-repository", json!({ "private": self.plan != Plan::Public })))
+            }
+            (_, ["rulesets", ..]) if is_free => (
+                403,
+                json!({ "message": "Upgrade to GitHub Pro or make this repository public to enable this feature." }),
+            ),
+            (_, ["rulesets", rest @ ..]) => self.ruleset(schema, method, rest, body),
+            (_, ["environments", ..]) if is_free => {
+                (422, json!({ "message": "Failed to create the environment protection rule" }))
+            }
+            (_, ["environments", _, "secrets" | "variables", rest @ ..])
+            | (_, ["actions", "secrets" | "variables", rest @ ..]) => {
+                let place = names.get("environment_name").cloned().unwrap_or_default();
+                let is_secret = parts.contains(&"secrets");
+                if is_secret {
+                    self.secret(schema, method, &place, rest, body)
+                } else {
+                    self.variable(schema, method, &place, rest, body)
+                }
+            }
+            (_, ["environments", rest @ ..]) => self.environment(schema, method, rest, body),
+            (_, ["actions", "permissions", rest @ ..]) => {
+                self.permission(method, rest.first().copied(), body)
+            }
+            ("GET", ["vulnerability-alerts"]) => (if self.alerts { 204 } else { 404 }, Value::Null),
+            ("PUT", ["vulnerability-alerts"]) => {
+                self.alerts = true;
+                (204, Value::Null)
+            }
+            (_, ["private-vulnerability-reporting"]) if self.plan != Plan::Public => {
+                (422, json!({ "message": "not public" }))
+            }
+            ("GET", ["private-vulnerability-reporting"]) => (200, json!({ "enabled": self.private_reports })),
+            ("PUT", ["private-vulnerability-reporting"]) => {
+                self.private_reports = true;
+                (204, Value::Null)
+            }
+            ("GET", ["labels"]) => (200, json!(self.labels)),
+            ("POST", ["labels"]) => {
+                let label = schema.example("label", body);
+                self.labels.push(label.clone());
+                (201, label)
+            }
+            ("PATCH", ["labels", name]) => {
+                let label = self.labels.iter_mut().find(|it| it["name"] == *name).expect("it is there");
+                for key in ["color", "description"] {
+                    label[key] = body[key].clone();
+                }
+                (200, label.clone())
+            }
+            ("GET", ["codeowners", "errors"]) => {
+                self.code_owners.clone().map_or((404, Value::Null), |told| (200, told))
+            }
+            _ => panic!("{method} {path}"),
+        }
+    }
+
+    fn ruleset(&mut self, schema: &Schema, method: &str, rest: &[&str], body: Value) -> (u16, Value) {
+        let at = rest
+            .first()
+            .and_then(|id| self.rulesets.iter().position(|it| it["id"].as_u64() == id.parse().ok()));
+        match (method, at) {
+            ("GET", None) => {
+                let mut listed = self.rulesets.clone();
+                for it in &mut listed {
+                    it.as_object_mut()
+                        .expect("an object")
+                        .retain(|key, _| !["rules", "conditions"].contains(&key.as_str()));
+                }
+                (200, json!(listed))
+            }
+            ("GET", Some(at)) => (200, self.rulesets[at].clone()),
+            ("POST", _) => {
+                let id = self.rulesets.len() + 40;
+                let mut made = schema.example("repository-ruleset", body);
+                made["id"] = json!(id);
+                self.rulesets.push(made.clone());
+                (201, made)
+            }
+            (_, Some(at)) => {
+                for (key, value) in body.as_object().expect("an object") {
+                    self.rulesets[at][key] = value.clone();
+                }
+                (200, self.rulesets[at].clone())
+            }
+            _ => (404, json!({ "message": "Not Found" })),
+        }
+    }
+
+    fn environment(&mut self, schema: &Schema, method: &str, rest: &[&str], body: Value) -> (u16, Value) {
+        match (method, rest) {
+            ("GET", []) => {
+                (200, json!({ "total_count": self.environments.len(), "environments": self.environments }))
+            }
+            ("PUT", [name]) => {
+                let has_rules = body.get("reviewers").is_some() || body.get("wait_timer").is_some();
+                if self.plan == Plan::PrivatePro && has_rules {
+                    return (
+                        422,
+                        json!({ "message": "Failed to create the environment protection rule, please ensure the billing plan supports the required reviewers protection rule" }),
+                    );
+                }
+                // A whole one: what is not sent is gone.
+                let mut rules = Vec::new();
+                if let Some(reviewers) = body["reviewers"].as_array() {
+                    let users = reviewers.iter().map(|it| json!({ "type": it["type"], "reviewer": schema.example("simple-user", json!({ "id": it["id"] })) }));
+                    rules.push(json!({ "id": 1, "node_id": "a", "type": "required_reviewers", "prevent_self_review": body["prevent_self_review"], "reviewers": users.collect::<Vec<_>>() }));
+                }
+                if let Some(timer) = body["wait_timer"].as_u64() {
+                    rules.push(json!({ "id": 2, "node_id": "a", "type": "wait_timer", "wait_timer": timer }));
+                }
+                let made = schema.example("environment", json!({ "name": name, "protection_rules": rules, "deployment_branch_policy": body["deployment_branch_policy"] }));
+                self.environments.retain(|it| it["name"] != *name);
+                self.environments.push(made.clone());
+                (200, made)
+            }
+            ("GET", [name, "deployment-branch-policies"]) => {
+                let policies = self.policies.get(*name).cloned().unwrap_or_default();
+                (200, json!({ "total_count": policies.len(), "branch_policies": policies }))
+            }
+            ("POST", [name, "deployment-branch-policies"]) => {
+                let environment = self.environments.iter().find(|it| it["name"] == *name);
+                if environment
+                    .is_none_or(|it| it["deployment_branch_policy"]["custom_branch_policies"] != true)
+                {
+                    return (404, Value::Null);
+                }
+                let policies = self.policies.entry((*name).to_owned()).or_default();
+                if policies.iter().any(|it| it["name"] == body["name"]) {
+                    return (303, Value::Null);
+                }
+                policies.push(schema.example(
+                    "deployment-branch-policy",
+                    json!({ "name": body["name"], "type": body["type"] }),
+                ));
+                (200, policies.last().expect("pushed").clone())
+            }
+            _ => panic!("{method} environments {rest:?}"),
+        }
+    }
+
+    fn secret(
+        &mut self,
+        schema: &Schema,
+        method: &str,
+        place: &str,
+        rest: &[&str],
+        body: Value,
+    ) -> (u16, Value) {
+        match (method, rest) {
+            ("GET", []) => {
+                let keys: Vec<_> = self.secrets.keys().filter(|(it, _)| it == place).cloned().collect();
+                let secrets: Vec<Value> =
+                    keys.iter().map(|key| shown(schema, &key.1, &self.secrets[key].1)).collect();
+                (200, json!({ "total_count": secrets.len(), "secrets": secrets }))
+            }
+            ("GET", ["public-key"]) => (
+                200,
+                json!({ "key_id": "1", "key": BASE64_STANDARD.encode(self.key.public_key().as_bytes()) }),
+            ),
+            ("GET", [name]) => {
+                let key = (place.to_owned(), (*name).to_owned());
+                let Some((_, at)) = self.secrets.get(&key) else {
+                    return (404, json!({ "message": "Not Found" }));
+                };
+                // As it was, for some looks more.
+                if let Some((before, left)) = self.shown.get_mut(&key).filter(|(_, left)| *left > 0) {
+                    *left -= 1;
+                    return (200, shown(schema, name, before));
+                }
+                (200, shown(schema, name, at))
+            }
+            ("PUT", [name]) => {
+                let key = (place.to_owned(), (*name).to_owned());
+                let sealed =
+                    BASE64_STANDARD.decode(body["encrypted_value"].as_str().expect("a box")).expect("base64");
+                let value = String::from_utf8(self.key.unseal(&sealed).expect("the box is for this key"))
+                    .expect("text");
+                let before = self.secrets.get(&key).map(|(_, at)| at.clone());
+                if let Some(before) = before.clone() {
+                    self.shown.insert(key, (before, self.late));
+                }
+                self.set_secret(place, name, &value);
+                if before.is_some() { (204, Value::Null) } else { (201, json!({})) }
+            }
+            _ => panic!("{method} secrets {rest:?}"),
+        }
+    }
+
+    fn variable(
+        &mut self,
+        schema: &Schema,
+        method: &str,
+        place: &str,
+        rest: &[&str],
+        body: Value,
+    ) -> (u16, Value) {
+        let name = rest
+            .first()
+            .map_or_else(|| body["name"].as_str().unwrap_or_default().to_owned(), |it| (*it).to_owned());
+        let key = (place.to_owned(), name);
+        let there = self.variables.get(&key).cloned();
+        let value = || body["value"].as_str().expect("a value").to_owned();
+        match (method, there) {
+            ("GET", Some(value)) => {
+                (200, schema.example("actions-variable", json!({ "name": key.1, "value": value })))
+            }
+            ("POST", None) => {
+                self.variables.insert(key, value());
+                (201, json!({}))
+            }
+            ("PATCH", Some(_)) => {
+                self.variables.insert(key, value());
+                (204, Value::Null)
+            }
+            _ => (404, json!({ "message": "Not Found" })),
+        }
+    }
+
+    fn permission(&mut self, method: &str, what: Option<&str>, body: Value) -> (u16, Value) {
+        let setting = match what {
+            None => &mut self.permissions,
+            Some("workflow") => &mut self.workflow,
+            _ => &mut self.selected,
+        };
+        if method == "GET" {
+            return (200, setting.clone());
+        }
+        *setting = body;
+        (204, Value::Null)
+    }
+}
+
+fn shown(schema: &Schema, name: &str, at: &str) -> Value {
+    schema.example("actions-secret", json!({ "name": name, "updated_at": at }))
+}

@@ -1,0 +1,24 @@
+//! What is on GitHub that no other table says.
+
+/// A label of issues and pull requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Label {
+    /// A word, which is also a part of an address.
+    pub name: &'static str,
+    /// Its colour, six hexadecimal digits.
+    pub color: &'static str,
+    /// What it means.
+    pub about: &'static str,
+}
+
+/// The labels; others that people have made stay.
+pub const LABELS: &[Label] = &[
+    Label { name: "incident", color: "b60205", about: "Users noticed it, or would have" },
+    Label { name: "security", color: "d93f0b", about: "A hole, or a way to close one" },
+    Label { name: "dependencies", color: "0366d6", about: "A newer version of what others make" },
+    Label { name: "delivery", color: "5319e7", about: "cargo xtask, the workflows, the hosts" },
+];
+/// The variable, of an environment or the repository, with which version of each secret xtask has put there.
+pub const SECRET_VERSIONS: &str = "XTASK_SECRETS";
+/// The secret of the repository with the token by which the weekly workflow looks at the settings.
+pub const SETTINGS_TOKEN: &str = "SETTINGS_TOKEN";
