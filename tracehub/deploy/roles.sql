@@ -24,7 +24,7 @@ REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;
 ALTER ROLE tracehub_app SET idle_in_transaction_session_timeout = '30s';
 
 -- Through the socket comes who the kernel says that one is: root and the server's own user, in the database's container, where
--- `docker exec` starts what works on it. A cluster begins by believing anybody there. The superuser has no password, and so
+-- `docker exec` starts what works on it, and in that of the backups by themselves, which has the socket too. A cluster begins by believing anybody there. The superuser has no password, and so
 -- can't come in any other way.
 SELECT current_setting('hba_file') AS hba_file, current_setting('ident_file') AS ident_file,
        EXISTS (SELECT FROM pg_hba_file_rules WHERE auth_method = 'trust') AS trusts \gset

@@ -1,6 +1,6 @@
 //! `cargo xtask db`: an environment's database: look into it, back it up, bring a backup back.
 
-mod offsite;
+pub mod offsite;
 mod store;
 mod take;
 
@@ -249,6 +249,7 @@ impl Restore {
         self.ask(&environment, &dump)?;
         let leased = driver::lease(&machine, format!("restore of {}", dump.name), self.lock_wait)?;
         let attempt = driver::settle(&leased)?;
+        leased.database().want(&dump)?;
         driver::run(&machine, &attempt, &plan()?, Vec::new())?;
         let aside = backup::aside(DATABASE, attempt.id());
         let (restored, name) = (paint::good("Restored:"), &dump.name);

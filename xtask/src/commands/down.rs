@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::db::offsite;
 use super::output::OutputArgs;
 use super::output::ago::ago;
 use super::progress::driver::{self, LockWaitArgs};
@@ -58,11 +59,24 @@ impl Down {
             let way_out = "`cargo xtask down --volumes` there removes it. Nothing was stopped.";
             machine.check_data_are_ours(&machine.files()?, way_out)?;
         }
-        if self.volumes && may_be_real {
-            self.ask_for_name(&name, &copy_off_host(&machine.database().backups()?, &name)?)?;
-        }
+        let stands_for_data = match self.volumes && may_be_real {
+            true => {
+                let copy = copy_off_host(&machine.database().backups()?, &name)?;
+                // What the host says of it may be of long ago.
+                if let Some(copied) = &copy.copied {
+                    offsite::check_copy(copied, machine.environment())
+                        .map_err(|error| refuse(format!("nothing was stopped: {error:#}")))?;
+                }
+                self.ask_for_name(&name, &copy)?;
+                Some(copy.name)
+            }
+            false => None,
+        };
         let leased = driver::lease(&machine, "down".to_owned(), self.lock_wait)?;
         let attempt = driver::settle(&leased)?;
+        if let Some(asked_of) = stands_for_data {
+            still_newest(&asked_of, &copy_off_host(&machine.database().backups()?, &name)?)?;
+        }
         let plan = plans::down(&Observed::without_database(attempt.settled.files.clone(), &machine)?);
         driver::run(&machine, &attempt, &plan, Vec::new())?;
         Activity::of("stop the platform: edge and database", |_| leased.platform().down())?;
@@ -105,6 +119,14 @@ fn copy_off_host(backups: &[Backup], name: &str) -> Result<Backup> {
     })
 }
 
+/// Somebody was asked with this copy in mind, before the lease: what came since is not in it.
+fn still_newest(asked_of: &str, newest: &Backup) -> Result<()> {
+    if asked_of == newest.name {
+        return Ok(());
+    }
+    Err(refuse(format!("nothing was stopped: the backup {} was made meanwhile, look again", newest.name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,10 +144,13 @@ mod tests {
             bytes: 1,
             loaded_bytes: 1,
             sha256: String::new(),
+            wanted: None,
             copied: copied.then(|| Copied { to: "elsewhere".to_owned(), bytes: 1 }),
         };
         assert!(copy_off_host(&[], "staging").is_err());
         assert!(copy_off_host(&[backup("1", true), backup("2", false)], "staging").is_err());
-        assert_eq!(copy_off_host(&[backup("1", false), backup("2", true)], "staging").unwrap().name, "2");
+        let newest = copy_off_host(&[backup("1", false), backup("2", true)], "staging").unwrap();
+        assert_eq!(newest.name, "2");
+        assert!(still_newest("2", &newest).is_ok() && still_newest("1", &newest).is_err());
     }
 }

@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::deploy::room;
 use super::output::OutputArgs;
 use super::progress::driver::{self, LockWaitArgs};
 use super::progress::steps::Preview;
@@ -60,7 +61,7 @@ struct Up {
     plan: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Open one gate by hand, with a reason for the record: checks="…" or name="…", and in production branch="…" and platform="…"
+    /// Open one gate by hand, with a reason for the record: checks="…", name="…" or memory="…", and in production branch="…" and platform="…"
     #[arg(long = "override", value_name = "GATE=REASON")]
     overrides: Vec<Override>,
     #[command(flatten)]
@@ -89,6 +90,7 @@ impl Up {
         {
             https::check_name(site, &self.overrides)?;
         }
+        room::check_memory_of_platform(&machine, &self.overrides)?;
         let preview = Preview::of(&renew(&shown));
         if self.plan {
             preview.say(self.output);

@@ -18,7 +18,7 @@ use crate::tools::process::CommandError;
 /// What `live.sh arm` ends with when no container armed itself.
 const NO_ANSWER: i32 = 14;
 /// In bytes.
-const GUARD_MEMORY: u32 = 32 << 20;
+pub(super) const GUARD_MEMORY: u32 = 32 << 20;
 
 impl LeasedLiveFolder<'_> {
     /// Has the guard's container arm itself. One that is not there, does not answer, or is another xtask's is replaced.

@@ -63,6 +63,7 @@ macro_rules! every_change {
             let _ = host.database().make_roles();
             let _ = host.database().write_history("");
             let _ = host.database().note_copy(backup, copied);
+            let _ = host.database().want(backup);
             let _ = host.database().receive_dump("");
             let _ = host.database().take_dump("");
             let _ = host.database().discard_dump("");

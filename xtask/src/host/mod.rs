@@ -60,6 +60,7 @@ use crate::tools::ssh::host_shell::HostShell;
 pub use self::database::{Database, Installed, Lost};
 pub use self::images::{Bases, RegistryTunnel};
 pub use self::leased::Leased;
+pub use self::platform::BESIDE;
 pub use self::platform::{Platform, PlatformFiles, PlatformPart, PlatformWants};
 pub use self::probe::HostFacts;
 pub use self::releases::Releases;

@@ -19,7 +19,7 @@ use crate::tools::files::hex::hex;
 use crate::tools::process::Run;
 
 /// In bytes.
-const MEMORY: u32 = 64 << 20;
+pub(super) const MEMORY: u32 = 64 << 20;
 /// All ways together, each of which may take 10 s.
 const TEST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(45);
 /// In the environment's root folder: `secrets/`, a file each, and `state/`, what was told.

@@ -72,6 +72,11 @@ impl Store {
         self.folder.path()
     }
 
+    /// How many bytes are free there.
+    pub fn free(&self) -> Result<u64> {
+        self.folder.free()
+    }
+
     /// Sends a file whole: until its end has come and its sum was found right, the store has nothing of this name.
     pub fn send<'a>(&self, sh: &'a Shell, file: &Utf8Path, to: &str) -> Cmd<'a> {
         self.call(sh, &["copyto", file.as_str(), &remote(to)])

@@ -96,7 +96,7 @@ pub fn cut_and_failed(project: &Project) -> Result<(), Failed> {
     let result = (|| {
         let lock = Session::holding(project, "LOCK TABLE shipments")?;
         project.docker(&["restart", &copies]);
-        let waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump' AND wait_event_type = 'Lock'";
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'copies' AND wait_event_type = 'Lock'";
         wait_until("a dump waits", PATIENCE, || query(project, waits) == "1")?;
         project.docker(&["kill", &copies]);
         drop(lock);
@@ -185,21 +185,30 @@ pub fn in_a_store(project: &Project) -> Result<(), Failed> {
         check(output.contains("is made and kept on the host") && output.contains(words), || output.clone())?;
         check(!output.contains(who.1), || output.clone())?;
     }
-    check(store.names("copies/here")?.is_empty(), || "something has come".into())?;
+    let place = format!("copies/here/{}", project.environment);
+    check(store.names("copies")?.is_empty() && store.names(&place)?.is_empty(), || {
+        "something has come".into()
+    })?;
     check(project.status()["last_copy"].is_null(), || project.status().to_string())?;
 
     // Four that are too old go, but for those that are always kept.
     let half = folder.path().join("half").to_string_lossy().into_owned();
     fs::write(&half, "age-encryption.org/v1\nhalf")?;
     for day in 1..=4 {
-        store.rclone(&["copyto", &half, &format!("store:copies/here/2020010{day}t010000z-1-1.dump.age")])?;
+        store.rclone(&["copyto", &half, &format!("store:{place}/2020010{day}t010000z-1-1.dump.age")])?;
+    }
+    // Neither another environment's nor somebody else's is counted, or goes, or comes back.
+    let others = ["copies/here/other/20200101t010000z-1-1.dump.age", &format!("{place}/zz.dump.age")];
+    for other in others {
+        store.rclone(&["copyto", &half, &format!("store:{other}")])?;
     }
     let made = as_who(&backup, writer, &store.endpoint).json()?;
     let name = made["name"].as_str().ok_or("it has no name")?;
-    check(made["copied"]["to"] == format!("s3://copies/here/{name}.dump.age"), || made.to_string())?;
-    check(store.names("copies/here")?.len() == 3, || format!("{:?}", store.names("copies/here")))?;
+    check(made["copied"]["to"] == format!("s3://{place}/{name}.dump.age"), || made.to_string())?;
+    check(store.names(&place)?.len() == 4, || format!("{:?}", store.names(&place)))?;
+    check(store.names("copies/here/other")?.len() == 1, || "the other's is gone".into())?;
     check(project.status()["last_copy"]["name"] == name, || project.status().to_string())?;
-    let sent = store.rclone(&["cat", &format!("store:copies/here/{name}.dump.age")])?.stdout;
+    let sent = store.rclone(&["cat", &format!("store:{place}/{name}.dump.age")])?.stdout;
     check(sent.starts_with(b"age-encryption.org/v1"), || "it is not encrypted".into())?;
 
     // Lost here. Half a copy is refused, and the newest comes back whole.
@@ -207,7 +216,7 @@ pub fn in_a_store(project: &Project) -> Result<(), Failed> {
         fs::remove_file(project.root().join(format!("backups/{name}.{kind}")))?;
     }
     let take = |from: &str| as_who(&["db", "take", from, "--identity", &key], writer, &store.endpoint);
-    take("s3://copies/here/20200104t010000z-1-1.dump.age").fails_with(1)?;
+    take(&format!("s3://{place}/20200104t010000z-1-1.dump.age")).fails_with(1)?;
     let output = take("s3://copies/elsewhere").fails_with(3)?;
     check(output.contains("has no copy"), || output)?;
     take("s3://copies/here").succeeds()?;

@@ -50,7 +50,7 @@ impl Offsite {
     pub fn told(folder: &str, environment: &Environment) -> Result<Offsite> {
         let supplied = Supplied::of(environment)?;
         let to = match store::is_address(folder) {
-            true => Way::Store(Place::told(folder, &supplied)?),
+            true => Way::Store(Place::told(folder, environment, &supplied)?),
             false => Way::Ssh { to: access::backup_destination(&supplied)?, folder: folder.to_owned() },
         };
         let recipient = supplied.text(RECIPIENT)?.unwrap_or_default().trim().to_owned();
@@ -84,6 +84,31 @@ impl Offsite {
             }
         }
     }
+}
+
+/// Asks for a copy where it was sent: refused unless it is there, as big as it was then.
+pub fn check_copy(copied: &Copied, environment: &Environment) -> Result<()> {
+    let supplied = Supplied::of(environment)?;
+    let Copied { to, bytes } = copied;
+    let found = match store::is_address(to) {
+        true => Place::told(to, environment, &supplied)?.chosen()?.1,
+        false => size_by_ssh(to, &access::backup_destination(&supplied)?)?,
+    };
+    if found == *bytes {
+        return Ok(());
+    }
+    Err(refuse(format!("{to} has {found} bytes, and had {bytes} when it was sent")))
+}
+
+fn size_by_ssh(copy: &str, to: &Destination) -> Result<u64> {
+    let file = copy.strip_prefix(&format!("{}:", to.host));
+    let file = file.ok_or_else(|| refuse(format!("BACKUP_HOST is {}, and the copy is {copy}", to.host)))?;
+    let connection =
+        Connection::open(to).with_context(|| format!("reaching the machine for copies of backups, {to}"))?;
+    let ask = connection.command(shell(), &["stat", "-c", "%s", file]);
+    let told = Run::new(ask).called("stat").text().with_context(|| format!("looking for {copy}"))?;
+    connection.close();
+    told.trim().parse().with_context(|| format!("the machine did not say how big {copy} is"))
 }
 
 fn send_by_ssh(

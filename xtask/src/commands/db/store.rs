@@ -3,11 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
+use camino::Utf8Path;
 use xshell::cmd;
 
 use crate::exit::refuse;
 use crate::product::secrets::Supplied;
-use crate::rollout::state::backup::{self, Backup, Copied};
+use crate::project::Environment;
+use crate::rollout::state::backup::{self, Backup, Copied, time_of};
 use crate::setup::{self, Tool};
 use crate::tools::process::{Run, shell};
 use crate::tools::rclone::{self, Access, Object, Store};
@@ -21,10 +23,10 @@ const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The longest that a question may take, with all its tries.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A folder of a store, `s3://BUCKET/FOLDER`, with who comes there by the variables `BACKUP_S3_…`.
+/// The folder of an environment in a store, `s3://BUCKET/FOLDER/ENVIRONMENT`, with who comes there by the variables `BACKUP_S3_…`.
 pub struct Place {
     store: Store,
-    /// `BUCKET/FOLDER`, or the bucket alone.
+    /// `BUCKET/FOLDER/ENVIRONMENT`; of a copy that was named, the folder that it is in.
     path: String,
     /// The copy that its address named, when it named one.
     pub copy: Option<String>,
@@ -37,21 +39,8 @@ pub fn is_address(text: &str) -> bool {
 
 impl Place {
     /// Everything that can be wrong without asking the store is said.
-    pub fn told(address: &str, supplied: &Supplied) -> Result<Place> {
-        let path = address.strip_prefix(SCHEME).unwrap_or_default().trim_end_matches('/');
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-        if path.is_empty()
-            || !path.chars().all(is_plain)
-            || path.split('/').any(|part| part.is_empty() || part == "..")
-        {
-            return Err(refuse(format!(
-                "{address} is no place in a store: s3://BUCKET/FOLDER, of letters, digits, - _ and ."
-            )));
-        }
-        let (path, copy) = match path.rsplit_once('/') {
-            Some((folder, name)) if name.ends_with(ENDING) => (folder, Some(name.to_owned())),
-            _ => (path, None),
-        };
+    pub fn told(address: &str, environment: &Environment, supplied: &Supplied) -> Result<Place> {
+        let (path, copy) = parts(address, &environment.name)?;
         let text =
             |name: &str| Ok::<_, anyhow::Error>(supplied.text(name)?.map(|value| value.trim().to_owned()));
         let needed = |name: &str| {
@@ -65,7 +54,7 @@ impl Place {
             secret: needed("BACKUP_S3_SECRET")?,
         };
         setup::ensure(&[Tool::Rclone, Tool::Age], false)?;
-        Ok(Place { store: Store::new(&access)?, path: path.to_owned(), copy })
+        Ok(Place { store: Store::new(&access)?, path, copy })
     }
 
     fn file(&self, name: &str) -> String {
@@ -77,6 +66,7 @@ impl Place {
     pub fn send(&self, read: Run<'_>, encrypt: Run<'_>, backup: &Backup) -> Result<Copied> {
         let name = format!("{}{ENDING}", backup.name);
         let (sh, file) = (shell(), self.store.folder().join(&name));
+        check_room(backup.bytes, self.store.free()?, self.store.folder())?;
         let write = Run::new(cmd!(sh, "dd of={file} bs=1048576")).timeout(TRANSFER_TIMEOUT);
         read.pipe(encrypt, write).context("encrypting the copy")?;
         let bytes = std::fs::metadata(&file).with_context(|| format!("looking at {file}"))?.len();
@@ -92,12 +82,13 @@ impl Place {
         Ok(Copied { to: format!("{SCHEME}{to}"), bytes })
     }
 
-    /// The names of the copies that are there, oldest first.
+    /// The names of the copies that are there, oldest first; what else is called so is somebody else's.
     pub fn copies(&self) -> Result<Vec<String>> {
         let mut names: Vec<String> = self
             .objects(&self.path)?
             .into_iter()
             .filter_map(|object| object.name.strip_suffix(ENDING).map(str::to_owned))
+            .filter(|name| time_of(name).is_some())
             .collect();
         names.sort();
         Ok(names)
@@ -120,7 +111,10 @@ impl Place {
         let objects = self.objects(&self.path)?;
         let copies = objects.into_iter().filter_map(|Object { name, size }| {
             let copy = name.strip_suffix(ENDING)?.to_owned();
-            let is_it = self.copy.as_ref().is_none_or(|wanted| *wanted == name);
+            let is_it = match &self.copy {
+                Some(wanted) => *wanted == name,
+                None => time_of(&copy).is_some(),
+            };
             is_it.then_some((copy, size))
         });
         copies.max().ok_or_else(|| {
@@ -138,5 +132,60 @@ impl Place {
         let told = Run::new(self.store.list(shell(), path)).timeout(QUESTION_TIMEOUT).text();
         let told = told.with_context(|| format!("asking what {SCHEME}{path} has"))?;
         rclone::objects(&told)
+    }
+}
+
+/// The folder that an address names, and the copy if it names one. A folder's copies are below the environment's name: those of
+/// another one are neither removed nor taken for its own.
+fn parts(address: &str, environment: &str) -> Result<(String, Option<String>)> {
+    let path = address.strip_prefix(SCHEME).unwrap_or_default().trim_end_matches('/');
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if path.is_empty()
+        || !path.chars().all(is_plain)
+        || path.split('/').any(|part| part.is_empty() || part == "..")
+    {
+        return Err(refuse(format!(
+            "{address} is no place in a store: s3://BUCKET/FOLDER, of letters, digits, - _ and ."
+        )));
+    }
+    let (path, copy) = match path.rsplit_once('/') {
+        Some((folder, name)) if name.ends_with(ENDING) => (folder, Some(name.to_owned())),
+        _ => return Ok((format!("{path}/{environment}"), None)),
+    };
+    Ok((path.to_owned(), copy))
+}
+
+/// What is encrypted lies on this machine until it is sent.
+fn check_room(dump: u64, free: u64, folder: &Utf8Path) -> Result<()> {
+    // age adds 16 bytes to each 64 KiB.
+    let needs = dump + dump / 1000 + (1 << 20);
+    ensure!(
+        free >= needs,
+        "the encrypted copy needs {} MiB in {folder} before it is sent, and {} MiB are free there",
+        needs.div_ceil(1 << 20),
+        free >> 20
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_has_a_folder_of_its_own_and_a_copy_is_found_by_its_address() {
+        let of = |address: &str| parts(address, "staging").unwrap();
+        assert_eq!(of("s3://copies/here/"), ("copies/here/staging".to_owned(), None));
+        assert_eq!(of("s3://copies"), ("copies/staging".to_owned(), None));
+        let copy = "20260103t120000z-1-1.dump.age";
+        let there = of(&format!("s3://copies/here/production/{copy}"));
+        assert_eq!(there, ("copies/here/production".to_owned(), Some(copy.to_owned())));
+        assert!(parts("s3://../up", "staging").is_err());
+    }
+
+    #[test]
+    fn what_has_no_room_here_is_not_begun() {
+        assert!(check_room(10 << 20, 11 << 20, "/tmp".into()).is_err());
+        assert!(check_room(10 << 20, 12 << 20, "/tmp".into()).is_ok());
     }
 }

@@ -25,7 +25,7 @@ const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, Args)]
 pub struct Take {
-    /// The copy, as `db backup --to` named it: NAME.dump.age, or `s3://BUCKET/FOLDER/NAME.dump.age`; of a folder, the newest
+    /// The copy, as `db backup --to` named it: NAME.dump.age, or `s3://BUCKET/FOLDER/NAME.dump.age`; of a folder, the newest of this environment
     copy: String,
     /// The file with the private key that opens it
     #[arg(long, value_name = "FILE")]
@@ -42,8 +42,9 @@ impl Take {
     /// Opened on its way: the key stays here, and the host gets the dump alone.
     pub fn run(self) -> Result<()> {
         can_be_read(&self.identity)?;
+        let environment = self.target.environment();
         let from = match store::is_address(&self.copy) {
-            true => From::Store(Place::told(&self.copy, &Supplied::of(self.target.environment())?)?),
+            true => From::Store(Place::told(&self.copy, environment, &Supplied::of(environment)?)?),
             false => From::File(Utf8PathBuf::from(&self.copy)),
         };
         setup::ensure(&[Tool::Age], false)?;

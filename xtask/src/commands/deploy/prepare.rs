@@ -23,7 +23,6 @@ use crate::rollout::host::Host;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::release::Release;
 use crate::terminal;
-use crate::tools::docker::condition::Condition;
 
 /// The way out when the environment's data are another folder's.
 const TAKE_OVER: &str = "`--override owner=\"reason\"` takes them over: from then on they are this folder's, and no longer the \
@@ -187,20 +186,15 @@ impl Prepared {
 
     /// Whether the release has the traffic and is well, and the platform beneath it runs.
     pub fn is_settled(&self) -> Result<bool> {
-        Ok(Observed::is_settled(&self.machine, &self.release())? && self.platform_runs()?)
+        Ok(Observed::is_settled(&self.machine, &self.release())? && self.machine.platform().serves()?)
     }
 
     /// The plan, with what stands before it when the platform has to be started.
     pub fn with_platform(&self, mut plan: Preview) -> Result<Preview> {
-        if !self.platform_runs()? {
+        if !self.machine.platform().serves()? {
             let what = "make what secrets are missing, start the database and the edge".to_owned();
             plan.steps.insert(0, ("platform".to_owned(), what));
         }
         Ok(plan)
-    }
-
-    fn platform_runs(&self) -> Result<bool> {
-        let parts = self.machine.platform().parts()?;
-        Ok(parts.iter().filter(|part| part.state == Condition::Running).count() == 2)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::commands::target::gate::{self, Override};
 use crate::exit::{Exit, Failure};
-use crate::host::{HostFacts, Machine, PlatformWants};
+use crate::host::{BESIDE, HostFacts, Machine, PlatformWants};
 use crate::project::FREE_DISK;
 use crate::terminal;
 use crate::tools::docker::compose::memory_limits;
@@ -60,9 +60,26 @@ impl Demand {
 /// For the platform and two releases beside each other.
 pub fn check_memory(machine: &Machine, platform: &Demand, release: &Value) -> Result<()> {
     let demand = demand(&platform.memory, &memory_limits(release));
-    let Some(why) = lacks_memory(&demand, machine.facts().memory) else { return Ok(()) };
+    let what = "the platform with two releases beside each other";
+    let Some(why) = lacks_memory(what, &demand, machine.facts().memory) else { return Ok(()) };
     let message =
         format!("{why}\n  `--override memory=\"reason\"` deploys all the same; the reason is recorded.");
+    Err(Failure { exit: Exit::HostUnfit, message }.into())
+}
+
+/// For a platform that takes more than the one that is there, beside the releases that run.
+pub fn check_memory_of_platform(machine: &Machine, overrides: &[Override]) -> Result<()> {
+    let (now, to_come) = (machine.platform().wants()?.memory, machine.platform().demand_to_come()?.0);
+    if gate::is_open("memory", overrides) || to_come.values().sum::<u64>() <= now.values().sum() {
+        return Ok(());
+    }
+    let mut demand = demand(&to_come, &BTreeMap::new());
+    demand.push(("the releases that run".to_owned(), machine.platform().memory_of_releases()?));
+    let Some(why) = lacks_memory("the platform beside what runs", &demand, machine.facts().memory) else {
+        return Ok(());
+    };
+    let message =
+        format!("{why}\n  `--override memory=\"reason\"` starts it all the same; the reason is recorded.");
     Err(Failure { exit: Exit::HostUnfit, message }.into())
 }
 
@@ -98,17 +115,21 @@ pub fn check_disk(machine: &Machine) -> Result<()> {
 /// What each part may take at most, with two releases beside each other.
 fn demand(platform: &BTreeMap<String, u64>, release: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
     let platform = platform.iter().map(|(name, bytes)| (name.clone(), *bytes));
-    platform.chain(release.iter().map(|(name, bytes)| (format!("2 × {name}"), 2 * bytes))).collect()
+    let beside = BESIDE.iter().map(|(name, bytes)| ((*name).to_owned(), *bytes));
+    platform
+        .chain(beside)
+        .chain(release.iter().map(|(name, bytes)| (format!("2 × {name}"), 2 * bytes)))
+        .collect()
 }
 
 /// Why the host has too little memory for that, when it has.
-fn lacks_memory(demand: &[(String, u64)], memory: u64) -> Option<String> {
+fn lacks_memory(what: &str, demand: &[(String, u64)], memory: u64) -> Option<String> {
     let mib = |bytes: u64| bytes >> 20;
     let all: u64 = demand.iter().map(|(_, bytes)| bytes).sum();
     let parts: Vec<String> = demand.iter().map(|(what, bytes)| format!("{what} {}", mib(*bytes))).collect();
     (all > memory).then(|| {
         format!(
-            "the host has {} MiB of memory, and the platform with two releases beside each other may take {}: {}\n  Take a \
+            "the host has {} MiB of memory, and {what} may take {}: {}\n  Take a \
              bigger host, or lower `mem_limit` in the compose files. {NOTHING_CHANGED}",
             mib(memory),
             mib(all),
@@ -147,9 +168,17 @@ mod tests {
         let of =
             |parts: &[(&str, u64)]| parts.iter().map(|(name, mib)| ((*name).to_owned(), mib << 20)).collect();
         let demand = demand(&of(&[("edge", 512), ("database", 1024)]), &of(&[("app", 512), ("page", 256)]));
-        assert_eq!(lacks_memory(&demand, 3072 << 20), None);
-        let why = lacks_memory(&demand, 2048 << 20).unwrap();
-        for words in ["has 2048 MiB", "may take 3072", "database 1024", "2 × app 1024", "2 × page 512"] {
+        assert_eq!(lacks_memory("it", &demand, 3168 << 20), None);
+        let why = lacks_memory("it", &demand, 2048 << 20).unwrap();
+        for words in [
+            "has 2048 MiB",
+            "may take 3168",
+            "database 1024",
+            "guard 32",
+            "watcher 64",
+            "2 × app 1024",
+            "2 × page 512",
+        ] {
             assert!(why.contains(words), "{words:?} is not in {why}");
         }
     }

@@ -134,6 +134,16 @@ impl<'a> LeasedDatabase<'a> {
         self.leased.write(&folder, &[(&format!("{}.json", backup.name), &facts)])
     }
 
+    /// What is going to be restored is not removed by what makes backups by itself meanwhile.
+    pub fn want(&self, backup: &Backup) -> Result<()> {
+        self.change(&["want", &backup.name], QUERY_TIMEOUT).map(drop)
+    }
+
+    /// Ends what dumps the database by itself, which tries again later: a migration would wait for it, and users behind that.
+    pub(in crate::host) fn make_way(&self) -> Result<()> {
+        self.change(&["make-way", DATABASE], QUERY_TIMEOUT).map(drop)
+    }
+
     /// For writing a dump that was off the host: it is no backup before [`LeasedDatabase::take_dump`].
     pub fn receive_dump(&self, name: &str) -> Result<Cmd<'a>> {
         Ok(self.leased.fenced()?.database().stream(&["sh", "-c", SCRIPT, "database", "receive", name]))

@@ -1,5 +1,5 @@
-//! The database of an environment. All of it happens inside the database's own container, by programs of its own version: a
-//! dump never travels to be read.
+//! The database of an environment. All that is done from here happens inside the database's own container, by programs of its own
+//! version: a dump never travels to be read. What makes backups by itself is a container beside it, and has its socket.
 
 mod backups;
 mod losses;

@@ -14,7 +14,7 @@ use crate::rollout::state::ledger::Event;
 use crate::rollout::steps::PLATFORM;
 use crate::tools::docker::{container, network, volume};
 
-/// Images, secrets and volumes, a start of both services, and perhaps one more at another port.
+/// Images, secrets and volumes, a start of all services, and perhaps one more at another port.
 const MAKE_TIMEOUT: Duration = Duration::from_secs(1200);
 
 /// The platform of an environment, to be made or started.

@@ -29,7 +29,7 @@ use crate::tools::process::{Finished, Run};
 #[cfg(test)]
 pub(super) use self::compose::{COPIES_SCRIPTS, NOTE};
 pub use self::files::PlatformFiles;
-pub use self::wants::PlatformWants;
+pub use self::wants::{BESIDE, PlatformWants};
 
 /// How long the database and the edge may take to be healthy.
 const HEALTHY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -81,13 +81,15 @@ impl Platform<'_> {
     /// An error that says what to do when the database or the edge is not running.
     pub fn check(&self) -> Result<()> {
         let containers = self.containers()?;
-        ESSENTIAL.iter().try_for_each(|service| {
-            let runs = |found: &Container| {
-                found.label("com.docker.compose.service") == Some(service.name)
-                    && found.state.status == Condition::Running
-            };
-            if containers.iter().any(runs) { Ok(()) } else { Err(self.is_not_running(service)) }
+        ESSENTIAL.iter().try_for_each(|service| match runs(&containers, service) {
+            true => Ok(()),
+            false => Err(self.is_not_running(service)),
         })
+    }
+
+    /// Whether all of it runs without which no release serves anybody.
+    pub fn serves(&self) -> Result<bool> {
+        Ok(serves(&self.containers()?))
     }
 
     /// Whether it was ever made, and not taken down since.
@@ -206,6 +208,15 @@ impl Platform<'_> {
     }
 }
 
+fn serves(containers: &[Container]) -> bool {
+    ESSENTIAL.iter().all(|service| runs(containers, service))
+}
+
+fn runs(containers: &[Container], service: &Service) -> bool {
+    let is_it = |found: &Container| found.label("com.docker.compose.service") == Some(service.name);
+    containers.iter().any(|found| is_it(found) && found.state.status == Condition::Running)
+}
+
 fn bases(containers: &[Container]) -> Option<Bases> {
     let image = |service: &str| {
         let of = |found: &&Container| found.label("com.docker.compose.service") == Some(service);
@@ -234,5 +245,34 @@ impl LeasedPlatform<'_> {
         machine.platform().with_project_as_started(|project| {
             Ok(Run::new(project.down(machine.docker())).timeout(HEALTHY_TIMEOUT).run()?)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_platform_serves_when_database_and_edge_run_whatever_else_does() {
+        let part = |service: &str, status: &str| -> Container {
+            let state = json!({ "Status": status, "StartedAt": "", "ExitCode": 0, "OOMKilled": false, "Health": null });
+            let labels = json!({ "com.docker.compose.service": service });
+            let config = json!({ "Image": "", "Labels": labels, "Healthcheck": null });
+            let found =
+                json!({ "Name": service, "State": state, "RestartCount": 0, "Config": config, "Mounts": [] });
+            serde_json::from_value(found).unwrap()
+        };
+        for (parts, does) in [
+            (&[("postgres", "running"), ("edge", "running"), ("copies", "running")][..], true),
+            (&[("postgres", "running"), ("edge", "running"), ("copies", "restarting")], true),
+            (&[("postgres", "running"), ("edge", "running")], true),
+            (&[("postgres", "running"), ("copies", "running")], false),
+            (&[("postgres", "running"), ("edge", "exited"), ("copies", "running")], false),
+        ] {
+            let parts: Vec<Container> = parts.iter().map(|(service, status)| part(service, status)).collect();
+            assert_eq!(serves(&parts), does, "{parts:?}");
+        }
     }
 }

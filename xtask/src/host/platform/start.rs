@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::{HEALTHY_TIMEOUT, LeasedPlatform};
+use super::{HEALTHY_TIMEOUT, LeasedPlatform, serves};
 use crate::host::{Bases, SuppliedSecrets};
 use crate::project::{EDGE, ESSENTIAL};
 use crate::rollout::state::platform::PlatformRecord;
-use crate::tools::docker::condition::Condition;
+use crate::terminal;
 use crate::tools::docker::container::{self, Container};
 use crate::tools::process::Run;
 
@@ -15,8 +15,7 @@ impl LeasedPlatform<'_> {
     pub fn settle(&self, given: &SuppliedSecrets, wait: &dyn Fn(&str)) -> Result<bool> {
         let machine = self.leased.fenced()?;
         let containers = machine.platform().containers()?;
-        let runs = |found: &Container| found.state.status == Condition::Running;
-        if containers.len() < ESSENTIAL.len() || !containers.iter().all(runs) {
+        if !serves(&containers) {
             return Ok(false);
         }
         let names = ESSENTIAL.map(|service| service.name);
@@ -25,6 +24,9 @@ impl LeasedPlatform<'_> {
         };
         if !containers.iter().filter(is_essential).all(|found| machine.platform().is_healthy(found)) {
             machine.platform().wait_until_healthy(&names, wait)?;
+        }
+        if containers.iter().any(|found| !is_essential(&found) && found.state.status.is_over()) {
+            self.start_others();
         }
         self.leased.secrets().make(given)?;
         Ok(true)
@@ -58,7 +60,29 @@ impl LeasedPlatform<'_> {
         self.start()?;
         machine.platform().wait_until_healthy(&ESSENTIAL.map(|service| service.name), wait)?;
         self.leased.database().make_roles()?;
+        self.start_others();
         if is_new { machine.platform().wait_for_certificate(wait) } else { Ok(()) }
+    }
+
+    /// What no release needs comes last, and keeps no deploy back. A platform from before it has none.
+    fn start_others(&self) {
+        let start = || {
+            let machine = self.leased.fenced_invalidating()?;
+            machine.platform().with_project_as_started(|project| {
+                let told = Run::new(project.hashes(machine.docker())).text()?;
+                let names = told.lines().filter_map(|line| line.split(' ').next());
+                let others: Vec<&str> =
+                    names.filter(|name| ESSENTIAL.iter().all(|service| service.name != *name)).collect();
+                if others.is_empty() {
+                    return Ok(());
+                }
+                Ok(Run::new(project.up_as_made(machine.docker(), &others)).timeout(HEALTHY_TIMEOUT).run()?)
+            })
+        };
+        if let Err(error) = start() {
+            let error: anyhow::Error = error;
+            terminal::warn(format_args!("what makes backups by itself could not be started: {error:#}"));
+        }
     }
 
     /// Something else may have taken the edge's port since it was looked for: here the next one that is free is taken, and on a
@@ -67,7 +91,9 @@ impl LeasedPlatform<'_> {
         let start = || {
             let machine = self.leased.fenced_invalidating()?;
             machine.platform().with_project_as_started(|project| {
-                Ok(Run::new(project.up_as_made(machine.docker())).timeout(HEALTHY_TIMEOUT).run()?)
+                Ok(Run::new(project.up_as_made(machine.docker(), &ESSENTIAL.map(|service| service.name)))
+                    .timeout(HEALTHY_TIMEOUT)
+                    .run()?)
             })
         };
         let Err(error) = start() else { return Ok(()) };

@@ -11,8 +11,8 @@ use crate::tools::docker::volume;
 use crate::tools::process::Run;
 
 /// Makes the cluster when there is none, beside and then renamed, so that a cut one is never taken for whole. Only
-/// processes of the database's own container may come without a password; the superuser has none, and so can't come
-/// from outside it at all.
+/// who has its socket may come without a password, which are the database's own container and that of the backups by themselves
+/// (who of them, `roles.sql` says then); the superuser has no password, and so can't come by network at all.
 const INIT: &str = r#"set -eu
 cd /var/lib/postgresql/data
 [ -e cluster ] && exit 0

@@ -6,10 +6,16 @@ use anyhow::{Context, Result};
 
 use super::{Container, Platform, bases};
 use crate::host::Bases;
-use crate::project::EDGE;
+use crate::host::guard::GUARD_MEMORY;
+use crate::host::watcher::MEMORY;
+use crate::project::{EDGE, RELEASE_LABEL};
 use crate::tools::docker::compose::{memory_limits, published_ports};
 use crate::tools::docker::condition::Condition;
+use crate::tools::docker::container;
 use crate::tools::process::Run;
+
+/// What runs beside a platform without being of its compose files, and the memory that it may take.
+pub const BESIDE: [(&str, u64); 2] = [("guard", GUARD_MEMORY as u64), ("watcher", MEMORY as u64)];
 
 /// What it takes.
 #[derive(Debug, Clone)]
@@ -42,6 +48,14 @@ impl Platform<'_> {
             memory: containers.iter().map(|found| (of(found), found.host_config.memory)).collect(),
             edge_runs: containers.iter().any(|found| of(found) == EDGE.name && runs(found)),
         })
+    }
+
+    /// Bytes that what runs of the environment's releases may take at most.
+    pub fn memory_of_releases(&self) -> Result<u64> {
+        let all =
+            container::labelled(self.machine.docker(), &[self.machine.label(), RELEASE_LABEL.to_owned()])?;
+        let running = all.iter().filter(|found| found.state.status == Condition::Running);
+        Ok(running.map(|found| found.host_config.memory).sum())
     }
 
     /// What the one takes that a deploy would make here: its memory, and the ports of its edge.

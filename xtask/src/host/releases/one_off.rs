@@ -14,12 +14,14 @@ impl LeasedReleases<'_> {
     /// waited for, not started again.
     pub(in crate::host) fn migrate(&self, id: &ReleaseId) -> Result<String> {
         self.wait_for_migration()?;
+        self.leased.database().make_way()?;
         self.run_once(id, "migrate", &[])
     }
 
     /// Takes these migrations back, in this order, and says what that printed.
     pub(in crate::host) fn undo_migrations(&self, id: &ReleaseId, versions: &[i64]) -> Result<String> {
         self.wait_for_migration()?;
+        self.leased.database().make_way()?;
         let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
         let words = ["migrate", "--undo"].into_iter().chain(versions.iter().map(String::as_str));
         self.run_once(id, "migrate", &words.collect::<Vec<_>>())

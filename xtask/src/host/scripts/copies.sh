@@ -9,8 +9,11 @@ set -eu
 umask 027
 database=$1 owner=$2 app=$3 hour=$4 settled=$5 least=$6 most=$7 days=$8
 scratch=${database}_copy
-# Between two looks; after a failure; and how long a look may take, with a dump in it, before nobody believes that it ends.
+# Between two looks; after a backup, or a failure; and how long a look may take, with a dump in it, before nobody believes that
+# it ends.
 pause=15 rest=300 longest=2700
+# By this name whoever migrates knows what reads each table here, and ends it.
+export PGAPPNAME=copies
 
 # A moment as 20260103020000, which is also how a backup's name begins: later is more.
 moment() { date -u -d "@$1" +%Y%m%d%H%M%S; }
@@ -21,9 +24,10 @@ night_has_passed() { # NOW LAST
     [ "$2" -lt "$(moment $((($1 - hour * 3600) / 86400 * 86400 + hour * 3600)))" ]
 }
 ask() { PGCONNECT_TIMEOUT=10 psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
-# The facts of all backups, oldest first; those of the newest; one of them.
+# The facts of all backups, oldest first; those of the newest; one of them. A name is by the clock of who made it, which may be
+# ahead: what is of later than now is no newest one.
 all() { for facts in [0-9]*z-*.json; do if [ -e "$facts" ]; then echo "$facts"; fi; done; }
-newest() { all | tail -n 1; }
+newest() { { all && date -u +%Y%m%dt%H%M%Sz-~; } | LC_ALL=C sort | sed '/~$/,$d' | tail -n 1; }
 fact() { sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"]*\).*/\1/p" "$2"; }
 # What a program has said, as a text of JSON.
 text() { printf '"%s"' "$(tr -s '\n\t\r' '   ' <"$1" | tr -cd '\040-\176' | cut -c 1-600 | sed 's/[\\"]/\\&/g; s/ *$//')"; }
@@ -40,13 +44,15 @@ tell() { # FAILURE
     echo "$last" >/tmp/told
 }
 
-# What one that was killed has left: it never counted, and takes room.
-sweep() {
+# What one that was killed has left: it never counted, and takes room. Not while one is being taken, or loaded.
+sweep() (
+    exec 8>>.loading
+    flock -n 8 || exit 0
     rm -f .*z-copies.next ./*z-copies.*.next .copies.next .rehearsal.next
     for file in *z-copies.dump *z-copies.counts; do
         if ! [ -e "${file%.*}.json" ]; then rm -f "$file"; fi
     done
-}
+)
 
 # By the same rule as whoever deploys; not while a backup is being loaded. In a process of its own, with which the lock ends.
 prune() (
@@ -54,14 +60,21 @@ prune() (
     flock -n 8 || exit 0
     oldest=$(moment $(($(date +%s) - days * 86400)))
     kept=0
-    for facts in $(all | sort -r); do
-        name=${facts%.json}
-        if [ $kept -ge "$least" ] && { [ $kept -ge "$most" ] || [ "$(of_name "$name")" -lt "$oldest" ]; }; then
-            rm -f "$facts" "$name.dump" "$name.counts"
+    for backup in $(all | by_time_here | sort -r); do
+        name=${backup#*:} at=${backup%%:*}
+        if [ $kept -ge "$least" ] && { [ $kept -ge "$most" ] || [ "$at" -lt "$oldest" ]; }; then
+            rm -f "$name.json" "$name.dump" "$name.counts"
         fi
         kept=$((kept + 1))
     done
 )
+# Since when it is here, or was last wanted: one that was taken from off the host is as new as its coming.
+by_time_here() {
+    while read -r facts; do
+        wanted=$(fact wanted "$facts" | tr -cd 0-9)
+        echo "${wanted:-$(of_name "$facts")}:${facts%.json}"
+    done
+}
 
 # Says why a backup is due, or nothing; an error when one is and the database can't say what it has.
 due() {
@@ -70,14 +83,26 @@ due() {
     if night_has_passed "$(date +%s)" "$(of_name "${last:-0t0z}")"; then night=night; fi
     if ! told=$(ask --command="SELECT coalesce(max(version), 0), coalesce(extract(epoch FROM now() - max(installed_on))::bigint, 0)
         FROM _sqlx_migrations WHERE success" "$database" 2>/tmp/said); then
-        # Nobody has migrated it yet; or it is away, and nothing is wanted of it.
-        if [ -z "$night" ] || grep -q 'does not exist' /tmp/said; then return 0; fi
+        if grep -q 'relation "_sqlx_migrations" does not exist' /tmp/said; then
+            # It was made by other means, and has no baseline yet; or there is nothing in it.
+            holds=$(ask --command="SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)')" "$database")
+            if [ -n "$(all)" ] || [ "$holds" = t ]; then echo $night; fi
+            return 0
+        fi
+        # Nobody has made it yet; or it is away, and nothing is wanted of it.
+        if grep -q "database \"$database\" does not exist" /tmp/said; then
+            if [ -z "$(all)" ]; then return 0; fi
+        elif [ -z "$night" ]; then
+            return 0
+        fi
         cat /tmp/said >&2
         return 1
     fi
     schema=${told%|*} age=${told#*|}
     if [ "$schema" = 0 ] || [ "$age" -le "$settled" ]; then return 0; fi
-    if [ -n "$last" ] && [ "$(fact schema "$last")" != "$schema" ]; then
+    # Any that has this schema, also one whose name is ahead of the clock: else a dump would follow the other.
+    has=$(all | xargs -r grep -l "\"schema\":$schema," | tail -n 1)
+    if [ -n "$(all)" ] && [ "$(of_name "${has:-0t0z}")" -lt "$(moment $(($(date +%s) - age)))" ]; then
         echo migration
     else
         echo $night
@@ -145,6 +170,7 @@ look)
     why=$(due)
     if [ -n "$why" ]; then
         copy "$why"
+        date +%s >/tmp/rest
         echo "$(now) a backup was made ($why): $(cat /tmp/made)"
         tell null
         prune
@@ -173,23 +199,24 @@ esac
 
 cd /backups
 trap 'exit 0' TERM
-failed=0
+echo 0 >/tmp/rest
 echo nothing >/tmp/told
 sweep
 # What a rehearsal has left that was killed.
 sh /copies/database.sh drop "$scratch" 2>/tmp/wrong || cat /tmp/wrong
 while :; do
     date +%s >/tmp/beat
-    if [ $(($(date +%s) - failed)) -ge $rest ]; then
+    if [ $(($(date +%s) - $(cat /tmp/rest))) -ge $rest ]; then
         # A program of its own: what fails in it ends it, and not this.
-        if sh "$0" "$@" look 2>/tmp/wrong; then
-            failed=0
-        else
-            failed=$(date +%s) words=$(text /tmp/wrong)
+        if ! sh "$0" "$@" look 2>/tmp/wrong; then
+            date +%s >/tmp/rest
+            words=$(text /tmp/wrong)
             echo "$(now) no backup could be made: $words"
             if ! { sweep && tell "{\"at\":\"$(now)\",\"words\":$words}"; }; then
                 echo "$(now) and that could not be written down" >&2
             fi
+            # A look that ends well, and finds nothing due, says so.
+            echo nothing >/tmp/told
         fi
     fi
     # It ends at once when it is told to.

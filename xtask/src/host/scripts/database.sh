@@ -1,5 +1,5 @@
-# Backups, and what a restore does, inside the database's own container, by its own programs, as the superuser that
-# only this container's processes can be.
+# Backups, and what a restore does, inside the database's own container or that of the backups by themselves, by the server's
+# own programs, as the superuser, who comes through the socket alone: these two containers have it.
 # Usage: database.sh VERB ARGUMENT...
 
 set -eu
@@ -7,6 +7,12 @@ umask 027
 cd /backups
 # The engine goes on with a script whose driver has died: what looks at a swap waits for one that still runs.
 alone() { exec 7>>.swap && flock 7; }
+# Meanwhile, what makes backups by itself removes none, and nothing that is on its way to become one.
+hold() {
+    exec 7>>.loading
+    flock --shared --wait 60 7 || { echo "older backups are being removed, which has not ended for a minute" >&2; exit 1; }
+}
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 ask() { psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
 # How many bytes a database takes; how many are free for more.
 size() { ask --command="SELECT pg_database_size('$1')" postgres; }
@@ -58,6 +64,7 @@ discard) # NAME
 take) # NAME: what came whole becomes a backup; what is known of it is in itself, but for the rows of its moment
     next=".$1.part"
     trap 'rm -f "$next" "$1.json.next"' EXIT
+    hold
     pg_restore --file=/dev/null "$next"
     tables=$(pg_restore --list "$next" | grep -c ' TABLE DATA ')
     at=$(pg_restore --list "$next" | while read -r _ archive created _ day time _; do
@@ -67,13 +74,25 @@ take) # NAME: what came whole becomes a backup; what is known of it is in itself
         case $version in *[!0-9]* | '') ;; *) echo "$version" ;; esac
     done | sort -n | tail -n 1)
     sum=$(sha256sum "$next" | cut -d ' ' -f 1)
-    printf '{"name":"%s","at":"%s","made_by":"db take","live":"none","schema":%s,"tables":%s,"bytes":%s,"sha256":"%s"}\n' \
-        "$1" "$at" "${schema:-0}" "$tables" "$(stat -c %s "$next")" "$sum" >"$1.json.next"
+    printf '{"name":"%s","at":"%s","made_by":"db take","live":"none","schema":%s,"tables":%s,"bytes":%s,"sha256":"%s","wanted":"%s"}\n' \
+        "$1" "$at" "${schema:-0}" "$tables" "$(stat -c %s "$next")" "$sum" "$(now)" >"$1.json.next"
     sync "$1.json.next"
     mv "$next" "$1.dump"
     mv "$1.json.next" "$1.json"
     sync .
     cat "$1.json"
+    ;;
+want) # NAME: it is going to be restored, and is kept as if it were of now
+    hold
+    [ -e "$1.dump" ] || { echo "$1 is no longer there" >&2; exit 1; }
+    trap 'rm -f "$1.json.next"' EXIT
+    sed -e 's/,"wanted":"[^"]*"//' -e "\$ s/}\$/,\"wanted\":\"$(now)\"}/" "$1.json" >"$1.json.next"
+    sync "$1.json.next"
+    mv "$1.json.next" "$1.json"
+    sync .
+    ;;
+make-way) # DATABASE: ends what backs it up by itself: it reads each table, and what would change one waits for it
+    ask --command="SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$1' AND application_name = 'copies'" postgres
     ;;
 room) # DATABASE: how many bytes it takes, and how many are free for backups, and for data
     echo "$(size "$1") $(free /backups) $(free /var/lib/postgresql/data)"
@@ -82,9 +101,8 @@ verify) # NAME SHA256
     [ "$(sha256sum "$1.dump" | cut -d ' ' -f 1)" = "$2" ] || { echo "the dump is not the one that was made" >&2; exit 1; }
     pg_restore --list "$1.dump" >/dev/null
     ;;
-load) # NAME BESIDE OWNER APP; meanwhile, what makes backups by itself removes none
-    exec 7>>.loading
-    flock --shared --wait 60 7 || { echo "older backups are being removed, which has not ended for a minute" >&2; exit 1; }
+load) # NAME BESIDE OWNER APP
+    hold
     dropdb --username=postgres --if-exists --force "$2"
     createdb --username=postgres --owner="$3" --template=template0 --encoding=UTF8 "$2"
     ask --command="REVOKE ALL ON DATABASE $2 FROM PUBLIC" --command="GRANT CONNECT ON DATABASE $2 TO $4" postgres

@@ -61,6 +61,24 @@ impl Folder {
         Command::new("sh").arg(script).args(arguments).args(words).env("PATH", path).output().unwrap()
     }
 
+    /// What is done inside the database's own container.
+    fn script(&self, words: &[&str]) -> Output {
+        let path = format!("{}:{}", self.path("bin"), std::env::var("PATH").unwrap());
+        Command::new("sh").arg(self.path("bin/database.sh")).args(words).env("PATH", path).output().unwrap()
+    }
+
+    /// Functions of the script that makes them by itself, and nothing that they are called by.
+    fn alone(&self, calls: &str) -> String {
+        let text = fs::read_to_string(self.path("bin/copies.sh")).unwrap();
+        format!("{}\ncd {}\n{calls}\n", text.split("\ncase ${9:-} in").next().unwrap(), self.path("backups"))
+    }
+
+    fn functions(&self, calls: &str) {
+        let words = ["xtask", "app", "owner", "user", "1", "120", "3", "5", "90"];
+        let output = Command::new("sh").args(["-c", &self.alone(calls)]).args(words).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .path("backups")
@@ -110,7 +128,7 @@ fn what_is_due_is_tried_and_a_failure_leaves_nothing_that_counts() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("it is \"away\""), "{output:?}");
     assert_eq!(folder.names(), [""; 0]);
     // One of today, and what it has: nothing is due, and it is told of.
-    let today = of_now();
+    let today = of_now(0);
     folder.backup(&today, 7);
     let output = folder.call(&["look"]);
     assert!(output.status.success(), "{output:?}");
@@ -122,15 +140,74 @@ fn what_is_due_is_tried_and_a_failure_leaves_nothing_that_counts() {
     folder.program("psql", &server(8, 60));
     assert!(folder.call(&["look"]).status.success());
     // Nobody has migrated it yet; the server is away, and nothing is wanted of it.
-    for words in ["database \"app\" does not exist", "connection refused"] {
-        folder.program("psql", &format!("echo '{words}' >&2; exit 2"));
-        assert!(folder.call(&["look"]).status.success(), "{words}");
-    }
+    folder.program("psql", "echo 'connection refused' >&2; exit 2");
+    assert!(folder.call(&["look"]).status.success());
+    // It was there, and is not any more.
+    folder.program("psql", "echo 'database \"app\" does not exist' >&2; exit 2");
+    assert!(!folder.call(&["look"]).status.success());
+    let empty = Folder::with("echo 'database \"app\" does not exist' >&2; exit 2");
+    assert!(empty.call(&["look"]).status.success());
 }
 
-/// A backup's name that no night has come after.
-fn of_now() -> String {
-    let now = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+#[test]
+fn a_database_that_was_made_by_other_means_is_backed_up_too() {
+    let server = |holds: &str| {
+        format!(
+            r#"case "$*" in *pg_tables*) echo {holds} ;; *_sqlx_migrations*) echo 'ERROR:  relation "_sqlx_migrations" does not exist' >&2; exit 1 ;; *) echo "it is tried" >&2; exit 2 ;; esac"#
+        )
+    };
+    let folder = Folder::with(&server("f"));
+    assert!(folder.call(&["look"]).status.success(), "there is nothing in it");
+    folder.program("psql", &server("t"));
+    let output = folder.call(&["look"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it is tried"), "{output:?}");
+}
+
+#[test]
+fn a_name_that_is_ahead_of_the_clock_hides_nothing_and_does_not_want_dump_after_dump() {
+    let folder = Folder::with(&server(8, 3600));
+    let today = of_now(0);
+    for (name, schema) in [(today.as_str(), 8), (of_now(86_400).as_str(), 7)] {
+        folder.backup(name, schema);
+    }
+    let output = folder.call(&["look"]);
+    assert!(output.status.success(), "a backup has the migration: {output:?}");
+    assert_eq!(folder.told().last_good.unwrap().name, today);
+    // It is from before the migration was taken back, and came again.
+    folder.program("psql", &server(8, 130));
+    let before = Folder::with(&server(8, 130));
+    before.backup(&of_before(140), 8);
+    assert!(!before.call(&["look"]).status.success());
+    // Only the one ahead is there: the night has passed.
+    let ahead = Folder::with(&server(8, 3600));
+    ahead.backup(&of_now(86_400), 8);
+    assert!(!ahead.call(&["look"]).status.success());
+}
+
+/// Whoever migrates finds by this name what reads the tables.
+#[test]
+fn what_reads_the_tables_says_who_it_is_and_is_ended_by_that() {
+    let folder = Folder::with(&server(7, 3600));
+    let said = folder.path("said");
+    folder.program("psql", &format!("echo \"$PGAPPNAME: $*\" >>{said}; exit 2"));
+    folder.call(&["look"]);
+    assert!(fs::read_to_string(&said).unwrap().starts_with("copies: "));
+    folder.script(&["make-way", "app"]);
+    let said = fs::read_to_string(&said).unwrap();
+    let words = "pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app' AND application_name = 'copies'";
+    assert!(said.contains(words), "{said}");
+}
+
+/// A backup's name by a clock that is so many seconds ahead.
+fn of_now(ahead: u64) -> String {
+    name_of(std::time::SystemTime::now() + std::time::Duration::from_secs(ahead))
+}
+
+fn of_before(ago: u64) -> String {
+    name_of(std::time::SystemTime::now() - std::time::Duration::from_secs(ago))
+}
+
+fn name_of(now: std::time::SystemTime) -> String {
     let name = humantime::format_rfc3339_seconds(now).to_string().replace(['-', ':'], "").to_lowercase();
     format!("{name}-1-1")
 }
@@ -141,17 +218,7 @@ fn as_many_are_kept_as_the_rule_says_and_what_a_killed_one_left_is_removed() {
     for name in ["20200101t010000z-1-1", "20200102t010000z-1-1", "20200103t010000z-copies"] {
         folder.backup(name, 7);
     }
-    let prune = |folder: &Folder| {
-        let script = folder.path("bin/copies.sh");
-        let text = fs::read_to_string(&script).unwrap();
-        // Its functions, and nothing that they are called by.
-        let functions = text.split("\ncase ${9:-} in").next().unwrap();
-        let words = format!("{functions}\ncd {}\nsweep\nprune\n", folder.path("backups"));
-        let output = Command::new("sh")
-            .args(["-c", &words, "xtask", "app", "owner", "user", "1", "120", "3", "5", "90"])
-            .output();
-        assert!(output.as_ref().unwrap().status.success(), "{output:?}");
-    };
+    let prune = |folder: &Folder| folder.functions("sweep\nprune");
     let kept = |folder: &Folder| folder.names().into_iter().filter(|name| name.ends_with(".dump")).count();
     for left in
         [".20200104t010000z-copies.next", "20200104t010000z-copies.dump", "20200104t010000z-copies.json.next"]
@@ -161,7 +228,7 @@ fn as_many_are_kept_as_the_rule_says_and_what_a_killed_one_left_is_removed() {
     prune(&folder);
     assert_eq!(kept(&folder), 3, "the last three, however old");
     assert!(!folder.names().iter().any(|name| name.contains("20200104")), "{:?}", folder.names());
-    let now = of_now();
+    let now = of_now(0);
     folder.backup(&now, 7);
     prune(&folder);
     assert_eq!(kept(&folder), 3, "the fourth is too old");
@@ -176,4 +243,35 @@ fn as_many_are_kept_as_the_rule_says_and_what_a_killed_one_left_is_removed() {
     drop(loading);
     prune(&folder);
     assert_eq!(kept(&folder), 5, "at most");
+}
+
+#[test]
+fn what_is_taken_or_wanted_is_not_swept_and_is_as_new_as_that() {
+    let folder = Folder::with(&server(7, 3600));
+    let of_long_ago = ["20200101t010000z-copies", "20200102t010000z-1-1"];
+    // While it gets its name, what makes backups by itself sweeps.
+    let sweep = folder.alone("sweep");
+    fs::write(folder.path("bin/sweep.sh"), sweep).unwrap();
+    let sweeps =
+        format!("sh {} app owner user 1 120 3 5 90 && exec /bin/sync \"$@\"", folder.path("bin/sweep.sh"));
+    folder.program("sync", &sweeps);
+    let list = "; Archive created at 2020-01-01 01:00:00 UTC\n1; 2; 3 TABLE DATA public shipments owner";
+    folder.program("pg_restore", &format!(r#"case "$*" in *--list*) printf '{list}\n' ;; esac"#));
+    fs::write(folder.path("backups").join(format!(".{}.part", of_long_ago[0])), "dump").unwrap();
+    let output = folder.script(&["take", of_long_ago[0]]);
+    assert!(output.status.success(), "{output:?}");
+    // Before those that are wanted; the rule keeps five.
+    for number in 0..6 {
+        folder.backup(&format!("{}-{number}", of_before(60)), 7);
+    }
+    folder.backup(of_long_ago[1], 7);
+    assert!(folder.script(&["want", of_long_ago[1]]).status.success());
+    folder.functions("prune");
+    let names = folder.names();
+    assert_eq!(names.iter().filter(|name| name.ends_with(".dump")).count(), 5, "{names:?}");
+    for name in of_long_ago {
+        assert!(names.contains(&format!("{name}.dump")), "{names:?}");
+    }
+    let output = folder.script(&["want", "20200103t010000z-1-1"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no longer there"), "{output:?}");
 }

@@ -169,7 +169,19 @@ fn back(to: &Option<ReleaseId>) -> RollbackRequest<'_> {
 fn a_backup() -> Backup {
     let (name, at, made_by) = ("a-backup".to_owned(), String::new(), String::new());
     let (live, sha256) = (String::new(), String::new());
-    Backup { name, at, made_by, live, schema: 1, tables: 1, bytes: 1, loaded_bytes: 1, sha256, copied: None }
+    Backup {
+        name,
+        at,
+        made_by,
+        live,
+        schema: 1,
+        tables: 1,
+        bytes: 1,
+        loaded_bytes: 1,
+        sha256,
+        wanted: None,
+        copied: None,
+    }
 }
 
 impl fmt::Display for Act {

@@ -26,6 +26,10 @@ pub struct Backup {
     pub loaded_bytes: u64,
     /// The dump's SHA-256, in hexadecimal.
     pub sha256: String,
+    /// When it came onto the host as a copy, or when a restore began to need it, RFC 3339 in UTC: it is kept as if it were of
+    /// then. Nothing for most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<String>,
     /// The copy that is off the host, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copied: Option<Copied>,
@@ -86,16 +90,20 @@ pub const KEPT_AT_LEAST: usize = 3;
 /// See [`KEPT_AT_MOST`].
 pub const KEPT_FOR: Duration = Duration::from_secs(90 * 86_400);
 
-/// Of these, oldest first, the names of those that need not be kept any longer.
+/// Of these the names of those that need not be kept any longer.
 pub fn superfluous(backups: &[Backup], now: SystemTime) -> Vec<&str> {
-    let named =
-        backups.iter().map(|backup| (backup.name.as_str(), humantime::parse_rfc3339_weak(&backup.at).ok()));
-    over(named, now)
+    let since =
+        |backup: &Backup| humantime::parse_rfc3339_weak(backup.wanted.as_ref().unwrap_or(&backup.at)).ok();
+    let mut named: Vec<_> = backups.iter().map(|backup| (backup.name.as_str(), since(backup))).collect();
+    named.sort_by_key(|(_, since)| *since);
+    over(named.into_iter(), now)
 }
 
-/// The same, where only their names are known, which begin with their time: `20260103t120000z-…`.
+/// The same, where only their names are known, oldest first. A name that has no time is somebody else's: it neither counts nor
+/// goes.
 pub fn superfluous_names(names: &[String], now: SystemTime) -> Vec<&str> {
-    over(names.iter().map(|name| (name.as_str(), time_of(name))), now)
+    let timed = names.iter().map(|name| (name.as_str(), time_of(name))).filter(|(_, at)| at.is_some());
+    over(timed.collect::<Vec<_>>().into_iter(), now)
 }
 
 fn over<'a>(
@@ -109,7 +117,11 @@ fn over<'a>(
     over.map(|(_, (name, _))| name).collect()
 }
 
-fn time_of(name: &str) -> Option<SystemTime> {
+/// The time with which a backup's name begins: `20260103t120000z-…`.
+pub fn time_of(name: &str) -> Option<SystemTime> {
+    if name.get(8..9)? != "t" || name.get(15..17)? != "z-" {
+        return None;
+    }
     let (date, time) = (name.get(..8)?, name.get(9..15)?);
     let part = |text: &str, at: usize| text.get(at..at + 2).map(str::to_owned);
     let (year, month, day) = (date.get(..4)?, part(date, 4)?, part(date, 6)?);
@@ -150,6 +162,7 @@ mod tests {
             bytes: 1,
             loaded_bytes: 1,
             sha256: String::new(),
+            wanted: None,
             copied: None,
         };
         let of = |days: &[u64]| days.iter().map(|days| backup(*days)).collect::<Vec<_>>();
@@ -157,8 +170,20 @@ mod tests {
         assert_eq!(superfluous(&of(&[300, 200, 100, 80, 1]), now), ["200", "300"]);
         let many: Vec<u64> = (1..=40).rev().collect();
         assert_eq!(superfluous(&of(&many), now).len(), 10);
-        // 2033-05-18. What has another name has no time, and is counted all the same.
-        let names = ["20330101t010000z-1", "20330301t010000z-1", "20330517t010000z-1", "a-name", "zz"];
+        // One that came back yesterday is as new as that.
+        let mut backups = of(&[400, 300, 200, 100, 80]);
+        backups[0].wanted = Some(backup(1).at);
+        assert_eq!(superfluous(&backups, now), ["200", "300"]);
+        // 2033-05-18. What has another name is not counted, and does not go.
+        let names = [
+            "20330101t010000z-1",
+            "20330201t010000z-1",
+            "20330301t010000z-1",
+            "20330517t010000z-1",
+            "a-name",
+            "zz",
+        ];
         assert_eq!(superfluous_names(&names.map(str::to_owned), now), ["20330101t010000z-1"]);
+        assert_eq!(superfluous_names(&vec!["2033-01-01-010000-one".to_owned(); 9], now), [""; 0]);
     }
 }

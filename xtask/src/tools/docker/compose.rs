@@ -50,10 +50,11 @@ impl Project<'_> {
         self.call(sh, &["up", "--detach", "--no-build", "--pull", "never", "--quiet-pull"])
     }
 
-    /// Creates containers that are missing and starts those that do not run. Containers that exist are not replaced.
-    pub fn up_as_made<'a>(&self, sh: &'a Shell) -> Cmd<'a> {
+    /// Creates the containers of these services that are missing and starts those that do not run. Containers that exist are
+    /// not replaced.
+    pub fn up_as_made<'a>(&self, sh: &'a Shell, services: &[&str]) -> Cmd<'a> {
         let words = ["up", "--detach", "--no-recreate", "--no-build", "--pull", "never", "--quiet-pull"];
-        self.call(sh, &words)
+        self.call(sh, &[&words, services].concat())
     }
 
     /// Replaces the container of one service, whatever depends on it. The old one gets `timeout` to end, or its own grace

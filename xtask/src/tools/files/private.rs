@@ -42,6 +42,13 @@ impl Folder {
         Utf8Path::from_path(self.0.path()).expect("its name is made of digits and letters")
     }
 
+    /// How many bytes are free where it is.
+    pub fn free(&self) -> Result<u64> {
+        let asked = rustix::fs::statvfs(self.path().as_std_path());
+        let disk = asked.with_context(|| format!("asking how much is free in {}", self.path()))?;
+        Ok(disk.f_bavail * disk.f_frsize)
+    }
+
     /// The path of a file in it.
     pub fn join(&self, name: &str) -> Utf8PathBuf {
         self.path().join(name)

@@ -80,6 +80,7 @@ impl LeasedHost for Held<'_> {
             bytes: 1,
             loaded_bytes: 1,
             sha256,
+            wanted: None,
             copied: None,
         })
     }
