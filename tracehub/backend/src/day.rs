@@ -18,9 +18,14 @@ const YEARS: RangeInclusive<i32> = 2000..=2099;
 pub struct Day(NaiveDate);
 
 impl Day {
-    /// One that is in the database already.
+    /// One that is in the database already, perhaps from before there were bounds.
     pub fn kept(day: NaiveDate) -> Self {
         Self(day)
+    }
+
+    /// Whether it is within the bounds.
+    pub fn is_of_this_century(self) -> bool {
+        YEARS.contains(&self.0.year())
     }
 
     /// The day that is written `YYYY-MM-DD`, and in no other way.
@@ -32,7 +37,7 @@ impl Day {
                 _ => byte.is_ascii_digit(),
             });
         let day: NaiveDate = text.parse().ok().filter(|_| is_written_so)?;
-        YEARS.contains(&day.year()).then_some(Self(day))
+        Some(Self(day)).filter(|day| day.is_of_this_century())
     }
 }
 

@@ -4,6 +4,7 @@ mod change;
 mod fields;
 mod history;
 mod stage;
+mod word;
 
 pub use fields::Incoterm;
 pub use stage::Stage;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 use self::change::etag;
 use self::fields::{BILL_OF_LADING, BOOKING, BUYER, Check, PORT, PRODUCT, REFERENCE, VESSEL, VOYAGE};
 use self::history::What;
+use self::word::Word;
 use super::auth::Caller;
 use super::extract::{Id, Json, Path, Query};
 use super::idempotency::{self, Begun, Created};
@@ -44,8 +46,8 @@ pub struct Shipment {
     /// The stage, more coarsely: for pages from before there were stages.
     status: Status,
     // A release from before these has none of them, and its answers may be kept for who asks again.
-    #[schema(required = false)]
-    stage: Stage,
+    #[schema(required = false, value_type = Stage)]
+    stage: Word<Stage>,
     /// Where it may go from its stage; first what usually comes next.
     #[schema(required = false)]
     next_stages: Vec<Stage>,
@@ -58,7 +60,8 @@ pub struct Shipment {
     destination_port: String,
     departs_on: Option<NaiveDate>,
     arrives_on: Option<NaiveDate>,
-    incoterm: Option<Incoterm>,
+    #[schema(value_type = Option<Incoterm>)]
+    incoterm: Option<Word<Incoterm>>,
     buyer: Option<String>,
     bill_of_lading: Option<String>,
     booking: Option<String>,
@@ -188,9 +191,14 @@ pub async fn list_shipments(
     // security adds it. strpos, since in LIKE the user's own % and _ would have a meaning.
     let mut items = sqlx::query_as!(
         Row,
-        r#"SELECT id, reference, product, status AS "status: Status", stage AS "stage: Stage", version, container_number,
-                  origin_port, destination_port, departs_on, arrives_on, incoterm AS "incoterm: Incoterm", buyer,
-                  bill_of_lading, booking, vessel, voyage, created_at, updated_at
+        r#"SELECT id, reference, product, status AS "status: Status", stage, version, container_number, origin_port,
+                  destination_port, departs_on, arrives_on, incoterm, buyer, bill_of_lading, booking, vessel, voyage,
+                  created_at, updated_at,
+                  CASE WHEN stage = 'archived' THEN
+                      (SELECT change ->> 'before' FROM history, jsonb_array_elements(changes) AS change
+                       WHERE shipment_id = shipments.id AND change ->> 'field' = 'stage' AND change ->> 'after' = 'archived'
+                       ORDER BY history.id DESC LIMIT 1)
+                  END AS archived_from
            FROM shipments
            WHERE ($1::uuid IS NULL OR id < $1)
              AND ($2::text IS NULL OR strpos(lower(concat_ws(chr(10), reference, product, container_number,
@@ -290,10 +298,9 @@ impl NewShipment {
                                       destination_port, departs_on, arrives_on, incoterm, buyer, bill_of_lading,
                                       booking, vessel, voyage)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-               RETURNING id, reference, product, status AS "status: Status", stage AS "stage: Stage", version,
-                         container_number, origin_port, destination_port, departs_on, arrives_on,
-                         incoterm AS "incoterm: Incoterm", buyer, bill_of_lading, booking, vessel, voyage, created_at,
-                         updated_at"#,
+               RETURNING id, reference, product, status AS "status: Status", stage, version, container_number,
+                         origin_port, destination_port, departs_on, arrives_on, incoterm, buyer, bill_of_lading,
+                         booking, vessel, voyage, created_at, updated_at, NULL AS archived_from"#,
             Uuid::now_v7(),
             organisation,
             self.reference,
@@ -333,14 +340,14 @@ struct Row {
     product: String,
     status: Status,
     /// None while no release that knows stages has changed it.
-    stage: Option<Stage>,
+    stage: Option<String>,
     version: i64,
     container_number: Option<String>,
     origin_port: String,
     destination_port: String,
     departs_on: Option<NaiveDate>,
     arrives_on: Option<NaiveDate>,
-    incoterm: Option<Incoterm>,
+    incoterm: Option<String>,
     buyer: Option<String>,
     bill_of_lading: Option<String>,
     booking: Option<String>,
@@ -348,6 +355,8 @@ struct Row {
     voyage: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: Option<DateTime<Utc>>,
+    /// Where it stood before it was archived, while it is.
+    archived_from: Option<String>,
 }
 
 /// Whether nobody else may change what is looked at until the transaction ends.
@@ -367,10 +376,14 @@ impl Shipment {
         }
         let found = sqlx::query_as!(
             Row,
-            r#"SELECT id, reference, product, status AS "status: Status", stage AS "stage: Stage", version,
-                      container_number, origin_port, destination_port, departs_on, arrives_on,
-                      incoterm AS "incoterm: Incoterm", buyer, bill_of_lading, booking, vessel, voyage, created_at,
-                      updated_at
+            r#"SELECT id, reference, product, status AS "status: Status", stage, version, container_number,
+                      origin_port, destination_port, departs_on, arrives_on, incoterm, buyer, bill_of_lading, booking,
+                      vessel, voyage, created_at, updated_at,
+                      CASE WHEN stage = 'archived' THEN
+                          (SELECT change ->> 'before' FROM history, jsonb_array_elements(changes) AS change
+                           WHERE shipment_id = shipments.id AND change ->> 'field' = 'stage' AND change ->> 'after' = 'archived'
+                           ORDER BY history.id DESC LIMIT 1)
+                      END AS archived_from
                FROM shipments WHERE id = $1"#,
             id
         );
@@ -380,21 +393,23 @@ impl Shipment {
 
 impl From<Row> for Shipment {
     fn from(row: Row) -> Self {
-        let stage = row.stage.unwrap_or_else(|| row.status.stage());
+        let stage = row.stage.map_or_else(|| Word::Known(row.status.stage()), Word::from);
+        let before = row.archived_from.map(Word::from).and_then(Word::known);
+        let next_stages = stage.clone().known().map(|stage| stage.next(before)).unwrap_or_default();
         Self {
             id: row.id,
             reference: row.reference,
             product: row.product,
             status: row.status,
             stage,
-            next_stages: stage.next().to_vec(),
+            next_stages,
             version: row.version,
             container_number: row.container_number,
             origin_port: row.origin_port,
             destination_port: row.destination_port,
             departs_on: row.departs_on,
             arrives_on: row.arrives_on,
-            incoterm: row.incoterm,
+            incoterm: row.incoterm.map(Word::from),
             buyer: row.buyer,
             bill_of_lading: row.bill_of_lading,
             booking: row.booking,

@@ -218,6 +218,126 @@ async fn a_shipment_from_before_the_rules_can_be_changed_in_its_other_fields(own
     let changed =
         change(&world, &world.acme, &at, "\"1\"", json!({ "buyer": "Kakao", "stage": "docs_pending" })).await;
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
+
+    // The database looks at all texts when one is written, and at both days.
+    for (wrong, field) in [
+        (json!({ "reference": "A-2" }), "product"),
+        (json!({ "origin_port": "Takoradi" }), "product"),
+        (json!({ "arrives_on": "2026-03-21" }), "departs_on"),
+    ] {
+        let refused = change(&world, &world.acme, &at, "\"2\"", wrong).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.body);
+        assert_eq!(refused.body["errors"][0]["field"], field, "{}", refused.body);
+        assert_eq!(refused.body["errors"].as_array().unwrap().len(), 1, "{}", refused.body);
+    }
+    // The same as it was is written nowhere.
+    let same = change(&world, &world.acme, &at, "\"2\"", json!({ "reference": "A-1", "voyage": "1" })).await;
+    assert_eq!(same.status, StatusCode::OK, "{}", same.body);
+    let both = json!({ "reference": "A-2", "product": "Cocoa", "departs_on": "2026-03-01", "arrives_on": "2026-03-21" });
+    let both = change(&world, &world.acme, &at, "\"3\"", both).await;
+    assert_eq!(both.status, StatusCode::OK, "{}", both.body);
+}
+
+/// What would be put right when it is typed needs nobody to type it.
+#[sqlx::test]
+async fn a_text_from_before_the_rules_is_put_right_beside_one_that_is_changed(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let (at, _) = cocoa(&world, &world.acme).await;
+    let mut tx = OrganisationTx::begin(&owner, world.acme.id).await.unwrap();
+    tx.execute("ALTER TABLE shipments DISABLE TRIGGER USER").await.unwrap();
+    tx.execute("UPDATE shipments SET product = ' Cocoa  beans'").await.unwrap();
+    tx.execute("ALTER TABLE shipments ENABLE TRIGGER USER").await.unwrap();
+    tx.commit().await.unwrap();
+    let changed = change(&world, &world.acme, &at, "\"1\"", json!({ "reference": "A-2" })).await;
+    assert_eq!((changed.status, &changed.body["product"]), (StatusCode::OK, &json!("Cocoa beans")));
+    let noted = &history(&world, &world.acme, &at).await[0]["changes"][1];
+    assert_eq!(noted, &json!({ "field": "product", "before": " Cocoa  beans", "after": "Cocoa beans" }));
+}
+
+#[sqlx::test]
+async fn what_is_archived_goes_back_only_to_where_it_stood_or_begins_anew(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let (at, _) = cocoa(&world, &world.acme).await;
+    let go = async |seen: i64, stage: &str, next: Value| {
+        let moved = change(&world, &world.acme, &at, &format!("\"{seen}\""), json!({ "stage": stage })).await;
+        assert_eq!((moved.status, &moved.body["next_stages"]), (StatusCode::OK, &next), "{stage}");
+        let list = world.get("/api/shipments", &world.acme.token()).await.body;
+        assert_eq!(list["items"][0], moved.body, "{stage}");
+    };
+    let of_pending = json!(["docs_complete", "in_transit", "draft", "archived"]);
+    go(1, "archived", json!(["draft"])).await;
+    for elsewhere in ["delivered", "docs_pending"] {
+        let refused = change(&world, &world.acme, &at, "\"2\"", json!({ "stage": elsewhere })).await;
+        assert_eq!((refused.status, &refused.body["allowed"]), (StatusCode::CONFLICT, &json!(["draft"])));
+    }
+    go(2, "draft", json!(["docs_pending", "docs_complete", "archived"])).await;
+    go(3, "docs_pending", of_pending.clone()).await;
+    go(4, "archived", json!(["docs_pending", "draft"])).await;
+    go(5, "docs_pending", of_pending).await;
+}
+
+/// A later release may know more words, and this one has the traffic again after a rollback.
+#[sqlx::test]
+async fn words_of_a_later_release_are_passed_on_as_they_are(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let (at, _) = cocoa(&world, &world.acme).await;
+    for later in [
+        "ALTER TABLE shipments DROP CONSTRAINT shipments_stage_check, DROP CONSTRAINT shipments_incoterm_check",
+        "ALTER TABLE history DROP CONSTRAINT history_what_check",
+    ] {
+        owner.execute(later).await.unwrap();
+    }
+    let mut tx = OrganisationTx::begin(&owner, world.acme.id).await.unwrap();
+    tx.execute("UPDATE shipments SET stage = 'on_rail', incoterm = 'DDX'").await.unwrap();
+    tx.execute(
+        r#"UPDATE history SET what = 'printed', changes = '[{"field": "weight", "after": 25}, {"copies": 2}, "all"]'"#,
+    )
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+
+    let found = world.get(&at, &world.acme.token()).await;
+    assert_eq!(found.status, StatusCode::OK, "{}", found.body);
+    assert_eq!((&found.body["stage"], &found.body["incoterm"]), (&json!("on_rail"), &json!("DDX")));
+    assert_eq!(found.body["next_stages"], json!([]));
+    let list = world.get("/api/shipments", &world.acme.token()).await;
+    assert_eq!((list.status, &list.body["items"][0]), (StatusCode::OK, &found.body));
+    let entry = &history(&world, &world.acme, &at).await[0];
+    assert_eq!(entry["what"], "printed");
+    assert_eq!(entry["changes"][0], json!({ "field": "weight", "before": null, "after": "25" }));
+
+    let moved = change(&world, &world.acme, &at, "\"1\"", json!({ "stage": "arrived" })).await;
+    assert_eq!((moved.status, &moved.body["allowed"]), (StatusCode::CONFLICT, &json!([])));
+    let changed = change(&world, &world.acme, &at, "\"1\"", json!({ "voyage": "1" })).await;
+    assert_eq!((changed.status, &changed.body["stage"]), (StatusCode::OK, &json!("on_rail")));
+}
+
+#[sqlx::test]
+async fn the_whole_history_is_reached_page_by_page(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let (at, _) = cocoa(&world, &world.acme).await;
+    let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+    tx.execute(
+        "INSERT INTO history (organisation_id, id, shipment_id, user_id, what, changes)
+         SELECT organisation_id, gen_random_uuid(), shipment_id, user_id, 'changed', '[]' FROM history, generate_series(1, 400)",
+    )
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    let mut seen = std::collections::HashSet::new();
+    let mut pages = Vec::new();
+    let mut address = format!("{at}/history");
+    loop {
+        let page = world.get(&address, &world.acme.token()).await.body;
+        let ids = page["items"].as_array().unwrap().iter().map(|entry| entry["id"].to_string());
+        pages.push(ids.clone().count());
+        seen.extend(ids);
+        let Some(next) = page["next"].as_str() else { break };
+        address = format!("{at}/history?after={next}");
+    }
+    assert_eq!((pages, seen.len()), (vec![200, 200, 1], 401));
+    let unknown = world.get(&format!("{at}/history?before=1"), &world.acme.token()).await;
+    assert!(unknown.status.is_client_error(), "{}", unknown.status);
 }
 
 #[sqlx::test]

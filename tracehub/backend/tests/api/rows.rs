@@ -26,6 +26,16 @@ async fn remind(tx: &mut OrganisationTx) -> sqlx::Result<()> {
     sqlx::query(insert).execute(&mut **tx).await.map(drop)
 }
 
+async fn note(tx: &mut OrganisationTx, of: Uuid, shipment: Uuid, user: Uuid) -> sqlx::Result<()> {
+    let insert = "INSERT INTO history (organisation_id, id, shipment_id, user_id, what, changes)
+                  VALUES ($1, gen_random_uuid(), $2, $3, 'changed', '[]')";
+    sqlx::query(insert).bind(of).bind(shipment).bind(user).execute(&mut **tx).await.map(drop)
+}
+
+async fn shipment(tx: &mut OrganisationTx) -> Uuid {
+    sqlx::query_scalar("SELECT id FROM shipments").fetch_one(&mut **tx).await.unwrap()
+}
+
 async fn count(tx: &mut OrganisationTx, table: &str) -> i64 {
     let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
     sqlx::query_scalar(count).fetch_one(&mut **tx).await.unwrap()
@@ -42,10 +52,12 @@ async fn a_transaction_sees_its_own_organisation_only(owner: PgPool) {
     for tenant in [&world.acme, &world.zenith] {
         let mut tx = OrganisationTx::begin(&world.app, tenant.id).await.unwrap();
         insert(&mut tx, tenant, "A-1").await.unwrap();
+        let shipment = shipment(&mut tx).await;
+        note(&mut tx, tenant.id, shipment, tenant.user).await.unwrap();
         tx.commit().await.unwrap();
     }
     let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
-    for table in ["shipments", "users", "organisations"] {
+    for table in ["shipments", "history", "users", "organisations"] {
         assert_eq!(count(&mut tx, table).await, 1, "{table}");
     }
 }
@@ -56,11 +68,13 @@ async fn without_an_organisation_nothing_is_seen_not_even_by_the_owner(owner: Pg
     let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
     insert(&mut tx, &world.acme, "A-1").await.unwrap();
     remind(&mut tx).await.unwrap();
+    let shipment = shipment(&mut tx).await;
+    note(&mut tx, world.acme.id, shipment, world.acme.user).await.unwrap();
     tx.commit().await.unwrap();
     // Also on a connection that has had one before.
     for (pool, tables) in [
-        (&world.app, &["shipments", "reminders", "users", "organisations"][..]),
-        (&owner, &["shipments", "reminders"]),
+        (&world.app, &["shipments", "reminders", "history", "users", "organisations"][..]),
+        (&owner, &["shipments", "reminders", "history"]),
     ] {
         for table in tables {
             let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
@@ -75,6 +89,9 @@ async fn nothing_is_written_for_another_organisation(owner: PgPool) {
     let world = World::new(&owner).await;
     let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
     assert_eq!(code(insert(&mut tx, &world.zenith, "A-1").await), INSUFFICIENT_PRIVILEGE);
+    let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+    let noted = note(&mut tx, world.zenith.id, Uuid::now_v7(), world.zenith.user).await;
+    assert_eq!(code(noted), INSUFFICIENT_PRIVILEGE);
 }
 
 /// Foreign keys look past row-level security.
@@ -83,12 +100,63 @@ async fn a_row_points_at_nothing_of_another_organisation(owner: PgPool) {
     let world = World::new(&owner).await;
     let mut tx = OrganisationTx::begin(&world.app, world.zenith.id).await.unwrap();
     insert(&mut tx, &world.zenith, "Z-1").await.unwrap();
-    let theirs: Uuid = sqlx::query_scalar("SELECT id FROM shipments").fetch_one(&mut *tx).await.unwrap();
+    let theirs = shipment(&mut tx).await;
     tx.commit().await.unwrap();
     let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
     let point = "INSERT INTO reminders VALUES ($1, $2, 'arrival_overdue', '2026-03-21')";
     let pointed = sqlx::query(point).bind(world.acme.id).bind(theirs).execute(&mut *tx).await;
     assert_eq!(code(pointed), FOREIGN_KEY_VIOLATION);
+
+    let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+    insert(&mut tx, &world.acme, "A-1").await.unwrap();
+    let ours = shipment(&mut tx).await;
+    tx.commit().await.unwrap();
+    for (shipment, user) in [(theirs, world.acme.user), (ours, world.zenith.user)] {
+        let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+        let noted = note(&mut tx, world.acme.id, shipment, user).await;
+        assert_eq!(code(noted), FOREIGN_KEY_VIOLATION);
+    }
+}
+
+/// Tables that are of no organisation, each with why.
+const OF_NOBODY: [(&str, &str); 2] = [
+    ("_sqlx_migrations", "what was applied to the database as a whole"),
+    ("log_in_failures", "who fails to log in is nobody yet; of addresses it has hashes"),
+];
+
+/// What a table must be so that no organisation sees or touches another's rows; also one that is made tomorrow.
+#[sqlx::test]
+async fn every_table_is_of_one_organisation_or_says_why_not(owner: PgPool) {
+    let wrong = "
+        WITH tables AS (
+            SELECT oid, relname::text AS name, relrowsecurity AND relforcerowsecurity AS is_held,
+                   CASE relname WHEN 'organisations' THEN 'id' ELSE 'organisation_id' END AS whose
+            FROM pg_class
+            WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND relname <> ALL ($1)
+        ), own AS (
+            SELECT tables.*, attnum FROM tables LEFT JOIN pg_attribute ON attrelid = oid AND attname = whose AND attnotnull
+        )
+        SELECT name || ': row-level security is not on, and forced' FROM own WHERE NOT is_held
+        UNION ALL SELECT name || ': nothing says whose its rows are' FROM own WHERE attnum IS NULL
+        UNION ALL SELECT name || ': no policy keeps the role that serves to its organisation' FROM own WHERE NOT EXISTS (
+            SELECT FROM pg_policies WHERE tablename = name AND policyname = 'own_organisation' AND cmd = 'ALL'
+            AND roles = '{public}')
+        UNION ALL SELECT name || ': ' || policyname || ' lets the role that serves see more' FROM own JOIN pg_policies ON tablename = name
+        WHERE roles <> '{tracehub_owner}' AND permissive = 'PERMISSIVE'
+            AND (qual <> '(' || whose || ' = current_organisation_id())' OR with_check IS NOT NULL)
+        UNION ALL SELECT own.name || ': ' || conname || ' may point at a row of another organisation'
+        FROM own JOIN pg_constraint ON conrelid = own.oid AND contype = 'f' JOIN own AS other ON other.oid = confrelid
+        -- Beside one key there may be another that says the same, and whose.
+        WHERE NOT EXISTS (
+            SELECT FROM pg_constraint AS whole
+            WHERE (whole.conrelid, whole.confrelid, whole.contype) = (own.oid, other.oid, 'f') AND whole.conkey @> pg_constraint.conkey
+                AND EXISTS (SELECT FROM unnest(whole.conkey, whole.confkey) AS pair (here, there)
+                            WHERE here = own.attnum AND there = other.attnum))
+        UNION ALL SELECT name || ': the role that serves may ' || privilege FROM own, unnest('{TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS privilege
+        WHERE has_table_privilege('tracehub_app', oid, privilege)";
+    let of_nobody = OF_NOBODY.map(|(table, _)| table.to_owned()).to_vec();
+    let wrong: Vec<String> = sqlx::query_scalar(wrong).bind(&of_nobody).fetch_all(&owner).await.unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[sqlx::test]
@@ -114,6 +182,9 @@ async fn the_serving_role_can_change_no_table_and_read_no_hash(owner: PgPool) {
         "UPDATE shipments SET created_at = now()",
         "UPDATE shipments SET reference_folded = 'a-1'",
         "DELETE FROM reminders",
+        "UPDATE history SET what = 'created'",
+        "DELETE FROM history",
+        "TRUNCATE history",
         "CREATE TABLE mine (id int)",
         "DROP POLICY own_organisation ON shipments",
         "SELECT password_hash FROM users",

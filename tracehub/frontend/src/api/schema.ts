@@ -247,8 +247,10 @@ export interface components {
             timestamp: string;
         };
         History: {
-            /** @description The latest 200. */
+            /** @description The latest 200; or those before `after`. */
             items: components["schemas"]["Entry"][];
+            /** @description What to ask for the older ones with, if there are some. */
+            next?: string | null;
         };
         /**
          * @description Who pays for what, and bears which risk, up to where: the Incoterms of 2020.
@@ -1146,7 +1148,10 @@ export interface operations {
     };
     shipment_history: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next` of the page before. */
+                after?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -1163,6 +1168,15 @@ export interface operations {
                     "application/json": components["schemas"]["History"];
                 };
             };
+            /** @description The request could not be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Nobody is logged in, or not any more */
             401: {
                 headers: {
@@ -1174,6 +1188,15 @@ export interface operations {
             };
             /** @description There is nothing here, or it is another organisation's */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields are not right, or not known */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,7 +1,7 @@
 import { forget, names, recall, remember } from '../storage'
 
-/** What somebody has typed into a form and not sent yet. */
-export type Draft<Values> = { values: Values; typedAt: string; sending?: Sending }
+/** What somebody has typed into a form and not sent yet, and what was in it before. */
+export type Draft<Values> = { values: Values; base: Values; typedAt: string; sending?: Sending }
 
 /** What was sent last, and under which key: the same once more is the same request, not a second one. */
 type Sending = { body: string; key: string }
@@ -22,7 +22,15 @@ export function draftOf<Values extends Record<string, string>>(
 ) {
   const key = `${PREFIX}${user}.${form}`
   const read = () => asDraft(recall('localStorage', key), empty)
-  const write = (draft: Draft<Values>) => remember('localStorage', key, JSON.stringify(draft))
+  function write(values: Values, found: Draft<Values> | null, sending?: Sending) {
+    const draft: Draft<Values> = {
+      values,
+      base: found?.base ?? empty,
+      typedAt: new Date().toISOString(),
+      sending,
+    }
+    remember('localStorage', key, JSON.stringify(draft))
+  }
 
   return {
     read,
@@ -31,15 +39,16 @@ export function draftOf<Values extends Record<string, string>>(
     keep: (values: Values) => {
       const isEmpty = Object.keys(empty).every((field) => values[field] === empty[field])
       if (isEmpty) return forget('localStorage', key)
-      write({ values, typedAt: new Date().toISOString(), sending: read()?.sending })
+      const found = read()
+      write(values, found, found?.sending)
     },
 
     /** The key of a request with this body: also after a reload the one under which it was sent first. */
     sendingKey: (values: Values, body: string): string => {
-      const sent = read()?.sending
-      if (sent?.body === body) return sent.key
+      const found = read()
+      if (found?.sending?.body === body) return found.sending.key
       const key = randomKey()
-      write({ values, typedAt: new Date().toISOString(), sending: { body, key } })
+      write(values, found, { body, key })
       return key
     },
 
@@ -62,16 +71,25 @@ function asDraft<Values extends Record<string, string>>(
   empty: Values,
 ): Draft<Values> | null {
   try {
-    const { values, typedAt, sending } = JSON.parse(text ?? '') as Draft<Record<string, unknown>>
+    const { values, base, typedAt, sending } = JSON.parse(text ?? '') as Draft<
+      Record<string, unknown>
+    >
     if (!(Date.parse(typedAt) > Date.now() - KEPT_FOR_MS)) return null
-    const fields = Object.entries(empty).map(([field, nothing]) => {
-      const value = values[field]
-      return [field, typeof value === 'string' ? value : nothing]
-    })
-    return { values: Object.fromEntries(fields) as Values, typedAt, sending }
+    return { values: fitting(values, empty), base: fitting(base ?? {}, empty), typedAt, sending }
   } catch {
     return null
   }
+}
+
+function fitting<Values extends Record<string, string>>(
+  found: Record<string, unknown>,
+  empty: Values,
+): Values {
+  const fields = Object.entries(empty).map(([field, nothing]) => {
+    const value = found[field]
+    return [field, typeof value === 'string' ? value : nothing]
+  })
+  return Object.fromEntries(fields) as Values
 }
 
 /** `crypto.randomUUID` exists over HTTPS only; a company's own network may have none. */

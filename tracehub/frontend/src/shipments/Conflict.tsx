@@ -1,38 +1,55 @@
 import { Alert, Button, Group, Stack, Text } from '@mantine/core'
-import { useEffect, useRef } from 'react'
+import { useEffect, useRef, useState } from 'react'
 
 import { AlertIcon } from '../layout/icons'
 import { formatDay } from '../dates'
 import { LABELS, type Field } from './fields'
 import type { Difference } from './merge'
 
-type Props = { differences: Difference[]; onTake: (difference: Difference) => void }
+/** What is another by now than what was typed on top of, and since which version. */
+export type Meanwhile = { version: number; differences: Difference[] }
+
+type Props = { meanwhile: Meanwhile; onTake: (difference: Difference) => void }
 
 /** What somebody else has changed meanwhile. Nothing of what was typed is lost; where both sides typed, both stand here. */
-export function Conflict({ differences, onTake }: Props) {
+export function Conflict({ meanwhile: { version, differences }, onTake }: Props) {
   const frame = useRef<HTMLDivElement>(null)
-  // Whoever saves is at the end of a long form.
-  useEffect(() => frame.current?.focus(), [])
+  const [taken, setTaken] = useState<Field | null>(null)
+  // Whoever saves is at the end of a long form, each time.
+  useEffect(() => frame.current?.focus(), [version])
+
+  function take(difference: Difference) {
+    onTake(difference)
+    setTaken(difference.field)
+    // The button that was pressed goes.
+    frame.current?.focus()
+  }
+
   return (
-    <Alert
-      ref={frame}
-      tabIndex={-1}
-      role="alert"
-      color="orange"
-      variant="light"
-      icon={<AlertIcon />}
-      title="Somebody else has changed this shipment meanwhile"
-    >
-      <Text size="sm">
-        Nothing is saved yet. The form holds what you typed, and their changes elsewhere. Please
-        look at them, and save again.
+    <div>
+      <Alert
+        ref={frame}
+        tabIndex={-1}
+        role="alert"
+        color="orange"
+        variant="light"
+        icon={<AlertIcon />}
+        title="Somebody else has changed this shipment meanwhile"
+      >
+        <Text size="sm">
+          Nothing is saved yet. The form holds what you typed, and their changes elsewhere. Please
+          look at them, and save again.
+        </Text>
+        <Stack component="dl" gap="sm" my="sm">
+          {differences.map((difference) => (
+            <Side key={difference.field} difference={difference} onTake={take} />
+          ))}
+        </Stack>
+      </Alert>
+      <Text role="status" size="sm" mt="xs">
+        {taken && `${LABELS[taken]}: theirs is in the form now.`}
       </Text>
-      <Stack component="dl" gap="sm" my="sm">
-        {differences.map((difference) => (
-          <Side key={difference.field} difference={difference} onTake={onTake} />
-        ))}
-      </Stack>
-    </Alert>
+    </div>
   )
 }
 

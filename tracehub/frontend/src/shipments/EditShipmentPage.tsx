@@ -10,10 +10,10 @@ import { useOneAtATime } from '../api/useOneAtATime'
 import { useDraft } from '../drafts/useDraft'
 import { ButtonLink } from '../layout/links'
 import { BackToShipment } from './BackToList'
-import { Conflict } from './Conflict'
+import { Conflict, type Meanwhile } from './Conflict'
 import { ShipmentForm, type FormHandle } from './ShipmentForm'
 import { toChange, valuesOf, type Values } from './fields'
-import { merge, type Difference } from './merge'
+import { hasChange, merge, type Difference } from './merge'
 import { Missing, Outline } from './ShipmentPage'
 
 export function EditShipmentPage() {
@@ -34,13 +34,14 @@ export function EditShipmentPage() {
   )
 }
 
+/** Changes of others in other fields may come as fast as these are sent; but not for ever. */
+const TIMES = 3
+
 function Edit({ opened }: { opened: Shipment }) {
   const navigate = useNavigate()
   // What the form was filled from; after a conflict, what is there now.
   const [base, setBase] = useState(opened)
-  const [differences, setDifferences] = useState<Difference[]>([])
-  // What was typed on top of another version is no draft of this one.
-  const draft = useDraft(`edit-${opened.id}-${opened.version ?? 0}`, valuesOf(opened))
+  const { draft, meanwhile, setMeanwhile } = useDraftOnTopOf(opened)
   const change = useChangeShipment(draft.discard)
   const atMostOnce = useOneAtATime()
   const { id } = base
@@ -48,32 +49,48 @@ function Edit({ opened }: { opened: Shipment }) {
   const leave = () => navigate({ to: '/shipments/$id', params: { id } })
 
   function save(values: Values, form: FormHandle) {
-    const body = toChange(valuesOf(base), values)
-    if (Object.keys(body).length === 0) return void leave()
-    atMostOnce((done) =>
-      change.mutate(
-        { id, version: base.version ?? 0, body },
-        {
-          onSuccess: () => void leave(),
-          onError: (error) => {
+    if (!hasChange(base, values)) return void leave()
+    atMostOnce((done) => send(base, values, form, done, TIMES))
+  }
+
+  function send(
+    on: Shipment,
+    values: Values,
+    form: FormHandle,
+    done: () => void,
+    timesLeft: number,
+  ) {
+    change.mutate(
+      { id, version: on.version ?? 0, body: toChange(valuesOf(on), values) },
+      {
+        onSuccess: () => void leave(),
+        onError: (error) => {
+          const current = currentOf(error)
+          if (!current) {
             done()
-            const current = currentOf(error)
-            if (!current) return form.showRefusal(error)
-            const merged = merge(valuesOf(base), values, current)
-            setBase(current)
-            setDifferences(merged.differences)
-            form.setValues(merged.values)
-            // What was to be saved is there already: the first answer was lost.
-            if (Object.keys(toChange(valuesOf(current), merged.values)).length === 0) void leave()
-          },
+            return form.showRefusal(error)
+          }
+          const merged = merge(valuesOf(on), values, current)
+          setBase(current)
+          form.setValues(merged.values)
+          // What was to be saved is there already: the first answer was lost.
+          if (!hasChange(current, merged.values)) return void leave()
+          // It stands at another stage, say: that is in nobody's way.
+          if (merged.differences.length === 0 && timesLeft > 1) {
+            return send(current, merged.values, form, done, timesLeft - 1)
+          }
+          done()
+          setMeanwhile({ version: current.version ?? 0, differences: merged.differences })
         },
-      ),
+      },
     )
   }
 
   function take({ field, theirs }: Difference, form: FormHandle) {
     form.setValues({ [field]: theirs })
-    setDifferences(differences.filter((it) => it.field !== field))
+    setMeanwhile(
+      (it) => it && { ...it, differences: it.differences.filter((of) => of.field !== field) },
+    )
   }
 
   const isConflict = change.error !== null && currentOf(change.error) !== null
@@ -86,7 +103,7 @@ function Edit({ opened }: { opened: Shipment }) {
         </Title>
       </div>
       <ShipmentForm
-        empty={valuesOf(opened)}
+        empty={valuesOf(base)}
         busy={change.isPending || change.isSuccess}
         error={isConflict ? null : change.error}
         draft={draft}
@@ -97,14 +114,45 @@ function Edit({ opened }: { opened: Shipment }) {
           </ButtonLink>
         }
         above={(form) =>
-          differences.length > 0 && (
-            <Conflict differences={differences} onTake={(difference) => take(difference, form)} />
+          meanwhile && (
+            <Conflict meanwhile={meanwhile} onTake={(difference) => take(difference, form)} />
           )
         }
         onSubmit={save}
       />
     </>
   )
+}
+
+/**
+ * The draft of a change. What was typed on top of an earlier version, before a log-in expired say, is on top of this one
+ * now; and what somebody else has changed meanwhile is told as when it is found on saving.
+ */
+function useDraftOnTopOf(opened: Shipment) {
+  const draft = useDraft(`edit-${opened.id}`, valuesOf(opened))
+  const [merged] = useState(() => {
+    if (!draft.found) return null
+    const merged = merge(draft.found.base, draft.found.values, opened)
+    if (hasChange(opened, merged.values)) return merged
+    draft.discard()
+    return null
+  })
+  const differences = merged?.differences ?? []
+  const [meanwhile, setMeanwhile] = useState<Meanwhile | null>(
+    differences.length > 0 ? { version: opened.version ?? 0, differences } : null,
+  )
+  return {
+    draft: {
+      ...draft,
+      found: draft.found && merged && { ...draft.found, values: merged.values },
+      startAfresh: () => {
+        draft.startAfresh()
+        setMeanwhile(null)
+      },
+    },
+    meanwhile,
+    setMeanwhile,
+  }
 }
 
 /** The shipment as it is now, when it is not the one any more that was to be changed. */

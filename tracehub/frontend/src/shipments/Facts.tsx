@@ -29,7 +29,8 @@ export function Facts({ shipment }: { shipment: Shipment }) {
         )}
         {shipment.incoterm && (
           <Fact name={LABELS.incoterm}>
-            {shipment.incoterm} · {INCOTERMS[shipment.incoterm]}
+            {/* A later release may know more of them. */}
+            {[shipment.incoterm, INCOTERMS[shipment.incoterm]].filter(Boolean).join(' · ')}
           </Fact>
         )}
         <Fact name="Created">{formatDay(shipment.created_at)}</Fact>

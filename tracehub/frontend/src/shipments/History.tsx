@@ -1,5 +1,6 @@
-import { Paper, Stack, Text, Title } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { Button, Paper, Stack, Text, Title } from '@mantine/core'
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { useRef } from 'react'
 
 import { history } from '../api/history'
 import type { HistoryChange, HistoryEntry } from '../api/types'
@@ -11,18 +12,39 @@ import { labelOf } from './stages'
 
 /** Who did what. Beside the shipment: while it can't be had, or there is none yet, the page goes without. */
 export function History({ shipmentId }: { shipmentId: string }) {
-  const { data } = useQuery(history(shipmentId))
-  if (!data?.items.length) return null
+  const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = useInfiniteQuery(
+    history(shipmentId),
+  )
+  const list = useRef<HTMLOListElement>(null)
+  const entries = data?.pages.flatMap(({ items }) => items) ?? []
+  if (entries.length === 0) return null
+
+  async function showOlder() {
+    await fetchNextPage()
+    // The button may be gone, and the focus with it.
+    list.current?.focus()
+  }
   return (
     <Paper component="section" aria-labelledby="history" p="xl">
       <Title order={2} size="h5" id="history" mb="lg">
         History
       </Title>
-      <ol className={classes.entries}>
-        {data.items.map((entry) => (
+      <ol ref={list} tabIndex={-1} aria-labelledby="history" className={classes.entries}>
+        {entries.map((entry) => (
           <Entry key={entry.id} entry={entry} />
         ))}
       </ol>
+      {hasNextPage && (
+        <Button
+          mt="md"
+          size="xs"
+          variant="default"
+          loading={isFetchingNextPage}
+          onClick={() => void showOlder()}
+        >
+          Show older
+        </Button>
+      )}
     </Paper>
   )
 }

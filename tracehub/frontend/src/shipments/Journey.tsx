@@ -23,7 +23,7 @@ export function Journey({ shipment }: { shipment: Shipment }) {
         </div>
         <Port name={destination_port} moment="Arrives" day={arrives_on} />
       </div>
-      <Steps reached={positionOf(stageOf(shipment))} />
+      <Steps shipment={shipment} />
       <Moves shipment={shipment} />
     </Paper>
   )
@@ -53,16 +53,23 @@ function Crossing({ days }: { days: number }) {
 /** What is put away is no step of a journey. */
 const STEPS = STAGES.filter(({ stage }) => stage !== 'archived')
 
-function Steps({ reached }: { reached: number }) {
+function Steps({ shipment }: { shipment: Shipment }) {
+  const stage = stageOf(shipment)
+  const isArchived = stage === 'archived'
+  // What is archived goes back first to where it stood; whoever does not say that knows of no step.
+  const stood = isArchived ? (shipment.next_stages?.[0] ?? 'draft') : stage
+  const reached = positionOf(stood)
+  const isDone = (position: number) =>
+    position < reached || (isArchived && stood === 'delivered' && position === reached)
   return (
     <ol className={classes.steps} aria-label="Progress">
       {STEPS.map(({ stage, label }, position) => (
         <li
           key={stage}
-          data-done={position < reached || undefined}
-          aria-current={position === reached ? 'step' : undefined}
+          data-done={isDone(position) || undefined}
+          aria-current={position === reached && !isArchived ? 'step' : undefined}
         >
-          <span className={classes.dot}>{position < reached && <CheckIcon size={12} />}</span>
+          <span className={classes.dot}>{isDone(position) && <CheckIcon size={12} />}</span>
           {label}
         </li>
       ))}

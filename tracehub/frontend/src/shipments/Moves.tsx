@@ -1,4 +1,5 @@
 import { Button, Group, Stack, Text } from '@mantine/core'
+import { useRef } from 'react'
 
 import { useChangeShipment } from '../api/shipments'
 import { useOneAtATime } from '../api/useOneAtATime'
@@ -10,17 +11,28 @@ import { labelOf, positionOf, stageOf } from './stages'
 export function Moves({ shipment }: { shipment: Shipment }) {
   const change = useChangeShipment()
   const atMostOnce = useOneAtATime()
+  const moves = useRef<HTMLDivElement>(null)
   const { id, version, next_stages = [] } = shipment
   if (version === undefined || next_stages.length === 0) return null
 
   const isBack = (stage: Stage) => positionOf(stage) < positionOf(stageOf(shipment))
   const move = (stage: Stage) =>
-    atMostOnce((done) => change.mutate({ id, version, body: { stage } }, { onSettled: done }))
+    atMostOnce((done) =>
+      change.mutate({ id, version, body: { stage } }, { onSettled: settle(done) }),
+    )
+  // The button that was pressed may be gone, and the focus with it.
+  const settle = (done: () => void) => () => {
+    done()
+    moves.current?.focus()
+  }
 
   return (
     <Stack mt="xl" gap="sm">
       {change.error && <ProblemAlert error={change.error} />}
-      <Group gap="xs" role="group" aria-label="Move on">
+      <Text role="status" size="sm" fw={600} hidden={!change.isSuccess}>
+        {change.isSuccess && `It is at ${labelOf(stageOf(change.data))} now.`}
+      </Text>
+      <Group ref={moves} tabIndex={-1} gap="xs" role="group" aria-label="Move on">
         {next_stages.map((stage, place) => (
           <Button
             key={stage}

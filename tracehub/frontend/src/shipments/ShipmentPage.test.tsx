@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/react'
+import { screen, waitFor, within } from '@testing-library/react'
 import { expect, test } from 'vitest'
 
 import { fakeApi, json, problem } from '../test/fakeApi'
@@ -86,11 +86,63 @@ test('a shipment is moved to where it may go, and says who moved it', async () =
   await user.click(screen.getByRole('button', { name: 'Move to arrived' }))
 
   expect(await screen.findByRole('button', { name: 'Move to customs' })).toBeVisible()
+  expect(screen.getByText('It is at Arrived now.')).toHaveRole('status')
+  expect(screen.getByRole('group', { name: 'Move on' })).toHaveFocus()
   expect(await screen.findByText('Moved it from In transit to Arrived')).toBeVisible()
   expect(screen.getByText('Vessel: nothing → MSC Ada')).toBeVisible()
   const change = asked.find(({ method }) => method === 'PATCH')
   expect(await change?.json()).toEqual({ stage: 'arrived' })
   expect(change?.headers.get('If-Match')).toBe('"3"')
+})
+
+test.each([
+  ['draft', 0],
+  ['docs_pending', 1],
+  ['delivered', 7],
+] as const)('what was archived from %s has no steps behind it but %i', async (before, done) => {
+  const archived = { ...CASHEWS, stage: 'archived', next_stages: [...new Set([before, 'draft'])] }
+  fakeApi({ [`GET /api/shipments/${CASHEWS.id}`]: () => json(archived) })
+  openAsAda(`/shipments/${CASHEWS.id}`)
+
+  const progress = within(await screen.findByRole('list', { name: 'Progress' }))
+  const steps = progress.getAllByRole('listitem')
+  expect(steps).toHaveLength(7)
+  expect(steps.filter((step) => step.dataset.done)).toHaveLength(done)
+  expect(steps.filter((step) => step.ariaCurrent)).toHaveLength(0)
+})
+
+test('older entries of the history are shown to who asks for them', async () => {
+  const entry = (id: string) => ({
+    id,
+    at: '2026-03-29T09:00:00Z',
+    by: { id: '1', name: 'Ada Obi' },
+    what: 'changed',
+    changes: [{ field: 'vessel', before: null, after: `MSC ${id}` }],
+  })
+  fakeApi({
+    [`GET /api/shipments/${CASHEWS.id}`]: () => json(CASHEWS),
+    [`GET /api/shipments/${CASHEWS.id}/history`]: ({ url }) =>
+      new URL(url).searchParams.get('after') === '2'
+        ? json({ items: [entry('1')] })
+        : json({ items: [entry('3'), entry('2')], next: '2' }),
+  })
+  const { user } = openAsAda(`/shipments/${CASHEWS.id}`)
+
+  await user.click(await screen.findByRole('button', { name: 'Show older' }))
+  expect(await screen.findByText('Vessel: nothing → MSC 1')).toBeVisible()
+  const list = screen.getByRole('list', { name: 'History' })
+  expect(within(list).getAllByRole('listitem')).toHaveLength(3)
+  expect(screen.queryByRole('button', { name: 'Show older' })).not.toBeInTheDocument()
+  await waitFor(() => expect(list).toHaveFocus())
+})
+
+test('words of a later release are shown as they are', async () => {
+  const later = { ...CASHEWS, stage: 'on_rail', next_stages: [], incoterm: 'DDX' }
+  fakeApi({ [`GET /api/shipments/${CASHEWS.id}`]: () => json(later) })
+  openAsAda(`/shipments/${CASHEWS.id}`)
+
+  expect(await screen.findByText('on_rail')).toBeVisible()
+  expect(screen.getByText('DDX')).toBeVisible()
 })
 
 test('a release without stages shows where the shipment stands, and offers nothing that it can not do', async () => {

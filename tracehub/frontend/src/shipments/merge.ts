@@ -1,8 +1,13 @@
-import { FIELDS, valuesOf, type Field, type Values } from './fields'
+import { FIELDS, toChange, valuesOf, type Field, type Values } from './fields'
 import type { Shipment } from '../api/types'
 
 /** What somebody else has made of a field meanwhile, and what was typed into it here. */
 export type Difference = { field: Field; theirs: string; mine: string; isConflict: boolean }
+
+/** Whether there is something to save. */
+export function hasChange(shipment: Shipment, values: Values): boolean {
+  return Object.keys(toChange(valuesOf(shipment), values)).length > 0
+}
 
 type Merged = { values: Values; differences: Difference[] }
 

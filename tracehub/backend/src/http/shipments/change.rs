@@ -15,6 +15,7 @@ use super::fields::{
     BILL_OF_LADING, BOOKING, BUYER, Check, Incoterm, PORT, PRODUCT, REFERENCE, VESSEL, VOYAGE,
 };
 use super::history::{self, Change, What};
+use super::word::Word;
 use super::{Lock, Shipment, Stage, reference_is_taken};
 use crate::database::OrganisationTx;
 use crate::day::{self, Day};
@@ -207,8 +208,8 @@ pub async fn change_shipment(
     if changes.is_empty() {
         return Ok((etag(current.version), Json(current)));
     }
-    if let Some(stage) = change.stage.filter(|stage| *stage != current.stage) {
-        may_go(current.stage, stage)?;
+    if let Some(stage) = change.stage.filter(|stage| Word::Known(*stage) != current.stage) {
+        may_go(&current, stage)?;
     }
     write(&mut tx, id, &changes, change.stage)
         .await
@@ -220,18 +221,26 @@ pub async fn change_shipment(
 }
 
 impl ShipmentChange {
-    /// Puts its fields right, or says everything that is wrong with them. What is not changed is not asked about: it may be
-    /// from before there were rules.
+    /// Puts its fields right, or says everything that is wrong with them. What is not changed may be from before there were
+    /// rules, and is asked about only where the database does: when one text, or one day, is written, it looks at all four
+    /// texts, or at both days.
     fn check(&mut self, current: &Shipment) -> Result<(), Error> {
         let mut check = Check::default();
-        let texts = [
-            ("reference", &mut self.reference, REFERENCE),
-            ("product", &mut self.product, PRODUCT),
-            ("origin_port", &mut self.origin_port, PORT),
-            ("destination_port", &mut self.destination_port, PORT),
+        let mut texts = [
+            ("reference", &mut self.reference, &current.reference, REFERENCE),
+            ("product", &mut self.product, &current.product, PRODUCT),
+            ("origin_port", &mut self.origin_port, &current.origin_port, PORT),
+            ("destination_port", &mut self.destination_port, &current.destination_port, PORT),
         ];
-        for (field, text, longest) in texts {
-            check.optional(field, text, longest);
+        for (field, text, _, longest) in &mut texts {
+            check.optional(field, text, *longest);
+        }
+        if texts.iter().any(|(_, text, kept, _)| text.as_ref().is_some_and(|text| text != *kept)) {
+            for (field, text, kept, longest) in texts {
+                if text.is_none() {
+                    *text = check.kept(field, kept, longest);
+                }
+            }
         }
         let optional = [
             ("buyer", &mut self.buyer, BUYER),
@@ -246,11 +255,10 @@ impl ShipmentChange {
         if let Some(number) = &mut self.container_number {
             check.container(number);
         }
-        if self.departs_on.is_some() || self.arrives_on.is_some() {
-            check.days(
-                self.departs_on.unwrap_or_else(|| current.departs_on.map(Day::kept)),
-                self.arrives_on.unwrap_or_else(|| current.arrives_on.map(Day::kept)),
-            );
+        let kept = (current.departs_on.map(Day::kept), current.arrives_on.map(Day::kept));
+        let days = (self.departs_on.unwrap_or(kept.0), self.arrives_on.unwrap_or(kept.1));
+        if days != kept {
+            check.days(days.0, days.1);
         }
         check.done()
     }
@@ -274,22 +282,23 @@ fn differences(current: &Shipment, change: &ShipmentChange) -> Result<Vec<Change
     Ok(changes.collect())
 }
 
-fn may_go(from: Stage, to: Stage) -> Result<(), Error> {
-    if from.next().contains(&to) {
+fn may_go(current: &Shipment, to: Stage) -> Result<(), Error> {
+    if current.next_stages.contains(&to) {
         return Ok(());
     }
-    let words =
-        |stage: &Stage| serde_json::to_value(stage).ok().and_then(|it| it.as_str().map(str::to_owned));
-    let allowed: Vec<String> = from.next().iter().filter_map(words).collect();
+    let words = |stage: &Word<Stage>| {
+        serde_json::to_value(stage).ok().and_then(|it| it.as_str().map(str::to_owned)).unwrap_or_default()
+    };
+    let allowed: Vec<String> = current.next_stages.iter().map(|next| words(&Word::Known(*next))).collect();
+    let (from, to) = (words(&current.stage), words(&Word::Known(to)));
     Err(Error::Explained(Box::new(Explained {
         status: StatusCode::CONFLICT,
         kind: "/problems/stage-refused",
-        detail: format!(
-            "from {} a shipment goes to {}, and not to {}",
-            words(&from).unwrap_or_default(),
-            allowed.join(", "),
-            words(&to).unwrap_or_default()
-        ),
+        detail: if allowed.is_empty() {
+            format!("this release does not know where a shipment goes from {from}, and can't move it to {to}")
+        } else {
+            format!("from {from} it goes to {}, and not to {to}", allowed.join(", "))
+        },
         more: Some(("allowed", allowed.into())),
     })))
 }

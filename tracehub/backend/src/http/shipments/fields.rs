@@ -57,6 +57,13 @@ impl Check {
         }
     }
 
+    /// A text that is kept, perhaps from before there were rules: as it is to be from now on, if that is another.
+    pub fn kept(&mut self, field: &str, kept: &str, longest: usize) -> Option<String> {
+        let mut text = kept.to_owned();
+        self.text(field, &mut text, longest);
+        (text != kept).then_some(text)
+    }
+
     /// A container number; nothing is none.
     pub fn container(&mut self, number: &mut Option<String>) {
         let is_written_so = |number: &str| {
@@ -76,6 +83,11 @@ impl Check {
 
     /// The day of the departure and that of the arrival.
     pub fn days(&mut self, departs_on: Option<Day>, arrives_on: Option<Day>) {
+        for (field, day) in [("departs_on", departs_on), ("arrives_on", arrives_on)] {
+            if !day.is_none_or(Day::is_of_this_century) {
+                self.0.push(FieldError::new(field, "must be between 2000-01-01 and 2099-12-31"));
+            }
+        }
         if departs_on.zip(arrives_on).is_some_and(|(departs, arrives)| arrives < departs) {
             self.0.push(FieldError::new("arrives_on", "must not be before the departure"));
         }

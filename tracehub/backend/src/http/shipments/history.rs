@@ -3,21 +3,34 @@
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::word::Word;
 use crate::database::OrganisationTx;
 use crate::http::auth::Caller;
-use crate::http::extract::{Id, Json, Path};
+use crate::http::extract::{Id, Json, Path, Query};
 use crate::http::{App, Error};
 
-/// More than anybody scrolls through.
-const SHOWN: i64 = 200;
+/// How many are answered at once.
+const PAGE: i64 = 200;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryQuery {
+    /// The `next` of the page before.
+    #[param(value_type = Option<Uuid>)]
+    after: Option<Id>,
+}
 
 #[derive(Serialize, ToSchema)]
 pub struct History {
-    /// The latest 200.
+    /// The latest 200; or those before `after`.
     items: Vec<Entry>,
+    /// What to ask for the older ones with, if there are some.
+    next: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -25,7 +38,8 @@ pub struct Entry {
     id: Uuid,
     at: DateTime<Utc>,
     by: Person,
-    what: What,
+    #[schema(value_type = What)]
+    what: Word<What>,
     /// None of what was created: the shipment says it.
     changes: Vec<Change>,
 }
@@ -36,7 +50,7 @@ pub struct Person {
     name: String,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, sqlx::Type, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, sqlx::Type, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum What {
@@ -45,7 +59,7 @@ pub enum What {
 }
 
 /// What was in a field, and what is in it since.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Change {
     /// Its name, as a shipment has it.
     pub field: String,
@@ -55,7 +69,7 @@ pub struct Change {
 
 /// Who did what to a shipment, the latest first
 #[utoipa::path(
-    get, path = "/api/shipments/{id}/history", tag = "shipments", params(("id" = Uuid, Path)),
+    get, path = "/api/shipments/{id}/history", tag = "shipments", params(("id" = Uuid, Path), HistoryQuery),
     security(("bearer" = [])),
     responses(
         (status = OK, body = History),
@@ -65,6 +79,7 @@ pub async fn shipment_history(
     State(app): State<App>,
     caller: Caller,
     Path(Id(id)): Path<Id>,
+    Query(HistoryQuery { after }): Query<HistoryQuery>,
 ) -> Result<Json<History>, Error> {
     let mut tx = caller.begin(&app).await?;
     sqlx::query_scalar!("SELECT id FROM shipments WHERE id = $1", id)
@@ -72,23 +87,45 @@ pub async fn shipment_history(
         .await?
         .ok_or(Error::NotFound)?;
     let found = sqlx::query!(
-        r#"SELECT history.id, at, user_id, name, what AS "what: What", changes::text AS "changes!"
+        r#"SELECT history.id, at, user_id, name, what, changes::text AS "changes!"
            FROM history JOIN users ON users.id = user_id
-           WHERE shipment_id = $1 ORDER BY history.id DESC LIMIT $2"#,
+           WHERE shipment_id = $1 AND ($2::uuid IS NULL OR history.id < $2) ORDER BY history.id DESC LIMIT $3"#,
         id,
-        SHOWN
+        after.map(|Id(after)| after),
+        // One more tells whether there are older ones.
+        PAGE + 1
     );
     let mut items = Vec::new();
     for row in found.fetch_all(&mut *tx).await? {
+        let changes: Vec<Value> = serde_json::from_str(&row.changes).map_err(anyhow::Error::from)?;
         items.push(Entry {
             id: row.id,
             at: row.at,
             by: Person { id: row.user_id, name: row.name },
-            what: row.what,
-            changes: serde_json::from_str(&row.changes).map_err(anyhow::Error::from)?,
+            what: row.what.into(),
+            changes: changes.iter().map(Change::from).collect(),
         });
     }
-    Ok(Json(History { items }))
+    let is_last = items.len() as i64 <= PAGE;
+    items.truncate(PAGE as usize);
+    let next = items.last().filter(|_| !is_last).map(|entry| entry.id.to_string());
+    Ok(Json(History { items, next }))
+}
+
+impl From<&Value> for Change {
+    /// As it lies in the database. A later release may have written there what is no text.
+    fn from(kept: &Value) -> Self {
+        let text = |value: &Value| match value {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        Self {
+            field: text(&kept["field"]).unwrap_or_default(),
+            before: text(&kept["before"]),
+            after: text(&kept["after"]),
+        }
+    }
 }
 
 /// Writes down what the caller does, in the transaction that does it.
