@@ -82,9 +82,23 @@ const editShipment = createRoute({
   ),
 })
 
+const people = createRoute({
+  getParentRoute: () => loggedIn,
+  path: '/people',
+  component: lazyRouteComponent(() => inTime(import('./people/PeoplePage')), 'PeoplePage'),
+})
+
+/** For who has a link that was sent to them, whether or not somebody is logged in here. */
+const welcome = createRoute({
+  getParentRoute: () => root,
+  path: '/welcome',
+  component: lazyRouteComponent(() => inTime(import('./people/WelcomePage')), 'WelcomePage'),
+})
+
 const routeTree = root.addChildren([
   login,
-  loggedIn.addChildren([home, shipments, newShipment, shipment, editShipment]),
+  welcome,
+  loggedIn.addChildren([home, shipments, newShipment, shipment, editShipment, people]),
 ])
 
 export function createAppRouter(history?: RouterHistory) {

@@ -7,9 +7,12 @@ mod error;
 mod extract;
 mod health;
 mod idempotency;
+mod links;
+mod people;
 mod refusals;
 mod reminders;
 mod request;
+mod role;
 mod shipments;
 mod sql_state;
 mod token;
@@ -34,6 +37,7 @@ use uuid::Uuid;
 pub use error::{Error, FieldError, Problem};
 pub use health::Readiness;
 pub use idempotency::forget as forget_answers;
+pub(crate) use role::Role;
 pub(crate) use shipments::{Incoterm, Stage, Status};
 pub use token::{Claims, Keys};
 
@@ -115,7 +119,9 @@ fn documented() -> OpenApiRouter<App> {
         .merge(health::routes())
         .merge(auth::routes())
         .merge(shipments::routes())
-        .merge(reminders::routes());
+        .merge(reminders::routes())
+        .merge(people::routes())
+        .merge(links::routes());
     let document = router.get_openapi_mut();
     document.info = InfoBuilder::new()
         .title("TraceHub")

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::database::OrganisationTx;
 use crate::http::auth::Caller;
 use crate::http::extract::{Id, Json, Path};
+use crate::http::role::Role;
 use crate::http::{App, Error};
 
 /// More than anybody scrolls through.
@@ -24,14 +25,14 @@ pub struct History {
 pub struct Entry {
     id: Uuid,
     at: DateTime<Utc>,
-    by: Person,
+    by: Author,
     what: What,
     /// None of what was created: the shipment says it.
     changes: Vec<Change>,
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct Person {
+pub struct Author {
     id: Uuid,
     name: String,
 }
@@ -66,7 +67,7 @@ pub async fn shipment_history(
     caller: Caller,
     Path(Id(id)): Path<Id>,
 ) -> Result<Json<History>, Error> {
-    let mut tx = caller.begin(&app).await?;
+    let mut tx = caller.begin(&app, Role::Viewer).await?;
     sqlx::query_scalar!("SELECT id FROM shipments WHERE id = $1", id)
         .fetch_optional(&mut *tx)
         .await?
@@ -83,7 +84,7 @@ pub async fn shipment_history(
         items.push(Entry {
             id: row.id,
             at: row.at,
-            by: Person { id: row.user_id, name: row.name },
+            by: Author { id: row.user_id, name: row.name },
             what: row.what,
             changes: serde_json::from_str(&row.changes).map_err(anyhow::Error::from)?,
         });
