@@ -44,6 +44,22 @@ CREATE FUNCTION public.begin_monitoring(release text, hash text) RETURNS text
 ALTER FUNCTION public.begin_monitoring(release text, hash text) OWNER TO tracehub_owner;
 
 --
+-- Name: change_password(uuid, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.change_password(id uuid, new_password_hash text) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        UPDATE public.users u SET password_hash = new_password_hash, token_version = u.token_version + 1
+        WHERE u.id = change_password.id AND u.organisation_id = public.current_organisation_id()
+        RETURNING u.token_version
+    $$;
+
+
+ALTER FUNCTION public.change_password(id uuid, new_password_hash text) OWNER TO tracehub_owner;
+
+--
 -- Name: credentials_of(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -1005,6 +1021,14 @@ GRANT ALL ON FUNCTION public.begin_monitoring(release text, hash text) TO traceh
 
 
 --
+-- Name: FUNCTION change_password(id uuid, new_password_hash text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.change_password(id uuid, new_password_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.change_password(id uuid, new_password_hash text) TO tracehub_app;
+
+
+--
 -- Name: FUNCTION credentials_of(address text); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
@@ -1362,7 +1386,7 @@ GRANT SELECT(email) ON TABLE public.users TO tracehub_app;
 -- Name: COLUMN users.name; Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
-GRANT SELECT(name) ON TABLE public.users TO tracehub_app;
+GRANT SELECT(name),UPDATE(name) ON TABLE public.users TO tracehub_app;
 
 
 --

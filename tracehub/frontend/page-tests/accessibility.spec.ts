@@ -144,6 +144,7 @@ const SCENES: Scene[] = [
       await expect(page.getByLabel('Link', { exact: true })).toBeVisible()
     },
   },
+  { name: "account of one's own", answers: {}, show: asAda('/account', 'Your account') },
   {
     name: 'invitation',
     answers: {

@@ -10,6 +10,7 @@ const PAGES = [
   { name: 'shipment that is edited', address: `/shipments/${CASHEWS.id}/edit` },
   { name: 'new shipment', address: '/shipments/new' },
   { name: 'list of people', address: '/people' },
+  { name: 'account', address: '/account' },
   { name: 'search without a hit', address: `/shipments?search=${'W'.repeat(120)}` },
 ]
 

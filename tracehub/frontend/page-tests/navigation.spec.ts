@@ -43,6 +43,8 @@ test('the account opens and closes by keyboard', async ({ page, context }) => {
   await page.keyboard.press('Enter')
   await expect(account).toHaveAttribute('aria-expanded', 'true')
   await page.keyboard.press('Tab')
+  await expect(page.getByRole('link', { name: 'Your account' })).toBeFocused()
+  await page.keyboard.press('Tab')
   await expect(page.getByRole('link', { name: 'People' })).toBeFocused()
   await page.keyboard.press('Tab')
   await expect(page.getByRole('button', { name: 'Log out' })).toBeFocused()

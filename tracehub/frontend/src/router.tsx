@@ -88,6 +88,12 @@ const people = createRoute({
   component: lazyRouteComponent(() => inTime(import('./people/PeoplePage')), 'PeoplePage'),
 })
 
+const account = createRoute({
+  getParentRoute: () => loggedIn,
+  path: '/account',
+  component: lazyRouteComponent(() => inTime(import('./people/AccountPage')), 'AccountPage'),
+})
+
 /** For who has a link that was sent to them, whether or not somebody is logged in here. */
 const welcome = createRoute({
   getParentRoute: () => root,
@@ -98,7 +104,7 @@ const welcome = createRoute({
 const routeTree = root.addChildren([
   login,
   welcome,
-  loggedIn.addChildren([home, shipments, newShipment, shipment, editShipment, people]),
+  loggedIn.addChildren([home, shipments, newShipment, shipment, editShipment, people, account]),
 ])
 
 export function createAppRouter(history?: RouterHistory) {

@@ -65,16 +65,24 @@ pub struct Login {
     me: Me,
 }
 
+impl Login {
+    /// The one that says this.
+    pub async fn of(app: &App, claims: Claims) -> Result<Self, Error> {
+        let (token, expires_at) = (app.keys.sign(&claims)?, claims.expires_at());
+        Ok(Self { token, expires_at, me: Caller(claims).me(app).await? })
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct Me {
-    user: User,
+    pub user: User,
     organisation: Organisation,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct User {
     id: Uuid,
-    email: String,
+    pub email: String,
     name: String,
     // A release from before there were roles says none.
     #[schema(required = false)]
@@ -143,11 +151,7 @@ pub async fn login(
     };
     log_ins.succeeded().await?;
     let claims = Claims::new(user, organisation, version, now);
-    let login = Login {
-        token: app.keys.sign(&claims)?,
-        expires_at: claims.expires_at(),
-        me: Caller(claims).me(&app).await?,
-    };
+    let login = Login::of(&app, claims).await?;
     let known_from_now_on = app.keys.new_device(&account, now, client.is_secure);
     Ok(([(header::SET_COOKIE, known_from_now_on)], Json(login)))
 }
@@ -223,7 +227,8 @@ impl Caller {
         Ok(begun)
     }
 
-    async fn me(&self, app: &App) -> Result<Me, Error> {
+    /// Everything about the caller.
+    pub async fn me(&self, app: &App) -> Result<Me, Error> {
         let mut tx = self.begin(app, Role::Viewer).await?;
         let found = sqlx::query!(
             r#"SELECT users.id, email, users.name, role AS "role: Role", organisations.id AS organisation_id,

@@ -11,7 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::auth::{Caller, EMAIL, PASSWORD};
+use super::account::{NAME, wrong_with};
+use super::auth::{Caller, EMAIL};
 use super::client::Client;
 use super::error::Explained;
 use super::extract::{Id, Json, Path};
@@ -24,9 +25,6 @@ use crate::throttle::{Account, Visitor};
 /// An invitation waits for somebody who looks into their messages now and then.
 const INVITATION: TimeDelta = TimeDelta::days(7);
 const NEW_PASSWORD: TimeDelta = TimeDelta::days(1);
-/// In characters; what a person chooses, and nobody guesses.
-const SHORTEST_PASSWORD: usize = 12;
-const NAME: usize = 200;
 /// Of base64url without padding, of 32 bytes.
 const TOKEN: usize = 43;
 
@@ -266,14 +264,7 @@ pub async fn use_link(
 ) -> Result<Json<LinkUsed>, Error> {
     let hash = hash_of(&token)?;
     let mut errors = Vec::new();
-    match password.chars().count() {
-        SHORTEST_PASSWORD..=PASSWORD => {}
-        ..SHORTEST_PASSWORD => errors
-            .push(FieldError::new("password", format!("must have {SHORTEST_PASSWORD} characters at least"))),
-        _ => {
-            errors.push(FieldError::new("password", format!("must not be longer than {PASSWORD} characters")))
-        }
-    }
+    errors.extend(wrong_with("password", &password));
     // Before a password is hashed, which costs: who has no good link costs one look.
     let link = find(&app, &hash).await?;
     let name = match name {

@@ -1,5 +1,6 @@
 //! The API: a file for each part of the domain, and what all of them share.
 
+mod account;
 mod auth;
 mod client;
 mod device;
@@ -118,6 +119,7 @@ fn documented() -> OpenApiRouter<App> {
     let mut router = OpenApiRouter::new()
         .merge(health::routes())
         .merge(auth::routes())
+        .merge(account::routes())
         .merge(shipments::routes())
         .merge(reminders::routes())
         .merge(people::routes())

@@ -3,6 +3,7 @@
 //! `DATABASE_URL` names a server as `tracehub_owner`, who may create databases; each test gets one of its own.
 //! `tracehub_app` must be able to connect to the same server.
 
+mod account;
 mod auth;
 mod changes;
 mod commands;

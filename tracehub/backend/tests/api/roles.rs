@@ -23,13 +23,15 @@ const MANAGES: [u16; 7] = [401, 200, 403, 403, 200, 200, 401];
 
 /// An operation; with what it is asked; how each of them is answered.
 #[rustfmt::skip]
-const TABLE: [(&str, &str, &str, [u16; 7]); 24] = [
+const TABLE: [(&str, &str, &str, [u16; 7]); 26] = [
     ("GET", "/api/version", "", EVERYBODY),
     ("GET", "/api/health", "", EVERYBODY),
     ("GET", "/api/health/live", "", EVERYBODY),
     ("GET", "/api/health/ready", "", EVERYBODY),
     ("POST", "/api/auth/login", "{}", [422; 7]),
     ("GET", "/api/auth/me", "", READS),
+    ("PATCH", "/api/auth/me", r#"{"name": "Grace"}"#, READS),
+    ("POST", "/api/auth/password", r#"{"current": "", "new": ""}"#, [401, 422, 422, 422, 422, 422, 401]),
     ("POST", "/api/auth/logout", "", [401, 204, 204, 204, 204, 204, 401]),
     ("GET", "/api/shipments", "", READS),
     ("POST", "/api/shipments", r#"{"reference": "UNIQUE", "product": "Cocoa", "origin_port": "Tema", "destination_port": "Antwerp"}"#,
