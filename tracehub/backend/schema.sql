@@ -44,6 +44,22 @@ CREATE FUNCTION public.begin_monitoring(release text, hash text) RETURNS text
 ALTER FUNCTION public.begin_monitoring(release text, hash text) OWNER TO tracehub_owner;
 
 --
+-- Name: change_password(uuid, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.change_password(id uuid, new_password_hash text) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        UPDATE public.users u SET password_hash = new_password_hash, token_version = u.token_version + 1
+        WHERE u.id = change_password.id AND u.organisation_id = public.current_organisation_id()
+        RETURNING u.token_version
+    $$;
+
+
+ALTER FUNCTION public.change_password(id uuid, new_password_hash text) OWNER TO tracehub_owner;
+
+--
 -- Name: credentials_of(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -271,6 +287,24 @@ CREATE FUNCTION public.log_out(id uuid) RETURNS void
 ALTER FUNCTION public.log_out(id uuid) OWNER TO tracehub_owner;
 
 --
+-- Name: look_at_link(bytea); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.look_at_link(hash bytea) RETURNS TABLE(kind text, organisation text, email text, role text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT l.kind, o.name, coalesce(l.email, u.email), coalesce(l.role, u.role)
+        FROM public.links l
+        JOIN public.organisations o ON o.id = l.organisation_id
+        LEFT JOIN public.users u ON u.id = l.user_id AND u.organisation_id = l.organisation_id
+        WHERE l.token_hash = hash AND l.used_at IS NULL AND l.expires_at > now()
+    $$;
+
+
+ALTER FUNCTION public.look_at_link(hash bytea) OWNER TO tracehub_owner;
+
+--
 -- Name: organisations_to_work_for(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -283,6 +317,21 @@ CREATE FUNCTION public.organisations_to_work_for() RETURNS SETOF uuid
 
 
 ALTER FUNCTION public.organisations_to_work_for() OWNER TO tracehub_owner;
+
+--
+-- Name: people(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.people(nobodys text) RETURNS TABLE(id uuid, email text, name text, role text, created_at timestamp with time zone, is_suspended boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT u.id, u.email, u.name, u.role, u.created_at, u.password_hash = nobodys
+        FROM public.users u WHERE u.organisation_id = public.current_organisation_id()
+    $$;
+
+
+ALTER FUNCTION public.people(nobodys text) OWNER TO tracehub_owner;
 
 --
 -- Name: refuse(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -303,6 +352,75 @@ CREATE FUNCTION public.refuse() RETURNS trigger
 
 
 ALTER FUNCTION public.refuse() OWNER TO tracehub_owner;
+
+--
+-- Name: role_of_token(uuid, uuid, bigint); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.role_of_token(id uuid, organisation uuid, version bigint) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT u.role FROM public.users u
+        WHERE u.id = role_of_token.id AND u.organisation_id = organisation AND u.token_version = version
+    $$;
+
+
+ALTER FUNCTION public.role_of_token(id uuid, organisation uuid, version bigint) OWNER TO tracehub_owner;
+
+--
+-- Name: suspend(uuid, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.suspend(id uuid, nobodys text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        UPDATE public.users u SET password_hash = nobodys, token_version = u.token_version + 1
+        WHERE u.id = suspend.id AND u.organisation_id = public.current_organisation_id();
+        DELETE FROM public.links l
+        WHERE l.user_id = suspend.id AND l.used_at IS NULL AND l.organisation_id = public.current_organisation_id()
+    $$;
+
+
+ALTER FUNCTION public.suspend(id uuid, nobodys text) OWNER TO tracehub_owner;
+
+--
+-- Name: use_link(bytea, uuid, text, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.use_link(hash bytea, new_id uuid, new_name text, new_password_hash text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        DECLARE
+            link public.links;
+            address text;
+        BEGIN
+            SELECT * INTO link FROM public.links l WHERE l.token_hash = hash;
+            IF NOT FOUND THEN
+                RETURN NULL;
+            END IF;
+            PERFORM set_config('app.organisation_id', link.organisation_id::text, true);
+            UPDATE public.links l SET used_at = now()
+            WHERE l.token_hash = hash AND l.used_at IS NULL AND l.expires_at > now();
+            IF NOT FOUND THEN
+                RETURN NULL;
+            END IF;
+            IF link.kind = 'invitation' THEN
+                INSERT INTO public.users (id, organisation_id, email, name, role, password_hash)
+                VALUES (new_id, link.organisation_id, link.email, new_name, link.role, new_password_hash)
+                RETURNING users.email INTO address;
+            ELSE
+                UPDATE public.users u SET password_hash = new_password_hash, token_version = u.token_version + 1
+                WHERE u.id = link.user_id RETURNING u.email INTO address;
+            END IF;
+            RETURN address;
+        END
+    $$;
+
+
+ALTER FUNCTION public.use_link(hash bytea, new_id uuid, new_name text, new_password_hash text) OWNER TO tracehub_owner;
 
 SET default_tablespace = '';
 
@@ -349,6 +467,38 @@ ALTER TABLE ONLY public.idempotency_keys FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE public.idempotency_keys OWNER TO tracehub_owner;
+
+--
+-- Name: links; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.links (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    token_hash bytea NOT NULL,
+    email text,
+    role text,
+    user_id uuid,
+    made_by uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT links_email_check CHECK (((email = lower(email)) AND (email ~~ '_%@_%'::text) AND public.is_plain(email, 254))),
+    CONSTRAINT links_kind_check CHECK ((kind = ANY (ARRAY['invitation'::text, 'password'::text]))),
+    CONSTRAINT links_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'manager'::text, 'member'::text, 'viewer'::text]))),
+    CONSTRAINT links_say_for_whom CHECK (
+CASE kind
+    WHEN 'invitation'::text THEN ((email IS NOT NULL) AND (role IS NOT NULL) AND (user_id IS NULL))
+    ELSE ((email IS NULL) AND (role IS NULL) AND (user_id IS NOT NULL))
+END),
+    CONSTRAINT links_token_hash_check CHECK ((octet_length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY public.links FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.links OWNER TO tracehub_owner;
 
 --
 -- Name: log_in_failures; Type: TABLE; Schema: public; Owner: tracehub_owner
@@ -459,9 +609,11 @@ CREATE TABLE public.users (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     token_version bigint DEFAULT 0 NOT NULL,
     email_folded text,
+    role text DEFAULT 'owner'::text NOT NULL,
     CONSTRAINT users_email_check CHECK (((email = lower(email)) AND (email ~~ '_%@_%'::text) AND (char_length(email) <= 254))),
     CONSTRAINT users_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200))),
-    CONSTRAINT users_password_hash_check CHECK ((password_hash ~~ '$argon2id$%'::text))
+    CONSTRAINT users_password_hash_check CHECK ((password_hash ~~ '$argon2id$%'::text)),
+    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'manager'::text, 'member'::text, 'viewer'::text])))
 );
 
 ALTER TABLE ONLY public.users FORCE ROW LEVEL SECURITY;
@@ -483,6 +635,22 @@ ALTER TABLE ONLY public.history
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (organisation_id, user_id, key);
+
+
+--
+-- Name: links links_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.links
+    ADD CONSTRAINT links_pkey PRIMARY KEY (organisation_id, id);
+
+
+--
+-- Name: links links_token_hash_key; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.links
+    ADD CONSTRAINT links_token_hash_key UNIQUE (token_hash);
 
 
 --
@@ -670,6 +838,22 @@ ALTER TABLE ONLY public.idempotency_keys
 
 
 --
+-- Name: links links_organisation_id_made_by_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.links
+    ADD CONSTRAINT links_organisation_id_made_by_fkey FOREIGN KEY (organisation_id, made_by) REFERENCES public.users(organisation_id, id);
+
+
+--
+-- Name: links links_organisation_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.links
+    ADD CONSTRAINT links_organisation_id_user_id_fkey FOREIGN KEY (organisation_id, user_id) REFERENCES public.users(organisation_id, id);
+
+
+--
 -- Name: reminders reminders_organisation_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -710,6 +894,13 @@ ALTER TABLE ONLY public.users
 
 
 --
+-- Name: links by_token; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY by_token ON public.links FOR SELECT TO tracehub_owner USING (true);
+
+
+--
 -- Name: history; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
 --
 
@@ -720,6 +911,12 @@ ALTER TABLE public.history ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: links; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.links ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: users log_in; Type: POLICY; Schema: public; Owner: tracehub_owner
@@ -746,6 +943,13 @@ CREATE POLICY own_organisation ON public.history USING ((organisation_id = publi
 --
 
 CREATE POLICY own_organisation ON public.idempotency_keys USING ((organisation_id = public.current_organisation_id()));
+
+
+--
+-- Name: links own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.links USING ((organisation_id = public.current_organisation_id()));
 
 
 --
@@ -817,6 +1021,14 @@ GRANT ALL ON FUNCTION public.begin_monitoring(release text, hash text) TO traceh
 
 
 --
+-- Name: FUNCTION change_password(id uuid, new_password_hash text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.change_password(id uuid, new_password_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.change_password(id uuid, new_password_hash text) TO tracehub_app;
+
+
+--
 -- Name: FUNCTION credentials_of(address text); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
@@ -864,11 +1076,51 @@ GRANT ALL ON FUNCTION public.log_out(id uuid) TO tracehub_app;
 
 
 --
+-- Name: FUNCTION look_at_link(hash bytea); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.look_at_link(hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.look_at_link(hash bytea) TO tracehub_app;
+
+
+--
 -- Name: FUNCTION organisations_to_work_for(); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
 REVOKE ALL ON FUNCTION public.organisations_to_work_for() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.organisations_to_work_for() TO tracehub_app;
+
+
+--
+-- Name: FUNCTION people(nobodys text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.people(nobodys text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.people(nobodys text) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION role_of_token(id uuid, organisation uuid, version bigint); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.role_of_token(id uuid, organisation uuid, version bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.role_of_token(id uuid, organisation uuid, version bigint) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION suspend(id uuid, nobodys text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.suspend(id uuid, nobodys text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.suspend(id uuid, nobodys text) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION use_link(hash bytea, new_id uuid, new_name text, new_password_hash text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.use_link(hash bytea, new_id uuid, new_name text, new_password_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.use_link(hash bytea, new_id uuid, new_name text, new_password_hash text) TO tracehub_app;
 
 
 --
@@ -883,6 +1135,83 @@ GRANT SELECT,INSERT ON TABLE public.history TO tracehub_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO tracehub_app;
+
+
+--
+-- Name: TABLE links; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT,DELETE ON TABLE public.links TO tracehub_app;
+
+
+--
+-- Name: COLUMN links.organisation_id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(organisation_id) ON TABLE public.links TO tracehub_app;
+
+
+--
+-- Name: COLUMN links.id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(id) ON TABLE public.links TO tracehub_app;
+
+
+--
+-- Name: COLUMN links.kind; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(kind) ON TABLE public.links TO tracehub_app;
+
+
+--
+-- Name: COLUMN links.email; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(email) ON TABLE public.links TO tracehub_app;
+
+
+--
+-- Name: COLUMN links.role; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(role) ON TABLE public.links TO tracehub_app;
+
+
+--
+-- Name: COLUMN links.user_id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(user_id) ON TABLE public.links TO tracehub_app;
+
+
+--
+-- Name: COLUMN links.made_by; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(made_by) ON TABLE public.links TO tracehub_app;
+
+
+--
+-- Name: COLUMN links.created_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(created_at) ON TABLE public.links TO tracehub_app;
+
+
+--
+-- Name: COLUMN links.expires_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(expires_at) ON TABLE public.links TO tracehub_app;
+
+
+--
+-- Name: COLUMN links.used_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(used_at) ON TABLE public.links TO tracehub_app;
 
 
 --
@@ -1057,7 +1386,7 @@ GRANT SELECT(email) ON TABLE public.users TO tracehub_app;
 -- Name: COLUMN users.name; Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
-GRANT SELECT(name) ON TABLE public.users TO tracehub_app;
+GRANT SELECT(name),UPDATE(name) ON TABLE public.users TO tracehub_app;
 
 
 --
@@ -1065,6 +1394,13 @@ GRANT SELECT(name) ON TABLE public.users TO tracehub_app;
 --
 
 GRANT SELECT(created_at) ON TABLE public.users TO tracehub_app;
+
+
+--
+-- Name: COLUMN users.role; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(role),UPDATE(role) ON TABLE public.users TO tracehub_app;
 
 
 --

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::figures::Waiting;
-use crate::http::Claims;
+use crate::http::{Claims, Role};
 
 /// Every migration of this release, inside the binary.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -36,7 +36,11 @@ pub fn pool(options: PgConnectOptions, release: &str) -> PgPool {
 
 /// A transaction that sees one organisation and nothing else: row-level security reads the setting that it begins
 /// with, which ends with it. Handlers reach shipments and users through this and through nothing else.
-pub struct OrganisationTx(Transaction<'static, Postgres>);
+pub struct OrganisationTx {
+    transaction: Transaction<'static, Postgres>,
+    /// What whoever it is for may do; none when it is for nobody: a worker, a command.
+    role: Option<Role>,
+}
 
 impl OrganisationTx {
     /// Begins one for this organisation.
@@ -45,25 +49,44 @@ impl OrganisationTx {
         sqlx::query!("SELECT set_config('app.organisation_id', $1, true)", organisation.to_string())
             .fetch_one(&mut *transaction)
             .await?;
-        Ok(Self(transaction))
+        Ok(Self { transaction, role: None })
     }
 
     /// Begins one for the organisation of a token, if that is still good: in the statement that every transaction begins
     /// with anyhow, so that a log-out counts at once and nobody waits for another answer of the database's.
     pub async fn of_token(pool: &PgPool, claims: &Claims) -> sqlx::Result<Option<Self>> {
         let mut transaction = begin(pool).await?;
-        let is_good = sqlx::query!(
-            "SELECT set_config('app.organisation_id', $2::uuid::text, true) WHERE is_logged_in($1, $2, $3)",
+        let role = sqlx::query!(
+            r#"SELECT set_config('app.organisation_id', $2::uuid::text, true), role AS "role!: Role"
+               FROM role_of_token($1, $2, $3) AS role WHERE role IS NOT NULL"#,
             claims.sub,
             claims.org,
             claims.ver
         );
-        Ok(is_good.fetch_optional(&mut *transaction).await?.map(|_| Self(transaction)))
+        let role = role.fetch_optional(&mut *transaction).await?;
+        Ok(role.map(|found| Self { transaction, role: Some(found.role) }))
+    }
+
+    /// What whoever it is for may do.
+    pub(crate) fn role(&self) -> Option<Role> {
+        self.role
+    }
+
+    /// Waits until no other transaction of the organisation has passed here, and then asks anew what this user may do.
+    pub(crate) async fn wait_to_be_alone(&mut self, user: Uuid) -> sqlx::Result<()> {
+        sqlx::query!(
+            "SELECT pg_advisory_xact_lock(hashtextextended('people ' || current_organisation_id(), 0))"
+        )
+        .fetch_one(&mut *self.transaction)
+        .await?;
+        let role = sqlx::query_scalar!(r#"SELECT role AS "role: Role" FROM users WHERE id = $1"#, user);
+        self.role = role.fetch_optional(&mut *self.transaction).await?;
+        Ok(())
     }
 
     /// Makes what was written last. Dropping it instead takes everything back.
     pub async fn commit(self) -> sqlx::Result<()> {
-        self.0.commit().await
+        self.transaction.commit().await
     }
 }
 
@@ -77,12 +100,12 @@ impl Deref for OrganisationTx {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.0
+        &self.transaction
     }
 }
 
 impl DerefMut for OrganisationTx {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0
+        &mut self.transaction
     }
 }

@@ -105,6 +105,17 @@ impl Check {
         });
         Ok(checked.await.context("checking a password")??)
     }
+
+    /// A new password's hash. It takes as long as checking one, and the turn of one.
+    pub async fn hash(&self, password: String) -> Result<String, Unchecked> {
+        let turn = self.place.turn().await?;
+        let hashed = spawn_blocking(move || {
+            let hashed = hash(&password);
+            drop(turn);
+            hashed
+        });
+        Ok(hashed.await.context("hashing a password")??)
+    }
 }
 
 /// What a check works in. Given back, with the turn, when the check ends and not when its client goes away.

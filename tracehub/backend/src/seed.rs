@@ -9,7 +9,7 @@ use sqlx::postgres::PgPoolOptions;
 use uuid::{Uuid, uuid};
 
 use crate::database::OrganisationTx;
-use crate::http::{Incoterm, Stage, Status};
+use crate::http::{Incoterm, Role, Stage, Status};
 use crate::password;
 use crate::settings::Database;
 
@@ -18,6 +18,13 @@ const USER: Uuid = uuid!("01946c1a-0000-7000-8000-000000000002");
 const EMAIL: &str = "demo@tracehub.example";
 /// No secret: it opens the demo organisation, which production does not have.
 const PASSWORD: &str = "demo-harbour-crane";
+
+/// They have the same password.
+const COLLEAGUES: [(Uuid, &str, &str, Role); 3] = [
+    (uuid!("01946c1a-0000-7000-8000-000000000003"), "Ben Demo", "manager@tracehub.example", Role::Manager),
+    (uuid!("01946c1a-0000-7000-8000-000000000004"), "Chidi Demo", "member@tracehub.example", Role::Member),
+    (uuid!("01946c1a-0000-7000-8000-000000000005"), "Fatou Demo", "viewer@tracehub.example", Role::Viewer),
+];
 
 /// A shipment of the demo; its days are so many from now.
 struct Demo {
@@ -126,6 +133,21 @@ pub async fn seed(environment: String, database: Database) -> anyhow::Result<()>
     )
     .execute(&mut *tx)
     .await?;
+    let hash = password::hash(PASSWORD)?;
+    for (id, name, email, role) in COLLEAGUES {
+        sqlx::query!(
+            r#"INSERT INTO users (id, organisation_id, email, name, role, password_hash)
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"#,
+            id,
+            ORGANISATION,
+            email,
+            name,
+            role as Role,
+            hash
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
     for shipment in SHIPMENTS {
         let reference = shipment.reference;
         insert(&mut tx, shipment).await.with_context(|| format!("shipment {reference}"))?;

@@ -1,7 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 
-import { ADA, CASHEWS, HISTORY, SHIPMENTS } from './samples'
+import { ADA, CASHEWS, HISTORY, INVITATION, PEOPLE, SHIPMENTS } from './samples'
 import { openAs, photograph, problem, serve, type Answers } from './site'
 
 const LIST: Answers = { 'GET /api/shipments': { items: SHIPMENTS, next: 'more' } }
@@ -127,6 +127,46 @@ const SCENES: Scene[] = [
     name: 'shipment that there is not',
     answers: { 'GET /api/shipments/nope': problem(404, 'no such shipment') },
     show: asAda('/shipments/nope', 'There is no such shipment'),
+  },
+  {
+    name: 'people, and a link that was made for somebody',
+    answers: {
+      'GET /api/people': { items: PEOPLE },
+      'GET /api/invitations': { items: [INVITATION] },
+      'POST /api/people/3/password-link': {
+        path: `/welcome#${'x'.repeat(43)}`,
+        expires_at: '2026-03-02T09:00:00Z',
+      },
+    },
+    show: async (page) => {
+      await asAda('/people', 'People')(page)
+      await page.getByRole('button', { name: 'New password: Chidi Okafor' }).click()
+      await expect(page.getByLabel('Link', { exact: true })).toBeVisible()
+    },
+  },
+  { name: "account of one's own", answers: {}, show: asAda('/account', 'Your account') },
+  {
+    name: 'invitation',
+    answers: {
+      'POST /api/links/look': {
+        kind: 'invitation',
+        organisation: 'Obi Export',
+        email: 'grace@example.com',
+        role: 'member',
+      },
+    },
+    show: async (page) => {
+      await page.goto('/welcome#secret')
+      await expect(page.getByRole('heading', { name: 'Welcome to Obi Export' })).toBeVisible()
+    },
+  },
+  {
+    name: 'link that is gone',
+    answers: { 'POST /api/links/look': problem(410, 'this link was used already') },
+    show: async (page) => {
+      await page.goto('/welcome#secret')
+      await expect(page.getByText('This link is not good any more')).toBeVisible()
+    },
   },
   { name: 'page that there is not', answers: {}, show: asAda('/nowhere', 'There is no such page') },
   {

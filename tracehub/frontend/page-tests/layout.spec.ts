@@ -1,6 +1,6 @@
 import { expect, test, type Page } from '@playwright/test'
 
-import { CASHEWS, LONG_ADA, LONG_HISTORY, LONGEST } from './samples'
+import { CASHEWS, LONG_ADA, LONG_HISTORY, LONG_PEOPLE, LONGEST } from './samples'
 import { openAs, photograph, serve } from './site'
 
 const LONG = LONGEST[2]!
@@ -9,6 +9,8 @@ const PAGES = [
   { name: 'shipment', address: `/shipments/${CASHEWS.id}` },
   { name: 'shipment that is edited', address: `/shipments/${CASHEWS.id}/edit` },
   { name: 'new shipment', address: '/shipments/new' },
+  { name: 'list of people', address: '/people' },
+  { name: 'account', address: '/account' },
   { name: 'search without a hit', address: `/shipments?search=${'W'.repeat(120)}` },
 ]
 
@@ -25,6 +27,10 @@ for (const { name, address } of PAGES) {
       },
       [`GET /api/shipments/${CASHEWS.id}`]: LONG,
       [`GET /api/shipments/${CASHEWS.id}/reminders`]: { items: [] },
+      'GET /api/people': { items: LONG_PEOPLE },
+      'GET /api/invitations': {
+        items: LONG_PEOPLE.map((it) => ({ ...it, expires_at: it.created_at })),
+      },
       [`GET /api/shipments/${CASHEWS.id}/history`]: { items: LONG_HISTORY },
     })
     await openAs(page, LONG_ADA, address)

@@ -1,4 +1,4 @@
-import type { HistoryEntry, Login, Shipment } from '../src/api/types'
+import type { HistoryEntry, Login, Person, Shipment } from '../src/api/types'
 import { STAGES } from '../src/shipments/stages'
 
 export const ADA: Login = {
@@ -63,6 +63,24 @@ export const SHIPMENTS: Shipment[] = STAGES.map(({ stage }, number) => ({
   stage,
 }))
 
+export const PEOPLE: Person[] = (['owner', 'manager', 'member', 'viewer'] as const).map(
+  (role, number) => ({
+    id: String(number + 1),
+    name: ['Ada Obi', 'Ben Eze', 'Chidi Okafor', 'Fatou Diallo'][number]!,
+    email: `somebody-${number}@example.com`,
+    role,
+    created_at: '2026-01-01T09:00:00Z',
+    is_suspended: role === 'viewer',
+  }),
+)
+
+export const INVITATION = {
+  id: '1',
+  email: 'grace@example.com',
+  role: 'member' as const,
+  expires_at: '2026-03-08T09:00:00Z',
+}
+
 const word = (length: number) => 'W'.repeat(length)
 
 /** One of each stage, with the longest of everything, and not a blank in it. */
@@ -86,6 +104,12 @@ export const LONG_HISTORY: HistoryEntry[] = HISTORY.map((entry) => ({
   ...entry,
   by: { ...entry.by, name: word(100) },
   changes: [{ field: 'product', before: word(200), after: word(200) }],
+}))
+
+export const LONG_PEOPLE: Person[] = PEOPLE.map((person) => ({
+  ...person,
+  name: word(200),
+  email: `${word(64)}@${word(180)}.example`,
 }))
 
 export const LONG_ADA: Login = {

@@ -82,9 +82,29 @@ const editShipment = createRoute({
   ),
 })
 
+const people = createRoute({
+  getParentRoute: () => loggedIn,
+  path: '/people',
+  component: lazyRouteComponent(() => inTime(import('./people/PeoplePage')), 'PeoplePage'),
+})
+
+const account = createRoute({
+  getParentRoute: () => loggedIn,
+  path: '/account',
+  component: lazyRouteComponent(() => inTime(import('./people/AccountPage')), 'AccountPage'),
+})
+
+/** For who has a link that was sent to them, whether or not somebody is logged in here. */
+const welcome = createRoute({
+  getParentRoute: () => root,
+  path: '/welcome',
+  component: lazyRouteComponent(() => inTime(import('./people/WelcomePage')), 'WelcomePage'),
+})
+
 const routeTree = root.addChildren([
   login,
-  loggedIn.addChildren([home, shipments, newShipment, shipment, editShipment]),
+  welcome,
+  loggedIn.addChildren([home, shipments, newShipment, shipment, editShipment, people, account]),
 ])
 
 export function createAppRouter(history?: RouterHistory) {

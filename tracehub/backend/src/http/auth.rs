@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::client::Client;
 use super::extract::Json;
+use super::role::Role;
 use super::{App, Claims, Error, FieldError, Problem};
 use crate::database::OrganisationTx;
 use crate::text;
@@ -31,9 +32,9 @@ pub struct Credentials {
 }
 
 /// As the database has it, in characters.
-const EMAIL: usize = 254;
+pub const EMAIL: usize = 254;
 /// Longer than anybody types, and short enough to be hashed by everybody.
-const PASSWORD: usize = 1024;
+pub const PASSWORD: usize = 1024;
 
 impl Credentials {
     /// With the address as it is stored; or what can't be right, whoever has which password.
@@ -64,17 +65,28 @@ pub struct Login {
     me: Me,
 }
 
+impl Login {
+    /// The one that says this.
+    pub async fn of(app: &App, claims: Claims) -> Result<Self, Error> {
+        let (token, expires_at) = (app.keys.sign(&claims)?, claims.expires_at());
+        Ok(Self { token, expires_at, me: Caller(claims).me(app).await? })
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct Me {
-    user: User,
+    pub user: User,
     organisation: Organisation,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct User {
     id: Uuid,
-    email: String,
+    pub email: String,
     name: String,
+    // A release from before there were roles says none.
+    #[schema(required = false)]
+    role: Role,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -139,11 +151,7 @@ pub async fn login(
     };
     log_ins.succeeded().await?;
     let claims = Claims::new(user, organisation, version, now);
-    let login = Login {
-        token: app.keys.sign(&claims)?,
-        expires_at: claims.expires_at(),
-        me: Caller(claims).me(&app).await?,
-    };
+    let login = Login::of(&app, claims).await?;
     let known_from_now_on = app.keys.new_device(&account, now, client.is_secure);
     Ok(([(header::SET_COOKIE, known_from_now_on)], Json(login)))
 }
@@ -156,7 +164,7 @@ pub async fn login(
     ),
 )]
 pub async fn log_out(State(app): State<App>, caller: Caller) -> Result<StatusCode, Error> {
-    let mut tx = caller.begin(&app).await?;
+    let mut tx = caller.begin(&app, Role::Viewer).await?;
     sqlx::query!("SELECT log_out($1)", caller.0.sub).fetch_one(&mut *tx).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
@@ -202,16 +210,28 @@ impl Caller {
         self.0.org
     }
 
-    /// A transaction that sees what the caller may see; an error when the caller has logged out, or is no user any more.
-    pub async fn begin(&self, app: &App) -> Result<OrganisationTx, Error> {
+    /// A transaction that sees what the caller may see, for what wants this role at least; an error when the caller has not
+    /// got it, has logged out, or is no user any more.
+    pub async fn begin(&self, app: &App, least: Role) -> Result<OrganisationTx, Error> {
         let begun = OrganisationTx::of_token(&app.database, &self.0).await?;
-        begun.ok_or(Error::Unauthenticated("please log in again"))
+        let begun = begun.ok_or(Error::Unauthenticated("please log in again"))?;
+        may(begun.role(), least)?;
+        Ok(begun)
     }
 
-    async fn me(&self, app: &App) -> Result<Me, Error> {
-        let mut tx = self.begin(app).await?;
+    /// The same, and nobody else of the organisation has one from here meanwhile: what the caller may do can't change.
+    pub async fn begin_alone(&self, app: &App, least: Role) -> Result<OrganisationTx, Error> {
+        let mut begun = self.begin(app, least).await?;
+        begun.wait_to_be_alone(self.user()).await?;
+        may(begun.role(), least)?;
+        Ok(begun)
+    }
+
+    /// Everything about the caller.
+    pub async fn me(&self, app: &App) -> Result<Me, Error> {
+        let mut tx = self.begin(app, Role::Viewer).await?;
         let found = sqlx::query!(
-            r#"SELECT users.id, email, users.name, organisations.id AS organisation_id,
+            r#"SELECT users.id, email, users.name, role AS "role: Role", organisations.id AS organisation_id,
                       organisations.name AS organisation_name
                FROM users JOIN organisations ON organisations.id = organisation_id WHERE users.id = $1"#,
             self.0.sub
@@ -220,8 +240,15 @@ impl Caller {
         .await?
         .ok_or(Error::Unauthenticated("please log in again"))?;
         Ok(Me {
-            user: User { id: found.id, email: found.email, name: found.name },
+            user: User { id: found.id, email: found.email, name: found.name, role: found.role },
             organisation: Organisation { id: found.organisation_id, name: found.organisation_name },
         })
+    }
+}
+
+fn may(role: Option<Role>, least: Role) -> Result<(), Error> {
+    match role {
+        Some(role) if role >= least => Ok(()),
+        _ => Err(Error::Forbidden("your role does not allow that: please ask an owner of your organisation")),
     }
 }

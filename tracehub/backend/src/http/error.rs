@@ -27,6 +27,9 @@ pub enum Error {
     /// Too many want the same costly thing at this moment: others, or whoever asks.
     #[error("too many are asking for that at this moment: please try again in a moment")]
     Busy(Full),
+    /// Whoever asks is known, and may not do this.
+    #[error("{0}")]
+    Forbidden(&'static str),
     /// There is nothing here; or there is, and it is another organisation's, which must look the same.
     #[error("there is nothing here")]
     NotFound,
@@ -107,6 +110,7 @@ impl Error {
         match self {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::TooManyLogIns(_) | Self::Busy(Full::ForOneKind) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,

@@ -1,5 +1,6 @@
 //! The API: a file for each part of the domain, and what all of them share.
 
+mod account;
 mod auth;
 mod client;
 mod device;
@@ -7,9 +8,12 @@ mod error;
 mod extract;
 mod health;
 mod idempotency;
+mod links;
+mod people;
 mod refusals;
 mod reminders;
 mod request;
+mod role;
 mod shipments;
 mod sql_state;
 mod token;
@@ -34,6 +38,7 @@ use uuid::Uuid;
 pub use error::{Error, FieldError, Problem};
 pub use health::Readiness;
 pub use idempotency::forget as forget_answers;
+pub(crate) use role::Role;
 pub(crate) use shipments::{Incoterm, Stage, Status};
 pub use token::{Claims, Keys};
 
@@ -117,8 +122,11 @@ fn documented() -> OpenApiRouter<App> {
     let mut router = OpenApiRouter::new()
         .merge(health::routes())
         .merge(auth::routes())
+        .merge(account::routes())
         .merge(shipments::routes())
-        .merge(reminders::routes());
+        .merge(reminders::routes())
+        .merge(people::routes())
+        .merge(links::routes());
     let document = router.get_openapi_mut();
     document.info = InfoBuilder::new()
         .title("TraceHub")

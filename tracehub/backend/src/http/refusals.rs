@@ -13,6 +13,7 @@ type Refusal = (&'static str, &'static str, bool);
 
 const BAD_REQUEST: Refusal = ("400", "The request could not be read", false);
 const UNAUTHENTICATED: Refusal = ("401", "Nobody is logged in, or not any more", false);
+const FORBIDDEN: Refusal = ("403", "The caller's role does not allow it", false);
 const NOT_FOUND: Refusal = ("404", "There is nothing here, or it is another organisation's", false);
 const TOO_LARGE: Refusal = ("413", "The body is larger than 15 KiB", false);
 const NO_LENGTH: Refusal = ("411", "The body came in chunks, and not with its length", false);
@@ -47,7 +48,7 @@ fn of(operation: &Operation) -> Vec<Refusal> {
     };
     let mut all = vec![OURS, UNAVAILABLE];
     if operation.security.is_some() {
-        all.push(UNAUTHENTICATED);
+        all.extend([UNAUTHENTICATED, FORBIDDEN]);
     }
     if operation.request_body.is_some() {
         all.extend([BAD_REQUEST, NO_LENGTH, TOO_LARGE, NOT_JSON, INVALID]);

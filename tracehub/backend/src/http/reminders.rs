@@ -9,6 +9,7 @@ use utoipa_axum::routes;
 
 use super::auth::Caller;
 use super::extract::{Id, Json, Path};
+use super::role::Role;
 use super::{App, Error};
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -50,7 +51,7 @@ pub async fn list_reminders(
     caller: Caller,
     Path(Id(id)): Path<Id>,
 ) -> Result<Json<Reminders>, Error> {
-    let mut tx = caller.begin(&app).await?;
+    let mut tx = caller.begin(&app, Role::Viewer).await?;
     sqlx::query_scalar!("SELECT id FROM shipments WHERE id = $1", id)
         .fetch_optional(&mut *tx)
         .await?

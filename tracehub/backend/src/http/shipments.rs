@@ -25,6 +25,7 @@ use self::word::Word;
 use super::auth::Caller;
 use super::extract::{Id, Json, Path, Query};
 use super::idempotency::{self, Begun, Created};
+use super::role::Role;
 use super::{App, Error, FieldError, Problem};
 use crate::database::OrganisationTx;
 use crate::day::{self, Day};
@@ -186,7 +187,7 @@ pub async fn list_shipments(
         Some(place) => Some(place.turn().await?),
         None => None,
     };
-    let mut tx = caller.begin(&app).await?;
+    let mut tx = caller.begin(&app, Role::Viewer).await?;
     // One more than asked for tells whether there is another page. The organisation is not mentioned: row-level
     // security adds it. strpos, since in LIKE the user's own % and _ would have a meaning.
     let mut items = sqlx::query_as!(
@@ -229,7 +230,7 @@ pub async fn get_shipment(
     caller: Caller,
     Path(Id(id)): Path<Id>,
 ) -> Result<([(HeaderName, String); 1], Json<Shipment>), Error> {
-    let mut tx = caller.begin(&app).await?;
+    let mut tx = caller.begin(&app, Role::Viewer).await?;
     let found = Shipment::find(&mut tx, id, Lock::No).await?.ok_or(Error::NotFound)?;
     Ok((etag(found.version), Json(found)))
 }
@@ -259,7 +260,7 @@ pub async fn create_shipment(
     Json(new): Json<NewShipment>,
 ) -> Result<Created, Error> {
     let new = new.checked()?;
-    let mut tx = caller.begin(&app).await?;
+    let mut tx = caller.begin(&app, Role::Member).await?;
     let once = match key.begin(&mut tx, &caller, "a shipment", &new).await? {
         Begun::New(once) => once,
         Begun::Done(created) => return Ok(created),

@@ -3,17 +3,20 @@
 //! `DATABASE_URL` names a server as `tracehub_owner`, who may create databases; each test gets one of its own.
 //! `tracehub_app` must be able to connect to the same server.
 
+mod account;
 mod auth;
 mod changes;
 mod commands;
 mod figures;
 mod idempotency;
+mod links;
 mod log_ins;
 mod migrations;
 mod openapi;
 mod people;
 mod problems;
 mod reminders;
+mod roles;
 mod rows;
 mod rules;
 mod serving;

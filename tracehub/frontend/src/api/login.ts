@@ -35,7 +35,7 @@ function notTold() {
 }
 
 /** A computer's clock may be wrong by hours; when the log-in ends is then another time by it. */
-function byOurClock(login: Login, serverTime: string | null): Login {
+export function byOurClock(login: Login, serverTime: string | null): Login {
   const ahead = serverTime ? Date.now() - Date.parse(serverTime) : 0
   if (Number.isNaN(ahead)) return login
   return { ...login, expires_at: new Date(Date.parse(login.expires_at) + ahead).toISOString() }

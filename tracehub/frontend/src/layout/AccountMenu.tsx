@@ -1,11 +1,12 @@
 import { Text, UnstyledButton, VisuallyHidden } from '@mantine/core'
 import { useClickOutside } from '@mantine/hooks'
+import { Link } from '@tanstack/react-router'
 import { useId, useState, type FocusEvent, type KeyboardEvent } from 'react'
 
 import { logOut } from '../api/login'
 import { useLogin } from '../auth/credentials'
 import classes from './AccountMenu.module.css'
-import { ChevronDownIcon, LogOutIcon } from './icons'
+import { ChevronDownIcon, LogOutIcon, PeopleIcon, PersonIcon } from './icons'
 
 /** Who is logged in, and the way out: a button that shows and hides what stands below it. */
 export function AccountMenu() {
@@ -60,6 +61,14 @@ export function AccountMenu() {
             {organisation.name}
           </Text>
         </div>
+        <Link to="/account" className={classes.item} onClick={() => setIsOpen(false)} {...leaving}>
+          <PersonIcon size={16} />
+          Your account
+        </Link>
+        <Link to="/people" className={classes.item} onClick={() => setIsOpen(false)} {...leaving}>
+          <PeopleIcon size={16} />
+          People
+        </Link>
         <UnstyledButton className={classes.item} onClick={logOut} {...leaving}>
           <LogOutIcon size={16} />
           Log out

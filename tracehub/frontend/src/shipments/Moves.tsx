@@ -4,7 +4,9 @@ import { useRef } from 'react'
 import { useChangeShipment } from '../api/shipments'
 import { useOneAtATime } from '../api/useOneAtATime'
 import type { Shipment, Stage } from '../api/types'
+import { useLogin } from '../auth/credentials'
 import { ProblemAlert } from '../layout/ProblemAlert'
+import { mayDo } from '../people/roles'
 import { labelOf, positionOf, stageOf } from './stages'
 
 /** Where the shipment may go from where it stands. An API that knows no stages says nothing of it, and nothing is shown. */
@@ -13,7 +15,8 @@ export function Moves({ shipment }: { shipment: Shipment }) {
   const atMostOnce = useOneAtATime()
   const moves = useRef<HTMLDivElement>(null)
   const { id, version, next_stages = [] } = shipment
-  if (version === undefined || next_stages.length === 0) return null
+  const mayWrite = mayDo(useLogin()?.user.role, 'member')
+  if (!mayWrite || version === undefined || next_stages.length === 0) return null
 
   const isBack = (stage: Stage) => positionOf(stage) < positionOf(stageOf(shipment))
   const move = (stage: Stage) =>

@@ -1,7 +1,9 @@
 import { Button, Group, Text, Title } from '@mantine/core'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 
+import { useLogin } from '../auth/credentials'
 import { PlusIcon } from '../layout/icons'
+import { mayDo } from '../people/roles'
 import { SearchBox } from './SearchBox'
 import { ShipmentList } from './ShipmentList'
 
@@ -9,6 +11,7 @@ import { ShipmentList } from './ShipmentList'
 export function ShipmentListPage() {
   const { search = '' } = useSearch({ from: '/logged-in/shipments' })
   const navigate = useNavigate()
+  const mayWrite = mayDo(useLogin()?.user.role, 'member')
 
   return (
     <>
@@ -20,9 +23,11 @@ export function ShipmentListPage() {
           </Title>
           <Text c="dimmed">Everything that you have at sea, on land and in the making.</Text>
         </div>
-        <Button component={Link} to="/shipments/new" leftSection={<PlusIcon />}>
-          New shipment
-        </Button>
+        {mayWrite && (
+          <Button component={Link} to="/shipments/new" leftSection={<PlusIcon />}>
+            New shipment
+          </Button>
+        )}
       </Group>
       <SearchBox
         value={search}

@@ -5,10 +5,12 @@ import { Link, useParams } from '@tanstack/react-router'
 import { ApiError } from '../api/problem'
 import { shipment } from '../api/shipments'
 import type { Shipment } from '../api/types'
+import { useLogin } from '../auth/credentials'
 import { Loading } from '../layout/Loading'
 import { Notice } from '../layout/Notice'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { ButtonLink } from '../layout/links'
+import { mayDo } from '../people/roles'
 import { BackToList } from './BackToList'
 import { Facts } from './Facts'
 import { Journey } from './Journey'
@@ -37,6 +39,7 @@ export function ShipmentPage() {
 }
 
 function Details({ shipment }: { shipment: Shipment }) {
+  const mayWrite = mayDo(useLogin()?.user.role, 'member')
   return (
     <Stack gap="lg">
       <Group justify="space-between" align="flex-start">
@@ -51,7 +54,7 @@ function Details({ shipment }: { shipment: Shipment }) {
             {shipment.product}
           </Text>
         </div>
-        {shipment.version !== undefined && (
+        {shipment.version !== undefined && mayWrite && (
           <ButtonLink to="/shipments/$id/edit" params={{ id: shipment.id }} variant="default">
             Edit
           </ButtonLink>

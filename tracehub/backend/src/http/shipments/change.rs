@@ -22,6 +22,7 @@ use crate::day::{self, Day};
 use crate::http::auth::Caller;
 use crate::http::error::Explained;
 use crate::http::extract::{Id, Json, Path};
+use crate::http::role::Role;
 use crate::http::{App, Error, Problem};
 use crate::text;
 
@@ -198,7 +199,7 @@ pub async fn change_shipment(
     Seen(seen): Seen,
     Json(mut change): Json<ShipmentChange>,
 ) -> Result<([(HeaderName, String); 1], Json<Shipment>), Error> {
-    let mut tx = caller.begin(&app).await?;
+    let mut tx = caller.begin(&app, Role::Member).await?;
     let current = Shipment::find(&mut tx, id, Lock::ForChange).await?.ok_or(Error::NotFound)?;
     if current.version != seen {
         return Err(changed_since(&current)?);

@@ -11,6 +11,7 @@ use super::word::Word;
 use crate::database::OrganisationTx;
 use crate::http::auth::Caller;
 use crate::http::extract::{Id, Json, Path, Query};
+use crate::http::role::Role;
 use crate::http::{App, Error};
 
 /// How many are answered at once.
@@ -37,7 +38,7 @@ pub struct History {
 pub struct Entry {
     id: Uuid,
     at: DateTime<Utc>,
-    by: Person,
+    by: Author,
     #[schema(value_type = What)]
     what: Word<What>,
     /// None of what was created: the shipment says it.
@@ -45,7 +46,7 @@ pub struct Entry {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct Person {
+pub struct Author {
     id: Uuid,
     name: String,
 }
@@ -81,7 +82,7 @@ pub async fn shipment_history(
     Path(Id(id)): Path<Id>,
     Query(HistoryQuery { after }): Query<HistoryQuery>,
 ) -> Result<Json<History>, Error> {
-    let mut tx = caller.begin(&app).await?;
+    let mut tx = caller.begin(&app, Role::Viewer).await?;
     sqlx::query_scalar!("SELECT id FROM shipments WHERE id = $1", id)
         .fetch_optional(&mut *tx)
         .await?
@@ -101,7 +102,7 @@ pub async fn shipment_history(
         items.push(Entry {
             id: row.id,
             at: row.at,
-            by: Person { id: row.user_id, name: row.name },
+            by: Author { id: row.user_id, name: row.name },
             what: row.what.into(),
             changes: changes.iter().map(Change::from).collect(),
         });

@@ -1,0 +1,2 @@
+DROP FUNCTION change_password;
+REVOKE UPDATE (name) ON users FROM tracehub_app;

@@ -1,0 +1,119 @@
+//! What people change of themselves: their name, and their password.
+
+use axum::extract::State;
+use chrono::Utc;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::auth::{Caller, Login, Me, PASSWORD};
+use super::client::Client;
+use super::extract::Json;
+use super::role::Role;
+use super::{App, Claims, Error, FieldError, Problem};
+use crate::text;
+use crate::throttle::{Account, LogIns, Visitor};
+
+/// In characters; what a person chooses, and nobody guesses.
+pub const SHORTEST_PASSWORD: usize = 12;
+pub const NAME: usize = 200;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(change_me)).routes(routes!(change_password))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeChange {
+    #[schema(schema_with = text::schema::<NAME>)]
+    name: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The one until now.
+    #[schema(format = Password, min_length = 1, max_length = 1024)]
+    current: String,
+    #[schema(format = Password, min_length = 12, max_length = 1024)]
+    new: String,
+}
+
+/// Be called another name
+#[utoipa::path(
+    patch, path = "/api/auth/me", tag = "auth", request_body = MeChange, security(("bearer" = [])),
+    responses((status = OK, body = Me)),
+)]
+pub async fn change_me(
+    State(app): State<App>,
+    caller: Caller,
+    Json(MeChange { name }): Json<MeChange>,
+) -> Result<Json<Me>, Error> {
+    let name = text::plain(&name, NAME)
+        .map_err(|wrong| Error::Invalid(vec![FieldError::new("name", wrong.to_string())]))?;
+    let mut tx = caller.begin(&app, Role::Viewer).await?;
+    sqlx::query!("UPDATE users SET name = $2 WHERE id = $1", caller.user(), name).execute(&mut *tx).await?;
+    tx.commit().await?;
+    caller.me(&app).await.map(Json)
+}
+
+/// Have another password; every log-in ends but the one that is answered
+#[utoipa::path(
+    post, path = "/api/auth/password", tag = "auth", request_body = PasswordChange, security(("bearer" = [])),
+    responses(
+        (status = OK, body = Login),
+        (
+            status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
+        ),
+    ),
+)]
+pub async fn change_password(
+    State(app): State<App>,
+    caller: Caller,
+    client: Client,
+    Json(PasswordChange { current, new }): Json<PasswordChange>,
+) -> Result<Json<Login>, Error> {
+    let email = caller.me(&app).await?.user.email;
+    let is_known = |length: usize| (1..=PASSWORD).contains(&length);
+    let mut errors = Vec::new();
+    if !is_known(current.chars().count()) {
+        errors.push(FieldError::new("current", "is not your password"));
+    }
+    errors.extend(wrong_with("new", &new));
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    // As a log-in: whoever has found somebody's token guesses their password no more often.
+    let visitor = Visitor { account: Account::of(&email), client: client.network, device: None };
+    let check = app.passwords.enter(&visitor)?;
+    let log_ins = LogIns::of(&app.database, &visitor);
+    if let Some(wait) = log_ins.wait().await? {
+        return Err(Error::TooManyLogIns(wait));
+    }
+    let hash = sqlx::query_scalar!(r#"SELECT password_hash AS "hash!" FROM credentials_of($1)"#, email);
+    let hash = hash.fetch_optional(&app.database).await?;
+    if !check.fits(current, hash).await? {
+        log_ins.failed().await?;
+        return Err(Error::Invalid(vec![FieldError::new("current", "is not your password")]));
+    }
+    let hash = check.hash(new).await?;
+    // Once more: the log-in may have ended meanwhile.
+    let mut tx = caller.begin(&app, Role::Viewer).await?;
+    let version = sqlx::query_scalar!(r#"SELECT change_password($1, $2) AS "version!""#, caller.user(), hash);
+    let version = version.fetch_one(&mut *tx).await?;
+    tx.commit().await?;
+    Login::of(&app, Claims::new(caller.user(), caller.organisation(), version, Utc::now())).await.map(Json)
+}
+
+/// What is wrong with a password that somebody chooses.
+pub fn wrong_with(field: &str, password: &str) -> Option<FieldError> {
+    match password.chars().count() {
+        SHORTEST_PASSWORD..=PASSWORD => None,
+        ..SHORTEST_PASSWORD => {
+            Some(FieldError::new(field, format!("must have {SHORTEST_PASSWORD} characters at least")))
+        }
+        _ => Some(FieldError::new(field, format!("must not be longer than {PASSWORD} characters"))),
+    }
+}

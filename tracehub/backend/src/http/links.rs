@@ -1,0 +1,377 @@
+//! Links that open something once: an invitation, or another password for somebody who has forgotten theirs. Until there is
+//! mail, whoever makes one copies it and sends it.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::account::{NAME, wrong_with};
+use super::auth::{Caller, EMAIL};
+use super::client::Client;
+use super::error::Explained;
+use super::extract::{Id, Json, Path};
+use super::people::decides_about;
+use super::role::Role;
+use super::{App, Error, FieldError, Problem};
+use crate::text;
+use crate::throttle::{Account, Visitor};
+
+/// An invitation waits for somebody who looks into their messages now and then.
+const INVITATION: TimeDelta = TimeDelta::days(7);
+const NEW_PASSWORD: TimeDelta = TimeDelta::days(1);
+/// Of base64url without padding, of 32 bytes.
+const TOKEN: usize = 43;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list_invitations, invite))
+        .routes(routes!(withdraw_invitation))
+        .routes(routes!(make_password_link))
+        .routes(routes!(look_at_link))
+        .routes(routes!(use_link))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewInvitation {
+    #[schema(schema_with = text::schema::<EMAIL>)]
+    email: String,
+    /// Below one's own; an owner may invite owners.
+    role: Role,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Invitation {
+    id: Uuid,
+    email: String,
+    role: Role,
+    expires_at: DateTime<Utc>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Invitations {
+    items: Vec<Invitation>,
+}
+
+/// What is shown once.
+#[derive(Serialize, ToSchema)]
+pub struct Link {
+    /// To be put behind the page's address. Whoever has it may use it, once.
+    path: String,
+    expires_at: DateTime<Utc>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkToken {
+    #[schema(min_length = 43, max_length = 43, pattern = "^[A-Za-z0-9_-]*$")]
+    token: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct LinkKind {
+    kind: Kind,
+    organisation: String,
+    email: String,
+    role: Role,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Kind {
+    Invitation,
+    Password,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkUse {
+    #[schema(min_length = 43, max_length = 43, pattern = "^[A-Za-z0-9_-]*$")]
+    token: String,
+    /// Of who was invited; of no use otherwise.
+    #[schema(schema_with = text::optional::<NAME>)]
+    name: Option<String>,
+    #[schema(format = Password, min_length = 12, max_length = 1024)]
+    password: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct LinkUsed {
+    /// With which one logs in from now on.
+    email: String,
+}
+
+/// Invitations that nobody has used yet
+#[utoipa::path(
+    get, path = "/api/invitations", tag = "people", security(("bearer" = [])),
+    responses((status = OK, body = Invitations)),
+)]
+pub async fn list_invitations(State(app): State<App>, caller: Caller) -> Result<Json<Invitations>, Error> {
+    let mut tx = caller.begin(&app, Role::Manager).await?;
+    let items = sqlx::query_as!(
+        Invitation,
+        r#"SELECT id, email AS "email!", role AS "role!: Role", expires_at FROM links
+           WHERE kind = 'invitation' AND used_at IS NULL AND expires_at > now() ORDER BY id DESC LIMIT 200"#
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(Json(Invitations { items }))
+}
+
+/// Invite somebody: the link is in the answer, and nowhere else
+#[utoipa::path(
+    post, path = "/api/invitations", tag = "people", request_body = NewInvitation, security(("bearer" = [])),
+    responses(
+        (status = CREATED, body = Link),
+        (
+            status = CONFLICT, body = Problem, content_type = "application/problem+json",
+            description = "There is somebody with the address in this organisation",
+        ),
+    ),
+)]
+pub async fn invite(
+    State(app): State<App>,
+    caller: Caller,
+    Json(new): Json<NewInvitation>,
+) -> Result<(StatusCode, Json<Link>), Error> {
+    let email = address(&new.email)?;
+    let mut tx = caller.begin(&app, Role::Manager).await?;
+    decides_about(&tx, new.role)?;
+    let is_here = sqlx::query_scalar!("SELECT id FROM users WHERE email = $1", email);
+    if is_here.fetch_optional(&mut *tx).await?.is_some() {
+        return Err(Error::Conflict(format!("{email} is one of your people already")));
+    }
+    let (token, hash) = new_token()?;
+    let expires_at = Utc::now() + INVITATION;
+    sqlx::query!(
+        r#"INSERT INTO links (organisation_id, id, kind, token_hash, email, role, made_by, expires_at)
+           VALUES (current_organisation_id(), $1, 'invitation', $2, $3, $4, $5, $6)"#,
+        Uuid::now_v7(),
+        &hash[..],
+        email,
+        new.role as Role,
+        caller.user(),
+        expires_at
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(Link { path: format!("/welcome#{token}"), expires_at })))
+}
+
+/// Take an invitation back
+#[utoipa::path(
+    delete, path = "/api/invitations/{id}", tag = "people", params(("id" = Uuid, Path)), security(("bearer" = [])),
+    responses((status = NO_CONTENT)),
+)]
+pub async fn withdraw_invitation(
+    State(app): State<App>,
+    caller: Caller,
+    Path(Id(id)): Path<Id>,
+) -> Result<StatusCode, Error> {
+    let mut tx = caller.begin(&app, Role::Manager).await?;
+    let role = sqlx::query_scalar!(
+        r#"SELECT role AS "role!: Role" FROM links WHERE id = $1 AND kind = 'invitation' AND used_at IS NULL"#,
+        id
+    );
+    let role = role.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
+    decides_about(&tx, role)?;
+    let gone =
+        sqlx::query!("DELETE FROM links WHERE id = $1 AND used_at IS NULL", id).execute(&mut *tx).await?;
+    if gone.rows_affected() == 0 {
+        return Err(Error::NotFound);
+    }
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Make a link with which somebody chooses another password; who was suspended is not any more once it is used
+#[utoipa::path(
+    post, path = "/api/people/{id}/password-link", tag = "people", params(("id" = Uuid, Path)),
+    security(("bearer" = [])),
+    responses((status = CREATED, body = Link)),
+)]
+pub async fn make_password_link(
+    State(app): State<App>,
+    caller: Caller,
+    Path(Id(id)): Path<Id>,
+) -> Result<(StatusCode, Json<Link>), Error> {
+    let mut tx = caller.begin(&app, Role::Manager).await?;
+    let role = sqlx::query_scalar!(r#"SELECT role AS "role: Role" FROM users WHERE id = $1"#, id);
+    let role = role.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
+    decides_about(&tx, role)?;
+    let (token, hash) = new_token()?;
+    let expires_at = Utc::now() + NEW_PASSWORD;
+    // The one before is good no more.
+    sqlx::query!("DELETE FROM links WHERE user_id = $1 AND used_at IS NULL", id).execute(&mut *tx).await?;
+    sqlx::query!(
+        r#"INSERT INTO links (organisation_id, id, kind, token_hash, user_id, made_by, expires_at)
+           VALUES (current_organisation_id(), $1, 'password', $2, $3, $4, $5)"#,
+        Uuid::now_v7(),
+        &hash[..],
+        id,
+        caller.user(),
+        expires_at
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(Link { path: format!("/welcome#{token}"), expires_at })))
+}
+
+/// What a link is good for
+#[utoipa::path(
+    post, path = "/api/links/look", tag = "people", request_body = LinkToken,
+    responses(
+        (status = OK, body = LinkKind),
+        (status = GONE, body = Problem, content_type = "application/problem+json", description = "Used, expired, or none"),
+    ),
+)]
+pub async fn look_at_link(
+    State(app): State<App>,
+    Json(LinkToken { token }): Json<LinkToken>,
+) -> Result<Json<LinkKind>, Error> {
+    find(&app, &hash_of(&token)?).await.map(Json)
+}
+
+/// Use a link: be somebody with this name and password, or have this password from now on
+#[utoipa::path(
+    post, path = "/api/links/use", tag = "people", request_body = LinkUse,
+    responses(
+        (status = OK, body = LinkUsed),
+        (
+            status = CONFLICT, body = Problem, content_type = "application/problem+json",
+            description = "The address has a user already",
+        ),
+        (status = GONE, body = Problem, content_type = "application/problem+json", description = "Used, expired, or none"),
+        (
+            status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
+        ),
+    ),
+)]
+pub async fn use_link(
+    State(app): State<App>,
+    client: Client,
+    Json(LinkUse { token, name, password }): Json<LinkUse>,
+) -> Result<Json<LinkUsed>, Error> {
+    let hash = hash_of(&token)?;
+    let mut errors = Vec::new();
+    errors.extend(wrong_with("password", &password));
+    // Before a password is hashed, which costs: who has no good link costs one look.
+    let link = find(&app, &hash).await?;
+    let name = match name {
+        Some(name) => text::plain(&name, NAME),
+        None if link.kind == Kind::Invitation => Err(text::Wrong::Empty),
+        None => Ok(String::new()),
+    };
+    let name = name.unwrap_or_else(|wrong| {
+        errors.push(FieldError::new("name", wrong.to_string()));
+        String::new()
+    });
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    let visitor = Visitor { account: Account::of(&link.email), client: client.network, device: None };
+    let password = app.passwords.enter(&visitor)?.hash(password).await?;
+    let used =
+        sqlx::query_scalar!("SELECT use_link($1, $2, $3, $4)", &hash[..], Uuid::now_v7(), name, password);
+    let email = used.fetch_one(&app.database).await.map_err(|error| {
+        match error.as_database_error().and_then(|error| error.constraint()) {
+            Some("users_email_is_unique" | "users_by_folded_email") => {
+                Error::Conflict("there is somebody with this address already".into())
+            }
+            _ => error.into(),
+        }
+    })?;
+    Ok(Json(LinkUsed { email: email.ok_or_else(gone)? }))
+}
+
+async fn find(app: &App, hash: &[u8; 32]) -> Result<LinkKind, Error> {
+    let found = sqlx::query_as!(
+        LinkKind,
+        r#"SELECT kind AS "kind!: Kind", organisation AS "organisation!", email AS "email!", role AS "role!: Role"
+           FROM look_at_link($1)"#,
+        &hash[..]
+    );
+    found.fetch_optional(&app.database).await?.ok_or_else(gone)
+}
+
+/// The same for one that never was: nobody learns which there are.
+fn gone() -> Error {
+    Error::Explained(Box::new(Explained {
+        status: StatusCode::GONE,
+        kind: "/problems/link-gone",
+        detail: "this link was used already, has expired, or was taken back: please ask for another one"
+            .into(),
+        more: None,
+    }))
+}
+
+fn address(email: &str) -> Result<String, Error> {
+    let invalid = |why: String| Error::Invalid(vec![FieldError::new("email", why)]);
+    let plain = text::plain(email, EMAIL).map_err(|wrong| invalid(wrong.to_string()))?.to_lowercase();
+    let parts = plain.split_once('@').filter(|(who, place)| !who.is_empty() && !place.is_empty());
+    match parts {
+        Some(_) => Ok(plain),
+        None => Err(invalid("must be a mail address, such as ada@example.com".into())),
+    }
+}
+
+/// A token that nobody guesses, and its hash.
+fn new_token() -> Result<(String, [u8; 32]), Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    let token = base64url(&bytes);
+    let hash = Sha256::digest(&token).into();
+    Ok((token, hash))
+}
+
+/// Of a token that could be one.
+fn hash_of(token: &str) -> Result<[u8; 32], Error> {
+    let is_token = token.len() == TOKEN
+        && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if is_token {
+        return Ok(Sha256::digest(token).into());
+    }
+    let why = "is not whole: a link's token has 43 letters, digits, - and _";
+    Err(Error::Invalid(vec![FieldError::new("token", why)]))
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let number = chunk
+            .iter()
+            .chain(std::iter::repeat(&0))
+            .take(3)
+            .fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
+        for place in 0..=chunk.len() {
+            text.push(char::from(DIGITS[(number >> (18 - 6 * place) & 63) as usize]));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC 4648, section 10.
+    #[test]
+    fn tokens_are_written_as_the_standard_has_it() {
+        for (bytes, text) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg")] {
+            assert_eq!(base64url(bytes.as_bytes()), text);
+        }
+        assert_eq!(base64url(&[0xFB, 0xFF]), "-_8");
+        assert_eq!(new_token().unwrap().0.len(), TOKEN);
+    }
+}

@@ -1,0 +1,58 @@
+import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
+
+import { api } from './client'
+import { dataOf } from './problem'
+import type { PersonChange, Role } from './types'
+
+export const people = queryOptions({
+  queryKey: ['people', 'all'],
+  queryFn: ({ signal }) => dataOf(api.GET('/api/people', { signal })),
+})
+
+export const invitations = queryOptions({
+  queryKey: ['people', 'invitations'],
+  queryFn: ({ signal }) => dataOf(api.GET('/api/invitations', { signal })),
+})
+
+function useAboutPeople<Asked, Answer>(mutationFn: (asked: Asked) => Promise<Answer>) {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn,
+    onSettled: () => void queries.invalidateQueries({ queryKey: ['people'] }),
+  })
+}
+
+export const useInvite = () =>
+  useAboutPeople((body: { email: string; role: Role }) =>
+    dataOf(api.POST('/api/invitations', { body })),
+  )
+
+export const useWithdraw = () =>
+  useAboutPeople((id: string) =>
+    dataOf(api.DELETE('/api/invitations/{id}', { params: { path: { id } } })),
+  )
+
+export const useChangePerson = () =>
+  useAboutPeople(({ id, body }: { id: string; body: PersonChange }) =>
+    dataOf(api.PATCH('/api/people/{id}', { params: { path: { id } }, body })),
+  )
+
+export const usePasswordLink = () =>
+  useAboutPeople((id: string) =>
+    dataOf(api.POST('/api/people/{id}/password-link', { params: { path: { id } } })),
+  )
+
+/** Asked by POST, since a link is a secret, and addresses are written into logs. */
+export function link(token: string) {
+  return queryOptions({
+    queryKey: ['link', token],
+    queryFn: ({ signal }) => dataOf(api.POST('/api/links/look', { body: { token }, signal })),
+    staleTime: Infinity,
+  })
+}
+
+export const useLink = () =>
+  useMutation({
+    mutationFn: (body: { token: string; name?: string; password: string }) =>
+      dataOf(api.POST('/api/links/use', { body })),
+  })

@@ -1,0 +1,80 @@
+import { Badge, Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+
+import { people } from '../api/people'
+import type { Role } from '../api/types'
+import { useLogin } from '../auth/credentials'
+import { Loading } from '../layout/Loading'
+import { ProblemAlert } from '../layout/ProblemAlert'
+import { BackToList } from '../shipments/BackToList'
+import { Invitations } from './Invitations'
+import { LinkToCopy, type Shown } from './LinkToCopy'
+import classes from './PeoplePage.module.css'
+import { PersonActions } from './PersonActions'
+import { labelOfRole, mayDo } from './roles'
+
+export function PeoplePage() {
+  const login = useLogin()
+  const { data, error, refetch } = useQuery(people)
+  const [shown, setShown] = useState<Shown | null>(null)
+  // As it is by now: somebody may have changed it since the log-in.
+  const me = data?.items.find(({ id }) => id === login?.user.id)
+  const role: Role = me?.role ?? 'viewer'
+
+  return (
+    <Stack gap="lg">
+      <title>People · TraceHub</title>
+      <div>
+        <BackToList />
+        <Title order={1} size="h2">
+          People
+        </Title>
+        <Text c="dimmed">
+          Who sees the shipments of {login?.organisation.name}, and who may do what.
+        </Text>
+      </div>
+      {shown && <LinkToCopy shown={shown} onDone={() => setShown(null)} />}
+      {data ? (
+        <ul className={classes.people} aria-label="People">
+          {data.items.map((person) => (
+            <Paper component="li" key={person.id} p="md">
+              <Group justify="space-between" gap="sm">
+                <div className={classes.who}>
+                  <Text fw={600}>{person.name}</Text>
+                  <Text size="sm" c="dimmed">
+                    {person.email}
+                  </Text>
+                </div>
+                <Group gap="xs">
+                  {person.is_suspended && (
+                    <Badge color="red" variant="light" radius="sm" tt="none">
+                      Suspended
+                    </Badge>
+                  )}
+                  <Badge color="gray" variant="light" radius="sm" tt="none">
+                    {labelOfRole(person.role)}
+                  </Badge>
+                </Group>
+              </Group>
+              <PersonActions
+                person={person}
+                mine={role}
+                isMe={person.id === login?.user.id}
+                onLink={setShown}
+              />
+            </Paper>
+          ))}
+        </ul>
+      ) : error ? (
+        <ProblemAlert error={error} onRetry={() => void refetch({ cancelRefetch: false })} />
+      ) : (
+        <Loading what="the people">
+          <Skeleton height={96} radius="lg" />
+          <Skeleton height={96} radius="lg" />
+        </Loading>
+      )}
+      {mayDo(role, 'manager') && <Invitations mine={role} onLink={setShown} />}
+    </Stack>
+  )
+}
