@@ -156,7 +156,7 @@ impl State {
     }
 
     /// A clock that was set back has left times that are still to come: they are taken for now, so that nothing waits for them.
-    fn follow_clock(&mut self, now: i64) {
+    pub fn follow_clock(&mut self, now: i64) {
         if now < self.looked_at {
             let due = self.outbox.iter_mut().flat_map(|message| {
                 std::iter::once(&mut message.at).chain(message.ways.iter_mut().map(|due| &mut due.at))

@@ -148,8 +148,10 @@ struct Remembered {
 
 impl Remembered {
     fn open(file: PathBuf) -> Remembered {
-        let state = Arc::new(Mutex::new(State::read(&file)));
-        Remembered { file, state, written: Arc::default() }
+        let mut state = State::read(&file);
+        // So the first look is seen from outside, also where the watcher before has looked a moment ago.
+        state.follow_clock(now());
+        Remembered { file, state: Arc::new(Mutex::new(state)), written: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -19,7 +19,11 @@ fn what_can_not_be_read_is_begun_anew_and_stops_nobody() {
 #[test]
 fn what_is_remembered_is_written_when_it_is_another_and_else_only_now_and_then() {
     let folder = tempfile::tempdir().unwrap();
-    let remembered = Remembered::open(folder.path().join("state.json"));
+    let file = folder.path().join("state.json");
+    State { looked_at: now() - 2, ..State::default() }.write(&file).unwrap();
+    let remembered = Remembered::open(file);
+    remembered.change(|_| {});
+    assert!(now() - State::read(&remembered.file).looked_at < 2, "a new watcher is seen to look");
     let written = |change: &dyn Fn(&mut State)| {
         remembered.change(change);
         State::read(&remembered.file)
