@@ -117,7 +117,7 @@ impl Deploy {
         machine.prefetch_counts_and_schema()?;
         machine.secrets().compare_again(&mut prepared.secrets)?;
         let drift = find_drift(machine, &attempt.settled.files)?;
-        prepared.approved_by.iter().try_for_each(|who| attempt.note(&format!("approved by {who}")))?;
+        prepared.approval.iter().try_for_each(|words| attempt.note(words))?;
         let planned = self.plan_of(prepared, attempt.settled.files.clone())?;
         self.ask_if_changed(machine.environment(), shown, &planned, was_started)?;
         self.ask_if_diverged(machine.environment(), &planned)?;

@@ -112,10 +112,15 @@ impl Change {
                 "no release of {name} has the traffic, and its program is what watches: deploy one first"
             ))
         })?;
-        leased.watcher().start(&watching(&machine, &release, secrets)?)?;
+        let removed =
+            leased.watcher().start(&Watching { replaces: true, ..watching(&machine, &release, secrets)? })?;
+        let removed: Vec<String> = removed.iter().map(|name| name.to_uppercase()).collect();
         attempt.note_done("the watcher was started", None)?;
+        if !removed.is_empty() {
+            terminal::warn(format_args!("{} is not given now, and is not told any more", removed.join(", ")));
+        }
         self.output.say(
-            || json!({ "environment": name, "watched": true }),
+            || json!({ "environment": name, "watched": true, "removed": removed }),
             || terminal::say(format_args!("{} {name} is watched. `cargo xtask monitor test --env {name}` says whether people hear it.", paint::good("Up:"))),
         );
         Ok(())
@@ -136,8 +141,8 @@ impl Change {
     }
 }
 
-/// At the end of a deploy: the watcher is the new release's, and tells those whose addresses are given. Where nobody ever was to
-/// be told, there is none. Its failure is no failure of the deploy.
+/// At the end of a deploy: the watcher is the new release's, and tells also those whose addresses are given. Where nobody ever was
+/// to be told, there is none. Its failure is no failure of the deploy, and leaves the one before.
 pub fn renew(leased: &Leased, machine: &Machine, release: &Release) {
     let renew = || {
         if machine.environment().is_here() {
@@ -147,7 +152,7 @@ pub fn renew(leased: &Leased, machine: &Machine, release: &Release) {
         if secrets.is_empty() && machine.watcher().look()?.is_none() {
             return Ok(());
         }
-        leased.watcher().start(&watching(machine, release, secrets)?)
+        leased.watcher().start(&watching(machine, release, secrets)?).map(drop)
     };
     if let Err(error) = renew() {
         terminal::warn(format_args!(
@@ -162,7 +167,7 @@ fn watching(machine: &Machine, release: &Release, secrets: BTreeMap<String, Stri
     let site = machine.site().context("it is on this machine, where nobody is told")?;
     let image = release.contents.images.get(BACKEND.name).context("the release has no backend")?;
     let table = alarms::table(&machine.environment().name, site)?;
-    Ok(Watching { image: image.clone(), table, secrets })
+    Ok(Watching { image: image.clone(), table, secrets, replaces: false })
 }
 
 /// The addresses of those who are told, as far as they are given, by the names of their files.

@@ -2,39 +2,50 @@
 //! not hold, and has neither the engine's socket nor a password of the database.
 
 use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
 use super::{Leased, Machine, ledger};
-use crate::project::{APP_UID, BACKEND_PROGRAM, EDGE, ENVIRONMENT_LABEL, WATCHER_LABEL};
+use crate::project::{APP_UID, BACKEND_PROGRAM, EDGE, ENVIRONMENT_LABEL};
 use crate::tools::docker::condition::{Condition, Health};
 use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::docker::socket::Socket;
 use crate::tools::docker::{container, exec};
-use crate::tools::files::hex::hex;
 use crate::tools::process::Run;
 
 /// In bytes.
 pub(super) const MEMORY: u32 = 64 << 20;
 /// All ways together, each of which may take 10 s.
-const TEST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(45);
+const TEST_TIMEOUT: Duration = Duration::from_secs(45);
+/// Until a new one has looked at everything once: it asks several parts, each of which may be slow.
+const FIRST_LOOK: Duration = Duration::from_secs(40);
 /// In the environment's root folder: `secrets/`, a file each, and `state/`, what was told.
 const FOLDER: &str = "watch";
 /// Each value is one line behind its name; without the last line, the sender has died. `printf` is the shell's own: no value is
-/// an argument of a program.
+/// an argument of a program. Those that were there are kept until the watcher has taken the new ones; the names of those that are
+/// not among the new ones are printed.
 const PREPARE: &str = r#"set -eu
 umask 077
-cd /watch
-mkdir -p state next && chmod 0755 . state && chown "$1:$1" state
-rm -f next/*
+cd "$1"
+rm -rf next
+mkdir -p state secrets next && chmod 0755 . state && chown "$2:$2" state
+if [ "$3" = add ]; then
+    for file in secrets/*; do
+        if [ -f "$file" ]; then cat "$file" >"next/${file#secrets/}"; fi
+    done
+fi
 while IFS= read -r name; do
     if [ "$name" = end ]; then
-        chown -R "$1:$1" next && chmod 0400 next/* && chmod 0500 next
-        rm -rf secrets && mv next secrets && sync
+        for file in secrets/*; do
+            if [ -f "$file" ] && [ ! -f "next/${file#secrets/}" ]; then echo "${file#secrets/}"; fi
+        done
+        chown -R "$2:$2" next && chmod 0400 next/* && chmod 0500 next
+        rm -rf before && mv secrets before && mv next secrets && sync
         exit
     fi
     IFS= read -r value && printf '%s' "$value" >"next/$name"
@@ -43,7 +54,13 @@ echo "the values did not come to their end" >&2
 exit 1
 "#;
 /// The same without values: those that are there stay.
-const MAKE: &str = r#"cd /watch && mkdir -p state secrets && chmod 0755 . state && chown "$1:$1" state secrets && chmod 0500 secrets"#;
+const MAKE: &str = r#"cd "$1" && rm -rf before && mkdir -p state secrets && chmod 0755 . state && chown "$2:$2" state secrets && chmod 0500 secrets"#;
+/// Forgets those that were there before.
+const FORGET: &str = r#"cd "$1" && rm -rf before"#;
+/// Puts them back.
+const PUT_BACK: &str = r#"set -eu
+cd "$1"
+if [ -d before ]; then rm -rf secrets && mv before secrets && sync; fi"#;
 
 /// What is watched, by what, and who is told.
 pub struct Watching {
@@ -53,6 +70,8 @@ pub struct Watching {
     pub table: String,
     /// The addresses of those who are told, by the names of their files. None at all: those that are there stay.
     pub secrets: BTreeMap<String, String>,
+    /// Whether those that are there and are not given are removed.
+    pub replaces: bool,
 }
 
 /// A watcher, as it was found.
@@ -150,12 +169,13 @@ impl Watcher<'_> {
             format!("{}:/state", watch.join("state")),
         ];
         let second: u64 = 1_000_000_000;
-        let mut watcher = json!({
+        json!({
             "Image": watching.image,
             "User": format!("{APP_UID}:{APP_UID}"),
             "Entrypoint": [BACKEND_PROGRAM],
             "Cmd": ["watch", "--table", watching.table],
             "Env": ["LOG_FORMAT=json"],
+            "Labels": { (ENVIRONMENT_LABEL): machine.environment().name },
             "Healthcheck": {
                 "Test": ["CMD", BACKEND_PROGRAM, "watch", "healthy"],
                 "Interval": 30 * second, "Timeout": 5 * second, "Retries": 3, "StartPeriod": 10 * second,
@@ -174,10 +194,32 @@ impl Watcher<'_> {
                 "SecurityOpt": ["no-new-privileges"],
                 "LogConfig": { "Type": "json-file", "Config": { "max-size": "1m", "max-file": "2" } },
             },
-        });
-        let sum = hex(&Sha256::digest(watcher.to_string()));
-        watcher["Labels"] = json!({ (ENVIRONMENT_LABEL): machine.environment().name, (WATCHER_LABEL): sum });
-        watcher
+        })
+    }
+
+    /// When it has looked last, by its own clock, as it has written down.
+    fn looked_at(&self) -> Result<Option<i64>> {
+        let text = self.machine.read(&self.machine.folder(FOLDER).join("state/state.json"))?;
+        let state = text.and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        Ok(state.and_then(|state| state["looked_at"].as_i64()))
+    }
+
+    /// Waits until one that was just started has looked; before it, one had looked at that time. An error with its last lines when
+    /// it ends instead, as the program of a release does that knows no watching.
+    fn wait_for_first_look(&self, before: Option<i64>) -> Result<()> {
+        let (docker, name, began) = (self.machine.docker(), self.name(), Instant::now());
+        loop {
+            if self.looked_at()? != before {
+                return Ok(());
+            }
+            let found = container::named(docker, &name)?;
+            let ends = found.is_none_or(|it| it.restart_count > 0 || it.state.status.has_ended());
+            if ends || began.elapsed() > FIRST_LOOK {
+                let why = if ends { "it has ended" } else { "it has not looked yet" };
+                bail!("{why}:\n{}", container::last_lines(docker, &name, 5)?);
+            }
+            thread::sleep(Duration::from_millis(300));
+        }
     }
 }
 
@@ -189,14 +231,48 @@ impl Leased<'_> {
 }
 
 impl LeasedWatcher<'_> {
-    /// Starts it, in place of the one that is there. What was told stays told.
-    pub fn start(&self, watching: &Watching) -> Result<()> {
-        self.prepare(&watching.secrets)?;
+    /// Starts it, in place of the one that is there, which stays, with its addresses, when the new one does not look. What was told
+    /// stays told. Gives the names of the files that were removed.
+    pub fn start(&self, watching: &Watching) -> Result<Vec<String>> {
+        let removed = self.prepare(watching)?;
         let machine = self.leased.fenced_invalidating()?;
-        let watcher = machine.watcher();
-        container::remove(machine.docker(), &watcher.name())?;
-        container::start(machine.docker(), &watcher.name(), &watcher.description(watching))
-            .context("the watcher could not be started")
+        let (docker, watcher) = (machine.docker(), machine.watcher());
+        let (name, spare) = (watcher.name(), format!("{}-before", watcher.name()));
+        if container::named(docker, &name)?.is_some() {
+            container::remove(docker, &spare)?;
+            Run::new(cmd!(docker, "docker stop --time 1 {name}")).run().context("stopping the watcher")?;
+            container::rename(docker, &name, &spare)?;
+        }
+        let before = watcher.looked_at()?;
+        let started = container::start(docker, &name, &watcher.description(watching))
+            .map_err(anyhow::Error::from)
+            .and_then(|()| watcher.wait_for_first_look(before));
+        let Err(error) = started else {
+            container::remove(docker, &spare)?;
+            if !watching.secrets.is_empty() {
+                self.in_folder(FORGET, "", String::new())?;
+            }
+            return Ok(removed);
+        };
+        let there = match self.put_back(&name, &spare) {
+            Ok(true) => "the one before watches on".to_owned(),
+            Ok(false) => "nobody watches".to_owned(),
+            Err(back) => format!("and the one before could not be put back: {back:#}"),
+        };
+        Err(error.context(format!("the watcher could not be started; {there}")))
+    }
+
+    /// Gives whether there was one before.
+    fn put_back(&self, name: &str, spare: &str) -> Result<bool> {
+        let docker = self.leased.fenced_invalidating()?.docker();
+        container::remove(docker, name)?;
+        self.in_folder(PUT_BACK, "", String::new())?;
+        if container::named(docker, spare)?.is_none() {
+            return Ok(false);
+        }
+        container::rename(docker, spare, name)?;
+        Run::new(cmd!(docker, "docker start {name}")).run()?;
+        Ok(true)
     }
 
     /// Has it look at the files that are there now: of one that was replaced, its mount still shows the one before.
@@ -212,27 +288,45 @@ impl LeasedWatcher<'_> {
     /// Removes its container. Its secrets and what it has told stay.
     pub fn stop(&self) -> Result<()> {
         let machine = self.leased.fenced_invalidating()?;
-        Ok(container::remove(machine.docker(), &machine.watcher().name())?)
+        let name = machine.watcher().name();
+        container::remove(machine.docker(), &format!("{name}-before"))?;
+        Ok(container::remove(machine.docker(), &name)?)
     }
 
-    /// Makes its folder, which belongs to the user that it runs as, and writes the addresses of those who are told.
-    fn prepare(&self, secrets: &BTreeMap<String, String>) -> Result<()> {
-        let machine = self.leased.fenced()?;
-        let (folder, image, user) = (machine.folder(FOLDER), &machine.bases()?.caddy, APP_UID.to_string());
+    /// Makes its folder, which belongs to the user that it runs as, and writes the addresses of those who are told. Gives the names
+    /// of the files that are there no more.
+    fn prepare(&self, watching: &Watching) -> Result<Vec<String>> {
         // Else the engine would make it, as root's.
         self.leased.write(
-            &folder,
+            &self.leased.fenced()?.folder(FOLDER),
             &[("README", "What the watcher is told, and what it has told: see docs/alarms.md.\n")],
         )?;
+        let script = if watching.secrets.is_empty() { MAKE } else { PREPARE };
+        let how = if watching.replaces { "replace" } else { "add" };
+        let removed = self.in_folder(script, how, lines(&watching.secrets));
+        let removed = removed.context("preparing the watcher's folder")?;
+        Ok(removed.lines().map(str::to_owned).collect())
+    }
+
+    /// Runs a script in its folder, as root; gives what it prints.
+    fn in_folder(&self, script: &str, how: &str, stdin: String) -> Result<String> {
+        let machine = self.leased.fenced()?;
+        let (folder, image, user) = (machine.folder(FOLDER), &machine.bases()?.caddy, APP_UID.to_string());
         let mount = format!("{folder}:/watch");
-        let script = if secrets.is_empty() { MAKE } else { PREPARE };
-        let prepare = cmd!(
+        let run = cmd!(
             machine.docker(),
-            "docker run --rm --interactive --network none {LIMITS...} {OTHERS_FILES...} {READ_ONLY...} --user 0 --entrypoint sh --volume {mount} {image} -c {script} watch {user}"
+            "docker run --rm --interactive --network none {LIMITS...} {OTHERS_FILES...} {READ_ONLY...} --user 0 --entrypoint sh --volume {mount} {image} -c {script} watch /watch {user} {how}"
         );
-        let lines: String =
-            secrets.iter().map(|(name, value)| format!("{name}\n{}\n", value.trim())).collect();
-        let prepared = Run::new(prepare).called("preparing the watcher").stdin(format!("{lines}end\n")).run();
-        prepared.context("preparing the watcher's folder")
+        let ran = Run::new(run).called("the script of the watcher's folder").stdin(stdin);
+        Ok(ran.checked()?.stdout)
     }
 }
+
+/// As the script reads them.
+fn lines(secrets: &BTreeMap<String, String>) -> String {
+    let lines: String = secrets.iter().map(|(name, value)| format!("{name}\n{}\n", value.trim())).collect();
+    format!("{lines}end\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -14,9 +14,11 @@ use super::checks::{digests, why_other_images};
 use super::images::Registry;
 use super::signed::{Signed, listed};
 use crate::exit::refuse;
-use crate::project::{APPROVALS_IMAGE, APPROVALS_NAMESPACE, APPROVERS_FILE, DEPLOY, Environment};
+use crate::project::{
+    APPROVALS_IMAGE, APPROVALS_NAMESPACE, APPROVERS_FILE, DEFAULT_BRANCH, DEPLOY, Environment,
+};
 use crate::tools::files::hex::hex;
-use crate::tools::git::Commit;
+use crate::tools::git::{self, Commit};
 use crate::tools::ssh::signature;
 use crate::workspace;
 
@@ -85,13 +87,13 @@ pub fn given(
     environment: &Environment,
     commit: &Commit,
     images: &BTreeMap<String, String>,
+    signers: &str,
 ) -> Result<(Vec<String>, Vec<String>)> {
-    let signers = approvers()?;
     let (mut given, mut not) = (Vec::new(), Vec::new());
-    for name in names(&signers) {
+    for name in names(signers) {
         let tag = tag(&commit.sha, &environment.name, name);
         let Some(signed) = Signed::get(registry, APPROVALS_IMAGE, &tag)? else { continue };
-        match signed.verify::<Approval>(&signers, APPROVALS_NAMESPACE) {
+        match signed.verify::<Approval>(signers, APPROVALS_NAMESPACE) {
             Ok((approval, who)) if who == name => match approval.why_not(environment, &commit.sha, images) {
                 None => given.push(who),
                 Some(why) => not.push(format!("{name}'s does not count: {why}")),
@@ -113,6 +115,27 @@ pub fn approvers() -> Result<String> {
     }
 }
 
+/// Who may approve of what replaces the commit that is live: those whom that commit lists, so that no commit brings its own
+/// approvers, or does without any. While it lists nobody, those of the default branch, or else of this tree. An error when the
+/// live commit is not in this clone.
+pub fn approvers_after(folder: &Utf8Path, live: Option<&str>, here: String) -> Result<String> {
+    let is_listed = |signers: &String| names(signers).next().is_some();
+    if let Some(live) = live {
+        let found = git::history::show_if_there(folder, live, &path()).with_context(|| {
+            format!("{} is read as the live commit {live} has it: `git fetch` brings it here", path())
+        })?;
+        if let Some(signers) = found.filter(is_listed) {
+            return Ok(signers);
+        }
+    }
+    let branch = format!("refs/remotes/origin/{DEFAULT_BRANCH}");
+    let of_branch = match git::full_name(folder, &branch)? {
+        Some(commit) => git::history::show_if_there(folder, &commit, &path())?,
+        None => None,
+    };
+    Ok(of_branch.filter(is_listed).unwrap_or(here))
+}
+
 /// The file with who may approve, from the repository's root.
 pub fn path() -> String {
     format!("{DEPLOY}/{APPROVERS_FILE}")
@@ -123,10 +146,12 @@ pub fn names(signers: &str) -> impl Iterator<Item = &str> {
     listed(signers).flat_map(|line| line.split_whitespace().next().unwrap_or_default().split(','))
 }
 
-/// Whether the one who deploys, as the ledger calls them (`ada@machine`), has this name among the approvers.
-pub fn is_the_same(deployer: &str, approver: &str) -> bool {
+/// Whether the one who deploys, as the ledger calls them (`ada@machine`), has one of the names of this approver: a line lists all
+/// names of a person.
+pub fn is_the_same(signers: &str, deployer: &str, approver: &str) -> bool {
     let user = |name: &str| name.split('@').next().unwrap_or(name).to_lowercase();
-    user(deployer) == user(approver)
+    let lines = listed(signers).map(|line| names(line).map(user).collect::<Vec<_>>());
+    lines.filter(|line| line.contains(&user(approver))).flatten().any(|name| name == user(deployer))
 }
 
 /// One a person, commit and environment. Names may hold what no tag does.
@@ -136,7 +161,11 @@ fn tag(sha: &str, environment: &str, who: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use xshell::cmd;
+
     use super::*;
+    use crate::tools::files::private::Folder;
+    use crate::tools::process::{Run, shell_in};
 
     #[test]
     fn an_approval_is_of_one_commit_one_environment_and_its_very_images() {
@@ -155,7 +184,48 @@ mod tests {
         let signers =
             "# ada\n\nada@example.org,ada namespaces=\"x\" ssh-ed25519 AAAA\n bob ssh-ed25519 BBBB\n";
         assert_eq!(names(signers).collect::<Vec<_>>(), ["ada@example.org", "ada", "bob"]);
+        let is_the_same = |deployer: &str, approver: &str| is_the_same(signers, deployer, approver);
         assert!(is_the_same("Ada@laptop", "ada@example.org") && !is_the_same("ada@laptop", "bob"));
+        // On a laptop, and on GitHub.
+        let signers = "ada,ada-lovelace,al ssh-ed25519 AAAA\nbob ssh-ed25519 BBBB";
+        let is_the_same = |deployer: &str, approver: &str| super::is_the_same(signers, deployer, approver);
+        assert!(is_the_same("Ada-Lovelace@runner", "ada") && is_the_same("ada@laptop", "al"));
+        assert!(!is_the_same("ada-lovelace@runner", "bob") && !is_the_same("bob@laptop", "ada"));
         assert_ne!(tag("01", "production", "ada"), tag("01", "production", "bob"));
+    }
+
+    #[test]
+    fn no_commit_brings_its_own_approvers_or_does_without_any() {
+        let folder = Folder::new().unwrap();
+        let folder = folder.path();
+        let sh = shell_in(folder);
+        let git = |words: &[&str]| {
+            let told =
+                Run::new(cmd!(sh, "git -c user.name=a -c user.email=a@b -c commit.gpgsign=false {words...}"));
+            told.text().unwrap().trim().to_owned()
+        };
+        let commit = |signers: &str| {
+            fs::create_dir_all(folder.join(DEPLOY)).unwrap();
+            fs::write(folder.join(path()), signers).unwrap();
+            git(&["add", "."]);
+            git(&["commit", "--quiet", "--allow-empty", "--message", "c"]);
+            git(&["rev-parse", "HEAD"])
+        };
+        git(&["init", "--quiet", "--initial-branch", "main"]);
+        let after = |live: Option<&str>, here: &str| approvers_after(folder, live, here.to_owned());
+        let nobody = commit("# nobody yet\n");
+        let ada = commit("ada ssh-ed25519 AAAA\n");
+        let mallory = "ada ssh-ed25519 AAAA\nmallory ssh-ed25519 MMMM\n";
+        commit(mallory);
+        for here in ["", mallory] {
+            assert_eq!(after(Some(&ada), here).unwrap(), "ada ssh-ed25519 AAAA\n");
+        }
+        for live in [Some(nobody.as_str()), None] {
+            assert_eq!(after(live, "bob ssh-ed25519 BBBB\n").unwrap(), "bob ssh-ed25519 BBBB\n");
+        }
+        git(&["update-ref", "refs/remotes/origin/main", &ada]);
+        assert_eq!(after(None, "").unwrap(), "ada ssh-ed25519 AAAA\n");
+        let unknown = "1".repeat(40);
+        assert!(format!("{:#}", after(Some(&unknown), "").unwrap_err()).contains("git fetch"));
     }
 }

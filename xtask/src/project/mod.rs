@@ -37,7 +37,6 @@ pub use self::services::{
     EDGE_CONFIGURATION_LABEL, EDGE_FILE, ENGINE_FOLDER, ENGINE_LABEL, ENVIRONMENT_LABEL, ESSENTIAL,
     FREE_DISK, GUARD_LABEL, LAB_LABEL, LAB_ROOT_LABEL, OWNER_FOLDER_LABEL, OWNER_LABEL, OWNER_ROLE, PLATFORM,
     PLATFORM_FILES, POSTGRES_UID, REGISTRY_LABEL, RELEASE_FILE, RELEASE_LABEL, ROLES_FILE, Service,
-    WATCHER_LABEL,
 };
 
 /// The name in front of everything that the project owns on a host: compose projects, networks, volumes, labels.

@@ -53,8 +53,6 @@ pub const RELEASE_LABEL: &str = "tracehub.release";
 pub const EDGE_CONFIGURATION_LABEL: &str = "tracehub.edge-configuration";
 /// The label of the guard with a sum over its description.
 pub const GUARD_LABEL: &str = "tracehub.guard";
-/// The label of the watcher with a sum over its description.
-pub const WATCHER_LABEL: &str = "tracehub.watcher";
 
 /// The label that says which lab a container belongs to.
 pub const LAB_LABEL: &str = "tracehub.lab";

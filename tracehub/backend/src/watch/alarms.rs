@@ -13,6 +13,10 @@ const GIVEN_UP: i64 = 24 * HOUR;
 const RETRY: [i64; 2] = [10, 600];
 /// The longest that whoever is told may ask to wait.
 const RETRY_AFTER: i64 = HOUR;
+/// What has arrived by no way for so long is heard by nobody.
+const MUTE: i64 = 300;
+/// The share of an hour's messages that is kept for what wakes people: one in so many.
+const KEPT: usize = 4;
 
 /// What a look came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +29,9 @@ pub enum Finding {
     Unknown,
 }
 
-/// What was seen and told so far.
+/// What was seen and told so far. A file of an older watcher, in which a field is missing, is read too.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct State {
     /// When there was a look, in seconds since 1970, as all times here.
     pub looked_at: i64,
@@ -41,7 +46,8 @@ pub struct State {
 }
 
 /// Something that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Open {
     /// Since when.
     pub since: i64,
@@ -54,7 +60,8 @@ pub struct Open {
 }
 
 /// Something that people are told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Message {
     /// Its number.
     pub id: u64,
@@ -64,12 +71,17 @@ pub struct Message {
     pub subject: String,
     /// All of it.
     pub text: String,
+    /// The row that it is about.
+    pub row: String,
+    /// Whether somebody has had it.
+    pub arrived: bool,
     /// The ways that have not had it yet.
     pub ways: Vec<Due>,
 }
 
 /// A way that has not had a message yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Due {
     /// Its name.
     pub way: String,
@@ -101,14 +113,19 @@ impl State {
     }
 
     /// Puts into the outbox what is due to be told: as many messages as an hour may have, and in quiet hours only what wakes
-    /// people. What is held back is told later, if it is still so.
-    pub fn settle(&mut self, table: &Table, ways: &[&str], now: i64) {
+    /// people. What is held back is told later, if it is still so. While there is no way, nothing is told.
+    pub fn settle(&mut self, table: &Table, ways: &[String], now: i64) {
+        self.follow_clock(now);
         self.told_at.retain(|at| now - at < HOUR);
-        self.outbox.retain(|message| now - message.at < GIVEN_UP && !message.ways.is_empty());
+        self.give_up(ways, now);
         // A row that is watched no more has nothing to be said of it.
         self.open.retain(|name, _| table.rows.iter().any(|row| row.name == *name));
+        if ways.is_empty() {
+            return;
+        }
         for row in &table.rows {
-            if self.told_at.len() >= table.per_hour || (table.is_quiet(now) && !row.wakes) {
+            let at_most = if row.wakes { table.per_hour } else { table.per_hour - table.per_hour / KEPT };
+            if self.told_at.len() >= at_most || (table.is_quiet(now) && !row.wakes) {
                 continue;
             }
             let Some(open) = self.open.get_mut(&row.name) else { continue };
@@ -125,35 +142,72 @@ impl State {
                 _ => continue,
             };
             self.told_at.push(now);
-            let last = match table.per_hour - self.told_at.len() {
-                0 => {
+            let last = match (self.told_at.len() < at_most, row.wakes) {
+                (true, _) => "",
+                (false, true) => {
                     "\nThis was the last message of this hour: `cargo xtask status` says what else there is."
                 }
-                _ => "",
+                (false, false) => {
+                    "\nOf what can wait, this was the last of this hour: `cargo xtask status` says what else there is."
+                }
             };
-            self.put(subject, format!("{text}{last}"), ways, now);
+            self.put(row, subject, format!("{text}{last}"), ways, now);
         }
     }
 
-    fn put(&mut self, subject: String, text: String, ways: &[&str], now: i64) {
-        let due = |way: &&str| Due { way: (*way).to_owned(), at: now, tries: 0 };
-        let ways = ways.iter().map(due).collect();
-        self.outbox.push(Message { id: self.next, at: now, subject, text, ways });
+    /// A clock that was set back has left times that are still to come: they are taken for now, so that nothing waits for them.
+    pub fn follow_clock(&mut self, now: i64) {
+        if now < self.looked_at {
+            let due = self.outbox.iter_mut().flat_map(|message| {
+                std::iter::once(&mut message.at).chain(message.ways.iter_mut().map(|due| &mut due.at))
+            });
+            let open = self.open.values_mut();
+            let open = open.flat_map(|open| std::iter::once(&mut open.since).chain(&mut open.right_since));
+            due.chain(open).chain(&mut self.told_at).for_each(|at| *at = now.min(*at));
+        }
+        self.looked_at = now;
+    }
+
+    /// Drops what could not be told for too long, and ways that are there no more. An alarm that has arrived nowhere was not
+    /// told: while it is still so, it is begun anew.
+    fn give_up(&mut self, ways: &[String], now: i64) {
+        for mut message in std::mem::take(&mut self.outbox) {
+            message.ways.retain(|due| ways.contains(&due.way));
+            if now - message.at < GIVEN_UP && !message.ways.is_empty() {
+                self.outbox.push(message);
+                continue;
+            }
+            let missed: Vec<&str> = message.ways.iter().map(|due| due.way.as_str()).collect();
+            tracing::error!(?missed, arrived = message.arrived, "given up: {}", message.subject);
+            if let Some(open) = self.open.get_mut(&message.row).filter(|_| !message.arrived) {
+                open.told = false;
+            }
+        }
+    }
+
+    /// Whether something has arrived by no way for so long that nobody can be said to hear.
+    pub fn is_mute(&self, now: i64) -> bool {
+        self.outbox.iter().any(|message| !message.arrived && now - message.at > MUTE)
+    }
+
+    fn put(&mut self, row: &Row, subject: String, text: String, ways: &[String], now: i64) {
+        let ways = ways.iter().map(|way| Due { way: way.clone(), at: now, tries: 0 }).collect();
+        let row = row.name.clone();
+        self.outbox.push(Message { id: self.next, at: now, subject, text, row, arrived: false, ways });
         self.next += 1;
     }
 
-    /// The next message to send, and by which way.
-    pub fn next_due(&self, now: i64) -> Option<(Message, String)> {
-        self.outbox.iter().find_map(|message| {
-            let due = message.ways.iter().find(|due| due.at <= now)?;
-            Some((message.clone(), due.way.clone()))
-        })
+    /// The next message to send by a way.
+    pub fn next_due(&self, way: &str, now: i64) -> Option<&Message> {
+        let is_due = |message: &&Message| message.ways.iter().any(|due| due.way == way && due.at <= now);
+        self.outbox.iter().find(is_due)
     }
 
     /// How sending one by one way went.
     pub fn sent(&mut self, id: u64, way: &str, arrived: bool, retry_after: Option<i64>, now: i64) {
         let Some(message) = self.outbox.iter_mut().find(|message| message.id == id) else { return };
         if arrived {
+            message.arrived = true;
             message.ways.retain(|due| due.way != way);
         }
         for due in message.ways.iter_mut().filter(|due| due.way == way) {

@@ -28,6 +28,11 @@ pub struct Last {
 }
 
 impl Last {
+    /// The attempt that is under way, while its step may take. After that its driver is dead, and explains nothing.
+    pub fn in_time(&self, now: i64) -> Option<&UnderWay> {
+        self.under_way.as_ref().filter(|attempt| now <= attempt.until)
+    }
+
     /// Reads it out of the ledger's lines; those that are no entries are passed over.
     pub fn of(ledger: &str) -> Last {
         let mut last = Last::default();

@@ -91,19 +91,26 @@ impl<'a> Watcher<'a> {
     /// Whether something explains that the row does not hold.
     pub fn excuses(&mut self, row: &Row, now: i64) -> bool {
         let last = self.last_attempt().clone();
-        let in_time = last.under_way.as_ref().filter(|attempt| now <= attempt.until);
-        let is_settling = last.ended_at.is_some_and(|at| now - at < SETTLING);
+        let in_time = last.in_time(now);
         let interrupts = |kind: &str| matches!(kind, "platform" | "restore" | "down" | "revert");
         row.excuses.iter().any(|excuse| match excuse {
             Excuse::Maintenance => self.is_maintained(now),
-            Excuse::Attempt => in_time.is_some() || is_settling,
+            Excuse::Attempt => in_time.is_some() || is_settling(&last, now),
             Excuse::Interruption => in_time.is_some_and(|attempt| interrupts(&attempt.kind)),
         })
     }
 
-    fn live(&self) -> Option<String> {
-        let live = fs::read_to_string(self.mounts.live.join("live")).ok()?;
-        Some(live.trim().to_owned()).filter(|live| !live.is_empty() && live != "none")
+    /// The live release; none when nobody is to have the traffic, which only the word `none` says. A file that is gone, empty
+    /// or can't be read is a fault: the edge then answers nobody.
+    fn live(&self) -> Result<Option<String>, Finding> {
+        let read = fs::read_to_string(self.mounts.live.join("live"));
+        let words = match read.as_deref().map(str::trim) {
+            Ok("none") => return Ok(None),
+            Ok("") => "is empty".to_owned(),
+            Ok(live) => return Ok(Some(live.to_owned())),
+            Err(error) => format!("can't be read: {}", error.kind()),
+        };
+        Err(Finding::Wrong(format!("the file `live/live`, which says who has the traffic, {words}")))
     }
 
     fn is_maintained(&self, now: i64) -> bool {
@@ -112,10 +119,14 @@ impl<'a> Watcher<'a> {
             && ends.is_none_or(|ends| ends.trim().parse().is_ok_and(|ends: i64| ends > now))
     }
 
-    /// Where the live file names nobody, nobody is to answer.
+    /// Where the live file says `none`, nobody is to answer.
     fn site(&self, paths: &[String], header: &str) -> Finding {
         for path in paths {
-            let Some(before) = self.live() else { return Finding::Unknown };
+            let before = match self.live() {
+                Ok(Some(live)) => live,
+                Ok(None) => return Finding::Unknown,
+                Err(wrong) => return wrong,
+            };
             let url = format!("{}://{}{path}", self.site.scheme_str().unwrap_or("https"), self.host());
             let site = &self.table.site;
             let answer = match self.agent.get(url).call() {
@@ -130,7 +141,8 @@ impl<'a> Watcher<'a> {
             }
             let release =
                 answer.headers().get(header).and_then(|value| value.to_str().ok()).unwrap_or("none");
-            if release != before && self.live().as_deref() != Some(release) {
+            let is_live = |release: &str| self.live().is_ok_and(|live| live.as_deref() == Some(release));
+            if release != before && !is_live(release) {
                 return Finding::Wrong(format!(
                     "{site}{path} is answered by release {release}, and {before} is live"
                 ));
@@ -170,10 +182,15 @@ impl<'a> Watcher<'a> {
     }
 
     fn parts(&mut self, parts: &[String], within: i64, now: i64) -> Finding {
-        let Some(live) = self.live() else { return Finding::Unknown };
+        let live = match self.live() {
+            Ok(Some(live)) => live,
+            Ok(None) => return Finding::Unknown,
+            Err(wrong) => return wrong,
+        };
         let parts: Vec<String> = parts.iter().map(|part| part.replace("{release}", &live)).collect();
         let last = self.last_attempt();
-        let explained = last.under_way.is_some() || last.ended_at.is_some_and(|at| now - at < SETTLING);
+        let explained = last.in_time(now).is_some() || is_settling(last, now);
+        let explained = explained || self.is_maintained(now);
         let broken = self.parts.look(&parts, within, now);
         if explained {
             self.parts.forgive();
@@ -224,6 +241,11 @@ impl<'a> Watcher<'a> {
         }
         &self.ledger.2
     }
+}
+
+/// Whether an attempt has just ended. One that ended in the time to come was written by a clock that was set back since.
+fn is_settling(last: &Last, now: i64) -> bool {
+    last.ended_at.is_some_and(|at| (now - at).abs() < SETTLING)
 }
 
 /// Whatever is asked for is at the edge, also where its name leads elsewhere, or not back to this host.

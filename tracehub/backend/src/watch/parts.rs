@@ -2,7 +2,7 @@
 //! socket.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
@@ -22,18 +22,21 @@ impl Parts {
     /// within so many seconds, and how often each did. Parts that are named no more are forgotten: they were replaced.
     pub fn look(&mut self, parts: &[String], within: i64, now: i64) -> BTreeMap<String, usize> {
         self.kept.retain(|name, _| parts.contains(name));
-        self.broken.retain(|(at, name)| now - at < within && parts.contains(name));
+        self.broken.retain(|(at, name)| (now - at).abs() < within && parts.contains(name));
         for part in parts {
             let Some(mut stream) = self.kept.remove(part) else {
                 // One that can't be reached is no restart: whether users notice is asked elsewhere.
                 self.kept.extend(connect(part).map(|stream| (part.clone(), stream)));
                 continue;
             };
-            if ask(&mut stream, part).is_ok() {
-                self.kept.insert(part.clone(), stream);
-            } else {
-                self.broken.push((now, part.clone()));
-                self.kept.extend(connect(part).map(|stream| (part.clone(), stream)));
+            match ask(&mut stream, part) {
+                Ok(()) => drop(self.kept.insert(part.clone(), stream)),
+                Err(error) if has_ended(error.kind()) => {
+                    self.broken.push((now, part.clone()));
+                    self.kept.extend(connect(part).map(|stream| (part.clone(), stream)));
+                }
+                // One that is slow, or says what nobody understands, has not ended: its connection is made anew next time.
+                Err(_) => {}
             }
         }
         let mut counted = BTreeMap::new();
@@ -45,6 +48,12 @@ impl Parts {
     pub fn forgive(&mut self) {
         self.broken.clear();
     }
+}
+
+/// Whether the other side is gone.
+fn has_ended(kind: ErrorKind) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(kind, UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
 fn connect(part: &str) -> Option<TcpStream> {
@@ -63,8 +72,8 @@ fn ask(stream: &mut TcpStream, part: &str) -> std::io::Result<()> {
     let (mut head, mut byte) = (Vec::new(), [0; 1024]);
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read(&mut byte)? {
-            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            _ if head.len() > LONGEST => return Err(std::io::ErrorKind::InvalidData.into()),
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            _ if head.len() > LONGEST => return Err(ErrorKind::InvalidData.into()),
             read => head.extend_from_slice(&byte[..read]),
         }
     }
@@ -118,5 +127,23 @@ mod tests {
         assert_eq!(parts.look(&part, 600, 604).len(), 1);
         parts.forgive();
         assert_eq!(parts.look(&part, 600, 605), BTreeMap::new(), "nobody listens: that is no restart");
+    }
+    #[test]
+    fn a_part_that_is_slow_has_not_ended() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let part = vec![listener.local_addr().unwrap().to_string()];
+        let (end, ends) = mpsc::channel::<()>();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            // Of what it is asked next, it says nothing for longer than anybody waits.
+            ends.recv().unwrap();
+        });
+        let mut parts = Parts::default();
+        assert_eq!(parts.look(&part, 600, 0), BTreeMap::new());
+        assert_eq!(parts.look(&part, 600, 5), BTreeMap::new());
+        end.send(()).unwrap();
+        server.join().unwrap();
     }
 }

@@ -2,8 +2,10 @@
 //! says more of one than its way's name.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -16,6 +18,10 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// The longest that whoever is told may take.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// The name of the way to Slack.
+const SLACK: &str = "slack";
+/// The name of the way to a mailbox, in front of its place in the list.
+const MAIL: &str = "mail-";
 /// The longest secret that is read.
 const LONGEST: u64 = 4096;
 
@@ -34,11 +40,22 @@ struct Mail {
     to: Vec<Mailbox>,
 }
 
+/// What people are told.
+#[derive(Debug)]
+pub struct Letter<'a> {
+    /// The same each time that it is sent, and of no other: by it, a mailbox shows one that came twice once.
+    pub id: String,
+    /// One line.
+    pub subject: &'a str,
+    /// All of it.
+    pub text: &'a str,
+}
+
 /// A way that was tried.
 #[derive(Debug, Serialize)]
 pub struct Tried {
     /// Its name.
-    pub way: &'static str,
+    pub way: String,
     /// How long it took, in milliseconds.
     pub ms: u128,
     /// Why it did not arrive.
@@ -46,11 +63,18 @@ pub struct Tried {
 }
 
 /// Why a message did not arrive.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct NotTold {
     words: String,
     /// For how many seconds whoever is told asks to wait.
     pub retry_after: Option<i64>,
+}
+
+impl NotTold {
+    /// Nobody said how long to wait.
+    pub fn new(words: String) -> NotTold {
+        NotTold { words, retry_after: None }
+    }
 }
 
 impl std::fmt::Display for NotTold {
@@ -70,54 +94,64 @@ impl Ways {
         })
     }
 
-    /// The names of those that people are told by.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        let slack = self.slack.as_ref().map(|_| "slack");
-        slack.into_iter().chain(self.mail.as_ref().map(|_| "mail"))
+    /// The names of those that people are told by. Each mailbox is one of its own, by its place in the list: one that is
+    /// refused holds up no other, and its address is not written down.
+    pub fn names(&self) -> Vec<String> {
+        let slack = self.slack.iter().map(|_| SLACK.to_owned());
+        let boxes = self.mail.iter().flat_map(|mail| 1..=mail.to.len());
+        slack.chain(boxes.map(|place| format!("{MAIL}{place}"))).collect()
     }
 
     /// Sends a message by one of them. A way that is there no more has had it.
-    pub fn send(&self, way: &str, subject: &str, text: &str) -> Result<(), NotTold> {
-        match way {
-            "slack" => self.slack.as_ref().map_or(Ok(()), |url| slack(url, subject, text)),
-            _ => self.mail.as_ref().map_or(Ok(()), |mail| mail.send(subject, text)),
+    pub fn send(&self, way: &str, letter: &Letter) -> Result<(), NotTold> {
+        let place = way.strip_prefix(MAIL).and_then(|place| place.parse::<usize>().ok());
+        match (place, &self.mail, &self.slack) {
+            (Some(place), Some(mail), _) => match mail.to.get(place.wrapping_sub(1)) {
+                Some(to) => mail.send(to, letter),
+                None => Ok(()),
+            },
+            (None, _, Some(url)) if way == SLACK => slack(url, letter.subject, letter.text),
+            _ => Ok(()),
         }
     }
 
-    /// Says to whoever watches from outside that the watcher is alive.
+    /// Says to whoever watches from outside that the watcher is alive, and that people would hear.
     pub fn beat(&self) {
-        let Some(url) = &self.heartbeat else { return };
-        match agent().get(url).call() {
-            Ok(answer) if answer.status().is_success() => {}
-            Ok(answer) => tracing::warn!("the heartbeat was answered {}", answer.status().as_u16()),
-            Err(error) => tracing::warn!("the heartbeat was not heard: {}", kind(&error)),
+        if let Some(Err(error)) = self.heart() {
+            tracing::warn!("the heartbeat: {error}");
         }
     }
 
-    /// Sends a test by each, the heartbeat among them.
-    pub fn test(&self, environment: &str) -> Vec<Tried> {
-        let (subject, text) = (
-            format!("[{environment}] test"),
-            "A test of the ways by which alarms are told: nothing is wrong.",
-        );
-        let mut tried: Vec<Tried> = self
-            .names()
-            .map(|way| {
-                let began = Instant::now();
-                let error = self.send(way, &subject, text).err().map(|error| format!("{way}: {error}"));
-                Tried { way, ms: began.elapsed().as_millis(), error }
-            })
-            .collect();
-        if let Some(url) = &self.heartbeat {
+    /// None when nobody watches from outside.
+    fn heart(&self) -> Option<Result<(), NotTold>> {
+        let answer = agent().get(self.heartbeat.as_ref()?).call();
+        let words = match answer {
+            Ok(answer) if answer.status().is_success() => return Some(Ok(())),
+            Ok(answer) => format!("it was answered {}", answer.status().as_u16()),
+            Err(error) => kind(&error),
+        };
+        Some(Err(NotTold::new(words)))
+    }
+
+    /// Sends a test by each, the heartbeat among them, at the same time.
+    pub fn test(&self, environment: &str, id: &str) -> Vec<Tried> {
+        let subject = format!("[{environment}] test");
+        let text = "A test of the ways by which alarms are told: nothing is wrong.";
+        let letter = Letter { id: id.to_owned(), subject: &subject, text };
+        let timed = |way: String, send: &dyn Fn() -> Option<Result<(), NotTold>>| {
             let began = Instant::now();
-            let error = match agent().get(url).call() {
-                Ok(answer) if answer.status().is_success() => None,
-                Ok(answer) => Some(format!("heartbeat: it was answered {}", answer.status().as_u16())),
-                Err(error) => Some(format!("heartbeat: {}", kind(&error))),
-            };
-            tried.push(Tried { way: "heartbeat", ms: began.elapsed().as_millis(), error });
-        }
-        tried
+            let error = send()?.err().map(|error| format!("{way}: {error}"));
+            Some(Tried { way, ms: began.elapsed().as_millis(), error })
+        };
+        let (letter, timed) = (&letter, &timed);
+        thread::scope(|scope| {
+            let names = self.names().into_iter();
+            let mut all: Vec<_> = names
+                .map(|way| scope.spawn(move || timed(way.clone(), &|| Some(self.send(&way, letter)))))
+                .collect();
+            all.push(scope.spawn(move || timed("heartbeat".to_owned(), &|| self.heart())));
+            all.into_iter().filter_map(|tried| tried.join().ok().flatten()).collect()
+        })
     }
 }
 
@@ -136,7 +170,7 @@ fn slack(url: &str, subject: &str, text: &str) -> Result<(), NotTold> {
     let body = json!({ "text": format!("*{}*\n{}", plain(subject), plain(text)) });
     let request = agent().post(url).header("content-type", "application/json");
     let answer = request.send(body.to_string().as_bytes());
-    let answer = answer.map_err(|error| NotTold { words: kind(&error), retry_after: None })?;
+    let answer = answer.map_err(|error| NotTold::new(kind(&error)))?;
     if answer.status().is_success() {
         return Ok(());
     }
@@ -146,12 +180,18 @@ fn slack(url: &str, subject: &str, text: &str) -> Result<(), NotTold> {
 
 impl Mail {
     /// `smtps://USER:PASSWORD@HOST:465?from=ADDRESS&to=ADDRESS&to=ADDRESS`; `smtp://…?tls=required` begins in the open and goes
-    /// on encrypted. What is wrong with it is said without what it holds.
+    /// on encrypted, and without that no password is sent to another machine. What is wrong with it is said without what it
+    /// holds.
     fn parse(url: &str) -> anyhow::Result<Mail> {
         let form = "it is not smtps://USER:PASSWORD@HOST?from=ADDRESS&to=ADDRESS";
         let parsed = url::Url::parse(url).map_err(|_| anyhow::anyhow!(form))?;
         if parsed.host_str().is_none() || !matches!(parsed.scheme(), "smtp" | "smtps") {
             bail!(form);
+        }
+        let is_encrypted = parsed.scheme() == "smtps"
+            || parsed.query_pairs().any(|(key, value)| key == "tls" && value == "required");
+        if parsed.password().is_some() && !is_encrypted && !parsed.host_str().is_some_and(is_loopback) {
+            bail!("it would send the password in the open: smtps://, or smtp:// with tls=required");
         }
         let all = |name: &str| -> anyhow::Result<Vec<Mailbox>> {
             let of = parsed.query_pairs().filter(|(key, _)| key == name);
@@ -164,13 +204,12 @@ impl Mail {
         Ok(Mail { url: url.to_owned(), from, to })
     }
 
-    fn send(&self, subject: &str, text: &str) -> Result<(), NotTold> {
-        let not_told = |words: String| NotTold { words, retry_after: None };
-        let mut message = Message::builder().from(self.from.clone()).subject(subject);
-        for to in &self.to {
-            message = message.to(to.clone());
-        }
-        let message = message.header(ContentType::TEXT_PLAIN).body(text.to_owned());
+    fn send(&self, to: &Mailbox, letter: &Letter) -> Result<(), NotTold> {
+        let not_told = NotTold::new;
+        let id = format!("<{}@{}>", letter.id, self.from.email.domain());
+        let message = Message::builder().from(self.from.clone()).to(to.clone()).subject(letter.subject);
+        let message = message.message_id(Some(id)).header(ContentType::TEXT_PLAIN);
+        let message = message.body(letter.text.to_owned());
         let message = message.map_err(|error| not_told(error.to_string()))?;
         let transport =
             SmtpTransport::from_url(&self.url).map_err(|_| not_told("its address is none".to_owned()))?;
@@ -183,6 +222,11 @@ impl Mail {
             None => not_told("the mail server was not reached, or broke off".to_owned()),
         })
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// An HTTP client that follows nothing and takes every status for an answer.

@@ -2,37 +2,47 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::commands::progress::driver::who;
 use crate::commands::target::gate::{self, Override, short};
+use crate::host::Machine;
 use crate::product::approvals;
 use crate::product::images::Registry;
-use crate::project::Environment;
+use crate::rollout::host::Host as _;
 use crate::terminal::{self, paint};
 use crate::tools::git::Commit;
+use crate::workspace;
 
-/// Refused while too few have. Gives who has. Nobody is asked for while nobody is listed who may.
+/// Refused while too few have. Gives what the ledger notes of it. Nobody is asked for while nobody is listed who may, which is
+/// said.
 pub fn check(
-    environment: &Environment,
+    machine: &Machine,
     registry: &Registry,
     commit: &Commit,
     images: &BTreeMap<String, String>,
     overrides: &[Override],
 ) -> Result<Vec<String>> {
-    let wanted = wanted(environment)?;
+    let environment = machine.environment();
+    let wanted = environment.reviewers;
     if wanted == 0 || gate::is_open("approval", overrides) {
         return Ok(Vec::new());
     }
+    let signers = approvers(machine).map_err(|error| gate::closed("approval", format!("{error:#}")))?;
+    if approvals::names(&signers).next().is_none() {
+        let words = format!("no approval was asked for: {} lists nobody who may", approvals::path());
+        terminal::warn(&words);
+        return Ok(vec![words]);
+    }
     let by = who();
-    let (given, mut not) = approvals::given(registry, environment, commit, images)
+    let (given, mut not) = approvals::given(registry, environment, commit, images, &signers)
         .map_err(|error| gate::closed("approval", format!("who has approved is not known: {error:#}")))?;
     let (own, given): (Vec<String>, Vec<String>) =
-        given.into_iter().partition(|name| approvals::is_the_same(&by, name));
+        given.into_iter().partition(|name| approvals::is_the_same(&signers, &by, name));
     not.extend(own.iter().map(|name| format!("{name}'s does not count: {by} deploys")));
     if given.len() >= wanted {
         terminal::note(paint::dim(format_args!("  approved by {}", given.join(", "))));
-        return Ok(given);
+        return Ok(given.into_iter().map(|who| format!("approved by {who}")).collect());
     }
     let (name, sha) = (&environment.name, short(&commit.sha));
     not.insert(
@@ -46,10 +56,11 @@ pub fn check(
     Err(gate::closed("approval", format!("{}\n  {todo}", not.join("; "))))
 }
 
-/// How many must have approved.
-pub fn wanted(environment: &Environment) -> Result<usize> {
-    match approvals::names(&approvals::approvers()?).next() {
-        Some(_) => Ok(environment.reviewers),
-        None => Ok(0),
-    }
+/// Those who may, as the commit has it that has the traffic there.
+fn approvers(machine: &Machine) -> Result<String> {
+    let live = machine.live()?.active;
+    let live = machine.kept()?.into_iter().find(|release| Some(&release.id) == live.as_ref());
+    let live = live.map(|release| release.commit);
+    approvals::approvers_after(workspace::root(), live.as_deref(), approvals::approvers()?)
+        .context("who may approve is not known")
 }

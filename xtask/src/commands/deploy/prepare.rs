@@ -36,8 +36,8 @@ pub struct Prepared {
     pub sources: Sources,
     /// The values of secrets that the operator gave, against what the host has.
     pub secrets: SuppliedSecrets,
-    /// Who has approved of it, where that is asked for.
-    pub approved_by: Vec<String>,
+    /// What the ledger notes of who has approved of it, where that is asked for.
+    pub approval: Vec<String>,
 }
 
 impl Deploy {
@@ -45,7 +45,7 @@ impl Deploy {
     pub(super) fn prepare(&self) -> Result<Prepared> {
         let environment = self.target.environment().clone();
         self.check_bake(&environment)?;
-        let (machine, sources, wants, approved_by) = if environment.is_here() {
+        let (machine, sources, wants, approval) = if environment.is_here() {
             let (machine, sources, wants) = self.take_tree()?;
             (machine, sources, wants, Vec::new())
         } else {
@@ -54,7 +54,7 @@ impl Deploy {
         room::check(&machine, &wants, &self.overrides)?;
         let secrets = machine.secrets().compare(access::secrets_given(&environment)?)?;
         mismatched(&secrets).iter().for_each(terminal::warn);
-        Ok(Prepared { machine, sources, secrets, approved_by })
+        Ok(Prepared { machine, sources, secrets, approval })
     }
 
     /// Refused when the release would be watched for less than the environment has it.
@@ -109,15 +109,17 @@ impl Deploy {
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
             let checked = found.clone().unwrap_or_default();
             checks::check(environment, &registry, &commit, Some(&checked), &self.overrides)?;
-            let approved_by = approval::check(environment, &registry, &commit, &checked, &self.overrides)?;
             let sboms = if found.is_some() { images::sums(&registry, &commit)? } else { BTreeMap::new() };
             // The way to the host takes longer than this.
             let shown = access.site.certificate();
             let files = platform::of_commit(&commit.sha)?;
-            Ok((sources, found, sboms, release, files, shown, approved_by))
+            Ok((sources, found, sboms, release, files, shown))
         };
-        let (machine, (sources, found, sboms, release, files, shown, approved_by)) =
+        let (machine, (sources, found, sboms, release, files, shown)) =
             self.target.clone().reach_by(&access, find)?;
+        let checked = found.clone().unwrap_or_default();
+        // Who may approve, the host's live commit says.
+        let approval = approval::check(&machine, &registry, &commit, &checked, &self.overrides)?;
         let machine = machine.with_registry_tunnel(registry.registry_tunnel).with_platform_files(files);
         let platform = machine.platform().wants()?;
         self.check_data(&machine, &platform)?;
@@ -136,7 +138,7 @@ impl Deploy {
         if !is_whole && !machine.platform().is_made()? {
             gate::check_platform_of(environment, &machine.platform().to_come()?, &self.overrides)?;
         }
-        Ok((machine, sources.with_images(images, sboms), Wants { platform, release }, approved_by))
+        Ok((machine, sources.with_images(images, sboms), Wants { platform, release }, approval))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a deploy to an environment will need, asked for as the deploy itself asks: each rule is the one that would refuse it.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use serde_json::Value;
 
@@ -13,7 +15,6 @@ use crate::commands::target::schema_drift::SchemaDrift;
 use crate::commands::target::{self, gate, https, version};
 use crate::exit::refuse;
 use crate::host::{Machine, NameTrouble, PlatformFiles, PlatformWants};
-use crate::product::approvals;
 use crate::product::images::{self, Registry};
 use crate::product::platform;
 use crate::product::sources::Sources;
@@ -39,7 +40,12 @@ pub fn look(environment: &Environment, version: Option<&str>) -> Report {
             commit(environment, version, &mut report)
         }
     };
-    let Some(machine) = reach(environment, &mut report) else { return report };
+    let Some(machine) = reach(environment, &mut report) else {
+        if environment.reviewers > 0 {
+            report.unasked("approval", "who may approve, the live release says");
+        }
+        return report;
+    };
     let platform = match machine.platform().wants() {
         Ok(platform) => platform,
         Err(error) => {
@@ -50,7 +56,10 @@ pub fn look(environment: &Environment, version: Option<&str>) -> Report {
     // What looks into the secrets' folder there runs in one of the platform's own.
     let machine = machine.with_bases(platform.bases.clone().unwrap_or_else(images::bases_by_name));
     let (machine, rendered) = match coming {
-        Some((rendered, files)) => (machine.with_platform_files(files), Some(rendered)),
+        Some((rendered, files, approvable)) => {
+            approval(&machine, approvable, &mut report);
+            (machine.with_platform_files(files), Some(rendered))
+        }
         None => (machine, None),
     };
     if let Err(error) = on_host(&machine, &platform, rendered.as_ref(), &mut report) {
@@ -94,7 +103,7 @@ fn commit(
     environment: &Environment,
     version: Option<&str>,
     report: &mut Report,
-) -> Option<(Value, PlatformFiles)> {
+) -> Option<(Value, PlatformFiles, Option<Approvable>)> {
     let chosen = version::choose(environment, version).and_then(|commit| {
         gate::check_branch_of(environment, &commit, &[])?;
         Ok(commit)
@@ -110,11 +119,29 @@ fn commit(
         Ok((prepare::check_sources(environment, &sources)?, platform::of_commit(&commit.sha)?))
     });
     let rendered = report.ask("settings", settings, |_| environment.settings_path());
-    registry(environment, &commit, report);
-    rendered
+    let approvable = registry(environment, &commit, report);
+    rendered.map(|(release, files)| (release, files, approvable))
 }
 
-fn registry(environment: &Environment, commit: &Commit, report: &mut Report) {
+/// What a second person approves of: a commit's images, and where the approval lies.
+struct Approvable {
+    registry: Registry,
+    commit: Commit,
+    images: BTreeMap<String, String>,
+}
+
+fn approval(machine: &Machine, approvable: Option<Approvable>, report: &mut Report) {
+    if machine.environment().reviewers == 0 {
+        return;
+    }
+    let Some(Approvable { registry, commit, images }) = approvable else {
+        return report.unasked("approval", "no registry is named, or it does not answer");
+    };
+    let noted = approval::check(machine, &registry, &commit, &images, &[]);
+    report.ask("approval", noted, |noted| noted.join(", "));
+}
+
+fn registry(environment: &Environment, commit: &Commit, report: &mut Report) -> Option<Approvable> {
     let found = Registry::known().and_then(|known| {
         let Some(registry) = known else { return Ok(None) };
         let images = images::find(&registry, commit)?;
@@ -129,7 +156,8 @@ fn registry(environment: &Environment, commit: &Commit, report: &mut Report) {
     };
     let Some(found) = report.ask("registry", found, words) else {
         report.unasked("images", "the registry does not answer");
-        return report.unasked("checks", "the registry does not answer");
+        report.unasked("checks", "the registry does not answer");
+        return None;
     };
     let (registry, images) = found.map_or((None, None), |(registry, images)| (Some(registry), images));
     let gated = gate::check_images_of(environment, commit, images.as_ref(), &[]);
@@ -144,22 +172,16 @@ fn registry(environment: &Environment, commit: &Commit, report: &mut Report) {
         }
     }
     let images = images.unwrap_or_default();
-    if !environment.is_for_trying
-        && let Some(registry) = registry
-    {
-        match checks::ask(&registry, commit, Some(&images)) {
+    match &registry {
+        _ if environment.is_for_trying => {}
+        None => report.unasked("checks", "no registry is named, in which their result would lie"),
+        Some(registry) => match checks::ask(registry, commit, Some(&images)) {
             Ok(Known::Passed(who)) => report.good("checks", format!("passed: {who}")),
             Ok(Known::ByNobody(why)) => report.warn("checks", &why),
             Err(error) => report.bad("checks", &error),
-        }
-        if environment.reviewers > 0 {
-            let given = approval::check(environment, &registry, commit, &images, &[]);
-            report.ask("approval", given, |given| match given.as_slice() {
-                [] => format!("nobody is listed in {}: none is asked for", approvals::path()),
-                some => format!("by {}", some.join(", ")),
-            });
-        }
+        },
     }
+    registry.map(|registry| Approvable { registry, commit: commit.clone(), images })
 }
 
 /// The way to the host, and the first look at it.

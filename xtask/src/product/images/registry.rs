@@ -183,7 +183,9 @@ impl Registry {
         })
         .with_context(|| {
             let host = docker::registry(&name);
-            format!("pushing {name}: is `docker login {host}` needed?")
+            let linked =
+                if host == "ghcr.io" { ", or the package to be linked (docs/workflows.md)" } else { "" };
+            format!("pushing {name}: is `docker login {host}` needed{linked}?")
         })
     }
 
@@ -213,7 +215,7 @@ pub fn github_repository(url: &str) -> Option<&str> {
 fn ask(image: &str) -> Result<Option<String>> {
     let told = Run::new(setup::buildx()?.inspect(shell(), image)).timeout(INSPECT_TIMEOUT).finish()?;
     if !told.status.success() && !told.stderr.contains("not found") {
-        bail!("{}", told.stderr.trim());
+        bail!("{}", refusal(image, &told.stderr));
     }
     let digest = told.stdout.trim().trim_matches('"');
     Ok(digest.starts_with("sha256:").then(|| digest.to_owned()))
@@ -225,7 +227,21 @@ fn ask_config(image: &str) -> Result<Option<Value>> {
     match told.status.success() {
         true => Ok(Some(serde_json::from_str(&told.stdout)?)),
         false if told.stderr.contains("not found") => Ok(None),
-        false => bail!("{}", told.stderr.trim()),
+        false => bail!("{}", refusal(image, &told.stderr)),
+    }
+}
+
+/// What a registry has refused with, and what that means of GitHub's: a package that somebody has pushed by hand belongs to no
+/// repository, and no workflow may read or write it.
+fn refusal(image: &str, words: &str) -> String {
+    let words = words.trim();
+    let is_denied = words.to_lowercase().contains("denied");
+    match image.strip_prefix("ghcr.io/") {
+        Some(package) if is_denied => format!(
+            "{words}\n  This log-in may not use the package {package}. Of a workflow: was it pushed by hand, and never linked to the \
+             repository? docs/workflows.md says how to link it, once"
+        ),
+        _ => words.to_owned(),
     }
 }
 
@@ -241,6 +257,15 @@ mod tests {
         for wrong in ["", "-x", "a b", "a;reboot", "localhost:x", "Ghcr.io/A"] {
             assert!(Registry::told(wrong, None).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_github_denies_says_of_the_package_s_link_and_what_others_deny_does_not() {
+        let denied = "ERROR: denied: permission_denied: read_package\n";
+        let words = refusal("ghcr.io/ada/engine/backend:1", denied);
+        assert!(words.starts_with(denied.trim()) && words.contains("docs/workflows.md"), "{words}");
+        assert_eq!(refusal("registry.example.org/backend:1", denied), denied.trim());
+        assert_eq!(refusal("ghcr.io/ada/engine/backend:1", "no such host"), "no such host");
     }
 
     #[test]

@@ -30,8 +30,12 @@ fn pass(
 ) {
     for now in seconds {
         state.see(table, &table.rows[row], finding.clone(), excused, now);
-        state.settle(table, &["slack", "mail"], now);
+        state.settle(table, &ways(), now);
     }
+}
+
+fn ways() -> Vec<String> {
+    ["slack", "mail-1"].map(str::to_owned).to_vec()
 }
 
 fn subjects(state: &State) -> Vec<&str> {
@@ -92,29 +96,94 @@ fn a_message_is_tried_again_by_the_way_that_failed_and_later_each_time() {
     let (mut state, table) = (State::default(), table(10));
     pass(&mut state, &table, 0, &wrong(), false, NOON..NOON + 16);
     let now = NOON + 20;
-    let (message, way) = state.next_due(now).unwrap();
-    assert_eq!(way, "slack");
-    state.sent(message.id, "slack", false, Some(40), now);
-    assert_eq!(state.next_due(now).unwrap().1, "mail", "the other way does not wait for it");
-    state.sent(message.id, "mail", true, None, now);
-    assert_eq!(state.next_due(now + 39), None);
-    assert_eq!(state.next_due(now + 40).unwrap().1, "slack");
+    let id = state.next_due("slack", now).unwrap().id;
+    state.sent(id, "slack", false, Some(40), now);
+    assert!(state.next_due("mail-1", now).is_some(), "the other way does not wait for it");
+    state.sent(id, "mail-1", true, None, now);
+    assert_eq!(state.next_due("slack", now + 39), None);
+    assert!(state.next_due("slack", now + 40).is_some() && state.next_due("mail-1", now + 40).is_none());
     let waits = (0..9).scan(now + 40, |at, _| {
-        state.sent(message.id, "slack", false, None, *at);
+        state.sent(id, "slack", false, None, *at);
         let next = state.outbox[0].ways[0].at;
         Some(next - std::mem::replace(at, next))
     });
     assert_eq!(waits.collect::<Vec<_>>(), [20, 40, 80, 160, 320, 600, 600, 600, 600]);
-    state.sent(message.id, "slack", true, None, now);
+    state.sent(id, "slack", true, None, now);
     assert!(state.outbox.is_empty());
 }
 
 #[test]
-fn what_nobody_could_be_told_for_a_day_is_given_up() {
+fn what_nobody_could_be_told_for_a_day_is_given_up_and_begun_anew_and_what_somebody_has_had_is_not() {
+    for arrived in [false, true] {
+        let (mut state, table) = (State::default(), table(10));
+        pass(&mut state, &table, 0, &wrong(), false, NOON..NOON + 16);
+        if arrived {
+            state.sent(state.outbox[0].id, "slack", true, None, NOON + 16);
+        }
+        let later = NOON + 15 + GIVEN_UP;
+        state.settle(&table, &ways(), later - 1);
+        assert_eq!((state.outbox.len(), state.is_mute(later - 1)), (1, !arrived));
+        state.settle(&table, &ways(), later);
+        assert_eq!(state.outbox.len(), usize::from(!arrived), "{:?}", state.outbox);
+        assert!(state.outbox.iter().all(|message| message.at == later && message.row == "site"));
+    }
+}
+
+#[test]
+fn while_there_is_no_way_nothing_is_told_and_a_way_that_comes_later_hears_it() {
     let (mut state, table) = (State::default(), table(10));
-    pass(&mut state, &table, 0, &wrong(), false, NOON..NOON + 16);
-    state.settle(&table, &["slack"], NOON + 15 + GIVEN_UP);
-    assert!(state.outbox.is_empty());
+    for now in NOON..NOON + 60 {
+        state.see(&table, &table.rows[0], wrong(), false, now);
+        state.settle(&table, &[], now);
+    }
+    assert!(state.outbox.is_empty() && !state.open["site"].told);
+    state.settle(&table, &ways(), NOON + 60);
+    assert_eq!(subjects(&state), ["[lab] ALARM: site"]);
+    // Its only way goes before it has arrived.
+    state.settle(&table, &[], NOON + 61);
+    state.settle(&table, &["mail-2".to_owned()], NOON + 62);
+    assert_eq!(state.outbox[0].ways[0].way, "mail-2");
+}
+
+#[test]
+fn a_clock_that_is_set_back_holds_nothing_up() {
+    let (mut state, table) = (State::default(), table(1));
+    pass(&mut state, &table, 1, &wrong(), false, NOON..NOON + 16);
+    state.sent(state.outbox[0].id, "slack", false, Some(HOUR), NOON + 16);
+    pass(&mut state, &table, 0, &wrong(), false, NOON + 16..NOON + 18);
+    let back = NOON - 2 * HOUR;
+    state.settle(&table, &ways(), back);
+    assert!(state.next_due("slack", back).is_some());
+    assert_eq!((state.told_at[0], state.open["site"].since, state.open["disk"].since), (back, back, back));
+    state.settle(&table, &ways(), back + HOUR);
+    assert!(subjects(&state).contains(&"[lab] ALARM: site"));
+}
+
+#[test]
+fn chatter_that_wakes_nobody_leaves_messages_for_what_does() {
+    let (mut state, table) = (State::default(), table(4));
+    let mut now = NOON;
+    for _ in 0..4 {
+        pass(&mut state, &table, 1, &wrong(), false, now..now + 20);
+        pass(&mut state, &table, 1, &Finding::Right, false, now + 20..now + 40);
+        now += 40;
+    }
+    assert_eq!(state.outbox.len(), 3);
+    assert!(state.outbox[2].text.contains("Of what can wait"), "{}", state.outbox[2].text);
+    pass(&mut state, &table, 0, &wrong(), false, now..now + 20);
+    assert_eq!(state.outbox[3].subject, "[lab] ALARM: site");
+    assert!(state.outbox[3].text.contains("the last message of this hour"));
+}
+
+#[test]
+fn what_an_older_watcher_has_written_is_read() {
+    const OLDER: &str = r#"{
+        "looked_at": 5, "told_at": [5], "next": 1,
+        "open": {"site": {"since": 1, "words": "it answers 502", "told": true}},
+        "outbox": [{"id": 0, "at": 5, "subject": "s", "text": "t", "ways": [{"way": "slack", "at": 5, "tries": 0}]}]
+    }"#;
+    let state: State = serde_json::from_str(OLDER).unwrap();
+    assert!(state.open["site"].told && state.next_due("slack", 5).is_some());
 }
 
 proptest! {
@@ -130,9 +199,9 @@ proptest! {
             now += seconds;
             let finding = match kind { 0 => Finding::Right, 1 => wrong(), _ => Finding::Unknown };
             state.see(&table, &table.rows[row], finding, excused, now);
-            state.settle(&table, &["slack"], now);
-            while let Some((message, way)) = state.next_due(now) {
-                state.sent(message.id, &way, true, None, now);
+            state.settle(&table, &["slack".to_owned()], now);
+            while let Some(message) = state.next_due("slack", now).cloned() {
+                state.sent(message.id, "slack", true, None, now);
                 all.push((now, message.subject));
             }
         }

@@ -90,6 +90,14 @@ fn a_site_is_well_when_the_live_release_answers_each_path() {
     assert!(found.starts_with("http://tracehub.example/ does not answer: "), "{found}");
     folder.write("live", "none\n");
     assert_eq!(look(&nobody), Finding::Unknown, "nobody has the traffic: nobody is to answer");
+    // Whatever answers, nobody knows whether it is right.
+    let of_parts = table(&nobody, json!({ "at": "parts", "parts": [], "within": 600 }), &[]);
+    folder.write("live", "\n");
+    assert!(words(look(&nobody)).ends_with("which says who has the traffic, is empty"));
+    assert!(words(folder.look(&of_parts)).ends_with("is empty"));
+    fs::remove_file(folder.0.path().join("live")).unwrap();
+    assert!(words(look(&nobody)).contains("can't be read"));
+    assert!(words(folder.look(&of_parts)).contains("can't be read"));
 }
 
 #[test]
@@ -183,4 +191,39 @@ fn a_machine_without_room_is_told_with_how_much_is_left() {
         "for 5 minutes, 8.5 processes have wanted 2 cores"
     );
     assert_eq!(load_in("9.0 7.9 3.0 1/2 3", stat, 4.0), Finding::Right);
+}
+
+#[test]
+fn what_an_attempt_or_maintenance_explains_is_forgotten_and_a_dead_driver_explains_nothing() {
+    let folder = Folder::new();
+    let now = super::super::now();
+    let stamp = |at: i64| chrono::DateTime::from_timestamp(at, 0).unwrap().to_rfc3339();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let part = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            // It answers once, and is gone.
+        }
+    });
+    let of_parts = table("-", json!({ "at": "parts", "parts": [part], "within": 600 }), &[]);
+    let mut watcher = folder.watcher(&of_parts);
+    let mut look = || {
+        thread::sleep(Duration::from_millis(50));
+        watcher.look(&of_parts.rows[0])
+    };
+    assert_eq!(look(), Finding::Right);
+    folder.write("maintenance", "");
+    assert_eq!(look(), Finding::Right);
+    fs::remove_file(folder.0.path().join("maintenance")).unwrap();
+    assert!(words(look()).contains("(1 times)"), "only what came after");
+    let began =
+        json!({ "at": stamp(now), "attempt": "a", "event": "began", "kind": "deploy", "by": "ada@desk" });
+    folder.write("ledger.jsonl", &format!("{began}\n"));
+    assert_eq!(look(), Finding::Right);
+    let began = json!({ "at": stamp(now - 500), "attempt": "a", "event": "began", "kind": "deploy", "by": "bob@desk" });
+    folder.write("ledger.jsonl", &format!("{began}\n\n"));
+    assert!(words(look()).contains("(1 times)"), "its driver is dead");
 }

@@ -77,6 +77,10 @@ fn smtp(stream: TcpStream, fails: &str) -> String {
     }
 }
 
+fn letter<'a>(subject: &'a str, text: &'a str) -> Letter<'a> {
+    Letter { id: "lab.5.1".to_owned(), subject, text }
+}
+
 fn ways(files: &[(&str, &str)]) -> anyhow::Result<Ways> {
     let folder = tempfile::tempdir()?;
     files.iter().try_for_each(|(name, text)| fs::write(folder.path().join(name), text))?;
@@ -87,8 +91,8 @@ fn ways(files: &[(&str, &str)]) -> anyhow::Result<Ways> {
 fn slack_gets_what_it_can_not_take_for_a_mention() {
     let (address, got) = server(|stream| http(stream, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"));
     let ways = ways(&[("slack_webhook_url", &format!("http://{address}/services/hidden\n"))]).unwrap();
-    assert_eq!(ways.names().collect::<Vec<_>>(), ["slack"]);
-    ways.send("slack", "[lab] ALARM: site", "it answers <!channel> & 502").unwrap();
+    assert_eq!(ways.names(), ["slack"]);
+    ways.send("slack", &letter("[lab] ALARM: site", "it answers <!channel> & 502")).unwrap();
     let told = got.recv().unwrap();
     assert!(told.starts_with("POST /services/hidden HTTP/1.1"), "{told}");
     assert!(
@@ -112,14 +116,14 @@ fn a_server_that_asks_to_wait_is_obeyed_and_no_failure_says_the_address() {
     ] {
         let (address, _got) = server(move |stream| http(stream, answer));
         let ways = ways(&[("slack_webhook_url", &format!("http://{address}/services/hidden"))]).unwrap();
-        let error = ways.send("slack", "subject", "text").unwrap_err();
+        let error = ways.send("slack", &letter("subject", "text")).unwrap_err();
         assert!(error.to_string().contains(words) && !error.to_string().contains("hidden"), "{error}");
         assert_eq!(error.retry_after, wait);
     }
     // A server that speaks no TLS.
     let (address, _got) = server(|stream| http(stream, ""));
     let ways = ways(&[("slack_webhook_url", &format!("https://{address}/services/hidden"))]).unwrap();
-    let error = ways.send("slack", "subject", "text").unwrap_err().to_string();
+    let error = ways.send("slack", &letter("subject", "text")).unwrap_err().to_string();
     assert!(!error.contains("hidden") && !error.is_empty(), "{error}");
 }
 
@@ -130,28 +134,37 @@ fn a_mail_has_its_sender_and_all_its_readers_and_a_refusal_shows_no_password() {
             "smtp://watch:hidden%21@{address}?from=TraceHub%20%3Cwatch@example.org%3E&to=ada@example.org&to=bob@example.org"
         )
     };
-    let (address, got) = server(|stream| smtp(stream, ""));
     let ways_of = |address: &str| ways(&[("alarm_smtp", &url(address))]).unwrap();
-    ways_of(&address).send("mail", "[lab] ALARM: disk", "it is full\nSince noon.").unwrap();
-    let told = got.recv().unwrap();
-    for words in
-        ["RCPT TO:<ada@example.org>", "RCPT TO:<bob@example.org>", "Subject: [lab] ALARM: disk", "it is full"]
-    {
-        assert!(told.contains(words), "{words}: {told}");
+    assert_eq!(ways_of("127.0.0.1:1").names(), ["mail-1", "mail-2"]);
+    for (way, name, other) in [("mail-1", "ada", "bob"), ("mail-2", "bob", "ada")] {
+        // The other's mailbox is refused.
+        let fails = if name == "ada" { "RCPT TO:<BOB" } else { "RCPT TO:<ADA" };
+        let (address, got) = server(move |stream| smtp(stream, fails));
+        ways_of(&address).send(way, &letter("[lab] ALARM: disk", "it is full\nSince noon.")).unwrap();
+        let told = got.recv().unwrap();
+        for words in [
+            &format!("RCPT TO:<{name}@example.org>"),
+            "Subject: [lab] ALARM: disk",
+            "Message-ID: <lab.5.1@example.org>",
+            "it is full",
+        ] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+        assert!(!told.contains(other), "{told}");
     }
     for fails in ["AUTH", "RCPT", "DATA"] {
         let (address, _got) = server(move |stream| smtp(stream, fails));
-        let error = ways_of(&address).send("mail", "subject", "text").unwrap_err().to_string();
+        let error = ways_of(&address).send("mail-1", &letter("subject", "text")).unwrap_err().to_string();
         assert_eq!(error, "the mail server answered 550", "{fails}");
     }
     let (address, _got) = server(|_| String::new());
-    let error = ways_of(&address).send("mail", "subject", "text").unwrap_err().to_string();
+    let error = ways_of(&address).send("mail-1", &letter("subject", "text")).unwrap_err().to_string();
     assert_eq!(error, "the mail server was not reached, or broke off");
 }
 
 #[test]
 fn an_address_that_is_none_is_refused_without_what_it_holds() {
-    assert_eq!(ways(&[("alarm_smtp", " \n")]).unwrap().names().count(), 0, "an empty one is off");
+    assert_eq!(ways(&[("alarm_smtp", " \n")]).unwrap().names().len(), 0, "an empty one is off");
     for wrong in [
         "hidden",
         "https://hidden@example.org?from=a@example.org&to=b@example.org",
@@ -165,13 +178,34 @@ fn an_address_that_is_none_is_refused_without_what_it_holds() {
 }
 
 #[test]
+fn a_password_goes_to_no_other_machine_in_the_open() {
+    let read = |url: &str| {
+        ways(&[("alarm_smtp", &format!("{url}from=a@example.org&to=b@example.org"))]).map(|ways| ways.names())
+    };
+    for wrong in ["smtp://a:hidden@example.org?", "smtp://a:hidden@example.org:25?tls=opportunistic&"] {
+        let error = format!("{:#}", read(wrong).unwrap_err());
+        assert!(error.contains("in the open") && !error.contains("hidden"), "{error}");
+    }
+    for right in [
+        "smtps://a:hidden@example.org?",
+        "smtp://a:hidden@example.org?tls=required&",
+        "smtp://example.org?",
+        "smtp://a:hidden@localhost?",
+        concat!("smtp://a:", "hidden@127.0.0.1:25?"),
+        concat!("smtp://a:", "hidden@[::1]:25?"),
+    ] {
+        assert_eq!(read(right).unwrap(), ["mail-1"], "{right}");
+    }
+}
+
+#[test]
 fn a_test_says_of_each_way_how_long_it_took() {
     let (slack, _) = server(|stream| http(stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
     let (heart, got) = server(|stream| http(stream, "HTTP/1.1 404 X\r\ncontent-length: 0\r\n\r\n"));
     let (slack, heart) = (format!("http://{slack}/"), format!("http://{heart}/hidden"));
     let ways = ways(&[("slack_webhook_url", &slack), ("heartbeat_url", &heart)]).unwrap();
-    let tried = ways.test("lab");
-    assert_eq!(tried.iter().map(|it| it.way).collect::<Vec<_>>(), ["slack", "heartbeat"]);
+    let tried = ways.test("lab", "lab.test.5");
+    assert_eq!(tried.iter().map(|it| it.way.as_str()).collect::<Vec<_>>(), ["slack", "heartbeat"]);
     assert_eq!(tried[0].error, None);
     assert_eq!(tried[1].error.as_deref(), Some("heartbeat: it was answered 404"));
     assert!(got.recv().unwrap().starts_with("GET /hidden HTTP/1.1"));

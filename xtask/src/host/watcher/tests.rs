@@ -1,0 +1,50 @@
+use std::fs;
+
+use camino::Utf8Path;
+
+use super::*;
+use crate::tools::files::private::Folder;
+use crate::tools::process::shell;
+
+/// Runs a script as the container does, without being root. Gives what it prints.
+fn run(folder: &Utf8Path, script: &str, how: &str, given: &[(&str, &str)]) -> String {
+    let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let user = rustix::process::getuid().as_raw().to_string();
+    let told = Run::new(cmd!(shell(), "sh -c {script} watch {folder} {user} {how}")).stdin(lines(&given));
+    told.checked().unwrap().stdout
+}
+
+fn files(folder: &Utf8Path) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder.join("secrets")).unwrap().map(Result::unwrap);
+    let file = |entry: fs::DirEntry| {
+        (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap())
+    };
+    entries.map(file).collect()
+}
+
+fn map(files: &[(&str, &str)]) -> BTreeMap<String, String> {
+    files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn what_a_deploy_gives_is_added_and_what_monitor_up_gives_replaces_all_and_names_what_goes() {
+    let folder = Folder::new().unwrap();
+    let folder = folder.path();
+    let (mail, slack, other) =
+        (("alarm_smtp", "smtps://a b'c$d"), ("slack_webhook_url", "1"), ("slack_webhook_url", "2"));
+    assert_eq!(run(folder, PREPARE, "add", &[mail, slack]), "");
+    assert_eq!(files(folder), map(&[mail, slack]));
+    assert_eq!(run(folder, PREPARE, "add", &[other]), "");
+    assert_eq!(files(folder), map(&[mail, other]));
+    // The new watcher does not look.
+    run(folder, PUT_BACK, "", &[]);
+    assert_eq!(files(folder), map(&[mail, slack]));
+    run(folder, PUT_BACK, "", &[]);
+    assert_eq!(files(folder), map(&[mail, slack]), "once is enough");
+    assert_eq!(run(folder, PREPARE, "replace", &[other]), "alarm_smtp\n");
+    assert_eq!(files(folder), map(&[other]));
+    run(folder, FORGET, "", &[]);
+    assert!(!folder.join("before").exists());
+    run(folder, MAKE, "replace", &[]);
+    assert_eq!(files(folder), map(&[other]));
+}
