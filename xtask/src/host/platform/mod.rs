@@ -253,6 +253,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::project::COPIES;
 
     #[test]
     fn a_platform_serves_when_database_and_edge_run_whatever_else_does() {
@@ -264,12 +265,13 @@ mod tests {
                 json!({ "Name": service, "State": state, "RestartCount": 0, "Config": config, "Mounts": [] });
             serde_json::from_value(found).unwrap()
         };
+        let (database, edge, copies) = (DATABASE_SERVICE.name, EDGE.name, COPIES.name);
         for (parts, does) in [
-            (&[("postgres", "running"), ("edge", "running"), ("copies", "running")][..], true),
-            (&[("postgres", "running"), ("edge", "running"), ("copies", "restarting")], true),
-            (&[("postgres", "running"), ("edge", "running")], true),
-            (&[("postgres", "running"), ("copies", "running")], false),
-            (&[("postgres", "running"), ("edge", "exited"), ("copies", "running")], false),
+            (&[(database, "running"), (edge, "running"), (copies, "running")][..], true),
+            (&[(database, "running"), (edge, "running"), (copies, "restarting")], true),
+            (&[(database, "running"), (edge, "running")], true),
+            (&[(database, "running"), (copies, "running")], false),
+            (&[(database, "running"), (edge, "exited"), (copies, "running")], false),
         ] {
             let parts: Vec<Container> = parts.iter().map(|(service, status)| part(service, status)).collect();
             assert_eq!(serves(&parts), does, "{parts:?}");
