@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use self::redact::Redactor;
 use super::output::OutputArgs;
@@ -25,7 +25,7 @@ use crate::rollout::host::{Host, Part};
 use crate::rollout::observed::Observed;
 use crate::terminal::{self, Activity};
 use crate::tools::git;
-use crate::tools::process::Run;
+use crate::tools::process::{Run, shell};
 use crate::workspace;
 
 /// Of each container's log.
@@ -154,7 +154,7 @@ fn text(text: Result<String>) -> String {
 
 /// The folder as an archive, which its owner alone can read. It gets its name when it is whole.
 fn pack(root: &Utf8Path, name: &str, archive: &Utf8Path) -> Result<()> {
-    let sh = Shell::new()?;
+    let sh = shell();
     let packed = root.join("packed");
     Run::new(cmd!(sh, "tar --create --gzip --file={packed} --directory={root} {name}")).run()?;
     let bytes = fs::read(&packed).context("reading the archive")?;
