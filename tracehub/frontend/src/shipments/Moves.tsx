@@ -32,7 +32,8 @@ export function Moves({ shipment }: { shipment: Shipment }) {
   return (
     <Stack mt="xl" gap="sm">
       {change.error && <ProblemAlert error={change.error} />}
-      <Text role="status" size="sm" fw={600} hidden={!change.isSuccess}>
+      {/* It is there before there is something to say, or nobody who listens would hear it. */}
+      <Text role="status" size="sm" fw={600}>
         {change.isSuccess && `It is at ${labelOf(stageOf(change.data))} now.`}
       </Text>
       <Group ref={moves} tabIndex={-1} gap="xs" role="group" aria-label="Move on">
