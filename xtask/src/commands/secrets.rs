@@ -1,6 +1,7 @@
 //! `cargo xtask secrets`: those in the repository, which only some can read; and their versions on a host, who runs with
 //! them, and the end of one that got out.
 
+pub mod check;
 mod merge;
 mod recipients;
 pub mod values;
@@ -38,7 +39,7 @@ enum Verb {
     /// Delete one version for good: a rollback to a release that ran with it takes the current one
     Revoke(Revoke),
     /// What the environment is given, from where, and what is wrong with it
-    Check(values::Check),
+    Check(check::Check),
     /// Give one a value in the environment's encrypted file: asked for, read from standard input, or made
     Set(values::Set),
     /// Change the encrypted file in your editor

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::report::Report;
 use crate::commands::deploy::{approval, drift, prepare, room};
 use crate::commands::progress::driver::of_ledger;
-use crate::commands::secrets::values::Given;
+use crate::commands::secrets::check::Given;
 use crate::commands::target::access::{self, Access};
 use crate::commands::target::checks::{self, Known};
 use crate::commands::target::schema_drift::SchemaDrift;

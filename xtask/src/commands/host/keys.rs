@@ -34,7 +34,7 @@ enum Verb {
 
 /// A key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Which {
+enum KeyKind {
     /// The one that the user comes in with who deploys
     Deploy,
     /// The host's own, by which it is known
@@ -44,7 +44,7 @@ enum Which {
 #[derive(Debug, Args)]
 struct Rotate {
     /// Which key
-    which: Which,
+    kind: KeyKind,
     #[command(flatten)]
     target: TargetArgs,
     /// The file of the new key, for `deploy`: made when there is none
@@ -60,9 +60,9 @@ impl Keys {
     pub fn run(self) -> Result<()> {
         let Verb::Rotate(rotate) = self.verb;
         let access = Access::of(rotate.target.environment())?;
-        match rotate.which {
-            Which::Deploy => rotate.deploy_key(&access),
-            Which::Host => rotate.host_key(&access),
+        match rotate.kind {
+            KeyKind::Deploy => rotate.deploy_key(&access),
+            KeyKind::Host => rotate.host_key(&access),
         }
     }
 }

@@ -80,11 +80,11 @@ pub struct Change {
     pub now: String,
     /// What it ought to be.
     pub wanted: String,
-    how: How,
+    means: Means,
 }
 
 #[derive(Debug)]
-enum How {
+enum Means {
     /// These requests, in this order.
     Calls(Vec<Call>),
     Secret(secrets::Exchange),
@@ -132,18 +132,18 @@ impl Differences {
         calls: Vec<Call>,
     ) {
         let (what, now, wanted) = (what.into(), now.into(), wanted.into());
-        self.changes.push(Change { what, now, wanted, how: How::Calls(calls) });
+        self.changes.push(Change { what, now, wanted, means: Means::Calls(calls) });
     }
 }
 
 impl Change {
     /// Makes it so. Done again, it does the same.
     pub fn apply(&self, api: &Api) -> Result<()> {
-        match &self.how {
-            How::Calls(calls) => {
+        match &self.means {
+            Means::Calls(calls) => {
                 calls.iter().try_for_each(|call| api.send(&call.method, &call.path, &call.body).map(drop))
             }
-            How::Secret(exchange) => exchange.apply(api),
+            Means::Secret(exchange) => exchange.apply(api),
         }
     }
 }

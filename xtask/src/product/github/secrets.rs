@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::account::Account;
-use super::{Change, Differences, How, name, seal};
+use super::{Change, Differences, Means, name, seal};
 use crate::exit::refuse;
 use crate::product::secrets as files;
 use crate::product::secrets::identity::Identity;
@@ -251,7 +251,7 @@ impl Differences {
     ) {
         let wanted = short(&secret.version).to_owned();
         let exchange = Exchange { place, name, secret: secret.clone(), before, recorded };
-        self.changes.push(Change { what, now, wanted, how: How::Secret(exchange) });
+        self.changes.push(Change { what, now, wanted, means: Means::Secret(exchange) });
     }
 }
 
