@@ -39,8 +39,8 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let worker = worker.counted(app.figures.clone());
     let scraped = async {
         let Some(address) = metrics else { return pending().await };
-        let listener = TcpListener::bind(address).await?;
-        figures::serve(listener, app.figures.clone(), app.database.clone(), Arc::clone(&app.release)).await
+        let scraper = TcpListener::bind(address).await?;
+        figures::serve(scraper, app.figures.clone(), app.database.clone(), Arc::clone(&app.release)).await
     };
     tokio::select! {
         served = serve_until(listener, http::router(app.clone()), stop, DRAIN_LIMIT) => served,

@@ -265,20 +265,19 @@ pub async fn use_link(
     let hash = hash_of(&token)?;
     let mut errors = Vec::new();
     errors.extend(wrong_with("password", &password));
-    // Before a password is hashed, which costs: who has no good link costs one look.
-    let link = find(&app, &hash).await?;
-    let name = match name {
-        Some(name) => text::plain(&name, NAME),
-        None if link.kind == Kind::Invitation => Err(text::Wrong::Empty),
-        None => Ok(String::new()),
-    };
-    let name = name.unwrap_or_else(|wrong| {
+    let name = name.map(|name| text::plain(&name, NAME)).transpose().unwrap_or_else(|wrong| {
         errors.push(FieldError::new("name", wrong.to_string()));
-        String::new()
+        None
     });
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
+    // Before a password is hashed, which costs: who has no good link costs one look.
+    let link = find(&app, &hash).await?;
+    if link.kind == Kind::Invitation && name.is_none() {
+        return Err(Error::Invalid(vec![FieldError::new("name", text::Wrong::Empty.to_string())]));
+    }
+    let name = name.unwrap_or_default();
     let visitor = Visitor { account: Account::of(&link.email), client: client.network, device: None };
     let password = app.passwords.enter(&visitor)?.hash(password).await?;
     let used =

@@ -62,6 +62,11 @@ async fn who_is_invited_joins_that_organisation_in_that_role_and_the_link_works_
         assert_eq!((status, &problem["type"]), (410, &json!("/problems/link-gone")));
     }
     assert_eq!(
+        used(&world, &link, Some("Eve"), "short").await.0,
+        422,
+        "what can't be is told before the link is asked"
+    );
+    assert_eq!(
         ask(&world, "GET", "/api/invitations", &world.acme.token(), json!({})).await.1["items"],
         json!([])
     );

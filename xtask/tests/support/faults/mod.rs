@@ -31,7 +31,7 @@ impl Project {
             "let stop = stop_signal()?;",
             "let stop = crate::fault::stop_signal(stop_signal()?);",
         );
-        self.replace(SERVE, "http::router(app)", "crate::fault::router(http::router(app))");
+        self.replace(SERVE, "http::router(app.clone())", "crate::fault::router(http::router(app.clone()))");
         self.replace(MANIFEST, "[dependencies]\n", CRATES);
         self.replace(
             MANIFEST,
