@@ -32,6 +32,10 @@ pub fn first_deploy(project: &Project) -> Result<(), Failed> {
     check(get(&project.url(), "/assets/gone-12345678.js")?.status == 404, || {
         "an asset that never existed is answered".into()
     })?;
+    // Also when a driver was killed before that was started, as in the trial before this one.
+    let copies = project.platform_container("copies");
+    let runs = project.docker(&["inspect", "--format", "{{.State.Running}}", &copies]);
+    check(runs == "true", || format!("nothing makes backups by itself: {runs}"))?;
     project.last_attempt_is("deploy", "succeeded")
 }
 

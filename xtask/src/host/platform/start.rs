@@ -25,7 +25,9 @@ impl LeasedPlatform<'_> {
         if !containers.iter().filter(is_essential).all(|found| machine.platform().is_healthy(found)) {
             machine.platform().wait_until_healthy(&names, wait)?;
         }
-        if containers.iter().any(|found| !is_essential(&found) && found.state.status.is_over()) {
+        // A driver that was killed in the first deploy has left none.
+        let others: Vec<&Container> = containers.iter().filter(|found| !is_essential(found)).collect();
+        if others.is_empty() || others.iter().any(|found| found.state.status.is_over()) {
             self.start_others();
         }
         self.leased.secrets().make(given)?;
