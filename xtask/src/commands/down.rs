@@ -135,17 +135,8 @@ mod tests {
     #[test]
     fn only_a_copy_of_the_newest_backup_stands_for_data_that_are_deleted() {
         let backup = |name: &str, copied: bool| Backup {
-            name: name.to_owned(),
-            at: "2026-01-03T12:00:00Z".to_owned(),
-            made_by: "by hand".to_owned(),
-            live: "none".to_owned(),
-            schema: 1,
-            tables: 1,
-            bytes: 1,
-            loaded_bytes: 1,
-            sha256: String::new(),
-            wanted: None,
             copied: copied.then(|| Copied { to: "elsewhere".to_owned(), bytes: 1 }),
+            ..Backup::named(name)
         };
         assert!(copy_off_host(&[], "staging").is_err());
         assert!(copy_off_host(&[backup("1", true), backup("2", false)], "staging").is_err());

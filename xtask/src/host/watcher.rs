@@ -98,6 +98,16 @@ pub struct OpenAlarm {
     pub told: bool,
 }
 
+/// What a watcher writes down, as far as it is of interest here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct State {
+    open: BTreeMap<String, OpenAlarm>,
+    outbox: Vec<Value>,
+    /// In seconds since 1970.
+    looked_at: i64,
+}
+
 /// A way to people that was tried.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Tried {
@@ -122,15 +132,8 @@ pub struct LeasedWatcher<'a> {
 impl Watcher<'_> {
     /// How it is; none when there is none.
     pub fn look(&self) -> Result<Option<Watched>> {
-        #[derive(Default, Deserialize)]
-        struct State {
-            open: BTreeMap<String, OpenAlarm>,
-            outbox: Vec<Value>,
-        }
         let Some(found) = container::named(self.machine.docker(), &self.name())? else { return Ok(None) };
-        let text = self.machine.read(&self.machine.folder(FOLDER).join("state/state.json"))?;
-        let State { open, outbox } =
-            text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let State { open, outbox, .. } = self.state()?.unwrap_or_default();
         let (condition, health) = (found.state.status, found.state.health());
         Ok(Some(Watched { condition, health, open, undelivered: outbox.len() }))
     }
@@ -197,11 +200,15 @@ impl Watcher<'_> {
         })
     }
 
-    /// When it has looked last, by its own clock, as it has written down.
-    fn looked_at(&self) -> Result<Option<i64>> {
+    /// What it has written down; nothing where that can't be read.
+    fn state(&self) -> Result<Option<State>> {
         let text = self.machine.read(&self.machine.folder(FOLDER).join("state/state.json"))?;
-        let state = text.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-        Ok(state.and_then(|state| state["looked_at"].as_i64()))
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// When it has looked last, by its own clock.
+    fn looked_at(&self) -> Result<Option<i64>> {
+        Ok(self.state()?.map(|state| state.looked_at))
     }
 
     /// Waits until one that was just started has looked; before it, one had looked at that time. An error with its last lines when

@@ -50,7 +50,7 @@ pub enum Look {
     Load { per_core: f64 },
     /// The live release's parts, and the edge, keep their connections for so many seconds.
     Parts { parts: Vec<String>, within: u64 },
-    /// The time in a file of the backups' folder is at most so many hours ago.
+    /// The last good backup, as a file of the backups' folder tells, is at most so many hours old.
     Backup { file: &'static str, hours: u64 },
     /// The guard has taken nothing back.
     Guard,

@@ -2,7 +2,6 @@
 //! the images that it is about.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
@@ -12,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::checks::{digests, why_other_images};
 use super::images::Registry;
-use super::signed::{Signed, listed};
+use super::signed::{Signed, listed, signers_of_tree};
 use crate::exit::refuse;
 use crate::project::{
     APPROVALS_IMAGE, APPROVALS_NAMESPACE, APPROVERS_FILE, DEFAULT_BRANCH, DEPLOY, Environment,
@@ -20,7 +19,6 @@ use crate::project::{
 use crate::tools::files::hex::hex;
 use crate::tools::git::{self, Commit};
 use crate::tools::ssh::signature;
-use crate::workspace;
 
 /// What a person approves of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,12 +105,7 @@ pub fn given(
 
 /// Who may approve, as this tree has it, which is also what this program is compiled from.
 pub fn approvers() -> Result<String> {
-    let path = workspace::root().join(path());
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(error).with_context(|| format!("reading {path}")),
-    }
+    signers_of_tree(&path())
 }
 
 /// Who may approve of what replaces the commit that is live: those whom that commit lists, so that no commit brings its own
@@ -161,6 +154,8 @@ fn tag(sha: &str, environment: &str, who: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use xshell::cmd;
 
     use super::*;

@@ -2,21 +2,19 @@
 //! whoever deploys believes it by the list of signers in the repository.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::images::Registry;
-use super::signed::{Signed, listed};
+use super::signed::{Signed, listed, signers_of_tree};
 use super::workflows::jobs::JOBS;
 use crate::exit::refuse;
 use crate::project::{CHECKS_IMAGE, CHECKS_KEY, CHECKS_NAMESPACE, CHECKS_RESULTS, DEPLOY, SIGNERS_FILE};
 use crate::tools::git::Commit;
 use crate::tools::ssh::keys::Key;
 use crate::tools::ssh::signature;
-use crate::workspace;
 
 /// What CI vouches for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,12 +107,7 @@ pub fn signers_path() -> String {
 /// Who may sign, as this tree has it, which is also what this program is compiled from: whoever can change the one can change
 /// the other. Not as the commit has it that is to be deployed: it could list whom it likes.
 pub fn signers() -> Result<String> {
-    let path = workspace::root().join(signers_path());
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(error).with_context(|| format!("reading {path}")),
-    }
+    signers_of_tree(&signers_path())
 }
 
 /// Whether anybody is listed in a file of allowed signers.

@@ -2,13 +2,17 @@
 //! those can read it, from a laptop as in a workflow, and who pushes them needs no right to write to the repository. It is
 //! public; what counts is its signature.
 
+use std::fs;
+use std::io::ErrorKind;
+
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 
 use super::images::Registry;
-use crate::project::{CHECKS_LABEL, SIGNATURE_LABEL};
+use crate::project::{NOTE_LABEL, SIGNATURE_LABEL};
 use crate::tools::files::hex::{hex, unhex};
 use crate::tools::ssh::signature;
+use crate::workspace;
 
 /// A note as a registry has it, which nobody has looked at yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +32,7 @@ impl Signed {
 
     /// Puts it into the registry, under this image's name.
     pub fn put(&self, registry: &Registry, image: &str, tag: &str) -> Result<()> {
-        let labels = [(CHECKS_LABEL, &self.text), (SIGNATURE_LABEL, &self.signature)];
+        let labels = [(NOTE_LABEL, &self.text), (SIGNATURE_LABEL, &self.signature)];
         let labels = labels.map(|(label, text)| (label.to_owned(), hex(text.as_bytes())));
         registry.put_labels(image, tag, &labels)
     }
@@ -37,8 +41,18 @@ impl Signed {
     pub fn get(registry: &Registry, image: &str, tag: &str) -> Result<Option<Signed>> {
         let Some(labels) = registry.labels(image, tag)? else { return Ok(None) };
         let text = |label: &str| String::from_utf8(unhex(labels.get(label)?)?).ok();
-        let signed = text(CHECKS_LABEL).zip(text(SIGNATURE_LABEL));
+        let signed = text(NOTE_LABEL).zip(text(SIGNATURE_LABEL));
         Ok(signed.map(|(text, signature)| Signed { text, signature }))
+    }
+}
+
+/// Who may sign, as a file of this tree has it, whose path is from its root; nobody where there is none.
+pub fn signers_of_tree(path: &str) -> Result<String> {
+    let path = workspace::root().join(path);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error).with_context(|| format!("reading {path}")),
     }
 }
 

@@ -4,8 +4,8 @@
 pub const CHECKS_IMAGE: &str = "tracehub-checks";
 /// The label of that image with the note, and the one with its signature: in hexadecimal, since neither quotes nor line ends
 /// come through a Dockerfile's line as they are.
-pub const CHECKS_LABEL: &str = "tracehub.checks";
-/// See [`CHECKS_LABEL`].
+pub const NOTE_LABEL: &str = "tracehub.checks";
+/// See [`NOTE_LABEL`].
 pub const SIGNATURE_LABEL: &str = "tracehub.checks.signature";
 /// What the signatures are for: one for anything else is not taken for one of these.
 pub const CHECKS_NAMESPACE: &str = "tracehub-checks";

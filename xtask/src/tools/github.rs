@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a request is sent that is told to come again later.
 const ATTEMPTS: usize = 4;
 /// The longest that is waited for a limit before somebody is told to come again.
-const PATIENCE: Duration = Duration::from_secs(120);
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// One repository, asked by who has a token.
 pub struct Api {
@@ -88,13 +88,7 @@ impl Api {
 
     /// What is there; none when nothing is, or the token may not see it.
     pub fn get(&self, path: &str) -> Result<Option<Value>> {
-        match self.call(&Method::GET, &self.of_repository(path), None) {
-            Ok((body, _)) => Ok(Some(body)),
-            Err(error) => match error.downcast_ref::<Refused>() {
-                Some(refused) if refused.status == 404 => Ok(None),
-                _ => Err(error),
-            },
-        }
+        self.get_beside(&self.of_repository(path))
     }
 
     /// The same beside the repository: `/users/ada`.
@@ -162,7 +156,7 @@ impl Api {
             // What was read can be read again.
             500 | 502..=504 if *method == Method::GET => Ok(Some(self.pause)),
             403 | 429 => match number("retry-after").map(Duration::from_secs) {
-                Some(wait) if wait <= PATIENCE => Ok(Some(wait)),
+                Some(wait) if wait <= LONGEST_WAIT => Ok(Some(wait)),
                 Some(wait) => bail!(
                     "GitHub wants no more requests for {}: come again then; what was done stays",
                     humantime::format_duration(wait)

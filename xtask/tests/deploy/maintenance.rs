@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use libtest_mimic::Failed;
 use sha2::{Digest, Sha256};
 
@@ -23,7 +25,7 @@ pub fn on_and_off(project: &Project) -> Result<(), Failed> {
     check(api.header("content-type") == Some("application/problem+json"), || format!("{api:?}"))?;
     // Browsers take no other style than the one that the policy names.
     let style = page.body.split("<style>").nth(1).and_then(|rest| rest.split("</style>").next());
-    let hash = base64(&Sha256::digest(style.ok_or("the page has no style")?));
+    let hash = BASE64_STANDARD.encode(Sha256::digest(style.ok_or("the page has no style")?));
     let policy = page.header("content-security-policy").unwrap_or_default().to_owned();
     check(policy.contains(&format!("style-src 'sha256-{hash}'")), || format!("{policy} is not of {hash}"))?;
     project.xtask(&["maintenance", "on", "--until", "yesterday"]).fails_with(3)?;
@@ -38,16 +40,4 @@ pub fn on_and_off(project: &Project) -> Result<(), Failed> {
     // The edge looks for the maintenance file at each request: that it is not there must not be logged as an error.
     let log = project.xtask(&["logs", "edge", "--tail", "100000"]).succeeds()?;
     check(log.contains("handled request") && !log.contains("/live/maintenance"), || log)
-}
-
-/// As RFC 4648 has it.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let number = (0..3).fold(0, |sum, at| sum << 8 | u32::from(three.get(at).copied().unwrap_or(0)));
-        let digits = (0..=three.len()).map(|at| DIGITS[(number >> (18 - 6 * at)) as usize & 63] as char);
-        text.extend(digits.chain("==".chars()).take(4));
-    }
-    text
 }

@@ -3,6 +3,7 @@
 mod change;
 mod fields;
 mod history;
+mod row;
 mod stage;
 mod word;
 
@@ -21,6 +22,7 @@ use uuid::Uuid;
 use self::change::etag;
 use self::fields::{BILL_OF_LADING, BOOKING, BUYER, Check, PORT, PRODUCT, REFERENCE, VESSEL, VOYAGE};
 use self::history::What;
+use self::row::{Lock, Row};
 use self::word::Word;
 use super::auth::Caller;
 use super::extract::{Id, Json, Path, Query};
@@ -331,94 +333,6 @@ fn reference_is_taken(reference: Option<&str>) -> impl FnOnce(sqlx::Error) -> Er
             reference.unwrap_or_default()
         )),
         _ => error.into(),
-    }
-}
-
-/// A shipment, as it lies in its table.
-struct Row {
-    id: Uuid,
-    reference: String,
-    product: String,
-    status: Status,
-    /// None while no release that knows stages has changed it.
-    stage: Option<String>,
-    version: i64,
-    container_number: Option<String>,
-    origin_port: String,
-    destination_port: String,
-    departs_on: Option<NaiveDate>,
-    arrives_on: Option<NaiveDate>,
-    incoterm: Option<String>,
-    buyer: Option<String>,
-    bill_of_lading: Option<String>,
-    booking: Option<String>,
-    vessel: Option<String>,
-    voyage: Option<String>,
-    created_at: DateTime<Utc>,
-    updated_at: Option<DateTime<Utc>>,
-    /// Where it stood before it was archived, while it is.
-    archived_from: Option<String>,
-}
-
-/// Whether nobody else may change what is looked at until the transaction ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lock {
-    No,
-    ForChange,
-}
-
-impl Shipment {
-    async fn find(tx: &mut OrganisationTx, id: Uuid, lock: Lock) -> Result<Option<Self>, Error> {
-        if lock == Lock::ForChange {
-            // On its own, since a statement that had to wait sees what was there when it began.
-            sqlx::query!("SELECT id FROM shipments WHERE id = $1 FOR UPDATE", id)
-                .fetch_optional(&mut **tx)
-                .await?;
-        }
-        let found = sqlx::query_as!(
-            Row,
-            r#"SELECT id, reference, product, status AS "status: Status", stage, version, container_number,
-                      origin_port, destination_port, departs_on, arrives_on, incoterm, buyer, bill_of_lading, booking,
-                      vessel, voyage, created_at, updated_at,
-                      CASE WHEN stage = 'archived' THEN
-                          (SELECT change ->> 'before' FROM history, jsonb_array_elements(changes) AS change
-                           WHERE shipment_id = shipments.id AND change ->> 'field' = 'stage' AND change ->> 'after' = 'archived'
-                           ORDER BY history.id DESC LIMIT 1)
-                      END AS archived_from
-               FROM shipments WHERE id = $1"#,
-            id
-        );
-        Ok(found.fetch_optional(&mut **tx).await?.map(Self::from))
-    }
-}
-
-impl From<Row> for Shipment {
-    fn from(row: Row) -> Self {
-        let stage = row.stage.map_or_else(|| Word::Known(row.status.stage()), Word::from);
-        let before = row.archived_from.map(Word::from).and_then(Word::known);
-        let next_stages = stage.clone().known().map(|stage| stage.next(before)).unwrap_or_default();
-        Self {
-            id: row.id,
-            reference: row.reference,
-            product: row.product,
-            status: row.status,
-            stage,
-            next_stages,
-            version: row.version,
-            container_number: row.container_number,
-            origin_port: row.origin_port,
-            destination_port: row.destination_port,
-            departs_on: row.departs_on,
-            arrives_on: row.arrives_on,
-            incoterm: row.incoterm.map(Word::from),
-            buyer: row.buyer,
-            bill_of_lading: row.bill_of_lading,
-            booking: row.booking,
-            vessel: row.vessel,
-            voyage: row.voyage,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
     }
 }
 

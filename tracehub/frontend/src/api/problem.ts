@@ -74,6 +74,12 @@ export function capitalised(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
+/** What is wrong with each field, by its name, where the API says so. */
+export function fieldErrors(error: Error | null): Record<string, string | undefined> {
+  const errors = error instanceof ApiError ? (error.problem.errors ?? []) : []
+  return Object.fromEntries(errors.map(({ field, message }) => [field, capitalised(message)]))
+}
+
 function isProblem(body: unknown): body is Problem {
   return typeof body === 'object' && body !== null && 'title' in body && 'status' in body
 }

@@ -12,10 +12,11 @@ import {
 import { useState, type FormEvent, type ReactNode } from 'react'
 
 import { useChangeName, useChangePassword } from '../api/account'
-import { ApiError, capitalised } from '../api/problem'
+import { fieldErrors } from '../api/problem'
 import { useLogin } from '../auth/credentials'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { BackToList } from '../shipments/BackToList'
+import { NewPassword } from './NewPassword'
 
 /** What somebody changes of themselves. */
 export function AccountPage() {
@@ -109,15 +110,7 @@ function PasswordForm() {
         error={wrong.current}
         onChange={(event) => setCurrent(event.currentTarget.value)}
       />
-      <PasswordInput
-        label="New password"
-        description="Twelve characters at least; three or four words are good"
-        autoComplete="new-password"
-        required
-        value={next}
-        error={wrong.new}
-        onChange={(event) => setNext(event.currentTarget.value)}
-      />
+      <NewPassword label="New password" value={next} error={wrong.new} onChange={setNext} />
       <Group justify="flex-end">
         <Button type="submit" loading={change.isPending}>
           Change the password
@@ -156,9 +149,4 @@ function Done({ children }: { children: ReactNode }) {
       {children}
     </Alert>
   )
-}
-
-function fieldErrors(error: Error | null): Record<string, string | undefined> {
-  const errors = error instanceof ApiError ? (error.problem.errors ?? []) : []
-  return Object.fromEntries(errors.map(({ field, message }) => [field, capitalised(message)]))
 }

@@ -1,7 +1,6 @@
 import {
   Button,
   Paper,
-  PasswordInput,
   Skeleton,
   Stack,
   Text,
@@ -14,13 +13,14 @@ import { useState, type FormEvent } from 'react'
 
 import { useLogIn } from '../api/login'
 import { link, useLink } from '../api/people'
-import { ApiError, capitalised } from '../api/problem'
+import { ApiError, fieldErrors } from '../api/problem'
 import type { LinkKind } from '../api/types'
 import { useOneAtATime } from '../api/useOneAtATime'
 import { Frame } from '../layout/Frame'
 import { Loading } from '../layout/Loading'
 import { Notice } from '../layout/Notice'
 import { ProblemAlert } from '../layout/ProblemAlert'
+import { NewPassword } from './NewPassword'
 import { labelOfRole } from './roles'
 
 /** Where an invitation leads, and a link for another password. What is behind the # stays in the browser. */
@@ -122,14 +122,11 @@ function Choose({
                 onChange={(event) => setName(event.currentTarget.value)}
               />
             )}
-            <PasswordInput
+            <NewPassword
               label="Password"
-              description="Twelve characters at least; three or four words are good"
-              autoComplete="new-password"
-              required
               value={password}
               error={errors.password}
-              onChange={(event) => setPassword(event.currentTarget.value)}
+              onChange={setPassword}
             />
             <Button type="submit" loading={use.isPending || use.isSuccess}>
               {isInvitation ? 'Join' : 'Save the password'}
@@ -144,9 +141,4 @@ function Choose({
 function isGone(error: Error): boolean {
   // 422: the address came here cut.
   return error instanceof ApiError && [410, 422].includes(error.problem.status)
-}
-
-function fieldErrors(error: Error | null): Record<string, string> {
-  const errors = error instanceof ApiError ? (error.problem.errors ?? []) : []
-  return Object.fromEntries(errors.map(({ field, message }) => [field, capitalised(message)]))
 }

@@ -210,10 +210,10 @@ impl News {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Read};
     use std::net::TcpListener;
 
     use super::*;
+    use crate::tools::http::received::Received;
 
     fn news(state: State) -> News {
         News {
@@ -227,31 +227,16 @@ mod tests {
         }
     }
 
-    /// A server of the loopback that answers so many requests, and gives what it was sent: first line, headers, body.
-    fn served(requests: usize, tell: impl FnOnce(&str)) -> Vec<(String, String, String)> {
+    /// A server of the loopback that answers so many requests, and gives what it was sent.
+    fn served(requests: usize, tell: impl FnOnce(&str)) -> Vec<Received> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let server = thread::spawn(move || {
             let one = |_| {
-                let (stream, _) = listener.accept().unwrap();
-                let mut reader = BufReader::new(stream);
-                let mut lines = Vec::new();
-                loop {
-                    let mut line = String::new();
-                    reader.read_line(&mut line).unwrap();
-                    if line.trim().is_empty() {
-                        break;
-                    }
-                    lines.push(line.trim().to_owned());
-                }
-                let length = lines
-                    .iter()
-                    .find_map(|line| line.to_lowercase().strip_prefix("content-length: ").map(str::to_owned))
-                    .unwrap();
-                let mut body = vec![0; length.parse().unwrap()];
-                reader.read_exact(&mut body).unwrap();
-                reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
-                (lines.remove(0), lines.join("\n"), String::from_utf8(body).unwrap())
+                let mut stream = listener.accept().unwrap().0;
+                let received = Received::from(&stream).unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+                received
             };
             (0..requests).map(one).collect()
         });
@@ -266,8 +251,8 @@ mod tests {
             let teller = Teller { channels, talking: RefCell::default() };
             teller.tell(|| news(State::Succeeded { took: Duration::from_secs(21) }));
         });
-        assert_eq!(told[0].0, "POST /hook HTTP/1.1");
-        let body: Value = serde_json::from_str(&told[0].2).unwrap();
+        assert_eq!(told[0].line, "POST /hook");
+        let body: Value = serde_json::from_str(&told[0].body).unwrap();
         let text = body["text"].as_str().unwrap();
         assert!(text.starts_with("deploy to staging succeeded in 21.0 s: 20260103t120000z"), "{text}");
         assert!(
@@ -283,7 +268,7 @@ mod tests {
                 State::Settled { what: "a deploy by bob@laptop was undone by its guard".to_owned() };
             Channel::Slack { webhook: format!("{url}/hook") }.tell(&news(settled)).unwrap();
         });
-        let body: Value = serde_json::from_str(&told[0].2).unwrap();
+        let body: Value = serde_json::from_str(&told[0].body).unwrap();
         let text = body["text"].as_str().unwrap();
         assert!(
             text.starts_with(
@@ -302,17 +287,14 @@ mod tests {
                 .tell(&news(State::Succeeded { took: Duration::ZERO }))
                 .unwrap();
         });
-        assert_eq!(told[0].0, "POST /api/0/organizations/acme/releases/ HTTP/1.1");
+        assert_eq!(told[0].line, "POST /api/0/organizations/acme/releases/");
         assert!(
-            told[1].0.ends_with("/releases/20260103t120000z-1a2b3c4d5e6f/deploys/ HTTP/1.1"),
+            told[1].line.ends_with("/releases/20260103t120000z-1a2b3c4d5e6f/deploys/"),
             "{}",
-            told[1].0
+            told[1].line
         );
-        assert!(
-            told.iter()
-                .all(|(_, headers, _)| headers.to_lowercase().contains("authorization: bearer secret-token"))
-        );
-        assert_eq!(serde_json::from_str::<Value>(&told[1].2).unwrap()["environment"], "staging");
+        assert!(told.iter().all(|it| it.header("authorization") == Some("Bearer secret-token")));
+        assert_eq!(serde_json::from_str::<Value>(&told[1].body).unwrap()["environment"], "staging");
     }
 
     #[test]

@@ -1,44 +1,27 @@
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::*;
-
-/// A request: `GET /path`, the headers, the body.
-type Asked = (String, String, String);
+use crate::tools::http::received::Received;
 
 /// A server of the loopback that gives these answers in turn, and keeps what it was asked.
 struct Provider {
     base: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Provider {
     fn start(answers: Vec<&'static str>) -> Provider {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let asked: Arc<Mutex<Vec<Received>>> = Arc::default();
         let kept = Arc::clone(&asked);
         thread::spawn(move || {
             for answer in answers {
-                let mut reader = BufReader::new(listener.accept().unwrap().0);
-                let mut lines: Vec<String> = Vec::new();
-                loop {
-                    let mut line = String::new();
-                    reader.read_line(&mut line).unwrap();
-                    if line.trim().is_empty() {
-                        break;
-                    }
-                    lines.push(line.trim().to_owned());
-                }
-                let length = lines
-                    .iter()
-                    .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-                let mut body = vec![0; length.unwrap_or(0)];
-                reader.read_exact(&mut body).unwrap();
-                let first = lines.remove(0).replace(" HTTP/1.1", "");
-                kept.lock().unwrap().push((first, lines.join("\n"), String::from_utf8(body).unwrap()));
+                let mut stream = listener.accept().unwrap().0;
+                kept.lock().unwrap().push(Received::from(&stream).unwrap());
                 let (status, rest) = answer.split_once('\n').unwrap_or((answer, ""));
                 let (headers, body) = match rest.strip_prefix('{') {
                     Some(_) => (String::new(), rest),
@@ -47,18 +30,18 @@ impl Provider {
                 let headers = if headers.trim().is_empty() { "" } else { &headers };
                 let text =
                     format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n{body}", body.len());
-                reader.get_mut().write_all(text.as_bytes()).unwrap();
+                stream.write_all(text.as_bytes()).unwrap();
             }
         });
         Provider { base, asked }
     }
 
-    fn asked(&self) -> Vec<Asked> {
+    fn asked(&self) -> Vec<Received> {
         self.asked.lock().unwrap().clone()
     }
 
     fn lines(&self) -> Vec<String> {
-        self.asked().into_iter().map(|(line, ..)| line).collect()
+        self.asked().into_iter().map(|it| it.line).collect()
     }
 }
 
@@ -89,12 +72,7 @@ fn only_what_has_our_tag_is_touched_and_what_is_right_is_left() {
         [list, list, list, &format!("{list}&cursor=77"), "DELETE /monitors/2"],
         "too many requests are waited for, and what is not understood is asked again"
     );
-    assert!(
-        provider
-            .asked()
-            .iter()
-            .all(|(_, headers, _)| headers.to_lowercase().contains("authorization: bearer hidden"))
-    );
+    assert!(provider.asked().iter().all(|it| it.header("authorization") == Some("Bearer hidden")));
 }
 
 #[test]
@@ -111,7 +89,7 @@ fn what_is_not_there_is_made_and_what_differs_is_changed() {
     assert_eq!(changes, [Change::Update(9, wanted.clone(), vec!["interval"])]);
     robot.apply(&changes[0]).unwrap();
     assert_eq!(provider.lines()[1..], ["POST /monitors", "PATCH /monitors/9"]);
-    let sent: Value = serde_json::from_str(&provider.asked()[1].2).unwrap();
+    let sent: Value = serde_json::from_str(&provider.asked()[1].body).unwrap();
     assert_eq!(
         (&sent["url"], &sent["tagNames"][0]),
         (&"https://tracehub.vibotaj.com/health/ready".into(), &"tracehub-production".into())
@@ -160,10 +138,7 @@ fn a_check_of_the_watcher_is_made_by_its_slug_so_that_there_is_one() {
     let right: Vec<bool> = (0..3).map(|_| checks.is_right(&production()).unwrap()).collect();
     assert_eq!(right, [false, false, true]);
     assert_eq!(checks.apply(&production()).unwrap(), "https://hc-ping.com/hidden");
-    let (line, headers, body) = provider.asked().pop().unwrap();
-    assert!(
-        line == "POST /api/v3/checks/" && headers.to_lowercase().contains("x-api-key: key"),
-        "{line} {headers}"
-    );
-    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["unique"], json!(["slug"]));
+    let made = provider.asked().pop().unwrap();
+    assert!(made.line == "POST /api/v3/checks/" && made.header("x-api-key") == Some("key"), "{made:?}");
+    assert_eq!(serde_json::from_str::<Value>(&made.body).unwrap()["unique"], json!(["slug"]));
 }

@@ -147,9 +147,11 @@ impl<H: Leasable> Operator<'_, H> {
                 );
                 plans::deploy(release, &seen, &contracts, &self.limits)
             }
-            Act::Restore => {
-                restore::restore(&a_backup(), "the_database", &Observed::beyond(files, self.host)?)
-            }
+            Act::Restore => restore::restore(
+                &Backup::named("a-backup"),
+                "the_database",
+                &Observed::beyond(files, self.host)?,
+            ),
             Act::Platform => platform::renew(&platform::Renewal {
                 live: files.traffic.active,
                 services: PLATFORM.map(|it| (it.to_owned(), "interrupted")).into(),
@@ -164,24 +166,6 @@ impl<H: Leasable> Operator<'_, H> {
 
 fn back(to: &Option<ReleaseId>) -> RollbackRequest<'_> {
     RollbackRequest { to: to.as_ref().map(ReleaseId::as_str), with_database: true }
-}
-
-fn a_backup() -> Backup {
-    let (name, at, made_by) = ("a-backup".to_owned(), String::new(), String::new());
-    let (live, sha256) = (String::new(), String::new());
-    Backup {
-        name,
-        at,
-        made_by,
-        live,
-        schema: 1,
-        tables: 1,
-        bytes: 1,
-        loaded_bytes: 1,
-        sha256,
-        wanted: None,
-        copied: None,
-    }
 }
 
 impl fmt::Display for Act {

@@ -35,6 +35,27 @@ pub struct Backup {
     pub copied: Option<Copied>,
 }
 
+#[cfg(test)]
+impl Backup {
+    /// One of this name, of which a test says no more than it is about.
+    pub fn named(name: &str) -> Backup {
+        let nothing = String::new;
+        Backup {
+            name: name.to_owned(),
+            at: nothing(),
+            made_by: nothing(),
+            live: nothing(),
+            schema: 1,
+            tables: 1,
+            bytes: 1,
+            loaded_bytes: 1,
+            sha256: nothing(),
+            wanted: None,
+            copied: None,
+        }
+    }
+}
+
 /// An encrypted copy, off the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copied {
@@ -153,17 +174,8 @@ mod tests {
     fn backups_are_kept_by_number_and_age_and_the_last_ones_always() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
         let backup = |days: u64| Backup {
-            name: format!("{days}"),
             at: humantime::format_rfc3339_seconds(now - Duration::from_secs(days * 86_400)).to_string(),
-            made_by: String::new(),
-            live: String::new(),
-            schema: 1,
-            tables: 1,
-            bytes: 1,
-            loaded_bytes: 1,
-            sha256: String::new(),
-            wanted: None,
-            copied: None,
+            ..Backup::named(&days.to_string())
         };
         let of = |days: &[u64]| days.iter().map(|days| backup(*days)).collect::<Vec<_>>();
         assert_eq!(superfluous(&of(&[400, 300, 200]), now), [""; 0], "the last three, however old");

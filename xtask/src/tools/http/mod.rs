@@ -94,7 +94,8 @@ impl Client {
 
     /// A GET by whoever has this token, which no error shows. Fails as [`Client::get`] does.
     pub fn get_as(&self, url: &str, token: &str, timeout: Duration) -> Result<Answer> {
-        self.ask(Request::get(url).header(AUTHORIZATION, format!("Bearer {token}")).body(())?, timeout)
+        let bearer = format!("Bearer {token}");
+        self.send(&Method::GET, url, &[(AUTHORIZATION.as_str(), &bearer)], None, timeout)
     }
 
     /// A POST of JSON, by a browser that keeps this cookie; no error shows either. Fails as [`Client::get`] does.
@@ -105,11 +106,8 @@ impl Client {
         body: &serde_json::Value,
         timeout: Duration,
     ) -> Result<Answer> {
-        let mut request = Request::post(url).header(CONTENT_TYPE, "application/json");
-        if let Some(cookie) = cookie {
-            request = request.header(COOKIE, cookie);
-        }
-        self.ask(request.body(body.to_string())?, timeout)
+        let cookie: Vec<(&str, &str)> = cookie.map(|cookie| (COOKIE.as_str(), cookie)).into_iter().collect();
+        self.send(&Method::POST, url, &cookie, Some(body), timeout)
     }
 
     /// Any request, with a body of JSON or none; no error shows headers or body. Fails as [`Client::get`] does.
@@ -264,5 +262,7 @@ fn is_https(uri: &Uri) -> bool {
     uri.scheme() == Some(&Scheme::HTTPS)
 }
 
+#[cfg(test)]
+pub mod received;
 #[cfg(test)]
 mod tests;

@@ -15,8 +15,9 @@ use super::fields::{
     BILL_OF_LADING, BOOKING, BUYER, Check, Incoterm, PORT, PRODUCT, REFERENCE, VESSEL, VOYAGE,
 };
 use super::history::{self, Change, What};
+use super::row::Lock;
 use super::word::Word;
-use super::{Lock, Shipment, Stage, reference_is_taken};
+use super::{Shipment, Stage, reference_is_taken};
 use crate::database::OrganisationTx;
 use crate::day::{self, Day};
 use crate::http::auth::Caller;

@@ -2,7 +2,7 @@
 //! is held to GitHub's own description.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
@@ -14,6 +14,7 @@ use crypto_box::aead::OsRng;
 use serde_json::{Value, json};
 
 use super::schema::Schema;
+use crate::tools::http::received::Received;
 
 /// What the account pays for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,29 +92,15 @@ impl Server {
 
 /// One request, one answer.
 fn serve(stream: &TcpStream, schema: &Schema, state: &mut State) {
-    let mut reader = BufReader::new(stream);
-    let mut head = Vec::new();
-    for line in reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()) {
-        head.push(line);
-    }
-    let Some((method, rest)) = head.first().and_then(|line| line.split_once(' ')) else { return };
-    let target = rest.split(' ').next().unwrap_or_default();
-    let header = |name: &str| {
-        let found = head.iter().filter_map(|line| line.split_once(':'));
-        found
-            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim().to_owned())
-            .next()
-    };
-    let length: usize = header("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("the body comes");
-    let body: Option<Value> = serde_json::from_slice(&body).ok();
+    let Some(received) = Received::from(stream) else { return };
+    let (method, target) = received.line.split_once(' ').expect("a request");
+    let body: Option<Value> = serde_json::from_str(&received.body).ok();
     for (name, wanted) in
         [("authorization", format!("Bearer {TOKEN}")), ("x-github-api-version", super::VERSION.to_owned())]
     {
-        if header(name).as_ref() != Some(&wanted) {
-            state.wrong.push(format!("{name} is {:?}", header(name)));
+        let found = received.header(name);
+        if found != Some(wanted.as_str()) {
+            state.wrong.push(format!("{name} is {found:?}"));
         }
     }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));

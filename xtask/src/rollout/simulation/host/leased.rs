@@ -68,21 +68,7 @@ impl LeasedHost for Held<'_> {
     }
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup> {
         self.host.change(Change::Backup)?;
-        let (name, made_by) = (attempt.to_owned(), made_by.to_owned());
-        let (at, live, sha256) = (String::new(), String::new(), String::new());
-        Ok(Backup {
-            name,
-            at,
-            made_by,
-            live,
-            schema: 1,
-            tables: 1,
-            bytes: 1,
-            loaded_bytes: 1,
-            sha256,
-            wanted: None,
-            copied: None,
-        })
+        Ok(Backup { made_by: made_by.to_owned(), ..Backup::named(attempt) })
     }
     fn prune_backups(&self) -> Result<()> {
         self.host.look("which backups need not be kept?", |_| Ok(()))
