@@ -1,5 +1,6 @@
 import js from '@eslint/js'
 import jsxA11y from 'eslint-plugin-jsx-a11y'
+import lingui from 'eslint-plugin-lingui'
 import reactHooks from 'eslint-plugin-react-hooks'
 import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
@@ -29,6 +30,41 @@ export default defineConfig(
         'error',
         { checksVoidReturn: { attributes: false } },
       ],
+    },
+  },
+  {
+    // What people read is in the catalogues, in each language.
+    files: ['src/**/*.tsx'],
+    ignores: ['src/test/**', 'src/**/*.test.tsx'],
+    plugins: { lingui },
+    rules: {
+      'lingui/no-unlocalized-strings': [
+        'error',
+        {
+          useTsTypes: true,
+          // A sentence has a capital, or two words; what else stands in the code is for programs.
+          ignore: [
+            '^[^A-Z\\s]+$',
+            '^ · TraceHub$',
+            '^TraceHub$',
+            '^MSC Ada$',
+            '^[A-Z0-9-]+$',
+            '^\\S*[/.:(][\\S ]*$',
+          ],
+          ignoreNames: [
+            'className',
+            'd',
+            'viewBox',
+            'transform',
+            'preserveAspectRatio',
+            'what',
+            { regex: { pattern: '^[A-Z_]+$' } },
+          ],
+          ignoreFunctions: ['console.*', 'Error', 'lazyRouteComponent', '*.subscribe'],
+        },
+      ],
+      'lingui/no-single-variables-to-translate': 'error',
+      'lingui/t-call-in-function': 'error',
     },
   },
 )

@@ -1,7 +1,9 @@
+import { lingui } from '@lingui/vite-plugin'
 import react from '@vitejs/plugin-react'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
 import { firstPaint } from './firstPaint.ts'
+import { linguiMacros } from './linguiMacros.ts'
 import { precompressed } from './precompressed.ts'
 import { sizeBudget } from './sizeBudget.ts'
 
@@ -21,17 +23,29 @@ const developmentConfig: Plugin = {
 
 /** Libraries but for that of long forms, and our own frame. */
 const isOfEveryPage =
-  /node_modules\/(?!@mantine\/form|klona|fast-deep-equal|@fontsource)|src\/(api|layout|auth\/credentials)/
+  /node_modules\/(?!@mantine\/form|klona|fast-deep-equal|@fontsource)|src\/(api|layout|language\/speak|auth\/credentials)/
 
 export default defineConfig({
-  plugins: [react(), developmentConfig, firstPaint, sizeBudget, precompressed()],
+  plugins: [
+    linguiMacros,
+    lingui({ failOnMissing: true, failOnCompileError: true }),
+    react(),
+    developmentConfig,
+    firstPaint,
+    sizeBudget,
+    precompressed(),
+  ],
   build: {
     rolldownOptions: {
       output: {
         codeSplitting: {
           // What every page needs is one file, not thirty. A page's own come with it.
           groups: [
-            { name: 'first', test: /preload-helper|src\/(storage|auth\/storedLogin)/, priority: 1 },
+            {
+              name: 'first',
+              test: /preload-helper|src\/(storage|language\/choice|auth\/storedLogin)/,
+              priority: 1,
+            },
             { name: 'base', test: isOfEveryPage },
           ],
         },

@@ -48,6 +48,16 @@ for (const { name, address } of PAGES) {
       expect(await whatIsCut(page), `${width} px`).toEqual([])
       await account.click()
     }
+
+    // French says most things in more letters.
+    await account.click()
+    await page.getByRole('button', { name: 'Français' }).click()
+    await expect(page.locator('html')).toHaveAttribute('lang', 'fr')
+    for (const width of [360, 1280]) {
+      await page.setViewportSize({ width, height: 900 })
+      await photograph(page, `long ${name} ${width} fr`)
+      expect(await whatIsCut(page), `${width} px in French`).toEqual([])
+    }
   })
 }
 

@@ -1,3 +1,5 @@
+import { i18n } from '@lingui/core'
+import { I18nProvider } from '@lingui/react'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
@@ -27,11 +29,13 @@ export function App({ loadConfig, router }: Props) {
 
   return (
     <Look>
-      <SettingsProvider load={loadConfig}>
-        <QueryClientProvider client={queries}>
-          <RouterProvider router={router} />
-        </QueryClientProvider>
-      </SettingsProvider>
+      <I18nProvider i18n={i18n}>
+        <SettingsProvider load={loadConfig}>
+          <QueryClientProvider client={queries}>
+            <RouterProvider router={router} />
+          </QueryClientProvider>
+        </SettingsProvider>
+      </I18nProvider>
     </Look>
   )
 }

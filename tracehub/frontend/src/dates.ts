@@ -1,16 +1,18 @@
-const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
-const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
+import { i18n } from '@lingui/core'
+
+const DAY: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', year: 'numeric' }
+const MOMENT: Intl.DateTimeFormatOptions = { dateStyle: 'medium', timeStyle: 'short' }
 
 const MILLISECONDS_A_DAY = 24 * 60 * 60 * 1000
 
 /** '2026-03-09' or a full timestamp, as people write it; a dash where nothing is known. */
 export function formatDay(iso: string | null | undefined): string {
-  return iso ? day.format(atMidnight(iso)) : '–'
+  return iso ? inLanguage(DAY).format(atMidnight(iso)) : '–'
 }
 
 /** A timestamp as people write it, by this place's clock. */
 export function formatMoment(iso: string): string {
-  return moment.format(new Date(iso))
+  return inLanguage(MOMENT).format(new Date(iso))
 }
 
 export function daysBetween(from: string, to: string): number {
@@ -21,3 +23,13 @@ export function daysBetween(from: string, to: string): number {
 function atMidnight(iso: string) {
   return new Date(iso.length === 10 ? `${iso}T00:00:00` : iso)
 }
+
+/** As the language writes it, with days before months. Kept, since to make one takes longer than to use it. */
+function inLanguage(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const place = i18n.locale === 'fr' ? 'fr-FR' : 'en-GB'
+  const known = formats.get(options) ?? {}
+  formats.set(options, known)
+  return (known[place] ??= new Intl.DateTimeFormat(place, options))
+}
+
+const formats = new Map<object, Record<string, Intl.DateTimeFormat>>()

@@ -10,7 +10,7 @@ const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
 
 const styles = readdirSync(join(folder, '../node_modules/@mantine/core/styles'))
 const imported = [
-  ...readFileSync(join(folder, 'styles.ts'), 'utf8').matchAll(/styles\/(\w+)\.css/g),
+  ...readFileSync(join(folder, 'styles.ts'), 'utf8').matchAll(/styles\/(\w+)\.layer\.css/g),
 ].map(([, name]) => name!)
 
 /** What is drawn inside of others, without being named here. */

@@ -11,7 +11,7 @@ use super::auth::{Caller, Login, Me, PASSWORD};
 use super::client::Client;
 use super::extract::Json;
 use super::role::Role;
-use super::{App, Claims, Error, FieldError, Problem};
+use super::{App, Claims, Error, FieldError, Problem, Rule};
 use crate::text;
 use crate::throttle::{Account, LogIns, Visitor};
 
@@ -50,8 +50,8 @@ pub async fn change_me(
     caller: Caller,
     Json(MeChange { name }): Json<MeChange>,
 ) -> Result<Json<Me>, Error> {
-    let name = text::plain(&name, NAME)
-        .map_err(|wrong| Error::Invalid(vec![FieldError::new("name", wrong.to_string())]))?;
+    let name =
+        text::plain(&name, NAME).map_err(|wrong| Error::Invalid(vec![FieldError::of_text("name", wrong)]))?;
     let mut tx = caller.begin(&app, Role::Viewer).await?;
     sqlx::query!("UPDATE users SET name = $2 WHERE id = $1", caller.user(), name).execute(&mut *tx).await?;
     tx.commit().await?;
@@ -79,7 +79,7 @@ pub async fn change_password(
     let is_known = |length: usize| (1..=PASSWORD).contains(&length);
     let mut errors = Vec::new();
     if !is_known(current.chars().count()) {
-        errors.push(FieldError::new("current", "is not your password"));
+        errors.push(FieldError::breaks("current", Rule::NotYourPassword, "is not your password"));
     }
     errors.extend(wrong_with("new", &new));
     if !errors.is_empty() {
@@ -96,7 +96,11 @@ pub async fn change_password(
     let hash = hash.fetch_optional(&app.database).await?;
     if !check.fits(current, hash).await? {
         log_ins.failed().await?;
-        return Err(Error::Invalid(vec![FieldError::new("current", "is not your password")]));
+        return Err(Error::Invalid(vec![FieldError::breaks(
+            "current",
+            Rule::NotYourPassword,
+            "is not your password",
+        )]));
     }
     let hash = check.hash(new).await?;
     // Once more: the log-in may have ended meanwhile.
@@ -112,8 +116,9 @@ pub fn wrong_with(field: &str, password: &str) -> Option<FieldError> {
     match password.chars().count() {
         SHORTEST_PASSWORD..=PASSWORD => None,
         ..SHORTEST_PASSWORD => {
-            Some(FieldError::new(field, format!("must have {SHORTEST_PASSWORD} characters at least")))
+            let message = format!("must have {SHORTEST_PASSWORD} characters at least");
+            Some(FieldError::breaks(field, Rule::TooShort, message).limit(SHORTEST_PASSWORD))
         }
-        _ => Some(FieldError::new(field, format!("must not be longer than {PASSWORD} characters"))),
+        _ => Some(FieldError::of_text(field, text::Wrong::TooLong(PASSWORD))),
     }
 }

@@ -40,13 +40,12 @@ impl Credentials {
     /// With the address as it is stored; or what can't be right, whoever has which password.
     fn checked(self) -> Result<Self, Error> {
         let mut errors = Vec::new();
-        let email = text::plain(&self.email, EMAIL)
-            .map_err(|wrong| errors.push(FieldError::new("email", wrong.to_string())));
+        let email =
+            text::plain(&self.email, EMAIL).map_err(|wrong| errors.push(FieldError::of_text("email", wrong)));
         match self.password.chars().count() {
             1..=PASSWORD => {}
-            0 => errors.push(FieldError::new("password", "must not be empty")),
-            _ => errors
-                .push(FieldError::new("password", format!("must not be longer than {PASSWORD} characters"))),
+            0 => errors.push(FieldError::of_text("password", text::Wrong::Empty)),
+            _ => errors.push(FieldError::of_text("password", text::Wrong::TooLong(PASSWORD))),
         }
         match email {
             Ok(email) if errors.is_empty() => Ok(Self { email: email.to_lowercase(), ..self }),
@@ -147,7 +146,11 @@ pub async fn login(
     // One answer for a wrong password and for an address that nobody has, or it would tell who is a customer.
     let Some((user, organisation, version)) = known.filter(|_| fits) else {
         log_ins.failed().await?;
-        return Err(Error::Unauthenticated("the address or the password is not right"));
+        return Err(Error::of(
+            StatusCode::UNAUTHORIZED,
+            "/problems/wrong-password",
+            "the address or the password is not right",
+        ));
     };
     log_ins.succeeded().await?;
     let claims = Claims::new(user, organisation, version, now);
@@ -249,6 +252,10 @@ impl Caller {
 fn may(role: Option<Role>, least: Role) -> Result<(), Error> {
     match role {
         Some(role) if role >= least => Ok(()),
-        _ => Err(Error::Forbidden("your role does not allow that: please ask an owner of your organisation")),
+        _ => Err(Error::of(
+            StatusCode::FORBIDDEN,
+            "/problems/role-too-low",
+            "your role does not allow that: please ask an owner of your organisation",
+        )),
     }
 }

@@ -13,6 +13,7 @@ use super::request;
 use super::sql_state::{self, Meaning};
 use crate::lane::Full;
 use crate::password::Unchecked;
+use crate::text;
 use crate::throttle::{Failures, Wait};
 
 /// Why a request is not answered as asked.
@@ -27,9 +28,6 @@ pub enum Error {
     /// Too many want the same costly thing at this moment: others, or whoever asks.
     #[error("too many are asking for that at this moment: please try again in a moment")]
     Busy(Full),
-    /// Whoever asks is known, and may not do this.
-    #[error("{0}")]
-    Forbidden(&'static str),
     /// There is nothing here; or there is, and it is another organisation's, which must look the same.
     #[error("there is nothing here")]
     NotFound,
@@ -79,6 +77,42 @@ pub struct FieldError {
     pub field: String,
     /// For people.
     pub message: String,
+    /// Which rule it breaks, for programs and translations; absent where the words alone say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub code: Option<Rule>,
+    /// How many characters the rule is about, where it counts them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub limit: Option<usize>,
+}
+
+/// A rule for what people write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Nothing is in it.
+    Empty,
+    /// More characters than `limit`.
+    TooLong,
+    /// Fewer characters than `limit`.
+    TooShort,
+    /// More than one line.
+    Lines,
+    /// A character that nobody sees.
+    Hidden,
+    /// More accents than belong on a letter.
+    Accents,
+    /// Not as ISO 6346 has container numbers.
+    ContainerNumber,
+    /// Not a day of this century.
+    OutOfRange,
+    /// An arrival before the departure.
+    BeforeDeparture,
+    /// Not a mail address.
+    Email,
+    /// Not the caller's password.
+    NotYourPassword,
 }
 
 /// The body of every answer that is not what was asked for.
@@ -106,11 +140,15 @@ pub struct Problem {
 }
 
 impl Error {
+    /// A refusal that programs know by its type, and that says all in its words.
+    pub fn of(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        Self::Explained(Box::new(Explained { status, kind, detail: detail.into(), more: None }))
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::TooManyLogIns(_) | Self::Busy(Full::ForOneKind) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
@@ -142,6 +180,8 @@ impl IntoResponse for Error {
         let problem = Problem {
             kind: match &self {
                 Self::Explained(explained) => explained.kind.into(),
+                Self::TooManyLogIns(_) => "/problems/too-many-log-ins".into(),
+                Self::Busy(_) => "/problems/too-busy".into(),
                 _ => "about:blank".into(),
             },
             title: status.canonical_reason().unwrap_or("Error").into(),
@@ -278,7 +318,29 @@ impl From<PathRejection> for Error {
 impl FieldError {
     /// Says what is wrong with this field.
     pub fn new(field: &str, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
+        Self { field: field.into(), message: message.into(), code: None, limit: None }
+    }
+
+    /// Says which rule it breaks.
+    pub fn breaks(field: &str, rule: Rule, message: impl Into<String>) -> Self {
+        Self { code: Some(rule), ..Self::new(field, message) }
+    }
+
+    /// With how many characters the rule is about.
+    pub fn limit(self, characters: usize) -> Self {
+        Self { limit: Some(characters), ..self }
+    }
+
+    /// What is wrong with a text.
+    pub fn of_text(field: &str, wrong: text::Wrong) -> Self {
+        let (rule, limit) = match wrong {
+            text::Wrong::Empty => (Rule::Empty, None),
+            text::Wrong::TooLong(limit) => (Rule::TooLong, Some(limit)),
+            text::Wrong::Lines => (Rule::Lines, None),
+            text::Wrong::Hidden(_) => (Rule::Hidden, None),
+            text::Wrong::Marks => (Rule::Accents, None),
+        };
+        Self { limit, ..Self::breaks(field, rule, wrong.to_string()) }
     }
 
     /// Finds the field in what serde says: its path, or nothing when the body as a whole is another thing.
@@ -287,8 +349,8 @@ impl FieldError {
         let found =
             causes.find_map(|cause| cause.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>());
         match found {
-            Some(error) => Self { field: error.path().to_string(), message: error.inner().to_string() },
-            None => Self { field: ".".into(), message: error.to_string() },
+            Some(error) => Self::new(&error.path().to_string(), error.inner().to_string()),
+            None => Self::new(".", error.to_string()),
         }
     }
 }

@@ -166,7 +166,11 @@ async fn alone(tx: &mut OrganisationTx, user: Uuid, key: &str) -> Result<(), Err
     if is_alone.fetch_one(&mut **tx).await? {
         return Ok(());
     }
-    Err(Error::Conflict(format!("a request with this {HEADER} is still being answered")))
+    Err(Error::of(
+        StatusCode::CONFLICT,
+        "/problems/still-answered",
+        format!("a request with this {HEADER} is still being answered"),
+    ))
 }
 
 async fn answered(

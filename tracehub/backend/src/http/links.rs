@@ -14,11 +14,10 @@ use uuid::Uuid;
 use super::account::{NAME, wrong_with};
 use super::auth::{Caller, EMAIL};
 use super::client::Client;
-use super::error::Explained;
 use super::extract::{Id, Json, Path};
 use super::people::decides_about;
 use super::role::Role;
-use super::{App, Error, FieldError, Problem};
+use super::{App, Error, FieldError, Problem, Rule};
 use crate::text;
 use crate::throttle::{Account, Visitor};
 
@@ -146,7 +145,11 @@ pub async fn invite(
     decides_about(&tx, new.role)?;
     let is_here = sqlx::query_scalar!("SELECT id FROM users WHERE email = $1", email);
     if is_here.fetch_optional(&mut *tx).await?.is_some() {
-        return Err(Error::Conflict(format!("{email} is one of your people already")));
+        return Err(Error::of(
+            StatusCode::CONFLICT,
+            "/problems/person-known",
+            format!("{email} is one of your people already"),
+        ));
     }
     let (token, hash) = new_token()?;
     let expires_at = Utc::now() + INVITATION;
@@ -266,7 +269,7 @@ pub async fn use_link(
     let mut errors = Vec::new();
     errors.extend(wrong_with("password", &password));
     let name = name.map(|name| text::plain(&name, NAME)).transpose().unwrap_or_else(|wrong| {
-        errors.push(FieldError::new("name", wrong.to_string()));
+        errors.push(FieldError::of_text("name", wrong));
         None
     });
     if !errors.is_empty() {
@@ -275,7 +278,7 @@ pub async fn use_link(
     // Before a password is hashed, which costs: who has no good link costs one look.
     let link = find(&app, &hash).await?;
     if link.kind == Kind::Invitation && name.is_none() {
-        return Err(Error::Invalid(vec![FieldError::new("name", text::Wrong::Empty.to_string())]));
+        return Err(Error::Invalid(vec![FieldError::of_text("name", text::Wrong::Empty)]));
     }
     let name = name.unwrap_or_default();
     let visitor = Visitor { account: Account::of(&link.email), client: client.network, device: None };
@@ -284,9 +287,11 @@ pub async fn use_link(
         sqlx::query_scalar!("SELECT use_link($1, $2, $3, $4)", &hash[..], Uuid::now_v7(), name, password);
     let email = used.fetch_one(&app.database).await.map_err(|error| {
         match error.as_database_error().and_then(|error| error.constraint()) {
-            Some("users_email_is_unique" | "users_by_folded_email") => {
-                Error::Conflict("there is somebody with this address already".into())
-            }
+            Some("users_email_is_unique" | "users_by_folded_email") => Error::of(
+                StatusCode::CONFLICT,
+                "/problems/address-taken",
+                "there is somebody with this address already",
+            ),
             _ => error.into(),
         }
     })?;
@@ -305,22 +310,23 @@ async fn find(app: &App, hash: &[u8; 32]) -> Result<LinkKind, Error> {
 
 /// The same for one that never was: nobody learns which there are.
 fn gone() -> Error {
-    Error::Explained(Box::new(Explained {
-        status: StatusCode::GONE,
-        kind: "/problems/link-gone",
-        detail: "this link was used already, has expired, or was taken back: please ask for another one"
-            .into(),
-        more: None,
-    }))
+    let words = "this link was used already, has expired, or was taken back: please ask for another one";
+    Error::of(StatusCode::GONE, "/problems/link-gone", words)
 }
 
 fn address(email: &str) -> Result<String, Error> {
-    let invalid = |why: String| Error::Invalid(vec![FieldError::new("email", why)]);
-    let plain = text::plain(email, EMAIL).map_err(|wrong| invalid(wrong.to_string()))?.to_lowercase();
+    let invalid = |wrong: FieldError| Error::Invalid(vec![wrong]);
+    let plain = text::plain(email, EMAIL)
+        .map_err(|wrong| invalid(FieldError::of_text("email", wrong)))?
+        .to_lowercase();
     let parts = plain.split_once('@').filter(|(who, place)| !who.is_empty() && !place.is_empty());
     match parts {
         Some(_) => Ok(plain),
-        None => Err(invalid("must be a mail address, such as ada@example.com".into())),
+        None => Err(invalid(FieldError::breaks(
+            "email",
+            Rule::Email,
+            "must be a mail address, such as ada@example.com",
+        ))),
     }
 }
 

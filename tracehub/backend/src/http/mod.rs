@@ -35,7 +35,7 @@ use utoipa::openapi::{InfoBuilder, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-pub use error::{Error, FieldError, Problem};
+pub use error::{Error, FieldError, Problem, Rule};
 pub use health::Readiness;
 pub use idempotency::forget as forget_answers;
 pub(crate) use role::Role;

@@ -1,6 +1,7 @@
 //! The people of an organisation: who they are, what they may do, and that they may do nothing any more.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -84,7 +85,11 @@ pub async fn change_person(
     let person = find(&mut tx, id).await?.ok_or(Error::NotFound)?;
     decides_about(&tx, person.role)?;
     if id == caller.user() {
-        return Err(Error::Forbidden("nobody changes their own role, or suspends themselves"));
+        return Err(Error::of(
+            StatusCode::FORBIDDEN,
+            "/problems/own-role",
+            "nobody changes their own role, or suspends themselves",
+        ));
     }
     if let Some(role) = change.role.filter(|role| *role != person.role) {
         decides_about(&tx, role)?;
@@ -114,6 +119,10 @@ async fn find(tx: &mut OrganisationTx, id: Uuid) -> Result<Option<Person>, Error
 pub fn decides_about(tx: &OrganisationTx, role: Role) -> Result<(), Error> {
     match tx.role() {
         Some(own) if own.is_above(role) => Ok(()),
-        _ => Err(Error::Forbidden("only an owner decides about owners and managers")),
+        _ => Err(Error::of(
+            StatusCode::FORBIDDEN,
+            "/problems/owners-only",
+            "only an owner decides about owners and managers",
+        )),
     }
 }

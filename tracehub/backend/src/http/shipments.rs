@@ -11,7 +11,7 @@ pub use fields::Incoterm;
 pub use stage::Stage;
 
 use axum::extract::State;
-use axum::http::HeaderName;
+use axum::http::{HeaderName, StatusCode};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -179,9 +179,7 @@ pub async fn list_shipments(
     }
     let search = match search.map(|search| text::plain(&search, SEARCH)).transpose() {
         Err(text::Wrong::Empty) => None,
-        search => {
-            search.map_err(|wrong| Error::Invalid(vec![FieldError::new("search", wrong.to_string())]))?
-        }
+        search => search.map_err(|wrong| Error::Invalid(vec![FieldError::of_text("search", wrong)]))?,
     };
     // Held until the answer is there. Only who is searching waits, and before a connection is taken.
     let place = search.as_ref().map(|_| app.searches.enter(caller.organisation())).transpose()?;
@@ -328,10 +326,11 @@ impl NewShipment {
 /// What an error of the database's means to who has written this reference.
 fn reference_is_taken(reference: Option<&str>) -> impl FnOnce(sqlx::Error) -> Error + '_ {
     move |error| match error.as_database_error().and_then(|error| error.constraint()) {
-        Some("shipments_reference_is_unique") => Error::Conflict(format!(
-            "there already is a shipment with the reference {:?}",
-            reference.unwrap_or_default()
-        )),
+        Some("shipments_reference_is_unique") => Error::of(
+            StatusCode::CONFLICT,
+            "/problems/reference-taken",
+            format!("there already is a shipment with the reference {:?}", reference.unwrap_or_default()),
+        ),
         _ => error.into(),
     }
 }

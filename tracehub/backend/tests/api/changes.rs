@@ -201,7 +201,10 @@ async fn what_is_wrong_with_a_change_is_said_field_by_field_and_nothing_is_chang
         assert_eq!(answer.body["errors"][0]["field"], field, "{}", answer.body);
     }
     let taken = change(&world, &world.acme, &at, "\"1\"", json!({ "reference": "b-1" })).await;
-    assert_eq!((taken.status, &taken.body["type"]), (StatusCode::CONFLICT, &json!("about:blank")));
+    assert_eq!(
+        (taken.status, &taken.body["type"]),
+        (StatusCode::CONFLICT, &json!("/problems/reference-taken"))
+    );
     assert_eq!(world.get(&at, &world.acme.token()).await.body, before);
 }
 

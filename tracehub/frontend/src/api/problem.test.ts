@@ -1,7 +1,8 @@
 import { expect, test, vi } from 'vitest'
 
+import { speak } from '../language/speak'
 import { NoAnswer } from './fetchInTime'
-import { ApiError, dataOf, explain, inWords } from './problem'
+import { ApiError, dataOf, explain, fieldErrors, inWords } from './problem'
 import { delayBefore, mayHealByItself } from './retry'
 
 async function errorOf(status: number, headers: Record<string, string> = {}, body?: unknown) {
@@ -74,11 +75,42 @@ test('it is asked again when the answer says, and not by all at once', async () 
 
 test('times are rounded up, in words', () => {
   expect([1, 59.2, 89, 91, 3600, 5400].map(inWords)).toEqual([
-    '1 second',
-    '60 seconds',
-    '89 seconds',
-    '2 minutes',
-    '60 minutes',
-    '2 hours',
+    'in 1 second',
+    'in 60 seconds',
+    'in 89 seconds',
+    'in 2 minutes',
+    'in 60 minutes',
+    'in 2 hours',
   ])
+})
+
+test('in French the kind of a problem is said, and never a sentence of the API in English', async () => {
+  const { messages } = await import('../locales/fr.po')
+  speak('fr', messages)
+  const titleOf = async (status: number, body?: object) =>
+    explain((await errorOf(status, {}, body && { status, title: 'X', ...body })) as ApiError).title
+
+  const taken = { type: '/problems/reference-taken', detail: 'there already is such a shipment' }
+  expect(await titleOf(409, taken)).toBe('Une expédition porte déjà cette référence')
+  expect(await titleOf(403, { type: 'about:blank', detail: 'no' })).toBe(
+    'Vous n’y êtes pas autorisé',
+  )
+  expect(await titleOf(418, { type: '/problems/new', detail: 'no' })).toBe(
+    'TraceHub n’a pas pu répondre (418)',
+  )
+
+  const errors = [
+    {
+      field: 'name',
+      message: 'must not be longer than 200 characters',
+      code: 'too_long',
+      limit: 200,
+    },
+    { field: 'email', message: 'is of a later release', code: 'of_a_later_release' },
+  ]
+  const refused = (await errorOf(422, {}, { title: 'X', status: 422, errors })) as ApiError
+  expect(fieldErrors(refused)).toEqual({
+    name: '200 caractères au maximum',
+    email: 'Cette valeur n’est pas valable',
+  })
 })

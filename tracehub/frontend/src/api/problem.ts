@@ -1,4 +1,7 @@
+import { plural, t } from '@lingui/core/macro'
+
 import { NoAnswer } from './fetchInTime'
+import { fieldRefusal, refusal } from './refusals'
 import type { Problem } from './types'
 
 /** The API answered, and the answer is a problem. */
@@ -8,7 +11,7 @@ export class ApiError extends Error {
     /** In how many seconds it may be tried again, where the answer says so. */
     readonly retryAfter: number | null = null,
   ) {
-    super(problem.title)
+    super(problem.title || `the API answered ${problem.status}`)
   }
 }
 
@@ -27,57 +30,53 @@ type Explanation = { title: string; advice?: string; requestId?: string | null }
 /** What went wrong, for people. */
 export function explain(error: Error): Explanation {
   if (!navigator.onLine && !(error instanceof ApiError)) {
-    return { title: 'You are offline', advice: 'Please try again when you are connected.' }
+    return { title: t`You are offline`, advice: t`Please try again when you are connected.` }
   }
   if (error instanceof NoAnswer) {
     return {
-      title: 'TraceHub did not answer in time',
-      advice: 'It may be busy, or your connection slow. Please try again.',
+      title: t`TraceHub did not answer in time`,
+      advice: t`It may be busy, or your connection slow. Please try again.`,
     }
   }
   if (!(error instanceof ApiError)) {
     return {
-      title: 'TraceHub cannot be reached',
-      advice: 'Please check your connection and try again.',
+      title: t`TraceHub cannot be reached`,
+      advice: t`Please check your connection and try again.`,
     }
   }
-  const { title, detail, request_id } = error.problem
-  return {
-    title: capitalised(detail || title),
-    advice: adviceOn(error),
-    requestId: request_id,
-  }
+  const title = refusal(error.problem)
+  return { title, advice: adviceOn(error, title), requestId: error.problem.request_id }
 }
 
-function adviceOn({ problem: { status, detail }, retryAfter }: ApiError): string | undefined {
+function adviceOn(
+  { problem: { status }, retryAfter }: ApiError,
+  title: string,
+): string | undefined {
   if (status < 500 && status !== 429) return undefined
-  const parts = status >= 500 ? ['That is not your mistake.'] : []
-  if (!/try again/i.test(detail)) {
-    parts.push(`Please try again in ${retryAfter ? inWords(retryAfter) : 'a moment'}.`)
+  const parts = status >= 500 ? [t`That is not your mistake.`] : []
+  // A sentence of the API's own may have said it.
+  if (!/try again/i.test(title)) {
+    const when = retryAfter ? inWords(retryAfter) : t`in a moment`
+    parts.push(t`Please try again ${when}.`)
   }
   return parts.join(' ')
 }
 
-/** Seconds as people say them, rounded up: '1 minute'. */
+/** Seconds as people say them, rounded up: 'in 1 minute'. */
 export function inWords(seconds: number): string {
-  if (seconds < 90) return counted(Math.ceil(seconds), 'second')
+  if (seconds < 90) {
+    return plural(Math.ceil(seconds), { one: 'in # second', other: 'in # seconds' })
+  }
   const minutes = Math.ceil(seconds / 60)
-  return minutes < 90 ? counted(minutes, 'minute') : counted(Math.ceil(minutes / 60), 'hour')
-}
-
-function counted(number: number, of: string): string {
-  return number === 1 ? `1 ${of}` : `${number} ${of}s`
-}
-
-/** The API speaks in lower case, as for the middle of a sentence. */
-export function capitalised(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
+  return minutes < 90
+    ? plural(minutes, { one: 'in # minute', other: 'in # minutes' })
+    : plural(Math.ceil(minutes / 60), { one: 'in # hour', other: 'in # hours' })
 }
 
 /** What is wrong with each field, by its name, where the API says so. */
 export function fieldErrors(error: Error | null): Record<string, string | undefined> {
   const errors = error instanceof ApiError ? (error.problem.errors ?? []) : []
-  return Object.fromEntries(errors.map(({ field, message }) => [field, capitalised(message)]))
+  return Object.fromEntries(errors.map((error) => [error.field, fieldRefusal(error)]))
 }
 
 function isProblem(body: unknown): body is Problem {
@@ -86,13 +85,7 @@ function isProblem(body: unknown): body is Problem {
 
 /** Something between here and the API answered instead of it: 503 is how the edge says that it is maintenance. */
 function unexplained({ status }: Response): Problem {
-  const detail =
-    status === 503
-      ? 'TraceHub is being looked after and will be back soon. Nothing is lost'
-      : status === 429
-        ? 'that was too often in a short time'
-        : `TraceHub could not answer (${status})`
-  return { type: 'about:blank', title: 'Something went wrong', status, detail }
+  return { type: 'about:blank', title: '', status, detail: '' }
 }
 
 /** `Retry-After` is a number of seconds or a date. */

@@ -374,8 +374,12 @@ export interface components {
         };
         /** @description What is wrong with one field. */
         FieldError: {
+            /** @description Which rule it breaks, for programs and translations; absent where the words alone say it. */
+            code?: components["schemas"]["Rule"];
             /** @description Its name in the request. */
             field: string;
+            /** @description How many characters the rule is about, where it counts them. */
+            limit?: number;
             /** @description For people. */
             message: string;
         };
@@ -554,6 +558,11 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "member" | "manager" | "owner";
+        /**
+         * @description A rule for what people write.
+         * @enum {string}
+         */
+        Rule: "empty" | "too_long" | "too_short" | "lines" | "hidden" | "accents" | "container_number" | "out_of_range" | "before_departure" | "email" | "not_your_password";
         Shipment: {
             /** Format: date */
             arrives_on?: string | null;

@@ -1,15 +1,19 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import classes from './Harbour.module.css'
 
 /** The picture beside the log-in form: a container ship, under way. */
 export function Harbour() {
+  const { t } = useLingui()
   return (
-    <aside className={classes.harbour} aria-label="What TraceHub is for">
+    <aside className={classes.harbour} aria-label={t`What TraceHub is for`}>
       <p className={classes.words}>
-        Every container,
-        <br />
-        every document,
-        <br />
-        every mile.
+        <Trans>
+          Every container,
+          <br />
+          every document,
+          <br />
+          every mile.
+        </Trans>
       </p>
       <svg
         className={classes.picture}

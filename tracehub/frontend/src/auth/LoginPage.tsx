@@ -1,14 +1,17 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Alert, Button, Group, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useRouter, useSearch } from '@tanstack/react-router'
 import { useState, type FormEvent } from 'react'
 
 import { useLogIn } from '../api/login'
 import { useOneAtATime } from '../api/useOneAtATime'
+import { LanguageButton } from '../language/LanguageButton'
 import { Brand } from '../layout/Brand'
 import { EnvironmentBadge } from '../layout/EnvironmentBadge'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { ReleaseNote } from '../layout/ReleaseNote'
 import { AlertIcon } from '../layout/icons'
+import { PageTitle } from '../layout/PageTitle'
 import { forget, recall, remember } from '../storage'
 import { Harbour } from './Harbour'
 import classes from './LoginPage.module.css'
@@ -18,6 +21,7 @@ import { useDeparture } from './credentials'
 const TYPED_EMAIL = 'tracehub.draft.log-in'
 
 export function LoginPage() {
+  const { t } = useLingui()
   const { from = '/shipments' } = useSearch({ from: '/login' })
   const router = useRouter()
   const logIn = useLogIn()
@@ -48,25 +52,26 @@ export function LoginPage() {
 
   return (
     <div className={classes.page}>
-      <title>Log in · TraceHub</title>
+      <PageTitle>{t`Log in`}</PageTitle>
       <Harbour />
       <main className={classes.panel} tabIndex={-1}>
         <div className={classes.form}>
           <Group justify="space-between" mb={36}>
             <Brand size="xl" />
             <EnvironmentBadge />
+            <LanguageButton className={classes.language} />
           </Group>
           <Title order={1} size="h2">
-            Welcome back
+            <Trans>Welcome back</Trans>
           </Title>
           <Text c="dimmed" mt={4} mb="lg">
-            Log in to follow your shipments.
+            <Trans>Log in to follow your shipments.</Trans>
           </Text>
           <form onSubmit={submit}>
             <Stack>
               {logIn.error ? <ProblemAlert error={logIn.error} /> : <WhyLoggedOut />}
               <TextInput
-                label="Email"
+                label={t`Email`}
                 type="email"
                 autoComplete="username"
                 required
@@ -76,7 +81,7 @@ export function LoginPage() {
                 onChange={(event) => typeEmail(event.currentTarget.value)}
               />
               <PasswordInput
-                label="Password"
+                label={t`Password`}
                 autoComplete="current-password"
                 required
                 withAsterisk={false}
@@ -85,7 +90,7 @@ export function LoginPage() {
                 onChange={(event) => setPassword(event.currentTarget.value)}
               />
               <Button type="submit" size="md" mt="xs" loading={logIn.isPending || logIn.isSuccess}>
-                Log in
+                <Trans>Log in</Trans>
               </Button>
             </Stack>
           </form>
@@ -97,18 +102,24 @@ export function LoginPage() {
 }
 
 function WhyLoggedOut() {
+  const { t } = useLingui()
   const departure = useDeparture()
   if (departure === 'expired') {
     return (
-      <Alert role="status" color="yellow" icon={<AlertIcon />} title="Your log-in has expired">
-        Please log in again. You will come back to where you were, with what you had typed.
+      <Alert role="status" color="yellow" icon={<AlertIcon />} title={t`Your log-in has expired`}>
+        <Trans>
+          Please log in again. You will come back to where you were, with what you had typed.
+        </Trans>
       </Alert>
     )
   }
   if (departure === 'logged-out-here-only') {
     return (
-      <Alert role="status" color="yellow" icon={<AlertIcon />} title="You are logged out here">
-        TraceHub could not be told. On other devices you may stay logged in for up to half an hour.
+      <Alert role="status" color="yellow" icon={<AlertIcon />} title={t`You are logged out here`}>
+        <Trans>
+          TraceHub could not be told. On other devices you may stay logged in for up to half an
+          hour.
+        </Trans>
       </Alert>
     )
   }

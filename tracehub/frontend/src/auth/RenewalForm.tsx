@@ -1,3 +1,5 @@
+import { plural } from '@lingui/core/macro'
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Alert, Button, Group, PasswordInput } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
 
@@ -10,6 +12,7 @@ type Props = { email: string; minutes: number }
 
 /** Stands above the page, which stays as it is: the password once more, and one goes on. */
 export default function RenewalForm({ email, minutes }: Props) {
+  const { t } = useLingui()
   const logIn = useLogIn()
   const atMostOnce = useOneAtATime()
   const [password, setPassword] = useState('')
@@ -26,14 +29,17 @@ export default function RenewalForm({ email, minutes }: Props) {
       mb="lg"
       color="yellow"
       icon={<AlertIcon />}
-      title={`Your log-in ends in ${minutes === 1 ? 'a minute' : `${minutes} minutes`}`}
+      title={plural(minutes, {
+        one: 'Your log-in ends in a minute',
+        other: 'Your log-in ends in # minutes',
+      })}
     >
-      What you have typed is kept. To stay logged in, give your password once more.
+      <Trans>What you have typed is kept. To stay logged in, give your password once more.</Trans>
       <form onSubmit={submit}>
         <Group mt="sm" align="flex-end">
           <input type="hidden" name="email" autoComplete="username" value={email} />
           <PasswordInput
-            label={`Password of ${email}`}
+            label={t`Password of ${email}`}
             autoComplete="current-password"
             required
             withAsterisk={false}
@@ -42,7 +48,7 @@ export default function RenewalForm({ email, minutes }: Props) {
             onChange={(event) => setPassword(event.currentTarget.value)}
           />
           <Button type="submit" loading={logIn.isPending}>
-            Stay logged in
+            <Trans>Stay logged in</Trans>
           </Button>
         </Group>
       </form>

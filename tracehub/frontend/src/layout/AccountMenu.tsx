@@ -1,3 +1,4 @@
+import { Trans } from '@lingui/react/macro'
 import { Text, UnstyledButton, VisuallyHidden } from '@mantine/core'
 import { useClickOutside } from '@mantine/hooks'
 import { Link } from '@tanstack/react-router'
@@ -5,6 +6,7 @@ import { useId, useState, type FocusEvent, type KeyboardEvent } from 'react'
 
 import { logOut } from '../api/login'
 import { useLogin } from '../auth/credentials'
+import { LanguageButton } from '../language/LanguageButton'
 import classes from './AccountMenu.module.css'
 import { ChevronDownIcon, LogOutIcon, PeopleIcon, PersonIcon } from './icons'
 
@@ -15,8 +17,9 @@ export function AccountMenu() {
   const frame = useClickOutside<HTMLDivElement>(() => setIsOpen(false))
   const button = useId()
   const panel = useId()
-  if (!login) return null
+  if (!login) return <LanguageButton className={classes.button} />
   const { user, organisation } = login
+  const { name } = user
 
   function closeByKey(event: KeyboardEvent) {
     if (event.key !== 'Escape' || !isOpen) return
@@ -40,19 +43,21 @@ export function AccountMenu() {
         onClick={() => setIsOpen(!isOpen)}
         {...leaving}
       >
-        <VisuallyHidden>Account of {user.name}, </VisuallyHidden>
+        <VisuallyHidden>
+          <Trans>Account of {name}</Trans>,{' '}
+        </VisuallyHidden>
         <Text span size="sm" fw={500} truncate maw={220} visibleFrom="xs">
           {organisation.name}
         </Text>
         <span className={classes.initials} aria-hidden>
-          {initialsOf(user.name)}
+          {initialsOf(name)}
         </span>
         <ChevronDownIcon size={14} />
       </UnstyledButton>
       <div id={panel} className={classes.panel} hidden={!isOpen}>
         <div className={classes.who}>
           <Text size="sm" fw={600}>
-            {user.name}
+            {name}
           </Text>
           <Text size="xs" c="dimmed">
             {user.email}
@@ -63,15 +68,16 @@ export function AccountMenu() {
         </div>
         <Link to="/account" className={classes.item} onClick={() => setIsOpen(false)} {...leaving}>
           <PersonIcon size={16} />
-          Your account
+          <Trans>Your account</Trans>
         </Link>
         <Link to="/people" className={classes.item} onClick={() => setIsOpen(false)} {...leaving}>
           <PeopleIcon size={16} />
-          People
+          <Trans>People</Trans>
         </Link>
+        <LanguageButton className={classes.item} {...leaving} />
         <UnstyledButton className={classes.item} onClick={logOut} {...leaving}>
           <LogOutIcon size={16} />
-          Log out
+          <Trans>Log out</Trans>
         </UnstyledButton>
       </div>
     </div>

@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro'
 import { Badge } from '@mantine/core'
 
 import { useSettings } from '../config'
@@ -5,9 +6,10 @@ import classes from './EnvironmentBadge.module.css'
 
 /** Says 'this is not the real thing' everywhere but in production, and where it is not known. */
 export function EnvironmentBadge() {
+  const { t } = useLingui()
   const settings = useSettings()
   if (settings.state === 'loading') return null
-  const environment = settings.state === 'loaded' ? settings.config.environment : 'unknown'
+  const environment = settings.state === 'loaded' ? settings.config.environment : t`unknown`
   if (environment === 'production') return null
   return (
     <Badge
@@ -16,7 +18,7 @@ export function EnvironmentBadge() {
       radius="sm"
       className={classes.badge}
       h="auto"
-      title="The environment that you are looking at"
+      title={t`The environment that you are looking at`}
     >
       {environment}
     </Badge>

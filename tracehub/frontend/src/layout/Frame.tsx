@@ -1,3 +1,4 @@
+import { Trans } from '@lingui/react/macro'
 import { Container, Group, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
@@ -13,7 +14,7 @@ export function Frame({ children }: { children: ReactNode }) {
   return (
     <div className={classes.frame}>
       <a href="#content" className={classes.skip}>
-        Skip to content
+        <Trans>Skip to content</Trans>
       </a>
       <header className={classes.header}>
         <Container size="lg" h="100%">
@@ -34,7 +35,7 @@ export function Frame({ children }: { children: ReactNode }) {
       <Container component="footer" size="lg" w="100%" py="lg">
         <Group justify="space-between" gap="xs">
           <Text size="xs" c="dimmed">
-            TraceHub: your export shipments, from quay to quay
+            <Trans>TraceHub: your export shipments, from quay to quay</Trans>
           </Text>
           <ReleaseNote />
         </Group>

@@ -1,22 +1,25 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 
 import { Frame } from './Frame'
 import { Notice } from './Notice'
+import { PageTitle } from './PageTitle'
 
 export function NotFoundPage() {
+  const { t } = useLingui()
   return (
     <Frame>
-      <title>Page not found · TraceHub</title>
+      <PageTitle>{t`Page not found`}</PageTitle>
       <Notice
-        title="There is no such page"
+        title={t`There is no such page`}
         action={
           <Button component={Link} to="/shipments">
-            Go to your shipments
+            <Trans>Go to your shipments</Trans>
           </Button>
         }
       >
-        The address may be mistyped, or what it led to is gone.
+        <Trans>The address may be mistyped, or what it led to is gone.</Trans>
       </Notice>
     </Frame>
   )

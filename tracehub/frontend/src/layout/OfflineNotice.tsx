@@ -1,3 +1,4 @@
+import { Trans } from '@lingui/react/macro'
 import { Text } from '@mantine/core'
 import { useSyncExternalStore } from 'react'
 
@@ -10,8 +11,10 @@ export function OfflineNotice() {
     <div role="status" className={classes.place}>
       {!isOnline && (
         <Text size="sm" className={classes.notice}>
-          You are offline. What you type is kept in this browser; send it when you are connected
-          again.
+          <Trans>
+            You are offline. What you type is kept in this browser; send it when you are connected
+            again.
+          </Trans>
         </Text>
       )}
     </div>

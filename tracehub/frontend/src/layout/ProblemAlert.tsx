@@ -1,3 +1,4 @@
+import { Trans } from '@lingui/react/macro'
 import { Alert, Button, Code, Text } from '@mantine/core'
 import { useEffect, useEffectEvent } from 'react'
 
@@ -17,15 +18,21 @@ export function ProblemAlert({ error, onRetry }: Props) {
   return (
     <Alert role="alert" color="red" variant="light" icon={<AlertIcon />} title={title}>
       {advice && <Text size="sm">{advice}</Text>}
-      {asksAgain && <Text size="sm">This page tries again by itself.</Text>}
+      {asksAgain && (
+        <Text size="sm">
+          <Trans>This page tries again by itself.</Trans>
+        </Text>
+      )}
       {requestId && (
         <Text size="xs" mt={6} c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-          Request <Code>{requestId}</Code>
+          <Trans>
+            Request <Code>{requestId}</Code>
+          </Trans>
         </Text>
       )}
       {onRetry && (
         <Button mt="sm" size="xs" variant="default" onClick={onRetry}>
-          Try again
+          <Trans>Try again</Trans>
         </Button>
       )}
     </Alert>

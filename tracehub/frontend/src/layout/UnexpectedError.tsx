@@ -1,3 +1,4 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 
 import { NoAnswer } from '../api/fetchInTime'
@@ -5,14 +6,19 @@ import { Notice } from './Notice'
 
 /** A mistake of ours while drawing a page, or a script of it that did not come. */
 export function UnexpectedError({ error }: { error: unknown }) {
+  const { t } = useLingui()
   return (
     <Notice
-      title="This page could not be shown"
-      action={<Button onClick={() => window.location.reload()}>Try again</Button>}
+      title={t`This page could not be shown`}
+      action={
+        <Button onClick={() => window.location.reload()}>
+          <Trans>Try again</Trans>
+        </Button>
+      }
     >
       {didNotCome(error)
-        ? 'A part of it did not come. Please check your connection and try again.'
-        : 'That is our mistake, not yours. Nothing that you saved is lost.'}
+        ? t`A part of it did not come. Please check your connection and try again.`
+        : t`That is our mistake, not yours. Nothing that you saved is lost.`}
     </Notice>
   )
 }

@@ -1,3 +1,4 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import {
   Alert,
   Button,
@@ -15,22 +16,24 @@ import { useChangeName, useChangePassword } from '../api/account'
 import { fieldErrors } from '../api/problem'
 import { useLogin } from '../auth/credentials'
 import { ProblemAlert } from '../layout/ProblemAlert'
+import { PageTitle } from '../layout/PageTitle'
 import { BackToList } from '../shipments/BackToList'
 import { NewPassword } from './NewPassword'
 
 /** What somebody changes of themselves. */
 export function AccountPage() {
-  const login = useLogin()
+  const { t } = useLingui()
+  const email = useLogin()?.user.email
   return (
     <Stack maw={560} mx="auto" gap="lg">
-      <title>Your account · TraceHub</title>
+      <PageTitle>{t`Your account`}</PageTitle>
       <div>
         <BackToList />
         <Title order={1} size="h2">
-          Your account
+          <Trans>Your account</Trans>
         </Title>
         <Text c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-          You log in as {login?.user.email}.
+          <Trans>You log in as {email}.</Trans>
         </Text>
       </div>
       <NameForm />
@@ -40,6 +43,7 @@ export function AccountPage() {
 }
 
 function NameForm() {
+  const { t } = useLingui()
   const login = useLogin()
   const change = useChangeName()
   const [name, setName] = useState(login?.user.name ?? '')
@@ -51,11 +55,11 @@ function NameForm() {
   }
 
   return (
-    <Section title="Name" onSubmit={submit} error={wrong ? null : change.error}>
-      {change.isSuccess && <Done>Your name is saved.</Done>}
+    <Section title={t`Name`} onSubmit={submit} error={wrong ? null : change.error}>
+      {change.isSuccess && <Done>{t`Your name is saved.`}</Done>}
       <TextInput
-        label="Your name"
-        description="As your colleagues see it, in the history too"
+        label={t`Your name`}
+        description={t`As your colleagues see it, in the history too`}
         autoComplete="name"
         required
         value={name}
@@ -64,7 +68,7 @@ function NameForm() {
       />
       <Group justify="flex-end">
         <Button type="submit" loading={change.isPending}>
-          Save the name
+          <Trans>Save the name</Trans>
         </Button>
       </Group>
     </Section>
@@ -72,6 +76,7 @@ function NameForm() {
 }
 
 function PasswordForm() {
+  const { t } = useLingui()
   const login = useLogin()
   const change = useChangePassword()
   const [current, setCurrent] = useState('')
@@ -93,27 +98,27 @@ function PasswordForm() {
 
   return (
     <Section
-      title="Password"
+      title={t`Password`}
       onSubmit={submit}
       error={wrong.current || wrong.new ? null : change.error}
     >
       {change.isSuccess && (
-        <Done>Your password is changed. You are logged out everywhere else.</Done>
+        <Done>{t`Your password is changed. You are logged out everywhere else.`}</Done>
       )}
       {/* For programs that keep passwords. */}
       <input type="text" autoComplete="username" value={login?.user.email ?? ''} readOnly hidden />
       <PasswordInput
-        label="Password until now"
+        label={t`Password until now`}
         autoComplete="current-password"
         required
         value={current}
         error={wrong.current}
         onChange={(event) => setCurrent(event.currentTarget.value)}
       />
-      <NewPassword label="New password" value={next} error={wrong.new} onChange={setNext} />
+      <NewPassword label={t`New password`} value={next} error={wrong.new} onChange={setNext} />
       <Group justify="flex-end">
         <Button type="submit" loading={change.isPending}>
-          Change the password
+          <Trans>Change the password</Trans>
         </Button>
       </Group>
     </Section>

@@ -1,9 +1,10 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Button, Group, NativeSelect, Paper, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
 
 import { invitations, useInvite, useWithdraw } from '../api/people'
-import { ApiError, capitalised } from '../api/problem'
+import { ApiError, explain, fieldErrors } from '../api/problem'
 import type { Role } from '../api/types'
 import { useOneAtATime } from '../api/useOneAtATime'
 import { formatMoment } from '../dates'
@@ -14,33 +15,34 @@ import { choicesBelow, isAbove, labelOfRole, whatMayDo } from './roles'
 type Props = { mine: Role; onLink: (shown: Shown) => void }
 
 export function Invitations({ mine, onLink }: Props) {
+  const { t } = useLingui()
   const { data } = useQuery(invitations)
   const withdraw = useWithdraw()
   return (
     <Paper component="section" aria-labelledby="invite" p="xl">
       <Title order={2} size="h5" id="invite" mb="lg">
-        Invite somebody
+        <Trans>Invite somebody</Trans>
       </Title>
       <InviteForm mine={mine} onLink={onLink} />
       {withdraw.error && <ProblemAlert error={withdraw.error} />}
       {data && data.items.length > 0 && (
-        <Stack component="ul" gap="xs" mt="xl" p={0} aria-label="Open invitations">
+        <Stack component="ul" gap="xs" mt="xl" p={0} aria-label={t`Open invitations`}>
           {data.items.map(({ id, email, role, expires_at }) => (
             <Group component="li" key={id} justify="space-between" gap="xs">
               <Text size="sm" style={{ overflowWrap: 'anywhere', minWidth: 0 }}>
                 {email}, {labelOfRole(role).toLowerCase()}{' '}
                 <Text span size="sm" c="dimmed">
-                  until {formatMoment(expires_at)}
+                  {t`until ${formatMoment(expires_at)}`}
                 </Text>
               </Text>
               {isAbove(mine, role) && (
                 <Button
                   size="xs"
                   variant="default"
-                  aria-label={`Withdraw the invitation of ${email}`}
+                  aria-label={t`Withdraw the invitation of ${email}`}
                   onClick={() => withdraw.mutate(id)}
                 >
-                  Withdraw
+                  <Trans>Withdraw</Trans>
                 </Button>
               )}
             </Group>
@@ -52,6 +54,7 @@ export function Invitations({ mine, onLink }: Props) {
 }
 
 function InviteForm({ mine, onLink }: Props) {
+  const { t } = useLingui()
   const invite = useInvite()
   const atMostOnce = useOneAtATime()
   const [email, setEmail] = useState('')
@@ -65,7 +68,7 @@ function InviteForm({ mine, onLink }: Props) {
         { email, role },
         {
           onSuccess: (made) => {
-            onLink({ ...made, words: `With this link ${email} joins you` })
+            onLink({ ...made, words: t`With this link ${email} joins you` })
             setEmail('')
           },
           onSettled: done,
@@ -79,7 +82,7 @@ function InviteForm({ mine, onLink }: Props) {
       <Stack>
         {invite.error && !fieldError && <ProblemAlert error={invite.error} />}
         <TextInput
-          label="Email"
+          label={t`Email`}
           type="email"
           required
           value={email}
@@ -87,7 +90,7 @@ function InviteForm({ mine, onLink }: Props) {
           onChange={(event) => setEmail(event.currentTarget.value)}
         />
         <NativeSelect
-          label="Role"
+          label={t`Role`}
           data={choicesBelow(mine)}
           description={whatMayDo(role)}
           value={role}
@@ -95,7 +98,7 @@ function InviteForm({ mine, onLink }: Props) {
         />
         <Group justify="flex-end">
           <Button type="submit" loading={invite.isPending}>
-            Make an invitation
+            <Trans>Make an invitation</Trans>
           </Button>
         </Group>
       </Stack>
@@ -105,8 +108,6 @@ function InviteForm({ mine, onLink }: Props) {
 
 function refusedEmail(error: Error | null): string | null {
   if (!(error instanceof ApiError)) return null
-  const { status, detail, errors } = error.problem
-  if (status === 409) return capitalised(detail)
-  const found = errors?.find(({ field }) => field === 'email')
-  return found ? capitalised(found.message) : null
+  if (error.problem.status === 409) return explain(error).title
+  return fieldErrors(error).email ?? null
 }

@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro'
 import { PasswordInput } from '@mantine/core'
 
 type Props = {
@@ -9,10 +10,11 @@ type Props = {
 
 /** Where somebody chooses a password. */
 export function NewPassword({ label, value, error, onChange }: Props) {
+  const { t } = useLingui()
   return (
     <PasswordInput
       label={label}
-      description="Twelve characters at least; three or four words are good"
+      description={t`Twelve characters at least; three or four words are good`}
       autoComplete="new-password"
       required
       value={value}

@@ -1,3 +1,4 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Badge, Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -7,6 +8,7 @@ import type { Role } from '../api/types'
 import { useLogin } from '../auth/credentials'
 import { Loading } from '../layout/Loading'
 import { ProblemAlert } from '../layout/ProblemAlert'
+import { PageTitle } from '../layout/PageTitle'
 import { BackToList } from '../shipments/BackToList'
 import { Invitations } from './Invitations'
 import { LinkToCopy, type Shown } from './LinkToCopy'
@@ -15,7 +17,9 @@ import { PersonActions } from './PersonActions'
 import { labelOfRole, mayDo } from './roles'
 
 export function PeoplePage() {
+  const { t } = useLingui()
   const login = useLogin()
+  const organisation = login?.organisation.name
   const { data, error, refetch } = useQuery(people)
   const [shown, setShown] = useState<Shown | null>(null)
   // As it is by now: somebody may have changed it since the log-in.
@@ -24,19 +28,19 @@ export function PeoplePage() {
 
   return (
     <Stack gap="lg">
-      <title>People · TraceHub</title>
+      <PageTitle>{t`People`}</PageTitle>
       <div>
         <BackToList />
         <Title order={1} size="h2">
-          People
+          <Trans>People</Trans>
         </Title>
         <Text c="dimmed">
-          Who sees the shipments of {login?.organisation.name}, and who may do what.
+          <Trans>Who sees the shipments of {organisation}, and who may do what.</Trans>
         </Text>
       </div>
       {shown && <LinkToCopy shown={shown} onDone={() => setShown(null)} />}
       {data ? (
-        <ul className={classes.people} aria-label="People">
+        <ul className={classes.people} aria-label={t`People`}>
           {data.items.map((person) => (
             <Paper component="li" key={person.id} p="md">
               <Group justify="space-between" gap="sm">
@@ -49,7 +53,7 @@ export function PeoplePage() {
                 <Group gap="xs">
                   {person.is_suspended && (
                     <Badge color="red" variant="light" radius="sm" tt="none">
-                      Suspended
+                      <Trans>Suspended</Trans>
                     </Badge>
                   )}
                   <Badge color="gray" variant="light" radius="sm" tt="none">
@@ -69,7 +73,7 @@ export function PeoplePage() {
       ) : error ? (
         <ProblemAlert error={error} onRetry={() => void refetch({ cancelRefetch: false })} />
       ) : (
-        <Loading what="the people">
+        <Loading label={t`Loading the people`}>
           <Skeleton height={96} radius="lg" />
           <Skeleton height={96} radius="lg" />
         </Loading>

@@ -1,3 +1,4 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Button, Group, NativeSelect, Stack } from '@mantine/core'
 
 import { useChangePerson, usePasswordLink } from '../api/people'
@@ -10,19 +11,21 @@ type Props = { person: Person; mine: Role; isMe: boolean; onLink: (shown: Shown)
 
 /** What whoever looks at the page may do with somebody. */
 export function PersonActions({ person, mine, isMe, onLink }: Props) {
+  const { t } = useLingui()
   const change = useChangePerson()
   const link = usePasswordLink()
   if (isMe || !isAbove(mine, person.role)) return null
 
   const error = change.error ?? link.error
-  const again = person.is_suspended ? 'Let in again' : 'New password'
+  const { name } = person
+  const again = person.is_suspended ? t`Let in again` : t`New password`
   return (
     <Stack mt="sm" gap="sm">
       {error && <ProblemAlert error={error} />}
       <Group gap="xs" align="flex-end">
         <NativeSelect
           size="xs"
-          label={`Role of ${person.name}`}
+          label={t`Role of ${name}`}
           data={choicesBelow(mine)}
           maw="100%"
           styles={{ label: { overflowWrap: 'anywhere' } }}
@@ -35,14 +38,14 @@ export function PersonActions({ person, mine, isMe, onLink }: Props) {
         <Button
           size="xs"
           variant="default"
-          aria-label={`${again}: ${person.name}`}
+          aria-label={t`${again}: ${name}`}
           loading={link.isPending}
           onClick={() =>
             link.mutate(person.id, {
               onSuccess: (made) =>
                 onLink({
                   ...made,
-                  words: `With this link ${person.name} chooses a new password`,
+                  words: t`With this link ${name} chooses a new password`,
                 }),
             })
           }
@@ -54,11 +57,11 @@ export function PersonActions({ person, mine, isMe, onLink }: Props) {
             size="xs"
             variant="light"
             color="red"
-            aria-label={`Suspend ${person.name}`}
+            aria-label={t`Suspend ${name}`}
             loading={change.isPending && (change.variables.body.is_suspended ?? false)}
             onClick={() => change.mutate({ id: person.id, body: { is_suspended: true } })}
           >
-            Suspend
+            <Trans>Suspend</Trans>
           </Button>
         )}
       </Group>

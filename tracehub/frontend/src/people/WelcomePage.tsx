@@ -1,12 +1,5 @@
-import {
-  Button,
-  Paper,
-  Skeleton,
-  Stack,
-  Text,
-  TextInput,
-  Title,
-} from '@mantine/core'
+import { Trans, useLingui } from '@lingui/react/macro'
+import { Button, Paper, Skeleton, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useState, type FormEvent } from 'react'
@@ -20,16 +13,18 @@ import { Frame } from '../layout/Frame'
 import { Loading } from '../layout/Loading'
 import { Notice } from '../layout/Notice'
 import { ProblemAlert } from '../layout/ProblemAlert'
+import { PageTitle } from '../layout/PageTitle'
 import { NewPassword } from './NewPassword'
 import { labelOfRole } from './roles'
 
 /** Where an invitation leads, and a link for another password. What is behind the # stays in the browser. */
 export function WelcomePage() {
+  const { t } = useLingui()
   const [token] = useState(() => window.location.hash.slice(1))
   const { data, error, refetch } = useQuery(link(token))
   return (
     <Frame>
-      <title>Welcome · TraceHub</title>
+      <PageTitle>{t`Welcome`}</PageTitle>
       {data ? (
         <Choose token={token} kind={data} />
       ) : error && !isGone(error) ? (
@@ -37,19 +32,21 @@ export function WelcomePage() {
       ) : error ? (
         <Paper>
           <Notice
-            title="This link is not good any more"
+            title={t`This link is not good any more`}
             action={
               <Button component={Link} to="/login" variant="default">
-                Log in
+                <Trans>Log in</Trans>
               </Button>
             }
           >
-            It was used already, has expired, or was taken back. Please ask whoever sent it for
-            another one.
+            <Trans>
+              It was used already, has expired, or was taken back. Please ask whoever sent it for
+              another one.
+            </Trans>
           </Notice>
         </Paper>
       ) : (
-        <Loading what="the link">
+        <Loading label={t`Loading the link`}>
           <Skeleton height={34} width={260} />
           <Skeleton height={280} maw={480} radius="lg" />
         </Loading>
@@ -65,6 +62,7 @@ function Choose({
   token: string
   kind: LinkKind
 }) {
+  const { t } = useLingui()
   const navigate = useNavigate()
   const use = useLink()
   const logIn = useLogIn()
@@ -99,12 +97,12 @@ function Choose({
     <Stack maw={480} mx="auto" gap="lg">
       <div>
         <Title order={1} size="h2" style={{ overflowWrap: 'anywhere' }}>
-          {isInvitation ? `Welcome to ${organisation}` : 'Choose a new password'}
+          {isInvitation ? t`Welcome to ${organisation}` : t`Choose a new password`}
         </Title>
         <Text c="dimmed" style={{ overflowWrap: 'anywhere' }}>
           {isInvitation
-            ? `You are invited as ${labelOfRole(role).toLowerCase()}. You log in as ${email}.`
-            : `For ${email}. Wherever you are logged in, you are logged out.`}
+            ? t`You are invited as ${labelOfRole(role).toLowerCase()}. You log in as ${email}.`
+            : t`For ${email}. Wherever you are logged in, you are logged out.`}
         </Text>
       </div>
       <Paper p="xl">
@@ -113,8 +111,8 @@ function Choose({
             {use.error && !errors.name && !errors.password && <ProblemAlert error={use.error} />}
             {isInvitation && (
               <TextInput
-                label="Your name"
-                description="As your colleagues know you"
+                label={t`Your name`}
+                description={t`As your colleagues know you`}
                 autoComplete="name"
                 required
                 value={name}
@@ -123,13 +121,13 @@ function Choose({
               />
             )}
             <NewPassword
-              label="Password"
+              label={t`Password`}
               value={password}
               error={errors.password}
               onChange={setPassword}
             />
             <Button type="submit" loading={use.isPending || use.isSuccess}>
-              {isInvitation ? 'Join' : 'Save the password'}
+              {isInvitation ? t`Join` : t`Save the password`}
             </Button>
           </Stack>
         </form>

@@ -1,11 +1,14 @@
+import { msg } from '@lingui/core/macro'
+import { i18n, type MessageDescriptor } from '@lingui/core'
+
 import type { Role } from '../api/types'
 
 /** What people may do, from the least to the most. */
-export const ROLES: { role: Role; label: string; may: string }[] = [
-  { role: 'viewer', label: 'Viewer', may: 'Looks at everything' },
-  { role: 'member', label: 'Member', may: 'Enters and changes shipments' },
-  { role: 'manager', label: 'Manager', may: 'Also invites and suspends members and viewers' },
-  { role: 'owner', label: 'Owner', may: 'Does everything' },
+const ROLES: { role: Role; label: MessageDescriptor; may: MessageDescriptor }[] = [
+  { role: 'viewer', label: msg`Viewer`, may: msg`Looks at everything` },
+  { role: 'member', label: msg`Member`, may: msg`Enters and changes shipments` },
+  { role: 'manager', label: msg`Manager`, may: msg`Also invites and suspends members and viewers` },
+  { role: 'owner', label: msg`Owner`, may: msg`Does everything` },
 ]
 
 const rank = (role: Role) => ROLES.findIndex((row) => row.role === role)
@@ -24,15 +27,17 @@ export function isAbove(mine: Role, other: Role): boolean {
 export function choicesBelow(mine: Role) {
   return ROLES.filter(({ role }) => isAbove(mine, role)).map(({ role, label }) => ({
     value: role,
-    label,
+    label: i18n._(label),
   }))
 }
 
 export function labelOfRole(role: Role): string {
-  return ROLES[rank(role)]?.label ?? role
+  const row = ROLES[rank(role)]
+  return row ? i18n._(row.label) : role
 }
 
 /** In a sentence: what somebody of this role may do. */
 export function whatMayDo(role: Role): string {
-  return ROLES[rank(role)]?.may ?? ''
+  const row = ROLES[rank(role)]
+  return row ? i18n._(row.may) : ''
 }

@@ -1,3 +1,4 @@
+import { Trans } from '@lingui/react/macro'
 import { Anchor, Group } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 
@@ -15,7 +16,7 @@ export function BackToList() {
       mb="md"
     >
       <Group gap={6}>
-        <ArrowLeftIcon size={14} /> All shipments
+        <ArrowLeftIcon size={14} /> <Trans>All shipments</Trans>
       </Group>
     </Anchor>
   )

@@ -1,10 +1,13 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Alert, Button, Group, Stack, Text } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
 
 import { AlertIcon } from '../layout/icons'
 import { formatDay } from '../dates'
-import { LABELS, type Field } from './fields'
+import type { Field } from './fields'
 import type { Difference } from './merge'
+import { labelOfField } from './words'
 
 /** What is another by now than what was typed on top of, and since which version. */
 export type Meanwhile = { version: number; differences: Difference[] }
@@ -34,11 +37,13 @@ export function Conflict({ meanwhile: { version, differences }, onTake }: Props)
         color="orange"
         variant="light"
         icon={<AlertIcon />}
-        title="Somebody else has changed this shipment meanwhile"
+        title={t`Somebody else has changed this shipment meanwhile`}
       >
         <Text size="sm">
-          Nothing is saved yet. The form holds what you typed, and their changes elsewhere. Please
-          look at them, and save again.
+          <Trans>
+            Nothing is saved yet. The form holds what you typed, and their changes elsewhere. Please
+            look at them, and save again.
+          </Trans>
         </Text>
         <Stack component="dl" gap="sm" my="sm">
           {differences.map((difference) => (
@@ -47,32 +52,33 @@ export function Conflict({ meanwhile: { version, differences }, onTake }: Props)
         </Stack>
       </Alert>
       <Text role="status" size="sm" mt="xs">
-        {taken && `${LABELS[taken]}: theirs is in the form now.`}
+        {taken && t`${labelOfField(taken)}: theirs is in the form now.`}
       </Text>
     </div>
   )
 }
 
 function Side({ difference, onTake }: { difference: Difference; onTake: Props['onTake'] }) {
-  const { field, theirs, mine, isConflict } = difference
+  const { field, isConflict } = difference
+  const theirs = shown(field, difference.theirs)
+  const mine = shown(field, difference.mine)
   return (
     <div>
       <Text component="dt" size="sm" fw={600}>
-        {LABELS[field]}
+        {labelOfField(field)}
       </Text>
       <Text component="dd" m={0} size="sm" style={{ overflowWrap: 'anywhere' }}>
-        {isConflict ? 'Theirs: ' : 'Now: '}
-        {shown(field, theirs)}
+        {isConflict ? t`Theirs: ${theirs}` : t`Now: ${theirs}`}
         {isConflict && (
           <>
             <br />
-            Yours: {shown(field, mine)}
+            {t`Yours: ${mine}`}
           </>
         )}
         {isConflict && (
           <Group mt={4}>
             <Button size="xs" variant="default" onClick={() => onTake(difference)}>
-              Take theirs: {LABELS[field].toLowerCase()}
+              {t`Take theirs: ${labelOfField(field).toLowerCase()}`}
             </Button>
           </Group>
         )}
@@ -83,6 +89,6 @@ function Side({ difference, onTake }: { difference: Difference; onTake: Props['o
 
 /** What is in a field, as people read it. */
 export function shown(field: Field, value: string | null): string {
-  if (!value) return 'nothing'
+  if (!value) return t`nothing`
   return field === 'departs_on' || field === 'arrives_on' ? formatDay(value) : value
 }

@@ -1,3 +1,4 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Stack, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams } from '@tanstack/react-router'
@@ -9,6 +10,7 @@ import type { Shipment } from '../api/types'
 import { useOneAtATime } from '../api/useOneAtATime'
 import { useDraft } from '../drafts/useDraft'
 import { ButtonLink } from '../layout/links'
+import { PageTitle } from '../layout/PageTitle'
 import { BackToShipment } from './BackToList'
 import { Conflict, type Meanwhile } from './Conflict'
 import { ShipmentForm, type FormHandle } from './ShipmentForm'
@@ -17,12 +19,13 @@ import { hasChange, merge, type Difference } from './merge'
 import { Missing, Outline } from './ShipmentPage'
 
 export function EditShipmentPage() {
+  const { t } = useLingui()
   const { id } = useParams({ from: '/logged-in/shipments/$id/edit' })
   // What the form is filled from does not change under who types.
   const { data, error, refetch } = useQuery({ ...shipment(id), refetchOnWindowFocus: false })
   return (
     <Stack maw={760} mx="auto" gap="lg">
-      <title>{`Edit ${data?.reference ?? 'shipment'} · TraceHub`}</title>
+      <PageTitle>{data ? t`Edit ${data.reference}` : t`Edit shipment`}</PageTitle>
       {data ? (
         <Edit key={id} opened={data} />
       ) : error ? (
@@ -38,13 +41,14 @@ export function EditShipmentPage() {
 const TIMES = 3
 
 function Edit({ opened }: { opened: Shipment }) {
+  const { t } = useLingui()
   const navigate = useNavigate()
   // What the form was filled from; after a conflict, what is there now.
   const [base, setBase] = useState(opened)
   const { draft, meanwhile, setMeanwhile } = useDraftOnTopOf(opened)
   const change = useChangeShipment(draft.discard)
   const atMostOnce = useOneAtATime()
-  const { id } = base
+  const { id, reference } = base
 
   const leave = () => navigate({ to: '/shipments/$id', params: { id } })
 
@@ -97,9 +101,9 @@ function Edit({ opened }: { opened: Shipment }) {
   return (
     <>
       <div>
-        <BackToShipment id={id} reference={base.reference} />
+        <BackToShipment id={id} reference={reference} />
         <Title order={1} size="h2" style={{ overflowWrap: 'anywhere' }}>
-          Edit {base.reference}
+          <Trans>Edit {reference}</Trans>
         </Title>
       </div>
       <ShipmentForm
@@ -107,10 +111,10 @@ function Edit({ opened }: { opened: Shipment }) {
         busy={change.isPending || change.isSuccess}
         error={isConflict ? null : change.error}
         draft={draft}
-        submitLabel="Save changes"
+        submitLabel={t`Save changes`}
         cancel={
           <ButtonLink to="/shipments/$id" params={{ id }} variant="default">
-            Cancel
+            <Trans>Cancel</Trans>
           </ButtonLink>
         }
         above={(form) =>

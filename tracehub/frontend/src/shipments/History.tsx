@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Paper, Stack, Text, Title } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useRef } from 'react'
@@ -6,9 +8,9 @@ import { history } from '../api/history'
 import type { HistoryChange, HistoryEntry } from '../api/types'
 import { formatMoment } from '../dates'
 import { shown } from './Conflict'
-import { isField, LABELS } from './fields'
+import { isField } from './fields'
 import classes from './History.module.css'
-import { labelOf } from './stages'
+import { labelOf, labelOfField } from './words'
 
 /** Who did what. Beside the shipment: while it can't be had, or there is none yet, the page goes without. */
 export function History({ shipmentId }: { shipmentId: string }) {
@@ -27,7 +29,7 @@ export function History({ shipmentId }: { shipmentId: string }) {
   return (
     <Paper component="section" aria-labelledby="history" p="xl">
       <Title order={2} size="h5" id="history" mb="lg">
-        History
+        <Trans>History</Trans>
       </Title>
       <ol ref={list} tabIndex={-1} aria-labelledby="history" className={classes.entries}>
         {entries.map((entry) => (
@@ -42,7 +44,7 @@ export function History({ shipmentId }: { shipmentId: string }) {
           loading={isFetchingNextPage}
           onClick={() => void showOlder()}
         >
-          Show older
+          <Trans>Show older</Trans>
         </Button>
       )}
     </Paper>
@@ -59,7 +61,11 @@ function Entry({ entry: { by, at, what, changes } }: { entry: HistoryEntry }) {
         </Text>
       </Text>
       <Stack gap={2}>
-        {what === 'created' && <Text size="sm">Created the shipment</Text>}
+        {what === 'created' && (
+          <Text size="sm">
+            <Trans>Created the shipment</Trans>
+          </Text>
+        )}
         {changes.map((change) => (
           <Text key={change.field} size="sm">
             {sentence(change)}
@@ -71,8 +77,9 @@ function Entry({ entry: { by, at, what, changes } }: { entry: HistoryEntry }) {
 }
 
 function sentence({ field, before, after }: HistoryChange): string {
-  if (field === 'stage') return `Moved it from ${labelOf(before ?? '')} to ${labelOf(after ?? '')}`
+  if (field === 'stage') return t`Moved it from ${labelOf(before ?? '')} to ${labelOf(after ?? '')}`
   // A later release may know more fields.
-  if (!isField(field)) return `${field}: ${before ?? 'nothing'} → ${after ?? 'nothing'}`
-  return `${LABELS[field]}: ${shown(field, before ?? null)} → ${shown(field, after ?? null)}`
+  if (!isField(field)) return t`${field}: ${before ?? t`nothing`} → ${after ?? t`nothing`}`
+  const name = labelOfField(field)
+  return t`${name}: ${shown(field, before ?? null)} → ${shown(field, after ?? null)}`
 }

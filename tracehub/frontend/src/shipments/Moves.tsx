@@ -1,3 +1,4 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Button, Group, Stack, Text } from '@mantine/core'
 import { useRef } from 'react'
 
@@ -7,10 +8,12 @@ import type { Shipment, Stage } from '../api/types'
 import { useLogin } from '../auth/credentials'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { mayDo } from '../people/roles'
-import { labelOf, positionOf, stageOf } from './stages'
+import { positionOf, stageOf } from './stages'
+import { labelOf } from './words'
 
 /** Where the shipment may go from where it stands. An API that knows no stages says nothing of it, and nothing is shown. */
 export function Moves({ shipment }: { shipment: Shipment }) {
+  const { t } = useLingui()
   const change = useChangeShipment()
   const atMostOnce = useOneAtATime()
   const moves = useRef<HTMLDivElement>(null)
@@ -18,7 +21,11 @@ export function Moves({ shipment }: { shipment: Shipment }) {
   const mayWrite = mayDo(useLogin()?.user.role, 'member')
   if (!mayWrite || version === undefined || next_stages.length === 0) return null
 
-  const isBack = (stage: Stage) => positionOf(stage) < positionOf(stageOf(shipment))
+  function nameOfMove(stage: Stage) {
+    const name = labelOf(stage).toLowerCase()
+    const isBack = positionOf(stage) < positionOf(stageOf(shipment))
+    return isBack ? t`Back to ${name}` : t`Move to ${name}`
+  }
   const move = (stage: Stage) =>
     atMostOnce((done) =>
       change.mutate({ id, version, body: { stage } }, { onSettled: settle(done) }),
@@ -34,9 +41,9 @@ export function Moves({ shipment }: { shipment: Shipment }) {
       {change.error && <ProblemAlert error={change.error} />}
       {/* It is there before there is something to say, or nobody who listens would hear it. */}
       <Text role="status" size="sm" fw={600}>
-        {change.isSuccess && `It is at ${labelOf(stageOf(change.data))} now.`}
+        {change.isSuccess && t`It is at ${labelOf(stageOf(change.data))} now.`}
       </Text>
-      <Group ref={moves} tabIndex={-1} gap="xs" role="group" aria-label="Move on">
+      <Group ref={moves} tabIndex={-1} gap="xs" role="group" aria-label={t`Move on`}>
         {next_stages.map((stage, place) => (
           <Button
             key={stage}
@@ -45,12 +52,14 @@ export function Moves({ shipment }: { shipment: Shipment }) {
             loading={change.isPending && change.variables.body.stage === stage}
             onClick={() => move(stage)}
           >
-            {isBack(stage) ? 'Back to' : 'Move to'} {labelOf(stage).toLowerCase()}
+            {nameOfMove(stage)}
           </Button>
         ))}
       </Group>
       <Text size="xs" c="dimmed">
-        Everybody in your organisation sees where it stands; the history says who moved it.
+        <Trans>
+          Everybody in your organisation sees where it stands; the history says who moved it.
+        </Trans>
       </Text>
     </Stack>
   )

@@ -1,3 +1,4 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Stack, Text, Title } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 
@@ -5,11 +6,13 @@ import { useCreateShipment } from '../api/shipments'
 import { useOneAtATime } from '../api/useOneAtATime'
 import { useDraft } from '../drafts/useDraft'
 import { ButtonLink } from '../layout/links'
+import { PageTitle } from '../layout/PageTitle'
 import { BackToList } from './BackToList'
 import { ShipmentForm, type FormHandle } from './ShipmentForm'
 import { NOTHING_TYPED, toRequest, type Values } from './fields'
 
 export function NewShipmentPage() {
+  const { t } = useLingui()
   const navigate = useNavigate()
   const draft = useDraft('new-shipment', NOTHING_TYPED)
   const create = useCreateShipment(draft.discard)
@@ -34,13 +37,15 @@ export function NewShipmentPage() {
 
   return (
     <Stack maw={760} mx="auto" gap="lg">
-      <title>New shipment · TraceHub</title>
+      <PageTitle>{t`New shipment`}</PageTitle>
       <div>
         <BackToList />
         <Title order={1} size="h2">
-          New shipment
+          <Trans>New shipment</Trans>
         </Title>
-        <Text c="dimmed">Start with what you know. The rest can follow.</Text>
+        <Text c="dimmed">
+          <Trans>Start with what you know. The rest can follow.</Trans>
+        </Text>
       </div>
       <ShipmentForm
         // It stays busy until the shipment's own page is there.
@@ -48,10 +53,10 @@ export function NewShipmentPage() {
         error={create.error}
         draft={draft}
         empty={NOTHING_TYPED}
-        submitLabel="Create shipment"
+        submitLabel={t`Create shipment`}
         cancel={
           <ButtonLink to="/shipments" activeOptions={{ exact: true }} variant="default">
-            Cancel
+            <Trans>Cancel</Trans>
           </ButtonLink>
         }
         onSubmit={send}

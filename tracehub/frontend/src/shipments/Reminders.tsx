@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro'
 import { Alert } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 
@@ -20,7 +21,7 @@ export function Reminders({ shipment }: { shipment: Shipment }) {
       icon={<AlertIcon />}
       title={titleOf(reminder)}
     >
-      Nobody had reported it by {formatDay(reminder.created_at)}.
+      {t`Nobody had reported it by ${formatDay(reminder.created_at)}.`}
     </Alert>
   ))
 }
@@ -34,6 +35,6 @@ function isOpen({ kind, due_on }: Reminder, shipment: Shipment): boolean {
 }
 
 function titleOf({ kind, due_on }: Reminder): string {
-  const was = kind === 'departure_overdue' ? 'Was to depart on' : 'Was to arrive on'
-  return `${was} ${formatDay(due_on)}`
+  const day = formatDay(due_on)
+  return kind === 'departure_overdue' ? t`Was to depart on ${day}` : t`Was to arrive on ${day}`
 }

@@ -1,3 +1,4 @@
+import { Trans } from '@lingui/react/macro'
 import { VisuallyHidden } from '@mantine/core'
 
 import { ArrowRightIcon } from '../layout/icons'
@@ -8,7 +9,9 @@ export function Route({ from, to }: { from: string; to: string }) {
     <div className={classes.route}>
       <span className={classes.port}>{from}</span>
       <ArrowRightIcon size={14} className={classes.arrow} />
-      <VisuallyHidden>to</VisuallyHidden>
+      <VisuallyHidden>
+        <Trans>to</Trans>
+      </VisuallyHidden>
       <span className={classes.port}>{to}</span>
     </div>
   )

@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro'
 import { CloseButton, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { useState } from 'react'
@@ -8,6 +9,7 @@ type Props = { value: string; onChange: (value: string) => void }
 
 /** Asks when the typing pauses, not at each letter. */
 export function SearchBox({ value, onChange }: Props) {
+  const { t } = useLingui()
   const [typed, setTyped] = useState(value)
   const askSoon = useDebouncedCallback((text: string) => onChange(text.trim()), 250)
 
@@ -20,10 +22,12 @@ export function SearchBox({ value, onChange }: Props) {
     <TextInput
       type="search"
       role="searchbox"
-      aria-label="Search shipments"
-      placeholder="Reference, product, container, port"
+      aria-label={t`Search shipments`}
+      placeholder={t`Reference, product, container, port`}
       leftSection={<SearchIcon />}
-      rightSection={typed && <CloseButton aria-label="Clear the search" onClick={() => type('')} />}
+      rightSection={
+        typed && <CloseButton aria-label={t`Clear the search`} onClick={() => type('')} />
+      }
       size="md"
       mb="md"
       value={typed}

@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro'
 import { Link } from '@tanstack/react-router'
 
 import type { Shipment } from '../api/types'
@@ -9,8 +10,9 @@ import { formatDay } from '../dates'
 
 /** The list on a phone: one card a shipment. */
 export function ShipmentCards({ shipments }: { shipments: Shipment[] }) {
+  const { t } = useLingui()
   return (
-    <ul aria-label="Shipments" className={classes.list}>
+    <ul aria-label={t`Shipments`} className={classes.list}>
       {shipments.map((shipment) => (
         <li key={shipment.id}>
           <Card shipment={shipment} />
@@ -21,6 +23,7 @@ export function ShipmentCards({ shipments }: { shipments: Shipment[] }) {
 }
 
 function Card({ shipment }: { shipment: Shipment }) {
+  const { t } = useLingui()
   const { id, reference, product, origin_port, destination_port } = shipment
   return (
     <Link to="/shipments/$id" params={{ id }} className={classes.card}>
@@ -31,7 +34,7 @@ function Card({ shipment }: { shipment: Shipment }) {
       <p className={classes.product}>{product}</p>
       <Route from={origin_port} to={destination_port} />
       {shipment.arrives_on && (
-        <p className={classes.product}>Arrives {formatDay(shipment.arrives_on)}</p>
+        <p className={classes.product}>{t`Arrives ${formatDay(shipment.arrives_on)}`}</p>
       )}
     </Link>
   )

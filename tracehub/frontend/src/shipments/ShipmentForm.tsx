@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro'
 import {
   Button,
   Group,
@@ -14,13 +15,9 @@ import type { ReactNode } from 'react'
 import { DraftNotice } from '../drafts/DraftNotice'
 import type { useDraft } from '../drafts/useDraft'
 import { ProblemAlert } from '../layout/ProblemAlert'
-import { FIELDS, fieldErrors, INCOTERMS, LABELS, type Field, type Values } from './fields'
+import { FIELDS, fieldErrors, type Field, type Values } from './fields'
 import classes from './ShipmentForm.module.css'
-
-const INCOTERM_CHOICES = [
-  { value: '', label: 'Not agreed yet' },
-  ...Object.entries(INCOTERMS).map(([value, words]) => ({ value, label: `${value} · ${words}` })),
-]
+import { incotermChoices, labelOfField } from './words'
 
 type Props = {
   /** What the form is when nothing is typed. */
@@ -44,15 +41,16 @@ export type FormHandle = {
 
 /** Asks only that the fields with a star are filled; what is right in them is for the API to say. */
 export function ShipmentForm(props: Props) {
+  const { t } = useLingui()
   const { empty, busy, error, draft, submitLabel, cancel, above, onSubmit } = props
   const form = useForm<Values>({
     initialValues: draft.found?.values ?? empty,
     onValuesChange: draft.keep,
     validate: {
-      reference: isNotEmpty('Give the shipment a reference'),
-      product: isNotEmpty('Say what is shipped'),
-      origin_port: isNotEmpty('Say where it departs'),
-      destination_port: isNotEmpty('Say where it goes'),
+      reference: isNotEmpty(t`Give the shipment a reference`),
+      product: isNotEmpty(t`Say what is shipped`),
+      origin_port: isNotEmpty(t`Say where it departs`),
+      destination_port: isNotEmpty(t`Say where it goes`),
     },
   })
 
@@ -85,65 +83,65 @@ export function ShipmentForm(props: Props) {
         {draft.found && <DraftNotice typedAt={draft.found.typedAt} onStartAfresh={startAfresh} />}
         {error && !belongsToFields && <ProblemAlert error={error} />}
         {above?.(handle)}
-        <Section title="Goods">
+        <Section title={t`Goods`}>
           <TextInput
-            label={LABELS.reference}
-            description="Your own name for it, once only"
+            label={labelOfField('reference')}
+            description={t`Your own name for it, once only`}
             placeholder="EXP-2026-014"
             required
             {...input('reference')}
           />
           <TextInput
-            label={LABELS.container_number}
-            description="Four letters, seven digits; the door shows it"
+            label={labelOfField('container_number')}
+            description={t`Four letters, seven digits; the door shows it`}
             placeholder="CSQU3054383"
             autoCapitalize="characters"
             {...input('container_number')}
           />
           <TextInput
-            label={LABELS.product}
-            description="As it stands on the invoice"
-            placeholder="Cashew kernels, W320"
+            label={labelOfField('product')}
+            description={t`As it stands on the invoice`}
+            placeholder={t`Cashew kernels, W320`}
             className={classes.wide}
             required
             {...input('product')}
           />
         </Section>
-        <Section title="Journey">
+        <Section title={t`Journey`}>
           <TextInput
-            label={LABELS.origin_port}
-            placeholder="Lagos"
+            label={labelOfField('origin_port')}
+            placeholder={t`Lagos`}
             required
             {...input('origin_port')}
           />
           <TextInput
-            label={LABELS.destination_port}
-            placeholder="Hamburg"
+            label={labelOfField('destination_port')}
+            placeholder={t`Hamburg`}
             required
             {...input('destination_port')}
           />
-          <TextInput label={LABELS.departs_on} type="date" {...input('departs_on')} />
-          <TextInput label={LABELS.arrives_on} type="date" {...input('arrives_on')} />
-          <TextInput label={LABELS.vessel} placeholder="MSC Ada" {...input('vessel')} />
-          <TextInput label={LABELS.voyage} placeholder="FA612R" {...input('voyage')} />
+          <TextInput label={labelOfField('departs_on')} type="date" {...input('departs_on')} />
+          <TextInput label={labelOfField('arrives_on')} type="date" {...input('arrives_on')} />
+          <TextInput label={labelOfField('vessel')} placeholder="MSC Ada" {...input('vessel')} />
+          <TextInput label={labelOfField('voyage')} placeholder="FA612R" {...input('voyage')} />
         </Section>
-        <Section title="Sale and papers">
-          <TextInput label={LABELS.buyer} className={classes.wide} {...input('buyer')} />
+        <Section title={t`Sale and papers`}>
+          <TextInput label={labelOfField('buyer')} className={classes.wide} {...input('buyer')} />
           <NativeSelect
-            label={LABELS.incoterm}
-            description="Of 2020"
-            data={INCOTERM_CHOICES}
+            label={labelOfField('incoterm')}
+            description={t`Of 2020`}
+            data={[{ value: '', label: t`Not agreed yet` }, ...incotermChoices()]}
             className={classes.wide}
             {...input('incoterm')}
           />
           <TextInput
-            label={LABELS.booking}
-            description="The carrier gives it"
+            label={labelOfField('booking')}
+            description={t`The carrier gives it`}
             {...input('booking')}
           />
           <TextInput
-            label={LABELS.bill_of_lading}
-            description="Its number, once it is issued"
+            label={labelOfField('bill_of_lading')}
+            description={t`Its number, once it is issued`}
             {...input('bill_of_lading')}
           />
         </Section>

@@ -1,3 +1,4 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Button, Center, Paper, Skeleton, Stack, Text } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { useInfiniteQuery } from '@tanstack/react-query'
@@ -40,7 +41,7 @@ export function ShipmentList({ search }: { search: string }) {
       {list.hasNextPage && (
         <Center>
           <Button variant="default" loading={list.isFetchingNextPage} onClick={showMore}>
-            Show more
+            <Trans>Show more</Trans>
           </Button>
         </Center>
       )}
@@ -49,10 +50,11 @@ export function ShipmentList({ search }: { search: string }) {
 }
 
 function Outline() {
+  const { t } = useLingui()
   return (
     // As tall as the screen, as the list will be: what stands below it does not jump.
     <Paper p="lg" mih="100dvh">
-      <Loading what="shipments">
+      <Loading label={t`Loading shipments`}>
         {[90, 70, 84, 62, 76].map((width) => (
           <Skeleton key={width} height={22} width={`${width}%`} radius="sm" />
         ))}
@@ -62,32 +64,36 @@ function Outline() {
 }
 
 function NothingYet() {
+  const { t } = useLingui()
   return (
     <Paper>
       <Notice
         order={2}
-        title="No shipments yet"
+        title={t`No shipments yet`}
         action={
           <Button component={Link} to="/shipments/new" leftSection={<PlusIcon />}>
-            Create your first shipment
+            <Trans>Create your first shipment</Trans>
           </Button>
         }
       >
-        Once you create one, its container, dates and journey stand here.
+        <Trans>Once you create one, its container, dates and journey stand here.</Trans>
       </Notice>
     </Paper>
   )
 }
 
 function NothingFound({ search }: { search: string }) {
+  const { t } = useLingui()
   return (
     <Paper>
-      <Notice order={2} title="Nothing found">
-        No shipment matches{' '}
-        <Text span fw={600} c="var(--mantine-color-text)" style={{ overflowWrap: 'anywhere' }}>
-          {search}
-        </Text>
-        . Perhaps a part of the reference or the port finds it.
+      <Notice order={2} title={t`Nothing found`}>
+        <Trans>
+          No shipment matches{' '}
+          <Text span fw={600} c="var(--mantine-color-text)" style={{ overflowWrap: 'anywhere' }}>
+            {search}
+          </Text>
+          . Perhaps a part of the reference or the port finds it.
+        </Trans>
       </Notice>
     </Paper>
   )

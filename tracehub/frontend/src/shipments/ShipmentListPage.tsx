@@ -1,31 +1,36 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Button, Group, Text, Title } from '@mantine/core'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 
 import { useLogin } from '../auth/credentials'
 import { PlusIcon } from '../layout/icons'
+import { PageTitle } from '../layout/PageTitle'
 import { mayDo } from '../people/roles'
 import { SearchBox } from './SearchBox'
 import { ShipmentList } from './ShipmentList'
 
 /** The search stands in the address, so that going back and sharing a link find it again. */
 export function ShipmentListPage() {
+  const { t } = useLingui()
   const { search = '' } = useSearch({ from: '/logged-in/shipments' })
   const navigate = useNavigate()
   const mayWrite = mayDo(useLogin()?.user.role, 'member')
 
   return (
     <>
-      <title>Shipments · TraceHub</title>
+      <PageTitle>{t`Shipments`}</PageTitle>
       <Group justify="space-between" align="flex-end" mb="lg">
         <div>
           <Title order={1} size="h2">
-            Shipments
+            <Trans>Shipments</Trans>
           </Title>
-          <Text c="dimmed">Everything that you have at sea, on land and in the making.</Text>
+          <Text c="dimmed">
+            <Trans>Everything that you have at sea, on land and in the making.</Trans>
+          </Text>
         </div>
         {mayWrite && (
           <Button component={Link} to="/shipments/new" leftSection={<PlusIcon />}>
-            New shipment
+            <Trans>New shipment</Trans>
           </Button>
         )}
       </Group>

@@ -1,3 +1,4 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Button, Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
@@ -10,6 +11,7 @@ import { Loading } from '../layout/Loading'
 import { Notice } from '../layout/Notice'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { ButtonLink } from '../layout/links'
+import { PageTitle } from '../layout/PageTitle'
 import { mayDo } from '../people/roles'
 import { BackToList } from './BackToList'
 import { Facts } from './Facts'
@@ -20,12 +22,13 @@ import { StageBadge } from './StageBadge'
 import { stageOf } from './stages'
 
 export function ShipmentPage() {
+  const { t } = useLingui()
   const { id } = useParams({ from: '/logged-in/shipments/$id' })
   const { data, error, refetch } = useQuery(shipment(id))
 
   return (
     <>
-      <title>{`${data?.reference ?? 'Shipment'} · TraceHub`}</title>
+      <PageTitle>{data?.reference ?? t`Shipment`}</PageTitle>
       <BackToList />
       {data ? (
         <Details shipment={data} />
@@ -56,7 +59,7 @@ function Details({ shipment }: { shipment: Shipment }) {
         </div>
         {shipment.version !== undefined && mayWrite && (
           <ButtonLink to="/shipments/$id/edit" params={{ id: shipment.id }} variant="default">
-            Edit
+            <Trans>Edit</Trans>
           </ButtonLink>
         )}
       </Group>
@@ -69,13 +72,14 @@ function Details({ shipment }: { shipment: Shipment }) {
 }
 
 export function Missing({ error, onRetry }: { error: Error; onRetry: () => void }) {
+  const { t } = useLingui()
   if (!(error instanceof ApiError && error.problem.status === 404)) {
     return <ProblemAlert error={error} onRetry={onRetry} />
   }
   return (
     <Paper>
       <Notice
-        title="There is no such shipment"
+        title={t`There is no such shipment`}
         action={
           <Button
             component={Link}
@@ -83,19 +87,20 @@ export function Missing({ error, onRetry }: { error: Error; onRetry: () => void 
             activeOptions={{ exact: true }}
             variant="default"
           >
-            See all shipments
+            <Trans>See all shipments</Trans>
           </Button>
         }
       >
-        It may have been removed, or belong to another organisation.
+        <Trans>It may have been removed, or belong to another organisation.</Trans>
       </Notice>
     </Paper>
   )
 }
 
 export function Outline() {
+  const { t } = useLingui()
   return (
-    <Loading what="the shipment">
+    <Loading label={t`Loading the shipment`}>
       <Skeleton height={34} width={260} />
       <Skeleton height={220} radius="lg" />
       <Skeleton height={140} radius="lg" />

@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro'
 import { Paper } from '@mantine/core'
 import { Link, useNavigate } from '@tanstack/react-router'
 
@@ -9,17 +10,18 @@ import { stageOf } from './stages'
 import { formatDay } from '../dates'
 
 export function ShipmentTable({ shipments }: { shipments: Shipment[] }) {
+  const { t } = useLingui()
   return (
     <Paper>
-      <table aria-label="Shipments" className={classes.table}>
+      <table aria-label={t`Shipments`} className={classes.table}>
         <thead>
           <tr>
-            <th scope="col">Shipment</th>
-            <th scope="col">Status</th>
-            <th scope="col">Journey</th>
-            <th scope="col">Container</th>
-            <th scope="col">Departs</th>
-            <th scope="col">Arrives</th>
+            <th scope="col">{t`Shipment`}</th>
+            <th scope="col">{t`Status`}</th>
+            <th scope="col">{t`Journey`}</th>
+            <th scope="col">{t`Container`}</th>
+            <th scope="col">{t`Departs`}</th>
+            <th scope="col">{t`Arrives`}</th>
           </tr>
         </thead>
         <tbody>

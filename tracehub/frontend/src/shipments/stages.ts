@@ -1,15 +1,15 @@
 import type { Shipment, Stage } from '../api/types'
 
 /** The life of a shipment, in order. */
-export const STAGES: { stage: Stage; label: string; color: string }[] = [
-  { stage: 'draft', label: 'Draft', color: 'gray' },
-  { stage: 'docs_pending', label: 'Papers pending', color: 'yellow' },
-  { stage: 'docs_complete', label: 'Papers complete', color: 'indigo' },
-  { stage: 'in_transit', label: 'In transit', color: 'harbour' },
-  { stage: 'arrived', label: 'Arrived', color: 'orange' },
-  { stage: 'customs', label: 'Customs', color: 'orange' },
-  { stage: 'delivered', label: 'Delivered', color: 'green' },
-  { stage: 'archived', label: 'Archived', color: 'gray' },
+export const STAGES: { stage: Stage; color: string }[] = [
+  { stage: 'draft', color: 'gray' },
+  { stage: 'docs_pending', color: 'yellow' },
+  { stage: 'docs_complete', color: 'indigo' },
+  { stage: 'in_transit', color: 'harbour' },
+  { stage: 'arrived', color: 'orange' },
+  { stage: 'customs', color: 'orange' },
+  { stage: 'delivered', color: 'green' },
+  { stage: 'archived', color: 'gray' },
 ]
 
 /** Where it stands; an API from before there were stages says it more coarsely. */
@@ -19,9 +19,4 @@ export function stageOf({ stage, status }: Pick<Shipment, 'stage' | 'status'>): 
 
 export function positionOf(stage: Stage): number {
   return STAGES.findIndex((row) => row.stage === stage)
-}
-
-/** For people; as it is, when a later release knows more stages. */
-export function labelOf(stage: string): string {
-  return STAGES.find((row) => row.stage === stage)?.label ?? stage
 }

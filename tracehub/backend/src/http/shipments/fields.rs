@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::day::Day;
-use crate::http::{Error, FieldError};
+use crate::http::{Error, FieldError, Rule};
 use crate::{container_number, text};
 
 /// What texts may hold, in characters; the database's checks have the same numbers.
@@ -46,7 +46,7 @@ impl Check {
     pub fn text(&mut self, field: &str, text: &mut String, longest: usize) {
         match text::plain(text, longest) {
             Ok(plain) => *text = plain,
-            Err(wrong) => self.0.push(FieldError::new(field, wrong.to_string())),
+            Err(wrong) => self.0.push(FieldError::of_text(field, wrong)),
         }
     }
 
@@ -74,8 +74,9 @@ impl Check {
         let normal = number.take().map(|number| container_number::normalise(&number));
         *number = normal.filter(|number| !number.is_empty());
         if !is_written_so || !number.as_deref().is_none_or(container_number::is_valid) {
-            self.0.push(FieldError::new(
+            self.0.push(FieldError::breaks(
                 "container_number",
+                Rule::ContainerNumber,
                 "must be four letters and seven digits whose last one fits, such as CSQU3054383",
             ));
         }
@@ -85,11 +86,19 @@ impl Check {
     pub fn days(&mut self, departs_on: Option<Day>, arrives_on: Option<Day>) {
         for (field, day) in [("departs_on", departs_on), ("arrives_on", arrives_on)] {
             if !day.is_none_or(Day::is_of_this_century) {
-                self.0.push(FieldError::new(field, "must be between 2000-01-01 and 2099-12-31"));
+                self.0.push(FieldError::breaks(
+                    field,
+                    Rule::OutOfRange,
+                    "must be between 2000-01-01 and 2099-12-31",
+                ));
             }
         }
         if departs_on.zip(arrives_on).is_some_and(|(departs, arrives)| arrives < departs) {
-            self.0.push(FieldError::new("arrives_on", "must not be before the departure"));
+            self.0.push(FieldError::breaks(
+                "arrives_on",
+                Rule::BeforeDeparture,
+                "must not be before the departure",
+            ));
         }
     }
 

@@ -1,0 +1,79 @@
+import { i18n, type MessageDescriptor } from '@lingui/core'
+import { msg, t } from '@lingui/core/macro'
+
+import type { FieldError, Problem } from './types'
+
+/** By its type; what is not here is said by the API's own sentence, or by its status. */
+const BY_TYPE: Record<string, MessageDescriptor> = {
+  '/problems/wrong-password': msg`The address or the password is not right`,
+  '/problems/too-many-log-ins': msg`Too many log-ins have failed`,
+  '/problems/too-busy': msg`Too many are asking for that at this moment`,
+  '/problems/role-too-low': msg`Your role does not allow that: please ask an owner of your organisation`,
+  '/problems/own-role': msg`Nobody changes their own role, or suspends themselves`,
+  '/problems/owners-only': msg`Only an owner decides about owners and managers`,
+  '/problems/reference-taken': msg`There is a shipment with this reference already`,
+  '/problems/person-known': msg`They are one of your people already`,
+  '/problems/address-taken': msg`There is somebody with this address already`,
+  '/problems/still-answered': msg`What you sent before is still being answered`,
+  '/problems/changed-since': msg`Somebody has changed it since you saw it`,
+  '/problems/stage-refused': msg`It cannot go there from where it stands by now`,
+  '/problems/link-gone': msg`This link is not good any more`,
+}
+
+const BY_STATUS: Record<number, MessageDescriptor> = {
+  400: msg`TraceHub did not understand that`,
+  401: msg`Please log in again`,
+  403: msg`You may not do that`,
+  404: msg`There is nothing here`,
+  409: msg`This does not go with what is there already`,
+  413: msg`That is too large`,
+  422: msg`Some of it is not right`,
+  429: msg`That was too often in a short time`,
+  500: msg`Something went wrong here`,
+  503: msg`TraceHub is being looked after and will be back soon. Nothing is lost`,
+}
+
+/** What the API refused, for people. Its own sentences are English, and say more than a status does. */
+export function refusal({ type, status, title, detail }: Problem): string {
+  const known = Object.hasOwn(BY_TYPE, type) ? BY_TYPE[type] : undefined
+  if (known) return i18n._(known)
+  const own = detail || title
+  if (own && i18n.locale === 'en') return capitalised(own)
+  const words = BY_STATUS[status]
+  return words ? i18n._(words) : t`TraceHub could not answer (${status})`
+}
+
+/** What is wrong with a field, for people. */
+export function fieldRefusal({ code, limit, message }: FieldError): string {
+  switch (code) {
+    case 'empty':
+      return t`Must not be empty`
+    case 'too_long':
+      return t`Must not be longer than ${limit ?? 0} characters`
+    case 'too_short':
+      return t`Must have ${limit ?? 0} characters at least`
+    case 'lines':
+      return t`Must be a single line of text`
+    case 'hidden':
+      return t`Must hold only characters that can be seen`
+    case 'accents':
+      return t`Must not hold more accents than letters carry`
+    case 'container_number':
+      return t`Must be four letters and seven digits whose last one fits, such as CSQU3054383`
+    case 'out_of_range':
+      return t`Must be between 2000 and 2099`
+    case 'before_departure':
+      return t`Must not be before the departure`
+    case 'email':
+      return t`Must be a mail address, such as ada@example.com`
+    case 'not_your_password':
+      return t`Is not your password`
+    default:
+      return i18n.locale === 'en' ? capitalised(message) : t`Is not right`
+  }
+}
+
+/** The API speaks in lower case, as for the middle of a sentence. */
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
