@@ -1,13 +1,24 @@
+import { readFileSync } from 'node:fs'
 import { lingui } from '@lingui/vite-plugin'
 import react from '@vitejs/plugin-react'
-import type { Plugin } from 'vite'
+import type { Plugin, ProxyOptions } from 'vite'
 import { defineConfig } from 'vitest/config'
 import { firstPaint } from './firstPaint.ts'
 import { linguiMacros } from './linguiMacros.ts'
 import { precompressed } from './precompressed.ts'
 import { sizeBudget } from './sizeBudget.ts'
 
-const backend = 'http://127.0.0.1:8000'
+/** Where the backend's address is: `cargo xtask dev` writes it anew when the next one takes over. */
+const backendFile = process.env.TRACEHUB_BACKEND_FILE
+
+const backend: ProxyOptions = {
+  target: 'http://127.0.0.1:8000',
+  configure(_proxy, options) {
+    if (backendFile === undefined) return
+    // Asked on each request.
+    Object.defineProperty(options, 'target', { enumerable: true, get: () => readFileSync(backendFile, 'utf8') })
+  },
+}
 
 /** While developing, stands in for the container, which makes `/config.json` when it starts. */
 const developmentConfig: Plugin = {

@@ -6,6 +6,7 @@ mod ci;
 mod config;
 mod db;
 mod deploy;
+mod dev;
 mod doctor;
 mod down;
 mod engine;
@@ -56,6 +57,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Dev(dev::Dev),
     Ci(ci::Ci),
     Lint(lint::Lint),
     Test(test::Test),
@@ -94,7 +96,7 @@ enum Verb {
 
 /// The verbs as `--help` shows them.
 const GROUPS: &[Group] = &[
-    ("Build and check", &["ci", "lint", "test", "fmt", "image"]),
+    ("Build and check", &["dev", "ci", "lint", "test", "fmt", "image"]),
     (
         "Deploy",
         &[
@@ -138,6 +140,7 @@ impl Cli {
 
     fn dispatch(self) -> anyhow::Result<()> {
         match self.verb {
+            Verb::Dev(dev) => dev.run(),
             Verb::Ci(ci) => ci.run(),
             Verb::Lint(lint) => lint.run(),
             Verb::Test(test) => test.run(),

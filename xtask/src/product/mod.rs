@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod checks;
 pub mod ci;
 pub mod database;
+pub mod dev;
 pub mod frontend;
 pub mod github;
 pub mod images;

@@ -8,6 +8,7 @@ mod browser;
 mod commits;
 mod copies;
 mod database;
+mod development;
 mod drivers;
 mod edge;
 mod environment;
@@ -234,6 +235,12 @@ const TRIALS: &[Row<Project>] = &[
     ("only_the_live_release_does_background_jobs", Always, workers::only_the_live_release_works),
     ("somebody_logs_in_and_creates_a_shipment_in_a_browser", Always, browser::test),
     ("what_need_not_be_kept_is_named_with_its_size_and_then_removed", Deep, rollouts::prune),
+    (
+        "a_changed_backend_takes_over_while_a_developer_looks_and_a_broken_one_changes_nothing",
+        Deep,
+        development::changes_take_over,
+    ),
+    ("nothing_is_left_of_what_a_developer_ran_when_it_is_killed", Deep, development::nothing_is_left),
     ("down_leaves_nothing_running_and_the_edge_s_port_free", Always, rollouts::down),
     (
         "another_copy_of_the_repository_neither_takes_the_data_over_nor_deletes_them",

@@ -9,7 +9,7 @@ use super::parts::Written;
 use crate::project::{BACKEND, RUNTIME_GLIBC};
 use crate::setup::base_images::BaseImage;
 use crate::terminal::{self, Activity};
-use crate::tools::cargo;
+use crate::tools::cargo::{self, Profile};
 use crate::tools::elf::{self, Glibc};
 use crate::workspace;
 
@@ -17,7 +17,7 @@ use crate::workspace;
 pub fn compile() -> Result<Utf8PathBuf> {
     let package = BACKEND.image;
     Activity::of(format!("compile {package}"), |activity| {
-        cargo::build_release(workspace::root(), package, &|line| activity.line(line))
+        cargo::build(workspace::root(), package, Profile::Release, &|line| activity.line(line))
     })
     .with_context(|| format!("compiling {package}"))
 }

@@ -139,16 +139,27 @@ fn linked_crate(line: &str) -> Option<(String, String)> {
     (!is_ours).then(|| (name.to_owned(), version.to_owned()))
 }
 
-/// Builds a package of the workspace in `root` for release, and gives the path of its binary.
-pub fn build_release(
+/// How a program is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// As it is shipped.
+    Release,
+    /// Sooner ready, and slower.
+    Dev,
+}
+
+/// Builds a package of the workspace in `root`, and gives the path of its binary.
+pub fn build(
     root: &Utf8Path,
     package: &str,
+    profile: Profile,
     each_line: &(dyn Fn(&str) + Sync),
 ) -> Result<Utf8PathBuf> {
     let sh = shell_in(root);
     // Messages for programs come on standard output, those for people on standard error.
     let format = "json-render-diagnostics";
-    let build = cmd!(sh, "cargo build --release --locked --package {package} --message-format {format}");
+    let release = (profile == Profile::Release).then_some("--release");
+    let build = cmd!(sh, "cargo build {release...} --locked --package {package} --message-format {format}");
     let build = ending_with_us(&sh, build);
     let people_read = |line: &str| {
         if !line.starts_with('{') {

@@ -11,7 +11,7 @@ use super::databases;
 use crate::pipeline::Context;
 use crate::project;
 use crate::setup::{self, Tool};
-use crate::tools::cargo;
+use crate::tools::cargo::{self, Profile};
 use crate::tools::diagnostics::lint;
 use crate::tools::process::{Run, Session, lines, shell_in};
 use crate::workspace;
@@ -34,7 +34,7 @@ pub fn conforms(task: &Context) -> Result<()> {
     let root = workspace::root();
     let database = databases::migrated(task)?;
     // As it is shipped, which the images need as well: another build would take as long as all of this.
-    let backend = cargo::build_release(root, project::BACKEND.image, &task.lines())?;
+    let backend = cargo::build(root, project::BACKEND.image, Profile::Release, &task.lines())?;
     let demo = Run::new(cmd!(task.sh, "{backend} seed").env("DATABASE_URL", &database.owner)).text()?;
     let demo: Demo = serde_json::from_str(&demo).context("reading how to log in to the demo organisation")?;
 
