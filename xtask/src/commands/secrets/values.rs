@@ -85,20 +85,17 @@ impl Set {
     }
 
     fn row(&self, environment: &Environment) -> Result<Row> {
-        let rows = table::rows(environment);
-        let names = || rows.iter().map(|row| row.name.as_str());
-        let unknown =
-            || format!("nobody reads a variable {}.{}", self.name, did_you_mean(&self.name, names()));
-        match rows.iter().find(|row| row.name == self.name) {
-            Some(row) => Ok(row.clone()),
+        match row(environment, &self.name) {
             // What nobody reads any more can be taken out.
-            None if self.remove
-                && encrypted(environment)?
-                    .is_some_and(|file| file.sealed.names().any(|it| it == self.name)) =>
+            Err(_)
+                if self.remove
+                    && encrypted(environment)?
+                        .is_some_and(|file| file.sealed.names().any(|it| it == self.name)) =>
             {
-                Ok(Row { name: self.name.clone(), rotation: "nobody read it", ..rows[0].clone() })
+                let any = table::rows(environment).remove(0);
+                Ok(Row { name: self.name.clone(), rotation: "nobody read it", ..any })
             }
-            None => Err(refuse(unknown())),
+            found => found,
         }
     }
 
@@ -228,6 +225,14 @@ impl RunWith {
     }
 }
 
+/// What the environment may be given by this name.
+pub(super) fn row(environment: &Environment, name: &str) -> Result<Row> {
+    let rows = table::rows(environment);
+    let names = rows.iter().map(|row| row.name.as_str());
+    let unknown = refuse(format!("nobody reads a variable {name}.{}", did_you_mean(name, names)));
+    rows.iter().find(|row| row.name == name).cloned().ok_or(unknown)
+}
+
 /// The environment's file. On this machine nobody is given anything.
 pub(super) fn encrypted(environment: &Environment) -> Result<Option<SecretFile>> {
     super::refuse_here(environment)?;
@@ -247,12 +252,17 @@ fn change(environment: &Environment, file: &OpenFile, changes: &[(&str, Option<&
     file.change(changes)?;
     let is_other = |(name, value): &&(&str, Option<&str>)| before.get(*name).map(String::as_str) != *value;
     let changed: Vec<&str> = changes.iter().filter(is_other).map(|(name, _)| *name).collect();
+    are_other_now(environment, &changed)
+}
+
+/// Notes in the list of recipients that who has left knows these no more.
+pub(super) fn are_other_now(environment: &Environment, names: &[&str]) -> Result<()> {
     let mut recipients = Recipients::of(environment)?;
-    if !recipients.due().is_empty() {
-        recipients.changed(&changed);
-        recipients.write(environment)?;
+    if recipients.due().is_empty() {
+        return Ok(());
     }
-    Ok(())
+    recipients.changed(names);
+    recipients.write(environment)
 }
 
 fn write_private(path: &Utf8Path, text: &str) -> Result<()> {
