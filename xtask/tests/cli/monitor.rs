@@ -7,8 +7,8 @@ use std::thread;
 
 use crate::fake_project::{CommandOutput, FakeProject};
 
-/// A provider of checks that has none yet: where it is, and the first line of each request.
-fn provider() -> (String, Receiver<String>) {
+/// A provider of checks that has none yet, and takes every key but `wrong`: where it is, and the first line of each request.
+pub fn provider() -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("bound"));
     let (asked, lines) = channel();
@@ -16,18 +16,21 @@ fn provider() -> (String, Receiver<String>) {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
             let mut reader = BufReader::new(stream.try_clone().expect("cloned"));
-            let (mut first, mut line, mut length) = (String::new(), String::new(), 0);
+            let (mut first, mut line, mut length, mut status) = (String::new(), String::new(), 0, 200);
             reader.read_line(&mut first).expect("a request");
             while reader.read_line(&mut line).expect("a header") > 2 {
                 if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
                     length = value.trim().parse().expect("a number");
                 }
+                if line.trim_end().ends_with(": wrong") {
+                    status = 401;
+                }
                 line.clear();
             }
             reader.read_exact(&mut vec![0; length]).expect("the body");
             let body = r#"{"checks":[],"ping_url":"https://hc.example.org/ping"}"#;
-            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length:";
-            write!(stream, "{head} {}\r\n\r\n{body}", body.len()).expect("answered");
+            let head = "X\r\nConnection: close\r\nContent-Length:";
+            write!(stream, "HTTP/1.1 {status} {head} {}\r\n\r\n{body}", body.len()).expect("answered");
             asked.send(first).expect("the test waits");
         }
     });

@@ -13,9 +13,6 @@ use crate::product::secrets::Supplied;
 use crate::project::{Environment, PROBE_SECRETS, WATCHER_SECRETS};
 use crate::terminal::{self, paint};
 
-/// Where checks are kept unless `HEALTHCHECKS_URL` names another place.
-const HEALTHCHECKS: &str = "https://healthchecks.io";
-
 #[derive(Debug, Args)]
 pub struct Outside {
     #[command(flatten)]
@@ -149,10 +146,9 @@ impl Providers {
                 PROBE_SECRETS.join(", ")
             )));
         }
-        let base = std::env::var("HEALTHCHECKS_URL").unwrap_or_else(|_| HEALTHCHECKS.to_owned());
         Ok(Providers {
             robot: robot.map(|key| UptimeRobot::new(key.trim())),
-            checks: checks.map(|key| Healthchecks::new(&base, key.trim())),
+            checks: checks.map(|key| Healthchecks::of_operator(&key)),
         })
     }
 }

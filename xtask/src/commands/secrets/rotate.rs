@@ -14,7 +14,8 @@ use crate::commands::target::TargetArgs;
 use crate::commands::target::access;
 use crate::host::Machine;
 use crate::product::secrets::rotation::{Keys, NotYet, Seen};
-use crate::product::secrets::{self, OpenFile};
+use crate::product::secrets::table::Row;
+use crate::product::secrets::{self, OpenFile, answers};
 use crate::project::{Environment, SECRETS, Secret, TOKEN_LIFETIME};
 use crate::rollout::host::Host as _;
 use crate::rollout::state::ledger::{Event, Ledger};
@@ -26,7 +27,8 @@ use crate::tools::files::random::random;
 /// Exchange a key that signs, in three deploys that nobody notices
 ///
 /// A new key is believed; then it signs; then the old one goes. Each call writes the next stage into the environment's encrypted
-/// file, or says why it may not come yet. For other secrets it says how they are exchanged.
+/// file, or says why it may not come yet. A key of somebody else's is written when the new one answers; for other secrets it says
+/// how they are exchanged.
 #[derive(Debug, Args)]
 pub struct Rotate {
     #[command(flatten)]
@@ -47,7 +49,10 @@ impl Rotate {
     /// Looks at the host; then the file is written whole, or not at all.
     pub fn run(self) -> Result<()> {
         let environment = self.target.environment();
-        let secret = self.secret(environment)?;
+        let row = values::row(environment, &self.name)?;
+        let Some(secret) = SECRETS.iter().find(|secret| secret.variable == row.name && secret.signs) else {
+            return self.exchange(&row);
+        };
         let _lock = secrets::lock(environment)?;
         let file = opened(environment)?;
         let given = given(environment, &file, secret)?;
@@ -74,16 +79,42 @@ impl Rotate {
         }
     }
 
-    /// What is exchanged this way; for all others the refusal says how it is done.
-    fn secret(&self, environment: &Environment) -> Result<&'static Secret> {
-        let row = values::row(environment, &self.name)?;
-        let found = SECRETS.iter().find(|secret| secret.variable == row.name && secret.signs);
-        found.ok_or_else(|| {
-            refuse(format!(
-                "{} is no key that signs. How it is exchanged: {}. Nothing was changed.",
+    /// Of a key that somebody else has made: a new one is asked for, and written when it answers. For all others it is said how
+    /// they are exchanged.
+    fn exchange(&self, row: &Row) -> Result<()> {
+        let environment = self.target.environment();
+        if self.plan || self.leaked || !answers::are_asked(&row.name) {
+            return Err(refuse(format!(
+                "{} is not exchanged by stages: {}. Nothing was changed.",
                 row.name, row.rotation
-            ))
-        })
+            )));
+        }
+        let _lock = secrets::lock(environment)?;
+        let file = opened(environment)?;
+        let note = format!(
+            "  Make a new one where {} was made, and leave the old one there until the end.",
+            row.name
+        );
+        terminal::note(note);
+        let value = values::given(environment, row)?;
+        if let Err(error) = answers::check(environment, &row.name, &value) {
+            return Err(refuse(format!(
+                "by the new {} nothing is answered: {error:#}. Nothing was changed.",
+                row.name
+            )));
+        }
+        values::change(environment, &file, &[(&row.name, Some(&value))])?;
+        let (path, then) = (secrets::path(environment), answers::taken_over_by(environment, &row.name));
+        self.output.say(
+            || json!({ "name": row.name, "written": true, "then": then }),
+            || {
+                let done = paint::good("It answers, and is written:");
+                terminal::say(format_args!(
+                    "{done} commit {path}; {then}. Then end the old one where it was made."
+                ));
+            },
+        );
+        Ok(())
     }
 
     fn write(&self, file: &OpenFile, secret: &Secret, keys: &Keys) -> Result<()> {

@@ -73,10 +73,11 @@ impl Set {
         let row = self.row(environment)?;
         let _lock = secrets::lock(environment)?;
         let file = open_or_new(environment)?;
-        let value = if self.remove { None } else { Some(self.value(&row)?) };
-        if let Some(why) = value.as_deref().and_then(|value| row.form.problem(value)) {
-            return Err(refuse(format!("{}: {why}. Nothing was changed.", row.name)));
-        }
+        let value = match (self.remove, self.generate) {
+            (true, _) => None,
+            (_, true) => Some(of_form(&row, hex(&random::<32>()?))?),
+            _ => Some(given(environment, &row)?),
+        };
         change(environment, &file, &[(&row.name, value.as_deref())])?;
         let (name, path) = (&row.name, secrets::path(environment));
         let done = if self.remove { "is no longer in" } else { "has a new value in" };
@@ -96,32 +97,6 @@ impl Set {
                 Ok(Row { name: self.name.clone(), rotation: "nobody read it", ..any })
             }
             found => found,
-        }
-    }
-
-    /// Asked for without an echo, or all of standard input; the one line end that `echo` adds is not part of it.
-    fn value(&self, row: &Row) -> Result<String> {
-        if self.generate {
-            return Ok(hex(&random::<32>()?));
-        }
-        if let Some(asked) =
-            terminal::ask_secret(&format!("{} for {}", row.name, self.target.environment().name))
-        {
-            return asked.context("reading the value");
-        }
-        let mut bytes = Vec::new();
-        let most = u64::try_from(sops::MAX_VALUE).unwrap_or(u64::MAX) + 2;
-        std::io::stdin()
-            .take(most)
-            .read_to_end(&mut bytes)
-            .context("reading the value from standard input")?;
-        let text = String::from_utf8(bytes).map_err(|_| {
-            refuse(format!("{}: the value is no text: give it in base64. Nothing was changed.", row.name))
-        })?;
-        match row.form {
-            // ssh wants the last line's end.
-            table::Form::Pem => Ok(text),
-            _ => Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned()),
         }
     }
 }
@@ -225,6 +200,36 @@ impl RunWith {
     }
 }
 
+/// A value of the row's form: asked for without an echo, or all of standard input; the one line end that `echo` adds is not part
+/// of it.
+pub(super) fn given(environment: &Environment, row: &Row) -> Result<String> {
+    match terminal::ask_secret(&format!("{} for {}", row.name, environment.name)) {
+        Some(asked) => of_form(row, asked.context("reading the value")?),
+        None => of_form(row, piped(row)?),
+    }
+}
+
+fn of_form(row: &Row, value: String) -> Result<String> {
+    match row.form.problem(&value) {
+        Some(why) => Err(refuse(format!("{}: {why}. Nothing was changed.", row.name))),
+        None => Ok(value),
+    }
+}
+
+fn piped(row: &Row) -> Result<String> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(sops::MAX_VALUE).unwrap_or(u64::MAX) + 2;
+    std::io::stdin().take(most).read_to_end(&mut bytes).context("reading the value from standard input")?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        refuse(format!("{}: the value is no text: give it in base64. Nothing was changed.", row.name))
+    })?;
+    match row.form {
+        // ssh wants the last line's end.
+        table::Form::Pem => Ok(text),
+        _ => Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned()),
+    }
+}
+
 /// What the environment may be given by this name.
 pub(super) fn row(environment: &Environment, name: &str) -> Result<Row> {
     let rows = table::rows(environment);
@@ -247,7 +252,11 @@ fn open_or_new(environment: &Environment) -> Result<OpenFile> {
 }
 
 /// Writes the file, then says in the list of recipients what nobody who has left knows any more.
-fn change(environment: &Environment, file: &OpenFile, changes: &[(&str, Option<&str>)]) -> Result<()> {
+pub(super) fn change(
+    environment: &Environment,
+    file: &OpenFile,
+    changes: &[(&str, Option<&str>)],
+) -> Result<()> {
     let before: BTreeMap<String, String> = file.values()?.into_iter().collect();
     file.change(changes)?;
     let is_other = |(name, value): &&(&str, Option<&str>)| before.get(*name).map(String::as_str) != *value;

@@ -1,6 +1,7 @@
 //! The secrets of an environment that lie in the repository: encrypted one by one in sops' format, for the people and the
 //! machines that its list of recipients names.
 
+pub mod answers;
 pub mod identity;
 pub mod recipients;
 pub mod rotation;
