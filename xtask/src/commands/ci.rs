@@ -7,11 +7,13 @@ mod run_args;
 mod selection;
 mod watch;
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use self::selection::{Selection, SelectionArgs};
 use super::Cli;
-use crate::pipeline::{DiagramFormat, Graph, Task};
+use crate::pipeline::{DiagramFormat, Graph, Task, affected};
 use crate::product::ci::tasks;
 
 pub use self::run_args::RunArgs;
@@ -20,6 +22,21 @@ pub use self::selection::task_or_group;
 /// The rows of CI. What documents say of xtask is read by this very command line.
 pub fn table() -> Vec<Task> {
     tasks::table::<Cli>()
+}
+
+/// The tasks that a change of these paths (sorted) has run again: who reads them, who reads the work of those, and who looks at
+/// commits or at what others say today.
+pub fn affected_by(paths: &[String]) -> anyhow::Result<BTreeSet<&'static str>> {
+    let graph = Graph::new(table())?;
+    let affected = affected(&graph, cache::OWN_SOURCES, paths);
+    let is_run =
+        |(at, task): &(usize, &Task)| affected.contains_key(at) || task.history || task.max_age.is_some();
+    Ok(graph.tasks().iter().enumerate().filter(is_run).map(|(_, task)| task.name).collect())
+}
+
+/// How long a task took when it last passed here.
+pub fn last_seconds(task: &str) -> Option<f64> {
+    cache::store().last_run(task).filter(|last| last.passed).map(|last| last.seconds)
 }
 
 /// Runs everything in a graph of whatever rows.

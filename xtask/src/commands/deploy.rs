@@ -8,6 +8,7 @@ pub mod drift;
 mod history;
 #[cfg(test)]
 mod model_conformance;
+mod on_github;
 pub mod prepare;
 mod result;
 pub mod room;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use self::on_github::Telling;
 use self::prepare::Prepared;
 use super::monitor;
 use super::output::OutputArgs;
@@ -127,7 +129,9 @@ impl Deploy {
             leased.database().make_roles()?;
         }
         leased.secrets().supply(&prepared.secrets)?;
+        let telling = Telling::begin(machine, &planned.release);
         let ran = driver::run(machine, &attempt, &planned.plan, self.recorded_overrides());
+        telling.end(ran.is_ok());
         settle_secrets(&leased, &prepared.secrets);
         warn_of_changed_platform(machine);
         let times = ran?;

@@ -47,8 +47,8 @@ enum Verb {
     },
     /// Say what of the probes from outside, at providers, is not as it ought to be; change nothing
     Plan(Outside),
-    /// Make it so: only what carries the environment's own tag is touched
-    Apply(Outside),
+    /// Make it so, after a question: only what has the environment's own tag
+    Apply(outside::Apply),
     /// The same as plan, and fail when there is something to do
     Check(Outside),
     /// List what is watched
@@ -77,7 +77,7 @@ impl Monitor {
             Verb::Test { target, output } => test(target, output),
             Verb::Plan(outside) => outside.plan().map(drop),
             Verb::Check(outside) => outside.check(),
-            Verb::Apply(outside) => outside.apply(),
+            Verb::Apply(apply) => apply.run(),
             Verb::Rows { output } => {
                 say_rows(output);
                 Ok(())

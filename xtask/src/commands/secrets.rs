@@ -4,6 +4,7 @@
 pub mod check;
 mod merge;
 mod recipients;
+mod rotate;
 pub mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,7 @@ enum Verb {
     Show(values::Show),
     /// Run a command with the secrets in files
     Run(values::RunWith),
+    Rotate(rotate::Rotate),
     /// Who can read the encrypted file
     Recipients(recipients::RecipientsVerb),
     /// Merge two versions of an encrypted file, for git
@@ -92,6 +94,7 @@ impl SecretsVerb {
             Verb::Edit(edit) => edit.run(),
             Verb::Show(show) => show.run(),
             Verb::Run(run) => run.run(),
+            Verb::Rotate(rotate) => rotate.run(),
             Verb::Recipients(recipients) => recipients.run(),
             Verb::Merge(merge) => merge.run(),
         }
@@ -103,9 +106,10 @@ impl List {
         let machine = self.target.reach()?;
         let kept = machine.kept()?;
         let SecretVersions { current, newest, unconfirmed, revoked } = machine.secrets().versions()?;
-        let for_programs = |(name, version)| {
+        let stages = rotate::stages(machine)?;
+        let for_programs = |(name, version): (&String, &u32)| {
             let revoked: Vec<_> = revoked.iter().filter(|it| &it.0 == name).map(|it| it.1).collect();
-            json!({ "name": name, "current": version, "revoked": revoked })
+            json!({ "name": name, "current": version, "revoked": revoked, "rotation": stages.get(name.as_str()) })
         };
         let mut rows = Vec::new();
         for (name, current) in &current {
@@ -123,7 +127,13 @@ impl List {
         }
         self.output.say(
             || current.iter().map(for_programs).collect(),
-            || terminal::table(&["secret", "version", "state", "releases"], &rows),
+            || {
+                terminal::table(&["secret", "version", "state", "releases"], &rows);
+                let say = |(name, words): (&&str, &String)| {
+                    terminal::say(paint::warn(format_args!("{name} is being exchanged: {words}")));
+                };
+                stages.iter().for_each(say);
+            },
         );
         Ok(())
     }

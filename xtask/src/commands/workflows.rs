@@ -4,6 +4,8 @@
 use anyhow::Result;
 
 use super::Cli;
+use super::ci;
+use super::output::OutputArgs;
 use crate::product::ci::tasks;
 use crate::product::workflows::{check, count, minutes, write};
 use crate::terminal;
@@ -16,17 +18,18 @@ pub struct Workflows {
     /// Change nothing; fail where a file is missing, another one, or nobody's, or a task has no job
     #[arg(long)]
     check: bool,
-    /// Print the minutes that a push is estimated to take, against what is free in a month
+    /// Print the minutes that a push takes by kind of change, against what is free in a month
     #[arg(long, conflicts_with = "check")]
     minutes: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Workflows {
     /// Writes, checks or counts.
     pub fn run(self) -> Result<()> {
         if self.minutes {
-            minutes::say();
-            return Ok(());
+            return self.minutes();
         }
         if self.check {
             check(&tasks::names::<Cli>())?;
@@ -34,6 +37,17 @@ impl Workflows {
             return Ok(());
         }
         write(&tasks::names::<Cli>())
+    }
+
+    /// Which tasks a change affects says the table; how long they take, their last runs here.
+    fn minutes(&self) -> Result<()> {
+        let seconds = |task: &str| ci::last_seconds(task);
+        let cost = |(kind, path): &(&'static str, &str)| {
+            Ok(minutes::Cost::of(kind, &ci::affected_by(&[(*path).to_owned()])?, &seconds))
+        };
+        let costs: Vec<minutes::Cost> = minutes::KINDS.iter().map(cost).collect::<Result<_>>()?;
+        self.output.say(|| costs.iter().map(minutes::Cost::to_json).collect(), || minutes::say(&costs));
+        Ok(())
     }
 }
 
@@ -43,6 +57,22 @@ mod tests {
 
     use super::*;
     use crate::product::workflows::run_lines;
+
+    #[test]
+    fn a_change_affects_what_reads_it_and_every_kind_of_change_is_of_a_file_that_is_there() {
+        for (kind, path) in minutes::KINDS {
+            assert!(crate::workspace::root().join(path).exists(), "{kind}: {path}");
+        }
+        let affected = |kind: &str| {
+            let (_, path) = minutes::KINDS.iter().find(|(known, _)| *known == kind).unwrap();
+            ci::affected_by(&[(*path).to_owned()]).unwrap()
+        };
+        let word = affected("a word in a document");
+        assert!(word.contains("documents") && !word.contains("backend-test") && !word.contains("images"));
+        let line = affected("a line of the frontend");
+        assert!(line.contains("page-test") && line.contains("lab-suite") && !line.contains("clippy"));
+        assert!(affected("a migration").contains("migration-lint"));
+    }
 
     #[test]
     fn each_step_that_runs_something_is_one_command_that_xtask_understands() {

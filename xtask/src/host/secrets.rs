@@ -78,11 +78,16 @@ impl SuppliedSecrets {
     /// version when the platform is started.
     pub fn versions_to_come(&self) -> BTreeMap<String, u32> {
         let needed = SECRETS.iter().filter(|secret| !secret.of_platform);
-        let version = |secret: &Secret| match self.changed.iter().any(|changed| changed.name == secret.name) {
+        let version = |secret: &Secret| match self.changes(secret) {
             true => self.next_version(secret),
             false => self.versions.get(secret.name).copied().unwrap_or(1),
         };
         needed.map(|secret| (secret.name.to_owned(), version(secret))).collect()
+    }
+
+    /// Whether this one has another value than the current version.
+    pub fn changes(&self, secret: &Secret) -> bool {
+        self.changed.iter().any(|changed| changed.name == secret.name)
     }
 
     /// Whether some have another value than the current version.

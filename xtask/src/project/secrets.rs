@@ -1,21 +1,25 @@
 //! The secrets: those that a release or the platform reads, and those that only xtask does.
 
+use std::time::Duration;
+
 use super::{APP_UID, CHECKS_KEY};
 
 /// Secrets of the app, made at an environment's first deploy when the environment is `local` or a test's.
 pub const SECRETS: &[Secret] = &[
-    Secret { name: "jwt_secret", variable: "JWT_SECRET", uid: APP_UID, of_platform: false },
+    Secret { name: "jwt_secret", variable: "JWT_SECRET", uid: APP_UID, of_platform: false, signs: true },
     Secret {
         name: "database_app_password",
         variable: "DATABASE_APP_PASSWORD",
         uid: APP_UID,
         of_platform: true,
+        signs: false,
     },
     Secret {
         name: "database_owner_password",
         variable: "DATABASE_OWNER_PASSWORD",
         uid: APP_UID,
         of_platform: true,
+        signs: false,
     },
 ];
 
@@ -30,7 +34,12 @@ pub struct Secret {
     pub uid: u32,
     /// Passwords of database roles belong to the platform: a rollback uses today's.
     pub of_platform: bool,
+    /// A key that signs what users keep: while it is exchanged, it holds two, a line each.
+    pub signs: bool,
 }
+
+/// How long what those sign is believed: a test compares it with the backend's.
+pub const TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// Variables whose values are secrets of the operator: xtask reads them, and no release does.
 pub const OPERATOR_SECRETS: &[&str] =

@@ -7,6 +7,7 @@ mod help;
 mod interrupts;
 mod kills;
 mod lab;
+mod monitor;
 mod output;
 mod picture;
 mod secrets;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::fake_project::{CommandOutput, FakeProject, send};
+use crate::monitor::provider;
 
 const FILE: &str = "tracehub/deploy/secrets/staging.env";
 const VALUE: &str = "a value that nobody must see";
@@ -50,7 +51,11 @@ impl Vault {
 
     /// `secrets set NAME` with this on standard input.
     fn set(&self, name: &str, input: &[u8]) -> CommandOutput {
-        let mut child = self.command(&["set", name]).stdin(Stdio::piped()).spawn().expect("started");
+        Vault::fed(&mut self.command(&["set", name]), input)
+    }
+
+    fn fed(command: &mut Command, input: &[u8]) -> CommandOutput {
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("started");
         // It may not read what it refuses.
         let _ = child.stdin.take().expect("piped").write_all(input);
         CommandOutput::of_child(child)
@@ -217,6 +222,28 @@ fn who_leaves_leaves_a_list_and_it_is_red_until_each_secret_has_another_value() 
     assert_eq!(due(), 1);
     vault.xtask(&["recipients", "waive", "SLACK_WEBHOOK_URL", "--reason", "the channel is gone"]);
     assert_eq!(due(), 0);
+}
+
+#[test]
+fn a_provider_s_key_is_exchanged_for_one_that_it_takes_and_for_no_other() {
+    let (vault, (address, _asked)) = (Vault::new(), provider());
+    vault.set("HEALTHCHECKS_API_KEY", b"the old one");
+    let rotate = |name: &str, input: &[u8]| {
+        Vault::fed(vault.command(&["rotate", name]).env("HEALTHCHECKS_URL", &address), input)
+    };
+    let output = rotate("HEALTHCHECKS_API_KEY", b"wrong\n");
+    assert!(output.code == Some(3) && output.stderr.contains("does not take the key"), "{output:?}");
+    assert_eq!(vault.read("HEALTHCHECKS_API_KEY"), "the old one");
+    let output = rotate("HEALTHCHECKS_API_KEY", b"the new one\n");
+    assert!(output.code == Some(0) && output.stdout.contains("end the old one"), "{output:?}");
+    assert_eq!(vault.read("HEALTHCHECKS_API_KEY"), "the new one");
+    // Slack takes a message, and the heartbeat's address a look.
+    let output = rotate("SLACK_WEBHOOK_URL", format!("{address}/hook").as_bytes());
+    assert!(output.code == Some(0) && output.stdout.contains("monitor up"), "{output:?}");
+    let output = rotate("HEARTBEAT_URL", b"http://127.0.0.1:1/x");
+    assert!(output.code == Some(3) && output.stderr.contains("Nothing was changed"), "{output:?}");
+    let output = rotate("STAGING_SSH_KEY", b"");
+    assert!(output.code == Some(3) && output.stderr.contains("host keys rotate deploy"), "{output:?}");
 }
 
 #[test]

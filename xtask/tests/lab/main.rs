@@ -19,6 +19,7 @@ mod outages;
 mod pause_points;
 mod refusals;
 mod rollouts;
+mod rotation;
 mod secrets;
 #[path = "../support/mod.rs"]
 mod support;
@@ -57,6 +58,11 @@ const TRIALS: &[Row<Lab>] = &[
     ("with_an_encrypted_file_its_key_is_all_that_a_deploy_is_given", Always, secrets::encrypted_file),
     ("a_secret_that_an_undone_deploy_brought_does_not_count_and_is_gone", Always, secrets::undone),
     ("a_revoked_secret_is_gone_and_a_rollback_takes_the_current_one", Always, secrets::revoked),
+    (
+        "a_key_that_signs_is_exchanged_under_load_with_rollbacks_and_nobody_is_logged_out",
+        Deep,
+        rotation::under_load,
+    ),
     ("a_release_that_crashes_at_its_start_costs_users_nothing", Deep, |lab| shared::crashes(&lab.project)),
     ("a_release_that_redirects_its_health_address_costs_users_nothing", Deep, |lab| {
         shared::redirects(&lab.project)

@@ -3,14 +3,15 @@
 use std::fs;
 use std::process::Command;
 
+use camino::Utf8PathBuf;
 use libtest_mimic::Failed;
 
 use crate::environment::Lab;
-use crate::support::project::RELEASE_FILE;
+use crate::support::project::{Project, RELEASE_FILE};
 use crate::support::{check, run};
 
 /// The environment's versions of the secret.
-const JWT_SECRET: &str = "/opt/tracehub-app/secrets/jwt_secret";
+pub const JWT_SECRET: &str = "/opt/tracehub-app/secrets/jwt_secret";
 const VALUE: &str = " a-secret-of-the-operator-s-own-choice-0123456789 ";
 
 pub fn new_version(lab: &Lab) -> Result<(), Failed> {
@@ -49,12 +50,6 @@ pub fn new_version(lab: &Lab) -> Result<(), Failed> {
 /// The way to the host and the same secret, out of the repository. Runs after `new_version`.
 pub fn encrypted_file(lab: &Lab) -> Result<(), Failed> {
     let (project, live) = (&lab.project, lab.host().live());
-    // Git ignores that folder.
-    let local = project.folder.join(".local");
-    let (key, source) = (local.join("lab.key"), local.join("plain.env"));
-    run(Command::new("age-keygen").arg("-o").arg(&key));
-    let recipient = run(Command::new("age-keygen").arg("-y").arg(&key));
-    project.xtask(&["secrets", "recipients", "add", "trial", recipient.trim()]).succeeds()?;
     let mut plain = format!("JWT_SECRET={}\n", VALUE);
     let names = ["LAB_HOST", "LAB_PORT", "LAB_USER", "LAB_SSH_KEY", "LAB_HOST_KEY", "LAB_URL"];
     for name in names {
@@ -63,11 +58,8 @@ pub fn encrypted_file(lab: &Lab) -> Result<(), Failed> {
         let value = fs::read_to_string(&told).unwrap_or(told);
         plain.push_str(&format!("{name}={}\n", value.replace('\n', "\\n")));
     }
-    fs::write(&source, plain)?;
+    let key = encrypt(project, &plain)?;
     let with_key = |arguments: &[&str]| project.xtask(arguments).env("SOPS_AGE_KEY_FILE", key.as_str());
-    let edited = with_key(&["secrets", "edit"]).env("EDITOR", &format!("cp {}", source)).succeeds();
-    fs::remove_file(&source)?;
-    check(!edited?.contains(VALUE.trim()), || "a value is printed".into())?;
     let file = fs::read_to_string(project.folder.join("tracehub/deploy/secrets/lab.env"))?;
     check(file.contains("JWT_SECRET=ENC[") && !file.contains(VALUE.trim()), || file)?;
     // A blank variable is none: only the key is given.
@@ -75,12 +67,41 @@ pub fn encrypted_file(lab: &Lab) -> Result<(), Failed> {
         |arguments: &[&str]| names.iter().fold(with_key(arguments), |command, name| command.env(name, ""));
     let output = alone(&["deploy", "--yes"]).succeeds()?;
     check(output.contains("Nothing to do") && lab.host().live() == live, || output)?;
+    // The first stage of an exchange, which is seen, and goes no further than what serves.
+    let output = alone(&["secrets", "rotate", "JWT_SECRET"]).succeeds()?;
+    check(output.contains("a new key is believed, and the old one still signs"), || output)?;
+    let output = alone(&["secrets", "rotate", "JWT_SECRET"]).fails_with(3)?;
+    check(output.contains("runs with another value than the file has"), || output)?;
+    let output = alone(&["secrets", "list"]).succeeds()?;
+    check(output.contains("jwt_secret is being exchanged: a new key is believed"), || output)?;
     let output =
         names.iter().fold(project.xtask(&["status"]), |command, name| command.env(name, "")).fails_with(3)?;
     check(output.contains("lab.env is encrypted") && output.contains("SOPS_AGE_KEY"), || output)?;
+    remove_file(project)
+}
+
+/// Makes the environment's encrypted file, of these lines; gives where the key lies that opens it.
+pub fn encrypt(project: &Project, plain: &str) -> Result<Utf8PathBuf, Failed> {
+    // Git ignores that folder.
+    let local = project.folder.join(".local");
+    let (key, source) = (local.join("lab.key"), local.join("plain.env"));
+    run(Command::new("age-keygen").arg("-o").arg(&key));
+    let recipient = run(Command::new("age-keygen").arg("-y").arg(&key));
+    project.xtask(&["secrets", "recipients", "add", "trial", recipient.trim()]).succeeds()?;
+    fs::write(&source, plain)?;
+    let edit = project.xtask(&["secrets", "edit"]).env("SOPS_AGE_KEY_FILE", key.as_str());
+    let edited = edit.env("EDITOR", &format!("cp {source}")).succeeds();
+    fs::remove_file(&source)?;
+    check(!edited?.contains(VALUE.trim()), || "a value is printed".into())?;
+    Ok(key)
+}
+
+/// Removes it, and its key.
+pub fn remove_file(project: &Project) -> Result<(), Failed> {
     for name in ["lab.env", "lab.recipients"] {
         fs::remove_file(project.folder.join("tracehub/deploy/secrets").join(name))?;
     }
+    fs::remove_file(project.folder.join(".local/lab.key"))?;
     Ok(())
 }
 

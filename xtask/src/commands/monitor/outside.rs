@@ -7,13 +7,11 @@ use serde_json::json;
 use crate::commands::output::OutputArgs;
 use crate::commands::refuse;
 use crate::commands::target::TargetArgs;
+use crate::commands::target::consent::Consent;
 use crate::product::probes::{self, Change, Healthchecks, Probe, UptimeRobot};
 use crate::product::secrets::Supplied;
 use crate::project::{Environment, PROBE_SECRETS, WATCHER_SECRETS};
 use crate::terminal::{self, paint};
-
-/// Where checks are kept unless `HEALTHCHECKS_URL` names another place.
-const HEALTHCHECKS: &str = "https://healthchecks.io";
 
 #[derive(Debug, Args)]
 pub struct Outside {
@@ -21,6 +19,14 @@ pub struct Outside {
     target: TargetArgs,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct Apply {
+    #[command(flatten)]
+    outside: Outside,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// The providers whose keys are given.
@@ -65,25 +71,6 @@ impl Outside {
         }
     }
 
-    /// Does it.
-    pub fn apply(&self) -> Result<()> {
-        let (environment, providers) = (self.target.environment(), Providers::of(self.target.environment())?);
-        let todo = self.look(&providers)?;
-        if let Some(robot) = &providers.robot {
-            todo.probes.iter().try_for_each(|change| robot.apply(change))?;
-        }
-        if let Some(checks) = providers.checks.as_ref().filter(|_| todo.check) {
-            checks.apply(environment)?;
-            // The address opens the check to anybody: it is shown at the provider, and nowhere here.
-            terminal::note(format_args!(
-                "  its address, which the provider shows, is what the watcher calls: `cargo xtask secrets set {} --env {}`",
-                WATCHER_SECRETS[2], environment.name
-            ));
-        }
-        self.say(&todo, true);
-        Ok(())
-    }
-
     fn look(&self, providers: &Providers) -> Result<Todo> {
         let environment = self.target.environment();
         let wanted = probes::wanted(environment)?;
@@ -97,7 +84,9 @@ impl Outside {
         self.output.say(
             || json!({ "environment": self.target.environment().name, "changes": lines, "applied": is_done }),
             || {
-                lines.iter().for_each(|line| terminal::say(format_args!("  {line}")));
+                if !is_done {
+                    lines.iter().for_each(|line| terminal::say(format_args!("  {line}")));
+                }
                 match (lines.is_empty(), is_done) {
                     (true, _) => terminal::say(format_args!(
                         "{} it is as it ought to be.",
@@ -108,6 +97,37 @@ impl Outside {
                 }
             },
         );
+    }
+}
+
+impl Apply {
+    /// Shows what there is to do, and does it after a yes.
+    pub fn run(&self) -> Result<()> {
+        let Apply { outside, consent } = self;
+        let environment = outside.target.environment();
+        let providers = Providers::of(environment)?;
+        let todo = outside.look(&providers)?;
+        if !todo.lines().is_empty() {
+            todo.lines().iter().for_each(|line| terminal::note(format_args!("  {line}")));
+            let (question, what) = (
+                format!("The probes of {} at their providers are changed. Go on?", environment.name),
+                "changing probes",
+            );
+            consent.ask(&question, "nothing was changed", what)?;
+        }
+        if let Some(robot) = &providers.robot {
+            todo.probes.iter().try_for_each(|change| robot.apply(change))?;
+        }
+        if let Some(checks) = providers.checks.as_ref().filter(|_| todo.check) {
+            checks.apply(environment)?;
+            // The address opens the check to anybody: it is shown at the provider, and nowhere here.
+            terminal::note(format_args!(
+                "  its address, which the provider shows, is what the watcher calls: `cargo xtask secrets set {} --env {}`",
+                WATCHER_SECRETS[2], environment.name
+            ));
+        }
+        outside.say(&todo, true);
+        Ok(())
     }
 }
 
@@ -126,10 +146,9 @@ impl Providers {
                 PROBE_SECRETS.join(", ")
             )));
         }
-        let base = std::env::var("HEALTHCHECKS_URL").unwrap_or_else(|_| HEALTHCHECKS.to_owned());
         Ok(Providers {
             robot: robot.map(|key| UptimeRobot::new(key.trim())),
-            checks: checks.map(|key| Healthchecks::new(&base, key.trim())),
+            checks: checks.map(|key| Healthchecks::of_operator(&key)),
         })
     }
 }

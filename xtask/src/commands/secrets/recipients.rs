@@ -145,7 +145,7 @@ impl Remove {
         if !known.is_empty() {
             terminal::say(format_args!(
                 "What {} could read, and git's history still shows them: {}\n`cargo xtask ci secrets` fails until each has \
-                 another value (`cargo xtask secrets set`), or is waived with a reason (`cargo xtask secrets recipients waive`).",
+                 another value (`cargo xtask secrets rotate NAME` says how), or is waived with a reason (`cargo xtask secrets recipients waive`).",
                 self.name,
                 known.join(", ")
             ));

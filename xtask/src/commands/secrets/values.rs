@@ -73,10 +73,11 @@ impl Set {
         let row = self.row(environment)?;
         let _lock = secrets::lock(environment)?;
         let file = open_or_new(environment)?;
-        let value = if self.remove { None } else { Some(self.value(&row)?) };
-        if let Some(why) = value.as_deref().and_then(|value| row.form.problem(value)) {
-            return Err(refuse(format!("{}: {why}. Nothing was changed.", row.name)));
-        }
+        let value = match (self.remove, self.generate) {
+            (true, _) => None,
+            (_, true) => Some(of_form(&row, hex(&random::<32>()?))?),
+            _ => Some(given(environment, &row)?),
+        };
         change(environment, &file, &[(&row.name, value.as_deref())])?;
         let (name, path) = (&row.name, secrets::path(environment));
         let done = if self.remove { "is no longer in" } else { "has a new value in" };
@@ -85,46 +86,17 @@ impl Set {
     }
 
     fn row(&self, environment: &Environment) -> Result<Row> {
-        let rows = table::rows(environment);
-        let names = || rows.iter().map(|row| row.name.as_str());
-        let unknown =
-            || format!("nobody reads a variable {}.{}", self.name, did_you_mean(&self.name, names()));
-        match rows.iter().find(|row| row.name == self.name) {
-            Some(row) => Ok(row.clone()),
+        match row(environment, &self.name) {
             // What nobody reads any more can be taken out.
-            None if self.remove
-                && encrypted(environment)?
-                    .is_some_and(|file| file.sealed.names().any(|it| it == self.name)) =>
+            Err(_)
+                if self.remove
+                    && encrypted(environment)?
+                        .is_some_and(|file| file.sealed.names().any(|it| it == self.name)) =>
             {
-                Ok(Row { name: self.name.clone(), rotation: "nobody read it", ..rows[0].clone() })
+                let any = table::rows(environment).remove(0);
+                Ok(Row { name: self.name.clone(), rotation: "nobody read it", ..any })
             }
-            None => Err(refuse(unknown())),
-        }
-    }
-
-    /// Asked for without an echo, or all of standard input; the one line end that `echo` adds is not part of it.
-    fn value(&self, row: &Row) -> Result<String> {
-        if self.generate {
-            return Ok(hex(&random::<32>()?));
-        }
-        if let Some(asked) =
-            terminal::ask_secret(&format!("{} for {}", row.name, self.target.environment().name))
-        {
-            return asked.context("reading the value");
-        }
-        let mut bytes = Vec::new();
-        let most = u64::try_from(sops::MAX_VALUE).unwrap_or(u64::MAX) + 2;
-        std::io::stdin()
-            .take(most)
-            .read_to_end(&mut bytes)
-            .context("reading the value from standard input")?;
-        let text = String::from_utf8(bytes).map_err(|_| {
-            refuse(format!("{}: the value is no text: give it in base64. Nothing was changed.", row.name))
-        })?;
-        match row.form {
-            // ssh wants the last line's end.
-            table::Form::Pem => Ok(text),
-            _ => Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned()),
+            found => found,
         }
     }
 }
@@ -228,6 +200,44 @@ impl RunWith {
     }
 }
 
+/// A value of the row's form: asked for without an echo, or all of standard input; the one line end that `echo` adds is not part
+/// of it.
+pub(super) fn given(environment: &Environment, row: &Row) -> Result<String> {
+    match terminal::ask_secret(&format!("{} for {}", row.name, environment.name)) {
+        Some(asked) => of_form(row, asked.context("reading the value")?),
+        None => of_form(row, piped(row)?),
+    }
+}
+
+fn of_form(row: &Row, value: String) -> Result<String> {
+    match row.form.problem(&value) {
+        Some(why) => Err(refuse(format!("{}: {why}. Nothing was changed.", row.name))),
+        None => Ok(value),
+    }
+}
+
+fn piped(row: &Row) -> Result<String> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(sops::MAX_VALUE).unwrap_or(u64::MAX) + 2;
+    std::io::stdin().take(most).read_to_end(&mut bytes).context("reading the value from standard input")?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        refuse(format!("{}: the value is no text: give it in base64. Nothing was changed.", row.name))
+    })?;
+    match row.form {
+        // ssh wants the last line's end.
+        table::Form::Pem => Ok(text),
+        _ => Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned()),
+    }
+}
+
+/// What the environment may be given by this name.
+pub(super) fn row(environment: &Environment, name: &str) -> Result<Row> {
+    let rows = table::rows(environment);
+    let names = rows.iter().map(|row| row.name.as_str());
+    let unknown = refuse(format!("nobody reads a variable {name}.{}", did_you_mean(name, names)));
+    rows.iter().find(|row| row.name == name).cloned().ok_or(unknown)
+}
+
 /// The environment's file. On this machine nobody is given anything.
 pub(super) fn encrypted(environment: &Environment) -> Result<Option<SecretFile>> {
     super::refuse_here(environment)?;
@@ -242,17 +252,26 @@ fn open_or_new(environment: &Environment) -> Result<OpenFile> {
 }
 
 /// Writes the file, then says in the list of recipients what nobody who has left knows any more.
-fn change(environment: &Environment, file: &OpenFile, changes: &[(&str, Option<&str>)]) -> Result<()> {
+pub(super) fn change(
+    environment: &Environment,
+    file: &OpenFile,
+    changes: &[(&str, Option<&str>)],
+) -> Result<()> {
     let before: BTreeMap<String, String> = file.values()?.into_iter().collect();
     file.change(changes)?;
     let is_other = |(name, value): &&(&str, Option<&str>)| before.get(*name).map(String::as_str) != *value;
     let changed: Vec<&str> = changes.iter().filter(is_other).map(|(name, _)| *name).collect();
+    are_other_now(environment, &changed)
+}
+
+/// Notes in the list of recipients that who has left knows these no more.
+pub(super) fn are_other_now(environment: &Environment, names: &[&str]) -> Result<()> {
     let mut recipients = Recipients::of(environment)?;
-    if !recipients.due().is_empty() {
-        recipients.changed(&changed);
-        recipients.write(environment)?;
+    if recipients.due().is_empty() {
+        return Ok(());
     }
-    Ok(())
+    recipients.changed(names);
+    recipients.write(environment)
 }
 
 fn write_private(path: &Utf8Path, text: &str) -> Result<()> {

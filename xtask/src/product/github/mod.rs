@@ -4,6 +4,7 @@
 mod account;
 mod actions;
 mod alerts;
+pub mod deployments;
 mod environments;
 mod labels;
 pub mod passes;

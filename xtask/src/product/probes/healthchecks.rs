@@ -11,9 +11,18 @@ use crate::tools::http::Method;
 /// A project there.
 pub struct Healthchecks(Api);
 
+/// Where checks are kept unless `HEALTHCHECKS_URL` names another place.
+const PLACE: &str = "https://healthchecks.io";
+
 impl Healthchecks {
+    /// The one that this key opens, where the operator has it.
+    pub fn of_operator(key: &str) -> Healthchecks {
+        let base = std::env::var("HEALTHCHECKS_URL").unwrap_or_else(|_| PLACE.to_owned());
+        Healthchecks::new(&base, key.trim())
+    }
+
     /// The one that this key opens, at this address.
-    pub fn new(base: &str, key: &str) -> Healthchecks {
+    pub(super) fn new(base: &str, key: &str) -> Healthchecks {
         let base = format!("{}/api/v3", base.trim_end_matches('/'));
         Healthchecks(Api { base, header: ("x-api-key", key.to_owned()), name: "Healthchecks" })
     }

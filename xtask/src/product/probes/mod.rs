@@ -16,7 +16,7 @@ pub use self::healthchecks::Healthchecks;
 pub use self::uptimerobot::UptimeRobot;
 
 use crate::exit::refuse;
-use crate::project::{Environment, NAME, PROBE_PATH, READY_WORDS, Site};
+use crate::project::{Environment, NAME, PROBE_PATH, PROBE_SECRETS, READY_WORDS, Site};
 
 /// How often a probe asks at UptimeRobot for no money, in seconds.
 const INTERVAL: u32 = 300;
@@ -65,6 +65,15 @@ impl fmt::Display for Change {
             Change::Update(_, probe, fields) => write!(f, "change {}: {}", probe.name, fields.join(", ")),
             Change::Delete(_, name) => write!(f, "delete {name}"),
         }
+    }
+}
+
+/// Whether the provider that this variable's key is for takes it: a look, and no change.
+pub fn takes(environment: &Environment, variable: &str, key: &str) -> Result<()> {
+    let [robot, _] = PROBE_SECRETS;
+    match variable == robot {
+        true => UptimeRobot::new(key).found(&tag(environment)).map(drop),
+        false => Healthchecks::of_operator(key).is_right(environment).map(drop),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The secrets of an environment that lie in the repository: encrypted one by one in sops' format, for the people and the
 //! machines that its list of recipients names.
 
+pub mod answers;
 pub mod identity;
 pub mod recipients;
+pub mod rotation;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -227,7 +229,7 @@ pub fn problems(environment: &Environment) -> Result<Vec<String>> {
         problems.extend(opens_another(environment, key)?.map(|why| format!("{why}. It opens {name} too")));
     }
     problems.extend(recipients.due().iter().map(|(secret, who, on)| {
-        format!("{who}, who left on {on}, knows {secret} of {name}: `cargo xtask secrets set` gives it another value")
+        format!("{who}, who left on {on}, knows {secret} of {name}: it wants another value, and `cargo xtask secrets rotate {secret}` says how")
     }));
     Ok(problems)
 }

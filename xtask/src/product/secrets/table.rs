@@ -95,7 +95,7 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
             form: Form::Text,
             rotation: match secret.of_platform {
                 true => "as the runbook says: the database's role first",
-                false => "another value, then a deploy; who is logged in logs in again",
+                false => "`cargo xtask secrets rotate`: nobody notices; by `set` all log in again",
             },
         })
         .collect();

@@ -4,11 +4,12 @@ mod server;
 use serde_json::json;
 
 use self::server::{Plan, Server};
+use super::deployments::Deployment;
 use super::secrets::{Secret, Wanted};
 use super::*;
 use crate::product::workflows::files::CHECKS;
 use crate::product::workflows::jobs::JOBS;
-use crate::project::{CHECKS_KEY, IDENTITY, LABELS, SECRET_VERSIONS};
+use crate::project::{CHECKS_KEY, Environment, IDENTITY, LABELS, SECRET_VERSIONS};
 use crate::tools::github::{PER_PAGE, VERSION};
 
 const VALUE: &str = "AGE-SECRET-KEY-OF-STAGING";
@@ -251,4 +252,39 @@ fn who_code_owners_names_and_github_does_not_know_is_for_people() {
     assert!(found.by_hand.iter().any(|it| it.contains("nobody on GitHub is called nobody")), "{found:?}");
     assert!(found.changes.is_empty(), "{found:?}");
     is_as_described(&server);
+}
+
+#[test]
+fn a_deploy_from_a_laptop_is_a_deployment_with_its_statuses_as_github_describes_them() {
+    let server = Server::start(Plan::PrivateFree);
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let begin = |name: &str| {
+        let environment = Environment::named(name).unwrap();
+        Deployment::begin(server.api(), &environment, commit, "20261130t120000z-1a2b3c4d5e6f")
+    };
+    begin("staging").unwrap().end(false, "https://staging.example.org").unwrap();
+    begin("production").unwrap().end(true, "https://example.org").unwrap();
+    is_as_described(&server);
+    let state = server.state();
+    let [(staging, failed), (production, succeeded)] = state.deployments.as_slice() else { panic!("two") };
+    let states = |told: &[serde_json::Value]| told.iter().map(|it| it["state"].clone()).collect::<Vec<_>>();
+    assert_eq!(
+        (states(failed), states(succeeded)),
+        (vec![json!("in_progress"), json!("failure")], vec![json!("in_progress"), json!("success")])
+    );
+    assert_eq!(succeeded[1]["environment_url"], "https://example.org");
+    assert_eq!(
+        (&staging["production_environment"], &production["production_environment"]),
+        (&json!(false), &json!(true))
+    );
+    // GitHub would merge main into it, and refuse it over checks that the gate has asked for itself.
+    assert!(
+        staging["ref"] == commit
+            && staging["auto_merge"] == false
+            && staging["required_contexts"] == json!([])
+    );
+    drop(state);
+    server.state().forbidden.push("POST /repos/ada/engine/deployments");
+    let refused = format!("{:#}", begin("staging").err().expect("it may not"));
+    assert!(refused.contains("404") && refused.contains("The token needs"), "{refused}");
 }

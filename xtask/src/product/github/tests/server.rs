@@ -41,6 +41,8 @@ pub struct State {
     pub private_reports: bool,
     pub labels: Vec<Value>,
     pub code_owners: Option<Value>,
+    /// Deployments, each with its statuses.
+    pub deployments: Vec<(Value, Vec<Value>)>,
     /// The next requests that are told to come again, and in how many seconds.
     pub limited: (usize, u64),
     /// Requests for which the token has no permission, by how they begin.
@@ -188,6 +190,7 @@ impl State {
             private_reports: false,
             labels: Vec::new(),
             code_owners: None,
+            deployments: Vec::new(),
             limited: (0, 0),
             forbidden: Vec::new(),
             late: 0,
@@ -276,6 +279,18 @@ impl State {
                     label[key] = body[key].clone();
                 }
                 (200, label.clone())
+            }
+            ("POST", ["deployments"]) => {
+                let id = self.deployments.len() + 1;
+                let made = json!({ "id": id, "ref": body["ref"], "environment": body["environment"] });
+                self.deployments.push((body, Vec::new()));
+                (201, schema.example("deployment", made))
+            }
+            ("POST", ["deployments", id, "statuses"]) => {
+                let told = json!({ "state": body["state"] });
+                let at = id.parse::<usize>().expect("a number") - 1;
+                self.deployments[at].1.push(body);
+                (201, schema.example("deployment-status", told))
             }
             ("GET", ["codeowners", "errors"]) => {
                 self.code_owners.clone().map_or((404, Value::Null), |told| (200, told))
