@@ -83,7 +83,7 @@ impl Status {
                 "disk_free_bytes": machine.facts().free_disk,
                 "last_backup": backups.newest(),
                 "last_copy": backups.copied(),
-                "backups_by_itself": backups.for_programs(),
+                "scheduled_backups": backups.for_programs(),
                 "certificate_days": shown.as_ref().and_then(|shown| shown.days),
                 "certificate_trouble": shown.as_ref().and_then(https::trouble),
                 "platform": platform,

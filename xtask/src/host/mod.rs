@@ -11,6 +11,7 @@ mod drift;
 mod environment_files;
 mod files;
 mod guard;
+mod handed;
 mod images;
 mod lease;
 #[cfg(any(test, lease_trial))]

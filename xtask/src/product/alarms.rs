@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::images::github_repository;
 use crate::host::PublicSite;
 use crate::project::{BACKEND, DEFAULT_BRANCH, EDGE, FRONTEND, PROBE_PATH, RELEASE_HEADER, SMOKE_TEST};
-use crate::rollout::state::backup::ByItself;
+use crate::rollout::state::backup::Scheduled;
 use crate::tools::git;
 use crate::workspace;
 
@@ -166,7 +166,7 @@ pub fn rows() -> Vec<Row> {
         },
         Row {
             name: "backup",
-            look: Look::Backup { file: ByItself::FILE, hours: 26 },
+            look: Look::Backup { file: Scheduled::FILE, hours: 26 },
             every: minutes(10),
             after: Duration::ZERO,
             wakes: false,

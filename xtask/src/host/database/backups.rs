@@ -8,7 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::project::{DATABASE, DATABASE_SERVICE};
 use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
-use crate::rollout::state::backup::{self, Backup, ByItself, Copied};
+use crate::rollout::state::backup::{self, Backup, Copied, Scheduled};
 use crate::rollout::state::guard::written;
 use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::process::{Run, interrupt};
@@ -55,9 +55,9 @@ impl<'a> Database<'a> {
     }
 
     /// What became of the backups that are made by themselves; nothing when none ever were.
-    pub fn by_itself(&self) -> Result<Option<ByItself>> {
-        let told = self.machine.read(&self.machine.folder("backups").join(ByItself::FILE))?;
-        told.map(|told| serde_json::from_str(&told).with_context(|| format!("reading {}", ByItself::FILE)))
+    pub fn scheduled(&self) -> Result<Option<Scheduled>> {
+        let told = self.machine.read(&self.machine.folder("backups").join(Scheduled::FILE))?;
+        told.map(|told| serde_json::from_str(&told).with_context(|| format!("reading {}", Scheduled::FILE)))
             .transpose()
     }
 

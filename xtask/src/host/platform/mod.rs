@@ -27,7 +27,7 @@ use crate::tools::docker::socket::Socket;
 use crate::tools::process::{Finished, Run};
 
 #[cfg(test)]
-pub(super) use self::compose::{COPIES_SCRIPTS, NOTE};
+pub(super) use self::compose::{BACKUP_SCRIPTS, NOTE};
 pub use self::files::PlatformFiles;
 pub use self::wants::{BESIDE, PlatformWants};
 
@@ -253,7 +253,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::project::COPIES;
+    use crate::project::BACKUPS;
 
     #[test]
     fn a_platform_serves_when_database_and_edge_run_whatever_else_does() {
@@ -265,13 +265,13 @@ mod tests {
                 json!({ "Name": service, "State": state, "RestartCount": 0, "Config": config, "Mounts": [] });
             serde_json::from_value(found).unwrap()
         };
-        let (database, edge, copies) = (DATABASE_SERVICE.name, EDGE.name, COPIES.name);
+        let (database, edge, backups) = (DATABASE_SERVICE.name, EDGE.name, BACKUPS.name);
         for (parts, does) in [
-            (&[(database, "running"), (edge, "running"), (copies, "running")][..], true),
-            (&[(database, "running"), (edge, "running"), (copies, "restarting")], true),
+            (&[(database, "running"), (edge, "running"), (backups, "running")][..], true),
+            (&[(database, "running"), (edge, "running"), (backups, "restarting")], true),
             (&[(database, "running"), (edge, "running")], true),
-            (&[(database, "running"), (copies, "running")], false),
-            (&[(database, "running"), (edge, "exited"), (copies, "running")], false),
+            (&[(database, "running"), (backups, "running")], false),
+            (&[(database, "running"), (edge, "exited"), (backups, "running")], false),
         ] {
             let parts: Vec<Container> = parts.iter().map(|(service, status)| part(service, status)).collect();
             assert_eq!(serves(&parts), does, "{parts:?}");

@@ -4,7 +4,7 @@
 )]
 //! The scripts that run on a host, run by this machine's own `sh`: what must hold without any container.
 
-mod copies;
+mod backups;
 mod guard;
 mod ledger;
 

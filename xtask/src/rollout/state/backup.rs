@@ -67,7 +67,7 @@ pub struct Copied {
 
 /// What became of the backups that are made by themselves, as their container writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ByItself {
+pub struct Scheduled {
     /// When that was written, RFC 3339 in UTC.
     pub at: String,
     /// The newest backup at that time, whoever made it.
@@ -99,9 +99,9 @@ pub struct Failure {
     pub words: String,
 }
 
-impl ByItself {
+impl Scheduled {
     /// The file, in the folder of backups.
-    pub const FILE: &str = "copies.json";
+    pub const FILE: &str = "scheduled.json";
 }
 
 /// How many backups are kept, and for how long; never fewer than the least.

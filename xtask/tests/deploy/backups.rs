@@ -1,4 +1,4 @@
-//! Backups that exist by themselves.
+//! Backups that exist without anybody, and copies of them in a store.
 
 use std::fs;
 use std::net::TcpListener;
@@ -40,12 +40,12 @@ fn as_before(project: &Project) -> Result<(), Failed> {
 }
 
 fn container(project: &Project) -> String {
-    project.platform_container("copies")
+    project.platform_container("scheduled-backups")
 }
 
 /// What it has written down.
 fn told(project: &Project) -> Value {
-    let text = fs::read_to_string(project.root().join("backups/copies.json")).unwrap_or_default();
+    let text = fs::read_to_string(project.root().join("backups/scheduled.json")).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
 
@@ -56,8 +56,8 @@ fn is_made(project: &Project, why: &str) -> Result<String, Failed> {
     let status = project.status();
     check(
         status["last_backup"]["name"] == *name
-            && status["backups_by_itself"]["runs"] == true
-            && status["backups_by_itself"]["failure"].is_null(),
+            && status["scheduled_backups"]["runs"] == true
+            && status["scheduled_backups"]["failure"].is_null(),
         || status.to_string(),
     )?;
     Ok(name)
@@ -75,7 +75,7 @@ pub fn each_night_and_after_migrations(project: &Project) -> Result<(), Failed> 
         let rehearsal = told(project)["rehearsal"].clone();
         check(rehearsal["failure"].is_null(), || rehearsal.to_string())?;
         let databases = query(project, "SELECT datname FROM pg_database");
-        check(!databases.contains("tracehub_copy"), || databases)?;
+        check(!databases.contains("tracehub_trial"), || databases)?;
         // As after a deploy that has migrated.
         let facts = project.root().join(format!("backups/{name}.json"));
         let text = fs::read_to_string(&facts)?;
@@ -91,33 +91,33 @@ pub fn each_night_and_after_migrations(project: &Project) -> Result<(), Failed> 
 
 /// Whatever ends it in the middle leaves nothing that counts, and the next one is made all the same.
 pub fn cut_and_failed(project: &Project) -> Result<(), Failed> {
-    let (copies, postgres) = (container(project), project.platform_container("postgres"));
+    let (backups, postgres) = (container(project), project.platform_container("postgres"));
     nothing_since(project)?;
     let result = (|| {
         let lock = Session::holding(project, "LOCK TABLE shipments")?;
-        project.docker(&["restart", &copies]);
-        let waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'copies' AND wait_event_type = 'Lock'";
+        project.docker(&["restart", &backups]);
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'scheduled_backup' AND wait_event_type = 'Lock'";
         wait_until("a dump waits", PATIENCE, || query(project, waits) == "1")?;
-        project.docker(&["kill", &copies]);
+        project.docker(&["kill", &backups]);
         drop(lock);
         let names = || -> Vec<String> {
             let all = project.root().join("backups").read_dir_utf8().into_iter().flatten().flatten();
             all.map(|entry| entry.file_name().to_owned()).collect()
         };
-        check(names().iter().any(|name| name.ends_with("-copies.next")), || format!("{:?}", names()))?;
+        check(names().iter().any(|name| name.ends_with("-scheduled.next")), || format!("{:?}", names()))?;
         let made = project.xtask(&["db", "list", "--json"]).json()?;
         check(made == serde_json::json!([]), || made.to_string())?;
 
         // Its database is away.
         project.docker(&["stop", &postgres]);
-        project.docker(&["start", &copies]);
+        project.docker(&["start", &backups]);
         let failed = wait_until("it says so", PATIENCE, || !told(project)["failure"].is_null());
         let left: Vec<String> = names().into_iter().filter(|name| name.ends_with(".next")).collect();
         let status = project.status();
         project.docker(&["start", &postgres]);
         failed?;
         check(left.is_empty(), || format!("{left:?}"))?;
-        let words = status["backups_by_itself"]["failure"]["words"].to_string();
+        let words = status["scheduled_backups"]["failure"]["words"].to_string();
         check(words.contains("socket"), || status.to_string())?;
         wait_until("the database answers", PATIENCE, || query(project, "SELECT 1") == "1")?;
         is_made(project, "night").map(drop)
@@ -130,7 +130,7 @@ pub fn cut_and_failed(project: &Project) -> Result<(), Failed> {
 pub fn older_platform(project: &Project) -> Result<(), Failed> {
     project.docker(&["rm", "--force", &container(project)]);
     let status = project.status();
-    check(status["backups_by_itself"]["runs"] == false, || status.to_string())?;
+    check(status["scheduled_backups"]["runs"] == false, || status.to_string())?;
     let output = project.xtask(&["status"]).succeeds()?;
     check(output.contains("none is made by itself") && output.contains("platform up"), || output)?;
     project.deploy().succeeds()?;
@@ -138,18 +138,20 @@ pub fn older_platform(project: &Project) -> Result<(), Failed> {
         "a deploy has changed the platform".into()
     })?;
     let result = project.xtask(&["platform", "up", "--yes", "--json"]).json()?;
-    check(result["renewed"] == serde_json::json!(["copies"]), || result.to_string())?;
+    check(result["renewed"] == serde_json::json!(["scheduled-backups"]), || result.to_string())?;
     check(project.containers().contains(&container(project)), || "it does not run".into())?;
 
     // And back: what a platform has not goes.
     let yaml = "tracehub/deploy/platform.yaml";
     let text = fs::read_to_string(project.folder.join(yaml))?;
-    let (begin, end) = (text.find("\n  copies:\n"), text.find("\n  edge:\n"));
+    let (begin, end) = (text.find("\n  scheduled-backups:\n"), text.find("\n  edge:\n"));
     let (begin, end) = begin.zip(end).ok_or("the services are not where they were")?;
     fs::write(project.folder.join(yaml), [&text[..begin], &text[end..]].concat())?;
     let result = project.xtask(&["platform", "up", "--yes", "--json"]).json();
     project.reset_to("HEAD");
-    check(result?["renewed"] == serde_json::json!(["copies"]), || "something else was renewed".into())?;
+    check(result?["renewed"] == serde_json::json!(["scheduled-backups"]), || {
+        "something else was renewed".into()
+    })?;
     check(!project.containers().contains(&container(project)), || "it runs on".into())?;
     project.xtask(&["platform", "up", "--yes"]).succeeds().map(drop)
 }
