@@ -125,16 +125,20 @@ impl Watcher<'_> {
 
     /// As the engine's interface describes a container. What it reads of the host is mounted read-only, and it has no
     /// capability. The group of who deploys may read when backups were made.
-    fn description(&self, watching: &Watching) -> Value {
+    fn description(&self, watching: &Watching, sends: bool) -> Value {
         let machine = self.machine;
         let watch = machine.folder(FOLDER);
+        // Where nothing sends, the engine would make the folder, as root's.
+        let sent = sends.then(|| format!("{}:/sender:ro", machine.sender().state()));
         let binds = [
             format!("{}:/live:ro", machine.folder("live")),
             format!("{}:/ledger.jsonl:ro", machine.folder(ledger::FILE)),
             format!("{}:/backups:ro", machine.folder("backups")),
             format!("{}:/run/secrets:ro", watch.join("secrets")),
             format!("{}:/state", watch.join("state")),
-        ];
+        ]
+        .into_iter()
+        .chain(sent);
         let second: u64 = 1_000_000_000;
         json!({
             "Image": watching.image,
@@ -150,7 +154,7 @@ impl Watcher<'_> {
             "HostConfig": {
                 "NetworkMode": machine.named(EDGE.name),
                 "RestartPolicy": { "Name": "always" },
-                "Binds": binds,
+                "Binds": binds.collect::<Vec<_>>(),
                 "GroupAdd": [machine.facts.gid.to_string()],
                 "Memory": MEMORY,
                 "MemorySwap": MEMORY,
@@ -220,9 +224,13 @@ impl LeasedWatcher<'_> {
             container::rename(docker, &name, &spare)?;
         }
         let before = watcher.looked_at()?;
-        let started = container::start(docker, &name, &watcher.description(watching))
-            .map_err(anyhow::Error::from)
-            .and_then(|()| watcher.wait_for_first_look(before));
+        let started = container::start(
+            docker,
+            &name,
+            &watcher.description(watching, machine.sender().condition()?.is_some()),
+        )
+        .map_err(anyhow::Error::from)
+        .and_then(|()| watcher.wait_for_first_look(before));
         let Err(error) = started else {
             container::remove(docker, &spare)?;
             if !watching.secrets.is_empty() {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::database::{Session, query};
 use crate::store::Store;
 use crate::support::project::Project;
+use crate::support::xtask::XtaskCommand;
 use crate::support::{check, run, wait_until};
 
 /// What makes them looks at once when it is started.
@@ -225,5 +226,65 @@ pub fn in_a_store(project: &Project) -> Result<(), Failed> {
     let backups = project.xtask(&["db", "list", "--json"]).json()?;
     let taken = backups.as_array().into_iter().flatten().find(|backup| backup["name"] == name);
     check(taken.is_some_and(|taken| taken["sha256"] == made["sha256"]), || backups.to_string())?;
-    project.xtask(&["db", "restore", name, "--confirm", &project.environment]).succeeds().map(drop)
+    project.xtask(&["db", "restore", name, "--confirm", &project.environment]).succeeds()?;
+    let up = |who: (&str, &str)| {
+        let call = as_who(&["db", "copies", "up"], who, &store.endpoint);
+        call.env("BACKUP_TO", "s3://copies/here")
+    };
+    // Only a store takes what nobody sends by hand.
+    let output = up(writer).env("BACKUP_TO", "/srv/backups").fails_with(3)?;
+    check(output.contains("s3://BUCKET/FOLDER"), || output)?;
+    let output = up(("reader", "hidden-2")).fails_with(1)?;
+    check(output.contains("AccessDenied") && !output.contains("hidden-2"), || output)?;
+    let status = project.status();
+    check(status["sent_copies"]["failure"]["words"].to_string().contains("AccessDenied"), || {
+        status.to_string()
+    })?;
+    let result = leaves_by_itself(project, &store, &place, &key, up(writer));
+    project.xtask(&["db", "copies", "down"]).succeeds()?;
+    check(project.status()["sent_copies"]["runs"] == false, || project.status().to_string())?;
+    result
+}
+
+/// Nobody sends anything: a new backup is in the store, encrypted, and the ledger with it.
+fn leaves_by_itself(
+    project: &Project,
+    store: &Store,
+    place: &str,
+    key: &str,
+    up: XtaskCommand,
+) -> Result<(), Failed> {
+    up.succeeds()?;
+    let rights = "{{.HostConfig.ReadonlyRootfs}} {{.Config.User}} {{.HostConfig.CapDrop}} {{.Config.Env}}";
+    let is =
+        project.docker(&["inspect", "--format", rights, &format!("tracehub-{}-sender", project.environment)]);
+    check(is.starts_with("true 10001:10001 [ALL]") && !is.contains("hidden"), || is.clone())?;
+    let made = project.xtask(&["db", "backup", "--json"]).json()?;
+    let name = made["name"].as_str().ok_or("it has no name")?;
+    let copy = format!("{name}.dump.age");
+    wait_until("the new backup is sent", PATIENCE, || {
+        store.names(place).is_ok_and(|names| names.contains(&copy))
+    })?;
+    wait_until("status knows it", PATIENCE, || project.status()["last_copy"]["name"] == *name)?;
+    let folder = tempfile::tempdir()?;
+    let file = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let open = |copy: &str| -> Result<String, Failed> {
+        fs::write(file("copy"), store.rclone(&["cat", &format!("store:{place}/{copy}")])?.stdout)?;
+        run(Command::new("age").args(["--decrypt", "-i", key, "-o", &file("opened"), &file("copy")]));
+        Ok(file("opened"))
+    };
+    let sum = run(Command::new("sha256sum").arg(open(&copy)?));
+    check(Some(&sum[..64]) == made["sha256"].as_str(), || "what was sent is not the dump".into())?;
+    // The ledger as it is now, once it is at rest.
+    let ledger = fs::read_to_string(project.root().join("ledger.jsonl"))?;
+    wait_until("the ledger is sent", PATIENCE, || {
+        let newest =
+            store.names(place).ok().and_then(|names| names.into_iter().rfind(|it| it.ends_with(".host.age")));
+        let opened = newest.and_then(|name| open(&name).ok());
+        let read = opened.map(|file| run(Command::new("tar").args(["-xOf", &file, "ledger.jsonl"])));
+        read.is_some_and(|read| read.trim() == ledger.trim())
+    })?;
+    let live = project.status()["live"].as_str().unwrap_or_default().to_owned();
+    let all = run(Command::new("tar").args(["-tf", &file("opened")]));
+    check(all.contains(&format!("releases/{live}/release.json")) && !all.contains("secrets"), || all.clone())
 }

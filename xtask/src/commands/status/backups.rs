@@ -10,7 +10,7 @@ use crate::commands::output::ago::ago;
 use crate::host::{Machine, PlatformPart};
 use crate::project::BACKUPS;
 use crate::rollout::journal::since;
-use crate::rollout::state::backup::{Backup, Failure, Rehearsal, Scheduled};
+use crate::rollout::state::backup::{Backup, Failure, Rehearsal, Scheduled, Sent};
 use crate::terminal::{self, paint};
 use crate::tools::docker::condition::Condition;
 
@@ -24,6 +24,9 @@ pub struct Backups {
     /// Whether what makes them by itself runs.
     is_scheduled: bool,
     scheduled: Option<Scheduled>,
+    /// What sends them off the host, where there is one.
+    sender: Option<Condition>,
+    sent: Option<Sent>,
 }
 
 impl Backups {
@@ -36,6 +39,8 @@ impl Backups {
             newest: backups.pop(),
             is_scheduled: platform.iter().any(runs),
             scheduled: machine.database().scheduled()?,
+            sender: machine.sender().condition()?,
+            sent: machine.sender().sent()?,
         })
     }
 
@@ -52,6 +57,13 @@ impl Backups {
     /// Whether they come by themselves, and what of that went wrong since the newest.
     pub fn for_programs(&self) -> Value {
         json!({ "runs": self.is_scheduled, "failure": self.failure(), "rehearsal": self.rehearsal() })
+    }
+
+    /// Whether copies leave the host by themselves, when the ledger did, and what of that went wrong.
+    pub fn sent_for_programs(&self) -> Value {
+        let runs = self.sender == Some(Condition::Running);
+        let host = self.sent.as_ref().and_then(|sent| sent.host.as_ref()).map(|host| &host.at);
+        json!({ "runs": runs, "ledger_at": host, "failure": self.sent.as_ref().and_then(|sent| sent.failure.as_ref()) })
     }
 
     /// A line each, and what wants attention.
@@ -86,8 +98,25 @@ impl Backups {
             None => terminal::say(paint::warn("  off host  none: the backups are on this host only")),
             Some(backup) => {
                 let to = backup.copied.as_ref().map(|copied| copied.to.as_str()).unwrap_or_default();
-                terminal::say(format_args!("  off host  {}, {to}", ago(&backup.at)));
+                let words = format!("{}, {to}", ago(&backup.at));
+                let words = if is_old(backup, SystemTime::now()) { paint::warn(words) } else { words };
+                terminal::say(format_args!("  off host  {words}"));
             }
+        }
+        match self.sender {
+            Some(Condition::Running) => {}
+            None => terminal::say(paint::warn(
+                "            none leaves by itself: give BACKUP_TO, as docs/backups.md says",
+            )),
+            Some(condition) => terminal::say(paint::bad(format_args!(
+                "            what sends them does not run ({condition}): `cargo xtask db copies up --env {environment}`"
+            ))),
+        }
+        if let Some(Failure { at, words }) = self.sent.as_ref().and_then(|sent| sent.failure.as_ref()) {
+            terminal::say(paint::bad(format_args!(
+                "            the last could not be sent {}: {words}",
+                ago(at)
+            )));
         }
     }
 

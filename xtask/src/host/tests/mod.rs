@@ -7,6 +7,7 @@
 mod backups;
 mod guard;
 mod ledger;
+mod sender;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

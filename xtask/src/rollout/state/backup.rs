@@ -99,6 +99,44 @@ pub struct Failure {
     pub words: String,
 }
 
+/// What was sent off the host by nobody's hand, as what sends it writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// When that was written, RFC 3339 in UTC.
+    pub at: String,
+    /// The newest backup of which a copy is off the host.
+    pub last_good: Option<SentCopy>,
+    /// The ledger and the manifests, as they were sent last.
+    pub host: Option<SentHost>,
+    /// Why the last try failed; nothing when it did not.
+    pub failure: Option<Failure>,
+}
+
+/// A copy that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentCopy {
+    /// The backup's name.
+    pub name: String,
+    /// When the backup was begun, RFC 3339 in UTC.
+    pub at: String,
+    /// Where the copy is.
+    pub to: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The ledger and the manifests, as they were sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentHost {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+}
+
+impl Sent {
+    /// The file, in the sender's folder.
+    pub const FILE: &str = "sent.json";
+}
+
 impl Scheduled {
     /// The file, in the folder of backups.
     pub const FILE: &str = "scheduled.json";
