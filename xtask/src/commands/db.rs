@@ -1,8 +1,9 @@
 //! `cargo xtask db`: an environment's database: look into it, back it up, bring a backup back.
 
+pub mod copies;
 pub mod offsite;
-mod store;
-mod take;
+pub mod store;
+pub mod take;
 
 use std::io::IsTerminal;
 use std::time::SystemTime;
@@ -11,6 +12,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use self::copies::Copies;
 use self::offsite::Offsite;
 use self::take::Take;
 use super::output::OutputArgs;
@@ -47,6 +49,8 @@ enum Verb {
     List(List),
     /// Bring a copy that was off the host back onto it, as a backup that can be restored
     Take(Take),
+    /// Copies that leave the host by themselves
+    Copies(Copies),
     /// Restore a backup into a scratch database and compare the rows: the proof that it can be restored
     Rehearse(Rehearse),
     /// Bring a backup back; what it replaces is backed up and put aside
@@ -126,6 +130,7 @@ impl Db {
             Verb::Backup(backup) => backup.run(),
             Verb::List(list) => list.run(),
             Verb::Take(take) => take.run(),
+            Verb::Copies(copies) => copies.run(),
             Verb::Rehearse(rehearse) => rehearse.run(),
             Verb::Restore(restore) => restore.run(),
         }

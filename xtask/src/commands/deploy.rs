@@ -20,6 +20,7 @@ use clap::Args;
 
 use self::on_github::Telling;
 use self::prepare::Prepared;
+use super::db::copies;
 use super::monitor;
 use super::output::OutputArgs;
 use super::progress::driver::{self, LockWaitArgs, Times};
@@ -84,6 +85,20 @@ fn bake(text: &str) -> Result<Duration, String> {
 }
 
 impl Deploy {
+    /// Of a commit, for somebody who has said yes to more than that.
+    pub fn of_commit(target: TargetArgs, sha: &str, overrides: Vec<Override>, output: OutputArgs) -> Deploy {
+        Deploy {
+            target,
+            lock_wait: LockWaitArgs::PATIENT,
+            version: Some(sha.to_owned()),
+            bake: None,
+            plan: false,
+            consent: Consent { yes: true },
+            overrides,
+            output,
+        }
+    }
+
     /// Prepares, and shows the plan where somebody decides; then, under the lease, deploys.
     pub fn run(self) -> Result<()> {
         let mut prepared = self.prepare()?;
@@ -100,7 +115,7 @@ impl Deploy {
     }
 
     /// Under the lease: what was left is settled, the platform runs, the plan is made from what is seen now, and run.
-    fn deploy(
+    pub fn deploy(
         &self,
         prepared: &mut Prepared,
         shown: Option<Preview>,
@@ -135,6 +150,7 @@ impl Deploy {
         settle_secrets(&leased, &prepared.secrets);
         warn_of_changed_platform(machine);
         let times = ran?;
+        copies::renew(&leased, machine, prepared.registry.as_ref());
         monitor::renew(&leased, machine, &planned.release);
         let is_fresh = planned.seen.schema.is_empty() && machine.environment().is_for_trying;
         let log_in = if is_fresh { demo::seed(&leased, &planned.release.id) } else { None };

@@ -118,7 +118,10 @@ fn bases() {
                 };
                 (paint::good(state), image.reference.clone())
             }
-            None => (paint::warn("when needed"), format!("{}, or from Debian's packages", base.public)),
+            None => {
+                let public = base.public.map(|name| format!("{name}, or ")).unwrap_or_default();
+                (paint::warn("when needed"), format!("{public}from Debian's packages"))
+            }
         };
         vec![base.name.to_owned(), state, reference, base.purpose.to_owned()]
     };

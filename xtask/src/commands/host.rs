@@ -1,12 +1,14 @@
 //! `cargo xtask host`: a bare machine becomes one that can be deployed to, and its keys are exchanged for new ones.
 
 mod keys;
+mod restore;
 mod setup;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use self::keys::Keys;
+use self::restore::Restore;
 use self::setup::Setup;
 
 /// Set up the machine that an environment is on
@@ -22,6 +24,11 @@ enum Verb {
     ///
     /// Says what it will do, does what is missing, and changes nothing else. Doing it again is nothing to do.
     Setup(Setup),
+    /// Make a host that was lost again, on a new machine, from its copies alone
+    ///
+    /// Set up, ledger, platform, the newest copy of the data, and the release that had the traffic. Doing it again goes on where it
+    /// was ended.
+    Restore(Restore),
     /// Exchange the keys that let somebody in, or by which the host is known
     Keys(Keys),
 }
@@ -31,6 +38,7 @@ impl HostVerb {
     pub fn run(self) -> Result<()> {
         match self.verb {
             Verb::Setup(setup) => setup.run(),
+            Verb::Restore(restore) => restore.run(),
             Verb::Keys(keys) => keys.run(),
         }
     }

@@ -23,7 +23,7 @@ use super::target::version;
 use crate::host::Machine;
 use crate::product::images::{self, Registry};
 use crate::product::platform;
-use crate::project::{self, COPIES, DATABASE_SERVICE, EDGE};
+use crate::project::{self, BACKUPS, DATABASE_SERVICE, EDGE};
 use crate::rollout::host::{Files, Host};
 use crate::rollout::steps::platform::{Renewal, renew};
 use crate::terminal::{self, millis, paint, seconds};
@@ -218,7 +218,7 @@ fn renewal(machine: &Machine, commit: &str, files: Files) -> Result<Option<Renew
             "requests in flight get 3 s to end; meanwhile, and for about a second after, nobody is answered"
         }
         it if it == DATABASE_SERVICE.name => "requests that need the database fail for a few seconds",
-        it if it == COPIES.name => "no user notices",
+        it if it == BACKUPS.name => "no user notices",
         _ => "interrupted for a moment",
     };
     Ok(Some(Renewal {

@@ -42,7 +42,7 @@ impl Recover {
         if remade.is_some() {
             // Its entries come behind those of the new one.
             attempt = driver::settle(&leased)?;
-            if let Err(error) = leased.watcher().look_again() {
+            if let Err(error) = leased.watcher().look_again().and_then(|()| leased.sender().look_again()) {
                 terminal::warn(format_args!("{error:#}: until then it reads the ledger from before"));
             }
         }

@@ -1,7 +1,7 @@
 //! What must not compile: every change of an environment, asked of a [`Machine`](super::Machine) whose lease nobody has
 //! taken. The test below has the compiler try it, and reads what it says.
 
-use crate::host::{SuppliedSecrets, Watching};
+use crate::host::{Sending, SuppliedSecrets, Watching};
 use crate::project::Secret;
 use crate::rollout::host::{Arming, Files, LeasedHost as _, Switching};
 use crate::rollout::state::backup::{Backup, Copied};
@@ -18,13 +18,24 @@ struct Subjects<'a> {
     supplied: &'a SuppliedSecrets,
     files: &'a Files,
     watching: &'a Watching,
+    sending: &'a Sending,
 }
 
 macro_rules! every_change {
     ($name:ident, $host:ty) => {
         fn $name(host: $host, subjects: &Subjects) {
-            let Subjects { release, backup, copied, arming, switch, secret, supplied, files, watching } =
-                subjects;
+            let Subjects {
+                release,
+                backup,
+                copied,
+                arming,
+                switch,
+                secret,
+                supplied,
+                files,
+                watching,
+                sending,
+            } = subjects;
             let (id, nobody) = (&release.id, |_: &str| {});
             let _ = host.append(&[]);
             let _ = host.replace_ledger(&[]);
@@ -79,6 +90,10 @@ macro_rules! every_change {
             let _ = host.watcher().start(watching);
             let _ = host.watcher().look_again();
             let _ = host.watcher().stop();
+            let _ = host.sender().start(sending);
+            let _ = host.sender().wait_until_sent(None);
+            let _ = host.sender().look_again();
+            let _ = host.sender().stop();
             let _ = host.secrets().supply(supplied);
             let _ = host.secrets().settle();
             let _ = host.secrets().revoke(secret, 1);

@@ -11,6 +11,7 @@ mod drift;
 mod environment_files;
 mod files;
 mod guard;
+mod handed;
 mod images;
 mod lease;
 #[cfg(any(test, lease_trial))]
@@ -27,6 +28,7 @@ mod prefetch;
 mod probe;
 mod releases;
 mod secrets;
+mod sender;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -42,6 +44,7 @@ use xshell::Shell;
 
 use self::live_folder::LiveFolder;
 use self::prefetch::Prefetch;
+use self::sender::Sender;
 use self::watcher::Watcher;
 use crate::project::{self, ENVIRONMENT_LABEL, Environment};
 use crate::rollout::edge_counts::EdgeCounts;
@@ -66,6 +69,7 @@ pub use self::probe::HostFacts;
 pub use self::releases::Releases;
 pub use self::releases::compose::check_compose_file;
 pub use self::secrets::{SecretVersions, Secrets, SuppliedSecrets};
+pub use self::sender::Sending;
 pub use self::site::{Acme, NameTrouble, PublicSite};
 pub use self::watcher::{Tried, Watched, Watching};
 
@@ -131,6 +135,11 @@ impl Machine {
     /// The secrets, to look at: which versions there are, and whether given values are those.
     pub fn secrets(&self) -> Secrets<'_> {
         Secrets { machine: self }
+    }
+
+    /// What sends copies off the host, to look at.
+    pub fn sender(&self) -> Sender<'_> {
+        Sender { machine: self }
     }
 
     /// The watcher, to look at.

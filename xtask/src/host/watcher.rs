@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use xshell::cmd;
 
+use super::handed::{Hand, Handed};
 use super::{Leased, Machine, ledger};
 use crate::project::{APP_UID, BACKEND_PROGRAM, EDGE, ENVIRONMENT_LABEL};
 use crate::tools::docker::condition::{Condition, Health};
-use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::docker::socket::Socket;
 use crate::tools::docker::{container, exec};
 use crate::tools::process::Run;
@@ -24,44 +24,8 @@ pub(super) const MEMORY: u32 = 64 << 20;
 const TEST_TIMEOUT: Duration = Duration::from_secs(45);
 /// Until a new one has looked at everything once: it asks several parts, each of which may be slow.
 const FIRST_LOOK: Duration = Duration::from_secs(40);
-/// In the environment's root folder: `secrets/`, a file each, and `state/`, what was told.
+/// In the environment's root folder: who is told, and what was.
 const FOLDER: &str = "watch";
-/// Each value is one line behind its name; without the last line, the sender has died. `printf` is the shell's own: no value is
-/// an argument of a program. Those that were there are kept until the watcher has taken the new ones; the names of those that are
-/// not among the new ones are printed.
-const PREPARE: &str = r#"set -eu
-umask 077
-cd "$1"
-rm -rf next
-mkdir -p state secrets next && chmod 0755 . state && chown "$2:$2" state
-if [ "$3" = add ]; then
-    for file in secrets/*; do
-        if [ -f "$file" ]; then cat "$file" >"next/${file#secrets/}"; fi
-    done
-fi
-while IFS= read -r name; do
-    if [ "$name" = end ]; then
-        for file in secrets/*; do
-            if [ -f "$file" ] && [ ! -f "next/${file#secrets/}" ]; then echo "${file#secrets/}"; fi
-        done
-        chown -R "$2:$2" next && chmod 0400 next/* && chmod 0500 next
-        rm -rf before && mv secrets before && mv next secrets && sync
-        exit
-    fi
-    IFS= read -r value && printf '%s' "$value" >"next/$name"
-done
-echo "the values did not come to their end" >&2
-exit 1
-"#;
-/// The same without values: those that are there stay.
-const MAKE: &str = r#"cd "$1" && rm -rf before && mkdir -p state secrets && chmod 0755 . state && chown "$2:$2" state secrets && chmod 0500 secrets"#;
-/// Forgets those that were there before.
-const FORGET: &str = r#"cd "$1" && rm -rf before"#;
-/// Puts them back.
-const PUT_BACK: &str = r#"set -eu
-cd "$1"
-if [ -d before ]; then rm -rf secrets && mv before secrets && sync; fi"#;
-
 /// What is watched, by what, and who is told.
 pub struct Watching {
     /// The image whose program watches.
@@ -161,16 +125,20 @@ impl Watcher<'_> {
 
     /// As the engine's interface describes a container. What it reads of the host is mounted read-only, and it has no
     /// capability. The group of who deploys may read when backups were made.
-    fn description(&self, watching: &Watching) -> Value {
+    fn description(&self, watching: &Watching, sends: bool) -> Value {
         let machine = self.machine;
         let watch = machine.folder(FOLDER);
+        // Where nothing sends, the engine would make the folder, as root's.
+        let sent = sends.then(|| format!("{}:/sender:ro", machine.sender().state()));
         let binds = [
             format!("{}:/live:ro", machine.folder("live")),
             format!("{}:/ledger.jsonl:ro", machine.folder(ledger::FILE)),
             format!("{}:/backups:ro", machine.folder("backups")),
             format!("{}:/run/secrets:ro", watch.join("secrets")),
             format!("{}:/state", watch.join("state")),
-        ];
+        ]
+        .into_iter()
+        .chain(sent);
         let second: u64 = 1_000_000_000;
         json!({
             "Image": watching.image,
@@ -186,7 +154,7 @@ impl Watcher<'_> {
             "HostConfig": {
                 "NetworkMode": machine.named(EDGE.name),
                 "RestartPolicy": { "Name": "always" },
-                "Binds": binds,
+                "Binds": binds.collect::<Vec<_>>(),
                 "GroupAdd": [machine.facts.gid.to_string()],
                 "Memory": MEMORY,
                 "MemorySwap": MEMORY,
@@ -241,7 +209,12 @@ impl LeasedWatcher<'_> {
     /// Starts it, in place of the one that is there, which stays, with its addresses, when the new one does not look. What was told
     /// stays told. Gives the names of the files that were removed.
     pub fn start(&self, watching: &Watching) -> Result<Vec<String>> {
-        let removed = self.prepare(watching)?;
+        let how = if watching.replaces { Hand::Replace } else { Hand::Add };
+        let removed = self.handed().prepare(
+            "what the watcher is told, and what it has told: see docs/alarms.md",
+            how,
+            &watching.secrets,
+        )?;
         let machine = self.leased.fenced_invalidating()?;
         let (docker, watcher) = (machine.docker(), machine.watcher());
         let (name, spare) = (watcher.name(), format!("{}-before", watcher.name()));
@@ -251,13 +224,17 @@ impl LeasedWatcher<'_> {
             container::rename(docker, &name, &spare)?;
         }
         let before = watcher.looked_at()?;
-        let started = container::start(docker, &name, &watcher.description(watching))
-            .map_err(anyhow::Error::from)
-            .and_then(|()| watcher.wait_for_first_look(before));
+        let started = container::start(
+            docker,
+            &name,
+            &watcher.description(watching, machine.sender().condition()?.is_some()),
+        )
+        .map_err(anyhow::Error::from)
+        .and_then(|()| watcher.wait_for_first_look(before));
         let Err(error) = started else {
             container::remove(docker, &spare)?;
             if !watching.secrets.is_empty() {
-                self.in_folder(FORGET, "", String::new())?;
+                self.handed().forget()?;
             }
             return Ok(removed);
         };
@@ -273,7 +250,7 @@ impl LeasedWatcher<'_> {
     fn put_back(&self, name: &str, spare: &str) -> Result<bool> {
         let docker = self.leased.fenced_invalidating()?.docker();
         container::remove(docker, name)?;
-        self.in_folder(PUT_BACK, "", String::new())?;
+        self.handed().put_back()?;
         if container::named(docker, spare)?.is_none() {
             return Ok(false);
         }
@@ -300,40 +277,7 @@ impl LeasedWatcher<'_> {
         Ok(container::remove(machine.docker(), &name)?)
     }
 
-    /// Makes its folder, which belongs to the user that it runs as, and writes the addresses of those who are told. Gives the names
-    /// of the files that are there no more.
-    fn prepare(&self, watching: &Watching) -> Result<Vec<String>> {
-        // Else the engine would make it, as root's.
-        self.leased.write(
-            &self.leased.fenced()?.folder(FOLDER),
-            &[("README", "What the watcher is told, and what it has told: see docs/alarms.md.\n")],
-        )?;
-        let script = if watching.secrets.is_empty() { MAKE } else { PREPARE };
-        let how = if watching.replaces { "replace" } else { "add" };
-        let removed = self.in_folder(script, how, lines(&watching.secrets));
-        let removed = removed.context("preparing the watcher's folder")?;
-        Ok(removed.lines().map(str::to_owned).collect())
-    }
-
-    /// Runs a script in its folder, as root; gives what it prints.
-    fn in_folder(&self, script: &str, how: &str, stdin: String) -> Result<String> {
-        let machine = self.leased.fenced()?;
-        let (folder, image, user) = (machine.folder(FOLDER), &machine.bases()?.caddy, APP_UID.to_string());
-        let mount = format!("{folder}:/watch");
-        let run = cmd!(
-            machine.docker(),
-            "docker run --rm --interactive --network none {LIMITS...} {OTHERS_FILES...} {READ_ONLY...} --user 0 --entrypoint sh --volume {mount} {image} -c {script} watch /watch {user} {how}"
-        );
-        let ran = Run::new(run).called("the script of the watcher's folder").stdin(stdin);
-        Ok(ran.checked()?.stdout)
+    fn handed(&self) -> Handed<'_> {
+        Handed { leased: self.leased, folder: FOLDER }
     }
 }
-
-/// As the script reads them.
-fn lines(secrets: &BTreeMap<String, String>) -> String {
-    let lines: String = secrets.iter().map(|(name, value)| format!("{name}\n{}\n", value.trim())).collect();
-    format!("{lines}end\n")
-}
-
-#[cfg(test)]
-mod tests;

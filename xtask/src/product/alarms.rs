@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::images::github_repository;
 use crate::host::PublicSite;
 use crate::project::{BACKEND, DEFAULT_BRANCH, EDGE, FRONTEND, PROBE_PATH, RELEASE_HEADER, SMOKE_TEST};
-use crate::rollout::state::backup::ByItself;
+use crate::rollout::state::backup::Scheduled;
 use crate::tools::git;
 use crate::workspace;
 
@@ -50,7 +50,8 @@ pub enum Look {
     Load { per_core: f64 },
     /// The live release's parts, and the edge, keep their connections for so many seconds.
     Parts { parts: Vec<String>, within: u64 },
-    /// The last good backup, as a file of the backups' folder tells, is at most so many hours old.
+    /// The last good backup, or the newest of which a copy is off the host, as a file of the backups' folder or another one tells,
+    /// is at most so many hours old.
     Backup { file: &'static str, hours: u64 },
     /// The guard has taken nothing back.
     Guard,
@@ -69,6 +70,9 @@ pub enum Excuse {
     /// One that interrupts users by intent: of the platform, of the data, or that stops everything.
     Interruption,
 }
+
+/// What was sent off the host, as the watcher finds it.
+const SENT: &str = "/sender/sent.json";
 
 /// Within these hours, in UTC, somebody hears only of what wakes people.
 const QUIET: [u8; 2] = [21, 6];
@@ -166,7 +170,17 @@ pub fn rows() -> Vec<Row> {
         },
         Row {
             name: "backup",
-            look: Look::Backup { file: ByItself::FILE, hours: 26 },
+            look: Look::Backup { file: Scheduled::FILE, hours: 26 },
+            every: minutes(10),
+            after: Duration::ZERO,
+            wakes: false,
+            page: "#the-last-good-backup-is-old",
+            ..row.clone()
+        },
+        // What sends them follows what makes them; where there is none, nothing is said.
+        Row {
+            name: "copy",
+            look: Look::Backup { file: SENT, hours: 27 },
             every: minutes(10),
             after: Duration::ZERO,
             wakes: false,
@@ -226,6 +240,9 @@ impl Look {
             Look::Memory { percent } => format!("{percent} % of the memory can be had"),
             Look::Load { per_core } => format!("less than {per_core} processes want each core (5 min)"),
             Look::Parts { within, .. } => format!("no part was started again within {} min", within / 60),
+            Look::Backup { file: SENT, hours } => {
+                format!("the newest backup with a copy off the host is at most {hours} h old")
+            }
             Look::Backup { hours, .. } => format!("the last good backup is at most {hours} h old"),
             Look::Guard => "the guard has taken nothing back".to_owned(),
             Look::Attempt => "no attempt has outlasted its step".to_owned(),

@@ -76,10 +76,9 @@ fn ask_bases(report: &mut Report) -> Result<()> {
             report.not_asked.push(format!("the base image {} is not on this engine", base.name));
             continue;
         };
-        if image.origin == Origin::Pulled {
+        if let Some(public) = base.public.filter(|_| image.origin == Origin::Pulled) {
             report.not_asked.push(format!(
-                "{}: whether its registry has a newer one says `cargo xtask image lock`",
-                base.public
+                "{public}: whether its registry has a newer one says `cargo xtask image lock`"
             ));
         }
         let parts = images::packages_of(sh, &image.reference)?;

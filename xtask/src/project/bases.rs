@@ -4,13 +4,13 @@ use super::POSTGRES_UID;
 
 /// The images that ours stand on. Where a registry answers they are pulled by their public name, elsewhere
 /// assembled from the distribution's packages under a name of their own, with the same ports, users and paths.
-pub const BASES: &[Base] = &[RUNTIME, CADDY, REGISTRY, POSTGRES];
+pub const BASES: &[Base] = &[RUNTIME, CADDY, REGISTRY, POSTGRES, SENDER];
 
 /// What the backend runs on.
 pub const RUNTIME: Base = Base {
     name: "runtime",
     purpose: "the backend: a C library, certificates, time zones",
-    public: "gcr.io/distroless/cc-debian12:latest",
+    public: Some("gcr.io/distroless/cc-debian12:latest"),
     packages: &[Packages { names: &["libstdc++6"], ..SMALL_SYSTEM }, SMALL_SYSTEM],
     user: None,
     folders: &[],
@@ -23,7 +23,7 @@ pub const RUNTIME: Base = Base {
 pub const CADDY: Base = Base {
     name: "caddy",
     purpose: "the edge, the frontend's file server, and (with sh and flock) the guard",
-    public: "docker.io/library/caddy:2.11-alpine",
+    public: Some("docker.io/library/caddy:2.11-alpine"),
     packages: &[
         SMALL_SYSTEM,
         SHELL,
@@ -61,7 +61,7 @@ pub const CADDY: Base = Base {
 pub const REGISTRY: Base = Base {
     name: "registry",
     purpose: "images for hosts that come for them through the connection",
-    public: "docker.io/library/registry:2",
+    public: Some("docker.io/library/registry:2"),
     packages: &[SMALL_SYSTEM, SHELL, Packages { names: &["docker-registry"], ..SMALL_SYSTEM }],
     user: None,
     folders: &["var/lib/registry"],
@@ -74,7 +74,7 @@ pub const REGISTRY: Base = Base {
 pub const POSTGRES: Base = Base {
     name: "postgres",
     purpose: "the database",
-    public: "docker.io/library/postgres:15-bookworm",
+    public: Some("docker.io/library/postgres:15-bookworm"),
     packages: &[
         SMALL_SYSTEM,
         SHELL,
@@ -99,6 +99,26 @@ pub const POSTGRES: Base = Base {
             "initdb --locale=C.UTF-8 --encoding=UTF8 --no-sync >/dev/null && flock $PGDATA true
              pg_ctl --wait --log=/tmp/log start && psql --command='select version()' postgres
              pg_dump --format=custom postgres >/dev/null && pg_ctl --wait stop",
+        ],
+    ],
+};
+
+/// What sends copies of backups off a host. No public image has both programs.
+pub const SENDER: Base = Base {
+    name: "sender",
+    purpose: "sends copies of backups off a host, encrypted",
+    public: None,
+    packages: &[SMALL_SYSTEM, SHELL, FLOCK, Packages { names: &["age", "rclone"], ..SMALL_SYSTEM }],
+    user: None,
+    folders: &[],
+    settings: &["ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],
+    at_least: "1.60",
+    proofs: &[
+        &["rclone", "version"],
+        &[
+            "sh",
+            "-ec",
+            "age --version && flock /tmp true && tar -C /tmp -cf /tmp/a.tar . && stat -f -c '%a %S' /tmp",
         ],
     ],
 };
@@ -172,8 +192,8 @@ pub struct Base {
     pub name: &'static str,
     /// What stands on it.
     pub purpose: &'static str,
-    /// Its name in a public registry.
-    pub public: &'static str,
+    /// Its name in a public registry, where that has one.
+    pub public: Option<&'static str>,
     /// What it is made of when no registry answers. Dependencies that are not listed are left out on purpose.
     pub packages: &'static [Packages],
     /// A user of the same name and number as in the public image.

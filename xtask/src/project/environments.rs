@@ -13,7 +13,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         name: Cow::Borrowed("local"),
         site: Site::Here { port: 8080 },
         limits: LIMITS,
-        copies: COPIES,
+        backups: NIGHTLY,
         settings: "local.env",
         confirmed_in: None,
         asks: false,
@@ -24,7 +24,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         name: Cow::Borrowed("staging"),
         site: Site::Remote { prefix: "STAGING", domain: "tracehub-stg.vibotaj.com" },
         limits: Limits { bake: Duration::from_secs(15), ..LIMITS },
-        copies: COPIES,
+        backups: NIGHTLY,
         settings: "staging.env",
         confirmed_in: None,
         asks: false,
@@ -35,7 +35,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         name: Cow::Borrowed("production"),
         site: Site::Remote { prefix: "PRODUCTION", domain: "tracehub.vibotaj.com" },
         limits: Limits { bake: Duration::from_secs(30), ..LIMITS },
-        copies: COPIES,
+        backups: NIGHTLY,
         settings: "production.env",
         confirmed_in: Some("staging"),
         asks: true,
@@ -46,7 +46,7 @@ pub const ENVIRONMENTS: &[Environment] = &[
         name: Cow::Borrowed("lab"),
         site: Site::Remote { prefix: "LAB", domain: "localhost" },
         limits: TRIED,
-        copies: OF_TRIALS,
+        backups: OF_TRIALS,
         settings: "local.env",
         confirmed_in: None,
         asks: false,
@@ -60,7 +60,7 @@ const OF_TESTS: Environment = Environment {
     name: Cow::Borrowed("test-"),
     site: Site::Here { port: 9080 },
     limits: TRIED,
-    copies: OF_TRIALS,
+    backups: OF_TRIALS,
     settings: "local.env",
     confirmed_in: None,
     asks: false,
@@ -77,9 +77,9 @@ const LIMITS: Limits = Limits {
 /// Where releases are tried that never get ready, nobody waits two minutes for that.
 const TRIED: Limits = Limits { ready: Duration::from_secs(40), ..LIMITS };
 
-const COPIES: Copies = Copies { hour: 1, settled: Duration::from_secs(120) };
+const NIGHTLY: BackupSchedule = BackupSchedule { hour: 1, settled: Duration::from_secs(120) };
 /// Trials count backups: none is made there by itself unless a trial says that the last migration was long ago.
-const OF_TRIALS: Copies = Copies { settled: Duration::from_secs(7 * 86_400), ..COPIES };
+const OF_TRIALS: BackupSchedule = BackupSchedule { settled: Duration::from_secs(7 * 86_400), ..NIGHTLY };
 
 /// The root folder of an environment on a host of its own.
 const REMOTE_ROOT: &str = "/opt/tracehub-app";
@@ -108,8 +108,8 @@ pub struct Environment {
     pub site: Site,
     /// How long the parts of a rollout may take here.
     pub limits: Limits,
-    /// When its database is backed up by itself.
-    pub copies: Copies,
+    /// When its database is backed up without anybody.
+    pub backups: BackupSchedule,
     /// The file, in the folder `environments` of what is deployed, with what the app is told here and is no secret.
     pub settings: &'static str,
     /// The environment that must have confirmed what goes here. Such a release is also on the default branch, which is
@@ -141,9 +141,9 @@ pub enum Site {
     },
 }
 
-/// When a database is backed up by itself: each night, and after each migration.
+/// When a database is backed up without anybody: each night, and after each migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Copies {
+pub struct BackupSchedule {
     /// The hour of the night, in UTC.
     pub hour: u8,
     /// How long after a migration at the earliest: until then its deploy may be watched.

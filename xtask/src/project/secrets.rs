@@ -51,6 +51,9 @@ pub const WATCHER_SECRETS: [&str; 3] = ["SLACK_WEBHOOK_URL", "ALARM_SMTP", "HEAR
 pub const PROBE_SECRETS: [&str; 2] = ["UPTIMEROBOT_API_KEY", "HEALTHCHECKS_API_KEY"];
 /// Secrets of the operator, by how their names end: one for each host.
 pub const OPERATOR_SECRET_ENDINGS: &[&str] = &["_SSH_KEY", "_LEDGER_KEY", "_S3_SECRET"];
+/// Who comes to the store of copies, and where it is; the first two may be missing.
+pub const STORE_VARIABLES: [&str; 4] =
+    ["BACKUP_S3_ENDPOINT", "BACKUP_S3_REGION", "BACKUP_S3_KEY_ID", "BACKUP_S3_SECRET"];
 /// The private key that opens an environment's secrets in the repository, as sops calls it.
 pub const IDENTITY: &str = "SOPS_AGE_KEY";
 /// Where those are, from the repository's root: `ENVIRONMENT.env`, and beside it who can read it.

@@ -5,12 +5,15 @@
 pub const DATABASE_SERVICE: Service = Service { name: "postgres", uid: POSTGRES_UID };
 /// The edge.
 pub const EDGE: Service = Service { name: "edge", uid: APP_UID };
-/// What makes backups by itself.
-pub const COPIES: Service = Service { name: "copies", uid: POSTGRES_UID };
+/// What makes the scheduled backups.
+pub const BACKUPS: Service = Service { name: "scheduled-backups", uid: POSTGRES_UID };
 /// What the platform consists of.
-pub const PLATFORM: [Service; 3] = [DATABASE_SERVICE, EDGE, COPIES];
+pub const PLATFORM: [Service; 3] = [DATABASE_SERVICE, EDGE, BACKUPS];
 /// Without what of it no release serves anybody: a deploy waits for it.
 pub const ESSENTIAL: [Service; 2] = [DATABASE_SERVICE, EDGE];
+
+/// The folder, in an environment's root folder, with the scripts that they run.
+pub const SCRIPTS_FOLDER: &str = "scripts";
 
 /// A service of the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

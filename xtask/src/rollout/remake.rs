@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::host::{Files, LeasedHost, Part};
 use super::journal::{attempt_id, timestamp};
 use super::state::ledger::damage::Damage;
-use super::state::ledger::{Entry, Event, FORMAT, Kind, Ledger, Outcome, hash};
+use super::state::ledger::{Entry, Event, FORMAT, Kind, Ledger, Outcome, RecordedAttempt, hash};
 use super::state::release::{Release, ReleaseId};
 use super::steps::list;
 
@@ -42,6 +42,52 @@ pub fn remake_ledger(leased: &dyn LeasedHost, files: &Files, by: &str) -> Result
     let Draft { ledger, unknown, .. } = draft.noted(by);
     let set_aside = leased.replace_ledger(&chained(ledger.entries))?;
     Ok(Some(Remade { set_aside, unknown }))
+}
+
+/// How what is noted of a host that was lost begins.
+const LOST: &str = "the host was lost";
+
+/// On a new host, the ledger of the one that was lost goes on: nothing of it runs any more.
+pub fn go_on_with_ledger(
+    leased: &dyn LeasedHost,
+    lost: &Ledger,
+    files: &Files,
+    by: &str,
+    why: &str,
+) -> Result<()> {
+    let host = leased.host();
+    // What this driver does next has the same moment and number.
+    let attempt = format!("{}-lost", attempt_id(host.now(), &leased.number().to_string()));
+    let from = lost.expected_active();
+    let ledger = Ledger { entries: merged(vec![lost.clone(), files.ledger.clone()]), ..Ledger::default() };
+    let mut draft = Draft { ledger, attempt, now: timestamp(host.now()), made: 0, unknown: Vec::new() };
+    draft.end_attempts();
+    let began = Event::Began {
+        kind: Kind::Down,
+        by: by.to_owned(),
+        lease: leased.number(),
+        from,
+        to: None,
+        plan: Vec::new(),
+        overrides: Vec::new(),
+    };
+    let detail = Some(format!("{LOST}; {why}"));
+    let ended = Event::Ended { outcome: Outcome::Succeeded, detail, to_switch_ms: None };
+    for event in [began, ended] {
+        let entry = draft.entry(&draft.attempt.clone(), draft.now.clone(), event);
+        draft.ledger.entries.push(entry);
+    }
+    leased.replace_ledger(&chained(draft.ledger.entries)).map(drop)
+}
+
+/// What was done since the host was lost, when this ledger says that it was.
+pub fn since_it_was_lost(ledger: &Ledger) -> Option<Vec<RecordedAttempt>> {
+    let mut attempts = ledger.attempts();
+    let is_it = |attempt: &RecordedAttempt| {
+        attempt.kind == Kind::Down && attempt.detail.as_ref().is_some_and(|it| it.starts_with(LOST))
+    };
+    let at = attempts.iter().rposition(is_it)?;
+    Some(attempts.split_off(at + 1))
 }
 
 /// What all of them say, each entry once. Of an entry that is not the same everywhere, a ledger that nobody has changed is

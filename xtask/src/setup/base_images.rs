@@ -60,10 +60,10 @@ pub fn one(base: &'static Base) -> anyhow::Result<BaseImage> {
 pub fn here() -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
     let listed = Run::new(docker::images(shell())).text()?;
     let find = |base: &'static Base| {
-        let pulled = listed.lines().find(|name| *name == docker::familiar_name(base.public));
+        let public = base.public.filter(|name| listed.lines().any(|it| it == docker::familiar_name(name)));
         let assembled = || listed.lines().find(|name| name.starts_with(&assemble::name_prefix(base)));
-        let image = match pulled {
-            Some(_) => BaseImage { reference: base.public.to_owned(), origin: Origin::Pulled },
+        let image = match public {
+            Some(name) => BaseImage { reference: name.to_owned(), origin: Origin::Pulled },
             None => BaseImage { reference: assembled()?.to_owned(), origin: Origin::Assembled },
         };
         Some((base.name, image))
@@ -73,8 +73,12 @@ pub fn here() -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
 
 fn get(base: &'static Base) -> anyhow::Result<BaseImage> {
     let name = base.name;
-    let Some(refusal) = pull(name, base.public)? else {
-        return Ok(BaseImage { reference: base.public.to_owned(), origin: Origin::Pulled });
+    let refusal = match base.public {
+        None => String::new(),
+        Some(public) => match pull(name, public)? {
+            None => return Ok(BaseImage { reference: public.to_owned(), origin: Origin::Pulled }),
+            Some(refusal) => format!(", since {public} can't be pulled ({refusal})"),
+        },
     };
     let lock = workspace::tools_dir().join(format!("locks/base-{name}"));
     let _one = Lock::hold(&lock, || {
@@ -86,9 +90,7 @@ fn get(base: &'static Base) -> anyhow::Result<BaseImage> {
     let reference = Activity::of(format!("base image {name}: assembling it from packages"), |activity| {
         assemble::image(base, activity)
     })
-    .with_context(|| {
-        format!("assembling the base image {name}, since {} can't be pulled ({refusal})", base.public)
-    })?;
+    .with_context(|| format!("assembling the base image {name}{refusal}"))?;
     Ok(BaseImage { reference, origin: Origin::Assembled })
 }
 

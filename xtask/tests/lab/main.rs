@@ -14,6 +14,7 @@ mod https;
 mod interruptions;
 mod kills;
 mod link;
+mod lost_host;
 mod model_conformance;
 mod outages;
 mod pause_points;
@@ -21,6 +22,8 @@ mod refusals;
 mod rollouts;
 mod rotation;
 mod secrets;
+#[path = "../deploy/store.rs"]
+mod store;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -149,6 +152,8 @@ const TRIALS: &[Row<Lab>] = &[
         Deep,
         model_conformance::with_this_host,
     ),
+    // The last one: its host is gone.
+    ("a_host_that_is_lost_is_made_again_from_its_copies_alone", Deep, lost_host::made_again),
 ];
 
 fn main() -> ExitCode {

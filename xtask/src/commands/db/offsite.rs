@@ -53,13 +53,7 @@ impl Offsite {
             true => Way::Store(Place::told(folder, environment, &supplied)?),
             false => Way::Ssh { to: access::backup_destination(&supplied)?, folder: folder.to_owned() },
         };
-        let recipient = supplied.text(RECIPIENT)?.unwrap_or_default().trim().to_owned();
-        if !age::is_recipient(&recipient) {
-            return Err(refuse(format!(
-                "{RECIPIENT} is not set to a public key of age (age1…): `age-keygen -o backup.key` makes a pair; keep the \
-                 file in a safe, since nothing else opens the copies"
-            )));
-        }
+        let recipient = recipient(&supplied)?;
         if let Way::Ssh { to, folder } = &to
             && !folder.starts_with('/')
         {
@@ -83,6 +77,18 @@ impl Offsite {
                 Ok(copied)
             }
         }
+    }
+}
+
+/// Who can open the copies.
+pub fn recipient(supplied: &Supplied) -> Result<String> {
+    let recipient = supplied.text(RECIPIENT)?.unwrap_or_default().trim().to_owned();
+    match age::is_recipient(&recipient) {
+        true => Ok(recipient),
+        false => Err(refuse(format!(
+            "{RECIPIENT} is not set to a public key of age (age1…): `age-keygen -o backup.key` makes a pair; keep the \
+             file in a safe, since nothing else opens the copies"
+        ))),
     }
 }
 

@@ -8,7 +8,7 @@ use xshell::cmd;
 
 use crate::exit::refuse;
 use crate::product::secrets::Supplied;
-use crate::project::Environment;
+use crate::project::{Environment, STORE_VARIABLES};
 use crate::rollout::state::backup::{self, Backup, Copied, time_of};
 use crate::setup::{self, Tool};
 use crate::tools::process::{Run, shell};
@@ -32,6 +32,22 @@ pub struct Place {
     pub copy: Option<String>,
 }
 
+/// Who comes to a store, by the variables.
+pub fn access(address: &str, supplied: &Supplied) -> Result<Access> {
+    let [endpoint, region, key_id, secret] = STORE_VARIABLES;
+    let text = |name: &str| Ok::<_, anyhow::Error>(supplied.text(name)?.map(|value| value.trim().to_owned()));
+    let needed = |name: &str| {
+        let given = text(name)?.filter(|value| !value.is_empty() && !value.contains(char::is_whitespace));
+        given.ok_or_else(|| refuse(format!("{name} is not set: who comes to {address} is told by it")))
+    };
+    Ok(Access {
+        endpoint: text(endpoint)?,
+        region: text(region)?,
+        key_id: needed(key_id)?,
+        secret: needed(secret)?,
+    })
+}
+
 /// Whether this is the address of a place in a store.
 pub fn is_address(text: &str) -> bool {
     text.starts_with(SCHEME)
@@ -41,18 +57,7 @@ impl Place {
     /// Everything that can be wrong without asking the store is said.
     pub fn told(address: &str, environment: &Environment, supplied: &Supplied) -> Result<Place> {
         let (path, copy) = parts(address, &environment.name)?;
-        let text =
-            |name: &str| Ok::<_, anyhow::Error>(supplied.text(name)?.map(|value| value.trim().to_owned()));
-        let needed = |name: &str| {
-            let given = text(name)?.filter(|value| !value.is_empty() && !value.contains(char::is_whitespace));
-            given.ok_or_else(|| refuse(format!("{name} is not set: who comes to {address} is told by it")))
-        };
-        let access = Access {
-            endpoint: text("BACKUP_S3_ENDPOINT")?,
-            region: text("BACKUP_S3_REGION")?,
-            key_id: needed("BACKUP_S3_KEY_ID")?,
-            secret: needed("BACKUP_S3_SECRET")?,
-        };
+        let access = access(address, supplied)?;
         setup::ensure(&[Tool::Rclone, Tool::Age], false)?;
         Ok(Place { store: Store::new(&access)?, path, copy })
     }
@@ -123,9 +128,25 @@ impl Place {
         })
     }
 
+    /// The newest object whose name ends so and begins with a time: its name.
+    pub fn newest(&self, ending: &str) -> Result<Option<String>> {
+        let objects = self.objects(&self.path)?.into_iter().map(|object| object.name);
+        Ok(objects.filter(|name| name.strip_suffix(ending).is_some_and(|it| time_of(it).is_some())).max())
+    }
+
+    /// Prints an object as it is.
+    pub fn read_object(&self, name: &str) -> xshell::Cmd<'static> {
+        self.store.read(shell(), &self.file(name))
+    }
+
+    /// Where it is, as people write it.
+    pub fn address(&self) -> String {
+        format!("{SCHEME}{}", self.path)
+    }
+
     /// For reading a copy.
     pub fn read(&self, name: &str) -> xshell::Cmd<'static> {
-        self.store.read(shell(), &self.file(&format!("{name}{ENDING}")))
+        self.read_object(&format!("{name}{ENDING}"))
     }
 
     fn objects(&self, path: &str) -> Result<Vec<Object>> {
@@ -137,7 +158,7 @@ impl Place {
 
 /// The folder that an address names, and the copy if it names one. A folder's copies are below the environment's name: those of
 /// another one are neither removed nor taken for its own.
-fn parts(address: &str, environment: &str) -> Result<(String, Option<String>)> {
+pub fn parts(address: &str, environment: &str) -> Result<(String, Option<String>)> {
     let path = address.strip_prefix(SCHEME).unwrap_or_default().trim_end_matches('/');
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     if path.is_empty()

@@ -14,7 +14,9 @@ use crate::commands::output::OutputArgs;
 use crate::commands::progress::driver::{self, LockWaitArgs};
 use crate::commands::target::TargetArgs;
 use crate::exit::refuse;
+use crate::host::Leased;
 use crate::product::secrets::Supplied;
+use crate::rollout::state::backup::Backup;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity};
 use crate::tools::age;
@@ -57,20 +59,7 @@ impl Take {
         machine.database().check_room_for_copy(bytes)?;
         let leased = driver::lease(&machine, format!("taking the copy {name}"), self.lock_wait)?;
         let attempt = driver::settle(&leased)?;
-        let (sh, copy) = (shell(), &self.copy);
-        let taken = Activity::of(format!("bring {name} to the host, and read it there"), |_| {
-            let read = Run::new(from.read(name)).called("reading the copy");
-            let open = Run::new(age::decrypt(sh, &self.identity));
-            let receive = Run::new(leased.database().receive_dump(name)?).called("receiving the dump");
-            let sent = read.pipe(open, receive.timeout(TRANSFER_TIMEOUT));
-            match sent {
-                Ok(_) => leased.database().take_dump(name),
-                Err(error) => {
-                    leased.database().discard_dump(name);
-                    Err(error).with_context(|| format!("bringing {copy} to the host"))
-                }
-            }
-        })?;
+        let taken = from.bring(&leased, name, &self.identity)?;
         attempt.note(&format!("{name} was taken from a copy off the host"))?;
         let environment = &machine.environment().name;
         self.output.say(
@@ -87,14 +76,32 @@ impl Take {
 }
 
 /// Where a copy is.
-enum From {
+pub enum From {
+    /// Here.
     File(Utf8PathBuf),
+    /// In a store.
     Store(Place),
 }
 
 impl From {
+    /// Brings the copy to the host, as a backup; a part of one is none.
+    pub fn bring(&self, leased: &Leased, name: &str, identity: &Utf8Path) -> Result<Backup> {
+        Activity::of(format!("bring {name} to the host, and read it there"), |_| {
+            let read = Run::new(self.read(name)).called("reading the copy");
+            let open = Run::new(age::decrypt(shell(), identity));
+            let receive = Run::new(leased.database().receive_dump(name)?).called("receiving the dump");
+            match read.pipe(open, receive.timeout(TRANSFER_TIMEOUT)) {
+                Ok(_) => leased.database().take_dump(name),
+                Err(error) => {
+                    leased.database().discard_dump(name);
+                    Err(error).with_context(|| format!("bringing the copy {name} to the host"))
+                }
+            }
+        })
+    }
+
     /// The copy's name without its ending, and its size.
-    fn chosen(&self) -> Result<(String, u64)> {
+    pub fn chosen(&self) -> Result<(String, u64)> {
         let (name, bytes) = match self {
             From::Store(place) => place.chosen()?,
             From::File(copy) => {
@@ -119,7 +126,7 @@ impl From {
 }
 
 /// The size of a file; refused when it can't be opened.
-fn can_be_read(file: &Utf8Path) -> Result<u64> {
+pub fn can_be_read(file: &Utf8Path) -> Result<u64> {
     let size = std::fs::File::open(file).and_then(|file| file.metadata()).map(|known| known.len());
     size.map_err(|error| refuse(format!("{file} can't be read: {error}")))
 }

@@ -28,6 +28,9 @@ use crate::terminal;
 const TAKE_OVER: &str = "`--override owner=\"reason\"` takes them over: from then on they are this folder's, and no longer the \
                          other one's. Nothing was changed.";
 
+/// The host, what the release is made of, what both take, and who has approved.
+type Taken = (Machine, Sources, Wants, Vec<String>);
+
 /// What a deploy has before it takes the lease.
 pub struct Prepared {
     /// The environment on its host.
@@ -36,25 +39,28 @@ pub struct Prepared {
     pub sources: Sources,
     /// The values of secrets that the operator gave, against what the host has.
     pub secrets: SuppliedSecrets,
+    /// The registry that its host takes images from, where it is on one.
+    pub registry: Option<Registry>,
     /// What the ledger notes of who has approved of it, where that is asked for.
     pub approval: Vec<String>,
 }
 
 impl Deploy {
     /// The tree or the commit, the host, and the secrets; refused when the host has too little room.
-    pub(super) fn prepare(&self) -> Result<Prepared> {
+    pub fn prepare(&self) -> Result<Prepared> {
         let environment = self.target.environment().clone();
         self.check_bake(&environment)?;
-        let (machine, sources, wants, approval) = if environment.is_here() {
+        let ((machine, sources, wants, approval), registry) = if environment.is_here() {
             let (machine, sources, wants) = self.take_tree()?;
-            (machine, sources, wants, Vec::new())
+            ((machine, sources, wants, Vec::new()), None)
         } else {
-            self.take_commit(&environment)?
+            let (taken, registry) = self.take_commit(&environment)?;
+            (taken, Some(registry))
         };
         room::check(&machine, &wants, &self.overrides)?;
         let secrets = machine.secrets().compare(access::secrets_given(&environment)?)?;
         mismatched(&secrets).iter().for_each(terminal::warn);
-        Ok(Prepared { machine, sources, secrets, approval })
+        Ok(Prepared { machine, sources, secrets, registry, approval })
     }
 
     /// Refused when the release would be watched for less than the environment has it.
@@ -96,7 +102,7 @@ impl Deploy {
 
     /// On a host: a commit, whose images a registry has. What can be refused here is refused before the host is touched,
     /// and what can be refused there before anything is built.
-    fn take_commit(&self, environment: &Environment) -> Result<(Machine, Sources, Wants, Vec<String>)> {
+    fn take_commit(&self, environment: &Environment) -> Result<(Taken, Registry)> {
         let access = Access::of(environment)?;
         let commit = version::choose(environment, self.version.as_deref())?;
         gate::check_branch_of(environment, &commit, &self.overrides)?;
@@ -138,7 +144,8 @@ impl Deploy {
         if !is_whole && !machine.platform().is_made()? {
             gate::check_platform_of(environment, &machine.platform().to_come()?, &self.overrides)?;
         }
-        Ok((machine, sources.with_images(images, sboms), Wants { platform, release }, approval))
+        let sources = sources.with_images(images, sboms);
+        Ok(((machine, sources, Wants { platform, release }, approval), registry))
     }
 }
 

@@ -46,8 +46,33 @@ pub struct Setup {
     output: OutputArgs,
 }
 
+/// The way to the host, whether its key is newly pinned, and what was found of each requirement.
+type Made = (Access, bool, Vec<(Requirement, State)>);
+
 impl Setup {
+    /// With nothing left out, for somebody who has said yes to more than that.
+    pub fn whole(target: TargetArgs, fingerprint: Option<String>, output: OutputArgs) -> Setup {
+        let consent = Consent { yes: true };
+        Setup {
+            target,
+            admin: None,
+            fingerprint,
+            plan: false,
+            without: Vec::new(),
+            undo: None,
+            consent,
+            output,
+        }
+    }
+
     pub fn run(self) -> Result<()> {
+        let Some((access, pinned, requirements)) = self.make()? else { return Ok(()) };
+        self.output.say(|| result(&access, pinned, &requirements), || say_end(&access, pinned, true));
+        Ok(())
+    }
+
+    /// Does what is missing; none where no more than a look, or something else, was asked for.
+    pub fn make(&self) -> Result<Option<Made>> {
         let environment = self.target.environment();
         let (access, pinned) = Access::of_new_host(environment, self.fingerprint.as_deref())?;
         let wanted = Wanted {
@@ -62,7 +87,8 @@ impl Setup {
         let (shell, sudo) = come_in(&access, self.admin.as_deref())?;
         let admin = Admin { shell: &shell, sudo };
         if let Some(name) = &self.undo {
-            return self.take_back(&admin, name, &all);
+            self.take_back(&admin, name, &all)?;
+            return Ok(None);
         }
         let requirements = look(&admin, all)?;
         if !self.output.json {
@@ -82,7 +108,7 @@ impl Setup {
         let is_host = missing.is_empty();
         if self.plan {
             self.output.say(|| preview(&requirements).as_json(), || say_end(&access, pinned, is_host));
-            return Ok(());
+            return Ok(None);
         }
         if !is_host {
             let question = format!("Do these {} requirements on {}?", missing.len(), access.destination.host);
@@ -94,8 +120,7 @@ impl Setup {
             })
             .context("what was done before stays; mend the cause and run this again")?;
         }
-        self.output.say(|| result(&access, pinned, &requirements), || say_end(&access, pinned, true));
-        Ok(())
+        Ok(Some((access, pinned, requirements)))
     }
 
     /// The lines that this call is about. An error when it names one that there is not.

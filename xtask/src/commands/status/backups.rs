@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::commands::output::ago::ago;
 use crate::host::{Machine, PlatformPart};
-use crate::project::COPIES;
+use crate::project::BACKUPS;
 use crate::rollout::journal::since;
-use crate::rollout::state::backup::{Backup, ByItself, Failure, Rehearsal};
+use crate::rollout::state::backup::{Backup, Failure, Rehearsal, Scheduled, Sent};
 use crate::terminal::{self, paint};
 use crate::tools::docker::condition::Condition;
 
@@ -22,20 +22,25 @@ pub struct Backups {
     newest: Option<Backup>,
     copied: Option<Backup>,
     /// Whether what makes them by itself runs.
-    comes_by_itself: bool,
-    by_itself: Option<ByItself>,
+    is_scheduled: bool,
+    scheduled: Option<Scheduled>,
+    /// What sends them off the host, where there is one.
+    sender: Option<Condition>,
+    sent: Option<Sent>,
 }
 
 impl Backups {
     /// As the host has them.
     pub fn of(machine: &Machine, platform: &[PlatformPart]) -> Result<Backups> {
         let mut backups = machine.database().backups()?;
-        let runs = |part: &PlatformPart| part.service == COPIES.name && part.state == Condition::Running;
+        let runs = |part: &PlatformPart| part.service == BACKUPS.name && part.state == Condition::Running;
         Ok(Backups {
             copied: backups.iter().rev().find(|backup| backup.copied.is_some()).cloned(),
             newest: backups.pop(),
-            comes_by_itself: platform.iter().any(runs),
-            by_itself: machine.database().by_itself()?,
+            is_scheduled: platform.iter().any(runs),
+            scheduled: machine.database().scheduled()?,
+            sender: machine.sender().condition()?,
+            sent: machine.sender().sent()?,
         })
     }
 
@@ -51,7 +56,14 @@ impl Backups {
 
     /// Whether they come by themselves, and what of that went wrong since the newest.
     pub fn for_programs(&self) -> Value {
-        json!({ "runs": self.comes_by_itself, "failure": self.failure(), "rehearsal": self.rehearsal() })
+        json!({ "runs": self.is_scheduled, "failure": self.failure(), "rehearsal": self.rehearsal() })
+    }
+
+    /// Whether copies leave the host by themselves, when the ledger did, and what of that went wrong.
+    pub fn sent_for_programs(&self) -> Value {
+        let runs = self.sender == Some(Condition::Running);
+        let host = self.sent.as_ref().and_then(|sent| sent.host.as_ref()).map(|host| &host.at);
+        json!({ "runs": runs, "ledger_at": host, "failure": self.sent.as_ref().and_then(|sent| sent.failure.as_ref()) })
     }
 
     /// A line each, and what wants attention.
@@ -77,7 +89,7 @@ impl Backups {
                 ago(at)
             ))),
         }
-        if !self.comes_by_itself {
+        if !self.is_scheduled {
             terminal::say(paint::warn(format_args!(
                 "            none is made by itself: `cargo xtask platform up --env {environment}` starts what makes them"
             )));
@@ -86,23 +98,40 @@ impl Backups {
             None => terminal::say(paint::warn("  off host  none: the backups are on this host only")),
             Some(backup) => {
                 let to = backup.copied.as_ref().map(|copied| copied.to.as_str()).unwrap_or_default();
-                terminal::say(format_args!("  off host  {}, {to}", ago(&backup.at)));
+                let words = format!("{}, {to}", ago(&backup.at));
+                let words = if is_old(backup, SystemTime::now()) { paint::warn(words) } else { words };
+                terminal::say(format_args!("  off host  {words}"));
             }
+        }
+        match self.sender {
+            Some(Condition::Running) => {}
+            None => terminal::say(paint::warn(
+                "            none leaves by itself: give BACKUP_TO, as docs/backups.md says",
+            )),
+            Some(condition) => terminal::say(paint::bad(format_args!(
+                "            what sends them does not run ({condition}): `cargo xtask db copies up --env {environment}`"
+            ))),
+        }
+        if let Some(Failure { at, words }) = self.sent.as_ref().and_then(|sent| sent.failure.as_ref()) {
+            terminal::say(paint::bad(format_args!(
+                "            the last could not be sent {}: {words}",
+                ago(at)
+            )));
         }
     }
 
     fn rehearsal(&self) -> Option<&Rehearsal> {
-        self.by_itself.as_ref()?.rehearsal.as_ref()
+        self.scheduled.as_ref()?.rehearsal.as_ref()
     }
 
     /// A failure that no backup has come after.
     fn failure(&self) -> Option<&Failure> {
-        unmended(self.by_itself.as_ref()?, self.newest.as_ref())
+        unmended(self.scheduled.as_ref()?, self.newest.as_ref())
     }
 }
 
 /// The failure, unless a backup has come after it: RFC 3339 in UTC sorts by time, to the second.
-fn unmended<'a>(told: &'a ByItself, newest: Option<&Backup>) -> Option<&'a Failure> {
+fn unmended<'a>(told: &'a Scheduled, newest: Option<&Backup>) -> Option<&'a Failure> {
     let failure = told.failure.as_ref()?;
     let seconds = |at: &str| at.get(..19).unwrap_or(at).to_owned();
     newest.is_none_or(|backup| seconds(&backup.at) < seconds(&failure.at)).then_some(failure)
@@ -116,10 +145,10 @@ fn is_old(backup: &Backup, now: SystemTime) -> bool {
 mod tests {
     use super::*;
 
-    const FACTS: &str = r#"{"name":"20260103t010000z-copies","at":"2026-01-03T01:00:00Z","made_by":"night","live":"none",
+    const FACTS: &str = r#"{"name":"20260103t010000z-scheduled","at":"2026-01-03T01:00:00Z","made_by":"night","live":"none",
         "schema":1,"tables":1,"bytes":1,"loaded_bytes":1,"sha256":"00"}"#;
 
-    fn told(failure: &str) -> ByItself {
+    fn told(failure: &str) -> Scheduled {
         let text =
             format!(r#"{{"v":1,"at":"2026-01-03T02:00:00Z","last_good":{FACTS},"failure":{failure}}}"#);
         serde_json::from_str(&text).unwrap()

@@ -8,7 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::project::{DATABASE, DATABASE_SERVICE};
 use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
-use crate::rollout::state::backup::{self, Backup, ByItself, Copied};
+use crate::rollout::state::backup::{self, Backup, Copied, Scheduled, Sent, SentCopy};
 use crate::rollout::state::guard::written;
 use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::process::{Run, interrupt};
@@ -18,7 +18,8 @@ use crate::tools::ssh::host_shell::Script;
 const GIVE: &str = r#"chown "$1" /backups && chmod 2770 /backups"#;
 const LIST: Script = Script::new(
     "listing backups",
-    r#"cd "$1" 2>/dev/null || exit 0; for f in [0-9]*z-*.json; do [ -f "$f" ] && cat "$f"; done; :"#,
+    // Behind a character that stands in none of them, what was sent off the host.
+    r#"cd "$1" 2>/dev/null || exit 0; for f in [0-9]*z-*.json; do [ -f "$f" ] && cat "$f"; done; printf '\036'; cat "$2" 2>/dev/null; :"#,
 );
 
 /// In bytes: what the database takes, and what is free for backups and for data.
@@ -45,19 +46,26 @@ fn enough(what: &str, size: u64, place: &str, free: u64) -> Result<()> {
 }
 
 impl<'a> Database<'a> {
-    /// The backups that are on the host, oldest first.
+    /// The backups that are on the host, oldest first, each with its copy off the host.
     pub fn backups(&self) -> Result<Vec<Backup>> {
-        let told = self.machine.shell.script(LIST, &[self.machine.folder("backups").as_str()], "")?;
-        let facts = serde_json::Deserializer::from_str(&told).into_iter::<Backup>();
+        let (folder, sent) = (self.machine.folder("backups"), self.machine.sender().told());
+        let told = self.machine.shell.script(LIST, &[folder.as_str(), sent.as_str()], "")?;
+        let (facts, sent) = told.split_once('\u{1e}').unwrap_or((&told, ""));
+        let facts = serde_json::Deserializer::from_str(facts).into_iter::<Backup>();
         let mut backups: Vec<Backup> = facts.filter_map(Result::ok).collect();
         backups.sort_by(|a, b| a.name.cmp(&b.name));
+        let sent = serde_json::from_str::<Sent>(sent).ok().and_then(|sent| sent.last_good);
+        let is_it = |backup: &&mut Backup| sent.as_ref().is_some_and(|it| it.name == backup.name);
+        if let Some(backup) = backups.iter_mut().find(is_it) {
+            backup.copied = sent.map(|SentCopy { to, bytes, .. }| Copied { to, bytes });
+        }
         Ok(backups)
     }
 
     /// What became of the backups that are made by themselves; nothing when none ever were.
-    pub fn by_itself(&self) -> Result<Option<ByItself>> {
-        let told = self.machine.read(&self.machine.folder("backups").join(ByItself::FILE))?;
-        told.map(|told| serde_json::from_str(&told).with_context(|| format!("reading {}", ByItself::FILE)))
+    pub fn scheduled(&self) -> Result<Option<Scheduled>> {
+        let told = self.machine.read(&self.machine.folder("backups").join(Scheduled::FILE))?;
+        told.map(|told| serde_json::from_str(&told).with_context(|| format!("reading {}", Scheduled::FILE)))
             .transpose()
     }
 

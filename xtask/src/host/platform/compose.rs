@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{LeasedPlatform, Platform};
 use crate::host::files::write_here;
-use crate::project::{COPIES, EDGE, EDGE_FILE, PLATFORM_FILES, ROLES_FILE};
+use crate::project::{EDGE, EDGE_FILE, PLATFORM_FILES, ROLES_FILE, SCRIPTS_FOLDER};
 use crate::rollout::state::backup::{KEPT_AT_LEAST, KEPT_AT_MOST, KEPT_FOR};
 use crate::rollout::state::platform::PlatformRecord;
 use crate::tools::docker::compose::Project;
@@ -20,8 +20,8 @@ pub(super) const CADDYFILE: &str = "Caddyfile";
 /// The certificate of an authority of somebody's own, there.
 pub(super) const AUTHORITY: &str = "authority.pem";
 /// What runs where backups are made by themselves, and what makes one: in a folder of the host's.
-pub(in crate::host) const COPIES_SCRIPTS: [(&str, &str); 2] = [
-    ("copies.sh", include_str!("../scripts/copies.sh")),
+pub(in crate::host) const BACKUP_SCRIPTS: [(&str, &str); 2] = [
+    ("backups.sh", include_str!("../scripts/backups.sh")),
     ("database.sh", include_str!("../scripts/database.sh")),
 ];
 pub(in crate::host) const NOTE: Script = Script::new(
@@ -50,13 +50,10 @@ impl Platform<'_> {
             ("LIVE".to_owned(), self.machine.folder("live").to_string()),
             ("SECRETS".to_owned(), self.machine.folder("secrets").to_string()),
             ("BACKUPS".to_owned(), self.machine.folder("backups").to_string()),
-            ("COPIES".to_owned(), self.machine.folder(COPIES.name).to_string()),
-            (
-                "COPIES_SCRIPTS".to_owned(),
-                hex(&Sha256::digest(COPIES_SCRIPTS.map(|(_, text)| text).concat())),
-            ),
-            ("COPIES_HOUR".to_owned(), self.machine.environment.copies.hour.to_string()),
-            ("COPIES_SETTLED".to_owned(), self.machine.environment.copies.settled.as_secs().to_string()),
+            ("SCRIPTS".to_owned(), self.machine.folder(SCRIPTS_FOLDER).to_string()),
+            ("SCRIPTS_SUM".to_owned(), hex(&Sha256::digest(BACKUP_SCRIPTS.map(|(_, text)| text).concat()))),
+            ("BACKUPS_HOUR".to_owned(), self.machine.environment.backups.hour.to_string()),
+            ("BACKUPS_SETTLED".to_owned(), self.machine.environment.backups.settled.as_secs().to_string()),
             ("BACKUPS_LEAST".to_owned(), KEPT_AT_LEAST.to_string()),
             ("BACKUPS_MOST".to_owned(), KEPT_AT_MOST.to_string()),
             ("BACKUPS_DAYS".to_owned(), (KEPT_FOR.as_secs() / 86_400).to_string()),
@@ -151,7 +148,7 @@ impl LeasedPlatform<'_> {
             Some(pem) => self.leased.write(&edge, &[(AUTHORITY, pem)])?,
             None => self.leased.delete(&edge.join(AUTHORITY))?,
         }
-        self.leased.write(&machine.folder(COPIES.name), &COPIES_SCRIPTS)?;
+        self.leased.write(&machine.folder(SCRIPTS_FOLDER), &BACKUP_SCRIPTS)?;
         let variables = platform.variables(&platform.edge_listens()?)?;
         let mut all = vec![("variables.env", variables.as_str()), (ROLES_FILE, given.text(ROLES_FILE)?)];
         for name in platform.compose_files() {

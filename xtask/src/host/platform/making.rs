@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 
-use super::compose::{AUTHORITY, CADDYFILE, COPIES_SCRIPTS};
+use super::compose::{AUTHORITY, BACKUP_SCRIPTS, CADDYFILE};
 use super::{HEALTHY_TIMEOUT, LeasedPlatform};
 use crate::host::{Leased, SuppliedSecrets};
-use crate::project::{COPIES, EDGE, PLATFORM_FILES, ROLES_FILE, SECRETS, Secret};
+use crate::project::{EDGE, PLATFORM_FILES, ROLES_FILE, SCRIPTS_FOLDER, SECRETS, Secret};
 use crate::rollout::plan::{Step, StepContext};
 use crate::rollout::state::ledger::Event;
 use crate::rollout::steps::PLATFORM;
@@ -70,7 +70,7 @@ impl<'a> LeasedPlatform<'a> {
             let files = platform.map(|name| machine.folder("platform").join(name));
             let files = files.chain([CADDYFILE, AUTHORITY].map(|name| machine.folder(EDGE.name).join(name)));
             let mut files =
-                files.chain(COPIES_SCRIPTS.map(|(name, _)| machine.folder(COPIES.name).join(name)));
+                files.chain(BACKUP_SCRIPTS.map(|(name, _)| machine.folder(SCRIPTS_FOLDER).join(name)));
             files.try_for_each(|file| self.leased.delete(&file))?;
         }
         Ok(())

@@ -27,7 +27,7 @@ use crate::tools::docker::socket::Socket;
 use crate::tools::process::{Finished, Run};
 
 #[cfg(test)]
-pub(super) use self::compose::{COPIES_SCRIPTS, NOTE};
+pub(super) use self::compose::{BACKUP_SCRIPTS, NOTE};
 pub use self::files::PlatformFiles;
 pub use self::wants::{BESIDE, PlatformWants};
 
@@ -233,11 +233,12 @@ impl Leased<'_> {
 }
 
 impl LeasedPlatform<'_> {
-    /// Stops it and removes its containers and networks, the guard's container and the watcher's. The volumes stay.
+    /// Stops it and removes its containers and networks, the guard's container, the watcher's and the sender's. The volumes stay.
     pub fn down(&self) -> Result<()> {
         self.leased.live_folder().remove_guard()?;
         // It is on the edge's network.
         self.leased.watcher().stop()?;
+        self.leased.sender().stop()?;
         let machine = self.leased.fenced_invalidating()?;
         if machine.read(&machine.folder("platform").join(PLATFORM_FILES[0]))?.is_none() {
             return Ok(());
@@ -253,7 +254,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::project::COPIES;
+    use crate::project::BACKUPS;
 
     #[test]
     fn a_platform_serves_when_database_and_edge_run_whatever_else_does() {
@@ -265,13 +266,13 @@ mod tests {
                 json!({ "Name": service, "State": state, "RestartCount": 0, "Config": config, "Mounts": [] });
             serde_json::from_value(found).unwrap()
         };
-        let (database, edge, copies) = (DATABASE_SERVICE.name, EDGE.name, COPIES.name);
+        let (database, edge, backups) = (DATABASE_SERVICE.name, EDGE.name, BACKUPS.name);
         for (parts, does) in [
-            (&[(database, "running"), (edge, "running"), (copies, "running")][..], true),
-            (&[(database, "running"), (edge, "running"), (copies, "restarting")], true),
+            (&[(database, "running"), (edge, "running"), (backups, "running")][..], true),
+            (&[(database, "running"), (edge, "running"), (backups, "restarting")], true),
             (&[(database, "running"), (edge, "running")], true),
-            (&[(database, "running"), (copies, "running")], false),
-            (&[(database, "running"), (edge, "exited"), (copies, "running")], false),
+            (&[(database, "running"), (backups, "running")], false),
+            (&[(database, "running"), (edge, "exited"), (backups, "running")], false),
         ] {
             let parts: Vec<Container> = parts.iter().map(|(service, status)| part(service, status)).collect();
             assert_eq!(serves(&parts), does, "{parts:?}");

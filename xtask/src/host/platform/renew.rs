@@ -6,9 +6,11 @@ use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
 use super::LeasedPlatform;
-use super::compose::{AUTHORITY, CADDYFILE, COPIES_SCRIPTS};
+use super::compose::{AUTHORITY, BACKUP_SCRIPTS, CADDYFILE};
 use crate::host::Bases;
-use crate::project::{COPIES, DATABASE_SERVICE, EDGE, EDGE_FILE, ESSENTIAL, PLATFORM_FILES, ROLES_FILE};
+use crate::project::{
+    DATABASE_SERVICE, EDGE, EDGE_FILE, ESSENTIAL, PLATFORM_FILES, ROLES_FILE, SCRIPTS_FOLDER,
+};
 use crate::rollout::state::platform::PlatformRecord;
 use crate::tools::caddy;
 use crate::tools::docker::container;
@@ -53,8 +55,8 @@ impl LeasedPlatform<'_> {
     /// Brings its files, and makes the database's roles as they say.
     pub(in crate::host) fn write(&self) -> Result<PlatformRecord> {
         let machine = self.leased.fenced()?;
-        let folders = [EDGE.name, COPIES.name, "platform"].map(|name| machine.folder(name));
-        let ([yaml, https], scripts) = (PLATFORM_FILES, COPIES_SCRIPTS.map(|(name, _)| name));
+        let folders = [EDGE.name, SCRIPTS_FOLDER, "platform"].map(|name| machine.folder(name));
+        let ([yaml, https], scripts) = (PLATFORM_FILES, BACKUP_SCRIPTS.map(|(name, _)| name));
         let of_platform = [yaml, https, "variables.env", ROLES_FILE, "written"];
         let names = [&[CADDYFILE, AUTHORITY][..], &scripts, &of_platform];
         let mut before = Vec::new();

@@ -92,7 +92,7 @@ want) # NAME: it is going to be restored, and is kept as if it were of now
     sync .
     ;;
 make-way) # DATABASE: ends what backs it up by itself: it reads each table, and what would change one waits for it
-    ask --command="SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$1' AND application_name = 'copies'" postgres
+    ask --command="SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$1' AND application_name = 'scheduled_backup'" postgres
     ;;
 room) # DATABASE: how many bytes it takes, and how many are free for backups, and for data
     echo "$(size "$1") $(free /backups) $(free /var/lib/postgresql/data)"

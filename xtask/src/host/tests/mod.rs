@@ -4,9 +4,10 @@
 )]
 //! The scripts that run on a host, run by this machine's own `sh`: what must hold without any container.
 
-mod copies;
+mod backups;
 mod guard;
 mod ledger;
+mod sender;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -66,7 +66,7 @@ fn names_in(text: &str) -> Vec<&str> {
 /// Something of the kind that the name promises.
 fn value(name: &str) -> &'static str {
     match name {
-        "BACKUPS" | "COPIES" | "SECRETS" | "EDGE" | "LIVE" => "/srv/folder",
+        "BACKUPS" | "SCRIPTS" | "SECRETS" | "EDGE" | "LIVE" => "/srv/folder",
         "EDGE_LISTEN" => "127.0.0.1:8080",
         _ if name.ends_with("_IMAGE") => "example.org/image:1",
         _ => "1",

@@ -8,7 +8,7 @@ use super::lock;
 use super::parts::packages_of;
 use super::registry::Registry;
 use crate::host::Bases;
-use crate::project::{Base, CADDY, POSTGRES};
+use crate::project::{Base, CADDY, POSTGRES, SENDER};
 use crate::setup::base_images::{self, BaseImage, Origin};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
@@ -46,17 +46,29 @@ pub fn say_assembled(bases: &BTreeMap<&'static str, BaseImage>) -> Result<()> {
 
 /// By the names that everybody knows: enough to ask compose what a platform takes, and nothing is pulled.
 pub fn bases_by_name() -> Bases {
-    Bases { caddy: CADDY.public.to_owned(), postgres: POSTGRES.public.to_owned() }
+    let name = |base: &Base| base.public.unwrap_or(base.name).to_owned();
+    Bases { caddy: name(&CADDY), postgres: name(&POSTGRES) }
 }
 
 /// The images of a platform to be started on a host: by digest from this commit's lock file, else through our registry.
 pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
     let locked = lock::of_commit(sha)?;
-    let name = |base: &'static Base| match locked.get(base.name).and_then(|locked| locked.digest.as_ref()) {
-        Some(digest) => Ok(format!("{}@{digest}", base.public)),
+    let digest = |base: &Base| locked.get(base.name).and_then(|locked| locked.digest.as_ref());
+    let name = |base: &'static Base| match base.public.zip(digest(base)) {
+        Some((public, digest)) => Ok(format!("{public}@{digest}")),
         None => bring(registry, base),
     };
     Ok(Bases { caddy: name(&CADDY)?, postgres: name(&POSTGRES)? })
+}
+
+/// What sends copies of backups off a host, through our registry.
+pub fn sender_for_host(registry: &Registry) -> Result<String> {
+    bring(registry, &SENDER)
+}
+
+/// The same, on this machine.
+pub fn sender_here() -> Result<String> {
+    Ok(base_images::one(&SENDER)?.reference)
 }
 
 fn bring(registry: &Registry, base: &'static Base) -> Result<String> {

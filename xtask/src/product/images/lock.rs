@@ -89,8 +89,8 @@ pub fn write() -> Result<()> {
 
 /// The digest that a public name stands for now; none when its registry does not answer.
 fn ask(base: &Base) -> Result<Option<String>> {
-    let asked =
-        Run::new(setup::buildx()?.inspect(shell(), base.public)).timeout(Duration::from_secs(60)).text();
+    let Some(public) = base.public else { return Ok(None) };
+    let asked = Run::new(setup::buildx()?.inspect(shell(), public)).timeout(Duration::from_secs(60)).text();
     let digest = asked.ok().map(|told| told.trim_matches('"').to_owned());
     Ok(digest.filter(|digest| digest.starts_with("sha256:")))
 }

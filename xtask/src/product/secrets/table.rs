@@ -1,8 +1,8 @@
 //! What an environment may be given: a row each, of the project's tables.
 
 use crate::project::{
-    Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, PROBE_SECRETS, SECRETS, Site,
-    WATCHER_SECRETS,
+    Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, PROBE_SECRETS, SECRETS,
+    STORE_VARIABLES, Site, WATCHER_SECRETS,
 };
 
 /// One value that somebody gives.
@@ -116,9 +116,10 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
             .filter(|(name, _)| !OWN_HOST_VARIABLES.contains(name))
             .map(|(name, _)| host("BACKUP", name, false, machine)),
     );
-    for name in ["S3_ENDPOINT", "S3_REGION", "S3_KEY_ID", "S3_SECRET"] {
-        rows.push(host("BACKUP", name, false, "where it was made"));
+    for name in STORE_VARIABLES.map(|name| name.trim_start_matches("BACKUP_")) {
+        rows.push(Row { reader: "xtask, sender", ..host("BACKUP", name, false, "where it was made") });
     }
+    rows.push(Row { form: Form::Line, ..host("BACKUP", "TO", false, "a deploy") });
     rows.push(Row { form: Form::Line, ..host("BACKUP", "RECIPIENT", false, "another key in the safe") });
     rows.extend(OPERATOR_SECRETS.iter().chain(&PROBE_SECRETS).map(|name| Row {
         name: (*name).to_owned(),

@@ -67,7 +67,7 @@ pub struct Copied {
 
 /// What became of the backups that are made by themselves, as their container writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ByItself {
+pub struct Scheduled {
     /// When that was written, RFC 3339 in UTC.
     pub at: String,
     /// The newest backup at that time, whoever made it.
@@ -99,9 +99,47 @@ pub struct Failure {
     pub words: String,
 }
 
-impl ByItself {
+/// What was sent off the host by nobody's hand, as what sends it writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// When that was written, RFC 3339 in UTC.
+    pub at: String,
+    /// The newest backup of which a copy is off the host.
+    pub last_good: Option<SentCopy>,
+    /// The ledger and the manifests, as they were sent last.
+    pub host: Option<SentHost>,
+    /// Why the last try failed; nothing when it did not.
+    pub failure: Option<Failure>,
+}
+
+/// A copy that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentCopy {
+    /// The backup's name.
+    pub name: String,
+    /// When the backup was begun, RFC 3339 in UTC.
+    pub at: String,
+    /// Where the copy is.
+    pub to: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The ledger and the manifests, as they were sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentHost {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+}
+
+impl Sent {
+    /// The file, in the sender's folder.
+    pub const FILE: &str = "sent.json";
+}
+
+impl Scheduled {
     /// The file, in the folder of backups.
-    pub const FILE: &str = "copies.json";
+    pub const FILE: &str = "scheduled.json";
 }
 
 /// How many backups are kept, and for how long; never fewer than the least.

@@ -7,6 +7,7 @@
 
 mod command_line;
 mod error;
+mod greeting;
 pub mod host_shell;
 pub mod keys;
 pub mod quote;
@@ -32,6 +33,7 @@ use super::process::{CommandError, Run, Session, interrupt, lines, shell};
 
 pub use self::error::ConnectError;
 use self::error::explain;
+pub use self::greeting::answers;
 
 /// The longest that a name look-up, a handshake and a log-in may take together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);

@@ -7,10 +7,10 @@ use crate::tools::files::private::Folder;
 use crate::tools::process::shell;
 
 /// Runs a script as the container does, without being root. Gives what it prints.
-fn run(folder: &Utf8Path, script: &str, how: &str, given: &[(&str, &str)]) -> String {
+fn run(folder: &Utf8Path, verb: &str, given: &[(&str, &str)]) -> String {
     let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let user = rustix::process::getuid().as_raw().to_string();
-    let told = Run::new(cmd!(shell(), "sh -c {script} watch {folder} {user} {how}")).stdin(lines(&given));
+    let told = Run::new(cmd!(shell(), "sh -c {SCRIPT} handed {verb} {folder} {user}")).stdin(lines(&given));
     told.checked().unwrap().stdout
 }
 
@@ -32,19 +32,19 @@ fn what_a_deploy_gives_is_added_and_what_monitor_up_gives_replaces_all_and_names
     let folder = folder.path();
     let (mail, slack, other) =
         (("alarm_smtp", "smtps://a b'c$d"), ("slack_webhook_url", "1"), ("slack_webhook_url", "2"));
-    assert_eq!(run(folder, PREPARE, "add", &[mail, slack]), "");
+    assert_eq!(run(folder, "add", &[mail, slack]), "");
     assert_eq!(files(folder), map(&[mail, slack]));
-    assert_eq!(run(folder, PREPARE, "add", &[other]), "");
+    assert_eq!(run(folder, "add", &[other]), "");
     assert_eq!(files(folder), map(&[mail, other]));
-    // The new watcher does not look.
-    run(folder, PUT_BACK, "", &[]);
+    // The new container does not do its work.
+    run(folder, "put-back", &[]);
     assert_eq!(files(folder), map(&[mail, slack]));
-    run(folder, PUT_BACK, "", &[]);
+    run(folder, "put-back", &[]);
     assert_eq!(files(folder), map(&[mail, slack]), "once is enough");
-    assert_eq!(run(folder, PREPARE, "replace", &[other]), "alarm_smtp\n");
+    assert_eq!(run(folder, "replace", &[other]), "alarm_smtp\n");
     assert_eq!(files(folder), map(&[other]));
-    run(folder, FORGET, "", &[]);
+    run(folder, "forget", &[]);
     assert!(!folder.join("before").exists());
-    run(folder, MAKE, "replace", &[]);
+    run(folder, "make", &[]);
     assert_eq!(files(folder), map(&[other]));
 }

@@ -7,8 +7,8 @@ use std::process::{Command, Output};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::host::platform::COPIES_SCRIPTS;
-use crate::rollout::state::backup::ByItself;
+use crate::host::platform::BACKUP_SCRIPTS;
+use crate::rollout::state::backup::Scheduled;
 
 /// A folder of backups, with the scripts beside it.
 struct Folder(tempfile::TempDir);
@@ -21,9 +21,9 @@ impl Folder {
             fs::create_dir(folder.path(name)).unwrap();
         }
         let here = folder.path("");
-        for (name, text) in COPIES_SCRIPTS {
+        for (name, text) in BACKUP_SCRIPTS {
             // The first one first: the folder's own path may begin with it.
-            let moved = text.replace("/copies/", "/bin/");
+            let moved = text.replace("/scripts/", "/bin/");
             let moved = ["/tmp/", "/backups", "/bin/", "/live/"]
                 .iter()
                 .fold(moved, |text, path| text.replace(path, &format!("{here}{}", &path[1..])));
@@ -56,7 +56,7 @@ impl Folder {
 
     fn call(&self, words: &[&str]) -> Output {
         let path = format!("{}:{}", self.path("bin"), std::env::var("PATH").unwrap());
-        let script = self.path("bin/copies.sh");
+        let script = self.path("bin/backups.sh");
         let arguments = ["app", "owner", "user", "1", "120", "3", "5", "90"];
         Command::new("sh").arg(script).args(arguments).args(words).env("PATH", path).output().unwrap()
     }
@@ -69,7 +69,7 @@ impl Folder {
 
     /// Functions of the script that makes them by itself, and nothing that they are called by.
     fn alone(&self, calls: &str) -> String {
-        let text = fs::read_to_string(self.path("bin/copies.sh")).unwrap();
+        let text = fs::read_to_string(self.path("bin/backups.sh")).unwrap();
         format!("{}\ncd {}\n{calls}\n", text.split("\ncase ${9:-} in").next().unwrap(), self.path("backups"))
     }
 
@@ -90,8 +90,9 @@ impl Folder {
         names
     }
 
-    fn told(&self) -> ByItself {
-        serde_json::from_str(&fs::read_to_string(self.path("backups").join(ByItself::FILE)).unwrap()).unwrap()
+    fn told(&self) -> Scheduled {
+        serde_json::from_str(&fs::read_to_string(self.path("backups").join(Scheduled::FILE)).unwrap())
+            .unwrap()
     }
 }
 
@@ -191,10 +192,10 @@ fn what_reads_the_tables_says_who_it_is_and_is_ended_by_that() {
     let said = folder.path("said");
     folder.program("psql", &format!("echo \"$PGAPPNAME: $*\" >>{said}; exit 2"));
     folder.call(&["look"]);
-    assert!(fs::read_to_string(&said).unwrap().starts_with("copies: "));
+    assert!(fs::read_to_string(&said).unwrap().starts_with("scheduled_backup: "));
     folder.script(&["make-way", "app"]);
     let said = fs::read_to_string(&said).unwrap();
-    let words = "pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app' AND application_name = 'copies'";
+    let words = "pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app' AND application_name = 'scheduled_backup'";
     assert!(said.contains(words), "{said}");
 }
 
@@ -215,14 +216,16 @@ fn name_of(now: std::time::SystemTime) -> String {
 #[test]
 fn as_many_are_kept_as_the_rule_says_and_what_a_killed_one_left_is_removed() {
     let folder = Folder::with(&server(7, 3600));
-    for name in ["20200101t010000z-1-1", "20200102t010000z-1-1", "20200103t010000z-copies"] {
+    for name in ["20200101t010000z-1-1", "20200102t010000z-1-1", "20200103t010000z-scheduled"] {
         folder.backup(name, 7);
     }
     let prune = |folder: &Folder| folder.functions("sweep\nprune");
     let kept = |folder: &Folder| folder.names().into_iter().filter(|name| name.ends_with(".dump")).count();
-    for left in
-        [".20200104t010000z-copies.next", "20200104t010000z-copies.dump", "20200104t010000z-copies.json.next"]
-    {
+    for left in [
+        ".20200104t010000z-scheduled.next",
+        "20200104t010000z-scheduled.dump",
+        "20200104t010000z-scheduled.json.next",
+    ] {
         fs::write(folder.path("backups").join(left), "half").unwrap();
     }
     prune(&folder);
@@ -248,7 +251,7 @@ fn as_many_are_kept_as_the_rule_says_and_what_a_killed_one_left_is_removed() {
 #[test]
 fn what_is_taken_or_wanted_is_not_swept_and_is_as_new_as_that() {
     let folder = Folder::with(&server(7, 3600));
-    let of_long_ago = ["20200101t010000z-copies", "20200102t010000z-1-1"];
+    let of_long_ago = ["20200101t010000z-scheduled", "20200102t010000z-1-1"];
     // While it gets its name, what makes backups by itself sweeps.
     let sweep = folder.alone("sweep");
     fs::write(folder.path("bin/sweep.sh"), sweep).unwrap();

@@ -1,19 +1,19 @@
 # Makes backups by itself, in a container beside the database's: one a night, and one after each migration. It reaches the
-# server by its socket; whoever deploys, and whoever watches, reads what became of it in copies.json.
+# server by its socket; whoever deploys, and whoever watches, reads what became of it in scheduled.json.
 # Once a week the night's backup is restored into a database of its own and compared: what was never restored is only a hope.
-# Usage: copies.sh DATABASE OWNER APP HOUR SETTLED LEAST MOST DAYS [look | healthy | due NOW LAST]
+# Usage: backups.sh DATABASE OWNER APP HOUR SETTLED LEAST MOST DAYS [look | healthy | due NOW LAST]
 # HOUR is of UTC. A migration is left alone for SETTLED seconds: its deploy may still be watched. LEAST backups are kept at
 # least, MOST at most, and for DAYS.
 
 set -eu
 umask 027
 database=$1 owner=$2 app=$3 hour=$4 settled=$5 least=$6 most=$7 days=$8
-scratch=${database}_copy
+scratch=${database}_trial
 # Between two looks; after a backup, or a failure; and how long a look may take, with a dump in it, before nobody believes that
 # it ends.
 pause=15 rest=300 longest=2700
 # By this name whoever migrates knows what reads each table here, and ends it.
-export PGAPPNAME=copies
+export PGAPPNAME=scheduled_backup
 
 # A moment as 20260103020000, which is also how a backup's name begins: later is more.
 moment() { date -u -d "@$1" +%Y%m%d%H%M%S; }
@@ -37,9 +37,9 @@ tell() { # FAILURE
     last=$(newest)
     if [ -n "$last" ]; then good=$(cat "$last"); else good=null; fi
     if [ -e .rehearsal ]; then rehearsal=$(cat .rehearsal); else rehearsal=null; fi
-    printf '{"v":1,"at":"%s","last_good":%s,"failure":%s,"rehearsal":%s}\n' "$(now)" "$good" "$1" "$rehearsal" >.copies.next
-    sync .copies.next
-    mv .copies.next copies.json
+    printf '{"v":1,"at":"%s","last_good":%s,"failure":%s,"rehearsal":%s}\n' "$(now)" "$good" "$1" "$rehearsal" >.scheduled.next
+    sync .scheduled.next
+    mv .scheduled.next scheduled.json
     sync .
     echo "$last" >/tmp/told
 }
@@ -48,8 +48,8 @@ tell() { # FAILURE
 sweep() (
     exec 8>>.loading
     flock -n 8 || exit 0
-    rm -f .*z-copies.next ./*z-copies.*.next .copies.next .rehearsal.next
-    for file in *z-copies.dump *z-copies.counts; do
+    rm -f .*z-scheduled.next ./*z-scheduled.*.next .scheduled.next .rehearsal.next
+    for file in *z-scheduled.dump *z-scheduled.counts; do
         if ! [ -e "${file%.*}.json" ]; then rm -f "$file"; fi
     done
 )
@@ -110,8 +110,8 @@ due() {
 }
 
 # There must be room for all of it, since a full disk takes more down than the dump. What is not read back is no backup.
-copy() { # WHY
-    room=$(sh /copies/database.sh room "$database")
+back_up() { # WHY
+    room=$(sh /scripts/database.sh room "$database")
     size=${room%% *} free=${room#* }
     needs=$((size + size / 5)) free=${free% *}
     if [ "$free" -lt $needs ]; then
@@ -119,7 +119,7 @@ copy() { # WHY
         return 1
     fi
     live=$(cat /live/live) || live=none
-    sh /copies/database.sh dump "$database" "$(date -u +%Y%m%dt%H%M%Sz)-copies" "$1" "${live:-none}" "$(now)" >/tmp/made
+    sh /scripts/database.sh dump "$database" "$(date -u +%Y%m%dt%H%M%Sz)-scheduled" "$1" "${live:-none}" "$(now)" >/tmp/made
 }
 
 # A schema as SQL, without what differs from one dump to the next: the server writes an expression that it has read with other
@@ -128,14 +128,14 @@ plain() { grep -v -e '^--' -e '^[\]' -e '^$' "$1" | tr -d '()'; }
 
 # Restores a backup, and compares its rows with those of its moment, and its schema with the dump's.
 rehearse() { # NAME
-    room=$(sh /copies/database.sh room "$database")
+    room=$(sh /scripts/database.sh room "$database")
     size=${room%% *} free=${room##* }
     if [ "$free" -lt $((size + size / 5)) ]; then
         echo "there is no room for a second database of $((size / 1048576 + 1)) MiB" >&2
         return 1
     fi
-    sh /copies/database.sh load "$1" "$scratch" "$owner" "$app"
-    differs=$(sh /copies/database.sh counts "$1" "$scratch")
+    sh /scripts/database.sh load "$1" "$scratch" "$owner" "$app"
+    differs=$(sh /scripts/database.sh counts "$1" "$scratch")
     if [ -n "$differs" ]; then
         echo "the restored rows are not those of the dump: $differs" >&2
         return 1
@@ -169,7 +169,7 @@ look)
     cd /backups
     why=$(due)
     if [ -n "$why" ]; then
-        copy "$why"
+        back_up "$why"
         date +%s >/tmp/rest
         echo "$(now) a backup was made ($why): $(cat /tmp/made)"
         tell null
@@ -181,7 +181,7 @@ look)
     name=${name%.json} failure=null
     # A program of its own, as below.
     if ! sh "$0" "$database" "$owner" "$app" "$hour" "$settled" "$least" "$most" "$days" rehearse "$name" 2>/tmp/amiss; then failure=$(text /tmp/amiss); fi
-    sh /copies/database.sh drop "$scratch"
+    sh /scripts/database.sh drop "$scratch"
     printf '{"at":"%s","backup":"%s","failure":%s}\n' "$(now)" "$name" "$failure" >.rehearsal.next
     sync .rehearsal.next
     mv .rehearsal.next .rehearsal
@@ -203,7 +203,7 @@ echo 0 >/tmp/rest
 echo nothing >/tmp/told
 sweep
 # What a rehearsal has left that was killed.
-sh /copies/database.sh drop "$scratch" 2>/tmp/wrong || cat /tmp/wrong
+sh /scripts/database.sh drop "$scratch" 2>/tmp/wrong || cat /tmp/wrong
 while :; do
     date +%s >/tmp/beat
     if [ $(($(date +%s) - $(cat /tmp/rest))) -ge $rest ]; then

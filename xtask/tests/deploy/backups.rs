@@ -1,4 +1,4 @@
-//! Backups that exist by themselves.
+//! Backups that exist without anybody, and copies of them in a store.
 
 use std::fs;
 use std::net::TcpListener;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::database::{Session, query};
 use crate::store::Store;
 use crate::support::project::Project;
+use crate::support::xtask::XtaskCommand;
 use crate::support::{check, run, wait_until};
 
 /// What makes them looks at once when it is started.
@@ -40,12 +41,12 @@ fn as_before(project: &Project) -> Result<(), Failed> {
 }
 
 fn container(project: &Project) -> String {
-    project.platform_container("copies")
+    project.platform_container("scheduled-backups")
 }
 
 /// What it has written down.
 fn told(project: &Project) -> Value {
-    let text = fs::read_to_string(project.root().join("backups/copies.json")).unwrap_or_default();
+    let text = fs::read_to_string(project.root().join("backups/scheduled.json")).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
 
@@ -56,8 +57,8 @@ fn is_made(project: &Project, why: &str) -> Result<String, Failed> {
     let status = project.status();
     check(
         status["last_backup"]["name"] == *name
-            && status["backups_by_itself"]["runs"] == true
-            && status["backups_by_itself"]["failure"].is_null(),
+            && status["scheduled_backups"]["runs"] == true
+            && status["scheduled_backups"]["failure"].is_null(),
         || status.to_string(),
     )?;
     Ok(name)
@@ -75,7 +76,7 @@ pub fn each_night_and_after_migrations(project: &Project) -> Result<(), Failed> 
         let rehearsal = told(project)["rehearsal"].clone();
         check(rehearsal["failure"].is_null(), || rehearsal.to_string())?;
         let databases = query(project, "SELECT datname FROM pg_database");
-        check(!databases.contains("tracehub_copy"), || databases)?;
+        check(!databases.contains("tracehub_trial"), || databases)?;
         // As after a deploy that has migrated.
         let facts = project.root().join(format!("backups/{name}.json"));
         let text = fs::read_to_string(&facts)?;
@@ -91,33 +92,33 @@ pub fn each_night_and_after_migrations(project: &Project) -> Result<(), Failed> 
 
 /// Whatever ends it in the middle leaves nothing that counts, and the next one is made all the same.
 pub fn cut_and_failed(project: &Project) -> Result<(), Failed> {
-    let (copies, postgres) = (container(project), project.platform_container("postgres"));
+    let (backups, postgres) = (container(project), project.platform_container("postgres"));
     nothing_since(project)?;
     let result = (|| {
         let lock = Session::holding(project, "LOCK TABLE shipments")?;
-        project.docker(&["restart", &copies]);
-        let waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'copies' AND wait_event_type = 'Lock'";
+        project.docker(&["restart", &backups]);
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'scheduled_backup' AND wait_event_type = 'Lock'";
         wait_until("a dump waits", PATIENCE, || query(project, waits) == "1")?;
-        project.docker(&["kill", &copies]);
+        project.docker(&["kill", &backups]);
         drop(lock);
         let names = || -> Vec<String> {
             let all = project.root().join("backups").read_dir_utf8().into_iter().flatten().flatten();
             all.map(|entry| entry.file_name().to_owned()).collect()
         };
-        check(names().iter().any(|name| name.ends_with("-copies.next")), || format!("{:?}", names()))?;
+        check(names().iter().any(|name| name.ends_with("-scheduled.next")), || format!("{:?}", names()))?;
         let made = project.xtask(&["db", "list", "--json"]).json()?;
         check(made == serde_json::json!([]), || made.to_string())?;
 
         // Its database is away.
         project.docker(&["stop", &postgres]);
-        project.docker(&["start", &copies]);
+        project.docker(&["start", &backups]);
         let failed = wait_until("it says so", PATIENCE, || !told(project)["failure"].is_null());
         let left: Vec<String> = names().into_iter().filter(|name| name.ends_with(".next")).collect();
         let status = project.status();
         project.docker(&["start", &postgres]);
         failed?;
         check(left.is_empty(), || format!("{left:?}"))?;
-        let words = status["backups_by_itself"]["failure"]["words"].to_string();
+        let words = status["scheduled_backups"]["failure"]["words"].to_string();
         check(words.contains("socket"), || status.to_string())?;
         wait_until("the database answers", PATIENCE, || query(project, "SELECT 1") == "1")?;
         is_made(project, "night").map(drop)
@@ -130,7 +131,7 @@ pub fn cut_and_failed(project: &Project) -> Result<(), Failed> {
 pub fn older_platform(project: &Project) -> Result<(), Failed> {
     project.docker(&["rm", "--force", &container(project)]);
     let status = project.status();
-    check(status["backups_by_itself"]["runs"] == false, || status.to_string())?;
+    check(status["scheduled_backups"]["runs"] == false, || status.to_string())?;
     let output = project.xtask(&["status"]).succeeds()?;
     check(output.contains("none is made by itself") && output.contains("platform up"), || output)?;
     project.deploy().succeeds()?;
@@ -138,18 +139,20 @@ pub fn older_platform(project: &Project) -> Result<(), Failed> {
         "a deploy has changed the platform".into()
     })?;
     let result = project.xtask(&["platform", "up", "--yes", "--json"]).json()?;
-    check(result["renewed"] == serde_json::json!(["copies"]), || result.to_string())?;
+    check(result["renewed"] == serde_json::json!(["scheduled-backups"]), || result.to_string())?;
     check(project.containers().contains(&container(project)), || "it does not run".into())?;
 
     // And back: what a platform has not goes.
     let yaml = "tracehub/deploy/platform.yaml";
     let text = fs::read_to_string(project.folder.join(yaml))?;
-    let (begin, end) = (text.find("\n  copies:\n"), text.find("\n  edge:\n"));
+    let (begin, end) = (text.find("\n  scheduled-backups:\n"), text.find("\n  edge:\n"));
     let (begin, end) = begin.zip(end).ok_or("the services are not where they were")?;
     fs::write(project.folder.join(yaml), [&text[..begin], &text[end..]].concat())?;
     let result = project.xtask(&["platform", "up", "--yes", "--json"]).json();
     project.reset_to("HEAD");
-    check(result?["renewed"] == serde_json::json!(["copies"]), || "something else was renewed".into())?;
+    check(result?["renewed"] == serde_json::json!(["scheduled-backups"]), || {
+        "something else was renewed".into()
+    })?;
     check(!project.containers().contains(&container(project)), || "it runs on".into())?;
     project.xtask(&["platform", "up", "--yes"]).succeeds().map(drop)
 }
@@ -223,5 +226,65 @@ pub fn in_a_store(project: &Project) -> Result<(), Failed> {
     let backups = project.xtask(&["db", "list", "--json"]).json()?;
     let taken = backups.as_array().into_iter().flatten().find(|backup| backup["name"] == name);
     check(taken.is_some_and(|taken| taken["sha256"] == made["sha256"]), || backups.to_string())?;
-    project.xtask(&["db", "restore", name, "--confirm", &project.environment]).succeeds().map(drop)
+    project.xtask(&["db", "restore", name, "--confirm", &project.environment]).succeeds()?;
+    let up = |who: (&str, &str)| {
+        let call = as_who(&["db", "copies", "up"], who, &store.endpoint);
+        call.env("BACKUP_TO", "s3://copies/here")
+    };
+    // Only a store takes what nobody sends by hand.
+    let output = up(writer).env("BACKUP_TO", "/srv/backups").fails_with(3)?;
+    check(output.contains("s3://BUCKET/FOLDER"), || output)?;
+    let output = up(("reader", "hidden-2")).fails_with(1)?;
+    check(output.contains("AccessDenied") && !output.contains("hidden-2"), || output)?;
+    let status = project.status();
+    check(status["sent_copies"]["failure"]["words"].to_string().contains("AccessDenied"), || {
+        status.to_string()
+    })?;
+    let result = leaves_by_itself(project, &store, &place, &key, up(writer));
+    project.xtask(&["db", "copies", "down"]).succeeds()?;
+    check(project.status()["sent_copies"]["runs"] == false, || project.status().to_string())?;
+    result
+}
+
+/// Nobody sends anything: a new backup is in the store, encrypted, and the ledger with it.
+fn leaves_by_itself(
+    project: &Project,
+    store: &Store,
+    place: &str,
+    key: &str,
+    up: XtaskCommand,
+) -> Result<(), Failed> {
+    up.succeeds()?;
+    let rights = "{{.HostConfig.ReadonlyRootfs}} {{.Config.User}} {{.HostConfig.CapDrop}} {{.Config.Env}}";
+    let is =
+        project.docker(&["inspect", "--format", rights, &format!("tracehub-{}-sender", project.environment)]);
+    check(is.starts_with("true 10001:10001 [ALL]") && !is.contains("hidden"), || is.clone())?;
+    let made = project.xtask(&["db", "backup", "--json"]).json()?;
+    let name = made["name"].as_str().ok_or("it has no name")?;
+    let copy = format!("{name}.dump.age");
+    wait_until("the new backup is sent", PATIENCE, || {
+        store.names(place).is_ok_and(|names| names.contains(&copy))
+    })?;
+    wait_until("status knows it", PATIENCE, || project.status()["last_copy"]["name"] == *name)?;
+    let folder = tempfile::tempdir()?;
+    let file = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let open = |copy: &str| -> Result<String, Failed> {
+        fs::write(file("copy"), store.rclone(&["cat", &format!("store:{place}/{copy}")])?.stdout)?;
+        run(Command::new("age").args(["--decrypt", "-i", key, "-o", &file("opened"), &file("copy")]));
+        Ok(file("opened"))
+    };
+    let sum = run(Command::new("sha256sum").arg(open(&copy)?));
+    check(Some(&sum[..64]) == made["sha256"].as_str(), || "what was sent is not the dump".into())?;
+    // The ledger as it is now, once it is at rest.
+    let ledger = fs::read_to_string(project.root().join("ledger.jsonl"))?;
+    wait_until("the ledger is sent", PATIENCE, || {
+        let newest =
+            store.names(place).ok().and_then(|names| names.into_iter().rfind(|it| it.ends_with(".host.age")));
+        let opened = newest.and_then(|name| open(&name).ok());
+        let read = opened.map(|file| run(Command::new("tar").args(["-xOf", &file, "ledger.jsonl"])));
+        read.is_some_and(|read| read.trim() == ledger.trim())
+    })?;
+    let live = project.status()["live"].as_str().unwrap_or_default().to_owned();
+    let all = run(Command::new("tar").args(["-tf", &file("opened")]));
+    check(all.contains(&format!("releases/{live}/release.json")) && !all.contains("secrets"), || all.clone())
 }

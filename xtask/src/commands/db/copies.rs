@@ -1,0 +1,207 @@
+//! Copies that leave the host by nobody's hand: what sends them is started here, by each deploy too.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::offsite;
+use super::store::{self, ENDING};
+use crate::commands::output::OutputArgs;
+use crate::commands::progress::driver::{self, LockWaitArgs};
+use crate::commands::target::TargetArgs;
+use crate::commands::target::access::Access;
+use crate::exit::refuse;
+use crate::host::{Leased, Machine, Sending};
+use crate::product::images::{self, Registry};
+use crate::product::secrets::{Supplied, table};
+use crate::project::{Environment, STORE_VARIABLES};
+use crate::terminal::{self, Activity, paint};
+
+/// The variable that names the store: `s3://BUCKET/FOLDER`.
+pub const TO: &str = "BACKUP_TO";
+
+#[derive(Debug, Args)]
+pub struct Copies {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start what sends each new backup, and the ledger, to the store that BACKUP_TO names; each deploy does it too
+    Up(Change),
+    /// Remove it: nothing leaves the host by itself any more, until the next deploy with BACKUP_TO
+    Down(Change),
+}
+
+#[derive(Debug, Args)]
+struct Change {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    lock_wait: LockWaitArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Where an environment's copies go, and with what.
+pub struct Told {
+    place: String,
+    recipient: String,
+    secrets: BTreeMap<String, String>,
+}
+
+/// What is told of a host to whoever makes a new one. Nothing in it is secret.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct About {
+    /// The environment's name.
+    pub environment: String,
+    /// Where its sshd answered.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The names of what was given.
+    pub secrets: Vec<String>,
+}
+
+impl Told {
+    /// None where no store is named. What is wrong with what is given is said before anything is touched.
+    pub fn of(environment: &Environment) -> Result<Option<Told>> {
+        let supplied = Supplied::of(environment)?;
+        let Some(address) = supplied.text(TO)?.map(|text| text.trim().to_owned()) else { return Ok(None) };
+        if !store::is_address(&address) || address.ends_with(ENDING) {
+            return Err(refuse(format!(
+                "{TO} is {address}: what leaves the host by itself goes to a store, s3://BUCKET/FOLDER. To another machine, \
+                 `cargo xtask db backup --to FOLDER` sends it by hand"
+            )));
+        }
+        let (place, _) = store::parts(&address, &environment.name)?;
+        store::access(&address, &supplied)?;
+        let mut secrets = BTreeMap::new();
+        for name in STORE_VARIABLES {
+            secrets.extend(supplied.text(name)?.map(|value| (name.to_lowercase(), value)));
+        }
+        Ok(Some(Told { place, recipient: offsite::recipient(&supplied)?, secrets }))
+    }
+
+    /// What the sender is told. Of secrets, a new host learns the names of those that it must be given.
+    fn sending(&self, machine: &Machine, image: String) -> Result<Sending> {
+        let environment = machine.environment();
+        let supplied = Supplied::of(environment)?;
+        let mut names = Vec::new();
+        for row in table::rows(environment) {
+            if supplied.get(&row.name)?.is_some() {
+                names.push(row.name);
+            }
+        }
+        let way = if environment.is_here() { None } else { Some(Access::of(environment)?.destination) };
+        let about = About {
+            environment: environment.name.to_string(),
+            host: way.as_ref().map(|way| way.host.clone()).unwrap_or_default(),
+            port: way.and_then(|way| way.port).unwrap_or(22),
+            secrets: names,
+        };
+        let about = serde_json::to_string(&about)?;
+        let Told { place, recipient, secrets } = self;
+        Ok(Sending {
+            image,
+            about,
+            place: place.clone(),
+            recipient: recipient.clone(),
+            secrets: secrets.clone(),
+        })
+    }
+}
+
+impl Copies {
+    /// Dispatches.
+    pub fn run(self) -> Result<()> {
+        match self.verb {
+            Verb::Up(change) => change.up(),
+            Verb::Down(change) => change.down(),
+        }
+    }
+}
+
+impl Change {
+    fn up(self) -> Result<()> {
+        let environment = self.target.environment().clone();
+        let told = Told::of(&environment)?.ok_or_else(|| {
+            refuse(format!(
+                "{TO} is not set: it names the store, s3://BUCKET/FOLDER. docs/backups.md has the variables"
+            ))
+        })?;
+        let (machine, image) = reach(self.target, &environment)?;
+        let bases = machine.platform().bases()?.with_context(|| {
+            format!("the platform of {} does not run: a deploy starts it", environment.name)
+        })?;
+        let machine = machine.with_bases(bases);
+        let leased = driver::lease(&machine, "db copies up".to_owned(), self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
+        leased.sender().start(&told.sending(&machine, image)?)?;
+        attempt.note_done("what sends copies off the host was started", None)?;
+        let newest = machine.database().backups()?.pop().map(|backup| backup.name);
+        Activity::of("send what there is", |_| leased.sender().wait_until_sent(newest.as_deref()))?;
+        let (name, place) = (&environment.name, &told.place);
+        self.output.say(
+            || json!({ "environment": name, "to": format!("s3://{place}"), "newest": newest }),
+            || {
+                terminal::say(format_args!(
+                    "{} what {name} has is in s3://{place}, and what comes is sent there.",
+                    paint::good("Up:")
+                ));
+            },
+        );
+        Ok(())
+    }
+
+    fn down(self) -> Result<()> {
+        let machine = self.target.reach()?;
+        let leased = driver::lease(&machine, "db copies down".to_owned(), self.lock_wait)?;
+        let attempt = driver::settle(&leased)?;
+        leased.sender().stop()?;
+        attempt.note_done("what sends copies off the host was removed", None)?;
+        let name = &machine.environment().name;
+        self.output.say(
+            || json!({ "environment": name, "to": null }),
+            || {
+                terminal::say(format_args!(
+                    "{} nothing of {name} leaves its host by itself.",
+                    paint::warn("Down:")
+                ));
+            },
+        );
+        Ok(())
+    }
+}
+
+/// The environment on its host, and the image that sends.
+fn reach(target: TargetArgs, environment: &Environment) -> Result<(Machine, String)> {
+    if environment.is_here() {
+        return Ok((target.reach()?, images::sender_here()?));
+    }
+    let access = Access::of(environment)?;
+    images::ensure_client(false)?;
+    let registry = Registry::choose()?;
+    let (machine, image) = target.reach_by(&access, || images::sender_for_host(&registry))?;
+    Ok((machine.with_registry_tunnel(registry.registry_tunnel), image))
+}
+
+/// At the end of a deploy to a host: what sends is as this xtask has it, where a store is named. Its failure is no failure of the
+/// deploy.
+pub fn renew(leased: &Leased, machine: &Machine, registry: Option<&Registry>) {
+    let environment = machine.environment();
+    let renew = || {
+        let (Some(registry), Some(told)) = (registry, Told::of(environment)?) else { return Ok(()) };
+        leased.sender().start(&told.sending(machine, images::sender_for_host(registry)?)?)
+    };
+    if let Err(error) = renew() {
+        terminal::warn(format_args!(
+            "what sends copies off the host was not renewed: {error:#}\n  `cargo xtask db copies up --env {}` does it again.",
+            environment.name
+        ));
+    }
+}

@@ -1,0 +1,82 @@
+//! What a container that the engine starts is handed: secrets, a file each, and a folder to write into. They belong to the user
+//! that it runs as, in a folder of the environment's.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use xshell::cmd;
+
+use super::Leased;
+use crate::project::APP_UID;
+use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
+use crate::tools::process::Run;
+
+const SCRIPT: &str = include_str!("scripts/handed.sh");
+
+/// A folder of the environment's with what one container is handed.
+pub(super) struct Handed<'a> {
+    pub(super) leased: &'a Leased<'a>,
+    pub(super) folder: &'static str,
+}
+
+/// What becomes of the values that are there and are not among the new ones.
+#[derive(Clone, Copy)]
+pub(super) enum Hand {
+    /// They stay.
+    Add,
+    /// They go.
+    Replace,
+}
+
+impl Handed<'_> {
+    /// Makes the folder and writes the values, each one line; without any, those that are there stay. Gives the names of the files
+    /// that are there no more.
+    pub(super) fn prepare(
+        &self,
+        about: &str,
+        how: Hand,
+        values: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>> {
+        // Else the engine would make it, as root's.
+        let folder = self.leased.fenced()?.folder(self.folder);
+        self.leased.write(&folder, &[("README", &format!("Here is {about}.\n"))])?;
+        let verb = match how {
+            _ if values.is_empty() => "make",
+            Hand::Add => "add",
+            Hand::Replace => "replace",
+        };
+        let removed = self.call(verb, lines(values)).with_context(|| format!("preparing {folder}"))?;
+        Ok(removed.lines().map(str::to_owned).collect())
+    }
+
+    /// Forgets the values that were there before.
+    pub(super) fn forget(&self) -> Result<()> {
+        self.call("forget", String::new()).map(drop)
+    }
+
+    /// Puts them back.
+    pub(super) fn put_back(&self) -> Result<()> {
+        self.call("put-back", String::new()).map(drop)
+    }
+
+    /// As root, since the folder's files are another user's; gives what the script prints.
+    fn call(&self, verb: &str, stdin: String) -> Result<String> {
+        let machine = self.leased.fenced()?;
+        let (image, user) = (&machine.bases()?.caddy, APP_UID.to_string());
+        let mount = format!("{}:/handed", machine.folder(self.folder));
+        let run = cmd!(
+            machine.docker(),
+            "docker run --rm --interactive --network none {LIMITS...} {OTHERS_FILES...} {READ_ONLY...} --user 0 --entrypoint sh --volume {mount} {image} -c {SCRIPT} handed {verb} /handed {user}"
+        );
+        Ok(Run::new(run).called("handed.sh").stdin(stdin).checked()?.stdout)
+    }
+}
+
+/// As the script reads them.
+fn lines(values: &BTreeMap<String, String>) -> String {
+    let lines: String = values.iter().map(|(name, value)| format!("{name}\n{}\n", value.trim())).collect();
+    format!("{lines}end\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+# Sends off the host what a new one is made from: each new backup, and, when they have changed, the ledger and what is known of
+# the releases. All of it is encrypted before it leaves, to a public key. What it has done is in /state/sent.json.
+# Usage: sender.sh PLACE RECIPIENT LEAST MOST DAYS ABOUT
+# PLACE is BUCKET/FOLDER/ENVIRONMENT of the store; who comes there, files in /run/secrets tell. LEAST copies are kept there at
+# least, MOST at most, and for DAYS. ABOUT is JSON: whose host this is, and what a new one must be given.
+
+set -eu
+umask 077
+place=$1 recipient=$2 least=$3 most=$4 days=$5 about=$6
+# Between two looks, and after a failure.
+pause=15 rest=300
+
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+# A moment as 20260103020000, which is also how a copy's name begins: later is more.
+moment() { date -u -d "@$1" +%Y%m%d%H%M%S; }
+of_name() { echo "$1" | sed 's/^\([0-9]*\)t\([0-9]*\)z.*/\1\2/'; }
+# The facts of the newest backup. A name is by the clock of who made it: what is of later than now is no newest one.
+newest() {
+    { for facts in /backups/[0-9]*z-*.json; do if [ -e "$facts" ]; then echo "${facts##*/}"; fi; done && date -u +%Y%m%dt%H%M%Sz-~; } |
+        LC_ALL=C sort | sed '/~$/,$d' | tail -n 1
+}
+fact() { sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"]*\).*/\1/p" "$2"; }
+# What a program has said, as a text of JSON.
+text() { printf '"%s"' "$(tr -s '\n\t\r' '   ' <"$1" | tr -cd '\040-\176' | cut -c 1-600 | sed 's/[\\"]/\\&/g; s/ *$//')"; }
+content() { if [ -e "$1" ]; then cat "$1"; else echo null; fi; }
+sum() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+store() {
+    rclone --config=/tmp/rclone.conf --retries=3 --retries-sleep=2s --low-level-retries=3 --contimeout=10s --timeout=60s \
+        --log-level=ERROR --ignore-times "$@"
+}
+
+# `printf` is the shell's own: no value is an argument of a program. The bucket is there already, and who may only write into it
+# may not make one.
+configure() {
+    given() { if [ -s "/run/secrets/$1" ]; then printf '%s = %s\n' "$2" "$(cat "/run/secrets/$1")"; fi; }
+    provider=AWS
+    if [ -s /run/secrets/backup_s3_endpoint ]; then provider=Other; fi
+    {
+        printf '[store]\ntype = s3\nprovider = %s\nno_check_bucket = true\n' $provider
+        given backup_s3_endpoint endpoint
+        given backup_s3_region region
+        given backup_s3_key_id access_key_id
+        given backup_s3_secret secret_access_key
+    } >/tmp/rclone.conf
+}
+
+# The store has all of it or nothing: what is encrypted lies here until then, since what is cut on its way through a pipe would
+# look like its end.
+send() { # FILE NAME
+    size=$(stat -c %s "$1") free=$(stat -f -c '%a %S' /state)
+    free=$((${free% *} * ${free#* }))
+    needs=$((size + size / 5 + 1048576))
+    if [ $free -lt $needs ]; then
+        echo "the encrypted copy needs $((needs / 1048576)) MiB until it is sent, and $((free / 1048576)) MiB are free" >&2
+        return 1
+    fi
+    age --encrypt --recipient "$recipient" <"$1" >/state/.next
+    bytes=$(stat -c %s /state/.next)
+    store copyto /state/.next "store:$place/$2"
+    rm -f /state/.next
+    there=$(store lsf --format=s "store:$place/$2")
+    if [ "$there" != "$bytes" ]; then
+        echo "the store was sent $bytes bytes as $2, and says that it has ${there:-none}" >&2
+        return 1
+    fi
+}
+
+# The ledger without a line that is being written, and the manifests: they name the commits and the images.
+collect() {
+    exec 8</host/ledger.jsonl
+    flock --shared 8
+    cat <&8 >/state/ledger.jsonl
+    exec 8<&-
+    printf '%s\n' "$about" >/state/about.json
+    rm -rf /state/releases
+    for manifest in /host/releases/*/release.json; do
+        if [ -e "$manifest" ]; then
+            folder=${manifest%/*}
+            mkdir -p "/state/releases/${folder##*/}"
+            cat "$manifest" >"/state/releases/${folder##*/}/release.json"
+        fi
+    done
+    mkdir -p /state/releases
+    tar -C /state -cf /state/host.tar about.json ledger.jsonl releases
+}
+collected() {
+    {
+        cat /state/about.json /state/ledger.jsonl
+        for manifest in /state/releases/*/release.json; do if [ -e "$manifest" ]; then cat "$manifest"; fi; done
+    } | sha256sum | cut -d ' ' -f 1
+}
+
+# Of what ends so. What has another name is somebody else's.
+prune() { # ENDING
+    store lsf --files-only "store:$place/" >/tmp/there
+    oldest=$(moment $(($(date +%s) - days * 86400)))
+    kept=0
+    { grep "^[0-9]\{8\}t[0-9]\{6\}z-.*\\$1\$" /tmp/there || :; } | LC_ALL=C sort -r >/tmp/copies
+    while read -r name; do
+        if [ $kept -ge "$least" ] && { [ $kept -ge "$most" ] || [ "$(of_name "$name")" -lt "$oldest" ]; }; then
+            store deletefile "store:$place/$name" </dev/null
+        fi
+        kept=$((kept + 1))
+    done </tmp/copies
+}
+
+tell() { # FAILURE
+    printf '{"v":1,"at":"%s","last_good":%s,"host":%s,"failure":%s}\n' "$(now)" "$(content /state/.sent)" "$(content /state/.host)" "$1" >/state/.told
+    # Who watches is another user.
+    chmod 0644 /state/.told
+    mv /state/.told /state/sent.json
+}
+
+send_backup() { # FACTS
+    name=${1%.json}
+    # A damaged dump must not take the place of a copy that is whole.
+    if [ "$(sum "/backups/$name.dump")" != "$(fact sha256 "/backups/$1")" ]; then
+        echo "the dump $name is not the one that was made" >&2
+        return 1
+    fi
+    send "/backups/$name.dump" "$name.dump.age"
+    printf '{"name":"%s","at":"%s","to":"s3://%s/%s.dump.age","bytes":%s}' "$name" "$(fact at "/backups/$1")" "$place" "$name" "$bytes" >/state/.sent.next
+    mv /state/.sent.next /state/.sent
+    tell null
+    echo "$(now) $name was sent, $bytes bytes"
+    prune .dump.age
+}
+
+send_host() { # SUM
+    name=$(date -u +%Y%m%dt%H%M%Sz)-host
+    send /state/host.tar "$name.host.age"
+    printf '{"name":"%s","at":"%s","sum":"%s"}' "$name" "$(now)" "$1" >/state/.host.next
+    mv /state/.host.next /state/.host
+    tell null
+    echo "$(now) the ledger was sent as $name"
+    prune .host.age
+}
+
+look() {
+    facts=$(newest)
+    if [ -n "$facts" ] && [ "${facts%.json}" != "$(content /state/.sent | sed -n 's/.*"name":"\([^"]*\)".*/\1/p')" ]; then send_backup "$facts"; fi
+    if [ -e /host/ledger.jsonl ]; then
+        collect
+        is=$(collected)
+        # While a deploy writes, it has another one at each look.
+        if [ "$is" = "$(content /tmp/seen)" ] && [ "$is" != "$(content /state/.host | sed -n 's/.*"sum":"\([^"]*\)".*/\1/p')" ]; then send_host "$is"; fi
+        echo "$is" >/tmp/seen
+        rm -rf /state/releases /state/ledger.jsonl /state/about.json /state/host.tar
+    fi
+    if ! grep -q '"failure":null' /state/sent.json; then tell null; fi
+}
+
+trap 'exit 0' TERM
+configure
+rm -rf /state/.next /state/.told
+# What was sent elsewhere is not there.
+if [ "$(content /state/.place)" != "$place" ]; then rm -f /state/.sent /state/.host; fi
+echo "$place" >/state/.place
+echo 0 >/tmp/rest
+touch /state/sent.json
+while :; do
+    date +%s >/tmp/beat
+    if [ $(($(date +%s) - $(cat /tmp/rest))) -ge $rest ]; then
+        # Not within the condition, where what fails would not end it.
+        look 2>/tmp/wrong &
+        if ! wait $!; then
+            date +%s >/tmp/rest
+            words=$(text /tmp/wrong)
+            echo "$(now) nothing could be sent: $words"
+            rm -f /state/.next
+            tell "{\"at\":\"$(now)\",\"words\":$words}" || echo "$(now) and that could not be written down" >&2
+        fi
+    fi
+    # It ends at once when it is told to.
+    sleep $pause &
+    wait $! || :
+done
