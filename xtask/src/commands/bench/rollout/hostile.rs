@@ -17,6 +17,8 @@ const RATE: u32 = 5;
 
 const HEADS: [&str; 7] = ["release", "caught at", "by", "had the traffic for", "over", "requests", "failed"];
 
+const WEB_SERVER: &str = "tracehub/frontend/Caddyfile";
+
 /// What is wrong with a release.
 enum Wrong {
     /// The backend, by this fault.
@@ -26,23 +28,23 @@ enum Wrong {
 }
 
 /// What users would suffer from, and what makes it so.
-const HOSTILE: [(&str, Wrong); 10] = [
+const HOSTILE: [(&str, Wrong); 11] = [
     ("nobody can log in", Wrong::Fault("nobody-logs-in")),
     (
         "the page is blank, and answered 200",
+        Wrong::Change(WEB_SERVER, "		try_files {path} /index.html\n", "		respond \"\" 200\n"),
+    ),
+    (
+        "the page's script fails in the browser",
         Wrong::Change(
-            "tracehub/frontend/index.html",
-            "    <script type=\"module\" src=\"/src/main.ts\"></script>\n",
-            "",
+            "tracehub/frontend/src/main.ts",
+            "document.getElementById('root')!",
+            "document.getElementById('nowhere')!",
         ),
     ),
     (
         "the page's files are missing",
-        Wrong::Change(
-            "tracehub/frontend/Caddyfile",
-            "	handle /assets/* {\n",
-            "	handle /assets/* {\n		error 404\n",
-        ),
+        Wrong::Change(WEB_SERVER, "	handle /assets/* {\n", "	handle /assets/* {\n		error 404\n"),
     ),
     ("every tenth request of users is answered 500", Wrong::Fault("every-tenth")),
     ("every answer takes twice as long", Wrong::Fault("twice-as-slow")),
@@ -71,7 +73,9 @@ pub fn run(copy: &Copy, lab: &Lab) -> Result<()> {
         };
         let before = ours.live()?;
         let measured = ours.deploy_under(RATE, &version)?;
-        rows.push(cells(what, &before, &measured));
+        let row = cells(what, &before, &measured);
+        terminal::note(row.join(" | "));
+        rows.push(row);
         if measured.done.code == 0 {
             // The next one is measured beside the same release as the others.
             ours.rollback(None)?;
