@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use argon2::password_hash::PasswordHasher;
-use argon2::password_hash::phc::{Output, PasswordHash};
+use argon2::password_hash::phc::{Output, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::task::spawn_blocking;
 
@@ -106,13 +105,13 @@ impl Check {
         Ok(checked.await.context("checking a password")??)
     }
 
-    /// A new password's hash. It takes as long as checking one, and the turn of one.
+    /// A new password's hash. It takes as long as checking one, the turn of one and its memory.
     pub async fn hash(&self, password: String) -> Result<String, Unchecked> {
         let turn = self.place.turn().await?;
+        let memory = Arc::clone(&self.memory);
         let hashed = spawn_blocking(move || {
-            let hashed = hash(&password);
-            drop(turn);
-            hashed
+            let mut memory = Memory::take(memory, turn);
+            hash_in(&password, &mut memory.blocks)
         });
         Ok(hashed.await.context("hashing a password")??)
     }
@@ -159,11 +158,28 @@ fn fits(password: &[u8], hash: &str, memory: &mut [Block]) -> anyhow::Result<boo
 /// Hashes a new password, in the form that [`Check::fits`] and the database expect. For commands: it takes as long as it
 /// takes, and memory of its own.
 pub fn hash(password: &str) -> anyhow::Result<String> {
-    Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
+    hash_in(password, &mut vec![Block::new(); Params::DEFAULT.block_count()])
+}
+
+/// As the crate's `hash_password`, which takes new memory each time.
+fn hash_in(password: &str, memory: &mut [Block]) -> anyhow::Result<String> {
+    let argon2 = Argon2::default();
+    let (mut salt, mut output) = ([0; Salt::RECOMMENDED_LENGTH], [0; Params::DEFAULT_OUTPUT_LEN]);
+    getrandom::fill(&mut salt).context("no randomness for a salt")?;
+    argon2.hash_password_into_with_memory(password.as_bytes(), &salt, &mut output, memory)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::default().ident(),
+        version: Some(Version::default().into()),
+        params: argon2.params().try_into()?,
+        salt: Some(Salt::new(&salt)?),
+        hash: Some(Output::new(&output)?),
+    };
+    Ok(hash.to_string())
 }
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::PasswordHasher;
     use uuid::Uuid;
 
     use super::*;
@@ -195,6 +211,26 @@ mod tests {
         let hash = NOBODYS.replace("m=19456", "m=19464");
         let mut memory = vec![Block::new(); Params::DEFAULT.block_count()];
         assert!(fits(b"any", &hash, &mut memory).is_err());
+    }
+
+    /// Those of the crate, of which the database has many.
+    #[test]
+    fn a_new_hash_has_the_form_of_those_that_are_there() {
+        let fields = |hash: &str| hash.split('$').map(str::len).collect::<Vec<_>>();
+        let theirs = Argon2::default().hash_password(b"any").unwrap().to_string();
+        assert_eq!(fields(&hash("any").unwrap()), fields(&theirs));
+        assert_ne!(hash("any").unwrap(), hash("any").unwrap(), "two with one salt");
+    }
+
+    /// Each who chooses a password has one hashed, with the memory that is there for checks.
+    #[tokio::test]
+    async fn hashing_takes_no_memory_beside_that_of_checks() {
+        let checks = Checks::default();
+        for _ in 0..2 {
+            let hash = checks.enter(&stranger()).unwrap().hash("any".into()).await.unwrap();
+            assert_eq!(checks.memory.lock().unwrap().len(), 1);
+            assert!(checks.enter(&stranger()).unwrap().fits("any".into(), Some(hash)).await.unwrap());
+        }
     }
 
     #[test]

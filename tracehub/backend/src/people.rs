@@ -12,6 +12,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::database::OrganisationTx;
+use crate::http::links;
 use crate::password::{self, NOBODYS};
 use crate::settings::Database;
 use crate::text;
@@ -155,7 +156,8 @@ async fn list(database: &mut PgConnection) -> anyhow::Result<Vec<Listed>> {
     Ok(listed.fetch_all(database).await?)
 }
 
-/// Another hash, and an end to every token that was given until now.
+/// Another hash, and an end to every token that was given until now, and to every link by which somebody would be that user or
+/// that the user has made.
 async fn set_password(pool: &sqlx::PgPool, email: &str, hash: &str) -> anyhow::Result<()> {
     let found = sqlx::query!("SELECT id, organisation_id FROM users WHERE email = $1", email);
     let user =
@@ -168,6 +170,8 @@ async fn set_password(pool: &sqlx::PgPool, email: &str, hash: &str) -> anyhow::R
     )
     .execute(&mut *tx)
     .await?;
+    links::end_those_for(&mut tx, user.id).await?;
+    links::end_those_made_by(&mut tx, user.id).await?;
     Ok(tx.commit().await?)
 }
 

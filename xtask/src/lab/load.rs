@@ -40,6 +40,14 @@ impl Seen {
         self.answered.iter().filter(|answer| answer.release == release).map(|answer| answer.at).max()
     }
 
+    /// The longest time for which the release gave no answer, between two that it gave.
+    pub fn longest_without(&self, release: &str) -> Duration {
+        let mut answers: Vec<Instant> =
+            self.answered.iter().filter(|answer| answer.release == release).map(|answer| answer.at).collect();
+        answers.sort_unstable();
+        answers.windows(2).map(|two| two[1] - two[0]).max().unwrap_or_default()
+    }
+
     /// When the release gave its first answer.
     pub fn first_of(&self, release: &str) -> Option<Instant> {
         self.answered.iter().filter(|answer| answer.release == release).map(|answer| answer.at).min()

@@ -1,6 +1,7 @@
 //! What people change of themselves: their name, and their password.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use chrono::Utc;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -11,7 +12,7 @@ use super::auth::{Caller, Login, Me, PASSWORD};
 use super::client::Client;
 use super::extract::Json;
 use super::role::Role;
-use super::{App, Claims, Error, FieldError, Problem, Rule};
+use super::{App, Claims, Error, FieldError, Problem, Rule, links};
 use crate::text;
 use crate::throttle::{Account, LogIns, Visitor};
 
@@ -73,6 +74,7 @@ pub async fn change_password(
     State(app): State<App>,
     caller: Caller,
     client: Client,
+    headers: HeaderMap,
     Json(PasswordChange { current, new }): Json<PasswordChange>,
 ) -> Result<Json<Login>, Error> {
     let email = caller.me(&app).await?.user.email;
@@ -86,7 +88,9 @@ pub async fn change_password(
         return Err(Error::Invalid(errors));
     }
     // As a log-in: whoever has found somebody's token guesses their password no more often.
-    let visitor = Visitor { account: Account::of(&email), client: client.network, device: None };
+    let account = Account::of(&email);
+    let device = app.keys.device(&headers, &account, Utc::now());
+    let visitor = Visitor { account, client: client.network, device };
     let check = app.passwords.enter(&visitor)?;
     let log_ins = LogIns::of(&app.database, &visitor);
     if let Some(wait) = log_ins.wait().await? {
@@ -107,6 +111,7 @@ pub async fn change_password(
     let mut tx = caller.begin(&app, Role::Viewer).await?;
     let version = sqlx::query_scalar!(r#"SELECT change_password($1, $2) AS "version!""#, caller.user(), hash);
     let version = version.fetch_one(&mut *tx).await?;
+    links::end_those_for(&mut tx, caller.user()).await?;
     tx.commit().await?;
     Login::of(&app, Claims::new(caller.user(), caller.organisation(), version, Utc::now())).await.map(Json)
 }

@@ -2,7 +2,7 @@
 //! with Device Cookies"). A stranger's wrong guesses make strangers wait, and not the customer at the usual desk.
 //!
 //! The cookie opens nothing: it only has the log-ins of its bearer, with the address that it was made for, counted by
-//! themselves. Whoever proves a mailbox by a link in a mail is to be given one as well; there are no mails yet.
+//! themselves. Whoever comes with a link that was made for the address is given one as well.
 
 use axum::http::{HeaderMap, header};
 use chrono::{DateTime, TimeDelta, Utc};

@@ -2,7 +2,7 @@
 //! mail, whoever makes one copies it and sends it.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode, header};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -18,6 +18,7 @@ use super::extract::{Id, Json, Path};
 use super::people::decides_about;
 use super::role::Role;
 use super::{App, Error, FieldError, Problem, Rule};
+use crate::database::OrganisationTx;
 use crate::text;
 use crate::throttle::{Account, Visitor};
 
@@ -141,7 +142,8 @@ pub async fn invite(
     Json(new): Json<NewInvitation>,
 ) -> Result<(StatusCode, Json<Link>), Error> {
     let email = address(&new.email)?;
-    let mut tx = caller.begin(&app, Role::Manager).await?;
+    // Alone, as who changes people is: nobody makes a link while their right to it is taken away.
+    let mut tx = caller.begin_alone(&app, Role::Manager).await?;
     decides_about(&tx, new.role)?;
     let is_here = sqlx::query_scalar!("SELECT id FROM users WHERE email = $1", email);
     if is_here.fetch_optional(&mut *tx).await?.is_some() {
@@ -206,14 +208,14 @@ pub async fn make_password_link(
     caller: Caller,
     Path(Id(id)): Path<Id>,
 ) -> Result<(StatusCode, Json<Link>), Error> {
-    let mut tx = caller.begin(&app, Role::Manager).await?;
+    let mut tx = caller.begin_alone(&app, Role::Manager).await?;
     let role = sqlx::query_scalar!(r#"SELECT role AS "role: Role" FROM users WHERE id = $1"#, id);
     let role = role.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
     decides_about(&tx, role)?;
     let (token, hash) = new_token()?;
     let expires_at = Utc::now() + NEW_PASSWORD;
     // The one before is good no more.
-    sqlx::query!("DELETE FROM links WHERE user_id = $1 AND used_at IS NULL", id).execute(&mut *tx).await?;
+    end_those_for(&mut tx, id).await?;
     sqlx::query!(
         r#"INSERT INTO links (organisation_id, id, kind, token_hash, user_id, made_by, expires_at)
            VALUES (current_organisation_id(), $1, 'password', $2, $3, $4, $5)"#,
@@ -248,7 +250,10 @@ pub async fn look_at_link(
 #[utoipa::path(
     post, path = "/api/links/use", tag = "people", request_body = LinkUse,
     responses(
-        (status = OK, body = LinkUsed),
+        (
+            status = OK, body = LinkUsed,
+            headers(("set-cookie" = String, description = "Makes this browser one that is known for the address")),
+        ),
         (
             status = CONFLICT, body = Problem, content_type = "application/problem+json",
             description = "The address has a user already",
@@ -264,7 +269,7 @@ pub async fn use_link(
     State(app): State<App>,
     client: Client,
     Json(LinkUse { token, name, password }): Json<LinkUse>,
-) -> Result<Json<LinkUsed>, Error> {
+) -> Result<([(HeaderName, String); 1], Json<LinkUsed>), Error> {
     let hash = hash_of(&token)?;
     let mut errors = Vec::new();
     errors.extend(wrong_with("password", &password));
@@ -281,7 +286,8 @@ pub async fn use_link(
         return Err(Error::Invalid(vec![FieldError::of_text("name", text::Wrong::Empty)]));
     }
     let name = name.unwrap_or_default();
-    let visitor = Visitor { account: Account::of(&link.email), client: client.network, device: None };
+    let account = Account::of(&link.email);
+    let visitor = Visitor { account, client: client.network, device: None };
     let password = app.passwords.enter(&visitor)?.hash(password).await?;
     let used =
         sqlx::query_scalar!("SELECT use_link($1, $2, $3, $4)", &hash[..], Uuid::now_v7(), name, password);
@@ -295,7 +301,24 @@ pub async fn use_link(
             _ => error.into(),
         }
     })?;
-    Ok(Json(LinkUsed { email: email.ok_or_else(gone)? }))
+    let used = LinkUsed { email: email.ok_or_else(gone)? };
+    // Somebody with a link is let in, however many strangers guess at that address meanwhile.
+    let known_from_now_on = app.keys.new_device(&account, Utc::now(), client.is_secure);
+    Ok(([(header::SET_COOKIE, known_from_now_on)], Json(used)))
+}
+
+/// Ends the links with which this user would have another password. Whoever holds one would be that user, and may have been
+/// given it by somebody who decides about less than the user may do since.
+pub async fn end_those_for(tx: &mut OrganisationTx, user: Uuid) -> sqlx::Result<()> {
+    let end = sqlx::query!("DELETE FROM links WHERE user_id = $1 AND used_at IS NULL", user);
+    end.execute(&mut **tx).await.map(drop)
+}
+
+/// Ends the links that this user has made: by one of them somebody would come back who was shown out, or with the role that
+/// was taken from them.
+pub async fn end_those_made_by(tx: &mut OrganisationTx, user: Uuid) -> sqlx::Result<()> {
+    let end = sqlx::query!("DELETE FROM links WHERE made_by = $1 AND used_at IS NULL", user);
+    end.execute(&mut **tx).await.map(drop)
 }
 
 async fn find(app: &App, hash: &[u8; 32]) -> Result<LinkKind, Error> {

@@ -8,7 +8,7 @@ mod error;
 mod extract;
 mod health;
 mod idempotency;
-mod links;
+pub(crate) mod links;
 mod people;
 mod refusals;
 mod reminders;

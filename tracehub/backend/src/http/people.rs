@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::auth::Caller;
 use super::extract::{Id, Json, Path};
 use super::role::Role;
-use super::{App, Error, FieldError};
+use super::{App, Error, FieldError, links};
 use crate::database::OrganisationTx;
 use crate::password::NOBODYS;
 
@@ -94,6 +94,11 @@ pub async fn change_person(
     if let Some(role) = change.role.filter(|role| *role != person.role) {
         decides_about(&tx, role)?;
         sqlx::query!("UPDATE users SET role = $2 WHERE id = $1", id, role as Role).execute(&mut *tx).await?;
+        links::end_those_for(&mut tx, id).await?;
+    }
+    let may_less = change.is_suspended == Some(true) || change.role.is_some_and(|role| role < person.role);
+    if may_less {
+        links::end_those_made_by(&mut tx, id).await?;
     }
     if change.is_suspended == Some(true) {
         sqlx::query!("SELECT suspend($1, $2)", id, NOBODYS).fetch_one(&mut *tx).await?;

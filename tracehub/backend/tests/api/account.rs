@@ -2,10 +2,12 @@
 
 use axum::body::Body;
 use axum::http::header;
+use chrono::Utc;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tracehub_backend::throttle::Account;
 
-use crate::world::{PASSWORD, World, request};
+use crate::world::{PASSWORD, World, keys, request};
 
 const NEW: &str = "correct horse battery";
 
@@ -53,6 +55,14 @@ async fn without_the_password_until_now_there_is_no_other_one_and_guesses_are_co
         }
     }
     assert_eq!(last, 429);
+
+    // In a browser that is known for the address nobody waits for that.
+    let device = keys().known_device(&Account::of(&world.acme.email), Utc::now());
+    let change = json!({ "current": PASSWORD, "new": NEW }).to_string();
+    let asked = request("POST", "/api/auth/password", &token)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::COOKIE, device);
+    assert_eq!(world.ask(asked.body(change.into()).unwrap()).await.status, 200);
 }
 
 #[sqlx::test]

@@ -8,7 +8,7 @@ use tracehub_backend::database::OrganisationTx;
 use uuid::Uuid;
 
 use crate::roles::{person, token};
-use crate::world::{Tenant, World, request};
+use crate::world::{PASSWORD, Tenant, World, request};
 
 const NEW: &str = "correct horse battery";
 
@@ -169,6 +169,57 @@ async fn who_is_suspended_is_out_at_once_until_a_link_lets_them_in_again(owner: 
     let link = secret(&ask(&world, "POST", &link_at, &ada, json!({})).await.1);
     let email = used(&world, &link, None, NEW).await.1["email"].clone();
     assert_eq!(log_in(&world, email.as_str().unwrap(), NEW).await.0, 200);
+}
+
+/// Who was shown out would come back by an invitation of their own making, as whoever they like.
+#[sqlx::test]
+async fn what_somebody_has_handed_out_ends_when_they_may_do_less(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let (ada, below) = (world.acme.token(), person(&owner, &world.acme, "member").await);
+    let less = [
+        ("manager", json!({ "is_suspended": true })),
+        ("manager", json!({ "role": "member" })),
+        ("owner", json!({ "role": "manager" })),
+    ];
+    for (role, change) in less {
+        let grace = person(&owner, &world.acme, role).await;
+        let hers = token(grace, &world.acme);
+        let invitation = json!({ "email": format!("{grace}@else.example"), "role": "member" });
+        let invitation = secret(&ask(&world, "POST", "/api/invitations", &hers, invitation).await.1);
+        let link_at = format!("/api/people/{below}/password-link");
+        let link = secret(&ask(&world, "POST", &link_at, &hers, json!({})).await.1);
+        let at = format!("/api/people/{grace}");
+        assert_eq!(ask(&world, "PATCH", &at, &ada, change.clone()).await.0, 200);
+        for open in [invitation, link] {
+            assert_eq!(used(&world, &open, Some("Grace"), NEW).await.0, 410, "{role}: {change}");
+        }
+    }
+    // Who may do more than before goes on with what they have begun.
+    let grace = person(&owner, &world.acme, "manager").await;
+    let invitation = json!({ "email": "new@else.example", "role": "viewer" });
+    let invitation = ask(&world, "POST", "/api/invitations", &token(grace, &world.acme), invitation).await.1;
+    let at = format!("/api/people/{grace}");
+    assert_eq!(ask(&world, "PATCH", &at, &ada, json!({ "role": "owner" })).await.0, 200);
+    assert_eq!(used(&world, &secret(&invitation), Some("New"), NEW).await.0, 200);
+}
+
+/// A manager makes a link for a member, keeps it, and the member becomes an owner; or chooses a password without it.
+#[sqlx::test]
+async fn a_link_makes_nobody_more_than_they_were_and_ends_with_another_password(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let ada = world.acme.token();
+    let grace = person(&owner, &world.acme, "member").await;
+    let link_at = format!("/api/people/{grace}/password-link");
+    let kept = secret(&ask(&world, "POST", &link_at, &ada, json!({})).await.1);
+    let at = format!("/api/people/{grace}");
+    assert_eq!(ask(&world, "PATCH", &at, &ada, json!({ "role": "owner" })).await.0, 200);
+    assert_eq!(used(&world, &kept, None, NEW).await.0, 410, "it would make its holder an owner");
+
+    let link_at = format!("/api/people/{}/password-link", world.acme.user);
+    let kept = secret(&ask(&world, "POST", &link_at, &ada, json!({})).await.1);
+    let change = json!({ "current": PASSWORD, "new": NEW });
+    assert_eq!(ask(&world, "POST", "/api/auth/password", &ada, change).await.0, 200);
+    assert_eq!(used(&world, &kept, None, "another good password").await.0, 410);
 }
 
 #[sqlx::test]

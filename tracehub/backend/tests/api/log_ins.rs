@@ -253,6 +253,16 @@ async fn strangers_everywhere_make_strangers_wait_and_not_who_was_there_before(o
     assert!(refused.body["detail"].as_str().unwrap().contains("with this address"), "{}", refused.body);
     assert_eq!(regular.status(email, PASSWORD).await, StatusCode::OK);
     assert_eq!(elsewhere.status(&world.zenith.email, PASSWORD).await, StatusCode::OK);
+
+    // Nor does whoever a link was made for.
+    let path = format!("/api/people/{}/password-link", world.acme.user);
+    let link = world.post(&path, &world.acme.token(), json!({})).await;
+    let token = link.body["path"].as_str().unwrap().strip_prefix("/welcome#");
+    let another = "another good password";
+    let used = world.post("/api/links/use", "", json!({ "token": token, "password": another })).await;
+    let cookie = used.headers[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let let_in = Guest { cookie: Some(cookie), ..elsewhere };
+    assert_eq!(let_in.status(email, another).await, StatusCode::OK);
 }
 
 #[sqlx::test]

@@ -57,8 +57,15 @@ async fn somebody_is_made_logs_in_gets_another_password_and_is_suspended(owner: 
     let (status, body) = log_in(&world, email, SECOND).await;
     assert_eq!(status, StatusCode::OK);
 
-    succeeds(&owner, &["suspend", "--email", email], "");
     let token = body["token"].as_str().unwrap();
+    let invitation = json!({ "email": "hopper@harbour.example", "role": "owner" });
+    let link =
+        world.post("/api/invitations", token, invitation).await.body["path"].as_str().unwrap().to_owned();
+    let link = json!({ "token": link.strip_prefix("/welcome#") });
+    assert_eq!(world.post("/api/links/look", "", link.clone()).await.status, StatusCode::OK);
+
+    succeeds(&owner, &["suspend", "--email", email], "");
+    assert_eq!(world.post("/api/links/look", "", link).await.status, StatusCode::GONE, "a way back in");
     assert_eq!(world.get("/api/auth/me", token).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(log_in(&world, email, SECOND).await.0, StatusCode::UNAUTHORIZED);
     let listed: Value = serde_json::from_str(&succeeds(&owner, &["list"], "")).unwrap();

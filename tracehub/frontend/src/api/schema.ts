@@ -1568,6 +1568,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Makes this browser one that is known for the address */
+                    "set-cookie"?: string;
                     [name: string]: unknown;
                 };
                 content: {

@@ -2,6 +2,8 @@
 
 mod baseline;
 mod copy;
+mod faults;
+mod hostile;
 mod long;
 mod measure;
 mod ours;
@@ -27,6 +29,10 @@ pub struct Rollout {
     /// So many deploys and rollbacks in a row under load instead, each confirmed after the lab's bake time
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "300")]
     long: Option<u32>,
+    /// Releases that are no good instead, each in its own way, under a few requests a second: at which step each is caught,
+    /// after how long, and how many requests of users failed
+    #[arg(long, conflicts_with = "long")]
+    hostile: bool,
     /// Go on without asking: what is missing here is installed
     #[arg(long)]
     yes: bool,
@@ -68,10 +74,12 @@ impl Rollout {
         let was_up = Lab::load()?.is_some();
         let lab = Activity::of("a machine to deploy to", |_| Lab::up(1, false, self.yes))?;
         let copy = Copy::make(&lab)?;
-        let versions = copy.versions()?;
-        if let Some(runs) = self.long {
-            long::run(&copy, &lab, &versions, runs)?;
+        if self.hostile {
+            hostile::run(&copy, &lab)?;
+        } else if let Some(runs) = self.long {
+            long::run(&copy, &lab, &copy.versions()?, runs)?;
         } else {
+            let versions = copy.versions()?;
             let mut rows = vec![Row::of_ours(&copy, &lab, &versions)?];
             let baseline = Baseline::set_up(&lab, &versions)?;
             for (way, script) in WAYS {
@@ -93,7 +101,7 @@ impl Row {
     fn of_ours(copy: &Copy, lab: &Lab, versions: &Versions) -> Result<Row> {
         let way = "cargo xtask";
         terminal::note(paint::strong(way));
-        let ours = Ours::set_up(copy, lab, versions)?;
+        let ours = Ours::set_up(copy, lab, &versions.first)?;
         let round = |version| Ok((ours.deploy(version)?, ours.rollback(None)?));
         let rounds = versions.changed.iter().map(round).collect::<Result<Vec<_>>>()?;
         let (deploys, rollbacks): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();

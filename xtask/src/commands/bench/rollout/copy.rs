@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
-use super::{ROUNDS, Version, Versions};
+use super::{ROUNDS, Version, Versions, faults};
 use crate::lab::Lab;
 use crate::terminal::Activity;
 use crate::tools::process::{Run, shell, shell_in};
@@ -70,11 +70,45 @@ impl Copy {
         Ok(Versions { first, changed, reconfigured, bad })
     }
 
+    /// A release whose backend can misbehave, and does not yet.
+    pub fn with_faults(&self) -> Result<Version> {
+        let (file, code) = faults::CODE;
+        fs::write(self.folder.join(file), code).with_context(|| format!("writing {file}"))?;
+        Run::new(cmd!(self.sh, "git add {file}")).run()?;
+        for (file, from, to) in faults::CHANGES {
+            self.replace(file, from, to)?;
+        }
+        Run::new(cmd!(self.sh, "cargo update --quiet --offline --workspace")).run()?;
+        self.commit()?;
+        self.push("a release that is well")
+    }
+
+    /// A release beside that one, in which this stands instead of that.
+    pub fn beside(
+        &self,
+        base: &Version,
+        what: &str,
+        (path, from, to): (&str, &str, &str),
+    ) -> Result<Version> {
+        let commit = &base.commit;
+        Run::new(cmd!(self.sh, "git reset --quiet --hard {commit}")).run()?;
+        self.change(path, from, to)?;
+        self.push(what)
+    }
+
     fn change(&self, path: &str, from: &str, to: &str) -> Result<()> {
+        self.replace(path, from, to)?;
+        self.commit()
+    }
+
+    fn replace(&self, path: &str, from: &str, to: &str) -> Result<()> {
         let path = self.folder.join(path);
         let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
         ensure!(text.contains(from), "{path} does not contain {from:?} any more");
-        fs::write(&path, text.replacen(from, to, 1))?;
+        Ok(fs::write(&path, text.replacen(from, to, 1))?)
+    }
+
+    fn commit(&self) -> Result<()> {
         let (name, mail) = ("user.name=bench", "user.email=bench@localhost");
         Ok(Run::new(cmd!(self.sh, "git -c {name} -c {mail} commit --quiet --all --message change")).run()?)
     }

@@ -33,6 +33,8 @@ pub struct Done {
     pub steps: Vec<(String, u64)>,
     /// The operator's memory at its highest, in KiB.
     pub memory: Option<u64>,
+    /// What it said where it failed.
+    pub error: String,
 }
 
 /// What there is to say of it.
@@ -50,7 +52,17 @@ pub struct Measured {
 
 /// Does it while users send requests to this port; `before` has the traffic until then.
 pub fn under_load(port: u16, before: &str, work: impl FnOnce() -> Result<Done>) -> Result<Measured> {
-    let load = Load::start(port, RATE);
+    under_load_of(RATE, port, before, work)
+}
+
+/// The same with so many requests a second.
+pub fn under_load_of(
+    rate: u32,
+    port: u16,
+    before: &str,
+    work: impl FnOnce() -> Result<Done>,
+) -> Result<Measured> {
+    let load = Load::start(port, rate);
     let began = Instant::now();
     let done = work();
     let over = began.elapsed();

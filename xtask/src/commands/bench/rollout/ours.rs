@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::copy::Copy;
-use super::measure::{Done, Measured, under_load, with_memory};
-use super::{Version, Versions};
+use super::measure::{Done, Measured, under_load, under_load_of, with_memory};
+use super::{RATE, Version};
 use crate::lab::Lab;
 use crate::terminal::Activity;
 use crate::tools::process::Run;
@@ -36,29 +36,34 @@ pub struct Ours<'a> {
 
 impl Ours<'_> {
     /// The first release has the traffic.
-    pub fn set_up<'a>(copy: &'a Copy, lab: &Lab, versions: &Versions) -> Result<Ours<'a>> {
+    pub fn set_up<'a>(copy: &'a Copy, lab: &Lab, first: &Version) -> Result<Ours<'a>> {
         let port = lab.first()?.http;
         let ours = Ours { copy, port };
         Activity::of("the first deploy to the bare machine", |_| {
             Run::new(copy.xtask(&["host", "setup", "--env", "production", "--yes"])?)
                 .timeout(DEPLOY_TIMEOUT)
                 .run()?;
-            anyhow::Ok(Run::new(ours.copy.xtask(&words(&versions.first))?).timeout(DEPLOY_TIMEOUT).run()?)
+            anyhow::Ok(Run::new(ours.copy.xtask(&words(first))?).timeout(DEPLOY_TIMEOUT).run()?)
         })?;
         Ok(ours)
     }
 
     /// A deploy under load, whether it succeeds or not.
     pub fn deploy(&self, version: &Version) -> Result<Measured> {
+        self.deploy_under(RATE, version)
+    }
+
+    /// The same under so many requests a second.
+    pub fn deploy_under(&self, rate: u32, version: &Version) -> Result<Measured> {
         let before = self.live()?;
         let measured = Activity::of(format!("deploy {}", &version.commit[..12]), |_| {
-            under_load(self.port, &before, || {
+            under_load_of(rate, self.port, &before, || {
                 let deploy = self.copy.xtask(&words(version))?;
                 let (told, memory) = with_memory(|| Run::new(deploy).timeout(DEPLOY_TIMEOUT).finish());
                 let told = told?;
                 let code = told.status.code().unwrap_or(-1);
                 ensure!([0, 4].contains(&code), "it ended with {code}: {}", told.stderr);
-                Ok(Done { memory, ..done(code, &told.stdout) })
+                Ok(Done { memory, error: told.stderr, ..done(code, &told.stdout) })
             })
         })?;
         Ok(measured)
@@ -82,7 +87,8 @@ impl Ours<'_> {
         Ok(Run::new(self.copy.xtask(&words)?).timeout(DEPLOY_TIMEOUT).run()?)
     }
 
-    fn live(&self) -> Result<String> {
+    /// Who has the traffic.
+    pub fn live(&self) -> Result<String> {
         let words = [&["status", "--json"][..], &WHERE].concat();
         let told = Run::new(self.copy.xtask(&words)?).text()?;
         let status: Value = serde_json::from_str(&told)?;
@@ -108,5 +114,6 @@ fn done(code: i32, told: &str) -> Done {
         bytes: told["connection"]["sent"].as_u64(),
         steps: steps.filter_map(|(name, ms)| Some((name.clone(), ms.as_u64()?))).collect(),
         memory: None,
+        error: String::new(),
     }
 }

@@ -1,9 +1,9 @@
-//! Faults of a release, and streams that go on for as long as somebody listens. This file is not compiled here: the
-//! suites plant it into a copy of the backend; the variable `FAULT` says which fault a release has.
+//! Faults of a release, and streams that go on for as long as somebody listens. This file is not compiled here: it is planted
+//! into a copy of the backend; the variable `FAULT` says which fault a release has.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -102,7 +102,11 @@ async fn respond(request: Request, next: Next) -> Response {
     if is("logs-errors") && from_user {
         tracing::error!("something that nobody waits for failed, on purpose");
     }
+    let began = Instant::now();
     let mut response = next.run(request).await;
+    if is("twice-as-slow") {
+        tokio::time::sleep(began.elapsed()).await;
+    }
     if is("nobody-logs-in") && is_log_in {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
