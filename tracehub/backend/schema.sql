@@ -532,6 +532,54 @@ ALTER TABLE ONLY public.organisations FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.organisations OWNER TO tracehub_owner;
 
 --
+-- Name: paper_versions; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.paper_versions (
+    organisation_id uuid NOT NULL,
+    paper_id uuid NOT NULL,
+    version bigint NOT NULL,
+    number text,
+    name text NOT NULL,
+    size bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    content_type text NOT NULL,
+    expires_on date,
+    user_id uuid NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT paper_versions_content_type_check CHECK ((content_type ~ '^[a-z0-9.+/-]{3,100}$'::text)),
+    CONSTRAINT paper_versions_name_check CHECK (public.is_plain(name, 200)),
+    CONSTRAINT paper_versions_number_check CHECK (public.is_plain(number, 64)),
+    CONSTRAINT paper_versions_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT paper_versions_size_check CHECK ((size > 0)),
+    CONSTRAINT paper_versions_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.paper_versions FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.paper_versions OWNER TO tracehub_owner;
+
+--
+-- Name: papers; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.papers (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    shipment_id uuid NOT NULL,
+    kind text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT papers_kind_check CHECK ((kind ~ '^[a-z_]{1,40}$'::text))
+);
+
+ALTER TABLE ONLY public.papers FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.papers OWNER TO tracehub_owner;
+
+--
 -- Name: reminders; Type: TABLE; Schema: public; Owner: tracehub_owner
 --
 
@@ -595,6 +643,34 @@ ALTER TABLE ONLY public.shipments FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE public.shipments OWNER TO tracehub_owner;
+
+--
+-- Name: uploads; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.uploads (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    shipment_id uuid NOT NULL,
+    paper_id uuid NOT NULL,
+    kind text NOT NULL,
+    number text,
+    name text NOT NULL,
+    size bigint NOT NULL,
+    said text,
+    expires_on date,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    version bigint,
+    CONSTRAINT uploads_name_check CHECK (public.is_plain(name, 200)),
+    CONSTRAINT uploads_number_check CHECK (public.is_plain(number, 64)),
+    CONSTRAINT uploads_size_check CHECK ((size > 0))
+);
+
+ALTER TABLE ONLY public.uploads FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.uploads OWNER TO tracehub_owner;
 
 --
 -- Name: users; Type: TABLE; Schema: public; Owner: tracehub_owner
@@ -662,6 +738,22 @@ ALTER TABLE ONLY public.organisations
 
 
 --
+-- Name: paper_versions paper_versions_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.paper_versions
+    ADD CONSTRAINT paper_versions_pkey PRIMARY KEY (organisation_id, paper_id, version);
+
+
+--
+-- Name: papers papers_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.papers
+    ADD CONSTRAINT papers_pkey PRIMARY KEY (organisation_id, id);
+
+
+--
 -- Name: reminders reminders_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -683,6 +775,14 @@ ALTER TABLE ONLY public.shipments
 
 ALTER TABLE ONLY public.shipments
     ADD CONSTRAINT shipments_reference_is_unique UNIQUE (organisation_id, reference_folded);
+
+
+--
+-- Name: uploads uploads_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.uploads
+    ADD CONSTRAINT uploads_pkey PRIMARY KEY (organisation_id, id);
 
 
 --
@@ -734,6 +834,20 @@ CREATE INDEX log_in_failures_by_client ON public.log_in_failures USING btree (cl
 --
 
 CREATE INDEX log_in_failures_by_time ON public.log_in_failures USING btree (failed_at);
+
+
+--
+-- Name: paper_versions_by_content; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX paper_versions_by_content ON public.paper_versions USING btree (organisation_id, sha256);
+
+
+--
+-- Name: papers_of_shipment; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX papers_of_shipment ON public.papers USING btree (organisation_id, shipment_id);
 
 
 --
@@ -854,6 +968,30 @@ ALTER TABLE ONLY public.links
 
 
 --
+-- Name: paper_versions paper_versions_organisation_id_paper_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.paper_versions
+    ADD CONSTRAINT paper_versions_organisation_id_paper_id_fkey FOREIGN KEY (organisation_id, paper_id) REFERENCES public.papers(organisation_id, id) ON DELETE CASCADE;
+
+
+--
+-- Name: paper_versions paper_versions_organisation_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.paper_versions
+    ADD CONSTRAINT paper_versions_organisation_id_user_id_fkey FOREIGN KEY (organisation_id, user_id) REFERENCES public.users(organisation_id, id);
+
+
+--
+-- Name: papers papers_organisation_id_shipment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.papers
+    ADD CONSTRAINT papers_organisation_id_shipment_id_fkey FOREIGN KEY (organisation_id, shipment_id) REFERENCES public.shipments(organisation_id, id);
+
+
+--
 -- Name: reminders reminders_organisation_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -883,6 +1021,22 @@ ALTER TABLE ONLY public.reminders
 
 ALTER TABLE ONLY public.shipments
     ADD CONSTRAINT shipments_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES public.organisations(id);
+
+
+--
+-- Name: uploads uploads_organisation_id_shipment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.uploads
+    ADD CONSTRAINT uploads_organisation_id_shipment_id_fkey FOREIGN KEY (organisation_id, shipment_id) REFERENCES public.shipments(organisation_id, id);
+
+
+--
+-- Name: uploads uploads_organisation_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.uploads
+    ADD CONSTRAINT uploads_organisation_id_user_id_fkey FOREIGN KEY (organisation_id, user_id) REFERENCES public.users(organisation_id, id) ON DELETE CASCADE;
 
 
 --
@@ -960,6 +1114,20 @@ CREATE POLICY own_organisation ON public.organisations USING ((id = public.curre
 
 
 --
+-- Name: paper_versions own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.paper_versions USING ((organisation_id = public.current_organisation_id()));
+
+
+--
+-- Name: papers own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.papers USING ((organisation_id = public.current_organisation_id()));
+
+
+--
 -- Name: reminders own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
 --
 
@@ -974,11 +1142,30 @@ CREATE POLICY own_organisation ON public.shipments USING ((organisation_id = pub
 
 
 --
+-- Name: uploads own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.uploads USING ((organisation_id = public.current_organisation_id()));
+
+
+--
 -- Name: users own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
 --
 
 CREATE POLICY own_organisation ON public.users USING ((organisation_id = public.current_organisation_id()));
 
+
+--
+-- Name: paper_versions; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.paper_versions ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: papers; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.papers ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: reminders; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
@@ -991,6 +1178,12 @@ ALTER TABLE public.reminders ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.shipments ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: uploads; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.uploads ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: users; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
@@ -1229,6 +1422,27 @@ GRANT SELECT ON TABLE public.organisations TO tracehub_app;
 
 
 --
+-- Name: TABLE paper_versions; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT ON TABLE public.paper_versions TO tracehub_app;
+
+
+--
+-- Name: TABLE papers; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.papers TO tracehub_app;
+
+
+--
+-- Name: COLUMN papers.deleted_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(deleted_at) ON TABLE public.papers TO tracehub_app;
+
+
+--
 -- Name: TABLE reminders; Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
@@ -1359,6 +1573,20 @@ GRANT UPDATE(vessel) ON TABLE public.shipments TO tracehub_app;
 --
 
 GRANT UPDATE(voyage) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: TABLE uploads; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.uploads TO tracehub_app;
+
+
+--
+-- Name: COLUMN uploads.version; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(version) ON TABLE public.uploads TO tracehub_app;
 
 
 --

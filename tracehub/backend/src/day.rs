@@ -23,6 +23,11 @@ impl Day {
         Self(day)
     }
 
+    /// The day.
+    pub fn date(self) -> NaiveDate {
+        self.0
+    }
+
     /// Whether it is within the bounds.
     pub fn is_of_this_century(self) -> bool {
         YEARS.contains(&self.0.year())

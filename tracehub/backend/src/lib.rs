@@ -16,6 +16,7 @@ pub mod latency;
 pub mod logs;
 pub mod migrate;
 pub mod monitor;
+pub mod papers;
 pub mod password;
 pub mod people;
 pub mod seed;

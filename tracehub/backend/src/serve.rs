@@ -20,6 +20,7 @@ use crate::client::Edge;
 use crate::database;
 use crate::figures;
 use crate::http::{self, App, Keys};
+use crate::papers::Store;
 use crate::settings::Settings;
 use crate::worker::{Traffic, Worker};
 
@@ -28,14 +29,26 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(25);
 
 /// Answers requests, and works, until SIGTERM or SIGINT. Starts without a database: whoever waits for one asks `/health/ready`.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let Settings { listen, backlog, metrics, database, jwt_secret, release, edge, live_file, work_every } =
-        settings;
+    let Settings {
+        listen,
+        backlog,
+        metrics,
+        database,
+        jwt_secret,
+        release,
+        edge,
+        live_file,
+        papers,
+        work_every,
+    } = settings;
     let listener = listener(listen, backlog).with_context(|| format!("listening on {listen}"))?;
     let stop = stop_signal()?;
     tracing::info!(address = %listener.local_addr()?, release = release.id, "listening");
     let database = database::pool(database.0, &release.id);
+    let papers = papers.map(Store::open_folder).transpose().context("the folder of PAPERS_FOLDER")?;
     let worker = Worker::new(database.clone(), Traffic::new(release.id.clone(), live_file));
-    let app = App::new(database, Keys::new(&jwt_secret), release, Edge::named(edge));
+    let worker = worker.keeping(papers.clone());
+    let app = App::new(database, Keys::new(&jwt_secret), release, Edge::named(edge)).keeping(papers);
     let worker = worker.counted(app.figures.clone());
     let scraped = async {
         let Some(address) = metrics else { return pending().await };

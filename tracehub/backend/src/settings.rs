@@ -41,6 +41,8 @@ pub struct Settings {
     pub edge: Option<String>,
     /// Where the platform says which release has the traffic.
     pub live_file: Option<PathBuf>,
+    /// Where the files of papers are kept.
+    pub papers: Option<PathBuf>,
     /// Where figures are answered, when somebody wants them.
     pub metrics: Option<SocketAddr>,
     /// The time between two rounds of work.
@@ -87,6 +89,7 @@ impl Settings {
         let metrics = reader.optional("METRICS_ADDRESS").and_then(|_| reader.parsed("METRICS_ADDRESS"));
         let edge = reader.optional("EDGE");
         let live_file = reader.optional("LIVE_FILE").map(PathBuf::from);
+        let papers = reader.optional("PAPERS_FOLDER").map(PathBuf::from);
         let work_every = reader.parsed("WORK_EVERY").map(NonZeroU32::get);
         match (listen, backlog, database, jwt_secret, release, work_every) {
             (Some(listen), Some(backlog), Some(database), Some(jwt_secret), Some(release), Some(seconds))
@@ -102,6 +105,7 @@ impl Settings {
                     release,
                     edge,
                     live_file,
+                    papers,
                     work_every,
                 })
             }

@@ -59,6 +59,11 @@ pub fn plain(text: &str, longest: usize) -> Result<String, Wrong> {
     Ok(plain)
 }
 
+/// The same without what can't be seen: for what nobody typed, such as the name of a file.
+pub fn without_hidden(text: &str) -> String {
+    text.chars().filter(|character| !characters::is_hidden(*character)).collect()
+}
+
 /// What a text of so many characters at most may be, for the API's document.
 pub fn schema<const LONGEST: usize>() -> Object {
     let schema = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));

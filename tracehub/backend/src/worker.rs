@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,13 +17,18 @@ use uuid::Uuid;
 use crate::database::OrganisationTx;
 use crate::figures::Figures;
 use crate::http;
+use crate::papers::Store;
 use crate::throttle::{self, Spraying};
+
+/// Longer than an upload may take.
+const IDLE: Duration = Duration::from_secs(48 * 60 * 60);
 
 /// Does the jobs.
 pub struct Worker {
     database: PgPool,
     traffic: Traffic,
     figures: Figures,
+    papers: Option<Store>,
 }
 
 /// What a round of work came to.
@@ -34,6 +40,8 @@ pub struct Done {
     pub log_ins: u64,
     /// How many answers were forgotten that were kept for requests that might have been sent again.
     pub answers: u64,
+    /// How many papers, and parts of them, were removed for good.
+    pub papers: u64,
 }
 
 /// Who has the traffic, by the platform's live file.
@@ -58,12 +66,17 @@ impl Traffic {
 impl Worker {
     /// One that works on this database.
     pub fn new(database: PgPool, traffic: Traffic) -> Self {
-        Self { database, traffic, figures: Figures::default() }
+        Self { database, traffic, figures: Figures::default(), papers: None }
     }
 
     /// The same, counted among these.
     pub fn counted(self, figures: Figures) -> Self {
         Self { figures, ..self }
+    }
+
+    /// The same, which looks after papers.
+    pub fn keeping(self, papers: Option<Store>) -> Self {
+        Self { papers, ..self }
     }
 
     /// A round at once and then every so often, until it is dropped. Where that cuts it, the database takes back what was
@@ -77,8 +90,8 @@ impl Worker {
             self.figures.worked(round.is_err(), self.traffic.is_ours());
             match round {
                 Ok(done) if done == Done::default() => {}
-                Ok(Done { reminders, log_ins, answers }) => {
-                    tracing::info!(reminders, log_ins, answers, "a round of work")
+                Ok(Done { reminders, log_ins, answers, papers }) => {
+                    tracing::info!(reminders, log_ins, answers, papers, "a round of work")
                 }
                 Err(error) => {
                     tracing::error!("a round of work was not finished, and is begun again: {error}")
@@ -119,6 +132,11 @@ impl Worker {
                 Err(error) => return Err(error),
             }
         }
+        if let Some(store) = self.papers.clone() {
+            // Of uploads that the database knows nothing of any more.
+            let idle = tokio::task::spawn_blocking(move || store.forget_idle(IDLE)).await;
+            done.papers += idle.map_err(io::Error::other).flatten()?;
+        }
         refused.map_or(Ok(done), Err)
     }
 
@@ -136,7 +154,21 @@ impl Worker {
     async fn work_for(&self, organisation: Uuid, done: &mut Done) -> sqlx::Result<()> {
         done.answers += self.forget_answers(organisation).await?;
         done.reminders += self.raise_reminders(organisation).await?;
+        if let Some(store) = &self.papers {
+            done.papers += self.forget_papers(store, organisation).await?;
+        }
         Ok(())
+    }
+
+    /// Removes what an organisation took away long ago. The files go first: a paper whose file is gone is looked for again.
+    async fn forget_papers(&self, store: &Store, organisation: Uuid) -> sqlx::Result<u64> {
+        let mut tx = OrganisationTx::begin(&self.database, organisation).await?;
+        let forgotten = http::forget_papers(&mut tx, store, organisation).await?;
+        if forgotten == 0 || !self.traffic.is_ours() {
+            return Ok(0);
+        }
+        tx.commit().await?;
+        Ok(forgotten)
     }
 
     /// Forgets what an organisation's requests were answered a day ago.

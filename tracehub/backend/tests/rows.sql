@@ -24,4 +24,13 @@ FROM shipments WHERE departs_on IS NOT NULL;
 INSERT INTO links (organisation_id, id, kind, token_hash, email, role, user_id, made_by, expires_at)
 SELECT :'organisation', gen_random_uuid(), kind, sha256(kind::bytea), email, role, user_id::uuid, '01946c1a-0000-7000-8001-000000000001', now() + interval '1 day'
 FROM (VALUES ('invitation', 'new@example.com', 'member', NULL), ('password', NULL, NULL, '01946c1a-0000-7000-8001-000000000002')) AS link (kind, email, role, user_id);
+INSERT INTO papers (organisation_id, id, shipment_id, kind, deleted_at)
+SELECT :'organisation', ('01946c1a-0000-7000-8003-' || lpad(n::text, 12, '0'))::uuid, ('01946c1a-0000-7000-8002-' || lpad(n::text, 12, '0'))::uuid,
+    'bill_of_lading', CASE WHEN n % 10 = 0 THEN now() END
+FROM generate_series(1, 100) n;
+INSERT INTO paper_versions (organisation_id, paper_id, version, number, name, size, sha256, content_type, expires_on, user_id)
+SELECT :'organisation', id, version, 'MSKU ' || version, 'Größe.pdf', 1000, sha256(id::text::bytea), 'application/pdf', date '2027-01-31', '01946c1a-0000-7000-8001-000000000001'
+FROM papers, generate_series(1, 2) version;
+INSERT INTO uploads (organisation_id, id, shipment_id, paper_id, kind, name, size, user_id)
+SELECT :'organisation', gen_random_uuid(), shipment_id, id, kind, 'scan.jpg', 1000, '01946c1a-0000-7000-8001-000000000001' FROM papers;
 COMMIT;

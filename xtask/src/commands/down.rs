@@ -19,14 +19,14 @@ use crate::terminal::{self, Activity, paint};
 
 /// Stop everything that deploy started; the data stays
 ///
-/// The database's data, the releases and the ledger stay.
+/// The data (database, papers), the releases and the ledger stay.
 #[derive(Debug, Args)]
 pub struct Down {
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
     lock_wait: LockWaitArgs,
-    /// Delete the database's data too, after asking; where data may be real, only when a copy of them is off the host
+    /// Delete the data too (database, papers), after asking; where data may be real, only when a copy of them is off the host
     #[arg(long)]
     volumes: bool,
     /// With --volumes, the environment's name once more, where nobody can be asked for it
@@ -48,7 +48,8 @@ impl Down {
             return Err(refuse(format!("--confirm says {confirm:?}, and the environment is {name}")));
         }
         if self.volumes && !may_be_real {
-            let question = format!("All data of the database of {name} is forgotten for good. Go on?");
+            let question =
+                format!("All data of {name}, its papers among them, is forgotten for good. Go on?");
             self.consent.ask(&question, so_far, &format!("deleting the data of {name}"))?;
         }
         if self.target.environment().asks {
@@ -94,7 +95,8 @@ impl Down {
     fn ask_for_name(&self, name: &str, copy: &Backup) -> Result<()> {
         let to = copy.copied.as_ref().map(|copied| copied.to.as_str()).unwrap_or_default();
         let question = format!(
-            "All data of {name} is forgotten for good. What came after {}, {}, is lost. Type the environment's name to go on:",
+            "All data of {name} is forgotten for good. What came after {}, {}, is lost, and all papers, which are in no backup. \
+             Type the environment's name to go on:",
             to,
             ago(&copy.at)
         );

@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::platform::LeasedPlatform;
 use super::{Leased, Machine};
 use crate::exit::refuse;
-use crate::project::{OWNER_FOLDER_LABEL, OWNER_LABEL};
+use crate::project::{OWNER_FOLDER_LABEL, OWNER_LABEL, PAPERS_VOLUME};
 use crate::rollout::host::Files;
 use crate::tools::docker::volume;
 use crate::tools::files::hex::hex;
@@ -23,7 +23,7 @@ const GIVEN: &str = "given";
 /// More folders than this have not taken data over from each other.
 const MOST_OWNERS: usize = 16;
 /// What outlives containers.
-const VOLUMES: [&str; 2] = ["database", "certificates"];
+const VOLUMES: [&str; 3] = ["database", "certificates", PAPERS_VOLUME];
 
 /// What a folder says of its data.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,6 +24,9 @@ pub struct Service {
     pub uid: u32,
 }
 
+/// The volume with the files that users have brought, which all releases share.
+pub const PAPERS_VOLUME: &str = "papers";
+
 /// Where the files are that run on a host: compose files, the edge's configuration, environments.
 pub const DEPLOY: &str = "tracehub/deploy";
 /// The platform's compose files, there; the second is only of a host that serves HTTPS.

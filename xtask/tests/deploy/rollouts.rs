@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::BUILD_TIMEOUT;
 use crate::browser;
+use crate::papers::Upload;
 use crate::support::client::Client;
 use crate::support::http::{Response, get};
 use crate::support::project::Project;
@@ -124,6 +125,7 @@ pub fn second_release(project: &Project) -> Result<(), Failed> {
     project.commit("Add a table, and change the page");
     changed_by_hand_is_refused(project)?;
     let open_tab = script_of(&get(&project.url(), "/")?)?;
+    let paper = Upload::begin(project)?;
     let client = Client::start(&project.url());
     let driver = project.deploy().spawn();
     wait_until("the deploy has begun", BUILD_TIMEOUT, || project.has_unfinished_attempt())?;
@@ -136,6 +138,7 @@ pub fn second_release(project: &Project) -> Result<(), Failed> {
     // The edge asks nobody before it has the whole of a request.
     all_answered_by([upload], &project.live().ok_or("nothing is live")?)?;
     report.has_no_failures_from(2)?;
+    paper.end(project)?;
     check(project.live().as_ref() != Some(&first) && project.warm().as_ref() == Some(&first), || {
         "the first release is not the warm one".into()
     })?;

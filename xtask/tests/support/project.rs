@@ -112,7 +112,9 @@ impl Project {
     /// The data of an earlier run belong to a folder that is gone: a deploy would refuse to take them over.
     fn remove_data(&self) {
         if self.environment.starts_with(TEST_PREFIX) {
-            self.docker(&["volume", "rm", "--force", &format!("{}-database", self.prefix())]);
+            for volume in ["database", "papers"] {
+                self.docker(&["volume", "rm", "--force", &format!("{}-{volume}", self.prefix())]);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod extract;
 mod health;
 mod idempotency;
 pub(crate) mod links;
+mod papers;
 mod people;
 mod refusals;
 mod reminders;
@@ -38,6 +39,7 @@ use uuid::Uuid;
 pub use error::{Error, FieldError, Problem, Rule};
 pub use health::Readiness;
 pub use idempotency::forget as forget_answers;
+pub use papers::forget as forget_papers;
 pub(crate) use role::Role;
 pub(crate) use shipments::{Incoterm, Stage, Status};
 pub use token::{Claims, Keys};
@@ -45,6 +47,7 @@ pub use token::{Claims, Keys};
 use crate::client::Edge;
 use crate::figures::Figures;
 use crate::lane::{Lane, Width};
+use crate::papers::Store;
 use crate::password::Checks;
 use crate::settings::Release;
 
@@ -77,6 +80,10 @@ pub struct App {
     pub in_flight: Arc<Semaphore>,
     /// Whether requests can be answered, as it was found out last.
     pub readiness: Arc<Readiness>,
+    /// Where papers are kept; nowhere unless told.
+    pub papers: Option<Arc<Store>>,
+    /// How many parts of papers may be coming in.
+    pub parts: Arc<Semaphore>,
     /// What is counted.
     pub figures: Figures,
 }
@@ -88,7 +95,26 @@ impl App {
         let searches = Arc::new(Lane::new(SEARCHES));
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
         let (passwords, readiness, figures) = (Arc::default(), Arc::default(), Figures::default());
-        Self { database, keys, release, passwords, edge, searches, in_flight, readiness, figures }
+        let parts = Arc::new(Semaphore::new(papers::PARTS));
+        let papers = None;
+        Self {
+            database,
+            keys,
+            release,
+            passwords,
+            edge,
+            searches,
+            in_flight,
+            readiness,
+            papers,
+            parts,
+            figures,
+        }
+    }
+
+    /// The same, with a folder for papers.
+    pub fn keeping(self, papers: Option<Store>) -> Self {
+        Self { papers: papers.map(Arc::new), ..self }
     }
 }
 
@@ -125,6 +151,7 @@ fn documented() -> OpenApiRouter<App> {
         .merge(account::routes())
         .merge(shipments::routes())
         .merge(reminders::routes())
+        .merge(papers::routes())
         .merge(people::routes())
         .merge(links::routes());
     let document = router.get_openapi_mut();

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{App, BODY_LIMIT, Error};
+use super::{App, BODY_LIMIT, Error, papers};
 use crate::lane::Full;
 
 /// Below the time that a stopping process has for what is in flight.
@@ -71,7 +71,13 @@ pub async fn if_not_too_many(State(app): State<App>, request: Request, next: Nex
 /// Has the whole of a request before anybody answers it. An answer that comes before the body (a POST of somebody who is
 /// not logged in, or one too many) makes hyper close the connection, just when the edge has begun to send somebody else's
 /// request on it; and what is not safe to be repeated is then lost.
+///
+/// A part of a paper is written to its file as it comes, so that what came of one that was cut is not lost; who answers it
+/// reads it to its end.
 pub async fn whole(request: Request, next: Next) -> Response {
+    if papers::is_part(request.method(), request.uri().path()) {
+        return next.run(request).await;
+    }
     let (parts, body) = request.into_parts();
     match to_bytes(body, BODY_LIMIT).await {
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,

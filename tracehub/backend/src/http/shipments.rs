@@ -2,10 +2,10 @@
 
 mod change;
 mod fields;
-mod history;
+pub(super) mod history;
 mod row;
 mod stage;
-mod word;
+pub(super) mod word;
 
 pub use fields::Incoterm;
 pub use stage::Stage;

@@ -85,6 +85,7 @@ pub const SETTINGS: &[Setting] = &[
     optional("METRICS_ADDRESS", SERVE, Kind::Address, "where /metrics is answered, for a Prometheus; nowhere unless told"),
     optional("EDGE", SERVE, TEXT, "host name of the reverse proxy that is believed about where requests come from"),
     optional("LIVE_FILE", SERVE, Kind::Path, "the platform's live file; without one, this release has the traffic"),
+    optional("PAPERS_FOLDER", SERVE, Kind::Path, "where the files of papers are kept, for all releases; without one, none are taken"),
     or("WORK_EVERY", SERVE, COUNT, "60", "seconds between two rounds of work"),
     or("LOG_FORMAT", SERVE, Kind::Choice { of: &["text", "json"] }, "text", "how log lines look"),
     or("RUST_LOG", SERVE, TEXT, "info", "which of them are written, as tracing's filters have it"),

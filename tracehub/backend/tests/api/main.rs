@@ -13,6 +13,7 @@ mod links;
 mod log_ins;
 mod migrations;
 mod openapi;
+mod papers;
 mod people;
 mod problems;
 mod reminders;

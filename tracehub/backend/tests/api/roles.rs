@@ -11,6 +11,7 @@ use tracehub_backend::database::OrganisationTx;
 use tracehub_backend::http::{self, Claims};
 use uuid::Uuid;
 
+use crate::papers;
 use crate::world::{Tenant, World, keys, request};
 
 /// Who asks. A stranger is the owner of another organisation; the suspended one has a token from before.
@@ -23,7 +24,7 @@ const MANAGES: [u16; 7] = [401, 200, 403, 403, 200, 200, 401];
 
 /// An operation; with what it is asked; how each of them is answered.
 #[rustfmt::skip]
-const TABLE: [(&str, &str, &str, [u16; 7]); 26] = [
+const TABLE: [(&str, &str, &str, [u16; 7]); 33] = [
     ("GET", "/api/version", "", EVERYBODY),
     ("GET", "/api/health", "", EVERYBODY),
     ("GET", "/api/health/live", "", EVERYBODY),
@@ -40,6 +41,13 @@ const TABLE: [(&str, &str, &str, [u16; 7]); 26] = [
     ("PATCH", "/api/shipments/{id}", r#"{"vessel": "MSC Ada"}"#, [401, 404, 403, 200, 200, 200, 401]),
     ("GET", "/api/shipments/{id}/history", "", READS_OWN),
     ("GET", "/api/shipments/{id}/reminders", "", READS_OWN),
+    ("GET", "/api/shipments/{id}/papers", "", READS_OWN),
+    ("POST", "/api/shipments/{id}/papers", "", [401, 404, 403, 201, 201, 201, 401]),
+    ("HEAD", "/api/uploads/{id}", "", [401, 404, 403, 200, 200, 200, 401]),
+    ("PATCH", "/api/uploads/{id}", "%PDF-", [401, 404, 403, 204, 204, 204, 401]),
+    ("DELETE", "/api/uploads/{id}", "", [401, 404, 403, 204, 204, 204, 401]),
+    ("GET", "/api/papers/{id}/content", "", READS_OWN),
+    ("DELETE", "/api/papers/{id}", "", [401, 404, 403, 403, 204, 204, 401]),
     ("GET", "/api/people", "", READS),
     ("PATCH", "/api/people/{id}", r#"{"role": "viewer"}"#, [401, 404, 403, 403, 200, 200, 401]),
     ("PATCH", "/api/people/{id}", r#"{"is_suspended": true}"#, [401, 404, 403, 403, 200, 200, 401]),
@@ -107,6 +115,8 @@ async fn each_is_answered_what_their_role_allows(owner: PgPool) {
                     let new = json!({ "reference": Uuid::now_v7(), "product": "Cocoa", "origin_port": "Tema", "destination_port": "Antwerp" });
                     ask(&world, "POST", "/api/shipments", &ada, &new.to_string()).await.1["id"].clone()
                 }
+                path if path.starts_with("/api/uploads/") => json!(papers::begun(&world, 9).await),
+                path if path.starts_with("/api/papers/") => json!(papers::paper(&world).await),
                 path if path.starts_with("/api/people/") => {
                     json!(person(&owner, &world.acme, "member").await)
                 }
@@ -130,9 +140,15 @@ async fn each_is_answered_what_their_role_allows(owner: PgPool) {
 }
 
 async fn ask(world: &World, method: &str, path: &str, token: &str, body: &str) -> (u16, Value) {
+    let kind = if body.starts_with('%') { papers::PART } else { "application/json" };
     let asked = request(method, path, token)
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::IF_MATCH, "\"1\"");
+        .header(header::CONTENT_TYPE, kind)
+        .header(header::CONTENT_LENGTH, body.len())
+        .header(header::IF_MATCH, "\"1\"")
+        .header("tus-resumable", "1.0.0")
+        .header("upload-length", 9)
+        .header("upload-offset", 0)
+        .header("upload-metadata", papers::metadata(&[]));
     let answer = world.ask(asked.body(Body::from(body.to_owned())).unwrap()).await;
     (answer.status.as_u16(), answer.body)
 }

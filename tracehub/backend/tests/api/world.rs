@@ -1,5 +1,6 @@
 //! A world of two organisations, and the ways to ask it something.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use argon2::Argon2;
@@ -16,6 +17,7 @@ use tower::ServiceExt;
 use tracehub_backend::client::Edge;
 use tracehub_backend::database::{self, OrganisationTx};
 use tracehub_backend::http::{self, App, Claims, Keys};
+use tracehub_backend::papers::Store;
 use tracehub_backend::settings::Release;
 use uuid::Uuid;
 
@@ -119,7 +121,13 @@ pub fn router(database: PgPool) -> Router {
 /// What it stands on.
 pub fn app(database: PgPool) -> App {
     let release = Release { id: RELEASE.into(), commit: Some("c0ffee".into()), built_at: None };
-    App::new(database, keys(), release, Edge::named(Some(EDGE.into())))
+    let papers = Store::open_folder(papers()).unwrap();
+    App::new(database, keys(), release, Edge::named(Some(EDGE.into()))).keeping(Some(papers))
+}
+
+/// Where all tests keep papers: whose they are, each organisation's id says.
+pub fn papers() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("papers")
 }
 
 /// A server that nobody runs.
@@ -134,7 +142,13 @@ pub fn request(method: &str, path: &str, token: &str) -> axum::http::request::Bu
 pub async fn ask(router: &Router, request: Request<Body>) -> Answer {
     let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
-    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+    // A file that is fetched is no JSON.
+    let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+    let body = if bytes.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&bytes).unwrap_or_else(|_| text())
+    };
     Answer { status: parts.status, headers: parts.headers, body }
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use xshell::cmd;
 
 use super::LeasedPlatform;
-use crate::project::{DATABASE_SERVICE, EDGE};
+use crate::project::{DATABASE_SERVICE, EDGE, PAPERS_VOLUME};
 use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::docker::volume;
 use crate::tools::process::Run;
@@ -55,10 +55,20 @@ impl LeasedPlatform<'_> {
         Run::new(give).run().context("preparing a place for the edge's certificates")
     }
 
-    /// Removes the database's volume: all data. That of its socket is empty by then.
+    /// A place for the files that users bring. Its owner comes from the backend's image, with the first release that mounts it.
+    pub(in crate::host) fn prepare_papers(&self) -> Result<()> {
+        let machine = self.leased.fenced()?;
+        if volume::labels(machine.docker(), &machine.named(PAPERS_VOLUME))?.is_none() {
+            self.leased.make_volume(PAPERS_VOLUME)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the database's volume and that of the papers: all data. That of the database's socket is empty by then.
     pub fn delete_data(&self) -> Result<()> {
         let machine = self.leased.fenced_invalidating()?;
         volume::remove(machine.docker(), &machine.named("socket"))?;
+        volume::remove(machine.docker(), &machine.named(PAPERS_VOLUME))?;
         Ok(volume::remove(machine.docker(), &machine.named("database"))?)
     }
 }

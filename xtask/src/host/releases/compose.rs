@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{LeasedReleases, Releases, reach};
 use crate::host::SecretVersions;
 use crate::host::files::write_here;
-use crate::project::{BACKEND, Environment, FRONTEND, SECRETS};
+use crate::project::{BACKEND, Environment, FRONTEND, PAPERS_VOLUME, SECRETS};
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::tools::docker::compose::Project;
 use crate::tools::files::private::Folder;
@@ -108,7 +108,8 @@ pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release
     let root = environment.root(&workspace::local_dir());
     let folders = [root.join("live"), root.join("secrets")];
     let config = serde_json::from_str(&config)?;
-    let found = reach::beyond(&config, &folders);
+    let volumes = [format!("{}-{PAPERS_VOLUME}", environment.prefix())];
+    let found = reach::beyond(&config, &folders, &volumes);
     ensure!(
         found.is_empty(),
         "the release's compose file reaches beyond the release:\n  {}",

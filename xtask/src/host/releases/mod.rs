@@ -139,6 +139,7 @@ impl LeasedReleases<'_> {
 
     /// Creates and starts its containers beside whatever else runs.
     pub(super) fn start(&self, id: &ReleaseId) -> Result<()> {
+        self.leased.platform().prepare_papers()?;
         self.compose(id, |project, sh| project.up(sh))
     }
 

@@ -10,18 +10,25 @@ const ALLOWED_CAPABILITY: &str = "NET_BIND_SERVICE";
 const NAMESPACES: [&str; 5] = ["network_mode", "pid", "ipc", "uts", "userns_mode"];
 
 /// What reaches beyond the release in a compose file, as `compose config --format json` has it, in words. Only these folders of
-/// the host may be mounted, with what is in them.
-pub fn beyond(config: &Value, folders: &[Utf8PathBuf]) -> Vec<String> {
+/// the host may be mounted, with what is in them, and these volumes, which the platform has made.
+pub fn beyond(config: &Value, folders: &[Utf8PathBuf], volumes: &[String]) -> Vec<String> {
+    let is_platforms = |source: &str| {
+        let volume = &config["volumes"][source];
+        volume["external"] == true
+            && volume["name"].as_str().is_some_and(|name| volumes.iter().any(|it| it == name))
+    };
     let services = config["services"].as_object().into_iter().flatten();
     let of_service = |(name, service): (&String, &Value)| {
-        let found: Vec<String> =
-            asks_for(service, folders).into_iter().map(|what| format!("{name} {what}")).collect();
+        let found: Vec<String> = asks_for(service, folders, &is_platforms)
+            .into_iter()
+            .map(|what| format!("{name} {what}"))
+            .collect();
         found
     };
     services.flat_map(of_service).collect()
 }
 
-fn asks_for(service: &Value, folders: &[Utf8PathBuf]) -> Vec<String> {
+fn asks_for(service: &Value, folders: &[Utf8PathBuf], is_platforms: &dyn Fn(&str) -> bool) -> Vec<String> {
     let all = |key: &str| service[key].as_array().cloned().unwrap_or_default();
     let mut found = Vec::new();
     if service["privileged"] == true {
@@ -48,6 +55,7 @@ fn asks_for(service: &Value, folders: &[Utf8PathBuf]) -> Vec<String> {
         (Some("bind"), Some(source)) => folders.iter().any(|folder| {
             Utf8PathBuf::from(source).starts_with(folder) && !source.split('/').any(|part| part == "..")
         }),
+        (Some("volume"), Some(source)) => is_platforms(source),
         _ => false,
     };
     for mount in all("volumes").iter().filter(|mount| !is_own(mount)) {
@@ -63,9 +71,15 @@ mod tests {
     use super::*;
 
     fn found(service: Value) -> Vec<String> {
+        let volumes = json!({
+            "papers": { "name": "app-papers", "external": true },
+            "others": { "name": "other-papers", "external": true },
+            "own": { "name": "app-papers" },
+        });
         beyond(
-            &json!({ "services": { "api": service } }),
+            &json!({ "services": { "api": service }, "volumes": volumes }),
             &["/srv/app/live".into(), "/srv/app/secrets".into()],
+            &["app-papers".to_owned()],
         )
     }
 
@@ -76,7 +90,8 @@ mod tests {
         let service = json!({
             "cap_add": ["NET_BIND_SERVICE"],
             "security_opt": ["no-new-privileges:true"],
-            "volumes": [bind("/srv/app/live"), bind("/srv/app/secrets/key/1"), { "type": "tmpfs", "target": "/tmp" }],
+            "volumes": [bind("/srv/app/live"), bind("/srv/app/secrets/key/1"), { "type": "tmpfs", "target": "/tmp" },
+                { "type": "volume", "source": "papers", "target": "/papers" }],
         });
         assert_eq!(found(service), [""; 0]);
     }
@@ -97,6 +112,8 @@ mod tests {
             (bind("/srv/app/secrets/../../../etc"), "etc"),
             (bind("/srv/app/secrets-of-others"), "secrets-of-others"),
             (json!({ "volumes": [{ "type": "volume", "source": "a-volume", "target": "/x" }] }), "a-volume"),
+            (json!({ "volumes": [{ "type": "volume", "source": "others", "target": "/x" }] }), "others"),
+            (json!({ "volumes": [{ "type": "volume", "source": "own", "target": "/x" }] }), "own"),
         ] {
             let found = found(service);
             assert!(

@@ -1,0 +1,3 @@
+DROP TABLE uploads;
+DROP TABLE paper_versions;
+DROP TABLE papers;

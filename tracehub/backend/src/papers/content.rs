@@ -1,0 +1,332 @@
+//! What a file is, by its content: what it is called and what its sender says of it are not believed.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use zip::ZipArchive;
+
+/// What may be kept: PDF, pictures, office files without macros, texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContentType {
+    /// By which browsers know it.
+    pub mime: &'static str,
+    /// The ends of names that say the same, the usual one first.
+    pub extensions: &'static [&'static str],
+    how: How,
+}
+
+/// How it is recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// By its first bytes.
+    Magic,
+    /// By a file that is in it.
+    Zip(&'static str),
+    /// It is a text, and nothing else.
+    Text,
+}
+
+#[rustfmt::skip]
+const TYPES: [ContentType; 15] = [
+    of("application/pdf", &["pdf"], How::Magic),
+    of("image/jpeg", &["jpg", "jpeg", "jfif"], How::Magic),
+    of("image/png", &["png"], How::Magic),
+    of("image/webp", &["webp"], How::Magic),
+    of("image/heif", &["heic", "heif"], How::Magic),
+    of("image/tiff", &["tif", "tiff"], How::Magic),
+    of("application/vnd.openxmlformats-officedocument.wordprocessingml.document", &["docx"], How::Zip("word/document.xml")),
+    of("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", &["xlsx"], How::Zip("xl/workbook.xml")),
+    of("application/vnd.oasis.opendocument.text", &["odt"], How::Zip("content.xml")),
+    of("application/vnd.oasis.opendocument.spreadsheet", &["ods"], How::Zip("content.xml")),
+    of("text/csv", &["csv"], How::Text),
+    of("application/json", &["json"], How::Text),
+    of("application/geo+json", &["geojson"], How::Text),
+    of("application/xml", &["xml"], How::Text),
+    of("text/plain", &["txt"], How::Text),
+];
+
+/// What browsers call some of them as well.
+const ALSO: [(&str, &str); 5] = [
+    ("image/jpg", "image/jpeg"),
+    ("image/pjpeg", "image/jpeg"),
+    ("image/heic", "image/heif"),
+    ("text/xml", "application/xml"),
+    ("application/vnd.ms-excel", "text/csv"),
+];
+
+/// So much of a file says what its magic is.
+pub const HEAD: usize = 4096;
+/// More is no paper, but something to choke on.
+const MOST_UNPACKED: u64 = 512 * 1024 * 1024;
+const MOST_ENTRIES: u16 = 4096;
+const MOST_DIRECTORY: u32 = 1024 * 1024;
+/// More than any phone or scanner makes.
+const MOST_PIXELS: u64 = 250_000_000;
+
+/// Why a file is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Wrong {
+    /// It is something, and not that.
+    #[error("the file is not what it says it is ({said}): please check that it opens, and send it again")]
+    Other {
+        /// What its name or its sender says.
+        said: &'static str,
+    },
+    /// Nothing that is kept here.
+    #[error(
+        "this kind of file is not taken: papers are PDF, JPEG, PNG, WebP, HEIC, TIFF, DOCX, XLSX, ODT, ODS, CSV, XML, JSON or plain text"
+    )]
+    Unknown,
+    /// It is what it says, and nobody could open it safely: the type of the problem, and its words.
+    #[error("{1}")]
+    Unsafe(&'static str, &'static str),
+    /// The disk's fault.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+}
+
+const fn of(mime: &'static str, extensions: &'static [&'static str], how: How) -> ContentType {
+    ContentType { mime, extensions, how }
+}
+
+/// What a file is said to be: by its sender, or else by the end of its name.
+///
+/// # Errors
+/// When it is said to be nothing that is kept here.
+pub fn said(mime: Option<&str>, name: &str) -> Result<&'static ContentType, Wrong> {
+    let mime = mime.and_then(|mime| mime.split(';').next()).unwrap_or_default().trim().to_lowercase();
+    let mime = ALSO.iter().find(|(also, _)| *also == mime).map_or(mime.as_str(), |(_, usual)| usual);
+    let extension = name.rsplit_once('.').map(|(_, end)| end.to_lowercase()).unwrap_or_default();
+    let by_name = TYPES.iter().find(|of| of.extensions.contains(&extension.as_str()));
+    let by_mime = TYPES.iter().find(|of| of.mime == mime);
+    match (by_mime, by_name) {
+        // `.geojson` is JSON, and much is plain text.
+        (Some(said), Some(named)) if said.how == How::Text && named.how == How::Text => Ok(named),
+        (Some(said), _) => Ok(said),
+        // What browsers say that know nothing of it.
+        (None, Some(named)) if mime.is_empty() || mime == "application/octet-stream" => Ok(named),
+        _ => Err(Wrong::Unknown),
+    }
+}
+
+impl ContentType {
+    /// Whether a file that begins so can be one.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn begins(&self, head: &[u8]) -> Result<(), Wrong> {
+        let is_one = match self.how {
+            How::Magic => infer::get(head).is_some_and(|found| usual(found.mime_type()) == self.mime),
+            How::Zip(_) => head.starts_with(b"PK\x03\x04"),
+            How::Text => is_text(head),
+        };
+        if is_one { Ok(()) } else { Err(Wrong::Other { said: self.mime }) }
+    }
+
+    /// Whether a whole file is one, and one that may be passed on.
+    ///
+    /// # Errors
+    /// When it is none, or nobody could open it safely.
+    pub fn check(&self, mut file: &File) -> Result<(), Wrong> {
+        let mut head = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.take(HEAD as u64).read_to_end(&mut head)?;
+        self.begins(&head)?;
+        file.seek(SeekFrom::Start(0))?;
+        match self.how {
+            How::Magic if self.mime.starts_with("image/") => pixels(file),
+            How::Magic => Ok(()),
+            How::Zip(part) => self.check_zip(file, part),
+            How::Text => {
+                let is_text = all_text(file)?;
+                if is_text { Ok(()) } else { Err(Wrong::Other { said: self.mime }) }
+            }
+        }
+    }
+
+    fn check_zip(&self, file: &File, part: &str) -> Result<(), Wrong> {
+        let other = || Wrong::Other { said: self.mime };
+        if !has_small_directory(file)? {
+            return Err(Wrong::Unsafe(
+                "/problems/huge-file",
+                "the file holds more parts than an office file has: it is not kept",
+            ));
+        }
+        let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|_| other())?;
+        let mut unpacked = 0_u64;
+        for at in 0..zip.len() {
+            let entry = zip.by_index_raw(at).map_err(|_| other())?;
+            if entry.encrypted() {
+                return Err(Wrong::Unsafe(
+                    "/problems/locked-file",
+                    "the file is locked with a password: please send one that opens without",
+                ));
+            }
+            unpacked = unpacked.saturating_add(entry.size());
+        }
+        if unpacked > MOST_UNPACKED {
+            return Err(Wrong::Unsafe(
+                "/problems/huge-file",
+                "the file would unpack to more than 512 MiB: it is not kept",
+            ));
+        }
+        if zip.index_for_name(part).is_none() {
+            return Err(other());
+        }
+        Ok(())
+    }
+}
+
+fn usual(mime: &str) -> &str {
+    ALSO.iter().find(|(also, _)| *also == mime).map_or(mime, |(_, usual)| usual)
+}
+
+fn pixels(file: &File) -> Result<(), Wrong> {
+    let size = imagesize::reader_size(BufReader::new(file)).map_err(|_| {
+        Wrong::Unsafe("/problems/torn-picture", "the picture says nowhere how big it is: it is not whole")
+    })?;
+    let pixels = (size.width as u64).saturating_mul(size.height as u64);
+    if pixels > MOST_PIXELS {
+        return Err(Wrong::Unsafe(
+            "/problems/huge-picture",
+            "the picture has more than 250 million pixels: please send a smaller one",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether bytes are UTF-8 without what no text holds. What is cut at the end may go on.
+fn is_text(bytes: &[u8]) -> bool {
+    let is_whole = match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    is_whole && !bytes.iter().any(|byte| *byte < 0x20 && !b"\t\n\r\x0C".contains(byte))
+}
+
+fn all_text(mut file: &File) -> io::Result<bool> {
+    let (mut buffer, mut kept) = (vec![0; 64 * 1024], 0);
+    loop {
+        let read = file.read(&mut buffer[kept..])?;
+        let there = &buffer[..kept + read];
+        if read == 0 {
+            return Ok(kept == 0);
+        }
+        if !is_text(there) {
+            return Ok(false);
+        }
+        let whole = std::str::from_utf8(there).map_or_else(|error| error.valid_up_to(), str::len);
+        let rest = there.len() - whole;
+        buffer.copy_within(whole..whole + rest, 0);
+        kept = rest;
+    }
+}
+
+/// Whether a zip's directory is one that may be read into memory: so says the record at its end.
+fn has_small_directory(mut file: &File) -> io::Result<bool> {
+    const RECORD: usize = 22;
+    let size = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(size.saturating_sub(RECORD as u64 + u64::from(u16::MAX))))?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end)?;
+    file.seek(SeekFrom::Start(0))?;
+    let records = end.windows(RECORD).filter(|record| record.starts_with(b"PK\x05\x06"));
+    // Whichever of them is taken for the one.
+    let mut small = records.map(|record| {
+        let entries = u16::from_le_bytes([record[10], record[11]]);
+        let directory = u32::from_le_bytes([record[12], record[13], record[14], record[15]]);
+        entries <= MOST_ENTRIES && directory <= MOST_DIRECTORY
+    });
+    Ok(small.all(|is_small| is_small) && !end.windows(4).any(|window| window == b"PK\x06\x07"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0DIHDR";
+
+    fn checked(name: &str, bytes: &[u8]) -> Result<(), Wrong> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        said(None, name)?.check(&file)
+    }
+
+    fn zip(names: &[&str]) -> Vec<u8> {
+        let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        for name in names {
+            zip.start_file(*name, options).unwrap();
+            zip.write_all(b"<xml/>").unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        [PNG, &width.to_be_bytes(), &height.to_be_bytes(), b"\x08\x02\0\0\0\0\0\0\0"].concat()
+    }
+
+    #[test]
+    fn what_a_file_says_of_itself_is_found_by_its_sender_first() {
+        let mime = |sent, name| said(sent, name).map(|of| of.mime).ok();
+        assert_eq!(mime(None, "Scan 1.PDF"), Some("application/pdf"));
+        assert_eq!(mime(Some("application/octet-stream"), "a.pdf"), Some("application/pdf"));
+        assert_eq!(mime(Some("image/jpeg"), "a.pdf"), Some("image/jpeg"));
+        assert_eq!(mime(Some("text/plain; charset=utf-8"), "plots.geojson"), Some("application/geo+json"));
+        for (sent, name) in
+            [(None, "a.exe"), (None, "a"), (Some("text/html"), "a.pdf"), (None, "macros.xlsm")]
+        {
+            assert_eq!(mime(sent, name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_what_its_content_is() {
+        for (name, bytes) in [
+            ("a.pdf", b"%PDF-1.7\n".to_vec()),
+            ("a.png", png(640, 480)),
+            ("a.docx", zip(&["[Content_Types].xml", "word/document.xml"])),
+            ("a.csv", "Größe;1\r\n".repeat(10_000).into_bytes()),
+        ] {
+            checked(name, &bytes).unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
+        }
+        for (name, bytes) in [
+            ("a.pdf", b"MZ\x90\0 a program".to_vec()),
+            ("a.pdf", png(640, 480)),
+            ("a.jpg", b"%PDF-1.7\n".to_vec()),
+            ("a.xlsx", zip(&["word/document.xml"])),
+            ("a.docx", b"PK\x03\x04 torn".to_vec()),
+            ("a.csv", b"a;b\0".to_vec()),
+            ("a.txt", [b"long ".repeat(20_000), vec![0xFF]].concat()),
+            ("a.txt", vec![b'a', 0xC3]),
+        ] {
+            assert!(matches!(checked(name, &bytes), Err(Wrong::Other { .. })), "{name}");
+        }
+        assert!(said(Some(DOCX), "x").is_ok());
+    }
+
+    #[test]
+    fn what_nobody_could_open_safely_is_refused() {
+        let names: Vec<String> = (0..5000).map(|n| n.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut locked = zip(&["word/document.xml"]);
+        // The bit in both of its headers that says so.
+        let directory = locked.windows(4).position(|at| at == b"PK\x01\x02").unwrap();
+        (locked[6], locked[directory + 8]) = (1, 1);
+        let mut bomb = zip(&["word/document.xml"]);
+        let directory = bomb.windows(4).position(|at| at == b"PK\x01\x02").unwrap();
+        bomb[directory + 24..directory + 28].copy_from_slice(&u32::MAX.wrapping_sub(1).to_le_bytes());
+        for (name, bytes) in
+            [("a.png", png(50_000, 50_000)), ("a.docx", zip(&names)), ("a.docx", locked), ("a.docx", bomb)]
+        {
+            let wrong = checked(name, &bytes).unwrap_err();
+            assert!(matches!(wrong, Wrong::Unsafe(..)), "{name}: {wrong}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Where the files of papers lie: a folder that every release of an environment sees.
+//!
+//! What is on its way lies in `incoming`, a file an upload, which grows from part to part. What is whole lies in a folder of
+//! its organisation's, under the hash of its content, and is never changed. Nothing that a user writes is part of a path.
+
+pub mod content;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, ErrorKind, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// The hash of a file's content.
+pub type Hash = [u8; 32];
+
+/// What is kept free for everybody else who writes to the same disk, the database first of all.
+const SPARE: u64 = 512 * 1024 * 1024;
+
+/// The folder.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// A file that grows. Nobody else writes to it while this is held, not even another release.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Open at its end.
+    pub file: File,
+    /// How much of it is there.
+    pub offset: u64,
+}
+
+impl Store {
+    /// The one in this folder, which is made when there is none.
+    ///
+    /// # Errors
+    /// When it can't be written to.
+    pub fn open_folder(folder: PathBuf) -> io::Result<Self> {
+        let incoming = folder.join("incoming");
+        fs::create_dir_all(&incoming)?;
+        rustix::fs::access(&incoming, rustix::fs::Access::WRITE_OK)?;
+        Ok(Self { folder })
+    }
+
+    fn incoming(&self, upload: Uuid) -> PathBuf {
+        self.folder.join("incoming").join(upload.to_string())
+    }
+
+    /// The file of this content.
+    pub fn path(&self, organisation: Uuid, hash: &Hash) -> PathBuf {
+        self.folder.join(organisation.to_string()).join(hex(hash))
+    }
+
+    /// Whether so much more finds a place, and leaves enough for others.
+    pub fn has_room_for(&self, size: u64) -> io::Result<bool> {
+        let disk = rustix::fs::statvfs(&self.folder)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize) >= size.saturating_add(SPARE))
+    }
+
+    /// How much of an upload is there.
+    pub fn offset(&self, upload: Uuid) -> io::Result<u64> {
+        match fs::metadata(self.incoming(upload)) {
+            Ok(file) => Ok(file.len()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens an upload's file for what comes next; none while somebody else has it.
+    pub fn open(&self, upload: Uuid) -> io::Result<Option<Incoming>> {
+        let file = OpenOptions::new().create(true).append(true).open(self.incoming(upload))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        let offset = file.metadata()?.len();
+        Ok(Some(Incoming { file, offset }))
+    }
+
+    /// What an upload has brought.
+    pub fn arrived(&self, upload: Uuid) -> io::Result<File> {
+        File::open(self.incoming(upload))
+    }
+
+    /// Gives what an upload has brought its place for good. It is found under its old name as well until that is
+    /// [forgotten](Self::forget), so that nothing is lost when the database does not take it.
+    pub fn keep(&self, upload: Uuid, organisation: Uuid, hash: &Hash) -> io::Result<()> {
+        let (incoming, path) = (self.incoming(upload), self.path(organisation, hash));
+        let folder = path.parent().expect("it is in a folder");
+        fs::create_dir_all(folder)?;
+        File::open(&incoming)?.sync_all()?;
+        match fs::hard_link(&incoming, &path) {
+            Ok(()) => File::open(folder)?.sync_all(),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes what an upload has brought.
+    pub fn forget(&self, upload: Uuid) -> io::Result<()> {
+        gone(fs::remove_file(self.incoming(upload)))
+    }
+
+    /// Removes a file of this content.
+    pub fn remove(&self, organisation: Uuid, hash: &Hash) -> io::Result<()> {
+        gone(fs::remove_file(self.path(organisation, hash)))
+    }
+
+    /// Removes what nobody has added to for so long; how many those were.
+    pub fn forget_idle(&self, idle: Duration) -> io::Result<u64> {
+        let mut forgotten = 0;
+        for file in fs::read_dir(self.folder.join("incoming"))? {
+            let file = file?;
+            let Ok(changed) = file.metadata().and_then(|file| file.modified()) else { continue };
+            if SystemTime::now().duration_since(changed).is_ok_and(|age| age > idle) {
+                gone(fs::remove_file(file.path()))?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
+    }
+}
+
+/// The hash of a file, which is read in pieces.
+pub fn hash(mut file: &File) -> io::Result<Hash> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut hasher = Sha256::new();
+    io::copy(&mut BufReader::with_capacity(128 * 1024, file), &mut HashWriter(&mut hasher))?;
+    Ok(hasher.finalize().into())
+}
+
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// That it is not there is what was wanted.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// As people and `sha256sum` write it.
+pub fn hex(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether the disk has no room for more, or nobody may put more there.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_has_arrived_is_found_under_both_names_until_it_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_folder(folder.path().into()).unwrap();
+        let (upload, organisation) = (Uuid::now_v7(), Uuid::now_v7());
+        assert_eq!(store.offset(upload).unwrap(), 0);
+        let mut incoming = store.open(upload).unwrap().unwrap();
+        assert!(store.open(upload).unwrap().is_none(), "another one writes to it");
+        incoming.file.write_all(b"a paper").unwrap();
+        drop(incoming);
+        assert_eq!(store.open(upload).unwrap().unwrap().offset, 7);
+        let hash = hash(&store.arrived(upload).unwrap()).unwrap();
+        assert_eq!(hex(&hash)[..8], hex(&Sha256::digest(b"a paper").into())[..8]);
+        for _ in 0..2 {
+            store.keep(upload, organisation, &hash).unwrap();
+        }
+        assert_eq!(store.offset(upload).unwrap(), 7);
+        store.forget(upload).unwrap();
+        store.forget(upload).unwrap();
+        assert_eq!(fs::read(store.path(organisation, &hash)).unwrap(), b"a paper");
+    }
+
+    #[test]
+    fn what_nobody_adds_to_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_folder(folder.path().into()).unwrap();
+        drop(store.open(Uuid::now_v7()).unwrap());
+        assert_eq!(store.forget_idle(Duration::from_secs(3600)).unwrap(), 0);
+        std::thread::sleep(Duration::from_millis(5));
+        assert_eq!(store.forget_idle(Duration::ZERO).unwrap(), 1);
+    }
+}

@@ -1,0 +1,88 @@
+//! A paper that is brought in parts while releases change.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use libtest_mimic::Failed;
+use serde_json::{Value, json};
+use ureq::http::Response;
+use ureq::typestate::WithBody;
+use ureq::{Body, RequestBuilder};
+
+use crate::support::check;
+use crate::support::project::Project;
+
+const EMAIL: &str = "papers@harbour.example";
+/// Of the file, and of its first part.
+const SIZE: usize = 700_000;
+const FIRST: usize = 300_000;
+
+fn posted(url: &str) -> RequestBuilder<WithBody> {
+    ureq::post(url).header("content-type", "application/json")
+}
+
+fn json_of(mut answer: Response<Body>) -> Result<Value, Failed> {
+    Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
+}
+
+/// A file of which the first part has arrived.
+pub struct Upload {
+    authorization: String,
+    shipment: String,
+    path: String,
+    file: Vec<u8>,
+}
+
+impl Upload {
+    /// Somebody enters a shipment, and brings the first part of its paper.
+    pub fn begin(project: &Project) -> Result<Upload, Failed> {
+        let add = ["user", "add", "--organisation", "Papers", "--new-organisation", "--email", EMAIL];
+        let added = project.xtask(&[&add[..], &["--name", "Grace", "--json"]].concat()).json()?;
+        let log_in = json!({ "email": EMAIL, "password": added["password"] });
+        let url = |path: &str| format!("{}{path}", project.url());
+        let login = json_of(posted(&url("/api/auth/login")).send(log_in.to_string())?)?;
+        let authorization = format!("Bearer {}", login["token"].as_str().ok_or("no token")?);
+        let new = json!({ "reference": "P-1", "product": "Cocoa", "origin_port": "Tema", "destination_port": "Antwerp" });
+        let request = posted(&url("/api/shipments")).header("authorization", &authorization);
+        let shipment = json_of(request.send(new.to_string())?)?;
+        let shipment = shipment["id"].as_str().ok_or("no shipment")?.to_owned();
+
+        let said = |key: &str, value: &str| format!("{key} {}", STANDARD.encode(value));
+        let begun = ureq::post(url(&format!("/api/shipments/{shipment}/papers")))
+            .header("authorization", &authorization)
+            .header("tus-resumable", "1.0.0")
+            .header("upload-length", SIZE.to_string())
+            .header("upload-metadata", [said("kind", "other"), said("filename", "a.pdf")].join(","))
+            .send_empty()?;
+        let path = begun.headers()["location"].to_str()?.to_owned();
+        let file =
+            b"%PDF-1.7\n".iter().copied().chain((0_u32..).map(|n| (n % 251) as u8)).take(SIZE).collect();
+        let upload = Upload { authorization, shipment, path, file };
+        check(upload.send(project, 0, FIRST)? == FIRST, || "the first part did not arrive".into())?;
+        Ok(upload)
+    }
+
+    /// The rest of it comes, and it is the same file.
+    pub fn end(self, project: &Project) -> Result<(), Failed> {
+        check(self.send(project, FIRST, SIZE)? == SIZE, || "the last part did not arrive".into())?;
+        let url = format!("{}/api/shipments/{}/papers", project.url(), self.shipment);
+        let request = ureq::get(url).header("authorization", &self.authorization);
+        let papers = json_of(request.call()?)?;
+        let paper = papers["items"][0]["id"].as_str().ok_or_else(|| format!("{papers}"))?;
+        let url = format!("{}/api/papers/{paper}/content", project.url());
+        let request = ureq::get(url).header("authorization", &self.authorization);
+        let content = request.call()?.body_mut().read_to_vec()?;
+        check(content == self.file, || {
+            format!("what came back has {} bytes, and is another file", content.len())
+        })
+    }
+
+    fn send(&self, project: &Project, from: usize, to: usize) -> Result<usize, Failed> {
+        let answer = ureq::patch(format!("{}{}", project.url(), self.path))
+            .header("authorization", &self.authorization)
+            .header("tus-resumable", "1.0.0")
+            .header("content-type", "application/offset+octet-stream")
+            .header("upload-offset", from.to_string())
+            .send(&self.file[from..to])?;
+        Ok(answer.headers()["upload-offset"].to_str()?.parse()?)
+    }
+}
