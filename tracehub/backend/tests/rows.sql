@@ -24,4 +24,14 @@ FROM shipments WHERE departs_on IS NOT NULL;
 INSERT INTO links (organisation_id, id, kind, token_hash, email, role, user_id, made_by, expires_at)
 SELECT :'organisation', gen_random_uuid(), kind, sha256(kind::bytea), email, role, user_id::uuid, '01946c1a-0000-7000-8001-000000000001', now() + interval '1 day'
 FROM (VALUES ('invitation', 'new@example.com', 'member', NULL), ('password', NULL, NULL, '01946c1a-0000-7000-8001-000000000002')) AS link (kind, email, role, user_id);
+INSERT INTO partners (organisation_id, id, kind, name, address, country, eori, email)
+SELECT :'organisation', gen_random_uuid(), (ARRAY['buyer', 'carrier', 'agent', 'other'])[1 + n % 4], 'Kakao ' || n, '{Speicherstadt 4,20457 Hamburg}', 'DE',
+    'DE' || n, 'somebody@example.com'
+FROM generate_series(1, 40) n;
+INSERT INTO shipment_partners (organisation_id, shipment_id, partner_id, kind)
+SELECT DISTINCT ON (shipments.id) :'organisation'::uuid, shipments.id, partners.id, kind FROM shipments, partners;
+INSERT INTO items (organisation_id, id, shipment_id, goods, hs_code, packages, package_kind, net_grams, gross_grams)
+SELECT :'organisation', gen_random_uuid(), id, 'Cocoa beans', '180100', 400, 'bags', 25000000, 25300000 FROM shipments;
+INSERT INTO containers (organisation_id, id, shipment_id, number, kind, seal, gross_grams)
+SELECT :'organisation', gen_random_uuid(), id, 'CSQU3054383', '45G1', 'EU-4711', 25300000 FROM shipments;
 COMMIT;

@@ -2,6 +2,7 @@
 
 mod account;
 mod auth;
+mod change;
 mod client;
 mod device;
 mod error;
@@ -9,6 +10,7 @@ mod extract;
 mod health;
 mod idempotency;
 mod links;
+mod partners;
 mod people;
 mod refusals;
 mod reminders;
@@ -124,6 +126,7 @@ fn documented() -> OpenApiRouter<App> {
         .merge(auth::routes())
         .merge(account::routes())
         .merge(shipments::routes())
+        .merge(partners::routes())
         .merge(reminders::routes())
         .merge(people::routes())
         .merge(links::routes());

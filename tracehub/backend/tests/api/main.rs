@@ -13,6 +13,8 @@ mod links;
 mod log_ins;
 mod migrations;
 mod openapi;
+mod partners;
+mod parts;
 mod people;
 mod problems;
 mod reminders;
