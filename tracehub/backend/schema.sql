@@ -18,6 +18,50 @@ SET client_min_messages = warning;
 SET row_security = off;
 
 --
+-- Name: hidden_characters(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.hidden_characters() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '[\u0001-\u001F\u007F-\u009F\u00AD\u034F\u061C\u115F-\u1160\u17B4-\u17B5\u180B-\u180F\u200B-\u200F\u2028-\u202E\u2060-\u206F\u2800\u3164\uE000-\uF8FF\uFDD0-\uFDEF\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFC\uFFFE-\uFFFF\U00013430-\U0001343F\U00013441-\U00013442\U0001BCA0-\U0001BCA3\U0001D159\U0001D173-\U0001D17A\U0001FFFE-\U0001FFFF\U0002FFFE-\U0002FFFF\U0003FFFE-\U0003FFFF\U0004FFFE-\U0004FFFF\U0005FFFE-\U0005FFFF\U0006FFFE-\U0006FFFF\U0007FFFE-\U0007FFFF\U0008FFFE-\U0008FFFF\U0009FFFE-\U0009FFFF\U000AFFFE-\U000AFFFF\U000BFFFE-\U000BFFFF\U000CFFFE-\U000CFFFF\U000DFFFE-\U0010FFFF]'::text;
+
+
+ALTER FUNCTION public.hidden_characters() OWNER TO tracehub_owner;
+
+--
+-- Name: marks(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.marks() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '[\u0300-\u034E\u0350-\u036F\u0483-\u0489\u0591-\u05BD\u05BF\u05C1-\u05C2\u05C4-\u05C5\u05C7-\u05C9\u0610-\u061A\u064B-\u065F\u0670\u06D6-\u06DC\u06DF-\u06E4\u06E7-\u06E8\u06EA-\u06ED\u0711\u0730-\u074A\u07A6-\u07B0\u07EB-\u07F3\u07FD\u0816-\u0819\u081B-\u0823\u0825-\u0827\u0829-\u082D\u0859-\u085B\u0897-\u089F\u08CA-\u08E1\u08E3-\u0902\u093A\u093C\u0941-\u0948\u094D\u0951-\u0957\u0962-\u0963\u0981\u09BC\u09C1-\u09C4\u09CD\u09E2-\u09E3\u09FE\u0A01-\u0A02\u0A3C\u0A41-\u0A42\u0A47-\u0A48\u0A4B-\u0A4D\u0A51\u0A70-\u0A71\u0A75\u0A81-\u0A82\u0ABC\u0AC1-\u0AC5\u0AC7-\u0AC8\u0ACD\u0AE2-\u0AE3\u0AFA-\u0AFF\u0B01\u0B3C\u0B3F\u0B41-\u0B44\u0B4D\u0B53-\u0B56\u0B62-\u0B63\u0B82\u0BC0\u0BCD\u0C00\u0C04\u0C3C\u0C3E-\u0C40\u0C46-\u0C48\u0C4A-\u0C4D\u0C55-\u0C56\u0C62-\u0C63\u0C81\u0CBC\u0CBF\u0CC6\u0CCC-\u0CCD\u0CE2-\u0CE3\u0D00-\u0D01\u0D3B-\u0D3C\u0D41-\u0D44\u0D4D\u0D62-\u0D63\u0D81\u0DCA\u0DD2-\u0DD4\u0DD6\u0E31\u0E34-\u0E3A\u0E47-\u0E4E\u0EB1\u0EB4-\u0EBC\u0EC8-\u0ECE\u0F18-\u0F19\u0F35\u0F37\u0F39\u0F71-\u0F7E\u0F80-\u0F84\u0F86-\u0F87\u0F8D-\u0F97\u0F99-\u0FBC\u0FC6\u102D-\u1030\u1032-\u1037\u1039-\u103A\u103D-\u103E\u1058-\u1059\u105E-\u1060\u1071-\u1074\u1082\u1085-\u1086\u108D\u109D\u135D-\u135F\u1712-\u1714\u1732-\u1733\u1752-\u1753\u1772-\u1773\u17B7-\u17BD\u17C6\u17C9-\u17D3\u17DD\u1885-\u1886\u18A9\u1920-\u1922\u1927-\u1928\u1932\u1939-\u193B\u1A17-\u1A18\u1A1B\u1A56\u1A58-\u1A5E\u1A60\u1A62\u1A65-\u1A6C\u1A73-\u1A7C\u1A7F\u1AB0-\u1AF0\u1B00-\u1B03\u1B34\u1B36-\u1B3A\u1B3C\u1B42\u1B6B-\u1B73\u1B80-\u1B81\u1BA2-\u1BA5\u1BA8-\u1BA9\u1BAB-\u1BAD\u1BE6\u1BE8-\u1BE9\u1BED\u1BEF-\u1BF1\u1C2C-\u1C33\u1C36-\u1C37\u1CD0-\u1CD2\u1CD4-\u1CE0\u1CE2-\u1CE8\u1CED\u1CF4\u1CF8-\u1CF9\u1DC0-\u1DFF\u20D0-\u20F0\u2CEF-\u2CF1\u2D7F\u2DE0-\u2DFF\u302A-\u302D\u3099-\u309A\uA66F-\uA672\uA674-\uA67D\uA69E-\uA69F\uA6F0-\uA6F1\uA802\uA806\uA80B\uA825-\uA826\uA82C\uA8C4-\uA8C5\uA8E0-\uA8F1\uA8FF\uA926-\uA92D\uA947-\uA951\uA980-\uA982\uA9B3\uA9B6-\uA9B9\uA9BC-\uA9BD\uA9E5\uAA29-\uAA2E\uAA31-\uAA32\uAA35-\uAA36\uAA43\uAA4C\uAA7C\uAAB0\uAAB2-\uAAB4\uAAB7-\uAAB8\uAABE-\uAABF\uAAC1\uAAEC-\uAAED\uAAF6\uABE5\uABE8\uABED\uFB1E\uFE20-\uFE2F\U000101FD\U000102E0\U00010376-\U0001037A\U00010A01-\U00010A03\U00010A05-\U00010A06\U00010A0C-\U00010A0F\U00010A38-\U00010A3A\U00010A3F\U00010AE5-\U00010AE6\U00010D24-\U00010D27\U00010D69-\U00010D6D\U00010EAB-\U00010EAC\U00010ECB-\U00010ECF\U00010EF0-\U00010EFF\U00010F46-\U00010F50\U00010F82-\U00010F85\U00011001\U00011038-\U00011046\U00011070\U00011073-\U00011074\U0001107F-\U00011081\U000110B3-\U000110B6\U000110B9-\U000110BA\U000110C2\U00011100-\U00011102\U00011127-\U0001112B\U0001112D-\U00011134\U00011173\U00011180-\U00011181\U000111B6-\U000111BE\U000111C9-\U000111CC\U000111CF\U0001122F-\U00011231\U00011234\U00011236-\U00011237\U0001123E\U00011241\U000112DF\U000112E3-\U000112EA\U00011300-\U00011301\U0001133B-\U0001133C\U00011340\U00011366-\U0001136C\U00011370-\U00011374\U000113BB-\U000113C0\U000113CE\U000113D0\U000113D2\U000113E1-\U000113E2\U00011438-\U0001143F\U00011442-\U00011444\U00011446\U0001145E\U000114B3-\U000114B8\U000114BA\U000114BF-\U000114C0\U000114C2-\U000114C3\U000115B2-\U000115B5\U000115BC-\U000115BD\U000115BF-\U000115C0\U000115DC-\U000115DD\U00011633-\U0001163A\U0001163D\U0001163F-\U00011640\U000116AB\U000116AD\U000116B0-\U000116B5\U000116B7\U0001171D\U0001171F\U00011722-\U00011725\U00011727-\U0001172B\U0001182F-\U00011837\U00011839-\U0001183A\U0001193B-\U0001193C\U0001193E\U00011943\U000119D4-\U000119D7\U000119DA-\U000119DB\U000119E0\U00011A01-\U00011A0A\U00011A33-\U00011A38\U00011A3B-\U00011A3E\U00011A47\U00011A51-\U00011A56\U00011A59-\U00011A5B\U00011A8A-\U00011A96\U00011A98-\U00011A99\U00011B60\U00011B62-\U00011B64\U00011B66\U00011C30-\U00011C36\U00011C38-\U00011C3D\U00011C3F\U00011C92-\U00011CA7\U00011CAA-\U00011CB0\U00011CB2-\U00011CB3\U00011CB5-\U00011CB6\U00011D31-\U00011D36\U00011D3A\U00011D3C-\U00011D3D\U00011D3F-\U00011D45\U00011D47\U00011D90-\U00011D91\U00011D95\U00011D97\U00011DF0\U00011EF3-\U00011EF4\U00011F00-\U00011F01\U00011F36-\U00011F3A\U00011F40\U00011F42\U00011F5A\U00013440\U00013447-\U00013455\U0001611E-\U00016129\U0001612D-\U0001612F\U00016AF0-\U00016AF4\U00016B30-\U00016B36\U00016F4F\U00016F8F-\U00016F92\U00016FE4\U0001BC9D-\U0001BC9E\U0001CF00-\U0001CF2D\U0001CF30-\U0001CF46\U0001D127-\U0001D128\U0001D167-\U0001D169\U0001D17B-\U0001D182\U0001D185-\U0001D18B\U0001D1AA-\U0001D1AD\U0001D242-\U0001D244\U0001D25B-\U0001D25C\U0001DA00-\U0001DA36\U0001DA3B-\U0001DA6C\U0001DA75\U0001DA84\U0001DA9B-\U0001DA9F\U0001DAA1-\U0001DAAF\U0001E000-\U0001E006\U0001E008-\U0001E018\U0001E01B-\U0001E021\U0001E023-\U0001E024\U0001E026-\U0001E02A\U0001E08F\U0001E130-\U0001E136\U0001E2AE\U0001E2EC-\U0001E2EF\U0001E4EC-\U0001E4EF\U0001E5EE-\U0001E5EF\U0001E6E3\U0001E6E6\U0001E6EE-\U0001E6EF\U0001E6F5\U0001E8D0-\U0001E8D6\U0001E944-\U0001E94A]'::text;
+
+
+ALTER FUNCTION public.marks() OWNER TO tracehub_owner;
+
+--
+-- Name: is_plain(text, integer); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.is_plain(value text, longest integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((char_length(value) >= 1) AND (char_length(value) <= longest)) AND (value IS NFC NORMALIZED) AND (value !~ public.hidden_characters()) AND (value !~ '[\u00A0\u1680\u2000-\u200A\u202F\u205F\u3000]|^ | $|  '::text) AND (value !~ (((('^'::text || public.marks()) || '|'::text) || public.marks()) || '{5}'::text)));
+
+
+ALTER FUNCTION public.is_plain(value text, longest integer) OWNER TO tracehub_owner;
+
+--
+-- Name: are_plain(text[], integer); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.are_plain(texts text[], longest integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT COALESCE(bool_and(COALESCE(public.is_plain(text.text, are_plain.longest), false)), true) AS "coalesce" FROM unnest(are_plain.texts) text(text));
+
+
+ALTER FUNCTION public.are_plain(texts text[], longest integer) OWNER TO tracehub_owner;
+
+--
 -- Name: begin_monitoring(text, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -58,6 +102,38 @@ CREATE FUNCTION public.change_password(id uuid, new_password_hash text) RETURNS 
 
 
 ALTER FUNCTION public.change_password(id uuid, new_password_hash text) OWNER TO tracehub_owner;
+
+--
+-- Name: container_of_shipment(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.container_of_shipment() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        DECLARE
+            before text := CASE WHEN TG_OP = 'UPDATE' THEN OLD.container_number END;
+            is_there boolean := EXISTS (
+                SELECT FROM public.containers it
+                WHERE it.organisation_id = NEW.organisation_id AND it.shipment_id = NEW.id AND it.number = NEW.container_number);
+        BEGIN
+            IF NEW.container_number IS NULL OR is_there THEN
+                DELETE FROM public.containers it
+                WHERE it.organisation_id = NEW.organisation_id AND it.shipment_id = NEW.id AND it.number = before;
+                RETURN NULL;
+            END IF;
+            UPDATE public.containers it SET number = NEW.container_number, version = it.version + 1
+            WHERE it.organisation_id = NEW.organisation_id AND it.shipment_id = NEW.id AND it.number = before;
+            IF NOT FOUND THEN
+                INSERT INTO public.containers (organisation_id, id, shipment_id, number)
+                VALUES (NEW.organisation_id, gen_random_uuid(), NEW.id, NEW.container_number);
+            END IF;
+            RETURN NULL;
+        END
+    $$;
+
+
+ALTER FUNCTION public.container_of_shipment() OWNER TO tracehub_owner;
 
 --
 -- Name: credentials_of(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -120,6 +196,31 @@ CREATE FUNCTION public.find_credentials(address text) RETURNS TABLE(user_id uuid
 ALTER FUNCTION public.find_credentials(address text) OWNER TO tracehub_owner;
 
 --
+-- Name: first_container(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.first_container() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        DECLARE
+            of_organisation uuid := CASE TG_OP WHEN 'DELETE' THEN OLD.organisation_id ELSE NEW.organisation_id END;
+            of_shipment uuid := CASE TG_OP WHEN 'DELETE' THEN OLD.shipment_id ELSE NEW.shipment_id END;
+            first text := (
+                SELECT it.number FROM public.containers it
+                WHERE it.organisation_id = of_organisation AND it.shipment_id = of_shipment
+                ORDER BY it.created_at, it.id LIMIT 1);
+        BEGIN
+            UPDATE public.shipments s SET container_number = first, version = s.version + 1, updated_at = now()
+            WHERE s.organisation_id = of_organisation AND s.id = of_shipment AND s.container_number IS DISTINCT FROM first;
+            RETURN NULL;
+        END
+    $$;
+
+
+ALTER FUNCTION public.first_container() OWNER TO tracehub_owner;
+
+--
 -- Name: fold_email(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -154,17 +255,6 @@ CREATE FUNCTION public.fold_reference() RETURNS trigger
 ALTER FUNCTION public.fold_reference() OWNER TO tracehub_owner;
 
 --
--- Name: hidden_characters(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
---
-
-CREATE FUNCTION public.hidden_characters() RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '[\u0001-\u001F\u007F-\u009F\u00AD\u034F\u061C\u115F-\u1160\u17B4-\u17B5\u180B-\u180F\u200B-\u200F\u2028-\u202E\u2060-\u206F\u2800\u3164\uE000-\uF8FF\uFDD0-\uFDEF\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFC\uFFFE-\uFFFF\U00013430-\U0001343F\U00013441-\U00013442\U0001BCA0-\U0001BCA3\U0001D159\U0001D173-\U0001D17A\U0001FFFE-\U0001FFFF\U0002FFFE-\U0002FFFF\U0003FFFE-\U0003FFFF\U0004FFFE-\U0004FFFF\U0005FFFE-\U0005FFFF\U0006FFFE-\U0006FFFF\U0007FFFE-\U0007FFFF\U0008FFFE-\U0008FFFF\U0009FFFE-\U0009FFFF\U000AFFFE-\U000AFFFF\U000BFFFE-\U000BFFFF\U000CFFFE-\U000CFFFF\U000DFFFE-\U0010FFFF]'::text;
-
-
-ALTER FUNCTION public.hidden_characters() OWNER TO tracehub_owner;
-
---
 -- Name: folded(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -174,6 +264,26 @@ CREATE FUNCTION public.folded(value text) RETURNS text
 
 
 ALTER FUNCTION public.folded(value text) OWNER TO tracehub_owner;
+
+--
+-- Name: forget_buyer(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.forget_buyer() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        BEGIN
+            DELETE FROM public.shipment_partners link USING public.partners partner
+            WHERE link.organisation_id = NEW.organisation_id AND link.shipment_id = NEW.id AND link.kind = 'buyer'
+                AND partner.organisation_id = link.organisation_id AND partner.id = link.partner_id
+                AND partner.name IS DISTINCT FROM NEW.buyer;
+            RETURN NULL;
+        END
+    $$;
+
+
+ALTER FUNCTION public.forget_buyer() OWNER TO tracehub_owner;
 
 --
 -- Name: in_batches(text, text); Type: PROCEDURE; Schema: public; Owner: tracehub_owner
@@ -248,28 +358,6 @@ CREATE FUNCTION public.is_logged_in(id uuid, organisation uuid, version bigint) 
 
 
 ALTER FUNCTION public.is_logged_in(id uuid, organisation uuid, version bigint) OWNER TO tracehub_owner;
-
---
--- Name: marks(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
---
-
-CREATE FUNCTION public.marks() RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '[\u0300-\u034E\u0350-\u036F\u0483-\u0489\u0591-\u05BD\u05BF\u05C1-\u05C2\u05C4-\u05C5\u05C7-\u05C9\u0610-\u061A\u064B-\u065F\u0670\u06D6-\u06DC\u06DF-\u06E4\u06E7-\u06E8\u06EA-\u06ED\u0711\u0730-\u074A\u07A6-\u07B0\u07EB-\u07F3\u07FD\u0816-\u0819\u081B-\u0823\u0825-\u0827\u0829-\u082D\u0859-\u085B\u0897-\u089F\u08CA-\u08E1\u08E3-\u0902\u093A\u093C\u0941-\u0948\u094D\u0951-\u0957\u0962-\u0963\u0981\u09BC\u09C1-\u09C4\u09CD\u09E2-\u09E3\u09FE\u0A01-\u0A02\u0A3C\u0A41-\u0A42\u0A47-\u0A48\u0A4B-\u0A4D\u0A51\u0A70-\u0A71\u0A75\u0A81-\u0A82\u0ABC\u0AC1-\u0AC5\u0AC7-\u0AC8\u0ACD\u0AE2-\u0AE3\u0AFA-\u0AFF\u0B01\u0B3C\u0B3F\u0B41-\u0B44\u0B4D\u0B53-\u0B56\u0B62-\u0B63\u0B82\u0BC0\u0BCD\u0C00\u0C04\u0C3C\u0C3E-\u0C40\u0C46-\u0C48\u0C4A-\u0C4D\u0C55-\u0C56\u0C62-\u0C63\u0C81\u0CBC\u0CBF\u0CC6\u0CCC-\u0CCD\u0CE2-\u0CE3\u0D00-\u0D01\u0D3B-\u0D3C\u0D41-\u0D44\u0D4D\u0D62-\u0D63\u0D81\u0DCA\u0DD2-\u0DD4\u0DD6\u0E31\u0E34-\u0E3A\u0E47-\u0E4E\u0EB1\u0EB4-\u0EBC\u0EC8-\u0ECE\u0F18-\u0F19\u0F35\u0F37\u0F39\u0F71-\u0F7E\u0F80-\u0F84\u0F86-\u0F87\u0F8D-\u0F97\u0F99-\u0FBC\u0FC6\u102D-\u1030\u1032-\u1037\u1039-\u103A\u103D-\u103E\u1058-\u1059\u105E-\u1060\u1071-\u1074\u1082\u1085-\u1086\u108D\u109D\u135D-\u135F\u1712-\u1714\u1732-\u1733\u1752-\u1753\u1772-\u1773\u17B7-\u17BD\u17C6\u17C9-\u17D3\u17DD\u1885-\u1886\u18A9\u1920-\u1922\u1927-\u1928\u1932\u1939-\u193B\u1A17-\u1A18\u1A1B\u1A56\u1A58-\u1A5E\u1A60\u1A62\u1A65-\u1A6C\u1A73-\u1A7C\u1A7F\u1AB0-\u1AF0\u1B00-\u1B03\u1B34\u1B36-\u1B3A\u1B3C\u1B42\u1B6B-\u1B73\u1B80-\u1B81\u1BA2-\u1BA5\u1BA8-\u1BA9\u1BAB-\u1BAD\u1BE6\u1BE8-\u1BE9\u1BED\u1BEF-\u1BF1\u1C2C-\u1C33\u1C36-\u1C37\u1CD0-\u1CD2\u1CD4-\u1CE0\u1CE2-\u1CE8\u1CED\u1CF4\u1CF8-\u1CF9\u1DC0-\u1DFF\u20D0-\u20F0\u2CEF-\u2CF1\u2D7F\u2DE0-\u2DFF\u302A-\u302D\u3099-\u309A\uA66F-\uA672\uA674-\uA67D\uA69E-\uA69F\uA6F0-\uA6F1\uA802\uA806\uA80B\uA825-\uA826\uA82C\uA8C4-\uA8C5\uA8E0-\uA8F1\uA8FF\uA926-\uA92D\uA947-\uA951\uA980-\uA982\uA9B3\uA9B6-\uA9B9\uA9BC-\uA9BD\uA9E5\uAA29-\uAA2E\uAA31-\uAA32\uAA35-\uAA36\uAA43\uAA4C\uAA7C\uAAB0\uAAB2-\uAAB4\uAAB7-\uAAB8\uAABE-\uAABF\uAAC1\uAAEC-\uAAED\uAAF6\uABE5\uABE8\uABED\uFB1E\uFE20-\uFE2F\U000101FD\U000102E0\U00010376-\U0001037A\U00010A01-\U00010A03\U00010A05-\U00010A06\U00010A0C-\U00010A0F\U00010A38-\U00010A3A\U00010A3F\U00010AE5-\U00010AE6\U00010D24-\U00010D27\U00010D69-\U00010D6D\U00010EAB-\U00010EAC\U00010ECB-\U00010ECF\U00010EF0-\U00010EFF\U00010F46-\U00010F50\U00010F82-\U00010F85\U00011001\U00011038-\U00011046\U00011070\U00011073-\U00011074\U0001107F-\U00011081\U000110B3-\U000110B6\U000110B9-\U000110BA\U000110C2\U00011100-\U00011102\U00011127-\U0001112B\U0001112D-\U00011134\U00011173\U00011180-\U00011181\U000111B6-\U000111BE\U000111C9-\U000111CC\U000111CF\U0001122F-\U00011231\U00011234\U00011236-\U00011237\U0001123E\U00011241\U000112DF\U000112E3-\U000112EA\U00011300-\U00011301\U0001133B-\U0001133C\U00011340\U00011366-\U0001136C\U00011370-\U00011374\U000113BB-\U000113C0\U000113CE\U000113D0\U000113D2\U000113E1-\U000113E2\U00011438-\U0001143F\U00011442-\U00011444\U00011446\U0001145E\U000114B3-\U000114B8\U000114BA\U000114BF-\U000114C0\U000114C2-\U000114C3\U000115B2-\U000115B5\U000115BC-\U000115BD\U000115BF-\U000115C0\U000115DC-\U000115DD\U00011633-\U0001163A\U0001163D\U0001163F-\U00011640\U000116AB\U000116AD\U000116B0-\U000116B5\U000116B7\U0001171D\U0001171F\U00011722-\U00011725\U00011727-\U0001172B\U0001182F-\U00011837\U00011839-\U0001183A\U0001193B-\U0001193C\U0001193E\U00011943\U000119D4-\U000119D7\U000119DA-\U000119DB\U000119E0\U00011A01-\U00011A0A\U00011A33-\U00011A38\U00011A3B-\U00011A3E\U00011A47\U00011A51-\U00011A56\U00011A59-\U00011A5B\U00011A8A-\U00011A96\U00011A98-\U00011A99\U00011B60\U00011B62-\U00011B64\U00011B66\U00011C30-\U00011C36\U00011C38-\U00011C3D\U00011C3F\U00011C92-\U00011CA7\U00011CAA-\U00011CB0\U00011CB2-\U00011CB3\U00011CB5-\U00011CB6\U00011D31-\U00011D36\U00011D3A\U00011D3C-\U00011D3D\U00011D3F-\U00011D45\U00011D47\U00011D90-\U00011D91\U00011D95\U00011D97\U00011DF0\U00011EF3-\U00011EF4\U00011F00-\U00011F01\U00011F36-\U00011F3A\U00011F40\U00011F42\U00011F5A\U00013440\U00013447-\U00013455\U0001611E-\U00016129\U0001612D-\U0001612F\U00016AF0-\U00016AF4\U00016B30-\U00016B36\U00016F4F\U00016F8F-\U00016F92\U00016FE4\U0001BC9D-\U0001BC9E\U0001CF00-\U0001CF2D\U0001CF30-\U0001CF46\U0001D127-\U0001D128\U0001D167-\U0001D169\U0001D17B-\U0001D182\U0001D185-\U0001D18B\U0001D1AA-\U0001D1AD\U0001D242-\U0001D244\U0001D25B-\U0001D25C\U0001DA00-\U0001DA36\U0001DA3B-\U0001DA6C\U0001DA75\U0001DA84\U0001DA9B-\U0001DA9F\U0001DAA1-\U0001DAAF\U0001E000-\U0001E006\U0001E008-\U0001E018\U0001E01B-\U0001E021\U0001E023-\U0001E024\U0001E026-\U0001E02A\U0001E08F\U0001E130-\U0001E136\U0001E2AE\U0001E2EC-\U0001E2EF\U0001E4EC-\U0001E4EF\U0001E5EE-\U0001E5EF\U0001E6E3\U0001E6E6\U0001E6EE-\U0001E6EF\U0001E6F5\U0001E8D0-\U0001E8D6\U0001E944-\U0001E94A]'::text;
-
-
-ALTER FUNCTION public.marks() OWNER TO tracehub_owner;
-
---
--- Name: is_plain(text, integer); Type: FUNCTION; Schema: public; Owner: tracehub_owner
---
-
-CREATE FUNCTION public.is_plain(value text, longest integer) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (((char_length(value) >= 1) AND (char_length(value) <= longest)) AND (value IS NFC NORMALIZED) AND (value !~ public.hidden_characters()) AND (value !~ '[\u00A0\u1680\u2000-\u200A\u202F\u205F\u3000]|^ | $|  '::text) AND (value !~ (((('^'::text || public.marks()) || '|'::text) || public.marks()) || '{5}'::text)));
-
-
-ALTER FUNCTION public.is_plain(value text, longest integer) OWNER TO tracehub_owner;
 
 --
 -- Name: log_out(uuid); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -427,6 +515,31 @@ SET default_tablespace = '';
 SET default_table_access_method = heap;
 
 --
+-- Name: containers; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.containers (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    shipment_id uuid NOT NULL,
+    number text NOT NULL,
+    kind text,
+    seal text,
+    gross_grams bigint,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT containers_gross_grams_check CHECK (((gross_grams >= 1) AND (gross_grams <= '100000000000'::bigint))),
+    CONSTRAINT containers_kind_check CHECK ((kind ~ '^[A-Z0-9]{4}$'::text)),
+    CONSTRAINT containers_number_check CHECK ((number ~ '^[A-Z]{3}[UJZ][0-9]{7}$'::text)),
+    CONSTRAINT containers_seal_check CHECK (public.is_plain(seal, 32))
+);
+
+ALTER TABLE ONLY public.containers FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.containers OWNER TO tracehub_owner;
+
+--
 -- Name: history; Type: TABLE; Schema: public; Owner: tracehub_owner
 --
 
@@ -467,6 +580,36 @@ ALTER TABLE ONLY public.idempotency_keys FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE public.idempotency_keys OWNER TO tracehub_owner;
+
+--
+-- Name: items; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.items (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    shipment_id uuid NOT NULL,
+    goods text NOT NULL,
+    hs_code text,
+    packages bigint,
+    package_kind text,
+    net_grams bigint,
+    gross_grams bigint,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT items_check CHECK ((gross_grams >= net_grams)),
+    CONSTRAINT items_goods_check CHECK (public.is_plain(goods, 200)),
+    CONSTRAINT items_gross_grams_check CHECK (((gross_grams >= 1) AND (gross_grams <= '100000000000'::bigint))),
+    CONSTRAINT items_hs_code_check CHECK ((hs_code ~ '^[0-9]{6,8}$'::text)),
+    CONSTRAINT items_net_grams_check CHECK (((net_grams >= 1) AND (net_grams <= '100000000000'::bigint))),
+    CONSTRAINT items_package_kind_check CHECK (public.is_plain(package_kind, 40)),
+    CONSTRAINT items_packages_check CHECK (((packages >= 1) AND (packages <= 10000000)))
+);
+
+ALTER TABLE ONLY public.items FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.items OWNER TO tracehub_owner;
 
 --
 -- Name: links; Type: TABLE; Schema: public; Owner: tracehub_owner
@@ -580,6 +723,36 @@ ALTER TABLE ONLY public.papers FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.papers OWNER TO tracehub_owner;
 
 --
+-- Name: partners; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.partners (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    name_folded text GENERATED ALWAYS AS (public.folded(name)) STORED NOT NULL,
+    address text[] DEFAULT '{}'::text[] NOT NULL,
+    country text,
+    eori text,
+    email text,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone,
+    CONSTRAINT partners_address_check CHECK (((cardinality(address) <= 5) AND public.are_plain(address, 100))),
+    CONSTRAINT partners_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
+    CONSTRAINT partners_email_check CHECK (public.is_plain(email, 254)),
+    CONSTRAINT partners_eori_check CHECK ((eori ~ '^[A-Z]{2}[A-Z0-9]{1,15}$'::text)),
+    CONSTRAINT partners_kind_check CHECK ((kind = ANY (ARRAY['buyer'::text, 'carrier'::text, 'agent'::text, 'other'::text]))),
+    CONSTRAINT partners_name_check CHECK (public.is_plain(name, 200))
+);
+
+ALTER TABLE ONLY public.partners FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.partners OWNER TO tracehub_owner;
+
+--
 -- Name: reminders; Type: TABLE; Schema: public; Owner: tracehub_owner
 --
 
@@ -596,6 +769,22 @@ ALTER TABLE ONLY public.reminders FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE public.reminders OWNER TO tracehub_owner;
+
+--
+-- Name: shipment_partners; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.shipment_partners (
+    organisation_id uuid NOT NULL,
+    shipment_id uuid NOT NULL,
+    partner_id uuid NOT NULL,
+    kind text NOT NULL
+);
+
+ALTER TABLE ONLY public.shipment_partners FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.shipment_partners OWNER TO tracehub_owner;
 
 --
 -- Name: shipments; Type: TABLE; Schema: public; Owner: tracehub_owner
@@ -698,6 +887,22 @@ ALTER TABLE ONLY public.users FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.users OWNER TO tracehub_owner;
 
 --
+-- Name: containers containers_number_is_unique; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.containers
+    ADD CONSTRAINT containers_number_is_unique UNIQUE (organisation_id, shipment_id, number);
+
+
+--
+-- Name: containers containers_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.containers
+    ADD CONSTRAINT containers_pkey PRIMARY KEY (organisation_id, id);
+
+
+--
 -- Name: history history_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -711,6 +916,14 @@ ALTER TABLE ONLY public.history
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (organisation_id, user_id, key);
+
+
+--
+-- Name: items items_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.items
+    ADD CONSTRAINT items_pkey PRIMARY KEY (organisation_id, id);
 
 
 --
@@ -754,11 +967,43 @@ ALTER TABLE ONLY public.papers
 
 
 --
+-- Name: partners partners_name_is_unique; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.partners
+    ADD CONSTRAINT partners_name_is_unique UNIQUE (organisation_id, kind, name_folded);
+
+
+--
+-- Name: partners partners_organisation_id_id_kind_key; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.partners
+    ADD CONSTRAINT partners_organisation_id_id_kind_key UNIQUE (organisation_id, id, kind);
+
+
+--
+-- Name: partners partners_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.partners
+    ADD CONSTRAINT partners_pkey PRIMARY KEY (organisation_id, id);
+
+
+--
 -- Name: reminders reminders_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
 ALTER TABLE ONLY public.reminders
     ADD CONSTRAINT reminders_pkey PRIMARY KEY (shipment_id, kind, due_on);
+
+
+--
+-- Name: shipment_partners shipment_partners_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.shipment_partners
+    ADD CONSTRAINT shipment_partners_pkey PRIMARY KEY (organisation_id, shipment_id, partner_id);
 
 
 --
@@ -802,6 +1047,13 @@ ALTER TABLE ONLY public.users
 
 
 --
+-- Name: containers_by_number; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX containers_by_number ON public.containers USING btree (organisation_id, number);
+
+
+--
 -- Name: history_of_shipment; Type: INDEX; Schema: public; Owner: tracehub_owner
 --
 
@@ -813,6 +1065,13 @@ CREATE INDEX history_of_shipment ON public.history USING btree (organisation_id,
 --
 
 CREATE INDEX idempotency_keys_by_time ON public.idempotency_keys USING btree (organisation_id, created_at);
+
+
+--
+-- Name: items_of_shipment; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX items_of_shipment ON public.items USING btree (organisation_id, shipment_id, created_at, id);
 
 
 --
@@ -851,6 +1110,27 @@ CREATE INDEX papers_of_shipment ON public.papers USING btree (organisation_id, s
 
 
 --
+-- Name: partners_by_name; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX partners_by_name ON public.partners USING btree (organisation_id, name_folded, id);
+
+
+--
+-- Name: shipment_partners_by_partner; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX shipment_partners_by_partner ON public.shipment_partners USING btree (organisation_id, partner_id, shipment_id);
+
+
+--
+-- Name: shipment_partners_one_buyer; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE UNIQUE INDEX shipment_partners_one_buyer ON public.shipment_partners USING btree (organisation_id, shipment_id) WHERE (kind = 'buyer'::text);
+
+
+--
 -- Name: shipments_by_organisation; Type: INDEX; Schema: public; Owner: tracehub_owner
 --
 
@@ -886,6 +1166,27 @@ CREATE UNIQUE INDEX users_of_their_organisation ON public.users USING btree (org
 
 
 --
+-- Name: shipments container_of_new_shipment; Type: TRIGGER; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TRIGGER container_of_new_shipment AFTER INSERT ON public.shipments FOR EACH ROW WHEN ((new.container_number IS NOT NULL)) EXECUTE FUNCTION public.container_of_shipment();
+
+
+--
+-- Name: shipments container_of_shipment; Type: TRIGGER; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TRIGGER container_of_shipment AFTER UPDATE OF container_number ON public.shipments FOR EACH ROW WHEN ((old.container_number IS DISTINCT FROM new.container_number)) EXECUTE FUNCTION public.container_of_shipment();
+
+
+--
+-- Name: containers first_container; Type: TRIGGER; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TRIGGER first_container AFTER INSERT OR DELETE OR UPDATE OF number ON public.containers FOR EACH ROW EXECUTE FUNCTION public.first_container();
+
+
+--
 -- Name: users fold_email; Type: TRIGGER; Schema: public; Owner: tracehub_owner
 --
 
@@ -897,6 +1198,13 @@ CREATE TRIGGER fold_email BEFORE INSERT OR UPDATE OF email ON public.users FOR E
 --
 
 CREATE TRIGGER fold_reference BEFORE INSERT OR UPDATE OF reference ON public.shipments FOR EACH ROW EXECUTE FUNCTION public.fold_reference();
+
+
+--
+-- Name: shipments forget_buyer; Type: TRIGGER; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TRIGGER forget_buyer AFTER UPDATE OF buyer ON public.shipments FOR EACH ROW WHEN ((old.buyer IS DISTINCT FROM new.buyer)) EXECUTE FUNCTION public.forget_buyer();
 
 
 --
@@ -928,6 +1236,14 @@ CREATE TRIGGER users_texts_are_plain BEFORE INSERT OR UPDATE OF name, email ON p
 
 
 --
+-- Name: containers containers_organisation_id_shipment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.containers
+    ADD CONSTRAINT containers_organisation_id_shipment_id_fkey FOREIGN KEY (organisation_id, shipment_id) REFERENCES public.shipments(organisation_id, id);
+
+
+--
 -- Name: history history_organisation_id_shipment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -949,6 +1265,14 @@ ALTER TABLE ONLY public.history
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_organisation_id_user_id_fkey FOREIGN KEY (organisation_id, user_id) REFERENCES public.users(organisation_id, id) ON DELETE CASCADE;
+
+
+--
+-- Name: items items_organisation_id_shipment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.items
+    ADD CONSTRAINT items_organisation_id_shipment_id_fkey FOREIGN KEY (organisation_id, shipment_id) REFERENCES public.shipments(organisation_id, id);
 
 
 --
@@ -992,6 +1316,14 @@ ALTER TABLE ONLY public.papers
 
 
 --
+-- Name: partners partners_organisation_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.partners
+    ADD CONSTRAINT partners_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES public.organisations(id);
+
+
+--
 -- Name: reminders reminders_organisation_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -1013,6 +1345,22 @@ ALTER TABLE ONLY public.reminders
 
 ALTER TABLE ONLY public.reminders
     ADD CONSTRAINT reminders_shipment_is_the_organisation_s FOREIGN KEY (organisation_id, shipment_id) REFERENCES public.shipments(organisation_id, id);
+
+
+--
+-- Name: shipment_partners shipment_partners_organisation_id_partner_id_kind_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.shipment_partners
+    ADD CONSTRAINT shipment_partners_organisation_id_partner_id_kind_fkey FOREIGN KEY (organisation_id, partner_id, kind) REFERENCES public.partners(organisation_id, id, kind);
+
+
+--
+-- Name: shipment_partners shipment_partners_organisation_id_shipment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.shipment_partners
+    ADD CONSTRAINT shipment_partners_organisation_id_shipment_id_fkey FOREIGN KEY (organisation_id, shipment_id) REFERENCES public.shipments(organisation_id, id);
 
 
 --
@@ -1055,6 +1403,12 @@ CREATE POLICY by_token ON public.links FOR SELECT TO tracehub_owner USING (true)
 
 
 --
+-- Name: containers; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.containers ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: history; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
 --
 
@@ -1065,6 +1419,12 @@ ALTER TABLE public.history ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: items; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.items ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: links; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
@@ -1086,6 +1446,13 @@ CREATE POLICY log_in ON public.users FOR SELECT TO tracehub_owner USING (true);
 ALTER TABLE public.organisations ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: containers own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.containers USING ((organisation_id = public.current_organisation_id()));
+
+
+--
 -- Name: history own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
 --
 
@@ -1097,6 +1464,13 @@ CREATE POLICY own_organisation ON public.history USING ((organisation_id = publi
 --
 
 CREATE POLICY own_organisation ON public.idempotency_keys USING ((organisation_id = public.current_organisation_id()));
+
+
+--
+-- Name: items own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.items USING ((organisation_id = public.current_organisation_id()));
 
 
 --
@@ -1128,10 +1502,24 @@ CREATE POLICY own_organisation ON public.papers USING ((organisation_id = public
 
 
 --
+-- Name: partners own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.partners USING ((organisation_id = public.current_organisation_id()));
+
+
+--
 -- Name: reminders own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
 --
 
 CREATE POLICY own_organisation ON public.reminders USING ((organisation_id = public.current_organisation_id()));
+
+
+--
+-- Name: shipment_partners own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.shipment_partners USING ((organisation_id = public.current_organisation_id()));
 
 
 --
@@ -1168,10 +1556,22 @@ ALTER TABLE public.paper_versions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.papers ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: partners; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.partners ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: reminders; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
 --
 
 ALTER TABLE public.reminders ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: shipment_partners; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.shipment_partners ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: shipments; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
@@ -1317,6 +1717,48 @@ GRANT ALL ON FUNCTION public.use_link(hash bytea, new_id uuid, new_name text, ne
 
 
 --
+-- Name: TABLE containers; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.containers TO tracehub_app;
+
+
+--
+-- Name: COLUMN containers.number; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(number) ON TABLE public.containers TO tracehub_app;
+
+
+--
+-- Name: COLUMN containers.kind; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(kind) ON TABLE public.containers TO tracehub_app;
+
+
+--
+-- Name: COLUMN containers.seal; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(seal) ON TABLE public.containers TO tracehub_app;
+
+
+--
+-- Name: COLUMN containers.gross_grams; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(gross_grams) ON TABLE public.containers TO tracehub_app;
+
+
+--
+-- Name: COLUMN containers.version; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(version) ON TABLE public.containers TO tracehub_app;
+
+
+--
 -- Name: TABLE history; Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
@@ -1328,6 +1770,62 @@ GRANT SELECT,INSERT ON TABLE public.history TO tracehub_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO tracehub_app;
+
+
+--
+-- Name: TABLE items; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.items TO tracehub_app;
+
+
+--
+-- Name: COLUMN items.goods; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(goods) ON TABLE public.items TO tracehub_app;
+
+
+--
+-- Name: COLUMN items.hs_code; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(hs_code) ON TABLE public.items TO tracehub_app;
+
+
+--
+-- Name: COLUMN items.packages; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(packages) ON TABLE public.items TO tracehub_app;
+
+
+--
+-- Name: COLUMN items.package_kind; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(package_kind) ON TABLE public.items TO tracehub_app;
+
+
+--
+-- Name: COLUMN items.net_grams; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(net_grams) ON TABLE public.items TO tracehub_app;
+
+
+--
+-- Name: COLUMN items.gross_grams; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(gross_grams) ON TABLE public.items TO tracehub_app;
+
+
+--
+-- Name: COLUMN items.version; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(version) ON TABLE public.items TO tracehub_app;
 
 
 --
@@ -1443,10 +1941,73 @@ GRANT UPDATE(deleted_at) ON TABLE public.papers TO tracehub_app;
 
 
 --
+-- Name: TABLE partners; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.partners TO tracehub_app;
+
+
+--
+-- Name: COLUMN partners.name; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(name) ON TABLE public.partners TO tracehub_app;
+
+
+--
+-- Name: COLUMN partners.address; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(address) ON TABLE public.partners TO tracehub_app;
+
+
+--
+-- Name: COLUMN partners.country; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(country) ON TABLE public.partners TO tracehub_app;
+
+
+--
+-- Name: COLUMN partners.eori; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(eori) ON TABLE public.partners TO tracehub_app;
+
+
+--
+-- Name: COLUMN partners.email; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(email) ON TABLE public.partners TO tracehub_app;
+
+
+--
+-- Name: COLUMN partners.version; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(version) ON TABLE public.partners TO tracehub_app;
+
+
+--
+-- Name: COLUMN partners.updated_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(updated_at) ON TABLE public.partners TO tracehub_app;
+
+
+--
 -- Name: TABLE reminders; Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
 GRANT SELECT,INSERT ON TABLE public.reminders TO tracehub_app;
+
+
+--
+-- Name: TABLE shipment_partners; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.shipment_partners TO tracehub_app;
 
 
 --

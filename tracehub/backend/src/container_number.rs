@@ -4,12 +4,19 @@
 ///
 /// Letters count 10 to 38, leaving out the multiples of 11; each place doubles; the sum modulo 11, and that modulo 10.
 pub fn is_valid(number: &str) -> bool {
-    let (Some(first), Some(digit)) = (number.get(..10), number.get(10..)) else { return false };
-    let owner = &first.as_bytes()[..4];
-    let well_formed = owner[..3].iter().all(u8::is_ascii_uppercase)
+    fitting(number).is_some_and(|fitting| fitting == number)
+}
+
+/// The number with the check digit that fits, if it has the form of one.
+pub fn fitting(number: &str) -> Option<String> {
+    let (first, last) = number.split_at_checked(10)?;
+    let (owner, serial) = first.as_bytes().split_at(4);
+    let is_well_formed = owner[..3].iter().all(u8::is_ascii_uppercase)
         && b"UJZ".contains(&owner[3])
-        && first.bytes().skip(4).all(|byte| byte.is_ascii_digit());
-    well_formed && digit == check_digit(first).to_string()
+        && serial.iter().all(u8::is_ascii_digit)
+        && last.len() == 1
+        && last.bytes().all(|byte| byte.is_ascii_digit());
+    is_well_formed.then(|| format!("{first}{}", check_digit(first)))
 }
 
 /// As people write it (`csqu 305438-3`), in the form that is stored.

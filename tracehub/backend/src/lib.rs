@@ -4,6 +4,7 @@
 //! what they stand on.
 
 pub mod client;
+pub mod codes;
 pub mod container_number;
 pub mod database;
 pub mod day;

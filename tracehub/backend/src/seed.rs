@@ -38,6 +38,8 @@ struct Demo {
     incoterm: Option<Incoterm>,
     /// The carrier's number, the bill of lading's, the vessel and its voyage.
     carriage: [Option<&'static str>; 4],
+    /// Its HS code, how many packages of which kind, and how many tonnes.
+    goods: (&'static str, i64, &'static str, i64),
 }
 
 const SHIPMENTS: [Demo; 6] = [
@@ -51,6 +53,7 @@ const SHIPMENTS: [Demo; 6] = [
         buyer: Some("Nordkorn Düngemittel GmbH"),
         incoterm: Some(Incoterm::Cfr),
         carriage: [Some("240117553"), Some("MAEU240117553"), Some("Maersk Cabo Verde"), Some("548N")],
+        goods: ("050790", 36, "big bags", 18),
     },
     Demo {
         reference: "TH-2026-002",
@@ -62,6 +65,7 @@ const SHIPMENTS: [Demo; 6] = [
         buyer: Some("Van Dijk Noten B.V."),
         incoterm: Some(Incoterm::Cif),
         carriage: [Some("EBKG07715230"), Some("MEDUTE118842"), Some("MSC Adu-V"), Some("FA612R")],
+        goods: ("080131", 300, "bags", 24),
     },
     Demo {
         reference: "TH-2026-003",
@@ -73,6 +77,7 @@ const SHIPMENTS: [Demo; 6] = [
         buyer: Some("Chocolaterie Lefèvre SA"),
         incoterm: Some(Incoterm::Fob),
         carriage: [Some("48810277"), Some("HLCUABJ260300417"), Some("Dakar Express"), Some("2609N")],
+        goods: ("180100", 400, "bags", 25),
     },
     Demo {
         reference: "TH-2026-004",
@@ -84,6 +89,7 @@ const SHIPMENTS: [Demo; 6] = [
         buyer: Some("Marlow Spice Ltd"),
         incoterm: Some(Incoterm::Fob),
         carriage: [Some("LOS0419928"), None, Some("CMA CGM Lekki"), Some("0WAKEN1MA")],
+        goods: ("091011", 480, "cartons", 12),
     },
     Demo {
         reference: "TH-2026-005",
@@ -95,6 +101,7 @@ const SHIPMENTS: [Demo; 6] = [
         buyer: Some("Aegean Foods A.E."),
         incoterm: Some(Incoterm::Fca),
         carriage: [Some("EBKG08120441"), None, None, None],
+        goods: ("120740", 380, "bags", 19),
     },
     Demo {
         reference: "TH-2026-006",
@@ -106,6 +113,7 @@ const SHIPMENTS: [Demo; 6] = [
         buyer: None,
         incoterm: None,
         carriage: [None; 4],
+        goods: ("151590", 500, "cartons", 10),
     },
 ];
 
@@ -192,6 +200,7 @@ async fn insert(tx: &mut OrganisationTx, shipment: Demo) -> anyhow::Result<()> {
     if inserted.execute(&mut **tx).await?.rows_affected() == 0 {
         return Ok(());
     }
+    insert_parts(tx, id, &shipment).await?;
     sqlx::query!(
         r#"INSERT INTO history (organisation_id, id, shipment_id, user_id, what, changes)
            VALUES ($1, $2, $3, $4, 'created', '[]')"#,
@@ -199,6 +208,50 @@ async fn insert(tx: &mut OrganisationTx, shipment: Demo) -> anyhow::Result<()> {
         Uuid::now_v7(),
         id,
         USER
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// What is in it, what of its container is known, and its buyer.
+async fn insert_parts(tx: &mut OrganisationTx, id: Uuid, shipment: &Demo) -> anyhow::Result<()> {
+    let (hs_code, packages, package_kind, tonnes) = shipment.goods;
+    let goods = shipment.product.rsplit_once(", ").map_or(shipment.product, |(goods, _)| goods);
+    let (net, gross) = (tonnes * 1_000_000, tonnes * 1_012_000);
+    sqlx::query!(
+        r#"INSERT INTO items (organisation_id, id, shipment_id, goods, hs_code, packages, package_kind, net_grams, gross_grams)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+        ORGANISATION,
+        Uuid::now_v7(),
+        id,
+        goods,
+        hs_code,
+        packages,
+        package_kind,
+        net,
+        gross
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!("UPDATE containers SET kind = '45G1', gross_grams = $2 WHERE shipment_id = $1", id, gross)
+        .execute(&mut **tx)
+        .await?;
+    let Some(buyer) = shipment.buyer else { return Ok(()) };
+    sqlx::query!(
+        r#"INSERT INTO partners (organisation_id, id, kind, name) VALUES ($1, $2, 'buyer', $3)
+           ON CONFLICT ON CONSTRAINT partners_name_is_unique DO NOTHING"#,
+        ORGANISATION,
+        Uuid::now_v7(),
+        buyer
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        r#"INSERT INTO shipment_partners (organisation_id, shipment_id, partner_id, kind)
+           SELECT organisation_id, $1, id, kind FROM partners WHERE kind = 'buyer' AND name_folded = folded($2)"#,
+        id,
+        buyer
     )
     .execute(&mut **tx)
     .await?;

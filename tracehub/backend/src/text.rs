@@ -30,6 +30,19 @@ pub enum Wrong {
     /// More marks than belong on a letter, or on none.
     #[error("must not hold more than {MARKS} accents on one letter, nor one without a letter")]
     Marks,
+    /// No mail address.
+    #[error("must be a mail address, such as ada@example.com")]
+    NoAddress,
+}
+
+/// A mail address as it is kept: in small letters.
+///
+/// # Errors
+/// When it is no plain text, or nobody is at any place.
+pub fn address(text: &str, longest: usize) -> Result<String, Wrong> {
+    let plain = plain(text, longest)?.to_lowercase();
+    let parts = plain.split_once('@').filter(|(who, place)| !who.is_empty() && !place.is_empty());
+    if parts.is_some() { Ok(plain) } else { Err(Wrong::NoAddress) }
 }
 
 /// The text as it is kept.

@@ -33,4 +33,14 @@ SELECT :'organisation', id, version, 'MSKU ' || version, 'Größe.pdf', 1000, sh
 FROM papers, generate_series(1, 2) version;
 INSERT INTO uploads (organisation_id, id, shipment_id, paper_id, kind, name, size, user_id)
 SELECT :'organisation', gen_random_uuid(), shipment_id, id, kind, 'scan.jpg', 1000, '01946c1a-0000-7000-8001-000000000001' FROM papers;
+INSERT INTO partners (organisation_id, id, kind, name, address, country, eori, email)
+SELECT :'organisation', gen_random_uuid(), (ARRAY['buyer', 'carrier', 'agent', 'other'])[1 + n % 4], 'Kakao ' || n, '{Speicherstadt 4,20457 Hamburg}', 'DE',
+    'DE' || n, 'somebody@example.com'
+FROM generate_series(1, 40) n;
+INSERT INTO shipment_partners (organisation_id, shipment_id, partner_id, kind)
+SELECT DISTINCT ON (shipments.id) :'organisation'::uuid, shipments.id, partners.id, kind FROM shipments, partners;
+INSERT INTO items (organisation_id, id, shipment_id, goods, hs_code, packages, package_kind, net_grams, gross_grams)
+SELECT :'organisation', gen_random_uuid(), id, 'Cocoa beans', '180100', 400, 'bags', 25000000, 25300000 FROM shipments;
+INSERT INTO containers (organisation_id, id, shipment_id, number, kind, seal, gross_grams)
+SELECT :'organisation', gen_random_uuid(), id, 'CSQU3054383', '45G1', 'EU-4711', 25300000 FROM shipments;
 COMMIT;

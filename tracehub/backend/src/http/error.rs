@@ -81,7 +81,7 @@ pub struct FieldError {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub code: Option<Rule>,
-    /// How many characters the rule is about, where it counts them.
+    /// The number that the rule is about, if it is about one: how many characters, which digit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub limit: Option<usize>,
@@ -105,6 +105,22 @@ pub enum Rule {
     Accents,
     /// Not as ISO 6346 has container numbers.
     ContainerNumber,
+    /// Not the digit that fits the rest of a container number: that would be `limit`.
+    CheckDigit,
+    /// Not a size and type of ISO 6346.
+    ContainerKind,
+    /// Not six to eight digits of the Harmonized System.
+    HsCode,
+    /// Not two letters of ISO 3166.
+    Country,
+    /// Not a country, and up to 15 letters and digits.
+    Eori,
+    /// Not a number above nothing, or too large a one.
+    Amount,
+    /// More lines than `limit`.
+    TooManyLines,
+    /// The goods alone weigh more.
+    LessThanNet,
     /// Not a day of this century.
     OutOfRange,
     /// An arrival before the departure.
@@ -326,9 +342,9 @@ impl FieldError {
         Self { code: Some(rule), ..Self::new(field, message) }
     }
 
-    /// With how many characters the rule is about.
-    pub fn limit(self, characters: usize) -> Self {
-        Self { limit: Some(characters), ..self }
+    /// With the number that the rule is about.
+    pub fn limit(self, number: usize) -> Self {
+        Self { limit: Some(number), ..self }
     }
 
     /// What is wrong with a text.
@@ -339,6 +355,7 @@ impl FieldError {
             text::Wrong::Lines => (Rule::Lines, None),
             text::Wrong::Hidden(_) => (Rule::Hidden, None),
             text::Wrong::Marks => (Rule::Accents, None),
+            text::Wrong::NoAddress => (Rule::Email, None),
         };
         Self { limit, ..Self::breaks(field, rule, wrong.to_string()) }
     }

@@ -17,7 +17,7 @@ use super::client::Client;
 use super::extract::{Id, Json, Path};
 use super::people::decides_about;
 use super::role::Role;
-use super::{App, Error, FieldError, Problem, Rule};
+use super::{App, Error, FieldError, Problem};
 use crate::database::OrganisationTx;
 use crate::text;
 use crate::throttle::{Account, Visitor};
@@ -338,19 +338,7 @@ fn gone() -> Error {
 }
 
 fn address(email: &str) -> Result<String, Error> {
-    let invalid = |wrong: FieldError| Error::Invalid(vec![wrong]);
-    let plain = text::plain(email, EMAIL)
-        .map_err(|wrong| invalid(FieldError::of_text("email", wrong)))?
-        .to_lowercase();
-    let parts = plain.split_once('@').filter(|(who, place)| !who.is_empty() && !place.is_empty());
-    match parts {
-        Some(_) => Ok(plain),
-        None => Err(invalid(FieldError::breaks(
-            "email",
-            Rule::Email,
-            "must be a mail address, such as ada@example.com",
-        ))),
-    }
+    text::address(email, EMAIL).map_err(|wrong| Error::Invalid(vec![FieldError::of_text("email", wrong)]))
 }
 
 /// A token that nobody guesses, and its hash.

@@ -2,6 +2,7 @@
 
 mod account;
 mod auth;
+mod change;
 mod client;
 mod device;
 mod error;
@@ -10,6 +11,7 @@ mod health;
 mod idempotency;
 pub(crate) mod links;
 mod papers;
+mod partners;
 mod people;
 mod refusals;
 mod reminders;
@@ -150,6 +152,7 @@ fn documented() -> OpenApiRouter<App> {
         .merge(auth::routes())
         .merge(account::routes())
         .merge(shipments::routes())
+        .merge(partners::routes())
         .merge(reminders::routes())
         .merge(papers::routes())
         .merge(people::routes())

@@ -1,13 +1,17 @@
 //! Shipments: what an organisation sends, from where to where.
 
 mod change;
+mod containers;
 mod fields;
 pub(super) mod history;
+mod items;
+mod partners;
 mod row;
 mod stage;
 pub(super) mod word;
 
-pub use fields::Incoterm;
+pub use fields::{Check, Incoterm, code};
+pub use partners::rename_buyer;
 pub use stage::Stage;
 
 use axum::extract::State;
@@ -19,12 +23,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use self::change::etag;
-use self::fields::{BILL_OF_LADING, BOOKING, BUYER, Check, PORT, PRODUCT, REFERENCE, VESSEL, VOYAGE};
+use self::fields::{BILL_OF_LADING, BOOKING, BUYER, PORT, PRODUCT, REFERENCE, VESSEL, VOYAGE};
 use self::history::What;
 use self::row::{Lock, Row};
 use self::word::Word;
 use super::auth::Caller;
+use super::change::etag;
 use super::extract::{Id, Json, Path, Query};
 use super::idempotency::{self, Begun, Created};
 use super::role::Role;
@@ -38,6 +42,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list_shipments, create_shipment))
         .routes(routes!(get_shipment, change::change_shipment))
         .routes(routes!(history::shipment_history))
+        .merge(containers::routes())
+        .merge(items::routes())
+        .merge(partners::routes())
 }
 
 #[derive(Serialize, ToSchema)]
@@ -286,7 +293,7 @@ impl NewShipment {
         check.optional("booking", &mut self.booking, BOOKING);
         check.optional("vessel", &mut self.vessel, VESSEL);
         check.optional("voyage", &mut self.voyage, VOYAGE);
-        check.container(&mut self.container_number);
+        check.container("container_number", &mut self.container_number);
         check.days(self.departs_on, self.arrives_on);
         check.done()?;
         Ok(self)
@@ -321,6 +328,11 @@ impl NewShipment {
         let inserted = inserted.fetch_one(&mut **tx).await;
         Ok(inserted.map_err(reference_is_taken(Some(&self.reference)))?.into())
     }
+}
+
+/// That it has as many of something as it may.
+fn too_many(why: String) -> Error {
+    Error::of(StatusCode::CONFLICT, "/problems/too-many", why)
 }
 
 /// What an error of the database's means to who has written this reference.

@@ -14,6 +14,8 @@ mod log_ins;
 mod migrations;
 mod openapi;
 mod papers;
+mod partners;
+mod parts;
 mod people;
 mod problems;
 mod reminders;

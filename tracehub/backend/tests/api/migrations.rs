@@ -34,7 +34,8 @@ async fn tables(owner: &PgPool) -> i64 {
 async fn each_is_applied_once_and_said_line_by_line(owner: PgPool) {
     let (code, text) = said(&migrate(&owner));
     assert_eq!(code, Some(0), "{text}");
-    let lines: Vec<&str> = text.lines().collect();
+    // What changes rows says how many, in a line of its own.
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("  ")).collect();
     assert_eq!(lines.len(), migrate::embedded().count());
     for (line, (version, description)) in lines.iter().zip(migrate::embedded()) {
         assert!(

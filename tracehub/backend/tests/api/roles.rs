@@ -20,11 +20,14 @@ const ASKING: [&str; 7] = ["nobody", "stranger", "viewer", "member", "manager", 
 const EVERYBODY: [u16; 7] = [200; 7];
 const READS: [u16; 7] = [401, 200, 200, 200, 200, 200, 401];
 const READS_OWN: [u16; 7] = [401, 404, 200, 200, 200, 200, 401];
+const ADDS_OWN: [u16; 7] = [401, 404, 403, 201, 201, 201, 401];
+const CHANGES_OWN: [u16; 7] = [401, 404, 403, 200, 200, 200, 401];
+const REMOVES_OWN: [u16; 7] = [401, 404, 403, 204, 204, 204, 401];
 const MANAGES: [u16; 7] = [401, 200, 403, 403, 200, 200, 401];
 
 /// An operation; with what it is asked; how each of them is answered.
 #[rustfmt::skip]
-const TABLE: [(&str, &str, &str, [u16; 7]); 33] = [
+const TABLE: [(&str, &str, &str, [u16; 7]); 49] = [
     ("GET", "/api/version", "", EVERYBODY),
     ("GET", "/api/health", "", EVERYBODY),
     ("GET", "/api/health/live", "", EVERYBODY),
@@ -38,7 +41,7 @@ const TABLE: [(&str, &str, &str, [u16; 7]); 33] = [
     ("POST", "/api/shipments", r#"{"reference": "UNIQUE", "product": "Cocoa", "origin_port": "Tema", "destination_port": "Antwerp"}"#,
         [401, 201, 403, 201, 201, 201, 401]),
     ("GET", "/api/shipments/{id}", "", READS_OWN),
-    ("PATCH", "/api/shipments/{id}", r#"{"vessel": "MSC Ada"}"#, [401, 404, 403, 200, 200, 200, 401]),
+    ("PATCH", "/api/shipments/{id}", r#"{"vessel": "MSC Ada"}"#, CHANGES_OWN),
     ("GET", "/api/shipments/{id}/history", "", READS_OWN),
     ("GET", "/api/shipments/{id}/reminders", "", READS_OWN),
     ("GET", "/api/shipments/{id}/papers", "", READS_OWN),
@@ -48,6 +51,22 @@ const TABLE: [(&str, &str, &str, [u16; 7]); 33] = [
     ("DELETE", "/api/uploads/{id}", "", [401, 404, 403, 204, 204, 204, 401]),
     ("GET", "/api/papers/{id}/content", "", READS_OWN),
     ("DELETE", "/api/papers/{id}", "", [401, 404, 403, 403, 204, 204, 401]),
+    ("GET", "/api/shipments/{id}/containers", "", READS_OWN),
+    ("POST", "/api/shipments/{id}/containers", r#"{"number": "CSQU3054383"}"#, ADDS_OWN),
+    ("PATCH", "/api/shipments/{id}/containers/{container}", r#"{"seal": "EU-4711"}"#, CHANGES_OWN),
+    ("DELETE", "/api/shipments/{id}/containers/{container}", "", REMOVES_OWN),
+    ("GET", "/api/shipments/{id}/items", "", READS_OWN),
+    ("POST", "/api/shipments/{id}/items", r#"{"goods": "Cocoa beans"}"#, ADDS_OWN),
+    ("PATCH", "/api/shipments/{id}/items/{item}", r#"{"hs_code": "180100"}"#, CHANGES_OWN),
+    ("DELETE", "/api/shipments/{id}/items/{item}", "", REMOVES_OWN),
+    ("GET", "/api/shipments/{id}/partners", "", READS_OWN),
+    ("PUT", "/api/shipments/{id}/partners/{partner}", "", REMOVES_OWN),
+    ("DELETE", "/api/shipments/{id}/partners/{partner}", "", REMOVES_OWN),
+    ("GET", "/api/partners", "", READS),
+    ("POST", "/api/partners", r#"{"kind": "agent", "name": "UNIQUE"}"#, [401, 201, 403, 201, 201, 201, 401]),
+    ("GET", "/api/partners/{id}", "", READS_OWN),
+    ("PATCH", "/api/partners/{id}", r#"{"country": "DE"}"#, CHANGES_OWN),
+    ("DELETE", "/api/partners/{id}", "", REMOVES_OWN),
     ("GET", "/api/people", "", READS),
     ("PATCH", "/api/people/{id}", r#"{"role": "viewer"}"#, [401, 404, 403, 403, 200, 200, 401]),
     ("PATCH", "/api/people/{id}", r#"{"is_suspended": true}"#, [401, 404, 403, 403, 200, 200, 401]),
@@ -117,6 +136,10 @@ async fn each_is_answered_what_their_role_allows(owner: PgPool) {
                 }
                 path if path.starts_with("/api/uploads/") => json!(papers::begun(&world, 9).await),
                 path if path.starts_with("/api/papers/") => json!(papers::paper(&world).await),
+                path if path.starts_with("/api/partners/") => {
+                    let new = json!({ "kind": "buyer", "name": Uuid::now_v7() }).to_string();
+                    ask(&world, "POST", "/api/partners", &ada, &new).await.1["id"].clone()
+                }
                 path if path.starts_with("/api/people/") => {
                     json!(person(&owner, &world.acme, "member").await)
                 }
@@ -128,7 +151,8 @@ async fn each_is_answered_what_their_role_allows(owner: PgPool) {
                 }
                 _ => Value::Null,
             };
-            let asked = path.replace("{id}", id.as_str().unwrap_or_default());
+            let id = id.as_str().unwrap_or_default();
+            let asked = with_part(&world, &ada, &path.replace("{id}", id)).await;
             let body = body.replace("UNIQUE", &Uuid::now_v7().to_string());
             let (status, answer) = ask(&world, method, &asked, &token, &body).await;
             if status != expected {
@@ -137,6 +161,24 @@ async fn each_is_answered_what_their_role_allows(owner: PgPool) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The path, with something that is there where it names a part of a shipment, or a partner.
+async fn with_part(world: &World, token: &str, path: &str) -> String {
+    let Some((before, part)) = path.split_once('{') else { return path.to_owned() };
+    let partner = json!({ "kind": "buyer", "name": Uuid::now_v7() });
+    let (at, new) = match part {
+        "container}" => (before, json!({ "number": "CSQU3054383" })),
+        "item}" => (before, json!({ "goods": "Cocoa beans" })),
+        _ => ("/api/partners", partner),
+    };
+    let (status, made) = ask(world, "POST", at.trim_end_matches('/'), token, &new.to_string()).await;
+    assert_eq!(status, 201, "{made}");
+    let asked = format!("{before}{}", made["id"].as_str().unwrap());
+    if part == "partner}" {
+        assert_eq!(ask(world, "PUT", &asked, token, "").await.0, 204);
+    }
+    asked
 }
 
 async fn ask(world: &World, method: &str, path: &str, token: &str, body: &str) -> (u16, Value) {

@@ -1,14 +1,13 @@
 //! Changing a shipment: some of its fields, by somebody who has seen the version that is changed.
 
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode, header};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::QueryBuilder;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
-use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::fields::{
@@ -21,6 +20,7 @@ use super::{Shipment, Stage, reference_is_taken};
 use crate::database::OrganisationTx;
 use crate::day::{self, Day};
 use crate::http::auth::Caller;
+use crate::http::change::{ChangedSince, Header, Seen, as_object, changed_since, etag, given};
 use crate::http::error::Explained;
 use crate::http::extract::{Id, Json, Path};
 use crate::http::role::Role;
@@ -95,11 +95,6 @@ const COLUMNS: [(&str, &str); 14] = [
     ("voyage", "text"),
 ];
 
-/// Unlike what is left out, `null` is something that was sent.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 fn stage() -> RefOr<Schema> {
     Ref::from_schema_name("Stage").into()
 }
@@ -112,55 +107,6 @@ fn incoterm() -> RefOr<Schema> {
 fn container_number() -> Object {
     let text = ObjectBuilder::new().schema_type(SchemaType::Array(vec![Type::String, Type::Null]));
     text.max_length(Some(32)).pattern(Some("^[A-Za-z0-9 -]*$")).build()
-}
-
-/// The header, for the API's document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "it is read by `Seen`, which looks at it more closely")]
-pub struct Header {
-    /// The `ETag` of the shipment that is changed, as it was seen.
-    #[param(rename = "if-match", value_type = String, pattern = "^\"[0-9]{1,18}\"$")]
-    seen: String,
-}
-
-/// The version that whoever changes something has seen.
-pub struct Seen(i64);
-
-impl FromRequestParts<App> for Seen {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Error> {
-        let mut seen = parts.headers.get_all(header::IF_MATCH).iter();
-        let (Some(first), second) = (seen.next(), seen.next()) else {
-            let why = "If-Match must say which version of it was seen: its ETag";
-            return Err(Error::Rejected(StatusCode::PRECONDITION_REQUIRED, why.into()));
-        };
-        let version = first.to_str().ok().and_then(version_of).filter(|_| second.is_none());
-        let why = "If-Match must be one ETag, such as \"3\"";
-        version.map(Self).ok_or_else(|| Error::Rejected(StatusCode::BAD_REQUEST, why.into()))
-    }
-}
-
-/// What is in an ETag of ours. An edge that compresses an answer says so in its ETag: `"3-gzip"`, or `W/"3"`.
-fn version_of(etag: &str) -> Option<i64> {
-    let quoted = etag.strip_prefix("W/").unwrap_or(etag);
-    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    let version = inner.split_once('-').map_or(inner, |(version, _)| version);
-    version.parse().ok().filter(|_| version.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-pub fn etag(version: i64) -> [(HeaderName, String); 1] {
-    [(header::ETAG, format!("\"{version}\""))]
-}
-
-/// That somebody else was quicker.
-#[derive(Serialize, ToSchema)]
-pub struct ChangedSince {
-    #[serde(flatten)]
-    problem: Problem,
-    /// The shipment as it is now.
-    current: Shipment,
 }
 
 /// That it can't be so.
@@ -184,7 +130,7 @@ pub struct ChangeRefused {
             description = "There already is one with the reference, or it can't go to that stage from where it stands",
         ),
         (
-            status = PRECONDITION_FAILED, body = ChangedSince, content_type = "application/problem+json",
+            status = PRECONDITION_FAILED, body = ChangedSince<Shipment>, content_type = "application/problem+json",
             description = "It is another one by now than the one that was seen",
         ),
         (
@@ -197,12 +143,12 @@ pub async fn change_shipment(
     State(app): State<App>,
     caller: Caller,
     Path(Id(id)): Path<Id>,
-    Seen(seen): Seen,
+    seen: Seen,
     Json(mut change): Json<ShipmentChange>,
 ) -> Result<([(HeaderName, String); 1], Json<Shipment>), Error> {
     let mut tx = caller.begin(&app, Role::Member).await?;
     let current = Shipment::find(&mut tx, id, Lock::ForChange).await?.ok_or(Error::NotFound)?;
-    if current.version != seen {
+    if !seen.is(current.version) {
         return Err(changed_since(&current)?);
     }
     change.check(&current)?;
@@ -255,7 +201,7 @@ impl ShipmentChange {
             check.optional(field, text.as_mut().unwrap_or(&mut None), longest);
         }
         if let Some(number) = &mut self.container_number {
-            check.container(number);
+            check.container("container_number", number);
         }
         let kept = (current.departs_on.map(Day::kept), current.arrives_on.map(Day::kept));
         let days = (self.departs_on.unwrap_or(kept.0), self.arrives_on.unwrap_or(kept.1));
@@ -268,14 +214,7 @@ impl ShipmentChange {
 
 /// The fields that would be others.
 fn differences(current: &Shipment, change: &ShipmentChange) -> Result<Vec<Change>, Error> {
-    let as_object = |value: serde_json::Result<Value>| -> Result<Map<String, Value>, Error> {
-        match value.map_err(anyhow::Error::from)? {
-            Value::Object(fields) => Ok(fields),
-            other => Err(anyhow::anyhow!("no object: {other}").into()),
-        }
-    };
-    let before = as_object(serde_json::to_value(current))?;
-    let after = as_object(serde_json::to_value(change))?;
+    let (before, after) = (as_object(current)?, as_object(change)?);
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let changes = COLUMNS.iter().filter_map(|(field, _)| {
         let (before, after) = (text(&before[*field]), text(after.get(*field)?));
@@ -305,15 +244,6 @@ fn may_go(current: &Shipment, to: Stage) -> Result<(), Error> {
     })))
 }
 
-fn changed_since(current: &Shipment) -> Result<Error, Error> {
-    Ok(Error::Explained(Box::new(Explained {
-        status: StatusCode::PRECONDITION_FAILED,
-        kind: "/problems/changed-since",
-        detail: "somebody has changed it since you saw it".into(),
-        more: Some(("current", serde_json::to_value(current).map_err(anyhow::Error::from)?)),
-    })))
-}
-
 /// Writes these fields and no others: the database looks closely at what is written, and rows from before its rules may
 /// have more that it would refuse.
 async fn write(
@@ -336,19 +266,4 @@ async fn write(
     }
     update.push(" WHERE id = ").push_bind(id);
     update.build().execute(&mut **tx).await.map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_read_from_its_etag_however_the_edge_has_sent_it() {
-        for etag in ["\"3\"", "W/\"3\"", "\"3-gzip\"", "W/\"3-zstd\""] {
-            assert_eq!(version_of(etag), Some(3), "{etag}");
-        }
-        for other in ["", "3", "*", "\"\"", "\"+3\"", "\"x\"", "\"3\", \"4\"", "\"99999999999999999999\""] {
-            assert_eq!(version_of(other), None, "{other}");
-        }
-    }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::row::is_there;
 use super::word::Word;
 use crate::database::OrganisationTx;
 use crate::http::auth::Caller;
@@ -83,10 +84,7 @@ pub async fn shipment_history(
     Query(HistoryQuery { after }): Query<HistoryQuery>,
 ) -> Result<Json<History>, Error> {
     let mut tx = caller.begin(&app, Role::Viewer).await?;
-    sqlx::query_scalar!("SELECT id FROM shipments WHERE id = $1", id)
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(Error::NotFound)?;
+    is_there(&mut tx, id).await?;
     let found = sqlx::query!(
         r#"SELECT history.id, at, user_id, name, what, changes::text AS "changes!"
            FROM history JOIN users ON users.id = user_id
@@ -149,4 +147,19 @@ pub async fn note(
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Writes down what has become of one of the parts of a shipment: in one line each, what it was and what it is.
+pub async fn note_part(
+    tx: &mut OrganisationTx,
+    caller: &Caller,
+    shipment: Uuid,
+    part: &str,
+    before: Option<String>,
+    after: Option<String>,
+) -> Result<(), Error> {
+    if before == after {
+        return Ok(());
+    }
+    note(tx, caller, shipment, What::Changed, &[Change { field: part.into(), before, after }]).await
 }

@@ -41,13 +41,23 @@ pub(super) enum Lock {
     ForChange,
 }
 
+/// Nobody else changes the shipment, or what belongs to it, until the transaction ends. On its own, since a statement that
+/// had to wait sees what was there when it began.
+pub(super) async fn lock(tx: &mut OrganisationTx, id: Uuid) -> Result<(), Error> {
+    let found = sqlx::query!("SELECT id FROM shipments WHERE id = $1 FOR UPDATE", id);
+    found.fetch_optional(&mut **tx).await?.map(drop).ok_or(Error::NotFound)
+}
+
+/// Whether there is such a shipment, or an error that there is none.
+pub(super) async fn is_there(tx: &mut OrganisationTx, id: Uuid) -> Result<(), Error> {
+    let found = sqlx::query!("SELECT id FROM shipments WHERE id = $1", id);
+    found.fetch_optional(&mut **tx).await?.map(drop).ok_or(Error::NotFound)
+}
+
 impl Shipment {
-    pub(super) async fn find(tx: &mut OrganisationTx, id: Uuid, lock: Lock) -> Result<Option<Self>, Error> {
-        if lock == Lock::ForChange {
-            // On its own, since a statement that had to wait sees what was there when it began.
-            sqlx::query!("SELECT id FROM shipments WHERE id = $1 FOR UPDATE", id)
-                .fetch_optional(&mut **tx)
-                .await?;
+    pub(super) async fn find(tx: &mut OrganisationTx, id: Uuid, how: Lock) -> Result<Option<Self>, Error> {
+        if how == Lock::ForChange {
+            lock(tx, id).await?;
         }
         let found = sqlx::query_as!(
             Row,
