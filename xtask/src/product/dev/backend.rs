@@ -49,7 +49,8 @@ impl Backend {
         let serve = cmd!(shell(), "{program} serve")
             .env("DATABASE_URL", database.user_url(DATABASE))
             .env("JWT_SECRET", JWT_SECRET)
-            .env("LISTEN_ADDRESS", format!("127.0.0.1:{port}"));
+            .env("LISTEN_ADDRESS", format!("127.0.0.1:{port}"))
+            .env("PAPERS_FOLDER", workspace::local_dir().join("development/papers"));
         let backend = Backend { service: Service::start("backend", serve)?, port, is_told: Cell::default() };
         backend.service.wait_for(&format!("{}/health/ready", backend.url()))?;
         Ok(backend)
