@@ -144,6 +144,9 @@ impl Deploy {
             leased.database().make_roles()?;
         }
         leased.secrets().supply(&prepared.secrets)?;
+        if prepared.secrets.changes_a_role() {
+            leased.database().make_roles_of(&prepared.secrets.versions_to_come())?;
+        }
         let telling = Telling::begin(machine, &planned.release);
         let ran = driver::run(machine, &attempt, &planned.plan, self.recorded_overrides());
         telling.end(ran.is_ok());
@@ -184,6 +187,7 @@ impl Deploy {
         let diverged = diverged::check(environment, &release, &seen, &self.overrides)?;
         history::check(&release, &seen, prepared.sources.migration_files(), &environment.name)?;
         drift::check(&prepared.machine, &release, &seen, &self.overrides)?;
+        prepare::check_roles(&prepared.machine, &prepared.secrets, &seen.kept)?;
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let limits = prepared.machine.limits();
         let limits = Limits { bake: self.bake.unwrap_or(limits.bake), ..limits };

@@ -166,6 +166,8 @@ impl Revoke {
             leased.remove_containers(id)?;
         }
         leased.secrets().revoke(secret, self.version)?;
+        let newest = machine.secrets().versions()?.newest[secret.name];
+        leased.database().end_role(secret, self.version, newest)?;
         let what = format!("version {} of {} was revoked", self.version, secret.name);
         attempt.note_done(&what, self.reason.text())?;
         let (version, name, revoked) = (self.version, secret.name, paint::good("Revoked:"));
@@ -190,14 +192,10 @@ impl Revoke {
     }
 
     fn secret(&self) -> Result<&'static Secret> {
-        let names = SECRETS.iter().filter(|secret| !secret.of_platform).map(|secret| secret.name);
-        let found = SECRETS.iter().find(|secret| secret.name == self.name && !secret.of_platform);
+        let names = SECRETS.iter().map(|secret| secret.name);
+        let found = SECRETS.iter().find(|secret| secret.name == self.name);
         found.ok_or_else(|| {
-            refuse(format!(
-                "no secret that belongs to releases is called '{}'.{}",
-                self.name,
-                did_you_mean(&self.name, names)
-            ))
+            refuse(format!("no secret is called '{}'.{}", self.name, did_you_mean(&self.name, names)))
         })
     }
 

@@ -72,6 +72,8 @@ macro_rules! every_change {
             let _ = host.releases().seed(id);
             let _ = host.releases().user(id, &[], "");
             let _ = host.database().make_roles();
+            let _ = host.database().make_roles_of(&std::collections::BTreeMap::new());
+            let _ = host.database().end_role(secret, 1, 1);
             let _ = host.database().write_history("");
             let _ = host.database().note_copy(backup, copied);
             let _ = host.database().want(backup);

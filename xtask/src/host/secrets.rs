@@ -67,22 +67,43 @@ pub struct SuppliedSecrets {
     versions: BTreeMap<String, u32>,
     /// The newest one, which may never have counted.
     newest: BTreeMap<String, u32>,
+    /// Those that were revoked.
+    revoked: BTreeSet<(String, u32)>,
     /// Those whose newest version has another value, or that have none.
     changed: Vec<&'static Secret>,
-    /// Passwords of database roles that are not those that the roles have.
-    pub mismatched: Vec<&'static Secret>,
 }
 
 impl SuppliedSecrets {
     /// The versions that a release made now runs with, once they are written. What the environment lacks gets its first
     /// version when the platform is started.
     pub fn versions_to_come(&self) -> BTreeMap<String, u32> {
-        let needed = SECRETS.iter().filter(|secret| !secret.of_platform);
         let version = |secret: &Secret| match self.changes(secret) {
             true => self.next_version(secret),
             false => self.versions.get(secret.name).copied().unwrap_or(1),
         };
-        needed.map(|secret| (secret.name.to_owned(), version(secret))).collect()
+        SECRETS.iter().map(|secret| (secret.name.to_owned(), version(secret))).collect()
+    }
+
+    /// Whether a role of the database gets another password.
+    pub fn changes_a_role(&self) -> bool {
+        self.changed.iter().any(|secret| secret.roles.is_some())
+    }
+
+    /// Kept releases that would not get into the database any more: by the role whose turn it is they log in with an older
+    /// password, which is the version of this secret.
+    pub fn shut_out<'a>(&self, kept: &'a [Release]) -> Vec<(&'static Secret, u32, &'a ReleaseId)> {
+        let mut shut_out = Vec::new();
+        for secret in self.changed.iter().filter(|secret| secret.roles.is_some()) {
+            let next = self.next_version(secret);
+            for release in kept {
+                let own = release.contents.secrets.get(secret.name).copied().unwrap_or(1);
+                let is_same = own != next && secret.role(own) == secret.role(next);
+                if is_same && !self.revoked.contains(&(secret.name.to_owned(), own)) {
+                    shut_out.push((*secret, own, &release.id));
+                }
+            }
+        }
+        shut_out
     }
 
     /// Whether this one has another value than the current version.
@@ -117,8 +138,8 @@ impl<'a> Secrets<'a> {
             values: given,
             versions: BTreeMap::new(),
             newest: BTreeMap::new(),
+            revoked: BTreeSet::new(),
             changed: Vec::new(),
-            mismatched: Vec::new(),
         };
         self.compare_again(&mut given)?;
         Ok(given)
@@ -127,10 +148,9 @@ impl<'a> Secrets<'a> {
     /// The same under the lease: until then somebody else may have given values of their own.
     pub fn compare_again(&self, given: &mut SuppliedSecrets) -> Result<()> {
         let all = self.versions()?;
-        let versions = all.current_of(|secret| !secret.of_platform);
-        let (all, newest) = (all.current, all.newest);
-        given.newest = newest;
-        if !versions.is_empty() && versions == given.versions {
+        let SecretVersions { current: all, newest, revoked, .. } = all;
+        (given.newest, given.revoked) = (newest, revoked);
+        if !all.is_empty() && all == given.versions {
             return Ok(());
         }
         let taken = SECRETS.iter().filter_map(|secret| Some((secret, given.values.get(secret.name)?)));
@@ -149,10 +169,8 @@ impl<'a> Secrets<'a> {
             let names: Vec<&str> = told.lines().filter_map(|path| Some(path.split_once('/')?.0)).collect();
             changed.extend(SECRETS.iter().filter(|secret| names.contains(&secret.name)));
         }
-        // A database role's password is changed in the database first, and not by handing in another one.
-        (given.mismatched, given.changed) = changed.into_iter().partition(|secret| secret.of_platform);
-        given.mismatched.retain(|secret| all.contains_key(secret.name));
-        given.versions = versions;
+        given.changed = changed;
+        given.versions = all;
         Ok(())
     }
 
@@ -271,7 +289,7 @@ impl LeasedSecrets<'_> {
     /// there reads only what it is allowed to.
     pub(super) fn let_database_read(&self) -> Result<()> {
         let group = DATABASE_SERVICE.uid.to_string();
-        let names = SECRETS.iter().filter(|secret| secret.of_platform).map(|secret| secret.name);
+        let names = SECRETS.iter().filter(|secret| secret.roles.is_some()).map(|secret| secret.name);
         let arguments: Vec<&str> = [group.as_str()].into_iter().chain(names).collect();
         let let_read = self.leased.fenced()?.secrets().in_folder(LET_READ, &arguments)?;
         Run::new(let_read).run().context("letting the database read its roles' passwords")
@@ -314,8 +332,8 @@ mod tests {
             values: BTreeMap::new(),
             versions: versions.iter().map(|(name, version)| ((*name).to_owned(), *version)).collect(),
             newest: versions.iter().map(|(name, version)| ((*name).to_owned(), *version)).collect(),
+            revoked: BTreeSet::new(),
             changed,
-            mismatched: Vec::new(),
         };
         assert_eq!(supplied(&[], vec![]).versions_to_come()[first.name], 1, "made by the platform's start");
         assert_eq!(
@@ -325,8 +343,6 @@ mod tests {
         );
         assert_eq!(supplied(&[(first.name, 3)], vec![]).versions_to_come()[first.name], 3);
         assert_eq!(supplied(&[(first.name, 3)], vec![first]).versions_to_come()[first.name], 4);
-        let of_platform = SECRETS.iter().find(|secret| secret.of_platform).expect("a password of a role");
-        assert!(!supplied(&[], vec![]).versions_to_come().contains_key(of_platform.name));
     }
 
     #[test]

@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-use super::{APP_UID, CHECKS_KEY};
+use super::{APP_ROLE, APP_ROLE_IN_TURN, APP_UID, CHECKS_KEY, OWNER_ROLE, OWNER_ROLE_IN_TURN};
 
 /// Secrets of the app, made at an environment's first deploy when the environment is `local` or a test's.
 pub const SECRETS: &[Secret] = &[
-    Secret { name: "jwt_secret", variable: "JWT_SECRET", uid: APP_UID, of_platform: false, signs: true },
+    Secret { name: "jwt_secret", variable: "JWT_SECRET", uid: APP_UID, signs: true, roles: None },
     Secret {
         name: "database_app_password",
         variable: "DATABASE_APP_PASSWORD",
         uid: APP_UID,
-        of_platform: true,
         signs: false,
+        roles: Some([APP_ROLE, APP_ROLE_IN_TURN]),
     },
     Secret {
         name: "database_owner_password",
         variable: "DATABASE_OWNER_PASSWORD",
         uid: APP_UID,
-        of_platform: true,
         signs: false,
+        roles: Some([OWNER_ROLE, OWNER_ROLE_IN_TURN]),
     },
 ];
 
@@ -32,10 +32,23 @@ pub struct Secret {
     pub variable: &'static str,
     /// The numeric user that reads it.
     pub uid: u32,
-    /// Passwords of database roles belong to the platform: a rollback uses today's.
-    pub of_platform: bool,
     /// A key that signs what users keep: while it is exchanged, it holds two, a line each.
     pub signs: bool,
+    /// The database roles whose password it is. Versions take turns among them, so that two are good at once: one that serves,
+    /// and the next or the one before.
+    pub roles: Option<[&'static str; 2]>,
+}
+
+impl Secret {
+    /// The role whose password this version is.
+    pub fn role(&self, version: u32) -> Option<&'static str> {
+        self.roles.map(|[first, second]| if version % 2 == 1 { first } else { second })
+    }
+
+    /// What the names of its role's variables begin with, in compose files and in `roles.sql`.
+    pub fn of_role(&self) -> &'static str {
+        self.name.trim_end_matches("_password")
+    }
 }
 
 /// How long what those sign is believed: a test compares it with the backend's.

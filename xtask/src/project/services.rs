@@ -46,6 +46,13 @@ pub const DATABASE_RIGHTS: &[&str] = &[
     "role tracehub_owner: login",
     "setting of role tracehub_app: idle_in_transaction_session_timeout=30s",
 ];
+/// The same of the roles that take turns with those, where there are such.
+pub const RIGHTS_IN_TURN: &[&str] = &[
+    "role tracehub_app_b: login member of tracehub_app",
+    "role tracehub_owner_b: login member of tracehub_owner",
+    "setting of role tracehub_app_b: idle_in_transaction_session_timeout=30s, role=tracehub_app",
+    "setting of role tracehub_owner_b: role=tracehub_owner",
+];
 
 /// The label that says which environment a container, network or volume belongs to.
 pub const ENVIRONMENT_LABEL: &str = "tracehub.environment";
@@ -81,8 +88,12 @@ pub const POSTGRES_UID: u32 = 999;
 pub const DATABASE: &str = "tracehub";
 /// The role that owns the schema: migrations run as it.
 pub const OWNER_ROLE: &str = "tracehub_owner";
+/// The same as that role, by another password: see `Secret::roles`.
+pub const OWNER_ROLE_IN_TURN: &str = "tracehub_owner_b";
 /// The role that the backend serves with.
 pub const APP_ROLE: &str = "tracehub_app";
+/// The same as that role, by another password.
+pub const APP_ROLE_IN_TURN: &str = "tracehub_app_b";
 
 /// Disk, in bytes, that must be free on a host before a deploy: two images, a dump, logs.
 pub const FREE_DISK: u64 = 1 << 30;

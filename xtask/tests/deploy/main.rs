@@ -174,7 +174,6 @@ const TRIALS: &[Row<Project>] = &[
     ("settings_that_were_changed_by_hand_are_reported_and_written_again", Always, manual_changes::settings),
     ("platform_up_applies_a_changed_platform_after_a_backup_and_with_a_short_gap", Always, platform::up),
     ("an_interrupted_platform_up_leaves_the_platform_from_before", Deep, platform::up_interrupted),
-    ("a_role_s_password_can_be_rotated_as_the_runbook_says", Deep, platform::role_password),
     ("a_rollback_to_an_unknown_release_lists_those_that_are_kept", Always, rollouts::unknown_release),
     (
         "deployments_failures_and_what_was_caught_are_counted_as_the_ledger_has_them",

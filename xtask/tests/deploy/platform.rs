@@ -180,36 +180,3 @@ pub fn up_interrupted(project: &Project) -> Result<(), Failed> {
     let output = project.xtask(&["platform", "up"]).succeeds()?;
     check(output.contains("Nothing to do"), || output)
 }
-
-/// The commands are those of docs/runbook.md.
-pub fn role_password(project: &Project) -> Result<(), Failed> {
-    let (live, secrets) = (project.live(), format!("{}/secrets:/secrets", project.root()));
-    let image =
-        project.docker(&["inspect", "--format", "{{.Config.Image}}", &project.platform_container("edge")]);
-    let script = "cd /secrets/database_app_password && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \\n' >next && \
-                  chown 10001 next && chmod 0400 next && mv next 2 && cat 2";
-    let new =
-        ["run", "--rm", "--user", "0", "--volume", &secrets, "--entrypoint", "sh", &image, "-c", script];
-    let new = project.docker(&new);
-    check(new.len() == 64, || format!("{new:?}"))?;
-    let output = project.xtask(&["platform", "up", "--yes"]).succeeds()?;
-    check(output.contains("postgres"), || output)?;
-    // The live release has the password from before: it can't connect again when its connections are ended.
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tracehub_app'";
-    project.xtask(&["db", "shell", "--superuser", "--", "--command", end]).succeeds()?;
-    wait_until("the live release is unhealthy", Duration::from_secs(120), || {
-        let parts = project.status()["parts"].as_array().cloned().unwrap_or_default();
-        parts.iter().any(|part| part["release"].as_str() == live.as_deref() && part["health"] == "unhealthy")
-    })?;
-    project.deploy().succeeds()?;
-    let response = get(&project.url(), "/health/ready")?;
-    check(response.status == 200 && response.release() == live, || format!("{response:?}"))?;
-    // The warm release runs with the password from before, so it is not ready: a rollback starts it again with
-    // today's.
-    let (live, warm) = (live.ok_or("nothing is live")?, project.warm().ok_or("nothing is warm")?);
-    let output = project.xtask(&["rollback", "--to", &warm]).succeeds()?;
-    check(output.contains("start "), || output)?;
-    let response = get(&project.url(), "/health/ready")?;
-    check(response.is_ok_from(&warm), || format!("{response:?}"))?;
-    project.xtask(&["rollback", "--to", &live]).succeeds().map(drop)
-}

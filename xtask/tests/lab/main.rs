@@ -66,6 +66,7 @@ const TRIALS: &[Row<Lab>] = &[
         Deep,
         rotation::under_load,
     ),
+    ("passwords_of_the_database_s_roles_are_exchanged_under_load_with_rollbacks", Deep, rotation::of_roles),
     ("a_release_that_crashes_at_its_start_costs_users_nothing", Deep, |lab| shared::crashes(&lab.project)),
     ("a_release_that_redirects_its_health_address_costs_users_nothing", Deep, |lab| {
         shared::redirects(&lab.project)

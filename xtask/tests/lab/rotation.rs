@@ -1,4 +1,4 @@
-//! A key that signs is exchanged for another.
+//! Keys and passwords are exchanged for others, and nobody notices.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,15 +11,13 @@ use libtest_mimic::Failed;
 use crate::environment::Lab;
 use crate::secrets::{JWT_SECRET, encrypt, remove_file};
 use crate::support::check;
+use crate::support::client::Client;
 use crate::support::http::{connect, read_head};
 
 /// Users who logged in at each stage of an exchange ask all along; a rollback leads behind each stage and back.
 pub fn under_load(lab: &Lab) -> Result<(), Failed> {
     let project = &lab.project;
-    if lab.host().live().is_empty() {
-        project.xtask(&["host", "setup", "--yes"]).succeeds()?;
-        project.deploy().succeeds()?;
-    }
+    is_live(lab)?;
     let first = lab.host().live();
     let newest = format!("cat {JWT_SECRET}/$(ls {JWT_SECRET} | grep -v [.] | sort -n | tail -n 1)");
     let key = encrypt(project, &format!("JWT_SECRET={}\n", lab.host().sh(&newest)))?;
@@ -75,6 +73,89 @@ pub fn under_load(lab: &Lab) -> Result<(), Failed> {
         format!("what the leaked key signed is still believed: {failed:?}")
     })?;
     remove_file(project)
+}
+
+/// Both roles of the database get other passwords twice, so that each name has had its turn, while users ask and log in.
+pub fn of_roles(lab: &Lab) -> Result<(), Failed> {
+    const SECRETS: [&str; 2] = ["database_app_password", "database_owner_password"];
+    let project = &lab.project;
+    is_live(lab)?;
+    let first = lab.host().live();
+    let newest = |name: &str| {
+        let folder = format!("/opt/tracehub-app/secrets/{name}");
+        lab.host().sh(&format!("cat {folder}/$(ls {folder} | grep -v [.] | sort -n | tail -n 1)"))
+    };
+    let lines = SECRETS.map(|name| format!("{}={}\n", name.to_uppercase(), newest(name)));
+    let key = encrypt(project, &lines.concat())?;
+    let with_key = |arguments: &[&str]| project.xtask(arguments).env("SOPS_AGE_KEY_FILE", key.as_str());
+    let other_passwords = || {
+        SECRETS.iter().try_for_each(|name| {
+            let set = ["secrets", "set", &name.to_uppercase(), "--generate"];
+            with_key(&set).succeeds().map(drop)
+        })
+    };
+    let to = |release: &str| with_key(&["rollback", "--to", release]).succeeds().map(drop);
+    let logged_in = || {
+        let ask = "SELECT string_agg(DISTINCT usename, ' ' ORDER BY usename) FROM pg_stat_activity WHERE usename ~ '^tracehub_app'";
+        let shell = ["db", "shell", "--superuser", "--", "--tuples-only", "--no-align", "--command", ask];
+        project.xtask(&shell).succeeds()
+    };
+    check(with_key(&["deploy", "--yes"]).succeeds()?.contains("Nothing to do"), || {
+        "the same passwords have made a new release".into()
+    })?;
+    let (users, client) = (Users::of(lab)?, Client::start(lab.url()));
+
+    other_passwords()?;
+    with_key(&["deploy", "--yes"]).succeeds()?;
+    let second = lab.host().live();
+    let names = logged_in()?;
+    check(second != first && names.contains("tracehub_app tracehub_app_b"), || {
+        format!("the one before is warm: {names}")
+    })?;
+    users.log_in()?;
+    // Its container comes in as the owner whose turn it is.
+    let more = Users::of(lab)?;
+    for release in [&first, &second] {
+        to(release)?;
+        users.log_in()?;
+    }
+
+    other_passwords()?;
+    let output = with_key(&["deploy", "--yes"]).fails_with(3)?;
+    check(output.contains("would not get into the database any more") && output.contains(&first), || output)?;
+    check(lab.host().live() == second, || "the traffic was moved".into())?;
+    for name in SECRETS {
+        with_key(&["secrets", "revoke", name, "1", "--yes"]).succeeds()?;
+    }
+    let names = logged_in()?;
+    check(names.trim_end().ends_with("tracehub_app_b") && !names.contains("tracehub_app "), || {
+        format!("who has a revoked password is in: {names}")
+    })?;
+    with_key(&["deploy", "--yes"]).succeeds()?;
+    let third = lab.host().live();
+    // The first takes today's password, the second has its own.
+    for release in [&first, &second, &third] {
+        to(release)?;
+        users.log_in()?;
+    }
+    let status = project.status();
+    check(status["drift"] == serde_json::json!([]), || format!("{status}"))?;
+    let report = client.stop();
+    let ((asked, failed), (_, failed_more)) = (users.stop(), more.stop());
+    println!("    {asked} requests of users who were logged in, {} failed", failed.len());
+    check(asked > 100 && failed.is_empty() && failed_more.is_empty(), || {
+        format!("{failed:?} {failed_more:?}")
+    })?;
+    report.has_no_failures_from(3)?;
+    remove_file(project)
+}
+
+fn is_live(lab: &Lab) -> Result<(), Failed> {
+    if lab.host().live().is_empty() {
+        lab.project.xtask(&["host", "setup", "--yes"]).succeeds()?;
+        lab.project.deploy().succeeds()?;
+    }
+    Ok(())
 }
 
 /// Users who are logged in, and ask again and again who they are.

@@ -49,8 +49,8 @@ impl Project {
     pub fn commit_without_database(&self) {
         self.replace(
             RELEASE_FILE,
-            "tracehub_app@postgres:5432/tracehub",
-            "tracehub_app@postgres:5432/nowhere",
+            "${DATABASE_APP_ROLE}@postgres:5432/tracehub",
+            "${DATABASE_APP_ROLE}@postgres:5432/nowhere",
         );
         self.commit("A release whose database does not exist");
     }

@@ -79,7 +79,7 @@ fn compare(machine: &Machine, sources: &Sources) -> Result<()> {
         &|_| Ok(()),
         &|_| {},
     )?;
-    let first = sources.release(machine.secrets().versions()?.current_of(|secret| !secret.of_platform));
+    let first = sources.release(machine.secrets().versions()?.current);
     let scenes = scenes(&first);
 
     let model = recorder::play(&recorder::simulated(SERVICES, &never_ready(&first).id), &scenes, LIMITS)?;

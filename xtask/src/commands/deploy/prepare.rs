@@ -22,7 +22,6 @@ use crate::project::{self, Environment};
 use crate::rollout::host::Host;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::release::Release;
-use crate::terminal;
 
 /// The way out when the environment's data are another folder's.
 const TAKE_OVER: &str = "`--override owner=\"reason\"` takes them over: from then on they are this folder's, and no longer the \
@@ -59,7 +58,6 @@ impl Deploy {
         };
         room::check(&machine, &wants, &self.overrides)?;
         let secrets = machine.secrets().compare(access::secrets_given(&environment)?)?;
-        mismatched(&secrets).iter().for_each(terminal::warn);
         Ok(Prepared { machine, sources, secrets, registry, approval })
     }
 
@@ -172,14 +170,28 @@ pub fn check_sources(environment: &Environment, sources: &Sources) -> Result<Val
     )))
 }
 
-/// What is given as the password of a role, and is not.
-pub fn mismatched(secrets: &SuppliedSecrets) -> Vec<String> {
-    let words = |variable: &str| {
-        format!(
-            "{variable} is not the password that its role has, and is not taken: docs/runbook.md says how to change it"
-        )
-    };
-    secrets.mismatched.iter().map(|secret| words(secret.variable)).collect()
+/// Refused when a kept release would not get into the database any more: two passwords are good at once, and not three.
+pub fn check_roles(machine: &Machine, secrets: &SuppliedSecrets, kept: &[Release]) -> Result<()> {
+    let environment = machine.environment();
+    // The first versions of all are made by the platform's start.
+    if secrets.changes_a_role() && !kept.is_empty() && !machine.database().roles_take_turns()? {
+        return Err(refuse(format!(
+            "a password of the database has another value, and the platform knows no second name for its role, by which both \
+             would be good: `cargo xtask platform up --env {}` first, once. Nothing was changed.",
+            environment.name
+        )));
+    }
+    let shut_out = secrets.shut_out(kept);
+    let Some((secret, version, _)) = shut_out.first() else { return Ok(()) };
+    let releases: Vec<&str> = shut_out.iter().map(|(_, _, id)| id.as_str()).collect();
+    Err(refuse(format!(
+        "{} has another value, and {} would not get into the database any more\n  `cargo xtask secrets revoke {} {version} \
+         --env {}`: then a rollback there takes today's. Nothing was changed.",
+        secret.variable,
+        releases.join(" or "),
+        secret.name,
+        environment.name
+    )))
 }
 
 impl Prepared {

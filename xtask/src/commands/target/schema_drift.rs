@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::host::Machine;
 use crate::product::catalogue;
-use crate::project::DATABASE_RIGHTS;
+use crate::project::{DATABASE_RIGHTS, RIGHTS_IN_TURN};
 use crate::rollout::observed::Observed;
 use crate::rollout::state::catalogue::{Differences, as_migrated, expected, is_of_migrations, sum};
 use crate::rollout::state::release::Release;
@@ -58,8 +58,13 @@ fn compare(
     text_of: impl Fn(&Release) -> Option<String>,
 ) -> SchemaDrift {
     // Roles that somebody else has there are theirs.
-    let named = |line: &str| DATABASE_RIGHTS.iter().any(|ours| about(ours) == about(line));
-    let rights = Differences::between(&DATABASE_RIGHTS.join("\n"), found, |line| {
+    let in_turn = RIGHTS_IN_TURN.iter().filter(|ours| {
+        let role = about(ours).rsplit(' ').next().unwrap_or_default();
+        found.lines().any(|line| line.starts_with(&format!("role {role}:")))
+    });
+    let rights: Vec<&str> = DATABASE_RIGHTS.iter().chain(in_turn).copied().collect();
+    let named = |line: &str| rights.iter().any(|ours| about(ours) == about(line));
+    let rights = Differences::between(&rights.join("\n"), found, |line| {
         named(line) || line.starts_with("grant on database ")
     });
     let Some(release) = release else {
@@ -171,6 +176,20 @@ mod tests {
                 "+ grant on database to public: CONNECT",
                 "- role tracehub_app: login",
                 "+ role tracehub_app: login bypassrls"
+            ]
+        );
+        let in_turn = RIGHTS_IN_TURN.iter().filter(|line| line.contains("tracehub_app_b")).copied();
+        let both = [DATABASE_RIGHTS, &in_turn.collect::<Vec<_>>()].concat().join("\n");
+        assert!(
+            matches!(compare(&both, None, |_| None), SchemaDrift::Unknown(_)),
+            "one has been made, the other not"
+        );
+        let found = both.replace(", role=tracehub_app", "");
+        assert_eq!(
+            lines(compare(&found, None, |_| None)),
+            [
+                "- setting of role tracehub_app_b: idle_in_transaction_session_timeout=30s, role=tracehub_app",
+                "+ setting of role tracehub_app_b: idle_in_transaction_session_timeout=30s",
             ]
         );
     }

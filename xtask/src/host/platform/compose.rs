@@ -65,12 +65,6 @@ impl Platform<'_> {
             variables.push(("EDGE_AUTHORITY".to_owned(), hex(&Sha256::digest(pem))));
             variables.push(("EDGE_ACME_ROOT".to_owned(), format!("acme_ca_root /etc/caddy/{AUTHORITY}")));
         }
-        let versions = self.machine.secrets().versions()?.current_of(|secret| secret.of_platform);
-        variables.extend(
-            versions
-                .iter()
-                .map(|(name, version)| (format!("{}_VERSION", name.to_uppercase()), version.to_string())),
-        );
         Ok(variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect())
     }
 

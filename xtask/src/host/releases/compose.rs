@@ -118,7 +118,7 @@ pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release
     Ok(config)
 }
 
-/// Passwords of database roles belong to the platform: today's, and so for what was revoked since the release was made.
+/// What was revoked since the release was made is today's.
 fn variables(environment: &str, root: &Utf8Path, release: &Release, secrets: SecretVersions) -> String {
     let mut variables = vec![
         ("ENVIRONMENT".to_owned(), environment.to_owned()),
@@ -135,10 +135,15 @@ fn variables(environment: &str, root: &Utf8Path, release: &Release, secrets: Sec
     let SecretVersions { current: mut versions, revoked, .. } = secrets;
     let own = release.contents.secrets.clone().into_iter();
     versions.extend(own.filter(|it| !revoked.contains(it)));
-    variables.extend(
-        versions
-            .iter()
-            .map(|(name, version)| (format!("{}_VERSION", name.to_uppercase()), version.to_string())),
-    );
+    for secret in SECRETS {
+        let Some(version) = versions.get(secret.name).copied() else { continue };
+        let variable = format!("{}_ROLE", secret.of_role().to_uppercase());
+        // One from before roles took turns logs in as the first of them.
+        let is_turned = secret.roles.is_some_and(|[first, _]| secret.role(version) != Some(first));
+        let version =
+            if is_turned && !release.contents.compose.contains(&variable) { version - 1 } else { version };
+        variables.push((format!("{}_VERSION", secret.name.to_uppercase()), version.to_string()));
+        variables.extend(secret.role(version).map(|role| (variable, role.to_owned())));
+    }
     variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::project::{SECRETS, Secret};
+use crate::project::SECRETS;
 
 /// The versions of secrets that a host has. One is a counter, never derived from the value.
 #[derive(Debug, Default)]
@@ -44,13 +44,6 @@ impl SecretVersions {
             versions.current.extend(current.map(|current| (name, current)));
         }
         versions
-    }
-
-    /// The newest of those secrets that `which` chooses.
-    pub fn current_of(&self, which: impl Fn(&Secret) -> bool) -> BTreeMap<String, u32> {
-        let chosen = |name: &str| SECRETS.iter().any(|secret| secret.name == name && which(secret));
-        let current = self.current.iter().filter(|(name, _)| chosen(name));
-        current.map(|(name, version)| (name.clone(), *version)).collect()
     }
 }
 

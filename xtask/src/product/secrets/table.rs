@@ -91,11 +91,11 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
         .map(|secret| Row {
             name: secret.variable.to_owned(),
             need: Need::MadeWhenAbsent,
-            reader: if secret.of_platform { "platform, backend" } else { "backend" },
+            reader: if secret.roles.is_some() { "platform, backend" } else { "backend" },
             form: Form::Text,
-            rotation: match secret.of_platform {
-                true => "as the runbook says: the database's role first",
-                false => "`cargo xtask secrets rotate`: nobody notices; by `set` all log in again",
+            rotation: match secret.signs {
+                true => "`cargo xtask secrets rotate`: nobody notices; by `set` all log in again",
+                false => "another value, then a deploy, which nobody notices",
             },
         })
         .collect();
