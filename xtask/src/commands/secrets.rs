@@ -165,9 +165,10 @@ impl Revoke {
             terminal::note(paint::dim(format_args!("  {id} ran with it, and is stopped")));
             leased.remove_containers(id)?;
         }
-        leased.secrets().revoke(secret, self.version)?;
+        // First, so that what is cut between the two is done by the next call.
         let newest = machine.secrets().versions()?.newest[secret.name];
         leased.database().end_role(secret, self.version, newest)?;
+        leased.secrets().revoke(secret, self.version)?;
         let what = format!("version {} of {} was revoked", self.version, secret.name);
         attempt.note_done(&what, self.reason.text())?;
         let (version, name, revoked) = (self.version, secret.name, paint::good("Revoked:"));

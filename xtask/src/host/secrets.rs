@@ -323,6 +323,7 @@ mod tests {
     use xshell::cmd;
 
     use super::*;
+    use crate::rollout::simulation;
     use crate::tools::process::{Run, shell_in};
 
     #[test]
@@ -343,6 +344,38 @@ mod tests {
         );
         assert_eq!(supplied(&[(first.name, 3)], vec![]).versions_to_come()[first.name], 3);
         assert_eq!(supplied(&[(first.name, 3)], vec![first]).versions_to_come()[first.name], 4);
+    }
+
+    #[test]
+    fn two_passwords_of_a_role_are_good_at_once_and_whom_a_third_would_shut_out_is_named() {
+        let app = SECRETS.iter().find(|secret| secret.roles.is_some()).expect("a password of a role");
+        let release = |number, version: Option<u32>| {
+            let mut release = simulation::release(number, 1);
+            release.contents.secrets =
+                version.map(|version| (app.name.to_owned(), version)).into_iter().collect();
+            release
+        };
+        // The first is from before releases said it.
+        let kept = [release(1, None), release(2, Some(1)), release(3, Some(2))];
+        let shut_out = |newest: u32, revoked: &[u32]| {
+            let supplied = SuppliedSecrets {
+                values: BTreeMap::new(),
+                versions: BTreeMap::new(),
+                newest: BTreeMap::from([(app.name.to_owned(), newest)]),
+                revoked: revoked.iter().map(|version| (app.name.to_owned(), *version)).collect(),
+                changed: vec![app],
+            };
+            supplied
+                .shut_out(&kept)
+                .iter()
+                .map(|(_, version, id)| (*version, (*id).clone()))
+                .collect::<Vec<_>>()
+        };
+        let id = |release: usize| kept[release - 1].id.clone();
+        assert_eq!(shut_out(1, &[]), [], "the second takes the other name");
+        assert_eq!(shut_out(2, &[]), [(1, id(1)), (1, id(2))]);
+        assert_eq!(shut_out(2, &[1]), []);
+        assert_eq!(shut_out(3, &[1]), [(2, id(3))]);
     }
 
     #[test]

@@ -147,3 +147,42 @@ fn variables(environment: &str, root: &Utf8Path, release: &Release, secrets: Sec
     }
     variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::simulation;
+
+    #[test]
+    fn a_release_comes_into_the_database_by_the_name_and_the_password_of_its_version() {
+        let name = "database_app_password";
+        let told = |compose: &str, own: Option<u32>, current: u32, revoked: &[u32]| {
+            let mut release = simulation::release(1, 1);
+            release.contents.compose = compose.to_owned();
+            release.contents.secrets = own.map(|own| (name.to_owned(), own)).into_iter().collect();
+            let versions = SecretVersions {
+                current: [(name.to_owned(), current)].into(),
+                revoked: revoked.iter().map(|version| (name.to_owned(), *version)).collect(),
+                ..SecretVersions::default()
+            };
+            let text = variables("lab", Utf8Path::new("/x"), &release, versions);
+            let value = |variable: &str| {
+                let line = text.lines().find_map(|line| line.strip_prefix(variable)?.strip_prefix('='));
+                line.unwrap_or_default().to_owned()
+            };
+            (value("DATABASE_APP_PASSWORD_VERSION"), value("DATABASE_APP_ROLE"))
+        };
+        let is = |version: &str, role: &str| (version.to_owned(), role.to_owned());
+        let takes_turns = "postgres://${DATABASE_APP_ROLE}@postgres";
+        assert_eq!(told(takes_turns, Some(1), 2, &[]), is("1", "tracehub_app"));
+        assert_eq!(told(takes_turns, Some(2), 2, &[]), is("2", "tracehub_app_b"));
+        assert_eq!(
+            told(takes_turns, Some(1), 2, &[1]),
+            is("2", "tracehub_app_b"),
+            "today's, once its own is revoked"
+        );
+        // One from before knows the first name alone, whatever the turn is.
+        assert_eq!(told("postgres://tracehub_app@postgres", None, 2, &[]), is("1", "tracehub_app"));
+        assert_eq!(told("postgres://tracehub_app@postgres", None, 3, &[]), is("3", "tracehub_app"));
+    }
+}
