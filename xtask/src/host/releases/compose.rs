@@ -151,6 +151,7 @@ fn variables(environment: &str, root: &Utf8Path, release: &Release, secrets: Sec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::{APP_ROLE, APP_ROLE_IN_TURN};
     use crate::rollout::simulation;
 
     #[test]
@@ -174,15 +175,15 @@ mod tests {
         };
         let is = |version: &str, role: &str| (version.to_owned(), role.to_owned());
         let takes_turns = "postgres://${DATABASE_APP_ROLE}@postgres";
-        assert_eq!(told(takes_turns, Some(1), 2, &[]), is("1", "tracehub_app"));
-        assert_eq!(told(takes_turns, Some(2), 2, &[]), is("2", "tracehub_app_b"));
+        assert_eq!(told(takes_turns, Some(1), 2, &[]), is("1", APP_ROLE));
+        assert_eq!(told(takes_turns, Some(2), 2, &[]), is("2", APP_ROLE_IN_TURN));
         assert_eq!(
             told(takes_turns, Some(1), 2, &[1]),
-            is("2", "tracehub_app_b"),
+            is("2", APP_ROLE_IN_TURN),
             "today's, once its own is revoked"
         );
         // One from before knows the first name alone, whatever the turn is.
-        assert_eq!(told("postgres://tracehub_app@postgres", None, 2, &[]), is("1", "tracehub_app"));
-        assert_eq!(told("postgres://tracehub_app@postgres", None, 3, &[]), is("3", "tracehub_app"));
+        assert_eq!(told("postgres://app@postgres", None, 2, &[]), is("1", APP_ROLE));
+        assert_eq!(told("postgres://app@postgres", None, 3, &[]), is("3", APP_ROLE));
     }
 }
