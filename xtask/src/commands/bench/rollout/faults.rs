@@ -5,10 +5,9 @@
 pub const CODE: (&str, &str) = ("tracehub/backend/src/fault.rs", include_str!("fault.rs"));
 
 const SERVE: &str = "tracehub/backend/src/serve.rs";
-const MANIFEST: &str = "tracehub/backend/Cargo.toml";
 
 /// A file, what stands in it, and what is to stand there instead. Cargo.lock must know of it afterwards.
-pub const CHANGES: [(&str, &str, &str); 6] = [
+pub const CHANGES: [(&str, &str, &str); 5] = [
     (
         "tracehub/backend/src/lib.rs",
         "pub mod figures;\n",
@@ -19,14 +18,13 @@ pub const CHANGES: [(&str, &str, &str); 6] = [
     (SERVE, "http::router(app.clone())", "crate::fault::router(http::router(app.clone()))"),
     // What the planted streams need; all of it is compiled for the backend anyway.
     (
-        MANIFEST,
+        "tracehub/backend/Cargo.toml",
         "[dependencies]\n",
         "[dependencies]\n\
          futures-util = { version = \"0.3\", default-features = false }\n\
          hyper = \"1\"\n\
          hyper-util = { version = \"0.1\", features = [\"tokio\"] }\n",
     ),
-    (MANIFEST, r#"features = ["macros", "net","#, r#"features = ["io-util", "macros", "net","#),
 ];
 
 /// Where a release is told of its fault: the name of one goes behind the second text.

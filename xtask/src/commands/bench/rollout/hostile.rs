@@ -10,6 +10,7 @@ use super::measure::Measured;
 use super::ours::Ours;
 use crate::commands::bench::write_section;
 use crate::lab::Lab;
+use crate::project;
 use crate::terminal;
 
 /// Requests a second: as many as a small firm makes. What is found by users' errors alone is found late among so few.
@@ -104,16 +105,18 @@ fn cells(what: &str, before: &str, Measured { over, seen, done, .. }: &Measured)
     ]
 }
 
-/// The step at which a deploy gave up, and why, as its error has it.
+/// The step at which a deploy gave up, and why, as its error has it; without who asked for it, and where.
 fn verdict(error: &str) -> Option<(&str, &str)> {
     let (_, rest) = error.split_once(" failed at '")?;
     let (step, why) = rest.split_once("': ")?;
-    Some((step, why.lines().next()?.trim()))
+    let why = why.lines().next()?.trim();
+    let asked = format!("{}: ", project::BACKEND.image);
+    Some((step, why.split_once(&asked).map_or(why, |(_, found)| found)))
 }
 
 fn page(rows: &[Vec<String>]) -> String {
     let mut page = format!(
-        "### Releases that are no good\n\nEach deployed beside one that is well, with production's defaults (bake 30 s), under \
+        "## Releases that are no good\n\nEach deployed beside one that is well, with production's defaults (bake 30 s), under \
          {RATE} requests a second of users. Made by `cargo xtask bench rollout --hostile`.\n\n| {} |\n|{}\n",
         HEADS.join(" | "),
         " --- |".repeat(HEADS.len())
@@ -121,6 +124,10 @@ fn page(rows: &[Vec<String>]) -> String {
     for row in rows {
         let _ = writeln!(page, "| {} |", row.join(" | "));
     }
+    page.push_str(
+        "\nA deploy runs no script of the page: what fails in a browser alone is for CI to find (`page-test`). And answers that \
+         take twice as long are no reason to take a release back while that is a few milliseconds.\n",
+    );
     page
 }
 
@@ -152,6 +159,9 @@ mod tests {
     fn the_verdict_is_read_from_what_a_deploy_says() {
         let said = "error: the deploy of 20260103t120000z-1a2b3c4d5e6f to production failed at 'watch': 3 of 39 of our own failed\n  more\n";
         assert_eq!(verdict(said), Some(("watch", "3 of 39 of our own failed")));
+        let said = "error: the deploy of it failed at 'ready': it calls itself ready, and does not serve: it, asked on the edge's \
+                    network: tracehub-backend: a log-in is answered 500\n";
+        assert_eq!(verdict(said), Some(("ready", "a log-in is answered 500")));
         assert_eq!(verdict("Deployed: all is well"), None);
     }
 }

@@ -15,6 +15,7 @@ use crate::tools::process::Run;
 /// The longest that a deploy may take: one that never gets ready waits for two minutes.
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(600);
 const WHERE: [&str; 2] = ["--env", "production"];
+const DOWN: [&str; 4] = ["down", "--yes", "--env", "production"];
 /// The gates would ask for staging and for the default branch.
 const GATES: [&str; 9] = [
     "--yes",
@@ -40,6 +41,8 @@ impl Ours<'_> {
         let port = lab.first()?.http;
         let ours = Ours { copy, port };
         Activity::of("the first deploy to the bare machine", |_| {
+            // What a run that was broken off has left there; a bare machine refuses it.
+            Run::new(ours.copy.xtask(&DOWN)?).timeout(DEPLOY_TIMEOUT).finish()?;
             Run::new(copy.xtask(&["host", "setup", "--env", "production", "--yes"])?)
                 .timeout(DEPLOY_TIMEOUT)
                 .run()?;
@@ -83,8 +86,7 @@ impl Ours<'_> {
 
     /// Nothing of it is left running; the data stay.
     pub fn down(&self) -> Result<()> {
-        let words = [&["down", "--yes"][..], &WHERE].concat();
-        Ok(Run::new(self.copy.xtask(&words)?).timeout(DEPLOY_TIMEOUT).run()?)
+        Ok(Run::new(self.copy.xtask(&DOWN)?).timeout(DEPLOY_TIMEOUT).run()?)
     }
 
     /// Who has the traffic.
