@@ -24,7 +24,8 @@ pub(super) const MEMORY: u32 = 128 << 20;
 const FIRST_LOOK: Duration = Duration::from_secs(300);
 /// In the environment's root folder.
 const FOLDER: &str = "sender";
-const SCRIPT: &str = include_str!("scripts/sender.sh");
+pub(super) const SCRIPT: &str =
+    concat!(include_str!("scripts/moments.sh"), include_str!("scripts/sender.sh"));
 /// A look may take this long, with an upload in it.
 const HEALTHY: &str = "[ $(($(date +%s) - $(cat /tmp/beat))) -lt 5400 ]";
 

@@ -92,6 +92,8 @@ fn serve(program: &Utf8Path, data: &Utf8Path, identities: &Utf8Path) -> Result<(
     let address = address.trim();
     let server = Command::new(program)
         .args(["server", "-s3", "-volume.max=8", "-master.volumeSizeLimitMB=64"])
+        // Their ports are fixed: a second store on this machine would end.
+        .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
         .args([format!("-ip={address}"), format!("-ip.bind={address}")])
         .args([format!("-dir={data}"), format!("-s3.config={identities}"), format!("-s3.port={s3}")])
         .args([

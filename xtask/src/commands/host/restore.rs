@@ -25,7 +25,7 @@ use crate::commands::target::gate::Override;
 use crate::exit::refuse;
 use crate::host::Leased;
 use crate::product::secrets::Supplied;
-use crate::project::{DATABASE, Environment, SECRETS};
+use crate::project::{DATABASE, Environment, PAPERS_VOLUME, SECRETS};
 use crate::rollout::attempt::Attempt;
 use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
@@ -124,6 +124,10 @@ impl Restore {
                 let (again, took) = (paint::good("Made again:"), terminal::seconds(took));
                 terminal::say(format_args!("{again} {name} serves at {url}, after {took}, with the data of {}.", lost.dump));
                 terminal::say("Where its name leads elsewhere still, have it lead to the new machine.");
+                let papers = format!("{}-{PAPERS_VOLUME}", environment.prefix());
+                terminal::say(paint::warn(format_args!(
+                    "No copy has the papers that users brought: bring the volume {papers} back from your own copy of it."
+                )));
             },
         );
         Ok(())

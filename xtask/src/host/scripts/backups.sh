@@ -15,22 +15,14 @@ pause=15 rest=300 longest=2700
 # By this name whoever migrates knows what reads each table here, and ends it.
 export PGAPPNAME=scheduled_backup
 
-# A moment as 20260103020000, which is also how a backup's name begins: later is more.
-moment() { date -u -d "@$1" +%Y%m%d%H%M%S; }
-of_name() { echo "$1" | sed 's/^\([0-9]*\)t\([0-9]*\)z.*/\1\2/'; }
-now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+# shellcheck source=/dev/null
+. /scripts/moments.sh
+
 # Whether the night's hour has passed since LAST: at NOW, in seconds since 1970.
 night_has_passed() { # NOW LAST
     [ "$2" -lt "$(moment $((($1 - hour * 3600) / 86400 * 86400 + hour * 3600)))" ]
 }
 ask() { PGCONNECT_TIMEOUT=10 psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
-# The facts of all backups, oldest first; those of the newest; one of them. A name is by the clock of who made it, which may be
-# ahead: what is of later than now is no newest one.
-all() { for facts in [0-9]*z-*.json; do if [ -e "$facts" ]; then echo "$facts"; fi; done; }
-newest() { { all && date -u +%Y%m%dt%H%M%Sz-~; } | LC_ALL=C sort | sed '/~$/,$d' | tail -n 1; }
-fact() { sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"]*\).*/\1/p" "$2"; }
-# What a program has said, as a text of JSON.
-text() { printf '"%s"' "$(tr -s '\n\t\r' '   ' <"$1" | tr -cd '\040-\176' | cut -c 1-600 | sed 's/[\\"]/\\&/g; s/ *$//')"; }
 
 # Writes down the newest backup, whoever made it, and why the last try failed, or null.
 tell() { # FAILURE

@@ -1,6 +1,6 @@
 # Sends off the host what a new one is made from: each new backup, and, when they have changed, the ledger and what is known of
 # the releases. All of it is encrypted before it leaves, to a public key. What it has done is in /state/sent.json.
-# Usage: sender.sh PLACE RECIPIENT LEAST MOST DAYS ABOUT
+# It stands behind moments.sh. Usage: sender.sh PLACE RECIPIENT LEAST MOST DAYS ABOUT
 # PLACE is BUCKET/FOLDER/ENVIRONMENT of the store; who comes there, files in /run/secrets tell. LEAST copies are kept there at
 # least, MOST at most, and for DAYS. ABOUT is JSON: whose host this is, and what a new one must be given.
 
@@ -10,18 +10,6 @@ place=$1 recipient=$2 least=$3 most=$4 days=$5 about=$6
 # Between two looks, and after a failure.
 pause=15 rest=300
 
-now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
-# A moment as 20260103020000, which is also how a copy's name begins: later is more.
-moment() { date -u -d "@$1" +%Y%m%d%H%M%S; }
-of_name() { echo "$1" | sed 's/^\([0-9]*\)t\([0-9]*\)z.*/\1\2/'; }
-# The facts of the newest backup. A name is by the clock of who made it: what is of later than now is no newest one.
-newest() {
-    { for facts in /backups/[0-9]*z-*.json; do if [ -e "$facts" ]; then echo "${facts##*/}"; fi; done && date -u +%Y%m%dt%H%M%Sz-~; } |
-        LC_ALL=C sort | sed '/~$/,$d' | tail -n 1
-}
-fact() { sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"]*\).*/\1/p" "$2"; }
-# What a program has said, as a text of JSON.
-text() { printf '"%s"' "$(tr -s '\n\t\r' '   ' <"$1" | tr -cd '\040-\176' | cut -c 1-600 | sed 's/[\\"]/\\&/g; s/ *$//')"; }
 content() { if [ -e "$1" ]; then cat "$1"; else echo null; fi; }
 sum() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
@@ -153,6 +141,7 @@ look() {
 
 trap 'exit 0' TERM
 configure
+cd /backups
 rm -rf /state/.next /state/.told
 # What was sent elsewhere is not there.
 if [ "$(content /state/.place)" != "$place" ]; then rm -f /state/.sent /state/.host; fi

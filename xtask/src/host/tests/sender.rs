@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
+use crate::host::sender::SCRIPT;
 use crate::rollout::state::backup::Sent;
 
 /// `rclone` with a folder for a store. It has one byte less of what is called so.
@@ -47,12 +48,22 @@ impl Folder {
 
     /// Functions of the script, and nothing that they are called by.
     fn call(&self, calls: &str) -> Output {
-        let text = include_str!("../scripts/sender.sh").split("\ntrap 'exit 0' TERM").next().unwrap();
+        let text = SCRIPT.split("\ntrap 'exit 0' TERM").next().unwrap();
         let here = self.path("");
         let moved = ["/tmp/", "/state", "/backups", "/host/"]
             .iter()
             .fold(text.to_owned(), |text, path| text.replace(path, &format!("{here}{}", &path[1..])));
-        let words = ["-c", &format!("{moved}\n{calls}\n"), "sender", "there", "age1", "3", "5", "90", "{}"];
+        let words = [
+            "-c",
+            &format!("{moved}\ncd {}\n{calls}\n", self.path("backups")),
+            "sender",
+            "there",
+            "age1",
+            "3",
+            "5",
+            "90",
+            "{}",
+        ];
         let path = format!("{}:{}", self.path("bin"), std::env::var("PATH").unwrap());
         Command::new("sh").args(words).env("PATH", path).output().unwrap()
     }

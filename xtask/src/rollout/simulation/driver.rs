@@ -14,10 +14,11 @@ use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Plan, Report, Step, Stopped};
 use crate::rollout::plans;
 use crate::rollout::recover::{give_lost_traffic_back, retire};
-use crate::rollout::remake::remake_ledger;
+use crate::rollout::remake::{go_on_with_ledger, remake_ledger, since_it_was_lost};
 use crate::rollout::rollback::{RollbackRequest, take_back_provisional};
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::contract::Contract;
+use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::rollout::steps::{platform, restore};
 
@@ -35,6 +36,8 @@ pub enum Act {
     Recover,
     /// The same, and a damaged ledger is made anew.
     RemakeLedger,
+    /// On a new host, the ledger of a lost one goes on.
+    GoOnWith(Box<Ledger>),
     /// A backup takes the database's place.
     Restore,
     /// A changed platform takes the place of the one that runs.
@@ -105,6 +108,13 @@ impl<H: Leasable> Operator<'_, H> {
         {
             attempt = Attempt::begin(&leased, holder.by)?;
         }
+        if let Act::GoOnWith(lost) = act {
+            let files = &attempt.settled.files;
+            if since_it_was_lost(&files.ledger).is_none() {
+                go_on_with_ledger(&leased, lost, files, attempt.by(), "the machine burnt")?;
+            }
+            return Ok(Ended::Well);
+        }
         if matches!(act, Act::Recover | Act::RemakeLedger) {
             give_lost_traffic_back(&leased, &attempt.settled.files)?;
             // As the command does: what could not be stopped is a warning.
@@ -159,7 +169,9 @@ impl<H: Leasable> Operator<'_, H> {
                 ..platform::Renewal::default()
             }),
             Act::Down => plans::down(&Observed::without_database(files, self.host)?),
-            Act::Rollback(_) | Act::Recover | Act::RemakeLedger => bail!("it has no plan of this kind"),
+            Act::Rollback(_) | Act::Recover | Act::RemakeLedger | Act::GoOnWith(_) => {
+                bail!("it has no plan of this kind")
+            }
         })
     }
 }
@@ -176,6 +188,7 @@ impl fmt::Display for Act {
             Act::Rollback(Some(id)) => write!(f, "rolls back to {id}"),
             Act::Recover => f.write_str("recovers"),
             Act::RemakeLedger => f.write_str("makes the ledger anew"),
+            Act::GoOnWith(_) => f.write_str("goes on with the ledger of a lost host"),
             Act::Restore => f.write_str("restores a backup"),
             Act::Platform => f.write_str("renews the platform"),
             Act::Down => f.write_str("takes everything down"),

@@ -83,6 +83,32 @@ fn a_ledger_that_was_made_anew_says_what_the_one_before_said() {
 }
 
 #[test]
+fn on_a_new_host_the_ledger_of_a_lost_one_goes_on_and_nothing_of_it_runs() {
+    let lost = Trial::of(host(), vec![Act::Rollback(None)]).run().world.book.read();
+    let go_on = || Act::GoOnWith(Box::new(lost.clone()));
+    let world = Trial::of(World::default(), vec![go_on(), go_on()]).run().world;
+    let ledger = world.book.read();
+    assert!(world.book.is_sound() && damage(&world).is_empty());
+    assert_eq!((ledger.expected_active(), ledger.unfinished().is_none()), (None, true));
+    assert_eq!(ledger.confirmed(), lost.confirmed(), "who had the traffic is known");
+    assert_eq!(ledger.rolled_back_from(), [release(3, 2).id].into());
+    assert_eq!(ledger.attempts().len(), lost.attempts().len() + 1, "it is told once");
+    let world = Trial::of(world, vec![Act::deploy(release(2, 2))]).run().world;
+    assert_eq!(world.live, Some(release(2, 2).id));
+    // A driver that was deploying when the machine went.
+    let mut cut = lost.clone();
+    cut.entries.retain(|entry| entry.id != lost.entries[lost.entries.len() - 1].id);
+    let world = Trial::of(World::default(), vec![Act::GoOnWith(Box::new(cut))]).run().world;
+    assert!(world.book.read().unfinished().is_none());
+}
+
+#[test]
+fn whatever_goes_wrong_once_while_a_lost_host_s_ledger_is_brought_the_next_deploy_converges() {
+    let lost = host().book.read();
+    every_single_fault(&Trial::of(World::default(), vec![Act::GoOnWith(Box::new(lost))]), 3);
+}
+
+#[test]
 fn a_release_that_was_rolled_back_from_is_not_gone_to_after_its_ledger_was_made_anew() {
     for keeps_copies in [true, false] {
         let mut world = Trial::of(host(), vec![Act::Rollback(None)]).run().world;
