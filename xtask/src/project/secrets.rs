@@ -6,21 +6,10 @@ use super::{APP_UID, CHECKS_KEY};
 
 /// Secrets of the app, made at an environment's first deploy when the environment is `local` or a test's.
 pub const SECRETS: &[Secret] = &[
-    Secret { name: "jwt_secret", variable: "JWT_SECRET", uid: APP_UID, of_platform: false, signs: true },
-    Secret {
-        name: "database_app_password",
-        variable: "DATABASE_APP_PASSWORD",
-        uid: APP_UID,
-        of_platform: true,
-        signs: false,
-    },
-    Secret {
-        name: "database_owner_password",
-        variable: "DATABASE_OWNER_PASSWORD",
-        uid: APP_UID,
-        of_platform: true,
-        signs: false,
-    },
+    Secret { signs: true, ..Secret::new("jwt_secret", "JWT_SECRET") },
+    Secret { of_platform: true, ..Secret::new("database_app_password", "DATABASE_APP_PASSWORD") },
+    Secret { of_platform: true, ..Secret::new("database_owner_password", "DATABASE_OWNER_PASSWORD") },
+    Secret { is_optional: true, ..Secret::new("sentry_dsn", "SENTRY_DSN") },
 ];
 
 /// One secret: where it comes from and who reads it.
@@ -36,6 +25,14 @@ pub struct Secret {
     pub of_platform: bool,
     /// A key that signs what users keep: while it is exchanged, it holds two, a line each.
     pub signs: bool,
+    /// The app goes without: where nobody gives a value, its file is empty, and none is made up.
+    pub is_optional: bool,
+}
+
+impl Secret {
+    const fn new(name: &'static str, variable: &'static str) -> Secret {
+        Secret { name, variable, uid: APP_UID, of_platform: false, signs: false, is_optional: false }
+    }
 }
 
 /// How long what those sign is believed: a test compares it with the backend's.

@@ -2,7 +2,7 @@
 
 use crate::project::{
     Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, PROBE_SECRETS, SECRETS,
-    STORE_VARIABLES, Site, WATCHER_SECRETS,
+    STORE_VARIABLES, Secret, Site, WATCHER_SECRETS,
 };
 
 /// One value that somebody gives.
@@ -90,12 +90,13 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
         .iter()
         .map(|secret| Row {
             name: secret.variable.to_owned(),
-            need: Need::MadeWhenAbsent,
+            need: if secret.is_optional { Need::Optional } else { Need::MadeWhenAbsent },
             reader: if secret.of_platform { "platform, backend" } else { "backend" },
-            form: Form::Text,
-            rotation: match secret.of_platform {
-                true => "as the runbook says: the database's role first",
-                false => "`cargo xtask secrets rotate`: nobody notices; by `set` all log in again",
+            form: if secret.is_optional { Form::Url } else { Form::Text },
+            rotation: match secret {
+                Secret { is_optional: true, .. } => "where it was made, then a deploy",
+                Secret { of_platform: true, .. } => "as the runbook says: the database's role first",
+                _ => "`cargo xtask secrets rotate`: nobody notices; by `set` all log in again",
             },
         })
         .collect();
