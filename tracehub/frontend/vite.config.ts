@@ -34,7 +34,7 @@ const developmentConfig: Plugin = {
 
 /** Libraries but for that of long forms, and our own frame. */
 const isOfEveryPage =
-  /node_modules\/(?!@mantine\/form|klona|fast-deep-equal|@fontsource)|src\/(api|layout|language\/speak|auth\/credentials)/
+  /node_modules\/(?!@mantine\/form|klona|fast-deep-equal|@fontsource|@sentry)|src\/(api|layout|language\/speak|auth\/credentials)/
 
 export default defineConfig({
   plugins: [
@@ -54,7 +54,7 @@ export default defineConfig({
           groups: [
             {
               name: 'first',
-              test: /preload-helper|src\/(storage|language\/choice|auth\/storedLogin)/,
+              test: /preload-helper|src\/(storage|language\/choice|reports\/report|auth\/storedLogin)/,
               priority: 1,
             },
             { name: 'base', test: isOfEveryPage },

@@ -21,6 +21,7 @@ use crate::database;
 use crate::figures;
 use crate::http::{self, App, Keys};
 use crate::papers::Store;
+use crate::reports;
 use crate::settings::Settings;
 use crate::worker::{Traffic, Worker};
 
@@ -40,7 +41,10 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         live_file,
         papers,
         work_every,
+        errors,
     } = settings;
+    // Dropped last: what went wrong while it stopped is told, too.
+    let _telling = errors.map(|target| reports::start(&target, &release, vec![jwt_secret.clone()]));
     let listener = listener(listen, backlog).with_context(|| format!("listening on {listen}"))?;
     let stop = stop_signal()?;
     tracing::info!(address = %listener.local_addr()?, release = release.id, "listening");

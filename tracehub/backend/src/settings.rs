@@ -18,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::migrate::Limits;
+use crate::reports::{self, Target};
 
 /// Everything that is wrong with the settings, at once.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,8 @@ pub struct Settings {
     pub metrics: Option<SocketAddr>,
     /// The time between two rounds of work.
     pub work_every: Duration,
+    /// Where errors are told, when somebody wants to know.
+    pub errors: Option<Target>,
 }
 
 /// How to connect to the database. It holds the password, so it prints as nothing.
@@ -90,6 +93,7 @@ impl Settings {
         let edge = reader.optional("EDGE");
         let live_file = reader.optional("LIVE_FILE").map(PathBuf::from);
         let papers = reader.optional("PAPERS_FOLDER").map(PathBuf::from);
+        let errors = reader.errors();
         let work_every = reader.parsed("WORK_EVERY").map(NonZeroU32::get);
         match (listen, backlog, database, jwt_secret, release, work_every) {
             (Some(listen), Some(backlog), Some(database), Some(jwt_secret), Some(release), Some(seconds))
@@ -107,6 +111,7 @@ impl Settings {
                     live_file,
                     papers,
                     work_every,
+                    errors,
                 })
             }
             _ => Err(Wrong(reader.wrong)),
@@ -259,6 +264,19 @@ impl Reader<'_> {
             Some(password) => options.password(password.expose_secret()),
             None => options,
         }))
+    }
+
+    /// An empty file of an optional secret is none: whoever mounts it always has one.
+    fn errors(&mut self) -> Option<Target> {
+        let dsn = self.secret("SENTRY_DSN").filter(|dsn| !dsn.expose_secret().is_empty())?;
+        if reports::dsn(dsn.expose_secret()).is_none() {
+            self.wrong.push("SENTRY_DSN is not of the form https://KEY@HOST/PROJECT".into());
+        }
+        Some(Target {
+            dsn,
+            environment: self.or("ENVIRONMENT"),
+            traces_percent: self.parsed("SENTRY_TRACES_PERCENT")?,
+        })
     }
 
     fn release(&mut self) -> Option<Release> {

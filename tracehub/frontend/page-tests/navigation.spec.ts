@@ -47,6 +47,8 @@ test('the account opens and closes by keyboard', async ({ page, context }) => {
   await page.keyboard.press('Tab')
   await expect(page.getByRole('link', { name: 'People' })).toBeFocused()
   await page.keyboard.press('Tab')
+  await expect(page.getByRole('button', { name: 'Français' })).toBeFocused()
+  await page.keyboard.press('Tab')
   await expect(page.getByRole('button', { name: 'Log out' })).toBeFocused()
   await page.keyboard.press('Escape')
   await expect(account).toBeFocused()

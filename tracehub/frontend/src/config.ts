@@ -1,5 +1,7 @@
 import { createContext, use } from 'react'
 
+import { page } from './reports/report'
+
 /** What differs between environments. Read when the page opens, so one image runs in all of them. */
 export type Config = { environment: string; release: string }
 
@@ -14,6 +16,7 @@ export async function loadConfig(): Promise<Config> {
   if (!response.ok) throw new Error(`/config.json answered ${response.status}`)
   const { environment, release } = (await response.json()) as Partial<Config>
   if (!environment || !release) throw new Error('/config.json lacks environment or release')
+  page.release = release
   return { environment, release }
 }
 

@@ -1,5 +1,8 @@
 import { storedLogin } from './auth/storedLogin'
 import { loadMessages, preferredLanguage } from './language/choice'
+import { report, reportUncaught } from './reports/report'
+
+reportUncaught()
 
 // Small, so that it is here first: it asks for the page that is about to be shown while the frame of the app is
 // still on its way.
@@ -16,5 +19,6 @@ try {
   start(document.getElementById('root')!, language, sentences)
 } catch (error) {
   console.error(error)
+  report(error, { kind: 'script' })
   document.querySelector('.boot')?.setAttribute('data-failed', '')
 }

@@ -13,7 +13,8 @@ import { NotFoundPage } from './layout/NotFoundPage'
 import { LoadingPage } from './layout/LoadingPage'
 import { Root } from './layout/Root'
 import { Shell } from './layout/Shell'
-import { UnexpectedError } from './layout/UnexpectedError'
+import { didNotCome, UnexpectedError } from './layout/UnexpectedError'
+import { report } from './reports/report'
 
 const root = createRootRoute({ component: Root, notFoundComponent: NotFoundPage })
 
@@ -113,6 +114,7 @@ export function createAppRouter(history?: RouterHistory) {
     history,
     defaultPreload: 'intent',
     defaultErrorComponent: UnexpectedError,
+    defaultOnCatch: (error) => report(error, { kind: didNotCome(error) ? 'script' : 'rendering' }),
     defaultPendingComponent: LoadingPage,
     scrollRestoration: true,
   })

@@ -34,6 +34,8 @@ chmod 0400 "$1/.next"
 [ -z "$4" ] || : >"$1/$2$4"
 mv "$1/.next" "$1/$2"
 "#;
+/// The value of an optional secret that nobody has given: a reader does not count the end of a line.
+const NOTHING: &[u8] = b"\n";
 /// Behind the name of a version that no confirmed release has run with: it is not the current one.
 const UNCONFIRMED: &str = ".unconfirmed";
 const CONFIRM: &str = r#"for version in "$@"; do rm -f "/secrets/$version.unconfirmed"; done; sync"#;
@@ -153,6 +155,9 @@ impl<'a> Secrets<'a> {
         if !all.is_empty() && all == given.versions {
             return Ok(());
         }
+        for secret in SECRETS.iter().filter(|it| it.is_optional && !all.contains_key(it.name)) {
+            given.values.entry(secret.name).or_insert_with(|| NOTHING.to_vec());
+        }
         let taken = SECRETS.iter().filter_map(|secret| Some((secret, given.values.get(secret.name)?)));
         let (mut changed, mut lines) = (Vec::new(), String::new());
         for (secret, value) in taken {
@@ -216,6 +221,7 @@ impl LeasedSecrets<'_> {
         for secret in SECRETS.iter().filter(|secret| !there.contains_key(secret.name)) {
             let value = match given.values.get(secret.name) {
                 Some(value) => value.clone(),
+                None if secret.is_optional => NOTHING.to_vec(),
                 None => made_up()?.into_bytes(),
             };
             self.write(secret, 1, &value, "")?;

@@ -6,21 +6,16 @@ use super::{APP_ROLE, APP_ROLE_IN_TURN, APP_UID, CHECKS_KEY, OWNER_ROLE, OWNER_R
 
 /// Secrets of the app, made at an environment's first deploy when the environment is `local` or a test's.
 pub const SECRETS: &[Secret] = &[
-    Secret { name: "jwt_secret", variable: "JWT_SECRET", uid: APP_UID, signs: true, roles: None },
+    Secret { signs: true, ..Secret::new("jwt_secret", "JWT_SECRET") },
     Secret {
-        name: "database_app_password",
-        variable: "DATABASE_APP_PASSWORD",
-        uid: APP_UID,
-        signs: false,
         roles: Some([APP_ROLE, APP_ROLE_IN_TURN]),
+        ..Secret::new("database_app_password", "DATABASE_APP_PASSWORD")
     },
     Secret {
-        name: "database_owner_password",
-        variable: "DATABASE_OWNER_PASSWORD",
-        uid: APP_UID,
-        signs: false,
         roles: Some([OWNER_ROLE, OWNER_ROLE_IN_TURN]),
+        ..Secret::new("database_owner_password", "DATABASE_OWNER_PASSWORD")
     },
+    Secret { is_optional: true, ..Secret::new("sentry_dsn", "SENTRY_DSN") },
 ];
 
 /// One secret: where it comes from and who reads it.
@@ -37,9 +32,15 @@ pub struct Secret {
     /// The database roles whose password it is. Versions take turns among them, so that two are good at once: one that serves,
     /// and the next or the one before.
     pub roles: Option<[&'static str; 2]>,
+    /// The app goes without: where nobody gives a value, its file is empty, and none is made up.
+    pub is_optional: bool,
 }
 
 impl Secret {
+    const fn new(name: &'static str, variable: &'static str) -> Secret {
+        Secret { name, variable, uid: APP_UID, signs: false, roles: None, is_optional: false }
+    }
+
     /// The role whose password this version is.
     pub fn role(&self, version: u32) -> Option<&'static str> {
         self.roles.map(|[first, second]| if version % 2 == 1 { first } else { second })

@@ -15,6 +15,7 @@ use super::extract::Json;
 use super::role::Role;
 use super::{App, Claims, Error, FieldError, Problem};
 use crate::database::OrganisationTx;
+use crate::reports;
 use crate::text;
 use crate::throttle::{Account, LogIns, Visitor};
 
@@ -198,7 +199,9 @@ impl FromRequestParts<App> for Caller {
             .ok_or(Error::Unauthenticated("please log in"))?;
         let claims =
             Some(token).filter(|_| scheme.eq_ignore_ascii_case("bearer")).and_then(|t| app.keys.check(t));
-        claims.map(Self).ok_or(Error::Unauthenticated("please log in again"))
+        let claims = claims.ok_or(Error::Unauthenticated("please log in again"))?;
+        reports::of_organisation(claims.org);
+        Ok(Self(claims))
     }
 }
 

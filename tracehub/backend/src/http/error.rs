@@ -55,6 +55,9 @@ pub enum Error {
     /// A mistake of ours. What exactly is for the log, not for the answer.
     #[error("something went wrong here")]
     Internal(#[source] anyhow::Error),
+    /// Another one, which was logged where it happened.
+    #[error("something went wrong here")]
+    Panicked,
 }
 
 /// A refusal that programs know by its type.
@@ -175,15 +178,17 @@ impl Error {
             Self::Busy(Full::ForAll) | Self::Unavailable(_) | Self::TimedOut => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal(_) | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        if let Self::Internal(cause) = &self {
-            tracing::error!("{cause:#}");
+        match &self {
+            Self::Internal(cause) => tracing::error!("{cause:#}"),
+            Self::TimedOut => tracing::error!("{self}"),
+            _ => {}
         }
         let status = self.status();
         let retry_after = match &self {
@@ -246,10 +251,8 @@ fn minutes(wait: Duration) -> String {
 }
 
 /// A panic is a mistake of ours like any other, and ends one request, not the process.
-pub fn of_panic(panic: Box<dyn Any + Send>) -> Response {
-    let words = panic.downcast_ref::<String>().map(String::as_str);
-    let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words");
-    Error::Internal(anyhow::anyhow!("panicked: {words}")).into_response()
+pub fn of_panic(_: Box<dyn Any + Send>) -> Response {
+    Error::Panicked.into_response()
 }
 
 impl From<anyhow::Error> for Error {

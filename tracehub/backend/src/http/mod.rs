@@ -19,6 +19,7 @@ mod request;
 mod role;
 mod shipments;
 mod sql_state;
+mod telemetry;
 mod token;
 
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -88,6 +89,8 @@ pub struct App {
     pub parts: Arc<Semaphore>,
     /// What is counted.
     pub figures: Figures,
+    /// Who has reported errors of the page.
+    pub reporters: Arc<telemetry::Reporters>,
 }
 
 impl App {
@@ -97,8 +100,8 @@ impl App {
         let searches = Arc::new(Lane::new(SEARCHES));
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
         let (passwords, readiness, figures) = (Arc::default(), Arc::default(), Figures::default());
-        let parts = Arc::new(Semaphore::new(papers::PARTS));
-        let papers = None;
+        let (parts, papers) = (Arc::new(Semaphore::new(papers::PARTS)), None);
+        let reporters = Arc::default();
         Self {
             database,
             keys,
@@ -111,6 +114,7 @@ impl App {
             papers,
             parts,
             figures,
+            reporters,
         }
     }
 
@@ -130,6 +134,7 @@ pub fn router(app: App) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/api/openapi.json", get(document))
+        .route("/api/telemetry", post(telemetry::take))
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

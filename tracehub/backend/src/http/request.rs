@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{App, BODY_LIMIT, Error, papers};
 use crate::lane::Full;
+use crate::reports;
 
 /// Below the time that a stopping process has for what is in flight.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -41,11 +42,18 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     let current = (id.clone(), path.clone());
     let answer = async move {
         let began = Instant::now();
-        let answered = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
-        let mut response = answered.unwrap_or_else(|_| Error::TimedOut.into_response());
+        let within = async {
+            let answered = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+            answered.unwrap_or_else(|_| Error::TimedOut.into_response())
+        };
+        let route = route.as_ref().map(MatchedPath::as_str);
+        let mut response = match is_health(&path) {
+            true => within.await,
+            false => reports::around(&id, &method, route, within).await,
+        };
         add_headers(response.headers_mut(), &id, &app.release.id);
         let took = began.elapsed();
-        app.figures.answered(&method, route.as_ref().map(MatchedPath::as_str), response.status(), took);
+        app.figures.answered(&method, route, response.status(), took);
         log(&path, &response, took);
         response
     };

@@ -86,6 +86,8 @@ pub const SETTINGS: &[Setting] = &[
     optional("EDGE", SERVE, TEXT, "host name of the reverse proxy that is believed about where requests come from"),
     optional("LIVE_FILE", SERVE, Kind::Path, "the platform's live file; without one, this release has the traffic"),
     optional("PAPERS_FOLDER", SERVE, Kind::Path, "where the files of papers are kept, for all releases; without one, none are taken"),
+    secret(optional("SENTRY_DSN", SERVE, TEXT, "the project of a Sentry that errors are told to; nobody is told without")),
+    or("SENTRY_TRACES_PERCENT", SERVE, Kind::Number { least: 0, most: 100 }, "10", "of how many requests in a hundred Sentry is told how long they took"),
     or("WORK_EVERY", SERVE, COUNT, "60", "seconds between two rounds of work"),
     or("LOG_FORMAT", SERVE, Kind::Choice { of: &["text", "json"] }, "text", "how log lines look"),
     or("RUST_LOG", SERVE, TEXT, "info", "which of them are written, as tracing's filters have it"),

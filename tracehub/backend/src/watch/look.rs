@@ -18,6 +18,7 @@ use super::attempt::Last;
 use super::parts::Parts;
 use super::table::{Excuse, Look, Row, Table};
 use super::{certificate, tell};
+use crate::tls;
 
 /// The longest that a user would wait.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -67,7 +68,7 @@ impl<'a> Watcher<'a> {
             .http_status_as_error(false)
             .max_idle_connections(0)
             .proxy(None)
-            .tls_config(tell::tls(table.authority.as_deref()))
+            .tls_config(tls::config(table.authority.as_deref()))
             .build();
         let agent = Agent::with_parts(config, DefaultConnector::default(), AtEdge(table.edge.clone()));
         Ok(Self { table, site, mounts, agent, parts: Parts::default(), ledger: (0, None, Last::default()) })

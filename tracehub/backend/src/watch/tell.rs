@@ -4,7 +4,6 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,8 @@ use lettre::{Message, SmtpTransport, Transport as _};
 use serde::Serialize;
 use serde_json::json;
 use ureq::Agent;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use crate::tls;
 
 /// The longest that whoever is told may take.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -237,20 +237,9 @@ pub(super) fn agent() -> Agent {
         .http_status_as_error(false)
         .max_idle_connections(0)
         .proxy(None)
-        .tls_config(tls(None))
+        .tls_config(tls::config(None))
         .build()
         .new_agent()
-}
-
-/// The authorities of this image, and one more.
-pub(super) fn tls(authority: Option<&str>) -> TlsConfig {
-    let found = rustls_native_certs::load_native_certs().certs;
-    let own = authority.and_then(|pem| Certificate::from_pem(pem.as_bytes()).ok());
-    let all = found.iter().map(|root| Certificate::from_der(root).to_owned()).chain(own);
-    TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(all.collect())))
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build()
 }
 
 /// What went wrong, without the address.

@@ -19,6 +19,7 @@ mod parts;
 mod people;
 mod problems;
 mod reminders;
+mod reports;
 mod roles;
 mod rows;
 mod rules;

@@ -20,10 +20,14 @@ fn is_ours(answer: &Answer) {
 }
 
 fn is_problem(answer: &Answer, status: u16, path: &str) {
+    is_problem_of("about:blank", answer, status, path);
+}
+
+fn is_problem_of(kind: &str, answer: &Answer, status: u16, path: &str) {
     is_ours(answer);
     assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
     assert_eq!(answer.headers["content-type"], "application/problem+json");
-    assert_eq!(answer.body["type"], "about:blank");
+    assert_eq!(answer.body["type"], kind);
     assert_eq!(answer.body["status"], status);
     assert_eq!(answer.body["instance"], path);
     assert_eq!(answer.body["request_id"], answer.headers["x-request-id"].to_str().unwrap());
@@ -133,7 +137,7 @@ async fn beyond_what_may_be_in_flight_only_health_is_answered(owner: PgPool) {
     let router = http::router(app);
     let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
     let refused = ask(&router, get("/api/version")).await;
-    is_problem(&refused, 503, "/api/version");
+    is_problem_of("/problems/too-busy", &refused, 503, "/api/version");
     assert_eq!(refused.headers["retry-after"], "1");
     for path in ["/health/live", "/health/ready"] {
         assert_eq!(ask(&router, get(path)).await.status, StatusCode::OK, "{path}");

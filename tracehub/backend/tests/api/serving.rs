@@ -43,6 +43,12 @@ impl Serving {
         stream
     }
 
+    /// Tells it to stop, and says whether it did so without a complaint.
+    pub fn stop(&mut self) -> bool {
+        self.terminate();
+        self.process.wait().unwrap().success()
+    }
+
     fn terminate(&self) {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
     }

@@ -1,6 +1,7 @@
 import { plural, t } from '@lingui/core/macro'
 
 import { NoAnswer } from './fetchInTime'
+import { report } from '../reports/report'
 import { fieldRefusal, refusal } from './refusals'
 import type { Problem } from './types'
 
@@ -22,6 +23,11 @@ export async function dataOf<Data>(call: Promise<Answer<Data>>): Promise<Data> {
   const { data, error, response } = await call
   if (response.ok) return data as Data
   const problem = isProblem(error) ? error : unexplained(response)
+  // What the edge answers instead of the API, such as that it is maintenance, is no error of the API.
+  if (problem === error && response.status >= 500) {
+    const words = `${new URL(response.url, window.location.origin).pathname} answered ${response.status}`
+    report(new Error(words), { kind: 'api', requestId: problem.request_id })
+  }
   throw new ApiError(problem, secondsUntil(response.headers.get('Retry-After')))
 }
 

@@ -24,7 +24,7 @@ export function UnexpectedError({ error }: { error: unknown }) {
 }
 
 /** Each browser has its own words for a script that it could not fetch, but all say 'import' or 'module'. */
-function didNotCome(error: unknown): boolean {
+export function didNotCome(error: unknown): boolean {
   return (
     error instanceof NoAnswer ||
     (error instanceof TypeError && /import|module/i.test(error.message))

@@ -2,7 +2,7 @@
 
 use crate::project::{
     Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, PROBE_SECRETS, SECRETS,
-    STORE_VARIABLES, Site, WATCHER_SECRETS,
+    STORE_VARIABLES, Secret, Site, WATCHER_SECRETS,
 };
 
 /// One value that somebody gives.
@@ -90,12 +90,15 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
         .iter()
         .map(|secret| Row {
             name: secret.variable.to_owned(),
-            need: Need::MadeWhenAbsent,
+            need: if secret.is_optional { Need::Optional } else { Need::MadeWhenAbsent },
             reader: if secret.roles.is_some() { "platform, backend" } else { "backend" },
-            form: Form::Text,
-            rotation: match secret.signs {
-                true => "`cargo xtask secrets rotate`: nobody notices; by `set` all log in again",
-                false => "another value, then a deploy, which nobody notices",
+            form: if secret.is_optional { Form::Url } else { Form::Text },
+            rotation: match secret {
+                Secret { is_optional: true, .. } => "where it was made, then a deploy",
+                Secret { signs: true, .. } => {
+                    "`cargo xtask secrets rotate`: nobody notices; by `set` all log in again"
+                }
+                _ => "another value, then a deploy, which nobody notices",
             },
         })
         .collect();

@@ -1,0 +1,93 @@
+//! What browsers report of the page, on its way to where errors are told: so that the page speaks to its own site alone,
+//! and that nobody else's project can be written to by way of us.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use sentry::Envelope;
+use sentry::protocol::EnvelopeItem;
+
+use super::client::Client;
+use super::{App, Error};
+use crate::client::Network;
+use crate::lane::Full;
+use crate::reports;
+
+/// How many reports a minute are taken of one network, and of all.
+const OF_ONE: u32 = 10;
+const OF_ALL: u32 = 120;
+/// An error, and what caused it, come together.
+const AT_ONCE: usize = 3;
+
+/// Counts reports, by who sent them, in one minute.
+#[derive(Debug, Default)]
+pub struct Reporters(Mutex<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    minute: u64,
+    all: u32,
+    by_network: HashMap<Option<Network>, u32>,
+}
+
+impl Reporters {
+    fn let_in(&self, network: Option<Network>, minute: u64) -> bool {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.minute != minute {
+            *counted = Counted { minute, ..Counted::default() };
+        }
+        let Counted { all, by_network, .. } = &mut *counted;
+        // Looked at first: however many networks there are, so many are kept.
+        if *all >= OF_ALL {
+            return false;
+        }
+        let own = by_network.entry(network).or_default();
+        if *own >= OF_ONE {
+            return false;
+        }
+        *own += 1;
+        *all += 1;
+        true
+    }
+}
+
+/// Takes an envelope of Sentry's. Of what is in it, errors are told and nothing else; where nobody is to be told, there is
+/// nothing here.
+pub async fn take(State(app): State<App>, client: Client, body: Bytes) -> Result<StatusCode, Error> {
+    if !reports::is_on() {
+        return Err(Error::NotFound);
+    }
+    let minute = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / 60;
+    if !app.reporters.let_in(client.network, minute) {
+        return Err(Error::Busy(Full::ForOneKind));
+    }
+    let refused =
+        |_| Error::Rejected(StatusCode::UNPROCESSABLE_ENTITY, "this is no envelope of Sentry's".into());
+    let envelope = Envelope::from_slice(&body).map_err(refused)?;
+    for item in envelope.into_items().take(AT_ONCE) {
+        if let EnvelopeItem::Event(event) = item {
+            reports::of_page(*event);
+        }
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_network_takes_nobody_elses_room_and_all_together_are_bounded() {
+        let reporters = Reporters::default();
+        let network = |number: u8| Some(Network::of([198, 51, 100, number].into()));
+        let let_in = |number: u8| (0..20).filter(|_| reporters.let_in(network(number), 1)).count();
+        assert_eq!((let_in(1), let_in(2)), (10, 10));
+        assert_eq!((3..30).map(let_in).sum::<usize>(), 100);
+        assert!(!reporters.let_in(network(99), 1));
+        assert!(reporters.let_in(network(1), 2), "the next minute");
+    }
+}

@@ -1,0 +1,188 @@
+//! Errors, told to a Sentry where one is set: what failed, in which release, at which request. Never who asked, what was
+//! sent, or a secret: [`sieve`] lets through what it knows, and nothing else.
+
+mod sieve;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::http::Method;
+use axum::response::Response;
+use secrecy::{ExposeSecret, SecretString};
+use sentry::protocol::{Event, SpanStatus};
+use sentry::transports::UreqHttpTransportOptions;
+use sentry::types::Dsn;
+use sentry::{
+    ClientInitGuard, ClientOptions, Hub, Level, SentryFutureExt, TransactionContext, Transport,
+    TransportFactory, TransportOptions,
+};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+
+use crate::settings::Release;
+use crate::tls;
+
+/// How long what is still to be told may take when the process ends: behind the time that requests in flight have, both are
+/// less than the 30 s until the engine kills.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+/// How long one report may take on its way: the last one is waited for.
+const SEND_LIMIT: Duration = Duration::from_secs(3);
+/// How many are told a minute: when a database is away, all of them say the same.
+const A_MINUTE: u64 = 60;
+
+/// Where errors are told.
+#[derive(Debug)]
+pub struct Target {
+    /// Sentry's address of a project, which has the right to write to it.
+    pub dsn: SecretString,
+    /// The environment's name.
+    pub environment: String,
+    /// Of how many requests in a hundred it is told how long they took.
+    pub traces_percent: u8,
+}
+
+/// Begins to tell, until what is returned is dropped, which waits for what is on its way. To be called on the main thread.
+pub fn start(target: &Target, release: &Release, secrets: Vec<SecretString>) -> ClientInitGuard {
+    let sieve = sieve::Sieve::new(secrets.into_iter().chain([target.dsn.clone()]));
+    let minute = Arc::new(Minute::default());
+    let mut options = ClientOptions::new();
+    options.dsn = dsn(target.dsn.expose_secret());
+    options.release = Some(release.id.clone().into());
+    options.environment = Some(target.environment.clone().into());
+    options.default_integrations = false;
+    options.max_breadcrumbs = 0;
+    options.shutdown_timeout = FLUSH_LIMIT;
+    options.before_send = Some(Arc::new(move |event| minute.has_room().then(|| sieve.pass(event))));
+    options.transport = Some(Arc::new(Ureq));
+    sentry::init(options.traces_sample_rate(f32::from(target.traces_percent) / 100.0))
+}
+
+/// Reads an address; none where it is not one.
+pub fn dsn(text: &str) -> Option<Dsn> {
+    text.parse().ok()
+}
+
+/// Sentry's own transport, by the TLS that the rest of this program has. Never by a proxy that a variable names.
+struct Ureq;
+
+impl TransportFactory for Ureq {
+    fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn Transport> {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(SEND_LIMIT))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .proxy(None)
+            .tls_config(tls::config(None))
+            .build();
+        Arc::new(UreqHttpTransportOptions::from(options).with_agent(config.into()).build())
+    }
+}
+
+/// Counts what is told in this minute.
+#[derive(Default)]
+struct Minute {
+    minute: AtomicU64,
+    told: AtomicU64,
+}
+
+impl Minute {
+    fn has_room(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / 60;
+        if self.minute.swap(now, Ordering::Relaxed) != now {
+            self.told.store(0, Ordering::Relaxed);
+        }
+        self.told.fetch_add(1, Ordering::Relaxed) < A_MINUTE
+    }
+}
+
+/// What is logged as an error is told.
+pub struct Errors;
+
+impl<S: tracing::Subscriber> Layer<S> for Errors {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if *event.metadata().level() != tracing::Level::ERROR || !is_on() {
+            return;
+        }
+        let mut words = Words::default();
+        event.record(&mut words);
+        sentry::capture_event(Event {
+            level: Level::Error,
+            message: Some(words.0),
+            logger: Some(event.metadata().target().to_owned()),
+            ..Event::default()
+        });
+    }
+}
+
+/// The message of a log line, without its other fields.
+#[derive(Default)]
+struct Words(String);
+
+impl Visit for Words {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+/// Logs a panic where it happens, as the error that it is, with its place in the sources.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let words = panic.payload_as_str().unwrap_or("without words");
+        match panic.location() {
+            Some(place) => tracing::error!("panicked at {place}: {words}"),
+            None => tracing::error!("panicked: {words}"),
+        }
+    }));
+}
+
+/// Whether there is somebody to tell.
+pub fn is_on() -> bool {
+    Hub::main().client().is_some_and(|client| client.is_enabled())
+}
+
+/// What is told of a request, should something fail: its id, and the route that it took.
+pub async fn around(
+    id: &str,
+    method: &Method,
+    route: Option<&str>,
+    answer: impl Future<Output = Response>,
+) -> Response {
+    if !is_on() {
+        return answer.await;
+    }
+    let hub = Arc::new(Hub::new_from_top(Hub::main()));
+    let name = format!("{method} {}", route.unwrap_or("(no route)"));
+    hub.configure_scope(|scope| {
+        scope.set_tag("request_id", id);
+        scope.set_transaction(Some(&name));
+    });
+    let transaction = hub.start_transaction(TransactionContext::new(&name, "http.server"));
+    let response = answer.bind_hub(Arc::clone(&hub)).await;
+    transaction.set_status(match response.status().as_u16() {
+        ..400 => SpanStatus::Ok,
+        500.. => SpanStatus::InternalError,
+        _ => SpanStatus::FailedPrecondition,
+    });
+    Hub::run(hub, || transaction.finish());
+    response
+}
+
+/// Says whose request it is that this task answers: the organisation, by its id, and no person.
+pub fn of_organisation(id: uuid::Uuid) {
+    if is_on() {
+        sentry::configure_scope(|scope| scope.set_tag("organisation", id));
+    }
+}
+
+/// Tells what a browser reports of the page: with the tags that it gives, and not those of the request that brings it.
+pub fn of_page(event: Event<'static>) {
+    let logger = Some("page".to_owned());
+    let event = Event { logger, platform: "javascript".into(), environment: None, ..event };
+    if let Some(client) = Hub::main().client() {
+        client.capture_event(event, None);
+    }
+}
