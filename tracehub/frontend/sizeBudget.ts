@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import type { Plugin } from 'vite'
 
 /** Bytes after gzip, of all files of a kind together: what the whole app costs somebody who visits every page. */
-const budget = { js: 200_000, css: 45_000 }
+const budget = { js: 230_000, css: 45_000 }
 
 /** Fails the build when the page has grown past its budget. To raise the budget is a decision: it stands above. */
 export const sizeBudget: Plugin = {
