@@ -64,7 +64,12 @@ export default defineConfig({
     },
   },
   server: {
-    proxy: { '/api': backend, '/health': backend },
+    proxy: {
+      '/api': backend,
+      '/health': backend,
+      // As the edge has it: the page for a buyer is the backend's own.
+      '/shared': { target: backend, rewrite: (path) => `/api${path}` },
+    },
   },
   test: {
     environment: 'jsdom',

@@ -53,6 +53,22 @@ export function useDownload() {
   })
 }
 
+/** All papers of a shipment, as one file. */
+export function usePack(shipmentId: string, reference: string) {
+  return useMutation({
+    mutationFn: async () => {
+      const pack = await dataOf(
+        api.GET('/api/shipments/{id}/pack', {
+          params: { path: { id: shipmentId } },
+          parseAs: 'blob',
+          fetch: patiently,
+        }),
+      )
+      save(pack, `${reference}.zip`)
+    },
+  })
+}
+
 function save(file: Blob, name: string) {
   const address = URL.createObjectURL(file)
   const link = document.createElement('a')

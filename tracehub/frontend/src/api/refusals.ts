@@ -30,6 +30,7 @@ const BY_TYPE: Record<string, MessageDescriptor> = {
   '/problems/torn-picture': msg`The picture is not whole`,
   '/problems/paper-gone': msg`The paper was taken away meanwhile: please bring it as a new one`,
   '/problems/others-paper': msg`You may take away what you have brought yourself: please ask a manager`,
+  '/problems/too-many-shares': msg`A shipment may have 100 links that are good: please take one back first`,
   '/problems/link-gone': msg`This link is not good any more`,
 }
 

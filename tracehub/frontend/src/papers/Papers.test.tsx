@@ -60,7 +60,8 @@ beforeEach(() => {
 const pdf = () => new File(['%PDF-'], 'scan.pdf', { type: 'application/pdf' })
 
 async function section() {
-  return within(await screen.findByRole('region', { name: 'Papers' }))
+  const title = await screen.findByText('Papers', { selector: 'h2' })
+  return within(title.closest('section') ?? title)
 }
 
 test('a paper says what it is, what it was, and where else it is', async () => {

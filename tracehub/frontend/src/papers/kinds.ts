@@ -42,3 +42,9 @@ function nameOf(paper: string): string {
   const [kind = '', ...name] = paper.split(' ')
   return `${labelOfKind(kind)} (${name.join(' ')})`
 }
+
+/** What the history has of a link: for whom it is, where somebody has said so. */
+export function sentenceOfShare(before: string | null, after: string | null): string {
+  if (before === null) return after ? t`Made a link for ${after}` : t`Made a link`
+  return before ? t`Took the link of ${before} back` : t`Took a link back`
+}

@@ -67,7 +67,7 @@ function Details({ shipment }: { shipment: Shipment }) {
       <Reminders shipment={shipment} />
       <Journey shipment={shipment} />
       <Facts shipment={shipment} />
-      <Papers shipmentId={shipment.id} />
+      <Papers shipmentId={shipment.id} reference={shipment.reference} />
       <History shipmentId={shipment.id} />
     </Stack>
   )
