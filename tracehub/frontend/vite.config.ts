@@ -16,7 +16,10 @@ const backend: ProxyOptions = {
   configure(_proxy, options) {
     if (backendFile === undefined) return
     // Asked on each request.
-    Object.defineProperty(options, 'target', { enumerable: true, get: () => readFileSync(backendFile, 'utf8') })
+    Object.defineProperty(options, 'target', {
+      enumerable: true,
+      get: () => readFileSync(backendFile, 'utf8'),
+    })
   },
 }
 
@@ -68,7 +71,7 @@ export default defineConfig({
       '/api': backend,
       '/health': backend,
       // As the edge has it: the page for a buyer is the backend's own.
-      '/shared': { target: backend, rewrite: (path) => `/api${path}` },
+      '/shared': { ...backend, rewrite: (path) => `/api${path}` },
     },
   },
   test: {
