@@ -457,6 +457,21 @@ CREATE FUNCTION public.role_of_token(id uuid, organisation uuid, version bigint)
 ALTER FUNCTION public.role_of_token(id uuid, organisation uuid, version bigint) OWNER TO tracehub_owner;
 
 --
+-- Name: share_of_token(bytea); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.share_of_token(hash bytea) RETURNS TABLE(organisation_id uuid, id uuid, language text, passcode_hash text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT s.organisation_id, s.id, s.language, s.passcode_hash FROM public.shares s
+        WHERE s.token_hash = hash AND s.revoked_at IS NULL AND s.expires_at > now()
+    $$;
+
+
+ALTER FUNCTION public.share_of_token(hash bytea) OWNER TO tracehub_owner;
+
+--
 -- Name: suspend(uuid, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -771,6 +786,51 @@ ALTER TABLE ONLY public.reminders FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.reminders OWNER TO tracehub_owner;
 
 --
+-- Name: share_papers; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.share_papers (
+    organisation_id uuid NOT NULL,
+    share_id uuid NOT NULL,
+    paper_id uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.share_papers FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.share_papers OWNER TO tracehub_owner;
+
+--
+-- Name: shares; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.shares (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    shipment_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    buyer text,
+    language text NOT NULL,
+    passcode_hash text,
+    has_passcode boolean GENERATED ALWAYS AS ((passcode_hash IS NOT NULL)) STORED NOT NULL,
+    made_by uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    opened bigint DEFAULT 0 NOT NULL,
+    opened_at timestamp with time zone,
+    CONSTRAINT shares_buyer_check CHECK (public.is_plain(buyer, 200)),
+    CONSTRAINT shares_language_check CHECK ((language = ANY (ARRAY['en'::text, 'fr'::text]))),
+    CONSTRAINT shares_passcode_hash_check CHECK ((passcode_hash ~~ '$argon2id$%'::text)),
+    CONSTRAINT shares_token_hash_check CHECK ((octet_length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY public.shares FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.shares OWNER TO tracehub_owner;
+
+--
 -- Name: shipment_partners; Type: TABLE; Schema: public; Owner: tracehub_owner
 --
 
@@ -999,6 +1059,30 @@ ALTER TABLE ONLY public.reminders
 
 
 --
+-- Name: share_papers share_papers_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.share_papers
+    ADD CONSTRAINT share_papers_pkey PRIMARY KEY (organisation_id, share_id, paper_id);
+
+
+--
+-- Name: shares shares_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.shares
+    ADD CONSTRAINT shares_pkey PRIMARY KEY (organisation_id, id);
+
+
+--
+-- Name: shares shares_token_hash_key; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.shares
+    ADD CONSTRAINT shares_token_hash_key UNIQUE (token_hash);
+
+
+--
 -- Name: shipment_partners shipment_partners_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -1114,6 +1198,13 @@ CREATE INDEX papers_of_shipment ON public.papers USING btree (organisation_id, s
 --
 
 CREATE INDEX partners_by_name ON public.partners USING btree (organisation_id, name_folded, id);
+
+
+--
+-- Name: shares_of_shipment; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX shares_of_shipment ON public.shares USING btree (organisation_id, shipment_id, id DESC);
 
 
 --
@@ -1348,6 +1439,38 @@ ALTER TABLE ONLY public.reminders
 
 
 --
+-- Name: share_papers share_papers_organisation_id_paper_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.share_papers
+    ADD CONSTRAINT share_papers_organisation_id_paper_id_fkey FOREIGN KEY (organisation_id, paper_id) REFERENCES public.papers(organisation_id, id) ON DELETE CASCADE;
+
+
+--
+-- Name: share_papers share_papers_organisation_id_share_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.share_papers
+    ADD CONSTRAINT share_papers_organisation_id_share_id_fkey FOREIGN KEY (organisation_id, share_id) REFERENCES public.shares(organisation_id, id) ON DELETE CASCADE;
+
+
+--
+-- Name: shares shares_organisation_id_made_by_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.shares
+    ADD CONSTRAINT shares_organisation_id_made_by_fkey FOREIGN KEY (organisation_id, made_by) REFERENCES public.users(organisation_id, id);
+
+
+--
+-- Name: shares shares_organisation_id_shipment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.shares
+    ADD CONSTRAINT shares_organisation_id_shipment_id_fkey FOREIGN KEY (organisation_id, shipment_id) REFERENCES public.shipments(organisation_id, id);
+
+
+--
 -- Name: shipment_partners shipment_partners_organisation_id_partner_id_kind_fkey; Type: FK CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -1400,6 +1523,13 @@ ALTER TABLE ONLY public.users
 --
 
 CREATE POLICY by_token ON public.links FOR SELECT TO tracehub_owner USING (true);
+
+
+--
+-- Name: shares by_token; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY by_token ON public.shares FOR SELECT TO tracehub_owner USING (true);
 
 
 --
@@ -1516,6 +1646,20 @@ CREATE POLICY own_organisation ON public.reminders USING ((organisation_id = pub
 
 
 --
+-- Name: share_papers own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.share_papers USING ((organisation_id = public.current_organisation_id()));
+
+
+--
+-- Name: shares own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.shares USING ((organisation_id = public.current_organisation_id()));
+
+
+--
 -- Name: shipment_partners own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
 --
 
@@ -1566,6 +1710,18 @@ ALTER TABLE public.partners ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.reminders ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: share_papers; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.share_papers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: shares; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.shares ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: shipment_partners; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
@@ -1698,6 +1854,14 @@ GRANT ALL ON FUNCTION public.people(nobodys text) TO tracehub_app;
 
 REVOKE ALL ON FUNCTION public.role_of_token(id uuid, organisation uuid, version bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.role_of_token(id uuid, organisation uuid, version bigint) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION share_of_token(hash bytea); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.share_of_token(hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.share_of_token(hash bytea) TO tracehub_app;
 
 
 --
@@ -2001,6 +2165,111 @@ GRANT UPDATE(updated_at) ON TABLE public.partners TO tracehub_app;
 --
 
 GRANT SELECT,INSERT ON TABLE public.reminders TO tracehub_app;
+
+
+--
+-- Name: TABLE share_papers; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT,INSERT ON TABLE public.share_papers TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.organisation_id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(organisation_id),INSERT(organisation_id) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(id),INSERT(id) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.shipment_id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(shipment_id),INSERT(shipment_id) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.token_hash; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(token_hash) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.buyer; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(buyer),INSERT(buyer) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.language; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(language),INSERT(language) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.passcode_hash; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(passcode_hash) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.has_passcode; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(has_passcode) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.made_by; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(made_by),INSERT(made_by) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.created_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(created_at) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.expires_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(expires_at),INSERT(expires_at) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.revoked_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(revoked_at),UPDATE(revoked_at) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.opened; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(opened),UPDATE(opened) ON TABLE public.shares TO tracehub_app;
+
+
+--
+-- Name: COLUMN shares.opened_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT(opened_at),UPDATE(opened_at) ON TABLE public.shares TO tracehub_app;
 
 
 --

@@ -5,7 +5,7 @@ import type { Plugin } from 'vite'
  * Bytes after gzip, of all files of a kind together: what the whole app costs somebody who visits every page. Beside it,
  * what few need: the second language, and what tells us of errors.
  */
-const budget = { js: 200_000, css: 45_000, rare: 30_000 }
+const budget = { js: 220_000, css: 45_000, rare: 30_000 }
 
 const RARE = /\/(fr|sentry)-[^/]*\.js$/
 

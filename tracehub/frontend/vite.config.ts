@@ -16,7 +16,10 @@ const backend: ProxyOptions = {
   configure(_proxy, options) {
     if (backendFile === undefined) return
     // Asked on each request.
-    Object.defineProperty(options, 'target', { enumerable: true, get: () => readFileSync(backendFile, 'utf8') })
+    Object.defineProperty(options, 'target', {
+      enumerable: true,
+      get: () => readFileSync(backendFile, 'utf8'),
+    })
   },
 }
 
@@ -64,7 +67,12 @@ export default defineConfig({
     },
   },
   server: {
-    proxy: { '/api': backend, '/health': backend },
+    proxy: {
+      '/api': backend,
+      '/health': backend,
+      // As the edge has it: the page for a buyer is the backend's own.
+      '/shared': { ...backend, rewrite: (path) => `/api${path}` },
+    },
   },
   test: {
     environment: 'jsdom',

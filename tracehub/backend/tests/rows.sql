@@ -43,4 +43,11 @@ INSERT INTO items (organisation_id, id, shipment_id, goods, hs_code, packages, p
 SELECT :'organisation', gen_random_uuid(), id, 'Cocoa beans', '180100', 400, 'bags', 25000000, 25300000 FROM shipments;
 INSERT INTO containers (organisation_id, id, shipment_id, number, kind, seal, gross_grams)
 SELECT :'organisation', gen_random_uuid(), id, 'CSQU3054383', '45G1', 'EU-4711', 25300000 FROM shipments;
+INSERT INTO shares (organisation_id, id, shipment_id, token_hash, buyer, language, passcode_hash, made_by, expires_at)
+SELECT :'organisation', gen_random_uuid(), shipment_id, sha256(id::text::bytea), 'Chocolaterie Söhne', 'fr',
+    '$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+    '01946c1a-0000-7000-8001-000000000001', now() + interval '30 days'
+FROM papers;
+INSERT INTO share_papers (organisation_id, share_id, paper_id)
+SELECT :'organisation', shares.id, papers.id FROM shares JOIN papers USING (shipment_id);
 COMMIT;

@@ -62,9 +62,9 @@ pub struct Invitations {
 /// What is shown once.
 #[derive(Serialize, ToSchema)]
 pub struct Link {
-    /// To be put behind the page's address. Whoever has it may use it, once.
-    path: String,
-    expires_at: DateTime<Utc>,
+    /// To be put behind the page's address. Whoever has it may use it: what opens something, once.
+    pub(super) path: String,
+    pub(super) expires_at: DateTime<Utc>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -342,7 +342,7 @@ fn address(email: &str) -> Result<String, Error> {
 }
 
 /// A token that nobody guesses, and its hash.
-fn new_token() -> Result<(String, [u8; 32]), Error> {
+pub(super) fn new_token() -> Result<(String, [u8; 32]), Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     let token = base64url(&bytes);
@@ -351,7 +351,7 @@ fn new_token() -> Result<(String, [u8; 32]), Error> {
 }
 
 /// Of a token that could be one.
-fn hash_of(token: &str) -> Result<[u8; 32], Error> {
+pub(super) fn hash_of(token: &str) -> Result<[u8; 32], Error> {
     let is_token = token.len() == TOKEN
         && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if is_token {

@@ -17,6 +17,7 @@ mod refusals;
 mod reminders;
 mod request;
 mod role;
+mod shares;
 mod shipments;
 mod sql_state;
 mod telemetry;
@@ -87,6 +88,8 @@ pub struct App {
     pub papers: Option<Arc<Store>>,
     /// How many parts of papers may be coming in.
     pub parts: Arc<Semaphore>,
+    /// How many packs of papers may be going out.
+    pub packs: Arc<Semaphore>,
     /// What is counted.
     pub figures: Figures,
     /// Who has reported errors of the page.
@@ -100,7 +103,9 @@ impl App {
         let searches = Arc::new(Lane::new(SEARCHES));
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
         let (passwords, readiness, figures) = (Arc::default(), Arc::default(), Figures::default());
-        let (parts, papers) = (Arc::new(Semaphore::new(papers::PARTS)), None);
+        let parts = Arc::new(Semaphore::new(papers::PARTS));
+        let packs = Arc::new(Semaphore::new(shares::PACKS));
+        let papers = None;
         let reporters = Arc::default();
         Self {
             database,
@@ -113,6 +118,7 @@ impl App {
             readiness,
             papers,
             parts,
+            packs,
             figures,
             reporters,
         }
@@ -130,7 +136,8 @@ pub fn router(app: App) -> Router {
     // Written once: a route is copied for each connection, with all that it holds.
     let document = Bytes::from(serde_json::to_vec(&openapi).expect("its keys are texts"));
     let document = async || ([(header::CONTENT_TYPE, "application/json")], document);
-    api.route("/health", get(health::live))
+    api.merge(shares::pages())
+        .route("/health", get(health::live))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/api/openapi.json", get(document))
@@ -160,6 +167,7 @@ fn documented() -> OpenApiRouter<App> {
         .merge(partners::routes())
         .merge(reminders::routes())
         .merge(papers::routes())
+        .merge(shares::routes())
         .merge(people::routes())
         .merge(links::routes());
     let document = router.get_openapi_mut();

@@ -24,6 +24,7 @@ mod roles;
 mod rows;
 mod rules;
 mod serving;
+mod shares;
 mod shipments;
 mod smoke;
 mod world;

@@ -25,7 +25,7 @@ use crate::world::{self, Answer, RELEASE, World, request};
 
 pub const PART: &str = "application/offset+octet-stream";
 /// Of nine bytes.
-const PDF: &[u8] = b"%PDF-1.7\n";
+pub const PDF: &[u8] = b"%PDF-1.7\n";
 
 /// What is said of a file: a bill of lading's PDF, where nothing else is.
 pub fn metadata(pairs: &[(&str, &str)]) -> String {
@@ -34,7 +34,7 @@ pub fn metadata(pairs: &[(&str, &str)]) -> String {
     all.map(|(key, value)| format!("{key} {}", STANDARD.encode(value))).collect::<Vec<_>>().join(",")
 }
 
-async fn shipment(world: &World) -> String {
+pub async fn shipment(world: &World) -> String {
     let new = json!({ "reference": Uuid::now_v7(), "product": "Cocoa", "origin_port": "Tema", "destination_port": "Antwerp" });
     let answer = world.post("/api/shipments", &world.acme.token(), new).await;
     answer.body["id"].as_str().unwrap().to_owned()
@@ -82,13 +82,13 @@ fn offset(answer: &Answer) -> &str {
     answer.headers["upload-offset"].to_str().unwrap()
 }
 
-async fn bring(world: &World, shipment: &str, bytes: &[u8], pairs: &[(&str, &str)]) -> Answer {
+pub async fn bring(world: &World, shipment: &str, bytes: &[u8], pairs: &[(&str, &str)]) -> Answer {
     let begun = begin(world, shipment, bytes.len() as u64, pairs).await;
     assert_eq!(begun.status, StatusCode::CREATED, "{}", begun.body);
     send(world, &location(&begun), 0, bytes).await
 }
 
-async fn papers(world: &World, shipment: &str) -> Vec<Value> {
+pub async fn papers(world: &World, shipment: &str) -> Vec<Value> {
     let answer = world.get(&format!("/api/shipments/{shipment}/papers"), &world.acme.token()).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     answer.body["items"].as_array().unwrap().clone()
@@ -102,7 +102,7 @@ pub async fn paper(world: &World) -> String {
 }
 
 /// Status, headers and bytes.
-async fn fetch(router: &Router, asked: Request<Body>) -> (StatusCode, axum::http::HeaderMap, Vec<u8>) {
+pub async fn fetch(router: &Router, asked: Request<Body>) -> (StatusCode, axum::http::HeaderMap, Vec<u8>) {
     let (parts, body) = router.clone().oneshot(asked).await.unwrap().into_parts();
     (parts.status, parts.headers, body.collect().await.unwrap().to_bytes().to_vec())
 }

@@ -12,6 +12,7 @@ use tracehub_backend::http::{self, Claims};
 use uuid::Uuid;
 
 use crate::papers;
+use crate::shares;
 use crate::world::{Tenant, World, keys, request};
 
 /// Who asks. A stranger is the owner of another organisation; the suspended one has a token from before.
@@ -27,7 +28,7 @@ const MANAGES: [u16; 7] = [401, 200, 403, 403, 200, 200, 401];
 
 /// An operation; with what it is asked; how each of them is answered.
 #[rustfmt::skip]
-const TABLE: [(&str, &str, &str, [u16; 7]); 49] = [
+const TABLE: [(&str, &str, &str, [u16; 7]); 53] = [
     ("GET", "/api/version", "", EVERYBODY),
     ("GET", "/api/health", "", EVERYBODY),
     ("GET", "/api/health/live", "", EVERYBODY),
@@ -67,6 +68,11 @@ const TABLE: [(&str, &str, &str, [u16; 7]); 49] = [
     ("GET", "/api/partners/{id}", "", READS_OWN),
     ("PATCH", "/api/partners/{id}", r#"{"country": "DE"}"#, CHANGES_OWN),
     ("DELETE", "/api/partners/{id}", "", REMOVES_OWN),
+    ("GET", "/api/shipments/{id}/pack", "", READS_OWN),
+    ("GET", "/api/shipments/{id}/shares", "", READS_OWN),
+    ("POST", "/api/shipments/{id}/shares", r#"{"language": "fr", "days": 7, "papers": ["01946c1a-0000-7000-8000-000000000001"]}"#,
+        [401, 404, 403, 422, 422, 422, 401]),
+    ("DELETE", "/api/shares/{id}", "", [401, 404, 403, 204, 204, 204, 401]),
     ("GET", "/api/people", "", READS),
     ("PATCH", "/api/people/{id}", r#"{"role": "viewer"}"#, [401, 404, 403, 403, 200, 200, 401]),
     ("PATCH", "/api/people/{id}", r#"{"is_suspended": true}"#, [401, 404, 403, 403, 200, 200, 401]),
@@ -140,6 +146,7 @@ async fn each_is_answered_what_their_role_allows(owner: PgPool) {
                     let new = json!({ "kind": "buyer", "name": Uuid::now_v7() }).to_string();
                     ask(&world, "POST", "/api/partners", &ada, &new).await.1["id"].clone()
                 }
+                path if path.starts_with("/api/shares/") => json!(shares::shared(&world).await),
                 path if path.starts_with("/api/people/") => {
                     json!(person(&owner, &world.acme, "member").await)
                 }

@@ -8,6 +8,7 @@ import { history } from '../api/history'
 import type { HistoryChange, HistoryEntry } from '../api/types'
 import { formatMoment } from '../dates'
 import { shown } from './Conflict'
+import { sentenceOfPaper, sentenceOfShare } from '../papers/kinds'
 import { isField } from './fields'
 import classes from './History.module.css'
 import { labelOf, labelOfField } from './words'
@@ -78,6 +79,8 @@ function Entry({ entry: { by, at, what, changes } }: { entry: HistoryEntry }) {
 
 function sentence({ field, before, after }: HistoryChange): string {
   if (field === 'stage') return t`Moved it from ${labelOf(before ?? '')} to ${labelOf(after ?? '')}`
+  if (field === 'paper') return sentenceOfPaper(before ?? null, after ?? null)
+  if (field === 'share') return sentenceOfShare(before ?? null, after ?? null)
   // A later release may know more fields.
   if (!isField(field)) return t`${field}: ${before ?? t`nothing`} → ${after ?? t`nothing`}`
   const name = labelOfField(field)

@@ -12,6 +12,7 @@ import { Notice } from '../layout/Notice'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { ButtonLink } from '../layout/links'
 import { PageTitle } from '../layout/PageTitle'
+import { Papers } from '../papers/Papers'
 import { mayDo } from '../people/roles'
 import { BackToList } from './BackToList'
 import { Facts } from './Facts'
@@ -66,6 +67,7 @@ function Details({ shipment }: { shipment: Shipment }) {
       <Reminders shipment={shipment} />
       <Journey shipment={shipment} />
       <Facts shipment={shipment} />
+      <Papers shipmentId={shipment.id} reference={shipment.reference} />
       <History shipmentId={shipment.id} />
     </Stack>
   )

@@ -4,7 +4,7 @@ mod arriving;
 mod forget;
 mod kind;
 mod metadata;
-mod name;
+pub(super) mod name;
 mod upload;
 
 use axum::body::Body;
@@ -93,7 +93,7 @@ pub struct ContentQuery {
 
 impl App {
     /// Where the files lie.
-    fn papers(&self) -> Result<&Store, Error> {
+    pub(super) fn papers(&self) -> Result<&Store, Error> {
         self.papers.as_deref().ok_or_else(|| Error::Unavailable("papers are not kept here".into()))
     }
 }
@@ -245,7 +245,7 @@ pub async fn remove_paper(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn exists(tx: &mut OrganisationTx, shipment: Uuid) -> Result<(), Error> {
+pub async fn exists(tx: &mut OrganisationTx, shipment: Uuid) -> Result<(), Error> {
     let found = sqlx::query_scalar!("SELECT id FROM shipments WHERE id = $1", shipment);
     found.fetch_optional(&mut **tx).await?.map(drop).ok_or(Error::NotFound)
 }
@@ -266,6 +266,6 @@ async fn note(
     history::note(tx, caller, shipment, What::Changed, &[change]).await
 }
 
-fn stored(hash: Vec<u8>) -> Result<Hash, Error> {
+pub fn stored(hash: Vec<u8>) -> Result<Hash, Error> {
     Ok(Hash::try_from(hash).map_err(|_| anyhow::anyhow!("a hash of another length"))?)
 }

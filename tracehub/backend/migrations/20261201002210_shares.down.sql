@@ -1,0 +1,3 @@
+DROP FUNCTION share_of_token;
+DROP TABLE share_papers;
+DROP TABLE shares;
