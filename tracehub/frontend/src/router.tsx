@@ -88,6 +88,12 @@ const people = createRoute({
   component: lazyRouteComponent(() => inTime(import('./people/PeoplePage')), 'PeoplePage'),
 })
 
+const partners = createRoute({
+  getParentRoute: () => loggedIn,
+  path: '/partners',
+  component: lazyRouteComponent(() => inTime(import('./partners/PartnersPage')), 'PartnersPage'),
+})
+
 const account = createRoute({
   getParentRoute: () => loggedIn,
   path: '/account',
@@ -104,7 +110,16 @@ const welcome = createRoute({
 const routeTree = root.addChildren([
   login,
   welcome,
-  loggedIn.addChildren([home, shipments, newShipment, shipment, editShipment, people, account]),
+  loggedIn.addChildren([
+    home,
+    shipments,
+    newShipment,
+    shipment,
+    editShipment,
+    partners,
+    people,
+    account,
+  ]),
 ])
 
 export function createAppRouter(history?: RouterHistory) {

@@ -10,7 +10,7 @@ import { formatMoment } from '../dates'
 import { shown } from './Conflict'
 import { isField } from './fields'
 import classes from './History.module.css'
-import { labelOf, labelOfField } from './words'
+import { labelOf, labelOfField, labelOfPart } from './words'
 
 /** Who did what. Beside the shipment: while it can't be had, or there is none yet, the page goes without. */
 export function History({ shipmentId }: { shipmentId: string }) {
@@ -78,8 +78,12 @@ function Entry({ entry: { by, at, what, changes } }: { entry: HistoryEntry }) {
 
 function sentence({ field, before, after }: HistoryChange): string {
   if (field === 'stage') return t`Moved it from ${labelOf(before ?? '')} to ${labelOf(after ?? '')}`
-  // A later release may know more fields.
-  if (!isField(field)) return t`${field}: ${before ?? t`nothing`} → ${after ?? t`nothing`}`
+  if (!isField(field)) {
+    const part = labelOfPart(field)
+    if (!before) return t`Added ${part.toLowerCase()}: ${after ?? ''}`
+    if (!after) return t`Removed ${part.toLowerCase()}: ${before}`
+    return t`${part}: ${before} → ${after}`
+  }
   const name = labelOfField(field)
   return t`${name}: ${shown(field, before ?? null)} → ${shown(field, after ?? null)}`
 }

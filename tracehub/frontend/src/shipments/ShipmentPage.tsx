@@ -14,9 +14,12 @@ import { ButtonLink } from '../layout/links'
 import { PageTitle } from '../layout/PageTitle'
 import { mayDo } from '../people/roles'
 import { BackToList } from './BackToList'
+import { Containers } from './Containers'
 import { Facts } from './Facts'
 import { Journey } from './Journey'
 import { History } from './History'
+import { Items } from './Items'
+import { Partners } from './Partners'
 import { Reminders } from './Reminders'
 import { StageBadge } from './StageBadge'
 import { stageOf } from './stages'
@@ -66,6 +69,9 @@ function Details({ shipment }: { shipment: Shipment }) {
       <Reminders shipment={shipment} />
       <Journey shipment={shipment} />
       <Facts shipment={shipment} />
+      <Partners shipmentId={shipment.id} mayWrite={mayWrite} />
+      <Containers shipmentId={shipment.id} mayWrite={mayWrite} />
+      <Items shipmentId={shipment.id} mayWrite={mayWrite} />
       <History shipmentId={shipment.id} />
     </Stack>
   )
