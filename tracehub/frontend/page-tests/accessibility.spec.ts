@@ -65,6 +65,11 @@ const SCENES: Scene[] = [
     },
   },
   {
+    name: 'list that is filtered',
+    answers: LIST,
+    show: asAda('/shipments?stage=in_transit&sort=departure', 'Shipments'),
+  },
+  {
     name: 'list with the account open',
     answers: LIST,
     show: async (page) => {

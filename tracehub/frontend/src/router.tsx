@@ -14,6 +14,7 @@ import { LoadingPage } from './layout/LoadingPage'
 import { Root } from './layout/Root'
 import { Shell } from './layout/Shell'
 import { UnexpectedError } from './layout/UnexpectedError'
+import { wantedOf } from './shipments/wanted'
 
 const root = createRootRoute({ component: Root, notFoundComponent: NotFoundPage })
 
@@ -51,7 +52,7 @@ const home = createRoute({
 const shipments = createRoute({
   getParentRoute: () => loggedIn,
   path: '/shipments',
-  validateSearch: ({ search }): { search?: string } => ({ search: asText(search) }),
+  validateSearch: wantedOf,
   component: lazyRouteComponent(
     () => inTime(import('./shipments/ShipmentListPage')),
     'ShipmentListPage',
@@ -144,12 +145,6 @@ function inTime<Module>(script: Promise<Module>): Promise<Module> {
 /** Only paths of this site: a link to the log-in page must not lead elsewhere afterwards. */
 function isOwnPath(value: unknown): value is string {
   return typeof value === 'string' && /^\/(?![/\\])/.test(value)
-}
-
-/** The router reads `?search=4711` as a number; whoever typed it meant text. */
-function asText(value: unknown): string | undefined {
-  if (typeof value === 'number') return String(value)
-  return typeof value === 'string' && value !== '' ? value : undefined
 }
 
 export type AppRouter = ReturnType<typeof createAppRouter>

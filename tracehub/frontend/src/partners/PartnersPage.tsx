@@ -1,4 +1,4 @@
-import { Trans, useLingui } from '@lingui/react/macro'
+import { Plural, Trans, useLingui } from '@lingui/react/macro'
 import { Button, Group, NativeSelect, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useInfiniteQuery } from '@tanstack/react-query'
@@ -8,6 +8,7 @@ import { partnerList, useChangePartner, useCreatePartner, useRemovePartner } fro
 import type { NewPartner, Partner, PartnerKind } from '../api/types'
 import { useLogin } from '../auth/credentials'
 import { PageTitle } from '../layout/PageTitle'
+import { AnchorLink } from '../layout/links'
 import { Parts } from '../parts/Parts'
 import { mayDo } from '../people/roles'
 import { BackToList } from '../shipments/BackToList'
@@ -68,7 +69,16 @@ export function PartnersPage() {
         onRetry={() => void list.refetch({ cancelRefetch: false })}
         mayWrite={mayWrite}
         nameOf={({ name }) => name}
-        show={(partner) => <PartnerLines partner={partner} />}
+        show={(partner) => (
+          <>
+            <PartnerLines partner={partner} />
+            {partner.shipments > 0 && (
+              <AnchorLink to="/shipments" search={{ partner: partner.id }} size="sm">
+                <Plural value={partner.shipments} one="# shipment" other="# shipments" />
+              </AnchorLink>
+            )}
+          </>
+        )}
         add={add}
         change={change}
         remove={remove}

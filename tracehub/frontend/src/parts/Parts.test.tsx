@@ -118,3 +118,19 @@ test('a release that knows no containers has a page without them', async () => {
     expect(screen.queryByRole('heading', { name: 'Containers' })).not.toBeInTheDocument()
   })
 })
+
+test('a copy is made under another name, and its page is there then', async () => {
+  const copy = { ...CASHEWS, id: 'copy', reference: 'EXP-9' }
+  const asked = shipmentWith({
+    [`POST ${AT}/copy`]: () => json(copy, 201),
+    'GET /api/shipments/copy': () => json(copy),
+  })
+  const { user, address } = openAsAda(`/shipments/${CASHEWS.id}`)
+  await user.click(await screen.findByRole('button', { name: 'Copy' }, { timeout: 10_000 }))
+  await user.type(screen.getByLabelText(/Reference of the copy/), 'EXP-9')
+  await user.click(screen.getByRole('button', { name: 'Make the copy' }))
+  await waitFor(() => expect(address()).toBe('/shipments/copy'))
+  expect((await bodyOf(asked, 'POST')).body).toEqual({ reference: 'EXP-9' })
+  await screen.findByRole('heading', { name: 'EXP-9' })
+  expect(screen.queryByRole('form', { name: 'Copy the shipment' })).not.toBeInTheDocument()
+})

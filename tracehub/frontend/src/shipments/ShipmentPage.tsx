@@ -2,6 +2,7 @@ import { Trans, useLingui } from '@lingui/react/macro'
 import { Button, Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
+import { useState } from 'react'
 
 import { ApiError } from '../api/problem'
 import { shipment } from '../api/shipments'
@@ -15,6 +16,7 @@ import { PageTitle } from '../layout/PageTitle'
 import { mayDo } from '../people/roles'
 import { BackToList } from './BackToList'
 import { Containers } from './Containers'
+import { CopyShipment } from './CopyShipment'
 import { Facts } from './Facts'
 import { Journey } from './Journey'
 import { History } from './History'
@@ -46,6 +48,7 @@ export function ShipmentPage() {
 
 function Details({ shipment }: { shipment: Shipment }) {
   const mayWrite = mayDo(useLogin()?.user.role, 'member')
+  const [isCopying, setIsCopying] = useState(false)
   return (
     <Stack gap="lg">
       <Group justify="space-between" align="flex-start">
@@ -61,11 +64,17 @@ function Details({ shipment }: { shipment: Shipment }) {
           </Text>
         </div>
         {shipment.version !== undefined && mayWrite && (
-          <ButtonLink to="/shipments/$id/edit" params={{ id: shipment.id }} variant="default">
-            <Trans>Edit</Trans>
-          </ButtonLink>
+          <Group gap="xs">
+            <Button variant="default" onClick={() => setIsCopying(true)}>
+              <Trans>Copy</Trans>
+            </Button>
+            <ButtonLink to="/shipments/$id/edit" params={{ id: shipment.id }} variant="default">
+              <Trans>Edit</Trans>
+            </ButtonLink>
+          </Group>
         )}
       </Group>
+      {isCopying && <CopyShipment id={shipment.id} onCancel={() => setIsCopying(false)} />}
       <Reminders shipment={shipment} />
       <Journey shipment={shipment} />
       <Facts shipment={shipment} />
