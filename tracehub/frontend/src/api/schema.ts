@@ -2689,6 +2689,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description If-Match is not one ETag */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Nobody is logged in, or not any more */
             401: {
                 headers: {
@@ -3923,6 +3932,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description If-Match is not one ETag */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Nobody is logged in, or not any more */
             401: {
                 headers: {
@@ -4581,6 +4599,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description If-Match is not one ETag */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Nobody is logged in, or not any more */
             401: {
