@@ -1222,6 +1222,20 @@ CREATE UNIQUE INDEX shipment_partners_one_buyer ON public.shipment_partners USIN
 
 
 --
+-- Name: shipments_by_arrival; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX shipments_by_arrival ON public.shipments USING btree (organisation_id, COALESCE(arrives_on, '-infinity'::date) DESC, id DESC);
+
+
+--
+-- Name: shipments_by_departure; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX shipments_by_departure ON public.shipments USING btree (organisation_id, COALESCE(departs_on, '-infinity'::date) DESC, id DESC);
+
+
+--
 -- Name: shipments_by_organisation; Type: INDEX; Schema: public; Owner: tracehub_owner
 --
 

@@ -64,6 +64,15 @@ impl<'de> Deserialize<'de> for Day {
     }
 }
 
+/// A day, for the API's document.
+pub fn schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::String))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
+        .pattern(Some("^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"))
+        .build()
+}
+
 /// A day, or none, for the API's document.
 pub fn optional() -> Object {
     ObjectBuilder::new()

@@ -1,7 +1,17 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 
-import { ADA, CASHEWS, HISTORY, INVITATION, PEOPLE, SHIPMENTS } from './samples'
+import {
+  ADA,
+  CASHEWS,
+  CONTAINERS,
+  HISTORY,
+  INVITATION,
+  ITEMS,
+  PARTNERS,
+  PEOPLE,
+  SHIPMENTS,
+} from './samples'
 import { openAs, photograph, problem, serve, type Answers } from './site'
 
 const LIST: Answers = { 'GET /api/shipments': { items: SHIPMENTS, next: 'more' } }
@@ -11,6 +21,10 @@ const ONE: Answers = {
     items: [{ kind: 'arrival_overdue', due_on: '2026-03-29', created_at: '2026-03-30T00:01:00Z' }],
   },
   [`GET /api/shipments/${CASHEWS.id}/history`]: { items: HISTORY },
+  [`GET /api/shipments/${CASHEWS.id}/partners`]: { items: PARTNERS },
+  [`GET /api/shipments/${CASHEWS.id}/containers`]: { items: CONTAINERS },
+  [`GET /api/shipments/${CASHEWS.id}/items`]: { items: ITEMS },
+  'GET /api/partners': { items: PARTNERS, next: null },
 }
 
 type Scene = { name: string; answers: Answers; show: (page: Page) => Promise<void> }
@@ -49,6 +63,11 @@ const SCENES: Scene[] = [
       await asAda('/shipments', 'Shipments')(page)
       await expect(page.getByText('In transit').first()).toBeVisible()
     },
+  },
+  {
+    name: 'list that is filtered',
+    answers: LIST,
+    show: asAda('/shipments?stage=in_transit&sort=departure', 'Shipments'),
   },
   {
     name: 'list with the account open',
@@ -92,6 +111,32 @@ const SCENES: Scene[] = [
     show: async (page) => {
       await asAda(`/shipments/${CASHEWS.id}`, CASHEWS.reference)(page)
       await expect(page.getByText('Was to arrive on 29 Mar 2026')).toBeVisible()
+    },
+  },
+  {
+    name: 'shipment of which each part is edited',
+    answers: { ...ONE, [`GET /api/shipments/${CASHEWS.id}/partners`]: { items: [] } },
+    show: async (page) => {
+      await asAda(`/shipments/${CASHEWS.id}`, CASHEWS.reference)(page)
+      await page.getByRole('button', { name: 'Edit CSQU3054383' }).click()
+      await page.getByRole('button', { name: 'Remove MSKU9070323' }).click()
+      await page.getByRole('button', { name: 'Add goods' }).click()
+      await page.getByLabel('How many packages').fill('many')
+      await page.getByRole('button', { name: 'Add goods' }).click()
+      await expect(page.getByText('Must be a number')).toBeVisible()
+      await page.getByRole('button', { name: 'Add a partner' }).click()
+      await expect(page.getByRole('button', { name: 'Kakao & Söhne · DE' })).toBeVisible()
+      // What is below the header, which stays, is no place to press.
+      await page.evaluate(() => window.scrollTo(0, 0))
+    },
+  },
+  {
+    name: 'partners, and a new one',
+    answers: ONE,
+    show: async (page) => {
+      await asAda('/partners', 'Partners')(page)
+      await page.getByRole('button', { name: 'New partner' }).click()
+      await expect(page.getByLabel('EORI number')).toBeVisible()
     },
   },
   {

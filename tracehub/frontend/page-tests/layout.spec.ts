@@ -1,6 +1,15 @@
 import { expect, test, type Page } from '@playwright/test'
 
-import { CASHEWS, LONG_ADA, LONG_HISTORY, LONG_PEOPLE, LONGEST } from './samples'
+import {
+  CASHEWS,
+  LONG_ADA,
+  LONG_CONTAINERS,
+  LONG_HISTORY,
+  LONG_ITEMS,
+  LONG_PARTNERS,
+  LONG_PEOPLE,
+  LONGEST,
+} from './samples'
 import { openAs, photograph, serve } from './site'
 
 const LONG = LONGEST[2]!
@@ -10,6 +19,7 @@ const PAGES = [
   { name: 'shipment that is edited', address: `/shipments/${CASHEWS.id}/edit` },
   { name: 'new shipment', address: '/shipments/new' },
   { name: 'list of people', address: '/people' },
+  { name: 'list of partners', address: '/partners' },
   { name: 'account', address: '/account' },
   { name: 'search without a hit', address: `/shipments?search=${'W'.repeat(120)}` },
 ]
@@ -32,6 +42,10 @@ for (const { name, address } of PAGES) {
         items: LONG_PEOPLE.map((it) => ({ ...it, expires_at: it.created_at })),
       },
       [`GET /api/shipments/${CASHEWS.id}/history`]: { items: LONG_HISTORY },
+      [`GET /api/shipments/${CASHEWS.id}/partners`]: { items: LONG_PARTNERS },
+      [`GET /api/shipments/${CASHEWS.id}/containers`]: { items: LONG_CONTAINERS },
+      [`GET /api/shipments/${CASHEWS.id}/items`]: { items: LONG_ITEMS },
+      'GET /api/partners': { items: LONG_PARTNERS, next: null },
     })
     await openAs(page, LONG_ADA, address)
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible()

@@ -1,4 +1,12 @@
-import type { HistoryEntry, Login, Person, Shipment } from '../src/api/types'
+import type {
+  Container,
+  HistoryEntry,
+  Item,
+  Login,
+  Partner,
+  Person,
+  Shipment,
+} from '../src/api/types'
 import { STAGES } from '../src/shipments/stages'
 
 export const ADA: Login = {
@@ -55,6 +63,55 @@ export const HISTORY: HistoryEntry[] = [
   },
 ]
 
+export const PARTNERS: Partner[] = [
+  {
+    id: '1',
+    kind: 'buyer',
+    name: 'Kakao & Söhne',
+    address: ['Speicherstadt 4', '20457 Hamburg'],
+    country: 'DE',
+    eori: 'DE1234567',
+    email: 'einkauf@kakao.example',
+    shipments: 1,
+    version: 1,
+    created_at: '2026-02-01T09:00:00Z',
+  },
+  {
+    id: '2',
+    kind: 'carrier',
+    name: 'Maersk',
+    address: [],
+    shipments: 0,
+    version: 1,
+    created_at: '2026-02-01T09:00:00Z',
+  },
+]
+
+export const CONTAINERS: Container[] = [
+  {
+    id: '1',
+    number: 'CSQU3054383',
+    kind: '45G1',
+    seal: 'EU-4711',
+    gross_grams: 24_300_500,
+    version: 1,
+  },
+  { id: '2', number: 'MSKU9070323', version: 1 },
+]
+
+export const ITEMS: Item[] = [
+  {
+    id: '1',
+    goods: 'Cashew kernels, W320',
+    hs_code: '080132',
+    packages: 700,
+    package_kind: 'cartons',
+    net_grams: 15_876_000,
+    gross_grams: 16_500_000,
+    version: 1,
+  },
+]
+
 /** One of each stage, with words of everyday. */
 export const SHIPMENTS: Shipment[] = STAGES.map(({ stage }, number) => ({
   ...CASHEWS,
@@ -104,6 +161,29 @@ export const LONG_HISTORY: HistoryEntry[] = HISTORY.map((entry) => ({
   ...entry,
   by: { ...entry.by, name: word(100) },
   changes: [{ field: 'product', before: word(200), after: word(200) }],
+}))
+
+export const LONG_PARTNERS: Partner[] = PARTNERS.map((partner) => ({
+  ...partner,
+  name: word(200),
+  address: Array<string>(5).fill(word(100)),
+  eori: `DE${word(15)}`,
+  email: `${word(64)}@${word(180)}.example`,
+}))
+
+export const LONG_CONTAINERS: Container[] = CONTAINERS.map((container) => ({
+  ...container,
+  seal: word(32),
+  gross_grams: 100_000_000_000,
+}))
+
+export const LONG_ITEMS: Item[] = ITEMS.map((item) => ({
+  ...item,
+  goods: word(200),
+  packages: 10_000_000,
+  package_kind: word(40),
+  net_grams: 99_999_999_999,
+  gross_grams: 100_000_000_000,
 }))
 
 export const LONG_PEOPLE: Person[] = PEOPLE.map((person) => ({

@@ -15,6 +15,7 @@ import { Root } from './layout/Root'
 import { Shell } from './layout/Shell'
 import { didNotCome, UnexpectedError } from './layout/UnexpectedError'
 import { report } from './reports/report'
+import { wantedOf } from './shipments/wanted'
 
 const root = createRootRoute({ component: Root, notFoundComponent: NotFoundPage })
 
@@ -52,7 +53,7 @@ const home = createRoute({
 const shipments = createRoute({
   getParentRoute: () => loggedIn,
   path: '/shipments',
-  validateSearch: ({ search }): { search?: string } => ({ search: asText(search) }),
+  validateSearch: wantedOf,
   component: lazyRouteComponent(
     () => inTime(import('./shipments/ShipmentListPage')),
     'ShipmentListPage',
@@ -89,6 +90,12 @@ const people = createRoute({
   component: lazyRouteComponent(() => inTime(import('./people/PeoplePage')), 'PeoplePage'),
 })
 
+const partners = createRoute({
+  getParentRoute: () => loggedIn,
+  path: '/partners',
+  component: lazyRouteComponent(() => inTime(import('./partners/PartnersPage')), 'PartnersPage'),
+})
+
 const account = createRoute({
   getParentRoute: () => loggedIn,
   path: '/account',
@@ -105,7 +112,16 @@ const welcome = createRoute({
 const routeTree = root.addChildren([
   login,
   welcome,
-  loggedIn.addChildren([home, shipments, newShipment, shipment, editShipment, people, account]),
+  loggedIn.addChildren([
+    home,
+    shipments,
+    newShipment,
+    shipment,
+    editShipment,
+    partners,
+    people,
+    account,
+  ]),
 ])
 
 export function createAppRouter(history?: RouterHistory) {
@@ -131,12 +147,6 @@ function inTime<Module>(script: Promise<Module>): Promise<Module> {
 /** Only paths of this site: a link to the log-in page must not lead elsewhere afterwards. */
 function isOwnPath(value: unknown): value is string {
   return typeof value === 'string' && /^\/(?![/\\])/.test(value)
-}
-
-/** The router reads `?search=4711` as a number; whoever typed it meant text. */
-function asText(value: unknown): string | undefined {
-  if (typeof value === 'number') return String(value)
-  return typeof value === 'string' && value !== '' ? value : undefined
 }
 
 export type AppRouter = ReturnType<typeof createAppRouter>

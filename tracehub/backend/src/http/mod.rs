@@ -46,6 +46,7 @@ pub use idempotency::forget as forget_answers;
 pub use papers::forget as forget_papers;
 pub(crate) use role::Role;
 pub(crate) use shipments::{Incoterm, Stage, Status};
+pub use shipments::{ListQuery, list_statement};
 pub use token::{Claims, Keys};
 
 use crate::client::Edge;

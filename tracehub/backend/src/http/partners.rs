@@ -319,6 +319,10 @@ pub async fn change_partner(
     responses(
         (status = NO_CONTENT),
         (
+            status = BAD_REQUEST, body = Problem, content_type = "application/problem+json",
+            description = "If-Match is not one ETag",
+        ),
+        (
             status = CONFLICT, body = Problem, content_type = "application/problem+json",
             description = "Shipments have it",
         ),

@@ -2,15 +2,18 @@
 
 mod change;
 mod containers;
+mod copy;
 mod fields;
 pub(super) mod history;
 mod items;
+mod list;
 mod partners;
 mod row;
 mod stage;
 pub(super) mod word;
 
 pub use fields::{Check, Incoterm, code};
+pub use list::{ListQuery, statement as list_statement};
 pub use partners::rename_buyer;
 pub use stage::Stage;
 
@@ -18,7 +21,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, StatusCode};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -29,18 +32,20 @@ use self::row::{Lock, Row};
 use self::word::Word;
 use super::auth::Caller;
 use super::change::etag;
-use super::extract::{Id, Json, Path, Query};
+use super::extract::{Id, Json, Path};
 use super::idempotency::{self, Begun, Created};
 use super::role::Role;
-use super::{App, Error, FieldError, Problem};
+use super::{App, Error, Problem};
 use crate::database::OrganisationTx;
 use crate::day::{self, Day};
 use crate::text;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(list_shipments, create_shipment))
+        .routes(routes!(list::list_shipments, create_shipment))
+        .routes(routes!(list::shipments_as_csv))
         .routes(routes!(get_shipment, change::change_shipment))
+        .routes(routes!(copy::copy_shipment))
         .routes(routes!(history::shipment_history))
         .merge(containers::routes())
         .merge(items::routes())
@@ -94,36 +99,6 @@ pub enum Status {
     Delivered,
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// How many at most.
-    #[param(minimum = 1, maximum = 100)]
-    #[serde(default = "default_limit")]
-    limit: i64,
-    /// The `next` of the page before.
-    #[param(value_type = Option<Uuid>)]
-    after: Option<Id>,
-    /// A part of the reference, product, container number, a port, the buyer, bill of lading, booking or vessel.
-    #[param(schema_with = text::searched::<SEARCH>)]
-    search: Option<String>,
-}
-
-/// Longer than anything that may be found.
-const SEARCH: usize = 200;
-
-fn default_limit() -> i64 {
-    50
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct ShipmentPage {
-    items: Vec<Shipment>,
-    /// What to ask the following page with, if there is one.
-    next: Option<String>,
-}
-
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewShipment {
@@ -162,67 +137,6 @@ pub struct NewShipment {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = text::optional::<VOYAGE>)]
     voyage: Option<String>,
-}
-
-/// The organisation's shipments, newest first
-#[utoipa::path(
-    get, path = "/api/shipments", tag = "shipments", params(ListQuery), security(("bearer" = [])),
-    responses(
-        (status = OK, body = ShipmentPage),
-        (
-            status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json",
-            description = "Too many searches of this organisation are under way",
-            headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
-        ),
-    ),
-)]
-pub async fn list_shipments(
-    State(app): State<App>,
-    caller: Caller,
-    Query(ListQuery { limit, after, search }): Query<ListQuery>,
-) -> Result<Json<ShipmentPage>, Error> {
-    if !(1..=100).contains(&limit) {
-        return Err(Error::Invalid(vec![FieldError::new("limit", "must be between 1 and 100")]));
-    }
-    let search = match search.map(|search| text::plain(&search, SEARCH)).transpose() {
-        Err(text::Wrong::Empty) => None,
-        search => search.map_err(|wrong| Error::Invalid(vec![FieldError::of_text("search", wrong)]))?,
-    };
-    // Held until the answer is there. Only who is searching waits, and before a connection is taken.
-    let place = search.as_ref().map(|_| app.searches.enter(caller.organisation())).transpose()?;
-    let _turn = match &place {
-        Some(place) => Some(place.turn().await?),
-        None => None,
-    };
-    let mut tx = caller.begin(&app, Role::Viewer).await?;
-    // One more than asked for tells whether there is another page. The organisation is not mentioned: row-level
-    // security adds it. strpos, since in LIKE the user's own % and _ would have a meaning.
-    let mut items = sqlx::query_as!(
-        Row,
-        r#"SELECT id, reference, product, status AS "status: Status", stage, version, container_number, origin_port,
-                  destination_port, departs_on, arrives_on, incoterm, buyer, bill_of_lading, booking, vessel, voyage,
-                  created_at, updated_at,
-                  CASE WHEN stage = 'archived' THEN
-                      (SELECT change ->> 'before' FROM history, jsonb_array_elements(changes) AS change
-                       WHERE shipment_id = shipments.id AND change ->> 'field' = 'stage' AND change ->> 'after' = 'archived'
-                       ORDER BY history.id DESC LIMIT 1)
-                  END AS archived_from
-           FROM shipments
-           WHERE ($1::uuid IS NULL OR id < $1)
-             AND ($2::text IS NULL OR strpos(lower(concat_ws(chr(10), reference, product, container_number,
-                                                             origin_port, destination_port, buyer, bill_of_lading,
-                                                             booking, vessel)), lower($2)) > 0)
-           ORDER BY id DESC LIMIT $3"#,
-        after.map(|Id(after)| after),
-        search,
-        limit + 1
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let is_last = items.len() as i64 <= limit;
-    items.truncate(limit as usize);
-    let next = items.last().filter(|_| !is_last).map(|shipment| shipment.id.to_string());
-    Ok(Json(ShipmentPage { items: items.into_iter().map(Shipment::from).collect(), next }))
 }
 
 /// One shipment

@@ -8,6 +8,7 @@ mod auth;
 mod changes;
 mod commands;
 mod figures;
+mod finding;
 mod idempotency;
 mod links;
 mod log_ins;

@@ -206,3 +206,38 @@ async fn one_that_was_asked_for_twice_is_added_once(owner: PgPool) {
     let listed = world.get(&format!("{at}/items"), &world.acme.token()).await.body;
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
 }
+
+#[sqlx::test]
+async fn a_copy_has_the_goods_and_the_partners_and_nothing_of_one_journey_alone(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let more = json!({
+        "departs_on": "2026-03-01", "container_number": "CSQU3054383", "booking": "EBKG0815", "bill_of_lading": "MEDU1",
+        "vessel": "MSC Ada", "incoterm": "FOB",
+    });
+    let at = shipment(&world, &world.acme, more).await;
+    let token = world.acme.token();
+    add(&world, &at, "items", json!({ "goods": "Cocoa", "net_grams": 1000 })).await;
+    let partner = world.post("/api/partners", &token, json!({ "kind": "buyer", "name": "Kakao" })).await;
+    let given = format!("{at}/partners/{}", partner.body["id"].as_str().unwrap());
+    change(&world, &world.acme, "PUT", &given, 1, Value::Null).await;
+
+    let copy = add(&world, &at, "copy", json!({ "reference": " A-2 " })).await;
+    assert_eq!(copy.status, StatusCode::CREATED, "{}", copy.body);
+    let kept = json!({ "reference": "A-2", "product": "Cocoa beans", "origin_port": "Tema", "incoterm": "FOB", "buyer": "Kakao", "stage": "draft", "version": 1 });
+    for (field, value) in kept.as_object().unwrap() {
+        assert_eq!(&copy.body[field], value, "{field}");
+    }
+    for field in ["departs_on", "container_number", "booking", "bill_of_lading", "vessel"] {
+        assert_eq!(copy.body[field], Value::Null, "{field}");
+    }
+    let new = copy.headers["location"].to_str().unwrap();
+    let items = world.get(&format!("{new}/items"), &token).await.body;
+    assert_eq!(items["items"][0]["goods"], "Cocoa");
+    let partners = world.get(&format!("{new}/partners"), &token).await.body;
+    assert_eq!(
+        (&partners["items"][0]["name"], &partners["items"][0]["shipments"]),
+        (&json!("Kakao"), &json!(2))
+    );
+    assert_eq!(numbers(&world, new).await.1, Vec::<String>::new());
+    assert_eq!(add(&world, &at, "copy", json!({ "reference": "a-2" })).await.status, StatusCode::CONFLICT);
+}

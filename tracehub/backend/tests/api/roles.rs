@@ -28,7 +28,7 @@ const MANAGES: [u16; 7] = [401, 200, 403, 403, 200, 200, 401];
 
 /// An operation; with what it is asked; how each of them is answered.
 #[rustfmt::skip]
-const TABLE: [(&str, &str, &str, [u16; 7]); 53] = [
+const TABLE: [(&str, &str, &str, [u16; 7]); 55] = [
     ("GET", "/api/version", "", EVERYBODY),
     ("GET", "/api/health", "", EVERYBODY),
     ("GET", "/api/health/live", "", EVERYBODY),
@@ -39,6 +39,7 @@ const TABLE: [(&str, &str, &str, [u16; 7]); 53] = [
     ("POST", "/api/auth/password", r#"{"current": "", "new": ""}"#, [401, 422, 422, 422, 422, 422, 401]),
     ("POST", "/api/auth/logout", "", [401, 204, 204, 204, 204, 204, 401]),
     ("GET", "/api/shipments", "", READS),
+    ("GET", "/api/shipments/csv", "", READS),
     ("POST", "/api/shipments", r#"{"reference": "UNIQUE", "product": "Cocoa", "origin_port": "Tema", "destination_port": "Antwerp"}"#,
         [401, 201, 403, 201, 201, 201, 401]),
     ("GET", "/api/shipments/{id}", "", READS_OWN),
@@ -52,6 +53,7 @@ const TABLE: [(&str, &str, &str, [u16; 7]); 53] = [
     ("DELETE", "/api/uploads/{id}", "", [401, 404, 403, 204, 204, 204, 401]),
     ("GET", "/api/papers/{id}/content", "", READS_OWN),
     ("DELETE", "/api/papers/{id}", "", [401, 404, 403, 403, 204, 204, 401]),
+    ("POST", "/api/shipments/{id}/copy", r#"{"reference": "UNIQUE"}"#, ADDS_OWN),
     ("GET", "/api/shipments/{id}/containers", "", READS_OWN),
     ("POST", "/api/shipments/{id}/containers", r#"{"number": "CSQU3054383"}"#, ADDS_OWN),
     ("PATCH", "/api/shipments/{id}/containers/{container}", r#"{"seal": "EU-4711"}"#, CHANGES_OWN),

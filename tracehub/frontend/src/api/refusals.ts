@@ -14,6 +14,10 @@ const BY_TYPE: Record<string, MessageDescriptor> = {
   '/problems/reference-taken': msg`There is a shipment with this reference already`,
   '/problems/person-known': msg`They are one of your people already`,
   '/problems/address-taken': msg`There is somebody with this address already`,
+  '/problems/container-there': msg`The shipment has this container already`,
+  '/problems/too-many': msg`The shipment has as many as it may`,
+  '/problems/partner-taken': msg`There is a partner of this kind with this name already`,
+  '/problems/partner-in-use': msg`Shipments have this partner`,
   '/problems/still-answered': msg`What you sent before is still being answered`,
   '/problems/changed-since': msg`Somebody has changed it since you saw it`,
   '/problems/stage-refused': msg`It cannot go there from where it stands by now`,
@@ -74,6 +78,22 @@ export function fieldRefusal({ code, limit, message }: FieldError): string {
       return t`Must not hold more accents than letters carry`
     case 'container_number':
       return t`Must be four letters and seven digits whose last one fits, such as CSQU3054383`
+    case 'check_digit':
+      return t`Must end with another check digit: ${limit ?? 0} would fit`
+    case 'container_kind':
+      return t`Must be a size and type of ISO 6346, such as 45G1`
+    case 'hs_code':
+      return t`Must be six to eight digits of the Harmonized System, such as 180100`
+    case 'country':
+      return t`Must be a country's two letters, such as DE`
+    case 'eori':
+      return t`Must be a country's two letters and up to 15 letters and digits, such as DE1234567`
+    case 'amount':
+      return t`Must be more than nothing, and not as much`
+    case 'too_many_lines':
+      return t`Must not have more than ${limit ?? 0} lines`
+    case 'less_than_net':
+      return t`Must not be less than what the goods alone weigh`
     case 'out_of_range':
       return t`Must be between 2000 and 2099`
     case 'before_departure':

@@ -342,11 +342,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The organisation's shipments, newest first */
+        /** The organisation's shipments */
         get: operations["list_shipments"];
         put?: never;
         /** Enter a new shipment */
         post: operations["create_shipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shipments/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same as a table for spreadsheets
+         * @description In UTF-8, with at most 5,000 rows. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+         */
+        get: operations["shipments_as_csv"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -405,6 +425,27 @@ export interface paths {
         head?: never;
         /** Change some of a container's fields */
         patch: operations["change_container"];
+        trace?: never;
+    };
+    "/api/shipments/{id}/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Copy a shipment
+         * @description The copy is a draft with the same product, ports, incoterm, partners and items. Days, containers, vessel and the numbers of
+         *     papers are those of one journey, and stay behind.
+         */
+        post: operations["copy_shipment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/shipments/{id}/history": {
@@ -763,6 +804,9 @@ export interface components {
         Containers: {
             /** @description In the order in which they were added; at most 100. */
             items: components["schemas"]["Container"][];
+        };
+        Copy: {
+            reference: string;
         };
         Credentials: {
             email: string;
@@ -2752,6 +2796,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description If-Match is not one ETag */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Nobody is logged in, or not any more */
             401: {
                 headers: {
@@ -3293,6 +3346,17 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
                 search?: string;
+                /** @description Only those at this stage. */
+                stage?: "draft" | "docs_pending" | "docs_complete" | "in_transit" | "arrived" | "customs" | "delivered" | "archived";
+                /** @description Only those that have this partner. */
+                partner?: string;
+                port?: string;
+                departs_from?: string;
+                departs_until?: string;
+                arrives_from?: string;
+                arrives_until?: string;
+                /** @description Which come first. */
+                sort?: "newest" | "departure" | "arrival";
             };
             header?: never;
             path?: never;
@@ -3470,6 +3534,109 @@ export interface operations {
             /** @description Some fields are not right, or not known */
             422: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shipments_as_csv: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+                search?: string;
+                /** @description Only those at this stage. */
+                stage?: "draft" | "docs_pending" | "docs_complete" | "in_transit" | "arrived" | "customs" | "delivered" | "archived";
+                /** @description Only those that have this partner. */
+                partner?: string;
+                port?: string;
+                departs_from?: string;
+                departs_until?: string;
+                arrives_from?: string;
+                arrives_until?: string;
+                /** @description Which come first. */
+                sort?: "newest" | "departure" | "arrival";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description The request could not be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is logged in, or not any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields are not right, or not known */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many searches of this organisation are under way */
+            429: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3938,6 +4105,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description If-Match is not one ETag */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Nobody is logged in, or not any more */
             401: {
                 headers: {
@@ -4126,6 +4302,138 @@ export interface operations {
             };
             /** @description If-Match does not say what was seen */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    copy_shipment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description For a day, the same request with the same key does nothing again, and is answered the same. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Copy"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    /** @description That this was answered before */
+                    "idempotency-replayed"?: boolean | null;
+                    location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shipment"];
+                };
+            };
+            /** @description The request could not be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is logged in, or not any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller's role does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here, or it is another organisation's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There already is one with the reference, or the same request is still being answered */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came in chunks, and not with its length */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 15 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8 */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields are not right, or not known */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4464,6 +4772,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description If-Match is not one ETag */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Nobody is logged in, or not any more */
             401: {

@@ -9,18 +9,20 @@ import {
 import { api } from './client'
 import { history } from './history'
 import { dataOf } from './problem'
+import type { Wanted } from '../shipments/wanted'
+import type { paths } from './schema'
 import type { NewShipment, ShipmentChange } from './types'
 
 const PAGE_SIZE = 25
 
-export function shipmentList(search: string) {
+export function shipmentList(wanted: Wanted) {
   return infiniteQueryOptions({
-    queryKey: ['shipments', 'list', search],
+    queryKey: ['shipments', 'list', wanted],
     queryFn: ({ pageParam, signal }) =>
       dataOf(
         api.GET('/api/shipments', {
           params: {
-            query: { limit: PAGE_SIZE, after: pageParam, search: search || undefined },
+            query: { limit: PAGE_SIZE, after: pageParam, ...asAsked(wanted) },
           },
           signal,
         }),
@@ -28,6 +30,26 @@ export function shipmentList(search: string) {
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next ?? undefined,
     placeholderData: keepPreviousData,
+  })
+}
+
+/** What the address says of stages and orders may be none: the API refuses it, and says so. */
+const asAsked = (wanted: Wanted) => wanted as paths['/api/shipments']['get']['parameters']['query']
+
+/** The same shipments as a file, which the browser keeps. */
+export function useShipmentsAsCsv() {
+  return useMutation({
+    mutationFn: (wanted: Wanted) =>
+      dataOf(
+        api.GET('/api/shipments/csv', { params: { query: asAsked(wanted) }, parseAs: 'blob' }),
+      ),
+    onSuccess: (file) => {
+      const link = document.createElement('a')
+      link.href = URL.createObjectURL(file)
+      link.download = 'shipments.csv'
+      link.click()
+      URL.revokeObjectURL(link.href)
+    },
   })
 }
 
@@ -52,6 +74,25 @@ export function useCreateShipment(onCreated: () => void) {
       onCreated()
       queries.setQueryData(shipment(created.id).queryKey, created)
       // Not waited for: the shipment is there.
+      void queries.invalidateQueries({ queryKey: ['shipments', 'list'] })
+    },
+  })
+}
+
+type Copying = { id: string; reference: string; key: string }
+
+export function useCopyShipment() {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: ({ id, reference, key }: Copying) =>
+      dataOf(
+        api.POST('/api/shipments/{id}/copy', {
+          body: { reference },
+          params: { path: { id }, header: { 'idempotency-key': key } },
+        }),
+      ),
+    onSuccess: (copy) => {
+      queries.setQueryData(shipment(copy.id).queryKey, copy)
       void queries.invalidateQueries({ queryKey: ['shipments', 'list'] })
     },
   })

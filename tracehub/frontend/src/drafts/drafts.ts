@@ -93,7 +93,7 @@ function fitting<Values extends Record<string, string>>(
 }
 
 /** `crypto.randomUUID` exists over HTTPS only; a company's own network may have none. */
-function randomKey(): string {
+export function randomKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

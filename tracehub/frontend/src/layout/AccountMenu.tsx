@@ -8,7 +8,7 @@ import { logOut } from '../api/login'
 import { useLogin } from '../auth/credentials'
 import { LanguageButton } from '../language/LanguageButton'
 import classes from './AccountMenu.module.css'
-import { ChevronDownIcon, LogOutIcon, PeopleIcon, PersonIcon } from './icons'
+import { ChevronDownIcon, HandshakeIcon, LogOutIcon, PeopleIcon, PersonIcon } from './icons'
 
 /** Who is logged in, and the way out: a button that shows and hides what stands below it. */
 export function AccountMenu() {
@@ -69,6 +69,10 @@ export function AccountMenu() {
         <Link to="/account" className={classes.item} onClick={() => setIsOpen(false)} {...leaving}>
           <PersonIcon size={16} />
           <Trans>Your account</Trans>
+        </Link>
+        <Link to="/partners" className={classes.item} onClick={() => setIsOpen(false)} {...leaving}>
+          <HandshakeIcon size={16} />
+          <Trans>Partners</Trans>
         </Link>
         <Link to="/people" className={classes.item} onClick={() => setIsOpen(false)} {...leaving}>
           <PeopleIcon size={16} />

@@ -53,6 +53,9 @@ export const PeopleIcon = icon(
     <path d="M2.5 20c0-4 3-6 6.5-6s6.5 2 6.5 6M16 5a3.5 3.5 0 0 1 0 6.5M18 14.5c2.2.8 3.5 2.7 3.5 5.5" />
   </>,
 )
+export const HandshakeIcon = icon(
+  <path d="M2.5 7.5 7 6l5 2 5-2 4.5 1.5v8L19 17l-5 3.5-3-1.5-6-4-2.5.5zM12 8l-3 3.5c1.5 1.5 3 1 4-.5l6 6" />,
+)
 export const PersonIcon = icon(
   <>
     <circle cx="12" cy="8" r="4" />

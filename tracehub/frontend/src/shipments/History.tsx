@@ -11,7 +11,7 @@ import { shown } from './Conflict'
 import { sentenceOfPaper, sentenceOfShare } from '../papers/kinds'
 import { isField } from './fields'
 import classes from './History.module.css'
-import { labelOf, labelOfField } from './words'
+import { labelOf, labelOfField, labelOfPart } from './words'
 
 /** Who did what. Beside the shipment: while it can't be had, or there is none yet, the page goes without. */
 export function History({ shipmentId }: { shipmentId: string }) {
@@ -82,7 +82,12 @@ function sentence({ field, before, after }: HistoryChange): string {
   if (field === 'paper') return sentenceOfPaper(before ?? null, after ?? null)
   if (field === 'share') return sentenceOfShare(before ?? null, after ?? null)
   // A later release may know more fields.
-  if (!isField(field)) return t`${field}: ${before ?? t`nothing`} → ${after ?? t`nothing`}`
+  if (!isField(field)) {
+    const part = labelOfPart(field)
+    if (!before) return t`Added ${part.toLowerCase()}: ${after ?? ''}`
+    if (!after) return t`Removed ${part.toLowerCase()}: ${before}`
+    return t`${part}: ${before} → ${after}`
+  }
   const name = labelOfField(field)
   return t`${name}: ${shown(field, before ?? null)} → ${shown(field, after ?? null)}`
 }

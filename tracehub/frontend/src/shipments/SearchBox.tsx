@@ -23,7 +23,7 @@ export function SearchBox({ value, onChange }: Props) {
       type="search"
       role="searchbox"
       aria-label={t`Search shipments`}
-      placeholder={t`Reference, product, container, port`}
+      placeholder={t`Reference, goods, container, port, partner`}
       leftSection={<SearchIcon />}
       rightSection={
         typed && <CloseButton aria-label={t`Clear the search`} onClick={() => type('')} />

@@ -12,10 +12,11 @@ import { ProblemAlert } from '../layout/ProblemAlert'
 import { PlusIcon } from '../layout/icons'
 import { ShipmentCards } from './ShipmentCards'
 import { ShipmentTable } from './ShipmentTable'
+import { isNarrowed, type Wanted } from './wanted'
 
-export function ShipmentList({ search }: { search: string }) {
+export function ShipmentList({ wanted }: { wanted: Wanted }) {
   const isNarrow = useMediaQuery('(max-width: 56em)', undefined, { getInitialValueInEffect: false })
-  const list = useInfiniteQuery(shipmentList(search))
+  const list = useInfiniteQuery(shipmentList(wanted))
 
   // A second click, before the first is answered, asks no second time.
   const retry = () => void list.refetch({ cancelRefetch: false })
@@ -31,7 +32,9 @@ export function ShipmentList({ search }: { search: string }) {
 
   if (!data) return <Outline />
   const shipments = data.pages.flatMap((page) => page.items)
-  if (shipments.length === 0) return search ? <NothingFound search={search} /> : <NothingYet />
+  if (shipments.length === 0) {
+    return isNarrowed(wanted) ? <NothingFound search={wanted.search} /> : <NothingYet />
+  }
 
   const View = isNarrow ? ShipmentCards : ShipmentTable
   return (
@@ -82,18 +85,22 @@ function NothingYet() {
   )
 }
 
-function NothingFound({ search }: { search: string }) {
+function NothingFound({ search }: { search?: string }) {
   const { t } = useLingui()
   return (
     <Paper>
       <Notice order={2} title={t`Nothing found`}>
-        <Trans>
-          No shipment matches{' '}
-          <Text span fw={600} c="var(--mantine-color-text)" style={{ overflowWrap: 'anywhere' }}>
-            {search}
-          </Text>
-          . Perhaps a part of the reference or the port finds it.
-        </Trans>
+        {search ? (
+          <Trans>
+            No shipment matches{' '}
+            <Text span fw={600} c="var(--mantine-color-text)" style={{ overflowWrap: 'anywhere' }}>
+              {search}
+            </Text>
+            . Perhaps a part of the reference or the port finds it.
+          </Trans>
+        ) : (
+          <Trans>No shipment is like that. Perhaps with fewer filters there are some.</Trans>
+        )}
       </Notice>
     </Paper>
   )

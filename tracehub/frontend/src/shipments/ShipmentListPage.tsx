@@ -6,15 +6,19 @@ import { useLogin } from '../auth/credentials'
 import { PlusIcon } from '../layout/icons'
 import { PageTitle } from '../layout/PageTitle'
 import { mayDo } from '../people/roles'
+import { Filters } from './Filters'
 import { SearchBox } from './SearchBox'
 import { ShipmentList } from './ShipmentList'
+import type { Wanted } from './wanted'
 
 /** The search stands in the address, so that going back and sharing a link find it again. */
 export function ShipmentListPage() {
   const { t } = useLingui()
-  const { search = '' } = useSearch({ from: '/logged-in/shipments' })
+  const wanted = useSearch({ from: '/logged-in/shipments' })
+  const { search = '', ...filters } = wanted
   const navigate = useNavigate()
   const mayWrite = mayDo(useLogin()?.user.role, 'member')
+  const want = (next: Wanted) => void navigate({ to: '/shipments', search: next, replace: true })
 
   return (
     <>
@@ -36,11 +40,10 @@ export function ShipmentListPage() {
       </Group>
       <SearchBox
         value={search}
-        onChange={(next) =>
-          void navigate({ to: '/shipments', search: next ? { search: next } : {}, replace: true })
-        }
+        onChange={(next) => want(next ? { ...filters, search: next } : filters)}
       />
-      <ShipmentList search={search} />
+      <Filters wanted={wanted} onChange={want} />
+      <ShipmentList wanted={wanted} />
     </>
   )
 }

@@ -2,6 +2,7 @@ import { Trans, useLingui } from '@lingui/react/macro'
 import { Button, Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
+import { useState } from 'react'
 
 import { ApiError } from '../api/problem'
 import { shipment } from '../api/shipments'
@@ -15,9 +16,13 @@ import { PageTitle } from '../layout/PageTitle'
 import { Papers } from '../papers/Papers'
 import { mayDo } from '../people/roles'
 import { BackToList } from './BackToList'
+import { Containers } from './Containers'
+import { CopyShipment } from './CopyShipment'
 import { Facts } from './Facts'
 import { Journey } from './Journey'
 import { History } from './History'
+import { Items } from './Items'
+import { Partners } from './Partners'
 import { Reminders } from './Reminders'
 import { StageBadge } from './StageBadge'
 import { stageOf } from './stages'
@@ -44,6 +49,7 @@ export function ShipmentPage() {
 
 function Details({ shipment }: { shipment: Shipment }) {
   const mayWrite = mayDo(useLogin()?.user.role, 'member')
+  const [isCopying, setIsCopying] = useState(false)
   return (
     <Stack gap="lg">
       <Group justify="space-between" align="flex-start">
@@ -59,14 +65,23 @@ function Details({ shipment }: { shipment: Shipment }) {
           </Text>
         </div>
         {shipment.version !== undefined && mayWrite && (
-          <ButtonLink to="/shipments/$id/edit" params={{ id: shipment.id }} variant="default">
-            <Trans>Edit</Trans>
-          </ButtonLink>
+          <Group gap="xs">
+            <Button variant="default" onClick={() => setIsCopying(true)}>
+              <Trans>Copy</Trans>
+            </Button>
+            <ButtonLink to="/shipments/$id/edit" params={{ id: shipment.id }} variant="default">
+              <Trans>Edit</Trans>
+            </ButtonLink>
+          </Group>
         )}
       </Group>
+      {isCopying && <CopyShipment id={shipment.id} onCancel={() => setIsCopying(false)} />}
       <Reminders shipment={shipment} />
       <Journey shipment={shipment} />
       <Facts shipment={shipment} />
+      <Partners shipmentId={shipment.id} mayWrite={mayWrite} />
+      <Containers shipmentId={shipment.id} mayWrite={mayWrite} />
+      <Items shipmentId={shipment.id} mayWrite={mayWrite} />
       <Papers shipmentId={shipment.id} reference={shipment.reference} />
       <History shipmentId={shipment.id} />
     </Stack>

@@ -36,6 +36,20 @@ const FIELDS: Record<Field, MessageDescriptor> = {
   voyage: msg`Voyage`,
 }
 
+/** What belongs to a shipment, as its history names it. */
+const PARTS: Record<string, MessageDescriptor> = {
+  container: msg`Container`,
+  item: msg`Goods`,
+  carrier: msg`Carrier`,
+  agent: msg`Agent`,
+  other: msg`Other partner`,
+}
+
+/** As people call a part; as it is, when a later release knows more of them. */
+export function labelOfPart(part: string): string {
+  return Object.hasOwn(PARTS, part) ? i18n._(PARTS[part]!) : part
+}
+
 /** As people call a field, in the form and wherever it is shown. */
 export function labelOfField(field: Field): string {
   return i18n._(FIELDS[field])

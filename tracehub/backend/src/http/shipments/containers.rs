@@ -218,6 +218,10 @@ pub async fn change_container(
     responses(
         (status = NO_CONTENT),
         (
+            status = BAD_REQUEST, body = Problem, content_type = "application/problem+json",
+            description = "If-Match is not one ETag",
+        ),
+        (
             status = PRECONDITION_FAILED, body = ChangedSince<Container>, content_type = "application/problem+json",
             description = "It is another one by now than the one that was seen",
         ),

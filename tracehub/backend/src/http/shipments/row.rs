@@ -9,6 +9,7 @@ use crate::database::OrganisationTx;
 use crate::http::Error;
 
 /// A shipment, as it lies in its table.
+#[derive(sqlx::FromRow)]
 pub(super) struct Row {
     pub(super) id: Uuid,
     pub(super) reference: String,
