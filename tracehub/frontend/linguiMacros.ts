@@ -1,6 +1,9 @@
 import { transformAsync } from '@babel/core'
 import type { Plugin } from 'vite'
 
+// Lingui compiles its configuration each time it is read: where a build runs, nothing may be left for the next time.
+process.env.JITI_FS_CACHE = 'false'
+
 /**
  * Lingui's macros: what the page says becomes the name of a sentence in a catalogue. Only files that use them are read
  * by Babel, which leaves types and JSX to the compiler of all the others.

@@ -9,7 +9,7 @@ use super::output::OutputArgs;
 use crate::product::dev::{self, Ready, Stack};
 use crate::terminal::{self, paint};
 
-/// Run TraceHub from this tree; what changes takes over when it is ready
+/// Run TraceHub from this tree while you change it
 ///
 /// The database with your data, the backend, and the page by Vite. A changed backend is compiled while the old one answers, and
 /// takes over when it is ready; one that does not compile changes nothing. Nothing is left of it afterwards but the data, also

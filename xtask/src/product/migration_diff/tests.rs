@@ -8,11 +8,11 @@ const EDITS: &[&str] = &[
     "ALTER TABLE public.shipments ADD COLUMN port text",
     "ALTER TABLE public.shipments ADD COLUMN weight integer NOT NULL DEFAULT 0 CHECK (weight >= 0)",
     "ALTER TABLE public.users ADD COLUMN manager uuid REFERENCES public.users",
-    "CREATE TABLE public.papers (id uuid PRIMARY KEY, organisation_id uuid NOT NULL REFERENCES public.organisations, of uuid REFERENCES public.shipments);
-     CREATE INDEX papers_of ON public.papers (of);
-     ALTER TABLE public.papers ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-     CREATE POLICY own_organisation ON public.papers USING (organisation_id = public.current_organisation_id());
-     GRANT SELECT, INSERT ON public.papers TO tracehub_app",
+    "CREATE TABLE public.folders (id uuid PRIMARY KEY, organisation_id uuid NOT NULL REFERENCES public.organisations, of uuid REFERENCES public.shipments);
+     CREATE INDEX folders_of ON public.folders (of);
+     ALTER TABLE public.folders ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+     CREATE POLICY own_organisation ON public.folders USING (organisation_id = public.current_organisation_id());
+     GRANT SELECT, INSERT ON public.folders TO tracehub_app",
     "CREATE INDEX shipments_by_product ON public.shipments (product)",
     "CREATE UNIQUE INDEX reminders_once ON public.reminders (shipment_id, due_on)",
     "ALTER TABLE public.log_in_failures ADD CONSTRAINT one_at_a_time UNIQUE (address, failed_at)",
@@ -66,8 +66,8 @@ fn what_adds_comes_first_with_indexes_beside_the_traffic_and_what_takes_away_is_
     let [adds, index, holds, takes, unique, uses] = found.try_into().expect("six");
     for part in [
         "ADD COLUMN \"port\" text",
-        "CREATE TABLE \"public\".\"papers\"",
-        "CREATE INDEX papers_of ON",
+        "CREATE TABLE \"public\".\"folders\"",
+        "CREATE INDEX folders_of ON",
         "NOT VALID",
         "UPDATE",
     ] {
