@@ -132,9 +132,9 @@ mod tests {
             "message": "it broke",
             "user": { "email": "planted-1@example.com", "ip_address": "203.0.113.7" },
             "request": { "url": "https://x/?search=planted-2", "headers": { "Cookie": "planted-3" }, "data": "planted-4" },
-            "breadcrumbs": { "values": [{ "message": "planted-5" }] },
+            "breadcrumbs": { "values": [{ "timestamp": 0, "message": "planted-5" }] },
             "extra": { "body": "planted-6" },
-            "contexts": { "state": { "type": "state", "value": "planted-7" } },
+            "contexts": { "app": { "type": "app", "app_name": "planted-7" } },
             "tags": { "request_id": "r-1", "name": "planted-8" },
             "exception": { "values": [{ "type": "Error", "value": "no", "stacktrace": { "frames": [
                 { "function": "draw", "filename": "/assets/base.js", "lineno": 1, "vars": { "a": "planted-9" } },

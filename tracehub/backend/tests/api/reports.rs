@@ -105,6 +105,7 @@ fn what_fails_is_told_with_its_request_and_without_who_asked_or_what_they_sent()
         "message": "it was planted@example.com",
         "user": { "email": "planted-user" },
         "request": { "url": "https://x/?planted-url", "headers": { "cookie": "planted-header" } },
+        "contexts": { "culture": { "of_a_later_library": "planted-context" } },
         "release": "release-6", "environment": "planted-environment", "tags": { "request_id": "request-0" },
     });
     let envelope = format!(
