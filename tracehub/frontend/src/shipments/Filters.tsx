@@ -6,7 +6,7 @@ import { useId, useState } from 'react'
 import { useShipmentsAsCsv } from '../api/shipments'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { STAGES } from './stages'
-import { isNarrowed, type Wanted } from './wanted'
+import { isNarrowed, wantedOf, type Wanted } from './wanted'
 import { labelOf } from './words'
 
 type Props = { wanted: Wanted; onChange: (next: Wanted) => void }
@@ -16,11 +16,11 @@ const DAYS = ['departs_from', 'departs_until', 'arrives_from', 'arrives_until'] 
 /** What narrows the list and sorts it, and the way to take it along. */
 export function Filters({ wanted, onChange }: Props) {
   const { t } = useLingui()
-  const { search: _, ...filters } = wanted
-  const [isOpen, setIsOpen] = useState(Object.keys(filters).length > 0)
+  const isFiltered = isNarrowed({ ...wanted, search: undefined })
+  const isChanged = isFiltered || wanted.sort !== undefined
+  const [isOpen, setIsOpen] = useState(isChanged)
   const csv = useShipmentsAsCsv()
   const panel = useId()
-  const isFiltered = isNarrowed(filters)
   const labels = {
     departs_from: t`Departs from`,
     departs_until: t`Departs until`,
@@ -29,8 +29,7 @@ export function Filters({ wanted, onChange }: Props) {
   }
 
   function set(name: keyof Wanted, value: string) {
-    const { [name]: _, ...others } = wanted
-    onChange(value ? { ...others, [name]: value } : others)
+    onChange(wantedOf({ ...wanted, [name]: value }))
   }
   const setPort = (value: string) => set('port', value)
 
@@ -46,7 +45,7 @@ export function Filters({ wanted, onChange }: Props) {
         >
           <Trans>Filter and sort</Trans>
         </Button>
-        {Object.keys(filters).length > 0 && (
+        {isChanged && (
           <Button
             size="xs"
             variant="default"
@@ -112,7 +111,7 @@ function Port({ value, onChange }: { value: string; onChange: (value: string) =>
   return (
     <TextInput
       label={t`Port`}
-      placeholder="Lekki"
+      placeholder={t`Lekki`}
       value={typed}
       onChange={(event) => {
         setTyped(event.currentTarget.value)

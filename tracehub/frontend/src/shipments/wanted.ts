@@ -20,8 +20,8 @@ export function wantedOf(address: Record<string, unknown>): Wanted {
 }
 
 /** Whether something narrows the list. */
-export function isNarrowed({ sort: _, ...narrowing }: Wanted): boolean {
-  return Object.keys(narrowing).length > 0
+export function isNarrowed(wanted: Wanted): boolean {
+  return WANTED.some((name) => name !== 'sort' && wanted[name] !== undefined)
 }
 
 function asText(value: unknown): string | undefined {
