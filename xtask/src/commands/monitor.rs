@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::outside::Outside;
+use super::db::copies;
 use super::output::OutputArgs;
 use super::progress::driver::{self, LockWaitArgs};
 use super::refuse;
@@ -166,8 +167,9 @@ pub fn renew(leased: &Leased, machine: &Machine, release: &Release) {
 fn watching(machine: &Machine, release: &Release, secrets: BTreeMap<String, String>) -> Result<Watching> {
     let site = machine.site().context("it is on this machine, where nobody is told")?;
     let image = release.contents.images.get(BACKEND.name).context("the release has no backend")?;
-    let table = alarms::table(&machine.environment().name, site)?;
-    Ok(Watching { image: image.clone(), table, secrets, replaces: false })
+    let sends = Supplied::of(machine.environment())?.text(copies::TO)?.is_some();
+    let table = alarms::table(&machine.environment().name, site, sends)?;
+    Ok(Watching { image: image.clone(), table, secrets, replaces: false, sends })
 }
 
 /// The addresses of those who are told, as far as they are given, by the names of their files.
@@ -215,7 +217,7 @@ fn test(target: TargetArgs, output: OutputArgs) -> Result<()> {
 }
 
 fn say_rows(output: OutputArgs) {
-    let rows = alarms::rows();
+    let rows = alarms::rows(true);
     output.say(
         || json!(rows),
         || {

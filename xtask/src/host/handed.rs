@@ -54,6 +54,11 @@ impl Handed<'_> {
         self.call("forget", String::new()).map(drop)
     }
 
+    /// Removes all of them.
+    pub(super) fn empty(&self) -> Result<()> {
+        self.call("empty", String::new()).map(drop)
+    }
+
     /// Puts them back.
     pub(super) fn put_back(&self) -> Result<()> {
         self.call("put-back", String::new()).map(drop)

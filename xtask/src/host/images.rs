@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use camino::Utf8Path;
 use serde::Serialize;
+use xshell::cmd;
 
 use super::{Leased, Machine};
 use crate::rollout::state::release::{Release, ReleaseId};
@@ -163,6 +164,16 @@ impl Leased<'_> {
             }
             Ok(())
         })
+    }
+
+    /// Has the host's engine make an image of a Dockerfile that takes no files, unless it has one of this name.
+    pub(super) fn make_image(&self, name: &str, dockerfile: &str) -> Result<()> {
+        let docker = self.fenced()?.docker();
+        if image::is_here(docker, name)? {
+            return Ok(());
+        }
+        let build = Run::new(cmd!(docker, "docker build --quiet --tag {name} -")).stdin(dockerfile);
+        build.timeout(PULL_TIMEOUT).run().with_context(|| format!("having the host's engine make {name}"))
     }
 
     /// Whether the image is in a registry of ours; then the way back to it is open. A second driver without the lease would

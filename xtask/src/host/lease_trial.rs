@@ -93,9 +93,12 @@ macro_rules! every_change {
             let _ = host.watcher().look_again();
             let _ = host.watcher().stop();
             let _ = host.sender().start(sending);
-            let _ = host.sender().wait_until_sent(None);
+            let _ = host.sender().renew(sending);
+            let _ = host.sender().wait_until_sent("", "", None);
             let _ = host.sender().look_again();
             let _ = host.sender().stop();
+            let _ = host.sender().forget_secrets();
+            let _ = host.sender().owner();
             let _ = host.secrets().supply(supplied);
             let _ = host.secrets().settle();
             let _ = host.secrets().revoke(secret, 1);

@@ -21,7 +21,7 @@ for f in */ledger.jsonl; do [ -f "$f" ] && printf '\036' && tr '\035\036' '\001\
 pub(super) const APPEND: Script = Script::new("append.sh", include_str!("scripts/append.sh"));
 pub(super) const REPLACE: Script = Script::new("replace.sh", include_str!("scripts/replace.sh"));
 /// In the environment's root folder.
-pub(super) const FILE: &str = "ledger.jsonl";
+pub const FILE: &str = "ledger.jsonl";
 
 pub(super) fn read(machine: &Machine) -> Result<Ledger> {
     Ok(Ledger::parse(&machine.shell.script(READ, &[machine.folder(FILE).as_str()], "")?))

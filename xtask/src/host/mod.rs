@@ -63,13 +63,14 @@ use crate::tools::ssh::host_shell::HostShell;
 pub use self::database::{Database, Installed, Lost};
 pub use self::images::{Bases, RegistryTunnel};
 pub use self::leased::Leased;
+pub use self::ledger::FILE as LEDGER;
 pub use self::platform::BESIDE;
 pub use self::platform::{Platform, PlatformFiles, PlatformPart, PlatformWants};
 pub use self::probe::HostFacts;
 pub use self::releases::Releases;
 pub use self::releases::compose::check_compose_file;
 pub use self::secrets::{SecretVersions, Secrets, SuppliedSecrets};
-pub use self::sender::Sending;
+pub use self::sender::{SenderImage, Sending};
 pub use self::site::{Acme, NameTrouble, PublicSite};
 pub use self::watcher::{Tried, Watched, Watching};
 
@@ -208,7 +209,8 @@ impl Machine {
         )
     }
 
-    fn bases(&self) -> Result<&Bases> {
+    /// The images of the database and the edge.
+    pub fn bases(&self) -> Result<&Bases> {
         self.bases.as_ref().context("the images of the database and the edge were not looked up: a mistake in xtask, and nothing was changed")
     }
 }

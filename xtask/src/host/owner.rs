@@ -118,7 +118,7 @@ impl Leased<'_> {
     /// folder has made it meanwhile.
     pub(super) fn make_volume(&self, what: &str) -> Result<String> {
         let machine = self.fenced()?;
-        let (volume, id) = (machine.named(what), self.own_id_or_new()?);
+        let (volume, id) = (machine.named(what), self.owner_id()?);
         let folder = format!("{OWNER_FOLDER_LABEL}={}", machine.root);
         let labels = [machine.label(), format!("{OWNER_LABEL}={id}"), folder];
         volume::create(machine.docker(), &volume, &labels)?;
@@ -132,7 +132,8 @@ impl Leased<'_> {
         Ok(volume)
     }
 
-    fn own_id_or_new(&self) -> Result<String> {
+    /// The id of this folder's data. Where they have none yet, they get one.
+    pub(super) fn owner_id(&self) -> Result<String> {
         let machine = self.fenced()?;
         let id = match machine.own_id()? {
             Some(id) => id,

@@ -8,14 +8,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use camino::Utf8PathBuf;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
 use super::handed::{Hand, Handed};
 use super::{Leased, Machine, ledger};
-use crate::project::{APP_UID, ENVIRONMENT_LABEL};
-use crate::rollout::state::backup::{KEPT_AT_LEAST, KEPT_AT_MOST, KEPT_FOR, Sent};
+use crate::project::{APP_UID, ENVIRONMENT_LABEL, INPUTS_LABEL};
+use crate::rollout::state::backup::{KEPT_AT_LEAST, KEPT_AT_MOST, KEPT_FOR, Sent, SentCopy};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
+use crate::tools::files::hex::hex;
+use crate::tools::files::random::random;
 use crate::tools::process::Run;
 
 /// In bytes: `rclone` holds a few parts of what it sends.
@@ -23,7 +26,9 @@ pub(super) const MEMORY: u32 = 128 << 20;
 /// Until a new one has tried the store: three tries, each of which may wait for an answer.
 const FIRST_LOOK: Duration = Duration::from_secs(300);
 /// In the environment's root folder.
-const FOLDER: &str = "sender";
+pub(super) const FOLDER: &str = "sender";
+/// What is in it, for people.
+pub(super) const ABOUT: &str = "what may come into the store, and what was sent there: see docs/backups.md";
 pub(super) const SCRIPT: &str =
     concat!(include_str!("scripts/moments.sh"), include_str!("scripts/sender.sh"));
 /// A look may take this long, with an upload in it.
@@ -32,15 +37,46 @@ const HEALTHY: &str = "[ $(($(date +%s) - $(cat /tmp/beat))) -lt 5400 ]";
 /// Where to, and what with.
 pub struct Sending {
     /// The image that has the programs for it.
-    pub image: String,
+    pub image: SenderImage,
     /// `BUCKET/FOLDER/ENVIRONMENT` of the store.
     pub place: String,
     /// The public key to which all of it is encrypted.
     pub recipient: String,
     /// What is told of this host to whoever makes a new one, as JSON. Nothing in it is secret.
     pub about: String,
+    /// Whose copies these are: it stands in their names.
+    pub owner: String,
     /// Who comes to the store, by the names of their files.
     pub secrets: BTreeMap<String, String>,
+}
+
+/// Where the sender's image comes from.
+pub enum SenderImage {
+    /// It has this name here, or in a registry that the host reaches.
+    Named(String),
+    /// The host's own engine makes it, of a Dockerfile that takes no files.
+    Made {
+        /// The name that it gets.
+        name: String,
+        /// How it is made.
+        dockerfile: &'static str,
+    },
+}
+
+impl SenderImage {
+    fn name(&self) -> &String {
+        let (SenderImage::Named(name) | SenderImage::Made { name, .. }) = self;
+        name
+    }
+}
+
+impl Sending {
+    /// What a sender is started with: with the same it need not be started again.
+    fn sum(&self) -> String {
+        let Sending { image, place, recipient, about, owner, secrets } = self;
+        let all = json!([SCRIPT, image.name(), place, recipient, about, owner, secrets]);
+        hex(&Sha256::digest(all.to_string()))
+    }
 }
 
 /// The sender, to look at.
@@ -74,15 +110,24 @@ impl Sender<'_> {
         self.machine.folder(FOLDER).join("state")
     }
 
-    fn name(&self) -> String {
+    /// Its container's name.
+    pub fn name(&self) -> String {
         self.machine.named("sender")
+    }
+
+    /// Whether one runs that was started with the same.
+    fn runs_with(&self, sending: &Sending) -> Result<bool> {
+        let found = container::named(self.machine.docker(), &self.name())?;
+        Ok(found.is_some_and(|it| {
+            it.state.status == Condition::Running && it.label(INPUTS_LABEL) == Some(&sending.sum())
+        }))
     }
 
     /// As the engine's interface describes a container. It writes into its own folder alone, where an encrypted copy lies until it
     /// is sent. The group of who deploys may read the dumps.
-    fn description(&self, sending: &Sending) -> Value {
+    fn description(&self, sending: &Sending, start: &str) -> Value {
         let machine = self.machine;
-        let Sending { image, place, recipient, about, .. } = sending;
+        let Sending { image, place, recipient, about, owner, .. } = sending;
         let own = machine.folder(FOLDER);
         let binds = [
             format!("{}:/backups:ro", machine.folder("backups")),
@@ -95,11 +140,11 @@ impl Sender<'_> {
         let (least, most) = (KEPT_AT_LEAST.to_string(), KEPT_AT_MOST.to_string());
         let second: u64 = 1_000_000_000;
         json!({
-            "Image": image,
+            "Image": image.name(),
             "User": format!("{APP_UID}:{APP_UID}"),
             "Entrypoint": ["sh", "-c", SCRIPT, "sender"],
-            "Cmd": [place, recipient, least, most, days, about],
-            "Labels": { (ENVIRONMENT_LABEL): machine.environment().name },
+            "Cmd": [place, recipient, least, most, days, about, owner, start],
+            "Labels": { (ENVIRONMENT_LABEL): machine.environment().name, (INPUTS_LABEL): sending.sum() },
             "Healthcheck": {
                 "Test": ["CMD", "sh", "-c", HEALTHY],
                 "Interval": 30 * second, "Timeout": 5 * second, "Retries": 3, "StartPeriod": 10 * second,
@@ -134,30 +179,64 @@ impl Leased<'_> {
 }
 
 impl LeasedSender<'_> {
-    /// Starts it, in place of the one that is there. What it was doing it does again.
-    pub fn start(&self, sending: &Sending) -> Result<()> {
-        self.leased.fetch_images([&sending.image])?;
-        self.stop()?;
-        let about = "what may come into the store, and what was sent there: see docs/backups.md";
-        let handed = Handed { leased: self.leased, folder: FOLDER };
-        handed.prepare(about, Hand::Replace, &sending.secrets)?;
-        handed.forget()?;
+    /// Starts it, in place of the one that is there, which stays when the new one can't be started. What it was doing it does
+    /// again. Gives the id of this start, by which [`wait_until_sent`](Self::wait_until_sent) knows it.
+    pub fn start(&self, sending: &Sending) -> Result<String> {
+        match &sending.image {
+            SenderImage::Named(name) => self.leased.fetch_images([name])?,
+            SenderImage::Made { name, dockerfile } => self.leased.make_image(name, dockerfile)?,
+        }
+        let start = hex(&random::<8>()?);
+        let handed = self.handed();
+        handed.prepare(ABOUT, Hand::Replace, &sending.secrets)?;
         let machine = self.leased.fenced_invalidating()?;
-        let sender = machine.sender();
-        container::start(machine.docker(), &sender.name(), &sender.description(sending))
-            .context("starting what sends copies off the host")
+        let (docker, sender) = (machine.docker(), machine.sender());
+        let (name, spare) = (sender.name(), format!("{}-before", sender.name()));
+        if container::named(docker, &name)?.is_some() {
+            container::remove(docker, &spare)?;
+            Run::new(cmd!(docker, "docker stop --time 1 {name}"))
+                .run()
+                .context("stopping what sends copies")?;
+            container::rename(docker, &name, &spare)?;
+        }
+        if let Err(error) = container::start(docker, &name, &sender.description(sending, &start)) {
+            container::remove(docker, &name)?;
+            handed.put_back()?;
+            if container::named(docker, &spare)?.is_some() {
+                container::rename(docker, &spare, &name)?;
+                Run::new(cmd!(docker, "docker start {name}")).run()?;
+            }
+            return Err(anyhow::Error::from(error).context("starting what sends copies off the host"));
+        }
+        container::remove(docker, &spare)?;
+        handed.forget()?;
+        Ok(start)
     }
 
-    /// Waits until it has done all that there is to do now. An error with the words of the store when that can't be done.
-    pub fn wait_until_sent(&self, newest: Option<&str>) -> Result<()> {
+    /// The same, unless one runs that was started with just that.
+    pub fn renew(&self, sending: &Sending) -> Result<()> {
+        match self.leased.fenced()?.sender().runs_with(sending)? {
+            true => Ok(()),
+            false => self.start(sending).map(drop),
+        }
+    }
+
+    /// Waits until what was started by that id has done all that there is to do now. An error with the words of the store when
+    /// that can't be done.
+    pub fn wait_until_sent(&self, start: &str, place: &str, newest: Option<&str>) -> Result<()> {
         let (sender, began) = (self.leased.fenced()?.sender(), Instant::now());
         loop {
-            if let Some(Sent { last_good, host, failure, .. }) = sender.sent()? {
-                if let Some(failure) = failure {
+            if let Some(sent) = sender.sent()?
+                && sent.start == start
+            {
+                if let Some(failure) = sent.failure {
                     bail!("nothing could be sent: {}", failure.words);
                 }
-                let is_there = newest.is_none_or(|name| last_good.as_ref().is_some_and(|it| it.name == name));
-                if is_there && host.is_some() {
+                let below = format!("s3://{place}/");
+                let is_it = |it: &SentCopy, name: &str| it.name == name && it.to.starts_with(&below);
+                let is_there =
+                    newest.is_none_or(|name| sent.last_good.as_ref().is_some_and(|it| is_it(it, name)));
+                if is_there && sent.host.is_some() {
                     return Ok(());
                 }
             }
@@ -179,9 +258,25 @@ impl LeasedSender<'_> {
         Run::new(cmd!(docker, "docker restart --time 1 {name}")).run().context("starting the sender again")
     }
 
-    /// Removes its container. What it has sent stays, and what may come into the store.
+    /// Removes its container. What it has told stays, and what may come into the store.
     pub fn stop(&self) -> Result<()> {
         let machine = self.leased.fenced_invalidating()?;
-        Ok(container::remove(machine.docker(), &machine.sender().name())?)
+        let name = machine.sender().name();
+        container::remove(machine.docker(), &format!("{name}-before"))?;
+        Ok(container::remove(machine.docker(), &name)?)
+    }
+
+    /// Whose copies it sends: the beginning of the id of this folder's data, as it stands in their names.
+    pub fn owner(&self) -> Result<String> {
+        Ok(self.leased.owner_id()?.chars().take(8).collect())
+    }
+
+    /// Removes what may come into the store. It must have been stopped.
+    pub fn forget_secrets(&self) -> Result<()> {
+        self.handed().empty()
+    }
+
+    fn handed(&self) -> Handed<'_> {
+        Handed { leased: self.leased, folder: FOLDER }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use xshell::cmd;
 
 use super::handed::{Hand, Handed};
-use super::{Leased, Machine, ledger};
+use super::{Leased, Machine, ledger, sender};
 use crate::project::{APP_UID, BACKEND_PROGRAM, EDGE, ENVIRONMENT_LABEL};
 use crate::tools::docker::condition::{Condition, Health};
 use crate::tools::docker::socket::Socket;
@@ -36,6 +36,8 @@ pub struct Watching {
     pub secrets: BTreeMap<String, String>,
     /// Whether those that are there and are not given are removed.
     pub replaces: bool,
+    /// Whether copies are to leave the host.
+    pub sends: bool,
 }
 
 /// A watcher, as it was found.
@@ -128,7 +130,6 @@ impl Watcher<'_> {
     fn description(&self, watching: &Watching, sends: bool) -> Value {
         let machine = self.machine;
         let watch = machine.folder(FOLDER);
-        // Where nothing sends, the engine would make the folder, as root's.
         let sent = sends.then(|| format!("{}:/sender:ro", machine.sender().state()));
         let binds = [
             format!("{}:/live:ro", machine.folder("live")),
@@ -216,6 +217,12 @@ impl LeasedWatcher<'_> {
             &watching.secrets,
         )?;
         let machine = self.leased.fenced_invalidating()?;
+        let sends = watching.sends || machine.sender().condition()?.is_some();
+        if sends {
+            // What will send may never have been started here, and the engine would make the folder, as root's.
+            let sender = Handed { leased: self.leased, folder: sender::FOLDER };
+            sender.prepare(sender::ABOUT, Hand::Add, &BTreeMap::new())?;
+        }
         let (docker, watcher) = (machine.docker(), machine.watcher());
         let (name, spare) = (watcher.name(), format!("{}-before", watcher.name()));
         if container::named(docker, &name)?.is_some() {
@@ -224,13 +231,9 @@ impl LeasedWatcher<'_> {
             container::rename(docker, &name, &spare)?;
         }
         let before = watcher.looked_at()?;
-        let started = container::start(
-            docker,
-            &name,
-            &watcher.description(watching, machine.sender().condition()?.is_some()),
-        )
-        .map_err(anyhow::Error::from)
-        .and_then(|()| watcher.wait_for_first_look(before));
+        let started = container::start(docker, &name, &watcher.description(watching, sends))
+            .map_err(anyhow::Error::from)
+            .and_then(|()| watcher.wait_for_first_look(before));
         let Err(error) = started else {
             container::remove(docker, &spare)?;
             if !watching.secrets.is_empty() {

@@ -51,8 +51,14 @@ pub enum Look {
     /// The live release's parts, and the edge, keep their connections for so many seconds.
     Parts { parts: Vec<String>, within: u64 },
     /// The last good backup, or the newest of which a copy is off the host, as a file of the backups' folder or another one tells,
-    /// is at most so many hours old.
-    Backup { file: &'static str, hours: u64 },
+    /// is at most so many hours old; so is the ledger that was sent with it. Where it is `needed`, one must be there at all.
+    Backup {
+        file: &'static str,
+        hours: u64,
+        // The program of an older release does not know it.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        needed: bool,
+    },
     /// The guard has taken nothing back.
     Guard,
     /// No attempt has outlasted its step.
@@ -79,8 +85,8 @@ const QUIET: [u8; 2] = [21, 6];
 /// So many messages an hour at most.
 const PER_HOUR: usize = 12;
 
-/// What is watched.
-pub fn rows() -> Vec<Row> {
+/// What is watched, where copies are to leave the host, or not.
+pub fn rows(sends: bool) -> Vec<Row> {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     let seconds = Duration::from_secs;
     // The aliases by which the edge reaches a release, as its compose file has them.
@@ -170,19 +176,19 @@ pub fn rows() -> Vec<Row> {
         },
         Row {
             name: "backup",
-            look: Look::Backup { file: Scheduled::FILE, hours: 26 },
+            look: Look::Backup { file: Scheduled::FILE, hours: 26, needed: false },
             every: minutes(10),
             after: Duration::ZERO,
             wakes: false,
             page: "#the-last-good-backup-is-old",
             ..row.clone()
         },
-        // What sends them follows what makes them; where there is none, nothing is said.
+        // What sends them follows what makes them. The first may be on its way for long.
         Row {
             name: "copy",
-            look: Look::Backup { file: SENT, hours: 27 },
+            look: Look::Backup { file: SENT, hours: 27, needed: sends },
             every: minutes(10),
-            after: Duration::ZERO,
+            after: minutes(60),
             wakes: false,
             page: "#the-last-good-backup-is-old",
             ..row
@@ -191,7 +197,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// All that the watcher of an environment is told, as it reads it.
-pub fn table(environment: &str, site: &PublicSite) -> Result<String> {
+pub fn table(environment: &str, site: &PublicSite, sends: bool) -> Result<String> {
     #[derive(Serialize)]
     struct Table<'a> {
         environment: &'a str,
@@ -211,7 +217,7 @@ pub fn table(environment: &str, site: &PublicSite) -> Result<String> {
         runbook: runbook()?,
         quiet: QUIET,
         per_hour: PER_HOUR,
-        rows: rows(),
+        rows: rows(sends),
     })?)
 }
 
@@ -240,8 +246,10 @@ impl Look {
             Look::Memory { percent } => format!("{percent} % of the memory can be had"),
             Look::Load { per_core } => format!("less than {per_core} processes want each core (5 min)"),
             Look::Parts { within, .. } => format!("no part was started again within {} min", within / 60),
-            Look::Backup { file: SENT, hours } => {
-                format!("the newest backup with a copy off the host is at most {hours} h old")
+            Look::Backup { file: SENT, hours, .. } => {
+                format!(
+                    "the newest backup with a copy off the host, and the ledger there, are at most {hours} h old"
+                )
             }
             Look::Backup { hours, .. } => format!("the last good backup is at most {hours} h old"),
             Look::Guard => "the guard has taken nothing back".to_owned(),
@@ -262,7 +270,7 @@ mod tests {
     #[test]
     fn the_backend_is_tested_with_the_table_that_it_is_given() {
         let site = PublicSite::new("https://tracehub.example".to_owned(), "vps".to_owned(), None);
-        let mut table: serde_json::Value = serde_json::from_str(&table("lab", &site).unwrap()).unwrap();
+        let mut table: serde_json::Value = serde_json::from_str(&table("lab", &site, true).unwrap()).unwrap();
         table["runbook"] = "docs/runbook.md".into();
         let ours = serde_json::to_string_pretty(&table).unwrap() + "\n";
         let copy = workspace::root().join(COPY);
@@ -288,7 +296,7 @@ mod tests {
             .filter_map(|line| Some(format!("#{}", anchor(line.strip_prefix("## ")?))))
             .collect();
         let mut names = BTreeSet::new();
-        for row in rows() {
+        for row in rows(true) {
             assert!(names.insert(row.name), "{} twice", row.name);
             assert!(pages.contains(row.page), "{}: the runbook has no {}", row.name, row.page);
             assert!(

@@ -103,7 +103,7 @@ pub const POSTGRES: Base = Base {
     ],
 };
 
-/// What sends copies of backups off a host. No public image has both programs.
+/// What sends copies of backups off a host.
 pub const SENDER: Base = Base {
     name: "sender",
     purpose: "sends copies of backups off a host, encrypted",
@@ -122,6 +122,16 @@ pub const SENDER: Base = Base {
         ],
     ],
 };
+
+/// The same, where hosts reach public registries: no public image has both programs, so that the host's own engine makes it, of
+/// the same packages, signed by the distribution.
+pub const SENDER_DOCKERFILE: &str = "\
+FROM docker.io/library/debian:bookworm-slim
+RUN apt-get update \\
+    && apt-get install --yes --no-install-recommends age ca-certificates rclone \\
+    && rm -rf /var/lib/apt/lists/*
+ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+";
 
 /// What every base has. The rest of a row's packages stands on it.
 const SMALL_SYSTEM: Packages = Packages {

@@ -83,11 +83,17 @@ pub fn go_on_with_ledger(
 /// What was done since the host was lost, when this ledger says that it was.
 pub fn since_it_was_lost(ledger: &Ledger) -> Option<Vec<RecordedAttempt>> {
     let mut attempts = ledger.attempts();
-    let is_it = |attempt: &RecordedAttempt| {
-        attempt.kind == Kind::Down && attempt.detail.as_ref().is_some_and(|it| it.starts_with(LOST))
-    };
-    let at = attempts.iter().rposition(is_it)?;
+    let at = attempts.iter().rposition(is_loss)?;
     Some(attempts.split_off(at + 1))
+}
+
+/// How often the host of this ledger was lost, and made again: whose ledger says it more often has followed the others.
+pub fn times_lost(ledger: &Ledger) -> usize {
+    ledger.attempts().iter().filter(|attempt| is_loss(attempt)).count()
+}
+
+fn is_loss(attempt: &RecordedAttempt) -> bool {
+    attempt.kind == Kind::Down && attempt.detail.as_ref().is_some_and(|it| it.starts_with(LOST))
 }
 
 /// What all of them say, each entry once. Of an entry that is not the same everywhere, a ledger that nobody has changed is

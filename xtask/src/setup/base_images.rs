@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::assemble;
-use crate::project::{BASES, Base};
+use crate::project::{self, BASES, Base};
 use crate::terminal::{self, Activity};
 use crate::tools::docker;
 use crate::tools::files::lock::Lock;
@@ -69,6 +69,11 @@ pub fn here() -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
         Some((base.name, image))
     };
     Ok(BASES.iter().filter_map(find).collect())
+}
+
+/// Whether an image of this name was assembled, wherever it is kept.
+pub fn is_assembled(reference: &str) -> bool {
+    reference.contains(&format!("{}-base/", project::NAME))
 }
 
 fn get(base: &'static Base) -> anyhow::Result<BaseImage> {

@@ -240,9 +240,14 @@ pub fn in_a_store(project: &Project) -> Result<(), Failed> {
     check(status["sent_copies"]["failure"]["words"].to_string().contains("AccessDenied"), || {
         status.to_string()
     })?;
-    let result = leaves_by_itself(project, &store, &place, &key, up(writer));
-    project.xtask(&["db", "copies", "down"]).succeeds()?;
+    let result = leaves_by_itself(project, &store, &place, &key, up(writer)).and_then(|()| {
+        // All of it is there: even so it is not said to be sent by who may send nothing.
+        let output = up(("reader", "hidden-2")).fails_with(1)?;
+        check(output.contains("AccessDenied"), || output)
+    });
+    project.xtask(&["db", "copies", "down", "--yes"]).succeeds()?;
     check(project.status()["sent_copies"]["runs"] == false, || project.status().to_string())?;
+    check(!project.root().join("sender/secrets").exists(), || "what comes into the store is there".into())?;
     result
 }
 
@@ -261,7 +266,8 @@ fn leaves_by_itself(
     check(is.starts_with("true 10001:10001 [ALL]") && !is.contains("hidden"), || is.clone())?;
     let made = project.xtask(&["db", "backup", "--json"]).json()?;
     let name = made["name"].as_str().ok_or("it has no name")?;
-    let copy = format!("{name}.dump.age");
+    let owner = fs::read_to_string(project.root().join("owner"))?;
+    let copy = format!("{name}-{}.dump.age", &owner[..8]);
     wait_until("the new backup is sent", PATIENCE, || {
         store.names(place).is_ok_and(|names| names.contains(&copy))
     })?;

@@ -83,7 +83,9 @@ impl<'a> Watcher<'a> {
             Look::Memory { percent } => memory(*percent),
             Look::Load { per_core } => load(*per_core),
             Look::Parts { parts, within } => self.parts(parts, *within, super::now()),
-            Look::Backup { file, hours } => backup(&self.mounts.backups.join(file), *hours, super::now()),
+            Look::Backup { file, hours, needed } => {
+                backup(&self.mounts.backups.join(file), *hours, *needed, super::now())
+            }
             Look::Guard => self.guard(),
             Look::Attempt => self.attempt(super::now()),
         }
@@ -303,22 +305,27 @@ fn load_in(load: &str, stat: &str, per_core: f64) -> Finding {
     Finding::Wrong(format!("for 5 minutes, {load} processes have wanted {cores} cores"))
 }
 
-/// What makes backups by itself tells of the last good one, and of the last failure. A file that is not there, or not
-/// understood, says nothing.
-fn backup(file: &Path, hours: i64, now: i64) -> Finding {
-    let Some(told) =
-        fs::read_to_string(file).ok().and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
-    else {
-        return Finding::Unknown;
-    };
+/// What makes backups by itself, or sends them, tells of the last good one, of the ledger that was sent, and of the last failure. A
+/// file that is not there, or not understood, tells of none.
+fn backup(file: &Path, hours: i64, needed: bool, now: i64) -> Finding {
+    let told = fs::read_to_string(file).ok();
+    let told =
+        told.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok()).unwrap_or_default();
     let time = |text: &str| Some(chrono::DateTime::parse_from_rfc3339(text).ok()?.timestamp());
     let failure = told["failure"]["words"].as_str().map(|words| format!("; the last try failed: {words}"));
     let failure = failure.unwrap_or_default();
-    match told["last_good"]["at"].as_str().and_then(time) {
-        Some(at) if now - at <= hours * 3600 => Finding::Right,
-        Some(at) => Finding::Wrong(format!("the last good backup is {} h old{failure}", (now - at) / 3600)),
-        None if failure.is_empty() => Finding::Unknown,
-        None => Finding::Wrong(format!("there is no backup yet{failure}")),
+    let of = |what: &str| told[what]["at"].as_str().and_then(time).map(|at| now - at);
+    let is_old = |age: i64| age > hours * 3600;
+    match (of("last_good"), of("host")) {
+        (Some(age), _) if is_old(age) => {
+            Finding::Wrong(format!("the last good backup is {} h old{failure}", age / 3600))
+        }
+        (Some(_), Some(age)) if is_old(age) => {
+            Finding::Wrong(format!("the ledger was sent {} h ago{failure}", age / 3600))
+        }
+        (Some(_), _) => Finding::Right,
+        (None, _) if failure.is_empty() && !needed => Finding::Unknown,
+        (None, _) => Finding::Wrong(format!("there is no backup yet{failure}")),
     }
 }
 

@@ -86,12 +86,16 @@ pub enum Look {
         /// How many seconds a connection that broke is remembered.
         within: i64,
     },
-    /// The last good backup, as a file of the backups' folder tells, is not too old. A file that is not there says nothing.
+    /// The last good backup, as a file of the backups' folder tells, is not too old, and neither is the ledger that was sent, where
+    /// the file tells of one.
     Backup {
         /// Its name.
         file: String,
         /// How many hours old it may be.
         hours: i64,
+        /// Whether it is wrong that there is none yet, and no file that tells of one; else that says nothing.
+        #[serde(default)]
+        needed: bool,
     },
     /// The guard has taken nothing back.
     Guard,

@@ -13,6 +13,7 @@ use crate::commands::output::OutputArgs;
 use crate::commands::progress::driver::{self, LockWaitArgs};
 use crate::commands::target::TargetArgs;
 use crate::commands::target::access::Access;
+use crate::commands::target::consent::Consent;
 use crate::exit::refuse;
 use crate::host::{Leased, Machine, Sending};
 use crate::product::images::{self, Registry};
@@ -33,8 +34,13 @@ pub struct Copies {
 enum Verb {
     /// Start what sends each new backup, and the ledger, to the store that BACKUP_TO names; each deploy does it too
     Up(Change),
-    /// Remove it: nothing leaves the host by itself any more, until the next deploy with BACKUP_TO
-    Down(Change),
+    /// Remove it, and what comes into the store, after a question: until the next deploy with BACKUP_TO nothing leaves the host
+    Down {
+        #[command(flatten)]
+        change: Change,
+        #[command(flatten)]
+        consent: Consent,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -59,6 +65,8 @@ pub struct Told {
 pub struct About {
     /// The environment's name.
     pub environment: String,
+    /// Whose data these are, as the names of its copies have it.
+    pub owner: String,
     /// Where its sshd answered.
     pub host: String,
     /// The port.
@@ -88,8 +96,9 @@ impl Told {
     }
 
     /// What the sender is told. Of secrets, a new host learns the names of those that it must be given.
-    fn sending(&self, machine: &Machine, image: String) -> Result<Sending> {
+    fn sending(&self, leased: &Leased, machine: &Machine, registry: Option<&Registry>) -> Result<Sending> {
         let environment = machine.environment();
+        let owner = leased.sender().owner()?;
         let supplied = Supplied::of(environment)?;
         let mut names = Vec::new();
         for row in table::rows(environment) {
@@ -100,6 +109,7 @@ impl Told {
         let way = if environment.is_here() { None } else { Some(Access::of(environment)?.destination) };
         let about = About {
             environment: environment.name.to_string(),
+            owner: owner.clone(),
             host: way.as_ref().map(|way| way.host.clone()).unwrap_or_default(),
             port: way.and_then(|way| way.port).unwrap_or(22),
             secrets: names,
@@ -107,8 +117,9 @@ impl Told {
         let about = serde_json::to_string(&about)?;
         let Told { place, recipient, secrets } = self;
         Ok(Sending {
-            image,
+            image: images::sender_beside(machine.bases()?, registry)?,
             about,
+            owner,
             place: place.clone(),
             recipient: recipient.clone(),
             secrets: secrets.clone(),
@@ -121,7 +132,7 @@ impl Copies {
     pub fn run(self) -> Result<()> {
         match self.verb {
             Verb::Up(change) => change.up(),
-            Verb::Down(change) => change.down(),
+            Verb::Down { change, consent } => change.down(consent),
         }
     }
 }
@@ -134,17 +145,16 @@ impl Change {
                 "{TO} is not set: it names the store, s3://BUCKET/FOLDER. docs/backups.md has the variables"
             ))
         })?;
-        let (machine, image) = reach(self.target, &environment)?;
-        let bases = machine.platform().bases()?.with_context(|| {
-            format!("the platform of {} does not run: a deploy starts it", environment.name)
-        })?;
-        let machine = machine.with_bases(bases);
+        let (machine, registry) = reach(self.target, &environment)?;
+        let machine = with_bases(machine)?;
         let leased = driver::lease(&machine, "db copies up".to_owned(), self.lock_wait)?;
         let attempt = driver::settle(&leased)?;
-        leased.sender().start(&told.sending(&machine, image)?)?;
+        let start = leased.sender().start(&told.sending(&leased, &machine, registry.as_ref())?)?;
         attempt.note_done("what sends copies off the host was started", None)?;
         let newest = machine.database().backups()?.pop().map(|backup| backup.name);
-        Activity::of("send what there is", |_| leased.sender().wait_until_sent(newest.as_deref()))?;
+        Activity::of("send what there is", |_| {
+            leased.sender().wait_until_sent(&start, &told.place, newest.as_deref())
+        })?;
         let (name, place) = (&environment.name, &told.place);
         self.output.say(
             || json!({ "environment": name, "to": format!("s3://{place}"), "newest": newest }),
@@ -158,13 +168,16 @@ impl Change {
         Ok(())
     }
 
-    fn down(self) -> Result<()> {
-        let machine = self.target.reach()?;
+    fn down(self, consent: Consent) -> Result<()> {
+        let name = &self.target.environment().name.clone();
+        let question = format!("Have nothing of {name} leave its host by itself any more?");
+        consent.ask(&question, "nothing was changed", name)?;
+        let machine = with_bases(self.target.reach()?)?;
         let leased = driver::lease(&machine, "db copies down".to_owned(), self.lock_wait)?;
         let attempt = driver::settle(&leased)?;
         leased.sender().stop()?;
+        leased.sender().forget_secrets()?;
         attempt.note_done("what sends copies off the host was removed", None)?;
-        let name = &machine.environment().name;
         self.output.say(
             || json!({ "environment": name, "to": null }),
             || {
@@ -178,16 +191,22 @@ impl Change {
     }
 }
 
-/// The environment on its host, and the image that sends.
-fn reach(target: TargetArgs, environment: &Environment) -> Result<(Machine, String)> {
+/// The environment on its host, and the registry that another machine takes images from.
+fn reach(target: TargetArgs, environment: &Environment) -> Result<(Machine, Option<Registry>)> {
     if environment.is_here() {
-        return Ok((target.reach()?, images::sender_here()?));
+        return Ok((target.reach()?, None));
     }
-    let access = Access::of(environment)?;
     images::ensure_client(false)?;
     let registry = Registry::choose()?;
-    let (machine, image) = target.reach_by(&access, || images::sender_for_host(&registry))?;
-    Ok((machine.with_registry_tunnel(registry.registry_tunnel), image))
+    let machine = target.reach()?.with_registry_tunnel(registry.registry_tunnel);
+    Ok((machine, Some(registry)))
+}
+
+fn with_bases(machine: Machine) -> Result<Machine> {
+    let bases = machine.platform().bases()?.with_context(|| {
+        format!("the platform of {} does not run: a deploy starts it", machine.environment().name)
+    })?;
+    Ok(machine.with_bases(bases))
 }
 
 /// At the end of a deploy to a host: what sends is as this xtask has it, where a store is named. Its failure is no failure of the
@@ -195,8 +214,8 @@ fn reach(target: TargetArgs, environment: &Environment) -> Result<(Machine, Stri
 pub fn renew(leased: &Leased, machine: &Machine, registry: Option<&Registry>) {
     let environment = machine.environment();
     let renew = || {
-        let (Some(registry), Some(told)) = (registry, Told::of(environment)?) else { return Ok(()) };
-        leased.sender().start(&told.sending(machine, images::sender_for_host(registry)?)?)
+        let (Some(_), Some(told)) = (registry, Told::of(environment)?) else { return Ok(()) };
+        leased.sender().renew(&told.sending(leased, machine, registry)?)
     };
     if let Err(error) = renew() {
         terminal::warn(format_args!(

@@ -1,5 +1,6 @@
 //! Copies of backups in an S3-compatible store: sent, listed, removed by the rule, read back.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
@@ -30,6 +31,8 @@ pub struct Place {
     path: String,
     /// The copy that its address named, when it named one.
     pub copy: Option<String>,
+    /// Whose copies are meant, by what stands in the names of those that left a host by themselves; nothing is anybody's.
+    owner: Option<String>,
 }
 
 /// Who comes to a store, by the variables.
@@ -59,7 +62,12 @@ impl Place {
         let (path, copy) = parts(address, &environment.name)?;
         let access = access(address, supplied)?;
         setup::ensure(&[Tool::Rclone, Tool::Age], false)?;
-        Ok(Place { store: Store::new(&access)?, path, copy })
+        Ok(Place { store: Store::new(&access)?, path, copy, owner: None })
+    }
+
+    /// Of all copies, only those of one host.
+    pub fn of(self, owner: &str) -> Place {
+        Place { owner: Some(owner.to_owned()), ..self }
     }
 
     fn file(&self, name: &str) -> String {
@@ -118,20 +126,22 @@ impl Place {
             let copy = name.strip_suffix(ENDING)?.to_owned();
             let is_it = match &self.copy {
                 Some(wanted) => *wanted == name,
-                None => time_of(&copy).is_some(),
+                None => {
+                    time_of(&copy).is_some() && self.owner.as_deref().is_none_or(|it| owner_of(&copy) == it)
+                }
             };
             is_it.then_some((copy, size))
         });
         copies.max().ok_or_else(|| {
             let what = self.copy.as_deref().unwrap_or("copy");
-            refuse(format!("{SCHEME}{} has no {what}", self.path))
+            let of = self.owner.as_ref().map(|owner| format!(" of the host {owner}")).unwrap_or_default();
+            refuse(format!("{SCHEME}{} has no {what}{of}", self.path))
         })
     }
 
-    /// The newest object whose name ends so and begins with a time: its name.
-    pub fn newest(&self, ending: &str) -> Result<Option<String>> {
-        let objects = self.objects(&self.path)?.into_iter().map(|object| object.name);
-        Ok(objects.filter(|name| name.strip_suffix(ending).is_some_and(|it| time_of(it).is_some())).max())
+    /// Of each host, the newest object whose name ends so and begins with a time: its name.
+    pub fn newest_of_each(&self, ending: &str) -> Result<Vec<String>> {
+        Ok(newest_of_each(self.objects(&self.path)?.into_iter().map(|object| object.name), ending))
     }
 
     /// Prints an object as it is.
@@ -154,6 +164,23 @@ impl Place {
         let told = told.with_context(|| format!("asking what {SCHEME}{path} has"))?;
         rclone::objects(&told)
     }
+}
+
+/// Whose a copy is that left its host by itself, by its name without its ending.
+fn owner_of(name: &str) -> &str {
+    name.rsplit('-').next().unwrap_or_default()
+}
+
+fn newest_of_each(names: impl Iterator<Item = String>, ending: &str) -> Vec<String> {
+    let mut newest = BTreeMap::<String, String>::new();
+    for name in names {
+        let Some(copy) = name.strip_suffix(ending).filter(|copy| time_of(copy).is_some()) else { continue };
+        let known = newest.entry(owner_of(copy).to_owned()).or_default();
+        if *known < name {
+            *known = name;
+        }
+    }
+    newest.into_values().collect()
 }
 
 /// The folder that an address names, and the copy if it names one. A folder's copies are below the environment's name: those of
@@ -202,6 +229,19 @@ mod tests {
         let there = of(&format!("s3://copies/here/production/{copy}"));
         assert_eq!(there, ("copies/here/production".to_owned(), Some(copy.to_owned())));
         assert!(parts("s3://../up", "staging").is_err());
+    }
+
+    #[test]
+    fn of_each_host_that_has_sent_there_the_newest_is_found() {
+        let names = [
+            "20260103t120000z-host-aaaa.host.age",
+            "20260105t120000z-host-aaaa.host.age",
+            "20260104t120000z-host-bbbb.host.age",
+            "20260106t120000z-1-bbbb.dump.age",
+            "notes.host.age",
+        ];
+        let newest = newest_of_each(names.map(str::to_owned).into_iter(), ".host.age");
+        assert_eq!(newest, [names[1], names[2]]);
     }
 
     #[test]

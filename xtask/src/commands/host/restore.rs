@@ -1,14 +1,15 @@
 //! `cargo xtask host restore`: a host that was lost is made again on a new machine, from what is off it.
 
-use std::fs;
-use std::time::{Duration, Instant};
+mod archive;
 
-use anyhow::{Context, Result, ensure};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use clap::Args;
 use serde_json::json;
-use xshell::cmd;
 
+use self::archive::Archive;
 use super::setup::Setup;
 use crate::commands::db::copies::{About, TO};
 use crate::commands::db::store::{self, Place};
@@ -18,12 +19,13 @@ use crate::commands::deploy::prepare::Prepared;
 use crate::commands::output::OutputArgs;
 use crate::commands::output::ago::ago;
 use crate::commands::progress::driver::{self, LockWaitArgs};
+use crate::commands::progress::steps::Preview;
 use crate::commands::target::TargetArgs;
 use crate::commands::target::access::Access;
 use crate::commands::target::consent::Consent;
 use crate::commands::target::gate::Override;
 use crate::exit::refuse;
-use crate::host::Leased;
+use crate::host::{LEDGER, Leased, Machine};
 use crate::product::secrets::Supplied;
 use crate::project::{DATABASE, Environment, PAPERS_VOLUME, SECRETS};
 use crate::rollout::attempt::Attempt;
@@ -38,15 +40,13 @@ use crate::rollout::state::release::{Release, ReleaseId};
 use crate::rollout::steps::restore;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
-use crate::tools::age;
-use crate::tools::files::private::Folder;
-use crate::tools::process::{Run, shell};
-use crate::tools::ssh;
+use crate::tools::ssh::host_shell::{HostShell, Script};
+use crate::tools::ssh::{self, Connection, Destination};
+use crate::workspace;
 
 /// What an archive's name ends with: ledger, manifests, and what is told of the host.
 const ENDING: &str = ".host.age";
-/// The longest that an archive may take on its way.
-const TRANSFER_TIMEOUT: Duration = Duration::from_secs(300);
+const READ_LEDGER: Script = Script::new("reading the ledger", r#"if [ -e "$1" ]; then cat "$1"; fi"#);
 
 #[derive(Debug, Args)]
 pub struct Restore {
@@ -58,12 +58,12 @@ pub struct Restore {
     /// The store, s3://BUCKET/FOLDER; by default what BACKUP_TO names
     #[arg(long, value_name = "PLACE")]
     from: Option<String>,
-    /// The fingerprint that the new machine's provider shows, when its key is not pinned yet
-    #[arg(long, value_name = "SHA256:…")]
-    fingerprint: Option<String>,
     /// The old host answers, and must not count any more: why, for the ledger
     #[arg(long, value_name = "REASON")]
     abandon: Option<String>,
+    /// Say what there is and what would be done, and change nothing
+    #[arg(long)]
+    plan: bool,
     #[command(flatten)]
     consent: Consent,
     /// Open one gate of the deploy by hand, with a reason for the record
@@ -98,15 +98,21 @@ impl Restore {
             )));
         }
         take::can_be_read(&self.identity)?;
+        let access = Access::of_pinned_host(&environment)?;
         let began = Instant::now();
         let lost = Activity::of("read what is off the host", |_| self.read(&environment))?;
         say_lost(&lost);
         check_given(&lost.about, &environment)?;
-        self.check_is_lost(&lost.about, &environment)?;
+        self.check_is_lost(&lost.about, &access.destination)?;
+        check_serves_nothing(&access.destination, &environment)?;
         let name = &environment.name;
+        if self.plan {
+            lost.steps(&access.destination).say(self.output);
+            return Ok(());
+        }
         self.consent.ask(&format!("Make {name} again from that?"), "nothing was changed", name)?;
         // Each of these has done nothing when there is nothing to do.
-        Setup::whole(self.target.clone(), self.fingerprint.clone(), self.output).make()?;
+        Setup::whole(self.target.clone(), self.output).make()?;
         let deploy =
             Deploy::of_commit(self.target.clone(), &lost.live.commit, self.overrides.clone(), self.output);
         let mut prepared = deploy.prepare()?;
@@ -123,6 +129,9 @@ impl Restore {
             || {
                 let (again, took) = (paint::good("Made again:"), terminal::seconds(took));
                 terminal::say(format_args!("{again} {name} serves at {url}, after {took}, with the data of {}.", lost.dump));
+                if self.abandon.is_some() {
+                    say_old_host_sends(&lost.about, &prepared.machine);
+                }
                 terminal::say("Where its name leads elsewhere still, have it lead to the new machine.");
                 let papers = format!("{}-{PAPERS_VOLUME}", environment.prefix());
                 terminal::say(paint::warn(format_args!(
@@ -133,7 +142,7 @@ impl Restore {
         Ok(())
     }
 
-    /// The newest archive and the newest dump, of which only the archive is opened here.
+    /// The newest archive of the host that was made last, and that host's newest dump, of which only the archive is opened here.
     fn read(&self, environment: &Environment) -> Result<Lost> {
         let supplied = Supplied::of(environment)?;
         let address = match &self.from {
@@ -149,50 +158,38 @@ impl Restore {
         }
         let place = Place::told(&address, environment, &supplied)?;
         setup::ensure(&[Tool::Age], false)?;
-        let archive = place.newest(ENDING)?.ok_or_else(|| {
-            refuse(format!(
+        let archives = place.newest_of_each(ENDING)?;
+        let opened = archives.iter().map(|name| Archive::open(name, &place, &self.identity, environment));
+        let opened = opened.collect::<Result<Vec<_>>>()?;
+        let Some(archive) = Archive::last_made(opened) else {
+            return Err(refuse(format!(
                 "{} has no ledger: nothing has left the host by itself. docs/runbook.md says how a database alone comes back",
                 place.address()
-            ))
-        })?;
-        let folder = Folder::new()?;
-        let (sh, into) = (shell(), folder.path());
-        let read = Run::new(place.read_object(&archive)).called("reading the ledger's copy");
-        let unpack = Run::new(cmd!(sh, "tar -x -C {into}")).timeout(TRANSFER_TIMEOUT);
-        read.pipe(Run::new(age::decrypt(sh, &self.identity)), unpack)
-            .with_context(|| format!("opening {archive} of {}", place.address()))?;
-        let text = |name: &str| {
-            fs::read_to_string(into.join(name)).with_context(|| format!("{archive} has no {name}"))
+            )));
         };
-        let about: About = serde_json::from_str(&text("about.json")?)?;
-        ensure!(about.environment == environment.name, "{archive} is of {}", about.environment);
-        let ledger = Ledger::parse(&text("ledger.jsonl")?);
-        let id = ledger.expected_active().ok_or_else(|| {
-            refuse(format!(
-                "no release had the traffic when {archive} was sent: there is nothing to make again"
-            ))
-        })?;
-        let manifest = text(&format!("releases/{id}/release.json"))?;
-        let live = Release::of_manifest(&id, &manifest)
-            .map_err(|broken| refuse(format!("what {archive} has of {id} is damaged: {}", broken.why)))?;
-        let copies = From::Store(place);
+        if let Some(newer) = archives.iter().find(|name| **name > archive.name) {
+            terminal::warn(format_args!(
+                "{newer} is of a host that was given up, and goes on sending: it is left out. docs/runbook.md says how it is stopped"
+            ));
+        }
+        let live = archive.live()?;
+        let copies = From::Store(place.of(&archive.about.owner));
         let (dump, bytes) = copies.chosen()?;
-        Ok(Lost { archive, about, ledger, live, dump, bytes, copies })
+        let Archive { name, about, ledger, .. } = archive;
+        Ok(Lost { archive: name, about, ledger, live, dump, bytes, copies })
     }
 
     /// Refused when the old host still answers: two would serve, each with data of its own.
-    fn check_is_lost(&self, about: &About, environment: &Environment) -> Result<()> {
-        let new = Access::of_new_host(environment, self.fingerprint.as_deref())?.0.destination;
-        let About { host, port, .. } = about;
+    fn check_is_lost(&self, about: &About, new: &Destination) -> Result<()> {
+        let About { host, port, environment, .. } = about;
         if self.abandon.is_some() || (&new.host, new.port.unwrap_or(22)) == (host, *port) {
             return Ok(());
         }
         match ssh::answers(host, *port) {
             false => Ok(()),
             true => Err(refuse(format!(
-                "the host of {}, {host} at port {port}, still answers: it may serve on, with data of its own\n  Turn it off, or \
-                 say with `--abandon \"reason\"` that it does not count. Nothing was changed.",
-                environment.name
+                "the host of {environment}, {host} at port {port}, still answers: it may serve on, with data of its own, and send \
+                 copies of them\n  Turn it off, or say with `--abandon \"reason\"` that it does not count. Nothing was changed."
             ))),
         }
     }
@@ -243,6 +240,44 @@ impl Restore {
         let why = format!("made again from {} and {}{abandoned}", lost.archive, lost.dump);
         remake::go_on_with_ledger(leased, &lost.ledger, files, attempt.by(), &why)
     }
+}
+
+impl Lost {
+    fn steps(&self, new: &Destination) -> Preview {
+        let step = |name: &str, what: String| (name.to_owned(), what);
+        let steps = vec![
+            step("set up", format!("what `host setup` does on {}", new.host)),
+            step("ledger", format!("bring that of {}", self.archive)),
+            step("platform", "start the database and the edge".to_owned()),
+            step("restore", format!("bring {}, and put it in the database's place", self.dump)),
+            step("deploy", format!("{}: the traffic, watched", self.live.id)),
+        ];
+        Preview { steps, not_needed: Vec::new() }
+    }
+}
+
+/// Refused when the machine is a host that serves, and did not come from a restore: nothing is to be done to it. One that was never
+/// set up lets nobody in.
+fn check_serves_nothing(new: &Destination, environment: &Environment) -> Result<()> {
+    let Ok(connection) = Connection::open(new) else { return Ok(()) };
+    let ledger = environment.root(&workspace::local_dir()).join(LEDGER);
+    let told = HostShell::behind(connection).script(READ_LEDGER, &[ledger.as_str()], "")?;
+    let ledger = Ledger::parse(&told);
+    match (ledger.expected_active(), remake::since_it_was_lost(&ledger)) {
+        (Some(live), None) => Err(refuse(format!(
+            "{} is a host of {} already, on which {live} has the traffic: it is not a machine to make one of. Nothing was changed",
+            new.host, environment.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The one that was given up, and answers still.
+fn say_old_host_sends(about: &About, machine: &Machine) {
+    let (host, container) = (&about.host, machine.sender().name());
+    terminal::say(paint::warn(format_args!(
+        "{host} still sends copies to the same place: turn it off, or there: docker rm --force {container}"
+    )));
 }
 
 /// Ahead of the data, in the same attempt.

@@ -51,12 +51,12 @@ type Made = (Access, bool, Vec<(Requirement, State)>);
 
 impl Setup {
     /// With nothing left out, for somebody who has said yes to more than that.
-    pub fn whole(target: TargetArgs, fingerprint: Option<String>, output: OutputArgs) -> Setup {
+    pub fn whole(target: TargetArgs, output: OutputArgs) -> Setup {
         let consent = Consent { yes: true };
         Setup {
             target,
             admin: None,
-            fingerprint,
+            fingerprint: None,
             plan: false,
             without: Vec::new(),
             undo: None,

@@ -112,6 +112,12 @@ impl Backups {
                 "            what sends them does not run ({condition}): `cargo xtask db copies up --env {environment}`"
             ))),
         }
+        if let Some(Failure { at, words }) = self.sent.as_ref().and_then(|sent| sent.note.as_ref()) {
+            terminal::say(paint::dim(format_args!(
+                "            older copies could not be removed {}: {words}",
+                ago(at)
+            )));
+        }
         if let Some(Failure { at, words }) = self.sent.as_ref().and_then(|sent| sent.failure.as_ref()) {
             terminal::say(paint::bad(format_args!(
                 "            the last could not be sent {}: {words}",

@@ -47,6 +47,28 @@ impl Access {
         Ok(access)
     }
 
+    /// The way to a machine that is to become a host in one go: its key must be pinned, since each part of it comes there anew.
+    /// Refused with the key that it shows when it is not.
+    pub fn of_pinned_host(environment: &Environment) -> Result<Access> {
+        let (prefix, domain) = remote(environment)?;
+        let variables = Variables::supplied(prefix, &Supplied::of(environment)?)?;
+        if !variables.values.contains_key("HOST_KEY")
+            && let Some((host, shown)) = variables.scan()?
+        {
+            let key = shown.preferred();
+            return Err(Failure {
+                exit: Exit::HostKey,
+                message: format!(
+                    "{prefix}_HOST_KEY is not set, and {host} shows the key {}\n  Compare that with what the machine's provider \
+                     shows; if it is the same, set {prefix}_HOST_KEY='{key}'. Nothing was changed.",
+                    key.fingerprints()
+                ),
+            }
+            .into());
+        }
+        variables.access(environment, domain).map_err(refuse)
+    }
+
     /// The way to a machine that is no host yet. When no key of it is pinned, it is asked for its keys, and a person, or
     /// the fingerprint that somebody gave, says whether they are the right ones. Gives whether they are new.
     pub fn of_new_host(environment: &Environment, fingerprint: Option<&str>) -> Result<(Access, bool)> {
@@ -58,15 +80,7 @@ impl Access {
         };
         let mut variables = Variables::supplied(prefix, &Supplied::of(environment)?)?;
         let is_new = !variables.values.contains_key("HOST_KEY");
-        if is_new && let Some(host) = variables.values.get("HOST") {
-            let host = plain(host, HOST_NAME).map_err(|why| refuse(format!("{prefix}_HOST: {why}")))?;
-            let port = variables.port().map_err(refuse)?.unwrap_or(22);
-            let shown = keys::scan(&host, port).map_err(|why| {
-                let message = format!(
-                    "{host} can't be asked for its host key: {why}\n  Is it up, and is {prefix}_PORT right?"
-                );
-                anyhow::Error::from(Failure { exit: Exit::Unreachable, message })
-            })?;
+        if is_new && let Some((host, shown)) = variables.scan()? {
             let agreed = agree_on(&shown, fingerprint, &host, prefix)?;
             variables.values.insert("HOST_KEY".to_owned(), agreed.to_string());
         }
@@ -147,6 +161,20 @@ impl Variables {
             variables.values.extend(value.map(|value| (name.to_owned(), value)));
         }
         Ok(variables)
+    }
+
+    /// The host, and the keys that it shows; none where no host is told.
+    fn scan(&self) -> Result<Option<(String, HostKeys)>> {
+        let (prefix, Some(host)) = (self.prefix, self.values.get("HOST")) else { return Ok(None) };
+        let host = plain(host, HOST_NAME).map_err(|why| refuse(format!("{prefix}_HOST: {why}")))?;
+        let port = self.port().map_err(refuse)?.unwrap_or(22);
+        let shown = keys::scan(&host, port).map_err(|why| {
+            let message = format!(
+                "{host} can't be asked for its host key: {why}\n  Is it up, and is {prefix}_PORT right?"
+            );
+            anyhow::Error::from(Failure { exit: Exit::Unreachable, message })
+        })?;
+        Ok(Some((host, shown)))
     }
 
     fn access(&self, environment: &Environment, domain: &str) -> Result<Access, String> {

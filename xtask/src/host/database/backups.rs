@@ -64,7 +64,12 @@ impl<'a> Database<'a> {
 
     /// What became of the backups that are made by themselves; nothing when none ever were.
     pub fn scheduled(&self) -> Result<Option<Scheduled>> {
-        let told = self.machine.read(&self.machine.folder("backups").join(Scheduled::FILE))?;
+        let read = |name: &str| self.machine.read(&self.machine.folder("backups").join(name));
+        let told = match read(Scheduled::FILE)? {
+            // As an older platform calls it.
+            None => read("copies.json")?,
+            told => told,
+        };
         told.map(|told| serde_json::from_str(&told).with_context(|| format!("reading {}", Scheduled::FILE)))
             .transpose()
     }

@@ -47,4 +47,10 @@ fn what_a_deploy_gives_is_added_and_what_monitor_up_gives_replaces_all_and_names
     assert!(!folder.join("before").exists());
     run(folder, "make", &[]);
     assert_eq!(files(folder), map(&[other]));
+    // It was killed between its two moves.
+    fs::rename(folder.join("secrets"), folder.join("before")).unwrap();
+    assert_eq!(run(folder, "add", &[mail]), "");
+    assert_eq!(files(folder), map(&[mail, other]));
+    run(folder, "empty", &[]);
+    assert!(!folder.join("secrets").exists() && !folder.join("before").exists());
 }

@@ -194,8 +194,10 @@ trap 'exit 0' TERM
 echo 0 >/tmp/rest
 echo nothing >/tmp/told
 sweep
-# What a rehearsal has left that was killed.
-sh /scripts/database.sh drop "$scratch" 2>/tmp/wrong || cat /tmp/wrong
+# What a rehearsal has left that was killed. `_copy` is what an older platform called it.
+for old in "$scratch" "${database}_copy"; do
+    sh /scripts/database.sh drop "$old" 2>/tmp/wrong || cat /tmp/wrong
+done
 while :; do
     date +%s >/tmp/beat
     if [ $(($(date +%s) - $(cat /tmp/rest))) -ge $rest ]; then

@@ -91,8 +91,9 @@ want) # NAME: it is going to be restored, and is kept as if it were of now
     mv "$1.json.next" "$1.json"
     sync .
     ;;
+# What an older platform has for it calls itself `copies`.
 make-way) # DATABASE: ends what backs it up by itself: it reads each table, and what would change one waits for it
-    ask --command="SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$1' AND application_name = 'scheduled_backup'" postgres
+    ask --command="SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$1' AND application_name IN ('scheduled_backup', 'copies')" postgres
     ;;
 room) # DATABASE: how many bytes it takes, and how many are free for backups, and for data
     echo "$(size "$1") $(free /backups) $(free /var/lib/postgresql/data)"

@@ -1,9 +1,11 @@
 # The values that a container is handed, in FOLDER: `secrets/`, a file each, and `state/`, where it writes. All of it is USER's.
-# Usage: handed.sh add|replace|make|forget|put-back FOLDER USER
+# Usage: handed.sh add|replace|make|forget|put-back|empty FOLDER USER
 
 set -eu
 umask 077
 cd "$2"
+# Whoever was killed between the two moves below has left none.
+if ! [ -d secrets ] && [ -d before ]; then mv before secrets; fi
 case $1 in
 # Each value is one line behind its name; without the last line, the sender has died. `printf` is the shell's own: no value is
 # an argument of a program. Those that were there are kept until the container has taken the new ones; the names of those that are
@@ -49,6 +51,10 @@ make)
 # Forgets those that were there before.
 forget)
     rm -rf before
+    ;;
+# There are none any more.
+empty)
+    rm -rf before next secrets
     ;;
 put-back)
     if [ -d before ]; then

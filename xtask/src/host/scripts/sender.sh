@@ -1,12 +1,13 @@
 # Sends off the host what a new one is made from: each new backup, and, when they have changed, the ledger and what is known of
 # the releases. All of it is encrypted before it leaves, to a public key. What it has done is in /state/sent.json.
-# It stands behind moments.sh. Usage: sender.sh PLACE RECIPIENT LEAST MOST DAYS ABOUT
+# It stands behind moments.sh. Usage: sender.sh PLACE RECIPIENT LEAST MOST DAYS ABOUT OWNER START
 # PLACE is BUCKET/FOLDER/ENVIRONMENT of the store; who comes there, files in /run/secrets tell. LEAST copies are kept there at
-# least, MOST at most, and for DAYS. ABOUT is JSON: whose host this is, and what a new one must be given.
+# least, MOST at most, and for DAYS. ABOUT is JSON: whose host this is, and what a new one must be given. OWNER stands in the names
+# of what is sent: another host's, in the same place, is another's. By START, who has started this knows what it has said.
 
 set -eu
 umask 077
-place=$1 recipient=$2 least=$3 most=$4 days=$5 about=$6
+place=$1 recipient=$2 least=$3 most=$4 days=$5 about=$6 owner=$7 start=$8
 # Between two looks, and after a failure.
 pause=15 rest=300
 
@@ -79,22 +80,32 @@ collected() {
     } | sha256sum | cut -d ' ' -f 1
 }
 
-# Of what ends so. What has another name is somebody else's.
+# Of what this host has sent and ends so. What has another name is somebody else's.
 prune() { # ENDING
-    store lsf --files-only "store:$place/" >/tmp/there
+    store lsf --files-only "store:$place/" >/tmp/there || return 1
     oldest=$(moment $(($(date +%s) - days * 86400)))
     kept=0
-    { grep "^[0-9]\{8\}t[0-9]\{6\}z-.*\\$1\$" /tmp/there || :; } | LC_ALL=C sort -r >/tmp/copies
+    { grep "^[0-9]\{8\}t[0-9]\{6\}z-.*-$owner\\$1\$" /tmp/there || :; } | LC_ALL=C sort -r >/tmp/copies
     while read -r name; do
         if [ $kept -ge "$least" ] && { [ $kept -ge "$most" ] || [ "$(of_name "$name")" -lt "$oldest" ]; }; then
-            store deletefile "store:$place/$name" </dev/null
+            store deletefile "store:$place/$name" </dev/null || return 1
         fi
         kept=$((kept + 1))
     done </tmp/copies
 }
+# That older ones can't be removed is a note: what was sent is there, and a key that can remove nothing is a careful one.
+tidy() { # ENDING
+    if prune "$1" 2>/tmp/stuck; then
+        rm -f /state/.note
+    else
+        printf '{"at":"%s","words":%s}' "$(now)" "$(text /tmp/stuck)" >/state/.note
+    fi
+    tell null
+}
 
 tell() { # FAILURE
-    printf '{"v":1,"at":"%s","last_good":%s,"host":%s,"failure":%s}\n' "$(now)" "$(content /state/.sent)" "$(content /state/.host)" "$1" >/state/.told
+    printf '{"v":1,"at":"%s","start":"%s","last_good":%s,"host":%s,"note":%s,"failure":%s}\n' "$(now)" "$start" "$(content /state/.sent)" \
+        "$(content /state/.host)" "$(content /state/.note)" "$1" >/state/.told
     # Who watches is another user.
     chmod 0644 /state/.told
     mv /state/.told /state/sent.json
@@ -107,47 +118,63 @@ send_backup() { # FACTS
         echo "the dump $name is not the one that was made" >&2
         return 1
     fi
-    send "/backups/$name.dump" "$name.dump.age"
-    printf '{"name":"%s","at":"%s","to":"s3://%s/%s.dump.age","bytes":%s}' "$name" "$(fact at "/backups/$1")" "$place" "$name" "$bytes" >/state/.sent.next
+    copy=$name-$owner.dump.age
+    send "/backups/$name.dump" "$copy"
+    printf '{"name":"%s","at":"%s","to":"s3://%s/%s","bytes":%s}' "$name" "$(fact at "/backups/$1")" "$place" "$copy" "$bytes" >/state/.sent.next
     mv /state/.sent.next /state/.sent
     tell null
     echo "$(now) $name was sent, $bytes bytes"
-    prune .dump.age
+    tidy .dump.age
 }
 
 send_host() { # SUM
-    name=$(date -u +%Y%m%dt%H%M%Sz)-host
+    name=$(date -u +%Y%m%dt%H%M%Sz)-host-$owner
     send /state/host.tar "$name.host.age"
     printf '{"name":"%s","at":"%s","sum":"%s"}' "$name" "$(now)" "$1" >/state/.host.next
     mv /state/.host.next /state/.host
     tell null
     echo "$(now) the ledger was sent as $name"
-    prune .host.age
+    tidy .host.age
+}
+
+is_due() { # SUM
+    [ "$1" != "$(content /state/.host | sed -n 's/.*"sum":"\([^"]*\)".*/\1/p')" ] || [ -n "$(find /state/.host -mmin +1200)" ]
+}
+last_sent() { content /state/.sent | sed -n 's/.*"name":"\([^"]*\)".*/\1/p'; }
+
+# After each start the place is asked what it has, and is sent the ledger anew: so it is known that it can be read and written.
+greet() {
+    store lsf --files-only "store:$place/" >/tmp/there
+    if ! grep -qx "$(last_sent)-$owner.dump.age" /tmp/there; then rm -f /state/.sent; fi
+    touch /tmp/greeted
 }
 
 look() {
+    if ! [ -e /tmp/greeted ]; then greet; fi
     facts=$(newest)
-    if [ -n "$facts" ] && [ "${facts%.json}" != "$(content /state/.sent | sed -n 's/.*"name":"\([^"]*\)".*/\1/p')" ]; then send_backup "$facts"; fi
+    if [ -n "$facts" ] && [ "${facts%.json}" != "$(last_sent)" ]; then send_backup "$facts"; fi
     if [ -e /host/ledger.jsonl ]; then
         collect
         is=$(collected)
-        # While a deploy writes, it has another one at each look.
-        if [ "$is" = "$(content /tmp/seen)" ] && [ "$is" != "$(content /state/.host | sed -n 's/.*"sum":"\([^"]*\)".*/\1/p')" ]; then send_host "$is"; fi
+        # While a deploy writes, it has another one at each look. Once a day it is sent in any case, so that its age says something.
+        if [ "$is" = "$(content /tmp/seen)" ] && is_due "$is"; then send_host "$is"; fi
         echo "$is" >/tmp/seen
         rm -rf /state/releases /state/ledger.jsonl /state/about.json /state/host.tar
     fi
-    if ! grep -q '"failure":null' /state/sent.json; then tell null; fi
+    if ! grep -q "\"start\":\"$start\".*\"failure\":null" /state/sent.json; then tell null; fi
 }
 
 trap 'exit 0' TERM
 configure
 cd /backups
 rm -rf /state/.next /state/.told
+rm -f /state/.host
 # What was sent elsewhere is not there.
-if [ "$(content /state/.place)" != "$place" ]; then rm -f /state/.sent /state/.host; fi
+if [ "$(content /state/.place)" != "$place" ]; then rm -f /state/.sent; fi
 echo "$place" >/state/.place
 echo 0 >/tmp/rest
-touch /state/sent.json
+# Who reads it is another user: it has its rights from the beginning.
+if ! [ -s /state/sent.json ]; then tell null; fi
 while :; do
     date +%s >/tmp/beat
     if [ $(($(date +%s) - $(cat /tmp/rest))) -ge $rest ]; then

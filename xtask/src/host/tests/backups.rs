@@ -195,7 +195,7 @@ fn what_reads_the_tables_says_who_it_is_and_is_ended_by_that() {
     assert!(fs::read_to_string(&said).unwrap().starts_with("scheduled_backup: "));
     folder.script(&["make-way", "app"]);
     let said = fs::read_to_string(&said).unwrap();
-    let words = "pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app' AND application_name = 'scheduled_backup'";
+    let words = "pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app' AND application_name IN ('scheduled_backup', 'copies')";
     assert!(said.contains(words), "{said}");
 }
 

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use sha2::{Digest as _, Sha256};
 
 use super::lock;
 use super::parts::packages_of;
 use super::registry::Registry;
-use crate::host::Bases;
-use crate::project::{Base, CADDY, POSTGRES, SENDER};
+use crate::host::{Bases, SenderImage};
+use crate::project::{Base, CADDY, NAME, POSTGRES, SENDER, SENDER_DOCKERFILE};
 use crate::setup::base_images::{self, BaseImage, Origin};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::docker;
+use crate::tools::files::hex::hex;
 use crate::tools::process::shell;
 
 /// The images that a platform on this machine runs.
@@ -61,14 +63,22 @@ pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
     Ok(Bases { caddy: name(&CADDY)?, postgres: name(&POSTGRES)? })
 }
 
-/// What sends copies of backups off a host, through our registry.
-pub fn sender_for_host(registry: &Registry) -> Result<String> {
-    bring(registry, &SENDER)
-}
-
-/// The same, on this machine.
-pub fn sender_here() -> Result<String> {
-    Ok(base_images::one(&SENDER)?.reference)
+/// The image of what sends copies off a host, where the platform runs these. It comes as they came: where they are public ones, the
+/// host's engine makes it, so that whoever deploys needs neither Debian nor the right to push; else it is assembled, and comes through
+/// our registry when the host is another machine.
+pub fn sender_beside(platform: &Bases, registry: Option<&Registry>) -> Result<SenderImage> {
+    if !base_images::is_assembled(&platform.postgres) {
+        let sum = hex(&Sha256::digest(SENDER_DOCKERFILE));
+        let name = format!("{NAME}-made/{}:{}", SENDER.name, &sum[..12]);
+        return Ok(SenderImage::Made { name, dockerfile: SENDER_DOCKERFILE });
+    }
+    let bases = base_images::ensure(&[&SENDER])?;
+    say_assembled(&bases)?;
+    match registry {
+        Some(registry) => bring(registry, &SENDER),
+        None => Ok(bases[SENDER.name].reference.clone()),
+    }
+    .map(SenderImage::Named)
 }
 
 fn bring(registry: &Registry, base: &'static Base) -> Result<String> {
@@ -82,4 +92,26 @@ fn bring(registry: &Registry, base: &'static Base) -> Result<String> {
     let (name, tag) =
         reference.rsplit_once(':').with_context(|| format!("the assembled image {reference} has no tag"))?;
     registry.push_as(&reference, name, &[tag])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beside_public_images_the_host_makes_the_sender_s_and_nothing_is_assembled_or_pushed() {
+        let postgres = "docker.io/library/postgres:15-bookworm@sha256:00".to_owned();
+        let platform = Bases { caddy: String::new(), postgres };
+        let Ok(SenderImage::Made { name, dockerfile }) = sender_beside(&platform, None) else {
+            panic!("it comes another way");
+        };
+        assert!(name.starts_with("tracehub-made/sender:"), "{name}");
+        // What is assembled elsewhere is in it.
+        for package in SENDER.packages.last().expect("it has some").names {
+            assert!(dockerfile.contains(&format!(" {package} ")), "{package}");
+        }
+        for name in ["tracehub-base/postgres:0-1", "localhost:5115/tracehub-base/postgres@sha256:00"] {
+            assert!(base_images::is_assembled(name));
+        }
+    }
 }

@@ -6,6 +6,7 @@ use super::trial::{LIMITS, Trial, host, release};
 use super::world::{Manner, World};
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
+use crate::rollout::remake::times_lost;
 use crate::rollout::rollback::{RollbackError, RollbackRequest};
 use crate::rollout::state::ledger::damage::Damage;
 
@@ -93,6 +94,7 @@ fn on_a_new_host_the_ledger_of_a_lost_one_goes_on_and_nothing_of_it_runs() {
     assert_eq!(ledger.confirmed(), lost.confirmed(), "who had the traffic is known");
     assert_eq!(ledger.rolled_back_from(), [release(3, 2).id].into());
     assert_eq!(ledger.attempts().len(), lost.attempts().len() + 1, "it is told once");
+    assert_eq!((times_lost(&lost), times_lost(&ledger)), (0, 1));
     let world = Trial::of(world, vec![Act::deploy(release(2, 2))]).run().world;
     assert_eq!(world.live, Some(release(2, 2).id));
     // A driver that was deploying when the machine went.

@@ -104,10 +104,16 @@ pub struct Failure {
 pub struct Sent {
     /// When that was written, RFC 3339 in UTC.
     pub at: String,
+    /// The id of the start since which it looks.
+    #[serde(default)]
+    pub start: String,
     /// The newest backup of which a copy is off the host.
     pub last_good: Option<SentCopy>,
     /// The ledger and the manifests, as they were sent last.
     pub host: Option<SentHost>,
+    /// Why older copies could not be removed the last time; nothing when they could.
+    #[serde(default)]
+    pub note: Option<Failure>,
     /// Why the last try failed; nothing when it did not.
     pub failure: Option<Failure>,
 }

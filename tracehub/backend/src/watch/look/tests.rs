@@ -158,9 +158,11 @@ fn a_backup_that_is_too_old_is_an_alarm_and_one_that_is_not_known_says_nothing()
     let folder = Folder::new();
     let look = |text: &str| {
         folder.write("last.json", text);
-        backup(&folder.0.path().join("last.json"), 26, 1_767_441_600)
+        backup(&folder.0.path().join("last.json"), 26, false, 1_767_441_600)
     };
-    assert_eq!(backup(&folder.0.path().join("none.json"), 26, 0), Finding::Unknown);
+    let none = |needed| backup(&folder.0.path().join("none.json"), 26, needed, 0);
+    assert_eq!(none(false), Finding::Unknown);
+    assert_eq!(words(none(true)), "there is no backup yet", "copies are to be sent, and nothing ever was");
     assert_eq!(look("half a li"), Finding::Unknown);
     assert_eq!(
         look(r#"{"last_good":{"at":"2026-01-02T10:00:00Z"},"failure":{"words":"no room"}}"#),
@@ -170,6 +172,11 @@ fn a_backup_that_is_too_old_is_an_alarm_and_one_that_is_not_known_says_nothing()
         words(look(r#"{"last_good":{"at":"2026-01-02T09:00:00Z"},"failure":null}"#)),
         "the last good backup is 27 h old"
     );
+    assert_eq!(
+        words(look(r#"{"last_good":{"at":"2026-01-03T09:00:00Z"},"host":{"at":"2026-01-02T09:00:00Z"}}"#)),
+        "the ledger was sent 27 h ago"
+    );
+    assert_eq!(look(r#"{"last_good":{"at":"2026-01-03T09:00:00Z"},"host":null}"#), Finding::Right);
     assert_eq!(look(r#"{"last_good":null,"failure":null}"#), Finding::Unknown, "the first is under way");
     assert_eq!(
         words(look(r#"{"last_good":null,"failure":{"at":"2026-01-02T09:00:00Z","words":"no room"}}"#)),
