@@ -203,7 +203,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Take a paper away, with all of its versions: a member those that they have brought, a manager any */
+        /** Take a paper away, with all of its versions: a member those of which they have brought each one, a manager any */
         delete: operations["remove_paper"];
         options?: never;
         head?: never;
@@ -4632,7 +4632,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The shipment has too many papers, or too many are on their way */
+            /** @description The shipment has too many papers, or the paper too many versions, or too many are on their way */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4659,7 +4659,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No kind of file that is kept */
+            /** @description No kind of file that is kept, or a name that ends as another one */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5088,6 +5088,13 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is whole, and the paper of which it is a version was taken away */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Another version of tus */
             412: {
                 headers: {
@@ -5190,7 +5197,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another offset: `upload-offset` says which */
+            /** @description Another offset: `upload-offset` says which; or the paper of which it is a version was taken away */
             409: {
                 headers: {
                     "upload-offset"?: number;
@@ -5247,6 +5254,15 @@ export interface operations {
             };
             /** @description A part of it is coming in at this moment */
             423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many parts of the organisation's are coming in at this moment */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
