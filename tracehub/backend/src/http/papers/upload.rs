@@ -18,7 +18,7 @@ use crate::http::error::Explained;
 use crate::http::extract::{Id, Path};
 use crate::http::role::Role;
 use crate::http::{App, Error, FieldError, Problem};
-use crate::lane::Width;
+use crate::lane::{Full, Width};
 use crate::papers::content::{self, HEAD};
 use crate::papers::{Incoming, Store};
 
@@ -174,7 +174,6 @@ pub async fn look_at_upload(
         (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type = "application/problem+json", description = "No part of a file, or the file is not what it says: then it is gone"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json", description = "Nobody could open the file safely: it is gone"),
         (status = LOCKED, body = Problem, content_type = "application/problem+json", description = "A part of it is coming in at this moment"),
-        (status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json", description = "Too many parts of the organisation's are coming in at this moment"),
         (status = INSUFFICIENT_STORAGE, body = Problem, content_type = "application/problem+json", description = "The disk is full; what has arrived is kept"),
     ),
 )]
@@ -223,7 +222,8 @@ async fn receive(app: &App, parts: &mut Parts, body: &mut Body) -> Result<Respon
         )
         .into());
     }
-    let _place = app.parts.enter(caller.organisation()).map_err(Error::Busy)?;
+    // Whose too many they are is the same to who sends one: clients of tus wait and go on after 503, and give up after 429.
+    let _place = app.parts.enter(caller.organisation()).map_err(|_| Error::Busy(Full::ForAll))?;
     let upload = Upload::find(app, &caller, id).await?;
     let store = app.papers()?;
     if upload.is_done {
