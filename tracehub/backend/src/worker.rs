@@ -8,7 +8,8 @@ use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 use tokio::time::MissedTickBehavior;
@@ -23,12 +24,16 @@ use crate::throttle::{self, Spraying};
 /// Longer than an upload may take.
 const IDLE: Duration = Duration::from_secs(48 * 60 * 60);
 
+/// How often it is looked for files of papers that nobody knows of.
+const SWEEP: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Does the jobs.
 pub struct Worker {
     database: PgPool,
     traffic: Traffic,
     figures: Figures,
     papers: Option<Store>,
+    swept: Mutex<Option<Instant>>,
 }
 
 /// What a round of work came to.
@@ -66,7 +71,7 @@ impl Traffic {
 impl Worker {
     /// One that works on this database.
     pub fn new(database: PgPool, traffic: Traffic) -> Self {
-        Self { database, traffic, figures: Figures::default(), papers: None }
+        Self { database, traffic, figures: Figures::default(), papers: None, swept: Mutex::default() }
     }
 
     /// The same, counted among these.
@@ -121,9 +126,14 @@ impl Worker {
         }
         let mut done = Done { log_ins: self.forget_log_ins().await?, ..Done::default() };
         let mut refused = None;
+        let sweep = self.is_time_to_sweep().then_some(IDLE);
         for organisation in organisations {
-            match self.work_for(organisation, &mut done).await {
-                Ok(()) => {}
+            match self.work_for(organisation, sweep, &mut done).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(%organisation, "files of its papers could not be removed: {error}");
+                    refused = Some(error.into());
+                }
                 Err(error @ sqlx::Error::Database(_)) => {
                     tracing::error!(%organisation, "its work could not be done: {error}");
                     refused = Some(error);
@@ -151,24 +161,35 @@ impl Worker {
         Ok(forgotten)
     }
 
-    async fn work_for(&self, organisation: Uuid, done: &mut Done) -> sqlx::Result<()> {
-        done.answers += self.forget_answers(organisation).await?;
-        done.reminders += self.raise_reminders(organisation).await?;
-        if let Some(store) = &self.papers {
-            done.papers += self.forget_papers(store, organisation).await?;
+    /// In the first round, and then once a day.
+    fn is_time_to_sweep(&self) -> bool {
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = swept.is_none_or(|at| at.elapsed() > SWEEP);
+        if is_time {
+            *swept = Some(Instant::now());
         }
-        Ok(())
+        is_time
     }
 
-    /// Removes what an organisation took away long ago. The files go first: a paper whose file is gone is looked for again.
-    async fn forget_papers(&self, store: &Store, organisation: Uuid) -> sqlx::Result<u64> {
+    /// What the disk refuses to do for one organisation is no reason to stop, either.
+    async fn work_for(
+        &self,
+        organisation: Uuid,
+        sweep: Option<Duration>,
+        done: &mut Done,
+    ) -> sqlx::Result<io::Result<()>> {
+        done.answers += self.forget_answers(organisation).await?;
+        done.reminders += self.raise_reminders(organisation).await?;
+        let Some(store) = &self.papers else { return Ok(Ok(())) };
         let mut tx = OrganisationTx::begin(&self.database, organisation).await?;
-        let forgotten = http::forget_papers(&mut tx, store, organisation).await?;
-        if forgotten == 0 || !self.traffic.is_ours() {
-            return Ok(0);
+        let forgotten = http::forget_papers(&mut tx).await?;
+        if !self.traffic.is_ours() {
+            return Ok(Ok(()));
         }
         tx.commit().await?;
-        Ok(forgotten)
+        done.papers += forgotten.count();
+        let removed = http::remove_files(&self.database, store, organisation, forgotten, sweep).await?;
+        Ok(removed.map(|swept| done.papers += swept))
     }
 
     /// Forgets what an organisation's requests were answered a day ago.

@@ -11,6 +11,7 @@ use crate::rollout::plan::Plan;
 use crate::rollout::plans;
 use crate::rollout::rollback::RollbackRequest;
 use crate::rollout::simulation::release;
+use crate::rollout::state::backup::KEPT_FOR;
 use crate::rollout::state::guard::Traffic;
 use crate::rollout::state::ledger::{Entry, Event, FORMAT, Kind, Ledger};
 use crate::rollout::state::release::Release;
@@ -19,6 +20,15 @@ use crate::tools::docker::condition::{Condition, Health};
 #[test]
 fn the_files_are_as_they_would_be_written_and_each_task_has_its_job() {
     workflows::check(&tasks::names::<NoWords>()).expect("`cargo xtask workflows` writes the files");
+}
+
+/// A database that is restored names files that were taken away since.
+#[test]
+fn files_of_papers_are_kept_as_long_as_the_backups_that_name_them() {
+    let source = crate::workspace::root().join("tracehub/backend/src/http/papers/forget.rs");
+    let source = std::fs::read_to_string(source).unwrap();
+    let line = format!("const DAYS: i32 = {};", KEPT_FOR.as_secs() / 86_400);
+    assert!(source.contains(&line), "{line}");
 }
 
 /// What a job does before its plan begins: the checkout, xtask compiled, the platform started.

@@ -7,9 +7,9 @@ use std::time::Duration;
 pub struct EdgeCounts {
     /// All.
     pub all: u64,
-    /// With 5xx, but for 503. That is what users are answered who are asked to wait, and how a release turns away what is too
-    /// much for it: by that any stranger could have it taken back. What our own requests are answered tells that from a
-    /// release that can't answer.
+    /// With 5xx, but for 507, since a disk is as full for every release, and 503. That is what users are answered who are asked to
+    /// wait, and how a release turns away what is too much for it: by that any stranger could have it taken back. What our own
+    /// requests are answered tells that from a release that can't answer.
     pub errors: u64,
     /// With 401 or 429: log-ins that failed, and what came too often.
     pub turned_away: u64,
@@ -41,7 +41,7 @@ impl EdgeCounts {
         let if_it = |is: bool| if is { all } else { 0 };
         EdgeCounts {
             all,
-            errors: if_it(status >= 500 && status != 503),
+            errors: if_it(status >= 500 && !matches!(status, 503 | 507)),
             turned_away: if_it(matches!(status, 401 | 429)),
             ..EdgeCounts::default()
         }

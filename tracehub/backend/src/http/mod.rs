@@ -43,7 +43,7 @@ use uuid::Uuid;
 pub use error::{Error, FieldError, Problem, Rule};
 pub use health::Readiness;
 pub use idempotency::forget as forget_answers;
-pub use papers::forget as forget_papers;
+pub use papers::{forget as forget_papers, remove_files};
 pub(crate) use role::Role;
 pub(crate) use shipments::{Incoterm, Stage, Status};
 pub use shipments::{ListQuery, list_statement};
@@ -87,8 +87,8 @@ pub struct App {
     pub readiness: Arc<Readiness>,
     /// Where papers are kept; nowhere unless told.
     pub papers: Option<Arc<Store>>,
-    /// How many parts of papers may be coming in.
-    pub parts: Arc<Semaphore>,
+    /// The way in for parts of papers, by organisation.
+    pub parts: Arc<Lane<Uuid>>,
     /// How many packs of papers may be going out.
     pub packs: Arc<Semaphore>,
     /// What is counted.
@@ -104,7 +104,7 @@ impl App {
         let searches = Arc::new(Lane::new(SEARCHES));
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
         let (passwords, readiness, figures) = (Arc::default(), Arc::default(), Figures::default());
-        let parts = Arc::new(Semaphore::new(papers::PARTS));
+        let parts = Arc::new(Lane::new(papers::PARTS));
         let packs = Arc::new(Semaphore::new(shares::PACKS));
         let papers = None;
         let reporters = Arc::default();

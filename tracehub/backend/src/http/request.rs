@@ -1,13 +1,19 @@
 //! What happens around every request, whoever answers it: an id, one line in the log, a time limit, and the headers
 //! that no answer leaves without.
 
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body::Frame;
+use http_body_util::BodyExt;
+use tokio::time::timeout;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -42,8 +48,9 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     let current = (id.clone(), path.clone());
     let answer = async move {
         let began = Instant::now();
+        let (request, part) = part_of(request);
         let within = async {
-            let answered = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+            let answered = timeout(TIME_LIMIT, next.run(request)).await;
             answered.unwrap_or_else(|_| Error::TimedOut.into_response())
         };
         let route = route.as_ref().map(MatchedPath::as_str);
@@ -51,6 +58,11 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
             true => within.await,
             false => reports::around(&id, &method, route, within).await,
         };
+        if let Some(mut part) = part
+            && !part.read_to_end().await
+        {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         add_headers(response.headers_mut(), &id, &app.release.id);
         let took = began.elapsed();
         app.figures.answered(&method, route, response.status(), took);
@@ -80,8 +92,8 @@ pub async fn if_not_too_many(State(app): State<App>, request: Request, next: Nex
 /// not logged in, or one too many) makes hyper close the connection, just when the edge has begun to send somebody else's
 /// request on it; and what is not safe to be repeated is then lost.
 ///
-/// A part of a paper is written to its file as it comes, so that what came of one that was cut is not lost; who answers it
-/// reads it to its end.
+/// A part of a paper is written to its file as it comes, so that what came of one that was cut is not lost; what nobody has read
+/// of it by the time of its answer is read then.
 pub async fn whole(request: Request, next: Next) -> Response {
     if papers::is_part(request.method(), request.uri().path()) {
         return next.run(request).await;
@@ -93,6 +105,50 @@ pub async fn whole(request: Request, next: Next) -> Response {
             let why = format!("a request may hold {} KiB", BODY_LIMIT / 1024);
             Error::Rejected(StatusCode::PAYLOAD_TOO_LARGE, why).into_response()
         }
+    }
+}
+
+/// The body of a request that brings a part of a paper, for whoever answers it and for who reads what is left of it.
+#[derive(Clone)]
+struct Part(Arc<Mutex<Body>>);
+
+fn part_of(request: Request) -> (Request, Option<Part>) {
+    if !papers::is_part(request.method(), request.uri().path()) {
+        return (request, None);
+    }
+    let (parts, body) = request.into_parts();
+    let part = Part(Arc::new(Mutex::new(body)));
+    (Request::from_parts(parts, Body::new(part.clone())), Some(part))
+}
+
+impl Part {
+    /// So much of it as a part may hold, and not for long; whether that was all.
+    async fn read_to_end(&mut self) -> bool {
+        let rest = async {
+            let mut read = 0;
+            while let Some(frame) = self.frame().await {
+                let data = frame.ok().and_then(|frame| frame.into_data().ok());
+                read += data.map_or(papers::PART, |data| data.len() as u64);
+                if read > papers::PART {
+                    return false;
+                }
+            }
+            true
+        };
+        timeout(Duration::from_secs(2), rest).await.unwrap_or(false)
+    }
+}
+
+impl HttpBody for Part {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        // Nobody reads while somebody else does.
+        Pin::new(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).poll_frame(context)
     }
 }
 

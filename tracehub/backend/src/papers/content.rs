@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use zip::ZipArchive;
+use super::zip;
 
 /// What may be kept: PDF, pictures, office files without macros, texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +22,12 @@ enum How {
     Magic,
     /// By a file that is in it.
     Zip(&'static str),
+    /// By what its first file says, as OpenDocument has it.
+    OpenDocument,
     /// It is a text, and nothing else.
     Text,
+    /// The same, in whatever encoding a spreadsheet writes it on its machine: nothing in it says which.
+    Table,
 }
 
 #[rustfmt::skip]
@@ -36,9 +40,9 @@ const TYPES: [ContentType; 15] = [
     of("image/tiff", &["tif", "tiff"], How::Magic),
     of("application/vnd.openxmlformats-officedocument.wordprocessingml.document", &["docx"], How::Zip("word/document.xml")),
     of("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", &["xlsx"], How::Zip("xl/workbook.xml")),
-    of("application/vnd.oasis.opendocument.text", &["odt"], How::Zip("content.xml")),
-    of("application/vnd.oasis.opendocument.spreadsheet", &["ods"], How::Zip("content.xml")),
-    of("text/csv", &["csv"], How::Text),
+    of("application/vnd.oasis.opendocument.text", &["odt"], How::OpenDocument),
+    of("application/vnd.oasis.opendocument.spreadsheet", &["ods"], How::OpenDocument),
+    of("text/csv", &["csv"], How::Table),
     of("application/json", &["json"], How::Text),
     of("application/geo+json", &["geojson"], How::Text),
     of("application/xml", &["xml"], How::Text),
@@ -58,8 +62,10 @@ const ALSO: [(&str, &str); 5] = [
 pub const HEAD: usize = 4096;
 /// More is no paper, but something to choke on.
 const MOST_UNPACKED: u64 = 512 * 1024 * 1024;
-const MOST_ENTRIES: u16 = 4096;
-const MOST_DIRECTORY: u32 = 1024 * 1024;
+pub(super) const MOST_ENTRIES: u16 = 4096;
+pub(super) const MOST_DIRECTORY: u64 = 1024 * 1024;
+/// How the container begins in which office programs lock a file, and in which they wrote all of theirs until 2007.
+const OLE: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
 /// More than any phone or scanner makes.
 const MOST_PIXELS: u64 = 250_000_000;
 
@@ -89,36 +95,69 @@ const fn of(mime: &'static str, extensions: &'static [&'static str], how: How) -
     ContentType { mime, extensions, how }
 }
 
-/// What a file is said to be: by its sender, or else by the end of its name.
+/// What a file is said to be: by its sender, or else by the end of its name. Both must say the same: programs open a file by
+/// the end of its name, whatever it was taken for here.
 ///
 /// # Errors
-/// When it is said to be nothing that is kept here.
+/// When it is said to be nothing that is kept here, or two things.
 pub fn said(mime: Option<&str>, name: &str) -> Result<&'static ContentType, Wrong> {
     let mime = mime.and_then(|mime| mime.split(';').next()).unwrap_or_default().trim().to_lowercase();
     let mime = ALSO.iter().find(|(also, _)| *also == mime).map_or(mime.as_str(), |(_, usual)| usual);
-    let extension = name.rsplit_once('.').map(|(_, end)| end.to_lowercase()).unwrap_or_default();
-    let by_name = TYPES.iter().find(|of| of.extensions.contains(&extension.as_str()));
+    let by_name = ending(name).map(|end| TYPES.iter().find(|of| of.extensions.contains(&end.as_str())));
     let by_mime = TYPES.iter().find(|of| of.mime == mime);
     match (by_mime, by_name) {
         // `.geojson` is JSON, and much is plain text.
-        (Some(said), Some(named)) if said.how == How::Text && named.how == How::Text => Ok(named),
-        (Some(said), _) => Ok(said),
+        (Some(said), Some(Some(named))) if said == named || said.is_text() && named.is_text() => Ok(named),
+        (Some(said), None) => Ok(said),
         // What browsers say that know nothing of it.
-        (None, Some(named)) if mime.is_empty() || mime == "application/octet-stream" => Ok(named),
+        (None, Some(Some(named))) if mime.is_empty() || mime == "application/octet-stream" => Ok(named),
         _ => Err(Wrong::Unknown),
     }
 }
 
+/// The end of a name by which a program would know the file: that of `No. 12` and of `1.2026` is none.
+fn ending(name: &str) -> Option<String> {
+    let (_, end) = name.rsplit_once('.')?;
+    let is_one = end.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && end.bytes().any(|byte| byte.is_ascii_alphabetic());
+    is_one.then(|| end.to_lowercase())
+}
+
 impl ContentType {
+    /// The name with the usual end, when it has none.
+    pub fn named(&self, name: String) -> String {
+        match ending(&name) {
+            Some(_) => name,
+            None => format!("{}.{}", name.trim_end_matches(['.', ' ']), self.extensions[0]),
+        }
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self.how, How::Text | How::Table)
+    }
+
     /// Whether a file that begins so can be one.
     ///
     /// # Errors
     /// When it is none.
     pub fn begins(&self, head: &[u8]) -> Result<(), Wrong> {
+        let is_zip = head.starts_with(b"PK\x03\x04");
         let is_one = match self.how {
             How::Magic => infer::get(head).is_some_and(|found| usual(found.mime_type()) == self.mime),
-            How::Zip(_) => head.starts_with(b"PK\x03\x04"),
+            How::Zip(_) | How::OpenDocument if head.starts_with(OLE) => {
+                return Err(Wrong::Unsafe(
+                    "/problems/locked-file",
+                    "the file is locked with a password, or as office programs wrote theirs until 2007: please save it anew, without a password",
+                ));
+            }
+            How::Zip(_) => is_zip,
+            // Its first file, which is not compressed, comes after a header of 30 bytes.
+            How::OpenDocument => {
+                let first = ["mimetype", self.mime, "PK"].concat();
+                is_zip && head.get(30..).is_some_and(|first_file| first_file.starts_with(first.as_bytes()))
+            }
             How::Text => is_text(head),
+            How::Table => is_printed(head),
         };
         if is_one { Ok(()) } else { Err(Wrong::Other { said: self.mime }) }
     }
@@ -137,32 +176,27 @@ impl ContentType {
             How::Magic if self.mime.starts_with("image/") => pixels(file),
             How::Magic => Ok(()),
             How::Zip(part) => self.check_zip(file, part),
-            How::Text => {
-                let is_text = all_text(file)?;
-                if is_text { Ok(()) } else { Err(Wrong::Other { said: self.mime }) }
-            }
+            How::OpenDocument => self.check_zip(file, "content.xml"),
+            How::Text => self.if_it(all_text(file)?),
+            How::Table => self.if_it(all_printed(file)?),
         }
     }
 
+    fn if_it(&self, is_one: bool) -> Result<(), Wrong> {
+        if is_one { Ok(()) } else { Err(Wrong::Other { said: self.mime }) }
+    }
+
     fn check_zip(&self, file: &File, part: &str) -> Result<(), Wrong> {
-        let other = || Wrong::Other { said: self.mime };
-        if !has_small_directory(file)? {
-            return Err(Wrong::Unsafe(
-                "/problems/huge-file",
-                "the file holds more parts than an office file has: it is not kept",
-            ));
-        }
-        let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|_| other())?;
-        let mut unpacked = 0_u64;
-        for at in 0..zip.len() {
-            let entry = zip.by_index_raw(at).map_err(|_| other())?;
-            if entry.encrypted() {
+        let (mut unpacked, mut has_part) = (0_u64, false);
+        for entry in zip::entries(file)?.ok_or(Wrong::Other { said: self.mime })? {
+            if entry.is_locked {
                 return Err(Wrong::Unsafe(
                     "/problems/locked-file",
                     "the file is locked with a password: please send one that opens without",
                 ));
             }
-            unpacked = unpacked.saturating_add(entry.size());
+            unpacked = unpacked.saturating_add(entry.unpacked);
+            has_part |= entry.name == part.as_bytes();
         }
         if unpacked > MOST_UNPACKED {
             return Err(Wrong::Unsafe(
@@ -170,10 +204,7 @@ impl ContentType {
                 "the file would unpack to more than 512 MiB: it is not kept",
             ));
         }
-        if zip.index_for_name(part).is_none() {
-            return Err(other());
-        }
-        Ok(())
+        self.if_it(has_part)
     }
 }
 
@@ -201,7 +232,23 @@ fn is_text(bytes: &[u8]) -> bool {
         Ok(_) => true,
         Err(error) => error.error_len().is_none(),
     };
-    is_whole && !bytes.iter().any(|byte| *byte < 0x20 && !b"\t\n\r\x0C".contains(byte))
+    is_whole && is_printed(bytes)
+}
+
+/// Whether bytes are without what no text holds, in whichever encoding that has ASCII in it.
+fn is_printed(bytes: &[u8]) -> bool {
+    !bytes.iter().any(|byte| *byte < 0x20 && !b"\t\n\r\x0C".contains(byte))
+}
+
+fn all_printed(mut file: &File) -> io::Result<bool> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(true),
+            read if !is_printed(&buffer[..read]) => return Ok(false),
+            _ => {}
+        }
+    }
 }
 
 fn all_text(mut file: &File) -> io::Result<bool> {
@@ -222,30 +269,12 @@ fn all_text(mut file: &File) -> io::Result<bool> {
     }
 }
 
-/// Whether a zip's directory is one that may be read into memory: so says the record at its end.
-fn has_small_directory(mut file: &File) -> io::Result<bool> {
-    const RECORD: usize = 22;
-    let size = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(size.saturating_sub(RECORD as u64 + u64::from(u16::MAX))))?;
-    let mut end = Vec::new();
-    file.read_to_end(&mut end)?;
-    file.seek(SeekFrom::Start(0))?;
-    let records = end.windows(RECORD).filter(|record| record.starts_with(b"PK\x05\x06"));
-    // Whichever of them is taken for the one.
-    let mut small = records.map(|record| {
-        let entries = u16::from_le_bytes([record[10], record[11]]);
-        let directory = u32::from_le_bytes([record[12], record[13], record[14], record[15]]);
-        entries <= MOST_ENTRIES && directory <= MOST_DIRECTORY
-    });
-    Ok(small.all(|is_small| is_small) && !end.windows(4).any(|window| window == b"PK\x06\x07"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
-    use zip::ZipWriter;
-    use zip::write::SimpleFileOptions;
+    use ::zip::ZipWriter;
+    use ::zip::write::SimpleFileOptions;
 
     use super::*;
 
@@ -260,10 +289,20 @@ mod tests {
 
     fn zip(names: &[&str]) -> Vec<u8> {
         let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
-        let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        let options = SimpleFileOptions::default().compression_method(::zip::CompressionMethod::Stored);
         for name in names {
             zip.start_file(*name, options).unwrap();
             zip.write_all(b"<xml/>").unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn open_document(mime: &str) -> Vec<u8> {
+        let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default().compression_method(::zip::CompressionMethod::Stored);
+        for (name, content) in [("mimetype", mime), ("content.xml", "<xml/>")] {
+            zip.start_file(name, options).unwrap();
+            zip.write_all(content.as_bytes()).unwrap();
         }
         zip.finish().unwrap().into_inner()
     }
@@ -277,12 +316,32 @@ mod tests {
         let mime = |sent, name| said(sent, name).map(|of| of.mime).ok();
         assert_eq!(mime(None, "Scan 1.PDF"), Some("application/pdf"));
         assert_eq!(mime(Some("application/octet-stream"), "a.pdf"), Some("application/pdf"));
-        assert_eq!(mime(Some("image/jpeg"), "a.pdf"), Some("image/jpeg"));
+        assert_eq!(mime(Some("image/jpeg"), "IMG 4.JPEG"), Some("image/jpeg"));
         assert_eq!(mime(Some("text/plain; charset=utf-8"), "plots.geojson"), Some("application/geo+json"));
         for (sent, name) in
             [(None, "a.exe"), (None, "a"), (Some("text/html"), "a.pdf"), (None, "macros.xlsm")]
         {
             assert_eq!(mime(sent, name), None, "{name}");
+        }
+    }
+
+    /// By which programs open it, and systems run it.
+    #[test]
+    fn a_name_never_ends_as_something_else_than_the_file_is() {
+        for name in ["invoice.hta", "a.BAT", "a.ps1", "a.js", "a.html", "a.svg", "a.pdf"] {
+            assert!(matches!(said(Some("text/plain"), name), Err(Wrong::Unknown)), "{name}");
+        }
+        for name in ["a.exe", "a.pdf", "a.txt", "a.jpg.exe"] {
+            assert!(matches!(said(Some("image/jpeg"), name), Err(Wrong::Unknown)), "{name}");
+        }
+        let shown = |mime, name: &str| said(Some(mime), name).map(|of| of.named(name.to_owned())).unwrap();
+        for (mime, name, kept) in [
+            ("image/jpeg", "a.jfif", "a.jfif"),
+            ("image/jpeg", "Scan 1.2.2026", "Scan 1.2.2026.jpg"),
+            ("text/plain", "invoice.hta. ", "invoice.hta.txt"),
+            ("text/plain", "paper", "paper.txt"),
+        ] {
+            assert_eq!(shown(mime, name), kept);
         }
     }
 
@@ -292,7 +351,9 @@ mod tests {
             ("a.pdf", b"%PDF-1.7\n".to_vec()),
             ("a.png", png(640, 480)),
             ("a.docx", zip(&["[Content_Types].xml", "word/document.xml"])),
+            ("a.ods", open_document("application/vnd.oasis.opendocument.spreadsheet")),
             ("a.csv", "Größe;1\r\n".repeat(10_000).into_bytes()),
+            ("a.csv", b"Gr\xF6\xDFe;1\r\n".repeat(10_000)),
         ] {
             checked(name, &bytes).unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
         }
@@ -302,6 +363,8 @@ mod tests {
             ("a.jpg", b"%PDF-1.7\n".to_vec()),
             ("a.xlsx", zip(&["word/document.xml"])),
             ("a.docx", b"PK\x03\x04 torn".to_vec()),
+            ("a.odt", open_document("application/vnd.oasis.opendocument.spreadsheet")),
+            ("a.odt", zip(&["content.xml"])),
             ("a.csv", b"a;b\0".to_vec()),
             ("a.txt", [b"long ".repeat(20_000), vec![0xFF]].concat()),
             ("a.txt", vec![b'a', 0xC3]),
@@ -322,9 +385,23 @@ mod tests {
         let mut bomb = zip(&["word/document.xml"]);
         let directory = bomb.windows(4).position(|at| at == b"PK\x01\x02").unwrap();
         bomb[directory + 24..directory + 28].copy_from_slice(&u32::MAX.wrapping_sub(1).to_le_bytes());
-        for (name, bytes) in
-            [("a.png", png(50_000, 50_000)), ("a.docx", zip(&names)), ("a.docx", locked), ("a.docx", bomb)]
-        {
+        // Its record says that the directory is small: where it begins says how long it is.
+        let long: Vec<String> = (0..20).map(|n| format!("{n}{}", "x".repeat(60_000))).collect();
+        let mut liar = zip(&long.iter().map(String::as_str).collect::<Vec<_>>());
+        let record = liar.len() - 22;
+        liar[record + 12..record + 16].copy_from_slice(&100_u32.to_le_bytes());
+        let mut zip64 = zip(&["word/document.xml"]);
+        let record = zip64.len() - 22;
+        zip64.splice(record..record, [b"PK\x06\x07".as_slice(), &[0; 16]].concat());
+        for (name, bytes) in [
+            ("a.png", png(50_000, 50_000)),
+            ("a.docx", zip(&names)),
+            ("a.docx", locked),
+            ("a.docx", bomb),
+            ("a.docx", liar),
+            ("a.docx", zip64),
+            ("a.docx", [OLE, &[0; 600]].concat()),
+        ] {
             let wrong = checked(name, &bytes).unwrap_err();
             assert!(matches!(wrong, Wrong::Unsafe(..)), "{name}: {wrong}");
         }

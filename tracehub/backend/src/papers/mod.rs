@@ -4,6 +4,7 @@
 //! its organisation's, under the hash of its content, and is never changed. Nothing that a user writes is part of a path.
 
 pub mod content;
+mod zip;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Seek, SeekFrom};
@@ -24,6 +25,7 @@ const SPARE: u64 = 512 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
+    spare: u64,
 }
 
 /// A file that grows. Nobody else writes to it while this is held, not even another release.
@@ -44,7 +46,12 @@ impl Store {
         let incoming = folder.join("incoming");
         fs::create_dir_all(&incoming)?;
         rustix::fs::access(&incoming, rustix::fs::Access::WRITE_OK)?;
-        Ok(Self { folder })
+        Ok(Self { folder, spare: SPARE })
+    }
+
+    /// The same, which leaves so many bytes of the disk to others.
+    pub fn sparing(self, spare: u64) -> Self {
+        Self { spare, ..self }
     }
 
     fn incoming(&self, upload: Uuid) -> PathBuf {
@@ -59,7 +66,7 @@ impl Store {
     /// Whether so much more finds a place, and leaves enough for others.
     pub fn has_room_for(&self, size: u64) -> io::Result<bool> {
         let disk = rustix::fs::statvfs(&self.folder)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize) >= size.saturating_add(SPARE))
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize) >= size.saturating_add(self.spare))
     }
 
     /// How much of an upload is there.
@@ -71,16 +78,18 @@ impl Store {
         }
     }
 
-    /// Opens an upload's file for what comes next; none while somebody else has it.
+    /// Opens an upload's file for what comes next, also for the very first; none while somebody else has it.
     pub fn open(&self, upload: Uuid) -> io::Result<Option<Incoming>> {
-        let file = OpenOptions::new().create(true).append(true).open(self.incoming(upload))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-            Err(error) => return Err(error.into()),
+        lock(OpenOptions::new().create(true).append(true).open(self.incoming(upload))?)
+    }
+
+    /// Opens an upload's file for what was to be done with it; none when there is none, or while somebody else has it.
+    pub fn open_again(&self, upload: Uuid) -> io::Result<Option<Incoming>> {
+        match OpenOptions::new().append(true).open(self.incoming(upload)) {
+            Ok(file) => lock(file),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
-        let offset = file.metadata()?.len();
-        Ok(Some(Incoming { file, offset }))
     }
 
     /// What an upload has brought.
@@ -89,12 +98,12 @@ impl Store {
     }
 
     /// Gives what an upload has brought its place for good. It is found under its old name as well until that is
-    /// [forgotten](Self::forget), so that nothing is lost when the database does not take it.
+    /// [forgotten](Self::forget), so that nothing is lost when the database does not take it. Whoever has the database wait
+    /// has written it to the disk before.
     pub fn keep(&self, upload: Uuid, organisation: Uuid, hash: &Hash) -> io::Result<()> {
         let (incoming, path) = (self.incoming(upload), self.path(organisation, hash));
         let folder = path.parent().expect("it is in a folder");
         fs::create_dir_all(folder)?;
-        File::open(&incoming)?.sync_all()?;
         match fs::hard_link(&incoming, &path) {
             Ok(()) => File::open(folder)?.sync_all(),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -112,13 +121,28 @@ impl Store {
         gone(fs::remove_file(self.path(organisation, hash)))
     }
 
+    /// Of which content an organisation has files that are older than this.
+    pub fn older_than(&self, organisation: Uuid, age: Duration) -> io::Result<Vec<Hash>> {
+        let files = match fs::read_dir(self.folder.join(organisation.to_string())) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            files => files?,
+        };
+        let mut old = Vec::new();
+        for file in files {
+            let file = file?;
+            if is_older_than(&file, age) {
+                old.extend(file.file_name().to_str().and_then(unhex));
+            }
+        }
+        Ok(old)
+    }
+
     /// Removes what nobody has added to for so long; how many those were.
     pub fn forget_idle(&self, idle: Duration) -> io::Result<u64> {
         let mut forgotten = 0;
         for file in fs::read_dir(self.folder.join("incoming"))? {
             let file = file?;
-            let Ok(changed) = file.metadata().and_then(|file| file.modified()) else { continue };
-            if SystemTime::now().duration_since(changed).is_ok_and(|age| age > idle) {
+            if is_older_than(&file, idle) {
                 gone(fs::remove_file(file.path()))?;
                 forgotten += 1;
             }
@@ -148,6 +172,22 @@ impl io::Write for HashWriter<'_> {
     }
 }
 
+fn lock(file: File) -> io::Result<Option<Incoming>> {
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let offset = file.metadata()?.len();
+    Ok(Some(Incoming { file, offset }))
+}
+
+/// Whether nobody has written to a file for so long. One that is gone is nothing.
+fn is_older_than(file: &fs::DirEntry, age: Duration) -> bool {
+    let changed = file.metadata().and_then(|file| file.modified());
+    changed.is_ok_and(|changed| SystemTime::now().duration_since(changed).is_ok_and(|passed| passed > age))
+}
+
 /// That it is not there is what was wanted.
 fn gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
@@ -159,6 +199,17 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
 /// As people and `sha256sum` write it.
 pub fn hex(hash: &Hash) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(name: &str) -> Option<Hash> {
+    let mut hash = Hash::default();
+    if name.len() != 2 * hash.len() {
+        return None;
+    }
+    for (at, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(name.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(hash)
 }
 
 /// Whether the disk has no room for more, or nobody may put more there.

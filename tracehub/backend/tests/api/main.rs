@@ -14,6 +14,7 @@ mod links;
 mod log_ins;
 mod migrations;
 mod openapi;
+mod paper_limits;
 mod papers;
 mod partners;
 mod parts;

@@ -40,8 +40,18 @@ pub async fn shipment(world: &World) -> String {
     answer.body["id"].as_str().unwrap().to_owned()
 }
 
-async fn begin(world: &World, shipment: &str, size: u64, pairs: &[(&str, &str)]) -> Answer {
-    let asked = request("POST", &format!("/api/shipments/{shipment}/papers"), &world.acme.token());
+pub async fn begin(world: &World, shipment: &str, size: u64, pairs: &[(&str, &str)]) -> Answer {
+    begin_as(&world.acme.token(), world, shipment, size, pairs).await
+}
+
+pub async fn begin_as(
+    token: &str,
+    world: &World,
+    shipment: &str,
+    size: u64,
+    pairs: &[(&str, &str)],
+) -> Answer {
+    let asked = request("POST", &format!("/api/shipments/{shipment}/papers"), token);
     let asked = asked
         .header("tus-resumable", "1.0.0")
         .header("upload-length", size)
@@ -56,29 +66,29 @@ pub async fn begun(world: &World, size: u64) -> String {
     location(&answer)
 }
 
-fn location(answer: &Answer) -> String {
+pub fn location(answer: &Answer) -> String {
     answer.headers["location"].to_str().unwrap().strip_prefix("/api/uploads/").unwrap().to_owned()
 }
 
-fn part(world: &World, upload: &str, offset: u64, length: usize) -> axum::http::request::Builder {
-    request("PATCH", &format!("/api/uploads/{upload}"), &world.acme.token())
+pub fn part(token: &str, upload: &str, offset: u64, length: usize) -> axum::http::request::Builder {
+    request("PATCH", &format!("/api/uploads/{upload}"), token)
         .header("tus-resumable", "1.0.0")
         .header(header::CONTENT_TYPE, PART)
         .header(header::CONTENT_LENGTH, length)
         .header("upload-offset", offset)
 }
 
-async fn send(world: &World, upload: &str, offset: u64, bytes: &[u8]) -> Answer {
-    let part = part(world, upload, offset, bytes.len());
+pub async fn send(world: &World, upload: &str, offset: u64, bytes: &[u8]) -> Answer {
+    let part = part(&world.acme.token(), upload, offset, bytes.len());
     world.ask(part.body(Body::from(bytes.to_vec())).unwrap()).await
 }
 
-async fn look(world: &World, upload: &str) -> Answer {
+pub async fn look(world: &World, upload: &str) -> Answer {
     let asked = request("HEAD", &format!("/api/uploads/{upload}"), &world.acme.token());
     world.ask(asked.header("tus-resumable", "1.0.0").body(Body::empty()).unwrap()).await
 }
 
-fn offset(answer: &Answer) -> &str {
+pub fn offset(answer: &Answer) -> &str {
     answer.headers["upload-offset"].to_str().unwrap()
 }
 
@@ -92,6 +102,12 @@ pub async fn papers(world: &World, shipment: &str) -> Vec<Value> {
     let answer = world.get(&format!("/api/shipments/{shipment}/papers"), &world.acme.token()).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     answer.body["items"].as_array().unwrap().clone()
+}
+
+async fn bring_as(token: &str, world: &World, shipment: &str, bytes: &[u8], pairs: &[(&str, &str)]) {
+    let upload = location(&begin_as(token, world, shipment, bytes.len() as u64, pairs).await);
+    let part = part(token, &upload, 0, bytes.len()).body(Body::from(bytes.to_vec())).unwrap();
+    assert_eq!(world.ask(part).await.status, StatusCode::NO_CONTENT);
 }
 
 /// A paper of acme's.
@@ -172,6 +188,14 @@ async fn a_file_comes_in_parts_and_is_fetched_whole_and_in_parts(owner: PgPool) 
     assert_eq!((status, rest == file[600_000..]), (StatusCode::PARTIAL_CONTENT, true));
     assert_eq!(headers["content-range"], format!("bytes 600000-{}/{}", file.len() - 1, file.len()));
     assert_eq!(fetch(&router, ask(Some("bytes=9000000-"))).await.0, StatusCode::RANGE_NOT_SATISFIABLE);
+    // Whoever has begun to fetch what the paper was before does not glue the two together.
+    for (etag, status) in
+        [(headers["etag"].to_str().unwrap(), StatusCode::PARTIAL_CONTENT), ("\"another\"", StatusCode::OK)]
+    {
+        let mut asked = ask(Some("bytes=600000-"));
+        asked.headers_mut().insert(header::IF_RANGE, etag.parse().unwrap());
+        assert_eq!(fetch(&router, asked).await.0, status, "{etag}");
+    }
 }
 
 /// A body of which some comes, and then the connection ends.
@@ -196,7 +220,7 @@ async fn what_came_of_a_part_that_was_cut_is_kept(owner: PgPool) {
     let world = World::new(&owner).await;
     let upload = begun(&world, 1_000_000).await;
     let body = Body::new(Cut(Some([PDF, &[b'x'; 99_991]].concat())));
-    let cut = world.ask(part(&world, &upload, 0, 400_000).body(body).unwrap()).await;
+    let cut = world.ask(part(&world.acme.token(), &upload, 0, 400_000).body(body).unwrap()).await;
     assert_eq!((cut.status, offset(&cut)), (StatusCode::NO_CONTENT, "100000"));
     assert_eq!(offset(&look(&world, &upload).await), "100000");
 }
@@ -213,6 +237,8 @@ async fn what_is_wrong_is_refused_before_a_byte_is_kept(owner: PgPool) {
     assert_eq!(status(9, &[("paper", &Uuid::now_v7().to_string())]).await, 422);
     assert_eq!(status(9, &[("filename", "virus.exe")]).await, 415);
     assert_eq!(status(9, &[("filetype", "text/html")]).await, 415);
+    assert_eq!(status(9, &[("filetype", "text/plain"), ("filename", "invoice.hta")]).await, 415);
+    assert_eq!(status(9, &[("filetype", "image/jpeg"), ("filename", "a.exe")]).await, 415);
     let upload = begun(&world, 9).await;
     assert_eq!(send(&world, &upload, 0, &[b'x'; 512 * 1024 + 1]).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(send(&world, &upload, 0, b"%PDF-1.7\nmore").await.status, StatusCode::PAYLOAD_TOO_LARGE);
@@ -285,26 +311,21 @@ async fn who_brought_a_paper_may_take_it_away_and_a_manager_any(owner: PgPool) {
     };
     assert_eq!(remove(&other).await, StatusCode::FORBIDDEN);
     let shipment = shipment(&world).await;
-    let begun = request("POST", &format!("/api/shipments/{shipment}/papers"), &member)
-        .header("tus-resumable", "1.0.0")
-        .header("upload-length", 9)
-        .header("upload-metadata", metadata(&[]));
-    let upload = location(&world.ask(begun.body(Body::empty()).unwrap()).await);
-    let sent = request("PATCH", &format!("/api/uploads/{upload}"), &member)
-        .header("tus-resumable", "1.0.0")
-        .header(header::CONTENT_TYPE, PART)
-        .header(header::CONTENT_LENGTH, 9)
-        .header("upload-offset", 0);
-    assert_eq!(world.ask(sent.body(Body::from(PDF)).unwrap()).await.status, StatusCode::NO_CONTENT);
+    bring_as(&member, &world, &shipment, PDF, &[]).await;
     let own = papers(&world, &shipment).await[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(remove(&own).await, StatusCode::NO_CONTENT);
     assert_eq!(remove(&own).await, StatusCode::NOT_FOUND);
     assert!(papers(&world, &shipment).await.is_empty());
+    // Nor does who brings another version of somebody's paper get the right to take that away.
+    bring(&world, &shipment, PDF, &[]).await;
+    let theirs = papers(&world, &shipment).await[0]["id"].as_str().unwrap().to_owned();
+    bring_as(&member, &world, &shipment, b"%PDF-1.7\nmine", &[("paper", &theirs)]).await;
+    assert_eq!(remove(&theirs).await, StatusCode::FORBIDDEN);
 }
 
-/// A backup from before names files that a month later must still be there; and one content may be two papers'.
+/// A backup from before names files, and is kept for 90 days; and one content may be two papers'.
 #[sqlx::test]
-async fn a_file_goes_a_month_after_the_last_paper_that_needs_it(owner: PgPool) {
+async fn a_file_goes_when_no_backup_names_it_after_the_last_paper_that_needs_it(owner: PgPool) {
     let world = World::new(&owner).await;
     let shipment = shipment(&world).await;
     for kind in ["bill_of_lading", "other"] {
@@ -316,7 +337,7 @@ async fn a_file_goes_a_month_after_the_last_paper_that_needs_it(owner: PgPool) {
     let worker = Worker::new(world.app.clone(), Traffic::new(RELEASE.into(), None)).keeping(Some(store));
     let folder = world::papers().join(world.acme.id.to_string());
     let files = || fs::read_dir(&folder).unwrap().count();
-    for (removes, days, round, left) in [(true, 29, 0, 1), (false, 31, 1, 1), (true, 31, 1, 0)] {
+    for (removes, days, round, left) in [(true, 89, 0, 1), (false, 91, 1, 1), (true, 91, 1, 0)] {
         let listed = papers(&world, &shipment).await;
         if let Some(paper) = listed.first().filter(|_| removes) {
             let path = format!("/api/papers/{}", paper["id"].as_str().unwrap());

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use chrono::NaiveDate;
 use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -27,6 +28,10 @@ pub const PAPER: u64 = 50 * 1024 * 1024;
 const ORGANISATION: i64 = 10 * 1024 * 1024 * 1024;
 /// How many papers a shipment may have, and how many may be on their way to an organisation.
 const PAPERS: i64 = 500;
+/// How many versions a paper may have.
+const VERSIONS: i64 = 100;
+/// How many whole files are looked into at once: each is read twice, and some of it lies in memory.
+static CHECKS: Semaphore = Semaphore::const_new(2);
 /// What came of a part until then is kept, and answered: below the time that a request may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -68,15 +73,6 @@ impl Upload {
         })
     }
 
-    /// How much of it has arrived.
-    pub async fn offset(&self, store: &Store) -> Result<u64, Error> {
-        if self.is_done {
-            return Ok(self.size);
-        }
-        let (store, id) = (store.clone(), self.id);
-        blocking(move || store.offset(id)).await
-    }
-
     /// Writes what comes of a part, as it comes. What is there when it is cut, when it takes too long, or when the disk is full,
     /// stays; how much that is.
     pub async fn write(&self, incoming: &mut Incoming, body: &mut Body) -> Result<u64, Error> {
@@ -114,11 +110,23 @@ impl Upload {
 
     /// Makes a paper of it, or another version of one. Only while its file is held, so that it is done once.
     pub async fn finish(&self, app: &App, store: &Store, caller: &Caller) -> Result<(), Error> {
+        // Whoever held it before may have done it, and its file is gone then.
+        let mut tx = caller.begin(app, Role::Member).await?;
+        let taken = sqlx::query_scalar!("SELECT version FROM uploads WHERE id = $1", self.id);
+        if taken.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?.is_some() {
+            return Ok(());
+        }
+        drop(tx);
+        let turn = CHECKS.acquire().await.map_err(anyhow::Error::from)?;
         let (files, id, said) = (store.clone(), self.id, self.said);
         let check = move || {
+            let _turn = turn;
             let file: File = files.arrived(id)?;
             said.check(&file)?;
-            Ok::<_, Wrong>(hash(&file)?)
+            let hash = hash(&file)?;
+            // Here, where no connection of the database waits for the disk.
+            file.sync_all()?;
+            Ok::<_, Wrong>(hash)
         };
         let hash = spawn_blocking(check).await.map_err(anyhow::Error::from)?;
         let hash = self.or_end(hash, app, store, caller).await?;
@@ -129,9 +137,10 @@ impl Upload {
         }
         // Whoever removes files of this content that nobody needs any more waits until it is said that somebody does.
         hold_content(&mut tx, &hash).await?;
+        let version = self.insert(&mut tx, caller, &hash).await?;
+        // Only what the database takes; what it takes back after all is swept up.
         let (files, organisation) = (store.clone(), caller.organisation());
         blocking(move || files.keep(id, organisation, &hash)).await?;
-        let version = self.insert(&mut tx, caller, &hash).await?;
         sqlx::query!("UPDATE uploads SET version = $2 WHERE id = $1", self.id, version)
             .execute(&mut *tx)
             .await?;
@@ -229,17 +238,35 @@ pub async fn hold_content(tx: &mut OrganisationTx, hash: &[u8]) -> sqlx::Result<
     Ok(())
 }
 
-/// Whether a shipment, and its organisation, may have one more.
-pub async fn has_place(tx: &mut OrganisationTx, shipment: Uuid, size: u64) -> Result<(), Error> {
+/// Whether a shipment, a paper of which it is to be a version, and their organisation may have one more. Nobody else of the
+/// organisation is told so until the transaction ends.
+pub async fn has_place(
+    tx: &mut OrganisationTx,
+    shipment: Uuid,
+    paper: Option<Uuid>,
+    size: u64,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "SELECT pg_advisory_xact_lock(hashtextextended('papers ' || current_organisation_id(), 0)) AS held"
+    )
+    .fetch_one(&mut **tx)
+    .await?;
     let taken = sqlx::query!(
         r#"SELECT (SELECT coalesce(sum(size), 0) FROM paper_versions)::bigint
                 + (SELECT coalesce(sum(size), 0) FROM uploads WHERE version IS NULL)::bigint AS "bytes!",
                   (SELECT count(*) FROM papers WHERE shipment_id = $1 AND deleted_at IS NULL) AS "papers!",
+                  (SELECT count(*) FROM paper_versions WHERE paper_id = $2)
+                + (SELECT count(*) FROM uploads WHERE paper_id = $2 AND version IS NULL) AS "versions!",
                   (SELECT count(*) FROM uploads WHERE version IS NULL) AS "coming!""#,
-        shipment
+        shipment,
+        paper
     );
     let taken = taken.fetch_one(&mut **tx).await?;
-    if taken.papers >= PAPERS || taken.coming >= PAPERS {
+    if taken.versions >= VERSIONS {
+        let why = format!("a paper may have {VERSIONS} versions: please bring it as a new one");
+        return Err(Error::of(StatusCode::CONFLICT, "/problems/too-many-versions", why));
+    }
+    if paper.is_none() && taken.papers >= PAPERS || taken.coming >= PAPERS {
         let why = format!("a shipment may have {PAPERS} papers, and as many may be on their way");
         return Err(Error::of(StatusCode::CONFLICT, "/problems/too-many-papers", why));
     }

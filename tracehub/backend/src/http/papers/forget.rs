@@ -1,7 +1,9 @@
 //! What is removed for good, in the rounds of work.
 
 use std::io;
+use std::time::Duration;
 
+use sqlx::PgPool;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
@@ -9,16 +11,33 @@ use super::arriving::hold_content;
 use crate::database::OrganisationTx;
 use crate::papers::{Hash, Store};
 
-/// For so long a paper that was taken away is kept, with its file: a backup of the database that names it is that old at most.
-const DAYS: i32 = 30;
+/// For so long a paper that was taken away is kept, with its file: as long as a backup that names it, which xtask's
+/// `rollout/state/backup.rs` says. A test holds them together.
+const DAYS: i32 = 90;
 /// What nobody has finished by then is given up.
 const HOURS: i32 = 24;
 /// So many in a round.
 const AT_ONCE: i64 = 200;
+/// How many files the database is asked about at once.
+const FILES: usize = 1000;
 
-/// Removes what an organisation took away long ago, and what it never finished bringing; how many those were. The rows go when
-/// the transaction is committed, the files at once: a row whose file is gone already is found again.
-pub async fn forget(tx: &mut OrganisationTx, store: &Store, organisation: Uuid) -> sqlx::Result<u64> {
+/// Whose rows are gone, and so their files need not stay.
+#[derive(Default)]
+pub struct Forgotten {
+    uploads: Vec<Uuid>,
+    papers: usize,
+    contents: Vec<Vec<u8>>,
+}
+
+impl Forgotten {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        (self.uploads.len() + self.papers) as u64
+    }
+}
+
+/// Forgets what an organisation took away long ago, and what it never finished bringing.
+pub async fn forget(tx: &mut OrganisationTx) -> sqlx::Result<Forgotten> {
     let uploads = sqlx::query_scalar!(
         "DELETE FROM uploads WHERE created_at < now() - make_interval(hours => $1) RETURNING id",
         HOURS
@@ -36,21 +55,65 @@ pub async fn forget(tx: &mut OrganisationTx, store: &Store, organisation: Uuid) 
     );
     let contents = contents.fetch_all(&mut **tx).await?;
     sqlx::query!("DELETE FROM papers WHERE id = ANY($1)", &old).execute(&mut **tx).await?;
-    let mut unused = Vec::new();
-    for content in contents {
-        hold_content(tx, &content).await?;
-        let used =
-            sqlx::query_scalar!("SELECT 1 AS one FROM paper_versions WHERE sha256 = $1 LIMIT 1", content);
-        if used.fetch_optional(&mut **tx).await?.is_none() {
-            unused.extend(Hash::try_from(content));
+    Ok(Forgotten { uploads, papers: old.len(), contents })
+}
+
+/// Removes the files of what was forgotten, once that is certain, and of that age those that no row has: of uploads that failed
+/// at the last step, of a process that was killed between a row and its file. How many of the latter there were; and what the
+/// disk said last, which keeps no other file.
+pub async fn remove_files(
+    database: &PgPool,
+    store: &Store,
+    organisation: Uuid,
+    forgotten: Forgotten,
+    sweep: Option<Duration>,
+) -> sqlx::Result<io::Result<u64>> {
+    let mut said = Ok(0);
+    for upload in forgotten.uploads {
+        said = store.forget(upload).and(said);
+    }
+    for content in forgotten.contents.into_iter().filter_map(|content| Hash::try_from(content).ok()) {
+        said = remove(database, store, organisation, &content).await?.and(said);
+    }
+    let Some(age) = sweep else { return Ok(said) };
+    let files = store.clone();
+    let old = spawn_blocking(move || files.older_than(organisation, age)).await;
+    let old = match old.map_err(io::Error::other).flatten() {
+        Ok(old) => old,
+        Err(error) => return Ok(Err(error)),
+    };
+    for contents in old.chunks(FILES) {
+        let mut tx = OrganisationTx::begin(database, organisation).await?;
+        let contents: Vec<Vec<u8>> = contents.iter().map(|content| content.to_vec()).collect();
+        let unused = sqlx::query_scalar!(
+            r#"SELECT content AS "content!" FROM unnest($1::bytea[]) AS content
+               WHERE NOT EXISTS (SELECT FROM paper_versions WHERE sha256 = content)"#,
+            &contents
+        );
+        let unused = unused.fetch_all(&mut *tx).await?;
+        drop(tx);
+        for content in unused.into_iter().filter_map(|content| Hash::try_from(content).ok()) {
+            let removed = remove(database, store, organisation, &content).await?;
+            said = removed.and_then(|is_gone| said.map(|count| count + u64::from(is_gone)));
         }
     }
-    let forgotten = (uploads.len() + old.len()) as u64;
-    let store = store.clone();
-    let removed = spawn_blocking(move || {
-        uploads.iter().try_for_each(|id| store.forget(*id))?;
-        unused.iter().try_for_each(|hash| store.remove(organisation, hash))
-    });
-    removed.await.map_err(io::Error::other).flatten()?;
-    Ok(forgotten)
+    Ok(said)
+}
+
+/// Removes a file, unless a paper has its content after all; whether it did.
+async fn remove(
+    database: &PgPool,
+    store: &Store,
+    organisation: Uuid,
+    content: &Hash,
+) -> sqlx::Result<io::Result<bool>> {
+    let mut tx = OrganisationTx::begin(database, organisation).await?;
+    hold_content(&mut tx, content).await?;
+    let used =
+        sqlx::query_scalar!("SELECT 1 AS one FROM paper_versions WHERE sha256 = $1 LIMIT 1", &content[..]);
+    if used.fetch_optional(&mut *tx).await?.is_some() {
+        return Ok(Ok(false));
+    }
+    // On this very thread: on another one it would go on when this is dropped, and what holds the content with it.
+    Ok(store.remove(organisation, content).map(|()| true))
 }

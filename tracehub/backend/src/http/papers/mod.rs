@@ -20,9 +20,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-pub use self::forget::forget;
+pub use self::forget::{forget, remove_files};
 pub use self::kind::Kind;
-pub use self::upload::{PARTS, is_part};
+pub use self::upload::{PART, PARTS, is_part};
 use super::auth::Caller;
 use super::extract::{Id, Json, Path, Query};
 use super::role::Role;
@@ -193,7 +193,10 @@ pub struct Kept {
 /// Answers with a file, as something to be saved: none is ever shown as a page of ours.
 pub async fn send(store: &Store, of: Uuid, file: &Kept, asked: &HeaderMap) -> Result<Response, Error> {
     let mut request = Request::builder();
-    if let Some(range) = asked.get(header::RANGE) {
+    let etag = HeaderValue::from_str(&format!("\"{}\"", hex(&file.hash))).map_err(anyhow::Error::from)?;
+    // Whoever has a part of what the paper was before needs the whole of what it is now.
+    let has_the_same = asked.get(header::IF_RANGE).is_none_or(|part_of| part_of == etag);
+    if let Some(range) = asked.get(header::RANGE).filter(|_| has_the_same) {
         request = request.header(header::RANGE, range);
     }
     let request = request.body(Body::empty()).map_err(anyhow::Error::from)?;
@@ -210,10 +213,11 @@ pub async fn send(store: &Store, of: Uuid, file: &Kept, asked: &HeaderMap) -> Re
     headers.remove(header::LAST_MODIFIED);
     let disposition = HeaderValue::from_str(&name::disposition(&file.name)).map_err(anyhow::Error::from)?;
     headers.insert(header::CONTENT_DISPOSITION, disposition);
+    headers.insert(header::ETAG, etag);
     Ok(answer)
 }
 
-/// Take a paper away, with all of its versions: a member those that they have brought, a manager any
+/// Take a paper away, with all of its versions: a member those of which they have brought each one, a manager any
 #[utoipa::path(
     delete, path = "/api/papers/{id}", tag = "papers", params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses((status = NO_CONTENT)),
@@ -225,12 +229,14 @@ pub async fn remove_paper(
 ) -> Result<StatusCode, Error> {
     let mut tx = caller.begin(&app, Role::Member).await?;
     let found = sqlx::query!(
-        r#"SELECT shipment_id, kind, name, user_id FROM papers JOIN paper_versions ON paper_id = papers.id
+        r#"SELECT shipment_id, kind, name, bool_and(user_id = $2) OVER () AS "is_own!"
+           FROM papers JOIN paper_versions ON paper_id = papers.id
            WHERE papers.id = $1 AND deleted_at IS NULL ORDER BY version DESC LIMIT 1"#,
-        id
+        id,
+        caller.user()
     );
     let found = found.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
-    if tx.role() < Some(Role::Manager) && found.user_id != caller.user() {
+    if tx.role() < Some(Role::Manager) && !found.is_own {
         let why = "you may take away what you have brought yourself: please ask a manager";
         return Err(Error::of(StatusCode::FORBIDDEN, "/problems/others-paper", why));
     }

@@ -8,8 +8,6 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::BodyExt;
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::arriving::{PAPER, Upload, blocking, disk_full, has_place, kind_of, not_taken, too_large};
@@ -20,14 +18,14 @@ use crate::http::error::Explained;
 use crate::http::extract::{Id, Path};
 use crate::http::role::Role;
 use crate::http::{App, Error, FieldError, Problem};
-use crate::lane::Full;
+use crate::lane::{Full, Width};
 use crate::papers::content::{self, HEAD};
 use crate::papers::{Incoming, Store};
 
-/// How many parts may be coming in at once.
-pub const PARTS: usize = 64;
+/// How many parts may be coming in at once, and how many of one organisation.
+pub const PARTS: Width = Width { at_work: 64, let_in: 64, of_one_kind: 16, patience: Duration::ZERO };
 /// What a part may hold: the edge has the same figure.
-const PART: u64 = 512 * 1024;
+pub const PART: u64 = 512 * 1024;
 
 const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
@@ -55,10 +53,10 @@ pub fn is_part(method: &Method, path: &str) -> bool {
             headers(("location" = String, description = "Where its parts go"), ("upload-offset" = u64, description = "0")),
         ),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json", description = "Headers that can't be read"),
-        (status = CONFLICT, body = Problem, content_type = "application/problem+json", description = "The shipment has too many papers, or too many are on their way"),
+        (status = CONFLICT, body = Problem, content_type = "application/problem+json", description = "The shipment has too many papers, or the paper too many versions, or too many are on their way"),
         (status = PRECONDITION_FAILED, body = Problem, content_type = "application/problem+json", description = "Another version of tus"),
         (status = PAYLOAD_TOO_LARGE, body = Problem, content_type = "application/problem+json", description = "Larger than a paper may be, or than what the organisation has left"),
-        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type = "application/problem+json", description = "No kind of file that is kept"),
+        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type = "application/problem+json", description = "No kind of file that is kept, or a name that ends as another one"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json", description = "Some of the metadata are not right"),
         (status = INSUFFICIENT_STORAGE, body = Problem, content_type = "application/problem+json", description = "The disk is full"),
     ),
@@ -84,14 +82,14 @@ pub async fn begin_upload(
         .into());
     }
     let Metadata { kind, number, name, filetype, expires_on, paper } = Metadata::of(&headers)?;
-    content::said(filetype.as_deref(), &name).map_err(not_taken)?;
+    let name = content::said(filetype.as_deref(), &name).map_err(not_taken)?.named(name);
     let mut tx = caller.begin(&app, Role::Member).await?;
     exists(&mut tx, shipment).await?;
     let kind = match paper {
         None => kind.word(),
         Some(paper) => kind_of(&mut tx, shipment, paper).await?,
     };
-    has_place(&mut tx, shipment, size).await?;
+    has_place(&mut tx, shipment, paper, size).await?;
     let store = app.papers()?.clone();
     if !blocking(move || store.has_room_for(size)).await? {
         return Err(disk_full().into());
@@ -124,6 +122,7 @@ pub async fn begin_upload(
     params(("id" = Uuid, Path), ("tus-resumable" = String, Header, description = "1.0.0")),
     responses(
         (status = OK, headers(("upload-offset" = u64), ("upload-length" = u64))),
+        (status = CONFLICT, description = "It is whole, and the paper of which it is a version was taken away"),
         (status = PRECONDITION_FAILED, description = "Another version of tus"),
         (status = UNSUPPORTED_MEDIA_TYPE, description = "It is whole, and not what it says"),
         (status = UNPROCESSABLE_ENTITY, description = "It is whole, and nobody could open it safely"),
@@ -138,12 +137,16 @@ pub async fn look_at_upload(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     is_tus(&headers)?;
-    let upload = Upload::find(&app, &caller, id).await?;
     let store = app.papers()?;
-    let offset = upload.offset(store).await?;
+    let files = store.clone();
+    // Before its row is read: what becomes a paper in between has no file any more, and its row says so.
+    let arrived = blocking(move || files.offset(id)).await?;
+    let upload = Upload::find(&app, &caller, id).await?;
+    let offset = if upload.is_done { upload.size } else { arrived };
     // It was whole, and then something kept it from becoming a paper: now it does.
     if offset == upload.size && !upload.is_done {
-        let incoming = open(store, id).await?;
+        let files = store.clone();
+        let incoming = blocking(move || files.open_again(id)).await?.ok_or_else(busy)?;
         upload.finish(&app, store, &caller).await?;
         drop(incoming);
     }
@@ -164,7 +167,7 @@ pub async fn look_at_upload(
         (status = NO_CONTENT, headers(("upload-offset" = u64, description = "How much is there now: perhaps not all that was sent"))),
         (
             status = CONFLICT, body = Problem, content_type = "application/problem+json",
-            description = "Another offset: `upload-offset` says which", headers(("upload-offset" = u64)),
+            description = "Another offset: `upload-offset` says which; or the paper of which it is a version was taken away", headers(("upload-offset" = u64)),
         ),
         (status = PRECONDITION_FAILED, body = Problem, content_type = "application/problem+json", description = "Another version of tus"),
         (status = PAYLOAD_TOO_LARGE, body = Problem, content_type = "application/problem+json", description = "More than a part may hold, or than the file has"),
@@ -176,13 +179,7 @@ pub async fn look_at_upload(
 )]
 pub async fn add_part(State(app): State<App>, request: Request) -> Response {
     let (mut parts, mut body) = request.into_parts();
-    let answered = receive(&app, &mut parts, &mut body).await;
-    let mut answer = answered.unwrap_or_else(|Refused(answer)| *answer);
-    // Else hyper would close the connection under somebody else's request: see `request::whole`.
-    if !read_to_end(&mut body).await {
-        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    answer
+    receive(&app, &mut parts, &mut body).await.unwrap_or_else(|Refused(answer)| *answer)
 }
 
 /// Give an upload up: what has arrived is forgotten (tus 1.0, termination)
@@ -217,22 +214,33 @@ async fn receive(app: &App, parts: &mut Parts, body: &mut Body) -> Result<Respon
         return Err(Error::Rejected(StatusCode::UNSUPPORTED_MEDIA_TYPE, why.into()).into());
     }
     let at = number(headers, &UPLOAD_OFFSET)?;
-    if number(headers, &header::CONTENT_LENGTH)? > PART {
+    let length = number(headers, &header::CONTENT_LENGTH)?;
+    if length > PART {
         return Err(too_large(
             "/problems/part-too-large",
             format!("a part may have {} KiB at most", PART / 1024),
         )
         .into());
     }
-    let _place = app.parts.try_acquire().map_err(|_| Error::Busy(Full::ForAll))?;
+    // Whose too many they are is the same to who sends one: clients of tus wait and go on after 503, and give up after 429.
+    let _place = app.parts.enter(caller.organisation()).map_err(|_| Error::Busy(Full::ForAll))?;
     let upload = Upload::find(app, &caller, id).await?;
     let store = app.papers()?;
     if upload.is_done {
         return Err(elsewhere(upload.size));
     }
     let mut incoming = open(store, id).await?;
+    // Whoever held it before may have made a paper of it.
+    let upload = Upload::find(app, &caller, id).await?;
+    if upload.is_done {
+        return Err(elsewhere(upload.size));
+    }
     if incoming.offset != at {
         return Err(elsewhere(incoming.offset));
+    }
+    let files = store.clone();
+    if !blocking(move || files.has_room_for(length)).await? {
+        return Err(disk_full().into());
     }
     let offset = upload.write(&mut incoming, body).await?;
     // As soon as it can be told, since nobody is to bring megabytes of what is not taken.
@@ -300,25 +308,13 @@ fn number(headers: &HeaderMap, name: &HeaderName) -> Result<u64, Error> {
     number.ok_or_else(why)
 }
 
-/// What of a body nobody has read: so much of it as a part may hold, and not for long.
-async fn read_to_end(body: &mut Body) -> bool {
-    let rest = async {
-        let mut read = 0;
-        while let Some(frame) = body.frame().await {
-            read +=
-                frame.ok().and_then(|frame| frame.into_data().ok()).map_or(PART, |data| data.len() as u64);
-            if read > PART {
-                return false;
-            }
-        }
-        true
-    };
-    timeout(Duration::from_secs(2), rest).await.unwrap_or(false)
-}
-
 async fn open(store: &Store, id: Uuid) -> Result<Incoming, Error> {
     let store = store.clone();
     let opened = blocking(move || store.open(id)).await?;
-    let busy = "another part of this file is coming in: please try again in a moment";
-    opened.ok_or_else(|| Error::Rejected(StatusCode::LOCKED, busy.into()))
+    opened.ok_or_else(busy)
+}
+
+fn busy() -> Error {
+    let why = "another part of this file is coming in: please try again in a moment";
+    Error::Rejected(StatusCode::LOCKED, why.into())
 }
