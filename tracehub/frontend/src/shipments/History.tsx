@@ -10,7 +10,7 @@ import { formatMoment } from '../dates'
 import { shown } from './Conflict'
 import { isField } from './fields'
 import classes from './History.module.css'
-import { labelOf, labelOfField, labelOfPart } from './words'
+import { labelOf, labelOfField, labelOfPart, shownPart } from './words'
 
 /** Who did what. Beside the shipment: while it can't be had, or there is none yet, the page goes without. */
 export function History({ shipmentId }: { shipmentId: string }) {
@@ -80,9 +80,10 @@ function sentence({ field, before, after }: HistoryChange): string {
   if (field === 'stage') return t`Moved it from ${labelOf(before ?? '')} to ${labelOf(after ?? '')}`
   if (!isField(field)) {
     const part = labelOfPart(field)
-    if (!before) return t`Added ${part.toLowerCase()}: ${after ?? ''}`
-    if (!after) return t`Removed ${part.toLowerCase()}: ${before}`
-    return t`${part}: ${before} → ${after}`
+    const [was, is] = [before, after].map((text) => text && shownPart(field, text))
+    if (!was) return t`Added ${part.toLowerCase()}: ${is ?? ''}`
+    if (!is) return t`Removed ${part.toLowerCase()}: ${was}`
+    return t`${part}: ${was} → ${is}`
   }
   const name = labelOfField(field)
   return t`${name}: ${shown(field, before ?? null)} → ${shown(field, after ?? null)}`
