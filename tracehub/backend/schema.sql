@@ -119,7 +119,13 @@ CREATE FUNCTION public.container_of_shipment() RETURNS trigger
         BEGIN
             IF NEW.container_number IS NULL OR is_there THEN
                 DELETE FROM public.containers it
-                WHERE it.organisation_id = NEW.organisation_id AND it.shipment_id = NEW.id AND it.number = before;
+                WHERE it.organisation_id = NEW.organisation_id AND it.shipment_id = NEW.id AND it.number = before
+                    AND num_nonnulls(it.kind, it.seal, it.gross_grams) = 0;
+                -- Who knows only its number does not know what would go with it: it stays, and so does the number.
+                UPDATE public.shipments s SET container_number = before
+                FROM public.containers it
+                WHERE s.organisation_id = NEW.organisation_id AND s.id = NEW.id
+                    AND it.organisation_id = s.organisation_id AND it.shipment_id = s.id AND it.number = before;
                 RETURN NULL;
             END IF;
             UPDATE public.containers it SET number = NEW.container_number, version = it.version + 1
@@ -1281,7 +1287,7 @@ CREATE TRIGGER container_of_new_shipment AFTER INSERT ON public.shipments FOR EA
 -- Name: shipments container_of_shipment; Type: TRIGGER; Schema: public; Owner: tracehub_owner
 --
 
-CREATE TRIGGER container_of_shipment AFTER UPDATE OF container_number ON public.shipments FOR EACH ROW WHEN ((old.container_number IS DISTINCT FROM new.container_number)) EXECUTE FUNCTION public.container_of_shipment();
+CREATE TRIGGER container_of_shipment AFTER UPDATE OF container_number ON public.shipments FOR EACH ROW WHEN (((pg_trigger_depth() = 0) AND (old.container_number IS DISTINCT FROM new.container_number))) EXECUTE FUNCTION public.container_of_shipment();
 
 
 --

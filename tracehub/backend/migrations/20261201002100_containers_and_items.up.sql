@@ -46,8 +46,7 @@ GRANT SELECT, INSERT, DELETE, UPDATE (number, kind, seal, gross_grams, version) 
 GRANT SELECT, INSERT, DELETE, UPDATE (goods, hs_code, packages, package_kind, net_grams, gross_grams, version) ON items TO tracehub_app;
 
 -- Releases from before containers know one number, in the shipment's own row: it is always that of the first container, and
--- whoever writes another one there has given the first container another number. Each of the two triggers finds nothing
--- to do after the other.
+-- whoever writes another one there has given the first container another number. What a trigger writes there is right already.
 CREATE FUNCTION container_of_shipment() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $$
@@ -59,7 +58,13 @@ CREATE FUNCTION container_of_shipment() RETURNS trigger
         BEGIN
             IF NEW.container_number IS NULL OR is_there THEN
                 DELETE FROM public.containers it
-                WHERE it.organisation_id = NEW.organisation_id AND it.shipment_id = NEW.id AND it.number = before;
+                WHERE it.organisation_id = NEW.organisation_id AND it.shipment_id = NEW.id AND it.number = before
+                    AND num_nonnulls(it.kind, it.seal, it.gross_grams) = 0;
+                -- Who knows only its number does not know what would go with it: it stays, and so does the number.
+                UPDATE public.shipments s SET container_number = before
+                FROM public.containers it
+                WHERE s.organisation_id = NEW.organisation_id AND s.id = NEW.id
+                    AND it.organisation_id = s.organisation_id AND it.shipment_id = s.id AND it.number = before;
                 RETURN NULL;
             END IF;
             UPDATE public.containers it SET number = NEW.container_number, version = it.version + 1
@@ -74,7 +79,8 @@ CREATE FUNCTION container_of_shipment() RETURNS trigger
 CREATE TRIGGER container_of_new_shipment AFTER INSERT ON shipments
     FOR EACH ROW WHEN (NEW.container_number IS NOT NULL) EXECUTE FUNCTION container_of_shipment();
 CREATE TRIGGER container_of_shipment AFTER UPDATE OF container_number ON shipments
-    FOR EACH ROW WHEN (OLD.container_number IS DISTINCT FROM NEW.container_number) EXECUTE FUNCTION container_of_shipment();
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND OLD.container_number IS DISTINCT FROM NEW.container_number)
+    EXECUTE FUNCTION container_of_shipment();
 
 CREATE FUNCTION first_container() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

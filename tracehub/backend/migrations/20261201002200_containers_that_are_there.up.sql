@@ -7,6 +7,7 @@ CALL in_batches(
       WHERE container_number IS NOT NULL
           AND NOT EXISTS (SELECT FROM containers WHERE shipment_id = shipments.id AND number = container_number)
       LIMIT 1000
+      FOR UPDATE OF shipments
       ON CONFLICT DO NOTHING$$,
     $$SELECT count(*) FROM shipments
       WHERE container_number IS NOT NULL

@@ -120,6 +120,18 @@ impl Deploy {
         prepared: &mut Prepared,
         shown: Option<Preview>,
     ) -> Result<(Release, Times, Option<String>)> {
+        let mut telling = Telling::default();
+        let deployed = self.deploy_leased(prepared, shown, &mut telling);
+        telling.end(deployed.is_ok());
+        deployed
+    }
+
+    fn deploy_leased(
+        &self,
+        prepared: &mut Prepared,
+        shown: Option<Preview>,
+        telling: &mut Telling,
+    ) -> Result<(Release, Times, Option<String>)> {
         let machine = &prepared.machine;
         let doing = format!("deploy of {}", prepared.sources.revision());
         let leased = driver::lease(machine, doing, self.lock_wait)?;
@@ -147,9 +159,10 @@ impl Deploy {
         if prepared.secrets.changes_a_role() {
             leased.database().make_roles_of(&prepared.secrets.versions_to_come())?;
         }
-        let telling = Telling::begin(machine, &planned.release);
+        if !planned.plan.steps().is_empty() {
+            *telling = Telling::begin(machine, &planned.release);
+        }
         let ran = driver::run(machine, &attempt, &planned.plan, self.recorded_overrides());
-        telling.end(ran.is_ok());
         settle_secrets(&leased, &prepared.secrets);
         warn_of_changed_platform(machine);
         let times = ran?;

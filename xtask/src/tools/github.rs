@@ -32,6 +32,7 @@ pub struct Api {
     token: String,
     /// How long is waited before something is looked at again that ought to have changed.
     pub pause: Duration,
+    longest_wait: Duration,
     sent: Cell<usize>,
 }
 
@@ -72,8 +73,14 @@ impl Api {
             repository: repository.to_owned(),
             token: token.trim().to_owned(),
             pause: Duration::from_secs(1),
+            longest_wait: LONGEST_WAIT,
             sent: Cell::new(0),
         }
+    }
+
+    /// A limit is an error at once.
+    pub fn without_waiting(self) -> Api {
+        Api { longest_wait: Duration::ZERO, ..self }
     }
 
     /// `owner/name`.
@@ -156,7 +163,7 @@ impl Api {
             // What was read can be read again.
             500 | 502..=504 if *method == Method::GET => Ok(Some(self.pause)),
             403 | 429 => match number("retry-after").map(Duration::from_secs) {
-                Some(wait) if wait <= LONGEST_WAIT => Ok(Some(wait)),
+                Some(wait) if wait <= self.longest_wait => Ok(Some(wait)),
                 Some(wait) => bail!(
                     "GitHub wants no more requests for {}: come again then; what was done stays",
                     humantime::format_duration(wait)

@@ -237,6 +237,18 @@ fn a_provider_s_key_is_exchanged_for_one_that_it_takes_and_for_no_other() {
     let output = rotate("HEALTHCHECKS_API_KEY", b"the new one\n");
     assert!(output.code == Some(0) && output.stdout.contains("end the old one"), "{output:?}");
     assert_eq!(vault.read("HEALTHCHECKS_API_KEY"), "the new one");
+    // What is written counts for nothing while a variable wins, and is said before anybody is asked for it.
+    let won = |more: &[&str]| {
+        let mut command = vault.command(&[&["rotate", "HEALTHCHECKS_API_KEY"], more].concat());
+        command.env("HEALTHCHECKS_URL", &address).env("HEALTHCHECKS_API_KEY", "the old one");
+        Vault::fed(&mut command, b"the new one\n")
+    };
+    let output = won(&[]);
+    assert!(output.code == Some(3) && output.stderr.contains("wins over it: unset it"), "{output:?}");
+    let output = won(&["--plan"]);
+    assert!(output.code == Some(0) && output.stdout.contains("Not yet: the variable"), "{output:?}");
+    let output = vault.xtask(&["rotate", "SLACK_WEBHOOK_URL", "--plan"]);
+    assert!(output.code == Some(0) && output.stdout.contains("Next: a new value is asked for"), "{output:?}");
     // Slack takes a message, and the heartbeat's address a look.
     let output = rotate("SLACK_WEBHOOK_URL", format!("{address}/hook").as_bytes());
     assert!(output.code == Some(0) && output.stdout.contains("monitor up"), "{output:?}");

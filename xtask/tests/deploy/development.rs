@@ -18,7 +18,11 @@ const COMPILED_WITHIN: Duration = Duration::from_secs(600);
 
 /// All along, requests are sent to the page's server, and none may fail.
 pub fn changes_take_over(project: &Project) -> Result<(), Failed> {
+    // Of a database that is gone.
+    let papers = project.folder().join(".local/development/papers/old");
+    fs::create_dir_all(&papers)?;
     project.xtask_verbatim(&["dev", "--detach", "--fresh"]).succeeds()?;
+    check(!papers.exists(), || "papers of before are left".to_owned())?;
     let ended = changes_take_over_in(project);
     project.xtask_verbatim(&["dev", "stop"]).succeeds()?;
     project.git(&["checkout", "--quiet", "."]);

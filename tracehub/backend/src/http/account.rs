@@ -112,6 +112,7 @@ pub async fn change_password(
     let version = sqlx::query_scalar!(r#"SELECT change_password($1, $2) AS "version!""#, caller.user(), hash);
     let version = version.fetch_one(&mut *tx).await?;
     links::end_those_for(&mut tx, caller.user()).await?;
+    links::end_those_made_by(&mut tx, caller.user()).await?;
     tx.commit().await?;
     Login::of(&app, Claims::new(caller.user(), caller.organisation(), version, Utc::now())).await.map(Json)
 }

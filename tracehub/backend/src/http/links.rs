@@ -291,7 +291,8 @@ pub async fn use_link(
     let password = app.passwords.enter(&visitor)?.hash(password).await?;
     let used =
         sqlx::query_scalar!("SELECT use_link($1, $2, $3, $4)", &hash[..], Uuid::now_v7(), name, password);
-    let email = used.fetch_one(&app.database).await.map_err(|error| {
+    let mut tx = app.database.begin().await?;
+    let email = used.fetch_one(&mut *tx).await.map_err(|error| {
         match error.as_database_error().and_then(|error| error.constraint()) {
             Some("users_email_is_unique" | "users_by_folded_email") => Error::of(
                 StatusCode::CONFLICT,
@@ -302,6 +303,14 @@ pub async fn use_link(
         }
     })?;
     let used = LinkUsed { email: email.ok_or_else(gone)? };
+    // Whoever knew the password until now may have invited themselves by it. `use_link` has said whose organisation it is.
+    sqlx::query!(
+        "DELETE FROM links WHERE used_at IS NULL AND made_by = (SELECT id FROM users WHERE email = $1)",
+        used.email
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
     // Somebody with a link is let in, however many strangers guess at that address meanwhile.
     let known_from_now_on = app.keys.new_device(&account, Utc::now(), client.is_secure);
     Ok(([(header::SET_COOKIE, known_from_now_on)], Json(used)))

@@ -1,28 +1,27 @@
 //! Partners: whom an organisation trades with.
 
+mod partner;
+
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode};
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::schema::{ArrayBuilder, Schema};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::auth::{Caller, EMAIL};
-use super::change::{ChangedSince, Header, Seen, changed_since, etag, given, merged};
+use self::partner::{NAME, NewPartner, PartnerChange};
+use super::auth::Caller;
+use super::change::{ChangedSince, Header, Seen, changed_since, etag, merged};
 use super::extract::{Id, Json, Path, Query};
 use super::idempotency::{self, Begun, Created};
 use super::role::Role;
-use super::shipments::{Check, code, rename_buyer};
-use super::{App, Error, FieldError, Problem, Rule};
+use super::shipments::rename_buyer;
+use super::{App, Error, FieldError, Problem};
 use crate::database::OrganisationTx;
 use crate::text;
 
-const NAME: usize = 200;
-const LINE: usize = 100;
-const LINES: usize = 5;
+pub use self::partner::{Partner, PartnerKind};
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list_partners, create_partner)).routes(routes!(
@@ -30,51 +29,6 @@ pub fn routes() -> OpenApiRouter<App> {
         change_partner,
         remove_partner
     ))
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct Partner {
-    pub id: Uuid,
-    pub kind: PartnerKind,
-    /// Unique among those of its kind.
-    pub name: String,
-    /// Line by line, as it stands on an envelope.
-    pub address: Vec<String>,
-    /// Two letters of ISO 3166.
-    pub country: Option<String>,
-    /// The number by which the European Union's customs know a trader.
-    pub eori: Option<String>,
-    pub email: Option<String>,
-    /// How many shipments have it.
-    pub shipments: i64,
-    pub created_at: DateTime<Utc>,
-    /// Counts its changes. In quotes, it is the ETag.
-    pub version: i64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum PartnerKind {
-    /// Who buys, and is sent the goods.
-    Buyer,
-    /// Who carries them.
-    Carrier,
-    /// Who clears or forwards them.
-    Agent,
-    Other,
-}
-
-impl PartnerKind {
-    /// As the history names it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Buyer => "buyer",
-            Self::Carrier => "carrier",
-            Self::Agent => "agent",
-            Self::Other => "other",
-        }
-    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -107,52 +61,6 @@ pub struct PartnerPage {
     next: Option<String>,
 }
 
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewPartner {
-    kind: PartnerKind,
-    #[schema(schema_with = text::schema::<NAME>)]
-    name: String,
-    /// Line by line, as it stands on an envelope.
-    #[serde(default)]
-    #[schema(schema_with = lines)]
-    address: Vec<String>,
-    /// Two letters of ISO 3166.
-    #[schema(schema_with = code)]
-    country: Option<String>,
-    /// The number by which the European Union's customs know a trader: a country, and up to 15 letters and digits.
-    #[schema(schema_with = code)]
-    eori: Option<String>,
-    #[schema(schema_with = text::optional::<EMAIL>)]
-    email: Option<String>,
-}
-
-/// What of a partner is to be another: a field that is left out stays, and `null` empties one that may be empty. Its kind
-/// stays: shipments name it by that.
-#[derive(Default, Deserialize, Serialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct PartnerChange {
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = text::schema::<NAME>)]
-    name: Option<String>,
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = lines)]
-    address: Option<Vec<String>>,
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = code)]
-    country: Option<Option<String>>,
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = code)]
-    eori: Option<Option<String>>,
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = text::optional::<EMAIL>)]
-    email: Option<Option<String>>,
-}
-
-fn lines() -> Schema {
-    Schema::Array(ArrayBuilder::new().items(text::schema::<LINE>()).max_items(Some(LINES)).build())
-}
-
 /// The organisation's partners, by name
 #[utoipa::path(
     get, path = "/api/partners", tag = "partners", params(PartnerQuery), security(("bearer" = [])),
@@ -171,6 +79,12 @@ pub async fn list_partners(
         search => search.map_err(|wrong| Error::Invalid(vec![FieldError::of_text("search", wrong)]))?,
     };
     let mut tx = caller.begin(&app, Role::Viewer).await?;
+    if let Some(Id(after)) = after
+        && find(&mut tx, after).await?.is_none()
+    {
+        let why = "is a partner that is no more: begin with the first page";
+        return Err(Error::Invalid(vec![FieldError::new("after", why)]));
+    }
     let mut items = sqlx::query_as!(
         Partner,
         r#"SELECT id, kind AS "kind: PartnerKind", name, address, country, eori, email, version, created_at,
@@ -271,7 +185,7 @@ pub async fn create_partner(
         (status = OK, body = Partner, headers(("etag" = String, description = "For the next change's If-Match"))),
         (
             status = CONFLICT, body = Problem, content_type = "application/problem+json",
-            description = "There already is one of this kind and name",
+            description = "There already is one of this kind and name, or more than 10,000 shipments have this buyer",
         ),
         (
             status = PRECONDITION_FAILED, body = ChangedSince<Partner>, content_type = "application/problem+json",
@@ -291,8 +205,12 @@ pub async fn change_partner(
     Json(change): Json<PartnerChange>,
 ) -> Result<([(HeaderName, String); 1], Json<Partner>), Error> {
     let mut tx = caller.begin(&app, Role::Member).await?;
-    let before = find_seen(&mut tx, id, &seen).await?;
-    let after = merged(&NewPartner::from(before), &change)?.checked()?;
+    let current = find_seen(&mut tx, id, &seen).await?;
+    let before = NewPartner::from(current.clone());
+    let after = merged(&before, &change)?.checked()?;
+    if after == before {
+        return Ok((etag(current.version), Json(current)));
+    }
     let changed = sqlx::query!(
         r#"UPDATE partners SET name = $2, address = $3, country = $4, eori = $5, email = $6,
                version = version + 1, updated_at = now()
@@ -305,7 +223,7 @@ pub async fn change_partner(
         after.email
     );
     changed.execute(&mut *tx).await.map_err(is_there_already(&after.name))?;
-    if after.kind == PartnerKind::Buyer {
+    if after.kind == PartnerKind::Buyer && after.name != before.name {
         rename_buyer(&mut tx, &caller, id, &after.name).await?;
     }
     let changed = find(&mut tx, id).await?.ok_or(Error::NotFound)?;
@@ -375,33 +293,6 @@ async fn find_seen(tx: &mut OrganisationTx, id: Uuid, seen: &Seen) -> Result<Par
 pub async fn lock(tx: &mut OrganisationTx, id: Uuid) -> Result<(), Error> {
     let found = sqlx::query!("SELECT id FROM partners WHERE id = $1 FOR UPDATE", id);
     found.fetch_optional(&mut **tx).await?.map(drop).ok_or(Error::NotFound)
-}
-
-impl NewPartner {
-    /// As it is stored; or everything that is wrong with it.
-    fn checked(mut self) -> Result<Self, Error> {
-        let mut check = Check::default();
-        check.text("name", &mut self.name, NAME);
-        if self.address.len() > LINES {
-            let why = format!("must not have more than {LINES} lines");
-            check.push(FieldError::breaks("address", Rule::TooManyLines, why).limit(LINES));
-        }
-        for (place, line) in self.address.iter_mut().enumerate() {
-            check.text(&format!("address[{place}]"), line, LINE);
-        }
-        check.code("country", &mut self.country, Rule::Country);
-        check.code("eori", &mut self.eori, Rule::Eori);
-        check.address("email", &mut self.email, EMAIL);
-        check.done()?;
-        Ok(self)
-    }
-}
-
-impl From<Partner> for NewPartner {
-    fn from(it: Partner) -> Self {
-        let Partner { kind, name, address, country, eori, email, .. } = it;
-        Self { kind, name, address, country, eori, email }
-    }
 }
 
 fn is_there_already(name: &str) -> impl FnOnce(sqlx::Error) -> Error + '_ {

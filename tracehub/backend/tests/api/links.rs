@@ -203,6 +203,29 @@ async fn what_somebody_has_handed_out_ends_when_they_may_do_less(owner: PgPool) 
     assert_eq!(used(&world, &secret(&invitation), Some("New"), NEW).await.0, 200);
 }
 
+/// Whoever knew the password has perhaps invited themselves.
+#[sqlx::test]
+async fn what_somebody_has_handed_out_ends_with_their_password(owner: PgPool) {
+    let world = World::new(&owner).await;
+    for by_link in [false, true] {
+        let ada = log_in(&world, &world.acme.email, if by_link { NEW } else { PASSWORD }).await.1;
+        let ada = ada["token"].as_str().unwrap();
+        let invitation = json!({ "email": format!("mallory-{by_link}@else.example"), "role": "member" });
+        let invitation = secret(&ask(&world, "POST", "/api/invitations", ada, invitation).await.1);
+        let changed = if by_link {
+            let grace = token(person(&owner, &world.acme, "owner").await, &world.acme);
+            let at = format!("/api/people/{}/password-link", world.acme.user);
+            let link = secret(&ask(&world, "POST", &at, &grace, json!({})).await.1);
+            used(&world, &link, None, "another correct horse").await
+        } else {
+            let body = json!({ "current": PASSWORD, "new": NEW });
+            ask(&world, "POST", "/api/auth/password", ada, body).await
+        };
+        assert_eq!(changed.0, 200, "{}", changed.1);
+        assert_eq!(used(&world, &invitation, Some("Mallory"), NEW).await.0, 410, "by link: {by_link}");
+    }
+}
+
 /// A manager makes a link for a member, keeps it, and the member becomes an owner; or chooses a password without it.
 #[sqlx::test]
 async fn a_link_makes_nobody_more_than_they_were_and_ends_with_another_password(owner: PgPool) {

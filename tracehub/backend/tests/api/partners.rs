@@ -73,6 +73,10 @@ async fn a_partner_is_found_as_one_types_and_each_name_is_there_once(owner: PgPo
         .await
         .body;
     assert_eq!((&rest["items"][0]["name"], &rest["next"]), (&json!("Van Dijk Noten B.V."), &Value::Null));
+    // After one that is gone meanwhile there is no end, but a word.
+    let gone = world.get(&format!("/api/partners?after={}", uuid::Uuid::now_v7()), &token).await;
+    let said = (gone.status, &gone.body["errors"][0]["field"]);
+    assert_eq!(said, (StatusCode::UNPROCESSABLE_ENTITY, &json!("after")));
 }
 
 #[sqlx::test]
@@ -135,6 +139,47 @@ async fn a_shipment_has_one_buyer_whose_name_releases_without_partners_read_and_
             ["carrier", null, "Maersk"],
         ])
     );
+}
+
+/// The new name waits for a shipment that is just being given another buyer, and then is not its name.
+#[sqlx::test]
+async fn a_buyer_s_new_name_is_not_that_of_the_buyer_who_came_after_it(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let shipment = shipment(&world, &world.acme, json!({})).await;
+    let buyer = partner(&world, "buyer", "Kakao").await;
+    give(&world, &shipment, &buyer).await;
+    let mut other = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+    other.execute("UPDATE shipments SET buyer = 'Marlow'").await.unwrap();
+    let renamed = change(&world, &world.acme, "PATCH", at(&buyer), 1, json!({ "name": "Kakao B.V." }));
+    let (renamed, ()) = tokio::join!(renamed, async {
+        let waits = "SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = current_database() AND NOT granted";
+        while sqlx::query(waits).fetch_optional(&owner).await.unwrap().is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        other.commit().await.unwrap();
+    });
+    assert_eq!(renamed.status, StatusCode::OK, "{}", renamed.body);
+    assert_eq!(of(&world, &shipment).await, (json!("Marlow"), vec![]));
+}
+
+#[sqlx::test]
+async fn a_buyer_of_more_shipments_than_one_change_may_hold_keeps_its_name(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let buyer = partner(&world, "buyer", "Kakao").await;
+    let mut tx = OrganisationTx::begin(&owner, world.acme.id).await.unwrap();
+    let many = "WITH made AS (
+            INSERT INTO shipments (id, organisation_id, reference, product, origin_port, destination_port, buyer)
+            SELECT gen_random_uuid(), current_organisation_id(), 'A-' || n, 'Cocoa', 'Tema', 'Antwerp', 'Kakao'
+            FROM generate_series(1, 10001) AS n RETURNING id)
+        INSERT INTO shipment_partners (organisation_id, shipment_id, partner_id, kind)
+        SELECT current_organisation_id(), made.id, partners.id, 'buyer' FROM made, partners";
+    tx.execute(many).await.unwrap();
+    tx.commit().await.unwrap();
+    let refused = change(&world, &world.acme, "PATCH", at(&buyer), 1, json!({ "name": "Kakao B.V." })).await;
+    let said = (refused.status, &refused.body["type"]);
+    assert_eq!(said, (StatusCode::CONFLICT, &json!("/problems/buyer-of-many")), "{}", refused.body);
+    let other = change(&world, &world.acme, "PATCH", at(&buyer), 1, json!({ "country": "NL" })).await;
+    assert_eq!(other.status, StatusCode::OK, "{}", other.body);
 }
 
 #[sqlx::test]

@@ -114,6 +114,65 @@ async fn a_release_from_before_containers_goes_on_writing_its_one_number(owner: 
     }
 }
 
+/// Whoever writes the one number does not see what else is known: emptied, or given the second one's number, it stays.
+#[sqlx::test]
+async fn a_container_of_which_more_is_known_than_its_number_goes_only_when_it_is_removed_itself(
+    owner: PgPool,
+) {
+    let world = World::new(&owner).await;
+    let at = shipment(&world, &world.acme, json!({})).await;
+    for (number, seal) in [("CSQU3054383", json!("EU-4711")), ("MSKU9070323", Value::Null)] {
+        let added = add(&world, &at, "containers", json!({ "number": number, "seal": seal })).await;
+        assert_eq!(added.status, StatusCode::CREATED, "{}", added.body);
+    }
+    let there = (json!("CSQU3054383"), vec!["CSQU3054383".to_owned(), "MSKU9070323".to_owned()]);
+    let version = world.get(&at, &world.acme.token()).await.body["version"].as_i64().unwrap();
+    for other in [Value::Null, json!("MSKU9070323")] {
+        let body = json!({ "container_number": other, "vessel": "Ever Given" });
+        let refused = change(&world, &world.acme, "PATCH", &at, version, body).await;
+        let said = (refused.status, &refused.body["type"]);
+        assert_eq!(said, (StatusCode::CONFLICT, &json!("/problems/container-known")), "{other}");
+    }
+    assert_eq!(
+        world.get(&at, &world.acme.token()).await.body["vessel"],
+        Value::Null,
+        "nothing of it was written"
+    );
+    for written in ["NULL", "'MSKU9070323'"] {
+        let mut tx = OrganisationTx::begin(&world.app, world.acme.id).await.unwrap();
+        let written = format!("UPDATE shipments SET container_number = {written}");
+        tx.execute(AssertSqlSafe(written)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(numbers(&world, &at).await, there);
+    }
+}
+
+#[sqlx::test]
+async fn a_change_that_changes_nothing_makes_no_version(owner: PgPool) {
+    let world = World::new(&owner).await;
+    let at = shipment(&world, &world.acme, json!({})).await;
+    let item = add(&world, &at, "items", json!({ "goods": "Cocoa" })).await;
+    let container = add(&world, &at, "containers", json!({ "number": "CSQU3054383" })).await;
+    let new = json!({ "kind": "buyer", "name": "Kakao" });
+    let partner = world.post("/api/partners", &world.acme.token(), new).await;
+    for (made, same) in [
+        (item, json!({ "goods": " Cocoa " })),
+        (container, json!({ "number": "CSQU 305438-3" })),
+        (partner, json!({ "name": "Kakao" })),
+    ] {
+        let at = made.headers["location"].to_str().unwrap();
+        for change_to in [json!({}), same] {
+            let answer = change(&world, &world.acme, "PATCH", at, 1, change_to).await;
+            assert_eq!(
+                (answer.status, &answer.body["version"]),
+                (StatusCode::OK, &json!(1)),
+                "{}",
+                answer.body
+            );
+        }
+    }
+}
+
 #[sqlx::test]
 async fn what_is_wrong_with_a_container_or_an_item_is_named(owner: PgPool) {
     let world = World::new(&owner).await;

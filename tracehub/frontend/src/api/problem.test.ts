@@ -107,10 +107,12 @@ test('in French the kind of a problem is said, and never a sentence of the API i
       limit: 200,
     },
     { field: 'email', message: 'is of a later release', code: 'of_a_later_release' },
+    { field: 'number', message: 'must end with another one', code: 'check_digit', limit: 3 },
   ]
   const refused = (await errorOf(422, {}, { title: 'X', status: 422, errors })) as ApiError
   expect(fieldErrors(refused)).toEqual({
     name: '200 caractères au maximum',
     email: 'Cette valeur n’est pas valable',
+    number: 'Doit se terminer par un autre chiffre de contrôle : 3 conviendrait',
   })
 })

@@ -18,6 +18,23 @@ const BY_TYPE: Record<string, MessageDescriptor> = {
   '/problems/too-many': msg`The shipment has as many as it may`,
   '/problems/partner-taken': msg`There is a partner of this kind with this name already`,
   '/problems/partner-in-use': msg`Shipments have this partner`,
+  '/problems/buyer-of-many': msg`Too many shipments have this buyer to give it another name`,
+  '/problems/container-known': msg`More is known of this container than its number: please remove it among the containers`,
+  '/problems/paper-too-large': msg`The file is too large`,
+  '/problems/papers-full': msg`Your organisation has no room for more papers`,
+  '/problems/too-many-papers': msg`The shipment has as many papers as it may`,
+  '/problems/paper-gone': msg`The paper was taken away meanwhile: please bring it as a new one`,
+  '/problems/others-paper': msg`Somebody else has brought this paper: please ask a manager`,
+  '/problems/other-content': msg`The file is of another kind than its name says`,
+  '/problems/unknown-content': msg`Files of this kind are not kept`,
+  '/problems/locked-file': msg`The file is locked with a password: please send one that opens without`,
+  '/problems/huge-file': msg`The file would become too large when it is unpacked`,
+  '/problems/huge-picture': msg`The picture has too many pixels: please send a smaller one`,
+  '/problems/torn-picture': msg`The picture is not whole`,
+  '/problems/part-too-large': msg`A part of the file is too large`,
+  '/problems/other-offset': msg`The file does not go on where the part before has ended`,
+  '/problems/other-size': msg`More of the file has come than was said`,
+  '/problems/disk-full': msg`There is no room for more papers at this moment: please try again later`,
   '/problems/still-answered': msg`What you sent before is still being answered`,
   '/problems/changed-since': msg`Somebody has changed it since you saw it`,
   '/problems/stage-refused': msg`It cannot go there from where it stands by now`,
@@ -103,6 +120,8 @@ export function fieldRefusal({ code, limit, message }: FieldError): string {
     case 'not_your_password':
       return t`Is not your password`
     default:
+      // Each rule has its words, or this does not compile; a later release may have more rules.
+      void (code satisfies undefined)
       return i18n.locale === 'en' ? capitalised(message) : t`Is not right`
   }
 }

@@ -2945,7 +2945,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There already is one of this kind and name */
+            /** @description There already is one of this kind and name, or more than 10,000 shipments have this buyer */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3799,7 +3799,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There already is one with the reference, or it can't go to that stage from where it stands */
+            /** @description There already is one with the reference, it can't go to that stage from where it stands, or more is known of the container than the number that would go */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -11,6 +11,7 @@ use crate::rollout::state::release::Release;
 use crate::terminal;
 
 /// What is being told; nothing where nobody is to be told.
+#[derive(Default)]
 pub struct Telling {
     begun: Option<JoinHandle<Result<Deployment>>>,
     url: String,
@@ -27,7 +28,7 @@ impl Telling {
         Telling { begun: or_warn(api).flatten().map(begin), url }
     }
 
-    /// Tells what became of it.
+    /// Tells what became of it. GitHub may take its time: whoever has the lease does not wait for it.
     pub fn end(self, has_succeeded: bool) {
         let Some(begun) = self.begun else { return };
         let begun = begun.join().unwrap_or_else(|_| Err(anyhow!("what tells it has ended")));

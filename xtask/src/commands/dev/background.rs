@@ -19,6 +19,8 @@ use crate::tools::process::{self, Run, interrupt, shell};
 const START_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Longer than everything may take to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+/// It is nobody's child that waits for it no longer.
+const GOES_ON: &str = "it goes on in the background: `cargo xtask dev logs` shows how far it is, `cargo xtask dev stop` ends it";
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Starts it, and returns when its page answers.
@@ -40,11 +42,9 @@ pub fn start(options: &Start) -> Result<()> {
                 bail!("it did not start; the end of {log}:\n{}", process::tail(&text));
             }
             if began.elapsed() > START_TIMEOUT {
-                bail!(
-                    "it has not started within {START_TIMEOUT:?}: `cargo xtask dev logs` shows how far it is"
-                );
+                bail!("it has not started within {START_TIMEOUT:?}: {GOES_ON}");
             }
-            interrupt::pause(POLL_INTERVAL)?;
+            interrupt::pause(POLL_INTERVAL).with_context(|| format!("waiting for it to start; {GOES_ON}"))?;
         }
         Ok(())
     })?;

@@ -15,7 +15,7 @@ use crate::commands::target::access;
 use crate::host::Machine;
 use crate::product::secrets::rotation::{Keys, NotYet, Seen};
 use crate::product::secrets::table::Row;
-use crate::product::secrets::{self, OpenFile, answers};
+use crate::product::secrets::{self, OpenFile, Supplied, answers};
 use crate::project::{Environment, SECRETS, Secret, TOKEN_LIFETIME};
 use crate::rollout::host::Host as _;
 use crate::rollout::state::ledger::{Event, Ledger};
@@ -67,7 +67,10 @@ impl Rotate {
             ))
         })?;
         let machine = reach(&self.target)?;
-        let not_yet = keys.why_not_yet(&look(&machine, secret)?, TOKEN_LIFETIME, SystemTime::now());
+        let seen = look(&machine, secret)?.ok_or_else(|| {
+            refuse(format!("what serves {} is not among its kept releases: deploy first", environment.name))
+        })?;
+        let not_yet = keys.why_not_yet(&seen, TOKEN_LIFETIME, SystemTime::now());
         let not_yet = not_yet.map(|why| words_of(&why, secret, environment));
         if self.plan {
             self.say_plan(&keys, not_yet.as_deref());
@@ -83,14 +86,20 @@ impl Rotate {
     /// they are exchanged.
     fn exchange(&self, row: &Row) -> Result<()> {
         let environment = self.target.environment();
-        if self.plan || self.leaked || !answers::are_asked(&row.name) {
+        if self.leaked || !answers::are_asked(&row.name) {
             return Err(refuse(format!(
                 "{} is not exchanged by stages: {}. Nothing was changed.",
                 row.name, row.rotation
             )));
         }
+        if self.plan {
+            return self.say_plan_of_exchange(row);
+        }
         let _lock = secrets::lock(environment)?;
         let file = opened(environment)?;
+        if let Some(why) = wins(environment, &file, &row.name)? {
+            return Err(refuse(format!("{why}. Nothing was changed.")));
+        }
         let note = format!(
             "  Make a new one where {} was made, and leave the old one there until the end.",
             row.name
@@ -147,6 +156,21 @@ impl Rotate {
         Ok(())
     }
 
+    fn say_plan_of_exchange(&self, row: &Row) -> Result<()> {
+        let (name, environment) = (&row.name, self.target.environment());
+        let not_yet = wins(environment, &opened(environment)?, name)?;
+        let then = answers::taken_over_by(environment, name);
+        let next = format!("a new value is asked for, and written when whoever it is for takes it; {then}");
+        self.output.say(
+            || json!({ "name": name, "stage": "one step", "next": next, "not_yet": not_yet, "written": false }),
+            || {
+                terminal::say(format_args!("Next: {next}."));
+                not_yet.iter().for_each(|why| terminal::say(format_args!("Not yet: {why}.")));
+            },
+        );
+        Ok(())
+    }
+
     fn say_plan(&self, keys: &Keys, not_yet: Option<&str>) {
         let (now, next) = (keys.words(), keys.clone().next(String::new()).words());
         self.output.say(
@@ -176,11 +200,15 @@ pub fn stages(machine: Machine) -> Result<BTreeMap<&'static str, String>> {
             Ok(Keys::One(_)) => continue,
             Err(why) => why.to_owned(),
             Ok(keys) => {
-                let not_yet = keys.why_not_yet(&look(&machine, secret)?, TOKEN_LIFETIME, SystemTime::now());
+                let seen = look(&machine, secret)?;
+                let not_yet = match &seen {
+                    Some(seen) => keys
+                        .why_not_yet(seen, TOKEN_LIFETIME, SystemTime::now())
+                        .map(|why| words_of(&why, secret, &environment)),
+                    None => Some(format!("nothing that is kept serves {}: deploy first", environment.name)),
+                };
                 let next = match not_yet {
-                    Some(why) => {
-                        format!("The next stage may not come yet: {}", words_of(&why, secret, &environment))
-                    }
+                    Some(why) => format!("The next stage may not come yet: {why}"),
                     None => format!(
                         "Next: `cargo xtask secrets rotate {} --env {}`",
                         secret.variable, environment.name
@@ -211,14 +239,24 @@ fn given(environment: &Environment, file: &OpenFile, secret: &Secret) -> Result<
              --env {env} --generate`, and a deploy, give it one at once; who is logged in logs in again."
         ))
     })?;
-    let supplied = access::secrets_given(environment)?;
-    match supplied.get(secret.name) {
-        Some(other) if *other != value.as_bytes() => Err(refuse(format!(
-            "the variable {variable} has another value than the file of {env}, and wins over it: unset it first. Nothing was \
-             changed."
-        ))),
-        _ => Ok(value),
+    match wins(environment, file, variable)? {
+        Some(why) => Err(refuse(format!("{why}. Nothing was changed."))),
+        None => Ok(value),
     }
+}
+
+/// That a variable wins over the file, which has another value, or none: what is written into the file would count for nothing.
+fn wins(environment: &Environment, file: &OpenFile, variable: &str) -> Result<Option<String>> {
+    let supplied = Supplied::of(environment)?.get(variable)?;
+    let values = file.values()?;
+    let kept = values.iter().find(|(name, _)| name == variable).map(|(_, value)| value.as_bytes());
+    Ok(supplied.filter(|it| Some(it.as_slice()) != kept).map(|_| {
+        format!(
+            "the variable {variable} has another value than the file of {}, and wins over it: unset it first. In a job it comes \
+             from GitHub's secret of that name, which is to be removed",
+            environment.name
+        )
+    }))
 }
 
 fn reach(target: &TargetArgs) -> Result<Machine> {
@@ -229,19 +267,15 @@ fn reach(target: &TargetArgs) -> Result<Machine> {
     Ok(machine.with_bases(bases))
 }
 
-fn look(machine: &Machine, secret: &Secret) -> Result<Seen> {
+/// None while no kept release has the traffic.
+fn look(machine: &Machine, secret: &Secret) -> Result<Option<Seen>> {
     let given = machine.secrets().compare(access::secrets_given(machine.environment())?)?;
     let versions = machine.secrets().versions()?;
     let current = versions.current.get(secret.name).copied().unwrap_or(0);
     let own = |release: &Release| release.contents.secrets.get(secret.name).copied().unwrap_or(0);
     let kept = machine.kept()?;
     let live = machine.live()?.active.filter(|live| kept.iter().any(|release| release.id == *live));
-    let live = live.ok_or_else(|| {
-        refuse(format!(
-            "what serves {} is not among its kept releases: deploy first",
-            machine.environment().name
-        ))
-    })?;
+    let Some(live) = live else { return Ok(None) };
     // What was revoked since was in use when a release got the traffic.
     let is_new = |id: &ReleaseId| kept.iter().any(|release| release.id == *id && own(release) == current);
     let since = since(&machine.ledger()?, is_new);
@@ -250,7 +284,7 @@ fn look(machine: &Machine, secret: &Secret) -> Result<Seen> {
         if versions.revoked.contains(&(secret.name.to_owned(), own)) { current } else { own }
     };
     let kept = kept.iter().map(|release| (release.id.clone(), would_run_with(release))).collect();
-    Ok(Seen { is_deployed: !given.changes(secret), current, live, kept, since })
+    Ok(Some(Seen { is_deployed: !given.changes(secret), current, live, kept, since }))
 }
 
 /// When the first release got the traffic of those after which none got it that is not `new`.

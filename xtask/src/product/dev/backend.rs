@@ -26,6 +26,11 @@ const SOURCES: &[&str] =
 /// No secret: it is good for this machine's demo organisation. A fixed one, so that whoever is logged in stays so.
 const JWT_SECRET: &str = "development: a key of 32 bytes or more";
 
+/// Where papers lie.
+pub fn papers() -> Utf8PathBuf {
+    workspace::local_dir().join("development/papers")
+}
+
 /// How to log in to the demo organisation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LogIn {
@@ -50,7 +55,7 @@ impl Backend {
             .env("DATABASE_URL", database.user_url(DATABASE))
             .env("JWT_SECRET", JWT_SECRET)
             .env("LISTEN_ADDRESS", format!("127.0.0.1:{port}"))
-            .env("PAPERS_FOLDER", workspace::local_dir().join("development/papers"));
+            .env("PAPERS_FOLDER", papers());
         let backend = Backend { service: Service::start("backend", serve)?, port, is_told: Cell::default() };
         backend.service.wait_for(&format!("{}/health/ready", backend.url()))?;
         Ok(backend)

@@ -7,6 +7,8 @@ mod service;
 mod state;
 mod sweeper;
 
+use std::fs;
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -129,6 +131,14 @@ fn database(is_fresh: bool) -> Result<Server> {
     if is_fresh {
         server.drop_database(project::DATABASE)?;
         server.create_database(project::DATABASE)?;
+        // What they are of is gone.
+        let papers = backend::papers();
+        match fs::remove_dir_all(&papers) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("removing {papers}"));
+            }
+            _ => {}
+        }
     }
     Ok(server)
 }

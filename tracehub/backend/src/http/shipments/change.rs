@@ -127,7 +127,8 @@ pub struct ChangeRefused {
         (status = OK, body = Shipment, headers(("etag" = String, description = "For the next change's If-Match"))),
         (
             status = CONFLICT, body = ChangeRefused, content_type = "application/problem+json",
-            description = "There already is one with the reference, or it can't go to that stage from where it stands",
+            description = "There already is one with the reference, it can't go to that stage from where it stands, or more is \
+                           known of the container than the number that would go",
         ),
         (
             status = PRECONDITION_FAILED, body = ChangedSince<Shipment>, content_type = "application/problem+json",
@@ -164,6 +165,12 @@ pub async fn change_shipment(
         .map_err(reference_is_taken(change.reference.as_deref()))?;
     history::note(&mut tx, &caller, id, What::Changed, &changes).await?;
     let changed = Shipment::find(&mut tx, id, Lock::No).await?.ok_or(Error::NotFound)?;
+    let is_other = changes.iter().any(|change| change.field == "container_number");
+    if is_other && changed.container_number == current.container_number {
+        let why =
+            "of this container more is known than its number: remove it among the shipment's containers";
+        return Err(Error::of(StatusCode::CONFLICT, "/problems/container-known", why));
+    }
     tx.commit().await?;
     Ok((etag(changed.version), Json(changed)))
 }

@@ -33,7 +33,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(change_container, remove_container))
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct Container {
     id: Uuid,
     /// As ISO 6346 has it, without spaces.
@@ -52,7 +52,7 @@ pub struct Containers {
     items: Vec<Container>,
 }
 
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewContainer {
     /// As ISO 6346 has it; spaces and hyphens may be in it.
@@ -190,9 +190,12 @@ pub async fn change_container(
     Json(change): Json<ContainerChange>,
 ) -> Result<([(HeaderName, String); 1], Json<Container>), Error> {
     let mut tx = caller.begin(&app, Role::Member).await?;
-    let before = find(&mut tx, id, container, &seen).await?;
-    let before = NewContainer::from(before);
+    let current = find(&mut tx, id, container, &seen).await?;
+    let before = NewContainer::from(current.clone());
     let after = merged(&before, &change)?.checked()?;
+    if after == before {
+        return Ok((etag(current.version), Json(current)));
+    }
     let changed = sqlx::query_as!(
         Container,
         r#"UPDATE containers SET number = $3, kind = $4, seal = $5, gross_grams = $6, version = version + 1

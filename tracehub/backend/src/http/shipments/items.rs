@@ -31,7 +31,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list_items, add_item)).routes(routes!(change_item, remove_item))
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct Item {
     id: Uuid,
     goods: String,
@@ -53,7 +53,7 @@ pub struct Items {
     items: Vec<Item>,
 }
 
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewItem {
     /// As they stand on the invoice.
@@ -203,9 +203,12 @@ pub async fn change_item(
     Json(change): Json<ItemChange>,
 ) -> Result<([(HeaderName, String); 1], Json<Item>), Error> {
     let mut tx = caller.begin(&app, Role::Member).await?;
-    let before = find(&mut tx, id, item, &seen).await?;
-    let before = NewItem::from(before);
+    let current = find(&mut tx, id, item, &seen).await?;
+    let before = NewItem::from(current.clone());
     let after = merged(&before, &change)?.checked()?;
+    if after == before {
+        return Ok((etag(current.version), Json(current)));
+    }
     let changed = sqlx::query_as!(
         Item,
         r#"UPDATE items SET goods = $3, hs_code = $4, packages = $5, package_kind = $6, net_grams = $7, gross_grams = $8,

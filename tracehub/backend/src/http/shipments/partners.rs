@@ -21,6 +21,8 @@ use crate::http::{App, Error, Problem};
 
 /// How many a shipment may have.
 const MOST: usize = 20;
+/// Of how many shipments a buyer is renamed, in one transaction.
+const MOST_OF_BUYER: i64 = 10_000;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(shipment_partners)).routes(routes!(give_partner, take_partner))
@@ -159,9 +161,21 @@ pub async fn rename_buyer(
     partner: Uuid,
     name: &str,
 ) -> Result<(), Error> {
+    let locked = sqlx::query!(
+        r#"SELECT id FROM shipments WHERE id IN (SELECT shipment_id FROM shipment_partners WHERE partner_id = $1)
+           ORDER BY id LIMIT $2 FOR UPDATE"#,
+        partner,
+        MOST_OF_BUYER + 1
+    );
+    if locked.fetch_all(&mut **tx).await?.len() as i64 > MOST_OF_BUYER {
+        let why =
+            format!("more than {MOST_OF_BUYER} shipments have this buyer: they keep the name that they have");
+        return Err(Error::of(StatusCode::CONFLICT, "/problems/buyer-of-many", why));
+    }
+    // On its own: a statement that had to wait for a shipment would still see the buyer that it had before.
     let its = sqlx::query!(
         r#"SELECT id, buyer FROM shipments JOIN shipment_partners ON shipment_id = id
-           WHERE partner_id = $1 AND buyer IS DISTINCT FROM $2 ORDER BY id FOR UPDATE OF shipments"#,
+           WHERE partner_id = $1 AND buyer IS DISTINCT FROM $2 ORDER BY id"#,
         partner,
         name
     );

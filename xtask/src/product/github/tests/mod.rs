@@ -277,6 +277,16 @@ fn a_deploy_from_a_laptop_is_a_deployment_with_its_statuses_as_github_describes_
         (&staging["production_environment"], &production["production_environment"]),
         (&json!(false), &json!(true))
     );
+    drop(state);
+    // One whose deploy was killed ends by the next; one of a job's, and one that has ended, stay as they are.
+    let _cut = begin("staging").unwrap();
+    begin("staging").unwrap();
+    is_as_described(&server);
+    let state = server.state();
+    assert_eq!(states(&state.deployments[2].1), [json!("in_progress"), json!("error")]);
+    assert_eq!(states(&state.deployments[3].1), [json!("in_progress")]);
+    assert_eq!((state.deployments[0].1.len(), state.deployments[1].1.len()), (2, 2));
+    let staging = &state.deployments[0].0;
     // GitHub would merge main into it, and refuse it over checks that the gate has asked for itself.
     assert!(
         staging["ref"] == commit
@@ -287,4 +297,8 @@ fn a_deploy_from_a_laptop_is_a_deployment_with_its_statuses_as_github_describes_
     server.state().forbidden.push("POST /repos/ada/engine/deployments");
     let refused = format!("{:#}", begin("staging").err().expect("it may not"));
     assert!(refused.contains("404") && refused.contains("The token needs"), "{refused}");
+    // Who deploys waits for no limit.
+    server.state().limited = (1, 1);
+    let limited = server.api().without_waiting().get("").unwrap_err();
+    assert!(format!("{limited:#}").contains("wants no more requests"), "{limited:#}");
 }

@@ -93,6 +93,14 @@ impl Server {
 }
 
 /// One request, one answer.
+/// A deployment as GitHub answers it.
+fn as_described(schema: &Schema, id: usize, made: &Value) -> Value {
+    let named = ["ref", "environment", "description"].map(|name| (name.to_owned(), made[name].clone()));
+    let mut known = serde_json::Map::from_iter(named);
+    known.insert("id".to_owned(), json!(id));
+    schema.example("deployment", known.into())
+}
+
 fn serve(stream: &TcpStream, schema: &Schema, state: &mut State) {
     let Some(received) = Received::from(stream) else { return };
     let (method, target) = received.line.split_once(' ').expect("a request");
@@ -282,9 +290,20 @@ impl State {
             }
             ("POST", ["deployments"]) => {
                 let id = self.deployments.len() + 1;
-                let made = json!({ "id": id, "ref": body["ref"], "environment": body["environment"] });
+                let made = as_described(schema, id, &body);
                 self.deployments.push((body, Vec::new()));
-                (201, schema.example("deployment", made))
+                (201, made)
+            }
+            // The newest first.
+            ("GET", ["deployments"]) => {
+                let all = self.deployments.iter().enumerate().rev();
+                let all: Vec<_> = all.map(|(at, (body, _))| as_described(schema, at + 1, body)).collect();
+                (200, all.into())
+            }
+            ("GET", ["deployments", id, "statuses"]) => {
+                let told = &self.deployments[id.parse::<usize>().expect("a number") - 1].1;
+                let told = told.iter().rev().map(|it| json!({ "state": it["state"] }));
+                (200, told.map(|it| schema.example("deployment-status", it)).collect())
             }
             ("POST", ["deployments", id, "statuses"]) => {
                 let told = json!({ "state": body["state"] });
