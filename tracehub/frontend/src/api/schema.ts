@@ -203,7 +203,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Take a paper away, with all of its versions: a member those that they have brought, a manager any */
+        /** Take a paper away, with all of its versions: a member those of which they have brought each one, a manager any */
         delete: operations["remove_paper"];
         options?: never;
         head?: never;
@@ -5191,7 +5191,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The shipment has too many papers, or too many are on their way */
+            /** @description The shipment has too many papers, or the paper too many versions, or too many are on their way */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5218,7 +5218,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No kind of file that is kept */
+            /** @description No kind of file that is kept, or a name that ends as another one */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5878,6 +5878,13 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description It is whole, and the paper of which it is a version was taken away */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Another version of tus */
             412: {
                 headers: {
@@ -6000,7 +6007,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another offset: `upload-offset` says which */
+            /** @description Another offset: `upload-offset` says which; or the paper of which it is a version was taken away */
             409: {
                 headers: {
                     "upload-offset"?: number;
