@@ -11,7 +11,7 @@ import { shown } from './Conflict'
 import { sentenceOfPaper, sentenceOfShare } from '../papers/kinds'
 import { isField } from './fields'
 import classes from './History.module.css'
-import { labelOf, labelOfField, labelOfPart, shownPart } from './words'
+import { labelOf, labelOfField, labelOfPart } from './words'
 
 /** Who did what. Beside the shipment: while it can't be had, or there is none yet, the page goes without. */
 export function History({ shipmentId }: { shipmentId: string }) {
@@ -84,10 +84,9 @@ function sentence({ field, before, after }: HistoryChange): string {
   // A later release may know more fields.
   if (!isField(field)) {
     const part = labelOfPart(field)
-    const [was, is] = [before, after].map((text) => text && shownPart(field, text))
-    if (!was) return t`Added ${part.toLowerCase()}: ${is ?? ''}`
-    if (!is) return t`Removed ${part.toLowerCase()}: ${was}`
-    return t`${part}: ${was} → ${is}`
+    if (!before) return t`Added ${part.toLowerCase()}: ${after ?? ''}`
+    if (!after) return t`Removed ${part.toLowerCase()}: ${before}`
+    return t`${part}: ${before} → ${after}`
   }
   const name = labelOfField(field)
   return t`${name}: ${shown(field, before ?? null)} → ${shown(field, after ?? null)}`

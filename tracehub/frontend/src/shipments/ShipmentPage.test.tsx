@@ -91,7 +91,7 @@ test('a shipment is moved to where it may go, and says who moved it', async () =
   expect(screen.getByRole('group', { name: 'Move on' })).toHaveFocus()
   expect(await screen.findByText('Moved it from In transit to Arrived')).toBeVisible()
   expect(screen.getByText('Vessel: nothing → MSC Ada')).toBeVisible()
-  expect(screen.getByText('Added paper: Packing list list of may.pdf')).toBeVisible()
+  expect(screen.getByText('Brought Packing list (list of may.pdf)')).toBeVisible()
   const change = asked.find(({ method }) => method === 'PATCH')
   expect(await change?.json()).toEqual({ stage: 'arrived' })
   expect(change?.headers.get('If-Match')).toBe('"3"')

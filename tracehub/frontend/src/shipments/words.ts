@@ -1,7 +1,7 @@
 import { i18n, type MessageDescriptor } from '@lingui/core'
 import { msg } from '@lingui/core/macro'
 
-import type { Incoterm, PaperKind, Stage } from '../api/types'
+import type { Incoterm, Stage } from '../api/types'
 import type { Field } from './fields'
 
 const STAGES: Record<Stage, MessageDescriptor> = {
@@ -43,34 +43,6 @@ const PARTS: Record<string, MessageDescriptor> = {
   carrier: msg`Carrier`,
   agent: msg`Agent`,
   other: msg`Other partner`,
-  paper: msg`Paper`,
-}
-
-const PAPERS: Record<PaperKind, MessageDescriptor> = {
-  bill_of_lading: msg`Bill of lading`,
-  commercial_invoice: msg`Commercial invoice`,
-  packing_list: msg`Packing list`,
-  certificate_of_origin: msg`Certificate of origin`,
-  phytosanitary: msg`Phytosanitary certificate`,
-  fumigation: msg`Fumigation certificate`,
-  sanitary: msg`Sanitary certificate`,
-  veterinary_health: msg`Veterinary health certificate`,
-  animal_by_products: msg`Document for animal by-products`,
-  ched: msg`Common Health Entry Document`,
-  insurance: msg`Insurance certificate`,
-  quality: msg`Quality certificate`,
-  customs_declaration: msg`Customs declaration`,
-  export_declaration: msg`Export declaration`,
-  eudr: msg`Due diligence statement`,
-  contract: msg`Contract`,
-  other: msg`Other paper`,
-}
-
-/** What the history has of a part: of a paper its kind, as people call it, and the file's name. */
-export function shownPart(part: string, text: string): string {
-  const [kind = '', ...name] = text.split(' ')
-  if (part !== 'paper' || !Object.hasOwn(PAPERS, kind)) return text
-  return [i18n._(PAPERS[kind as PaperKind]), ...name].join(' ')
 }
 
 /** As people call a part; as it is, when a later release knows more of them. */
