@@ -144,7 +144,8 @@ last_sent() { content /state/.sent | sed -n 's/.*"name":"\([^"]*\)".*/\1/p'; }
 
 # After each start the place is asked what it has, and is sent the ledger anew: so it is known that it can be read and written.
 greet() {
-    store lsf --files-only "store:$place/" >/tmp/there
+    # Where nothing was ever sent, `rclone` finds no folder, and says so by 3.
+    store lsf --files-only "store:$place/" >/tmp/there || [ $? -eq 3 ]
     if ! grep -qx "$(last_sent)-$owner.dump.age" /tmp/there; then rm -f /state/.sent; fi
     touch /tmp/greeted
 }
