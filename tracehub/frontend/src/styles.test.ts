@@ -16,6 +16,7 @@ const imported = [
 /** What is drawn inside of others, without being named here. */
 const INSIDE: Record<string, string[]> = {
   Button: ['UnstyledButton', 'Loader'],
+  Checkbox: ['InlineInput'],
   CloseButton: ['UnstyledButton'],
   PasswordInput: ['ActionIcon', 'Input', 'UnstyledButton'],
   TextInput: ['Input'],

@@ -94,7 +94,7 @@ export function fieldRefusal({ code, limit, message }: FieldError): string {
     case 'eori':
       return t`Must be a country's two letters and up to 15 letters and digits, such as DE1234567`
     case 'amount':
-      return t`Must be more than nothing, and not as much`
+      return t`Must be a number above 0 that is not too large`
     case 'too_many_lines':
       return t`Must not have more than ${limit ?? 0} lines`
     case 'less_than_net':
