@@ -1,5 +1,5 @@
 //! Errors, told to a Sentry where one is set: what failed, in which release, at which request. Never who asked, what was
-//! sent, or a secret: [`sieve`] lets through what it knows, and nothing else.
+//! sent, or a secret: `sieve` lets through what it knows, and nothing else.
 
 mod sieve;
 

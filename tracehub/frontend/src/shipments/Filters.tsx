@@ -37,7 +37,7 @@ export function Filters({ wanted, onChange }: Props) {
     <>
       <Group gap="xs" mb="md">
         <Button
-          size="xs"
+          size="sm"
           variant={isFiltered ? 'light' : 'default'}
           aria-expanded={isOpen}
           aria-controls={panel}
@@ -47,7 +47,7 @@ export function Filters({ wanted, onChange }: Props) {
         </Button>
         {isChanged && (
           <Button
-            size="xs"
+            size="sm"
             variant="default"
             onClick={() => onChange(wanted.search ? { search: wanted.search } : {})}
           >
@@ -55,7 +55,7 @@ export function Filters({ wanted, onChange }: Props) {
           </Button>
         )}
         <Button
-          size="xs"
+          size="sm"
           variant="default"
           loading={csv.isPending}
           onClick={() => csv.mutate(wanted)}
@@ -64,41 +64,43 @@ export function Filters({ wanted, onChange }: Props) {
         </Button>
       </Group>
       {csv.error && <ProblemAlert error={csv.error} />}
-      <Paper id={panel} p="md" mb="md" hidden={!isOpen}>
-        <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }}>
-          <NativeSelect
-            label={t`Stage`}
-            data={[
-              { value: '', label: t`All of them` },
-              ...STAGES.map(({ stage }) => ({ value: stage, label: labelOf(stage) })),
-            ]}
-            value={wanted.stage ?? ''}
-            onChange={(event) => set('stage', event.currentTarget.value)}
-          />
-          <Port value={wanted.port ?? ''} onChange={setPort} />
-          <NativeSelect
-            label={t`First`}
-            data={[
-              { value: '', label: t`What was created last` },
-              { value: 'departure', label: t`What departs last` },
-              { value: 'arrival', label: t`What arrives last` },
-            ]}
-            value={wanted.sort ?? ''}
-            onChange={(event) => set('sort', event.currentTarget.value)}
-          />
-          {DAYS.map((day) => (
-            <TextInput
-              key={day}
-              type="date"
-              label={labels[day]}
-              min="2000-01-01"
-              max="2099-12-31"
-              value={wanted[day] ?? ''}
-              onChange={(event) => set(day, event.currentTarget.value)}
+      {isOpen && (
+        <Paper id={panel} p="md" mb="md">
+          <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }}>
+            <NativeSelect
+              label={t`Stage`}
+              data={[
+                { value: '', label: t`All of them` },
+                ...STAGES.map(({ stage }) => ({ value: stage, label: labelOf(stage) })),
+              ]}
+              value={wanted.stage ?? ''}
+              onChange={(event) => set('stage', event.currentTarget.value)}
             />
-          ))}
-        </SimpleGrid>
-      </Paper>
+            <Port value={wanted.port ?? ''} onChange={setPort} />
+            <NativeSelect
+              label={t`First`}
+              data={[
+                { value: '', label: t`What was created last` },
+                { value: 'departure', label: t`What departs last` },
+                { value: 'arrival', label: t`What arrives last` },
+              ]}
+              value={wanted.sort ?? ''}
+              onChange={(event) => set('sort', event.currentTarget.value)}
+            />
+            {DAYS.map((day) => (
+              <TextInput
+                key={day}
+                type="date"
+                label={labels[day]}
+                min="2000-01-01"
+                max="2099-12-31"
+                value={wanted[day] ?? ''}
+                onChange={(event) => set(day, event.currentTarget.value)}
+              />
+            ))}
+          </SimpleGrid>
+        </Paper>
+      )}
     </>
   )
 }
