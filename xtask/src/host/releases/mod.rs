@@ -99,9 +99,11 @@ impl Leased<'_> {
 }
 
 impl LeasedReleases<'_> {
-    /// Brings everything that the release needs to the host: its files, its images.
+    /// Brings everything that the release needs to the host: its files, its images, and a place for what users bring, without
+    /// which compose runs nothing of it.
     pub(super) fn pull(&self, release: &Release) -> Result<()> {
         self.keep(release)?;
+        self.leased.platform().prepare_papers()?;
         self.leased.fetch_images(release.contents.images.values())
     }
 
