@@ -38,7 +38,9 @@ pub fn conforms(task: &Context) -> Result<()> {
     let demo = Run::new(cmd!(task.sh, "{backend} seed").env("DATABASE_URL", &database.owner)).text()?;
     let demo: Demo = serde_json::from_str(&demo).context("reading how to log in to the demo organisation")?;
 
-    let serving = Serving::start(cmd!(task.sh, "{backend} serve").env("DATABASE_URL", &database.user))?;
+    let papers = tempfile::tempdir().context("making a folder for papers")?;
+    let serve = cmd!(task.sh, "{backend} serve").env("PAPERS_FOLDER", papers.path());
+    let serving = Serving::start(serve.env("DATABASE_URL", &database.user))?;
     let document = root.join(project::BACKEND.folder).join("openapi.json");
     let settings = root.join(lint::SCHEMATHESIS);
     // It leaves files where it runs.
