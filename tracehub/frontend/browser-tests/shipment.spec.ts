@@ -25,7 +25,7 @@ test('a user logs in, creates a shipment, finds it in the list and opens it', as
   await page.getByRole('row', { name: reference }).getByRole('link').click()
 
   await expect(page.getByRole('heading', { name: reference })).toBeVisible()
-  await expect(page.getByText('CSQU3054383')).toBeVisible()
+  await expect(page.getByText('CSQU3054383').first()).toBeVisible()
   await expect(page.getByText('Departs 1 Mar 2026')).toBeVisible()
 
   await page.getByRole('link', { name: 'Edit' }).click()
