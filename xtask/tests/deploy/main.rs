@@ -21,7 +21,6 @@ mod people;
 mod platform;
 mod rollouts;
 mod secrets;
-mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod workers;

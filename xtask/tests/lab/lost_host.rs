@@ -7,8 +7,8 @@ use libtest_mimic::Failed;
 
 use crate::environment::Lab;
 use crate::host::Host;
-use crate::store::Store;
 use crate::support::http::get;
+use crate::support::store::Store;
 use crate::support::xtask::XtaskCommand;
 use crate::support::{check, run, wait_until};
 

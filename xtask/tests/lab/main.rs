@@ -22,8 +22,6 @@ mod refusals;
 mod rollouts;
 mod rotation;
 mod secrets;
-#[path = "../deploy/store.rs"]
-mod store;
 #[path = "../support/mod.rs"]
 mod support;
 

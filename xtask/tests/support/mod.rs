@@ -7,6 +7,7 @@ pub mod commits;
 pub mod faults;
 pub mod http;
 pub mod project;
+pub mod store;
 pub mod streams;
 pub mod trials;
 pub mod xtask;

