@@ -34,7 +34,7 @@ impl Keys {
     pub fn known_device(&self, account: &Account, now: DateTime<Utc>) -> String {
         let (device, expires) = (Uuid::now_v7(), (now + LIFETIME).timestamp());
         let signature = signature(&self.devices[0], account, device, expires);
-        let signature = hex(&signature.finalize().into_bytes());
+        let signature = hex::encode(signature.finalize().into_bytes());
         format!("{COOKIE}={}.{expires}.{signature}", device.simple())
     }
 
@@ -53,7 +53,7 @@ impl Keys {
         let mut parts = value.split('.');
         let device = Uuid::try_parse(parts.next()?).ok()?;
         let expires: i64 = parts.next()?.parse().ok()?;
-        let shown = bytes(parts.next()?)?;
+        let shown = hex::decode(parts.next()?).ok()?;
         let by = |key| signature(key, account, device, expires).verify_slice(&shown).is_ok();
         let is_ours = self.devices.iter().any(by);
         (is_ours && parts.next().is_none() && now.timestamp() < expires).then_some(device)
@@ -63,15 +63,6 @@ impl Keys {
 fn signature(key: &HmacSha256, account: &Account, device: Uuid, expires: i64) -> HmacSha256 {
     let signed = key.clone().chain_update(PURPOSE).chain_update(account.as_bytes());
     signed.chain_update(device.as_bytes()).chain_update(expires.to_be_bytes())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub(super) fn bytes(hex: &str) -> Option<Vec<u8>> {
-    let digits = hex.as_bytes().chunks(2);
-    digits.map(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok()).collect()
 }
 
 #[cfg(test)]

@@ -191,10 +191,6 @@ pub async fn create_partner(
             status = PRECONDITION_FAILED, body = ChangedSince<Partner>, content_type = "application/problem+json",
             description = "It is another one by now than the one that was seen",
         ),
-        (
-            status = PRECONDITION_REQUIRED, body = Problem, content_type = "application/problem+json",
-            description = "If-Match does not say what was seen",
-        ),
     ),
 )]
 pub async fn change_partner(
@@ -237,20 +233,12 @@ pub async fn change_partner(
     responses(
         (status = NO_CONTENT),
         (
-            status = BAD_REQUEST, body = Problem, content_type = "application/problem+json",
-            description = "If-Match is not one ETag",
-        ),
-        (
             status = CONFLICT, body = Problem, content_type = "application/problem+json",
             description = "Shipments have it",
         ),
         (
             status = PRECONDITION_FAILED, body = ChangedSince<Partner>, content_type = "application/problem+json",
             description = "It is another one by now than the one that was seen",
-        ),
-        (
-            status = PRECONDITION_REQUIRED, body = Problem, content_type = "application/problem+json",
-            description = "If-Match does not say what was seen",
         ),
     ),
 )]

@@ -19,6 +19,7 @@ const TOO_LARGE: Refusal = ("413", "The body is larger than 15 KiB", false);
 const NO_LENGTH: Refusal = ("411", "The body came in chunks, and not with its length", false);
 const NOT_JSON: Refusal = ("415", "The body is not JSON in UTF-8", false);
 const INVALID: Refusal = ("422", "Some fields are not right, or not known", false);
+const NOT_SEEN: Refusal = ("428", "If-Match does not say what was seen", false);
 const OURS: Refusal = ("500", "Something went wrong here", false);
 const UNAVAILABLE: Refusal = ("503", "It can't be answered at this moment", true);
 
@@ -40,18 +41,22 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 fn of(operation: &Operation) -> Vec<Refusal> {
-    let has = |kind: &ParameterIn| {
-        operation.parameters.iter().flatten().any(|parameter| match parameter {
-            RefOr::T(parameter) => parameter.parameter_in == *kind,
-            RefOr::Ref(_) => false,
+    let parameters = || {
+        operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter),
+            RefOr::Ref(_) => None,
         })
     };
+    let has = |kind: &ParameterIn| parameters().any(|parameter| parameter.parameter_in == *kind);
     let mut all = vec![OURS, UNAVAILABLE];
     if operation.security.is_some() {
         all.extend([UNAUTHENTICATED, FORBIDDEN]);
     }
     if operation.request_body.is_some() {
         all.extend([BAD_REQUEST, NO_LENGTH, TOO_LARGE, NOT_JSON, INVALID]);
+    }
+    if parameters().any(|parameter| parameter.name == "if-match") {
+        all.extend([BAD_REQUEST, NOT_SEEN]);
     }
     if has(&ParameterIn::Query) {
         all.extend([BAD_REQUEST, INVALID]);

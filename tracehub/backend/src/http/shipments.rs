@@ -15,6 +15,7 @@ pub(super) mod word;
 pub use fields::{Check, Incoterm, code};
 pub use list::{ListQuery, statement as list_statement};
 pub use partners::rename_buyer;
+pub(super) use row::is_there;
 pub use stage::Stage;
 
 use axum::extract::State;

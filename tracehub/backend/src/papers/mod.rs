@@ -60,7 +60,7 @@ impl Store {
 
     /// The file of this content.
     pub fn path(&self, organisation: Uuid, hash: &Hash) -> PathBuf {
-        self.folder.join(organisation.to_string()).join(hex(hash))
+        self.folder.join(organisation.to_string()).join(hex::encode(hash))
     }
 
     /// Whether so much more finds a place, and leaves enough for others.
@@ -131,7 +131,9 @@ impl Store {
         for file in files {
             let file = file?;
             if is_older_than(&file, age) {
-                old.extend(file.file_name().to_str().and_then(unhex));
+                let name = file.file_name();
+                let bytes = name.to_str().and_then(|name| hex::decode(name).ok());
+                old.extend(bytes.and_then(|bytes| Hash::try_from(bytes).ok()));
             }
         }
         Ok(old)
@@ -196,22 +198,6 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// As people and `sha256sum` write it.
-pub fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(name: &str) -> Option<Hash> {
-    let mut hash = Hash::default();
-    if name.len() != 2 * hash.len() {
-        return None;
-    }
-    for (at, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(name.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(hash)
-}
-
 /// Whether the disk has no room for more, or nobody may put more there.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
@@ -235,7 +221,7 @@ mod tests {
         drop(incoming);
         assert_eq!(store.open(upload).unwrap().unwrap().offset, 7);
         let hash = hash(&store.arrived(upload).unwrap()).unwrap();
-        assert_eq!(hex(&hash)[..8], hex(&Sha256::digest(b"a paper").into())[..8]);
+        assert_eq!(hex::encode(hash)[..8], hex::encode(Sha256::digest(b"a paper"))[..8]);
         for _ in 0..2 {
             store.keep(upload, organisation, &hash).unwrap();
         }

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracehub_backend::database::OrganisationTx;
 use tracehub_backend::http::{self, App};
-use tracehub_backend::papers::{Store, hex};
+use tracehub_backend::papers::Store;
 use tracehub_backend::worker::{Traffic, Worker};
 use uuid::Uuid;
 
@@ -172,7 +172,7 @@ fn files(of: Uuid) -> PathBuf {
 /// A file of this content that no row names.
 fn stray(of: Uuid, content: &[u8]) -> PathBuf {
     fs::create_dir_all(files(of)).unwrap();
-    let path = files(of).join(hex(&Sha256::digest(content).into()));
+    let path = files(of).join(hex::encode(Sha256::digest(content)));
     fs::write(&path, content).unwrap();
     path
 }
@@ -200,11 +200,11 @@ async fn a_version_of_a_paper_that_was_taken_away_leaves_no_file(owner: PgPool) 
 async fn files_that_no_paper_has_are_swept_up_and_one_that_resists_keeps_nobody_else_waiting(owner: PgPool) {
     let world = World::new(&owner).await;
     bring(&world, &shipment(&world).await, PDF, &[]).await;
-    let used = files(world.acme.id).join(hex(&Sha256::digest(PDF).into()));
+    let used = files(world.acme.id).join(hex::encode(Sha256::digest(PDF)));
     let (old, new) = (stray(world.acme.id, b"old"), stray(world.acme.id, b"new"));
     let others = stray(world.zenith.id, b"old");
     // A folder is not removed as a file is, whoever tries.
-    let resists = [world.acme.id, world.zenith.id].map(|of| files(of).join(hex(&[7; 32])));
+    let resists = [world.acme.id, world.zenith.id].map(|of| files(of).join(hex::encode([7; 32])));
     for path in &resists {
         fs::create_dir(path).unwrap();
     }

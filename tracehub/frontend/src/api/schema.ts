@@ -2796,7 +2796,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description If-Match is not one ETag */
+            /** @description The request could not be read */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4105,7 +4105,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description If-Match is not one ETag */
+            /** @description The request could not be read */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4773,7 +4773,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description If-Match is not one ETag */
+            /** @description The request could not be read */
             400: {
                 headers: {
                     [name: string]: unknown;

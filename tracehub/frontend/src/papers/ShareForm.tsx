@@ -17,9 +17,8 @@ import { useOneAtATime } from '../api/useOneAtATime'
 import { LANGUAGES } from '../language/choice'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { labelOfKind } from './kinds'
-import type { Made } from './MadeLink'
 
-type Props = { shipmentId: string; papers: Paper[]; onMade: (made: Made) => void }
+type Props = { shipmentId: string; papers: Paper[]; onMade: (path: string) => void }
 
 /** Which papers, for whom, and for how long. */
 export function ShareForm({ shipmentId, papers, onMade }: Props) {
@@ -54,7 +53,7 @@ export function ShareForm({ shipmentId, papers, onMade }: Props) {
     atMostOnce((done) =>
       share.mutate(body, {
         onSuccess: (made) => {
-          onMade(made)
+          onMade(made.path)
           setIsOpen(false)
           setPasscode('')
         },

@@ -7,9 +7,9 @@ import { shares, useRevokeShare } from '../api/shares'
 import type { Paper, Share } from '../api/types'
 import { useLogin } from '../auth/credentials'
 import { formatMoment } from '../dates'
+import { LinkToCopy } from '../layout/LinkToCopy'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { mayDo } from '../people/roles'
-import { MadeLink, type Made } from './MadeLink'
 import { ShareForm } from './ShareForm'
 import classes from './Papers.module.css'
 
@@ -19,7 +19,7 @@ type Props = { shipmentId: string; papers: Paper[] }
 export function Shares({ shipmentId, papers }: Props) {
   const { data } = useQuery(shares(shipmentId))
   const revoke = useRevokeShare(shipmentId)
-  const [made, setMade] = useState<Made | null>(null)
+  const [made, setMade] = useState<string | null>(null)
   const mayWrite = mayDo(useLogin()?.user.role, 'member')
   if (!data || (papers.length === 0 && data.items.length === 0)) return null
 
@@ -28,7 +28,11 @@ export function Shares({ shipmentId, papers }: Props) {
       <Title order={2} size="h5" id="shares" mb="lg">
         {t`Links for the buyer`}
       </Title>
-      {made && <MadeLink made={made} onDone={() => setMade(null)} />}
+      {made && (
+        <LinkToCopy title={t`The link is ready`} path={made} onDone={() => setMade(null)}>
+          {t`Whoever has it sees the papers, without an account. It is not shown again.`}
+        </LinkToCopy>
+      )}
       {revoke.error && <ProblemAlert error={revoke.error} />}
       <ul className={classes.papers} aria-labelledby="shares">
         {data.items.map((share) => (

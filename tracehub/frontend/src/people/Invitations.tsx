@@ -9,7 +9,7 @@ import type { Role } from '../api/types'
 import { useOneAtATime } from '../api/useOneAtATime'
 import { formatMoment } from '../dates'
 import { ProblemAlert } from '../layout/ProblemAlert'
-import type { Shown } from './LinkToCopy'
+import type { Shown } from './PeoplePage'
 import { choicesBelow, isAbove, labelOfRole, whatMayDo } from './roles'
 
 type Props = { mine: Role; onLink: (shown: Shown) => void }

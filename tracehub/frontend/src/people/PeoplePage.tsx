@@ -8,13 +8,17 @@ import type { Role } from '../api/types'
 import { useLogin } from '../auth/credentials'
 import { Loading } from '../layout/Loading'
 import { ProblemAlert } from '../layout/ProblemAlert'
+import { formatMoment } from '../dates'
+import { LinkToCopy } from '../layout/LinkToCopy'
 import { PageTitle } from '../layout/PageTitle'
 import { BackToList } from '../shipments/BackToList'
 import { Invitations } from './Invitations'
-import { LinkToCopy, type Shown } from './LinkToCopy'
 import classes from './PeoplePage.module.css'
 import { PersonActions } from './PersonActions'
 import { labelOfRole, mayDo } from './roles'
+
+/** A link that was made just now, and for whom. */
+export type Shown = { path: string; expires_at: string; words: string }
 
 export function PeoplePage() {
   const { t } = useLingui()
@@ -22,6 +26,7 @@ export function PeoplePage() {
   const organisation = login?.organisation.name
   const { data, error, refetch } = useQuery(people)
   const [shown, setShown] = useState<Shown | null>(null)
+  const until = shown && formatMoment(shown.expires_at)
   // As it is by now: somebody may have changed it since the log-in.
   const me = data?.items.find(({ id }) => id === login?.user.id)
   const role: Role = me?.role ?? 'viewer'
@@ -38,7 +43,14 @@ export function PeoplePage() {
           <Trans>Who sees the shipments of {organisation}, and who may do what.</Trans>
         </Text>
       </div>
-      {shown && <LinkToCopy shown={shown} onDone={() => setShown(null)} />}
+      {shown && (
+        <LinkToCopy title={shown.words} path={shown.path} onDone={() => setShown(null)}>
+          <Trans>
+            Send it yourself, by WhatsApp or mail. It works once, until {until}, for whoever has it;
+            it is not shown again.
+          </Trans>
+        </LinkToCopy>
+      )}
       {data ? (
         <ul className={classes.people} aria-label={t`People`}>
           {data.items.map((person) => (

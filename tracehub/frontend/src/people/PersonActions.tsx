@@ -4,7 +4,7 @@ import { Button, Group, NativeSelect, Stack } from '@mantine/core'
 import { useChangePerson, usePasswordLink } from '../api/people'
 import type { Person, Role } from '../api/types'
 import { ProblemAlert } from '../layout/ProblemAlert'
-import type { Shown } from './LinkToCopy'
+import type { Shown } from './PeoplePage'
 import { choicesBelow, isAbove } from './roles'
 
 type Props = { person: Person; mine: Role; isMe: boolean; onLink: (shown: Shown) => void }

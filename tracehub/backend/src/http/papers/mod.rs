@@ -27,10 +27,11 @@ use super::auth::Caller;
 use super::extract::{Id, Json, Path, Query};
 use super::role::Role;
 use super::shipments::history::{self, Change, What};
+use super::shipments::is_there;
 use super::shipments::word::Word;
 use super::{App, Error};
 use crate::database::OrganisationTx;
-use crate::papers::{Hash, Store, hex};
+use crate::papers::{Hash, Store};
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -109,7 +110,7 @@ pub async fn list_papers(
     Path(Id(id)): Path<Id>,
 ) -> Result<Json<Papers>, Error> {
     let mut tx = caller.begin(&app, Role::Viewer).await?;
-    exists(&mut tx, id).await?;
+    is_there(&mut tx, id).await?;
     let rows = sqlx::query!(
         r#"SELECT papers.id, kind, version, number, paper_versions.name, size, sha256, content_type, expires_on, at,
                   users.name AS by, same.shipment_id AS "same_shipment?", same.reference AS "same_reference?"
@@ -139,7 +140,7 @@ pub async fn list_papers(
             name: row.name,
             size: row.size,
             content_type: row.content_type,
-            sha256: hex(&stored(row.sha256)?),
+            sha256: hex::encode(stored(row.sha256)?),
             expires_on: row.expires_on,
             by: row.by,
             at: row.at,
@@ -193,7 +194,8 @@ pub struct Kept {
 /// Answers with a file, as something to be saved: none is ever shown as a page of ours.
 pub async fn send(store: &Store, of: Uuid, file: &Kept, asked: &HeaderMap) -> Result<Response, Error> {
     let mut request = Request::builder();
-    let etag = HeaderValue::from_str(&format!("\"{}\"", hex(&file.hash))).map_err(anyhow::Error::from)?;
+    let etag =
+        HeaderValue::from_str(&format!("\"{}\"", hex::encode(file.hash))).map_err(anyhow::Error::from)?;
     // Whoever has a part of what the paper was before needs the whole of what it is now.
     let has_the_same = asked.get(header::IF_RANGE).is_none_or(|part_of| part_of == etag);
     if let Some(range) = asked.get(header::RANGE).filter(|_| has_the_same) {
@@ -249,11 +251,6 @@ pub async fn remove_paper(
     note(&mut tx, &caller, found.shipment_id, before, None).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-pub async fn exists(tx: &mut OrganisationTx, shipment: Uuid) -> Result<(), Error> {
-    let found = sqlx::query_scalar!("SELECT id FROM shipments WHERE id = $1", shipment);
-    found.fetch_optional(&mut **tx).await?.map(drop).ok_or(Error::NotFound)
 }
 
 /// How a paper stands in the history: its kind, and what its file was called.

@@ -11,12 +11,12 @@ use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
 use super::arriving::{PAPER, Upload, blocking, disk_full, has_place, kind_of, not_taken, too_large};
-use super::exists;
 use super::metadata::Metadata;
 use crate::http::auth::Caller;
 use crate::http::error::Explained;
 use crate::http::extract::{Id, Path};
 use crate::http::role::Role;
+use crate::http::shipments::is_there;
 use crate::http::{App, Error, FieldError, Problem};
 use crate::lane::{Full, Width};
 use crate::papers::content::{self, HEAD};
@@ -84,7 +84,7 @@ pub async fn begin_upload(
     let Metadata { kind, number, name, filetype, expires_on, paper } = Metadata::of(&headers)?;
     let name = content::said(filetype.as_deref(), &name).map_err(not_taken)?.named(name);
     let mut tx = caller.begin(&app, Role::Member).await?;
-    exists(&mut tx, shipment).await?;
+    is_there(&mut tx, shipment).await?;
     let kind = match paper {
         None => kind.word(),
         Some(paper) => kind_of(&mut tx, shipment, paper).await?,

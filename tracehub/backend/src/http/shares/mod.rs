@@ -21,9 +21,9 @@ pub use self::page::pages;
 use super::auth::Caller;
 use super::extract::{Id, Json, Path};
 use super::links::{Link, new_token};
-use super::papers::exists;
 use super::role::Role;
 use super::shipments::history::{self, Change, What};
+use super::shipments::is_there;
 use super::{App, Error, FieldError, Rule};
 use crate::database::OrganisationTx;
 use crate::text;
@@ -106,7 +106,7 @@ pub async fn list_shares(
     Path(Id(id)): Path<Id>,
 ) -> Result<Json<Shares>, Error> {
     let mut tx = caller.begin(&app, Role::Viewer).await?;
-    exists(&mut tx, id).await?;
+    is_there(&mut tx, id).await?;
     let items = sqlx::query_as!(
         Share,
         r#"SELECT shares.id, buyer, has_passcode, users.name AS by, shares.created_at, expires_at, revoked_at, opened, opened_at,
@@ -143,7 +143,7 @@ pub async fn share(
 ) -> Result<(StatusCode, Json<Link>), Error> {
     let new = new.checked()?;
     let mut tx = caller.begin(&app, Role::Member).await?;
-    exists(&mut tx, shipment).await?;
+    is_there(&mut tx, shipment).await?;
     new.are_of(&mut tx, shipment).await?;
     drop(tx);
     // A passcode takes its time: nobody's connection to the database waits for that.

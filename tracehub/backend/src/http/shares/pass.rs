@@ -6,7 +6,6 @@ use hmac::Mac;
 use uuid::Uuid;
 
 use crate::http::Keys;
-use crate::http::device::{bytes, hex};
 use crate::http::token::HmacSha256;
 
 const COOKIE: &str = "tracehub_shared";
@@ -19,7 +18,7 @@ impl Keys {
     pub fn new_pass(&self, share: Uuid, now: DateTime<Utc>, is_secure: bool) -> String {
         let secure = if is_secure { "; Secure" } else { "" };
         let expires = (now + LIFETIME).timestamp();
-        let signature = hex(&signed(&self.devices[0], share, expires).finalize().into_bytes());
+        let signature = hex::encode(signed(&self.devices[0], share, expires).finalize().into_bytes());
         format!(
             "{COOKIE}={}.{expires}.{signature}; Path=/shared; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
             share.simple(),
@@ -39,7 +38,7 @@ impl Keys {
         let mut parts = value.split('.');
         let of = Uuid::try_parse(parts.next()?).ok()?;
         let expires: i64 = parts.next()?.parse().ok()?;
-        let shown = bytes(parts.next()?)?;
+        let shown = hex::decode(parts.next()?).ok()?;
         let is_ours = self.devices.iter().any(|key| signed(key, share, expires).verify_slice(&shown).is_ok());
         Some(is_ours && of == share && parts.next().is_none() && now.timestamp() < expires)
     }

@@ -134,10 +134,6 @@ pub struct ChangeRefused {
             status = PRECONDITION_FAILED, body = ChangedSince<Shipment>, content_type = "application/problem+json",
             description = "It is another one by now than the one that was seen",
         ),
-        (
-            status = PRECONDITION_REQUIRED, body = Problem, content_type = "application/problem+json",
-            description = "If-Match does not say what was seen",
-        ),
     ),
 )]
 pub async fn change_shipment(

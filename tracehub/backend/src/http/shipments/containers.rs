@@ -176,10 +176,6 @@ pub async fn add_container(
             status = PRECONDITION_FAILED, body = ChangedSince<Container>, content_type = "application/problem+json",
             description = "It is another one by now than the one that was seen",
         ),
-        (
-            status = PRECONDITION_REQUIRED, body = Problem, content_type = "application/problem+json",
-            description = "If-Match does not say what was seen",
-        ),
     ),
 )]
 pub async fn change_container(
@@ -221,16 +217,8 @@ pub async fn change_container(
     responses(
         (status = NO_CONTENT),
         (
-            status = BAD_REQUEST, body = Problem, content_type = "application/problem+json",
-            description = "If-Match is not one ETag",
-        ),
-        (
             status = PRECONDITION_FAILED, body = ChangedSince<Container>, content_type = "application/problem+json",
             description = "It is another one by now than the one that was seen",
-        ),
-        (
-            status = PRECONDITION_REQUIRED, body = Problem, content_type = "application/problem+json",
-            description = "If-Match does not say what was seen",
         ),
     ),
 )]

@@ -189,10 +189,6 @@ pub async fn add_item(
             status = PRECONDITION_FAILED, body = ChangedSince<Item>, content_type = "application/problem+json",
             description = "It is another one by now than the one that was seen",
         ),
-        (
-            status = PRECONDITION_REQUIRED, body = Problem, content_type = "application/problem+json",
-            description = "If-Match does not say what was seen",
-        ),
     ),
 )]
 pub async fn change_item(
@@ -237,16 +233,8 @@ pub async fn change_item(
     responses(
         (status = NO_CONTENT),
         (
-            status = BAD_REQUEST, body = Problem, content_type = "application/problem+json",
-            description = "If-Match is not one ETag",
-        ),
-        (
             status = PRECONDITION_FAILED, body = ChangedSince<Item>, content_type = "application/problem+json",
             description = "It is another one by now than the one that was seen",
-        ),
-        (
-            status = PRECONDITION_REQUIRED, body = Problem, content_type = "application/problem+json",
-            description = "If-Match does not say what was seen",
         ),
     ),
 )]

@@ -50,7 +50,7 @@ pub(super) async fn lock(tx: &mut OrganisationTx, id: Uuid) -> Result<(), Error>
 }
 
 /// Whether there is such a shipment, or an error that there is none.
-pub(super) async fn is_there(tx: &mut OrganisationTx, id: Uuid) -> Result<(), Error> {
+pub(in crate::http) async fn is_there(tx: &mut OrganisationTx, id: Uuid) -> Result<(), Error> {
     let found = sqlx::query!("SELECT id FROM shipments WHERE id = $1", id);
     found.fetch_optional(&mut **tx).await?.map(drop).ok_or(Error::NotFound)
 }

@@ -1,17 +1,17 @@
-import { t } from '@lingui/core/macro'
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Alert, Button, CopyButton, Group, Text, TextInput } from '@mantine/core'
+import type { ReactNode } from 'react'
 
-/** A link that was made just now. */
-export type Made = { path: string; expires_at: string }
+type Props = { title: string; path: string; children: ReactNode; onDone: () => void }
 
-/** It is shown once: the server keeps only what it needs to know it again. */
-export function MadeLink({ made, onDone }: { made: Made; onDone: () => void }) {
-  const address = new URL(made.path, window.location.origin).href
-  const message = encodeURIComponent(address)
+/** A link that was made just now. It is shown once: the server keeps only what it needs to know it again. */
+export function LinkToCopy({ title, path, children, onDone }: Props) {
+  const { t } = useLingui()
+  const address = new URL(path, window.location.origin).href
   return (
-    <Alert role="status" color="harbour" variant="light" title={t`The link is ready`} mb="md">
+    <Alert role="status" color="harbour" variant="light" title={title} mb="md">
       <Text size="sm" mb="sm">
-        {t`Whoever has it sees the papers, without an account. It is not shown again.`}
+        {children}
       </Text>
       <TextInput
         label={t`Link`}
@@ -32,14 +32,14 @@ export function MadeLink({ made, onDone }: { made: Made; onDone: () => void }) {
           size="xs"
           variant="light"
           component="a"
-          href={`https://wa.me/?text=${message}`}
+          href={`https://wa.me/?text=${encodeURIComponent(address)}`}
           target="_blank"
           rel="noreferrer"
         >
-          {t`Send by WhatsApp`}
+          <Trans>Send by WhatsApp</Trans>
         </Button>
         <Button size="xs" variant="default" onClick={onDone}>
-          {t`Done`}
+          <Trans>Done</Trans>
         </Button>
       </Group>
     </Alert>
