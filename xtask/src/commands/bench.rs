@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the figures of `docs/benchmarks.md`, measured here, all in one run on one machine. No test looks
 //! at a time.
 
+mod app;
 mod compile;
 mod page;
 mod pipeline;
@@ -28,6 +29,8 @@ enum Verb {
     Pipeline(pipeline::Pipeline),
     /// The first build of xtask beside that of an empty program, and one after a changed line
     Compile(compile::Compile),
+    /// How many requests the backend answers, how soon, and what memory it takes for them
+    App(app::App),
     /// How soon the page is there on a phone, by Lighthouse
     Page(page::Page),
     #[command(hide = true)]
@@ -41,6 +44,7 @@ impl Bench {
             Verb::Rollout(rollout) => rollout.run(),
             Verb::Pipeline(pipeline) => pipeline.run(),
             Verb::Compile(compile) => compile.run(),
+            Verb::App(app) => app.run(),
             Verb::Page(page) => page.run(),
             Verb::Noop(noop) => noop.run(),
         }

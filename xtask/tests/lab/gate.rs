@@ -13,9 +13,7 @@ const CADDYFILE: &str = "tracehub/deploy/edge/Caddyfile";
 
 pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> {
     let project = &lab.project;
-    for name in ["staging", "production"] {
-        project.xtask_verbatim(&["host", "setup", "--yes", "--env", name]).succeeds()?;
-    }
+    set_up(lab, ["staging", "production"])?;
     let deploy = |name: &str, more: &[&str]| {
         let arguments: Vec<&str> = ["deploy", "--env", name].iter().chain(more).copied().collect();
         project.xtask_verbatim(&arguments)
@@ -74,6 +72,13 @@ pub fn production_takes_what_staging_confirmed(lab: &Lab) -> Result<(), Failed> 
     let result = nobody_s_commit_is_lost_without_a_word(lab);
     project.git(&["switch", "--quiet", "main"]);
     result
+}
+
+/// Each host waits for its own packages, so that both at once take as long as one.
+fn set_up(lab: &Lab, names: [&str; 2]) -> Result<(), Failed> {
+    let set_up = |name: &str| lab.project.xtask_verbatim(&["host", "setup", "--yes", "--env", name]);
+    let drivers = names.map(|name| set_up(name).spawn());
+    drivers.into_iter().try_for_each(|driver| driver.succeeds().map(drop))
 }
 
 /// While somebody is listed who may approve, production takes what another person than who deploys has signed.

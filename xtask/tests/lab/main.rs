@@ -85,7 +85,7 @@ const TRIALS: &[Row<Lab>] = &[
     ),
     (
         "a_driver_killed_right_after_the_switch_is_undone_by_the_guard",
-        Always,
+        Deep,
         interruptions::killed_after_the_switch,
     ),
     ("a_driver_killed_in_the_watch_is_undone_by_the_guard", Deep, interruptions::killed_in_the_watch),

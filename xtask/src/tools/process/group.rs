@@ -55,7 +55,7 @@ impl Group {
     }
 
     /// The process id of its leader, which is the group's id too.
-    pub(super) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.0.pids()[0]
     }
 
