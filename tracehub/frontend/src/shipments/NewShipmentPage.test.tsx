@@ -1,6 +1,6 @@
 import { act, screen } from '@testing-library/react'
 import type { UserEvent } from '@testing-library/user-event'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
 import { fakeApi, json, problem } from '../test/fakeApi'
 import { openAsAda } from '../test/open'
@@ -36,6 +36,18 @@ test('a new shipment is sent without what was left empty, and then shown', async
     origin_port: 'Lagos',
     destination_port: 'Hamburg',
   })
+})
+
+test('ports are offered as one types', async () => {
+  fakeApi({})
+  const { user } = openAsAda('/shipments/new')
+
+  const origin = await screen.findByLabelText(/Port of origin/)
+  await user.type(origin, 'abid')
+
+  const list = document.getElementById(origin.getAttribute('list')!)!
+  await vi.waitFor(() => expect(list.querySelector('option')).toHaveValue('Abidjan'))
+  expect(list.querySelector('option')?.label).toBe('Côte d’Ivoire · CIABJ')
 })
 
 test('what the API has against a field stands at the field, and the first one gets the focus', async () => {

@@ -15,6 +15,7 @@ import type { ReactNode } from 'react'
 import { DraftNotice } from '../drafts/DraftNotice'
 import type { useDraft } from '../drafts/useDraft'
 import { ProblemAlert } from '../layout/ProblemAlert'
+import { PortInput } from '../ports/PortInput'
 import { FIELDS, fieldErrors, type Field, type Values } from './fields'
 import classes from './ShipmentForm.module.css'
 import { incotermChoices, labelOfField } from './words'
@@ -108,13 +109,13 @@ export function ShipmentForm(props: Props) {
           />
         </Section>
         <Section title={t`Journey`}>
-          <TextInput
+          <PortInput
             label={labelOfField('origin_port')}
             placeholder={t`Lagos`}
             required
             {...input('origin_port')}
           />
-          <TextInput
+          <PortInput
             label={labelOfField('destination_port')}
             placeholder={t`Hamburg`}
             required
