@@ -82,6 +82,11 @@ const TRIALS: &[Row<Project>] = &[
         Deep,
         migrations::baseline,
     ),
+    (
+        "a_large_paper_comes_whole_over_a_slow_line_across_a_deploy_and_a_rollback",
+        Deep,
+        papers::over_a_slow_line,
+    ),
     ("a_rollback_is_immediate_and_no_request_fails", Always, rollouts::rollback),
     ("a_release_that_never_gets_ready_costs_users_nothing", Always, shared::never_ready),
     ("a_release_that_crashes_at_its_start_costs_users_nothing", Always, shared::crashes),
