@@ -53,9 +53,13 @@ pub fn write() -> Result<Vec<Asked>> {
             None => {}
         }
         if let Some(base) = base.filter(|_| public.is_none() || row.away.is_some()) {
-            let image = base_images::one(base)?;
-            if image.origin == Origin::Assembled {
-                row.now.packages = versions(&packages_of(shell(), &image.reference)?);
+            match base_images::one(base) {
+                Ok(image) if image.origin == Origin::Assembled => {
+                    row.now.packages = versions(&packages_of(shell(), &image.reference)?);
+                }
+                Ok(_) => {}
+                // On a machine without Debian's packages.
+                Err(error) => row.away = Some(format!("{error:#}").replace('\n', " ")),
             }
         }
         rows.push(row);
