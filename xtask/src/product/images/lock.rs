@@ -82,16 +82,16 @@ pub fn say(rows: &[Asked]) {
         vec![row.name.to_owned(), state, format!("{} packages", row.now.packages.len()), digest]
     };
     terminal::table(&["image", "state", "assembled of", "digest"], &rows.iter().map(row).collect::<Vec<_>>());
+    away(rows).iter().for_each(terminal::note);
+}
+
+/// Which rows could not be asked, and why, a sentence for each reason.
+pub fn away(rows: &[Asked]) -> Vec<String> {
     let mut away: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, words) in rows.iter().filter_map(|row| Some((row.name, row.away.as_deref()?))) {
         away.entry(words).or_default().push(name);
     }
-    for (words, names) in away {
-        let names = names.join(", ");
-        terminal::note(format_args!(
-            "their registry can't be asked, so they keep what they had: {names} ({words})"
-        ));
-    }
+    away.iter().map(|(words, names)| format!("{} stay as they are: {words}", names.join(", "))).collect()
 }
 
 /// What a registry has under a name.
@@ -121,6 +121,7 @@ fn ask(public: &str, silent: &mut BTreeMap<String, String>) -> Result<Result<Fou
         Ok(told) => told.stderr.lines().last().unwrap_or_default().trim_start_matches("ERROR: ").to_owned(),
         Err(error) => error.to_string(),
     };
+    let words = format!("{registry} can't be asked: {words}");
     silent.insert(registry.to_owned(), words.clone());
     Ok(Err(words))
 }

@@ -63,11 +63,9 @@ pub fn apply() -> Result<Report> {
 }
 
 fn base_images() -> Result<Report> {
-    let mut report = Report::default();
-    for row in lock::write()? {
-        if let Some(words) = row.away {
-            report.left.push(format!("{FILE}: {}: {words}", row.name));
-        }
+    let rows = lock::write()?;
+    let mut report = Report { left: lock::away(&rows), ..Report::default() };
+    for row in rows {
         let before = row.before.unwrap_or_default();
         if before == row.now {
             continue;

@@ -1,6 +1,6 @@
 //! Crates and npm's packages: what their own tools move, without running anything of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
@@ -64,31 +64,34 @@ fn ranges(package: &str) -> Result<Vec<String>> {
     Ok(all.map(|(name, version)| format!("{name}@^{}", version.as_str().unwrap_or_default())).collect())
 }
 
-/// The packages of one lock file that have another version in another.
+/// The packages of one lock file that have other versions in another: where npm has put each, and how often, is of no interest.
 fn differing(before: &str, after: &str) -> Result<Vec<Moved>> {
-    let versions = |text: &str| -> Result<BTreeMap<String, String>> {
-        let lock: Value = serde_json::from_str(text).context("reading package-lock.json")?;
-        let all = lock["packages"].as_object().into_iter().flatten();
-        let version =
-            |(path, it): (&String, &Value)| Some((path.clone(), it["version"].as_str()?.to_owned()));
-        Ok(all.filter(|(path, _)| !path.is_empty()).filter_map(version).collect())
-    };
     let (before, after) = (versions(before)?, versions(after)?);
-    let changed = after.iter().filter(|(path, version)| before.get(*path) != Some(version));
-    let moved = changed.map(|(path, version)| Moved {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let words = |all: &BTreeMap<String, BTreeSet<String>>, name: &String| {
+        let versions =
+            all.get(name).map(|them| them.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
+        versions.unwrap_or_else(|| "none".to_owned())
+    };
+    let moved = names.into_iter().filter(|name| before.get(*name) != after.get(*name)).map(|name| Moved {
         of: "package-lock.json",
-        name: path.rsplit("node_modules/").next().unwrap_or(path).to_owned(),
-        from: before.get(path).cloned().unwrap_or_else(|| "none".to_owned()),
-        to: version.clone(),
+        name: name.clone(),
+        from: words(&before, name),
+        to: words(&after, name),
     });
-    let gone = before.iter().filter(|(path, _)| !after.contains_key(*path)).map(|(path, version)| Moved {
-        of: "package-lock.json",
-        name: path.rsplit("node_modules/").next().unwrap_or(path).to_owned(),
-        from: version.clone(),
-        to: "none".to_owned(),
-    });
-    let mut all: Vec<Moved> = moved.chain(gone).collect();
-    all.dedup();
+    Ok(moved.collect())
+}
+
+/// Name to versions.
+fn versions(text: &str) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let lock: Value = serde_json::from_str(text).context("reading package-lock.json")?;
+    let mut all = BTreeMap::<String, BTreeSet<String>>::new();
+    for (path, it) in lock["packages"].as_object().into_iter().flatten() {
+        if let (Some((_, name)), Some(version)) = (path.rsplit_once("node_modules/"), it["version"].as_str())
+        {
+            all.entry(name.to_owned()).or_default().insert(version.to_owned());
+        }
+    }
     Ok(all)
 }
 
@@ -101,10 +104,11 @@ mod tests {
         let before = r#"{"packages": {"": {"version": "1.0.0"}, "node_modules/a": {"version": "1.0.0"},
             "node_modules/a/node_modules/@b/c": {"version": "2.0.0"}, "node_modules/d": {"version": "1.0.0"}}}"#;
         let after = r#"{"packages": {"": {"version": "1.1.0"}, "node_modules/a": {"version": "1.0.1"},
-            "node_modules/a/node_modules/@b/c": {"version": "2.0.0"}, "node_modules/e": {"version": "3.0.0"}}}"#;
+            "node_modules/@b/c": {"version": "2.0.0"}, "node_modules/e": {"version": "3.0.0"},
+            "node_modules/e/node_modules/a": {"version": "1.0.0"}}}"#;
         let moved: Vec<_> = differing(before, after).unwrap();
         let words: Vec<_> = moved.iter().map(|it| format!("{} {} {}", it.name, it.from, it.to)).collect();
-        assert_eq!(words, ["a 1.0.0 1.0.1", "e none 3.0.0", "d 1.0.0 none"]);
+        assert_eq!(words, ["a 1.0.0 1.0.0, 1.0.1", "d 1.0.0 none", "e none 3.0.0"]);
         let package = r#"{"dependencies": {"react": "19.3.1"}, "devDependencies": {"@a/b": "0.1.2"}}"#;
         assert_eq!(ranges(package).unwrap(), ["react@^19.3.1", "@a/b@^0.1.2"]);
     }
