@@ -64,6 +64,8 @@ enum Verb {
         output: OutputArgs,
     },
     /// Write down the digests of the base images that their registries have now, and the packages of those assembled here
+    ///
+    /// Into tracehub/deploy/images.lock.json and the Dockerfiles. What can't be asked now keeps what it had.
     Lock,
 }
 
@@ -79,7 +81,10 @@ impl Image {
             Verb::Push { yes, unchecked, output } => push(yes, unchecked, output),
             Verb::Publish { yes, output } => publish(yes, output),
             Verb::Outdated { output } => outdated(output),
-            Verb::Lock => lock::write(),
+            Verb::Lock => {
+                lock::say(&lock::write()?);
+                Ok(())
+            }
         }
     }
 }

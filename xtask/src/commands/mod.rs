@@ -35,6 +35,7 @@ mod status;
 mod support;
 pub mod target;
 mod test;
+mod update;
 mod user;
 mod workflows;
 
@@ -63,6 +64,7 @@ enum Verb {
     Test(test::Test),
     Fmt(fmt::Fmt),
     Image(image::Image),
+    Update(update::Update),
     Deploy(deploy::Deploy),
     Approve(approve::Approve),
     Rollback(rollback::Rollback),
@@ -96,7 +98,7 @@ enum Verb {
 
 /// The verbs as `--help` shows them.
 const GROUPS: &[Group] = &[
-    ("Build and check", &["dev", "ci", "lint", "test", "fmt", "image"]),
+    ("Build and check", &["dev", "ci", "lint", "test", "fmt", "image", "update"]),
     (
         "Deploy",
         &[
@@ -146,6 +148,7 @@ impl Cli {
             Verb::Test(test) => test.run(),
             Verb::Fmt(fmt) => fmt.run(),
             Verb::Image(image) => image.run(),
+            Verb::Update(update) => update.run(),
             Verb::Deploy(deploy) => deploy.run(),
             Verb::Approve(approve) => approve.run(),
             Verb::Rollback(rollback) => rollback.run(),

@@ -84,6 +84,7 @@ mod tests {
             let words = words
                 .replace("\"$ENVIRONMENT\"", "staging")
                 .replace("\"$VERSION\"", "main")
+                .replace("\"$COMMIT\"", "0123")
                 .replace("${RELEASE:+--to \"$RELEASE\"}", "--to release");
             let parsed = Cli::try_parse_from(["cargo xtask"].into_iter().chain(words.split(' ')));
             let is_understood = match &parsed {

@@ -59,7 +59,7 @@ pub enum SenderImage {
         /// The name that it gets.
         name: String,
         /// How it is made.
-        dockerfile: &'static str,
+        dockerfile: String,
     },
 }
 

@@ -29,4 +29,5 @@ pub mod snapshot;
 pub mod sources;
 #[cfg(test)]
 mod tests;
+pub mod updates;
 pub mod workflows;

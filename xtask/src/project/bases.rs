@@ -123,10 +123,23 @@ pub const SENDER: Base = Base {
     ],
 };
 
-/// The same, where hosts reach public registries: no public image has both programs, so that the host's own engine makes it, of
-/// the same packages, signed by the distribution.
+/// Images that only builds stand on, by name: never assembled, and no host runs one as it is. In a Dockerfile, `RUST_IMAGE` is
+/// the one called `rust`.
+pub const BUILD_IMAGES: &[(&str, &str)] = &[
+    ("rust", "docker.io/library/rust:1-bookworm"),
+    ("node", "docker.io/library/node:22-bookworm-slim"),
+    DEBIAN,
+];
+
+/// What [`SENDER_DOCKERFILE`] stands on.
+pub const DEBIAN: (&str, &str) = ("debian", "docker.io/library/debian:bookworm-slim");
+
+/// For what a public image must be there: hosts and workflows have the first, some developers the second.
+pub const PLATFORMS: &[&str] = &["linux/amd64", "linux/arm64"];
+
+/// What follows `FROM` when the host's own engine makes [`SENDER`], where hosts reach public registries: no public image has both
+/// programs. Of the same packages, signed by the distribution.
 pub const SENDER_DOCKERFILE: &str = "\
-FROM docker.io/library/debian:bookworm-slim
 RUN apt-get update \\
     && apt-get install --yes --no-install-recommends age ca-certificates rclone \\
     && rm -rf /var/lib/apt/lists/*

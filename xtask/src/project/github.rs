@@ -22,3 +22,10 @@ pub const LABELS: &[Label] = &[
 pub const SECRET_VERSIONS: &str = "XTASK_SECRETS";
 /// The secret of the repository with the token by which the weekly workflow looks at the settings.
 pub const SETTINGS_TOKEN: &str = "SETTINGS_TOKEN";
+/// The secret of the repository with the token by which the weekly workflow opens its pull request: a workflow's own may change no
+/// workflow, and what it opens starts no checks.
+pub const UPDATES_TOKEN: &str = "UPDATES_TOKEN";
+/// The branch of that pull request.
+pub const UPDATES_BRANCH: &str = "updates";
+/// Where what has moved is until its checks have passed.
+pub const UPDATES_UNCHECKED: &str = "updates-unchecked";

@@ -219,3 +219,8 @@ pub const LLVM_COV: CargoTool =
 /// Judges what is in `Cargo.lock`, by `deny.toml`.
 pub const DENY: CargoTool =
     CargoTool { package: "cargo-deny", version: "0.20.2", program: "cargo-deny", features: &[] };
+
+/// GitHub's actions, each at a commit: JSON, since `cargo xtask update` moves them.
+pub const ACTIONS_FILE: &str = "xtask/src/project/actions.json";
+/// What that file holds.
+pub const ACTIONS: &str = include_str!("actions.json");

@@ -1,14 +1,15 @@
-//! The images that ours stand on: what is here is used, what a registry has is pulled, and where none answers they
-//! are assembled.
+//! The images that ours stand on: what is here is used, what a registry has is pulled, by the digest that the lock file has, and
+//! where none answers they are assembled.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::assemble;
+use super::base_lock;
 use crate::project::{self, BASES, Base};
 use crate::terminal::{self, Activity};
 use crate::tools::docker;
@@ -56,19 +57,38 @@ pub fn one(base: &'static Base) -> anyhow::Result<BaseImage> {
     image.with_context(|| format!("the base image {} is not there although it was made", base.name))
 }
 
-/// The base images that are on this engine already. A pulled one comes before an assembled one.
+/// The base images that are on this engine already. A pulled one comes before an assembled one; one that was pulled under the same
+/// tag and has another digest than it is locked to is none.
 pub fn here() -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
-    let listed = Run::new(docker::images(shell())).text()?;
+    let (listed, lock) = (Run::new(docker::images(shell())).text()?, base_lock::read()?);
     let find = |base: &'static Base| {
-        let public = base.public.filter(|name| listed.lines().any(|it| it == docker::familiar_name(name)));
-        let assembled = || listed.lines().find(|name| name.starts_with(&assemble::name_prefix(base)));
-        let image = match public {
-            Some(name) => BaseImage { reference: name.to_owned(), origin: Origin::Pulled },
-            None => BaseImage { reference: assembled()?.to_owned(), origin: Origin::Assembled },
+        let pinned = base.public.map(|public| base_lock::pinned(&lock, base.name, public));
+        let image = match pinned.filter(|name| is_listed(&listed, name)) {
+            Some(reference) => BaseImage { reference, origin: Origin::Pulled },
+            None => {
+                let prefix = assemble::name_prefix(base);
+                let line = listed.lines().find(|name| name.starts_with(&prefix))?;
+                let (reference, _) = line.split_once('@')?;
+                BaseImage { reference: reference.to_owned(), origin: Origin::Assembled }
+            }
         };
         Some((base.name, image))
     };
     Ok(BASES.iter().filter_map(find).collect())
+}
+
+/// Whether [`docker::images`] lists it: by its digest when the name has one, else by its tag.
+fn is_listed(listed: &str, name: &str) -> bool {
+    let parts = |line: &str| -> Option<(String, String, String)> {
+        let (tagged, digest) = line.split_once('@').unwrap_or((line, ""));
+        let (repository, tag) = tagged.rsplit_once(':')?;
+        Some((repository.to_owned(), tag.to_owned(), digest.to_owned()))
+    };
+    let Some((repository, tag, digest)) = parts(docker::familiar_name(name)) else { return false };
+    let is_it = |(of, with, having): (String, String, String)| {
+        of == repository && if digest.is_empty() { with == tag } else { having == digest }
+    };
+    listed.lines().filter_map(parts).any(is_it)
 }
 
 /// Whether an image of this name was assembled, wherever it is kept.
@@ -80,10 +100,19 @@ fn get(base: &'static Base) -> anyhow::Result<BaseImage> {
     let name = base.name;
     let refusal = match base.public {
         None => String::new(),
-        Some(public) => match pull(name, public)? {
-            None => return Ok(BaseImage { reference: public.to_owned(), origin: Origin::Pulled }),
-            Some(refusal) => format!(", since {public} can't be pulled ({refusal})"),
-        },
+        Some(public) => {
+            let pinned = base_lock::pinned(&base_lock::read()?, name, public);
+            match pull(name, &pinned)? {
+                None => return Ok(BaseImage { reference: pinned, origin: Origin::Pulled }),
+                // Something else in its place would be a surprise: the registry is there, and what is locked is not.
+                Some(refusal) if pinned != public && is_gone(&refusal) => bail!(
+                    "the base image {name} can't be had: {pinned} is what {} has, and its registry answers: {refusal}\n  \
+                     `cargo xtask image lock` writes down the one that it has now.",
+                    base_lock::FILE
+                ),
+                Some(refusal) => format!(", since {pinned} can't be pulled ({refusal})"),
+            }
+        }
     };
     let lock = workspace::tools_dir().join(format!("locks/base-{name}"));
     let _one = Lock::hold(&lock, || {
@@ -99,10 +128,16 @@ fn get(base: &'static Base) -> anyhow::Result<BaseImage> {
     Ok(BaseImage { reference, origin: Origin::Assembled })
 }
 
-/// Pulls a public image. If its registry gives none, says why, and remembers it: the next name of the same registry
-/// need not wait for that again.
-pub fn pull(name: &str, public: &'static str) -> anyhow::Result<Option<String>> {
-    static REFUSALS: Mutex<BTreeMap<&'static str, String>> = Mutex::new(BTreeMap::new());
+/// Whether a registry has answered that it has no such image, or none for this machine: another one of its images may be there.
+pub fn is_gone(refusal: &str) -> bool {
+    ["manifest unknown", "no matching manifest"].iter().any(|words| refusal.contains(words))
+        || refusal.ends_with(": not found")
+}
+
+/// Pulls a public image. If its registry gives none, says why, and remembers it of a registry that does not answer: the next name
+/// of the same registry need not wait for that again.
+pub fn pull(name: &str, public: &str) -> anyhow::Result<Option<String>> {
+    static REFUSALS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
     let registry = docker::registry(public);
     if let Some(refusal) = REFUSALS.lock().expect("no holder panics").get(registry) {
         return Ok(Some(refusal.clone()));
@@ -117,7 +152,9 @@ pub fn pull(name: &str, public: &'static str) -> anyhow::Result<Option<String>> 
         Err(error) => error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
     };
     activity.done("not to be had");
-    REFUSALS.lock().expect("no holder panics").insert(registry, refusal.clone());
+    if !is_gone(&refusal) {
+        REFUSALS.lock().expect("no holder panics").insert(registry.to_owned(), refusal.clone());
+    }
     Ok(Some(refusal))
 }
 
@@ -133,5 +170,38 @@ fn pull_patiently(name: &str, activity: &Activity) -> Result<(), CommandError> {
             Run::new(docker::pull(shell(), name)).timeout(PULL_TIMEOUT).each_line(&see).run()
         }
         ended => ended,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_of_the_same_tag_and_another_digest_than_it_is_locked_to_is_not_there() {
+        let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+        let (ours, other) = (digest("a"), digest("b"));
+        let tagged = format!("caddy:2-alpine@{other}\nlocalhost:5115/caddy:2-alpine@{ours}\n");
+        let here =
+            |listed: &str, name: &str| is_listed(listed, &format!("docker.io/library/caddy:2-alpine{name}"));
+        assert!(here(&tagged, ""));
+        assert!(!here(&tagged, &format!("@{ours}")), "only another registry's has it");
+        assert!(here(&format!("{tagged}caddy:<none>@{ours}\n"), &format!("@{ours}")));
+        assert!(!here(&format!("caddy:<none>@{ours}\n"), ""));
+    }
+
+    #[test]
+    fn a_registry_that_answers_is_told_from_one_that_does_not() {
+        for gone in [
+            "Error response from daemon: manifest for localhost:5000/a@sha256:00 not found: manifest unknown: manifest unknown",
+            "no matching manifest for linux/arm64/v8 in the manifest list entries",
+        ] {
+            assert!(is_gone(gone), "{gone}");
+        }
+        for away in
+            ["dial tcp: lookup registry-1.docker.io: no such host", "i/o timeout", "TLS handshake timeout"]
+        {
+            assert!(!is_gone(away), "{away}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod actionlint;
 mod assemble;
 pub mod base_images;
+pub mod base_lock;
 mod cargo_tools;
 mod chromium;
 mod docker;

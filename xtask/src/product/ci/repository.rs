@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use super::files;
 use crate::pipeline::Context;
+use crate::product::images;
 use crate::setup::{self, Tool};
 use crate::tools::cargo::{self, Messages};
 use crate::tools::diagnostics::lint;
@@ -35,9 +36,10 @@ pub fn docs(task: &Context) -> Result<()> {
     task.run_parsed(cargo::doc(&task.sh), HERE, |line| messages.read(line))
 }
 
-/// Every Dockerfile.
+/// Every Dockerfile, and whether it stands on what the lock file has.
 pub fn dockerfiles(task: &Context) -> Result<()> {
     let files =
         files::some(|path| path.rsplit('/').next().is_some_and(|name| name.starts_with("Dockerfile")))?;
+    images::dockerfiles::check(&files)?;
     task.run(lint::hadolint(&task.sh, &setup::require(Tool::Hadolint)?, &files))
 }

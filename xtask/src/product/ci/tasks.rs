@@ -125,9 +125,9 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .reads(["**/*.sh", ".ci/", "scripts/"])
             .run(repository::shell_scripts),
 
-        task("dockerfiles", "every Dockerfile, by hadolint")
+        task("dockerfiles", "every Dockerfile, by hadolint; it stands on the images that images.lock.json has")
             .groups(["lint"]).tools(&[Tool::Hadolint])
-            .reads(["**/Dockerfile*", HADOLINT])
+            .reads(["**/Dockerfile*", HADOLINT, "tracehub/deploy/images.lock.json"])
             .run(repository::dockerfiles),
 
         task("workflow-files", "GitHub's workflows are what `cargo xtask workflows` writes, and run each task here")
@@ -231,13 +231,13 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
             .reads(["tracehub/", ".dockerignore", "!tracehub/frontend/coverage/"]).variables(["RUSTFLAGS"]).timeout(minutes(30))
             .run(deployment::images),
 
-        task("model-suite", "the simulated host and a real one look the same after every call of a rollout")
+        task("model-suite", "the simulated host and a real one look the same after every call; a registry is asked")
             .needs(["images"]).lane(CARGO).lane(ENGINE).tools(images::TOOLS).tools(RUST).reads(DELIVERY).kills().timeout(minutes(15))
             .run(xtask::model),
 
         task("caddyfiles", "the edge's configuration and the page's, as Caddy reads them")
             .lane(ENGINE).tools(&[Tool::Engine, Tool::Docker])
-            .reads(["tracehub/deploy/edge/", "tracehub/frontend/Caddyfile"])
+            .reads(["tracehub/deploy/edge/", "tracehub/frontend/Caddyfile", "tracehub/deploy/images.lock.json"])
             .run(deployment::caddyfiles),
 
         task("deploy-suite", "deploys, rollbacks, kills and failures on a real engine, and a browser at the end")

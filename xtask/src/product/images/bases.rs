@@ -9,9 +9,10 @@ use super::lock;
 use super::parts::packages_of;
 use super::registry::Registry;
 use crate::host::{Bases, SenderImage};
-use crate::project::{Base, CADDY, NAME, POSTGRES, SENDER, SENDER_DOCKERFILE};
+use crate::project::{Base, CADDY, DEBIAN, NAME, POSTGRES, SENDER, SENDER_DOCKERFILE};
 use crate::setup::base_images::{self, BaseImage, Origin};
-use crate::setup::{self, Tool};
+use crate::setup::base_lock::pinned;
+use crate::setup::{self, Tool, base_lock};
 use crate::terminal::{self, paint};
 use crate::tools::docker;
 use crate::tools::files::hex::hex;
@@ -36,7 +37,7 @@ pub fn say_assembled(bases: &BTreeMap<&'static str, BaseImage>) -> Result<()> {
         let names = assembled.join(", ");
         terminal::note(paint::dim(format_args!("  base images assembled from Debian's packages: {names}")));
     }
-    let locked = lock::read()?;
+    let locked = base_lock::read()?;
     for name in assembled {
         let Some(locked) = locked.get(name) else { continue };
         if let Some(words) = lock::differing(name, locked, &packages_of(shell(), &bases[name].reference)?) {
@@ -54,12 +55,12 @@ pub fn bases_by_name() -> Bases {
 
 /// The images of a platform to be started on a host: by digest from this commit's lock file, else through our registry.
 pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
-    let locked = lock::of_commit(sha)?;
-    let digest = |base: &Base| locked.get(base.name).and_then(|locked| locked.digest.as_ref());
-    let name = |base: &'static Base| match base.public.zip(digest(base)) {
-        Some((public, digest)) => Ok(format!("{public}@{digest}")),
-        None => bring(registry, base),
-    };
+    let lock = base_lock::of_commit(sha)?;
+    let name =
+        |base: &'static Base| match base.public.map(|public| (public, pinned(&lock, base.name, public))) {
+            Some((public, pinned)) if pinned != public => Ok(pinned),
+            _ => bring(registry, base),
+        };
     Ok(Bases { caddy: name(&CADDY)?, postgres: name(&POSTGRES)? })
 }
 
@@ -68,9 +69,12 @@ pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
 /// our registry when the host is another machine.
 pub fn sender_beside(platform: &Bases, registry: Option<&Registry>) -> Result<SenderImage> {
     if !base_images::is_assembled(&platform.postgres) {
-        let sum = hex(&Sha256::digest(SENDER_DOCKERFILE));
+        let (debian, public) = DEBIAN;
+        let from = pinned(&base_lock::read()?, debian, public);
+        let dockerfile = format!("FROM {from}\n{SENDER_DOCKERFILE}");
+        let sum = hex(&Sha256::digest(&dockerfile));
         let name = format!("{NAME}-made/{}:{}", SENDER.name, &sum[..12]);
-        return Ok(SenderImage::Made { name, dockerfile: SENDER_DOCKERFILE });
+        return Ok(SenderImage::Made { name, dockerfile });
     }
     let bases = base_images::ensure(&[&SENDER])?;
     say_assembled(&bases)?;
@@ -106,6 +110,7 @@ mod tests {
             panic!("it comes another way");
         };
         assert!(name.starts_with("tracehub-made/sender:"), "{name}");
+        assert!(dockerfile.starts_with("FROM docker.io/library/debian:bookworm-slim"), "{dockerfile}");
         // What is assembled elsewhere is in it.
         for package in SENDER.packages.last().expect("it has some").names {
             assert!(dockerfile.contains(&format!(" {package} ")), "{package}");

@@ -1,98 +1,165 @@
-//! The lock file of the base images: which digest each public name stood for when somebody looked, and where no registry
-//! answers, of which packages each is assembled.
+//! Writes the lock file of the images that ours stand on, and the Dockerfiles with what it has.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::dockerfiles;
 use super::parts::packages_of;
+use crate::exit::refuse;
 use crate::product::sbom::Part;
-use crate::project::{self, BASES, Base};
+use crate::project::{BASES, BUILD_IMAGES, PLATFORMS};
 use crate::setup::base_images::{self, Origin};
+use crate::setup::base_lock::{self, FILE, Lock, Locked};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
-use crate::tools::git;
+use crate::tools::docker;
+use crate::tools::files::replace;
 use crate::tools::process::{Run, shell};
-use crate::workspace;
 
-const FILE: &str = "images.lock.json";
+/// The longest that a registry may take to say what it has.
+const ASK_TIMEOUT: Duration = Duration::from_secs(60);
 
-fn path() -> camino::Utf8PathBuf {
-    workspace::root().join(project::DEPLOY).join(FILE)
+/// A row that was asked for.
+#[derive(Debug)]
+pub struct Asked {
+    /// The image.
+    pub name: &'static str,
+    /// What it was locked to, if it was.
+    pub before: Option<Locked>,
+    /// What it is locked to.
+    pub now: Locked,
+    /// Why its registry could not be asked, if so: then the digest is the one from before.
+    pub away: Option<String>,
 }
 
-/// What a row of the table is locked to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Locked {
-    /// The digest of its public image; none where no registry answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-    /// The distribution's packages of the one that is assembled where no registry answers: name to version and SHA-256.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub packages: BTreeMap<String, String>,
-}
-
-/// The rows, by their names.
-pub type Lock = BTreeMap<String, Locked>;
-
-/// As this tree has it.
-pub fn read() -> Result<Lock> {
-    match fs::read_to_string(path()) {
-        Ok(text) => serde_json::from_str(&text).with_context(|| format!("{} can't be read", path())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::new()),
-        Err(error) => Err(error).with_context(|| format!("reading {}", path())),
-    }
-}
-
-/// The same, as a commit has it.
-pub fn of_commit(sha: &str) -> Result<Lock> {
-    let file = format!("{}/{FILE}", project::DEPLOY);
-    match git::history::show_if_there(workspace::root(), sha, &file)? {
-        Some(text) => serde_json::from_str(&text).with_context(|| format!("{file} of {sha} can't be read")),
-        None => Ok(Lock::new()),
-    }
-}
-
-/// Asks each registry, looks into each image that is assembled here, and writes the file. A row that can't be asked now keeps
-/// what it had; all or nothing is written.
-pub fn write() -> Result<()> {
+/// Asks each registry, looks into each image that is assembled here, and writes lock file and Dockerfiles. A row that can't be
+/// asked now keeps what it had; when a registry has no such image, or lacks a platform, nothing is written.
+pub fn write() -> Result<Vec<Asked>> {
     setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Buildx], false)?;
-    let before = read()?;
-    let mut now = Lock::new();
-    for base in BASES {
-        let mut locked = before.get(base.name).cloned().unwrap_or_default();
-        let digest = ask(base)?;
-        let image = if digest.is_none() { Some(base_images::one(base)?) } else { None };
-        locked.digest = digest.or(locked.digest);
-        if let Some(image) = image.filter(|image| image.origin == Origin::Assembled) {
-            locked.packages = versions(&packages_of(shell(), &image.reference)?);
+    let before = base_lock::read()?;
+    let bases = BASES.iter().map(|base| (base.name, base.public, Some(base)));
+    let others = BUILD_IMAGES.iter().map(|(name, public)| (*name, Some(*public), None));
+    let (mut rows, mut silent) = (Vec::new(), BTreeMap::new());
+    for (name, public, base) in bases.chain(others) {
+        let mut row = Asked { name, before: before.get(name).cloned(), now: Locked::default(), away: None };
+        row.now = row.before.clone().unwrap_or_default();
+        let answer = public.map(|public| ask(public, &mut silent)).transpose()?;
+        match answer {
+            Some(Ok(found)) => (row.now.digest, row.now.platforms) = (Some(found.digest), found.platforms),
+            Some(Err(words)) => row.away = Some(words),
+            None => {}
         }
-        now.insert(base.name.to_owned(), locked);
+        if let Some(base) = base.filter(|_| public.is_none() || row.away.is_some()) {
+            match base_images::one(base) {
+                Ok(image) if image.origin == Origin::Assembled => {
+                    row.now.packages = versions(&packages_of(shell(), &image.reference)?);
+                }
+                Ok(_) => {}
+                // On a machine without Debian's packages.
+                Err(error) => row.away = Some(format!("{error:#}").replace('\n', " ")),
+            }
+        }
+        rows.push(row);
     }
-    fs::write(path(), format!("{}\n", serde_json::to_string_pretty(&now)?))
-        .context("writing the lock file")?;
-    let row = |(name, locked): (&String, &Locked)| {
-        let state =
-            if before.get(name) == Some(locked) { paint::dim("as before") } else { paint::warn("changed") };
-        let digest = locked.digest.clone().unwrap_or_else(|| paint::dim("no registry answers"));
-        vec![name.clone(), state, format!("{} packages", locked.packages.len()), digest]
-    };
-    terminal::table(
-        &["base image", "state", "assembled of", "digest"],
-        &now.iter().map(row).collect::<Vec<_>>(),
-    );
-    Ok(())
+    let lock: Lock = rows.iter().map(|row| (row.name.to_owned(), row.now.clone())).collect();
+    let dockerfiles = dockerfiles::written(&lock)?;
+    replace(&base_lock::path(), format!("{}\n", serde_json::to_string_pretty(&lock)?).as_bytes())?;
+    for (path, text) in dockerfiles {
+        replace(&path, text.as_bytes())?;
+    }
+    Ok(rows)
 }
 
-/// The digest that a public name stands for now; none when its registry does not answer.
-fn ask(base: &Base) -> Result<Option<String>> {
-    let Some(public) = base.public else { return Ok(None) };
-    let asked = Run::new(setup::buildx()?.inspect(shell(), public)).timeout(Duration::from_secs(60)).text();
-    let digest = asked.ok().map(|told| told.trim_matches('"').to_owned());
-    Ok(digest.filter(|digest| digest.starts_with("sha256:")))
+/// For people.
+pub fn say(rows: &[Asked]) {
+    let row = |row: &Asked| {
+        let is_as_before = row.before.as_ref() == Some(&row.now);
+        let state = if is_as_before { paint::dim("as before") } else { paint::warn("changed") };
+        let digest = row.now.digest.clone().unwrap_or_else(|| paint::dim("none"));
+        vec![row.name.to_owned(), state, format!("{} packages", row.now.packages.len()), digest]
+    };
+    terminal::table(&["image", "state", "assembled of", "digest"], &rows.iter().map(row).collect::<Vec<_>>());
+    away(rows).iter().for_each(terminal::note);
+}
+
+/// Which rows could not be asked, and why, a sentence for each reason.
+pub fn away(rows: &[Asked]) -> Vec<String> {
+    let mut away: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, words) in rows.iter().filter_map(|row| Some((row.name, row.away.as_deref()?))) {
+        away.entry(words).or_default().push(name);
+    }
+    away.iter().map(|(words, names)| format!("{} stay as they are: {words}", names.join(", "))).collect()
+}
+
+/// What a registry has under a name.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    digest: String,
+    platforms: BTreeMap<String, String>,
+}
+
+/// What a public name stands for now, or why that can't be asked. A registry that did not answer is not asked again.
+fn ask(public: &str, silent: &mut BTreeMap<String, String>) -> Result<Result<Found, String>> {
+    let registry = docker::registry(public);
+    if let Some(words) = silent.get(registry) {
+        return Ok(Err(words.clone()));
+    }
+    let asked = Run::new(setup::buildx()?.inspect_manifest(shell(), public)).timeout(ASK_TIMEOUT).finish();
+    let words = match asked {
+        Ok(told) if told.status.success() => {
+            return found(public, &serde_json::from_str(&told.stdout).context("reading buildx's answer")?)
+                .map(Ok);
+        }
+        Ok(told) if told.stderr.trim_end().ends_with("not found") => {
+            return Err(refuse(format!(
+                "{registry} has no {public}: has the tag been withdrawn? xtask/src/project/bases.rs names it. Nothing was written."
+            )));
+        }
+        Ok(told) => told.stderr.lines().last().unwrap_or_default().trim_start_matches("ERROR: ").to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let words = format!("{registry} can't be asked: {words}");
+    silent.insert(registry.to_owned(), words.clone());
+    Ok(Err(words))
+}
+
+/// By the manifest of an image: an index, or of one platform alone, which its configuration names.
+fn found(public: &str, manifest: &Value) -> Result<Found> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let platform = |it: &Value| Some(format!("{}/{}", it["os"].as_str()?, it["architecture"].as_str()?));
+    let digest = text(&manifest["digest"])
+        .filter(|digest| base_lock::is_digest(digest))
+        .with_context(|| format!("buildx tells no digest of {public}"))?;
+    let mut platforms = BTreeMap::new();
+    match manifest["manifests"].as_array() {
+        // Of several variants of one processor the first is what an engine takes. Attestations have the platform `unknown`.
+        Some(all) => {
+            for one in all {
+                if let (Some(platform), Some(digest)) = (platform(&one["platform"]), text(&one["digest"])) {
+                    platforms.entry(platform).or_insert(digest);
+                }
+            }
+        }
+        None => {
+            let told =
+                Run::new(setup::buildx()?.inspect_config(shell(), public)).timeout(ASK_TIMEOUT).text()?;
+            let image: Value = serde_json::from_str(&told).context("reading buildx's answer")?;
+            platforms.extend(platform(&image).map(|platform| (platform, digest.clone())));
+        }
+    }
+    platforms.remove("unknown/unknown");
+    let lacking: Vec<&str> = PLATFORMS.iter().copied().filter(|it| !platforms.contains_key(*it)).collect();
+    if !lacking.is_empty() {
+        let has = platforms.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let lacking = lacking.join(" and ");
+        return Err(refuse(format!(
+            "{public} has no image for {lacking}, it has {has}: what runs there could not be built. Nothing was written."
+        )));
+    }
+    Ok(Found { digest, platforms })
 }
 
 /// What an image that was assembled here has otherwise than it is locked to, in words; nothing when it is not locked.
@@ -127,6 +194,7 @@ fn versions(parts: &BTreeSet<Part>) -> BTreeMap<String, String> {
 mod tests {
     use super::*;
     use crate::product::sbom::Kind;
+    use crate::setup::registry;
 
     #[test]
     fn a_base_that_comes_to_other_packages_than_it_is_locked_to_is_told_by_each_of_them() {
@@ -139,7 +207,7 @@ mod tests {
         };
         let parts = |all: &[Part]| -> BTreeSet<Part> { all.iter().cloned().collect() };
         let first = parts(&[part("libc6", "2.36-9", "aa"), part("tzdata", "2026a", "bb")]);
-        let locked = Locked { digest: None, packages: versions(&first) };
+        let locked = Locked { packages: versions(&first), ..Locked::default() };
         assert_eq!(differing("runtime", &locked, &first), None);
         assert_eq!(differing("runtime", &Locked::default(), &first), None, "it is not locked");
         let others = parts(&[
@@ -153,5 +221,103 @@ mod tests {
         }
         let text = serde_json::to_string(&locked).expect("written");
         assert_eq!(serde_json::from_str::<Locked>(&text).expect("read"), locked);
+    }
+
+    /// Of a registry on the loopback, each platform a tag.
+    fn push(registry: &str, platforms: &[&str]) {
+        let sh = shell();
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = camino::Utf8Path::from_path(temporary.path()).unwrap();
+        let (archive, mut files) = (folder.join("nothing.tar"), Vec::new());
+        // An archive ends with two blocks of zeros.
+        std::fs::write(&archive, [0; 1024]).unwrap();
+        for platform in platforms {
+            let name = format!("{registry}/caddy:{platform}");
+            Run::new(docker::import(sh, &archive, &name, &[format!("LABEL platform={platform}")]))
+                .run()
+                .unwrap();
+            Run::new(docker::push(sh, &name)).run().unwrap();
+            let asked = Run::new(setup::buildx().unwrap().inspect_manifest(sh, &name)).text().unwrap();
+            let mut one: Value = serde_json::from_str(&asked).unwrap();
+            one["platform"] = serde_json::json!({ "os": "linux", "architecture": platform });
+            let file = folder.join(format!("{platform}.json"));
+            std::fs::write(&file, one.to_string()).unwrap();
+            files.extend(["--file".to_owned(), file.into_string()]);
+        }
+        let buildx = setup::buildx().unwrap();
+        let (program, name) = (&buildx.program, format!("{registry}/caddy:2"));
+        let index = xshell::cmd!(sh, "{program} imagetools create --tag {name} {files...}");
+        Run::new(index.env("BUILDX_CONFIG", &buildx.config)).run().unwrap();
+    }
+
+    #[test]
+    #[ignore = "wants an engine"]
+    fn what_a_registry_has_is_locked_by_platform_and_pulled_by_that_digest_alone() {
+        // A registry of this test alone; its images go with it.
+        struct Own(String, String);
+        impl Drop for Own {
+            fn drop(&mut self) {
+                let _ = registry::remove(&self.0);
+                let sh = shell();
+                let listed = Run::new(docker::images(sh)).text().unwrap_or_default();
+                for line in listed.lines().filter(|line| line.starts_with(&self.1)) {
+                    let (tagged, digest) = line.split_once('@').unwrap_or((line, ""));
+                    let (repository, _) = tagged.rsplit_once(':').unwrap_or((tagged, ""));
+                    for name in [tagged.to_owned(), format!("{repository}@{digest}")] {
+                        let _ = Run::new(docker::remove_image(sh, &name)).run();
+                    }
+                }
+            }
+        }
+        std::env::set_current_dir(crate::workspace::root()).expect("the repository's root");
+        let listener = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let (one, other) = (listener(), listener());
+        let [port, read_only_port] = [&one, &other].map(|it| it.local_addr().unwrap().port());
+        drop((one, other));
+        let name = format!("{}-test-lock-{}", crate::project::NAME, std::process::id());
+        let host = format!("localhost:{port}");
+        let own = Own(name.clone(), host.clone());
+        registry::ensure(&name, registry::Registry { port, read_only_port }).unwrap();
+        push(&host, &["amd64", "arm64"]);
+        let public = format!("{host}/caddy:2");
+
+        let Found { digest, platforms } = ask(&public, &mut BTreeMap::new()).unwrap().unwrap();
+        assert_eq!(platforms.keys().collect::<Vec<_>>(), PLATFORMS);
+        let digests: BTreeSet<&String> = platforms.values().chain([&digest]).collect();
+        assert_eq!(digests.len(), 3, "the index, and each platform, has its own: {digests:?}");
+        let locked = Locked { digest: Some(digest.clone()), platforms, ..Locked::default() };
+        let pinned = base_lock::pinned(&[("caddy".to_owned(), locked)].into(), "caddy", &public);
+        assert_eq!(base_images::pull("caddy", &pinned).unwrap(), None);
+
+        // The tag moves on, and what is locked stays what is pulled.
+        push(&host, &["arm64", "amd64", "s390x"]);
+        let moved = ask(&public, &mut BTreeMap::new()).unwrap().unwrap();
+        assert_ne!(moved.digest, digest);
+        let id = |name: &str| Run::new(docker::inspect(shell(), name, "{{.Id}}")).text().unwrap();
+        let before = id(&pinned);
+        assert_eq!(base_images::pull("caddy", &pinned).unwrap(), None);
+        assert_eq!(id(&pinned), before);
+
+        let gone = format!("{public}@sha256:{}", "0a".repeat(32));
+        let refusal = base_images::pull("caddy", &gone).unwrap().expect("it is not there");
+        assert!(base_images::is_gone(&refusal), "{refusal}");
+        let refused = |name: &str, words: &str| {
+            let error = ask(&format!("{host}/{name}"), &mut BTreeMap::new()).unwrap_err().to_string();
+            assert!(error.contains(words) && error.ends_with("Nothing was written."), "{error}");
+        };
+        refused("caddy:amd64", "has no image for linux/arm64, it has linux/amd64");
+        refused("caddy:3", "has no localhost:");
+        push(&host, &["arm64"]);
+        refused("caddy:2", "has no image for linux/amd64");
+        let refusal = base_images::pull("caddy", &public).unwrap().expect("this machine's platform lacks");
+        assert!(base_images::is_gone(&refusal), "{refusal}");
+
+        drop(own);
+        let mut silent = BTreeMap::new();
+        let words = ask(&public, &mut silent).unwrap().unwrap_err();
+        assert!(words.contains("connection refused"), "{words}");
+        assert_eq!(silent.keys().collect::<Vec<_>>(), [&host], "it is not asked again");
+        let refusal = base_images::pull("caddy", &gone).unwrap().expect("nobody answers");
+        assert!(!base_images::is_gone(&refusal), "{refusal}");
     }
 }

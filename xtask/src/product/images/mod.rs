@@ -3,6 +3,7 @@
 
 mod backend;
 mod bases;
+pub mod dockerfiles;
 mod frontend;
 mod inputs;
 pub mod lock;

@@ -6,6 +6,7 @@ use super::variables::{self, Variable};
 use super::yaml::{Yaml, map, text, words};
 use crate::project::{
     CHECKS_KEY, CHECKS_RESULTS, DEFAULT_BRANCH, ENVIRONMENTS, Environment, SETTINGS_TOKEN, Site,
+    UPDATES_TOKEN,
 };
 
 /// Where pushes are checked.
@@ -237,7 +238,7 @@ fn weekly() -> File {
         ("workflow_dispatch", map::<&str>([])),
     ]);
     let all = vec![
-        steps::checkout(Checkout::Whole),
+        steps::checkout(Checkout::Commit(MOVED)),
         steps::toolchain(),
         steps::xtask("ci --keep-going --deep"),
         // Whether what is remembered can be believed: some passes again, and some tasks with only what they declare.
@@ -249,7 +250,9 @@ fn weekly() -> File {
         steps::xtask("image outdated"),
         steps::upload_logs("weekly"),
     ];
-    let job = runs("all tasks, from nothing", OLDER, &[READ], 330, &[], all);
+    // With what could move, where something could; and even when that could not be asked.
+    let place = [("needs", words(&[MOVES])), ("if", text("${{ !cancelled() }}"))];
+    let job = runs("all tasks, from nothing", OLDER, &[READ], 330, &place, all);
     // A workflow's own token may read no settings.
     let token = [(SETTINGS_TOKEN.to_owned(), format!("${{{{ secrets.{SETTINGS_TOKEN} }}}}"))];
     let as_github = [("GITHUB_TOKEN".to_owned(), format!("${{{{ secrets.{SETTINGS_TOKEN} }}}}"))];
@@ -262,15 +265,45 @@ fn weekly() -> File {
         name: "weekly.yml".to_owned(),
         about: &[
             "Every task on one bare machine, without a cache, the long ones too: what a newcomer's first run does, and what",
-            "has become wrong without a change of ours, such as a dependency that turned out to be vulnerable.",
+            "has become wrong without a change of ours, such as a dependency that turned out to be vulnerable. With all that others",
+            "make as new as it may be, which becomes one pull request when every task has passed.",
         ],
         content: workflow(
             "Weekly",
             on,
             Some(one_at_a_time("weekly")),
-            vec![("all", job), ("settings", settings)],
+            vec![(MOVES, moves()), ("all", job), ("pull-request", pull_request()), ("settings", settings)],
         ),
     }
+}
+
+/// The job that moves what can move, and what it has left there.
+const MOVES: &str = "moves";
+const MOVED: &str = "${{ needs.moves.outputs.commit }}";
+
+/// Nothing of what has moved is run here, beside a token that may write.
+fn moves() -> Yaml {
+    let mut all = ready(Checkout::Shallow);
+    all.extend([steps::node(), with_updates_token(steps::xtask("update --push")).id("update")]);
+    let outputs = [("outputs", map([("commit", text("${{ steps.update.outputs.commit }}"))]))];
+    runs("what can move", MACHINE, &[READ], 20, &outputs, all)
+}
+
+fn pull_request() -> Yaml {
+    let place = [("needs", words(&[MOVES, "all"])), ("if", text("needs.moves.outputs.commit != ''"))];
+    let publish =
+        steps::xtask(r#"update --publish "$COMMIT""#).env([("COMMIT".to_owned(), MOVED.to_owned())]);
+    let mut all = ready(Checkout::Shallow);
+    all.push(with_updates_token(publish));
+    runs("the pull request", MACHINE, &[READ], 15, &place, all)
+}
+
+/// Where that is not set, there is no pull request: a workflow's own token may change no workflow, and what it opens starts no
+/// checks. Nor is there one of another branch, for which somebody has started the workflow by hand.
+fn with_updates_token(step: Step) -> Step {
+    let token = format!("${{{{ secrets.{UPDATES_TOKEN} }}}}");
+    step.when(&format!("env.{UPDATES_TOKEN} != '' && github.ref == 'refs/heads/{DEFAULT_BRANCH}'"))
+        .env([(UPDATES_TOKEN.to_owned(), token.clone()), ("GITHUB_TOKEN".to_owned(), token)])
 }
 
 /// A whole file. Nothing is permitted but what a job asks for.

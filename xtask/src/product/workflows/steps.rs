@@ -1,48 +1,49 @@
 //! The steps that jobs are made of, and the actions that they use.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
 use super::jobs::{Artifact, Kind};
 use super::yaml::{Yaml, map, text};
+use crate::project::ACTIONS;
 
-/// An action of other people's making, at a commit that was looked at. The tag is for readers: tags can be moved.
+/// An action of other people's making, by its name in the pins.
 #[derive(Debug, Clone, Copy)]
-pub struct Action {
-    name: &'static str,
-    tag: &'static str,
-    commit: &'static str,
+pub struct Action(&'static str);
+
+/// The commit at which an action was looked at. The tag is for readers, and for what looks for newer ones: tags can be moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// `v7.0.1`.
+    pub tag: String,
+    /// All 40 digits.
+    pub commit: String,
 }
 
-const CHECKOUT: Action =
-    Action { name: "actions/checkout", tag: "v7.0.1", commit: "3d3c42e5aac5ba805825da76410c181273ba90b1" };
-const SETUP_NODE: Action =
-    Action { name: "actions/setup-node", tag: "v7.0.0", commit: "820762786026740c76f36085b0efc47a31fe5020" };
-const CACHE: Action =
-    Action { name: "actions/cache", tag: "v5.0.5", commit: "27d5ce7f107fe9357f9df03efb73ab90386fccae" };
-const UPLOAD_ARTIFACT: Action = Action {
-    name: "actions/upload-artifact",
-    tag: "v7.0.0",
-    commit: "bbbca2ddaa5d8feaa63e36b76fdaad77386f024f",
-};
-const RUST_CACHE: Action =
-    Action { name: "Swatinem/rust-cache", tag: "v2.9.2", commit: "6323deb102c322ba6fcbdcafc7e3dddab59af2b6" };
-const LOGIN: Action =
-    Action { name: "docker/login-action", tag: "v4.1.0", commit: "4907a6ddec9925e35a0a9e82d7399ccc52663121" };
-const CODECOV: Action = Action {
-    name: "codecov/codecov-action",
-    tag: "v5.5.2",
-    commit: "671740ac38dd9b0130fbe1cec585b89eea48d3de",
-};
+/// The pins, by the actions' names.
+pub type Pins = BTreeMap<String, Pin>;
 
-/// All of them.
-const ACTIONS: [Action; 7] = [CHECKOUT, SETUP_NODE, CACHE, UPLOAD_ARTIFACT, RUST_CACHE, LOGIN, CODECOV];
+static PINS: LazyLock<Pins> = LazyLock::new(|| serde_json::from_str(ACTIONS).expect("a test reads it"));
+
+const CHECKOUT: Action = Action("actions/checkout");
+const SETUP_NODE: Action = Action("actions/setup-node");
+const CACHE: Action = Action("actions/cache");
+const UPLOAD_ARTIFACT: Action = Action("actions/upload-artifact");
+const RUST_CACHE: Action = Action("Swatinem/rust-cache");
+const LOGIN: Action = Action("docker/login-action");
+const CODECOV: Action = Action("codecov/codecov-action");
 
 /// Those that are not GitHub's own.
 pub fn actions_of_others() -> impl Iterator<Item = &'static str> {
-    ACTIONS.iter().map(|action| action.name).filter(|name| !name.starts_with("actions/"))
+    PINS.keys().map(String::as_str).filter(|name| !name.starts_with("actions/"))
 }
 
 impl Action {
     fn step(self, with: impl IntoIterator<Item = (&'static str, Yaml)>) -> Step {
-        let uses = Yaml::Noted(format!("{}@{}", self.name, self.commit), self.tag.to_owned());
+        let (name, pin) = (self.0, &PINS[self.0]);
+        let uses = Yaml::Noted(format!("{name}@{}", pin.commit), pin.tag.clone());
         Step { uses: Some(uses), with: map(with), ..Step::default() }
     }
 }
@@ -50,6 +51,7 @@ impl Action {
 /// One step of a job.
 #[derive(Debug, Clone)]
 pub struct Step {
+    id: Option<&'static str>,
     name: Option<&'static str>,
     condition: Option<String>,
     uses: Option<Yaml>,
@@ -60,13 +62,27 @@ pub struct Step {
 
 impl Default for Step {
     fn default() -> Step {
-        Step { name: None, condition: None, uses: None, run: None, with: Yaml::Map(vec![]), env: vec![] }
+        Step {
+            id: None,
+            name: None,
+            condition: None,
+            uses: None,
+            run: None,
+            with: Yaml::Map(vec![]),
+            env: vec![],
+        }
     }
 }
 
 impl Step {
     fn named(mut self, name: &'static str) -> Step {
         self.name = Some(name);
+        self
+    }
+
+    /// So that what it leaves in GITHUB_OUTPUT has a name.
+    pub fn id(mut self, id: &'static str) -> Step {
+        self.id = Some(id);
         self
     }
 
@@ -87,6 +103,7 @@ impl Step {
         let nonempty = |value: Yaml| (value != Yaml::Map(vec![])).then_some(value);
         let env = map(self.env.into_iter().map(|(name, value)| (name, text(value))));
         let pairs = [
+            ("id", self.id.map(text)),
             ("name", self.name.map(text)),
             ("if", self.condition.map(text)),
             ("uses", self.uses),
@@ -109,13 +126,15 @@ pub enum Checkout {
     Whole,
     /// A branch with its history, whatever was chosen on the page where the workflow is started.
     Branch(&'static str),
+    /// The commit that an expression gives, with its history; where it gives nothing, what the workflow was started for.
+    Commit(&'static str),
 }
 
 /// The repository, without a key to it that later steps could use.
 pub fn checkout(how: Checkout) -> Step {
     let mut with = vec![("persist-credentials", Yaml::Flag(false))];
-    if let Checkout::Branch(branch) = how {
-        with.push(("ref", text(branch)));
+    if let Checkout::Branch(it) | Checkout::Commit(it) = how {
+        with.push(("ref", text(it)));
     }
     if !matches!(how, Checkout::Shallow) {
         with.push(("fetch-depth", Yaml::Number(0)));

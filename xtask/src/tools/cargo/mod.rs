@@ -46,9 +46,10 @@ pub fn test_suite<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "cargo test --locked --package xtask --test {name}")
 }
 
-/// The test of xtask that compares its simulated host with a real one.
+/// The tests of xtask that want an engine: the one that compares its simulated host with a real one, and what registries are asked.
 pub fn test_model(sh: &Shell) -> Cmd<'_> {
-    cmd!(sh, "cargo test --locked --package xtask --bins -- --ignored --nocapture a_real_one_look_the_same")
+    let tests = ["a_real_one_look_the_same", "what_a_registry_has"];
+    cmd!(sh, "cargo test --locked --package xtask --bins -- --ignored --nocapture {tests...}")
 }
 
 /// Builds the documentation of the workspace's crates, with private items; a warning is an error. [`Messages`] reads its

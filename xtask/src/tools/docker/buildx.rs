@@ -20,6 +20,13 @@ impl Buildx {
         cmd.env("BUILDX_CONFIG", &self.config)
     }
 
+    /// Asks a registry for the manifest of an image: its digest, and when it is an index, those that are in it.
+    pub fn inspect_manifest<'a>(&self, sh: &'a Shell, name: &str) -> Cmd<'a> {
+        let (program, format) = (&self.program, "{{json .Manifest}}");
+        let cmd = cmd!(sh, "{program} imagetools inspect --format {format} {name}");
+        cmd.env("BUILDX_CONFIG", &self.config)
+    }
+
     /// Asks a registry for what an image of one platform says of itself: its labels are in there, below `config`.
     pub fn inspect_config<'a>(&self, sh: &'a Shell, name: &str) -> Cmd<'a> {
         let (program, format) = (&self.program, "{{json .Image}}");

@@ -19,9 +19,9 @@ use xshell::{Cmd, Shell, cmd};
 use self::limits::LIMITS;
 use super::process::{CommandError, Run};
 
-/// Lists the names of all images, one `name:tag` a line.
+/// Lists the names of all images, one a line: `name:tag@sha256:…`, with `<none>` for a tag or a digest that it has not.
 pub fn images(sh: &Shell) -> Cmd<'_> {
-    let format = "{{.Repository}}:{{.Tag}}";
+    let format = "{{.Repository}}:{{.Tag}}@{{.Digest}}";
     cmd!(sh, "docker image ls --format {format}")
 }
 

@@ -1,0 +1,83 @@
+//! `cargo xtask update`: moves everything of other people's making that can move, and has the weekly workflow propose it.
+
+use std::io::Write as _;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::json;
+
+use super::output::OutputArgs;
+use crate::product::github;
+use crate::product::updates::{self, Moved, Report, request};
+use crate::terminal::{self, Activity, paint};
+
+/// Move what others make to its newest allowed version
+///
+/// Base images by their registries, crates and npm's packages within the versions that our manifests allow, GitHub's actions
+/// within their major version. Nothing of them is run, and nothing is committed. What can't be asked stays as it is, and is named.
+#[derive(Debug, Args)]
+pub struct Update {
+    /// Put it on GitHub, in a commit that nothing looks for yet
+    ///
+    /// The weekly workflow's, with GITHUB_TOKEN: docs/workflows.md says what it may. Writes `commit=…` into the file that GITHUB_OUTPUT
+    /// names, unless nothing has moved.
+    #[arg(long, conflicts_with = "publish")]
+    push: bool,
+    /// The checks of that commit have passed: open its pull request, or update the open one
+    #[arg(long, value_name = "COMMIT")]
+    publish: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Update {
+    /// Moves, and says what has moved.
+    pub fn run(self) -> Result<()> {
+        if let Some(commit) = &self.publish {
+            return self.publish(commit);
+        }
+        // Before minutes are spent.
+        let api = if self.push { Some(github::api()?) } else { None };
+        let report = updates::apply()?;
+        let commit =
+            api.map(|api| Activity::of("put it on GitHub", |_| request::push(&api, &report))).transpose()?;
+        let commit = commit.flatten();
+        if let Some(commit) = &commit {
+            tell_workflow(commit)?;
+        }
+        self.output
+            .say(|| json!({ "moved": report.moved, "left": report.left, "commit": commit }), || say(&report));
+        Ok(())
+    }
+
+    fn publish(&self, commit: &str) -> Result<()> {
+        let page = request::publish(&github::api()?, commit, run().as_deref())?;
+        self.output.say(|| json!({ "pull_request": page }), || terminal::say(&page));
+        Ok(())
+    }
+}
+
+fn say(report: &Report) {
+    if report.moved.is_empty() {
+        terminal::say(format_args!("{} nothing of what could be asked can move", paint::good("Current:")));
+    } else {
+        let row = |it: &Moved| vec![it.of.to_owned(), it.name.clone(), it.from.clone(), it.to.clone()];
+        let rows: Vec<Vec<String>> = report.moved.iter().map(row).collect();
+        terminal::table(&["of", "package", "from", "to"], &rows);
+    }
+    report.left.iter().for_each(|words| terminal::say(paint::dim(format_args!("not moved: {words}"))));
+}
+
+fn tell_workflow(commit: &str) -> Result<()> {
+    let Some(file) = std::env::var_os("GITHUB_OUTPUT") else { return Ok(()) };
+    let mut file = std::fs::OpenOptions::new().append(true).open(&file).context("opening GITHUB_OUTPUT")?;
+    writeln!(file, "commit={commit}").context("writing GITHUB_OUTPUT")
+}
+
+/// The page of the run in whose jobs the checks were.
+fn run() -> Option<String> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let [server, repository, id] =
+        [variable("GITHUB_SERVER_URL")?, variable("GITHUB_REPOSITORY")?, variable("GITHUB_RUN_ID")?];
+    Some(format!("{server}/{repository}/actions/runs/{id}"))
+}
