@@ -28,6 +28,7 @@ use crate::rollout::state::history::Differences;
 use crate::rollout::state::ledger::RecordedAttempt;
 use crate::terminal::{self, paint};
 use crate::tools::docker::condition::{Condition, Health, started_again};
+use crate::tools::http::Shown;
 
 /// What runs, since when, by whom, and how it is
 #[derive(Debug, Args)]
@@ -85,7 +86,7 @@ impl Status {
                 "last_copy": backups.copied(),
                 "scheduled_backups": backups.for_programs(),
                 "sent_copies": backups.sent_for_programs(),
-                "certificate_days": shown.as_ref().and_then(|shown| shown.days),
+                "certificate_days": shown.as_ref().and_then(Shown::days),
                 "certificate_trouble": shown.as_ref().and_then(https::trouble),
                 "platform": platform,
                 "platform_commit": origin.commit,

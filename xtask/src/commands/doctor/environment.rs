@@ -282,7 +282,7 @@ fn public(machine: &Machine, edge_runs: bool, report: &mut Report) {
                 report
                     .warn("certificate", &format!("{words}\n`cargo xtask logs edge --env {name}` says why"));
             }
-            None => report.good("certificate", format!("ends in {} days", shown.days.unwrap_or_default())),
+            None => report.good("certificate", format!("ends {}", https::when(&shown))),
         },
     }
 }

@@ -41,7 +41,11 @@ pub fn check(
             );
             return Err(Failure { exit: Exit::HostUnfit, message }.into());
         }
-        None if shown.is_late => terminal::warn(late(shown)),
+        None if shown.is_late => {
+            terminal::warn(late(shown));
+            // It may end while the release is watched.
+            machine.take_any_certificate();
+        }
         None => {}
     }
     Ok(())
@@ -75,11 +79,13 @@ fn late(shown: &Shown) -> String {
     format!("the certificate of HTTPS ends {}, and the edge ought to have another one by now", when(shown))
 }
 
-fn when(shown: &Shown) -> String {
-    match shown.days.unwrap_or_default() {
-        ..=0 => "within a day".to_owned(),
-        1 => "in 1 day".to_owned(),
-        days => format!("in {days} days"),
+/// When it ends, to people.
+pub fn when(shown: &Shown) -> String {
+    match shown.left.unwrap_or_default() {
+        ..60 => "within a minute".to_owned(),
+        left @ ..7_200 => format!("in {} min", left / 60),
+        left @ ..172_800 => format!("in {} h", left / 3_600),
+        left => format!("in {} days", left / 86_400),
     }
 }
 
@@ -92,4 +98,26 @@ pub fn trouble(shown: &Shown) -> Option<String> {
 pub fn say(shown: &Shown) {
     let line = trouble(shown).map_or_else(|| format!("the certificate ends {}", when(shown)), paint::bad);
     terminal::say(format_args!("  HTTPS     {line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_certificate_is_said_with_the_time_that_is_left() {
+        let shown = |left, is_late| Shown { left: Some(left), is_late, trouble: None };
+        for (left, words) in [
+            (20 * 86_400, "in 20 days"),
+            (47 * 3_600 + 5, "in 47 h"),
+            (119 * 60, "in 119 min"),
+            (59, "within a minute"),
+            (-1, "within a minute"),
+        ] {
+            assert_eq!(when(&shown(left, false)), words);
+        }
+        assert_eq!(trouble(&shown(5 * 86_400, false)), None);
+        let late = trouble(&shown(5 * 86_400, true)).expect("it is late");
+        assert!(late.contains("in 5 days") && late.contains("ought to have another"), "{late}");
+    }
 }

@@ -25,8 +25,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// What a server shows of itself in TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Shown {
-    /// In how many days its certificate ends; none when it shows none.
-    pub days: Option<i64>,
+    /// In how many seconds its certificate ends; none when it shows none.
+    pub left: Option<i64>,
     /// Whether it ought to have another one by now: less than a quarter of its time is left, and those who renew do it when a
     /// third is.
     pub is_late: bool,
@@ -50,6 +50,13 @@ impl std::fmt::Display for Trouble {
     }
 }
 
+impl Shown {
+    /// In how many whole days its certificate ends.
+    pub fn days(&self) -> Option<i64> {
+        self.left.map(|left| left.div_euclid(86_400))
+    }
+}
+
 impl Client {
     /// What the server shows; none without HTTPS, and when nobody answers there or a proxy would show its own.
     pub fn certificate(&self, url: &str, now: SystemTime) -> Option<Shown> {
@@ -66,7 +73,7 @@ impl Client {
         let [begins, ends] =
             [self.limit(&uri, &route, Duration::ZERO)?, self.limit(&uri, &route, Duration::MAX)?];
         let left = ends - now;
-        Some(Shown { days: Some(left.div_euclid(86_400)), is_late: left * 4 < ends - begins, trouble })
+        Some(Shown { left: Some(left), is_late: left * 4 < ends - begins, trouble })
     }
 
     /// What is against its certificate by the rules; none at all when there was no handshake.

@@ -292,15 +292,15 @@ fn what_a_browser_would_have_against_a_certificate_is_said_and_when_it_ends() {
     };
     assert_eq!(
         shown(&good, "localhost", "2030-01-01"),
-        Shown { days: Some(43_888), is_late: false, trouble: None }
+        Shown { left: Some(43_888 * 86_400 + 43_200), is_late: false, trouble: None }
     );
     // Whoever renews does it when a third of the time is left.
     assert_eq!(
         shown(&good, "localhost", "2150-02-01"),
-        Shown { days: Some(28), is_late: true, trouble: None }
+        Shown { left: Some(28 * 86_400 + 43_200), is_late: true, trouble: None }
     );
     let past = shown(&expired, "localhost", "2020-03-03");
-    assert_eq!(past.days, Some(-2));
+    assert_eq!(past.days(), Some(-2));
     assert!(matches!(past.trouble, Some(Trouble::Refused(words)) if words.contains("expired at 2020-03-01")));
     let strange = shown(&good, "a.example", "2030-01-01").trouble;
     assert!(matches!(strange, Some(Trouble::Refused(words)) if words.contains("a.example")));
