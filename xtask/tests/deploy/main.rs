@@ -16,7 +16,6 @@ mod maintenance;
 mod manual_changes;
 mod migrations;
 mod ownership;
-mod papers;
 mod people;
 mod platform;
 mod rollouts;

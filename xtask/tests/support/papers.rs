@@ -8,8 +8,8 @@ use ureq::http::Response;
 use ureq::typestate::WithBody;
 use ureq::{Body, RequestBuilder};
 
-use crate::support::check;
-use crate::support::project::Project;
+use super::check;
+use super::project::Project;
 
 const EMAIL: &str = "papers@harbour.example";
 /// Of the file, and of its first part.
@@ -24,8 +24,16 @@ fn json_of(mut answer: Response<Body>) -> Result<Value, Failed> {
     Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
 }
 
+/// What is said to be let in.
+fn log_in(url: &str, password: &str) -> Result<String, Failed> {
+    let who = json!({ "email": EMAIL, "password": password });
+    let login = json_of(posted(&format!("{url}/api/auth/login")).send(who.to_string())?)?;
+    Ok(format!("Bearer {}", login["token"].as_str().ok_or("no token")?))
+}
+
 /// A file of which the first part has arrived.
 pub struct Upload {
+    password: String,
     authorization: String,
     shipment: String,
     path: String,
@@ -37,10 +45,9 @@ impl Upload {
     pub fn begin(project: &Project) -> Result<Upload, Failed> {
         let add = ["user", "add", "--organisation", "Papers", "--new-organisation", "--email", EMAIL];
         let added = project.xtask(&[&add[..], &["--name", "Grace", "--json"]].concat()).json()?;
-        let log_in = json!({ "email": EMAIL, "password": added["password"] });
+        let password = added["password"].as_str().ok_or("no password")?.to_owned();
         let url = |path: &str| format!("{}{path}", project.url());
-        let login = json_of(posted(&url("/api/auth/login")).send(log_in.to_string())?)?;
-        let authorization = format!("Bearer {}", login["token"].as_str().ok_or("no token")?);
+        let authorization = log_in(&project.url(), &password)?;
         let new = json!({ "reference": "P-1", "product": "Cocoa", "origin_port": "Tema", "destination_port": "Antwerp" });
         let request = posted(&url("/api/shipments")).header("authorization", &authorization);
         let shipment = json_of(request.send(new.to_string())?)?;
@@ -56,24 +63,21 @@ impl Upload {
         let path = begun.headers()["location"].to_str()?.to_owned();
         let file =
             b"%PDF-1.7\n".iter().copied().chain((0_u32..).map(|n| (n % 251) as u8)).take(SIZE).collect();
-        let upload = Upload { authorization, shipment, path, file };
+        let upload = Upload { password, authorization, shipment, path, file };
         check(upload.send(project, 0, FIRST)? == FIRST, || "the first part did not arrive".into())?;
         Ok(upload)
     }
 
     /// The rest of it comes, and it is the same file.
-    pub fn end(self, project: &Project) -> Result<(), Failed> {
+    pub fn end(self, project: &Project) -> Result<Paper, Failed> {
         check(self.send(project, FIRST, SIZE)? == SIZE, || "the last part did not arrive".into())?;
         let url = format!("{}/api/shipments/{}/papers", project.url(), self.shipment);
         let request = ureq::get(url).header("authorization", &self.authorization);
         let papers = json_of(request.call()?)?;
-        let paper = papers["items"][0]["id"].as_str().ok_or_else(|| format!("{papers}"))?;
-        let url = format!("{}/api/papers/{paper}/content", project.url());
-        let request = ureq::get(url).header("authorization", &self.authorization);
-        let content = request.call()?.body_mut().read_to_vec()?;
-        check(content == self.file, || {
-            format!("what came back has {} bytes, and is another file", content.len())
-        })
+        let id = papers["items"][0]["id"].as_str().ok_or_else(|| format!("{papers}"))?.to_owned();
+        let paper = Paper { password: self.password, id, file: self.file };
+        paper.is_served(&project.url())?;
+        Ok(paper)
     }
 
     fn send(&self, project: &Project, from: usize, to: usize) -> Result<usize, Failed> {
@@ -84,5 +88,24 @@ impl Upload {
             .header("upload-offset", from.to_string())
             .send(&self.file[from..to])?;
         Ok(answer.headers()["upload-offset"].to_str()?.parse()?)
+    }
+}
+
+/// A file that has come whole.
+pub struct Paper {
+    password: String,
+    id: String,
+    file: Vec<u8>,
+}
+
+impl Paper {
+    /// Who brought it logs in at this address and gets the same file.
+    pub fn is_served(&self, url: &str) -> Result<(), Failed> {
+        let request = ureq::get(format!("{url}/api/papers/{}/content", self.id));
+        let content = request.header("authorization", log_in(url, &self.password)?).call()?;
+        let content = content.into_body().read_to_vec()?;
+        check(content == self.file, || {
+            format!("what came back has {} bytes, and is another file", content.len())
+        })
     }
 }
