@@ -2,6 +2,7 @@
 
 pub mod copies;
 pub mod offsite;
+pub mod papers;
 pub mod store;
 pub mod take;
 
@@ -9,6 +10,7 @@ use std::io::IsTerminal;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -96,6 +98,12 @@ struct List {
 struct Rehearse {
     /// Which one, as `db list` names it; without it, the newest
     backup: Option<String>,
+    /// The newest copy from off the host, `s3://BUCKET/FOLDER`, or a copy by its address: each of its papers is opened here, too
+    #[arg(long, value_name = "PLACE", requires = "identity", conflicts_with = "backup")]
+    from: Option<String>,
+    /// With --from, the file with the private key that opens it
+    #[arg(long, value_name = "FILE", requires = "from")]
+    identity: Option<Utf8PathBuf>,
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
@@ -115,6 +123,9 @@ struct Restore {
     /// The environment's name once more, where nobody can be asked for it
     #[arg(long, value_name = "ENVIRONMENT")]
     confirm: Option<String>,
+    /// Restore it although papers that it names have no file as it was
+    #[arg(long)]
+    without_papers: bool,
     /// Print the steps, and change nothing
     #[arg(long)]
     plan: bool,
@@ -214,6 +225,9 @@ impl List {
 
 impl Rehearse {
     fn run(self) -> Result<()> {
+        if let (Some(from), Some(identity)) = (&self.from, &self.identity) {
+            return take::rehearse(from, identity, self.target.clone(), self.lock_wait, self.output);
+        }
         let machine = self.target.reach()?;
         let dump = match &self.backup {
             Some(name) => find(&machine, name)?,
@@ -228,7 +242,10 @@ impl Rehearse {
         Activity::of(format!("restore {} into a scratch database", dump.name), |_| {
             leased.database().rehearse(&dump)
         })?;
-        attempt.note(&format!("rehearsed: {} can be restored, and has every row", dump.name))?;
+        attempt.note(&format!(
+            "rehearsed: {} can be restored, and has every row, and each of its papers",
+            dump.name
+        ))?;
         self.output
             .say(|| json!({ "backup": dump.name, "rehearsed": true }), || say_backup("Rehearsed:", &dump));
         Ok(())
@@ -246,6 +263,7 @@ impl Restore {
         machine.database().check_restorable(&dump).map_err(|error| refuse(format!("{error:#}")))?;
         machine.database().check_room_for_dump()?;
         machine.database().check_room_for_load(&dump)?;
+        self.check_papers(&machine, &dump)?;
         let plan = || Ok::<_, anyhow::Error>(restore::restore(&dump, DATABASE, &Observed::of(&machine)?));
         if self.plan {
             Preview::of(&plan()?).say(self.output);
@@ -269,6 +287,23 @@ impl Restore {
             },
         );
         Ok(())
+    }
+
+    /// Users would be shown papers that nobody can open.
+    fn check_papers(&self, machine: &Machine, dump: &Backup) -> Result<()> {
+        let name = &dump.name;
+        let Some(list) = machine.papers().named_by(dump)? else {
+            terminal::warn(format_args!(
+                "nobody has listed which papers {name} names: their files are not looked at"
+            ));
+            return Ok(());
+        };
+        let lacking = Activity::of("look at the files of its papers", |_| machine.papers().lacking(&list))?;
+        papers::check(
+            &lacking,
+            self.without_papers,
+            "Nothing was changed: `cargo xtask db take` brings them from off the host; with `--without-papers` they stay away.",
+        )
     }
 
     fn ask(&self, environment: &str, dump: &Backup) -> Result<()> {
@@ -301,7 +336,8 @@ fn say_backup(what: &str, backup: &Backup) {
     terminal::say(format_args!("{what} {name}  {size}, {tables} tables, schema {schema}{copied}"));
 }
 
-fn size(bytes: u64) -> String {
+/// As people read it.
+pub fn size(bytes: u64) -> String {
     if bytes < 1_000_000 {
         format!("{:.1} kB", bytes as f64 / 1e3)
     } else {

@@ -11,11 +11,15 @@ use super::progress::driver::{self, LockWaitArgs};
 use super::refuse;
 use super::target::TargetArgs;
 use super::target::consent::Consent;
+use crate::host::Machine;
 use crate::rollout::host::Host;
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
-use crate::rollout::state::backup::Backup;
+use crate::rollout::state::backup::{Backup, Copied};
 use crate::terminal::{self, Activity, paint};
+
+/// What is to be done where papers are not off the host.
+const LOSES_PAPERS: &str = "With BACKUP_TO, `cargo xtask db copies up` sends them to a store; `--without-papers` deletes them all the same.";
 
 /// Stop everything that deploy started; the data stays
 ///
@@ -32,6 +36,9 @@ pub struct Down {
     /// With --volumes, the environment's name once more, where nobody can be asked for it
     #[arg(long, value_name = "ENVIRONMENT", requires = "volumes")]
     confirm: Option<String>,
+    /// With --volumes, also when papers are not off the host
+    #[arg(long, requires = "volumes")]
+    without_papers: bool,
     #[command(flatten)]
     consent: Consent,
     #[command(flatten)]
@@ -67,6 +74,9 @@ impl Down {
                 if let Some(copied) = &copy.copied {
                     offsite::check_copy(copied, machine.environment())
                         .map_err(|error| refuse(format!("nothing was stopped: {error:#}")))?;
+                    if !self.without_papers {
+                        check_papers(&machine, &copy, copied)?;
+                    }
                 }
                 self.ask_for_name(&name, &copy)?;
                 Some(copy.name)
@@ -95,10 +105,10 @@ impl Down {
     fn ask_for_name(&self, name: &str, copy: &Backup) -> Result<()> {
         let to = copy.copied.as_ref().map(|copied| copied.to.as_str()).unwrap_or_default();
         let question = format!(
-            "All data of {name} is forgotten for good. What came after {}, {}, is lost, and all papers, which are in no backup. \
-             Type the environment's name to go on:",
+            "All data of {name} is forgotten for good. What came after {}, {}, is lost{}. Type the environment's name to go on:",
             to,
-            ago(&copy.at)
+            ago(&copy.at),
+            if self.without_papers { ", and each paper that is not off the host" } else { "" }
         );
         if self.confirm.is_some() || terminal::asked_for(&question, name) {
             return Ok(());
@@ -121,6 +131,28 @@ fn copy_off_host(backups: &[Backup], name: &str) -> Result<Backup> {
     })
 }
 
+/// Refused unless each paper that the backup names is where its copy is.
+fn check_papers(machine: &Machine, backup: &Backup, copied: &Copied) -> Result<()> {
+    let away = match machine.papers().named_by(backup)? {
+        Some(named) => offsite::papers_away(copied, &named, machine.environment())
+            .map_err(|error| refuse(format!("nothing was stopped: {error:#}")))?
+            .len(),
+        None => {
+            return Err(refuse(format!(
+                "nothing was stopped: nobody has listed which papers {} names\n  {LOSES_PAPERS}",
+                backup.name
+            )));
+        }
+    };
+    match away {
+        0 => Ok(()),
+        away => Err(refuse(format!(
+            "nothing was stopped: {away} papers that {} names are on the host only, and would be gone\n  {LOSES_PAPERS}",
+            backup.name
+        ))),
+    }
+}
+
 /// Somebody was asked with this copy in mind, before the lease: what came since is not in it.
 fn still_newest(asked_of: &str, newest: &Backup) -> Result<()> {
     if asked_of == newest.name {
@@ -132,7 +164,6 @@ fn still_newest(asked_of: &str, newest: &Backup) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::state::backup::Copied;
 
     #[test]
     fn only_a_copy_of_the_newest_backup_stands_for_data_that_are_deleted() {

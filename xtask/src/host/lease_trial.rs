@@ -78,9 +78,13 @@ macro_rules! every_change {
             let _ = host.database().note_copy(backup, copied);
             let _ = host.database().want(backup);
             let _ = host.database().receive_dump("");
+            let _ = host.database().receive_list("");
             let _ = host.database().take_dump("");
             let _ = host.database().discard_dump("");
+            let _ = host.database().forget("");
             let _ = host.database().rehearse(backup);
+            let _ = host.database().rehearse_rows(backup);
+            let _ = host.papers().receive();
             let _ = host.platform().take_data_over(files);
             let _ = host.platform().settle(supplied, &nobody);
             let _ = host.platform().making(supplied);

@@ -22,6 +22,7 @@ mod live_folder;
 mod logs;
 mod monitoring;
 mod owner;
+mod papers;
 mod platform;
 mod ports;
 mod prefetch;
@@ -60,7 +61,7 @@ use crate::tools::process::interrupt;
 use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
 
-pub use self::database::{Database, Installed, Lost};
+pub use self::database::{Database, Installed, Lost, check_papers};
 pub use self::images::{Bases, RegistryTunnel};
 pub use self::leased::Leased;
 pub use self::ledger::FILE as LEDGER;

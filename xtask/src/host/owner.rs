@@ -68,7 +68,7 @@ impl Machine {
     }
 
     /// The id of this folder's data, when it has one and is not a copy of the folder that has it.
-    fn own_id(&self) -> Result<Option<String>> {
+    pub(super) fn own_id(&self) -> Result<Option<String>> {
         let Some(Claim::Owner { id, path }) = self.claim(&self.root)? else { return Ok(None) };
         let is_copy = path != self.root
             && self

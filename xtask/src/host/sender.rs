@@ -1,5 +1,5 @@
-//! The sender's container: it sends off the host what a new one is made from. It reads the dumps, the ledger and the manifests,
-//! has the way into the store and a public key, and neither the database's socket nor a secret of the app.
+//! The sender's container: it sends off the host what a new one is made from. It reads the dumps, the papers, the ledger and the
+//! manifests, has the way into the store and a public key, and neither the database's socket nor a secret of the app.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -13,8 +13,8 @@ use xshell::cmd;
 
 use super::handed::{Hand, Handed};
 use super::{Leased, Machine, ledger};
-use crate::project::{APP_UID, ENVIRONMENT_LABEL, INPUTS_LABEL};
-use crate::rollout::state::backup::{KEPT_AT_LEAST, KEPT_AT_MOST, KEPT_FOR, Sent, SentCopy};
+use crate::project::{APP_UID, ENVIRONMENT_LABEL, INPUTS_LABEL, PAPERS_VOLUME};
+use crate::rollout::state::backup::{KEPT_AT_LEAST, KEPT_AT_MOST, KEPT_FOR, OWNER_DIGITS, Sent, SentCopy};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::files::hex::hex;
@@ -115,6 +115,12 @@ impl Sender<'_> {
         self.machine.named("sender")
     }
 
+    /// Whose copies it sends: the beginning of the id of this folder's data, as it stands in their names; nothing where it has
+    /// none yet.
+    pub fn known_owner(&self) -> Result<Option<String>> {
+        Ok(self.machine.own_id()?.map(|id| short(&id)))
+    }
+
     /// Whether one runs that was started with the same.
     fn runs_with(&self, sending: &Sending) -> Result<bool> {
         let found = container::named(self.machine.docker(), &self.name())?;
@@ -135,6 +141,7 @@ impl Sender<'_> {
             format!("{}:/host/releases:ro", machine.folder("releases")),
             format!("{}:/run/secrets:ro", own.join("secrets")),
             format!("{}:/state", own.join("state")),
+            format!("{}:/papers:ro,nocopy", machine.named(PAPERS_VOLUME)),
         ];
         let days = (KEPT_FOR.as_secs() / 86_400).to_string();
         let (least, most) = (KEPT_AT_LEAST.to_string(), KEPT_AT_MOST.to_string());
@@ -171,6 +178,10 @@ impl Sender<'_> {
     }
 }
 
+fn short(id: &str) -> String {
+    id.chars().take(OWNER_DIGITS).collect()
+}
+
 impl Leased<'_> {
     /// The sender, to start and stop.
     pub fn sender(&self) -> LeasedSender<'_> {
@@ -189,6 +200,8 @@ impl LeasedSender<'_> {
         let start = hex(&random::<8>()?);
         let handed = self.handed();
         handed.prepare(ABOUT, Hand::Replace, &sending.secrets)?;
+        // Else the engine would make it, and nobody's.
+        self.leased.platform().prepare_papers()?;
         let machine = self.leased.fenced_invalidating()?;
         let (docker, sender) = (machine.docker(), machine.sender());
         let (name, spare) = (sender.name(), format!("{}-before", sender.name()));
@@ -266,9 +279,9 @@ impl LeasedSender<'_> {
         Ok(container::remove(machine.docker(), &name)?)
     }
 
-    /// Whose copies it sends: the beginning of the id of this folder's data, as it stands in their names.
+    /// Whose copies it sends. Where the folder's data have no id yet, they get one.
     pub fn owner(&self) -> Result<String> {
-        Ok(self.leased.owner_id()?.chars().take(8).collect())
+        Ok(short(&self.leased.owner_id()?))
     }
 
     /// Removes what may come into the store. It must have been stopped.

@@ -4,7 +4,7 @@ use super::ci::tasks::{self, NoWords};
 use super::workflows::jobs::{JOBS, Job};
 use super::workflows::{self, files};
 use crate::pipeline::Task;
-use crate::project::{Environment, RUNTIME_GLIBC};
+use crate::project::{Environment, PAPERS_QUESTION, RUNTIME_GLIBC};
 use crate::rollout::host::Part;
 use crate::rollout::observed::Observed;
 use crate::rollout::plan::Plan;
@@ -29,6 +29,8 @@ fn files_of_papers_are_kept_as_long_as_the_backups_that_name_them() {
     let source = std::fs::read_to_string(source).unwrap();
     let line = format!("const DAYS: i32 = {};", KEPT_FOR.as_secs() / 86_400);
     assert!(source.contains(&line), "{line}");
+    let days = format!("interval '{} days'", KEPT_FOR.as_secs() / 86_400);
+    assert!(PAPERS_QUESTION.contains(&days), "{days}");
 }
 
 /// What a job does before its plan begins: the checkout, xtask compiled, the platform started.

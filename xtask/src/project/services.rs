@@ -27,6 +27,15 @@ pub struct Service {
 /// The volume with the files that users have brought, which all releases share.
 pub const PAPERS_VOLUME: &str = "papers";
 
+/// Asks the database which of them it names, a line each, `ORGANISATION/SHA-256 SIZE`, which is also where they lie in the volume:
+/// prints the question for psql's `\gexec`, or none where the schema has no papers yet. One that was taken away longer ago than any
+/// backup is kept for is forgotten in the next round of work, and need not have its file.
+pub const PAPERS_QUESTION: &str =
+    "SELECT $$SELECT DISTINCT organisation_id || '/' || encode(sha256, 'hex') || ' ' || size
+FROM public.paper_versions v JOIN public.papers p USING (organisation_id)
+WHERE p.id = v.paper_id AND (p.deleted_at IS NULL OR p.deleted_at > now() - interval '90 days')$$
+WHERE to_regclass('public.paper_versions') IS NOT NULL";
+
 /// Where the files are that run on a host: compose files, the edge's configuration, environments.
 pub const DEPLOY: &str = "tracehub/deploy";
 /// The platform's compose files, there; the second is only of a host that serves HTTPS.

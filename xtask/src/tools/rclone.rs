@@ -23,6 +23,9 @@ const BOUNDS: [&str; 7] = [
     "--ignore-times",
 ];
 
+/// The exit code of a list of what there is not.
+pub const NO_FOLDER: i32 = 3;
+
 /// A store, and who comes.
 #[derive(Debug, Clone)]
 pub struct Access {
@@ -90,6 +93,17 @@ impl Store {
     /// Prints what is in a folder, or what is known of a file: [`objects`] reads it.
     pub fn list<'a>(&self, sh: &'a Shell, path: &str) -> Cmd<'a> {
         self.call(sh, &["lsjson", "--files-only", "--no-modtime", &remote(path)])
+    }
+
+    /// Prints the paths of the files that are in a folder and below it; where there is none, it ends with [`NO_FOLDER`].
+    pub fn list_below<'a>(&self, sh: &'a Shell, path: &str) -> Cmd<'a> {
+        self.call(sh, &["lsf", "--files-only", "-R", &remote(path)])
+    }
+
+    /// Brings those files of a folder that a file names, a line each, into another one here.
+    pub fn fetch<'a>(&self, sh: &'a Shell, folder: &str, names: &Utf8Path, into: &Utf8Path) -> Cmd<'a> {
+        let names = format!("--files-from-raw={names}");
+        self.call(sh, &["copy", "--no-traverse", &names, &remote(folder), into.as_str()])
     }
 
     /// Removes a file.

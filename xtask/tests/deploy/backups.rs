@@ -23,7 +23,7 @@ fn nothing_since(project: &Project) -> Result<(), Failed> {
     let backups = project.root().join("backups");
     fs::create_dir_all(backups.join("before"))?;
     for entry in backups.read_dir_utf8()?.flatten() {
-        if [".json", ".dump", ".counts"].iter().any(|kind| entry.file_name().ends_with(kind)) {
+        if [".json", ".dump", ".counts", ".papers"].iter().any(|kind| entry.file_name().ends_with(kind)) {
             fs::rename(entry.path(), backups.join("before").join(entry.file_name()))?;
         }
     }
@@ -215,7 +215,7 @@ pub fn in_a_store(project: &Project) -> Result<(), Failed> {
     check(sent.starts_with(b"age-encryption.org/v1"), || "it is not encrypted".into())?;
 
     // Lost here. Half a copy is refused, and the newest comes back whole.
-    for kind in ["json", "dump", "counts"] {
+    for kind in ["json", "dump", "counts", "papers"] {
         fs::remove_file(project.root().join(format!("backups/{name}.{kind}")))?;
     }
     let take = |from: &str| as_who(&["db", "take", from, "--identity", &key], writer, &store.endpoint);

@@ -16,11 +16,11 @@ mod maintenance;
 mod manual_changes;
 mod migrations;
 mod ownership;
-mod papers;
 mod people;
 mod platform;
 mod rollouts;
 mod secrets;
+mod slow_line;
 #[path = "../support/mod.rs"]
 mod support;
 mod workers;
@@ -85,7 +85,7 @@ const TRIALS: &[Row<Project>] = &[
     (
         "a_large_paper_comes_whole_over_a_slow_line_across_a_deploy_and_a_rollback",
         Deep,
-        papers::over_a_slow_line,
+        slow_line::large_paper,
     ),
     ("a_rollback_is_immediate_and_no_request_fails", Always, rollouts::rollback),
     ("a_release_that_never_gets_ready_costs_users_nothing", Always, shared::never_ready),

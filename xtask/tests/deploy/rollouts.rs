@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::BUILD_TIMEOUT;
 use crate::browser;
-use crate::papers::Upload;
 use crate::support::client::Client;
 use crate::support::http::{Response, get};
+use crate::support::papers::Upload;
 use crate::support::project::Project;
 use crate::support::streams::{Stream, all_answered_by};
 use crate::support::{check, wait_until};

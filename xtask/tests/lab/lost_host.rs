@@ -1,13 +1,17 @@
 //! A host is lost, and what is off it is all that there is.
 
+use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
+use serde_json::Value;
 
 use crate::environment::Lab;
 use crate::host::Host;
 use crate::support::http::get;
+use crate::support::papers::Upload;
+use crate::support::project::Project;
 use crate::support::store::Store;
 use crate::support::xtask::XtaskCommand;
 use crate::support::{check, run, wait_until};
@@ -42,6 +46,7 @@ pub fn made_again(lab: &Lab) -> Result<(), Failed> {
             "SELECT (SELECT count(*) FROM shipments), (SELECT string_agg(name, ',' ORDER BY name) FROM organisations)",
         )
     };
+    let paper = Upload::begin(project)?.end(project)?;
     let before = rows()?;
     check(before.contains("(kept)"), || before.clone())?;
     let made = project.xtask(&["db", "backup", "--json"]).json()?;
@@ -50,6 +55,7 @@ pub fn made_again(lab: &Lab) -> Result<(), Failed> {
         project.status()["last_copy"]["name"] == made["name"]
     })?;
     let live = lab.host().live();
+    let sealed = papers_have_left(lab, &store, &made, &key)?;
 
     let new = another_machine(lab)?;
     for (name, value) in
@@ -73,11 +79,23 @@ pub fn made_again(lab: &Lab) -> Result<(), Failed> {
         "something was done to the new machine".into()
     })?;
 
+    // Of what the store has of the paper, a byte is another one: the data do not take their place without it.
+    store.rclone(&["copyto", &format!("store:{sealed}"), "store:copies/aside"])?;
+    let damaged = folder.path().join("damaged").to_string_lossy().into_owned();
+    fs::write(&damaged, "age-encryption.org/v1\nhalf")?;
+    store.rclone(&["copyto", &damaged, &format!("store:{sealed}")])?;
+    let output = restore(&[]).fails_with(3)?;
+    check(output.contains("damaged ") && output.contains("--without-papers"), || output)?;
+    check(new.live() == "none", || new.live())?;
+    store.rclone(&["copyto", "store:copies/aside", &format!("store:{sealed}")])?;
     let again = restore(&["--json"]).json()?;
     println!("    {again}");
     check(again["release"] == live.as_str() && new.live() == live, || format!("{again}, and not {live}"))?;
     check(rows()? == before, || format!("{:?}, and not {before}", rows()))?;
     check(get(&new.url, "/health/ready")?.is_ok_from(&live), || "the app does not answer".into())?;
+    paper.is_served(&new.url)?;
+    comes_back_alone(project, &new, &again, &key)?;
+    paper.is_served(&new.url)?;
     let history = new.sh("cat /opt/tracehub-app/ledger.jsonl");
     check(history.contains("the host was lost"), || history.clone())?;
     let status = project.status();
@@ -87,6 +105,59 @@ pub fn made_again(lab: &Lab) -> Result<(), Failed> {
     // Again, there is nothing to do.
     let output = restore(&[]).succeeds()?;
     check(output.contains("are there already") && new.live() == live, || output)
+}
+
+/// The files are in the store, encrypted, and the rehearsal opens them there. Gives where the one lies.
+fn papers_have_left(lab: &Lab, store: &Store, made: &Value, key: &str) -> Result<String, Failed> {
+    let project = &lab.project;
+    check(made["papers"] == 1, || made.to_string())?;
+    wait_until("its paper is off the host", PATIENCE, || {
+        let papers = project.status()["sent_copies"]["papers"].clone();
+        papers["backup"] == made["name"] && papers["left"] == 0 && papers["amiss"] == 0
+    })?;
+    let output = project.xtask(&["status"]).succeeds()?;
+    check(output.contains("all are off the host"), || output)?;
+    let listed = store.rclone(&["lsf", "-R", "--files-only", "store:copies/here/lab"])?;
+    let listed = String::from_utf8(listed.stdout)?;
+    let file = listed.lines().find(|name| name.starts_with("papers-")).ok_or_else(|| listed.clone())?;
+    let file = format!("copies/here/lab/{file}");
+    let sent = store.rclone(&["cat", &format!("store:{file}")])?.stdout;
+    check(sent.starts_with(b"age-encryption.org/v1"), || "it is not encrypted".into())?;
+    // What the platform looks with once a week sees them, and so does who asks.
+    let name = made["name"].as_str().unwrap_or_default();
+    let look = format!("sh /scripts/papers.sh check </backups/{name}.papers");
+    let told = lab
+        .host()
+        .sh(&format!("docker exec tracehub-lab-platform-scheduled-backups-1 sh -c '{look}; echo $?'"));
+    check(told.trim() == "0", || told)?;
+    project.xtask(&["db", "rehearse"]).succeeds()?;
+    let rehearse =
+        || project.xtask(&["db", "rehearse", "--from", "s3://copies/here", "--identity", key, "--json"]);
+    let told = rehearse().json()?;
+    check(told["papers"] == 1, || told.to_string())?;
+    check(lab.backups()?.iter().all(|backup| backup["made_by"] != "db take"), || "the copy is left".into())?;
+    store.rclone(&["moveto", &format!("store:{file}"), "store:copies/aside"])?;
+    let output = rehearse().fails_with(1)?;
+    store.rclone(&["moveto", "store:copies/aside", &format!("store:{file}")])?;
+    check(output.contains("missing "), || output)?;
+    Ok(file)
+}
+
+/// A file is lost, and another one damaged: a restore is refused, and the copy brings what is lacking.
+fn comes_back_alone(project: &Project, new: &Host, again: &Value, key: &str) -> Result<(), Failed> {
+    let name = again["backup"].as_str().ok_or("no backup")?;
+    let restore = || project.xtask(&["db", "restore", name, "--confirm", "lab"]);
+    let take = format!("s3://copies/here/lab/{name}.dump.age");
+    for (harm, word) in [("rm \"$f\"", "missing "), ("printf x >>\"$f\"", "damaged ")] {
+        let volume = "/var/lib/docker/volumes/tracehub-lab-papers/_data";
+        new.sh(&format!("for f in {volume}/*-*/*; do {harm}; done"));
+        let output = restore().fails_with(3)?;
+        check(output.contains(word) && output.contains("Nothing was changed"), || output)?;
+        let output = project.xtask(&["db", "rehearse", name]).fails_with(1)?;
+        check(output.contains(word), || output)?;
+        project.xtask(&["db", "take", &take, "--identity", key]).succeeds()?;
+    }
+    restore().succeeds().map(drop)
 }
 
 /// One that nothing was ever done to.

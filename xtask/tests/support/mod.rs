@@ -6,6 +6,7 @@ pub mod client;
 pub mod commits;
 pub mod faults;
 pub mod http;
+pub mod papers;
 pub mod project;
 pub mod store;
 pub mod streams;

@@ -106,7 +106,7 @@ impl Store {
         fs::create_dir_all(folder)?;
         match fs::hard_link(&incoming, &path) {
             Ok(()) => File::open(folder)?.sync_all(),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.needed(organisation, hash),
             Err(error) => Err(error),
         }
     }
@@ -116,9 +116,35 @@ impl Store {
         gone(fs::remove_file(self.incoming(upload)))
     }
 
-    /// Removes a file of this content.
-    pub fn remove(&self, organisation: Uuid, hash: &Hash) -> io::Result<()> {
-        gone(fs::remove_file(self.path(organisation, hash)))
+    /// Removes a file of this content that no paper has, once that was said for so long, by the time of a mark beside it.
+    /// Whether it did.
+    pub fn remove_unneeded(&self, organisation: Uuid, hash: &Hash, late: Duration) -> io::Result<bool> {
+        let (path, mark) = (self.path(organisation, hash), self.mark(organisation, hash));
+        let since = match fs::metadata(&mark) {
+            Ok(mark) => mark.modified()?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                File::create_new(&mark)?;
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        if !is_before(since, late) {
+            return Ok(false);
+        }
+        // The file first: a mark that is left is of nothing.
+        gone(fs::remove_file(path))?;
+        gone(fs::remove_file(mark))?;
+        Ok(true)
+    }
+
+    /// A paper has this content after all.
+    pub fn needed(&self, organisation: Uuid, hash: &Hash) -> io::Result<()> {
+        gone(fs::remove_file(self.mark(organisation, hash)))
+    }
+
+    /// An empty file, as old as the knowledge that no paper has this content.
+    fn mark(&self, organisation: Uuid, hash: &Hash) -> PathBuf {
+        self.path(organisation, hash).with_extension("unneeded")
     }
 
     /// Of which content an organisation has files that are older than this.
@@ -187,7 +213,11 @@ fn lock(file: File) -> io::Result<Option<Incoming>> {
 /// Whether nobody has written to a file for so long. One that is gone is nothing.
 fn is_older_than(file: &fs::DirEntry, age: Duration) -> bool {
     let changed = file.metadata().and_then(|file| file.modified());
-    changed.is_ok_and(|changed| SystemTime::now().duration_since(changed).is_ok_and(|passed| passed > age))
+    changed.is_ok_and(|changed| is_before(changed, age))
+}
+
+fn is_before(moment: SystemTime, age: Duration) -> bool {
+    SystemTime::now().duration_since(moment).is_ok_and(|passed| passed > age)
 }
 
 /// That it is not there is what was wanted.
@@ -229,6 +259,31 @@ mod tests {
         store.forget(upload).unwrap();
         store.forget(upload).unwrap();
         assert_eq!(fs::read(store.path(organisation, &hash)).unwrap(), b"a paper");
+    }
+
+    #[test]
+    fn what_no_paper_has_is_removed_late_and_that_begins_anew_when_one_has_it_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_folder(folder.path().into()).unwrap();
+        let (upload, organisation, hash) = (Uuid::now_v7(), Uuid::now_v7(), Hash::default());
+        store.open(upload).unwrap().unwrap().file.write_all(b"a paper").unwrap();
+        store.keep(upload, organisation, &hash).unwrap();
+        let late = Duration::from_secs(30 * 24 * 60 * 60);
+        let remove = || store.remove_unneeded(organisation, &hash, late).unwrap();
+        let pass = |time: Duration| {
+            let mark = File::open(store.mark(organisation, &hash)).unwrap();
+            mark.set_modified(SystemTime::now() - time).unwrap();
+        };
+        assert!(!remove(), "it is seen for the first time");
+        pass(late - Duration::from_secs(60));
+        assert!(!remove() && store.path(organisation, &hash).exists());
+        pass(late + Duration::from_secs(60));
+        store.keep(upload, organisation, &hash).unwrap();
+        assert!(!remove(), "it was brought again meanwhile");
+        pass(late + Duration::from_secs(60));
+        assert!(remove() && !store.path(organisation, &hash).exists());
+        let left = fs::read_dir(folder.path().join(organisation.to_string())).unwrap().count();
+        assert_eq!(left, 0);
     }
 
     #[test]

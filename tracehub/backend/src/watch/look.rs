@@ -323,10 +323,29 @@ fn backup(file: &Path, hours: i64, needed: bool, now: i64) -> Finding {
         (Some(_), Some(age)) if is_old(age) => {
             Finding::Wrong(format!("the ledger was sent {} h ago{failure}", age / 3600))
         }
-        (Some(_), _) => Finding::Right,
+        (Some(_), _) => backup_amiss(&told, &|at| time(at).is_some_and(|at| is_old(now - at)), &failure),
         (None, _) if failure.is_empty() && !needed => Finding::Unknown,
         (None, _) => Finding::Wrong(format!("there is no backup yet{failure}")),
     }
+}
+
+/// One that is new may be damaged all the same: so the last rehearsal has found, or who sends the papers that it names.
+fn backup_amiss(told: &serde_json::Value, is_old: &dyn Fn(&str) -> bool, failure: &str) -> Finding {
+    let papers = &told["papers"];
+    let [amiss, left] = ["amiss", "left"].map(|of| papers[of].as_u64().unwrap_or_default());
+    if let Some(words) = told["rehearsal"]["failure"].as_str() {
+        return Finding::Wrong(format!("the last backup that was restored as a trial could not be: {words}"));
+    }
+    if amiss > 0 {
+        let first = papers["first"].as_str().unwrap_or_default();
+        return Finding::Wrong(format!(
+            "of {amiss} papers the file is not what it was, and not sent: {first}"
+        ));
+    }
+    if left > 0 && papers["at"].as_str().is_some_and(is_old) {
+        return Finding::Wrong(format!("{left} papers are on the host only{failure}"));
+    }
+    Finding::Right
 }
 
 #[cfg(test)]

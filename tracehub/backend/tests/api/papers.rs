@@ -1,7 +1,9 @@
 //! Papers: brought in parts, kept by their content, fetched, replaced, taken away.
 
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 use std::{fs, io};
 
 use axum::Router;
@@ -323,9 +325,10 @@ async fn who_brought_a_paper_may_take_it_away_and_a_manager_any(owner: PgPool) {
     assert_eq!(remove(&theirs).await, StatusCode::FORBIDDEN);
 }
 
-/// A backup from before names files, and is kept for 90 days; and one content may be two papers'.
+/// A backup from before names files, and is kept for 90 days, and what it names is copied after it; and one content may be two
+/// papers'.
 #[sqlx::test]
-async fn a_file_goes_when_no_backup_names_it_after_the_last_paper_that_needs_it(owner: PgPool) {
+async fn a_file_goes_when_no_backup_names_it_and_a_month_after_the_last_paper_that_needs_it(owner: PgPool) {
     let world = World::new(&owner).await;
     let shipment = shipment(&world).await;
     for kind in ["bill_of_lading", "other"] {
@@ -334,10 +337,20 @@ async fn a_file_goes_when_no_backup_names_it_after_the_last_paper_that_needs_it(
     let idle = begun(&world, 1000).await;
     send(&world, &idle, 0, PDF).await;
     let store = Store::open_folder(world::papers()).unwrap();
-    let worker = Worker::new(world.app.clone(), Traffic::new(RELEASE.into(), None)).keeping(Some(store));
+    // Each one sweeps in its first round.
+    let worker =
+        || Worker::new(world.app.clone(), Traffic::new(RELEASE.into(), None)).keeping(Some(store.clone()));
     let folder = world::papers().join(world.acme.id.to_string());
-    let files = || fs::read_dir(&folder).unwrap().count();
-    for (removes, days, round, left) in [(true, 89, 0, 1), (false, 91, 1, 1), (true, 91, 1, 0)] {
+    let files = |mark: bool| {
+        let all = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+        all.filter(|path| path.extension().is_some() == mark).collect::<Vec<_>>()
+    };
+    let age = |file: &Path, days: u64| {
+        let time = SystemTime::now() - Duration::from_secs(days * 86_400);
+        fs::File::open(file).unwrap().set_modified(time).unwrap();
+    };
+    age(&files(false)[0], 200);
+    for (removes, days, round, marks) in [(true, 89, 0, 0), (false, 91, 1, 0), (true, 91, 1, 1)] {
         let listed = papers(&world, &shipment).await;
         if let Some(paper) = listed.first().filter(|_| removes) {
             let path = format!("/api/papers/{}", paper["id"].as_str().unwrap());
@@ -349,7 +362,14 @@ async fn a_file_goes_when_no_backup_names_it_after_the_last_paper_that_needs_it(
             "UPDATE papers SET deleted_at = now() - make_interval(days => $1) WHERE deleted_at IS NOT NULL";
         sqlx::query(age).bind(days).execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!((worker.round().await.unwrap().papers, files()), (round, left), "after {days} days");
+        let done = worker().round().await.unwrap().papers;
+        assert_eq!((done, files(false).len(), files(true).len()), (round, 1, marks), "after {days} days");
+    }
+    for (days, round) in [(29, 0), (31, 1)] {
+        age(&files(true)[0], days);
+        let done = worker().round().await.unwrap().papers;
+        let left = 1 - usize::try_from(round).unwrap();
+        assert_eq!((done, files(false).len(), files(true).len()), (round, left, left), "after {days} days");
     }
     let mut tx = OrganisationTx::begin(&owner, world.acme.id).await.unwrap();
     sqlx::query("UPDATE uploads SET created_at = now() - interval '25 hours'")
@@ -357,7 +377,7 @@ async fn a_file_goes_when_no_backup_names_it_after_the_last_paper_that_needs_it(
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    assert!(worker.round().await.unwrap().papers > 0);
+    assert!(worker().round().await.unwrap().papers > 0);
     assert_eq!(look(&world, &idle).await.status, StatusCode::NOT_FOUND);
     assert!(!world::papers().join("incoming").join(&idle).exists());
 }

@@ -1,5 +1,6 @@
 //! A copy of a backup off the host: encrypted on its way, so that the machine where it lies can't read it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
@@ -104,6 +105,20 @@ pub fn check_copy(copied: &Copied, environment: &Environment) -> Result<()> {
         return Ok(());
     }
     Err(refuse(format!("{to} has {found} bytes, and had {bytes} when it was sent")))
+}
+
+/// Which of the papers that a backup names are not in the store that has its copy: asked there. On another machine there are none.
+pub fn papers_away(copied: &Copied, named: &str, environment: &Environment) -> Result<Vec<String>> {
+    let names = named.lines().filter_map(|line| line.split(' ').next());
+    let there = match store::is_address(&copied.to) {
+        true => {
+            let supplied = Supplied::of(environment)?;
+            let place = Place::told(&copied.to, environment, &supplied)?;
+            place.papers_of(&place.chosen()?.0, &recipient(&supplied)?)?
+        }
+        false => BTreeSet::new(),
+    };
+    Ok(names.filter(|name| !there.contains(*name)).map(str::to_owned).collect())
 }
 
 fn size_by_ssh(copy: &str, to: &Destination) -> Result<u64> {

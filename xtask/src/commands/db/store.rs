@@ -1,17 +1,19 @@
 //! Copies of backups in an S3-compatible store: sent, listed, removed by the rule, read back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use camino::Utf8Path;
+use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
 use crate::exit::refuse;
 use crate::product::secrets::Supplied;
 use crate::project::{Environment, STORE_VARIABLES};
-use crate::rollout::state::backup::{self, Backup, Copied, time_of};
+use crate::rollout::state::backup::{self, Backup, Copied, OWNER_DIGITS, time_of};
 use crate::setup::{self, Tool};
+use crate::tools::files::hex::hex;
 use crate::tools::process::{Run, shell};
 use crate::tools::rclone::{self, Access, Object, Store};
 
@@ -19,6 +21,8 @@ use crate::tools::rclone::{self, Access, Object, Store};
 const SCHEME: &str = "s3://";
 /// What a copy's name ends with.
 pub const ENDING: &str = ".dump.age";
+/// What the name of the list ends with that belongs to one: its rows, counted, and the papers that it names.
+const LIST_ENDING: &str = ".list.age";
 /// The longest that a copy may take on its way.
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The longest that a question may take, with all its tries.
@@ -31,8 +35,18 @@ pub struct Place {
     path: String,
     /// The copy that its address named, when it named one.
     pub copy: Option<String>,
-    /// Whose copies are meant, by what stands in the names of those that left a host by themselves; nothing is anybody's.
-    owner: Option<String>,
+    whose: Whose,
+}
+
+/// Whose copies are meant, by what stands in the names of those that left a host by themselves.
+#[derive(Debug, Clone)]
+enum Whose {
+    /// Those of the only host that has sent any.
+    Anybodys,
+    /// Of this host and no other, and none that somebody has sent by hand.
+    Only(String),
+    /// Of this host, when it has sent any.
+    Rather(String),
 }
 
 /// Who comes to a store, by the variables.
@@ -62,12 +76,17 @@ impl Place {
         let (path, copy) = parts(address, &environment.name)?;
         let access = access(address, supplied)?;
         setup::ensure(&[Tool::Rclone, Tool::Age], false)?;
-        Ok(Place { store: Store::new(&access)?, path, copy, owner: None })
+        Ok(Place { store: Store::new(&access)?, path, copy, whose: Whose::Anybodys })
     }
 
     /// Of all copies, only those of one host.
     pub fn of(self, owner: &str) -> Place {
-        Place { owner: Some(owner.to_owned()), ..self }
+        Place { whose: Whose::Only(owner.to_owned()), ..self }
+    }
+
+    /// Those of one host before all others.
+    pub fn rather_of(self, owner: Option<String>) -> Place {
+        Place { whose: owner.map_or(Whose::Anybodys, Whose::Rather), ..self }
     }
 
     fn file(&self, name: &str) -> String {
@@ -119,22 +138,30 @@ impl Place {
         Ok(over.len())
     }
 
-    /// The copy that was named, or the newest one: its name without its ending, and its size.
+    /// The copy that was named, or the newest one: its name without its ending, and its size. Refused where two hosts have sent some,
+    /// and nobody has said whose is meant.
     pub fn chosen(&self) -> Result<(String, u64)> {
-        let objects = self.objects(&self.path)?;
-        let copies = objects.into_iter().filter_map(|Object { name, size }| {
-            let copy = name.strip_suffix(ENDING)?.to_owned();
-            let is_it = match &self.copy {
-                Some(wanted) => *wanted == name,
-                None => {
-                    time_of(&copy).is_some() && self.owner.as_deref().is_none_or(|it| owner_of(&copy) == it)
-                }
-            };
-            is_it.then_some((copy, size))
-        });
-        copies.max().ok_or_else(|| {
+        let objects = self.objects(&self.path)?.into_iter();
+        let copies = objects.filter_map(|it| Some((it.name.strip_suffix(ENDING)?.to_owned(), it.size)));
+        let found = match &self.copy {
+            Some(wanted) => copies.into_iter().find(|(name, _)| name == wanted),
+            None => newest(copies.collect(), &self.whose).map_err(|newest| {
+                let each: String =
+                    newest.iter().map(|it| format!("\n  {}/{it}{ENDING}", self.address())).collect();
+                refuse(format!(
+                    "{} has copies of {} hosts: name the one that is meant{each}",
+                    self.address(),
+                    newest.len()
+                ))
+            })?,
+        };
+        found.ok_or_else(|| {
             let what = self.copy.as_deref().unwrap_or("copy");
-            let of = self.owner.as_ref().map(|owner| format!(" of the host {owner}")).unwrap_or_default();
+            let of = if let Whose::Only(owner) = &self.whose {
+                format!(" of the host {owner}")
+            } else {
+                String::new()
+            };
             refuse(format!("{SCHEME}{} has no {what}{of}", self.path))
         })
     }
@@ -159,6 +186,39 @@ impl Place {
         self.read_object(&format!("{name}{ENDING}"))
     }
 
+    /// For reading the list that belongs to a copy; none where it was sent without one.
+    pub fn list_of(&self, copy: &str) -> Result<Option<xshell::Cmd<'static>>> {
+        let name = format!("{copy}{LIST_ENDING}");
+        let there = self.objects(&self.path)?.iter().any(|object| object.name == name);
+        Ok(there.then(|| self.read_object(&name)))
+    }
+
+    /// The papers that the host that a copy is of has sent to the holder of a key: their names.
+    pub fn papers_of(&self, copy: &str, recipient: &str) -> Result<BTreeSet<String>> {
+        let folder = self.papers_folder(copy, recipient);
+        let told = Run::new(self.store.list_below(shell(), &folder)).timeout(TRANSFER_TIMEOUT).finish()?;
+        match told.status.code() {
+            Some(0 | rclone::NO_FOLDER) => {}
+            _ => bail!("asking what {SCHEME}{folder} has: {}", told.stderr.trim()),
+        }
+        Ok(told.stdout.lines().filter_map(|line| line.strip_suffix(".age").map(str::to_owned)).collect())
+    }
+
+    /// Brings some of them, encrypted as they are.
+    pub fn fetch_papers(&self, copy: &str, recipient: &str, names: &[&str], into: &Utf8Path) -> Result<()> {
+        let (folder, list) = (self.papers_folder(copy, recipient), self.store.folder().join("names"));
+        let names: String = names.iter().map(|name| format!("{name}.age\n")).collect();
+        std::fs::write(&list, names).with_context(|| format!("writing {list}"))?;
+        let fetch = Run::new(self.store.fetch(shell(), &folder, &list, into)).timeout(TRANSFER_TIMEOUT);
+        fetch.run().with_context(|| format!("bringing papers from {SCHEME}{folder}"))
+    }
+
+    /// As what sends them calls it.
+    fn papers_folder(&self, copy: &str, recipient: &str) -> String {
+        let key = hex(&Sha256::digest(recipient));
+        self.file(&format!("papers-{}-{}", owner_of(copy), &key[..8]))
+    }
+
     fn objects(&self, path: &str) -> Result<Vec<Object>> {
         let told = Run::new(self.store.list(shell(), path)).timeout(QUESTION_TIMEOUT).text();
         let told = told.with_context(|| format!("asking what {SCHEME}{path} has"))?;
@@ -169,6 +229,31 @@ impl Place {
 /// Whose a copy is that left its host by itself, by its name without its ending.
 fn owner_of(name: &str) -> &str {
     name.rsplit('-').next().unwrap_or_default()
+}
+
+/// The newest copy; where it is not known whose is meant, the newest of each host.
+fn newest(copies: Vec<(String, u64)>, whose: &Whose) -> Result<Option<(String, u64)>, Vec<String>> {
+    let copies: Vec<_> = copies.into_iter().filter(|(name, _)| time_of(name).is_some()).collect();
+    let mut of_each = BTreeMap::<&str, &str>::new();
+    for (name, _) in copies.iter().filter(|(name, _)| is_of_a_host(name)) {
+        let newest = of_each.entry(owner_of(name)).or_default();
+        *newest = name.as_str().max(newest);
+    }
+    let of = match whose {
+        Whose::Only(owner) => Some(owner.as_str()),
+        Whose::Rather(owner) if of_each.contains_key(owner.as_str()) => Some(owner.as_str()),
+        _ if of_each.len() > 1 => return Err(of_each.into_values().map(str::to_owned).collect()),
+        _ => None,
+    };
+    let by_hand_too = !matches!(whose, Whose::Only(_));
+    let is_it = |name: &str| of.is_none_or(|of| owner_of(name) == of || by_hand_too && !is_of_a_host(name));
+    Ok(copies.iter().filter(|(name, _)| is_it(name)).max().cloned())
+}
+
+/// Whether it left a host by itself: who sends one by hand has a shorter number in its name.
+fn is_of_a_host(name: &str) -> bool {
+    let owner = owner_of(name);
+    owner.len() == OWNER_DIGITS && owner.bytes().all(|c| c.is_ascii_hexdigit())
 }
 
 fn newest_of_each(names: impl Iterator<Item = String>, ending: &str) -> Vec<String> {
@@ -229,6 +314,36 @@ mod tests {
         let there = of(&format!("s3://copies/here/production/{copy}"));
         assert_eq!(there, ("copies/here/production".to_owned(), Some(copy.to_owned())));
         assert!(parts("s3://../up", "staging").is_err());
+    }
+
+    #[test]
+    fn of_two_hosts_copies_the_one_is_taken_that_is_meant_and_else_none() {
+        let copies = [
+            "20260105t120000z-1-aaaaaaa1",
+            "20260103t120000z-1-aaaaaaa1",
+            "20260104t120000z-1-bbbbbbb2",
+            "notes-aaaaaaa1",
+        ];
+        let newest_of = |names: &[&str], whose: Whose| {
+            newest(names.iter().map(|name| ((*name).to_owned(), 1)).collect(), &whose)
+                .map(|it| it.map(|it| it.0))
+        };
+        let rather = |owner: &str| Whose::Rather(owner.to_owned());
+        let only = |owner: &str| Whose::Only(owner.to_owned());
+        let is = |name: &str| Ok(Some(name.to_owned()));
+        assert_eq!(
+            newest_of(&copies, Whose::Anybodys),
+            Err(vec![copies[0].to_owned(), copies[2].to_owned()])
+        );
+        assert_eq!(newest_of(&copies, rather("bbbbbbb2")), is(copies[2]));
+        assert!(newest_of(&copies, rather("ccccccc3")).is_err());
+        assert_eq!(newest_of(&copies, only("ccccccc3")), Ok(None));
+        assert_eq!(newest_of(&copies[..2], rather("ccccccc3")), is(copies[0]));
+        // By hand, a day later.
+        let by_hand = [copies[0], "20260106t120000z-4242-1"];
+        assert_eq!(newest_of(&by_hand, Whose::Anybodys), is(by_hand[1]));
+        assert_eq!(newest_of(&by_hand, rather("aaaaaaa1")), is(by_hand[1]));
+        assert_eq!(newest_of(&by_hand, only("aaaaaaa1")), is(copies[0]));
     }
 
     #[test]

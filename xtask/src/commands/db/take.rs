@@ -8,13 +8,14 @@ use clap::Args;
 use serde_json::json;
 use xshell::{Cmd, cmd};
 
+use super::papers;
 use super::say_backup;
 use super::store::{self, ENDING, Place};
 use crate::commands::output::OutputArgs;
 use crate::commands::progress::driver::{self, LockWaitArgs};
 use crate::commands::target::TargetArgs;
 use crate::exit::refuse;
-use crate::host::Leased;
+use crate::host::{self, Leased, Machine};
 use crate::product::secrets::Supplied;
 use crate::rollout::state::backup::Backup;
 use crate::setup::{self, Tool};
@@ -45,33 +46,107 @@ impl Take {
     pub fn run(self) -> Result<()> {
         can_be_read(&self.identity)?;
         let environment = self.target.environment();
-        let from = match store::is_address(&self.copy) {
-            true => From::Store(Place::told(&self.copy, environment, &Supplied::of(environment)?)?),
-            false => From::File(Utf8PathBuf::from(&self.copy)),
+        let place = match store::is_address(&self.copy) {
+            true => Some(Place::told(&self.copy, environment, &Supplied::of(environment)?)?),
+            false => can_be_read(Utf8Path::new(&self.copy)).map(|_| None)?,
         };
         setup::ensure(&[Tool::Age], false)?;
+        let machine = self.target.reach()?;
+        let from = match place {
+            Some(place) => From::Store(place.rather_of(machine.sender().known_owner()?)),
+            None => From::File(Utf8PathBuf::from(&self.copy)),
+        };
         let (name, bytes) = from.chosen()?;
         let name = name.as_str();
-        let machine = self.target.reach()?;
-        if machine.database().backups()?.iter().any(|backup| backup.name == name) {
+        let known = machine.database().backups()?.into_iter().find(|backup| backup.name == name);
+        if known.is_some() && matches!(from, From::File(_)) {
             return Err(refuse(format!("{name} is among the backups already: `db list` shows them")));
         }
         machine.database().check_room_for_copy(bytes)?;
         let leased = driver::lease(&machine, format!("taking the copy {name}"), self.lock_wait)?;
         let attempt = driver::settle(&leased)?;
-        let taken = from.bring(&leased, name, &self.identity)?;
+        let taken = match known {
+            Some(known) => known,
+            None => from.bring(&leased, name, &self.identity)?,
+        };
         attempt.note(&format!("{name} was taken from a copy off the host"))?;
+        let away = from.bring_papers(&leased, &machine, &taken, &self.identity)?;
         let environment = &machine.environment().name;
         self.output.say(
-            || json!({ "backup": taken.name }),
+            || json!({ "backup": taken.name, "papers_amiss": away }),
             || {
                 say_backup("Backup:", &taken);
+                say_papers(away.as_deref());
                 terminal::say(format_args!(
                     "`cargo xtask db restore {name} --env {environment}` puts it in the database's place."
                 ));
             },
         );
         Ok(())
+    }
+}
+
+/// Restores a copy as it is off the host into a scratch database, and opens each of its papers as it is there. Only who has the
+/// private key can do that. Nothing of it stays.
+pub fn rehearse(
+    address: &str,
+    identity: &Utf8Path,
+    target: TargetArgs,
+    lock_wait: LockWaitArgs,
+    output: OutputArgs,
+) -> Result<()> {
+    can_be_read(identity)?;
+    if !store::is_address(address) {
+        return Err(refuse(format!("{address} is no store: s3://BUCKET/FOLDER")));
+    }
+    let environment = target.environment();
+    let place = Place::told(address, environment, &Supplied::of(environment)?)?;
+    let machine = target.reach()?;
+    let from = From::Store(place.rather_of(machine.sender().known_owner()?));
+    let (name, bytes) = from.chosen()?;
+    machine.database().check_room_for_copy(bytes)?;
+    let leased = driver::lease(&machine, format!("rehearsal of the copy {name}"), lock_wait)?;
+    let attempt = driver::settle(&leased)?;
+    let was_there = machine.database().backups()?.iter().any(|backup| backup.name == name);
+    if was_there {
+        return Err(refuse(format!(
+            "{name} was taken onto the host already: `db rehearse {name}` restores that"
+        )));
+    }
+    let taken = from.bring(&leased, &name, identity)?;
+    let rehearsed = rehearse_taken(&leased, &from, &taken, identity);
+    leased.database().forget(&name)?;
+    let papers = rehearsed?;
+    attempt.note(&format!(
+        "rehearsed: the copy {name} can be restored from off the host, with each of its papers"
+    ))?;
+    output.say(
+        || json!({ "backup": name, "rehearsed": true, "papers": papers }),
+        || say_backup("Rehearsed:", &taken),
+    );
+    Ok(())
+}
+
+fn rehearse_taken(leased: &Leased, from: &From, taken: &Backup, identity: &Utf8Path) -> Result<usize> {
+    let named = Activity::of(format!("restore {} into a scratch database", taken.name), |_| {
+        leased.database().rehearse_rows(taken)
+    })?;
+    let From::Store(place) = from else { return Ok(0) };
+    let away = papers::look_at_all(place, &taken.name, &named, identity)?;
+    host::check_papers(&away).map(|()| named.lines().count())
+}
+
+/// Which papers could not be brought; nothing is not known which there are.
+fn say_papers(away: Option<&[String]>) {
+    match away {
+        None => terminal::warn(
+            "the copy came without a list of its papers: whether the host has their files is not known",
+        ),
+        Some(away) => {
+            if let Err(error) = host::check_papers(away) {
+                terminal::warn(format_args!("{error:#}, off the host either"));
+            }
+        }
     }
 }
 
@@ -90,14 +165,39 @@ impl From {
             let read = Run::new(self.read(name)).called("reading the copy");
             let open = Run::new(age::decrypt(shell(), identity));
             let receive = Run::new(leased.database().receive_dump(name)?).called("receiving the dump");
-            match read.pipe(open, receive.timeout(TRANSFER_TIMEOUT)) {
-                Ok(_) => leased.database().take_dump(name),
+            let received = read.pipe(open, receive.timeout(TRANSFER_TIMEOUT)).map_err(anyhow::Error::from);
+            match received.and_then(|_| self.bring_list(leased, name, identity)) {
+                Ok(()) => leased.database().take_dump(name),
                 Err(error) => {
                     leased.database().discard_dump(name);
                     Err(error).with_context(|| format!("bringing the copy {name} to the host"))
                 }
             }
         })
+    }
+
+    /// What was counted and listed with it, where that was sent, too.
+    fn bring_list(&self, leased: &Leased, name: &str, identity: &Utf8Path) -> Result<()> {
+        let From::Store(place) = self else { return Ok(()) };
+        let Some(read) = place.list_of(name)? else { return Ok(()) };
+        let receive = Run::new(leased.database().receive_list(name)?).timeout(TRANSFER_TIMEOUT);
+        let open = Run::new(age::decrypt(shell(), identity));
+        Run::new(read).called("reading the list").pipe(open, receive.called("receiving the list"))?;
+        Ok(())
+    }
+
+    /// Brings the papers that a backup names and the host lacks. Gives those that could not be had; nothing where nobody knows which.
+    pub fn bring_papers(
+        &self,
+        leased: &Leased,
+        machine: &Machine,
+        backup: &Backup,
+        identity: &Utf8Path,
+    ) -> Result<Option<Vec<String>>> {
+        let (From::Store(place), Some(list)) = (self, machine.papers().named_by(backup)?) else {
+            return Ok(None);
+        };
+        papers::bring(place, &backup.name, &list, identity, leased, machine).map(Some)
     }
 
     /// The copy's name without its ending, and its size.

@@ -104,8 +104,10 @@ pub fn check_disk(machine: &Machine) -> Result<()> {
         let Some(free) = free.filter(|free| *free < FREE_DISK) else { continue };
         let (free, wanted) = (mib(free), mib(FREE_DISK));
         let message = format!(
-            "the disk {which} has {free} MiB free, and a deploy wants {wanted}\n  Free {} MiB more. {NOTHING_CHANGED}",
-            wanted - free
+            "the disk {which} has {free} MiB free, and a deploy wants {wanted}\n  Free {} MiB more: `cargo xtask prune --env {} --plan` \
+             says what need not be kept. {NOTHING_CHANGED}",
+            wanted - free,
+            machine.environment().name
         );
         return Err(Failure { exit: Exit::HostUnfit, message }.into());
     }

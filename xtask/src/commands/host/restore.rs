@@ -12,6 +12,7 @@ use serde_json::json;
 use self::archive::Archive;
 use super::setup::Setup;
 use crate::commands::db::copies::{About, TO};
+use crate::commands::db::papers;
 use crate::commands::db::store::{self, Place};
 use crate::commands::db::take::{self, From};
 use crate::commands::deploy::Deploy;
@@ -61,6 +62,9 @@ pub struct Restore {
     /// The old host answers, and must not count any more: why, for the ledger
     #[arg(long, value_name = "REASON")]
     abandon: Option<String>,
+    /// Bring the data back although papers that they name can't be had
+    #[arg(long)]
+    without_papers: bool,
     /// Say what there is and what would be done, and change nothing
     #[arg(long)]
     plan: bool,
@@ -133,10 +137,6 @@ impl Restore {
                     say_old_host_sends(&lost.about, &prepared.machine);
                 }
                 terminal::say("Where its name leads elsewhere still, have it lead to the new machine.");
-                let papers = format!("{}-{PAPERS_VOLUME}", environment.prefix());
-                terminal::say(paint::warn(format_args!(
-                    "No copy has the papers that users brought: bring the volume {papers} back from your own copy of it."
-                )));
             },
         );
         Ok(())
@@ -217,6 +217,19 @@ impl Restore {
             }
         };
         leased.database().want(&dump)?;
+        match lost.copies.bring_papers(&leased, machine, &dump, &self.identity)? {
+            None => terminal::warn(format_args!(
+                "{} came without a list of its papers: bring their files back from your own copy of the volume {}",
+                dump.name,
+                papers_volume(machine.environment())
+            )),
+            Some(away) => papers::check(
+                &away,
+                self.without_papers,
+                "They are not off the host either. The database is not there yet: with `--without-papers` it is brought back \
+                 without them.",
+            )?,
+        }
         let plan = restore::restore(&dump, DATABASE, &Observed::of(machine)?);
         driver::run(machine, &attempt, &plan, Vec::new())?;
         Ok(())
@@ -249,7 +262,10 @@ impl Lost {
             step("set up", format!("what `host setup` does on {}", new.host)),
             step("ledger", format!("bring that of {}", self.archive)),
             step("platform", "start the database and the edge".to_owned()),
-            step("restore", format!("bring {}, and put it in the database's place", self.dump)),
+            step(
+                "restore",
+                format!("bring {} and its papers, and put it in the database's place", self.dump),
+            ),
             step("deploy", format!("{}: the traffic, watched", self.live.id)),
         ];
         Preview { steps, not_needed: Vec::new() }
@@ -278,6 +294,10 @@ fn say_old_host_sends(about: &About, machine: &Machine) {
     terminal::say(paint::warn(format_args!(
         "{host} still sends copies to the same place: turn it off, or there: docker rm --force {container}"
     )));
+}
+
+fn papers_volume(environment: &Environment) -> String {
+    format!("{}-{PAPERS_VOLUME}", environment.prefix())
 }
 
 /// Ahead of the data, in the same attempt.

@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::commands::db::size;
 use crate::commands::output::ago::ago;
 use crate::host::{Machine, PlatformPart};
 use crate::project::BACKUPS;
 use crate::rollout::journal::since;
-use crate::rollout::state::backup::{Backup, Failure, Rehearsal, Scheduled, Sent};
+use crate::rollout::state::backup::{Backup, Failure, Rehearsal, Scheduled, Sent, SentPapers};
 use crate::terminal::{self, paint};
 use crate::tools::docker::condition::Condition;
 
@@ -63,7 +64,11 @@ impl Backups {
     pub fn sent_for_programs(&self) -> Value {
         let runs = self.sender == Some(Condition::Running);
         let host = self.sent.as_ref().and_then(|sent| sent.host.as_ref()).map(|host| &host.at);
-        json!({ "runs": runs, "ledger_at": host, "failure": self.sent.as_ref().and_then(|sent| sent.failure.as_ref()) })
+        let sent = self.sent.as_ref();
+        json!({
+            "runs": runs, "ledger_at": host, "papers": sent.and_then(|sent| sent.papers.as_ref()),
+            "failure": sent.and_then(|sent| sent.failure.as_ref()),
+        })
     }
 
     /// A line each, and what wants attention.
@@ -102,6 +107,10 @@ impl Backups {
                 let words = if is_old(backup, SystemTime::now()) { paint::warn(words) } else { words };
                 terminal::say(format_args!("  off host  {words}"));
             }
+        }
+        if let Some((is_well, words)) = papers(self.newest.as_ref(), self.sent.as_ref()) {
+            let words = if is_well { words } else { paint::warn(words) };
+            terminal::say(format_args!("  papers    {words}"));
         }
         match self.sender {
             Some(Condition::Running) => {}
@@ -143,6 +152,36 @@ fn unmended<'a>(told: &'a Scheduled, newest: Option<&Backup>) -> Option<&'a Fail
     newest.is_none_or(|backup| seconds(&backup.at) < seconds(&failure.at)).then_some(failure)
 }
 
+/// Where the files are that the newest backup names, and whether all of them are off the host; nothing where it names none.
+fn papers(newest: Option<&Backup>, sent: Option<&Sent>) -> Option<(bool, String)> {
+    let newest = newest?;
+    let Some(count) = newest.papers else {
+        return Some((false, format!("nobody has listed which papers {} names", newest.name)));
+    };
+    if count == 0 {
+        return None;
+    }
+    let all = format!("{count} in the newest backup, {}", size(newest.papers_bytes.unwrap_or_default()));
+    let sent = sent.and_then(|sent| sent.papers.as_ref());
+    Some(match sent {
+        None => (false, format!("{all}: on this host only")),
+        Some(SentPapers { amiss: 0, left: 0, backup, .. }) if *backup == newest.name => {
+            (true, format!("{all}: all are off the host"))
+        }
+        Some(SentPapers { amiss, first, .. }) if *amiss > 0 => {
+            (false, format!("{all}: of {amiss} the file is not what it was, and not sent: {first}"))
+        }
+        Some(SentPapers { left, backup, at, .. }) => {
+            let of = if *backup == newest.name {
+                String::new()
+            } else {
+                format!(" those of {backup} were being sent,")
+            };
+            (false, format!("{all}:{of} {left} were still on this host only {}", ago(at)))
+        }
+    })
+}
+
 fn is_old(backup: &Backup, now: SystemTime) -> bool {
     since(&backup.at, now).is_some_and(|age| age > OLD)
 }
@@ -167,6 +206,34 @@ mod tests {
         let failed = |newest: Option<&Backup>| unmended(&told, newest).is_some();
         assert!(failed(None) && failed(Some(&backup("2026-01-03T01:00:00.000Z"))));
         assert!(!failed(Some(&backup("2026-01-03T02:00:01.500Z"))));
+    }
+
+    #[test]
+    fn of_papers_it_is_said_whether_all_are_off_the_host() {
+        let backup = |papers| Backup { papers, papers_bytes: Some(5), ..Backup::named("b") };
+        let sent = |backup: &str, left: u64, amiss: u64| -> Sent {
+            let papers = format!(
+                r#"{{"backup":"{backup}","at":"2026-01-03T02:00:00Z","left":{left},"amiss":{amiss},"first":"damaged x"}}"#
+            );
+            serde_json::from_str(&format!(
+                r#"{{"at":"","last_good":null,"host":null,"failure":null,"papers":{papers}}}"#
+            ))
+            .unwrap()
+        };
+        let told =
+            |papers: Option<u64>, sent: Option<Sent>| super::papers(Some(&backup(papers)), sent.as_ref());
+        assert_eq!(told(Some(0), None), None);
+        for (papers, sent, is_well, words) in [
+            (None, None, false, "nobody has listed"),
+            (Some(2), None, false, "on this host only"),
+            (Some(2), Some(sent("b", 0, 0)), true, "all are off"),
+            (Some(2), Some(sent("b", 1, 0)), false, "1 were still"),
+            (Some(2), Some(sent("a", 0, 0)), false, "those of a"),
+            (Some(2), Some(sent("b", 0, 1)), false, "damaged x"),
+        ] {
+            let (well, said) = told(papers, sent).unwrap();
+            assert!(well == is_well && said.contains(words), "{said}");
+        }
     }
 
     #[test]

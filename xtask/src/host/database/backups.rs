@@ -5,7 +5,7 @@ use xshell::{Cmd, cmd};
 
 use super::{DUMP_TIMEOUT, Database, LeasedDatabase, QUERY_TIMEOUT, SCRIPT};
 use crate::exit::{Exit, Failure};
-use crate::project::{DATABASE, DATABASE_SERVICE};
+use crate::project::{DATABASE, DATABASE_SERVICE, PAPERS_QUESTION};
 use crate::rollout::host::Host;
 use crate::rollout::journal::timestamp;
 use crate::rollout::state::backup::{self, Backup, Copied, Scheduled, Sent, SentCopy};
@@ -86,7 +86,10 @@ impl<'a> Database<'a> {
         self.check_room_for_dump()?;
         let live = self.machine.live()?.active;
         let at = timestamp(self.machine.now());
-        let told = self.ask(&["dump", DATABASE, name, made_by, written(live.as_ref()), &at], DUMP_TIMEOUT)?;
+        let told = self.ask(
+            &["dump", DATABASE, name, made_by, written(live.as_ref()), &at, PAPERS_QUESTION],
+            DUMP_TIMEOUT,
+        )?;
         described(&told)
     }
 
@@ -104,6 +107,16 @@ impl<'a> Database<'a> {
     /// An error unless the disk has room for a copy of so many bytes that was off the host.
     pub fn check_room_for_copy(&self, bytes: u64) -> Result<()> {
         enough("the copy", bytes, "the folder of backups", self.room()?.backups)
+    }
+
+    /// An error unless the disk has room for files of papers of so many bytes: it is that of the other volumes.
+    pub fn check_room_for_papers(&self, bytes: u64) -> Result<()> {
+        enough(
+            "what is to be brought of the papers",
+            bytes,
+            "the disk of the database's data",
+            self.room()?.data,
+        )
     }
 
     /// An error unless the disk has room for a dump: a full one takes more down than the dump.
@@ -162,9 +175,19 @@ impl<'a> LeasedDatabase<'a> {
         Ok(self.leased.fenced()?.database().stream(&["sh", "-c", SCRIPT, "database", "receive", name]))
     }
 
+    /// For writing the list that belongs to it.
+    pub fn receive_list(&self, name: &str) -> Result<Cmd<'a>> {
+        Ok(self.leased.fenced()?.database().stream(&["sh", "-c", SCRIPT, "database", "receive-list", name]))
+    }
+
     /// What was received, and came to its end, becomes a backup.
     pub fn take_dump(&self, name: &str) -> Result<Backup> {
         described(&self.change(&["take", name], DUMP_TIMEOUT)?)
+    }
+
+    /// Removes a backup.
+    pub fn forget(&self, name: &str) -> Result<()> {
+        self.change(&["forget", name], QUERY_TIMEOUT).map(drop)
     }
 
     /// What was received did not come to its end.

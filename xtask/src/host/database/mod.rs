@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use xshell::{Cmd, cmd};
 
 pub use self::losses::Lost;
+pub use self::restore::check_papers;
 
 use super::{Leased, Machine};
 use crate::project::{DATABASE, DATABASE_SERVICE};

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::{DUMP_TIMEOUT, Database, LeasedDatabase, QUERY_TIMEOUT};
-use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE};
+use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE, PAPERS_QUESTION};
 use crate::rollout::host::Host;
 use crate::rollout::state::backup::{Backup, aside, beside, scratch};
 use crate::tools::process::interrupt;
@@ -47,19 +47,39 @@ impl Database<'_> {
     }
 }
 
+/// An error that names what there is no file of, or another one than there was.
+pub fn check_papers(lacking: &[String]) -> Result<()> {
+    let some = lacking.iter().take(5).map(|line| format!("\n  {line}")).collect::<String>();
+    let more = if lacking.len() > 5 { "\n  …" } else { "" };
+    ensure!(
+        lacking.is_empty(),
+        "of the papers that it names, {} have no file as it was:{some}{more}",
+        lacking.len()
+    );
+    Ok(())
+}
+
 impl LeasedDatabase<'_> {
-    /// Restores the backup into a scratch database, and compares each table's rows with those of the moment of the dump.
+    /// Restores the backup into a scratch database, and compares each table's rows with those of the moment of the dump, and each
+    /// paper that they name with its file.
     pub fn rehearse(&self, dump: &Backup) -> Result<()> {
+        let named = self.rehearse_rows(dump)?;
+        check_papers(&self.leased.fenced()?.papers().lacking(&named)?)
+    }
+
+    /// The same, without the files. Gives the papers that the rows name.
+    pub fn rehearse_rows(&self, dump: &Backup) -> Result<String> {
         let (database, scratch) = (self.leased.fenced()?.database(), scratch(DATABASE));
         database.verify(dump)?;
         let loaded = self.load(dump, &scratch);
         let differs = loaded.and_then(|()| database.ask(&["counts", &dump.name, &scratch], DUMP_TIMEOUT));
+        let named = database.ask(&["papers", &scratch, PAPERS_QUESTION], QUERY_TIMEOUT);
         // Whatever became of it: half a database takes room, too.
         let dropped = interrupt::shielded(|| self.change(&["drop", &scratch], QUERY_TIMEOUT));
         let differs = differs?;
         dropped?;
         ensure!(differs.trim().is_empty(), "the restored rows are not those of the dump:\n{differs}");
-        Ok(())
+        named
     }
 
     /// Loads a backup into a database beside the one that is used.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{LeasedPlatform, Platform};
 use crate::host::files::write_here;
-use crate::project::{EDGE, EDGE_FILE, PLATFORM_FILES, ROLES_FILE, SCRIPTS_FOLDER};
+use crate::project::{EDGE, EDGE_FILE, PAPERS_QUESTION, PLATFORM_FILES, ROLES_FILE, SCRIPTS_FOLDER};
 use crate::rollout::state::backup::{KEPT_AT_LEAST, KEPT_AT_MOST, KEPT_FOR};
 use crate::rollout::state::platform::PlatformRecord;
 use crate::tools::docker::compose::Project;
@@ -20,10 +20,12 @@ pub(super) const CADDYFILE: &str = "Caddyfile";
 /// The certificate of an authority of somebody's own, there.
 pub(super) const AUTHORITY: &str = "authority.pem";
 /// What runs where backups are made by themselves, and what makes one: in a folder of the host's.
-pub(in crate::host) const BACKUP_SCRIPTS: [(&str, &str); 3] = [
+pub(in crate::host) const BACKUP_SCRIPTS: [(&str, &str); 5] = [
     ("backups.sh", include_str!("../scripts/backups.sh")),
     ("database.sh", include_str!("../scripts/database.sh")),
     ("moments.sh", include_str!("../scripts/moments.sh")),
+    ("papers.sh", include_str!("../scripts/papers.sh")),
+    ("papers.sql", PAPERS_QUESTION),
 ];
 pub(in crate::host) const NOTE: Script = Script::new(
     "noting what the platform's files hold",

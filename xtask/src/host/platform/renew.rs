@@ -29,6 +29,7 @@ impl LeasedPlatform<'_> {
         let Bases { caddy, postgres } = machine.bases()?;
         self.leased.fetch_images([caddy, postgres])?;
         self.prepare_certificates()?;
+        self.prepare_papers()?;
         let caddyfile = machine.platform_files()?.text(EDGE_FILE)?;
         let validate =
             caddy::validate_input(machine.docker(), caddy, EDGE.uid, machine.platform().edge_site());

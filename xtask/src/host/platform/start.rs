@@ -57,6 +57,7 @@ impl LeasedPlatform<'_> {
             self.init_database()?;
             self.prepare_certificates()?;
         }
+        self.prepare_papers()?;
         self.finish_recreations()?;
         wait("starting the database and the edge");
         self.start()?;

@@ -40,8 +40,8 @@ tell() { # FAILURE
 sweep() (
     exec 8>>.loading
     flock -n 8 || exit 0
-    rm -f .*z-scheduled.next ./*z-scheduled.*.next .scheduled.next .rehearsal.next
-    for file in *z-scheduled.dump *z-scheduled.counts; do
+    rm -f .*z-scheduled.next .*z-scheduled.papers.next ./*z-scheduled.*.next .scheduled.next .rehearsal.next
+    for file in *z-scheduled.dump *z-scheduled.counts *z-scheduled.papers; do
         if ! [ -e "${file%.*}.json" ]; then rm -f "$file"; fi
     done
 )
@@ -55,7 +55,7 @@ prune() (
     for backup in $(all | by_time_here | sort -r); do
         name=${backup#*:} at=${backup%%:*}
         if [ $kept -ge "$least" ] && { [ $kept -ge "$most" ] || [ "$at" -lt "$oldest" ]; }; then
-            rm -f "$name.json" "$name.dump" "$name.counts"
+            rm -f "$name.json" "$name.dump" "$name.counts" "$name.papers"
         fi
         kept=$((kept + 1))
     done
@@ -111,14 +111,15 @@ back_up() { # WHY
         return 1
     fi
     live=$(cat /live/live) || live=none
-    sh /scripts/database.sh dump "$database" "$(date -u +%Y%m%dt%H%M%Sz)-scheduled" "$1" "${live:-none}" "$(now)" >/tmp/made
+    sh /scripts/database.sh dump "$database" "$(date -u +%Y%m%dt%H%M%Sz)-scheduled" "$1" "${live:-none}" "$(now)" "$(cat /scripts/papers.sql)" >/tmp/made
 }
 
 # A schema as SQL, without what differs from one dump to the next: the server writes an expression that it has read with other
 # parentheses.
 plain() { grep -v -e '^--' -e '^[\]' -e '^$' "$1" | tr -d '()'; }
 
-# Restores a backup, and compares its rows with those of its moment, and its schema with the dump's.
+# Restores a backup, and compares its rows with those of its moment, its schema with the dump's, and each paper that it names
+# with its file.
 rehearse() { # NAME
     room=$(sh /scripts/database.sh room "$database")
     size=${room%% *} free=${room##* }
@@ -138,6 +139,12 @@ rehearse() { # NAME
     plain /tmp/restored >/tmp/restored.plain
     if ! diff /tmp/dumped.plain /tmp/restored.plain >&2; then
         echo "the restored schema is not that of the dump" >&2
+        return 1
+    fi
+    sh /scripts/database.sh papers "$scratch" "$(cat /scripts/papers.sql)" >/tmp/named
+    sh /scripts/papers.sh check </tmp/named >/tmp/lacking
+    if [ -s /tmp/lacking ]; then
+        echo "of $(grep -c . /tmp/named) papers that it names, files are not as they were: $(grep -c . /tmp/lacking), $(head -n 3 /tmp/lacking)" >&2
         return 1
     fi
 }

@@ -18,15 +18,22 @@ ask() { psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align --
 size() { ask --command="SELECT pg_database_size('$1')" postgres; }
 free() { df -Pk "$1" | { read -r _ && read -r _ _ _ kib _ && echo $((kib * 1024)); }; }
 
+# What is said of a list of papers.
+papers_in() { # LIST
+    count=0 total=0
+    while read -r _ bytes; do count=$((count + 1)) total=$((total + bytes)); done <"$1"
+    echo "\"papers\":$count,\"papers_bytes\":$total"
+}
+
 verb=$1
 shift
 case $verb in
-dump) # DATABASE NAME MADE-BY LIVE AT
-    next=".$2.next"
-    trap 'rm -f "$next" "$2.json.next" "$2.counts.next"' EXIT
-    # The dump and the counts are of one moment: psql waits for the dump in the middle of its own transaction.
+dump) # DATABASE NAME MADE-BY LIVE AT PAPERS-QUESTION
+    next=".$2.next" named=".$2.papers.next"
+    trap 'rm -f "$next" "$named" "$2.json.next" "$2.counts.next" "$2.papers.next"' EXIT
+    # The dump, the counts and the list of papers are of one moment: psql waits for the dump in the middle of its own transaction.
     NEXT=$next DATABASE=$1 COUNTS=$2.counts.next psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align \
-        --set=ON_ERROR_STOP=1 "$1" <<'END'
+        --set=ON_ERROR_STOP=1 --set=question="$6" --set=named="$named" "$1" <<'END'
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT pg_export_snapshot() AS snapshot \gset
 \setenv SNAPSHOT :snapshot
@@ -34,9 +41,16 @@ SELECT pg_export_snapshot() AS snapshot \gset
 \o | sort >"$COUNTS"
 SELECT format('SELECT %L, count(*) FROM %s', c.oid::regclass, c.oid::regclass) FROM pg_class c
 WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)' \gexec
+\o :named
+:question \gexec
+\qecho end
 \o
 COMMIT;
 END
+    # Of a full disk psql says nothing.
+    [ "$(tail -n 1 "$named")" = end ] || { echo "the list of papers could not be written" >&2; exit 1; }
+    sed '$d' "$named" | LC_ALL=C sort >"$2.papers.next"
+    papers=$(papers_in "$2.papers.next")
     # psql does not ask how its dump has ended. What can't be read back, to its last byte, is no backup.
     pg_restore --file=/dev/null "$next"
     tables=$(pg_restore --list "$next" | grep -c ' TABLE DATA ') || { echo "the dump holds no table's data" >&2; exit 1; }
@@ -45,9 +59,10 @@ END
     [ "$(ask --command="SELECT to_regclass('public._sqlx_migrations') IS NULL" "$1")" = t ] ||
         schema=$(ask --command="SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success" "$1")
     sum=$(sha256sum "$next" | cut -d ' ' -f 1)
-    printf '{"name":"%s","at":"%s","made_by":"%s","live":"%s","schema":%s,"tables":%s,"bytes":%s,"loaded_bytes":%s,"sha256":"%s"}\n' \
-        "$2" "$5" "$3" "$4" "$schema" "$tables" "$(stat -c %s "$next")" "$(size "$1")" "$sum" >"$2.json.next"
-    sync "$next" "$2.json.next" "$2.counts.next"
+    printf '{"name":"%s","at":"%s","made_by":"%s","live":"%s","schema":%s,"tables":%s,"bytes":%s,"loaded_bytes":%s,%s,"sha256":"%s"}\n' \
+        "$2" "$5" "$3" "$4" "$schema" "$tables" "$(stat -c %s "$next")" "$(size "$1")" "$papers" "$sum" >"$2.json.next"
+    sync "$next" "$2.json.next" "$2.counts.next" "$2.papers.next"
+    mv "$2.papers.next" "$2.papers"
     mv "$2.counts.next" "$2.counts"
     mv "$next" "$2.dump"
     mv "$2.json.next" "$2.json"
@@ -58,13 +73,24 @@ receive) # NAME, and the dump
     cat >".$1.part"
     sync ".$1.part"
     ;;
+receive-list) # NAME, and what was counted and listed with the dump
+    cat >".$1.list"
+    sync ".$1.list"
+    ;;
 discard) # NAME
-    rm -f ".$1.part"
+    rm -f ".$1.part" ".$1.list"
     ;;
 take) # NAME: what came whole becomes a backup; what is known of it is in itself, but for the rows of its moment
-    next=".$1.part"
-    trap 'rm -f "$next" "$1.json.next"' EXIT
+    next=".$1.part" list=".$1.list" papers=
+    trap 'rm -f "$next" "$list" "$1.json.next"' EXIT
     hold
+    # A count has a bar, a paper has none. It may have come without a list.
+    if [ -e "$list" ]; then
+        sed -n '/|/p' "$list" >"$1.counts"
+        sed '/|/d' "$list" >"$1.papers"
+        papers="$(papers_in "$1.papers"),"
+        sync "$1.counts" "$1.papers"
+    fi
     pg_restore --file=/dev/null "$next"
     tables=$(pg_restore --list "$next" | grep -c ' TABLE DATA ')
     at=$(pg_restore --list "$next" | while read -r _ archive created _ day time _; do
@@ -74,8 +100,8 @@ take) # NAME: what came whole becomes a backup; what is known of it is in itself
         case $version in *[!0-9]* | '') ;; *) echo "$version" ;; esac
     done | sort -n | tail -n 1)
     sum=$(sha256sum "$next" | cut -d ' ' -f 1)
-    printf '{"name":"%s","at":"%s","made_by":"db take","live":"none","schema":%s,"tables":%s,"bytes":%s,"sha256":"%s","wanted":"%s"}\n' \
-        "$1" "$at" "${schema:-0}" "$tables" "$(stat -c %s "$next")" "$sum" "$(now)" >"$1.json.next"
+    printf '{"name":"%s","at":"%s","made_by":"db take","live":"none","schema":%s,"tables":%s,"bytes":%s,%s"sha256":"%s","wanted":"%s"}\n' \
+        "$1" "$at" "${schema:-0}" "$tables" "$(stat -c %s "$next")" "$papers" "$sum" "$(now)" >"$1.json.next"
     sync "$1.json.next"
     mv "$next" "$1.dump"
     mv "$1.json.next" "$1.json"
@@ -118,8 +144,11 @@ SELECT format('SELECT %L, count(*) FROM %s', c.oid::regclass, c.oid::regclass) F
 WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)' \gexec
 END
     ;;
+papers) # DATABASE PAPERS-QUESTION: prints which papers it names, as a backup's list has them
+    echo ':question \gexec' | ask --set=question="$2" "$1"
+    ;;
 forget) # NAME...
-    for name; do rm -f "$name.json" "$name.dump" "$name.counts"; done
+    for name; do rm -f "$name.json" "$name.dump" "$name.counts" "$name.papers"; done
     ;;
 drop) # DATABASE
     dropdb --username=postgres --if-exists --force "$1"

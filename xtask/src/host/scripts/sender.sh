@@ -1,5 +1,5 @@
-# Sends off the host what a new one is made from: each new backup, and, when they have changed, the ledger and what is known of
-# the releases. All of it is encrypted before it leaves, to a public key. What it has done is in /state/sent.json.
+# Sends off the host what a new one is made from: each new backup, the files of the papers that it names, and, when they have
+# changed, the ledger and what is known of the releases. All of it is encrypted before it leaves, to a public key. What it has done is in /state/sent.json.
 # It stands behind moments.sh. Usage: sender.sh PLACE RECIPIENT LEAST MOST DAYS ABOUT OWNER START
 # PLACE is BUCKET/FOLDER/ENVIRONMENT of the store; who comes there, files in /run/secrets tell. LEAST copies are kept there at
 # least, MOST at most, and for DAYS. ABOUT is JSON: whose host this is, and what a new one must be given. OWNER stands in the names
@@ -8,8 +8,11 @@
 set -eu
 umask 077
 place=$1 recipient=$2 least=$3 most=$4 days=$5 about=$6 owner=$7 start=$8
-# Between two looks, and after a failure.
-pause=15 rest=300
+# Between two looks, and after a failure; how long papers are sent before it is looked for a newer backup; how many, and how many
+# bytes, of them at once.
+pause=15 rest=300 turn=600 batch=200 batch_bytes=67108864
+# What was sent to another key is in another folder: whoever has the new one can't open it, and all is sent again.
+papers=store:$place/papers-$owner-$(printf %s "$recipient" | sha256sum | cut -c 1-8)
 
 content() { if [ -e "$1" ]; then cat "$1"; else echo null; fi; }
 sum() { sha256sum <"$1" | cut -d ' ' -f 1; }
@@ -34,16 +37,20 @@ configure() {
     } >/tmp/rclone.conf
 }
 
-# The store has all of it or nothing: what is encrypted lies here until then, since what is cut on its way through a pipe would
-# look like its end.
-send() { # FILE NAME
-    size=$(stat -c %s "$1") free=$(stat -f -c '%a %S' /state)
+# An encrypted copy lies here until it is sent.
+check_room() { # BYTES
+    free=$(stat -f -c '%a %S' /state)
     free=$((${free% *} * ${free#* }))
-    needs=$((size + size / 5 + 1048576))
+    needs=$(($1 + $1 / 5 + 1048576))
     if [ $free -lt $needs ]; then
         echo "the encrypted copy needs $((needs / 1048576)) MiB until it is sent, and $((free / 1048576)) MiB are free" >&2
         return 1
     fi
+}
+
+# The store has all of it or nothing: what is cut on its way through a pipe would look like its end.
+send() { # FILE NAME
+    check_room "$(stat -c %s "$1")"
     age --encrypt --recipient "$recipient" <"$1" >/state/.next
     bytes=$(stat -c %s /state/.next)
     store copyto /state/.next "store:$place/$2"
@@ -94,8 +101,9 @@ prune() { # ENDING
     done </tmp/copies
 }
 # That older ones can't be removed is a note: what was sent is there, and a key that can remove nothing is a careful one.
-tidy() { # ENDING
-    if prune "$1" 2>/tmp/stuck; then
+prune_each() { for ending; do prune "$ending" || return 1; done; }
+tidy() { # ENDING...
+    if prune_each "$@" 2>/tmp/stuck; then
         rm -f /state/.note
     else
         printf '{"at":"%s","words":%s}' "$(now)" "$(text /tmp/stuck)" >/state/.note
@@ -104,8 +112,8 @@ tidy() { # ENDING
 }
 
 tell() { # FAILURE
-    printf '{"v":1,"at":"%s","start":"%s","last_good":%s,"host":%s,"note":%s,"failure":%s}\n' "$(now)" "$start" "$(content /state/.sent)" \
-        "$(content /state/.host)" "$(content /state/.note)" "$1" >/state/.told
+    printf '{"v":1,"at":"%s","start":"%s","last_good":%s,"papers":%s,"host":%s,"note":%s,"failure":%s}\n' "$(now)" "$start" \
+        "$(content /state/.sent)" "$(content /state/.papers)" "$(content /state/.host)" "$(content /state/.note)" "$1" >/state/.told
     # Who watches is another user.
     chmod 0644 /state/.told
     mv /state/.told /state/sent.json
@@ -119,12 +127,126 @@ send_backup() { # FACTS
         return 1
     fi
     copy=$name-$owner.dump.age
+    # Of one that an older platform has made, nobody knows which papers it names.
+    if [ -e "$name.papers" ]; then
+        mkdir -p /state/lists
+        cat "$name.papers" >"/state/lists/.next"
+        mv /state/lists/.next "/state/lists/$name"
+        cat "$name.counts" "$name.papers" >/state/list
+        send /state/list "$name-$owner.list.age"
+        rm /state/list
+    fi
     send "/backups/$name.dump" "$copy"
     printf '{"name":"%s","at":"%s","to":"s3://%s/%s","bytes":%s}' "$name" "$(fact at "/backups/$1")" "$place" "$copy" "$bytes" >/state/.sent.next
     mv /state/.sent.next /state/.sent
     tell null
     echo "$(now) $name was sent, $bytes bytes"
-    tidy .dump.age
+    tidy .dump.age .list.age
+}
+
+# The lines of one file that another has not; in each, no line is there twice.
+only_in_first() { # FILE OTHER
+    LC_ALL=C sort "$1" "$2" "$2" >/state/.both || return 1
+    uniq -u /state/.both
+}
+
+# What of the papers that the last backup names the store has not yet, in batches: each file is what its name says, or it is not sent,
+# and named. After a while a newer backup has its turn.
+send_papers() {
+    name=$(last_sent)
+    if [ -z "$name" ] || ! [ -e "/state/lists/$name" ]; then return 0; fi
+    if [ "$name" = "$(content /tmp/settled)" ]; then return 0; fi
+    # With each backup, and after each start: somebody, or a rule of the store's, may have removed some.
+    if [ "$name" != "$(content /tmp/asked)" ]; then
+        store lsf --files-only -R "$papers" >/state/.there || [ $? -eq 3 ]
+        sed -n 's/\.age$//p' /state/.there | LC_ALL=C sort >/state/papers
+        echo "$name" >/tmp/asked
+    fi
+    cut -d ' ' -f 1 "/state/lists/$name" >/state/.wanted
+    only_in_first /state/.wanted /state/papers >/state/.missing
+    rm -rf /state/batch
+    : >/state/.amiss
+    left=$(grep -c . /state/.missing) || :
+    number=0 bytes_now=0 began=$(date +%s)
+    say_papers
+    while read -r paper <&3; do
+        date +%s >/tmp/beat
+        pack "$paper"
+        if [ $number -ge $batch ] || [ $bytes_now -ge $batch_bytes ]; then ship; fi
+        if [ $(($(date +%s) - began)) -ge $turn ]; then break; fi
+    done 3</state/.missing
+    ship
+    # What is amiss is looked for again with the next backup, and at the next start.
+    if [ "$left" = "$amiss" ]; then
+        echo "$name" >/tmp/settled
+        prune_papers
+    fi
+}
+pack() { # PAPER
+    if ! [ -e "/papers/$1" ]; then
+        echo "missing $1" >>/state/.amiss
+    elif [ "$(sum "/papers/$1")" != "${1#*/}" ]; then
+        echo "damaged $1" >>/state/.amiss
+    else
+        size=$(stat -c %s "/papers/$1")
+        check_room "$size"
+        mkdir -p "/state/batch/${1%/*}"
+        age --encrypt --recipient "$recipient" <"/papers/$1" >"/state/batch/$1.age"
+        number=$((number + 1)) bytes_now=$((bytes_now + size))
+    fi
+}
+ship() {
+    if [ $number -gt 0 ]; then
+        (cd /state/batch && find . -type f -exec stat -c '%n;%s' {} + | sed 's,^\./,,' | LC_ALL=C sort) >/state/.shipped
+        cut -d ';' -f 1 /state/.shipped >/state/.names
+        store copy --transfers=2 --no-traverse /state/batch "$papers"
+        store lsf --files-from-raw=/state/.names --format=ps -R "$papers" | LC_ALL=C sort >/state/.there
+        if [ "$(sum /state/.shipped)" != "$(sum /state/.there)" ]; then
+            echo "the store was sent $number papers, and says that it has $(grep -c . /state/.there) of them" >&2
+            return 1
+        fi
+        sed 's/\.age$//' /state/.names | LC_ALL=C sort -u - /state/papers >/state/papers.next
+        mv /state/papers.next /state/papers
+        rm -rf /state/batch
+        left=$((left - number)) number=0 bytes_now=0
+    fi
+    say_papers
+}
+say_papers() {
+    amiss=$(grep -c . /state/.amiss) || :
+    printf '{"backup":"%s","at":"%s","left":%s,"amiss":%s,"first":%s}' "$name" "$(now)" $((left - amiss)) "$amiss" "$(head -n 1 /state/.amiss >/tmp/first && text /tmp/first)" >/state/.papers.next
+    mv /state/.papers.next /state/.papers
+    tell null
+}
+
+# Of the papers that the store has, none that a kept copy names, or a backup that is here. Where a copy is from before its papers
+# were listed, all stay.
+prune_papers() {
+    store lsf --files-only "store:$place/" >/tmp/there || return 0
+    sed -n "s/-$owner\.dump\.age\$//p" /tmp/there >/tmp/copies
+    while read -r name; do
+        if ! [ -e "/state/lists/$name" ]; then return 0; fi
+    done </tmp/copies
+    # What can't be read to its end must not look like less.
+    : >/state/.named
+    for list in /state/lists/* /backups/*.papers; do
+        if [ "${list%/*}" = /state/lists ] && ! grep -qxF "${list##*/}" /tmp/copies; then
+            rm -f "$list"
+        elif [ -e "$list" ]; then
+            cut -d ' ' -f 1 "$list" >>/state/.named || return 0
+        fi
+    done
+    LC_ALL=C sort -u -o /state/.named /state/.named || return 0
+    only_in_first /state/papers /state/.named >/state/.gone || return 0
+    if ! [ -s /state/.gone ]; then return 0; fi
+    sed 's/$/.age/' /state/.gone >/state/.names
+    # Before they go: one that is named again meanwhile is sent again.
+    only_in_first /state/papers /state/.gone >/state/papers.next || return 0
+    mv /state/papers.next /state/papers
+    if ! store delete --files-from-raw=/state/.names "$papers" 2>/tmp/stuck; then
+        printf '{"at":"%s","words":%s}' "$(now)" "$(text /tmp/stuck)" >/state/.note
+        tell null
+    fi
 }
 
 send_host() { # SUM
@@ -162,16 +284,17 @@ look() {
         echo "$is" >/tmp/seen
         rm -rf /state/releases /state/ledger.jsonl /state/about.json /state/host.tar
     fi
+    send_papers
     if ! grep -q "\"start\":\"$start\".*\"failure\":null" /state/sent.json; then tell null; fi
 }
 
 trap 'exit 0' TERM
 configure
 cd /backups
-rm -rf /state/.next /state/.told
+rm -rf /state/.next /state/.told /state/batch /state/list
 rm -f /state/.host
 # What was sent elsewhere is not there.
-if [ "$(content /state/.place)" != "$place" ]; then rm -f /state/.sent; fi
+if [ "$(content /state/.place)" != "$place" ]; then rm -rf /state/.sent /state/.papers /state/lists; fi
 echo "$place" >/state/.place
 echo 0 >/tmp/rest
 # Who reads it is another user: it has its rights from the beginning.

@@ -17,14 +17,14 @@ impl Folder {
     /// `psql` says this.
     fn with(psql: &str) -> Folder {
         let folder = Folder(tempfile::tempdir().unwrap());
-        for name in ["backups", "bin", "tmp", "live"] {
+        for name in ["backups", "bin", "tmp", "live", "papers"] {
             fs::create_dir(folder.path(name)).unwrap();
         }
         let here = folder.path("");
         for (name, text) in BACKUP_SCRIPTS {
             // The first one first: the folder's own path may begin with it.
             let moved = text.replace("/scripts/", "/bin/");
-            let moved = ["/tmp/", "/backups", "/bin/", "/live/"]
+            let moved = ["/tmp/", "/backups", "/bin/", "/live/", "/papers/"]
                 .iter()
                 .fold(moved, |text, path| text.replace(path, &format!("{here}{}", &path[1..])));
             fs::write(folder.path("bin").join(name), moved).unwrap();
@@ -49,7 +49,7 @@ impl Folder {
             r#"{{"name":"{name}","at":"2026-01-03T01:00:00Z","made_by":"night","live":"none","schema":{schema},"tables":1,"bytes":1,"loaded_bytes":1,"sha256":"00"}}"#
         );
         fs::write(self.path("backups").join(format!("{name}.json")), facts + "\n").unwrap();
-        for kind in ["dump", "counts"] {
+        for kind in ["dump", "counts", "papers"] {
             fs::write(self.path("backups").join(format!("{name}.{kind}")), "").unwrap();
         }
     }

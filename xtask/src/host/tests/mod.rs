@@ -7,6 +7,7 @@
 mod backups;
 mod guard;
 mod ledger;
+mod papers;
 mod sender;
 
 use std::fs;

@@ -6,18 +6,26 @@ use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::host::sender::SCRIPT;
 use crate::rollout::state::backup::Sent;
+use crate::tools::files::hex::hex;
 
 /// `rclone` with a folder for a store. It has one byte less of what is called so.
 const RCLONE: &str = r#"while case $1 in -*) ;; *) false ;; esac; do shift; done
 at() { echo "$HERE/store/${1#store:}"; }
 case $1 in
 copyto) mkdir -p "$(dirname "$(at "$3")")" && cp "$2" "$(at "$3")" && case $3 in *short*) truncate -s -1 "$(at "$3")" ;; esac ;;
-lsf) case $2 in --format=s) stat -c %s "$(at "$3")" ;; *) ls "$(at "$3")" ;; esac ;;
+copy) for a; do :; done; mkdir -p "$(at "$a")" && cp -r "$4/." "$(at "$a")" && if [ -e "$HERE/half" ]; then find "$(at "$a")" -type f -exec truncate -s -1 {} +; fi ;;
+lsf) case "$*" in
+    *--files-from-raw*) while read -r name; do (cd "$(at "$5")" && stat -c '%n;%s' "$name"); done <"${2#*=}" ;;
+    *-R*) cd "$(at "$4")" 2>/dev/null || exit 3; find . -type f | sed 's,^./,,' ;;
+    *--format=s*) stat -c %s "$(at "$3")" ;;
+    *) ls -p "$(at "$3")" | sed '/\/$/d' ;; esac ;;
 deletefile) rm "$(at "$2")" ;;
+delete) while read -r name; do rm "$(at "$3")/$name"; done <"${2#*=}" ;;
 esac"#;
 
 struct Folder(TempDir);
@@ -25,7 +33,7 @@ struct Folder(TempDir);
 impl Folder {
     fn new() -> Folder {
         let folder = Folder(tempfile::tempdir().unwrap());
-        for name in ["backups", "bin", "tmp", "state", "host/releases/one", "store/there"] {
+        for name in ["backups", "bin", "tmp", "state", "papers", "host/releases/one", "store/there"] {
             fs::create_dir_all(folder.path(name)).unwrap();
         }
         // Encrypted or not is nothing that is tried here.
@@ -56,7 +64,7 @@ impl Folder {
     /// A script, where what is mounted lies in this folder.
     fn command(&self, text: &str) -> Command {
         let here = self.path("");
-        let moved = ["/tmp/", "/state", "/backups", "/host/"]
+        let moved = ["/tmp/", "/state", "/backups", "/host/", "/papers/"]
             .iter()
             .fold(text.to_owned(), |text, path| text.replace(path, &format!("{here}{}", &path[1..])));
         let words = ["-c", &moved, "sender", "there", "age1", "3", "5", "90", "{}", "0a1b", "s1"];
@@ -71,7 +79,9 @@ impl Folder {
             .path("store/there")
             .read_dir_utf8()
             .unwrap()
-            .map(|entry| entry.unwrap().file_name().to_owned())
+            .map(Result::unwrap)
+            .filter(|entry| entry.path().is_file())
+            .map(|entry| entry.file_name().to_owned())
             .collect();
         names.sort();
         names
@@ -192,4 +202,105 @@ fn copies_are_kept_by_the_rule_of_the_host_and_what_is_somebody_else_s_stays() {
     assert!(output.status.success(), "{output:?}");
     let sent = folder.sent();
     assert_eq!((sent.note.map(|it| it.words).as_deref(), sent.failure), (Some("AccessDenied"), None));
+}
+
+/// Of the owner 0a1b, to the key `age1`.
+const PAPERS: &str = "store/there/papers-0a1b-53b758d2";
+const ORGANISATION: &str = "01946c1a-0000-7000-8000-000000000001";
+
+impl Folder {
+    /// A file with this content, and the line of a list that names it.
+    fn paper(&self, content: &str) -> String {
+        let name = format!("{ORGANISATION}/{}", hex(&Sha256::digest(content)));
+        fs::create_dir_all(self.path("papers").join(ORGANISATION)).unwrap();
+        fs::write(self.path("papers").join(&name), content).unwrap();
+        format!("{name} {}", content.len())
+    }
+
+    /// A backup of now that names them.
+    fn backup_naming(&self, name: &str, papers: &[&str]) {
+        self.backup(name, &hex(&Sha256::digest("a dump")));
+        fs::write(self.path("backups").join(format!("{name}.counts")), "users|1\n").unwrap();
+        let list: String = papers.iter().map(|line| format!("{line}\n")).collect();
+        fs::write(self.path("backups").join(format!("{name}.papers")), list).unwrap();
+    }
+
+    /// Of the store.
+    fn papers(&self) -> usize {
+        let folder = self.path(PAPERS).join(ORGANISATION);
+        folder.read_dir_utf8().map_or(0, |files| files.count())
+    }
+
+    fn in_store(&self, line: &str) -> Utf8PathBuf {
+        self.path(PAPERS).join(format!("{}.age", line.split(' ').next().unwrap()))
+    }
+}
+
+#[test]
+fn papers_are_sent_once_and_what_is_not_what_it_was_is_named() {
+    let folder = Folder::new();
+    let look = || folder.call("tell null; look");
+    let (whole, damaged, missing) = (folder.paper("whole"), folder.paper("damaged"), folder.paper("missing"));
+    fs::write(folder.path("papers").join(damaged.split(' ').next().unwrap()), "other").unwrap();
+    fs::remove_file(folder.path("papers").join(missing.split(' ').next().unwrap())).unwrap();
+    let mut lines = [whole.as_str(), &damaged, &missing];
+    lines.sort_unstable();
+    folder.backup_naming("20260103t010000z-1", &lines);
+    // Half of them has come: none counts, and the next look sends all again.
+    fs::write(folder.path("half"), "").unwrap();
+    let output = look();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the store was sent 1 papers"), "{output:?}");
+    assert_eq!(folder.sent().papers.unwrap().left, 3);
+    fs::remove_file(folder.path("half")).unwrap();
+    let output = look();
+    assert!(output.status.success(), "{output:?}");
+    let sent = folder.sent().papers.unwrap();
+    assert_eq!((sent.backup.as_str(), sent.left, sent.amiss), ("20260103t010000z-1", 0, 2));
+    assert_eq!(fs::read_to_string(folder.in_store(&whole)).unwrap(), "whole");
+    assert_eq!(folder.papers(), 1);
+    let list = fs::read_to_string(folder.path("store/there/20260103t010000z-1-0a1b.list.age")).unwrap();
+    assert_eq!(list, format!("users|1\n{}\n", lines.join("\n")));
+    // What is there is not sent again; with the next backup the store is asked what it has.
+    fs::write(folder.in_store(&whole), "sent before").unwrap();
+    assert!(look().status.success());
+    folder.backup_naming("20260104t010000z-1", &[&whole]);
+    assert!(look().status.success());
+    assert_eq!(fs::read_to_string(folder.in_store(&whole)).unwrap(), "sent before");
+    fs::remove_file(folder.in_store(&whole)).unwrap();
+    folder.backup_naming("20260105t010000z-1", &[&whole]);
+    assert!(look().status.success());
+    assert_eq!((folder.papers(), folder.sent().papers.unwrap().amiss), (1, 0));
+}
+
+#[test]
+fn a_paper_leaves_the_store_when_no_kept_copy_names_it_and_while_that_is_not_known_none_does() {
+    let folder = Folder::new();
+    let look = || assert!(folder.call("tell null; look").status.success());
+    let (old, new) = (folder.paper("old"), folder.paper("new"));
+    // Three are kept in any case.
+    for (day, papers) in [(1, [&old]), (2, [&new]), (3, [&new]), (4, [&new])] {
+        let name = format!("2020010{day}t010000z-1");
+        folder.backup_naming(&name, &[papers[0]]);
+        // As one of a sender from before.
+        if day == 3 {
+            fs::remove_file(folder.path("backups").join(format!("{name}.papers"))).unwrap();
+        }
+        look();
+        for kind in ["json", "dump", "papers"] {
+            let _ = fs::remove_file(folder.path("backups").join(format!("{name}.{kind}")));
+        }
+    }
+    assert_eq!(folder.names().iter().filter(|name| name.ends_with(".dump.age")).count(), 3);
+    assert_eq!(folder.papers(), 2, "nobody knows what the third one names");
+    // That one has left, and a backup on the host, of which no copy was sent, names the old one.
+    for day in 5..=7 {
+        folder.backup_naming(&format!("2020010{day}t010000z-1"), &[&new]);
+        fs::write(folder.path("backups/20200101t000000z-hand.papers"), format!("{old}\n")).unwrap();
+        look();
+    }
+    assert_eq!(folder.papers(), 2, "a backup names it");
+    fs::remove_file(folder.path("backups/20200101t000000z-hand.papers")).unwrap();
+    folder.backup_naming("20200108t010000z-1", &[&new]);
+    look();
+    assert!(!folder.in_store(&old).exists() && folder.in_store(&new).exists());
 }

@@ -24,6 +24,12 @@ pub struct Backup {
     /// How many bytes the database took that it was made of; 0 when that was not written down.
     #[serde(default)]
     pub loaded_bytes: u64,
+    /// How many papers it names; nothing when nobody has listed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub papers: Option<u64>,
+    /// How many bytes their files have together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub papers_bytes: Option<u64>,
     /// The dump's SHA-256, in hexadecimal.
     pub sha256: String,
     /// When it came onto the host as a copy, or when a restore began to need it, RFC 3339 in UTC: it is kept as if it were of
@@ -49,6 +55,8 @@ impl Backup {
             tables: 1,
             bytes: 1,
             loaded_bytes: 1,
+            papers: None,
+            papers_bytes: None,
             sha256: nothing(),
             wanted: None,
             copied: None,
@@ -109,6 +117,9 @@ pub struct Sent {
     pub start: String,
     /// The newest backup of which a copy is off the host.
     pub last_good: Option<SentCopy>,
+    /// How far the files of the papers are that this backup names; nothing where nobody has listed them.
+    #[serde(default)]
+    pub papers: Option<SentPapers>,
     /// The ledger and the manifests, as they were sent last.
     pub host: Option<SentHost>,
     /// Why older copies could not be removed the last time; nothing when they could.
@@ -131,6 +142,21 @@ pub struct SentCopy {
     pub bytes: u64,
 }
 
+/// The files of the papers that a backup names, as they were sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentPapers {
+    /// The backup's name.
+    pub backup: String,
+    /// When that was so, RFC 3339 in UTC.
+    pub at: String,
+    /// How many are to be sent still.
+    pub left: u64,
+    /// How many are not what they were, or not there: these are not sent.
+    pub amiss: u64,
+    /// The first of these: `missing NAME` or `damaged NAME`.
+    pub first: String,
+}
+
 /// The ledger and the manifests, as they were sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentHost {
@@ -147,6 +173,9 @@ impl Scheduled {
     /// The file, in the folder of backups.
     pub const FILE: &str = "scheduled.json";
 }
+
+/// So much of the id of a host's data stands in the names of the copies that leave it by themselves.
+pub const OWNER_DIGITS: usize = 8;
 
 /// How many backups are kept, and for how long; never fewer than the least.
 pub const KEPT_AT_MOST: usize = 30;

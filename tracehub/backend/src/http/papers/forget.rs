@@ -14,6 +14,9 @@ use crate::papers::{Hash, Store};
 /// For so long a paper that was taken away is kept, with its file: as long as a backup that names it, which xtask's
 /// `rollout/state/backup.rs` says. A test holds them together.
 const DAYS: i32 = 90;
+/// And for so long a file is kept that no paper has any more: a backup may be of the moment before, and its files be copied
+/// after it, or a database that was restored be taken back.
+const LATE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// What nobody has finished by then is given up.
 const HOURS: i32 = 24;
 /// So many in a round.
@@ -25,14 +28,13 @@ const FILES: usize = 1000;
 #[derive(Default)]
 pub struct Forgotten {
     uploads: Vec<Uuid>,
-    papers: usize,
-    contents: Vec<Vec<u8>>,
+    papers: u64,
 }
 
 impl Forgotten {
     /// How many there are.
     pub fn count(&self) -> u64 {
-        (self.uploads.len() + self.papers) as u64
+        self.uploads.len() as u64 + self.papers
     }
 }
 
@@ -43,24 +45,20 @@ pub async fn forget(tx: &mut OrganisationTx) -> sqlx::Result<Forgotten> {
         HOURS
     );
     let uploads = uploads.fetch_all(&mut **tx).await?;
-    let old = sqlx::query_scalar!(
-        "SELECT id FROM papers WHERE deleted_at < now() - make_interval(days => $1) ORDER BY id LIMIT $2",
+    let papers = sqlx::query!(
+        r#"DELETE FROM papers WHERE id IN (
+               SELECT id FROM papers WHERE deleted_at < now() - make_interval(days => $1) ORDER BY id LIMIT $2)"#,
         DAYS,
         AT_ONCE
     );
-    let old = old.fetch_all(&mut **tx).await?;
-    let contents = sqlx::query_scalar!(
-        "SELECT DISTINCT sha256 FROM paper_versions WHERE paper_id = ANY($1) ORDER BY sha256",
-        &old
-    );
-    let contents = contents.fetch_all(&mut **tx).await?;
-    sqlx::query!("DELETE FROM papers WHERE id = ANY($1)", &old).execute(&mut **tx).await?;
-    Ok(Forgotten { uploads, papers: old.len(), contents })
+    let papers = papers.execute(&mut **tx).await?.rows_affected();
+    Ok(Forgotten { uploads, papers })
 }
 
-/// Removes the files of what was forgotten, once that is certain, and of that age those that no row has: of uploads that failed
-/// at the last step, of a process that was killed between a row and its file. How many of the latter there were; and what the
-/// disk said last, which keeps no other file.
+/// Removes the files of uploads that were forgotten, once that is certain. In a sweep also those that no paper has, of so great an
+/// age, when that was so [long](LATE): of papers that were forgotten, of uploads that failed at the last step, of a process that
+/// was killed between a row and its file. How many of the latter there were; and what the disk said last, which keeps no other
+/// file.
 pub async fn remove_files(
     database: &PgPool,
     store: &Store,
@@ -72,9 +70,6 @@ pub async fn remove_files(
     for upload in forgotten.uploads {
         said = store.forget(upload).and(said);
     }
-    for content in forgotten.contents.into_iter().filter_map(|content| Hash::try_from(content).ok()) {
-        said = remove(database, store, organisation, &content).await?.and(said);
-    }
     let Some(age) = sweep else { return Ok(said) };
     let files = store.clone();
     let old = spawn_blocking(move || files.older_than(organisation, age)).await;
@@ -84,23 +79,26 @@ pub async fn remove_files(
     };
     for contents in old.chunks(FILES) {
         let mut tx = OrganisationTx::begin(database, organisation).await?;
-        let contents: Vec<Vec<u8>> = contents.iter().map(|content| content.to_vec()).collect();
+        let asked: Vec<Vec<u8>> = contents.iter().map(|content| content.to_vec()).collect();
         let unused = sqlx::query_scalar!(
             r#"SELECT content AS "content!" FROM unnest($1::bytea[]) AS content
                WHERE NOT EXISTS (SELECT FROM paper_versions WHERE sha256 = content)"#,
-            &contents
+            &asked
         );
         let unused = unused.fetch_all(&mut *tx).await?;
         drop(tx);
-        for content in unused.into_iter().filter_map(|content| Hash::try_from(content).ok()) {
-            let removed = remove(database, store, organisation, &content).await?;
+        for content in contents {
+            let removed = match unused.iter().any(|unused| unused == content) {
+                true => remove(database, store, organisation, content).await?,
+                false => store.needed(organisation, content).map(|()| false),
+            };
             said = removed.and_then(|is_gone| said.map(|count| count + u64::from(is_gone)));
         }
     }
     Ok(said)
 }
 
-/// Removes a file, unless a paper has its content after all; whether it did.
+/// Removes a file that no paper has for long enough, unless one has its content after all; whether it did.
 async fn remove(
     database: &PgPool,
     store: &Store,
@@ -115,5 +113,5 @@ async fn remove(
         return Ok(Ok(false));
     }
     // On this very thread: on another one it would go on when this is dropped, and what holds the content with it.
-    Ok(store.remove(organisation, content).map(|()| true))
+    Ok(store.remove_unneeded(organisation, content, LATE))
 }

@@ -178,6 +178,18 @@ fn a_backup_that_is_too_old_is_an_alarm_and_one_that_is_not_known_says_nothing()
     );
     assert_eq!(look(r#"{"last_good":{"at":"2026-01-03T09:00:00Z"},"host":null}"#), Finding::Right);
     assert_eq!(look(r#"{"last_good":null,"failure":null}"#), Finding::Unknown, "the first is under way");
+    let with = |more: &str| look(&format!(r#"{{"last_good":{{"at":"2026-01-03T09:00:00Z"}},{more}}}"#));
+    let papers = |left: u64, amiss: u64, day: u64| {
+        with(&format!(
+            r#""papers":{{"left":{left},"amiss":{amiss},"at":"2026-01-0{day}T09:00:00Z","first":"damaged a"}}"#
+        ))
+    };
+    assert_eq!(papers(0, 0, 1), Finding::Right);
+    assert_eq!(papers(5, 0, 3), Finding::Right, "they are on their way");
+    assert_eq!(words(papers(5, 0, 1)), "5 papers are on the host only");
+    assert!(words(papers(0, 1, 3)).contains("damaged a"));
+    assert_eq!(with(r#""rehearsal":{"failure":null}"#), Finding::Right);
+    assert!(words(with(r#""rehearsal":{"failure":"the rows differ"}"#)).contains("the rows differ"));
     assert_eq!(
         words(look(r#"{"last_good":null,"failure":{"at":"2026-01-02T09:00:00Z","words":"no room"}}"#)),
         "there is no backup yet; the last try failed: no room"
