@@ -119,7 +119,7 @@ impl Paper {
     pub fn is_served(&self, url: &str) -> Result<(), Failed> {
         let request = ureq::get(format!("{url}/api/papers/{}/content", self.id));
         let content = request.header("authorization", log_in(url, &self.email, &self.password)?).call()?;
-        let content = content.into_body().read_to_vec()?;
+        let content = content.into_body().into_with_config().limit(1 << 26).read_to_vec()?;
         check(content == self.file, || {
             format!("what came back has {} bytes, and is another file", content.len())
         })
