@@ -9,9 +9,9 @@ import type { NewPartner, Partner, PartnerKind } from '../api/types'
 import { useOneAtATime } from '../api/useOneAtATime'
 import { randomKey } from '../drafts/drafts'
 import { PlusIcon } from '../layout/icons'
+import { Offered } from '../layout/Offered'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { PartForm } from '../parts/PartForm'
-import classes from './PartnerPicker.module.css'
 import { partnerFields } from './fields'
 import { kindChoices, labelOfKind } from './kinds'
 
@@ -60,7 +60,9 @@ export function PartnerPicker({ without, busy, onPick, onCancel }: Props) {
         />
       </SimpleGrid>
       {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
-      {found && <Found found={found} busy={busy} onPick={onPick} />}
+      {found && (
+        <Offered label={t`Found`} offers={found.map(offerOf)} busy={busy} onPick={onPick} />
+      )}
       <Text role="status" size="sm" c="dimmed">
         {found?.length === 0 && t`Nobody of this kind is called so yet.`}
       </Text>
@@ -81,21 +83,8 @@ export function PartnerPicker({ without, busy, onPick, onCancel }: Props) {
   )
 }
 
-type FoundProps = { found: Partner[]; busy: boolean; onPick: (id: string) => void }
-
-function Found({ found, busy, onPick }: FoundProps) {
-  const { t } = useLingui()
-  return (
-    <ul className={classes.found} aria-label={t`Found`}>
-      {found.map(({ id, name, country }) => (
-        <li key={id}>
-          <button type="button" className={classes.pick} disabled={busy} onClick={() => onPick(id)}>
-            {[name, country].filter(Boolean).join(' · ')}
-          </button>
-        </li>
-      ))}
-    </ul>
-  )
+function offerOf({ id, name, country }: Partner) {
+  return { key: id, text: [name, country].filter(Boolean).join(' · ') }
 }
 
 type NewOneProps = {

@@ -1,13 +1,23 @@
+import { useLingui } from '@lingui/react/macro'
 import { TextInput, type TextInputProps } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { useId, useState } from 'react'
+import { useRef, useState } from 'react'
 
-import { countryOf, loadPorts, portsLike, writtenFor } from './ports'
+import { Offered } from '../layout/Offered'
+import classes from './PortInput.module.css'
+import { countryOf, loadPorts, portsLike, writtenFor, type Port } from './ports'
+
+type Props = Omit<TextInputProps, 'value' | 'onChange'> & {
+  value?: string
+  onChange?: (value: string) => void
+}
 
 /** Takes the name of a port, and offers those that are known as one types. Others may be written as well. */
-export function PortInput(props: TextInputProps & { value?: string }) {
-  const list = useId()
+export function PortInput({ value = '', onChange, ...props }: Props) {
+  const { t } = useLingui()
+  const input = useRef<HTMLInputElement>(null)
   const [isNear, setIsNear] = useState(false)
+  const [isOpen, setIsOpen] = useState(false)
   const { data: ports = [] } = useQuery({
     queryKey: ['ports'],
     queryFn: loadPorts,
@@ -17,28 +27,43 @@ export function PortInput(props: TextInputProps & { value?: string }) {
     retry: false,
     throwOnError: false,
   })
+  const offers = isOpen ? portsLike(value, ports).map((port) => offerOf(port, ports)) : []
+
+  function pick(written: string) {
+    onChange?.(written)
+    setIsOpen(false)
+    input.current?.focus()
+  }
   return (
-    <>
+    <div
+      className={classes.field}
+      onFocus={() => setIsNear(true)}
+      onBlur={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) setIsOpen(false)
+      }}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') setIsOpen(false)
+      }}
+    >
       <TextInput
         {...props}
-        list={list}
+        ref={input}
         autoComplete="off"
-        onFocus={(event) => {
-          setIsNear(true)
-          props.onFocus?.(event)
+        value={value}
+        onChange={(event) => {
+          onChange?.(event.currentTarget.value)
+          setIsOpen(true)
         }}
       />
-      <datalist id={list}>
-        {portsLike(props.value ?? '', ports).map((port) => (
-          <option
-            key={port.code + port.names[0]}
-            value={writtenFor(port, ports)}
-            label={[...port.names.slice(1), countryOf(port), port.code.slice(2) && port.code]
-              .filter(Boolean)
-              .join(' · ')}
-          />
-        ))}
-      </datalist>
-    </>
+      <div className={classes.offered}>
+        <Offered label={t`Ports that are called so`} offers={offers} onPick={pick} />
+      </div>
+    </div>
   )
+}
+
+function offerOf(port: Port, ports: Port[]) {
+  const written = writtenFor(port, ports)
+  const about = [...port.names.slice(1), countryOf(port), port.code.slice(2) && port.code]
+  return { key: written, text: written, detail: about.filter(Boolean).join(' · ') }
 }
