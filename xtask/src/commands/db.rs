@@ -179,6 +179,11 @@ impl MakeBackup {
             let sent = sent.and_then(|copied| note_copy(&machine, &made, copied));
             let kept = || format!("the backup {} is made and kept on the host", made.name);
             made.copied = Some(sent.with_context(kept)?);
+            if made.papers != Some(0) {
+                terminal::warn(
+                    "the copy is the database's alone: papers leave the host where BACKUP_TO names a store",
+                );
+            }
         }
         self.output.say(|| json!(made), || say_backup("Backup:", &made));
         Ok(())

@@ -23,6 +23,8 @@ use crate::terminal::{self, Activity};
 use crate::tools::age;
 use crate::tools::process::{Run, shell};
 
+/// What a copy is called on the host while it is tried: no backup's name, or the sender would take it for a new one.
+const REHEARSED: &str = "rehearsed";
 /// The longest that a copy may take on its way.
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 
@@ -67,7 +69,7 @@ impl Take {
         let attempt = driver::settle(&leased)?;
         let taken = match known {
             Some(known) => known,
-            None => from.bring(&leased, name, &self.identity)?,
+            None => from.bring(&leased, name, name, &self.identity)?,
         };
         attempt.note(&format!("{name} was taken from a copy off the host"))?;
         let away = from.bring_papers(&leased, &machine, &taken, &self.identity)?;
@@ -107,32 +109,32 @@ pub fn rehearse(
     machine.database().check_room_for_copy(bytes)?;
     let leased = driver::lease(&machine, format!("rehearsal of the copy {name}"), lock_wait)?;
     let attempt = driver::settle(&leased)?;
-    let was_there = machine.database().backups()?.iter().any(|backup| backup.name == name);
-    if was_there {
-        return Err(refuse(format!(
-            "{name} was taken onto the host already: `db rehearse {name}` restores that"
-        )));
-    }
-    let taken = from.bring(&leased, &name, identity)?;
-    let rehearsed = rehearse_taken(&leased, &from, &taken, identity);
-    leased.database().forget(&name)?;
+    let taken = from.bring(&leased, &name, REHEARSED, identity)?;
+    let rehearsed = rehearse_taken(&leased, &from, &name, &taken, identity);
+    leased.database().forget(REHEARSED)?;
     let papers = rehearsed?;
     attempt.note(&format!(
         "rehearsed: the copy {name} can be restored from off the host, with each of its papers"
     ))?;
     output.say(
         || json!({ "backup": name, "rehearsed": true, "papers": papers }),
-        || say_backup("Rehearsed:", &taken),
+        || say_backup("Rehearsed:", &Backup { name: name.clone(), ..taken }),
     );
     Ok(())
 }
 
-fn rehearse_taken(leased: &Leased, from: &From, taken: &Backup, identity: &Utf8Path) -> Result<usize> {
-    let named = Activity::of(format!("restore {} into a scratch database", taken.name), |_| {
+fn rehearse_taken(
+    leased: &Leased,
+    from: &From,
+    name: &str,
+    taken: &Backup,
+    identity: &Utf8Path,
+) -> Result<usize> {
+    let named = Activity::of(format!("restore {name} into a scratch database"), |_| {
         leased.database().rehearse_rows(taken)
     })?;
     let From::Store(place) = from else { return Ok(0) };
-    let away = papers::look_at_all(place, &taken.name, &named, identity)?;
+    let away = papers::look_at_all(place, name, &named, identity)?;
     host::check_papers(&away).map(|()| named.lines().count())
 }
 
@@ -159,17 +161,17 @@ pub enum From {
 }
 
 impl From {
-    /// Brings the copy to the host, as a backup; a part of one is none.
-    pub fn bring(&self, leased: &Leased, name: &str, identity: &Utf8Path) -> Result<Backup> {
+    /// Brings the copy to the host, as a backup that is called so; a part of one is none.
+    pub fn bring(&self, leased: &Leased, name: &str, called: &str, identity: &Utf8Path) -> Result<Backup> {
         Activity::of(format!("bring {name} to the host, and read it there"), |_| {
             let read = Run::new(self.read(name)).called("reading the copy");
             let open = Run::new(age::decrypt(shell(), identity));
-            let receive = Run::new(leased.database().receive_dump(name)?).called("receiving the dump");
+            let receive = Run::new(leased.database().receive_dump(called)?).called("receiving the dump");
             let received = read.pipe(open, receive.timeout(TRANSFER_TIMEOUT)).map_err(anyhow::Error::from);
-            match received.and_then(|_| self.bring_list(leased, name, identity)) {
-                Ok(()) => leased.database().take_dump(name),
+            match received.and_then(|_| self.bring_list(leased, name, called, identity)) {
+                Ok(()) => leased.database().take_dump(called),
                 Err(error) => {
-                    leased.database().discard_dump(name);
+                    leased.database().discard_dump(called);
                     Err(error).with_context(|| format!("bringing the copy {name} to the host"))
                 }
             }
@@ -177,10 +179,10 @@ impl From {
     }
 
     /// What was counted and listed with it, where that was sent, too.
-    fn bring_list(&self, leased: &Leased, name: &str, identity: &Utf8Path) -> Result<()> {
+    fn bring_list(&self, leased: &Leased, name: &str, called: &str, identity: &Utf8Path) -> Result<()> {
         let From::Store(place) = self else { return Ok(()) };
         let Some(read) = place.list_of(name)? else { return Ok(()) };
-        let receive = Run::new(leased.database().receive_list(name)?).timeout(TRANSFER_TIMEOUT);
+        let receive = Run::new(leased.database().receive_list(called)?).timeout(TRANSFER_TIMEOUT);
         let open = Run::new(age::decrypt(shell(), identity));
         Run::new(read).called("reading the list").pipe(open, receive.called("receiving the list"))?;
         Ok(())

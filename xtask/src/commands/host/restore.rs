@@ -213,7 +213,7 @@ impl Restore {
             Some(dump) => dump,
             None => {
                 machine.database().check_room_for_copy(lost.bytes)?;
-                lost.copies.bring(&leased, &lost.dump, &self.identity)?
+                lost.copies.bring(&leased, &lost.dump, &lost.dump, &self.identity)?
             }
         };
         leased.database().want(&dump)?;

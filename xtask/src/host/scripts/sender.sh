@@ -200,7 +200,7 @@ ship() {
         (cd /state/batch && find . -type f -exec stat -c '%n;%s' {} + | sed 's,^\./,,' | LC_ALL=C sort) >/state/.shipped
         cut -d ';' -f 1 /state/.shipped >/state/.names
         store copy --transfers=2 --no-traverse /state/batch "$papers"
-        store lsf --files-from-raw=/state/.names --format=ps -R "$papers" | LC_ALL=C sort >/state/.there
+        store lsf --files-from-raw=/state/.names --files-only --format=ps -R "$papers" | LC_ALL=C sort >/state/.there
         if [ "$(sum /state/.shipped)" != "$(sum /state/.there)" ]; then
             echo "the store was sent $number papers, and says that it has $(grep -c . /state/.there) of them" >&2
             return 1
@@ -268,7 +268,7 @@ last_sent() { content /state/.sent | sed -n 's/.*"name":"\([^"]*\)".*/\1/p'; }
 greet() {
     # Where nothing was ever sent, `rclone` finds no folder, and says so by 3.
     store lsf --files-only "store:$place/" >/tmp/there || [ $? -eq 3 ]
-    if ! grep -qx "$(last_sent)-$owner.dump.age" /tmp/there; then rm -f /state/.sent; fi
+    if ! grep -qxF -e "$(last_sent)-$owner.dump.age" /tmp/there; then rm -f /state/.sent; fi
     touch /tmp/greeted
 }
 

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::platform::BACKUP_SCRIPTS;
-use crate::rollout::state::backup::Scheduled;
+use crate::rollout::state::backup::{Backup, Scheduled};
 
 /// A folder of backups, with the scripts beside it.
 struct Folder(tempfile::TempDir);
@@ -261,8 +261,18 @@ fn what_is_taken_or_wanted_is_not_swept_and_is_as_new_as_that() {
     let list = "; Archive created at 2020-01-01 01:00:00 UTC\n1; 2; 3 TABLE DATA public shipments owner";
     folder.program("pg_restore", &format!(r#"case "$*" in *--list*) printf '{list}\n' ;; esac"#));
     fs::write(folder.path("backups").join(format!(".{}.part", of_long_ago[0])), "dump").unwrap();
+    // What was counted and listed with it comes in one.
+    let (counts, papers) = ("public.users|7\n", "0-1/0a 5\n0-2/0b 6\n");
+    let list = folder.path("backups").join(format!(".{}.list", of_long_ago[0]));
+    fs::write(&list, format!("{counts}{papers}")).unwrap();
     let output = folder.script(&["take", of_long_ago[0]]);
     assert!(output.status.success(), "{output:?}");
+    let taken: Backup = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((taken.papers, taken.papers_bytes), (Some(2), Some(11)));
+    let read =
+        |kind: &str| fs::read_to_string(folder.path("backups").join(format!("{}.{kind}", of_long_ago[0])));
+    assert_eq!((read("counts").unwrap().as_str(), read("papers").unwrap().as_str()), (counts, papers));
+    assert!(!list.exists());
     // Before those that are wanted; the rule keeps five.
     for number in 0..6 {
         folder.backup(&format!("{}-{number}", of_before(60)), 7);

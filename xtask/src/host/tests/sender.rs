@@ -20,7 +20,9 @@ case $1 in
 copyto) mkdir -p "$(dirname "$(at "$3")")" && cp "$2" "$(at "$3")" && case $3 in *short*) truncate -s -1 "$(at "$3")" ;; esac ;;
 copy) for a; do :; done; mkdir -p "$(at "$a")" && cp -r "$4/." "$(at "$a")" && if [ -e "$HERE/half" ]; then find "$(at "$a")" -type f -exec truncate -s -1 {} +; fi ;;
 lsf) case "$*" in
-    *--files-from-raw*) while read -r name; do (cd "$(at "$5")" && stat -c '%n;%s' "$name"); done <"${2#*=}" ;;
+    # As the real one does, which names the folders, too.
+    *--files-from-raw*) case "$*" in *--files-only*) ;; *) echo "folder/;-1" ;; esac
+        while read -r name; do (cd "$(at "$6")" && stat -c '%n;%s' "$name"); done <"${2#*=}" ;;
     *-R*) cd "$(at "$4")" 2>/dev/null || exit 3; find . -type f | sed 's,^./,,' ;;
     *--format=s*) stat -c %s "$(at "$3")" ;;
     *) ls -p "$(at "$3")" | sed '/\/$/d' ;; esac ;;
