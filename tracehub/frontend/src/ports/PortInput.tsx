@@ -1,5 +1,5 @@
 import { useLingui } from '@lingui/react/macro'
-import { TextInput, type TextInputProps } from '@mantine/core'
+import { Box, TextInput, type TextInputProps } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
 
@@ -35,7 +35,7 @@ export function PortInput({ value = '', onChange, ...props }: Props) {
     input.current?.focus()
   }
   return (
-    <div
+    <Box
       className={classes.field}
       onFocus={() => setIsNear(true)}
       onBlur={(event) => {
@@ -58,7 +58,7 @@ export function PortInput({ value = '', onChange, ...props }: Props) {
       <div className={classes.offered}>
         <Offered label={t`Ports that are called so`} offers={offers} onPick={pick} />
       </div>
-    </div>
+    </Box>
   )
 }
 
