@@ -151,6 +151,7 @@ const TRIALS: &[Row<Lab>] = &[
         Deep,
         https::certified,
     ),
+    ("a_certificate_is_renewed_while_users_come_in_and_one_that_is_late_is_no_wall", Deep, https::renewed),
     ("down_leaves_nothing_running", Always, rollouts::down),
     (
         "the_simulated_host_looks_the_same_as_this_one_after_every_call",
