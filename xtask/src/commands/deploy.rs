@@ -21,6 +21,7 @@ use clap::Args;
 use self::on_github::Telling;
 use self::prepare::Prepared;
 use super::db::copies;
+use super::logs::ship;
 use super::monitor;
 use super::output::OutputArgs;
 use super::progress::driver::{self, LockWaitArgs, Times};
@@ -167,6 +168,7 @@ impl Deploy {
         warn_of_changed_platform(machine);
         let times = ran?;
         copies::renew(&leased, machine, prepared.registry.as_ref());
+        ship::renew(&leased, machine, prepared.registry.as_ref());
         monitor::renew(&leased, machine, &planned.release);
         let is_fresh = planned.seen.schema.is_empty() && machine.environment().is_for_trying;
         let log_in = if is_fresh { demo::seed(&leased, &planned.release.id) } else { None };

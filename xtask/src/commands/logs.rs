@@ -1,11 +1,14 @@
 //! `cargo xtask logs`: what the services wrote.
 
+pub mod ship;
+
 use std::time::SystemTime;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
+use self::ship::Ship;
 use super::output::near::did_you_mean;
 use super::refuse;
 use super::target::TargetArgs;
@@ -20,7 +23,10 @@ const DEFAULT_TAIL: u32 = 100;
 
 /// Logs of the live release, of another one, or of the platform
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Logs {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// backend, frontend, postgres or edge; without it, both services of the release
     #[arg(value_parser = service)]
     service: Option<String>,
@@ -43,6 +49,12 @@ pub struct Logs {
     json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Send them off the host, to a Loki or by syslog (docs/logs.md)
+    Ship(Ship),
+}
+
 /// A service's name, as somebody types it.
 fn service(word: &str) -> Result<String, String> {
     let parts = [BACKEND.name, FRONTEND.name].into_iter();
@@ -53,7 +65,10 @@ fn service(word: &str) -> Result<String, String> {
 
 impl Logs {
     /// Shows them, on the user's own terminal or into a pipe.
-    pub fn run(self) -> Result<()> {
+    pub fn run(mut self) -> Result<()> {
+        if let Some(Verb::Ship(ship)) = self.verb.take() {
+            return ship.run();
+        }
         let of_platform = PLATFORM.iter().any(|service| self.service.as_deref() == Some(service.name));
         if let (true, Some(service), Some(_)) = (of_platform, &self.service, &self.release) {
             return Err(refuse(format!("{service} is no part of a release: leave out `--release`")));

@@ -3,6 +3,7 @@
 mod backups;
 mod holes;
 mod platform;
+mod shipping;
 mod watcher;
 
 use anyhow::Result;
@@ -12,6 +13,7 @@ use serde_json::json;
 use self::backups::Backups;
 use self::holes::Holes;
 use self::platform::PlatformOrigin;
+use self::shipping::Shipping;
 use super::output::OutputArgs;
 use super::output::ago::ago;
 use super::progress::driver::of_ledger;
@@ -59,6 +61,7 @@ impl Status {
         let faults = Faults::of(&machine, &seen)?;
         let shown = machine.site().and_then(PublicSite::certificate);
         let watched = machine.watcher().look()?;
+        let shipping = Shipping::of(&machine)?;
         let damage: Vec<String> = seen.damage().iter().map(ToString::to_string).collect();
         let for_programs = || {
             json!({
@@ -93,6 +96,7 @@ impl Status {
                 "platform_differs": origin.differing,
                 "platform_holes": holes,
                 "watched": watched,
+                "shipped_logs": shipping.as_ref().map(Shipping::for_programs),
                 "compared": compared.as_ref().and_then(|it| it.as_ref().ok()),
                 "parts": seen.parts,
             })
@@ -102,6 +106,7 @@ impl Status {
             if seen.traffic.active.is_some() {
                 say_data(&machine, &seen, lacks.as_deref().unwrap_or_default(), &backups);
                 shown.iter().for_each(https::say);
+                shipping.iter().for_each(|it| it.say(&machine.environment().name));
                 terminal::say(format_args!("  platform  {origin}"));
                 compared.iter().for_each(|compared| terminal::say(format_args!("  {}", in_words(compared))));
             }

@@ -5,8 +5,8 @@ use anyhow::{Context, Error, Result};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Machine;
 use super::live_folder::{LeasedLiveFolder, SCRIPT};
+use super::{Machine, beside};
 use crate::project::{ENVIRONMENT_LABEL, GUARD_LABEL};
 use crate::rollout::host::Arming;
 use crate::rollout::state::guard::written;
@@ -90,6 +90,7 @@ impl Machine {
                 "ReadonlyRootfs": true,
                 "CapDrop": ["ALL"],
                 "SecurityOpt": ["no-new-privileges"],
+                "LogConfig": beside::small_log(),
             },
         });
         let sum = hex(&Sha256::digest(guard.to_string()));

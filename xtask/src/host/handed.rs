@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use xshell::cmd;
 
 use super::Leased;
-use crate::project::APP_UID;
 use crate::tools::docker::limits::{LIMITS, OTHERS_FILES, READ_ONLY};
 use crate::tools::process::Run;
 
@@ -17,6 +16,8 @@ const SCRIPT: &str = include_str!("scripts/handed.sh");
 pub(super) struct Handed<'a> {
     pub(super) leased: &'a Leased<'a>,
     pub(super) folder: &'static str,
+    /// The numeric user that it runs as.
+    pub(super) user: u32,
 }
 
 /// What becomes of the values that are there and are not among the new ones.
@@ -67,7 +68,7 @@ impl Handed<'_> {
     /// As root, since the folder's files are another user's; gives what the script prints.
     fn call(&self, verb: &str, stdin: String) -> Result<String> {
         let machine = self.leased.fenced()?;
-        let (image, user) = (&machine.bases()?.caddy, APP_UID.to_string());
+        let (image, user) = (&machine.bases()?.caddy, self.user.to_string());
         let mount = format!("{}:/handed", machine.folder(self.folder));
         let run = cmd!(
             machine.docker(),

@@ -125,6 +125,27 @@ impl Machine {
     }
 }
 
+/// Where the image of a container beside the platform comes from.
+pub enum ToolImage {
+    /// It has this name here, or in a registry that the host reaches.
+    Named(String),
+    /// The host's own engine makes it, of a Dockerfile that takes no files.
+    Made {
+        /// The name that it gets.
+        name: String,
+        /// How it is made.
+        dockerfile: String,
+    },
+}
+
+impl ToolImage {
+    /// Its name on the host.
+    pub fn name(&self) -> &String {
+        let (ToolImage::Named(name) | ToolImage::Made { name, .. }) = self;
+        name
+    }
+}
+
 impl Leased<'_> {
     /// Has the images on the host's engine: they come beside each other.
     pub(super) fn fetch_images<'a>(&self, images: impl IntoIterator<Item = &'a String>) -> Result<()> {
@@ -166,8 +187,16 @@ impl Leased<'_> {
         })
     }
 
+    /// Has the image on the host.
+    pub(super) fn fetch_tool(&self, image: &ToolImage) -> Result<()> {
+        match image {
+            ToolImage::Named(name) => self.fetch_images([name]),
+            ToolImage::Made { name, dockerfile } => self.make_image(name, dockerfile),
+        }
+    }
+
     /// Has the host's engine make an image of a Dockerfile that takes no files, unless it has one of this name.
-    pub(super) fn make_image(&self, name: &str, dockerfile: &str) -> Result<()> {
+    fn make_image(&self, name: &str, dockerfile: &str) -> Result<()> {
         let docker = self.fenced()?.docker();
         if image::is_here(docker, name)? {
             return Ok(());

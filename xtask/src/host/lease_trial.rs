@@ -1,7 +1,7 @@
 //! What must not compile: every change of an environment, asked of a [`Machine`](super::Machine) whose lease nobody has
 //! taken. The test below has the compiler try it, and reads what it says.
 
-use crate::host::{Sending, SuppliedSecrets, Watching};
+use crate::host::{Sending, Shipping, SuppliedSecrets, Watching};
 use crate::project::Secret;
 use crate::rollout::host::{Arming, Files, LeasedHost as _, Switching};
 use crate::rollout::state::backup::{Backup, Copied};
@@ -19,6 +19,7 @@ struct Subjects<'a> {
     files: &'a Files,
     watching: &'a Watching,
     sending: &'a Sending,
+    shipping: &'a Shipping,
 }
 
 macro_rules! every_change {
@@ -35,6 +36,7 @@ macro_rules! every_change {
                 files,
                 watching,
                 sending,
+                shipping,
             } = subjects;
             let (id, nobody) = (&release.id, |_: &str| {});
             let _ = host.append(&[]);
@@ -103,6 +105,11 @@ macro_rules! every_change {
             let _ = host.sender().stop();
             let _ = host.sender().forget_secrets();
             let _ = host.sender().owner();
+            let _ = host.shipper().start(shipping);
+            let _ = host.shipper().renew(shipping);
+            let _ = host.shipper().wait_until_taken();
+            let _ = host.shipper().stop();
+            let _ = host.shipper().forget_secrets();
             let _ = host.secrets().supply(supplied);
             let _ = host.secrets().settle();
             let _ = host.secrets().revoke(secret, 1);

@@ -6,6 +6,7 @@
 //! taken back by its guard ([`Host::trip_without_lease`]), and a backup is made, which adds files of its own and touches
 //! nothing else ([`Database::backup`]).
 
+mod beside;
 mod database;
 mod drift;
 mod environment_files;
@@ -30,6 +31,7 @@ mod probe;
 mod releases;
 mod secrets;
 mod sender;
+mod shipper;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -46,6 +48,7 @@ use xshell::Shell;
 use self::live_folder::LiveFolder;
 use self::prefetch::Prefetch;
 use self::sender::Sender;
+use self::shipper::Shipper;
 use self::watcher::Watcher;
 use crate::project::{self, ENVIRONMENT_LABEL, Environment};
 use crate::rollout::edge_counts::EdgeCounts;
@@ -62,7 +65,7 @@ use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
 
 pub use self::database::{Database, Installed, Lost, check_papers};
-pub use self::images::{Bases, RegistryTunnel};
+pub use self::images::{Bases, RegistryTunnel, ToolImage};
 pub use self::leased::Leased;
 pub use self::ledger::FILE as LEDGER;
 pub use self::platform::BESIDE;
@@ -71,7 +74,8 @@ pub use self::probe::HostFacts;
 pub use self::releases::Releases;
 pub use self::releases::compose::check_compose_file;
 pub use self::secrets::{SecretVersions, Secrets, SuppliedSecrets};
-pub use self::sender::{SenderImage, Sending};
+pub use self::sender::Sending;
+pub use self::shipper::{Receiver, Shipped, Shipping};
 pub use self::site::{Acme, NameTrouble, PublicSite};
 pub use self::watcher::{Tried, Watched, Watching};
 
@@ -142,6 +146,11 @@ impl Machine {
     /// What sends copies off the host, to look at.
     pub fn sender(&self) -> Sender<'_> {
         Sender { machine: self }
+    }
+
+    /// What ships the logs, to look at.
+    pub fn shipper(&self) -> Shipper<'_> {
+        Shipper { machine: self }
     }
 
     /// The watcher, to look at.

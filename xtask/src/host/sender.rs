@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
 use super::handed::{Hand, Handed};
-use super::{Leased, Machine, ledger};
+use super::images::ToolImage;
+use super::{Leased, Machine, beside, ledger};
 use crate::project::{APP_UID, ENVIRONMENT_LABEL, INPUTS_LABEL, PAPERS_VOLUME};
 use crate::rollout::state::backup::{KEPT_AT_LEAST, KEPT_AT_MOST, KEPT_FOR, OWNER_DIGITS, Sent, SentCopy};
 use crate::tools::docker::condition::Condition;
@@ -37,7 +38,7 @@ const HEALTHY: &str = "[ $(($(date +%s) - $(cat /tmp/beat))) -lt 5400 ]";
 /// Where to, and what with.
 pub struct Sending {
     /// The image that has the programs for it.
-    pub image: SenderImage,
+    pub image: ToolImage,
     /// `BUCKET/FOLDER/ENVIRONMENT` of the store.
     pub place: String,
     /// The public key to which all of it is encrypted.
@@ -48,26 +49,6 @@ pub struct Sending {
     pub owner: String,
     /// Who comes to the store, by the names of their files.
     pub secrets: BTreeMap<String, String>,
-}
-
-/// Where the sender's image comes from.
-pub enum SenderImage {
-    /// It has this name here, or in a registry that the host reaches.
-    Named(String),
-    /// The host's own engine makes it, of a Dockerfile that takes no files.
-    Made {
-        /// The name that it gets.
-        name: String,
-        /// How it is made.
-        dockerfile: String,
-    },
-}
-
-impl SenderImage {
-    fn name(&self) -> &String {
-        let (SenderImage::Named(name) | SenderImage::Made { name, .. }) = self;
-        name
-    }
 }
 
 impl Sending {
@@ -172,7 +153,7 @@ impl Sender<'_> {
                 "Tmpfs": { "/tmp": "" },
                 "CapDrop": ["ALL"],
                 "SecurityOpt": ["no-new-privileges"],
-                "LogConfig": { "Type": "json-file", "Config": { "max-size": "1m", "max-file": "2" } },
+                "LogConfig": beside::small_log(),
             },
         })
     }
@@ -193,10 +174,7 @@ impl LeasedSender<'_> {
     /// Starts it, in place of the one that is there, which stays when the new one can't be started. What it was doing it does
     /// again. Gives the id of this start, by which [`wait_until_sent`](Self::wait_until_sent) knows it.
     pub fn start(&self, sending: &Sending) -> Result<String> {
-        match &sending.image {
-            SenderImage::Named(name) => self.leased.fetch_images([name])?,
-            SenderImage::Made { name, dockerfile } => self.leased.make_image(name, dockerfile)?,
-        }
+        self.leased.fetch_tool(&sending.image)?;
         let start = hex(&random::<8>()?);
         let handed = self.handed();
         handed.prepare(ABOUT, Hand::Replace, &sending.secrets)?;
@@ -204,25 +182,10 @@ impl LeasedSender<'_> {
         self.leased.platform().prepare_papers()?;
         let machine = self.leased.fenced_invalidating()?;
         let (docker, sender) = (machine.docker(), machine.sender());
-        let (name, spare) = (sender.name(), format!("{}-before", sender.name()));
-        if container::named(docker, &name)?.is_some() {
-            container::remove(docker, &spare)?;
-            Run::new(cmd!(docker, "docker stop --time 1 {name}"))
-                .run()
-                .context("stopping what sends copies")?;
-            container::rename(docker, &name, &spare)?;
-        }
-        if let Err(error) = container::start(docker, &name, &sender.description(sending, &start)) {
-            container::remove(docker, &name)?;
-            handed.put_back()?;
-            if container::named(docker, &spare)?.is_some() {
-                container::rename(docker, &spare, &name)?;
-                Run::new(cmd!(docker, "docker start {name}")).run()?;
-            }
-            return Err(anyhow::Error::from(error).context("starting what sends copies off the host"));
-        }
-        container::remove(docker, &spare)?;
-        handed.forget()?;
+        let description = sender.description(sending, &start);
+        let started = || Ok(container::start(docker, &sender.name(), &description)?);
+        beside::replace(docker, &sender.name(), &handed, started)
+            .context("starting what sends copies off the host")?;
         Ok(start)
     }
 
@@ -274,9 +237,7 @@ impl LeasedSender<'_> {
     /// Removes its container. What it has told stays, and what may come into the store.
     pub fn stop(&self) -> Result<()> {
         let machine = self.leased.fenced_invalidating()?;
-        let name = machine.sender().name();
-        container::remove(machine.docker(), &format!("{name}-before"))?;
-        Ok(container::remove(machine.docker(), &name)?)
+        beside::remove(machine.docker(), &machine.sender().name())
     }
 
     /// Whose copies it sends. Where the folder's data have no id yet, they get one.
@@ -290,6 +251,6 @@ impl LeasedSender<'_> {
     }
 
     fn handed(&self) -> Handed<'_> {
-        Handed { leased: self.leased, folder: FOLDER }
+        Handed { leased: self.leased, folder: FOLDER, user: APP_UID }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use xshell::cmd;
 
 use super::handed::{Hand, Handed};
-use super::{Leased, Machine, ledger, sender};
+use super::{Leased, Machine, beside, ledger, sender};
 use crate::project::{APP_UID, BACKEND_PROGRAM, EDGE, ENVIRONMENT_LABEL};
 use crate::tools::docker::condition::{Condition, Health};
 use crate::tools::docker::socket::Socket;
@@ -164,7 +164,7 @@ impl Watcher<'_> {
                 "ReadonlyRootfs": true,
                 "CapDrop": ["ALL"],
                 "SecurityOpt": ["no-new-privileges"],
-                "LogConfig": { "Type": "json-file", "Config": { "max-size": "1m", "max-file": "2" } },
+                "LogConfig": beside::small_log(),
             },
         })
     }
@@ -220,7 +220,7 @@ impl LeasedWatcher<'_> {
         let sends = watching.sends || machine.sender().condition()?.is_some();
         if sends {
             // What will send may never have been started here, and the engine would make the folder, as root's.
-            let sender = Handed { leased: self.leased, folder: sender::FOLDER };
+            let sender = Handed { leased: self.leased, folder: sender::FOLDER, user: APP_UID };
             sender.prepare(sender::ABOUT, Hand::Add, &BTreeMap::new())?;
         }
         let (docker, watcher) = (machine.docker(), machine.watcher());
@@ -275,12 +275,10 @@ impl LeasedWatcher<'_> {
     /// Removes its container. Its secrets and what it has told stay.
     pub fn stop(&self) -> Result<()> {
         let machine = self.leased.fenced_invalidating()?;
-        let name = machine.watcher().name();
-        container::remove(machine.docker(), &format!("{name}-before"))?;
-        Ok(container::remove(machine.docker(), &name)?)
+        beside::remove(machine.docker(), &machine.watcher().name())
     }
 
     fn handed(&self) -> Handed<'_> {
-        Handed { leased: self.leased, folder: FOLDER }
+        Handed { leased: self.leased, folder: FOLDER, user: APP_UID }
     }
 }

@@ -4,7 +4,7 @@ use super::POSTGRES_UID;
 
 /// The images that ours stand on. Where a registry answers they are pulled by their public name, elsewhere
 /// assembled from the distribution's packages under a name of their own, with the same ports, users and paths.
-pub const BASES: &[Base] = &[RUNTIME, CADDY, REGISTRY, POSTGRES, SENDER];
+pub const BASES: &[Base] = &[RUNTIME, CADDY, REGISTRY, POSTGRES, SENDER, SHIPPER];
 
 /// What the backend runs on.
 pub const RUNTIME: Base = Base {
@@ -131,7 +131,7 @@ pub const BUILD_IMAGES: &[(&str, &str)] = &[
     DEBIAN,
 ];
 
-/// What [`SENDER_DOCKERFILE`] stands on.
+/// What [`SENDER_DOCKERFILE`] and [`SHIPPER_DOCKERFILE`] stand on.
 pub const DEBIAN: (&str, &str) = ("debian", "docker.io/library/debian:bookworm-slim");
 
 /// For what a public image must be there: hosts and workflows have the first, some developers the second.
@@ -145,6 +145,96 @@ RUN apt-get update \\
     && rm -rf /var/lib/apt/lists/*
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 ";
+
+/// What ships the logs off a host.
+pub const SHIPPER: Base = Base {
+    name: "shipper",
+    purpose: "ships the logs off a host",
+    public: None,
+    packages: &[
+        SMALL_SYSTEM,
+        SHELL,
+        Packages { names: SHIPPER_PACKAGES, ..SMALL_SYSTEM },
+        // What else is in it is for the system's own log.
+        Packages { names: &["syslog-ng-core"], only: &["usr/sbin", "usr/lib/syslog-ng"], ..SMALL_SYSTEM },
+    ],
+    user: None,
+    folders: &["var/lib/syslog-ng"],
+    settings: &[],
+    at_least: "3.38",
+    proofs: &[
+        &["sh", "-c", "syslog-ng --version | sed -n 's/.*(\\([0-9.]*\\)).*/\\1/p' | head -n 1"],
+        &[
+            "sh",
+            "-ec",
+            "command -v syslog-ng-ctl
+             cat >/tmp/conf <<'END'
+@version: 3.38
+source kept { wildcard-file(base-dir('/tmp') filename-pattern('a') monitor-method('poll')); };
+parser line { regexp-parser(patterns('a')); };
+parser moment { date-parser(format('%s')); };
+parser decoded { json-parser(); };
+destination loki { http(url('https://a') tls(peer-verify(yes)) disk-buffer(reliable(yes) disk-buf-size(9000000) dir('/tmp'))); };
+destination tls { syslog('a' transport('tls') tls(peer-verify(required-trusted))); };
+log { source(kept); parser(line); parser(moment); parser(decoded); destination(loki); destination(tls); };
+END
+             syslog-ng --syntax-only --no-caps --cfgfile=/tmp/conf --persist-file=/tmp/positions",
+        ],
+    ],
+};
+
+/// The same, where hosts reach public registries, as with the sender's.
+pub const SHIPPER_DOCKERFILE: &str = "\
+RUN apt-get update \\
+    && apt-get install --yes --no-install-recommends ca-certificates syslog-ng-core syslog-ng-mod-http \\
+    && rm -rf /var/lib/apt/lists/*
+";
+
+/// What syslog-ng and its `http` load, as `ldd` says.
+const SHIPPER_PACKAGES: &[&str] = &[
+    "libbrotli1",
+    "libcap2",
+    "libcom-err2",
+    "libcurl4",
+    "libffi8",
+    "libgcrypt20",
+    "libglib2.0-0",
+    "libgmp10",
+    "libgnutls30",
+    "libgpg-error0",
+    "libgssapi-krb5-2",
+    "libhogweed6",
+    "libidn2-0",
+    "libivykis0",
+    "libjson-c5",
+    "libk5crypto3",
+    "libkeyutils1",
+    "libkrb5-3",
+    "libkrb5support0",
+    "libldap-2.5-0",
+    "liblz4-1",
+    "liblzma5",
+    "libnet1",
+    "libnettle8",
+    "libnghttp2-14",
+    "libnsl2",
+    "libp11-kit0",
+    "libpcre2-8-0",
+    "libpcre3",
+    "libpsl5",
+    "librtmp1",
+    "libsasl2-2",
+    "libssh2-1",
+    "libssl3",
+    "libsystemd0",
+    "libtasn1-6",
+    "libtirpc3",
+    "libunistring2",
+    "libwrap0",
+    "libzstd1",
+    "syslog-ng-mod-http",
+    "zlib1g",
+];
 
 /// What every base has. The rest of a row's packages stands on it.
 const SMALL_SYSTEM: Packages = Packages {

@@ -57,7 +57,7 @@ pub const TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// Variables whose values are secrets of the operator: xtask reads them, and no release does.
 pub const OPERATOR_SECRETS: &[&str] =
-    &["SLACK_WEBHOOK_URL", "ALARM_SMTP", "HEARTBEAT_URL", "SENTRY_AUTH_TOKEN"];
+    &["SLACK_WEBHOOK_URL", "ALARM_SMTP", "HEARTBEAT_URL", "SENTRY_AUTH_TOKEN", LOGS_LOGIN];
 /// Those of them that the watcher on the host is given too: by whom people are told of alarms, and who notices when the watcher
 /// is silent. Each is a file of its own there, of this name in lower case.
 pub const WATCHER_SECRETS: [&str; 3] = ["SLACK_WEBHOOK_URL", "ALARM_SMTP", "HEARTBEAT_URL"];
@@ -68,6 +68,12 @@ pub const OPERATOR_SECRET_ENDINGS: &[&str] = &["_SSH_KEY", "_LEDGER_KEY", "_S3_S
 /// Who comes to the store of copies, and where it is; the first two may be missing.
 pub const STORE_VARIABLES: [&str; 4] =
     ["BACKUP_S3_ENDPOINT", "BACKUP_S3_REGION", "BACKUP_S3_KEY_ID", "BACKUP_S3_SECRET"];
+/// Who takes the logs of an environment: no secret.
+pub const LOGS_TO: &str = "LOGS_TO";
+/// The certificate of the authority that signed the receiver's, where that is one of somebody's own.
+pub const LOGS_CA: &str = "LOGS_CA";
+/// Who sends them: `USER:PASSWORD`.
+pub const LOGS_LOGIN: &str = "LOGS_LOGIN";
 /// The private key that opens an environment's secrets in the repository, as sops calls it.
 pub const IDENTITY: &str = "SOPS_AGE_KEY";
 /// Where those are, from the repository's root: `ENVIRONMENT.env`, and beside it who can read it.

@@ -26,10 +26,7 @@ struct Catcher {
 
 impl Catcher {
     fn start(lab: &Lab, serve: fn(&mut BufReader<TcpStream>) -> Option<String>) -> Result<Catcher, Failed> {
-        const GATEWAY: &str = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}";
-        let gateway =
-            run(Command::new("docker").args(["inspect", "--format", GATEWAY, &lab.host().container]));
-        let listener = TcpListener::bind((gateway.trim(), 0))?;
+        let listener = TcpListener::bind((gateway(lab).as_str(), 0))?;
         let catcher = Catcher { address: listener.local_addr()?.to_string(), kept: Arc::default() };
         let kept = Arc::clone(&catcher.kept);
         thread::spawn(move || {
@@ -56,6 +53,14 @@ impl Catcher {
         wait_until(&format!("'{words}' has arrived"), timeout, || !self.with(words).is_empty())?;
         Ok(self.with(words)[0].0)
     }
+}
+
+/// This machine's address, as hosts of the lab reach it.
+pub fn gateway(lab: &Lab) -> String {
+    const GATEWAY: &str = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}";
+    run(Command::new("docker").args(["inspect", "--format", GATEWAY, &lab.host().container]))
+        .trim()
+        .to_owned()
 }
 
 fn http(reader: &mut BufReader<TcpStream>) -> Option<String> {
@@ -128,7 +133,7 @@ impl People {
 }
 
 /// By itself, without the trials before it, nothing is deployed yet.
-fn deployed(lab: &Lab) -> Result<(), Failed> {
+pub fn deployed(lab: &Lab) -> Result<(), Failed> {
     if lab.host().live().len() > "none".len() {
         return Ok(());
     }

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
@@ -16,9 +18,10 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
 
 use crate::environment::Lab;
+use crate::host::Host;
 use crate::support::http::get;
 use crate::support::xtask::XtaskCommand;
-use crate::support::{check, wait_until};
+use crate::support::{check, run, wait_until};
 
 /// For names under `localhost` the edge issues its own certificate, which no public authority has signed.
 const NAME: &str = "tracehub.localhost";
@@ -62,17 +65,11 @@ pub fn there_and_back(lab: &Lab) -> Result<(), Failed> {
 
 /// As production has it: a certificate of an authority that comes to look, verified by whoever asks.
 pub fn certified(lab: &Lab) -> Result<(), Failed> {
-    let (project, host) = (&lab.project, &lab.hosts[1]);
+    let host = &lab.hosts[1];
     let name = format!("{}.test", host.container);
     let authority = Authority::up(lab)?;
-    let call = |words: &[&str], name: &str| {
-        let url = format!("https://{name}:{}", host.https);
-        authority.told(project.xtask_verbatim(words)).env("STAGING_URL", &url)
-    };
-    call(&["host", "setup", "--env", "staging", "--yes"], &name).succeeds()?;
-    // From the beginning, whatever was there before.
-    let _ = call(&["down", "--env", "staging", "--yes"], &name).output();
-    host.sh("docker volume rm tracehub-staging-certificates");
+    let call = |words: &[&str], name: &str| authority.call(lab, words, name);
+    without_edge(lab, &authority, &name)?;
 
     // A name that nobody finds: said by whom it was asked of, and nothing of the deploy stays.
     let deploy = ["deploy", "--env", "staging", "--yes"];
@@ -99,14 +96,69 @@ pub fn certified(lab: &Lab) -> Result<(), Failed> {
     check(output.contains("has no certificate for this name") && !output.contains("Platform:"), || output)?;
     call(&up, &name).succeeds()?;
 
-    a_certificate_that_is_not_renewed(lab, &authority, &name)
+    a_certificate_that_has_expired(lab, &authority, &name)
+}
+
+/// A certificate lives for five minutes, the shortest that Caddy's authority gives. The edge renews it at a third of that, while
+/// users come in. The one after it can't be renewed: that is said while there is time left, and is no wall for a fix.
+pub fn renewed(lab: &Lab) -> Result<(), Failed> {
+    let (project, host) = (&lab.project, &lab.hosts[1]);
+    let name = format!("{}.test", host.container);
+    let authority = Authority::up(lab)?;
+    let call = |words: &[&str]| authority.call(lab, words, &name);
+    authority.certifies_for_minutes(5)?;
+    // Else it looks each ten minutes.
+    let caddyfile = "tracehub/deploy/edge/Caddyfile";
+    project.replace(caddyfile, "\tmetrics\n", "\tmetrics\n\trenew_interval 5s\n");
+    project.commit("The edge looks more often for what is to be renewed");
+    without_edge(lab, &authority, &name)?;
+    call(&["deploy", "--env", "staging", "--yes"]).succeeds()?;
+
+    let first = shown(host, &name)?;
+    let users = Users::start(&authority, &name, host.https)?;
+    let another = || shown(host, &name).is_ok_and(|now| now != first);
+    let renewed = wait_until("the certificate is renewed", Duration::from_secs(330), another);
+    // Whoever comes now gets the new one.
+    std::thread::sleep(Duration::from_secs(2));
+    let (asked, failures) = users.stop();
+    println!("    {asked} requests around a renewal, {} failed", failures.len());
+    renewed?;
+    check(failures.is_empty() && asked > 500, || format!("{asked} requests: {failures:?}"))?;
+
+    authority.stop();
+    project.append("tracehub/frontend/index.html", "<!-- A fix. -->\n");
+    lab.push_release("A fix for a host whose certificate is late")?;
+    let status = || call(&["status", "--env", "staging"]).succeeds().unwrap_or_default();
+    let late = "and the edge ought to have another one by now";
+    wait_until("it is late", Duration::from_secs(330), || status().contains(&format!("in 1 min, {late}")))?;
+    wait_until("it ends soon", Duration::from_secs(60), || {
+        status().contains(&format!("within a minute, {late}"))
+    })?;
+    // It ends while the release is watched.
+    let output = call(&["deploy", "--env", "staging", "--bake", "60s", "--yes"]).succeeds()?;
+    let said = output.find(late).is_some_and(|at| output.find("Deployed:").is_some_and(|end| at < end));
+    check(said, || output)?;
+    check(authority.verified(&name, host.https).is_err(), || "it has not ended".into())?;
+    let doctor = call(&["doctor", "--env", "staging"]).output()?;
+    let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    check(doctor.contains("expired at"), || doctor)?;
+    project.replace(caddyfile, "\trenew_interval 5s\n", "");
+    project.commit("The edge looks as often as everywhere");
+    Ok(())
+}
+
+/// The host is set up, and from the beginning, whatever was there before.
+fn without_edge(lab: &Lab, authority: &Authority, name: &str) -> Result<(), Failed> {
+    authority.call(lab, &["host", "setup", "--env", "staging", "--yes"], name).succeeds()?;
+    let _ = authority.call(lab, &["down", "--env", "staging", "--yes"], name).output();
+    lab.hosts[1].sh("docker volume rm tracehub-staging-certificates");
+    Ok(())
 }
 
 /// It is no wall for a fix.
-fn a_certificate_that_is_not_renewed(lab: &Lab, authority: &Authority, name: &str) -> Result<(), Failed> {
+fn a_certificate_that_has_expired(lab: &Lab, authority: &Authority, name: &str) -> Result<(), Failed> {
     let (project, host) = (&lab.project, &lab.hosts[1]);
-    let url = format!("https://{name}:{}", host.https);
-    let call = |words: &[&str]| authority.told(project.xtask_verbatim(words)).env("STAGING_URL", &url);
+    let call = |words: &[&str]| authority.call(lab, words, name);
     authority.stop();
     let folder = tempfile::tempdir()?;
     expired(folder.path(), name)?;
@@ -167,9 +219,31 @@ impl Authority {
         })
     }
 
-    /// A call that knows of it.
-    fn told(&self, call: XtaskCommand) -> XtaskCommand {
+    /// A call that knows of it, for staging, where users know it by this name.
+    fn call(&self, lab: &Lab, words: &[&str], name: &str) -> XtaskCommand {
+        let call = lab
+            .project
+            .xtask_verbatim(words)
+            .env("STAGING_URL", &format!("https://{name}:{}", lab.hosts[1].https));
         self.variables.iter().fold(call, |call, (name, value)| call.env(name, value))
+    }
+
+    /// From here on what it signs is good for so long.
+    fn certifies_for_minutes(&self, minutes: u8) -> Result<(), Failed> {
+        let script = r#"sed -i "s/^\tacme_server.*/\tacme_server {\n\t\tlifetime $1m\n\t}/" /tmp/Caddyfile && kill -USR1 1"#;
+        run(Command::new("docker").args([
+            "exec",
+            &self.container,
+            "sh",
+            "-c",
+            script,
+            "lifetime",
+            &minutes.to_string(),
+        ]));
+        wait_until("the authority has read it", Duration::from_secs(10), || {
+            let log = Command::new("docker").args(["logs", &self.container]).output();
+            log.is_ok_and(|log| String::from_utf8_lossy(&log.stderr).contains("successfully reloaded"))
+        })
     }
 
     fn stop(&self) {
@@ -178,12 +252,64 @@ impl Authority {
 
     /// The status that somebody gets who trusts it alone.
     fn verified(&self, name: &str, port: u16) -> Result<u16, Failed> {
+        Ok(self.browser()?.get(format!("https://{name}:{port}/health/ready")).call()?.status().as_u16())
+    }
+
+    /// What trusts it alone.
+    fn browser(&self) -> Result<Agent, Failed> {
         let root =
             self.variables.iter().find(|(name, _)| name == "STAGING_ACME_ROOT").ok_or("it has no root")?;
         let root = Certificate::from_pem(&std::fs::read(&root.1)?)?;
-        let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(vec![root])));
-        Ok(agent(tls).get(format!("https://{name}:{port}/health/ready")).call()?.status().as_u16())
+        Ok(agent(TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(vec![root])))))
     }
+}
+
+/// Send a request ten times a second, each second one on a connection of its own, and verify who answers.
+struct Users {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<(usize, Vec<String>)>,
+}
+
+impl Users {
+    fn start(authority: &Authority, name: &str, port: u16) -> Result<Users, Failed> {
+        let (stop, kept) = (Arc::new(AtomicBool::new(false)), authority.browser()?);
+        let root = authority.browser()?.config().tls_config().clone();
+        let url = format!("https://{name}:{port}/api/version");
+        let until = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let (mut asked, mut failures) = (0, Vec::new());
+            while !until.load(Ordering::Relaxed) {
+                let new = (asked % 2 == 0).then(|| agent_with(root.clone()));
+                let answer = new.as_ref().unwrap_or(&kept).get(&url).call();
+                asked += 1;
+                match answer.and_then(|mut answer| {
+                    answer.body_mut().read_to_string().map(|_| answer.status().as_u16())
+                }) {
+                    Ok(200) => {}
+                    Ok(status) => failures.push(format!("status {status}")),
+                    Err(error) => failures.push(error.to_string()),
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            (asked, failures)
+        });
+        Ok(Users { stop, thread })
+    }
+
+    /// How many were sent, and what failed.
+    fn stop(self) -> (usize, Vec<String>) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("users do not panic")
+    }
+}
+
+/// The number of the certificate that the edge shows.
+fn shown(host: &Host, name: &str) -> Result<String, Failed> {
+    let script = r#"openssl s_client -connect "127.0.0.1:$1" -servername "$2" </dev/null 2>/dev/null | openssl x509 -noout -serial"#;
+    let told = Command::new("sh").args(["-c", script, "shown", &host.https.to_string(), name]).output()?;
+    let serial = String::from_utf8_lossy(&told.stdout).trim().to_owned();
+    check(serial.starts_with("serial="), || format!("no certificate is shown: {told:?}"))?;
+    Ok(serial)
 }
 
 /// What is answered at port 80 to somebody who asks for a page of this name.
@@ -202,7 +328,10 @@ fn answer(port: u16) -> Option<Response<Body>> {
 }
 
 fn agent(tls: TlsConfigBuilder) -> Agent {
-    let tls = tls.unversioned_rustls_crypto_provider(Arc::new(ring::default_provider())).build();
+    agent_with(tls.unversioned_rustls_crypto_provider(Arc::new(ring::default_provider())).build())
+}
+
+fn agent_with(tls: TlsConfig) -> Agent {
     let config = Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(5)))
         .http_status_as_error(false)

@@ -22,6 +22,7 @@ mod refusals;
 mod rollouts;
 mod rotation;
 mod secrets;
+mod shipping;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -55,6 +56,11 @@ const TRIALS: &[Row<Lab>] = &[
     ("status_logs_migrations_and_releases_show_what_is_deployed", Always, rollouts::inspect),
     ("people_are_told_of_a_host_by_each_way", Always, alarms::ways),
     ("people_are_told_once_that_the_edge_has_stopped_and_once_that_it_is_back", Deep, alarms::edge_stopped),
+    (
+        "what_all_parts_write_is_shipped_and_nothing_is_lost_while_the_receiver_is_away",
+        Deep,
+        shipping::everything,
+    ),
     ("a_secret_that_the_operator_changes_gets_a_new_version", Always, secrets::new_version),
     ("with_an_encrypted_file_its_key_is_all_that_a_deploy_is_given", Always, secrets::encrypted_file),
     ("a_secret_that_an_undone_deploy_brought_does_not_count_and_is_gone", Always, secrets::undone),
@@ -145,6 +151,7 @@ const TRIALS: &[Row<Lab>] = &[
         Deep,
         https::certified,
     ),
+    ("a_certificate_is_renewed_while_users_come_in_and_one_that_is_late_is_no_wall", Deep, https::renewed),
     ("down_leaves_nothing_running", Always, rollouts::down),
     (
         "the_simulated_host_looks_the_same_as_this_one_after_every_call",

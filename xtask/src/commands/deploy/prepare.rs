@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::room::{self, Wants};
 use super::{Deploy, approval};
+use crate::commands::logs::ship;
 use crate::commands::output::near::did_you_mean;
 use crate::commands::progress::steps::Preview;
 use crate::commands::target::access::{self, Access};
@@ -102,6 +103,7 @@ impl Deploy {
     /// and what can be refused there before anything is built.
     fn take_commit(&self, environment: &Environment) -> Result<(Taken, Registry)> {
         let access = Access::of(environment)?;
+        ship::Told::of(environment)?;
         let commit = version::choose(environment, self.version.as_deref())?;
         gate::check_branch_of(environment, &commit, &self.overrides)?;
         images::ensure_client(self.consent.yes)?;

@@ -170,15 +170,16 @@ mod tests {
         let of =
             |parts: &[(&str, u64)]| parts.iter().map(|(name, mib)| ((*name).to_owned(), mib << 20)).collect();
         let demand = demand(&of(&[("edge", 512), ("database", 1024)]), &of(&[("app", 512), ("page", 256)]));
-        assert_eq!(lacks_memory("it", &demand, 3296 << 20), None);
+        assert_eq!(lacks_memory("it", &demand, 3360 << 20), None);
         let why = lacks_memory("it", &demand, 2048 << 20).unwrap();
         for words in [
             "has 2048 MiB",
-            "may take 3296",
+            "may take 3360",
             "database 1024",
             "guard 32",
             "watcher 64",
             "sender 128",
+            "shipper 64",
             "2 × app 1024",
             "2 × page 512",
         ] {

@@ -201,14 +201,8 @@ impl Variables {
                 "{prefix}_ACME: {directory:?} is not the address of an ACME directory: https://…"
             ));
         }
-        let root = self.values.get("ACME_ROOT").map(|given| match given.contains("-----BEGIN") {
-            true => Ok(given.clone()),
-            false => std::fs::read_to_string(given.trim()).map_err(|error| error.to_string()),
-        });
-        let root = root.transpose().map_err(|why| format!("{prefix}_ACME_ROOT can't be read: {why}"))?;
-        if root.as_deref().is_some_and(|pem| Authority::parse(pem).is_none()) {
-            return Err(format!("{prefix}_ACME_ROOT holds no certificate in PEM, and is no path to one"));
-        }
+        let root = self.values.get("ACME_ROOT").map(|given| read_pem(&format!("{prefix}_ACME_ROOT"), given));
+        let root = root.transpose()?;
         Ok(Some(Acme { directory: directory.to_owned(), root }))
     }
 
@@ -265,6 +259,20 @@ const HOST_NAME: &[u8] = b".:-_%[]";
 const USER_NAME: &[u8] = b"._-";
 
 /// A name of a host or a user. Others never come as far as ssh's command line.
+/// The certificate of an authority in PEM: what the variable of this name was given, or the file there.
+pub fn read_pem(name: &str, given: &str) -> Result<String, String> {
+    let pem = match given.contains("-----BEGIN") {
+        true => given.to_owned(),
+        false => {
+            std::fs::read_to_string(given.trim()).map_err(|why| format!("{name} can't be read: {why}"))?
+        }
+    };
+    match Authority::parse(&pem) {
+        Some(_) => Ok(pem),
+        None => Err(format!("{name} holds no certificate in PEM, and is no path to one")),
+    }
+}
+
 fn plain(value: &str, also: &[u8]) -> Result<String, String> {
     let value = value.trim();
     let fine = |byte: u8| byte.is_ascii_alphanumeric() || also.contains(&byte);

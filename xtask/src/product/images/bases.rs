@@ -8,8 +8,10 @@ use sha2::{Digest as _, Sha256};
 use super::lock;
 use super::parts::packages_of;
 use super::registry::Registry;
-use crate::host::{Bases, SenderImage};
-use crate::project::{Base, CADDY, DEBIAN, NAME, POSTGRES, SENDER, SENDER_DOCKERFILE};
+use crate::host::{Bases, ToolImage};
+use crate::project::{
+    Base, CADDY, DEBIAN, NAME, POSTGRES, SENDER, SENDER_DOCKERFILE, SHIPPER, SHIPPER_DOCKERFILE,
+};
 use crate::setup::base_images::{self, BaseImage, Origin};
 use crate::setup::base_lock::pinned;
 use crate::setup::{self, Tool, base_lock};
@@ -64,25 +66,39 @@ pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
     Ok(Bases { caddy: name(&CADDY)?, postgres: name(&POSTGRES)? })
 }
 
-/// The image of what sends copies off a host, where the platform runs these. It comes as they came: where they are public ones, the
-/// host's engine makes it, so that whoever deploys needs neither Debian nor the right to push; else it is assembled, and comes through
-/// our registry when the host is another machine.
-pub fn sender_beside(platform: &Bases, registry: Option<&Registry>) -> Result<SenderImage> {
+/// The image of what sends copies off a host, beside a platform of these.
+pub fn sender_beside(platform: &Bases, registry: Option<&Registry>) -> Result<ToolImage> {
+    tool_beside(&SENDER, SENDER_DOCKERFILE, platform, registry)
+}
+
+/// The image of what ships logs off a host, beside a platform of these.
+pub fn shipper_beside(platform: &Bases, registry: Option<&Registry>) -> Result<ToolImage> {
+    tool_beside(&SHIPPER, SHIPPER_DOCKERFILE, platform, registry)
+}
+
+/// It comes as those of the platform came: where they are public ones, the host's engine makes it, so that whoever deploys needs
+/// neither Debian nor the right to push; else it is assembled, and comes through our registry when the host is another machine.
+fn tool_beside(
+    tool: &'static Base,
+    dockerfile: &'static str,
+    platform: &Bases,
+    registry: Option<&Registry>,
+) -> Result<ToolImage> {
     if !base_images::is_assembled(&platform.postgres) {
         let (debian, public) = DEBIAN;
         let from = pinned(&base_lock::read()?, debian, public);
-        let dockerfile = format!("FROM {from}\n{SENDER_DOCKERFILE}");
+        let dockerfile = format!("FROM {from}\n{dockerfile}");
         let sum = hex(&Sha256::digest(&dockerfile));
-        let name = format!("{NAME}-made/{}:{}", SENDER.name, &sum[..12]);
-        return Ok(SenderImage::Made { name, dockerfile });
+        let name = format!("{NAME}-made/{}:{}", tool.name, &sum[..12]);
+        return Ok(ToolImage::Made { name, dockerfile });
     }
-    let bases = base_images::ensure(&[&SENDER])?;
+    let bases = base_images::ensure(&[tool])?;
     say_assembled(&bases)?;
     match registry {
-        Some(registry) => bring(registry, &SENDER),
-        None => Ok(bases[SENDER.name].reference.clone()),
+        Some(registry) => bring(registry, tool),
+        None => Ok(bases[tool.name].reference.clone()),
     }
-    .map(SenderImage::Named)
+    .map(ToolImage::Named)
 }
 
 fn bring(registry: &Registry, base: &'static Base) -> Result<String> {
@@ -103,17 +119,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beside_public_images_the_host_makes_the_sender_s_and_nothing_is_assembled_or_pushed() {
+    fn beside_public_images_the_host_makes_those_of_tools_and_nothing_is_assembled_or_pushed() {
         let postgres = "docker.io/library/postgres:15-bookworm@sha256:00".to_owned();
         let platform = Bases { caddy: String::new(), postgres };
-        let Ok(SenderImage::Made { name, dockerfile }) = sender_beside(&platform, None) else {
-            panic!("it comes another way");
-        };
-        assert!(name.starts_with("tracehub-made/sender:"), "{name}");
-        assert!(dockerfile.starts_with("FROM docker.io/library/debian:bookworm-slim"), "{dockerfile}");
-        // What is assembled elsewhere is in it.
-        for package in SENDER.packages.last().expect("it has some").names {
-            assert!(dockerfile.contains(&format!(" {package} ")), "{package}");
+        for (tool, image) in
+            [(SENDER, sender_beside(&platform, None)), (SHIPPER, shipper_beside(&platform, None))]
+        {
+            let Ok(ToolImage::Made { name, dockerfile }) = image else { panic!("it comes another way") };
+            assert!(name.starts_with(&format!("tracehub-made/{}:", tool.name)), "{name}");
+            assert!(dockerfile.starts_with("FROM docker.io/library/debian:bookworm-slim"), "{dockerfile}");
+            // What is assembled elsewhere is in it.
+            for package in tool.packages.last().expect("it has some").names {
+                assert!(dockerfile.contains(&format!(" {package} ")), "{package}");
+            }
         }
         for name in ["tracehub-base/postgres:0-1", "localhost:5115/tracehub-base/postgres@sha256:00"] {
             assert!(base_images::is_assembled(name));

@@ -1,8 +1,8 @@
 //! What an environment may be given: a row each, of the project's tables.
 
 use crate::project::{
-    Environment, HOST_VARIABLES, OPERATOR_SECRETS, OWN_HOST_VARIABLES, PROBE_SECRETS, SECRETS,
-    STORE_VARIABLES, Secret, Site, WATCHER_SECRETS,
+    Environment, HOST_VARIABLES, LOGS_CA, LOGS_LOGIN, LOGS_TO, OPERATOR_SECRETS, OWN_HOST_VARIABLES,
+    PROBE_SECRETS, SECRETS, STORE_VARIABLES, Secret, Site, WATCHER_SECRETS,
 };
 
 /// One value that somebody gives.
@@ -124,10 +124,18 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
     }
     rows.push(Row { form: Form::Line, ..host("BACKUP", "TO", false, "a deploy") });
     rows.push(Row { form: Form::Line, ..host("BACKUP", "RECIPIENT", false, "another key in the safe") });
+    for (name, form) in [(LOGS_TO, Form::Line), (LOGS_CA, Form::Text)] {
+        let name = name.to_owned();
+        rows.push(Row { name, need: Need::Optional, reader: "xtask, shipper", form, rotation: "a deploy" });
+    }
     rows.extend(OPERATOR_SECRETS.iter().chain(&PROBE_SECRETS).map(|name| Row {
         name: (*name).to_owned(),
         need: Need::Optional,
-        reader: if WATCHER_SECRETS.contains(name) { "xtask, watcher" } else { "xtask" },
+        reader: match *name {
+            LOGS_LOGIN => "xtask, shipper",
+            name if WATCHER_SECRETS.contains(&name) => "xtask, watcher",
+            _ => "xtask",
+        },
         form: if name.ends_with("_URL") { Form::Url } else { Form::Line },
         rotation: "where it was made",
     }));
