@@ -240,10 +240,13 @@ pub fn due(environment: &Environment) -> Result<Option<Vec<String>>> {
     if find(environment)?.is_none() {
         return Ok(None);
     }
-    let recipients = Recipients::of(environment)?;
+    Ok(Some(due_to(&Recipients::of(environment)?)))
+}
+
+fn due_to(recipients: &Recipients) -> Vec<String> {
     let words =
         |(secret, _, on): &(&str, &str, &str)| format!("{secret} is known to somebody who left on {on}");
-    Ok(Some(recipients.due().iter().map(words).collect()))
+    recipients.due().iter().map(words).collect()
 }
 
 /// Whose key this is in another environment, when one of the two is gated: whoever deploys to the other must not by that open it.
