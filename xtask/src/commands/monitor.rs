@@ -14,10 +14,11 @@ use super::db::copies;
 use super::output::OutputArgs;
 use super::progress::driver::{self, LockWaitArgs};
 use super::refuse;
+use super::status::holes::Holes;
 use super::target::TargetArgs;
 use crate::host::{Leased, Machine, Tried, Watching};
-use crate::product::alarms;
-use crate::product::secrets::Supplied;
+use crate::product::alarms::{self, Known};
+use crate::product::secrets::{self, Supplied};
 use crate::project::{BACKEND, Environment, WATCHER_SECRETS};
 use crate::rollout::host::Host;
 use crate::rollout::state::release::Release;
@@ -168,8 +169,17 @@ fn watching(machine: &Machine, release: &Release, secrets: BTreeMap<String, Stri
     let site = machine.site().context("it is on this machine, where nobody is told")?;
     let image = release.contents.images.get(BACKEND.name).context("the release has no backend")?;
     let sends = Supplied::of(machine.environment())?.text(copies::TO)?.is_some();
-    let table = alarms::table(&machine.environment().name, site, sends)?;
+    let table = alarms::table(&machine.environment().name, site, sends, &known(machine)?)?;
     Ok(Watching { image: image.clone(), table, secrets, replaces: false, sends })
+}
+
+/// What can't be seen from the host.
+fn known(machine: &Machine) -> Result<Known> {
+    let holes = Holes::of(machine, &machine.ledger()?);
+    Ok(Known {
+        secrets: secrets::due(machine.environment())?,
+        base_images: holes.map(|holes| holes.lines().collect()),
+    })
 }
 
 /// The addresses of those who are told, as far as they are given, by the names of their files.
@@ -217,7 +227,7 @@ fn test(target: TargetArgs, output: OutputArgs) -> Result<()> {
 }
 
 fn say_rows(output: OutputArgs) {
-    let rows = alarms::rows(true);
+    let rows = alarms::rows(true, &Known::default());
     output.say(
         || json!(rows),
         || {

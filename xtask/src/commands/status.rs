@@ -1,7 +1,7 @@
 //! `cargo xtask status`: what runs, since when, by whom, and how it is.
 
 mod backups;
-mod holes;
+pub(super) mod holes;
 mod platform;
 mod shipping;
 mod watcher;

@@ -59,6 +59,14 @@ pub enum Look {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         needed: bool,
     },
+    /// The host's clock differs by at most so many seconds from that of who is told.
+    Clock { seconds: u64 },
+    /// Nothing is known to be wrong of what can't be seen from the host; nothing at all is known where nobody could look.
+    Known {
+        #[serde(skip)]
+        words: &'static str,
+        wrong: Option<Vec<String>>,
+    },
     /// The guard has taken nothing back.
     Guard,
     /// No attempt has outlasted its step.
@@ -77,8 +85,20 @@ pub enum Excuse {
     Interruption,
 }
 
+/// What the watcher can't see and is told when it is started, in words; nothing where nobody could look.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Secrets that somebody knows who has left.
+    pub secrets: Option<Vec<String>>,
+    /// Packages of the platform's images that a security update mends.
+    pub base_images: Option<Vec<String>>,
+}
+
 /// What was sent off the host, as the watcher finds it.
 const SENT: &str = "/sender/sent.json";
+
+const SECRETS: &str = "nobody who has left knows a secret";
+const BASE_IMAGES: &str = "no package of the platform's images has a hole that a security update mends";
 
 /// Within these hours, in UTC, somebody hears only of what wakes people.
 const QUIET: [u8; 2] = [21, 6];
@@ -86,7 +106,7 @@ const QUIET: [u8; 2] = [21, 6];
 const PER_HOUR: usize = 12;
 
 /// What is watched, where copies are to leave the host, or not.
-pub fn rows(sends: bool) -> Vec<Row> {
+pub fn rows(sends: bool, known: &Known) -> Vec<Row> {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     let seconds = Duration::from_secs;
     // The aliases by which the edge reaches a release, as its compose file has them.
@@ -102,6 +122,8 @@ pub fn rows(sends: bool) -> Vec<Row> {
         wakes: true,
         page: "",
     };
+    // Told again when the watcher is started anew; a look costs nothing.
+    let told = Row { every: minutes(60), after: Duration::ZERO, wakes: false, ..row.clone() };
     vec![
         Row {
             name: "site",
@@ -191,13 +213,34 @@ pub fn rows(sends: bool) -> Vec<Row> {
             after: minutes(60),
             wakes: false,
             page: "#the-last-good-backup-is-old",
-            ..row
+            ..row.clone()
+        },
+        Row {
+            name: "clock",
+            look: Look::Clock { seconds: 30 },
+            every: minutes(10),
+            after: minutes(10),
+            wakes: false,
+            page: "#the-hosts-clock-is-wrong",
+            ..row.clone()
+        },
+        Row {
+            name: "secrets",
+            look: Look::Known { words: SECRETS, wrong: known.secrets.clone() },
+            page: "#a-secret-got-out",
+            ..told.clone()
+        },
+        Row {
+            name: "base-images",
+            look: Look::Known { words: BASE_IMAGES, wrong: known.base_images.clone() },
+            page: "#a-hole-in-a-package-is-known",
+            ..told
         },
     ]
 }
 
 /// All that the watcher of an environment is told, as it reads it.
-pub fn table(environment: &str, site: &PublicSite, sends: bool) -> Result<String> {
+pub fn table(environment: &str, site: &PublicSite, sends: bool, known: &Known) -> Result<String> {
     #[derive(Serialize)]
     struct Table<'a> {
         environment: &'a str,
@@ -217,7 +260,7 @@ pub fn table(environment: &str, site: &PublicSite, sends: bool) -> Result<String
         runbook: runbook()?,
         quiet: QUIET,
         per_hour: PER_HOUR,
-        rows: rows(sends),
+        rows: rows(sends, known),
     })?)
 }
 
@@ -252,6 +295,10 @@ impl Look {
                 )
             }
             Look::Backup { hours, .. } => format!("the last good backup is at most {hours} h old"),
+            Look::Clock { seconds } => {
+                format!("the host's clock differs by at most {seconds} s from that of who is told")
+            }
+            Look::Known { words, .. } => (*words).to_owned(),
             Look::Guard => "the guard has taken nothing back".to_owned(),
             Look::Attempt => "no attempt has outlasted its step".to_owned(),
         }
@@ -270,7 +317,9 @@ mod tests {
     #[test]
     fn the_backend_is_tested_with_the_table_that_it_is_given() {
         let site = PublicSite::new("https://tracehub.example".to_owned(), "vps".to_owned(), None);
-        let mut table: serde_json::Value = serde_json::from_str(&table("lab", &site, true).unwrap()).unwrap();
+        let known = Known { secrets: Some(vec!["JWT_SECRET is known".to_owned()]), base_images: None };
+        let mut table: serde_json::Value =
+            serde_json::from_str(&table("lab", &site, true, &known).unwrap()).unwrap();
         table["runbook"] = "docs/runbook.md".into();
         let ours = serde_json::to_string_pretty(&table).unwrap() + "\n";
         let copy = workspace::root().join(COPY);
@@ -296,7 +345,7 @@ mod tests {
             .filter_map(|line| Some(format!("#{}", anchor(line.strip_prefix("## ")?))))
             .collect();
         let mut names = BTreeSet::new();
-        for row in rows(true) {
+        for row in rows(true, &Known::default()) {
             assert!(names.insert(row.name), "{} twice", row.name);
             assert!(pages.contains(row.page), "{}: the runbook has no {}", row.name, row.page);
             assert!(

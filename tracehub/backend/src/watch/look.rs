@@ -48,15 +48,17 @@ pub struct Watcher<'a> {
     site: Uri,
     mounts: Mounts,
     agent: Agent,
+    /// Who is asked for the time: `https://hooks.slack.com/`.
+    clocks: Vec<String>,
     parts: Parts,
     /// The ledger's length and time when it was read last, and what it said.
     ledger: (u64, Option<SystemTime>, Last),
 }
 
 impl<'a> Watcher<'a> {
-    /// One that knows nothing yet.
-    pub fn new(table: &'a Table) -> anyhow::Result<Self> {
-        Self::at(table, Mounts::default())
+    /// One that knows nothing yet. These are asked for the time.
+    pub fn new(table: &'a Table, clocks: Vec<String>) -> anyhow::Result<Self> {
+        Ok(Self { clocks, ..Self::at(table, Mounts::default())? })
     }
 
     /// The same, where things are mounted elsewhere.
@@ -71,7 +73,8 @@ impl<'a> Watcher<'a> {
             .tls_config(tls::config(table.authority.as_deref()))
             .build();
         let agent = Agent::with_parts(config, DefaultConnector::default(), AtEdge(table.edge.clone()));
-        Ok(Self { table, site, mounts, agent, parts: Parts::default(), ledger: (0, None, Last::default()) })
+        let (clocks, ledger) = (Vec::new(), (0, None, Last::default()));
+        Ok(Self { table, site, mounts, agent, clocks, parts: Parts::default(), ledger })
     }
 
     /// Whether what a row says holds.
@@ -86,6 +89,8 @@ impl<'a> Watcher<'a> {
             Look::Backup { file, hours, needed } => {
                 backup(&self.mounts.backups.join(file), *hours, *needed, super::now())
             }
+            Look::Clock { seconds } => clock(&self.clocks, *seconds),
+            Look::Known { wrong } => known(wrong.as_deref()),
             Look::Guard => self.guard(),
             Look::Attempt => self.attempt(super::now()),
         }
@@ -346,6 +351,39 @@ fn backup_amiss(told: &serde_json::Value, is_old: &dyn Fn(&str) -> bool, failure
         return Finding::Wrong(format!("{left} papers are on the host only{failure}"));
     }
     Finding::Right
+}
+
+/// By the first that answers with a date. The half second by which a date is cut off, and how long the answer took, are no fault.
+fn clock(clocks: &[String], seconds: i64) -> Finding {
+    for url in clocks {
+        let before = super::now();
+        let Ok(answer) = tell::agent().head(url).call() else { continue };
+        let after = super::now();
+        let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
+        let Some(theirs) = date.and_then(|text| chrono::DateTime::parse_from_rfc2822(text).ok()) else {
+            continue;
+        };
+        return clock_at(theirs.timestamp(), before, after, seconds);
+    }
+    Finding::Unknown
+}
+
+/// Their clock was asked between these two moments of ours.
+fn clock_at(theirs: i64, before: i64, after: i64, seconds: i64) -> Finding {
+    let (wrong, way) = match (before - theirs, theirs - after) {
+        (ahead, _) if ahead > seconds => (ahead, "ahead of"),
+        (_, behind) if behind > seconds => (behind, "behind"),
+        _ => return Finding::Right,
+    };
+    Finding::Wrong(format!("the host's clock is {wrong} s {way} that of who is told of alarms"))
+}
+
+fn known(wrong: Option<&[String]>) -> Finding {
+    match wrong {
+        None => Finding::Unknown,
+        Some([]) => Finding::Right,
+        Some(wrong) => Finding::Wrong(wrong.join("; ")),
+    }
 }
 
 #[cfg(test)]

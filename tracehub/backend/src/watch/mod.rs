@@ -109,7 +109,7 @@ fn look_for_ever(
     delivery: &Delivery,
 ) -> anyhow::Result<()> {
     let names = ways.names();
-    let mut watcher = Watcher::new(table)?;
+    let mut watcher = Watcher::new(table, ways.clocks())?;
     let mut next: Vec<Instant> = table.rows.iter().map(|_| Instant::now()).collect();
     let mut beat = Instant::now();
     loop {

@@ -97,6 +97,16 @@ pub enum Look {
         #[serde(default)]
         needed: bool,
     },
+    /// The host's clock goes as that of who is told, whose answers have a date.
+    Clock {
+        /// How many seconds it may be wrong.
+        seconds: i64,
+    },
+    /// Nothing was known to be wrong when whoever started the watcher looked: of what can't be seen from here.
+    Known {
+        /// What was, in words; nothing at all when nobody could look.
+        wrong: Option<Vec<String>>,
+    },
     /// The guard has taken nothing back.
     Guard,
     /// No attempt has outlasted the time that its step may take.

@@ -115,6 +115,12 @@ impl Ways {
         }
     }
 
+    /// Who of them answers requests with the time, without what makes an address a secret.
+    pub fn clocks(&self) -> Vec<String> {
+        let of = |address: &String| Some(url::Url::parse(address).ok()?.origin().ascii_serialization() + "/");
+        self.heartbeat.iter().chain(&self.slack).filter_map(of).collect()
+    }
+
     /// Says to whoever watches from outside that the watcher is alive, and that people would hear.
     pub fn beat(&self) {
         if let Some(Err(error)) = self.heart() {

@@ -38,15 +38,20 @@ impl Holes {
     }
 
     /// A line a service.
-    pub fn say(&self) {
-        for (service, holes) in &self.of {
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.of.iter().map(|(service, holes)| {
             let more = holes.len().saturating_sub(SHOWN);
             let more = if more == 0 { String::new() } else { format!(", and {more} more") };
             let named = holes.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-            terminal::say(paint::warn(format_args!(
+            format!(
                 "the image of {service} has packages with known holes, by the security updates of {}: {named}{more}",
                 self.day
-            )));
-        }
+            )
+        })
+    }
+
+    /// The same, for people.
+    pub fn say(&self) {
+        self.lines().for_each(|line| terminal::say(paint::warn(line)));
     }
 }

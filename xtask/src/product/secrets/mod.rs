@@ -234,6 +234,21 @@ pub fn problems(environment: &Environment) -> Result<Vec<String>> {
     Ok(problems)
 }
 
+/// The secrets of an environment that somebody knows who has left, each with since when; nothing where it has no file that says who
+/// reads them. Whoever that was, is nobody's business on the host.
+pub fn due(environment: &Environment) -> Result<Option<Vec<String>>> {
+    if find(environment)?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(due_to(&Recipients::of(environment)?)))
+}
+
+fn due_to(recipients: &Recipients) -> Vec<String> {
+    let words =
+        |(secret, _, on): &(&str, &str, &str)| format!("{secret} is known to somebody who left on {on}");
+    recipients.due().iter().map(words).collect()
+}
+
 /// Whose key this is in another environment, when one of the two is gated: whoever deploys to the other must not by that open it.
 pub fn opens_another(environment: &Environment, key: &str) -> Result<Option<String>> {
     let others = ENVIRONMENTS.iter().filter(|other| other.name != environment.name);

@@ -91,6 +91,11 @@ fn what_somebody_could_read_who_has_left_is_due_until_it_has_another_value_or_a_
     assert!(recipients.remove("ada", vec![], "2026-01-03").is_err(), "the last one");
     recipients.changed(&["A"]);
     assert_eq!(recipients.due(), [("B", "bob", "2026-01-03")]);
+    assert_eq!(
+        due_to(&recipients),
+        ["B is known to somebody who left on 2026-01-03"],
+        "a host learns no names"
+    );
     let there = Recipients::parse(&recipients.to_string()).unwrap();
     assert_eq!(there, recipients);
     assert!(

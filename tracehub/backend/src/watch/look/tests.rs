@@ -246,3 +246,45 @@ fn what_an_attempt_or_maintenance_explains_is_forgotten_and_a_dead_driver_explai
     folder.write("ledger.jsonl", &format!("{began}\n\n"));
     assert!(words(look()).contains("(1 times)"), "its driver is dead");
 }
+
+#[test]
+fn a_clock_is_wrong_when_it_differs_by_more_than_an_answer_may_take_and_who_is_asked_learns_no_secret() {
+    let answers = |date: Option<String>| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 1024]);
+                let date = date.as_ref().map(|date| format!("date: {date}\r\n")).unwrap_or_default();
+                let _ = write!(stream, "HTTP/1.1 404 X\r\n{date}content-length: 0\r\n\r\n");
+            }
+        });
+        url
+    };
+    let at = |offset: i64| {
+        let time = chrono::DateTime::from_timestamp(super::super::now() + offset, 0).unwrap();
+        answers(Some(time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()))
+    };
+    let look = |urls: &[String]| clock(urls, 30);
+    assert_eq!(look(&[at(0)]), Finding::Right);
+    assert!(words(look(&[at(-95)])).contains(" s ahead of that of who is told"));
+    assert!(words(look(&[at(95)])).contains(" s behind that of who is told"));
+    let nobody = format!("http://{}/", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    assert_eq!(look(std::slice::from_ref(&nobody)), Finding::Unknown);
+    assert_eq!(look(&[answers(None)]), Finding::Unknown, "it says no date");
+    words(look(&[nobody, answers(None), at(95)]));
+    // An answer that took a minute says nothing about less than that.
+    assert_eq!(clock_at(1000, 980, 1040, 30), Finding::Right);
+    assert!(words(clock_at(1000, 1031, 1090, 30)).starts_with("the host's clock is 31 s ahead"));
+    assert!(words(clock_at(1000, 900, 969, 30)).starts_with("the host's clock is 31 s behind"));
+}
+
+#[test]
+fn what_was_known_to_be_wrong_is_an_alarm_and_what_nobody_could_look_at_says_nothing() {
+    let folder = Folder::new();
+    let look = |wrong: Value| folder.look(&table("-", json!({ "at": "known", "wrong": wrong }), &[]));
+    assert_eq!(look(Value::Null), Finding::Unknown);
+    assert_eq!(look(json!([])), Finding::Right);
+    assert_eq!(words(look(json!(["a", "b"]))), "a; b");
+}

@@ -210,3 +210,14 @@ fn a_test_says_of_each_way_how_long_it_took() {
     assert_eq!(tried[1].error.as_deref(), Some("heartbeat: it was answered 404"));
     assert!(got.recv().unwrap().starts_with("GET /hidden HTTP/1.1"));
 }
+
+#[test]
+fn who_is_asked_for_the_time_is_asked_without_what_makes_an_address_a_secret() {
+    let ways = Ways {
+        slack: Some("https://hooks.slack.com/services/T0/B0/word".to_owned()),
+        mail: None,
+        heartbeat: Some(concat!("https://ada:", "word@hc.example:8443/ping/word?word=1").to_owned()),
+    };
+    assert_eq!(ways.clocks(), ["https://hc.example:8443/", "https://hooks.slack.com/"]);
+    assert!(Ways::default().clocks().is_empty());
+}
