@@ -137,9 +137,14 @@ pub async fn take(database: &PgPool) -> sqlx::Result<Option<Job>> {
 }
 
 impl Job {
+    /// How long ago it was caused.
+    pub fn age(&self) -> TimeDelta {
+        Utc::now() - self.created_at
+    }
+
     /// Writes down what it came to, unless somebody has taken it since.
     pub async fn end(self, database: &PgPool, outcome: Outcome) -> sqlx::Result<()> {
-        let age = Utc::now() - self.created_at;
+        let age = self.age();
         let (ended, error, wait) = match outcome {
             Outcome::Done => (Some("done"), None, TimeDelta::zero()),
             // Too late, after it failed for as long as its link was good.

@@ -1,6 +1,7 @@
 //! What is watched on a host, as a table: what must hold, how often it is looked at, when somebody hears, and the runbook's page.
 //! The watcher is the backend's program (`tracehub-backend watch`), which is given the table as JSON.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -59,6 +60,8 @@ pub enum Look {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         needed: bool,
     },
+    /// No figure of the live release is above the most that it may be; with what it means when it is.
+    Figures { address: String, most: BTreeMap<&'static str, (f64, &'static str)> },
     /// The guard has taken nothing back.
     Guard,
     /// No attempt has outlasted its step.
@@ -76,6 +79,9 @@ pub enum Excuse {
     /// One that interrupts users by intent: of the platform, of the data, or that stops everything.
     Interruption,
 }
+
+/// Where a backend answers figures, as the release's compose file has it.
+const METRICS_PORT: u16 = 9464;
 
 /// What was sent off the host, as the watcher finds it.
 const SENT: &str = "/sender/sent.json";
@@ -166,6 +172,22 @@ pub fn rows(sends: bool) -> Vec<Row> {
             page: "#memory-or-processors-are-short",
         },
         Row {
+            name: "mail",
+            look: Look::Figures {
+                address: format!("{}-{{release}}:{METRICS_PORT}", BACKEND.name),
+                most: [
+                    ("tracehub_jobs_dead", (0.0, "mails that were given up within a day")),
+                    ("tracehub_jobs_oldest_seconds", (7200.0, "seconds for which a mail has not been sent")),
+                ]
+                .into(),
+            },
+            every: minutes(1),
+            after: minutes(5),
+            excuses: &[Excuse::Maintenance, Excuse::Attempt],
+            wakes: false,
+            page: "#mails-are-not-sent",
+        },
+        Row {
             name: "certificate",
             look: Look::Certificate { days: 14 },
             every: minutes(60),
@@ -252,6 +274,10 @@ impl Look {
                 )
             }
             Look::Backup { hours, .. } => format!("the last good backup is at most {hours} h old"),
+            Look::Figures { most, .. } => {
+                let most = most.values().map(|(most, words)| format!("{words}: {most} at most"));
+                most.collect::<Vec<_>>().join("; ")
+            }
             Look::Guard => "the guard has taken nothing back".to_owned(),
             Look::Attempt => "no attempt has outlasted its step".to_owned(),
         }
