@@ -18,6 +18,25 @@ SET client_min_messages = warning;
 SET row_security = off;
 
 --
+-- Name: answer_to_sign_up(bytea); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.answer_to_sign_up(hash bytea) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT CASE WHEN EXISTS (SELECT FROM public.users u WHERE u.email = s.email) THEN 'known' ELSE 'welcome' END
+        FROM public.sign_ups s
+        WHERE s.token_hash = hash AND s.used_at IS NULL AND s.created_at > now() - interval '1 day'
+            AND (SELECT count(*) FROM public.sign_ups earlier
+                 JOIN public.jobs j ON j.organisation_id = earlier.organisation_id AND j.about = earlier.id
+                 WHERE earlier.email = s.email AND j.outcome = 'done' AND j.ended_at > now() - interval '1 hour') < 3
+    $$;
+
+
+ALTER FUNCTION public.answer_to_sign_up(hash bytea) OWNER TO tracehub_owner;
+
+--
 -- Name: hidden_characters(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -292,6 +311,36 @@ CREATE FUNCTION public.forget_buyer() RETURNS trigger
 ALTER FUNCTION public.forget_buyer() OWNER TO tracehub_owner;
 
 --
+-- Name: forget_jobs(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.forget_jobs() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        WITH forgotten AS (DELETE FROM public.jobs WHERE ended_at < now() - interval '8 days' RETURNING 1)
+        SELECT count(*) FROM forgotten
+    $$;
+
+
+ALTER FUNCTION public.forget_jobs() OWNER TO tracehub_owner;
+
+--
+-- Name: forget_sign_ups(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.forget_sign_ups() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        WITH forgotten AS (DELETE FROM public.sign_ups WHERE created_at < now() - interval '7 days' RETURNING 1)
+        SELECT count(*) FROM forgotten
+    $$;
+
+
+ALTER FUNCTION public.forget_sign_ups() OWNER TO tracehub_owner;
+
+--
 -- Name: in_batches(text, text); Type: PROCEDURE; Schema: public; Owner: tracehub_owner
 --
 
@@ -366,6 +415,23 @@ CREATE FUNCTION public.is_logged_in(id uuid, organisation uuid, version bigint) 
 ALTER FUNCTION public.is_logged_in(id uuid, organisation uuid, version bigint) OWNER TO tracehub_owner;
 
 --
+-- Name: job_figures(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.job_figures(OUT waiting bigint, OUT oldest_seconds bigint, OUT dead bigint) RETURNS record
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT count(*) FILTER (WHERE ended_at IS NULL),
+               coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE ended_at IS NULL)), 0)::bigint,
+               count(*) FILTER (WHERE outcome = 'dead' AND ended_at > now() - interval '1 day')
+        FROM public.jobs WHERE ended_at IS NULL OR ended_at > now() - interval '1 day'
+    $$;
+
+
+ALTER FUNCTION public.job_figures(OUT waiting bigint, OUT oldest_seconds bigint, OUT dead bigint) OWNER TO tracehub_owner;
+
+--
 -- Name: log_out(uuid); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -397,6 +463,77 @@ CREATE FUNCTION public.look_at_link(hash bytea) RETURNS TABLE(kind text, organis
 
 
 ALTER FUNCTION public.look_at_link(hash bytea) OWNER TO tracehub_owner;
+
+--
+-- Name: look_at_sign_up(bytea); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.look_at_sign_up(hash bytea) RETURNS TABLE(organisation text, email text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT s.organisation, s.email FROM public.sign_ups s
+        WHERE s.token_hash = hash AND s.used_at IS NULL AND s.created_at > now() - interval '1 day'
+    $$;
+
+
+ALTER FUNCTION public.look_at_sign_up(hash bytea) OWNER TO tracehub_owner;
+
+--
+-- Name: mail_state(uuid); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.mail_state(link uuid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        SELECT CASE outcome WHEN 'done' THEN 'sent' WHEN 'refused' THEN 'refused' WHEN 'dead' THEN 'failed' ELSE 'waiting' END
+        FROM public.jobs WHERE about = link AND outcome IS DISTINCT FROM 'needless' ORDER BY created_at DESC LIMIT 1
+    $$;
+
+
+ALTER FUNCTION public.mail_state(link uuid) OWNER TO tracehub_owner;
+
+--
+-- Name: make_forgotten_link(uuid, bytea, text, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.make_forgotten_link(link uuid, hash bytea, address text, nobodys text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        DECLARE
+            monitoring CONSTANT uuid := '01946c1a-0000-7000-8000-00000000000a';
+            organisation uuid;
+            whose uuid;
+        BEGIN
+            SELECT u.organisation_id, u.id INTO organisation, whose FROM public.users u
+            WHERE u.email = address AND u.organisation_id <> monitoring;
+            IF NOT FOUND THEN
+                RETURN NULL;
+            END IF;
+            PERFORM set_config('app.organisation_id', organisation::text, true);
+            -- One after the other; and who is suspended at this moment ends every link of theirs, which waits until this one is there.
+            PERFORM FROM public.users u WHERE u.id = whose AND u.password_hash <> nobodys FOR NO KEY UPDATE;
+            IF NOT FOUND THEN
+                RETURN NULL;
+            END IF;
+            IF EXISTS (SELECT FROM public.links l WHERE l.token_hash = hash) THEN
+                RETURN organisation;
+            END IF;
+            -- A mail that was sent within the last minutes is on its way, and good: nobody's mailbox is filled by a stranger.
+            IF EXISTS (SELECT FROM public.links l WHERE l.user_id = whose AND l.made_by = whose AND l.used_at IS NULL
+                       AND l.created_at > now() - interval '5 minutes') THEN
+                RETURN NULL;
+            END IF;
+            INSERT INTO public.links (organisation_id, id, kind, token_hash, user_id, made_by, expires_at)
+            VALUES (organisation, link, 'password', hash, whose, whose, now() + interval '1 hour');
+            RETURN organisation;
+        END
+    $$;
+
+
+ALTER FUNCTION public.make_forgotten_link(link uuid, hash bytea, address text, nobodys text) OWNER TO tracehub_owner;
 
 --
 -- Name: organisations_to_work_for(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -495,6 +632,24 @@ CREATE FUNCTION public.suspend(id uuid, nobodys text) RETURNS void
 ALTER FUNCTION public.suspend(id uuid, nobodys text) OWNER TO tracehub_owner;
 
 --
+-- Name: take_job(integer); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.take_job(seconds integer) RETURNS TABLE(organisation_id uuid, id uuid, about uuid, data jsonb, tries bigint, created_at timestamp with time zone)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        UPDATE public.jobs j SET run_at = now() + make_interval(secs => seconds), tries = j.tries + 1
+        FROM (SELECT d.organisation_id, d.id FROM public.jobs d WHERE d.ended_at IS NULL AND d.run_at <= now()
+              ORDER BY d.run_at LIMIT 1 FOR UPDATE SKIP LOCKED) AS due
+        WHERE j.organisation_id = due.organisation_id AND j.id = due.id
+        RETURNING j.organisation_id, j.id, j.about, j.data, j.tries, j.created_at
+    $$;
+
+
+ALTER FUNCTION public.take_job(seconds integer) OWNER TO tracehub_owner;
+
+--
 -- Name: use_link(bytea, uuid, text, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -530,6 +685,35 @@ CREATE FUNCTION public.use_link(hash bytea, new_id uuid, new_name text, new_pass
 
 
 ALTER FUNCTION public.use_link(hash bytea, new_id uuid, new_name text, new_password_hash text) OWNER TO tracehub_owner;
+
+--
+-- Name: use_sign_up(bytea, uuid, text, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.use_sign_up(hash bytea, new_id uuid, new_name text, new_password_hash text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        DECLARE
+            made public.sign_ups;
+        BEGIN
+            UPDATE public.sign_ups s SET used_at = now()
+            WHERE s.token_hash = hash AND s.used_at IS NULL AND s.created_at > now() - interval '1 day'
+            RETURNING * INTO made;
+            IF NOT FOUND THEN
+                RETURN NULL;
+            END IF;
+            PERFORM set_config('app.organisation_id', made.organisation_id::text, true);
+            INSERT INTO public.organisations (id, name, country, kind)
+            VALUES (made.organisation_id, made.organisation, made.country, made.kind);
+            INSERT INTO public.users (id, organisation_id, email, name, role, password_hash)
+            VALUES (new_id, made.organisation_id, made.email, new_name, 'owner', new_password_hash);
+            RETURN made.email;
+        END
+    $$;
+
+
+ALTER FUNCTION public.use_sign_up(hash bytea, new_id uuid, new_name text, new_password_hash text) OWNER TO tracehub_owner;
 
 SET default_tablespace = '';
 
@@ -633,6 +817,34 @@ ALTER TABLE ONLY public.items FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.items OWNER TO tracehub_owner;
 
 --
+-- Name: jobs; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.jobs (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    about uuid NOT NULL,
+    data jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    tries bigint DEFAULT 0 NOT NULL,
+    error text,
+    ended_at timestamp with time zone,
+    outcome text,
+    CONSTRAINT jobs_data_check CHECK ((jsonb_typeof(data) = 'object'::text)),
+    CONSTRAINT jobs_end_somehow CHECK (((ended_at IS NULL) = (outcome IS NULL))),
+    CONSTRAINT jobs_error_check CHECK ((length(error) <= 200)),
+    CONSTRAINT jobs_kind_check CHECK ((kind = 'mail'::text)),
+    CONSTRAINT jobs_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'needless'::text, 'refused'::text, 'dead'::text])))
+);
+
+ALTER TABLE ONLY public.jobs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.jobs OWNER TO tracehub_owner;
+
+--
 -- Name: links; Type: TABLE; Schema: public; Owner: tracehub_owner
 --
 
@@ -687,6 +899,10 @@ CREATE TABLE public.organisations (
     id uuid NOT NULL,
     name text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    country text,
+    kind text,
+    CONSTRAINT organisations_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
+    CONSTRAINT organisations_kind_check CHECK ((kind = ANY (ARRAY['exporter'::text, 'importer'::text, 'agent'::text, 'other'::text]))),
     CONSTRAINT organisations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)))
 );
 
@@ -900,6 +1116,32 @@ ALTER TABLE ONLY public.shipments FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.shipments OWNER TO tracehub_owner;
 
 --
+-- Name: sign_ups; Type: TABLE; Schema: public; Owner: tracehub_owner
+--
+
+CREATE TABLE public.sign_ups (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    email text NOT NULL,
+    organisation text NOT NULL,
+    country text NOT NULL,
+    kind text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT sign_ups_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
+    CONSTRAINT sign_ups_email_check CHECK (((email = lower(email)) AND (email ~~ '_%@_%'::text) AND public.is_plain(email, 254))),
+    CONSTRAINT sign_ups_kind_check CHECK ((kind = ANY (ARRAY['exporter'::text, 'importer'::text, 'agent'::text, 'other'::text]))),
+    CONSTRAINT sign_ups_organisation_check CHECK (public.is_plain(organisation, 200)),
+    CONSTRAINT sign_ups_token_hash_check CHECK ((octet_length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY public.sign_ups FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.sign_ups OWNER TO tracehub_owner;
+
+--
 -- Name: uploads; Type: TABLE; Schema: public; Owner: tracehub_owner
 --
 
@@ -990,6 +1232,14 @@ ALTER TABLE ONLY public.idempotency_keys
 
 ALTER TABLE ONLY public.items
     ADD CONSTRAINT items_pkey PRIMARY KEY (organisation_id, id);
+
+
+--
+-- Name: jobs jobs_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (organisation_id, id);
 
 
 --
@@ -1113,6 +1363,22 @@ ALTER TABLE ONLY public.shipments
 
 
 --
+-- Name: sign_ups sign_ups_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.sign_ups
+    ADD CONSTRAINT sign_ups_pkey PRIMARY KEY (organisation_id, id);
+
+
+--
+-- Name: sign_ups sign_ups_token_hash_key; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE ONLY public.sign_ups
+    ADD CONSTRAINT sign_ups_token_hash_key UNIQUE (token_hash);
+
+
+--
 -- Name: uploads uploads_pkey; Type: CONSTRAINT; Schema: public; Owner: tracehub_owner
 --
 
@@ -1162,6 +1428,27 @@ CREATE INDEX idempotency_keys_by_time ON public.idempotency_keys USING btree (or
 --
 
 CREATE INDEX items_of_shipment ON public.items USING btree (organisation_id, shipment_id, created_at, id);
+
+
+--
+-- Name: jobs_about; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX jobs_about ON public.jobs USING btree (organisation_id, about, created_at);
+
+
+--
+-- Name: jobs_due; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX jobs_due ON public.jobs USING btree (run_at) WHERE (ended_at IS NULL);
+
+
+--
+-- Name: jobs_ended; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX jobs_ended ON public.jobs USING btree (ended_at);
 
 
 --
@@ -1253,6 +1540,13 @@ CREATE INDEX shipments_by_organisation ON public.shipments USING btree (organisa
 --
 
 CREATE UNIQUE INDEX shipments_of_their_organisation ON public.shipments USING btree (organisation_id, id);
+
+
+--
+-- Name: sign_ups_by_email; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX sign_ups_by_email ON public.sign_ups USING btree (email, created_at);
 
 
 --
@@ -1553,6 +1847,20 @@ CREATE POLICY by_token ON public.shares FOR SELECT TO tracehub_owner USING (true
 
 
 --
+-- Name: sign_ups by_token; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY by_token ON public.sign_ups TO tracehub_owner USING (true);
+
+
+--
+-- Name: jobs by_worker; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY by_worker ON public.jobs TO tracehub_owner USING (true);
+
+
+--
 -- Name: containers; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
 --
 
@@ -1575,6 +1883,12 @@ ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.items ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: jobs; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: links; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
@@ -1621,6 +1935,13 @@ CREATE POLICY own_organisation ON public.idempotency_keys USING ((organisation_i
 --
 
 CREATE POLICY own_organisation ON public.items USING ((organisation_id = public.current_organisation_id()));
+
+
+--
+-- Name: jobs own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.jobs USING ((organisation_id = public.current_organisation_id()));
 
 
 --
@@ -1694,6 +2015,13 @@ CREATE POLICY own_organisation ON public.shipments USING ((organisation_id = pub
 
 
 --
+-- Name: sign_ups own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY own_organisation ON public.sign_ups USING ((organisation_id = public.current_organisation_id()));
+
+
+--
 -- Name: uploads own_organisation; Type: POLICY; Schema: public; Owner: tracehub_owner
 --
 
@@ -1756,6 +2084,12 @@ ALTER TABLE public.shipment_partners ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.shipments ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: sign_ups; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
+--
+
+ALTER TABLE public.sign_ups ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: uploads; Type: ROW SECURITY; Schema: public; Owner: tracehub_owner
 --
 
@@ -1779,6 +2113,14 @@ CREATE POLICY work ON public.organisations FOR SELECT TO tracehub_owner USING (t
 --
 
 GRANT USAGE ON SCHEMA public TO tracehub_app;
+
+
+--
+-- Name: FUNCTION answer_to_sign_up(hash bytea); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.answer_to_sign_up(hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.answer_to_sign_up(hash bytea) TO tracehub_app;
 
 
 --
@@ -1822,6 +2164,22 @@ GRANT ALL ON FUNCTION public.find_credentials(address text) TO tracehub_app;
 
 
 --
+-- Name: FUNCTION forget_jobs(); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.forget_jobs() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.forget_jobs() TO tracehub_app;
+
+
+--
+-- Name: FUNCTION forget_sign_ups(); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.forget_sign_ups() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.forget_sign_ups() TO tracehub_app;
+
+
+--
 -- Name: PROCEDURE in_batches(IN change text, IN remaining text); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
@@ -1834,6 +2192,14 @@ REVOKE ALL ON PROCEDURE public.in_batches(IN change text, IN remaining text) FRO
 
 REVOKE ALL ON FUNCTION public.is_logged_in(id uuid, organisation uuid, version bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.is_logged_in(id uuid, organisation uuid, version bigint) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION job_figures(OUT waiting bigint, OUT oldest_seconds bigint, OUT dead bigint); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.job_figures(OUT waiting bigint, OUT oldest_seconds bigint, OUT dead bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.job_figures(OUT waiting bigint, OUT oldest_seconds bigint, OUT dead bigint) TO tracehub_app;
 
 
 --
@@ -1850,6 +2216,30 @@ GRANT ALL ON FUNCTION public.log_out(id uuid) TO tracehub_app;
 
 REVOKE ALL ON FUNCTION public.look_at_link(hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.look_at_link(hash bytea) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION look_at_sign_up(hash bytea); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.look_at_sign_up(hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.look_at_sign_up(hash bytea) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION mail_state(link uuid); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.mail_state(link uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mail_state(link uuid) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION make_forgotten_link(link uuid, hash bytea, address text, nobodys text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.make_forgotten_link(link uuid, hash bytea, address text, nobodys text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.make_forgotten_link(link uuid, hash bytea, address text, nobodys text) TO tracehub_app;
 
 
 --
@@ -1893,11 +2283,27 @@ GRANT ALL ON FUNCTION public.suspend(id uuid, nobodys text) TO tracehub_app;
 
 
 --
+-- Name: FUNCTION take_job(seconds integer); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.take_job(seconds integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.take_job(seconds integer) TO tracehub_app;
+
+
+--
 -- Name: FUNCTION use_link(hash bytea, new_id uuid, new_name text, new_password_hash text); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
 REVOKE ALL ON FUNCTION public.use_link(hash bytea, new_id uuid, new_name text, new_password_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.use_link(hash bytea, new_id uuid, new_name text, new_password_hash text) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION use_sign_up(hash bytea, new_id uuid, new_name text, new_password_hash text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.use_sign_up(hash bytea, new_id uuid, new_name text, new_password_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.use_sign_up(hash bytea, new_id uuid, new_name text, new_password_hash text) TO tracehub_app;
 
 
 --
@@ -2010,6 +2416,76 @@ GRANT UPDATE(gross_grams) ON TABLE public.items TO tracehub_app;
 --
 
 GRANT UPDATE(version) ON TABLE public.items TO tracehub_app;
+
+
+--
+-- Name: TABLE jobs; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT SELECT ON TABLE public.jobs TO tracehub_app;
+
+
+--
+-- Name: COLUMN jobs.organisation_id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(organisation_id) ON TABLE public.jobs TO tracehub_app;
+
+
+--
+-- Name: COLUMN jobs.id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(id) ON TABLE public.jobs TO tracehub_app;
+
+
+--
+-- Name: COLUMN jobs.kind; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(kind) ON TABLE public.jobs TO tracehub_app;
+
+
+--
+-- Name: COLUMN jobs.about; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(about) ON TABLE public.jobs TO tracehub_app;
+
+
+--
+-- Name: COLUMN jobs.data; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(data) ON TABLE public.jobs TO tracehub_app;
+
+
+--
+-- Name: COLUMN jobs.run_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(run_at) ON TABLE public.jobs TO tracehub_app;
+
+
+--
+-- Name: COLUMN jobs.error; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(error) ON TABLE public.jobs TO tracehub_app;
+
+
+--
+-- Name: COLUMN jobs.ended_at; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(ended_at) ON TABLE public.jobs TO tracehub_app;
+
+
+--
+-- Name: COLUMN jobs.outcome; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(outcome) ON TABLE public.jobs TO tracehub_app;
 
 
 --
@@ -2423,6 +2899,55 @@ GRANT UPDATE(vessel) ON TABLE public.shipments TO tracehub_app;
 --
 
 GRANT UPDATE(voyage) ON TABLE public.shipments TO tracehub_app;
+
+
+--
+-- Name: COLUMN sign_ups.organisation_id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(organisation_id) ON TABLE public.sign_ups TO tracehub_app;
+
+
+--
+-- Name: COLUMN sign_ups.id; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(id) ON TABLE public.sign_ups TO tracehub_app;
+
+
+--
+-- Name: COLUMN sign_ups.token_hash; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(token_hash) ON TABLE public.sign_ups TO tracehub_app;
+
+
+--
+-- Name: COLUMN sign_ups.email; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(email) ON TABLE public.sign_ups TO tracehub_app;
+
+
+--
+-- Name: COLUMN sign_ups.organisation; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(organisation) ON TABLE public.sign_ups TO tracehub_app;
+
+
+--
+-- Name: COLUMN sign_ups.country; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(country) ON TABLE public.sign_ups TO tracehub_app;
+
+
+--
+-- Name: COLUMN sign_ups.kind; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(kind) ON TABLE public.sign_ups TO tracehub_app;
 
 
 --

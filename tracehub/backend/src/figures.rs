@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -23,6 +23,7 @@ use prometheus_client::registry::Registry;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 
+use crate::jobs::State;
 use crate::settings::Release;
 
 /// In seconds: from what the list takes to what users give up at.
@@ -71,6 +72,9 @@ pub struct Figures {
     rounds: Counter,
     failed_rounds: Counter,
     last_round: Gauge,
+    jobs_waiting: Gauge,
+    jobs_oldest: Gauge,
+    jobs_dead: Gauge,
 }
 
 impl Default for Figures {
@@ -81,6 +85,9 @@ impl Default for Figures {
             rounds: Counter::default(),
             failed_rounds: Counter::default(),
             last_round: Gauge::default(),
+            jobs_waiting: Gauge::default(),
+            jobs_oldest: Gauge::default(),
+            jobs_dead: Gauge::default(),
         }
     }
 }
@@ -107,6 +114,13 @@ impl Figures {
         }
     }
 
+    /// How the jobs are, as far as it is this release's to do them.
+    pub fn jobs(&self, state: State) {
+        self.jobs_waiting.set(state.waiting);
+        self.jobs_oldest.set(state.oldest_seconds);
+        self.jobs_dead.set(state.dead);
+    }
+
     /// All of them, with those of the pool as they are now.
     fn text(&self, pool: &PgPool, release: &Release) -> Result<String, std::fmt::Error> {
         let mut registry = Registry::with_prefix("tracehub");
@@ -121,6 +135,13 @@ impl Figures {
             "When the last one came to its end; 0 while another release has the traffic",
             self.last_round.clone(),
         );
+        registry.register("jobs_waiting", "Mails that are to be sent", self.jobs_waiting.clone());
+        registry.register(
+            "jobs_oldest_seconds",
+            "For how long the oldest of them has been",
+            self.jobs_oldest.clone(),
+        );
+        registry.register("jobs_dead", "Mails that were given up within a day", self.jobs_dead.clone());
         let size = i64::from(pool.size());
         let idle = i64::try_from(pool.num_idle()).unwrap_or(size);
         let gauge = |value: i64| {
@@ -167,7 +188,9 @@ pub fn router(figures: Figures, pool: PgPool, release: Arc<Release>) -> Router {
     Router::new().route("/metrics", get(answer)).with_state((figures, pool, release))
 }
 
-async fn answer(State((figures, pool, release)): State<(Figures, PgPool, Arc<Release>)>) -> Response {
+async fn answer(
+    extract::State((figures, pool, release)): extract::State<(Figures, PgPool, Arc<Release>)>,
+) -> Response {
     match figures.text(&pool, &release) {
         Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -20,6 +20,7 @@ use crate::client::Edge;
 use crate::database;
 use crate::figures;
 use crate::http::{self, App, Keys};
+use crate::outbox::{Bell, Outbox};
 use crate::papers::Store;
 use crate::reports;
 use crate::settings::Settings;
@@ -42,6 +43,8 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         papers,
         work_every,
         errors,
+        mail,
+        is_open,
     } = settings;
     // Dropped last: what went wrong while it stopped is told, too.
     let _telling = errors.map(|target| reports::start(&target, &release, vec![jwt_secret.clone()]));
@@ -50,21 +53,37 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     tracing::info!(address = %listener.local_addr()?, release = release.id, "listening");
     let database = database::pool(database.0, &release.id);
     let papers = papers.map(Store::open_folder).transpose().context("the folder of PAPERS_FOLDER")?;
-    let worker = Worker::new(database.clone(), Traffic::new(release.id.clone(), live_file));
-    let worker = worker.keeping(papers.clone());
+    let traffic = Traffic::new(release.id.clone(), live_file);
+    let worker = Worker::new(database.clone(), traffic.clone()).keeping(papers.clone());
+    let bell = mail.as_ref().map(|_| Bell::default());
     let app = App::new(database, Keys::new(&jwt_secret), release, Edge::named(edge)).keeping(papers);
+    let app = app.mailing(bell.clone(), is_open);
     let worker = worker.counted(app.figures.clone());
+    let outbox = bell.zip(mail).map(|(bell, mail)| {
+        Outbox::new(app.database.clone(), traffic, app.keys.clone(), mail, bell, app.figures.clone())
+    });
+    let mails = async {
+        match &outbox {
+            Some(outbox) => outbox.run(work_every).await,
+            None => pending().await,
+        }
+    };
     let scraped = async {
         let Some(address) = metrics else { return pending().await };
         let scraper = TcpListener::bind(address).await?;
         figures::serve(scraper, app.figures.clone(), app.database.clone(), Arc::clone(&app.release)).await
     };
-    tokio::select! {
+    let ended = tokio::select! {
         served = serve_until(listener, http::router(app.clone()), stop, DRAIN_LIMIT) => served,
         never = worker.run(work_every) => match never {},
+        never = mails => match never {},
         // It ends only when it could not begin.
         scraped = scraped => scraped.context("answering /metrics"),
+    };
+    if let Some(outbox) = outbox {
+        outbox.finish().await;
     }
+    ended
 }
 
 /// Takes connections, and has as many wait as it is told. tokio's own way has 128 wait, and who comes then is turned away

@@ -17,7 +17,9 @@ use axum::http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
+use crate::mail::Server;
 use crate::migrate::Limits;
+use crate::outbox;
 use crate::reports::{self, Target};
 
 /// Everything that is wrong with the settings, at once.
@@ -50,6 +52,10 @@ pub struct Settings {
     pub work_every: Duration,
     /// Where errors are told, when somebody wants to know.
     pub errors: Option<Target>,
+    /// What mail is sent by, where it is.
+    pub mail: Option<outbox::Settings>,
+    /// Whether anybody may make an organisation, where mail is sent.
+    pub is_open: bool,
 }
 
 /// How to connect to the database. It holds the password, so it prints as nothing.
@@ -93,7 +99,8 @@ impl Settings {
         let edge = reader.optional("EDGE");
         let live_file = reader.optional("LIVE_FILE").map(PathBuf::from);
         let papers = reader.optional("PAPERS_FOLDER").map(PathBuf::from);
-        let errors = reader.errors();
+        let (errors, mail) = (reader.errors(), reader.mail());
+        let is_open = reader.or("SIGN_UP") == "on";
         let work_every = reader.parsed("WORK_EVERY").map(NonZeroU32::get);
         match (listen, backlog, database, jwt_secret, release, work_every) {
             (Some(listen), Some(backlog), Some(database), Some(jwt_secret), Some(release), Some(seconds))
@@ -112,6 +119,8 @@ impl Settings {
                     papers,
                     work_every,
                     errors,
+                    mail,
+                    is_open,
                 })
             }
             _ => Err(Wrong(reader.wrong)),
@@ -279,6 +288,25 @@ impl Reader<'_> {
         })
     }
 
+    fn mail(&mut self) -> Option<outbox::Settings> {
+        let site = self.optional("SITE_URL").unwrap_or_default();
+        let url = self.secret("SMTP_URL").filter(|url| !url.expose_secret().is_empty())?;
+        let is_address = url::Url::parse(&site).is_ok_and(|site| {
+            matches!(site.scheme(), "http" | "https")
+                && site.has_host()
+                && site.path() == "/"
+                && site.query().is_none()
+        });
+        if !is_address {
+            self.wrong.push(format!(
+                "SITE_URL is {site:?}, and must be like https://tracehub.example: mails have links"
+            ));
+        }
+        let server =
+            Server::parse(url.expose_secret()).map_err(|why| self.wrong.push(format!("SMTP_URL: {why}")));
+        Some(outbox::Settings { server: server.ok()?, site: site.trim_end_matches('/').to_owned() })
+    }
+
     fn release(&mut self) -> Option<Release> {
         let id = self.or("RELEASE");
         if HeaderValue::from_str(&id).is_err() {
@@ -361,11 +389,37 @@ mod tests {
     }
 
     #[test]
+    fn mail_wants_a_server_and_the_address_of_the_page_and_is_off_without_a_server() {
+        let with = |more: &[(&'static str, &'static str)]| {
+            read(&[&[("DATABASE_URL", "postgres://app@db/tracehub"), ("JWT_SECRET", KEY)], more].concat())
+        };
+        let smtp = ("SMTP_URL", "smtps://mail.example?from=tracehub@example.org");
+        assert!(with(&[("SITE_URL", "https://tracehub.example")]).unwrap().mail.is_none());
+        assert!(with(&[("SMTP_URL", "")]).unwrap().mail.is_none());
+        let settings = with(&[smtp, ("SITE_URL", "https://tracehub.example/")]).unwrap();
+        assert_eq!(settings.mail.unwrap().site, "https://tracehub.example");
+        for site in ["", "tracehub.example", "https://tracehub.example/somewhere", "ftp://tracehub.example"] {
+            assert!(
+                with(&[smtp, ("SITE_URL", site)]).unwrap_err().to_string().contains("SITE_URL is"),
+                "{site}"
+            );
+        }
+        let wrong = with(&[
+            ("SMTP_URL", concat!("smtps://a:", "hush-hush@mail.example")),
+            ("SITE_URL", "https://tracehub.example"),
+        ]);
+        let said = wrong.unwrap_err().to_string();
+        assert!(said.contains("SMTP_URL: it is not smtps://") && !said.contains("hush-hush"), "{said}");
+    }
+
+    #[test]
     fn printing_the_settings_prints_no_secret() {
         let variables = [
             ("DATABASE_URL", "postgres://app@db/tracehub"),
             ("DATABASE_PASSWORD", "hush-hush"),
             ("JWT_SECRET", KEY),
+            ("SITE_URL", "https://tracehub.example"),
+            ("SMTP_URL", concat!("smtps://a:", "hush-hush@mail.example?from=a@mail.example")),
         ];
         let printed = format!("{:?}", read(&variables).unwrap());
         assert!(!printed.contains(KEY) && !printed.contains("hush-hush"), "{printed}");

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::database::OrganisationTx;
 use crate::figures::Figures;
 use crate::http;
+use crate::jobs;
 use crate::papers::Store;
 use crate::throttle::{self, Spraying};
 
@@ -45,11 +46,14 @@ pub struct Done {
     pub log_ins: u64,
     /// How many answers were forgotten that were kept for requests that might have been sent again.
     pub answers: u64,
+    /// How many jobs, and sign-ups, were forgotten that ended long ago.
+    pub jobs: u64,
     /// How many papers, and parts of them, were removed for good.
     pub papers: u64,
 }
 
 /// Who has the traffic, by the platform's live file.
+#[derive(Debug, Clone)]
 pub struct Traffic {
     release: String,
     live_file: Option<PathBuf>,
@@ -62,7 +66,7 @@ impl Traffic {
     }
 
     /// Whether it is this release's. A live file that can't be read says that nobody's it is.
-    fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         let Some(file) = &self.live_file else { return true };
         fs::read_to_string(file).is_ok_and(|live| live.trim_end() == self.release)
     }
@@ -95,8 +99,8 @@ impl Worker {
             self.figures.worked(round.is_err(), self.traffic.is_ours());
             match round {
                 Ok(done) if done == Done::default() => {}
-                Ok(Done { reminders, log_ins, answers, papers }) => {
-                    tracing::info!(reminders, log_ins, answers, papers, "a round of work")
+                Ok(Done { reminders, log_ins, answers, jobs, papers }) => {
+                    tracing::info!(reminders, log_ins, answers, jobs, papers, "a round of work")
                 }
                 Err(error) => {
                     tracing::error!("a round of work was not finished, and is begun again: {error}")
@@ -124,7 +128,8 @@ impl Worker {
                 "log-ins fail with one address after the other: somebody tries them"
             );
         }
-        let mut done = Done { log_ins: self.forget_log_ins().await?, ..Done::default() };
+        let (log_ins, jobs) = (self.forget_log_ins().await?, self.forget_jobs().await?);
+        let mut done = Done { log_ins, jobs, ..Done::default() };
         let mut refused = None;
         let sweep = self.is_time_to_sweep().then_some(IDLE);
         for organisation in organisations {
@@ -154,6 +159,17 @@ impl Worker {
     async fn forget_log_ins(&self) -> sqlx::Result<u64> {
         let mut tx = self.database.begin().await?;
         let forgotten = throttle::forget(&mut tx).await?;
+        if forgotten == 0 || !self.traffic.is_ours() {
+            return Ok(0);
+        }
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+
+    /// Forgets the jobs and sign-ups of which nobody wants to know any more what became of them.
+    async fn forget_jobs(&self) -> sqlx::Result<u64> {
+        let mut tx = self.database.begin().await?;
+        let forgotten = jobs::forget(&mut tx).await? + http::forget_sign_ups(&mut tx).await?;
         if forgotten == 0 || !self.traffic.is_ours() {
             return Ok(0);
         }

@@ -50,4 +50,12 @@ SELECT :'organisation', gen_random_uuid(), shipment_id, sha256(id::text::bytea),
 FROM papers;
 INSERT INTO share_papers (organisation_id, share_id, paper_id)
 SELECT :'organisation', shares.id, papers.id FROM shares JOIN papers USING (shipment_id);
+INSERT INTO jobs (organisation_id, id, kind, about, data, run_at, tries, error, ended_at, outcome)
+SELECT :'organisation', gen_random_uuid(), 'mail', id, jsonb_build_object('letter', 'share', 'to', 'buyer@example.com', 'language', 'fr'),
+    now() + interval '1 minute', 2, 'the mail server answered 451', CASE WHEN has_ended THEN now() END, CASE WHEN has_ended THEN 'done' END
+FROM shares, (VALUES (true), (false)) AS job (has_ended);
+INSERT INTO sign_ups (organisation_id, id, token_hash, email, organisation, country, kind, used_at)
+SELECT :'organisation', gen_random_uuid(), sha256(n::text::bytea), 'new-' || n || '@example.com', 'Obi Export', 'NG', 'exporter',
+    CASE WHEN n % 2 = 0 THEN now() END
+FROM generate_series(1, 20) n;
 COMMIT;

@@ -30,6 +30,18 @@ const login = createRoute({
   component: lazyRouteComponent(() => inTime(import('./auth/LoginPage')), 'LoginPage'),
 })
 
+const forgotten = createRoute({
+  getParentRoute: () => root,
+  path: '/forgotten',
+  component: lazyRouteComponent(() => inTime(import('./auth/ForgottenPage')), 'ForgottenPage'),
+})
+
+const signUp = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-up',
+  component: lazyRouteComponent(() => inTime(import('./auth/SignUpPage')), 'SignUpPage'),
+})
+
 /** Everything below asks for a log-in first, and comes back to where one wanted to go. */
 const loggedIn = createRoute({
   getParentRoute: () => root,
@@ -111,6 +123,8 @@ const welcome = createRoute({
 
 const routeTree = root.addChildren([
   login,
+  forgotten,
+  signUp,
   welcome,
   loggedIn.addChildren([
     home,

@@ -1,6 +1,7 @@
 //! What is watched on a host, as a table: what must hold, how often it is looked at, when somebody hears, and the runbook's page.
 //! The watcher is the backend's program (`tracehub-backend watch`), which is given the table as JSON.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -67,6 +68,8 @@ pub enum Look {
         words: &'static str,
         wrong: Option<Vec<String>>,
     },
+    /// No figure of the live release is above the most that it may be; with what it means when it is.
+    Figures { address: String, most: BTreeMap<&'static str, (f64, &'static str)> },
     /// The guard has taken nothing back.
     Guard,
     /// No attempt has outlasted its step.
@@ -93,6 +96,8 @@ pub struct Known {
     /// Packages of the platform's images that a security update mends.
     pub base_images: Option<Vec<String>>,
 }
+/// Where a backend answers figures, as the release's compose file has it.
+const METRICS_PORT: u16 = 9464;
 
 /// What was sent off the host, as the watcher finds it.
 const SENT: &str = "/sender/sent.json";
@@ -186,6 +191,22 @@ pub fn rows(sends: bool, known: &Known) -> Vec<Row> {
             excuses: &[Excuse::Attempt],
             wakes: false,
             page: "#memory-or-processors-are-short",
+        },
+        Row {
+            name: "mail",
+            look: Look::Figures {
+                address: format!("{}-{{release}}:{METRICS_PORT}", BACKEND.name),
+                most: [
+                    ("tracehub_jobs_dead", (0.0, "mails that were given up within a day")),
+                    ("tracehub_jobs_oldest_seconds", (7200.0, "seconds for which a mail has not been sent")),
+                ]
+                .into(),
+            },
+            every: minutes(1),
+            after: minutes(5),
+            excuses: &[Excuse::Maintenance, Excuse::Attempt],
+            wakes: false,
+            page: "#mails-are-not-sent",
         },
         Row {
             name: "certificate",
@@ -299,6 +320,10 @@ impl Look {
                 format!("the host's clock differs by at most {seconds} s from that of who is told")
             }
             Look::Known { words, .. } => (*words).to_owned(),
+            Look::Figures { most, .. } => {
+                let most = most.values().map(|(most, words)| format!("{words}: {most} at most"));
+                most.collect::<Vec<_>>().join("; ")
+            }
             Look::Guard => "the guard has taken nothing back".to_owned(),
             Look::Attempt => "no attempt has outlasted its step".to_owned(),
         }

@@ -16,6 +16,7 @@ pub const SECRETS: &[Secret] = &[
         ..Secret::new("database_owner_password", "DATABASE_OWNER_PASSWORD")
     },
     Secret { is_optional: true, ..Secret::new("sentry_dsn", "SENTRY_DSN") },
+    Secret { is_optional: true, ..Secret::new("smtp_url", "SMTP_URL") },
 ];
 
 /// One secret: where it comes from and who reads it.

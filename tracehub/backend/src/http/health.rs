@@ -45,6 +45,8 @@ pub struct Version {
     release: String,
     commit: Option<String>,
     built_at: Option<String>,
+    /// Whether anybody may sign up with an organisation.
+    signs_up: bool,
 }
 
 impl Health {
@@ -138,5 +140,6 @@ pub async fn version(State(app): State<App>) -> Json<Version> {
         release: release.id.clone(),
         commit: release.commit.clone(),
         built_at: release.built_at.clone(),
+        signs_up: app.signs_up(),
     })
 }

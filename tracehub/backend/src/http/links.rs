@@ -1,13 +1,16 @@
-//! Links that open something once: an invitation, or another password for somebody who has forgotten theirs. Until there is
-//! mail, whoever makes one copies it and sends it.
+//! Links that open something once: an invitation, or another password for somebody who has forgotten theirs. Whoever makes one
+//! may copy it and send it; where there is a mail server, an invitation goes by mail as well, and so does what somebody asks for
+//! who has forgotten their password.
 
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
+use hmac::Mac;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use sqlx::PgPool;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,22 +22,29 @@ use super::client::Client;
 use super::extract::{Id, Json, Path};
 use super::people::decides_about;
 use super::role::Role;
-use super::{App, Error, FieldError, Problem};
+use super::shares::PageLanguage;
+use super::token::HmacSha256;
+use super::{App, Error, FieldError, Keys, Problem};
 use crate::database::OrganisationTx;
+use crate::jobs::{Letter, Mail, MailState, OF_NOBODY};
+use crate::password::NOBODYS;
 use crate::text;
-use crate::throttle::{Account, Visitor};
+use crate::throttle::{Account, LogIns, Visitor};
 
 /// An invitation waits for somebody who looks into their messages now and then.
 const INVITATION: TimeDelta = TimeDelta::days(7);
 const NEW_PASSWORD: TimeDelta = TimeDelta::days(1);
 /// Of base64url without padding, of 32 bytes.
 const TOKEN: usize = 43;
+/// Nothing else is signed with the key that begins like this.
+const PURPOSE: &[u8] = b"a link of TraceHub's\0";
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_invitations, invite))
         .routes(routes!(withdraw_invitation))
         .routes(routes!(make_password_link))
+        .routes(routes!(forgot_password))
         .routes(routes!(look_at_link))
         .routes(routes!(use_link))
 }
@@ -46,6 +56,19 @@ pub struct NewInvitation {
     email: String,
     /// Below one's own; an owner may invite owners.
     role: Role,
+    /// Of the mail, where one is sent.
+    #[serde(default)]
+    language: PageLanguage,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Forgotten {
+    #[schema(schema_with = text::schema::<EMAIL>)]
+    email: String,
+    /// Of the mail.
+    #[serde(default)]
+    language: PageLanguage,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -54,6 +77,8 @@ pub struct Invitation {
     email: String,
     role: Role,
     expires_at: DateTime<Utc>,
+    /// What became of its mail, where one was to be sent.
+    mail: Option<MailState>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -67,6 +92,8 @@ pub struct Link {
     /// To be put behind the page's address. Whoever has it may use it: what opens something, once.
     pub(super) path: String,
     pub(super) expires_at: DateTime<Utc>,
+    /// Whether it is sent by mail, too.
+    pub(super) is_mailed: bool,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -76,6 +103,7 @@ pub struct LinkToken {
     token: String,
 }
 
+/// What a link is good for.
 #[derive(Serialize, ToSchema)]
 pub struct LinkKind {
     kind: Kind,
@@ -90,6 +118,8 @@ pub struct LinkKind {
 pub enum Kind {
     Invitation,
     Password,
+    /// Somebody has signed up with an organisation, which is made.
+    SignUp,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -97,7 +127,7 @@ pub enum Kind {
 pub struct LinkUse {
     #[schema(min_length = 43, max_length = 43, pattern = "^[A-Za-z0-9_-]*$")]
     token: String,
-    /// Of who was invited; of no use otherwise.
+    /// Of who was invited, or signs up; of no use otherwise.
     #[schema(schema_with = text::optional::<NAME>)]
     name: Option<String>,
     #[schema(format = Password, min_length = 12, max_length = 1024)]
@@ -119,7 +149,8 @@ pub async fn list_invitations(State(app): State<App>, caller: Caller) -> Result<
     let mut tx = caller.begin(&app, Role::Manager).await?;
     let items = sqlx::query_as!(
         Invitation,
-        r#"SELECT id, email AS "email!", role AS "role!: Role", expires_at FROM links
+        r#"SELECT id, email AS "email!", role AS "role!: Role", expires_at,
+                  mail_state(id) AS "mail: MailState" FROM links
            WHERE kind = 'invitation' AND used_at IS NULL AND expires_at > now() ORDER BY id DESC LIMIT 200"#
     )
     .fetch_all(&mut *tx)
@@ -155,12 +186,13 @@ pub async fn invite(
             format!("{email} is one of your people already"),
         ));
     }
-    let (token, hash) = new_token()?;
+    let id = Uuid::now_v7();
+    let (token, hash) = app.keys.new_link(id);
     let expires_at = Utc::now() + INVITATION;
     sqlx::query!(
         r#"INSERT INTO links (organisation_id, id, kind, token_hash, email, role, made_by, expires_at)
            VALUES (current_organisation_id(), $1, 'invitation', $2, $3, $4, $5, $6)"#,
-        Uuid::now_v7(),
+        id,
         &hash[..],
         email,
         new.role as Role,
@@ -169,8 +201,9 @@ pub async fn invite(
     )
     .execute(&mut *tx)
     .await?;
-    tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(Link { path: format!("/welcome#{token}"), expires_at })))
+    let is_mailed =
+        app.post(tx, id, Mail { letter: Letter::Invitation, to: email, language: new.language }).await?;
+    Ok((StatusCode::CREATED, Json(Link { path: format!("/welcome#{token}"), expires_at, is_mailed })))
 }
 
 /// Take an invitation back
@@ -214,14 +247,15 @@ pub async fn make_password_link(
     let role = sqlx::query_scalar!(r#"SELECT role AS "role: Role" FROM users WHERE id = $1"#, id);
     let role = role.fetch_optional(&mut *tx).await?.ok_or(Error::NotFound)?;
     decides_about(&tx, role)?;
-    let (token, hash) = new_token()?;
+    let link = Uuid::now_v7();
+    let (token, hash) = app.keys.new_link(link);
     let expires_at = Utc::now() + NEW_PASSWORD;
     // The one before is good no more.
     end_those_for(&mut tx, id).await?;
     sqlx::query!(
         r#"INSERT INTO links (organisation_id, id, kind, token_hash, user_id, made_by, expires_at)
            VALUES (current_organisation_id(), $1, 'password', $2, $3, $4, $5)"#,
-        Uuid::now_v7(),
+        link,
         &hash[..],
         id,
         caller.user(),
@@ -230,7 +264,49 @@ pub async fn make_password_link(
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(Link { path: format!("/welcome#{token}"), expires_at })))
+    Ok((StatusCode::CREATED, Json(Link { path: format!("/welcome#{token}"), expires_at, is_mailed: false })))
+}
+
+/// Be sent a link for another password, where somebody has this address: the answer is the same where nobody has
+#[utoipa::path(
+    post, path = "/api/auth/forgotten", tag = "auth", request_body = Forgotten,
+    responses(
+        (status = ACCEPTED),
+        (
+            status = CONFLICT, body = Problem, content_type = "application/problem+json",
+            description = "No mail is sent from here",
+        ),
+        (
+            status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
+        ),
+    ),
+)]
+pub async fn forgot_password(
+    State(app): State<App>,
+    client: Client,
+    Json(Forgotten { email, language }): Json<Forgotten>,
+) -> Result<StatusCode, Error> {
+    let email = address(&email)?;
+    app.sends_mail()?;
+    // As log-ins that fail, each for itself.
+    let visitor =
+        Visitor { account: Account::of(&format!("forgotten {email}")), client: client.network, device: None };
+    let asked = LogIns::of(&app.database, &visitor);
+    if let Some(wait) = asked.wait().await? {
+        return Err(Error::TooManyLogIns(wait));
+    }
+    asked.failed().await?;
+    // Whether anybody has the address is found out when the mail is written: here it costs the same time.
+    let tx = OrganisationTx::begin(&app.database, OF_NOBODY).await?;
+    app.post(tx, Uuid::now_v7(), Mail { letter: Letter::ForgottenPassword, to: email, language }).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Makes the link that was asked for there, if anybody has the address.
+pub async fn make_forgotten(database: &PgPool, link: Uuid, hash: &[u8; 32], email: &str) -> sqlx::Result<()> {
+    let make = sqlx::query!("SELECT make_forgotten_link($1, $2, $3, $4)", link, &hash[..], email, NOBODYS);
+    make.fetch_one(database).await.map(drop)
 }
 
 /// What a link is good for
@@ -245,10 +321,10 @@ pub async fn look_at_link(
     State(app): State<App>,
     Json(LinkToken { token }): Json<LinkToken>,
 ) -> Result<Json<LinkKind>, Error> {
-    find(&app, &hash_of(&token)?).await.map(Json)
+    find(&app.database, &hash_of(&token)?).await?.ok_or_else(gone).map(Json)
 }
 
-/// Use a link: be somebody with this name and password, or have this password from now on
+/// Use a link: be somebody with this name and password, also the first of an organisation; or have this password from now on
 #[utoipa::path(
     post, path = "/api/links/use", tag = "people", request_body = LinkUse,
     responses(
@@ -283,31 +359,51 @@ pub async fn use_link(
         return Err(Error::Invalid(errors));
     }
     // Before a password is hashed, which costs: who has no good link costs one look.
-    let link = find(&app, &hash).await?;
-    if link.kind == Kind::Invitation && name.is_none() {
+    let link = find(&app.database, &hash).await?.ok_or_else(gone)?;
+    if link.kind != Kind::Password && name.is_none() {
         return Err(Error::Invalid(vec![FieldError::of_text("name", text::Wrong::Empty)]));
     }
     let name = name.unwrap_or_default();
     let account = Account::of(&link.email);
     let visitor = Visitor { account, client: client.network, device: None };
     let password = app.passwords.enter(&visitor)?.hash(password).await?;
-    let used =
-        sqlx::query_scalar!("SELECT use_link($1, $2, $3, $4)", &hash[..], Uuid::now_v7(), name, password);
     let mut tx = app.database.begin().await?;
-    let email = used.fetch_one(&mut *tx).await.map_err(|error| {
-        match error.as_database_error().and_then(|error| error.constraint()) {
+    let used = match link.kind {
+        Kind::SignUp => {
+            let used = sqlx::query_scalar!(
+                "SELECT use_sign_up($1, $2, $3, $4)",
+                &hash[..],
+                Uuid::now_v7(),
+                name,
+                password
+            );
+            used.fetch_one(&mut *tx).await
+        }
+        Kind::Invitation | Kind::Password => {
+            let used = sqlx::query_scalar!(
+                "SELECT use_link($1, $2, $3, $4)",
+                &hash[..],
+                Uuid::now_v7(),
+                name,
+                password
+            );
+            used.fetch_one(&mut *tx).await
+        }
+    };
+    let email =
+        used.map_err(|error| match error.as_database_error().and_then(|error| error.constraint()) {
             Some("users_email_is_unique" | "users_by_folded_email") => Error::of(
                 StatusCode::CONFLICT,
                 "/problems/address-taken",
                 "there is somebody with this address already",
             ),
             _ => error.into(),
-        }
-    })?;
+        })?;
     let used = LinkUsed { email: email.ok_or_else(gone)? };
-    // Whoever knew the password until now may have invited themselves by it. `use_link` has said whose organisation it is.
+    // Whoever knew the password until now may have invited themselves by it; and each other link for another one is of no use
+    // any more. `use_link` has said whose organisation it is.
     sqlx::query!(
-        "DELETE FROM links WHERE used_at IS NULL AND made_by = (SELECT id FROM users WHERE email = $1)",
+        "DELETE FROM links USING users WHERE used_at IS NULL AND users.email = $1 AND users.id IN (made_by, user_id)",
         used.email
     )
     .execute(&mut *tx)
@@ -332,14 +428,45 @@ pub async fn end_those_made_by(tx: &mut OrganisationTx, user: Uuid) -> sqlx::Res
     end.execute(&mut **tx).await.map(drop)
 }
 
-async fn find(app: &App, hash: &[u8; 32]) -> Result<LinkKind, Error> {
+/// What a link is good for, if it still is.
+pub async fn find(database: &PgPool, hash: &[u8; 32]) -> sqlx::Result<Option<LinkKind>> {
     let found = sqlx::query_as!(
         LinkKind,
         r#"SELECT kind AS "kind!: Kind", organisation AS "organisation!", email AS "email!", role AS "role!: Role"
            FROM look_at_link($1)"#,
         &hash[..]
     );
-    found.fetch_optional(&app.database).await?.ok_or_else(gone)
+    if let Some(found) = found.fetch_optional(database).await? {
+        return Ok(Some(found));
+    }
+    let found = sqlx::query!(
+        r#"SELECT organisation AS "organisation!", email AS "email!" FROM look_at_sign_up($1)"#,
+        &hash[..]
+    );
+    let found = found.fetch_optional(database).await?;
+    Ok(found.map(|found| LinkKind {
+        kind: Kind::SignUp,
+        organisation: found.organisation,
+        email: found.email,
+        role: Role::Owner,
+    }))
+}
+
+impl LinkKind {
+    /// To whom it makes somebody belong.
+    pub fn organisation(&self) -> &str {
+        &self.organisation
+    }
+
+    /// With which one logs in.
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// Or it is for another password.
+    pub fn is_invitation(&self) -> bool {
+        self.kind == Kind::Invitation
+    }
 }
 
 /// The same for one that never was: nobody learns which there are.
@@ -352,13 +479,24 @@ fn address(email: &str) -> Result<String, Error> {
     text::address(email, EMAIL).map_err(|wrong| Error::Invalid(vec![FieldError::of_text("email", wrong)]))
 }
 
-/// A token that nobody guesses, and its hash.
-pub(super) fn new_token() -> Result<(String, [u8; 32]), Error> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    let token = URL_SAFE_NO_PAD.encode(bytes);
+impl Keys {
+    /// The token of a new link, and its hash. Nobody guesses one: it is made of the key and of the link's id, so that it can be
+    /// made again for a mail and need not be kept.
+    pub fn new_link(&self, link: Uuid) -> (String, [u8; 32]) {
+        token_of(&self.devices[0], link)
+    }
+
+    /// Those that it may have: it may be from before the key was exchanged.
+    pub fn links(&self, link: Uuid) -> impl Iterator<Item = (String, [u8; 32])> {
+        self.devices.iter().map(move |key| token_of(key, link))
+    }
+}
+
+fn token_of(key: &HmacSha256, link: Uuid) -> (String, [u8; 32]) {
+    let made = key.clone().chain_update(PURPOSE).chain_update(link.as_bytes()).finalize();
+    let token = URL_SAFE_NO_PAD.encode(made.into_bytes());
     let hash = Sha256::digest(&token).into();
-    Ok((token, hash))
+    (token, hash)
 }
 
 /// Of a token that could be one.
@@ -370,4 +508,21 @@ pub(super) fn hash_of(token: &str) -> Result<[u8; 32], Error> {
     }
     let why = "is not whole: a link's token has 43 letters, digits, - and _";
     Err(Error::Invalid(vec![FieldError::new("token", why)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_has_a_token_of_its_own_that_the_key_makes_again_and_no_other_key_does() {
+        let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
+        let keys = |secret: &str| Keys::new(&secret.into());
+        let old = "the old key, of 32 bytes or more than that";
+        let both = keys(&format!("the new key, of 32 bytes or more than that\n{old}"));
+        let (token, hash) = keys(old).new_link(one);
+        assert_eq!((token.len(), hash_of(&token).unwrap()), (TOKEN, hash));
+        assert!(keys(old).new_link(other).0 != token && both.new_link(one).0 != token);
+        assert!(both.links(one).any(|made| made == (token.clone(), hash)));
+    }
 }

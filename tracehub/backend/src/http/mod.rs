@@ -19,6 +19,7 @@ mod request;
 mod role;
 mod shares;
 mod shipments;
+mod sign_ups;
 mod sql_state;
 mod telemetry;
 mod token;
@@ -29,7 +30,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use sqlx::PgPool;
@@ -43,15 +44,21 @@ use uuid::Uuid;
 pub use error::{Error, FieldError, Problem, Rule};
 pub use health::Readiness;
 pub use idempotency::forget as forget_answers;
+pub use links::{LinkKind, find as find_link, make_forgotten as make_forgotten_link};
 pub use papers::{forget as forget_papers, remove_files};
 pub(crate) use role::Role;
+pub(crate) use shares::{Cover, PageLanguage, find_shared, html};
 pub(crate) use shipments::{Incoterm, Stage, Status};
 pub use shipments::{ListQuery, list_statement};
+pub(crate) use sign_ups::{SignUpAnswer, answer as answer_to_sign_up, forget as forget_sign_ups};
 pub use token::{Claims, Keys};
 
 use crate::client::Edge;
+use crate::database::OrganisationTx;
 use crate::figures::Figures;
+use crate::jobs;
 use crate::lane::{Lane, Width};
+use crate::outbox::Bell;
 use crate::papers::Store;
 use crate::password::Checks;
 use crate::settings::Release;
@@ -62,6 +69,9 @@ const BODY_LIMIT: usize = 15 * 1024;
 
 /// Each waits for what all of them want. Its body came before: how many of those there are, the edge bounds.
 const IN_FLIGHT: usize = 2048;
+
+/// How many mails an organisation causes within a day at most.
+const MOST_MAILS: i64 = 300;
 
 const SEARCHES: Width = Width { at_work: 2, let_in: 32, of_one_kind: 8, patience: Duration::from_secs(5) };
 
@@ -93,6 +103,10 @@ pub struct App {
     pub packs: Arc<Semaphore>,
     /// What is counted.
     pub figures: Figures,
+    /// Where mail is sent from here: who sends it. Nobody unless told.
+    pub mail: Option<Bell>,
+    /// Whether anybody may make an organisation, where mail is sent.
+    pub is_open: bool,
     /// Who has reported errors of the page.
     pub reporters: Arc<telemetry::Reporters>,
 }
@@ -106,7 +120,7 @@ impl App {
         let (passwords, readiness, figures) = (Arc::default(), Arc::default(), Figures::default());
         let parts = Arc::new(Lane::new(papers::PARTS));
         let packs = Arc::new(Semaphore::new(shares::PACKS));
-        let papers = None;
+        let (papers, mail, is_open) = (None, None, false);
         let reporters = Arc::default();
         Self {
             database,
@@ -121,6 +135,8 @@ impl App {
             parts,
             packs,
             figures,
+            mail,
+            is_open,
             reporters,
         }
     }
@@ -128,6 +144,37 @@ impl App {
     /// The same, with a folder for papers.
     pub fn keeping(self, papers: Option<Store>) -> Self {
         Self { papers: papers.map(Arc::new), ..self }
+    }
+
+    /// The same, where mail is sent from here by whoever hears this bell, and anybody may make an organisation where it is open.
+    pub fn mailing(self, mail: Option<Bell>, is_open: bool) -> Self {
+        Self { mail, is_open, ..self }
+    }
+
+    /// Makes the transaction, and has a mail sent about this link; says whether. Nobody is sent one where there is no mail
+    /// server, or by an organisation that has had too many sent: its people copy the link.
+    async fn post(&self, mut tx: OrganisationTx, about: Uuid, mail: jobs::Mail) -> Result<bool, Error> {
+        let Some(bell) = &self.mail else { return Ok(tx.commit().await.map(|()| false)?) };
+        let is_sent = !jobs::are_too_many(&mut tx, MOST_MAILS).await?;
+        if is_sent {
+            jobs::add(&mut tx, about, &mail).await?;
+        }
+        tx.commit().await?;
+        bell.ring();
+        Ok(is_sent)
+    }
+
+    /// Whether anybody may make an organisation: by a link, which must be mailed.
+    fn signs_up(&self) -> bool {
+        self.is_open && self.mail.is_some()
+    }
+
+    fn sends_mail(&self) -> Result<(), Error> {
+        let words = "no mail is sent from here: please ask an owner of your organisation for a link";
+        self.mail
+            .as_ref()
+            .map(drop)
+            .ok_or_else(|| Error::of(StatusCode::CONFLICT, "/problems/no-mail", words))
     }
 }
 
@@ -170,7 +217,8 @@ fn documented() -> OpenApiRouter<App> {
         .merge(papers::routes())
         .merge(shares::routes())
         .merge(people::routes())
-        .merge(links::routes());
+        .merge(links::routes())
+        .merge(sign_ups::routes());
     let document = router.get_openapi_mut();
     document.info = InfoBuilder::new()
         .title("TraceHub")

@@ -1,5 +1,6 @@
 //! The looks: what a row says must hold, against what is there.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -91,6 +92,7 @@ impl<'a> Watcher<'a> {
             }
             Look::Clock { seconds } => clock(&self.clocks, *seconds),
             Look::Known { wrong } => known(wrong.as_deref()),
+            Look::Figures { address, most } => self.figures(address, most),
             Look::Guard => self.guard(),
             Look::Attempt => self.attempt(super::now()),
         }
@@ -216,6 +218,19 @@ impl<'a> Watcher<'a> {
         }
     }
 
+    /// One that does not answer has another alarm of its own.
+    fn figures(&self, address: &str, most: &BTreeMap<String, (f64, String)>) -> Finding {
+        let live = match self.live() {
+            Ok(Some(live)) => live,
+            Ok(None) => return Finding::Unknown,
+            Err(wrong) => return wrong,
+        };
+        let url = format!("http://{}/metrics", address.replace("{release}", &live));
+        let told =
+            tell::agent().get(url).call().ok().and_then(|answer| answer.into_body().read_to_string().ok());
+        told.map_or(Finding::Unknown, |told| figures_in(&told, most))
+    }
+
     fn guard(&self) -> Finding {
         let Ok(text) = fs::read_to_string(self.mounts.live.join("guard")) else { return Finding::Right };
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -273,6 +288,18 @@ impl Resolver for AtEdge {
 fn address(name: &str, port: u16) -> Option<SocketAddr> {
     let with_port = if name.contains(':') { name.to_owned() } else { format!("{name}:{port}") };
     with_port.to_socket_addrs().ok()?.next()
+}
+
+fn figures_in(told: &str, most: &BTreeMap<String, (f64, String)>) -> Finding {
+    let figure =
+        |name: &str| told.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
+    let above = most.iter().filter_map(|(name, (most, words))| {
+        figure(&format!("{name} ")).filter(|found| found > most).map(|found| format!("{words}: {found}"))
+    });
+    match above.collect::<Vec<_>>().as_slice() {
+        [] => Finding::Right,
+        some => Finding::Wrong(some.join("; ")),
+    }
 }
 
 fn memory(percent: u64) -> Finding {

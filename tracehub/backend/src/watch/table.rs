@@ -1,5 +1,7 @@
 //! What is watched, as xtask's table has it.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, bail};
 use axum::http::Uri;
 use serde::Deserialize;
@@ -106,6 +108,13 @@ pub enum Look {
     Known {
         /// What was, in words; nothing at all when nobody could look.
         wrong: Option<Vec<String>>,
+    },
+    /// No figure of the live release is above what it may be. A release that does not know one has none.
+    Figures {
+        /// Where they are answered; `{release}` stands for the live one.
+        address: String,
+        /// By their names: the most that each may be, and what it means when it is more.
+        most: BTreeMap<String, (f64, String)>,
     },
     /// The guard has taken nothing back.
     Guard,

@@ -2,18 +2,17 @@
 //! says more of one than its way's name.
 
 use std::fs;
-use std::net::IpAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use lettre::message::{Mailbox, header::ContentType};
-use lettre::{Message, SmtpTransport, Transport as _};
+use lettre::message::Mailbox;
 use serde::Serialize;
 use serde_json::json;
 use ureq::Agent;
 
+use crate::mail::{self, Server};
 use crate::tls;
 
 /// The longest that whoever is told may take.
@@ -35,8 +34,7 @@ pub struct Ways {
 
 #[derive(Clone)]
 struct Mail {
-    url: String,
-    from: Mailbox,
+    server: Server,
     to: Vec<Mailbox>,
 }
 
@@ -185,54 +183,21 @@ fn slack(url: &str, subject: &str, text: &str) -> Result<(), NotTold> {
 }
 
 impl Mail {
-    /// `smtps://USER:PASSWORD@HOST:465?from=ADDRESS&to=ADDRESS&to=ADDRESS`; `smtp://…?tls=required` begins in the open and goes
-    /// on encrypted, and without that no password is sent to another machine. What is wrong with it is said without what it
-    /// holds.
+    /// The address of a [`Server`], with `&to=ADDRESS` once or more.
     fn parse(url: &str) -> anyhow::Result<Mail> {
-        let form = "it is not smtps://USER:PASSWORD@HOST?from=ADDRESS&to=ADDRESS";
-        let parsed = url::Url::parse(url).map_err(|_| anyhow::anyhow!(form))?;
-        if parsed.host_str().is_none() || !matches!(parsed.scheme(), "smtp" | "smtps") {
-            bail!(form);
-        }
-        let is_encrypted = parsed.scheme() == "smtps"
-            || parsed.query_pairs().any(|(key, value)| key == "tls" && value == "required");
-        if parsed.password().is_some() && !is_encrypted && !parsed.host_str().is_some_and(is_loopback) {
-            bail!("it would send the password in the open: smtps://, or smtp:// with tls=required");
-        }
-        let all = |name: &str| -> anyhow::Result<Vec<Mailbox>> {
-            let of = parsed.query_pairs().filter(|(key, _)| key == name);
-            of.map(|(_, value)| value.parse().map_err(|_| anyhow::anyhow!("{name} is no address"))).collect()
-        };
-        let (from, to) = (all("from")?.pop().context(form)?, all("to")?);
+        let server = Server::parse(url)?;
+        let to = mail::mailboxes(&url::Url::parse(url)?, "to")?;
         if to.is_empty() {
-            bail!(form);
+            bail!("it says nobody who is to have it: …&to=ADDRESS");
         }
-        Ok(Mail { url: url.to_owned(), from, to })
+        Ok(Mail { server, to })
     }
 
     fn send(&self, to: &Mailbox, letter: &Letter) -> Result<(), NotTold> {
-        let not_told = NotTold::new;
-        let id = format!("<{}@{}>", letter.id, self.from.email.domain());
-        let message = Message::builder().from(self.from.clone()).to(to.clone()).subject(letter.subject);
-        let message = message.message_id(Some(id)).header(ContentType::TEXT_PLAIN);
-        let message = message.body(letter.text.to_owned());
-        let message = message.map_err(|error| not_told(error.to_string()))?;
-        let transport =
-            SmtpTransport::from_url(&self.url).map_err(|_| not_told("its address is none".to_owned()))?;
-        let sent = transport.timeout(Some(TIME_LIMIT)).build().send(&message);
-        // An answer may repeat what it was sent, and that is a password.
-        sent.map(drop).map_err(|error| match error.status() {
-            Some(code) => not_told(format!("the mail server answered {code}")),
-            None if error.is_timeout() => not_told("the mail server did not answer in time".to_owned()),
-            None if error.is_tls() => not_told("TLS with the mail server failed".to_owned()),
-            None => not_told("the mail server was not reached, or broke off".to_owned()),
-        })
+        let (id, subject) = (letter.id.as_str(), letter.subject);
+        let sent = self.server.send(mail::Mail { id, to, subject, text: letter.text.to_owned(), html: None });
+        sent.map_err(|error| NotTold::new(error.to_string()))
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// An HTTP client that follows nothing and takes every status for an answer.

@@ -12,6 +12,8 @@ mod finding;
 mod idempotency;
 mod links;
 mod log_ins;
+mod mail_server;
+mod mails;
 mod migrations;
 mod openapi;
 mod paper_limits;

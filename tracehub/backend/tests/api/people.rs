@@ -20,7 +20,7 @@ fn user(owner: &PgPool, words: &[&str], password: &str) -> Output {
     process.wait_with_output().unwrap()
 }
 
-fn succeeds(owner: &PgPool, words: &[&str], password: &str) -> String {
+pub fn succeeds(owner: &PgPool, words: &[&str], password: &str) -> String {
     let output = user(owner, words, password);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

@@ -28,12 +28,14 @@ const MANAGES: [u16; 7] = [401, 200, 403, 403, 200, 200, 401];
 
 /// An operation; with what it is asked; how each of them is answered.
 #[rustfmt::skip]
-const TABLE: [(&str, &str, &str, [u16; 7]); 55] = [
+const TABLE: [(&str, &str, &str, [u16; 7]); 57] = [
     ("GET", "/api/version", "", EVERYBODY),
     ("GET", "/api/health", "", EVERYBODY),
     ("GET", "/api/health/live", "", EVERYBODY),
     ("GET", "/api/health/ready", "", EVERYBODY),
     ("POST", "/api/auth/login", "{}", [422; 7]),
+    ("POST", "/api/auth/forgotten", r#"{"email": "ada@acme.example"}"#, [409; 7]),
+    ("POST", "/api/sign-ups", r#"{"organisation": "Obi Export", "country": "NG", "kind": "exporter", "email": "obi@example.com"}"#, [409; 7]),
     ("GET", "/api/auth/me", "", READS),
     ("PATCH", "/api/auth/me", r#"{"name": "Grace"}"#, READS),
     ("POST", "/api/auth/password", r#"{"current": "", "new": ""}"#, [401, 422, 422, 422, 422, 422, 401]),

@@ -14,7 +14,8 @@ use tracehub_backend::database::OrganisationTx;
 use crate::papers::{PDF, bring, fetch, papers, shipment};
 use crate::world::{self, World, request};
 
-async fn made(world: &World, shipment: &str, more: Value) -> String {
+/// Makes one; gives what stands behind `link=`.
+pub async fn made(world: &World, shipment: &str, more: Value) -> String {
     let ids: Vec<Value> = papers(world, shipment).await.iter().map(|paper| paper["id"].clone()).collect();
     let mut new = json!({ "language": "fr", "days": 7, "papers": ids[..1] });
     new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -23,7 +24,7 @@ async fn made(world: &World, shipment: &str, more: Value) -> String {
     answer.body["path"].as_str().unwrap().strip_prefix("/shared?link=").unwrap().to_owned()
 }
 
-async fn list(world: &World, shipment: &str) -> Vec<Value> {
+pub async fn list(world: &World, shipment: &str) -> Vec<Value> {
     let answer = world.get(&format!("/api/shipments/{shipment}/shares"), &world.acme.token()).await;
     answer.body["items"].as_array().unwrap().clone()
 }

@@ -17,6 +17,7 @@ use tower::ServiceExt;
 use tracehub_backend::client::Edge;
 use tracehub_backend::database::{self, OrganisationTx};
 use tracehub_backend::http::{self, App, Claims, Keys};
+use tracehub_backend::outbox::Bell;
 use tracehub_backend::papers::Store;
 use tracehub_backend::settings::Release;
 use uuid::Uuid;
@@ -56,6 +57,11 @@ impl World {
             router: router(app.clone()),
             app,
         }
+    }
+
+    /// The same, where mail is sent by whoever hears this bell, and anybody may sign up.
+    pub fn mailing(self, bell: Bell) -> Self {
+        Self { router: http::router(app(self.app.clone()).mailing(Some(bell), true)), ..self }
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {

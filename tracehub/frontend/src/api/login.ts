@@ -1,9 +1,10 @@
-import { useMutation } from '@tanstack/react-query'
+import { queryOptions, useMutation } from '@tanstack/react-query'
 
 import { credentials } from '../auth/credentials'
+import { spokenLanguage } from '../language/speak'
 import { api, bearer } from './client'
 import { dataOf } from './problem'
-import type { Login } from './types'
+import type { Login, NewSignUp } from './types'
 
 /** Who the log-in is kept for until it ends; also used to stay logged in, before the end. */
 export function useLogIn() {
@@ -15,6 +16,28 @@ export function useLogIn() {
     onSuccess: (login) => credentials.keep(login),
   })
 }
+
+/** Has a link sent with which somebody chooses another password, in the language of the page. */
+export const useForgotten = () =>
+  useMutation({
+    mutationFn: (email: string) =>
+      dataOf(api.POST('/api/auth/forgotten', { body: { email, language: spokenLanguage() } })),
+  })
+
+/** Has a link sent with which somebody makes their organisation, in the language of the page. */
+export const useSignUp = () =>
+  useMutation({
+    mutationFn: (body: Omit<NewSignUp, 'language'>) =>
+      dataOf(api.POST('/api/sign-ups', { body: { ...body, language: spokenLanguage() } })),
+  })
+
+/** What runs there. */
+export const version = queryOptions({
+  queryKey: ['version'],
+  queryFn: ({ signal }) => dataOf(api.GET('/api/version', { signal })),
+  staleTime: Infinity,
+  retry: false,
+})
 
 /**
  * Forgets the log-in at once, and has the server end it. The request outlives the page, so who closes the tab right

@@ -1,5 +1,6 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 
+import { spokenLanguage } from '../language/speak'
 import { api } from './client'
 import { dataOf } from './problem'
 import type { PersonChange, Role } from './types'
@@ -24,7 +25,7 @@ function useAboutPeople<Asked, Answer>(mutationFn: (asked: Asked) => Promise<Ans
 
 export const useInvite = () =>
   useAboutPeople((body: { email: string; role: Role }) =>
-    dataOf(api.POST('/api/invitations', { body })),
+    dataOf(api.POST('/api/invitations', { body: { ...body, language: spokenLanguage() } })),
   )
 
 export const useWithdraw = () =>

@@ -40,6 +40,8 @@ const BY_TYPE: Record<string, MessageDescriptor> = {
   '/problems/paper-gone': msg`The paper was taken away meanwhile: please bring it as a new one`,
   '/problems/others-paper': msg`You may take away what you have brought yourself: please ask a manager`,
   '/problems/too-many-shares': msg`A shipment may have 100 links that are good: please take one back first`,
+  '/problems/no-mail': msg`No mail is sent from here: please ask an owner of your organisation for a link`,
+  '/problems/no-sign-up': msg`Nobody signs up here: please ask whoever runs this TraceHub`,
   '/problems/link-gone': msg`This link is not good any more`,
 }
 

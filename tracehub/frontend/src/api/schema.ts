@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/auth/forgotten": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Be sent a link for another password, where somebody has this address: the answer is the same where nobody has */
+        post: operations["forgot_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -185,7 +202,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Use a link: be somebody with this name and password, or have this password from now on */
+        /** Use a link: be somebody with this name and password, also the first of an organisation; or have this password from now on */
         post: operations["use_link"];
         delete?: never;
         options?: never;
@@ -606,6 +623,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sign-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign up with an organisation: it is there once the link is used that goes by mail to the address */
+        post: operations["sign_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/uploads/{id}": {
         parameters: {
             query?: never;
@@ -834,6 +868,11 @@ export interface components {
             /** @description For people. */
             message: string;
         };
+        Forgotten: {
+            email: string;
+            /** @description Of the mail. */
+            language?: components["schemas"]["PageLanguage"];
+        };
         /** @description The process is there. */
         Health: {
             /**
@@ -861,6 +900,7 @@ export interface components {
             expires_at: string;
             /** Format: uuid */
             id: string;
+            mail?: components["schemas"]["MailState"] | null;
             role: components["schemas"]["Role"];
         };
         Invitations: {
@@ -903,14 +943,17 @@ export interface components {
             items: components["schemas"]["Item"][];
         };
         /** @enum {string} */
-        Kind: "invitation" | "password";
+        Kind: "invitation" | "password" | "sign_up";
         /** @description What is shown once. */
         Link: {
             /** Format: date-time */
             expires_at: string;
+            /** @description Whether it is sent by mail, too. */
+            is_mailed: boolean;
             /** @description To be put behind the page's address. Whoever has it may use it: what opens something, once. */
             path: string;
         };
+        /** @description What a link is good for. */
         LinkKind: {
             email: string;
             kind: components["schemas"]["Kind"];
@@ -939,6 +982,11 @@ export interface components {
             /** @description For the header `authorization: Bearer …`. */
             token: string;
         };
+        /**
+         * @description What became of a mail, for who caused it.
+         * @enum {string}
+         */
+        MailState: "waiting" | "sent" | "refused" | "failed";
         Me: {
             organisation: components["schemas"]["Organisation"];
             user: components["schemas"]["User"];
@@ -955,6 +1003,8 @@ export interface components {
         };
         NewInvitation: {
             email: string;
+            /** @description Of the mail, where one is sent. */
+            language?: components["schemas"]["PageLanguage"];
             /** @description Below one's own; an owner may invite owners. */
             role: components["schemas"]["Role"];
         };
@@ -981,6 +1031,7 @@ export interface components {
              * @description For how many days it is good.
              */
             days: number;
+            email?: string | null;
             language: components["schemas"]["PageLanguage"];
             /** @description Which papers: what is brought as another version of one is shown from then on. */
             papers: string[];
@@ -1008,13 +1059,27 @@ export interface components {
             vessel?: string | null;
             voyage?: string | null;
         };
+        NewSignUp: {
+            /** @description Where it is: two letters of ISO 3166. */
+            country: string;
+            email: string;
+            kind: components["schemas"]["OrganisationKind"];
+            /** @description Of the mail. */
+            language?: components["schemas"]["PageLanguage"];
+            organisation: string;
+        };
         Organisation: {
             /** Format: uuid */
             id: string;
             name: string;
         };
         /**
-         * @description What the page for the buyer is written in.
+         * @description What an organisation does.
+         * @enum {string}
+         */
+        OrganisationKind: "exporter" | "importer" | "agent" | "other";
+        /**
+         * @description What the page for the buyer is written in, and mails.
          * @enum {string}
          */
         PageLanguage: "en" | "fr";
@@ -1191,6 +1256,7 @@ export interface components {
             has_passcode: boolean;
             /** Format: uuid */
             id: string;
+            mail?: components["schemas"]["MailState"] | null;
             /**
              * Format: int64
              * @description How often its page was looked at.
@@ -1303,6 +1369,8 @@ export interface components {
             built_at?: string | null;
             commit?: string | null;
             release: string;
+            /** @description Whether anybody may sign up with an organisation. */
+            signs_up: boolean;
         };
         /** @enum {string} */
         What: "created" | "changed";
@@ -1315,6 +1383,111 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    forgot_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Forgotten"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request could not be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No mail is sent from here */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came in chunks, and not with its length */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 15 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8 */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields are not right, or not known */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -5675,6 +5848,111 @@ export interface operations {
                 };
             };
             /** @description The shipment has too many links that are good */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came in chunks, and not with its length */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than 15 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8 */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields are not right, or not known */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be answered at this moment */
+            503: {
+                headers: {
+                    /** @description In how many seconds it may be tried again */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSignUp"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request could not be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody signs up here */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -1,20 +1,15 @@
 import { Trans, useLingui } from '@lingui/react/macro'
-import { Alert, Button, Group, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
-import { useRouter, useSearch } from '@tanstack/react-router'
+import { Alert, Anchor, Button, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { Link, useRouter, useSearch } from '@tanstack/react-router'
 import { useState, type FormEvent } from 'react'
 
-import { useLogIn } from '../api/login'
+import { useLogIn, version } from '../api/login'
 import { useOneAtATime } from '../api/useOneAtATime'
-import { LanguageButton } from '../language/LanguageButton'
-import { Brand } from '../layout/Brand'
-import { EnvironmentBadge } from '../layout/EnvironmentBadge'
 import { ProblemAlert } from '../layout/ProblemAlert'
-import { ReleaseNote } from '../layout/ReleaseNote'
 import { AlertIcon } from '../layout/icons'
-import { PageTitle } from '../layout/PageTitle'
 import { forget, recall, remember } from '../storage'
-import { Harbour } from './Harbour'
-import classes from './LoginPage.module.css'
+import { FrontDoor } from './FrontDoor'
 import { useDeparture } from './credentials'
 
 /** Of this form's draft only the address is kept, and for this tab only: never a password. */
@@ -51,54 +46,56 @@ export function LoginPage() {
   }
 
   return (
-    <div className={classes.page}>
-      <PageTitle>{t`Log in`}</PageTitle>
-      <Harbour />
-      <main className={classes.panel} tabIndex={-1}>
-        <div className={classes.form}>
-          <Group justify="space-between" mb={36}>
-            <Brand size="xl" />
-            <EnvironmentBadge />
-            <LanguageButton className={classes.language} />
-          </Group>
-          <Title order={1} size="h2">
-            <Trans>Welcome back</Trans>
-          </Title>
-          <Text c="dimmed" mt={4} mb="lg">
-            <Trans>Log in to follow your shipments.</Trans>
-          </Text>
-          <form onSubmit={submit}>
-            <Stack>
-              {logIn.error ? <ProblemAlert error={logIn.error} /> : <WhyLoggedOut />}
-              <TextInput
-                label={t`Email`}
-                type="email"
-                autoComplete="username"
-                required
-                withAsterisk={false}
-                size="md"
-                value={email}
-                onChange={(event) => typeEmail(event.currentTarget.value)}
-              />
-              <PasswordInput
-                label={t`Password`}
-                autoComplete="current-password"
-                required
-                withAsterisk={false}
-                size="md"
-                value={password}
-                onChange={(event) => setPassword(event.currentTarget.value)}
-              />
-              <Button type="submit" size="md" mt="xs" loading={logIn.isPending || logIn.isSuccess}>
-                <Trans>Log in</Trans>
-              </Button>
-            </Stack>
-          </form>
-        </div>
-        <ReleaseNote />
-      </main>
-    </div>
+    <FrontDoor title={t`Log in`}>
+      <Title order={1} size="h2">
+        <Trans>Welcome back</Trans>
+      </Title>
+      <Text c="dimmed" mt={4} mb="lg">
+        <Trans>Log in to follow your shipments.</Trans>
+      </Text>
+      <form onSubmit={submit}>
+        <Stack>
+          {logIn.error ? <ProblemAlert error={logIn.error} /> : <WhyLoggedOut />}
+          <TextInput
+            label={t`Email`}
+            type="email"
+            autoComplete="username"
+            required
+            withAsterisk={false}
+            size="md"
+            value={email}
+            onChange={(event) => typeEmail(event.currentTarget.value)}
+          />
+          <PasswordInput
+            label={t`Password`}
+            autoComplete="current-password"
+            required
+            withAsterisk={false}
+            size="md"
+            value={password}
+            onChange={(event) => setPassword(event.currentTarget.value)}
+          />
+          <Button type="submit" size="md" mt="xs" loading={logIn.isPending || logIn.isSuccess}>
+            <Trans>Log in</Trans>
+          </Button>
+          <Anchor component={Link} to="/forgotten" size="sm">
+            <Trans>Forgot your password?</Trans>
+          </Anchor>
+          <SignUpLink />
+        </Stack>
+      </form>
+    </FrontDoor>
   )
+}
+
+/** Where anybody may sign up. */
+function SignUpLink() {
+  const { data } = useQuery(version)
+  return data?.signs_up ? (
+    <Anchor component={Link} to="/sign-up" size="sm">
+      <Trans>New here? Sign up</Trans>
+    </Anchor>
+  ) : null
 }
 
 function WhyLoggedOut() {

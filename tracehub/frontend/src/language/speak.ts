@@ -13,3 +13,8 @@ export async function switchTo(language: Language) {
   speak(language, await loadMessages(language))
   keepLanguage(language)
 }
+
+/** The language in which everything is said now. */
+export function spokenLanguage(): Language {
+  return i18n.locale === 'fr' ? 'fr' : 'en'
+}

@@ -18,13 +18,17 @@ import { LANGUAGES } from '../language/choice'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { labelOfKind } from './kinds'
 
-type Props = { shipmentId: string; papers: Paper[]; onMade: (path: string) => void }
+/** A link that was made just now, and to whom it was to be mailed. */
+export type Made = { path: string; is_mailed: boolean; to: string }
+
+type Props = { shipmentId: string; papers: Paper[]; onMade: (made: Made) => void }
 
 /** Which papers, for whom, and for how long. */
 export function ShareForm({ shipmentId, papers, onMade }: Props) {
   const [isOpen, setIsOpen] = useState(false)
   const [without, setWithout] = useState<string[]>([])
   const [buyer, setBuyer] = useState('')
+  const [email, setEmail] = useState('')
   const [language, setLanguage] = useState<NewShare['language']>('en')
   const [days, setDays] = useState('30')
   const [passcode, setPasscode] = useState('')
@@ -49,11 +53,13 @@ export function ShareForm({ shipmentId, papers, onMade }: Props) {
       papers: chosen,
       days: Number(days),
       passcode: passcode || null,
+      ...(email && { email }),
     }
     atMostOnce((done) =>
       share.mutate(body, {
         onSuccess: (made) => {
-          onMade(made.path)
+          onMade({ ...made, to: email })
+          setEmail('')
           setIsOpen(false)
           setPasscode('')
         },
@@ -91,6 +97,15 @@ export function ShareForm({ shipmentId, papers, onMade }: Props) {
           value={buyer}
           error={errors.buyer}
           onChange={(event) => setBuyer(event.currentTarget.value)}
+        />
+        <TextInput
+          label={t`Their email, to send it by mail`}
+          description={t`You can also copy the link, or send it by WhatsApp.`}
+          type="email"
+          maxLength={254}
+          value={email}
+          error={errors.email}
+          onChange={(event) => setEmail(event.currentTarget.value)}
         />
         <Group grow preventGrowOverflow={false} align="flex-start">
           <NativeSelect

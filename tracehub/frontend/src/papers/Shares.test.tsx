@@ -29,6 +29,7 @@ const SHARE = {
   revoked_at: null,
   opened: 2,
   opened_at: '2026-03-30T09:00:00Z',
+  mail: 'refused',
 }
 
 test('a link is made for the chosen papers, shown once, and says when it was opened', async () => {
@@ -39,7 +40,7 @@ test('a link is made for the chosen papers, shown once, and says when it was ope
     [`GET ${PATH}/shares`]: () => json({ items }),
     [`POST ${PATH}/shares`]: () => {
       items = [SHARE]
-      return json({ path: '/shared?link=abc', expires_at: SHARE.expires_at }, 201)
+      return json({ path: '/shared?link=abc', expires_at: SHARE.expires_at, is_mailed: true }, 201)
     },
     'DELETE /api/shares/s1': () => {
       items = [{ ...SHARE, revoked_at: '2026-03-31T09:00:00Z' }]
@@ -53,6 +54,7 @@ test('a link is made for the chosen papers, shown once, and says when it was ope
   await user.click(section.getByRole('checkbox', { name: 'Contract (contract.pdf)' }))
   await user.type(section.getByLabelText('For whom, if you like'), 'Chocolaterie')
   await user.selectOptions(section.getByLabelText('Language of the page'), 'Français')
+  await user.type(section.getByLabelText('Their email, to send it by mail'), 'achat@example.com')
   await user.click(section.getByRole('button', { name: 'Make the link' }))
 
   const link = await section.findByRole('textbox', { name: 'Link' })
@@ -64,8 +66,11 @@ test('a link is made for the chosen papers, shown once, and says when it was ope
     papers: ['p1'],
     days: 30,
     passcode: null,
+    email: 'achat@example.com',
   })
+  expect(section.getByText(/It is sent by mail/)).toBeVisible()
   expect(await section.findByText(/Opened 2 times/)).toBeVisible()
+  expect(section.getByText('The mail was refused: is the address right?')).toBeVisible()
 
   await user.click(section.getByRole('button', { name: 'Take back the link of Chocolaterie' }))
   expect(await section.findByText('Taken back')).toBeVisible()

@@ -9,8 +9,9 @@ import { useLogin } from '../auth/credentials'
 import { formatMoment } from '../dates'
 import { LinkToCopy } from '../layout/LinkToCopy'
 import { ProblemAlert } from '../layout/ProblemAlert'
+import { MailNote } from '../people/MailNote'
 import { mayDo } from '../people/roles'
-import { ShareForm } from './ShareForm'
+import { ShareForm, type Made } from './ShareForm'
 import classes from './Papers.module.css'
 
 type Props = { shipmentId: string; papers: Paper[] }
@@ -19,7 +20,7 @@ type Props = { shipmentId: string; papers: Paper[] }
 export function Shares({ shipmentId, papers }: Props) {
   const { data } = useQuery(shares(shipmentId))
   const revoke = useRevokeShare(shipmentId)
-  const [made, setMade] = useState<string | null>(null)
+  const [made, setMade] = useState<Made | null>(null)
   const mayWrite = mayDo(useLogin()?.user.role, 'member')
   if (!data || (papers.length === 0 && data.items.length === 0)) return null
 
@@ -29,7 +30,11 @@ export function Shares({ shipmentId, papers }: Props) {
         {t`Links for the buyer`}
       </Title>
       {made && (
-        <LinkToCopy title={t`The link is ready`} path={made} onDone={() => setMade(null)}>
+        <LinkToCopy title={t`The link is ready`} path={made.path} onDone={() => setMade(null)}>
+          {made.to &&
+            (made.is_mailed
+              ? t`It is sent by mail.`
+              : t`No mail was sent: please send it yourself.`)}{' '}
           {t`Whoever has it sees the papers, without an account. It is not shown again.`}
         </LinkToCopy>
       )}
@@ -73,6 +78,7 @@ function Row({ share, mayRevoke, isPending, onRevoke }: RowProps) {
           {plural(share.papers, { one: '# paper', other: '# papers' })}, {t`until ${until}`}
         </Text>
         <Text size="sm">{openedWords(share)}</Text>
+        {share.mail && <MailNote state={share.mail} />}
       </Stack>
       {isGood && mayRevoke && (
         <Button

@@ -9,6 +9,7 @@ import type { Role } from '../api/types'
 import { useOneAtATime } from '../api/useOneAtATime'
 import { formatMoment } from '../dates'
 import { ProblemAlert } from '../layout/ProblemAlert'
+import { MailNote } from './MailNote'
 import type { Shown } from './PeoplePage'
 import { choicesBelow, isAbove, labelOfRole, whatMayDo } from './roles'
 
@@ -27,13 +28,14 @@ export function Invitations({ mine, onLink }: Props) {
       {withdraw.error && <ProblemAlert error={withdraw.error} />}
       {data && data.items.length > 0 && (
         <Stack component="ul" gap="xs" mt="xl" p={0} aria-label={t`Open invitations`}>
-          {data.items.map(({ id, email, role, expires_at }) => (
+          {data.items.map(({ id, email, role, expires_at, mail }) => (
             <Group component="li" key={id} justify="space-between" gap="xs">
               <Text size="sm" style={{ overflowWrap: 'anywhere', minWidth: 0 }}>
                 {email}, {labelOfRole(role).toLowerCase()}{' '}
                 <Text span size="sm" c="dimmed">
                   {t`until ${formatMoment(expires_at)}`}
                 </Text>
+                {mail && <MailNote state={mail} />}
               </Text>
               {isAbove(mine, role) && (
                 <Button

@@ -33,7 +33,11 @@ test('who is invited gets a link, which is shown to copy', async () => {
 
   expect(await screen.findByLabelText('Link')).toHaveValue(`${location.origin}/welcome#secret`)
   const invited = asked.find(({ method }) => method === 'POST')
-  expect(await invited?.json()).toEqual({ email: 'grace@example.com', role: 'viewer' })
+  expect(await invited?.json()).toEqual({
+    email: 'grace@example.com',
+    language: 'en',
+    role: 'viewer',
+  })
 })
 
 test('somebody is suspended, and is given another role', async () => {

@@ -18,7 +18,7 @@ import { PersonActions } from './PersonActions'
 import { labelOfRole, mayDo } from './roles'
 
 /** A link that was made just now, and for whom. */
-export type Shown = { path: string; expires_at: string; words: string }
+export type Shown = { path: string; expires_at: string; words: string; is_mailed: boolean }
 
 export function PeoplePage() {
   const { t } = useLingui()
@@ -45,10 +45,17 @@ export function PeoplePage() {
       </div>
       {shown && (
         <LinkToCopy title={shown.words} path={shown.path} onDone={() => setShown(null)}>
-          <Trans>
-            Send it yourself, by WhatsApp or mail. It works once, until {until}, for whoever has it;
-            it is not shown again.
-          </Trans>
+          {shown.is_mailed ? (
+            <Trans>
+              It is sent by mail, and you may send it yourself, by WhatsApp. It works once, until{' '}
+              {until}, for whoever has it; it is not shown again.
+            </Trans>
+          ) : (
+            <Trans>
+              Send it yourself, by WhatsApp or mail. It works once, until {until}, for whoever has
+              it; it is not shown again.
+            </Trans>
+          )}
         </LinkToCopy>
       )}
       {data ? (

@@ -17,7 +17,7 @@ import { PageTitle } from '../layout/PageTitle'
 import { NewPassword } from './NewPassword'
 import { labelOfRole } from './roles'
 
-/** Where an invitation leads, and a link for another password. What is behind the # stays in the browser. */
+/** Where an invitation leads, a sign-up, and a link for another password. What is behind the # stays in the browser. */
 export function WelcomePage() {
   const { t } = useLingui()
   const [token] = useState(() => window.location.hash.slice(1))
@@ -69,14 +69,15 @@ function Choose({
   const atMostOnce = useOneAtATime()
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
-  const isInvitation = kind === 'invitation'
+  const isFirst = kind === 'sign_up'
+  const isNew = isFirst || kind === 'invitation'
   const errors = fieldErrors(use.error)
 
   function submit(event: FormEvent) {
     event.preventDefault()
     atMostOnce((done) =>
       use.mutate(
-        { token, password, name: isInvitation ? name : undefined },
+        { token, password, name: isNew ? name : undefined },
         {
           onSuccess: () =>
             logIn.mutate(
@@ -97,19 +98,21 @@ function Choose({
     <Stack maw={480} mx="auto" gap="lg">
       <div>
         <Title order={1} size="h2" style={{ overflowWrap: 'anywhere' }}>
-          {isInvitation ? t`Welcome to ${organisation}` : t`Choose a new password`}
+          {isNew ? t`Welcome to ${organisation}` : t`Choose a new password`}
         </Title>
         <Text c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-          {isInvitation
-            ? t`You are invited as ${labelOfRole(role).toLowerCase()}. You log in as ${email}.`
-            : t`For ${email}. Wherever you are logged in, you are logged out.`}
+          {isFirst
+            ? t`You are the first, and its owner. You log in as ${email}.`
+            : isNew
+              ? t`You are invited as ${labelOfRole(role).toLowerCase()}. You log in as ${email}.`
+              : t`For ${email}. Wherever you are logged in, you are logged out.`}
         </Text>
       </div>
       <Paper p="xl">
         <form onSubmit={submit}>
           <Stack>
             {use.error && !errors.name && !errors.password && <ProblemAlert error={use.error} />}
-            {isInvitation && (
+            {isNew && (
               <TextInput
                 label={t`Your name`}
                 description={t`As your colleagues know you`}
@@ -127,7 +130,7 @@ function Choose({
               onChange={setPassword}
             />
             <Button type="submit" loading={use.isPending || use.isSuccess}>
-              {isInvitation ? t`Join` : t`Save the password`}
+              {isFirst ? t`Begin` : isNew ? t`Join` : t`Save the password`}
             </Button>
           </Stack>
         </form>

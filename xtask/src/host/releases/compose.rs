@@ -53,7 +53,9 @@ impl Releases<'_> {
     pub(super) fn variables(&self, release: &Release) -> Result<String> {
         let machine = self.machine;
         let versions = machine.secrets().versions()?;
-        Ok(variables(&machine.environment.name, &machine.root, release, versions))
+        // Where the edge has no port yet, nobody opens a link.
+        let site = machine.url().unwrap_or_default();
+        Ok(variables(&machine.environment.name, &site, &machine.root, release, versions))
     }
 }
 
@@ -93,7 +95,7 @@ pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release
     let current = SECRETS.iter().map(|secret| (secret.name.to_owned(), 1)).collect();
     let versions = SecretVersions { current, ..SecretVersions::default() };
     let variables =
-        variables(&environment.name, &environment.root(&workspace::local_dir()), &release, versions);
+        variables(&environment.name, "", &environment.root(&workspace::local_dir()), &release, versions);
     let folder = Folder::new()?;
     write_here(folder.path(), &compose_files(&release, &variables))?;
     let project = Project {
@@ -119,9 +121,16 @@ pub fn check_compose_file(program: &Utf8Path, environment: &Environment, release
 }
 
 /// What was revoked since the release was made is today's.
-fn variables(environment: &str, root: &Utf8Path, release: &Release, secrets: SecretVersions) -> String {
+fn variables(
+    environment: &str,
+    site: &str,
+    root: &Utf8Path,
+    release: &Release,
+    secrets: SecretVersions,
+) -> String {
     let mut variables = vec![
         ("ENVIRONMENT".to_owned(), environment.to_owned()),
+        ("SITE_URL".to_owned(), site.to_owned()),
         ("RELEASE".to_owned(), release.id.to_string()),
         ("COMMIT".to_owned(), release.commit.clone()),
         ("BUILT_AT".to_owned(), release.built_at.clone()),
@@ -166,7 +175,7 @@ mod tests {
                 revoked: revoked.iter().map(|version| (name.to_owned(), *version)).collect(),
                 ..SecretVersions::default()
             };
-            let text = variables("lab", Utf8Path::new("/x"), &release, versions);
+            let text = variables("lab", "https://lab.example", Utf8Path::new("/x"), &release, versions);
             let value = |variable: &str| {
                 let line = text.lines().find_map(|line| line.strip_prefix(variable)?.strip_prefix('='));
                 line.unwrap_or_default().to_owned()

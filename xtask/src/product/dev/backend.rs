@@ -40,6 +40,14 @@ pub struct LogIn {
     pub password: String,
 }
 
+/// What the backend sends mail by, and where the links in it lead.
+pub struct Mailing {
+    /// The address of what takes it.
+    pub smtp: String,
+    /// The page's.
+    pub site: String,
+}
+
 /// A backend that runs.
 pub struct Backend {
     service: Service,
@@ -49,12 +57,14 @@ pub struct Backend {
 
 impl Backend {
     /// Starts it beside whatever else runs, and returns when it is ready.
-    pub fn start(program: &Utf8Path, database: &Server) -> Result<Backend> {
+    pub fn start(program: &Utf8Path, database: &Server, mailing: &Mailing) -> Result<Backend> {
         let port = free_port()?;
         let serve = cmd!(shell(), "{program} serve")
             .env("DATABASE_URL", database.user_url(DATABASE))
             .env("JWT_SECRET", JWT_SECRET)
             .env("LISTEN_ADDRESS", format!("127.0.0.1:{port}"))
+            .env("SMTP_URL", &mailing.smtp)
+            .env("SITE_URL", &mailing.site)
             .env("PAPERS_FOLDER", papers());
         let backend = Backend { service: Service::start("backend", serve)?, port, is_told: Cell::default() };
         backend.service.wait_for(&format!("{}/health/ready", backend.url()))?;

@@ -2,6 +2,7 @@
 //! compiled, and the page by Vite. A backend that compiles and gets ready takes over; one that does not changes nothing.
 
 mod backend;
+mod mail;
 mod page;
 mod service;
 mod state;
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use self::backend::Backend;
+use self::backend::{Backend, Mailing};
+use self::mail::Catcher;
 use self::page::Page;
 use self::sweeper::Sweeper;
 use crate::product::{database, frontend};
@@ -35,6 +37,7 @@ pub struct Stack {
     backend: Backend,
     page: Page,
     database: Server,
+    mailing: Mailing,
     // Dropped after the others: it is told then that they have ended.
     sweeper: Sweeper,
     owned: Owned,
@@ -59,15 +62,17 @@ impl Stack {
             backend::migrate(&program, &database)?;
             backend::seed(&program, &database)
         })?;
+        let mailing = Mailing { smtp: Catcher::start(mail::folder())?.url(), site: page::url(port) };
         let (backend, page) = tracking::within(sweeper.scope(), || {
-            let backend = Activity::of("start the backend", |_| Backend::start(&program, &database))?;
+            let start = |_: &Activity| Backend::start(&program, &database, &mailing);
+            let backend = Activity::of("start the backend", start)?;
             backend.take_requests(owned.backend_file())?;
             let page = Activity::of("start the page", |_| Page::start(port, owned.backend_file()))?;
             anyhow::Ok((backend, page))
         })?;
         let ready = Ready { url: page.url(), log_in };
         owned.tell(Some(ready.clone()))?;
-        Ok(Stack { backend, page, database, sweeper, owned, ready, built_from })
+        Ok(Stack { backend, page, database, mailing, sweeper, owned, ready, built_from })
     }
 
     /// Where a browser finds it, and how to log in there.
@@ -105,7 +110,7 @@ impl Stack {
         let began = Instant::now();
         let program = backend::compile()?;
         backend::migrate(&program, &self.database)?;
-        let started = || Backend::start(&program, &self.database);
+        let started = || Backend::start(&program, &self.database, &self.mailing);
         let next = tracking::within(self.sweeper.scope(), started)?;
         next.take_requests(self.owned.backend_file())?;
         let took = began.elapsed().as_secs_f64();

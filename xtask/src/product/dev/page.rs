@@ -42,7 +42,7 @@ impl Page {
 
     /// Where a browser finds it.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/", self.port)
+        url(self.port)
     }
 
     /// How it ended; none while it runs.
@@ -54,6 +54,11 @@ impl Page {
     pub fn stop(self) {
         self.service.stop();
     }
+}
+
+/// Where a browser finds one at this port.
+pub fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/")
 }
 
 /// The port that is wanted, or the one of this copy of the repository: always the same, so that a browser finds it again.

@@ -35,6 +35,11 @@ pub struct Sheet {
 impl Cover {
     /// That of a shipment.
     pub async fn of(tx: &mut OrganisationTx, shipment: Uuid) -> Result<Self, Error> {
+        Self::find(tx, shipment).await?.ok_or(Error::NotFound)
+    }
+
+    /// The same, if there is one.
+    pub async fn find(tx: &mut OrganisationTx, shipment: Uuid) -> sqlx::Result<Option<Self>> {
         let found = sqlx::query_as!(
             Cover,
             r#"SELECT shipments.id, organisations.name AS organisation, reference, product, origin_port AS origin,
@@ -43,7 +48,7 @@ impl Cover {
                FROM shipments JOIN organisations ON organisations.id = organisation_id WHERE shipments.id = $1"#,
             shipment
         );
-        found.fetch_optional(&mut **tx).await?.ok_or(Error::NotFound)
+        found.fetch_optional(&mut **tx).await
     }
 
     /// Its facts, each with what it is called.

@@ -16,16 +16,18 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+pub use self::cover::Cover;
 pub use self::pack::PACKS;
-pub use self::page::pages;
-use super::auth::Caller;
+pub use self::page::{find as find_shared, html, pages};
+use super::auth::{Caller, EMAIL};
 use super::extract::{Id, Json, Path};
-use super::links::{Link, new_token};
+use super::links::Link;
 use super::role::Role;
 use super::shipments::history::{self, Change, What};
 use super::shipments::is_there;
 use super::{App, Error, FieldError, Rule};
 use crate::database::OrganisationTx;
+use crate::jobs::{Letter, Mail, MailState};
 use crate::text;
 use crate::throttle::{Account, Visitor};
 
@@ -45,11 +47,12 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(pack::download_pack))
 }
 
-/// What the page for the buyer is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
+/// What the page for the buyer is written in, and mails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum PageLanguage {
+    #[default]
     En,
     Fr,
 }
@@ -61,6 +64,9 @@ pub struct NewShare {
     #[schema(schema_with = text::optional::<BUYER>)]
     buyer: Option<String>,
     language: PageLanguage,
+    /// To whom the link is sent by mail, where there is a mail server; to nobody without.
+    #[schema(schema_with = text::optional::<EMAIL>)]
+    email: Option<String>,
     /// Which papers: what is brought as another version of one is shown from then on.
     #[schema(min_items = 1, max_items = 200)]
     papers: Vec<Uuid>,
@@ -93,6 +99,8 @@ pub struct Share {
     opened: i64,
     /// When that was last.
     opened_at: Option<DateTime<Utc>>,
+    /// What became of its mail, where one was to be sent.
+    mail: Option<MailState>,
 }
 
 /// The links to a shipment's papers, the newest first, also those that are good no more
@@ -110,6 +118,7 @@ pub async fn list_shares(
     let items = sqlx::query_as!(
         Share,
         r#"SELECT shares.id, buyer, has_passcode, users.name AS by, shares.created_at, expires_at, revoked_at, opened, opened_at,
+                  mail_state(shares.id) AS "mail: MailState",
                   (SELECT count(*) FROM share_papers JOIN papers ON papers.id = paper_id
                    WHERE share_id = shares.id AND deleted_at IS NULL) AS "papers!"
            FROM shares JOIN users ON users.id = made_by
@@ -155,8 +164,8 @@ pub async fn share(
         }
     };
     let mut tx = caller.begin(&app, Role::Member).await?;
-    let (token, hash) = new_token()?;
     let (id, expires_at) = (Uuid::now_v7(), Utc::now() + TimeDelta::days(new.days.into()));
+    let (token, hash) = app.keys.new_link(id);
     sqlx::query!(
         r#"INSERT INTO shares (organisation_id, id, shipment_id, token_hash, buyer, language, passcode_hash, made_by, expires_at)
            VALUES (current_organisation_id(), $1, $2, $3, $4, $5, $6, $7, $8)"#,
@@ -180,8 +189,11 @@ pub async fn share(
     .execute(&mut *tx)
     .await?;
     note(&mut tx, &caller, shipment, None, Some(new.buyer.unwrap_or_default())).await?;
-    tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(Link { path: format!("/shared?link={token}"), expires_at })))
+    let is_mailed = match new.email {
+        Some(to) => app.post(tx, id, Mail { letter: Letter::Share, to, language: new.language }).await?,
+        None => tx.commit().await.map(|()| false)?,
+    };
+    Ok((StatusCode::CREATED, Json(Link { path: format!("/shared?link={token}"), expires_at, is_mailed })))
 }
 
 /// Take a link back: whoever opens it from then on is told that it is gone
@@ -212,6 +224,12 @@ impl NewShare {
             match text::plain(&buyer, BUYER) {
                 Ok(buyer) => self.buyer = Some(buyer),
                 Err(why) => errors.push(FieldError::of_text("buyer", why)),
+            }
+        }
+        if let Some(email) = self.email.take() {
+            match text::address(&email, EMAIL) {
+                Ok(email) => self.email = Some(email),
+                Err(why) => errors.push(FieldError::of_text("email", why)),
             }
         }
         if !(1..=MOST_PAPERS).contains(&self.papers.len()) {

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::cover::Cover;
@@ -188,18 +189,31 @@ async fn whole(State(app): State<App>, reader: Reader, query: Query, headers: He
     .await
 }
 
+/// What is told of the shipment whose papers a link shows, if it still does.
+pub async fn find(database: &PgPool, hash: &[u8; 32]) -> sqlx::Result<Option<Cover>> {
+    let Some(open) = Open::of(database, hash).await? else { return Ok(None) };
+    let mut tx = OrganisationTx::begin(database, open.organisation).await?;
+    let shipment = sqlx::query_scalar!("SELECT shipment_id FROM shares WHERE id = $1", open.id);
+    let shipment = shipment.fetch_one(&mut *tx).await?;
+    Cover::find(&mut tx, shipment).await
+}
+
 impl Open {
     /// The one of this link. One that never was looks the same as one that is gone.
     async fn find(app: &App, link: &str) -> Result<Self, Error> {
         let gone = || Error::Rejected(StatusCode::GONE, "this link is gone".into());
         let hash = hash_of(link).map_err(|_| gone())?;
+        Self::of(&app.database, &hash).await?.ok_or_else(gone)
+    }
+
+    async fn of(database: &PgPool, hash: &[u8; 32]) -> sqlx::Result<Option<Self>> {
         let found = sqlx::query_as!(
             Open,
             r#"SELECT organisation_id AS "organisation!", id AS "id!", language AS "language!: PageLanguage", passcode_hash
                FROM share_of_token($1)"#,
             &hash[..]
         );
-        found.fetch_optional(&app.database).await?.ok_or_else(gone)
+        found.fetch_optional(database).await
     }
 
     fn lets_in(&self, app: &App, headers: &HeaderMap) -> bool {
@@ -339,7 +353,8 @@ fn is_preview(headers: &HeaderMap) -> bool {
     PREVIEWS.iter().any(|preview| agent.contains(preview))
 }
 
-fn html(text: &str) -> String {
+/// The text as it is written into a page.
+pub fn html(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -288,3 +288,28 @@ fn what_was_known_to_be_wrong_is_an_alarm_and_what_nobody_could_look_at_says_not
     assert_eq!(look(json!([])), Finding::Right);
     assert_eq!(words(look(json!(["a", "b"]))), "a; b");
 }
+
+#[test]
+fn figures_of_the_live_release_are_no_higher_than_they_may_be_and_one_that_it_does_not_know_says_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let answers = ["tracehub_jobs_dead 0\n", "tracehub_jobs_dead 2\ntracehub_jobs_dead_more 9\n", "# EOF\n"];
+    thread::spawn(move || {
+        for (stream, text) in listener.incoming().zip(answers) {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
+                text.len()
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+        }
+    });
+    let most = json!({ "tracehub_jobs_dead": [0.0, "mails that were given up"] });
+    let table = table("edge", json!({ "at": "figures", "address": address, "most": most }), &[]);
+    let folder = Folder::new();
+    assert_eq!(folder.look(&table), Finding::Right);
+    assert_eq!(folder.look(&table), Finding::Wrong("mails that were given up: 2".to_owned()));
+    assert_eq!(folder.look(&table), Finding::Right);
+    assert_eq!(folder.look(&table), Finding::Unknown, "nobody answers any more");
+}

@@ -3,7 +3,11 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
+use self::mail_server::{Deed, MailServer};
 use super::*;
+
+#[path = "../../../tests/api/mail_server.rs"]
+mod mail_server;
 
 /// A server of the loopback that serves one connection, and gives what it was sent.
 fn server(serve: impl FnOnce(TcpStream) -> String + Send + 'static) -> (String, Receiver<String>) {
@@ -33,48 +37,6 @@ fn http(stream: TcpStream, answer: &str) -> String {
     reader.read_exact(&mut body).unwrap();
     reader.get_mut().write_all(answer.as_bytes()).unwrap();
     all + &String::from_utf8(body).unwrap()
-}
-
-/// Takes one mail, or answers each line from `fails` on with 550 and what it was sent.
-fn smtp(stream: TcpStream, fails: &str) -> String {
-    let mut reader = BufReader::new(stream);
-    let say = |reader: &mut BufReader<TcpStream>, line: &str| {
-        reader.get_mut().write_all(format!("{line}\r\n").as_bytes())
-    };
-    say(&mut reader, "220 catcher").unwrap();
-    let (mut all, mut in_data) = (String::new(), false);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-            return all;
-        }
-        all.push_str(&line);
-        let word = line.trim_end().to_uppercase();
-        let answer = match (in_data, word.as_str()) {
-            (true, ".") => {
-                in_data = false;
-                "250 taken".to_owned()
-            }
-            (true, _) => continue,
-            (false, word) if !fails.is_empty() && word.starts_with(fails) => {
-                format!("550 {}", line.trim_end())
-            }
-            (false, word) if word.starts_with("EHLO") => "250-catcher\r\n250 AUTH PLAIN".to_owned(),
-            (false, word) if word.starts_with("AUTH") => "235 in".to_owned(),
-            (false, "DATA") => {
-                in_data = true;
-                "354 go on".to_owned()
-            }
-            (false, "QUIT") => {
-                let _ = say(&mut reader, "221 bye");
-                return all;
-            }
-            _ => "250 well".to_owned(),
-        };
-        if say(&mut reader, &answer).is_err() {
-            return all;
-        }
-    }
 }
 
 fn letter<'a>(subject: &'a str, text: &'a str) -> Letter<'a> {
@@ -138,10 +100,14 @@ fn a_mail_has_its_sender_and_all_its_readers_and_a_refusal_shows_no_password() {
     assert_eq!(ways_of("127.0.0.1:1").names(), ["mail-1", "mail-2"]);
     for (way, name, other) in [("mail-1", "ada", "bob"), ("mail-2", "bob", "ada")] {
         // The other's mailbox is refused.
-        let fails = if name == "ada" { "RCPT TO:<BOB" } else { "RCPT TO:<ADA" };
-        let (address, got) = server(move |stream| smtp(stream, fails));
-        ways_of(&address).send(way, &letter("[lab] ALARM: disk", "it is full\nSince noon.")).unwrap();
-        let told = got.recv().unwrap();
+        let server = match name {
+            "ada" => {
+                MailServer::with(|_, word| word.starts_with("RCPT TO:<BOB").then_some(Deed::Say("550 no")))
+            }
+            _ => MailServer::with(|_, word| word.starts_with("RCPT TO:<ADA").then_some(Deed::Say("550 no"))),
+        };
+        ways_of(&server.address).send(way, &letter("[lab] ALARM: disk", "it is full\nSince noon.")).unwrap();
+        let told = server.talks().concat();
         for words in [
             &format!("RCPT TO:<{name}@example.org>"),
             "Subject: [lab] ALARM: disk",
@@ -152,14 +118,18 @@ fn a_mail_has_its_sender_and_all_its_readers_and_a_refusal_shows_no_password() {
         }
         assert!(!told.contains(other), "{told}");
     }
-    for fails in ["AUTH", "RCPT", "DATA"] {
-        let (address, _got) = server(move |stream| smtp(stream, fails));
-        let error = ways_of(&address).send("mail-1", &letter("subject", "text")).unwrap_err().to_string();
-        assert_eq!(error, "the mail server answered 550", "{fails}");
+    for (fails, whim) in [
+        ("AUTH", (|_, word| word.starts_with("AUTH").then_some(Deed::Repeat("550"))) as mail_server::Whim),
+        ("RCPT", |_, word| word.starts_with("RCPT").then_some(Deed::Repeat("550"))),
+        ("DATA", |_, word| word.starts_with("DATA").then_some(Deed::Repeat("550"))),
+    ] {
+        let server = MailServer::with(whim);
+        let error = ways_of(&server.address).send("mail-1", &letter("subject", "text")).unwrap_err();
+        assert_eq!(error.to_string(), "the mail server answered 550", "{fails}");
     }
-    let (address, _got) = server(|_| String::new());
-    let error = ways_of(&address).send("mail-1", &letter("subject", "text")).unwrap_err().to_string();
-    assert_eq!(error, "the mail server was not reached, or broke off");
+    let server = MailServer::with(|_, _| Some(Deed::Close));
+    let error = ways_of(&server.address).send("mail-1", &letter("subject", "text")).unwrap_err();
+    assert_eq!(error.to_string(), "the mail server was not reached, or broke off");
 }
 
 #[test]
