@@ -167,7 +167,7 @@ impl From {
             let receive = Run::new(leased.database().receive_dump(name)?).called("receiving the dump");
             let received = read.pipe(open, receive.timeout(TRANSFER_TIMEOUT)).map_err(anyhow::Error::from);
             match received.and_then(|_| self.bring_list(leased, name, identity)) {
-                Ok(()) => leased.database().take_dump(name),
+                Ok(()) => leased.database().take_dump(name, "db take"),
                 Err(error) => {
                     leased.database().discard_dump(name);
                     Err(error).with_context(|| format!("bringing the copy {name} to the host"))

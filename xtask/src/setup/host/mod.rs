@@ -87,7 +87,7 @@ impl Admin<'_> {
     }
 
     /// Runs a script, which errors call `name`, and gives what it printed.
-    fn script(&self, name: &str, script: &str, arguments: &[&str]) -> Result<String> {
+    pub fn script(&self, name: &str, script: &str, arguments: &[&str]) -> Result<String> {
         let run = self.command(script, arguments).called(name).timeout(Duration::from_secs(60));
         Ok(run.text()?)
     }
