@@ -2,12 +2,14 @@
 //! are read.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::other_projects::{EDGE_PORTS, OtherProject};
 use super::ports;
 use crate::setup::host::Admin;
+use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container::Container;
 
 const CONTAINERS: &str = r#"set -- $(docker ps --all --quiet --no-trunc) && { [ $# -gt 0 ] && docker inspect "$@" || echo '[]'; }"#;
@@ -23,6 +25,9 @@ pub(super) const COUNTS: &str = "SELECT format('%I.%I', n.nspname, c.relname) ||
     (regexp_match(query_to_xml(format('SELECT count(*) AS n FROM %I.%I', n.nspname, c.relname), false, true, '')::text, '<n>([0-9]+)</n>'))[1]
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND n.nspname !~ '^(pg_|information_schema)' AND c.relname <> '_sqlx_migrations' ORDER BY 1";
+
+/// Rows are counted one by one.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// What there is.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -75,14 +80,18 @@ pub fn containers(admin: &Admin) -> Result<Vec<Container>> {
 }
 
 impl Inventory {
-    /// Of the machine, and of this project on it.
-    pub fn of(admin: &Admin, project: &OtherProject) -> Result<Inventory> {
+    /// Of the machine, on which these containers are, and of this project on it.
+    pub fn of(admin: &Admin, project: &OtherProject, containers: &[Container]) -> Result<Inventory> {
         let mut arguments = vec![project.folder.as_str()];
         arguments.extend(project.services.iter().flat_map(|it| &it.volumes).map(String::as_str));
         let told = admin.script("looking at what there is", INVENTORY, &arguments)?;
         let mut inventory = Inventory::parse(&told);
-        let published = project.ports();
+        let (published, others) = (project.ports(), others(project, containers));
         for port in EDGE_PORTS.iter().filter(|port| !published.contains(port)) {
+            if let Some((_, name)) = others.iter().find(|(theirs, _)| theirs == port) {
+                inventory.taken.push(ports::of_container(*port, name));
+                continue;
+            }
             let listeners =
                 admin.script(ports::LISTENERS.name, ports::LISTENERS.text, &[&port.to_string()])?;
             inventory.taken.extend(ports::in_words(*port, &listeners));
@@ -120,11 +129,22 @@ impl Inventory {
     }
 }
 
+/// What running containers that are not this project's publish, each with its name.
+pub(super) fn others(project: &OtherProject, containers: &[Container]) -> Vec<(u16, String)> {
+    let is_its = |found: &&Container| project.services.iter().any(|it| it.container == found.plain_name());
+    let running =
+        containers.iter().filter(|found| !is_its(found) && found.state.status == Condition::Running);
+    running
+        .flat_map(|found| found.published().into_iter().map(|port| (port, found.plain_name().to_owned())))
+        .collect()
+}
+
 impl OldDatabase {
     /// The one in this container.
     pub fn of(admin: &Admin, container: &str) -> Result<OldDatabase> {
         let ask = |sql: &str| {
-            let told = admin.script("asking the old database", OLD_DATABASE, &[container, "sql", sql]);
+            let arguments = [container, "sql", sql];
+            let told = admin.long_script("asking the old database", OLD_DATABASE, &arguments, ANSWER_TIMEOUT);
             told.with_context(|| format!("the database in {container} does not answer"))
         };
         let facts = ask(FACTS)?;

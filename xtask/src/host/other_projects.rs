@@ -98,18 +98,13 @@ impl OtherProject {
 
 impl OtherService {
     fn of(found: &Container) -> OtherService {
-        let bindings = found.host_config.port_bindings.iter().flatten();
-        let published = bindings.flat_map(|(_, published)| published.iter().flatten());
-        let mut ports: Vec<u16> = published.filter_map(|it| it.host_port.parse().ok()).collect();
-        ports.sort_unstable();
-        ports.dedup();
         let volumes = found.mounts.iter().filter(|mount| !mount.name.is_empty());
         OtherService {
             service: found.label("com.docker.compose.service").unwrap_or_default().to_owned(),
             container: found.plain_name().to_owned(),
             runs: matches!(found.state.status, Condition::Running | Condition::Restarting),
             restart: found.host_config.restart_policy.name.clone(),
-            ports,
+            ports: found.published(),
             volumes: volumes.map(|mount| mount.name.clone()).collect(),
             is_database: found.mounts.iter().any(|mount| mount.destination.starts_with(DATA)),
         }
@@ -198,6 +193,8 @@ mod tests {
         let databases: Vec<bool> = projects[1].services.iter().map(|it| it.is_database).collect();
         assert_eq!(databases, [true, false]);
         assert_eq!(projects[1].services[1].restart, "always");
+        let others = crate::host::inventory::others(&projects[1], &containers);
+        assert_eq!(others, [(8080, "blog-1".to_owned()), (80, "ours".to_owned())]);
         let refused =
             check_none_in_the_way(&projects, &staging, "Nothing was changed.").unwrap_err().to_string();
         assert!(refused.contains("x in /") && refused.contains("(db, web; ports 80)"), "{refused}");

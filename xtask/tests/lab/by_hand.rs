@@ -64,7 +64,8 @@ pub fn inventory(lab: &Lab) -> Result<(), Failed> {
     let project = &lab.project;
     let state = "docker ps --no-trunc --format '{{.ID}} {{.Names}}'; docker volume ls --quiet; ls -A /opt/tracehub-app";
     let before = host.sh(state);
-    let bridge = project.folder().join("bridge.sql").into_string();
+    let bridge = bridge();
+    let _ = std::fs::remove_file(&bridge);
     let plan = |more: &[&str]| project.xtask(&[&["host", "adopt", "--plan"], more].concat());
 
     let output = project.xtask(&["host", "setup", "--yes"]).fails_with(10)?;
@@ -108,7 +109,7 @@ pub fn inventory(lab: &Lab) -> Result<(), Failed> {
 /// comes to its end has every row.
 pub fn adopted(lab: &Lab) -> Result<(), Failed> {
     let (project, host) = (&lab.project, lab.last_machine()?);
-    let bridge = project.folder().join("bridge.sql").into_string();
+    let bridge = bridge();
     let adopt = |more: &[&str]| project.xtask(&[&["host", "adopt", "--bridge", &bridge], more].concat());
     // Somebody else's, with a port of its own.
     host.sh("docker run --detach --name blog --restart always --publish 8081:80 --entrypoint sleep by-hand/caddy 100000");
@@ -194,6 +195,11 @@ fn hindered(host: &Host, adopt: impl Fn(&[&str]) -> XtaskCommand) -> Result<(), 
             "port 443 is taken by perl",
         ),
         (
+            "docker run --detach --name squatter --publish 443:443 --entrypoint sleep by-hand/caddy 1000".to_owned(),
+            "docker rm --force squatter".to_owned(),
+            "port 443 is the container squatter's",
+        ),
+        (
             format!("{psql} 'CREATE TABLE _sqlx_migrations AS SELECT 99990101000000::bigint AS version, true AS success' tracehub"),
             format!("{psql} 'DROP TABLE _sqlx_migrations' tracehub"),
             "99990101000000, which this tree has not",
@@ -211,6 +217,11 @@ fn hindered(host: &Host, adopt: impl Fn(&[&str]) -> XtaskCommand) -> Result<(), 
         check(output.contains(words), || format!("{words} is not in\n{output}"))?;
     }
     check(host.sh("ls -d /opt/tracehub-app/*") == FOLDER, || "something was made".into())
+}
+
+/// Not in the copy of the repository, which takes commits only.
+fn bridge() -> String {
+    concat!(env!("CARGO_TARGET_TMPDIR"), "/bridge.sql").to_owned()
 }
 
 /// A machine in that state, which the project's environment leads to from here on.

@@ -166,7 +166,8 @@ pub fn check_sources(environment: &Environment, sources: &Sources) -> Result<Val
     check_sources_with(environment, sources, &access::secrets_given(environment)?)
 }
 
-fn check_sources_with(
+/// The same with these values of secrets.
+pub fn check_sources_with(
     environment: &Environment,
     sources: &Sources,
     given: &BTreeMap<&'static str, Vec<u8>>,

@@ -15,10 +15,11 @@ pub use self::cut_over::undo_cut_over;
 use self::cut_over::{Agreed, CutOver};
 use self::inventory::{Finding, findings};
 use super::setup;
+use crate::commands::deploy::prepare::check_sources_with;
 use crate::commands::output::OutputArgs;
 use crate::commands::progress::driver::{self, LockWaitArgs};
 use crate::commands::target::TargetArgs;
-use crate::commands::target::access::Access;
+use crate::commands::target::access::{self, Access};
 use crate::commands::target::consent::Consent;
 use crate::commands::target::gate::{self, Override};
 use crate::commands::target::version;
@@ -28,6 +29,7 @@ use crate::product::baseline::{self, Baseline};
 use crate::product::database;
 use crate::product::migrations::Migrations;
 use crate::product::secrets::{self, Supplied};
+use crate::product::sources::Sources;
 use crate::project::{Environment, POSTGRES_MAJOR, SECRETS};
 use crate::setup::host::Admin;
 use crate::terminal::{self, Activity, paint};
@@ -104,10 +106,9 @@ impl Adopt {
                 "--to {to}: this tree has no such migration; `cargo xtask migrate info` lists them"
             )));
         }
-        if !self.plan {
-            let commit = version::choose(&environment, self.version.as_deref())?;
-            gate::check_branch_of(&environment, &commit, &self.overrides)?;
-        }
+        let commit =
+            if self.plan { None } else { Some(version::choose(&environment, self.version.as_deref())?) };
+        commit.iter().try_for_each(|commit| gate::check_branch_of(&environment, commit, &self.overrides))?;
         let access = Access::of_pinned_host(&environment)?;
         let (shell, sudo) = setup::come_in(&access, self.admin.as_deref())?;
         let admin = Admin { shell: &shell, sudo };
@@ -120,6 +121,11 @@ impl Adopt {
         }
         let (database, bridged) = ready.context("a database that is not refused can be taken over")?;
         let secrets = env_file::values(&admin, &found.project, &found.inventory)?;
+        if let Some(commit) = commit {
+            let mut given = secrets.clone();
+            given.extend(access::secrets_given(&environment)?);
+            check_sources_with(&environment, &Sources::of_commit(commit, &environment)?, &given)?;
+        }
         if !self.output.json {
             say_findings(&found, &findings);
         }
@@ -204,7 +210,7 @@ impl Adopt {
         Activity::of("look at what runs there", |_| {
             let containers = host::containers(admin)?;
             let project = self.choose(OtherProject::all(&containers), environment)?;
-            let inventory = Inventory::of(admin, &project)?;
+            let inventory = Inventory::of(admin, &project, &containers)?;
             let of_database = project.services.iter().filter(|service| service.is_database);
             let database = match of_database.collect::<Vec<_>>().as_slice() {
                 [] => Err("none of its containers is a PostgreSQL with its data in a volume".to_owned()),

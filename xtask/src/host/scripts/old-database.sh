@@ -5,7 +5,7 @@ container=$1 verb=$2
 inside() { # PROGRAM ARGUMENT...
     # shellcheck disable=SC2016 # it is for the shell in there
     docker exec "$container" sh -c 'program=$1; shift
-        exec "$program" --username="${POSTGRES_USER:-postgres}" --dbname="${POSTGRES_DB:-${POSTGRES_USER:-postgres}}" "$@"' inside "$@"
+        PGPASSWORD=${POSTGRES_PASSWORD:-} exec "$program" --username="${POSTGRES_USER:-postgres}" --dbname="${POSTGRES_DB:-${POSTGRES_USER:-postgres}}" "$@"' inside "$@"
 }
 case $verb in
 sql) inside psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --command="$3" ;;

@@ -168,6 +168,14 @@ impl Container {
         }
     }
 
+    /// The ports of its machine that it publishes, each once.
+    pub fn published(&self) -> Vec<u16> {
+        let bindings = self.host_config.port_bindings.iter().flatten();
+        let published = bindings.flat_map(|(_, published)| published.iter().flatten());
+        let ports: BTreeSet<u16> = published.filter_map(|it| it.host_port.parse().ok()).collect();
+        ports.into_iter().collect()
+    }
+
     /// The name, without the slash.
     pub fn plain_name(&self) -> &str {
         self.name.trim_start_matches('/')
