@@ -190,7 +190,7 @@ fn hindered(host: &Host, adopt: impl Fn(&[&str]) -> XtaskCommand) -> Result<(), 
     let psql = "docker exec tracehub-db-1 psql --username=tracehub --no-psqlrc --quiet --command";
     for (make, unmake, words) in [
         (
-            "setsid perl -MIO::Socket::INET -e 'IO::Socket::INET->new(Listen => 1, LocalPort => 443) or die; sleep 600' >/dev/null 2>&1 &".to_owned(),
+            "setsid perl -MIO::Socket::INET -e '$it = IO::Socket::INET->new(Listen => 1, LocalPort => 443) or die; sleep 600' >/dev/null 2>&1 &".to_owned(),
             "kill $(pgrep perl)".to_owned(),
             "port 443 is taken by perl",
         ),
