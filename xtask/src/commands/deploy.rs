@@ -13,6 +13,8 @@ pub mod prepare;
 mod result;
 pub mod room;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -30,7 +32,7 @@ use super::target::TargetArgs;
 use super::target::consent::Consent;
 use super::target::differences::{self, in_words};
 use super::target::gate::{self, Override};
-use crate::host::{Leased, Machine, SuppliedSecrets};
+use crate::host::{Leased, Machine, PublicSite, SuppliedSecrets};
 use crate::project::Environment;
 use crate::rollout::attempt::Attempt;
 use crate::rollout::host::{Files, Host};
@@ -65,6 +67,24 @@ pub struct Deploy {
     overrides: Vec<Override>,
     #[command(flatten)]
     output: OutputArgs,
+    /// Set for `host adopt`.
+    #[arg(skip)]
+    beside: Option<Beside>,
+}
+
+/// A deploy beside somebody else's project, which has the ports of the edge.
+#[derive(Clone)]
+pub struct Beside {
+    /// How the edge is reached meanwhile.
+    pub site: PublicSite,
+    /// Values of secrets that the other one had, for where nobody gives any.
+    pub secrets: BTreeMap<&'static str, Vec<u8>>,
+}
+
+impl fmt::Debug for Beside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "beside another project, at {}", self.site.url)
+    }
 }
 
 /// The plan of a deploy, and what it was made from. One function makes it: before the lease for whoever is shown it, and
@@ -97,7 +117,19 @@ impl Deploy {
             consent: Consent { yes: true },
             overrides,
             output,
+            beside: None,
         }
+    }
+
+    /// Beside somebody else's project, for somebody who has said yes to more than that.
+    pub fn beside(
+        target: TargetArgs,
+        version: Option<String>,
+        overrides: Vec<Override>,
+        output: OutputArgs,
+        beside: Beside,
+    ) -> Deploy {
+        Deploy { version, beside: Some(beside), ..Deploy::of_commit(target, "", overrides, output) }
     }
 
     /// Prepares, and shows the plan where somebody decides; then, under the lease, deploys.

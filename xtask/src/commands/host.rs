@@ -1,5 +1,6 @@
 //! `cargo xtask host`: a bare machine becomes one that can be deployed to, and its keys are exchanged for new ones.
 
+mod adopt;
 mod keys;
 mod restore;
 mod setup;
@@ -7,6 +8,8 @@ mod setup;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use self::adopt::Adopt;
+pub use self::adopt::undo_cut_over;
 use self::keys::Keys;
 use self::restore::Restore;
 use self::setup::Setup;
@@ -24,6 +27,10 @@ enum Verb {
     ///
     /// Says what it will do, does what is missing, and changes nothing else. Doing it again is nothing to do.
     Setup(Setup),
+    /// Take over a host on which somebody runs the project by hand: its data, its secrets, its ports
+    ///
+    /// Says first what there is, and what would become of each thing.
+    Adopt(Adopt),
     /// Make a host that was lost again, on a new machine, from its copies alone
     ///
     /// Set up, ledger, platform, the newest copy of the data, and the release that had the traffic. Doing it again goes on where it
@@ -38,6 +45,7 @@ impl HostVerb {
     pub fn run(self) -> Result<()> {
         match self.verb {
             Verb::Setup(setup) => setup.run(),
+            Verb::Adopt(adopt) => adopt.run(),
             Verb::Restore(restore) => restore.run(),
             Verb::Keys(keys) => keys.run(),
         }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::host::undo_cut_over;
 use super::output::OutputArgs;
 use super::progress::driver::{self, LockWaitArgs};
 use super::target::TargetArgs;
@@ -35,6 +36,11 @@ impl Recover {
         let machine = self.target.reach()?;
         let leased = driver::lease(&machine, "recover".to_owned(), self.lock_wait)?;
         let mut attempt = driver::settle(&leased)?;
+        let adoption = undo_cut_over(&leased)?;
+        if let Some(words) = &adoption {
+            attempt.note(words)?;
+            terminal::note(paint::warn(words));
+        }
         let remade = match self.ledger {
             true => remake_ledger(&leased, &attempt.settled.files, attempt.by())?,
             false => None,
@@ -61,7 +67,7 @@ impl Recover {
             terminal::warn(format_args!("what has no traffic any more could not be stopped: {error:#}"));
         }
         let serves = machine.live()?.active;
-        let settled = &attempt.settled.words;
+        let settled: Vec<&String> = attempt.settled.words.iter().chain(&adoption).collect();
         self.output.say(
             || {
                 let for_programs = |it: &Remade| json!({ "set_aside": it.set_aside, "unknown": it.unknown });

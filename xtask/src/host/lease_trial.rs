@@ -1,7 +1,7 @@
 //! What must not compile: every change of an environment, asked of a [`Machine`](super::Machine) whose lease nobody has
 //! taken. The test below has the compiler try it, and reads what it says.
 
-use crate::host::{Sending, Shipping, SuppliedSecrets, Watching};
+use crate::host::{AdoptionRecord, OldDatabase, Sending, Shipping, SuppliedSecrets, Watching};
 use crate::project::Secret;
 use crate::rollout::host::{Arming, Files, LeasedHost as _, Switching};
 use crate::rollout::state::backup::{Backup, Copied};
@@ -20,6 +20,8 @@ struct Subjects<'a> {
     watching: &'a Watching,
     sending: &'a Sending,
     shipping: &'a Shipping,
+    adoption: &'a AdoptionRecord,
+    old_database: &'a OldDatabase,
 }
 
 macro_rules! every_change {
@@ -37,6 +39,8 @@ macro_rules! every_change {
                 watching,
                 sending,
                 shipping,
+                adoption,
+                old_database,
             } = subjects;
             let (id, nobody) = (&release.id, |_: &str| {});
             let _ = host.append(&[]);
@@ -81,7 +85,16 @@ macro_rules! every_change {
             let _ = host.database().want(backup);
             let _ = host.database().receive_dump("");
             let _ = host.database().receive_list("");
-            let _ = host.database().take_dump("");
+            let _ = host.database().take_dump("", "");
+            let _ = host.database().run_script("");
+            let _ = host.database().drop_parked("");
+            let _ = host.adoption().copy_database(old_database, "");
+            let _ = host.adoption().begin(adoption);
+            let _ = host.adoption().stop_writers(adoption);
+            let _ = host.adoption().undo(adoption);
+            let _ = host.adoption().settle();
+            let _ = host.adoption().end(adoption);
+            let _ = host.adoption().forget(adoption);
             let _ = host.database().discard_dump("");
             let _ = host.database().forget("");
             let _ = host.database().rehearse(backup);

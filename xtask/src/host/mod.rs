@@ -6,6 +6,7 @@
 //! taken back by its guard ([`Host::trip_without_lease`]), and a backup is made, which adds files of its own and touches
 //! nothing else ([`Database::backup`]).
 
+mod adoption;
 mod beside;
 mod database;
 mod drift;
@@ -14,6 +15,7 @@ mod files;
 mod guard;
 mod handed;
 mod images;
+mod inventory;
 mod lease;
 #[cfg(any(test, lease_trial))]
 mod lease_trial;
@@ -22,6 +24,7 @@ mod ledger;
 mod live_folder;
 mod logs;
 mod monitoring;
+mod other_projects;
 mod owner;
 mod papers;
 mod platform;
@@ -64,10 +67,15 @@ use crate::tools::process::interrupt;
 use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
 
+pub use self::adoption::{AdoptionRecord, AdoptionState};
 pub use self::database::{Database, Installed, Lost, check_papers};
 pub use self::images::{Bases, RegistryTunnel, ToolImage};
+pub use self::inventory::{Inventory, OldDatabase, containers};
 pub use self::leased::Leased;
 pub use self::ledger::FILE as LEDGER;
+#[cfg(test)]
+pub use self::other_projects::OtherService;
+pub use self::other_projects::{EDGE_PORTS, OtherProject, check_none_in_the_way};
 pub use self::platform::BESIDE;
 pub use self::platform::{Platform, PlatformFiles, PlatformPart, PlatformWants};
 pub use self::probe::HostFacts;

@@ -9,7 +9,8 @@ use crate::exit::{Exit, Failure};
 use crate::tools::docker::container;
 use crate::tools::ssh::host_shell::Script;
 
-const LISTENERS: Script = Script::new("looking who listens on a port", include_str!("scripts/ports.sh"));
+pub(super) const LISTENERS: Script =
+    Script::new("looking who listens on a port", include_str!("scripts/ports.sh"));
 
 /// What has a port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +51,16 @@ impl Machine {
         );
         Err(Failure { exit: Exit::HostUnfit, message }.into())
     }
+}
+
+/// Who listens there without being a container, as [`LISTENERS`] tells it: a line each.
+pub(super) fn in_words(port: u16, listeners: &str) -> Vec<String> {
+    takers_of(port, listeners).iter().map(|taker| words(port, taker)).collect()
+}
+
+/// The same of a container.
+pub(super) fn of_container(port: u16, name: &str) -> String {
+    words(port, &Taker::Container(name.to_owned()))
 }
 
 fn takers_of(port: u16, listeners: &str) -> BTreeSet<Taker> {

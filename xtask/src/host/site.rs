@@ -17,6 +17,8 @@ pub struct PublicSite {
     pub host: String,
     /// Who the edge has its certificates from, where it is not the public authority.
     pub acme: Option<Acme>,
+    /// While somebody else has the ports of the edge: the port of the host's loopback that it listens on instead.
+    pub beside: Option<u16>,
     client: OnceLock<Client>,
 }
 
@@ -41,7 +43,13 @@ pub enum NameTrouble {
 impl PublicSite {
     /// What is known of it so far. Nobody is asked.
     pub fn new(url: String, host: String, acme: Option<Acme>) -> PublicSite {
-        PublicSite { url, host, acme, client: OnceLock::new() }
+        PublicSite { url, host, acme, beside: None, client: OnceLock::new() }
+    }
+
+    /// An edge that nobody comes to yet: it listens on `port` of its host's loopback, to which `here` of ours leads.
+    pub fn beside_another(here: u16, port: u16) -> PublicSite {
+        let url = format!("http://127.0.0.1:{here}");
+        PublicSite { beside: Some(port), ..PublicSite::new(url, "127.0.0.1".to_owned(), None) }
     }
 
     /// The name, when users come by HTTPS.

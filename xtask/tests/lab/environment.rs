@@ -74,6 +74,23 @@ impl Lab {
         &self.hosts[0]
     }
 
+    /// One more, that nothing was ever done to.
+    pub fn another_machine(&self) -> Result<Host, Failed> {
+        let number = (self.machines()?.len() + 1).to_string();
+        self.project.xtask_verbatim(&["lab", "up", "--hosts", &number, "--yes"]).succeeds()?;
+        self.last_machine()
+    }
+
+    /// The one that came last.
+    pub fn last_machine(&self) -> Result<Host, Failed> {
+        Ok(Host::read(self.machines()?.last().ok_or("there is none")?))
+    }
+
+    fn machines(&self) -> Result<Vec<Value>, Failed> {
+        let status = self.project.xtask_verbatim(&["lab", "status", "--json"]).json()?;
+        Ok(status["lab"]["hosts"].as_array().cloned().unwrap_or_default())
+    }
+
     /// Where its users reach it.
     pub fn url(&self) -> &str {
         &self.hosts[0].url

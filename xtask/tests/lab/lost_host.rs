@@ -57,7 +57,7 @@ pub fn made_again(lab: &Lab) -> Result<(), Failed> {
     let live = lab.host().live();
     let sealed = papers_have_left(lab, &store, &made, &key)?;
 
-    let new = another_machine(lab)?;
+    let new = lab.another_machine()?;
     for (name, value) in
         [("LAB_PORT", new.ssh.to_string()), ("LAB_HOST_KEY", new.key.clone()), ("LAB_URL", new.url.clone())]
     {
@@ -158,13 +158,4 @@ fn comes_back_alone(project: &Project, new: &Host, again: &Value, key: &str) -> 
         project.xtask(&["db", "take", &take, "--identity", key]).succeeds()?;
     }
     restore().succeeds().map(drop)
-}
-
-/// One that nothing was ever done to.
-fn another_machine(lab: &Lab) -> Result<Host, Failed> {
-    let number = (lab.hosts.len() + 1).to_string();
-    lab.project.xtask_verbatim(&["lab", "up", "--hosts", &number, "--yes"]).succeeds()?;
-    let status = lab.project.xtask_verbatim(&["lab", "status", "--json"]).json()?;
-    let last = status["lab"]["hosts"].as_array().and_then(|hosts| hosts.last()).ok_or("there is none")?;
-    Ok(Host::read(last))
 }

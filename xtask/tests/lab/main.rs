@@ -4,6 +4,7 @@
 
 mod alarms;
 mod backups;
+mod by_hand;
 mod commits;
 mod environment;
 mod full_disk;
@@ -158,7 +159,9 @@ const TRIALS: &[Row<Lab>] = &[
         Deep,
         model_conformance::with_this_host,
     ),
-    // The last one: its host is gone.
+    // The last ones: the environment leads to other machines from there on.
+    ("a_host_run_by_hand_is_told_what_it_has_and_nothing_of_it_is_changed", Deep, by_hand::inventory),
+    ("a_host_run_by_hand_is_adopted_under_load_also_after_a_kill_in_the_middle", Deep, by_hand::adopted),
     ("a_host_that_is_lost_is_made_again_from_its_copies_alone", Deep, lost_host::made_again),
 ];
 

@@ -169,7 +169,7 @@ impl From {
             let receive = Run::new(leased.database().receive_dump(called)?).called("receiving the dump");
             let received = read.pipe(open, receive.timeout(TRANSFER_TIMEOUT)).map_err(anyhow::Error::from);
             match received.and_then(|_| self.bring_list(leased, name, called, identity)) {
-                Ok(()) => leased.database().take_dump(called),
+                Ok(()) => leased.database().take_dump(called, "db take"),
                 Err(error) => {
                     leased.database().discard_dump(called);
                     Err(error).with_context(|| format!("bringing the copy {name} to the host"))

@@ -58,8 +58,15 @@ impl Deploy {
             (taken, Some(registry))
         };
         room::check(&machine, &wants, &self.overrides)?;
-        let secrets = machine.secrets().compare(access::secrets_given(&environment)?)?;
+        let secrets = machine.secrets().compare(self.secrets_given(&environment)?)?;
         Ok(Prepared { machine, sources, secrets, registry, approval })
+    }
+
+    /// Of secrets, what somebody gives; of what nobody does, what the other project had.
+    fn secrets_given(&self, environment: &Environment) -> Result<BTreeMap<&'static str, Vec<u8>>> {
+        let mut given = self.beside.iter().flat_map(|it| it.secrets.clone()).collect::<BTreeMap<_, _>>();
+        given.extend(access::secrets_given(environment)?);
+        Ok(given)
     }
 
     /// Refused when the release would be watched for less than the environment has it.
@@ -102,15 +109,19 @@ impl Deploy {
     /// On a host: a commit, whose images a registry has. What can be refused here is refused before the host is touched,
     /// and what can be refused there before anything is built.
     fn take_commit(&self, environment: &Environment) -> Result<(Taken, Registry)> {
-        let access = Access::of(environment)?;
+        let mut access = Access::of(environment)?;
+        if let Some(beside) = &self.beside {
+            access.site = beside.site.clone();
+        }
         ship::Told::of(environment)?;
+        let given = self.secrets_given(environment)?;
         let commit = version::choose(environment, self.version.as_deref())?;
         gate::check_branch_of(environment, &commit, &self.overrides)?;
         images::ensure_client(self.consent.yes)?;
         let registry = Registry::choose()?;
         let find = || {
             let sources = Sources::of_commit(commit.clone(), environment)?;
-            let release = check_sources(environment, &sources)?;
+            let release = check_sources_with(environment, &sources, &given)?;
             let found = images::find(&registry, &commit)?;
             gate::check_images_of(environment, &commit, found.as_ref(), &self.overrides)?;
             let checked = found.clone().unwrap_or_default();
@@ -124,6 +135,9 @@ impl Deploy {
         let (machine, (sources, found, sboms, release, files, shown)) =
             self.target.clone().reach_by(&access, find)?;
         let checked = found.clone().unwrap_or_default();
+        if self.beside.is_none() {
+            machine.check_no_other_project("Nothing was changed.")?;
+        }
         // Who may approve, the host's live commit says.
         let approval = approval::check(&machine, &registry, &commit, &checked, &self.overrides)?;
         let machine = machine.with_registry_tunnel(registry.registry_tunnel).with_platform_files(files);
@@ -151,8 +165,17 @@ impl Deploy {
 
 /// Refused when compose does not understand the release, or when the app would not take its settings and secrets.
 pub fn check_sources(environment: &Environment, sources: &Sources) -> Result<Value> {
+    check_sources_with(environment, sources, &access::secrets_given(environment)?)
+}
+
+/// The same with these values of secrets.
+pub fn check_sources_with(
+    environment: &Environment,
+    sources: &Sources,
+    given: &BTreeMap<&'static str, Vec<u8>>,
+) -> Result<Value> {
     let rendered = sources.check(environment)?;
-    let problems = sources.settings_problems(&rendered, &access::secrets_given(environment)?);
+    let problems = sources.settings_problems(&rendered, given);
     let words = |problem: &Problem| match problem {
         Problem::Wrong(words) => words.clone(),
         Problem::Unknown(name) => {

@@ -301,7 +301,7 @@ fn papers_volume(environment: &Environment) -> String {
 }
 
 /// Ahead of the data, in the same attempt.
-fn start_platform(leased: &Leased, attempt: &Attempt, prepared: &Prepared) -> Result<()> {
+pub(super) fn start_platform(leased: &Leased, attempt: &Attempt, prepared: &Prepared) -> Result<()> {
     let (platform, secrets) = (leased.platform(), &prepared.secrets);
     Activity::of("platform: database and edge", |activity| {
         if platform.settle(secrets, &|line| activity.line(line)).context("waiting for the platform")? {

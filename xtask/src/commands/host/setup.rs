@@ -11,6 +11,7 @@ use crate::commands::refuse;
 use crate::commands::target::access::Access;
 use crate::commands::target::consent::Consent;
 use crate::commands::target::{self, TargetArgs, connect};
+use crate::host::{self, OtherProject};
 use crate::product::secrets::Supplied;
 use crate::project::Environment;
 use crate::setup::host::{Admin, Requirement, State, Wanted, requirements};
@@ -44,6 +45,9 @@ pub struct Setup {
     consent: Consent,
     #[command(flatten)]
     output: OutputArgs,
+    /// Somebody's own compose project runs there, and is known of: set for `host adopt`.
+    #[arg(skip)]
+    beside_project: bool,
 }
 
 /// The way to the host, whether its key is newly pinned, and what was found of each requirement.
@@ -62,7 +66,14 @@ impl Setup {
             undo: None,
             consent,
             output,
+            beside_project: false,
         }
+    }
+
+    /// Beside somebody's own project, whose users may come by other ports than 80 and 443: without the line that closes those.
+    pub fn beside_project(target: TargetArgs, admin: Option<String>, output: OutputArgs) -> Setup {
+        let without = vec!["firewall".to_owned()];
+        Setup { admin, without, beside_project: true, ..Setup::whole(target, output) }
     }
 
     pub fn run(self) -> Result<()> {
@@ -90,6 +101,7 @@ impl Setup {
             self.take_back(&admin, name, &all)?;
             return Ok(None);
         }
+        self.check_other_projects(&admin)?;
         let requirements = look(&admin, all)?;
         if !self.output.json {
             say_requirements(&requirements);
@@ -121,6 +133,19 @@ impl Setup {
             .context("what was done before stays; mend the cause and run this again")?;
         }
         Ok(Some((access, pinned, requirements)))
+    }
+
+    /// Said by `--plan`, and else refused, when what somebody runs there by hand is in the way.
+    fn check_other_projects(&self, admin: &Admin) -> Result<()> {
+        if self.beside_project {
+            return Ok(());
+        }
+        let projects = OtherProject::all(&host::containers(admin)?);
+        match host::check_none_in_the_way(&projects, self.target.environment(), "Nothing was changed.") {
+            Err(error) if self.plan => terminal::warn(format_args!("{error:#}")),
+            checked => checked?,
+        }
+        Ok(())
     }
 
     /// The lines that this call is about. An error when it names one that there is not.
@@ -157,7 +182,7 @@ impl Setup {
 }
 
 /// As somebody who may change the machine, and whether that one must call sudo.
-fn come_in(access: &Access, given: Option<&str>) -> Result<(HostShell, bool)> {
+pub fn come_in(access: &Access, given: Option<&str>) -> Result<(HostShell, bool)> {
     let mut access = access.clone();
     if let Some(name) = given {
         access.destination.user = target::access::user_name(name).map_err(refuse)?;

@@ -180,9 +180,9 @@ impl<'a> LeasedDatabase<'a> {
         Ok(self.leased.fenced()?.database().stream(&["sh", "-c", SCRIPT, "database", "receive-list", name]))
     }
 
-    /// What was received, and came to its end, becomes a backup.
-    pub fn take_dump(&self, name: &str) -> Result<Backup> {
-        described(&self.change(&["take", name], DUMP_TIMEOUT)?)
+    /// What was received, and came to its end, becomes a backup. Refused when a copy is no dump of this database.
+    pub fn take_dump(&self, name: &str, made_by: &str) -> Result<Backup> {
+        described(&self.change(&["take", name, made_by], DUMP_TIMEOUT)?)
     }
 
     /// Removes a backup.

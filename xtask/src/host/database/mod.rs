@@ -22,7 +22,7 @@ use crate::tools::docker::container;
 use crate::tools::docker::exec::Running;
 use crate::tools::process::{CommandError, Finished, Run};
 
-const SCRIPT: &str = include_str!("../scripts/database.sh");
+pub(super) const SCRIPT: &str = include_str!("../scripts/database.sh");
 /// A dump, or loading one.
 const DUMP_TIMEOUT: Duration = Duration::from_secs(1200);
 const QUERY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -216,6 +216,11 @@ impl LeasedDatabase<'_> {
             &["psql", "--username=postgres", "--no-psqlrc", "--quiet", "--dbname", DATABASE, "--file=-"],
         );
         Run::new(psql).stdin(sql).run().context("writing which migrations the database has")
+    }
+
+    /// Runs a script in the database, as the superuser.
+    pub fn run_script(&self, sql: &str) -> Result<()> {
+        self.as_superuser(&[format!("--dbname={DATABASE}")], sql.to_owned())
     }
 
     /// A verb of the script that changes the databases, or the backups.

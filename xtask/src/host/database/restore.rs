@@ -105,6 +105,11 @@ impl LeasedDatabase<'_> {
         interrupt::shielded(|| self.change(&words, QUERY_TIMEOUT)).map(drop)
     }
 
+    /// Removes what this attempt has put aside.
+    pub fn drop_parked(&self, attempt: &str) -> Result<()> {
+        self.change(&["drop", &aside(DATABASE, attempt)], QUERY_TIMEOUT).map(drop)
+    }
+
     /// What the attempt has put aside becomes the database again, if it did.
     pub(in crate::host) fn swap_back(&self, attempt: &str) -> Result<()> {
         if self.leased.fenced()?.database().is_parked(attempt)? {

@@ -60,7 +60,7 @@ impl LeasedDatabase<'_> {
             .with_context(|| format!("ending the log-in of {role}"))
     }
 
-    fn as_superuser(&self, variables: &[String], sql: String) -> Result<()> {
+    pub(super) fn as_superuser(&self, variables: &[String], sql: String) -> Result<()> {
         let machine = self.leased.fenced_invalidating()?;
         let mut arguments = vec![
             "psql",

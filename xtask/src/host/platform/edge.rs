@@ -90,7 +90,10 @@ impl Platform<'_> {
     /// What the edge listens on, as compose spells the host's side of a port: on a host of its own, its port 80; here
     /// the port that it had, or the environment's own, or the next free one.
     pub(super) fn edge_listens(&self) -> Result<String> {
-        let Site::Here { port } = self.machine.environment.site else { return Ok("80".to_owned()) };
+        let Site::Here { port } = self.machine.environment.site else {
+            let beside = self.machine.site.as_ref().and_then(|site| site.beside);
+            return Ok(beside.map_or("80".to_owned(), |port| format!("127.0.0.1:{port}")));
+        };
         let first = self.edge_port()?.unwrap_or(port);
         let edge = container::named(self.machine.docker(), &self.container(EDGE.name))?;
         if edge.is_some_and(|edge| edge.state.status == Condition::Running) {

@@ -80,17 +80,10 @@ receive-list) # NAME, and what was counted and listed with the dump
 discard) # NAME
     rm -f ".$1.part" ".$1.list"
     ;;
-take) # NAME: what came whole becomes a backup; what is known of it is in itself, but for the rows of its moment
+take) # NAME MADE-BY: what came whole becomes a backup; what is known of it is in itself, but for the rows of its moment
     next=".$1.part" list=".$1.list" papers=
     trap 'rm -f "$next" "$list" "$1.json.next"' EXIT
     hold
-    # A count has a bar, a paper has none. It may have come without a list.
-    if [ -e "$list" ]; then
-        sed -n '/|/p' "$list" >"$1.counts"
-        sed '/|/d' "$list" >"$1.papers"
-        papers="$(papers_in "$1.papers"),"
-        sync "$1.counts" "$1.papers"
-    fi
     pg_restore --file=/dev/null "$next"
     tables=$(pg_restore --list "$next" | grep -c ' TABLE DATA ')
     at=$(pg_restore --list "$next" | while read -r _ archive created _ day time _; do
@@ -99,9 +92,21 @@ take) # NAME: what came whole becomes a backup; what is known of it is in itself
     schema=$(pg_restore --data-only --table=_sqlx_migrations --file=- "$next" | while read -r version _; do
         case $version in *[!0-9]* | '') ;; *) echo "$version" ;; esac
     done | sort -n | tail -n 1)
+    # Counted as a backup, it would be what a restore, or who removes older ones, relies on.
+    if [ -z "$schema" ] && [ "$2" = "db take" ]; then
+        echo "it has no history of migrations: it is a dump of another database, and no copy of this one" >&2
+        exit 1
+    fi
+    # A count has a bar, a paper has none. It may have come without a list.
+    if [ -e "$list" ]; then
+        sed -n '/|/p' "$list" >"$1.counts"
+        sed '/|/d' "$list" >"$1.papers"
+        papers="$(papers_in "$1.papers"),"
+        sync "$1.counts" "$1.papers"
+    fi
     sum=$(sha256sum "$next" | cut -d ' ' -f 1)
-    printf '{"name":"%s","at":"%s","made_by":"db take","live":"none","schema":%s,"tables":%s,"bytes":%s,%s"sha256":"%s","wanted":"%s"}\n' \
-        "$1" "$at" "${schema:-0}" "$tables" "$(stat -c %s "$next")" "$papers" "$sum" "$(now)" >"$1.json.next"
+    printf '{"name":"%s","at":"%s","made_by":"%s","live":"none","schema":%s,"tables":%s,"bytes":%s,%s"sha256":"%s","wanted":"%s"}\n' \
+        "$1" "$at" "$2" "${schema:-0}" "$tables" "$(stat -c %s "$next")" "$papers" "$sum" "$(now)" >"$1.json.next"
     sync "$1.json.next"
     mv "$next" "$1.dump"
     mv "$1.json.next" "$1.json"
@@ -133,7 +138,9 @@ load) # NAME BESIDE OWNER APP
     dropdb --username=postgres --if-exists --force "$2"
     createdb --username=postgres --owner="$3" --template=template0 --encoding=UTF8 "$2"
     ask --command="REVOKE ALL ON DATABASE $2 FROM PUBLIC" --command="GRANT CONNECT ON DATABASE $2 TO $4" postgres
-    pg_restore --username=postgres --exit-on-error --single-transaction --dbname="$2" "$1.dump"
+    # Of a database that was not ours: who owned it there is nobody here.
+    if grep -q '"made_by":"host adopt"' "$1.json"; then foreign=1; else foreign=; fi
+    pg_restore --username=postgres --exit-on-error --single-transaction ${foreign:+--no-owner --no-privileges} --dbname="$2" "$1.dump"
     # A dump holds no statistics, without which the first queries would be slow.
     ask --command=ANALYZE "$2"
     ;;

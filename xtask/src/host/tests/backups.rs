@@ -259,20 +259,37 @@ fn what_is_taken_or_wanted_is_not_swept_and_is_as_new_as_that() {
         format!("sh {} app owner user 1 120 3 5 90 && exec /bin/sync \"$@\"", folder.path("bin/sweep.sh"));
     folder.program("sync", &sweeps);
     let list = "; Archive created at 2020-01-01 01:00:00 UTC\n1; 2; 3 TABLE DATA public shipments owner";
-    folder.program("pg_restore", &format!(r#"case "$*" in *--list*) printf '{list}\n' ;; esac"#));
-    fs::write(folder.path("backups").join(format!(".{}.part", of_long_ago[0])), "dump").unwrap();
+    let tells = |history: &str| {
+        let told = format!(
+            r#"case "$*" in *--list*) printf '{list}\n' ;; *--data-only*) printf '{history}' ;; esac"#
+        );
+        folder.program("pg_restore", &told);
+    };
     // What was counted and listed with it comes in one.
     let (counts, papers) = ("public.users|7\n", "0-1/0a 5\n0-2/0b 6\n");
-    let list = folder.path("backups").join(format!(".{}.list", of_long_ago[0]));
-    fs::write(&list, format!("{counts}{papers}")).unwrap();
-    let output = folder.script(&["take", of_long_ago[0]]);
+    let counted = folder.path("backups").join(format!(".{}.list", of_long_ago[0]));
+    let take = || {
+        fs::write(folder.path("backups").join(format!(".{}.part", of_long_ago[0])), "dump").unwrap();
+        fs::write(&counted, format!("{counts}{papers}")).unwrap();
+        folder.script(&["take", of_long_ago[0], "db take"])
+    };
+    tells("");
+    let output = take();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a dump of another database"), "{output:?}");
+    assert_eq!(
+        folder.names().iter().filter(|name| name.contains(of_long_ago[0])).count(),
+        0,
+        "it is no backup"
+    );
+    tells("20260101000000 a row\\n");
+    let output = take();
     assert!(output.status.success(), "{output:?}");
     let taken: Backup = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((taken.papers, taken.papers_bytes), (Some(2), Some(11)));
     let read =
         |kind: &str| fs::read_to_string(folder.path("backups").join(format!("{}.{kind}", of_long_ago[0])));
     assert_eq!((read("counts").unwrap().as_str(), read("papers").unwrap().as_str()), (counts, papers));
-    assert!(!list.exists());
+    assert!(!counted.exists());
     // Before those that are wanted; the rule keeps five.
     for number in 0..6 {
         folder.backup(&format!("{}-{number}", of_before(60)), 7);

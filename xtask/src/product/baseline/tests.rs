@@ -96,3 +96,18 @@ fn two_baselines_at_once_and_one_beside_a_migration_write_nothing() {
     assert!(said.contains("division by zero"), "{said}");
     assert_eq!(there(&server, "SELECT to_regclass('public._sqlx_migrations') IS NULL").unwrap(), "t");
 }
+
+#[test]
+fn what_a_bridge_lacks_of_rights_to_columns_is_granted() {
+    assert_eq!(
+        rights_to_column("- grant on column public.users.name to app: SELECT, UPDATE").as_deref(),
+        Some("GRANT SELECT (\"name\"), UPDATE (\"name\") ON \"public\".\"users\" TO \"app\";\n")
+    );
+    for other in [
+        "+ grant on column public.users.name to app: SELECT",
+        "- grant on table public.users to app: SELECT",
+        "- grant on column public.users.name to app: SELECT and may pass it on",
+    ] {
+        assert_eq!(rights_to_column(other), None, "{other}");
+    }
+}

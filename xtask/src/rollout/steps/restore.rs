@@ -10,6 +10,7 @@ use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Goal, Plan, Step, StepContext};
 use crate::rollout::state::backup::{self, Backup};
 use crate::rollout::state::ledger::Kind;
+use crate::rollout::state::release::ReleaseId;
 
 /// How long the live release may take to be well with the other database.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -25,6 +26,13 @@ pub fn restore(dump: &Backup, database: &'static str, seen: &Observed) -> Plan {
         .then(Load { dump: dump.clone(), database })
         .then(Swap { database })
         .when(has_live, "check: no release has the traffic", |plan| plan.then(Check))
+}
+
+/// A dump of a database that was not ours takes the database's place. It has no migrations yet, so no release is asked about it.
+pub fn take_over(dump: &Backup, database: &'static str, live: Option<ReleaseId>) -> Plan {
+    Plan::to(Goal { kind: Kind::Restore, from: live.clone(), to: live })
+        .then(Load { dump: dump.clone(), database })
+        .then(Swap { database })
 }
 
 /// The dump becomes a database beside the one that is used.

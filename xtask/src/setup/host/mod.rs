@@ -87,9 +87,19 @@ impl Admin<'_> {
     }
 
     /// Runs a script, which errors call `name`, and gives what it printed.
-    fn script(&self, name: &str, script: &str, arguments: &[&str]) -> Result<String> {
-        let run = self.command(script, arguments).called(name).timeout(Duration::from_secs(60));
-        Ok(run.text()?)
+    pub fn script(&self, name: &str, script: &str, arguments: &[&str]) -> Result<String> {
+        self.long_script(name, script, arguments, Duration::from_secs(60))
+    }
+
+    /// The same, for one that may take as long as this.
+    pub fn long_script(
+        &self,
+        name: &str,
+        script: &str,
+        arguments: &[&str],
+        timeout: Duration,
+    ) -> Result<String> {
+        Ok(self.command(script, arguments).called(name).timeout(timeout).text()?)
     }
 
     /// Looks whether it is as it is to be.

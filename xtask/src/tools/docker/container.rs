@@ -42,6 +42,28 @@ pub struct Container {
 pub struct HostConfig {
     /// Bytes; 0 when it may take all that there is.
     pub memory: u64,
+    /// By port and protocol inside, as `8000/tcp`: where it is published.
+    #[serde(default)]
+    pub port_bindings: Option<BTreeMap<String, Option<Vec<Published>>>>,
+    /// When the engine starts it again by itself.
+    #[serde(default)]
+    pub restart_policy: RestartPolicy,
+}
+
+/// See [`HostConfig`].
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Published {
+    /// A number; empty where the engine chooses one.
+    pub host_port: String,
+}
+
+/// See [`HostConfig`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RestartPolicy {
+    /// `no`, `always`, `unless-stopped`, `on-failure`.
+    pub name: String,
 }
 
 /// See [`Container`].
@@ -50,6 +72,12 @@ pub struct HostConfig {
 pub struct Mount {
     /// A path on the host.
     pub source: String,
+    /// The volume, where it is one.
+    #[serde(default)]
+    pub name: String,
+    /// Where it is in the container.
+    #[serde(default)]
+    pub destination: String,
 }
 
 /// See [`Container`].
@@ -138,6 +166,14 @@ impl Container {
             (false, true) => format!("exit code {}", self.state.exit_code),
             (false, false) => String::new(),
         }
+    }
+
+    /// The ports of its machine that it publishes, each once.
+    pub fn published(&self) -> Vec<u16> {
+        let bindings = self.host_config.port_bindings.iter().flatten();
+        let published = bindings.flat_map(|(_, published)| published.iter().flatten());
+        let ports: BTreeSet<u16> = published.filter_map(|it| it.host_port.parse().ok()).collect();
+        ports.into_iter().collect()
     }
 
     /// The name, without the slash.

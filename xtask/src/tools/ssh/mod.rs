@@ -199,15 +199,26 @@ impl Connection {
     /// Opens a port of the host's loopback address that leads to port `to` of this machine's. An error when sshd does not
     /// allow it, or the port is in use.
     pub fn open_reverse_tunnel(&self, port: u16, to: u16) -> Result<()> {
-        let (socket, way) = (self.path("ctl"), format!("127.0.0.1:{port}:127.0.0.1:{to}"));
-        let only = command_line::THROUGH_MASTER;
-        let forward = cmd!(shell(), "ssh -S {socket} {only...} -O forward -R {way} -- host").quiet();
-        Run::new(forward).timeout(Duration::from_secs(15)).run().with_context(|| {
+        self.forward("-R", port, to).with_context(|| {
             format!(
                 "port {port} of the host's loopback can't lead back to the registry here: its sshd must allow it \
                  (AllowTcpForwarding), and nothing else may use the port"
             )
         })
+    }
+
+    /// Opens a port of this machine's loopback address that leads to port `to` of the host's. An error when it is in use here; what
+    /// sshd says shows at its first use only.
+    pub fn open_tunnel(&self, port: u16, to: u16) -> Result<()> {
+        let opened = self.forward("-L", port, to);
+        opened.with_context(|| format!("port {port} of this machine's loopback can't lead to the host"))
+    }
+
+    fn forward(&self, direction: &str, port: u16, to: u16) -> Result<()> {
+        let (socket, way) = (self.path("ctl"), format!("127.0.0.1:{port}:127.0.0.1:{to}"));
+        let only = command_line::THROUGH_MASTER;
+        let forward = cmd!(shell(), "ssh -S {socket} {only...} -O forward {direction} {way} -- host").quiet();
+        Ok(Run::new(forward).timeout(Duration::from_secs(15)).run()?)
     }
 
     /// Ends the connection, and gives how much it carried.

@@ -1,0 +1,333 @@
+//! What adopting does: ours is made ready beside what is there, with its data as a rehearsal; then the old project is stopped, its data
+//! come over once more, and the edge takes its ports. Users wait for the latter alone.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{Adopt, Bridged};
+use crate::commands::deploy::prepare::Prepared;
+use crate::commands::deploy::{Beside, Deploy};
+use crate::commands::host::restore::start_platform;
+use crate::commands::host::setup::Setup;
+use crate::commands::monitor;
+use crate::commands::progress::driver::{self, LockWaitArgs};
+use crate::commands::target::access::Access;
+use crate::commands::target::https;
+use crate::exit::{Exit, Failure, refuse};
+use crate::host::{AdoptionRecord, AdoptionState, Leased, Machine, OldDatabase, OtherProject, PublicSite};
+use crate::product::platform;
+use crate::project::{DATABASE, EDGE};
+use crate::rollout::attempt::Attempt;
+use crate::rollout::host::{Host, LeasedHost};
+use crate::rollout::state::release::{Release, ReleaseId};
+use crate::rollout::steps::platform::{Renewal, renew};
+use crate::rollout::steps::restore;
+use crate::setup::host::Admin;
+use crate::terminal::{self, Activity, paint};
+use crate::tools::process::interrupt;
+
+/// Where the edge listens on the host's loopback until the ports are its own.
+const BESIDE: u16 = 18_080;
+/// What the stop, the handing over of the ports and a look take, beside the data.
+const HAND_OVER: Duration = Duration::from_secs(9);
+/// How long ours may take to answer by the ports.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How it went.
+pub struct CutOver {
+    /// What has the traffic.
+    pub release: ReleaseId,
+    /// From the stop of the old project to the first answer of ours.
+    pub pause: Duration,
+    /// As it was said before.
+    pub expected: Duration,
+}
+
+/// How long nobody will be served, by the size of the data alone.
+pub fn guess(database: &OldDatabase) -> Duration {
+    HAND_OVER + Duration::from_secs(database.bytes / (10 << 20))
+}
+
+/// An adoption that somebody has said yes to.
+pub struct Agreed<'a> {
+    /// What was asked for.
+    pub adopt: &'a Adopt,
+    /// Who looks at the old project.
+    pub admin: &'a Admin<'a>,
+    /// The old project.
+    pub project: &'a OtherProject,
+    /// Its database.
+    pub database: &'a OldDatabase,
+    /// What makes its schema ours.
+    pub bridged: &'a Bridged,
+}
+
+impl Agreed<'_> {
+    /// Everything, in order. What was done by an adoption that was cut off is not done again.
+    pub fn run(&self, secrets: BTreeMap<&'static str, Vec<u8>>) -> Result<CutOver> {
+        let Agreed { adopt, admin, project, database, .. } = self;
+        let tunnel = admin.shell.connection().context("the way to the host is a connection")?;
+        let here = free_port()?;
+        tunnel.open_tunnel(here, BESIDE)?;
+        Setup::beside_project(adopt.target.clone(), adopt.admin.clone(), adopt.output).make()?;
+        let beside = Beside { site: PublicSite::beside_another(here, BESIDE), secrets };
+        let deploy = Deploy::beside(
+            adopt.target.clone(),
+            adopt.version.clone(),
+            adopt.overrides.clone(),
+            adopt.output,
+            beside,
+        );
+        let mut prepared = deploy.prepare()?;
+        let expected = self.make_ready(&prepared)?.map_or_else(|| guess(database), |took| HAND_OVER + took);
+        if !prepared.is_settled()? {
+            deploy.deploy(&mut prepared, None)?;
+        }
+        let seconds = terminal::seconds(expected);
+        terminal::note(format_args!(
+            "  ready beside {}: nobody will be served for about {seconds}",
+            project.name
+        ));
+        let (release, pause) = self.cut_over(&prepared)?;
+        Ok(CutOver { release, pause, expected })
+    }
+
+    /// The platform runs beside the old project, on another port, with the old data. Says how long these took; nothing where they
+    /// are there.
+    fn make_ready(&self, prepared: &Prepared) -> Result<Option<Duration>> {
+        let Agreed { project, database, .. } = self;
+        let machine = &prepared.machine;
+        let leased = driver::lease(machine, format!("adoption of {}", project.name), LockWaitArgs::PATIENT)?;
+        let attempt = driver::settle(&leased)?;
+        undo_cut_over(&leased)?;
+        check_not_adopted(machine)?;
+        if machine.platform().is_made()? && !machine.platform().serves()? {
+            // It was to have the ports already.
+            let renewal = edge_alone(machine, prepared.release().commit)?;
+            driver::run(machine, &attempt, &renew(&renewal), Vec::new())?;
+        }
+        let attempt = driver::settle(&leased)?;
+        start_platform(&leased, &attempt, prepared)?;
+        leased.database().make_roles()?;
+        // A cut-over that was undone may have left half of its data.
+        if machine.live()?.active.is_some() && machine.adoption().record()?.is_none() {
+            return Ok(None);
+        }
+        let began = Instant::now();
+        let rows = self.bring_data(&leased, machine, database, &attempt)?;
+        let missing: Vec<&String> = database.rows.keys().filter(|table| !rows.contains_key(*table)).collect();
+        ensure!(missing.is_empty(), "these tables did not come over: {missing:?}");
+        Ok(Some(began.elapsed()))
+    }
+
+    fn cut_over(&self, prepared: &Prepared) -> Result<(ReleaseId, Duration)> {
+        let Agreed { adopt, admin, project, database, .. } = self;
+        let machine = self.reach_with_ports(prepared)?;
+        if let Some(site) = machine.site() {
+            https::check_name(site, &adopt.overrides)?;
+        }
+        let release = prepared.release();
+        let doing = format!("adoption of {}: the cut-over", project.name);
+        let leased = driver::lease(&machine, doing, LockWaitArgs::PATIENT)?;
+        let attempt = driver::settle(&leased)?;
+        // Somebody else may have adopted it, or stopped it, since it was looked at.
+        check_not_adopted(&machine)?;
+        OldDatabase::of(admin, &database.container)?;
+        leased.platform().check_renewal()?;
+        attempt.note(&format!(
+            "the adoption of {} begins: it is stopped, and its data and ports are taken over",
+            project.words()
+        ))?;
+        let record = AdoptionRecord::of(project);
+        let began = Instant::now();
+        let begun = leased.adoption().begin(&record);
+        let taken = begun.and_then(|()| self.take_over(&leased, &machine, &record, &release));
+        let pause = began.elapsed();
+        let Err(error) = taken else {
+            if let Err(error) = interrupt::shielded(|| leased.adoption().end(&record)) {
+                terminal::warn(format_args!(
+                    "{error:#}: `cargo xtask recover` stops what is left of {}",
+                    project.name
+                ));
+            }
+            monitor::renew(&leased, &machine, &release);
+            let pause_in_words = terminal::seconds(pause);
+            note(
+                &leased,
+                &format!(
+                    "{} is adopted: nobody was served for {pause_in_words}; it is kept until `--forget-old`",
+                    project.name
+                ),
+            );
+            return Ok((release.id, pause));
+        };
+        let undone = interrupt::shielded(|| leased.adoption().undo(&record));
+        let (exit, state) = match undone {
+            Ok(()) => {
+                note(&leased, &format!("the adoption of {} is undone: it serves again", project.name));
+                (
+                    Exit::Undone,
+                    format!(
+                        "{} serves again, {} after it was stopped",
+                        project.name,
+                        terminal::seconds(began.elapsed())
+                    ),
+                )
+            }
+            Err(_) if machine.is_cut_off() => (
+                Exit::NotUndone,
+                format!("the link is lost; a guard there starts {} again within 20 s", project.name),
+            ),
+            Err(undoing) => {
+                let Agreed { project: OtherProject { name, folder, .. }, .. } = self;
+                (
+                    Exit::NotUndone,
+                    format!(
+                        "{name} could not be started again: {undoing:#}\n  There: cd {folder} && docker compose up --detach"
+                    ),
+                )
+            }
+        };
+        let name = &adopt.target.environment().name;
+        let message = format!(
+            "the cut-over failed: {error:#}\n  Now: {state}. Mend the cause, then `cargo xtask host adopt --env {name}` goes on from there."
+        );
+        Err(Failure { exit, message }.into())
+    }
+
+    /// While nobody is served: only what must wait for the last write is in here.
+    fn take_over(
+        &self,
+        leased: &Leased,
+        machine: &Machine,
+        record: &AdoptionRecord,
+        release: &Release,
+    ) -> Result<()> {
+        Activity::of(format!("stop {}", record.project.name), |_| leased.adoption().stop_writers(record))?;
+        let last = OldDatabase::of(self.admin, &self.database.container)?;
+        let rows = self.bring_data(leased, machine, &last, &driver::settle(leased)?)?;
+        let differs: Vec<String> = last
+            .rows
+            .iter()
+            .filter(|(table, count)| rows.get(*table) != Some(count))
+            .map(|(table, count)| {
+                format!(
+                    "{table}: {count} there, {} here",
+                    rows.get(table).map_or("no table".to_owned(), u64::to_string)
+                )
+            })
+            .collect();
+        ensure!(differs.is_empty(), "not all rows came over: {}", differs.join("; "));
+        if release.migrations.iter().any(|version| *version > self.bridged.newest) {
+            Activity::of("migrate", |_| leased.migrate(release))?;
+        }
+        let attempt = driver::settle(leased)?;
+        let renewal = edge_alone(machine, release.commit.clone())?;
+        driver::run(machine, &attempt, &renew(&renewal), Vec::new())?;
+        machine
+            .platform()
+            .wait_for_certificate(&|line| terminal::note(paint::dim(format_args!("  {line}"))))?;
+        wait_for_release(machine, &release.id)
+    }
+
+    /// The old data take the database's place, with what makes their schema ours, and the history of that. Gives the rows of each table as
+    /// they came.
+    fn bring_data(
+        &self,
+        leased: &Leased,
+        machine: &Machine,
+        database: &OldDatabase,
+        attempt: &Attempt,
+    ) -> Result<BTreeMap<String, u64>> {
+        let bridged = self.bridged;
+        machine.database().check_room_for_copy(2 * database.bytes)?;
+        let name = format!("{}-adopt", attempt.id());
+        let dump = Activity::of(format!("dump {} of {}", database.name, database.container), |_| {
+            let copied = leased.adoption().copy_database(database, &name);
+            let taken = copied.and_then(|()| leased.database().take_dump(&name, "host adopt"));
+            taken.inspect_err(|_| leased.database().discard_dump(&name))
+        })?;
+        leased.database().want(&dump)?;
+        let live = machine.live()?.active;
+        driver::run(machine, attempt, &restore::take_over(&dump, DATABASE, live), Vec::new())?;
+        let rows = machine.database().rows()?;
+        if let Some(bridge) = &bridged.bridge {
+            leased.database().run_script(bridge).context("running the bridge")?;
+        }
+        leased
+            .database()
+            .run_script(&bridged.history)
+            .context("writing which migrations the database has")?;
+        // What stood in its place was empty, or of a rehearsal.
+        leased.database().drop_parked(attempt.id())?;
+        Ok(rows)
+    }
+
+    /// The same host, with the ports that its edge is to have.
+    fn reach_with_ports(&self, prepared: &Prepared) -> Result<Machine> {
+        let target = &self.adopt.target;
+        let access = Access::of(target.environment())?;
+        let (machine, ()) = target.clone().reach_by(&access, || Ok(()))?;
+        let files = platform::of_commit(&prepared.release().commit)?;
+        let tunnel = prepared.registry.as_ref().and_then(|registry| registry.registry_tunnel);
+        Ok(machine
+            .with_bases(prepared.machine.bases()?.clone())
+            .with_platform_files(files)
+            .with_registry_tunnel(tunnel))
+    }
+}
+
+fn check_not_adopted(machine: &Machine) -> Result<()> {
+    match machine.adoption().record()?.is_some_and(|record| record.state == AdoptionState::Ours) {
+        true => Err(refuse("it was adopted by somebody else meanwhile: there is nothing to do")),
+        false => Ok(()),
+    }
+}
+
+/// The old project serves again, where a driver died in the middle. Gives what is said of it.
+pub fn undo_cut_over(leased: &Leased) -> Result<Option<String>> {
+    let undone =
+        leased.adoption().settle().context("undoing the cut-over of an adoption that was cut off")?;
+    Ok(undone.map(|record| format!("the adoption of {} was cut off: it serves again", record.project.name)))
+}
+
+/// What is done is done, whatever becomes of this line.
+fn note(leased: &Leased, what: &str) {
+    if let Err(error) = interrupt::shielded(|| driver::settle(leased)?.note(what)) {
+        terminal::warn(format_args!("the ledger does not know of it: {error:#}"));
+    }
+}
+
+/// The edge starts anew, with the files of this machine's way to users.
+fn edge_alone(machine: &Machine, commit: String) -> Result<Renewal> {
+    let files = machine.files()?;
+    Ok(Renewal {
+        live: files.traffic.active,
+        before: files.ledger.platform().cloned().unwrap_or_default(),
+        commit,
+        services: vec![(EDGE.name.to_owned(), "it takes the ports")],
+        has_database: false,
+    })
+}
+
+fn wait_for_release(machine: &Machine, id: &ReleaseId) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let said = match machine.probe() {
+            Ok(answer) if answer.status == 200 && answer.release.as_ref() == Some(id) => return Ok(()),
+            Ok(answer) => format!("{} {}", answer.status, answer.excerpt),
+            Err(error) => format!("{error:#}"),
+        };
+        if began.elapsed() > ANSWER_TIMEOUT {
+            bail!("{id} does not answer by the ports of the edge: {said}");
+        }
+        machine.pause(Duration::from_millis(100))?;
+    }
+}
+
+fn free_port() -> Result<u16> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
+    Ok(listener.local_addr()?.port())
+}

@@ -1,0 +1,33 @@
+# The way back of a cut-over, on the host itself: ours gives the ports up, and what somebody ran by hand serves again.
+# Usage: adopt.sh VERB ROOT EDGE CONTAINER=POLICY...
+# `undo` does it; `guard` does it once the driver of the cut-over has died, and ends with the cut-over.
+
+verb=$1 root=$2 edge=$3
+shift 3
+file=$root/adoption.json
+is_cutting() { grep -q '"state":"cutting"' "$file" 2>/dev/null; }
+undo() {
+    docker stop -t 3 "$edge" >/dev/null 2>&1
+    for each; do
+        docker update --restart "${each##*=}" "${each%=*}" >/dev/null && docker start "${each%=*}" >/dev/null || return 1
+    done
+    sed 's/"state":"cutting"/"state":"undone"/' "$file" >"$file.next" && sync "$file.next" && mv "$file.next" "$file"
+}
+case $verb in
+undo) undo "$@" ;;
+guard)
+    exec 9>>"$root/lease"
+    while is_cutting; do
+        # A driver that lives has the lease; nobody else may do anything while it is undone.
+        if flock -n 9; then
+            tries=0
+            while is_cutting && ! undo "$@" && [ $tries -lt 30 ]; do
+                tries=$((tries + 1))
+                sleep 1
+            done
+            exit
+        fi
+        sleep 1
+    done
+    ;;
+esac
