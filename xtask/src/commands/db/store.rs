@@ -1,6 +1,6 @@
 //! Copies of backups in an S3-compatible store: sent, listed, removed by the rule, read back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -193,15 +193,19 @@ impl Place {
         Ok(there.then(|| self.read_object(&name)))
     }
 
-    /// The papers that the host that a copy is of has sent to the holder of a key: their names.
-    pub fn papers_of(&self, copy: &str, recipient: &str) -> Result<BTreeSet<String>> {
+    /// The papers that the host that a copy is of has sent to the holder of a key: their names, and how big they are in the store.
+    pub fn papers_of(&self, copy: &str, recipient: &str) -> Result<BTreeMap<String, u64>> {
         let folder = self.papers_folder(copy, recipient);
         let told = Run::new(self.store.list_below(shell(), &folder)).timeout(TRANSFER_TIMEOUT).finish()?;
         match told.status.code() {
             Some(0 | rclone::NO_FOLDER) => {}
             _ => bail!("asking what {SCHEME}{folder} has: {}", told.stderr.trim()),
         }
-        Ok(told.stdout.lines().filter_map(|line| line.strip_suffix(".age").map(str::to_owned)).collect())
+        let paper = |line: &str| {
+            let (name, bytes) = line.rsplit_once(';')?;
+            Some((name.strip_suffix(".age")?.to_owned(), bytes.parse().ok()?))
+        };
+        Ok(told.stdout.lines().filter_map(paper).collect())
     }
 
     /// Brings some of them, encrypted as they are.

@@ -149,6 +149,9 @@ pub struct SentPapers {
     pub backup: String,
     /// When that was so, RFC 3339 in UTC.
     pub at: String,
+    /// Since when some are to be sent, RFC 3339 in UTC; nothing when none are.
+    #[serde(default)]
+    pub since: Option<String>,
     /// How many are to be sent still.
     pub left: u64,
     /// How many are not what they were, or not there: these are not sent.
