@@ -141,6 +141,11 @@ send_backup() { # FACTS
     if [ -e "$name.papers" ]; then
         mkdir -p /state/lists
         cat "$name.papers" >"/state/lists/.next"
+        listed=$(fact papers_sha256 "/backups/$1")
+        if [ "$(sum /state/lists/.next)" != "${listed:-$(sum /state/lists/.next)}" ]; then
+            echo "the list of the papers that $name names is not the one that was made" >&2
+            return 1
+        fi
         mv /state/lists/.next "/state/lists/$name"
         cat "$name.counts" "$name.papers" >/state/list
         send /state/list "$name-$owner.list.age"

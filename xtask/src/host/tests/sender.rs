@@ -262,6 +262,16 @@ fn papers_are_sent_once_and_what_is_not_what_it_was_is_named() {
     assert_eq!((sent.backup.as_str(), sent.left, sent.amiss), ("20260103t010000z-1", 0, 2));
     assert_eq!(fs::read_to_string(folder.in_store(&whole)).unwrap(), "whole");
     assert_eq!(folder.papers(), 1);
+    // A list that was emptied would have its papers stay here.
+    let facts = folder.path("backups/20260102t010000z-1.json");
+    folder.backup_naming("20260102t010000z-1", &[]);
+    let told = fs::read_to_string(&facts)
+        .unwrap()
+        .replace('}', &format!(",\"papers_sha256\":\"{}\"}}", "0".repeat(64)));
+    fs::write(&facts, told).unwrap();
+    let output = folder.call("send_backup 20260102t010000z-1.json");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not the one that was made"), "{output:?}");
+    assert!(!folder.path("store/there/20260102t010000z-1-0a1b.dump.age").exists());
     let list = fs::read_to_string(folder.path("store/there/20260103t010000z-1-0a1b.list.age")).unwrap();
     assert_eq!(list, format!("users|1\n{}\n", lines.join("\n")));
     // What is there is not sent again; with the next backup the store is asked what it has.

@@ -30,6 +30,9 @@ pub struct Backup {
     /// How many bytes their files have together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub papers_bytes: Option<u64>,
+    /// The SHA-256 of their list, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub papers_sha256: Option<String>,
     /// The dump's SHA-256, in hexadecimal.
     pub sha256: String,
     /// When it came onto the host as a copy, or when a restore began to need it, RFC 3339 in UTC: it is kept as if it were of
@@ -57,6 +60,7 @@ impl Backup {
             loaded_bytes: 1,
             papers: None,
             papers_bytes: None,
+            papers_sha256: None,
             sha256: nothing(),
             wanted: None,
             copied: None,
