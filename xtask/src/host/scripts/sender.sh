@@ -169,7 +169,7 @@ only_in_first() { # FILE OTHER
 # each further 64 KiB.
 encrypted() { # LIST
     of_nothing=$(age --encrypt --recipient "$recipient" </dev/null | wc -c)
-    while read -r paper size; do echo "$paper;$((of_nothing + size + (size - 1) / 65536 * 16))"; done <"$1"
+    while read -r paper size; do echo "$paper;$((of_nothing + size + 16 * ((size - 1) / 65536)))"; done <"$1"
 }
 
 # What of the papers that the last backup names the store has not yet, or has not all of, in batches: each file is what its name says,
