@@ -269,7 +269,10 @@ impl Restore {
         machine.database().check_room_for_dump()?;
         machine.database().check_room_for_load(&dump)?;
         self.check_papers(&machine, &dump)?;
-        let plan = || Ok::<_, anyhow::Error>(restore::restore(&dump, DATABASE, &Observed::of(&machine)?));
+        let plan = || {
+            let seen = Observed::of(&machine)?;
+            Ok::<_, anyhow::Error>(restore::restore(&dump, DATABASE, self.without_papers, &seen))
+        };
         if self.plan {
             Preview::of(&plan()?).say(self.output);
             return Ok(());
@@ -294,19 +297,18 @@ impl Restore {
         Ok(())
     }
 
-    /// Users would be shown papers that nobody can open.
+    /// Users would be shown papers that nobody can open. The rows themselves are asked once they are loaded: here it is said
+    /// before anything has begun.
     fn check_papers(&self, machine: &Machine, dump: &Backup) -> Result<()> {
-        let name = &dump.name;
-        let Some(list) = machine.papers().named_by(dump)? else {
-            terminal::warn(format_args!(
-                "nobody has listed which papers {name} names: their files are not looked at"
-            ));
+        if self.without_papers {
+            terminal::note("  the files of its papers are not looked at");
             return Ok(());
-        };
+        }
+        let Ok(Some(list)) = machine.papers().named_by(dump) else { return Ok(()) };
         let lacking = Activity::of("look at the files of its papers", |_| machine.papers().lacking(&list))?;
         papers::check(
             &lacking,
-            self.without_papers,
+            false,
             "Nothing was changed: `cargo xtask db take` brings them from off the host; with `--without-papers` they stay away.",
         )
     }

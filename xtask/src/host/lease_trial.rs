@@ -52,7 +52,7 @@ macro_rules! every_change {
             let _ = host.remove_containers(id);
             let _ = host.backup("", "");
             let _ = host.prune_backups();
-            let _ = host.load_backup(backup);
+            let _ = host.load_backup(backup, false);
             let _ = host.drop_loaded();
             let _ = host.swap_database("");
             let _ = host.swap_back("");

@@ -116,8 +116,8 @@ impl LeasedHost for Leased<'_> {
         self.database().prune_backups()
     }
 
-    fn load_backup(&self, backup: &Backup) -> Result<()> {
-        self.database().load_backup(backup)
+    fn load_backup(&self, backup: &Backup, without_papers: bool) -> Result<()> {
+        self.database().load_backup(backup, without_papers)
     }
 
     fn drop_loaded(&self) -> Result<()> {

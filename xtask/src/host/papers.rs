@@ -15,8 +15,9 @@ use crate::tools::docker::volume;
 use crate::tools::process::Run;
 
 pub(super) const SCRIPT: &str = include_str!("scripts/papers.sh");
-/// All of them are read.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(3600);
+/// All of them are read: so much time in any case, and for so many bytes a second more.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(600);
+const BYTES_A_SECOND: u64 = 10 << 20;
 
 /// The papers, to look at.
 pub struct Papers<'a> {
@@ -42,6 +43,9 @@ impl Papers<'_> {
 
     /// Of such a list what is not there as it was: `missing NAME` or `damaged NAME` each. Each file is read to its end.
     pub fn lacking(&self, list: &str) -> Result<Vec<String>> {
+        if list.is_empty() {
+            return Ok(Vec::new());
+        }
         let volume = self.machine.named(PAPERS_VOLUME);
         // The engine would make one, and nobody's.
         if volume::labels(self.machine.docker(), &volume)?.is_none() {
@@ -55,7 +59,9 @@ impl Papers<'_> {
             "docker run --rm --interactive --network none {LIMITS...} {READ_ONLY...} --user {user} --entrypoint sh --volume {mount} {image} -c {SCRIPT} papers check"
         );
         let list: String = list.lines().map(|line| format!("{line}\n")).collect();
-        let told = Run::new(check).called("papers.sh check").timeout(CHECK_TIMEOUT).stdin(list).text();
+        let bytes = list.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>();
+        let timeout = CHECK_TIMEOUT + Duration::from_secs(bytes / BYTES_A_SECOND);
+        let told = Run::new(check).called("papers.sh check").timeout(timeout).stdin(list).text();
         Ok(told.context("looking at the files of papers")?.lines().map(str::to_owned).collect())
     }
 

@@ -29,6 +29,8 @@ fn files_of_papers_are_kept_as_long_as_the_backups_that_name_them() {
     let source = std::fs::read_to_string(source).unwrap();
     let line = format!("const DAYS: i32 = {};", KEPT_FOR.as_secs() / 86_400);
     assert!(source.contains(&line), "{line}");
+    // A backup of a paper's last day names its file for as long again.
+    assert!(source.contains("const LATE: Duration = Duration::from_secs(DAYS as u64 * 24 * 60 * 60);"));
     let days = format!("interval '{} days'", KEPT_FOR.as_secs() / 86_400);
     assert!(PAPERS_QUESTION.contains(&days), "{days}");
 }

@@ -114,8 +114,9 @@ pub trait LeasedHost {
     fn backup(&self, attempt: &str, made_by: &str) -> Result<Backup>;
     /// Removes the backups that need not be kept any longer.
     fn prune_backups(&self) -> Result<()>;
-    /// Loads a backup into a database beside the one that is used.
-    fn load_backup(&self, backup: &Backup) -> Result<()>;
+    /// Loads a backup into a database beside the one that is used. An error when papers that its rows name have no file as it
+    /// was, unless it is to be without them.
+    fn load_backup(&self, backup: &Backup, without_papers: bool) -> Result<()>;
     /// Removes what was loaded.
     fn drop_loaded(&self) -> Result<()>;
     /// What was loaded becomes the database, and the database is put aside by this attempt.

@@ -13,6 +13,11 @@ pub fn encrypt_armoured<'a>(sh: &'a Shell, recipient: &str) -> Cmd<'a> {
     cmd!(sh, "age --encrypt --armor --recipient {recipient}")
 }
 
+/// How big so many bytes are, encrypted to one such key: what age makes of nothing, and 16 bytes for each further 64 KiB.
+pub fn encrypted_size(bytes: u64) -> u64 {
+    200 + bytes + bytes.saturating_sub(1) / 65536 * 16
+}
+
 /// Whether this looks like a recipient: bech32 with the prefix `age1` (age-encryption.org/v1).
 pub fn is_recipient(text: &str) -> bool {
     text.len() == 62
@@ -34,4 +39,21 @@ pub fn decrypt_file<'a>(sh: &'a Shell, file: &Utf8Path) -> Cmd<'a> {
 /// Prints the public keys of the private ones on standard input.
 pub fn recipients_of(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "age-keygen -y")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::process::{Run, shell};
+
+    #[test]
+    fn what_is_encrypted_is_as_big_as_was_said() {
+        let identity = Run::new(cmd!(shell(), "age-keygen")).bytes().unwrap();
+        let recipient = Run::new(recipients_of(shell())).stdin(identity).text().unwrap();
+        for bytes in [0, 1, 65_535, 65_536, 65_537, 131_072, 131_073, 300_000_u64] {
+            let content = vec![7; usize::try_from(bytes).unwrap()];
+            let sealed = Run::new(encrypt(shell(), recipient.trim())).stdin(content).bytes().unwrap();
+            assert_eq!(sealed.len() as u64, encrypted_size(bytes), "of {bytes}");
+        }
+    }
 }

@@ -95,9 +95,10 @@ impl Store {
         self.call(sh, &["lsjson", "--files-only", "--no-modtime", &remote(path)])
     }
 
-    /// Prints the paths of the files that are in a folder and below it; where there is none, it ends with [`NO_FOLDER`].
+    /// Prints the paths of the files that are in a folder and below it, `PATH;BYTES` a line; where there is none, it ends with
+    /// [`NO_FOLDER`].
     pub fn list_below<'a>(&self, sh: &'a Shell, path: &str) -> Cmd<'a> {
-        self.call(sh, &["lsf", "--files-only", "-R", &remote(path)])
+        self.call(sh, &["lsf", "--files-only", "--format=ps", "-R", &remote(path)])
     }
 
     /// Brings those files of a folder that a file names, a line each, into another one here.

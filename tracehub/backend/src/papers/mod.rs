@@ -99,16 +99,33 @@ impl Store {
 
     /// Gives what an upload has brought its place for good. It is found under its old name as well until that is
     /// [forgotten](Self::forget), so that nothing is lost when the database does not take it. Whoever has the database wait
-    /// has written it to the disk before.
+    /// has written it to the disk before. A file that has this name already, and not this content, is replaced: its disk has
+    /// damaged it, and what comes is whole.
     pub fn keep(&self, upload: Uuid, organisation: Uuid, hash: &Hash) -> io::Result<()> {
         let (incoming, path) = (self.incoming(upload), self.path(organisation, hash));
         let folder = path.parent().expect("it is in a folder");
-        fs::create_dir_all(folder)?;
-        match fs::hard_link(&incoming, &path) {
-            Ok(()) => File::open(folder)?.sync_all(),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.needed(organisation, hash),
-            Err(error) => Err(error),
+        if !folder.exists() {
+            fs::create_dir_all(folder)?;
+            File::open(&self.folder)?.sync_all()?;
         }
+        match fs::hard_link(&incoming, &path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                if self::hash(&File::open(&path)?).ok().as_ref() != Some(hash) {
+                    // In the other folder, where what a killed one leaves is swept up.
+                    let whole = incoming.with_extension("whole");
+                    gone(fs::remove_file(&whole))?;
+                    fs::hard_link(&incoming, &whole)?;
+                    fs::rename(&whole, &path)?;
+                    // Where the two were one file already, that has done nothing.
+                    gone(fs::remove_file(&whole))?;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        // A mark may have outlived a file that was removed, or have come while this one was away.
+        self.needed(organisation, hash)?;
+        File::open(folder)?.sync_all()
     }
 
     /// Removes what an upload has brought.
@@ -259,6 +276,29 @@ mod tests {
         store.forget(upload).unwrap();
         store.forget(upload).unwrap();
         assert_eq!(fs::read(store.path(organisation, &hash)).unwrap(), b"a paper");
+    }
+
+    #[test]
+    fn a_damaged_file_is_replaced_by_the_same_paper_brought_again_and_no_mark_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_folder(folder.path().into()).unwrap();
+        let (upload, organisation) = (Uuid::now_v7(), Uuid::now_v7());
+        store.open(upload).unwrap().unwrap().file.write_all(b"a paper").unwrap();
+        let hash = hash(&store.arrived(upload).unwrap()).unwrap();
+        let path = store.path(organisation, &hash);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // The file went, and its mark did not.
+        assert!(!store.remove_unneeded(organisation, &hash, Duration::MAX).unwrap());
+        for damaged in [None, Some("a pap"), Some("a qaper")] {
+            if let Some(damaged) = damaged {
+                // As a new file: the upload's own has two names.
+                fs::remove_file(&path).unwrap();
+                fs::write(&path, damaged).unwrap();
+            }
+            store.keep(upload, organisation, &hash).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"a paper");
+            assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        }
     }
 
     #[test]

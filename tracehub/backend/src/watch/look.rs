@@ -374,7 +374,7 @@ fn backup_amiss(told: &serde_json::Value, is_old: &dyn Fn(&str) -> bool, failure
             "of {amiss} papers the file is not what it was, and not sent: {first}"
         ));
     }
-    if left > 0 && papers["at"].as_str().is_some_and(is_old) {
+    if left > 0 && papers["since"].as_str().is_some_and(is_old) {
         return Finding::Wrong(format!("{left} papers are on the host only{failure}"));
     }
     Finding::Right

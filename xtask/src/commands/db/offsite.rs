@@ -1,6 +1,5 @@
 //! A copy of a backup off the host: encrypted on its way, so that the machine where it lies can't read it.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
@@ -17,6 +16,7 @@ use crate::tools::age;
 use crate::tools::process::{Run, interrupt, shell};
 use crate::tools::ssh::{Connection, Destination};
 
+use super::papers::{self, Paper};
 use super::store::{self, Place};
 
 /// The variable with the public key (`age1…`) to which copies are encrypted. The private one belongs in a safe.
@@ -107,18 +107,18 @@ pub fn check_copy(copied: &Copied, environment: &Environment) -> Result<()> {
     Err(refuse(format!("{to} has {found} bytes, and had {bytes} when it was sent")))
 }
 
-/// Which of the papers that a backup names are not in the store that has its copy: asked there. On another machine there are none.
+/// Which of the papers that a backup names are not in the store that has its copy, or not to their end: asked there. On another
+/// machine there are none.
 pub fn papers_away(copied: &Copied, named: &str, environment: &Environment) -> Result<Vec<String>> {
-    let names = named.lines().filter_map(|line| line.split(' ').next());
-    let there = match store::is_address(&copied.to) {
-        true => {
-            let supplied = Supplied::of(environment)?;
-            let place = Place::told(&copied.to, environment, &supplied)?;
-            place.papers_of(&place.chosen()?.0, &recipient(&supplied)?)?
-        }
-        false => BTreeSet::new(),
-    };
-    Ok(names.filter(|name| !there.contains(*name)).map(str::to_owned).collect())
+    let named = papers::papers(named)?;
+    if !store::is_address(&copied.to) {
+        return Ok(named.into_iter().map(|(name, _)| name.to_owned()).collect());
+    }
+    let supplied = Supplied::of(environment)?;
+    let (place, recipient) = (Place::told(&copied.to, environment, &supplied)?, recipient(&supplied)?);
+    let there = place.papers_of(&place.chosen()?.0, &recipient)?;
+    let is_away = |(name, size): &Paper| there.get(*name) != Some(&age::encrypted_size(*size));
+    Ok(named.into_iter().filter(is_away).map(|(name, _)| name.to_owned()).collect())
 }
 
 fn size_by_ssh(copy: &str, to: &Destination) -> Result<u64> {

@@ -1,6 +1,6 @@
 //! Copies of backups in an S3-compatible store: sent, listed, removed by the rule, read back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,6 +13,7 @@ use crate::product::secrets::Supplied;
 use crate::project::{Environment, STORE_VARIABLES};
 use crate::rollout::state::backup::{self, Backup, Copied, OWNER_DIGITS, time_of};
 use crate::setup::{self, Tool};
+use crate::terminal;
 use crate::tools::files::hex::hex;
 use crate::tools::process::{Run, shell};
 use crate::tools::rclone::{self, Access, Object, Store};
@@ -23,6 +24,8 @@ const SCHEME: &str = "s3://";
 pub const ENDING: &str = ".dump.age";
 /// What the name of the list ends with that belongs to one: its rows, counted, and the papers that it names.
 const LIST_ENDING: &str = ".list.age";
+/// So much may clocks differ.
+const AHEAD: Duration = Duration::from_secs(3600);
 /// The longest that a copy may take on its way.
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The longest that a question may take, with all its tries.
@@ -43,7 +46,7 @@ pub struct Place {
 enum Whose {
     /// Those of the only host that has sent any.
     Anybodys,
-    /// Of this host and no other, and none that somebody has sent by hand.
+    /// Of this host and no other.
     Only(String),
     /// Of this host, when it has sent any.
     Rather(String),
@@ -126,9 +129,9 @@ impl Place {
         Ok(names)
     }
 
-    /// Removes the copies that need not be kept any longer, by the rule of the host.
+    /// Removes the copies by hand that need not be kept any longer, by the rule of the host, which removes its own.
     pub fn prune(&self, now: SystemTime) -> Result<usize> {
-        let names = self.copies()?;
+        let names: Vec<String> = self.copies()?.into_iter().filter(|name| !is_of_a_host(name)).collect();
         let over = backup::superfluous_names(&names, now);
         for name in &over {
             let file = self.file(&format!("{name}{ENDING}"));
@@ -138,22 +141,14 @@ impl Place {
         Ok(over.len())
     }
 
-    /// The copy that was named, or the newest one: its name without its ending, and its size. Refused where two hosts have sent some,
-    /// and nobody has said whose is meant.
+    /// The copy that was named, or the newest one: its name without its ending, and its size. One by hand, which has no papers, is
+    /// it only where no host has sent any. Refused where two hosts have sent some, and nobody has said whose is meant.
     pub fn chosen(&self) -> Result<(String, u64)> {
         let objects = self.objects(&self.path)?.into_iter();
         let copies = objects.filter_map(|it| Some((it.name.strip_suffix(ENDING)?.to_owned(), it.size)));
         let found = match &self.copy {
             Some(wanted) => copies.into_iter().find(|(name, _)| name == wanted),
-            None => newest(copies.collect(), &self.whose).map_err(|newest| {
-                let each: String =
-                    newest.iter().map(|it| format!("\n  {}/{it}{ENDING}", self.address())).collect();
-                refuse(format!(
-                    "{} has copies of {} hosts: name the one that is meant{each}",
-                    self.address(),
-                    newest.len()
-                ))
-            })?,
+            None => self.newest(copies.collect())?,
         };
         found.ok_or_else(|| {
             let what = self.copy.as_deref().unwrap_or("copy");
@@ -166,9 +161,38 @@ impl Place {
         })
     }
 
+    fn newest(&self, copies: Vec<(String, u64)>) -> Result<Option<(String, u64)>> {
+        let (copies, ahead): (Vec<_>, Vec<_>) =
+            copies.into_iter().partition(|(name, _)| !is_ahead(name, SystemTime::now()));
+        say_ahead(ahead.iter().map(|(name, _)| name));
+        let by_hand = copies.iter().filter(|(name, _)| time_of(name).is_some() && !is_of_a_host(name)).max();
+        let by_hand = by_hand.map(|(name, _)| name.clone());
+        let found = newest(copies, &self.whose).map_err(|newest| {
+            let each: String =
+                newest.iter().map(|it| format!("\n  {}/{it}{ENDING}", self.address())).collect();
+            refuse(format!(
+                "{} has copies of {} hosts: name the one that is meant{each}",
+                self.address(),
+                newest.len()
+            ))
+        })?;
+        if let (Some(by_hand), Some((found, _))) = (by_hand, &found)
+            && by_hand > *found
+        {
+            terminal::warn(format_args!(
+                "{by_hand} is newer, and was sent by hand, without papers: it is left out, and taken by its address"
+            ));
+        }
+        Ok(found)
+    }
+
     /// Of each host, the newest object whose name ends so and begins with a time: its name.
     pub fn newest_of_each(&self, ending: &str) -> Result<Vec<String>> {
-        Ok(newest_of_each(self.objects(&self.path)?.into_iter().map(|object| object.name), ending))
+        let names = self.objects(&self.path)?.into_iter().map(|object| object.name);
+        let (ahead, names): (Vec<String>, Vec<String>) =
+            names.filter(|name| name.ends_with(ending)).partition(|name| is_ahead(name, SystemTime::now()));
+        say_ahead(ahead.iter());
+        Ok(newest_of_each(names.into_iter(), ending))
     }
 
     /// Prints an object as it is.
@@ -193,15 +217,19 @@ impl Place {
         Ok(there.then(|| self.read_object(&name)))
     }
 
-    /// The papers that the host that a copy is of has sent to the holder of a key: their names.
-    pub fn papers_of(&self, copy: &str, recipient: &str) -> Result<BTreeSet<String>> {
+    /// The papers that the host that a copy is of has sent to the holder of a key: their names, and how big they are in the store.
+    pub fn papers_of(&self, copy: &str, recipient: &str) -> Result<BTreeMap<String, u64>> {
         let folder = self.papers_folder(copy, recipient);
         let told = Run::new(self.store.list_below(shell(), &folder)).timeout(TRANSFER_TIMEOUT).finish()?;
         match told.status.code() {
             Some(0 | rclone::NO_FOLDER) => {}
             _ => bail!("asking what {SCHEME}{folder} has: {}", told.stderr.trim()),
         }
-        Ok(told.stdout.lines().filter_map(|line| line.strip_suffix(".age").map(str::to_owned)).collect())
+        let paper = |line: &str| {
+            let (name, bytes) = line.rsplit_once(';')?;
+            Some((name.strip_suffix(".age")?.to_owned(), bytes.parse().ok()?))
+        };
+        Ok(told.stdout.lines().filter_map(paper).collect())
     }
 
     /// Brings some of them, encrypted as they are.
@@ -231,6 +259,19 @@ fn owner_of(name: &str) -> &str {
     name.rsplit('-').next().unwrap_or_default()
 }
 
+/// Whether its name is of later than now: a clock was ahead, or somebody has put it there. It would be the newest for as long.
+fn is_ahead(name: &str, now: SystemTime) -> bool {
+    time_of(name).is_some_and(|at| at > now + AHEAD)
+}
+
+fn say_ahead<'a>(mut names: impl Iterator<Item = &'a String>) {
+    if let Some(first) = names.next() {
+        let more = names.count();
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        terminal::warn(format_args!("{first} is of later than now{more}: left out"));
+    }
+}
+
 /// The newest copy; where it is not known whose is meant, the newest of each host.
 fn newest(copies: Vec<(String, u64)>, whose: &Whose) -> Result<Option<(String, u64)>, Vec<String>> {
     let copies: Vec<_> = copies.into_iter().filter(|(name, _)| time_of(name).is_some()).collect();
@@ -245,8 +286,8 @@ fn newest(copies: Vec<(String, u64)>, whose: &Whose) -> Result<Option<(String, u
         _ if of_each.len() > 1 => return Err(of_each.into_values().map(str::to_owned).collect()),
         _ => None,
     };
-    let by_hand_too = !matches!(whose, Whose::Only(_));
-    let is_it = |name: &str| of.is_none_or(|of| owner_of(name) == of || by_hand_too && !is_of_a_host(name));
+    let by_hand = of_each.is_empty();
+    let is_it = |name: &str| is_of_a_host(name) != by_hand && of.is_none_or(|of| owner_of(name) == of);
     Ok(copies.iter().filter(|(name, _)| is_it(name)).max().cloned())
 }
 
@@ -341,9 +382,18 @@ mod tests {
         assert_eq!(newest_of(&copies[..2], rather("ccccccc3")), is(copies[0]));
         // By hand, a day later.
         let by_hand = [copies[0], "20260106t120000z-4242-1"];
-        assert_eq!(newest_of(&by_hand, Whose::Anybodys), is(by_hand[1]));
-        assert_eq!(newest_of(&by_hand, rather("aaaaaaa1")), is(by_hand[1]));
-        assert_eq!(newest_of(&by_hand, only("aaaaaaa1")), is(copies[0]));
+        for whose in [Whose::Anybodys, rather("aaaaaaa1"), only("aaaaaaa1")] {
+            assert_eq!(newest_of(&by_hand, whose), is(copies[0]), "it has papers, and that has none");
+        }
+        assert_eq!(newest_of(&by_hand[1..], rather("aaaaaaa1")), is(by_hand[1]));
+        assert_eq!(newest_of(&by_hand[1..], only("aaaaaaa1")), Ok(None));
+    }
+
+    #[test]
+    fn a_copy_of_later_than_now_is_not_the_newest() {
+        let now = time_of("20260103t120000z-1").unwrap();
+        assert!(!is_ahead("20260103t125900z-1-aaaaaaa1", now), "clocks differ");
+        assert!(is_ahead("20260103t130100z-1-aaaaaaa1", now) && !is_ahead("notes", now));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::rollout::state::backup::Backup;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity};
 use crate::tools::age;
-use crate::tools::process::{Run, shell};
+use crate::tools::process::{Run, interrupt, shell};
 
 /// What a copy is called on the host while it is tried: no backup's name, or the sender would take it for a new one.
 const REHEARSED: &str = "rehearsed";
@@ -111,7 +111,8 @@ pub fn rehearse(
     let attempt = driver::settle(&leased)?;
     let taken = from.bring(&leased, &name, REHEARSED, identity)?;
     let rehearsed = rehearse_taken(&leased, &from, &name, &taken, identity);
-    leased.database().forget(REHEARSED)?;
+    // Also when somebody asks to stop: it is the whole of the data, decrypted.
+    interrupt::shielded(|| leased.database().forget(REHEARSED))?;
     let papers = rehearsed?;
     attempt.note(&format!(
         "rehearsed: the copy {name} can be restored from off the host, with each of its papers"

@@ -217,7 +217,14 @@ impl Restore {
             }
         };
         leased.database().want(&dump)?;
-        match lost.copies.bring_papers(&leased, machine, &dump, &self.identity)? {
+        let away = match lost.copies.bring_papers(&leased, machine, &dump, &self.identity) {
+            Err(error) if self.without_papers => {
+                terminal::warn(format_args!("its papers could not be brought: {error:#}"));
+                Some(Vec::new())
+            }
+            away => away?,
+        };
+        match away {
             None => terminal::warn(format_args!(
                 "{} came without a list of its papers: bring their files back from your own copy of the volume {}",
                 dump.name,
@@ -230,7 +237,7 @@ impl Restore {
                  without them.",
             )?,
         }
-        let plan = restore::restore(&dump, DATABASE, &Observed::of(machine)?);
+        let plan = restore::restore(&dump, DATABASE, self.without_papers, &Observed::of(machine)?);
         driver::run(machine, &attempt, &plan, Vec::new())?;
         Ok(())
     }

@@ -171,13 +171,14 @@ fn papers(newest: Option<&Backup>, sent: Option<&Sent>) -> Option<(bool, String)
         Some(SentPapers { amiss, first, .. }) if *amiss > 0 => {
             (false, format!("{all}: of {amiss} the file is not what it was, and not sent: {first}"))
         }
-        Some(SentPapers { left, backup, at, .. }) => {
+        Some(SentPapers { left, backup, at, since, .. }) => {
             let of = if *backup == newest.name {
                 String::new()
             } else {
                 format!(" those of {backup} were being sent,")
             };
-            (false, format!("{all}:{of} {left} were still on this host only {}", ago(at)))
+            let since = since.as_ref().map(|since| format!(", some since {since}")).unwrap_or_default();
+            (false, format!("{all}:{of} {left} were still on this host only {}{since}", ago(at)))
         }
     })
 }

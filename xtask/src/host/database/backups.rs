@@ -53,7 +53,8 @@ impl<'a> Database<'a> {
         let (facts, sent) = told.split_once('\u{1e}').unwrap_or((&told, ""));
         let facts = serde_json::Deserializer::from_str(facts).into_iter::<Backup>();
         let mut backups: Vec<Backup> = facts.filter_map(Result::ok).collect();
-        backups.sort_by(|a, b| a.name.cmp(&b.name));
+        // By the names of their files, as what sends them sorts: a copy that came back is not newer than what it is of.
+        backups.sort_by_cached_key(|backup| format!("{}.json", backup.name));
         let sent = serde_json::from_str::<Sent>(sent).ok().and_then(|sent| sent.last_good);
         let is_it = |backup: &&mut Backup| sent.as_ref().is_some_and(|it| it.name == backup.name);
         if let Some(backup) = backups.iter_mut().find(is_it) {

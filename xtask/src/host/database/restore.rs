@@ -1,6 +1,8 @@
 //! What a restore does: a backup is loaded beside the database that is used, and the two swap their names.
 
-use anyhow::{Result, ensure};
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, ensure};
 
 use super::{DUMP_TIMEOUT, Database, LeasedDatabase, QUERY_TIMEOUT};
 use crate::project::{APP_ROLE, DATABASE, OWNER_ROLE, PAPERS_QUESTION};
@@ -59,6 +61,12 @@ pub fn check_papers(lacking: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// The lines of one list of papers that another has not.
+fn unlisted(named: &str, listed: &str) -> String {
+    let listed: BTreeSet<&str> = listed.lines().collect();
+    named.lines().filter(|line| !listed.contains(line)).map(|line| format!("{line}\n")).collect()
+}
+
 impl LeasedDatabase<'_> {
     /// Restores the backup into a scratch database, and compares each table's rows with those of the moment of the dump, and each
     /// paper that they name with its file.
@@ -82,10 +90,20 @@ impl LeasedDatabase<'_> {
         named
     }
 
-    /// Loads a backup into a database beside the one that is used.
-    pub(in crate::host) fn load_backup(&self, backup: &Backup) -> Result<()> {
-        self.leased.fenced()?.database().verify(backup)?;
-        self.load(backup, &beside(DATABASE))
+    /// Loads a backup into a database beside the one that is used. Its list of papers was looked at before, where it has one:
+    /// whether that is all, its rows tell.
+    pub(in crate::host) fn load_backup(&self, backup: &Backup, without_papers: bool) -> Result<()> {
+        let machine = self.leased.fenced()?;
+        machine.database().verify(backup)?;
+        self.load(backup, &beside(DATABASE))?;
+        if without_papers {
+            return Ok(());
+        }
+        let named = machine.database().ask(&["papers", &beside(DATABASE), PAPERS_QUESTION], QUERY_TIMEOUT)?;
+        let listed = machine.papers().named_by(backup).ok().flatten().unwrap_or_default();
+        check_papers(&machine.papers().lacking(&unlisted(&named, &listed))?).context(
+            "the database is as it was; with `--without-papers` this backup takes its place all the same",
+        )
     }
 
     fn load(&self, backup: &Backup, into: &str) -> Result<()> {
@@ -117,5 +135,17 @@ impl LeasedDatabase<'_> {
             self.change(&words, QUERY_TIMEOUT)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_list_leaves_out_of_what_the_rows_name_is_looked_at() {
+        assert_eq!(unlisted("o/a 1\no/b 2\n", "o/a 1\no/c 3\n"), "o/b 2\n");
+        assert_eq!(unlisted("o/a 1\n", ""), "o/a 1\n", "a list that was emptied");
+        assert_eq!(unlisted("o/a 1", "o/a 1\n"), "");
     }
 }

@@ -44,6 +44,11 @@ sweep() (
     for file in *z-scheduled.dump *z-scheduled.counts *z-scheduled.papers; do
         if ! [ -e "${file%.*}.json" ]; then rm -f "$file"; fi
     done
+    # And of a copy that came from off the host, and not to its end, or was only to be tried: whoever brings one is done in a day.
+    find . -maxdepth 1 -type f -mmin +1440 '(' -name '.*.part' -o -name '.*.list' -o -name '*.next' -o -name 'rehearsed.*' ')' -exec rm -f {} +
+    find . -maxdepth 1 -type f -mmin +1440 '(' -name '*z-*.papers' -o -name '*z-*.counts' ')' | while read -r file; do
+        if ! [ -e "${file%.*}.json" ]; then rm -f "$file"; fi
+    done
 )
 
 # By the same rule as whoever deploys; not while a backup is being loaded. In a process of its own, with which the lock ends.
@@ -142,7 +147,14 @@ rehearse() { # NAME
         return 1
     fi
     sh /scripts/database.sh papers "$scratch" "$(cat /scripts/papers.sql)" >/tmp/named
-    sh /scripts/papers.sh check </tmp/named >/tmp/lacking
+    # In pieces, each of which is a sign of life: all of them may take hours.
+    : >/tmp/lacking
+    lines=$(wc -l </tmp/named) line=1
+    while [ $line -le "$lines" ]; do
+        date +%s >/tmp/beat
+        sed -n "$line,$((line + 999))p" /tmp/named | sh /scripts/papers.sh check >>/tmp/lacking
+        line=$((line + 1000))
+    done
     if [ -s /tmp/lacking ]; then
         echo "of $(grep -c . /tmp/named) papers that it names, files are not as they were: $(grep -c . /tmp/lacking), $(head -n 3 /tmp/lacking)" >&2
         return 1
@@ -173,6 +185,7 @@ look)
         echo "$(now) a backup was made ($why): $(cat /tmp/made)"
         tell null
         prune
+        sweep
     fi
     if [ "$(newest)" != "$(cat /tmp/told)" ]; then tell null; fi
     if [ "$why" != night ] || ! week_has_passed; then exit; fi

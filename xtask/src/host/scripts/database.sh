@@ -22,7 +22,8 @@ free() { df -Pk "$1" | { read -r _ && read -r _ _ _ kib _ && echo $((kib * 1024)
 papers_in() { # LIST
     count=0 total=0
     while read -r _ bytes; do count=$((count + 1)) total=$((total + bytes)); done <"$1"
-    echo "\"papers\":$count,\"papers_bytes\":$total"
+    sum=$(sha256sum <"$1" | cut -d ' ' -f 1)
+    echo "\"papers\":$count,\"papers_bytes\":$total,\"papers_sha256\":\"$sum\""
 }
 
 verb=$1

@@ -43,6 +43,8 @@ receive)
         mkdir -p "/papers/${file%/*}"
         chmod 0644 "$file"
         chown "$2:$2" "/papers/${file%/*}" "$file"
+        # A mark by which the app would soon remove it was one of the file that is gone.
+        rm -f "/papers/$file.unneeded"
         mv "$file" "/papers/$file"
     done
     sync

@@ -100,10 +100,20 @@ prune() { # ENDING
         kept=$((kept + 1))
     done </tmp/copies
 }
+# The lists go with their dumps: of a backup whose dump never came there may be one, or of an older platform's there is none.
+prune_copies() {
+    prune .dump.age || return 1
+    store lsf --files-only "store:$place/" >/tmp/there || return 1
+    { grep "^[0-9]\{8\}t[0-9]\{6\}z-.*-$owner\.list\.age\$" /tmp/there || :; } >/tmp/copies
+    while read -r name; do
+        if ! grep -qxF "${name%.list.age}.dump.age" /tmp/there; then
+            store deletefile "store:$place/$name" </dev/null || return 1
+        fi
+    done </tmp/copies
+}
 # That older ones can't be removed is a note: what was sent is there, and a key that can remove nothing is a careful one.
-prune_each() { for ending; do prune "$ending" || return 1; done; }
-tidy() { # ENDING...
-    if prune_each "$@" 2>/tmp/stuck; then
+tidy() { # PRUNING
+    if "$@" 2>/tmp/stuck; then
         rm -f /state/.note
     else
         printf '{"at":"%s","words":%s}' "$(now)" "$(text /tmp/stuck)" >/state/.note
@@ -131,6 +141,11 @@ send_backup() { # FACTS
     if [ -e "$name.papers" ]; then
         mkdir -p /state/lists
         cat "$name.papers" >"/state/lists/.next"
+        listed=$(fact papers_sha256 "/backups/$1")
+        if [ "$(sum /state/lists/.next)" != "${listed:-$(sum /state/lists/.next)}" ]; then
+            echo "the list of the papers that $name names is not the one that was made" >&2
+            return 1
+        fi
         mv /state/lists/.next "/state/lists/$name"
         cat "$name.counts" "$name.papers" >/state/list
         send /state/list "$name-$owner.list.age"
@@ -141,7 +156,7 @@ send_backup() { # FACTS
     mv /state/.sent.next /state/.sent
     tell null
     echo "$(now) $name was sent, $bytes bytes"
-    tidy .dump.age .list.age
+    tidy prune_copies
 }
 
 # The lines of one file that another has not; in each, no line is there twice.
@@ -150,28 +165,41 @@ only_in_first() { # FILE OTHER
     uniq -u /state/.both
 }
 
-# What of the papers that the last backup names the store has not yet, in batches: each file is what its name says, or it is not sent,
-# and named. After a while a newer backup has its turn.
+# The papers of a list as the store has them, `NAME;BYTES` a line: age adds as much to each as it makes of nothing, and 16 bytes for
+# each further 64 KiB.
+encrypted() { # LIST
+    of_nothing=$(age --encrypt --recipient "$recipient" </dev/null | wc -c)
+    while read -r paper size; do echo "$paper;$((of_nothing + size + 16 * ((size - 1) / 65536)))"; done <"$1"
+}
+
+# What of the papers that the last backup names the store has not yet, or has not all of, in batches: each file is what its name says,
+# or it is not sent, and named. After a while a newer backup has its turn.
 send_papers() {
     name=$(last_sent)
     if [ -z "$name" ] || ! [ -e "/state/lists/$name" ]; then return 0; fi
     if [ "$name" = "$(content /tmp/settled)" ]; then return 0; fi
     # With each backup, and after each start: somebody, or a rule of the store's, may have removed some.
     if [ "$name" != "$(content /tmp/asked)" ]; then
-        store lsf --files-only -R "$papers" >/state/.there || [ $? -eq 3 ]
-        sed -n 's/\.age$//p' /state/.there | LC_ALL=C sort >/state/papers
+        store lsf --files-only --format=ps -R "$papers" >/state/.there || [ $? -eq 3 ]
+        sed -n 's/\.age;/;/p' /state/.there | LC_ALL=C sort >/state/papers
         echo "$name" >/tmp/asked
     fi
-    cut -d ' ' -f 1 "/state/lists/$name" >/state/.wanted
+    encrypted "/state/lists/$name" | LC_ALL=C sort >/state/.wanted
     only_in_first /state/.wanted /state/papers >/state/.missing
+    # What did not arrive the last time comes last: it keeps nothing else here.
+    touch /tmp/refused
+    only_in_first /state/.missing /tmp/refused >/state/.first
+    only_in_first /state/.missing /state/.first >/state/.last
+    cat /state/.first /state/.last >/state/.missing
     rm -rf /state/batch
     : >/state/.amiss
+    : >/state/.tried
     left=$(grep -c . /state/.missing) || :
     number=0 bytes_now=0 began=$(date +%s)
     say_papers
-    while read -r paper <&3; do
+    while read -r line <&3; do
         date +%s >/tmp/beat
-        pack "$paper"
+        pack "${line%;*}"
         if [ $number -ge $batch ] || [ $bytes_now -ge $batch_bytes ]; then ship; fi
         if [ $(($(date +%s) - began)) -ge $turn ]; then break; fi
     done 3</state/.missing
@@ -179,6 +207,7 @@ send_papers() {
     # What is amiss is looked for again with the next backup, and at the next start.
     if [ "$left" = "$amiss" ]; then
         echo "$name" >/tmp/settled
+        rm -f /tmp/refused
         prune_papers
     fi
 }
@@ -192,29 +221,44 @@ pack() { # PAPER
         check_room "$size"
         mkdir -p "/state/batch/${1%/*}"
         age --encrypt --recipient "$recipient" <"/papers/$1" >"/state/batch/$1.age"
+        echo "$line" >>/state/.tried
         number=$((number + 1)) bytes_now=$((bytes_now + size))
     fi
 }
 ship() {
     if [ $number -gt 0 ]; then
-        (cd /state/batch && find . -type f -exec stat -c '%n;%s' {} + | sed 's,^\./,,' | LC_ALL=C sort) >/state/.shipped
-        cut -d ';' -f 1 /state/.shipped >/state/.names
-        store copy --transfers=2 --no-traverse /state/batch "$papers"
-        store lsf --files-from-raw=/state/.names --files-only --format=ps -R "$papers" | LC_ALL=C sort >/state/.there
-        if [ "$(sum /state/.shipped)" != "$(sum /state/.there)" ]; then
-            echo "the store was sent $number papers, and says that it has $(grep -c . /state/.there) of them" >&2
-            return 1
-        fi
-        sed 's/\.age$//' /state/.names | LC_ALL=C sort -u - /state/papers >/state/papers.next
+        sed 's/;.*/.age/' /state/.tried >/state/.names
+        copied=0
+        store copy --transfers=2 --no-traverse /state/batch "$papers" || copied=$?
+        store lsf --files-from-raw=/state/.names --files-only --format=ps -R "$papers" | sed 's/\.age;/;/' >/state/.there
+        # Those that have arrived count, whatever became of the others.
+        LC_ALL=C sort /state/.tried /state/.there | uniq -d >/state/.arrived
+        arrived=$(grep -c . /state/.arrived) || :
+        LC_ALL=C sort -u /state/.arrived /state/papers >/state/papers.next
         mv /state/papers.next /state/papers
         rm -rf /state/batch
-        left=$((left - number)) number=0 bytes_now=0
+        left=$((left - arrived))
+        if [ "$arrived" != $number ]; then
+            only_in_first /state/.tried /state/.arrived >>/tmp/refused
+            say_papers
+            echo "the store was sent $number papers, and says that it has $arrived of them" >&2
+            return 1
+        fi
+        if [ $copied -ne 0 ]; then return 1; fi
+        : >/state/.tried
+        number=0 bytes_now=0
     fi
     say_papers
 }
 say_papers() {
     amiss=$(grep -c . /state/.amiss) || :
-    printf '{"backup":"%s","at":"%s","left":%s,"amiss":%s,"first":%s}' "$name" "$(now)" $((left - amiss)) "$amiss" "$(head -n 1 /state/.amiss >/tmp/first && text /tmp/first)" >/state/.papers.next
+    # Since when some are to be sent, whatever was tried meanwhile.
+    since=
+    if [ $((left - amiss)) -gt 0 ]; then
+        since=$(content /state/.papers | sed -n 's/.*"since":"\([^"]*\)".*/\1/p')
+        since="\"since\":\"${since:-$(now)}\","
+    fi
+    printf '{"backup":"%s","at":"%s",%s"left":%s,"amiss":%s,"first":%s}' "$name" "$(now)" "$since" $((left - amiss)) "$amiss" "$(head -n 1 /state/.amiss >/tmp/first && text /tmp/first)" >/state/.papers.next
     mv /state/.papers.next /state/.papers
     tell null
 }
@@ -237,12 +281,10 @@ prune_papers() {
         fi
     done
     LC_ALL=C sort -u -o /state/.named /state/.named || return 0
-    only_in_first /state/papers /state/.named >/state/.gone || return 0
+    cut -d ';' -f 1 /state/papers | LC_ALL=C sort -u >/state/.have || return 0
+    only_in_first /state/.have /state/.named >/state/.gone || return 0
     if ! [ -s /state/.gone ]; then return 0; fi
     sed 's/$/.age/' /state/.gone >/state/.names
-    # Before they go: one that is named again meanwhile is sent again.
-    only_in_first /state/papers /state/.gone >/state/papers.next || return 0
-    mv /state/papers.next /state/papers
     if ! store delete --files-from-raw=/state/.names "$papers" 2>/tmp/stuck; then
         printf '{"at":"%s","words":%s}' "$(now)" "$(text /tmp/stuck)" >/state/.note
         tell null
@@ -256,7 +298,7 @@ send_host() { # SUM
     mv /state/.host.next /state/.host
     tell null
     echo "$(now) the ledger was sent as $name"
-    tidy .host.age
+    tidy prune .host.age
 }
 
 is_due() { # SUM
@@ -288,14 +330,20 @@ look() {
     if ! grep -q "\"start\":\"$start\".*\"failure\":null" /state/sent.json; then tell null; fi
 }
 
+# What was sent elsewhere is not there, and what was sent to another key nobody here may open: its papers lie in another folder.
+begin() {
+    if [ "$(content /state/.place)" != "$place" ]; then rm -rf /state/.sent /state/.papers /state/lists; fi
+    if [ "$(content /state/.recipient)" != "$recipient" ]; then rm -f /state/.sent /state/.papers; fi
+    echo "$place" >/state/.place
+    echo "$recipient" >/state/.recipient
+}
+
 trap 'exit 0' TERM
 configure
 cd /backups
 rm -rf /state/.next /state/.told /state/batch /state/list
 rm -f /state/.host
-# What was sent elsewhere is not there.
-if [ "$(content /state/.place)" != "$place" ]; then rm -rf /state/.sent /state/.papers /state/lists; fi
-echo "$place" >/state/.place
+begin
 echo 0 >/tmp/rest
 # Who reads it is another user: it has its rights from the beginning.
 if ! [ -s /state/sent.json ]; then tell null; fi

@@ -228,7 +228,25 @@ fn as_many_are_kept_as_the_rule_says_and_what_a_killed_one_left_is_removed() {
     ] {
         fs::write(folder.path("backups").join(left), "half").unwrap();
     }
+    // Of a copy that came from off the host: it is removed when whoever brings one would be done.
+    let taken = [
+        ".20200104t010000z-1.part",
+        ".20200104t010000z-1.list",
+        "20200104t010000z-1.papers",
+        "rehearsed.dump",
+    ];
+    let write = |age: u64| {
+        for left in taken {
+            let file = fs::File::create(folder.path("backups").join(left)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(age)).unwrap();
+        }
+    };
+    write(23 * 3600);
     prune(&folder);
+    assert!(taken.iter().all(|left| folder.path("backups").join(left).exists()), "{:?}", folder.names());
+    write(25 * 3600);
+    prune(&folder);
+    assert!(!folder.names().iter().any(|name| name.contains("rehearsed")), "{:?}", folder.names());
     assert_eq!(kept(&folder), 3, "the last three, however old");
     assert!(!folder.names().iter().any(|name| name.contains("20200104")), "{:?}", folder.names());
     let now = of_now(0);

@@ -101,7 +101,10 @@ fn what_comes_gets_its_place_when_it_is_what_its_name_says_and_half_an_archive_b
     // A damaged one is replaced.
     assert!(folder.bring(&[(&one, "one")]).status.success());
     fs::write(folder.path("papers").join(&one), "damaged").unwrap();
+    let mark = folder.path("papers").join(format!("{one}.unneeded"));
+    fs::write(&mark, "").unwrap();
     assert!(folder.bring(&[(&one, "one"), (&two, "two")]).status.success());
+    assert!(!mark.exists(), "the app would remove it again");
     assert_eq!(folder.lacking(&[&one, &two]), [""; 0]);
     fs::remove_file(folder.path("papers").join(&two)).unwrap();
     let archive =

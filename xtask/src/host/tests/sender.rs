@@ -18,12 +18,14 @@ const RCLONE: &str = r#"while case $1 in -*) ;; *) false ;; esac; do shift; done
 at() { echo "$HERE/store/${1#store:}"; }
 case $1 in
 copyto) mkdir -p "$(dirname "$(at "$3")")" && cp "$2" "$(at "$3")" && case $3 in *short*) truncate -s -1 "$(at "$3")" ;; esac ;;
-copy) for a; do :; done; mkdir -p "$(at "$a")" && cp -r "$4/." "$(at "$a")" && if [ -e "$HERE/half" ]; then find "$(at "$a")" -type f -exec truncate -s -1 {} +; fi ;;
+copy) for a; do :; done; mkdir -p "$(at "$a")" && cp -r "$4/." "$(at "$a")" &&
+    if [ -e "$HERE/refused" ]; then read -r name <"$HERE/refused"; if rm "$(at "$a")/$name.age" 2>/dev/null; then echo "AccessDenied" >&2; exit 1; fi; fi &&
+    if [ -e "$HERE/half" ]; then find "$(at "$a")" -type f -exec truncate -s -1 {} +; fi ;;
 lsf) case "$*" in
     # As the real one does, which names the folders, too.
     *--files-from-raw*) case "$*" in *--files-only*) ;; *) echo "folder/;-1" ;; esac
         while read -r name; do (cd "$(at "$6")" && stat -c '%n;%s' "$name"); done <"${2#*=}" ;;
-    *-R*) cd "$(at "$4")" 2>/dev/null || exit 3; find . -type f | sed 's,^./,,' ;;
+    *-R*) cd "$(at "$5")" 2>/dev/null || exit 3; find . -type f -exec stat -c '%n;%s' {} + | sed 's,^./,,' ;;
     *--format=s*) stat -c %s "$(at "$3")" ;;
     *) ls -p "$(at "$3")" | sed '/\/$/d' ;; esac ;;
 deletefile) rm "$(at "$2")" ;;
@@ -200,7 +202,7 @@ fn copies_are_kept_by_the_rule_of_the_host_and_what_is_somebody_else_s_stays() {
     fs::write(folder.path("bin/rclone"), rclone.replace("rm \"$(at", "echo AccessDenied >&2; false \"$(at"))
         .unwrap();
     (7..=9).for_each(|day| write(&format!("2020010{day}t010000z-1-0a1b.dump.age")));
-    let output = folder.call("tidy .dump.age");
+    let output = folder.call("tidy prune .dump.age");
     assert!(output.status.success(), "{output:?}");
     let sent = folder.sent();
     assert_eq!((sent.note.map(|it| it.words).as_deref(), sent.failure), (Some("AccessDenied"), None));
@@ -252,7 +254,7 @@ fn papers_are_sent_once_and_what_is_not_what_it_was_is_named() {
     fs::write(folder.path("half"), "").unwrap();
     let output = look();
     assert!(String::from_utf8_lossy(&output.stderr).contains("the store was sent 1 papers"), "{output:?}");
-    assert_eq!(folder.sent().papers.unwrap().left, 3);
+    assert_eq!(folder.sent().papers.unwrap().left, 1);
     fs::remove_file(folder.path("half")).unwrap();
     let output = look();
     assert!(output.status.success(), "{output:?}");
@@ -260,18 +262,91 @@ fn papers_are_sent_once_and_what_is_not_what_it_was_is_named() {
     assert_eq!((sent.backup.as_str(), sent.left, sent.amiss), ("20260103t010000z-1", 0, 2));
     assert_eq!(fs::read_to_string(folder.in_store(&whole)).unwrap(), "whole");
     assert_eq!(folder.papers(), 1);
+    // A list that was emptied would have its papers stay here.
+    let facts = folder.path("backups/20260102t010000z-1.json");
+    folder.backup_naming("20260102t010000z-1", &[]);
+    let told = fs::read_to_string(&facts)
+        .unwrap()
+        .replace('}', &format!(",\"papers_sha256\":\"{}\"}}", "0".repeat(64)));
+    fs::write(&facts, told).unwrap();
+    let output = folder.call("send_backup 20260102t010000z-1.json");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not the one that was made"), "{output:?}");
+    assert!(!folder.path("store/there/20260102t010000z-1-0a1b.dump.age").exists());
     let list = fs::read_to_string(folder.path("store/there/20260103t010000z-1-0a1b.list.age")).unwrap();
     assert_eq!(list, format!("users|1\n{}\n", lines.join("\n")));
     // What is there is not sent again; with the next backup the store is asked what it has.
-    fs::write(folder.in_store(&whole), "sent before").unwrap();
+    fs::write(folder.in_store(&whole), "WHOLE").unwrap();
     assert!(look().status.success());
     folder.backup_naming("20260104t010000z-1", &[&whole]);
     assert!(look().status.success());
-    assert_eq!(fs::read_to_string(folder.in_store(&whole)).unwrap(), "sent before");
+    assert_eq!(fs::read_to_string(folder.in_store(&whole)).unwrap(), "WHOLE");
     fs::remove_file(folder.in_store(&whole)).unwrap();
     folder.backup_naming("20260105t010000z-1", &[&whole]);
     assert!(look().status.success());
     assert_eq!((folder.papers(), folder.sent().papers.unwrap().amiss), (1, 0));
+    // One of which less has come than was sent is none, also to a sender that was started since.
+    fs::write(folder.in_store(&whole), "who").unwrap();
+    fs::remove_file(folder.path("tmp/settled")).unwrap();
+    fs::remove_file(folder.path("tmp/asked")).unwrap();
+    assert!(look().status.success());
+    assert_eq!(fs::read_to_string(folder.in_store(&whole)).unwrap(), "whole");
+}
+
+#[test]
+fn a_paper_that_the_store_refuses_keeps_no_other_here_and_it_is_said_since_when_it_waits() {
+    let folder = Folder::new();
+    let look = || folder.call("batch=1; tell null; look");
+    let mut lines = ["one", "two", "three"].map(|content| folder.paper(content));
+    lines.sort_unstable();
+    folder.backup_naming("20260103t010000z-1", &lines.each_ref().map(String::as_str));
+    let refused = lines[0].split(' ').next().unwrap();
+    fs::write(folder.path("refused"), format!("{refused}\n")).unwrap();
+    assert!(!look().status.success());
+    let since = folder.sent().papers.unwrap().since;
+    std::thread::sleep(Duration::from_millis(1100));
+    let output = look();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("AccessDenied"), "{output:?}");
+    let told = folder.sent().papers.unwrap();
+    assert_eq!((told.left, folder.papers()), (1, 2));
+    assert!(since.is_some() && told.since == since && Some(&told.at) != since.as_ref(), "{told:?}");
+    fs::remove_file(folder.path("refused")).unwrap();
+    assert!(look().status.success());
+    let told = folder.sent().papers.unwrap();
+    assert_eq!((told.left, told.since, folder.papers()), (0, None, 3));
+}
+
+#[test]
+fn to_another_key_all_is_sent_again_and_what_older_copies_name_is_known_still() {
+    let folder = Folder::new();
+    let paper = folder.paper("a paper");
+    folder.backup_naming("20260103t010000z-1", &[&paper]);
+    assert!(folder.call("begin; tell null; look").status.success());
+    let copy = folder.path("store/there/20260103t010000z-1-0a1b.dump.age");
+    fs::write(&copy, "to the key of before").unwrap();
+    // A start of the sender, with the same.
+    let _ = fs::remove_file(folder.path("tmp/greeted"));
+    assert!(folder.call("begin; tell null; look").status.success());
+    assert_eq!(fs::read_to_string(&copy).unwrap(), "to the key of before");
+    for file in ["greeted", "asked", "settled"] {
+        let _ = fs::remove_file(folder.path("tmp").join(file));
+    }
+    fs::remove_dir_all(folder.path(PAPERS)).unwrap();
+    assert!(folder.call("recipient=age2; begin; tell null; look").status.success());
+    assert_eq!(fs::read_to_string(&copy).unwrap(), "a dump");
+    assert!(folder.in_store(&paper).exists() && folder.path("state/lists/20260103t010000z-1").exists());
+}
+
+#[test]
+fn a_list_leaves_the_store_with_its_dump_and_no_earlier() {
+    let folder = Folder::new();
+    let write = |name: &str| fs::write(folder.path("store/there").join(name), "").unwrap();
+    // The last two were sent by a platform that had no lists.
+    (1..=5).for_each(|day| write(&format!("2020010{day}t010000z-1-0a1b.dump.age")));
+    (1..=3).for_each(|day| write(&format!("2020010{day}t010000z-1-0a1b.list.age")));
+    write("20200101t010000z-1-ffff.list.age");
+    assert!(folder.call("tidy prune_copies").status.success());
+    let lists: Vec<String> = folder.names().into_iter().filter(|it| it.ends_with(".list.age")).collect();
+    assert_eq!(lists, ["20200101t010000z-1-ffff.list.age", "20200103t010000z-1-0a1b.list.age"]);
 }
 
 #[test]

@@ -160,6 +160,7 @@ impl<H: Leasable> Operator<'_, H> {
             Act::Restore => restore::restore(
                 &Backup::named("a-backup"),
                 "the_database",
+                false,
                 &Observed::beyond(files, self.host)?,
             ),
             Act::Platform => platform::renew(&platform::Renewal {

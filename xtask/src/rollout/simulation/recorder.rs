@@ -257,8 +257,8 @@ impl<H: Leasable> LeasedHost for RecordedLease<'_, H> {
     fn prune_backups(&self) -> Result<()> {
         self.recorder.changes("prune backups", || self.leased.prune_backups())
     }
-    fn load_backup(&self, backup: &Backup) -> Result<()> {
-        self.recorder.changes("load backup", || self.leased.load_backup(backup))
+    fn load_backup(&self, backup: &Backup, without_papers: bool) -> Result<()> {
+        self.recorder.changes("load backup", || self.leased.load_backup(backup, without_papers))
     }
     fn drop_loaded(&self) -> Result<()> {
         self.recorder.changes("drop loaded", || self.leased.drop_loaded())

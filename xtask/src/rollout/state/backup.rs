@@ -30,6 +30,9 @@ pub struct Backup {
     /// How many bytes their files have together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub papers_bytes: Option<u64>,
+    /// The SHA-256 of their list, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub papers_sha256: Option<String>,
     /// The dump's SHA-256, in hexadecimal.
     pub sha256: String,
     /// When it came onto the host as a copy, or when a restore began to need it, RFC 3339 in UTC: it is kept as if it were of
@@ -57,6 +60,7 @@ impl Backup {
             loaded_bytes: 1,
             papers: None,
             papers_bytes: None,
+            papers_sha256: None,
             sha256: nothing(),
             wanted: None,
             copied: None,
@@ -149,6 +153,9 @@ pub struct SentPapers {
     pub backup: String,
     /// When that was so, RFC 3339 in UTC.
     pub at: String,
+    /// Since when some are to be sent, RFC 3339 in UTC; nothing when none are.
+    #[serde(default)]
+    pub since: Option<String>,
     /// How many are to be sent still.
     pub left: u64,
     /// How many are not what they were, or not there: these are not sent.

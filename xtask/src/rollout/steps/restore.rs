@@ -15,15 +15,15 @@ use crate::rollout::state::release::ReleaseId;
 /// How long the live release may take to be well with the other database.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A backup takes the database's place.
-pub fn restore(dump: &Backup, database: &'static str, seen: &Observed) -> Plan {
+/// A backup takes the database's place. Unless it is to be without papers, each that it names must have its file.
+pub fn restore(dump: &Backup, database: &'static str, without_papers: bool, seen: &Observed) -> Plan {
     let live = seen.traffic.active.clone();
     let has_live = live.is_some();
     Plan::to(Goal { kind: Kind::Restore, from: live.clone(), to: live })
         .when(!seen.schema.is_empty(), "backup: the database is still empty", |plan| {
             plan.then(BackUp { why: "before it is replaced", prunes: false })
         })
-        .then(Load { dump: dump.clone(), database })
+        .then(Load { dump: dump.clone(), database, without_papers })
         .then(Swap { database })
         .when(has_live, "check: no release has the traffic", |plan| plan.then(Check))
 }
@@ -39,6 +39,7 @@ pub fn take_over(dump: &Backup, database: &'static str, live: Option<ReleaseId>)
 struct Load {
     dump: Backup,
     database: &'static str,
+    without_papers: bool,
 }
 
 impl Step for Load {
@@ -52,7 +53,7 @@ impl Step for Load {
         Duration::from_secs(2400)
     }
     fn apply(&self, context: &StepContext) -> Result<()> {
-        context.leased.load_backup(&self.dump)
+        context.leased.load_backup(&self.dump, self.without_papers)
     }
     fn has_way_back(&self) -> bool {
         true

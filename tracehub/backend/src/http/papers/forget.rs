@@ -14,9 +14,9 @@ use crate::papers::{Hash, Store};
 /// For so long a paper that was taken away is kept, with its file: as long as a backup that names it, which xtask's
 /// `rollout/state/backup.rs` says. A test holds them together.
 const DAYS: i32 = 90;
-/// And for so long a file is kept that no paper has any more: a backup may be of the moment before, and its files be copied
-/// after it, or a database that was restored be taken back.
-const LATE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// And for so long a file is kept that no paper has any more: a backup of the moment before names it, and is kept as long, as is
+/// the database that a restore has put aside.
+const LATE: Duration = Duration::from_secs(DAYS as u64 * 24 * 60 * 60);
 /// What nobody has finished by then is given up.
 const HOURS: i32 = 24;
 /// So many in a round.

@@ -179,9 +179,11 @@ fn a_backup_that_is_too_old_is_an_alarm_and_one_that_is_not_known_says_nothing()
     assert_eq!(look(r#"{"last_good":{"at":"2026-01-03T09:00:00Z"},"host":null}"#), Finding::Right);
     assert_eq!(look(r#"{"last_good":null,"failure":null}"#), Finding::Unknown, "the first is under way");
     let with = |more: &str| look(&format!(r#"{{"last_good":{{"at":"2026-01-03T09:00:00Z"}},{more}}}"#));
+    // They are tried each five minutes: the last try says nothing of how long they wait.
     let papers = |left: u64, amiss: u64, day: u64| {
+        let since = if left > 0 { format!(r#""since":"2026-01-0{day}T09:00:00Z","#) } else { String::new() };
         with(&format!(
-            r#""papers":{{"left":{left},"amiss":{amiss},"at":"2026-01-0{day}T09:00:00Z","first":"damaged a"}}"#
+            r#""papers":{{{since}"left":{left},"amiss":{amiss},"at":"2026-01-03T11:00:00Z","first":"damaged a"}}"#
         ))
     };
     assert_eq!(papers(0, 0, 1), Finding::Right);

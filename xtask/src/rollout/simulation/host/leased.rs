@@ -73,7 +73,7 @@ impl LeasedHost for Held<'_> {
     fn prune_backups(&self) -> Result<()> {
         self.host.look("which backups need not be kept?", |_| Ok(()))
     }
-    fn load_backup(&self, _: &Backup) -> Result<()> {
+    fn load_backup(&self, _: &Backup, _: bool) -> Result<()> {
         self.host.change(Change::LoadBackup)
     }
     fn drop_loaded(&self) -> Result<()> {
