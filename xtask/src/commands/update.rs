@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 
@@ -14,7 +14,8 @@ use crate::terminal::{self, Activity, paint};
 /// Move what others make to its newest allowed version
 ///
 /// Base images by their registries, crates and npm's packages within the versions that our manifests allow, GitHub's actions
-/// within their major version. Nothing of them is run, and nothing is committed. What can't be asked stays as it is, and is named.
+/// within their major version. Nothing of them is run, and nothing is committed. What can't be asked stays as it is, and is named;
+/// a part that fails is as it was, and makes this fail when the others have moved.
 #[derive(Debug, Args)]
 pub struct Update {
     /// Put it on GitHub, in a commit that nothing looks for yet
@@ -46,8 +47,11 @@ impl Update {
             tell_workflow(commit)?;
         }
         self.output
-            .say(|| json!({ "moved": report.moved, "left": report.left, "commit": commit }), || say(&report));
-        Ok(())
+            .say(|| json!({ "moved": report.moved, "left": report.left, "failed": report.failed, "commit": commit }), || say(&report));
+        if report.failed.is_empty() {
+            return Ok(());
+        }
+        bail!("{}\n  Of these nothing has moved; what else could move, has.", report.failed.join("\n"))
     }
 
     fn publish(&self, commit: &str) -> Result<()> {

@@ -17,7 +17,7 @@ use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::docker;
 use crate::tools::files::replace;
-use crate::tools::process::{Run, shell};
+use crate::tools::process::{CommandError, Run, is_interrupt, shell};
 
 /// The longest that a registry may take to say what it has.
 const ASK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -35,9 +35,18 @@ pub struct Asked {
     pub away: Option<String>,
 }
 
+/// Which rows are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// All of them: where no registry answers an image is assembled, which runs programs of it.
+    All,
+    /// Those with a public name, by their registries alone. Nothing is run.
+    Public,
+}
+
 /// Asks each registry, looks into each image that is assembled here, and writes lock file and Dockerfiles. A row that can't be
 /// asked now keeps what it had; when a registry has no such image, or lacks a platform, nothing is written.
-pub fn write() -> Result<Vec<Asked>> {
+pub fn write(which: Rows) -> Result<Vec<Asked>> {
     setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Buildx], false)?;
     let before = base_lock::read()?;
     let bases = BASES.iter().map(|base| (base.name, base.public, Some(base)));
@@ -52,12 +61,13 @@ pub fn write() -> Result<Vec<Asked>> {
             Some(Err(words)) => row.away = Some(words),
             None => {}
         }
-        if let Some(base) = base.filter(|_| public.is_none() || row.away.is_some()) {
+        if let Some(base) = base.filter(|_| which == Rows::All && (public.is_none() || row.away.is_some())) {
             match base_images::one(base) {
                 Ok(image) if image.origin == Origin::Assembled => {
                     row.now.packages = versions(&packages_of(shell(), &image.reference)?);
                 }
                 Ok(_) => {}
+                Err(error) if is_interrupt(&error) => return Err(error),
                 // On a machine without Debian's packages.
                 Err(error) => row.away = Some(format!("{error:#}").replace('\n', " ")),
             }
@@ -119,6 +129,7 @@ fn ask(public: &str, silent: &mut BTreeMap<String, String>) -> Result<Result<Fou
             )));
         }
         Ok(told) => told.stderr.lines().last().unwrap_or_default().trim_start_matches("ERROR: ").to_owned(),
+        Err(error @ CommandError::Interrupted) => return Err(error.into()),
         Err(error) => error.to_string(),
     };
     let words = format!("{registry} can't be asked: {words}");

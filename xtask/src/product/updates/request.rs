@@ -113,7 +113,7 @@ fn point(api: &Api, branch: &str, commit: &str) -> Result<()> {
 /// A line for each that has moved, and for each that has not.
 fn message(report: &Report) -> String {
     let moved = report.moved.iter().map(|it| format!("- {}: `{}` {} → {}", it.of, it.name, it.from, it.to));
-    let left = report.left.iter().map(|words| format!("- not moved: {words}"));
+    let left = report.left.iter().chain(&report.failed).map(|words| format!("- not moved: {words}"));
     let lines: Vec<String> = moved.chain(left).collect();
     let more = lines.len().saturating_sub(LINES);
     let more = if more == 0 { String::new() } else { format!("\n- and {more} more") };
@@ -223,7 +223,8 @@ mod tests {
     fn report(to: &str) -> Report {
         let (name, from) = ("serde".to_owned(), "1.0.1".to_owned());
         let moved = vec![Moved { of: "Cargo.lock", name, from, to: to.to_owned() }];
-        Report { moved, left: vec!["docker/login-action v4.1.0: v5.0.0 is another major version".to_owned()] }
+        let left = vec!["docker/login-action v4.1.0: v5.0.0 is another major version".to_owned()];
+        Report { moved, left, failed: Vec::new() }
     }
 
     #[test]
