@@ -111,7 +111,7 @@ fn point(api: &Api, branch: &str, commit: &str) -> Result<()> {
 }
 
 /// A line for each that has moved, and for each that has not.
-fn message(report: &Report) -> String {
+pub fn message(report: &Report) -> String {
     let moved = report.moved.iter().map(|it| format!("- {}: `{}` {} → {}", it.of, it.name, it.from, it.to));
     let left = report.left.iter().chain(&report.failed).map(|words| format!("- not moved: {words}"));
     let lines: Vec<String> = moved.chain(left).collect();

@@ -126,7 +126,7 @@ pub enum Checkout {
     Whole,
     /// A branch with its history, whatever was chosen on the page where the workflow is started.
     Branch(&'static str),
-    /// The commit that an expression gives, with its history; where it gives nothing, what the workflow was started for.
+    /// The commit that an expression gives, with its history.
     Commit(&'static str),
 }
 
@@ -170,6 +170,11 @@ pub fn node() -> Step {
         ("cache", text("npm")),
         ("cache-dependency-path", text("tracehub/frontend/package-lock.json")),
     ])
+}
+
+/// Node alone, beside a secret.
+pub fn node_without_cache() -> Step {
+    SETUP_NODE.step([("node-version", text("22"))])
 }
 
 /// The tools that xtask installs for itself. They are pinned in its sources, so those are the key.
