@@ -1,5 +1,6 @@
 //! What the Dockerfiles stand on is what the lock file has: `ARG RUST_IMAGE=…` is the image that is called `rust` there, with its
-//! digest. So a plain `docker build` takes the same as xtask's, and what looks for newer images (Dependabot, Renovate) reads it.
+//! digest. So a plain `docker build` takes the same as xtask's, and what looks for newer images (Renovate; Dependabot reads no
+//! such argument) reads it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
