@@ -12,7 +12,7 @@ use crate::exit::refuse;
 use crate::product::sbom::Part;
 use crate::project::{BASES, BUILD_IMAGES, PLATFORMS};
 use crate::setup::base_images::{self, Origin};
-use crate::setup::base_lock::{self, FILE, Lock, Locked};
+use crate::setup::base_lock::{self, FILE, Locked, LockedImages};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::docker;
@@ -74,7 +74,7 @@ pub fn write(which: Rows) -> Result<Vec<Asked>> {
         }
         rows.push(row);
     }
-    let lock: Lock = rows.iter().map(|row| (row.name.to_owned(), row.now.clone())).collect();
+    let lock: LockedImages = rows.iter().map(|row| (row.name.to_owned(), row.now.clone())).collect();
     let dockerfiles = dockerfiles::written(&lock)?;
     replace(&base_lock::path(), format!("{}\n", serde_json::to_string_pretty(&lock)?).as_bytes())?;
     for (path, text) in dockerfiles {

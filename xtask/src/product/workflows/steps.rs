@@ -13,7 +13,7 @@ use crate::project::ACTIONS;
 #[derive(Debug, Clone, Copy)]
 pub struct Action(&'static str);
 
-/// The commit at which an action was looked at. The tag is for readers, and for what looks for newer ones: tags can be moved.
+/// The commit that an action's tag stood for when the file was written, by a person or `cargo xtask update`. The tag is for readers, and for what looks for newer ones: tags can be moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
     /// `v7.0.1`.
