@@ -11,7 +11,7 @@ use super::output::OutputArgs;
 use super::target;
 use crate::project::{self, BASES, Environment};
 use crate::setup::base_images::{self, Origin};
-use crate::setup::{self, Found, Tool};
+use crate::setup::{self, Found, Tool, base_lock};
 use crate::terminal::{self, paint};
 use crate::tools::docker::engine;
 use crate::workspace;
@@ -127,4 +127,7 @@ fn bases() {
     };
     let rows: Vec<Vec<String>> = BASES.iter().map(row).collect();
     terminal::table(&["base image", "state", "name", "for"], &rows);
+    if let Some(words) = base_lock::read().ok().as_ref().and_then(base_lock::unlocked) {
+        terminal::say(paint::dim(words));
+    }
 }

@@ -82,7 +82,7 @@ impl Image {
             Verb::Publish { yes, output } => publish(yes, output),
             Verb::Outdated { output } => outdated(output),
             Verb::Lock => {
-                lock::say(&lock::write()?);
+                lock::say(&lock::write(lock::Rows::All)?);
                 Ok(())
             }
         }

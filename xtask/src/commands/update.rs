@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 
@@ -14,7 +14,8 @@ use crate::terminal::{self, Activity, paint};
 /// Move what others make to its newest allowed version
 ///
 /// Base images by their registries, crates and npm's packages within the versions that our manifests allow, GitHub's actions
-/// within their major version. Nothing of them is run, and nothing is committed. What can't be asked stays as it is, and is named.
+/// within their major version. Nothing of them is run, and nothing is committed. What can't be asked stays as it is, and is named;
+/// a part that fails is as it was, and makes this fail when the others have moved.
 #[derive(Debug, Args)]
 pub struct Update {
     /// Put it on GitHub, in a commit that nothing looks for yet
@@ -43,11 +44,16 @@ impl Update {
             api.map(|api| Activity::of("put it on GitHub", |_| request::push(&api, &report))).transpose()?;
         let commit = commit.flatten();
         if let Some(commit) = &commit {
-            tell_workflow(commit)?;
+            append("GITHUB_OUTPUT", &format!("commit={commit}"))?;
+            // On the run's page, for who looks which part a failed check is of.
+            append("GITHUB_STEP_SUMMARY", &request::message(&report))?;
         }
         self.output
-            .say(|| json!({ "moved": report.moved, "left": report.left, "commit": commit }), || say(&report));
-        Ok(())
+            .say(|| json!({ "moved": report.moved, "left": report.left, "failed": report.failed, "commit": commit }), || say(&report));
+        if report.failed.is_empty() {
+            return Ok(());
+        }
+        bail!("{}\n  Of these nothing has moved; what else could move, has.", report.failed.join("\n"))
     }
 
     fn publish(&self, commit: &str) -> Result<()> {
@@ -68,10 +74,12 @@ fn say(report: &Report) {
     report.left.iter().for_each(|words| terminal::say(paint::dim(format_args!("not moved: {words}"))));
 }
 
-fn tell_workflow(commit: &str) -> Result<()> {
-    let Some(file) = std::env::var_os("GITHUB_OUTPUT") else { return Ok(()) };
-    let mut file = std::fs::OpenOptions::new().append(true).open(&file).context("opening GITHUB_OUTPUT")?;
-    writeln!(file, "commit={commit}").context("writing GITHUB_OUTPUT")
+/// Tells the workflow by the file that a variable names.
+fn append(variable: &str, text: &str) -> Result<()> {
+    let Some(file) = std::env::var_os(variable) else { return Ok(()) };
+    let file = std::fs::OpenOptions::new().append(true).open(&file);
+    let mut file = file.with_context(|| format!("opening the file of {variable}"))?;
+    writeln!(file, "{text}").with_context(|| format!("writing the file of {variable}"))
 }
 
 /// The page of the run in whose jobs the checks were.

@@ -63,6 +63,7 @@ use crate::rollout::state::ledger::Ledger;
 use crate::rollout::state::release::Release;
 use crate::tools::docker::container;
 use crate::tools::files::private::Folder;
+use crate::tools::http::Trust;
 use crate::tools::process::interrupt;
 use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
@@ -97,8 +98,9 @@ pub struct Machine {
     facts: HostFacts,
     /// Where users go, when the host is another machine.
     site: Option<PublicSite>,
-    /// Whether users are shown a certificate that is refused, and this driver has said so.
-    takes_any_certificate: Cell<bool>,
+    /// Which certificates are taken of the edge: one that ends while this driver watches is no verdict on a release; any, when users
+    /// are shown one that is refused, and this driver has said so.
+    trust: Cell<Trust>,
     /// Where compose finds its files, when the host is another machine.
     compose_dir: Option<Folder>,
     bases: Option<Bases>,

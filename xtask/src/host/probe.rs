@@ -10,6 +10,7 @@ use super::{Machine, PublicSite};
 use crate::exit::refuse;
 use crate::project::Environment;
 use crate::tools::files::private::Folder;
+use crate::tools::http::Trust;
 use crate::tools::ssh::host_shell::{HostShell, Script};
 use crate::workspace;
 
@@ -94,7 +95,7 @@ impl Machine {
             root,
             facts,
             site,
-            takes_any_certificate: Cell::new(false),
+            trust: Cell::new(Trust::AsOf(SystemTime::now())),
             compose_dir,
             bases: None,
             platform_files: None,

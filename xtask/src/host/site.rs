@@ -6,7 +6,7 @@ use std::net::{IpAddr, ToSocketAddrs as _};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use crate::tools::http::{Authority, Client, Shown};
+use crate::tools::http::{Authority, Client, Shown, Trust};
 
 /// An environment's public address.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ impl PublicSite {
             Client {
                 address: pinned(&addresses(&self.host), || addresses(name)),
                 authority: root.and_then(Authority::parse),
-                takes_any_certificate: false,
+                trust: Trust::Now,
             }
         })
     }

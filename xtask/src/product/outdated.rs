@@ -147,7 +147,7 @@ fn crates() -> Result<Vec<Newer>> {
 }
 
 /// `    Updating serde v1.0.228 -> v1.0.229`, perhaps with the newest version of all behind it.
-pub(super) fn newer_crate(line: &str) -> Option<Newer> {
+fn newer_crate(line: &str) -> Option<Newer> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let ["Updating", name, has, "->", newest, ..] = words.as_slice() else { return None };
     let version = |it: &str| it.trim_start_matches('v').to_owned();

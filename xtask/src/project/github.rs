@@ -20,6 +20,8 @@ pub const LABELS: &[Label] = &[
 ];
 /// The variable, of an environment or the repository, with which version of each secret xtask has put there.
 pub const SECRET_VERSIONS: &str = "XTASK_SECRETS";
+/// The variables that may hold a token to GitHub: that of a workflow, and that of GitHub's own program.
+pub const GITHUB_TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
 /// The secret of the repository with the token by which the weekly workflow looks at the settings.
 pub const SETTINGS_TOKEN: &str = "SETTINGS_TOKEN";
 /// The secret of the repository with the token by which the weekly workflow opens its pull request: a workflow's own may change no

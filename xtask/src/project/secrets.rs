@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{APP_ROLE, APP_ROLE_IN_TURN, APP_UID, CHECKS_KEY, OWNER_ROLE, OWNER_ROLE_IN_TURN};
+use super::{
+    APP_ROLE, APP_ROLE_IN_TURN, APP_UID, CHECKS_KEY, GITHUB_TOKENS, OWNER_ROLE, OWNER_ROLE_IN_TURN,
+    SETTINGS_TOKEN, UPDATES_TOKEN,
+};
 
 /// Secrets of the app, made at an environment's first deploy when the environment is `local` or a test's.
 pub const SECRETS: &[Secret] = &[
@@ -86,6 +89,20 @@ pub fn is_secret_variable(name: &str) -> bool {
         || OPERATOR_SECRETS.contains(&name)
         || PROBE_SECRETS.contains(&name)
         || name == IDENTITY
-        || name == CHECKS_KEY
+        || [CHECKS_KEY, SETTINGS_TOKEN, UPDATES_TOKEN].contains(&name)
+        || GITHUB_TOKENS.contains(&name)
         || OPERATOR_SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_program_that_is_started_is_given_a_token_to_the_repository() {
+        for name in ["GITHUB_TOKEN", "GH_TOKEN", "UPDATES_TOKEN", "SETTINGS_TOKEN", "CHECKS_SIGNING_KEY"] {
+            assert!(is_secret_variable(name), "{name}");
+        }
+        assert!(!is_secret_variable("GITHUB_RUN_ID"));
+    }
 }

@@ -12,7 +12,7 @@ use super::assemble;
 use super::base_lock;
 use crate::project::{self, BASES, Base};
 use crate::terminal::{self, Activity};
-use crate::tools::docker;
+use crate::tools::docker::{self, image};
 use crate::tools::files::lock::Lock;
 use crate::tools::process::{CommandError, Run, shell};
 use crate::workspace;
@@ -61,34 +61,24 @@ pub fn one(base: &'static Base) -> anyhow::Result<BaseImage> {
 /// tag and has another digest than it is locked to is none.
 pub fn here() -> anyhow::Result<BTreeMap<&'static str, BaseImage>> {
     let (listed, lock) = (Run::new(docker::images(shell())).text()?, base_lock::read()?);
-    let find = |base: &'static Base| {
-        let pinned = base.public.map(|public| base_lock::pinned(&lock, base.name, public));
-        let image = match pinned.filter(|name| is_listed(&listed, name)) {
-            Some(reference) => BaseImage { reference, origin: Origin::Pulled },
-            None => {
-                let prefix = assemble::name_prefix(base);
-                let line = listed.lines().find(|name| name.starts_with(&prefix))?;
-                let (reference, _) = line.split_once('@')?;
-                BaseImage { reference: reference.to_owned(), origin: Origin::Assembled }
+    let mut found = BTreeMap::new();
+    for base in BASES {
+        // Engines differ in whether they list an image that was pulled by its digest: each is asked for by name.
+        if let Some(public) = base.public {
+            let reference = base_lock::pinned(&lock, base.name, public);
+            if image::is_here(shell(), &reference)? {
+                found.insert(base.name, BaseImage { reference, origin: Origin::Pulled });
+                continue;
             }
-        };
-        Some((base.name, image))
-    };
-    Ok(BASES.iter().filter_map(find).collect())
-}
-
-/// Whether [`docker::images`] lists it: by its digest when the name has one, else by its tag.
-fn is_listed(listed: &str, name: &str) -> bool {
-    let parts = |line: &str| -> Option<(String, String, String)> {
-        let (tagged, digest) = line.split_once('@').unwrap_or((line, ""));
-        let (repository, tag) = tagged.rsplit_once(':')?;
-        Some((repository.to_owned(), tag.to_owned(), digest.to_owned()))
-    };
-    let Some((repository, tag, digest)) = parts(docker::familiar_name(name)) else { return false };
-    let is_it = |(of, with, having): (String, String, String)| {
-        of == repository && if digest.is_empty() { with == tag } else { having == digest }
-    };
-    listed.lines().filter_map(parts).any(is_it)
+        }
+        let prefix = assemble::name_prefix(base);
+        let assembled = listed.lines().find(|name| name.starts_with(&prefix));
+        if let Some((reference, _)) = assembled.and_then(|line| line.split_once('@')) {
+            let reference = reference.to_owned();
+            found.insert(base.name, BaseImage { reference, origin: Origin::Assembled });
+        }
+    }
+    Ok(found)
 }
 
 /// Whether an image of this name was assembled, wherever it is kept.
@@ -104,11 +94,15 @@ fn get(base: &'static Base) -> anyhow::Result<BaseImage> {
             let pinned = base_lock::pinned(&base_lock::read()?, name, public);
             match pull(name, &pinned)? {
                 None => return Ok(BaseImage { reference: pinned, origin: Origin::Pulled }),
-                // Something else in its place would be a surprise: the registry is there, and what is locked is not.
-                Some(refusal) if pinned != public && is_gone(&refusal) => bail!(
-                    "the base image {name} can't be had: {pinned} is what {} has, and its registry answers: {refusal}\n  \
-                     `cargo xtask image lock` writes down the one that it has now.",
-                    base_lock::FILE
+                // Something else in its place would be a surprise: the registry is there, and does not give what is locked.
+                Some(refusal) if pinned != public && !is_silent(&refusal) => bail!(
+                    "the base image {name} can't be had: {pinned} is what {} has, and its registry answers: {refusal}\n  {}",
+                    base_lock::FILE,
+                    if is_gone(&refusal) {
+                        "`cargo xtask image lock` writes down the one that it has now."
+                    } else {
+                        "Nothing else is taken in its place: try again later, or log in to that registry with `docker login`."
+                    }
                 ),
                 Some(refusal) => format!(", since {pinned} can't be pulled ({refusal})"),
             }
@@ -134,6 +128,28 @@ pub fn is_gone(refusal: &str) -> bool {
         || refusal.ends_with(": not found")
 }
 
+/// Whether no registry has answered at all: in the words of the engine, of a proxy on the way, or of its own timeout.
+pub fn is_silent(refusal: &str) -> bool {
+    [
+        "no such host",
+        "server misbehaving",
+        "name resolution",
+        "connection refused",
+        "connection reset",
+        "network is unreachable",
+        "no route to host",
+        "timeout",
+        "Client.Timeout",
+        "deadline exceeded",
+        "request canceled while waiting",
+        "proxyconnect",
+        "was stopped at its timeout",
+        ": EOF",
+    ]
+    .iter()
+    .any(|words| refusal.contains(words))
+}
+
 /// Pulls a public image. If its registry gives none, says why, and remembers it of a registry that does not answer: the next name
 /// of the same registry need not wait for that again.
 pub fn pull(name: &str, public: &str) -> anyhow::Result<Option<String>> {
@@ -149,6 +165,9 @@ pub fn pull(name: &str, public: &str) -> anyhow::Result<Option<String>> {
             return Ok(None);
         }
         Err(CommandError::Interrupted) => return Err(CommandError::Interrupted.into()),
+        Err(error @ CommandError::TimedOut { .. }) => {
+            error.to_string().lines().next().unwrap_or_default().to_owned()
+        }
         Err(error) => error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
     };
     activity.done("not to be had");
@@ -178,30 +197,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_of_the_same_tag_and_another_digest_than_it_is_locked_to_is_not_there() {
-        let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
-        let (ours, other) = (digest("a"), digest("b"));
-        let tagged = format!("caddy:2-alpine@{other}\nlocalhost:5115/caddy:2-alpine@{ours}\n");
-        let here =
-            |listed: &str, name: &str| is_listed(listed, &format!("docker.io/library/caddy:2-alpine{name}"));
-        assert!(here(&tagged, ""));
-        assert!(!here(&tagged, &format!("@{ours}")), "only another registry's has it");
-        assert!(here(&format!("{tagged}caddy:<none>@{ours}\n"), &format!("@{ours}")));
-        assert!(!here(&format!("caddy:<none>@{ours}\n"), ""));
-    }
-
-    #[test]
     fn a_registry_that_answers_is_told_from_one_that_does_not() {
         for gone in [
             "Error response from daemon: manifest for localhost:5000/a@sha256:00 not found: manifest unknown: manifest unknown",
             "no matching manifest for linux/arm64/v8 in the manifest list entries",
         ] {
-            assert!(is_gone(gone), "{gone}");
+            assert!(is_gone(gone) && !is_silent(gone), "{gone}");
         }
-        for away in
-            ["dial tcp: lookup registry-1.docker.io: no such host", "i/o timeout", "TLS handshake timeout"]
-        {
-            assert!(!is_gone(away), "{away}");
+        // As engines word it.
+        for answered in [
+            "Error response from daemon: pull access denied for caddy, repository does not exist or may require 'docker login': denied",
+            "toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
+            "Error response from daemon: Head \"https://registry-1.docker.io/v2/library/caddy/manifests/2\": unauthorized: incorrect username",
+            "error parsing HTTP 403 response body: invalid character '<' looking for beginning of value",
+            "received unexpected HTTP status: 429 Too Many Requests",
+            "received unexpected HTTP status: 503 Service Unavailable",
+        ] {
+            assert!(!is_silent(answered), "{answered}");
+        }
+        for away in [
+            "dial tcp: lookup registry-1.docker.io: no such host",
+            "dial tcp 127.0.0.1:5000: connect: connection refused",
+            "i/o timeout",
+            "TLS handshake timeout",
+            "`docker pull caddy:2` was stopped at its timeout of 20s",
+        ] {
+            assert!(is_silent(away) && !is_gone(away), "{away}");
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Locked {
 }
 
 /// The images, by their names.
-pub type Lock = BTreeMap<String, Locked>;
+pub type LockedImages = BTreeMap<String, Locked>;
 
 /// Where it is.
 pub fn path() -> Utf8PathBuf {
@@ -39,26 +39,26 @@ pub fn path() -> Utf8PathBuf {
 }
 
 /// As this tree has it.
-pub fn read() -> Result<Lock> {
+pub fn read() -> Result<LockedImages> {
     match fs::read_to_string(path()) {
         Ok(text) => parse(&text).with_context(|| format!("{} can't be read", path())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(LockedImages::new()),
         Err(error) => Err(error).with_context(|| format!("reading {}", path())),
     }
 }
 
 /// The same, as a commit has it.
-pub fn of_commit(sha: &str) -> Result<Lock> {
+pub fn of_commit(sha: &str) -> Result<LockedImages> {
     let file = format!("{}/{FILE}", project::DEPLOY);
     match git::history::show_if_there(workspace::root(), sha, &file)? {
         Some(text) => parse(&text).with_context(|| format!("{file} of {sha} can't be read")),
-        None => Ok(Lock::new()),
+        None => Ok(LockedImages::new()),
     }
 }
 
 /// What is no digest would be pulled by its tag, or fail on a host: it is refused here.
-fn parse(text: &str) -> Result<Lock> {
-    let lock: Lock = serde_json::from_str(text)?;
+fn parse(text: &str) -> Result<LockedImages> {
+    let lock: LockedImages = serde_json::from_str(text)?;
     for (name, locked) in &lock {
         let all = locked.digest.iter().chain(locked.platforms.values());
         if let Some(wrong) = all.into_iter().find(|digest| !is_digest(digest)) {
@@ -83,15 +83,27 @@ pub fn public_names() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// A public name as it is locked, `name:tag@sha256:…`: the tag is for people and for what looks for newer ones. Without a digest
 /// it is the name alone.
-pub fn pinned(lock: &Lock, name: &str, public: &str) -> String {
+pub fn pinned(lock: &LockedImages, name: &str, public: &str) -> String {
     match lock.get(name).and_then(|locked| locked.digest.as_ref()) {
         Some(digest) => format!("{public}@{digest}"),
         None => public.to_owned(),
     }
 }
 
+/// The images with a public name that are not locked, in words; none when all are. Each of them is taken by its tag.
+pub fn unlocked(lock: &LockedImages) -> Option<String> {
+    let is_locked = |name: &str| lock.get(name).is_some_and(|locked| locked.digest.is_some());
+    let names: Vec<&str> = public_names().map(|(name, _)| name).filter(|name| !is_locked(name)).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "not locked to a digest: {} (`cargo xtask image lock` does it, where their registries answer)",
+            names.join(", ")
+        )
+    })
+}
+
 /// What of this file no table knows, or is missing in it, in words.
-pub fn strange_rows(lock: &Lock) -> Vec<String> {
+pub fn strange_rows(lock: &LockedImages) -> Vec<String> {
     let known: BTreeSet<&str> =
         BASES.iter().map(|base| base.name).chain(BUILD_IMAGES.iter().map(|row| row.0)).collect();
     let missing = known.iter().filter(|name| !lock.contains_key(**name));
@@ -115,6 +127,8 @@ mod tests {
         for unlocked in ["rust", "node"] {
             assert_eq!(pinned(&lock, unlocked, "docker.io/library/it:1"), "docker.io/library/it:1");
         }
+        let unlocked = unlocked(&lock).expect("some are not");
+        assert!(unlocked.contains("rust") && !unlocked.contains("caddy"), "{unlocked}");
         for wrong in ["", "latest", "sha256:", &digest[..70], &digest.to_uppercase(), &format!("{digest}0")] {
             for text in [
                 format!(r#"{{"caddy": {{"digest": "{wrong}"}}}}"#),

@@ -42,9 +42,10 @@ pub fn check(
             return Err(Failure { exit: Exit::HostUnfit, message }.into());
         }
         None if shown.is_late => {
-            terminal::warn(late(shown));
-            // It may end while the release is watched.
-            machine.take_any_certificate();
+            terminal::warn(format_args!(
+                "{}. Should it end while the release is watched, that is forgiven, and nothing else of it",
+                late(shown)
+            ));
         }
         None => {}
     }

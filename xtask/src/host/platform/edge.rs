@@ -14,7 +14,7 @@ use crate::rollout::host::ProbeResponse;
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::docker::exec::Running;
-use crate::tools::http::Client;
+use crate::tools::http::{Client, Trust};
 
 /// The longest that an answer through the edge may take to be a good one.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -41,12 +41,12 @@ impl Machine {
     /// By which the edge is asked as a user would ask it.
     pub fn client(&self) -> Client {
         let client = self.site.as_ref().map(|site| site.client().clone()).unwrap_or_default();
-        Client { takes_any_certificate: self.takes_any_certificate.get(), ..client }
+        Client { trust: self.trust.get(), ..client }
     }
 
     /// Whether users are shown a certificate that is refused is told to people; from here on it is no verdict on a release.
     pub fn take_any_certificate(&self) {
-        self.takes_any_certificate.set(true);
+        self.trust.set(Trust::Any);
     }
 }
 

@@ -20,14 +20,12 @@ use serde_json::Value;
 use self::account::Account;
 use crate::exit::refuse;
 use crate::product::images::github_repository;
+use crate::project::GITHUB_TOKENS;
 use crate::tools::git;
 use crate::tools::github::{Api, Method};
 use crate::workspace;
 
 pub use self::secrets::Keys;
-
-/// The variables that may hold a token: that of a workflow, and that of GitHub's own program.
-const TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
 
 /// How GitHub is asked.
 pub struct Access {
@@ -46,7 +44,7 @@ pub fn access() -> Result<Result<Access, &'static str>> {
         return Ok(Err("the remote `origin` is not on GitHub, which could be asked"));
     };
     let variable = |name: &&str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let Some(token) = TOKENS.iter().find_map(variable) else {
+    let Some(token) = GITHUB_TOKENS.iter().find_map(variable) else {
         return Ok(Err("GITHUB_TOKEN, with which GitHub could be asked, is not set"));
     };
     let address = std::env::var("GITHUB_API_URL").unwrap_or_else(|_| "https://api.github.com".to_owned());

@@ -1,5 +1,6 @@
 //! What the Dockerfiles stand on is what the lock file has: `ARG RUST_IMAGE=…` is the image that is called `rust` there, with its
-//! digest. So a plain `docker build` takes the same as xtask's, and what looks for newer images (Dependabot, Renovate) reads it.
+//! digest. So a plain `docker build` takes the same as xtask's, and what looks for newer images (Renovate; Dependabot reads no
+//! such argument) reads it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +9,14 @@ use camino::Utf8PathBuf;
 
 use super::COMPONENTS;
 use crate::project;
-use crate::setup::base_lock::{self, FILE, Lock, pinned};
+use crate::setup::base_lock::{self, FILE, LockedImages, pinned};
 use crate::workspace;
 
 /// Behind the name of an image, in the name of an argument.
 const SUFFIX: &str = "_IMAGE";
 
 /// Those of both components, each with what it ought to say.
-pub fn written(lock: &Lock) -> Result<Vec<(Utf8PathBuf, String)>> {
+pub fn written(lock: &LockedImages) -> Result<Vec<(Utf8PathBuf, String)>> {
     let file = |component: &project::Component| {
         let path = workspace::root().join(component.folder).join("Dockerfile");
         let text = std::fs::read_to_string(&path)?;
@@ -39,7 +40,7 @@ pub fn check(files: &[String]) -> Result<()> {
 }
 
 /// The same text, with each image as it is locked.
-fn with_images(text: &str, lock: &Lock) -> String {
+fn with_images(text: &str, lock: &LockedImages) -> String {
     let images: BTreeMap<&str, &str> = base_lock::public_names().collect();
     let line = |line: &str| match argument(line) {
         Some((name, _)) if let Some((row, public)) = row_of(name, &images) => {
@@ -51,10 +52,18 @@ fn with_images(text: &str, lock: &Lock) -> String {
 }
 
 /// What of it is not as the lock file has it, in words.
-fn strange(text: &str, lock: &Lock) -> Vec<String> {
+fn strange(text: &str, lock: &LockedImages) -> Vec<String> {
     let images: BTreeMap<&str, &str> = base_lock::public_names().collect();
     let (mut wrong, mut arguments, mut stages) = (Vec::new(), BTreeMap::new(), BTreeSet::from(["scratch"]));
+    let mut count = 0;
     for line in text.lines() {
+        let is_syntax = line.to_lowercase().replace(' ', "").starts_with("#syntax=");
+        if line.trim_start().starts_with('#') && !is_syntax {
+            continue;
+        }
+        if argument(line).is_some() && line.split_whitespace().count() > 2 {
+            wrong.push(format!("{line:?} has several arguments: a line each, so that each is looked at"));
+        }
         if let Some((name, value)) = argument(line) {
             arguments.insert(name, value);
             match row_of(name, &images) {
@@ -65,13 +74,16 @@ fn strange(text: &str, lock: &Lock) -> Vec<String> {
                 _ => {}
             }
         }
-        if line.to_lowercase().replace(' ', "").starts_with("#syntax=") {
+        if is_syntax {
             wrong.push(format!("{line:?} pulls an image that {FILE} has not"));
         }
         let mut words = line.split_whitespace().peekable();
         if words.next_if(|word| word.eq_ignore_ascii_case("FROM")).is_none() {
             let from = line.split([' ', ',']).filter_map(|word| Some(word.split_once("from=")?.1));
-            let images = from.filter(|from| !stages.contains(from));
+            let is_stage = |from: &str| {
+                stages.contains(from) || from.parse::<usize>().is_ok_and(|number| number < count)
+            };
+            let images = from.filter(|from| !is_stage(from));
             wrong.extend(images.map(|from| format!("it copies from {from}, which is no stage above")));
             continue;
         }
@@ -91,6 +103,7 @@ fn strange(text: &str, lock: &Lock) -> Vec<String> {
             ));
         }
         stages.extend(words.nth(1));
+        count += 1;
     }
     wrong
 }
@@ -113,7 +126,7 @@ mod tests {
     use super::*;
     use crate::setup::base_lock::Locked;
 
-    fn lock() -> Lock {
+    fn lock() -> LockedImages {
         let locked = Locked { digest: Some(format!("sha256:{}", "0a".repeat(32))), ..Locked::default() };
         [("caddy".to_owned(), locked)].into()
     }
@@ -141,10 +154,14 @@ mod tests {
             ("COPY --from=nginx:1 /a /b", "copies from nginx:1"),
             ("RUN --mount=type=bind,from=nginx,target=/a true", "copies from nginx"),
             ("# syntax=docker/dockerfile:1", "pulls an image"),
+            ("COPY --from=4 /a /b", "copies from 4"),
+            ("ARG A=1 CADDY_IMAGE=nginx", "several arguments"),
         ] {
             let wrong = strange(&format!("{mended}{line}\n"), &lock());
             assert!(wrong.len() == 1 && wrong[0].contains(words), "{line}: {wrong:?}");
         }
+        let right = format!("{mended}# from=nginx\nCOPY --from=0 /a /b\n");
+        assert_eq!(strange(&right, &lock()), [""; 0]);
         let base = "ARG BASE=nginx\nFROM ${BASE}\n";
         assert_eq!(strange(base, &lock()).len(), 1, "an argument by another name is one, too");
     }

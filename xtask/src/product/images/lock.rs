@@ -12,12 +12,12 @@ use crate::exit::refuse;
 use crate::product::sbom::Part;
 use crate::project::{BASES, BUILD_IMAGES, PLATFORMS};
 use crate::setup::base_images::{self, Origin};
-use crate::setup::base_lock::{self, FILE, Lock, Locked};
+use crate::setup::base_lock::{self, FILE, Locked, LockedImages};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::docker;
 use crate::tools::files::replace;
-use crate::tools::process::{Run, shell};
+use crate::tools::process::{CommandError, Run, is_interrupt, shell};
 
 /// The longest that a registry may take to say what it has.
 const ASK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -35,9 +35,18 @@ pub struct Asked {
     pub away: Option<String>,
 }
 
+/// Which rows are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// All of them: where no registry answers an image is assembled, which runs programs of it.
+    All,
+    /// Those with a public name, by their registries alone. Nothing is run.
+    Public,
+}
+
 /// Asks each registry, looks into each image that is assembled here, and writes lock file and Dockerfiles. A row that can't be
 /// asked now keeps what it had; when a registry has no such image, or lacks a platform, nothing is written.
-pub fn write() -> Result<Vec<Asked>> {
+pub fn write(which: Rows) -> Result<Vec<Asked>> {
     setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Buildx], false)?;
     let before = base_lock::read()?;
     let bases = BASES.iter().map(|base| (base.name, base.public, Some(base)));
@@ -52,19 +61,20 @@ pub fn write() -> Result<Vec<Asked>> {
             Some(Err(words)) => row.away = Some(words),
             None => {}
         }
-        if let Some(base) = base.filter(|_| public.is_none() || row.away.is_some()) {
+        if let Some(base) = base.filter(|_| which == Rows::All && (public.is_none() || row.away.is_some())) {
             match base_images::one(base) {
                 Ok(image) if image.origin == Origin::Assembled => {
                     row.now.packages = versions(&packages_of(shell(), &image.reference)?);
                 }
                 Ok(_) => {}
+                Err(error) if is_interrupt(&error) => return Err(error),
                 // On a machine without Debian's packages.
                 Err(error) => row.away = Some(format!("{error:#}").replace('\n', " ")),
             }
         }
         rows.push(row);
     }
-    let lock: Lock = rows.iter().map(|row| (row.name.to_owned(), row.now.clone())).collect();
+    let lock: LockedImages = rows.iter().map(|row| (row.name.to_owned(), row.now.clone())).collect();
     let dockerfiles = dockerfiles::written(&lock)?;
     replace(&base_lock::path(), format!("{}\n", serde_json::to_string_pretty(&lock)?).as_bytes())?;
     for (path, text) in dockerfiles {
@@ -119,6 +129,7 @@ fn ask(public: &str, silent: &mut BTreeMap<String, String>) -> Result<Result<Fou
             )));
         }
         Ok(told) => told.stderr.lines().last().unwrap_or_default().trim_start_matches("ERROR: ").to_owned(),
+        Err(error @ CommandError::Interrupted) => return Err(error.into()),
         Err(error) => error.to_string(),
     };
     let words = format!("{registry} can't be asked: {words}");
@@ -288,6 +299,8 @@ mod tests {
         let locked = Locked { digest: Some(digest.clone()), platforms, ..Locked::default() };
         let pinned = base_lock::pinned(&[("caddy".to_owned(), locked)].into(), "caddy", &public);
         assert_eq!(base_images::pull("caddy", &pinned).unwrap(), None);
+        let is_here = |name: &str| docker::image::is_here(shell(), name).unwrap();
+        assert!(is_here(&pinned) && !is_here(&format!("{public}@sha256:{}", "0a".repeat(32))));
 
         // The tag moves on, and what is locked stays what is pulled.
         push(&host, &["arm64", "amd64", "s390x"]);
@@ -318,6 +331,6 @@ mod tests {
         assert!(words.contains("connection refused"), "{words}");
         assert_eq!(silent.keys().collect::<Vec<_>>(), [&host], "it is not asked again");
         let refusal = base_images::pull("caddy", &gone).unwrap().expect("nobody answers");
-        assert!(!base_images::is_gone(&refusal), "{refusal}");
+        assert!(base_images::is_silent(&refusal), "{refusal}");
     }
 }

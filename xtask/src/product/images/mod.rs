@@ -19,7 +19,8 @@ use anyhow::Result;
 use crate::host::Bases;
 use crate::product::sbom;
 use crate::project::{BACKEND, CADDY, Component, FRONTEND, POSTGRES, RUNTIME};
-use crate::setup::{self, Tool, base_images};
+use crate::setup::{self, Tool, base_images, base_lock};
+use crate::terminal::{self, paint};
 use crate::tools::process::shell;
 
 pub use self::bases::{bases_by_name, bases_for_host, bases_here, sender_beside, shipper_beside};
@@ -80,6 +81,9 @@ pub fn build(yes: bool) -> Result<Built> {
         ))
     })?;
     bases::say_assembled(&bases)?;
+    if let Some(words) = base_lock::unlocked(&base_lock::read()?) {
+        terminal::note(paint::dim(format_args!("  base images {words}")));
+    }
     let sh = shell();
     let sbom = |component, own, base: &str| parts::write(sh, component, own, &bases[base].reference);
     let (of_backend, of_frontend) =

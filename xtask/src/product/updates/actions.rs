@@ -10,7 +10,7 @@ use super::{Moved, Report};
 use crate::product::workflows::steps::{Pin, Pins};
 use crate::project::ACTIONS_FILE;
 use crate::tools::files::replace;
-use crate::tools::process::{Run, shell};
+use crate::tools::process::{CommandError, Run, shell};
 use crate::workspace;
 
 /// For one list of tags.
@@ -30,6 +30,7 @@ pub fn apply() -> Result<Report> {
         );
         let told = match asked.timeout(TIMEOUT).text() {
             Ok(told) => told,
+            Err(error @ CommandError::Interrupted) => return Err(error.into()),
             Err(error) => {
                 let words = error.to_string();
                 report.left.push(format!("{name}: {}", words.lines().last().unwrap_or_default().trim()));

@@ -6,12 +6,14 @@ mod packages;
 pub mod request;
 
 use anyhow::Result;
+use camino::Utf8Path;
 use serde::Serialize;
 
 use crate::exit::refuse;
-use crate::product::images::lock;
+use crate::product::images::lock::{self, Rows};
 use crate::setup::base_lock::FILE;
 use crate::tools::git;
+use crate::tools::process::is_interrupt;
 use crate::workspace;
 
 /// Something that has moved.
@@ -34,7 +36,12 @@ pub struct Report {
     pub moved: Vec<Moved>,
     /// What stays for a person, or could not be asked, in words.
     pub left: Vec<String>,
+    /// The parts of which nothing moved because of an error, in words.
+    pub failed: Vec<String>,
 }
+
+/// What moves one part.
+type Part<'a> = (&'static str, &'a dyn Fn() -> Result<Report>);
 
 /// Moves it, in this tree, which must be clean: what is changed afterwards is what has moved. What can't be asked stays as it is.
 pub fn apply() -> Result<Report> {
@@ -44,26 +51,44 @@ pub fn apply() -> Result<Report> {
              was changed.",
         ));
     }
+    move_all(
+        workspace::root(),
+        &[
+            (FILE, &base_images),
+            ("Cargo.lock", &packages::crates),
+            ("package-lock.json", &packages::npm),
+            ("GitHub's actions", &actions::apply),
+        ],
+    )
+}
+
+/// Each after the other. Of a part that fails nothing stays: half of it would be what nobody has asked for.
+fn move_all(root: &Utf8Path, parts: &[Part]) -> Result<Report> {
     let mut report = Report::default();
-    for (of, moved) in [
-        (FILE, base_images()),
-        ("Cargo.lock", packages::crates()),
-        ("package-lock.json", packages::npm()),
-        ("GitHub's actions", actions::apply()),
-    ] {
-        match moved {
+    for (of, part) in parts {
+        let before = git::dirty_paths(root)?;
+        match part() {
             Ok(moved) => {
                 report.moved.extend(moved.moved);
                 report.left.extend(moved.left);
             }
-            Err(error) => report.left.push(format!("{of}: {error:#}")),
+            Err(error) => {
+                let mut halves = git::dirty_paths(root)?;
+                halves.retain(|path| !before.contains(path));
+                git::put_back(root, &halves)?;
+                if is_interrupt(&error) {
+                    return Err(error);
+                }
+                report.failed.push(format!("{of}: {error:#}"));
+            }
         }
     }
     Ok(report)
 }
 
 fn base_images() -> Result<Report> {
-    let rows = lock::write()?;
+    // Nothing is assembled: that would run what has just come.
+    let rows = lock::write(Rows::Public)?;
     let mut report = Report { left: lock::away(&rows), ..Report::default() };
     for row in rows {
         let before = row.before.unwrap_or_default();
@@ -81,4 +106,57 @@ fn base_images() -> Result<Report> {
         });
     }
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use anyhow::bail;
+    use camino::Utf8PathBuf;
+
+    use super::*;
+    use crate::tools::process::{CommandError, Run, shell_in};
+
+    /// These files, committed, each with a 1.
+    fn repository(files: &[&str]) -> (tempfile::TempDir, Utf8PathBuf) {
+        let temporary = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::try_from(temporary.path().to_owned()).unwrap();
+        files.iter().for_each(|file| fs::write(root.join(file), "1").unwrap());
+        let sh = shell_in(&root);
+        for words in ["init -q", "add .", "-c user.name=A -c user.email=a@example.org commit -qm first"] {
+            let words = words.split(' ');
+            Run::new(xshell::cmd!(sh, "git {words...}")).run().unwrap();
+        }
+        (temporary, root)
+    }
+
+    #[test]
+    fn of_a_part_that_fails_nothing_stays_and_who_is_interrupted_goes_no_further() {
+        let (_temporary, root) = repository(&["a", "b", "c"]);
+        let write = |name: &str| fs::write(root.join(name), "2").unwrap();
+        let moves = |name: &'static str| {
+            write(name);
+            let moved = Moved { of: "it", name: name.to_owned(), from: "1".to_owned(), to: "2".to_owned() };
+            Ok(Report { moved: vec![moved], ..Report::default() })
+        };
+        let fails = || {
+            write("b");
+            bail!("its lists are gone")
+        };
+        let report = move_all(&root, &[("a", &|| moves("a")), ("b", &fails), ("c", &|| moves("c"))]).unwrap();
+        assert_eq!(report.failed, ["b: its lists are gone"]);
+        assert_eq!(report.moved.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(git::dirty_paths(&root).unwrap(), ["a", "c"]);
+
+        let (_temporary, root) = repository(&["a"]);
+        let interrupted = || {
+            fs::write(root.join("a"), "2").unwrap();
+            Err(CommandError::Interrupted.into())
+        };
+        let never = || panic!("nobody wants it any more");
+        let error = move_all(&root, &[("a", &interrupted), ("b", &never)]).unwrap_err();
+        assert!(is_interrupt(&error), "{error:#}");
+        assert_eq!(git::dirty_paths(&root).unwrap(), [""; 0]);
+    }
 }

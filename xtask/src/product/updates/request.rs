@@ -1,6 +1,7 @@
 //! What has moved, as one pull request: a commit beside the branch, while its checks run, and the pull request when they have
 //! passed. By GitHub's API alone, so that no key to the repository lies on the machine.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result};
@@ -13,10 +14,14 @@ use crate::tools::git;
 use crate::tools::github::{Api, Method};
 use crate::workspace;
 
-/// The commit's first line, and the pull request's title. It tells our commits from those that people add.
+/// The commit's first line, and the pull request's title.
 const TITLE: &str = "What others make is as new as it may be";
-/// As many lines of it are shown; GitHub takes 65,536 characters.
-const LINES: usize = 600;
+/// What the pull request's last line begins with: our commits that its branch may be at. All else there is somebody's.
+const OURS: &str = "<!-- cargo xtask update: ";
+/// GitHub takes texts of 65,536 bytes; the run's page and our commits come behind this one.
+const LONGEST_TEXT: usize = 60_000;
+/// Of one line, such as somebody's error.
+const LONGEST_LINE: usize = 500;
 
 /// Puts what has moved into a commit on top of this one, under a name that nothing looks for; none when nothing has.
 pub fn push(api: &Api, report: &Report) -> Result<Option<String>> {
@@ -52,32 +57,40 @@ pub fn publish(api: &Api, commit: &str, run: Option<&str>) -> Result<String> {
     let text = api
         .get(&format!("/git/commits/{commit}"))?
         .map(|it| it["message"].as_str().unwrap_or_default().to_owned());
-    let text = text.filter(|text| is_ours(text)).ok_or_else(|| {
+    let text = text.filter(|text| text.lines().next() == Some(TITLE)).ok_or_else(|| {
         refuse(format!("{commit} is no commit of `cargo xtask update --push`. Nothing was changed."))
     })?;
-    let compared = api.get(&format!("/compare/{DEFAULT_BRANCH}...{UPDATES_BRANCH}"))?.unwrap_or_default();
-    let commits = compared["commits"].as_array().into_iter().flatten();
-    let others: Vec<&str> = commits
-        .filter(|it| !is_ours(it["commit"]["message"].as_str().unwrap_or_default()))
-        .filter_map(|it| it["sha"].as_str())
-        .collect();
-    if let Some(other) = others.first() {
+    let owner = api.repository().split('/').next().unwrap_or_default();
+    // The newest first.
+    let requests =
+        api.all(&format!("/pulls?state=all&base={DEFAULT_BRANCH}&head={owner}:{UPDATES_BRANCH}"), None)?;
+    let noted = requests.first().map_or_else(Vec::new, |it| noted(it["body"].as_str().unwrap_or_default()));
+    let before = head_of(api, UPDATES_BRANCH)?;
+    if let Some(before) = before.as_deref().filter(|before| *before != commit) {
+        refuse_others(api, before, &noted)?;
+    }
+    let run = run.map_or(String::new(), |run| format!("\n\nThe checks of {commit} have passed: {run}"));
+    let body = format!(
+        "{}{run}\n\n{OURS}{commit} {}-->",
+        text.split_once("\n\n").map_or("", |(_, body)| body),
+        before.as_deref().map_or(String::new(), |before| format!("{before} "))
+    );
+    // The text comes first: whoever is killed in between leaves a branch at a commit that is noted.
+    let open = requests.iter().find(|it| it["state"] == "open");
+    let told = open
+        .map(|open| {
+            let path = format!("/pulls/{}", open["number"]);
+            api.send(&Method::PATCH, &path, &json!({ "title": TITLE, "body": body }))
+        })
+        .transpose()?;
+    if head_of(api, UPDATES_BRANCH)? != before {
         return Err(refuse(format!(
-            "{other} on the branch {UPDATES_BRANCH} is somebody's own, and would be lost: merge or close its pull request, and \
-             remove the branch. Nothing was changed."
+            "somebody has pushed to the branch {UPDATES_BRANCH} at this moment: it stays as it is"
         )));
     }
     point(api, UPDATES_BRANCH, commit)?;
-    let run = run.map_or(String::new(), |run| format!("\n\nThe checks of {commit} have passed: {run}"));
-    let body = format!("{}{run}", text.split_once("\n\n").map_or("", |(_, body)| body));
-    let owner = api.repository().split('/').next().unwrap_or_default();
-    let open =
-        api.all(&format!("/pulls?state=open&base={DEFAULT_BRANCH}&head={owner}:{UPDATES_BRANCH}"), None)?;
-    let request = match open.first() {
-        Some(open) => {
-            let path = format!("/pulls/{}", open["number"]);
-            api.send(&Method::PATCH, &path, &json!({ "title": TITLE, "body": body }))?
-        }
+    let request = match told {
+        Some(told) => told,
         None => {
             let new = json!({ "title": TITLE, "head": UPDATES_BRANCH, "base": DEFAULT_BRANCH, "body": body });
             api.send(&Method::POST, "/pulls", &new)?
@@ -85,20 +98,62 @@ pub fn publish(api: &Api, commit: &str, run: Option<&str>) -> Result<String> {
     };
     let labels = json!({ "labels": ["dependencies"] });
     api.send(&Method::POST, &format!("/issues/{}/labels", request["number"]), &labels)?;
-    if api.get(&format!("/git/ref/heads/{UPDATES_UNCHECKED}"))?.is_some() {
+    if head_of(api, UPDATES_UNCHECKED)?.is_some() {
         api.send(&Method::DELETE, &format!("/git/refs/heads/{UPDATES_UNCHECKED}"), &Value::Null)?;
     }
     Ok(request["html_url"].as_str().unwrap_or_default().to_owned())
 }
 
-fn is_ours(message: &str) -> bool {
-    message.lines().next() == Some(TITLE)
+/// The commits that a pull request's text calls ours.
+fn noted(body: &str) -> Vec<String> {
+    let line = body.lines().rev().find_map(|line| line.trim_end().strip_prefix(OURS)?.strip_suffix("-->"));
+    line.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+/// Follows the branch from where it is to a commit of ours, or to the default branch. On the way may be what GitHub's button
+/// "Update branch" makes, merges of the default branch: they hold nothing of anybody.
+fn refuse_others(api: &Api, before: &str, ours: &[String]) -> Result<()> {
+    let compared = api.get(&format!("/compare/{DEFAULT_BRANCH}...{before}"))?.unwrap_or_default();
+    let commits: BTreeMap<&str, &Value> = compared["commits"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|it| Some((it["sha"].as_str()?, it)))
+        .collect();
+    let mut at = before;
+    while !ours.iter().any(|ours| ours == at) {
+        let parents = commits.get(at).map(|it| it["parents"].as_array().map_or(&[][..], Vec::as_slice));
+        let is_whole = compared["total_commits"].as_u64() == u64::try_from(commits.len()).ok();
+        match parents {
+            // It is on the default branch.
+            None if is_whole => return Ok(()),
+            Some([first, second])
+                if second["sha"].as_str().is_some_and(|second| !commits.contains_key(second)) =>
+            {
+                at = first["sha"].as_str().unwrap_or_default();
+            }
+            _ => {
+                return Err(refuse(format!(
+                    "{at} on the branch {UPDATES_BRANCH} is somebody's own, and would be lost: merge or close its pull request, \
+                     and remove the branch. Nothing was changed."
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn head_of(api: &Api, branch: &str) -> Result<Option<String>> {
+    let found = api.get(&format!("/git/ref/heads/{branch}"))?;
+    found
+        .map(|it| it["object"]["sha"].as_str().map(str::to_owned).context("a branch has no commit"))
+        .transpose()
 }
 
 /// Points a branch at a commit, from wherever it is.
 fn point(api: &Api, branch: &str, commit: &str) -> Result<()> {
-    match api.get(&format!("/git/ref/heads/{branch}"))? {
-        Some(there) if there["object"]["sha"] == commit => Ok(()),
+    match head_of(api, branch)? {
+        Some(there) if there == commit => Ok(()),
         Some(_) => {
             let to = json!({ "sha": commit, "force": true });
             api.send(&Method::PATCH, &format!("/git/refs/heads/{branch}"), &to).map(drop)
@@ -111,14 +166,39 @@ fn point(api: &Api, branch: &str, commit: &str) -> Result<()> {
 }
 
 /// A line for each that has moved, and for each that has not.
-fn message(report: &Report) -> String {
-    let moved = report.moved.iter().map(|it| format!("- {}: `{}` {} → {}", it.of, it.name, it.from, it.to));
-    let left = report.left.iter().map(|words| format!("- not moved: {words}"));
-    let lines: Vec<String> = moved.chain(left).collect();
-    let more = lines.len().saturating_sub(LINES);
-    let more = if more == 0 { String::new() } else { format!("\n- and {more} more") };
-    let shown = lines.iter().take(LINES).map(String::as_str).collect::<Vec<_>>().join("\n");
-    format!("{TITLE}\n\n{shown}{more}")
+pub fn message(report: &Report) -> String {
+    let moved = report
+        .moved
+        .iter()
+        .map(|it| format!("- {}: {} {} → {}", it.of, quoted(&it.name), quoted(&it.from), quoted(&it.to)));
+    let left =
+        report.failed.iter().chain(&report.left).map(|words| format!("- not moved: {}", quoted(words)));
+    let lines: Vec<String> = left.chain(moved).collect();
+    let mut text = format!("{TITLE}\n");
+    for (at, line) in lines.iter().enumerate() {
+        if text.len() + line.len() > LONGEST_TEXT {
+            text += &format!("\n- and {} more", lines.len() - at);
+            break;
+        }
+        text += "\n";
+        text += line;
+    }
+    text
+}
+
+/// Words of others, which are neither markup nor anybody's name nor a line of ours.
+fn quoted(words: &str) -> String {
+    let one = |it: char| match it {
+        '`' => '\'',
+        it if it.is_control() => ' ',
+        it => it,
+    };
+    let mut words: String = words.chars().map(one).collect();
+    if words.len() > LONGEST_LINE {
+        words.truncate(words.floor_char_boundary(LONGEST_LINE));
+        words.push('…');
+    }
+    format!("`{}`", words.trim())
 }
 
 fn sha(answer: &Value) -> Result<String> {
@@ -127,7 +207,6 @@ fn sha(answer: &Value) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::io::Write as _;
     use std::net::TcpListener;
     use std::sync::{Arc, Mutex};
@@ -195,17 +274,27 @@ mod tests {
                 Some(json!({}))
             }
             ("DELETE", _) => state.refs.remove(&branch(path)).map(|_| json!({})),
-            ("GET", "/compare/main...updates") => {
-                let sha = state.refs.get("updates")?;
-                let commit = json!({ "sha": sha, "commit": state.commits.get(sha)? });
-                Some(json!({ "commits": [commit] }))
+            ("GET", _) if path.starts_with("/compare/main...") => {
+                let (mut commits, mut left) = (Vec::new(), vec![branch(path).replace("main...", "")]);
+                while let Some(at) = left.pop() {
+                    let Some(commit) = state.commits.get(&at).filter(|_| !at.starts_with("head")) else {
+                        continue;
+                    };
+                    let parents: Vec<&str> =
+                        commit["parents"].as_array()?.iter().filter_map(Value::as_str).collect();
+                    left.extend(parents.iter().map(|it| (*it).to_owned()));
+                    let parents: Vec<Value> = parents.iter().map(|it| json!({ "sha": it })).collect();
+                    commits.push(json!({ "sha": at, "commit": commit, "parents": parents }));
+                }
+                Some(json!({ "total_commits": commits.len(), "commits": commits }))
             }
             ("GET", "/pulls") => Some(json!(state.pulls)),
             ("POST", "/pulls") => {
                 let mut pull = body.clone();
                 (pull["number"], pull["html_url"]) =
                     (json!(7), json!("https://github.com/ada/engine/pull/7"));
-                state.pulls.push(pull.clone());
+                pull["state"] = json!("open");
+                state.pulls.insert(0, pull.clone());
                 Some(pull)
             }
             ("PATCH", "/pulls/7") => {
@@ -223,7 +312,8 @@ mod tests {
     fn report(to: &str) -> Report {
         let (name, from) = ("serde".to_owned(), "1.0.1".to_owned());
         let moved = vec![Moved { of: "Cargo.lock", name, from, to: to.to_owned() }];
-        Report { moved, left: vec!["docker/login-action v4.1.0: v5.0.0 is another major version".to_owned()] }
+        let left = vec!["docker/login-action v4.1.0: v5.0.0 is another major version".to_owned()];
+        Report { moved, left, failed: Vec::new() }
     }
 
     #[test]
@@ -245,7 +335,7 @@ mod tests {
         assert_eq!(page, "https://github.com/ada/engine/pull/7");
         let body = |state: &State| state.pulls[0]["body"].as_str().unwrap().to_owned();
         for words in
-            ["Cargo.lock: `serde` 1.0.1 → 1.0.2", "not moved: docker/login-action", "have passed: https"]
+            ["Cargo.lock: `serde` `1.0.1` → `1.0.2`", "not moved: `docker/login-action", "have passed: https"]
         {
             let body = body(&state.lock().unwrap());
             assert!(body.contains(words), "{body}");
@@ -259,20 +349,56 @@ mod tests {
         {
             let state = state.lock().unwrap();
             assert_eq!((state.pulls.len(), &state.refs["updates"]), (1, &second));
-            assert!(body(&state).contains("→ 1.0.3"));
+            assert!(body(&state).contains("→ `1.0.3`"));
             assert_eq!(state.labels[0], json!(["dependencies"]));
         }
 
-        // Somebody mends the branch.
-        state.lock().unwrap().commits.insert("theirs".to_owned(), json!({ "message": "Mend a test" }));
-        state.lock().unwrap().refs.insert("updates".to_owned(), "theirs".to_owned());
+        // GitHub's button has merged main into it.
+        let put = |name: &str, message: &str, parents: &[&str]| {
+            let mut state = state.lock().unwrap();
+            state.commits.insert(name.to_owned(), json!({ "message": message, "parents": parents }));
+            state.refs.insert("updates".to_owned(), name.to_owned());
+        };
+        put("merge", "Merge branch 'main' into updates", &[&second, "head2"]);
         let third = push("1.0.4");
-        let error = publish(&api, &third, None).unwrap_err().to_string();
-        assert!(error.contains("theirs on the branch updates is somebody's own"), "{error}");
-        assert_eq!(state.lock().unwrap().refs["updates"], "theirs");
+        publish(&api, &third, None).unwrap();
+
+        // Somebody mends the branch: beside our commit, in its place under the same title, or in a merge of something else.
+        for (message, parents) in
+            [("Mend a test", vec![third.as_str()]), (TITLE, vec!["head"]), ("Merge", vec![&third, &first])]
+        {
+            put("theirs", message, &parents);
+            let fourth = push("1.0.5");
+            let error = publish(&api, &fourth, None).unwrap_err().to_string();
+            assert!(error.contains("theirs on the branch updates is somebody's own"), "{message}: {error}");
+            assert_eq!(state.lock().unwrap().refs["updates"], "theirs");
+        }
+        // Closed, with the branch left where it was: there is another pull request.
+        state.lock().unwrap().refs.insert("updates".to_owned(), third.clone());
+        state.lock().unwrap().pulls[0]["state"] = json!("closed");
+        let fourth = push("1.0.6");
+        publish(&api, &fourth, None).unwrap();
+        assert_eq!(state.lock().unwrap().pulls.len(), 2);
+        state.lock().unwrap().commits.insert("theirs".to_owned(), json!({ "message": "Mend a test" }));
         for wrong in ["theirs", "nowhere"] {
             let error = publish(&api, wrong, None).unwrap_err().to_string();
             assert!(error.contains("is no commit of `cargo xtask update --push`"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_text_is_no_longer_than_github_takes_it_and_what_others_call_theirs_is_quoted() {
+        let mut report = report("1.0.2");
+        report.failed = vec![format!("it: @ada `<!-- x -->`\n{OURS}00 -->"), "é".repeat(1000)];
+        let moved = report.moved[0].clone();
+        report.moved.extend((0..20_000).map(|_| moved.clone()));
+        let text = message(&report);
+        assert!(text.len() < 61_000 && text.ends_with(" more"), "{}", text.len());
+        assert!(
+            text.contains("- not moved: `it: @ada '<!-- x -->' <!-- cargo xtask update: 00 -->`\n"),
+            "{text:.400}"
+        );
+        assert_eq!(noted(&text), [""; 0]);
+        assert_eq!(noted(&format!("{text}\n\n{OURS}aa bb -->\r\n")), ["aa", "bb"]);
     }
 }

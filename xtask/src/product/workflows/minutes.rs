@@ -15,9 +15,9 @@ const START: u64 = 2;
 const PUBLISH: u64 = 1;
 /// One deploy to staging: xtask as the job before has compiled it, switch, bake.
 const DEPLOY: u64 = 2;
-/// Everything on one machine, without caches; before it, what can move, and behind it, the pull request; and beside them, whether the
-/// settings on GitHub are those of the tables.
-const WEEKLY: u64 = 75 + 2 + 1 + 1;
+/// Everything on one machine, without caches; what each push is checked by, the same way, with what has moved; and what can move,
+/// the pull request, and whether the settings on GitHub are those of the tables, each with xtask compiled anew.
+const WEEKLY: u64 = 75 + 45 + 6 + 4 + 4;
 /// Runs of the weekly workflow in the longest month.
 const WEEKS: u64 = 5;
 
@@ -129,9 +129,9 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_everything_on_each_working_day_and_the_weekly_runs_are_free() {
+    fn a_change_of_everything_on_three_of_four_working_days_and_the_weekly_runs_are_free() {
         let all: Vec<&'static str> = JOBS.iter().flat_map(|job| job.tasks).copied().collect();
         let everything = cost(&all, &|_| None);
-        assert!(everything.a_month() >= 20, "{everything:?}");
+        assert!(everything.a_month() >= 16, "{everything:?}");
     }
 }

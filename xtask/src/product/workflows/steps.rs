@@ -13,7 +13,7 @@ use crate::project::ACTIONS;
 #[derive(Debug, Clone, Copy)]
 pub struct Action(&'static str);
 
-/// The commit at which an action was looked at. The tag is for readers, and for what looks for newer ones: tags can be moved.
+/// The commit that an action's tag stood for when the file was written, by a person or `cargo xtask update`. The tag is for readers, and for what looks for newer ones: tags can be moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
     /// `v7.0.1`.
@@ -126,7 +126,7 @@ pub enum Checkout {
     Whole,
     /// A branch with its history, whatever was chosen on the page where the workflow is started.
     Branch(&'static str),
-    /// The commit that an expression gives, with its history; where it gives nothing, what the workflow was started for.
+    /// The commit that an expression gives, with its history.
     Commit(&'static str),
 }
 
@@ -170,6 +170,11 @@ pub fn node() -> Step {
         ("cache", text("npm")),
         ("cache-dependency-path", text("tracehub/frontend/package-lock.json")),
     ])
+}
+
+/// Node alone, beside a secret.
+pub fn node_without_cache() -> Step {
+    SETUP_NODE.step([("node-version", text("22"))])
 }
 
 /// The tools that xtask installs for itself. They are pinned in its sources, so those are the key.

@@ -132,6 +132,18 @@ fn secrets_reach_no_step_that_compiles_xtask() {
 }
 
 #[test]
+fn beside_what_has_moved_and_a_token_of_each_week_there_is_no_cache() {
+    let jobs: Vec<_> = maps_with("steps").into_iter().filter(|(file, _)| file == "weekly.yml").collect();
+    assert!(jobs.len() >= 5, "{jobs:?}");
+    for (_, job) in jobs {
+        let words = format!("{job:?}");
+        assert!(!words.contains("cache"), "{words}");
+        let runs_what_has_moved = words.contains("needs.moves.outputs.commit") && words.contains("ci --");
+        assert!(!(runs_what_has_moved && words.contains("secrets.")), "{words}");
+    }
+}
+
+#[test]
 fn a_called_workflow_declares_each_secret_that_it_uses_and_its_caller_passes_each() {
     let text = |name: &str| files::all().into_iter().find(|file| file.name == name).expect("a file").text();
     let (ci, called) = (text("ci.yml"), text("deploy-staging.yml"));

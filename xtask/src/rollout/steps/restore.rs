@@ -28,10 +28,11 @@ pub fn restore(dump: &Backup, database: &'static str, without_papers: bool, seen
         .when(has_live, "check: no release has the traffic", |plan| plan.then(Check))
 }
 
-/// A dump of a database that was not ours takes the database's place. It has no migrations yet, so no release is asked about it.
+/// A dump of a database that was not ours takes the database's place. It has no migrations yet, so no release is asked about it,
+/// and knows no papers.
 pub fn take_over(dump: &Backup, database: &'static str, live: Option<ReleaseId>) -> Plan {
     Plan::to(Goal { kind: Kind::Restore, from: live.clone(), to: live })
-        .then(Load { dump: dump.clone(), database })
+        .then(Load { dump: dump.clone(), database, without_papers: true })
         .then(Swap { database })
 }
 

@@ -73,11 +73,6 @@ pub fn remove_image<'a>(sh: &'a Shell, name: &str) -> Cmd<'a> {
     cmd!(sh, "docker image rm {name}")
 }
 
-/// A name as `docker image ls` prints it: without the default registry and its folder.
-pub fn familiar_name(name: &str) -> &str {
-    name.strip_prefix("docker.io/library/").or_else(|| name.strip_prefix("docker.io/")).unwrap_or(name)
-}
-
 /// The registry in an image's name, or the default one.
 pub fn registry(name: &str) -> &str {
     match name.split_once('/') {
@@ -89,15 +84,6 @@ pub fn registry(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_spelled_as_docker_lists_them() {
-        assert_eq!(familiar_name("docker.io/library/postgres:15-bookworm"), "postgres:15-bookworm");
-        assert_eq!(
-            familiar_name("gcr.io/distroless/cc-debian12:latest"),
-            "gcr.io/distroless/cc-debian12:latest"
-        );
-    }
 
     #[test]
     fn the_registry_of_a_name_is_its_first_part_if_that_is_a_host() {

@@ -233,6 +233,19 @@ pub fn dirty_paths(folder: &Utf8Path) -> Result<Vec<String>> {
     Ok(paths)
 }
 
+/// Gives files that differ from the commit its content again, and removes those that it has not.
+pub fn put_back(folder: &Utf8Path, paths: &[String]) -> Result<()> {
+    for path in paths {
+        let sh = git_shell(folder);
+        if ask(folder, cmd!(sh, "git ls-tree HEAD -- {path}"))?.is_empty() {
+            fs::remove_file(folder.join(path)).with_context(|| format!("removing {path}"))?;
+        } else {
+            ask(folder, cmd!(sh, "git checkout --quiet HEAD -- {path}"))?;
+        }
+    }
+    Ok(())
+}
+
 /// The kind of a file and its content; a deleted one has neither.
 fn hash_file(path: &Utf8Path) -> io::Result<[u8; 32]> {
     let mut hash = Sha256::new();

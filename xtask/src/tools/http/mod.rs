@@ -4,6 +4,7 @@
 //! takes no new connections any more, which is what users would meet.
 
 mod certificate;
+mod forgiving;
 mod proxy;
 mod shown;
 mod words;
@@ -11,7 +12,7 @@ mod words;
 use std::net::IpAddr;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE};
@@ -21,8 +22,10 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody};
 // These modules may change with a minor version of ureq: the lock file holds it.
 use ureq::config::Config;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, Connector, DefaultConnector, NextTimeout, SocksConnector, TcpConnector,
+};
 
 use super::process::interrupt::{self, Interrupted};
 
@@ -30,6 +33,7 @@ pub use self::certificate::Authority;
 pub use self::shown::{Shown, Trouble};
 pub use ureq::http::Method;
 
+use self::forgiving::Forgiving;
 use self::proxy::Proxied;
 
 /// The longest body that is read, in bytes. All that xtask asks for is short.
@@ -63,8 +67,20 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// An authority that is trusted beside those of this machine.
     pub authority: Option<Authority>,
-    /// Whether a certificate that would be refused is taken all the same.
-    pub takes_any_certificate: bool,
+    /// Which certificates are taken.
+    pub trust: Trust,
+}
+
+/// Which certificates are taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// Those that a browser would take.
+    #[default]
+    Now,
+    /// Those, and one that has ended since then.
+    AsOf(SystemTime),
+    /// Any.
+    Any,
 }
 
 impl Client {
@@ -139,6 +155,20 @@ impl Client {
     }
 
     fn agent(&self, route: &Route, roots: RootCerts) -> Agent {
+        // A proxy in TLS is asked as always.
+        if let Trust::AsOf(then) = route.trust
+            && !route.proxied.as_ref().is_some_and(certificate::is_over_tls)
+        {
+            let then = then.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let connector = ().chain(SocksConnector::default()).chain(ConnectProxyConnector::default());
+            let connector =
+                connector.chain(TcpConnector::default()).chain(Forgiving { roots: roots.clone(), then });
+            let config = route.config(roots);
+            return match route.address {
+                Some(address) => Agent::with_parts(config, connector, At(address)),
+                None => Agent::with_parts(config, connector, DefaultResolver::default()),
+            };
+        }
         let config = route.config(roots);
         match route.address {
             Some(address) => Agent::with_parts(config, DefaultConnector::default(), At(address)),
@@ -180,7 +210,7 @@ struct Route {
     /// The machine that is asked, when it is not the one that the name leads to.
     address: Option<IpAddr>,
     authority: Option<Authority>,
-    takes_any_certificate: bool,
+    trust: Trust,
     proxied: Option<Proxied>,
     timeout: Duration,
 }
@@ -194,7 +224,7 @@ impl Route {
             // A proxy finds the name's machine by itself.
             address: client.address.filter(|_| proxied.is_none()),
             authority: client.authority.clone(),
-            takes_any_certificate: client.takes_any_certificate,
+            trust: client.trust,
             proxied,
             timeout,
         })
@@ -203,7 +233,7 @@ impl Route {
     fn config(&self, roots: RootCerts) -> Config {
         let tls = TlsConfig::builder()
             .root_certs(roots)
-            .disable_verification(self.takes_any_certificate)
+            .disable_verification(self.trust == Trust::Any)
             .unversioned_rustls_crypto_provider(certificate::provider())
             .build();
         Agent::config_builder()

@@ -17,7 +17,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::certificate::{is_over_tls, provider, rejection, roots_for, tls};
-use super::{At, Client, Route, interruptible, is_https, words};
+use super::{At, Client, Route, Trust, interruptible, is_https, words};
 
 /// The longest that a server may take to show its certificate.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -101,8 +101,7 @@ impl Client {
     fn limit(&self, uri: &Uri, route: &Route, at: Duration) -> Option<i64> {
         let connector = ().chain(SocksConnector::default()).chain(ConnectProxyConnector::default());
         let connector = connector.chain(TcpConnector::default()).chain(AtAnotherTime(at));
-        let config = Route { takes_any_certificate: false, ..route.clone() }
-            .config(RootCerts::Specific(Arc::default()));
+        let config = Route { trust: Trust::Now, ..route.clone() }.config(RootCerts::Specific(Arc::default()));
         let uri = uri.clone();
         let ask = move |agent: &Agent| agent.get(uri).call().map(drop);
         let told = match route.address {

@@ -278,8 +278,29 @@ fn a_server_is_asked_by_its_name_at_another_address_with_an_authority_of_somebod
     let error = failure(ask(&client(), &good, "a.example"));
     assert!(error.contains("not valid for name \"a.example\""), "{error}");
     assert!(failure(ask(&Client::default(), &good, "localhost")).contains("does not trust"));
-    let taking = Client { takes_any_certificate: true, ..client() };
+    let taking = Client { trust: Trust::Any, ..client() };
     assert_eq!(ask(&taking, &expired, "a.example").unwrap().status, 200);
+}
+
+#[test]
+fn of_a_certificate_that_has_ended_since_only_the_end_is_forgiven() {
+    let [_, good, expired] = certificates();
+    let at = |day: &str| humantime::parse_rfc3339(&format!("{day}T00:00:00Z")).unwrap();
+    let ask = |day, client: Client, shown, name| {
+        let client = Client { trust: Trust::AsOf(at(day)), ..client };
+        client.get(&format!("https://{name}:{}/", serve_tls(shown)), SOON)
+    };
+    // It ended on the first of March.
+    assert_eq!(ask("2020-02-29", client(), &expired, "localhost").unwrap().status, 200);
+    assert!(failure(ask("2020-03-02", client(), &expired, "localhost")).contains("expired at 2020-03-01"));
+    let error = failure(ask("2020-02-29", client(), &expired, "a.example"));
+    assert!(error.contains("not valid for name \"a.example\""), "{error}");
+    assert!(failure(ask("2020-02-29", Client::default(), &expired, "localhost")).contains("does not trust"));
+    // One that is new since then, and one that is as good as any.
+    assert_eq!(ask("1970-01-02", client(), &good, "localhost").unwrap().status, 200);
+    let (port, _server) = serve(1, |stream| answer(stream, b"HTTP/1.1 204 None\r\n\r\n"));
+    let plain = Client { trust: Trust::AsOf(at("2020-02-29")), ..client() };
+    assert_eq!(plain.get(&format!("http://localhost:{port}/"), SOON).unwrap().status, 204);
 }
 
 #[test]
