@@ -57,6 +57,34 @@ const SCENES: Scene[] = [
     },
   },
   {
+    name: 'log-in where one may sign up',
+    answers: {
+      'GET /api/version': { release: null, commit: null, built_at: null, signs_up: true },
+    },
+    show: async (page) => {
+      await page.goto('/login')
+      await expect(page.getByRole('link', { name: 'New here? Sign up' })).toBeVisible()
+    },
+  },
+  {
+    name: 'forgotten password',
+    answers: {},
+    show: async (page) => {
+      await page.goto('/forgotten')
+      await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+    },
+  },
+  {
+    name: 'sign-up',
+    answers: {
+      'GET /api/version': { release: null, commit: null, built_at: null, signs_up: true },
+    },
+    show: async (page) => {
+      await page.goto('/sign-up')
+      await expect(page.getByRole('textbox', { name: 'Email' })).toBeVisible()
+    },
+  },
+  {
     name: 'list',
     answers: LIST,
     show: async (page) => {
@@ -94,6 +122,16 @@ const SCENES: Scene[] = [
     },
   },
   { name: 'new shipment', answers: {}, show: asAda('/shipments/new', 'New shipment') },
+  {
+    name: 'new shipment for which ports are offered',
+    answers: {},
+    show: async (page) => {
+      await asAda('/shipments/new', 'New shipment')(page)
+      // Without its accent.
+      await page.getByLabel('Port of origin').fill('lome')
+      await expect(page.getByRole('button', { name: 'Lomé' })).toBeVisible()
+    },
+  },
   {
     name: 'new shipment with errors and a draft',
     answers: {},
