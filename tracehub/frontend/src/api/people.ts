@@ -2,6 +2,7 @@ import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query
 
 import { spokenLanguage } from '../language/speak'
 import { api } from './client'
+import { version } from './login'
 import { dataOf } from './problem'
 import type { PersonChange, Role } from './types'
 
@@ -23,10 +24,15 @@ function useAboutPeople<Asked, Answer>(mutationFn: (asked: Asked) => Promise<Ans
   })
 }
 
-export const useInvite = () =>
-  useAboutPeople((body: { email: string; role: Role }) =>
-    dataOf(api.POST('/api/invitations', { body: { ...body, language: spokenLanguage() } })),
-  )
+/** In the language of the page. A release that mails nothing knows of none: a tab may be open since before a rollback. */
+export function useInvite() {
+  const queries = useQueryClient()
+  return useAboutPeople(async (body: { email: string; role: Role }) => {
+    const runs = await queries.fetchQuery({ ...version, staleTime: 0 })
+    const language = 'signs_up' in runs ? { language: spokenLanguage() } : {}
+    return dataOf(api.POST('/api/invitations', { body: { ...body, ...language } }))
+  })
+}
 
 export const useWithdraw = () =>
   useAboutPeople((id: string) =>

@@ -17,11 +17,14 @@ const ben: Person = { ...ada, id: '2', name: 'Ben Eze', email: 'ben@example.com'
 const PEOPLE = 'GET /api/people'
 const INVITATIONS = 'GET /api/invitations'
 const NONE = () => json({ items: [] })
+const VERSION = { release: 'r1', commit: null, built_at: null }
+const RUNS = { 'GET /api/version': () => json({ ...VERSION, signs_up: false }) }
 
 test('who is invited gets a link, which is shown to copy', async () => {
   const asked = fakeApi({
     [PEOPLE]: () => json({ items: [ada] }),
     [INVITATIONS]: NONE,
+    ...RUNS,
     'POST /api/invitations': () =>
       json({ path: '/welcome#secret', expires_at: '2026-03-08T09:00:00Z' }, 201),
   })
@@ -38,6 +41,24 @@ test('who is invited gets a link, which is shown to copy', async () => {
     language: 'en',
     role: 'viewer',
   })
+})
+
+test('a release from before mails is asked without a language', async () => {
+  const asked = fakeApi({
+    [PEOPLE]: () => json({ items: [ada] }),
+    [INVITATIONS]: NONE,
+    'GET /api/version': () => json(VERSION),
+    'POST /api/invitations': () =>
+      json({ path: '/welcome#secret', expires_at: '2026-03-08T09:00:00Z' }, 201),
+  })
+  const { user } = openAsAda('/people')
+
+  await user.type(await screen.findByLabelText(/Email/), 'grace@example.com')
+  await user.click(screen.getByRole('button', { name: 'Make an invitation' }))
+
+  expect(await screen.findByLabelText('Link')).toBeVisible()
+  const invited = asked.find(({ method }) => method === 'POST')
+  expect(await invited?.json()).not.toHaveProperty('language')
 })
 
 test('somebody is suspended, and is given another role', async () => {
@@ -76,6 +97,7 @@ test('an address that is there already is said at the address', async () => {
   fakeApi({
     [PEOPLE]: () => json({ items: [ada] }),
     [INVITATIONS]: NONE,
+    ...RUNS,
     'POST /api/invitations': () =>
       problem(409, 'Conflict', { detail: 'grace@example.com is one of your people already' }),
   })
