@@ -30,7 +30,11 @@ CREATE FUNCTION public.answer_to_sign_up(hash bytea) RETURNS text
         WHERE s.token_hash = hash AND s.used_at IS NULL AND s.created_at > now() - interval '1 day'
             AND (SELECT count(*) FROM public.sign_ups earlier
                  JOIN public.jobs j ON j.organisation_id = earlier.organisation_id AND j.about = earlier.id
-                 WHERE earlier.email = s.email AND j.outcome = 'done' AND j.ended_at > now() - interval '1 hour') < 3
+                 WHERE public.mailbox(earlier.email) = public.mailbox(s.email)
+                     AND j.outcome = 'done' AND j.ended_at > now() - interval '1 hour') < 3
+            AND (SELECT count(*) FROM public.jobs j
+                 WHERE j.data ->> 'letter' = 'sign_up' AND j.created_at > now() - interval '1 day'
+                     AND j.outcome = 'done' AND j.ended_at > now() - interval '1 hour') < 100
     $$;
 
 
@@ -318,12 +322,30 @@ CREATE FUNCTION public.forget_jobs() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-        WITH forgotten AS (DELETE FROM public.jobs WHERE ended_at < now() - interval '8 days' RETURNING 1)
-        SELECT count(*) FROM forgotten
+        WITH ended AS (
+            UPDATE public.jobs SET ended_at = now(), outcome = 'dead', error = coalesce(error, 'nobody has sent it for a day')
+            WHERE ended_at IS NULL AND created_at < now() - interval '25 hours' AND run_at <= now() RETURNING 1
+        ), forgotten AS (DELETE FROM public.jobs WHERE ended_at < now() - interval '8 days' RETURNING 1)
+        SELECT (SELECT count(*) FROM ended) + (SELECT count(*) FROM forgotten)
     $$;
 
 
 ALTER FUNCTION public.forget_jobs() OWNER TO tracehub_owner;
+
+--
+-- Name: forget_links(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.forget_links() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        WITH forgotten AS (DELETE FROM public.links WHERE expires_at < now() - interval '1 day' RETURNING 1)
+        SELECT count(*) FROM forgotten
+    $$;
+
+
+ALTER FUNCTION public.forget_links() OWNER TO tracehub_owner;
 
 --
 -- Name: forget_sign_ups(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -422,10 +444,17 @@ CREATE FUNCTION public.job_figures(OUT waiting bigint, OUT oldest_seconds bigint
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+        WITH counted AS (
+            SELECT ended_at, created_at, outcome FROM public.jobs
+            WHERE (ended_at IS NULL OR ended_at > now() - interval '1 day')
+                AND NOT (data ->> 'letter' IN ('forgotten_password', 'sign_up') AND coalesce(error LIKE '% to this address', false))
+        )
         SELECT count(*) FILTER (WHERE ended_at IS NULL),
                coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE ended_at IS NULL)), 0)::bigint,
-               count(*) FILTER (WHERE outcome = 'dead' AND ended_at > now() - interval '1 day')
-        FROM public.jobs WHERE ended_at IS NULL OR ended_at > now() - interval '1 day'
+               count(*) FILTER (WHERE outcome = 'dead')
+               + CASE WHEN count(*) FILTER (WHERE outcome = 'refused') >= greatest(3, count(*) FILTER (WHERE outcome = 'done'))
+                      THEN count(*) FILTER (WHERE outcome = 'refused') ELSE 0 END
+        FROM counted
     $$;
 
 
@@ -495,6 +524,18 @@ CREATE FUNCTION public.mail_state(link uuid) RETURNS text
 ALTER FUNCTION public.mail_state(link uuid) OWNER TO tracehub_owner;
 
 --
+-- Name: mailbox(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.mailbox(address text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT regexp_replace(address, '[+][^@]*@', '@') $$;
+
+
+ALTER FUNCTION public.mailbox(address text) OWNER TO tracehub_owner;
+
+--
 -- Name: make_forgotten_link(uuid, bytea, text, text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
@@ -522,8 +563,14 @@ CREATE FUNCTION public.make_forgotten_link(link uuid, hash bytea, address text, 
                 RETURN organisation;
             END IF;
             -- A mail that was sent within the last minutes is on its way, and good: nobody's mailbox is filled by a stranger.
-            IF EXISTS (SELECT FROM public.links l WHERE l.user_id = whose AND l.made_by = whose AND l.used_at IS NULL
+            IF EXISTS (SELECT FROM public.links l WHERE l.organisation_id = organisation AND l.user_id = whose
+                       AND l.made_by = whose AND l.used_at IS NULL
                        AND l.created_at > now() - interval '5 minutes') THEN
+                RETURN NULL;
+            END IF;
+            -- Whoever uses none of three is not who asks for them.
+            IF (SELECT count(*) FROM public.links l WHERE l.organisation_id = organisation AND l.user_id = whose
+                AND l.made_by = whose AND l.used_at IS NULL AND l.created_at > now() - interval '1 day') >= 3 THEN
                 RETURN NULL;
             END IF;
             INSERT INTO public.links (organisation_id, id, kind, token_hash, user_id, made_by, expires_at)
@@ -534,6 +581,39 @@ CREATE FUNCTION public.make_forgotten_link(link uuid, hash bytea, address text, 
 
 
 ALTER FUNCTION public.make_forgotten_link(link uuid, hash bytea, address text, nobodys text) OWNER TO tracehub_owner;
+
+--
+-- Name: may_mail(text); Type: FUNCTION; Schema: public; Owner: tracehub_owner
+--
+
+CREATE FUNCTION public.may_mail(address text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        DECLARE
+            -- A day, over all organisations: a stranger who makes many fills nobody's mailbox.
+            to_one CONSTANT bigint := 3;
+            of_one CONSTANT bigint := 300;
+            -- Of one that signed up by itself, for as long as nobody knows it.
+            of_new_one CONSTANT bigint := 20;
+            organisation CONSTANT uuid := public.current_organisation_id();
+            is_new boolean;
+        BEGIN
+            PERFORM pg_advisory_xact_lock(hashtextextended('mails of ' || organisation, 0));
+            PERFORM pg_advisory_xact_lock(hashtextextended('mails to ' || public.mailbox(address), 0));
+            SELECT o.kind IS NOT NULL AND o.created_at > now() - interval '30 days' INTO is_new
+            FROM public.organisations o WHERE o.id = organisation;
+            RETURN (SELECT count(*) FROM public.jobs j
+                    WHERE j.organisation_id = organisation AND j.created_at > now() - interval '1 day')
+                    < CASE WHEN is_new THEN of_new_one ELSE of_one END
+                AND (SELECT count(*) FROM public.jobs j
+                     WHERE public.mailbox(j.data ->> 'to') = public.mailbox(address) AND j.created_at > now() - interval '1 day'
+                         AND j.data ->> 'letter' IN ('invitation', 'share')) < to_one;
+        END
+    $$;
+
+
+ALTER FUNCTION public.may_mail(address text) OWNER TO tracehub_owner;
 
 --
 -- Name: organisations_to_work_for(); Type: FUNCTION; Schema: public; Owner: tracehub_owner
@@ -635,15 +715,15 @@ ALTER FUNCTION public.suspend(id uuid, nobodys text) OWNER TO tracehub_owner;
 -- Name: take_job(integer); Type: FUNCTION; Schema: public; Owner: tracehub_owner
 --
 
-CREATE FUNCTION public.take_job(seconds integer) RETURNS TABLE(organisation_id uuid, id uuid, about uuid, data jsonb, tries bigint, created_at timestamp with time zone)
+CREATE FUNCTION public.take_job(seconds integer) RETURNS TABLE(organisation_id uuid, id uuid, about uuid, link_hash bytea, data jsonb, tries bigint, unanswered bigint, created_at timestamp with time zone)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
         UPDATE public.jobs j SET run_at = now() + make_interval(secs => seconds), tries = j.tries + 1
         FROM (SELECT d.organisation_id, d.id FROM public.jobs d WHERE d.ended_at IS NULL AND d.run_at <= now()
-              ORDER BY d.run_at LIMIT 1 FOR UPDATE SKIP LOCKED) AS due
+              ORDER BY d.data ->> 'letter' = 'forgotten_password' DESC, d.run_at LIMIT 1 FOR UPDATE SKIP LOCKED) AS due
         WHERE j.organisation_id = due.organisation_id AND j.id = due.id
-        RETURNING j.organisation_id, j.id, j.about, j.data, j.tries, j.created_at
+        RETURNING j.organisation_id, j.id, j.about, j.link_hash, j.data, j.tries, j.unanswered, j.created_at
     $$;
 
 
@@ -703,9 +783,14 @@ CREATE FUNCTION public.use_sign_up(hash bytea, new_id uuid, new_name text, new_p
             IF NOT FOUND THEN
                 RETURN NULL;
             END IF;
+            PERFORM pg_advisory_xact_lock(hashtextextended('sign-ups', 0));
+            IF (SELECT count(*) FROM public.sign_ups s WHERE s.used_at > now() - interval '1 day') > 20 THEN
+                RAISE EXCEPTION 'twenty organisations have signed up within a day'
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'sign_ups_a_day';
+            END IF;
             PERFORM set_config('app.organisation_id', made.organisation_id::text, true);
-            INSERT INTO public.organisations (id, name, country, kind)
-            VALUES (made.organisation_id, made.organisation, made.country, made.kind);
+            INSERT INTO public.organisations (id, name, country, kind, papers_bytes)
+            VALUES (made.organisation_id, made.organisation, made.country, made.kind, 200 * 1024 * 1024);
             INSERT INTO public.users (id, organisation_id, email, name, role, password_hash)
             VALUES (new_id, made.organisation_id, made.email, new_name, 'owner', new_password_hash);
             RETURN made.email;
@@ -825,10 +910,12 @@ CREATE TABLE public.jobs (
     id uuid NOT NULL,
     kind text NOT NULL,
     about uuid NOT NULL,
+    link_hash bytea NOT NULL,
     data jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     run_at timestamp with time zone DEFAULT now() NOT NULL,
     tries bigint DEFAULT 0 NOT NULL,
+    unanswered bigint DEFAULT 0 NOT NULL,
     error text,
     ended_at timestamp with time zone,
     outcome text,
@@ -836,6 +923,7 @@ CREATE TABLE public.jobs (
     CONSTRAINT jobs_end_somehow CHECK (((ended_at IS NULL) = (outcome IS NULL))),
     CONSTRAINT jobs_error_check CHECK ((length(error) <= 200)),
     CONSTRAINT jobs_kind_check CHECK ((kind = 'mail'::text)),
+    CONSTRAINT jobs_link_hash_check CHECK ((octet_length(link_hash) = 32)),
     CONSTRAINT jobs_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'needless'::text, 'refused'::text, 'dead'::text])))
 );
 
@@ -901,9 +989,11 @@ CREATE TABLE public.organisations (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     country text,
     kind text,
+    papers_bytes bigint,
     CONSTRAINT organisations_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
     CONSTRAINT organisations_kind_check CHECK ((kind = ANY (ARRAY['exporter'::text, 'importer'::text, 'agent'::text, 'other'::text]))),
-    CONSTRAINT organisations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)))
+    CONSTRAINT organisations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200))),
+    CONSTRAINT organisations_papers_bytes_check CHECK ((papers_bytes >= 0))
 );
 
 ALTER TABLE ONLY public.organisations FORCE ROW LEVEL SECURITY;
@@ -1438,6 +1528,27 @@ CREATE INDEX jobs_about ON public.jobs USING btree (organisation_id, about, crea
 
 
 --
+-- Name: jobs_by_letter; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX jobs_by_letter ON public.jobs USING btree (((data ->> 'letter'::text)), created_at);
+
+
+--
+-- Name: jobs_by_mailbox; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX jobs_by_mailbox ON public.jobs USING btree (public.mailbox((data ->> 'to'::text)), created_at);
+
+
+--
+-- Name: jobs_caused; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX jobs_caused ON public.jobs USING btree (organisation_id, created_at);
+
+
+--
 -- Name: jobs_due; Type: INDEX; Schema: public; Owner: tracehub_owner
 --
 
@@ -1449,6 +1560,13 @@ CREATE INDEX jobs_due ON public.jobs USING btree (run_at) WHERE (ended_at IS NUL
 --
 
 CREATE INDEX jobs_ended ON public.jobs USING btree (ended_at);
+
+
+--
+-- Name: links_of_user; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX links_of_user ON public.links USING btree (organisation_id, user_id);
 
 
 --
@@ -1543,10 +1661,17 @@ CREATE UNIQUE INDEX shipments_of_their_organisation ON public.shipments USING bt
 
 
 --
--- Name: sign_ups_by_email; Type: INDEX; Schema: public; Owner: tracehub_owner
+-- Name: sign_ups_by_mailbox; Type: INDEX; Schema: public; Owner: tracehub_owner
 --
 
-CREATE INDEX sign_ups_by_email ON public.sign_ups USING btree (email, created_at);
+CREATE INDEX sign_ups_by_mailbox ON public.sign_ups USING btree (public.mailbox(email), created_at);
+
+
+--
+-- Name: sign_ups_by_use; Type: INDEX; Schema: public; Owner: tracehub_owner
+--
+
+CREATE INDEX sign_ups_by_use ON public.sign_ups USING btree (used_at);
 
 
 --
@@ -1830,6 +1955,13 @@ ALTER TABLE ONLY public.uploads
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES public.organisations(id);
+
+
+--
+-- Name: links by_end; Type: POLICY; Schema: public; Owner: tracehub_owner
+--
+
+CREATE POLICY by_end ON public.links FOR DELETE TO tracehub_owner USING (true);
 
 
 --
@@ -2172,6 +2304,14 @@ GRANT ALL ON FUNCTION public.forget_jobs() TO tracehub_app;
 
 
 --
+-- Name: FUNCTION forget_links(); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.forget_links() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.forget_links() TO tracehub_app;
+
+
+--
 -- Name: FUNCTION forget_sign_ups(); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
@@ -2235,11 +2375,27 @@ GRANT ALL ON FUNCTION public.mail_state(link uuid) TO tracehub_app;
 
 
 --
+-- Name: FUNCTION mailbox(address text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.mailbox(address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mailbox(address text) TO tracehub_app;
+
+
+--
 -- Name: FUNCTION make_forgotten_link(link uuid, hash bytea, address text, nobodys text); Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
 REVOKE ALL ON FUNCTION public.make_forgotten_link(link uuid, hash bytea, address text, nobodys text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_forgotten_link(link uuid, hash bytea, address text, nobodys text) TO tracehub_app;
+
+
+--
+-- Name: FUNCTION may_mail(address text); Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+REVOKE ALL ON FUNCTION public.may_mail(address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.may_mail(address text) TO tracehub_app;
 
 
 --
@@ -2454,6 +2610,13 @@ GRANT INSERT(about) ON TABLE public.jobs TO tracehub_app;
 
 
 --
+-- Name: COLUMN jobs.link_hash; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT INSERT(link_hash) ON TABLE public.jobs TO tracehub_app;
+
+
+--
 -- Name: COLUMN jobs.data; Type: ACL; Schema: public; Owner: tracehub_owner
 --
 
@@ -2465,6 +2628,13 @@ GRANT INSERT(data) ON TABLE public.jobs TO tracehub_app;
 --
 
 GRANT UPDATE(run_at) ON TABLE public.jobs TO tracehub_app;
+
+
+--
+-- Name: COLUMN jobs.unanswered; Type: ACL; Schema: public; Owner: tracehub_owner
+--
+
+GRANT UPDATE(unanswered) ON TABLE public.jobs TO tracehub_app;
 
 
 --

@@ -57,9 +57,12 @@ pub struct Job {
     pub id: Uuid,
     /// The link that it is about.
     pub about: Uuid,
+    /// What that is known by.
+    pub link_hash: [u8; 32],
     /// What to do.
     pub mail: Mail,
     tries: i64,
+    unanswered: i64,
     created_at: DateTime<Utc>,
 }
 
@@ -70,6 +73,10 @@ pub enum Outcome {
     Done,
     /// There is nothing to do any more: a link was used or taken back, or nobody has that address.
     Needless,
+    /// No later try would come to anything.
+    Dead(&'static str),
+    /// The server had the whole mail, and did not say whether it takes it: it may come twice.
+    Unanswered(String),
     /// It was refused for good.
     Refused(String),
     /// It failed, and may be tried again.
@@ -105,11 +112,18 @@ pub struct State {
 }
 
 /// Has a mail sent about this link of the transaction's organisation, once the transaction is made.
-pub async fn add(tx: &mut OrganisationTx, about: Uuid, mail: &Mail) -> sqlx::Result<()> {
+pub async fn add(
+    tx: &mut OrganisationTx,
+    about: Uuid,
+    link_hash: &[u8; 32],
+    mail: &Mail,
+) -> sqlx::Result<()> {
     let add = sqlx::query!(
-        r#"INSERT INTO jobs (organisation_id, id, kind, about, data) VALUES (current_organisation_id(), $1, 'mail', $2, $3)"#,
+        r#"INSERT INTO jobs (organisation_id, id, kind, about, link_hash, data)
+           VALUES (current_organisation_id(), $1, 'mail', $2, $3, $4)"#,
         Uuid::now_v7(),
         about,
+        &link_hash[..],
         Json(mail) as _
     );
     add.execute(&mut **tx).await.map(drop)
@@ -120,18 +134,27 @@ pub async fn take(database: &PgPool) -> sqlx::Result<Option<Job>> {
     let seconds = i32::try_from(HELD.as_secs()).unwrap_or(i32::MAX);
     loop {
         let taken = sqlx::query!(
-            r#"SELECT organisation_id AS "organisation!", id AS "id!", about AS "about!", data AS "data!", tries AS "tries!",
-                      created_at AS "created_at!"
+            r#"SELECT organisation_id AS "organisation!", id AS "id!", about AS "about!", link_hash AS "link_hash!",
+                      data AS "data!", tries AS "tries!", unanswered AS "unanswered!", created_at AS "created_at!"
                FROM take_job($1)"#,
             seconds
         );
         let Some(taken) = taken.fetch_optional(database).await? else { return Ok(None) };
-        let (organisation, id, about, tries) = (taken.organisation, taken.id, taken.about, taken.tries);
-        match serde_json::from_value(taken.data) {
-            Ok(mail) => {
-                return Ok(Some(Job { organisation, id, about, mail, tries, created_at: taken.created_at }));
+        let (id, link_hash) = (taken.id, taken.link_hash.try_into());
+        match (serde_json::from_value(taken.data), link_hash) {
+            (Ok(mail), Ok(link_hash)) => {
+                return Ok(Some(Job {
+                    organisation: taken.organisation,
+                    id,
+                    about: taken.about,
+                    link_hash,
+                    mail,
+                    tries: taken.tries,
+                    unanswered: taken.unanswered,
+                    created_at: taken.created_at,
+                }));
             }
-            Err(error) => tracing::warn!(%id, "a job of another release is left to it: {error}"),
+            _ => tracing::warn!(%id, "a job of another release is left to it"),
         }
     }
 }
@@ -142,31 +165,37 @@ impl Job {
         Utc::now() - self.created_at
     }
 
+    /// Whether it waits longer than anybody waits for a mail.
+    pub fn is_too_old(&self) -> bool {
+        self.age() > GIVEN_UP
+    }
+
     /// Writes down what it came to, unless somebody has taken it since.
     pub async fn end(self, database: &PgPool, outcome: Outcome) -> sqlx::Result<()> {
-        let age = self.age();
+        let is_unanswered = matches!(outcome, Outcome::Unanswered(_));
         let (ended, error, wait) = match outcome {
             Outcome::Done => (Some("done"), None, TimeDelta::zero()),
-            // Too late, after it failed for as long as its link was good.
-            Outcome::Needless if self.tries > 1 && age > TimeDelta::hours(1) => {
-                (Some("dead"), None, TimeDelta::zero())
-            }
             Outcome::Needless => (Some("needless"), None, TimeDelta::zero()),
+            Outcome::Dead(why) => (Some("dead"), Some(why.to_owned()), TimeDelta::zero()),
             Outcome::Refused(why) => (Some("refused"), Some(why), TimeDelta::zero()),
-            Outcome::Failed(why) if age > GIVEN_UP => (Some("dead"), Some(why), TimeDelta::zero()),
-            Outcome::Failed(why) => (None, Some(why), wait(self.tries)),
+            Outcome::Failed(why) if self.is_too_old() => (Some("dead"), Some(why), TimeDelta::zero()),
+            // Once more, and no mailbox is filled with the same mail.
+            Outcome::Unanswered(why) if self.unanswered > 0 => (Some("dead"), Some(why), TimeDelta::zero()),
+            Outcome::Failed(why) | Outcome::Unanswered(why) => (None, Some(why), wait(self.tries)),
             Outcome::NotOurs => (None, None, TimeDelta::zero()),
         };
         let mut tx = OrganisationTx::begin(database, self.organisation).await?;
         sqlx::query!(
             r#"UPDATE jobs SET outcome = $3, ended_at = CASE WHEN $3::text IS NOT NULL THEN now() END,
-                               error = coalesce($4, error), run_at = now() + make_interval(secs => $5)
+                               error = coalesce($4, error), run_at = now() + make_interval(secs => $5),
+                               unanswered = unanswered + CASE WHEN $6 THEN 1 ELSE 0 END
                WHERE id = $1 AND tries = $2 AND ended_at IS NULL"#,
             self.id,
             self.tries,
             ended,
             error,
-            wait.as_seconds_f64()
+            wait.as_seconds_f64(),
+            is_unanswered
         )
         .execute(&mut *tx)
         .await?;
@@ -189,20 +218,17 @@ pub async fn state(database: &PgPool) -> sqlx::Result<State> {
     state.fetch_one(database).await
 }
 
-/// Forgets those that ended days ago; how many those were.
+/// Ends those that nobody has sent for a day, and forgets those that ended days ago; how many those were.
 pub async fn forget(connection: &mut PgConnection) -> sqlx::Result<u64> {
     let forgotten = sqlx::query_scalar!(r#"SELECT forget_jobs() AS "forgotten!""#);
     Ok(forgotten.fetch_one(connection).await?.unsigned_abs())
 }
 
-/// Whether the transaction's organisation has caused so many within a day as no people would. Nobody is none: who asks there is
-/// counted with the log-ins, and most of those addresses get no mail.
-pub async fn are_too_many(tx: &mut OrganisationTx, most: i64) -> sqlx::Result<bool> {
-    let caused = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "caused!" FROM jobs WHERE created_at > now() - interval '1 day' AND organisation_id <> $1"#,
-        OF_NOBODY
-    );
-    Ok(caused.fetch_one(&mut **tx).await? >= most)
+/// Whether the transaction's organisation may have one more sent to this address: an organisation causes no more within a day than
+/// people would, and nobody is written to more often than they would like, whoever asks for it.
+pub async fn may_mail(tx: &mut OrganisationTx, address: &str) -> sqlx::Result<bool> {
+    let may = sqlx::query_scalar!(r#"SELECT may_mail($1) AS "may!""#, address);
+    may.fetch_one(&mut **tx).await
 }
 
 #[cfg(test)]

@@ -1,23 +1,49 @@
 //! A mail server that takes what is sent from here: alarms, and what people are written.
 
-use std::fmt;
+use std::error::Error as _;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use anyhow::{Context as _, bail};
+use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
+use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::{Category, Code, Severity};
-use lettre::{Message, SmtpTransport, Transport as _};
+use lettre::transport::smtp::{Error, SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
+use percent_encoding::percent_decode_str;
 
-/// The longest that each answer of the server may take.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// How long a good-bye may take.
+const LAST: Duration = Duration::from_secs(1);
 
-/// A mail server, and whose name stands on what it is given. Its address may hold a password: nothing here prints it.
+/// A mail server, and whose name stands on what it is given.
 #[derive(Clone)]
 pub struct Server {
-    url: String,
+    host: String,
+    port: u16,
+    encryption: Encryption,
+    credentials: Option<Credentials>,
     from: Mailbox,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encryption {
+    FromTheFirstByte,
+    StartTls,
+    None,
+}
+
+/// How long a server may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For each answer.
+    pub answer: Duration,
+    /// For all of them.
+    pub whole: Duration,
 }
 
 /// A mail.
@@ -41,12 +67,24 @@ pub struct NotSent {
     words: String,
     /// It was this mail that was refused, for good: no later try would be answered otherwise.
     pub is_final: bool,
+    /// It had the whole mail, and did not say whether it takes it.
+    pub is_unanswered: bool,
 }
 
 impl NotSent {
     /// For now.
     pub fn yet(words: impl Into<String>) -> Self {
-        Self { words: words.into(), is_final: false }
+        Self { words: words.into(), is_final: false, is_unanswered: false }
+    }
+
+    /// What an error comes to, in words that hold nothing of an answer.
+    fn of(error: &Error, about: &str) -> Self {
+        Self::yet(match error.status() {
+            Some(code) => format!("the mail server answered {code}{about}"),
+            None if is_timeout(error) => "the mail server did not answer in time".to_owned(),
+            None if error.is_tls() => "TLS with the mail server failed".to_owned(),
+            None => "the mail server was not reached, or broke off".to_owned(),
+        })
     }
 }
 
@@ -68,50 +106,116 @@ impl Server {
     pub fn parse(url: &str) -> anyhow::Result<Self> {
         let form = "it is not smtps://USER:PASSWORD@HOST?from=ADDRESS";
         let parsed = url::Url::parse(url).map_err(|_| anyhow::anyhow!(form))?;
-        if parsed.host_str().is_none() || !matches!(parsed.scheme(), "smtp" | "smtps") {
-            bail!(form);
-        }
-        let is_encrypted = parsed.scheme() == "smtps"
-            || parsed.query_pairs().any(|(key, value)| key == "tls" && value == "required");
-        if parsed.password().is_some() && !is_encrypted && !parsed.host_str().is_some_and(is_loopback) {
+        let tls = parsed.query_pairs().find(|(key, _)| key == "tls").map(|(_, value)| value.into_owned());
+        let host = parsed.host_str().context(form)?.trim_matches(['[', ']']).to_owned();
+        let (encryption, port) = match (parsed.scheme(), tls.as_deref()) {
+            ("smtps", _) => (Encryption::FromTheFirstByte, SUBMISSIONS_PORT),
+            ("smtp", Some("required")) => (Encryption::StartTls, SUBMISSION_PORT),
+            ("smtp", _) => (Encryption::None, SMTP_PORT),
+            _ => bail!(form),
+        };
+        if parsed.password().is_some() && encryption == Encryption::None && !is_loopback(&host) {
             bail!("it would send the password in the open: smtps://, or smtp:// with tls=required");
         }
+        let decoded =
+            |text: &str| Ok::<_, anyhow::Error>(percent_decode_str(text).decode_utf8()?.into_owned());
+        let credentials = match parsed.password() {
+            Some(password) => Some(
+                decoded(parsed.username())
+                    .and_then(|user| Ok(Credentials::new(user, decoded(password)?)))
+                    .map_err(|_| anyhow::anyhow!(form))?,
+            ),
+            None => None,
+        };
         let from = mailboxes(&parsed, "from")?.pop().context(form)?;
-        if SmtpTransport::from_url(url).is_err() {
-            bail!(form);
-        }
-        Ok(Self { url: url.to_owned(), from })
+        let port = parsed.port().unwrap_or(port);
+        Ok(Self { host, port, encryption, credentials, from })
+    }
+
+    /// Whether others on the way could read what is sent.
+    pub fn is_in_the_open(&self) -> bool {
+        self.encryption == Encryption::None && !is_loopback(&self.host)
     }
 
     /// Sends it, and waits for the server's answer.
     ///
     /// # Errors
     /// In words that hold no address and nothing of the mail: an answer may repeat what it was sent, and that is a password.
-    pub fn send(&self, mail: Mail) -> Result<(), NotSent> {
+    pub fn send(&self, mail: Mail, patience: Patience) -> Result<(), NotSent> {
+        let to = mail.to.email.clone();
+        let message = self
+            .written(mail)
+            .map_err(|_| NotSent { is_final: true, ..NotSent::yet("it can't be written as a mail") })?;
+        let end = Instant::now() + patience.whole;
+        let left = || {
+            patience.answer.min(end.saturating_duration_since(Instant::now())).max(Duration::from_millis(1))
+        };
+        let mut connection = self.connect(left()).map_err(|error| NotSent::of(&error, ""))?;
+        let sent = self.hand_over(&mut connection, to, &message, &left);
+        let _ = connection.set_timeout(Some(LAST));
+        connection.abort();
+        sent
+    }
+
+    fn written(&self, mail: Mail) -> Result<Vec<u8>, lettre::error::Error> {
         let id = format!("<{}@{}>", mail.id, self.from.email.domain());
         let message = Message::builder().from(self.from.clone()).to(mail.to.clone()).subject(mail.subject);
-        let message = message.message_id(Some(id)).raw_header(HeaderValue::new(
+        let mut message = message.message_id(Some(id)).raw_header(HeaderValue::new(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
         ));
+        // A link is a secret, and would lead through SendGrid first, which writes down who follows it.
+        if self.host == "sendgrid.net" || self.host.ends_with(".sendgrid.net") {
+            let off = r#"{"filters": {"clicktrack": {"settings": {"enable": 0}}, "opentrack": {"settings": {"enable": 0}}}}"#;
+            let name = HeaderName::new_from_ascii_str("X-SMTPAPI");
+            message = message.raw_header(HeaderValue::new(name, off.to_owned()));
+        }
         let message = match mail.html {
             Some(html) => message.multipart(MultiPart::alternative_plain_html(mail.text, html)),
             None => message.singlepart(SinglePart::plain(mail.text)),
         };
-        let message =
-            message.map_err(|_| NotSent { words: "it can't be written as a mail".into(), is_final: true })?;
-        let transport =
-            SmtpTransport::from_url(&self.url).map_err(|_| NotSent::yet("the server's address is none"))?;
-        let transport = transport.timeout(Some(TIME_LIMIT)).build();
-        transport.send(&message).map(drop).map_err(|error| match error.status() {
-            Some(code) => NotSent {
-                words: format!("the mail server answered {code}"),
-                // Also a wrong password of ours is answered so. That is nobody's mailbox, and somebody will mend it.
-                is_final: is_for_good(code) && matches!(transport.test_connection(), Ok(true)),
-            },
-            None if error.is_timeout() => NotSent::yet("the mail server did not answer in time"),
-            None if error.is_tls() => NotSent::yet("TLS with the mail server failed"),
-            None => NotSent::yet("the mail server was not reached, or broke off"),
+        Ok(message?.formatted())
+    }
+
+    fn connect(&self, answer: Duration) -> Result<SmtpConnection, Error> {
+        let (hello, server) = (ClientId::default(), (self.host.as_str(), self.port));
+        let tls = || TlsParameters::new(self.host.clone());
+        let wrapped = (self.encryption == Encryption::FromTheFirstByte).then(tls).transpose()?;
+        let mut connection = SmtpConnection::connect(server, Some(answer), &hello, wrapped.as_ref(), None)?;
+        if self.encryption == Encryption::StartTls {
+            connection.starttls(&tls()?, &hello)?;
+        }
+        if let Some(credentials) = &self.credentials {
+            connection.auth(DEFAULT_MECHANISMS, credentials)?;
+        }
+        Ok(connection)
+    }
+
+    /// Only what is said of the address or of the mail itself may be for good: all before is about us.
+    fn hand_over(
+        &self,
+        connection: &mut SmtpConnection,
+        to: lettre::Address,
+        message: &[u8],
+        left: &dyn Fn() -> Duration,
+    ) -> Result<(), NotSent> {
+        let broken = |_| NotSent::yet("the mail server was not reached, or broke off");
+        connection.set_timeout(Some(left())).map_err(broken)?;
+        connection
+            .command(MailFrom::new(Some(self.from.email.clone()), vec![]))
+            .map_err(|error| NotSent::of(&error, ""))?;
+        connection.set_timeout(Some(left())).map_err(broken)?;
+        connection.command(Rcpt::new(to, vec![])).map_err(|error| NotSent {
+            is_final: is_for_good(&error, true),
+            ..NotSent::of(&error, " to this address")
+        })?;
+        connection.set_timeout(Some(left())).map_err(broken)?;
+        connection.command(Data).map_err(|error| NotSent::of(&error, ""))?;
+        connection.set_timeout(Some(left())).map_err(broken)?;
+        connection.message(message).map(drop).map_err(|error| NotSent {
+            is_final: is_for_good(&error, false),
+            is_unanswered: error.status().is_none(),
+            ..NotSent::of(&error, "")
         })
     }
 }
@@ -119,15 +223,49 @@ impl Server {
 /// The addresses of this name behind the question mark.
 pub fn mailboxes(url: &url::Url, name: &str) -> anyhow::Result<Vec<Mailbox>> {
     let of = url.query_pairs().filter(|(key, _)| key == name);
-    of.map(|(_, value)| value.parse().map_err(|_| anyhow::anyhow!("{name} is no address"))).collect()
+    let mailbox =
+        |value: &str| value.parse().ok().filter(|mailbox: &Mailbox| mailbox.email.to_string().is_ascii());
+    of.map(|(_, value)| mailbox(&value).with_context(|| format!("{name} is no address"))).collect()
 }
 
-/// RFC 5321: 5yz is for good. Not so what is about who sends (x3x, RFC 4954) or how (x0x), and not about the mailbox or the mail.
-fn is_for_good(code: Code) -> bool {
-    code.severity == Severity::PermanentNegativeCompletion && code.category == Category::MailSystem
+/// Whether no later try would be answered otherwise: there is no such mailbox, or it takes nothing (RFC 3463). All else of 5yz
+/// may be about who sends, and somebody will mend it. Where a server says no more than 55x, it is the address that it means.
+fn is_for_good(error: &Error, is_of_address: bool) -> bool {
+    let Some(code) = error.status().filter(|code| code.severity == Severity::PermanentNegativeCompletion)
+    else {
+        return false;
+    };
+    let text = error.source().map(ToString::to_string).unwrap_or_default();
+    match enhanced(&text) {
+        Some([5, 1, 1..=3 | 6 | 10] | [5, 2, _]) => true,
+        Some(_) => false,
+        None => is_of_address && is_about_mailbox(code),
+    }
+}
+
+fn is_about_mailbox(code: Code) -> bool {
+    code.category == Category::MailSystem
+}
+
+/// The status that an answer begins with, as `5.1.1`.
+fn enhanced(answer: &str) -> Option<[u16; 3]> {
+    let numbers: Vec<u16> =
+        answer.split_whitespace().next()?.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+    numbers.try_into().ok()
+}
+
+/// Of a socket, Linux says that it would block.
+fn is_timeout(error: &Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
+        }
+        source = error.source();
+    }
+    false
 }
 
 fn is_loopback(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

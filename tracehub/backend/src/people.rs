@@ -1,6 +1,7 @@
 //! The people of an environment, for who runs it: made, listed, given another password, suspended. By the role that owns the
 //! schema, since the one that serves can make no users.
 
+use std::fmt;
 use std::io::Read;
 
 use anyhow::{Context, bail, ensure};
@@ -30,7 +31,7 @@ const MONITORING: Uuid = uuid::uuid!("01946c1a-0000-7000-8000-00000000000a");
 pub enum User {
     /// Make a user
     Add {
-        /// The organisation's name
+        /// The organisation's name, or its id: a name that a stranger may have signed up under does not do
         #[arg(long, value_name = "NAME")]
         organisation: String,
         /// Make the organisation, too: there is none of this name
@@ -119,28 +120,67 @@ impl User {
     }
 }
 
-/// The organisation of this name, or a new id for one that is to be made.
-async fn organisation_of(database: &mut PgConnection, name: &str, is_new: bool) -> anyhow::Result<Uuid> {
-    let found = sqlx::query_scalar!(
-        "SELECT id FROM organisations WHERE lower(name) = lower($1) AND id <> $2",
-        name,
-        MONITORING
+/// An organisation that could be meant.
+struct Candidate {
+    id: Uuid,
+    name: String,
+    country: Option<String>,
+    /// Anybody may sign up under any name.
+    has_signed_up: bool,
+    owner: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let owner = self.owner.as_deref().unwrap_or("nobody");
+        write!(f, "{} {}, owner {owner}", self.id, self.name)?;
+        if let Some(country) = &self.country {
+            write!(f, ", {country}")?;
+        }
+        let how = if self.has_signed_up { "signed up by itself" } else { "made here" };
+        write!(f, ", {how} {} days ago", (Utc::now() - self.created_at).num_days())
+    }
+}
+
+/// The organisation of this id, or of this name where that can be no other's; or a new id for one that is to be made. Names say
+/// little: a stranger may have signed up under this one.
+async fn organisation_of(database: &mut PgConnection, named: &str, is_new: bool) -> anyhow::Result<Uuid> {
+    let all = sqlx::query_as!(
+        Candidate,
+        r#"SELECT id, name, country, kind IS NOT NULL AS "has_signed_up!", created_at,
+                  (SELECT email FROM users WHERE organisation_id = o.id AND role = 'owner' ORDER BY created_at LIMIT 1) AS owner
+           FROM organisations o WHERE id <> $1 AND (lower(name) = lower($2) OR id = $3)"#,
+        MONITORING,
+        named,
+        Uuid::try_parse(named).ok()
     );
-    let found = found.fetch_all(&mut *database).await?;
-    match (found.as_slice(), is_new) {
-        ([id], false) => Ok(*id),
-        ([], true) => Ok(Uuid::now_v7()),
+    let all = all.fetch_all(&mut *database).await?;
+    let candidates = || all.iter().map(|one| format!("\n  {one}")).collect::<String>();
+    match (all.as_slice(), is_new) {
+        ([one], false) if !one.has_signed_up || one.id.to_string().eq_ignore_ascii_case(named) => Ok(one.id),
+        ([], true) => {
+            ensure!(Uuid::try_parse(named).is_err(), "{named} is an id, and no name for an organisation");
+            Ok(Uuid::now_v7())
+        }
         ([], false) => {
             let others = sqlx::query_scalar!(
-                "SELECT name FROM organisations WHERE id <> $1 ORDER BY name",
+                "SELECT name FROM organisations WHERE id <> $1 AND kind IS NULL ORDER BY name LIMIT 50",
                 MONITORING
             );
             let others = others.fetch_all(database).await?.join(", ");
             let others = if others.is_empty() { "none yet".to_owned() } else { others };
-            bail!("there is no organisation {name} (there are: {others}): `--new-organisation` makes it")
+            bail!("there is no organisation {named} (made here: {others}): `--new-organisation` makes it")
         }
-        (_, true) => bail!("there is an organisation {name} already: leave `--new-organisation` out"),
-        (more, false) => bail!("{} organisations are called {name}", more.len()),
+        (_, true) => bail!(
+            "there is an organisation {named} already, and whether it is the one that is meant, its name does not say. If it is, give \
+             its id as `--organisation`; if not, another name:{}",
+            candidates()
+        ),
+        (_, false) => bail!(
+            "that name may be a stranger's: please give the id of the organisation that is meant as `--organisation`:{}",
+            candidates()
+        ),
     }
 }
 
@@ -180,10 +220,7 @@ fn named(what: &str, name: &str) -> anyhow::Result<String> {
 }
 
 fn address(email: &str) -> anyhow::Result<String> {
-    let plain = text::plain(email, EMAIL).map_err(|wrong| anyhow::anyhow!("the address {wrong}"))?;
-    let parts = plain.split_once('@').filter(|(who, place)| !who.is_empty() && !place.is_empty());
-    ensure!(parts.is_some(), "{plain} is no mail address");
-    Ok(plain.to_lowercase())
+    text::address(email, EMAIL).map_err(|wrong| anyhow::anyhow!("the address {email} {wrong}"))
 }
 
 fn hash_of_input() -> anyhow::Result<String> {

@@ -44,7 +44,6 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         work_every,
         errors,
         mail,
-        is_open,
     } = settings;
     // Dropped last: what went wrong while it stopped is told, too.
     let _telling = errors.map(|target| reports::start(&target, &release, vec![jwt_secret.clone()]));
@@ -57,7 +56,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let worker = Worker::new(database.clone(), traffic.clone()).keeping(papers.clone());
     let bell = mail.as_ref().map(|_| Bell::default());
     let app = App::new(database, Keys::new(&jwt_secret), release, Edge::named(edge)).keeping(papers);
-    let app = app.mailing(bell.clone(), is_open);
+    let app = app.mailing(bell.clone(), mail.as_ref().is_some_and(|mail| mail.is_open));
     let worker = worker.counted(app.figures.clone());
     let outbox = bell.zip(mail).map(|(bell, mail)| {
         Outbox::new(app.database.clone(), traffic, app.keys.clone(), mail, bell, app.figures.clone())

@@ -54,8 +54,6 @@ pub struct Settings {
     pub errors: Option<Target>,
     /// What mail is sent by, where it is.
     pub mail: Option<outbox::Settings>,
-    /// Whether anybody may make an organisation, where mail is sent.
-    pub is_open: bool,
 }
 
 /// How to connect to the database. It holds the password, so it prints as nothing.
@@ -100,7 +98,6 @@ impl Settings {
         let live_file = reader.optional("LIVE_FILE").map(PathBuf::from);
         let papers = reader.optional("PAPERS_FOLDER").map(PathBuf::from);
         let (errors, mail) = (reader.errors(), reader.mail());
-        let is_open = reader.or("SIGN_UP") == "on";
         let work_every = reader.parsed("WORK_EVERY").map(NonZeroU32::get);
         match (listen, backlog, database, jwt_secret, release, work_every) {
             (Some(listen), Some(backlog), Some(database), Some(jwt_secret), Some(release), Some(seconds))
@@ -120,7 +117,6 @@ impl Settings {
                     work_every,
                     errors,
                     mail,
-                    is_open,
                 })
             }
             _ => Err(Wrong(reader.wrong)),
@@ -304,7 +300,11 @@ impl Reader<'_> {
         }
         let server =
             Server::parse(url.expose_secret()).map_err(|why| self.wrong.push(format!("SMTP_URL: {why}")));
-        Some(outbox::Settings { server: server.ok()?, site: site.trim_end_matches('/').to_owned() })
+        if server.as_ref().is_ok_and(Server::is_in_the_open) {
+            self.wrong.push("SMTP_URL: it would send links, which are secrets, in the open: smtps://, or smtp:// with tls=required".into());
+        }
+        let is_open = self.or("SIGN_UP") == "on";
+        Some(outbox::Settings { server: server.ok()?, site: site.trim_end_matches('/').to_owned(), is_open })
     }
 
     fn release(&mut self) -> Option<Release> {
@@ -409,6 +409,10 @@ mod tests {
             ("SITE_URL", "https://tracehub.example"),
         ]);
         let said = wrong.unwrap_err().to_string();
+        let site = ("SITE_URL", "https://tracehub.example");
+        let open = with(&[("SMTP_URL", "smtp://mail.example?from=a@mail.example"), site]);
+        assert!(open.unwrap_err().to_string().contains("in the open"));
+        assert!(with(&[("SMTP_URL", "smtp://127.0.0.1:25?from=a@mail.example"), site]).is_ok());
         assert!(said.contains("SMTP_URL: it is not smtps://") && !said.contains("hush-hush"), "{said}");
     }
 

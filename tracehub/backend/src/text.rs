@@ -35,14 +35,22 @@ pub enum Wrong {
     NoAddress,
 }
 
-/// A mail address as it is kept: in small letters.
+/// A mail address as it is kept: in small letters, and its domain as the network has it (IDNA).
 ///
 /// # Errors
-/// When it is no plain text, or nobody is at any place.
+/// When it is no plain text, or none that a mail server takes: its first part must be ASCII, and its domain have a dot.
 pub fn address(text: &str, longest: usize) -> Result<String, Wrong> {
     let plain = plain(text, longest)?.to_lowercase();
-    let parts = plain.split_once('@').filter(|(who, place)| !who.is_empty() && !place.is_empty());
-    if parts.is_some() { Ok(plain) } else { Err(Wrong::NoAddress) }
+    let address = plain.rsplit_once('@').and_then(|(who, domain)| {
+        let domain = (!domain.contains('%')).then(|| url::Host::parse(domain).ok())??;
+        let url::Host::Domain(domain) = domain else { return None };
+        let domain = domain.trim_end_matches('.');
+        let has_dot = domain.split('.').count() > 1 && domain.split('.').all(|label| !label.is_empty());
+        let address = format!("{who}@{domain}");
+        (has_dot && who.is_ascii() && address.parse::<lettre::Address>().is_ok()).then_some(address)
+    });
+    let address = address.ok_or(Wrong::NoAddress)?;
+    if address.chars().count() > longest { Err(Wrong::TooLong(longest)) } else { Ok(address) }
 }
 
 /// The text as it is kept.
@@ -160,6 +168,34 @@ mod tests {
             Wrong::Hidden('\u{200B}').to_string(),
             "must hold only characters that can be seen, and not U+200B"
         );
+    }
+
+    #[test]
+    fn an_address_is_one_that_a_mail_server_takes() {
+        for (written, kept) in [
+            ("Ada+Tag@Example.COM", "ada+tag@example.com"),
+            ("ada@Söhne.example", "ada@xn--shne-5qa.example"),
+            ("o'brien_1@a-b.co.uk", "o'brien_1@a-b.co.uk"),
+        ] {
+            assert_eq!(address(written, 254).as_deref(), Ok(kept));
+        }
+        for wrong in [
+            "é@example.com",
+            "a@b",
+            "a@",
+            "@example.com",
+            "a@1.2.3.4",
+            "a@[::1]",
+            "a b@example.com",
+            "a@exa%6dple.com",
+            "a@a..com",
+            "<a@example.com",
+            "a,b@example.com",
+            "a@b@example.com",
+            "a@example.com>",
+        ] {
+            assert_eq!(address(wrong, 254), Err(Wrong::NoAddress), "{wrong}");
+        }
     }
 
     #[test]

@@ -166,10 +166,13 @@ impl Worker {
         Ok(forgotten)
     }
 
-    /// Forgets the jobs and sign-ups of which nobody wants to know any more what became of them.
+    /// Ends the jobs that nobody does, and forgets those, and sign-ups and links, of which nobody wants to know any more what became
+    /// of them.
     async fn forget_jobs(&self) -> sqlx::Result<u64> {
         let mut tx = self.database.begin().await?;
-        let forgotten = jobs::forget(&mut tx).await? + http::forget_sign_ups(&mut tx).await?;
+        let forgotten = jobs::forget(&mut tx).await?
+            + http::forget_sign_ups(&mut tx).await?
+            + http::forget_links(&mut tx).await?;
         if forgotten == 0 || !self.traffic.is_ours() {
             return Ok(0);
         }

@@ -50,8 +50,8 @@ SELECT :'organisation', gen_random_uuid(), shipment_id, sha256(id::text::bytea),
 FROM papers;
 INSERT INTO share_papers (organisation_id, share_id, paper_id)
 SELECT :'organisation', shares.id, papers.id FROM shares JOIN papers USING (shipment_id);
-INSERT INTO jobs (organisation_id, id, kind, about, data, run_at, tries, error, ended_at, outcome)
-SELECT :'organisation', gen_random_uuid(), 'mail', id, jsonb_build_object('letter', 'share', 'to', 'buyer@example.com', 'language', 'fr'),
+INSERT INTO jobs (organisation_id, id, kind, about, link_hash, data, run_at, tries, error, ended_at, outcome)
+SELECT :'organisation', gen_random_uuid(), 'mail', id, token_hash, jsonb_build_object('letter', 'share', 'to', 'buyer@example.com', 'language', 'fr'),
     now() + interval '1 minute', 2, 'the mail server answered 451', CASE WHEN has_ended THEN now() END, CASE WHEN has_ended THEN 'done' END
 FROM shares, (VALUES (true), (false)) AS job (has_ended);
 INSERT INTO sign_ups (organisation_id, id, token_hash, email, organisation, country, kind, used_at)

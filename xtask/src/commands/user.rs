@@ -42,7 +42,7 @@ enum Verb {
     Add {
         #[command(flatten)]
         common: Common,
-        /// The organisation's name
+        /// The organisation's name, or its id
         #[arg(long, value_name = "NAME")]
         organisation: String,
         /// Make the organisation, too: there is none of this name

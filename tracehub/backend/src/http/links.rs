@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hmac::Mac;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -321,7 +321,7 @@ pub async fn look_at_link(
     State(app): State<App>,
     Json(LinkToken { token }): Json<LinkToken>,
 ) -> Result<Json<LinkKind>, Error> {
-    find(&app.database, &hash_of(&token)?).await?.ok_or_else(gone).map(Json)
+    open(&app, &hash_of(&token)?).await.map(Json)
 }
 
 /// Use a link: be somebody with this name and password, also the first of an organisation; or have this password from now on
@@ -334,7 +334,7 @@ pub async fn look_at_link(
         ),
         (
             status = CONFLICT, body = Problem, content_type = "application/problem+json",
-            description = "The address has a user already",
+            description = "The address has a user already, or too many organisations were made today",
         ),
         (status = GONE, body = Problem, content_type = "application/problem+json", description = "Used, expired, or none"),
         (
@@ -359,7 +359,7 @@ pub async fn use_link(
         return Err(Error::Invalid(errors));
     }
     // Before a password is hashed, which costs: who has no good link costs one look.
-    let link = find(&app.database, &hash).await?.ok_or_else(gone)?;
+    let link = open(&app, &hash).await?;
     if link.kind != Kind::Password && name.is_none() {
         return Err(Error::Invalid(vec![FieldError::of_text("name", text::Wrong::Empty)]));
     }
@@ -396,6 +396,11 @@ pub async fn use_link(
                 StatusCode::CONFLICT,
                 "/problems/address-taken",
                 "there is somebody with this address already",
+            ),
+            Some("sign_ups_a_day") => Error::of(
+                StatusCode::CONFLICT,
+                "/problems/too-many-sign-ups",
+                "so many have signed up today that it must wait: please use the link again later, or sign up again tomorrow",
             ),
             _ => error.into(),
         })?;
@@ -450,6 +455,18 @@ pub async fn find(database: &PgPool, hash: &[u8; 32]) -> sqlx::Result<Option<Lin
         email: found.email,
         role: Role::Owner,
     }))
+}
+
+/// The same, for who comes with it. Nobody signs up any more, by an older link either, where that was put an end to.
+async fn open(app: &App, hash: &[u8; 32]) -> Result<LinkKind, Error> {
+    let found = find(&app.database, hash).await?;
+    found.filter(|link| link.kind != Kind::SignUp || app.signs_up()).ok_or_else(gone)
+}
+
+/// Forgets links that ended a day ago; how many those were.
+pub async fn forget(connection: &mut PgConnection) -> sqlx::Result<u64> {
+    let forgotten = sqlx::query_scalar!(r#"SELECT forget_links() AS "forgotten!""#);
+    Ok(forgotten.fetch_one(connection).await?.unsigned_abs())
 }
 
 impl LinkKind {

@@ -44,7 +44,7 @@ use uuid::Uuid;
 pub use error::{Error, FieldError, Problem, Rule};
 pub use health::Readiness;
 pub use idempotency::forget as forget_answers;
-pub use links::{LinkKind, find as find_link, make_forgotten as make_forgotten_link};
+pub use links::{LinkKind, find as find_link, forget as forget_links, make_forgotten as make_forgotten_link};
 pub use papers::{forget as forget_papers, remove_files};
 pub(crate) use role::Role;
 pub(crate) use shares::{Cover, PageLanguage, find_shared, html};
@@ -69,9 +69,6 @@ const BODY_LIMIT: usize = 15 * 1024;
 
 /// Each waits for what all of them want. Its body came before: how many of those there are, the edge bounds.
 const IN_FLIGHT: usize = 2048;
-
-/// How many mails an organisation causes within a day at most.
-const MOST_MAILS: i64 = 300;
 
 const SEARCHES: Width = Width { at_work: 2, let_in: 32, of_one_kind: 8, patience: Duration::from_secs(5) };
 
@@ -151,13 +148,18 @@ impl App {
         Self { mail, is_open, ..self }
     }
 
-    /// Makes the transaction, and has a mail sent about this link; says whether. Nobody is sent one where there is no mail
-    /// server, or by an organisation that has had too many sent: its people copy the link.
+    /// Makes the transaction, and has a mail sent about this new link; says whether. Nobody is sent one where there is no mail
+    /// server, or by an organisation that has had too many sent, or when they got too many: people copy the link.
     async fn post(&self, mut tx: OrganisationTx, about: Uuid, mail: jobs::Mail) -> Result<bool, Error> {
         let Some(bell) = &self.mail else { return Ok(tx.commit().await.map(|()| false)?) };
-        let is_sent = !jobs::are_too_many(&mut tx, MOST_MAILS).await?;
+        let is_sent = match mail.letter {
+            // Counted with the log-ins, and when they are written.
+            jobs::Letter::ForgottenPassword | jobs::Letter::SignUp => true,
+            jobs::Letter::Invitation | jobs::Letter::Share => jobs::may_mail(&mut tx, &mail.to).await?,
+        };
         if is_sent {
-            jobs::add(&mut tx, about, &mail).await?;
+            let (_, hash) = self.keys.new_link(about);
+            jobs::add(&mut tx, about, &hash, &mail).await?;
         }
         tx.commit().await?;
         bell.ring();

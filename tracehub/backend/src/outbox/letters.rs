@@ -37,12 +37,25 @@ impl Written {
     }
 }
 
-/// An invitation, or another password.
+/// As many characters of a stranger's words stand in a mail.
+const WORDS: usize = 40;
+
+/// The beginning of what somebody typed: a name fits, and a letter of theirs to somebody else does not. No mail reader makes an
+/// address of a page of it.
+fn short(words: &str) -> String {
+    let words = words.replace("://", " ").replace("www.", "www ");
+    match words.char_indices().nth(WORDS) {
+        Some((end, _)) => format!("{}…", words[..end].trim_end()),
+        None => words,
+    }
+}
+
+/// An invitation, or another password. Subjects are ours alone.
 pub fn of_link(language: PageLanguage, link: &LinkKind, address: &str) -> Written {
-    let (organisation, email) = (link.organisation(), link.email());
+    let (organisation, email) = (short(link.organisation()), link.email());
     let (subject, before, button, after) = match (language, link.is_invitation()) {
         (PageLanguage::En, true) => (
-            format!("{organisation} invites you to TraceHub"),
+            "An invitation to TraceHub".to_owned(),
             format!(
                 "{organisation} keeps its shipments and their papers in TraceHub, and invites you to join as {email}."
             ),
@@ -50,7 +63,7 @@ pub fn of_link(language: PageLanguage, link: &LinkKind, address: &str) -> Writte
             "The link works once, for seven days. If you do not know what this is about, there is nothing that you need to do.",
         ),
         (PageLanguage::Fr, true) => (
-            format!("{organisation} vous invite sur TraceHub"),
+            "Une invitation sur TraceHub".to_owned(),
             format!(
                 "{organisation} gère ses expéditions et leurs documents dans TraceHub et vous invite à la rejoindre avec \
                  l’adresse {email}."
@@ -133,17 +146,18 @@ pub fn of_known(language: PageLanguage, email: &str, address: &str) -> Written {
 
 /// Papers for a buyer. What a passcode is, this does not say: it goes another way.
 pub fn of_share(language: PageLanguage, cover: &Cover, address: &str) -> Written {
-    let (organisation, reference) = (&cover.organisation, &cover.reference);
-    let facts = cover.facts(language).into_iter().skip(1).map(|(name, value)| format!("{name}: {value}"));
+    let (organisation, reference) = (short(&cover.organisation), short(&cover.reference));
+    let facts = cover.facts(language).into_iter().skip(1);
+    let facts = facts.map(|(name, value)| format!("{name}: {}", short(&value)));
     let (subject, first, button, after) = match language {
         PageLanguage::En => (
-            format!("Papers of {reference} from {organisation}"),
+            "Papers of a shipment".to_owned(),
             format!("{organisation} has put the papers of the shipment {reference} together for you."),
             "Open the papers",
             "Whoever has this link can open them: please pass it on with care.",
         ),
         PageLanguage::Fr => (
-            format!("Documents de {reference} de la part de {organisation}"),
+            "Documents d’une expédition".to_owned(),
             format!("{organisation} a réuni pour vous les documents de l’expédition {reference}."),
             "Ouvrir les documents",
             "Toute personne qui a ce lien peut les ouvrir : veuillez ne le transmettre qu’avec précaution.",
@@ -160,6 +174,13 @@ pub fn of_share(language: PageLanguage, cover: &Cover, address: &str) -> Written
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_fits_and_a_letter_does_not() {
+        assert_eq!(short("Coopérative Agricole de Soubré"), "Coopérative Agricole de Soubré");
+        let letter = short(&format!("You won! https://prize.example {}", "é".repeat(200)));
+        assert!(letter.chars().count() == WORDS + 1 && !letter.contains("://"), "{letter}");
+    }
 
     #[test]
     fn names_are_text_in_a_page_and_a_link_is_whole_in_both_forms() {

@@ -19,13 +19,14 @@ use self::letters::Written;
 use crate::figures::Figures;
 use crate::http::{self, Keys, SignUpAnswer};
 use crate::jobs::{self, Job, Letter, Outcome};
-use crate::mail::{self, NotSent, Server};
+use crate::mail::{self, NotSent, Patience, Server};
 use crate::worker::Traffic;
 
 /// How many are sent at once.
 const AT_ONCE: u32 = 4;
-/// The longest that one may take, however often its server says that it goes on.
-const WHOLE: Duration = Duration::from_secs(60);
+/// A server looks into what it was given before it answers, and the same mail comes twice where nobody waits for that. The whole
+/// is less than [`jobs::HELD`].
+const PATIENCE: Patience = Patience { answer: Duration::from_secs(60), whole: Duration::from_secs(240) };
 /// How long those that are on their way may take when the process ends.
 const LAST: Duration = Duration::from_secs(2);
 
@@ -36,6 +37,8 @@ pub struct Settings {
     pub server: Server,
     /// The page's address, without a slash at its end.
     pub site: String,
+    /// Whether anybody may make an organisation.
+    pub is_open: bool,
 }
 
 /// Says that there is a mail to send; for those who cause one.
@@ -85,26 +88,41 @@ impl Outbox {
 
     /// Sends whenever the bell rings, and every so often what failed before, until it is dropped.
     pub async fn run(&self, every: Duration) -> Infallible {
-        loop {
-            if let Err(error) = self.round().await {
-                tracing::error!("mails could not be sent, which is tried again: {error}");
+        let sending = async {
+            loop {
+                if let Err(error) = self.round().await {
+                    tracing::error!("mails could not be sent, which is tried again: {error}");
+                }
+                let _ = tokio::time::timeout(every, self.bell.0.notified()).await;
             }
-            let _ = tokio::time::timeout(every, self.bell.0.notified()).await;
-        }
+        };
+        // By itself: also while there is always one more to send, or a server that takes none.
+        let counting = async {
+            loop {
+                if let Err(error) = self.count().await {
+                    tracing::error!("mails could not be counted, which is tried again: {error}");
+                }
+                tokio::time::sleep(every).await;
+            }
+        };
+        tokio::join!(sending, counting).0
+    }
+
+    /// Counts them, if they are ours to send.
+    pub async fn count(&self) -> sqlx::Result<()> {
+        let is_ours = self.traffic.is_ours();
+        let state = if is_ours { jobs::state(&self.database).await? } else { jobs::State::default() };
+        self.figures.jobs(state);
+        Ok(())
     }
 
     /// Begins to send what is due, if it is ours to send. Waits where as many as there are places are on their way.
     pub async fn round(&self) -> sqlx::Result<()> {
         while self.traffic.is_ours() {
-            // Where all are taken by a server that goes on for ever, whoever watches learns how long mails wait.
-            let place = Arc::clone(&self.places).acquire_owned();
-            let Ok(Ok(place)) = tokio::time::timeout(WHOLE, place).await else { break };
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { break };
             let Some(job) = jobs::take(&self.database).await? else { break };
             tokio::spawn(self.clone().one(job, Arc::new(place)));
         }
-        let state =
-            if self.traffic.is_ours() { jobs::state(&self.database).await? } else { jobs::State::default() };
-        self.figures.jobs(state);
         Ok(())
     }
 
@@ -126,10 +144,11 @@ impl Outbox {
         });
         match &outcome {
             Outcome::Done => tracing::info!(%id, ?letter, "a mail was sent"),
-            Outcome::Failed(why) => {
+            Outcome::Failed(why) | Outcome::Unanswered(why) => {
                 tracing::warn!(%id, ?letter, "a mail was not sent, and is tried again: {why}")
             }
             Outcome::Refused(why) => tracing::warn!(%id, ?letter, "a mail was refused: {why}"),
+            Outcome::Dead(why) => tracing::warn!(%id, ?letter, "a mail was given up: {why}"),
             Outcome::Needless | Outcome::NotOurs => {}
         }
         if let Err(error) = job.end(&self.database, outcome).await {
@@ -142,7 +161,13 @@ impl Outbox {
         let Ok(address) = job.mail.to.parse() else {
             return Ok(Outcome::Refused("no mail server takes such an address".to_owned()));
         };
-        let Some(written) = self.write(job).await? else { return Ok(Outcome::Needless) };
+        if job.is_too_old() {
+            return Ok(Outcome::Dead("nobody has sent it for a day"));
+        }
+        let written = match self.write(job).await? {
+            Ok(written) => written,
+            Err(outcome) => return Ok(outcome),
+        };
         if !self.traffic.is_ours() {
             return Ok(Outcome::NotOurs);
         }
@@ -155,9 +180,9 @@ impl Outbox {
             let _place = place;
             let (text, html) = (written.text(), Some(written.html()));
             let mail = mail::Mail { id: &id, to: &to, subject: &written.subject, text, html };
-            let _ = tell.send(settings.server.send(mail));
+            let _ = tell.send(settings.server.send(mail, PATIENCE));
         });
-        let sent = match tokio::time::timeout(WHOLE, told).await {
+        let sent = match tokio::time::timeout(jobs::HELD, told).await {
             Ok(Ok(sent)) => sent,
             Ok(Err(_)) => Err(NotSent::yet("it could not be written")),
             Err(_) => Err(NotSent::yet("the mail server took too long")),
@@ -165,50 +190,56 @@ impl Outbox {
         Ok(match sent {
             Ok(()) => Outcome::Done,
             Err(error) if error.is_final => Outcome::Refused(error.to_string()),
+            Err(error) if error.is_unanswered => Outcome::Unanswered(error.to_string()),
             Err(error) => Outcome::Failed(error.to_string()),
         })
     }
 
-    /// The mail, with its link; none when that is good no more.
-    async fn write(&self, job: &Job) -> sqlx::Result<Option<Written>> {
-        let found = self.find(job).await?;
-        // Nobody waits any longer than its link would be good: who still wants one has asked again.
-        let is_asked_for = job.mail.letter == Letter::ForgottenPassword && job.age() < TimeDelta::hours(1);
-        if found.is_some() || !is_asked_for {
-            return Ok(found);
+    /// The mail, with its link; or what it came to without one. A link of which no key makes the hash was made under another key:
+    /// in another environment, of which this is a copy, or before the key was taken out of use.
+    async fn write(&self, job: &Job) -> sqlx::Result<Result<Written, Outcome>> {
+        let mut links = self.keys.links(job.about);
+        let token = links.find_map(|(token, hash)| (hash == job.link_hash).then_some(token));
+        let is_there = self.find(job, token.as_deref().unwrap_or_default()).await?;
+        let Some(token) = token else {
+            let why = Outcome::Dead("no key here makes its link again");
+            return Ok(Err(if is_there.is_some() { why } else { Outcome::Needless }));
+        };
+        if let Some(written) = is_there {
+            return Ok(Ok(written));
         }
-        let (_, hash) = self.keys.new_link(job.about);
-        http::make_forgotten_link(&self.database, job.about, &hash, &job.mail.to).await?;
-        self.find(job).await
+        if job.mail.letter != Letter::ForgottenPassword {
+            return Ok(Err(Outcome::Needless));
+        }
+        // Nobody waits any longer than its link would be good: who still wants one has asked again.
+        if job.age() > TimeDelta::hours(1) {
+            return Ok(Err(Outcome::Dead("it was not sent for as long as its link is good")));
+        }
+        http::make_forgotten_link(&self.database, job.about, &job.link_hash, &job.mail.to).await?;
+        Ok(self.find(job, &token).await?.ok_or(Outcome::Needless))
     }
 
-    /// The same, about a link that is there.
-    async fn find(&self, job: &Job) -> sqlx::Result<Option<Written>> {
-        let (language, about, site) = (job.mail.language, job.about, self.settings.site.as_str());
-        // By whichever key it was made: one may have been exchanged since.
-        for (token, hash) in self.keys.links(about) {
-            let found = match job.mail.letter {
-                Letter::Invitation | Letter::ForgottenPassword => http::find_link(&self.database, &hash)
-                    .await?
-                    .map(|link| letters::of_link(language, &link, &format!("{site}/welcome#{token}"))),
-                Letter::SignUp => {
-                    http::answer_to_sign_up(&self.database, &hash).await?.map(|answer| match answer {
-                        SignUpAnswer::Welcome => {
-                            letters::of_sign_up(language, &format!("{site}/welcome#{token}"))
-                        }
-                        SignUpAnswer::Known => {
-                            letters::of_known(language, &job.mail.to, &format!("{site}/login"))
-                        }
-                    })
-                }
-                Letter::Share => http::find_shared(&self.database, &hash)
-                    .await?
-                    .map(|cover| letters::of_share(language, &cover, &format!("{site}/shared?link={token}"))),
-            };
-            if found.is_some() {
-                return Ok(found);
+    /// What is to be said about the link, if it is there.
+    async fn find(&self, job: &Job, token: &str) -> sqlx::Result<Option<Written>> {
+        let (language, hash, site) = (job.mail.language, &job.link_hash, self.settings.site.as_str());
+        Ok(match job.mail.letter {
+            Letter::Invitation | Letter::ForgottenPassword => http::find_link(&self.database, hash)
+                .await?
+                .map(|link| letters::of_link(language, &link, &format!("{site}/welcome#{token}"))),
+            Letter::SignUp if !self.settings.is_open => None,
+            Letter::SignUp => {
+                http::answer_to_sign_up(&self.database, hash).await?.map(|answer| match answer {
+                    SignUpAnswer::Welcome => {
+                        letters::of_sign_up(language, &format!("{site}/welcome#{token}"))
+                    }
+                    SignUpAnswer::Known => {
+                        letters::of_known(language, &job.mail.to, &format!("{site}/login"))
+                    }
+                })
             }
-        }
-        Ok(None)
+            Letter::Share => http::find_shared(&self.database, hash)
+                .await?
+                .map(|cover| letters::of_share(language, &cover, &format!("{site}/shared?link={token}"))),
+        })
     }
 }

@@ -90,7 +90,7 @@ pub const SETTINGS: &[Setting] = &[
     or("SENTRY_TRACES_PERCENT", SERVE, Kind::Number { least: 0, most: 100 }, "10", "of how many requests in a hundred Sentry is told how long they took"),
     optional("SITE_URL", SERVE, TEXT, "where people go: https://tracehub.example, for the links in mails"),
     secret(optional("SMTP_URL", SERVE, TEXT, "the mail server, smtps://USER:PASSWORD@HOST?from=ADDRESS; no mail is sent without")),
-    or("SIGN_UP", SERVE, Kind::Choice { of: &["on", "off"] }, "on", "whether anybody may make an organisation, where mail is sent"),
+    or("SIGN_UP", SERVE, Kind::Choice { of: &["on", "off"] }, "off", "whether anybody may make an organisation, where mail is sent"),
     or("WORK_EVERY", SERVE, COUNT, "60", "seconds between two rounds of work"),
     or("LOG_FORMAT", SERVE, Kind::Choice { of: &["text", "json"] }, "text", "how log lines look"),
     or("RUST_LOG", SERVE, TEXT, "info", "which of them are written, as tracing's filters have it"),

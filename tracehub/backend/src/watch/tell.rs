@@ -12,11 +12,13 @@ use serde::Serialize;
 use serde_json::json;
 use ureq::Agent;
 
-use crate::mail::{self, Server};
+use crate::mail::{self, Patience, Server};
 use crate::tls;
 
 /// The longest that whoever is told may take.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// The same, of a mail server.
+const PATIENCE: Patience = Patience { answer: TIME_LIMIT, whole: Duration::from_secs(60) };
 /// The name of the way to Slack.
 const SLACK: &str = "slack";
 /// The name of the way to a mailbox, in front of its place in the list.
@@ -195,7 +197,8 @@ impl Mail {
 
     fn send(&self, to: &Mailbox, letter: &Letter) -> Result<(), NotTold> {
         let (id, subject) = (letter.id.as_str(), letter.subject);
-        let sent = self.server.send(mail::Mail { id, to, subject, text: letter.text.to_owned(), html: None });
+        let mail = mail::Mail { id, to, subject, text: letter.text.to_owned(), html: None };
+        let sent = self.server.send(mail, PATIENCE);
         sent.map_err(|error| NotTold::new(error.to_string()))
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sqlx::{Executor, PgPool};
 use tracehub_backend::figures::Figures;
+use tracehub_backend::http::Keys;
 use tracehub_backend::jobs::{self, State};
 use tracehub_backend::mail::Server;
 use tracehub_backend::outbox::{Bell, Outbox, Settings};
@@ -17,13 +18,13 @@ use crate::papers;
 use crate::people;
 use crate::serving::Serving;
 use crate::shares;
-use crate::world::{PASSWORD, RELEASE, World, app_options, binary, keys};
+use crate::world::{PASSWORD, RELEASE, World, app_options, binary, change, keys};
 
 const SITE: &str = "https://tracehub.example";
 const NEW: &str = "correct horse battery";
 
 async fn world(owner: &PgPool) -> World {
-    World::new(owner).await.mailing(Bell::default())
+    World::new(owner).await.mailing(Bell::default(), true)
 }
 
 fn outbox(world: &World, url: &str) -> Outbox {
@@ -31,7 +32,7 @@ fn outbox(world: &World, url: &str) -> Outbox {
 }
 
 fn outbox_of(world: &World, url: &str, traffic: Traffic) -> Outbox {
-    let settings = Settings { server: Server::parse(url).unwrap(), site: SITE.into() };
+    let settings = Settings { server: Server::parse(url).unwrap(), site: SITE.into(), is_open: true };
     Outbox::new(world.app.clone(), traffic, keys(), settings, Bell::default(), Figures::default())
 }
 
@@ -102,7 +103,7 @@ async fn an_invitation_goes_out_once_however_many_send_and_its_link_is_written_d
     assert!(ids.len() == 10 && ids.iter().all(|id| id.ends_with("@tracehub.example>")), "{ids:?}");
     let mail = plain(&mails[0]);
     for words in [
-        "Subject: acme vous invite",
+        "Subject: Une invitation sur TraceHub",
         "multipart/alternative",
         "<p><a href=\"https://tracehub.example/welcome#",
     ] {
@@ -149,10 +150,31 @@ async fn what_a_server_refuses_for_good_is_shown_and_all_else_is_tried_again(own
     let nobody =
         |_, word: &str| word.starts_with("RCPT").then_some(Deed::Repeat("550 5.1.1 no such mailbox"));
     for (whim, state, why) in [
-        (nobody as Whim, "refused", "the mail server answered 550"),
+        (nobody as Whim, "refused", "the mail server answered 550 to this address"),
+        (
+            |_, word| word.starts_with("RCPT").then_some(Deed::Say("550 nobody here")),
+            "refused",
+            "the mail server answered 550 to this address",
+        ),
+        (
+            |_, word| (word == ".").then_some(Deed::Say("552 5.2.3 too big for this mailbox")),
+            "refused",
+            "the mail server answered 552",
+        ),
+        // Who sends is not allowed to: that is ours to mend, and no mail is lost meanwhile.
+        (
+            |_, word| word.starts_with("MAIL").then_some(Deed::Say("550 unverified sender")),
+            "waiting",
+            "the mail server answered 550",
+        ),
+        (
+            |_, word| word.starts_with("RCPT").then_some(Deed::Say("550 5.7.1 relaying denied")),
+            "waiting",
+            "the mail server answered 550 to this address",
+        ),
         (
             |_, word| (word == ".").then_some(Deed::Say("554 5.7.1 spam")),
-            "refused",
+            "waiting",
             "the mail server answered 554",
         ),
         // It is our password that is wrong, and nobody's mailbox; the same where a server lets nobody in.
@@ -169,7 +191,7 @@ async fn what_a_server_refuses_for_good_is_shown_and_all_else_is_tried_again(own
         (
             |_, word| word.starts_with("RCPT").then_some(Deed::Say("451 4.7.1 later")),
             "waiting",
-            "the mail server answered 451",
+            "the mail server answered 451 to this address",
         ),
         (
             |_, word| (word == "CONNECT").then_some(Deed::Say("421 too many")),
@@ -308,14 +330,142 @@ async fn an_organisation_has_no_more_mails_sent_in_a_day_than_people_would(owner
     invited(&world, "grace@example.com", "en").await;
     owner
         .execute(
-            "INSERT INTO jobs (organisation_id, id, kind, about, data, ended_at, outcome)
-             SELECT organisation_id, gen_random_uuid(), kind, about, data, now(), 'done' FROM jobs, generate_series(1, 299)",
+            "INSERT INTO jobs (organisation_id, id, kind, about, link_hash, data, ended_at, outcome)
+             SELECT organisation_id, gen_random_uuid(), kind, about, link_hash, data, now(), 'done' FROM jobs, generate_series(1, 299)",
         )
         .await
         .unwrap();
-    let new = json!({ "email": "ada@example.com", "role": "member" });
-    let made = world.post("/api/invitations", &world.acme.token(), new).await;
-    assert_eq!((made.status.as_u16(), &made.body["is_mailed"]), (201, &json!(false)));
+    assert!(!is_mailed(&world, &world.acme.token(), "ada@example.com").await);
+}
+
+async fn is_mailed(world: &World, token: &str, email: &str) -> bool {
+    let made = world.post("/api/invitations", token, json!({ "email": email, "role": "member" })).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    made.body["is_mailed"] == true
+}
+
+#[sqlx::test]
+async fn a_stranger_writes_to_few_and_nobody_is_written_to_often_whoever_asks_for_it(owner: PgPool) {
+    let world = world(&owner).await;
+    let (acme, zenith) = (world.acme.token(), world.zenith.token());
+    // Four at once, of two organisations, to one mailbox.
+    let asked = tokio::join!(
+        is_mailed(&world, &acme, "grace@example.com"),
+        is_mailed(&world, &zenith, "grace+1@example.com"),
+        is_mailed(&world, &acme, "grace+2@example.com"),
+        is_mailed(&world, &zenith, "grace@example.com"),
+    );
+    assert_eq!([asked.0, asked.1, asked.2, asked.3].iter().filter(|is_mailed| **is_mailed).count(), 3);
+    assert!(is_mailed(&world, &acme, "ada@example.com").await);
+
+    owner.execute("DELETE FROM jobs").await.unwrap();
+    change(&owner, world.zenith.id, "UPDATE organisations SET kind = 'other'").await;
+    for number in 0..21 {
+        let is_mailed = is_mailed(&world, &zenith, &format!("somebody-{number}@example.com")).await;
+        assert_eq!(is_mailed, number < 20, "{number}");
+    }
+    let older = "UPDATE organisations SET created_at = now() - interval '31 days'";
+    change(&owner, world.zenith.id, older).await;
+    assert!(is_mailed(&world, &zenith, "somebody-else@example.com").await);
+}
+
+#[sqlx::test]
+async fn a_server_that_may_have_taken_a_mail_gets_it_once_more_and_no_more(owner: PgPool) {
+    let world = world(&owner).await;
+    invited(&world, "grace@example.com", "en").await;
+    let server = MailServer::with(|_, word| (word == ".").then_some(Deed::Close));
+    for _ in 0..4 {
+        send(&world, &url(&server)).await;
+        due(&owner).await;
+    }
+    assert_eq!((server.mails().len(), states(&world).await), (2, vec![json!("failed")]));
+}
+
+#[sqlx::test]
+async fn what_was_caused_elsewhere_or_long_ago_is_not_sent_and_says_why(owner: PgPool) {
+    let (world, server) = (world(&owner).await, MailServer::good());
+    let outcomes = async || -> Vec<(String, Option<String>)> {
+        sqlx::query_as("SELECT coalesce(outcome, 'waits'), error FROM jobs ORDER BY created_at")
+            .fetch_all(&owner)
+            .await
+            .unwrap()
+    };
+    let forgotten = json!({ "email": world.acme.email });
+    assert_eq!(world.post("/api/auth/forgotten", "", forgotten.clone()).await.status, 202);
+    invited(&world, "grace@example.com", "en").await;
+    // As in a copy of these data, whose key is another one.
+    let elsewhere =
+        Settings { server: Server::parse(&url(&server)).unwrap(), site: SITE.into(), is_open: true };
+    let other = Keys::new(&"another environment's key, of 32 bytes or more".into());
+    let traffic = Traffic::new(RELEASE.into(), None);
+    let elsewhere =
+        Outbox::new(world.app.clone(), traffic, other, elsewhere, Bell::default(), Figures::default());
+    elsewhere.round().await.unwrap();
+    elsewhere.are_sent().await;
+    let dead = ("dead".to_owned(), Some("no key here makes its link again".to_owned()));
+    assert_eq!(outcomes().await, [("needless".to_owned(), None), dead]);
+
+    owner.execute("DELETE FROM jobs").await.unwrap();
+    invited(&world, "ada@example.com", "en").await;
+    owner.execute("UPDATE jobs SET created_at = now() - interval '26 hours'").await.unwrap();
+    // Also where nobody sends any more.
+    let forgets = "SELECT forget_jobs()";
+    owner.execute("UPDATE jobs SET run_at = now() + interval '1 minute'").await.unwrap();
+    owner.execute(forgets).await.unwrap();
+    assert_eq!(outcomes().await[0].0, "waits", "somebody is at it");
+    due(&owner).await;
+    owner.execute(forgets).await.unwrap();
+    let dead = [("dead".to_owned(), Some("nobody has sent it for a day".to_owned()))];
+    assert_eq!(outcomes().await, dead);
+    owner.execute("UPDATE jobs SET ended_at = NULL, outcome = NULL, error = NULL").await.unwrap();
+    send(&world, &url(&server)).await;
+    assert_eq!(outcomes().await, dead);
+    assert_eq!(server.talks(), Vec::<String>::new());
+}
+
+#[sqlx::test]
+async fn an_address_that_a_stranger_made_up_lights_no_alarm_and_a_server_that_refuses_all_does(
+    owner: PgPool,
+) {
+    let world = world(&owner).await;
+    let new =
+        json!({ "organisation": "Coop", "country": "CI", "kind": "other", "email": "awa@coop.example" });
+    assert_eq!(world.post("/api/sign-ups", "", new).await.status, 202);
+    let server =
+        MailServer::with(|_, word| word.starts_with("RCPT").then_some(Deed::Say("451 4.4.4 no such domain")));
+    assert_eq!(jobs::state(&world.app).await.unwrap().waiting, 1);
+    send(&world, &url(&server)).await;
+    assert_eq!(jobs::state(&world.app).await.unwrap(), State::default());
+    let server =
+        MailServer::with(|_, word| word.starts_with("RCPT").then_some(Deed::Say("550 5.1.1 nobody")));
+    for number in 0..3 {
+        assert_eq!(jobs::state(&world.app).await.unwrap().dead, 0);
+        invited(&world, &format!("grace-{number}@example.com"), "en").await;
+        send(&world, &url(&server)).await;
+    }
+    assert_eq!(jobs::state(&world.app).await.unwrap().dead, 3);
+}
+
+#[sqlx::test]
+async fn nobody_s_mailbox_is_filled_with_links_and_old_ones_are_forgotten(owner: PgPool) {
+    let (world, server) = (world(&owner).await, MailServer::good());
+    for _ in 0..5 {
+        let forgotten = json!({ "email": world.acme.email });
+        assert_eq!(world.post("/api/auth/forgotten", "", forgotten).await.status, 202);
+        send(&world, &url(&server)).await;
+        let earlier = "UPDATE links SET created_at = created_at - interval '10 minutes'";
+        change(&owner, world.acme.id, earlier).await;
+    }
+    assert_eq!(server.mails().len(), 3);
+    for (end, left) in [
+        ("UPDATE links SET expires_at = now() - interval '23 hours'", 3),
+        ("UPDATE links SET expires_at = now() - interval '25 hours'", 0),
+    ] {
+        change(&owner, world.acme.id, end).await;
+        owner.execute("SELECT forget_links()").await.unwrap();
+        let links: i64 = sqlx::query_scalar("SELECT count(*) FROM links").fetch_one(&owner).await.unwrap();
+        assert_eq!(links, left);
+    }
 }
 
 #[sqlx::test]
@@ -367,6 +517,44 @@ async fn who_signs_up_has_nothing_before_their_link_and_their_own_organisation_a
     assert_eq!(login["user"]["role"], "owner", "{login}");
     let shipments = world.get("/api/shipments", login["token"].as_str().unwrap()).await.body;
     assert_eq!(shipments["items"], json!([]));
+    let most: Option<i64> =
+        sqlx::query_scalar("SELECT papers_bytes FROM organisations WHERE kind = 'exporter'")
+            .fetch_one(&owner)
+            .await
+            .unwrap();
+    assert_eq!(most, Some(200 * 1024 * 1024));
+}
+
+#[sqlx::test]
+async fn where_nobody_signs_up_any_more_no_link_does_either_and_a_day_has_room_for_twenty(owner: PgPool) {
+    let (world, server) = (world(&owner).await, MailServer::good());
+    let sign_up = async |email: &str| {
+        let new = json!({ "organisation": "Coop", "country": "CI", "kind": "other", "email": email });
+        assert_eq!(world.post("/api/sign-ups", "", new).await.status, 202);
+    };
+    sign_up("awa@coop.example").await;
+    send(&world, &url(&server)).await;
+    let link = token(&server.mails()[0]);
+    let used = json!({ "token": link, "name": "Awa", "password": NEW });
+    let closed = world.mailing(Bell::default(), false);
+    assert_eq!(closed.post("/api/links/look", "", json!({ "token": link })).await.status, 410);
+    assert_eq!(closed.post("/api/links/use", "", used.clone()).await.status, 410);
+    let world = closed.mailing(Bell::default(), true);
+
+    let made = "INSERT INTO sign_ups (organisation_id, id, token_hash, email, organisation, country, kind, used_at)
+                SELECT gen_random_uuid(), gen_random_uuid(), sha256(n::text::bytea), 'a@b.example', 'Coop', 'CI', 'other', now()
+                FROM generate_series(1, 20) n";
+    owner.execute(made).await.unwrap();
+    let refused = world.post("/api/links/use", "", used.clone()).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.body["type"]),
+        (409, &json!("/problems/too-many-sign-ups"))
+    );
+    owner
+        .execute("UPDATE sign_ups SET used_at = now() - interval '25 hours' WHERE email = 'a@b.example'")
+        .await
+        .unwrap();
+    assert_eq!(world.post("/api/links/use", "", used).await.status, 200, "the link is good still");
 }
 
 #[sqlx::test]
@@ -375,12 +563,14 @@ async fn a_sign_up_for_an_address_that_got_somebody_meanwhile_makes_nothing_and_
 ) {
     let (world, server) = (world(&owner).await, MailServer::good());
     for number in 0..6 {
-        let new = json!({ "organisation": format!("Coop {number}"), "country": "CI", "kind": "other", "email": "awa@coop.example" });
+        let email = format!("awa+{number}@coop.example");
+        let new = json!({ "organisation": format!("Coop {number}"), "country": "CI", "kind": "other", "email": email });
         assert_eq!(world.post("/api/sign-ups", "", new).await.status, 202);
         send(&world, &url(&server)).await;
     }
     let mails = server.mails();
     assert_eq!(mails.len(), 3);
+    owner.execute("UPDATE sign_ups SET email = 'awa@coop.example'").await.unwrap();
     for (mail, status) in mails.iter().zip([200, 409]) {
         let used = json!({ "token": token(mail), "name": "Awa", "password": NEW });
         assert_eq!(world.post("/api/links/use", "", used).await.status, status);

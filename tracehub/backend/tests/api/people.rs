@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::world::{World, binary};
+use crate::world::{World, binary, change};
 
 const FIRST: &str = "a first password";
 const SECOND: &str = "another password";
@@ -82,11 +82,11 @@ async fn what_can_t_be_is_refused_with_what_there_is(owner: PgPool) {
         (
             add("acm", "new@acme.example", &[]),
             FIRST,
-            "there is no organisation acm (there are: acme, zenith)",
+            "there is no organisation acm (made here: acme, zenith)",
         ),
         (add("ACME", "new@acme.example", &["--new-organisation"]), FIRST, "an organisation ACME already"),
         (add("acme", "ada@zenith.example", &[]), FIRST, "ada@zenith.example has a user already"),
-        (add("acme", "nowhere", &[]), FIRST, "nowhere is no mail address"),
+        (add("acme", "nowhere", &[]), FIRST, "nowhere must be a mail address"),
         (add("acme", "new@acme.example", &[]), "short", "must have 12 characters at least"),
         (vec!["reset", "--email", "new@acme.example"], FIRST, "nobody has the address new@acme.example"),
         (vec!["suspend", "--email", "new@acme.example"], "", "nobody has the address new@acme.example"),
@@ -97,4 +97,23 @@ async fn what_can_t_be_is_refused_with_what_there_is(owner: PgPool) {
     }
     let listed: Value = serde_json::from_str(&succeeds(&owner, &["list"], "")).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 2);
+}
+
+#[sqlx::test]
+async fn a_name_under_which_a_stranger_signed_up_is_nobody_s_and_an_id_is(owner: PgPool) {
+    let world = World::new(&owner).await;
+    change(&owner, world.zenith.id, "UPDATE organisations SET kind = 'other', country = 'CI'").await;
+    for more in [&[][..], &["--new-organisation"]] {
+        let why = fails(&owner, &add("Zenith", "grace@zenith.example", more), FIRST);
+        assert!(
+            why.contains("zenith, owner ada@zenith.example, CI, signed up by itself 0 days ago"),
+            "{why}"
+        );
+        assert!(!why.contains("leave"), "{why}");
+    }
+    let ids = [world.acme.id.to_string(), world.zenith.id.to_string()];
+    succeeds(&owner, &add(&ids[1], "grace@zenith.example", &[]), FIRST);
+    change(&owner, world.zenith.id, "UPDATE organisations SET name = 'acme', kind = NULL").await;
+    let why = fails(&owner, &add("acme", "grace@acme.example", &[]), FIRST);
+    assert!(ids.iter().all(|id| why.contains(id.as_str())), "{why}");
 }

@@ -12,7 +12,7 @@ use chrono::Utc;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::{ConnectOptions, Executor, PgPool};
 use tower::ServiceExt;
 use tracehub_backend::client::Edge;
 use tracehub_backend::database::{self, OrganisationTx};
@@ -48,6 +48,13 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// Does this to what is an organisation's own.
+pub async fn change(owner: &PgPool, organisation: Uuid, statement: &'static str) {
+    let mut tx = OrganisationTx::begin(owner, organisation).await.unwrap();
+    assert_ne!(tx.execute(statement).await.unwrap().rows_affected(), 0, "{statement}");
+    tx.commit().await.unwrap();
+}
+
 impl World {
     pub async fn new(owner: &PgPool) -> Self {
         let app = PgPoolOptions::new().connect_with(app_options(owner)).await.unwrap();
@@ -59,9 +66,9 @@ impl World {
         }
     }
 
-    /// The same, where mail is sent by whoever hears this bell, and anybody may sign up.
-    pub fn mailing(self, bell: Bell) -> Self {
-        Self { router: http::router(app(self.app.clone()).mailing(Some(bell), true)), ..self }
+    /// The same, where mail is sent by whoever hears this bell, and anybody may sign up where it is open.
+    pub fn mailing(self, bell: Bell, is_open: bool) -> Self {
+        Self { router: http::router(app(self.app.clone()).mailing(Some(bell), is_open)), ..self }
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {

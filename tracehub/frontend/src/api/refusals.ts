@@ -42,6 +42,7 @@ const BY_TYPE: Record<string, MessageDescriptor> = {
   '/problems/too-many-shares': msg`A shipment may have 100 links that are good: please take one back first`,
   '/problems/no-mail': msg`No mail is sent from here: please ask an owner of your organisation for a link`,
   '/problems/no-sign-up': msg`Nobody signs up here: please ask whoever runs this TraceHub`,
+  '/problems/too-many-sign-ups': msg`So many have signed up today that it must wait: please use the link again later, or sign up again tomorrow`,
   '/problems/link-gone': msg`This link is not good any more`,
 }
 

@@ -2414,7 +2414,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The address has a user already */
+            /** @description The address has a user already, or too many organisations were made today */
             409: {
                 headers: {
                     [name: string]: unknown;

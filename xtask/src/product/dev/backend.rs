@@ -65,6 +65,7 @@ impl Backend {
             .env("LISTEN_ADDRESS", format!("127.0.0.1:{port}"))
             .env("SMTP_URL", &mailing.smtp)
             .env("SITE_URL", &mailing.site)
+            .env("SIGN_UP", "on")
             .env("PAPERS_FOLDER", papers());
         let backend = Backend { service: Service::start("backend", serve)?, port, is_told: Cell::default() };
         backend.service.wait_for(&format!("{}/health/ready", backend.url()))?;

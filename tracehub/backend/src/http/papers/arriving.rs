@@ -24,7 +24,8 @@ use crate::papers::{Incoming, Store, hash, is_full};
 
 /// What a paper may hold.
 pub const PAPER: u64 = 50 * 1024 * 1024;
-/// What all papers of an organisation may hold, those that were taken away and are still kept among them.
+/// What all papers of an organisation may hold where nobody says otherwise, those that were taken away and are still kept among
+/// them.
 const ORGANISATION: i64 = 10 * 1024 * 1024 * 1024;
 /// How many papers a shipment may have, and how many may be on their way to an organisation.
 const PAPERS: i64 = 500;
@@ -257,7 +258,8 @@ pub async fn has_place(
                   (SELECT count(*) FROM papers WHERE shipment_id = $1 AND deleted_at IS NULL) AS "papers!",
                   (SELECT count(*) FROM paper_versions WHERE paper_id = $2)
                 + (SELECT count(*) FROM uploads WHERE paper_id = $2 AND version IS NULL) AS "versions!",
-                  (SELECT count(*) FROM uploads WHERE version IS NULL) AS "coming!""#,
+                  (SELECT count(*) FROM uploads WHERE version IS NULL) AS "coming!",
+                  (SELECT papers_bytes FROM organisations) AS "most""#,
         shipment,
         paper
     );
@@ -270,11 +272,12 @@ pub async fn has_place(
         let why = format!("a shipment may have {PAPERS} papers, and as many may be on their way");
         return Err(Error::of(StatusCode::CONFLICT, "/problems/too-many-papers", why));
     }
-    if taken.bytes + size as i64 > ORGANISATION {
-        let gib = ORGANISATION / 1024 / 1024 / 1024;
+    let most = taken.most.unwrap_or(ORGANISATION);
+    if taken.bytes + size as i64 > most {
+        let mib = most / 1024 / 1024;
         return Err(too_large(
             "/problems/papers-full",
-            format!("your organisation's papers may have {gib} GiB together, and this one is too much"),
+            format!("your organisation's papers may have {mib} MiB together, and this one is too much"),
         ));
     }
     Ok(())

@@ -118,14 +118,18 @@ fn a_mail_has_its_sender_and_all_its_readers_and_a_refusal_shows_no_password() {
         }
         assert!(!told.contains(other), "{told}");
     }
-    for (fails, whim) in [
-        ("AUTH", (|_, word| word.starts_with("AUTH").then_some(Deed::Repeat("550"))) as mail_server::Whim),
-        ("RCPT", |_, word| word.starts_with("RCPT").then_some(Deed::Repeat("550"))),
-        ("DATA", |_, word| word.starts_with("DATA").then_some(Deed::Repeat("550"))),
+    for (fails, about, whim) in [
+        (
+            "AUTH",
+            "",
+            (|_, word| word.starts_with("AUTH").then_some(Deed::Repeat("550"))) as mail_server::Whim,
+        ),
+        ("RCPT", " to this address", |_, word| word.starts_with("RCPT").then_some(Deed::Repeat("550"))),
+        ("DATA", "", |_, word| word.starts_with("DATA").then_some(Deed::Repeat("550"))),
     ] {
         let server = MailServer::with(whim);
         let error = ways_of(&server.address).send("mail-1", &letter("subject", "text")).unwrap_err();
-        assert_eq!(error.to_string(), "the mail server answered 550", "{fails}");
+        assert_eq!(error.to_string(), format!("the mail server answered 550{about}"), "{fails}");
     }
     let server = MailServer::with(|_, _| Some(Deed::Close));
     let error = ways_of(&server.address).send("mail-1", &letter("subject", "text")).unwrap_err();
