@@ -365,7 +365,7 @@ async fn a_file_goes_when_no_backup_names_it_and_a_month_after_the_last_paper_th
         let done = worker().round().await.unwrap().papers;
         assert_eq!((done, files(false).len(), files(true).len()), (round, 1, marks), "after {days} days");
     }
-    for (days, round) in [(29, 0), (31, 1)] {
+    for (days, round) in [(89, 0), (91, 1)] {
         age(&files(true)[0], days);
         let done = worker().round().await.unwrap().papers;
         let left = 1 - usize::try_from(round).unwrap();
