@@ -168,10 +168,11 @@ impl Container {
         }
     }
 
-    /// The ports of its machine that it publishes, each once.
+    /// The TCP ports of its machine that it publishes, each once.
     pub fn published(&self) -> Vec<u16> {
         let bindings = self.host_config.port_bindings.iter().flatten();
-        let published = bindings.flat_map(|(_, published)| published.iter().flatten());
+        let of_tcp = bindings.filter(|(port, _)| port.ends_with("/tcp"));
+        let published = of_tcp.flat_map(|(_, published)| published.iter().flatten());
         let ports: BTreeSet<u16> = published.filter_map(|it| it.host_port.parse().ok()).collect();
         ports.into_iter().collect()
     }
