@@ -71,7 +71,7 @@ use crate::tools::ssh::host_shell::HostShell;
 pub use self::adoption::{AdoptionRecord, AdoptionState, adoption_of};
 pub use self::database::{Database, Installed, Lost, check_papers};
 pub use self::images::{Bases, RegistryTunnel, ToolImage};
-pub use self::inventory::{Inventory, OldDatabase, containers};
+pub use self::inventory::{Inventory, Job, OldDatabase, containers};
 pub use self::leased::Leased;
 pub use self::ledger::FILE as LEDGER;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdoptionRecord, Machine};
+use super::Machine;
 use crate::exit::{Exit, Failure};
 use crate::project::{EDGE, ENVIRONMENT_LABEL, Environment};
 use crate::tools::docker::condition::Condition;
@@ -103,7 +103,10 @@ impl OtherService {
             service: found.label("com.docker.compose.service").unwrap_or_default().to_owned(),
             container: found.plain_name().to_owned(),
             runs: matches!(found.state.status, Condition::Running | Condition::Restarting),
-            restart: found.host_config.restart_policy.name.clone(),
+            restart: match found.host_config.restart_policy.maximum_retry_count {
+                0 => found.host_config.restart_policy.name.clone(),
+                times => format!("{}:{times}", found.host_config.restart_policy.name),
+            },
             ports: found.published(),
             volumes: volumes.map(|mount| mount.name.clone()).collect(),
             is_database: found.mounts.iter().any(|mount| mount.destination.starts_with(DATA)),
@@ -127,7 +130,7 @@ pub fn check_none_in_the_way(
     containers: &[Container],
     environment: &Environment,
     ports: &[u16],
-    adoption: Option<&AdoptionRecord>,
+    was_adopted: bool,
     so_far: &str,
 ) -> anyhow::Result<()> {
     if edge_has_ports(containers, environment, ports) {
@@ -137,11 +140,11 @@ pub fn check_none_in_the_way(
     let has_port = |it: &OtherService| it.runs && it.ports.iter().any(|port| ports.contains(port));
     let Some(project) = projects.iter().find(|it| it.services.iter().any(has_port)) else { return Ok(()) };
     let (name, words, folder) = (&environment.name, project.words(), &project.folder);
-    let what_to_do = match adoption {
-        Some(record) if record.is_made() => format!(
+    let what_to_do = match was_adopted {
+        true => format!(
             "its data came into ours long ago: stop it (`docker compose stop` in {folder}), then `cargo xtask recover --env {name}`"
         ),
-        _ => format!(
+        false => format!(
             "where it is this app, `cargo xtask host adopt --env {name}` takes its data and its place over, and says first how \
              (`--plan`); any other one must give its port up"
         ),
@@ -162,8 +165,8 @@ impl Machine {
     pub fn check_no_other_project(&self, so_far: &str) -> anyhow::Result<()> {
         let Some(site) = self.site().filter(|_| !self.environment.is_here()) else { return Ok(()) };
         let containers = container::labelled(self.docker(), &[PROJECT.to_owned()])?;
-        let adoption = self.adoption().record()?;
-        check_none_in_the_way(&containers, &self.environment, site.ports(), adoption.as_ref(), so_far)
+        let was_adopted = self.adoption().record()?.is_some_and(|it| it.is_made());
+        check_none_in_the_way(&containers, &self.environment, site.ports(), was_adopted, so_far)
     }
 }
 
@@ -172,12 +175,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::host::AdoptionState;
 
     fn found(name: &str, labels: &Value, ports: &Value, destination: &str) -> Container {
         let state = json!({ "Status": "running", "StartedAt": "", "ExitCode": 0, "OOMKilled": false, "Health": null });
         let config = json!({ "Image": "", "Labels": labels, "Healthcheck": null });
-        let host = json!({ "Memory": 0, "PortBindings": ports, "RestartPolicy": { "Name": "always" } });
+        let host = json!({ "Memory": 0, "PortBindings": ports, "RestartPolicy": { "Name": "on-failure", "MaximumRetryCount": 3 } });
         let mounts = json!([{ "Type": "volume", "Name": format!("{name}-data"), "Source": "/v", "Destination": destination }]);
         serde_json::from_value(
             json!({ "Name": format!("/{name}"), "State": state, "RestartCount": 0, "Config": config,
@@ -222,30 +224,23 @@ mod tests {
         assert!(projects[1].is_in_the_way_of(&staging));
         let databases: Vec<bool> = projects[1].services.iter().map(|it| it.is_database).collect();
         assert_eq!(databases, [true, false]);
-        assert_eq!(projects[1].services[1].restart, "always");
+        assert_eq!(projects[1].services[1].restart, "on-failure:3");
         let others = crate::host::inventory::others(&projects[1], &containers);
         assert_eq!(others, [(8080, "blog-1".to_owned()), (80, "ours".to_owned())]);
-        let check = |containers: &[Container], ports: &[u16], adoption: Option<&AdoptionRecord>| {
-            check_none_in_the_way(containers, &staging, ports, adoption, "Nothing was changed.")
+        let check = |containers: &[Container], ports: &[u16], was_adopted| {
+            check_none_in_the_way(containers, &staging, ports, was_adopted, "Nothing was changed.")
         };
-        let refused = check(&containers[..4], &[80], None).unwrap_err().to_string();
+        let refused = check(&containers[..4], &[80], false).unwrap_err().to_string();
         assert!(refused.contains("x in /") && refused.contains("(db, web; ports 80)"), "{refused}");
         assert!(refused.contains("host adopt --env staging"), "{refused}");
-        let mut record = AdoptionRecord::of(&projects[1], AdoptionState::Undone);
-        assert!(
-            check(&containers[..4], &[80], Some(&record)).unwrap_err().to_string().contains("host adopt")
-        );
-        for state in [AdoptionState::Ours, AdoptionState::Forgotten] {
-            record.state = state;
-            let refused = check(&containers[..4], &[80], Some(&record)).unwrap_err().to_string();
-            assert!(refused.contains("recover") && !refused.contains("host adopt"), "{refused}");
-        }
+        let refused = check(&containers[..4], &[80], true).unwrap_err().to_string();
+        assert!(refused.contains("recover") && !refused.contains("host adopt"), "{refused}");
         // Ours serves by it already; it is a port that ours does not want, or not of TCP; nothing of it runs.
-        check(&containers, &[80], None).unwrap();
-        check(&containers, &[80, 443], None).unwrap_err();
-        check(&containers[1..4], &[80], None).unwrap();
+        check(&containers, &[80], false).unwrap();
+        check(&containers, &[80, 443], false).unwrap_err();
+        check(&containers[1..4], &[80], false).unwrap();
         let quic = json!({ "443/udp": [{ "HostIp": "", "HostPort": "443" }] });
-        check(&[found("quic", &of_project("quic", "/q", "q"), &quic, "/w")], &[80, 443], None).unwrap();
+        check(&[found("quic", &of_project("quic", "/q", "q"), &quic, "/w")], &[80, 443], false).unwrap();
         let mut stopped = found(
             "x-web-1",
             &of_project("x", "/x", "web"),
@@ -253,6 +248,6 @@ mod tests {
             "/w",
         );
         stopped.state.status = Condition::Exited;
-        check(&[stopped], &[80], None).unwrap();
+        check(&[stopped], &[80], false).unwrap();
     }
 }

@@ -130,7 +130,7 @@ impl Adopt {
             say_findings(&found, &findings);
         }
         let name = &environment.name;
-        let pause = terminal::seconds(cut_over::guess(&database));
+        let pause = terminal::seconds(cut_over::guess(&database, &access.site));
         let question =
             format!("Adopt it? Everything is made ready beside it; then nobody is served for about {pause}.");
         self.consent.ask(&question, "nothing was changed", name)?;
@@ -273,6 +273,12 @@ impl Adopt {
         if database.major > POSTGRES_MAJOR {
             return refused(format!(
                 "ours is PostgreSQL {POSTGRES_MAJOR}, which can't load a dump of a newer one"
+            ));
+        }
+        if !database.neighbours.is_empty() {
+            return refused(format!(
+                "its server has other databases, which would be stopped with it and not taken over: {}",
+                database.neighbours.join(", ")
             ));
         }
         let unknown = database.history.iter().find(|version| !migrations.names.contains_key(version));

@@ -141,9 +141,9 @@ impl Setup {
             return Ok(());
         }
         let (environment, containers) = (self.target.environment(), host::containers(admin)?);
-        let adoption = host::adoption_of(admin, environment)?;
+        let was_adopted = host::adoption_of(admin, environment)?.is_some_and(|it| it.is_made());
         let so_far = "Nothing was changed.";
-        match host::check_none_in_the_way(&containers, environment, ports, adoption.as_ref(), so_far) {
+        match host::check_none_in_the_way(&containers, environment, ports, was_adopted, so_far) {
             Err(error) if self.plan => terminal::warn(format_args!("{error:#}")),
             checked => checked?,
         }

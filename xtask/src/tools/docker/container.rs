@@ -64,6 +64,9 @@ pub struct Published {
 pub struct RestartPolicy {
     /// `no`, `always`, `unless-stopped`, `on-failure`.
     pub name: String,
+    /// Of `on-failure`: how often at most; 0 where there is no limit.
+    #[serde(default)]
+    pub maximum_retry_count: u32,
 }
 
 /// See [`Container`].

@@ -33,8 +33,18 @@ use crate::tools::process::interrupt;
 const BESIDE: u16 = 18_080;
 /// What the stop, the handing over of the ports and a look take, beside the data.
 const HAND_OVER: Duration = Duration::from_secs(9);
+/// How long the edge waits for its certificate, once it has the ports.
+const CERTIFICATE: Duration = Duration::from_secs(10);
 /// How long ours may take to answer by the ports.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The old project, which serves, sends them.
+const NO_MAILS: &str = "DO $$ BEGIN IF to_regclass('public.jobs') IS NOT NULL THEN
+    DELETE FROM public.jobs WHERE ended_at IS NULL; END IF; END $$;";
+
+/// Whether the data that come are to be tried out only.
+#[derive(Clone, Copy)]
+struct Rehearsal(bool);
 
 /// How it went.
 pub struct CutOver {
@@ -47,8 +57,12 @@ pub struct CutOver {
 }
 
 /// How long nobody will be served, by the size of the data alone.
-pub fn guess(database: &OldDatabase) -> Duration {
-    HAND_OVER + Duration::from_secs(database.bytes / (10 << 20))
+pub fn guess(database: &OldDatabase, site: &PublicSite) -> Duration {
+    hand_over(site) + Duration::from_secs(database.bytes / (10 << 20))
+}
+
+fn hand_over(site: &PublicSite) -> Duration {
+    HAND_OVER + if site.name().is_some() { CERTIFICATE } else { Duration::ZERO }
 }
 
 /// An adoption that somebody has said yes to.
@@ -82,7 +96,10 @@ impl Agreed<'_> {
             beside,
         );
         let mut prepared = deploy.prepare()?;
-        let expected = self.make_ready(&prepared)?.map_or_else(|| guess(database), |took| HAND_OVER + took);
+        let site = Access::of(adopt.target.environment())?.site;
+        let expected = self
+            .make_ready(&prepared)?
+            .map_or_else(|| guess(database, &site), |took| hand_over(&site) + took);
         if !prepared.is_settled()? {
             deploy.deploy(&mut prepared, None)?;
         }
@@ -121,7 +138,7 @@ impl Agreed<'_> {
         }
         back_up(&leased, machine)?;
         let began = Instant::now();
-        let rows = self.bring_data(&leased, machine, database, was_undone)?;
+        let rows = self.bring_data(&leased, machine, database, Rehearsal(true), was_undone)?;
         let missing: Vec<&String> = database.rows.keys().filter(|table| !rows.contains_key(*table)).collect();
         ensure!(missing.is_empty(), "these tables did not come over: {missing:?}");
         Ok(Some(began.elapsed()))
@@ -194,7 +211,10 @@ impl Agreed<'_> {
             }
             Err(_) if machine.is_cut_off() => (
                 Exit::NotUndone,
-                format!("the link is lost; a guard there starts {} again within 20 s", project.name),
+                format!(
+                    "the link is lost; unless ours has its data already, a guard there starts {} again within 20 s: `cargo xtask recover` says",
+                    project.name
+                ),
             ),
             Err(undoing) => {
                 let Agreed { project: OtherProject { name, folder, .. }, .. } = self;
@@ -238,7 +258,7 @@ impl Agreed<'_> {
         let release = prepared.release();
         Activity::of(format!("stop {}", record.project.name), |_| leased.adoption().stop_writers(record))?;
         let last = OldDatabase::of(self.admin, &self.database.container)?;
-        let rows = self.bring_data(leased, machine, &last, was_undone)?;
+        let rows = self.bring_data(leased, machine, &last, Rehearsal(false), was_undone)?;
         let differs: Vec<String> = last
             .rows
             .iter()
@@ -265,6 +285,7 @@ impl Agreed<'_> {
         leased: &Leased,
         machine: &Machine,
         database: &OldDatabase,
+        rehearsal: Rehearsal,
         was_undone: bool,
     ) -> Result<BTreeMap<String, u64>> {
         let (bridged, attempt) = (self.bridged, &driver::settle_in_cut_over(leased)?);
@@ -279,6 +300,9 @@ impl Agreed<'_> {
         let live = machine.live()?.active;
         driver::run(machine, attempt, &restore::take_over(&dump, DATABASE, live), Vec::new())?;
         let rows = machine.database().rows()?;
+        if rehearsal.0 {
+            leased.database().run_script(NO_MAILS).context("taking out mails that wait")?;
+        }
         if let Some(bridge) = &bridged.bridge {
             leased.database().run_script(bridge).context("running the bridge")?;
         }
