@@ -418,3 +418,23 @@ fn free_port() -> Result<u16> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
     Ok(listener.local_addr()?.port())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_users_data_in_ours_is_not_adopted_again() {
+        let project = OtherProject { name: "x".to_owned(), folder: "/x".to_owned(), services: Vec::new() };
+        let check = |state, has_ports| {
+            let record = AdoptionRecord::of(&project, state);
+            check_not_served(Some(&record), has_ports, "staging").is_ok()
+        };
+        for state in [AdoptionState::Rehearsing, AdoptionState::Undone] {
+            assert!(check(state, false) && !check(state, true));
+        }
+        assert!(!check(AdoptionState::Ours, false) && !check(AdoptionState::Forgotten, false));
+        assert!(check_not_served(None, false, "staging").is_ok());
+        assert!(check_not_served(None, true, "staging").is_err());
+    }
+}
