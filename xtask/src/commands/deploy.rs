@@ -192,16 +192,19 @@ impl Deploy {
         if prepared.secrets.changes_a_role() {
             leased.database().make_roles_of(&prepared.secrets.versions_to_come())?;
         }
-        if !planned.plan.steps().is_empty() {
+        if self.beside.is_none() && !planned.plan.steps().is_empty() {
             *telling = Telling::begin(machine, &planned.release);
         }
         let ran = driver::run(machine, &attempt, &planned.plan, self.recorded_overrides());
         settle_secrets(&leased, &prepared.secrets);
         warn_of_changed_platform(machine);
         let times = ran?;
-        copies::renew(&leased, machine, prepared.registry.as_ref());
-        ship::renew(&leased, machine, prepared.registry.as_ref());
-        monitor::renew(&leased, machine, &planned.release);
+        // A rehearsal is nobody's business.
+        if self.beside.is_none() {
+            copies::renew(&leased, machine, prepared.registry.as_ref());
+            ship::renew(&leased, machine, prepared.registry.as_ref());
+            monitor::renew(&leased, machine, &planned.release);
+        }
         let is_fresh = planned.seen.schema.is_empty() && machine.environment().is_for_trying;
         let log_in = if is_fresh { demo::seed(&leased, &planned.release.id) } else { None };
         Ok((planned.release, times, log_in))

@@ -9,7 +9,6 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use self::adopt::Adopt;
-pub use self::adopt::undo_cut_over;
 use self::keys::Keys;
 use self::restore::Restore;
 use self::setup::Setup;

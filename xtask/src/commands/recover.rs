@@ -4,10 +4,10 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::host::undo_cut_over;
 use super::output::OutputArgs;
 use super::progress::driver::{self, LockWaitArgs};
 use super::target::TargetArgs;
+use crate::host::{AdoptionState, Leased, Machine};
 use crate::rollout::host::Host;
 use crate::rollout::recover::{give_lost_traffic_back, retire};
 use crate::rollout::remake::{Remade, remake_ledger};
@@ -36,11 +36,8 @@ impl Recover {
         let machine = self.target.reach()?;
         let leased = driver::lease(&machine, "recover".to_owned(), self.lock_wait)?;
         let mut attempt = driver::settle(&leased)?;
-        let adoption = undo_cut_over(&leased)?;
-        if let Some(words) = &adoption {
-            attempt.note(words)?;
-            terminal::note(paint::warn(words));
-        }
+        end_adoption(&leased, &machine)?;
+        let mut settled = attempt.settled.words.clone();
         let remade = match self.ledger {
             true => remake_ledger(&leased, &attempt.settled.files, attempt.by())?,
             false => None,
@@ -48,6 +45,7 @@ impl Recover {
         if remade.is_some() {
             // Its entries come behind those of the new one.
             attempt = driver::settle(&leased)?;
+            settled.extend(attempt.settled.words.iter().cloned());
             if let Err(error) = leased.watcher().look_again().and_then(|()| leased.sender().look_again()) {
                 terminal::warn(format_args!("{error:#}: until then it reads the ledger from before"));
             }
@@ -67,7 +65,6 @@ impl Recover {
             terminal::warn(format_args!("what has no traffic any more could not be stopped: {error:#}"));
         }
         let serves = machine.live()?.active;
-        let settled: Vec<&String> = attempt.settled.words.iter().chain(&adoption).collect();
         self.output.say(
             || {
                 let for_programs = |it: &Remade| json!({ "set_aside": it.set_aside, "unknown": it.unknown });
@@ -96,6 +93,24 @@ impl Recover {
         );
         Ok(())
     }
+}
+
+/// What is left of a project that was adopted stops. Who has taken ours down may have gone back to it: then it is left alone.
+fn end_adoption(leased: &Leased, machine: &Machine) -> Result<()> {
+    let record = machine.adoption().record()?.filter(|record| record.state == AdoptionState::Ours);
+    let Some(record) = record else { return Ok(()) };
+    if !machine.platform().serves()? {
+        return Ok(());
+    }
+    leased.adoption().keep_stopped(&record)?;
+    if !machine.edge_has_its_ports()? {
+        terminal::warn(format_args!(
+            "the data of {} are ours, but the edge has not taken its ports: `cargo xtask platform up --env {}` gives them to it",
+            record.project.name,
+            machine.environment().name
+        ));
+    }
+    Ok(())
 }
 
 fn say_remade(remade: &Remade) {

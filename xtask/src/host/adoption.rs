@@ -11,10 +11,12 @@ use super::database::SCRIPT as DATABASE_SCRIPT;
 use super::inventory::{COUNTS, OLD_DATABASE, counts};
 use super::other_projects::{OtherProject, OtherService};
 use super::{Database, Leased, Machine, OldDatabase};
-use crate::project::{DATABASE, DATABASE_SERVICE, EDGE};
+use crate::project::{DATABASE, DATABASE_SERVICE, EDGE, Environment};
+use crate::setup::host::Admin;
 use crate::tools::docker::container::{self, Container};
 use crate::tools::docker::{network, volume};
 use crate::tools::process::Run;
+use crate::workspace;
 
 const FILE: &str = "adoption.json";
 const ADOPT: &str = include_str!("scripts/adopt.sh");
@@ -31,16 +33,20 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(120);
 const COPY_TIMEOUT: Duration = Duration::from_secs(3600);
 const UNDO_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How far it is.
+/// How far it is. Once it was begun, the file stays: a second adoption would replace what users have written since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdoptionState {
+    /// Ours is made ready beside the old project, which serves.
+    Rehearsing,
     /// The old project is stopped, or about to be; ours does not serve yet.
     Cutting,
     /// The old project serves again.
     Undone,
-    /// Ours serves.
+    /// Ours has the data, and serves.
     Ours,
+    /// The same, and nothing is left of the old project.
+    Forgotten,
 }
 
 /// An adoption, as its file has it.
@@ -54,9 +60,20 @@ pub struct AdoptionRecord {
 }
 
 impl AdoptionRecord {
-    /// Of this project, whose cut-over begins.
-    pub fn of(project: &OtherProject) -> AdoptionRecord {
-        AdoptionRecord { v: 1, state: AdoptionState::Cutting, project: project.clone() }
+    /// Of this project.
+    pub fn of(project: &OtherProject, state: AdoptionState) -> AdoptionRecord {
+        AdoptionRecord { v: 1, state, project: project.clone() }
+    }
+
+    /// Whether users' data are ours since it.
+    pub fn is_made(&self) -> bool {
+        matches!(self.state, AdoptionState::Ours | AdoptionState::Forgotten)
+    }
+
+    /// The container of its database, which one that was begun has.
+    fn database(&self) -> &str {
+        let database = self.project.services.iter().find(|it| it.is_database && it.runs);
+        database.map_or("", |it| &it.container)
     }
 
     /// Those containers of it that ran, with when the engine starts each again.
@@ -76,6 +93,18 @@ impl Machine {
     }
 }
 
+/// What is known of the adoption of an environment, by whoever may change its machine.
+pub fn adoption_of(admin: &Admin, environment: &Environment) -> Result<Option<AdoptionRecord>> {
+    let file = environment.root(&workspace::local_dir()).join(FILE);
+    let read = r#"[ ! -e "$1" ] || cat "$1""#;
+    parse(admin.script("looking for an adoption", read, &[file.as_str()])?.trim())
+}
+
+fn parse(told: &str) -> Result<Option<AdoptionRecord>> {
+    let read = |told| serde_json::from_str(told).with_context(|| format!("reading {FILE}"));
+    if told.is_empty() { Ok(None) } else { read(told).map(Some) }
+}
+
 /// The adoption of a host, to look at.
 pub struct Adoption<'a> {
     machine: &'a Machine,
@@ -84,8 +113,7 @@ pub struct Adoption<'a> {
 impl Adoption<'_> {
     /// What is known of it; none where it was never begun.
     pub fn record(&self) -> Result<Option<AdoptionRecord>> {
-        let told = self.machine.read(&self.machine.folder(FILE))?;
-        told.map(|told| serde_json::from_str(&told).with_context(|| format!("reading {FILE}"))).transpose()
+        parse(self.machine.read(&self.machine.folder(FILE))?.unwrap_or_default().trim())
     }
 }
 
@@ -135,6 +163,11 @@ impl LeasedAdoption<'_> {
         Ok(copy.timeout(COPY_TIMEOUT).run()?)
     }
 
+    /// Ours is about to be made ready. Without this, a release that is there is somebody's own, and its data are not to be replaced.
+    pub fn rehearse(&self, project: &OtherProject) -> Result<()> {
+        self.write(&AdoptionRecord::of(project, AdoptionState::Rehearsing))
+    }
+
     /// From here on the old project serves again when this driver dies.
     pub fn begin(&self, adoption: &AdoptionRecord) -> Result<()> {
         self.write(adoption)?;
@@ -148,10 +181,17 @@ impl LeasedAdoption<'_> {
             .run()?)
     }
 
-    /// Stops all of the old project but its database: from here on nobody writes there.
+    /// Stops all of the old project but its database, which takes no more writes from anybody else either.
     pub fn stop_writers(&self, adoption: &AdoptionRecord) -> Result<()> {
         let services = adoption.project.services.iter().filter(|it| it.runs && !it.is_database);
-        self.stop(&services.map(|it| it.container.as_str()).collect::<Vec<_>>())
+        self.stop(&services.map(|it| it.container.as_str()).collect::<Vec<_>>())?;
+        self.ask_old_database(adoption, "freeze").context("keeping others from writing into the old database")
+    }
+
+    fn ask_old_database(&self, adoption: &AdoptionRecord, verb: &str) -> Result<()> {
+        let machine = self.leased.fenced_invalidating()?;
+        let words = ["sh", "-c", OLD_DATABASE, "old-database", adoption.database(), verb];
+        Ok(Run::new(machine.shell.command(&words)).timeout(STOP_TIMEOUT).run()?)
     }
 
     fn stop(&self, names: &[&str]) -> Result<()> {
@@ -172,26 +212,23 @@ impl LeasedAdoption<'_> {
         Ok(undo.timeout(UNDO_TIMEOUT).run()?)
     }
 
-    /// Undoes a cut-over whose driver has died, if there is one, and gives it. One that was made is ended.
+    /// Undoes a cut-over whose driver has died, if there is one, and gives it.
     pub fn settle(&self) -> Result<Option<AdoptionRecord>> {
-        let Some(record) = self.leased.fenced()?.adoption().record()? else { return Ok(None) };
-        match record.state {
-            AdoptionState::Cutting => self.undo(&record).map(|()| Some(record)),
-            // Who has taken ours down may have gone back to what was there before.
-            AdoptionState::Ours if self.leased.fenced()?.platform().serves()? => {
-                self.keep_stopped(&record).map(|()| None)
-            }
-            AdoptionState::Ours | AdoptionState::Undone => Ok(None),
+        let machine = self.leased.fenced()?;
+        if machine.environment().is_here() {
+            return Ok(None);
         }
+        let record = machine.adoption().record()?.filter(|record| record.state == AdoptionState::Cutting);
+        record.map(|record| self.undo(&record).map(|()| record)).transpose()
     }
 
-    /// Ours serves. What is left of the old project stops, and does not come back with the machine.
-    pub fn end(&self, adoption: &AdoptionRecord) -> Result<()> {
-        self.write(&AdoptionRecord { state: AdoptionState::Ours, ..adoption.clone() })?;
-        self.keep_stopped(adoption)
+    /// From here on users' data are ours, and nothing goes back to the old project by itself.
+    pub fn make_ours(&self, adoption: &AdoptionRecord) -> Result<()> {
+        self.write(&AdoptionRecord { state: AdoptionState::Ours, ..adoption.clone() })
     }
 
-    fn keep_stopped(&self, adoption: &AdoptionRecord) -> Result<()> {
+    /// What is left of the old project stops, and does not come back with the machine. Its database takes writes when it is started again.
+    pub fn keep_stopped(&self, adoption: &AdoptionRecord) -> Result<()> {
         let there = OtherProject::all(&self.containers(adoption)?);
         let services = || there.iter().flat_map(|project| &project.services);
         let names = |services: Vec<&OtherService>| -> Vec<String> {
@@ -203,6 +240,9 @@ impl LeasedAdoption<'_> {
             Run::new(cmd!(docker, "docker update --restart no {comes_back...}"))
                 .run()
                 .context("keeping the old project from coming back with the machine")?;
+        }
+        if services().any(|it| it.runs && it.container == adoption.database()) {
+            self.ask_old_database(adoption, "thaw")?;
         }
         let running = names(services().filter(|it| it.runs).collect());
         self.stop(&running.iter().map(String::as_str).collect::<Vec<_>>())
@@ -227,14 +267,23 @@ impl LeasedAdoption<'_> {
         }
         network::labelled(docker, &label)?.iter().try_for_each(|name| network::remove(docker, name))?;
         volume::labelled(docker, &label)?.iter().try_for_each(|name| volume::remove(docker, name))?;
-        self.leased.delete(&self.leased.fenced()?.folder(FILE))
+        self.write(&AdoptionRecord { state: AdoptionState::Forgotten, ..adoption.clone() })
     }
 
     /// The script, what it is called by, and the verb's arguments.
     fn words(&self, verb: &str, adoption: &AdoptionRecord) -> Result<Vec<String>> {
         let machine = self.leased.fenced()?;
         let (root, edge) = (machine.root().to_string(), machine.platform().container(EDGE.name));
-        let own = [ADOPT.to_owned(), "adopt".to_owned(), verb.to_owned(), root, edge];
+        let database = adoption.database().to_owned();
+        let own = [
+            ADOPT.to_owned(),
+            "adopt".to_owned(),
+            verb.to_owned(),
+            root,
+            edge,
+            OLD_DATABASE.to_owned(),
+            database,
+        ];
         Ok(own.into_iter().chain(adoption.way_back()).collect())
     }
 
@@ -262,11 +311,12 @@ mod tests {
             restart: restart.to_owned(),
             ports: vec![],
             volumes: vec![],
-            is_database: false,
+            is_database: name == "db",
         };
         let services =
             vec![service("db", "always", true), service("web", "", true), service("job", "no", false)];
-        AdoptionRecord::of(&OtherProject { name: "x".to_owned(), folder: "/x".to_owned(), services })
+        let project = OtherProject { name: "x".to_owned(), folder: "/x".to_owned(), services };
+        AdoptionRecord::of(&project, AdoptionState::Cutting)
     }
 
     /// A root folder with such a file, and a `docker` that writes down how it was called.
@@ -274,8 +324,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE), serde_json::to_string(adoption).unwrap()).unwrap();
         let docker = folder.path().join("docker");
-        std::fs::write(&docker, format!("#!/bin/sh\necho \"$*\" >>{}/calls\n", folder.path().display()))
-            .unwrap();
+        let script =
+            format!("#!/bin/sh\necho \"$1 ${{2#--env}} $3 $4 $5\" >>{}/calls\n", folder.path().display());
+        std::fs::write(&docker, script).unwrap();
         std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
         folder
     }
@@ -285,13 +336,17 @@ mod tests {
         let (folder, way_back) =
             (folder.to_str().unwrap().to_owned(), adoption.way_back().collect::<Vec<_>>());
         thread::spawn(move || {
-            let adopt = cmd!(shell(), "sh -c {ADOPT} adopt {verb} {folder} ours-edge-1 {way_back...}")
-                .env("PATH", path);
+            let adopt = cmd!(
+                shell(),
+                "sh -c {ADOPT} adopt {verb} {folder} ours-edge-1 {OLD_DATABASE} x-db-1 {way_back...}"
+            )
+            .env("PATH", path);
             Run::new(adopt).timeout(Duration::from_secs(60)).finish().unwrap()
         })
     }
 
-    const CALLS: &str = "stop -t 3 ours-edge-1\nupdate --restart always x-db-1\nstart x-db-1\nupdate --restart no x-web-1\nstart x-web-1\n";
+    const CALLS: &str = "stop -t 3 ours-edge-1 \nupdate --restart always x-db-1 \nstart x-db-1   \n\
+        exec  PGOPTIONS=-c default_transaction_read_only=off x-db-1 sh\nupdate --restart no x-web-1 \nstart x-web-1   \n";
 
     #[test]
     fn an_undone_cut_over_starts_what_ran_and_says_so() {
@@ -317,12 +372,16 @@ mod tests {
         drop(lease);
         assert!(guard.join().unwrap().status.success());
         assert_eq!(std::fs::read_to_string(folder.path().join("calls")).unwrap(), CALLS);
-        // One that came to its end is left alone.
+        // One whose data are ours is left alone, also by who would undo it.
         std::fs::remove_file(folder.path().join("calls")).unwrap();
         let ours = AdoptionRecord { state: AdoptionState::Ours, ..adoption.clone() };
         std::fs::write(folder.path().join(FILE), serde_json::to_string(&ours).unwrap()).unwrap();
         let began = Instant::now();
         assert!(start(folder.path(), "guard", &adoption).join().unwrap().status.success());
+        assert!(start(folder.path(), "undo", &adoption).join().unwrap().status.success());
         assert!(!folder.path().join("calls").exists() && began.elapsed() < Duration::from_secs(60));
+        let after: AdoptionRecord =
+            serde_json::from_slice(&std::fs::read(folder.path().join(FILE)).unwrap()).unwrap();
+        assert_eq!(after, ours);
     }
 }

@@ -20,6 +20,7 @@ pub(super) const OLD_DATABASE: &str = include_str!("scripts/old-database.sh");
 const FACTS: &str = "SELECT concat_ws('|', current_setting('server_version_num'), current_database(),
     pg_database_size(current_database()), to_regclass('public._sqlx_migrations'))";
 const HISTORY: &str = "SELECT version FROM public._sqlx_migrations WHERE success ORDER BY version";
+const NEIGHBOURS: &str = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', current_database()) ORDER BY 1";
 /// The rows of each table, by its name: in one statement, which sees one moment.
 pub(super) const COUNTS: &str = "SELECT format('%I.%I', n.nspname, c.relname) || '|' ||
     (regexp_match(query_to_xml(format('SELECT count(*) AS n FROM %I.%I', n.nspname, c.relname), false, true, '')::text, '<n>([0-9]+)</n>'))[1]
@@ -42,14 +43,27 @@ pub struct Inventory {
     pub variables: Vec<String>,
     /// The commit that is checked out, and how many of its files were changed.
     pub checkout: Option<(String, usize)>,
-    /// Jobs: the file, the line in it, and the program.
-    pub cron: Vec<(String, usize, String)>,
+    /// Jobs of cron.
+    pub cron: Vec<Job>,
     /// What starts something in the project's folder when the machine boots.
     pub units: Vec<String>,
     /// Certificates: the file, and until when it is good.
     pub certificates: Vec<(String, String)>,
     /// What has a port that the edge wants and is no container, in words.
     pub taken: Vec<String>,
+}
+
+/// A line of a table of cron.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// The table.
+    pub file: String,
+    /// The line's number.
+    pub line: usize,
+    /// What it runs; `?` where that can't be told from what may be a secret.
+    pub program: String,
+    /// Whether it names the project's folder, or Compose: it may start the project again.
+    pub starts: bool,
 }
 
 /// A database that is not ours.
@@ -67,6 +81,8 @@ pub struct OldDatabase {
     pub history: Vec<i64>,
     /// The rows of each table.
     pub rows: BTreeMap<String, u64>,
+    /// Other databases of its server, which nothing takes over.
+    pub neighbours: Vec<String>,
 }
 
 /// All containers of the machine, whoever's they are; none where no engine is.
@@ -84,7 +100,7 @@ impl Inventory {
     pub fn of(admin: &Admin, project: &OtherProject, containers: &[Container]) -> Result<Inventory> {
         let mut arguments = vec![project.folder.as_str()];
         arguments.extend(project.services.iter().flat_map(|it| &it.volumes).map(String::as_str));
-        let told = admin.script("looking at what there is", INVENTORY, &arguments)?;
+        let told = admin.long_script("looking at what there is", INVENTORY, &arguments, ANSWER_TIMEOUT)?;
         let mut inventory = Inventory::parse(&told);
         let (published, others) = (project.ports(), others(project, containers));
         for port in EDGE_PORTS.iter().filter(|port| !published.contains(port)) {
@@ -117,9 +133,12 @@ impl Inventory {
                 ["checkout", commit, changed] => {
                     inventory.checkout = Some((text(commit), changed.trim().parse().unwrap_or(0)));
                 }
-                ["cron", file, line, program] => {
-                    inventory.cron.push((text(file), line.parse().unwrap_or(0), text(program)));
-                }
+                ["cron", file, line, program, starts] => inventory.cron.push(Job {
+                    file: text(file),
+                    line: line.parse().unwrap_or(0),
+                    program: text(program),
+                    starts: !starts.is_empty(),
+                }),
                 ["unit", file] => inventory.units.push(text(file)),
                 ["certificate", file, until] => inventory.certificates.push((text(file), text(until))),
                 _ => {}
@@ -163,6 +182,11 @@ impl OldDatabase {
             bytes: bytes.parse().context("the size of the old database")?,
             history,
             rows: counts(&ask(COUNTS)?),
+            neighbours: ask(NEIGHBOURS)?
+                .lines()
+                .map(|line| line.trim().to_owned())
+                .filter(|it| !it.is_empty())
+                .collect(),
         })
     }
 
@@ -203,14 +227,49 @@ mod tests {
         assert!(!told.contains("hunter2") && !told.contains("https"), "{told}");
         let inventory = Inventory::parse(&told);
         assert_eq!(inventory.variables, ["JWT_SECRET", "SENTRY_DSN"]);
-        let told = "engine\t20.10.24\ndisk\t2048\t/\nvolume\tx_data\t12\ncheckout\tabc\t2\ncron\t/etc/cron.d/x\t3\tpg_dump\n\
+        let told = "engine\t20.10.24\ndisk\t2048\t/\nvolume\tx_data\t12\ncheckout\tabc\t2\ncron\t/etc/cron.d/x\t3\tpg_dump\tstarts\n\
             unit\t/etc/systemd/system/x.service\ncertificate\t/etc/letsencrypt/live/x/cert.pem\tJan 1 2027\nother\n";
         let inventory = Inventory::parse(told);
         assert_eq!(inventory.disk, Some((2 << 20, "/".to_owned())));
         assert_eq!(inventory.volumes["x_data"], 12 << 10);
         assert_eq!(inventory.checkout, Some(("abc".to_owned(), 2)));
-        assert_eq!(inventory.cron, [("/etc/cron.d/x".to_owned(), 3, "pg_dump".to_owned())]);
+        let job =
+            Job { file: "/etc/cron.d/x".to_owned(), line: 3, program: "pg_dump".to_owned(), starts: true };
+        assert_eq!(inventory.cron, [job]);
         assert_eq!((inventory.units.len(), inventory.certificates.len()), (1, 1));
+    }
+
+    #[test]
+    fn of_a_job_of_cron_nothing_is_read_that_may_be_a_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join("table");
+        let lines = [
+            ("PGPASSWORD2=hunter2 x y z pg_dump x", None),
+            ("\"PGPASSWORD\" = hunter2 x y z pg_dump", None),
+            ("0 3 * * * PGPASSWORD=hunter2 /usr/bin/pg_dump --password=hunter2", Some(("pg_dump", false))),
+            ("0 3 * * * A1='hunter2 hunter2' pg_dump", Some(("?", false))),
+            ("0 3 * * * A=\"hunter2\" B2='hunter2' C= pg_dump", Some(("pg_dump", false))),
+            ("0 3 * * * A=hunter2\\ hunter2 pg_dump", Some(("?", false))),
+            ("0 3 * * * (A=hunter2 pg_dump)", Some(("?", false))),
+            ("0 3 * * * A=$(echo hunter2) pg_dump", Some(("?", false))),
+            ("@reboot A=hunter2 cd /opt/x && A=hunter2 ./up", Some(("cd", true))),
+            ("* * * * * docker-compose -p x up", Some(("docker-compose", true))),
+            ("* * * * * /usr/bin/docker compose -p x up", Some(("docker", true))),
+            ("* * * * *", Some(("?", false))),
+        ];
+        let text: Vec<&str> = lines.iter().map(|(line, _)| *line).collect();
+        std::fs::write(&table, text.join("\n") + "\n").unwrap();
+        let jobs = INVENTORY.split("jobs() {").nth(1).unwrap().split("\n}\n").next().unwrap();
+        let script = format!("folder=/opt/x\njobs() {{{jobs}\n}}\njobs 5 \"$1\"");
+        let told = Run::new(cmd!(shell(), "sh -c {script} jobs {table}")).finish().unwrap().stdout;
+        assert!(!told.contains("hunter2"), "{told}");
+        let seen: Vec<(String, bool)> =
+            Inventory::parse(&told).cron.into_iter().map(|job| (job.program, job.starts)).collect();
+        let ought: Vec<(String, bool)> = lines
+            .iter()
+            .filter_map(|(_, ought)| ought.map(|(program, starts)| (program.to_owned(), starts)))
+            .collect();
+        assert_eq!(seen, ought);
     }
 
     #[test]

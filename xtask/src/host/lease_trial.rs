@@ -89,11 +89,13 @@ macro_rules! every_change {
             let _ = host.database().run_script("");
             let _ = host.database().drop_parked("");
             let _ = host.adoption().copy_database(old_database, "");
+            let _ = host.adoption().rehearse(&adoption.project);
             let _ = host.adoption().begin(adoption);
             let _ = host.adoption().stop_writers(adoption);
             let _ = host.adoption().undo(adoption);
             let _ = host.adoption().settle();
-            let _ = host.adoption().end(adoption);
+            let _ = host.adoption().make_ours(adoption);
+            let _ = host.adoption().keep_stopped(adoption);
             let _ = host.adoption().forget(adoption);
             let _ = host.database().discard_dump("");
             let _ = host.database().forget("");

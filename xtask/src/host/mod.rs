@@ -68,15 +68,15 @@ use crate::tools::process::interrupt;
 use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
 
-pub use self::adoption::{AdoptionRecord, AdoptionState};
+pub use self::adoption::{AdoptionRecord, AdoptionState, adoption_of};
 pub use self::database::{Database, Installed, Lost, check_papers};
 pub use self::images::{Bases, RegistryTunnel, ToolImage};
-pub use self::inventory::{Inventory, OldDatabase, containers};
+pub use self::inventory::{Inventory, Job, OldDatabase, containers};
 pub use self::leased::Leased;
 pub use self::ledger::FILE as LEDGER;
 #[cfg(test)]
 pub use self::other_projects::OtherService;
-pub use self::other_projects::{EDGE_PORTS, OtherProject, check_none_in_the_way};
+pub use self::other_projects::{EDGE_PORTS, OtherProject, check_none_in_the_way, edge_has_ports};
 pub use self::platform::BESIDE;
 pub use self::platform::{Platform, PlatformFiles, PlatformPart, PlatformWants};
 pub use self::probe::HostFacts;

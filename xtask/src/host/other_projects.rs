@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Machine;
 use crate::exit::{Exit, Failure};
-use crate::project::{ENVIRONMENT_LABEL, Environment};
+use crate::project::{EDGE, ENVIRONMENT_LABEL, Environment};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container::{self, Container};
 use crate::workspace;
@@ -103,7 +103,10 @@ impl OtherService {
             service: found.label("com.docker.compose.service").unwrap_or_default().to_owned(),
             container: found.plain_name().to_owned(),
             runs: matches!(found.state.status, Condition::Running | Condition::Restarting),
-            restart: found.host_config.restart_policy.name.clone(),
+            restart: match found.host_config.restart_policy.maximum_retry_count {
+                0 => found.host_config.restart_policy.name.clone(),
+                times => format!("{}:{times}", found.host_config.restart_policy.name),
+            },
             ports: found.published(),
             volumes: volumes.map(|mount| mount.name.clone()).collect(),
             is_database: found.mounts.iter().any(|mount| mount.destination.starts_with(DATA)),
@@ -111,30 +114,59 @@ impl OtherService {
     }
 }
 
-/// Refused when one of them runs where ours would: what to do instead. `so_far` is what was done until now.
+/// Whether the edge of the environment runs and has these ports: then the environment is served by it.
+pub fn edge_has_ports(containers: &[Container], environment: &Environment, ports: &[u16]) -> bool {
+    containers.iter().any(|found| {
+        found.label(ENVIRONMENT_LABEL) == Some(&environment.name)
+            && found.label("com.docker.compose.service") == Some(EDGE.name)
+            && found.state.status == Condition::Running
+            && ports.iter().all(|port| found.published().contains(port))
+    })
+}
+
+/// Refused when somebody's own project has one of the `ports` that the edge is to have, and does not have yet: what to do instead.
+/// `so_far` is what was done until now.
 pub fn check_none_in_the_way(
-    projects: &[OtherProject],
+    containers: &[Container],
     environment: &Environment,
+    ports: &[u16],
+    was_adopted: bool,
     so_far: &str,
 ) -> anyhow::Result<()> {
-    let Some(project) = projects.iter().find(|it| it.is_in_the_way_of(environment)) else { return Ok(()) };
-    let message = format!(
-        "a compose project that is not ours runs here: {}\n  `cargo xtask host adopt --env {}` takes its data and its place over, and \
-         says first how (`--plan`). {so_far}",
-        project.words(),
-        environment.name
-    );
+    if edge_has_ports(containers, environment, ports) {
+        return Ok(());
+    }
+    let projects = OtherProject::all(containers);
+    let has_port = |it: &OtherService| it.runs && it.ports.iter().any(|port| ports.contains(port));
+    let Some(project) = projects.iter().find(|it| it.services.iter().any(has_port)) else { return Ok(()) };
+    let (name, words, folder) = (&environment.name, project.words(), &project.folder);
+    let what_to_do = match was_adopted {
+        true => format!(
+            "its data came into ours long ago: stop it (`docker compose stop` in {folder}), then `cargo xtask recover --env {name}`"
+        ),
+        false => format!(
+            "where it is this app, `cargo xtask host adopt --env {name}` takes its data and its place over, and says first how \
+             (`--plan`); any other one must give its port up"
+        ),
+    };
+    let message = format!("a compose project that is not ours runs here: {words}\n  {what_to_do}. {so_far}");
     Err(Failure { exit: Exit::HostUnfit, message }.into())
 }
 
 impl Machine {
-    /// Refused when somebody's own compose project runs where ours would.
+    /// Whether the environment's edge runs, and has the ports that users come by.
+    pub fn edge_has_its_ports(&self) -> anyhow::Result<bool> {
+        let Some(site) = self.site() else { return Ok(true) };
+        let containers = container::labelled(self.docker(), &[self.label()])?;
+        Ok(edge_has_ports(&containers, &self.environment, site.ports()))
+    }
+
+    /// Refused when somebody's own compose project has a port of the edge.
     pub fn check_no_other_project(&self, so_far: &str) -> anyhow::Result<()> {
-        if self.environment.is_here() {
-            return Ok(());
-        }
+        let Some(site) = self.site().filter(|_| !self.environment.is_here()) else { return Ok(()) };
         let containers = container::labelled(self.docker(), &[PROJECT.to_owned()])?;
-        check_none_in_the_way(&OtherProject::all(&containers), &self.environment, so_far)
+        let was_adopted = self.adoption().record()?.is_some_and(|it| it.is_made());
+        check_none_in_the_way(&containers, &self.environment, site.ports(), was_adopted, so_far)
     }
 }
 
@@ -147,7 +179,7 @@ mod tests {
     fn found(name: &str, labels: &Value, ports: &Value, destination: &str) -> Container {
         let state = json!({ "Status": "running", "StartedAt": "", "ExitCode": 0, "OOMKilled": false, "Health": null });
         let config = json!({ "Image": "", "Labels": labels, "Healthcheck": null });
-        let host = json!({ "Memory": 0, "PortBindings": ports, "RestartPolicy": { "Name": "always" } });
+        let host = json!({ "Memory": 0, "PortBindings": ports, "RestartPolicy": { "Name": "on-failure", "MaximumRetryCount": 3 } });
         let mounts = json!([{ "Type": "volume", "Name": format!("{name}-data"), "Source": "/v", "Destination": destination }]);
         serde_json::from_value(
             json!({ "Name": format!("/{name}"), "State": state, "RestartCount": 0, "Config": config,
@@ -192,12 +224,30 @@ mod tests {
         assert!(projects[1].is_in_the_way_of(&staging));
         let databases: Vec<bool> = projects[1].services.iter().map(|it| it.is_database).collect();
         assert_eq!(databases, [true, false]);
-        assert_eq!(projects[1].services[1].restart, "always");
+        assert_eq!(projects[1].services[1].restart, "on-failure:3");
         let others = crate::host::inventory::others(&projects[1], &containers);
         assert_eq!(others, [(8080, "blog-1".to_owned()), (80, "ours".to_owned())]);
-        let refused =
-            check_none_in_the_way(&projects, &staging, "Nothing was changed.").unwrap_err().to_string();
+        let check = |containers: &[Container], ports: &[u16], was_adopted| {
+            check_none_in_the_way(containers, &staging, ports, was_adopted, "Nothing was changed.")
+        };
+        let refused = check(&containers[..4], &[80], false).unwrap_err().to_string();
         assert!(refused.contains("x in /") && refused.contains("(db, web; ports 80)"), "{refused}");
         assert!(refused.contains("host adopt --env staging"), "{refused}");
+        let refused = check(&containers[..4], &[80], true).unwrap_err().to_string();
+        assert!(refused.contains("recover") && !refused.contains("host adopt"), "{refused}");
+        // Ours serves by it already; it is a port that ours does not want, or not of TCP; nothing of it runs.
+        check(&containers, &[80], false).unwrap();
+        check(&containers, &[80, 443], false).unwrap_err();
+        check(&containers[1..4], &[80], false).unwrap();
+        let quic = json!({ "443/udp": [{ "HostIp": "", "HostPort": "443" }] });
+        check(&[found("quic", &of_project("quic", "/q", "q"), &quic, "/w")], &[80, 443], false).unwrap();
+        let mut stopped = found(
+            "x-web-1",
+            &of_project("x", "/x", "web"),
+            &json!({ "80/tcp": [{ "HostIp": "", "HostPort": "80" }] }),
+            "/w",
+        );
+        stopped.state.status = Condition::Exited;
+        check(&[stopped], &[80], false).unwrap();
     }
 }

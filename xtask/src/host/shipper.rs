@@ -15,7 +15,7 @@ use xshell::cmd;
 use super::handed::{Hand, Handed};
 use super::images::ToolImage;
 use super::{Leased, Machine, beside};
-use crate::project::{ENVIRONMENT_LABEL, INPUTS_LABEL};
+use crate::project::{ENVIRONMENT_LABEL, INPUTS_LABEL, LOGIN_LABEL, LOGS_LOGIN};
 use crate::tools::docker::condition::Condition;
 use crate::tools::docker::container;
 use crate::tools::files::hex::hex;
@@ -88,6 +88,10 @@ impl fmt::Display for Receiver {
 }
 
 impl Shipping {
+    fn logs_in(&self) -> bool {
+        self.secrets.values().any(|value| !value.is_empty())
+    }
+
     /// What a shipper is started with: with the same it need not be started again.
     fn sum(&self) -> String {
         let Shipping { image, receiver, authority, secrets } = self;
@@ -126,14 +130,6 @@ impl Shipper<'_> {
         self.machine.named("shipper")
     }
 
-    /// Whether one runs that was started with the same.
-    fn runs_with(&self, shipping: &Shipping) -> Result<bool> {
-        let found = container::named(self.machine.docker(), &self.name())?;
-        Ok(found.is_some_and(|it| {
-            it.state.status == Condition::Running && it.label(INPUTS_LABEL) == Some(&shipping.sum())
-        }))
-    }
-
     /// As the engine's interface describes a container. Root without a capability reads what is root's, as the engine's files
     /// of logs are, and nothing else.
     fn description(&self, shipping: &Shipping, containers: &str, start: &str) -> Value {
@@ -151,7 +147,11 @@ impl Shipper<'_> {
             "User": "0:0",
             "Entrypoint": ["sh", "-c", SCRIPT, "shipper"],
             "Cmd": [start, machine.environment().prefix(), environment, kind, address, port, authority],
-            "Labels": { (ENVIRONMENT_LABEL): environment, (INPUTS_LABEL): shipping.sum() },
+            "Labels": {
+                (ENVIRONMENT_LABEL): environment,
+                (INPUTS_LABEL): shipping.sum(),
+                (LOGIN_LABEL): shipping.logs_in().to_string(),
+            },
             "Healthcheck": {
                 "Test": ["CMD", "sh", "-c", HEALTHY],
                 "Interval": 30 * second, "Timeout": 5 * second, "Retries": 3, "StartPeriod": 10 * second,
@@ -214,12 +214,20 @@ impl LeasedShipper<'_> {
         beside::replace(docker, &shipper.name(), &handed, started).context("starting what ships the logs")
     }
 
-    /// The same, unless one runs that was started with just that.
+    /// The same, unless one runs that was started with just that. One that logs in is not replaced by one that can't: who renews
+    /// it need not know the password.
     pub fn renew(&self, shipping: &Shipping) -> Result<()> {
-        match self.leased.fenced()?.shipper().runs_with(shipping)? {
-            true => Ok(()),
-            false => self.start(shipping),
+        let machine = self.leased.fenced()?;
+        let found = container::named(machine.docker(), &machine.shipper().name())?;
+        let running = found.filter(|it| it.state.status == Condition::Running);
+        let label = |name| running.as_ref().and_then(|it| it.label(name));
+        if label(INPUTS_LABEL) == Some(&shipping.sum()) {
+            return Ok(());
         }
+        if label(LOGIN_LABEL) == Some("true") && !shipping.logs_in() {
+            bail!("it runs and logs in, and {LOGS_LOGIN} is not given here: it is left as it is");
+        }
+        self.start(shipping)
     }
 
     fn wait_for_first_word(&self, start: &str) -> Result<()> {

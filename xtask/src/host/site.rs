@@ -6,6 +6,7 @@ use std::net::{IpAddr, ToSocketAddrs as _};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use super::other_projects::EDGE_PORTS;
 use crate::tools::http::{Authority, Client, Shown, Trust};
 
 /// An environment's public address.
@@ -56,6 +57,11 @@ impl PublicSite {
     pub fn name(&self) -> Option<&str> {
         let rest = self.url.strip_prefix("https://")?;
         Some(rest.split([':', '/']).next().unwrap_or(rest))
+    }
+
+    /// The ports of the host that the edge has when users come so.
+    pub fn ports(&self) -> &'static [u16] {
+        if self.name().is_some() { &EDGE_PORTS } else { &EDGE_PORTS[..1] }
     }
 
     /// By which it is asked: this host, also where the name still leads to another one.

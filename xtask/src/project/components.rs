@@ -22,6 +22,8 @@ pub struct Component {
 
 /// The label of an image with the hash of everything that went into it.
 pub const INPUTS_LABEL: &str = "tracehub.inputs";
+/// The label of what ships logs: whether it logs in at the receiver.
+pub const LOGIN_LABEL: &str = "tracehub.logs-in";
 /// The label of an image with the hash of what does not depend on the machine that built it: its Dockerfile, its bases, its
 /// labels. Of a commit, one image is made of one recipe.
 pub const RECIPE_LABEL: &str = "tracehub.recipe";

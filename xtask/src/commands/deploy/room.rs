@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde_json::Value;
 
+use crate::commands::db::copies;
 use crate::commands::target::gate::{self, Override};
 use crate::exit::{Exit, Failure};
 use crate::host::{BESIDE, HostFacts, Machine, PlatformWants};
-use crate::project::FREE_DISK;
+use crate::product::secrets::Supplied;
+use crate::project::{FREE_DISK, LOGS_TO};
 use crate::terminal;
 use crate::tools::docker::compose::memory_limits;
 
@@ -59,7 +61,7 @@ impl Demand {
 
 /// For the platform and two releases beside each other.
 pub fn check_memory(machine: &Machine, platform: &Demand, release: &Value) -> Result<()> {
-    let demand = demand(&platform.memory, &memory_limits(release));
+    let demand = demand(&platform.memory, &memory_limits(release), &beside(machine)?);
     let what = "the platform with two releases beside each other";
     let Some(why) = lacks_memory(what, &demand, machine.facts().memory) else { return Ok(()) };
     let message =
@@ -73,7 +75,7 @@ pub fn check_memory_of_platform(machine: &Machine, overrides: &[Override]) -> Re
     if gate::is_open("memory", overrides) || to_come.values().sum::<u64>() <= now.values().sum() {
         return Ok(());
     }
-    let mut demand = demand(&to_come, &BTreeMap::new());
+    let mut demand = demand(&to_come, &BTreeMap::new(), &beside(machine)?);
     demand.push(("the releases that run".to_owned(), machine.platform().memory_of_releases()?));
     let Some(why) = lacks_memory("the platform beside what runs", &demand, machine.facts().memory) else {
         return Ok(());
@@ -114,10 +116,30 @@ pub fn check_disk(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
+/// What runs there beside the platform, or is asked for.
+fn beside(machine: &Machine) -> Result<Vec<(&'static str, u64)>> {
+    let supplied = Supplied::of(machine.environment())?;
+    let is_asked_for = |name: &str| Ok::<_, anyhow::Error>(supplied.text(name)?.is_some());
+    let mut parts = Vec::new();
+    for (name, bytes) in BESIDE {
+        let is_wanted = match name {
+            "sender" => is_asked_for(copies::TO)? || machine.sender().condition()?.is_some(),
+            "shipper" => is_asked_for(LOGS_TO)? || machine.shipper().condition()?.is_some(),
+            _ => true,
+        };
+        parts.extend(is_wanted.then_some((name, bytes)));
+    }
+    Ok(parts)
+}
+
 /// What each part may take at most, with two releases beside each other.
-fn demand(platform: &BTreeMap<String, u64>, release: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
+fn demand(
+    platform: &BTreeMap<String, u64>,
+    release: &BTreeMap<String, u64>,
+    beside: &[(&str, u64)],
+) -> Vec<(String, u64)> {
     let platform = platform.iter().map(|(name, bytes)| (name.clone(), *bytes));
-    let beside = BESIDE.iter().map(|(name, bytes)| ((*name).to_owned(), *bytes));
+    let beside = beside.iter().map(|(name, bytes)| ((*name).to_owned(), *bytes));
     platform
         .chain(beside)
         .chain(release.iter().map(|(name, bytes)| (format!("2 × {name}"), 2 * bytes)))
@@ -169,7 +191,8 @@ mod tests {
     fn a_host_holds_the_platform_and_two_releases_or_is_told_what_takes_how_much() {
         let of =
             |parts: &[(&str, u64)]| parts.iter().map(|(name, mib)| ((*name).to_owned(), mib << 20)).collect();
-        let demand = demand(&of(&[("edge", 512), ("database", 1024)]), &of(&[("app", 512), ("page", 256)]));
+        let demand =
+            demand(&of(&[("edge", 512), ("database", 1024)]), &of(&[("app", 512), ("page", 256)]), &BESIDE);
         assert_eq!(lacks_memory("it", &demand, 3360 << 20), None);
         let why = lacks_memory("it", &demand, 2048 << 20).unwrap();
         for words in [

@@ -11,7 +11,6 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use serde_json::json;
 
-pub use self::cut_over::undo_cut_over;
 use self::cut_over::{Agreed, CutOver};
 use self::inventory::{Finding, findings};
 use super::setup;
@@ -112,6 +111,7 @@ impl Adopt {
         let access = Access::of_pinned_host(&environment)?;
         let (shell, sudo) = setup::come_in(&access, self.admin.as_deref())?;
         let admin = Admin { shell: &shell, sudo };
+        check_not_ours(&admin, &environment, access.site.ports())?;
         let found = self.look(&admin, &environment)?;
         let mut findings = findings(&found.project, &found.inventory, &environment)?;
         let (finding, ready) = self.judge_database(&admin, &found, &migrations)?;
@@ -130,7 +130,7 @@ impl Adopt {
             say_findings(&found, &findings);
         }
         let name = &environment.name;
-        let pause = terminal::seconds(cut_over::guess(&database));
+        let pause = terminal::seconds(cut_over::guess(&database, &access.site));
         let question =
             format!("Adopt it? Everything is made ready beside it; then nobody is served for about {pause}.");
         self.consent.ask(&question, "nothing was changed", name)?;
@@ -275,6 +275,12 @@ impl Adopt {
                 "ours is PostgreSQL {POSTGRES_MAJOR}, which can't load a dump of a newer one"
             ));
         }
+        if !database.neighbours.is_empty() {
+            return refused(format!(
+                "its server has other databases, which would be stopped with it and not taken over: {}",
+                database.neighbours.join(", ")
+            ));
+        }
         let unknown = database.history.iter().find(|version| !migrations.names.contains_key(version));
         if let Some(unknown) = unknown {
             return refused(format!(
@@ -371,6 +377,16 @@ fn say_findings(found: &Found, findings: &[Finding]) {
         vec![finding.what.clone(), finding.found.clone(), then]
     };
     terminal::table(&["what", "found", "what adopt would do"], &findings.iter().map(row).collect::<Vec<_>>());
+}
+
+/// Refused where users have ours already: their data would be replaced. A cut-over that was cut off has yet to be undone.
+fn check_not_ours(admin: &Admin, environment: &Environment, ports: &[u16]) -> Result<()> {
+    let record = host::adoption_of(admin, environment)?;
+    if record.as_ref().is_some_and(|it| it.state == AdoptionState::Cutting) {
+        return Ok(());
+    }
+    let has_ports = host::edge_has_ports(&host::containers(admin)?, environment, ports);
+    cut_over::check_not_served(record.as_ref(), has_ports, &environment.name)
 }
 
 /// Into the environment's encrypted file, where there is one, and nobody gives a value yet. Else the host alone has them.

@@ -11,7 +11,7 @@ use crate::commands::refuse;
 use crate::commands::target::access::Access;
 use crate::commands::target::consent::Consent;
 use crate::commands::target::{self, TargetArgs, connect};
-use crate::host::{self, OtherProject};
+use crate::host;
 use crate::product::secrets::Supplied;
 use crate::project::Environment;
 use crate::setup::host::{Admin, Requirement, State, Wanted, requirements};
@@ -101,7 +101,7 @@ impl Setup {
             self.take_back(&admin, name, &all)?;
             return Ok(None);
         }
-        self.check_other_projects(&admin)?;
+        self.check_other_projects(&admin, access.site.ports())?;
         let requirements = look(&admin, all)?;
         if !self.output.json {
             say_requirements(&requirements);
@@ -136,12 +136,14 @@ impl Setup {
     }
 
     /// Said by `--plan`, and else refused, when what somebody runs there by hand is in the way.
-    fn check_other_projects(&self, admin: &Admin) -> Result<()> {
+    fn check_other_projects(&self, admin: &Admin, ports: &[u16]) -> Result<()> {
         if self.beside_project {
             return Ok(());
         }
-        let projects = OtherProject::all(&host::containers(admin)?);
-        match host::check_none_in_the_way(&projects, self.target.environment(), "Nothing was changed.") {
+        let (environment, containers) = (self.target.environment(), host::containers(admin)?);
+        let was_adopted = host::adoption_of(admin, environment)?.is_some_and(|it| it.is_made());
+        let so_far = "Nothing was changed.";
+        match host::check_none_in_the_way(&containers, environment, ports, was_adopted, so_far) {
             Err(error) if self.plan => terminal::warn(format_args!("{error:#}")),
             checked => checked?,
         }

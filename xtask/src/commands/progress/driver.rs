@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::steps::{Ahead, Over, Progress};
@@ -107,9 +107,26 @@ pub fn record(machine: &Machine, what: &str, reason: &ReasonArgs) {
     }
 }
 
-/// Begins an attempt under the lease that was just taken: finishes or undoes what a killed one left.
+/// Begins an attempt under the lease that was just taken: finishes or undoes what a killed one left. While an adoption is in its
+/// cut-over, nobody is served: that is undone first.
 pub fn settle<'l>(leased: &'l Leased<'_>) -> Result<Attempt<'l>> {
-    let attempt = Attempt::begin(leased, who())?;
+    let undone =
+        leased.adoption().settle().context("undoing the cut-over of an adoption that was cut off")?;
+    let words = undone.map(|it| format!("the adoption of {} was cut off: it serves again", it.project.name));
+    begin(leased, words)
+}
+
+/// The same within a cut-over, which goes on.
+pub fn settle_in_cut_over<'l>(leased: &'l Leased<'_>) -> Result<Attempt<'l>> {
+    begin(leased, None)
+}
+
+fn begin<'l>(leased: &'l Leased<'_>, undone: Option<String>) -> Result<Attempt<'l>> {
+    let mut attempt = Attempt::begin(leased, who())?;
+    if let Some(words) = undone {
+        attempt.note(&words)?;
+        attempt.settled.words.push(words);
+    }
     attempt.settled.words.iter().for_each(|line| terminal::note(paint::warn(line)));
     if !attempt.settled.words.is_empty() {
         tell_settled(leased.environment(), &attempt);

@@ -15,10 +15,18 @@ done
 if commit=$(git -c "safe.directory=$folder" -C "$folder" rev-parse HEAD 2>/dev/null); then
     echo "checkout$tab$commit$tab$(git -c "safe.directory=$folder" -C "$folder" status --porcelain --untracked-files=no | wc -l)"
 fi
-# Of a job, the program alone: its arguments may be passwords.
+# Of a job, the program alone, and whether it may start the project: what stands before and behind that may be passwords. Of a line
+# that is no plain command nothing is said but that it is there.
 jobs() { # FIELDS BEFORE THE COMMAND, FILE
-    awk -v before="$1" -v file="$2" '/^[ \t]*(#|$)/ || /^[ \t]*[A-Za-z_]+[ \t]*=/ { next }
-        { n = before; if ($1 ~ /^@/) n -= 4; print "cron\t" file "\t" FNR "\t" $(n + 1) }' "$2"
+    folder=$folder awk -v before="$1" -v file="$2" '/^[ \t]*(#|$)/ || /^[ \t]*["\047]?[A-Za-z_][A-Za-z0-9_]*["\047]?[ \t]*=/ { next }
+        {
+            n = before + 1; if ($1 ~ /^@/) n -= 4
+            while ($n ~ /^[A-Za-z_][A-Za-z0-9_]*=([^"\047\\`$()]*|"[^"\\`$]*"|\047[^\047]*\047)$/) n++
+            program = $n; sub(/.*\//, "", program)
+            if (program !~ /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/) program = "?"
+            starts = index($0, ENVIRON["folder"]) || /docker[ -]compose/
+            print "cron\t" file "\t" FNR "\t" program "\t" (starts ? "starts" : "")
+        }' "$2"
 }
 for file in /var/spool/cron/crontabs/*; do [ ! -f "$file" ] || jobs 5 "$file"; done
 for file in /etc/crontab /etc/cron.d/*; do

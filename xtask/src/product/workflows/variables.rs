@@ -2,7 +2,8 @@
 //! that `cargo xtask deploy` reads.
 
 use crate::project::{
-    Environment, HOST_VARIABLES, IDENTITY, OPERATOR_SECRETS, OWN_HOST_VARIABLES, SECRETS, Site,
+    Environment, HOST_VARIABLES, IDENTITY, LOGS_CA, LOGS_TO, OPERATOR_SECRETS, OWN_HOST_VARIABLES, SECRETS,
+    Site,
 };
 
 /// One of them.
@@ -55,11 +56,11 @@ fn of_prefix(environment: &Environment, name: &str, is_required: bool) -> Variab
     Variable { name: format!("{prefix}_{name}"), is_secret: true, is_required }
 }
 
-/// Who is told of a deploy.
+/// Who is told of a deploy, and who takes the logs.
 pub fn told() -> Vec<Variable> {
     let variable = |name: &str| Variable { is_secret: false, ..optional(name) };
     let secrets = OPERATOR_SECRETS.iter().map(|name| optional(name));
-    secrets.chain([variable("SENTRY_ORG"), variable("SENTRY_PROJECT")]).collect()
+    secrets.chain(["SENTRY_ORG", "SENTRY_PROJECT", LOGS_TO, LOGS_CA].map(variable)).collect()
 }
 
 fn optional(name: &str) -> Variable {

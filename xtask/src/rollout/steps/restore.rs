@@ -28,6 +28,12 @@ pub fn restore(dump: &Backup, database: &'static str, without_papers: bool, seen
         .when(has_live, "check: no release has the traffic", |plan| plan.then(Check))
 }
 
+/// What is there is backed up, and stays.
+pub fn back_up(why: &'static str, live: Option<ReleaseId>) -> Plan {
+    let goal = Goal { kind: Kind::Restore, from: live.clone(), to: live };
+    Plan::to(goal).then(BackUp { why, prunes: false })
+}
+
 /// A dump of a database that was not ours takes the database's place. It has no migrations yet, so no release is asked about it,
 /// and knows no papers.
 pub fn take_over(dump: &Backup, database: &'static str, live: Option<ReleaseId>) -> Plan {

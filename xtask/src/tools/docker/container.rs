@@ -64,6 +64,9 @@ pub struct Published {
 pub struct RestartPolicy {
     /// `no`, `always`, `unless-stopped`, `on-failure`.
     pub name: String,
+    /// Of `on-failure`: how often at most; 0 where there is no limit.
+    #[serde(default)]
+    pub maximum_retry_count: u32,
 }
 
 /// See [`Container`].
@@ -168,10 +171,11 @@ impl Container {
         }
     }
 
-    /// The ports of its machine that it publishes, each once.
+    /// The TCP ports of its machine that it publishes, each once.
     pub fn published(&self) -> Vec<u16> {
         let bindings = self.host_config.port_bindings.iter().flatten();
-        let published = bindings.flat_map(|(_, published)| published.iter().flatten());
+        let of_tcp = bindings.filter(|(port, _)| port.ends_with("/tcp"));
+        let published = of_tcp.flat_map(|(_, published)| published.iter().flatten());
         let ports: BTreeSet<u16> = published.filter_map(|it| it.host_port.parse().ok()).collect();
         ports.into_iter().collect()
     }

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{Adopt, Bridged};
+use crate::commands::db::copies;
 use crate::commands::deploy::prepare::Prepared;
 use crate::commands::deploy::{Beside, Deploy};
 use crate::commands::host::restore::start_platform;
 use crate::commands::host::setup::Setup;
+use crate::commands::logs::ship;
 use crate::commands::monitor;
 use crate::commands::progress::driver::{self, LockWaitArgs};
 use crate::commands::target::access::Access;
@@ -19,7 +21,6 @@ use crate::exit::{Exit, Failure, refuse};
 use crate::host::{AdoptionRecord, AdoptionState, Leased, Machine, OldDatabase, OtherProject, PublicSite};
 use crate::product::platform;
 use crate::project::{DATABASE, EDGE};
-use crate::rollout::attempt::Attempt;
 use crate::rollout::host::{Host, LeasedHost};
 use crate::rollout::state::release::{Release, ReleaseId};
 use crate::rollout::steps::platform::{Renewal, renew};
@@ -32,8 +33,18 @@ use crate::tools::process::interrupt;
 const BESIDE: u16 = 18_080;
 /// What the stop, the handing over of the ports and a look take, beside the data.
 const HAND_OVER: Duration = Duration::from_secs(9);
+/// How long the edge waits for its certificate, once it has the ports.
+const CERTIFICATE: Duration = Duration::from_secs(10);
 /// How long ours may take to answer by the ports.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The old project, which serves, sends them.
+const NO_MAILS: &str = "DO $$ BEGIN IF to_regclass('public.jobs') IS NOT NULL THEN
+    DELETE FROM public.jobs WHERE ended_at IS NULL; END IF; END $$;";
+
+/// Whether the data that come are to be tried out only.
+#[derive(Clone, Copy)]
+struct Rehearsal(bool);
 
 /// How it went.
 pub struct CutOver {
@@ -46,8 +57,12 @@ pub struct CutOver {
 }
 
 /// How long nobody will be served, by the size of the data alone.
-pub fn guess(database: &OldDatabase) -> Duration {
-    HAND_OVER + Duration::from_secs(database.bytes / (10 << 20))
+pub fn guess(database: &OldDatabase, site: &PublicSite) -> Duration {
+    hand_over(site) + Duration::from_secs(database.bytes / (10 << 20))
+}
+
+fn hand_over(site: &PublicSite) -> Duration {
+    HAND_OVER + if site.name().is_some() { CERTIFICATE } else { Duration::ZERO }
 }
 
 /// An adoption that somebody has said yes to.
@@ -81,7 +96,10 @@ impl Agreed<'_> {
             beside,
         );
         let mut prepared = deploy.prepare()?;
-        let expected = self.make_ready(&prepared)?.map_or_else(|| guess(database), |took| HAND_OVER + took);
+        let site = Access::of(adopt.target.environment())?.site;
+        let expected = self
+            .make_ready(&prepared)?
+            .map_or_else(|| guess(database, &site), |took| hand_over(&site) + took);
         if !prepared.is_settled()? {
             deploy.deploy(&mut prepared, None)?;
         }
@@ -101,8 +119,11 @@ impl Agreed<'_> {
         let machine = &prepared.machine;
         let leased = driver::lease(machine, format!("adoption of {}", project.name), LockWaitArgs::PATIENT)?;
         let attempt = driver::settle(&leased)?;
-        undo_cut_over(&leased)?;
-        check_not_adopted(machine)?;
+        let record = check_may_replace(machine)?;
+        let was_undone = record.as_ref().is_some_and(|it| it.state == AdoptionState::Undone);
+        if !was_undone {
+            leased.adoption().rehearse(project)?;
+        }
         if machine.platform().is_made()? && !machine.platform().serves()? {
             // It was to have the ports already.
             let renewal = edge_alone(machine, prepared.release().commit)?;
@@ -112,11 +133,12 @@ impl Agreed<'_> {
         start_platform(&leased, &attempt, prepared)?;
         leased.database().make_roles()?;
         // A cut-over that was undone may have left half of its data.
-        if machine.live()?.active.is_some() && machine.adoption().record()?.is_none() {
+        if machine.live()?.active.is_some() && !was_undone {
             return Ok(None);
         }
+        back_up(&leased, machine)?;
         let began = Instant::now();
-        let rows = self.bring_data(&leased, machine, database, &attempt)?;
+        let rows = self.bring_data(&leased, machine, database, Rehearsal(true), was_undone)?;
         let missing: Vec<&String> = database.rows.keys().filter(|table| !rows.contains_key(*table)).collect();
         ensure!(missing.is_empty(), "these tables did not come over: {missing:?}");
         Ok(Some(began.elapsed()))
@@ -133,25 +155,36 @@ impl Agreed<'_> {
         let leased = driver::lease(&machine, doing, LockWaitArgs::PATIENT)?;
         let attempt = driver::settle(&leased)?;
         // Somebody else may have adopted it, or stopped it, since it was looked at.
-        check_not_adopted(&machine)?;
+        let before = check_may_replace(&machine)?;
+        let was_undone = before.is_some_and(|it| it.state == AdoptionState::Undone);
         OldDatabase::of(admin, &database.container)?;
         leased.platform().check_renewal()?;
         attempt.note(&format!(
             "the adoption of {} begins: it is stopped, and its data and ports are taken over",
             project.words()
         ))?;
-        let record = AdoptionRecord::of(project);
+        // Not while nobody is served.
+        back_up(&leased, &machine)?;
+        let record = AdoptionRecord::of(project, AdoptionState::Cutting);
         let began = Instant::now();
         let begun = leased.adoption().begin(&record);
-        let taken = begun.and_then(|()| self.take_over(&leased, &machine, &record, &release));
-        let pause = began.elapsed();
-        let Err(error) = taken else {
-            if let Err(error) = interrupt::shielded(|| leased.adoption().end(&record)) {
+        let taken = begun.and_then(|()| self.take_over(&leased, prepared, &machine, &record, was_undone));
+        let is_ours = || {
+            let record = interrupt::shielded(|| machine.adoption().record());
+            record.is_ok_and(|record| record.is_some_and(|it| it.is_made()))
+        };
+        let Err(error) = taken.or_else(|error| if is_ours() { Ok(()) } else { Err(error) }) else {
+            let opened = interrupt::shielded(|| open(&leased, &machine, &release));
+            let pause = began.elapsed();
+            if let Err(error) = interrupt::shielded(|| leased.adoption().keep_stopped(&record)) {
                 terminal::warn(format_args!(
                     "{error:#}: `cargo xtask recover` stops what is left of {}",
                     project.name
                 ));
             }
+            opened.map_err(|error| self.not_opened(&error))?;
+            copies::renew(&leased, &machine, prepared.registry.as_ref());
+            ship::renew(&leased, &machine, prepared.registry.as_ref());
             monitor::renew(&leased, &machine, &release);
             let pause_in_words = terminal::seconds(pause);
             note(
@@ -178,7 +211,10 @@ impl Agreed<'_> {
             }
             Err(_) if machine.is_cut_off() => (
                 Exit::NotUndone,
-                format!("the link is lost; a guard there starts {} again within 20 s", project.name),
+                format!(
+                    "the link is lost; unless ours has its data already, a guard there starts {} again within 20 s: `cargo xtask recover` says",
+                    project.name
+                ),
             ),
             Err(undoing) => {
                 let Agreed { project: OtherProject { name, folder, .. }, .. } = self;
@@ -197,17 +233,32 @@ impl Agreed<'_> {
         Err(Failure { exit, message }.into())
     }
 
-    /// While nobody is served: only what must wait for the last write is in here.
+    /// It is ours, and there is no way back by itself: users may have written already.
+    fn not_opened(&self, error: &anyhow::Error) -> anyhow::Error {
+        let OtherProject { name, folder, .. } = self.project;
+        let environment = &self.adopt.target.environment().name;
+        let message = format!(
+            "the edge did not take its ports: {error:#}\n  Now: {name} is stopped, ours has its data, and users are not served. It is not \
+             gone back to by itself, since they may have written already.\n  Mend the cause, then `cargo xtask platform up --env \
+             {environment}`. Or back: `cargo xtask down --env {environment}`, then there: cd {folder} && docker compose up --detach"
+        );
+        Failure { exit: Exit::NotUndone, message }.into()
+    }
+
+    /// While nobody is served: only what must wait for the last write is in here. All that can be looked at without the ports is, before
+    /// the data are ours.
     fn take_over(
         &self,
         leased: &Leased,
+        prepared: &Prepared,
         machine: &Machine,
         record: &AdoptionRecord,
-        release: &Release,
+        was_undone: bool,
     ) -> Result<()> {
+        let release = prepared.release();
         Activity::of(format!("stop {}", record.project.name), |_| leased.adoption().stop_writers(record))?;
         let last = OldDatabase::of(self.admin, &self.database.container)?;
-        let rows = self.bring_data(leased, machine, &last, &driver::settle(leased)?)?;
+        let rows = self.bring_data(leased, machine, &last, Rehearsal(false), was_undone)?;
         let differs: Vec<String> = last
             .rows
             .iter()
@@ -221,15 +272,10 @@ impl Agreed<'_> {
             .collect();
         ensure!(differs.is_empty(), "not all rows came over: {}", differs.join("; "));
         if release.migrations.iter().any(|version| *version > self.bridged.newest) {
-            Activity::of("migrate", |_| leased.migrate(release))?;
+            Activity::of("migrate", |_| leased.migrate(&release))?;
         }
-        let attempt = driver::settle(leased)?;
-        let renewal = edge_alone(machine, release.commit.clone())?;
-        driver::run(machine, &attempt, &renew(&renewal), Vec::new())?;
-        machine
-            .platform()
-            .wait_for_certificate(&|line| terminal::note(paint::dim(format_args!("  {line}"))))?;
-        wait_for_release(machine, &release.id)
+        wait_for_release(&prepared.machine, &release.id)?;
+        interrupt::shielded(|| leased.adoption().make_ours(record))
     }
 
     /// The old data take the database's place, with what makes their schema ours, and the history of that. Gives the rows of each table as
@@ -239,9 +285,10 @@ impl Agreed<'_> {
         leased: &Leased,
         machine: &Machine,
         database: &OldDatabase,
-        attempt: &Attempt,
+        rehearsal: Rehearsal,
+        was_undone: bool,
     ) -> Result<BTreeMap<String, u64>> {
-        let bridged = self.bridged;
+        let (bridged, attempt) = (self.bridged, &driver::settle_in_cut_over(leased)?);
         machine.database().check_room_for_copy(2 * database.bytes)?;
         let name = format!("{}-adopt", attempt.id());
         let dump = Activity::of(format!("dump {} of {}", database.name, database.container), |_| {
@@ -253,6 +300,9 @@ impl Agreed<'_> {
         let live = machine.live()?.active;
         driver::run(machine, attempt, &restore::take_over(&dump, DATABASE, live), Vec::new())?;
         let rows = machine.database().rows()?;
+        if rehearsal.0 {
+            leased.database().run_script(NO_MAILS).context("taking out mails that wait")?;
+        }
         if let Some(bridge) = &bridged.bridge {
             leased.database().run_script(bridge).context("running the bridge")?;
         }
@@ -260,8 +310,10 @@ impl Agreed<'_> {
             .database()
             .run_script(&bridged.history)
             .context("writing which migrations the database has")?;
-        // What stood in its place was empty, or of a rehearsal.
-        leased.database().drop_parked(attempt.id())?;
+        // What stood in its place was empty, or of a rehearsal. After a cut-over that was undone nobody can be sure.
+        if !was_undone {
+            leased.database().drop_parked(attempt.id())?;
+        }
         Ok(rows)
     }
 
@@ -279,18 +331,53 @@ impl Agreed<'_> {
     }
 }
 
-fn check_not_adopted(machine: &Machine) -> Result<()> {
-    match machine.adoption().record()?.is_some_and(|record| record.state == AdoptionState::Ours) {
-        true => Err(refuse("it was adopted by somebody else meanwhile: there is nothing to do")),
+/// Refused where the data there are users' own. Gives how far an adoption is that was begun.
+fn check_may_replace(machine: &Machine) -> Result<Option<AdoptionRecord>> {
+    let (record, name) = (machine.adoption().record()?, &machine.environment().name);
+    check_not_served(record.as_ref(), machine.edge_has_its_ports()?, name)?;
+    let files = machine.files()?;
+    let is_deployed = files.traffic.active.is_some() || files.ledger.attempts().iter().any(|it| it.confirmed);
+    match record.is_none() && is_deployed {
+        true => Err(refuse(format!(
+            "{name} was deployed without an adoption: its database is its own, and is not replaced. Nothing was changed."
+        ))),
+        false => Ok(record),
+    }
+}
+
+/// Refused where users have ours already: their data would be replaced.
+pub fn check_not_served(record: Option<&AdoptionRecord>, edge_has_ports: bool, name: &str) -> Result<()> {
+    if record.is_some_and(AdoptionRecord::is_made) {
+        return Err(refuse(format!(
+            "{name} was adopted already: its database is not replaced. `cargo xtask recover --env {name}` stops what came back of the old \
+             project. Nothing was changed."
+        )));
+    }
+    match edge_has_ports {
+        true => Err(refuse(format!(
+            "the edge of {name} serves users: its database is not replaced. Nothing was changed."
+        ))),
         false => Ok(()),
     }
 }
 
-/// The old project serves again, where a driver died in the middle. Gives what is said of it.
-pub fn undo_cut_over(leased: &Leased) -> Result<Option<String>> {
-    let undone =
-        leased.adoption().settle().context("undoing the cut-over of an adoption that was cut off")?;
-    Ok(undone.map(|record| format!("the adoption of {} was cut off: it serves again", record.project.name)))
+/// Whatever is there of ours, before something takes its place.
+fn back_up(leased: &Leased, machine: &Machine) -> Result<()> {
+    if machine.database().rows()?.is_empty() {
+        return Ok(());
+    }
+    let (attempt, live) = (driver::settle(leased)?, machine.live()?.active);
+    let plan = restore::back_up("before an old project's data take its place", live);
+    driver::run(machine, &attempt, &plan, Vec::new()).map(drop)
+}
+
+/// The edge takes the ports, and users have the release.
+fn open(leased: &Leased, machine: &Machine, release: &Release) -> Result<()> {
+    let attempt = driver::settle(leased)?;
+    let renewal = edge_alone(machine, release.commit.clone())?;
+    driver::run(machine, &attempt, &renew(&renewal), Vec::new())?;
+    machine.platform().wait_for_certificate(&|line| terminal::note(paint::dim(format_args!("  {line}"))))?;
+    wait_for_release(machine, &release.id)
 }
 
 /// What is done is done, whatever becomes of this line.
@@ -330,4 +417,24 @@ fn wait_for_release(machine: &Machine, id: &ReleaseId) -> Result<()> {
 fn free_port() -> Result<u16> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
     Ok(listener.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_users_data_in_ours_is_not_adopted_again() {
+        let project = OtherProject { name: "x".to_owned(), folder: "/x".to_owned(), services: Vec::new() };
+        let check = |state, has_ports| {
+            let record = AdoptionRecord::of(&project, state);
+            check_not_served(Some(&record), has_ports, "staging").is_ok()
+        };
+        for state in [AdoptionState::Rehearsing, AdoptionState::Undone] {
+            assert!(check(state, false) && !check(state, true));
+        }
+        assert!(!check(AdoptionState::Ours, false) && !check(AdoptionState::Forgotten, false));
+        assert!(check_not_served(None, false, "staging").is_ok());
+        assert!(check_not_served(None, true, "staging").is_err());
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::host::{EDGE_PORTS, Inventory, OtherProject};
+use crate::host::{EDGE_PORTS, Inventory, Job, OtherProject};
 use crate::product::secrets::table;
 use crate::product::settings::Settings;
 use crate::project::{Environment, FREE_DISK, SECRETS};
@@ -67,13 +67,7 @@ pub fn findings(
     findings.extend(ports(project, inventory));
     findings.extend(volumes(project, inventory));
     findings.extend(variables(inventory, environment)?);
-    findings.extend(inventory.cron.iter().map(|(file, line, program)| {
-        Finding::of(
-            "job",
-            format!("{program} ({file}, line {line})"),
-            "it stays: look whether it is still wanted. Backups are made by ours",
-        )
-    }));
+    findings.extend(inventory.cron.iter().map(of_job));
     findings.extend(inventory.units.iter().map(|unit| {
         let then =
             "it would start the old project at the next boot, beside ours: `systemctl disable` it first";
@@ -87,6 +81,15 @@ pub fn findings(
         )
     }));
     Ok(findings)
+}
+
+fn of_job(job: &Job) -> Finding {
+    let found = format!("{} ({}, line {})", job.program, job.file, job.line);
+    if job.starts {
+        let then = "it names the old project's folder, or Compose: it would start that again, beside ours, or fail. Take it out first";
+        return Finding::refused("job", found, then);
+    }
+    Finding::of("job", found, "it stays: look whether it is still wanted. Backups are made by ours")
 }
 
 /// Room for images, two dumps and a second database.
@@ -239,9 +242,16 @@ mod tests {
         assert!(then("lacking", "SENTRY_DSN").contains("goes without"));
 
         inventory.disk = Some((FREE_DISK + (200 << 20), "/".to_owned()));
+        let job = |program: &str, starts| Job {
+            file: "x".to_owned(),
+            line: 1,
+            program: program.to_owned(),
+            starts,
+        };
+        inventory.cron = vec![job("pg_dump", false), job("docker", true)];
         inventory.units = vec!["/etc/systemd/system/x.service".to_owned()];
         inventory.taken = vec!["port 443 is taken by nginx, process 12".to_owned()];
         let all = findings(&project(&[80]), &inventory, &staging).unwrap();
-        assert_eq!(refused(&all), ["disk", "port", "boot"]);
+        assert_eq!(refused(&all), ["disk", "port", "job", "boot"]);
     }
 }
