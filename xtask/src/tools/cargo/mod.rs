@@ -201,7 +201,7 @@ mod tests {
         );
         assert_eq!(
             test_model(sh).to_string(),
-            "cargo test --locked --package xtask --bins -- --ignored --nocapture a_real_one_look_the_same"
+            "cargo test --locked --package xtask --bins -- --ignored --nocapture a_real_one_look_the_same what_a_registry_has"
         );
     }
 
