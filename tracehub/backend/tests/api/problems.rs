@@ -91,7 +91,10 @@ async fn good_answers_say_which_release_gave_them(owner: PgPool) {
     }
     let version = world.get("/api/version", "").await;
     is_ours(&version);
-    assert_eq!(version.body, json!({ "release": RELEASE, "commit": "c0ffee", "built_at": null }));
+    assert_eq!(
+        version.body,
+        json!({ "release": RELEASE, "commit": "c0ffee", "built_at": null, "signs_up": false })
+    );
 }
 
 #[sqlx::test]
