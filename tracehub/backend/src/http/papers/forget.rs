@@ -56,7 +56,7 @@ pub async fn forget(tx: &mut OrganisationTx) -> sqlx::Result<Forgotten> {
 }
 
 /// Removes the files of uploads that were forgotten, once that is certain. In a sweep also those that no paper has, of so great an
-/// age, when that was so [long](LATE): of papers that were forgotten, of uploads that failed at the last step, of a process that
+/// age, when that was so long (`LATE`): of papers that were forgotten, of uploads that failed at the last step, of a process that
 /// was killed between a row and its file. How many of the latter there were; and what the disk said last, which keeps no other
 /// file.
 pub async fn remove_files(
