@@ -1,15 +1,10 @@
-//! Links that open something once: an invitation, or another password for somebody who has forgotten theirs. Whoever makes one
-//! may copy it and send it; where there is a mail server, an invitation goes by mail as well, and so does what somebody asks for
-//! who has forgotten their password.
+//! Links that open something once: an invitation, or another password for somebody. Whoever makes one may copy it and send it;
+//! where there is a mail server, an invitation goes by mail as well.
 
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use hmac::Mac;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,31 +15,25 @@ use super::account::{NAME, wrong_with};
 use super::auth::{Caller, EMAIL};
 use super::client::Client;
 use super::extract::{Id, Json, Path};
+use super::link_token::hash_of;
 use super::people::decides_about;
 use super::role::Role;
 use super::shares::PageLanguage;
-use super::token::HmacSha256;
-use super::{App, Error, FieldError, Keys, Problem};
+use super::{App, Error, FieldError, Problem};
 use crate::database::OrganisationTx;
-use crate::jobs::{Letter, Mail, MailState, OF_NOBODY};
-use crate::password::NOBODYS;
+use crate::jobs::{Letter, Mail, MailState};
 use crate::text;
-use crate::throttle::{Account, LogIns, Visitor};
+use crate::throttle::{Account, Visitor};
 
 /// An invitation waits for somebody who looks into their messages now and then.
 const INVITATION: TimeDelta = TimeDelta::days(7);
 const NEW_PASSWORD: TimeDelta = TimeDelta::days(1);
-/// Of base64url without padding, of 32 bytes.
-const TOKEN: usize = 43;
-/// Nothing else is signed with the key that begins like this.
-const PURPOSE: &[u8] = b"a link of TraceHub's\0";
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_invitations, invite))
         .routes(routes!(withdraw_invitation))
         .routes(routes!(make_password_link))
-        .routes(routes!(forgot_password))
         .routes(routes!(look_at_link))
         .routes(routes!(use_link))
 }
@@ -57,16 +46,6 @@ pub struct NewInvitation {
     /// Below one's own; an owner may invite owners.
     role: Role,
     /// Of the mail, where one is sent.
-    #[serde(default)]
-    language: PageLanguage,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Forgotten {
-    #[schema(schema_with = text::schema::<EMAIL>)]
-    email: String,
-    /// Of the mail.
     #[serde(default)]
     language: PageLanguage,
 }
@@ -267,48 +246,6 @@ pub async fn make_password_link(
     Ok((StatusCode::CREATED, Json(Link { path: format!("/welcome#{token}"), expires_at, is_mailed: false })))
 }
 
-/// Be sent a link for another password, where somebody has this address: the answer is the same where nobody has
-#[utoipa::path(
-    post, path = "/api/auth/forgotten", tag = "auth", request_body = Forgotten,
-    responses(
-        (status = ACCEPTED),
-        (
-            status = CONFLICT, body = Problem, content_type = "application/problem+json",
-            description = "No mail is sent from here",
-        ),
-        (
-            status = TOO_MANY_REQUESTS, body = Problem, content_type = "application/problem+json",
-            headers(("retry-after" = u64, description = "In how many seconds it may be tried again")),
-        ),
-    ),
-)]
-pub async fn forgot_password(
-    State(app): State<App>,
-    client: Client,
-    Json(Forgotten { email, language }): Json<Forgotten>,
-) -> Result<StatusCode, Error> {
-    let email = address(&email)?;
-    app.sends_mail()?;
-    // As log-ins that fail, each for itself.
-    let visitor =
-        Visitor { account: Account::of(&format!("forgotten {email}")), client: client.network, device: None };
-    let asked = LogIns::of(&app.database, &visitor);
-    if let Some(wait) = asked.wait().await? {
-        return Err(Error::TooManyLogIns(wait));
-    }
-    asked.failed().await?;
-    // Whether anybody has the address is found out when the mail is written: here it costs the same time.
-    let tx = OrganisationTx::begin(&app.database, OF_NOBODY).await?;
-    app.post(tx, Uuid::now_v7(), Mail { letter: Letter::ForgottenPassword, to: email, language }).await?;
-    Ok(StatusCode::ACCEPTED)
-}
-
-/// Makes the link that was asked for there, if anybody has the address.
-pub async fn make_forgotten(database: &PgPool, link: Uuid, hash: &[u8; 32], email: &str) -> sqlx::Result<()> {
-    let make = sqlx::query!("SELECT make_forgotten_link($1, $2, $3, $4)", link, &hash[..], email, NOBODYS);
-    make.fetch_one(database).await.map(drop)
-}
-
 /// What a link is good for
 #[utoipa::path(
     post, path = "/api/links/look", tag = "people", request_body = LinkToken,
@@ -492,54 +429,6 @@ fn gone() -> Error {
     Error::of(StatusCode::GONE, "/problems/link-gone", words)
 }
 
-fn address(email: &str) -> Result<String, Error> {
+pub(super) fn address(email: &str) -> Result<String, Error> {
     text::address(email, EMAIL).map_err(|wrong| Error::Invalid(vec![FieldError::of_text("email", wrong)]))
-}
-
-impl Keys {
-    /// The token of a new link, and its hash. Nobody guesses one: it is made of the key and of the link's id, so that it can be
-    /// made again for a mail and need not be kept.
-    pub fn new_link(&self, link: Uuid) -> (String, [u8; 32]) {
-        token_of(&self.devices[0], link)
-    }
-
-    /// Those that it may have: it may be from before the key was exchanged.
-    pub fn links(&self, link: Uuid) -> impl Iterator<Item = (String, [u8; 32])> {
-        self.devices.iter().map(move |key| token_of(key, link))
-    }
-}
-
-fn token_of(key: &HmacSha256, link: Uuid) -> (String, [u8; 32]) {
-    let made = key.clone().chain_update(PURPOSE).chain_update(link.as_bytes()).finalize();
-    let token = URL_SAFE_NO_PAD.encode(made.into_bytes());
-    let hash = Sha256::digest(&token).into();
-    (token, hash)
-}
-
-/// Of a token that could be one.
-pub(super) fn hash_of(token: &str) -> Result<[u8; 32], Error> {
-    let is_token = token.len() == TOKEN
-        && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if is_token {
-        return Ok(Sha256::digest(token).into());
-    }
-    let why = "is not whole: a link's token has 43 letters, digits, - and _";
-    Err(Error::Invalid(vec![FieldError::new("token", why)]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_has_a_token_of_its_own_that_the_key_makes_again_and_no_other_key_does() {
-        let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
-        let keys = |secret: &str| Keys::new(&secret.into());
-        let old = "the old key, of 32 bytes or more than that";
-        let both = keys(&format!("the new key, of 32 bytes or more than that\n{old}"));
-        let (token, hash) = keys(old).new_link(one);
-        assert_eq!((token.len(), hash_of(&token).unwrap()), (TOKEN, hash));
-        assert!(keys(old).new_link(other).0 != token && both.new_link(one).0 != token);
-        assert!(both.links(one).any(|made| made == (token.clone(), hash)));
-    }
 }

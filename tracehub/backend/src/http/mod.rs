@@ -7,8 +7,10 @@ mod client;
 mod device;
 mod error;
 mod extract;
+mod forgotten;
 mod health;
 mod idempotency;
+mod link_token;
 pub(crate) mod links;
 mod papers;
 mod partners;
@@ -42,9 +44,10 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 pub use error::{Error, FieldError, Problem, Rule};
+pub use forgotten::make_link as make_forgotten_link;
 pub use health::Readiness;
 pub use idempotency::forget as forget_answers;
-pub use links::{LinkKind, find as find_link, forget as forget_links, make_forgotten as make_forgotten_link};
+pub use links::{LinkKind, find as find_link, forget as forget_links};
 pub use papers::{forget as forget_papers, remove_files};
 pub(crate) use role::Role;
 pub(crate) use shares::{Cover, PageLanguage, find_shared, html};
@@ -62,6 +65,7 @@ use crate::outbox::Bell;
 use crate::papers::Store;
 use crate::password::Checks;
 use crate::settings::Release;
+use crate::throttle::{Account, LogIns, Visitor};
 
 /// No request of ours needs more, be it as long as it may, and escaped. The edge holds each whole, in a buffer that would be
 /// twice as big for a little more.
@@ -171,6 +175,18 @@ impl App {
         self.is_open && self.mail.is_some()
     }
 
+    /// Somebody of whom nothing is known has a mail sent to this address, which counts as a log-in that fails, each `what` for itself.
+    /// Refused while there were too many.
+    async fn let_stranger_ask(&self, what: &str, email: &str, client: &client::Client) -> Result<(), Error> {
+        let account = Account::of(&format!("{what} {email}"));
+        let visitor = Visitor { account, client: client.network, device: None };
+        let asked = LogIns::of(&self.database, &visitor);
+        match asked.wait().await? {
+            Some(wait) => Err(Error::TooManyLogIns(wait)),
+            None => Ok(asked.failed().await?),
+        }
+    }
+
     fn sends_mail(&self) -> Result<(), Error> {
         let words = "no mail is sent from here: please ask an owner of your organisation for a link";
         self.mail
@@ -220,6 +236,7 @@ fn documented() -> OpenApiRouter<App> {
         .merge(shares::routes())
         .merge(people::routes())
         .merge(links::routes())
+        .merge(forgotten::routes())
         .merge(sign_ups::routes());
     let document = router.get_openapi_mut();
     document.info = InfoBuilder::new()

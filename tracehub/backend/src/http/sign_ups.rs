@@ -19,7 +19,6 @@ use crate::codes;
 use crate::database::OrganisationTx;
 use crate::jobs::{Letter, Mail};
 use crate::text;
-use crate::throttle::{Account, LogIns, Visitor};
 
 /// Of an organisation's name, in characters.
 const NAME: usize = 200;
@@ -103,14 +102,7 @@ pub async fn sign_up(
         let words = "nobody signs up here: please ask whoever runs this TraceHub";
         return Err(Error::of(StatusCode::CONFLICT, "/problems/no-sign-up", words));
     }
-    // As log-ins that fail, each for itself.
-    let account = Account::of(&format!("sign-up {}", new.email));
-    let visitor = Visitor { account, client: client.network, device: None };
-    let asked = LogIns::of(&app.database, &visitor);
-    if let Some(wait) = asked.wait().await? {
-        return Err(Error::TooManyLogIns(wait));
-    }
-    asked.failed().await?;
+    app.let_stranger_ask("sign-up", &new.email, &client).await?;
     let (organisation, id) = (Uuid::now_v7(), Uuid::now_v7());
     let (_, hash) = app.keys.new_link(id);
     let mut tx = OrganisationTx::begin(&app.database, organisation).await?;

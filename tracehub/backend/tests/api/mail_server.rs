@@ -11,8 +11,6 @@ use std::time::Duration;
 pub type Whim = fn(usize, &str) -> Option<Deed>;
 
 #[derive(Debug, Clone, Copy)]
-// The tests of alarms need not all of them.
-#[allow(dead_code)]
 pub enum Deed {
     /// Answers this.
     Say(&'static str),
@@ -32,7 +30,6 @@ pub struct MailServer {
 
 impl MailServer {
     /// One that does all as it is right.
-    #[allow(dead_code)]
     pub fn good() -> Self {
         Self::with(|_, _| None)
     }
@@ -59,7 +56,6 @@ impl MailServer {
     }
 
     /// The mails that came whole.
-    #[allow(dead_code)]
     pub fn mails(&self) -> Vec<String> {
         let mail = |talk: String| {
             let (_, mail) = talk.split_once("\r\nDATA\r\n")?;

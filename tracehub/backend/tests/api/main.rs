@@ -30,5 +30,6 @@ mod rules;
 mod serving;
 mod shares;
 mod shipments;
+mod sign_ups;
 mod smoke;
 mod world;

@@ -1,5 +1,5 @@
 import { Trans, useLingui } from '@lingui/react/macro'
-import { Alert, Anchor, Button, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Alert, Anchor, Button, Stack, Text, Title } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useState, type FormEvent } from 'react'
 
@@ -7,6 +7,7 @@ import { useForgotten } from '../api/login'
 import { fieldErrors } from '../api/problem'
 import { useOneAtATime } from '../api/useOneAtATime'
 import { ProblemAlert } from '../layout/ProblemAlert'
+import { EmailInput } from './EmailInput'
 import { FrontDoor } from './FrontDoor'
 
 /** For who has forgotten their password. Whether anybody has the address, the answer does not say. */
@@ -42,17 +43,7 @@ export function ForgottenPage() {
               </Trans>
             </Alert>
           )}
-          <TextInput
-            label={t`Email`}
-            type="email"
-            autoComplete="username"
-            required
-            withAsterisk={false}
-            size="md"
-            value={email}
-            error={errors.email}
-            onChange={(event) => setEmail(event.currentTarget.value)}
-          />
+          <EmailInput value={email} error={errors.email} onChange={setEmail} />
           <Button type="submit" size="md" mt="xs" loading={forgotten.isPending}>
             <Trans>Send me the link</Trans>
           </Button>

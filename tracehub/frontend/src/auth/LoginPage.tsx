@@ -1,5 +1,5 @@
 import { Trans, useLingui } from '@lingui/react/macro'
-import { Alert, Anchor, Button, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Alert, Anchor, Button, PasswordInput, Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useRouter, useSearch } from '@tanstack/react-router'
 import { useState, type FormEvent } from 'react'
@@ -9,6 +9,7 @@ import { useOneAtATime } from '../api/useOneAtATime'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { AlertIcon } from '../layout/icons'
 import { forget, recall, remember } from '../storage'
+import { EmailInput } from './EmailInput'
 import { FrontDoor } from './FrontDoor'
 import { useDeparture } from './credentials'
 
@@ -56,16 +57,7 @@ export function LoginPage() {
       <form onSubmit={submit}>
         <Stack>
           {logIn.error ? <ProblemAlert error={logIn.error} /> : <WhyLoggedOut />}
-          <TextInput
-            label={t`Email`}
-            type="email"
-            autoComplete="username"
-            required
-            withAsterisk={false}
-            size="md"
-            value={email}
-            onChange={(event) => typeEmail(event.currentTarget.value)}
-          />
+          <EmailInput value={email} onChange={typeEmail} />
           <PasswordInput
             label={t`Password`}
             autoComplete="current-password"

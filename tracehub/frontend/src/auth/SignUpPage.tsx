@@ -9,6 +9,7 @@ import type { OrganisationKind } from '../api/types'
 import { useOneAtATime } from '../api/useOneAtATime'
 import { ProblemAlert } from '../layout/ProblemAlert'
 import { countryChoices } from '../partners/countries'
+import { EmailInput } from './EmailInput'
 import { FrontDoor } from './FrontDoor'
 
 /** For who is new: nothing is made before the link is used that is mailed. */
@@ -82,17 +83,7 @@ export function SignUpPage() {
             value={kind}
             onChange={(event) => setKind(event.currentTarget.value as OrganisationKind)}
           />
-          <TextInput
-            label={t`Email`}
-            type="email"
-            autoComplete="username"
-            required
-            withAsterisk={false}
-            size="md"
-            value={email}
-            error={errors.email}
-            onChange={(event) => setEmail(event.currentTarget.value)}
-          />
+          <EmailInput value={email} error={errors.email} onChange={setEmail} />
           <Button type="submit" size="md" mt="xs" loading={signUp.isPending}>
             <Trans>Send me the link</Trans>
           </Button>

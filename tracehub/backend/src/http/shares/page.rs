@@ -22,7 +22,7 @@ use super::pack::{self, Contents, Packed};
 use super::{PageLanguage, account};
 use crate::database::OrganisationTx;
 use crate::http::client::Client;
-use crate::http::links::hash_of;
+use crate::http::link_token::hash_of;
 use crate::http::papers::{Kept, send};
 use crate::http::{App, Error};
 use crate::throttle::{LogIns, Visitor};

@@ -4,6 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use super::machine::{clock_at, load_in, memory_in};
 use super::*;
 
 const LIVE: &str = "20260103t120000z-1a2b3c4d5e6f";

@@ -7,6 +7,7 @@ use self::mail_server::{Deed, MailServer};
 use super::*;
 
 #[path = "../../../tests/api/mail_server.rs"]
+#[expect(dead_code, reason = "alarms need not all that the outbox does")]
 mod mail_server;
 
 /// A server of the loopback that serves one connection, and gives what it was sent.
