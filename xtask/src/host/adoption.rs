@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use xshell::cmd;
 
 use super::database::SCRIPT as DATABASE_SCRIPT;
-use super::inventory::{COUNTS, OLD_DATABASE, counts};
+use super::inventory::OLD_DATABASE;
 use super::other_projects::{OtherProject, OtherService};
-use super::{Database, Leased, Machine, OldDatabase};
-use crate::project::{DATABASE, DATABASE_SERVICE, EDGE, Environment};
+use super::{Leased, Machine, OldDatabase};
+use crate::project::{DATABASE_SERVICE, EDGE, Environment};
 use crate::setup::host::Admin;
 use crate::tools::docker::container::{self, Container};
 use crate::tools::docker::{network, volume};
@@ -114,28 +114,6 @@ impl Adoption<'_> {
     /// What is known of it; none where it was never begun.
     pub fn record(&self) -> Result<Option<AdoptionRecord>> {
         parse(self.machine.read(&self.machine.folder(FILE))?.unwrap_or_default().trim())
-    }
-}
-
-impl Database<'_> {
-    /// The rows of each table, as those of an old database are counted.
-    pub fn rows(&self) -> Result<std::collections::BTreeMap<String, u64>> {
-        let words = [
-            "psql",
-            "--username=postgres",
-            "--no-psqlrc",
-            "--tuples-only",
-            "--no-align",
-            "--dbname",
-            DATABASE,
-            "--command",
-            COUNTS,
-        ];
-        let platform = self.machine.platform();
-        let told = platform.ask_in(&DATABASE_SERVICE, "psql", &words, COPY_TIMEOUT)?;
-        let told = told.ok_or_else(|| platform.is_not_running(&DATABASE_SERVICE))?;
-        anyhow::ensure!(told.status.success(), "counting the rows of the database: {}", told.stderr.trim());
-        Ok(counts(&told.stdout))
     }
 }
 

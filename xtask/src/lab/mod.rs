@@ -9,7 +9,6 @@ mod tests;
 mod vps;
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result};
@@ -28,6 +27,7 @@ use crate::tools::docker::condition::Condition;
 use crate::tools::docker::{container, engine, volume};
 use crate::tools::files;
 use crate::tools::files::hex::hex;
+use crate::tools::free_ports;
 use crate::tools::process::{Run, shell};
 use crate::tools::ssh::keys::Key;
 use crate::workspace;
@@ -191,12 +191,12 @@ impl Lab {
                 state_file()
             )));
         }
-        let [registry, registry_read_only] = free_ports()?;
+        let [registry, registry_read_only] = free_ports::find()?;
         Ok(Lab { name, registry, registry_read_only, hosts: Vec::new(), authority: None })
     }
 
     fn add_host(&mut self) -> Result<()> {
-        let [ssh, http, https] = free_ports()?;
+        let [ssh, http, https] = free_ports::find()?;
         let container = format!("{}-{}", self.name, self.hosts.len() + 1);
         self.hosts.push(Vps { container, ssh, http, https, host_key: String::new() });
         Ok(())
@@ -300,16 +300,4 @@ fn make_key(path: &Utf8Path) -> Result<()> {
     Run::new(cmd!(shell(), "ssh-keygen -q -t ed25519 -N '' -C {comment} -f {path}"))
         .run()
         .context("making a key")
-}
-
-/// Free now, and all different.
-fn free_ports<const N: usize>() -> Result<[u16; N]> {
-    let mut ports = [0; N];
-    let mut listeners = Vec::new();
-    for port in &mut ports {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
-        *port = listener.local_addr()?.port();
-        listeners.push(listener);
-    }
-    Ok(ports)
 }

@@ -63,7 +63,7 @@ fn a_lab_is_remembered_as_it_was() {
 
 #[test]
 fn ports_are_all_different() {
-    let mut ports: [u16; 5] = free_ports().unwrap();
+    let mut ports: [u16; 5] = free_ports::find().unwrap();
     ports.sort_unstable();
     assert!(ports.windows(2).all(|pair| pair[0] < pair[1]), "{ports:?}");
 }

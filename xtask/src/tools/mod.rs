@@ -9,6 +9,7 @@ pub mod diagnostics;
 pub mod docker;
 pub mod elf;
 pub mod files;
+pub mod free_ports;
 pub mod git;
 pub mod github;
 pub mod http;

@@ -54,7 +54,7 @@ struct Change {
 }
 
 /// Where an environment's copies go, and with what.
-pub struct Told {
+pub struct Destination {
     place: String,
     recipient: String,
     secrets: BTreeMap<String, String>,
@@ -75,9 +75,9 @@ pub struct About {
     pub secrets: Vec<String>,
 }
 
-impl Told {
+impl Destination {
     /// None where no store is named. What is wrong with what is given is said before anything is touched.
-    pub fn of(environment: &Environment) -> Result<Option<Told>> {
+    pub fn of(environment: &Environment) -> Result<Option<Destination>> {
         let supplied = Supplied::of(environment)?;
         let Some(address) = supplied.text(TO)?.map(|text| text.trim().to_owned()) else { return Ok(None) };
         if !store::is_address(&address) || address.ends_with(ENDING) {
@@ -92,7 +92,7 @@ impl Told {
         for name in STORE_VARIABLES {
             secrets.extend(supplied.text(name)?.map(|value| (name.to_lowercase(), value)));
         }
-        Ok(Some(Told { place, recipient: offsite::recipient(&supplied)?, secrets }))
+        Ok(Some(Destination { place, recipient: offsite::recipient(&supplied)?, secrets }))
     }
 
     /// What the sender is told. Of secrets, a new host learns the names of those that it must be given.
@@ -115,7 +115,7 @@ impl Told {
             secrets: names,
         };
         let about = serde_json::to_string(&about)?;
-        let Told { place, recipient, secrets } = self;
+        let Destination { place, recipient, secrets } = self;
         Ok(Sending {
             image: images::sender_beside(machine.bases()?, registry)?,
             about,
@@ -140,7 +140,7 @@ impl Copies {
 impl Change {
     fn up(self) -> Result<()> {
         let environment = self.target.environment().clone();
-        let told = Told::of(&environment)?.ok_or_else(|| {
+        let told = Destination::of(&environment)?.ok_or_else(|| {
             refuse(format!(
                 "{TO} is not set: it names the store, s3://BUCKET/FOLDER. docs/backups.md has the variables"
             ))
@@ -214,7 +214,7 @@ fn with_bases(machine: Machine) -> Result<Machine> {
 pub fn renew(leased: &Leased, machine: &Machine, registry: Option<&Registry>) {
     let environment = machine.environment();
     let renew = || {
-        let (Some(_), Some(told)) = (registry, Told::of(environment)?) else { return Ok(()) };
+        let (Some(_), Some(told)) = (registry, Destination::of(environment)?) else { return Ok(()) };
         leased.sender().renew(&told.sending(leased, machine, registry)?)
     };
     if let Err(error) = renew() {

@@ -113,7 +113,7 @@ impl Deploy {
         if let Some(beside) = &self.beside {
             access.site = beside.site.clone();
         }
-        ship::Told::of(environment)?;
+        ship::Destination::of(environment)?;
         let given = self.secrets_given(environment)?;
         let commit = version::choose(environment, self.version.as_deref())?;
         gate::check_branch_of(environment, &commit, &self.overrides)?;

@@ -50,22 +50,24 @@ struct Change {
 
 /// Where an environment's logs go, and with what.
 #[derive(Debug)]
-pub struct Told {
+pub struct Destination {
     receiver: Receiver,
     authority: Option<String>,
     secrets: BTreeMap<String, String>,
 }
 
-impl Told {
+impl Destination {
     /// None where no receiver is named. What is wrong with what is given is said before anything is touched.
-    pub fn of(environment: &Environment) -> Result<Option<Told>> {
+    pub fn of(environment: &Environment) -> Result<Option<Destination>> {
         let supplied = Supplied::of(environment)?;
         let text = |name: &str| Ok::<_, anyhow::Error>(supplied.text(name)?.map(|it| it.trim().to_owned()));
         let Some(to) = text(LOGS_TO)? else { return Ok(None) };
-        Told::parse(&to, text(LOGS_LOGIN)?.as_deref(), text(LOGS_CA)?.as_deref()).map(Some).map_err(refuse)
+        Destination::parse(&to, text(LOGS_LOGIN)?.as_deref(), text(LOGS_CA)?.as_deref())
+            .map(Some)
+            .map_err(refuse)
     }
 
-    fn parse(to: &str, login: Option<&str>, authority: Option<&str>) -> Result<Told, String> {
+    fn parse(to: &str, login: Option<&str>, authority: Option<&str>) -> Result<Destination, String> {
         let receiver = receiver(to)?;
         let authority = authority.map(|given| read_pem(LOGS_CA, given)).transpose()?;
         let (user, password) = match (login, &receiver) {
@@ -88,11 +90,11 @@ impl Told {
         // Empty ones take the place of those that were there before.
         let secrets = [("logs_user", user), ("logs_password", password)];
         let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Ok(Told { receiver, authority, secrets: BTreeMap::from(secrets) })
+        Ok(Destination { receiver, authority, secrets: BTreeMap::from(secrets) })
     }
 
     fn shipping(self, machine: &Machine, registry: &Registry) -> Result<Shipping> {
-        let Told { receiver, authority, secrets } = self;
+        let Destination { receiver, authority, secrets } = self;
         let image = images::shipper_beside(machine.bases()?, Some(registry))?;
         Ok(Shipping { image, receiver, authority, secrets })
     }
@@ -160,7 +162,7 @@ impl Change {
     fn up(self) -> Result<()> {
         let environment = self.target.environment().clone();
         check_is_host(&environment)?;
-        let told = Told::of(&environment)?.ok_or_else(|| {
+        let told = Destination::of(&environment)?.ok_or_else(|| {
             refuse(format!("{LOGS_TO} is not set: it names who takes the logs. docs/logs.md has its forms"))
         })?;
         images::ensure_client(false)?;
@@ -221,7 +223,7 @@ fn check_is_host(environment: &Environment) -> Result<()> {
 pub fn renew(leased: &Leased, machine: &Machine, registry: Option<&Registry>) {
     let environment = machine.environment();
     let renew = || {
-        let (Some(registry), Some(told)) = (registry, Told::of(environment)?) else { return Ok(()) };
+        let (Some(registry), Some(told)) = (registry, Destination::of(environment)?) else { return Ok(()) };
         leased.shipper().renew(&told.shipping(machine, registry)?)
     };
     if let Err(error) = renew() {
@@ -265,11 +267,11 @@ mod tests {
 
     #[test]
     fn a_log_in_is_given_where_it_is_asked_for_and_never_sent_in_the_open() {
-        let told = |to, login| Told::parse(to, Some(login), None);
+        let told = |to, login| Destination::parse(to, Some(login), None);
         let secrets = told("https://a", "user:p:w").unwrap().secrets;
         assert_eq!((secrets["logs_user"].as_str(), secrets["logs_password"].as_str()), ("user", "p:w"));
         // What was there before is no more.
-        assert_eq!(Told::parse("https://a", None, None).unwrap().secrets["logs_user"], "");
+        assert_eq!(Destination::parse("https://a", None, None).unwrap().secrets["logs_user"], "");
         for (to, login) in [
             ("http://a", "u:p"),
             ("tls://a", "u:p"),
@@ -281,6 +283,8 @@ mod tests {
             let said = told(to, login).unwrap_err();
             assert!(!said.contains(login), "{said}");
         }
-        assert!(Told::parse("tls://a", None, Some("-----BEGIN NOTHING")).unwrap_err().contains("LOGS_CA"));
+        assert!(
+            Destination::parse("tls://a", None, Some("-----BEGIN NOTHING")).unwrap_err().contains("LOGS_CA")
+        );
     }
 }

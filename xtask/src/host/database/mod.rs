@@ -6,6 +6,7 @@ mod losses;
 mod restore;
 mod roles;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,7 @@ use xshell::{Cmd, cmd};
 pub use self::losses::Lost;
 pub use self::restore::check_papers;
 
+use super::inventory::{COUNTS, counts};
 use super::{Leased, Machine};
 use crate::project::{DATABASE, DATABASE_SERVICE};
 use crate::rollout::state::history::Applied;
@@ -26,38 +28,33 @@ pub(super) const SCRIPT: &str = include_str!("../scripts/database.sh");
 /// A dump, or loading one.
 const DUMP_TIMEOUT: Duration = Duration::from_secs(1200);
 const QUERY_TIMEOUT: Duration = Duration::from_secs(60);
+const COUNT_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// What the database consists of, a line each; then version and checksum of the migrations that it has, a line each. In this
 /// order, since the last one says how psql ends.
-const SCHEMA: [&str; 14] = [
-    "psql",
-    "--username=postgres",
-    "--no-psqlrc",
-    "--quiet",
-    "--tuples-only",
-    "--no-align",
-    "--dbname",
-    DATABASE,
-    "--command",
+const SCHEMA: [&str; 3] = [
     catalogue::SETTINGS,
-    "--command",
     catalogue::QUESTION,
-    "--command",
     "SELECT version, encode(checksum, 'hex') FROM public._sqlx_migrations WHERE success ORDER BY version",
 ];
-
 /// What it says of each of its migrations: version, and when it was applied, in UTC.
-const INSTALLED: [&str; 9] = [
-    "psql",
-    "--username=postgres",
-    "--no-psqlrc",
-    "--tuples-only",
-    "--no-align",
-    "--dbname",
-    DATABASE,
-    "--command",
-    "SELECT version, to_char(installed_on AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM public._sqlx_migrations WHERE success ORDER BY version",
-];
+const INSTALLED: &str = "SELECT version, to_char(installed_on AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM public._sqlx_migrations WHERE success ORDER BY version";
+
+/// Asks the database in its container: the lines of each answer, bare.
+fn psql<'q>(questions: &[&'q str]) -> Vec<&'q str> {
+    let mut words = vec![
+        "psql",
+        "--username=postgres",
+        "--no-psqlrc",
+        "--quiet",
+        "--tuples-only",
+        "--no-align",
+        "--dbname",
+        DATABASE,
+    ];
+    words.extend(questions.iter().flat_map(|question| ["--command", *question]));
+    words
+}
 
 /// A migration that a database has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,13 +110,13 @@ impl<'a> Database<'a> {
 
     /// Begins to ask it for that.
     pub(super) fn ask_schema(&self) -> Result<Option<Running>> {
-        self.machine.platform().begin_in(&DATABASE_SERVICE, "psql", &SCHEMA, QUERY_TIMEOUT)
+        self.machine.platform().begin_in(&DATABASE_SERVICE, "psql", &psql(&SCHEMA), QUERY_TIMEOUT)
     }
 
     /// The migrations that it has, and since when.
     pub fn installed(&self) -> Result<Vec<Installed>> {
         let platform = self.machine.platform();
-        let told = platform.ask_in(&DATABASE_SERVICE, "psql", &INSTALLED, QUERY_TIMEOUT)?;
+        let told = platform.ask_in(&DATABASE_SERVICE, "psql", &psql(&[INSTALLED]), QUERY_TIMEOUT)?;
         let told = told.ok_or_else(|| platform.is_not_running(&DATABASE_SERVICE))?;
         if told.stderr.contains("_sqlx_migrations\" does not exist") {
             return Ok(Vec::new());
@@ -129,6 +126,17 @@ impl<'a> Database<'a> {
         }
         let row = |line: &str| migration(line).map(|(version, at)| Installed { version, at });
         Ok(told.stdout.lines().filter_map(row).collect())
+    }
+
+    /// The rows of each table, as those of an old database are counted: one by one.
+    pub fn rows(&self) -> Result<BTreeMap<String, u64>> {
+        let platform = self.machine.platform();
+        let told = platform.ask_in(&DATABASE_SERVICE, "psql", &psql(&[COUNTS]), COUNT_TIMEOUT)?;
+        let told = told.ok_or_else(|| platform.is_not_running(&DATABASE_SERVICE))?;
+        if !told.status.success() {
+            bail!("counting the rows of the database: {}", told.stderr.trim());
+        }
+        Ok(counts(&told.stdout))
     }
 
     /// Its schema as SQL, by the server's own `pg_dump`, without sqlx's table.

@@ -8,16 +8,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use xshell::cmd;
 
-use super::free_port;
 use super::service::Service;
 use crate::pipeline::Globs;
 use crate::project::{BACKEND, DATABASE};
 use crate::terminal::{self, Activity};
 use crate::tools::cargo::{self, Profile};
 use crate::tools::database::postgres::Server;
-use crate::tools::files;
 use crate::tools::git::tree::Tree;
 use crate::tools::process::{Run, shell};
+use crate::tools::{files, free_ports};
 use crate::workspace;
 
 /// What the program is compiled from.
@@ -58,7 +57,7 @@ pub struct Backend {
 impl Backend {
     /// Starts it beside whatever else runs, and returns when it is ready.
     pub fn start(program: &Utf8Path, database: &Server, mailing: &Mailing) -> Result<Backend> {
-        let port = free_port()?;
+        let [port] = free_ports::find()?;
         let serve = cmd!(shell(), "{program} serve")
             .env("DATABASE_URL", database.user_url(DATABASE))
             .env("JWT_SECRET", JWT_SECRET)

@@ -10,7 +10,6 @@ mod sweeper;
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -146,10 +145,4 @@ fn database(is_fresh: bool) -> Result<Server> {
         }
     }
     Ok(server)
-}
-
-/// A port of the loopback address that nobody listens on.
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
-    Ok(listener.local_addr()?.port())
 }

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use super::{Adopt, Bridged};
+use super::Adopt;
+use super::edge::{edge_alone, open, wait_for_release};
+use super::schema::Bridged;
 use crate::commands::db::copies;
 use crate::commands::deploy::prepare::Prepared;
 use crate::commands::deploy::{Beside, Deploy};
@@ -20,13 +22,14 @@ use crate::commands::target::https;
 use crate::exit::{Exit, Failure, refuse};
 use crate::host::{AdoptionRecord, AdoptionState, Leased, Machine, OldDatabase, OtherProject, PublicSite};
 use crate::product::platform;
-use crate::project::{DATABASE, EDGE};
+use crate::project::DATABASE;
 use crate::rollout::host::{Host, LeasedHost};
-use crate::rollout::state::release::{Release, ReleaseId};
-use crate::rollout::steps::platform::{Renewal, renew};
+use crate::rollout::state::release::ReleaseId;
+use crate::rollout::steps::platform::renew;
 use crate::rollout::steps::restore;
 use crate::setup::host::Admin;
-use crate::terminal::{self, Activity, paint};
+use crate::terminal::{self, Activity};
+use crate::tools::free_ports;
 use crate::tools::process::interrupt;
 
 /// Where the edge listens on the host's loopback until the ports are its own.
@@ -35,8 +38,6 @@ const BESIDE: u16 = 18_080;
 const HAND_OVER: Duration = Duration::from_secs(9);
 /// How long the edge waits for its certificate, once it has the ports.
 const CERTIFICATE: Duration = Duration::from_secs(10);
-/// How long ours may take to answer by the ports.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The old project, which serves, sends them.
 const NO_MAILS: &str = "DO $$ BEGIN IF to_regclass('public.jobs') IS NOT NULL THEN
@@ -84,7 +85,7 @@ impl Agreed<'_> {
     pub fn run(&self, secrets: BTreeMap<&'static str, Vec<u8>>) -> Result<CutOver> {
         let Agreed { adopt, admin, project, database, .. } = self;
         let tunnel = admin.shell.connection().context("the way to the host is a connection")?;
-        let here = free_port()?;
+        let [here] = free_ports::find()?;
         tunnel.open_tunnel(here, BESIDE)?;
         Setup::beside_project(adopt.target.clone(), adopt.admin.clone(), adopt.output).make()?;
         let beside = Beside { site: PublicSite::beside_another(here, BESIDE), secrets };
@@ -196,41 +197,44 @@ impl Agreed<'_> {
             );
             return Ok((release.id, pause));
         };
-        let undone = interrupt::shielded(|| leased.adoption().undo(&record));
-        let (exit, state) = match undone {
+        Err(self.go_back(&leased, &machine, &record, began, &error))
+    }
+
+    /// Ours was not to be: the old project serves again. What is to be said of it.
+    fn go_back(
+        &self,
+        leased: &Leased,
+        machine: &Machine,
+        record: &AdoptionRecord,
+        began: Instant,
+        error: &anyhow::Error,
+    ) -> anyhow::Error {
+        let OtherProject { name: project, folder, .. } = self.project;
+        let (exit, state) = match interrupt::shielded(|| leased.adoption().undo(record)) {
             Ok(()) => {
-                note(&leased, &format!("the adoption of {} is undone: it serves again", project.name));
-                (
-                    Exit::Undone,
-                    format!(
-                        "{} serves again, {} after it was stopped",
-                        project.name,
-                        terminal::seconds(began.elapsed())
-                    ),
-                )
+                note(leased, &format!("the adoption of {project} is undone: it serves again"));
+                let after = terminal::seconds(began.elapsed());
+                (Exit::Undone, format!("{project} serves again, {after} after it was stopped"))
             }
             Err(_) if machine.is_cut_off() => (
                 Exit::NotUndone,
                 format!(
-                    "the link is lost; unless ours has its data already, a guard there starts {} again within 20 s: `cargo xtask recover` says",
-                    project.name
+                    "the link is lost; unless ours has its data already, a guard there starts {project} again within 20 s: `cargo xtask \
+                     recover` says"
                 ),
             ),
-            Err(undoing) => {
-                let Agreed { project: OtherProject { name, folder, .. }, .. } = self;
-                (
-                    Exit::NotUndone,
-                    format!(
-                        "{name} could not be started again: {undoing:#}\n  There: cd {folder} && docker compose up --detach"
-                    ),
-                )
-            }
+            Err(undoing) => (
+                Exit::NotUndone,
+                format!(
+                    "{project} could not be started again: {undoing:#}\n  There: cd {folder} && docker compose up --detach"
+                ),
+            ),
         };
-        let name = &adopt.target.environment().name;
+        let name = &self.adopt.target.environment().name;
         let message = format!(
             "the cut-over failed: {error:#}\n  Now: {state}. Mend the cause, then `cargo xtask host adopt --env {name}` goes on from there."
         );
-        Err(Failure { exit, message }.into())
+        Failure { exit, message }.into()
     }
 
     /// It is ours, and there is no way back by itself: users may have written already.
@@ -371,52 +375,11 @@ fn back_up(leased: &Leased, machine: &Machine) -> Result<()> {
     driver::run(machine, &attempt, &plan, Vec::new()).map(drop)
 }
 
-/// The edge takes the ports, and users have the release.
-fn open(leased: &Leased, machine: &Machine, release: &Release) -> Result<()> {
-    let attempt = driver::settle(leased)?;
-    let renewal = edge_alone(machine, release.commit.clone())?;
-    driver::run(machine, &attempt, &renew(&renewal), Vec::new())?;
-    machine.platform().wait_for_certificate(&|line| terminal::note(paint::dim(format_args!("  {line}"))))?;
-    wait_for_release(machine, &release.id)
-}
-
 /// What is done is done, whatever becomes of this line.
 fn note(leased: &Leased, what: &str) {
     if let Err(error) = interrupt::shielded(|| driver::settle(leased)?.note(what)) {
         terminal::warn(format_args!("the ledger does not know of it: {error:#}"));
     }
-}
-
-/// The edge starts anew, with the files of this machine's way to users.
-fn edge_alone(machine: &Machine, commit: String) -> Result<Renewal> {
-    let files = machine.files()?;
-    Ok(Renewal {
-        live: files.traffic.active,
-        before: files.ledger.platform().cloned().unwrap_or_default(),
-        commit,
-        services: vec![(EDGE.name.to_owned(), "it takes the ports")],
-        has_database: false,
-    })
-}
-
-fn wait_for_release(machine: &Machine, id: &ReleaseId) -> Result<()> {
-    let began = Instant::now();
-    loop {
-        let said = match machine.probe() {
-            Ok(answer) if answer.status == 200 && answer.release.as_ref() == Some(id) => return Ok(()),
-            Ok(answer) => format!("{} {}", answer.status, answer.excerpt),
-            Err(error) => format!("{error:#}"),
-        };
-        if began.elapsed() > ANSWER_TIMEOUT {
-            bail!("{id} does not answer by the ports of the edge: {said}");
-        }
-        machine.pause(Duration::from_millis(100))?;
-    }
-}
-
-fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
-    Ok(listener.local_addr()?.port())
 }
 
 #[cfg(test)]

@@ -1,0 +1,53 @@
+//! The edge takes the ports that the old project had.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::commands::progress::driver;
+use crate::host::{Leased, Machine};
+use crate::project::EDGE;
+use crate::rollout::host::Host;
+use crate::rollout::state::release::{Release, ReleaseId};
+use crate::rollout::steps::platform::{Renewal, renew};
+use crate::terminal::{self, paint};
+
+/// How long ours may take to answer by the ports.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The edge takes the ports, and users have the release.
+pub fn open(leased: &Leased, machine: &Machine, release: &Release) -> Result<()> {
+    let attempt = driver::settle(leased)?;
+    let renewal = edge_alone(machine, release.commit.clone())?;
+    driver::run(machine, &attempt, &renew(&renewal), Vec::new())?;
+    machine.platform().wait_for_certificate(&|line| terminal::note(paint::dim(format_args!("  {line}"))))?;
+    wait_for_release(machine, &release.id)
+}
+
+/// The edge starts anew, with the files of this machine's way to users.
+pub fn edge_alone(machine: &Machine, commit: String) -> Result<Renewal> {
+    let files = machine.files()?;
+    Ok(Renewal {
+        live: files.traffic.active,
+        before: files.ledger.platform().cloned().unwrap_or_default(),
+        commit,
+        services: vec![(EDGE.name.to_owned(), "it takes the ports")],
+        has_database: false,
+    })
+}
+
+/// Waits until the release answers as users would be answered.
+pub fn wait_for_release(machine: &Machine, id: &ReleaseId) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let said = match machine.probe() {
+            Ok(answer) if answer.status == 200 && answer.release.as_ref() == Some(id) => return Ok(()),
+            Ok(answer) => format!("{} {}", answer.status, answer.excerpt),
+            Err(error) => format!("{error:#}"),
+        };
+        if began.elapsed() > ANSWER_TIMEOUT {
+            bail!("{id} does not answer by the ports of the edge: {said}");
+        }
+        machine.pause(Duration::from_millis(100))?;
+    }
+}
