@@ -86,7 +86,8 @@ pub fn made_again(lab: &Lab) -> Result<(), Failed> {
     store.rclone(&["copyto", &damaged, &format!("store:{sealed}")])?;
     let output = restore(&[]).fails_with(3)?;
     check(output.contains("damaged ") && output.contains("--without-papers"), || output)?;
-    check(new.live() == "none", || new.live())?;
+    // Nothing has the traffic: there may be no file yet that says so.
+    check(["", "none"].contains(&new.live().as_str()), || new.live())?;
     store.rclone(&["copyto", "store:copies/aside", &format!("store:{sealed}")])?;
     let again = restore(&["--json"]).json()?;
     println!("    {again}");
@@ -119,7 +120,7 @@ fn papers_have_left(lab: &Lab, store: &Store, made: &Value, key: &str) -> Result
     check(output.contains("all are off the host"), || output)?;
     let listed = store.rclone(&["lsf", "-R", "--files-only", "store:copies/here/lab"])?;
     let listed = String::from_utf8(listed.stdout)?;
-    let file = listed.lines().find(|name| name.starts_with("papers-")).ok_or_else(|| listed.clone())?;
+    let file = listed.lines().find(|name| name.starts_with("papers-")).ok_or("no paper is in the store")?;
     let file = format!("copies/here/lab/{file}");
     let sent = store.rclone(&["cat", &format!("store:{file}")])?.stdout;
     check(sent.starts_with(b"age-encryption.org/v1"), || "it is not encrypted".into())?;

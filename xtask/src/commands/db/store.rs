@@ -36,8 +36,8 @@ pub struct Place {
     store: Store,
     /// `BUCKET/FOLDER/ENVIRONMENT`; of a copy that was named, the folder that it is in.
     path: String,
-    /// The copy that its address named, when it named one.
-    pub copy: Option<String>,
+    /// The copy that its address named, when it named one, without its ending.
+    copy: Option<String>,
     whose: Whose,
 }
 
@@ -309,8 +309,8 @@ fn newest_of_each(names: impl Iterator<Item = String>, ending: &str) -> Vec<Stri
     newest.into_values().collect()
 }
 
-/// The folder that an address names, and the copy if it names one. A folder's copies are below the environment's name: those of
-/// another one are neither removed nor taken for its own.
+/// The folder that an address names, and the copy if it names one, without its ending. A folder's copies are below the
+/// environment's name: those of another one are neither removed nor taken for its own.
 pub fn parts(address: &str, environment: &str) -> Result<(String, Option<String>)> {
     let path = address.strip_prefix(SCHEME).unwrap_or_default().trim_end_matches('/');
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
@@ -322,11 +322,11 @@ pub fn parts(address: &str, environment: &str) -> Result<(String, Option<String>
             "{address} is no place in a store: s3://BUCKET/FOLDER, of letters, digits, - _ and ."
         )));
     }
-    let (path, copy) = match path.rsplit_once('/') {
-        Some((folder, name)) if name.ends_with(ENDING) => (folder, Some(name.to_owned())),
-        _ => return Ok((format!("{path}/{environment}"), None)),
-    };
-    Ok((path.to_owned(), copy))
+    let named = path.rsplit_once('/').and_then(|(folder, name)| Some((folder, name.strip_suffix(ENDING)?)));
+    Ok(match named {
+        Some((folder, copy)) => (folder.to_owned(), Some(copy.to_owned())),
+        None => (format!("{path}/{environment}"), None),
+    })
 }
 
 /// What is encrypted lies on this machine until it is sent.

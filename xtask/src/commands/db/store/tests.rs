@@ -5,9 +5,9 @@ fn an_environment_has_a_folder_of_its_own_and_a_copy_is_found_by_its_address() {
     let of = |address: &str| parts(address, "staging").unwrap();
     assert_eq!(of("s3://copies/here/"), ("copies/here/staging".to_owned(), None));
     assert_eq!(of("s3://copies"), ("copies/staging".to_owned(), None));
-    let copy = "20260103t120000z-1-1.dump.age";
-    let there = of(&format!("s3://copies/here/production/{copy}"));
-    assert_eq!(there, ("copies/here/production".to_owned(), Some(copy.to_owned())));
+    // By the name that a store's copies are compared with.
+    let there = of("s3://copies/here/production/20260103t120000z-1-1.dump.age");
+    assert_eq!(there, ("copies/here/production".to_owned(), Some("20260103t120000z-1-1".to_owned())));
     assert!(parts("s3://../up", "staging").is_err());
 }
 
