@@ -107,9 +107,7 @@ impl Change {
         let machine = machine.with_bases(bases);
         let leased = driver::lease(&machine, "monitor up".to_owned(), self.lock_wait)?;
         let attempt = driver::settle(&leased)?;
-        let live = machine.live()?.active;
-        let release = machine.kept()?.into_iter().find(|release| Some(&release.id) == live.as_ref());
-        let release = release.ok_or_else(|| {
+        let release = machine.live_release()?.ok_or_else(|| {
             refuse(format!(
                 "no release of {name} has the traffic, and its program is what watches: deploy one first"
             ))

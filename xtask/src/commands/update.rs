@@ -14,7 +14,7 @@ use crate::terminal::{self, Activity, paint};
 /// Move what others make to its newest allowed version
 ///
 /// Base images by their registries, crates and npm's packages within the versions that our manifests allow, GitHub's actions
-/// within their major version. Nothing of them is run, and nothing is committed. What can't be asked stays as it is, and is named;
+/// within their major version. Crates and npm's packages must have been published for three days. Nothing of them is run, and nothing is committed. What can't be asked stays as it is, and is named;
 /// a part that fails is as it was, and makes this fail when the others have moved.
 #[derive(Debug, Args)]
 pub struct Update {

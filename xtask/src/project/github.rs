@@ -1,5 +1,7 @@
 //! What is on GitHub that no other table says.
 
+use std::time::Duration;
+
 /// A label of issues and pull requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Label {
@@ -27,6 +29,8 @@ pub const SETTINGS_TOKEN: &str = "SETTINGS_TOKEN";
 /// The secret of the repository with the token by which the weekly workflow opens its pull request: a workflow's own may change no
 /// workflow, and what it opens starts no checks.
 pub const UPDATES_TOKEN: &str = "UPDATES_TOKEN";
+/// How long a version of others has been published, at least, before an update takes it: most bad ones are taken back sooner.
+pub const UPDATE_AGE: Duration = Duration::from_secs(3 * 86_400);
 /// The branch of that pull request.
 pub const UPDATES_BRANCH: &str = "updates";
 /// Where what has moved is until its checks have passed.

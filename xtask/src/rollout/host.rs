@@ -42,6 +42,11 @@ pub trait Host {
     fn files(&self) -> Result<Files>;
     /// The releases that are kept whole.
     fn kept(&self) -> Result<Vec<Release>>;
+    /// The release that has the traffic, if it is kept whole.
+    fn live_release(&self) -> Result<Option<Release>> {
+        let live = self.live()?.active;
+        Ok(self.kept()?.into_iter().find(|release| Some(&release.id) == live.as_ref()))
+    }
     /// The containers of all releases, running or not.
     fn parts(&self) -> Result<Vec<Part>>;
     /// The migrations that the database has; none before the first one, or while it does not run.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::{Context, Result, bail};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::project::{self, BASES, BUILD_IMAGES};
@@ -47,10 +47,12 @@ pub fn read() -> Result<LockedImages> {
     }
 }
 
-/// The same, as a commit has it.
-pub fn of_commit(sha: &str) -> Result<LockedImages> {
+/// The same, as a commit has it in the repository of this folder.
+pub fn of_commit(folder: &Utf8Path, sha: &str) -> Result<LockedImages> {
     let file = format!("{}/{FILE}", project::DEPLOY);
-    match git::history::show_if_there(workspace::root(), sha, &file)? {
+    let found = git::history::show_if_there(folder, sha, &file)
+        .with_context(|| format!("{file} is read as the commit {sha} has it: `git fetch` brings it here"))?;
+    match found {
         Some(text) => parse(&text).with_context(|| format!("{file} of {sha} can't be read")),
         None => Ok(LockedImages::new()),
     }
@@ -115,6 +117,36 @@ pub fn strange_rows(lock: &LockedImages) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::process::{Run, shell_in};
+
+    #[test]
+    fn each_commit_has_its_own_lock_whatever_is_checked_out_and_one_that_is_not_here_is_to_be_fetched() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(temporary.path()).unwrap();
+        let sh = shell_in(folder);
+        let git = |words: &str| {
+            let words = format!("-c user.name=A -c user.email=a@example.org {words}");
+            let words = words.split(' ');
+            Run::new(xshell::cmd!(sh, "git {words...}")).text().unwrap()
+        };
+        git("init -q");
+        git("commit -q --allow-empty -m none");
+        let none = git("rev-parse HEAD");
+        let file = folder.join(project::DEPLOY).join(FILE);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+        let commit = |digit: &str| {
+            fs::write(&file, format!(r#"{{"caddy": {{"digest": "{}"}}}}"#, digest(digit))).unwrap();
+            git("add .");
+            git("commit -q -m lock");
+            git("rev-parse HEAD")
+        };
+        let (first, second) = (commit("1"), commit("2"));
+        let of = |sha: &str| of_commit(folder, sha).unwrap().get("caddy").and_then(|it| it.digest.clone());
+        assert_eq!([of(&none), of(&first), of(&second)], [None, Some(digest("1")), Some(digest("2"))]);
+        let error = format!("{:#}", of_commit(folder, &"3".repeat(40)).unwrap_err());
+        assert!(error.contains("git fetch"), "{error}");
+    }
 
     #[test]
     fn what_somebody_has_written_by_hand_is_refused_when_it_is_no_digest() {

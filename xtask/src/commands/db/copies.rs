@@ -117,7 +117,7 @@ impl Destination {
         let about = serde_json::to_string(&about)?;
         let Destination { place, recipient, secrets } = self;
         Ok(Sending {
-            image: images::sender_beside(machine.bases()?, registry)?,
+            image: images::sender_beside(machine, registry)?,
             about,
             owner,
             place: place.clone(),

@@ -58,9 +58,7 @@ pub fn check(
 
 /// Those who may, as the commit has it that has the traffic there.
 fn approvers(machine: &Machine) -> Result<String> {
-    let live = machine.live()?.active;
-    let live = machine.kept()?.into_iter().find(|release| Some(&release.id) == live.as_ref());
-    let live = live.map(|release| release.commit);
+    let live = machine.live_release()?.map(|release| release.commit);
     approvals::approvers_after(workspace::root(), live.as_deref(), approvals::approvers()?)
         .context("who may approve is not known")
 }

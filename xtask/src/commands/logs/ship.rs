@@ -95,7 +95,7 @@ impl Destination {
 
     fn shipping(self, machine: &Machine, registry: &Registry) -> Result<Shipping> {
         let Destination { receiver, authority, secrets } = self;
-        let image = images::shipper_beside(machine.bases()?, Some(registry))?;
+        let image = images::shipper_beside(machine, Some(registry))?;
         Ok(Shipping { image, receiver, authority, secrets })
     }
 }

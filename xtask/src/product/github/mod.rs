@@ -12,7 +12,7 @@ mod rulesets;
 mod seal;
 mod secrets;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use anyhow::Result;
 use serde_json::Value;

@@ -8,17 +8,20 @@ use sha2::{Digest as _, Sha256};
 use super::lock;
 use super::parts::packages_of;
 use super::registry::Registry;
-use crate::host::{Bases, ToolImage};
+use crate::exit::refuse;
+use crate::host::{Bases, Machine, ToolImage};
 use crate::project::{
     Base, CADDY, DEBIAN, NAME, POSTGRES, SENDER, SENDER_DOCKERFILE, SHIPPER, SHIPPER_DOCKERFILE,
 };
+use crate::rollout::host::Host as _;
 use crate::setup::base_images::{self, BaseImage, Origin};
-use crate::setup::base_lock::pinned;
+use crate::setup::base_lock::{LockedImages, pinned};
 use crate::setup::{self, Tool, base_lock};
 use crate::terminal::{self, paint};
 use crate::tools::docker;
 use crate::tools::files::hex::hex;
 use crate::tools::process::shell;
+use crate::workspace;
 
 /// The images that a platform on this machine runs.
 pub fn bases_here() -> Result<Bases> {
@@ -32,16 +35,15 @@ pub fn of_platform(bases: &BTreeMap<&'static str, BaseImage>) -> Bases {
 }
 
 /// Says which of them no registry gave, and which of those are not made of what they are locked to.
-pub fn say_assembled(bases: &BTreeMap<&'static str, BaseImage>) -> Result<()> {
+pub fn say_assembled(bases: &BTreeMap<&'static str, BaseImage>, lock: &LockedImages) -> Result<()> {
     let of = |origin| bases.iter().filter(move |(_, base)| base.origin == origin).map(|(name, _)| *name);
     let assembled: Vec<&str> = of(Origin::Assembled).collect();
     if !assembled.is_empty() {
         let names = assembled.join(", ");
         terminal::note(paint::dim(format_args!("  base images assembled from Debian's packages: {names}")));
     }
-    let locked = base_lock::read()?;
     for name in assembled {
-        let Some(locked) = locked.get(name) else { continue };
+        let Some(locked) = lock.get(name) else { continue };
         if let Some(words) = lock::differing(name, locked, &packages_of(shell(), &bases[name].reference)?) {
             terminal::warn(format_args!("{words}. `cargo xtask image lock` writes down what is used now"));
         }
@@ -57,7 +59,7 @@ pub fn bases_by_name() -> Bases {
 
 /// The images of a platform to be started on a host: by digest from this commit's lock file, else through our registry.
 pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
-    let lock = base_lock::of_commit(sha)?;
+    let lock = base_lock::of_commit(workspace::root(), sha)?;
     let name =
         |base: &'static Base| match base.public.map(|public| (public, pinned(&lock, base.name, public))) {
             Some((public, pinned)) if pinned != public => Ok(pinned),
@@ -66,14 +68,29 @@ pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
     Ok(Bases { caddy: name(&CADDY)?, postgres: name(&POSTGRES)? })
 }
 
-/// The image of what sends copies off a host, beside a platform of these.
-pub fn sender_beside(platform: &Bases, registry: Option<&Registry>) -> Result<ToolImage> {
-    tool_beside(&SENDER, SENDER_DOCKERFILE, platform, registry)
+/// The image of what sends copies off an environment's host.
+pub fn sender_beside(machine: &Machine, registry: Option<&Registry>) -> Result<ToolImage> {
+    tool_beside(&SENDER, SENDER_DOCKERFILE, machine.bases()?, &lock_of(machine)?, registry)
 }
 
-/// The image of what ships logs off a host, beside a platform of these.
-pub fn shipper_beside(platform: &Bases, registry: Option<&Registry>) -> Result<ToolImage> {
-    tool_beside(&SHIPPER, SHIPPER_DOCKERFILE, platform, registry)
+/// The image of what ships logs off an environment's host.
+pub fn shipper_beside(machine: &Machine, registry: Option<&Registry>) -> Result<ToolImage> {
+    tool_beside(&SHIPPER, SHIPPER_DOCKERFILE, machine.bases()?, &lock_of(machine)?, registry)
+}
+
+/// Of the commit that has the traffic there, whatever is checked out here; on this machine of this tree, as all else is.
+fn lock_of(machine: &Machine) -> Result<LockedImages> {
+    let environment = machine.environment();
+    if environment.is_here() {
+        return base_lock::read();
+    }
+    let live = machine.live_release()?.ok_or_else(|| {
+        refuse(format!(
+            "no release of {} has the traffic, and its commit says which images are used: deploy one first",
+            environment.name
+        ))
+    })?;
+    base_lock::of_commit(workspace::root(), &live.commit)
 }
 
 /// It comes as those of the platform came: where they are public ones, the host's engine makes it, so that whoever deploys needs
@@ -82,18 +99,19 @@ fn tool_beside(
     tool: &'static Base,
     dockerfile: &'static str,
     platform: &Bases,
+    lock: &LockedImages,
     registry: Option<&Registry>,
 ) -> Result<ToolImage> {
     if !base_images::is_assembled(&platform.postgres) {
         let (debian, public) = DEBIAN;
-        let from = pinned(&base_lock::read()?, debian, public);
+        let from = pinned(lock, debian, public);
         let dockerfile = format!("FROM {from}\n{dockerfile}");
         let sum = hex(&Sha256::digest(&dockerfile));
         let name = format!("{NAME}-made/{}:{}", tool.name, &sum[..12]);
         return Ok(ToolImage::Made { name, dockerfile });
     }
     let bases = base_images::ensure(&[tool])?;
-    say_assembled(&bases)?;
+    say_assembled(&bases, lock)?;
     match registry {
         Some(registry) => bring(registry, tool),
         None => Ok(bases[tool.name].reference.clone()),
@@ -117,17 +135,25 @@ fn bring(registry: &Registry, base: &'static Base) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::base_lock::Locked;
 
     #[test]
     fn beside_public_images_the_host_makes_those_of_tools_and_nothing_is_assembled_or_pushed() {
         let postgres = "docker.io/library/postgres:15-bookworm@sha256:00".to_owned();
         let platform = Bases { caddy: String::new(), postgres };
-        for (tool, image) in
-            [(SENDER, sender_beside(&platform, None)), (SHIPPER, shipper_beside(&platform, None))]
-        {
-            let Ok(ToolImage::Made { name, dockerfile }) = image else { panic!("it comes another way") };
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        let locked = Locked { digest: Some(digest.clone()), ..Locked::default() };
+        let lock = LockedImages::from([(DEBIAN.0.to_owned(), locked)]);
+        for (tool, text) in [(&SENDER, SENDER_DOCKERFILE), (&SHIPPER, SHIPPER_DOCKERFILE)] {
+            let made = |lock: &LockedImages| match tool_beside(tool, text, &platform, lock, None) {
+                Ok(ToolImage::Made { name, dockerfile }) => (name, dockerfile),
+                _ => panic!("it comes another way"),
+            };
+            let (name, dockerfile) = made(&lock);
             assert!(name.starts_with(&format!("tracehub-made/{}:", tool.name)), "{name}");
-            assert!(dockerfile.starts_with("FROM docker.io/library/debian:bookworm-slim"), "{dockerfile}");
+            let from = format!("FROM docker.io/library/debian:bookworm-slim@{digest}\n");
+            assert!(dockerfile.starts_with(&from), "{dockerfile}");
+            assert_ne!(made(&LockedImages::new()).0, name, "by another lock it is another image");
             // What is assembled elsewhere is in it.
             for package in tool.packages.last().expect("it has some").names {
                 assert!(dockerfile.contains(&format!(" {package} ")), "{package}");

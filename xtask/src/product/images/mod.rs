@@ -80,8 +80,9 @@ pub fn build(yes: bool) -> Result<Built> {
             sbom::npm_packages()?,
         ))
     })?;
-    bases::say_assembled(&bases)?;
-    if let Some(words) = base_lock::unlocked(&base_lock::read()?) {
+    let lock = base_lock::read()?;
+    bases::say_assembled(&bases, &lock)?;
+    if let Some(words) = base_lock::unlocked(&lock) {
         terminal::note(paint::dim(format_args!("  base images {words}")));
     }
     let sh = shell();

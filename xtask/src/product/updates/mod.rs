@@ -2,8 +2,11 @@
 //! manifests allow, GitHub's actions within their major version.
 
 mod actions;
-mod packages;
+mod crates;
+mod npm;
 pub mod request;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use camino::Utf8Path;
@@ -55,8 +58,8 @@ pub fn apply() -> Result<Report> {
         workspace::root(),
         &[
             (FILE, &base_images),
-            ("Cargo.lock", &packages::crates),
-            ("package-lock.json", &packages::npm),
+            (crates::FILE, &crates::apply),
+            (npm::FILE, &npm::apply),
             ("GitHub's actions", &actions::apply),
         ],
     )
@@ -84,6 +87,26 @@ fn move_all(root: &Utf8Path, parts: &[Part]) -> Result<Report> {
         }
     }
     Ok(report)
+}
+
+/// Each package's versions: where npm has put each, and how often, is of no interest.
+type Versions = BTreeMap<String, BTreeSet<String>>;
+
+/// The packages that have other versions in one lock file than in another.
+fn differing(of: &'static str, before: &Versions, after: &Versions) -> Vec<Moved> {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let words = |all: &Versions, name: &String| {
+        let versions =
+            all.get(name).map(|them| them.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
+        versions.unwrap_or_else(|| "none".to_owned())
+    };
+    let moved = names.into_iter().filter(|name| before.get(*name) != after.get(*name)).map(|name| Moved {
+        of,
+        name: name.clone(),
+        from: words(before, name),
+        to: words(after, name),
+    });
+    moved.collect()
 }
 
 fn base_images() -> Result<Report> {

@@ -4,6 +4,7 @@
 //! the same commit compiles with and without a database.
 
 pub mod coverage;
+pub mod index;
 mod messages;
 pub mod nextest;
 

@@ -1,5 +1,5 @@
 mod schema;
-mod server;
+pub mod server;
 
 use serde_json::json;
 

@@ -17,9 +17,11 @@ impl Schema {
 
     /// The operation that a request is, and what stands for the names in its path.
     pub fn operation(&self, method: &str, path: &str) -> Option<(&Value, BTreeMap<String, String>)> {
-        let given: Vec<&str> = path.split('/').collect();
         let found = |template: &str| {
             let parts: Vec<&str> = template.split('/').collect();
+            // A reference has slashes of its own.
+            let most = if template.ends_with("{ref}") { parts.len() } else { usize::MAX };
+            let given: Vec<&str> = path.splitn(most, '/').collect();
             let mut names = BTreeMap::new();
             let fits = |(part, given): (&&str, &&str)| match part.strip_prefix('{') {
                 Some(name) => {

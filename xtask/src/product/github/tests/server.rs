@@ -1,6 +1,7 @@
 //! GitHub, as far as it is asked: a server on the loopback with a state and a key pair of its own. Each request and each answer
 //! is held to GitHub's own description.
 
+pub mod git;
 mod state;
 
 use std::io::Write as _;

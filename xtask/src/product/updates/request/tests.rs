@@ -1,103 +1,7 @@
-use std::io::Write as _;
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
-use std::thread;
-
 use super::*;
+use crate::product::github::tests::server::git::sha;
+use crate::product::github::tests::server::{Plan, Server};
 use crate::product::updates::Moved;
-use crate::tools::http::received::Received;
-
-/// What GitHub has: branches, commits by name, pull requests.
-#[derive(Default)]
-struct State {
-    refs: BTreeMap<String, String>,
-    commits: BTreeMap<String, Value>,
-    pulls: Vec<Value>,
-    labels: Vec<Value>,
-}
-
-fn github() -> (Api, Arc<Mutex<State>>) {
-    let state: Arc<Mutex<State>> = Arc::default();
-    let (listener, shared) = (TcpListener::bind("127.0.0.1:0").unwrap(), state.clone());
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let Some(asked) = Received::from(&stream) else { continue };
-            let body = serde_json::from_str(&asked.body).unwrap_or_default();
-            let (method, path) = asked.line.split_once(" /repos/ada/engine").unwrap();
-            let answer = answer(&mut shared.lock().unwrap(), method, path, &body);
-            let (status, answer) = answer.map_or((404, String::new()), |it| (200, it.to_string()));
-            let length = answer.len();
-            write!(
-                stream,
-                "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}"
-            )
-            .unwrap();
-        }
-    });
-    (Api::new(&address, "ada/engine", "word"), state)
-}
-
-fn answer(state: &mut State, method: &str, path: &str, body: &Value) -> Option<Value> {
-    let branch = |path: &str| path.rsplit('/').next().unwrap().to_owned();
-    let path = path.split('?').next().unwrap();
-    match (method, path) {
-        ("GET", _) if path.starts_with("/git/commits/") => state.commits.get(&branch(path)).cloned(),
-        ("POST", "/git/trees") => {
-            Some(json!({ "sha": format!("tree of {}", body["tree"][0]["path"].as_str()?) }))
-        }
-        ("POST", "/git/commits") => {
-            let sha = format!("c{}", state.commits.len());
-            state.commits.insert(sha.clone(), body.clone());
-            Some(json!({ "sha": sha }))
-        }
-        ("GET", _) if path.starts_with("/git/ref/heads/") => {
-            Some(json!({ "object": { "sha": state.refs.get(&branch(path))? } }))
-        }
-        ("POST", "/git/refs") => {
-            let name = branch(body["ref"].as_str()?);
-            assert!(!state.refs.contains_key(&name), "GitHub refuses to make {name} twice");
-            state.refs.insert(name, body["sha"].as_str()?.to_owned());
-            Some(json!({}))
-        }
-        ("PATCH", _) if path.starts_with("/git/refs/heads/") => {
-            state.refs.insert(branch(path), body["sha"].as_str()?.to_owned())?;
-            Some(json!({}))
-        }
-        ("DELETE", _) => state.refs.remove(&branch(path)).map(|_| json!({})),
-        ("GET", _) if path.starts_with("/compare/main...") => {
-            let (mut commits, mut left) = (Vec::new(), vec![branch(path).replace("main...", "")]);
-            while let Some(at) = left.pop() {
-                let Some(commit) = state.commits.get(&at).filter(|_| !at.starts_with("head")) else {
-                    continue;
-                };
-                let parents: Vec<&str> =
-                    commit["parents"].as_array()?.iter().filter_map(Value::as_str).collect();
-                left.extend(parents.iter().map(|it| (*it).to_owned()));
-                let parents: Vec<Value> = parents.iter().map(|it| json!({ "sha": it })).collect();
-                commits.push(json!({ "sha": at, "commit": commit, "parents": parents }));
-            }
-            Some(json!({ "total_commits": commits.len(), "commits": commits }))
-        }
-        ("GET", "/pulls") => Some(json!(state.pulls)),
-        ("POST", "/pulls") => {
-            let mut pull = body.clone();
-            (pull["number"], pull["html_url"]) = (json!(7), json!("https://github.com/ada/engine/pull/7"));
-            pull["state"] = json!("open");
-            state.pulls.insert(0, pull.clone());
-            Some(pull)
-        }
-        ("PATCH", "/pulls/7") => {
-            state.pulls[0]["body"] = body["body"].clone();
-            Some(state.pulls[0].clone())
-        }
-        ("POST", "/issues/7/labels") => {
-            state.labels.push(body["labels"].clone());
-            Some(json!([]))
-        }
-        _ => panic!("{method} {path}"),
-    }
-}
 
 fn report(to: &str) -> Report {
     let (name, from) = ("serde".to_owned(), "1.0.1".to_owned());
@@ -106,74 +10,88 @@ fn report(to: &str) -> Report {
     Report { moved, left, failed: Vec::new() }
 }
 
+fn of_push(api: &Api, to: &str) -> String {
+    let entry = json!({ "path": "Cargo.lock", "mode": "100644", "type": "blob", "content": to });
+    commit(api, &sha(1), &[entry], &message(&report(to))).unwrap()
+}
+
+/// The default branch is at a commit, whose descendants alone are ahead of it.
+fn github() -> Server {
+    let server = Server::start(Plan::Public);
+    server.state().git.commits.insert(sha(1), json!({ "message": "A change", "tree": "t" }));
+    server
+}
+
+fn is_as_described(server: &Server) {
+    assert_eq!(server.state().wrong, Vec::<String>::new());
+}
+
 #[test]
 fn there_is_one_pull_request_which_is_told_what_has_moved_since_and_nobody_s_commit_is_lost() {
-    let (api, state) = github();
-    state
-        .lock()
-        .unwrap()
-        .commits
-        .insert("head".to_owned(), json!({ "message": "A change", "tree": { "sha": "t" } }));
-    let push = |to: &str| {
-        let entry = json!({ "path": "Cargo.lock", "content": to });
-        commit(&api, "head", &[entry], &message(&report(to))).unwrap()
-    };
+    let server = github();
+    let (api, git) = (server.api(), || server.state());
+    let push = |to: &str| of_push(&api, to);
     let first = push("1.0.2");
-    assert_eq!(state.lock().unwrap().pulls.len(), 0, "its checks run");
-    assert_eq!(state.lock().unwrap().commits[&first]["parents"], json!(["head"]));
+    assert_eq!(git().git.pulls.len(), 0, "its checks run");
+    assert_eq!(git().git.commits[&first]["parents"], json!([sha(1)]));
     let page = publish(&api, &first, Some("https://github.com/ada/engine/actions/runs/1")).unwrap();
     assert_eq!(page, "https://github.com/ada/engine/pull/7");
-    let body = |state: &State| state.pulls[0]["body"].as_str().unwrap().to_owned();
+    let body = || git().git.pulls[0]["body"].as_str().unwrap().to_owned();
     for words in
         ["Cargo.lock: `serde` `1.0.1` → `1.0.2`", "not moved: `docker/login-action", "have passed: https"]
     {
-        let body = body(&state.lock().unwrap());
-        assert!(body.contains(words), "{body}");
+        assert!(body().contains(words), "{}", body());
     }
-    assert_eq!(state.lock().unwrap().refs.keys().collect::<Vec<_>>(), ["updates"]);
+    assert_eq!(git().git.refs.keys().collect::<Vec<_>>(), [UPDATES_BRANCH]);
 
     let second = push("1.0.3");
-    assert_eq!(state.lock().unwrap().refs["updates"], first, "until its checks have passed");
+    assert_eq!(git().git.refs[UPDATES_BRANCH], first, "until its checks have passed");
     publish(&api, &second, None).unwrap();
     publish(&api, &second, None).unwrap();
-    {
-        let state = state.lock().unwrap();
-        assert_eq!((state.pulls.len(), &state.refs["updates"]), (1, &second));
-        assert!(body(&state).contains("→ `1.0.3`"));
-        assert_eq!(state.labels[0], json!(["dependencies"]));
-    }
+    assert_eq!(git().git.pulls.len(), 1);
+    assert_eq!(git().git.refs[UPDATES_BRANCH], second);
+    assert!(body().contains("→ `1.0.3`"));
+    assert_eq!(git().git.labels[0], ("7".to_owned(), json!(["dependencies"])));
 
     // GitHub's button has merged main into it.
     let put = |name: &str, message: &str, parents: &[&str]| {
-        let mut state = state.lock().unwrap();
-        state.commits.insert(name.to_owned(), json!({ "message": message, "parents": parents }));
-        state.refs.insert("updates".to_owned(), name.to_owned());
+        let mut state = server.state();
+        state
+            .git
+            .commits
+            .insert(name.to_owned(), json!({ "message": message, "tree": "t", "parents": parents }));
+        state.git.refs.insert(UPDATES_BRANCH.to_owned(), name.to_owned());
     };
-    put("merge", "Merge branch 'main' into updates", &[&second, "head2"]);
+    put(&sha(2), "Merge branch 'main' into updates", &[&second, &sha(0xbeef)]);
     let third = push("1.0.4");
     publish(&api, &third, None).unwrap();
 
     // Somebody mends the branch: beside our commit, in its place under the same title, or in a merge of something else.
+    let theirs = sha(3);
     for (message, parents) in
-        [("Mend a test", vec![third.as_str()]), (TITLE, vec!["head"]), ("Merge", vec![&third, &first])]
+        [("Mend a test", vec![third.as_str()]), (TITLE, vec![&sha(0xbeef)]), ("Merge", vec![&third, &first])]
     {
-        put("theirs", message, &parents);
+        put(&theirs, message, &parents);
         let fourth = push("1.0.5");
         let error = publish(&api, &fourth, None).unwrap_err().to_string();
-        assert!(error.contains("theirs on the branch updates is somebody's own"), "{message}: {error}");
-        assert_eq!(state.lock().unwrap().refs["updates"], "theirs");
+        assert!(
+            error.contains(&format!("{theirs} on the branch updates is somebody's own")),
+            "{message}: {error}"
+        );
+        assert_eq!(git().git.refs[UPDATES_BRANCH], theirs);
     }
     // Closed, with the branch left where it was: there is another pull request.
-    state.lock().unwrap().refs.insert("updates".to_owned(), third.clone());
-    state.lock().unwrap().pulls[0]["state"] = json!("closed");
+    server.state().git.refs.insert(UPDATES_BRANCH.to_owned(), third.clone());
+    server.state().git.pulls[0]["state"] = json!("closed");
     let fourth = push("1.0.6");
     publish(&api, &fourth, None).unwrap();
-    assert_eq!(state.lock().unwrap().pulls.len(), 2);
-    state.lock().unwrap().commits.insert("theirs".to_owned(), json!({ "message": "Mend a test" }));
-    for wrong in ["theirs", "nowhere"] {
-        let error = publish(&api, wrong, None).unwrap_err().to_string();
+    assert_eq!(git().git.pulls.len(), 2);
+    is_as_described(&server);
+    for wrong in [theirs, sha(4)] {
+        let error = publish(&api, &wrong, None).unwrap_err().to_string();
         assert!(error.contains("is no commit of `cargo xtask update --push`"), "{error}");
     }
+    is_as_described(&server);
 }
 
 #[test]

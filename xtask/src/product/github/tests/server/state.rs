@@ -9,6 +9,7 @@ use crypto_box::aead::OsRng;
 use serde_json::{Value, json};
 
 use super::Schema;
+use super::git::Git;
 
 /// What the account pays for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,7 @@ pub struct State {
     pub code_owners: Option<Value>,
     /// Deployments, each with its statuses.
     pub deployments: Vec<(Value, Vec<Value>)>,
+    pub git: Git,
     /// The next requests that are told to come again, and in how many seconds.
     pub limited: (usize, u64),
     /// Requests for which the token has no permission, by how they begin.
@@ -69,6 +71,7 @@ impl State {
             labels: Vec::new(),
             code_owners: None,
             deployments: Vec::new(),
+            git: Git::default(),
             limited: (0, 0),
             forbidden: Vec::new(),
             late: 0,
@@ -102,6 +105,9 @@ impl State {
         let rest = path.strip_prefix("/repos/ada/engine").unwrap_or(path);
         let parts: Vec<&str> = rest.split('/').skip(1).collect();
         let is_free = self.plan == Plan::PrivateFree;
+        if let Some(answer) = self.git.answer(schema, method, &parts, body.clone()) {
+            return answer;
+        }
         match (method, parts.as_slice()) {
             ("GET", ["users", login]) if *login == "ada" => {
                 (200, schema.example("public-user", json!({ "id": 7, "login": login })))

@@ -1,0 +1,124 @@
+//! npm's packages: what npm moves, without running anything of them.
+
+use std::cmp::Ordering;
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use xshell::cmd;
+
+use super::{Report, Versions, differing};
+use crate::product::frontend;
+use crate::product::sbom::Kind;
+use crate::project::{FRONTEND, UPDATE_AGE};
+use crate::tools::process::{Run, shell_in};
+use crate::workspace;
+
+/// The file.
+pub const FILE: &str = "package-lock.json";
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Ours are named by one exact version each: those move within their major version (of 0.x within x), as `^` says; all others
+/// within what they ask of each other, all of them to what is old enough. No script of a package is run.
+pub fn apply() -> Result<Report> {
+    let (package, folder) = (frontend::package()?, workspace::root().join(FRONTEND.folder));
+    let lock = folder.join(FILE);
+    let before = fs::read_to_string(&lock)?;
+    let (sh, npm) = (shell_in(&folder), &package.npm);
+    let ours = ranges(&fs::read_to_string(folder.join("package.json"))?)?;
+    let since = humantime::format_rfc3339_seconds(SystemTime::now() - UPDATE_AGE).to_string();
+    let only = ["--package-lock-only", "--ignore-scripts", "--before", &since];
+    let install = cmd!(sh, "{npm} install {only...} --save-exact {ours...}");
+    for command in [install, cmd!(sh, "{npm} update {only...}")] {
+        let done = Run::new(command).timeout(TIMEOUT).checked();
+        done.with_context(|| {
+            format!("npm may take nothing that is newer than {since}, as one that is locked now may be")
+        })?;
+    }
+    let after = fs::read_to_string(&lock)?;
+    if let Some(line) = after.lines().find(|line| line.contains("\"resolved\": \"http")) {
+        bail!("npm has written an address into package-lock.json: {}", line.trim());
+    }
+    let (before, after) = (versions(&before)?, versions(&after)?);
+    for (name, has, comes) in gone_back(&before, &after) {
+        // npm goes back to what its makers call the latest, too.
+        let told = Run::new(cmd!(sh, "{npm} view {name} time --json")).timeout(TIMEOUT).checked()?.stdout;
+        if is_newer(&told, &has, &since)? {
+            bail!("npm would take {name} back from {has} to {comes}: it is locked, and newer than {since}");
+        }
+    }
+    let moved = differing(FILE, &before, &after);
+    Ok(Report { moved, ..Report::default() })
+}
+
+/// The packages whose newest version is an older one now: name, and the version before and now.
+fn gone_back(before: &Versions, after: &Versions) -> Vec<(String, String, String)> {
+    let newest = |all: &Versions, name: &String| {
+        all.get(name)?.iter().max_by(|one, other| Kind::Npm.compare(one, other)).cloned()
+    };
+    let back = before.keys().filter_map(|name| {
+        let (has, comes) = (newest(before, name)?, newest(after, name)?);
+        (Kind::Npm.compare(&comes, &has) == Ordering::Less).then(|| (name.clone(), has, comes))
+    });
+    back.collect()
+}
+
+/// Whether a version was published after that, by what npm says of its package. Times are in UTC, and compared as they are written.
+fn is_newer(told: &str, version: &str, since: &str) -> Result<bool> {
+    let times: Value = serde_json::from_str(told).context("npm does not say when versions were published")?;
+    Ok(times[version].as_str().is_none_or(|at| at.get(..19) > since.get(..19)))
+}
+
+/// `react@^19.3.1` of each dependency.
+fn ranges(package: &str) -> Result<Vec<String>> {
+    let package: Value = serde_json::from_str(package).context("reading package.json")?;
+    let all = ["dependencies", "devDependencies"]
+        .into_iter()
+        .filter_map(|kind| package[kind].as_object())
+        .flatten();
+    Ok(all.map(|(name, version)| format!("{name}@^{}", version.as_str().unwrap_or_default())).collect())
+}
+
+/// Of npm's.
+fn versions(text: &str) -> Result<Versions> {
+    let lock: Value = serde_json::from_str(text).context("reading package-lock.json")?;
+    let mut all = Versions::new();
+    for (path, it) in lock["packages"].as_object().into_iter().flatten() {
+        if let (Some((_, name)), Some(version)) = (path.rsplit_once("node_modules/"), it["version"].as_str())
+        {
+            all.entry(name.to_owned()).or_default().insert(version.to_owned());
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_npm_has_moved_added_and_removed_is_read_from_its_lock_files() {
+        let before = r#"{"packages": {"": {"version": "1.0.0"}, "node_modules/a": {"version": "1.0.0"},
+            "node_modules/a/node_modules/@b/c": {"version": "2.0.0"}, "node_modules/d": {"version": "1.0.0"}}}"#;
+        let after = r#"{"packages": {"": {"version": "1.1.0"}, "node_modules/a": {"version": "1.0.1"},
+            "node_modules/@b/c": {"version": "2.0.0"}, "node_modules/e": {"version": "3.0.0"},
+            "node_modules/e/node_modules/a": {"version": "1.0.0"}}}"#;
+        let moved = differing("it", &versions(before).unwrap(), &versions(after).unwrap());
+        let words: Vec<_> = moved.iter().map(|it| format!("{} {} {}", it.name, it.from, it.to)).collect();
+        assert_eq!(words, ["a 1.0.0 1.0.0, 1.0.1", "d 1.0.0 none", "e none 3.0.0"]);
+        let (before, after) = (versions(before).unwrap(), versions(after).unwrap());
+        assert_eq!(gone_back(&before, &after), [], "what nobody needs any more has not gone back");
+        let back = ["a", "1.0.1", "1.0.0"].map(str::to_owned);
+        assert_eq!(gone_back(&after, &before), [back.into()]);
+        let told = r#"{"1.0.0": "2026-11-26T10:00:00.000Z", "1.0.1": "2026-11-28T10:00:00+00:00"}"#;
+        let is_newer = |version| is_newer(told, version, "2026-11-27T10:00:00Z").unwrap();
+        assert_eq!(
+            ["1.0.0", "1.0.1", "1.0.2"].map(is_newer),
+            [false, true, true],
+            "one that is not known is"
+        );
+        let package = r#"{"dependencies": {"react": "19.3.1"}, "devDependencies": {"@a/b": "0.1.2"}}"#;
+        assert_eq!(ranges(package).unwrap(), ["react@^19.3.1", "@a/b@^0.1.2"]);
+    }
+}
