@@ -48,7 +48,12 @@ const MANIFESTS: &[&str] = &[
     "xtask/tests/*/main.rs",
 ];
 /// The frontend, but for what is made in its folder.
-const FRONTEND: &[&str] = &["tracehub/frontend/", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/"];
+const FRONTEND: &[&str] = &[
+    "tracehub/frontend/",
+    "!tracehub/frontend/dist/",
+    "!tracehub/frontend/dist-maps/",
+    "!tracehub/frontend/coverage/",
+];
 /// Of the frontend what becomes the page.
 const PAGE: &[&str] = &[
     "tracehub/frontend/index.html",
@@ -152,7 +157,7 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
 
         task("secrets", "no file holds what looks like a secret, by kingfisher, and the encrypted ones are whole")
             .groups(["lint"]).tools(&[Tool::Kingfisher])
-            .reads(["**/*", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/", "!tracehub/frontend/node_modules/", "!target/"])
+            .reads(["**/*", "!tracehub/frontend/dist/", "!tracehub/frontend/dist-maps/", "!tracehub/frontend/coverage/", "!tracehub/frontend/node_modules/", "!target/"])
             .run(repository::secrets::none_is_found),
 
         task("secrets-history", "no earlier commit holds what looks like a secret, by kingfisher")
