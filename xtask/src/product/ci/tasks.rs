@@ -223,12 +223,12 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
         // What is shipped.
         task("frontend-build", "the frontend, bundled as it is served")
             .needs(["npm-ci", "typecheck"]).tools(NODE).reads(PAGE).variables(["NODE_ENV"])
-            .writes([artifacts::PAGE])
+            .writes([artifacts::PAGE, artifacts::SOURCE_MAPS])
             .run(frontend::build),
 
         task("page-test", "the built page in a browser: accessibility by axe, layout, drafts, and what it waits for")
             .needs(["frontend-build"]).groups(["test"]).tools(NODE).tools(BROWSER).reads(PAGE)
-            .reads([artifacts::PAGE, "tracehub/frontend/Caddyfile", "tracehub/frontend/page-tests/", "!tracehub/frontend/page-tests/results/"])
+            .reads([artifacts::PAGE, artifacts::SOURCE_MAPS, "tracehub/frontend/Caddyfile", "tracehub/frontend/page-tests/", "!tracehub/frontend/page-tests/results/"])
             .run(frontend::page_test),
 
         task("images", "both images are built, run as their own user, and hold what they should, syft agreeing")
