@@ -147,7 +147,7 @@ pub fn secret_leaked(stage: &Stage, users: &Users) -> Result<Instant> {
     let version = version.split_whitespace().filter_map(|it| it.parse::<u32>().ok()).max();
     stage.put("VERSION", &version.context("there is no version of the secret")?.to_string());
     let began = Instant::now();
-    let token = visits::log_in(stage, "thief@drill.example")?;
+    let token = visits::log_in(stage)?;
     users.steal(token);
     users.wait_until_unwell(MET)?;
     Ok(began)

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use super::stage::{ASK_TIMEOUT, ENVIRONMENT, Stage};
 use super::users::{Ask, Stolen};
 use crate::project::{PROBE_PATH, SMOKE_TEST};
+use crate::tools::files::hex::hex;
+use crate::tools::files::random::random;
 
 /// The runbook's own example.
 pub const WHO_LOGS_IN: &str = "ada@acme.example";
@@ -31,7 +33,7 @@ pub fn visitors(stage: &Stage, _: Stolen) -> Result<Ask> {
 /// Is logged in, and looks at the list.
 pub fn readers(stage: &Stage, _: Stolen) -> Result<Ask> {
     let (client, url) = (stage.client(), format!("{}{}", stage.url, SMOKE_TEST.list));
-    let token = log_in(stage, "reader@drill.example")?;
+    let token = log_in(stage)?;
     Ok(Box::new(move || {
         let status = client.get_as(&url, &token, ASK_TIMEOUT)?.status;
         ensure!(status == 200, "the list is answered {status}");
@@ -70,9 +72,10 @@ pub fn who_are_robbed(stage: &Stage, stolen: Stolen) -> Result<Ask> {
     }))
 }
 
-/// Makes a user, and logs in; gives the token.
-pub fn log_in(stage: &Stage, email: &str) -> Result<String> {
-    let who = json!({ "email": email, "password": added(stage, email)? });
+/// Makes a user whom nobody has heard of, and logs in; gives the token.
+pub fn log_in(stage: &Stage) -> Result<String> {
+    let email = format!("{}@drill.example", hex(&random::<4>()?));
+    let who = json!({ "email": email, "password": added(stage, &email)? });
     let url = format!("{}{}", stage.url, SMOKE_TEST.log_in);
     let answer = stage.client().post_json(&url, None, &who, ASK_TIMEOUT)?;
     let told: Value = serde_json::from_str(&answer.body).context("reading what a log-in answers")?;
