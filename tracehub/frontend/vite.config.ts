@@ -7,6 +7,7 @@ import { firstPaint } from './firstPaint.ts'
 import { linguiMacros } from './linguiMacros.ts'
 import { precompressed } from './precompressed.ts'
 import { sizeBudget } from './sizeBudget.ts'
+import { sourceMaps } from './sourceMaps.ts'
 
 /** Where the backend's address is: `cargo xtask dev` writes it anew when the next one takes over. */
 const backendFile = process.env.TRACEHUB_BACKEND_FILE
@@ -47,11 +48,15 @@ export default defineConfig({
     developmentConfig,
     firstPaint,
     sizeBudget,
+    sourceMaps(),
     precompressed(),
   ],
   build: {
+    // No script names its map, which is not served.
+    sourcemap: 'hidden',
     rolldownOptions: {
       output: {
+        sourcemapDebugIds: true,
         codeSplitting: {
           // What every page needs is one file, not thirty. A page's own come with it.
           groups: [

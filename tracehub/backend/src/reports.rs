@@ -3,6 +3,7 @@
 
 mod sieve;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,12 +15,15 @@ use sentry::protocol::{Event, SpanStatus};
 use sentry::transports::UreqHttpTransportOptions;
 use sentry::types::Dsn;
 use sentry::{
-    ClientInitGuard, ClientOptions, Hub, Level, SentryFutureExt, TransactionContext, Transport,
+    ClientInitGuard, ClientOptions, Envelope, Hub, Level, SentryFutureExt, TransactionContext, Transport,
     TransportFactory, TransportOptions,
 };
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
+use uuid::Uuid;
 
 use crate::settings::Release;
 use crate::tls;
@@ -172,17 +176,42 @@ pub async fn around(
 }
 
 /// Says whose request it is that this task answers: the organisation, by its id, and no person.
-pub fn of_organisation(id: uuid::Uuid) {
+pub fn of_organisation(id: Uuid) {
     if is_on() {
         sentry::configure_scope(|scope| scope.set_tag("organisation", id));
     }
 }
 
+/// A script of the page, and the id by which its source map is found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "sourcemap")]
+pub struct Script {
+    code_file: String,
+    debug_id: Uuid,
+}
+
 /// Tells what a browser reports of the page: with the tags that it gives, and not those of the request that brings it.
-pub fn of_page(event: Event<'static>) {
-    let logger = Some("page".to_owned());
-    let event = Event { logger, platform: "javascript".into(), environment: None, ..event };
-    if let Some(client) = Hub::main().client() {
-        client.capture_event(event, None);
+pub fn of_page(event: Event<'static>, mut scripts: Vec<Script>) {
+    let Some(client) = Hub::main().client() else { return };
+    let options = client.options();
+    let event = Event {
+        logger: Some("page".to_owned()),
+        platform: "javascript".into(),
+        release: event.release.or_else(|| options.release.clone()),
+        environment: options.environment.clone(),
+        ..event
+    };
+    let Some(event) = options.before_send.as_ref().and_then(|sieve| sieve(event)) else { return };
+    let traces = event.exception.values.iter().filter_map(|it| it.stacktrace.as_ref());
+    let named: HashSet<_> = traces.flat_map(|it| &it.frames).filter_map(|it| it.filename.as_ref()).collect();
+    // Nothing that the sieve has not let through.
+    scripts.retain(|script| named.contains(&script.code_file));
+    // Sentry's library for Rust has no word for scripts: it is told by what goes over the line.
+    let id = event.event_id;
+    let Ok(mut event) = serde_json::to_value(event) else { return };
+    event["debug_meta"] = json!({ "images": scripts });
+    let envelope = format!("{}\n{}\n{event}\n", json!({ "event_id": id }), json!({ "type": "event" }));
+    if let Ok(envelope) = Envelope::from_bytes_raw(envelope.into_bytes()) {
+        client.send_envelope(envelope);
     }
 }

@@ -53,7 +53,12 @@ impl Bench {
 
 /// Puts `text` in the place of a section of docs/benchmarks.md, or at its end when there is none of this name yet.
 pub fn write_section(name: &str, text: &str) -> Result<()> {
-    let path = workspace::root().join("docs/benchmarks.md");
+    write_section_of("docs/benchmarks.md", name, text)
+}
+
+/// The same of another document.
+pub fn write_section_of(document: &str, name: &str, text: &str) -> Result<()> {
+    let path = workspace::root().join(document);
     let page = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     fs::write(&path, with_section(&page, name, text)).with_context(|| format!("writing {path}"))
 }

@@ -9,6 +9,7 @@ mod deploy;
 mod dev;
 mod doctor;
 mod down;
+mod drill;
 mod engine;
 mod fmt;
 mod github;
@@ -88,6 +89,7 @@ enum Verb {
     User(user::UserVerb),
     Host(host::HostVerb),
     Lab(lab::LabVerb),
+    Drill(drill::DrillVerb),
     Engine(engine::Engine),
     Doctor(doctor::Doctor),
     Workflows(workflows::Workflows),
@@ -120,7 +122,7 @@ const GROUPS: &[Group] = &[
         ],
     ),
     ("Data", &["db", "migrate", "secrets", "config", "user"]),
-    ("Machines", &["host", "lab", "engine", "doctor"]),
+    ("Machines", &["host", "lab", "drill", "engine", "doctor"]),
     ("This repository", &["workflows", "github", "bench", "picture"]),
 ];
 
@@ -171,6 +173,7 @@ impl Cli {
             Verb::User(user) => user.run(),
             Verb::Host(host) => host.run(),
             Verb::Lab(lab) => lab.run(),
+            Verb::Drill(drill) => drill.run(),
             Verb::Engine(engine) => engine.run(),
             Verb::Doctor(doctor) => doctor.run(),
             Verb::Workflows(workflows) => workflows.run(),

@@ -20,14 +20,14 @@ use super::target::consent::Consent;
 use super::target::gate::{self, Override};
 use super::target::https;
 use super::target::version;
-use crate::host::Machine;
+use crate::host::{Machine, PublicSite};
 use crate::product::images::{self, Registry};
 use crate::product::platform;
 use crate::project::{self, BACKUPS, DATABASE_SERVICE, EDGE};
 use crate::rollout::host::{Files, Host};
 use crate::rollout::steps::platform::{Renewal, renew};
 use crate::terminal::{self, millis, paint, seconds};
-use crate::tools::http::Client;
+use crate::tools::http::{Client, Trouble};
 
 /// How often users' way in is tried while something is interrupted.
 const PROBE_INTERVAL: Duration = Duration::from_millis(20);
@@ -209,7 +209,13 @@ fn as_it_is(commit: &str) -> String {
 
 /// What is to be done; nothing when services and files are as the commit has them.
 fn renewal(machine: &Machine, commit: &str, files: Files) -> Result<Option<Renewal>> {
-    let services = machine.platform().differing()?;
+    let mut services = machine.platform().differing()?;
+    // One that starts asks for a certificate at once; one that runs asks at times that grow further apart.
+    let shown = machine.site().and_then(PublicSite::certificate);
+    let is_refused = shown.is_some_and(|shown| matches!(shown.trouble, Some(Trouble::Refused(_))));
+    if is_refused && !services.iter().any(|service| service == EDGE.name) {
+        services.push(EDGE.name.to_owned());
+    }
     if services.is_empty() && machine.platform().differing_files(&files.ledger)?.is_empty() {
         return Ok(None);
     }

@@ -2,6 +2,8 @@
 //! a registry beside them. Everything is published on the loopback and nowhere else.
 
 mod authority;
+pub mod expired;
+pub mod inbox;
 pub mod load;
 mod packages;
 #[cfg(test)]

@@ -335,6 +335,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::product::drills::page::anchor;
 
     /// What the backend's own tests read.
     const COPY: &str = "tracehub/backend/tests/alarms.json";
@@ -360,11 +361,6 @@ mod tests {
     fn each_row_has_a_name_of_its_own_a_line_in_the_documents_and_a_page_in_the_runbook() {
         let read = |path: &str| std::fs::read_to_string(workspace::root().join(path)).unwrap();
         let (runbook, alarms) = (read("docs/runbook.md"), read("docs/alarms.md"));
-        let anchor = |heading: &str| -> String {
-            let kept = heading.to_lowercase();
-            let kept = kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
-        };
         let pages: BTreeSet<String> = runbook
             .lines()
             .filter_map(|line| Some(format!("#{}", anchor(line.strip_prefix("## ")?))))

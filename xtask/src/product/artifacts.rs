@@ -12,3 +12,5 @@ pub const FRONTEND_COVERAGE: &str = "tracehub/frontend/coverage/lcov.info";
 pub const FRONTEND_RESULTS: &str = "tracehub/frontend/coverage/junit.xml";
 /// The page, as it is served.
 pub const PAGE: &str = "tracehub/frontend/dist/";
+/// Its source maps, which are served nowhere.
+pub const SOURCE_MAPS: &str = "tracehub/frontend/dist-maps/";

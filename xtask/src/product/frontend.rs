@@ -17,6 +17,11 @@ pub fn lighthouse() -> Result<Package> {
     Ok(Package { npm: setup::require(Tool::Npm)?, folder: "tracehub/frontend/lighthouse" })
 }
 
+/// Sentry's program, which takes source maps there: a package of its own, which only those pay for who have a Sentry.
+pub fn sentry_cli() -> Result<Package> {
+    Ok(Package { npm: setup::require(Tool::Npm)?, folder: "tracehub/frontend/sentry-cli" })
+}
+
 /// Installs what the page's lock file says.
 pub fn install(each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
     install_package(&package()?, each_line)

@@ -1,5 +1,8 @@
 //! A host changes from HTTP to HTTPS, and back; and certificates, as an authority gives them.
 
+#[path = "../../src/lab/expired.rs"]
+mod expired;
+
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
@@ -161,7 +164,7 @@ fn a_certificate_that_has_expired(lab: &Lab, authority: &Authority, name: &str) 
     let call = |words: &[&str]| authority.call(lab, words, name);
     authority.stop();
     let folder = tempfile::tempdir()?;
-    expired(folder.path(), name)?;
+    make_expired(folder.path(), name)?;
     let volume = "/var/lib/docker/volumes/tracehub-staging-certificates/_data";
     for (end, made) in [("key", "key"), ("crt", "certificate")] {
         let there = host.sh(&format!("find {volume} -name {name}.{end}"));
@@ -179,18 +182,11 @@ fn a_certificate_that_has_expired(lab: &Lab, authority: &Authority, name: &str) 
 }
 
 /// Makes a key, and a certificate of it that has ended, in this folder.
-fn expired(folder: &Path, name: &str) -> Result<(), Failed> {
-    let settings = format!(
-        "[ca]\ndefault_ca=here\n[here]\ndatabase=index\nnew_certs_dir=.\nserial=serial\npolicy=any\ndefault_md=sha256\n\
-         [any]\ncommonName=optional\n[more]\nsubjectAltName=DNS:{name}\n"
-    );
-    for (file, text) in [("settings", settings.as_str()), ("index", ""), ("serial", "01\n")] {
+fn make_expired(folder: &Path, name: &str) -> Result<(), Failed> {
+    for (file, text) in expired::files(name) {
         std::fs::write(folder.join(file), text)?;
     }
-    let request = "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=lab -keyout key -out request";
-    let sign = "ca -config settings -batch -notext -selfsign -keyfile key -in request -out certificate -extensions more \
-                -startdate 20200101000000Z -enddate 20200201000000Z";
-    for words in [request, sign] {
+    for words in [expired::REQUEST, expired::SIGN] {
         let made = Command::new("openssl").args(words.split_whitespace()).current_dir(folder).output()?;
         check(made.status.success(), || String::from_utf8_lossy(&made.stderr).into_owned())?;
     }

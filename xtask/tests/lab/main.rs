@@ -6,6 +6,7 @@ mod alarms;
 mod backups;
 mod by_hand;
 mod commits;
+mod drills;
 mod environment;
 mod full_disk;
 mod gate;
@@ -162,6 +163,7 @@ const TRIALS: &[Row<Lab>] = &[
     // The last ones: the environment leads to other machines from there on.
     ("a_host_run_by_hand_is_told_what_it_has_and_nothing_of_it_is_changed", Deep, by_hand::inventory),
     ("a_host_run_by_hand_is_adopted_under_load_also_after_a_kill_in_the_middle", Deep, by_hand::adopted),
+    ("each_drill_of_the_runbook_ends_its_trouble", Deep, drills::all),
     ("a_host_that_is_lost_is_made_again_from_its_copies_alone", Deep, lost_host::made_again),
 ];
 

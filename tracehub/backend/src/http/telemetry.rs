@@ -15,7 +15,7 @@ use super::client::Client;
 use super::{App, Error};
 use crate::client::Network;
 use crate::lane::Full;
-use crate::reports;
+use crate::reports::{self, Script};
 
 /// How many reports a minute are taken of one network, and of all.
 const OF_ONE: u32 = 10;
@@ -68,7 +68,7 @@ pub async fn take(State(app): State<App>, client: Client, body: Bytes) -> Result
     let events = events(&body).ok_or_else(|| {
         Error::Rejected(StatusCode::UNPROCESSABLE_ENTITY, "this is no envelope of Sentry's".into())
     })?;
-    events.into_iter().take(AT_ONCE).for_each(reports::of_page);
+    events.into_iter().take(AT_ONCE).for_each(|(event, scripts)| reports::of_page(event, scripts));
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -76,8 +76,8 @@ pub async fn take(State(app): State<App>, client: Client, body: Bytes) -> Result
 const PARTS: [&str; 8] =
     ["event_id", "level", "timestamp", "message", "exception", "tags", "release", "transaction"];
 
-/// The errors in an envelope: a line about it, and two for each thing in it.
-fn events(envelope: &[u8]) -> Option<Vec<Event<'static>>> {
+/// The errors in an envelope, and the scripts that they come from: a line about it, and two for each thing in it.
+fn events(envelope: &[u8]) -> Option<Vec<(Event<'static>, Vec<Script>)>> {
     let mut lines = envelope.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let object = |line: &[u8]| serde_json::from_slice::<Map<String, Value>>(line).ok();
     object(lines.next()?)?;
@@ -86,8 +86,10 @@ fn events(envelope: &[u8]) -> Option<Vec<Event<'static>>> {
         let (item, content) = (object(item)?, lines.next()?);
         if item.get("type").is_some_and(|kind| kind == "event") {
             let mut event = object(content)?;
+            let mut images = event.remove("debug_meta").unwrap_or_default();
+            let scripts = serde_json::from_value(images["images"].take()).unwrap_or_default();
             event.retain(|name, _| PARTS.contains(&name.as_str()));
-            events.push(serde_json::from_value(event.into()).ok()?);
+            events.push((serde_json::from_value(event.into()).ok()?, scripts));
         }
     }
     Some(events)

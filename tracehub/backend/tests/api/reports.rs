@@ -106,6 +106,13 @@ fn what_fails_is_told_with_its_request_and_without_who_asked_or_what_they_sent()
         "user": { "email": "planted-user" },
         "request": { "url": "https://x/?planted-url", "headers": { "cookie": "planted-header" } },
         "contexts": { "culture": { "of_a_later_library": "planted-context" } },
+        "exception": { "values": [{
+            "type": "Error", "stacktrace": { "frames": [{ "filename": "https://x/assets/a.js", "lineno": 1, "colno": 7 }] },
+        }] },
+        "debug_meta": { "images": [
+            { "type": "sourcemap", "code_file": "https://x/assets/a.js", "debug_id": "0197f3b0-7c1d-7000-8000-000000000001" },
+            { "type": "sourcemap", "code_file": "planted-file", "debug_id": "0197f3b0-7c1d-7000-8000-000000000002" },
+        ] },
         "release": "release-6", "environment": "planted-environment", "tags": { "request_id": "request-0" },
     });
     let envelope = format!(
@@ -130,6 +137,11 @@ fn what_fails_is_told_with_its_request_and_without_who_asked_or_what_they_sent()
     assert_eq!(page["message"], "it was [address]");
     assert_eq!((&page["release"], &page["environment"]), (&json!("release-6"), &json!("staging")));
     assert_eq!(page["tags"], json!({ "request_id": "request-0" }));
+    // By which the source map is found.
+    let images = page["debug_meta"]["images"].as_array().unwrap();
+    assert_eq!(images.len(), 1, "{page}");
+    assert_eq!(images[0]["debug_id"], "0197f3b0-7c1d-7000-8000-000000000001");
+    assert_eq!(images[0]["type"], "sourcemap");
     let (_, traces) = ingest.kept("transaction");
     assert!(traces.iter().any(|it| it["transaction"] == "PATCH /api/auth/me"), "{traces:?}");
 }

@@ -4,6 +4,7 @@ import {
   linkedErrorsIntegration,
   makeFetchTransport,
   Scope,
+  type Event,
 } from '@sentry/browser'
 
 import { page, tagsOf, TUNNEL, type About } from './report'
@@ -26,6 +27,31 @@ export function send(error: unknown, about: About) {
   const scope = new Scope()
   scope.setClient(client)
   scope.setTags(tagsOf(about))
-  scope.addEventProcessor((event) => ({ ...event, release: page.release || undefined }))
+  scope.addEventProcessor(async (event) => ({
+    ...event,
+    release: page.release || undefined,
+    debug_meta: { images: await scriptsOf(event) },
+  }))
   scope.captureException(error)
+}
+
+/** The scripts of a trace, each with the id in its last line: by that, and not by its name, its source map is found. */
+async function scriptsOf({ exception }: Event) {
+  const frames = exception?.values?.flatMap(({ stacktrace }) => stacktrace?.frames ?? []) ?? []
+  const files = new Set(frames.map(({ filename = '' }) => filename))
+  const own = [...files].filter((file) => file.startsWith(`${window.location.origin}/assets/`))
+  const scripts = await Promise.all(own.map(scriptAt))
+  return scripts.filter((script) => script !== undefined)
+}
+
+/** It is in the browser's cache, since it ran. */
+async function scriptAt(file: string) {
+  const text = await fetch(file, { cache: 'force-cache' }).then(
+    (answer) => answer.text(),
+    () => '',
+  )
+  const id = /\n\/\/# debugId=([0-9a-f-]{36})\s*$/.exec(text)?.[1]
+  return id === undefined
+    ? undefined
+    : { type: 'sourcemap' as const, code_file: file, debug_id: id }
 }

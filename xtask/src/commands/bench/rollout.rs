@@ -1,8 +1,6 @@
 //! `cargo xtask bench rollout`: the same images on the same machine, under the same load, by four ways.
 
 mod baseline;
-mod copy;
-mod faults;
 mod hostile;
 mod long;
 mod measure;
@@ -13,10 +11,10 @@ use anyhow::Result;
 use clap::Args;
 
 use self::baseline::{Baseline, WAYS};
-use self::copy::Copy;
 use self::measure::Measured;
 use self::ours::Ours;
 use crate::lab::Lab;
+use crate::product::copy::{Copy, Version};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
 
@@ -50,13 +48,6 @@ struct Versions {
     bad: Version,
 }
 
-/// A commit, and its images by digest.
-struct Version {
-    commit: String,
-    backend: String,
-    frontend: String,
-}
-
 /// What one way did in the three cases.
 struct Row {
     way: &'static str,
@@ -67,19 +58,47 @@ struct Row {
     rollback_to_stopped: Option<Measured>,
 }
 
+impl Versions {
+    /// Commits whose images are in the registry.
+    fn of(copy: &Copy) -> Result<Versions> {
+        let first = copy.push("the first release")?;
+        let changed = (1..=ROUNDS).map(|round| {
+            copy.change("tracehub/backend/src/main.rs", "until told to stop", "until told to stop, please")?;
+            copy.push(&format!("one backend line changed, {round} of {ROUNDS}"))
+        });
+        let changed = changed.collect::<Result<_>>()?;
+        for environment in ["local", "production"] {
+            let settings = format!("tracehub/deploy/environments/{environment}.env");
+            copy.change(&settings, "\n", "\n# Another configuration.\n")?;
+        }
+        let reconfigured = copy.push("another configuration")?;
+        let database = "@postgres:5432/tracehub";
+        copy.change("tracehub/deploy/release.yaml", database, "@postgres:5432/nowhere")?;
+        let bad = copy.push("one that never gets ready")?;
+        Ok(Versions { first, changed, reconfigured, bad })
+    }
+}
+
 impl Rollout {
     /// Makes the releases, then takes one way after the other.
     pub fn run(self) -> Result<()> {
         setup::ensure(&[Tool::Ssh], self.yes)?;
         let was_up = Lab::load()?.is_some();
         let lab = Activity::of("a machine to deploy to", |_| Lab::up(1, false, self.yes))?;
-        let copy = Copy::make(&lab)?;
+        let copy = Copy::make("bench")?;
+        for (name, value) in lab.variables() {
+            // Production's defaults, on the lab's first machine.
+            if let Some(name) = name.strip_prefix("LAB_") {
+                copy.set_variable(&format!("PRODUCTION_{name}"), &value);
+            }
+            copy.set_variable(&name, &value);
+        }
         if self.hostile {
             hostile::run(&copy, &lab)?;
         } else if let Some(runs) = self.long {
-            long::run(&copy, &lab, &copy.versions()?, runs)?;
+            long::run(&copy, &lab, &Versions::of(&copy)?, runs)?;
         } else {
-            let versions = copy.versions()?;
+            let versions = Versions::of(&copy)?;
             let mut rows = vec![Row::of_ours(&copy, &lab, &versions)?];
             let baseline = Baseline::set_up(&lab, &versions)?;
             for (way, script) in WAYS {

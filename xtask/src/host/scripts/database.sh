@@ -14,8 +14,8 @@ hold() {
 }
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 ask() { psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
-# How many bytes a database takes; how many are free for more.
-size() { ask --command="SELECT pg_database_size('$1')" postgres; }
+# How many bytes a database takes, none when it is gone; how many are free for more.
+size() { ask --command="SELECT coalesce(sum(pg_database_size(oid)), 0) FROM pg_database WHERE datname = '$1'" postgres; }
 free() { df -Pk "$1" | { read -r _ && read -r _ _ _ kib _ && echo $((kib * 1024)); }; }
 
 # What is said of a list of papers.
@@ -164,6 +164,8 @@ drop) # DATABASE
 swap) # DATABASE BESIDE ASIDE: the second takes the first one's name, and the first gets the third name
     alone
     names=$(ask --command="SELECT datname FROM pg_database" postgres)
+    # Somebody has dropped it: what is put aside is empty.
+    echo "$names" | grep -qx "$1" || createdb --username=postgres "$1"
     # Done already, and the answer was lost.
     if echo "$names" | grep -qx "$3" && ! echo "$names" | grep -qx "$2"; then exit 0; fi
     # Renaming lets nobody in, and waits for 5 s until everybody is out: meanwhile they are put out, by the database's

@@ -107,7 +107,21 @@ pub fn images(task: &Context) -> Result<()> {
     let committed =
         std::fs::read_to_string(workspace::root().join(project::BACKEND.folder).join("openapi.json"))?;
     ensure!(document == committed, "the image's OpenAPI document is not the one in the repository");
-    task.run(caddy::validate_own(&task.sh, &frontend))
+    task.run(caddy::validate_own(&task.sh, &frontend))?;
+    serves_no_source_maps(task, &frontend)
+}
+
+/// Whoever reads the page's scripts reads them as they are sent.
+fn serves_no_source_maps(task: &Context, image: &str) -> Result<()> {
+    let folder = private::Folder::new()?;
+    let copied = copy::out_of_image(&task.sh, image, &["/srv/assets"], folder.path())?;
+    let assets = &copied.first().with_context(|| format!("{image} has no /srv/assets"))?.file;
+    let entries = assets.read_dir_utf8().with_context(|| format!("reading {assets}"))?;
+    let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_owned()).collect();
+    let maps: Vec<&String> = names.iter().filter(|name| name.contains(".map")).collect();
+    ensure!(names.iter().any(|name| name.ends_with(".js")), "{image} has no scripts in /srv/assets");
+    ensure!(maps.is_empty(), "{image} serves source maps: {maps:?}");
+    Ok(())
 }
 
 /// The list in an image has the sum that its label names, and another tool sees the same packages.

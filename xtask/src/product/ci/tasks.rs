@@ -48,7 +48,12 @@ const MANIFESTS: &[&str] = &[
     "xtask/tests/*/main.rs",
 ];
 /// The frontend, but for what is made in its folder.
-const FRONTEND: &[&str] = &["tracehub/frontend/", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/"];
+const FRONTEND: &[&str] = &[
+    "tracehub/frontend/",
+    "!tracehub/frontend/dist/",
+    "!tracehub/frontend/dist-maps/",
+    "!tracehub/frontend/coverage/",
+];
 /// Of the frontend what becomes the page.
 const PAGE: &[&str] = &[
     "tracehub/frontend/index.html",
@@ -152,7 +157,7 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
 
         task("secrets", "no file holds what looks like a secret, by kingfisher, and the encrypted ones are whole")
             .groups(["lint"]).tools(&[Tool::Kingfisher])
-            .reads(["**/*", "!tracehub/frontend/dist/", "!tracehub/frontend/coverage/", "!tracehub/frontend/node_modules/", "!target/"])
+            .reads(["**/*", "!tracehub/frontend/dist/", "!tracehub/frontend/dist-maps/", "!tracehub/frontend/coverage/", "!tracehub/frontend/node_modules/", "!target/"])
             .run(repository::secrets::none_is_found),
 
         task("secrets-history", "no earlier commit holds what looks like a secret, by kingfisher")
@@ -218,12 +223,12 @@ pub fn table<Cli: Parser>() -> Vec<Task> {
         // What is shipped.
         task("frontend-build", "the frontend, bundled as it is served")
             .needs(["npm-ci", "typecheck"]).tools(NODE).reads(PAGE).variables(["NODE_ENV"])
-            .writes([artifacts::PAGE])
+            .writes([artifacts::PAGE, artifacts::SOURCE_MAPS])
             .run(frontend::build),
 
         task("page-test", "the built page in a browser: accessibility by axe, layout, drafts, and what it waits for")
             .needs(["frontend-build"]).groups(["test"]).tools(NODE).tools(BROWSER).reads(PAGE)
-            .reads([artifacts::PAGE, "tracehub/frontend/Caddyfile", "tracehub/frontend/page-tests/", "!tracehub/frontend/page-tests/results/"])
+            .reads([artifacts::PAGE, artifacts::SOURCE_MAPS, "tracehub/frontend/Caddyfile", "tracehub/frontend/page-tests/", "!tracehub/frontend/page-tests/results/"])
             .run(frontend::page_test),
 
         task("images", "both images are built, run as their own user, and hold what they should, syft agreeing")

@@ -17,13 +17,19 @@ use crate::tools::process::{Run, shell};
 use crate::workspace;
 
 const BUILD_TIMEOUT: Duration = Duration::from_secs(300);
+const SEND_TIMEOUT: Duration = Duration::from_secs(300);
+/// By which Sentry's own program finds the project.
+const SENTRY: [&str; 3] = ["SENTRY_ORG", "SENTRY_PROJECT", "SENTRY_AUTH_TOKEN"];
 
 /// Builds the page, unless it is there from these very sources, and says where it is.
 pub fn build() -> Result<Utf8PathBuf> {
     let built = folder().join("dist");
     let stamp = workspace::local_dir().join("dist-made-from");
     let sources = git::content_hash(workspace::root(), FRONTEND.folder)?;
-    if built.join("index.html").is_file() && fs::read_to_string(&stamp).is_ok_and(|noted| noted == sources) {
+    if built.join("index.html").is_file()
+        && source_maps().is_dir()
+        && fs::read_to_string(&stamp).is_ok_and(|noted| noted == sources)
+    {
         return Ok(built);
     }
     Activity::of("install the page's packages", |activity| frontend::install(&|line| activity.line(line)))
@@ -50,6 +56,28 @@ pub fn inputs(site: Utf8PathBuf, caddy: &BaseImage, parts: Written) -> Inputs {
         arguments: vec![("SITE", "prebuilt".to_owned()), ("CADDY_IMAGE", caddy.reference.clone())],
         parts,
     }
+}
+
+/// The source maps of what was built, with the scripts: where no web server looks.
+fn source_maps() -> Utf8PathBuf {
+    folder().join("dist-maps")
+}
+
+/// Sends the source maps of what was built to Sentry, where it is told by what that is. Each script names its map by an id in
+/// its last line, so they are good for every release that has these scripts. Gives whether there was somebody to send them to.
+pub fn send_source_maps() -> Result<bool> {
+    let given = SENTRY.map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()));
+    let [Some(_), Some(_), Some(token)] = &given else { return Ok(false) };
+    let package = frontend::sentry_cli()?;
+    Activity::of("source maps to Sentry", |activity| {
+        frontend::install_package(&package, &|line| activity.line(line))?;
+        // By its name: no program is given a secret otherwise. Which Sentry, and which project, it reads from the same variables.
+        let send = package.script(shell(), "send").arg("--").arg(source_maps()).env(SENTRY[2], token);
+        Run::new(send).timeout(SEND_TIMEOUT).each_line(&|line| activity.line(line)).run()?;
+        anyhow::Ok(())
+    })
+    .context("sending the source maps")?;
+    Ok(true)
 }
 
 fn folder() -> Utf8PathBuf {

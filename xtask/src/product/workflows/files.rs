@@ -75,7 +75,9 @@ fn tasks_job(job: &Job) -> Yaml {
     if job.pushes {
         all.extend([
             steps::login().when(ON_PUSH),
-            steps::xtask("image push --unchecked --yes").when(ON_PUSH),
+            steps::xtask("image push --unchecked --yes")
+                .when(ON_PUSH)
+                .env(variables::as_env(&variables::sentry())),
         ]);
     }
     all.extend(job.artifacts.iter().map(|artifact| steps::upload(job.id, artifact)));

@@ -58,9 +58,18 @@ fn of_prefix(environment: &Environment, name: &str, is_required: bool) -> Variab
 
 /// Who is told of a deploy, and who takes the logs.
 pub fn told() -> Vec<Variable> {
-    let variable = |name: &str| Variable { is_secret: false, ..optional(name) };
     let secrets = OPERATOR_SECRETS.iter().map(|name| optional(name));
-    secrets.chain(["SENTRY_ORG", "SENTRY_PROJECT", LOGS_TO, LOGS_CA].map(variable)).collect()
+    let [_, project @ ..] = sentry();
+    secrets.chain(project).chain([LOGS_TO, LOGS_CA].map(public)).collect()
+}
+
+/// Which Sentry takes source maps.
+pub fn sentry() -> [Variable; 3] {
+    [optional("SENTRY_AUTH_TOKEN"), public("SENTRY_ORG"), public("SENTRY_PROJECT")]
+}
+
+fn public(name: &str) -> Variable {
+    Variable { is_secret: false, ..optional(name) }
 }
 
 fn optional(name: &str) -> Variable {

@@ -61,7 +61,8 @@ impl Project<'_> {
     /// period when there is none.
     pub fn renew<'a>(&self, sh: &'a Shell, service: &str, timeout: Option<Duration>) -> Cmd<'a> {
         let seconds = timeout.map(|timeout| timeout.as_secs().to_string());
-        let mut words = vec!["up", "--detach", "--no-deps", "--no-build", "--pull", "never"];
+        let mut words =
+            vec!["up", "--detach", "--force-recreate", "--no-deps", "--no-build", "--pull", "never"];
         words.extend(seconds.iter().flat_map(|seconds| ["--timeout", seconds.as_str()]));
         words.push(service);
         self.call(sh, &words)

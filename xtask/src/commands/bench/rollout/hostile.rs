@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use super::copy::Copy;
-use super::faults::FAULT;
 use super::measure::Measured;
 use super::ours::Ours;
 use crate::commands::bench::write_section;
 use crate::lab::Lab;
+use crate::product::copy::Copy;
+use crate::product::copy::FAULT;
 use crate::project;
 use crate::terminal;
 
@@ -135,8 +135,8 @@ fn page(rows: &[Vec<String>]) -> String {
 mod tests {
     use std::fs;
 
-    use super::super::faults;
     use super::*;
+    use crate::product::copy::faults;
     use crate::workspace;
 
     /// The benchmark and the suites would say so only when they have built everything.

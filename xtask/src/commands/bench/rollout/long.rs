@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::copy::Copy;
 use super::{RATE, Version, Versions};
 use crate::commands::bench::write_section;
 use crate::lab::Lab;
 use crate::lab::load::Load;
+use crate::product::copy::Copy;
 use crate::project::Environment;
 use crate::terminal::{self, Activity, paint, seconds};
 use crate::tools::process::Run;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::copy::Copy;
+use super::RATE;
 use super::measure::{Done, Measured, under_load, under_load_of, with_memory};
-use super::{RATE, Version};
 use crate::lab::Lab;
+use crate::product::copy::{Copy, Version};
 use crate::terminal::Activity;
 use crate::tools::process::Run;
 

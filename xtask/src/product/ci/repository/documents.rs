@@ -7,6 +7,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::pipeline::Context;
+use crate::product::drills;
 use crate::project;
 use crate::tools::git;
 use crate::workspace;
@@ -32,6 +33,9 @@ pub fn are_right<Cli: Parser>(task: &Context) -> Result<()> {
     let lacking = VERSIONS.iter().map(|(what, version)| format!("{what} {version} or later"));
     let lacking = lacking.filter(|words| !readme.contains(words));
     problems.extend(lacking.map(|words| format!("README.md does not say that {words} is needed")));
+    let runbook =
+        fs::read_to_string(workspace::root().join("docs/runbook.md")).context("reading docs/runbook.md")?;
+    problems.extend(drills::problems(&runbook));
     task.line(&format!("{count} commands were read"));
     ensure!(count > 0, "no command was found in the documents, and there are many");
     ensure!(problems.is_empty(), "{}", problems.join("\n"));

@@ -15,6 +15,7 @@ const TESTED_BY: &[(&str, &str)] = &[
     ("tracehub/frontend", "frontend-test"),
     // It has a list of packages and nothing else: what measures the page is installed from it.
     ("tracehub/frontend/lighthouse", ""),
+    ("tracehub/frontend/sentry-cli", ""),
     ("xtask", "xtask-test"),
 ];
 

@@ -1,4 +1,6 @@
-//! A copy of the repository, in which the benchmark makes its commits and calls xtask.
+//! A copy of the repository, in which a benchmark or a drill makes its commits and calls xtask.
+
+pub mod faults;
 
 use std::fs;
 use std::time::Duration;
@@ -8,26 +10,41 @@ use camino::Utf8PathBuf;
 use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
-use super::{ROUNDS, Version, Versions, faults};
-use crate::lab::Lab;
 use crate::terminal::Activity;
 use crate::tools::process::{Run, shell, shell_in};
 use crate::workspace;
 
+pub use self::faults::FAULT;
+
 /// Building and pushing images, compiler included.
 const BUILD_TIMEOUT: Duration = Duration::from_secs(1200);
 
-/// The copy, and the way from it to the lab.
+/// The copy, and the variables of what is called in it.
 pub struct Copy {
     sh: Shell,
     folder: Utf8PathBuf,
 }
 
+/// A commit, and its images by digest.
+pub struct Version {
+    /// The commit.
+    pub commit: String,
+    /// The backend's image.
+    pub backend: String,
+    /// The frontend's image.
+    pub frontend: String,
+}
+
 impl Copy {
+    /// Where the copy for this purpose is, whether it is there or not.
+    pub fn folder(purpose: &str) -> Utf8PathBuf {
+        workspace::target_dir().join(purpose).join("copy")
+    }
+
     /// A clone of what is committed, with a target folder of its own that stays for the next time.
-    pub fn make(lab: &Lab) -> Result<Copy> {
-        let home = workspace::target_dir().join("bench");
-        let folder = home.join("copy");
+    pub fn make(purpose: &str) -> Result<Copy> {
+        let folder = Copy::folder(purpose);
+        let home = workspace::target_dir().join(purpose);
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("removing {folder}"));
@@ -36,38 +53,25 @@ impl Copy {
         }
         let root = workspace::root();
         Run::new(cmd!(shell(), "git clone --quiet {root} {folder}")).run()?;
-        let sh = shell_in(&folder);
+        let copy = Copy::there(purpose);
+        let sh = &copy.sh;
         // Without a remote, nobody asks whether a commit was pushed.
         Run::new(cmd!(sh, "git remote remove origin")).run()?;
-        sh.set_var("CARGO_TARGET_DIR", home.join("target"));
-        sh.set_var("XTASK_TOOLS_DIR", workspace::tools_dir());
-        for (name, value) in lab.variables() {
-            // Production's defaults, on the lab's first machine.
-            if let Some(name) = name.strip_prefix("LAB_") {
-                sh.set_var(format!("PRODUCTION_{name}"), &value);
-            }
-            sh.set_var(name, value);
-        }
-        Ok(Copy { sh, folder })
+        Ok(copy)
     }
 
-    /// Commits whose images are in the registry.
-    pub fn versions(&self) -> Result<Versions> {
-        let first = self.push("the first release")?;
-        let changed = (1..=ROUNDS).map(|round| {
-            self.change("tracehub/backend/src/main.rs", "until told to stop", "until told to stop, please")?;
-            self.push(&format!("one backend line changed, {round} of {ROUNDS}"))
-        });
-        let changed = changed.collect::<Result<_>>()?;
-        for environment in ["local", "production"] {
-            let settings = format!("tracehub/deploy/environments/{environment}.env");
-            self.change(&settings, "\n", "\n# Another configuration.\n")?;
-        }
-        let reconfigured = self.push("another configuration")?;
-        let database = "@postgres:5432/tracehub";
-        self.change("tracehub/deploy/release.yaml", database, "@postgres:5432/nowhere")?;
-        let bad = self.push("one that never gets ready")?;
-        Ok(Versions { first, changed, reconfigured, bad })
+    /// The one that is there.
+    pub fn there(purpose: &str) -> Copy {
+        let folder = Copy::folder(purpose);
+        let sh = shell_in(&folder);
+        sh.set_var("CARGO_TARGET_DIR", folder.with_file_name("target"));
+        sh.set_var("XTASK_TOOLS_DIR", workspace::tools_dir());
+        Copy { sh, folder }
+    }
+
+    /// From here on, what is called in it has this variable.
+    pub fn set_variable(&self, name: &str, value: &str) {
+        self.sh.set_var(name, value);
     }
 
     /// A release whose backend can misbehave, and does not yet.
@@ -90,15 +94,34 @@ impl Copy {
         what: &str,
         (path, from, to): (&str, &str, &str),
     ) -> Result<Version> {
-        let commit = &base.commit;
-        Run::new(cmd!(self.sh, "git reset --quiet --hard {commit}")).run()?;
+        self.go_to(base)?;
         self.change(path, from, to)?;
         self.push(what)
     }
 
-    fn change(&self, path: &str, from: &str, to: &str) -> Result<()> {
+    /// What is checked out is this one.
+    pub fn go_to(&self, version: &Version) -> Result<()> {
+        let commit = &version.commit;
+        Ok(Run::new(cmd!(self.sh, "git reset --quiet --hard {commit}")).run()?)
+    }
+
+    /// Commits that this stands there instead of that.
+    pub fn change(&self, path: &str, from: &str, to: &str) -> Result<()> {
         self.replace(path, from, to)?;
         self.commit()
+    }
+
+    /// Commits another file.
+    pub fn add(&self, path: &str, text: &str) -> Result<()> {
+        let file = self.folder.join(path);
+        fs::write(&file, text).with_context(|| format!("writing {file}"))?;
+        Run::new(cmd!(self.sh, "git add {path}")).run()?;
+        self.commit()
+    }
+
+    /// A file of the copy, whether it is there or not.
+    pub fn file(&self, path: &str) -> Utf8PathBuf {
+        self.folder.join(path)
     }
 
     fn replace(&self, path: &str, from: &str, to: &str) -> Result<()> {
@@ -113,7 +136,8 @@ impl Copy {
         Ok(Run::new(cmd!(self.sh, "git -c {name} -c {mail} commit --quiet --all --message change")).run()?)
     }
 
-    fn push(&self, what: &str) -> Result<Version> {
+    /// Has the registry have the commit's images.
+    pub fn push(&self, what: &str) -> Result<Version> {
         let told = Activity::of(format!("images of {what}"), |activity| {
             let push = self.xtask(&["image", "push", "--yes", "--json"])?;
             anyhow::Ok(Run::new(push).timeout(BUILD_TIMEOUT).each_line(&|line| activity.line(line)).text()?)

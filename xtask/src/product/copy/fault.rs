@@ -2,7 +2,7 @@
 //! into a copy of the backend; the variable `FAULT` says which fault a release has.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
@@ -15,6 +15,9 @@ use axum::routing::get;
 
 /// What users have asked for.
 static ANSWERED: AtomicU64 = AtomicU64::new(0);
+
+/// It was asked to turn bad.
+static TURNED_BAD: AtomicBool = AtomicBool::new(false);
 
 fn is(fault: &str) -> bool {
     std::env::var("FAULT").is_ok_and(|found| found == fault)
@@ -92,6 +95,10 @@ async fn respond(request: Request, next: Next) -> Response {
     if from_user && is("slow-leak") {
         leak(2 << 20, Duration::from_millis(100));
     }
+    // It was well when it was watched.
+    if is("turns-bad") && request.uri().path() == "/api/test/turn-bad" {
+        TURNED_BAD.store(true, Ordering::Relaxed);
+    }
     if is("answers-late") && request.uri().path() == "/api/shipments" {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -113,7 +120,8 @@ async fn respond(request: Request, next: Next) -> Response {
     if is("every-tenth") && from_user && !about_health && ANSWERED.fetch_add(1, Ordering::Relaxed) % 10 == 9 {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
-    if from_user && (is("errors") || is("errors-beside-health") && !about_health) {
+    let has_turned = TURNED_BAD.load(Ordering::Relaxed);
+    if from_user && (has_turned || is("errors") || is("errors-beside-health") && !about_health) {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
     response

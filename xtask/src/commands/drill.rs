@@ -1,0 +1,166 @@
+//! `cargo xtask drill`: trouble is made for real on a lab, and ended by the runbook's own commands.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use serde_json::json;
+
+use super::bench::write_section_of;
+use super::output::OutputArgs;
+use super::output::near::did_you_mean;
+use super::refuse;
+use crate::product::drills::{DRILLS, Drill, Outcome, Stage, page};
+use crate::product::secrets::today;
+use crate::setup::{self, Tool};
+use crate::terminal::{self, paint};
+use crate::workspace;
+
+const RUNBOOK: &str = "docs/runbook.md";
+/// Of the runbook, what this verb writes.
+const SECTION: &str = "drills";
+const HEADS: [&str; 6] =
+    ["drill", "page", "somebody is told after", "users are well after", "asked in vain", "held on"];
+
+/// Make trouble on a lab, follow the runbook, and time it
+///
+/// A machine of a lab of its own is made, and removed in the end. Each drill takes a release that is well, makes the trouble for
+/// real, waits for the alarm, runs the commands of the runbook's page as they stand there (with the lab's name in place of
+/// production), and waits until users are served. What was measured is written into docs/runbook.md.
+#[derive(Debug, Args)]
+pub struct DrillVerb {
+    /// Which, by their names
+    #[arg(value_name = "NAME", required_unless_present_any = ["all", "list"])]
+    names: Vec<String>,
+    /// All of them
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+    /// Say which there are
+    #[arg(long, conflicts_with_all = ["names", "all"])]
+    list: bool,
+    /// Go on without asking: what is missing here is installed
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl DrillVerb {
+    /// One after the other, on one machine. One that fails does not keep the others from being held.
+    pub fn run(self) -> Result<()> {
+        if self.list {
+            self.say_list();
+            return Ok(());
+        }
+        let chosen = self.chosen()?;
+        let path = workspace::root().join(RUNBOOK);
+        let runbook = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Ssh], self.yes)?;
+        let stage = Stage::set(self.yes)?;
+        let (mut held, mut failed) = (BTreeMap::new(), Vec::new());
+        for drill in chosen {
+            match drill.hold(&stage, &runbook) {
+                Ok(outcome) => drop(held.insert(drill.name, outcome)),
+                Err(error) => {
+                    terminal::note(format_args!("{} {}: {error:#}", paint::bad("failed:"), drill.name));
+                    failed.push(drill.name);
+                }
+            }
+        }
+        Stage::clear()?;
+        write_section_of(RUNBOOK, SECTION, &section(&runbook, &held))?;
+        self.output.say(|| json!({ "held": held, "failed": failed }), || say(&held));
+        match failed.as_slice() {
+            [] => Ok(()),
+            some => Err(anyhow!("{} of the drills failed: {}", some.len(), some.join(", "))),
+        }
+    }
+
+    fn chosen(&self) -> Result<Vec<&'static Drill>> {
+        if self.all {
+            return Ok(DRILLS.iter().collect());
+        }
+        let find = |name: &String| {
+            DRILLS.iter().find(|drill| drill.name == name).ok_or_else(|| {
+                let near = did_you_mean(name, DRILLS.iter().map(|drill| drill.name));
+                refuse(format!("there is no drill '{name}'.{near} `cargo xtask drill --list` has them"))
+            })
+        };
+        self.names.iter().map(find).collect()
+    }
+
+    fn say_list(&self) {
+        let row = |drill: &Drill| {
+            vec![drill.name.to_owned(), drill.page.to_owned(), drill.alarm.unwrap_or("").to_owned()]
+        };
+        let for_programs =
+            |drill: &Drill| json!({ "name": drill.name, "page": drill.page, "alarm": drill.alarm });
+        self.output.say(
+            || json!(DRILLS.iter().map(for_programs).collect::<Vec<_>>()),
+            || {
+                terminal::table(
+                    &["drill", "page of docs/runbook.md", "alarm"],
+                    &DRILLS.iter().map(row).collect::<Vec<_>>(),
+                )
+            },
+        );
+    }
+}
+
+fn cells(drill: &Drill, outcome: &Outcome) -> [String; 4] {
+    let seconds = |time: f64| format!("{time:.0} s");
+    let told = match (drill.alarm, outcome.alarm_after) {
+        (Some(alarm), Some(after)) => format!("{} (`{alarm}`)", seconds(after)),
+        _ => "no alarm".to_owned(),
+    };
+    let well = outcome.well_after.map_or("never unwell".to_owned(), seconds);
+    [told, well, format!("{} of {}", outcome.failed, outcome.asked), today()]
+}
+
+fn say(held: &BTreeMap<&str, Outcome>) {
+    let rows = DRILLS.iter().filter_map(|drill| Some((drill, held.get(drill.name)?)));
+    let rows: Vec<Vec<String>> = rows
+        .map(|(drill, outcome)| {
+            [vec![drill.name.to_owned(), drill.page.to_owned()], cells(drill, outcome).to_vec()].concat()
+        })
+        .collect();
+    terminal::table(&HEADS, &rows);
+}
+
+/// The table, with the rows of before for what was not held now.
+fn section(before: &str, held: &BTreeMap<&str, Outcome>) -> String {
+    let mut text = format!(
+        "`cargo xtask drill --all` holds them on a machine of a lab and writes this table: from the trouble on until somebody is told \
+         in\nSlack, and until users are served again; in between one follows the page.\n\n| {} |\n| --- | --- | ---: | ---: | ---: | --- |\n",
+        HEADS.join(" | ")
+    );
+    for drill in DRILLS {
+        let kept = || {
+            before.lines().find(|line| line.starts_with(&format!("| {} |", drill.name))).map(str::to_owned)
+        };
+        let made = held.get(drill.name).map(|outcome| {
+            let page = format!("[{}](#{})", drill.page, page::anchor(drill.page));
+            format!("| {} | {page} | {} |", drill.name, cells(drill, outcome).join(" | "))
+        });
+        made.or_else(kept).iter().for_each(|line| text.push_str(&format!("{line}\n")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drill_that_was_not_held_keeps_its_row() {
+        let before = "| edge-stopped | [a](#b) | 1 s | 2 s | 3 of 4 | 2026-01-01 |\n| gone | x |\n";
+        let outcome = Outcome { alarm_after: Some(20.4), well_after: None, asked: 9, failed: 0 };
+        let text = section(before, &BTreeMap::from([("bad-release", outcome)]));
+        assert!(
+            text.contains("(#the-newest-release-is-bad) | 20 s (`site`) | never unwell | 0 of 9 |"),
+            "{text}"
+        );
+        assert!(text.contains(before.lines().next().unwrap()) && !text.contains("gone"), "{text}");
+    }
+}

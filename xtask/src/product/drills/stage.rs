@@ -1,0 +1,269 @@
+//! Where drills are held: a lab of a copy of the repository, with a release that is well and somebody who is told.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+use xshell::cmd;
+
+use super::page::Page;
+use crate::lab::inbox::Inbox;
+use crate::lab::{Lab, Vps};
+use crate::product::copy::{Copy, FAULT, Version};
+use crate::project::{EDGE, NAME};
+use crate::terminal::{self, Activity, paint};
+use crate::tools::docker::container;
+use crate::tools::http::{Authority, Client, Trust};
+use crate::tools::process::{Finished, Run, Session, shell};
+
+/// The copy's folder, and the lab's in it.
+const PURPOSE: &str = "drill";
+/// The environment on the lab's first machine.
+pub const ENVIRONMENT: &str = "lab";
+/// Its root folder there.
+pub const ROOT: &str = "/opt/tracehub-app";
+/// The environment that the runbook speaks of: its name is all that a drill reads otherwise.
+const SPOKEN_OF: &str = "production";
+/// Where everything of the environment is but the data: a disk of its own, small enough to be filled.
+const DISK: &str = "size=1600m";
+/// What a drill may leave among the backups.
+pub const LEFTOVERS: &str = "*-drill.*";
+/// What a drill may leave in the copy.
+const FILES: [&str; 3] =
+    ["tracehub/deploy/secrets/lab.env", "tracehub/deploy/secrets/lab.recipients", ".local/drill.key"];
+/// By which the key is found that opens the environment's encrypted file.
+const KEY_VARIABLE: &str = "SOPS_AGE_KEY_FILE";
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const CALL_TIMEOUT: Duration = Duration::from_secs(900);
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// What asks a person, and what a person answers there.
+const ANSWERS: [(&[&str], &[&str]); 5] = [
+    (&["deploy"], &["--yes"]),
+    (&["prune"], &["--yes"]),
+    (&["secrets", "revoke"], &["--yes"]),
+    (&["db", "restore"], &["--confirm", ENVIRONMENT]),
+    (&["migrate", "revert"], &["--yes"]),
+];
+
+/// A machine with an environment on it.
+pub struct Stage {
+    /// The copy in which commits are made and xtask is called.
+    pub copy: Copy,
+    /// The release that is well.
+    pub well: Version,
+    /// Who is told of alarms.
+    pub inbox: Inbox,
+    /// Where users come.
+    pub url: String,
+    host: Vps,
+    authority: Option<String>,
+    client: Client,
+    values: RefCell<BTreeMap<String, String>>,
+}
+
+impl Stage {
+    /// Brings up a lab, and deploys there.
+    pub fn set(yes: bool) -> Result<Stage> {
+        Stage::clear()?;
+        let copy = Copy::make(PURPOSE)?;
+        let up = ["lab", "up", "--https", "--yes"];
+        let up = if yes { &up[..] } else { &up[..3] };
+        Activity::of("a machine to drill on", |_| call(&copy, up))?;
+        #[derive(Deserialize)]
+        struct Status {
+            lab: Lab,
+        }
+        let status: Status = serde_json::from_str(&call(&copy, &["lab", "status", "--json"])?.stdout)?;
+        let told = call(&copy, &["lab", "env"])?.stdout;
+        let variables = told.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
+        let variables: BTreeMap<&str, &str> =
+            variables.map(|(name, value)| (name, value.trim_matches('\''))).collect();
+        variables.iter().for_each(|(name, value)| copy.set_variable(name, value));
+        let variable = |name: &str| variables.get(name).with_context(|| format!("the lab has no {name}"));
+        let root =
+            fs::read_to_string(variable("LAB_ACME_ROOT")?).context("reading the authority's certificate")?;
+        let client =
+            Client { address: Some(LOOPBACK), authority: Authority::parse(&root), trust: Trust::Now };
+        let host = status.lab.first()?.clone();
+        let authority = status.lab.authority.map(|authority| authority.container);
+        let inbox = Inbox::open(&host)?;
+        copy.set_variable("SLACK_WEBHOOK_URL", &inbox.url);
+        let url = (*variable("LAB_URL")?).to_owned();
+        let well = copy.with_faults()?;
+        let stage = Stage { copy, well, inbox, url, host, authority, client, values: RefCell::default() };
+        Activity::of("the set-up of the machine", |_| {
+            stage.call(&["host", "setup", "--env", ENVIRONMENT, "--yes"])?;
+            stage.root(&["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", ROOT])?;
+            stage.root(&["chown", "deploy", ROOT])
+        })?;
+        Ok(stage)
+    }
+
+    /// Removes the lab, also one that a drill left which was cut off.
+    pub fn clear() -> Result<()> {
+        if !Copy::folder(PURPOSE).is_dir() {
+            return Ok(());
+        }
+        let down = ["lab", "down", "--keep-image"];
+        Activity::of("the lab of the drills goes", |_| call(&Copy::there(PURPOSE), &down)).map(drop)
+    }
+
+    /// The release that is well serves, and nobody was told of anything yet.
+    pub fn make_well(&self) -> Result<()> {
+        self.values.borrow_mut().clear();
+        self.put(SPOKEN_OF, ENVIRONMENT);
+        self.copy.go_to(&self.well)?;
+        self.copy.set_variable(KEY_VARIABLE, "");
+        for file in FILES.map(|file| self.copy.file(file)) {
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).context(file),
+                _ => {}
+            }
+        }
+        self.call(&["deploy", "--yes", "--env", ENVIRONMENT])?;
+        self.root(&["find", &format!("{ROOT}/backups"), "-name", LEFTOVERS, "-delete"])?;
+        // What the watcher has told in the drill before counts among the messages of the hour.
+        self.call(&["monitor", "down", "--env", ENVIRONMENT])?;
+        self.root(&["rm", "-f", &format!("{ROOT}/watch/state/state.json")])?;
+        self.call(&["monitor", "up", "--env", ENVIRONMENT])?;
+        self.inbox.clear();
+        Ok(())
+    }
+
+    /// What a word of the runbook stands for in this drill.
+    pub fn put(&self, word: &str, value: &str) {
+        self.values.borrow_mut().insert(word.to_owned(), value.to_owned());
+    }
+
+    /// Does what the page says, as it stands there, to the end. The last command must print what the page says.
+    pub fn follow(&self, page: &Page) -> Result<()> {
+        let mut printed = String::new();
+        for words in &page.commands {
+            let words: Vec<String> = words.iter().map(|word| self.meant(word)).collect();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let Some(words) = words.strip_prefix(&["cargo", "xtask"]) else {
+                bail!("the page has `{}`, which is no call of xtask", words.join(" "));
+            };
+            let words = answered(words);
+            terminal::note(paint::dim(format_args!("  cargo xtask {}", words.join(" "))));
+            printed = self.call(&words)?;
+        }
+        let well = page.well.as_deref().unwrap_or_default();
+        let well = self.meant(well);
+        // Columns of a table are as wide as they must be.
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        ensure!(
+            plain(&printed).contains(&plain(&well)),
+            "the page says that it prints '{well}', and it printed:\n{printed}"
+        );
+        Ok(())
+    }
+
+    fn meant(&self, word: &str) -> String {
+        let values = self.values.borrow();
+        values.iter().fold(word.to_owned(), |word, (from, to)| word.replace(from, to))
+    }
+
+    /// A call of xtask that must go well. Gives what it printed.
+    pub fn call(&self, words: &[&str]) -> Result<String> {
+        let Finished { stdout, stderr, .. } = call(&self.copy, words)?;
+        Ok(stdout + &stderr)
+    }
+
+    /// What a call prints for programs.
+    pub fn json(&self, words: &[&str]) -> Result<Value> {
+        let told = call(&self.copy, words)?.stdout;
+        serde_json::from_str(&told).with_context(|| format!("it said {told:?}"))
+    }
+
+    /// A call of xtask that goes on by itself.
+    pub fn begin(&self, words: &[&str]) -> Result<Session> {
+        Ok(Session::start(self.copy.xtask(words)?, "cargo xtask")?)
+    }
+
+    /// Runs a command as root on the machine: this is how trouble is made, never how it is ended.
+    pub fn root(&self, words: &[&str]) -> Result<String> {
+        Ok(Run::new(container::exec(shell(), &self.host.container, "0", words)).text()?)
+    }
+
+    /// The container of a service of the platform.
+    pub fn platform(service: &str) -> String {
+        format!("{NAME}-{ENVIRONMENT}-platform-{service}-1")
+    }
+
+    /// The edge's.
+    pub fn edge() -> String {
+        Stage::platform(EDGE.name)
+    }
+
+    /// Commits the release that is well with this fault, and has its images pushed.
+    pub fn with_fault(&self, fault: &str) -> Result<Version> {
+        let (file, from, to) = FAULT;
+        self.copy.beside(
+            &self.well,
+            &format!("a release with the fault {fault}"),
+            (file, from, &format!("{to}{fault}\n")),
+        )
+    }
+
+    /// Who has the traffic.
+    pub fn live(&self) -> Result<String> {
+        Ok(self.root(&["cat", &format!("{ROOT}/live/live")])?.trim().to_owned())
+    }
+
+    /// How whoever trusts the lab's authority asks.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// What one gets who asks for this.
+    pub fn get(&self, path: &str) -> Result<u16> {
+        Ok(self.client.get(&format!("{}{path}", self.url), ASK_TIMEOUT)?.status)
+    }
+
+    /// The name by which users know the machine.
+    pub fn name(&self) -> String {
+        self.host.name()
+    }
+
+    /// Stops the authority that certifies it, or starts it again.
+    pub fn authority(&self, verb: &str) -> Result<()> {
+        let container = self.authority.as_ref().context("the lab has no authority")?;
+        Ok(Run::new(cmd!(shell(), "docker {verb} {container}")).run()?)
+    }
+
+    /// From here on, the environment has an encrypted file, and the key that opens it lies here.
+    pub fn encrypt(&self) -> Result<()> {
+        let key = self.copy.file(FILES[2]);
+        Run::new(cmd!(shell(), "age-keygen -o {key}")).run()?;
+        let recipient = Run::new(cmd!(shell(), "age-keygen -y {key}")).text()?;
+        self.copy.set_variable(KEY_VARIABLE, key.as_str());
+        self.call(&["secrets", "recipients", "add", PURPOSE, recipient.trim(), "--env", ENVIRONMENT])
+            .map(drop)
+    }
+
+    /// Writes a file of the machine's, as root, with the owner of what was there.
+    pub fn write(&self, path: &str, text: &str) -> Result<()> {
+        let container = &self.host.container;
+        let write = cmd!(shell(), "docker exec --interactive {container} tee {path}");
+        Ok(Run::new(write).stdin(text).run()?)
+    }
+}
+
+/// With what a person answers who is asked.
+fn answered<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    let asks = ANSWERS.iter().find(|(verb, _)| words.starts_with(verb) && !words.contains(&"--plan"));
+    let (verb, answer) = asks.map_or((0, &[][..]), |(verb, answer)| (verb.len(), *answer));
+    let (verb, rest) = words.split_at(verb);
+    [verb, answer, rest].concat()
+}
+
+fn call(copy: &Copy, words: &[&str]) -> Result<Finished> {
+    Ok(Run::new(copy.xtask(words)?).timeout(CALL_TIMEOUT).checked()?)
+}
