@@ -166,6 +166,11 @@ impl<'a> LeasedDatabase<'a> {
         self.change(&["want", &backup.name], QUERY_TIMEOUT).map(drop)
     }
 
+    /// From now on the database keeps none of its WAL for an archive: the next one begins with a base backup.
+    pub(in crate::host) fn end_archive(&self) -> Result<()> {
+        self.change(&["end-archive"], QUERY_TIMEOUT).map(drop)
+    }
+
     /// Ends what dumps the database by itself, which tries again later: a migration would wait for it, and users behind that.
     pub(in crate::host) fn make_way(&self) -> Result<()> {
         self.change(&["make-way", DATABASE], QUERY_TIMEOUT).map(drop)
@@ -209,6 +214,7 @@ impl<'a> LeasedDatabase<'a> {
     }
 }
 
-fn described(told: &str) -> Result<Backup> {
+/// A backup, as the script has printed it.
+pub(in crate::host) fn described(told: &str) -> Result<Backup> {
     serde_json::from_str(told).with_context(|| format!("the backup described itself as {told:?}"))
 }

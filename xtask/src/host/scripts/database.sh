@@ -130,6 +130,9 @@ make-way) # DATABASE: ends what backs it up by itself: it reads each table, and 
 room) # DATABASE: how many bytes it takes, and how many are free for backups, and for data
     echo "$(size "$1") $(free /backups) $(free /var/lib/postgresql/data)"
     ;;
+end-archive) # the server lets its WAL go from now on
+    rm -rf wal archived.json
+    ;;
 verify) # NAME SHA256
     [ "$(sha256sum "$1.dump" | cut -d ' ' -f 1)" = "$2" ] || { echo "the dump is not the one that was made" >&2; exit 1; }
     pg_restore --list "$1.dump" >/dev/null

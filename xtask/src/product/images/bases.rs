@@ -10,7 +10,8 @@ use super::parts::packages_of;
 use super::registry::Registry;
 use crate::host::{Bases, ToolImage};
 use crate::project::{
-    Base, CADDY, DEBIAN, NAME, POSTGRES, SENDER, SENDER_DOCKERFILE, SHIPPER, SHIPPER_DOCKERFILE,
+    ARCHIVER, ARCHIVER_DOCKERFILE, Base, CADDY, DEBIAN, NAME, POSTGRES, SENDER, SENDER_DOCKERFILE, SHIPPER,
+    SHIPPER_DOCKERFILE,
 };
 use crate::setup::base_images::{self, BaseImage, Origin};
 use crate::setup::base_lock::pinned;
@@ -68,29 +69,37 @@ pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
 
 /// The image of what sends copies off a host, beside a platform of these.
 pub fn sender_beside(platform: &Bases, registry: Option<&Registry>) -> Result<ToolImage> {
-    tool_beside(&SENDER, SENDER_DOCKERFILE, platform, registry)
+    tool_beside(&SENDER, &on_debian(SENDER_DOCKERFILE)?, platform, registry)
 }
 
 /// The image of what ships logs off a host, beside a platform of these.
 pub fn shipper_beside(platform: &Bases, registry: Option<&Registry>) -> Result<ToolImage> {
-    tool_beside(&SHIPPER, SHIPPER_DOCKERFILE, platform, registry)
+    tool_beside(&SHIPPER, &on_debian(SHIPPER_DOCKERFILE)?, platform, registry)
+}
+
+/// The image of what archives the database's WAL off a host: it has the very server of a platform of these.
+pub fn archiver_beside(platform: &Bases, registry: Option<&Registry>) -> Result<ToolImage> {
+    let dockerfile = format!("FROM {}\n{ARCHIVER_DOCKERFILE}", platform.postgres);
+    tool_beside(&ARCHIVER, &dockerfile, platform, registry)
+}
+
+fn on_debian(dockerfile: &str) -> Result<String> {
+    let (debian, public) = DEBIAN;
+    Ok(format!("FROM {}\n{dockerfile}", pinned(&base_lock::read()?, debian, public)))
 }
 
 /// It comes as those of the platform came: where they are public ones, the host's engine makes it, so that whoever deploys needs
 /// neither Debian nor the right to push; else it is assembled, and comes through our registry when the host is another machine.
 fn tool_beside(
     tool: &'static Base,
-    dockerfile: &'static str,
+    dockerfile: &str,
     platform: &Bases,
     registry: Option<&Registry>,
 ) -> Result<ToolImage> {
     if !base_images::is_assembled(&platform.postgres) {
-        let (debian, public) = DEBIAN;
-        let from = pinned(&base_lock::read()?, debian, public);
-        let dockerfile = format!("FROM {from}\n{dockerfile}");
-        let sum = hex(&Sha256::digest(&dockerfile));
+        let sum = hex(&Sha256::digest(dockerfile));
         let name = format!("{NAME}-made/{}:{}", tool.name, &sum[..12]);
-        return Ok(ToolImage::Made { name, dockerfile });
+        return Ok(ToolImage::Made { name, dockerfile: dockerfile.to_owned() });
     }
     let bases = base_images::ensure(&[tool])?;
     say_assembled(&bases)?;
@@ -122,12 +131,19 @@ mod tests {
     fn beside_public_images_the_host_makes_those_of_tools_and_nothing_is_assembled_or_pushed() {
         let postgres = "docker.io/library/postgres:15-bookworm@sha256:00".to_owned();
         let platform = Bases { caddy: String::new(), postgres };
-        for (tool, image) in
-            [(SENDER, sender_beside(&platform, None)), (SHIPPER, shipper_beside(&platform, None))]
-        {
+        let debian = "FROM docker.io/library/debian:bookworm-slim";
+        for (tool, image, from) in [
+            (SENDER, sender_beside(&platform, None), debian),
+            (SHIPPER, shipper_beside(&platform, None), debian),
+            (
+                ARCHIVER,
+                archiver_beside(&platform, None),
+                "FROM docker.io/library/postgres:15-bookworm@sha256:00\n",
+            ),
+        ] {
             let Ok(ToolImage::Made { name, dockerfile }) = image else { panic!("it comes another way") };
             assert!(name.starts_with(&format!("tracehub-made/{}:", tool.name)), "{name}");
-            assert!(dockerfile.starts_with("FROM docker.io/library/debian:bookworm-slim"), "{dockerfile}");
+            assert!(dockerfile.starts_with(from), "{dockerfile}");
             // What is assembled elsewhere is in it.
             for package in tool.packages.last().expect("it has some").names {
                 assert!(dockerfile.contains(&format!(" {package} ")), "{package}");
