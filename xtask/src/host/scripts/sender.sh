@@ -152,7 +152,8 @@ send_backup() { # FACTS
             return 1
         fi
         mv /state/lists/.next "/state/lists/$name"
-        cat "$name.counts" "$name.papers" >/state/list
+        # What comes back is compared with it: one copy may have been given another's name.
+        { printf '.sha256|%s\n' "$(fact sha256 "/backups/$1")" && cat "$name.counts" "$name.papers"; } >/state/list
         send /state/list "$name-$owner.list.age"
         rm /state/list
     fi
