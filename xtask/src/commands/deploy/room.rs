@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use crate::commands::db::copies;
+use crate::commands::prune;
 use crate::commands::target::gate::{self, Override};
 use crate::exit::{Exit, Failure};
 use crate::host::{BESIDE, HostFacts, Machine, PlatformWants};
@@ -104,9 +105,16 @@ pub fn check_disk(machine: &Machine) -> Result<()> {
     let mib = |bytes: u64| bytes >> 20;
     for (which, free) in disks {
         let Some(free) = free.filter(|free| *free < FREE_DISK) else { continue };
-        let (free, wanted) = (mib(free), mib(FREE_DISK));
+        // Its first step removes what need not be kept.
+        let goes = prune::could_go(machine)?;
+        if free.saturating_add(goes) >= FREE_DISK {
+            continue;
+        }
+        let also =
+            if goes == 0 { String::new() } else { format!(", with the {} that need not be kept", mib(goes)) };
+        let (free, wanted) = (mib(free + goes), mib(FREE_DISK));
         let message = format!(
-            "the disk {which} has {free} MiB free, and a deploy wants {wanted}\n  Free {} MiB more: `cargo xtask prune --env {} --plan` \
+            "the disk {which} has {free} MiB free{also}, and a deploy wants {wanted}\n  Free {} MiB more: `cargo xtask prune --env {} --plan` \
              says what need not be kept. {NOTHING_CHANGED}",
             wanted - free,
             machine.environment().name

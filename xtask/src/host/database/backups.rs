@@ -133,6 +133,11 @@ impl<'a> Database<'a> {
         enough(&format!("loading {}", backup.name), size, "the disk of the database's data", data)
     }
 
+    /// How many bytes the database takes.
+    pub fn bytes(&self) -> Result<u64> {
+        Ok(self.room()?.database)
+    }
+
     fn room(&self) -> Result<Room> {
         let told = self.ask(&["room", DATABASE], QUERY_TIMEOUT)?;
         let numbers: Vec<u64> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
