@@ -76,7 +76,8 @@ push() {
     for file in "$spool"/[0-9A-F]*; do
         if ! [ -e "$file" ]; then return 0; fi
         date +%s >/tmp/beat
-        rest --stanza="$stanza" archive-push "$file"
+        # Also where what fails would not end it.
+        rest --stanza="$stanza" archive-push "$file" || return 1
         rm -f "$file"
     done
 }
@@ -96,7 +97,7 @@ is_due() {
 }
 
 back_up() {
-    kind=diff
+    kind='diff'
     if ! [ -e /state/.full ] || [ "$(fact at /state/.full | tr -cd 0-9)" -lt "$(moment $(($(date +%s) - week)))" ]; then kind=full; fi
     keep_pushing &
     pusher=$!
@@ -181,7 +182,7 @@ recover() { # MOMENT BYTES NAME DATABASE LIVE PAPERS-QUESTION
     beside=/state/beside
     rm -rf "$beside"
     check_room "$2"
-    mkdir -p -m 0700 "$beside"
+    mkdir -m 0700 "$beside"
     server=
     trap '[ -z "$server" ] || { kill -QUIT "$server" && wait "$server" || :; } 2>/dev/null; rm -rf "$beside"' EXIT
     at=$(echo "$1" | sed 's/T/ /; s/Z$/+00/')
