@@ -1,6 +1,8 @@
 //! `cargo xtask db`: an environment's database: look into it, back it up, bring a backup back.
 
+mod archive;
 pub mod copies;
+mod moment;
 pub mod offsite;
 pub mod papers;
 pub mod store;
@@ -15,6 +17,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::copies::Copies;
+use self::moment::Moment;
 use self::offsite::Offsite;
 use self::take::Take;
 use super::output::OutputArgs;
@@ -115,7 +118,11 @@ struct Rehearse {
 #[derive(Debug, Args)]
 struct Restore {
     /// Which one, as `db list` names it
-    backup: String,
+    #[arg(required_unless_present = "at")]
+    backup: Option<String>,
+    /// What the database was at this moment, in UTC, such as 2026-01-03T12:00:00Z
+    #[arg(long, value_name = "MOMENT", conflicts_with = "backup", value_parser = moment::parse)]
+    at: Option<SystemTime>,
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
@@ -264,24 +271,34 @@ impl Restore {
             return Err(refuse(format!("--confirm says {confirm:?}, and the environment is {environment}")));
         }
         let machine = self.target.clone().reach()?;
-        let dump = find(&machine, &self.backup)?;
-        machine.database().check_restorable(&dump).map_err(|error| refuse(format!("{error:#}")))?;
-        machine.database().check_room_for_dump()?;
-        machine.database().check_room_for_load(&dump)?;
-        self.check_papers(&machine, &dump)?;
-        let plan = || {
+        let moment = self.at.map(|at| Moment::of(&machine, at)).transpose()?;
+        let plan = |dump: &Backup| {
             let seen = Observed::of(&machine)?;
-            Ok::<_, anyhow::Error>(restore::restore(&dump, DATABASE, self.without_papers, &seen))
+            Ok::<_, anyhow::Error>(restore::restore(dump, DATABASE, self.without_papers, &seen))
         };
+        let dump = match (&moment, &self.backup) {
+            (Some(moment), _) if self.plan => moment.to_come(),
+            // It may take long: so it is asked for before.
+            (Some(moment), _) => {
+                self.ask(&environment, &moment.at)?;
+                moment.recover(&machine)?
+            }
+            (None, name) => find(&machine, name.as_deref().unwrap_or_default())?,
+        };
+        if moment.is_none() || !self.plan {
+            self.check(&machine, &dump)?;
+        }
         if self.plan {
-            Preview::of(&plan()?).say(self.output);
+            Preview::of(&plan(&dump)?).say(self.output);
             return Ok(());
         }
-        self.ask(&environment, &dump)?;
+        if moment.is_none() {
+            self.ask(&environment, &dump.at)?;
+        }
         let leased = driver::lease(&machine, format!("restore of {}", dump.name), self.lock_wait)?;
         let attempt = driver::settle(&leased)?;
         leased.database().want(&dump)?;
-        driver::run(&machine, &attempt, &plan()?, Vec::new())?;
+        driver::run(&machine, &attempt, &plan(&dump)?, Vec::new())?;
         let aside = backup::aside(DATABASE, attempt.id());
         let (restored, name) = (paint::good("Restored:"), &dump.name);
         self.output.say(
@@ -295,6 +312,14 @@ impl Restore {
             },
         );
         Ok(())
+    }
+
+    /// Whatever can be said before anything has begun.
+    fn check(&self, machine: &Machine, dump: &Backup) -> Result<()> {
+        machine.database().check_restorable(dump).map_err(|error| refuse(format!("{error:#}")))?;
+        machine.database().check_room_for_dump()?;
+        machine.database().check_room_for_load(dump)?;
+        self.check_papers(machine, dump)
     }
 
     /// Users would be shown papers that nobody can open. The rows themselves are asked once they are loaded: here it is said
@@ -313,10 +338,10 @@ impl Restore {
         )
     }
 
-    fn ask(&self, environment: &str, dump: &Backup) -> Result<()> {
-        let when = ago(&dump.at);
+    fn ask(&self, environment: &str, at: &str) -> Result<()> {
+        let when = ago(at);
         let question = format!(
-            "The database of {environment} becomes what it was {when}. Type the environment's name to go on:"
+            "The database of {environment} becomes what it was at {at}, {when}. Type the environment's name to go on:"
         );
         if self.confirm.is_some() || terminal::asked_for(&question, environment) {
             return Ok(());

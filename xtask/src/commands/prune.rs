@@ -92,8 +92,16 @@ fn superfluous(machine: &Machine, limits: &Limits) -> Result<Vec<Release>> {
     Ok(seen.kept.into_iter().filter(|release| ids.contains(&release.id)).collect())
 }
 
-/// Each with what it frees: images that another kept release, or nothing of ours, runs stay.
 fn items(machine: &Machine, releases: &[Release]) -> Result<Vec<Item>> {
+    let mut items = of_releases(machine, releases)?;
+    let over = machine.database().superfluous_backups()?;
+    let backups = machine.database().backups()?.into_iter().filter(|backup| over.contains(&backup.name));
+    items.extend(backups.map(|backup| Item { kind: "backup", name: backup.name, bytes: backup.bytes }));
+    Ok(items)
+}
+
+/// Each with what it frees: images that another kept release, or nothing of ours, runs stay.
+fn of_releases(machine: &Machine, releases: &[Release]) -> Result<Vec<Item>> {
     let kept = machine.kept()?;
     let goes = |id: &ReleaseId| releases.iter().any(|release| release.id == *id);
     let stay: BTreeSet<&String> = kept
@@ -112,10 +120,20 @@ fn items(machine: &Machine, releases: &[Release]) -> Result<Vec<Item>> {
         }
         items.push(Item { kind: "release", name: release.id.to_string(), bytes });
     }
-    let over = machine.database().superfluous_backups()?;
-    let backups = machine.database().backups()?.into_iter().filter(|backup| over.contains(&backup.name));
-    items.extend(backups.map(|backup| Item { kind: "backup", name: backup.name, bytes: backup.bytes }));
     Ok(items)
+}
+
+/// What these releases take on the disk and nothing else that stays takes too.
+pub fn bytes_of(machine: &Machine, releases: &[Release]) -> Result<u64> {
+    Ok(of_releases(machine, releases)?.iter().map(|item| item.bytes).sum())
+}
+
+/// Bytes that `prune` would free of releases: nothing as long as nobody has the traffic, since what is kept may be wanted.
+pub fn could_go(machine: &Machine) -> Result<u64> {
+    if machine.live()?.active.is_none() {
+        return Ok(0);
+    }
+    bytes_of(machine, &superfluous(machine, &machine.limits())?)
 }
 
 fn say(name: &str, items: &[Item], total: u64, free: u64) {

@@ -89,6 +89,7 @@ impl Status {
                 "last_copy": backups.copied(),
                 "scheduled_backups": backups.for_programs(),
                 "sent_copies": backups.sent_for_programs(),
+                "archive": backups.archive_for_programs(),
                 "certificate_days": shown.as_ref().and_then(Shown::days),
                 "certificate_trouble": shown.as_ref().and_then(https::trouble),
                 "platform": platform,

@@ -1,7 +1,7 @@
 //! What must not compile: every change of an environment, asked of a [`Machine`](super::Machine) whose lease nobody has
 //! taken. The test below has the compiler try it, and reads what it says.
 
-use crate::host::{AdoptionRecord, OldDatabase, Sending, Shipping, SuppliedSecrets, Watching};
+use crate::host::{AdoptionRecord, Archiving, OldDatabase, Sending, Shipping, SuppliedSecrets, Watching};
 use crate::project::Secret;
 use crate::rollout::host::{Arming, Files, LeasedHost as _, Switching};
 use crate::rollout::state::backup::{Backup, Copied};
@@ -18,6 +18,7 @@ struct Subjects<'a> {
     supplied: &'a SuppliedSecrets,
     files: &'a Files,
     watching: &'a Watching,
+    archiving: &'a Archiving,
     sending: &'a Sending,
     shipping: &'a Shipping,
     adoption: &'a AdoptionRecord,
@@ -37,6 +38,7 @@ macro_rules! every_change {
                 supplied,
                 files,
                 watching,
+                archiving,
                 sending,
                 shipping,
                 adoption,
@@ -113,6 +115,12 @@ macro_rules! every_change {
             let _ = host.watcher().start(watching);
             let _ = host.watcher().look_again();
             let _ = host.watcher().stop();
+            let _ = host.archiver().start(archiving);
+            let _ = host.archiver().renew(archiving);
+            let _ = host.archiver().wait_until_archived("");
+            let _ = host.archiver().exists();
+            let _ = host.archiver().stop();
+            let _ = host.archiver().forget();
             let _ = host.sender().start(sending);
             let _ = host.sender().renew(sending);
             let _ = host.sender().wait_until_sent("", "", None);

@@ -7,6 +7,7 @@
 //! nothing else ([`Database::backup`]).
 
 mod adoption;
+mod archiver;
 mod beside;
 mod database;
 mod drift;
@@ -48,6 +49,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::Shell;
 
+use self::archiver::Archiver;
 use self::live_folder::LiveFolder;
 use self::prefetch::Prefetch;
 use self::sender::Sender;
@@ -69,6 +71,7 @@ use crate::tools::ssh::Connection;
 use crate::tools::ssh::host_shell::HostShell;
 
 pub use self::adoption::{AdoptionRecord, AdoptionState, adoption_of};
+pub use self::archiver::Archiving;
 pub use self::database::{Database, Installed, Lost, check_papers};
 pub use self::images::{Bases, RegistryTunnel, ToolImage};
 pub use self::inventory::{Inventory, Job, OldDatabase, containers};
@@ -151,6 +154,11 @@ impl Machine {
     /// The secrets, to look at: which versions there are, and whether given values are those.
     pub fn secrets(&self) -> Secrets<'_> {
         Secrets { machine: self }
+    }
+
+    /// What archives the database off the host, to look at.
+    pub fn archiver(&self) -> Archiver<'_> {
+        Archiver { machine: self }
     }
 
     /// What sends copies off the host, to look at.

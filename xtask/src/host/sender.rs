@@ -47,6 +47,8 @@ pub struct Sending {
     pub about: String,
     /// Whose copies these are: it stands in their names.
     pub owner: String,
+    /// The certificate of the authority that signed the store's, in PEM; empty for one that everybody knows.
+    pub authority: String,
     /// Who comes to the store, by the names of their files.
     pub secrets: BTreeMap<String, String>,
 }
@@ -54,8 +56,8 @@ pub struct Sending {
 impl Sending {
     /// What a sender is started with: with the same it need not be started again.
     fn sum(&self) -> String {
-        let Sending { image, place, recipient, about, owner, secrets } = self;
-        let all = json!([SCRIPT, image.name(), place, recipient, about, owner, secrets]);
+        let Sending { image, place, recipient, about, owner, authority, secrets } = self;
+        let all = json!([SCRIPT, image.name(), place, recipient, about, owner, authority, secrets]);
         hex(&Sha256::digest(all.to_string()))
     }
 }
@@ -114,7 +116,7 @@ impl Sender<'_> {
     /// is sent. The group of who deploys may read the dumps.
     fn description(&self, sending: &Sending, start: &str) -> Value {
         let machine = self.machine;
-        let Sending { image, place, recipient, about, owner, .. } = sending;
+        let Sending { image, place, recipient, about, owner, authority, .. } = sending;
         let own = machine.folder(FOLDER);
         let binds = [
             format!("{}:/backups:ro", machine.folder("backups")),
@@ -131,7 +133,7 @@ impl Sender<'_> {
             "Image": image.name(),
             "User": format!("{APP_UID}:{APP_UID}"),
             "Entrypoint": ["sh", "-c", SCRIPT, "sender"],
-            "Cmd": [place, recipient, least, most, days, about, owner, start],
+            "Cmd": [place, recipient, least, most, days, about, owner, start, authority],
             "Labels": { (ENVIRONMENT_LABEL): machine.environment().name, (INPUTS_LABEL): sending.sum() },
             "Healthcheck": {
                 "Test": ["CMD", "sh", "-c", HEALTHY],

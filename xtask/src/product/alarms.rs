@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::images::github_repository;
 use crate::host::PublicSite;
 use crate::project::{BACKEND, DEFAULT_BRANCH, EDGE, FRONTEND, PROBE_PATH, RELEASE_HEADER, SMOKE_TEST};
+use crate::rollout::state::archived::Archived;
 use crate::rollout::state::backup::Scheduled;
 use crate::tools::git;
 use crate::workspace;
@@ -236,6 +237,16 @@ pub fn rows(sends: bool, known: &Known) -> Vec<Row> {
             page: "#the-last-good-backup-is-old",
             ..row.clone()
         },
+        // Where nobody archives, there is no such file.
+        Row {
+            name: "archive",
+            look: Look::Backup { file: Archived::FILE, hours: 1, needed: false },
+            every: minutes(5),
+            after: minutes(15),
+            wakes: false,
+            page: "#the-last-good-backup-is-old",
+            ..row.clone()
+        },
         Row {
             name: "clock",
             look: Look::Clock { seconds: 30 },
@@ -314,6 +325,9 @@ impl Look {
                 format!(
                     "the newest backup with a copy off the host, and the ledger there, are at most {hours} h old"
                 )
+            }
+            Look::Backup { file: Archived::FILE, hours, .. } => {
+                format!("what the database wrote until {hours} h ago is in the archive, without a hole")
             }
             Look::Backup { hours, .. } => format!("the last good backup is at most {hours} h old"),
             Look::Clock { seconds } => {

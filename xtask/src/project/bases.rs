@@ -4,7 +4,7 @@ use super::POSTGRES_UID;
 
 /// The images that ours stand on. Where a registry answers they are pulled by their public name, elsewhere
 /// assembled from the distribution's packages under a name of their own, with the same ports, users and paths.
-pub const BASES: &[Base] = &[RUNTIME, CADDY, REGISTRY, POSTGRES, SENDER, SHIPPER];
+pub const BASES: &[Base] = &[RUNTIME, CADDY, REGISTRY, POSTGRES, SENDER, SHIPPER, ARCHIVER];
 
 /// What the backend runs on.
 pub const RUNTIME: Base = Base {
@@ -144,6 +144,36 @@ RUN apt-get update \\
     && apt-get install --yes --no-install-recommends age ca-certificates rclone \\
     && rm -rf /var/lib/apt/lists/*
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+";
+
+/// What archives the database's WAL off a host, and recovers a moment of it: by the same server.
+pub const ARCHIVER: Base = Base {
+    name: "archiver",
+    purpose: "archives the database's WAL off a host, encrypted",
+    public: None,
+    packages: &[
+        SMALL_SYSTEM,
+        SHELL,
+        FLOCK,
+        Packages { names: POSTGRES_PACKAGES, ..SMALL_SYSTEM },
+        POSTGRES_SERVER,
+        Packages { names: &["libbz2-1.0"], ..SMALL_SYSTEM },
+        // What else is in it, in Perl, is for who has several clusters.
+        Packages { names: &["pgbackrest"], only: &["usr/bin/pgbackrest"], ..SMALL_SYSTEM },
+    ],
+    at_least: "2.45",
+    proofs: &[
+        &["pgbackrest", "version"],
+        &["sh", "-ec", "pg_controldata --version && flock /tmp true && stat -f -c '%a %S' /tmp"],
+    ],
+    ..POSTGRES
+};
+
+/// What follows the platform's own image of the database when the host's engine makes [`ARCHIVER`].
+pub const ARCHIVER_DOCKERFILE: &str = "\
+RUN apt-get update \\
+    && apt-get install --yes --no-install-recommends ca-certificates pgbackrest \\
+    && rm -rf /var/lib/apt/lists/*
 ";
 
 /// What ships the logs off a host.

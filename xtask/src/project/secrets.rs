@@ -68,10 +68,14 @@ pub const WATCHER_SECRETS: [&str; 3] = ["SLACK_WEBHOOK_URL", "ALARM_SMTP", "HEAR
 /// The keys of the providers that watch from outside: `monitor apply` alone reads them.
 pub const PROBE_SECRETS: [&str; 2] = ["UPTIMEROBOT_API_KEY", "HEALTHCHECKS_API_KEY"];
 /// Secrets of the operator, by how their names end: one for each host.
-pub const OPERATOR_SECRET_ENDINGS: &[&str] = &["_SSH_KEY", "_LEDGER_KEY", "_S3_SECRET"];
+pub const OPERATOR_SECRET_ENDINGS: &[&str] = &["_SSH_KEY", "_LEDGER_KEY", "_S3_SECRET", "_CIPHER_KEY"];
 /// Who comes to the store of copies, and where it is; the first two may be missing.
 pub const STORE_VARIABLES: [&str; 4] =
     ["BACKUP_S3_ENDPOINT", "BACKUP_S3_REGION", "BACKUP_S3_KEY_ID", "BACKUP_S3_SECRET"];
+/// What encrypts the database's WAL and base backups on their way to that store: with it, any moment can be restored.
+pub const ARCHIVE_KEY: &str = "BACKUP_CIPHER_KEY";
+/// The certificate of the authority that signed the store's, where that is one of somebody's own.
+pub const STORE_CA: &str = "BACKUP_S3_CA";
 /// Who takes the logs of an environment: no secret.
 pub const LOGS_TO: &str = "LOGS_TO";
 /// The certificate of the authority that signed the receiver's, where that is one of somebody's own.

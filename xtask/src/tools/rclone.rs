@@ -23,6 +23,9 @@ const BOUNDS: [&str; 7] = [
     "--ignore-times",
 ];
 
+/// The certificate of an authority, in the private folder.
+const AUTHORITY: &str = "authority.pem";
+
 /// The exit code of a list of what there is not.
 pub const NO_FOLDER: i32 = 3;
 
@@ -33,6 +36,8 @@ pub struct Access {
     pub endpoint: Option<String>,
     /// Its region, where it has any.
     pub region: Option<String>,
+    /// The certificate of the authority that signed the store's, in PEM, where that is one of somebody's own.
+    pub authority: Option<String>,
     /// Who comes.
     pub key_id: String,
     /// The secret that proves it.
@@ -61,13 +66,19 @@ impl Store {
         let file = folder.join("rclone.conf");
         let mut made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
         made.write_all(configuration(access).as_bytes()).with_context(|| format!("writing {file}"))?;
+        if let Some(pem) = &access.authority {
+            let file = folder.join(AUTHORITY);
+            fs::write(&file, pem).with_context(|| format!("writing {file}"))?;
+        }
         Ok(Store { folder })
     }
 
     fn call<'a>(&self, sh: &'a Shell, words: &[&str]) -> Cmd<'a> {
-        let configuration = self.folder.join("rclone.conf");
+        let (configuration, authority) = (self.folder.join("rclone.conf"), self.folder.join(AUTHORITY));
+        let authority = authority.exists().then(|| format!("--ca-cert={authority}"));
         // It can't come anywhere with a list of authorities that is told for Amazon's own tools; that of the system it knows.
-        cmd!(sh, "rclone --config {configuration} {BOUNDS...} {words...}").env_remove("AWS_CA_BUNDLE")
+        cmd!(sh, "rclone --config {configuration} {authority...} {BOUNDS...} {words...}")
+            .env_remove("AWS_CA_BUNDLE")
     }
 
     /// A folder for what is on its way, as private.
@@ -123,7 +134,7 @@ fn remote(path: &str) -> String {
 }
 
 fn configuration(access: &Access) -> String {
-    let Access { endpoint, region, key_id, secret } = access;
+    let Access { endpoint, region, key_id, secret, .. } = access;
     let provider = if endpoint.is_some() { "Other" } else { "AWS" };
     let mut text = format!(
         "[store]\ntype = s3\nprovider = {provider}\naccess_key_id = {key_id}\nsecret_access_key = {secret}\n"
@@ -145,6 +156,7 @@ mod tests {
         let access = Access {
             endpoint: Some("http://127.0.0.1:1".into()),
             region: None,
+            authority: None,
             key_id: "id".into(),
             secret: "hidden".into(),
         };

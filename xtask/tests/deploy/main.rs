@@ -15,6 +15,7 @@ mod environment;
 mod maintenance;
 mod manual_changes;
 mod migrations;
+mod moments;
 mod ownership;
 mod people;
 mod platform;
@@ -234,6 +235,11 @@ const TRIALS: &[Row<Project>] = &[
         "a_copy_of_a_backup_goes_into_a_store_encrypted_and_comes_back_when_the_backup_is_lost",
         Deep,
         backups::in_a_store,
+    ),
+    (
+        "any_moment_since_the_base_backup_can_be_restored_and_a_store_that_is_away_stops_nobody",
+        Deep,
+        moments::restored,
     ),
     ("maintenance_asks_users_to_wait_and_health_checks_go_on", Always, maintenance::on_and_off),
     ("only_the_live_release_does_background_jobs", Always, workers::only_the_live_release_works),

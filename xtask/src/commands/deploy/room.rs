@@ -6,11 +6,12 @@ use anyhow::Result;
 use serde_json::Value;
 
 use crate::commands::db::copies;
+use crate::commands::prune;
 use crate::commands::target::gate::{self, Override};
 use crate::exit::{Exit, Failure};
 use crate::host::{BESIDE, HostFacts, Machine, PlatformWants};
 use crate::product::secrets::Supplied;
-use crate::project::{FREE_DISK, LOGS_TO};
+use crate::project::{ARCHIVE_KEY, FREE_DISK, LOGS_TO};
 use crate::terminal;
 use crate::tools::docker::compose::memory_limits;
 
@@ -104,9 +105,16 @@ pub fn check_disk(machine: &Machine) -> Result<()> {
     let mib = |bytes: u64| bytes >> 20;
     for (which, free) in disks {
         let Some(free) = free.filter(|free| *free < FREE_DISK) else { continue };
-        let (free, wanted) = (mib(free), mib(FREE_DISK));
+        // Its first step removes what need not be kept.
+        let goes = prune::could_go(machine)?;
+        if free.saturating_add(goes) >= FREE_DISK {
+            continue;
+        }
+        let also =
+            if goes == 0 { String::new() } else { format!(", with the {} that need not be kept", mib(goes)) };
+        let (free, wanted) = (mib(free + goes), mib(FREE_DISK));
         let message = format!(
-            "the disk {which} has {free} MiB free, and a deploy wants {wanted}\n  Free {} MiB more: `cargo xtask prune --env {} --plan` \
+            "the disk {which} has {free} MiB free{also}, and a deploy wants {wanted}\n  Free {} MiB more: `cargo xtask prune --env {} --plan` \
              says what need not be kept. {NOTHING_CHANGED}",
             wanted - free,
             machine.environment().name
@@ -124,6 +132,10 @@ fn beside(machine: &Machine) -> Result<Vec<(&'static str, u64)>> {
     for (name, bytes) in BESIDE {
         let is_wanted = match name {
             "sender" => is_asked_for(copies::TO)? || machine.sender().condition()?.is_some(),
+            "archiver" => {
+                (is_asked_for(copies::TO)? && is_asked_for(ARCHIVE_KEY)?)
+                    || machine.archiver().condition()?.is_some()
+            }
             "shipper" => is_asked_for(LOGS_TO)? || machine.shipper().condition()?.is_some(),
             _ => true,
         };
@@ -193,16 +205,17 @@ mod tests {
             |parts: &[(&str, u64)]| parts.iter().map(|(name, mib)| ((*name).to_owned(), mib << 20)).collect();
         let demand =
             demand(&of(&[("edge", 512), ("database", 1024)]), &of(&[("app", 512), ("page", 256)]), &BESIDE);
-        assert_eq!(lacks_memory("it", &demand, 3360 << 20), None);
+        assert_eq!(lacks_memory("it", &demand, 3744 << 20), None);
         let why = lacks_memory("it", &demand, 2048 << 20).unwrap();
         for words in [
             "has 2048 MiB",
-            "may take 3360",
+            "may take 3744",
             "database 1024",
             "guard 32",
             "watcher 64",
             "sender 128",
             "shipper 64",
+            "archiver 384",
             "2 × app 1024",
             "2 × page 512",
         ] {

@@ -11,6 +11,7 @@ use crate::commands::output::ago::ago;
 use crate::host::{Machine, PlatformPart};
 use crate::project::BACKUPS;
 use crate::rollout::journal::since;
+use crate::rollout::state::archived::{Archived, Moment};
 use crate::rollout::state::backup::{Backup, Failure, Rehearsal, Scheduled, Sent, SentPapers};
 use crate::terminal::{self, paint};
 use crate::tools::docker::condition::Condition;
@@ -28,6 +29,9 @@ pub struct Backups {
     /// What sends them off the host, where there is one.
     sender: Option<Condition>,
     sent: Option<Sent>,
+    /// What archives the WAL, where there is one.
+    archiver: Option<Condition>,
+    archived: Option<Archived>,
 }
 
 impl Backups {
@@ -42,6 +46,8 @@ impl Backups {
             scheduled: machine.database().scheduled()?,
             sender: machine.sender().condition()?,
             sent: machine.sender().sent()?,
+            archiver: machine.archiver().condition()?,
+            archived: machine.archiver().archived()?,
         })
     }
 
@@ -68,6 +74,18 @@ impl Backups {
         json!({
             "runs": runs, "ledger_at": host, "papers": sent.and_then(|sent| sent.papers.as_ref()),
             "failure": sent.and_then(|sent| sent.failure.as_ref()),
+        })
+    }
+
+    /// Until when moments can be restored, and what went wrong since; nothing where nobody archives.
+    pub fn archive_for_programs(&self) -> Value {
+        let at = |moment: &Option<Moment>| moment.as_ref().map(|moment| moment.at.clone());
+        self.archived.as_ref().map_or(Value::Null, |archived| {
+            let Archived { last_good, base, lost, failure, .. } = archived;
+            let runs = self.archiver == Some(Condition::Running);
+            json!({
+                "runs": runs, "until": at(last_good), "base": at(base), "lost": at(lost), "failure": failure,
+            })
         })
     }
 
@@ -108,6 +126,7 @@ impl Backups {
                 terminal::say(format_args!("  off host  {words}"));
             }
         }
+        self.say_archive(environment);
         if let Some((is_well, words)) = papers(self.newest.as_ref(), self.sent.as_ref()) {
             let words = if is_well { words } else { paint::warn(words) };
             terminal::say(format_args!("  papers    {words}"));
@@ -131,6 +150,27 @@ impl Backups {
             terminal::say(paint::bad(format_args!(
                 "            the last could not be sent {}: {words}",
                 ago(at)
+            )));
+        }
+    }
+
+    fn say_archive(&self, environment: &str) {
+        let Some(archived) = &self.archived else { return };
+        let words = match (&archived.lost, &archived.last_good) {
+            (Some(lost), _) => paint::bad(format_args!(
+                "some WAL was lost {}: nothing since can be restored before the next base backup",
+                ago(&lost.at)
+            )),
+            (None, None) => paint::warn("no base backup yet"),
+            (None, Some(until)) => format!("any moment until {}", ago(&until.at)),
+        };
+        terminal::say(format_args!("  archive   {words}"));
+        if let Some(Failure { at, words }) = &archived.failure {
+            terminal::say(paint::bad(format_args!("            nothing was archived {}: {words}", ago(at))));
+        }
+        if self.archiver != Some(Condition::Running) {
+            terminal::say(paint::bad(format_args!(
+                "            what archives does not run: `cargo xtask db copies up --env {environment}`"
             )));
         }
     }

@@ -133,6 +133,11 @@ impl<'a> Database<'a> {
         enough(&format!("loading {}", backup.name), size, "the disk of the database's data", data)
     }
 
+    /// How many bytes the database takes.
+    pub fn bytes(&self) -> Result<u64> {
+        Ok(self.room()?.database)
+    }
+
     fn room(&self) -> Result<Room> {
         let told = self.ask(&["room", DATABASE], QUERY_TIMEOUT)?;
         let numbers: Vec<u64> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
@@ -164,6 +169,11 @@ impl<'a> LeasedDatabase<'a> {
     /// What is going to be restored is not removed by what makes backups by itself meanwhile.
     pub fn want(&self, backup: &Backup) -> Result<()> {
         self.change(&["want", &backup.name], QUERY_TIMEOUT).map(drop)
+    }
+
+    /// From now on the database keeps none of its WAL for an archive: the next one begins with a base backup.
+    pub(in crate::host) fn end_archive(&self) -> Result<()> {
+        self.change(&["end-archive"], QUERY_TIMEOUT).map(drop)
     }
 
     /// Ends what dumps the database by itself, which tries again later: a migration would wait for it, and users behind that.
@@ -209,6 +219,7 @@ impl<'a> LeasedDatabase<'a> {
     }
 }
 
-fn described(told: &str) -> Result<Backup> {
+/// A backup, as the script has printed it.
+pub(in crate::host) fn described(told: &str) -> Result<Backup> {
     serde_json::from_str(told).with_context(|| format!("the backup described itself as {told:?}"))
 }

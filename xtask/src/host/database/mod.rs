@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use xshell::{Cmd, cmd};
 
+pub(super) use self::backups::described;
 pub use self::losses::Lost;
 pub use self::restore::check_papers;
 

@@ -20,12 +20,13 @@ pub(super) const CADDYFILE: &str = "Caddyfile";
 /// The certificate of an authority of somebody's own, there.
 pub(super) const AUTHORITY: &str = "authority.pem";
 /// What runs where backups are made by themselves, and what makes one: in a folder of the host's.
-pub(in crate::host) const BACKUP_SCRIPTS: [(&str, &str); 5] = [
+pub(in crate::host) const BACKUP_SCRIPTS: [(&str, &str); 6] = [
     ("backups.sh", include_str!("../scripts/backups.sh")),
     ("database.sh", include_str!("../scripts/database.sh")),
     ("moments.sh", include_str!("../scripts/moments.sh")),
     ("papers.sh", include_str!("../scripts/papers.sh")),
     ("papers.sql", PAPERS_QUESTION),
+    ("spool-for-pgbackrest.sh", include_str!("../scripts/spool-for-pgbackrest.sh")),
 ];
 pub(in crate::host) const NOTE: Script = Script::new(
     "noting what the platform's files hold",

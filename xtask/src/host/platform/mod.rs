@@ -233,12 +233,14 @@ impl Leased<'_> {
 }
 
 impl LeasedPlatform<'_> {
-    /// Stops it and removes its containers and networks, the guard's container, the watcher's, the sender's and the shipper's. The volumes stay.
+    /// Stops it and removes its containers and networks, the guard's container, the watcher's and those of what else is
+    /// beside it. The volumes stay.
     pub fn down(&self) -> Result<()> {
         self.leased.live_folder().remove_guard()?;
         // It is on the edge's network.
         self.leased.watcher().stop()?;
         self.leased.sender().stop()?;
+        self.leased.archiver().stop()?;
         self.leased.shipper().stop()?;
         let machine = self.leased.fenced_invalidating()?;
         if machine.read(&machine.folder("platform").join(PLATFORM_FILES[0]))?.is_none() {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::{Container, Platform, bases};
 use crate::host::Bases;
 use crate::host::guard::GUARD_MEMORY;
-use crate::host::{sender, shipper, watcher};
+use crate::host::{archiver, sender, shipper, watcher};
 use crate::project::{EDGE, RELEASE_LABEL};
 use crate::tools::docker::compose::{memory_limits, published_ports};
 use crate::tools::docker::condition::Condition;
@@ -15,11 +15,12 @@ use crate::tools::docker::container;
 use crate::tools::process::Run;
 
 /// What runs beside a platform without being of its compose files, and the memory that it may take.
-pub const BESIDE: [(&str, u64); 4] = [
+pub const BESIDE: [(&str, u64); 5] = [
     ("guard", GUARD_MEMORY as u64),
     ("watcher", watcher::MEMORY as u64),
     ("sender", sender::MEMORY as u64),
     ("shipper", shipper::MEMORY as u64),
+    ("archiver", archiver::MEMORY as u64),
 ];
 
 /// What it takes.

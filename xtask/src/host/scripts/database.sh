@@ -85,6 +85,14 @@ take) # NAME MADE-BY: what came whole becomes a backup; what is known of it is i
     next=".$1.part" list=".$1.list" papers=
     trap 'rm -f "$next" "$list" "$1.json.next"' EXIT
     hold
+    sum=$(sha256sum "$next" | cut -d ' ' -f 1)
+    if [ -e "$list" ]; then
+        made=$(sed -n 's/^\.sha256|//p' "$list")
+        if [ "$sum" != "${made:-$sum}" ]; then
+            echo "it is not the dump that its list was sent with: its SHA-256 is $sum, and was $made" >&2
+            exit 1
+        fi
+    fi
     pg_restore --file=/dev/null "$next"
     tables=$(pg_restore --list "$next" | grep -c ' TABLE DATA ')
     at=$(pg_restore --list "$next" | while read -r _ archive created _ day time _; do
@@ -98,14 +106,13 @@ take) # NAME MADE-BY: what came whole becomes a backup; what is known of it is i
         echo "it has no history of migrations: it is a dump of another database, and no copy of this one" >&2
         exit 1
     fi
-    # A count has a bar, a paper has none. It may have come without a list.
+    # A count has a bar, a paper has none; the dump's sum begins with a dot. It may have come without a list, or one without the sum.
     if [ -e "$list" ]; then
-        sed -n '/|/p' "$list" >"$1.counts"
+        sed -n '/^[^.].*|/p' "$list" >"$1.counts"
         sed '/|/d' "$list" >"$1.papers"
         papers="$(papers_in "$1.papers"),"
         sync "$1.counts" "$1.papers"
     fi
-    sum=$(sha256sum "$next" | cut -d ' ' -f 1)
     printf '{"name":"%s","at":"%s","made_by":"%s","live":"none","schema":%s,"tables":%s,"bytes":%s,%s"sha256":"%s","wanted":"%s"}\n' \
         "$1" "$at" "$2" "${schema:-0}" "$tables" "$(stat -c %s "$next")" "$papers" "$sum" "$(now)" >"$1.json.next"
     sync "$1.json.next"
@@ -129,6 +136,9 @@ make-way) # DATABASE: ends what backs it up by itself: it reads each table, and 
     ;;
 room) # DATABASE: how many bytes it takes, and how many are free for backups, and for data
     echo "$(size "$1") $(free /backups) $(free /var/lib/postgresql/data)"
+    ;;
+end-archive) # the server lets its WAL go from now on
+    rm -rf wal archived.json
     ;;
 verify) # NAME SHA256
     [ "$(sha256sum "$1.dump" | cut -d ' ' -f 1)" = "$2" ] || { echo "the dump is not the one that was made" >&2; exit 1; }

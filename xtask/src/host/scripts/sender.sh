@@ -1,9 +1,10 @@
 # Sends off the host what a new one is made from: each new backup, the files of the papers that it names, and, when they have
 # changed, the ledger and what is known of the releases. All of it is encrypted before it leaves, to a public key. What it has done is in /state/sent.json.
-# It stands behind moments.sh. Usage: sender.sh PLACE RECIPIENT LEAST MOST DAYS ABOUT OWNER START
+# It stands behind moments.sh. Usage: sender.sh PLACE RECIPIENT LEAST MOST DAYS ABOUT OWNER START [AUTHORITY]
 # PLACE is BUCKET/FOLDER/ENVIRONMENT of the store; who comes there, files in /run/secrets tell. LEAST copies are kept there at
 # least, MOST at most, and for DAYS. ABOUT is JSON: whose host this is, and what a new one must be given. OWNER stands in the names
-# of what is sent: another host's, in the same place, is another's. By START, who has started this knows what it has said.
+# of what is sent: another host's, in the same place, is another's. By START, who has started this knows what it has said. The store's
+# certificate is signed by AUTHORITY, in PEM, where that is one of somebody's own.
 
 set -eu
 umask 077
@@ -24,8 +25,12 @@ store() {
 
 # `printf` is the shell's own: no value is an argument of a program. The bucket is there already, and who may only write into it
 # may not make one.
-configure() {
+configure() { # AUTHORITY
     given() { if [ -s "/run/secrets/$1" ]; then printf '%s = %s\n' "$2" "$(cat "/run/secrets/$1")"; fi; }
+    if [ -n "$1" ]; then
+        printf '%s\n' "$1" >/tmp/authority.pem
+        export SSL_CERT_FILE=/tmp/authority.pem
+    fi
     provider=AWS
     if [ -s /run/secrets/backup_s3_endpoint ]; then provider=Other; fi
     {
@@ -147,7 +152,8 @@ send_backup() { # FACTS
             return 1
         fi
         mv /state/lists/.next "/state/lists/$name"
-        cat "$name.counts" "$name.papers" >/state/list
+        # What comes back is compared with it: one copy may have been given another's name.
+        { printf '.sha256|%s\n' "$(fact sha256 "/backups/$1")" && cat "$name.counts" "$name.papers"; } >/state/list
         send /state/list "$name-$owner.list.age"
         rm /state/list
     fi
@@ -339,7 +345,7 @@ begin() {
 }
 
 trap 'exit 0' TERM
-configure
+configure "${9:-}"
 cd /backups
 rm -rf /state/.next /state/.told /state/batch /state/list
 rm -f /state/.host

@@ -6,9 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest as _, Sha256};
 
 use crate::host::platform::BACKUP_SCRIPTS;
 use crate::rollout::state::backup::{Backup, Scheduled};
+use crate::tools::files::hex::hex;
 
 /// A folder of backups, with the scripts beside it.
 struct Folder(tempfile::TempDir);
@@ -286,11 +288,13 @@ fn what_is_taken_or_wanted_is_not_swept_and_is_as_new_as_that() {
     // What was counted and listed with it comes in one.
     let (counts, papers) = ("public.users|7\n", "0-1/0a 5\n0-2/0b 6\n");
     let counted = folder.path("backups").join(format!(".{}.list", of_long_ago[0]));
-    let take = || {
-        fs::write(folder.path("backups").join(format!(".{}.part", of_long_ago[0])), "dump").unwrap();
-        fs::write(&counted, format!("{counts}{papers}")).unwrap();
+    let take_dump = |dump: &str| {
+        fs::write(folder.path("backups").join(format!(".{}.part", of_long_ago[0])), dump).unwrap();
+        let sum = hex(&Sha256::digest("dump"));
+        fs::write(&counted, format!(".sha256|{sum}\n{counts}{papers}")).unwrap();
         folder.script(&["take", of_long_ago[0], "db take"])
     };
+    let take = || take_dump("dump");
     tells("");
     let output = take();
     assert!(String::from_utf8_lossy(&output.stderr).contains("a dump of another database"), "{output:?}");
@@ -300,6 +304,9 @@ fn what_is_taken_or_wanted_is_not_swept_and_is_as_new_as_that() {
         "it is no backup"
     );
     tells("20260101000000 a row\\n");
+    let output = take_dump("another's");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not the dump that its list"), "{output:?}");
+    assert_eq!(folder.names().iter().filter(|name| name.contains(of_long_ago[0])).count(), 0);
     let output = take();
     assert!(output.status.success(), "{output:?}");
     let taken: Backup = serde_json::from_slice(&output.stdout).unwrap();

@@ -273,7 +273,8 @@ fn papers_are_sent_once_and_what_is_not_what_it_was_is_named() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("is not the one that was made"), "{output:?}");
     assert!(!folder.path("store/there/20260102t010000z-1-0a1b.dump.age").exists());
     let list = fs::read_to_string(folder.path("store/there/20260103t010000z-1-0a1b.list.age")).unwrap();
-    assert_eq!(list, format!("users|1\n{}\n", lines.join("\n")));
+    let sum = hex(&Sha256::digest("a dump"));
+    assert_eq!(list, format!(".sha256|{sum}\nusers|1\n{}\n", lines.join("\n")));
     // What is there is not sent again; with the next backup the store is asked what it has.
     fs::write(folder.in_store(&whole), "WHOLE").unwrap();
     assert!(look().status.success());

@@ -11,7 +11,8 @@ use super::registry::Registry;
 use crate::exit::refuse;
 use crate::host::{Bases, Machine, ToolImage};
 use crate::project::{
-    Base, CADDY, DEBIAN, NAME, POSTGRES, SENDER, SENDER_DOCKERFILE, SHIPPER, SHIPPER_DOCKERFILE,
+    ARCHIVER, ARCHIVER_DOCKERFILE, Base, CADDY, DEBIAN, NAME, POSTGRES, SENDER, SENDER_DOCKERFILE, SHIPPER,
+    SHIPPER_DOCKERFILE,
 };
 use crate::rollout::host::Host as _;
 use crate::setup::base_images::{self, BaseImage, Origin};
@@ -70,12 +71,29 @@ pub fn bases_for_host(registry: &Registry, sha: &str) -> Result<Bases> {
 
 /// The image of what sends copies off an environment's host.
 pub fn sender_beside(machine: &Machine, registry: Option<&Registry>) -> Result<ToolImage> {
-    tool_beside(&SENDER, SENDER_DOCKERFILE, machine.bases()?, &lock_of(machine)?, registry)
+    let lock = lock_of(machine)?;
+    tool_beside(&SENDER, on_debian(SENDER_DOCKERFILE, &lock), machine.bases()?, &lock, registry)
 }
 
 /// The image of what ships logs off an environment's host.
 pub fn shipper_beside(machine: &Machine, registry: Option<&Registry>) -> Result<ToolImage> {
-    tool_beside(&SHIPPER, SHIPPER_DOCKERFILE, machine.bases()?, &lock_of(machine)?, registry)
+    let lock = lock_of(machine)?;
+    tool_beside(&SHIPPER, on_debian(SHIPPER_DOCKERFILE, &lock), machine.bases()?, &lock, registry)
+}
+
+/// The image of what archives the database's WAL off an environment's host: it has the very server of the platform there.
+pub fn archiver_beside(machine: &Machine, registry: Option<&Registry>) -> Result<ToolImage> {
+    let platform = machine.bases()?;
+    tool_beside(&ARCHIVER, on_postgres(platform), platform, &lock_of(machine)?, registry)
+}
+
+fn on_debian(dockerfile: &str, lock: &LockedImages) -> String {
+    let (debian, public) = DEBIAN;
+    format!("FROM {}\n{dockerfile}", pinned(lock, debian, public))
+}
+
+fn on_postgres(platform: &Bases) -> String {
+    format!("FROM {}\n{ARCHIVER_DOCKERFILE}", platform.postgres)
 }
 
 /// Of the commit that has the traffic there, whatever is checked out here; on this machine of this tree, as all else is.
@@ -97,15 +115,12 @@ fn lock_of(machine: &Machine) -> Result<LockedImages> {
 /// neither Debian nor the right to push; else it is assembled, and comes through our registry when the host is another machine.
 fn tool_beside(
     tool: &'static Base,
-    dockerfile: &'static str,
+    dockerfile: String,
     platform: &Bases,
     lock: &LockedImages,
     registry: Option<&Registry>,
 ) -> Result<ToolImage> {
     if !base_images::is_assembled(&platform.postgres) {
-        let (debian, public) = DEBIAN;
-        let from = pinned(lock, debian, public);
-        let dockerfile = format!("FROM {from}\n{dockerfile}");
         let sum = hex(&Sha256::digest(&dockerfile));
         let name = format!("{NAME}-made/{}:{}", tool.name, &sum[..12]);
         return Ok(ToolImage::Made { name, dockerfile });
@@ -144,16 +159,23 @@ mod tests {
         let digest = format!("sha256:{}", "0a".repeat(32));
         let locked = Locked { digest: Some(digest.clone()), ..Locked::default() };
         let lock = LockedImages::from([(DEBIAN.0.to_owned(), locked)]);
-        for (tool, text) in [(&SENDER, SENDER_DOCKERFILE), (&SHIPPER, SHIPPER_DOCKERFILE)] {
-            let made = |lock: &LockedImages| match tool_beside(tool, text, &platform, lock, None) {
-                Ok(ToolImage::Made { name, dockerfile }) => (name, dockerfile),
-                _ => panic!("it comes another way"),
-            };
-            let (name, dockerfile) = made(&lock);
+        let on_locked_debian = format!("FROM docker.io/library/debian:bookworm-slim@{digest}\n");
+        let on_its_server = format!("FROM {}\n", platform.postgres);
+        for (tool, dockerfile, from) in [
+            (&SENDER, on_debian(SENDER_DOCKERFILE, &lock), on_locked_debian.as_str()),
+            (&SHIPPER, on_debian(SHIPPER_DOCKERFILE, &lock), &on_locked_debian),
+            (&ARCHIVER, on_postgres(&platform), &on_its_server),
+        ] {
+            let made =
+                |dockerfile: &str| match tool_beside(tool, dockerfile.to_owned(), &platform, &lock, None) {
+                    Ok(ToolImage::Made { name, dockerfile }) => (name, dockerfile),
+                    _ => panic!("it comes another way"),
+                };
+            let (name, dockerfile) = made(&dockerfile);
             assert!(name.starts_with(&format!("tracehub-made/{}:", tool.name)), "{name}");
-            let from = format!("FROM docker.io/library/debian:bookworm-slim@{digest}\n");
-            assert!(dockerfile.starts_with(&from), "{dockerfile}");
-            assert_ne!(made(&LockedImages::new()).0, name, "by another lock it is another image");
+            assert!(dockerfile.starts_with(from), "{dockerfile}");
+            let other = dockerfile.replacen(from, "FROM another\n", 1);
+            assert_ne!(made(&other).0, name, "by another lock it is another image");
             // What is assembled elsewhere is in it.
             for package in tool.packages.last().expect("it has some").names {
                 assert!(dockerfile.contains(&format!(" {package} ")), "{package}");

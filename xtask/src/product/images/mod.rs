@@ -23,7 +23,9 @@ use crate::setup::{self, Tool, base_images, base_lock};
 use crate::terminal::{self, paint};
 use crate::tools::process::shell;
 
-pub use self::bases::{bases_by_name, bases_for_host, bases_here, sender_beside, shipper_beside};
+pub use self::bases::{
+    archiver_beside, bases_by_name, bases_for_host, bases_here, sender_beside, shipper_beside,
+};
 pub use self::frontend::send_source_maps;
 pub use self::parts::{known_packages, packages_of, sums};
 pub use self::push::{

@@ -1,8 +1,8 @@
 //! What an environment may be given: a row each, of the project's tables.
 
 use crate::project::{
-    Environment, HOST_VARIABLES, LOGS_CA, LOGS_LOGIN, LOGS_TO, OPERATOR_SECRETS, OWN_HOST_VARIABLES,
-    PROBE_SECRETS, SECRETS, STORE_VARIABLES, Secret, Site, WATCHER_SECRETS,
+    ARCHIVE_KEY, Environment, HOST_VARIABLES, LOGS_CA, LOGS_LOGIN, LOGS_TO, OPERATOR_SECRETS,
+    OWN_HOST_VARIABLES, PROBE_SECRETS, SECRETS, STORE_CA, STORE_VARIABLES, Secret, Site, WATCHER_SECRETS,
 };
 
 /// One value that somebody gives.
@@ -123,6 +123,13 @@ pub fn rows(environment: &Environment) -> Vec<Row> {
         rows.push(Row { reader: "xtask, sender", ..host("BACKUP", name, false, "where it was made") });
     }
     rows.push(Row { form: Form::Line, ..host("BACKUP", "TO", false, "a deploy") });
+    for (name, form, rotation) in [
+        (ARCHIVE_KEY, Form::Line, "another place in the store, then a deploy"),
+        (STORE_CA, Form::Text, "a deploy"),
+    ] {
+        let name = name.to_owned();
+        rows.push(Row { name, need: Need::Optional, reader: "xtask, archiver", form, rotation });
+    }
     rows.push(Row { form: Form::Line, ..host("BACKUP", "RECIPIENT", false, "another key in the safe") });
     for (name, form) in [(LOGS_TO, Form::Line), (LOGS_CA, Form::Text)] {
         let name = name.to_owned();

@@ -44,9 +44,8 @@ pub struct Backup {
     pub copied: Option<Copied>,
 }
 
-#[cfg(test)]
 impl Backup {
-    /// One of this name, of which a test says no more than it is about.
+    /// One of this name, of which nothing else is known.
     pub fn named(name: &str) -> Backup {
         let nothing = String::new;
         Backup {

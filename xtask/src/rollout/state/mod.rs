@@ -1,5 +1,6 @@
 //! What a rollout reads and writes on a host: ledger, live folder, releases, backups.
 
+pub mod archived;
 pub mod backup;
 pub mod catalogue;
 pub mod contract;
