@@ -28,6 +28,7 @@ configure() { # PLACE ENDPOINT REGION AUTHORITY OWNER DAYS
         printf '%s\n' "$4" >"$authorities"
     fi
     stanza=$(pg_controldata "$cluster" | sed -n 's/^Database system identifier: *//p')
+    : "${stanza:?the cluster can not be read}"
     folder=${1#*/}
     case $2 in *.amazonaws.com) style=host ;; *) style=path ;; esac
     cat >/tmp/pgbackrest.conf <<END
