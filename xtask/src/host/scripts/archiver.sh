@@ -51,7 +51,7 @@ expire-auto=n
 start-fast=y
 compress-type=zst
 lock-path=/tmp/pgbackrest
-io-timeout=20
+io-timeout=10
 log-level-file=off
 [$stanza]
 pg1-path=$cluster
