@@ -59,8 +59,9 @@ pg1-user=postgres
 pg1-socket-path=/run/postgresql
 END
     echo "$stanza" >/tmp/stanza
-    # Of another cluster, or in another place, there is no base backup yet.
-    if [ "$(content /state/.of)" != "$stanza $1" ]; then rm -f /state/.base /state/.full /state/.lost /state/.until; fi
+    # Of another cluster, or in another place, there is no base backup yet; and the WAL that waits may be of the one before, which
+    # nobody would ever take.
+    if [ "$(content /state/.of)" != "$stanza $1" ]; then rm -rf /state/.base /state/.full /state/.lost /state/.until "$spool"; fi
     echo "$stanza $1" >/state/.of
 }
 

@@ -99,3 +99,38 @@ fn wal_that_the_store_has_not_taken_stays_and_is_sent_in_its_order() {
     assert_eq!(push("nothing"), "01\n02\n03\n");
     assert!(spool.join(".next").exists() && spool.join("lost").exists());
 }
+
+#[test]
+fn of_another_cluster_there_is_no_base_backup_and_no_wal_that_waits() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = Utf8Path::from_path(temporary.path()).unwrap();
+    let text = ARCHIVER.replace(". /scripts/moments.sh", "").replace("/tmp/", &format!("{folder}/"));
+    let text = ["/backups/", "/state/", "/run/secrets/"]
+        .iter()
+        .fold(text, |text, path| text.replace(path, &format!("{folder}/")));
+    let functions = text.split("\ncase $1 in\n").next().unwrap();
+    for secret in ["backup_s3_key_id", "backup_s3_secret", "backup_cipher_key"] {
+        fs::write(folder.join(secret), "hidden").unwrap();
+    }
+    let configure = |cluster: &str| {
+        let script = format!(
+            "{functions}\npg_controldata() {{ echo 'Database system identifier:  {cluster}'; }}\nconfigure bucket/here/lab store us-east-1 '' 0a1b 14"
+        );
+        assert!(Command::new("sh").args(["-c", &script, "archiver"]).status().unwrap().success());
+    };
+    let waits = folder.join("wal/01");
+    configure("1");
+    fs::create_dir(folder.join("wal")).unwrap();
+    fs::write(&waits, "").unwrap();
+    fs::write(folder.join(".base"), "").unwrap();
+    configure("1");
+    assert!(waits.exists() && folder.join(".base").exists(), "it was only started again");
+    configure("2");
+    assert!(!waits.exists() && !folder.join(".base").exists());
+    let told = fs::read_to_string(folder.join("pgbackrest.conf")).unwrap();
+    for line in
+        ["repo1-path=/here/lab/archive-0a1b", "repo1-s3-bucket=bucket", "[2]", "repo1-s3-uri-style=path"]
+    {
+        assert!(told.lines().any(|it| it == line), "{line}: {told}");
+    }
+}
