@@ -242,7 +242,7 @@ impl Deploy {
         let contracts = contracts::check(&release, &seen, &environment.name, &self.overrides)?;
         let limits = prepared.machine.limits();
         let limits = Limits { bake: self.bake.unwrap_or(limits.bake), ..limits };
-        disk::check(&prepared.machine, &release, &seen, &seen.superfluous(&limits, &release.id))?;
+        disk::check(&prepared.machine, &release, &seen, &limits)?;
         let plan = plans::deploy(&release, &seen, &contracts, &limits);
         Ok(Planned { release, seen, plan, diverged })
     }

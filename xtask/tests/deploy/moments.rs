@@ -16,6 +16,8 @@ use crate::support::{check, run, wait_until};
 
 /// What came in a minute is there after two.
 const PATIENCE: Duration = Duration::from_secs(150);
+/// pgBackRest asks a store that says nothing again and again before it gives up.
+const GIVES_UP: Duration = Duration::from_secs(400);
 const KEY: &str = "a-key-for-tests-0123456789-0123456789";
 
 /// Two writes, and back to between them; then what would make a hole, and a store that says nothing.
@@ -122,21 +124,23 @@ fn arrives_by_itself(project: &Project) -> Result<(), Failed> {
 
 /// A store that says nothing: the app goes on, `status` says so, and what has waited arrives.
 fn hangs(project: &Project, store: &Store) -> Result<(), Failed> {
+    let began = Instant::now();
     store.hang(true);
     let result = (0..3).try_for_each(|number| {
         write(project, &format!("waits-{number}"))?;
         sql(project, "SELECT pg_switch_wal()").map(drop)
     });
     let said = result.and_then(|()| {
-        wait_until("status says that nothing is archived", PATIENCE, || {
+        wait_until("status says that nothing is archived", GIVES_UP, || {
             !project.status()["archive"]["failure"].is_null() && waiting(project) >= 3
         })
     });
     let answers = get(&project.url(), "/health/ready").map(|response| response.status);
     store.hang(false);
     said?;
+    println!("    a store that hangs is said: {:.1} s", began.elapsed().as_secs_f64());
     check(answers? == 200, || "the app does not answer".into())?;
-    wait_until("what has waited is archived", PATIENCE, || {
+    wait_until("what has waited is archived", GIVES_UP, || {
         waiting(project) == 0 && project.status()["archive"]["failure"].is_null()
     })
 }

@@ -5,8 +5,9 @@ use anyhow::Result;
 use crate::commands::prune;
 use crate::exit::{Exit, Failure};
 use crate::host::Machine;
+use crate::rollout::limits::Limits;
 use crate::rollout::observed::Observed;
-use crate::rollout::state::release::{Release, ReleaseId};
+use crate::rollout::state::release::Release;
 
 /// Bytes that stay free beyond what is counted: logs, the database's own.
 const TO_SPARE: u64 = 256 << 20;
@@ -34,7 +35,7 @@ struct Free {
 }
 
 /// Refused when it does not fit, though what need not be kept is removed first.
-pub fn check(machine: &Machine, release: &Release, seen: &Observed, pruned: &[ReleaseId]) -> Result<()> {
+pub fn check(machine: &Machine, release: &Release, seen: &Observed, limits: &Limits) -> Result<()> {
     let facts = machine.facts();
     // An engine on this machine may have them elsewhere, and what is built here is there already.
     let engine =
@@ -43,6 +44,9 @@ pub fn check(machine: &Machine, release: &Release, seen: &Observed, pruned: &[Re
     if lacks(takes, free, 0).is_none() {
         return Ok(());
     }
+    // A release that is made well again removes none.
+    let is_repair = seen.traffic.active.as_ref() == Some(&release.id);
+    let pruned = if is_repair { Vec::new() } else { seen.superfluous(limits, &release.id) };
     let goes: Vec<Release> = seen.kept.iter().filter(|kept| pruned.contains(&kept.id)).cloned().collect();
     let Some(why) = lacks(takes, free, prune::bytes_of(machine, &goes)?) else { return Ok(()) };
     let message = format!(

@@ -28,6 +28,7 @@ configure() { # PLACE ENDPOINT REGION AUTHORITY OWNER DAYS
         printf '%s\n' "$4" >"$authorities"
     fi
     stanza=$(pg_controldata "$cluster" | sed -n 's/^Database system identifier: *//p')
+    : "${stanza:?the cluster can not be read}"
     folder=${1#*/}
     case $2 in *.amazonaws.com) style=host ;; *) style=path ;; esac
     cat >/tmp/pgbackrest.conf <<END
@@ -50,7 +51,7 @@ expire-auto=n
 start-fast=y
 compress-type=zst
 lock-path=/tmp/pgbackrest
-io-timeout=20
+io-timeout=10
 log-level-file=off
 [$stanza]
 pg1-path=$cluster
@@ -58,8 +59,9 @@ pg1-user=postgres
 pg1-socket-path=/run/postgresql
 END
     echo "$stanza" >/tmp/stanza
-    # Of another cluster, or in another place, there is no base backup yet.
-    if [ "$(content /state/.of)" != "$stanza $1" ]; then rm -f /state/.base /state/.full /state/.lost /state/.until; fi
+    # Of another cluster, or in another place, there is no base backup yet; and the WAL that waits may be of the one before, which
+    # nobody would ever take.
+    if [ "$(content /state/.of)" != "$stanza $1" ]; then rm -rf /state/.base /state/.full /state/.lost /state/.until "$spool"; fi
     echo "$stanza $1" >/state/.of
 }
 
