@@ -1,8 +1,9 @@
 use std::fs;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::fake_project::FakeProject;
+use crate::fake_project::{CommandOutput, FakeProject, LONG, send};
 
 const NAMES: [&str; 6] = ["aaaa", "bbbb", "cccc", "dddd", "eeee", "ffff"];
 
@@ -46,11 +47,11 @@ fn project(checks: &str) -> FakeProject {
     project
 }
 
-fn check(project: &FakeProject) -> crate::fake_project::CommandOutput {
+fn check(project: &FakeProject) -> CommandOutput {
     let mut command = project.command(&["update", "--check", "--json"]);
     let output = project.folder().join(".local/output");
     command.env("CARGO_HOME", project.folder().join(".local/cargo")).env("GITHUB_OUTPUT", output);
-    crate::fake_project::CommandOutput::of(&mut command)
+    CommandOutput::of(&mut command)
 }
 
 #[test]
@@ -81,6 +82,20 @@ fn an_update_that_can_t_pass_its_checks_is_left_out_and_the_tree_that_passed_is_
     project.write("Cargo.lock", &lock(&["eeee"]));
     project.git(&["add", "Cargo.lock"]);
     assert_eq!(passed["tree"], git(&["write-tree"]));
+}
+
+#[test]
+fn ctrl_c_in_the_middle_of_the_checks_leaves_the_tree_and_the_branch_as_they_were() {
+    let project = project("echo > pipe; exec sleep 60");
+    let (opened, _) = project.watch_pipe();
+    let mut command = project.command(&["update", "--check"]);
+    let child = command.env("CARGO_HOME", project.folder().join(".local/cargo")).spawn().expect("it starts");
+    opened.recv_timeout(LONG).expect("the checks have begun");
+    send(&child, Signal::INT);
+    let output = CommandOutput::of_child(child);
+    assert_eq!(output.code, Some(130), "{output:?}");
+    assert_eq!(fs::read_to_string(project.folder().join("Cargo.lock")).unwrap(), lock(&NAMES));
+    assert_eq!(fs::read_to_string(project.folder().join(".git/HEAD")).unwrap(), "ref: refs/heads/main\n");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::narrow::{ALL, Held, Unit, narrow};
 use super::{Report, apply, crates, npm, refuse_dirty};
 use crate::terminal;
 use crate::tools::git;
-use crate::tools::process::{CommandError, Run, shell_in};
+use crate::tools::process::{CommandError, Run, interrupt, shell_in};
 use crate::workspace;
 
 /// How often the checks run at most, and for how long in all: then no further run is begun.
@@ -44,12 +44,16 @@ pub fn check() -> Result<Passed> {
     let root = workspace::root();
     let (was, head) = (git::branch(root)?, git::head(root)?.sha);
     let passed = find(&head);
-    let sh = shell_in(root);
-    let back = was.as_deref().unwrap_or(&head);
-    let detach = was.is_none().then_some("--detach");
-    Run::new(cmd!(sh, "git reset --quiet --hard {head}")).run()?;
-    Run::new(cmd!(sh, "git switch --quiet {detach...} {back}")).run()?;
+    // Also after Ctrl-C.
+    interrupt::shielded(|| put_back(was.as_deref(), &head))?;
     passed
+}
+
+fn put_back(branch: Option<&str>, head: &str) -> Result<()> {
+    let sh = shell_in(workspace::root());
+    let to = branch.map_or_else(|| vec!["--detach", head], |branch| vec![branch]);
+    Run::new(cmd!(sh, "git reset --quiet --hard {head}")).run()?;
+    Ok(Run::new(cmd!(sh, "git switch --quiet {to...}")).run()?)
 }
 
 fn find(head: &str) -> Result<Passed> {
@@ -99,7 +103,7 @@ fn groups(report: &Report) -> Result<Vec<Vec<Unit>>> {
 /// The suites deploy what is committed.
 fn commit() -> Result<()> {
     let sh = shell_in(workspace::root());
-    let who = ["-c", "user.name=updates", "-c", "user.email=updates@localhost"];
+    let who = ["-c", "user.name=updates", "-c", "user.email=updates@localhost", "-c", "commit.gpgSign=false"];
     let how = ["--quiet", "--all", "--allow-empty", "--no-verify", "--message", "What is checked"];
     Ok(Run::new(cmd!(sh, "git {who...} commit {how...}")).run()?)
 }

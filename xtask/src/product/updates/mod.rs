@@ -21,7 +21,7 @@ use crate::product::images::lock::{self, Rows};
 use crate::project::UPDATE_AGE;
 use crate::setup::base_lock::FILE;
 use crate::tools::git;
-use crate::tools::process::is_interrupt;
+use crate::tools::process::{interrupt, is_interrupt};
 use crate::workspace;
 
 /// Something that has moved.
@@ -95,9 +95,12 @@ fn move_all(root: &Utf8Path, parts: &[Part]) -> Result<Report> {
                 report.left.extend(moved.left);
             }
             Err(error) => {
-                let mut halves = git::dirty_paths(root)?;
-                halves.retain(|path| !before.contains(path));
-                git::put_back(root, &halves)?;
+                // Also after Ctrl-C.
+                interrupt::shielded(|| {
+                    let mut halves = git::dirty_paths(root)?;
+                    halves.retain(|path| !before.contains(path));
+                    git::put_back(root, &halves)
+                })?;
                 if is_interrupt(&error) {
                     return Err(error);
                 }
