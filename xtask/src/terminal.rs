@@ -8,8 +8,10 @@ use std::io::{IsTerminal, Write};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-use console::{Style, Term, measure_text_width, style};
+use console::{Style, Term, style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+mod table;
 
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
@@ -75,23 +77,11 @@ pub mod paint {
     }
 }
 
-/// Prints rows in columns that align, under dim headings.
+/// Prints rows in columns that align, under dim headings; on a terminal within its width.
 pub fn table(headings: &[&str], rows: &[Vec<String>]) {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| measure_text_width(cell));
-        cells.chain([headings[column].len()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
-    let line = |cells: Vec<String>| {
-        let mut line = String::new();
-        for (cell, width) in cells.iter().zip(&widths) {
-            line.push_str(cell);
-            line.push_str(&" ".repeat(width.saturating_sub(measure_text_width(cell)) + 2));
-        }
-        say(line.trim_end());
-    };
-    line(headings.iter().map(paint::dim).collect());
-    rows.iter().for_each(|row| line(row.clone()));
+    let stdout = Term::stdout();
+    let width = stdout.is_term().then(|| usize::from(stdout.size().1));
+    table::lines(headings, rows, width).iter().for_each(say);
 }
 
 /// A time, for programs.

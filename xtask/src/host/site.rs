@@ -7,7 +7,11 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use super::other_projects::EDGE_PORTS;
+use crate::tools::caa::{self, Allowed};
 use crate::tools::http::{Authority, Client, Shown, Trust};
+
+/// Whom the edge asks where no other authority is named, as CAA records call it.
+const AUTHORITY: &str = "letsencrypt.org";
 
 /// An environment's public address.
 #[derive(Debug, Clone)]
@@ -39,6 +43,8 @@ pub enum NameTrouble {
     Elsewhere(String),
     /// An authority asks at IPv6 first, and whether that is this host is not known.
     MaybeElsewhere(String),
+    /// Its DNS allows other authorities alone (CAA).
+    Forbidden(String),
 }
 
 impl PublicSite {
@@ -86,7 +92,10 @@ impl PublicSite {
     /// Whether the name leads to this host, as whoever is to certify that will look.
     pub fn name_trouble(&self) -> Option<NameTrouble> {
         let name = self.name()?;
-        name_trouble(name, &addresses(name), &addresses(&self.host))
+        name_trouble(name, &addresses(name), &addresses(&self.host)).or_else(|| {
+            // Of one of somebody's own it is not known by which name it goes there.
+            if self.acme.is_some() { None } else { forbidden(name, &caa::allowed(name)?) }
+        })
     }
 }
 
@@ -117,6 +126,16 @@ fn pinned(host: &BTreeSet<IpAddr>, name: impl FnOnce() -> BTreeSet<IpAddr>) -> O
     }
     let name = name();
     if name.is_empty() { Some(first) } else { host.intersection(&name).next().copied() }
+}
+
+fn forbidden(name: &str, allowed: &Allowed) -> Option<NameTrouble> {
+    let Allowed { by, authorities } = allowed;
+    let whom = if authorities.is_empty() { "nobody".to_owned() } else { authorities.join(", ") };
+    (!authorities.iter().any(|it| it == AUTHORITY)).then(|| {
+        NameTrouble::Forbidden(format!(
+            "the CAA records of {by} let {whom} certify {name}, and the edge asks {AUTHORITY}"
+        ))
+    })
 }
 
 fn name_trouble(name: &str, leads_to: &BTreeSet<IpAddr>, host: &BTreeSet<IpAddr>) -> Option<NameTrouble> {
@@ -179,6 +198,23 @@ mod tests {
         // From within its own network, nobody can say.
         assert_eq!(said(&["203.0.113.1"], &["10.0.0.2"]), None);
         assert_eq!(said(&[], &["127.0.0.1"]), None);
+    }
+
+    #[test]
+    fn a_name_that_other_authorities_alone_may_certify_is_said_to_be() {
+        let said = |authorities: &[&str]| {
+            let authorities = authorities.iter().map(|it| (*it).to_owned()).collect();
+            forbidden("a.b.example", &Allowed { by: "b.example".to_owned(), authorities })
+        };
+        assert_eq!(said(&["other.example", "letsencrypt.org"]), None);
+        for (authorities, whom) in
+            [(&["other.example", "second.example"][..], "other.example, second.example"), (&[], "nobody")]
+        {
+            let words = format!(
+                "the CAA records of b.example let {whom} certify a.b.example, and the edge asks letsencrypt.org"
+            );
+            assert_eq!(said(authorities), Some(NameTrouble::Forbidden(words)));
+        }
     }
 
     #[test]

@@ -33,5 +33,3 @@ pub const UPDATES_TOKEN: &str = "UPDATES_TOKEN";
 pub const UPDATE_AGE: Duration = Duration::from_secs(3 * 86_400);
 /// The branch of that pull request.
 pub const UPDATES_BRANCH: &str = "updates";
-/// Where what has moved is until its checks have passed.
-pub const UPDATES_UNCHECKED: &str = "updates-unchecked";

@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod apt;
+pub mod caa;
 pub mod caddy;
 pub mod cargo;
 pub mod database;

@@ -12,4 +12,5 @@ mod output;
 mod picture;
 mod secrets;
 mod select;
+mod updates;
 mod verification;

@@ -277,6 +277,20 @@ fn a_key_that_opens_staging_does_not_open_production_however_it_came_there() {
     let checked = production(&["check"]);
     assert!(checked.code == Some(1) && checked.stderr.contains("It opens production too"), "{checked:?}");
     assert!(checked.stderr.contains("JWT_SECRET has the same value in staging"), "{checked:?}");
+    let mut deploy = vault.project.command(&["deploy", "--env", "production", "--yes"]);
+    let a_file = vault.project.folder().join("xtask/Cargo.toml").display().to_string();
+    let host = [
+        ("HOST", "127.0.0.1"),
+        ("USER", "ada"),
+        ("HOST_KEY", "ssh-ed25519 AAAA"),
+        ("SSH_KEY", a_file.as_str()),
+    ];
+    deploy.envs(host.map(|(name, value)| (format!("PRODUCTION_{name}"), value)));
+    let refused = CommandOutput::of(deploy.env("SOPS_AGE_KEY", &vault.ada));
+    assert!(
+        refused.code == Some(3) && refused.stderr.contains("JWT_SECRET has the same value in staging"),
+        "{refused:?}"
+    );
     // A list that somebody wrote into says less or more than the file.
     let list = folder.join("staging.recipients");
     let mallory = format!("mallory {}\n", {

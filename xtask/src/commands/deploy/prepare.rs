@@ -11,6 +11,7 @@ use super::{Deploy, approval};
 use crate::commands::logs::ship;
 use crate::commands::output::near::did_you_mean;
 use crate::commands::progress::steps::Preview;
+use crate::commands::secrets::check::in_others_too;
 use crate::commands::target::access::{self, Access};
 use crate::commands::target::{checks, gate, https, version};
 use crate::exit::refuse;
@@ -19,7 +20,7 @@ use crate::product::images::{self, Registry};
 use crate::product::platform;
 use crate::product::settings::Problem;
 use crate::product::sources::Sources;
-use crate::project::{self, Environment};
+use crate::project::{self, Environment, SECRETS, Secret};
 use crate::rollout::host::Host;
 use crate::rollout::observed::Observed;
 use crate::rollout::state::release::Release;
@@ -115,6 +116,7 @@ impl Deploy {
         }
         ship::Destination::of(environment)?;
         let given = self.secrets_given(environment)?;
+        check_not_in_others(environment, &given)?;
         let commit = version::choose(environment, self.version.as_deref())?;
         gate::check_branch_of(environment, &commit, &self.overrides)?;
         images::ensure_client(self.consent.yes)?;
@@ -166,6 +168,19 @@ impl Deploy {
 /// Refused when compose does not understand the release, or when the app would not take its settings and secrets.
 pub fn check_sources(environment: &Environment, sources: &Sources) -> Result<Value> {
     check_sources_with(environment, sources, &access::secrets_given(environment)?)
+}
+
+/// Refused when another environment has one of these, too.
+fn check_not_in_others(environment: &Environment, given: &BTreeMap<&'static str, Vec<u8>>) -> Result<()> {
+    let value = |secret: &Secret| {
+        let value = String::from_utf8(given.get(secret.name)?.clone()).ok()?;
+        Some((secret.variable.to_owned(), value.trim_end_matches('\n').to_owned()))
+    };
+    let problems = in_others_too(environment, &SECRETS.iter().filter_map(value).collect())?;
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(refuse(format!("{}. Nothing was changed.", problems.join("\n")))),
+    }
 }
 
 /// The same with these values of secrets.

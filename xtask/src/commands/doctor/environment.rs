@@ -266,8 +266,10 @@ fn public(machine: &Machine, edge_runs: bool, report: &mut Report) {
     match site.name_trouble() {
         None => report.good("name", format!("{} leads to the host", site.url)),
         Some(NameTrouble::MaybeElsewhere(words)) => report.warn("name", &words),
-        Some(NameTrouble::Elsewhere(words)) if edge_runs => report.warn("name", &words),
-        Some(NameTrouble::Elsewhere(_)) => {
+        Some(NameTrouble::Elsewhere(words) | NameTrouble::Forbidden(words)) if edge_runs => {
+            report.warn("name", &words);
+        }
+        Some(NameTrouble::Elsewhere(_) | NameTrouble::Forbidden(_)) => {
             report.ask("name", https::check_name(site, &[]), |()| String::new());
         }
     }

@@ -114,7 +114,7 @@ impl Check {
 }
 
 /// Values that another environment has too, as far as they can be read here: what leaks there must not open this one.
-fn in_others_too(environment: &Environment, values: &BTreeMap<String, String>) -> Result<Vec<String>> {
+pub fn in_others_too(environment: &Environment, values: &BTreeMap<String, String>) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     let others = crate::project::ENVIRONMENTS.iter().filter(|other| other.name != environment.name);
     for other in others {

@@ -68,7 +68,18 @@ pub fn check_name(site: &PublicSite, overrides: &[Override]) -> Result<()> {
             );
             Err(Failure { exit: Exit::HostUnfit, message }.into())
         }
-        Some(NameTrouble::Elsewhere(words) | NameTrouble::MaybeElsewhere(words)) => {
+        Some(NameTrouble::Forbidden(words)) if !gate::is_open("name", overrides) => {
+            let message = format!(
+                "no certificate will be given: {words}\n  Let a CAA record name it, too. `--override name=\"reason\"` goes on; the \
+                 reason is recorded. {NOTHING_CHANGED}"
+            );
+            Err(Failure { exit: Exit::HostUnfit, message }.into())
+        }
+        Some(
+            NameTrouble::Elsewhere(words)
+            | NameTrouble::MaybeElsewhere(words)
+            | NameTrouble::Forbidden(words),
+        ) => {
             terminal::warn(words);
             Ok(())
         }

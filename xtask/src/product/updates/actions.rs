@@ -13,6 +13,8 @@ use crate::tools::files::replace;
 use crate::tools::process::{CommandError, Run, shell};
 use crate::workspace;
 
+/// The file.
+pub const FILE: &str = "actions.json";
 /// For one list of tags.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -43,7 +45,7 @@ pub fn apply() -> Result<Report> {
         let line = |pin: &Pin| format!("{name}@{} # {}", pin.commit, pin.tag);
         lines.push((line(pin), line(&newest)));
         report.moved.push(Moved {
-            of: "actions.json",
+            of: FILE,
             name: name.clone(),
             from: pin.tag.clone(),
             to: newest.tag.clone(),

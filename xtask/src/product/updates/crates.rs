@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use xshell::cmd;
 
-use super::{Report, Versions, differing};
+use super::{Report, Versions, differing, oldest};
 use crate::product::sbom::Kind;
 use crate::project::UPDATE_AGE;
 use crate::tools::cargo::index::{self, Published};
@@ -28,8 +28,8 @@ pub struct Step {
     pub to: String,
 }
 
-/// Moves all that is old enough.
-pub fn apply() -> Result<Report> {
+/// Moves all that is old enough, and is not held.
+pub fn apply(is_held: &dyn Fn(&str) -> bool) -> Result<Report> {
     let root = workspace::root();
     let file = root.join(FILE);
     let before = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
@@ -37,15 +37,17 @@ pub fn apply() -> Result<Report> {
     Run::new(cmd!(sh, "cargo update --color never")).timeout(TIMEOUT).checked()?;
     let newest = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
     let (has, can_have) = (versions(&before), versions(&newest));
-    let (home, since) = (index::home()?, SystemTime::now() - UPDATE_AGE);
-    let is_welcome =
-        |name: &str, version: &str| is_old_enough(&index::published(&home, name), version, since);
+    let (home, since) = (index::home()?, oldest());
+    let is_welcome = |name: &str, version: &str| match is_held(name) {
+        true => Err(format!("{name} stays as it is")),
+        false => is_old_enough(&index::published(&home, name), version, since),
+    };
     let is_young = |(name, version): (&str, &str)| is_welcome(name, version).is_err();
     let mut report = Report::default();
     if come(&has, &can_have).any(is_young) {
         replace(&file, before.as_bytes())?;
         let mut steps = Vec::new();
-        for step in steps_between(&has, &can_have) {
+        for step in steps_between(&has, &can_have).into_iter().filter(|step| !is_held(&step.name)) {
             match newest_old_enough(&index::published(&home, &step.name), &step, since) {
                 Some(to) => steps.push(Step { to, ..step }),
                 None => report.left.push(format!("{} {}: {}", step.name, step.from, why(&is_welcome, &step))),

@@ -2,21 +2,26 @@
 //! manifests allow, GitHub's actions within their major version.
 
 mod actions;
+pub mod check;
 mod crates;
+pub mod narrow;
 mod npm;
 pub mod request;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use camino::Utf8Path;
 use serde::Serialize;
 
+use self::narrow::{ALL, Held, Unit};
 use crate::exit::refuse;
 use crate::product::images::lock::{self, Rows};
+use crate::project::UPDATE_AGE;
 use crate::setup::base_lock::FILE;
 use crate::tools::git;
-use crate::tools::process::is_interrupt;
+use crate::tools::process::{interrupt, is_interrupt};
 use crate::workspace;
 
 /// Something that has moved.
@@ -46,23 +51,37 @@ pub struct Report {
 /// What moves one part.
 type Part<'a> = (&'static str, &'a dyn Fn() -> Result<Report>);
 
-/// Moves it, in this tree, which must be clean: what is changed afterwards is what has moved. What can't be asked stays as it is.
-pub fn apply() -> Result<Report> {
-    if git::dirty_hash(workspace::root())?.is_some() {
-        return Err(refuse(
-            "this tree holds changes that are in no commit, and nobody could tell them from what has moved: commit them. Nothing \
-             was changed.",
-        ));
-    }
-    move_all(
+/// Moves all but what is held, in this tree, which must be clean: what is changed afterwards is what has moved. What can't be asked stays
+/// as it is.
+pub fn apply(held: &Held) -> Result<Report> {
+    refuse_dirty()?;
+    let is_held =
+        |of: &str, name: &str| held.contains_key(&Unit { of: of.to_owned(), name: name.to_owned() });
+    let whole = |of: &'static str, part: &dyn Fn() -> Result<Report>| {
+        if is_held(of, ALL) { Ok(Report::default()) } else { part() }
+    };
+    let mut report = move_all(
         workspace::root(),
         &[
-            (FILE, &base_images),
-            (crates::FILE, &crates::apply),
-            (npm::FILE, &npm::apply),
-            ("GitHub's actions", &actions::apply),
+            (FILE, &|| whole(FILE, &base_images)),
+            (crates::FILE, &|| crates::apply(&|name| is_held(crates::FILE, name))),
+            (npm::FILE, &|| npm::apply(&|name| is_held(npm::FILE, name))),
+            ("GitHub's actions", &|| whole(actions::FILE, &actions::apply)),
         ],
-    )
+    )?;
+    let name = |unit: &Unit| if unit.name == ALL { "all else".to_owned() } else { unit.name.clone() };
+    report.left.extend(held.iter().map(|(unit, why)| format!("{}: {}: {why}", unit.of, name(unit))));
+    Ok(report)
+}
+
+fn refuse_dirty() -> Result<()> {
+    match git::dirty_hash(workspace::root())? {
+        None => Ok(()),
+        Some(_) => Err(refuse(
+            "this tree holds changes that are in no commit, and nobody could tell them from what has moved: commit them. Nothing \
+             was changed.",
+        )),
+    }
 }
 
 /// Each after the other. Of a part that fails nothing stays: half of it would be what nobody has asked for.
@@ -76,9 +95,12 @@ fn move_all(root: &Utf8Path, parts: &[Part]) -> Result<Report> {
                 report.left.extend(moved.left);
             }
             Err(error) => {
-                let mut halves = git::dirty_paths(root)?;
-                halves.retain(|path| !before.contains(path));
-                git::put_back(root, &halves)?;
+                // Also after Ctrl-C.
+                interrupt::shielded(|| {
+                    let mut halves = git::dirty_paths(root)?;
+                    halves.retain(|path| !before.contains(path));
+                    git::put_back(root, &halves)
+                })?;
                 if is_interrupt(&error) {
                     return Err(error);
                 }
@@ -87,6 +109,14 @@ fn move_all(root: &Utf8Path, parts: &[Part]) -> Result<Report> {
         }
     }
     Ok(report)
+}
+
+/// What is published since is too young. The same all day long, so that what was checked can be made once more.
+fn oldest() -> SystemTime {
+    let day = Duration::from_secs(86_400);
+    let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+        / day.as_secs();
+    SystemTime::UNIX_EPOCH + day * u32::try_from(today).unwrap_or_default() - UPDATE_AGE
 }
 
 /// Each package's versions: where npm has put each, and how often, is of no interest.

@@ -1,17 +1,19 @@
 //! npm's packages: what npm moves, without running anything of them.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fs;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use xshell::cmd;
 
-use super::{Report, Versions, differing};
+use super::narrow::ALL;
+use super::{Report, Versions, differing, oldest};
 use crate::product::frontend;
 use crate::product::sbom::Kind;
-use crate::project::{FRONTEND, UPDATE_AGE};
+use crate::project::FRONTEND;
 use crate::tools::process::{Run, shell_in};
 use crate::workspace;
 
@@ -21,16 +23,19 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Ours are named by one exact version each: those move within their major version (of 0.x within x), as `^` says; all others
 /// within what they ask of each other, all of them to what is old enough. No script of a package is run.
-pub fn apply() -> Result<Report> {
+pub fn apply(is_held: &dyn Fn(&str) -> bool) -> Result<Report> {
     let (package, folder) = (frontend::package()?, workspace::root().join(FRONTEND.folder));
     let lock = folder.join(FILE);
     let before = fs::read_to_string(&lock)?;
     let (sh, npm) = (shell_in(&folder), &package.npm);
-    let ours = ranges(&fs::read_to_string(folder.join("package.json"))?)?;
-    let since = humantime::format_rfc3339_seconds(SystemTime::now() - UPDATE_AGE).to_string();
+    let mut ours = dependencies(&fs::read_to_string(folder.join("package.json"))?)?;
+    ours.retain(|(name, _)| !is_held(name));
+    let ours = ours.iter().map(|(name, version)| format!("{name}@^{version}"));
+    let since = humantime::format_rfc3339_seconds(oldest()).to_string();
     let only = ["--package-lock-only", "--ignore-scripts", "--before", &since];
     let install = cmd!(sh, "{npm} install {only...} --save-exact {ours...}");
-    for command in [install, cmd!(sh, "{npm} update {only...}")] {
+    let update = (!is_held(ALL)).then(|| cmd!(sh, "{npm} update {only...}"));
+    for command in [Some(install), update].into_iter().flatten() {
         let done = Run::new(command).timeout(TIMEOUT).checked();
         done.with_context(|| {
             format!("npm may take nothing that is newer than {since}, as one that is locked now may be")
@@ -70,14 +75,20 @@ fn is_newer(told: &str, version: &str, since: &str) -> Result<bool> {
     Ok(times[version].as_str().is_none_or(|at| at.get(..19) > since.get(..19)))
 }
 
-/// `react@^19.3.1` of each dependency.
-fn ranges(package: &str) -> Result<Vec<String>> {
+/// The packages that ours names.
+pub fn named() -> Result<BTreeSet<String>> {
+    let file = workspace::root().join(FRONTEND.folder).join("package.json");
+    Ok(dependencies(&fs::read_to_string(file)?)?.into_iter().map(|(name, _)| name).collect())
+}
+
+/// Name and version of each.
+fn dependencies(package: &str) -> Result<Vec<(String, String)>> {
     let package: Value = serde_json::from_str(package).context("reading package.json")?;
     let all = ["dependencies", "devDependencies"]
         .into_iter()
         .filter_map(|kind| package[kind].as_object())
         .flatten();
-    Ok(all.map(|(name, version)| format!("{name}@^{}", version.as_str().unwrap_or_default())).collect())
+    Ok(all.map(|(name, version)| (name.clone(), version.as_str().unwrap_or_default().to_owned())).collect())
 }
 
 /// Of npm's.
@@ -119,6 +130,8 @@ mod tests {
             "one that is not known is"
         );
         let package = r#"{"dependencies": {"react": "19.3.1"}, "devDependencies": {"@a/b": "0.1.2"}}"#;
-        assert_eq!(ranges(package).unwrap(), ["react@^19.3.1", "@a/b@^0.1.2"]);
+        let named =
+            [("react", "19.3.1"), ("@a/b", "0.1.2")].map(|(name, it)| (name.to_owned(), it.to_owned()));
+        assert_eq!(dependencies(package).unwrap(), named);
     }
 }

@@ -1,5 +1,4 @@
-//! What has moved, as one pull request: a commit beside the branch, while its checks run, and the pull request when they have
-//! passed. By GitHub's API alone, so that no key to the repository lies on the machine.
+//! What has moved and passed its checks, as one pull request. By GitHub's API alone, so that no key to the repository lies on the machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Report;
 use crate::exit::refuse;
-use crate::project::{DEFAULT_BRANCH, UPDATES_BRANCH, UPDATES_UNCHECKED};
+use crate::project::{DEFAULT_BRANCH, UPDATES_BRANCH};
 use crate::tools::git;
 use crate::tools::github::{Api, Method};
 use crate::workspace;
@@ -23,32 +22,33 @@ const LONGEST_TEXT: usize = 60_000;
 /// Of one line, such as somebody's error.
 const LONGEST_LINE: usize = 500;
 
-/// Puts what has moved into a commit on top of this one, under a name that nothing looks for; none when nothing has.
-pub fn push(api: &Api, report: &Report) -> Result<Option<String>> {
+/// Puts what has moved into a commit on top of this one, which nothing points at yet: the pull request's, if it is this tree that has
+/// passed the checks.
+pub fn push(api: &Api, report: &Report, checked: &str) -> Result<String> {
     let root = workspace::root();
-    let files = git::dirty_paths(root)?;
-    if files.is_empty() {
-        return Ok(None);
-    }
     let head = git::head(root)?.sha;
     let entry = |path: &String| {
         let content = fs::read_to_string(root.join(path)).with_context(|| format!("reading {path}"))?;
         anyhow::Ok(json!({ "path": path, "mode": "100644", "type": "blob", "content": content }))
     };
-    let entries: Vec<Value> = files.iter().map(entry).collect::<Result<_>>()?;
-    commit(api, &head, &entries, &message(report)).map(Some)
+    let entries: Vec<Value> = git::dirty_paths(root)?.iter().map(entry).collect::<Result<_>>()?;
+    commit(api, &head, &entries, &message(report), checked)
 }
 
-fn commit(api: &Api, head: &str, entries: &[Value], message: &str) -> Result<String> {
+fn commit(api: &Api, head: &str, entries: &[Value], message: &str, checked: &str) -> Result<String> {
     let parent = api.get(&format!("/git/commits/{head}"))?.with_context(|| {
         format!("GitHub has no commit {head}: what has moved is put on top of one that was pushed")
     })?;
     let tree = json!({ "base_tree": parent["tree"]["sha"], "tree": entries });
-    let tree = api.send(&Method::POST, "/git/trees", &tree)?;
-    let commit = json!({ "message": message, "tree": tree["sha"], "parents": [head] });
-    let commit = sha(&api.send(&Method::POST, "/git/commits", &commit)?)?;
-    point(api, UPDATES_UNCHECKED, &commit)?;
-    Ok(commit)
+    let tree = sha(&api.send(&Method::POST, "/git/trees", &tree)?)?;
+    if tree != checked {
+        return Err(refuse(format!(
+            "what moves now is not what has passed the checks (the tree {checked}, and now it is {tree}): something was published or taken \
+             back since. `cargo xtask update --check` tries it anew. No branch was changed."
+        )));
+    }
+    let commit = json!({ "message": message, "tree": tree, "parents": [head] });
+    sha(&api.send(&Method::POST, "/git/commits", &commit)?)
 }
 
 /// The checks of that commit have passed: the branch is pointed at it, and its pull request opened, or told what has moved now. Gives
@@ -58,7 +58,7 @@ pub fn publish(api: &Api, commit: &str, run: Option<&str>) -> Result<String> {
         .get(&format!("/git/commits/{commit}"))?
         .map(|it| it["message"].as_str().unwrap_or_default().to_owned());
     let text = text.filter(|text| text.lines().next() == Some(TITLE)).ok_or_else(|| {
-        refuse(format!("{commit} is no commit of `cargo xtask update --push`. Nothing was changed."))
+        refuse(format!("{commit} is no commit of `cargo xtask update --publish`. Nothing was changed."))
     })?;
     let owner = api.repository().split('/').next().unwrap_or_default();
     // The newest first.
@@ -98,9 +98,6 @@ pub fn publish(api: &Api, commit: &str, run: Option<&str>) -> Result<String> {
     };
     let labels = json!({ "labels": ["dependencies"] });
     api.send(&Method::POST, &format!("/issues/{}/labels", request["number"]), &labels)?;
-    if head_of(api, UPDATES_UNCHECKED)?.is_some() {
-        api.send(&Method::DELETE, &format!("/git/refs/heads/{UPDATES_UNCHECKED}"), &Value::Null)?;
-    }
     Ok(request["html_url"].as_str().unwrap_or_default().to_owned())
 }
 

@@ -16,7 +16,8 @@ const PUBLISH: u64 = 1;
 /// One deploy to staging: xtask as the job before has compiled it, switch, bake.
 const DEPLOY: u64 = 2;
 /// Everything on one machine, without caches; what each push is checked by, the same way, with what has moved; and what can move,
-/// the pull request, and whether the settings on GitHub are those of the tables, each with xtask compiled anew.
+/// the pull request, and whether the settings on GitHub are those of the tables, each with xtask compiled anew. A week in which an
+/// update can't pass takes up to three hours more.
 const WEEKLY: u64 = 75 + 45 + 6 + 4 + 4;
 /// Runs of the weekly workflow in the longest month.
 const WEEKS: u64 = 5;

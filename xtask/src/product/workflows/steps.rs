@@ -126,14 +126,12 @@ pub enum Checkout {
     Whole,
     /// A branch with its history, whatever was chosen on the page where the workflow is started.
     Branch(&'static str),
-    /// The commit that an expression gives, with its history.
-    Commit(&'static str),
 }
 
 /// The repository, without a key to it that later steps could use.
 pub fn checkout(how: Checkout) -> Step {
     let mut with = vec![("persist-credentials", Yaml::Flag(false))];
-    if let Checkout::Branch(it) | Checkout::Commit(it) = how {
+    if let Checkout::Branch(it) = how {
         with.push(("ref", text(it)));
     }
     if !matches!(how, Checkout::Shallow) {

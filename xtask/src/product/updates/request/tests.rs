@@ -12,7 +12,7 @@ fn report(to: &str) -> Report {
 
 fn of_push(api: &Api, to: &str) -> String {
     let entry = json!({ "path": "Cargo.lock", "mode": "100644", "type": "blob", "content": to });
-    commit(api, &sha(1), &[entry], &message(&report(to))).unwrap()
+    commit(api, &sha(1), &[entry], &message(&report(to)), &sha(0x7ee)).unwrap()
 }
 
 /// The default branch is at a commit, whose descendants alone are ahead of it.
@@ -89,7 +89,7 @@ fn there_is_one_pull_request_which_is_told_what_has_moved_since_and_nobody_s_com
     is_as_described(&server);
     for wrong in [theirs, sha(4)] {
         let error = publish(&api, &wrong, None).unwrap_err().to_string();
-        assert!(error.contains("is no commit of `cargo xtask update --push`"), "{error}");
+        assert!(error.contains("is no commit of `cargo xtask update --publish`"), "{error}");
     }
     is_as_described(&server);
 }
