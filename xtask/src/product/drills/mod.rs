@@ -154,6 +154,7 @@ const UNDRILLED: &[(&str, &str)] = &[
         "users notice nothing; the deploy suite's trials of `migrations` do it",
     ),
     ("The host is lost", "the lab suite's trial of `lost_host` does it, with a store beside the lab"),
+    ("The minutes of the workflows run out", "users notice nothing; GitHub alone can count them"),
     ("Users must wait", "no trouble; the deploy suite's trial of `maintenance` does it"),
     ("Production, against its own gate", "the lab suite's trials of `gate` do it"),
     ("Will a deploy go through?", REFERENCE),
