@@ -1,7 +1,7 @@
 //! `cargo xtask host`: a bare machine becomes one that can be deployed to, and its keys are exchanged for new ones.
 
 mod adopt;
-mod edge;
+pub mod edge;
 mod keys;
 mod moving;
 mod restore;

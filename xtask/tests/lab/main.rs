@@ -163,6 +163,11 @@ const TRIALS: &[Row<Lab>] = &[
     // The last ones: the environment leads to other machines from there on.
     ("a_host_run_by_hand_is_told_what_it_has_and_nothing_of_it_is_changed", Deep, by_hand::inventory),
     ("a_host_run_by_hand_is_adopted_under_load_also_after_a_kill_in_the_middle", Deep, by_hand::adopted),
+    (
+        "an_adoption_that_is_killed_before_the_edge_has_its_ports_is_completed_by_recover",
+        Deep,
+        by_hand::killed_late,
+    ),
     ("a_host_that_is_lost_is_made_again_from_its_copies_alone", Deep, lost_host::made_again),
     (
         "an_environment_moves_to_another_machine_while_users_come_in_also_after_a_kill_in_the_middle",

@@ -43,6 +43,18 @@ pub fn reach_with_ports(target: &TargetArgs, prepared: &Prepared) -> Result<Mach
         .with_registry_tunnel(tunnel))
 }
 
+/// With the images and files of the release that has the traffic: so its edge can be started anew.
+pub fn with_what_it_runs(machine: Machine) -> Result<Machine> {
+    if machine.environment().is_here() || machine.edge_has_its_ports()? {
+        return Ok(machine);
+    }
+    let live = machine.live()?.active;
+    let release = machine.kept()?.into_iter().find(|it| Some(&it.id) == live.as_ref());
+    let (Some(release), Some(bases)) = (release, machine.platform().bases()?) else { return Ok(machine) };
+    let files = platform::of_commit(&release.commit)?;
+    Ok(machine.with_bases(bases).with_platform_files(files))
+}
+
 /// The edge starts anew, with the files of this machine's way to users.
 pub fn edge_alone(machine: &Machine, commit: String) -> Result<Renewal> {
     let files = machine.files()?;

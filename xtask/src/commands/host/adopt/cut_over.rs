@@ -235,7 +235,7 @@ impl Agreed<'_> {
         let environment = &self.adopt.target.environment().name;
         let message = format!(
             "the edge did not take its ports: {error:#}\n  Now: {name} is stopped, ours has its data, and users are not served. It is not \
-             gone back to by itself, since they may have written already.\n  Mend the cause, then `cargo xtask platform up --env \
+             gone back to by itself, since they may have written already.\n  Mend the cause, then `cargo xtask recover --env \
              {environment}`. Or back: `cargo xtask down --env {environment}`, then there: cd {folder} && docker compose up --detach"
         );
         Failure { exit: Exit::NotUndone, message }.into()
@@ -332,8 +332,8 @@ fn check_may_replace(machine: &Machine) -> Result<Option<AdoptionRecord>> {
 pub fn check_not_served(record: Option<&AdoptionRecord>, edge_has_ports: bool, name: &str) -> Result<()> {
     if record.is_some_and(AdoptionRecord::is_made) {
         return Err(refuse(format!(
-            "{name} was adopted already: its database is not replaced. `cargo xtask recover --env {name}` stops what came back of the old \
-             project. Nothing was changed."
+            "{name} was adopted already: its database is not replaced. `cargo xtask recover --env {name}` completes what was cut off of \
+             it, and stops what came back of the old project. Nothing was changed."
         )));
     }
     match edge_has_ports {
