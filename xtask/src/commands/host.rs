@@ -1,7 +1,9 @@
 //! `cargo xtask host`: a bare machine becomes one that can be deployed to, and its keys are exchanged for new ones.
 
 mod adopt;
+pub mod edge;
 mod keys;
+mod moving;
 mod restore;
 mod setup;
 
@@ -10,6 +12,7 @@ use clap::{Args, Subcommand};
 
 use self::adopt::Adopt;
 use self::keys::Keys;
+use self::moving::Move;
 use self::restore::Restore;
 use self::setup::Setup;
 
@@ -30,6 +33,11 @@ enum Verb {
     ///
     /// Says first what there is, and what would become of each thing.
     Adopt(Adopt),
+    /// Move the environment to another machine
+    ///
+    /// Everything is made ready there while users go on; then they wait for some seconds. Doing it again goes on where it was ended. Where
+    /// the old machine is lost, `--lost` makes it again from its copies.
+    Move(Move),
     /// Make a host that was lost again, on a new machine, from its copies alone
     ///
     /// Set up, ledger, platform, the newest copy of the data, and the release that had the traffic. Doing it again goes on where it
@@ -45,6 +53,7 @@ impl HostVerb {
         match self.verb {
             Verb::Setup(setup) => setup.run(),
             Verb::Adopt(adopt) => adopt.run(),
+            Verb::Move(go) => go.run(),
             Verb::Restore(restore) => restore.run(),
             Verb::Keys(keys) => keys.run(),
         }

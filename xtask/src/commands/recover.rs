@@ -1,9 +1,10 @@
 //! `cargo xtask recover`: settles what a killed attempt left, and does nothing else.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 
+use super::host::edge;
 use super::output::OutputArgs;
 use super::progress::driver::{self, LockWaitArgs};
 use super::target::TargetArgs;
@@ -12,7 +13,7 @@ use crate::rollout::host::Host;
 use crate::rollout::recover::{give_lost_traffic_back, retire};
 use crate::rollout::remake::{Remade, remake_ledger};
 use crate::rollout::state::guard::written;
-use crate::terminal::{self, paint};
+use crate::terminal::{self, Activity, paint};
 
 /// Finish or undo what a killed deploy or rollback left
 ///
@@ -33,7 +34,7 @@ pub struct Recover {
 impl Recover {
     /// Taking the lease is all that it takes.
     pub fn run(self) -> Result<()> {
-        let machine = self.target.reach()?;
+        let machine = edge::with_what_it_runs(self.target.reach()?)?;
         let leased = driver::lease(&machine, "recover".to_owned(), self.lock_wait)?;
         let mut attempt = driver::settle(&leased)?;
         end_adoption(&leased, &machine)?;
@@ -95,7 +96,7 @@ impl Recover {
     }
 }
 
-/// What is left of a project that was adopted stops. Who has taken ours down may have gone back to it: then it is left alone.
+/// What is left of a project that was adopted stops, and the edge has the ports. Who has taken ours down may have gone back to it: then it is left alone.
 fn end_adoption(leased: &Leased, machine: &Machine) -> Result<()> {
     let record = machine.adoption().record()?.filter(|record| record.state == AdoptionState::Ours);
     let Some(record) = record else { return Ok(()) };
@@ -103,13 +104,24 @@ fn end_adoption(leased: &Leased, machine: &Machine) -> Result<()> {
         return Ok(());
     }
     leased.adoption().keep_stopped(&record)?;
-    if !machine.edge_has_its_ports()? {
-        terminal::warn(format_args!(
-            "the data of {} are ours, but the edge has not taken its ports: `cargo xtask platform up --env {}` gives them to it",
-            record.project.name,
-            machine.environment().name
-        ));
+    if machine.edge_has_its_ports()? {
+        return Ok(());
     }
+    let live = machine.live()?.active;
+    let Some(release) = machine.kept()?.into_iter().find(|it| Some(&it.id) == live.as_ref()) else {
+        return Ok(());
+    };
+    Activity::of("the edge takes its ports", |_| edge::open(leased, machine, &release)).with_context(
+        || {
+            format!(
+                "the data of {} are ours, but the edge has not taken its ports, and users are not served",
+                record.project.name
+            )
+        },
+    )?;
+    let words = format!("the adoption of {} was cut off: the edge has taken its ports", record.project.name);
+    driver::settle(leased)?.note(&words)?;
+    terminal::note(paint::warn(words));
     Ok(())
 }
 

@@ -1,7 +1,10 @@
 //! What must not compile: every change of an environment, asked of a [`Machine`](super::Machine) whose lease nobody has
 //! taken. The test below has the compiler try it, and reads what it says.
 
-use crate::host::{AdoptionRecord, Archiving, OldDatabase, Sending, Shipping, SuppliedSecrets, Watching};
+use crate::host::{
+    AdoptionRecord, Archiving, MoveRecord, OldDatabase, PublicSite, Sending, Shipping, SuppliedSecrets,
+    Watching,
+};
 use crate::project::Secret;
 use crate::rollout::host::{Arming, Files, LeasedHost as _, Switching};
 use crate::rollout::state::backup::{Backup, Copied};
@@ -23,6 +26,8 @@ struct Subjects<'a> {
     shipping: &'a Shipping,
     adoption: &'a AdoptionRecord,
     old_database: &'a OldDatabase,
+    moved: &'a MoveRecord,
+    site: &'a PublicSite,
 }
 
 macro_rules! every_change {
@@ -43,6 +48,8 @@ macro_rules! every_change {
                 shipping,
                 adoption,
                 old_database,
+                moved,
+                site,
             } = subjects;
             let (id, nobody) = (&release.id, |_: &str| {});
             let _ = host.append(&[]);
@@ -76,6 +83,8 @@ macro_rules! every_change {
             let _ = host.clear_live();
             let _ = host.switch(switch);
             let _ = host.live_folder().set_maintenance(None);
+            let _ = host.live_folder().set_former(None);
+            let _ = host.live_folder().ask_to_wait();
             let _ = host.releases().keep(release);
             let _ = host.releases().seed(id);
             let _ = host.releases().user(id, &[], "");
@@ -99,6 +108,22 @@ macro_rules! every_change {
             let _ = host.adoption().make_ours(adoption);
             let _ = host.adoption().keep_stopped(adoption);
             let _ = host.adoption().forget(adoption);
+            let _ = host.moving().note(moved);
+            let _ = host.moving().begin(&moved.other);
+            let _ = host.moving().freeze();
+            let _ = host.moving().hold();
+            let _ = host.moving().let_write();
+            let _ = host.moving().undo();
+            let _ = host.moving().settle();
+            let _ = host.moving().leave();
+            let _ = host.moving().hand_on(&moved.other, site, true);
+            let _ = host.moving().retire();
+            let _ = host.moving().receive_secrets();
+            let _ = host.moving().receive_certificates();
+            let _ = host.moving().forget_files();
+            let _ = host.moving().forget(&moved.other);
+            let _ = host.moving().note_forgotten();
+            let _ = host.moving().drop_database();
             let _ = host.database().discard_dump("");
             let _ = host.database().forget("");
             let _ = host.database().rehearse(backup);

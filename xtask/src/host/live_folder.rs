@@ -15,6 +15,11 @@ use crate::tools::ssh::host_shell::Script;
 /// Also the guard's container's.
 pub(super) const SCRIPT: Script = Script::new("live.sh", include_str!("scripts/live.sh"));
 
+/// In seconds, as Retry-After has it.
+const SOON: &str = "5";
+/// In seconds since 1970.
+const NEVER: &str = "9999999999";
+
 /// The live folder, to look at.
 pub(super) struct LiveFolder<'a> {
     pub(super) machine: &'a Machine,
@@ -105,6 +110,16 @@ impl LeasedLiveFolder<'_> {
         let seconds = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         // As Retry-After has it (RFC 9110).
         self.change("maintenance", &[&httpdate::fmt_http_date(until), &seconds.to_string()])
+    }
+
+    /// Asks users to come again in some seconds, until they are let in.
+    pub fn ask_to_wait(&self) -> Result<()> {
+        self.change("maintenance", &[SOON, NEVER])
+    }
+
+    /// Believes the machine at this address when it says whom it hands on, or nobody any more.
+    pub fn set_former(&self, address: Option<&str>) -> Result<()> {
+        self.change("former", &[address.unwrap_or("none")])
     }
 
     pub(super) fn change(&self, verb: &str, arguments: &[&str]) -> Result<()> {

@@ -25,6 +25,7 @@ mod ledger;
 mod live_folder;
 mod logs;
 mod monitoring;
+mod moving;
 mod other_projects;
 mod owner;
 mod papers;
@@ -77,6 +78,7 @@ pub use self::images::{Bases, RegistryTunnel, ToolImage};
 pub use self::inventory::{Inventory, Job, OldDatabase, containers};
 pub use self::leased::Leased;
 pub use self::ledger::FILE as LEDGER;
+pub use self::moving::{MoveRecord, MoveState, OtherHost, move_of};
 #[cfg(test)]
 pub use self::other_projects::OtherService;
 pub use self::other_projects::{EDGE_PORTS, OtherProject, check_none_in_the_way, edge_has_ports};
@@ -183,6 +185,11 @@ impl Machine {
     /// Whether the connection to the host has ended by itself; asked when a call has failed.
     pub fn is_cut_off(&self) -> bool {
         self.shell.connection().is_some_and(Connection::is_being_lost)
+    }
+
+    /// Where its sshd answers, when it is another machine.
+    pub fn address(&self) -> Option<&(String, u16)> {
+        self.shell.connection().map(Connection::address)
     }
 
     /// Who has the lease at this moment, when somebody has.

@@ -29,7 +29,7 @@ pub struct LeasedPapers<'a> {
     leased: &'a Leased<'a>,
 }
 
-impl Papers<'_> {
+impl<'a> Papers<'a> {
     /// Those that a backup names, `ORGANISATION/SHA-256 SIZE` a line; nothing when nobody has listed them.
     pub fn named_by(&self, backup: &Backup) -> Result<Option<String>> {
         if backup.papers.is_none() {
@@ -63,6 +63,16 @@ impl Papers<'_> {
         let timeout = CHECK_TIMEOUT + Duration::from_secs(bytes / BYTES_A_SECOND);
         let told = Run::new(check).called("papers.sh check").timeout(timeout).stdin(list).text();
         Ok(told.context("looking at the files of papers")?.lines().map(str::to_owned).collect())
+    }
+
+    /// For reading files of these names, one a line, in an archive.
+    pub fn send(&self) -> Result<Cmd<'a>> {
+        let (image, user) = (self.image()?, APP_UID.to_string());
+        let mount = format!("{}:/papers:ro,nocopy", self.machine.named(PAPERS_VOLUME));
+        Ok(cmd!(
+            self.machine.docker(),
+            "docker run --rm --interactive --network none {LIMITS...} {READ_ONLY...} --user {user} --entrypoint sh --volume {mount} {image} -c {SCRIPT} papers send"
+        ))
     }
 
     fn image(&self) -> Result<String> {

@@ -47,6 +47,9 @@ pub fn remake_ledger(leased: &dyn LeasedHost, files: &Files, by: &str) -> Result
 /// How what is noted of a host that was lost begins.
 const LOST: &str = "the host was lost";
 
+/// The same of one that its environment has left for another one.
+const LEFT: &str = "the host was left";
+
 /// On a new host, the ledger of the one that was lost goes on: nothing of it runs any more.
 pub fn go_on_with_ledger(
     leased: &dyn LeasedHost,
@@ -58,42 +61,48 @@ pub fn go_on_with_ledger(
     let host = leased.host();
     // What this driver does next has the same moment and number.
     let attempt = format!("{}-lost", attempt_id(host.now(), &leased.number().to_string()));
-    let from = lost.expected_active();
     let ledger = Ledger { entries: merged(vec![lost.clone(), files.ledger.clone()]), ..Ledger::default() };
     let mut draft = Draft { ledger, attempt, now: timestamp(host.now()), made: 0, unknown: Vec::new() };
-    draft.end_attempts();
-    let began = Event::Began {
-        kind: Kind::Down,
-        by: by.to_owned(),
-        lease: leased.number(),
-        from,
-        to: None,
-        plan: Vec::new(),
-        overrides: Vec::new(),
-    };
-    let detail = Some(format!("{LOST}; {why}"));
-    let ended = Event::Ended { outcome: Outcome::Succeeded, detail, to_switch_ms: None };
-    for event in [began, ended] {
-        let entry = draft.entry(&draft.attempt.clone(), draft.now.clone(), event);
-        draft.ledger.entries.push(entry);
-    }
+    draft.end_host(lost.expected_active(), by, leased.number(), &format!("{LOST}; {why}"));
     leased.replace_ledger(&chained(draft.ledger.entries)).map(drop)
+}
+
+/// On a new host, the ledger of the one that was left goes on, and what was done here since comes behind it. Done again, it is there
+/// already.
+pub fn join_ledger(leased: &dyn LeasedHost, left: &Ledger, files: &Files, by: &str, why: &str) -> Result<()> {
+    let holds = |ledger: &Ledger, entry: &Entry| {
+        ledger.entries.iter().any(|it| (&it.id, &it.event) == (&entry.id, &entry.event))
+    };
+    if left.entries.last().is_none_or(|last| holds(&files.ledger, last)) {
+        return Ok(());
+    }
+    // What was done here before the environment was elsewhere is told by the other one.
+    let own: Vec<Entry> = files.ledger.entries.iter().filter(|entry| !holds(left, entry)).cloned().collect();
+    let host = leased.host();
+    let attempt = format!("{}-left", attempt_id(host.now(), &leased.number().to_string()));
+    let now = own.first().map_or_else(|| timestamp(host.now()), |entry| entry.at.clone());
+    let ledger = Ledger { entries: left.entries.clone(), ..Ledger::default() };
+    let mut draft = Draft { ledger, attempt, now, made: 0, unknown: Vec::new() };
+    draft.end_host(left.expected_active(), by, leased.number(), &format!("{LEFT}; {why}"));
+    let entries = [draft.ledger.entries, own].concat();
+    leased.replace_ledger(&chained(entries)).map(drop)
 }
 
 /// What was done since the host was lost, when this ledger says that it was.
 pub fn since_it_was_lost(ledger: &Ledger) -> Option<Vec<RecordedAttempt>> {
     let mut attempts = ledger.attempts();
-    let at = attempts.iter().rposition(is_loss)?;
+    let at = attempts.iter().rposition(|attempt| is_end(attempt, &[LOST]))?;
     Some(attempts.split_off(at + 1))
 }
 
-/// How often the host of this ledger was lost, and made again: whose ledger says it more often has followed the others.
+/// How often the host of this ledger was lost, and made again, or left for another one: whose ledger says it more often has followed the others.
 pub fn times_lost(ledger: &Ledger) -> usize {
-    ledger.attempts().iter().filter(|attempt| is_loss(attempt)).count()
+    ledger.attempts().iter().filter(|attempt| is_end(attempt, &[LOST, LEFT])).count()
 }
 
-fn is_loss(attempt: &RecordedAttempt) -> bool {
-    attempt.kind == Kind::Down && attempt.detail.as_ref().is_some_and(|it| it.starts_with(LOST))
+fn is_end(attempt: &RecordedAttempt, how: &[&str]) -> bool {
+    let begins = |detail: &String| how.iter().any(|how| detail.starts_with(how));
+    attempt.kind == Kind::Down && attempt.detail.as_ref().is_some_and(begins)
 }
 
 /// What all of them say, each entry once. Of an entry that is not the same everywhere, a ledger that nobody has changed is
@@ -140,6 +149,26 @@ struct Draft {
 }
 
 impl Draft {
+    /// Nothing of that host serves any more.
+    fn end_host(&mut self, from: Option<ReleaseId>, by: &str, lease: u64, detail: &str) {
+        self.end_attempts();
+        let began = Event::Began {
+            kind: Kind::Down,
+            by: by.to_owned(),
+            lease,
+            from,
+            to: None,
+            plan: Vec::new(),
+            overrides: Vec::new(),
+        };
+        let detail = Some(detail.to_owned());
+        let ended = Event::Ended { outcome: Outcome::Succeeded, detail, to_switch_ms: None };
+        for event in [began, ended] {
+            let entry = self.entry(&self.attempt.clone(), self.now.clone(), event);
+            self.ledger.entries.push(entry);
+        }
+    }
+
     /// A copy is made when a release is confirmed, and its attempt ends behind that. None is under way.
     fn end_attempts(&mut self) {
         for attempt in self.ledger.attempts().into_iter().filter(|attempt| attempt.outcome.is_none()) {

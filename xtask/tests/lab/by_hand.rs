@@ -185,6 +185,27 @@ pub fn adopted(lab: &Lab) -> Result<(), Failed> {
     project.xtask(&["host", "adopt", "--plan"]).fails_with(3).map(drop)
 }
 
+/// Killed when the data are ours already, and the edge has not its ports yet: nobody is served, and one command ends that.
+pub fn killed_late(lab: &Lab) -> Result<(), Failed> {
+    let (project, host) = (&lab.project, by_hand(lab)?);
+    let bridge = bridge();
+    let adopt = |more: &[&str]| project.xtask(&[&["host", "adopt", "--bridge", &bridge], more].concat());
+    adopt(&["--plan"]).output()?;
+    let driver = adopt(&["--yes"]).spawn();
+    let is_ours = "grep -q '\"state\":\"ours\"' /opt/tracehub-app/adoption.json";
+    host.sh(&format!("for i in $(seq 30000); do {is_ours} && break; sleep 0.02; done"));
+    driver.kill();
+    let ports = host.sh("docker ps --filter publish=80 --format '{{.Names}}'");
+    check(ports.is_empty(), || format!("it was killed too late: {ports}\n{}", driver.output()))?;
+    let output = project.xtask(&["recover"]).succeeds()?;
+    check(output.contains("the edge has taken its ports"), || output)?;
+    let live = host.live();
+    check(get(&host.url, "/health/ready")?.is_ok_from(&live), || "it is not served".into())?;
+    let output = project.deploy().succeeds()?;
+    check(output.contains("Nothing to do"), || output)?;
+    adopt(&["--yes"]).fails_with(3).map(drop)
+}
+
 /// Each is refused, and nothing is changed.
 fn hindered(host: &Host, adopt: impl Fn(&[&str]) -> XtaskCommand) -> Result<(), Failed> {
     let psql = "docker exec tracehub-db-1 psql --username=tracehub --no-psqlrc --quiet --command";

@@ -18,6 +18,7 @@ mod kills;
 mod link;
 mod lost_host;
 mod model_conformance;
+mod moving;
 mod outages;
 mod pause_points;
 mod refusals;
@@ -164,7 +165,17 @@ const TRIALS: &[Row<Lab>] = &[
     ("a_host_run_by_hand_is_told_what_it_has_and_nothing_of_it_is_changed", Deep, by_hand::inventory),
     ("a_host_run_by_hand_is_adopted_under_load_also_after_a_kill_in_the_middle", Deep, by_hand::adopted),
     ("each_drill_of_the_runbook_ends_its_trouble", Deep, drills::all),
+    (
+        "an_adoption_that_is_killed_before_the_edge_has_its_ports_is_completed_by_recover",
+        Deep,
+        by_hand::killed_late,
+    ),
     ("a_host_that_is_lost_is_made_again_from_its_copies_alone", Deep, lost_host::made_again),
+    (
+        "an_environment_moves_to_another_machine_while_users_come_in_also_after_a_kill_in_the_middle",
+        Deep,
+        moving::moved,
+    ),
 ];
 
 fn main() -> ExitCode {

@@ -13,7 +13,6 @@ use super::store::{self, ENDING};
 use crate::commands::output::OutputArgs;
 use crate::commands::progress::driver::{self, LockWaitArgs};
 use crate::commands::target::TargetArgs;
-use crate::commands::target::access::Access;
 use crate::commands::target::consent::Consent;
 use crate::exit::refuse;
 use crate::host::{Leased, Machine, Sending};
@@ -116,12 +115,12 @@ impl Destination {
                 names.push(row.name);
             }
         }
-        let way = if environment.is_here() { None } else { Some(Access::of(environment)?.destination) };
+        let (host, port) = machine.address().cloned().unwrap_or_else(|| (String::new(), 22));
         let about = About {
             environment: environment.name.to_string(),
             owner: owner.clone(),
-            host: way.as_ref().map(|way| way.host.clone()).unwrap_or_default(),
-            port: way.and_then(|way| way.port).unwrap_or(22),
+            host,
+            port,
             secrets: names,
         };
         let about = serde_json::to_string(&about)?;
@@ -215,7 +214,7 @@ impl Change {
 }
 
 /// The environment on its host, and the registry that another machine takes images from.
-fn reach(target: TargetArgs, environment: &Environment) -> Result<(Machine, Option<Registry>)> {
+pub fn reach(target: TargetArgs, environment: &Environment) -> Result<(Machine, Option<Registry>)> {
     if environment.is_here() {
         return Ok((target.reach()?, None));
     }
@@ -225,7 +224,8 @@ fn reach(target: TargetArgs, environment: &Environment) -> Result<(Machine, Opti
     Ok((machine, Some(registry)))
 }
 
-fn with_bases(machine: Machine) -> Result<Machine> {
+/// With the images that it runs.
+pub fn with_bases(machine: Machine) -> Result<Machine> {
     let bases = machine.platform().bases()?.with_context(|| {
         format!("the platform of {} does not run: a deploy starts it", machine.environment().name)
     })?;

@@ -165,7 +165,8 @@ fn paper(line: &str) -> Option<Paper<'_>> {
     is_it.then_some((name, bytes.parse().ok()?))
 }
 
-fn batches<'a, 'b>(papers: &'b [Paper<'a>]) -> Vec<&'b [Paper<'a>]> {
+/// In so many as are on their way at once.
+pub fn batches<'a, 'b>(papers: &'b [Paper<'a>]) -> Vec<&'b [Paper<'a>]> {
     let mut batches = Vec::new();
     let (mut from, mut bytes) = (0, 0);
     for (at, (_, size)) in papers.iter().enumerate() {

@@ -10,9 +10,10 @@ use super::room::{self, Wants};
 use super::{Deploy, approval};
 use crate::commands::logs::ship;
 use crate::commands::output::near::did_you_mean;
+use crate::commands::progress::driver;
 use crate::commands::progress::steps::Preview;
 use crate::commands::secrets::check::in_others_too;
-use crate::commands::target::access::{self, Access};
+use crate::commands::target::access;
 use crate::commands::target::{checks, gate, https, version};
 use crate::exit::refuse;
 use crate::host::{Machine, PlatformWants, SuppliedSecrets};
@@ -110,7 +111,7 @@ impl Deploy {
     /// On a host: a commit, whose images a registry has. What can be refused here is refused before the host is touched,
     /// and what can be refused there before anything is built.
     fn take_commit(&self, environment: &Environment) -> Result<(Taken, Registry)> {
-        let mut access = Access::of(environment)?;
+        let mut access = self.target.access()?;
         if let Some(beside) = &self.beside {
             access.site = beside.site.clone();
         }
@@ -139,6 +140,8 @@ impl Deploy {
         let checked = found.clone().unwrap_or_default();
         if self.beside.is_none() {
             machine.check_no_other_project("Nothing was changed.")?;
+            let moved = machine.moving().record()?;
+            moved.iter().try_for_each(|record| driver::check_has_not_left(environment, record))?;
         }
         // Who may approve, the host's live commit says.
         let approval = approval::check(&machine, &registry, &commit, &checked, &self.overrides)?;

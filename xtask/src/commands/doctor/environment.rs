@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use super::report::Report;
 use crate::commands::deploy::{approval, drift, prepare, room};
-use crate::commands::progress::driver::of_ledger;
+use crate::commands::progress::driver::{check_has_not_left, of_ledger};
 use crate::commands::secrets::check::Given;
 use crate::commands::target::access::{self, Access};
 use crate::commands::target::checks::{self, Known};
 use crate::commands::target::schema_drift::SchemaDrift;
 use crate::commands::target::{self, gate, https, version};
 use crate::exit::refuse;
-use crate::host::{Machine, NameTrouble, PlatformFiles, PlatformWants};
+use crate::host::{Machine, MoveRecord, NameTrouble, PlatformFiles, PlatformWants};
 use crate::product::images::{self, Registry};
 use crate::product::platform;
 use crate::product::sources::Sources;
@@ -242,6 +242,9 @@ fn on_host(
     if !facts.is_fresh || machine.environment().is_here() {
         let owned = machine.files().and_then(|files| machine.check_data_are_ours(&files, ""));
         report.ask("data", owned, |()| "this folder's, or none yet".to_owned());
+    }
+    if let Some(record) = machine.moving().record()?.filter(MoveRecord::has_left) {
+        report.ask("host", check_has_not_left(machine.environment(), &record), |()| String::new());
     }
     if !machine.environment().is_here() {
         public(machine, platform.edge_runs, report);

@@ -1,7 +1,6 @@
 //! `cargo xtask host adopt`: a host on which somebody runs the project by hand becomes ours.
 
 mod cut_over;
-mod edge;
 mod env_file;
 mod inventory;
 mod schema;

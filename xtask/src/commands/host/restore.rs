@@ -26,7 +26,7 @@ use crate::commands::target::access::Access;
 use crate::commands::target::consent::Consent;
 use crate::commands::target::gate::Override;
 use crate::exit::refuse;
-use crate::host::{LEDGER, Leased, Machine};
+use crate::host::{self, LEDGER, Leased, Machine, MoveState};
 use crate::product::secrets::Supplied;
 use crate::project::{DATABASE, Environment, PAPERS_VOLUME, SECRETS};
 use crate::rollout::attempt::Attempt;
@@ -52,29 +52,29 @@ const READ_LEDGER: Script = Script::new("reading the ledger", r#"if [ -e "$1" ];
 #[derive(Debug, Args)]
 pub struct Restore {
     #[command(flatten)]
-    target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// The file with the private key that opens the copies
     #[arg(long, value_name = "FILE")]
-    identity: Utf8PathBuf,
+    pub(super) identity: Utf8PathBuf,
     /// The store, s3://BUCKET/FOLDER; by default what BACKUP_TO names
     #[arg(long, value_name = "PLACE")]
-    from: Option<String>,
+    pub(super) from: Option<String>,
     /// The old host answers, and must not count any more: why, for the ledger
     #[arg(long, value_name = "REASON")]
-    abandon: Option<String>,
+    pub(super) abandon: Option<String>,
     /// Bring the data back although papers that they name can't be had
     #[arg(long)]
-    without_papers: bool,
+    pub(super) without_papers: bool,
     /// Say what there is and what would be done, and change nothing
     #[arg(long)]
-    plan: bool,
+    pub(super) plan: bool,
     #[command(flatten)]
-    consent: Consent,
+    pub(super) consent: Consent,
     /// Open one gate of the deploy by hand, with a reason for the record
     #[arg(long = "override", value_name = "GATE=REASON")]
-    overrides: Vec<Override>,
+    pub(super) overrides: Vec<Override>,
     #[command(flatten)]
-    output: OutputArgs,
+    pub(super) output: OutputArgs,
 }
 
 /// A host, as its copies tell it.
@@ -281,11 +281,22 @@ impl Lost {
 
 /// Refused when the machine is a host that serves, and did not come from a restore: nothing is to be done to it. One that was never
 /// set up lets nobody in.
-fn check_serves_nothing(new: &Destination, environment: &Environment) -> Result<()> {
+pub(super) fn check_serves_nothing(new: &Destination, environment: &Environment) -> Result<()> {
     let Ok(connection) = Connection::open(new) else { return Ok(()) };
     let ledger = environment.root(&workspace::local_dir()).join(LEDGER);
-    let told = HostShell::behind(connection).script(READ_LEDGER, &[ledger.as_str()], "")?;
-    let ledger = Ledger::parse(&told);
+    let shell = HostShell::behind(connection);
+    let ledger = Ledger::parse(&shell.script(READ_LEDGER, &[ledger.as_str()], "")?);
+    match host::move_of(&shell, environment)? {
+        // What was begun there by a move that was cut off.
+        Some(record) if record.state == MoveState::Rehearsing => return Ok(()),
+        Some(record) if record.state == MoveState::Moved => {
+            return Err(refuse(format!(
+                "{} has left {} for {}, and hands users on: `host move --forget-old` ends that first. Nothing was changed",
+                environment.name, new.host, record.other.to
+            )));
+        }
+        _ => {}
+    }
     match (ledger.expected_active(), remake::since_it_was_lost(&ledger)) {
         (Some(live), None) => Err(refuse(format!(
             "{} is a host of {} already, on which {live} has the traffic: it is not a machine to make one of. Nothing was changed",

@@ -85,7 +85,10 @@ impl Setup {
     /// Does what is missing; none where no more than a look, or something else, was asked for.
     pub fn make(&self) -> Result<Option<Made>> {
         let environment = self.target.environment();
-        let (access, pinned) = Access::of_new_host(environment, self.fingerprint.as_deref())?;
+        let (access, pinned) = match self.target.is_elsewhere() {
+            true => (self.target.access()?, false),
+            false => Access::of_new_host(environment, self.fingerprint.as_deref())?,
+        };
         let wanted = Wanted {
             user: access.destination.user.clone(),
             key: access.destination.key.as_ref().map(Key::public).transpose()?,

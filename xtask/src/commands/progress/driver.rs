@@ -8,8 +8,8 @@ use clap::Args;
 
 use super::steps::{Ahead, Over, Progress};
 use super::tell::{News, State, Teller};
-use crate::commands::{Exit, Failure};
-use crate::host::{Leased, Machine};
+use crate::commands::{Exit, Failure, refuse};
+use crate::host::{Leased, Machine, MoveRecord};
 use crate::project::Environment;
 use crate::rollout::attempt::{Attempt, AttemptError, Completed, note_without_attempt, take_lease};
 use crate::rollout::host::{Holder, Host, LeaseError};
@@ -113,7 +113,24 @@ pub fn settle<'l>(leased: &'l Leased<'_>) -> Result<Attempt<'l>> {
     let undone =
         leased.adoption().settle().context("undoing the cut-over of an adoption that was cut off")?;
     let words = undone.map(|it| format!("the adoption of {} was cut off: it serves again", it.project.name));
-    begin(leased, words)
+    let moved = leased.moving().settle().context("ending the pause of a move that was cut off")?;
+    let Some((record, was_undone)) = moved else { return begin(leased, words) };
+    check_has_not_left(leased.environment(), &record)?;
+    let to = &record.other.to;
+    let undone = was_undone.then(|| format!("the move to {to} was cut off: users are served here again"));
+    begin(leased, words.or(undone))
+}
+
+/// Refused on a machine that its environment has left for another one.
+pub fn check_has_not_left(environment: &Environment, record: &MoveRecord) -> Result<()> {
+    let (name, to) = (&environment.name, &record.other.to);
+    match record.has_left() {
+        false => Ok(()),
+        true => Err(refuse(format!(
+            "{name} has left this machine: it is on {to}, and nothing is changed here any more\n  Have the variables lead there. `cargo \
+             xtask host move --env {name} --to {to}` says which, and completes a move that was cut off."
+        ))),
+    }
 }
 
 /// The same within a cut-over, which goes on.

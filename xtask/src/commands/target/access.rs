@@ -88,6 +88,51 @@ impl Access {
     }
 }
 
+impl Access {
+    /// The way to the machine that an environment moves to: as to its own, but for where it is. Its key is asked for, and a person, or
+    /// the fingerprint that somebody gave, says whether it is the right one.
+    pub fn of_another_machine(
+        environment: &Environment,
+        to: &str,
+        url: Option<&str>,
+        fingerprint: Option<&str>,
+    ) -> Result<Access> {
+        let (prefix, domain) = remote(environment)?;
+        let mut variables = Variables::supplied(prefix, &Supplied::of(environment)?)?;
+        variables.lead_to(to, url);
+        if let Some((host, shown)) = variables.scan()? {
+            let agreed = agree_on(&shown, fingerprint, &host, prefix)?;
+            variables.values.insert("HOST_KEY".to_owned(), agreed.to_string());
+        }
+        variables.access(environment, domain).map_err(refuse)
+    }
+
+    /// The same, to a machine whose key was agreed upon before.
+    pub fn of_known_machine(
+        environment: &Environment,
+        to: &str,
+        url: &str,
+        host_key: &str,
+    ) -> Result<Access> {
+        let (prefix, domain) = remote(environment)?;
+        let mut variables = Variables::supplied(prefix, &Supplied::of(environment)?)?;
+        variables.lead_to(to, Some(url));
+        variables.values.insert("HOST_KEY".to_owned(), host_key.to_owned());
+        variables.access(environment, domain).map_err(refuse)
+    }
+}
+
+/// `HOST`, `HOST:PORT`, `[ADDRESS]:PORT`; an address of IPv6 may stand alone.
+fn host_and_port(to: &str) -> (&str, Option<&str>) {
+    if let Some((host, rest)) = to.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        return (host, rest.strip_prefix(':'));
+    }
+    match to.split_once(':') {
+        Some((host, port)) if !port.contains(':') => (host, Some(port)),
+        _ => (to, None),
+    }
+}
+
 fn agree_on(shown: &HostKeys, fingerprint: Option<&str>, host: &str, prefix: &str) -> Result<HostKeys> {
     let (all, first) = (shown.fingerprints(), shown.preferred());
     let question = format!("{host} shows the key {}. Is that what its provider shows?", first.fingerprints());
@@ -161,6 +206,20 @@ impl Variables {
             variables.values.extend(value.map(|value| (name.to_owned(), value)));
         }
         Ok(variables)
+    }
+
+    /// From here on it is another machine, whose key nobody has pinned.
+    fn lead_to(&mut self, to: &str, url: Option<&str>) {
+        let (host, port) = host_and_port(to);
+        self.values.insert("HOST".to_owned(), host.to_owned());
+        self.values.remove("HOST_KEY");
+        for (name, value) in [("PORT", port), ("URL", url)] {
+            match value {
+                Some(value) => drop(self.values.insert(name.to_owned(), value.to_owned())),
+                None if name == "PORT" => drop(self.values.remove(name)),
+                None => {}
+            }
+        }
     }
 
     /// The host, and the keys that it shows; none where no host is told.
@@ -314,6 +373,21 @@ mod tests {
             Variables { own_keys: false, ..variables(&[("HOST", "vps"), ("USER", "deploy"), HOST_KEY]) };
         let error = own_keys.access(&Environment::named("staging").unwrap(), "example.org").unwrap_err();
         assert!(error.contains("STAGING_SSH_KEY is not set"), "{error}");
+    }
+
+    #[test]
+    fn another_machine_is_a_host_with_or_without_a_port() {
+        for (to, expected) in [
+            ("new.example", ("new.example", None)),
+            ("203.0.113.9:2222", ("203.0.113.9", Some("2222"))),
+            ("2001:db8::1", ("2001:db8::1", None)),
+            ("[2001:db8::1]:22", ("2001:db8::1", Some("22"))),
+        ] {
+            assert_eq!(host_and_port(to), expected, "{to}");
+        }
+        let mut before = variables(&[("HOST", "vps"), ("PORT", "2222"), ("USER", "deploy"), HOST_KEY]);
+        before.lead_to("new.example", None);
+        assert!(!before.values.contains_key("PORT") && !before.values.contains_key("HOST_KEY"));
     }
 
     #[test]

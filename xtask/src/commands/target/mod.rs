@@ -38,12 +38,30 @@ pub struct TargetArgs {
     /// Which environment: local, staging, production, or lab
     #[arg(long, value_name = "ENVIRONMENT", default_value = "local", value_parser = environment)]
     env: Environment,
+    /// Another machine than the one that the operator tells: set where an environment moves.
+    #[arg(skip)]
+    way: Option<Access>,
 }
 
 impl TargetArgs {
     /// This one.
     pub fn of(env: Environment) -> TargetArgs {
-        TargetArgs { env }
+        TargetArgs { env, way: None }
+    }
+
+    /// The same environment on another machine.
+    pub fn at(&self, way: Access) -> TargetArgs {
+        TargetArgs { env: self.env.clone(), way: Some(way) }
+    }
+
+    /// The way to its host, as the operator tells it, or to the machine that it moves to.
+    pub fn access(&self) -> Result<Access> {
+        self.way.clone().map_or_else(|| Access::of(&self.env), Ok)
+    }
+
+    /// Whether it is another machine than the operator tells.
+    pub fn is_elsewhere(&self) -> bool {
+        self.way.is_some()
     }
 
     /// The environment.
@@ -56,7 +74,7 @@ impl TargetArgs {
         if self.env.is_here() {
             return here(self.env, Machine::arrive);
         }
-        let access = Access::of(&self.env)?;
+        let access = self.access()?;
         self.reach_by(&access, || Ok(())).map(|(machine, ())| machine)
     }
 

@@ -5,6 +5,7 @@
 #   warm    the id that had it before
 #   maintenance  until when users are asked to wait, as Retry-After has it
 #   maintenance_ends  the same, in seconds since 1970
+#   former  the address of the machine that hands users on to this one
 #   guard   STATE ATTEMPT FROM TO WARM DEADLINE REASON; STATE is armed, tripping, tripped or disarmed
 #   reserve room for what has to be written when the disk is full; made by arrive.sh, and taken when it is needed
 #   arming  ATTEMPT FROM TO WARM SECONDS, until the guard's container has read it
@@ -124,6 +125,9 @@ maintenance) # UNTIL SECONDS|none
     else
         replace maintenance_ends "$2" && replace maintenance "$1"
     fi
+    ;;
+former) # ADDRESS|none
+    if [ "$1" = none ]; then rm -f former && sync .; else replace former "$1"; fi
     ;;
 dismiss) # LEASE-FILE LEASE: whatever the guard's state, nothing is guarded any more
     [ "$(head -n 1 "$1")" = "$2" ] || { echo "the lease has passed to somebody else" >&2; exit 11; }

@@ -1,5 +1,5 @@
 # The files of papers, in their volume at /papers: each lies in its organisation's folder, and its name is the SHA-256 of its content.
-# Usage: papers.sh check | receive USER
+# Usage: papers.sh check | send | receive USER
 
 set -eu
 umask 022
@@ -22,6 +22,13 @@ check)
     sed -n 's,^/papers/\(.*\): FAILED.*,\1,p' /tmp/said | while read -r name; do
         if [ -e "/papers/$name" ]; then echo "damaged $name"; else echo "missing $name"; fi
     done
+    ;;
+# Reads names, one a line, as many as a command may have; gives an archive of these files.
+send)
+    set -f
+    # shellcheck disable=SC2046 # a word each: no name has a space in it
+    set -- $(cat)
+    tar -C /papers -cf - "$@"
     ;;
 # Reads an archive of such files, by their names. Each gets its place when it is what its name says. One that lies there already is
 # replaced: it was asked for since it is damaged.

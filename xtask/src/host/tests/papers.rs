@@ -115,3 +115,15 @@ fn what_comes_gets_its_place_when_it_is_what_its_name_says_and_half_an_archive_b
         fs::read_dir(folder.path("papers")).unwrap().map(|it| it.unwrap().file_name()).collect();
     assert_eq!(left, [ORGANISATION]);
 }
+
+#[test]
+fn what_one_machine_sends_another_one_takes_and_nothing_else() {
+    let (from, to) = (Folder::new(), Folder::new());
+    let names = ["one", "two", "three"].map(name);
+    let files: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(["one", "two", "three"]).collect();
+    assert!(from.bring(&files).status.success());
+    let sent = from.call("send", format!("{}\n{}\n", names[0], names[2]).as_bytes());
+    assert!(sent.status.success() && to.call("receive", &sent.stdout).status.success(), "{sent:?}");
+    assert_eq!(to.lacking(&[&names[0], &names[1], &names[2]]), [format!("missing {}", names[1])]);
+    assert!(!from.call("send", format!("{}\n", name("four")).as_bytes()).status.success());
+}

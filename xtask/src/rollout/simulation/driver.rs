@@ -14,7 +14,7 @@ use crate::rollout::observed::Observed;
 use crate::rollout::plan::{Plan, Report, Step, Stopped};
 use crate::rollout::plans;
 use crate::rollout::recover::{give_lost_traffic_back, retire};
-use crate::rollout::remake::{go_on_with_ledger, remake_ledger, since_it_was_lost};
+use crate::rollout::remake::{go_on_with_ledger, join_ledger, remake_ledger, since_it_was_lost};
 use crate::rollout::rollback::{RollbackRequest, take_back_provisional};
 use crate::rollout::state::backup::Backup;
 use crate::rollout::state::contract::Contract;
@@ -38,6 +38,8 @@ pub enum Act {
     RemakeLedger,
     /// On a new host, the ledger of a lost one goes on.
     GoOnWith(Box<Ledger>),
+    /// On a host that an environment has come to, the ledger of the one that it has left goes on.
+    Join(Box<Ledger>),
     /// A backup takes the database's place.
     Restore,
     /// A changed platform takes the place of the one that runs.
@@ -115,6 +117,10 @@ impl<H: Leasable> Operator<'_, H> {
             }
             return Ok(Ended::Well);
         }
+        if let Act::Join(left) = act {
+            join_ledger(&leased, left, &attempt.settled.files, attempt.by(), "to another machine")?;
+            return Ok(Ended::Well);
+        }
         if matches!(act, Act::Recover | Act::RemakeLedger) {
             give_lost_traffic_back(&leased, &attempt.settled.files)?;
             // As the command does: what could not be stopped is a warning.
@@ -170,7 +176,7 @@ impl<H: Leasable> Operator<'_, H> {
                 ..platform::Renewal::default()
             }),
             Act::Down => plans::down(&Observed::without_database(files, self.host)?),
-            Act::Rollback(_) | Act::Recover | Act::RemakeLedger | Act::GoOnWith(_) => {
+            Act::Rollback(_) | Act::Recover | Act::RemakeLedger | Act::GoOnWith(_) | Act::Join(_) => {
                 bail!("it has no plan of this kind")
             }
         })
@@ -190,6 +196,7 @@ impl fmt::Display for Act {
             Act::Recover => f.write_str("recovers"),
             Act::RemakeLedger => f.write_str("makes the ledger anew"),
             Act::GoOnWith(_) => f.write_str("goes on with the ledger of a lost host"),
+            Act::Join(_) => f.write_str("goes on with the ledger of the host that was left"),
             Act::Restore => f.write_str("restores a backup"),
             Act::Platform => f.write_str("renews the platform"),
             Act::Down => f.write_str("takes everything down"),

@@ -6,7 +6,7 @@ use super::trial::{LIMITS, Trial, host, release};
 use super::world::{Manner, World};
 use crate::rollout::observed::Observed;
 use crate::rollout::plans;
-use crate::rollout::remake::times_lost;
+use crate::rollout::remake::{since_it_was_lost, times_lost};
 use crate::rollout::rollback::{RollbackError, RollbackRequest};
 use crate::rollout::state::ledger::damage::Damage;
 
@@ -108,6 +108,26 @@ fn on_a_new_host_the_ledger_of_a_lost_one_goes_on_and_nothing_of_it_runs() {
 fn whatever_goes_wrong_once_while_a_lost_host_s_ledger_is_brought_the_next_deploy_converges() {
     let lost = host().book.read();
     every_single_fault(&Trial::of(World::default(), vec![Act::GoOnWith(Box::new(lost))]), 3);
+}
+
+#[test]
+fn on_the_host_that_an_environment_has_come_to_its_ledger_goes_on_and_what_serves_there_serves() {
+    let left = Trial::of(host(), vec![Act::Rollback(None)]).run().world.book.read();
+    let live = release(2, 2);
+    let join = || Act::Join(Box::new(left.clone()));
+    let arrived = Trial::of(World::default(), vec![Act::deploy(live.clone())]).run().world;
+    let world = Trial::of(arrived.clone(), vec![join(), join()]).run().world;
+    let ledger = world.book.read();
+    assert!(world.book.is_sound() && damage(&world).is_empty());
+    assert_eq!((ledger.expected_active(), world.live.clone()), (Some(live.id.clone()), Some(live.id)));
+    assert_eq!(
+        ledger.attempts().len(),
+        left.attempts().len() + 2,
+        "the end of the one, and what was done here, once"
+    );
+    assert_eq!((times_lost(&left), times_lost(&ledger)), (0, 1), "whose copies count");
+    assert!(since_it_was_lost(&ledger).is_none(), "no restore takes it for a host that it makes again");
+    every_single_fault(&Trial::of(arrived, vec![join()]), 3);
 }
 
 #[test]

@@ -55,6 +55,18 @@ impl Run<'_> {
         Ok(bytes)
     }
 
+    /// Runs both at once, this one's output being the other one's input. The other one's timeout is that of both.
+    pub fn pipe_into(self, sink: Run<'_>) -> Result<Finished, CommandError> {
+        let (first, output) = Source::start(self)?;
+        let sunk = Run { input: Input::Pipe(output), ..sink }.checked();
+        match (first.end(sunk.is_err()), sunk) {
+            (Ok(()), sunk) => sunk,
+            (Err(error @ CommandError::Failed { code: Some(_), .. }), _)
+            | (_, Err(error))
+            | (Err(error), _) => Err(error),
+        }
+    }
+
     /// Runs all at once, this one first, each one's output being the next one's input, and gives what `sink` printed. Its
     /// timeout is that of all. When an earlier one fails, so do all, whatever the later ones made of what they got.
     pub fn pipe(self, through: Run<'_>, sink: Run<'_>) -> Result<Finished, CommandError> {

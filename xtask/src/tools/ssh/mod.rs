@@ -79,6 +79,7 @@ pub struct Traffic {
 pub struct Connection {
     folder: Folder,
     to: String,
+    address: (String, u16),
     /// None when it was ended.
     master: Option<Session>,
     sessions: Cell<u32>,
@@ -96,7 +97,8 @@ impl Connection {
         let master = Session::start(command_line::master(shell(), destination, path, key.as_deref()), "ssh")
             .context("ssh could not be started: is it installed?")?;
         let (to, sessions, shell) = (destination.to_string(), Cell::new(0), RemoteShell::default());
-        let connection = Connection { folder, to, master: Some(master), sessions, shell };
+        let address = (destination.host.clone(), destination.port.unwrap_or(22));
+        let connection = Connection { folder, to, address, master: Some(master), sessions, shell };
         let greeted = connection.wait_for_greeting();
         // Needed for the log-in alone: it is on the disk no longer than that takes.
         if let Some(Key::Text(_)) = destination.key {
@@ -130,6 +132,11 @@ impl Connection {
     /// Where the connection's own files are, as long as it lives.
     fn path(&self, name: &str) -> Utf8PathBuf {
         self.folder.join(name)
+    }
+
+    /// Where the host's sshd answers: its name or address, and the port.
+    pub fn address(&self) -> &(String, u16) {
+        &self.address
     }
 
     /// A program on the host, which gets exactly these words.
@@ -287,7 +294,8 @@ mod tests {
         let sh = shell();
         let (folder, to) = (Folder::new().unwrap(), String::new());
         let (sessions, shell) = (Cell::new(0), RemoteShell::default());
-        let connection = Connection { folder, to, master: None, sessions, shell };
+        let address = (String::new(), 22);
+        let connection = Connection { folder, to, address, master: None, sessions, shell };
         let line = connection.command(sh, &["sh", "-c", "echo $1", "x", "-oProxyCommand=reboot"]).to_string();
         for part in ["ControlMaster=no", "ProxyCommand=false", " -T -- host "] {
             assert!(line.contains(part), "{line}");

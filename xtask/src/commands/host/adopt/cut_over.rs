@@ -7,21 +7,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::Adopt;
-use super::edge::{edge_alone, open, wait_for_release};
 use super::schema::Bridged;
 use crate::commands::db::copies;
 use crate::commands::deploy::prepare::Prepared;
 use crate::commands::deploy::{Beside, Deploy};
+use crate::commands::host::edge::{BESIDE, NO_MAILS, edge_alone, open, reach_with_ports, wait_for_release};
 use crate::commands::host::restore::start_platform;
 use crate::commands::host::setup::Setup;
 use crate::commands::logs::ship;
 use crate::commands::monitor;
 use crate::commands::progress::driver::{self, LockWaitArgs};
-use crate::commands::target::access::Access;
 use crate::commands::target::https;
 use crate::exit::{Exit, Failure, refuse};
 use crate::host::{AdoptionRecord, AdoptionState, Leased, Machine, OldDatabase, OtherProject, PublicSite};
-use crate::product::platform;
 use crate::project::DATABASE;
 use crate::rollout::host::{Host, LeasedHost};
 use crate::rollout::state::release::ReleaseId;
@@ -32,16 +30,10 @@ use crate::terminal::{self, Activity};
 use crate::tools::free_ports;
 use crate::tools::process::interrupt;
 
-/// Where the edge listens on the host's loopback until the ports are its own.
-const BESIDE: u16 = 18_080;
 /// What the stop, the handing over of the ports and a look take, beside the data.
 const HAND_OVER: Duration = Duration::from_secs(9);
 /// How long the edge waits for its certificate, once it has the ports.
 const CERTIFICATE: Duration = Duration::from_secs(10);
-
-/// The old project, which serves, sends them.
-const NO_MAILS: &str = "DO $$ BEGIN IF to_regclass('public.jobs') IS NOT NULL THEN
-    DELETE FROM public.jobs WHERE ended_at IS NULL; END IF; END $$;";
 
 /// Whether the data that come are to be tried out only.
 #[derive(Clone, Copy)]
@@ -97,7 +89,7 @@ impl Agreed<'_> {
             beside,
         );
         let mut prepared = deploy.prepare()?;
-        let site = Access::of(adopt.target.environment())?.site;
+        let site = adopt.target.access()?.site;
         let expected = self
             .make_ready(&prepared)?
             .map_or_else(|| guess(database, &site), |took| hand_over(&site) + took);
@@ -147,7 +139,7 @@ impl Agreed<'_> {
 
     fn cut_over(&self, prepared: &Prepared) -> Result<(ReleaseId, Duration)> {
         let Agreed { adopt, admin, project, database, .. } = self;
-        let machine = self.reach_with_ports(prepared)?;
+        let machine = reach_with_ports(&adopt.target, prepared)?;
         if let Some(site) = machine.site() {
             https::check_name(site, &adopt.overrides)?;
         }
@@ -243,7 +235,7 @@ impl Agreed<'_> {
         let environment = &self.adopt.target.environment().name;
         let message = format!(
             "the edge did not take its ports: {error:#}\n  Now: {name} is stopped, ours has its data, and users are not served. It is not \
-             gone back to by itself, since they may have written already.\n  Mend the cause, then `cargo xtask platform up --env \
+             gone back to by itself, since they may have written already.\n  Mend the cause, then `cargo xtask recover --env \
              {environment}`. Or back: `cargo xtask down --env {environment}`, then there: cd {folder} && docker compose up --detach"
         );
         Failure { exit: Exit::NotUndone, message }.into()
@@ -320,19 +312,6 @@ impl Agreed<'_> {
         }
         Ok(rows)
     }
-
-    /// The same host, with the ports that its edge is to have.
-    fn reach_with_ports(&self, prepared: &Prepared) -> Result<Machine> {
-        let target = &self.adopt.target;
-        let access = Access::of(target.environment())?;
-        let (machine, ()) = target.clone().reach_by(&access, || Ok(()))?;
-        let files = platform::of_commit(&prepared.release().commit)?;
-        let tunnel = prepared.registry.as_ref().and_then(|registry| registry.registry_tunnel);
-        Ok(machine
-            .with_bases(prepared.machine.bases()?.clone())
-            .with_platform_files(files)
-            .with_registry_tunnel(tunnel))
-    }
 }
 
 /// Refused where the data there are users' own. Gives how far an adoption is that was begun.
@@ -353,8 +332,8 @@ fn check_may_replace(machine: &Machine) -> Result<Option<AdoptionRecord>> {
 pub fn check_not_served(record: Option<&AdoptionRecord>, edge_has_ports: bool, name: &str) -> Result<()> {
     if record.is_some_and(AdoptionRecord::is_made) {
         return Err(refuse(format!(
-            "{name} was adopted already: its database is not replaced. `cargo xtask recover --env {name}` stops what came back of the old \
-             project. Nothing was changed."
+            "{name} was adopted already: its database is not replaced. `cargo xtask recover --env {name}` completes what was cut off of \
+             it, and stops what came back of the old project. Nothing was changed."
         )));
     }
     match edge_has_ports {
