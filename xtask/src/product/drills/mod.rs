@@ -82,13 +82,6 @@ pub const DRILLS: &[Drill] = &[
         trouble: troubles::secret_leaked,
     },
     Drill {
-        name: "certificate-ended",
-        page: "The certificate",
-        alarm: Some("site"),
-        users: visits::visitors,
-        trouble: troubles::certificate_ended,
-    },
-    Drill {
         name: "database-lost",
         page: "The data is damaged",
         alarm: Some("site"),
@@ -101,6 +94,13 @@ pub const DRILLS: &[Drill] = &[
         alarm: None,
         users: visits::readers,
         trouble: troubles::migration_stuck,
+    },
+    Drill {
+        name: "certificate-ended",
+        page: "The certificate",
+        alarm: Some("site"),
+        users: visits::visitors,
+        trouble: troubles::certificate_ended,
     },
 ];
 
