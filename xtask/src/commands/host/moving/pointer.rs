@@ -57,7 +57,8 @@ pub fn lead_there(mine: &Access, there: &Access, environment: &Environment) -> R
             let kind = if to.contains(':') { "AAAA" } else { "A" };
             Some(format!("change the record {kind} of {name} from {from} to {to} ({words})"))
         }
-        None => None,
+        // It leads there already.
+        Some(NameTrouble::Forbidden(_)) | None => None,
     });
     Ok(Told { variables, dns, in_file })
 }
