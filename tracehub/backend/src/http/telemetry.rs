@@ -101,7 +101,8 @@ fn reports(envelope: &[u8]) -> Option<Vec<Report>> {
         if item.get("type").is_some_and(|kind| kind == "event") {
             let mut event = object(content)?;
             let mut images = event.remove("debug_meta").unwrap_or_default();
-            let scripts = serde_json::from_value(images["images"].take()).unwrap_or_default();
+            let images = images.get_mut("images").map(Value::take).unwrap_or_default();
+            let scripts = serde_json::from_value(images).unwrap_or_default();
             event.retain(|name, _| PARTS.contains(&name.as_str()));
             reports.push(Report::Error(serde_json::from_value(event.into()).ok()?, scripts));
         }

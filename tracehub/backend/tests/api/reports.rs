@@ -129,6 +129,21 @@ fn what_fails_is_told_with_its_request_and_without_who_asked_or_what_they_sent()
     let envelope = format!("{{}}\n{{\"type\":\"vitals\"}}\n{visit}\n{{\"type\":\"vitals\"}}\n{stranger}\n");
     assert!(ask(&serving, "POST /api/telemetry", "", &envelope).contains(" 204 "));
     assert!(ask(&serving, "POST /api/telemetry", "", "planted").contains(" 422 "));
+    // A stranger sends what he likes, and nothing of ours fails by it.
+    let shapes = [
+        json!("planted"),
+        json!(1),
+        json!(true),
+        json!([]),
+        json!([1]),
+        json!(null),
+        json!({}),
+        json!({ "images": 1 }),
+        json!({ "images": { "planted": 1 } }),
+        json!({ "images": ["planted", null] }),
+    ];
+    let odd = shapes.map(|shape| format!("{{\"type\":\"event\"}}\n{{\"debug_meta\":{shape}}}\n")).concat();
+    assert!(ask(&serving, "POST /api/telemetry", "", &format!("{{}}\n{odd}")).contains(" 204 "));
     assert!(serving.stop(), "it ends with what is told, and well");
 
     let (all, events) = ingest.kept("event");
