@@ -44,12 +44,15 @@ async function scriptsOf({ exception }: Event) {
   return scripts.filter((script) => script !== undefined)
 }
 
+/** How long a report waits for its scripts: it is worth more without their ids than not at all. */
+const READ_TIMEOUT = 2_000
+
 /** It is in the browser's cache, since it ran. */
 async function scriptAt(file: string) {
-  const text = await fetch(file, { cache: 'force-cache' }).then(
-    (answer) => answer.text(),
-    () => '',
-  )
+  const signal = AbortSignal.timeout(READ_TIMEOUT)
+  const text = await fetch(file, { cache: 'force-cache', signal })
+    .then((answer) => answer.text())
+    .catch(() => '')
   const id = /\n\/\/# debugId=([0-9a-f-]{36})\s*$/.exec(text)?.[1]
   return id === undefined
     ? undefined
