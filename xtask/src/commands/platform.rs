@@ -82,7 +82,9 @@ impl Up {
     fn run(self) -> Result<()> {
         let (machine, commit) = self.reach()?;
         machine.platform().check().map_err(|error| refuse(format!("{error:#}")))?;
-        let Some(shown) = renewal(&machine, &commit, machine.files()?)? else {
+        // Once: it may have another one by the time that somebody has said yes.
+        let why_another = why_another_certificate(&machine);
+        let Some(shown) = renewal(&machine, &commit, machine.files()?, why_another)? else {
             return self.put_right(&machine, &commit);
         };
         if let Some(site) =
@@ -97,10 +99,10 @@ impl Up {
             return Ok(());
         }
         preview.announce(self.output);
-        self.ask(&machine, &shown)?;
+        self.ask(&machine, &shown, why_another)?;
         let leased = driver::lease(&machine, format!("platform up to {commit}"), self.lock_wait)?;
         let attempt = driver::settle(&leased)?;
-        let renewal = renewal(&machine, &commit, attempt.settled.files.clone())?;
+        let renewal = renewal(&machine, &commit, attempt.settled.files.clone(), why_another)?;
         let renewal = renewal.filter(|now| now.services == shown.services).ok_or_else(|| {
             refuse("the platform was changed by somebody else meanwhile: nothing was done, look again")
         })?;
@@ -162,13 +164,14 @@ impl Up {
         Ok((machine.with_registry_tunnel(registry.registry_tunnel), commit.sha))
     }
 
-    fn ask(&self, machine: &Machine, renewal: &Renewal) -> Result<()> {
+    fn ask(&self, machine: &Machine, renewal: &Renewal, why_another: Option<&str>) -> Result<()> {
         let name = &machine.environment().name;
         if !machine.environment().asks {
             return Ok(());
         }
         let changes = if renewal.services.is_empty() { "changed" } else { "interrupted" };
-        self.consent.ask(&format!("{name} is {changes}. Go on?"), "nothing was changed", name)
+        let why = why_another.map(|why| format!(" (the edge: {why})")).unwrap_or_default();
+        self.consent.ask(&format!("{name} is {changes}{why}. Go on?"), "nothing was changed", name)
     }
 
     fn nothing_to_do(&self, machine: &Machine, commit: &str) -> Result<()> {
@@ -207,13 +210,22 @@ fn as_it_is(commit: &str) -> String {
     format!("the platform runs as {commit} has it")
 }
 
-/// What is to be done; nothing when services and files are as the commit has them.
-fn renewal(machine: &Machine, commit: &str, files: Files) -> Result<Option<Renewal>> {
+/// Why the edge must ask for another certificate, by the host's clock. One that starts asks at once; one that runs asks at times
+/// that grow further apart.
+fn why_another_certificate(machine: &Machine) -> Option<&'static str> {
+    machine.site().and_then(PublicSite::certificate)?.why_another(machine.facts().clock_ahead)
+}
+
+/// What is to be done; nothing when services and files are as the commit has them, and the edge needs no other certificate.
+fn renewal(
+    machine: &Machine,
+    commit: &str,
+    files: Files,
+    why_another: Option<&str>,
+) -> Result<Option<Renewal>> {
     let mut services = machine.platform().differing()?;
-    // One that starts asks for a certificate at once; one that runs asks at times that grow further apart.
-    let shown = machine.site().and_then(PublicSite::certificate);
-    let has_ended = shown.and_then(|shown| shown.left).is_some_and(|left| left <= 0);
-    if has_ended && !services.iter().any(|service| service == EDGE.name) {
+    let asks = why_another.filter(|_| !services.iter().any(|service| service == EDGE.name));
+    if asks.is_some() {
         services.push(EDGE.name.to_owned());
     }
     if services.is_empty() && machine.platform().differing_files(&files.ledger)?.is_empty() {
@@ -232,7 +244,14 @@ fn renewal(machine: &Machine, commit: &str, files: Files) -> Result<Option<Renew
         before: files.ledger.platform().cloned().unwrap_or_default(),
         commit: commit.to_owned(),
         has_database: services.iter().any(|service| service == DATABASE_SERVICE.name),
-        services: services.into_iter().map(|service| (service.clone(), costs(&service))).collect(),
+        services: services
+            .into_iter()
+            .map(|service| (service.clone(), costs(&service)))
+            .map(|(service, costs)| match asks.filter(|_| service == EDGE.name) {
+                Some(why) => (service, format!("{why}: it asks for another one; {costs}")),
+                None => (service, costs.to_owned()),
+            })
+            .collect(),
     }))
 }
 

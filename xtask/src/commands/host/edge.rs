@@ -62,7 +62,7 @@ pub fn edge_alone(machine: &Machine, commit: String) -> Result<Renewal> {
         live: files.traffic.active,
         before: files.ledger.platform().cloned().unwrap_or_default(),
         commit,
-        services: vec![(EDGE.name.to_owned(), "it takes the ports")],
+        services: vec![(EDGE.name.to_owned(), "it takes the ports".to_owned())],
         has_database: false,
     })
 }

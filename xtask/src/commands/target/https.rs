@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_late_certificate_is_said_with_the_time_that_is_left() {
-        let shown = |left, is_late| Shown { left: Some(left), is_late, trouble: None };
+        let shown = |left, is_late| Shown { left: Some(left), is_late, ..Shown::default() };
         for (left, words) in [
             (20 * 86_400, "in 20 days"),
             (47 * 3_600 + 5, "in 47 h"),

@@ -171,7 +171,7 @@ impl<H: Leasable> Operator<'_, H> {
             ),
             Act::Platform => platform::renew(&platform::Renewal {
                 live: files.traffic.active,
-                services: PLATFORM.map(|it| (it.to_owned(), "interrupted")).into(),
+                services: PLATFORM.map(|it| (it.to_owned(), "interrupted".to_owned())).into(),
                 has_database: true,
                 ..platform::Renewal::default()
             }),

@@ -22,7 +22,7 @@ pub struct Renewal {
     /// The commit that it is taken from.
     pub commit: String,
     /// The services that are started anew, each with what this costs users.
-    pub services: Vec<(String, &'static str)>,
+    pub services: Vec<(String, String)>,
     /// Whether one of them is the database.
     pub has_database: bool,
 }
@@ -35,7 +35,9 @@ pub fn renew(renewal: &Renewal) -> Plan {
             plan.then(BackUp { why: "since the database is started anew", prunes: false })
         })
         .then(Write { before: before.clone(), commit: commit.clone() });
-    services.iter().fold(plan, |plan, (service, costs)| plan.then(Renew { service: service.clone(), costs }))
+    services.iter().fold(plan, |plan, (service, costs)| {
+        plan.then(Renew { service: service.clone(), costs: costs.clone() })
+    })
 }
 
 /// Its files come to the host, and the ledger is told which ones.
@@ -70,7 +72,7 @@ impl Step for Write {
 /// A service starts anew, from the files that are there.
 struct Renew {
     service: String,
-    costs: &'static str,
+    costs: String,
 }
 
 impl Step for Renew {

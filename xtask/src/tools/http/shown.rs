@@ -30,6 +30,8 @@ pub struct Shown {
     /// Whether it ought to have another one by now: less than a quarter of its time is left, and those who renew do it when a
     /// third is.
     pub is_late: bool,
+    /// Whether it is another name's.
+    pub is_anothers: bool,
     /// What a browser would have against it.
     pub trouble: Option<Trouble>,
 }
@@ -51,6 +53,18 @@ impl std::fmt::Display for Trouble {
 }
 
 impl Shown {
+    /// Why whoever has the certificate must ask for another one, by a clock that is so many seconds ahead of the one it was
+    /// looked at by: it has ended, or is another name's. One that is refused for anything else, as its authority, is as good as
+    /// the next one.
+    pub fn why_another(&self, clock_ahead: i64) -> Option<&'static str> {
+        let has_ended = self.left.is_some_and(|left| left - clock_ahead <= 0);
+        match (has_ended, self.is_anothers) {
+            (true, _) => Some("its certificate has ended"),
+            (false, true) => Some("its certificate is another name's"),
+            (false, false) => None,
+        }
+    }
+
     /// In how many whole days its certificate ends.
     pub fn days(&self) -> Option<i64> {
         self.left.map(|left| left.div_euclid(86_400))
@@ -65,7 +79,7 @@ impl Client {
         if route.proxied.as_ref().is_some_and(is_over_tls) {
             return None;
         }
-        let trouble = self.trouble(&uri, &route)?;
+        let (trouble, is_anothers) = self.trouble(&uri, &route)?;
         if let Some(trouble @ Trouble::Absent(_)) = trouble {
             return Some(Shown { trouble: Some(trouble), ..Shown::default() });
         }
@@ -73,27 +87,31 @@ impl Client {
         let [begins, ends] =
             [self.limit(&uri, &route, Duration::ZERO)?, self.limit(&uri, &route, Duration::MAX)?];
         let left = ends - now;
-        Some(Shown { left: Some(left), is_late: left * 4 < ends - begins, trouble })
+        Some(Shown { left: Some(left), is_late: left * 4 < ends - begins, is_anothers, trouble })
     }
 
-    /// What is against its certificate by the rules; none at all when there was no handshake.
-    fn trouble(&self, uri: &Uri, route: &Route) -> Option<Option<Trouble>> {
+    /// What is against its certificate by the rules, and whether that is its name; none at all when there was no handshake.
+    fn trouble(&self, uri: &Uri, route: &Route) -> Option<(Option<Trouble>, bool)> {
         let agent = self.agent(route, roots_for(uri, route));
         let asked = uri.clone();
         let Err(error) = interruptible(agent, move |agent| agent.head(asked).call().map(drop)).ok()? else {
-            return Some(None);
+            return Some((None, false));
         };
         let words = || words::of(&error, route);
-        match (rejection(&error), tls(&error)) {
-            (Some(_), _) => Some(Some(Trouble::Refused(words()))),
+        let trouble = match (rejection(&error), tls(&error)) {
+            (Some(refused), _) => {
+                use CertificateError::{NotValidForName, NotValidForNameContext};
+                let is_anothers = matches!(refused, NotValidForName | NotValidForNameContext { .. });
+                return Some((Some(Trouble::Refused(words())), is_anothers));
+            }
             // A server says by an alert that it has no certificate for the name.
-            (None, Some(rustls::Error::AlertReceived(_))) => Some(Some(Trouble::Absent(format!(
-                "{} has no certificate for this name (yet)",
-                route.server
-            )))),
-            (None, Some(_)) => Some(Some(Trouble::Absent(words()))),
-            (None, None) => None,
-        }
+            (None, Some(rustls::Error::AlertReceived(_))) => {
+                Trouble::Absent(format!("{} has no certificate for this name (yet)", route.server))
+            }
+            (None, Some(_)) => Trouble::Absent(words()),
+            (None, None) => return None,
+        };
+        Some((Some(trouble), false))
     }
 
     /// When the certificate ends, as somebody is told who comes at the end of time; or begins, at its beginning. In seconds

@@ -313,18 +313,33 @@ fn what_a_browser_would_have_against_a_certificate_is_said_and_when_it_ends() {
     };
     assert_eq!(
         shown(&good, "localhost", "2030-01-01"),
-        Shown { left: Some(43_888 * 86_400 + 43_200), is_late: false, trouble: None }
+        Shown { left: Some(43_888 * 86_400 + 43_200), is_late: false, ..Shown::default() }
     );
     // Whoever renews does it when a third of the time is left.
     assert_eq!(
         shown(&good, "localhost", "2150-02-01"),
-        Shown { left: Some(28 * 86_400 + 43_200), is_late: true, trouble: None }
+        Shown { left: Some(28 * 86_400 + 43_200), is_late: true, ..Shown::default() }
     );
     let past = shown(&expired, "localhost", "2020-03-03");
     assert_eq!(past.days(), Some(-2));
-    assert!(matches!(past.trouble, Some(Trouble::Refused(words)) if words.contains("expired at 2020-03-01")));
-    let strange = shown(&good, "a.example", "2030-01-01").trouble;
-    assert!(matches!(strange, Some(Trouble::Refused(words)) if words.contains("a.example")));
+    assert!(
+        matches!(&past.trouble, Some(Trouble::Refused(words)) if words.contains("expired at 2020-03-01"))
+    );
+    let strange = shown(&good, "a.example", "2030-01-01");
+    assert!(matches!(&strange.trouble, Some(Trouble::Refused(words)) if words.contains("a.example")));
+    // Which is a reason to have the server ask for another one, and which is not.
+    assert_eq!(
+        (past.why_another(0), strange.why_another(0)),
+        (Some("its certificate has ended"), Some("its certificate is another name's"))
+    );
+    let late = shown(&good, "localhost", "2150-02-01");
+    assert_eq!((late.why_another(0), late.why_another(28 * 86_400)), (None, None));
+    assert_eq!(late.why_another(29 * 86_400), Some("its certificate has ended"), "by the clock of the host");
+    assert_eq!(shown(&expired, "localhost", "2020-03-01").why_another(-2 * 86_400), None);
+    let url = format!("https://localhost:{}/", serve_tls(&good));
+    let unknown = Client::default().certificate(&url, at("2030-01-01")).unwrap();
+    assert!(matches!(&unknown.trouble, Some(Trouble::Refused(words)) if words.contains("does not trust")));
+    assert_eq!(unknown.why_another(0), None, "of an authority that is not known, as the next one would be");
     assert_eq!(client().certificate("http://localhost/", at("2020-01-01")), None);
     assert_eq!(client().certificate("https://localhost:1/", at("2020-01-01")), None);
 }
