@@ -3,8 +3,8 @@ import { dirname, join, resolve } from 'node:path'
 import type { Plugin } from 'vite'
 
 /**
- * Puts source maps where no web server looks: beside the folder of what is served, with a copy of each script. Whoever reads
- * reports of errors finds the map by the id in the last line of a script.
+ * Puts source maps, of scripts and of styles, where no web server looks: beside the folder of what is served, each with a copy of
+ * what it is of. Whoever reads reports of errors finds the map by the id in the last line of a script.
  */
 export function sourceMaps(): Plugin {
   let served = ''
@@ -18,7 +18,7 @@ export function sourceMaps(): Plugin {
       const kept = `${served}-maps`
       await rm(kept, { recursive: true, force: true })
       for (const map of await readdir(served, { recursive: true })) {
-        if (!map.endsWith('.js.map')) continue
+        if (!/\.(js|css)\.map$/.test(map)) continue
         const script = map.slice(0, -'.map'.length)
         await mkdir(join(kept, dirname(map)), { recursive: true })
         await rename(join(served, map), join(kept, map))

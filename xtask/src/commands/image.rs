@@ -105,10 +105,6 @@ fn push(yes: bool, unchecked: bool, output: OutputArgs) -> Result<()> {
     let registry = Registry::choose()?;
     let built = build(yes)?;
     let push = if unchecked { images::push_unchecked } else { images::push_built };
-    // Without them, reports of errors are hard to read, and nothing else is worse.
-    if let Err(error) = images::send_source_maps() {
-        terminal::warn(format_args!("{error:#}"));
-    }
     say(&push(&registry, &built)?, output);
     Ok(())
 }

@@ -1,11 +1,16 @@
 //! The page's npm package.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::project::FRONTEND;
 use crate::setup::{self, Tool};
 use crate::tools::node::npm::Package;
 use crate::workspace;
+
+/// How long npm may take to install a package.
+pub const INSTALL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// The package, with the npm that is here.
 pub fn package() -> Result<Package> {
@@ -24,12 +29,16 @@ pub fn sentry_cli() -> Result<Package> {
 
 /// Installs what the page's lock file says.
 pub fn install(each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
-    install_package(&package()?, each_line)
+    install_package(&package()?, INSTALL_TIMEOUT, each_line)
 }
 
 /// Installs what a package's lock file says.
-pub fn install_package(package: &Package, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
+pub fn install_package(
+    package: &Package,
+    timeout: Duration,
+    each_line: &(dyn Fn(&str) + Sync),
+) -> Result<()> {
     let version = |tool| setup::find(tool).map_or("none".to_owned(), |found| found.version.to_string());
     let versions = format!("node {} npm {}", version(Tool::Node), version(Tool::Npm));
-    package.ci(workspace::root(), &versions, each_line)
+    package.ci(workspace::root(), &versions, timeout, each_line)
 }

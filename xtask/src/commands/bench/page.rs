@@ -31,7 +31,7 @@ impl Page {
         let lighthouse = frontend::lighthouse()?;
         Activity::of("npm ci", |activity| {
             frontend::install(&|line| activity.line(line))?;
-            frontend::install_package(&lighthouse, &|line| activity.line(line))
+            frontend::install_package(&lighthouse, frontend::INSTALL_TIMEOUT, &|line| activity.line(line))
         })?;
         let build = frontend::package()?.script(&sh, "build");
         Activity::of("npm run build", |activity| {

@@ -5,7 +5,7 @@ mod limits;
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
 use crate::pipeline::Context;
@@ -114,14 +114,42 @@ pub fn images(task: &Context) -> Result<()> {
 /// Whoever reads the page's scripts reads them as they are sent.
 fn serves_no_source_maps(task: &Context, image: &str) -> Result<()> {
     let folder = private::Folder::new()?;
-    let copied = copy::out_of_image(&task.sh, image, &["/srv/assets"], folder.path())?;
-    let assets = &copied.first().with_context(|| format!("{image} has no /srv/assets"))?.file;
-    let entries = assets.read_dir_utf8().with_context(|| format!("reading {assets}"))?;
-    let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_owned()).collect();
-    let maps: Vec<&String> = names.iter().filter(|name| name.contains(".map")).collect();
-    ensure!(names.iter().any(|name| name.ends_with(".js")), "{image} has no scripts in /srv/assets");
+    let copied = copy::out_of_image(&task.sh, image, &["/srv"], folder.path())?;
+    let served = &copied.first().with_context(|| format!("{image} has no /srv"))?.file;
+    let (mut files, mut maps) = (Vec::new(), Vec::new());
+    files_below(served, &mut files)?;
+    for file in &files {
+        if is_or_has_source_map(file)? {
+            maps.push(file.strip_prefix(served).unwrap_or(file));
+        }
+    }
+    ensure!(files.iter().any(|file| file.extension() == Some("js")), "{image} has no scripts in /srv");
     ensure!(maps.is_empty(), "{image} serves source maps: {maps:?}");
     Ok(())
+}
+
+fn files_below(folder: &Utf8Path, files: &mut Vec<Utf8PathBuf>) -> Result<()> {
+    for entry in folder.read_dir_utf8().with_context(|| format!("reading {folder}"))? {
+        let entry = entry.with_context(|| format!("reading {folder}"))?;
+        match entry.file_type()?.is_dir() {
+            true => files_below(entry.path(), files)?,
+            false => files.push(entry.into_path()),
+        }
+    }
+    Ok(())
+}
+
+/// By its name, also when it is packed; or as a line of a script or a style.
+fn is_or_has_source_map(file: &Utf8Path) -> Result<bool> {
+    let name = file.file_name().unwrap_or_default();
+    if name.ends_with(".map") || name.contains(".map.") {
+        return Ok(true);
+    }
+    if !matches!(file.extension(), Some("js" | "mjs" | "css" | "html")) {
+        return Ok(false);
+    }
+    let text = fs::read(file).with_context(|| format!("reading {file}"))?;
+    Ok(String::from_utf8_lossy(&text).contains("sourceMappingURL=data:"))
 }
 
 /// The list in an image has the sum that its label names, and another tool sees the same packages.
@@ -141,6 +169,31 @@ fn made_of_what_it_says(task: &Context, image: &str, label: &str) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_map_is_found_wherever_it_is_served() {
+        let folder = private::Folder::new().unwrap();
+        let write = |path: &str, text: &str| {
+            let file = folder.path().join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, text).unwrap();
+        };
+        write("assets/a.js", "// a.mapper\nwork()");
+        write("assets/a.mapper.svg", "");
+        write("index.html", "sourceMappingURL=a");
+        let maps = || {
+            let mut files = Vec::new();
+            files_below(folder.path(), &mut files).unwrap();
+            files.retain(|file| is_or_has_source_map(file).unwrap());
+            files.sort();
+            files.iter().map(|file| file.strip_prefix(folder.path()).unwrap().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(maps(), Vec::<String>::new());
+        write("assets/deep/a.css.map", "");
+        write("assets/b.js.map.br", "");
+        write("assets/c.css", "a {}\n/*# sourceMappingURL=data:application/json;base64,e30= */");
+        assert_eq!(maps(), ["assets/b.js.map.br", "assets/c.css", "assets/deep/a.css.map"]);
+    }
 
     #[test]
     fn each_variable_of_a_file_is_found_once() {

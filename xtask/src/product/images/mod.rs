@@ -26,7 +26,6 @@ use crate::tools::process::shell;
 pub use self::bases::{
     archiver_beside, bases_by_name, bases_for_host, bases_here, sender_beside, shipper_beside,
 };
-pub use self::frontend::send_source_maps;
 pub use self::parts::{known_packages, packages_of, sums};
 pub use self::push::{
     build_and_push, ensure_client, ensure_publisher, find, publish, push_built, push_unchecked,

@@ -7,12 +7,13 @@ use anyhow::Result;
 
 use super::registry::Registry;
 use super::tree::LATEST;
-use super::{Built, BuiltImage, COMPONENTS, Tree, build};
+use super::{Built, BuiltImage, COMPONENTS, Tree, build, frontend};
 use crate::exit::refuse;
 use crate::project::Component;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
 use crate::tools::git::{self, Commit};
+use crate::tools::process::is_interrupt;
 use crate::workspace;
 
 /// What it takes here to ask a registry, and to have another machine run what it has.
@@ -53,7 +54,22 @@ pub fn build_and_push(registry: &Registry, commit: &Commit, yes: bool) -> Result
         )));
     }
     terminal::note(paint::dim(format_args!("  {registry} has no images of {sha} yet: they are built here")));
-    push_as(registry, &build(yes)?, &[&commit.sha])
+    let images = push_as(registry, &build(yes)?, &[&commit.sha])?;
+    offer_source_maps()?;
+    Ok(images)
+}
+
+/// What was built has been pushed: a Sentry gets its source maps, also those of a push before that could not send them. Without
+/// them, reports of errors are hard to read, and nothing else is worse.
+fn offer_source_maps() -> Result<()> {
+    match frontend::send_source_maps() {
+        Err(error) if is_interrupt(&error) => Err(error),
+        Err(error) => {
+            terminal::warn(format_args!("{error:#}"));
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+    }
 }
 
 /// Pushes what was built under its commit's name, its branch's and `latest`, and gives the names by digest. What a commit's
@@ -65,16 +81,19 @@ pub fn push_built(registry: &Registry, built: &Built) -> Result<BTreeMap<String,
         None => push_as(registry, built, &[&commit.sha])?,
     };
     name_all(registry, &images, &built.tree, || Ok(()))?;
+    offer_source_maps()?;
     Ok(images)
 }
 
 /// Pushes what was built while its checks still run: under a name that nothing looks for but [`publish`].
 pub fn push_unchecked(registry: &Registry, built: &Built) -> Result<BTreeMap<String, String>> {
     let tag = unchecked(&built.tree.commit);
-    match find_tagged(registry, &tag)? {
-        Some(images) => Ok(images),
-        None => push_as(registry, built, &[&tag]),
-    }
+    let images = match find_tagged(registry, &tag)? {
+        Some(images) => images,
+        None => push_as(registry, built, &[&tag])?,
+    };
+    offer_source_maps()?;
+    Ok(images)
 }
 
 /// The checks of a tree's commit have passed: its images get their names. `vouch` is called when they have the commit's and

@@ -63,9 +63,9 @@ pub fn told() -> Vec<Variable> {
     secrets.chain(project).chain([LOGS_TO, LOGS_CA].map(public)).collect()
 }
 
-/// Which Sentry takes source maps.
-pub fn sentry() -> [Variable; 3] {
-    [optional("SENTRY_AUTH_TOKEN"), public("SENTRY_ORG"), public("SENTRY_PROJECT")]
+/// Which Sentry takes source maps. Without its address a token for somebody's own would go to sentry.io.
+pub fn sentry() -> [Variable; 4] {
+    [optional("SENTRY_AUTH_TOKEN"), public("SENTRY_URL"), public("SENTRY_ORG"), public("SENTRY_PROJECT")]
 }
 
 fn public(name: &str) -> Variable {

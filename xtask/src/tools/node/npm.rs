@@ -14,7 +14,6 @@ use crate::tools::process::{Run, shell};
 const STAMP: &str = "node_modules/.made-from";
 /// Written by npm whenever it has changed `node_modules`.
 const NPMS_OWN: &str = "node_modules/.package-lock.json";
-const INSTALL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// A package, and the npm that works on it.
 #[derive(Debug, Clone)]
@@ -34,16 +33,23 @@ impl Package {
     }
 
     /// Makes `node_modules` exactly what the lock file says. When it is that already, this takes no time. `versions` are
-    /// those of Node and npm: packages may bring programs of their own for one Node.
-    pub fn ci(&self, root: &Utf8Path, versions: &str, each_line: &(dyn Fn(&str) + Sync)) -> Result<()> {
+    /// those of Node and npm: packages may bring programs of their own for one Node. No script of a package is run: it may
+    /// fetch what the lock file does not know.
+    pub fn ci(
+        &self,
+        root: &Utf8Path,
+        versions: &str,
+        timeout: Duration,
+        each_line: &(dyn Fn(&str) + Sync),
+    ) -> Result<()> {
         let (npm, folder) = (&self.npm, root.join(self.folder));
         let source = source(&folder, versions)?;
         if is_made_from(&folder, &source) {
             each_line("node_modules is what package-lock.json says");
             return Ok(());
         }
-        let install = cmd!(shell(), "{npm} --prefix {folder} ci --no-audit --no-fund");
-        Run::new(install).timeout(INSTALL_TIMEOUT).each_line(each_line).run()?;
+        let install = cmd!(shell(), "{npm} --prefix {folder} ci --ignore-scripts --no-audit --no-fund");
+        Run::new(install).timeout(timeout).each_line(each_line).run()?;
         fs::write(folder.join(STAMP), source).context("noting what node_modules was made from")
     }
 }
