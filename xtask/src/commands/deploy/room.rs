@@ -105,8 +105,9 @@ pub fn check_disk(machine: &Machine) -> Result<()> {
     let mib = |bytes: u64| bytes >> 20;
     for (which, free) in disks {
         let Some(free) = free.filter(|free| *free < FREE_DISK) else { continue };
-        // Its first step removes what need not be kept.
-        let goes = prune::could_go(machine)?;
+        // Its first step removes what need not be kept: images, which are the engine's.
+        let is_engines = of_engine.is_none() || which == "of the engine";
+        let goes = if is_engines { prune::could_go(machine)? } else { 0 };
         if free.saturating_add(goes) >= FREE_DISK {
             continue;
         }

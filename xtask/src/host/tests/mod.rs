@@ -4,6 +4,7 @@
 )]
 //! The scripts that run on a host, run by this machine's own `sh`: what must hold without any container.
 
+mod archiver;
 mod backups;
 mod guard;
 mod ledger;
