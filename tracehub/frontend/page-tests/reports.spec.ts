@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test, type BrowserContext, type Route } from '@playwright/test'
 
 import { ADA, CASHEWS, SHIPMENTS } from './samples'
-import { openAs, serve, type Answers } from './site'
+import { measures, openAs, serve, type Answers } from './site'
 
 type Report = {
   message?: string
@@ -114,7 +114,7 @@ test('of some visits it is told how fast they were, when they end', async ({ pag
       return route.fulfill({ status: 204 })
     },
   })
-  await context.addInitScript(() => (Math.random = () => 0))
+  await measures(context, true)
   await openAs(page, ADA, `/shipments/${CASHEWS.id}`)
   await expect(page.getByRole('heading', { name: CASHEWS.reference })).toBeVisible()
   await page.waitForFunction(() =>

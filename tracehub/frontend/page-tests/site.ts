@@ -42,8 +42,7 @@ export async function serve(context: BrowserContext, answers: Answers) {
     'GET /config.json': { environment: 'staging', release: '20260103t120000z-1a2b3c4d5e6f' },
     ...answers,
   }
-  // Nobody here is among the visits that are measured.
-  await context.addInitScript(() => (Math.random = () => 0.5))
+  await measures(context, false)
   await context.route('**/*', async (route) => {
     const request = route.request()
     const { pathname } = new URL(request.url())
@@ -82,4 +81,15 @@ export async function photograph(page: Page, name: string) {
   const folder = process.env.SCREENSHOTS
   if (!folder) return
   await page.screenshot({ path: `${folder}/${name.replaceAll(/\W+/g, '-')}.png`, fullPage: true })
+}
+
+/** Whether a visit is one of those that are measured: the first number by chance says so. The others make ids, and must differ. */
+export async function measures(context: BrowserContext, is: boolean) {
+  await context.addInitScript((first) => {
+    const random = Math.random
+    Math.random = () => {
+      Math.random = random
+      return first
+    }
+  }, is ? 0 : 0.5)
 }

@@ -40,7 +40,7 @@ const QUESTION: Duration = Duration::from_secs(180);
 const FOLDER: &str = "archiver";
 const ABOUT: &str =
     "what encrypts the archive of the database's WAL, and who may come into the store: see docs/backups.md";
-const SCRIPT: &str = include_str!("scripts/archiver.sh");
+pub(super) const SCRIPT: &str = include_str!("scripts/archiver.sh");
 /// A look may take this long, with a base backup in it.
 const HEALTHY: &str = "[ $(($(date +%s) - $(cat /tmp/beat))) -lt 14400 ]";
 
@@ -111,6 +111,46 @@ impl Archiver<'_> {
         let (live, bytes) = (self.machine.live()?.active, bytes.to_string());
         let words = ["recover", moment, &bytes, name, DATABASE, written(live.as_ref()), PAPERS_QUESTION];
         described(&self.ask(&words, RECOVERY)?)
+    }
+
+    /// Whether a moment is being recovered, which ends with the container.
+    pub fn is_recovering(&self) -> Result<bool> {
+        Ok(self.condition()? == Some(Condition::Running) && self.ask(&["recovering"], QUESTION)? == "yes")
+    }
+
+    /// An error while it is.
+    pub fn check_idle(&self) -> Result<()> {
+        if !self.is_recovering()? {
+            return Ok(());
+        }
+        Err(refuse(format!(
+            "a moment of {} is being recovered by what archives it: once that has ended, do it again. Nothing was changed",
+            self.machine.environment().name
+        )))
+    }
+
+    /// Waits until what was started by that id has a base backup in the store, and all since. An error with pgBackRest's words when
+    /// that can't be done. It wants no lease: a first base backup may take hours, and a rollback does not wait for it.
+    pub fn wait_until_archived(&self, start: &str) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            if let Some(told) = self.archived()?
+                && told.start == start
+            {
+                match told {
+                    Archived { failure: Some(failure), .. } => {
+                        bail!("nothing could be archived: {}", failure.words)
+                    }
+                    Archived { last_good: Some(_), lost: None, .. } => return Ok(()),
+                    _ => {}
+                }
+            }
+            if self.condition()?.is_none_or(Condition::has_ended) || began.elapsed() > FIRST_LOOK {
+                let lines = container::last_lines(self.machine.docker(), &self.name(), 5)?;
+                bail!("what archives the database has archived nothing yet:\n{lines}");
+            }
+            thread::sleep(Duration::from_millis(500));
+        }
     }
 
     /// A verb of the script in its container, to its end: what it printed.
@@ -222,35 +262,12 @@ impl LeasedArchiver<'_> {
         Ok(start)
     }
 
-    /// The same, unless one runs that was started with just that.
+    /// The same, unless one runs that was started with just that, or recovers a moment: the next deploy does it then.
     pub fn renew(&self, archiving: &Archiving) -> Result<()> {
-        match self.leased.fenced()?.archiver().runs_with(archiving)? {
+        let archiver = self.leased.fenced()?.archiver();
+        match archiver.runs_with(archiving)? || archiver.is_recovering()? {
             true => Ok(()),
             false => self.start(archiving).map(drop),
-        }
-    }
-
-    /// Waits until what was started by that id has a base backup in the store, and all since. An error with pgBackRest's words when
-    /// that can't be done.
-    pub fn wait_until_archived(&self, start: &str) -> Result<()> {
-        let (archiver, began) = (self.leased.fenced()?.archiver(), Instant::now());
-        loop {
-            if let Some(told) = archiver.archived()?
-                && told.start == start
-            {
-                match told {
-                    Archived { failure: Some(failure), .. } => {
-                        bail!("nothing could be archived: {}", failure.words)
-                    }
-                    Archived { last_good: Some(_), lost: None, .. } => return Ok(()),
-                    _ => {}
-                }
-            }
-            if archiver.condition()?.is_none_or(Condition::has_ended) || began.elapsed() > FIRST_LOOK {
-                let lines = container::last_lines(self.leased.fenced()?.docker(), &archiver.name(), 5)?;
-                bail!("what archives the database has archived nothing yet:\n{lines}");
-            }
-            thread::sleep(Duration::from_millis(500));
         }
     }
 

@@ -25,8 +25,8 @@ pub struct HostFacts {
     pub gid: u32,
     /// Bytes that are free on the disk under the root folder.
     pub free_disk: u64,
-    /// The same under the engine's own folder, where images and volumes are, unless it is told otherwise; none where there is
-    /// no such folder.
+    /// The same under the engine's own folder, where images and volumes are, unless it is told otherwise; none where that is the
+    /// same disk, or there is no such folder.
     pub engine_disk: Option<u64>,
     /// Bytes of memory that there are.
     pub memory: u64,

@@ -249,7 +249,7 @@ pub fn rows(sends: bool, known: &Known) -> Vec<Row> {
             every: minutes(5),
             after: minutes(15),
             wakes: false,
-            page: "#the-last-good-backup-is-old",
+            page: "#the-databases-wal-is-not-archived",
             ..row.clone()
         },
         Row {

@@ -305,8 +305,8 @@ fn figures_in(told: &str, most: &BTreeMap<String, (f64, String)>) -> Finding {
     }
 }
 
-/// What makes backups by itself, or sends them, tells of the last good one, of the ledger that was sent, and of the last failure. A
-/// file that is not there, or not understood, tells of none.
+/// What makes backups by itself, or sends them, tells of the last good one, of the ledger that was sent, and of the last failure; what
+/// archives, of the moment until which it has all, of a base backup and of a hole. A file that is not there, or not understood, tells of none.
 fn backup(file: &Path, hours: i64, needed: bool, now: i64) -> Finding {
     let told = fs::read_to_string(file).ok();
     let told =
@@ -316,7 +316,17 @@ fn backup(file: &Path, hours: i64, needed: bool, now: i64) -> Finding {
     let failure = failure.unwrap_or_default();
     let of = |what: &str| told[what]["at"].as_str().and_then(time).map(|at| now - at);
     let is_old = |age: i64| age > hours * 3600;
+    let is_archive = !told["base"].is_null();
     match (of("last_good"), of("host")) {
+        // The next base backup ends it, which is due at once.
+        (Some(_), _) if !told["lost"].is_null() => Finding::Wrong(format!(
+            "WAL of the database was lost at {}, and no moment since then can be restored before the next base backup{failure}",
+            told["lost"]["at"].as_str().unwrap_or("some time")
+        )),
+        (Some(age), _) if is_archive && is_old(age) => Finding::Wrong(format!(
+            "what the database wrote in the last {} h is not in the archive{failure}",
+            age / 3600
+        )),
         (Some(age), _) if is_old(age) => {
             Finding::Wrong(format!("the last good backup is {} h old{failure}", age / 3600))
         }

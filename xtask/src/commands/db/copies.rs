@@ -158,21 +158,28 @@ impl Change {
         let (machine, registry) = reach(self.target, &environment)?;
         let machine = with_bases(machine)?;
         let leased = driver::lease(&machine, "db copies up".to_owned(), self.lock_wait)?;
+        machine.archiver().check_idle()?;
         let attempt = driver::settle(&leased)?;
         let start = leased.sender().start(&told.sending(&leased, &machine, registry.as_ref())?)?;
         attempt.note_done("what sends copies off the host was started", None)?;
-        if let Some(archive) = &told.archive {
-            let start =
-                leased.archiver().start(&archive.archiving(&leased, &machine, registry.as_ref())?)?;
+        let archive = told.archive.as_ref().map(|archive| {
+            let archiving = archive.archiving(&leased, &machine, registry.as_ref())?;
+            let start = leased.archiver().start(&archiving)?;
             attempt.note_done("what archives the database off the host was started", None)?;
-            Activity::of("make a base backup, and archive what comes", |_| {
-                leased.archiver().wait_until_archived(&start)
-            })?;
-        }
+            Ok::<_, anyhow::Error>(start)
+        });
+        let archive = archive.transpose()?;
         let newest = machine.database().backups()?.pop().map(|backup| backup.name);
         Activity::of("send what there is", |_| {
             leased.sender().wait_until_sent(&start, &told.place, newest.as_deref())
         })?;
+        drop(attempt);
+        drop(leased);
+        if let Some(start) = &archive {
+            Activity::of("make a base backup, and archive what comes", |_| {
+                machine.archiver().wait_until_archived(start)
+            })?;
+        }
         let (name, place) = (&environment.name, &told.place);
         self.output.say(
             || json!({ "environment": name, "to": format!("s3://{place}"), "newest": newest }),
@@ -192,6 +199,7 @@ impl Change {
         consent.ask(&question, "nothing was changed", name)?;
         let machine = with_bases(self.target.reach()?)?;
         let leased = driver::lease(&machine, "db copies down".to_owned(), self.lock_wait)?;
+        machine.archiver().check_idle()?;
         let attempt = driver::settle(&leased)?;
         leased.sender().stop()?;
         leased.sender().forget_secrets()?;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 
 use crate::exit::refuse;
-use crate::host::Machine;
+use crate::host::{Installed, Machine};
 use crate::rollout::host::Host;
 use crate::rollout::journal::attempt_id;
 use crate::rollout::state::backup::Backup;
@@ -20,6 +20,8 @@ pub struct Moment {
     name: String,
     /// How many bytes the cluster takes.
     bytes: u64,
+    /// The newest migration that it has; none where it is not known.
+    schema: i64,
 }
 
 /// As it is typed.
@@ -33,21 +35,28 @@ impl Moment {
     pub fn of(machine: &Machine, at: SystemTime) -> Result<Moment> {
         let stanza = machine.archiver().stanza().context("looking for what the archive has")?;
         check(at, stanza.since(), machine.now()).map_err(refuse)?;
+        // A database that is damaged may not say: then it is looked at once it is recovered.
+        let schema =
+            machine.database().installed().map_or(0, |installed| schema_at(&installed, &written(at)));
+        if schema != 0 {
+            let what = format!("the database of {}", written(at));
+            machine.database().check_schema(&what, schema).map_err(|error| refuse(format!("{error:#}")))?;
+        }
         Ok(Moment {
             at: written(at),
             name: format!("{}-moment", attempt_id(at, driver_id())),
-            bytes: stanza.bytes(),
+            bytes: stanza.bytes(at),
+            schema,
         })
     }
 
     /// What is known of the backup before it is made.
     pub fn to_come(&self) -> Backup {
-        Backup { at: self.at.clone(), ..Backup::named(&self.name) }
+        Backup { at: self.at.clone(), schema: self.schema, ..Backup::named(&self.name) }
     }
 
     /// Makes it: the cluster of then is recovered beside the one that is used, and dumped.
     pub fn recover(&self, machine: &Machine) -> Result<Backup> {
-        machine.database().check_room_for_dump()?;
         let archiver = machine.archiver();
         Activity::of("have all that was written come into the archive", |_| archiver.flush())?;
         Activity::of(format!("recover {} beside the database, and dump it", self.at), |_| {
@@ -73,6 +82,11 @@ fn check(at: SystemTime, since: Option<SystemTime>, now: SystemTime) -> Result<(
     ))
 }
 
+/// The newest migration that was there at that moment; none when there was none yet. RFC 3339 in UTC sorts by time.
+fn schema_at(installed: &[Installed], at: &str) -> i64 {
+    installed.iter().filter(|it| it.at.as_str() <= at).map(|it| it.version).max().unwrap_or_default()
+}
+
 fn written(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
@@ -80,6 +94,17 @@ fn written(time: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_has_the_migrations_that_were_there_then() {
+        let of = |version, at: &str| Installed { version, at: at.to_owned() };
+        let installed = [of(1, "2026-01-01T00:00:00Z"), of(2, "2026-01-02T00:00:00Z")];
+        for (at, schema) in
+            [("2025-12-31T23:59:59Z", 0), ("2026-01-01T23:59:59Z", 1), ("2026-01-02T00:00:00Z", 2)]
+        {
+            assert_eq!(schema_at(&installed, at), schema, "{at}");
+        }
+    }
 
     #[test]
     fn a_moment_that_the_archive_has_not_is_refused_with_what_it_has() {

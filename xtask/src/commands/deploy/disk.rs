@@ -11,6 +11,8 @@ use crate::rollout::state::release::Release;
 
 /// Bytes that stay free beyond what is counted: logs, the database's own.
 const TO_SPARE: u64 = 256 << 20;
+/// What the spool of an archive leaves free (`least` in spool-for-pgbackrest.sh).
+const SPOOL_SPARES: u64 = 512 << 20;
 /// What the database keeps of its WAL at most, unless told otherwise (`max_wal_size`).
 const WAL_AT_MOST: u64 = 1 << 30;
 /// An image of which nothing is known yet.
@@ -24,6 +26,8 @@ struct Takes {
     dump: u64,
     /// What migrations write beside, at most.
     wal: u64,
+    /// What must stay free where WAL is archived: below that the database lets it go.
+    archive: u64,
 }
 
 /// Bytes that are free where the environment's folder is, and where the engine has images and volumes; one number when that is
@@ -38,8 +42,7 @@ struct Free {
 pub fn check(machine: &Machine, release: &Release, seen: &Observed, limits: &Limits) -> Result<()> {
     let facts = machine.facts();
     // An engine on this machine may have them elsewhere, and what is built here is there already.
-    let engine =
-        facts.engine_disk.filter(|free| !machine.environment().is_here() && *free != facts.free_disk);
+    let engine = facts.engine_disk.filter(|_| !machine.environment().is_here());
     let (takes, free) = (takes(machine, release, seen)?, Free { root: facts.free_disk, engine });
     if lacks(takes, free, 0).is_none() {
         return Ok(());
@@ -58,7 +61,8 @@ pub fn check(machine: &Machine, release: &Release, seen: &Observed, limits: &Lim
 
 /// An image that the host lacks is taken to be as big as the live release's of the same part; a dump, as the database, and a fifth more.
 fn takes(machine: &Machine, release: &Release, seen: &Observed) -> Result<Takes> {
-    let mut takes = Takes::default();
+    let is_archived = machine.archiver().archived()?.is_some();
+    let mut takes = Takes { archive: if is_archived { SPOOL_SPARES } else { 0 }, ..Takes::default() };
     if let Some(missing) = machine.missing_images([release])?.remove(&release.id) {
         let live = seen.kept.iter().find(|kept| Some(&kept.id) == seen.traffic.active.as_ref());
         for (part, _) in release.contents.images.iter().filter(|(_, image)| missing.contains(image)) {
@@ -76,7 +80,7 @@ fn takes(machine: &Machine, release: &Release, seen: &Observed) -> Result<Takes>
 
 /// Why it does not fit, when it does not. Images and volumes are the engine's, backups the environment's.
 fn lacks(takes: Takes, free: Free, pruned: u64) -> Option<String> {
-    let Takes { images, dump, wal } = takes;
+    let Takes { images, dump, wal, archive } = takes;
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     let lacks = |which: &str, parts: &[(&str, u64)], free: u64, pruned: u64| {
         let wanted = parts.iter().map(|(_, bytes)| bytes).sum::<u64>() + TO_SPARE;
@@ -96,12 +100,16 @@ fn lacks(takes: Takes, free: Free, pruned: u64) -> Option<String> {
             )
         })
     };
-    let (of_images, of_dump, of_wal) =
-        (("images", images), ("backup before the migrations", dump), ("what they write", wal));
+    let (of_images, of_dump, of_wal, of_archive) = (
+        ("images", images),
+        ("backup before the migrations", dump),
+        ("what they write", wal),
+        ("free for the archive's WAL", archive),
+    );
     match free.engine {
-        None => lacks("the disk", &[of_images, of_dump, of_wal], free.root, pruned),
+        None => lacks("the disk", &[of_images, of_dump, of_wal, of_archive], free.root, pruned),
         Some(engine) => lacks("the engine's disk", &[of_images, of_wal], engine, pruned)
-            .or_else(|| lacks("the disk of the environment's folder", &[of_dump], free.root, 0)),
+            .or_else(|| lacks("the disk of the environment's folder", &[of_dump, of_archive], free.root, 0)),
     }
 }
 
@@ -112,7 +120,7 @@ mod tests {
     #[test]
     fn what_a_deploy_takes_must_be_free_once_what_need_not_be_kept_is_gone() {
         let mib = |mib: u64| mib << 20;
-        let takes = Takes { images: mib(300), dump: mib(600), wal: mib(500) };
+        let takes = Takes { images: mib(300), dump: mib(600), wal: mib(500), archive: 0 };
         let one = |free| Free { root: mib(free), engine: None };
         assert_eq!(lacks(takes, one(1656), 0), None);
         let why = lacks(takes, one(1600), mib(50)).unwrap();
@@ -134,5 +142,10 @@ mod tests {
         assert!(lacks(takes, two(855, 9000), mib(9000)).unwrap().contains("environment's folder"));
         assert!(lacks(takes, two(9000, 1000), 0).unwrap().contains("the engine's disk"));
         assert_eq!(lacks(takes, two(856, 1000), mib(56)), None);
+        // What is archived there wants its own.
+        let archived = Takes { archive: SPOOL_SPARES, ..takes };
+        assert_eq!((lacks(archived, one(2168), 0), lacks(archived, two(1368, 1056), 0)), (None, None));
+        assert!(lacks(archived, one(2167), 0).unwrap().contains("for the archive's WAL 512"));
+        assert!(lacks(archived, two(1367, 1056), 0).unwrap().contains("environment's folder"));
     }
 }

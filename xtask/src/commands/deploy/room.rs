@@ -106,7 +106,7 @@ pub fn check_disk(machine: &Machine) -> Result<()> {
     for (which, free) in disks {
         let Some(free) = free.filter(|free| *free < FREE_DISK) else { continue };
         // Its first step removes what need not be kept: images, which are the engine's.
-        let is_engines = of_engine.is_none_or(|of_engine| of_engine == free);
+        let is_engines = of_engine.is_none() || which == "of the engine";
         let goes = if is_engines { prune::could_go(machine)? } else { 0 };
         if free.saturating_add(goes) >= FREE_DISK {
             continue;

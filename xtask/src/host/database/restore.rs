@@ -20,29 +20,31 @@ impl Database<'_> {
     /// release needs, and none that took away what it uses.
     pub fn check_restorable(&self, backup: &Backup) -> Result<()> {
         self.verify(backup)?;
+        self.check_schema(&format!("the backup {}", backup.name), backup.schema)
+    }
+
+    /// An error when what has that newest migration lacks what the live release needs, or takes from it what it uses.
+    pub fn check_schema(&self, what: &str, schema: i64) -> Result<()> {
         let Some(live) = self.machine.live()?.active else { return Ok(()) };
         let ledger = self.machine.ledger()?;
         let contracts = ledger.contracts();
-        let shut = contracts
-            .values()
-            .filter(|it| it.migration <= backup.schema && it.incompatible_with.contains(&live));
+        let shut =
+            contracts.values().filter(|it| it.migration <= schema && it.incompatible_with.contains(&live));
         let shut: Vec<String> = shut.map(|contract| contract.migration.to_string()).collect();
         ensure!(
             shut.is_empty(),
-            "the backup {} is from after the migrations {}, which took away what the live release {live} uses: deploy or \
+            "{what} is from after the migrations {}, which took away what the live release {live} uses: deploy or \
              roll back to one that does without it first",
-            backup.name,
             shut.join(", ")
         );
         let kept = self.machine.kept()?;
         let Some(live) = kept.iter().find(|release| release.id == live) else { return Ok(()) };
         let needs = live.migrations.iter().filter(|version| !live.contracts.contains_key(version));
-        let lacking: Vec<String> = needs.filter(|it| **it > backup.schema).map(i64::to_string).collect();
+        let lacking: Vec<String> = needs.filter(|it| **it > schema).map(i64::to_string).collect();
         ensure!(
             lacking.is_empty(),
-            "the backup {} lacks the migrations {} that the live release needs: roll back to a release from before them \
+            "{what} lacks the migrations {} that the live release needs: roll back to a release from before them \
              first",
-            backup.name,
             lacking.join(", ")
         );
         Ok(())

@@ -1,9 +1,10 @@
 # Archives the database's WAL off the host, with a base backup each night, by pgBackRest, which encrypts them: what any moment since can
 # be restored from. It reaches the server by its socket, reads its files, and writes into its own folder and that of backups.
 # Usage: archiver.sh run PLACE ENDPOINT REGION AUTHORITY OWNER HOUR DAYS START
-#        archiver.sh info | flush
+#        archiver.sh info | flush | recovering
 #        archiver.sh recover MOMENT BYTES NAME DATABASE LIVE PAPERS-QUESTION
-# They look for what is in the store; have all that was written until now come there; make a backup like any other of a moment.
+# They look for what is in the store; have all that was written until now come there; say `yes` while a moment is being recovered;
+# make a backup like any other of a moment.
 # PLACE is BUCKET/FOLDER/ENVIRONMENT of the store. HOUR is of UTC. A base backup is kept for DAYS, and the WAL since.
 
 set -eu
@@ -11,6 +12,8 @@ umask 027
 cluster=/var/lib/postgresql/data/cluster spool=/backups/wal told=/backups/archived.json
 # Between two looks; after a failure; between two base backups that hold all; and how long a look may take.
 pause=5 rest=60 week=561600
+# In KiB: so much of the disk stays free, as what takes the server's WAL has it; and what one that recovers keeps of WAL.
+least=524288 wal=1048576
 
 # shellcheck source=/dev/null
 . /scripts/moments.sh
@@ -18,6 +21,11 @@ pause=5 rest=60 week=561600
 ask() { PGCONNECT_TIMEOUT=10 psql --username=postgres --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@" postgres; }
 rest() { pgbackrest --config=/tmp/pgbackrest.conf --log-level-console=warn "$@"; }
 content() { if [ -e "$1" ]; then cat "$1"; else echo null; fi; }
+put() { # FILE TEXT
+    printf '%s' "$2" >"$1.next"
+    mv "$1.next" "$1"
+}
+free() { stat -f -c '%a %S' /state | { read -r blocks size && echo $((blocks * size / 1024)); }; }
 
 # `printf` is the shell's own: no value is an argument of a program. What the server calls its system tells one cluster from another.
 configure() { # PLACE ENDPOINT REGION AUTHORITY OWNER DAYS
@@ -61,16 +69,36 @@ END
     echo "$stanza" >/tmp/stanza
     # Of another cluster, or in another place, there is no base backup yet; and the WAL that waits may be of the one before, which
     # nobody would ever take.
-    if [ "$(content /state/.of)" != "$stanza $1" ]; then rm -rf /state/.base /state/.full /state/.lost /state/.until "$spool"; fi
+    if [ "$(content /state/.of)" != "$stanza $1" ]; then
+        rm -rf /state/.base /state/.full /state/.lost /state/.closing /state/.until /state/.last "$spool"
+    fi
     echo "$stanza $1" >/state/.of
 }
+
+# Since when WAL is missing: the first hole that no base backup has come after.
+lost() { if [ -e /state/.closing ]; then cat /state/.closing; else content /state/.lost; fi; }
+lose() { if ! [ -e /state/.lost ]; then put /state/.lost "{\"at\":\"$(now)\"}"; fi; }
 
 # `last_good` is the moment until which all can be restored: what alarms look at.
 tell() { # FAILURE
     printf '{"v":1,"at":"%s","start":"%s","last_good":%s,"base":%s,"lost":%s,"failure":%s}\n' "$(now)" "$start" \
-        "$(content /state/.until)" "$(content /state/.base)" "$(content /state/.lost)" "$1" >/state/.told
+        "$(content /state/.until)" "$(content /state/.base)" "$(lost)" "$1" >/state/.told
     cat /state/.told >"$told.next"
     mv "$told.next" "$told"
+}
+
+# Which file of WAL it is, counted from the first: behind its timeline, its name has two numbers of eight digits.
+number() { echo $((0x$(echo "$1" | cut -c 9-16) * 256 + 0x$(echo "$1" | cut -c 17-24))); }
+# Each follows the one before, or what is between them was let go, and nobody may have been able to say so.
+follow() { # NAME
+    if [ ${#1} -ne 24 ]; then return 0; fi
+    if [ -e /state/.last ]; then
+        last=$(number "$(cat /state/.last)")
+        if [ "$(number "$1")" -gt $((last + 1)) ]; then lose; fi
+        # The server has called again.
+        if [ "$(number "$1")" -le "$last" ]; then return 0; fi
+    fi
+    put /state/.last "$1"
 }
 
 # Oldest first; what is sent goes. What has failed is tried again by the next look.
@@ -80,25 +108,46 @@ push() {
         date +%s >/tmp/beat
         # Also where what fails would not end it.
         rest --stanza="$stanza" archive-push "$file" || return 1
+        follow "${file##*/}" || return 1
         rm -f "$file"
     done
 }
-# Beside a base backup, which waits for the WAL that it needs.
+# All until that moment can be restored when everything before the file that the server writes into was sent, without a hole.
+advance() { # MOMENT
+    if ! [ -e /state/.base ] || [ "$(lost)" != null ] || [ -e "$spool/lost" ]; then return 0; fi
+    written=$(ask --command='SELECT pg_walfile_name(pg_current_wal_lsn())') || return 1
+    sent=$(content /state/.last)
+    if [ "$sent" = null ]; then sent=$(ask --command='SELECT last_archived_wal FROM pg_stat_archiver') || return 1; fi
+    if [ -n "$sent" ] && [ "$(number "$sent")" -ge $(($(number "$written") - 1)) ]; then put /state/.until "{\"at\":\"$1\"}"; fi
+}
+# Beside a base backup, which waits for the WAL that it needs, and may take longer than who is told of nothing waits.
 keep_pushing() {
     while :; do
-        push 2>/tmp/push.wrong || sleep $pause
+        moment=$(now)
+        if push 2>/tmp/push.wrong; then
+            { advance "$moment" && tell null; } 2>/tmp/push.wrong || :
+        else
+            sleep $pause
+        fi
         sleep 1
     done
 }
 
 # Whether a base backup is due: none is there, the night's hour has passed since the last, or what came since has a hole.
 is_due() {
-    if [ -e /state/.lost ] || ! [ -e /state/.base ]; then return 0; fi
+    if [ "$(lost)" != null ] || ! [ -e /state/.base ]; then return 0; fi
     last=$(fact at /state/.base | tr -cd 0-9)
     [ "$last" -lt "$(moment $((($(date +%s) - hour * 3600) / 86400 * 86400 + hour * 3600)))" ]
 }
 
 back_up() {
+    # What comes then would be let go before the archive is whole again.
+    if [ "$(free)" -lt $least ]; then
+        echo "a base backup is due, and is not made: $(($(free) / 1024)) MiB of the disk are free, and WAL is let go below $((least / 1024))" >&2
+        return 1
+    fi
+    # A hole that comes beside it is another.
+    if [ -e /state/.closing ]; then rm -f /state/.lost; elif [ -e /state/.lost ]; then mv /state/.lost /state/.closing; fi
     kind='diff'
     if ! [ -e /state/.full ] || [ "$(fact at /state/.full | tr -cd 0-9)" -lt "$(moment $(($(date +%s) - week)))" ]; then kind=full; fi
     keep_pushing &
@@ -110,26 +159,21 @@ back_up() {
     wait "$pusher" 2>/dev/null || :
     printf '{"at":"%s","kind":"%s"}' "$(now)" $kind >/state/.base
     if [ $kind = full ]; then cp /state/.base /state/.full; fi
-    rm -f /state/.lost
+    rm -f /state/.closing
     echo "$(now) a base backup was made ($kind)"
-    # A key that can remove nothing is a careful one.
+    # Nothing goes that a moment is being recovered from. A key that can remove nothing is a careful one.
+    exec 8>>/state/.expiring
+    if ! flock -n 8; then return 0; fi
     rest --stanza="$stanza" expire 2>/tmp/stuck || echo "$(now) older base backups could not be removed: $(text /tmp/stuck)"
 }
 
 look() { # As configure
     if ! [ -e /tmp/stanza ]; then configure "$@"; fi
     stanza=$(cat /tmp/stanza)
-    if [ "$(ask --command='SHOW archive_mode')" != on ]; then
-        echo "the database was started without an archive of its WAL: \`cargo xtask platform up\` starts it with one" >&2
-        return 1
-    fi
-    if [ "$(ask --command='SELECT last_failed_time > last_archived_time OR last_archived_time IS NULL FROM pg_stat_archiver WHERE last_failed_time IS NOT NULL')" = t ]; then
-        echo "the database can't put its WAL into $spool: its log says why" >&2
-        return 1
-    fi
     # Until now the server has let its WAL go.
     if ! [ -d "$spool" ]; then
-        printf '{"at":"%s"}' "$(now)" >/state/.lost
+        lose
+        rm -f /state/.last
         mkdir "$spool"
     fi
     if ! [ -e /tmp/greeted ]; then
@@ -138,18 +182,36 @@ look() { # As configure
     fi
     # Before the hole is forgotten there, it is known here.
     if [ -e "$spool/lost" ]; then
-        printf '{"at":"%s"}' "$(now)" >/state/.lost
-        rm "$spool/lost"
+        lose
+        sync /state
+        rm -f /state/.last "$spool/lost"
     fi
+    # First of all, and whatever the server says: what is sent makes room on the disk.
     began=$(now)
     push
+    server=$(ask --command="SELECT current_setting('archive_mode'), current_setting('archive_timeout'),
+        last_failed_time IS NOT NULL AND coalesce(last_failed_time > last_archived_time, true) FROM pg_stat_archiver")
+    case $server in
+    on*) ;;
+    *)
+        lose
+        echo "the database was started without an archive of its WAL: \`cargo xtask platform up\` starts it with one" >&2
+        return 1
+        ;;
+    esac
+    case $server in *'|t')
+        echo "the database can't put its WAL into $spool: its log says why" >&2
+        return 1
+        ;;
+    esac
+    # A file of WAL a minute, where something is written, costs those alone who archive.
+    case $server in *'|0|'*) ask --command="ALTER SYSTEM SET archive_timeout = '60s'" --command='SELECT pg_reload_conf()' >/tmp/reloaded ;; esac
     if is_due; then
         back_up
         began=$(now)
+        push
     fi
-    if [ -e "$spool/lost" ]; then return 0; fi
-    printf '{"at":"%s"}' "$began" >/state/.until.next
-    mv /state/.until.next /state/.until
+    advance "$began"
     tell null
 }
 
@@ -167,12 +229,11 @@ flush() {
     rm -f /tmp/flushed.$$
 }
 
+# For the cluster, what it keeps of WAL, a dump that is as big at most, and what must stay free.
 check_room() { # BYTES
-    free=$(stat -f -c '%a %S' /state)
-    free=$((${free% *} * ${free#* }))
-    needs=$(($1 + $1 / 5 + 67108864))
-    if [ $free -lt $needs ]; then
-        echo "recovering the database beside itself needs $((needs / 1048576)) MiB, and $((free / 1048576)) MiB are free" >&2
+    needs=$(($1 / 1024 * 2 + wal + least)) free=$(free)
+    if [ "$free" -lt $needs ]; then
+        echo "recovering the database beside itself, and the dump of it, need $((needs / 1024)) MiB, and $((free / 1024)) MiB are free" >&2
         return 1
     fi
 }
@@ -181,6 +242,9 @@ check_room() { # BYTES
 recover() { # MOMENT BYTES NAME DATABASE LIVE PAPERS-QUESTION
     exec 9>>/state/.recovering
     flock -n 9 || { echo "another moment is being recovered just now" >&2; return 1; }
+    # What removes older base backups has ended, and begins no more.
+    exec 8>>/state/.expiring
+    flock --shared --wait 120 8 || { echo "older base backups are being removed, which has not ended for two minutes" >&2; return 1; }
     beside=/state/beside
     rm -rf "$beside"
     check_room "$2"
@@ -190,7 +254,7 @@ recover() { # MOMENT BYTES NAME DATABASE LIVE PAPERS-QUESTION
     at=$(echo "$1" | sed 's/T/ /; s/Z$/+00/')
     rest --stanza="$(cat /tmp/stanza)" --pg1-path="$beside/data" --type=time --target="$at" --target-action=promote restore >&2
     postgres -D "$beside/data" -c archive_mode=off -c listen_addresses= -c unix_socket_directories="$beside" -c hot_standby=off \
-        -c shared_buffers=64MB -c fsync=off >"$beside/log" 2>&1 9>&- &
+        -c shared_buffers=64MB -c fsync=off >"$beside/log" 2>&1 8>&- 9>&- &
     server=$!
     # It takes nobody before it is at that moment, and ends when it can't come there.
     until PGHOST=$beside pg_isready --quiet; do
@@ -198,9 +262,14 @@ recover() { # MOMENT BYTES NAME DATABASE LIVE PAPERS-QUESTION
             echo "the database could not be recovered to $1: $(sed -n -e 's/.*FATAL: *\(recovery .*\)/\1/p' -e 's/.*LOG: *\(last completed transaction .*\)/\1/p' "$beside/log" | tr '\n' ';')" >&2
             return 1
         fi
+        if [ "$(free)" -lt $least ]; then
+            echo "$1 is not recovered any further: $(($(free) / 1024)) MiB of the disk are free, and $((least / 1024)) must stay so" >&2
+            return 1
+        fi
         sleep 0.2
     done
-    PGHOST=$beside sh /scripts/database.sh dump "$4" "$3" "moment" "$5" "$1" "$6" 9>&-
+    # It is going to be restored: its name is of long ago, and it is kept as if it were of now.
+    PGHOST=$beside sh /scripts/database.sh dump "$4" "$3" "moment" "$5" "$1" "$6" wanted 8>&- 9>&-
 }
 
 case $1 in
@@ -210,6 +279,11 @@ info)
     ;;
 flush | recover)
     "$@"
+    exit
+    ;;
+recovering)
+    exec 9>>/state/.recovering
+    flock -n 9 || echo yes
     exit
     ;;
 esac

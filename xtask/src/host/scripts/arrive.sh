@@ -26,6 +26,7 @@ while read -r name kib _; do
     case $name in MemTotal:) echo "memory $kib" ;; MemAvailable:) echo "free_memory $kib"; break ;; esac
 done </proc/meminfo
 df -Pk . /var/lib/docker 2>/dev/null | {
-    read -r _ && read -r _ _ _ free _ && echo "disk $free" && read -r _ _ _ free _ && echo "engine_disk $free"
+    read -r _ && read -r root _ _ free _ && echo "disk $free" && read -r engine _ _ free _ &&
+        if [ "$engine" != "$root" ]; then echo "engine_disk $free"; fi
 }
 echo "clock $(date +%s)"

@@ -29,7 +29,7 @@ papers_in() { # LIST
 verb=$1
 shift
 case $verb in
-dump) # DATABASE NAME MADE-BY LIVE AT PAPERS-QUESTION
+dump) # DATABASE NAME MADE-BY LIVE AT PAPERS-QUESTION [wanted]: the last, as by `want`
     next=".$2.next" named=".$2.papers.next"
     trap 'rm -f "$next" "$named" "$2.json.next" "$2.counts.next" "$2.papers.next"' EXIT
     # The dump, the counts and the list of papers are of one moment: psql waits for the dump in the middle of its own transaction.
@@ -60,8 +60,10 @@ END
     [ "$(ask --command="SELECT to_regclass('public._sqlx_migrations') IS NULL" "$1")" = t ] ||
         schema=$(ask --command="SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success" "$1")
     sum=$(sha256sum "$next" | cut -d ' ' -f 1)
-    printf '{"name":"%s","at":"%s","made_by":"%s","live":"%s","schema":%s,"tables":%s,"bytes":%s,"loaded_bytes":%s,%s,"sha256":"%s"}\n' \
-        "$2" "$5" "$3" "$4" "$schema" "$tables" "$(stat -c %s "$next")" "$(size "$1")" "$papers" "$sum" >"$2.json.next"
+    wanted=
+    if [ -n "${7:-}" ]; then wanted=",\"wanted\":\"$(now)\""; fi
+    printf '{"name":"%s","at":"%s","made_by":"%s","live":"%s","schema":%s,"tables":%s,"bytes":%s,"loaded_bytes":%s,%s,"sha256":"%s"%s}\n' \
+        "$2" "$5" "$3" "$4" "$schema" "$tables" "$(stat -c %s "$next")" "$(size "$1")" "$papers" "$sum" "$wanted" >"$2.json.next"
     sync "$next" "$2.json.next" "$2.counts.next" "$2.papers.next"
     mv "$2.papers.next" "$2.papers"
     mv "$2.counts.next" "$2.counts"
@@ -137,8 +139,14 @@ make-way) # DATABASE: ends what backs it up by itself: it reads each table, and 
 room) # DATABASE: how many bytes it takes, and how many are free for backups, and for data
     echo "$(size "$1") $(free /backups) $(free /var/lib/postgresql/data)"
     ;;
-end-archive) # the server lets its WAL go from now on
-    rm -rf wal archived.json
+end-archive) # the server lets its WAL go from now on, and ends no file of it before it is full
+    # In one go: it may be putting one there.
+    rm -rf .wal.ended
+    if [ -e wal ]; then mv wal .wal.ended; fi
+    rm -rf .wal.ended
+    ask --command='ALTER SYSTEM RESET archive_timeout' --command='SELECT pg_reload_conf()' postgres
+    # Last: where it is, this is done again.
+    rm -f archived.json
     ;;
 verify) # NAME SHA256
     [ "$(sha256sum "$1.dump" | cut -d ' ' -f 1)" = "$2" ] || { echo "the dump is not the one that was made" >&2; exit 1; }

@@ -148,6 +148,10 @@ const UNDRILLED: &[(&str, &str)] = &[
     ("A part is started again and again", "what ends it is a rollback, which `bad-release` drills"),
     ("Memory or processors are short", "what ends it is a rollback, which `bad-release` drills"),
     ("The host's clock is wrong", "machines of a lab have the clock of the machine that they are on"),
+    (
+        "The database's WAL is not archived",
+        "users notice nothing; the deploy suite's trial of a moment has the store hang, and makes a hole",
+    ),
     ("The last good backup is old", "users notice nothing; the lab suite's trials of `backups` do it"),
     (
         "An undone deploy has left a migration",

@@ -72,9 +72,13 @@ impl Stanza {
         whole.map(|base| SystemTime::UNIX_EPOCH + Duration::from_secs(base.timestamp.stop)).min()
     }
 
-    /// How many bytes the cluster takes, by the newest.
-    pub fn bytes(&self) -> u64 {
-        self.backup.last().map_or(0, |base| base.info.size)
+    /// How many bytes the cluster of a moment takes: by the base backup that it is recovered from, which is the newest before it.
+    pub fn bytes(&self, at: SystemTime) -> u64 {
+        let before = |base: &&Base| {
+            base.error != Some(true) && SystemTime::UNIX_EPOCH + Duration::from_secs(base.timestamp.stop) < at
+        };
+        let newest = self.backup.iter().filter(before).max_by_key(|base| base.timestamp.stop);
+        newest.map_or(0, |base| base.info.size)
     }
 }
 
@@ -86,7 +90,7 @@ mod tests {
     fn what_can_be_restored_begins_with_the_oldest_base_backup_that_is_whole() {
         let base = |stop: u64, error: bool| {
             format!(
-                r#"{{"timestamp":{{"start":1,"stop":{stop}}},"info":{{"size":7,"delta":1}},"error":{error},"label":"x"}}"#
+                r#"{{"timestamp":{{"start":1,"stop":{stop}}},"info":{{"size":7{stop},"delta":1}},"error":{error},"label":"x"}}"#
             )
         };
         let told = |bases: &[String]| -> Stanza {
@@ -95,6 +99,8 @@ mod tests {
         let since = told(&[base(10, true), base(20, false), base(30, false)]).since();
         assert_eq!(since, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(20)));
         assert_eq!(told(&[]).since(), None);
-        assert_eq!(told(&[base(10, false)]).bytes(), 7);
+        let bases = told(&[base(10, false), base(20, false), base(25, true), base(30, false)]);
+        let bytes = |at| bases.bytes(SystemTime::UNIX_EPOCH + Duration::from_secs(at));
+        assert_eq!([10, 11, 20, 30, 31].map(bytes), [0, 710, 710, 720, 730]);
     }
 }

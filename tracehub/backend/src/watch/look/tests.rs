@@ -193,6 +193,23 @@ fn a_backup_that_is_too_old_is_an_alarm_and_one_that_is_not_known_says_nothing()
     assert!(words(papers(0, 1, 3)).contains("damaged a"));
     assert_eq!(with(r#""rehearsal":{"failure":null}"#), Finding::Right);
     assert!(words(with(r#""rehearsal":{"failure":"the rows differ"}"#)).contains("the rows differ"));
+    // What archives.
+    let base = r#""base":{"at":"2026-01-01T01:00:00Z","kind":"full"}"#;
+    assert_eq!(with(&format!(r#"{base},"lost":null"#)), Finding::Right);
+    assert!(
+        words(with(&format!(r#"{base},"lost":{{"at":"2026-01-03T08:00:00Z"}}"#)))
+            .starts_with("WAL of the database was lost at 2026-01-03T08:00:00Z"),
+        "also when what came then is there"
+    );
+    assert_eq!(
+        words(look(&format!(r#"{{"last_good":{{"at":"2026-01-02T09:00:00Z"}},{base},"lost":null}}"#))),
+        "what the database wrote in the last 27 h is not in the archive"
+    );
+    assert_eq!(
+        look(r#"{"last_good":null,"base":null,"lost":{"at":"2026-01-03T08:00:00Z"},"failure":null}"#),
+        Finding::Unknown,
+        "the first base backup is under way"
+    );
     assert_eq!(
         words(look(r#"{"last_good":null,"failure":{"at":"2026-01-02T09:00:00Z","words":"no room"}}"#)),
         "there is no backup yet; the last try failed: no room"
