@@ -38,7 +38,7 @@ const developmentConfig: Plugin = {
 
 /** Libraries but for that of long forms, and our own frame. */
 const isOfEveryPage =
-  /node_modules\/(?!@mantine\/form|klona|fast-deep-equal|@fontsource|@sentry)|src\/(api|layout|language\/speak|auth\/credentials)/
+  /node_modules\/(?!@mantine\/form|web-vitals|klona|fast-deep-equal|@fontsource|@sentry)|src\/(api|layout|language\/speak|auth\/credentials)/
 
 export default defineConfig({
   plugins: [

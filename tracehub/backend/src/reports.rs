@@ -3,7 +3,7 @@
 
 mod sieve;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,15 +11,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::http::Method;
 use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
-use sentry::protocol::{Event, SpanStatus};
+use sentry::protocol::{Event, SpanId, SpanStatus, TraceId};
 use sentry::transports::UreqHttpTransportOptions;
 use sentry::types::Dsn;
 use sentry::{
-    ClientInitGuard, ClientOptions, Envelope, Hub, Level, SentryFutureExt, TransactionContext, Transport,
-    TransportFactory, TransportOptions,
+    Client, ClientInitGuard, ClientOptions, Envelope, Hub, Level, SentryFutureExt, TransactionContext,
+    Transport, TransportFactory, TransportOptions,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
@@ -206,11 +206,61 @@ pub fn of_page(event: Event<'static>, mut scripts: Vec<Script>) {
     let named: HashSet<_> = traces.flat_map(|it| &it.frames).filter_map(|it| it.filename.as_ref()).collect();
     // Nothing that the sieve has not let through.
     scripts.retain(|script| named.contains(&script.code_file));
-    // Sentry's library for Rust has no word for scripts: it is told by what goes over the line.
     let id = event.event_id;
     let Ok(mut event) = serde_json::to_value(event) else { return };
     event["debug_meta"] = json!({ "images": scripts });
-    let envelope = format!("{}\n{}\n{event}\n", json!({ "event_id": id }), json!({ "type": "event" }));
+    send_plain(&client, "event", id, &event);
+}
+
+/// How soon a page was there, how soon it answered, both in milliseconds, and how much it moved.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Vitals {
+    route: String,
+    release: Option<String>,
+    measured: BTreeMap<String, f64>,
+}
+
+/// What is measured of a visit, its unit, and the most that is believed.
+const VITALS: [(&str, &str, f64); 3] =
+    [("LCP", "millisecond", 60_000.0), ("INP", "millisecond", 60_000.0), ("CLS", "", 100.0)];
+
+/// Tells how fast a visit was, as the browser measured it.
+pub fn of_visit(vitals: &Vitals) {
+    let Some(client) = Hub::main().client() else { return };
+    let measured = VITALS.iter().filter_map(|(name, unit, most)| {
+        let value = vitals.measured.get(*name).filter(|value| (0.0..=*most).contains(*value))?;
+        Some((name.to_lowercase(), json!({ "value": value, "unit": unit })))
+    });
+    let measured: Map<String, Value> = measured.collect();
+    let is_plain = |word: &str| {
+        word.len() <= 80 && word.bytes().all(|byte| b"/$-".contains(&byte) || byte.is_ascii_lowercase())
+    };
+    let is_release = |word: &&String| {
+        word.len() <= 40 && word.bytes().all(|byte| byte == b'-' || byte.is_ascii_alphanumeric())
+    };
+    let route = if is_plain(&vitals.route) { vitals.route.as_str() } else { "(another)" };
+    let took = vitals.measured.get("LCP").copied().unwrap_or_default().clamp(0.0, 60_000.0) / 1000.0;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let (id, trace) = (Uuid::now_v7(), TraceId::default());
+    let transaction = json!({
+        "event_id": id,
+        "type": "transaction",
+        "platform": "javascript",
+        "transaction": route,
+        "transaction_info": { "source": "route" },
+        "start_timestamp": now - took,
+        "timestamp": now,
+        "release": vitals.release.as_ref().filter(is_release).map_or(client.options().release.as_deref(), |it| Some(it.as_str())),
+        "environment": client.options().environment,
+        "contexts": { "trace": { "trace_id": trace, "span_id": SpanId::default(), "op": "pageload" } },
+        "measurements": measured,
+    });
+    send_plain(&client, "transaction", id, &transaction);
+}
+
+/// Sends what Sentry's library for Rust has no words for, as it goes over the line.
+fn send_plain(client: &Client, kind: &str, id: Uuid, content: &Value) {
+    let envelope = format!("{}\n{}\n{content}\n", json!({ "event_id": id }), json!({ "type": kind }));
     if let Ok(envelope) = Envelope::from_bytes_raw(envelope.into_bytes()) {
         client.send_envelope(envelope);
     }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 import { expect, test, type BrowserContext, type Route } from '@playwright/test'
 
 import { ADA, CASHEWS, SHIPMENTS } from './samples'
@@ -8,6 +10,7 @@ type Report = {
   level: string
   release: string
   tags: Record<string, string>
+  debug_meta?: { images: { type: string; code_file: string; debug_id: string }[] }
   exception?: { values: { type: string; value: string; stacktrace: { frames: object[] } }[] }
 }
 
@@ -70,6 +73,18 @@ test('an error while a page is drawn is reported with its place', async ({ page,
   const [error] = reports[0]!.exception!.values
   expect([reports[0]!.tags.kind, error!.type]).toEqual(['rendering', 'TypeError'])
   expect(error!.stacktrace.frames.length).toBeGreaterThan(2)
+  // By which Sentry finds the lines of the sources.
+  const scripts = reports[0]!.debug_meta!.images
+  expect(scripts.length).toBeGreaterThan(0)
+  for (const { code_file, debug_id } of scripts) {
+    expect(code_file).toMatch(/\/assets\/.*\.js$/)
+    expect(
+      readFileSync(
+        new URL(`../dist-maps${new URL(code_file).pathname}.map`, import.meta.url),
+        'utf8',
+      ),
+    ).toContain(`"debugId":"${debug_id}"`)
+  }
 })
 
 test('a script that is gone is reported, also when what reports is gone with it', async ({
@@ -88,4 +103,35 @@ test('a script that is gone is reported, also when what reports is gone with it'
   await expect.poll(() => reports.length).toBe(1)
   expect(reports[0]!.tags.kind).toBe('script')
   expect(reports[0]!.message).toMatch(/import|module/)
+})
+
+test('of some visits it is told how fast they were, when they end', async ({ page, context }) => {
+  const told: { route: string; release: string; measured: Record<string, number> }[] = []
+  const { fetched } = await watch(context, {
+    [`GET /api/shipments/${CASHEWS.id}`]: CASHEWS,
+    'POST /api/telemetry': (route) => {
+      told.push(JSON.parse(route.request().postData()!.split('\n')[2]!) as (typeof told)[0])
+      return route.fulfill({ status: 204 })
+    },
+  })
+  await context.addInitScript(() => (Math.random = () => 0))
+  await openAs(page, ADA, `/shipments/${CASHEWS.id}`)
+  await expect(page.getByRole('heading', { name: CASHEWS.reference })).toBeVisible()
+  await page.waitForFunction(() =>
+    performance.getEntriesByType('resource').some(({ name }) => name.includes('/assets/vitals-')),
+  )
+  await page.mouse.click(1, 1)
+  // As when somebody turns to another window. What a page sends while it goes, no test sees.
+  await page.evaluate(async () => {
+    // The library has heard of the click when the browser has nothing else to do.
+    await new Promise((done) => requestIdleCallback(() => requestIdleCallback(done)))
+    Object.defineProperty(document, 'visibilityState', { value: 'hidden' })
+    document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
+  })
+  await expect.poll(() => told.length).toBe(1)
+  expect(told[0]!.route).toBe('/shipments/$id')
+  expect(told[0]!.release).toBe('20260103t120000z-1a2b3c4d5e6f')
+  expect(told[0]!.measured.LCP).toBeGreaterThan(0)
+  expect(told[0]!.measured.CLS).toBeGreaterThanOrEqual(0)
+  expect(fetched()).toEqual([])
 })

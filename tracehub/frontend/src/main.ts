@@ -1,8 +1,9 @@
 import { storedLogin } from './auth/storedLogin'
 import { loadMessages, preferredLanguage } from './language/choice'
-import { report, reportUncaught } from './reports/report'
+import { measureSome, report, reportUncaught } from './reports/report'
 
 reportUncaught()
+measureSome()
 
 // Small, so that it is here first: it asks for the page that is about to be shown while the frame of the app is
 // still on its way.

@@ -18,6 +18,7 @@ use super::status::holes::Holes;
 use super::target::TargetArgs;
 use crate::host::{Leased, Machine, Tried, Watching};
 use crate::product::alarms::{self, Known};
+use crate::product::github;
 use crate::product::secrets::{self, Supplied};
 use crate::project::{BACKEND, Environment, WATCHER_SECRETS};
 use crate::rollout::host::Host;
@@ -177,7 +178,17 @@ fn known(machine: &Machine) -> Result<Known> {
     Ok(Known {
         secrets: secrets::due(machine.environment())?,
         base_images: holes.map(|holes| holes.lines().collect()),
+        ci_minutes: ci_minutes(),
     })
+}
+
+/// Nothing where it can't be asked: that is no reason not to watch.
+fn ci_minutes() -> Option<Vec<String>> {
+    let used = github::minutes::used();
+    let used = used.inspect_err(|error| {
+        terminal::warn(format_args!("the minutes of the workflows are unknown: {error:#}"))
+    });
+    used.ok().flatten().map(alarms::of_ci_minutes)
 }
 
 /// The addresses of those who are told, as far as they are given, by the names of their files.

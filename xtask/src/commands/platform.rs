@@ -27,7 +27,7 @@ use crate::project::{self, BACKUPS, DATABASE_SERVICE, EDGE};
 use crate::rollout::host::{Files, Host};
 use crate::rollout::steps::platform::{Renewal, renew};
 use crate::terminal::{self, millis, paint, seconds};
-use crate::tools::http::{Client, Trouble};
+use crate::tools::http::Client;
 
 /// How often users' way in is tried while something is interrupted.
 const PROBE_INTERVAL: Duration = Duration::from_millis(20);
@@ -212,8 +212,8 @@ fn renewal(machine: &Machine, commit: &str, files: Files) -> Result<Option<Renew
     let mut services = machine.platform().differing()?;
     // One that starts asks for a certificate at once; one that runs asks at times that grow further apart.
     let shown = machine.site().and_then(PublicSite::certificate);
-    let is_refused = shown.is_some_and(|shown| matches!(shown.trouble, Some(Trouble::Refused(_))));
-    if is_refused && !services.iter().any(|service| service == EDGE.name) {
+    let has_ended = shown.and_then(|shown| shown.left).is_some_and(|left| left <= 0);
+    if has_ended && !services.iter().any(|service| service == EDGE.name) {
         services.push(EDGE.name.to_owned());
     }
     if services.is_empty() && machine.platform().differing_files(&files.ledger)?.is_empty() {

@@ -1,6 +1,7 @@
 //! `cargo xtask status`: what runs, since when, by whom, and how it is.
 
 mod backups;
+mod errors;
 pub(super) mod holes;
 mod platform;
 mod shipping;
@@ -11,6 +12,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::backups::Backups;
+use self::errors::NewErrors;
 use self::holes::Holes;
 use self::platform::PlatformOrigin;
 use self::shipping::Shipping;
@@ -57,6 +59,7 @@ impl Status {
         let drift = machine.drift(&seen.traffic, &seen.kept, &seen.broken)?;
         let origin = PlatformOrigin::of(&seen.ledger, live);
         let holes = Holes::of(&machine, &seen.ledger);
+        let errors = NewErrors::of(machine.environment(), &seen);
         let compared = differences::with_the_one_before(machine.environment(), &seen);
         let faults = Faults::of(&machine, &seen)?;
         let shown = machine.site().and_then(PublicSite::certificate);
@@ -78,6 +81,7 @@ impl Status {
                 "ledger_damage": damage,
                 "maintenance": seen.traffic.maintenance,
                 "unfinished": seen.ledger.unfinished(),
+                "new_errors": errors.as_ref().and_then(NewErrors::count),
                 "incidents": seen.ledger.open_incidents(),
                 "schema": seen.schema.keys().next_back(),
                 "pending_migrations": lacks,
@@ -104,6 +108,7 @@ impl Status {
         };
         self.output.say(for_programs, || {
             say_live(&machine, &seen, attempt.as_ref());
+            errors.iter().for_each(NewErrors::say);
             if seen.traffic.active.is_some() {
                 say_data(&machine, &seen, lacks.as_deref().unwrap_or_default(), &backups);
                 shown.iter().for_each(https::say);

@@ -8,6 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::images::github_repository;
+use super::workflows::minutes;
 use crate::host::PublicSite;
 use crate::project::{BACKEND, DEFAULT_BRANCH, EDGE, FRONTEND, PROBE_PATH, RELEASE_HEADER, SMOKE_TEST};
 use crate::rollout::state::archived::Archived;
@@ -96,6 +97,8 @@ pub struct Known {
     pub secrets: Option<Vec<String>>,
     /// Packages of the platform's images that a security update mends.
     pub base_images: Option<Vec<String>>,
+    /// That most of the month's minutes of workflows are used.
+    pub ci_minutes: Option<Vec<String>>,
 }
 /// Where a backend answers figures, as the release's compose file has it.
 const METRICS_PORT: u16 = 9464;
@@ -105,6 +108,8 @@ const SENT: &str = "/sender/sent.json";
 
 const SECRETS: &str = "nobody who has left knows a secret";
 const BASE_IMAGES: &str = "no package of the platform's images has a hole that a security update mends";
+
+const CI_MINUTES: &str = "a fifth of the minutes is left that the workflows have for nothing in this month";
 
 /// Within these hours, in UTC, somebody hears only of what wakes people.
 const QUIET: [u8; 2] = [21, 6];
@@ -266,6 +271,12 @@ pub fn rows(sends: bool, known: &Known) -> Vec<Row> {
             name: "base-images",
             look: Look::Known { words: BASE_IMAGES, wrong: known.base_images.clone() },
             page: "#a-hole-in-a-package-is-known",
+            ..told.clone()
+        },
+        Row {
+            name: "ci-minutes",
+            look: Look::Known { words: CI_MINUTES, wrong: known.ci_minutes.clone() },
+            page: "#the-minutes-of-the-workflows-run-out",
             ..told
         },
     ]
@@ -294,6 +305,13 @@ pub fn table(environment: &str, site: &PublicSite, sends: bool, known: &Known) -
         per_hour: PER_HOUR,
         rows: rows(sends, known),
     })?)
+}
+
+/// What is wrong with having used so many minutes of workflows in a month.
+pub fn of_ci_minutes(used: u64) -> Vec<String> {
+    let most = minutes::FREE * 4 / 5;
+    let words = || format!("{used} of the {} minutes of this month are used", minutes::FREE);
+    if used > most { vec![words()] } else { Vec::new() }
 }
 
 /// Where the runbook is read.
@@ -357,7 +375,11 @@ mod tests {
     #[test]
     fn the_backend_is_tested_with_the_table_that_it_is_given() {
         let site = PublicSite::new("https://tracehub.example".to_owned(), "vps".to_owned(), None);
-        let known = Known { secrets: Some(vec!["JWT_SECRET is known".to_owned()]), base_images: None };
+        let known = Known {
+            secrets: Some(vec!["JWT_SECRET is known".to_owned()]),
+            base_images: None,
+            ci_minutes: None,
+        };
         let mut table: serde_json::Value =
             serde_json::from_str(&table("lab", &site, true, &known).unwrap()).unwrap();
         table["runbook"] = "docs/runbook.md".into();

@@ -24,6 +24,7 @@ pub mod platform;
 pub mod probes;
 pub mod sbom;
 pub mod secrets;
+pub mod sentry;
 pub mod serving;
 pub mod settings;
 pub mod signed;

@@ -15,7 +15,7 @@ use super::client::Client;
 use super::{App, Error};
 use crate::client::Network;
 use crate::lane::Full;
-use crate::reports::{self, Script};
+use crate::reports::{self, Script, Vitals};
 
 /// How many reports a minute are taken of one network, and of all.
 const OF_ONE: u32 = 10;
@@ -65,10 +65,13 @@ pub async fn take(State(app): State<App>, client: Client, body: Bytes) -> Result
     if !app.reporters.let_in(client.network, minute) {
         return Err(Error::Busy(Full::ForOneKind));
     }
-    let events = events(&body).ok_or_else(|| {
+    let reports = reports(&body).ok_or_else(|| {
         Error::Rejected(StatusCode::UNPROCESSABLE_ENTITY, "this is no envelope of Sentry's".into())
     })?;
-    events.into_iter().take(AT_ONCE).for_each(|(event, scripts)| reports::of_page(event, scripts));
+    reports.into_iter().take(AT_ONCE).for_each(|report| match report {
+        Report::Error(event, scripts) => reports::of_page(*event, scripts),
+        Report::Vitals(vitals) => reports::of_visit(&vitals),
+    });
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -76,23 +79,34 @@ pub async fn take(State(app): State<App>, client: Client, body: Bytes) -> Result
 const PARTS: [&str; 8] =
     ["event_id", "level", "timestamp", "message", "exception", "tags", "release", "transaction"];
 
-/// The errors in an envelope, and the scripts that they come from: a line about it, and two for each thing in it.
-fn events(envelope: &[u8]) -> Option<Vec<(Event<'static>, Vec<Script>)>> {
+/// What a page has to say.
+enum Report {
+    /// An error, and the scripts that it comes from.
+    Error(Box<Event<'static>>, Vec<Script>),
+    /// How fast it was.
+    Vitals(Vitals),
+}
+
+/// What is in an envelope: a line about it, and two for each thing in it.
+fn reports(envelope: &[u8]) -> Option<Vec<Report>> {
     let mut lines = envelope.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let object = |line: &[u8]| serde_json::from_slice::<Map<String, Value>>(line).ok();
     object(lines.next()?)?;
-    let mut events = Vec::new();
+    let mut reports = Vec::new();
     while let Some(item) = lines.next() {
         let (item, content) = (object(item)?, lines.next()?);
+        if item.get("type").is_some_and(|kind| kind == "vitals") {
+            reports.push(Report::Vitals(serde_json::from_slice(content).ok()?));
+        }
         if item.get("type").is_some_and(|kind| kind == "event") {
             let mut event = object(content)?;
             let mut images = event.remove("debug_meta").unwrap_or_default();
             let scripts = serde_json::from_value(images["images"].take()).unwrap_or_default();
             event.retain(|name, _| PARTS.contains(&name.as_str()));
-            events.push((serde_json::from_value(event.into()).ok()?, scripts));
+            reports.push(Report::Error(serde_json::from_value(event.into()).ok()?, scripts));
         }
     }
-    Some(events)
+    Some(reports)
 }
 
 #[cfg(test)]

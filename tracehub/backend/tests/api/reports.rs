@@ -121,6 +121,13 @@ fn what_fails_is_told_with_its_request_and_without_who_asked_or_what_they_sent()
         json!({ "type": "event" })
     );
     assert!(ask(&serving, "POST /api/telemetry", "", &envelope).contains(" 204 "));
+    let visit = json!({
+        "route": "/shipments/$id", "release": "release-6", "user": "planted-user",
+        "measured": { "LCP": 812.5, "INP": 1e9, "planted-figure": 1 },
+    });
+    let stranger = json!({ "route": "/planted?x=1", "release": "planted release", "measured": {} });
+    let envelope = format!("{{}}\n{{\"type\":\"vitals\"}}\n{visit}\n{{\"type\":\"vitals\"}}\n{stranger}\n");
+    assert!(ask(&serving, "POST /api/telemetry", "", &envelope).contains(" 204 "));
     assert!(ask(&serving, "POST /api/telemetry", "", "planted").contains(" 422 "));
     assert!(serving.stop(), "it ends with what is told, and well");
 
@@ -144,6 +151,11 @@ fn what_fails_is_told_with_its_request_and_without_who_asked_or_what_they_sent()
     assert_eq!(images[0]["type"], "sourcemap");
     let (_, traces) = ingest.kept("transaction");
     assert!(traces.iter().any(|it| it["transaction"] == "PATCH /api/auth/me"), "{traces:?}");
+    let visit = traces.iter().find(|it| it["transaction"] == "/shipments/$id").unwrap();
+    assert_eq!(visit["measurements"], json!({ "lcp": { "value": 812.5, "unit": "millisecond" } }));
+    assert_eq!((&visit["release"], &visit["environment"]), (&json!("release-6"), &json!("staging")));
+    let stranger = traces.iter().find(|it| it["transaction"] == "(another)").unwrap();
+    assert_eq!(stranger["release"], "release-7");
 }
 
 #[test]

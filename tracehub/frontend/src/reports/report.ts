@@ -33,6 +33,20 @@ export function reportUncaught() {
   window.addEventListener('unhandledrejection', ({ reason }) => tell(reason))
 }
 
+/** Of how many visits it is told how fast they were. */
+const MEASURED = 0.1
+
+/** What measures comes when the page is there: it knows what was before it. */
+export function measureSome() {
+  if (Math.random() >= MEASURED) return
+  window.addEventListener('load', () => {
+    import('./vitals').then(
+      ({ watchVitals }) => watchVitals(),
+      () => {},
+    )
+  })
+}
+
 /** Where reports go: our own site, which knows to whom. */
 export const TUNNEL = '/api/telemetry'
 

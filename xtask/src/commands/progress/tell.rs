@@ -9,9 +9,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::product::secrets::Supplied;
+use crate::product::sentry::Sentry;
 use crate::project::Environment;
 use crate::terminal::{self, seconds};
 use crate::tools::http;
@@ -71,7 +72,7 @@ enum Channel {
     /// The file that a job's page shows.
     Summary { path: String },
     /// Releases and deploys.
-    Sentry { url: String, organisation: String, project: String, token: String },
+    Sentry(Sentry),
 }
 
 impl Teller {
@@ -88,15 +89,8 @@ impl Teller {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let slack = secret("SLACK_WEBHOOK_URL").map(|webhook| Channel::Slack { webhook });
         let summary = variable("GITHUB_STEP_SUMMARY").map(|path| Channel::Summary { path });
-        let sentry = || {
-            Some(Channel::Sentry {
-                url: variable("SENTRY_URL").unwrap_or_else(|| "https://sentry.io".to_owned()),
-                organisation: variable("SENTRY_ORG")?,
-                project: variable("SENTRY_PROJECT")?,
-                token: secret("SENTRY_AUTH_TOKEN")?,
-            })
-        };
-        let channels = [slack, summary, sentry()].into_iter().flatten().collect();
+        let sentry = supplied.as_ref().and_then(Sentry::of).map(Channel::Sentry);
+        let channels = [slack, summary, sentry].into_iter().flatten().collect();
         Teller { channels, talking: RefCell::default() }
     }
 
@@ -155,17 +149,9 @@ impl Channel {
             Channel::Summary { path } => {
                 write_summary(path, news).context("the job's summary was not written")
             }
-            Channel::Sentry { url, organisation, project, token } => match news.state {
+            Channel::Sentry(sentry) => match news.state {
                 State::Succeeded { .. } if news.kind == "deploy" => {
-                    let base =
-                        format!("{}/api/0/organizations/{organisation}/releases/", url.trim_end_matches('/'));
-                    let bearer = format!("Bearer {token}");
-                    let headers = [("Authorization", bearer.as_str())];
-                    let release = json!({ "version": news.release, "projects": [project] });
-                    http::post(&base, &headers, &release).context("Sentry was not told of the release")?;
-                    let deploy: Value = json!({ "environment": news.environment, "url": news.url });
-                    http::post(&format!("{base}{}/deploys/", news.release), &headers, &deploy)
-                        .context("Sentry was not told of the deploy")
+                    sentry.deployed(&news.release, &news.environment, &news.url)
                 }
                 _ => Ok(()),
             },
@@ -211,6 +197,8 @@ impl News {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+
+    use serde_json::Value;
 
     use super::*;
     use crate::tools::http::received::Received;
@@ -276,25 +264,6 @@ mod tests {
             ),
             "{text}"
         );
-    }
-
-    #[test]
-    fn sentry_is_told_of_the_release_and_of_its_deploy_with_the_token_in_a_header() {
-        let told = served(2, |url| {
-            let (url, token) = (url.to_owned(), "secret-token".to_owned());
-            let (organisation, project) = ("acme".to_owned(), "tracehub".to_owned());
-            Channel::Sentry { url, organisation, project, token }
-                .tell(&news(State::Succeeded { took: Duration::ZERO }))
-                .unwrap();
-        });
-        assert_eq!(told[0].line, "POST /api/0/organizations/acme/releases/");
-        assert!(
-            told[1].line.ends_with("/releases/20260103t120000z-1a2b3c4d5e6f/deploys/"),
-            "{}",
-            told[1].line
-        );
-        assert!(told.iter().all(|it| it.header("authorization") == Some("Bearer secret-token")));
-        assert_eq!(serde_json::from_str::<Value>(&told[1].body).unwrap()["environment"], "staging");
     }
 
     #[test]

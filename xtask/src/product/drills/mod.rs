@@ -154,6 +154,7 @@ const UNDRILLED: &[(&str, &str)] = &[
         "users notice nothing; the deploy suite's trials of `migrations` do it",
     ),
     ("The host is lost", "the lab suite's trial of `lost_host` does it, with a store beside the lab"),
+    ("The minutes of the workflows run out", "users notice nothing; GitHub alone can count them"),
     ("Users must wait", "no trouble; the deploy suite's trial of `maintenance` does it"),
     ("Production, against its own gate", "the lab suite's trials of `gate` do it"),
     ("Will a deploy go through?", REFERENCE),
@@ -215,14 +216,15 @@ pub fn problems(runbook: &str) -> Vec<String> {
         .map(|page| format!("there is no page '{page}', and a drill names it"));
     let of_pages = pages.iter().flat_map(|page| {
         let is_drilled = DRILLS.iter().any(|drill| drill.page == page.heading);
-        let is_excused = UNDRILLED.iter().any(|(heading, _)| *heading == page.heading);
-        let wrong = match (is_drilled, is_excused) {
-            (false, false) => {
+        let excuse = UNDRILLED.iter().find(|(heading, _)| *heading == page.heading).map(|(_, why)| *why);
+        let wrong = match (is_drilled, excuse) {
+            (false, None) => {
                 vec!["no drill follows it (xtask/src/product/drills has them, and why some pages have none)"]
             }
-            (true, true) => vec!["a drill follows it, and it is said why none does"],
-            (true, false) => wrong_with(page),
-            (false, true) => Vec::new(),
+            (true, Some(_)) => vec!["a drill follows it, and it is said why none does"],
+            (true, None) => wrong_with(page),
+            (false, Some(REFERENCE)) => Vec::new(),
+            (false, Some(_)) => without_verb(page).into_iter().collect(),
         };
         wrong.into_iter().map(|why| format!("docs/runbook.md, '{}': {why}", page.heading))
     });
@@ -235,14 +237,18 @@ pub fn problems(runbook: &str) -> Vec<String> {
 fn wrong_with(page: &Page) -> Vec<&'static str> {
     let is_ours = |words: &Vec<String>| words.starts_with(&["cargo".to_owned(), "xtask".to_owned()]);
     [
-        (!page.begins.starts_with("**"), "it does not begin with what to do, as `**Roll back.**`"),
         (page.commands.is_empty(), "it has no block of commands"),
         (!page.commands.iter().all(is_ours), "its first block has what is no call of xtask"),
         (page.well.is_none(), "it does not say 'All is well when the last command prints `…`'"),
     ]
     .into_iter()
     .filter_map(|(is_so, why)| is_so.then_some(why))
+    .chain(without_verb(page))
     .collect()
+}
+
+fn without_verb(page: &Page) -> Option<&'static str> {
+    (!page.begins.starts_with("**")).then_some("it does not begin with what to do, as `**Roll back.**`")
 }
 
 #[cfg(test)]
@@ -251,11 +257,13 @@ mod tests {
 
     #[test]
     fn a_page_without_a_drill_is_named_and_one_that_no_drill_can_follow() {
-        let page = "# Runbook\n\n## The newest release is bad\n\n```sh\nssh root@host reboot\n```\n\n## It is new\n\nWords.\n";
+        let page = "# Runbook\n\n## The newest release is bad\n\n```sh\nssh root@host reboot\n```\n\n## It is new\n\nWords.\n\n\
+                    ## Users must wait\n\nWords.\n\n## What is going on?\n\nWords.\n";
         let told = problems(page).join("\n");
         for words in [
             "'It is new': no drill follows it",
             "'The newest release is bad': it does not begin",
+            "'Users must wait': it does not begin",
             "'The newest release is bad': its first block has what is no call of xtask",
             "'The newest release is bad': it does not say",
             "has `ssh root@`",
@@ -263,5 +271,6 @@ mod tests {
         ] {
             assert!(told.contains(words), "{words}: {told}");
         }
+        assert!(!told.contains("'What is going on?':"), "{told}");
     }
 }

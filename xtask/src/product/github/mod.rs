@@ -7,6 +7,7 @@ mod alerts;
 pub mod deployments;
 mod environments;
 mod labels;
+pub mod minutes;
 pub mod passes;
 mod rulesets;
 mod seal;

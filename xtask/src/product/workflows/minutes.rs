@@ -8,7 +8,7 @@ use super::jobs::{JOBS, Job};
 use crate::terminal::{self, paint};
 
 /// What a private repository has for nothing in a month.
-const FREE: u64 = 2000;
+pub const FREE: u64 = 2000;
 /// A job that finds that all its tasks have passed already: the machine, the tree, caches, xtask out of them.
 const START: u64 = 2;
 /// The images get their names: xtask from the cache, pull, push.
