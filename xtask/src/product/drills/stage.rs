@@ -19,6 +19,7 @@ use crate::product::copy::{Copy, FAULT, Version};
 use crate::project::{EDGE, NAME};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::docker::container;
+use crate::tools::files::lock::Lock;
 use crate::tools::http::{Authority, Client, Trust};
 use crate::tools::process::{Finished, Run, Session, shell};
 
@@ -29,7 +30,7 @@ pub const ENVIRONMENT: &str = "lab";
 /// Its root folder there.
 pub const ROOT: &str = "/opt/tracehub-app";
 /// The environment that the runbook speaks of: its name is all that a drill reads otherwise.
-const SPOKEN_OF: &str = "production";
+pub const SPOKEN_OF: &str = "production";
 /// Where everything of the environment is but the data: a disk of its own, small enough to be filled.
 const DISK: &str = "size=1600m";
 /// What a drill may leave among the backups.
@@ -43,12 +44,11 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const CALL_TIMEOUT: Duration = Duration::from_secs(900);
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// What asks a person, and what a person answers there.
-const ANSWERS: [(&[&str], &[&str]); 5] = [
+const ANSWERS: [(&[&str], &[&str]); 4] = [
     (&["deploy"], &["--yes"]),
     (&["prune"], &["--yes"]),
     (&["secrets", "revoke"], &["--yes"]),
     (&["db", "restore"], &["--confirm", ENVIRONMENT]),
-    (&["migrate", "revert"], &["--yes"]),
 ];
 
 /// A machine with an environment on it.
@@ -65,12 +65,12 @@ pub struct Stage {
     authority: Option<String>,
     client: Client,
     values: RefCell<BTreeMap<String, String>>,
+    live_when_well: RefCell<String>,
 }
 
 impl Stage {
     /// Brings up a lab, and deploys there.
     pub fn set(yes: bool) -> Result<Stage> {
-        Stage::clear()?;
         let copy = Copy::make(PURPOSE)?;
         let up = ["lab", "up", "--https", "--yes"];
         let up = if yes { &up[..] } else { &up[..3] };
@@ -96,7 +96,8 @@ impl Stage {
         copy.set_variable("SLACK_WEBHOOK_URL", &inbox.url);
         let url = (*variable("LAB_URL")?).to_owned();
         let well = copy.with_faults()?;
-        let stage = Stage { copy, well, inbox, url, host, authority, client, values: RefCell::default() };
+        let (values, live_when_well) = (RefCell::default(), RefCell::default());
+        let stage = Stage { copy, well, inbox, url, host, authority, client, values, live_when_well };
         Activity::of("the set-up of the machine", |_| {
             stage.call(&["host", "setup", "--env", ENVIRONMENT, "--yes"])?;
             stage.root(&["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", ROOT])?;
@@ -105,13 +106,20 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Removes the lab, also one that a drill left which was cut off.
+    /// Held while a drill runs: one at a time, since they have one lab.
+    pub fn lock() -> Result<Lock> {
+        let lock = Copy::folder(PURPOSE).with_file_name("lock");
+        Lock::hold(&lock, || {
+            terminal::note("  the lab of the drills: waiting for another `cargo xtask drill` here")
+        })
+    }
+
+    /// Removes the lab, also one that a drill left which was cut off, and whether the copy that it was brought up in is there or not.
     pub fn clear() -> Result<()> {
-        if !Copy::folder(PURPOSE).is_dir() {
-            return Ok(());
-        }
-        let down = ["lab", "down", "--keep-image"];
-        Activity::of("the lab of the drills goes", |_| call(&Copy::there(PURPOSE), &down)).map(drop)
+        let folder = Copy::folder(PURPOSE);
+        let home = folder.parent().context("the copy has a folder around it")?;
+        let home = home.canonicalize_utf8().with_context(|| format!("looking for {home}"))?;
+        Activity::of("the lab of the drills goes", |_| Lab::down_of(&home.join("copy"))).map(drop)
     }
 
     /// The release that is well serves, and nobody was told of anything yet.
@@ -132,8 +140,13 @@ impl Stage {
         self.call(&["monitor", "down", "--env", ENVIRONMENT])?;
         self.root(&["rm", "-f", &format!("{ROOT}/watch/state/state.json")])?;
         self.call(&["monitor", "up", "--env", ENVIRONMENT])?;
-        self.inbox.clear();
+        self.live_when_well.replace(self.live()?);
         Ok(())
+    }
+
+    /// Who had the traffic before the trouble.
+    pub fn live_when_well(&self) -> String {
+        self.live_when_well.borrow().clone()
     }
 
     /// What a word of the runbook stands for in this drill.
@@ -141,8 +154,8 @@ impl Stage {
         self.values.borrow_mut().insert(word.to_owned(), value.to_owned());
     }
 
-    /// Does what the page says, as it stands there, to the end. The last command must print what the page says.
-    pub fn follow(&self, page: &Page) -> Result<()> {
+    /// Does what the page says, as it stands there, to the end. The last command must print what the page says; gives what it printed.
+    pub fn follow(&self, page: &Page) -> Result<String> {
         let mut printed = String::new();
         for words in &page.commands {
             let words: Vec<String> = words.iter().map(|word| self.meant(word)).collect();
@@ -162,10 +175,11 @@ impl Stage {
             plain(&printed).contains(&plain(&well)),
             "the page says that it prints '{well}', and it printed:\n{printed}"
         );
-        Ok(())
+        Ok(printed)
     }
 
-    fn meant(&self, word: &str) -> String {
+    /// What words of the runbook say in this drill.
+    pub fn meant(&self, word: &str) -> String {
         let values = self.values.borrow();
         values.iter().fold(word.to_owned(), |word, (from, to)| word.replace(from, to))
     }

@@ -25,7 +25,7 @@ const SWITCH_TIMEOUT: Duration = Duration::from_secs(120);
 pub fn bad_release(stage: &Stage, users: &Users) -> Result<Instant> {
     stage.with_fault("turns-bad")?;
     stage.call(&["deploy", "--yes", "--env", ENVIRONMENT])?;
-    let began = Instant::now();
+    let began = users.mark();
     ensure!(stage.get("/api/test/turn-bad")? == 500, "the release does not turn bad when it is asked to");
     users.wait_until_unwell(MET)?;
     Ok(began)
@@ -33,14 +33,14 @@ pub fn bad_release(stage: &Stage, users: &Users) -> Result<Instant> {
 
 /// Its container is stopped, and the engine does not start again what somebody has stopped.
 pub fn edge_stopped(stage: &Stage, users: &Users) -> Result<Instant> {
-    let began = Instant::now();
+    let began = users.mark();
     stage.root(&["docker", "stop", "--time", "1", &Stage::edge()])?;
     users.wait_until_unwell(MET)?;
     Ok(began)
 }
 
 /// SIGKILL, right after the switch.
-pub fn driver_killed(stage: &Stage, _: &Users) -> Result<Instant> {
+pub fn driver_killed(stage: &Stage, users: &Users) -> Result<Instant> {
     stage.with_fault("logs-errors")?;
     let before = stage.live()?;
     let driver = stage.begin(&["deploy", "--yes", "--bake", "20s", "--env", ENVIRONMENT])?;
@@ -49,7 +49,7 @@ pub fn driver_killed(stage: &Stage, _: &Users) -> Result<Instant> {
         ensure!(began.elapsed() < SWITCH_TIMEOUT, "the deploy has not come to its switch");
         interrupt::pause(Duration::from_millis(100))?;
     }
-    let killed = Instant::now();
+    let killed = users.mark();
     driver.group.signal(Signal::KILL);
     Ok(killed)
 }
@@ -58,7 +58,7 @@ pub fn driver_killed(stage: &Stage, _: &Users) -> Result<Instant> {
 pub fn database_lost(stage: &Stage, users: &Users) -> Result<Instant> {
     let made = stage.json(&["db", "backup", "--json", "--env", ENVIRONMENT])?;
     stage.put("NAME", made["name"].as_str().context("the backup has no name")?);
-    let began = Instant::now();
+    let began = users.mark();
     let drop = format!("DROP DATABASE {DATABASE} WITH (FORCE)");
     stage.root(&["docker", "exec", &database(), "psql", "--username=postgres", "--command", &drop])?;
     users.wait_until_unwell(MET)?;
@@ -68,7 +68,7 @@ pub fn database_lost(stage: &Stage, users: &Users) -> Result<Instant> {
 /// Somebody tries passwords from where the user is.
 pub fn log_ins_locked(stage: &Stage, users: &Users) -> Result<Instant> {
     const MOST: usize = 60;
-    let began = Instant::now();
+    let began = users.mark();
     let wrong = json!({ "email": visits::WHO_LOGS_IN, "password": "not that one, and not that one" });
     let try_one = || {
         let url = format!("{}{}", stage.url, SMOKE_TEST.log_in);
@@ -84,7 +84,7 @@ pub fn log_ins_locked(stage: &Stage, users: &Users) -> Result<Instant> {
 }
 
 /// Old backups take the whole disk.
-pub fn disk_full(stage: &Stage, _: &Users) -> Result<Instant> {
+pub fn disk_full(stage: &Stage, users: &Users) -> Result<Instant> {
     const FILL: &str = r#"cd "$1" && newest=$(ls -t *z-*.json | head -n 1) && name=${newest%.json} || exit 1
 hour=0
 while [ $hour -lt 16 ]; do
@@ -95,13 +95,13 @@ while [ $hour -lt 16 ]; do
     hour=$((hour + 1))
 done"#;
     stage.call(&["db", "backup", "--env", ENVIRONMENT])?;
-    let began = Instant::now();
+    let began = users.mark();
     stage.root(&["sh", "-c", FILL, "fill", &format!("{ROOT}/backups")])?;
     Ok(began)
 }
 
 /// Somebody has a session and forgets it: what it has read can't be changed.
-pub fn migration_stuck(stage: &Stage, _: &Users) -> Result<Instant> {
+pub fn migration_stuck(stage: &Stage, users: &Users) -> Result<Instant> {
     const HOLD: &str = "BEGIN; SELECT count(*) FROM shipments; SELECT pg_sleep(900)";
     stage.root(&[
         "docker",
@@ -119,7 +119,7 @@ pub fn migration_stuck(stage: &Stage, _: &Users) -> Result<Instant> {
     stage.copy.add(&format!("{name}.down.sql"), "ALTER TABLE shipments DROP COLUMN drill;\n")?;
     stage.copy.add(&format!("{name}.up.sql"), "-- expand\nALTER TABLE shipments ADD COLUMN drill text;\n")?;
     stage.copy.push("a release with a migration")?;
-    let began = Instant::now();
+    let began = users.mark();
     let deploy = Run::new(stage.copy.xtask(&["deploy", "--yes", "--env", ENVIRONMENT])?);
     let told = deploy.timeout(SWITCH_TIMEOUT * 5).finish()?;
     ensure!(told.status.code() == Some(4), "the migration was not in anybody's way: {}", told.stderr);
@@ -146,8 +146,8 @@ pub fn secret_leaked(stage: &Stage, users: &Users) -> Result<Instant> {
     let version = stage.root(&["ls", &format!("{ROOT}/secrets/jwt_secret")])?;
     let version = version.split_whitespace().filter_map(|it| it.parse::<u32>().ok()).max();
     stage.put("VERSION", &version.context("there is no version of the secret")?.to_string());
-    let began = Instant::now();
     let token = visits::log_in(stage)?;
+    let began = users.mark();
     users.steal(token);
     users.wait_until_unwell(MET)?;
     Ok(began)
@@ -171,13 +171,13 @@ pub fn certificate_ended(stage: &Stage, users: &Users) -> Result<Instant> {
         ensure!(!there.is_empty(), "the edge has no {name}.{end}");
         stage.write(there.trim(), &fs::read_to_string(path.join(made))?)?;
     }
-    let began = Instant::now();
+    let began = users.mark();
     stage.root(&["docker", "restart", "--time", "1", &Stage::edge()])?;
     users.wait_until_unwell(MET)?;
     stage.authority("start")?;
     Ok(began)
 }
 
-fn database() -> String {
+pub fn database() -> String {
     Stage::platform(DATABASE_SERVICE.name)
 }
