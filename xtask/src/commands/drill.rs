@@ -13,7 +13,7 @@ use super::output::OutputArgs;
 use super::output::near::did_you_mean;
 use super::refuse;
 use crate::product::drills::page::{self, Page};
-use crate::product::drills::{DRILLS, Drill, Outcome, Stage};
+use crate::product::drills::{DRILLS, Drill, DrillLab, Outcome};
 use crate::product::secrets::today;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
@@ -64,11 +64,11 @@ impl DrillVerb {
         Run::new(cmd!(shell(), "openssl version")).run().map_err(|error| {
             refuse(format!("openssl makes certificates for the drills, and can't be called here: {error}"))
         })?;
-        let _one = Stage::lock()?;
+        let _one = DrillLab::lock()?;
         let mut results = Results::default();
         let ended = self.hold(&chosen, &runbook, &mut results);
         // Also when the set-up failed, or when somebody wants this to end.
-        let cleared = interrupt::shielded(Stage::clear);
+        let cleared = interrupt::shielded(DrillLab::clear);
         let Results { held, failed } = results;
         self.output.say(|| json!({ "held": held, "failed": failed }), || say(&held));
         ended.and(cleared)?;
@@ -80,20 +80,20 @@ impl DrillVerb {
 
     /// Each is written down as soon as it was held. One that failed may have left anything: the next one gets another machine.
     fn hold(&self, chosen: &[(&'static Drill, Page)], runbook: &str, results: &mut Results) -> Result<()> {
-        let mut stage = None;
+        let mut lab = None;
         for (drill, page) in chosen {
-            let there = match stage.take() {
+            let there = match lab.take() {
                 Some(there) => there,
                 None => {
-                    Stage::clear()?;
-                    Stage::set(self.yes)?
+                    DrillLab::clear()?;
+                    DrillLab::set(self.yes)?
                 }
             };
             match drill.hold(&there, page) {
                 Ok(outcome) => {
                     results.held.insert(drill.name, outcome);
                     write_section_of(RUNBOOK, SECTION, &section(runbook, &results.held))?;
-                    stage = Some(there);
+                    lab = Some(there);
                 }
                 Err(error) => {
                     // Whoever is interrupted has not failed.

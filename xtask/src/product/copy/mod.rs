@@ -29,7 +29,7 @@ const FAMILIES: [&str; 4] = ["CARGO_", "RUSTUP_", "DOCKER_", "BUILDX_"];
 const MARK: &str = "xtask/Cargo.toml";
 
 /// The copy, and the variables of what is called in it.
-pub struct Copy {
+pub struct Checkout {
     sh: Shell,
     folder: Utf8PathBuf,
     own: RefCell<BTreeSet<String>>,
@@ -45,7 +45,7 @@ pub struct Version {
     pub frontend: String,
 }
 
-impl Copy {
+impl Checkout {
     /// Where the copy for this purpose is, whether it is there or not.
     pub fn folder(purpose: &str) -> Utf8PathBuf {
         workspace::target_dir().join(purpose).join("copy")
@@ -53,8 +53,8 @@ impl Copy {
 
     /// A clone of what is committed, with a target folder of its own that stays for the next time. What is at its place is whole, also
     /// when this is cut off.
-    pub fn make(purpose: &str) -> Result<Copy> {
-        let folder = Copy::folder(purpose);
+    pub fn make(purpose: &str) -> Result<Checkout> {
+        let folder = Checkout::folder(purpose);
         let home = workspace::target_dir().join(purpose);
         fs::create_dir_all(&home).with_context(|| format!("making {home}"))?;
         let unfinished = home.join("copy.new");
@@ -65,7 +65,7 @@ impl Copy {
         let sh = shell_in(&unfinished);
         Run::new(cmd!(sh, "git remote remove origin")).run()?;
         fs::rename(&unfinished, &folder).with_context(|| format!("making {folder}"))?;
-        let copy = Copy { sh: shell_in(&folder), folder, own: RefCell::default() };
+        let copy = Checkout { sh: shell_in(&folder), folder, own: RefCell::default() };
         copy.set_variable("CARGO_TARGET_DIR", home.join("target").as_str());
         copy.set_variable("XTASK_TOOLS_DIR", workspace::tools_dir().as_str());
         Ok(copy)

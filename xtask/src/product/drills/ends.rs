@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::stage::{ROOT, Stage};
+use super::lab::{DrillLab, ROOT};
 use super::troubles::database;
 use crate::project::DATABASE;
 
@@ -16,7 +16,7 @@ const FULL: u32 = 90;
 /// What a drill has come to.
 pub struct End<'a> {
     /// Where.
-    pub stage: &'a Stage,
+    pub lab: &'a DrillLab,
     /// What the page's last command printed.
     pub printed: &'a str,
     /// When the trouble began.
@@ -31,7 +31,7 @@ pub fn site_is_over(end: &End) -> Result<()> {
 
 /// The release that was well before has the traffic.
 pub fn well_serves(end: &End) -> Result<()> {
-    let (live, well) = (end.stage.live()?, end.stage.live_when_well());
+    let (live, well) = (end.lab.live()?, end.lab.live_when_well());
     ensure!(live == well, "{live} has the traffic, and before the trouble it was {well}");
     Ok(())
 }
@@ -45,7 +45,7 @@ pub fn forgotten(end: &End) -> Result<()> {
 
 /// There is room, and who was told is told that it is over.
 pub fn room(end: &End) -> Result<()> {
-    let told = end.stage.root(&["df", "--output=pcent", ROOT])?;
+    let told = end.lab.root(&["df", "--output=pcent", ROOT])?;
     let used = told.lines().last().and_then(|line| line.trim().trim_end_matches('%').parse::<u32>().ok());
     let used = used.with_context(|| format!("df said {told:?}"))?;
     ensure!(used < FULL, "the disk is {used} % full all the same");
@@ -54,7 +54,7 @@ pub fn room(end: &End) -> Result<()> {
 
 /// It is that version that was revoked, and no other.
 pub fn revoked(end: &End) -> Result<()> {
-    let leaked = end.stage.meant("VERSION");
+    let leaked = end.lab.meant("VERSION");
     ensure!(
         is_revoked(end.printed, "jwt_secret", &leaked),
         "version {leaked}, which is out, is not revoked:\n{}",
@@ -71,18 +71,18 @@ fn is_revoked(table: &str, name: &str, version: &str) -> bool {
 /// The release that brought the migration has the traffic, and the database has what it made.
 pub fn migrated(end: &End) -> Result<()> {
     const ASKS: &str = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'shipments' AND column_name = 'drill'";
-    let live = end.stage.live()?;
-    ensure!(live != end.stage.live_when_well(), "the release from before, {live}, has the traffic");
+    let live = end.lab.live()?;
+    ensure!(live != end.lab.live_when_well(), "the release from before, {live}, has the traffic");
     let psql = ["psql", "--username=postgres", "--dbname", DATABASE, "--no-align", "--tuples-only"];
     let database = database();
     let asks = [&["docker", "exec", &database][..], &psql, &["--command", ASKS]].concat();
-    let count = end.stage.root(&asks)?;
+    let count = end.lab.root(&asks)?;
     ensure!(count.trim() == "1", "the database lacks what the migration makes");
     Ok(())
 }
 
 fn over(end: &End, alarm: &str) -> Result<()> {
-    end.stage.inbox.wait_for(&format!("[lab] over: {alarm}"), end.began, OVER_TIMEOUT).map(drop)
+    end.lab.inbox.wait_for(&format!("[lab] over: {alarm}"), end.began, OVER_TIMEOUT).map(drop)
 }
 
 #[cfg(test)]

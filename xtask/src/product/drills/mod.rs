@@ -2,8 +2,8 @@
 //! runbook's page as they stand there. A page that is wrong fails its drill.
 
 mod ends;
+mod lab;
 pub mod page;
-mod stage;
 mod troubles;
 mod users;
 mod visits;
@@ -15,9 +15,9 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use self::ends::End;
+pub use self::lab::DrillLab;
+use self::lab::SPOKEN_OF;
 use self::page::Page;
-use self::stage::SPOKEN_OF;
-pub use self::stage::Stage;
 use self::users::{Ask, Stolen, Users};
 use crate::terminal::Activity;
 
@@ -35,9 +35,9 @@ pub struct Drill {
     /// The alarm that tells of it at any hour.
     pub alarm: Option<&'static str>,
     /// Who asks all along.
-    users: fn(&Stage, Stolen) -> Result<Ask>,
+    users: fn(&DrillLab, Stolen) -> Result<Ask>,
     /// Makes it, and says when it began.
-    trouble: fn(&Stage, &Users) -> Result<Instant>,
+    trouble: fn(&DrillLab, &Users) -> Result<Instant>,
     /// What must be so in the end beside that users are served.
     end: fn(&End) -> Result<()>,
 }
@@ -228,22 +228,22 @@ impl Drill {
     }
 
     /// Holds it.
-    pub fn hold(&self, stage: &Stage, page: &Page) -> Result<Outcome> {
-        Activity::of(format!("{}: all is well first", self.name), |_| stage.make_well())?;
-        let users = Users::start(|stolen| (self.users)(stage, stolen))?;
+    pub fn hold(&self, lab: &DrillLab, page: &Page) -> Result<Outcome> {
+        Activity::of(format!("{}: all is well first", self.name), |_| lab.make_well())?;
+        let users = Users::start(|stolen| (self.users)(lab, stolen))?;
         users.wait_until_well(WELL_TIMEOUT)?;
-        let began = Activity::of(format!("{}: the trouble", self.name), |_| (self.trouble)(stage, &users))?;
+        let began = Activity::of(format!("{}: the trouble", self.name), |_| (self.trouble)(lab, &users))?;
         let heard = self.alarm.map(|alarm| {
             Activity::of(format!("{}: until somebody is told", self.name), |_| {
-                stage.inbox.wait_for(&format!("[lab] ALARM: {alarm}"), began, ALARM_TIMEOUT)
+                lab.inbox.wait_for(&format!("[lab] ALARM: {alarm}"), began, ALARM_TIMEOUT)
             })
         });
         let heard = heard.transpose()?;
         let printed =
-            stage.follow(page).with_context(|| format!("following '{}' of the runbook", self.page))?;
+            lab.follow(page).with_context(|| format!("following '{}' of the runbook", self.page))?;
         let well = users.wait_until_well(WELL_TIMEOUT)?;
         let seen = users.seen();
-        let end = End { stage, printed: &printed, began };
+        let end = End { lab, printed: &printed, began };
         Activity::of(format!("{}: whether it is over", self.name), |_| (self.end)(&end))?;
         let after = |then: Instant| then.saturating_duration_since(began).as_secs_f64();
         Ok(Outcome {

@@ -15,7 +15,7 @@ use xshell::cmd;
 use super::page::Page;
 use crate::lab::inbox::Inbox;
 use crate::lab::{Lab, Vps};
-use crate::product::copy::{Copy, FAULT, Version};
+use crate::product::copy::{Checkout, FAULT, Version};
 use crate::project::{EDGE, NAME};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::docker::container;
@@ -52,9 +52,9 @@ const ANSWERS: [(&[&str], &[&str]); 4] = [
 ];
 
 /// A machine with an environment on it.
-pub struct Stage {
+pub struct DrillLab {
     /// The copy in which commits are made and xtask is called.
-    pub copy: Copy,
+    pub copy: Checkout,
     /// The release that is well.
     pub well: Version,
     /// Who is told of alarms.
@@ -68,10 +68,10 @@ pub struct Stage {
     live_when_well: RefCell<String>,
 }
 
-impl Stage {
+impl DrillLab {
     /// Brings up a lab, and deploys there.
-    pub fn set(yes: bool) -> Result<Stage> {
-        let copy = Copy::make(PURPOSE)?;
+    pub fn set(yes: bool) -> Result<DrillLab> {
+        let copy = Checkout::make(PURPOSE)?;
         let up = ["lab", "up", "--https", "--yes"];
         let up = if yes { &up[..] } else { &up[..3] };
         Activity::of("a machine to drill on", |_| call(&copy, up))?;
@@ -97,18 +97,18 @@ impl Stage {
         let url = (*variable("LAB_URL")?).to_owned();
         let well = copy.with_faults()?;
         let (values, live_when_well) = (RefCell::default(), RefCell::default());
-        let stage = Stage { copy, well, inbox, url, host, authority, client, values, live_when_well };
+        let lab = DrillLab { copy, well, inbox, url, host, authority, client, values, live_when_well };
         Activity::of("the set-up of the machine", |_| {
-            stage.call(&["host", "setup", "--env", ENVIRONMENT, "--yes"])?;
-            stage.root(&["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", ROOT])?;
-            stage.root(&["chown", "deploy", ROOT])
+            lab.call(&["host", "setup", "--env", ENVIRONMENT, "--yes"])?;
+            lab.root(&["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", ROOT])?;
+            lab.root(&["chown", "deploy", ROOT])
         })?;
-        Ok(stage)
+        Ok(lab)
     }
 
     /// Held while a drill runs: one at a time, since they have one lab.
     pub fn lock() -> Result<Lock> {
-        let lock = Copy::folder(PURPOSE).with_file_name("lock");
+        let lock = Checkout::folder(PURPOSE).with_file_name("lock");
         Lock::hold(&lock, || {
             terminal::note("  the lab of the drills: waiting for another `cargo xtask drill` here")
         })
@@ -116,7 +116,7 @@ impl Stage {
 
     /// Removes the lab, also one that a drill left which was cut off, and whether the copy that it was brought up in is there or not.
     pub fn clear() -> Result<()> {
-        let folder = Copy::folder(PURPOSE);
+        let folder = Checkout::folder(PURPOSE);
         let home = folder.parent().context("the copy has a folder around it")?;
         let home = home.canonicalize_utf8().with_context(|| format!("looking for {home}"))?;
         Activity::of("the lab of the drills goes", |_| Lab::down_of(&home.join("copy"))).map(drop)
@@ -213,7 +213,7 @@ impl Stage {
 
     /// The edge's.
     pub fn edge() -> String {
-        Stage::platform(EDGE.name)
+        DrillLab::platform(EDGE.name)
     }
 
     /// Commits the release that is well with this fault, and has its images pushed.
@@ -278,6 +278,6 @@ fn answered<'a>(words: &[&'a str]) -> Vec<&'a str> {
     [verb, answer, rest].concat()
 }
 
-fn call(copy: &Copy, words: &[&str]) -> Result<Finished> {
+fn call(copy: &Checkout, words: &[&str]) -> Result<Finished> {
     Ok(Run::new(copy.xtask(words)?).timeout(CALL_TIMEOUT).checked()?)
 }
