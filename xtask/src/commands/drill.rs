@@ -6,15 +6,18 @@ use std::fs;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use serde_json::json;
+use xshell::cmd;
 
 use super::bench::write_section_of;
 use super::output::OutputArgs;
 use super::output::near::did_you_mean;
 use super::refuse;
-use crate::product::drills::{DRILLS, Drill, Outcome, Stage, page};
+use crate::product::drills::page::{self, Page};
+use crate::product::drills::{DRILLS, Drill, DrillLab, Outcome};
 use crate::product::secrets::today;
 use crate::setup::{self, Tool};
 use crate::terminal::{self, paint};
+use crate::tools::process::{Run, interrupt, shell};
 use crate::workspace;
 
 const RUNBOOK: &str = "docs/runbook.md";
@@ -53,28 +56,54 @@ impl DrillVerb {
             self.say_list();
             return Ok(());
         }
-        let chosen = self.chosen()?;
         let path = workspace::root().join(RUNBOOK);
         let runbook = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-        setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Ssh], self.yes)?;
-        let stage = Stage::set(self.yes)?;
-        let (mut held, mut failed) = (BTreeMap::new(), Vec::new());
-        for drill in chosen {
-            match drill.hold(&stage, &runbook) {
-                Ok(outcome) => drop(held.insert(drill.name, outcome)),
-                Err(error) => {
-                    terminal::note(format_args!("{} {}: {error:#}", paint::bad("failed:"), drill.name));
-                    failed.push(drill.name);
-                }
-            }
-        }
-        Stage::clear()?;
-        write_section_of(RUNBOOK, SECTION, &section(&runbook, &held))?;
+        let chosen = self.chosen()?.into_iter().map(|drill| Ok((drill, drill.page_of(&runbook)?)));
+        let chosen = chosen.collect::<Result<Vec<_>>>()?;
+        setup::ensure(&[Tool::Docker, Tool::Engine, Tool::Ssh, Tool::Age], self.yes)?;
+        Run::new(cmd!(shell(), "openssl version")).run().map_err(|error| {
+            refuse(format!("openssl makes certificates for the drills, and can't be called here: {error}"))
+        })?;
+        let _one = DrillLab::lock()?;
+        let mut results = Results::default();
+        let ended = self.hold(&chosen, &runbook, &mut results);
+        // Also when the set-up failed, or when somebody wants this to end.
+        let cleared = interrupt::shielded(DrillLab::clear);
+        let Results { held, failed } = results;
         self.output.say(|| json!({ "held": held, "failed": failed }), || say(&held));
+        ended.and(cleared)?;
         match failed.as_slice() {
             [] => Ok(()),
             some => Err(anyhow!("{} of the drills failed: {}", some.len(), some.join(", "))),
         }
+    }
+
+    /// Each is written down as soon as it was held. One that failed may have left anything: the next one gets another machine.
+    fn hold(&self, chosen: &[(&'static Drill, Page)], runbook: &str, results: &mut Results) -> Result<()> {
+        let mut lab = None;
+        for (drill, page) in chosen {
+            let there = match lab.take() {
+                Some(there) => there,
+                None => {
+                    DrillLab::clear()?;
+                    DrillLab::set(self.yes)?
+                }
+            };
+            match drill.hold(&there, page) {
+                Ok(outcome) => {
+                    results.held.insert(drill.name, outcome);
+                    write_section_of(RUNBOOK, SECTION, &section(runbook, &results.held))?;
+                    lab = Some(there);
+                }
+                Err(error) => {
+                    // Whoever is interrupted has not failed.
+                    interrupt::check()?;
+                    terminal::note(format_args!("{} {}: {error:#}", paint::bad("failed:"), drill.name));
+                    results.failed.push(drill.name);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn chosen(&self) -> Result<Vec<&'static Drill>> {
@@ -108,6 +137,13 @@ impl DrillVerb {
     }
 }
 
+/// How those went that were held so far.
+#[derive(Default)]
+struct Results {
+    held: BTreeMap<&'static str, Outcome>,
+    failed: Vec<&'static str>,
+}
+
 fn cells(drill: &Drill, outcome: &Outcome) -> [String; 4] {
     let seconds = |time: f64| format!("{time:.0} s");
     let told = match (drill.alarm, outcome.alarm_after) {
@@ -139,11 +175,11 @@ fn section(before: &str, held: &BTreeMap<&str, Outcome>) -> String {
         let kept = || {
             before.lines().find(|line| line.starts_with(&format!("| {} |", drill.name))).map(str::to_owned)
         };
-        let made = held.get(drill.name).map(|outcome| {
-            let page = format!("[{}](#{})", drill.page, page::anchor(drill.page));
-            format!("| {} | {page} | {} |", drill.name, cells(drill, outcome).join(" | "))
-        });
-        made.or_else(kept).iter().for_each(|line| text.push_str(&format!("{line}\n")));
+        let page = format!("[{}](#{})", drill.page, page::anchor(drill.page));
+        let row = |cells: [String; 4]| format!("| {} | {page} | {} |", drill.name, cells.join(" | "));
+        let line = held.get(drill.name).map(|outcome| row(cells(drill, outcome))).or_else(kept);
+        let line = line.unwrap_or_else(|| row(["", "", "", "not held yet"].map(str::to_owned)));
+        text.push_str(&format!("{line}\n"));
     }
     text
 }
@@ -162,5 +198,6 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(before.lines().next().unwrap()) && !text.contains("gone"), "{text}");
+        assert!(text.contains("(#the-disk-fills) |  |  |  | not held yet |"), "{text}");
     }
 }

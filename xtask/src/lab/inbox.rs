@@ -44,17 +44,12 @@ impl Inbox {
         Ok(inbox)
     }
 
-    /// Forgets what there is.
-    pub fn clear(&self) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// Waits for a message with these words, and says when it came.
-    pub fn wait_for(&self, words: &str, timeout: Duration) -> Result<Instant> {
+    /// Waits for a message with these words that came after `since`, and says when it came.
+    pub fn wait_for(&self, words: &str, since: Instant, timeout: Duration) -> Result<Instant> {
         let began = Instant::now();
         loop {
             let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some((at, _)) = kept.iter().find(|(_, message)| message.contains(words)) {
+            if let Some((at, _)) = kept.iter().find(|(at, message)| *at >= since && message.contains(words)) {
                 return Ok(*at);
             }
             if began.elapsed() > timeout {
@@ -86,4 +81,21 @@ fn take(stream: TcpStream, kept: &Kept) -> std::io::Result<()> {
     let message = (Instant::now(), String::from_utf8_lossy(&body).into_owned());
     kept.lock().unwrap_or_else(PoisonError::into_inner).push(message);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_before_does_not_count() {
+        let inbox = Inbox { url: String::new(), kept: Arc::default() };
+        let tell = |words: &str| inbox.kept.lock().unwrap().push((Instant::now(), words.to_owned()));
+        tell("ALARM: site");
+        let since = Instant::now();
+        let error = inbox.wait_for("ALARM: site", since, Duration::ZERO).unwrap_err().to_string();
+        assert!(error.contains("nobody was told 'ALARM: site'"), "{error}");
+        tell("ALARM: site");
+        assert!(inbox.wait_for("ALARM: site", since, Duration::ZERO).unwrap() >= since);
+    }
 }

@@ -86,10 +86,14 @@ pub struct Seen {
     pub engine: bool,
 }
 
-/// One a copy of the repository.
+/// One a copy of the repository, whose folder this is, with no link in its path.
+fn name_of(root: &Utf8Path) -> String {
+    let hash = hex(&Sha256::digest(root.as_str()));
+    format!("{}-lab-{}", project::NAME, &hash[..6])
+}
+
 fn name() -> Result<String> {
-    let hash = hex(&Sha256::digest(workspace::root().canonicalize_utf8()?.as_str()));
-    Ok(format!("{}-lab-{}", project::NAME, &hash[..6]))
+    Ok(name_of(&workspace::root().canonicalize_utf8()?))
 }
 
 /// Its machines and its registry's two, as far as they are here.
@@ -222,16 +226,8 @@ impl Lab {
         if lab.is_none() && engine::ask().is_none() {
             return Ok(false);
         }
-        let (sh, name) = (shell(), name()?);
-        let label = format!("{LAB_LABEL}={name}");
-        let found = containers(&name)?;
-        for container in &found {
-            Activity::of(format!("remove {container}"), |_| container::remove(sh, container))?;
-        }
-        let mut volumes = volume::labelled(sh, &label)?;
-        volumes.extend(lab.iter().flat_map(|lab| &lab.hosts).map(|host| host.container.clone()));
-        volumes.iter().try_for_each(|volume| volume::remove(sh, volume))?;
-        registry::remove(&name)?;
+        let machines = lab.iter().flat_map(|lab| &lab.hosts).map(|host| host.container.clone()).collect();
+        let is_removed = remove(&name()?, machines)?;
         if !keep_image {
             vps::remove_image()?;
         }
@@ -239,8 +235,14 @@ impl Lab {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(error).context("forgetting the lab's keys")
             }
-            _ => Ok(lab.is_some() || !found.is_empty() || !volumes.is_empty()),
+            _ => Ok(lab.is_some() || is_removed),
         }
+    }
+
+    /// The same of the copy of the repository that is in this folder, or was: what bears its name goes, and nothing else. What
+    /// is remembered of it goes with the folder.
+    pub fn down_of(root: &Utf8Path) -> Result<bool> {
+        remove(&name_of(root), Vec::new())
     }
 
     /// The variables by which the other verbs find the lab's machines: the first one stands for each environment with a
@@ -278,6 +280,22 @@ impl Lab {
         }
         all
     }
+}
+
+/// Removes what the engine has of this lab, and these volumes. Gives whether there was any.
+fn remove(name: &str, machines: Vec<String>) -> Result<bool> {
+    let sh = shell();
+    let found = containers(name)?;
+    for container in &found {
+        Activity::of(format!("remove {container}"), |_| container::remove(sh, container))?;
+    }
+    let mut volumes = volume::labelled(sh, &format!("{LAB_LABEL}={name}"))?;
+    let is_there = !found.is_empty() || !volumes.is_empty();
+    // A machine's own has its name.
+    volumes.extend(found.into_iter().chain(machines));
+    volumes.iter().try_for_each(|volume| volume::remove(sh, volume))?;
+    registry::remove(name)?;
+    Ok(is_there)
 }
 
 /// Removes the machines of copies of the repository that are gone.

@@ -46,5 +46,5 @@ pub use self::report::{Format, Report};
 pub use self::run::run;
 pub use self::services::Service;
 pub use self::store::Store;
-pub use self::strict::{Sandbox, Variables};
+pub use self::strict::{Sandbox, Variables, is_always_given};
 pub use self::task::{Lane, Task, Unavailable, minutes, task};

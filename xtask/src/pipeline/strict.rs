@@ -62,6 +62,11 @@ const FAMILIES: &[&str] = &[
     "CARGO_NET_",
 ];
 
+/// Whether programs need this variable wherever they run.
+pub fn is_always_given(name: &str) -> bool {
+    ALWAYS_GIVEN.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
 /// The environment variables of one task in its sandbox.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Variables {
@@ -75,9 +80,7 @@ impl Variables {
     pub fn of(task: &Task, all: impl IntoIterator<Item = (String, String)>) -> Variables {
         let mut variables = Variables::default();
         for (name, value) in all {
-            let is_given = ALWAYS_GIVEN.contains(&name.as_str())
-                || FAMILIES.iter().any(|family| name.starts_with(family))
-                || task.variables.contains(&name.as_str());
+            let is_given = is_always_given(&name) || task.variables.contains(&name.as_str());
             if is_given { variables.given.push((name, value)) } else { variables.withheld.push(name) }
         }
         variables

@@ -14,7 +14,7 @@ use self::baseline::{Baseline, WAYS};
 use self::measure::Measured;
 use self::ours::Ours;
 use crate::lab::Lab;
-use crate::product::copy::{Copy, Version};
+use crate::product::copy::{Checkout, Version};
 use crate::setup::{self, Tool};
 use crate::terminal::{self, Activity, paint};
 
@@ -60,7 +60,7 @@ struct Row {
 
 impl Versions {
     /// Commits whose images are in the registry.
-    fn of(copy: &Copy) -> Result<Versions> {
+    fn of(copy: &Checkout) -> Result<Versions> {
         let first = copy.push("the first release")?;
         let changed = (1..=ROUNDS).map(|round| {
             copy.change("tracehub/backend/src/main.rs", "until told to stop", "until told to stop, please")?;
@@ -85,7 +85,7 @@ impl Rollout {
         setup::ensure(&[Tool::Ssh], self.yes)?;
         let was_up = Lab::load()?.is_some();
         let lab = Activity::of("a machine to deploy to", |_| Lab::up(1, false, self.yes))?;
-        let copy = Copy::make("bench")?;
+        let copy = Checkout::make("bench")?;
         for (name, value) in lab.variables() {
             // Production's defaults, on the lab's first machine.
             if let Some(name) = name.strip_prefix("LAB_") {
@@ -117,7 +117,7 @@ impl Rollout {
 }
 
 impl Row {
-    fn of_ours(copy: &Copy, lab: &Lab, versions: &Versions) -> Result<Row> {
+    fn of_ours(copy: &Checkout, lab: &Lab, versions: &Versions) -> Result<Row> {
         let way = "cargo xtask";
         terminal::note(paint::strong(way));
         let ours = Ours::set_up(copy, lab, &versions.first)?;

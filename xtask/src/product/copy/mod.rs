@@ -2,14 +2,17 @@
 
 pub mod faults;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
+use crate::pipeline::is_always_given;
 use crate::terminal::Activity;
 use crate::tools::process::{Run, shell, shell_in};
 use crate::workspace;
@@ -19,10 +22,17 @@ pub use self::faults::FAULT;
 /// Building and pushing images, compiler included.
 const BUILD_TIMEOUT: Duration = Duration::from_secs(1200);
 
+/// Of the variables of whoever calls, what a call in the copy has beside [`is_always_given`], by how they begin: how to
+/// compile, and where the engine is. Nothing else: what leads to production, or to its store and its logs, leads there from a copy, too.
+const FAMILIES: [&str; 4] = ["CARGO_", "RUSTUP_", "DOCKER_", "BUILDX_"];
+/// By it a folder is known for the repository's root: without it, the root of what is called there is that of the repository around it.
+const MARK: &str = "xtask/Cargo.toml";
+
 /// The copy, and the variables of what is called in it.
-pub struct Copy {
+pub struct Checkout {
     sh: Shell,
     folder: Utf8PathBuf,
+    own: RefCell<BTreeSet<String>>,
 }
 
 /// A commit, and its images by digest.
@@ -35,43 +45,36 @@ pub struct Version {
     pub frontend: String,
 }
 
-impl Copy {
+impl Checkout {
     /// Where the copy for this purpose is, whether it is there or not.
     pub fn folder(purpose: &str) -> Utf8PathBuf {
         workspace::target_dir().join(purpose).join("copy")
     }
 
-    /// A clone of what is committed, with a target folder of its own that stays for the next time.
-    pub fn make(purpose: &str) -> Result<Copy> {
-        let folder = Copy::folder(purpose);
+    /// A clone of what is committed, with a target folder of its own that stays for the next time. What is at its place is whole, also
+    /// when this is cut off.
+    pub fn make(purpose: &str) -> Result<Checkout> {
+        let folder = Checkout::folder(purpose);
         let home = workspace::target_dir().join(purpose);
-        match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("removing {folder}"));
-            }
-            _ => fs::create_dir_all(&home).with_context(|| format!("making {home}"))?,
-        }
+        fs::create_dir_all(&home).with_context(|| format!("making {home}"))?;
+        let unfinished = home.join("copy.new");
+        [&folder, &unfinished].into_iter().try_for_each(|folder| remove(folder))?;
         let root = workspace::root();
-        Run::new(cmd!(shell(), "git clone --quiet {root} {folder}")).run()?;
-        let copy = Copy::there(purpose);
-        let sh = &copy.sh;
+        Run::new(cmd!(shell(), "git clone --quiet {root} {unfinished}")).run()?;
         // Without a remote, nobody asks whether a commit was pushed.
+        let sh = shell_in(&unfinished);
         Run::new(cmd!(sh, "git remote remove origin")).run()?;
+        fs::rename(&unfinished, &folder).with_context(|| format!("making {folder}"))?;
+        let copy = Checkout { sh: shell_in(&folder), folder, own: RefCell::default() };
+        copy.set_variable("CARGO_TARGET_DIR", home.join("target").as_str());
+        copy.set_variable("XTASK_TOOLS_DIR", workspace::tools_dir().as_str());
         Ok(copy)
-    }
-
-    /// The one that is there.
-    pub fn there(purpose: &str) -> Copy {
-        let folder = Copy::folder(purpose);
-        let sh = shell_in(&folder);
-        sh.set_var("CARGO_TARGET_DIR", folder.with_file_name("target"));
-        sh.set_var("XTASK_TOOLS_DIR", workspace::tools_dir());
-        Copy { sh, folder }
     }
 
     /// From here on, what is called in it has this variable.
     pub fn set_variable(&self, name: &str, value: &str) {
         self.sh.set_var(name, value);
+        self.own.borrow_mut().insert(name.to_owned());
     }
 
     /// A release whose backend can misbehave, and does not yet.
@@ -149,8 +152,79 @@ impl Copy {
     }
 
     /// A call of xtask in the copy.
-    pub fn xtask(&self, words: &[&str]) -> Result<Cmd<'_>, std::io::Error> {
-        let program = std::env::current_exe()?;
-        Ok(cmd!(self.sh, "{program} {words...}"))
+    pub fn xtask(&self, words: &[&str]) -> Result<Cmd<'_>> {
+        is_whole(&self.folder)?;
+        let program = std::env::current_exe().context("looking for this program")?;
+        let own = self.own.borrow();
+        let foreign = std::env::vars_os().map(|(name, _)| name).filter(|name| {
+            let name = name.to_string_lossy();
+            !is_passed_on(&name) && !own.contains(&*name)
+        });
+        Ok(foreign.fold(cmd!(self.sh, "{program} {words...}"), Cmd::env_remove))
+    }
+}
+
+/// Whether a call in the copy has this variable of whoever calls.
+fn is_passed_on(name: &str) -> bool {
+    let is_ours = is_always_given(name) && name != "SSH_AUTH_SOCK";
+    is_ours || FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+/// An error when what is called in this folder would be about another one.
+fn is_whole(folder: &Utf8Path) -> Result<()> {
+    ensure!(
+        folder.join(MARK).is_file(),
+        "{folder} is no whole copy of the repository (it has no {MARK}): nothing is called there, since it would be about the \
+         repository around it"
+    );
+    Ok(())
+}
+
+fn remove(folder: &Utf8Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {folder}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_in_a_copy_has_nothing_that_leads_to_a_real_environment() {
+        let withheld = [
+            "PRODUCTION_HOST",
+            "STAGING_URL",
+            "LOGS_TO",
+            "BACKUP_TO",
+            "BACKUP_S3_ENDPOINT",
+            "GITHUB_STEP_SUMMARY",
+            "GITHUB_TOKEN",
+            "SSH_AUTH_SOCK",
+            "SENTRY_ORG",
+            "SOPS_AGE_KEY_FILE",
+            "REGISTRY",
+            "JWT_SECRET",
+            "GIT_DIR",
+        ];
+        for name in withheld {
+            assert!(!is_passed_on(name), "{name}");
+        }
+        for name in ["PATH", "HOME", "RUSTUP_AUTO_INSTALL", "DOCKER_HOST", "HTTPS_PROXY", "XTASK_TOOLS_DIR"] {
+            assert!(is_passed_on(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_called_in_a_folder_that_is_no_whole_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
+        assert!(is_whole(folder).unwrap_err().to_string().contains("no whole copy"));
+        fs::create_dir(folder.join("xtask")).unwrap();
+        fs::write(folder.join(MARK), "").unwrap();
+        is_whole(folder).unwrap();
     }
 }

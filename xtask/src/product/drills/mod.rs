@@ -1,8 +1,9 @@
 //! Drills: each makes a trouble for real on a machine of a lab, waits until somebody is told, and ends it by the commands of the
 //! runbook's page as they stand there. A page that is wrong fails its drill.
 
+mod ends;
+mod lab;
 pub mod page;
-mod stage;
 mod troubles;
 mod users;
 mod visits;
@@ -10,11 +11,13 @@ mod visits;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
+use self::ends::End;
+pub use self::lab::DrillLab;
+use self::lab::SPOKEN_OF;
 use self::page::Page;
-pub use self::stage::Stage;
 use self::users::{Ask, Stolen, Users};
 use crate::terminal::Activity;
 
@@ -32,9 +35,11 @@ pub struct Drill {
     /// The alarm that tells of it at any hour.
     pub alarm: Option<&'static str>,
     /// Who asks all along.
-    users: fn(&Stage, Stolen) -> Result<Ask>,
+    users: fn(&DrillLab, Stolen) -> Result<Ask>,
     /// Makes it, and says when it began.
-    trouble: fn(&Stage, &Users) -> Result<Instant>,
+    trouble: fn(&DrillLab, &Users) -> Result<Instant>,
+    /// What must be so in the end beside that users are served.
+    end: fn(&End) -> Result<()>,
 }
 
 /// All of them.
@@ -45,6 +50,7 @@ pub const DRILLS: &[Drill] = &[
         alarm: Some("site"),
         users: visits::visitors,
         trouble: troubles::bad_release,
+        end: ends::site_is_over,
     },
     Drill {
         name: "edge-stopped",
@@ -52,6 +58,7 @@ pub const DRILLS: &[Drill] = &[
         alarm: Some("site"),
         users: visits::visitors,
         trouble: troubles::edge_stopped,
+        end: ends::site_is_over,
     },
     Drill {
         name: "driver-killed",
@@ -59,6 +66,7 @@ pub const DRILLS: &[Drill] = &[
         alarm: Some("guard"),
         users: visits::visitors,
         trouble: troubles::driver_killed,
+        end: ends::well_serves,
     },
     Drill {
         name: "log-ins-locked",
@@ -66,6 +74,7 @@ pub const DRILLS: &[Drill] = &[
         alarm: None,
         users: visits::who_log_in,
         trouble: troubles::log_ins_locked,
+        end: ends::forgotten,
     },
     Drill {
         name: "disk-full",
@@ -73,6 +82,7 @@ pub const DRILLS: &[Drill] = &[
         alarm: Some("disk-90"),
         users: visits::visitors,
         trouble: troubles::disk_full,
+        end: ends::room,
     },
     Drill {
         name: "secret-leaked",
@@ -80,20 +90,7 @@ pub const DRILLS: &[Drill] = &[
         alarm: None,
         users: visits::who_are_robbed,
         trouble: troubles::secret_leaked,
-    },
-    Drill {
-        name: "database-lost",
-        page: "The data is damaged",
-        alarm: Some("site"),
-        users: visits::readers,
-        trouble: troubles::database_lost,
-    },
-    Drill {
-        name: "migration-stuck",
-        page: "A migration failed",
-        alarm: None,
-        users: visits::readers,
-        trouble: troubles::migration_stuck,
+        end: ends::revoked,
     },
     Drill {
         name: "certificate-ended",
@@ -101,6 +98,23 @@ pub const DRILLS: &[Drill] = &[
         alarm: Some("site"),
         users: visits::visitors,
         trouble: troubles::certificate_ended,
+        end: ends::site_is_over,
+    },
+    Drill {
+        name: "database-lost",
+        page: "The data is damaged",
+        alarm: Some("site"),
+        users: visits::readers,
+        trouble: troubles::database_lost,
+        end: ends::site_is_over,
+    },
+    Drill {
+        name: "migration-stuck",
+        page: "A migration failed",
+        alarm: None,
+        users: visits::readers,
+        trouble: troubles::migration_stuck,
+        end: ends::migrated,
     },
 ];
 
@@ -109,13 +123,22 @@ const UNDRILLED: &[(&str, &str)] = &[
     ("The way to a host", REFERENCE),
     ("A new machine", "each drill begins with it"),
     ("A host that is run by hand becomes ours", "the lab suite's trials of `by_hand` do all of it"),
-    ("A deploy failed", REFERENCE),
-    ("A deploy is refused: the data are of another environment", REFUSAL),
+    (
+        "A deploy failed",
+        "what ends it is another deploy, which `migration-stuck` drills after one that failed",
+    ),
+    (
+        "A deploy is refused: the data are of another environment",
+        "nothing is wrong for users; the deploy suite's trials of `ownership` do it",
+    ),
     (
         "The link to the host is gone in the middle of a deploy",
-        "the lab suite cuts it; nobody has anything to do",
+        "nobody has anything to do at once; the lab suite's trials of `interruptions` cut it",
     ),
-    ("A rollback is refused: 'it can't serve on this database'", REFUSAL),
+    (
+        "A rollback is refused: 'it can't serve on this database'",
+        "nothing is wrong for users; the deploy suite's trials of `migrations` do it",
+    ),
     (
         "The database's passwords want to be others",
         "no trouble; the lab suite's trials of `rotation` do it under load",
@@ -127,24 +150,24 @@ const UNDRILLED: &[(&str, &str)] = &[
     ),
     (
         "A kept release is 'damaged', has 'images gone', or was 'never ready'",
-        "users notice nothing; trials of both suites do it",
+        "users notice nothing; the deploy suite's trials of `manual_changes` and of `rollouts` do it",
     ),
     (
         "'the ledger is gone', 'is damaged in line …', 'lacks its end'",
-        "users notice nothing; the deploy suite does it",
+        "users notice nothing; the deploy suite's trials of `manual_changes` do it",
     ),
     (
         "The platform has changed in the repository",
         "no trouble; the deploy suite's trials of `platform` do it under load",
     ),
     ("What is going on?", REFERENCE),
-    ("Reminders don't come", REFERENCE),
+    ("Reminders don't come", "it says where to read why, and no more: there is no one command that ends it"),
     ("Mails are not sent", "it takes a mail server that refuses; the backend's tests have one"),
     (
         "Somebody begins, forgets a password, or leaves",
         "no trouble; the deploy suite's trial of `people` does it",
     ),
-    ("Somebody tries passwords", REFERENCE),
+    ("Somebody tries passwords", "who is kept out by it is let in by what `log-ins-locked` drills"),
     ("A part is started again and again", "what ends it is a rollback, which `bad-release` drills"),
     ("Memory or processors are short", "what ends it is a rollback, which `bad-release` drills"),
     ("The host's clock is wrong", "machines of a lab have the clock of the machine that they are on"),
@@ -162,11 +185,28 @@ const UNDRILLED: &[(&str, &str)] = &[
     ("Users must wait", "no trouble; the deploy suite's trial of `maintenance` does it"),
     ("Production, against its own gate", "the lab suite's trials of `gate` do it"),
     ("Will a deploy go through?", REFERENCE),
-    ("A deploy would replace a commit that it does not contain", REFUSAL),
+    (
+        "A deploy would replace a commit that it does not contain",
+        "nothing is wrong for users; the lab suite's trials of `gate` do it",
+    ),
     ("Try all of this", REFERENCE),
 ];
 const REFERENCE: &str = "it says where to look, and nothing to do";
-const REFUSAL: &str = "nothing is wrong for users; what is refused has a trial";
+
+/// What pages that are drilled may call.
+const VERBS: [&str; 11] = [
+    "status",
+    "rollback",
+    "deploy",
+    "recover",
+    "prune",
+    "secrets",
+    "db",
+    "logs",
+    "platform",
+    "migrate",
+    "maintenance",
+];
 
 /// How a drill went.
 #[derive(Debug, Clone, Serialize)]
@@ -182,24 +222,33 @@ pub struct Outcome {
 }
 
 impl Drill {
-    /// Holds it.
-    pub fn hold(&self, stage: &Stage, runbook: &str) -> Result<Outcome> {
-        let pages = page::pages(runbook);
-        let page = pages.iter().find(|page| page.heading == self.page);
+    /// Its page of the runbook, which it can follow.
+    pub fn page_of(&self, runbook: &str) -> Result<Page> {
+        let page = page::pages(runbook).into_iter().find(|page| page.heading == self.page);
         let page = page.with_context(|| format!("the runbook has no page '{}'", self.page))?;
-        Activity::of(format!("{}: all is well first", self.name), |_| stage.make_well())?;
-        let users = Users::start(|stolen| (self.users)(stage, stolen))?;
+        let wrong = wrong_with(&page);
+        ensure!(wrong.is_empty(), "docs/runbook.md, '{}': {}", self.page, wrong.join("; "));
+        Ok(page)
+    }
+
+    /// Holds it.
+    pub fn hold(&self, lab: &DrillLab, page: &Page) -> Result<Outcome> {
+        Activity::of(format!("{}: all is well first", self.name), |_| lab.make_well())?;
+        let users = Users::start(|stolen| (self.users)(lab, stolen))?;
         users.wait_until_well(WELL_TIMEOUT)?;
-        let began = Activity::of(format!("{}: the trouble", self.name), |_| (self.trouble)(stage, &users))?;
+        let began = Activity::of(format!("{}: the trouble", self.name), |_| (self.trouble)(lab, &users))?;
         let heard = self.alarm.map(|alarm| {
             Activity::of(format!("{}: until somebody is told", self.name), |_| {
-                stage.inbox.wait_for(&format!("[lab] ALARM: {alarm}"), ALARM_TIMEOUT)
+                lab.inbox.wait_for(&format!("[lab] ALARM: {alarm}"), began, ALARM_TIMEOUT)
             })
         });
         let heard = heard.transpose()?;
-        stage.follow(page).with_context(|| format!("following '{}' of the runbook", self.page))?;
+        let printed =
+            lab.follow(page).with_context(|| format!("following '{}' of the runbook", self.page))?;
         let well = users.wait_until_well(WELL_TIMEOUT)?;
         let seen = users.seen();
+        let end = End { lab, printed: &printed, began };
+        Activity::of(format!("{}: whether it is over", self.name), |_| (self.end)(&end))?;
         let after = |then: Instant| then.saturating_duration_since(began).as_secs_f64();
         Ok(Outcome {
             alarm_after: heard.map(after),
@@ -223,9 +272,12 @@ pub fn problems(runbook: &str) -> Vec<String> {
         let excuse = UNDRILLED.iter().find(|(heading, _)| *heading == page.heading).map(|(_, why)| *why);
         let wrong = match (is_drilled, excuse) {
             (false, None) => {
-                vec!["no drill follows it (xtask/src/product/drills has them, and why some pages have none)"]
+                vec![
+                    "no drill follows it (xtask/src/product/drills has them, and why some pages have none)"
+                        .to_owned(),
+                ]
             }
-            (true, Some(_)) => vec!["a drill follows it, and it is said why none does"],
+            (true, Some(_)) => vec!["a drill follows it, and it is said why none does".to_owned()],
             (true, None) => wrong_with(page),
             (false, Some(REFERENCE)) => Vec::new(),
             (false, Some(_)) => without_verb(page).into_iter().collect(),
@@ -234,25 +286,48 @@ pub fn problems(runbook: &str) -> Vec<String> {
     });
     let root = ["sudo ", "ssh root@", "su -"].into_iter().filter(|words| runbook.contains(words));
     let root = root.map(|words| format!("docs/runbook.md has `{words}`: nobody needs a shell of root's"));
-    gone.chain(of_pages).chain(root).collect()
+    let rows = DRILLS.iter().filter(|drill| runbook.matches(&format!("\n| {} |", drill.name)).count() != 1);
+    let rows = rows.map(|drill| {
+        format!("docs/runbook.md has no row for the drill {} (one that was not held yet says so)", drill.name)
+    });
+    gone.chain(of_pages).chain(root).chain(rows).collect()
 }
 
-/// What a drill could not follow.
-fn wrong_with(page: &Page) -> Vec<&'static str> {
+/// What a drill could not follow, or must not: all that it calls is about the environment that the runbook speaks of, whose name a drill
+/// reads as the lab's.
+fn wrong_with(page: &Page) -> Vec<String> {
     let is_ours = |words: &Vec<String>| words.starts_with(&["cargo".to_owned(), "xtask".to_owned()]);
-    [
+    let verb = |words: &Vec<String>| words.get(2).cloned().unwrap_or_default();
+    let foreign = page.commands.iter().filter(|words| is_ours(words));
+    let foreign = foreign.flat_map(|words| {
+        let unknown = !VERBS.contains(&verb(words).as_str());
+        let unknown = unknown.then(|| format!("`{}` is no verb that a drill may call", verb(words)));
+        let elsewhere = !is_about(words, SPOKEN_OF);
+        let elsewhere =
+            elsewhere.then(|| format!("`{}` is not called with `--env {SPOKEN_OF}`", verb(words)));
+        unknown.into_iter().chain(elsewhere)
+    });
+    let of_page = [
         (page.commands.is_empty(), "it has no block of commands"),
         (!page.commands.iter().all(is_ours), "its first block has what is no call of xtask"),
         (page.well.is_none(), "it does not say 'All is well when the last command prints `…`'"),
-    ]
-    .into_iter()
-    .filter_map(|(is_so, why)| is_so.then_some(why))
-    .chain(without_verb(page))
-    .collect()
+    ];
+    let of_page = of_page.into_iter().filter(|(is_so, _)| *is_so).map(|(_, why)| why.to_owned());
+    let unread = page.unread.iter().map(|what| format!("its first block has {what}"));
+    of_page.chain(unread).chain(foreign).chain(without_verb(page)).collect()
 }
 
-fn without_verb(page: &Page) -> Option<&'static str> {
-    (!page.begins.starts_with("**")).then_some("it does not begin with what to do, as `**Roll back.**`")
+/// Whether a call says once which environment it is about, and that it is this one.
+fn is_about(words: &[String], environment: &str) -> bool {
+    let before = words.iter().take_while(|word| *word != "--").map(String::as_str);
+    let before: Vec<&str> = before.collect();
+    let named = before.iter().filter(|word| word.starts_with("--env")).count();
+    named == 1 && before.windows(2).any(|two| two == ["--env", environment])
+}
+
+fn without_verb(page: &Page) -> Option<String> {
+    let begins = page.begins.starts_with("**");
+    (!begins).then(|| "it does not begin with what to do, as `**Roll back.**`".to_owned())
 }
 
 #[cfg(test)]
@@ -276,5 +351,62 @@ mod tests {
             assert!(told.contains(words), "{words}: {told}");
         }
         assert!(!told.contains("'What is going on?':"), "{told}");
+    }
+
+    #[test]
+    fn a_page_whose_commands_lead_elsewhere_is_followed_by_nobody() {
+        let drill = &DRILLS[0];
+        let told = |commands: &str| {
+            let page = format!(
+                "# Runbook\n\n## {}\n\n**Do.**\n\n```sh\n{commands}\n```\n\nAll is well when the last command prints `well`.\n",
+                drill.page
+            );
+            drill.page_of(&page).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert_eq!(told("cargo xtask db shell --env production -- --command \"SELECT '--env'\""), "");
+        for (command, why) in [
+            ("cargo xtask rollback", "`rollback` is not called with `--env production`"),
+            ("cargo xtask rollback --env staging", "`rollback` is not called"),
+            ("cargo xtask rollback --env production --env staging", "`rollback` is not called"),
+            ("cargo xtask rollback --env=staging --env production", "`rollback` is not called"),
+            ("cargo xtask db shell -- --env production", "`db` is not called"),
+            ("cargo xtask down --env production", "`down` is no verb that a drill may call"),
+            ("cargo xtask status --env production | tail", "a `|` that is in no quotes"),
+            ("cargo xtask status --env 'production", "a quote (') that has no end"),
+        ] {
+            assert!(told(command).contains(why), "{command}: {}", told(command));
+        }
+    }
+
+    #[test]
+    fn each_drill_has_one_row_in_the_runbook() {
+        let path = crate::workspace::root().join("docs/runbook.md");
+        let runbook = std::fs::read_to_string(path).unwrap();
+        assert_eq!(problems(&runbook), Vec::<String>::new());
+        let without = runbook.replace("\n| disk-full |", "\n| disk |");
+        assert_eq!(problems(&without).len(), 1);
+        assert!(problems(&without)[0].contains("no row for the drill disk-full"));
+    }
+
+    #[test]
+    fn a_trial_that_stands_for_a_drill_is_there() {
+        let trials = concat!(
+            include_str!("../../../tests/lab/main.rs"),
+            include_str!("../../../tests/deploy/main.rs")
+        );
+        let mut count = 0;
+        for (page, why) in UNDRILLED {
+            let named: Vec<&str> = why.split('`').skip(1).step_by(2).collect();
+            assert!(
+                !named.is_empty() || !why.contains("suite") && !why.contains("trial"),
+                "{page}: names no trial"
+            );
+            for name in named {
+                let is_drill = DRILLS.iter().any(|drill| drill.name == name);
+                assert!(is_drill || trials.contains(&format!(" {name}::")), "{page}: no trial of `{name}`");
+                count += 1;
+            }
+        }
+        assert!(count > 0);
     }
 }

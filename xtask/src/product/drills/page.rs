@@ -13,6 +13,8 @@ pub struct Page {
     pub begins: String,
     /// The commands of its first block, each as its words.
     pub commands: Vec<Vec<String>>,
+    /// What a shell would make of the block otherwise than a drill does.
+    pub unread: Option<String>,
     /// What the last of them prints when all is well.
     pub well: Option<String>,
 }
@@ -27,18 +29,21 @@ fn page(text: &str) -> Page {
     let block = body.split_once("```sh\n").and_then(|(_, rest)| rest.split_once("```"));
     let well = body.replace('\n', " ");
     let well = well.split_once(WELL).and_then(|(_, rest)| rest.split_once('`'));
+    let (commands, unread) = commands(block.map_or("", |(block, _)| block));
     Page {
         heading: heading.to_owned(),
         begins: body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned(),
-        commands: commands(block.map_or("", |(block, _)| block)),
+        commands,
+        unread,
         well: well.map(|(words, _)| words.to_owned()),
     }
 }
 
-/// The words of each line of a block, as a shell reads them: with quotes, comments, and lines that go on in the next one.
-fn commands(block: &str) -> Vec<Vec<String>> {
+/// The words of each line of a block, as a shell reads them: with quotes, comments, and lines that go on in the next one. And what a
+/// shell would read otherwise.
+fn commands(block: &str) -> (Vec<Vec<String>>, Option<String>) {
     let (mut lines, mut words, mut word) = (Vec::new(), Vec::new(), None::<String>);
-    let mut quote = None;
+    let (mut quote, mut unread) = (None, None);
     let mut chars = block.chars().peekable();
     while let Some(c) = chars.next() {
         match (quote, c) {
@@ -56,10 +61,22 @@ fn commands(block: &str) -> Vec<Vec<String>> {
                     lines.push(std::mem::take(&mut words));
                 }
             }
-            (None, c) => word.get_or_insert_default().push(c),
+            (None, c) => {
+                if "|&;<>()$`*?\\".contains(c) {
+                    unread = Some(format!("a `{c}` that is in no quotes"));
+                }
+                word.get_or_insert_default().push(c);
+            }
         }
     }
-    lines
+    if let Some(quote) = quote {
+        unread = Some(format!("a quote ({quote}) that has no end"));
+    }
+    words.extend(word);
+    if !words.is_empty() {
+        lines.push(words);
+    }
+    (lines, unread)
 }
 
 /// The part of an address behind `#` that leads to a heading, as GitHub makes it.
@@ -90,6 +107,15 @@ mod tests {
         assert_eq!(pages[0].well.as_deref(), Some("it serves"));
         assert_eq!(pages[0].begins, "**Start it.** Now.");
         assert_eq!((pages[1].commands.len(), &pages[1].well), (0, &None));
+    }
+
+    #[test]
+    fn what_only_a_shell_understands_is_no_command() {
+        let (lines, unread) = commands("cargo xtask status\ncargo xtask db shell -- 'DELETE\n");
+        assert_eq!((lines.len(), unread.as_deref()), (2, Some("a quote (') that has no end")));
+        let (_, unread) = commands("cargo xtask status | tail\n");
+        assert_eq!(unread.as_deref(), Some("a `|` that is in no quotes"));
+        assert_eq!(commands("cargo xtask status").0, [["cargo", "xtask", "status"]]);
     }
 
     #[test]

@@ -17,9 +17,10 @@ const STEADY: Duration = Duration::from_secs(3);
 /// What a user does; an error says how it was not served.
 pub type Ask = Box<dyn Fn() -> Result<()> + Send>;
 
-/// What they saw so far.
-#[derive(Debug, Clone, Default)]
+/// What they saw of what they began to ask since then.
+#[derive(Debug, Clone)]
 pub struct Seen {
+    since: Instant,
     /// How often they asked.
     pub asked: usize,
     /// How often in vain.
@@ -28,6 +29,27 @@ pub struct Seen {
     well_since: Option<Instant>,
     /// How it failed last.
     words: String,
+}
+
+impl Seen {
+    fn from_now() -> Seen {
+        Seen { since: Instant::now(), asked: 0, failed: 0, well_since: None, words: String::new() }
+    }
+
+    fn note(&mut self, began: Instant, answer: Result<()>) {
+        if began < self.since {
+            return;
+        }
+        self.asked += 1;
+        match answer {
+            Ok(()) => drop(self.well_since.get_or_insert_with(Instant::now)),
+            Err(error) => {
+                self.failed += 1;
+                self.well_since = None;
+                self.words = format!("{error:#}");
+            }
+        }
+    }
 }
 
 /// What was stolen from them, once it was.
@@ -43,28 +65,27 @@ pub struct Users {
 impl Users {
     /// They begin, and do what `ask` makes for them.
     pub fn start(ask: impl FnOnce(Stolen) -> Result<Ask>) -> Result<Users> {
-        let users = Users { stop: Arc::default(), seen: Arc::default(), stolen: Arc::default() };
+        let seen = Arc::new(Mutex::new(Seen::from_now()));
+        let users = Users { stop: Arc::default(), seen, stolen: Arc::default() };
         let ask = ask(Arc::clone(&users.stolen))?;
         let (stop, seen) = (Arc::clone(&users.stop), Arc::clone(&users.seen));
         thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
                 let began = Instant::now();
                 let answer = ask();
-                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.asked += 1;
-                match answer {
-                    Ok(()) => drop(seen.well_since.get_or_insert_with(Instant::now)),
-                    Err(error) => {
-                        seen.failed += 1;
-                        seen.well_since = None;
-                        seen.words = format!("{error:#}");
-                    }
-                }
-                drop(seen);
+                seen.lock().unwrap_or_else(PoisonError::into_inner).note(began, answer);
                 thread::sleep(EVERY.saturating_sub(began.elapsed()));
             }
         });
         Ok(users)
+    }
+
+    /// The trouble begins now: what was before does not count, neither as the trouble nor in the figures.
+    pub fn mark(&self) -> Instant {
+        let seen = Seen::from_now();
+        let since = seen.since;
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        since
     }
 
     /// From here on, somebody has this.
@@ -72,7 +93,7 @@ impl Users {
         *self.stolen.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
     }
 
-    /// What they saw so far.
+    /// What they saw since the mark.
     pub fn seen(&self) -> Seen {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -107,5 +128,33 @@ impl Users {
 impl Drop for Users {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn what_was_asked_before_the_mark_is_no_trouble() {
+        let users = Users {
+            stop: Arc::default(),
+            seen: Arc::new(Mutex::new(Seen::from_now())),
+            stolen: Arc::default(),
+        };
+        let note = |began, answer| users.seen.lock().unwrap().note(began, answer);
+        let before = Instant::now();
+        note(before, Err(anyhow!("a hiccup of before")));
+        let mark = users.mark();
+        // It was asked before, and is answered now.
+        note(before, Err(anyhow!("a hiccup of before")));
+        let error = users.wait_until_unwell(Duration::ZERO).unwrap_err().to_string();
+        assert!(error.contains("the trouble is none"), "{error}");
+        note(mark, Ok(()));
+        note(mark, Err(anyhow!("refused")));
+        users.wait_until_unwell(Duration::ZERO).unwrap();
+        assert_eq!((users.seen().asked, users.seen().failed), (2, 1));
     }
 }

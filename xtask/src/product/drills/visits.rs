@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::stage::{ASK_TIMEOUT, ENVIRONMENT, Stage};
+use super::lab::{ASK_TIMEOUT, DrillLab, ENVIRONMENT};
 use super::users::{Ask, Stolen};
 use crate::project::{PROBE_PATH, SMOKE_TEST};
 use crate::tools::files::hex::hex;
@@ -19,8 +19,8 @@ pub const WHO_LOGS_IN: &str = "ada@acme.example";
 const LOG_IN_PAUSE: Duration = Duration::from_secs(4);
 
 /// Looks at the page, and at what the app and its database answer.
-pub fn visitors(stage: &Stage, _: Stolen) -> Result<Ask> {
-    let (client, url) = (stage.client(), stage.url.clone());
+pub fn visitors(lab: &DrillLab, _: Stolen) -> Result<Ask> {
+    let (client, url) = (lab.client(), lab.url.clone());
     Ok(Box::new(move || {
         for path in [SMOKE_TEST.page, SMOKE_TEST.version, PROBE_PATH] {
             let status = client.get(&format!("{url}{path}"), ASK_TIMEOUT)?.status;
@@ -31,9 +31,9 @@ pub fn visitors(stage: &Stage, _: Stolen) -> Result<Ask> {
 }
 
 /// Is logged in, and looks at the list.
-pub fn readers(stage: &Stage, _: Stolen) -> Result<Ask> {
-    let (client, url) = (stage.client(), format!("{}{}", stage.url, SMOKE_TEST.list));
-    let token = log_in(stage)?;
+pub fn readers(lab: &DrillLab, _: Stolen) -> Result<Ask> {
+    let (client, url) = (lab.client(), format!("{}{}", lab.url, SMOKE_TEST.list));
+    let token = log_in(lab)?;
     Ok(Box::new(move || {
         let status = client.get_as(&url, &token, ASK_TIMEOUT)?.status;
         ensure!(status == 200, "the list is answered {status}");
@@ -42,9 +42,9 @@ pub fn readers(stage: &Stage, _: Stolen) -> Result<Ask> {
 }
 
 /// Logs in again and again, from a browser that is new each time.
-pub fn who_log_in(stage: &Stage, _: Stolen) -> Result<Ask> {
-    let (client, url) = (stage.client(), format!("{}{}", stage.url, SMOKE_TEST.log_in));
-    let who = json!({ "email": WHO_LOGS_IN, "password": added(stage, WHO_LOGS_IN)? });
+pub fn who_log_in(lab: &DrillLab, _: Stolen) -> Result<Ask> {
+    let (client, url) = (lab.client(), format!("{}{}", lab.url, SMOKE_TEST.log_in));
+    let who = json!({ "email": WHO_LOGS_IN, "password": added(lab, WHO_LOGS_IN)? });
     let pauses = Mutex::new(Duration::ZERO);
     Ok(Box::new(move || {
         thread::sleep(std::mem::replace(
@@ -58,11 +58,11 @@ pub fn who_log_in(stage: &Stage, _: Stolen) -> Result<Ask> {
 }
 
 /// Are well while nobody comes in by what was stolen from them.
-pub fn who_are_robbed(stage: &Stage, stolen: Stolen) -> Result<Ask> {
-    stage.encrypt()?;
-    stage.call(&["secrets", "set", "JWT_SECRET", "--generate", "--env", ENVIRONMENT])?;
-    stage.call(&["deploy", "--yes", "--env", ENVIRONMENT])?;
-    let (client, url) = (stage.client(), format!("{}{}", stage.url, SMOKE_TEST.list));
+pub fn who_are_robbed(lab: &DrillLab, stolen: Stolen) -> Result<Ask> {
+    lab.encrypt()?;
+    lab.call(&["secrets", "set", "JWT_SECRET", "--generate", "--env", ENVIRONMENT])?;
+    lab.call(&["deploy", "--yes", "--env", ENVIRONMENT])?;
+    let (client, url) = (lab.client(), format!("{}{}", lab.url, SMOKE_TEST.list));
     Ok(Box::new(move || {
         let token = stolen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(token) = token else { return Ok(()) };
@@ -73,11 +73,11 @@ pub fn who_are_robbed(stage: &Stage, stolen: Stolen) -> Result<Ask> {
 }
 
 /// Makes a user whom nobody has heard of, and logs in; gives the token.
-pub fn log_in(stage: &Stage) -> Result<String> {
+pub fn log_in(lab: &DrillLab) -> Result<String> {
     let email = format!("{}@drill.example", hex(&random::<4>()?));
-    let who = json!({ "email": email, "password": added(stage, &email)? });
-    let url = format!("{}{}", stage.url, SMOKE_TEST.log_in);
-    let answer = stage.client().post_json(&url, None, &who, ASK_TIMEOUT)?;
+    let who = json!({ "email": email, "password": added(lab, &email)? });
+    let url = format!("{}{}", lab.url, SMOKE_TEST.log_in);
+    let answer = lab.client().post_json(&url, None, &who, ASK_TIMEOUT)?;
     let told: Value = serde_json::from_str(&answer.body).context("reading what a log-in answers")?;
     Ok(told["token"]
         .as_str()
@@ -86,8 +86,8 @@ pub fn log_in(stage: &Stage) -> Result<String> {
 }
 
 /// Makes a user, and gives the password.
-fn added(stage: &Stage, email: &str) -> Result<String> {
+fn added(lab: &DrillLab, email: &str) -> Result<String> {
     let of = ["user", "add", "--json", "--env", ENVIRONMENT, "--name", "Ada", "--email", email];
-    let told = stage.json(&[&of[..], &["--organisation", email, "--new-organisation"]].concat())?;
+    let told = lab.json(&[&of[..], &["--organisation", email, "--new-organisation"]].concat())?;
     Ok(told["password"].as_str().context("the user has no password")?.to_owned())
 }

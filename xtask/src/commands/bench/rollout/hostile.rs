@@ -8,7 +8,7 @@ use super::measure::Measured;
 use super::ours::Ours;
 use crate::commands::bench::write_section;
 use crate::lab::Lab;
-use crate::product::copy::Copy;
+use crate::product::copy::Checkout;
 use crate::product::copy::FAULT;
 use crate::project;
 use crate::terminal;
@@ -60,7 +60,7 @@ const HOSTILE: [(&str, Wrong); 11] = [
 ];
 
 /// Deploys each beside one that is well, and writes what became of it.
-pub fn run(copy: &Copy, lab: &Lab) -> Result<()> {
+pub fn run(copy: &Checkout, lab: &Lab) -> Result<()> {
     let well = copy.with_faults()?;
     let ours = Ours::set_up(copy, lab, &well)?;
     let mut rows = Vec::new();

@@ -8,7 +8,7 @@ use super::{RATE, Version, Versions};
 use crate::commands::bench::write_section;
 use crate::lab::Lab;
 use crate::lab::load::Load;
-use crate::product::copy::Copy;
+use crate::product::copy::Checkout;
 use crate::project::Environment;
 use crate::terminal::{self, Activity, paint, seconds};
 use crate::tools::process::Run;
@@ -16,7 +16,7 @@ use crate::tools::process::Run;
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Every third one is a rollback; the deploys go round three releases, so that each one starts anew.
-pub fn run(copy: &Copy, lab: &Lab, versions: &Versions, runs: u32) -> Result<()> {
+pub fn run(copy: &Checkout, lab: &Lab, versions: &Versions, runs: u32) -> Result<()> {
     let port = lab.first()?.http;
     let round = [&versions.first, &versions.changed[0], &versions.reconfigured];
     let deploy = |version: &Version| -> Result<()> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::RATE;
 use super::measure::{Done, Measured, under_load, under_load_of, with_memory};
 use crate::lab::Lab;
-use crate::product::copy::{Copy, Version};
+use crate::product::copy::{Checkout, Version};
 use crate::terminal::Activity;
 use crate::tools::process::Run;
 
@@ -31,13 +31,13 @@ const GATES: [&str; 9] = [
 
 /// The lab's first machine, as production.
 pub struct Ours<'a> {
-    copy: &'a Copy,
+    copy: &'a Checkout,
     port: u16,
 }
 
 impl Ours<'_> {
     /// The first release has the traffic.
-    pub fn set_up<'a>(copy: &'a Copy, lab: &Lab, first: &Version) -> Result<Ours<'a>> {
+    pub fn set_up<'a>(copy: &'a Checkout, lab: &Lab, first: &Version) -> Result<Ours<'a>> {
         let port = lab.first()?.http;
         let ours = Ours { copy, port };
         Activity::of("the first deploy to the bare machine", |_| {

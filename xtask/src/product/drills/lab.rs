@@ -15,10 +15,11 @@ use xshell::cmd;
 use super::page::Page;
 use crate::lab::inbox::Inbox;
 use crate::lab::{Lab, Vps};
-use crate::product::copy::{Copy, FAULT, Version};
+use crate::product::copy::{Checkout, FAULT, Version};
 use crate::project::{EDGE, NAME};
 use crate::terminal::{self, Activity, paint};
 use crate::tools::docker::container;
+use crate::tools::files::lock::Lock;
 use crate::tools::http::{Authority, Client, Trust};
 use crate::tools::process::{Finished, Run, Session, shell};
 
@@ -29,7 +30,7 @@ pub const ENVIRONMENT: &str = "lab";
 /// Its root folder there.
 pub const ROOT: &str = "/opt/tracehub-app";
 /// The environment that the runbook speaks of: its name is all that a drill reads otherwise.
-const SPOKEN_OF: &str = "production";
+pub const SPOKEN_OF: &str = "production";
 /// Where everything of the environment is but the data: a disk of its own, small enough to be filled.
 const DISK: &str = "size=1600m";
 /// What a drill may leave among the backups.
@@ -43,18 +44,17 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const CALL_TIMEOUT: Duration = Duration::from_secs(900);
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// What asks a person, and what a person answers there.
-const ANSWERS: [(&[&str], &[&str]); 5] = [
+const ANSWERS: [(&[&str], &[&str]); 4] = [
     (&["deploy"], &["--yes"]),
     (&["prune"], &["--yes"]),
     (&["secrets", "revoke"], &["--yes"]),
     (&["db", "restore"], &["--confirm", ENVIRONMENT]),
-    (&["migrate", "revert"], &["--yes"]),
 ];
 
 /// A machine with an environment on it.
-pub struct Stage {
+pub struct DrillLab {
     /// The copy in which commits are made and xtask is called.
-    pub copy: Copy,
+    pub copy: Checkout,
     /// The release that is well.
     pub well: Version,
     /// Who is told of alarms.
@@ -65,13 +65,13 @@ pub struct Stage {
     authority: Option<String>,
     client: Client,
     values: RefCell<BTreeMap<String, String>>,
+    live_when_well: RefCell<String>,
 }
 
-impl Stage {
+impl DrillLab {
     /// Brings up a lab, and deploys there.
-    pub fn set(yes: bool) -> Result<Stage> {
-        Stage::clear()?;
-        let copy = Copy::make(PURPOSE)?;
+    pub fn set(yes: bool) -> Result<DrillLab> {
+        let copy = Checkout::make(PURPOSE)?;
         let up = ["lab", "up", "--https", "--yes"];
         let up = if yes { &up[..] } else { &up[..3] };
         Activity::of("a machine to drill on", |_| call(&copy, up))?;
@@ -96,22 +96,30 @@ impl Stage {
         copy.set_variable("SLACK_WEBHOOK_URL", &inbox.url);
         let url = (*variable("LAB_URL")?).to_owned();
         let well = copy.with_faults()?;
-        let stage = Stage { copy, well, inbox, url, host, authority, client, values: RefCell::default() };
+        let (values, live_when_well) = (RefCell::default(), RefCell::default());
+        let lab = DrillLab { copy, well, inbox, url, host, authority, client, values, live_when_well };
         Activity::of("the set-up of the machine", |_| {
-            stage.call(&["host", "setup", "--env", ENVIRONMENT, "--yes"])?;
-            stage.root(&["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", ROOT])?;
-            stage.root(&["chown", "deploy", ROOT])
+            lab.call(&["host", "setup", "--env", ENVIRONMENT, "--yes"])?;
+            lab.root(&["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", ROOT])?;
+            lab.root(&["chown", "deploy", ROOT])
         })?;
-        Ok(stage)
+        Ok(lab)
     }
 
-    /// Removes the lab, also one that a drill left which was cut off.
+    /// Held while a drill runs: one at a time, since they have one lab.
+    pub fn lock() -> Result<Lock> {
+        let lock = Checkout::folder(PURPOSE).with_file_name("lock");
+        Lock::hold(&lock, || {
+            terminal::note("  the lab of the drills: waiting for another `cargo xtask drill` here")
+        })
+    }
+
+    /// Removes the lab, also one that a drill left which was cut off, and whether the copy that it was brought up in is there or not.
     pub fn clear() -> Result<()> {
-        if !Copy::folder(PURPOSE).is_dir() {
-            return Ok(());
-        }
-        let down = ["lab", "down", "--keep-image"];
-        Activity::of("the lab of the drills goes", |_| call(&Copy::there(PURPOSE), &down)).map(drop)
+        let folder = Checkout::folder(PURPOSE);
+        let home = folder.parent().context("the copy has a folder around it")?;
+        let home = home.canonicalize_utf8().with_context(|| format!("looking for {home}"))?;
+        Activity::of("the lab of the drills goes", |_| Lab::down_of(&home.join("copy"))).map(drop)
     }
 
     /// The release that is well serves, and nobody was told of anything yet.
@@ -132,8 +140,13 @@ impl Stage {
         self.call(&["monitor", "down", "--env", ENVIRONMENT])?;
         self.root(&["rm", "-f", &format!("{ROOT}/watch/state/state.json")])?;
         self.call(&["monitor", "up", "--env", ENVIRONMENT])?;
-        self.inbox.clear();
+        self.live_when_well.replace(self.live()?);
         Ok(())
+    }
+
+    /// Who had the traffic before the trouble.
+    pub fn live_when_well(&self) -> String {
+        self.live_when_well.borrow().clone()
     }
 
     /// What a word of the runbook stands for in this drill.
@@ -141,8 +154,8 @@ impl Stage {
         self.values.borrow_mut().insert(word.to_owned(), value.to_owned());
     }
 
-    /// Does what the page says, as it stands there, to the end. The last command must print what the page says.
-    pub fn follow(&self, page: &Page) -> Result<()> {
+    /// Does what the page says, as it stands there, to the end. The last command must print what the page says; gives what it printed.
+    pub fn follow(&self, page: &Page) -> Result<String> {
         let mut printed = String::new();
         for words in &page.commands {
             let words: Vec<String> = words.iter().map(|word| self.meant(word)).collect();
@@ -162,10 +175,11 @@ impl Stage {
             plain(&printed).contains(&plain(&well)),
             "the page says that it prints '{well}', and it printed:\n{printed}"
         );
-        Ok(())
+        Ok(printed)
     }
 
-    fn meant(&self, word: &str) -> String {
+    /// What words of the runbook say in this drill.
+    pub fn meant(&self, word: &str) -> String {
         let values = self.values.borrow();
         values.iter().fold(word.to_owned(), |word, (from, to)| word.replace(from, to))
     }
@@ -199,7 +213,7 @@ impl Stage {
 
     /// The edge's.
     pub fn edge() -> String {
-        Stage::platform(EDGE.name)
+        DrillLab::platform(EDGE.name)
     }
 
     /// Commits the release that is well with this fault, and has its images pushed.
@@ -264,6 +278,6 @@ fn answered<'a>(words: &[&'a str]) -> Vec<&'a str> {
     [verb, answer, rest].concat()
 }
 
-fn call(copy: &Copy, words: &[&str]) -> Result<Finished> {
+fn call(copy: &Checkout, words: &[&str]) -> Result<Finished> {
     Ok(Run::new(copy.xtask(words)?).timeout(CALL_TIMEOUT).checked()?)
 }
