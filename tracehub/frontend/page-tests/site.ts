@@ -85,11 +85,14 @@ export async function photograph(page: Page, name: string) {
 
 /** Whether a visit is one of those that are measured: the first number by chance says so. The others make ids, and must differ. */
 export async function measures(context: BrowserContext, is: boolean) {
-  await context.addInitScript((first) => {
-    const random = Math.random
-    Math.random = () => {
-      Math.random = random
-      return first
-    }
-  }, is ? 0 : 0.5)
+  await context.addInitScript(
+    (first) => {
+      const random = Math.random
+      Math.random = () => {
+        Math.random = random
+        return first
+      }
+    },
+    is ? 0 : 0.5,
+  )
 }

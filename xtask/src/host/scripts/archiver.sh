@@ -231,7 +231,7 @@ flush() {
 
 # For the cluster, what it keeps of WAL, a dump that is as big at most, and what must stay free.
 check_room() { # BYTES
-    needs=$(($1 / 1024 * 2 + wal + least)) free=$(free)
+    needs=$(($1 * 2 / 1024 + wal + least)) free=$(free)
     if [ "$free" -lt $needs ]; then
         echo "recovering the database beside itself, and the dump of it, need $((needs / 1024)) MiB, and $((free / 1024)) MiB are free" >&2
         return 1

@@ -345,7 +345,9 @@ fn of_another_cluster_there_is_no_base_backup_and_no_wal_that_waits() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(temporary.path()).unwrap();
     let moments = include_str!("../scripts/moments.sh");
-    let text = format!("{moments}\n{SCRIPT}").replace(". /scripts/moments.sh", "").replace("/tmp/", &format!("{folder}/"));
+    let text = format!("{moments}\n{SCRIPT}")
+        .replace(". /scripts/moments.sh", "")
+        .replace("/tmp/", &format!("{folder}/"));
     let text = ["/backups/", "/state/", "/run/secrets/"]
         .iter()
         .fold(text, |text, path| text.replace(path, &format!("{folder}/")));

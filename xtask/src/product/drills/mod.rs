@@ -124,6 +124,10 @@ const UNDRILLED: &[(&str, &str)] = &[
     ("A new machine", "each drill begins with it"),
     ("A host that is run by hand becomes ours", "the lab suite's trials of `by_hand` do all of it"),
     (
+        "The environment has to leave its machine",
+        "no trouble; the lab suite's trial of `moving` does it under load",
+    ),
+    (
         "A deploy failed",
         "what ends it is another deploy, which `migration-stuck` drills after one that failed",
     ),
