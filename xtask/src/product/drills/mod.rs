@@ -177,7 +177,7 @@ const UNDRILLED: &[(&str, &str)] = &[
     ("The host's clock is wrong", "machines of a lab have the clock of the machine that they are on"),
     (
         "The database's WAL is not archived",
-        "users notice nothing; the deploy suite's trial of a moment has the store hang, and makes a hole",
+        "users notice nothing; the deploy suite's trial of `moments` has the store hang, and makes a hole",
     ),
     ("The last good backup is old", "users notice nothing; the lab suite's trials of `backups` do it"),
     (
